@@ -1,0 +1,202 @@
+"""Writing outputs whole or not at all, and the run record beside each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+import uuid
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Iterator, Mapping
+
+from .errors import OutputNotWritable
+
+RECORD_SUFFIX = ".run.json"
+DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+LIBRARIES = ("torch", "numpy", "rasterio", "scikit-learn", "safetensors")
+
+
+@contextlib.contextmanager
+def complete_or_absent(output: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path in the output's folder that takes the output's name only when the block succeeds.
+
+    A block that raises, is cancelled or is killed leaves nothing under the final name, and an older file of that
+    name stays as it was.
+
+    Args:
+        output: final path of a file.
+
+    Yields:
+        A path in the same folder, with the same suffix, to write to.
+
+    Raises:
+        OutputNotWritable: the folder does not exist or cannot be written, or the disk is full.
+    """
+    final = Path(output)
+    check_writable(final)
+    temporary = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.part{final.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, final)
+    except OSError as error:
+        if not _is_about(error, temporary):
+            raise
+        raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}. "
+                                "Check that the disk has room and that the file is not open elsewhere.") from error
+    finally:
+        for leftover in final.parent.glob(f"{temporary.name}*"):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+
+
+@contextlib.contextmanager
+def complete_or_absent_folder(output: str | os.PathLike) -> Iterator[Path]:
+    """Like :func:`complete_or_absent` for a folder of files; files of other names in an existing folder stay.
+
+    Args:
+        output: final folder; made when it is not there.
+
+    Yields:
+        An empty folder beside it to write to. Its files are moved into place when the block succeeds.
+
+    Raises:
+        OutputNotWritable: the parent folder does not exist or cannot be written.
+    """
+    final = Path(output)
+    check_writable(final)
+    temporary = final.with_name(f".{final.name[:40]}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        temporary.mkdir()
+        yield temporary
+        final.mkdir(exist_ok=True)
+        for item in sorted(temporary.iterdir()):
+            os.replace(item, final / item.name)
+    except OSError as error:
+        if not _is_about(error, temporary):
+            raise
+        raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_about(error: OSError, temporary: Path) -> bool:
+    """Whether an error came from writing the output, and not from reading some input inside the same block."""
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return error.errno in DISK_ERRORS or any(name.startswith(str(temporary)) for name in named)
+
+
+def check_writable(output: str | os.PathLike) -> None:
+    """Raise :class:`OutputNotWritable` when ``output`` could not be created; call it before long work.
+
+    Permission bits say little (an administrator passes them all, a read-only file system none), so a file is made.
+    """
+    final = Path(output)
+    folder = final.parent
+    if not folder.is_dir():
+        raise OutputNotWritable(f"The folder {folder} for the output {final.name} does not exist. "
+                                "Make it, or choose another place for the output.")
+    probe = folder / f".scarp-{uuid.uuid4().hex[:8]}.probe"
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise OutputNotWritable(f"The folder {folder} cannot be written ({error.strerror or error}). "
+                                "Choose another place for the output.") from error
+
+
+def write_text(output: str | os.PathLike, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    with complete_or_absent(output) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sha256(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file's content as hexadecimal text."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def describe_input(source: str | os.PathLike) -> dict[str, Any]:
+    """Return path, size in bytes and SHA-256 of an input; only its name when it is no file (a memory layer, say)."""
+    path = Path(str(source).split("|")[0])
+    if not path.is_file():
+        return {"source": str(source)}
+    return {"source": str(source), "bytes": path.stat().st_size, "sha256": sha256(path)}
+
+
+class RunRecord:
+    """What was run, on what, with which settings; written as JSON beside each output when the run succeeds."""
+
+    def __init__(self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+        """Start the clock.
+
+        Args:
+            algorithm: id without the provider, such as ``trainpcum``.
+            parameters: plain settings by name.
+            inputs: path or layer source by parameter name; ``None`` values are left out, lists are allowed.
+        """
+        self._started = time.time()
+        self._clock = time.perf_counter()
+        self.content: dict[str, Any] = {
+            "algorithm": f"scarp:{algorithm}",
+            "parameters": dict(parameters),
+            "inputs": {name: _describe(value) for name, value in inputs.items() if value is not None},
+        }
+
+    def write(self, outputs: Mapping[str, str | os.PathLike | None], **results: Any) -> None:
+        """Write ``OUTPUT.run.json`` beside every output that was made.
+
+        Args:
+            outputs: path by output name; ``None`` for outputs that were not asked for.
+            **results: metrics, device, warnings and the like; must be JSON-able.
+        """
+        made = {name: str(path) for name, path in outputs.items() if path is not None}
+        content = {
+            **self.content,
+            **results,
+            "outputs": {name: describe_input(path) for name, path in made.items()},
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),
+            "seconds": round(time.perf_counter() - self._clock, 3),
+            "versions": versions(),
+        }
+        text = json.dumps(content, indent=1, ensure_ascii=False, default=_plain, allow_nan=True)
+        for path in made.values():
+            if Path(path).is_file():
+                write_text(f"{path}{RECORD_SUFFIX}", text)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Scarp, Python, the platform and the libraries that are installed."""
+    found = {"scarp": scarp_version(), "python": platform.python_version(), "platform": platform.platform()}
+    for library in LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[library] = metadata.version(library)
+    return found
+
+
+def scarp_version() -> str:
+    """Return the version that ``metadata.txt`` states, the only place where it is written."""
+    for line in (Path(__file__).parent.parent / "metadata.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("version="):
+            return line.partition("=")[2].strip()
+    return "unknown"
+
+
+def _describe(value: Any) -> Any:
+    return [describe_input(item) for item in value] if isinstance(value, (list, tuple)) else describe_input(value)
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy scalars and arrays, and paths, into what JSON knows."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)

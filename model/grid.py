@@ -1,0 +1,232 @@
+"""The study grid: one CRS, origin, cell size and shape for everything, with distances in metres on the ground."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+from dataclasses import dataclass
+from typing import Iterator
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+
+from .errors import CrsMissing, GridMismatch, GridUnsupported
+from .inputs.rasters import open_raster
+
+BLOCK = 1024
+"""Side of a working window in cells: ten float32 bands of it are 40 MB."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A rectangle of cells: first row and column, and size."""
+
+    row: int
+    column: int
+    height: int
+    width: int
+
+    @property
+    def window(self) -> rasterio.windows.Window:
+        """The same rectangle for rasterio."""
+        return rasterio.windows.Window(self.column, self.row, self.width, self.height)
+
+    def grown(self, halo: int) -> "Block":
+        """Return the block with ``halo`` cells more on every side; it may reach over the grid's border."""
+        return Block(self.row - halo, self.column - halo, self.height + 2 * halo, self.width + 2 * halo)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A north-up raster grid."""
+
+    crs: CRS
+    transform: Affine
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, dataset: rasterio.DatasetReader, role: str) -> "Grid":
+        """Return the grid of an open raster.
+
+        Args:
+            dataset: the raster.
+            role: what it is in this run, for messages.
+
+        Raises:
+            CrsMissing: it has no CRS.
+            GridUnsupported: it is rotated or sheared, south-up or empty.
+        """
+        name = f"The {role} raster {dataset.name}"
+        if not dataset.crs:
+            raise CrsMissing(f"{name} has no coordinate reference system. Set it in QGIS: Raster > Projections > "
+                             "Assign projection.")
+        a, b, _, d, e, _ = dataset.transform[:6]
+        if b or d:
+            raise GridUnsupported(f"{name} is rotated or sheared. Make it north-up with Raster > Projections > "
+                                  "Warp (reproject).")
+        if e > 0 or a < 0:
+            raise GridUnsupported(f"{name} is stored south-up or mirrored. Make it north-up with Raster > "
+                                  "Projections > Warp (reproject).")
+        if dataset.width < 1 or dataset.height < 1:
+            raise GridUnsupported(f"{name} has no cells.")
+        return cls(dataset.crs, dataset.transform, dataset.width, dataset.height)
+
+    @classmethod
+    def of_file(cls, path: str | os.PathLike, role: str) -> "Grid":
+        """Return the grid of a raster file; errors as in :meth:`of` and ``open_raster``."""
+        with open_raster(path, role) as dataset:
+            return cls.of(dataset, role)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.height, self.width
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top in map units."""
+        t = self.transform
+        return t.c, t.f + t.e * self.height, t.c + t.a * self.width, t.f
+
+    @property
+    def is_geographic(self) -> bool:
+        """Whether map units are degrees."""
+        return bool(self.crs.is_geographic)
+
+    def blocks(self, side: int = BLOCK) -> Iterator[Block]:
+        """Walk the grid in blocks of at most ``side`` × ``side`` cells, row by row."""
+        for row in range(0, self.height, side):
+            for column in range(0, self.width, side):
+                yield Block(row, column, min(side, self.height - row), min(side, self.width - column))
+
+    def block_count(self, side: int = BLOCK) -> int:
+        """Return how many blocks :meth:`blocks` gives."""
+        return math.ceil(self.height / side) * math.ceil(self.width / side)
+
+    def block_transform(self, block: Block) -> Affine:
+        """Return the affine transform of a block."""
+        return self.transform * Affine.translation(block.column, block.row)
+
+    def spacing(self, first_row: int = 0, rows: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return cell width and cell height in metres for each row, float64, shape (rows,).
+
+        On a geographic grid one degree is M(φ)·π/180 m north and N(φ)·cos φ·π/180 m east on the ellipsoid of the
+        CRS, with φ the latitude of the row's centre. Rows outside the grid are allowed (a halo).
+        """
+        rows = self.height if rows is None else rows
+        width, height = abs(self.transform.a), abs(self.transform.e)
+        if not self.is_geographic:
+            factor = _metres_per_unit(self.crs)
+            return np.full(rows, width * factor), np.full(rows, height * factor)
+        latitude = np.radians(self.transform.f + self.transform.e * (first_row + np.arange(rows) + 0.5))
+        east, north = metres_per_degree(np.clip(latitude, -math.pi / 2, math.pi / 2), self.crs)
+        return width * np.maximum(east, 1e-6), height * north
+
+    def cell_area(self, first_row: int = 0, rows: int | None = None) -> np.ndarray:
+        """Return the area of a cell of each row in square metres, float64, shape (rows,)."""
+        width, height = self.spacing(first_row, rows)
+        return width * height
+
+    def cell_size(self) -> float:
+        """Return one figure for the cell side in metres: the mean of width and height in the middle row."""
+        width, height = self.spacing(self.height // 2, 1)
+        return float(width[0] + height[0]) / 2
+
+    def cells_of(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return row, column and whether inside, for map coordinates of shape (points, 2)."""
+        columns, rows = ~self.transform * (xy[:, 0], xy[:, 1])
+        with np.errstate(invalid="ignore"):
+            inside = (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
+        safe = np.where(inside, rows, 0), np.where(inside, columns, 0)
+        return np.floor(safe[0]).astype(np.int64), np.floor(safe[1]).astype(np.int64), inside
+
+    def require_same(self, other: "Grid", mine: str, theirs: str) -> None:
+        """Check that another raster lies on this grid, to a hundredth of a cell.
+
+        Args:
+            other: the other raster's grid.
+            mine: what this raster is, for the message.
+            theirs: what the other raster is.
+
+        Raises:
+            GridMismatch: CRS, size, cell size or origin differ; the message says which.
+        """
+        differences = []
+        if self.crs != other.crs:
+            differences.append(f"CRS {_crs_name(self.crs)} against {_crs_name(other.crs)}")
+        if self.shape != other.shape:
+            differences.append(f"{self.width} × {self.height} cells against {other.width} × {other.height}")
+        a, b = self.transform, other.transform
+        if abs(a.a - b.a) * self.width > abs(a.a) / 100 or abs(a.e - b.e) * self.height > abs(a.e) / 100:
+            differences.append(f"cell size {a.a:g} × {-a.e:g} against {b.a:g} × {-b.e:g}")
+        if abs(a.c - b.c) > abs(a.a) / 100 or abs(a.f - b.f) > abs(a.e) / 100:
+            differences.append(f"upper left corner {a.c:.10g}, {a.f:.10g} against {b.c:.10g}, {b.f:.10g}")
+        if differences:
+            raise GridMismatch(f"The {mine} and the {theirs} are not on the same grid: {'; '.join(differences)}. "
+                               f"Make the {theirs} with the {mine} as its reference.")
+
+    @contextlib.contextmanager
+    def view(self, dataset: rasterio.DatasetReader, resampling: Resampling, margin: int = 0
+             ) -> Iterator[rasterio.DatasetReader]:
+        """Show another raster on this grid, resampled window by window; cells it does not reach are nodata.
+
+        Args:
+            dataset: an open raster in any CRS.
+            resampling: ``nearest`` for classes, ``bilinear`` or ``cubic`` for amounts.
+            margin: cells that the view reaches beyond the grid on every side.
+        """
+        nodata = dataset.nodata
+        options = {}
+        if nodata is None:
+            options["nodata"] = np.nan if dataset.dtypes[0].startswith("float") else None
+        transform = self.transform * Affine.translation(-margin, -margin)
+        with WarpedVRT(dataset, crs=self.crs, transform=transform, width=self.width + 2 * margin,
+                       height=self.height + 2 * margin, resampling=resampling,
+                       add_alpha=nodata is None and not dataset.dtypes[0].startswith("float"), **options) as view:
+            yield view
+
+
+def metres_per_degree(latitude: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
+    """Return metres per degree of longitude and of latitude on the ellipsoid of a CRS.
+
+    Args:
+        latitude: in radians, any shape.
+        crs: a geographic CRS.
+
+    Returns:
+        East and north metres per degree, float64, the shape of ``latitude``.
+    """
+    semi_major, flattening = ellipsoid(crs)
+    eccentricity2 = flattening * (2 - flattening)
+    w2 = 1 - eccentricity2 * np.sin(latitude) ** 2
+    meridian = semi_major * (1 - eccentricity2) / w2 ** 1.5
+    normal = semi_major / np.sqrt(w2)
+    return normal * np.cos(latitude) * math.pi / 180, meridian * math.pi / 180
+
+
+def ellipsoid(crs: CRS) -> tuple[float, float]:
+    """Return semi-major axis in metres and flattening of a CRS's ellipsoid, WGS 84's when it states none."""
+    found = re.search(r'(?:ELLIPSOID|SPHEROID)\["[^"]*",\s*([0-9.eE+]+)\s*,\s*([0-9.eE+]+)', crs.to_wkt())
+    if not found:
+        return 6378137.0, 1 / 298.257223563
+    inverse = float(found.group(2))
+    return float(found.group(1)), 1 / inverse if inverse else 0.0
+
+
+def _metres_per_unit(crs: CRS) -> float:
+    try:
+        return float(crs.linear_units_factor[1])
+    except (rasterio.errors.CRSError, TypeError, ValueError):
+        return 1.0
+
+
+def _crs_name(crs: CRS) -> str:
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else crs.to_string()[:60]

@@ -1,0 +1,141 @@
+"""Opening rasters with messages that help, reading windows that may reach over the border, writing whole files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from ..errors import InputCorrupt, InputMissing, OutputNotWritable
+from ..files import complete_or_absent
+
+TILE = 256
+"""Side of a block of the GeoTIFFs that Scarp writes, in cells."""
+
+GDAL_CACHE_MB = 128
+"""Block cache of GDAL; its default, a share of the machine's memory, would grow with the machine."""
+
+
+@contextlib.contextmanager
+def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster for reading.
+
+    Args:
+        path: any raster that GDAL reads.
+        role: what the raster is in this run ("DEM", "factor stack"), for the message.
+
+    Raises:
+        InputMissing: there is no such file.
+        InputCorrupt: the file is no raster, or GDAL fails to read it.
+    """
+    if not os.path.exists(path) and "://" not in str(path) and ":" not in str(path)[2:] \
+            and not str(path).startswith("/vsi"):
+        raise InputMissing(f"The {role} raster {path} does not exist. Check the path.")
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB):
+        try:
+            dataset = rasterio.open(path)
+        except RasterioError as error:
+            raise InputCorrupt(f"The {role} raster {path} cannot be opened: {error}. Is it a raster, and whole?"
+                               ) from error
+        with dataset:
+            try:
+                yield dataset
+            except RasterioError as error:
+                raise InputCorrupt(f"Reading the {role} raster {path} failed: {error}. The file may be damaged; "
+                                   "open it in QGIS, or make it again.") from error
+
+
+def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: int, width: int,
+                bands: Sequence[int] | None = None, fill: float = np.nan) -> np.ndarray:
+    """Read cells as float32, with declared nodata as NaN; cells outside the raster hold ``fill``.
+
+    Args:
+        dataset: an open raster (or a view warped onto a grid).
+        row: first row; may be negative.
+        column: first column; may be negative.
+        height: rows to return.
+        width: columns to return.
+        bands: 1-based band numbers; all bands by default.
+        fill: value outside the raster.
+
+    Returns:
+        float32 array of shape (bands, height, width).
+    """
+    numbers = list(bands) if bands is not None else list(dataset.indexes)
+    result = np.full((len(numbers), height, width), fill, dtype=np.float32)
+    top, left = max(row, 0), max(column, 0)
+    bottom, right = min(row + height, dataset.height), min(column + width, dataset.width)
+    if top < bottom and left < right:
+        cells = dataset.read(numbers, window=Window(left, top, right - left, bottom - top), masked=True)
+        values = cells.astype(np.float32).filled(np.nan)
+        result[:, top - row:bottom - row, left - column:right - column] = values
+    return result
+
+
+@contextlib.contextmanager
+def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float, bands: Sequence[str] = ("",),
+                  band_tags: Sequence[Mapping[str, str]] = (), tags: Mapping[str, str] | None = None,
+                  overviews: Resampling | None = Resampling.average,
+                  colours: Mapping[int, tuple[int, int, int, int]] | None = None,
+                  options: Mapping[str, Any] | None = None) -> Iterator[rasterio.io.DatasetWriter]:
+    """Create a tiled, compressed GeoTIFF that gets its name only when it is complete.
+
+    Args:
+        path: final path.
+        grid: a ``Grid``.
+        dtype: ``float32`` or ``uint8``.
+        nodata: value of cells without data.
+        bands: one description a band.
+        band_tags: metadata a band, in the same order.
+        tags: metadata of the file.
+        overviews: how overviews are resampled; ``None`` for no overviews.
+        colours: colour table of the first band, red green blue alpha by value.
+        options: further creation options of the GTiff driver, over the defaults.
+
+    Yields:
+        The open dataset; write windows to it.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+    """
+    profile = {
+        "driver": "GTiff", "width": grid.width, "height": grid.height, "count": len(bands), "dtype": dtype,
+        "crs": grid.crs, "transform": grid.transform, "nodata": nodata, "tiled": True, "blockxsize": TILE,
+        "blockysize": TILE, "compress": "zstd", "zstd_level": 1, "predictor": 3 if dtype.startswith("float") else 2,
+        "bigtiff": "if_safer", "num_threads": "all_cpus", **(options or {}),
+    }
+    with complete_or_absent(path) as temporary:
+        try:
+            with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_TIFF_OVR_BLOCKSIZE=TILE):
+                with rasterio.open(temporary, "w", **profile) as dataset:
+                    dataset.update_tags(**(tags or {}))
+                    for index, description in enumerate(bands, 1):
+                        if description:
+                            dataset.set_band_description(index, description)
+                        if band_tags:
+                            dataset.update_tags(index, **band_tags[index - 1])
+                    if colours:
+                        dataset.write_colormap(1, dict(colours))
+                    yield dataset
+                if overviews is not None:
+                    _add_overviews(temporary, overviews)
+        except RasterioError as error:
+            raise OutputNotWritable(f"{Path(path)} could not be written: {error}. Check that the disk has room."
+                                    ) from error
+
+
+def _add_overviews(path: Path, resampling: Resampling) -> None:
+    with rasterio.open(path, "r+") as dataset:
+        factors, factor = [], 2
+        while max(dataset.width, dataset.height) // factor >= TILE:
+            factors.append(factor)
+            factor *= 2
+        if factors:
+            dataset.build_overviews(factors, resampling)

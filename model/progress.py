@@ -1,0 +1,63 @@
+"""How a long computation tells its caller where it stands, and hears that it should stop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .errors import Cancelled
+
+
+class Progress(Protocol):
+    """What the core needs of its caller; the Processing shell gives one that talks to QGIS."""
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """State the share of the work done (0 to 1); a text that is not empty becomes a line of the log."""
+
+    def warn(self, text: str) -> None:
+        """Tell the user of something that may mislead, without stopping."""
+
+    def cancelled(self) -> bool:
+        """Whether the user asked to stop."""
+
+
+class Silent:
+    """A progress that says nothing and never cancels; keeps the warnings for whoever asks."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Ignore the report."""
+
+    def warn(self, text: str) -> None:
+        """Keep the warning."""
+        self.warnings.append(text)
+
+    def cancelled(self) -> bool:
+        """Never."""
+        return False
+
+
+class Part:
+    """A stretch of a larger progress: 0 to 1 here is ``start`` to ``end`` there."""
+
+    def __init__(self, whole: Progress, start: float, end: float) -> None:
+        self._whole, self._start, self._end = whole, start, end
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Report to the whole, scaled into this stretch."""
+        self._whole.report(self._start + (self._end - self._start) * min(max(fraction, 0.0), 1.0), text)
+
+    def warn(self, text: str) -> None:
+        """Pass the warning on."""
+        self._whole.warn(text)
+
+    def cancelled(self) -> bool:
+        """Whether the whole was cancelled."""
+        return self._whole.cancelled()
+
+
+def stop_if_cancelled(progress: Progress) -> None:
+    """Raise :class:`Cancelled` if the user asked to stop; call it at least once a second of work."""
+    if progress.cancelled():
+        raise Cancelled()

@@ -1,0 +1,135 @@
+"""Outputs are whole or absent, and the run record says what is needed to repeat a run."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
+from scarp.model.files import (
+    RECORD_SUFFIX,
+    RunRecord,
+    check_writable,
+    complete_or_absent,
+    complete_or_absent_folder,
+    describe_input,
+    scarp_version,
+    write_text,
+)
+from scarp.model.progress import Part, Silent, stop_if_cancelled
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_file_appears_only_when_the_block_succeeds(tmp_path):
+    output = tmp_path / "map.tif"
+    with complete_or_absent(output) as temporary:
+        temporary.write_bytes(b"whole")
+        assert temporary.parent == tmp_path and temporary.suffix == ".tif"
+        assert not output.exists()
+    assert output.read_bytes() == b"whole"
+    assert names(tmp_path) == ["map.tif"]
+
+
+@pytest.mark.parametrize("failure", [Cancelled(), ValueError("x"), KeyboardInterrupt()])
+def test_failure_keeps_the_older_file_and_leaves_nothing_else(tmp_path, failure):
+    output = tmp_path / "map.tif"
+    output.write_bytes(b"old")
+    with pytest.raises(type(failure)):
+        with complete_or_absent(output) as temporary:
+            temporary.write_bytes(b"half")
+            temporary.with_name(temporary.name + ".aux.xml").write_text("side")
+            raise failure
+    assert output.read_bytes() == b"old"
+    assert names(tmp_path) == ["map.tif"]
+
+
+def test_folder_is_moved_as_a_whole_and_keeps_strangers(tmp_path):
+    output = tmp_path / "demo"
+    output.mkdir()
+    (output / "mine.txt").write_text("mine")
+    with complete_or_absent_folder(output) as temporary:
+        (temporary / "dem.tif").write_text("dem")
+        assert names(output) == ["mine.txt"]
+    assert names(output) == ["dem.tif", "mine.txt"]
+    with pytest.raises(Cancelled):
+        with complete_or_absent_folder(tmp_path / "other") as temporary:
+            (temporary / "dem.tif").write_text("dem")
+            raise Cancelled()
+    assert names(tmp_path) == ["demo"]
+
+
+def test_missing_folder_is_said_before_the_work(tmp_path):
+    with pytest.raises(OutputNotWritable, match="does not exist"):
+        check_writable(tmp_path / "nowhere" / "map.tif")
+    with pytest.raises(OutputNotWritable, match="does not exist"):
+        write_text(tmp_path / "nowhere" / "a.csv", "x")
+
+
+def test_full_disk_is_an_output_failure_but_a_missing_input_is_not(tmp_path):
+    with pytest.raises(OutputNotWritable, match="could not be written"):
+        with complete_or_absent(tmp_path / "map.tif"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError):
+        with complete_or_absent(tmp_path / "map.tif"):
+            open(tmp_path / "input.csv")
+
+
+def test_record_names_inputs_with_hash_and_outputs(tmp_path):
+    source, output = tmp_path / "dem.tif", tmp_path / "out.tif"
+    source.write_bytes(b"dem")
+    output.write_bytes(b"out")
+    record = RunRecord("trainpcum", {"SEED": 1, "RADII": {"small": 300.0}},
+                       {"DEM": source, "AREA": None, "MODEL": [source], "POINTS": "memory layer"})
+    record.write({"OUTPUT": output, "OUTPUT_HTML": None}, auc=np.float32(0.5), shares=np.arange(3))
+    content = json.loads((tmp_path / ("out.tif" + RECORD_SUFFIX)).read_text(encoding="utf-8"))
+    digest = hashlib.sha256(b"dem").hexdigest()
+    assert content["algorithm"] == "scarp:trainpcum"
+    assert content["inputs"] == {
+        "DEM": {"source": str(source), "bytes": 3, "sha256": digest},
+        "MODEL": [{"source": str(source), "bytes": 3, "sha256": digest}],
+        "POINTS": {"source": "memory layer"},
+    }
+    assert content["outputs"]["OUTPUT"]["sha256"] == hashlib.sha256(b"out").hexdigest()
+    assert content["shares"] == [0, 1, 2] and content["auc"] == 0.5
+    assert content["versions"]["scarp"] == scarp_version() != "unknown"
+    assert content["parameters"]["RADII"] == {"small": 300.0}
+
+
+def test_layer_uri_is_hashed_as_its_file(tmp_path):
+    path = tmp_path / "a.gpkg"
+    path.write_bytes(b"x")
+    assert describe_input(f"{path}|layername=a")["sha256"] == hashlib.sha256(b"x").hexdigest()
+
+
+def test_part_scales_and_passes_on():
+    class Recorder(Silent):
+        def __init__(self):
+            super().__init__()
+            self.seen, self.stop = [], False
+
+        def report(self, fraction, text=""):
+            self.seen.append((fraction, text))
+
+        def cancelled(self):
+            return self.stop
+
+    whole = Recorder()
+    part = Part(Part(whole, 0.5, 1.0), 0.0, 0.5)
+    part.report(0.0, "start")
+    part.report(1.0)
+    part.report(7.0)
+    part.warn("careful")
+    assert whole.seen == [(0.5, "start"), (0.75, ""), (0.75, "")]
+    assert whole.warnings == ["careful"]
+    stop_if_cancelled(part)
+    whole.stop = True
+    with pytest.raises(Cancelled) as caught:
+        stop_if_cancelled(part)
+    assert isinstance(caught.value, ScarpError)
