@@ -19,8 +19,9 @@ from ..files import complete_or_absent
 TILE = 256
 """Side of a block of the GeoTIFFs that Scarp writes, in cells."""
 
-GDAL_CACHE_MB = 128
-"""Block cache of GDAL; its default, a share of the machine's memory, would grow with the machine."""
+GDAL_CACHE_BYTES = 128 * 1024 * 1024
+"""Block cache of GDAL, in bytes because rasterio hands the number on as it is; GDAL's own default, a share of the
+machine's memory, would grow with the machine."""
 
 
 @contextlib.contextmanager
@@ -38,7 +39,7 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
     if not os.path.exists(path) and "://" not in str(path) and ":" not in str(path)[2:] \
             and not str(path).startswith("/vsi"):
         raise InputMissing(f"The {role} raster {path} does not exist. Check the path.")
-    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB):
+    with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         try:
             dataset = rasterio.open(path)
         except RasterioError as error:
@@ -113,7 +114,7 @@ def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float,
     }
     with complete_or_absent(path) as temporary:
         try:
-            with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_MB, GDAL_TIFF_OVR_BLOCKSIZE=TILE):
+            with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES, GDAL_TIFF_OVR_BLOCKSIZE=TILE):
                 with rasterio.open(temporary, "w", **profile) as dataset:
                     dataset.update_tags(**(tags or {}))
                     for index, description in enumerate(bands, 1):

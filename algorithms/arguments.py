@@ -1,0 +1,220 @@
+"""The values of one run, read as the core takes them; and the progress that the core reports to."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsRasterLayer,
+)
+
+from ..model.errors import InputMissing, ParameterInvalid
+from ..model.files import check_writable
+from .values import is_given, output_path, plain, rows_of, source_text
+
+
+class FeedbackProgress:
+    """The core's progress, talking to QGIS."""
+
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
+        self._feedback = feedback
+        self._percent = -1.0
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Move the bar, forward only, and log the text."""
+        percent = 100 * min(max(fraction, 0.0), 1.0)
+        # Every change is a signal to the window: tenths of a percent are enough for a bar.
+        if percent >= self._percent + 0.1:
+            self._percent = percent
+            self._feedback.setProgress(percent)
+        if text:
+            self._feedback.pushInfo(text)
+
+    def warn(self, text: str) -> None:
+        """Log a warning."""
+        self._feedback.pushWarning(text)
+
+    def cancelled(self) -> bool:
+        """Whether Cancel was pressed."""
+        return self._feedback.isCanceled()
+
+
+class Arguments:
+    """Reads the parameters of one run."""
+
+    def __init__(self, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext,
+                 progress: FeedbackProgress) -> None:
+        self.algorithm = algorithm
+        self.parameters = parameters
+        self.context = context
+        self.progress = progress
+
+    def given(self, name: str) -> bool:
+        """Whether the user gave a value."""
+        return is_given(self.parameters.get(name))
+
+    def number(self, name: str) -> float:
+        """Return a number."""
+        return float(self.algorithm.parameterAsDouble(self.parameters, name, self.context))
+
+    def optional_number(self, name: str) -> float | None:
+        """Return a number, or None when it was left empty and has no default."""
+        if self.given(name) or self.algorithm.parameterDefinition(name).defaultValue() is not None:
+            return self.number(name)
+        return None
+
+    def integer(self, name: str) -> int:
+        """Return a whole number."""
+        return int(self.algorithm.parameterAsInt(self.parameters, name, self.context))
+
+    def choice(self, name: str) -> str:
+        """Return a word of an enumeration."""
+        return self.algorithm.parameterAsEnumString(self.parameters, name, self.context)
+
+    def flag(self, name: str) -> bool:
+        """Return yes or no."""
+        return bool(self.algorithm.parameterAsBoolean(self.parameters, name, self.context))
+
+    def field(self, name: str) -> str | None:
+        """Return the name of a field, or None."""
+        return str(plain(self.parameters[name])) if self.given(name) else None
+
+    def file(self, name: str) -> str | None:
+        """Return the path of an input file, or None."""
+        return self.algorithm.parameterAsFile(self.parameters, name, self.context) if self.given(name) else None
+
+    def files(self, name: str) -> list[str]:
+        """Return the paths of a list of input files."""
+        return list(self.algorithm.parameterAsFileList(self.parameters, name, self.context)) if self.given(name) else []
+
+    def table(self, name: str) -> Any:
+        """Return a table as text or a flat list; its default when it was left empty."""
+        value = self.parameters.get(name)
+        return rows_of(value if is_given(value) else self.algorithm.parameterDefinition(name).defaultValue())
+
+    def raster(self, name: str) -> str | None:
+        """Return the path of a raster, or None when it was left empty."""
+        from .layers import raster_path
+
+        if not self.given(name):
+            return None
+        layer = self.algorithm.parameterAsRasterLayer(self.parameters, name, self.context)
+        if layer is None or not layer.isValid():
+            raise self._not_opened(name, "a raster")
+        return raster_path(layer, self.progress)
+
+    def named_rasters(self, name: str) -> list[tuple[str, str]]:
+        """Return path and layer name of each raster of a list."""
+        from .layers import raster_path
+
+        if not self.given(name):
+            return []
+        layers = self.algorithm.parameterAsLayerList(self.parameters, name, self.context)
+        for layer in layers:
+            if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
+                raise self._not_opened(name, "rasters")
+        if not layers:
+            raise self._not_opened(name, "rasters")
+        return [(raster_path(layer, self.progress), layer.name()) for layer in layers]
+
+    def is_raster(self, name: str) -> bool:
+        """Whether the layer given for a parameter that takes both is a raster."""
+        if not self.given(name):
+            return False
+        layer = self.algorithm.parameterAsLayer(self.parameters, name, self.context)
+        if layer is None or not layer.isValid():
+            raise self._not_opened(name, "a layer")
+        return isinstance(layer, QgsRasterLayer)
+
+    def grid_crs(self, path: str, role: str) -> QgsCoordinateReferenceSystem:
+        """Return the CRS that vector layers are brought into."""
+        from .layers import grid_crs
+
+        return grid_crs(path, role)
+
+    def vector(self, name: str, crs: QgsCoordinateReferenceSystem) -> Any:
+        """Return a ``VectorReader`` for a vector input, or None when it was left empty."""
+        from .layers import VectorReader
+
+        if not self.given(name):
+            return None
+        source = self.algorithm.parameterAsSource(self.parameters, name, self.context)
+        if source is None:
+            raise self._not_opened(name, "a vector layer")
+        return VectorReader(source, name, source_text(self.parameters[name], self.context), crs, self.context,
+                            self.progress)
+
+    def points(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()) -> Any:
+        """Return points, or None when the input was left empty."""
+        reader = self.vector(name, crs)
+        return None if reader is None else reader.points([item for item in fields if item])
+
+    def lines(self, name: str, crs: QgsCoordinateReferenceSystem) -> Any:
+        """Return lines, or None when the input was left empty."""
+        reader = self.vector(name, crs)
+        return None if reader is None else reader.lines()
+
+    def polygons(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = (),
+                 fields_if_there: Sequence[str] = ()) -> Any:
+        """Return polygons, or None when the input was left empty."""
+        reader = self.vector(name, crs)
+        if reader is None:
+            return None
+        return reader.polygons([item for item in fields if item]
+                               + [item for item in fields_if_there if reader.has_field(item)])
+
+    def points_or_polygons(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()
+                           ) -> Any:
+        """Return points or polygons, whichever the layer holds, or None when the input was left empty."""
+        from .layers import POLYGON
+
+        reader = self.vector(name, crs)
+        if reader is None:
+            return None
+        wanted = [item for item in fields if item]
+        return reader.polygons(wanted) if reader.geometry_type == POLYGON else reader.points(wanted)
+
+    def classes(self, name: str, crs: QgsCoordinateReferenceSystem) -> Any:
+        """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster; None when left empty."""
+        from ..model.factors.sources import CategoricalInput
+
+        if not self.given(name):
+            return None
+        if self.is_raster(name):
+            layer = self.algorithm.parameterAsLayer(self.parameters, name, self.context)
+            return CategoricalInput(raster=self.raster(name), name=layer.name())
+        field = self.field(f"{name}_FIELD")
+        polygons = self.polygons(name, crs, [field])
+        return CategoricalInput(polygons=polygons, field=field, name=polygons.name)
+
+    def output(self, name: str) -> str | None:
+        """Return the path of a raster, file or folder to write; None when it is not wanted."""
+        definition = self.algorithm.parameterDefinition(name)
+        if not self.given(name):
+            return None
+        if definition.type() == "rasterDestination":
+            return self.algorithm.parameterAsOutputLayer(self.parameters, name, self.context) or None
+        return self.algorithm.parameterAsFileOutput(self.parameters, name, self.context) or None
+
+    def check_outputs(self) -> None:
+        """Raise ``OutputNotWritable`` before long work when an output file could not be made."""
+        for definition in self.algorithm.destinationParameterDefinitions():
+            path = output_path(self.parameters.get(definition.name()))
+            if path is not None:
+                check_writable(path)
+
+    def require_field(self, layer: str, field: str, what: str) -> None:
+        """Raise when a polygon or point layer was given without the field that holds its values."""
+        if self.given(layer) and not self.given(field) and not self.is_raster(layer):
+            raise ParameterInvalid(f"{layer} is a vector layer, so {field} must name the field that holds {what}. "
+                                   f"Set {field}.")
+
+    def _not_opened(self, name: str, kind: str) -> InputMissing:
+        value = plain(self.parameters.get(name))
+        shown = value.name() if hasattr(value, "name") else value
+        return InputMissing(f'{name}: "{shown}" cannot be opened as {kind}. Check that the file or layer exists and is '
+                            "whole.")

@@ -1,0 +1,48 @@
+"""``scarp:checkfactors``: the pre-flight before training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import parameters as p
+from .arguments import Arguments
+from .base import CORE, PREPARE, ScarpAlgorithm
+
+
+class CheckFactors(ScarpAlgorithm):
+    """Parameters in, one call to ``check_factors``, report and table out."""
+
+    ID = "checkfactors"
+    TITLE = "Check factors"
+    GROUP = PREPARE
+    TAGS = ("collinearity", "correlation", "vif", "outliers", "report", "quality")
+    NEEDS = (*CORE, "scipy", "matplotlib", "jinja2")
+    SUMMARY = (
+        "Looks through a factor stack before you train on it, and lists everything doubtful with how to mend it.\n"
+        "It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in "
+        "kelvin), outliers, classes with hardly any cells, missing data, and factors that say the same thing twice: "
+        "Pearson correlation over 0.7, variance inflation factor over 10, Cramér's V between classes. With labels, "
+        "the report shows how each factor differs where landslides are.\n"
+        "It never stops at the first problem, and changes nothing.")
+
+    def define(self) -> None:
+        self.declare(p.raster("STACK", "Factor stack"), "Raster from \"Build factor stack\".")
+        self.declare(p.raster("LABELS", "Landslide labels", optional=True),
+                     "Raster from \"Build landslide labels\" on the same grid. With it the report compares landslide "
+                     "cells with the others.")
+        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML),
+                     "One file with tables and figures, to open in any browser or send by mail.")
+        self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV),
+                     "The findings as a table, one a row.")
+        self.declare_number("ERRORS", "findings to mend before training")
+        self.declare_number("WARNINGS", "findings to read before training")
+        self.declare_number("NOTES", "further remarks")
+
+    def compute(self, arguments: Arguments) -> dict[str, Any]:
+        from ..model.jobs.check_factors import check_factors
+
+        html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
+        summary = check_factors(arguments.raster("STACK"), html, table, labels=arguments.raster("LABELS"),
+                                progress=arguments.progress)
+        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "ERRORS": summary.errors, "WARNINGS": summary.warnings,
+                "NOTES": summary.notes}

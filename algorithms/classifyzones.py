@@ -1,0 +1,83 @@
+"""``scarp:classifyzones``: a susceptibility map cut into zones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..model.errors import ParameterInvalid
+from ..model.inputs.tables import read_numbers
+from ..model.zones.schemes import AREA_SHARES, BREAKS, DEFAULT_SHARES, LANDSLIDE_SHARE, METHODS, read_scheme
+from . import parameters as p
+from .arguments import Arguments
+from .base import CORE, MAP, ScarpAlgorithm
+from .styles import style_output
+
+
+class ClassifyZones(ScarpAlgorithm):
+    """Parameters in, one call to ``classify_zones``, zones out."""
+
+    ID = "classifyzones"
+    TITLE = "Classify zones"
+    GROUP = MAP
+    TAGS = ("zonation", "classes", "quantiles", "jenks", "hazard map")
+    NEEDS = (*CORE, "scipy")
+    SUMMARY = (
+        "Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.\n"
+        "By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from the least to the most "
+        "susceptible, as in the paper, exact and by true area on the ground. The breaks are in the table and in the "
+        "record beside the map; give them as BREAKS to cut another map, of a later year or of the neighbouring "
+        "region, at the same values.")
+
+    def define(self) -> None:
+        self.declare(p.raster("SUSCEPTIBILITY", "Susceptibility"),
+                     "Map from \"Predict susceptibility\", or any raster in which more means more susceptible.")
+        self.declare(p.choice("METHOD", "Method", METHODS, AREA_SHARES),
+                     "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. "
+                     "natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides "
+                     "in LANDSLIDES. breaks: the values in BREAKS.")
+        self.declare(p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
+                     "Percent of each zone from the least to the most susceptible, 100 in all; as many zones as "
+                     "numbers. For area_shares and landslide_share (left as it is, landslide_share takes 1, 4, 15, "
+                     "30, 50).")
+        self.declare(p.table("BREAKS", "Breaks", ["Upper value"]),
+                     "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving "
+                     "them is enough, METHOD need not be changed.")
+        self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
+                     "The inventory, for METHOD landslide_share.")
+        self.declare(p.raster_output("OUTPUT", "Susceptibility zones"),
+                     "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.")
+        self.declare(p.file_output("OUTPUT_TABLE", "Zone table", p.CSV, optional=True, by_default=False),
+                     "Range of values, cells, km² and share of each zone.")
+
+    def check(self, arguments: Arguments) -> None:
+        read_scheme(*self._scheme(arguments))
+
+    def compute(self, arguments: Arguments) -> dict[str, Any]:
+        from ..model.jobs.classify_zones import classify_zones
+
+        susceptibility, output = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT")
+        table = arguments.output("OUTPUT_TABLE")
+        method, shares, breaks = self._scheme(arguments)
+        landslides = None
+        if method == LANDSLIDE_SHARE:
+            crs = arguments.grid_crs(susceptibility, "susceptibility")
+            landslides = arguments.points_or_polygons("LANDSLIDES", crs)
+        summary = classify_zones(susceptibility, output, method=method, shares=shares, breaks=breaks,
+                                 landslides=landslides, output_table=table, progress=arguments.progress)
+        style_output(arguments.context, output, "zones" if len(summary.names) == 5 else None)
+        return {"OUTPUT": output, "OUTPUT_TABLE": table}
+
+    @staticmethod
+    def _scheme(arguments: Arguments) -> tuple[str, list[float], list[float]]:
+        """Return method, shares and breaks; breaks alone are enough to choose the method."""
+        method = arguments.choice("METHOD")
+        shares = read_numbers(arguments.table("SHARES"), "SHARES")
+        breaks = read_numbers(arguments.table("BREAKS"), "BREAKS")
+        untouched = tuple(shares) == DEFAULT_SHARES
+        if breaks and method == AREA_SHARES and untouched:
+            method = BREAKS
+        if breaks and method != BREAKS:
+            raise ParameterInvalid(f"BREAKS is given, but METHOD is {method}, which does not use it. Set METHOD to "
+                                   "breaks, or leave BREAKS empty.")
+        # The shares shown at the start are of the area; of landslides the core knows better ones.
+        return method, [] if untouched and method == LANDSLIDE_SHARE else shares, breaks

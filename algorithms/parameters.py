@@ -1,0 +1,140 @@
+"""Parameter definitions in one line each: id and label side by side, and what works on every QGIS from 3.22."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMatrix,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+)
+
+Source = QgsProcessing.SourceType
+POINT, LINE, POLYGON, RASTER = (Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon,
+                                Source.TypeRaster)
+
+FILE = QgsProcessingParameterFile.Behavior.File
+
+MODEL_FILE = "Scarp model (*.safetensors)"
+HTML = "HTML (*.html)"
+CSV = "CSV (*.csv)"
+
+DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(16)), "mps")
+DEVICE_HELP = ("What computes. auto: an NVIDIA graphics card when there is one, else the processor. cuda:1 is the "
+               "second graphics card; mps is that of an Apple computer.")
+PRECISION_HELP = ("Numbers the network computes with. auto: the fastest that is exact enough on this device. fp32 is "
+                  "the most exact; bf16 and fp16 are faster where the device has them.")
+
+
+def raster(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterLayer:
+    """Return a raster input."""
+    return QgsProcessingParameterRasterLayer(name, label, None, optional)
+
+
+def rasters(name: str, label: str) -> QgsProcessingParameterMultipleLayers:
+    """Return an optional list of rasters."""
+    return QgsProcessingParameterMultipleLayers(name, label, RASTER, None, True)
+
+
+def vector(name: str, label: str, *types: Any, optional: bool = False) -> QgsProcessingParameterFeatureSource:
+    """Return a vector input of the geometry types POINT, LINE, POLYGON."""
+    return QgsProcessingParameterFeatureSource(name, label, list(types), None, optional)
+
+
+def raster_or(name: str, label: str, geometry: Any) -> QgsProcessingParameterMapLayer:
+    """Return an optional input that is a raster or a vector layer of one geometry type."""
+    return QgsProcessingParameterMapLayer(name, label, None, True, [RASTER, geometry])
+
+
+def field(name: str, label: str, parent: str) -> QgsProcessingParameterField:
+    """Return an optional field of the layer ``parent``; of any type, because numbers are often stored as text."""
+    return QgsProcessingParameterField(name, label, None, parent, QgsProcessingParameterField.DataType.Any, False, True)
+
+
+def number(name: str, label: str, default: float | None, minimum: float, maximum: float, optional: bool = False,
+           decimals: int | None = None) -> QgsProcessingParameterNumber:
+    """Return a number; ``decimals`` are those of the input box, for small values."""
+    definition = QgsProcessingParameterNumber(name, label, QgsProcessingParameterNumber.Type.Double, default, optional,
+                                              minimum, maximum)
+    if decimals is not None:
+        definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
+    return definition
+
+
+def integer(name: str, label: str, default: int, minimum: int, maximum: int) -> QgsProcessingParameterNumber:
+    """Return a whole number."""
+    return QgsProcessingParameterNumber(name, label, QgsProcessingParameterNumber.Type.Integer, default, False,
+                                        minimum, maximum)
+
+
+def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
+    """Return a choice of fixed words, which commands and models name as they are: ``PHYSICS=hinge``."""
+    return QgsProcessingParameterEnum(name, label, list(options), False, default, False, True)
+
+
+def device() -> QgsProcessingParameterEnum:
+    """Return the parameter DEVICE."""
+    return choice("DEVICE", "Device", DEVICES, "auto")
+
+
+def flag(name: str, label: str, default: bool) -> QgsProcessingParameterBoolean:
+    """Return a yes or no."""
+    return QgsProcessingParameterBoolean(name, label, default)
+
+
+def table(name: str, label: str, columns: Sequence[str], default: Sequence[Any] = ()) -> QgsProcessingParameterMatrix:
+    """Return a table that can also be typed as comma-separated text, row after row.
+
+    It is optional for QGIS, which otherwise takes a matrix that is not given as missing in spite of its default.
+    """
+    return QgsProcessingParameterMatrix(name, label, max(len(default) // len(columns), 1), False, list(columns),
+                                        list(default) or None, True)
+
+
+def model_file(name: str, label: str) -> QgsProcessingParameterFile:
+    """Return a trained model to read."""
+    return QgsProcessingParameterFile(name, label, FILE, "", None, False, MODEL_FILE)
+
+
+def model_files(name: str, label: str) -> QgsProcessingParameterMultipleLayers:
+    """Return an optional list of trained models."""
+    return QgsProcessingParameterMultipleLayers(name, label, Source.TypeFile, None, True)
+
+
+def input_file(name: str, label: str, file_filter: str) -> QgsProcessingParameterFile:
+    """Return an optional file to read."""
+    return QgsProcessingParameterFile(name, label, FILE, "", None, True, file_filter)
+
+
+def raster_output(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterDestination:
+    """Return a GeoTIFF to write; an optional one is not made unless asked for."""
+    return QgsProcessingParameterRasterDestination(name, label, None, optional, not optional)
+
+
+def file_output(name: str, label: str, file_filter: str, optional: bool = False, by_default: bool = True
+                ) -> QgsProcessingParameterFileDestination:
+    """Return a file to write."""
+    return QgsProcessingParameterFileDestination(name, label, file_filter, None, optional, by_default)
+
+
+def vector_output(name: str, label: str, geometry: Any, by_default: bool = True) -> QgsProcessingParameterFeatureSink:
+    """Return an optional vector layer to write."""
+    return QgsProcessingParameterFeatureSink(name, label, geometry, None, True, by_default)
+
+
+def folder_output(name: str, label: str) -> QgsProcessingParameterFolderDestination:
+    """Return a folder to write to."""
+    return QgsProcessingParameterFolderDestination(name, label)

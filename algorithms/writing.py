@@ -1,0 +1,142 @@
+"""From plain features of the core to vector layers: Processing sinks, and the GeoPackages of the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterable, Mapping, Sequence
+
+from qgis.core import (
+    Qgis,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsFeature,
+    QgsFeatureSink,
+    QgsField,
+    QgsFields,
+    QgsGeometry,
+    QgsPointXY,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsRectangle,
+    QgsVectorFileWriter,
+    QgsWkbTypes,
+)
+from qgis.PyQt.QtCore import QMetaType, QVariant
+
+from ..model.errors import OutputNotWritable
+from ..model.inputs.vectors import Lines, Points
+from .arguments import Arguments
+
+WkbType = QgsWkbTypes.Type
+TEXT, INTEGER, REAL = "text", "integer", "real"
+
+
+def fields_of(columns: Iterable[tuple[str, str]]) -> QgsFields:
+    """Return the fields of a layer from names and the types ``text``, ``integer`` and ``real``."""
+    # QGIS 3.38 went over from the types of QVariant to those of QMetaType; older ones refuse the new.
+    if Qgis.QGIS_VERSION_INT >= 33800:
+        types = {TEXT: QMetaType.Type.QString, INTEGER: QMetaType.Type.Int, REAL: QMetaType.Type.Double}
+    else:
+        types = {TEXT: QVariant.Type.String, INTEGER: QVariant.Type.Int, REAL: QVariant.Type.Double}
+    fields = QgsFields()
+    for name, kind in columns:
+        fields.append(QgsField(name, types[kind]))
+    return fields
+
+
+def write_sink(arguments: Arguments, name: str, columns: Sequence[tuple[str, str]], wkb_type: Any,
+               crs: QgsCoordinateReferenceSystem, rows: Iterable[tuple[QgsGeometry, Sequence[Any]]]) -> str | None:
+    """Write features into the sink of an output; return its layer id or path, None when it is not wanted.
+
+    The sink is only made here, after the computation, so that a cancelled run leaves no empty layer.
+
+    Raises:
+        OutputNotWritable: the layer cannot be made or filled.
+    """
+    if not arguments.given(name):
+        return None
+    fields = fields_of(columns)
+    try:
+        sink, destination = arguments.algorithm.parameterAsSink(arguments.parameters, name, arguments.context, fields,
+                                                                wkb_type, crs)
+    except QgsProcessingException as error:
+        raise OutputNotWritable(f"{name} could not be made: {error}. Choose another place for it.") from error
+    if sink is None:
+        raise OutputNotWritable(f"{name} could not be made. Choose another place for it.")
+    for geometry, values in rows:
+        if not sink.addFeature(_feature(fields, geometry, values), QgsFeatureSink.Flag.FastInsert):
+            raise OutputNotWritable(f"{name} could not be written: {sink.lastError()}. Check that the disk has room.")
+    # Deleting the sink closes the file.
+    del sink
+    return destination
+
+
+def rectangle(left: float, bottom: float, right: float, top: float) -> QgsGeometry:
+    """Return a rectangle as a polygon."""
+    return QgsGeometry.fromRect(QgsRectangle(left, bottom, right, top))
+
+
+def point(x: float, y: float) -> QgsGeometry:
+    """Return a point."""
+    return QgsGeometry.fromPointXY(QgsPointXY(x, y))
+
+
+def write_vectors(folder: Path, layers: Mapping[str, Any], crs_wkt: str, context: QgsProcessingContext) -> None:
+    """Write points, lines and polygons as one GeoPackage each, ``NAME.gpkg``.
+
+    Raises:
+        OutputNotWritable: a file cannot be written.
+    """
+    crs = QgsCoordinateReferenceSystem.fromWkt(crs_wkt)
+    for name, layer in layers.items():
+        _write_geopackage(folder / f"{name}.gpkg", name, layer, crs, context.transformContext())
+
+
+def _write_geopackage(path: Path, name: str, layer: Any, crs: QgsCoordinateReferenceSystem,
+                      transforms: QgsCoordinateTransformContext) -> None:
+    columns = [(field, _type_of(values)) for field, values in layer.fields.items()]
+    fields = fields_of(columns)
+    if isinstance(layer, Points):
+        kind, shapes = WkbType.Point, (point(x, y) for x, y in layer.xy)
+    elif isinstance(layer, Lines):
+        kind, shapes = WkbType.LineString, (
+            QgsGeometry.fromPolylineXY([QgsPointXY(x, y) for x, y in part]) for part in layer.parts)
+    else:
+        kind, shapes = WkbType.MultiPolygon, (_multi_polygon(shape) for shape in layer.geometries)
+    options = QgsVectorFileWriter.SaveVectorOptions()
+    options.driverName = "GPKG"
+    options.layerName = name
+    writer = QgsVectorFileWriter.create(str(path), fields, kind, crs, transforms, options)
+    for number, shape in enumerate(shapes):
+        values = [layer.fields[field][number] for field, _ in columns]
+        writer.addFeature(_feature(fields, shape, values), QgsFeatureSink.Flag.FastInsert)
+    failed = writer.hasError() != QgsVectorFileWriter.WriterError.NoError
+    message = writer.errorMessage()
+    # Deleting the writer closes the file.
+    del writer
+    if failed:
+        raise OutputNotWritable(f"{path.name} could not be written: {message}.")
+
+
+def _feature(fields: QgsFields, geometry: QgsGeometry, values: Sequence[Any]) -> QgsFeature:
+    feature = QgsFeature(fields)
+    feature.setGeometry(geometry)
+    # NaN has no place in a table; it becomes an empty cell.
+    feature.setAttributes([None if isinstance(value, float) and value != value else value for value in values])
+    return feature
+
+
+def _type_of(values: Sequence[Any]) -> str:
+    given = [value for value in values if value is not None]
+    if given and all(isinstance(value, int) for value in given):
+        return INTEGER
+    if given and all(isinstance(value, (int, float)) for value in given):
+        return REAL
+    return TEXT
+
+
+def _multi_polygon(shape: Mapping[str, Any]) -> QgsGeometry:
+    """Return a GeoJSON polygon or multi-polygon as a QGIS geometry."""
+    parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
+    return QgsGeometry.fromMultiPolygonXY(
+        [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in parts])

@@ -1,0 +1,209 @@
+"""The trained model: one ``.safetensors`` file that says all about itself, read without trusting it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Mapping
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import nn
+
+from .artifact_header import FORMAT, factor_content, read_header, write_header
+from .encoding import Encoding, FactorSpec
+from .errors import InputMissing, ModelFileInvalid, ParameterInvalid
+from .files import complete_or_absent
+from .networks import build_network, check_architecture
+from .networks.dropout import set_sample
+from .training.devices import choose_device, choose_precision, lower_precision
+
+HEADER_KEY = "scarp"
+"""One key only: the library writes several in no fixed order."""
+LARGEST_FILE = 2 * 1024 ** 3
+_COUNTERS = "num_batches_tracked"
+"""Batch norm's own counter; nothing reads it in a trained network."""
+
+
+@dataclass
+class TrainedModel:
+    """A network with all that is needed to apply it to another area."""
+
+    kind: str
+    architecture: dict[str, Any]
+    encoding: str
+    factors: list[FactorSpec]
+    pixel_size: float
+    """Metres; of the grid it was trained on."""
+    settings: dict[str, Any]
+    seed: int
+    history: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    training: dict[str, Any]
+    """What it was trained on: windows, cells, labels."""
+    versions: dict[str, str]
+    network: nn.Module = field(repr=False)
+
+    def __post_init__(self) -> None:
+        self._encoding = Encoding(self.factors, self.encoding)
+        self.to("cpu", "fp32")
+
+    @property
+    def halo(self) -> int:
+        """Cells of context that a tile needs on every side."""
+        return int(self.network.halo)
+
+    @property
+    def align(self) -> int:
+        """Tile origins, halo included, must be multiples of this in the raster's cells."""
+        return int(self.network.align)
+
+    @property
+    def factor_names(self) -> list[str]:
+        """In the order of the raw arrays."""
+        return [spec.name for spec in self.factors]
+
+    @property
+    def encoder(self) -> Encoding:
+        """How raw values become channels."""
+        return self._encoding
+
+    def to(self, device: str, precision: str = "fp32") -> None:
+        """Move the network and choose its arithmetic.
+
+        Args:
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+            precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+
+        Raises:
+            DeviceUnavailable: the device or its arithmetic is not there.
+        """
+        self.device = choose_device(device)
+        self.dtype = choose_precision(precision, self.device)
+        self.network.eval().to(self.device)
+
+    def probability(self, raw: np.ndarray, sample: int | None = None) -> np.ndarray:
+        """Return the probability of landslide, float32 (height, width), NaN where any factor has no data.
+
+        Cells nearer than ``halo`` to the array's border are right only if what lies beyond has no data at all.
+
+        Args:
+            raw: physical values and class codes in the model's factor order, float32 (factors, height, width), NaN
+                where there is no data.
+            sample: seed of one sample with dropout; ``None`` for the network without.
+        """
+        image, valid = self._encoding.encode(raw)
+        height, width = valid.shape
+        padding = [(0, 0), (0, -height % self.align), (0, -width % self.align)]
+        image = np.pad(image, padding)
+        set_sample(self.network, sample)
+        try:
+            with torch.inference_mode(), lower_precision(self.device, self.dtype):
+                logits = self.network(torch.from_numpy(image)[None].to(self.device))[0].float()
+        finally:
+            set_sample(self.network, None)
+        # Softmax over two logits is the logistic function of their difference.
+        result = torch.sigmoid(logits[1] - logits[0])[:height, :width].cpu().numpy()
+        return np.where(valid, result, np.float32(np.nan))
+
+
+def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
+    """Write a model whole or not at all; the same training gives the same bytes.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+    """
+    header = write_header({
+        "format": FORMAT, "program": "scarp", "kind": model.kind, "architecture": model.architecture,
+        "encoding": model.encoding, "factors": [factor_content(spec) for spec in model.factors],
+        "pixel_size": model.pixel_size, "settings": model.settings, "seed": model.seed, "history": model.history,
+        "metrics": model.metrics, "training": model.training, "versions": model.versions,
+    })
+    # Never write what would be refused on reading.
+    read_header(header, Path(path).name)
+    content = save(network_tensors(model.network), metadata={HEADER_KEY: header})
+    with complete_or_absent(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_model(path: str | os.PathLike) -> TrainedModel:
+    """Read and check a model.
+
+    The file may come from anywhere: nothing in it is run, and what it asks for is bounded before memory is taken.
+
+    Raises:
+        InputMissing: there is no such file.
+        ModelFileInvalid: it is no model of Scarp's, damaged, or from a newer version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputMissing(f"The model {path} does not exist. Check the path, or train one first.")
+    if path.stat().st_size > LARGEST_FILE:
+        raise _invalid(path, "it is far larger than any model")
+    try:
+        with safe_open(str(path), framework="np") as stream:
+            header = read_header((stream.metadata() or {}).get(HEADER_KEY, "{}"), str(path))
+            network = _build(header, path)
+            tensors = _read_tensors(stream, network_tensors(network, only_shapes=True), path)
+    except (SafetensorError, OSError) as error:
+        raise _invalid(path, f"it cannot be read ({error})") from error
+    network = network.to_empty(device="cpu")
+    load_tensors(network, tensors)
+    return TrainedModel(
+        kind=header["kind"], architecture=header["architecture"], encoding=header["encoding"],
+        factors=header["factors"], pixel_size=float(header["pixel_size"]), settings=header["settings"],
+        seed=header["seed"], history=header["history"], metrics=header["metrics"], training=header["training"],
+        versions=header["versions"], network=network)
+
+
+def network_tensors(network: nn.Module, only_shapes: bool = False) -> dict[str, Any]:
+    """Return a network's weights and batch-norm statistics as float32 arrays by name (or their shapes)."""
+    state = {name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTERS)}
+    if only_shapes:
+        return {name: tuple(value.shape) for name, value in state.items()}
+    return {name: np.ascontiguousarray(value.detach().to("cpu", torch.float32).numpy())
+            for name, value in sorted(state.items())}
+
+
+def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
+    """Put arrays from :func:`network_tensors` into a network of the same architecture."""
+    state = network.state_dict()
+    with torch.no_grad():
+        for name, value in state.items():
+            value.copy_(torch.from_numpy(tensors[name])) if name in tensors else value.zero_()
+
+
+def _build(header: Mapping[str, Any], path: Path) -> nn.Module:
+    """Build the network without memory for its weights."""
+    try:
+        check_architecture(header["architecture"])
+        channels = Encoding(header["factors"], header["encoding"]).channels
+        if header["architecture"]["channels"] != channels:
+            raise _invalid(path, f"its network reads {header['architecture']['channels']} channels, but its factors "
+                                 f"give {channels}")
+        with torch.device("meta"):
+            return build_network(header["architecture"])
+    except ParameterInvalid as error:
+        raise _invalid(path, f"its network is wrong: {error}") from error
+
+
+def _read_tensors(stream: Any, shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, np.ndarray]:
+    if set(stream.keys()) != set(shapes):
+        raise _invalid(path, "its tensors are not those of its network")
+    tensors = {}
+    for name, shape in shapes.items():
+        part = stream.get_slice(name)
+        if part.get_dtype() != "F32" or tuple(part.get_shape()) != shape:
+            raise _invalid(path, f"its tensor {name} has the wrong form")
+        tensors[name] = stream.get_tensor(name)
+        if not np.isfinite(tensors[name]).all() or (name.endswith("running_var") and (tensors[name] < 0).any()):
+            raise _invalid(path, f"its tensor {name} holds impossible values")
+    return tensors
+
+
+def _invalid(path: Path, what: str) -> ModelFileInvalid:
+    return ModelFileInvalid(f"The model {path} cannot be used: {what}. Choose a model file written by Scarp, or train "
+                            "it again.")

@@ -1,0 +1,165 @@
+"""The JSON header of a model file: written canonically, and believed only after every value was checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Callable, Mapping
+
+from .encoding import CODES, MOST_CLASSES, ONE_HOT, FactorSpec
+from .errors import ModelFileInvalid
+from .factors.definitions import CATEGORICAL, CONTINUOUS
+
+FORMAT = 1
+"""Raised when older versions of Scarp could no longer read a new file rightly."""
+
+KINDS = ("pcum", "unet", "bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
+         "weights_of_evidence")
+
+LONGEST_HEADER = 16 * 1024 * 1024
+MOST_FACTORS = 256
+LONGEST_TEXT = 1000
+_DEEPEST = 8
+
+_FIELDS = ("format", "program", "kind", "architecture", "encoding", "factors", "pixel_size", "settings", "seed",
+           "history", "metrics", "training", "versions")
+_FACTOR_FIELDS = ("name", "kind", "unit", "title", "classes", "mean", "std", "minimum", "maximum", "seen")
+
+
+def write_header(content: Mapping[str, Any]) -> str:
+    """Return the header as JSON; the same content gives the same text. NaN becomes null."""
+    return json.dumps(_without_nan(content), sort_keys=True, ensure_ascii=False, allow_nan=False,
+                      separators=(",", ":"))
+
+
+def read_header(text: str, source: str) -> dict[str, Any]:
+    """Parse and check a header; ``factors`` comes back as :class:`FactorSpec` objects.
+
+    Args:
+        text: the JSON.
+        source: the file, for messages.
+
+    Raises:
+        ModelFileInvalid: anything is missing, of the wrong type or out of range, or a newer format.
+    """
+    check = _Checker(source)
+    if len(text) > LONGEST_HEADER:
+        raise check.wrong("its header is too long")
+    try:
+        content = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise check.wrong(f"its header is no valid JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("program") != "scarp":
+        raise check.wrong("it was not written by Scarp")
+    if not _is_whole(content.get("format")) or content["format"] < 1:
+        raise check.wrong("its format number is missing")
+    if content["format"] > FORMAT:
+        raise ModelFileInvalid(f"The model {source} was written by a newer version of Scarp (format "
+                               f"{content['format']}, this version reads up to {FORMAT}). Update the plugin.")
+    if set(content) != set(_FIELDS):
+        raise check.wrong("fields of its header are missing or unknown: "
+                          + ", ".join(sorted(str(name)[:40] for name in set(content) ^ set(_FIELDS))))
+    check.require(content["kind"] in KINDS, f"its kind {content['kind']!r:.60} is not known")
+    check.require(content["encoding"] in (CODES, ONE_HOT), "its encoding is not known")
+    check.require(_is_number(content["pixel_size"]) and 0 < content["pixel_size"] < 1e7, "its pixel size is wrong")
+    check.require(_is_whole(content["seed"]) and 0 <= content["seed"] < 2 ** 63, "its seed is wrong")
+    for name in ("architecture", "settings", "metrics", "training", "versions"):
+        check.require(isinstance(content[name], dict), f"its {name} is no table")
+        check.plain(content[name], name)
+    check.require(isinstance(content["history"], list) and len(content["history"]) <= 100000, "its history is wrong")
+    for epoch in content["history"]:
+        check.require(isinstance(epoch, dict) and len(epoch) <= 40, "its history is wrong")
+        check.require(all(value is None or _is_number(value) for value in epoch.values()), "its history is wrong")
+    check.require(isinstance(content["factors"], list) and 1 <= len(content["factors"]) <= MOST_FACTORS,
+                  f"it has no factors, or more than {MOST_FACTORS}")
+    content["factors"] = [_read_factor(item, check) for item in content["factors"]]
+    names = [spec.name for spec in content["factors"]]
+    check.require(len(set(names)) == len(names), "two of its factors have the same name")
+    return content
+
+
+def factor_content(spec: FactorSpec) -> dict[str, Any]:
+    """Return a factor as plain values for the header."""
+    return {"name": spec.name, "kind": spec.kind, "unit": spec.unit, "title": spec.title,
+            "classes": {str(code): label for code, label in sorted(spec.classes.items())}, "mean": spec.mean,
+            "std": spec.std, "minimum": spec.minimum, "maximum": spec.maximum, "seen": list(spec.seen)}
+
+
+def _read_factor(item: Any, check: "_Checker") -> FactorSpec:
+    check.require(isinstance(item, dict) and set(item) == set(_FACTOR_FIELDS), "a factor lacks fields")
+    for name in ("name", "kind", "unit", "title"):
+        check.text(item[name], f"a factor's {name}")
+    where = f'its factor "{item["name"][:60]}"'
+    check.require(item["name"] != "", "a factor has no name")
+    check.require(item["kind"] in (CONTINUOUS, CATEGORICAL), f"{where} is neither continuous nor categorical")
+    for name in ("mean", "std", "minimum", "maximum"):
+        check.require(_is_number(item[name]) and abs(item[name]) < 1e38, f"{where} has a wrong {name}")
+    check.require(item["std"] >= 0 and item["minimum"] <= item["maximum"], f"{where} has a wrong range")
+    classes, seen = item["classes"], item["seen"]
+    check.require(isinstance(classes, dict) and len(classes) <= 10000, f"{where} has a wrong class table")
+    for code, label in classes.items():
+        check.require(code.isascii() and code.isdigit() and len(code) <= 8, f"{where} has a wrong class code")
+        check.text(label, f"a class of {where}")
+    check.require(isinstance(seen, list) and len(seen) <= MOST_CLASSES
+                  and all(_is_whole(code) and 0 <= code < 2 ** 24 for code in seen)
+                  and all(a < b for a, b in zip(seen, seen[1:])), f"{where} has wrong trained classes")
+    check.require(bool(seen) == (item["kind"] == CATEGORICAL), f"{where} has wrong trained classes")
+    return FactorSpec(item["name"], item["kind"], item["unit"], item["title"],
+                      {int(code): label for code, label in classes.items()}, float(item["mean"]), float(item["std"]),
+                      float(item["minimum"]), float(item["maximum"]), tuple(seen))
+
+
+class _Checker:
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def wrong(self, what: str) -> ModelFileInvalid:
+        return ModelFileInvalid(f"The model {self.source} cannot be used: {what}. Choose a model file written by "
+                                "Scarp, or train it again.")
+
+    def require(self, condition: bool, what: str) -> None:
+        if not condition:
+            raise self.wrong(what)
+
+    def text(self, value: Any, what: str) -> None:
+        self.require(isinstance(value, str) and len(value) <= LONGEST_TEXT, f"{what} is no text, or too long")
+
+    def plain(self, value: Any, what: str, level: int = 0) -> None:
+        """Accept texts, finite numbers, truth values, nothing, and lists and tables of them."""
+        self.require(level <= _DEEPEST, f"its {what} is nested too deeply")
+        if isinstance(value, dict):
+            for name, item in value.items():
+                self.text(name, f"its {what}")
+                self.plain(item, what, level + 1)
+        elif isinstance(value, list):
+            for item in value:
+                self.plain(item, what, level + 1)
+        elif isinstance(value, str):
+            self.text(value, f"its {what}")
+        else:
+            self.require(value is None or isinstance(value, bool) or _is_number(value), f"its {what} is wrong")
+
+
+def _no_constant(name: str) -> Callable:
+    raise ValueError(f"{name} is not allowed")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 \
+        and math.isfinite(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _without_nan(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,66 @@
+"""Where there is data and where not: empty bands, bands that cost others their cells, infinities."""
+
+from __future__ import annotations
+
+from .bands import CategoricalBand, ContinuousBand
+from .findings import ERROR, NOTE, WARNING, Finding, listed
+from .statistics import Survey
+
+FEWEST_CELLS = 2500
+"""Cells of one training window of 50 × 50; with fewer in all there is nothing to train on."""
+
+
+def check_coverage(survey: Survey) -> list[Finding]:
+    """Report what is wrong with the nodata of a stack."""
+    findings = []
+    bands = survey.bands
+    empty = [band for band in bands if not band.finite]
+    for band in bands:
+        if band.infinite:
+            findings.append(Finding(
+                ERROR, "infinite", band.name,
+                "Cells hold an infinite number, as a division by zero leaves it; they are left out here.",
+                "Mend the source raster (Raster calculator), and build the stack again.",
+                band.infinite, band.cells))
+    if len(empty) == len(bands):
+        return findings + [Finding(
+            ERROR, "empty", "", "The stack holds no data at all.",
+            "Check that DEM, AREA and the other inputs overlap, and build the stack again.",
+            survey.cells, survey.cells)]
+    for band in empty:
+        findings.append(Finding(
+            ERROR, "empty", band.name, "The band holds no data at all, so no cell of the stack can be used with it.",
+            "Check that its input overlaps the DEM, or leave the factor out.", band.cells, band.cells))
+    if survey.valid == 0:
+        findings.append(Finding(
+            ERROR, "empty", "", "No cell has data in all factors: where one has data, another has none.",
+            "Check that the inputs overlap each other.", survey.cells, survey.cells))
+    elif survey.valid < FEWEST_CELLS:
+        findings.append(Finding(
+            ERROR, "extent", "", f"Only {survey.valid:,} cells have data in all factors, less than one training window "
+            f"({FEWEST_CELLS:,} cells).", "Use a larger area or finer cells.", survey.valid, survey.cells))
+    findings.extend(_check_union(survey, [band for band in bands if band.finite]))
+    return findings
+
+
+def _check_union(survey: Survey, bands: list[ContinuousBand | CategoricalBand]) -> list[Finding]:
+    """Report bands whose nodata differ: the stack's builder leaves the union of all in every band."""
+    uneven = [band for band in bands if band.finite > survey.valid]
+    if not uneven or survey.valid == 0:
+        return []
+    findings = []
+    alone = [band for band in bands if band.lost_alone > band.infinite] if len(bands) == len(survey.bands) else []
+    for band in alone:
+        share = band.lost_alone / (survey.valid + band.lost_alone)
+        findings.append(Finding(
+            WARNING if share > 0.05 else NOTE, "nodata", band.name,
+            "Cells lack data in this factor only; they are lost to training and to the map.",
+            "Fill the gaps of its source, or leave the factor out if the cells matter more.",
+            band.lost_alone, band.cells))
+    if not alone and not any(band.infinite for band in bands):
+        most = max(band.finite for band in bands)
+        sparse = [band for band in bands if band.finite < most] or bands
+        findings.append(Finding(
+            NOTE, "nodata", "", "The factors differ in where they have data; cells that lack one are lost.",
+            f"Fill the gaps of {listed([band.name for band in sparse])}.", survey.cells - survey.valid, survey.cells))
+    return findings

@@ -1,0 +1,171 @@
+"""Five regions in which different causes of landslides dominate, and the climate zones they lie in (paper, 5.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from .frame import Frame, fractal, resample
+
+
+@dataclass(frozen=True)
+class Climate:
+    """A climate zone: what equation 4 and table 2 of the paper need."""
+
+    name: str
+    alpha: float
+    """Share of the rainy season in annual rainfall (table 2)."""
+    beta: float
+    """Maximum over mean rainfall in the rainy season (table 2)."""
+    rainy_days: float
+    """Rainy days in the rainy season; the paper does not print them, these are plausible."""
+    rainfall: float
+    """Annual rainfall of the valleys in mm, before the fit to the thresholds."""
+
+
+CLIMATES = {
+    "Nyingchi": Climate("Nyingchi", 0.8, 2.5, 125, 600),
+    "Nedong": Climate("Nedong", 0.8, 2.2, 80, 385),
+    "Lhasa": Climate("Lhasa", 0.9, 2.0, 80, 395),
+    "Qamdo": Climate("Qamdo", 0.75, 2.3, 95, 480),
+}
+
+
+@dataclass(frozen=True)
+class Region:
+    """What makes a region: its dominating cause, and how its land differs."""
+
+    number: int
+    name: str
+    cause: str
+    title: str
+    climate: str
+    place: tuple[float, float]
+    """Rough centre as shares of the area: along the main river from its upper end, and across."""
+    uplift: float
+    """Uplift against the mean; more makes higher and steeper land."""
+    hillslope: float
+    """Degrees added to the angle that hillslopes stand at."""
+    floor: float
+    """Factor on the width of valley floors."""
+    glacial: float
+    """How far ice shaped the valleys, 0 to 1."""
+    weight: float
+    """How much the dominating cause at its strongest lowers the safety of a slope: divided by 1 + weight."""
+    unstable: float
+    """Mean of the landslide probability in the region."""
+
+
+REGIONS = (
+    Region(1, "Great bend", "river", "river erosion", "Nyingchi", (0.76, 0.78), 1.15, 0.0, 0.8, 0.0, 1.7, 0.07),
+    Region(2, "Gorges", "incision", "deeply incised valleys", "Qamdo", (0.82, 0.22), 1.5, 4.0, 0.2, 0.0, 1.2, 0.075),
+    Region(3, "Till valleys", "till_and_faults", "glacial till and faults", "Nyingchi", (0.5, 0.2),
+           1.0, -1.0, 1.0, 1.0, 1.5, 0.06),
+    Region(4, "High ranges", "frost", "freeze-thaw", "Nedong", (0.18, 0.22), 1.75, -1.0, 0.7, 0.5, 1.5, 0.08),
+    Region(5, "Settled valley", "human", "human activity", "Lhasa", (0.24, 0.78), 0.75, -3.0, 3.0, 0.0, 2.2, 0.055),
+)
+
+
+@dataclass
+class Layout:
+    """Where the regions and climate zones lie, and the course of the main river."""
+
+    regions: tuple[Region, ...]
+    region: np.ndarray
+    """Index into ``regions``, uint8, on the frame's base grid."""
+    climate: np.ndarray
+    """Index into ``climates``, uint8, on the base grid."""
+    climates: tuple[Climate, ...]
+    river: np.ndarray
+    """Course of the main river from its upper end, positions in the frame, shape (vertices, 2)."""
+    unevenness: np.ndarray
+    """Chance field on the base grid, mean 0 and standard deviation 1, that varies the width of valley floors."""
+    strike: float
+    """Direction of folds and of the first family of faults, radians."""
+
+    def blend(self, values: list[float], frame: Frame, width: float = 600.0) -> np.ndarray:
+        """Spread one value a region over the base grid, with soft borders of about ``width`` metres."""
+        field = np.asarray(values, dtype=np.float32)[self.region]
+        return ndimage.gaussian_filter(field, width / (frame.extent / frame.base_side), mode="nearest")
+
+    def blend_climate(self, values: list[float], frame: Frame, width: float = 1500.0) -> np.ndarray:
+        """The same for one value a climate zone."""
+        field = np.asarray(values, dtype=np.float32)[self.climate]
+        return ndimage.gaussian_filter(field, width / (frame.extent / frame.base_side), mode="nearest")
+
+
+def lay_out(frame: Frame, count: int, rng: np.random.Generator) -> Layout:
+    """Divide the frame into the first ``count`` regions of about equal area and lead the main river through it."""
+    regions = REGIONS[:count]
+    turn = int(rng.integers(8))
+    river = _main_river(frame, rng)
+    x, y = frame.centres(frame.base_side)
+    warp = [0.03 * fractal(rng, frame.base_side, frame.extent, frame.extent / 3, exponent=2.8) for _ in range(4)]
+    along, across = _turned(x + 0 * y, y + 0 * x, turn)
+    along_river, across_river = _turned(river[:, 0], river[:, 1], turn, back=True)
+    places = np.array([region.place for region in regions]) + rng.normal(0, 0.02, (count, 2))
+    distances = [(along + warp[0] - u) ** 2 + (across + warp[1] - v) ** 2 for u, v in places]
+    shift = _equal_areas(distances)
+    region = np.argmin([d - s for d, s in zip(distances, shift)], axis=0).astype(np.uint8)
+    names = list(dict.fromkeys(r.climate for r in regions))
+    far = [(along + warp[2] - u) ** 2 + (across + warp[3] - v) ** 2 - s for (u, v), s in zip(places, shift)]
+    climate = np.array([names.index(r.climate) for r in regions], dtype=np.uint8)[np.argmin(far, axis=0)]
+    course = np.column_stack([along_river, across_river])
+    course = (course * frame.size + frame.pad) * frame.extent / frame.side
+    return Layout(regions, _clean(region, frame), _clean(climate, frame), tuple(CLIMATES[name] for name in names),
+                  course, fractal(rng, frame.base_side, frame.extent, 3000, 800), float(rng.uniform(0, np.pi)))
+
+
+def _turned(u: np.ndarray, v: np.ndarray, turn: int, back: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Turn and mirror the unit square in one of its eight ways, or undo it."""
+    if back:
+        if turn & 4:
+            u, v = v, u
+        return (1 - u if turn & 1 else u), (1 - v if turn & 2 else v)
+    u, v = (1 - u if turn & 1 else u), (1 - v if turn & 2 else v)
+    return (v, u) if turn & 4 else (u, v)
+
+
+def _main_river(frame: Frame, rng: np.random.Generator) -> np.ndarray:
+    """Draw the course from the upper to the lower border as shares of the area, with bends of several sizes."""
+    margin = frame.pad / frame.size
+    along = np.linspace(-margin, 1 + margin, max(4 * frame.side, 200))
+    kilometres = frame.size * 0.03
+    across = np.full(along.size, 0.78)
+    for wavelength in (18.0, 9.0, 4.0, 1.8, 0.8):
+        waves = kilometres / wavelength
+        size = min(0.008 * wavelength ** 1.1 * 18 / kilometres, 0.1)
+        steps = np.interp(along * max(waves, 0.8) * 2, np.arange(-40, 640), rng.normal(size=680))
+        smooth = ndimage.gaussian_filter1d(steps, along.size / (max(waves, 0.8) * 2 * (1 + 2 * margin)) * 0.35)
+        across += size * smooth
+    bend = 0.016 * np.sin(2 * np.pi * along * kilometres / 2.6 + across * 9)
+    return np.column_stack([along + bend * min(1.0, 6 / kilometres), across])
+
+
+def _equal_areas(distances: list[np.ndarray]) -> np.ndarray:
+    """Find what to take from each squared distance so that all regions get about the same area."""
+    shift, count = np.zeros(len(distances)), len(distances)
+    small = np.stack([d[::8, ::8] for d in distances])
+    for step in range(200):
+        nearest = np.argmin(small - shift[:, None, None], axis=0)
+        share = np.bincount(nearest.ravel(), minlength=count) / nearest.size
+        shift += 0.15 * (1 / count - share) / (1 + 0.02 * step)
+    return shift
+
+
+def _clean(classes: np.ndarray, frame: Frame) -> np.ndarray:
+    """Smooth the borders between classes and drop splinters."""
+    width = max(1.0, 0.015 * frame.extent / (frame.extent / frame.base_side))
+    weight = [ndimage.gaussian_filter((classes == k).astype(np.float32), width) for k in range(classes.max() + 1)]
+    return np.argmax(weight, axis=0).astype(np.uint8)
+
+
+def sample(classes: np.ndarray, side: int) -> np.ndarray:
+    """Take classes over to ``side`` × ``side`` cells of the same square, by the nearest cell."""
+    pick = ((np.arange(side) + 0.5) * classes.shape[0] / side).astype(np.int64)
+    return classes[pick[:, None], pick[None, :]]
+
+
+__all__ = ["CLIMATES", "REGIONS", "Climate", "Layout", "Region", "lay_out", "resample", "sample"]

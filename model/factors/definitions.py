@@ -1,0 +1,72 @@
+"""Names, kinds, units and titles of the factors; light enough for the shell to import (no torch, no rasterio)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Iterable
+
+CONTINUOUS = "continuous"
+CATEGORICAL = "categorical"
+
+HORN = "horn"
+ZEVENBERGEN_THORNE = "zevenbergen_thorne"
+SLOPE_METHODS = (HORN, ZEVENBERGEN_THORNE)
+
+RIVER_RADIUS = 1000.0
+"""Default radius of the river density in metres."""
+
+FAULT_RADIUS = 5000.0
+"""Default radius of the fault density in metres."""
+
+ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 8: "W", 9: "NW"}
+"""Compass direction that a slope faces; north is 337.5 to 22.5 degrees, and so on in eighths of a circle."""
+
+
+@dataclass(frozen=True)
+class FactorDefinition:
+    """What one factor is."""
+
+    name: str
+    """Band description in the stack; models find their bands by it."""
+    kind: str
+    """``continuous`` or ``categorical``."""
+    unit: str
+    """Unit of the values, empty for classes."""
+    title: str
+    """Name for people."""
+    classes: dict[int, str] = field(default_factory=dict)
+    """Label by code, of categorical factors whose classes are known beforehand."""
+
+
+FACTORS = {
+    definition.name: definition for definition in (
+        FactorDefinition("slope", CONTINUOUS, "degrees", "Slope gradient"),
+        FactorDefinition("profile_curvature", CONTINUOUS, "1/m", "Profile curvature"),
+        FactorDefinition("aspect", CATEGORICAL, "", "Slope aspect", ASPECT_CLASSES),
+        FactorDefinition("landform", CATEGORICAL, "", "Landform"),
+        FactorDefinition("river_density", CONTINUOUS, "km/km²", "River density"),
+        FactorDefinition("precipitation", CONTINUOUS, "mm", "Annual precipitation"),
+        FactorDefinition("temperature", CONTINUOUS, "°C", "Annual mean temperature"),
+        FactorDefinition("fault_density", CONTINUOUS, "km/km²", "Fault density"),
+        FactorDefinition("lithology", CATEGORICAL, "", "Lithology"),
+        FactorDefinition("seismic_intensity", CATEGORICAL, "", "Seismic intensity"),
+    )
+}
+"""The ten factors of Zhang & Deng (2026), by name, in the order of the stack's bands."""
+
+TERRAIN_FACTORS = ("slope", "profile_curvature", "aspect")
+
+
+def factor_name(layer: str, taken: Iterable[str] = ()) -> str:
+    """Return the factor name of a layer that the user added: lower snake case, unique.
+
+    Args:
+        layer: name of the layer.
+        taken: factor names that are in use.
+    """
+    name = re.sub(r"\W+", "_", layer.strip().lower()).strip("_") or "factor"
+    unique, number, used = name, 2, set(taken)
+    while unique in used:
+        unique, number = f"{name}_{number}", number + 1
+    return unique

@@ -1,0 +1,224 @@
+"""Landslide inventory in, label raster out: buffers of the landslides on the grid of a reference raster."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import Mapping
+
+import numpy as np
+from rasterio.enums import Resampling
+
+from ..errors import LayerEmpty, ParameterInvalid, TooFewData
+from ..files import RunRecord, check_writable
+from ..grid import Block, Grid
+from ..inputs.rasters import create_raster, open_raster, read_window
+from ..inputs.vectors import Points, Polygons
+from ..labels import LANDSLIDE, STABLE, UNKNOWN
+from ..labels.area import AreaMask
+from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
+from ..labels.scales import DEFAULT_RADII, UNRECORDED, Assignment, assign_radii
+from ..progress import Part, Progress, stop_if_cancelled
+
+COLOURS = {STABLE: (222, 235, 218, 255), LANDSLIDE: (192, 57, 43, 255), UNKNOWN: (0, 0, 0, 0)}
+CROWDED = 0.5
+"""Share of landslide cells from which the radii are probably too large for the inventory."""
+
+
+@dataclass
+class LabelSummary:
+    """What a label raster holds and which landslides it comes from."""
+
+    landslides: int
+    """Landslides in the layer."""
+
+    used: int
+    """Landslides inside the grid."""
+
+    outside: int
+    """Landslides outside the grid; those within their radius of it still label cells."""
+
+    on_unknown: int
+    """Landslides inside the grid whose own cell is outside AREA or without data, so labelled unknown."""
+
+    duplicates: int
+    """Landslides at exactly the place of an earlier one."""
+
+    same_cell: int
+    """Landslides in the cell of an earlier one, duplicates included."""
+
+    small_polygons: int
+    """Landslide polygons without a cell centre inside, which got one cell each."""
+
+    used_by_scale: dict[str, int]
+    """Landslides by row of RADII, over the whole layer."""
+
+    metres_by_scale: dict[str, float]
+    """Radius by row of RADII."""
+
+    landslide_cells: int
+    stable_cells: int
+    unknown_cells: int
+
+    landslide_km2: float
+    mapped_km2: float
+    """Area of landslide and stable cells."""
+
+    ratio: float
+    """Stable cells to one landslide cell."""
+
+
+def build_buffered_labels(landslides: Points | Polygons, reference: str | os.PathLike, output: str | os.PathLike, *,
+                          scale_field: str | None = None, radii: Mapping[str, float] | None = None,
+                          ring: float = 0.0, area: Polygons | None = None, progress: Progress) -> LabelSummary:
+    """Write the label raster: 1 landslide, 0 stable, 255 unknown.
+
+    Cells whose centre lies within the radius of a landslide are 1, and so is the cell that holds the landslide. Cells
+    farther away but nearer than ``ring`` are 255, the others 0. Outside ``area`` and where a band of the reference
+    has no data everything is 255 (Zhang & Deng 2026, section 3.1.2; ring and area are Scarp's).
+
+    Args:
+        landslides: points, or polygons, which are used as they are with the radii as a buffer around them.
+        reference: raster that gives the grid and the cells with data, such as the factor stack.
+        output: path of the label GeoTIFF.
+        scale_field: field with the size of each landslide; without it all get the row ``unrecorded``.
+        radii: metres by size. Empty: the paper's for points, no buffer for polygons.
+        ring: metres from the landslide; 0 for no ring.
+        area: polygons of the area that was mapped; ``None`` for everywhere.
+        progress: hears what was found.
+
+    Raises:
+        LayerEmpty: there is no landslide, or none inside the grid.
+        ParameterInvalid: RADII or RING cannot be used.
+        TooFewData: no cell is left with a landslide label.
+    """
+    check_writable(output)
+    if not len(landslides):
+        raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature.')
+    if not 0 <= ring < float("inf"):
+        raise ParameterInvalid(f"RING is {ring}, but it is a distance in metres from 0 up.")
+    is_polygons = isinstance(landslides, Polygons)
+    table = _radii(radii, is_polygons, progress)
+    # Without any buffer the sizes do not matter, so codes that RADII does not list are no error then.
+    values = landslides.column(scale_field) if scale_field and any(table.values()) else None
+    assigned = assign_radii(values, len(landslides), table, scale_field or "", progress)
+    _report_radii(assigned, ring, is_polygons, progress)
+    record = RunRecord("buildbufferedlabels",
+                       {"SCALE_FIELD": scale_field, "RADII": table, "RING": ring},
+                       {"LANDSLIDES": landslides.source or landslides.name, "REFERENCE": reference,
+                        "AREA": (area.source or area.name) if area is not None else None})
+    with open_raster(reference, "reference") as dataset:
+        grid = Grid.of(dataset, "reference")
+        mask = AreaMask(grid, area)
+        buffers: Buffers
+        if isinstance(landslides, Polygons):
+            buffers = PolygonBuffers(grid, landslides, assigned.radius, ring, progress)
+            places, small = buffers.points, buffers.small
+        else:
+            buffers, places, small = PointBuffers(grid, landslides.xy, assigned.radius, ring), landslides.xy, 0
+        row, column, inside = grid.cells_of(places)
+        if not inside.any():
+            raise LayerEmpty(f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the '
+                             "reference raster. Check the CRS of both and that they show the same area.")
+        counts, area_m2, on_unknown = _write(dataset, grid, buffers, mask, (row[inside], column[inside]), output,
+                                             Part(progress, 0.05, 0.97))
+    cells = row[inside] * grid.width + column[inside]
+    summary = LabelSummary(
+        landslides=len(landslides), used=int(inside.sum()), outside=int((~inside).sum()), on_unknown=on_unknown,
+        duplicates=len(places) - len(np.unique(places, axis=0)), same_cell=len(cells) - len(np.unique(cells)),
+        small_polygons=small, used_by_scale=assigned.counts, metres_by_scale=assigned.metres,
+        landslide_cells=counts[LANDSLIDE], stable_cells=counts[STABLE], unknown_cells=counts[UNKNOWN],
+        landslide_km2=area_m2[LANDSLIDE] / 1e6, mapped_km2=(area_m2[LANDSLIDE] + area_m2[STABLE]) / 1e6,
+        ratio=counts[STABLE] / counts[LANDSLIDE])
+    _report(summary, landslides.name, progress)
+    record.write({"OUTPUT": output}, summary=asdict(summary))
+    progress.report(1.0)
+    return summary
+
+
+def _radii(radii: Mapping[str, float] | None, is_polygons: bool, progress: Progress) -> dict[str, float]:
+    """Return the table to use; the paper's radii stand for landslides drawn as points, not for outlines."""
+    given = {name: float(metres) for name, metres in (radii or {}).items()}
+    if not is_polygons:
+        return given or dict(DEFAULT_RADII)
+    if given and given != DEFAULT_RADII:
+        return given
+    if given:
+        progress.report(0.0, "The landslides are polygons and RADII is as set at the start: the polygons are used "
+                             "without a buffer. Change RADII to put a buffer around them.")
+    return {UNRECORDED: 0.0}
+
+
+def _report_radii(assigned: Assignment, ring: float, is_polygons: bool, progress: Progress) -> None:
+    rows = [f"{name} {metres:g} m ({assigned.counts[name]})" for name, metres in assigned.metres.items()]
+    if not is_polygons or any(assigned.metres.values()):
+        progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
+    wide = [name for name, number in assigned.counts.items() if number and assigned.metres[name] >= ring]
+    if ring and wide:
+        progress.warn(f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get "
+                      "no ring. RING counts from the landslide, not from the edge of its buffer.")
+
+
+def _write(dataset, grid: Grid, buffers: Buffers, mask: AreaMask, cells: tuple[np.ndarray, np.ndarray],
+           output: str | os.PathLike, progress: Progress) -> tuple[dict[int, int], dict[int, float], int]:
+    """Write the raster; return cells and square metres by label, and the landslides on unknown cells."""
+    counts = dict.fromkeys((STABLE, LANDSLIDE, UNKNOWN), 0)
+    areas = dict.fromkeys(counts, 0.0)
+    on_unknown, done, total = 0, 0, grid.block_count()
+    # Cells of the table's colours are names: an overview must show one of them, never a mean.
+    with create_raster(output, grid, "uint8", UNKNOWN, ["landslide label"], overviews=Resampling.mode,
+                       colours=COLOURS) as target:
+        for block in grid.blocks():
+            stop_if_cancelled(progress)
+            known = _known(dataset, mask, block)
+            inside, near = buffers.read(block)
+            labels = np.where(inside, LANDSLIDE, np.where(near, UNKNOWN, STABLE)).astype(np.uint8)
+            labels[~known] = UNKNOWN
+            target.write(labels, 1, window=block.window)
+            cell_area = grid.cell_area(block.row, block.height)
+            for label in counts:
+                by_row = np.count_nonzero(labels == label, axis=1)
+                counts[label] += int(by_row.sum())
+                areas[label] += float(by_row @ cell_area)
+            row, column = cells[0] - block.row, cells[1] - block.column
+            here = (row >= 0) & (row < block.height) & (column >= 0) & (column < block.width)
+            on_unknown += int(np.count_nonzero(~known[row[here], column[here]]))
+            done += 1
+            progress.report(done / total)
+        if not counts[LANDSLIDE]:
+            raise TooFewData("No cell got a landslide label: every landslide lies outside AREA or where the reference "
+                             "raster has no data. Check that AREA and the reference show the mapped area.")
+    return counts, areas, on_unknown
+
+
+def _known(dataset, mask: AreaMask, block: Block) -> np.ndarray:
+    """Return which cells of a block lie in the area and have data in every band, bool."""
+    known = mask.read(block)
+    if known.any():
+        values = read_window(dataset, block.row, block.column, block.height, block.width)
+        known &= np.isfinite(values).all(axis=0)
+    return known
+
+
+def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
+    progress.report(0.98, f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster "
+                          f"({summary.duplicates:,} at the place of another one, {summary.same_cell:,} in the cell of "
+                          f"another one).")
+    progress.report(0.98, f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), "
+                          f"{summary.stable_cells:,} stable, {summary.unknown_cells:,} unknown; "
+                          f"{summary.ratio:.1f} stable cells to one landslide cell.")
+    if summary.small_polygons:
+        progress.report(0.98, f"{summary.small_polygons:,} landslide polygons are too small to hold a cell centre; "
+                              "each got the cell of a point inside it.")
+    if summary.outside:
+        progress.warn(f'{summary.outside:,} landslides of "{name}" lie outside the reference raster.')
+    if summary.on_unknown:
+        progress.warn(f"{summary.on_unknown:,} landslides lie outside AREA or where the reference has no data; their "
+                      "own cells are unknown.")
+    if not summary.stable_cells:
+        progress.warn("No stable cell is left, so nothing can be learned from these labels. Take smaller RADII or a "
+                      "smaller RING, or a larger AREA.")
+    elif summary.landslide_cells > CROWDED * (summary.landslide_cells + summary.stable_cells):
+        share = summary.landslide_cells / (summary.landslide_cells + summary.stable_cells)
+        progress.warn(f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this "
+                      "inventory. Take RADII near the landslides' own size.")

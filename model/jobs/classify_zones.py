@@ -1,0 +1,199 @@
+"""Susceptibility map in, zone map and zone table out."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Callable, Sequence
+
+import numpy as np
+import rasterio
+
+from ..errors import LayerEmpty, ParameterInvalid
+from ..files import RunRecord, check_writable, complete_or_absent
+from ..grid import Grid
+from ..inputs.rasters import open_raster
+from ..inputs.vectors import Points, Polygons
+from ..labels.buffers import point_inside
+from ..progress import Part, Progress
+from ..zones.natural import natural_breaks, value_range
+from ..zones.quantiles import Quantiles, weighted_quantiles
+from ..zones.raster import ZoneCounts, cells_of_raster, values_at, write_names, write_zones
+from ..zones.schemes import AREA_SHARES, BREAKS, EQUAL_INTERVAL, LANDSLIDE_SHARE, Scheme, read_scheme, zone_names
+
+TIE_TOLERANCE = 1e-4
+"""Share of the area by which a zone may miss its target before it is said that tied cells cause it."""
+
+
+@dataclass
+class ZoneSummary:
+    """The zones of a map, from the least to the most susceptible."""
+
+    method: str
+    names: list[str]
+    breaks: list[float]
+    """Upper bounds of all zones but the last; a cell equal to a break is in the lower zone."""
+
+    cells: list[int]
+    km2: list[float]
+    shares: list[float]
+    """Share of the area in each zone, 0 to 1."""
+
+    minimum: float
+    """Smallest susceptibility of the map; NaN when the breaks were given."""
+
+    maximum: float
+    """Largest susceptibility of the map; NaN when the breaks were given."""
+
+    ties: list[str] = field(default_factory=list)
+    """Breaks at which many cells have the same value, in words."""
+
+    landslides_used: int = 0
+    """Landslides that set the breaks, for ``landslide_share``."""
+
+
+def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike, *, method: str = AREA_SHARES,
+                   shares: Sequence[float] = (), breaks: Sequence[float] = (),
+                   landslides: Points | Polygons | None = None, output_table: str | os.PathLike | None = None,
+                   progress: Progress) -> ZoneSummary:
+    """Cut a susceptibility map into zones.
+
+    Args:
+        susceptibility: raster, first band; nodata stays nodata.
+        output: path of the uint8 GeoTIFF, 1 the least susceptible, 0 nodata.
+        method: ``area_shares`` (exact quantiles weighted by true cell area; Zhang & Deng 2026, section 4.1),
+            ``equal_interval`` of the map's range, ``natural_breaks`` (Fisher–Jenks), ``landslide_share`` (shares of
+            the landslides) or ``breaks``.
+        shares: percent per zone from the least susceptible on, summing to 100; empty for the method's default.
+        breaks: upper bounds of all zones but the last, for ``breaks``.
+        landslides: inventory for ``landslide_share``.
+        output_table: path of a CSV with one row a zone.
+        progress: hears breaks, shares and ties.
+
+    Raises:
+        ParameterInvalid: method, shares and breaks do not fit together, or landslides are missing.
+        LayerEmpty: no landslide lies on the map.
+        TooFewData: the map has no data, or too few different values for natural breaks.
+    """
+    for path in (output, output_table):
+        if path is not None:
+            check_writable(path)
+    scheme = read_scheme(method, shares, breaks)
+    if method == LANDSLIDE_SHARE and landslides is None:
+        raise ParameterInvalid("METHOD is landslide_share, but LANDSLIDES is empty. Give the landslide inventory.")
+    record = RunRecord("classifyzones", {"METHOD": method, "SHARES": list(shares), "BREAKS": list(breaks)},
+                       {"SUSCEPTIBILITY": susceptibility,
+                        "LANDSLIDES": (landslides.source or landslides.name) if landslides is not None else None})
+    with open_raster(susceptibility, "susceptibility") as dataset:
+        grid = Grid.of(dataset, "susceptibility")
+        summary = _find_breaks(dataset, grid, scheme, landslides, Part(progress, 0.0, 0.6))
+        counts = write_zones(dataset, grid, summary.breaks, method, output, Part(progress, 0.6, 0.95))
+    _fill_in(summary, counts, progress)
+    write_names(output, counts)
+    if output_table is not None:
+        _write_table(output_table, summary)
+    for name, cells, km2, share in zip(summary.names, summary.cells, summary.km2, summary.shares):
+        progress.report(0.98, f"{name}: {cells:,} cells, {km2:,.2f} km², {share:.2%}")
+    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, summary=asdict(summary))
+    progress.report(1.0)
+    return summary
+
+
+def _find_breaks(dataset: rasterio.DatasetReader, grid: Grid, scheme: Scheme, landslides: Points | Polygons | None,
+                 progress: Progress) -> ZoneSummary:
+    # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
+    summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
+    if scheme.method == BREAKS:
+        summary.breaks = _rounded(scheme.breaks)
+        return summary
+    if scheme.method == LANDSLIDE_SHARE and landslides is not None:
+        scores = _scores(dataset, grid, landslides, progress)
+        found = weighted_quantiles(lambda: iter([(scores, np.ones(len(scores)))]), scheme.shares)
+        summary.breaks, summary.landslides_used = found.values, len(scores)
+        _say_falling_shares(scheme, progress)
+        _note_ties(summary, scheme.shares, found, "landslides", progress)
+        summary.minimum, summary.maximum = value_range(cells_of_raster(dataset, grid, lambda: progress))
+    elif scheme.method == AREA_SHARES:
+        quantiles = weighted_quantiles(cells_of_raster(dataset, grid, _halves(progress)), scheme.shares)
+        summary.breaks, summary.minimum, summary.maximum = quantiles.values, quantiles.minimum, quantiles.maximum
+        _note_ties(summary, scheme.shares, quantiles, "area", progress)
+    else:
+        walk = cells_of_raster(dataset, grid, _halves(progress))
+        summary.minimum, summary.maximum = value_range(walk)
+        if scheme.method == EQUAL_INTERVAL:
+            summary.breaks = _rounded(np.linspace(summary.minimum, summary.maximum, scheme.zones + 1)[1:-1])
+        else:
+            summary.breaks = natural_breaks(walk, scheme.zones, summary.minimum, summary.maximum)
+    progress.report(1.0, f"Susceptibility from {summary.minimum:.6g} to {summary.maximum:.6g}; breaks at "
+                         f"{', '.join(f'{limit:.6g}' for limit in summary.breaks)}.")
+    return summary
+
+
+def _halves(progress: Progress) -> Callable[[], Progress]:
+    """Return a function that gives the first half of a progress, then the second."""
+    stretches = [Part(progress, 0.5, 1.0), Part(progress, 0.0, 0.5)]
+    return lambda: stretches.pop() if len(stretches) > 1 else stretches[0]
+
+
+def _rounded(breaks: Sequence[float]) -> list[float]:
+    return [float(np.float32(limit)) for limit in breaks]
+
+
+def _scores(dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
+            ) -> np.ndarray:
+    if isinstance(landslides, Polygons):
+        xy = np.array([point_inside(shape) for shape in landslides.geometries]).reshape(-1, 2)
+    else:
+        xy = landslides.xy
+    values = values_at(dataset, grid, xy, progress)
+    valid = values[np.isfinite(values)]
+    if not len(valid):
+        raise LayerEmpty(f'No landslide of "{landslides.name}" lies on a cell with susceptibility, so no share of them '
+                         "can be cut. Check the CRS of both and that they show the same area.")
+    if len(valid) < len(values):
+        progress.warn(f'{len(values) - len(valid):,} of {len(values):,} landslides of "{landslides.name}" lie off the '
+                      "map or on nodata and are left out.")
+    return valid
+
+
+def _say_falling_shares(scheme: Scheme, progress: Progress) -> None:
+    parts = np.diff(np.concatenate([[0.0], scheme.shares, [1.0]]))
+    if parts[0] >= parts[-1]:
+        progress.warn(f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and "
+                      f"{parts[-1]:.0%} into the most susceptible one. With landslide_share the shares are of the "
+                      "landslides, and usually rise, for example 1, 4, 15, 30, 50.")
+
+
+def _note_ties(summary: ZoneSummary, targets: Sequence[float], found: Quantiles, what: str, progress: Progress) -> None:
+    for limit, target, share, tie in zip(found.values, targets, found.reached, found.tied):
+        if share - target > TIE_TOLERANCE and tie > 1.5 * found.heaviest:
+            summary.ties.append(f"{tie:.2%} of the {what} has exactly the value {limit:.6g}, so {share:.2%} instead of "
+                                f"{target:.2%} lies up to that break")
+    if summary.ties and what == "area":
+        progress.warn(f"Cells with equal values cannot be parted: {'; '.join(summary.ties)}.")
+
+
+def _fill_in(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> None:
+    total = sum(counts.km2)
+    summary.cells, summary.km2 = counts.cells, counts.km2
+    summary.shares = [km2 / total for km2 in counts.km2]
+    empty = [name for name, cells in zip(summary.names, counts.cells) if not cells]
+    if empty:
+        progress.warn(f"No cell lies in these zones: {', '.join(empty)}. The breaks are "
+                      f"{', '.join(f'{limit:.6g}' for limit in summary.breaks)}.")
+
+
+def _write_table(path: str | os.PathLike, summary: ZoneSummary) -> None:
+    with complete_or_absent(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(["zone", "name", "lower", "upper", "cells", "km2", "share"])
+        lower = [summary.minimum, *summary.breaks]
+        upper = [*summary.breaks, summary.maximum]
+        for index, name in enumerate(summary.names):
+            table.writerow([index + 1, name, _cell(lower[index]), _cell(upper[index]), summary.cells[index],
+                            f"{summary.km2[index]:.6f}", f"{summary.shares[index]:.8f}"])
+
+
+def _cell(value: float) -> str:
+    return "" if value != value else f"{value:.9g}"

@@ -1,0 +1,127 @@
+"""The report of a training run: numbers, curves, windows, factors and settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from ..artifact import TrainedModel
+from ..report.figures import BLUE, GREEN, SOFT, VERMILION, new_figure, style
+from ..report.page import Page
+from ..training.settings import parameter_name
+from ..windows.split import SUBSETS
+
+if TYPE_CHECKING:
+    from .train_pcum import TrainingResult
+
+_COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
+_CURVES = (("loss", "Loss"), ("accuracy", "Accuracy"), ("recall", "Recall"), ("violation_rate", "Violation rate"))
+
+
+def write_training_page(path: str | os.PathLike, result: "TrainingResult", model: TrainedModel,
+                        stack: str | os.PathLike, labels: str | os.PathLike,
+                        safety_factor: str | os.PathLike | None) -> None:
+    """Write the report.
+
+    Args:
+        path: of the HTML file.
+        result: of the training.
+        model: as saved.
+        stack: factor stack, for the subtitle.
+        labels: label raster, for the subtitle.
+        safety_factor: safety factor, if there was one.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+    """
+    inputs = [Path(item).name for item in (stack, labels, safety_factor) if item is not None]
+    page = Page("Training of PCUM", f"From {', '.join(inputs)}; model {Path(result.model).name}")
+    for warning in result.warnings:
+        page.warning(warning)
+    _numbers(page, result)
+    page.figure("Training", curves_figure(result.history, result.metrics["best_epoch"]),
+                "Each epoch is one pass over the training windows. The dotted line marks the epoch with the lowest "
+                "validation loss, whose weights the model has. Training numbers are measured while dropout is on, so "
+                "they can be worse than those of validation.")
+    page.figure("Windows", windows_figure(result), "Where the windows lie and what they serve. Cells of another subset "
+                "inside a window are hidden from it. Filled windows hold landslide cells.")
+    page.table("", ["Subset", "Windows", "With landslides", "Landslide cells", "Stable cells", "Landslide share, %"],
+               [[item["name"], item["windows"], item["landslide_windows"], item["landslide_cells"],
+                 item["stable_cells"], 100 * item["landslide_share"]] for item in result.subsets],
+               "A cell counts once for every window that holds it.")
+    page.table("Factors", ["Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes"],
+               [_factor_row(spec) for spec in model.factors], "All from labelled cells of training windows only.")
+    page.settings("Settings", {parameter_name(name): value for name, value in model.settings.items()},
+                  f"Trained on {result.device} in {result.precision}.")
+    page.write(path)
+
+
+def _numbers(page: Page, result: "TrainingResult") -> None:
+    metrics = result.metrics
+    numbers = [
+        ("AUC", metrics["auc"], "Test windows: how well probabilities rank landslide cells above stable ones; 0.5 is "
+                                "chance, 1 is perfect."),
+        ("Recall", metrics["recall"], "Test windows: share of landslide cells with a probability of at least 0.5."),
+        ("Accuracy", metrics["accuracy"], "Test windows: share of cells on the right side of 0.5. Where landslides are "
+                                          "rare it says little."),
+    ]
+    if metrics["violation_rate"] is not None:
+        numbers.append(("Violation rate", metrics["violation_rate"],
+                        f"Test windows: share of cells under a warning (safety factor below "
+                        f"{result.settings.fs_critical:g}) with a probability below {result.settings.p_low:g}."))
+    page.key_numbers(numbers)
+
+
+def _factor_row(spec: Any) -> list[Any]:
+    if spec.is_categorical:
+        return [spec.name, spec.kind, "", None, None, ", ".join(spec.classes.get(code, str(code)) for code in spec.seen)]
+    return [spec.name, spec.kind, spec.unit, spec.mean, spec.std, f"{spec.minimum:.4g} to {spec.maximum:.4g}"]
+
+
+def curves_figure(history: list[dict[str, Any]], best_epoch: int) -> Figure:
+    """Return loss, accuracy, recall and violation rate by epoch (the paper's figure 7, and more)."""
+    shown = [(name, title) for name, title in _CURVES
+             if any(epoch[f"validation_{name}"] is not None for epoch in history)]
+    with style():
+        figure = new_figure(2.2 * ((len(shown) + 1) // 2))
+        axes = figure.subplots((len(shown) + 1) // 2, 2, squeeze=False).ravel()
+        epochs = [epoch["epoch"] for epoch in history]
+        for axis, (name, title) in zip(axes, shown):
+            for subset, dash in (("train", "-"), ("validation", "--")):
+                values = [epoch[f"{subset}_{name}"] for epoch in history]
+                axis.plot(epochs, [float("nan") if value is None else value for value in values], dash,
+                          color=_COLOURS[subset], label=subset, marker="." if len(epochs) < 3 else None)
+            axis.axvline(best_epoch, color=SOFT, linestyle=":", linewidth=1)
+            axis.set_title(title)
+            axis.set_xlabel("Epoch")
+        axes[0].legend()
+        for axis in axes[len(shown):]:
+            axis.set_visible(False)
+    return figure
+
+
+def windows_figure(result: "TrainingResult") -> Figure:
+    """Return a map of the windows, coloured by subset."""
+    windows = result.windows
+    left, right = min(item.left for item in windows), max(item.right for item in windows)
+    bottom, top = min(item.bottom for item in windows), max(item.top for item in windows)
+    with style():
+        figure = new_figure(min(7.0, max(2.5, 5.0 * (top - bottom) / (right - left))))
+        axis = figure.subplots()
+        for item in windows:
+            colour = _COLOURS[item.subset]
+            axis.add_patch(Rectangle((item.left, item.bottom), item.right - item.left, item.top - item.bottom,
+                                     facecolor=colour if item.kind == "landslide" else "none", edgecolor=colour,
+                                     alpha=0.35, linewidth=0.5))
+        axis.set_xlim(left, right)
+        axis.set_ylim(bottom, top)
+        axis.set_aspect("equal")
+        axis.ticklabel_format(useOffset=False, style="plain")
+        axis.tick_params(labelsize=7)
+        axis.legend(handles=[Patch(color=_COLOURS[name], label=name) for name in SUBSETS], loc="upper left",
+                    bbox_to_anchor=(1, 1))
+    return figure

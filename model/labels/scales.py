@@ -1,0 +1,153 @@
+"""From the size that an inventory records for a landslide to the buffer radius on the ground.
+
+Inventories spell sizes in many ways. Words and Chinese terms have one meaning and are matched here; numeric codes do
+not (1 is the largest in some inventories and the smallest in others), so they must be listed by the user.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from ..errors import ParameterInvalid
+from ..progress import Progress
+
+UNRECORDED = "unrecorded"
+"""Row of the radius table for landslides without a size, or with one that the table does not know."""
+
+DEFAULT_RADII: dict[str, float] = {"giant": 600.0, "large": 500.0, "medium": 400.0, "small": 300.0, UNRECORDED: 300.0}
+"""Buffer radius in metres by landslide size, as in the paper (section 3.1.2)."""
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "giant": ("giant", "gigantic", "huge", "very large", "extra large", "super large", "xl", "特大", "超大", "巨"),
+    "large": ("large", "big", "l", "大"),
+    "medium": ("medium", "moderate", "middle", "mid", "m", "中"),
+    "small": ("small", "little", "minor", "s", "小"),
+    UNRECORDED: (UNRECORDED, "unknown", "not recorded", "none", "null", "nan", "na", "n/a", "missing", "unclassified",
+                 "", "未记录", "未知", "不详", "无"),
+}
+"""Spellings of each size, as :func:`normalise` leaves them."""
+
+_GROUP_OF = {spelling: group for group, spellings in SYNONYMS.items() for spelling in spellings}
+_FILLERS = {"landslide", "landslides", "slide", "scale", "size", "sized"}
+_LISTED_VALUES = 8
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which radius each landslide got, and by which row of the table."""
+
+    radius: np.ndarray
+    """Metres, float64, one a landslide."""
+
+    counts: dict[str, int]
+    """Landslides by row of the table, in the table's order; rows that nothing used have 0."""
+
+    metres: dict[str, float]
+    """Radius by row of the table."""
+
+
+def assign_radii(values: Sequence[Any] | None, count: int, radii: Mapping[str, float], field: str,
+                 progress: Progress) -> Assignment:
+    """Give every landslide its radius.
+
+    A value is looked up in the table by its text (case, white space and a trailing ``.0`` do not matter), then by its
+    synonyms. Values that stay unknown use the row ``unrecorded`` with a warning.
+
+    Args:
+        values: recorded size of each landslide, ``None`` when the inventory has none.
+        count: number of landslides.
+        radii: metres by size; the first rows win.
+        field: name of the field, for messages.
+        progress: hears the warnings.
+
+    Raises:
+        ParameterInvalid: the table is empty or has a negative radius, or the field holds numeric codes that the table
+            does not list.
+    """
+    table, rows = _read_table(radii)
+    if values is None:
+        values = [None] * count
+    found = [_row_of(value, table) for value in values]
+    codes = sorted({normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)},
+                   key=float)
+    if codes:
+        raise ParameterInvalid(
+            f'The field "{field}" holds the codes {", ".join(codes)}, and RADII does not say how many metres each is. '
+            "Codes have no common order: 1 is the largest landslide in some inventories and the smallest in others. "
+            f'Add a row for each to RADII, for example "{codes[0]}, 300".')
+    fallback = table.get(UNRECORDED)
+    if None in found or any(row == UNRECORDED and UNRECORDED not in rows for row in found):
+        fallback = _fallback(values, found, rows, field, progress)
+    names = [fallback if row is None or row not in rows else row for row in found]
+    counted = Counter(names)
+    return Assignment(np.array([rows[name] for name in names], dtype=np.float64),
+                      {name: counted.get(name, 0) for name in rows}, dict(rows))
+
+
+def normalise(value: Any) -> str:
+    """Return a recorded size as comparable text: ``2.0`` is ``"2"``, ``"Large-scale "`` is ``"large"``."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    text = str(value).strip()
+    try:
+        number = float(text)
+        return "" if number != number else f"{number:g}"
+    except ValueError:
+        pass
+    text = text.casefold().replace("滑坡", "").strip()
+    words = [word for word in re.split(r"[\s_\-]+", text) if word not in _FILLERS]
+    text = " ".join(words)
+    return text[:-1] if text.endswith("型") else text
+
+
+def _is_code(value: Any) -> bool:
+    return re.fullmatch(r"-?[0-9.]+(e[+-]?[0-9]+)?", normalise(value)) is not None
+
+
+def _read_table(radii: Mapping[str, float]) -> tuple[dict[str, str], dict[str, float]]:
+    """Return the row name by normalised spelling, and the metres by row name."""
+    if not radii:
+        raise ParameterInvalid('RADII is empty. Give at least one row, for example "unrecorded, 300".')
+    table: dict[str, str] = {}
+    rows: dict[str, float] = {}
+    for name, metres in radii.items():
+        if not 0 <= float(metres) < float("inf"):
+            raise ParameterInvalid(f'RADII gives {metres} metres for "{name}". A radius is a number from 0 up.')
+        row = UNRECORDED if _GROUP_OF.get(normalise(name)) == UNRECORDED else str(name)
+        if row in rows or normalise(name) in table:
+            raise ParameterInvalid(f'RADII lists "{name}" twice, under two spellings. Keep one of the rows.')
+        table[normalise(name)] = row
+        rows[row] = float(metres)
+    for spelling, row in list(table.items()):
+        for synonym in SYNONYMS.get(_GROUP_OF.get(spelling, ""), ()):
+            table.setdefault(synonym, row)
+    return table, rows
+
+
+def _row_of(value: Any, table: Mapping[str, str]) -> str | None:
+    text = normalise(value)
+    if text in table:
+        return table[text]
+    return UNRECORDED if _GROUP_OF.get(text) == UNRECORDED else None
+
+
+def _fallback(values: Sequence[Any], found: Sequence[str | None], rows: Mapping[str, float], field: str,
+              progress: Progress) -> str:
+    """Return the row for landslides whose size is not in the table, and say so."""
+    row = UNRECORDED if UNRECORDED in rows else min(rows, key=lambda name: rows[name])
+    unknown = Counter(str(value) for value, name in zip(values, found) if name is None)
+    if unknown:
+        listed = ", ".join(f'"{value}" ({number})' for value, number in unknown.most_common(_LISTED_VALUES))
+        more = f" and {len(unknown) - _LISTED_VALUES} more" if len(unknown) > _LISTED_VALUES else ""
+        progress.warn(f'{sum(unknown.values())} landslides have a size in "{field}" that RADII does not list: '
+                      f'{listed}{more}. They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.')
+    without = sum(name == UNRECORDED for name in found)
+    if without and row != UNRECORDED:
+        progress.warn(f'{without} landslides have no size and RADII has no row "{UNRECORDED}": they get the smallest '
+                      f'radius, {rows[row]:g} m of "{row}".')
+    return row

@@ -1,0 +1,100 @@
+"""The loss of PCUM: weighted cross-entropy plus a physics term (Zhang and Deng 2026, equations 1 and 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from .labels import LANDSLIDE, UNKNOWN
+
+HINGE, INDICATOR, NONE = "hinge", "indicator", "none"
+
+
+@dataclass
+class LossTerms:
+    """Sums and counts over cells, so that batches (and processes) can be put together before dividing."""
+
+    cross_entropy: torch.Tensor
+    """Weighted, summed over labelled cells."""
+    labelled: torch.Tensor
+    """Labelled cells."""
+    physics: torch.Tensor
+    """Summed over cells whose safety factor is known, λ included."""
+    known: torch.Tensor
+    """Cells whose safety factor is known."""
+    warned: torch.Tensor
+    """Cells with a safety factor below the critical one."""
+    violated: torch.Tensor
+    """Warned cells with a low probability."""
+    correct: torch.Tensor
+    """Labelled cells on the right side of p = 0.5."""
+    slides: torch.Tensor
+    """Landslide cells."""
+    hits: torch.Tensor
+    """Landslide cells with p at least 0.5."""
+
+    @property
+    def loss(self) -> torch.Tensor:
+        """The loss of the paper's equation 1: mean over labelled cells plus mean over cells of known safety."""
+        return self.cross_entropy / self.labelled.clamp(min=1) + self.physics / self.known.clamp(min=1)
+
+    def sums(self) -> torch.Tensor:
+        """Return all nine numbers without gradient, float64, in the order of the fields."""
+        values = torch.stack([value.detach().float() for value in vars(self).values()])
+        # Apple GPUs have no float64.
+        return values.cpu().double() if values.device.type == "mps" else values.double()
+
+
+class PcumLoss:
+    """Weighted cross-entropy over labelled cells plus physics over cells with a known safety factor.
+
+    The weights multiply each cell's cross-entropy and the sum is divided by the number of labelled cells (not by the
+    sum of weights), so a weight does what it says whatever else is in the batch.
+
+    Physics terms, at cells where Fs is below ``fs_critical``:
+
+    * ``indicator``: λ · 1[p < p_low] · sigmoid(1 − Fs), equation 5 as printed. It is a step in p, so it has no
+      gradient and adds to the reported loss only.
+    * ``hinge``: λ · sigmoid(1 − Fs) · max(0, p_low − p) / p_low. Same cells, same bound, same strength at p = 0, and
+      a gradient that raises p.
+    """
+
+    def __init__(self, physics: str, strength: float, p_low: float, fs_critical: float, weight_landslide: float,
+                 weight_stable: float) -> None:
+        """Keep the settings; see :class:`~.training.settings.TrainingSettings`."""
+        self.physics, self.strength, self.p_low, self.fs_critical = physics, strength, p_low, fs_critical
+        self.weight_landslide, self.weight_stable = weight_landslide, weight_stable
+
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor, safety: torch.Tensor | None) -> LossTerms:
+        """Return the terms of a batch.
+
+        Args:
+            logits: (batch, 2, height, width), stable and landslide.
+            labels: uint8 (batch, height, width): 1, 0, and 255 for cells to leave out.
+            safety: float (batch, height, width), NaN for cells to leave out, or none.
+        """
+        # With two classes, softmax of the logits is the logistic function of their difference.
+        difference = (logits[:, 1] - logits[:, 0]).float()
+        probability = torch.sigmoid(difference)
+        slide, known_label = labels == LANDSLIDE, labels != UNKNOWN
+        weight = torch.where(slide, self.weight_landslide, self.weight_stable) * known_label
+        entropy = functional.softplus(torch.where(slide, -difference, difference))
+        zero = difference.new_zeros(())
+        terms = LossTerms((weight * entropy).sum(), known_label.sum(), zero, zero, zero, zero,
+                          (((difference >= 0) == slide) & known_label).sum(), slide.sum(),
+                          (slide & (difference >= 0)).sum())
+        if safety is None:
+            return terms
+        known = torch.isfinite(safety)
+        fs = torch.where(known, safety.float(), torch.full_like(difference, torch.inf))
+        warned = fs < self.fs_critical
+        low = warned & (probability < self.p_low)
+        terms.known, terms.warned, terms.violated = known.sum(), warned.sum(), low.sum()
+        if self.physics == INDICATOR:
+            terms.physics = self.strength * (low * torch.sigmoid(1 - fs)).sum()
+        elif self.physics == HINGE:
+            shortfall = torch.relu(self.p_low - probability) / self.p_low
+            terms.physics = self.strength * (warned * torch.sigmoid(1 - fs) * shortfall).sum()
+        return terms

@@ -1,0 +1,64 @@
+"""Networks that turn encoded factors into two logits a cell, built from a plain description.
+
+A description ("architecture") is a dictionary with a ``type`` and the type's parameters. It is what a model file
+stores, so it is checked as strictly as any input before a network is built from it. A network has, beside the usual
+of torch, ``halo`` (cells of context that its answer depends on, on every side) and ``align`` (tile origins must be a
+multiple of it).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Mapping
+
+from torch import nn
+
+from ..errors import ParameterInvalid
+from .unet import UNet
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet}
+
+_LIMITS: dict[str, dict[str, tuple[float, float]]] = {
+    "unet": {"channels": (1, 4096), "width": (1, 256), "depth": (1, 6), "dropout": (0.0, 0.95)},
+}
+_REAL = {"dropout"}
+
+MOST_PARAMETERS = 200_000_000
+"""Larger networks are refused: 800 MB of weights is far beyond what these data can train."""
+
+
+def check_architecture(architecture: Mapping[str, Any]) -> None:
+    """Check a description without building anything.
+
+    Raises:
+        ParameterInvalid: the type is not known, a parameter is missing, too many or out of its range.
+    """
+    kind = architecture.get("type")
+    if kind not in _LIMITS:
+        raise ParameterInvalid(f'The network type "{kind}" is not known; known are: {", ".join(_LIMITS)}.')
+    limits = _LIMITS[kind]
+    if set(architecture) != {"type", *limits}:
+        raise ParameterInvalid(f"A network of type {kind} takes exactly the parameters {', '.join(limits)}.")
+    for name, (lowest, highest) in limits.items():
+        value = architecture[name]
+        numeric = isinstance(value, (int, float) if name in _REAL else int) and not isinstance(value, bool)
+        if not numeric or not lowest <= value <= highest:
+            raise ParameterInvalid(f"The network's {name} is {value!r}, but must lie between {lowest} and {highest}.")
+
+
+def build_network(architecture: Mapping[str, Any]) -> nn.Module:
+    """Build a network; its weights come from torch's global generator, which the caller seeds.
+
+    Args:
+        architecture: ``{"type": "unet", "channels": 40, "width": 16, "depth": 2, "dropout": 0.2}``.
+
+    Raises:
+        ParameterInvalid: the description is wrong, or the network would be too large.
+    """
+    check_architecture(architecture)
+    kind = architecture["type"]
+    parameters = {name: value for name, value in architecture.items() if name != "type"}
+    size = NETWORKS[kind].parameter_count(**parameters)
+    if size > MOST_PARAMETERS:
+        raise ParameterInvalid(f"A network of this width and depth has {size:,} parameters; the most is "
+                               f"{MOST_PARAMETERS:,}. Make WIDTH or DEPTH smaller.")
+    return NETWORKS[kind](**parameters)

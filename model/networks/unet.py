@@ -1,0 +1,132 @@
+"""The U-Net of PCUM (Zhang and Deng 2026, section 3.2.3, figure 6)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .dropout import ChannelDropout
+
+CONVOLUTIONS = 2
+"""Of 3 × 3 at each level, on the way down and on the way up."""
+SLOPE = 0.01
+"""Of LeakyReLU below zero."""
+
+
+class UNet(nn.Module):
+    """Encoder and decoder with skip connections, two logits a cell (stable, landslide).
+
+    Level by level: 3 × 3 convolution, batch norm, LeakyReLU, dropout, twice. Down by a 2 × 2 convolution of stride 2,
+    which doubles the channels; up by nearest interpolation and a 1 × 1 convolution, which halves them.
+    """
+
+    def __init__(self, channels: int, width: int, depth: int, dropout: float) -> None:
+        """Build the layers.
+
+        Args:
+            channels: of the input.
+            width: channels of the first level.
+            depth: how often the resolution is halved.
+            dropout: share of channels dropped in training.
+        """
+        super().__init__()
+        self.channels, self.depth = channels, depth
+        widths = [width * 2 ** level for level in range(depth + 1)]
+        self.encoder = nn.ModuleList(
+            _level(channels if level == 0 else widths[level], widths[level], dropout) for level in range(depth + 1))
+        self.down = nn.ModuleList(nn.Conv2d(widths[level], widths[level + 1], 2, stride=2) for level in range(depth))
+        self.up = nn.ModuleList(nn.Conv2d(widths[level + 1], widths[level], 1) for level in range(depth))
+        self.decoder = nn.ModuleList(_level(2 * widths[level], widths[level], dropout) for level in range(depth))
+        self.head = nn.Conv2d(width, 2, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return logits.
+
+        Args:
+            image: encoded factors, shape (batch, channels, height, width), height and width multiples of ``align``.
+
+        Returns:
+            Shape (batch, 2, height, width): stable, landslide.
+        """
+        skips = []
+        for level in range(self.depth):
+            image = self.encoder[level](image)
+            skips.append(image)
+            image = self.down[level](image)
+        image = self.encoder[self.depth](image)
+        for level in reversed(range(self.depth)):
+            # A 1 × 1 convolution and a nearest interpolation may change places: a quarter of the work.
+            image = functional.interpolate(self.up[level](image), scale_factor=2, mode="nearest")
+            image = self.decoder[level](torch.cat([skips.pop(), image], dim=1))
+        return self.head(image)
+
+    @property
+    def align(self) -> int:
+        """Sizes and tile origins must be multiples of this."""
+        return 2 ** self.depth
+
+    @property
+    def halo(self) -> int:
+        """Cells around a cell that its logits depend on, counted to the farthest side."""
+        return receptive_radius(self.depth, CONVOLUTIONS)
+
+    @staticmethod
+    def parameter_count(channels: int, width: int, depth: int, dropout: float) -> int:
+        """Return how many weights such a network has, without building it."""
+        widths = [width * 2 ** level for level in range(depth + 1)]
+
+        def level(inputs: int, outputs: int) -> int:
+            # A convolution before a batch norm has no bias; a batch norm has scale and shift.
+            return 9 * inputs * outputs + 9 * outputs * outputs * (CONVOLUTIONS - 1) + 2 * outputs * CONVOLUTIONS
+
+        total = sum(level(channels if i == 0 else widths[i], widths[i]) for i in range(depth + 1))
+        for i in range(depth):
+            total += 4 * widths[i] * widths[i + 1] + widths[i + 1]
+            total += widths[i + 1] * widths[i] + widths[i]
+            total += level(2 * widths[i], widths[i])
+        return total + 2 * width + 2
+
+
+def receptive_radius(depth: int, convolutions: int) -> int:
+    """Return the radius in cells of what one output cell of the U-Net depends on.
+
+    Follows the interval of needed cells from the output back to the input: a 3 × 3 convolution widens it by one on
+    both sides, nearest interpolation halves its ends, the stride-2 convolution doubles them. The answer depends on
+    where in its 2^depth cell the output lies, so all places are tried.
+
+    Args:
+        depth: halvings.
+        convolutions: 3 × 3 convolutions at each level of the encoder and of the decoder.
+    """
+    radius = 0
+    for place in range(2 ** depth):
+        first, last = _needed(place, place, 0, depth, convolutions)
+        radius = max(radius, place - first, last - place)
+    return radius
+
+
+def _needed(first: int, last: int, level: int, depth: int, convolutions: int) -> tuple[int, int]:
+    """Return the interval of input cells that decoder cells first … last of a level depend on."""
+    if level == depth:
+        return _encoder_needs(first, last, level, convolutions)
+    first, last = first - convolutions, last + convolutions
+    skip = _encoder_needs(first, last, level, convolutions)
+    below = _needed(first // 2, last // 2, level + 1, depth, convolutions)
+    return min(skip[0], below[0]), max(skip[1], below[1])
+
+
+def _encoder_needs(first: int, last: int, level: int, convolutions: int) -> tuple[int, int]:
+    """Return the interval of input cells that encoder cells first … last of a level depend on."""
+    first, last = first - convolutions, last + convolutions
+    for _ in range(level):
+        first, last = 2 * first - convolutions, 2 * last + 1 + convolutions
+    return first, last
+
+
+def _level(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for index in range(CONVOLUTIONS):
+        layers += [nn.Conv2d(inputs if index == 0 else outputs, outputs, 3, padding=1, bias=False),
+                   nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE, inplace=True), ChannelDropout(outputs, dropout)]
+    return nn.Sequential(*layers)

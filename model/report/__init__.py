@@ -1,0 +1,1 @@
+"""Self-contained HTML reports that print well on A4, and the style that their figures share."""

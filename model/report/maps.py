@@ -1,0 +1,179 @@
+"""Maps for reports: a raster at the size of a page, with points, legend, scale bar and north arrow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Mapping, Sequence
+
+import numpy as np
+import rasterio
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Polygon as Outline
+from rasterio.enums import Resampling
+
+from ..grid import Grid
+from ..zones.schemes import zone_colours
+from .figures import INK, PAGE_WIDTH, SOFT, plain
+
+LONGEST = 1000
+"""Cells along the longer side of a map in a report."""
+LEGEND, MARGIN = 1.6, 0.22
+"""Inches for the legend beside a map, and for the coordinates around it."""
+READ_WHOLE = 40_000_000
+"""A larger raster without overviews is thinned instead of averaged, which would read all of it."""
+
+
+@dataclass(frozen=True)
+class MapImage:
+    """A raster made small."""
+
+    cells: np.ndarray
+    """float32, NaN where there is no data, shape (rows, columns)."""
+    bounds: tuple[float, float, float, float]
+    """Left, bottom, right, top in map units."""
+    metres_east: float
+    """Metres per map unit from west to east, in the middle of the map."""
+    metres_north: float
+    """Metres per map unit from south to north."""
+
+
+@dataclass(frozen=True)
+class PointGroup:
+    """Points drawn alike."""
+
+    label: str
+    xy: np.ndarray
+    marker: str
+    face: str
+    edge: str
+
+
+def read_map(dataset: rasterio.DatasetReader, grid: Grid, whole_classes: bool = False) -> MapImage:
+    """Read a raster's first band at the size of a page, from its overviews where it has them.
+
+    Args:
+        dataset: the open raster.
+        grid: its grid.
+        whole_classes: the cells are class numbers, which must not be averaged.
+    """
+    factor = max(1.0, max(grid.shape) / LONGEST)
+    shape = max(1, round(grid.height / factor)), max(1, round(grid.width / factor))
+    thin = whole_classes or (not dataset.overviews(1) and grid.width * grid.height > READ_WHOLE)
+    cells = dataset.read(1, out_shape=shape, masked=True,
+                         resampling=Resampling.nearest if thin else Resampling.average)
+    width, height = grid.spacing(grid.height // 2, 1)
+    return MapImage(cells.astype(np.float32).filled(np.nan), grid.bounds, float(width[0]) / abs(grid.transform.a),
+                    float(height[0]) / abs(grid.transform.e))
+
+
+def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGroup],
+             outlines: Mapping[str, Sequence[np.ndarray]] | None = None, tallest: float = 7.4) -> Figure:
+    """Draw zones with points, legend, scale bar and north arrow.
+
+    Args:
+        zones: zone numbers, 0 or NaN where there is none.
+        names: zone names from the least susceptible on.
+        points: points to lay over, the first group at the bottom.
+        outlines: rings of each region by its name, in map coordinates.
+        tallest: the most height that the figure may have, in inches.
+    """
+    left, bottom, right, top = zones.bounds
+    ratio = (top - bottom) * zones.metres_north / ((right - left) * zones.metres_east)
+    # The sizes are known, so the axes are placed by hand: text margin left and below, legend on the right.
+    width = min(PAGE_WIDTH - LEGEND - MARGIN, (tallest - 2 * MARGIN) / ratio)
+    height = max(width * ratio, 0.4)
+    figure = Figure(figsize=(PAGE_WIDTH, max(height + 2 * MARGIN, 2.3)))
+    tall = figure.get_figheight()
+    axes = figure.add_axes([MARGIN / PAGE_WIDTH, 1 - (MARGIN + height) / tall, width / PAGE_WIDTH, height / tall])
+    draw_zones(axes, zones, len(names))
+    for group in points:
+        draw_points(axes, group)
+    for name, rings in (outlines or {}).items():
+        draw_outline(axes, rings, name)
+    _scale_bar(axes, zones)
+    _north_arrow(axes)
+    colours = zone_colours(len(names))
+    handles: list[object] = [Patch(facecolor=_css(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
+                             for number, name in reversed(list(names.items()))]
+    handles += [Line2D([], [], linestyle="none", marker=group.marker, markerfacecolor=group.face,
+                       markeredgecolor=group.edge, markeredgewidth=0.7, markersize=5, label=plain(group.label))
+                for group in points if len(group.xy)]
+    legend = figure.legend(handles=handles, loc="upper left", title="Susceptibility", borderaxespad=0,
+                           bbox_to_anchor=((MARGIN + width + 0.15) / PAGE_WIDTH, 1 - MARGIN / tall))
+    legend.get_title().set_fontweight("bold")
+    return figure
+
+
+def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
+    """Fill axes with zone colours, at true proportions."""
+    left, bottom, right, top = zones.bounds
+    colours = zone_colours(count)
+    shown = np.where(np.isfinite(zones.cells) & (zones.cells > 0), zones.cells, np.nan)
+    axes.imshow(np.ma.masked_invalid(shown), extent=(left, right, bottom, top), interpolation="none",
+                cmap=ListedColormap([_css(colours[number]) for number in range(1, count + 1)]),
+                norm=BoundaryNorm(np.arange(0.5, count + 1), count))
+    axes.set_aspect(zones.metres_north / zones.metres_east)
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color("#9aa5b1")
+    axes.locator_params(nbins=4)
+    axes.tick_params(labelsize=6.5, length=2)
+    axes.ticklabel_format(useOffset=False, style="plain")
+    for label in axes.get_yticklabels():
+        label.set(rotation=90, va="center")
+
+
+def draw_points(axes: Axes, group: PointGroup, scale: float = 1.0) -> None:
+    """Lay points over a map, smaller the more there are."""
+    if len(group.xy):
+        size = scale * float(np.clip(9000 / len(group.xy), 4, 22))
+        axes.scatter(group.xy[:, 0], group.xy[:, 1], s=size, marker=group.marker, facecolor=group.face,
+                     edgecolor=group.edge, linewidth=0.45, zorder=3)
+
+
+def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> None:
+    """Draw the outline of a region, with its name at the top left of its first ring."""
+    limits = axes.get_xlim(), axes.get_ylim()
+    for ring in rings:
+        axes.add_patch(Outline(ring[:, :2], closed=True, fill=False, edgecolor=INK, linewidth=0.9, zorder=4))
+    if name and len(rings):
+        ring = max(rings, key=len)
+        axes.annotate(plain(name), ((ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()), ha="center",
+                      va="top", xytext=(0, -3), textcoords="offset points", fontsize=7, zorder=6, annotation_clip=True,
+                      bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2})
+    axes.set_xlim(limits[0])
+    axes.set_ylim(limits[1])
+
+
+def nice_length(metres: float) -> float:
+    """Return the largest of 1, 2, 5, 10, 20, 50 … metres that is not longer than ``metres``."""
+    power = 10.0 ** math.floor(math.log10(metres))
+    return max(step * power for step in (1, 2, 5) if step * power <= metres * (1 + 1e-9))
+
+
+def _scale_bar(axes: Axes, image: MapImage) -> None:
+    left, bottom, right, top = image.bounds
+    metres = nice_length((right - left) * image.metres_east / 4)
+    length = metres / image.metres_east / (right - left)
+    text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+    place = {"transform": axes.transAxes, "zorder": 7, "clip_on": False}
+    axes.add_patch(Outline([(0.02, 0.015), (0.06 + length, 0.015), (0.06 + length, 0.075), (0.02, 0.075)],
+                           facecolor="white", alpha=0.8, edgecolor="none", **place))
+    axes.plot([0.04, 0.04 + length], [0.03, 0.03], color=INK, linewidth=2.4, solid_capstyle="butt", **place)
+    axes.text(0.04 + length / 2, 0.04, text, ha="center", va="bottom", fontsize=7.5, **place)
+
+
+def _north_arrow(axes: Axes) -> None:
+    axes.annotate("N", xy=(0.955, 0.985), xytext=(0.955, 0.915), xycoords="axes fraction", ha="center", va="center",
+                  fontsize=8.5, fontweight="bold", zorder=7,
+                  bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
+                  arrowprops={"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": INK, "linewidth": 1.1})
+
+
+def _css(colour: tuple[int, int, int, int]) -> str:
+    return f"#{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}"

@@ -1,0 +1,151 @@
+"""One HTML report: headings, tables, figures and warnings in, one file out that needs nothing else.
+
+The file carries its style and its figures (SVG, as data), asks the network for nothing, and allows no script to run.
+Every text is escaped on its way into the page, so a layer or a field may have any name.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Mapping, Sequence
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ..files import scarp_version, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TEMPLATES = Path(__file__).parent.parent.parent / "resources" / "templates"
+MISSING = "–"
+
+
+class Page:
+    """A report under construction. What is added comes out in the same order; warnings come first."""
+
+    def __init__(self, title: str, subtitle: str = "") -> None:
+        """Begin an empty page.
+
+        Args:
+            title: what the report is, in a few words.
+            subtitle: on what it was made: names of layers, say.
+        """
+        self._title, self._subtitle = title, subtitle
+        self._warnings: list[str] = []
+        self._sections: list[dict[str, Any]] = []
+
+    def warning(self, text: str) -> None:
+        """Add a warning to the box at the top of the page; a text given twice stands there once."""
+        if text not in self._warnings:
+            self._warnings.append(text)
+
+    def key_numbers(self, numbers: Sequence[tuple[str, Any, str]]) -> None:
+        """Add a row of large numbers.
+
+        Args:
+            numbers: label, number (as in :meth:`table`) and one sentence that explains it, for each.
+        """
+        self._add("numbers", "", numbers=[(label, format_cell(value), text) for label, value, text in numbers])
+
+    def text(self, heading: str, *paragraphs: str) -> None:
+        """Add paragraphs of plain text; an empty heading continues the section before."""
+        self._add("text", heading, paragraphs=list(paragraphs))
+
+    def table(self, heading: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str = "",
+              swatches: Sequence[str] = ()) -> None:
+        """Add a table.
+
+        Args:
+            heading: heading of the section, or empty to continue the section before.
+            columns: column headings.
+            rows: cells by row, texts as they stand, numbers formatted by :func:`format_cell`.
+            note: what the numbers mean, below the table.
+            swatches: CSS colour for the first cell of each row, or none.
+
+        Raises:
+            ValueError: a row has another length than ``columns``.
+        """
+        cells = [[format_cell(cell) for cell in row] for row in rows]
+        for row in cells:
+            if len(row) != len(columns):
+                raise ValueError(f"a row of the table '{heading}' has {len(row)} cells for {len(columns)} columns")
+        numeric = [bool(cells) and all(_looks_numeric(row[index]) for row in cells) for index in range(len(columns))]
+        self._add("table", heading, columns=list(columns), rows=cells, numeric=numeric, note=note,
+                  swatches=list(swatches) or [""] * len(cells))
+
+    def figure(self, heading: str, figure: "Figure", caption: str = "", half: bool = False) -> None:
+        """Add a matplotlib figure as SVG.
+
+        Args:
+            heading: heading of the section, or empty to continue the section before.
+            figure: made with ``matplotlib.figure.Figure``, never with pyplot (jobs run in worker threads).
+            caption: what the figure shows, below it.
+            half: take half of the page's width; two such figures in a row stand side by side.
+        """
+        from .figures import svg_data
+
+        self._add("figure", heading, source=svg_data(figure), caption=caption, half=half)
+
+    def settings(self, heading: str, values: Mapping[str, Any], note: str = "") -> None:
+        """Add a compact list of settings, name and value."""
+        self._add("settings", heading, values=[(str(name), format_cell(value)) for name, value in values.items()],
+                  note=note)
+
+    def page_break(self) -> None:
+        """Begin a new sheet here when the page is printed."""
+        self._add("break", "")
+
+    def html(self) -> str:
+        """Return the page as HTML text."""
+        environment = Environment(loader=FileSystemLoader(str(TEMPLATES)), autoescape=True, trim_blocks=True,
+                                  lstrip_blocks=True, undefined=StrictUndefined)
+        return environment.get_template("report.html").render(
+            title=self._title, subtitle=self._subtitle, warnings=self._warnings, sections=self._sections,
+            version=scarp_version(), date=time.strftime("%Y-%m-%d"))
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Write the page whole or not at all.
+
+        Raises:
+            OutputNotWritable: the file cannot be written.
+        """
+        write_text(path, self.html())
+
+    def _add(self, kind: str, heading: str, **content: Any) -> None:
+        self._sections.append({"kind": kind, "heading": heading, **content})
+
+
+def format_cell(value: Any) -> str:
+    """Return a table cell as text: whole numbers with thousands commas, others with four significant digits.
+
+    ``None`` and NaN become a dash; texts stay as they are.
+    """
+    if value is None:
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (list, tuple)):
+        return ", ".join(format_cell(item) for item in value) or MISSING
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return MISSING
+        return f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
+    return str(value)
+
+
+def _looks_numeric(cell: str) -> bool:
+    """Whether a cell reads as a number, an interval or a dash, so that its column is set flush right."""
+    stripped = cell.strip()
+    if stripped == MISSING:
+        return True
+    letters = sum(character.isalpha() for character in stripped)
+    return any(character.isdigit() for character in stripped) and letters == 0

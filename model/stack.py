@@ -1,0 +1,177 @@
+"""The factor stack: one GeoTIFF with a float32 band a factor, NaN where there is no data, found by name."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass, field
+from typing import Any, Iterator, Mapping, Sequence
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+
+from .errors import FactorMissing, InputCorrupt
+from .factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
+from .grid import Block, Grid
+from .inputs.rasters import create_raster, open_raster, read_window
+
+FORMAT_TAG = "SCARP_STACK"
+FORMAT_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class StackFactor:
+    """One factor as it lies in a stack."""
+
+    name: str
+    kind: str
+    """``continuous`` or ``categorical``."""
+    unit: str = ""
+    title: str = ""
+    classes: dict[int, str] = field(default_factory=dict)
+    """Label by code, of categorical factors; empty when the raster states none."""
+    band: int = 0
+    """1-based band number."""
+
+    @classmethod
+    def of(cls, definition: FactorDefinition, classes: Mapping[int, str] | None = None) -> "StackFactor":
+        """Return the factor that a definition describes, with its class table if it has one."""
+        return cls(definition.name, definition.kind, definition.unit, definition.title,
+                   dict(definition.classes if classes is None else classes))
+
+    def tags(self) -> dict[str, str]:
+        """Return the band metadata that describe the factor."""
+        tags = {"kind": self.kind, "unit": self.unit, "title": self.title}
+        if self.kind == CATEGORICAL:
+            tags["classes"] = json.dumps({str(code): label for code, label in self.classes.items()},
+                                         ensure_ascii=False)
+        return tags
+
+
+class Stack:
+    """An open factor stack."""
+
+    def __init__(self, dataset: rasterio.DatasetReader, role: str = "factor stack") -> None:
+        """Read the description of a stack; use :func:`open_stack` to open one."""
+        self.dataset = dataset
+        self.grid = Grid.of(dataset, role)
+        self.factors = [_factor_of(dataset, band) for band in dataset.indexes]
+        self._bands = {factor.name: factor.band for factor in self.factors}
+
+    @property
+    def names(self) -> list[str]:
+        """Factor names in the order of the bands."""
+        return [factor.name for factor in self.factors]
+
+    def factor(self, name: str) -> StackFactor:
+        """Return one factor by name; raises :class:`FactorMissing`."""
+        return self.factors[self.band_numbers([name])[0] - 1]
+
+    def band_numbers(self, names: Sequence[str]) -> list[int]:
+        """Return the 1-based band of each factor.
+
+        Raises:
+            FactorMissing: some are not in the stack; the message names all of them and those that are.
+        """
+        missing = [name for name in names if name not in self._bands]
+        if missing:
+            raise FactorMissing(f"The factor stack {self.dataset.name} has no {_listed(missing)}. It has: "
+                                f"{', '.join(self._bands)}. Build the stack with the inputs for the missing factors, "
+                                "or train a model on the factors there are.")
+        return [self._bands[name] for name in names]
+
+    def read(self, block: Block, names: Sequence[str] | None = None) -> np.ndarray:
+        """Read physical values and class codes.
+
+        Args:
+            block: cells to read; may reach over the border.
+            names: factors in the order wanted; all of them in band order by default.
+
+        Returns:
+            float32 array of shape (factors, height, width), NaN at nodata and outside the grid.
+
+        Raises:
+            FactorMissing: a factor is not in the stack.
+        """
+        bands = self.band_numbers(self.names if names is None else names)
+        return read_window(self.dataset, block.row, block.column, block.height, block.width, bands)
+
+
+@contextlib.contextmanager
+def open_stack(path: str | os.PathLike) -> Iterator[Stack]:
+    """Open a factor stack for reading.
+
+    Any multi-band GeoTIFF with band descriptions serves; bands without a ``kind`` are taken from the ten known
+    factors by name, and as continuous otherwise.
+
+    Raises:
+        InputMissing: there is no such file.
+        InputCorrupt: it is no raster, bands have no or equal names, or a class table cannot be read.
+        CrsMissing: it has no CRS.
+        GridUnsupported: it is not north-up.
+    """
+    with open_raster(path, "factor stack") as dataset:
+        stack = Stack(dataset)
+        repeated = sorted({name for name in stack.names if stack.names.count(name) > 1})
+        if repeated:
+            raise InputCorrupt(f"The factor stack {path} has more than one band named {_listed(repeated)}. "
+                               "Build it again with scarp:buildfactorstack.")
+        yield stack
+
+
+@contextlib.contextmanager
+def create_stack(path: str | os.PathLike, grid: Grid, factors: Sequence[StackFactor],
+                 tags: Mapping[str, str] | None = None, options: Mapping[str, Any] | None = None
+                 ) -> Iterator[rasterio.io.DatasetWriter]:
+    """Create a factor stack that gets its name only when it is complete.
+
+    Args:
+        path: final path.
+        grid: the study grid.
+        factors: one a band, in order; their ``band`` is not looked at.
+        tags: further metadata of the file.
+        options: creation options over the defaults of ``create_raster``.
+
+    Yields:
+        The open dataset; write windows of shape (factors, height, width) to it, NaN at nodata.
+    """
+    # Classes would turn into fractions in averaged overviews, so the whole stack takes the nearest cell.
+    with create_raster(path, grid, "float32", np.nan, [factor.name for factor in factors],
+                       [factor.tags() for factor in factors], {FORMAT_TAG: FORMAT_VERSION, **(tags or {})},
+                       overviews=Resampling.nearest, options=options) as dataset:
+        yield dataset
+
+
+def _factor_of(dataset: rasterio.DatasetReader, band: int) -> StackFactor:
+    tags = dataset.tags(band)
+    name = dataset.descriptions[band - 1]
+    if not name:
+        raise InputCorrupt(f"Band {band} of the factor stack {dataset.name} has no name, so no factor can be found in "
+                           "it. Build the stack with scarp:buildfactorstack.")
+    known = FACTORS.get(name, FactorDefinition(name, CONTINUOUS, "", name))
+    kind = tags.get("kind", known.kind)
+    if kind not in (CONTINUOUS, CATEGORICAL):
+        raise InputCorrupt(f'Band {band} ({name}) of the factor stack {dataset.name} has the unknown kind "{kind}"; '
+                           f"it should be {CONTINUOUS} or {CATEGORICAL}.")
+    classes = read_classes(tags["classes"], dataset.name, name) if "classes" in tags else dict(known.classes)
+    return StackFactor(name, kind, tags.get("unit", known.unit), tags.get("title", known.title),
+                       classes if kind == CATEGORICAL else {}, band)
+
+
+def read_classes(text: str, source: str, name: str) -> dict[int, str]:
+    """Read a class table from its JSON text.
+
+    Raises:
+        InputCorrupt: it is no JSON object with whole numbers as keys.
+    """
+    try:
+        return {int(code): str(label) for code, label in json.loads(text).items()}
+    except (ValueError, AttributeError) as error:
+        raise InputCorrupt(f"The class table of {name} in {source} cannot be read: {error}. "
+                           "Build the stack again with scarp:buildfactorstack.") from error
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)

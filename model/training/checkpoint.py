@@ -1,0 +1,134 @@
+"""The state of a training run on disk, so that a run that was killed goes on and ends with the same weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import nn
+
+from ..errors import ModelFileInvalid, ParameterInvalid
+from ..files import complete_or_absent
+from ..windows.reading import WindowSet
+from .settings import TrainingSettings
+
+SECONDS = 5.0
+"""Least time between two writes; a small network finishes an epoch faster than is worth a file."""
+_KEY = "scarp_checkpoint"
+_FORMAT = 1
+
+
+@dataclass
+class State:
+    """Everything that the next epoch depends on; random numbers do not belong, each epoch draws its own anew."""
+
+    epoch: int
+    """Epochs done."""
+    history: list[dict[str, Any]]
+    best_epoch: int
+    best: dict[str, torch.Tensor]
+    """Weights of the best epoch."""
+    scale: float = 0.0
+    """Of the gradients in fp16; 0 when not used."""
+
+
+def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: dict[str, Any]) -> str:
+    """Return a hash over all that shapes a training run: windows, settings and network."""
+    digest = hashlib.sha256()
+    plain = {"settings": settings.as_dict(), "architecture": architecture, "torch": torch.__version__}
+    digest.update(json.dumps(plain, sort_keys=True).encode())
+    for array in (windows.factors, windows.labels, windows.safety, windows.subsets):
+        if array is not None:
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Module,
+               optimiser: torch.optim.Optimizer) -> None:
+    """Write a checkpoint whole or not at all.
+
+    Args:
+        path: of the checkpoint.
+        key: from :func:`fingerprint`.
+        state: after a finished epoch.
+        network: with its present weights.
+        optimiser: with its present moments.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+    """
+    tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
+    tensors.update({f"best/{name}": value for name, value in state.best.items()})
+    for number, moments in optimiser.state_dict()["state"].items():
+        tensors.update({f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in moments.items()})
+    header = json.dumps({"format": _FORMAT, "key": key, "epoch": state.epoch, "best_epoch": state.best_epoch,
+                         "scale": state.scale, "history": state.history}, sort_keys=True)
+    content = save({name: np.ascontiguousarray(value.detach().cpu().numpy()) for name, value in tensors.items()},
+                   metadata={_KEY: header})
+    with complete_or_absent(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser: torch.optim.Optimizer
+               ) -> State | None:
+    """Read a checkpoint into network and optimiser.
+
+    Returns:
+        Where the run stood, or ``None`` when there is no file yet.
+
+    Raises:
+        ModelFileInvalid: the file is no checkpoint, or damaged.
+        ParameterInvalid: it belongs to a run with other data or settings.
+    """
+    if not Path(path).is_file():
+        return None
+    try:
+        with safe_open(str(path), framework="np") as stream:
+            header = json.loads((stream.metadata() or {}).get(_KEY, "{}"))
+            if not isinstance(header, dict) or header.get("format") != _FORMAT:
+                raise _invalid(path, "it is no checkpoint of this version of Scarp")
+            if header.get("key") != key:
+                raise ParameterInvalid(
+                    f"The checkpoint {path} belongs to a run with other data or settings, so this run cannot go on "
+                    "from it. Choose another CHECKPOINT file, delete this one, or give the same data and settings.")
+            tensors = {name: torch.from_numpy(stream.get_tensor(name)) for name in stream.keys()}
+            return _restore(header, tensors, network, optimiser, path)
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise _invalid(path, f"it cannot be read ({error})") from error
+
+
+def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: nn.Module,
+             optimiser: torch.optim.Optimizer, path: str | os.PathLike) -> State:
+    own = network.state_dict()
+    parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "best": {}}
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        part, _, rest = name.partition("/")
+        if part == "optimiser":
+            number, _, moment = rest.partition("/")
+            moments.setdefault(int(number), {})[moment] = value
+        else:
+            parts[part][rest] = value
+    for part in parts.values():
+        if {name: value.shape for name, value in part.items()} != {name: value.shape for name, value in own.items()}:
+            raise _invalid(path, "its tensors are not those of the network")
+    network.load_state_dict(parts["network"])
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    device = next(network.parameters()).device
+    best = {name: value.to(device) for name, value in parts["best"].items()}
+    return State(int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best,
+                 float(header["scale"]))
+
+
+def _invalid(path: str | os.PathLike, what: str) -> ModelFileInvalid:
+    return ModelFileInvalid(f"The checkpoint {path} cannot be used: {what}. Delete it to train from the start.")

@@ -1,0 +1,110 @@
+"""From windows to a fitted network with its numbers: what every way of training a network shares."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import nn
+
+from ..encoding import Encoding, FactorSpec, fit_factors
+from ..labels import LANDSLIDE, UNKNOWN
+from ..loss import PcumLoss
+from ..networks import build_network
+from ..progress import Part, Progress
+from ..windows.reading import TEST, TRAIN, VALIDATION, WindowSet
+from .checkpoint import fingerprint
+from .data import TrainingData
+from .devices import choose_device, choose_precision, repeatable
+from .loop import evaluate, train_network
+from .settings import TrainingSettings
+
+
+@dataclass
+class FittedNetwork:
+    """A trained network and what a model file says of it."""
+
+    network: nn.Module
+    """On the CPU."""
+    architecture: dict[str, Any]
+    factors: list[FactorSpec]
+    history: list[dict[str, Any]]
+    best_epoch: int
+    metrics: dict[str, float | None]
+    """Of the test windows: ``loss``, ``accuracy``, ``recall``, ``violation_rate``, ``auc``; and ``best_epoch``,
+    ``epochs``."""
+    device: str
+    precision: str
+
+
+def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress,
+                checkpoint: str | os.PathLike | None = None) -> FittedNetwork:
+    """Fit statistics and network on the training windows and measure on the test windows.
+
+    Args:
+        windows: with physical values.
+        factors: the stack's factors, in the order of the values.
+        settings: of the run; ``physics`` other than ``none`` needs windows with a safety factor.
+        progress: 0 to 1 over the whole.
+        checkpoint: file for the state of the run.
+
+    Raises:
+        DeviceUnavailable: the device or its arithmetic is not there.
+        ParameterInvalid: the network would be too large, or the checkpoint belongs to another run.
+        TooFewData: training failed on the data.
+    """
+    device = choose_device(settings.device)
+    dtype = choose_precision(settings.precision, device)
+    specs = fit_factors(factors, windows.training_cells())
+    _report_statistics(specs, windows, progress)
+    encoding = Encoding(specs, settings.encoding)
+    architecture = {"type": "unet", "channels": encoding.channels, "width": settings.width, "depth": settings.depth,
+                    "dropout": float(settings.dropout)}
+    with repeatable(settings.seed, torch.device("cpu")):
+        network = build_network(architecture).to(device)
+    key = fingerprint(windows, settings, architecture) if checkpoint else ""
+    data = TrainingData(windows, encoding, device, Part(progress, 0.0, 0.03))
+    loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
+                    settings.weight_landslide, settings.weight_stable)
+    fit = train_network(network, data, windows.of(TRAIN), windows.of(VALIDATION), loss, settings, dtype,
+                        Part(progress, 0.03, 0.97), checkpoint, key)
+    metrics = test_metrics(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)
+    metrics.update({"best_epoch": fit.best_epoch, "epochs": len(fit.history)})
+    return FittedNetwork(network.cpu(), architecture, specs, fit.history, fit.best_epoch, metrics, str(device),
+                         {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype])
+
+
+def test_metrics(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,
+                 dtype: torch.dtype, progress: Progress) -> dict[str, float | None]:
+    """Return the numbers of :func:`evaluate` and the area under the ROC curve over all labelled cells."""
+    scores, truths = [], []
+
+    def collect(probability: torch.Tensor, labels: torch.Tensor) -> None:
+        known = labels != UNKNOWN
+        scores.append(probability[known].cpu().numpy())
+        truths.append((labels[known] == LANDSLIDE).cpu().numpy())
+
+    metrics = evaluate(network, data, numbers, loss, batch, dtype, progress, collect)
+    metrics["auc"] = float(roc_auc_score(np.concatenate(truths), np.concatenate(scores)))
+    return metrics
+
+
+def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress: Progress) -> None:
+    for index, spec in enumerate(specs):
+        if spec.std == 0:
+            progress.warn(f'The factor "{spec.name}" has the same value in all training windows, so the model cannot '
+                          "use it.")
+        if not spec.is_categorical:
+            continue
+        new: set[int] = set()
+        for subset in (VALIDATION, TEST):
+            for cells in windows.training_cells(subset):
+                new |= set(np.unique(cells[index]).astype(int).tolist()) - set(spec.seen)
+        if new:
+            labels = ", ".join(spec.classes.get(code, f"code {code}") for code in sorted(new))
+            progress.warn(f'Of the factor "{spec.name}", these classes occur in validation or test windows but not in '
+                          f"training windows, so the model treats them as no class at all: {labels}.")

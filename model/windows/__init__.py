@@ -1,0 +1,1 @@
+"""Training windows: where they lie, to which subset they belong, and what they hold."""

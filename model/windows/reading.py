@@ -1,0 +1,177 @@
+"""Reading windows into memory, cut to their subset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import rasterio
+
+from ..errors import TooFewData
+from ..grid import Block, Grid
+from ..inputs.rasters import TILE, read_window
+from ..labels import LANDSLIDE, STABLE, UNKNOWN
+from ..progress import Progress, stop_if_cancelled
+from .split import NO_SUBSET, SHARES, SUBSETS, BlockSplit
+from .survey import read_labels
+
+LEAST_SHARE = 0.25
+"""Windows of which less than this share is labelled in their subset are dropped."""
+TRAIN, VALIDATION, TEST = range(3)
+
+
+@dataclass
+class WindowSet:
+    """Windows with what a network needs of them, padded to a size that it can halve.
+
+    The padding holds the real surroundings where there are any, and its labels are unknown.
+    """
+
+    sites: np.ndarray
+    """Grid row and column of the first cell, padding not counted, int64 (windows, 2)."""
+    side: int
+    """Cells, padding not counted."""
+    margin: int
+    """Cells of padding before the first cell; behind the last there may be one more."""
+    factors: np.ndarray
+    """float32 (windows, factors, padded, padded), physical values and codes, NaN where there is no data."""
+    labels: np.ndarray
+    """uint8 (windows, padded, padded): 255 in the padding, without data, and in cells of other subsets."""
+    safety: np.ndarray | None
+    """float32 (windows, padded, padded): NaN where unknown, and wherever a window may not learn."""
+    subsets: np.ndarray
+    """Index into ``SUBSETS``, uint8 (windows,)."""
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    def of(self, subset: int) -> np.ndarray:
+        """Return the numbers of the windows of one subset."""
+        return np.flatnonzero(self.subsets == subset)
+
+    def landslide_shares(self) -> np.ndarray:
+        """Return landslide cells ÷ labelled cells of each window, float64."""
+        slides = (self.labels == LANDSLIDE).sum(axis=(1, 2))
+        return slides / np.maximum((self.labels != UNKNOWN).sum(axis=(1, 2)), 1)
+
+    def training_cells(self, subset: int = TRAIN, per_batch: int = 64) -> Any:
+        """Walk the labelled cells of a subset in batches of shape (factors, cells)."""
+        numbers = self.of(subset)
+        for start in range(0, len(numbers), per_batch):
+            part = numbers[start:start + per_batch]
+            yield np.moveaxis(self.factors[part], 1, 0)[:, self.labels[part] != UNKNOWN]
+
+    def features(self, grid: Grid, seed: int) -> list["WindowFeature"]:
+        """Return the windows as plain polygons in map coordinates."""
+        result = []
+        for site, subset, share in zip(self.sites, self.subsets, self.landslide_shares()):
+            left, top = grid.transform * (float(site[1]), float(site[0]))
+            right, bottom = grid.transform * (float(site[1] + self.side), float(site[0] + self.side))
+            result.append(WindowFeature(left, bottom, right, top, SUBSETS[subset],
+                                        "landslide" if share > 0 else "stable", float(share), seed))
+        return result
+
+
+@dataclass(frozen=True)
+class WindowFeature:
+    """One window for the layer of windows; bounds in map units."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    subset: str
+    """``train``, ``validation`` or ``test``."""
+    kind: str
+    """``landslide`` when it holds a landslide cell, else ``stable``."""
+    landslide_share: float
+    """Landslide cells ÷ labelled cells of its subset in it."""
+    seed: int
+
+
+def padded_side(side: int, align: int) -> int:
+    """Return the least multiple of ``align`` that holds a window, and at least two cells at the coarsest level."""
+    return max(-(-side // align), 2) * align
+
+
+def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None,
+                 sites: np.ndarray, side: int, align: int, split: BlockSplit | None, seed: int,
+                 progress: Progress) -> WindowSet:
+    """Read windows, give each to a subset and hide the cells of other subsets.
+
+    Args:
+        stack: an open stack.
+        labels: an open label raster on the stack's grid.
+        safety: an open safety-factor raster on the stack's grid, or none.
+        sites: first row and column of each window.
+        side: cells of a window.
+        align: what padded sizes must be a multiple of.
+        split: spatial blocks; ``None`` for a random split of the windows, as published.
+        seed: of the random split.
+        progress: 0 to 1 over the reading.
+
+    Raises:
+        TooFewData: a subset is left without landslide cells or without stable ones.
+    """
+    padded = padded_side(side, align)
+    margin = (padded - side) // 2
+    # In the order of the raster's tiles, each is read once or twice and not for every window.
+    sites = sites[np.lexsort((sites[:, 1], sites[:, 0] // TILE))]
+    factors = np.empty((len(sites), len(stack.factors), padded, padded), dtype=np.float32)
+    marks = np.empty((len(sites), padded, padded), dtype=np.uint8)
+    known = np.empty((len(sites), padded, padded), dtype=np.float32) if safety is not None else None
+    subsets, kept = np.zeros(len(sites), dtype=np.uint8), 0
+    inner = np.zeros((padded, padded), dtype=bool)
+    inner[margin:margin + side, margin:margin + side] = True
+    chosen = []
+    for index, (row, column) in enumerate(sites.tolist()):
+        stop_if_cancelled(progress)
+        block = Block(row - margin, column - margin, padded, padded)
+        mark = read_labels(labels, block)
+        mark[~inner] = UNKNOWN
+        values = stack.read(block)
+        mark[~np.isfinite(values).all(axis=0)] = UNKNOWN
+        mine = inner
+        if split is not None:
+            of_cells = split.of_cells(block.row, block.column, padded, padded)
+            counts = np.bincount(of_cells[(mark != UNKNOWN) & (of_cells != NO_SUBSET)], minlength=len(SUBSETS))
+            subsets[kept] = int(counts.argmax())
+            mine = of_cells == subsets[kept]
+            mark[~mine] = UNKNOWN
+        if (mark != UNKNOWN).sum() >= LEAST_SHARE * side * side:
+            factors[kept], marks[kept] = values, mark
+            if known is not None:
+                fs = read_window(safety, block.row, block.column, padded, padded, bands=[1])[0]
+                known[kept] = np.where(inner & mine & np.isfinite(values).all(axis=0), fs, np.nan)
+            chosen.append(index)
+            kept += 1
+        if index % 16 == 0:
+            progress.report(index / len(sites))
+    if split is None:
+        subsets[:kept] = _random_subsets((marks[:kept] == LANDSLIDE).any(axis=(1, 2)), seed)
+    result = WindowSet(sites[chosen], side, margin, factors[:kept], marks[:kept],
+                       None if known is None else known[:kept], subsets[:kept])
+    _check(result)
+    return result
+
+
+def _random_subsets(landslide: np.ndarray, seed: int) -> np.ndarray:
+    """Share out windows with and without landslides, each 60/20/20."""
+    generator = np.random.default_rng([seed, 4])
+    subsets = np.empty(len(landslide), dtype=np.uint8)
+    for kind in (True, False):
+        order = generator.permutation(np.flatnonzero(landslide == kind))
+        places = (np.arange(len(order)) + 0.5) / max(len(order), 1)
+        subsets[order] = np.minimum(np.searchsorted(np.cumsum(SHARES), places, side="right"), len(SHARES) - 1)
+    return subsets
+
+
+def _check(windows: WindowSet) -> None:
+    for number, name in enumerate(SUBSETS):
+        labels = windows.labels[windows.of(number)]
+        for value, what in ((LANDSLIDE, "landslide"), (STABLE, "stable")):
+            if not (labels == value).any():
+                raise TooFewData(f"The {name} windows hold no {what} cell ({len(labels)} of {len(windows)} windows are "
+                                 f"for {name}). Use more landslides or a larger area, a smaller WINDOW, a smaller "
+                                 "BLOCK, another SEED, or SPLIT=random.")

@@ -1,0 +1,111 @@
+"""How zones are cut, named and coloured. Light: the Processing shell reads the choices from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Sequence
+
+from ..errors import ParameterInvalid
+
+AREA_SHARES = "area_shares"
+EQUAL_INTERVAL = "equal_interval"
+NATURAL_BREAKS = "natural_breaks"
+LANDSLIDE_SHARE = "landslide_share"
+BREAKS = "breaks"
+
+METHODS = (AREA_SHARES, EQUAL_INTERVAL, NATURAL_BREAKS, LANDSLIDE_SHARE, BREAKS)
+"""Ways to cut a map into zones."""
+
+DEFAULT_SHARES = (30.0, 20.0, 20.0, 20.0, 10.0)
+"""Percent of the area from the least to the most susceptible zone (Zhang & Deng 2026, section 4.1)."""
+
+DEFAULT_LANDSLIDE_SHARES = (1.0, 4.0, 15.0, 30.0, 50.0)
+"""Percent of the landslides from the least to the most susceptible zone, when SHARES is empty."""
+
+NODATA = 0
+"""Zone of cells without susceptibility."""
+
+FIVE_NAMES = ("very low", "low", "medium", "high", "very high")
+RAMP = ((200, 232, 192), (222, 219, 130), (246, 185, 74), (226, 105, 44), (150, 19, 27))
+"""Green to red as in the paper, and from light to dark, so that it reads without red-green vision and in print."""
+
+MOST_ZONES = 20
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A checked choice of method with what it needs."""
+
+    method: str
+    shares: tuple[float, ...]
+    """Cumulative shares up to each break, 0 to 1, for the methods that cut by share; else empty."""
+
+    breaks: tuple[float, ...]
+    """Upper bounds of all zones but the last, for method ``breaks``; else empty."""
+
+    zones: int
+    """Number of zones."""
+
+
+def read_scheme(method: str, shares: Sequence[float], breaks: Sequence[float]) -> Scheme:
+    """Check method, shares and breaks against each other.
+
+    Args:
+        method: one of :data:`METHODS`.
+        shares: percent per zone from the least susceptible on; empty for the method's own default. Methods that do
+            not cut by share take the number of zones from it.
+        breaks: upper bounds of all zones but the last, rising.
+
+    Raises:
+        ParameterInvalid: the method is unknown, the shares do not sum to 100, or the breaks are missing or do not
+            rise.
+    """
+    if method not in METHODS:
+        raise ParameterInvalid(f'METHOD is "{method}", but it is one of {", ".join(METHODS)}.')
+    if method == BREAKS:
+        return Scheme(method, (), _rising(breaks), len(breaks) + 1)
+    default = DEFAULT_LANDSLIDE_SHARES if method == LANDSLIDE_SHARE else DEFAULT_SHARES
+    percent = [float(share) for share in shares] or list(default)
+    if not 2 <= len(percent) <= MOST_ZONES:
+        raise ParameterInvalid(f"SHARES has {len(percent)} entries, but a map has 2 to {MOST_ZONES} zones.")
+    if method in (EQUAL_INTERVAL, NATURAL_BREAKS):
+        return Scheme(method, (), (), len(percent))
+    if min(percent) < 0 or abs(sum(percent) - 100) > _ROUNDING:
+        raise ParameterInvalid(f"SHARES sums to {sum(percent):g}, but it is the percent per zone and must sum to 100, "
+                               "none below 0. Example: 30, 20, 20, 20, 10 from the least to the most susceptible.")
+    cumulative = [sum(percent[:count]) / 100 for count in range(1, len(percent))]
+    return Scheme(method, tuple(cumulative), (), len(percent))
+
+
+def zone_names(zones: int) -> list[str]:
+    """Return the names of zones 1 to ``zones`` from the least to the most susceptible."""
+    if zones == len(FIVE_NAMES):
+        return list(FIVE_NAMES)
+    names = [f"zone {number}" for number in range(1, zones + 1)]
+    names[0], names[-1] = f"{names[0]} (least susceptible)", f"{names[-1]} (most susceptible)"
+    return names
+
+
+def zone_colours(zones: int) -> dict[int, tuple[int, int, int, int]]:
+    """Return red, green, blue, alpha by zone, nodata transparent; other numbers than five are blended."""
+    colours = {NODATA: (0, 0, 0, 0)}
+    for number in range(zones):
+        place = number * (len(RAMP) - 1) / max(zones - 1, 1)
+        low = min(int(place), len(RAMP) - 2)
+        red, green, blue = (round(a + (b - a) * (place - low)) for a, b in zip(RAMP[low], RAMP[low + 1]))
+        colours[number + 1] = (red, green, blue, 255)
+    return colours
+
+
+def _rising(breaks: Sequence[float]) -> tuple[float, ...]:
+    values = tuple(float(value) for value in breaks)
+    if not values:
+        raise ParameterInvalid("METHOD is breaks, but BREAKS is empty. Give the upper bounds of all zones but the "
+                               "last, for example 0.2, 0.4, 0.6, 0.8 for five zones.")
+    if len(values) >= MOST_ZONES:
+        raise ParameterInvalid(f"BREAKS has {len(values)} entries, but a map has at most {MOST_ZONES} zones.")
+    if any(not low < high for low, high in zip(values, values[1:])) or any(value != value for value in values):
+        raise ParameterInvalid(f"BREAKS is {', '.join(f'{value:g}' for value in values)}, but each break must be "
+                               "greater than the one before.")
+    return values

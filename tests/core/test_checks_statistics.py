@@ -1,0 +1,263 @@
+"""Counting by windows: every number equals what NumPy, SciPy or scikit-learn says of the whole arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from scipy.stats.contingency import association
+from sklearn.linear_model import LinearRegression
+
+from scarp.model.checks import statistics
+from scarp.model.checks.association import associations, cramers_v, variance_inflation
+from scarp.model.checks.bands import PROBABILITIES
+from scarp.model.checks.moments import CHUNK, CoMoments
+from scarp.model.checks.quantiles import Quantiles, ordered_bits, values_of
+from scarp.model.grid import Grid
+from scarp.model.inputs.rasters import create_raster
+from scarp.model.progress import Silent
+from scarp.model.stack import StackFactor, create_stack
+
+
+@pytest.mark.parametrize("cells", [2, 3, 1000, CHUNK, CHUNK + 1, 3 * CHUNK + 17])
+@pytest.mark.parametrize("offset", [0.0, 3.0e4])
+def test_comoments_equal_numpy(cells, offset):
+    rng = np.random.default_rng(cells)
+    values = (rng.normal(size=(4, cells)) * [[1e-4], [1], [20], [0.1]] + offset).astype(np.float32)
+    moments = CoMoments(4)
+    for part in np.array_split(values, 3, axis=1):
+        moments.add(part)
+    exact = values.astype(np.float64)
+    assert moments.count == cells
+    np.testing.assert_allclose(moments.mean, exact.mean(axis=1), rtol=1e-13)
+    np.testing.assert_allclose(moments.covariance(), np.cov(exact), rtol=1e-9, atol=1e-15)
+
+
+def test_comoments_keep_a_small_variance_beside_a_large_mean():
+    values = np.tile(np.array([1e8, 1e8 + 8], dtype=np.float32), 100_000)
+    moments = CoMoments(1)
+    moments.add(values[None])
+    assert moments.covariance()[0, 0] == pytest.approx(16 * 200_000 / 199_999, rel=1e-12)
+
+
+def test_correlation_is_nan_for_a_variable_that_does_not_vary():
+    values = np.random.default_rng(1).normal(size=(3, 500))
+    values[1] = 7
+    moments = CoMoments(3)
+    moments.add(values)
+    matrix = moments.correlation()
+    assert np.isnan(matrix[1]).all() and np.isnan(matrix[:, 1]).all()
+    assert matrix[0, 2] == pytest.approx(np.corrcoef(values[0], values[2])[0, 1], abs=1e-14)
+
+
+def _awkward(name):
+    rng = np.random.default_rng(5)
+    return {
+        "normal": rng.normal(size=20_001),
+        "wide": rng.normal(size=5_000) * 10.0 ** rng.integers(-40, 38, 5_000),
+        "zeros": np.concatenate([np.zeros(4_000), -np.zeros(500), rng.exponential(size=700)]),
+        "few": np.array([3.0, -1.0, 2.0]),
+        "one": np.array([4.0]),
+        "negative": -rng.gamma(2.0, size=9_999),
+    }[name].astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ["normal", "wide", "zeros", "few", "one", "negative"])
+def test_quantiles_equal_numpy(name):
+    values = _awkward(name)
+    quantiles = Quantiles()
+    parts = np.array_split(values, 3)
+    for part in parts:
+        quantiles.add(part)
+    quantiles.wanted(PROBABILITIES)
+    for part in parts:
+        quantiles.refine(part)
+    for probability in PROBABILITIES:
+        exact = np.quantile(values, probability, method="inverted_cdf")
+        assert quantiles.exact(probability) == exact
+        assert quantiles.rough(probability) == pytest.approx(exact, rel=0.008, abs=1e-38)
+
+
+def test_the_commonest_value_is_found():
+    values = np.concatenate([np.full(900, 2.5), np.linspace(2.4, 2.6, 500)]).astype(np.float32)
+    quantiles = Quantiles()
+    quantiles.add(values)
+    quantiles.wanted([])
+    quantiles.refine(values)
+    assert quantiles.commonest() == (2.5, int((values == 2.5).sum()))
+
+
+def test_ordered_bits_keep_the_order_and_the_value():
+    values = np.unique(_awkward("wide"))
+    bits = ordered_bits(values)
+    assert (np.diff(bits.astype(np.int64)) > 0).all()
+    np.testing.assert_array_equal(values_of(bits), values)
+    assert ordered_bits(np.array([-0.0], np.float32)) == ordered_bits(np.array([0.0], np.float32))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_variance_inflation_equals_regression(seed):
+    rng = np.random.default_rng(seed)
+    mixed = rng.normal(size=(400, 6)) @ rng.normal(size=(6, 6))
+    found = variance_inflation(np.corrcoef(mixed.T))
+    for column in range(6):
+        others = np.delete(mixed, column, axis=1)
+        r2 = LinearRegression().fit(others, mixed[:, column]).score(others, mixed[:, column])
+        assert found[column] == pytest.approx(1 / (1 - r2), rel=1e-6)
+    np.testing.assert_allclose(found, np.diag(np.linalg.inv(np.corrcoef(mixed.T))), rtol=1e-6)
+
+
+def test_variance_inflation_of_factors_that_give_each_other():
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(4, 300))
+    together = np.vstack([values, values[0] + 2 * values[1]])
+    found = variance_inflation(np.corrcoef(together))
+    assert np.isinf(found[[0, 1, 4]]).all()
+    assert (found[[2, 3]] < 1.2).all()
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 5), (9, 4)])
+def test_cramers_v_equals_scipy(shape):
+    table = np.random.default_rng(shape[1]).integers(1, 200, shape)
+    assert cramers_v(table) == pytest.approx(association(table, method="cramer"), rel=1e-12)
+    padded = np.pad(table, ((0, 1), (2, 0)))
+    assert cramers_v(padded) == pytest.approx(cramers_v(table), rel=1e-12)
+
+
+def test_cramers_v_of_the_same_classes_is_one_and_of_one_class_does_not_exist():
+    assert cramers_v(np.diag([5, 9, 2])) == 1.0
+    assert np.isnan(cramers_v(np.array([[5, 9, 2]])))
+
+
+def _scene(rows=300, columns=290):
+    """Return a grid, bands with gaps, and labels, as whole arrays."""
+    rng = np.random.default_rng(3)
+    grid = Grid(CRS.from_epsg(32643), from_origin(4e5, 4e6, 30, 30), columns, rows)
+    base = rng.normal(size=(rows, columns))
+    arrays = {
+        "slope": np.abs(base) * 12,
+        "precipitation": 1500 + 40 * base + 30 * rng.normal(size=base.shape),
+        "lithology": rng.integers(1, 6, base.shape).astype(float),
+        "landform": np.where(base > 0, 2.0, rng.integers(1, 4, base.shape)),
+    }
+    for array in arrays.values():
+        array[rng.random(base.shape) < 0.03] = np.nan
+    labels = np.where(base > 1, 1, 0).astype(np.uint8)
+    labels[:, :31] = 255
+    return grid, {name: array.astype(np.float32) for name, array in arrays.items()}, labels
+
+
+def _write(folder, grid, arrays, labels, options=None):
+    classes = {code: f"class {code}" for code in range(1, 6)}
+    factors = [StackFactor(name, "categorical", classes=classes) if name in ("lithology", "landform")
+               else StackFactor(name, "continuous") for name in arrays]
+    with create_stack(folder / "stack.tif", grid, factors, options=options) as target:
+        target.write(np.stack(list(arrays.values())))
+    with create_raster(folder / "labels.tif", grid, "uint8", 255, ["landslide label"]) as target:
+        target.write(labels, 1)
+    return factors
+
+
+def _survey(folder, factors):
+    with rasterio.open(folder / "stack.tif") as stack, rasterio.open(folder / "labels.tif") as labels:
+        return statistics.survey(stack, factors, labels, Silent())
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """A survey in many small windows, and the whole arrays."""
+    folder = tmp_path_factory.mktemp("survey")
+    grid, arrays, labels = _scene()
+    factors = _write(folder, grid, arrays, labels)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statistics, "CELLS_AT_ONCE", 1)
+        assert len(statistics._blocks(rasterio.open(folder / "stack.tif"), grid)) == 9
+        return _survey(folder, factors), arrays, labels
+
+
+def test_survey_of_continuous_bands_equals_numpy(counted):
+    survey, arrays, labels = counted
+    for band in survey.continuous_bands:
+        values = arrays[band.name][np.isfinite(arrays[band.name])]
+        exact = values.astype(np.float64)
+        assert (band.finite, band.empty) == (values.size, labels.size - values.size)
+        assert (band.minimum, band.maximum) == (values.min(), values.max())
+        assert band.mean == pytest.approx(exact.mean(), rel=1e-13)
+        assert band.deviation == pytest.approx(exact.std(ddof=1), rel=1e-12)
+        for probability in PROBABILITIES:
+            assert band.quantile(probability) == np.quantile(values, probability, method="inverted_cdf")
+        drawn = len(band.histogram), (band.edges[0], band.edges[-1])
+        np.testing.assert_array_equal(band.histogram, np.histogram(values, *drawn)[0])
+        for counts, where in ((band.histogram_known, labels != 255), (band.histogram_landslide, labels == 1)):
+            chosen = arrays[band.name][where & np.isfinite(arrays[band.name])]
+            np.testing.assert_array_equal(counts, np.histogram(chosen, *drawn)[0])
+
+
+def test_survey_of_classes_equals_numpy(counted):
+    survey, arrays, labels = counted
+    for band in survey.categorical_bands:
+        for place, code in enumerate(band.codes):
+            here = arrays[band.name] == code
+            assert band.counts[place] == here.sum()
+            assert band.known[place] == (here & (labels != 255)).sum()
+            assert band.landslides[place] == (here & (labels == 1)).sum()
+
+
+def test_survey_of_pairs_equals_numpy(counted):
+    survey, arrays, labels = counted
+    valid = np.logical_and.reduce([np.isfinite(array) for array in arrays.values()])
+    assert survey.valid == survey.complete == valid.sum()
+    linked = associations(survey)
+    exact = np.corrcoef(*(arrays[name][valid].astype(np.float64) for name in ("slope", "precipitation")))
+    np.testing.assert_allclose(linked.pearson, exact, atol=1e-12)
+    table = np.zeros((5, 3), int)
+    np.add.at(table, (arrays["lithology"][valid].astype(int) - 1, arrays["landform"][valid].astype(int) - 1), 1)
+    np.testing.assert_array_equal(survey.tables["lithology", "landform"], table)
+    assert linked.cramer[0, 1] == pytest.approx(association(table, method="cramer"), rel=1e-10)
+    assert survey.labels.landslide == (labels == 1).sum()
+    assert survey.labels.unknown == (labels == 255).sum()
+    assert survey.labels.landslide_used == ((labels == 1) & valid).sum()
+    assert survey.labels.landslide_lost == ((labels == 1) & ~valid).sum()
+    for band in survey.bands:
+        others = [np.isfinite(arrays[name]) for name in arrays if name != band.name]
+        assert band.lost_alone == (~np.isfinite(arrays[band.name]) & np.logical_and.reduce(others)).sum()
+
+
+def test_survey_is_the_same_in_any_windows(counted, tmp_path, monkeypatch):
+    small, arrays, labels = counted
+    grid, _, _ = _scene()
+    for tiled in (True, False):
+        factors = _write(tmp_path, grid, arrays, labels, None if tiled else {"tiled": False, "blockysize": 7})
+        with rasterio.open(tmp_path / "stack.tif") as stack:
+            assert (stack.block_shapes[0] == (7, grid.width)) is not tiled
+        if not tiled:
+            monkeypatch.setattr(statistics, "CELLS_AT_ONCE", 1)
+        other = _survey(tmp_path, factors)
+        for one, two in zip(small.bands, other.bands):
+            for name, value in vars(one).items():
+                if isinstance(value, np.ndarray):
+                    np.testing.assert_array_equal(value, vars(two)[name])
+                elif isinstance(value, (int, float)) and value == value:
+                    assert vars(two)[name] == value, name
+        np.testing.assert_allclose(small.comoments.products, other.comoments.products, rtol=1e-11)
+
+
+def test_memory_does_not_grow_with_the_raster(tmp_path, monkeypatch):
+    import tracemalloc
+
+    monkeypatch.setattr(statistics, "CELLS_AT_ONCE", 1)
+    peaks = []
+    for number, side in enumerate((256, 1024)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        grid, arrays, labels = _scene(side, side)
+        factors = _write(folder, grid, arrays, labels)
+        del arrays, labels
+        tracemalloc.start()
+        _survey(folder, factors)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # 16 times the cells; the tables of quantiles and codes are the same for both.
+    assert peaks[1] < 1.25 * peaks[0]

@@ -1,0 +1,163 @@
+"""Write the QML files of ``resources/styles``: ``./run python tools/make_styles.py``.
+
+They are kept in the repository, because Processing applies them and users load them by hand.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from qgis.core import (
+    QgsApplication,
+    QgsCategorizedSymbolRenderer,
+    QgsColorRampShader,
+    QgsContrastEnhancement,
+    QgsFillSymbol,
+    QgsHillshadeRenderer,
+    QgsLineSymbol,
+    QgsMapLayer,
+    QgsMarkerSymbol,
+    QgsPalettedRasterRenderer,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsRendererCategory,
+    QgsSingleBandGrayRenderer,
+    QgsSingleBandPseudoColorRenderer,
+    QgsSingleSymbolRenderer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor
+
+from scarp.model.zones.schemes import FIVE_NAMES, zone_colours
+
+STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
+
+# Magma turned round, in equal steps: light is little, dark is much, and equal steps look equal, also without colours.
+PERCEPTUAL = ("#fcfdbf", "#fece91", "#fe9f6d", "#f7705c", "#de4968", "#b73779", "#8c2981", "#641a80", "#3b0f70",
+              "#150e37")
+BLUES = ("#f7fbff", "#d0e1f2", "#94c4df", "#4a98c9", "#1764ab", "#08306b")
+GREYS = ("#ffffff", "#d9d9d9", "#a6a6a6", "#737373", "#404040")
+
+
+def ramp(layer: QgsRasterLayer, colours: tuple[str, ...], low: float, high: float, unit: str = "") -> None:
+    """Show the first band in colours of equal steps from ``low`` to ``high``."""
+    values = np.linspace(low, high, len(colours))
+    stops(layer, [(value, colour, f"{value:.3g}{unit}") for value, colour in zip(values, colours)])
+
+
+def stops(layer: QgsRasterLayer, items: list[tuple[float, str, str]]) -> None:
+    """Show the first band in colours blended between stops of value, colour and label."""
+    function = QgsColorRampShader(items[0][0], items[-1][0], None, QgsColorRampShader.Type.Interpolated)
+    function.setColorRampItemList([QgsColorRampShader.ColorRampItem(value, QColor(colour), label)
+                                   for value, colour, label in items])
+    shader = QgsRasterShader()
+    shader.setRasterShaderFunction(function)
+    renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
+    renderer.setClassificationMin(items[0][0])
+    renderer.setClassificationMax(items[-1][0])
+    layer.setRenderer(renderer)
+
+
+def classes(layer: QgsRasterLayer, items: list[tuple[int, QColor, str]]) -> None:
+    """Show the first band as classes of value, colour and name."""
+    layer.setRenderer(QgsPalettedRasterRenderer(
+        layer.dataProvider(), 1, [QgsPalettedRasterRenderer.Class(*item) for item in items]))
+
+
+def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
+    """Return a styled layer by style name."""
+    path = folder / "cells.tif"
+    with rasterio.open(path, "w", driver="GTiff", width=2, height=2, count=1, dtype="float32", crs="EPSG:32633",
+                       transform=rasterio.transform.from_origin(500000, 5000000, 30, 30)) as target:
+        target.write(np.array([[[0, 0.3], [0.6, 1]]], dtype="float32"))
+    names = ("susceptibility", "zones", "labels", "safety_factor", "rainfall", "uncertainty", "applicability",
+             "stack", "hillshade")
+    layers = {name: QgsRasterLayer(str(path), name) for name in names}
+    ramp(layers["susceptibility"], PERCEPTUAL, 0, 1)
+    classes(layers["zones"], [(zone, QColor(*colour), FIVE_NAMES[zone - 1])
+                              for zone, colour in zone_colours(len(FIVE_NAMES)).items() if zone])
+    classes(layers["labels"], [(0, QColor("#deebda"), "stable"), (1, QColor("#c0392b"), "landslide")])
+    stops(layers["safety_factor"], [
+        (0.0, "#67001f", "0, rain far above the threshold"), (0.25, "#d6604d", "0.25"), (0.4999, "#f9d0bd", ""),
+        (0.5, "#f7f7f7", "0.5, at the threshold"), (0.75, "#92c5de", "0.75"), (1.0, "#2166ac", "1, no rain")])
+    ramp(layers["rainfall"], BLUES, 0, 250, " mm")
+    ramp(layers["uncertainty"], GREYS, 0, 0.3)
+    stops(layers["applicability"], [
+        (0, "#ffffff00", "0, inside the training range"), (1, "#fee8c8", "1 factor outside"),
+        (3, "#fc8d59", "3 factors outside"), (10, "#7f0000", "10 factors outside")])
+    grey = QgsSingleBandGrayRenderer(layers["stack"].dataProvider(), 1)
+    contrast = QgsContrastEnhancement(layers["stack"].dataProvider().dataType(1))
+    contrast.setMinimumValue(0)
+    contrast.setMaximumValue(60)
+    contrast.setContrastEnhancementAlgorithm(
+        QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum)
+    grey.setContrastEnhancement(contrast)
+    layers["stack"].setRenderer(grey)
+    hillshade = QgsHillshadeRenderer(layers["hillshade"].dataProvider(), 1, 315, 45)
+    hillshade.setMultiDirectional(True)
+    layers["hillshade"].setRenderer(hillshade)
+    return layers
+
+
+def categories(layer: QgsVectorLayer, field: str, items: list[tuple[str, str, object]]) -> None:
+    """Show features by the value of a text field: value, label and symbol."""
+    layer.setRenderer(QgsCategorizedSymbolRenderer(
+        field, [QgsRendererCategory(value, symbol, label) for value, label, symbol in items]))
+
+
+def marker(shape: str, colour: str, size: float) -> QgsMarkerSymbol:
+    """Return a point symbol, millimetres."""
+    return QgsMarkerSymbol.createSimple({"name": shape, "color": colour, "size": str(size),
+                                         "outline_color": "#303030", "outline_width": "0.15"})
+
+
+def outline(colour: str) -> QgsFillSymbol:
+    """Return a polygon symbol without filling."""
+    return QgsFillSymbol.createSimple({"color": "0,0,0,0", "outline_color": colour, "outline_width": "0.4"})
+
+
+def vectors() -> dict[str, QgsVectorLayer]:
+    """Return a styled layer by style name."""
+    layers = {
+        "windows": QgsVectorLayer("Polygon?crs=EPSG:32633&field=subset:string&field=kind:string", "windows", "memory"),
+        "points": QgsVectorLayer("Point?crs=EPSG:32633&field=outcome:string", "points", "memory"),
+        "landslides": QgsVectorLayer("Point?crs=EPSG:32633", "landslides", "memory"),
+        "rivers": QgsVectorLayer("LineString?crs=EPSG:32633", "rivers", "memory"),
+        "faults": QgsVectorLayer("LineString?crs=EPSG:32633", "faults", "memory"),
+    }
+    categories(layers["windows"], "subset", [
+        ("train", "training", outline("#0072b2")), ("validation", "validation", outline("#e69f00")),
+        ("test", "test", outline("#cc0066"))])
+    categories(layers["points"], "outcome", [
+        ("hit", "landslide, found", marker("circle", "#b2182b", 2.2)),
+        ("miss", "landslide, missed", marker("cross_fill", "#ffd400", 3.0)),
+        ("false_alarm", "stable, false alarm", marker("triangle", "#fdae61", 2.2)),
+        ("correct_rejection", "stable, rightly so", marker("circle", "#4393c3", 1.5))])
+    layers["landslides"].setRenderer(QgsSingleSymbolRenderer(marker("circle", "#1a1a1a", 1.3)))
+    layers["rivers"].setRenderer(QgsSingleSymbolRenderer(
+        QgsLineSymbol.createSimple({"line_color": "#2f80b8", "line_width": "0.4"})))
+    layers["faults"].setRenderer(QgsSingleSymbolRenderer(
+        QgsLineSymbol.createSimple({"line_color": "#8b1a4a", "line_width": "0.5", "line_style": "dash"})))
+    return layers
+
+
+def main() -> None:
+    """Write all styles."""
+    application = QgsApplication([], False)
+    application.initQgis()
+    STYLES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, layer in {**rasters(Path(folder)), **vectors()}.items():
+            message, done = layer.saveNamedStyle(str(STYLES / f"{name}.qml"), QgsMapLayer.StyleCategory.Symbology)
+            if not done:
+                raise SystemExit(f"{name}: {message}")
+            print(STYLES / f"{name}.qml")
+            del layer
+    application.exitQgis()
+
+
+if __name__ == "__main__":
+    main()
