@@ -13,7 +13,6 @@ from qgis.core import (
 )
 
 from ..model.errors import InputMissing, ParameterInvalid
-from ..model.files import check_writable
 from .values import is_given, output_path, plain, rows_of, source_text
 
 
@@ -202,6 +201,8 @@ class Arguments:
 
     def check_outputs(self) -> None:
         """Raise ``OutputNotWritable`` before long work when an output file could not be made."""
+        from ..model.files import check_writable
+
         for definition in self.algorithm.destinationParameterDefinitions():
             path = output_path(self.parameters.get(definition.name()))
             if path is not None:

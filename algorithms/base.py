@@ -20,7 +20,7 @@ from qgis.PyQt.QtGui import QIcon
 from ..model.errors import Cancelled, ScarpError
 from ..processing_provider.dependencies import broken, how_to_install, missing
 from .arguments import Arguments, FeedbackProgress
-from .values import problem_of
+from .values import default_in_words, problem_of
 
 ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
 
@@ -67,11 +67,11 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
         Args:
             definition: from ``algorithms.parameters``.
-            help_text: what it is, with unit and what the default means.
+            help_text: what it is, with unit and what the default means; the default itself is added.
             advanced: folded away in the dialog.
         """
         definition.setDescription(tr(definition.description()))
-        definition.setHelp(tr(help_text))
+        definition.setHelp(tr(help_text) + default_in_words(definition))
         if advanced:
             definition.setFlags(definition.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(definition)
@@ -171,7 +171,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         arguments = Arguments(self, parameters, context, FeedbackProgress(feedback))
         try:
             arguments.check_outputs()
-            return self.compute(arguments)
+            results = self.compute(arguments)
+            # Outputs that were not asked for, and numbers that there are not, are left out.
+            return {name: value for name, value in results.items() if value is not None}
         except Cancelled as error:
             raise QgsProcessingException(str(error)) from error
         except ScarpError as error:

@@ -81,7 +81,7 @@ class PredictSusceptibility(ScarpAlgorithm):
         style_output(arguments.context, uncertainty, "uncertainty")
         style_output(arguments.context, applicability, "applicability")
         return {"OUTPUT": output, "OUTPUT_UNCERTAINTY": uncertainty, "OUTPUT_APPLICABILITY": applicability,
-                "CELLS": summary.cells, "OUTSIDE_SHARE": summary.outside_share}
+                "CELLS": summary.cells, "OUTSIDE_SHARE": summary.share_outside}
 
     @staticmethod
     def _models(arguments: Arguments) -> list[str]:

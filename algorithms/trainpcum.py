@@ -13,8 +13,9 @@ from .writing import INTEGER, REAL, TEXT, WkbType, rectangle, write_sink
 
 WINDOW_FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", INTEGER))
 METRICS = (("AUC", "AUC of the test windows"), ("RECALL", "recall of the test windows"),
-           ("KAPPA", "kappa of the test windows"), ("BEST_EPOCH", "epoch whose weights were kept"),
-           ("VIOLATION_RATE", "share of cells under warning that the model still calls safe"))
+           ("ACCURACY", "share of test cells classed rightly"), ("LOSS", "loss on the test windows"),
+           ("EPOCHS", "epochs run"), ("BEST_EPOCH", "epoch whose weights were kept"),
+           ("VIOLATION_RATE", "share of test cells under warning that the model calls safe"))
 
 
 def _number(name: str, label: str, setting: str, decimals: int | None = None) -> Any:
@@ -82,14 +83,13 @@ class TrainPcum(ScarpAlgorithm):
         self.declare(_number("BLOCK", "Block (m)", "block"),
                      "Side of a block of the spatial split in metres; several windows wide.", advanced=True)
         self.declare(_number("EPOCHS", "Epochs at most", "epochs"),
-                     f"How often the training windows are gone through. {default('epochs')} with early stopping; the "
-                     "paper has 1000.")
+                     "How often the training windows are gone through, if training does not end earlier; see "
+                     "PATIENCE. The paper has 1000.")
         self.declare(_number("PATIENCE", "Patience (epochs)", "patience"),
                      "Training ends after so many epochs in which the validation windows did not get better. 0 never "
                      "ends early. The best epoch is kept in any case.", advanced=True)
         self.declare(_number("LEARNING_RATE", "Learning rate", "learning_rate", 8),
-                     f"Step size of the training. {default('learning_rate'):g} suits few epochs; the paper has 0.0001 "
-                     "with 1000 epochs.", advanced=True)
+                     "Step size of the training. Larger ones suit few epochs; the paper has 0.0001 with 1000 epochs.", advanced=True)
         self.declare(_number("BATCH", "Batch (windows)", "batch"),
                      "Windows a step. Fewer if memory runs out.", advanced=True)
         self.declare(p.flag("AUGMENT", "Turn and mirror windows", default("augment")),

@@ -20,8 +20,8 @@ from .writing import WkbType, point, write_sink
 
 NUMBERS = (("AUC", "area under the ROC curve"), ("AUC_LOW", "lower end of its 95 % interval"),
            ("AUC_HIGH", "upper end of its 95 % interval"), ("RECALL", "share of landslides found"),
-           ("KAPPA", "Cohen's kappa"), ("ACCURACY", "share of points classed rightly"),
-           ("AUC_TEST", "AUC of the points in test windows"))
+           ("KAPPA", "Cohen's kappa"))
+TEST_NUMBER = ("AUC_TEST", "AUC of the points in test windows, when WINDOWS is given")
 
 
 class ValidateWithPoints(ScarpAlgorithm):
@@ -68,7 +68,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.number("DISTANCE", "Distance of stable points (m)", DISTANCE, 0, 1e6),
                      "Stable points are drawn at least this far from every landslide; as far as the largest label "
                      "radius is sensible.")
-        self.declare(p.integer("REPEATS", "Repeats", REPEATS, 1, 100000),
+        self.declare(p.integer("REPEATS", "Repeats", REPEATS, 1, 10000),
                      "How often the stable points are drawn, for the intervals.", advanced=True)
         self.declare(p.integer("SEED", "Seed", 1, 0, 2147483647),
                      "Start of the random draw; the same seed gives the same report.", advanced=True)
@@ -79,7 +79,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.vector_output("OUTPUT_POINTS", "Points by outcome", p.POINT),
                      "Landslide and stable points with their susceptibility and outcome: hit, miss, false_alarm, "
                      "correct_rejection.")
-        for name, label in NUMBERS:
+        for name, label in (*NUMBERS, TEST_NUMBER):
             self.declare_number(name, label)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
@@ -97,10 +97,10 @@ class ValidateWithPoints(ScarpAlgorithm):
             threshold=arguments.number("THRESHOLD"), distance=arguments.number("DISTANCE"),
             repeats=arguments.integer("REPEATS"), seed=arguments.integer("SEED"),
             polygon_mode=arguments.choice("POLYGON_MODE"), progress=arguments.progress)
-        names = [name for name, _ in POINT_FIELDS]
         points = write_sink(arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs,
-                            ((point(item.x, item.y), [getattr(item, name) for name in names])
-                             for item in summary.points))
+                            ((point(item.x, item.y), item.attributes()) for item in summary.points))
         style_output(arguments.context, points, "points")
+        test = summary.of("test")
         return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_POINTS": points,
+                "AUC_TEST": test.auc.value if test is not None else None,
                 **{name: getattr(summary, name.lower()) for name, _ in NUMBERS}}

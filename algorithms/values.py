@@ -91,6 +91,20 @@ def problem_of(definition: QgsProcessingParameterDefinition, parameters: dict[st
     return f'{title} is "{shown}", but should be {_wanted(definition)}.'
 
 
+def default_in_words(definition: QgsProcessingParameterDefinition) -> str:
+    """Return `` Default: VALUE.`` for the help, as one would type it; empty when there is none."""
+    value = definition.defaultValue()
+    if definition.isDestination() or value is None or value == NULL:
+        return ""
+    if isinstance(value, bool):
+        text = "yes" if value else "no"
+    elif isinstance(value, (list, tuple)):
+        text = ",".join(str(cell) for cell in value)
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f" Default: {text}."
+
+
 def _wanted(definition: QgsProcessingParameterDefinition) -> str:
     kind = definition.type()
     if kind in LAYER_TYPES:

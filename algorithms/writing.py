@@ -24,7 +24,6 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QMetaType, QVariant
 
 from ..model.errors import OutputNotWritable
-from ..model.inputs.vectors import Lines, Points
 from .arguments import Arguments
 
 WkbType = QgsWkbTypes.Type
@@ -94,6 +93,8 @@ def write_vectors(folder: Path, layers: Mapping[str, Any], crs_wkt: str, context
 
 def _write_geopackage(path: Path, name: str, layer: Any, crs: QgsCoordinateReferenceSystem,
                       transforms: QgsCoordinateTransformContext) -> None:
+    from ..model.inputs.vectors import Lines, Points
+
     columns = [(field, _type_of(values)) for field, values in layer.fields.items()]
     fields = fields_of(columns)
     if isinstance(layer, Points):

@@ -164,7 +164,7 @@ def network_tensors(network: nn.Module, only_shapes: bool = False) -> dict[str, 
     state = {name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTERS)}
     if only_shapes:
         return {name: tuple(value.shape) for name, value in state.items()}
-    return {name: np.ascontiguousarray(value.detach().to("cpu", torch.float32).numpy())
+    return {name: value.detach().to("cpu", torch.float32).contiguous().numpy()
             for name, value in sorted(state.items())}
 
 

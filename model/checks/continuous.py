@@ -18,6 +18,9 @@ def check_continuous(band: ContinuousBand) -> list[Finding]:
             "and a model trained with it cannot be used where the factor differs.",
             "Leave the factor out, or check its source.", band.finite, band.finite), *_check_range(band)]
     findings = _check_range(band)
+    if any(finding.check == "unit" for finding in findings):
+        # What is much or little is known in the right unit only.
+        return findings
     findings += _check_spread(band)
     findings += _check_outliers(band, bool(findings))
     findings += _check_distinct(band)

@@ -24,7 +24,10 @@ LAPSE = 6.2
 """Fall of the annual mean temperature in °C a kilometre."""
 
 WARMTH = 8.6
-"""Annual mean temperature at 3000 m in °C."""
+"""Annual mean temperature at 3000 m in °C, where no region asks for another."""
+
+FROST = 0.3
+"""Annual mean temperature in °C that the median of the region of freeze-thaw is brought to."""
 
 
 @dataclass
@@ -62,13 +65,17 @@ def make_weather(frame: Frame, layout: Layout, terrain: Terrain, cover: Cover, r
     height, around = at(land), at(wide)
     noise = [at(fractal(rng, frame.base_side, frame.extent, frame.extent / 2, 1500, 1.8)) for _ in range(2)]
     temperature = WARMTH - LAPSE * (height - 3000) / 1000 + 0.25 * noise[0]
+    frosty = [index for index, region in enumerate(layout.regions) if region.cause == "frost"]
+    inside = frame.crop(sample(layout.region, frame.side)) == (frosty[0] if frosty else 255)
+    if inside.any():
+        temperature += FROST - float(np.median(_onto(temperature, frame)[inside]))
     rising = np.gradient(around, CLIMATE_CELL)[0] if count > 1 else 0.0
     lift = np.clip((height - around) / 1000, -1, 1)
     rain = at(layout.blend_climate([climate.rainfall for climate in layout.climates], frame))
     plain = np.isin(cover.landform, [list(LANDFORMS).index(name) for name in (GLACIAL_PLAINS, RIVER_PLAINS, LAKES)])
-    plain = np.pad(ndimage.gaussian_filter(plain.astype(np.float32), 500 / CELL), frame.pad, mode="edge")
+    plain = np.pad(ndimage.gaussian_filter(plain.astype(np.float32), 350 / CELL), frame.pad, mode="edge")
     rain = rain * np.exp(0.6 * lift - 1.0 * np.maximum(lift, 0) ** 2 - 0.5 * np.tanh(rising / 0.25)
-                         + 0.07 * noise[1]) * (1 - 0.5 * at(plain))
+                         + 0.07 * noise[1]) * (1 - 0.45 * np.minimum(1.6 * at(plain), 1.0))
 
     zone = frame.crop(sample(layout.climate, frame.side))
     per_mm = np.array([c.alpha * c.beta * 7 / c.rainy_days for c in layout.climates], dtype=np.float32)[zone]

@@ -39,8 +39,9 @@ class Flow:
     def accumulate(self, amount: np.ndarray) -> np.ndarray:
         """Return the sum of ``amount`` over each cell and all cells upstream; same shape, float64."""
         total = amount.ravel()[self.order].astype(np.float64)
-        for span in self.levels(upwards=False):
-            np.add.at(total, self.parent[span], total[span])
+        for level in range(len(self.starts) - 2, 0, -1):
+            low, middle, high = self.starts[level - 1:level + 2]
+            total[low:middle] += np.bincount(self.parent[middle:high] - low, total[middle:high], middle - low)
         return self._back(total, amount.shape)
 
     def count_donors(self, chosen: np.ndarray) -> np.ndarray:

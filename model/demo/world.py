@@ -44,6 +44,14 @@ class World:
     landslides: Points
 
 
+def check_numbers(size: int, regions: int, seed: int) -> None:
+    """Raise :class:`ParameterInvalid` if a number of :func:`make_world` is out of its range."""
+    for name, value, least, most in (("SIZE", size, SMALLEST, LARGEST), ("REGIONS", regions, 1, len(REGIONS)),
+                                     ("SEED", seed, 0, 2 ** 63 - 1)):
+        if int(value) != value or not least <= value <= most:
+            raise ParameterInvalid(f"{name} is {value}, but the demo takes a whole number from {least} to {most}.")
+
+
 def make_world(size: int, regions: int, seed: int, progress: Progress) -> World:
     """Make a study area of ``size`` × ``size`` cells of 30 m from a seed.
 
@@ -56,10 +64,7 @@ def make_world(size: int, regions: int, seed: int, progress: Progress) -> World:
     Raises:
         ParameterInvalid: a number is out of its range.
     """
-    for name, value, least, most in (("SIZE", size, SMALLEST, LARGEST), ("REGIONS", regions, 1, len(REGIONS)),
-                                     ("SEED", seed, 0, 2 ** 63 - 1)):
-        if int(value) != value or not least <= value <= most:
-            raise ParameterInvalid(f"{name} is {value}, but the demo takes a whole number from {least} to {most}.")
+    check_numbers(size, regions, seed)
     frame = Frame.around(int(size))
     streams = iter(np.random.default_rng([int(seed), subject]) for subject in range(20))
     progress.report(0.0, f"Synthetic study area of {size} × {size} cells, {frame.area_km2:.0f} km², seed {seed}.")

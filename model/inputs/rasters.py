@@ -80,6 +80,21 @@ def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: 
     return result
 
 
+def read_scaled(dataset: rasterio.DatasetReader, block: Any, band: int = 1) -> np.ndarray:
+    """Read one band of a ``Block`` as float32 with the band's declared scale and offset applied.
+
+    Returns:
+        float32 array of shape (height, width), NaN at nodata and outside the raster.
+    """
+    values = read_window(dataset, block.row, block.column, block.height, block.width, [band])[0]
+    scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
+    if scale != 1:
+        values *= np.float32(scale)
+    if offset != 0:
+        values += np.float32(offset)
+    return values
+
+
 @contextlib.contextmanager
 def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float, bands: Sequence[str] = ("",),
                   band_tags: Sequence[Mapping[str, str]] = (), tags: Mapping[str, str] | None = None,

@@ -137,6 +137,9 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen})
     progress.report(0.98, f"{summary.cells:,} cells predicted; susceptibility {summary.minimum:.4f} to "
                           f"{summary.maximum:.4f}, mean {summary.mean:.4f}.")
+    if tally.lost:
+        progress.warn(f"{tally.lost:,} cells have all factors, but the network gave no number for them in "
+                      f"{summary.precision}; they are nodata. Set PRECISION to fp32.")
     applicability.report(Part(progress, 0.98, 0.99))
     record.write({"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty,
                   "OUTPUT_APPLICABILITY": output_applicability}, summary=asdict(summary))

@@ -22,7 +22,7 @@ from ..progress import Part, Progress
 from ..stack import Stack, open_stack
 from ..training.devices import choose_device, choose_precision
 from ..training.fit import FittedNetwork, fit_network
-from ..training.settings import TrainingSettings
+from ..training.settings import TrainingSettings, limits, parameter_name
 from ..windows.collect import Collected, collect_windows
 from ..windows.reading import WindowFeature, WindowSet
 from ..windows.split import SUBSETS
@@ -46,7 +46,7 @@ class TrainingResult:
     """For each subset ``name``, ``windows``, ``landslide_windows``, ``landslide_cells``, ``stable_cells`` and
     ``landslide_share``; a cell counts once for every window that holds it."""
     settings: TrainingSettings
-    """As used: ``physics`` is ``none`` when there was no safety factor."""
+    """As used: ``physics`` is ``none`` when there was no safety factor, and an automatic weight is a number."""
     warnings: list[str]
     device: str
     precision: str
@@ -83,9 +83,10 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
         if path is not None:
             check_writable(path)
     choose_precision(settings.precision, choose_device(settings.device))
+    asked = {parameter_name(name): value for name, value in settings.as_dict().items()}
+    asked["CHECKPOINT"] = None if checkpoint is None else str(checkpoint)
+    record = RunRecord("trainpcum", asked, {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor})
     settings = _with_physics(settings, safety_factor, progress)
-    record = RunRecord("trainpcum", settings.as_dict(), {"STACK": stack, "LABELS": labels,
-                                                         "SAFETY_FACTOR": safety_factor})
     with open_stack(stack) as opened, _on_grid(labels, "label", opened) as label_raster, \
             _on_grid(safety_factor, "safety factor", opened) as safety_raster:
         collected = collect_windows(opened, label_raster, safety_raster, window=settings.window,
@@ -93,6 +94,7 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
                                     align=2 ** settings.depth, seed=settings.seed, progress=Part(progress, 0.0, 0.08))
         factors, grid = opened.factors, opened.grid
     subsets = _describe(collected.windows)
+    settings = _with_weight(settings, subsets[0], progress)
     _report_windows(subsets, collected, settings, progress)
     fitted = fit_network(collected.windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint)
     model = _model(fitted, settings, grid, subsets)
@@ -106,7 +108,8 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
 
         write_training_page(output_html, result, model, stack, labels, safety_factor)
     record.write({"OUTPUT": output, "OUTPUT_HTML": output_html}, metrics=result.metrics, windows=subsets,
-                 seed=settings.seed, device=result.device, precision=result.precision, warnings=result.warnings)
+                 settings_used=settings.as_dict(), seed=settings.seed, device=result.device,
+                 precision=result.precision, warnings=result.warnings)
     progress.report(1.0)
     return result
 
@@ -130,6 +133,17 @@ def _with_physics(settings: TrainingSettings, safety_factor: Any, progress: Prog
                   "physics constraint, as a plain U-Net with these weights. Build a safety factor first, or choose "
                   "PHYSICS=none.")
     return dataclasses.replace(settings, physics=NONE)
+
+
+def _with_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
+    """Put a number in the place of an automatic weight: both classes count the same over the training windows."""
+    if settings.weight_landslide > 0:
+        return settings
+    weight = settings.weight_stable * train["stable_cells"] / train["landslide_cells"]
+    weight = min(float(f"{weight:.3g}"), limits("weight_landslide")[1])
+    progress.report(0.08, f"WEIGHT_LANDSLIDE is automatic: {weight:g}, so that landslide and stable cells count the "
+                          "same.")
+    return dataclasses.replace(settings, weight_landslide=weight)
 
 
 @contextlib.contextmanager

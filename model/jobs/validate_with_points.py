@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Sequence
 
 import numpy as np
+import rasterio
 
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
 from ..files import RunRecord, check_writable
@@ -18,21 +19,27 @@ from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
 from ..progress import Part, Progress, stop_if_cancelled
 from ..report.maps import MapImage, read_map
-from ..report.validation_page import ReportInput, validation_page
+from ..report.validation_page import RegionView, ReportInput, validation_page
 from ..validation.census import Census, take_census
+from ..validation.judgement import judge
 from ..validation.layers import MapLayers, ZoneSource
 from ..validation.measures import ScopeResult, measure
+from ..validation.plan import Notes, choose_scopes, main_scope, say_left_out, title_of
 from ..validation.points import PointFeature, drawn_features, landslide_features, stable_features
-from ..validation.samples import Sample, place
+from ..validation.samples import Sample, one_point_each, place
 from ..validation.scopes import ALL, REGION_PREFIX, RegionMap, Scope, SubsetMap
-from ..validation.settings import (DISTANCE, FEW_LANDSLIDES, LEAST_LANDSLIDES, LEAST_REPEATS, MOST_CELLS, MOST_DRAWN,
-                                   POLYGON_MODES, REPEATS, SUBSET_CODES, SUBSETS, THRESHOLD)
+from ..validation.settings import (DISTANCE, LEAST_REPEATS, MOST_CELLS, MOST_DRAWN, POLYGON_MODES, REPEATS,
+                                   SUBSET_CODES, SUBSETS, THRESHOLD)
 from ..validation.stable import Draws, draw_stable
 from ..validation.table import as_metrics, count_rows, scope_rows, write_table
 from ..validation.zone_table import zone_table
 from ..zones.quantiles import weighted_quantiles
-from ..zones.raster import cells_of_raster
+from ..zones.raster import cells_of_raster, zones_of
 from ..zones.schemes import AREA_SHARES, read_scheme, zone_names
+
+MOST_REGIONS_DRAWN = 12
+LEAST_FREE = 0.2
+"""Share of the cells far enough from landslides below which the stable points say little about the map."""
 
 
 @dataclass
@@ -70,20 +77,10 @@ class _Run:
     main: Scope
     scopes: list[Scope]
     repeats: int
-    notes: "_Notes"
-
-
-class _Notes:
-    """Warnings, said at once and kept for the report."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self.texts: list[str] = []
-
-    def warn(self, text: str) -> None:
-        if text not in self.texts:
-            self.texts.append(text)
-            self._progress.warn(text)
+    distance: float
+    threshold: float
+    seed: int
+    notes: Notes
 
 
 def validate_with_points(susceptibility: str | os.PathLike, landslides: Points | Polygons,
@@ -130,48 +127,49 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
     inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, "LANDSLIDES": _source(landslides),
               "STABLE": _source(stable), "REGIONS": _source(regions), "WINDOWS": _source(windows)}
     record = RunRecord("validatewithpoints", parameters, inputs)
-    notes = _Notes(progress)
+    notes = Notes(progress)
     with contextlib.ExitStack() as stack:
         dataset = stack.enter_context(open_raster(susceptibility, "susceptibility"))
         grid = Grid.of(dataset, "susceptibility")
         if dataset.count > 1:
             notes.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
-        if not len(landslides):
-            raise LayerEmpty(f'The layer "{landslides.name}" given as LANDSLIDES has no feature.')
-        if zones is not None:
-            source = ZoneSource.of_raster(stack.enter_context(open_raster(zones, "zones")), grid, progress)
-        else:
-            source = _zones_by_area(dataset, grid, Part(progress, 0.0, 0.15))
-        layers = MapLayers(dataset, grid, source, SubsetMap(grid, windows) if windows is not None else None,
+        _require_on_map(landslides, grid)
+        zone_dataset = stack.enter_context(open_raster(zones, "zones")) if zones is not None else None
+        layers = MapLayers(dataset, grid, _zones(dataset, zone_dataset, grid, Part(progress, 0.0, 0.15)),
+                           SubsetMap(grid, windows) if windows is not None else None,
                            RegionMap(grid, regions, region_field) if regions is not None else None)
-        run = _prepare(layers, landslides, stable, subset, distance, repeats, seed, polygon_mode, notes,
-                       Part(progress, 0.15, 0.25))
+        run = _prepare(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
+                       polygon_mode == "cells", notes, Part(progress, 0.15, 0.25))
         progress.report(0.25, f"{len(run.landslides):,} landslides on the map.")
         census = take_census(layers, run.scopes, run.buffers if stable is None else None, Part(progress, 0.25, 0.45))
-        draws = _draw(run, census, distance, seed, Part(progress, 0.45, 0.7))
-        results = _measure(run, census, draws, threshold, seed, Part(progress, 0.7, 0.88))
+        draws = _draw(run, census, Part(progress, 0.45, 0.7))
+        results = _measure(run, census, draws, Part(progress, 0.7, 0.88))
         main = next(result for result in results if result.scope.name == run.main.name)
-        _judge(run, results, main, subset)
-        points = _points(run, draws, threshold, Part(progress, 0.88, 0.92))
-        image = read_map(dataset, grid, Part(progress, 0.92, 0.95)) if output_html is not None else None
-    rows = [*count_rows("landslide", run.landslides.counts),
-            *(count_rows("stable", run.stable.counts) if run.stable is not None else []),
-            *(row for result in results for row in scope_rows(result))]
-    stop_if_cancelled(progress)
-    if output_html is not None and image is not None:
-        shown = {**parameters, "repeats made": run.repeats, **{name: text for name, text in inputs.items() if text}}
-        _write_report(output_html, susceptibility, landslides, run, image, results, main, points, threshold, distance,
-                      shown, len(source.breaks) > 0)
-    stop_if_cancelled(progress)
+        judge(results, main, run.landslides, layers, notes)
+        points = _points(run, draws, Part(progress, 0.88, 0.92))
+        rows = [*count_rows("landslide", run.landslides.counts),
+                *(count_rows("stable", run.stable.counts) if run.stable is not None else []),
+                *(row for result in results for row in scope_rows(result))]
+        stop_if_cancelled(progress)
+        if output_html is not None:
+            settings = {**parameters, "Repeats made": run.repeats, **inputs}
+            validation_page(ReportInput(
+                map_name=os.path.basename(str(susceptibility)), landslide_name=landslides.name,
+                landslides=run.landslides.counts, stable=run.stable.counts if run.stable is not None else None,
+                zones=_zone_image(dataset, zone_dataset, layers, None), zone_names=layers.zones.names,
+                breaks=layers.zones.breaks, results=results, main=main, points=points, threshold=threshold,
+                distance=distance, warnings=notes.texts,
+                settings={name: str(value) for name, value in settings.items() if value is not None},
+                regions=_region_views(results, dataset, zone_dataset, layers),
+                subset_counts=_subset_counts(run))).write(output_html)
+        stop_if_cancelled(progress)
     if output_table is not None:
         write_table(output_table, rows)
     record.write({"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}, metrics=as_metrics(rows),
                  warnings=notes.texts)
-    summary = ValidationSummary(main.auc.value, main.auc.low, main.auc.high, main.measures["recall"].value,
-                                main.measures["kappa"].value, main.landslides, main.stable, results, points,
-                                notes.texts)
     progress.report(1.0, _in_words(main))
-    return summary
+    return ValidationSummary(main.auc.value, main.auc.low, main.auc.high, main.measures["recall"].value,
+                             main.measures["kappa"].value, main.landslides, main.stable, results, points, notes.texts)
 
 
 def _check(subset: str, windows: Polygons | None, threshold: float, distance: float, repeats: int, seed: int,
@@ -197,18 +195,29 @@ def _source(layer: Points | Polygons | None) -> str | None:
     return None if layer is None else layer.source or layer.name
 
 
-def _zones_by_area(dataset, grid: Grid, progress: Progress) -> ZoneSource:
+def _require_on_map(landslides: Points | Polygons, grid: Grid) -> None:
+    """Raise :class:`LayerEmpty` for a layer without features, or all of them off the map, before any long work."""
+    if not len(landslides):
+        raise LayerEmpty(f'The layer "{landslides.name}" given as LANDSLIDES has no feature.')
+    if isinstance(landslides, Points) and not grid.cells_of(landslides.xy)[2].any():
+        raise LayerEmpty(f'None of the {len(landslides):,} landslides of "{landslides.name}" lies on the map: all are '
+                         "outside the raster. Check the CRS of both layers and that they show the same area.")
+
+
+def _zones(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, grid: Grid, progress: Progress
+           ) -> ZoneSource:
+    if zones is not None:
+        return ZoneSource.of_raster(zones, grid, progress)
     scheme = read_scheme(AREA_SHARES, [], [])
     found = weighted_quantiles(cells_of_raster(dataset, grid, lambda: progress), scheme.shares)
     return ZoneSource(zone_names(scheme.zones), found.values)
 
 
-def _prepare(layers: MapLayers, landslides: Points | Polygons, stable: Points | None, subset: str, distance: float,
-             repeats: int, seed: int, polygon_mode: str, notes: _Notes, progress: Progress) -> _Run:
+def _prepare(layers: MapLayers, landslides: Points | Polygons, stable: Points | None, main: Scope, repeats: int,
+             distance: float, threshold: float, seed: int, every_cell: bool, notes: Notes, progress: Progress) -> _Run:
     rng = np.random.default_rng([seed, 0])
-    every_cell = polygon_mode == "cells"
     sample = place(landslides, layers, every_cell, MOST_CELLS, rng, Part(progress, 0.0, 0.6))
-    _say_left_out(sample, "landslides", landslides.name, notes)
+    say_left_out(sample, "landslides", landslides.name, notes)
     if not len(sample):
         counts = sample.counts
         raise LayerEmpty(f'None of the {counts.features:,} landslides of "{landslides.name}" lies on the map: '
@@ -220,29 +229,28 @@ def _prepare(layers: MapLayers, landslides: Points | Polygons, stable: Points | 
                    "resample whole landslides and are right.")
     given = None
     if stable is not None:
-        if not len(stable):
-            raise LayerEmpty(f'The layer "{stable.name}" given as STABLE has no feature. Leave STABLE empty to have '
-                             "stable points drawn at random.")
         given = _given_stable(stable, layers, sample, rng, notes, Part(progress, 0.6, 0.8))
     if isinstance(landslides, Polygons):
         radii = np.full(len(landslides), float(distance))
         buffers: Buffers = PolygonBuffers(layers.grid, landslides, radii, 0.0, Part(progress, 0.8, 1.0))
     else:
-        buffers = PointBuffers(layers.grid, landslides.xy, np.full(len(landslides), float(distance)), 0.0)
-    main = Scope(ALL) if subset == ALL else Scope(subset, SUBSET_CODES[subset], stream=SUBSET_CODES[subset])
-    scopes = _scopes(layers, sample, main, notes)
+        buffers = PointBuffers(layers.grid, one_point_each(landslides), np.full(len(landslides), float(distance)), 0.0)
+    scopes = choose_scopes(layers, sample, main, notes)
     drawn = sum(int(sample.at.within(scope).sum()) for scope in scopes)
-    made = min(repeats, max(LEAST_REPEATS, MOST_DRAWN // max(drawn, 1)))
+    made = min(repeats, max(LEAST_REPEATS, MOST_DRAWN // drawn))
     if made < repeats:
-        notes.warn(f"REPEATS was cut from {repeats} to {made}: that many draws of {drawn:,} points would not fit in "
+        notes.warn(f"REPEATS was cut from {repeats:,} to {made:,}: that many draws of {drawn:,} points would not fit in "
                    "memory.")
-    return _Run(layers, sample, given, buffers, main, scopes, made, notes)
+    return _Run(layers, sample, given, buffers, main, scopes, made, distance, threshold, seed, notes)
 
 
-def _given_stable(stable: Points, layers: MapLayers, landslides: Sample, rng: np.random.Generator, notes: _Notes,
+def _given_stable(stable: Points, layers: MapLayers, landslides: Sample, rng: np.random.Generator, notes: Notes,
                   progress: Progress) -> Sample:
+    if not len(stable):
+        raise LayerEmpty(f'The layer "{stable.name}" given as STABLE has no feature. Leave STABLE empty to have stable '
+                         "points drawn at random.")
     given = place(stable, layers, False, MOST_CELLS, rng, progress)
-    _say_left_out(given, "stable points", stable.name, notes)
+    say_left_out(given, "stable points", stable.name, notes)
     width = layers.grid.width
     both = np.isin(given.rows * width + given.columns, landslides.rows * width + landslides.columns)
     if both.any():
@@ -253,83 +261,35 @@ def _given_stable(stable: Points, layers: MapLayers, landslides: Sample, rng: np
     return given.take(~both)
 
 
-def _say_left_out(sample: Sample, what: str, name: str, notes: _Notes) -> None:
-    counts = sample.counts
-    if counts.off_map:
-        notes.warn(f'{counts.off_map:,} of {counts.features:,} {what} of "{name}" lie outside the map and are left '
-                   "out.")
-    if counts.on_nodata:
-        notes.warn(f'{counts.on_nodata:,} {what} of "{name}" lie on cells without susceptibility and are left out.')
-    if counts.doubled:
-        notes.warn(f'{counts.doubled:,} {what} of "{name}" share a cell with another one; each such cell counts once.')
-    if counts.thinned:
-        notes.warn(f'{counts.thinned:,} cells of {what} of "{name}" were left out at random to keep the number '
-                   "within bounds.")
-
-
-def _scopes(layers: MapLayers, sample: Sample, main: Scope, notes: _Notes) -> list[Scope]:
-    """Return the whole map, the subsets with landslides, and the regions with landslides, the latter in the subset."""
-    scopes = [Scope(ALL)]
-    if layers.subsets is not None:
-        for name, code in SUBSET_CODES.items():
-            scope = Scope(name, code, stream=code)
-            landslides = int(sample.at.within(scope).sum())
-            if landslides >= LEAST_LANDSLIDES:
-                scopes.append(scope)
-            elif name == main.name:
-                raise LayerEmpty(f"{landslides} landslides lie in {name} windows, too few for a validation. Set "
-                                 "SUBSET to all, or train with larger windows or another SEED.")
-            elif code in layers.subsets.codes:
-                notes.warn(f"{landslides} landslides lie in {name} windows, so there are no numbers for them.")
-    if len(sample) < LEAST_LANDSLIDES:
-        raise TooFewData("Only one landslide lies on the map; a validation needs at least "
-                         f"{LEAST_LANDSLIDES}, and is rough below {FEW_LANDSLIDES}.")
-    if layers.regions is not None:
-        empty = []
-        for number, label in enumerate(layers.regions.labels):
-            scope = Scope(f"{REGION_PREFIX}{label}", main.subset, number, 10 + number)
-            if int(sample.at.within(scope).sum()) >= LEAST_LANDSLIDES:
-                scopes.append(scope)
-            else:
-                empty.append(label)
-        if empty:
-            notes.warn(f"Fewer than {LEAST_LANDSLIDES} landslides lie in these regions, so there are no numbers for "
-                       f"them: {', '.join(empty)}.")
-    return scopes
-
-
-def _draw(run: _Run, census: dict[str, Census], distance: float, seed: int, progress: Progress) -> dict[str, Draws]:
+def _draw(run: _Run, census: dict[str, Census], progress: Progress) -> dict[str, Draws]:
     """Draw stable points for all parts of the map; empty when they were given."""
     if run.stable is not None:
         return {}
     wanted = {}
     for scope in run.scopes:
-        frame = census[scope.name].frame
+        frame, notes = census[scope.name].frame, run.notes
         number = int(run.landslides.at.within(scope).sum())
         if not frame.cells:
-            text = (f"No cell of {_title(scope)} is farther than {distance:g} m from every landslide, so no stable "
-                    "point can be drawn. Make DISTANCE smaller.")
+            text = (f"No cell of {title_of(scope)} is farther than {run.distance:g} m from every landslide, so no "
+                    "stable point can be drawn. Make DISTANCE smaller.")
             if scope.name == run.main.name:
                 raise TooFewData(text)
-            run.notes.warn(text)
+            notes.warn(text)
             continue
         if frame.cells < number:
-            run.notes.warn(f"Only {frame.cells:,} cells of {_title(scope)} are farther than {distance:g} m from every "
-                           f"landslide: there are fewer stable points than landslides ({number:,}).")
+            notes.warn(f"Only {frame.cells:,} cells of {title_of(scope)} are farther than {run.distance:g} m from "
+                       f"every landslide: there are fewer stable points than landslides ({number:,}).")
         wanted[scope.name] = (scope, frame, number)
     share = census[run.main.name].frame.cells / max(census[run.main.name].cells, 1)
-    if share < 0.2:
-        run.notes.warn(f"Only {share:.1%} of the cells are farther than {distance:g} m from every landslide. Stable "
-                       "points from so small a part say little about the map; make DISTANCE smaller.")
-    return draw_stable(run.layers, wanted, run.buffers, run.repeats, seed, progress)
+    if share < LEAST_FREE:
+        run.notes.warn(f"Only {share:.1%} of the cells are farther than {run.distance:g} m from every landslide. "
+                       "Stable points from so small a part say little about the map; make DISTANCE smaller.")
+    return draw_stable(run.layers, wanted, run.buffers, run.repeats, run.seed, progress)
 
 
-def _measure(run: _Run, census: dict[str, Census], draws: dict[str, Draws], threshold: float, seed: int,
-             progress: Progress) -> list[ScopeResult]:
+def _measure(run: _Run, census: dict[str, Census], draws: dict[str, Draws], progress: Progress) -> list[ScopeResult]:
     results = []
     for number, scope in enumerate(run.scopes):
-        inside = run.landslides.at.within(scope)
-        sample = run.landslides.take(inside)
         if run.stable is not None:
             values = run.stable.at.values[run.stable.at.within(scope)][None]
         elif scope.name in draws:
@@ -337,76 +297,62 @@ def _measure(run: _Run, census: dict[str, Census], draws: dict[str, Draws], thre
         else:
             continue
         if not values.shape[1]:
-            text = f"None of the given stable points lies in {_title(scope)}, so there are no numbers for it."
+            text = f"None of the given stable points lies in {title_of(scope)}, so there are no numbers for it."
             if scope.name == run.main.name:
                 raise LayerEmpty(text)
             run.notes.warn(text)
             continue
+        sample = run.landslides.take(run.landslides.at.within(scope))
         of_zone = {int(zone): int(count) for zone, count in zip(*np.unique(sample.at.zones, return_counts=True))}
         counted = census[scope.name]
         table = zone_table(of_zone, counted.zone_area_m2, run.layers.zones.names)
         results.append(measure(
             scope, sample.at.values, sample.feature, counted.ranking.position(sample.at.values), values,
-            run.stable is None, run.repeats, threshold, counted.area_m2 / 1e6, table, of_zone.get(0, 0), seed,
+            run.stable is None, run.repeats, run.threshold, counted.area_m2 / 1e6, table, of_zone.get(0, 0), run.seed,
             Part(progress, number / len(run.scopes), (number + 1) / len(run.scopes))))
     return results
 
 
-def _judge(run: _Run, results: list[ScopeResult], main: ScopeResult, subset: str) -> None:
-    """Warn of what makes the numbers look better or firmer than they are."""
-    notes = run.notes
-    if run.layers.subsets is None:
-        notes.warn("No window layer was given, so Scarp cannot tell which landslides the model was trained on. If "
-                   "these are the training landslides, the numbers show a fit, not a test.")
-    elif subset == ALL:
-        trained = int((run.landslides.at.subset == SUBSET_CODES["train"]).sum())
-        test = next((result for result in results if result.scope.name == "test"), None)
-        if trained:
-            text = (f"{trained:,} of {len(run.landslides):,} landslides lie in training windows: for those the map "
-                    "shows a fit, not a test.")
-            if test is not None:
-                text += (f" The test windows alone give an AUC of {test.auc.value:.3f}, against "
-                         f"{main.auc.value:.3f} for all.")
-            notes.warn(text)
-    elif subset == "train":
-        notes.warn("The numbers are for the training windows: they show a fit, not a test.")
-    if main.landslides < FEW_LANDSLIDES:
-        notes.warn(f"Only {main.landslides} landslides count, so all numbers are rough; look at the intervals.")
-    if main.unzoned:
-        notes.warn(f"{main.unzoned:,} landslides lie in cells without a zone and are not in the zone table.")
-    if main.auc.value < 0.5:
-        notes.warn(f"The AUC is {main.auc.value:.3f}, below 0.5: landslides lie on less susceptible cells than stable "
-                   "points do. Is the map turned round, or of another area?")
-
-
-def _points(run: _Run, draws: dict[str, Draws], threshold: float, progress: Progress) -> list[PointFeature]:
+def _points(run: _Run, draws: dict[str, Draws], progress: Progress) -> list[PointFeature]:
     labels: Sequence[str] = run.layers.regions.labels if run.layers.regions is not None else []
-    points = landslide_features(run.landslides.take(run.landslides.at.within(run.main)), threshold, labels)
+    points = landslide_features(run.landslides.take(run.landslides.at.within(run.main)), run.threshold, labels)
     if run.stable is not None:
-        return points + stable_features(run.stable.take(run.stable.at.within(run.main)), threshold, labels)
+        return points + stable_features(run.stable.take(run.stable.at.within(run.main)), run.threshold, labels)
     drawn = draws[run.main.name]
     at = run.layers.at(drawn.rows, drawn.columns, progress)
-    return points + drawn_features(run.layers.grid, drawn.rows, drawn.columns, at, threshold, labels)
+    return points + drawn_features(run.layers.grid, drawn.rows, drawn.columns, at, run.threshold, labels)
 
 
-def _write_report(output: str | os.PathLike, susceptibility: str | os.PathLike, landslides: Points | Polygons,
-                  run: _Run, image: MapImage, results: list[ScopeResult], main: ScopeResult,
-                  points: list[PointFeature], threshold: float, distance: float, shown: dict[str, object],
-                  by_area: bool) -> None:
-    page = validation_page(ReportInput(
-        map_name=os.path.basename(str(susceptibility)), landslide_name=landslides.name,
-        counts=run.landslides.counts, stable_counts=run.stable.counts if run.stable is not None else None,
-        image=image, results=results, main=main, points=points, threshold=threshold, distance=distance,
-        breaks=run.layers.zones.breaks, zones_by_area=by_area, warnings=run.notes.texts, parameters=shown,
-        regions=run.layers.regions, has_windows=run.layers.subsets is not None,
-        subset_counts={name: int((run.landslides.at.subset == code).sum()) for name, code in SUBSET_CODES.items()}))
-    page.write(output)
+def _zone_image(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, layers: MapLayers,
+                bounds: tuple[float, float, float, float] | None) -> MapImage:
+    if zones is not None:
+        return read_map(zones, layers.grid, True, bounds)
+    image = read_map(dataset, layers.grid, False, bounds)
+    return MapImage(zones_of(image.cells, layers.zones.breaks).astype(np.float32), image.bounds, image.metres_east,
+                    image.metres_north)
 
 
-def _title(scope: Scope) -> str:
-    if scope.name.startswith(REGION_PREFIX):
-        return f"the region {scope.name[len(REGION_PREFIX):]}"
-    return "the map" if scope.name == ALL else f"the {scope.name} windows"
+def _region_views(results: Sequence[ScopeResult], dataset: rasterio.DatasetReader,
+                  zones: rasterio.DatasetReader | None, layers: MapLayers) -> dict[str, RegionView]:
+    """Return what is drawn of the regions, by the name of their scope."""
+    views = {}
+    for result in results:
+        scope = result.scope
+        if scope.region is not None and layers.regions is not None and len(views) < MOST_REGIONS_DRAWN:
+            rings = layers.regions.rings(scope.region)
+            corners = np.concatenate(rings)
+            left, bottom, right, top = (*corners.min(axis=0), *corners.max(axis=0))
+            margin = 0.03 * max(right - left, top - bottom)
+            bounds = left - margin, bottom - margin, right + margin, top + margin
+            views[scope.name] = RegionView(scope.name[len(REGION_PREFIX):],
+                                           _zone_image(dataset, zones, layers, bounds), rings)
+    return views
+
+
+def _subset_counts(run: _Run) -> dict[str, int]:
+    if run.layers.subsets is None:
+        return {}
+    return {name: int((run.landslides.at.subset == code).sum()) for name, code in SUBSET_CODES.items()}
 
 
 def _in_words(main: ScopeResult) -> str:

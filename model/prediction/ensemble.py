@@ -18,14 +18,18 @@ from ..stack import Stack, StackFactor
 PIXEL_TOLERANCE = 0.01
 """Relative difference between the cell sizes of stack and model from which it is said."""
 
-BYTES_RAW = 40
-"""Memory for a cell and factor: the values as read, translated, in double precision while normalised, and masks."""
+BYTES_RAW = 8
+"""Memory for a cell and factor of a tile: the values as read and as translated."""
 
-BYTES_CHANNEL = 12
-"""Memory for a cell and network channel: encoded, padded, and as the network's input."""
+BYTES_ENCODING = 36
+"""Further memory for a cell and factor while it is normalised, in double precision; before the network runs."""
 
-LAYERS_ALIVE = 9
-"""Feature maps of the first level, of ``width`` channels, that are alive at the worst moment, measured."""
+BYTES_CHANNEL = 8
+"""Memory for a cell and network channel: encoded, and as the network's input."""
+
+BYTES_FEATURE = 30
+"""Memory for a cell and channel of the first level while the network runs, 4 bytes times the feature maps alive there
+and below; measured at widths 8 to 64 and depths 2 to 4, a little above the highest."""
 
 _SEED_STEP = 1_000_003
 
@@ -95,9 +99,10 @@ class Ensemble:
     @property
     def bytes_per_cell(self) -> float:
         """Estimate of the memory that one cell of a tile takes at the worst moment."""
-        raw = BYTES_RAW * len(self.factors)
-        return raw + max(BYTES_CHANNEL * model.encoder.channels + 4 * LAYERS_ALIVE * _width(model)
-                         for model in self.models)
+        factors = len(self.factors)
+        return BYTES_RAW * factors + max(
+            BYTES_CHANNEL * model.encoder.channels + max(BYTES_ENCODING * factors, BYTES_FEATURE * _width(model))
+            for model in self.models)
 
     def translate(self, raw: np.ndarray) -> list[np.ndarray]:
         """Return for each model its factors in its order and with its class codes.

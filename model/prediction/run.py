@@ -42,6 +42,9 @@ class Tally:
     cells: int = 0
     """Cells predicted."""
 
+    lost: int = 0
+    """Cells with all factors for which the network gave no number (fp16 overflows)."""
+
     total: float = 0.0
     """Sum of the susceptibility over the cells predicted."""
 
@@ -123,8 +126,9 @@ def _compute(ensemble: Ensemble, applicability: Applicability, tile: Tile, value
     translated = ensemble.translate(values)
     result = ensemble.predict(translated)
     mean = _core(result.mean, tile).copy()
-    # A model that lacks a factor of another one can tell more cells; the ensemble is where all of them tell.
-    wanted = wanted & np.isfinite(mean)
+    told = wanted & np.isfinite(mean)
+    tally.lost += int(wanted.sum()) - int(told.sum())
+    wanted = told
     mean[~wanted] = np.nan
     found = mean[wanted]
     if len(found):

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon as Outline
 from rasterio.enums import Resampling
 
-from ..grid import Grid
+from ..grid import Block, Grid
 from ..zones.schemes import zone_colours
 from .figures import INK, PAGE_WIDTH, SOFT, plain
 
@@ -52,22 +52,28 @@ class PointGroup:
     edge: str
 
 
-def read_map(dataset: rasterio.DatasetReader, grid: Grid, whole_classes: bool = False) -> MapImage:
+def read_map(dataset: rasterio.DatasetReader, grid: Grid, whole_classes: bool = False,
+             bounds: tuple[float, float, float, float] | None = None, longest: int = LONGEST) -> MapImage:
     """Read a raster's first band at the size of a page, from its overviews where it has them.
 
     Args:
         dataset: the open raster.
         grid: its grid.
         whole_classes: the cells are class numbers, which must not be averaged.
+        bounds: left, bottom, right, top of the part to read, in map units; all of it by default.
+        longest: cells along the longer side of the result.
     """
-    factor = max(1.0, max(grid.shape) / LONGEST)
-    shape = max(1, round(grid.height / factor)), max(1, round(grid.width / factor))
-    thin = whole_classes or (not dataset.overviews(1) and grid.width * grid.height > READ_WHOLE)
-    cells = dataset.read(1, out_shape=shape, masked=True,
+    part = _part(grid, bounds)
+    factor = max(1.0, max(part.height, part.width) / longest)
+    shape = max(1, round(part.height / factor)), max(1, round(part.width / factor))
+    thin = whole_classes or (not dataset.overviews(1) and part.width * part.height > READ_WHOLE)
+    cells = dataset.read(1, window=part.window, out_shape=shape, masked=True,
                          resampling=Resampling.nearest if thin else Resampling.average)
-    width, height = grid.spacing(grid.height // 2, 1)
-    return MapImage(cells.astype(np.float32).filled(np.nan), grid.bounds, float(width[0]) / abs(grid.transform.a),
-                    float(height[0]) / abs(grid.transform.e))
+    width, height = grid.spacing(part.row + part.height // 2, 1)
+    t = grid.block_transform(part)
+    return MapImage(cells.astype(np.float32).filled(np.nan),
+                    (t.c, t.f + t.e * part.height, t.c + t.a * part.width, t.f),
+                    float(width[0]) / abs(grid.transform.a), float(height[0]) / abs(grid.transform.e))
 
 
 def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGroup],
@@ -94,7 +100,7 @@ def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGr
         draw_points(axes, group)
     for name, rings in (outlines or {}).items():
         draw_outline(axes, rings, name)
-    _scale_bar(axes, zones)
+    draw_scale_bar(axes, zones)
     _north_arrow(axes)
     colours = zone_colours(len(names))
     handles: list[object] = [Patch(facecolor=_css(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
@@ -150,13 +156,27 @@ def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> Non
     axes.set_ylim(limits[1])
 
 
+def _part(grid: Grid, bounds: tuple[float, float, float, float] | None) -> Block:
+    """Return the cells within bounds, at least one."""
+    if bounds is None:
+        return Block(0, 0, grid.height, grid.width)
+    left, bottom, right, top = bounds
+    t = grid.transform
+    first_row = min(max(math.floor((top - t.f) / t.e), 0), grid.height - 1)
+    first_column = min(max(math.floor((left - t.c) / t.a), 0), grid.width - 1)
+    last_row = min(max(math.ceil((bottom - t.f) / t.e), first_row + 1), grid.height)
+    last_column = min(max(math.ceil((right - t.c) / t.a), first_column + 1), grid.width)
+    return Block(first_row, first_column, last_row - first_row, last_column - first_column)
+
+
 def nice_length(metres: float) -> float:
     """Return the largest of 1, 2, 5, 10, 20, 50 … metres that is not longer than ``metres``."""
     power = 10.0 ** math.floor(math.log10(metres))
     return max(step * power for step in (1, 2, 5) if step * power <= metres * (1 + 1e-9))
 
 
-def _scale_bar(axes: Axes, image: MapImage) -> None:
+def draw_scale_bar(axes: Axes, image: MapImage) -> None:
+    """Draw a scale bar of a round length at the lower left."""
     left, bottom, right, top = image.bounds
     metres = nice_length((right - left) * image.metres_east / 4)
     length = metres / image.metres_east / (right - left)

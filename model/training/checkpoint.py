@@ -72,7 +72,7 @@ def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Modu
         tensors.update({f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in moments.items()})
     header = json.dumps({"format": _FORMAT, "key": key, "epoch": state.epoch, "best_epoch": state.best_epoch,
                          "scale": state.scale, "history": state.history}, sort_keys=True)
-    content = save({name: np.ascontiguousarray(value.detach().cpu().numpy()) for name, value in tensors.items()},
+    content = save({name: value.detach().cpu().contiguous().numpy() for name, value in tensors.items()},
                    metadata={_KEY: header})
     with complete_or_absent(path) as temporary:
         temporary.write_bytes(content)

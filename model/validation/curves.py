@@ -1,4 +1,4 @@
-"""Curves on a common axis, so that repeats can be averaged and given a band."""
+"""Curves on a common axis, so that repeats can be given a band: ROC, precision over recall, success rate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Sequence
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve, roc_curve
+from sklearn.metrics import roc_curve
 
 from .settings import LEAST_REPEATS, LEVEL
 
@@ -15,7 +15,7 @@ AXIS = np.linspace(0, 1, 201)
 
 @dataclass(frozen=True)
 class Curve:
-    """A mean curve with its 95 % band; ``low`` and ``high`` are NaN without repeats enough."""
+    """A curve with its 95% band; ``low`` and ``high`` are NaN without repeats enough."""
 
     x: np.ndarray
     y: np.ndarray
@@ -23,37 +23,54 @@ class Curve:
     high: np.ndarray
 
 
-def roc_at(landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Return the share of landslides found (true positive rate) at the shares of false alarms in ``AXIS``.
+class Cuts:
+    """What every threshold would give: the points of the ROC curve, from which the other measures follow."""
 
-    Args:
-        landslide: susceptibility at the landslides.
-        stable: susceptibility at the stable points.
-        weights: how often each landslide counts.
-    """
-    truth, scores, counts = _join(landslide, stable, weights)
-    false_alarms, found, _ = roc_curve(truth, scores, sample_weight=counts)
-    return _step_up(false_alarms, found)
+    def __init__(self, landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None,
+                 stable_weight: float = 1.0) -> None:
+        """Cut at every value.
 
+        Args:
+            landslide: susceptibility at the landslides, shape (landslides,).
+            stable: susceptibility at the stable points, those of several draws one after another. The curve of all
+                draws together is the mean of their curves, threshold by threshold, and its area is their mean AUC.
+            weights: how often each landslide counts; once by default.
+            stable_weight: weight of a stable point: one over the number of draws.
+        """
+        counts = np.concatenate([np.ones(len(landslide)) if weights is None else weights,
+                                 np.full(len(stable), stable_weight)])
+        truth = np.concatenate([np.ones(len(landslide), dtype=int), np.zeros(len(stable), dtype=int)])
+        scores = np.concatenate([landslide, stable]).astype(np.float64)
+        self._alarms, self._found, self._thresholds = roc_curve(truth, scores, sample_weight=counts,
+                                                                drop_intermediate=False)
+        self._landslides = float(counts[:len(landslide)].sum())
+        self._stable = float(counts[len(landslide):].sum())
+        # scikit-learn begins the curve with a threshold above every score.
+        self._thresholds[0] = scores.max()
 
-def precision_at(landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Return the precision at the recalls in ``AXIS``: the best that reaches at least this recall."""
-    truth, scores, counts = _join(landslide, stable, weights)
-    precision, recall, _ = precision_recall_curve(truth, scores, sample_weight=counts)
-    # Recall falls along scikit-learn's curve, so the running maximum is over higher recalls.
-    envelope = np.maximum.accumulate(precision[:-1]) if len(precision) > 1 else precision
-    index = np.searchsorted(recall[:-1][::-1], AXIS - 1e-12)
-    return envelope[::-1][np.minimum(index, len(envelope) - 1)]
+    def roc(self) -> np.ndarray:
+        """Return the share of landslides found at the shares of false alarms in ``AXIS``."""
+        last = np.append(np.diff(self._alarms) > 0, True)
+        result = np.interp(AXIS, self._alarms[last], self._found[last])
+        result[0] = 0.0
+        return result
 
+    def precision(self) -> np.ndarray:
+        """Return the best precision that reaches at least each recall in ``AXIS``."""
+        best = np.maximum.accumulate(self._precision()[::-1])[::-1]
+        return best[np.minimum(np.searchsorted(self._found[1:], AXIS - 1e-12), len(best) - 1)]
 
-def best_threshold(landslide: np.ndarray, stable: np.ndarray, stable_weight: float = 1.0) -> float:
-    """Return the threshold with the largest sum of recall and specificity (Youden 1950)."""
-    truth, scores, counts = _join(landslide, stable, None)
-    counts[len(landslide):] = stable_weight
-    false_alarms, found, thresholds = roc_curve(truth, scores, sample_weight=counts)
-    best = int(np.argmax(found - false_alarms))
-    # scikit-learn begins the curve with a threshold above every score.
-    return float(min(thresholds[best], scores.max()))
+    def average_precision(self) -> float:
+        """Return the precision averaged over the steps in recall, as ``sklearn.metrics.average_precision_score``."""
+        return float(np.sum(np.diff(self._found) * self._precision()))
+
+    def best_threshold(self) -> float:
+        """Return the threshold with the largest sum of recall and specificity (Youden 1950)."""
+        return float(self._thresholds[int(np.argmax(self._found - self._alarms))])
+
+    def _precision(self) -> np.ndarray:
+        hits = self._found[1:] * self._landslides
+        return hits / (hits + self._alarms[1:] * self._stable)
 
 
 def success_at(positions: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
@@ -69,33 +86,15 @@ def success_at(positions: np.ndarray, weights: np.ndarray | None = None) -> np.n
     return reached[np.searchsorted(positions[order], AXIS, side="right")]
 
 
-def with_band(means: Sequence[np.ndarray], repeats: Sequence[np.ndarray]) -> Curve:
-    """Return the mean of curves on ``AXIS`` with the 95 % band of repeats, point by point.
+def with_band(y: np.ndarray, repeats: Sequence[np.ndarray]) -> Curve:
+    """Return a curve on ``AXIS`` with the 95% band of repeats, point by point.
 
     Args:
-        means: curves to average.
+        y: the curve.
         repeats: curves that vary as another sample would.
     """
-    y = np.mean(means, axis=0)
     if len(repeats) < LEAST_REPEATS:
         return Curve(AXIS, y, np.full_like(y, np.nan), np.full_like(y, np.nan))
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(repeats, [tail, 1 - tail], axis=0)
     return Curve(AXIS, y, low, high)
-
-
-def _join(landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None
-          ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    truth = np.concatenate([np.ones(len(landslide), dtype=int), np.zeros(len(stable), dtype=int)])
-    counts = np.ones(len(truth))
-    if weights is not None:
-        counts[:len(landslide)] = weights
-    return truth, np.concatenate([landslide, stable]).astype(float), counts
-
-
-def _step_up(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Interpolate a rising curve on ``AXIS``; at a vertical stretch the upper end counts, but the curve starts at 0."""
-    last = np.append(np.diff(x) > 0, True)
-    result = np.interp(AXIS, x[last], y[last])
-    result[0] = 0.0
-    return result

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Sequence
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from ..progress import Progress, stop_if_cancelled
 from .calibration import Calibration, calibration
 from .confusion import MEASURES, Confusion, confusion_at
-from .curves import Curve, best_threshold, precision_at, roc_at, success_at, with_band
+from .curves import Curve, Cuts, success_at, with_band
 from .intervals import Estimate, from_repeats, wilson_interval
 from .roc import normal_interval, placements
 from .scopes import Scope
@@ -89,38 +88,31 @@ def measure(scope: Scope, landslide: np.ndarray, feature: np.ndarray, positions:
     rng = np.random.default_rng([seed, 2, scope.stream])
     _, cluster = np.unique(feature, return_inverse=True)
     clusters = int(cluster.max()) + 1
-    auc, variance, counts, precision_area, brier = [], [], [], [], []
-    again: dict[str, list[float]] = {name: [] for name in ("auc", "ap", "success", "brier", *MEASURES)}
-    lines: dict[str, list[np.ndarray]] = {"roc": [], "precision": [], "roc again": [], "precision again": [],
-                                          "success again": []}
+    placed = [placements(landslide, points) for points in stable]
+    counts = [confusion_at(landslide, points, threshold) for points in stable]
+    again: dict[str, list[float]] = {name: [] for name in ("auc", "precision area", "success", "brier", *MEASURES)}
+    bands: dict[str, list[np.ndarray]] = {"roc": [], "precision": [], "success": []}
     for repeat in range(repeats):
         stop_if_cancelled(progress)
         progress.report(repeat / repeats)
         weights = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters)[cluster].astype(float)
-        points = stable[repeat] if drawn else stable[0]
-        if drawn or repeat == 0:
-            found = placements(landslide, points)
-            auc.append(found.auc)
-            variance.append(found.variance)
-            counts.append(confusion_at(landslide, points, threshold))
-            brier.append(calibration(landslide, points).brier)
-            if repeat < CURVES:
-                lines["roc"].append(roc_at(landslide, points))
-                lines["precision"].append(precision_at(landslide, points))
-                precision_area.append(_average_precision(landslide, points, None))
-        other = points if drawn else points[rng.integers(0, len(points), len(points))]
-        placed = found.landslide if drawn else placements(landslide, other).landslide
-        again["auc"].append(float(weights @ placed / weights.sum()))
-        confusion = confusion_at(landslide, other, threshold, weights)
+        if drawn:
+            points, below = stable[repeat], placed[repeat].landslide
+        else:
+            points = stable[0][rng.integers(0, stable.shape[1], stable.shape[1])]
+            below = placements(landslide, points).landslide
+        again["auc"].append(float(weights @ below / weights.sum()))
+        confusion = confusion_at(landslide, points, threshold, weights)
         for name in MEASURES:
             again[name].append(getattr(confusion, name))
         again["success"].append(1 - float(weights @ positions / weights.sum()))
-        again["brier"].append(calibration(landslide, other, 1.0, weights).brier)
+        again["brier"].append(calibration(landslide, points, 1.0, weights).brier)
         if repeat < CURVES:
-            lines["roc again"].append(roc_at(landslide, other, weights))
-            lines["precision again"].append(precision_at(landslide, other, weights))
-            lines["success again"].append(success_at(positions, weights))
-            again["ap"].append(_average_precision(landslide, other, weights))
+            cuts = Cuts(landslide, points, weights)
+            bands["roc"].append(cuts.roc())
+            bands["precision"].append(cuts.precision())
+            bands["success"].append(success_at(positions, weights))
+            again["precision area"].append(cuts.average_precision())
     mean = Confusion(*(float(np.mean([getattr(count, name) for count in counts]))
                        for name in ("hits", "misses", "false_alarms", "correct_rejections")))
     measures = {name: from_repeats(_mean([getattr(count, name) for count in counts]), np.array(again[name]),
@@ -128,32 +120,27 @@ def measure(scope: Scope, landslide: np.ndarray, feature: np.ndarray, positions:
     if clusters == len(landslide):
         # Cells of one polygon are not independent, which Wilson's interval asks for.
         measures["recall"] = Estimate(mean.recall, *wilson_interval(mean.hits, len(landslide)), "Wilson")
-    mean_auc = float(np.mean(auc))
-    pooled = stable.ravel()
+    aucs = np.array([one.auc for one in placed])
+    auc, variance = float(aucs.mean()), float(np.mean([one.variance for one in placed]))
+    pooled, share = stable.ravel(), 1 / len(stable)
+    cuts, reliability = Cuts(landslide, pooled, None, share), calibration(landslide, pooled, share)
     return ScopeResult(
         scope=scope, landslides=len(landslide), stable=stable.shape[1], repeats=repeats, drawn=drawn,
         area_km2=area_km2,
-        auc=from_repeats(mean_auc, np.array(again["auc"]), "bootstrap"),
-        auc_draws=from_repeats(mean_auc, np.array(auc), "draws") if drawn else Estimate(mean_auc),
-        auc_delong=Estimate(mean_auc, *normal_interval(mean_auc, float(np.mean(variance))), "DeLong"),
-        average_precision=from_repeats(float(np.mean(precision_area)), np.array(again["ap"]), "bootstrap"),
-        measures=measures, confusion=mean, first=counts[0],
-        youden=best_threshold(landslide, pooled, 1 / len(stable)),
+        auc=from_repeats(auc, np.array(again["auc"]), "bootstrap"),
+        auc_draws=from_repeats(auc, aucs, "draws"),
+        auc_delong=Estimate(auc, *normal_interval(auc, variance), "DeLong"),
+        average_precision=from_repeats(cuts.average_precision(), np.array(again["precision area"]), "bootstrap"),
+        measures=measures, confusion=mean, first=counts[0], youden=cuts.best_threshold(),
         success_area=from_repeats(1 - float(positions.mean()), np.array(again["success"]), "bootstrap"),
-        brier=from_repeats(float(np.mean(brier)), np.array(again["brier"]), "bootstrap"),
-        roc=with_band(lines["roc"], lines["roc again"]),
-        precision=with_band(lines["precision"], lines["precision again"]),
-        success=with_band([success_at(positions)], lines["success again"]),
-        calibration=calibration(landslide, pooled, 1 / len(stable)), zones=list(zones), unzoned=unzoned)
+        brier=from_repeats(reliability.brier, np.array(again["brier"]), "bootstrap"),
+        roc=with_band(cuts.roc(), bands["roc"]),
+        precision=with_band(cuts.precision(), bands["precision"]),
+        success=with_band(success_at(positions), bands["success"]),
+        calibration=reliability, zones=list(zones), unzoned=unzoned)
 
 
 def _mean(values: Sequence[float]) -> float:
     """Return the mean of the finite values, NaN when there is none."""
     finite = [value for value in values if np.isfinite(value)]
     return float(np.mean(finite)) if finite else float("nan")
-
-
-def _average_precision(landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None) -> float:
-    truth = np.concatenate([np.ones(len(landslide), dtype=int), np.zeros(len(stable), dtype=int)])
-    counts = np.concatenate([np.ones(len(landslide)) if weights is None else weights, np.ones(len(stable))])
-    return float(average_precision_score(truth, np.concatenate([landslide, stable]), sample_weight=counts))

@@ -66,8 +66,9 @@ class WindowSet:
         """Return the windows as plain polygons in map coordinates."""
         result = []
         for site, subset, share in zip(self.sites, self.subsets, self.landslide_shares()):
-            left, top = grid.transform * (float(site[1]), float(site[0]))
-            right, bottom = grid.transform * (float(site[1] + self.side), float(site[0] + self.side))
+            transform = grid.transform
+            left, top = transform.c + transform.a * float(site[1]), transform.f + transform.e * float(site[0])
+            right, bottom = left + transform.a * self.side, top + transform.e * self.side
             result.append(WindowFeature(left, bottom, right, top, SUBSETS[subset],
                                         "landslide" if share > 0 else "stable", float(share), seed))
         return result

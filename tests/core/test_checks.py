@@ -17,8 +17,10 @@ from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, OutputNotW
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
+from scarp.model.jobs import check_factors as job
 from scarp.model.jobs.check_factors import check_factors
 from scarp.model.progress import Silent
+from scarp.model.report.page import Page
 from scarp.model.stack import StackFactor, create_stack
 
 ROWS, COLUMNS = 130, 140
@@ -60,6 +62,12 @@ def write_stack(path, arrays, factors, **tags):
 def run(folder, labels=None, stack="stack.tif"):
     return check_factors(folder / stack, folder / "report.html", folder / "table.csv",
                          labels=None if labels is None else folder / labels, progress=Silent())
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Leave the body of the report out: drawing takes longer than all else on small stacks."""
+    monkeypatch.setattr(job, "compose", lambda *content: Page("Check"))
 
 
 def grave(summary):
@@ -105,7 +113,7 @@ def _twin_classes(arrays, factors):
 
 def _sum_of_two(arrays, factors):
     noise = np.random.default_rng(1).normal(size=(ROWS, COLUMNS))
-    _add(arrays, factors, "index", arrays["precipitation"] / 120 + arrays["temperature"] / 3 + 0.2 * noise)
+    _add(arrays, factors, "index", arrays["precipitation"] / 120 + arrays["temperature"] / 3 + 0.05 * noise)
 
 
 def _one_class(arrays, factors):
@@ -196,7 +204,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_found_and_nothing_else(tmp_path, fault):
+def test_a_fault_is_found_and_nothing_else(tmp_path, fault, no_figures):
     change, expected = FAULTS[fault]
     arrays, factors = good_stack()
     change(arrays, factors)
@@ -209,8 +217,18 @@ def test_a_fault_is_found_and_nothing_else(tmp_path, fault):
     assert all(finding.what and finding.mend for finding in summary.findings)
 
 
+@pytest.mark.parametrize("factor, offset, words", [
+    (10, 0, {"tenths of a degree"}), (1, 273.15, {"kelvin", "tenths of a degree"}), (1, 302, {"kelvin"})])
+def test_the_right_unit_of_temperature_is_named(tmp_path, no_figures, factor, offset, words):
+    arrays, factors = good_stack()
+    arrays["temperature"] = factor * arrays["temperature"] + offset
+    write_stack(tmp_path / "stack.tif", arrays, factors)
+    what = run(tmp_path).findings[0].what
+    assert {word for word in ("kelvin", "tenths of a degree", "Fahrenheit") if word in what} == words
+
+
 @pytest.mark.parametrize("value", [-9999, -32768, -3.4028234663852886e38, 65535, 1e20])
-def test_an_undeclared_nodata_value_of_a_factor_of_ones_own(tmp_path, value):
+def test_an_undeclared_nodata_value_of_a_factor_of_ones_own(tmp_path, value, no_figures):
     arrays, factors = good_stack()
     _add(arrays, factors, "ndvi", np.random.default_rng(4).random((ROWS, COLUMNS)))
     arrays["ndvi"][3, :20] = value
@@ -218,7 +236,7 @@ def test_an_undeclared_nodata_value_of_a_factor_of_ones_own(tmp_path, value):
     assert grave(run(tmp_path)) == {("error", "undeclared nodata", "ndvi", 20)}
 
 
-def test_impossible_values_do_not_hide_a_correlation(tmp_path):
+def test_impossible_values_do_not_hide_a_correlation(tmp_path, no_figures):
     arrays, factors = good_stack()
     arrays["temperature"] = arrays["precipitation"] / 100
     write_stack(tmp_path / "stack.tif", arrays, factors)
@@ -258,7 +276,7 @@ def test_a_stack_without_names_tags_or_crs_is_reported_and_not_refused(tmp_path)
 
 
 @pytest.mark.parametrize("transform", [Affine(30, 2, 4e5, 2, -30, 4e6), Affine(30, 0, 4e5, 0, 30, 4e6)])
-def test_a_rotated_or_south_up_stack_is_reported(tmp_path, transform):
+def test_a_rotated_or_south_up_stack_is_reported(tmp_path, transform, no_figures):
     arrays, factors = good_stack()
     write_stack(tmp_path / "stack.tif", arrays, factors)
     with rasterio.open(tmp_path / "stack.tif", "r+") as target:
@@ -266,7 +284,7 @@ def test_a_rotated_or_south_up_stack_is_reported(tmp_path, transform):
     assert {("error", "grid", "", None)} == grave(run(tmp_path))
 
 
-def test_tags_that_cannot_be_read_are_reported(tmp_path):
+def test_tags_that_cannot_be_read_are_reported(tmp_path, no_figures):
     arrays, factors = good_stack()
     write_stack(tmp_path / "stack.tif", arrays, factors)
     with rasterio.open(tmp_path / "stack.tif", "r+") as target:
@@ -289,7 +307,7 @@ def test_an_empty_stack_and_one_without_common_cells(tmp_path):
     assert ("error", "empty", "", CELLS) in grave(run(tmp_path))
 
 
-def test_a_coarse_and_a_small_stack_are_reported(tmp_path):
+def test_a_coarse_and_a_small_stack_are_reported(tmp_path, no_figures):
     arrays, factors = good_stack()
     for pixel, rows, check in ((500, ROWS, "cell size"), (30, 40, "extent")):
         grid = Grid(CRS.from_epsg(32643), from_origin(4e5, 4e6, pixel, pixel), COLUMNS, rows)
@@ -298,7 +316,7 @@ def test_a_coarse_and_a_small_stack_are_reported(tmp_path):
         assert check in {finding.check for finding in run(tmp_path).findings}
 
 
-def test_stair_steps_are_a_note(tmp_path):
+def test_stair_steps_are_a_note(tmp_path, no_figures):
     arrays, factors = good_stack()
     arrays["precipitation"] = np.kron(np.random.default_rng(1).normal(900, 120, (5, 5)), np.ones((26, 28)))
     write_stack(tmp_path / "stack.tif", arrays, factors)
@@ -333,7 +351,7 @@ def test_landslide_cells_by_class_equal_numpy(tmp_path):
             assert share.label == band.factor.classes[share.code]
     summary = run(tmp_path, "labels.tif")
     assert summary.landslide_cells == (labels == 1).sum()
-    assert [(finding.check, finding.factor) for finding in summary.findings] == [("no landslides in class", "lithology")]
+    assert [(found.check, found.factor) for found in summary.findings] == [("no landslides in class", "lithology")]
     assert "Frequency ratio" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
@@ -353,7 +371,7 @@ LABEL_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", LABEL_FAULTS)
-def test_a_fault_of_the_labels_is_found(tmp_path, fault):
+def test_a_fault_of_the_labels_is_found(tmp_path, fault, no_figures):
     change, expected = LABEL_FAULTS[fault]
     arrays, factors = good_stack()
     write_stack(tmp_path / "stack.tif", arrays, factors)
@@ -362,7 +380,7 @@ def test_a_fault_of_the_labels_is_found(tmp_path, fault):
     assert found == expected
 
 
-def test_landslides_without_data_are_counted(tmp_path):
+def test_landslides_without_data_are_counted(tmp_path, no_figures):
     arrays, factors = good_stack()
     labels = _some(arrays)
     for array in arrays.values():
@@ -372,7 +390,7 @@ def test_landslides_without_data_are_counted(tmp_path):
     assert grave(run(tmp_path, "labels.tif")) == {("warning", "landslides lost", "labels", int(labels[:30].sum()))}
 
 
-def test_values_beyond_the_labelled_ones_are_a_note(tmp_path):
+def test_values_beyond_the_labelled_ones_are_a_note(tmp_path, no_figures):
     arrays, factors = good_stack()
     labels = _some(arrays)
     labels[arrays["temperature"] > 9] = 255
@@ -386,7 +404,7 @@ def test_values_beyond_the_labelled_ones_are_a_note(tmp_path):
 
 @pytest.mark.parametrize("changes", [{"width": COLUMNS - 1}, {"transform": from_origin(4e5 + 15, 4e6, 30, 30)},
                                      {"crs": CRS.from_epsg(32644)}, {"crs": None}])
-def test_labels_on_another_grid_are_reported_and_the_rest_goes_on(tmp_path, changes):
+def test_labels_on_another_grid_are_reported_and_the_rest_goes_on(tmp_path, changes, no_figures):
     arrays, factors = good_stack()
     arrays["slope"][0, 0] = -3
     write_stack(tmp_path / "stack.tif", arrays, factors)
@@ -455,7 +473,7 @@ def test_files_that_cannot_be_opened_are_named(tmp_path):
         check_factors(tmp_path / "stack.tif", tmp_path / "absent" / "r.html", tmp_path / "t.csv", progress=Silent())
 
 
-def test_the_variance_inflation_of_the_summary_is_that_of_numpy(tmp_path):
+def test_the_variance_inflation_of_the_summary_is_that_of_numpy(tmp_path, no_figures):
     arrays, factors = good_stack()
     write_stack(tmp_path / "stack.tif", arrays, factors)
     summary = run(tmp_path)

@@ -1,0 +1,229 @@
+"""Slope, profile curvature and aspect of a DEM in one pass, with distances in metres on any north-up grid."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import rasterio
+
+from ..errors import GridUnsupported, ParameterInvalid
+from ..grid import Block, Grid
+from ..inputs.rasters import read_scaled
+from .definitions import HORN, SLOPE_METHODS
+
+STRIP_CELLS = 1 << 14
+"""Cells worked on at once: small enough for the ten or so float64 arrays of the formulas to stay in the cache."""
+
+TAN_22_5 = math.sqrt(2) - 1
+NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
+
+
+def _octants() -> np.ndarray:
+    """Return the class of each combination of the four comparisons in :func:`_aspect`, shape (16,)."""
+    codes = np.empty(16, dtype=np.float32)
+    for index in range(16):
+        north, east, steep, diagonal = (bool(index & bit) for bit in (1, 2, 4, 8))
+        if diagonal:
+            codes[index] = {(1, 1): 3, (0, 1): 5, (0, 0): 7, (1, 0): 9}[north, east]
+        elif steep:
+            codes[index] = 2 if north else 6
+        else:
+            codes[index] = 4 if east else 8
+    return codes
+
+
+OCTANTS = _octants()
+
+
+class Terrain:
+    """The three terrain factors of one DEM, block by block."""
+
+    def __init__(self, dem: rasterio.DatasetReader, grid: Grid, method: str = HORN) -> None:
+        """Prepare.
+
+        Args:
+            dem: open DEM with elevations in metres in its first band.
+            grid: its grid.
+            method: ``horn`` (Horn 1981, as ArcGIS and gdaldem) or ``zevenbergen_thorne`` (Zevenbergen & Thorne 1987);
+                holds for slope and aspect. Profile curvature always takes Zevenbergen & Thorne's derivatives.
+
+        Raises:
+            ParameterInvalid: the method is unknown.
+            GridUnsupported: the grid has fewer than two rows or columns, so no slope.
+        """
+        if method not in SLOPE_METHODS:
+            raise ParameterInvalid(f'The slope method "{method}" is unknown. Choose one of: {", ".join(SLOPE_METHODS)}.')
+        if min(grid.shape) < 2:
+            raise GridUnsupported(f"The DEM {dem.name} has {grid.height} rows and {grid.width} columns. Slopes need at "
+                                  "least two of each.")
+        self._dem, self._grid, self._method = dem, grid, method
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return slope, profile curvature and aspect of a block.
+
+        Slope and aspect at the border and beside nodata are gdaldem's with ``-compute_edges``: a row or column
+        outside continues the slope of the last two, a neighbour without data counts as level with the cell.
+        Curvature takes the opposite neighbour turned about the cell instead, as SAGA does.
+
+        Args:
+            block: cells inside the grid.
+
+        Returns:
+            float32 array of shape (3, height, width): slope in degrees, profile curvature in 1/m (convex positive, 0
+            where flat), aspect as class codes 1 to 9; NaN where the DEM has no data.
+        """
+        window = read_scaled(self._dem, block.grown(1))
+        filled = window
+        grid = self._grid
+        top, left = block.row == 0, block.column == 0
+        bottom = block.row + block.height == grid.height
+        right = block.column + block.width == grid.width
+        if top or left or bottom or right:
+            filled = window.copy()
+        if left:
+            filled[:, 0] = 2 * filled[:, 1] - filled[:, 2]
+        if right:
+            filled[:, -1] = 2 * filled[:, -2] - filled[:, -3]
+        if top:
+            filled[0] = 2 * filled[1] - filled[2]
+        if bottom:
+            filled[-1] = 2 * filled[-2] - filled[-3]
+        width, height = grid.spacing(block.row, block.height)
+        result = derive(window, filled, width, height, self._method)
+        # In a corner gdaldem continues the slope across the row and repeats the outer column.
+        for at_row, row in ((top, 0), (bottom, block.height - 1)):
+            for at_column, column, outer in ((left, 0, 0), (right, block.width - 1, 2)):
+                if at_row and at_column:
+                    rows, columns = slice(row, row + 3), slice(column, column + 3)
+                    corner = filled[rows, columns].copy()
+                    corner[:, outer] = corner[:, 1]
+                    result[:, row:row + 1, column:column + 1] = derive(
+                        window[rows, columns], corner, width[row:row + 1], height[row:row + 1], self._method)
+        return result
+
+
+def derive(elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height: np.ndarray, method: str = HORN
+           ) -> np.ndarray:
+    """Return slope, profile curvature and aspect of an array of elevations.
+
+    Args:
+        elevation: in metres, shape (rows + 2, columns + 2), with a border of one cell; NaN at nodata and outside.
+        filled: the same, with what slope and aspect are to take for the cells outside; ``elevation`` itself will do.
+        width: cell width in metres of each row without the border, shape (rows,).
+        height: cell height in metres, shape (rows,).
+        method: as in :class:`Terrain`.
+
+    Returns:
+        float32 array of shape (3, rows, columns), as :meth:`Terrain.read` gives.
+    """
+    rows, columns = elevation.shape[0] - 2, elevation.shape[1] - 2
+    result = np.empty((3, rows, columns), dtype=np.float32)
+    strip = max(1, STRIP_CELLS // columns)
+    for first in range(0, rows, strip):
+        last = min(first + strip, rows)
+        out = result[:, first:last]
+        widths, heights = width[first:last, None], height[first:last, None]
+        # float64: curvature is a difference of differences of elevations that agree in their first digits.
+        z = elevation[first:last + 2].astype(np.float64)
+        missing = np.isnan(z)
+        if not missing.any():
+            neighbours = _Neighbours(z)
+            _slope_and_aspect(neighbours, widths, heights, method, out)
+            _profile_curvature(neighbours, widths, heights, out[1])
+            continue
+        level = filled[first:last + 2].astype(np.float64)
+        _slope_and_aspect(_Neighbours(level, "level"), widths, heights, method, out)
+        _profile_curvature(_Neighbours(z, "mirrored"), widths, heights, out[1])
+        out[:, missing[1:-1, 1:-1]] = np.nan
+    return result
+
+
+class _Neighbours:
+    """Differences between the neighbours of each cell: eastward in three rows, southward in three columns."""
+
+    def __init__(self, z: np.ndarray, missing: str = "") -> None:
+        """Take elevations with a border of one cell.
+
+        Args:
+            z: float64, shape (rows + 2, columns + 2).
+            missing: what stands in for a neighbour without data: the cell itself (``level``) or the opposite
+                neighbour turned about the cell (``mirrored``, level where that is missing too); empty if none is.
+        """
+        self.centre = z[1:-1, 1:-1]
+        if missing:
+            z00, z01, z02, z10, z12, z20, z21, z22 = self._complete(z, missing == "mirrored")
+            self.east_above, self.east, self.east_below = z02 - z00, z12 - z10, z22 - z20
+            self.south_left, self.south, self.south_right = z20 - z00, z21 - z01, z22 - z02
+        else:
+            z01, z10, z12, z21 = z[:-2, 1:-1], z[1:-1, :-2], z[1:-1, 2:], z[2:, 1:-1]
+            eastward = z[:, 2:] - z[:, :-2]
+            southward = z[2:] - z[:-2]
+            self.east_above, self.east, self.east_below = eastward[:-2], eastward[1:-1], eastward[2:]
+            self.south_left, self.south, self.south_right = southward[:, :-2], southward[:, 1:-1], southward[:, 2:]
+        self.bend_east = (z12 - self.centre) + (z10 - self.centre)
+        self.bend_south = (z21 - self.centre) + (z01 - self.centre)
+
+    def _complete(self, z: np.ndarray, mirrored: bool) -> list[np.ndarray]:
+        rows, columns = self.centre.shape
+        around = [z[row:row + rows, column:column + columns] for row, column in NEIGHBOURS]
+        if mirrored:
+            around = [np.where(np.isnan(one), 2 * self.centre - opposite, one)
+                      for one, opposite in zip(around, around[::-1])]
+        return [np.where(np.isnan(one), self.centre, one) for one in around]
+
+
+def _slope_and_aspect(around: _Neighbours, width: np.ndarray, height: np.ndarray, method: str, out: np.ndarray
+                      ) -> None:
+    """Fill ``out[0]`` with slopes in degrees and ``out[2]`` with aspect classes."""
+    if method == HORN:
+        east = (around.east_above + 2 * around.east + around.east_below) / (8 * width)
+        north = (around.south_left + 2 * around.south + around.south_right) / (-8 * height)
+    else:
+        east, north = around.east / (2 * width), around.south / (-2 * height)
+    square = east * east
+    square += north * north
+    np.sqrt(square, out=square)
+    np.arctan(square, out=square)
+    np.multiply(square, 180 / math.pi, out=out[0], casting="same_kind")
+    _aspect(east, north, out[2])
+
+
+def _profile_curvature(around: _Neighbours, width: np.ndarray, height: np.ndarray, out: np.ndarray) -> None:
+    """Fill ``out`` with −(p²r + 2pqs + q²t) / ((p² + q²)(1 + p² + q²)^1.5) (Zevenbergen & Thorne 1987)."""
+    p = around.east / (2 * width)
+    q = around.south / (-2 * height)
+    r = around.bend_east / (width * width)
+    t = around.bend_south / (height * height)
+    s = (around.east_above - around.east_below) / (4 * width * height)
+    numerator = p * q
+    numerator *= s
+    numerator *= 2
+    np.square(p, out=p)
+    np.square(q, out=q)
+    r *= p
+    t *= q
+    numerator += r
+    numerator += t
+    p += q
+    flat = p == 0
+    p[flat] = 1
+    np.add(p, 1, out=q)
+    p *= q
+    p *= np.sqrt(q, out=q)
+    np.divide(numerator, p, out=numerator)
+    numerator[flat] = 0
+    np.negative(numerator, out=out, casting="same_kind")
+
+
+def _aspect(east: np.ndarray, north: np.ndarray, out: np.ndarray) -> None:
+    """Fill ``out`` with the class of the direction downhill, from the slope uphill to the east and to the north."""
+    across, along = np.abs(east), np.abs(north)
+    index = (north < 0).view(np.uint8)
+    index |= (east < 0).view(np.uint8) << 1
+    index |= (along > across).view(np.uint8) << 2
+    # The border of two classes lies where the tangent is the irrational √2 − 1, so no exact tie can arise.
+    diagonal = (across > TAN_22_5 * along) & (along > TAN_22_5 * across)
+    index |= diagonal.view(np.uint8) << 3
+    np.take(OCTANTS, index, out=out)
+    out[(east == 0) & (north == 0)] = 1

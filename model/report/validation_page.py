@@ -1,0 +1,323 @@
+"""The report of a validation: what was found, how sure it is, and what to be careful with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
+
+import numpy as np
+
+from ..validation.intervals import Estimate
+from ..validation.measures import ScopeResult
+from ..validation.points import PointFeature
+from ..validation.samples import Counts
+from ..validation.scopes import ALL, REGION_PREFIX
+from ..validation.zone_table import falls
+from ..zones.schemes import zone_colours
+from . import charts
+from .figures import style
+from .maps import MapImage, PointGroup, zone_map
+from .page import MISSING, Page
+from .region_figures import region_figures
+
+HIT = PointGroup("landslide, found", np.empty((0, 2)), "o", "#1f2933", "white")
+MISS = PointGroup("landslide, missed", np.empty((0, 2)), "^", "white", "#1f2933")
+
+
+@dataclass
+class RegionView:
+    """A region's share of the report."""
+
+    name: str
+    """Name of the region alone."""
+    zones: MapImage
+    rings: list[np.ndarray]
+
+
+@dataclass
+class ReportInput:
+    """What a validation report is made of."""
+
+    map_name: str
+    landslide_name: str
+    landslides: Counts
+    stable: Counts | None
+    """Counts of the given stable points, ``None`` when they were drawn."""
+    zones: MapImage
+    zone_names: Mapping[int, str]
+    breaks: Sequence[float]
+    """Breaks of zones by area shares; empty when a zone raster was given."""
+    results: Sequence[ScopeResult]
+    main: ScopeResult
+    points: Sequence[PointFeature]
+    threshold: float
+    distance: float
+    warnings: Sequence[str]
+    settings: Mapping[str, object]
+    regions: Mapping[str, RegionView] = field(default_factory=dict)
+    """Regions to draw, by the name of their scope."""
+    subset_counts: Mapping[str, int] = field(default_factory=dict)
+    """Landslides by subset; empty without windows."""
+
+
+def validation_page(content: ReportInput) -> Page:
+    """Make the report."""
+    main = content.main
+    page = Page("Validation of a landslide susceptibility map",
+                f"Map: {content.map_name}. Landslides: {content.landslide_name}. {_part(main)}.")
+    for text in content.warnings:
+        page.warning(text)
+    with style():
+        _first_page(page, content)
+        _used_points(page, content)
+        _subsets(page, content)
+        _curves(page, content)
+        _zones(page, content)
+        _confusion(page, content)
+        _more_curves(page, content)
+        _regions(page, content)
+    _method(page, content)
+    page.settings("Settings of this run", content.settings)
+    return page
+
+
+def _first_page(page: Page, content: ReportInput) -> None:
+    main = content.main
+    top = _top_zones(main)
+    recall, kappa = main.measures["recall"], main.measures["kappa"]
+    page.key_numbers([
+        ("AUC", f"{main.auc.value:.3f}",
+         f"{_range_text(main.auc)}Chance that a landslide has a higher susceptibility than a stable point: 0.5 is a "
+         "coin toss, 1 is perfect."),
+        ("Recall", f"{recall.value:.3f}", f"{_range_text(recall)}Share of the landslides on cells with a "
+                                          f"susceptibility of {content.threshold:g} or more."),
+        ("Kappa", f"{kappa.value:.3f}", f"{_range_text(kappa)}Agreement of map and points beyond chance: 0 is none, 1 "
+                                        "is full."),
+        (f"In the {top[0]}", f"{top[1]:.0%}", f"of the landslides, on {top[2]:.0%} of the area."),
+    ])
+    hits = [point for point in content.points if point.outcome == "hit"]
+    misses = [point for point in content.points if point.outcome == "miss"]
+    groups = [PointGroup(f"{group.label} ({len(points):,})", _xy(points), group.marker, group.face, group.edge)
+              for group, points in ((HIT, hits), (MISS, misses))]
+    outlines = {view.name: view.rings for view in content.regions.values()}
+    page.figure("The map and the landslides", zone_map(content.zones, content.zone_names, groups, outlines, 6.2),
+                f"Zones of susceptibility. A landslide counts as found where the susceptibility is "
+                f"{content.threshold:g} or more.")
+
+
+def _used_points(page: Page, content: ReportInput) -> None:
+    main = content.main
+    rows: list[list[object]] = []
+    for name, counts in (("Landslides", content.landslides), ("Stable points", content.stable)):
+        if counts is not None:
+            used = counts.places - counts.on_nodata - counts.doubled - counts.thinned
+            rows.append([name, counts.features, counts.off_map, counts.on_nodata, counts.doubled + counts.thinned, used])
+    if content.stable is None:
+        source = (f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, from "
+                  f"all cells of the part of the map that is tested which are at least {content.distance:g} m away "
+                  "from every landslide; larger cells have a larger chance. The farther from landslides, the easier "
+                  "the test: compare AUC values only between runs with the same distance.")
+    else:
+        source = f"Stable points are the {main.stable:,} that were given. Precision, accuracy, F1 and kappa depend on " \
+                 "how many there are beside the landslides; AUC and recall do not."
+    page.table("Points that were used", ["", "In the layer", "Off the map", "Without a value", "In an occupied cell",
+                                         "Used"], rows, source)
+
+
+def _subsets(page: Page, content: ReportInput) -> None:
+    if not content.subset_counts:
+        return
+    rows = []
+    for result in content.results:
+        if not result.scope.name.startswith(REGION_PREFIX):
+            rows.append([_scope_title(result.scope.name), result.landslides, f"{result.auc.value:.3f}",
+                         _interval(result.auc), f"{result.measures['recall'].value:.3f}",
+                         f"{result.measures['kappa'].value:.3f}", _decimals(result.zones[-1].frequency_ratio.value)])
+    inside = sum(content.subset_counts.values())
+    total = content.results[0].landslides
+    page.table("Fit or test", ["Part of the map", "Landslides", "AUC", "95 % interval", "Recall", "Kappa",
+                               "Frequency ratio, highest zone"], rows,
+               f"{content.subset_counts.get('train', 0):,} of {total:,} landslides lie in training windows, where the "
+               "map shows what the model was taught. Only the test windows show how it does on new ground. Stable "
+               f"points are drawn within the same windows. {total - inside:,} landslides lie in no window. A landslide "
+               "in overlapping windows counts as training if one of them is a training window.")
+
+
+def _curves(page: Page, content: ReportInput) -> None:
+    main = content.main
+    others = [result for result in content.results
+              if result is not main and not result.scope.name.startswith(REGION_PREFIX)]
+    chosen = [main, *others][:4]
+    page.figure("How well the map tells landslides from stable ground", charts.roc_chart(
+        [(f"{_short_title(item.scope.name)}, AUC {item.auc.value:.3f}", item.roc) for item in chosen]),
+        "ROC curve: lowering the bar finds more landslides and gives more false alarms. The nearer to the upper left "
+        "corner, the better; the dashed diagonal is chance. Mean over the draws, band 95 %.", half=True)
+    page.figure("", charts.success_chart(
+        [(f"{_short_title(item.scope.name)}, area {item.success_area.value:.3f}", item.success) for item in chosen]),
+        f"{_rate_name(content)}: share of the landslides caught in the most susceptible part of the area, buffers "
+        "included. It needs no stable points.", half=True)
+
+
+def _zones(page: Page, content: ReportInput) -> None:
+    main = content.main
+    colours = [f"rgb({red}, {green}, {blue})" for red, green, blue, _ in
+               list(zone_colours(len(main.zones)).values())[1:]]
+    rows = [[row.name, row.landslides, f"{row.landslide_share.value:.2%}", f"{row.area_km2:,.1f}",
+             f"{row.area_share:.2%}", _decimals(row.frequency_ratio.value), _interval(row.frequency_ratio, 2)]
+            for row in main.zones]
+    wrong = falls(main.zones)
+    verdict = ("The ratio rises from zone to zone, as it should." if not wrong else
+               "The ratio should rise from zone to zone, but does not from "
+               + " and from ".join(f"{low} to {high}" for low, high in wrong) + ".")
+    made = ("Zones were cut here by area, as no zone raster was given; breaks at "
+            + ", ".join(f"{limit:.4g}" for limit in content.breaks) + "." if content.breaks else
+            "Zones are those of the given zone raster.")
+    page.table("Landslides by zone", ["Zone", "Landslides", "Share of landslides", "Area, km²", "Share of area",
+                                      "Frequency ratio", "95 % interval"], rows,
+               f"Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. {verdict} "
+               f"{made} The area is known and the landslides are a sample, hence the interval (Wilson).", colours)
+    page.figure("", charts.zone_chart(main.zones, [_hex(colour) for colour in
+                                                   list(zone_colours(len(main.zones)).values())[1:]]))
+
+
+def _confusion(page: Page, content: ReportInput) -> None:
+    main, first = content.main, content.main.first
+    page.table(f"Calls at a threshold of {content.threshold:g}", ["Map says", "Landslides", "Stable points"],
+               [["landslide", f"{first.hits:,.0f} found", f"{first.false_alarms:,.0f} false alarms"],
+                ["stable", f"{first.misses:,.0f} missed", f"{first.correct_rejections:,.0f} recognised"]],
+               "Counts of the first draw, the one in the point layer." if main.drawn else "")
+    texts = {"recall": "Share of the landslides that were found: found ÷ (found + missed).",
+             "kappa": "Agreement of map and points beyond what chance would give.",
+             "accuracy": "Share of all points called right.",
+             "precision": "Share of landslides among the points called landslide.",
+             "f1": "Harmonic mean of precision and recall.",
+             "specificity": "Share of the stable points that were recognised."}
+    names = {"f1": "F1 score"}
+    rows: list[list[object]] = [[names.get(name, name.capitalize()), f"{main.measures[name].value:.3f}",
+                                 _interval(main.measures[name]), text] for name, text in texts.items()]
+    rows.append(["Best threshold", f"{main.youden:.3g}", MISSING,
+                 "Where recall plus specificity is largest (Youden). A susceptibility is relative, so the best "
+                 "threshold need not be 0.5."])
+    page.table("", ["Measure", "Value", "95 % interval", "What it says"], rows,
+               ("Means over the draws. " if main.drawn else "")
+               + "All but recall and specificity depend on the ratio of landslides to stable points, "
+               + ("here one to one; on the map, stable ground is far more common." if main.landslides == main.stable
+                  else f"here {main.landslides:,} to {main.stable:,}."))
+
+
+def _more_curves(page: Page, content: ReportInput) -> None:
+    main = content.main
+    chance = main.landslides / (main.landslides + main.stable)
+    page.figure("Precision and calibration", charts.precision_chart(
+        [(f"average precision {main.average_precision.value:.3f}", main.precision)], chance),
+        f"Precision over recall. The dashed line is a map without skill, {chance:.0%}: the share of landslides among "
+        "the points.", half=True)
+    page.figure("", charts.calibration_chart(main.calibration),
+                "Share of landslides by susceptibility. On the diagonal the number could be read as a probability "
+                "among these points.", half=True)
+    page.text("", f"Brier score {main.brier.value:.3f} (mean squared error, 0 is best), expected calibration error "
+                  f"{main.calibration.ece:.3f} (mean distance from the diagonal). Susceptibility is relative: it orders "
+                  "places. The share of landslides among the test points was chosen and not observed, so a "
+                  "susceptibility of 0.7 does not mean that 7 of 10 such places will slide.")
+
+
+def _regions(page: Page, content: ReportInput) -> None:
+    regions = [result for result in content.results if result.scope.name.startswith(REGION_PREFIX)]
+    if not regions:
+        return
+    rows = [[_scope_title(result.scope.name), f"{result.area_km2:,.1f}", result.landslides, f"{result.auc.value:.3f}",
+             _interval(result.auc), f"{result.measures['recall'].value:.3f}", f"{result.measures['kappa'].value:.3f}",
+             _decimals(result.zones[-1].frequency_ratio.value)] for result in regions]
+    values = [result.auc.value for result in regions]
+    worst = regions[int(np.argmin(values))]
+    page.table("Region by region", ["Region", "Area, km²", "Landslides", "AUC", "95 % interval", "Recall", "Kappa",
+                                    "Frequency ratio, highest zone"], rows,
+               f"Mean AUC of the regions {np.mean(values):.3f}; lowest {worst.auc.value:.3f} in "
+               f"{_scope_title(worst.scope.name)}. Stable points are drawn within the region. Zones are those of the "
+               "whole map.")
+    shown = [(result, content.regions[result.scope.name]) for result in regions
+             if result.scope.name in content.regions]
+    groups = {view.name: _region_points(content.points, view.name) for _, view in shown}
+    for figure in region_figures([(view.name, view.zones, view.rings, groups[view.name], result.roc, result.auc.value)
+                                  for result, view in shown], len(content.zone_names)):
+        page.figure("", figure)
+    if len(shown) < len(regions):
+        page.text("", f"The first {len(shown)} of {len(regions)} regions are drawn; the table has all.")
+
+
+def _method(page: Page, content: ReportInput) -> None:
+    main = content.main
+    paragraphs = [
+        "A cell of the map counts once, however many landslides are in it.",
+        (f"Intervals named 95 % come from {main.repeats:,} repeats. In each, the stable points are drawn anew and the "
+         "landslides resampled with replacement (bootstrap): the interval shows what another inventory of the same "
+         "size could have given. Recall and the zone table have Wilson's interval of a share." if main.drawn else
+         f"Intervals named 95 % come from {main.repeats:,} repeats, in each of which landslides and stable points are "
+         "resampled with replacement (bootstrap). Recall and the zone table have Wilson's interval of a share."),
+        f"AUC {main.auc.value:.4f}: bootstrap {_interval(main.auc, 4)}; in closed form for one draw (DeLong) "
+        f"{_interval(main.auc_delong, 4)}"
+        + (f"; by the luck of the draw of stable points alone {_interval(main.auc_draws, 4)}." if main.drawn else "."),
+        "No interval knows about landslides that were never mapped, or mapped only near roads.",
+    ]
+    if main.repeats < 20:
+        paragraphs.insert(2, "With fewer than 20 repeats no interval is taken from them; set REPEATS to 200.")
+    page.text("How the numbers were made", *paragraphs)
+
+
+def _top_zones(main: ScopeResult) -> tuple[str, float, float]:
+    """Return a name, the share of landslides and the share of area of the highest zones: two of five, else one."""
+    rows = main.zones[-2:] if len(main.zones) >= 4 else main.zones[-1:]
+    name = f"{len(rows)} highest zones" if len(rows) > 1 else "highest zone"
+    return name, sum(row.landslide_share.value for row in rows), float(np.nansum([row.area_share for row in rows]))
+
+
+def _region_points(points: Sequence[PointFeature], name: str) -> list[PointGroup]:
+    inside = [point for point in points if point.kind == "landslide" and name in point.region.split("; ")]
+    return [PointGroup(group.label, _xy([point for point in inside if point.outcome == outcome]), group.marker,
+                       group.face, group.edge) for group, outcome in ((HIT, "hit"), (MISS, "miss"))]
+
+
+def _xy(points: Sequence[PointFeature]) -> np.ndarray:
+    return np.array([[point.x, point.y] for point in points]).reshape(-1, 2)
+
+
+def _rate_name(content: ReportInput) -> str:
+    if not content.subset_counts:
+        return "Success-rate curve (prediction-rate curve if the model has not seen these landslides)"
+    return {"test": "Prediction-rate curve", "validation": "Prediction-rate curve"}.get(
+        content.main.scope.name, "Success-rate curve (for the test windows: prediction-rate curve)")
+
+
+def _part(main: ScopeResult) -> str:
+    name = main.scope.name
+    return "All of the map" if name == ALL else f"Only the {name} windows"
+
+
+def _scope_title(name: str) -> str:
+    if name.startswith(REGION_PREFIX):
+        return name[len(REGION_PREFIX):]
+    return {ALL: "All of the map", "train": "Training windows", "validation": "Validation windows",
+            "test": "Test windows"}.get(name, name)
+
+
+def _short_title(name: str) -> str:
+    return {ALL: "all", "train": "training", "validation": "validation", "test": "test"}.get(name, name)
+
+
+def _interval(estimate: Estimate, digits: int = 3) -> str:
+    return f"{estimate.low:.{digits}f} – {estimate.high:.{digits}f}" if estimate.has_interval else MISSING
+
+
+def _range_text(estimate: Estimate) -> str:
+    return f"95 % interval {_interval(estimate)}. " if estimate.has_interval else ""
+
+
+def _decimals(value: float) -> str:
+    """Return a frequency ratio with three significant digits, as the paper's table 4 has them."""
+    if not np.isfinite(value):
+        return MISSING
+    return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+
+
+def _hex(colour: tuple[int, int, int, int]) -> str:
+    return f"#{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}"

@@ -1,0 +1,19 @@
+"""What the tests of the core and of the QGIS shell share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder with data of real mountains; tests that need it are skipped where it is not there."""
+    folder = Path(os.environ.get("SCARP_TEST_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"The real data are not at {folder}. Set SCARP_TEST_DATA to their folder to run this test.")
+    return folder

@@ -1,0 +1,125 @@
+"""The walls of the house: who may import whom, and what must not stand in shipped code."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHIPPED = ("algorithms", "model", "processing_provider")
+STAGES = ("errors", "progress", "files", "inputs", "grid", "factors", "stack", "labels", "safety", "windows", "encoding",
+          "networks", "loss", "training", "artifact_header", "artifact", "prediction", "zones", "validation", "report",
+          "checks", "jobs")
+"""The way through the core: a stage imports only those before it, and itself."""
+
+ASIDE = {"demo": {"errors", "progress", "files", "inputs", "grid", "safety"}}
+"""Parts beside the way, and the stages they may use."""
+
+NEVER_IN_CORE = {"qgis", "osgeo", "PyQt5", "PyQt6", "processing", "algorithms", "processing_provider", "plugin"}
+LIBRARIES = {"torch", "numpy", "scipy", "rasterio", "affine", "sklearn", "safetensors", "matplotlib", "jinja2"}
+HEAVY = {"torch", "rasterio", "sklearn", "scipy", "matplotlib", "safetensors"}
+
+
+def shipped() -> list[Path]:
+    files = [ROOT / "__init__.py", ROOT / "plugin.py"]
+    return files + sorted(path for folder in SHIPPED for path in (ROOT / folder).rglob("*.py"))
+
+
+def core() -> list[Path]:
+    return sorted((ROOT / "model").rglob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return what a file imports anywhere in it, relative imports resolved from the repository's root."""
+    package = list(path.relative_to(ROOT).parts[:-1])
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            found |= {".".join([*module, alias.name]) for alias in node.names}
+    return found
+
+
+def stage_of(module: str) -> str | None:
+    """Return the stage of a module of the core, None for other modules."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == "model" and len(parts) > 1 else None
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", core(), ids=ids)
+def test_core_is_free_of_qgis_and_of_the_shell(path):
+    tops = {module.split(".")[0] for module in imports_of(path)}
+    assert not tops & NEVER_IN_CORE
+    unknown = {top for top in tops - {"model", "__future__"} - LIBRARIES if top not in sys.stdlib_module_names}
+    assert not unknown, "a library that the plugin does not say it needs"
+
+
+@pytest.mark.parametrize("path", core(), ids=ids)
+def test_a_stage_imports_only_earlier_ones(path):
+    parts = path.relative_to(ROOT / "model").with_suffix("").parts
+    own = parts[0]
+    if own == "__init__":
+        assert not imports_of(path) - {"__future__.annotations"}
+        return
+    used = {stage_of(module) for module in imports_of(path)} - {None, own}
+    if own in ASIDE:
+        assert used <= ASIDE[own]
+        return
+    assert own in STAGES, f"{own} has no place in the order of the stages"
+    allowed = set(STAGES[:STAGES.index(own)])
+    if own == "jobs":
+        allowed |= set(ASIDE)
+    assert used <= allowed
+
+
+@pytest.mark.parametrize("path", shipped(), ids=ids)
+def test_nothing_dangerous_ships(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        where = f"{ids(path)}:{getattr(node, 'lineno', 0)}"
+        assert not isinstance(node, ast.Assert), f"{where}: assert is dropped by python -O"
+        assert not (isinstance(node, ast.ExceptHandler) and node.type is None), f"{where}: bare except"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "compile", "__import__"}, where
+        if isinstance(node, ast.Call):
+            assert not [word for word in node.keywords if word.arg == "shell"], f"{where}: shell="
+    tops = {module.split(".")[0] for module in imports_of(path)}
+    assert not tops & {"pickle", "marshal", "shelve", "subprocess", "joblib", "dill"}
+
+
+@pytest.mark.parametrize("path", shipped(), ids=ids)
+def test_qt_comes_through_qgis(path):
+    assert not {module.split(".")[0] for module in imports_of(path)} & {"PyQt5", "PyQt6", "PySide2", "PySide6"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "algorithms").glob("*.py")), ids=ids)
+def test_the_shell_imports_the_heavy_core_only_when_it_runs(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    at_start = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    for node in at_start:
+        module = getattr(node, "module", "") or ""
+        assert not module.startswith("model.jobs"), f"{ids(path)}:{node.lineno}"
+        names = {alias.name.split(".")[0] for alias in node.names} | {module.split(".")[0]}
+        assert not names & HEAVY, f"{ids(path)}:{node.lineno}"
+
+
+def test_light_modules_import_nothing_heavy():
+    """What the shell reads choices and defaults from when QGIS starts."""
+    light = ("errors", "progress", "inputs.tables", "factors.definitions", "zones.schemes", "training.settings",
+             "validation.settings")
+    code = "\n".join([*(f"import scarp.model.{module}" for module in light), "import sys",
+                      f"print(*sorted(set(sys.modules) & {HEAVY | {'numpy'}!r}))"])
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                            env={"PYTHONPATH": str(ROOT / ".build" / "plugins"), "PATH": "/usr/bin:/bin"})
+    assert result.stdout.strip() == ""

@@ -1,0 +1,333 @@
+"""Training: settings, augmentation, batches, determinism, checkpoints, the physics term at work, cancelling."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from scarp.model.encoding import Encoding, FactorSpec, fit_factors
+from scarp.model.errors import Cancelled, DeviceUnavailable, ModelFileInvalid, ParameterInvalid
+from scarp.model.progress import Silent
+from scarp.model.stack import StackFactor
+from scarp.model.training import checkpoint as checkpoints
+from scarp.model.training.augment import WAYS, aspect_table, turn, turned_aspect
+from scarp.model.training.data import TrainingData
+from scarp.model.training.devices import choose_device, choose_precision, repeatable
+from scarp.model.training.fit import fit_network
+from scarp.model.training.settings import TrainingSettings, choices, default, limits, parameter_name
+from scarp.model.windows.reading import WindowSet
+
+CPU = torch.device("cpu")
+FACTORS = [StackFactor("slope", "continuous", "degrees"), StackFactor("aspect", "categorical"),
+           StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"})]
+SMALL = {"epochs": 4, "patience": 0, "batch": 8, "width": 4, "depth": 1, "learning_rate": 5e-3,
+         "weight_landslide": 3.0, "physics": "none", "device": "cpu"}
+
+
+def windows_of(count=40, side=10, padded=12, seed=0, safety=True):
+    """Windows in which landslides follow slope and rock, with some noise, nodata and unknown labels."""
+    generator = np.random.default_rng(seed)
+    factors = np.empty((count, 3, padded, padded), dtype=np.float32)
+    coarse = generator.normal(0, 1, (count, padded // 4, padded // 4)).repeat(4, 1).repeat(4, 2)
+    factors[:, 0] = 20 + 8 * coarse + generator.normal(0, 2, coarse.shape)
+    factors[:, 1] = generator.integers(1, 10, coarse.shape)
+    factors[:, 2] = generator.integers(1, 4, (count, 1, 1))
+    odds = (factors[:, 0] - 24) / 3 + 2 * (factors[:, 2] == 2) - 1
+    labels = (generator.random(coarse.shape) < 1 / (1 + np.exp(-odds))).astype(np.uint8)
+    fs = np.where(factors[:, 0] > 22, 0.3, 0.7).astype(np.float32)
+    hidden = generator.random(coarse.shape) < 0.05
+    factors[:, 0][hidden] = np.nan
+    margin = (padded - side) // 2
+    inner = np.zeros((padded, padded), dtype=bool)
+    inner[margin:margin + side, margin:margin + side] = True
+    labels[hidden | ~inner] = 255
+    fs[hidden | ~inner] = np.nan
+    subsets = np.repeat([0, 1, 2], [count - 2 * (count // 4), count // 4, count // 4]).astype(np.uint8)
+    sites = np.stack([np.arange(count) * side, np.arange(count) * side], axis=1)
+    return WindowSet(sites, side, margin, factors, labels, fs if safety else None, subsets)
+
+
+def fit(windows=None, progress=None, checkpoint=None, **changes):
+    return fit_network(windows or windows_of(), FACTORS, TrainingSettings(**{**SMALL, **changes}),
+                       progress or Silent(), checkpoint)
+
+
+def weights(fitted):
+    return {name: value.numpy().tobytes() for name, value in fitted.network.state_dict().items()}
+
+
+class CancelAfter(Silent):
+    """Cancels once so many epochs are done."""
+
+    def __init__(self, epochs, of):
+        super().__init__()
+        self.limit, self.done = epochs / of, 0.0
+
+    def report(self, fraction, text=""):
+        self.done = max(self.done, fraction)
+
+    def cancelled(self):
+        return self.done > 0.03 + 0.94 * self.limit
+
+
+# Settings
+
+
+@pytest.mark.parametrize("name,value", [
+    ("physics", "soft"), ("split", "blocks"), ("encoding", "onehot"), ("precision", "fp64"), ("device", "gpu"),
+    ("device", "cuda:x"), ("epochs", 0), ("epochs", 2.5), ("epochs", True), ("batch", -1), ("learning_rate", 0.0),
+    ("learning_rate", float("nan")), ("dropout", 1.0), ("depth", 9), ("width", "8"), ("window", float("inf")),
+    ("seed", -1), ("augment", 1), ("lambda_", -0.1), ("p_low", 0.0), ("weight_stable", 0.0)])
+def test_settings_out_of_range_name_the_parameter(name, value):
+    with pytest.raises(ParameterInvalid, match=parameter_name(name)):
+        TrainingSettings(**{name: value})
+
+
+def test_settings_tell_defaults_limits_and_choices():
+    assert TrainingSettings().as_dict()["window"] == default("window") == 1500.0
+    assert choices("physics") == ("hinge", "indicator", "none")
+    for item in dataclasses.fields(TrainingSettings):
+        if "limits" in item.metadata:
+            for value in limits(item.name):
+                TrainingSettings(**{item.name: value})
+
+
+# Augmentation
+
+
+def aspect_of(height):
+    """Aspect codes of a surface on unit cells, rows going south; the direction in which it falls."""
+    south, east = np.gradient(height)
+    azimuth = np.degrees(np.arctan2(-east, south)) % 360
+    codes = (np.floor((azimuth + 22.5) / 45) % 8 + 2).astype(int)
+    return np.where(np.hypot(south, east) < 1e-12, 1, codes)
+
+
+@pytest.mark.parametrize("way", range(WAYS))
+def test_aspect_turns_with_the_surface(way):
+    generator = np.random.default_rng(0)
+    rows, columns = np.mgrid[:32, :32] / 32.0
+    height = sum(generator.normal() * np.sin(6 * (a * rows + b * columns) + c)
+                 for a, b, c in generator.normal(size=(8, 3)))
+    height[:8, :8] = 0.0
+    before = aspect_of(height)
+    after = aspect_of(turn(torch.from_numpy(height), way).numpy())
+    moved = turn(torch.from_numpy(before), way).numpy()
+    assert len(np.unique(before)) == 9
+    expected = np.vectorize(lambda code: turned_aspect(int(code), way))(moved)
+    assert (after == expected).mean() > 0.995
+
+
+def test_the_eight_ways_differ_and_keep_all_cells():
+    image = torch.arange(16).reshape(4, 4)
+    results = {tuple(turn(image, way).flatten().tolist()) for way in range(WAYS)}
+    assert len(results) == 8 and torch.equal(turn(image, 0), image)
+    for way in range(WAYS):
+        assert sorted(turned_aspect(code, way) for code in range(1, 10)) == list(range(1, 10))
+        assert turned_aspect(1, way) == 1 and turned_aspect(77, way) == 77
+
+
+def test_aspect_table_knows_nodata_and_unseen():
+    table = aspect_table(FactorSpec("aspect", "categorical", seen=(1, 2, 8)))
+    assert table.shape == (8, 5)
+    assert table[1].tolist() == [0, 1, 3, 4, 4]  # north becomes west, west becomes south, which was never seen
+    assert (table[:, 0] == 0).all() and (table[:, -1] == 4).all()
+
+
+@pytest.mark.parametrize("encoding", ["codes", "one_hot"])
+@pytest.mark.parametrize("way", range(WAYS))
+def test_batches_equal_the_encoding_of_turned_values(encoding, way):
+    windows = windows_of()
+    tables = Encoding(fit_factors(FACTORS, windows.training_cells()), encoding)
+    data = TrainingData(windows, tables, CPU, Silent())
+    numbers = np.array([3, 0, 17])
+    batch = data.batch(numbers, np.array([way, 0, way]))
+    for place, (number, turned) in enumerate(zip(numbers, (way, 0, way))):
+        raw = turn(torch.from_numpy(windows.factors[number]), turned).numpy().copy()
+        codes = raw[1][np.isfinite(raw[1])]
+        raw[1][np.isfinite(raw[1])] = [turned_aspect(int(code), turned) for code in codes]
+        image, _ = tables.encode(raw)
+        assert np.allclose(batch.image[place].numpy(), image, atol=1e-6)
+        for found, source in ((batch.labels, windows.labels), (batch.safety, windows.safety)):
+            assert np.array_equal(found[place].numpy(), turn(torch.from_numpy(source[number]), turned).numpy(),
+                                  equal_nan=True)
+
+
+# Determinism
+
+
+@pytest.mark.parametrize("changes", [{}, {"augment": False, "encoding": "codes", "depth": 2},
+                                     {"physics": "hinge", "precision": "bf16"}])
+def test_same_seed_same_weights_and_another_seed_others(changes):
+    one, two, other = fit(**changes), fit(**changes), fit(seed=2, **changes)
+    assert weights(one) == weights(two) and one.history == two.history and one.metrics == two.metrics
+    assert weights(one) != weights(other)
+
+
+def test_training_leaves_the_process_as_it_was():
+    torch.manual_seed(7)
+    np.random.seed(7)
+    random.seed(7)
+
+    def state():
+        return (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate(),
+                torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic,
+                torch.backends.cudnn.benchmark, torch.get_num_threads(), torch.get_default_dtype(),
+                os.environ.get("CUBLAS_WORKSPACE_CONFIG"), torch.is_grad_enabled())
+
+    before = state()
+    fit(epochs=1)
+    assert state() == before
+    with pytest.raises(ZeroDivisionError), repeatable(1, CPU):
+        assert torch.are_deterministic_algorithms_enabled()
+        1 / 0
+    assert state() == before
+
+
+# Learning
+
+
+@pytest.mark.parametrize("encoding", ["codes", "one_hot"])
+@pytest.mark.parametrize("augment", [True, False])
+def test_it_learns_what_can_be_learned(encoding, augment):
+    fitted = fit(encoding=encoding, augment=augment, epochs=12)
+    assert fitted.metrics["auc"] > 0.8
+    assert fitted.history[-1]["train_loss"] < fitted.history[0]["train_loss"]
+
+
+@pytest.mark.parametrize("safety", [True, False])
+def test_history_and_metrics(safety):
+    progress = Silent()
+    fitted = fit(windows_of(safety=safety), progress, physics="hinge" if safety else "none")
+    assert [item["epoch"] for item in fitted.history] == [1, 2, 3, 4]
+    best = min(fitted.history, key=lambda item: item["validation_loss"])
+    assert fitted.best_epoch == fitted.metrics["best_epoch"] == best["epoch"]
+    for item in (*fitted.history, {f"train_{name}": value for name, value in fitted.metrics.items()}):
+        assert 0 <= item["train_accuracy"] <= 1 and 0 <= item["train_recall"] <= 1
+        assert (item["train_violation_rate"] is None) == (not safety)
+
+
+def test_weights_are_those_of_the_best_epoch():
+    long = fit(epochs=8, learning_rate=0.05)
+    best = long.best_epoch
+    assert best < 8, "choose settings that overfit"
+    assert weights(fit(epochs=best, learning_rate=0.05)) == weights(long)
+
+
+def test_patience_ends_training():
+    fitted = fit(epochs=60, patience=3, learning_rate=0.05)
+    assert len(fitted.history) == fitted.best_epoch + 3 < 60
+
+
+def test_hinge_lowers_the_violation_rate_and_indicator_changes_no_weight():
+    windows = windows_of()
+    # Warnings where the labels speak of stable ground: labels and physics pull apart.
+    flat = windows.factors[:, 0] < 16
+    windows.safety[np.isfinite(windows.safety)] = np.where(flat, 0.3, 0.7)[np.isfinite(windows.safety)]
+    found = {physics: fit(windows, physics=physics, epochs=12, lambda_=5.0)
+             for physics in ("none", "indicator", "hinge")}
+    rates = {physics: item.history[-1]["validation_violation_rate"] for physics, item in found.items()}
+    assert rates["none"] > 0.05 and rates["hinge"] < 0.7 * rates["none"]
+    # What is reported differs, and so may the best epoch; the weights on the way there do not.
+    for one, two in zip(found["none"].history, found["indicator"].history):
+        assert one["train_accuracy"] == two["train_accuracy"] and one["train_loss"] < two["train_loss"]
+
+
+def test_unseen_and_constant_factors_are_told():
+    windows = windows_of()
+    windows.factors[windows.of(0), 2] = 1
+    windows.factors[windows.of(0), 0] = np.where(np.isnan(windows.factors[windows.of(0), 0]), np.nan, 30)
+    progress = Silent()
+    fit(windows, progress, epochs=1)
+    assert any("schist" in text and "till" in text for text in progress.warnings)
+    assert any('"slope" has the same value' in text for text in progress.warnings)
+
+
+@pytest.mark.parametrize("side,depth", [(4, 1), (5, 3), (7, 2)])
+def test_tiny_windows_and_batches_train(side, depth):
+    padded = max(-(-side // 2 ** depth), 2) * 2 ** depth
+    fitted = fit(windows_of(side=side, padded=max(padded, 4)), depth=depth, batch=1, epochs=1)
+    assert np.isfinite(fitted.history[0]["train_loss"])
+
+
+# Checkpoints
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+@pytest.mark.parametrize("changes", [{}, {"physics": "hinge", "depth": 2, "precision": "bf16"}])
+def test_interrupted_run_ends_with_the_same_weights(tmp_path, monkeypatch, stop, changes):
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    path = tmp_path / "state.safetensors"
+    whole = fit(**changes)
+    with pytest.raises(Cancelled):
+        fit(progress=CancelAfter(stop, 4), checkpoint=path, **changes)
+    with_checkpoint = fit(checkpoint=path, **changes)
+    assert weights(with_checkpoint) == weights(whole) and with_checkpoint.history == whole.history
+    # A finished run is not trained again.
+    assert weights(fit(checkpoint=path, **changes)) == weights(whole)
+
+
+@pytest.mark.parametrize("changes", [{"seed": 2}, {"width": 5}, {"learning_rate": 1e-3}])
+def test_checkpoint_of_other_settings_is_refused(tmp_path, changes):
+    path = tmp_path / "state.safetensors"
+    fit(checkpoint=path, epochs=1)
+    with pytest.raises(ParameterInvalid, match="other data or settings"):
+        fit(checkpoint=path, **{"epochs": 1, **changes})
+    with pytest.raises(ParameterInvalid, match="other data or settings"):
+        fit(windows_of(seed=1), checkpoint=path, epochs=1)
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "empty"])
+def test_damaged_checkpoint_is_refused(tmp_path, damage):
+    path = tmp_path / "state.safetensors"
+    fit(checkpoint=path, epochs=1)
+    content = path.read_bytes()
+    path.write_bytes({"text": b"not a checkpoint at all", "cut": content[:len(content) // 2], "empty": b""}[damage])
+    with pytest.raises(ModelFileInvalid, match="Delete it"):
+        fit(checkpoint=path, epochs=1)
+
+
+# Devices and cancelling
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU here")
+@pytest.mark.parametrize("name", ["cuda", "cuda:3"])
+def test_missing_gpu_is_told(name):
+    with pytest.raises(DeviceUnavailable, match="auto or cpu"):
+        choose_device(name)
+    assert choose_device("auto").type == "cpu"
+
+
+def test_precision_that_the_device_lacks_is_told():
+    with pytest.raises(DeviceUnavailable, match="fp16"):
+        choose_precision("fp16", CPU)
+    assert choose_precision("bf16", CPU) == torch.bfloat16 and choose_precision("fp32", CPU) == torch.float32
+
+
+def test_lower_precision_stays_close():
+    full, low = fit(precision="fp32", epochs=6), fit(precision="bf16", epochs=6)
+    assert low.precision == "bf16" and low.metrics["auc"] == pytest.approx(full.metrics["auc"], abs=0.05)
+
+
+def test_cancelling_is_heard_in_every_batch():
+    progress = CancelAfter(0.4, 4)
+    with pytest.raises(Cancelled):
+        fit(progress=progress, batch=2)
+    assert progress.done < 0.03 + 0.94 * 0.25
+
+
+def test_the_log_can_be_read():
+    lines = []
+
+    class Log(Silent):
+        def report(self, fraction, text=""):
+            lines.append(text) if text else None
+
+    fit(progress=Log(), epochs=25, width=2)
+    told = [text for text in lines if text.startswith("Epoch")]
+    assert [int(text.split()[1]) for text in told] == [1, 10, 20, 25] and all("left" in text for text in told)

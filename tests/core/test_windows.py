@@ -1,0 +1,282 @@
+"""Windows: blocks, split, places, cutting, padding, nodata."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+
+from scarp.model.errors import InputCorrupt, ParameterInvalid, TooFewData
+from scarp.model.grid import Grid
+from scarp.model.inputs.rasters import create_raster, open_raster
+from scarp.model.progress import Silent
+from scarp.model.stack import StackFactor, create_stack, open_stack
+from scarp.model.windows.collect import collect_windows
+from scarp.model.windows.placement import place_windows
+from scarp.model.windows.reading import padded_side
+from scarp.model.windows.split import NO_SUBSET, SHARES, Blocks, BlockSplit, assign_blocks
+from scarp.model.windows.survey import Survey
+
+HEIGHT, WIDTH, CELL = 150, 190, 30.0
+GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), WIDTH, HEIGHT)
+
+
+def landslide_mask(seed=0, count=40, radius=4):
+    generator = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    for row, column in zip(generator.integers(0, HEIGHT, count), generator.integers(0, WIDTH, count)):
+        mask |= (rows - row) ** 2 + (columns - column) ** 2 <= radius ** 2
+    return mask
+
+
+@pytest.fixture(scope="module")
+def area(tmp_path_factory):
+    """Two factors, labels and a safety factor with ragged nodata, as files and as arrays."""
+    folder = tmp_path_factory.mktemp("area")
+    generator = np.random.default_rng(1)
+    values = np.stack([generator.normal(20, 5, (HEIGHT, WIDTH)), generator.integers(1, 10, (HEIGHT, WIDTH))])
+    values = values.astype(np.float32)
+    values[0, :12, :30] = np.nan
+    values[1, 100:, 170:] = np.nan
+    labels = landslide_mask().astype(np.uint8)
+    labels[60:90, :40] = 255
+    safety = generator.uniform(0.2, 0.8, (HEIGHT, WIDTH)).astype(np.float32)
+    safety[30:50, 100:130] = np.nan
+    factors = [StackFactor("slope", "continuous", "degrees"), StackFactor("aspect", "categorical")]
+    with create_stack(folder / "stack.tif", GRID, factors) as dataset:
+        dataset.write(values)
+    for name, array, dtype, nodata in (("labels", labels, "uint8", 255), ("safety", safety, "float32", np.nan)):
+        with create_raster(folder / f"{name}.tif", GRID, dtype, nodata, [name], overviews=None) as dataset:
+            dataset.write(array, 1)
+    return folder, values, labels, safety
+
+
+@contextlib.contextmanager
+def opened(folder):
+    with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as labels, \
+            open_raster(folder / "safety.tif", "safety factor") as safety:
+        yield stack, labels, safety
+
+
+def collect(folder, window=600.0, block=1200.0, spatial=True, align=4, seed=1, progress=None):
+    with opened(folder) as (stack, labels, safety):
+        return collect_windows(stack, labels, safety, window=window, block=block, spatial=spatial, align=align,
+                               seed=seed, progress=progress or Silent())
+
+
+def place_in_grid(array, row, column, side, fill):
+    """Cut a square that may reach over the border."""
+    result = np.full((*array.shape[:-2], side, side), fill, dtype=array.dtype)
+    for i in range(side):
+        for j in range(side):
+            if 0 <= row + i < HEIGHT and 0 <= column + j < WIDTH:
+                result[..., i, j] = array[..., row + i, column + j]
+    return result
+
+
+@pytest.mark.parametrize("rows,columns", [(7, 11), (150, 190), (1, 1), (40, 200)])
+@pytest.mark.parametrize("piece", [(0, 0, 150, 190), (33, 21, 50, 80), (149, 189, 1, 1)])
+def test_sums_by_block_equal_a_count_of_each_cell(rows, columns, piece):
+    row, column, height, width = piece
+    blocks = Blocks(rows, columns, (-(-HEIGHT // rows), -(-WIDTH // columns)))
+    mask = landslide_mask()[row:row + height, column:column + width]
+    found, expected = np.ones(blocks.shape, dtype=np.int64), np.ones(blocks.shape, dtype=np.int64)
+    blocks.sums(mask, row, column, found)
+    for i, j in np.argwhere(mask):
+        expected[(row + i) // rows, (column + j) // columns] += 1
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("latitude", [0, 45])
+def test_blocks_are_square_on_the_ground(latitude):
+    grid = Grid(CRS.from_epsg(4326), Affine(1 / 3600, 0, 90, 0, -1 / 3600, latitude + 0.5), 3600, 3600)
+    blocks = Blocks.of(grid, 5000)
+    width, height = grid.spacing(1800, 1)
+    assert blocks.rows * height[0] == pytest.approx(5000, rel=0.01)
+    assert blocks.columns * width[0] == pytest.approx(5000, rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shares", [SHARES, (0.2,) * 5])
+def test_every_subset_gets_its_share_of_landslides_and_of_area(seed, shares):
+    generator = np.random.default_rng(seed)
+    labelled = generator.integers(0, 1000, (9, 11))
+    labelled[0] = 0
+    landslide = np.where(generator.random((9, 11)) < 0.3, labelled // 5, 0)
+    subsets = assign_blocks(landslide, labelled, shares, seed)
+    assert np.array_equal(subsets, assign_blocks(landslide, labelled, shares, seed))
+    assert not np.array_equal(subsets, assign_blocks(landslide, labelled, shares, seed + 100))
+    assert np.array_equal(subsets == NO_SUBSET, labelled == 0)
+    for subset, share in enumerate(shares):
+        for counts in (landslide, labelled):
+            assert counts[subsets == subset].sum() / counts.sum() == pytest.approx(share, abs=0.1)
+
+
+def test_as_few_landslide_blocks_as_subsets_still_give_each_one():
+    landslide, labelled = np.zeros((4, 4), dtype=int), np.full((4, 4), 100)
+    landslide[0, 0], landslide[2, 3], landslide[3, 1] = 90, 1, 3
+    for seed in range(10):
+        subsets = assign_blocks(landslide, labelled, SHARES, seed)
+        assert {int(item) for item in subsets[landslide > 0]} == {0, 1, 2}
+    landslide[0, 0] = 0
+    with pytest.raises(TooFewData, match="BLOCK smaller"):
+        assign_blocks(landslide, labelled, SHARES, 1)
+
+
+def test_subset_of_cells_follows_the_blocks():
+    blocks = Blocks(7, 9, (-(-HEIGHT // 7), -(-WIDTH // 9)))
+    table = np.random.default_rng(0).integers(0, 3, blocks.shape).astype(np.uint8)
+    cells = BlockSplit(blocks, table).of_cells(-3, 100, 200, 120)
+    for row, column in ((0, 0), (3, 0), (50, 40), (199, 5), (20, 119)):
+        inside = 0 <= row - 3 < blocks.shape[0] * 7 and (column + 100) < blocks.shape[1] * 9
+        assert cells[row, column] == (table[(row - 3) // 7, (column + 100) // 9] if inside else NO_SUBSET)
+
+
+def survey_of(mask, labelled, step=5):
+    fine = Blocks(step, step, (-(-HEIGHT // step), -(-WIDTH // step)))
+    counts = np.zeros(fine.shape, dtype=np.int64)
+    fine.sums(labelled, 0, 0, counts)
+    return Survey(GRID, np.array([[mask.sum()]]), np.array([[labelled.sum()]]), fine, counts, np.argwhere(mask))
+
+
+@pytest.mark.parametrize("side", [5, 20, 37, 150, 180])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_windows_cover_landslides_and_area(side, seed):
+    mask, everywhere = landslide_mask(), np.ones((HEIGHT, WIDTH), dtype=bool)
+    sites = place_windows(survey_of(mask, everywhere), side, 100000, seed)
+    assert np.array_equal(sites, place_windows(survey_of(mask, everywhere), side, 100000, seed))
+    assert len(np.unique(sites, axis=0)) == len(sites)
+    for axis, size in enumerate((HEIGHT, WIDTH)):
+        assert sites[:, axis].min() >= min(0, size - side) and sites[:, axis].max() <= max(0, size - side)
+    covered = np.zeros((HEIGHT, WIDTH), dtype=int)
+    for row, column in sites:
+        covered[max(row, 0):row + side, max(column, 0):column + side] += 1
+    assert (covered > 0).all()
+
+
+def test_landslides_do_not_sit_in_the_middle_of_windows():
+    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    mask[75, 95] = True
+    places = []
+    for seed in range(60):
+        sites = place_windows(survey_of(mask, mask), 40, 1000, seed)
+        hold = sites[(sites[:, 0] <= 75) & (sites[:, 0] > 35) & (sites[:, 1] <= 95) & (sites[:, 1] > 55)]
+        assert len(hold)
+        places.append([75, 95] - hold[0])
+    places = np.array(places)
+    assert (places.min(axis=0) <= 8).all() and (places.max(axis=0) >= 31).all()
+    assert (np.abs(places.mean(axis=0) - 20) < 5).all()
+
+
+def test_number_of_windows_is_bounded():
+    everywhere = np.ones((HEIGHT, WIDTH), dtype=bool)
+    for most in (3, 50, 200):
+        assert 0.8 * most <= len(place_windows(survey_of(landslide_mask(), everywhere), 10, most, 1)) <= most
+
+
+@pytest.mark.parametrize("window,align", [(600, 1), (600, 2), (600, 16), (750, 4), (390, 8), (1230, 16)])
+@pytest.mark.parametrize("spatial", [True, False])
+def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
+    folder, values, labels, safety = area
+    collected = collect(folder, window=float(window), block=1500.0, spatial=spatial, align=align)
+    windows = collected.windows
+    side = round(window / CELL)
+    padded = windows.labels.shape[-1]
+    assert windows.side == side and padded % align == 0 and padded == padded_side(side, align) >= side
+    invalid = ~np.isfinite(values).all(axis=0)
+    generator = np.random.default_rng(0)
+    for index in generator.choice(len(windows), 12, replace=False):
+        row, column = windows.sites[index] - windows.margin
+        # Padding shows the real surroundings, and nothing where the raster ends.
+        assert np.array_equal(windows.factors[index], place_in_grid(values, row, column, padded, np.nan), equal_nan=True)
+        expected = place_in_grid(np.where(invalid, 255, labels).astype(np.uint8), row, column, padded, 255)
+        frame = np.ones((padded, padded), dtype=bool)
+        frame[windows.margin:windows.margin + side, windows.margin:windows.margin + side] = False
+        expected[frame] = 255
+        other = np.zeros((padded, padded), dtype=bool)
+        if spatial:
+            other = collected.split.of_cells(row, column, padded, padded) != windows.subsets[index]
+        expected[other] = 255
+        assert np.array_equal(windows.labels[index], expected)
+        fs = place_in_grid(np.where(invalid, np.nan, safety).astype(np.float32), row, column, padded, np.nan)
+        assert np.array_equal(windows.safety[index], np.where(frame | other, np.nan, fs), equal_nan=True)
+        assert (windows.labels[index] != 255).sum() >= 0.25 * side * side
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_cell_serves_two_subsets_of_a_spatial_split(area, seed):
+    windows = collect(area[0], seed=seed).windows
+    served = np.zeros((3, HEIGHT, WIDTH), dtype=bool)
+    for site, subset, marks in zip(windows.sites, windows.subsets, windows.labels):
+        for row, column in np.argwhere(marks != 255) + site - windows.margin:
+            served[subset, row, column] = True
+    assert served.sum(axis=0).max() == 1
+    assert all(landslide_mask()[part].any() for part in served)
+
+
+def test_random_split_shares_out_windows_of_both_kinds(area):
+    windows = collect(area[0], spatial=False).windows
+    landslide = windows.landslide_shares() > 0
+    for kind in (True, False):
+        for subset, share in enumerate(SHARES):
+            assert ((windows.subsets == subset) & (landslide == kind)).sum() == pytest.approx(
+                share * (landslide == kind).sum(), abs=1)
+
+
+@pytest.mark.parametrize("spatial", [True, False])
+def test_same_seed_same_windows(area, spatial):
+    one, two, other = (collect(area[0], spatial=spatial, seed=seed).windows for seed in (4, 4, 5))
+    for name in ("sites", "factors", "labels", "safety", "subsets"):
+        assert np.array_equal(getattr(one, name), getattr(two, name), equal_nan=name in ("factors", "safety"))
+    assert not (len(one) == len(other) and np.array_equal(one.sites, other.sites))
+
+
+def test_training_cells_are_the_labelled_cells_of_training_windows(area):
+    windows = collect(area[0]).windows
+    cells = np.concatenate(list(windows.training_cells(per_batch=7)), axis=1)
+    expected = [windows.factors[i][:, windows.labels[i] != 255] for i in windows.of(0)]
+    assert np.array_equal(cells, np.concatenate(expected, axis=1)) and np.isfinite(cells).all()
+
+
+def test_features_have_map_coordinates(area):
+    windows = collect(area[0]).windows
+    features = windows.features(GRID, 1)
+    assert len(features) == len(windows)
+    for feature, site, marks in zip(features, windows.sites, windows.labels):
+        assert feature.left == 500000 + CELL * site[1] and feature.top == 3300000 - CELL * site[0]
+        assert feature.right - feature.left == feature.top - feature.bottom == CELL * windows.side
+        share = (marks == 1).sum() / (marks != 255).sum()
+        assert feature.landslide_share == pytest.approx(share)
+        assert feature.kind == ("landslide" if share else "stable")
+
+
+@pytest.mark.parametrize("change,error,text", [
+    ({"window": 90.0}, ParameterInvalid, "at least 120 m"), ({"window": 9000.0}, ParameterInvalid, "smaller"),
+    ({"block": 500.0}, ParameterInvalid, "BLOCK"), ({"block": 5000.0}, TooFewData, "BLOCK smaller"),
+])
+def test_impossible_settings_say_what_to_change(area, change, error, text):
+    with pytest.raises(error, match=text):
+        collect(area[0], **change)
+
+
+@pytest.mark.parametrize("value,error,text", [(0, TooFewData, "landslide"), (1, TooFewData, "stable"),
+                                              (3, InputCorrupt, "value 3"), (255, TooFewData, "landslide")])
+def test_useless_labels_say_so(area, tmp_path, value, error, text):
+    for name in ("stack", "safety"):
+        (tmp_path / f"{name}.tif").symlink_to(area[0] / f"{name}.tif")
+    with create_raster(tmp_path / "labels.tif", GRID, "uint8", 255, overviews=None) as dataset:
+        dataset.write(np.full((HEIGHT, WIDTH), value, dtype=np.uint8), 1)
+    with pytest.raises(error, match=text):
+        collect(tmp_path)
+
+
+def test_landslides_without_factors_are_told(area, tmp_path):
+    progress = Silent()
+    collect(area[0], progress=progress)
+    invalid = ~np.isfinite(area[1]).all(axis=0)
+    lost = int(((area[2] == 1) & invalid).sum())
+    assert lost > 0 and any(f"{lost:,} landslide cells" in text for text in progress.warnings)

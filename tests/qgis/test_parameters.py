@@ -1,0 +1,106 @@
+"""Ids, parameter names and help of all algorithms."""
+
+from __future__ import annotations
+
+import pytest
+from qgis.core import QgsProcessingParameterDefinition
+
+FROZEN = {
+    "createdemodata": "SIZE [REGIONS] SEED OUTPUT",
+    "buildfactorstack": "DEM [AREA] [LANDFORM] [LANDFORM_FIELD] [RIVERS] [RIVER_RADIUS] [PRECIPITATION] [TEMPERATURE] "
+                        "[FAULTS] [FAULT_RADIUS] [LITHOLOGY] [LITHOLOGY_FIELD] [SEISMIC] [SEISMIC_FIELD] "
+                        "[EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL] OUTPUT",
+    "checkfactors": "STACK OUTPUT_HTML OUTPUT_TABLE",
+    "buildbufferedlabels": "LANDSLIDES [SCALE_FIELD] RADII [RING] REFERENCE [AREA] OUTPUT",
+    "buildsafetyfactor": "REFERENCE PRECIPITATION ALPHA BETA RAINY_DAYS [CLIMATE] [ALPHA_FIELD] [BETA_FIELD] "
+                         "[RAINY_DAYS_FIELD] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] [LANDSLIDES] OUTPUT "
+                         "[OUTPUT_RAINFALL] [OUTPUT_TABLE]",
+    "trainpcum": "STACK LABELS [SAFETY_FACTOR] PHYSICS LAMBDA P_LOW FS_CRITICAL WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW "
+                 "SPLIT BLOCK EPOCHS PATIENCE LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE "
+                 "PRECISION [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
+    "predictsusceptibility": "STACK MODEL [AREA] TILE DEVICE PRECISION [SAMPLES] OUTPUT [OUTPUT_UNCERTAINTY] "
+                             "[OUTPUT_APPLICABILITY]",
+    "classifyzones": "SUSCEPTIBILITY METHOD SHARES [BREAKS] OUTPUT [OUTPUT_TABLE]",
+    "validatewithpoints": "SUSCEPTIBILITY LANDSLIDES [STABLE] [ZONES] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] "
+                          "THRESHOLD DISTANCE REPEATS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_POINTS]",
+}
+"""As in the design: what is not in brackets must be given or has a default; nothing is ever renamed."""
+
+CHOICES = {
+    ("trainpcum", "PHYSICS"): ["hinge", "indicator", "none"],
+    ("trainpcum", "SPLIT"): ["spatial_blocks", "random"],
+    ("trainpcum", "ENCODING"): ["codes", "one_hot"],
+    ("trainpcum", "PRECISION"): ["auto", "fp32", "bf16", "fp16"],
+    ("predictsusceptibility", "PRECISION"): ["auto", "fp32", "bf16", "fp16"],
+    ("classifyzones", "METHOD"): ["area_shares", "equal_interval", "natural_breaks", "landslide_share", "breaks"],
+    ("validatewithpoints", "SUBSET"): ["all", "train", "validation", "test"],
+}
+OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
+
+
+@pytest.fixture(scope="module")
+def algorithms(plugin):
+    return {algorithm.name(): algorithm for algorithm in plugin.provider.algorithms()}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_ids_and_names_are_as_frozen(algorithms, name):
+    found = {item.name(): item for item in algorithms[name].parameterDefinitions()}
+    for word in FROZEN[name].split():
+        parameter = word.strip("[]")
+        assert parameter in found
+        if word.startswith("["):
+            can_be_left_out = found[parameter].flags() & OPTIONAL or found[parameter].defaultValue() is not None
+            assert can_be_left_out, parameter
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_everything_has_help(algorithms, name):
+    algorithm = algorithms[name]
+    assert algorithm.displayName() and algorithm.group()[0].isdigit() and algorithm.tags()
+    assert not algorithm.icon().isNull()
+    for item in algorithm.parameterDefinitions():
+        assert len(item.help()) > 20 and item.help().rstrip().endswith("."), item.name()
+        assert item.description() and item.description() != item.name()
+        assert item.help() in algorithm.shortHelpString()
+        assert f"[{item.name()}]" in algorithm.shortHelpString()
+
+
+def test_every_algorithm_has_its_own_icon(algorithms):
+    icons = [algorithm.svgIconPath() for algorithm in algorithms.values()]
+    assert len(set(icons)) == len(icons)
+
+
+def test_defaults_are_acceptable(algorithms):
+    for algorithm in algorithms.values():
+        for item in algorithm.parameterDefinitions():
+            if item.defaultValue() is not None and not item.isDestination():
+                assert item.checkValueIsAcceptable(item.defaultValue()), (algorithm.name(), item.name())
+
+
+@pytest.mark.parametrize("key", CHOICES)
+def test_choices_are_static_words(algorithms, key):
+    definition = algorithms[key[0]].parameterDefinition(key[1])
+    assert definition.options() == CHOICES[key] and definition.usesStaticStrings()
+    assert definition.defaultValue() in CHOICES[key]
+
+
+def test_groups_follow_the_work(algorithms):
+    order = sorted({(algorithm.group(), algorithm.groupId()) for algorithm in algorithms.values()
+                    if algorithm.name() in FROZEN})
+    assert [group for _, group in order] == ["prepare", "train", "map", "validate"]
+
+
+def test_what_an_analyst_need_not_touch_is_folded_away(algorithms):
+    advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+    shown = [item.name() for item in algorithms["trainpcum"].parameterDefinitions() if not item.flags() & advanced]
+    assert "STACK" in shown and "LEARNING_RATE" not in shown and len(shown) <= 10
+
+
+def test_radii_shown_are_those_of_the_core():
+    from scarp.algorithms.buildbufferedlabels import RADII
+    from scarp.model.inputs.tables import read_pairs
+    from scarp.model.labels.scales import DEFAULT_RADII
+
+    assert read_pairs(RADII, "RADII") == DEFAULT_RADII
+    assert list(read_pairs(RADII, "RADII")) == list(DEFAULT_RADII)
