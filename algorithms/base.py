@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,8 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         if lacking:
             raise QgsProcessingException(how_to_install(lacking))
         arguments = Arguments(self, parameters, context, FeedbackProgress(feedback))
+        # rasterio still multiplies transforms in the way that affine 3 complains of, at every window it reads.
+        warnings.filterwarnings("ignore", "Use `@` matmul", PendingDeprecationWarning)
         try:
             arguments.check_outputs()
             results = self.compute(arguments)

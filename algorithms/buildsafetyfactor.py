@@ -24,8 +24,9 @@ class BuildSafetyFactor(ScarpAlgorithm):
         "as a rule of physics: where the safety factor is below 0.5, the model shall not say \"safe\".\n"
         "R7, the rain of the wettest seven days, is estimated as ALPHA × BETA × 7 / RAINY_DAYS × annual precipitation "
         "(mm). The safety factor is Fs = 1 / (1 + k × R7). k is 1 divided by the threshold rain of a kind of terrain, "
-        "so Fs is below 0.5 exactly where R7 is above the threshold. The thresholds come from K_TABLE, or from your "
-        "landslides: the rain that 95 in 100 of the landslides on that terrain stayed below.\n"
+        "so Fs is below 0.5 exactly where R7 is above the threshold. For each kind of terrain k comes from K_TABLE; "
+        "else from your landslides, as the rain that 95 in 100 of those on that terrain stayed below (of all, where "
+        "that terrain has too few); else from the paper's table, where the names match.\n"
         "Any other safety factor raster (from a slope stability model, say) can be used for training instead.")
 
     def define(self) -> None:
@@ -57,11 +58,12 @@ class BuildSafetyFactor(ScarpAlgorithm):
         self.declare(p.field("TOPOGRAPHY_FIELD", "Terrain field", "TOPOGRAPHY"),
                      "Field with the kind of terrain of each polygon. Needed for polygons only.")
         self.declare(p.table("K_TABLE", "k by kind of terrain (1/mm)", ["Kind of terrain", "k (1/mm)"]),
-                     "One row a kind: its name and k. As text: lakes,0.0119,glaciers,0.0263. Empty: the paper's table "
-                     "where the names match, and thresholds from LANDSLIDES where those are given.")
-        self.declare(p.vector("LANDSLIDES", "Historical landslides", p.POINT, optional=True),
-                     "Points to take the thresholds from: the 95th percentile of R7 at the landslides of each kind "
-                     "of terrain. Kinds with too few landslides get the value of all together.")
+                     "One row a kind: its name and k, which is 1 divided by the threshold in mm. The row \"all\" "
+                     "stands for kinds without a row, and for the whole area without kinds. As text: "
+                     "lakes,0.0119,glaciers,0.0263. Empty: from LANDSLIDES, or the paper's table by name.")
+        self.declare(p.vector("LANDSLIDES", "Historical landslides", p.POINT, p.POLYGON, optional=True),
+                     "The inventory to take the thresholds from: the 95th percentile of R7 at the landslides of each "
+                     "kind of terrain. Kinds with too few landslides get the value of all together.")
         self.declare(p.raster_output("OUTPUT", "Safety factor"),
                      "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the threshold.")
         self.declare(p.raster_output("OUTPUT_RAINFALL", "Rain of the wettest week", optional=True),
@@ -88,9 +90,9 @@ class BuildSafetyFactor(ScarpAlgorithm):
             climate=arguments.polygons("CLIMATE", crs, list(fields.values())), **fields,
             topography=arguments.classes("TOPOGRAPHY", crs),
             k_table=read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0),
-            landslides=arguments.points("LANDSLIDES", crs),
+            landslides=arguments.points_or_polygons("LANDSLIDES", crs),
             output_rainfall=rainfall, output_table=table, progress=arguments.progress)
         style_output(arguments.context, output, "safety_factor")
         style_output(arguments.context, rainfall, "rainfall")
         return {"OUTPUT": output, "OUTPUT_RAINFALL": rainfall, "OUTPUT_TABLE": table,
-                "WARNED_SHARE": summary.warned_share}
+                "WARNED_SHARE": summary.share_warned}

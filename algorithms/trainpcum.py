@@ -69,10 +69,11 @@ class TrainPcum(ScarpAlgorithm):
                      "Below this safety factor a cell is under warning. 0.5 as in the paper: the rain exceeds the "
                      "threshold.", advanced=True)
         self.declare(_number("WEIGHT_LANDSLIDE", "Weight of landslide cells", "weight_landslide", 3),
-                     "How much a landslide cell counts. There are about five stable cells to one landslide cell, so "
-                     "the paper takes 5.", advanced=True)
+                     "How much a landslide cell counts. 0 lets landslide and stable cells count the same, however many "
+                     "there are of each. The paper takes 5, with five stable cells to one landslide cell.",
+                     advanced=True)
         self.declare(_number("WEIGHT_STABLE", "Weight of stable cells", "weight_stable", 3),
-                     "How much a stable cell counts. 1 as in the paper.", advanced=True)
+                     "How much a stable cell counts, as in the paper.", advanced=True)
         self.declare(_number("WINDOW", "Window (m)", "window"),
                      "Side of a training window in metres. 1500 as in the paper, which is 50 cells of 30 m.",
                      advanced=True)
@@ -89,7 +90,8 @@ class TrainPcum(ScarpAlgorithm):
                      "Training ends after so many epochs in which the validation windows did not get better. 0 never "
                      "ends early. The best epoch is kept in any case.", advanced=True)
         self.declare(_number("LEARNING_RATE", "Learning rate", "learning_rate", 8),
-                     "Step size of the training. Larger ones suit few epochs; the paper has 0.0001 with 1000 epochs.", advanced=True)
+                     "Step size of the training. Larger ones suit few epochs; the paper has 0.0001 with 1000 epochs.",
+                     advanced=True)
         self.declare(_number("BATCH", "Batch (windows)", "batch"),
                      "Windows a step. Fewer if memory runs out.", advanced=True)
         self.declare(p.flag("AUGMENT", "Turn and mirror windows", default("augment")),

@@ -85,6 +85,15 @@ def factor_content(spec: FactorSpec) -> dict[str, Any]:
             "std": spec.std, "minimum": spec.minimum, "maximum": spec.maximum, "seen": list(spec.seen)}
 
 
+def plain_values(value: Any) -> bool:
+    """Return whether a header may hold a value: texts, finite numbers, lists and tables, none too long or deep."""
+    try:
+        _Checker("").plain(value, "")
+    except ModelFileInvalid:
+        return False
+    return True
+
+
 def _read_factor(item: Any, check: "_Checker") -> FactorSpec:
     check.require(isinstance(item, dict) and set(item) == set(_FACTOR_FIELDS), "a factor lacks fields")
     for name in ("name", "kind", "unit", "title"):

@@ -15,6 +15,7 @@ UNSEEN_CODE = -1.0
 """Stands in raw values for a class that the model does not have."""
 MOST_CLASSES = 250
 """Classes of one factor; their numbers are kept in a byte."""
+_LARGEST_TABLE = 65536
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ class Encoding:
         self.factors, self.mode = tuple(factors), mode
         self.continuous = [i for i, spec in enumerate(self.factors) if not spec.is_categorical]
         self.categorical = [i for i, spec in enumerate(self.factors) if spec.is_categorical]
-        specs = [self.factors[i] for i in self.continuous]
-        self._mean = np.array([spec.mean for spec in specs], dtype=np.float64)[:, None, None]
-        self._scale = np.array([1 / spec.std if spec.std > 0 else 0.0 for spec in specs])[:, None, None]
+        self._places = [_ClassPlaces(self.factors[i]) for i in self.categorical]
         self.tables = [self._table(self.factors[i]) for i in self.categorical]
         """One a categorical factor, shape (seen classes + 2, channels): row 0 is no data, the last row unseen."""
 
@@ -92,12 +91,9 @@ class Encoding:
             0 without data, the place in ``seen`` from 1, and one more for unseen classes; bool (height, width).
         """
         valid = np.isfinite(raw).all(axis=0)
-        scores = (raw[self.continuous] - self._mean) * self._scale
-        scores = np.where(valid, scores, 0.0).astype(np.float32)
-        numbers = np.zeros((len(self.categorical), *valid.shape), dtype=np.uint8)
-        for row, index in enumerate(self.categorical):
-            numbers[row] = np.where(valid, class_numbers(self.factors[index], raw[index]), 0)
-        return scores, numbers, valid
+        scores = np.empty((len(self.continuous), *valid.shape), dtype=np.float32)
+        self._scores(raw, valid, scores)
+        return scores, self._class_numbers(raw, valid), valid
 
     def encode(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return network channels, float32 (channels, height, width), and validity, bool (height, width).
@@ -105,11 +101,35 @@ class Encoding:
         Args:
             raw: as for :meth:`split`.
         """
-        scores, numbers, valid = self.split(raw)
-        planes = [scores]
-        for table, plane in zip(self.tables, numbers):
-            planes.append(np.moveaxis(table[plane], -1, 0))
-        return np.ascontiguousarray(np.concatenate(planes)), valid
+        valid = np.isfinite(raw).all(axis=0)
+        image = np.empty((self.channels, *valid.shape), dtype=np.float32)
+        channel = len(self.continuous)
+        self._scores(raw, valid, image[:channel])
+        for table, plane in zip(self.tables, self._class_numbers(raw, valid)):
+            if self.mode == ONE_HOT:
+                for number in range(1, table.shape[1] + 1):
+                    np.equal(plane, number, out=image[channel + number - 1])
+            else:
+                np.take(table[:, 0], plane, out=image[channel])
+            channel += table.shape[1]
+        return image, valid
+
+    def _scores(self, raw: np.ndarray, valid: np.ndarray, result: np.ndarray) -> None:
+        gaps = ~valid
+        for place, index in enumerate(self.continuous):
+            spec = self.factors[index]
+            # In float64: a mean of some thousand metres in float32 would shift every score.
+            scores = np.subtract(raw[index], spec.mean, dtype=np.float64)
+            scores *= 1 / spec.std if spec.std > 0 else 0.0
+            scores[gaps] = 0
+            result[place] = scores
+
+    def _class_numbers(self, raw: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        numbers = np.empty((len(self.categorical), *valid.shape), dtype=np.uint8)
+        for row, index in enumerate(self.categorical):
+            numbers[row] = self._places[row].of(np.where(valid, raw[index], 0))
+        numbers *= valid
+        return numbers
 
     def unseen(self, raw: np.ndarray) -> dict[str, set[int]]:
         """Return the class codes in ``raw`` that training never saw, by factor name; empty when there are none."""
@@ -124,13 +144,32 @@ class Encoding:
         return found
 
 
+class _ClassPlaces:
+    """The place of a code in ``seen`` from 1, or one more than there are for an unseen code."""
+
+    def __init__(self, spec: FactorSpec) -> None:
+        self._unseen = len(spec.seen) + 1
+        self._seen = np.array(spec.seen, dtype=np.float64)
+        self._table: np.ndarray | None = None
+        if spec.seen and spec.seen[-1] < _LARGEST_TABLE:
+            # Rows 0 and up are codes; the last row is for all others.
+            self._table = np.full(spec.seen[-1] + 2, self._unseen, dtype=np.uint8)
+            self._table[list(spec.seen)] = np.arange(1, self._unseen)
+
+    def of(self, codes: np.ndarray) -> np.ndarray:
+        """Return the places, uint8, the shape of ``codes``, which hold no NaN."""
+        if self._table is None:
+            place = np.searchsorted(self._seen, codes)
+            hit = self._seen[np.minimum(place, len(self._seen) - 1)] == codes
+            return np.where(hit, place + 1, self._unseen).astype(np.uint8)
+        last = len(self._table) - 1
+        whole = np.clip(codes, -1, last).astype(np.int32)
+        return self._table[np.where(whole == codes, whole, last)]
+
+
 def class_numbers(spec: FactorSpec, codes: np.ndarray) -> np.ndarray:
-    """Return for each code its place in ``spec.seen`` from 1, or one more than there are for an unseen code."""
-    seen = np.array(spec.seen, dtype=np.float64)
-    place = np.searchsorted(seen, codes)
-    hit = (place < len(seen)) & (seen[np.minimum(place, len(seen) - 1)] == codes) if len(seen) else \
-        np.zeros(codes.shape, dtype=bool)
-    return np.where(hit, place + 1, len(seen) + 1).astype(np.uint8)
+    """Return for each code its place in ``spec.seen`` from 1, or one more than there are for all others and NaN."""
+    return _ClassPlaces(spec).of(np.where(np.isnan(codes), UNSEEN_CODE, codes))
 
 
 def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[FactorSpec]:

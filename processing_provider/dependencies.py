@@ -30,23 +30,25 @@ def how_to_install(packages: Iterable[str]) -> str:
         packages: names as :func:`missing` returns them; at least one.
     """
     names = list(packages)
+    them = "it" if len(names) == 1 else "them"
     command = f"-m pip install --user {' '.join(names)}"
     if sys.platform == "win32":
         how = f"Open the OSGeo4W Shell from the start menu and run: python {command}"
     elif sys.platform == "darwin":
         how = f"Open a terminal and run: /Applications/QGIS.app/Contents/MacOS/bin/python3 {command}"
     else:
-        how = ("Install them with your system's package manager, or in a virtual environment made with "
+        how = (f"Install {them} with your system's package manager, or in a virtual environment made with "
                f"--system-site-packages whose site-packages folder is in PYTHONPATH when QGIS starts: python3 "
                f"{command.replace(' --user', '')}")
-    return (f"Scarp needs {_listed(names)} for this step, and the Python of QGIS does not have "
-            f"{'it' if len(names) == 1 else 'them'}. {how}. Then start QGIS again. "
-            "Scarp's README, section \"Install into your own QGIS\", says more.")
+    return (f"Scarp needs {_listed(names)} for this step, and the Python of QGIS does not have {them}. {how}. "
+            "Then start QGIS again. Scarp's README, section \"Install into your own QGIS\", says more.")
 
 
 def broken(error: Exception) -> str:
     """Return what to tell the user when a library is there but cannot be loaded."""
     name = getattr(error, "name", None) or "A library that Scarp needs"
+    if name.split(".")[0] == __name__.split(".")[0]:
+        return f"Scarp's own files are not complete ({error}). Install the plugin again."
     return (f"{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of "
             "QGIS. Install it again, without letting it replace the NumPy that QGIS brings; Scarp's README says how.")
 

@@ -102,6 +102,11 @@ def check_associations(found: Associations) -> list[Finding]:
     return findings
 
 
+def _coefficient(value: float) -> str:
+    """Return a coefficient with two decimals, or four near 1, where two would hide the difference."""
+    return number(round(float(value), 2 if abs(value) < 0.995 else 4))
+
+
 def _closest(name: str, found: Associations) -> str:
     """Return a sentence that says with which factor this one goes most."""
     row = np.abs(found.pearson[found.continuous.index(name)])
@@ -109,7 +114,7 @@ def _closest(name: str, found: Associations) -> str:
     if np.isnan(row).all():
         return ""
     other = int(np.nanargmax(row))
-    return f"It goes most with {found.continuous[other]} (|r| = {row[other]:.2f})."
+    return f"It goes most with {found.continuous[other]} (|r| = {_coefficient(row[other])})."
 
 
 def _check_pair(first: str, second: str, value: float, symbol: str) -> list[Finding]:
@@ -120,6 +125,6 @@ def _check_pair(first: str, second: str, value: float, symbol: str) -> list[Find
     if abs(value) >= COPY_LIMIT:
         return [Finding(WARNING, "copy", pair, f"One gives the other ({name} = {number(value)}): the same layer twice, "
                         "or one computed from the other.", "Leave one of the two out.")]
-    return [Finding(WARNING, "correlation", pair, f"{name} = {number(round(value, 2))}, beyond {CORRELATION_LIMIT}: "
+    return [Finding(WARNING, "correlation", pair, f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}: "
                     "the two say much the same, and their separate effects cannot be told.",
                     "Leave one of the two out, or keep both and do not read meaning into either alone.")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from .landslides import PER_KM2, SEEN_LEAST, SEEN_WITHIN, TWICE, UNSIZED
-from .truth import BODY, RAIN_WEIGHT, SHAKING_WEIGHT, SHARPNESS, SIDE_WEIGHT
 from .regions import REGIONS
+from .truth import BODY, RAIN_WEIGHT, SHAKING_WEIGHT, SHARPNESS, SIDE_WEIGHT
 
 
 def about(summary: Mapping[str, Any]) -> str:

@@ -9,8 +9,9 @@ from affine import Affine
 from scipy import ndimage
 
 from ..grid import Grid
+from ..progress import Progress, stop_if_cancelled
 from .cover import GLACIAL_PLAINS, LAKES, LANDFORMS, RIVER_PLAINS, Cover
-from .frame import CELL, ORIGIN, Frame, fractal, resample
+from .frame import CELL, ORIGIN, Frame, fractal
 from .regions import Layout, sample
 from .terrain import Terrain
 
@@ -46,8 +47,9 @@ class Weather:
     """Seven-day rainfall over its threshold, R7 / Rc = k · R7, on the study area; Fs = 1 / (1 + ratio); float32."""
 
 
-def make_weather(frame: Frame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator) -> Weather:
-    """Make rain that grows from dry valleys to mid slopes and on windward sides, and temperature that falls with height.
+def make_weather(frame: Frame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator,
+                 progress: Progress) -> Weather:
+    """Make temperature that falls with height, and rain that grows from dry valleys to mid slopes and windward sides.
 
     The amounts are fitted so that the safety factor is below 0.5 on a tenth of the area, spread over the regions.
     """
@@ -63,6 +65,7 @@ def make_weather(frame: Frame, layout: Layout, terrain: Terrain, cover: Cover, r
     land = ndimage.gaussian_filter(terrain.height, 400 / CELL)
     wide = ndimage.gaussian_filter(terrain.height, min(4000 / CELL, frame.side / 4))
     height, around = at(land), at(wide)
+    stop_if_cancelled(progress)
     noise = [at(fractal(rng, frame.base_side, frame.extent, frame.extent / 2, 1500, 1.8)) for _ in range(2)]
     temperature = WARMTH - LAPSE * (height - 3000) / 1000 + 0.25 * noise[0]
     frosty = [index for index, region in enumerate(layout.regions) if region.cause == "frost"]
@@ -103,6 +106,3 @@ def _onto(coarse: np.ndarray, frame: Frame) -> np.ndarray:
     part = (place - low).astype(np.float32)
     rows = coarse[low] * (1 - part)[:, None] + coarse[low + 1] * part[:, None]
     return (rows[:, low] * (1 - part) + rows[:, low + 1] * part).astype(np.float32)
-
-
-__all__ = ["CLIMATE_CELL", "WARNED", "Weather", "make_weather", "resample"]

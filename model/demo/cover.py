@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ..progress import Progress, stop_if_cancelled
 from .frame import CELL, Frame, fractal, resample
 from .geology import ROCKS, Bedrock, rock_number
 from .polygons import tidy
@@ -38,17 +39,20 @@ class Cover:
     """Index into ``LANDFORMS``, uint8."""
 
 
-def cover(frame: Frame, layout: Layout, bedrock: Bedrock, terrain: Terrain, rng: np.random.Generator) -> Cover:
+def cover(frame: Frame, layout: Layout, bedrock: Bedrock, terrain: Terrain, rng: np.random.Generator,
+          progress: Progress) -> Cover:
     """Lay till and alluvium over the bedrock and tell the landforms apart."""
     height = terrain.height
     down, across = np.gradient(height, CELL)
     slope = np.degrees(np.arctan(np.hypot(down, across))).astype(np.float32)
     gentle = ndimage.gaussian_filter(slope, 1.5)
+    stop_if_cancelled(progress)
     river = terrain.flow.first_downstream(terrain.area >= LEAST_KM2)
     above = (height - height.ravel()[river]).astype(np.float32)
     ice = resample(layout.blend([region.glacial for region in layout.regions], frame), frame.side)
     patchy = fractal(rng, frame.base_side, frame.extent, 2500, 250, 1.6)
     patchy = resample(patchy, frame.side)
+    stop_if_cancelled(progress)
 
     landform = np.full(height.shape, _number(MOUNTAINS), dtype=np.uint8)
     landform[(gentle < 10) & (above < 45)] = _number(RIVER_PLAINS)
@@ -58,8 +62,10 @@ def cover(frame: Frame, layout: Layout, bedrock: Bedrock, terrain: Terrain, rng:
     landform = tidy(frame.crop(landform), 4.0, 60)
     lake = frame.crop(terrain.lake)
     landform[lake] = _number(LAKES)
+    stop_if_cancelled(progress)
 
     rock = frame.crop(_smooth_rock(bedrock.rock, frame.side)).copy()
+    stop_if_cancelled(progress)
     till = ice * np.exp(-np.maximum(above, 0) / 200) * (1 + 0.5 * patchy) > 0.35
     rock[frame.crop(till & (gentle < 35))] = rock_number("glacial till")
     rock[(landform == _number(RIVER_PLAINS)) | lake] = rock_number("alluvium")

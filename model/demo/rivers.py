@@ -79,9 +79,9 @@ def _strahler(terrain: Terrain, river: np.ndarray) -> np.ndarray:
 
 
 def _soften(xy: np.ndarray) -> np.ndarray:
-    """Round the corners of a path over cells; every point but hairpins stays within its cell, so water still falls."""
+    """Round the corners of a path over cells; every point stays within its cell, so that the line still descends."""
     if len(xy) < 3:
         return xy
     soft = xy.copy()
-    soft[1:-1] = 0.25 * xy[:-2] + 0.5 * xy[1:-1] + 0.25 * xy[2:]
+    soft[1:-1] += np.clip(0.25 * (xy[:-2] - 2 * xy[1:-1] + xy[2:]), -0.45 * CELL, 0.45 * CELL)
     return soft

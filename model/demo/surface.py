@@ -18,12 +18,14 @@ DROP = 0.01
 """Metres that every cell lies above the one it flows to, at least."""
 
 
-def finish(frame: Frame, layout: Layout, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress) -> Terrain:
+def finish(frame: Frame, layout: Layout, forcing: Forcing, height: np.ndarray, rng: np.random.Generator,
+           progress: Progress) -> Terrain:
     """Widen valleys, add lakes and roughness, and route the water on the result.
 
     Args:
         frame: the frame.
         layout: regions and main river.
+        forcing: what shaped the land.
         height: carved land on the frame at full resolution.
         rng: source of randomness.
         progress: where to report.
@@ -33,18 +35,25 @@ def finish(frame: Frame, layout: Layout, forcing: Forcing, height: np.ndarray, r
     """
     height = _bend(frame, height, rng)
     flow, area = drain(frame, layout, height)
+    stop_if_cancelled(progress)
     height = flow.descend_only(height, DROP)
     progress.report(0.15)
     stop_if_cancelled(progress)
-    height = settle(frame, forcing, _valleys(frame, layout, height, area), rng)
+    height = settle(frame, forcing, _valleys(frame, layout, height, area), rng, progress)
     progress.report(0.4)
     stop_if_cancelled(progress)
-    height = _roughen(frame, _gullies(height, area), area, rng)
+    height = _gullies(height, area)
+    stop_if_cancelled(progress)
+    height = _roughen(frame, height, area, rng)
+    stop_if_cancelled(progress)
     flow, area = drain(frame, layout, height)
     progress.report(0.6)
     stop_if_cancelled(progress)
     height, lake = _lakes(frame, layout, flow.descend_only(height, DROP), flow, area, rng)
+    stop_if_cancelled(progress)
     flow, area = drain(frame, layout, height)
+    progress.report(0.9)
+    stop_if_cancelled(progress)
     full = flow.descend_only(height, DROP).astype(np.float32)
     lake = _large(lake | (full - height > 3.0))
     height = full
@@ -152,7 +161,8 @@ def _lakes(frame: Frame, layout: Layout, height: np.ndarray, flow: Flow, area: n
     drowned = (level > 0) & (height < level)
     drowned = drowned & (flow.spread_up(np.where(seed > 0, 1.0, 0.0), drowned) > 0)
     lake = _large(drowned)
-    return np.where(lake, level, height), lake
+    to_dam = ndimage.distance_transform_edt(seed == 0)  # millimetres, so that water crosses a lake by the short way
+    return np.where(lake, level + 0.002 * to_dam, height), lake
 
 
 def _large(lake: np.ndarray, least: int = 12) -> np.ndarray:

@@ -32,6 +32,9 @@ LOWEST = 2700.0
 MAIN_FLOOR = 420.0
 """Width of the main river's valley floor in metres, before the regions' factors."""
 
+SETTLINGS = 2
+"""How often hillslopes fail after something cut into their feet."""
+
 INFLOW_KM2 = 9000.0
 """Drainage area of the main river where it enters."""
 
@@ -74,9 +77,9 @@ def carve(frame: Frame, layout: Layout, forcing: Forcing, rng: np.random.Generat
         sides.insert(0, -(-sides[0] // 2))
     steps = [140, 60, 30, 16][:len(sides)] + [8] * (len(sides) - 4)
     if len(sides) > 1:
-        steps[-1] = 5
+        steps[-1] = 4
     work = np.array([count * side ** 2 for count, side in zip(steps, sides)], dtype=float)
-    work += 140 * 64 ** 2
+    work += 140 * 64 ** 2  # what a step costs beside its cells
     done = np.concatenate([[0], np.cumsum(work)]) / work.sum()
     notches = _notches(frame, rng)
     height = None
@@ -93,27 +96,32 @@ def carve(frame: Frame, layout: Layout, forcing: Forcing, rng: np.random.Generat
         fields = forcing.at(side)
         part = Part(progress, done[number], done[number + 1])
         for step in range(count):
-            stop_if_cancelled(progress)
             years = (120_000 if step < 0.7 * count else 40_000) * (0.6 ** number)
-            height = _advance(height, fixed, fields, cell, years, rng)
+            height = _advance(height, fixed, fields, cell, years, rng, progress)
             part.report((step + 1) / count)
     return height.astype(np.float32)
 
 
-def settle(frame: Frame, forcing: Forcing, height: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Let hillslopes fail back to the angle they stand at, after something cut into their feet."""
+def settle(frame: Frame, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress
+           ) -> np.ndarray:
+    """Let slopes fail that something cut too steep; cliffs somewhat steeper than hillslopes stay."""
     border = np.zeros(height.shape, dtype=bool)
     border[[0, -1], :] = border[:, [0, -1]] = True
-    _, erodibility, steepest = forcing.at(frame.side)
-    return _advance(height, border, (np.float32(0), erodibility, steepest), CELL, 1.0, rng).astype(np.float32)
+    _, erodibility, _ = forcing.at(frame.side)
+    steepest = np.tan(np.radians(np.clip(resample(forcing.angle, frame.side) + 12, 38, 50)))
+    for _ in range(SETTLINGS):  # a slope that fails leaves a cliff at the divide, which fails to this side next time
+        height = _advance(height, border, (np.float32(0), erodibility, steepest), CELL, 1.0, rng, progress)
+    return height.astype(np.float32)
 
 
 def _advance(height: np.ndarray, fixed: np.ndarray, fields: tuple[np.ndarray, np.ndarray, np.ndarray], cell: float,
-             years: float, rng: np.random.Generator) -> np.ndarray:
+             years: float, rng: np.random.Generator, progress: Progress) -> np.ndarray:
     """Take one implicit step of uplift, incision and slope failure, and one of creep."""
     uplift, erodibility, steepest = fields
     preference = 1 + 0.25 * rng.standard_normal(height.shape, dtype=np.float32)
+    stop_if_cancelled(progress)
     flow = route(height, fixed, np.clip(preference, 0.4, 1.6))
+    stop_if_cancelled(progress)
     area = flow.accumulate(np.full(height.shape, cell * cell)).ravel()
     order, parent = flow.order, flow.parent
     side = height.shape[1]
@@ -169,9 +177,9 @@ def _fixed(frame: Frame, layout: Layout, notches: np.ndarray, side: int) -> tupl
     course[cells[:, 1], cells[:, 0]] = river_level(layout.river)
     apart, nearest = ndimage.distance_transform_edt(course == 0, sampling=frame.extent / side, return_indices=True)
     apart = apart.astype(np.float32)
-    half = resample(layout.blend([region.floor for region in layout.regions], frame), side)
-    half *= MAIN_FLOOR * min(1.0, max(frame.extent / 15_000, 0.35)) * np.exp(0.45 * resample(layout.unevenness, side)) / 2
-    floor = apart <= np.maximum(half, 0)
+    width = MAIN_FLOOR * min(1.0, max(frame.extent / 15_000, 0.35))  # a small area is not to be all floor
+    width = width * np.exp(0.45 * resample(layout.unevenness, side))
+    floor = apart <= width / 2 * resample(layout.blend([region.floor for region in layout.regions], frame), side)
     bed[floor] = (course[nearest[0], nearest[1]] + 0.008 * apart)[floor]
     return bed, bed > 0
 

@@ -48,7 +48,7 @@ BODY = 50.0
 SIDE_WEIGHT = 0.1
 """Weight of a cause outside the region where it dominates; that region states its own."""
 
-RAIN_WEIGHT, SHAKING_WEIGHT = 1.0, 0.15
+RAIN_WEIGHT, SHAKING_WEIGHT = 1.4, 0.15
 """Weights of heavy rain and of strong shaking, the same everywhere."""
 
 
@@ -103,11 +103,9 @@ def _safety(frame: Frame, terrain: Terrain, cover: Cover, weather: Weather) -> n
 def _causes(frame: Frame, bedrock: Bedrock, terrain: Terrain, cover: Cover, weather: Weather, people: People
             ) -> dict[str, np.ndarray]:
     """Return the index of each cause on the study area, 0 to 1."""
-    area, height = frame.crop(terrain.area), frame.crop(terrain.height).astype(np.float32)
+    height = frame.crop(terrain.height).astype(np.float32)
     wide = frame.crop(ndimage.gaussian_filter(terrain.height, 700 / CELL))
-    bank = np.exp(-ndimage.distance_transform_edt(frame.crop(terrain.area < 4), sampling=CELL)[...] / 260)
-    bank = np.maximum(bank, 0.6 * np.exp(-ndimage.distance_transform_edt(area < 1, sampling=CELL) / 160)) \
-        if (area >= 1).any() else bank
+    bank = np.maximum(_near_water(frame, terrain, 4.0, 260), 0.6 * _near_water(frame, terrain, 1.0, 160))
     fault = np.exp(-frame.crop(resample(distance_to(bedrock.faults, frame, frame.base_side), frame.side)) / 400)
     till = ndimage.gaussian_filter((cover.rock == rock_number("glacial till")).astype(np.float32), 2)
     down = np.gradient(ndimage.gaussian_filter(height, 2), CELL)[0]
@@ -124,6 +122,14 @@ def _causes(frame: Frame, bedrock: Bedrock, terrain: Terrain, cover: Cover, weat
         "frost": frost,
         "human": human,
     }.items()}
+
+
+def _near_water(frame: Frame, terrain: Terrain, least: float, reach: float) -> np.ndarray:
+    """Return 1 at rivers of at least ``least`` km² of drainage area, falling to 1/e at ``reach`` metres."""
+    dry = terrain.area < least
+    if dry.all():
+        return np.zeros((frame.size, frame.size), dtype=np.float32)
+    return np.exp(-frame.crop(ndimage.distance_transform_edt(dry, sampling=CELL)) / reach).astype(np.float32)
 
 
 def _threshold(reserve: np.ndarray, mean: float) -> float:

@@ -1,9 +1,9 @@
 """Line density: exact length of line within a circle about each cell, without drawing any circle.
 
-The set of cell centres whose circle holds a whole straight piece is an interval of each row, and so is the set of
-those whose circle holds a part of it. The first interval needs two additions, at its ends, and a running sum along the
-row; only the fringe between the two needs the length of a chord, in closed form. The work grows with the length of the
-lines times the radius, not with the number of cells times the area of the circle.
+The cell centres of a row whose circle holds a whole straight piece form an interval, and so do those whose circle
+holds a part of it. The whole piece needs two additions, at the ends of the first interval, and a running sum along the
+row; only the fringe between the two intervals needs the length of a chord, in closed form. The work grows with the
+length of the lines times the radius, not with the number of cells times the area of the circle.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..progress import Progress, stop_if_cancelled
 from .lines import Pieces, Scale, prepare_lines
 
 CHUNK = 1 << 15
-"""Pairs of a piece and a row that are worked on at once."""
+"""Pairs of a piece and a row that are worked on at once; their arrays stay in the processor's cache."""
 
 
 class LineDensity:
@@ -45,12 +45,12 @@ class LineDensity:
         if radius < grid.cell_size() / 2:
             raise ParameterInvalid(f"The radius of the density of {role}, {radius:g} m, is less than half a cell "
                                    f"({grid.cell_size():.4g} m), so most lines would be missed. Choose a larger one.")
-        self._grid, self._radius, self._progress = grid, float(radius), progress
+        self._radius, self._progress = float(radius), progress
         self._scale = Scale(grid, radius)
         self._pieces = prepare_lines(lines, grid, radius, self._scale, role, progress)
         start, end = self._pieces.start, self._pieces.end
-        reach = radius / np.array([self._scale.smallest_width(), self._scale.smallest_height()])
-        self._low, self._high = np.minimum(start, end) - reach, np.maximum(start, end) + reach
+        self._reach = radius / np.array([self._scale.smallest_width(), self._scale.smallest_height()])
+        self._low, self._high = np.minimum(start, end) - self._reach, np.maximum(start, end) + self._reach
 
     def read(self, block: Block) -> np.ndarray:
         """Return the density of a block: length within the radius of the cell centre, over the circle's area.
@@ -61,151 +61,202 @@ class LineDensity:
         low, high = self._low, self._high
         chosen = np.flatnonzero((low[:, 1] < block.row + block.height) & (high[:, 1] > block.row)
                                 & (low[:, 0] < block.column + block.width) & (high[:, 0] > block.column))
-        lengths = np.zeros((block.height, block.width + 1))
+        # Metres by cell, and changes of the metres from one cell to the next along the row. One column more than the
+        # block has, where intervals that reach over its border end.
+        parts = np.zeros((block.height, block.width + 1))
         if len(chosen):
-            # One column more, where intervals that end at the block's border are closed.
-            changes = np.zeros((block.height, block.width + 1))
+            wholes = np.zeros_like(parts)
             pieces = self._pieces.take(chosen)
-            rows = (pieces.end[:, 1] - pieces.start[:, 1]).__abs__() + 2 * self._radius / self._scale.smallest_height()
-            rows = np.minimum(rows + 1, block.height)
-            bounds = np.searchsorted(np.cumsum(rows), np.arange(CHUNK, rows.sum() + CHUNK, CHUNK))
-            for first, last in zip([0, *bounds[:-1]], bounds):
+            tall = np.abs(pieces.end[:, 1] - pieces.start[:, 1]).max() + 2 * self._reach[1]
+            count = max(1, CHUNK // (int(min(tall, block.height)) + 2))
+            for first in range(0, len(pieces), count):
                 stop_if_cancelled(self._progress)
-                add_lengths(pieces.take(slice(first, last)), self._radius, self._scale, block, lengths, changes)
-            lengths += np.cumsum(changes, axis=1)
+                add_lengths(pieces.take(slice(first, first + count)), self._radius, self._scale, block, parts, wholes)
+            np.cumsum(wholes, axis=1, out=wholes)
+            parts += wholes
             # What the running sum leaves of nothing is rounding, not line.
-            lengths[lengths < 1e-9 * self._radius] = 0
-        return (lengths[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
+            parts[parts < 1e-7 * self._radius] = 0
+        return (parts[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
 
 
-def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, lengths: np.ndarray, changes: np.ndarray
+def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, parts: np.ndarray, wholes: np.ndarray
                 ) -> None:
-    """Add the length of pieces within the radius of each cell centre of a block.
+    """Add the length of some pieces within the radius of each cell centre of a block.
+
+    Everything is measured from the middle of each piece, in metres eastward and southward, so that single precision
+    is enough: it errs by a ten-thousandth of a cell. Arrays have one row a piece and one column a row of cells.
 
     Args:
-        pieces: straight pieces in cell coordinates of the grid.
+        pieces: straight pieces in cell coordinates of the grid, in the order of their rows.
         radius: in metres.
         scale: metres per cell at any row.
         block: cells wanted.
-        lengths: metres by cell, float64, shape (height, width + 1); cells whose circle holds a part of a piece gain it.
-        changes: change of the metres from one cell to the next along the row, same shape; takes whole pieces.
+        parts: metres by cell, float64, shape (height, width + 1); takes what lies in the fringe.
+        wholes: change of the metres from one cell to the next along the row, same shape; takes whole pieces.
     """
-    pair = _Pairs(pieces, radius, scale, block)
-    if not len(pair.row):
+    reach = _Reach(pieces, radius, scale, block)
+    if not reach.rows:
         return
-    _add(changes, pair.row, pair.full_start, pair.length)
-    _add(changes, pair.row, pair.full_end, -pair.length)
+    line = reach.row * parts.shape[1]
+    left, whole_left, whole_right, right = reach.intervals(block)
+    whole = np.flatnonzero(whole_left < whole_right)
+    lengths = np.take(pieces.length, whole // reach.rows)
+    at = np.take(line, whole)
+    _add(wholes, np.concatenate([at + np.take(whole_left, whole), at + np.take(whole_right, whole)]),
+         np.concatenate([lengths, -lengths]))
+    for first, last in ((left, whole_left), (whole_right, right)):
+        _add_fringe(reach, line, first, last, parts)
 
-    # The fringe: cells from the left border of the stadium to the full interval, and from there to the right border.
-    run_start = np.concatenate([pair.start, pair.full_end])
-    counts = np.concatenate([pair.full_start, pair.end]) - run_start
-    np.maximum(counts, 0, out=counts)
-    runs = np.flatnonzero(counts)
-    counts = counts[runs]
-    if not len(counts):
+
+def _add_fringe(reach: "_Reach", line: np.ndarray, first: np.ndarray, last: np.ndarray, parts: np.ndarray) -> None:
+    """Add the parts of pieces within the circles of the cells from ``first`` up to ``last`` of each row."""
+    counts = last - first
+    # Most fringes are a cell or two wide: those go through whole arrays, the rest is picked out.
+    step = 0
+    while np.count_nonzero(counts > step) * 4 > counts.size:
+        column = first + step if step else first
+        chords = reach.chords(column)
+        chords[counts <= step] = 0
+        _add(parts, (line + np.minimum(column, parts.shape[1] - 1)).ravel(), chords.ravel())
+        step += 1
+    runs = np.flatnonzero(counts > step)
+    if not len(runs):
         return
-    owner = np.repeat(runs % len(pair.row), counts)
+    counts = np.take(counts, runs) - step
     ends = np.cumsum(counts)
-    column = np.arange(ends[-1]) + np.repeat(run_start[runs] - (ends - counts), counts)
-    # Both the foot of the perpendicular along the piece and the distance from its line change evenly along a row.
-    foot = pair.foot[owner]
-    foot += column * pair.foot_step[owner]
-    half = pair.offset[owner]
-    half += column * pair.offset_step[owner]
-    np.square(half, out=half)
-    np.subtract(pair.reach2[owner], half, out=half)
-    np.maximum(half, 0, out=half)
-    np.sqrt(half, out=half)
-    share = np.minimum(foot + half, 1)
-    share -= np.maximum(foot - half, 0)
-    np.maximum(share, 0, out=share)
-    share *= pair.length[owner]
-    _add(lengths, pair.row[owner], column, share)
+    shift = np.take(first, runs) + step - (ends - counts)
+    column = np.repeat(shift, counts)
+    column += np.arange(ends[-1], dtype=column.dtype)
+    runs = np.repeat(runs, counts)
+    _add(parts, np.take(line, runs) + column, reach.chords(column, runs))
 
 
-class _Pairs:
-    """Pairs of a piece and a row of cells that it reaches, with the intervals of columns; arrays of one length."""
+class _Reach:
+    """The rows of cells that some pieces reach, and where; arrays of shape (pieces, rows)."""
 
     def __init__(self, pieces: Pieces, radius: float, scale: Scale, block: Block) -> None:
-        reach = radius / scale.smallest_height()
-        top = np.minimum(pieces.start[:, 1], pieces.end[:, 1]) - reach - 0.5
-        bottom = np.maximum(pieces.start[:, 1], pieces.end[:, 1]) + reach - 0.5
-        first = np.maximum(np.ceil(top).astype(np.int64), block.row)
-        last = np.minimum(np.floor(bottom).astype(np.int64), block.row + block.height - 1)
-        counts = np.maximum(last - first + 1, 0)
-        ends = np.cumsum(counts)
-        owner = np.repeat(np.arange(len(pieces)), counts)
-        row = np.arange(len(owner)) + np.repeat(first - (ends - counts), counts)
-        self.row = row - block.row
-        self.length = pieces.length[owner]
-        centre = row + 0.5
+        # Each piece runs southward or level, so that dy >= 0.
+        turned = (pieces.end[:, 1] < pieces.start[:, 1])[:, None]
+        start, end = np.where(turned, pieces.end, pieces.start), np.where(turned, pieces.start, pieces.end)
+        middle = (start + end) / 2
+        width, height = (np.broadcast_to(one, len(middle)) for one in scale.at(middle[:, 1]))
+        dx, dy = (end[:, 0] - start[:, 0]) * width, (end[:, 1] - start[:, 1]) * height
+        # A piece that closes on itself is a point; a hair of length keeps the divisions defined.
+        size = np.maximum(np.hypot(dx, dy), 1e-6 * radius)
+        self._radius = np.float32(radius)
+        self._density = _column(pieces.length / size)
+        self._cos, self._sin, self._half = _column(dx / size), _column(dy / size), _column(size / 2)
+        self._half_x, self._half_y = _column(dx / 2), _column(dy / 2)
+
+        above = np.maximum(np.ceil(start[:, 1] - radius / height - 0.5).astype(np.int32), block.row)
+        below = np.minimum(np.floor(end[:, 1] + radius / height - 0.5).astype(np.int32), block.row + block.height - 1)
+        self.rows = max(int((below - above).max()) + 1, 0)
+        row = above[:, None] + np.arange(self.rows, dtype=np.int32)
+        self._outside = row > below[:, None]
+        self.row = np.minimum(row, block.row + block.height - 1) - np.int32(block.row)
+        y = (row + (0.5 - middle[:, 1:])) * height[:, None]
+        self._y = y.astype(np.float32)
+        # Column of the middle of the piece, from the block's first cell centre; the whole part apart from the rest.
+        column = np.floor(middle[:, 0])
+        self._base, self._shift = _column(column - block.column), _column(middle[:, 0] - column - 0.5)
         if scale.varies:
-            # The scale halfway between piece and row makes the distance right to the second order.
-            middle = (pieces.start[owner, 1] + pieces.end[owner, 1]) / 2
-            width, height = scale.at((middle + centre) / 2)
+            # The scale halfway between the piece and the row makes the distance right to the second order.
+            self._cell = scale.at(middle[:, 1:] + y / (2 * height[:, None]))[0].astype(np.float32)
         else:
-            width, height = scale.at(centre)
-        # Metres, with the row through the origin and the block's first cell centre at 0.
-        x0 = (pieces.start[owner, 0] - (block.column + 0.5)) * width
-        x1 = (pieces.end[owner, 0] - (block.column + 0.5)) * width
-        y0 = (pieces.start[owner, 1] - centre) * height
-        y1 = (pieces.end[owner, 1] - centre) * height
-        self._intervals(x0, y0, x1, y1, radius, width, block.width)
-        self._chords(x0, y0, x1, y1, radius, width)
+            self._cell = np.float32(width[0])
 
-    def _intervals(self, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray, radius: float,
-                   width: np.ndarray, columns: int) -> None:
-        """Find the cells whose circle holds the whole piece, and those whose circle holds a part of it."""
-        reach0, reach1 = radius ** 2 - y0 * y0, radius ** 2 - y1 * y1
-        outside0, outside1 = reach0 < 0, reach1 < 0
-        reach0, reach1 = np.sqrt(np.maximum(reach0, 0)), np.sqrt(np.maximum(reach1, 0))
-        left0, left1, right0, right1 = x0 - reach0, x1 - reach1, x0 + reach0, x1 + reach1
-        full_left, full_right = np.maximum(left0, left1), np.minimum(right0, right1)
-        full_right[outside0 | outside1] = -np.inf
-        left0[outside0], right0[outside0] = np.inf, -np.inf
-        left1[outside1], right1[outside1] = np.inf, -np.inf
-        left, right = np.minimum(left0, left1), np.maximum(right0, right1)
-        # The long sides of the stadium, the piece shifted by the radius to either side.
-        dx, dy = x1 - x0, y1 - y0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = radius / np.hypot(dx, dy)
-            for side in (scaled, -scaled):
-                share = -(y0 + side * dx) / dy
-                x = x0 + share * dx - side * dy
-                crosses = (share > 0) & (share < 1)
-                np.minimum(left, x, out=left, where=crosses)
-                np.maximum(right, x, out=right, where=crosses)
-        empty = full_left > full_right
-        with np.errstate(invalid="ignore"):
-            start, end, full_start, full_end = (
-                np.clip(edge, -1, columns).astype(np.int64) for edge in (
-                    np.ceil(left / width), np.floor(right / width) + 1,
-                    np.ceil(full_left / width), np.floor(full_right / width) + 1))
-        start = np.maximum(start, 0)
-        end = np.maximum(end, start)
-        full_start, full_end = np.maximum(full_start, 0), np.maximum(full_end, 0)
-        empty |= full_start >= full_end
-        # No full interval: the fringe is one run, from the left border to the right one.
-        self.start, self.end = start, end
-        self.full_start, self.full_end = np.where(empty, end, full_start), np.where(empty, end, full_end)
+    def intervals(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the columns where the fringe starts, the whole starts, the whole ends and the fringe ends.
 
-    def _chords(self, x0: np.ndarray, y0: np.ndarray, x1: np.ndarray, y1: np.ndarray, radius: float,
-                width: np.ndarray) -> None:
-        """Prepare foot of the perpendicular, distance and reach in units of the piece, linear in the column."""
-        dx, dy = x1 - x0, y1 - y0
-        # A piece that closes on itself is a point: its fringe is empty, and only the division must not fail.
-        square = np.maximum(dx * dx + dy * dy, 1e-12)
-        self.foot = -(x0 * dx + y0 * dy) / square
-        self.foot_step = dx * width / square
-        self.offset = (x0 * dy - y0 * dx) / square
-        self.offset_step = -dy * width / square
-        self.reach2 = radius ** 2 / square
+        Ends are exclusive, and all lie between 0 and the width of the block. Where no circle of the row holds the
+        whole piece, the fringe is one run and the whole is empty.
+        """
+        r, y, half_x, half_y = self._radius, self._y, self._half_x, self._half_y
+        # Half the chord that the row cuts out of the circle about either end.
+        reach0 = np.sqrt(np.maximum(r * r - np.square(y + half_y), 0))
+        reach1 = np.sqrt(np.maximum(r * r - np.square(y - half_y), 0))
+        left0, left1 = -half_x - reach0, half_x - reach1
+        right0, right1 = np.subtract(reach0, half_x, out=reach0), np.add(reach1, half_x, out=reach1)
+        whole_left, whole_right = np.maximum(left0, left1), np.minimum(right0, right1)
+        # The stadium's border: the circle about one end, the long side, the circle about the other end.
+        sin = np.maximum(self._sin, np.float32(1e-6))
+        lean, tangent, side = r * self._cos, y * (self._cos / sin), r / sin
+        np.copyto(left0, left1, where=y > lean + half_y)
+        np.copyto(left0, tangent - side, where=np.abs(y - lean) <= half_y)
+        np.copyto(right0, right1, where=y > half_y - lean)
+        np.copyto(right0, tangent + side, where=np.abs(y + lean) <= half_y)
+
+        none = np.abs(y) + half_y >= r
+        edge = np.int32(block.width)
+        left, right = self._columns(left0, np.ceil), self._columns(right0, np.floor)
+        whole_left, whole_right = self._columns(whole_left, np.ceil), self._columns(whole_right, np.floor)
+        right += 1
+        whole_right += 1
+        none |= whole_left >= whole_right
+        np.clip(left, 0, edge, out=left)
+        np.clip(right, left, edge, out=right)
+        np.copyto(right, left, where=self._outside)
+        np.copyto(whole_left, right, where=none)
+        np.copyto(whole_right, right, where=none)
+        np.clip(whole_left, left, right, out=whole_left)
+        np.clip(whole_right, whole_left, right, out=whole_right)
+        return left, whole_left, whole_right, right
+
+    def _columns(self, x: np.ndarray, rounded: np.ufunc) -> np.ndarray:
+        """Turn metres from the middle of the piece into whole columns of the block; overwrites ``x``."""
+        x /= self._cell
+        x += self._shift
+        rounded(x, out=x)
+        x += self._base
+        return x.astype(np.int32)
+
+    def chords(self, column: np.ndarray, pairs: np.ndarray | None = None) -> np.ndarray:
+        """Return the metres of line within the circle about a cell of each pair of a piece and a row.
+
+        Args:
+            column: of the cells, the shape of all pairs or of ``pairs``.
+            pairs: flat indices of pairs; all by default.
+        """
+        if pairs is None:
+            y, cell = self._y, self._cell
+            base, shift, cos, sin, half, density = (
+                self._base, self._shift, self._cos, self._sin, self._half, self._density)
+        else:
+            piece = pairs // self.rows
+            y = np.take(self._y, pairs)
+            cell = np.take(self._cell, pairs) if np.ndim(self._cell) else self._cell
+            base, shift, cos, sin, half, density = (np.take(one, piece) for one in (
+                self._base, self._shift, self._cos, self._sin, self._half, self._density))
+        x = column.astype(np.float32)
+        x -= base
+        x -= shift
+        x *= cell
+        # Foot of the perpendicular along the piece, distance from its line, and half the chord.
+        foot = x * cos
+        foot += y * sin
+        x *= sin
+        x -= y * cos
+        np.square(x, out=x)
+        np.subtract(self._radius * self._radius, x, out=x)
+        np.maximum(x, 0, out=x)
+        np.sqrt(x, out=x)
+        chord = foot + x
+        foot -= x
+        np.minimum(chord, half, out=chord)
+        chord -= np.maximum(foot, -half, out=foot)
+        np.maximum(chord, 0, out=chord)
+        chord *= density
+        return chord
 
 
-def _add(target: np.ndarray, row: np.ndarray, column: np.ndarray, values: np.ndarray) -> None:
+def _column(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32)[:, None]
+
+
+def _add(target: np.ndarray, index: np.ndarray, values: np.ndarray) -> None:
     """Add values to cells, of which several may fall on one."""
-    first, last = int(row.min()), int(row.max()) + 1
-    width = target.shape[1]
-    index = (row - first) * width
-    index += column
-    target[first:last] += np.bincount(index, values, (last - first) * width).reshape(-1, width)
+    if not len(index):
+        return
+    first = int(index.min())
+    sums = np.bincount(index - first, values)
+    target.reshape(-1)[first:first + len(sums)] += sums

@@ -12,8 +12,8 @@ from ..grid import Grid
 from ..inputs.vectors import Lines
 from ..progress import Progress
 
-TOLERANCE = 0.01
-"""Share of a cell, or of the radius if that is smaller, by which thinned lines may deviate from the layer's."""
+CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 40, 1 / 1000
+"""Shares of the cell and of the radius, the smaller of which thinned lines may deviate from the layer's."""
 
 GEOGRAPHIC_PIECE = 2000.0
 """Longest straight piece in metres on a geographic grid, where one scale holds along a piece."""
@@ -67,7 +67,7 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
     """Turn a line layer into straight pieces that lie within the radius of the grid.
 
     Lines that are there twice, also in the opposite direction, count once. Vertices far finer than the cell are
-    thinned: what is left deviates by at most ``TOLERANCE`` and keeps the length of the layer.
+    thinned: what is left deviates by a small share of cell and radius and keeps the layer's length.
 
     Args:
         lines: the layer, in the grid's CRS.
@@ -81,11 +81,10 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
         LayerEmpty: there is no line.
         NoOverlap: the whole layer lies elsewhere.
     """
-    distinct = _distinct(lines, role, progress)
-    if not distinct:
+    vertices, joined = _distinct(lines, role, progress)
+    if not joined.any():
         raise LayerEmpty(f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
                          f"the {role} out.")
-    vertices = np.concatenate(distinct)
     inverse = ~grid.transform
     vertices = np.stack([vertices[:, 0] * inverse.a + inverse.c, vertices[:, 1] * inverse.e + inverse.f], axis=1)
     reach = np.array([radius / scale.smallest_width(), radius / scale.smallest_height()])
@@ -93,50 +92,53 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
     if (vertices.max(axis=0) < low).any() or (vertices.min(axis=0) > high).any():
         raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the DEM. Check its CRS, or choose the layer '
                         "of this area.")
-    counts = np.array([len(part) for part in distinct])
-    joined = np.ones(len(vertices), dtype=bool)
-    joined[np.cumsum(counts) - 1] = False
     first = np.flatnonzero(joined)
     start, end = vertices[first], vertices[first + 1]
     near = (np.maximum(start, end) >= low).all(axis=1) & (np.minimum(start, end) <= high).all(axis=1)
-    start, end, first = start[near], end[near], first[near]
+    start, end = start[near], end[near]
     if not len(start):
         progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the DEM, so the '
                       "density is 0 everywhere. Check that this is so in nature.")
     if scale.varies:
-        start, end, first = _cut(start, end, first, scale, min(radius, GEOGRAPHIC_PIECE))
+        start, end = _cut(start, end, scale, min(radius, GEOGRAPHIC_PIECE))
     pieces = Pieces(start, end, _lengths(start, end, scale))
     kept = pieces.length > 0
     cell = min(scale.smallest_width(), scale.smallest_height())
-    pieces = _thin(pieces.take(kept), scale, TOLERANCE * min(cell, radius))
+    pieces = _thin(pieces.take(kept), scale, min(CELL_TOLERANCE * cell, RADIUS_TOLERANCE * radius))
     return pieces.take(np.argsort(pieces.start[:, 1] + pieces.end[:, 1], kind="stable"))
 
 
-def _distinct(lines: Lines, role: str, progress: Progress) -> list[np.ndarray]:
-    """Return the parts that have a length, each once."""
+def _distinct(lines: Lines, role: str, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vertices of all lines, each line once, and whether a line goes on from each vertex to the next."""
+    if not lines.parts:
+        return np.empty((0, 2)), np.zeros(0, dtype=bool)
+    vertices = np.concatenate([np.asarray(part, dtype=np.float64)[:, :2] for part in lines.parts])
+    owner = np.repeat(np.arange(len(lines.parts)), [len(part) for part in lines.parts])
+    usable = np.isfinite(vertices).all(axis=1)
+    if not usable.all():
+        progress.warn(f'{len(np.unique(owner[~usable]))} lines of the layer "{lines.name}" ({role}) have vertices '
+                      "without coordinates, which are left out.")
+        vertices, owner = vertices[usable], owner[usable]
+    # Lines can only be equal when they agree in vertices and extent; of those the coordinates are compared.
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    counts = np.diff(starts, append=len(owner))
+    extents = np.column_stack([counts, np.minimum.reduceat(vertices, starts), np.maximum.reduceat(vertices, starts)])
+    _, kind, kinds = np.unique(extents, axis=0, return_inverse=True, return_counts=True)
+    suspects = np.flatnonzero(kinds[kind.reshape(-1)] > 1)
+    kept = np.ones(len(starts), dtype=bool)
     seen: set[bytes] = set()
-    distinct = []
-    twice = broken = 0
-    for part in lines.parts:
-        part = np.asarray(part, dtype=np.float64)[:, :2]
-        usable = part[np.isfinite(part).all(axis=1)]
-        broken += len(usable) < len(part)
-        if len(usable) < 2 or (usable == usable[0]).all():
-            continue
-        forward, backward = usable.tobytes(), usable[::-1].tobytes()
-        key = min(forward, backward)
-        if key in seen:
-            twice += 1
-            continue
+    for line in suspects:
+        part = vertices[starts[line]:starts[line] + counts[line]] + 0.0
+        key = min(part.tobytes(), part[::-1].tobytes())
+        kept[line] = key not in seen
         seen.add(key)
-        distinct.append(usable)
-    if twice:
-        progress.warn(f'{twice} lines of the layer "{lines.name}" ({role}) are there more than once and are counted '
-                      "once.")
-    if broken:
-        progress.warn(f'{broken} lines of the layer "{lines.name}" ({role}) have vertices without coordinates, which '
-                      "are left out.")
-    return distinct
+    if not kept.all():
+        progress.warn(f'{np.count_nonzero(~kept)} lines of the layer "{lines.name}" ({role}) are there more than once '
+                      "and are counted once.")
+    joined = np.zeros(len(vertices), dtype=bool)
+    joined[:-1] = (owner[1:] == owner[:-1]) & (vertices[1:] != vertices[:-1]).any(axis=1)
+    joined &= np.repeat(kept, counts)
+    return vertices, joined
 
 
 def _lengths(start: np.ndarray, end: np.ndarray, scale: Scale) -> np.ndarray:
@@ -144,18 +146,22 @@ def _lengths(start: np.ndarray, end: np.ndarray, scale: Scale) -> np.ndarray:
     return np.hypot((end[:, 0] - start[:, 0]) * width, (end[:, 1] - start[:, 1]) * height)
 
 
-def _cut(start: np.ndarray, end: np.ndarray, first: np.ndarray, scale: Scale, longest: float
-         ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cut(start: np.ndarray, end: np.ndarray, scale: Scale, longest: float) -> tuple[np.ndarray, np.ndarray]:
     """Cut segments into equal pieces of at most ``longest`` metres."""
     step = end - start
     width = np.maximum(scale.at(start[:, 1])[0], scale.at(end[:, 1])[0])
     height = scale.at(start[:, 1])[1]
     counts = np.ceil(np.hypot(step[:, 0] * width, step[:, 1] * height) / longest).astype(np.int64).clip(1)
+    if not (counts > 1).any():
+        return start, end
     owner = np.repeat(np.arange(len(start)), counts)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    share = (number / counts[owner])[:, None], ((number + 1) / counts[owner])[:, None]
-    origin, step = start[owner], step[owner]
-    return origin + share[0] * step, origin + share[1] * step, first[owner]
+    corner = start[owner] + (number / counts[owner])[:, None] * step[owner]
+    last = number == counts[owner] - 1
+    following = np.empty_like(corner)
+    following[:-1] = corner[1:]
+    following[last] = end
+    return corner, following
 
 
 def _thin(pieces: Pieces, scale: Scale, tolerance: float) -> Pieces:

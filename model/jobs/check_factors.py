@@ -49,7 +49,7 @@ class CheckSummary:
     cells: int
     """Cells of the grid."""
     valid_cells: int
-    """Cells with data in all factors that have any."""
+    """Cells with data in all factors."""
     landslide_cells: int | None = None
     """Landslide cells with data; ``None`` without labels on the stack's grid."""
     variance_inflation: dict[str, float] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def check_factors(stack: str | os.PathLike, output_html: str | os.PathLike, outp
                             *check_associations(linked), *check_labels(counted)])
         summary = CheckSummary(
             findings, count(findings, ERROR), count(findings, WARNING), count(findings, NOTE),
-            [factor.name for factor in factors], counted.cells, counted.valid,
+            [factor.name for factor in factors], counted.cells, counted.complete,
             None if counted.labels is None else counted.labels.landslide_used,
             dict(zip(linked.continuous, (float(value) for value in linked.inflation))))
         progress.report(0.92, "Writing the report.")
@@ -158,7 +158,7 @@ def compose(dataset: rasterio.DatasetReader, grid: Grid | None, labels: str | os
         ("Warnings", summary.warnings, SEVERITIES[WARNING].capitalize() + "."),
         ("Notes", summary.notes, SEVERITIES[NOTE].capitalize() + "."),
         ("Usable cells", percent(summary.valid_cells / max(summary.cells, 1)),
-         f"{summary.valid_cells:,} of {summary.cells:,} cells have data in all factors that have any."),
+         f"{summary.valid_cells:,} of {summary.cells:,} cells have data in all factors."),
     ])
     page.text("", summary.verdict)
     _add_findings(page, summary)
@@ -208,21 +208,23 @@ def _add_factors(page: Page, dataset: rasterio.DatasetReader, grid: Grid | None,
     values = {"CRS": crs, "Cells": f"{dataset.width:,} × {dataset.height:,}", "Bands": dataset.count}
     if grid is not None:
         values["Cell size"] = f"{grid.cell_size():.1f} m"
-        values["Usable area"] = f"{counted.valid * grid.cell_size() ** 2 / 1e6:,.1f} km², about"
+        values["Usable area"] = f"{counted.complete * grid.cell_size() ** 2 / 1e6:,.1f} km², about"
     page.settings("Grid", values)
 
 
 def _add_associations(page: Page, counted: Survey, linked: Associations) -> None:
     titles = {band.name: band.factor.title or band.name for band in counted.bands}
-    half = max(len(linked.continuous), len(linked.categorical)) <= FEW_FACTORS
     heading = "Do factors say the same?"
-    width = PAGE_WIDTH / 2 if half else PAGE_WIDTH
     if len(linked.continuous) > 1:
+        half = len(linked.continuous) <= FEW_FACTORS
+        width = PAGE_WIDTH / 2 if half else PAGE_WIDTH
         page.figure(heading, heat_map(linked.pearson, [titles[name] for name in linked.continuous], width, True),
                     f"Pearson's r of the continuous factors over the usable cells. White on colour: beyond "
                     f"±{CORRELATION_LIMIT}.", half=half)
         heading = ""
     if len(linked.categorical) > 1:
+        half = len(linked.categorical) <= FEW_FACTORS
+        width = PAGE_WIDTH / 2 if half else PAGE_WIDTH
         page.figure(heading, heat_map(linked.cramer, [titles[name] for name in linked.categorical], width, False),
                     f"Cramér's V of the categorical factors: 0 independent, 1 one gives the other. White on colour: "
                     f"beyond {CORRELATION_LIMIT}.", half=half)

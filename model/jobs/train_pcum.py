@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Iterator
 
 import numpy as np
 import rasterio
 
 from ..artifact import TrainedModel, save_model
+from ..artifact_header import plain_values
 from ..errors import ParameterInvalid
-from ..files import RunRecord, check_writable, sha256, versions
+from ..files import RECORD_SUFFIX, RunRecord, check_writable, sha256, versions
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..labels import LANDSLIDE, STABLE
@@ -97,7 +100,7 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
     settings = _with_weight(settings, subsets[0], progress)
     _report_windows(subsets, collected, settings, progress)
     fitted = fit_network(collected.windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint)
-    model = _model(fitted, settings, grid, subsets)
+    model = _model(fitted, settings, grid, {"subsets": subsets, "labels": label_settings(labels)})
     save_model(model, output)
     result = TrainingResult(str(output), sha256(output), fitted.metrics, fitted.history,
                             collected.windows.features(grid, settings.seed), subsets, settings, noted.warnings,
@@ -193,14 +196,23 @@ def _report_windows(subsets: list[dict[str, Any]], collected: Collected, setting
                           "constraint has no effect here.")
 
 
-def _model(fitted: FittedNetwork, settings: TrainingSettings, grid: Grid, subsets: list[dict[str, Any]]
-           ) -> TrainedModel:
-    found = versions()
+def label_settings(labels: str | os.PathLike) -> dict[str, Any]:
+    """Return the parameters that a label raster was made with, from the run record beside it; empty without one."""
+    try:
+        record = json.loads(Path(f"{labels}{RECORD_SUFFIX}").read_text(encoding="utf-8"))
+        found = {str(name): value for name, value in record["parameters"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    # A model file stands on its own, so only what it may hold goes in.
+    return found if len(json.dumps(found)) < 10000 and plain_values(found) else {}
+
+
+def _model(fitted: FittedNetwork, settings: TrainingSettings, grid: Grid, training: dict[str, Any]) -> TrainedModel:
     return TrainedModel(
         kind="pcum", architecture=fitted.architecture, encoding=settings.encoding, factors=fitted.factors,
         pixel_size=grid.cell_size(), settings=settings.as_dict(), seed=settings.seed, history=fitted.history,
-        metrics=fitted.metrics, training={"subsets": subsets, "device": fitted.device, "precision": fitted.precision},
-        versions=found, network=fitted.network)
+        metrics=fitted.metrics, training={**training, "device": fitted.device, "precision": fitted.precision},
+        versions=versions(), network=fitted.network)
 
 
 def _report_result(result: TrainingResult, progress: Progress) -> None:

@@ -18,7 +18,7 @@ from ..inputs.rasters import open_raster
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
 from ..progress import Part, Progress, stop_if_cancelled
-from ..report.maps import MapImage, read_map
+from ..report.maps import MapImage, only_inside, read_map, rings_of
 from ..report.validation_page import RegionView, ReportInput, validation_page
 from ..validation.census import Census, take_census
 from ..validation.judgement import judge
@@ -140,7 +140,7 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
                            RegionMap(grid, regions, region_field) if regions is not None else None)
         run = _prepare(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
                        polygon_mode == "cells", notes, Part(progress, 0.15, 0.25))
-        progress.report(0.25, f"{len(run.landslides):,} landslides on the map.")
+        progress.report(0.25, f"{len(run.landslides):,} cells of the map hold a landslide.")
         census = take_census(layers, run.scopes, run.buffers if stable is None else None, Part(progress, 0.25, 0.45))
         draws = _draw(run, census, Part(progress, 0.45, 0.7))
         results = _measure(run, census, draws, Part(progress, 0.7, 0.88))
@@ -239,7 +239,7 @@ def _prepare(layers: MapLayers, landslides: Points | Polygons, stable: Points | 
     drawn = sum(int(sample.at.within(scope).sum()) for scope in scopes)
     made = min(repeats, max(LEAST_REPEATS, MOST_DRAWN // drawn))
     if made < repeats:
-        notes.warn(f"REPEATS was cut from {repeats:,} to {made:,}: that many draws of {drawn:,} points would not fit in "
+        notes.warn(f"REPEATS was cut from {repeats:,} to {made:,}: more draws of {drawn:,} points would not fit in "
                    "memory.")
     return _Run(layers, sample, given, buffers, main, scopes, made, distance, threshold, seed, notes)
 
@@ -339,13 +339,12 @@ def _region_views(results: Sequence[ScopeResult], dataset: rasterio.DatasetReade
     for result in results:
         scope = result.scope
         if scope.region is not None and layers.regions is not None and len(views) < MOST_REGIONS_DRAWN:
-            rings = layers.regions.rings(scope.region)
+            geometries = layers.regions.geometries(scope.region)
+            rings = rings_of(geometries)
             corners = np.concatenate(rings)
             left, bottom, right, top = (*corners.min(axis=0), *corners.max(axis=0))
-            margin = 0.03 * max(right - left, top - bottom)
-            bounds = left - margin, bottom - margin, right + margin, top + margin
-            views[scope.name] = RegionView(scope.name[len(REGION_PREFIX):],
-                                           _zone_image(dataset, zones, layers, bounds), rings)
+            image = _zone_image(dataset, zones, layers, (left, bottom, right, top))
+            views[scope.name] = RegionView(scope.name[len(REGION_PREFIX):], only_inside(image, geometries), rings)
     return views
 
 

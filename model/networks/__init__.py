@@ -8,8 +8,10 @@ multiple of it).
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable, Mapping
 
+import torch
 from torch import nn
 
 from ..errors import ParameterInvalid
@@ -45,11 +47,12 @@ def check_architecture(architecture: Mapping[str, Any]) -> None:
             raise ParameterInvalid(f"The network's {name} is {value!r}, but must lie between {lowest} and {highest}.")
 
 
-def build_network(architecture: Mapping[str, Any]) -> nn.Module:
-    """Build a network; its weights come from torch's global generator, which the caller seeds.
+def build_network(architecture: Mapping[str, Any], seed: int | None = None) -> nn.Module:
+    """Build a network.
 
     Args:
         architecture: ``{"type": "unet", "channels": 40, "width": 16, "depth": 2, "dropout": 0.2}``.
+        seed: of the first weights; by default they come from torch's global generator.
 
     Raises:
         ParameterInvalid: the description is wrong, or the network would be too large.
@@ -61,4 +64,22 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
     if size > MOST_PARAMETERS:
         raise ParameterInvalid(f"A network of this width and depth has {size:,} parameters; the most is "
                                f"{MOST_PARAMETERS:,}. Make WIDTH or DEPTH smaller.")
-    return NETWORKS[kind](**parameters)
+    if seed is None:
+        return NETWORKS[kind](**parameters)
+    with torch.device("meta"):
+        network = NETWORKS[kind](**parameters)
+    network.to_empty(device="cpu")
+    _initialise(network, torch.Generator().manual_seed(seed))
+    return network
+
+
+def _initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Give a network the first weights that torch would give it, drawn from a generator of its own."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+            if module.bias is not None:
+                bound = 1 / math.sqrt(module.weight[0].numel())
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()

@@ -19,6 +19,8 @@ class ChannelDropout(nn.Module):
         super().__init__()
         self.features, self.share = features, share
         self.mask: torch.Tensor | None = None
+        self.generator: torch.Generator | None = None
+        """Of the training's own, on the network's device; torch's global one by default."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Drop channels while training or while a sample's mask is set."""
@@ -28,8 +30,15 @@ class ChannelDropout(nn.Module):
             return image * self.mask.to(device=image.device, dtype=image.dtype)
         if not self.training:
             return image
-        keep = torch.rand(image.shape[:2], device=image.device) >= self.share
+        keep = torch.rand(image.shape[:2], device=image.device, generator=self.generator) >= self.share
         return image * (keep.to(image.dtype) / (1 - self.share))[:, :, None, None]
+
+
+def set_generator(network: nn.Module, generator: torch.Generator | None) -> None:
+    """Let all dropout layers draw from one generator, on the network's device."""
+    for module in network.modules():
+        if isinstance(module, ChannelDropout):
+            module.generator = generator
 
 
 def set_sample(network: nn.Module, seed: int | None) -> None:

@@ -56,7 +56,7 @@ def calibration_chart(found: Calibration) -> Figure:
     upper.plot(found.predicted[filled], found.observed[filled], color=BLUE, marker="o", markersize=4)
     upper.set_ylabel("Landslides among the points")
     upper.set_ylim(-0.02, 1.02)
-    upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     lower.bar((np.arange(BINS) + 0.5) / BINS, found.points, width=0.9 / BINS, color="#8fb8cf")
     lower.set_ylabel("Points")
     lower.set_xlabel("Susceptibility")
@@ -74,10 +74,11 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     low = np.array([row.frequency_ratio.low for row in rows])
     high = np.array([row.frequency_ratio.high for row in rows])
     axes.bar(places, np.nan_to_num(values), color=list(colours), edgecolor=SOFT, linewidth=0.6, width=0.68)
-    axes.errorbar(places, values, yerr=[values - low, high - values], fmt="none", ecolor=INK, elinewidth=1,
-                  capsize=3)
+    axes.errorbar(places, values, yerr=np.maximum([values - low, high - values], 0), fmt="none", ecolor=INK,
+                  elinewidth=1, capsize=3)
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--")
-    axes.text(-0.55, 1, "as many as by chance", color=VERMILION, fontsize=7.5, va="bottom", ha="left")
+    axes.annotate("as many as by chance", (-0.57, 1), xytext=(0, 2), textcoords="offset points", color=VERMILION,
+                  fontsize=7.5, va="bottom", ha="left")
     top = float(np.nanmax(np.append(high, 1.5)))
     for place, value, end in zip(places, values, high):
         if np.isfinite(value):
@@ -107,7 +108,7 @@ def draw_curves(axes: Axes, curves: Sequence[tuple[str, Curve]], legend: str = "
 def percent_axes(axes: Axes) -> None:
     """Show both axes from 0 to 100 %."""
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     ticks = np.linspace(0, 1, 6)
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)

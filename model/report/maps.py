@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 import rasterio
+from affine import Affine
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Polygon as Outline
 from rasterio.enums import Resampling
+from rasterio.features import rasterize
 
 from ..grid import Block, Grid
 from ..zones.schemes import zone_colours
@@ -21,8 +24,10 @@ from .figures import INK, PAGE_WIDTH, SOFT, plain
 
 LONGEST = 1000
 """Cells along the longer side of a map in a report."""
-LEGEND, MARGIN = 1.6, 0.22
+LEGEND, MARGIN = 1.55, 0.22
 """Inches for the legend beside a map, and for the coordinates around it."""
+MOST_POINTS = 3000
+"""More points of one kind than this are thinned, to keep the map readable and the report small."""
 READ_WHOLE = 40_000_000
 """A larger raster without overviews is thinned instead of averaged, which would read all of it."""
 
@@ -50,6 +55,11 @@ class PointGroup:
     marker: str
     face: str
     edge: str
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """The points that are drawn: all, or every second, third … of very many."""
+        return self.xy[::max(1, -(-len(self.xy) // MOST_POINTS))]
 
 
 def read_map(dataset: rasterio.DatasetReader, grid: Grid, whole_classes: bool = False,
@@ -103,15 +113,44 @@ def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGr
     draw_scale_bar(axes, zones)
     _north_arrow(axes)
     colours = zone_colours(len(names))
-    handles: list[object] = [Patch(facecolor=_css(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
-                             for number, name in reversed(list(names.items()))]
-    handles += [Line2D([], [], linestyle="none", marker=group.marker, markerfacecolor=group.face,
-                       markeredgecolor=group.edge, markeredgewidth=0.7, markersize=5, label=plain(group.label))
-                for group in points if len(group.xy)]
-    legend = figure.legend(handles=handles, loc="upper left", title="Susceptibility", borderaxespad=0,
-                           bbox_to_anchor=((MARGIN + width + 0.15) / PAGE_WIDTH, 1 - MARGIN / tall))
-    legend.get_title().set_fontweight("bold")
+    _legend(figure, width, 0.0, "Susceptibility", [
+        Patch(facecolor=_css(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
+        for number, name in reversed(list(names.items()))])
+    shown = [group for group in points if len(group.xy)]
+    if shown:
+        _legend(figure, width, 0.42 + 0.175 * len(names), "Landslides", [
+            Line2D([], [], linestyle="none", marker=group.marker, markerfacecolor=group.face,
+                   markeredgecolor=group.edge, markeredgewidth=0.7, markersize=5, label=plain(group.label))
+            for group in shown])
     return figure
+
+
+def _legend(figure: Figure, width: float, down: float, title: str, handles: list[object]) -> None:
+    """Put a legend beside the map, ``down`` inches below its upper edge."""
+    left, top = (MARGIN + width + 0.18) / PAGE_WIDTH, 1 - (MARGIN + down) / figure.get_figheight()
+    figure.text(left, top, title, fontweight="bold", va="top", ha="left")
+    figure.add_artist(Legend(figure, handles, [handle.get_label() for handle in handles], loc="upper left",
+                             bbox_to_anchor=(left, top - 0.17 / figure.get_figheight()), borderaxespad=0,
+                             bbox_transform=figure.transFigure, borderpad=0))
+
+
+def rings_of(geometries: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
+    """Return the rings of GeoJSON polygons and multi-polygons, one array of shape (vertices, 2) each."""
+    rings = []
+    for geometry in geometries:
+        parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+        rings += [np.asarray(ring, dtype=float)[:, :2] for part in parts for ring in part]
+    return rings
+
+
+def only_inside(image: MapImage, geometries: Sequence[Mapping[str, Any]]) -> MapImage:
+    """Return a map without the cells whose centre is outside all of some GeoJSON geometries."""
+    left, bottom, right, top = image.bounds
+    rows, columns = image.cells.shape
+    transform = Affine((right - left) / columns, 0, left, 0, (bottom - top) / rows, top)
+    inside = rasterize([(geometry, 1) for geometry in geometries], out_shape=image.cells.shape, fill=0,
+                       transform=transform, dtype=np.uint8)
+    return replace(image, cells=np.where(inside == 1, image.cells, np.nan))
 
 
 def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
@@ -137,9 +176,9 @@ def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
 def draw_points(axes: Axes, group: PointGroup, scale: float = 1.0) -> None:
     """Lay points over a map, smaller the more there are."""
     if len(group.xy):
-        size = scale * float(np.clip(9000 / len(group.xy), 4, 22))
-        axes.scatter(group.xy[:, 0], group.xy[:, 1], s=size, marker=group.marker, facecolor=group.face,
-                     edgecolor=group.edge, linewidth=0.45, zorder=3)
+        size = scale * float(np.clip(9000 / len(group.xy), 5, 22))
+        axes.scatter(group.drawn[:, 0], group.drawn[:, 1], s=size, marker=group.marker, facecolor=group.face,
+                     edgecolor=group.edge, linewidth=0.08 * size ** 0.5 + 0.1, zorder=3)
 
 
 def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> None:

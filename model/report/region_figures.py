@@ -12,33 +12,29 @@ from .charts import draw_curves
 from .figures import SOFT, new_figure, plain, shorten
 from .maps import MapImage, PointGroup, draw_outline, draw_points, draw_scale_bar, draw_zones
 
-ROWS = 3
 Region = tuple[str, MapImage, Sequence[np.ndarray], Sequence[PointGroup], Curve, float]
 """Name, zones, outline, landslides, ROC curve and AUC."""
 
 
 def region_figures(regions: Sequence[Region], zone_count: int) -> Iterator[Figure]:
-    """Draw map and ROC curve of each region, a few regions a figure.
+    """Draw map and ROC curve of each region, one figure a region.
 
     Args:
         regions: what to draw.
         zone_count: how many zones there are.
     """
-    for start in range(0, len(regions), ROWS):
-        part = regions[start:start + ROWS]
-        figure = new_figure(2.85 * len(part))
-        axes = figure.subplots(len(part), 2, squeeze=False, gridspec_kw={"width_ratios": (1.15, 1)})
-        for row, (name, zones, rings, groups, curve, auc) in enumerate(part):
-            left, right = axes[row]
-            draw_zones(left, zones, zone_count)
-            draw_outline(left, rings)
-            for group in groups:
-                draw_points(left, group, 1.2)
-            draw_scale_bar(left, zones)
-            left.set_title(plain(shorten(name, 44)))
-            right.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
-            draw_curves(right, [(f"AUC {auc:.3f}", curve)])
-            right.set_xlabel("False alarms")
-            right.set_ylabel("Landslides found")
-            right.set_aspect("equal")
+    for name, zones, rings, groups, curve, auc in regions:
+        figure = new_figure(2.4)
+        left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1.25, 1)})
+        draw_zones(left, zones, zone_count)
+        draw_outline(left, rings)
+        for group in groups:
+            draw_points(left, group, 1.2)
+        draw_scale_bar(left, zones)
+        left.set_title(plain(shorten(name, 44)))
+        right.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
+        draw_curves(right, [(f"AUC {auc:.3f}", curve)])
+        right.set_xlabel("False alarms")
+        right.set_ylabel("Landslides found")
+        right.set_aspect("equal")
         yield figure

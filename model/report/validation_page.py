@@ -20,8 +20,8 @@ from .maps import MapImage, PointGroup, zone_map
 from .page import MISSING, Page
 from .region_figures import region_figures
 
-HIT = PointGroup("landslide, found", np.empty((0, 2)), "o", "#1f2933", "white")
-MISS = PointGroup("landslide, missed", np.empty((0, 2)), "^", "white", "#1f2933")
+HIT = PointGroup("found", np.empty((0, 2)), "o", "#1f2933", "white")
+MISS = PointGroup("missed", np.empty((0, 2)), "o", "white", "#1f2933")
 
 
 @dataclass
@@ -59,6 +59,11 @@ class ReportInput:
     subset_counts: Mapping[str, int] = field(default_factory=dict)
     """Landslides by subset; empty without windows."""
 
+    @property
+    def unit(self) -> str:
+        """What one landslide point of the numbers is."""
+        return "landslide cells" if self.landslides.places > self.landslides.features else "landslides"
+
 
 def validation_page(content: ReportInput) -> Page:
     """Make the report."""
@@ -68,11 +73,12 @@ def validation_page(content: ReportInput) -> Page:
     for text in content.warnings:
         page.warning(text)
     with style():
-        _first_page(page, content)
+        _summary(page, content)
         _used_points(page, content)
         _subsets(page, content)
-        _curves(page, content)
         _zones(page, content)
+        _curves(page, content)
+        _map(page, content)
         _confusion(page, content)
         _more_curves(page, content)
         _regions(page, content)
@@ -81,9 +87,9 @@ def validation_page(content: ReportInput) -> Page:
     return page
 
 
-def _first_page(page: Page, content: ReportInput) -> None:
-    main = content.main
-    top = _top_zones(main)
+def _summary(page: Page, content: ReportInput) -> None:
+    main, first = content.main, content.main.first
+    name, landslides, area = _top_zones(main)
     recall, kappa = main.measures["recall"], main.measures["kappa"]
     page.key_numbers([
         ("AUC", f"{main.auc.value:.3f}",
@@ -93,16 +99,31 @@ def _first_page(page: Page, content: ReportInput) -> None:
                                           f"susceptibility of {content.threshold:g} or more."),
         ("Kappa", f"{kappa.value:.3f}", f"{_range_text(kappa)}Agreement of map and points beyond chance: 0 is none, 1 "
                                         "is full."),
-        (f"In the {top[0]}", f"{top[1]:.0%}", f"of the landslides, on {top[2]:.0%} of the area."),
+        (f"In the {name}", percent(landslides, 0), f"of the landslides, on {percent(area, 0)} of the area."),
     ])
+    sentences = [f"At a susceptibility of {content.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
+                 f"{content.unit} and gives a false alarm at {first.false_alarms:,.0f} of {main.stable:,} stable "
+                 "points."]
+    test = next((result for result in content.results if result.scope.name == "test"), None)
+    if test is not None and test is not main:
+        sentences.append(f"In the test windows, which the model did not learn from, it finds {test.first.hits:,.0f} of "
+                         f"{test.landslides:,} {content.unit}; the AUC there is {test.auc.value:.3f}"
+                         + (f" ({_interval(test.auc)})." if test.auc.has_interval else "."))
+    page.text("In short", " ".join(sentences))
+
+
+def _map(page: Page, content: ReportInput) -> None:
     hits = [point for point in content.points if point.outcome == "hit"]
     misses = [point for point in content.points if point.outcome == "miss"]
-    groups = [PointGroup(f"{group.label} ({len(points):,})", _xy(points), group.marker, group.face, group.edge)
+    groups = [PointGroup(f"{group.label}, {len(points):,}", _xy(points), group.marker, group.face, group.edge)
               for group, points in ((HIT, hits), (MISS, misses))]
     outlines = {view.name: view.rings for view in content.regions.values()}
-    page.figure("The map and the landslides", zone_map(content.zones, content.zone_names, groups, outlines, 6.2),
+    drawn = sum(len(group.drawn) for group in groups)
+    page.figure("The map and the landslides", zone_map(content.zones, content.zone_names, groups, outlines),
                 f"Zones of susceptibility. A landslide counts as found where the susceptibility is "
-                f"{content.threshold:g} or more.")
+                f"{content.threshold:g} or more."
+                + (f" {drawn:,} of the {len(hits) + len(misses):,} {content.unit} are drawn."
+                   if drawn < len(hits) + len(misses) else ""))
 
 
 def _used_points(page: Page, content: ReportInput) -> None:
@@ -110,18 +131,19 @@ def _used_points(page: Page, content: ReportInput) -> None:
     rows: list[list[object]] = []
     for name, counts in (("Landslides", content.landslides), ("Stable points", content.stable)):
         if counts is not None:
-            used = counts.places - counts.on_nodata - counts.doubled - counts.thinned
-            rows.append([name, counts.features, counts.off_map, counts.on_nodata, counts.doubled + counts.thinned, used])
+            spare = counts.doubled + counts.thinned
+            rows.append([name, counts.features, counts.off_map, counts.on_nodata, spare,
+                         counts.places - counts.on_nodata - spare])
     if content.stable is None:
-        source = (f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, from "
-                  f"all cells of the part of the map that is tested which are at least {content.distance:g} m away "
-                  "from every landslide; larger cells have a larger chance. The farther from landslides, the easier "
-                  "the test: compare AUC values only between runs with the same distance.")
+        source = (f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, "
+                  f"from all cells of the tested part of the map that are at least {content.distance:g} m away from "
+                  "every landslide; larger cells have a larger chance. The farther from landslides, the easier the "
+                  "test: compare AUC values only between runs with the same distance.")
     else:
-        source = f"Stable points are the {main.stable:,} that were given. Precision, accuracy, F1 and kappa depend on " \
-                 "how many there are beside the landslides; AUC and recall do not."
+        source = (f"Stable points are the {main.stable:,} that were given. Precision, accuracy, F1 and kappa depend "
+                  "on how many there are beside the landslides; AUC and recall do not.")
     page.table("Points that were used", ["", "In the layer", "Off the map", "Without a value", "In an occupied cell",
-                                         "Used"], rows, source)
+                                         "Cells used"], rows, source)
 
 
 def _subsets(page: Page, content: ReportInput) -> None:
@@ -136,11 +158,12 @@ def _subsets(page: Page, content: ReportInput) -> None:
     inside = sum(content.subset_counts.values())
     total = content.results[0].landslides
     page.table("Fit or test", ["Part of the map", "Landslides", "AUC", "95 % interval", "Recall", "Kappa",
-                               "Frequency ratio, highest zone"], rows,
+                               "Top ratio"], rows,
                f"{content.subset_counts.get('train', 0):,} of {total:,} landslides lie in training windows, where the "
                "map shows what the model was taught. Only the test windows show how it does on new ground. Stable "
                f"points are drawn within the same windows. {total - inside:,} landslides lie in no window. A landslide "
-               "in overlapping windows counts as training if one of them is a training window.")
+               "in overlapping windows counts as training if one of them is a training window. Top ratio: frequency "
+               "ratio of the highest zone.")
 
 
 def _curves(page: Page, content: ReportInput) -> None:
@@ -162,8 +185,8 @@ def _zones(page: Page, content: ReportInput) -> None:
     main = content.main
     colours = [f"rgb({red}, {green}, {blue})" for red, green, blue, _ in
                list(zone_colours(len(main.zones)).values())[1:]]
-    rows = [[row.name, row.landslides, f"{row.landslide_share.value:.2%}", f"{row.area_km2:,.1f}",
-             f"{row.area_share:.2%}", _decimals(row.frequency_ratio.value), _interval(row.frequency_ratio, 2)]
+    rows = [[row.name, row.landslides, percent(row.landslide_share.value), f"{row.area_km2:,.1f}",
+             percent(row.area_share), _decimals(row.frequency_ratio.value), _interval(row.frequency_ratio, 2)]
             for row in main.zones]
     wrong = falls(main.zones)
     verdict = ("The ratio rises from zone to zone, as it should." if not wrong else
@@ -174,8 +197,9 @@ def _zones(page: Page, content: ReportInput) -> None:
             "Zones are those of the given zone raster.")
     page.table("Landslides by zone", ["Zone", "Landslides", "Share of landslides", "Area, km²", "Share of area",
                                       "Frequency ratio", "95 % interval"], rows,
-               f"Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. {verdict} "
-               f"{made} The area is known and the landslides are a sample, hence the interval (Wilson).", colours)
+               f"Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. "
+               f"{verdict} {made} The area is known and the landslides are a sample, hence the interval (Wilson).",
+               colours)
     page.figure("", charts.zone_chart(main.zones, [_hex(colour) for colour in
                                                    list(zone_colours(len(main.zones)).values())[1:]]))
 
@@ -186,7 +210,7 @@ def _confusion(page: Page, content: ReportInput) -> None:
                [["landslide", f"{first.hits:,.0f} found", f"{first.false_alarms:,.0f} false alarms"],
                 ["stable", f"{first.misses:,.0f} missed", f"{first.correct_rejections:,.0f} recognised"]],
                "Counts of the first draw, the one in the point layer." if main.drawn else "")
-    texts = {"recall": "Share of the landslides that were found: found ÷ (found + missed).",
+    texts = {"recall": "Share of the landslides that were found.",
              "kappa": "Agreement of map and points beyond what chance would give.",
              "accuracy": "Share of all points called right.",
              "precision": "Share of landslides among the points called landslide.",
@@ -196,8 +220,7 @@ def _confusion(page: Page, content: ReportInput) -> None:
     rows: list[list[object]] = [[names.get(name, name.capitalize()), f"{main.measures[name].value:.3f}",
                                  _interval(main.measures[name]), text] for name, text in texts.items()]
     rows.append(["Best threshold", f"{main.youden:.3g}", MISSING,
-                 "Where recall plus specificity is largest (Youden). A susceptibility is relative, so the best "
-                 "threshold need not be 0.5."])
+                 "Where recall plus specificity is largest (Youden 1950)."])
     page.table("", ["Measure", "Value", "95 % interval", "What it says"], rows,
                ("Means over the draws. " if main.drawn else "")
                + "All but recall and specificity depend on the ratio of landslides to stable points, "
@@ -210,14 +233,14 @@ def _more_curves(page: Page, content: ReportInput) -> None:
     chance = main.landslides / (main.landslides + main.stable)
     page.figure("Precision and calibration", charts.precision_chart(
         [(f"average precision {main.average_precision.value:.3f}", main.precision)], chance),
-        f"Precision over recall. The dashed line is a map without skill, {chance:.0%}: the share of landslides among "
-        "the points.", half=True)
+        f"Precision over recall. The dashed line is a map without skill, {percent(chance, 0)}: the share of landslides "
+        "among the points.", half=True)
     page.figure("", charts.calibration_chart(main.calibration),
                 "Share of landslides by susceptibility. On the diagonal the number could be read as a probability "
                 "among these points.", half=True)
     page.text("", f"Brier score {main.brier.value:.3f} (mean squared error, 0 is best), expected calibration error "
-                  f"{main.calibration.ece:.3f} (mean distance from the diagonal). Susceptibility is relative: it orders "
-                  "places. The share of landslides among the test points was chosen and not observed, so a "
+                  f"{main.calibration.ece:.3f} (mean distance from the diagonal). Susceptibility is relative: it "
+                  "orders places. The share of landslides among the test points was chosen and not observed, so a "
                   "susceptibility of 0.7 does not mean that 7 of 10 such places will slide.")
 
 
@@ -231,10 +254,10 @@ def _regions(page: Page, content: ReportInput) -> None:
     values = [result.auc.value for result in regions]
     worst = regions[int(np.argmin(values))]
     page.table("Region by region", ["Region", "Area, km²", "Landslides", "AUC", "95 % interval", "Recall", "Kappa",
-                                    "Frequency ratio, highest zone"], rows,
+                                    "Top ratio"], rows,
                f"Mean AUC of the regions {np.mean(values):.3f}; lowest {worst.auc.value:.3f} in "
-               f"{_scope_title(worst.scope.name)}. Stable points are drawn within the region. Zones are those of the "
-               "whole map.")
+               f"{_scope_title(worst.scope.name)}. Stable points are drawn within the region. Top ratio: frequency "
+               "ratio of the highest zone; zones are those of the whole map.")
     shown = [(result, content.regions[result.scope.name]) for result in regions
              if result.scope.name in content.regions]
     groups = {view.name: _region_points(content.points, view.name) for _, view in shown}
@@ -302,6 +325,11 @@ def _scope_title(name: str) -> str:
 
 def _short_title(name: str) -> str:
     return {ALL: "all", "train": "training", "validation": "validation", "test": "test"}.get(name, name)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Return a share as text in per cent, a dash where there is none."""
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%" if np.isfinite(share) else MISSING
 
 
 def _interval(estimate: Estimate, digits: int = 3) -> str:

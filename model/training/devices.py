@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Iterator
+import threading
+from typing import Any, Iterator
 
 import torch
+import torch.utils.deterministic
 
 from ..errors import DeviceUnavailable
 
@@ -66,38 +68,60 @@ def lower_precision(device: torch.device, dtype: torch.dtype) -> contextlib.Abst
 
 
 @contextlib.contextmanager
-def repeatable(seed: int, device: torch.device) -> Iterator[None]:
-    """Make what happens inside depend on ``seed`` alone, and leave torch's global state as it was.
+def repeatable() -> Iterator[None]:
+    """Make torch choose algorithms that give the same result every time, and put everything back afterwards.
 
-    QGIS shares its process with other plugins, so neither their random numbers nor their settings may change.
+    QGIS shares its process with other plugins and may run two trainings at once in two threads. So the switches, which
+    hold for the whole process, are put back by the last one out; and no training draws from the global generators,
+    which others may draw from in between.
     """
-    switches = (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled(),
-                torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark)
-    workspace = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        try:
-            if device.type == "cuda":
-                os.environ["CUBLAS_WORKSPACE_CONFIG"] = workspace or ":4096:8"
+    _SWITCHES.enter()
+    try:
+        yield
+    finally:
+        _SWITCHES.leave()
+
+
+class _Switches:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: dict[str, Any] = {}
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users > 1:
+                return
+            self._before = {
+                "deterministic": torch.are_deterministic_algorithms_enabled(),
+                "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+                "fill": torch.utils.deterministic.fill_uninitialized_memory,
+                "cudnn": torch.backends.cudnn.deterministic, "benchmark": torch.backends.cudnn.benchmark,
+                "workspace": os.environ.get(_WORKSPACE),
+            }
+            os.environ.setdefault(_WORKSPACE, ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
+            # Filling fresh memory is meant for finding errors and costs time.
+            torch.utils.deterministic.fill_uninitialized_memory = False
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-            seed_generators(seed, device)
-            yield
-        finally:
-            torch.use_deterministic_algorithms(switches[0], warn_only=switches[1])
-            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = switches[2], switches[3]
-            if workspace is None:
-                os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            before = self._before
+            torch.use_deterministic_algorithms(before["deterministic"], warn_only=before["warn_only"])
+            torch.utils.deterministic.fill_uninitialized_memory = before["fill"]
+            torch.backends.cudnn.deterministic = before["cudnn"]
+            torch.backends.cudnn.benchmark = before["benchmark"]
+            if before["workspace"] is None:
+                os.environ.pop(_WORKSPACE, None)
 
 
-def seed_generators(seed: int, device: torch.device) -> None:
-    """Seed torch's generators of the CPU and of one device, and of no other."""
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
-    elif device.type == "mps":
-        torch.mps.manual_seed(seed)
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+_SWITCHES = _Switches()
 
 
 def _has_bf16(device: torch.device) -> bool:

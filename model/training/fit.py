@@ -64,15 +64,15 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     encoding = Encoding(specs, settings.encoding)
     architecture = {"type": "unet", "channels": encoding.channels, "width": settings.width, "depth": settings.depth,
                     "dropout": float(settings.dropout)}
-    with repeatable(settings.seed, torch.device("cpu")):
-        network = build_network(architecture).to(device)
+    network = build_network(architecture, settings.seed).to(device)
     key = fingerprint(windows, settings, architecture) if checkpoint else ""
     data = TrainingData(windows, encoding, device, Part(progress, 0.0, 0.03))
     loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
                     settings.weight_landslide, settings.weight_stable)
-    fit = train_network(network, data, windows.of(TRAIN), windows.of(VALIDATION), loss, settings, dtype,
-                        Part(progress, 0.03, 0.97), checkpoint, key)
-    metrics = test_metrics(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)
+    with repeatable():
+        fit = train_network(network, data, windows.of(TRAIN), windows.of(VALIDATION), loss, settings, dtype,
+                            Part(progress, 0.03, 0.97), checkpoint, key)
+        metrics = test_metrics(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)
     metrics.update({"best_epoch": fit.best_epoch, "epochs": len(fit.history)})
     return FittedNetwork(network.cpu(), architecture, specs, fit.history, fit.best_epoch, metrics, str(device),
                          {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype])

@@ -13,12 +13,14 @@ import torch
 from torch import nn
 
 from ..errors import DeviceUnavailable, TooFewData
-from ..loss import PcumLoss
+from ..loss import LossTerms, PcumLoss
+from ..networks.dropout import set_generator
 from ..progress import Progress, stop_if_cancelled
 from . import checkpoint as checkpoints
+from .augment import WAYS
 from .checkpoint import State
 from .data import TrainingData
-from .devices import lower_precision, repeatable, seed_generators
+from .devices import lower_precision
 from .settings import TrainingSettings
 
 WEIGHT_DECAY = 1e-2
@@ -63,52 +65,77 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
         TooFewData: the loss is not finite, which only broken data cause.
         DeviceUnavailable: the device has too little memory for a batch.
     """
-    device = data.device
-    network.to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
-    scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
-    state = checkpoints.load_state(checkpoint, key, network, optimiser) if checkpoint else None
-    if state is None:
-        state = State(0, [], 0, _copy(network))
-    else:
-        progress.report(state.epoch / settings.epochs, f"Going on after epoch {state.epoch} of {checkpoint}.")
-        if state.scale and scaler.is_enabled():
-            scaler.load_state_dict({**scaler.state_dict(), "scale": state.scale})
+    trainer = _Trainer(network, data, loss, settings, dtype, progress)
+    state = trainer.begin(checkpoint, key)
     clock, written, first = time.monotonic(), time.monotonic(), state.epoch
-    with repeatable(settings.seed, device):
-        while state.epoch < settings.epochs and not _out_of_patience(state, settings):
-            epoch = state.epoch + 1
-
-            def report(share: float) -> None:
-                progress.report((epoch - 1 + share) / settings.epochs)
-
-            try:
-                trained = _train_epoch(network, data, train, loss, optimiser, scaler, settings, epoch, dtype,
-                                       progress, report)
-                checked = evaluate(network, data, validation, loss, settings.batch, dtype, progress)
-            except torch.cuda.OutOfMemoryError as error:
-                raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
-                                        "smaller, or use DEVICE=cpu.") from error
-            numbers = {"epoch": epoch, **{f"train_{name}": value for name, value in trained.items()},
-                       **{f"validation_{name}": value for name, value in checked.items()}}
-            if not math.isfinite(numbers["train_loss"]) or not math.isfinite(numbers["validation_loss"]):
-                raise TooFewData(f"The loss became infinite in epoch {epoch}: a factor holds impossible values, or "
-                                 "LEARNING_RATE is too high. Run Check factors, or lower LEARNING_RATE.")
-            state.history.append(numbers)
-            state.epoch = epoch
-            if not state.best_epoch or numbers["validation_loss"] < \
-                    state.history[state.best_epoch - 1]["validation_loss"]:
-                state.best_epoch, state.best = epoch, _copy(network)
-            last = epoch == settings.epochs or _out_of_patience(state, settings)
-            if checkpoint and (last or time.monotonic() - written >= checkpoints.SECONDS):
-                state.scale = float(scaler.get_scale()) if scaler.is_enabled() else 0.0
-                checkpoints.save_state(checkpoint, key, state, network, optimiser)
-                written = time.monotonic()
-            text = _line(state, settings, (time.monotonic() - clock) / (epoch - first)) \
-                if last or epoch == first + 1 or epoch % LOG_EVERY == 0 else ""
-            progress.report(epoch / settings.epochs, text)
+    while state.epoch < settings.epochs and not _out_of_patience(state, settings):
+        try:
+            trained = trainer.epoch(train, state.epoch + 1)
+            checked = evaluate(network, data, validation, loss, settings.batch, dtype, progress)
+        except torch.cuda.OutOfMemoryError as error:
+            raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
+                                    "smaller, or use DEVICE=cpu.") from error
+        _append(state, trained, checked, network)
+        last = state.epoch == settings.epochs or _out_of_patience(state, settings)
+        if checkpoint and (last or time.monotonic() - written >= checkpoints.SECONDS):
+            state.scale = float(trainer.scaler.get_scale()) if trainer.scaler.is_enabled() else 0.0
+            checkpoints.save_state(checkpoint, key, state, network, trainer.optimiser)
+            written = time.monotonic()
+        text = _line(state, settings, (time.monotonic() - clock) / (state.epoch - first)) \
+            if last or state.epoch == first + 1 or state.epoch % LOG_EVERY == 0 else ""
+        progress.report(state.epoch / settings.epochs, text)
+    set_generator(network, None)
     network.load_state_dict(state.best)
     return Fit(state.history, state.best_epoch)
+
+
+class _Trainer:
+    """What the steps of training share."""
+
+    def __init__(self, network: nn.Module, data: TrainingData, loss: PcumLoss, settings: TrainingSettings,
+                 dtype: torch.dtype, progress: Progress) -> None:
+        self.network, self.data, self.loss, self.settings = network, data, loss, settings
+        self.dtype, self.progress = dtype, progress
+        network.to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
+        self.dropout = torch.Generator(data.device)
+        set_generator(network, self.dropout)
+
+    def begin(self, checkpoint: str | os.PathLike | None, key: str) -> State:
+        """Return where the run stands: at its start, or where its checkpoint says."""
+        state = checkpoints.load_state(checkpoint, key, self.network, self.optimiser) if checkpoint else None
+        if state is None:
+            return State(0, [], 0, _copy(self.network))
+        self.progress.report(state.epoch / self.settings.epochs,
+                             f"Going on after epoch {state.epoch} from the checkpoint {checkpoint}.")
+        if state.scale and self.scaler.is_enabled():
+            self.scaler.load_state_dict({**self.scaler.state_dict(), "scale": state.scale})
+        return state
+
+    def epoch(self, train: np.ndarray, number: int) -> dict[str, float | None]:
+        """Pass once over the training windows and return the numbers on the way."""
+        settings, data = self.settings, self.data
+        generator = np.random.default_rng([settings.seed, 5, number])
+        self.dropout.manual_seed(int(generator.integers(2 ** 31)))
+        order = generator.permutation(train)
+        ways = generator.integers(0, WAYS, size=len(order))
+        self.network.train()
+        sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
+        for part in _batches(np.arange(len(order)), settings.batch):
+            stop_if_cancelled(self.progress)
+            windows = data.batch(order[part], ways[part] if settings.augment else None)
+            with lower_precision(data.device, self.dtype):
+                logits = self.network(windows.image)
+            terms = self.loss(logits, windows.labels, windows.safety)
+            self.optimiser.zero_grad(set_to_none=True)
+            self.scaler.scale(terms.loss).backward()
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+            # Not brought to the CPU here, which would make a GPU wait for every step.
+            sums = sums.to(data.device) + terms.sums() if data.device.type == "cuda" else sums + terms.sums().cpu()
+            self.progress.report((number - 1 + 0.9 * (part[-1] + 1) / len(order)) / settings.epochs)
+        return _numbers(sums)
 
 
 def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,
@@ -127,7 +154,7 @@ def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: 
         collect: called with landslide probability and labels of each batch, both (windows, height, width).
     """
     network.eval()
-    sums = torch.zeros(9, dtype=torch.float64)
+    sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
     with torch.inference_mode():
         for part in _batches(numbers, batch):
             stop_if_cancelled(progress)
@@ -140,29 +167,18 @@ def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: 
     return _numbers(sums)
 
 
-def _train_epoch(network: nn.Module, data: TrainingData, train: np.ndarray, loss: PcumLoss,
-                 optimiser: torch.optim.Optimizer, scaler: torch.amp.GradScaler, settings: TrainingSettings,
-                 epoch: int, dtype: torch.dtype, progress: Progress, report: Callable[[float], None]
-                 ) -> dict[str, float | None]:
-    generator = np.random.default_rng([settings.seed, 5, epoch])
-    seed_generators(int(generator.integers(2 ** 31)), data.device)
-    order = generator.permutation(train)
-    ways = generator.integers(0, 8, size=len(order))
-    network.train()
-    sums = torch.zeros(9, dtype=torch.float64, device=data.device)
-    for part in _batches(np.arange(len(order)), settings.batch):
-        stop_if_cancelled(progress)
-        windows = data.batch(order[part], ways[part] if settings.augment else None)
-        with lower_precision(data.device, dtype):
-            logits = network(windows.image)
-        terms = loss(logits, windows.labels, windows.safety)
-        optimiser.zero_grad(set_to_none=True)
-        scaler.scale(terms.loss).backward()
-        scaler.step(optimiser)
-        scaler.update()
-        sums += terms.sums()
-        report(0.9 * (part[-1] + 1) / len(order))
-    return _numbers(sums.cpu())
+def _append(state: State, trained: dict[str, float | None], checked: dict[str, float | None], network: nn.Module
+            ) -> None:
+    """Add an epoch to the state, and its weights when they are the best yet."""
+    state.epoch += 1
+    numbers = {"epoch": state.epoch, **{f"train_{name}": value for name, value in trained.items()},
+               **{f"validation_{name}": value for name, value in checked.items()}}
+    if not math.isfinite(numbers["train_loss"]) or not math.isfinite(numbers["validation_loss"]):
+        raise TooFewData(f"The loss became infinite in epoch {state.epoch}: a factor holds impossible values, or "
+                         "LEARNING_RATE is too high. Run Check factors, or lower LEARNING_RATE.")
+    state.history.append(numbers)
+    if not state.best_epoch or numbers["validation_loss"] < state.history[state.best_epoch - 1]["validation_loss"]:
+        state.best_epoch, state.best = state.epoch, _copy(network)
 
 
 def _batches(numbers: np.ndarray, size: int) -> list[np.ndarray]:

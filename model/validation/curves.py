@@ -15,7 +15,7 @@ AXIS = np.linspace(0, 1, 201)
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve with its 95% band; ``low`` and ``high`` are NaN without repeats enough."""
+    """A curve with its 95 % band; ``low`` and ``high`` are NaN without repeats enough."""
 
     x: np.ndarray
     y: np.ndarray
@@ -87,7 +87,7 @@ def success_at(positions: np.ndarray, weights: np.ndarray | None = None) -> np.n
 
 
 def with_band(y: np.ndarray, repeats: Sequence[np.ndarray]) -> Curve:
-    """Return a curve on ``AXIS`` with the 95% band of repeats, point by point.
+    """Return a curve on ``AXIS`` with the 95 % band of repeats, point by point.
 
     Args:
         y: the curve.

@@ -69,4 +69,5 @@ def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> tu
     share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # Rounding must not put the ends on the wrong side of a share of 0 or 1.
+    return min(max(0.0, centre - half), share), max(min(1.0, centre + half), share)

@@ -77,16 +77,15 @@ def say_left_out(sample: Sample, what: str, name: str, notes: Notes) -> None:
         notes: told.
     """
     counts = sample.counts
-    if counts.off_map:
-        notes.warn(f'{counts.off_map:,} of {counts.features:,} {what} of "{name}" lie outside the map and are left '
-                   "out.")
-    if counts.on_nodata:
-        notes.warn(f'{counts.on_nodata:,} {what} of "{name}" lie on cells without susceptibility and are left out.')
-    if counts.doubled:
-        notes.warn(f'{counts.doubled:,} {what} of "{name}" share a cell with another one; each such cell counts once.')
-    if counts.thinned:
-        notes.warn(f'{counts.thinned:,} cells of {what} of "{name}" were left out at random to keep the number '
-                   "within bounds.")
+    left_out = [f"{number:,} {where}" for number, where in (
+        (counts.off_map, "outside the map"), (counts.on_nodata, "on cells without susceptibility"),
+        (counts.doubled, "in a cell that another one already stands for"),
+        (counts.thinned, "at random, to keep the number within bounds")) if number]
+    if left_out:
+        one_each = counts.places + counts.off_map == counts.features
+        used = (f'Of the {counts.features:,} {what} of "{name}", {len(sample):,} count.' if one_each else
+                f'The {counts.features:,} {what} of "{name}" have {len(sample):,} cells that count.')
+        notes.warn(f"{used} Left out: {', '.join(left_out)}.")
 
 
 def title_of(scope: Scope) -> str:

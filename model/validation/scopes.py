@@ -118,14 +118,9 @@ class RegionMap:
             return np.zeros((block.height, block.width), dtype=bool)
         return burn(self._grid, block, [self._regions.geometries[index] for index in chosen])
 
-    def rings(self, region: int) -> list[np.ndarray]:
-        """Return the rings of a region's polygons in map coordinates, one array of shape (vertices, 2) each."""
-        rings = []
-        for index in np.flatnonzero(self._number == region):
-            geometry = self._regions.geometries[index]
-            parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-            rings += [np.asarray(ring, dtype=float)[:, :2] for part in parts for ring in part]
-        return rings
+    def geometries(self, region: int) -> list[dict]:
+        """Return the GeoJSON geometries of a region."""
+        return [self._regions.geometries[index] for index in np.flatnonzero(self._number == region)]
 
 
 def _label(value: object) -> str:

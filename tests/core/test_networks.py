@@ -100,15 +100,25 @@ def test_dropout_acts_in_training_and_in_samples_only():
         assert not torch.allclose(net(image), net(image))
 
 
-def test_sampling_leaves_the_global_generator_alone():
+def test_seeds_have_nothing_to_do_with_the_global_generator():
+    description = {"type": "unet", "channels": 3, "width": 2, "depth": 2, "dropout": 0.3}
     state = torch.get_rng_state()
-    set_sample(network_without_seeding(), 3)
+    nets = [build_network(description, seed) for seed in (1, 1, 2)]
+    set_sample(nets[0], 3)
     assert torch.equal(torch.get_rng_state(), state)
+    one, two, other = (torch.cat([item.flatten() for item in net.state_dict().values()]) for net in nets)
+    assert torch.equal(one, two) and not torch.equal(one, other)
 
 
-def network_without_seeding():
-    with torch.random.fork_rng():
-        return network()
+def test_seeded_weights_are_spread_like_those_of_torch():
+    description = {"type": "unet", "channels": 8, "width": 16, "depth": 2, "dropout": 0.3}
+    for mine, theirs in zip(build_network(description, 1).state_dict().values(),
+                            build_network(description).state_dict().values()):
+        assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
+        if mine.numel() < 100:
+            continue
+        assert float(mine.double().std(correction=0)) == pytest.approx(float(theirs.double().std(correction=0)),
+                                                                      rel=0.2)
 
 
 @pytest.mark.parametrize("change", [{"width": 0}, {"width": 257}, {"depth": 7}, {"depth": 1.0}, {"dropout": 1.0},

@@ -8,11 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
 
-from scarp.tests.qgis.tiny import CELL, LEFT, RADII, SIZE, TOP, TRAINING, Listener, stack_inputs, write_layer, write_raster
-
-PLUGINS = Path(QgsApplication.pkgDataPath()) / "python" / "plugins"
+from scarp.tests.qgis.tiny import (
+    CELL,
+    LEFT,
+    RADII,
+    SIZE,
+    TOP,
+    TRAINING,
+    Listener,
+    stack_inputs,
+    write_layer,
+    write_raster,
+)
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +43,10 @@ def plugin(qgis_app):
 @pytest.fixture(scope="session")
 def run(plugin):
     """Return a function that runs one of Scarp's algorithms through ``processing.run``."""
-    if str(PLUGINS) not in sys.path:
-        sys.path.append(str(PLUGINS))
+    for folder in (QgsApplication.pkgDataPath(), "/usr/share/qgis"):
+        plugins = Path(folder) / "python" / "plugins"
+        if plugins.is_dir() and str(plugins) not in sys.path:
+            sys.path.append(str(plugins))
     import processing
     from processing.core.Processing import Processing
 
@@ -44,8 +55,9 @@ def run(plugin):
     def run_algorithm(algorithm: str, feedback: QgsProcessingFeedback | None = None, **parameters: Any
                       ) -> dict[str, Any]:
         values = {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()}
-        return processing.run(f"scarp:{algorithm}", values, feedback=feedback or Listener(),
-                              context=QgsProcessingContext())
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        return processing.run(f"scarp:{algorithm}", values, feedback=feedback or Listener(), context=context)
 
     return run_algorithm
 

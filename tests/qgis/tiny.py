@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
     QgsFeature,
     QgsGeometry,
     QgsProcessingFeedback,
@@ -75,6 +76,8 @@ def memory_layer(geometry: str, fields: str, rows: list[tuple[str, list[Any]]], 
     definition = "".join(f"&field={field}" for field in fields.split(",") if field)
     layer = QgsVectorLayer(f"{geometry}?crs={crs}{definition}" if crs else f"{geometry}?{definition[1:]}", name,
                            "memory")
+    if not crs:
+        layer.setCrs(QgsCoordinateReferenceSystem())
     features = []
     for shape, values in rows:
         feature = QgsFeature(layer.fields())

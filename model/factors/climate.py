@@ -1,0 +1,159 @@
+"""Rain, temperature and other amounts that come on a grid of their own or from stations."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import Iterator
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
+from scipy.interpolate import RBFInterpolator
+
+from ..errors import CrsMissing, InputCorrupt, NoOverlap, TooFewData
+from ..grid import Block, Grid
+from ..inputs.rasters import open_raster, read_scaled
+from ..progress import Progress
+from .sources import StationPoints
+
+TOLERANCE = 0.0001
+"""Largest error of the transformation between grids, in cells of the input. GDAL's own 0.125 would be two kilometres
+on a climate raster of 10 arc-minutes."""
+
+LATTICE = 8
+"""Cells between the points at which stations are interpolated exactly; bilinear in between."""
+
+NEIGHBOURS = 64
+"""Stations that take part in the value of one place."""
+
+
+def overlaps(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
+    """Check that a raster and the grid have ground in common.
+
+    Raises:
+        CrsMissing: the raster has no CRS.
+        InputCorrupt: its cells are complex numbers.
+        NoOverlap: it lies elsewhere.
+    """
+    if not dataset.crs:
+        raise CrsMissing(f"The {role} raster {dataset.name} has no coordinate reference system. Set it in QGIS: "
+                         "Raster > Projections > Assign projection.")
+    if "complex" in dataset.dtypes[0]:
+        raise InputCorrupt(f"The {role} raster {dataset.name} holds complex numbers. Give a raster of plain numbers.")
+    try:
+        left, bottom, right, top = transform_bounds(dataset.crs, grid.crs, *dataset.bounds)
+    except rasterio.errors.RasterioError:
+        # A raster of the whole globe may have corners that the grid's projection does not know.
+        return
+    if not all(math.isfinite(bound) for bound in (left, bottom, right, top)):
+        return
+    west, south, east, north = grid.bounds
+    if left >= east or right <= west or bottom >= north or top <= south:
+        raise NoOverlap(f"The {role} raster {dataset.name} does not overlap the DEM. Check the CRS of both, or choose "
+                        "the raster of this area.")
+
+
+class ContinuousRaster:
+    """A raster of amounts on the study grid: bilinear, in single precision, without half-cell shift."""
+
+    def __init__(self, view: WarpedVRT) -> None:
+        """Take a view on the grid."""
+        self._view = view
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: str, grid: Grid, role: str) -> Iterator["ContinuousRaster"]:
+        """Open a raster in any CRS.
+
+        A coarse raster is interpolated between its cell centres; a finer one is averaged over the cell. Cells without
+        data take no part, and cells of the grid that the raster does not cover become NaN.
+
+        Args:
+            path: of the raster; its first band is taken.
+            grid: the study grid.
+            role: what it is, for messages.
+
+        Raises:
+            InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
+        """
+        with open_raster(path, role) as dataset:
+            overlaps(dataset, grid, role)
+            nodata = dataset.nodata
+            if nodata is None and dataset.dtypes[0].startswith("float"):
+                nodata = math.nan
+            # float32 whatever the input holds: GDAL would round interpolated integers, which makes steps.
+            with WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
+                           resampling=Resampling.bilinear, src_nodata=nodata, nodata=math.nan, dtype="float32",
+                           tolerance=TOLERANCE) as view:
+                yield cls(view)
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return the values of a block, float32 of shape (height, width), NaN where the raster has none."""
+        return read_scaled(self._view, block)
+
+
+class StationSurface:
+    """A surface through the values of stations, by SciPy's radial basis functions.
+
+    The kernel is the distance itself, with a constant: what ordinary kriging gives with a linear variogram. It passes
+    through every station, hardly overshoots, and levels off beyond them.
+    """
+
+    def __init__(self, stations: StationPoints, grid: Grid, role: str, progress: Progress) -> None:
+        """Fit.
+
+        Args:
+            stations: points in the grid's CRS with their field.
+            grid: the study grid.
+            role: what is measured, for messages.
+            progress: told of stations that are left out or lie on one place.
+
+        Raises:
+            FieldUnusable: the field is missing or holds text.
+            TooFewData: fewer than three stations with a value.
+        """
+        points = stations.points
+        values = points.numbers(stations.field)
+        usable = np.isfinite(values) & np.isfinite(points.xy).all(axis=1)
+        if not usable.all():
+            progress.warn(f'{np.count_nonzero(~usable)} stations of the layer "{points.name}" ({role}) have no value '
+                          f'in the field "{stations.field}" and are left out.')
+        # Metres about the middle of the grid; one scale will do, as only the weights of stations depend on it.
+        self._grid = grid
+        width, height = grid.spacing(grid.height // 2, 1)
+        self._size = np.array([width[0], height[0]])
+        cells = np.stack(~grid.transform * points.xy[usable].T, axis=1) * self._size
+        places, owner, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+        if len(places) < 3:
+            raise TooFewData(f'The layer "{points.name}" ({role}) has {len(places)} stations with a value; at least 3 '
+                             "are needed to interpolate. Add stations, or give a raster.")
+        means = np.bincount(owner.reshape(-1), values[usable]) / count
+        if (count > 1).any():
+            progress.warn(f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) lie on the place '
+                          "of another one; their mean is taken.")
+        self._surface = RBFInterpolator(places, means, neighbors=min(NEIGHBOURS, len(places)), kernel="linear",
+                                        degree=0)
+        self.count = len(places)
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return the values of a block, float32 of shape (height, width)."""
+        # The lattice is the grid's, not the block's, so that blocks meet without a seam.
+        rows, row_share = _lattice(block.row, block.height)
+        columns, column_share = _lattice(block.column, block.width)
+        x, y = np.meshgrid((columns * LATTICE + 0.5) * self._size[0], (rows * LATTICE + 0.5) * self._size[1])
+        nodes = self._surface(np.stack([x.ravel(), y.ravel()], axis=1)).reshape(x.shape)
+        index, share = row_share
+        bands = nodes[index] * (1 - share)[:, None] + nodes[index + 1] * share[:, None]
+        index, share = column_share
+        return (bands[:, index] * (1 - share) + bands[:, index + 1] * share).astype(np.float32)
+
+
+def _lattice(first: int, count: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Return the numbers of lattice lines about some cells, and for each cell the line before it and the share on."""
+    cells = np.arange(first, first + count)
+    before = cells // LATTICE
+    lines = np.arange(before[0], before[-1] + 2)
+    return lines, (before - before[0], (cells % LATTICE) / LATTICE)

@@ -1,0 +1,122 @@
+"""Annual rain, landform and historical landslides in, safety factor out."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import asdict, dataclass, field
+from typing import Mapping
+
+from ..errors import ParameterInvalid
+from ..factors.sources import CategoricalInput
+from ..files import RunRecord, check_writable, complete_or_absent
+from ..grid import Grid
+from ..inputs.rasters import open_raster
+from ..inputs.vectors import Points, Polygons
+from ..progress import Part, Progress
+from ..safety.coefficients import PERCENTILE, UNCLASSED, ClassCoefficient, choose_coefficients
+from ..safety.layers import RainfallLayers, open_layers, rainfall_at_landslides, write_layers
+from ..safety.rainfall import CRITICAL, Season
+
+
+@dataclass
+class SafetySummary:
+    """What a safety-factor raster holds and where its coefficients come from."""
+
+    classes: list[ClassCoefficient]
+    """One a landform class that has cells or a coefficient; one in all without topography."""
+
+    cells: int
+    """Cells with a safety factor."""
+
+    share_warned: float
+    """Share of them with a safety factor under 0.5."""
+
+    landslides_used: int
+    """Landslides with rainfall, doubled ones counted once."""
+
+    rainfall_minimum: float
+    """Smallest seven-day rainfall in mm."""
+
+    rainfall_maximum: float
+    share_outside_climate: float = 0.0
+    """Share of the cells outside the polygons of CLIMATE, where the single values hold."""
+
+    cells_without_class: int = 0
+    """Cells with rainfall but without a landform class."""
+
+    warnings: list[str] = field(default_factory=list)
+
+
+def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.PathLike, output: str | os.PathLike, *,
+                        alpha: float, beta: float, rainy_days: float, climate: Polygons | None = None,
+                        alpha_field: str | None = None, beta_field: str | None = None,
+                        rainy_days_field: str | None = None, topography: CategoricalInput | None = None,
+                        k_table: Mapping[str, float] | None = None, landslides: Points | Polygons | None = None,
+                        output_rainfall: str | os.PathLike | None = None,
+                        output_table: str | os.PathLike | None = None, progress: Progress) -> SafetySummary:
+    """Write the safety factor Fs = 1 / (1 + k · R7), with R7 = α · β · (7 / n) · annual rain.
+
+    Fs is under 0.5 exactly where the seven-day rainfall exceeds the critical rainfall 1/k (Zhang & Deng 2026,
+    section 3.2.4). k is looked up per landform class: K_TABLE, then the 95th percentile of R7 at the landslides of
+    the class, then that of all landslides, then the paper's table 3 by label.
+
+    Args:
+        reference: raster that gives the grid and the cells with data, such as the factor stack.
+        precipitation: annual rain in mm, any grid and CRS.
+        output: path of the float32 GeoTIFF, 0 to 1, NaN nodata.
+        alpha: share of the rainy season in the annual rain.
+        beta: ratio of maximum to mean rainfall in the season; 1 for equation 4 as printed.
+        rainy_days: rainy days in the season, n.
+        climate: polygons of climate zones whose fields override the three values.
+        alpha_field: field of ``climate`` with alpha.
+        beta_field: field with beta.
+        rainy_days_field: field with the rainy days.
+        topography: landform classes; ``None`` for one k everywhere.
+        k_table: k in 1/mm by class label; the row ``all`` stands for classes and cells without another.
+        landslides: historical landslides.
+        output_rainfall: path of a float32 GeoTIFF with R7 in mm.
+        output_table: path of a CSV with one row a class.
+        progress: hears coefficients and shares.
+
+    Raises:
+        ParameterInvalid: a value is out of range, or a class has no k.
+        FieldUnusable: a field of ``climate`` is missing or holds impossible values.
+        NoOverlap: rain or climate zones do not reach into the grid.
+        LayerEmpty: no landslide lies on a cell with rainfall.
+        TooFewData: no k, since there are too few landslides; or no cell has rainfall.
+    """
+    for path in (output, output_rainfall, output_table):
+        if path is not None:
+            check_writable(path)
+    season = Season(float(alpha), float(beta), float(rainy_days), climate, alpha_field, beta_field, rainy_days_field)
+    table = dict(k_table or {})
+    record = RunRecord(
+        "buildsafetyfactor",
+        {"ALPHA": alpha, "BETA": beta, "RAINY_DAYS": rainy_days, "ALPHA_FIELD": alpha_field, "BETA_FIELD": beta_field,
+         "RAINY_DAYS_FIELD": rainy_days_field, "K_TABLE": table},
+        {"REFERENCE": reference, "PRECIPITATION": precipitation,
+         "CLIMATE": _source(climate), "TOPOGRAPHY": topography.source if topography is not None else None,
+         "LANDSLIDES": _source(landslides)})
+    with open_raster(reference, "reference") as dataset:
+        grid = Grid.of(dataset, "reference")
+        season.prepare(grid, progress)
+        with open_layers(dataset, grid, precipitation, season, topography, Part(progress, 0.0, 0.1)) as layers:
+            rainfall = classes = None
+            if landslides is not None:
+                rainfall, classes = rainfall_at_landslides(layers, landslides, Part(progress, 0.1, 0.3))
+            coefficients, rest = choose_coefficients(layers.labels, table, rainfall, classes, progress)
+            counted = write_layers(layers, coefficients, rest, output, output_rainfall, Part(progress, 0.3, 0.97))
+    summary = SafetySummary(
+        classes=counted.classes, cells=counted.cells,
+        share_warned=sum(one.warned for one in counted.classes) / counted.cells,
+        landslides_used=0 if rainfall is None else len(rainfall), rainfall_minimum=counted.minimum,
+        rainfall_maximum=counted.maximum, share_outside_climate=counted.outside_climate / counted.rained,
+        cells_without_class=counted.without_class)
+    _report(summary, season, progress)
+    if output_table is not None:
+        _write_table(output_table, summary)
+    record.write({"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table},
+                 summary=asdict(summary))
+    progress.report(1.0)
+    return summary

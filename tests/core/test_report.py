@@ -1,0 +1,176 @@
+"""Reports: everything escaped, nothing fetched, figures the same on every run."""
+
+from __future__ import annotations
+
+import base64
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+
+from scarp.model.errors import OutputNotWritable
+from scarp.model.grid import Grid
+from scarp.model.inputs.rasters import create_raster, open_raster
+from scarp.model.report.figures import new_figure, plain, shorten, style, svg_data
+from scarp.model.report.maps import PointGroup, nice_length, only_inside, read_map, zone_map
+from scarp.model.report.page import MISSING, Page, format_cell
+
+HOSTILE = '"><script>alert(1)</script><img src=http://example.org/x onerror=alert(1)> & \'{{ 7 * 7 }} $x$'
+VOID = {"meta", "img", "link", "br", "input"}
+
+
+class Tags(HTMLParser):
+    """The elements of a page, and whether they close in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        self.balanced = not self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def small_figure(label: str = "a line"):
+    with style():
+        figure = new_figure(2)
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], label=plain(label))
+        axes.set_title(plain(label))
+        axes.legend()
+    return figure
+
+
+def page_of(text: str) -> Page:
+    page = Page(text, text)
+    page.warning(text)
+    page.key_numbers([(text, text, text)])
+    page.text(text, text, text)
+    page.table(text, [text, "n"], [[text, 1], [text, 2.5]], text, ["#ffffff", "#000000"])
+    page.figure(text, small_figure(text), text)
+    page.figure("", small_figure(text), text, half=True)
+    page.settings(text, {text: text}, text)
+    page.page_break()
+    return page
+
+
+def test_hostile_texts_stay_text():
+    tags = Tags(page_of(HOSTILE).html())
+    assert tags.balanced
+    assert not tags.all("script") and not tags.all("link")
+    assert all(source["src"].startswith("data:image/svg+xml;base64,") for source in tags.all("img"))
+    assert all(not name.startswith("on") for _, attributes in tags.found for name in attributes)
+    assert tags.text.count(HOSTILE) >= 12
+
+
+def test_page_asks_the_network_for_nothing():
+    html = page_of("plain words").html()
+    assert "http://" not in html and "https://" not in html and "@import" not in html and "url(" not in html
+    policy = [meta for meta in Tags(html).all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert "default-src 'none'" in policy[0]["content"]
+
+
+def test_warnings_come_first_and_once():
+    page = Page("Title")
+    page.text("Later", "some text")
+    page.warning("Mind the gap")
+    page.warning("Mind the gap")
+    html = page.html()
+    assert html.count("Mind the gap") == 1
+    assert html.index("Mind the gap") < html.index("Later")
+    assert "Read this first" not in Page("Title").html()
+
+
+def test_rows_must_fit_the_columns():
+    with pytest.raises(ValueError, match="3 cells for 2 columns"):
+        Page("Title").table("Heading", ["a", "b"], [[1, 2, 3]])
+
+
+def test_numbers_stand_flush_right_and_texts_do_not():
+    page = Page("Title")
+    page.table("Heading", ["name", "value", "range"], [["slope", 1.5, "0.1 – 0.3"], ["aspect", None, MISSING]])
+    assert [cell.get("class") for cell in Tags(page.html()).all("th")] == [None, "number", "number"]
+
+
+@pytest.mark.parametrize("value, text", [
+    (None, MISSING), (float("nan"), MISSING), (np.float32("nan"), MISSING), (True, "yes"), (12345, "12,345"),
+    (np.int64(7), "7"), (0.123456, "0.1235"), (np.float32(0.5), "0.5"), (98765.4, "98,765"), ("1 km", "1 km"),
+    ([1, 2.5], "1, 2.5")])
+def test_cells(value, text):
+    assert format_cell(value) == text
+
+
+def test_page_is_written_whole_or_not_at_all(tmp_path):
+    with pytest.raises(OutputNotWritable):
+        Page("Title").write(tmp_path / "missing" / "report.html")
+    Page("Title").write(tmp_path / "report.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("label, as_text", [("a line $5 and $6", False), ("特大型 landslides", True)])
+def test_figures_are_svg_and_repeatable(label, as_text):
+    first, second = svg_data(small_figure(label)), svg_data(small_figure(label))
+    assert first == second
+    root = ElementTree.fromstring(base64.b64decode(first.partition(",")[2]))
+    texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert (label in texts) == as_text
+
+
+def test_short_texts():
+    assert shorten("short", 10) == "short"
+    assert shorten("much too long", 6) == "much …" and len(shorten("much too long", 6)) == 6
+
+
+@pytest.mark.parametrize("metres, expected", [(1, 1), (1.9, 1), (2, 2), (4999, 2000), (5000, 5000), (99999, 50000)])
+def test_scale_bars_have_round_lengths(metres, expected):
+    assert nice_length(metres) == expected
+
+
+@pytest.mark.parametrize("epsg, origin, cell", [(32646, (500000.0, 3300000.0), 30.0), (4326, (95.0, 30.0), 1 / 1200)])
+def test_map_image_keeps_place_and_proportions(tmp_path, epsg, origin, cell):
+    grid = Grid(CRS.from_epsg(epsg), from_origin(*origin, cell, cell), 300, 200)
+    values = np.add.outer(np.zeros(200), np.arange(300)).astype(np.float32)
+    with create_raster(tmp_path / "map.tif", grid, "float32", np.nan, ["value"], overviews=None) as dataset:
+        dataset.write(values, 1)
+    with open_raster(tmp_path / "map.tif", "map") as dataset:
+        whole = read_map(dataset, grid, longest=100)
+        left, bottom, right, top = grid.bounds
+        east_half = read_map(dataset, grid, bounds=((left + right) / 2, bottom, right, top))
+    assert whole.cells.shape == (67, 100) and whole.bounds == pytest.approx(grid.bounds)
+    assert np.all(np.diff(whole.cells, axis=1) > 0)
+    np.testing.assert_array_equal(east_half.cells, values[:, 150:])
+    width, height = grid.spacing(100, 1)
+    assert whole.metres_east / whole.metres_north == pytest.approx(float(width[0] / height[0]))
+
+
+def test_map_is_cut_to_a_region(tmp_path):
+    grid = Grid(CRS.from_epsg(32646), from_origin(0.0, 100.0, 10.0, 10.0), 10, 10)
+    with create_raster(tmp_path / "map.tif", grid, "float32", np.nan, ["value"], overviews=None) as dataset:
+        dataset.write(np.ones((10, 10), dtype=np.float32), 1)
+    with open_raster(tmp_path / "map.tif", "map") as dataset:
+        image = read_map(dataset, grid)
+    corner = {"type": "Polygon", "coordinates": [[(0, 0), (50, 0), (50, 30), (0, 30), (0, 0)]]}
+    expected = np.full((10, 10), np.nan)
+    expected[7:, :5] = 1
+    np.testing.assert_array_equal(only_inside(image, [corner]).cells, expected)
+    with style():
+        figure = zone_map(image, {1: "low $5", 2: "high"}, [PointGroup("found", np.array([[5.0, 5.0]]), "o", "k", "w")],
+                          {"region": [np.array(corner["coordinates"][0])]})
+    assert svg_data(figure).startswith("data:image/svg+xml")

@@ -1,0 +1,276 @@
+"""Measures of a validation: the paper's tables from their counts, scikit-learn, definitions, simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+from sklearn import metrics
+
+from scarp.model.errors import TooFewData
+from scarp.model.validation.calibration import calibration
+from scarp.model.validation.confusion import Confusion, confusion_at
+from scarp.model.validation.curves import AXIS, Cuts, success_at, with_band
+from scarp.model.validation.intervals import from_repeats, percentile_interval, wilson_interval
+from scarp.model.validation.ranking import BINS, Ranking, bin_of
+from scarp.model.validation.roc import compare_auc, normal_interval, placements
+from scarp.model.validation.zone_table import falls, zone_table
+
+NAMES = dict(enumerate(("very low", "low", "medium", "high", "very high"), 1))
+AREA = {1: 30.0, 2: 20.0, 3: 20.0, 4: 20.0, 5: 10.0}
+
+# Table 4 of Zhang & Deng (2026): share of the landslides in per cent and frequency ratio as printed.
+TABLE_4 = {
+    "U-Net": [(1.43, "0.0477"), (2.20, "0.110"), (7.98, "0.399"), (32.02, "1.60"), (56.37, "5.64")],
+    "PCUM": [(0.97, "0.0323"), (2.45, "0.123"), (7.52, "0.376"), (31.10, "1.56"), (57.96, "5.80")],
+}
+# Table 5: TP, FN, FP, TN, recall and kappa as printed.
+TABLE_5 = [((1728, 227, 560, 1395), "0.884", "0.597"), ((1741, 214, 559, 1396), "0.891", "0.605")]
+
+# Three tests for the use of an operation on the 43 complete cases of DeLong et al. (1988): albumin, total protein,
+# Krebs-Goplerud score, outcome.
+OVARIAN = np.array("""
+3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 1.6 5.6 5 1 3.8 5.7 5 1
+3.7 6.7 6 1 3.2 5.4 4 1 3.8 6.6 6 1 4.1 6.6 5 1 3.6 5.7 5 1 4.3 7.0 4 1 3.6 6.7 4 0 2.3 4.4 6 1 4.2 7.6 4 0
+4.0 6.6 6 0 3.5 5.8 6 1 3.8 6.8 7 1 3.0 4.7 8 0 4.5 7.4 5 1 3.7 7.4 5 1 3.1 6.6 6 1 4.1 8.2 6 1 4.3 7.0 5 1
+4.3 6.5 4 1 3.2 5.1 5 1 2.6 4.7 6 1 3.3 6.8 6 0 1.7 4.0 7 0 3.7 6.1 5 1 3.3 6.3 7 1 4.2 7.7 6 1 3.5 6.2 5 1
+2.9 5.7 9 0 2.1 4.8 7 1 2.8 6.2 8 0 4.0 7.0 7 1 3.3 5.7 6 1 3.7 6.9 5 1 3.6 6.6 5 1""".split(), float).reshape(-1, 4)
+POSITIVE = OVARIAN[:, 3] == 1
+ALBUMIN, PROTEIN, SCORE = OVARIAN[:, 0], OVARIAN[:, 1], -OVARIAN[:, 2]
+
+
+def scores(seed: int, landslides: int = 80, stable: int = 120, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Susceptibility at landslides and stable points."""
+    rng = np.random.default_rng(seed)
+    both = rng.beta(3, 2, landslides).astype(np.float32), rng.beta(2, 3, stable).astype(np.float32)
+    return tuple(np.round(one, 1) for one in both) if ties else both
+
+
+def joined(landslide, stable) -> tuple[np.ndarray, np.ndarray]:
+    return np.repeat([1, 0], [len(landslide), len(stable)]), np.concatenate([landslide, stable])
+
+
+def three_digits(value: float) -> str:
+    value += 1e-12  # 31.10 / 20 is exactly between two prints, and the paper rounds it up
+    return f"{float(f'{value:.3g}'):.{max(0, 2 - int(np.floor(np.log10(value))))}f}"
+
+
+@pytest.mark.parametrize("model", TABLE_4)
+def test_table_4_of_the_paper(model):
+    """The paper divides shares rounded to 0.01 %; per 10,000 landslides they are whole numbers."""
+    counts = {zone: round(100 * share) for zone, (share, _) in enumerate(TABLE_4[model], 1)}
+    assert sum(counts.values()) == 10000
+    rows = zone_table(counts, AREA, NAMES)
+    for row, (share, ratio) in zip(rows, TABLE_4[model]):
+        assert f"{100 * row.landslide_share.value:.2f}" == f"{share:.2f}"
+        assert three_digits(row.frequency_ratio.value) == ratio
+        assert row.frequency_ratio.low < row.frequency_ratio.value < row.frequency_ratio.high
+    assert falls(rows) == []
+
+
+@pytest.mark.parametrize("counts, recall, kappa", TABLE_5)
+def test_table_5_of_the_paper(counts, recall, kappa):
+    found = Confusion(*counts)
+    assert f"{found.recall:.3f}" == recall
+    assert f"{found.kappa:.3f}" == kappa
+
+
+def test_falling_ratios_are_named():
+    rows = zone_table({1: 5, 2: 30, 3: 10, 5: 40}, {**AREA, 4: 0.0}, NAMES)
+    assert falls(rows) == [("low", "medium")]
+    assert np.isnan(rows[3].frequency_ratio.value)
+
+
+def test_zone_without_landslides_has_an_interval():
+    row = zone_table({5: 50}, AREA, NAMES)[0]
+    assert row.frequency_ratio.value == 0 and row.frequency_ratio.low == 0 and row.frequency_ratio.high > 0.1
+
+
+@pytest.mark.parametrize("ties", (False, True))
+@pytest.mark.parametrize("threshold", (0.2, 0.5, 0.9))
+@pytest.mark.parametrize("stable", (40, 120))
+def test_confusion_against_scikit_learn(ties, threshold, stable):
+    landslide, other = scores(1, 80, stable, ties)
+    truth, value = joined(landslide, other)
+    called = (value >= threshold).astype(int)
+    found = confusion_at(landslide, other, threshold)
+    assert found.recall == pytest.approx(metrics.recall_score(truth, called))
+    assert found.precision == pytest.approx(metrics.precision_score(truth, called))
+    assert found.f1 == pytest.approx(metrics.f1_score(truth, called))
+    assert found.accuracy == pytest.approx(metrics.accuracy_score(truth, called))
+    assert found.kappa == pytest.approx(metrics.cohen_kappa_score(truth, called))
+    assert found.specificity == pytest.approx(metrics.recall_score(1 - truth, 1 - called))
+
+
+def test_weights_stand_for_repetition():
+    landslide, stable = scores(2)
+    weights = np.random.default_rng(0).multinomial(len(landslide), np.full(len(landslide), 1 / len(landslide)))
+    repeated = np.repeat(landslide, weights)
+    assert confusion_at(landslide, stable, 0.5, weights) == confusion_at(repeated, stable, 0.5)
+    weighted, plain = Cuts(landslide, stable, weights.astype(float)), Cuts(repeated, stable)
+    np.testing.assert_allclose(weighted.roc(), plain.roc())
+    assert weighted.average_precision() == pytest.approx(plain.average_precision())
+    assert calibration(landslide, stable, 1.0, weights).brier == pytest.approx(calibration(repeated, stable).brier)
+
+
+@pytest.mark.parametrize("ties", (False, True))
+@pytest.mark.parametrize("landslides, stable", ((1, 1), (2, 50), (80, 120), (300, 40)))
+def test_auc_against_scikit_learn(ties, landslides, stable):
+    landslide, other = scores(3, landslides, stable, ties)
+    found = placements(landslide, other)
+    assert found.auc == pytest.approx(metrics.roc_auc_score(*joined(landslide, other)), abs=1e-12)
+    assert found.stable.mean() == pytest.approx(found.auc)
+
+
+def test_auc_needs_both_kinds():
+    with pytest.raises(TooFewData):
+        placements(np.empty(0), np.ones(3))
+
+
+def by_definition(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
+    """AUC of both tests and the variance of the difference by DeLong's equations 2 and 4 to 6, pair by pair."""
+    wins = [(test[POSITIVE][:, None] > test[~POSITIVE]) + 0.5 * (test[POSITIVE][:, None] == test[~POSITIVE])
+            for test in (first, second)]
+    over_positive, over_negative = (np.cov([win.mean(axis=axis) for win in wins]) for axis in (1, 0))
+    covariance = over_positive / POSITIVE.sum() + over_negative / (~POSITIVE).sum()
+    contrast = np.array([1, -1])
+    return wins[0].mean(), covariance[0, 0], float(contrast @ covariance @ contrast)
+
+
+@pytest.mark.parametrize("test", (ALBUMIN, SCORE, PROTEIN))
+def test_delong_on_its_own_data(test):
+    area, variance, _ = by_definition(test, SCORE)
+    found = placements(test[POSITIVE], test[~POSITIVE])
+    assert (found.auc, found.variance) == pytest.approx((area, variance), rel=1e-12)
+    low, high = normal_interval(found.auc, found.variance)
+    assert high - low == pytest.approx(2 * 1.959964 * variance ** 0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("test", (ALBUMIN, PROTEIN))
+def test_paired_test_on_its_own_data(test):
+    area, _, variance = by_definition(test, SCORE)
+    found = compare_auc(test[POSITIVE], test[~POSITIVE], SCORE[POSITIVE], SCORE[~POSITIVE])
+    assert found.difference == pytest.approx(area - by_definition(SCORE, test)[0])
+    assert found.standard_error ** 2 == pytest.approx(variance)
+    assert found.p == pytest.approx(chi2.sf(found.difference ** 2 / variance, 1))
+    assert found.high - found.low == pytest.approx(2 * 1.959964 * variance ** 0.5, rel=1e-6)
+
+
+def test_a_map_does_not_differ_from_itself():
+    landslide, stable = scores(4)
+    found = compare_auc(landslide, stable, landslide, stable)
+    assert (found.difference, found.z, found.p) == (0.0, 0.0, 1.0)
+
+
+def test_delong_agrees_with_a_bootstrap():
+    landslide, stable = scores(5, 150, 150)
+    rng = np.random.default_rng(0)
+    again = [placements(rng.choice(landslide, 150), rng.choice(stable, 150)).auc for _ in range(600)]
+    assert placements(landslide, stable).variance ** 0.5 == pytest.approx(np.std(again), rel=0.12)
+
+
+def test_delong_interval_covers_the_truth():
+    rng = np.random.default_rng(6)
+    truth = 0.7602499389  # of two unit normals one apart
+    covered = 0
+    for _ in range(400):
+        found = placements(rng.normal(1, 1, 60), rng.normal(0, 1, 60))
+        low, high = normal_interval(found.auc, found.variance)
+        covered += low <= truth <= high
+    assert 0.91 <= covered / 400 <= 0.985
+
+
+@pytest.mark.parametrize("ties", (False, True))
+def test_curves_against_scikit_learn(ties):
+    landslide, stable = scores(7, ties=ties)
+    truth, value = joined(landslide, stable)
+    cuts = Cuts(landslide, stable)
+    assert cuts.average_precision() == pytest.approx(metrics.average_precision_score(truth, value))
+    assert metrics.auc(AXIS, cuts.roc()) == pytest.approx(metrics.roc_auc_score(truth, value), abs=0.01)
+    roc = cuts.roc()
+    assert roc[0] == 0 and roc[-1] == 1 and np.all(np.diff(roc) >= 0)
+    precision, recall, _ = metrics.precision_recall_curve(truth, value)
+    best = [precision[:-1][recall[:-1] >= reached - 1e-9].max() for reached in AXIS]
+    np.testing.assert_allclose(cuts.precision(), best)
+
+
+def test_best_threshold_is_best():
+    landslide, stable = scores(8)
+    sums = {cut: confusion_at(landslide, stable, cut).recall + confusion_at(landslide, stable, cut).specificity
+            for cut in np.concatenate([landslide, stable])}
+    assert sums[np.float32(Cuts(landslide, stable).best_threshold())] == pytest.approx(max(sums.values()))
+
+
+def test_curve_of_all_draws_is_the_mean_of_their_curves():
+    landslide, _ = scores(9)
+    draws = [scores(seed)[1] for seed in range(20, 25)]
+    pooled = Cuts(landslide, np.concatenate(draws), None, 1 / len(draws))
+    aucs = [placements(landslide, draw).auc for draw in draws]
+    assert metrics.auc(AXIS, pooled.roc()) == pytest.approx(np.mean(aucs), abs=0.01)
+    assert placements(landslide, np.concatenate(draws)).auc == pytest.approx(np.mean(aucs))
+
+
+@pytest.mark.parametrize("ties", (False, True))
+def test_calibration_against_scikit_learn(ties):
+    landslide, stable = scores(10, ties=ties)
+    truth, value = joined(landslide, stable)
+    found = calibration(landslide, stable)
+    assert found.brier == pytest.approx(metrics.brier_score_loss(truth, value.astype(float)))
+    bins = np.minimum((value.astype(float) * 10).astype(int), 9)
+    expected = sum(np.sum(bins == one) * abs(truth[bins == one].mean() - value[bins == one].mean())
+                   for one in np.unique(bins)) / len(truth)
+    assert found.ece == pytest.approx(expected)
+    assert found.points.sum() == len(truth)
+
+
+def test_susceptibilities_that_are_shares_are_calibrated():
+    rng = np.random.default_rng(11)
+    value = rng.random(40000)
+    slides = rng.random(40000) < value
+    assert calibration(value[slides], value[~slides]).ece < 0.01
+
+
+# Low and high of Wilson's score interval, from its quadratic equation solved by hand for z = 1.959964.
+@pytest.mark.parametrize("successes, trials, low, high", [
+    (0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (1741, 1955, 0.8759, 0.9036)])
+def test_wilson(successes, trials, low, high):
+    assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=6e-5)
+
+
+def test_few_repeats_give_no_interval():
+    assert np.isnan(percentile_interval(np.arange(19.0))).all()
+    low, high = percentile_interval(np.append(np.arange(1001.0), np.nan))
+    assert (low, high) == pytest.approx((25, 975))
+    assert not from_repeats(0.5, np.array([0.5]), "draws").has_interval
+    assert np.isnan(with_band(np.zeros(201), [np.zeros(201)] * 3).low).all()
+
+
+def test_bins_rank_as_values_do():
+    rng = np.random.default_rng(12)
+    values = np.concatenate([rng.random(20000), 10.0 ** -rng.uniform(0, 30, 5000), 1 - 10.0 ** -rng.uniform(0, 7, 5000),
+                             [0.0, -0.0, 0.5, 1.0]]).astype(np.float32)
+    order = np.argsort(values, kind="stable")
+    bins = bin_of(values)[order]
+    assert np.all(np.diff(bins) >= 0) and bins[0] == 0 and bins[-1] == BINS - 1
+    ahead = np.diff(values[order].astype(np.float64)) > 1.1e-3 * np.minimum(values[order][1:], 1 - values[order][:-1])
+    assert np.all(np.diff(bins)[ahead] > 0)
+
+
+def test_position_is_the_area_above():
+    rng = np.random.default_rng(13)
+    values, areas = rng.random(30000).astype(np.float32), rng.uniform(1, 3, 30000)
+    ranking = Ranking()
+    for part in np.array_split(np.arange(30000), 7):
+        ranking.add(bin_of(values[part]), areas[part])
+    assert ranking.total == pytest.approx(areas.sum())
+    points = values[:200]
+    exact = [(areas[values > point].sum() + areas[values == point].sum() / 2) / areas.sum() for point in points]
+    np.testing.assert_allclose(ranking.position(points), exact, atol=1e-3)
+
+
+def test_success_rate_curve_counts_landslides_in_the_best_area():
+    positions = np.array([0.0, 0.1, 0.1, 0.4, 1.0])
+    curve = success_at(positions)
+    assert curve[0] == pytest.approx(0.2) and curve[20] == pytest.approx(0.6) and curve[-1] == 1
+    weights = np.array([0.0, 2.0, 0.0, 2.0, 1.0])
+    np.testing.assert_allclose(success_at(positions, weights), success_at(np.repeat(positions, weights.astype(int))))

@@ -1,0 +1,87 @@
+"""The provider loads fast, without the libraries, and says which are missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START = """
+import sys, time
+from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProcessingException
+application = QgsApplication([], False)
+application.initQgis()
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in BLOCKED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+BLOCKED = set(sys.argv[1].split(",")) if len(sys.argv) > 1 else set()
+sys.meta_path.insert(0, Blocker())
+started = time.perf_counter()
+from scarp import classFactory
+plugin = classFactory(None)
+plugin.initProcessing()
+seconds = time.perf_counter() - started
+provider = QgsApplication.processingRegistry().providerById("scarp")
+"""
+
+
+def child(code: str, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / ".build" / "plugins"), *filter(
+        None, [os.environ.get("PYTHONPATH")])]), "QT_QPA_PLATFORM": "offscreen"}
+    result = subprocess.run([sys.executable, "-c", START + code, *arguments], capture_output=True, text=True,
+                            env=environment, timeout=120)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_start_imports_no_library_and_is_quick():
+    code = "print(seconds, *{'torch', 'rasterio', 'sklearn', 'scipy', 'numpy', 'matplotlib'} & set(sys.modules))"
+    found = [child(code).split() for _ in range(3)]
+    assert all(len(line) == 1 for line in found), "a library was imported"
+    # The goal is 0.1 s on a quiet machine; the limit here is wider, because tests share their machine.
+    assert min(float(line[0]) for line in found) < 0.4
+
+
+def test_it_loads_without_a_window_and_unloads():
+    assert child("plugin.unload(); print(QgsApplication.processingRegistry().providerById('scarp'))").strip() == "None"
+
+
+@pytest.mark.parametrize("blocked, algorithm, packages", [
+    ("torch", "trainpcum", ["torch"]), ("torch", "predictsusceptibility", ["torch"]),
+    ("rasterio", "buildfactorstack", ["rasterio"]), ("sklearn", "validatewithpoints", ["scikit-learn"]),
+    ("torch,rasterio,sklearn,safetensors", "trainpcum", ["torch", "rasterio", "scikit-learn", "safetensors"]),
+])
+def test_missing_libraries_are_named(blocked, algorithm, packages):
+    code = f"""
+algorithm = provider.algorithm({algorithm!r})
+print(len(provider.algorithms()))
+print(algorithm.canExecute())
+print(algorithm.create().checkParameterValues({{}}, QgsProcessingContext()))
+try:
+    algorithm.create().processAlgorithm({{}}, QgsProcessingContext(), QgsProcessingFeedback())
+except QgsProcessingException as error:
+    print(error)
+"""
+    number, can, checked, raised = child(code, blocked).strip().splitlines()
+    assert int(number) >= 9
+    assert can.startswith("(False") and checked.startswith("(False")
+    for line in (can, checked, raised):
+        for package in packages:
+            assert package in line
+        assert "install" in line.lower() and "Traceback" not in line
+
+
+def test_what_does_not_need_torch_runs_without_it():
+    assert child("print(provider.algorithm('classifyzones').canExecute()[0])", "torch,sklearn").strip() == "True"
+
+
+def test_a_library_that_cannot_be_loaded_is_named():
+    from scarp.processing_provider.dependencies import broken
+
+    message = broken(ImportError("numpy.core.multiarray failed to import", name="torch"))
+    assert message.startswith("torch is installed but cannot be loaded") and "NumPy" in message

@@ -1,0 +1,207 @@
+"""Layers as users have them, brought to what the core takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsGeometry,
+    QgsProcessingContext,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+
+from scarp.algorithms.arguments import Arguments
+from scarp.model.errors import CrsMissing, FieldUnusable, InputCorrupt, ParameterInvalid
+from scarp.model.progress import Silent
+from scarp.tests.qgis.tiny import CRS, LEFT, TOP, memory_layer, write_layer, write_raster
+
+GRID = QgsCoordinateReferenceSystem(CRS)
+PLACES = [(LEFT + 100.25, TOP - 200.5), (LEFT + 900.0, TOP - 40.125), (LEFT + 33.0, TOP - 77.0)]
+
+
+class Listener(Silent):
+    """Keeps log lines too."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def report(self, fraction, text=""):
+        if text:
+            self.lines.append(text)
+
+
+@pytest.fixture
+def read(plugin):
+    """Return a function that gives the arguments of one algorithm for some values."""
+    def arguments(algorithm, **values):
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        definition = plugin.provider.algorithm(algorithm).create()
+        return Arguments(definition, values, context, Listener())
+    return arguments
+
+
+def point_rows(values=("a", "b", "c")):
+    return [(f"Point ({x} {y})", [value, number]) for number, ((x, y), value) in enumerate(zip(PLACES, values))]
+
+
+def slides(read, layer, fields=()):
+    arguments = read("buildbufferedlabels", LANDSLIDES=layer)
+    return arguments.points_or_polygons("LANDSLIDES", GRID, list(fields)), arguments
+
+
+def test_points_from_memory_path_and_project_are_the_same(read, tmp_path):
+    memory = memory_layer("Point", "size:string,year:integer", point_rows(), name="slides")
+    path = write_layer(tmp_path / "slides.gpkg", "Point", "size:string,year:integer", point_rows())
+    project = QgsVectorLayer(f"{path}|layername=slides", "in the project")
+    QgsProject.instance().addMapLayer(project)
+    for given in (memory, str(path), f"{path}|layername=slides", project.id(), "in the project"):
+        points, _ = slides(read, given, ["size", "year"])
+        np.testing.assert_array_equal(points.xy, PLACES)
+        assert points.fields == {"size": ["a", "b", "c"], "year": [0, 1, 2]}
+    assert str(path) in points.source
+    QgsProject.instance().removeMapLayer(project.id())
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32644"])
+def test_points_come_into_the_crs_of_the_grid(read, crs):
+    there = QgsCoordinateTransform(GRID, QgsCoordinateReferenceSystem(crs), QgsProject.instance())
+    rows = []
+    for shape, values in point_rows():
+        geometry = QgsGeometry.fromWkt(shape)
+        geometry.transform(there)
+        rows.append((geometry.asWkt(12), values))
+    points, _ = slides(read, memory_layer("Point", "size:string,year:integer", rows, crs=crs))
+    np.testing.assert_allclose(points.xy, PLACES, atol=0.01)
+
+
+def test_selection_and_subset_filter_are_kept(read, tmp_path):
+    path = write_layer(tmp_path / "slides.gpkg", "Point", "size:string,year:integer", point_rows())
+    layer = QgsVectorLayer(str(path), "filtered")
+    layer.setSubsetString("year > 0")
+    points, _ = slides(read, layer, ["year"])
+    assert points.fields["year"] == [1, 2]
+    layer.setSubsetString("")
+    layer.selectByExpression("year = 1")
+    QgsProject.instance().addMapLayer(layer)
+    points, _ = slides(read, QgsProcessingFeatureSourceDefinition(layer.id(), True), ["year"])
+    assert points.fields["year"] == [1]
+    QgsProject.instance().removeMapLayer(layer.id())
+
+
+def test_z_m_and_parts(read):
+    rows = [(f"MultiPointZM (({LEFT} {TOP} 7 8),({LEFT + 1} {TOP} 7 8))", ["x", 1]),
+            (f"MultiPointZM (({LEFT + 2} {TOP} 7 8))", ["y", 2])]
+    points, _ = slides(read, memory_layer("MultiPointZM", "size:string,year:integer", rows), ["size"])
+    np.testing.assert_array_equal(points.xy, [[LEFT, TOP], [LEFT + 1, TOP], [LEFT + 2, TOP]])
+    assert points.fields["size"] == ["x", "x", "y"]
+
+
+def test_features_without_geometry_are_left_out_and_counted(read):
+    rows = [*point_rows(), ("", ["d", 9])]
+    points, arguments = slides(read, memory_layer("Point", "size:string,year:integer", rows), ["size"])
+    assert points.fields["size"] == ["a", "b", "c"]
+    assert ["1 features" in text and "without geometry" in text for text in arguments.progress.warnings] == [True]
+
+
+def test_empty_attributes_are_none(read):
+    points, _ = slides(read, memory_layer("Point", "size:string,year:integer", point_rows(("a", None, ""))), ["size"])
+    assert points.fields["size"] == ["a", None, ""]
+
+
+def test_invalid_polygons_are_mended_and_counted(read):
+    bow_tie = (f"Polygon (({LEFT} {TOP}, {LEFT + 100} {TOP - 100}, {LEFT + 100} {TOP}, {LEFT} {TOP - 100}, "
+               f"{LEFT} {TOP}))")
+    layer = memory_layer("Polygon", "", [(bow_tie, [])])
+    polygons, arguments = slides(read, layer)
+    shape = polygons.geometries[0]
+    assert shape["type"] == "MultiPolygon" and len(shape["coordinates"]) == 2
+    assert any("1 invalid polygons" in text and "mended" in text for text in arguments.progress.lines)
+    assert not arguments.progress.warnings
+
+
+def test_polygons_keep_holes_and_fields(read):
+    ring = f"({LEFT} {TOP}, {LEFT + 90} {TOP}, {LEFT + 90} {TOP - 90}, {LEFT} {TOP - 90}, {LEFT} {TOP})"
+    hole = f"({LEFT + 30} {TOP - 30}, {LEFT + 60} {TOP - 30}, {LEFT + 60} {TOP - 60}, {LEFT + 30} {TOP - 30})"
+    polygons, _ = slides(read, memory_layer("Polygon", "name:string", [(f"Polygon ({ring},{hole})", ["p"])]), ["name"])
+    assert polygons.fields == {"name": ["p"]} and len(polygons.geometries[0]["coordinates"]) == 2
+    np.testing.assert_allclose(polygons.bounds(), [[LEFT, TOP - 90, LEFT + 90, TOP]])
+
+
+def test_curves_become_straight_lines(read):
+    circle = (f"CurvePolygonZ (CircularStringZ ({LEFT} {TOP} 1, {LEFT + 50} {TOP + 50} 1, {LEFT + 100} {TOP} 1, "
+              f"{LEFT + 50} {TOP - 50} 1, {LEFT} {TOP} 1))")
+    polygons, _ = slides(read, memory_layer("CurvePolygonZ", "", [(circle, [])]))
+    corners = np.array(polygons.geometries[0]["coordinates"][0])
+    assert corners.shape[1] == 2 and len(corners) > 50
+    np.testing.assert_allclose(np.hypot(corners[:, 0] - LEFT - 50, corners[:, 1] - TOP), 50, atol=1e-6)
+
+
+def test_lines_come_by_parts(read):
+    rows = [(f"MultiLineStringZ (({LEFT} {TOP} 1, {LEFT + 5} {TOP} 1),({LEFT} {TOP} 1, {LEFT} {TOP - 5} 2, {LEFT + 1} "
+             f"{TOP - 5} 2))", [])]
+    lines = read("buildfactorstack", RIVERS=memory_layer("MultiLineStringZ", "", rows)).lines("RIVERS", GRID)
+    assert [len(part) for part in lines.parts] == [2, 3]
+    np.testing.assert_array_equal(lines.parts[1], [[LEFT, TOP], [LEFT, TOP - 5], [LEFT + 1, TOP - 5]])
+
+
+def test_single_lines_equal_their_vertices(read):
+    wkt = f"LineString ({LEFT} {TOP}, {LEFT + 0.125} {TOP - 2}, {LEFT + 9} {TOP})"
+    lines = read("buildfactorstack", RIVERS=memory_layer("LineString", "", [(wkt, [])])).lines("RIVERS", GRID)
+    np.testing.assert_array_equal(lines.parts[0], [[LEFT, TOP], [LEFT + 0.125, TOP - 2], [LEFT + 9, TOP]])
+
+
+def test_a_layer_without_crs_is_refused(read):
+    with pytest.raises(CrsMissing, match="LANDSLIDES.*no coordinate reference system"):
+        slides(read, memory_layer("Point", "size:string,year:integer", point_rows(), crs=""))
+
+
+def test_a_field_that_is_not_there_is_refused_with_those_that_are(read):
+    with pytest.raises(FieldUnusable, match='no field "grade".*size, year'):
+        slides(read, memory_layer("Point", "size:string,year:integer", point_rows()), ["grade"])
+
+
+def test_the_wrong_geometry_is_refused(read):
+    layer = memory_layer("Point", "size:string,year:integer", point_rows())
+    with pytest.raises(ParameterInvalid, match="RIVERS takes lines.*points"):
+        read("buildfactorstack", RIVERS=layer).lines("RIVERS", GRID)
+
+
+def test_classes_from_polygons_and_from_a_raster(read, tmp_path):
+    square = f"Polygon (({LEFT} {TOP}, {LEFT + 90} {TOP}, {LEFT + 90} {TOP - 90}, {LEFT} {TOP}))"
+    layer = memory_layer("Polygon", "rock:string", [(square, ["schist"])], name="geology")
+    found = read("buildfactorstack", LITHOLOGY=layer, LITHOLOGY_FIELD="rock").classes("LITHOLOGY", GRID)
+    assert found.polygons.fields == {"rock": ["schist"]} and found.field == "rock" and found.raster is None
+    path = write_raster(tmp_path / "geology.tif", np.ones((4, 4)))
+    found = read("buildfactorstack", LITHOLOGY=str(path)).classes("LITHOLOGY", GRID)
+    assert found.raster == str(path) and found.polygons is None and found.name == "geology"
+
+
+def test_rasters_must_be_files(read, tmp_path):
+    path = write_raster(tmp_path / "dem.tif", np.ones((4, 4)))
+    assert read("buildfactorstack", DEM=str(path)).raster("DEM") == str(path)
+    other = QgsRasterLayer("type=xyz&url=file:///nowhere/%7Bz%7D.png", "tiles", "wms")
+    assert other.isValid()
+    with pytest.raises(InputCorrupt, match="no raster file"):
+        read("buildfactorstack", DEM=other).raster("DEM")
+
+
+def test_a_crs_given_only_in_the_project_is_warned_of(read, tmp_path):
+    layer = QgsRasterLayer(str(write_raster(tmp_path / "dem.tif", np.ones((4, 4)))), "dem")
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
+    arguments = read("buildfactorstack", DEM=layer)
+    arguments.raster("DEM")
+    assert any("EPSG:4326" in text and CRS in text for text in arguments.progress.warnings)
+
+
+@pytest.mark.parametrize("given, wanted", [
+    ("1,600,2,500", "1,600,2,500"), (["1", "600"], ["1", "600"]), ([1.0, 600.0], [1, 600]), ([["a", 1.5]], ["a", 1.5]),
+    (None, ["giant", 600, "large", 500, "medium", 400, "small", 300, "unrecorded", 300])])
+def test_tables_are_text_or_lists(read, given, wanted):
+    assert read("buildbufferedlabels", RADII=given).table("RADII") == wanted
