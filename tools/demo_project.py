@@ -19,13 +19,14 @@ from qgis.core import (
     QgsLayoutPoint,
     QgsLayoutSize,
     QgsLegendStyle,
+    QgsMapLayerLegendUtils,
     QgsPrintLayout,
     QgsProject,
     QgsRasterLayer,
     QgsUnitTypes,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtGui import QFont
+from qgis.PyQt.QtGui import QFont, QPainter
 
 STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
 
@@ -49,6 +50,8 @@ LAYERS = (
     ("Inputs", "data/dem.tif", "Hillshade", "hillshade.qml", True),
 )
 
+SHADED = ("zones.tif", "susceptibility.tif")
+
 
 def add_layers(project: QgsProject, folder: Path) -> dict[str, object]:
     """Add what is there of LAYERS in groups and return the layers by file."""
@@ -64,6 +67,9 @@ def add_layers(project: QgsProject, folder: Path) -> dict[str, object]:
             _, done = layer.loadNamedStyle(str(STYLES / style))
             if not done:
                 raise SystemExit(f"The style {style} could not be applied to {file}.")
+        if file in SHADED:
+            # Multiplied with the hillshade below, the relief shows through the colours.
+            layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
         project.addMapLayer(layer, False)
         group = project.layerTreeRoot().findGroup(group_name) or project.layerTreeRoot().addGroup(group_name)
         group.addLayer(layer).setItemVisibilityChecked(shown)
@@ -85,17 +91,18 @@ def add_layout(project: QgsProject, layers: dict[str, object]) -> QgsPrintLayout
 
     map_item = QgsLayoutItemMap(layout)
     layout.addLayoutItem(map_item)
-    place(map_item, 10, 22, 200, 178)
     map_item.setLayers(shown)
     map_item.setKeepLayerSet(True)
     map_item.setCrs(layers["zones.tif"].crs())
-    map_item.zoomToExtent(layers["zones.tif"].extent())
+    place(map_item, 10, 22, 178, 178)
+    # The area is square, as the map is: the item's height follows the extent, and stays.
+    map_item.setExtent(layers["zones.tif"].extent())
     map_item.setFrameEnabled(True)
 
     add_label(layout, "Landslide susceptibility, Scarp demo (synthetic area)", 10, 8, 240, 10, 18, True)
     add_label(layout, "Physics-constrained U-Net. Zones by area share:\n30, 20, 20, 20 and 10 % of the area, from very low\n"
               "to very high. The area, its landslides and its\ntruth are made by a program.",
-              214, 160, 78, 26, 8, False)
+              196, 160, 92, 26, 8, False)
 
     legend = QgsLayoutItemLegend(layout)
     legend.setAutoUpdateModel(False)
@@ -104,12 +111,15 @@ def add_layout(project: QgsProject, layers: dict[str, object]) -> QgsPrintLayout
         if file in layers:
             legend.model().rootGroup().addLayer(layers[file])
     for node in legend.model().rootGroup().findLayers():
+        if node.name() == layers["zones.tif"].name():
+            # The first node of a paletted raster names its band, which says nothing to a reader.
+            QgsMapLayerLegendUtils.setLegendNodeOrder(node, [5, 4, 3, 2, 1])
         legend.model().refreshLayerLegend(node)
     legend.setLinkedMap(map_item)
     legend.setStyleFont(QgsLegendStyle.Style.SymbolLabel, QFont("DejaVu Sans", 9))
     legend.setStyleFont(QgsLegendStyle.Style.Subgroup, QFont("DejaVu Sans", 10))
     layout.addLayoutItem(legend)
-    legend.attemptMove(QgsLayoutPoint(214, 22))
+    legend.attemptMove(QgsLayoutPoint(194, 22))
 
     scale_bar = QgsLayoutItemScaleBar(layout)
     scale_bar.setStyle("Single Box")
@@ -120,7 +130,7 @@ def add_layout(project: QgsProject, layers: dict[str, object]) -> QgsPrintLayout
     scale_bar.setNumberOfSegments(2)
     scale_bar.setUnitsPerSegment(2)
     layout.addLayoutItem(scale_bar)
-    scale_bar.attemptMove(QgsLayoutPoint(214, 188))
+    scale_bar.attemptMove(QgsLayoutPoint(196, 188))
     return layout
 
 

@@ -12,9 +12,11 @@ import numpy as np
 import rasterio
 from qgis.core import (
     QgsApplication,
+    QgsBilinearRasterResampler,
     QgsCategorizedSymbolRenderer,
     QgsColorRampShader,
     QgsContrastEnhancement,
+    QgsCubicRasterResampler,
     QgsFillSymbol,
     QgsHillshadeRenderer,
     QgsLineSymbol,
@@ -99,6 +101,10 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
     hillshade = QgsHillshadeRenderer(layers["hillshade"].dataProvider(), 1, 315, 45)
     hillshade.setMultiDirectional(True)
     layers["hillshade"].setRenderer(hillshade)
+    # Smooth and light: zones are multiplied with it, and their colours must stay those of the legend.
+    layers["hillshade"].resampleFilter().setZoomedInResampler(QgsCubicRasterResampler())
+    layers["hillshade"].resampleFilter().setZoomedOutResampler(QgsBilinearRasterResampler())
+    layers["hillshade"].brightnessFilter().setBrightness(70)
     return layers
 
 

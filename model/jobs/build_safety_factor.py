@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Mapping
 
-from ..errors import ParameterInvalid
 from ..factors.sources import CategoricalInput
 from ..files import RunRecord, check_writable, complete_or_absent
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Points, Polygons
 from ..progress import Part, Progress
-from ..safety.coefficients import PERCENTILE, UNCLASSED, ClassCoefficient, choose_coefficients
-from ..safety.layers import RainfallLayers, open_layers, rainfall_at_landslides, write_layers
+from ..safety.coefficients import UNCLASSED, ClassCoefficient, choose_coefficients
+from ..safety.layers import Counted, open_layers, rainfall_at_landslides, write_layers
 from ..safety.rainfall import CRITICAL, Season
 
 
@@ -44,8 +43,6 @@ class SafetySummary:
 
     cells_without_class: int = 0
     """Cells with rainfall but without a landform class."""
-
-    warnings: list[str] = field(default_factory=list)
 
 
 def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.PathLike, output: str | os.PathLike, *,
@@ -102,7 +99,7 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
         grid = Grid.of(dataset, "reference")
         season.prepare(grid, progress)
         with open_layers(dataset, grid, precipitation, season, topography, Part(progress, 0.0, 0.1)) as layers:
-            rainfall = classes = None
+            rainfall, classes = None, None
             if landslides is not None:
                 rainfall, classes = rainfall_at_landslides(layers, landslides, Part(progress, 0.1, 0.3))
             coefficients, rest = choose_coefficients(layers.labels, table, rainfall, classes, progress)
@@ -113,10 +110,48 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
         landslides_used=0 if rainfall is None else len(rainfall), rainfall_minimum=counted.minimum,
         rainfall_maximum=counted.maximum, share_outside_climate=counted.outside_climate / counted.rained,
         cells_without_class=counted.without_class)
-    _report(summary, season, progress)
+    _report(summary, counted, progress)
     if output_table is not None:
         _write_table(output_table, summary)
     record.write({"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table},
                  summary=asdict(summary))
     progress.report(1.0)
     return summary
+
+
+def _source(layer: Points | Polygons | None) -> str | None:
+    return None if layer is None else layer.source or layer.name
+
+
+def _report(summary: SafetySummary, counted: Counted, progress: Progress) -> None:
+    for one in summary.classes:
+        share = one.warned / one.cells if one.cells else 0.0
+        progress.report(0.98, f"{one.label}: k {one.k:.4f} ({one.source}), critical rainfall "
+                              f"{one.critical_rainfall:.1f} mm, {one.cells:,} cells, {share:.1%} with a safety factor "
+                              f"under {CRITICAL:g}.")
+    progress.report(0.98, f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm; "
+                          f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor under "
+                          f"{CRITICAL:g}.")
+    if counted.negative:
+        progress.warn(f"{counted.negative:,} cells have negative rain and are nodata. Set the nodata value of the "
+                      "precipitation raster if these stand for no data.")
+    if summary.share_outside_climate:
+        progress.warn(f"{summary.share_outside_climate:.1%} of the cells lie outside the polygons of CLIMATE; the "
+                      "single ALPHA, BETA and RAINY_DAYS hold there.")
+    if summary.cells_without_class:
+        what = "take k from all landslides or the row \"all\"" if any(one.label == UNCLASSED for one in summary.classes) \
+            else "are nodata; give LANDSLIDES or a row \"all\" in K_TABLE for a coefficient there"
+        progress.warn(f"{summary.cells_without_class:,} cells with rain have no landform class and {what}.")
+    if summary.share_warned == 0:
+        progress.warn("No cell has a safety factor under 0.5, so the constraint has no effect in training. Check "
+                      "ALPHA, BETA, RAINY_DAYS and k against the rainfall above.")
+
+
+def _write_table(path: str | os.PathLike, summary: SafetySummary) -> None:
+    with complete_or_absent(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(["class", "landslides", "critical_rainfall_mm", "k", "source", "cells", "share_below_critical"])
+        for one in summary.classes:
+            share = one.warned / one.cells if one.cells else float("nan")
+            table.writerow([one.label, one.landslides, f"{one.critical_rainfall:.6g}", f"{one.k:.6g}", one.source,
+                            one.cells, f"{share:.6f}"])

@@ -209,7 +209,8 @@ def _zones(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None
     if zones is not None:
         return ZoneSource.of_raster(zones, grid, progress)
     scheme = read_scheme(AREA_SHARES, [], [])
-    found = weighted_quantiles(cells_of_raster(dataset, grid, lambda: progress), scheme.shares)
+    walks = [Part(progress, 0.5, 1.0), Part(progress, 0.0, 0.5)]
+    found = weighted_quantiles(cells_of_raster(dataset, grid, walks.pop), scheme.shares)
     return ZoneSource(zone_names(scheme.zones), found.values)
 
 

@@ -34,6 +34,8 @@ def region_figures(regions: Sequence[Region], zone_count: int) -> Iterator[Figur
         left.set_title(plain(shorten(name, 44)))
         right.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
         draw_curves(right, [(f"AUC {auc:.3f}", curve)])
+        right.set_xticks([0, 0.5, 1])
+        right.set_yticks([0, 0.5, 1])
         right.set_xlabel("False alarms")
         right.set_ylabel("Landslides found")
         right.set_aspect("equal")

@@ -211,7 +211,7 @@ def _confusion(page: Page, content: ReportInput) -> None:
                 ["stable", f"{first.misses:,.0f} missed", f"{first.correct_rejections:,.0f} recognised"]],
                "Counts of the first draw, the one in the point layer." if main.drawn else "")
     texts = {"recall": "Share of the landslides that were found.",
-             "kappa": "Agreement of map and points beyond what chance would give.",
+             "kappa": "Agreement of map and points beyond chance.",
              "accuracy": "Share of all points called right.",
              "precision": "Share of landslides among the points called landslide.",
              "f1": "Harmonic mean of precision and recall.",
@@ -223,7 +223,7 @@ def _confusion(page: Page, content: ReportInput) -> None:
                  "Where recall plus specificity is largest (Youden 1950)."])
     page.table("", ["Measure", "Value", "95 % interval", "What it says"], rows,
                ("Means over the draws. " if main.drawn else "")
-               + "All but recall and specificity depend on the ratio of landslides to stable points, "
+               + "Kappa, accuracy, precision and F1 depend on the ratio of landslides to stable points, "
                + ("here one to one; on the map, stable ground is far more common." if main.landslides == main.stable
                   else f"here {main.landslides:,} to {main.stable:,}."))
 

@@ -86,7 +86,8 @@ def paper_row(label: str) -> str | None:
 
 
 def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainfall: np.ndarray | None,
-                        classes: np.ndarray | None, progress: Progress) -> tuple[list[ClassCoefficient], float]:
+                        classes: np.ndarray | None, progress: Progress
+                        ) -> tuple[list[ClassCoefficient], ClassCoefficient | None]:
     """Return k of each class, and k of cells without a class.
 
     In this order: the class's row of the table, the 95th percentile of the rainfall at its landslides, that of all
@@ -101,7 +102,8 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
         progress: hears what may mislead.
 
     Returns:
-        One coefficient a label, and k outside all classes (NaN when there is none).
+        One coefficient a label (one in all without labels), and the one outside all classes, ``None`` when there is
+        nothing to take it from.
 
     Raises:
         ParameterInvalid: K_TABLE names an unknown class or holds a k that is not positive, or some classes have no k.
@@ -112,7 +114,7 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
     if rainfall is not None and pooled is None:
         progress.warn(f"Only {len(rainfall)} landslides lie on cells with rainfall; a percentile needs {FEWEST}, so "
                       "LANDSLIDES is not used.")
-    rest = _rest(given, pooled)
+    rest = _rest(given, rainfall, classes, pooled)
     if not labels:
         if rest is None:
             raise (ParameterInvalid if rainfall is None else TooFewData)(
@@ -120,7 +122,7 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
                 f"{FEWEST} inside the rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the row "
                 f'"{EVERYWHERE}", for example "{EVERYWHERE}, 0.0129", the value of the paper for mountains in '
                 "southeastern Tibet.")
-        return [ClassCoefficient(UNCLASSED, rest[0], rest[1], 0 if rainfall is None else len(rainfall))], rest[0]
+        return [rest], None
     found = [_of_class(number, label, given, rainfall, classes, pooled) for number, label in enumerate(labels)]
     missing = [label for label, coefficient in zip(labels, found) if coefficient is None]
     if missing:
@@ -129,7 +131,7 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
             f'one row "{EVERYWHERE}" for all of them, or give LANDSLIDES to compute k from.')
     coefficients = [coefficient for coefficient in found if coefficient is not None]
     _tell(coefficients, progress)
-    return coefficients, rest[0] if rest is not None else float("nan")
+    return coefficients, rest
 
 
 def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, float]:
@@ -165,12 +167,14 @@ def _of_class(number: int, label: str, given: Mapping[str, float], rainfall: np.
     return None if row is None else ClassCoefficient(label, PAPER_K[row], f'paper, table 3, "{row}"', count)
 
 
-def _rest(given: Mapping[str, float], pooled: float | None) -> tuple[float, str] | None:
-    """Return k for cells without a class and its source."""
+def _rest(given: Mapping[str, float], rainfall: np.ndarray | None, classes: np.ndarray | None, pooled: float | None
+          ) -> ClassCoefficient | None:
+    """Return the coefficient of cells without a class, or of all cells when there are no classes."""
+    count = 0 if rainfall is None or classes is None else int((classes < 0).sum())
     if EVERYWHERE in given:
-        return given[EVERYWHERE], f'K_TABLE, row "{EVERYWHERE}"'
+        return ClassCoefficient(UNCLASSED, given[EVERYWHERE], f'K_TABLE, row "{EVERYWHERE}"', count)
     if pooled is not None:
-        return 1 / pooled, f"{PERCENTILE:g}th percentile at all landslides"
+        return ClassCoefficient(UNCLASSED, 1 / pooled, f"{PERCENTILE:g}th percentile at all landslides", count)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 
@@ -321,7 +322,13 @@ def test_cancelling_leaves_nothing(case, tmp_path):
             path.unlink()
 
 
-def test_progress_moves_on(case, tmp_path):
+def test_progress_moves_on_over_several_windows(case, tmp_path):
+    grid = Grid(GRID.crs, GRID.transform, 1100, 40)
+    case = copy.copy(case)
+    case.path = tmp_path / "wide.tif"
+    with create_raster(case.path, grid, "float32", np.nan, ["susceptibility"], overviews=None) as dataset:
+        dataset.write(np.random.default_rng(0).random(grid.shape, dtype=np.float32), 1)
+
     class Listener(Silent):
         fractions: list[float] = []
 
@@ -329,7 +336,7 @@ def test_progress_moves_on(case, tmp_path):
             self.fractions.append(fraction)
 
     listener = Listener()
-    run(case, tmp_path, progress=listener, regions=case.regions, region_field="name", html=True)
+    run(case, tmp_path, progress=listener, landslides=Points(name="slides", xy=xy_of(range(5, 35), range(0, 900, 30))))
     assert all(low <= high + 1e-9 for low, high in zip(listener.fractions, listener.fractions[1:]))
     assert listener.fractions[-1] == 1 and len(set(listener.fractions)) > 20
 

@@ -1,0 +1,258 @@
+"""Categorical factors: polygons or class rasters on the study grid, with codes from 1 and labels that travel."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import re
+import threading
+from typing import Any, Iterable, Iterator, Mapping
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+from rasterio.vrt import WarpedVRT
+
+from ..errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
+from ..grid import Block, Grid
+from ..inputs.rasters import open_raster, read_window
+from ..inputs.vectors import Polygons
+from ..progress import Progress, stop_if_cancelled
+from .climate import overlaps
+from .polygons import PolygonBurner
+from .sources import CategoricalInput
+
+__all__ = ["CategoricalInput", "PolygonClasses", "RasterClasses", "assign_codes", "label_text"]
+
+MOST_CLASSES = 1000
+"""More classes than this are amounts in disguise."""
+
+
+def label_text(value: Any) -> str:
+    """Return the label of an attribute value; empty for no value. Whole numbers lose their decimals."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def assign_codes(labels: Iterable[str], known: Mapping[int, str] | None, factor: str, progress: Progress
+                 ) -> dict[int, str]:
+    """Return the class table of a factor: label by code.
+
+    Args:
+        labels: those of this area.
+        known: class table of an earlier stack or model, whose codes are kept; ``None`` or empty for none.
+        factor: its name, for messages.
+        progress: told of labels that the earlier table lacks.
+
+    Returns:
+        Codes from 1 in the order of the labels (numbers by size, other text by alphabet); with a known table its
+        codes, and further labels after its last.
+    """
+    table = dict(known or {})
+    new = sorted(set(labels) - set(table.values()), key=_order)
+    if known and new:
+        progress.warn(f"{factor}: the classes {', '.join(new)} are not in the earlier class table and get new codes. "
+                      "A model trained with that table has never seen them.")
+    first = max(table, default=0) + 1
+    table.update({first + place: label for place, label in enumerate(new)})
+    return table
+
+
+def _order(label: str) -> tuple[int, float, str]:
+    try:
+        return 0, float(label), label
+    except ValueError:
+        return 1, 0.0, label
+
+
+class PolygonClasses:
+    """Classes from polygons whose field names the class."""
+
+    def __init__(self, polygons: Polygons, field: str, grid: Grid, factor: str, known: Mapping[int, str] | None,
+                 progress: Progress) -> None:
+        """Give the classes codes.
+
+        Args:
+            polygons: in the grid's CRS.
+            field: field with the labels; numbers and text both serve.
+            grid: the study grid.
+            factor: name of the factor, for messages.
+            known: class table whose codes are to be kept.
+            progress: told of polygons without a label and of new classes.
+
+        Raises:
+            LayerEmpty: there is no polygon.
+            FieldUnusable: the field is missing, empty throughout, or has as many values as a measured amount.
+            NoOverlap: no polygon reaches into the grid.
+        """
+        if not len(polygons):
+            raise LayerEmpty(f'The layer "{polygons.name}" ({factor}) has no polygon. Choose another layer, or leave '
+                             "the factor out.")
+        self._burner = PolygonBurner(polygons, grid)
+        labels = [label_text(value) for value in polygons.column(field)]
+        inside = self._burner.reaching(Block(0, 0, grid.height, grid.width))
+        if not len(inside):
+            raise NoOverlap(f'No polygon of the layer "{polygons.name}" ({factor}) overlaps the DEM. Check the CRS of '
+                            "both, or choose the layer of this area.")
+        empty = [number for number in inside if not labels[number]]
+        if len(empty) == len(inside):
+            raise FieldUnusable(f'The field "{field}" of the layer "{polygons.name}" ({factor}) is empty in every '
+                                "polygon on the DEM. Choose the field that names the class.")
+        if empty:
+            progress.warn(f'{len(empty)} polygons of the layer "{polygons.name}" ({factor}) have no value in the field '
+                          f'"{field}" and count as no data.')
+        present = {labels[number] for number in inside} - {""}
+        if len(present) > MOST_CLASSES:
+            raise FieldUnusable(f'The field "{field}" of the layer "{polygons.name}" ({factor}) has {len(present)} '
+                                f"different values; a factor takes up to {MOST_CLASSES} classes. Choose the field that "
+                                "names the class.")
+        self.classes = assign_codes(present, known, factor, progress)
+        codes = {label: code for code, label in self.classes.items()}
+        self._codes = np.array([codes.get(label, 0) for label in labels])
+        self._lock = threading.Lock()
+        self.overlapping = 0
+        """Cells so far that lie in more than one polygon; there the later one in the layer counts."""
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return the class codes of a block, float32 of shape (height, width), NaN where no polygon is."""
+        features = [number for number in self._burner.reaching(block) if self._codes[number]]
+        codes, covers = self._burner.burn(block, features, [int(self._codes[number]) for number in features])
+        overlapping = int(np.count_nonzero(covers > 1))
+        if overlapping:
+            with self._lock:
+                self.overlapping += overlapping
+        result = codes.astype(np.float32)
+        result[codes == 0] = np.nan
+        return result
+
+
+class RasterClasses:
+    """Classes from a raster of whole numbers, whose names are taken along where it has any."""
+
+    def __init__(self, view: WarpedVRT, classes: Mapping[int, str], values: np.ndarray, codes: np.ndarray) -> None:
+        """Take a view on the grid, the class table, and the code of each value, values in rising order."""
+        self._view, self.classes, self._values, self._codes = view, dict(classes), values, codes
+        self.overlapping = 0
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: str, grid: Grid, factor: str, known: Mapping[int, str] | None, progress: Progress,
+             like: "RasterClasses | None" = None) -> Iterator["RasterClasses"]:
+        """Open a class raster in any CRS; each cell takes the class at its centre.
+
+        Args:
+            path: of the raster; its first band is taken.
+            grid: the study grid.
+            factor: name of the factor, for messages.
+            known: class table whose codes are to be kept.
+            progress: told of new classes; asked whether to go on.
+            like: the same raster opened before, so that its values need not be listed again.
+
+        Raises:
+            InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
+            ParameterInvalid: its values are no whole numbers, or too many.
+        """
+        with open_raster(path, factor) as dataset:
+            overlaps(dataset, grid, factor)
+            nodata = dataset.nodata
+            if nodata is None and dataset.dtypes[0].startswith("float"):
+                nodata = np.nan
+            with WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
+                           resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32") as view:
+                if like is not None:
+                    yield cls(view, like.classes, like._values, like._codes)
+                    return
+                values = _values(view, grid, path, factor, progress)
+                names = class_names(dataset)
+                labels = [names.get(int(value)) or str(int(value)) for value in values]
+                classes = assign_codes(labels, known, factor, progress)
+                codes = {label: code for code, label in classes.items()}
+                yield cls(view, classes, values, np.array([codes[label] for label in labels], dtype=np.float32))
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return the class codes of a block, float32 of shape (height, width), NaN where the raster has none."""
+        values = read_window(self._view, block.row, block.column, block.height, block.width, [1])[0]
+        missing = np.isnan(values)
+        values[missing] = self._values[0]
+        values = np.take(self._codes, np.searchsorted(self._values, values))
+        values[missing] = np.nan
+        return values
+
+
+def _values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progress) -> np.ndarray:
+    """Return the values that occur on the grid, float32, in rising order."""
+    found: set[float] = set()
+    for block in grid.blocks():
+        stop_if_cancelled(progress)
+        values = read_window(view, block.row, block.column, block.height, block.width, [1])[0]
+        values = values[~np.isnan(values)]
+        if not len(values):
+            continue
+        if (values != np.floor(values)).any():
+            raise ParameterInvalid(f"The {factor} raster {path} holds {values[values != np.floor(values)][0]:g}, but "
+                                   "classes are whole numbers. Give it as an extra continuous factor, or reclassify "
+                                   "it.")
+        low, high = values.min(), values.max()
+        if high - low < 1 << 20:
+            counts = np.bincount((values - low).astype(np.int64))
+            found.update((np.flatnonzero(counts) + int(low)).tolist())
+        else:
+            found.update(np.unique(values).tolist())
+        if len(found) > MOST_CLASSES:
+            raise ParameterInvalid(f"The {factor} raster {path} has more than {MOST_CLASSES} different values. Is it "
+                                   "an amount? Give it as an extra continuous factor, or reclassify it.")
+    if not found:
+        raise NoOverlap(f"The {factor} raster {path} has no data on the DEM. Check the CRS of both, or choose the "
+                        "raster of this area.")
+    return np.array(sorted(found), dtype=np.float32)
+
+
+def class_names(dataset: rasterio.DatasetReader) -> dict[int, str]:
+    """Return the names of the classes of a raster by value: its class table, category names or attribute table.
+
+    rasterio gives neither category names nor attribute tables, but GDAL writes both into the description of a virtual
+    copy, whatever the format they come from.
+    """
+    table = dataset.tags(1).get("classes", "")
+    pairs = re.findall(r'"(-?\d+)"\s*:\s*"((?:[^"\\]|\\.)*)"', table)
+    if pairs:
+        return {int(code): label for code, label in pairs}
+    try:
+        with MemoryFile(ext=".vrt") as memory:
+            rasterio.shutil.copy(dataset, memory.name, driver="VRT")
+            text = bytes(memory.getbuffer()).decode("utf-8", "replace")
+    except (RasterioError, ValueError):
+        return {}
+    return _category_names(text) or _attribute_names(text)
+
+
+def _category_names(text: str) -> dict[int, str]:
+    found = re.search(r"<CategoryNames>(.*?)</CategoryNames>", text, re.DOTALL)
+    names = re.findall(r"<Category>(.*?)</Category>|<Category\s*/>", found.group(1), re.DOTALL) if found else []
+    return {value: html.unescape(name).strip() for value, name in enumerate(names) if name.strip()}
+
+
+def _attribute_names(text: str) -> dict[int, str]:
+    """Return value and name of each row of a raster attribute table; usage 2 is a name, 5 a value."""
+    found = re.search(r"<GDALRasterAttributeTable[^>]*>(.*?)</GDALRasterAttributeTable>", text, re.DOTALL)
+    if not found:
+        return {}
+    usages = [int(usage) for usage in re.findall(r"<FieldDefn[^>]*>.*?<Usage[^>]*>(\d+)</Usage>.*?</FieldDefn>",
+                                                 found.group(1), re.DOTALL)]
+    if 2 not in usages:
+        return {}
+    names = {}
+    for number, row in enumerate(re.findall(r"<Row[^>]*>(.*?)</Row>", found.group(1), re.DOTALL)):
+        cells = [html.unescape(cell) for cell in re.findall(r"<F>(.*?)</F>|<F\s*/>", row, re.DOTALL)]
+        if len(cells) != len(usages):
+            continue
+        value = cells[usages.index(5)] if 5 in usages else str(number)
+        with contextlib.suppress(ValueError):
+            names[int(float(value))] = cells[usages.index(2)].strip()
+    return {value: name for value, name in names.items() if name}

@@ -1,0 +1,95 @@
+"""Burning polygons into blocks of a grid, also polygons with very many vertices and grids with very many blocks."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+from rasterio.enums import MergeAlg
+from rasterio.features import rasterize
+
+from ..grid import Block, Grid
+from ..inputs.vectors import Polygons
+
+
+class PolygonBurner:
+    """The polygons of one layer, ready to be burned into any block."""
+
+    def __init__(self, polygons: Polygons, grid: Grid) -> None:
+        """Take the geometries, in the grid's CRS."""
+        self._grid = grid
+        self._shapes = [_rings(geometry) for geometry in polygons.geometries]
+        self._bounds = np.array([_bounds(shape) for shape in self._shapes]).reshape(-1, 4)
+
+    def reaching(self, block: Block) -> np.ndarray:
+        """Return the numbers of the features whose bounding box reaches into a block."""
+        left, bottom, right, top = self._extent(block)
+        bounds = self._bounds
+        return np.flatnonzero((bounds[:, 0] < right) & (bounds[:, 2] > left)
+                              & (bounds[:, 1] < top) & (bounds[:, 3] > bottom))
+
+    def burn(self, block: Block, features: Sequence[int], values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return which polygon each cell centre lies in.
+
+        Args:
+            block: cells of the grid.
+            features: numbers of the features to burn; where several cover a cell, the last one counts.
+            values: one a feature, 1 to 65535.
+
+        Returns:
+            The values, uint16 with 0 where no polygon is, and how many features cover each cell, uint16; both of
+            shape (height, width).
+        """
+        extent = self._extent(block)
+        chosen = [(geometry, value) for number, value in zip(features, values)
+                  for geometry in [_near(self._shapes[number], extent)] if geometry]
+        shape = (block.height, block.width)
+        if not chosen:
+            return np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.uint16)
+        common = {"out_shape": shape, "transform": self._grid.block_transform(block), "fill": 0, "dtype": np.uint16}
+        burned = rasterize(chosen, **common)
+        if len(chosen) == 1:
+            return burned, (burned > 0).astype(np.uint16)
+        return burned, rasterize([(geometry, 1) for geometry, _ in chosen], merge_alg=MergeAlg.add, **common)
+
+    def _extent(self, block: Block) -> tuple[float, float, float, float]:
+        transform = self._grid.block_transform(block)
+        return (transform.c, transform.f + block.height * transform.e, transform.c + block.width * transform.a,
+                transform.f)
+
+
+def _rings(geometry: dict[str, Any]) -> list[list[np.ndarray]]:
+    """Return the polygons of a GeoJSON geometry as lists of rings, shape (vertices, 2) each."""
+    polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    return [[np.asarray(ring, dtype=np.float64)[:, :2] for ring in polygon if len(ring) > 3]
+            for polygon in polygons if len(polygon) and len(polygon[0]) > 3]
+
+
+def _bounds(polygons: list[list[np.ndarray]]) -> tuple[float, ...]:
+    if not polygons:
+        return np.inf, np.inf, -np.inf, -np.inf
+    corners = np.concatenate([polygon[0] for polygon in polygons])
+    return (*corners.min(axis=0), *corners.max(axis=0))
+
+
+def _near(polygons: list[list[np.ndarray]], extent: tuple[float, float, float, float]) -> dict[str, Any] | None:
+    """Return a geometry that covers the same part of an extent with as few vertices as possible; None for none."""
+    coordinates = []
+    for polygon in polygons:
+        outer = _shorten(polygon[0], extent)
+        if outer is not None:
+            holes = [ring for ring in (_shorten(ring, extent) for ring in polygon[1:]) if ring is not None]
+            coordinates.append([ring.tolist() for ring in [outer, *holes]])
+    return {"type": "MultiPolygon", "coordinates": coordinates} if coordinates else None
+
+
+def _shorten(ring: np.ndarray, extent: tuple[float, float, float, float]) -> np.ndarray | None:
+    """Drop vertices between two others on the same outer side of an extent: no edge there can enter it."""
+    left, bottom, right, top = extent
+    x, y = ring.T
+    side = np.where(x < left, 1, np.where(x > right, 2, np.where(y < bottom, 3, np.where(y > top, 4, 0))))
+    if side[0] and (side == side[0]).all():
+        return None
+    idle = np.zeros(len(ring), dtype=bool)
+    idle[1:-1] = (side[1:-1] > 0) & (side[1:-1] == side[:-2]) & (side[1:-1] == side[2:])
+    return ring[~idle]

@@ -1,0 +1,228 @@
+"""Rain, season and landform on the study grid, window by window, and the rasters made from them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import Iterator, Sequence
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+
+from ..errors import LayerEmpty, TooFewData
+from ..factors.categorical import CategoricalInput, PolygonClasses, RasterClasses
+from ..factors.climate import ContinuousRaster
+from ..grid import Block, Grid
+from ..inputs.rasters import create_raster, read_window
+from ..inputs.vectors import Points, Polygons
+from ..labels.buffers import point_inside
+from ..progress import Progress, stop_if_cancelled
+from .coefficients import ClassCoefficient
+from .rainfall import CRITICAL, Season, safety_factor, seven_day_rainfall
+
+
+@dataclass
+class Window:
+    """What one block of the grid holds."""
+
+    rainfall: np.ndarray
+    """Seven-day rainfall in mm, float64, NaN without rain or where the reference has no data."""
+
+    classes: np.ndarray
+    """Number of the landform class, an index into ``RainfallLayers.labels``, −1 for none."""
+
+    in_zone: np.ndarray
+    """Whether a climate zone gives the season; all true without zones."""
+
+    negative: int
+    """Cells with negative rain, which count as without."""
+
+
+class RainfallLayers:
+    """All inputs of the safety factor on one grid."""
+
+    def __init__(self, reference: rasterio.DatasetReader, grid: Grid, rain: ContinuousRaster, season: Season,
+                 landform: PolygonClasses | RasterClasses | None) -> None:
+        """Join open inputs; :func:`open_layers` opens them."""
+        self.grid = grid
+        self.labels: list[str] = [] if landform is None else [landform.classes[code] for code in
+                                                              sorted(landform.classes)]
+        """Names of the landform classes; empty without topography."""
+        self._reference, self._rain, self._season, self._landform = reference, rain, season, landform
+        if landform is not None:
+            self._number = np.full(max(landform.classes) + 1, -1, dtype=np.int64)
+            self._number[sorted(landform.classes)] = np.arange(len(self.labels))
+
+    def read(self, block: Block) -> Window:
+        """Return rainfall and class of a block's cells."""
+        annual = self._rain.read(block).astype(np.float64)
+        reference = read_window(self._reference, block.row, block.column, block.height, block.width)
+        annual[~np.isfinite(reference).all(axis=0)] = np.nan
+        with np.errstate(invalid="ignore"):
+            negative = annual < 0
+        annual[negative] = np.nan
+        alpha, beta, rainy_days, in_zone = self._season.read(block)
+        classes = np.full(annual.shape, -1, dtype=np.int64)
+        if self._landform is not None:
+            codes = self._landform.read(block)
+            known = np.isfinite(codes)
+            classes[known] = self._number[codes[known].astype(np.int64)]
+        return Window(seven_day_rainfall(annual, alpha, beta, rainy_days), classes, in_zone, int(negative.sum()))
+
+
+@contextlib.contextmanager
+def open_layers(reference: rasterio.DatasetReader, grid: Grid, precipitation: str | os.PathLike, season: Season,
+                topography: CategoricalInput | None, progress: Progress) -> Iterator[RainfallLayers]:
+    """Open rain and landform on the grid of the reference.
+
+    Raises:
+        NoOverlap: one of them lies elsewhere.
+        InputMissing, InputCorrupt, CrsMissing, FieldUnusable, LayerEmpty, ParameterInvalid: it cannot be used.
+    """
+    with contextlib.ExitStack() as opened:
+        rain = opened.enter_context(ContinuousRaster.open(str(precipitation), grid, "precipitation"))
+        landform: PolygonClasses | RasterClasses | None = None
+        if topography is not None and topography.polygons is not None:
+            landform = PolygonClasses(topography.polygons, topography.field or "", grid, "topography", None, progress)
+        elif topography is not None:
+            landform = opened.enter_context(
+                RasterClasses.open(str(topography.raster), grid, "topography", None, progress))
+        yield RainfallLayers(reference, grid, rain, season, landform)
+
+
+def rainfall_at_landslides(layers: RainfallLayers, landslides: Points | Polygons, progress: Progress
+                           ) -> tuple[np.ndarray, np.ndarray]:
+    """Return rainfall and class at the historical landslides that lie on cells with rainfall.
+
+    Landslides at exactly the same place count once. Of polygons a point inside stands for each.
+
+    Returns:
+        Seven-day rainfall in mm and number of the class (−1 for none), both of shape (landslides used,).
+
+    Raises:
+        LayerEmpty: none lies on a cell with rainfall.
+    """
+    if isinstance(landslides, Polygons):
+        places = np.array([point_inside(shape) for shape in landslides.geometries]).reshape(-1, 2)
+    else:
+        places = landslides.xy
+    unique = np.unique(places, axis=0)
+    if len(unique) < len(places):
+        progress.warn(f'{len(places) - len(unique):,} landslides of "{landslides.name}" lie at the place of another '
+                      "one and do not count for the critical rainfall.")
+    row, column, inside = layers.grid.cells_of(unique)
+    rainfall, classes = np.full(len(unique), np.nan), np.full(len(unique), -1, dtype=np.int64)
+    done, total = 0, layers.grid.block_count()
+    for block in layers.grid.blocks():
+        stop_if_cancelled(progress)
+        here = np.flatnonzero(inside & (row >= block.row) & (row < block.row + block.height)
+                              & (column >= block.column) & (column < block.column + block.width))
+        if len(here):
+            window = layers.read(block)
+            at = row[here] - block.row, column[here] - block.column
+            rainfall[here], classes[here] = window.rainfall[at], window.classes[at]
+        done += 1
+        progress.report(done / total)
+    usable = np.isfinite(rainfall)
+    if not usable.any():
+        raise LayerEmpty(f'None of the {len(unique)} landslides of "{landslides.name}" lies on a cell with rainfall. '
+                         "Check the CRS of both and that they show the same area.")
+    if not usable.all():
+        progress.warn(f'{int((~usable).sum()):,} landslides of "{landslides.name}" lie outside the reference raster or '
+                      "where there is no rainfall, and are left out.")
+    return rainfall[usable], classes[usable]
+
+
+@dataclass
+class Counted:
+    """What was written."""
+
+    classes: list[ClassCoefficient]
+    cells: int = 0
+    rained: int = 0
+    """Cells with rainfall."""
+
+    outside_climate: int = 0
+    """Of those, cells outside the climate zones."""
+
+    without_class: int = 0
+    """Of those, cells without a landform class, although there is a landform layer."""
+
+    negative: int = 0
+    minimum: float = np.inf
+    maximum: float = -np.inf
+
+
+def write_layers(layers: RainfallLayers, coefficients: Sequence[ClassCoefficient], rest: ClassCoefficient | None,
+                 output: str | os.PathLike, output_rainfall: str | os.PathLike | None, progress: Progress) -> Counted:
+    """Write the safety factor and, if wanted, the seven-day rainfall.
+
+    Args:
+        layers: the inputs.
+        coefficients: one a class of ``layers.labels``; one in all when there are none.
+        rest: coefficient of cells without a class; ``None`` makes them nodata.
+        output: path of the safety factor.
+        output_rainfall: path of the rainfall, or ``None``.
+        progress: 0 to 1 over the cells.
+
+    Raises:
+        TooFewData: no cell has a safety factor.
+    """
+    everywhere = not layers.labels
+    counted = Counted(list(coefficients))
+    # The last entry is what a class number of −1 finds.
+    table = [*coefficients, coefficients[0] if everywhere else rest]
+    k = np.array([np.nan if one is None else one.k for one in table])
+    done, total = 0, layers.grid.block_count()
+    with contextlib.ExitStack() as opened:
+        target = opened.enter_context(create_raster(
+            output, layers.grid, "float32", np.nan, ["safety factor"], overviews=Resampling.average,
+            tags={"MEANING": f"1 / (1 + k R7); a warning stands under {CRITICAL:g}"}))
+        rain_target = None
+        if output_rainfall is not None:
+            rain_target = opened.enter_context(create_raster(
+                output_rainfall, layers.grid, "float32", np.nan, ["seven-day rainfall"], [{"unit": "mm"}],
+                overviews=Resampling.average))
+        for block in layers.grid.blocks():
+            stop_if_cancelled(progress)
+            window = layers.read(block)
+            factor = safety_factor(window.rainfall, k[window.classes]).astype(np.float32)
+            target.write(factor, 1, window=block.window)
+            if rain_target is not None:
+                rain_target.write(window.rainfall.astype(np.float32), 1, window=block.window)
+            _count(counted, window, factor, table, everywhere)
+            done += 1
+            progress.report(done / total)
+        if not counted.cells:
+            raise TooFewData("No cell has a safety factor: the reference, the rain and the landform have no cell in "
+                             "common. Look at them in QGIS for the one without data.")
+    if not everywhere and rest is not None and rest.cells:
+        counted.classes.append(rest)
+    return counted
+
+
+def _count(counted: Counted, window: Window, factor: np.ndarray, table: Sequence[ClassCoefficient | None],
+           everywhere: bool) -> None:
+    rained = np.isfinite(window.rainfall)
+    valid = np.isfinite(factor)
+    counted.negative += window.negative
+    counted.rained += int(rained.sum())
+    counted.outside_climate += int((rained & ~window.in_zone).sum())
+    counted.cells += int(valid.sum())
+    if not everywhere:
+        counted.without_class += int((rained & (window.classes < 0)).sum())
+    if rained.any():
+        counted.minimum = min(counted.minimum, float(window.rainfall[rained].min()))
+        counted.maximum = max(counted.maximum, float(window.rainfall[rained].max()))
+    numbers = np.where(window.classes < 0, len(table) - 1, window.classes)
+    cells = np.bincount(numbers[valid], minlength=len(table))
+    warned = np.bincount(numbers[valid & (factor < CRITICAL)], minlength=len(table))
+    if everywhere:
+        cells, warned = [cells.sum()], [warned.sum()]
+    for one, number, low in zip(table, cells, warned):
+        if one is not None:
+            one.cells += int(number)
+            one.warned += int(low)
+
