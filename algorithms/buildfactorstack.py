@@ -79,9 +79,11 @@ class BuildFactorStack(ScarpAlgorithm):
         self.declare(p.choice("SLOPE_METHOD", "Slope formula", SLOPE_METHODS, HORN),
                      "horn (1981) uses eight neighbours and is what ArcGIS and GDAL use; zevenbergen_thorne (1987) "
                      "uses four and suits smooth terrain.", advanced=True)
-        self.declare(p.input_file("CLASSES_FROM", "Classes of an earlier stack", "Factor stack (*.tif *.tiff)"),
-                     "A factor stack built before, whose class numbers are used again for equal class names. Give it "
-                     "when a model trained on that stack shall be used here.", advanced=True)
+        self.declare(p.input_file("CLASSES_FROM", "Classes of an earlier stack",
+                                  "Factor stack or model (*.tif *.tiff *.safetensors)"),
+                     "A factor stack built before, or a trained model, whose class numbers are used again for equal "
+                     "class names, so that the bands of two areas can be compared. Models match classes by name in "
+                     "any case.", advanced=True)
         self.declare(p.raster_output("OUTPUT", "Factor stack"),
                      "GeoTIFF with one band a factor, in physical units, named and described.")
         self.declare_number("FACTORS", "factors in the stack")
@@ -111,7 +113,7 @@ class BuildFactorStack(ScarpAlgorithm):
             fault_radius=arguments.number("FAULT_RADIUS"),
             lithology=arguments.classes("LITHOLOGY", crs),
             seismic=arguments.classes("SEISMIC", crs),
-            extra_continuous=[path for path, _ in arguments.named_rasters("EXTRA_CONTINUOUS")],
+            extra_continuous=arguments.named_rasters("EXTRA_CONTINUOUS"),
             extra_categorical=[CategoricalInput(raster=path, name=name)
                                for path, name in arguments.named_rasters("EXTRA_CATEGORICAL")],
             class_table=arguments.file("CLASSES_FROM"),

@@ -26,6 +26,10 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         if not model.fromFile(str(path)):
             return None
         model.setSourceFilePath(str(path))
+        # The file keeps the help of parameters beside them, where dialogs and qgis_process do not look.
+        texts = model.helpContent()
+        for definition in model.parameterDefinitions():
+            definition.setHelp(texts.get(definition.name(), ""))
         return model
 
     def name(self) -> str:

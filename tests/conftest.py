@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# ``./run`` makes this link as well; it gives the checkout the name scarp, whatever its folder is called.
+LINK = ROOT / ".build" / "plugins" / "scarp"
+if not LINK.exists():
+    LINK.parent.mkdir(parents=True, exist_ok=True)
+    LINK.symlink_to(ROOT, target_is_directory=True)
+    importlib.invalidate_caches()
 
 
 @pytest.fixture(scope="session")

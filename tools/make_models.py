@@ -32,6 +32,7 @@ class ModelBuilder:
         self.model = QgsProcessingModelAlgorithm(title, group, "scarp")
         self.model.setHelpContent(dict(help_content))
         self._inputs: list[str] = []
+        self._help: dict[str, str] = {}
 
     def take(self, algorithm: str, *names: str, required: tuple[str, ...] = ()) -> None:
         """Make parameters of an algorithm parameters of the model, under the same names."""
@@ -52,7 +53,7 @@ class ModelBuilder:
         self._add(definition)
 
     def run(self, child: str, algorithm: str, place: tuple[int, int], inputs: Mapping[str, Any],
-            outputs: Mapping[str, tuple[str, str]]) -> None:
+            outputs: Mapping[str, tuple[str, str]], needed: tuple[str, ...] = ()) -> None:
         """Add a step.
 
         Args:
@@ -61,6 +62,7 @@ class ModelBuilder:
             place: column and row in the designer.
             inputs: by parameter: the name of a model parameter, or (child, output) of an earlier step.
             outputs: by output of the algorithm: name and label of the model's own output.
+            needed: outputs of the model that a later step reads.
         """
         step = QgsProcessingModelChildAlgorithm(f"scarp:{algorithm}")
         step.setChildId(child)
@@ -78,8 +80,11 @@ class ModelBuilder:
             item = QgsProcessingModelOutput(output, label)
             item.setChildId(child)
             item.setChildOutputName(name)
+            # An optional output that is not asked for is not made, also when a later step reads it.
+            item.setMandatory(output in needed)
             item.setPosition(QPointF(400 + 300 * place[0], 160 + 130 * place[1] + 40 * row))
             made[output] = item
+            self._help[f"{child}:{output}"] = step.algorithm().parameterDefinition(name).help()
         step.setModelOutputs(made)
         self.model.addChildAlgorithm(step)
 
@@ -87,6 +92,7 @@ class ModelBuilder:
         """Check the model and write it."""
         self.model.setParameterOrder(self._inputs)
         self.model.updateDestinationParameters()
+        self.model.setHelpContent({**self.model.helpContent(), **self._help})
         for child in self.model.childAlgorithms():
             valid, problems = self.model.validateChildAlgorithm(child)
             if not valid:
@@ -99,6 +105,7 @@ class ModelBuilder:
         item = QgsProcessingModelParameter(definition.name())
         item.setPosition(QPointF(100, 60 + 50 * len(self._inputs)))
         self._inputs.append(definition.name())
+        self._help[definition.name()] = definition.help()
         self.model.addModelParameter(definition, item)
 
 
@@ -149,7 +156,7 @@ def factors_to_zones() -> ModelBuilder:
                 {**same(*training, "SEED"), "STACK": ("stack", "OUTPUT"), "LABELS": ("labels", "OUTPUT"),
                  "SAFETY_FACTOR": ("safety", "OUTPUT")},
                 {"OUTPUT": ("MODEL", "Trained model"), "OUTPUT_WINDOWS": ("WINDOWS", "Windows"),
-                 "OUTPUT_HTML": ("TRAINING_REPORT", "Training report")})
+                 "OUTPUT_HTML": ("TRAINING_REPORT", "Training report")}, needed=("WINDOWS",))
     builder.run("map", "predictsusceptibility", (3, 0),
                 {**same("DEVICE"), "STACK": ("stack", "OUTPUT"), "MODEL": ("training", "OUTPUT")},
                 {"OUTPUT": ("SUSCEPTIBILITY", "Susceptibility")})

@@ -251,7 +251,8 @@ class CategoricalBand(_Band):
 
     def label(self, code: int) -> str:
         """Return the label of a code, or the code as text when the class table lacks it."""
-        return self.factor.classes.get(code) or f"code {code}"
+        label = self.factor.classes.get(code) or f"code {code}"
+        return f"class {label}" if label.isdigit() else label
 
     def first(self, values: np.ndarray) -> np.ndarray:
         """Take in cells of the first walk; returns where there is data (see :meth:`ContinuousBand.first`)."""

@@ -86,8 +86,8 @@ def _check_small(band: CategoricalBand) -> list[Finding]:
             int(band.counts[few].sum()), band.finite))
     # The table of aspect is always the same; no flat ground is nothing to speak of.
     fixed = band.name in FACTORS and FACTORS[band.name].classes
-    absent = [] if fixed else [label for code, label in sorted(band.factor.classes.items())
-                              if code not in band.codes]
+    table = {} if fixed else band.factor.classes
+    absent = [label for code, label in sorted(table.items()) if code not in band.codes]
     if absent:
         findings.append(Finding(
             NOTE, "absent class", band.name,

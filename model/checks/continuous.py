@@ -105,8 +105,7 @@ def _check_distinct(band: ContinuousBand) -> list[Finding]:
     if band.whole == band.finite:
         return [Finding(WARNING, "few values", band.name, f"{many}, all whole numbers: these look like class codes.",
                         "If they are classes, add the layer under EXTRA_CATEGORICAL.")]
-    return [Finding(NOTE, "few values", band.name, f"{many}: stair steps, as of a coarse raster taken over cell by "
-        "cell.",
+    return [Finding(NOTE, "few values", band.name, f"{many}: stair steps, as of a coarse raster without interpolation.",
                     "Build the stack from the original raster; scarp:buildfactorstack interpolates it.")]
 
 

@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..files import RECORD_SUFFIX
 from .bands import CategoricalBand, ContinuousBand
 from .findings import ERROR, NOTE, WARNING, Finding, listed
 from .statistics import Survey
 
+MUCH = 0.05
+"""Share of cells lost to one factor from which that is a warning."""
+
 FEWEST_CELLS = 2500
 """Cells of one training window of 50 × 50; with fewer in all there is nothing to train on."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each factor cost when a stack was built, as its run record says; empty without a record."""
+
+    study: int = 0
+    """Cells with elevation in the study area."""
+    cells: dict[str, int] = field(default_factory=dict)
+    """Those without data, by factor."""
+
+
+def read_costs(stack: str | os.PathLike) -> Costs:
+    """Read what each factor cost from the run record beside a stack.
+
+    In the stack itself every band lacks the cells that any factor lacks. A record that is not there, not readable or
+    not of this file says nothing.
+    """
+    try:
+        record = json.loads(Path(f"{stack}{RECORD_SUFFIX}").read_text(encoding="utf-8"))
+        if record["outputs"]["OUTPUT"]["bytes"] != os.path.getsize(stack):
+            return Costs()
+        return Costs(int(record["study_cells"]),
+                     {str(name): int(cells) for name, cells in record["without_data"].items() if name != "elevation"})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Costs()
+
+
+def check_costs(costs: Costs) -> list[Finding]:
+    """Report factors that cost the study area cells."""
+    return [Finding(
+        WARNING if cells > MUCH * costs.study else NOTE, "nodata", name,
+        "The factor had no data in cells of the study area; they are lost to all factors, to training and to the map.",
+        "Use a source that covers the area, or leave the factor out if the cells matter more.", cells, costs.study)
+        for name, cells in costs.cells.items() if cells]
 
 
 def check_coverage(survey: Survey) -> list[Finding]:
@@ -53,7 +97,7 @@ def _check_union(survey: Survey, bands: list[ContinuousBand | CategoricalBand]) 
     for band in alone:
         share = band.lost_alone / (survey.valid + band.lost_alone)
         findings.append(Finding(
-            WARNING if share > 0.05 else NOTE, "nodata", band.name,
+            WARNING if share > MUCH else NOTE, "nodata", band.name,
             "Cells lack data in this factor only; they are lost to training and to the map.",
             "Fill the gaps of its source, or leave the factor out if the cells matter more.",
             band.lost_alone, band.cells))

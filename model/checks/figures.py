@@ -1,6 +1,6 @@
 """Figures of the check report: correlation as a heat map, distributions with the landslide cells laid over.
 
-The functions fill axes with ``matplotlib``'s object interface; whoever calls them sets the style of the report.
+Call the functions within ``report.figures.style``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ..report.figures import BLUE, INK, SOFT, VERMILION, new_figure, shorten
 from .bands import CategoricalBand, ContinuousBand
 from .expectations import CORRELATION_LIMIT
 from .findings import percent
 from .landslides import frequency_ratios
 
-ALL_CELLS, ALL_EDGE, LANDSLIDES = "#c3ccd4", "#8494a1", "#d55e00"
-DIVERGING = LinearSegmentedColormap.from_list("blue white vermilion", ["#0072b2", "#f7f7f7", "#d55e00"])
-SEQUENTIAL = LinearSegmentedColormap.from_list("white vermilion", ["#f7f7f7", "#d55e00"])
+ALL_CELLS, ALL_EDGE = "#c3ccd4", "#8494a1"
+DIVERGING = LinearSegmentedColormap.from_list("blue white vermilion", [BLUE, "#f7f7f7", VERMILION])
+SEQUENTIAL = LinearSegmentedColormap.from_list("white vermilion", ["#f7f7f7", VERMILION])
 
 MOST_BARS = 16
 """Classes drawn; the smallest of more are drawn together."""
@@ -38,8 +39,7 @@ def heat_map(matrix: np.ndarray, names: Sequence[str], width: float, signed: boo
     """
     count = len(names)
     rows, columns = list(range(1, count)), list(range(count - 1))
-    figure = Figure(figsize=(width, max(1.6, 0.55 + width * 0.72 * (count - 1) / max(count - 1, 4))),
-                    constrained_layout=True)
+    figure = new_figure(max(1.6, 0.55 + width * 0.72 * (count - 1) / max(count - 1, 4)), width)
     axes = figure.add_subplot()
     shown = np.where(np.tril(np.ones((count, count), dtype=bool), -1), matrix, np.nan)[1:, :-1]
     axes.imshow(shown, cmap=DIVERGING if signed else SEQUENTIAL, vmin=-1 if signed else 0, vmax=1, aspect="auto")
@@ -50,7 +50,7 @@ def heat_map(matrix: np.ndarray, names: Sequence[str], width: float, signed: boo
             flagged = not math.isnan(value) and abs(value) > CORRELATION_LIMIT
             text = "–" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
             axes.text(column, row - 1, text, ha="center", va="center", fontsize=size,
-                      color="white" if flagged else "#1f2933", fontweight="bold" if flagged else "normal")
+                      color="white" if flagged else INK, fontweight="bold" if flagged else "normal")
     _name_ticks(axes, [names[row] for row in rows], [names[column] for column in columns])
     return figure
 
@@ -64,7 +64,7 @@ def distribution(band: ContinuousBand, width: float, height: float, labelled: bo
         height: of the figure in inches.
         labelled: draw the cells with a known label and the landslide cells; all cells otherwise.
     """
-    figure = Figure(figsize=(width, height), constrained_layout=True)
+    figure = new_figure(height, width)
     axes = figure.add_subplot()
     _title(axes, band)
     axes.set_yticks([])
@@ -85,14 +85,14 @@ def distribution(band: ContinuousBand, width: float, height: float, labelled: bo
         if band.histogram_landslide.sum() < 20 * len(slides):
             slides = np.convolve(np.pad(slides, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid")
         centres = (band.edges[:-1] + band.edges[1:]) / 2
-        axes.plot(centres, slides, color=LANDSLIDES, linewidth=1.5)
+        axes.plot(centres, slides, color=VERMILION, linewidth=1.5)
         heights.append(slides)
     axes.set_xlim(band.edges[0], band.edges[-1])
     axes.set_ylim(0, _top(heights) * 1.08 or 1)
     _note_spike(axes, band, counts, labelled, _top(heights) < density.max())
     outside = band.finite - int(band.histogram.sum())
     if outside:
-        axes.text(1.0, 1.0, f"{outside:,} cells beyond", ha="right", va="top", fontsize=6.5, color="#52606d",
+        axes.text(1.0, 1.0, f"{outside:,} cells beyond", ha="right", va="top", fontsize=6.5, color=SOFT,
                   transform=axes.transAxes)
     return figure
 
@@ -108,7 +108,7 @@ def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
         labelled: draw the cells with a known label and the landslide cells; all cells otherwise.
     """
     rows = _bars(band, labelled)
-    figure = Figure(figsize=(width, 0.62 + (0.26 if labelled else 0.2) * max(len(rows), 3)), constrained_layout=True)
+    figure = new_figure(0.62 + (0.26 if labelled else 0.2) * max(len(rows), 3), width)
     axes = figure.add_subplot()
     _title(axes, band)
     axes.grid(False)
@@ -118,16 +118,16 @@ def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
     shift = thick / 2 if labelled else 0.0
     axes.barh(places + shift, [100 * row[1] for row in rows], thick, color=ALL_CELLS, edgecolor=ALL_EDGE, linewidth=0.6)
     if labelled:
-        axes.barh(places - shift, [100 * row[2] for row in rows], thick, color=LANDSLIDES)
+        axes.barh(places - shift, [100 * row[2] for row in rows], thick, color=VERMILION)
     largest = max([100 * max(row[1], row[2] if labelled else 0) for row in rows], default=1.0)
     for place, (_, share, slides, ratio) in zip(places, rows):
         note = percent(share)
         if labelled:
             note = "–" if math.isnan(ratio) else f"× {ratio:.2f}"
         axes.text(100 * max(share, slides if labelled else 0) + largest * 0.02, place, note, va="center", fontsize=7,
-                  color="#52606d")
+                  color=SOFT)
     axes.set_yticks(places)
-    axes.set_yticklabels([_short(row[0], 26) for row in rows], parse_math=False, fontsize=7.5)
+    axes.set_yticklabels([shorten(row[0], 26) for row in rows], parse_math=False, fontsize=7.5)
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(0, largest * 1.22 or 1)
     axes.set_xlabel("share of cells, %")
@@ -172,7 +172,7 @@ def _note_spike(axes: Axes, band: ContinuousBand, counts: np.ndarray, labelled: 
     right = place < len(counts) / 2
     shift = (1.8 if right else -1.8) * (band.edges[1] - band.edges[0])
     axes.text(band.edges[place + 1 if right else place] + shift, axes.get_ylim()[1] * 0.97,
-              text if right else text[2:], ha="left" if right else "right", va="top", fontsize=7, color="#52606d")
+              text if right else text[2:], ha="left" if right else "right", va="top", fontsize=7, color=SOFT)
 
 
 def _density(counts: np.ndarray, total: int, edges: np.ndarray) -> np.ndarray:
@@ -181,23 +181,19 @@ def _density(counts: np.ndarray, total: int, edges: np.ndarray) -> np.ndarray:
 
 def _title(axes: Axes, band: ContinuousBand | CategoricalBand) -> None:
     unit = f", {band.factor.unit}" if band.factor.unit else ""
-    axes.set_title(_short(f"{band.factor.title or band.name}{unit}", 44), parse_math=False)
+    axes.set_title(shorten(f"{band.factor.title or band.name}{unit}", 44), parse_math=False)
 
 
 def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels([_short(name, 24) for name in rows], parse_math=False)
+    axes.set_yticklabels([shorten(name, 24) for name in rows], parse_math=False)
     axes.set_xticks(range(len(columns)))
-    axes.set_xticklabels([_short(name, 24) for name in columns], parse_math=False, rotation=35, ha="right",
+    axes.set_xticklabels([shorten(name, 24) for name in columns], parse_math=False, rotation=35, ha="right",
                          rotation_mode="anchor")
     axes.tick_params(length=0)
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length - 1]}…"
 
 
 def _or_zero(value: float) -> float:

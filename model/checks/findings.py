@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Iterable, Sequence
 
 from ..files import complete_or_absent
@@ -94,6 +94,53 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
 def count(findings: Iterable[Finding], severity: str) -> int:
     """Return how many findings have a severity."""
     return sum(finding.severity == severity for finding in findings)
+
+
+@dataclass
+class CheckSummary:
+    """What a check of a stack found."""
+
+    findings: list[Finding]
+    """Worst first."""
+    factors: list[str]
+    """Names of the bands."""
+    cells: int
+    """Cells of the grid."""
+    valid_cells: int
+    """Cells with data in all factors."""
+    landslide_cells: int | None = None
+    """Landslide cells with data; ``None`` without labels on the stack's grid."""
+    variance_inflation: dict[str, float] = field(default_factory=dict)
+    """By continuous factor."""
+
+    @property
+    def errors(self) -> int:
+        """How many findings make training fail or learn something wrong."""
+        return count(self.findings, ERROR)
+
+    @property
+    def warnings(self) -> int:
+        """How many findings may make the result mislead."""
+        return count(self.findings, WARNING)
+
+    @property
+    def notes(self) -> int:
+        """How many findings are good to know."""
+        return count(self.findings, NOTE)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence that sums up the findings."""
+        if not self.errors + self.warnings + self.notes:
+            return "Nothing to complain about: all checks passed."
+        parts = [f"{number} {name if number == 1 else name + 's'}" for number, name in
+                 ((self.errors, ERROR), (self.warnings, WARNING), (self.notes, NOTE)) if number]
+        found = f"Found: {', '.join(parts)}."
+        if self.errors:
+            return f"{found} Mend the errors before you train."
+        if self.warnings:
+            return f"{found} Training would run; read the warnings first."
+        return f"{found} No errors and no warnings: the stack is ready for training."
 
 
 def write_table(path: str | os.PathLike, findings: Sequence[Finding]) -> None:

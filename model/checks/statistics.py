@@ -215,4 +215,3 @@ def _read_labels(labels: rasterio.DatasetReader | None, block: Block, counts: La
     counts.unknown += found[2]
     counts.other += values.size - sum(found)
     return landslide, landslide | stable
-

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import html
+import json
 import re
 import threading
+from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -22,13 +24,8 @@ from ..inputs.rasters import open_raster, read_window
 from ..inputs.vectors import Polygons
 from ..progress import Progress, stop_if_cancelled
 from .climate import overlaps
+from .definitions import MOST_CLASSES
 from .polygons import PolygonBurner
-from .sources import CategoricalInput
-
-__all__ = ["CategoricalInput", "PolygonClasses", "RasterClasses", "assign_codes", "label_text"]
-
-MOST_CLASSES = 1000
-"""More classes than this are amounts in disguise."""
 
 
 def label_text(value: Any) -> str:
@@ -132,27 +129,37 @@ class PolygonClasses:
         return result
 
 
+@dataclass
+class ValueTable:
+    """The classes of a raster."""
+
+    values: np.ndarray
+    """Those that occur on the grid, float32, in rising order."""
+    codes: np.ndarray
+    """The class code of each value, float32."""
+    classes: dict[int, str]
+    """Label by code."""
+
+
 class RasterClasses:
     """Classes from a raster of whole numbers, whose names are taken along where it has any."""
 
-    def __init__(self, view: WarpedVRT, classes: Mapping[int, str], values: np.ndarray, codes: np.ndarray) -> None:
-        """Take a view on the grid, the class table, and the code of each value, values in rising order."""
-        self._view, self.classes, self._values, self._codes = view, dict(classes), values, codes
-        self.overlapping = 0
+    overlapping = 0
 
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, path: str, grid: Grid, factor: str, known: Mapping[int, str] | None, progress: Progress,
-             like: "RasterClasses | None" = None) -> Iterator["RasterClasses"]:
-        """Open a class raster in any CRS; each cell takes the class at its centre.
+    def __init__(self, view: WarpedVRT, table: ValueTable) -> None:
+        """Take a view on the grid and the classes."""
+        self._view, self._table = view, table
+
+    @staticmethod
+    def survey(path: str, grid: Grid, factor: str, known: Mapping[int, str] | None, progress: Progress) -> ValueTable:
+        """Read a class raster through and give its classes codes.
 
         Args:
-            path: of the raster; its first band is taken.
+            path: of the raster, in any CRS; its first band is taken.
             grid: the study grid.
             factor: name of the factor, for messages.
             known: class table whose codes are to be kept.
             progress: told of new classes; asked whether to go on.
-            like: the same raster opened before, so that its values need not be listed again.
 
         Raises:
             InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
@@ -160,29 +167,37 @@ class RasterClasses:
         """
         with open_raster(path, factor) as dataset:
             overlaps(dataset, grid, factor)
-            nodata = dataset.nodata
-            if nodata is None and dataset.dtypes[0].startswith("float"):
-                nodata = np.nan
-            with WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
-                           resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32") as view:
-                if like is not None:
-                    yield cls(view, like.classes, like._values, like._codes)
-                    return
+            with _view(dataset, grid) as view:
                 values = _values(view, grid, path, factor, progress)
-                names = class_names(dataset)
-                labels = [names.get(int(value)) or str(int(value)) for value in values]
-                classes = assign_codes(labels, known, factor, progress)
-                codes = {label: code for code, label in classes.items()}
-                yield cls(view, classes, values, np.array([codes[label] for label in labels], dtype=np.float32))
+            names = class_names(dataset)
+        labels = [names.get(int(value)) or str(int(value)) for value in values]
+        classes = assign_codes(labels, known, factor, progress)
+        codes = {label: code for code, label in classes.items()}
+        return ValueTable(values, np.array([codes[label] for label in labels], dtype=np.float32), classes)
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: str, grid: Grid, factor: str, table: ValueTable) -> Iterator["RasterClasses"]:
+        """Open a raster that was surveyed; each cell takes the class at its centre."""
+        with open_raster(path, factor) as dataset, _view(dataset, grid) as view:
+            yield cls(view, table)
 
     def read(self, block: Block) -> np.ndarray:
         """Return the class codes of a block, float32 of shape (height, width), NaN where the raster has none."""
         values = read_window(self._view, block.row, block.column, block.height, block.width, [1])[0]
         missing = np.isnan(values)
-        values[missing] = self._values[0]
-        values = np.take(self._codes, np.searchsorted(self._values, values))
+        values[missing] = self._table.values[0]
+        values = np.take(self._table.codes, np.searchsorted(self._table.values, values))
         values[missing] = np.nan
         return values
+
+
+def _view(dataset: rasterio.DatasetReader, grid: Grid) -> WarpedVRT:
+    nodata = dataset.nodata
+    if nodata is None and dataset.dtypes[0].startswith("float"):
+        nodata = np.nan
+    return WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
+                     resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32")
 
 
 def _values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progress) -> np.ndarray:
@@ -219,10 +234,9 @@ def class_names(dataset: rasterio.DatasetReader) -> dict[int, str]:
     rasterio gives neither category names nor attribute tables, but GDAL writes both into the description of a virtual
     copy, whatever the format they come from.
     """
-    table = dataset.tags(1).get("classes", "")
-    pairs = re.findall(r'"(-?\d+)"\s*:\s*"((?:[^"\\]|\\.)*)"', table)
-    if pairs:
-        return {int(code): label for code, label in pairs}
+    with contextlib.suppress(ValueError, AttributeError):
+        table = json.loads(dataset.tags(1).get("classes", ""))
+        return {int(code): str(label) for code, label in table.items()}
     try:
         with MemoryFile(ext=".vrt") as memory:
             rasterio.shutil.copy(dataset, memory.name, driver="VRT")

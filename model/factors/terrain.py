@@ -63,7 +63,8 @@ class Terrain:
         """Return slope, profile curvature and aspect of a block.
 
         Slope and aspect at the border and beside nodata are gdaldem's with ``-compute_edges``: a row or column
-        outside continues the slope of the last two, a neighbour without data counts as level with the cell.
+        outside continues the slope of the last two, a neighbour without data counts as level with the cell. (Only the
+        four corners of a grid in degrees differ: they continue the slope both ways.)
         Curvature takes the opposite neighbour turned about the cell instead, as SAGA does.
 
         Args:
@@ -91,7 +92,10 @@ class Terrain:
             filled[-1] = 2 * filled[-2] - filled[-3]
         width, height = grid.spacing(block.row, block.height)
         result = derive(window, filled, width, height, self._method)
-        # In a corner gdaldem continues the slope across the row and repeats the outer column.
+        if grid.is_geographic:
+            return result
+        # In a corner gdaldem continues the slope along the column and repeats the outer column, which halves the
+        # gradient across. So be it where gdaldem is the measure; on degrees it is none.
         for at_row, row in ((top, 0), (bottom, block.height - 1)):
             for at_column, column, outer in ((left, 0, 0), (right, block.width - 1, 2)):
                 if at_row and at_column:

@@ -102,6 +102,7 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
     # Without any buffer the sizes do not matter, so codes that RADII does not list are no error then.
     values = landslides.column(scale_field) if scale_field and any(table.values()) else None
     assigned = assign_radii(values, len(landslides), table, scale_field or "", progress)
+    metres = np.array(assigned.radius, dtype=np.float64)
     _report_radii(assigned, ring, is_polygons, progress)
     record = RunRecord("buildbufferedlabels",
                        {"SCALE_FIELD": scale_field, "RADII": table, "RING": ring},
@@ -112,10 +113,10 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
         mask = AreaMask(grid, area)
         buffers: Buffers
         if isinstance(landslides, Polygons):
-            buffers = PolygonBuffers(grid, landslides, assigned.radius, ring, progress)
+            buffers = PolygonBuffers(grid, landslides, metres, ring, progress)
             places, small = buffers.points, buffers.small
         else:
-            buffers, places, small = PointBuffers(grid, landslides.xy, assigned.radius, ring), landslides.xy, 0
+            buffers, places, small = PointBuffers(grid, landslides.xy, metres, ring), landslides.xy, 0
         row, column, inside = grid.cells_of(places)
         if not inside.any():
             raise LayerEmpty(f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the '

@@ -139,8 +139,9 @@ def _report(summary: SafetySummary, counted: Counted, progress: Progress) -> Non
         progress.warn(f"{summary.share_outside_climate:.1%} of the cells lie outside the polygons of CLIMATE; the "
                       "single ALPHA, BETA and RAINY_DAYS hold there.")
     if summary.cells_without_class:
-        what = "take k from all landslides or the row \"all\"" if any(one.label == UNCLASSED for one in summary.classes) \
-            else "are nodata; give LANDSLIDES or a row \"all\" in K_TABLE for a coefficient there"
+        with_k = any(one.label == UNCLASSED for one in summary.classes)
+        what = "take k from all landslides or the row \"all\"" if with_k else \
+            "are nodata; give LANDSLIDES or a row \"all\" in K_TABLE for a coefficient there"
         progress.warn(f"{summary.cells_without_class:,} cells with rain have no landform class and {what}.")
     if summary.share_warned == 0:
         progress.warn("No cell has a safety factor under 0.5, so the constraint has no effect in training. Check "

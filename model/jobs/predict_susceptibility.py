@@ -23,12 +23,15 @@ from ..prediction.applicability import NODATA as NOT_APPLICABLE
 from ..prediction.applicability import Applicability
 from ..prediction.ensemble import Ensemble, exact_arithmetic
 from ..prediction.run import AHEAD, Outputs, Tally, predict_tiles
-from ..prediction.tiles import Tiling, choose_side
+from ..prediction.tiles import SIDES, Tiling, choose_side
 from ..progress import Part, Progress
 from ..stack import Stack, open_stack
 
 MEMORY = 1.0e9
 """Bytes that the computation of a tile may take on a CPU; with libraries and caches the whole stays under 2 GB."""
+
+LARGEST_ON_CPU = 1024
+"""Side of a tile; a larger one would keep a CPU busy for longer than a user who cancels wants to wait."""
 
 GPU_SHARE = 0.5
 """Share of a GPU's free memory that a tile may take."""
@@ -149,10 +152,10 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
 
 def _tiling(grid: Grid, ensemble: Ensemble, tile: int, progress: Progress) -> Tiling:
     device = ensemble.models[0].device
-    budget = MEMORY
+    budget, largest = MEMORY, LARGEST_ON_CPU if device.type == "cpu" else max(SIDES)
     if device.type == "cuda":
         budget = GPU_SHARE * torch.cuda.mem_get_info(device)[0]
-    side = choose_side(grid, tile, ensemble.halo, ensemble.align, ensemble.bytes_per_cell, budget)
+    side = choose_side(grid, tile, ensemble.halo, ensemble.align, ensemble.bytes_per_cell, budget, largest)
     tiling = Tiling.of(grid, side, ensemble.halo, ensemble.align)
     # Tiles that wait to be computed hold their raw factors.
     waiting = AHEAD * tiling.cells_read * 4 * len(ensemble.factors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Sequence
 
 import numpy as np
@@ -18,8 +18,8 @@ from ..inputs.rasters import open_raster
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
 from ..progress import Part, Progress, stop_if_cancelled
-from ..report.maps import MapImage, only_inside, read_map, rings_of
-from ..report.validation_page import RegionView, ReportInput, validation_page
+from ..report.validation_images import region_views, zone_image
+from ..report.validation_page import ReportInput, validation_page
 from ..validation.census import Census, take_census
 from ..validation.judgement import judge
 from ..validation.layers import MapLayers, ZoneSource
@@ -27,17 +27,16 @@ from ..validation.measures import ScopeResult, measure
 from ..validation.plan import Notes, choose_scopes, main_scope, say_left_out, title_of
 from ..validation.points import PointFeature, drawn_features, landslide_features, stable_features
 from ..validation.samples import Sample, one_point_each, place
-from ..validation.scopes import ALL, REGION_PREFIX, RegionMap, Scope, SubsetMap
+from ..validation.scopes import ALL, RegionMap, Scope, SubsetMap
 from ..validation.settings import (DISTANCE, LEAST_REPEATS, MOST_CELLS, MOST_DRAWN, POLYGON_MODES, REPEATS,
                                    SUBSET_CODES, SUBSETS, THRESHOLD)
 from ..validation.stable import Draws, draw_stable
 from ..validation.table import as_metrics, count_rows, scope_rows, write_table
 from ..validation.zone_table import zone_table
 from ..zones.quantiles import weighted_quantiles
-from ..zones.raster import cells_of_raster, zones_of
+from ..zones.raster import cells_of_raster
 from ..zones.schemes import AREA_SHARES, read_scheme, zone_names
 
-MOST_REGIONS_DRAWN = 12
 LEAST_FREE = 0.2
 """Share of the cells far enough from landslides below which the stable points say little about the map."""
 
@@ -156,11 +155,11 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
             validation_page(ReportInput(
                 map_name=os.path.basename(str(susceptibility)), landslide_name=landslides.name,
                 landslides=run.landslides.counts, stable=run.stable.counts if run.stable is not None else None,
-                zones=_zone_image(dataset, zone_dataset, layers, None), zone_names=layers.zones.names,
+                zones=zone_image(dataset, zone_dataset, layers), zone_names=layers.zones.names,
                 breaks=layers.zones.breaks, results=results, main=main, points=points, threshold=threshold,
                 distance=distance, warnings=notes.texts,
                 settings={name: str(value) for name, value in settings.items() if value is not None},
-                regions=_region_views(results, dataset, zone_dataset, layers),
+                regions=region_views(results, dataset, zone_dataset, layers),
                 subset_counts=_subset_counts(run))).write(output_html)
         stop_if_cancelled(progress)
     if output_table is not None:
@@ -259,7 +258,7 @@ def _given_stable(stable: Points, layers: MapLayers, landslides: Sample, rng: np
     if both.all():
         raise LayerEmpty(f'None of the {given.counts.features:,} points of "{stable.name}" given as STABLE can be '
                          "used: they lie off the map, on cells without data, or on landslides.")
-    return given.take(~both)
+    return given.take(~both, replace(given.counts, doubled=given.counts.doubled + int(both.sum())))
 
 
 def _draw(run: _Run, census: dict[str, Census], progress: Progress) -> dict[str, Draws]:
@@ -322,31 +321,6 @@ def _points(run: _Run, draws: dict[str, Draws], progress: Progress) -> list[Poin
     drawn = draws[run.main.name]
     at = run.layers.at(drawn.rows, drawn.columns, progress)
     return points + drawn_features(run.layers.grid, drawn.rows, drawn.columns, at, run.threshold, labels)
-
-
-def _zone_image(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, layers: MapLayers,
-                bounds: tuple[float, float, float, float] | None) -> MapImage:
-    if zones is not None:
-        return read_map(zones, layers.grid, True, bounds)
-    image = read_map(dataset, layers.grid, False, bounds)
-    return MapImage(zones_of(image.cells, layers.zones.breaks).astype(np.float32), image.bounds, image.metres_east,
-                    image.metres_north)
-
-
-def _region_views(results: Sequence[ScopeResult], dataset: rasterio.DatasetReader,
-                  zones: rasterio.DatasetReader | None, layers: MapLayers) -> dict[str, RegionView]:
-    """Return what is drawn of the regions, by the name of their scope."""
-    views = {}
-    for result in results:
-        scope = result.scope
-        if scope.region is not None and layers.regions is not None and len(views) < MOST_REGIONS_DRAWN:
-            geometries = layers.regions.geometries(scope.region)
-            rings = rings_of(geometries)
-            corners = np.concatenate(rings)
-            left, bottom, right, top = (*corners.min(axis=0), *corners.max(axis=0))
-            image = _zone_image(dataset, zones, layers, (left, bottom, right, top))
-            views[scope.name] = RegionView(scope.name[len(REGION_PREFIX):], only_inside(image, geometries), rings)
-    return views
 
 
 def _subset_counts(run: _Run) -> dict[str, int]:

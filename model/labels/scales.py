@@ -11,8 +11,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
-import numpy as np
-
 from ..errors import ParameterInvalid
 from ..progress import Progress
 
@@ -41,8 +39,8 @@ _LISTED_VALUES = 8
 class Assignment:
     """Which radius each landslide got, and by which row of the table."""
 
-    radius: np.ndarray
-    """Metres, float64, one a landslide."""
+    radius: list[float]
+    """Metres, one a landslide."""
 
     counts: dict[str, int]
     """Landslides by row of the table, in the table's order; rows that nothing used have 0."""
@@ -85,8 +83,7 @@ def assign_radii(values: Sequence[Any] | None, count: int, radii: Mapping[str, f
         fallback = _fallback(values, found, rows, field, progress)
     names = [fallback if row is None or row not in rows else row for row in found]
     counted = Counter(names)
-    return Assignment(np.array([rows[name] for name in names], dtype=np.float64),
-                      {name: counted.get(name, 0) for name in rows}, dict(rows))
+    return Assignment([rows[name] for name in names], {name: counted.get(name, 0) for name in rows}, dict(rows))
 
 
 def normalise(value: Any) -> str:

@@ -11,6 +11,7 @@ import rasterio
 
 from ..grid import Block
 from ..labels.area import AreaMask
+from ..memory import kept_memory
 from ..progress import Progress, stop_if_cancelled
 from ..stack import Stack
 from .applicability import NODATA as NOT_APPLICABLE
@@ -70,7 +71,7 @@ def predict_tiles(stack: Stack, ensemble: Ensemble, tiling: Tiling, mask: AreaMa
     tally = Tally()
     total = len(tiling)
     # One thread each: GDAL datasets bear one thread at a time, and the order of writing stays fixed.
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    with kept_memory(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         writing: list[Future] = []
         try:
             for tile, values, wanted in _read_ahead(reader, tiling, lambda tile: _read(stack, ensemble, mask, tile)):

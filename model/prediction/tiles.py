@@ -68,7 +68,8 @@ class Tiling:
         return height * width
 
 
-def choose_side(grid: Grid, side: int, halo: int, align: int, bytes_per_cell: float, budget: float) -> int:
+def choose_side(grid: Grid, side: int, halo: int, align: int, bytes_per_cell: float, budget: float,
+                largest: int = SIDES[0]) -> int:
     """Return the side of a tile in cells.
 
     Args:
@@ -78,6 +79,7 @@ def choose_side(grid: Grid, side: int, halo: int, align: int, bytes_per_cell: fl
         align: sides are multiples of it.
         bytes_per_cell: memory that the computation takes for a cell of the tile with its halo.
         budget: bytes that it may take in all.
+        largest: side that the automatic choice does not go beyond.
 
     Raises:
         ParameterInvalid: the side asked for is negative or far too large.
@@ -86,7 +88,7 @@ def choose_side(grid: Grid, side: int, halo: int, align: int, bytes_per_cell: fl
         raise ParameterInvalid(f"TILE is {side}, but it is a number of cells up to {LARGEST_SIDE}, or 0 for automatic.")
     if side:
         return _up(side, align)
-    for candidate in SIDES:
+    for candidate in (size for size in SIDES if size <= largest):
         tiling = Tiling.of(grid, candidate, halo, align)
         if tiling.cells_read * bytes_per_cell <= budget:
             return tiling.side

@@ -21,6 +21,7 @@ from rasterio.features import rasterize
 from ..grid import Block, Grid
 from ..zones.schemes import zone_colours
 from .figures import INK, PAGE_WIDTH, SOFT, plain
+from .wording import css_colour
 
 LONGEST = 1000
 """Cells along the longer side of a map in a report."""
@@ -114,7 +115,7 @@ def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGr
     _north_arrow(axes)
     colours = zone_colours(len(names))
     _legend(figure, width, 0.0, "Susceptibility", [
-        Patch(facecolor=_css(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
+        Patch(facecolor=css_colour(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
         for number, name in reversed(list(names.items()))])
     shown = [group for group in points if len(group.xy)]
     if shown:
@@ -159,7 +160,7 @@ def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
     colours = zone_colours(count)
     shown = np.where(np.isfinite(zones.cells) & (zones.cells > 0), zones.cells, np.nan)
     axes.imshow(np.ma.masked_invalid(shown), extent=(left, right, bottom, top), interpolation="none",
-                cmap=ListedColormap([_css(colours[number]) for number in range(1, count + 1)]),
+                cmap=ListedColormap([css_colour(colours[number]) for number in range(1, count + 1)]),
                 norm=BoundaryNorm(np.arange(0.5, count + 1), count))
     axes.set_aspect(zones.metres_north / zones.metres_east)
     axes.grid(False)
@@ -232,7 +233,3 @@ def _north_arrow(axes: Axes) -> None:
                   fontsize=8.5, fontweight="bold", zorder=7,
                   bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
                   arrowprops={"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": INK, "linewidth": 1.1})
-
-
-def _css(colour: tuple[int, int, int, int]) -> str:
-    return f"#{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}"

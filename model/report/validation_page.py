@@ -7,11 +7,10 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from ..validation.intervals import Estimate
 from ..validation.measures import ScopeResult
 from ..validation.points import PointFeature
 from ..validation.samples import Counts
-from ..validation.scopes import ALL, REGION_PREFIX
+from ..validation.scopes import REGION_PREFIX
 from ..validation.zone_table import falls
 from ..zones.schemes import zone_colours
 from . import charts
@@ -19,6 +18,7 @@ from .figures import style
 from .maps import MapImage, PointGroup, zone_map
 from .page import MISSING, Page
 from .region_figures import region_figures
+from .wording import css_colour, interval_text, part_of, percent, range_sentence, ratio_text, scope_title, short_title
 
 HIT = PointGroup("found", np.empty((0, 2)), "o", "#1f2933", "white")
 MISS = PointGroup("missed", np.empty((0, 2)), "o", "white", "#1f2933")
@@ -69,7 +69,7 @@ def validation_page(content: ReportInput) -> Page:
     """Make the report."""
     main = content.main
     page = Page("Validation of a landslide susceptibility map",
-                f"Map: {content.map_name}. Landslides: {content.landslide_name}. {_part(main)}.")
+                f"Map: {content.map_name}. Landslides: {content.landslide_name}. {part_of(main.scope.name)}.")
     for text in content.warnings:
         page.warning(text)
     with style():
@@ -93,12 +93,12 @@ def _summary(page: Page, content: ReportInput) -> None:
     recall, kappa = main.measures["recall"], main.measures["kappa"]
     page.key_numbers([
         ("AUC", f"{main.auc.value:.3f}",
-         f"{_range_text(main.auc)}Chance that a landslide has a higher susceptibility than a stable point: 0.5 is a "
+         f"{range_sentence(main.auc)}Chance that a landslide has a higher susceptibility than a stable point: 0.5 is a "
          "coin toss, 1 is perfect."),
-        ("Recall", f"{recall.value:.3f}", f"{_range_text(recall)}Share of the landslides on cells with a "
+        ("Recall", f"{recall.value:.3f}", f"{range_sentence(recall)}Share of the landslides on cells with a "
                                           f"susceptibility of {content.threshold:g} or more."),
-        ("Kappa", f"{kappa.value:.3f}", f"{_range_text(kappa)}Agreement of map and points beyond chance: 0 is none, 1 "
-                                        "is full."),
+        ("Kappa", f"{kappa.value:.3f}",
+         f"{range_sentence(kappa)}Agreement of map and points beyond chance: 0 is none, 1 is full."),
         (f"In the {name}", percent(landslides, 0), f"of the landslides, on {percent(area, 0)} of the area."),
     ])
     sentences = [f"At a susceptibility of {content.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
@@ -108,7 +108,7 @@ def _summary(page: Page, content: ReportInput) -> None:
     if test is not None and test is not main:
         sentences.append(f"In the test windows, which the model did not learn from, it finds {test.first.hits:,.0f} of "
                          f"{test.landslides:,} {content.unit}; the AUC there is {test.auc.value:.3f}"
-                         + (f" ({_interval(test.auc)})." if test.auc.has_interval else "."))
+                         + (f" ({interval_text(test.auc)})." if test.auc.has_interval else "."))
     page.text("In short", " ".join(sentences))
 
 
@@ -152,9 +152,9 @@ def _subsets(page: Page, content: ReportInput) -> None:
     rows = []
     for result in content.results:
         if not result.scope.name.startswith(REGION_PREFIX):
-            rows.append([_scope_title(result.scope.name), result.landslides, f"{result.auc.value:.3f}",
-                         _interval(result.auc), f"{result.measures['recall'].value:.3f}",
-                         f"{result.measures['kappa'].value:.3f}", _decimals(result.zones[-1].frequency_ratio.value)])
+            rows.append([scope_title(result.scope.name), result.landslides, f"{result.auc.value:.3f}",
+                         interval_text(result.auc), f"{result.measures['recall'].value:.3f}",
+                         f"{result.measures['kappa'].value:.3f}", ratio_text(result.zones[-1].frequency_ratio.value)])
     inside = sum(content.subset_counts.values())
     total = content.results[0].landslides
     page.table("Fit or test", ["Part of the map", "Landslides", "AUC", "95 % interval", "Recall", "Kappa",
@@ -172,21 +172,20 @@ def _curves(page: Page, content: ReportInput) -> None:
               if result is not main and not result.scope.name.startswith(REGION_PREFIX)]
     chosen = [main, *others][:4]
     page.figure("How well the map tells landslides from stable ground", charts.roc_chart(
-        [(f"{_short_title(item.scope.name)}, AUC {item.auc.value:.3f}", item.roc) for item in chosen]),
+        [(f"{short_title(item.scope.name)}, AUC {item.auc.value:.3f}", item.roc) for item in chosen]),
         "ROC curve: lowering the bar finds more landslides and gives more false alarms. The nearer to the upper left "
         "corner, the better; the dashed diagonal is chance. Mean over the draws, band 95 %.", half=True)
     page.figure("", charts.success_chart(
-        [(f"{_short_title(item.scope.name)}, area {item.success_area.value:.3f}", item.success) for item in chosen]),
+        [(f"{short_title(item.scope.name)}, area {item.success_area.value:.3f}", item.success) for item in chosen]),
         f"{_rate_name(content)}: share of the landslides caught in the most susceptible part of the area, buffers "
         "included. It needs no stable points.", half=True)
 
 
 def _zones(page: Page, content: ReportInput) -> None:
     main = content.main
-    colours = [f"rgb({red}, {green}, {blue})" for red, green, blue, _ in
-               list(zone_colours(len(main.zones)).values())[1:]]
+    colours = [css_colour(colour) for zone, colour in zone_colours(len(main.zones)).items() if zone]
     rows = [[row.name, row.landslides, percent(row.landslide_share.value), f"{row.area_km2:,.1f}",
-             percent(row.area_share), _decimals(row.frequency_ratio.value), _interval(row.frequency_ratio, 2)]
+             percent(row.area_share), ratio_text(row.frequency_ratio.value), interval_text(row.frequency_ratio, 2)]
             for row in main.zones]
     wrong = falls(main.zones)
     verdict = ("The ratio rises from zone to zone, as it should." if not wrong else
@@ -200,8 +199,7 @@ def _zones(page: Page, content: ReportInput) -> None:
                f"Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. "
                f"{verdict} {made} The area is known and the landslides are a sample, hence the interval (Wilson).",
                colours)
-    page.figure("", charts.zone_chart(main.zones, [_hex(colour) for colour in
-                                                   list(zone_colours(len(main.zones)).values())[1:]]))
+    page.figure("", charts.zone_chart(main.zones, colours))
 
 
 def _confusion(page: Page, content: ReportInput) -> None:
@@ -218,7 +216,7 @@ def _confusion(page: Page, content: ReportInput) -> None:
              "specificity": "Share of the stable points that were recognised."}
     names = {"f1": "F1 score"}
     rows: list[list[object]] = [[names.get(name, name.capitalize()), f"{main.measures[name].value:.3f}",
-                                 _interval(main.measures[name]), text] for name, text in texts.items()]
+                                 interval_text(main.measures[name]), text] for name, text in texts.items()]
     rows.append(["Best threshold", f"{main.youden:.3g}", MISSING,
                  "Where recall plus specificity is largest (Youden 1950)."])
     page.table("", ["Measure", "Value", "95 % interval", "What it says"], rows,
@@ -248,15 +246,15 @@ def _regions(page: Page, content: ReportInput) -> None:
     regions = [result for result in content.results if result.scope.name.startswith(REGION_PREFIX)]
     if not regions:
         return
-    rows = [[_scope_title(result.scope.name), f"{result.area_km2:,.1f}", result.landslides, f"{result.auc.value:.3f}",
-             _interval(result.auc), f"{result.measures['recall'].value:.3f}", f"{result.measures['kappa'].value:.3f}",
-             _decimals(result.zones[-1].frequency_ratio.value)] for result in regions]
+    rows = [[scope_title(result.scope.name), f"{result.area_km2:,.1f}", result.landslides, f"{result.auc.value:.3f}",
+             interval_text(result.auc), *(f"{result.measures[name].value:.3f}" for name in ("recall", "kappa")),
+             ratio_text(result.zones[-1].frequency_ratio.value)] for result in regions]
     values = [result.auc.value for result in regions]
     worst = regions[int(np.argmin(values))]
     page.table("Region by region", ["Region", "Area, km²", "Landslides", "AUC", "95 % interval", "Recall", "Kappa",
                                     "Top ratio"], rows,
                f"Mean AUC of the regions {np.mean(values):.3f}; lowest {worst.auc.value:.3f} in "
-               f"{_scope_title(worst.scope.name)}. Stable points are drawn within the region. Top ratio: frequency "
+               f"{scope_title(worst.scope.name)}. Stable points are drawn within the region. Top ratio: frequency "
                "ratio of the highest zone; zones are those of the whole map.")
     shown = [(result, content.regions[result.scope.name]) for result in regions
              if result.scope.name in content.regions]
@@ -277,9 +275,10 @@ def _method(page: Page, content: ReportInput) -> None:
          "size could have given. Recall and the zone table have Wilson's interval of a share." if main.drawn else
          f"Intervals named 95 % come from {main.repeats:,} repeats, in each of which landslides and stable points are "
          "resampled with replacement (bootstrap). Recall and the zone table have Wilson's interval of a share."),
-        f"AUC {main.auc.value:.4f}: bootstrap {_interval(main.auc, 4)}; in closed form for one draw (DeLong) "
-        f"{_interval(main.auc_delong, 4)}"
-        + (f"; by the luck of the draw of stable points alone {_interval(main.auc_draws, 4)}." if main.drawn else "."),
+        f"AUC {main.auc.value:.4f}: bootstrap {interval_text(main.auc, 4)}; in closed form for one draw (DeLong) "
+        f"{interval_text(main.auc_delong, 4)}"
+        + (f"; by the luck of the draw of stable points alone {interval_text(main.auc_draws, 4)}."
+           if main.drawn else "."),
         "No interval knows about landslides that were never mapped, or mapped only near roads.",
     ]
     if main.repeats < 20:
@@ -309,43 +308,3 @@ def _rate_name(content: ReportInput) -> str:
         return "Success-rate curve (prediction-rate curve if the model has not seen these landslides)"
     return {"test": "Prediction-rate curve", "validation": "Prediction-rate curve"}.get(
         content.main.scope.name, "Success-rate curve (for the test windows: prediction-rate curve)")
-
-
-def _part(main: ScopeResult) -> str:
-    name = main.scope.name
-    return "All of the map" if name == ALL else f"Only the {name} windows"
-
-
-def _scope_title(name: str) -> str:
-    if name.startswith(REGION_PREFIX):
-        return name[len(REGION_PREFIX):]
-    return {ALL: "All of the map", "train": "Training windows", "validation": "Validation windows",
-            "test": "Test windows"}.get(name, name)
-
-
-def _short_title(name: str) -> str:
-    return {ALL: "all", "train": "training", "validation": "validation", "test": "test"}.get(name, name)
-
-
-def percent(share: float, digits: int = 2) -> str:
-    """Return a share as text in per cent, a dash where there is none."""
-    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%" if np.isfinite(share) else MISSING
-
-
-def _interval(estimate: Estimate, digits: int = 3) -> str:
-    return f"{estimate.low:.{digits}f} – {estimate.high:.{digits}f}" if estimate.has_interval else MISSING
-
-
-def _range_text(estimate: Estimate) -> str:
-    return f"95 % interval {_interval(estimate)}. " if estimate.has_interval else ""
-
-
-def _decimals(value: float) -> str:
-    """Return a frequency ratio with three significant digits, as the paper's table 4 has them."""
-    if not np.isfinite(value):
-        return MISSING
-    return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
-
-
-def _hex(colour: tuple[int, int, int, int]) -> str:
-    return f"#{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}"

@@ -25,7 +25,10 @@ EVERYWHERE = "all"
 """Row of K_TABLE that stands for every class without a row of its own, and for the whole area without TOPOGRAPHY."""
 
 UNCLASSED = "no class"
-"""Name of cells outside all classes, and of the whole area without TOPOGRAPHY, in tables."""
+"""Name of cells outside all classes in tables."""
+
+WHOLE = "whole area"
+"""Name of all cells without TOPOGRAPHY in tables."""
 
 PAPER_K = {
     "lakes": 0.0119,
@@ -122,6 +125,7 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
                 f"{FEWEST} inside the rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the row "
                 f'"{EVERYWHERE}", for example "{EVERYWHERE}, 0.0129", the value of the paper for mountains in '
                 "southeastern Tibet.")
+        rest.label = WHOLE
         return [rest], None
     found = [_of_class(number, label, given, rainfall, classes, pooled) for number, label in enumerate(labels)]
     missing = [label for label, coefficient in zip(labels, found) if coefficient is None]

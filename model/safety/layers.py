@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 
 from ..errors import LayerEmpty, TooFewData
-from ..factors.categorical import CategoricalInput, PolygonClasses, RasterClasses
+from ..factors.categorical import PolygonClasses, RasterClasses
 from ..factors.climate import ContinuousRaster
+from ..factors.sources import CategoricalInput
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, read_window
 from ..inputs.vectors import Points, Polygons
@@ -44,16 +45,14 @@ class RainfallLayers:
     """All inputs of the safety factor on one grid."""
 
     def __init__(self, reference: rasterio.DatasetReader, grid: Grid, rain: ContinuousRaster, season: Season,
-                 landform: PolygonClasses | RasterClasses | None) -> None:
-        """Join open inputs; :func:`open_layers` opens them."""
+                 landform: PolygonClasses | RasterClasses | None, classes: Mapping[int, str]) -> None:
+        """Join open inputs and the label of each landform code; :func:`open_layers` opens them."""
         self.grid = grid
-        self.labels: list[str] = [] if landform is None else [landform.classes[code] for code in
-                                                              sorted(landform.classes)]
+        self.labels = [classes[code] for code in sorted(classes)]
         """Names of the landform classes; empty without topography."""
         self._reference, self._rain, self._season, self._landform = reference, rain, season, landform
-        if landform is not None:
-            self._number = np.full(max(landform.classes) + 1, -1, dtype=np.int64)
-            self._number[sorted(landform.classes)] = np.arange(len(self.labels))
+        self._number = np.full(max(classes, default=0) + 1, -1, dtype=np.int64)
+        self._number[sorted(classes)] = np.arange(len(self.labels))
 
     def read(self, block: Block) -> Window:
         """Return rainfall and class of a block's cells."""
@@ -84,12 +83,16 @@ def open_layers(reference: rasterio.DatasetReader, grid: Grid, precipitation: st
     with contextlib.ExitStack() as opened:
         rain = opened.enter_context(ContinuousRaster.open(str(precipitation), grid, "precipitation"))
         landform: PolygonClasses | RasterClasses | None = None
+        classes: Mapping[int, str] = {}
         if topography is not None and topography.polygons is not None:
             landform = PolygonClasses(topography.polygons, topography.field or "", grid, "topography", None, progress)
+            classes = landform.classes
         elif topography is not None:
-            landform = opened.enter_context(
-                RasterClasses.open(str(topography.raster), grid, "topography", None, progress))
-        yield RainfallLayers(reference, grid, rain, season, landform)
+            path = str(topography.raster)
+            surveyed = RasterClasses.survey(path, grid, "topography", None, progress)
+            landform = opened.enter_context(RasterClasses.open(path, grid, "topography", surveyed))
+            classes = surveyed.classes
+        yield RainfallLayers(reference, grid, rain, season, landform, classes)
 
 
 def rainfall_at_landslides(layers: RainfallLayers, landslides: Points | Polygons, progress: Progress

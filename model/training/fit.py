@@ -14,6 +14,7 @@ from torch import nn
 from ..encoding import Encoding, FactorSpec, fit_factors
 from ..labels import LANDSLIDE, UNKNOWN
 from ..loss import PcumLoss
+from ..memory import kept_memory
 from ..networks import build_network
 from ..progress import Part, Progress
 from ..windows.reading import TEST, TRAIN, VALIDATION, WindowSet
@@ -69,7 +70,7 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     data = TrainingData(windows, encoding, device, Part(progress, 0.0, 0.03))
     loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
                     settings.weight_landslide, settings.weight_stable)
-    with repeatable():
+    with repeatable(), kept_memory():
         fit = train_network(network, data, windows.of(TRAIN), windows.of(VALIDATION), loss, settings, dtype,
                             Part(progress, 0.03, 0.97), checkpoint, key)
         metrics = test_metrics(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ("algorithms", "model", "processing_provider")
-STAGES = ("errors", "progress", "files", "inputs", "grid", "factors", "stack", "labels", "safety", "windows",
+STAGES = ("errors", "memory", "progress", "files", "inputs", "grid", "factors", "stack", "labels", "safety", "windows",
           "encoding", "networks", "loss", "training", "artifact_header", "artifact", "prediction", "zones",
           "validation", "report", "checks", "jobs")
 """The way through the core: a stage imports only those before it, and itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 
 import numpy as np
@@ -13,6 +14,8 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from scarp.model.checks import statistics
+from scarp.model.checks.coverage import read_costs
+from scarp.model.checks.landslides import frequency_ratios
 from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, OutputNotWritable
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
@@ -299,12 +302,39 @@ def test_an_empty_stack_and_one_without_common_cells(tmp_path):
     arrays, factors = good_stack()
     arrays = {name: np.full_like(array, np.nan) for name, array in arrays.items()}
     write_stack(tmp_path / "stack.tif", arrays, factors)
-    assert grave(run(tmp_path)) == {("error", "empty", "", CELLS)}
+    summary = run(tmp_path)
+    assert grave(summary) == {("error", "empty", "", CELLS)} and summary.valid_cells == 0
     arrays, factors = good_stack()
     arrays["slope"][:65] = np.nan
     arrays["aspect"][65:] = np.nan
     write_stack(tmp_path / "stack.tif", arrays, factors)
     assert ("error", "empty", "", CELLS) in grave(run(tmp_path))
+
+
+def _record(folder, **content):
+    size = (folder / "stack.tif").stat().st_size
+    record = {"outputs": {"OUTPUT": {"bytes": size}}, "study_cells": CELLS,
+              "without_data": {"elevation": 7, "lithology": 0, "temperature": 40, "fault_density": 2000}, **content}
+    (folder / "stack.tif.run.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def test_what_each_factor_cost_is_read_from_the_run_record(tmp_path):
+    write_stack(tmp_path / "stack.tif", *good_stack())
+    _record(tmp_path)
+    summary = run(tmp_path)
+    assert {(found.severity, found.check, found.factor, found.cells, found.of) for found in summary.findings} == {
+        ("warning", "nodata", "fault_density", 2000, CELLS), ("note", "nodata", "temperature", 40, CELLS)}
+    assert "Cells lost when the stack was built" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("content", [{"outputs": {"OUTPUT": {"bytes": 1}}}, {"outputs": []}, {"without_data": 3},
+                                     {"study_cells": "many"}])
+def test_a_run_record_of_another_file_says_nothing(tmp_path, content):
+    write_stack(tmp_path / "stack.tif", *good_stack())
+    _record(tmp_path, **content)
+    assert read_costs(tmp_path / "stack.tif").cells == {}
+    (tmp_path / "stack.tif.run.json").write_text("{half", encoding="utf-8")
+    assert read_costs(tmp_path / "stack.tif").cells == {}
 
 
 def test_a_coarse_and_a_small_stack_are_reported(tmp_path, no_figures):
@@ -341,7 +371,6 @@ def test_landslide_cells_by_class_equal_numpy(tmp_path):
     _labels(tmp_path, labels)
     with rasterio.open(tmp_path / "stack.tif") as stack, rasterio.open(tmp_path / "labels.tif") as opened:
         survey = statistics.survey(stack, list(factors.values()), opened, Silent())
-    from scarp.model.checks.landslides import frequency_ratios
     for band in survey.categorical_bands:
         for share in frequency_ratios(band):
             here, known = arrays[band.name] == share.code, labels != 255

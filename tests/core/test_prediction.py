@@ -141,6 +141,7 @@ def test_the_automatic_side_fits_the_budget():
     sides = [choose_side(grid, 0, 40, 16, 1000.0, budget) for budget in (1e6, 3e8, 1e9, 1e12)]
     assert sides == sorted(sides) and sides[0] == 256 and sides[-1] == 2048
     assert (sides[2] + 80) ** 2 * 1000 <= 1e9
+    assert choose_side(grid, 0, 40, 16, 1000.0, 1e12, largest=1024) == 1024
     assert choose_side(grid, 100, 40, 16, 1000.0, 1e9) == 112
     for wrong in (-1, 10 ** 6):
         with pytest.raises(ParameterInvalid, match="TILE"):
@@ -159,7 +160,8 @@ def test_area_restricts_and_changes_nothing_inside(tmp_path):
     expected[40:95, 20:70] = band(tmp_path / "w.tif")[40:95, 20:70]
     assert np.array_equal(band(tmp_path / "p.tif"), expected, equal_nan=True)
     assert summary.tiles_skipped == 25 - 6 and whole.tiles_skipped < 5
-    elsewhere = Polygons(name="far", geometries=[{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}])
+    triangle = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+    elsewhere = Polygons(name="far", geometries=[triangle])
     with pytest.raises(NoOverlap, match="far"):
         predict_susceptibility(path, [trained], tmp_path / "x.tif", area=elsewhere, progress=Silent())
     assert not (tmp_path / "x.tif").exists()

@@ -213,7 +213,8 @@ def test_topography_as_a_raster_of_codes(tmp_path):
 
 def test_climate_zones_override_the_single_values(tmp_path):
     middle, quarter = LEFT + 1200, LEFT + 600
-    zones = Polygons(name="climate", geometries=[square(LEFT, BOTTOM, quarter, TOP), square(quarter, BOTTOM, middle, TOP)],
+    zones = Polygons(name="climate",
+                     geometries=[square(LEFT, BOTTOM, quarter, TOP), square(quarter, BOTTOM, middle, TOP)],
                      fields={"a": [0.75, "0,9"], "b": [2.3, None], "n": [100, 80]})
     values = rain(4)
     progress = Silent()
@@ -341,5 +342,5 @@ def test_kaghan_with_its_coarse_rain(real_data, tmp_path):
     assert 1 / summary.classes[0].k == pytest.approx(summary.classes[0].critical_rainfall)
     r7, fs = band(tmp_path / "r7.tif"), band(tmp_path / "fs.tif")
     assert np.array_equal(fs < 0.5, r7 > summary.classes[0].critical_rainfall)
-    # Twenty-nine metres on cannot change the rain by more than a thousandth of its range.
+    # Twenty-nine metres on cannot change the rain by more than a hundredth of its range.
     assert np.abs(np.diff(r7, axis=1)).max() < 0.01 * (r7.max() - r7.min())

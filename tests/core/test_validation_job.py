@@ -138,8 +138,10 @@ def test_zone_table_against_brute_force(case, tmp_path):
     zones[~np.isfinite(case.values)] = 0
     with create_raster(tmp_path / "zones.tif", GRID, "uint8", 0, ["zone"], overviews=None) as dataset:
         dataset.write(zones, 1)
-    rows = run(case, tmp_path, zones=tmp_path / "zones.tif").of("all").zones
+    whole = run(case, tmp_path, zones=tmp_path / "zones.tif").of("all")
+    rows = whole.zones
     area = np.broadcast_to(GRID.cell_area()[:, None], GRID.shape)
+    assert whole.area_km2 == pytest.approx(area[np.isfinite(case.values)].sum() / 1e6)
     for row in rows:
         inside = zones == row.zone
         count = int((zones[case.rows, case.columns] == row.zone).sum())

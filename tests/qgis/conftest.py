@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from scarp.tests.qgis.tiny import (
     write_layer,
     write_raster,
 )
+
+# The networks here are so small that a second thread only costs; read when torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

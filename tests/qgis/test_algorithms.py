@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,7 +154,6 @@ def test_training_writes_model_windows_and_report(run, chain, tmp_path):
                  OUTPUT=tmp_path / "model.safetensors", OUTPUT_WINDOWS="memory:", OUTPUT_HTML=tmp_path / "report.html",
                  **TRAINING)
     assert 0 <= result["AUC"] <= 1 and 0 <= result["RECALL"] <= 1 and 1 <= result["BEST_EPOCH"] <= 3
-    assert 0 <= result["VIOLATION_RATE"] <= 1
     windows = result["OUTPUT_WINDOWS"]
     assert windows.uniqueValues(windows.fields().lookupField("subset")) == {"train", "validation", "test"}
     assert windows.uniqueValues(windows.fields().lookupField("kind")) <= {"landslide", "stable"}
@@ -166,10 +166,13 @@ def test_training_writes_model_windows_and_report(run, chain, tmp_path):
 
 @pytest.mark.parametrize("physics", ["indicator", "none"])
 def test_other_physics(run, chain, tmp_path, physics):
+    """With every cell under warning, there is a share of broken rules in any mode."""
     result = run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], SAFETY_FACTOR=chain["safety"],
-                 PHYSICS=physics, SPLIT="random", OUTPUT=tmp_path / "model.safetensors", **{**TRAINING, "EPOCHS": 1})
+                 PHYSICS=physics, FS_CRITICAL=2, SPLIT="random", OUTPUT=tmp_path / "model.safetensors",
+                 **{**TRAINING, "EPOCHS": 1})
     assert "OUTPUT_HTML" not in result and "OUTPUT_WINDOWS" not in result
     assert (tmp_path / "model.safetensors").is_file()
+    assert 0 <= result["VIOLATION_RATE"] <= 1
 
 
 def test_map_is_a_probability_on_the_grid_of_the_stack(run, chain):
@@ -283,6 +286,20 @@ def test_check_of_factors(run, chain, tmp_path):
 def test_temporary_outputs(run, chain):
     result = run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=QgsProcessing.TEMPORARY_OUTPUT)
     assert result["OUTPUT"].endswith(".tif") and len(np.unique(read(result["OUTPUT"]).compressed())) == 5
+    folder = run("createdemodata", SIZE=80, REGIONS=1, OUTPUT=QgsProcessing.TEMPORARY_OUTPUT)["OUTPUT"]
+    assert (Path(folder) / "dem.tif").is_file()
+
+
+@pytest.mark.parametrize("place", ["points.shp", "ogr:dbname='{folder}/many.gpkg' table=\"points\" (geom)",
+                                   "a b é/滑坡.gpkg"])
+def test_vector_outputs_go_where_processing_can_write(run, chain, area, tmp_path, place):
+    (tmp_path / "a b é").mkdir()
+    given = place.format(folder=tmp_path) if place.startswith("ogr:") else str(tmp_path / place)
+    result = run("validatewithpoints", SUSCEPTIBILITY=chain["susceptibility"], LANDSLIDES=area / "landslides.gpkg",
+                 DISTANCE=150, REPEATS=1, OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv",
+                 OUTPUT_POINTS=given)
+    layer = QgsVectorLayer(result["OUTPUT_POINTS"], "points")
+    assert layer.isValid() and layer.featureCount() > 50
 
 
 def test_station_points_make_a_factor(run, area, tmp_path):

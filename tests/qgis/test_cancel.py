@@ -45,11 +45,17 @@ def test_cancel(run, area, chain, tmp_path, algorithm, reports):
     inputs, outputs = parameters_of(algorithm, area, chain)
     listener = Listener(cancel_after=reports)
     started = time.perf_counter()
-    with pytest.raises(QgsProcessingException, match="Cancelled"):
+    try:
         run(algorithm, listener, **inputs, **{name: tmp_path / file for name, file in outputs.items()})
+    except QgsProcessingException as error:
+        assert "Cancelled" in str(error)
+        assert not list(tmp_path.iterdir())
+    else:
+        # So small an area may be done at the third report; then it is done wholly.
+        assert reports > 1
+        assert {path.name for path in tmp_path.iterdir()} >= set(outputs.values())
     assert listener.isCanceled()
     assert time.perf_counter() - started < SECONDS
-    assert not list(tmp_path.iterdir())
 
 
 def test_cancel_in_the_middle_of_training_keeps_an_older_model(run, chain, tmp_path):

@@ -25,9 +25,10 @@ def test_the_model_is_registered_with_title_group_and_help(model):
     assert model.displayName() == "Landslide susceptibility, from factors to zones"
     assert model.group().startswith("5") and "whole chain" in model.shortHelpString()
     assert not model.icon().isNull()
-    for item in model.parameterDefinitions():
-        if not item.isDestination():
-            assert item.help(), item.name()
+    instance = model.create()
+    for item in [*model.parameterDefinitions(), *instance.parameterDefinitions()]:
+        assert item.help(), item.name()
+        assert item.help() in model.shortHelpString()
 
 
 def test_every_step_is_valid(model):
@@ -75,7 +76,8 @@ def test_it_runs_without_the_optional_layers(run, area, tmp_path):
     result = run("factorstozones", DEM=area / "dem.tif", LANDSLIDES=area / "landslides.gpkg", RADII=RADII,
                  PRECIPITATION=area / "precipitation.tif", DISTANCE=150, **{**training, "EPOCHS": 1},
                  **{name: QgsProcessing.TEMPORARY_OUTPUT for name in (
-                     "stack:STACK", "labels:LABELS", "safety:SAFETY_FACTOR", "training:MODEL", "map:SUSCEPTIBILITY",
-                     "zones:ZONES", "validation:REPORT", "validation:NUMBERS")})
+                     "stack:STACK", "labels:LABELS", "safety:SAFETY_FACTOR", "training:MODEL", "training:WINDOWS",
+                     "map:SUSCEPTIBILITY", "zones:ZONES", "validation:REPORT", "validation:NUMBERS")})
     with rasterio.open(result["map:SUSCEPTIBILITY"]) as found:
         assert np.isfinite(found.read(1)).any()
+    assert "test windows" in Path(result["validation:REPORT"]).read_text(encoding="utf-8")

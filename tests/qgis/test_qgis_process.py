@@ -117,7 +117,8 @@ def test_a_failure_is_one_message_and_an_exit_code(qgis, demo, tmp_path):
 
 def test_the_graphical_model(qgis, demo, tmp_path):
     outputs = {"stack:STACK": "stack.tif", "labels:LABELS": "labels.tif", "safety:SAFETY_FACTOR": "safety.tif",
-               "training:MODEL": "model.safetensors", "map:SUSCEPTIBILITY": "map.tif", "zones:ZONES": "zones.tif",
+               "training:MODEL": "model.safetensors", "training:WINDOWS": "windows.gpkg",
+               "map:SUSCEPTIBILITY": "map.tif", "zones:ZONES": "zones.tif",
                "validation:REPORT": "report.html", "validation:NUMBERS": "numbers.csv"}
     values = {**inputs(demo), "LANDSLIDES": demo / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII,
               "DISTANCE": 150, **TRAINING, **{name: tmp_path / file for name, file in outputs.items()}}

@@ -19,8 +19,8 @@ def styled(layer, style: str):
 
 
 def test_zones_have_the_names_and_colours_of_the_core(chain):
-    renderer = styled(QgsRasterLayer(str(chain["zones"])), "zones").renderer()
-    found = {item.value: (item.label, item.color.getRgb()) for item in renderer.classes()}
+    layer = styled(QgsRasterLayer(str(chain["zones"])), "zones")
+    found = {item.value: (item.label, item.color.getRgb()) for item in layer.renderer().classes()}
     wanted = {zone: (FIVE_NAMES[zone - 1], colour) for zone, colour in zone_colours(5).items() if zone}
     assert found == wanted
 
@@ -36,7 +36,7 @@ def test_points_and_windows_have_a_symbol_for_every_value(chain):
 @pytest.mark.parametrize("path", sorted(STYLES.glob("*.qml")), ids=lambda path: path.stem)
 def test_every_style_loads(path: Path, chain):
     vector = path.stem in ("points", "windows", "landslides", "rivers", "faults")
-    kind = "LineString" if path.stem in ("rivers", "faults") else "Point"
+    kind = {"rivers": "LineString", "faults": "LineString", "windows": "Polygon"}.get(path.stem, "Point")
     layer = QgsVectorLayer(f"{kind}?field=outcome:string", "x", "memory") if vector \
         else QgsRasterLayer(str(chain["susceptibility"]))
     styled(layer, path.stem)

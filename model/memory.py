@@ -1,0 +1,61 @@
+"""Keeping freed memory in the process while a network runs.
+
+glibc gives a large block back to the system as soon as it is freed, and the next one is faulted in again page by page.
+A network frees and asks for the same large blocks at every layer: on a CPU most of the time of a small U-Net goes into
+page faults. Measured with the default network: training takes a third to a tenth of the processor time when freed
+blocks are kept. Other systems keep them anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import platform
+import threading
+from typing import Iterator
+
+# Of malloc.h. The threshold for mmap cannot be higher than half a heap of glibc's.
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+_KEPT = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}
+_DEFAULTS = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10, _TOP_PAD: 128 << 10}
+
+_lock = threading.Lock()
+_users = 0
+
+
+@contextlib.contextmanager
+def kept_memory() -> Iterator[None]:
+    """Keep freed memory for the next allocation, and give it back to the system at the end.
+
+    May be entered by several threads at once; the last one out puts glibc's defaults back. Has no effect where the C
+    library is not glibc.
+    """
+    global _users
+    library = _glibc()
+    if library is None:
+        yield
+        return
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _set(library, _KEPT)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _set(library, _DEFAULTS)
+                library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if platform.libc_ver()[0] != "glibc":
+        return None
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+
+
+def _set(library: ctypes.CDLL, values: dict[int, int]) -> None:
+    for option, value in values.items():
+        library.mallopt(option, value)

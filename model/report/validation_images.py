@@ -1,0 +1,50 @@
+"""The maps of a validation report: zones of all of the map, and of each region alone."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import numpy as np
+import rasterio
+
+from ..validation.layers import MapLayers
+from ..validation.measures import ScopeResult
+from ..validation.scopes import REGION_PREFIX
+from ..zones.raster import zones_of
+from .maps import MapImage, only_inside, read_map, rings_of
+from .validation_page import RegionView
+
+MOST_REGIONS = 12
+
+
+def zone_image(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, layers: MapLayers,
+               bounds: tuple[float, float, float, float] | None = None) -> MapImage:
+    """Return zone numbers at the size of a page.
+
+    Args:
+        dataset: the open susceptibility map.
+        zones: the open zone raster, or ``None`` for zones by breaks.
+        layers: the map.
+        bounds: left, bottom, right, top of the part to draw; all of it by default.
+    """
+    if zones is not None:
+        return read_map(zones, layers.grid, True, bounds)
+    image = read_map(dataset, layers.grid, False, bounds)
+    return MapImage(zones_of(image.cells, layers.zones.breaks).astype(np.float32), image.bounds, image.metres_east,
+                    image.metres_north)
+
+
+def region_views(results: Sequence[ScopeResult], dataset: rasterio.DatasetReader,
+                 zones: rasterio.DatasetReader | None, layers: MapLayers) -> dict[str, RegionView]:
+    """Return what is drawn of the regions, by the name of their scope: the first ones, if there are very many."""
+    views = {}
+    for result in results:
+        scope = result.scope
+        if scope.region is not None and layers.regions is not None and len(views) < MOST_REGIONS:
+            geometries = layers.regions.geometries(scope.region)
+            rings = rings_of(geometries)
+            corners = np.concatenate(rings)
+            left, bottom, right, top = (*corners.min(axis=0), *corners.max(axis=0))
+            image = zone_image(dataset, zones, layers, (left, bottom, right, top))
+            views[scope.name] = RegionView(scope.name[len(REGION_PREFIX):], only_inside(image, geometries), rings)
+    return views
