@@ -16,7 +16,7 @@ class CheckFactors(ScarpAlgorithm):
     TITLE = "Check factors"
     GROUP = PREPARE
     TAGS = ("collinearity", "correlation", "vif", "outliers", "report", "quality")
-    NEEDS = (*CORE, "scipy", "matplotlib", "jinja2")
+    NEEDS = (*CORE, "matplotlib", "jinja2")
     SUMMARY = (
         "Looks through a factor stack before you train on it, and lists everything doubtful with how to mend it.\n"
         "It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in "

@@ -36,9 +36,9 @@ class ClassifyZones(ScarpAlgorithm):
                      "natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides "
                      "in LANDSLIDES. breaks: the values in BREAKS.")
         self.declare(p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
-                     "Percent of each zone from the least to the most susceptible, 100 in all; as many zones as "
-                     "numbers. For area_shares and landslide_share (left as it is, landslide_share takes 1, 4, 15, "
-                     "30, 50).")
+                     "Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and "
+                     "landslide_share (which takes 1, 4, 15, 30, 50 when this is left as it is). There are as many "
+                     "zones as numbers; equal_interval and natural_breaks take only that from it.")
         self.declare(p.table("BREAKS", "Breaks", ["Upper value"]),
                      "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving "
                      "them is enough, METHOD need not be changed.")

@@ -1,7 +1,7 @@
 """Line density beside QGIS's native:linedensity, on the same lines, cells and radius, in the same run.
 
-Run with ``./run python benchmarks/factors_density.py``; it needs PyQGIS. native:linedensity takes about half a minute a
-row. The last two columns give the largest difference from exact lengths within the circle (in closed form, at random
+Run with ``./run python benchmarks/factors_density.py``; it needs PyQGIS. native:linedensity takes some
+minutes in all. The last two columns give the largest difference from exact lengths within the circle (in closed form, at random
 cells) as a share of the largest density.
 """
 
@@ -13,8 +13,6 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 import rasterio
@@ -30,10 +28,11 @@ from scarp.model.progress import Silent
 CRS = "EPSG:32645"
 SCENES = [
     # title, lines, vertices a line, metres between vertices, side of the area in m, cell in m, radius in m
-    ("200 lines of 3 km", 200, 60, 50.0, 20_000.0, 100.0, 1000.0),
-    ("the same, cells three-fold finer", 200, 60, 50.0, 20_000.0, 33.3, 1000.0),
-    ("200 lines of 10 km, vertices 10 m apart", 200, 1000, 10.0, 40_000.0, 200.0, 2000.0),
-    ("50 faults of 15 km, radius 5 km", 50, 60, 250.0, 40_000.0, 200.0, 5000.0),
+    ("200 lines of 3 km, 100 m cells", 200, 60, 50.0, 20_000.0, 100.0, 1000.0),
+    ("the same, 30 m cells", 200, 60, 50.0, 20_000.0, 30.0, 1000.0),
+    ("200 lines of 1 km, 10 m cells", 200, 20, 50.0, 7_000.0, 10.0, 1000.0),
+    ("200 lines of 10 km, vertices 10 m apart", 200, 1000, 10.0, 40_000.0, 150.0, 2000.0),
+    ("50 faults of 15 km, radius 5 km", 50, 60, 250.0, 40_000.0, 100.0, 5000.0),
 ]
 
 
@@ -102,6 +101,7 @@ def ours(parts: list[np.ndarray], grid: Grid, radius: float) -> tuple[np.ndarray
 
 def main() -> None:
     """Print the table."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application = QgsApplication([], False)
     application.initQgis()
     sys.path.append("/usr/share/qgis/python/plugins")
@@ -109,7 +109,8 @@ def main() -> None:
     from processing.core.Processing import Processing
     Processing.initialize()
 
-    print(f"{'scene':42} {'cells':>8} {'native/s':>9} {'scarp/s':>11} {'times':>7} {'native off':>10} {'scarp off':>10}")
+    print(f"{'scene':42} {'cells':>8} {'native/s':>9} {'scarp/s':>11} {'times':>7} {'native off':>10} "
+          f"{'scarp off':>10}")
     for seed, (title, lines, vertices, step, side, cell, radius) in enumerate(SCENES):
         parts = wander(lines, vertices, step, side, seed)
         with tempfile.TemporaryDirectory() as folder:

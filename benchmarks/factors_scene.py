@@ -89,8 +89,9 @@ def write_climate(path: Path, grid: Grid, low: float, high: float, seed: int) ->
     width, height = int((right - left) / cell) + 5, int((top - bottom) / cell) + 5
     values = random.uniform(low, high, (height // 16 + 3, width // 16 + 3))
     values = np.kron(values, np.ones((16, 16)))[:height, :width].astype(np.float32)
+    place = Affine(cell, 0, left - 2 * cell, 0, -cell, top + 2 * cell)
     with rasterio.open(path, "w", driver="GTiff", width=width, height=height, count=1, dtype="float32", nodata=-9999,
-                       crs="EPSG:4326", transform=Affine(cell, 0, left - 2 * cell, 0, -cell, top + 2 * cell)) as dataset:
+                       crs="EPSG:4326", transform=place) as dataset:
         dataset.write(values, 1)
 
 

@@ -31,8 +31,7 @@ STORAGES = [
     ("zstd 1, bands, predictor 1", {"interleave": "band", "predictor": 1}),
     ("zstd 1, bands, predictor 2", {"interleave": "band", "predictor": 2}),
     ("zstd 1, bands, predictor 3", {"interleave": "band", "predictor": 3}),
-    ("zstd 1, bands, pred. 2, tile 512", {"interleave": "band", "predictor": 2, "blockxsize": 512,
-                                           "blockysize": 512}),
+    ("zstd 1, bands, pred. 2, tile 512", {"predictor": 2, "blockxsize": 512, "blockysize": 512}),
     ("zstd 9, bands, predictor 2", {"interleave": "band", "predictor": 2, "zstd_level": 9}),
     ("none, bands", {"interleave": "band", "compress": "none", "predictor": 1}),
 ]

@@ -15,6 +15,7 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform
 
 from .errors import CrsMissing, GridMismatch, GridUnsupported
 from .inputs.rasters import open_raster
@@ -138,6 +139,24 @@ class Grid:
         """Return one figure for the cell side in metres: the mean of width and height in the middle row."""
         width, height = self.spacing(self.height // 2, 1)
         return float(width[0] + height[0]) / 2
+
+    def stretch(self) -> float:
+        """Return how many map metres one metre on the ground measures, in the middle of the grid; 1 on degrees.
+
+        UTM stays within a thousandth in its zone; web Mercator gives 2 at a latitude of 60 degrees.
+        """
+        if self.is_geographic:
+            return 1.0
+        column, row = self.width / 2, self.height / 2
+        xs, ys = zip(*(self.transform * place for place in ((column, row), (column + 1, row), (column, row + 1))))
+        longitude, latitude = (np.radians(np.array(one)) for one in transform(self.crs, "EPSG:4326", xs, ys))
+        if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
+            return 1.0
+        east, north = (one[0] for one in metres_per_degree(latitude, CRS.from_epsg(4326)))
+        steps = np.degrees(np.stack([longitude[1:] - longitude[0], latitude[1:] - latitude[0]]))
+        ground = np.hypot(steps[0] * east, steps[1] * north)
+        width, height = self.spacing(self.height // 2, 1)
+        return float(np.sqrt(width[0] * height[0] / (ground[0] * ground[1])))
 
     def cells_of(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return row, column and whether inside, for map coordinates of shape (points, 2)."""

@@ -165,6 +165,7 @@ def main(folder: Path) -> None:
     layout = add_layout(project, layers)
     settings = QgsLayoutExporter.ImageExportSettings()
     settings.dpi = 150
+    settings.exportMetadata = False
     if QgsLayoutExporter(layout).exportToImage(str(folder / "map.png"), settings) != QgsLayoutExporter.ExportResult.Success:
         raise SystemExit("The map picture could not be written.")
     if not project.write(str(folder / "scarp-demo.qgz")):

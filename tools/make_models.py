@@ -1,4 +1,4 @@
-"""Write the graphical models of ``resources/models``: ``./run python tools/make_models.py``.
+"""Write the graphical models of ``resources/models``: ``QT_HASH_SEED=0 ./run python tools/make_models.py``.
 
 Parameters are copied from the algorithms, with their labels, help and defaults, so the models say the same.
 """

@@ -1,4 +1,4 @@
-"""Write the QML files of ``resources/styles``: ``./run python tools/make_styles.py``.
+"""Write the QML files of ``resources/styles``: ``QT_HASH_SEED=0 ./run python tools/make_styles.py``.
 
 They are kept in the repository, because Processing applies them and users load them by hand.
 """
@@ -88,7 +88,7 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
     ramp(layers["rainfall"], BLUES, 0, 250, " mm")
     ramp(layers["uncertainty"], GREYS, 0, 0.3)
     stops(layers["applicability"], [
-        (0, "#ffffff00", "0, inside the training range"), (1, "#fee8c8", "1 factor outside"),
+        (0, "#00ffffff", "0, inside the training range"), (1, "#fee8c8", "1 factor outside"),
         (3, "#fc8d59", "3 factors outside"), (10, "#7f0000", "10 factors outside")])
     grey = QgsSingleBandGrayRenderer(layers["stack"].dataProvider(), 1)
     contrast = QgsContrastEnhancement(layers["stack"].dataProvider().dataType(1))

@@ -48,9 +48,11 @@ class LineDensity:
         self._radius, self._progress = float(radius), progress
         self._scale = Scale(grid, radius)
         self._pieces = prepare_lines(lines, grid, radius, self._scale, role, progress)
-        start, end = self._pieces.start, self._pieces.end
         self._reach = radius / np.array([self._scale.smallest_width(), self._scale.smallest_height()])
-        self._low, self._high = np.minimum(start, end) - self._reach, np.maximum(start, end) + self._reach
+        # Pieces lie in the order of the row of their middle; none reaches farther from it than this.
+        self._row = (self._pieces.start[:, 1] + self._pieces.end[:, 1]) / 2
+        tall = np.abs(self._pieces.end[:, 1] - self._pieces.start[:, 1])
+        self._tall = float(tall.max()) if len(tall) else 0.0
 
     def read(self, block: Block) -> np.ndarray:
         """Return the density of a block: length within the radius of the cell centre, over the circle's area.
@@ -58,17 +60,14 @@ class LineDensity:
         Returns:
             float32 array of shape (height, width) in km/km².
         """
-        low, high = self._low, self._high
-        chosen = np.flatnonzero((low[:, 1] < block.row + block.height) & (high[:, 1] > block.row)
-                                & (low[:, 0] < block.column + block.width) & (high[:, 0] > block.column))
+        pieces = self._near(block)
         # Metres by cell, and changes of the metres from one cell to the next along the row. One column more than the
         # block has, where intervals that reach over its border end.
         parts = np.zeros((block.height, block.width + 1))
-        if len(chosen):
+        if len(pieces):
             wholes = np.zeros_like(parts)
-            pieces = self._pieces.take(chosen)
-            tall = np.abs(pieces.end[:, 1] - pieces.start[:, 1]).max() + 2 * self._reach[1]
-            count = max(1, CHUNK // (int(min(tall, block.height)) + 2))
+            rows = min(np.abs(pieces.end[:, 1] - pieces.start[:, 1]).max() + 2 * self._reach[1], block.height)
+            count = max(1, CHUNK // (int(rows) + 2))
             for first in range(0, len(pieces), count):
                 stop_if_cancelled(self._progress)
                 add_lengths(pieces.take(slice(first, first + count)), self._radius, self._scale, block, parts, wholes)
@@ -77,6 +76,17 @@ class LineDensity:
             # What the running sum leaves of nothing is rounding, not line.
             parts[parts < 1e-7 * self._radius] = 0
         return (parts[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
+
+    def _near(self, block: Block) -> Pieces:
+        """Return the pieces whose circles may reach into a block, in the order of their rows."""
+        reach = self._reach[1] + self._tall / 2
+        first, last = np.searchsorted(self._row, [block.row - reach, block.row + block.height + reach])
+        pieces = self._pieces.take(slice(first, last))
+        start, end = pieces.start, pieces.end
+        return pieces.take((np.minimum(start[:, 0], end[:, 0]) - self._reach[0] < block.column + block.width)
+                           & (np.maximum(start[:, 0], end[:, 0]) + self._reach[0] > block.column)
+                           & (np.minimum(start[:, 1], end[:, 1]) - self._reach[1] < block.row + block.height)
+                           & (np.maximum(start[:, 1], end[:, 1]) + self._reach[1] > block.row))
 
 
 def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, parts: np.ndarray, wholes: np.ndarray

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Iterator, Sequence
 
 import numpy as np
 
 from ..errors import LayerEmpty, NoOverlap
 from ..grid import Grid
 from ..inputs.vectors import Lines
-from ..progress import Progress
+from ..progress import Progress, stop_if_cancelled
 
-CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 40, 1 / 1000
+CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 3000
 """Shares of the cell and of the radius, the smaller of which thinned lines may deviate from the layer's."""
+
+BATCH = 1 << 18
+"""Vertices that are prepared at once."""
 
 GEOGRAPHIC_PIECE = 2000.0
 """Longest straight piece in metres on a geographic grid, where one scale holds along a piece."""
@@ -81,64 +85,101 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
         LayerEmpty: there is no line.
         NoOverlap: the whole layer lies elsewhere.
     """
-    vertices, joined = _distinct(lines, role, progress)
-    if not joined.any():
+    kept = _distinct(lines, role, progress)
+    if not kept:
         raise LayerEmpty(f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
                          f"the {role} out.")
-    inverse = ~grid.transform
-    vertices = np.stack([vertices[:, 0] * inverse.a + inverse.c, vertices[:, 1] * inverse.e + inverse.f], axis=1)
     reach = np.array([radius / scale.smallest_width(), radius / scale.smallest_height()])
     low, high = -reach, np.array([grid.width, grid.height]) + reach
-    if (vertices.max(axis=0) < low).any() or (vertices.min(axis=0) > high).any():
+    tolerance = min(CELL_TOLERANCE * min(scale.smallest_width(), scale.smallest_height()), RADIUS_TOLERANCE * radius)
+    inverse = ~grid.transform
+    least, most = np.full(2, np.inf), np.full(2, -np.inf)
+    batches = []
+    for group in _groups(lines, kept):
+        stop_if_cancelled(progress)
+        vertices, joined, _ = _joined(lines, group)
+        vertices = vertices * [inverse.a, inverse.e] + [inverse.c, inverse.f]
+        least, most = np.minimum(least, vertices.min(axis=0)), np.maximum(most, vertices.max(axis=0))
+        first = np.flatnonzero(joined)
+        start, end = vertices[first], vertices[first + 1]
+        near = (np.maximum(start, end) >= low).all(axis=1) & (np.minimum(start, end) <= high).all(axis=1)
+        start, end = start[near], end[near]
+        if scale.varies:
+            start, end = _cut(start, end, scale, min(radius, GEOGRAPHIC_PIECE))
+        batches.append(_thin(Pieces(start, end, _lengths(start, end, scale)), scale, tolerance))
+    if (most < low).any() or (least > high).any():
         raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the DEM. Check its CRS, or choose the layer '
                         "of this area.")
-    first = np.flatnonzero(joined)
-    start, end = vertices[first], vertices[first + 1]
-    near = (np.maximum(start, end) >= low).all(axis=1) & (np.minimum(start, end) <= high).all(axis=1)
-    start, end = start[near], end[near]
-    if not len(start):
+    pieces = Pieces(*(np.concatenate([getattr(batch, name) for batch in batches])
+                      for name in ("start", "end", "length")))
+    if not len(pieces):
         progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the DEM, so the '
                       "density is 0 everywhere. Check that this is so in nature.")
-    if scale.varies:
-        start, end = _cut(start, end, scale, min(radius, GEOGRAPHIC_PIECE))
-    pieces = Pieces(start, end, _lengths(start, end, scale))
-    kept = pieces.length > 0
-    cell = min(scale.smallest_width(), scale.smallest_height())
-    pieces = _thin(pieces.take(kept), scale, min(CELL_TOLERANCE * cell, RADIUS_TOLERANCE * radius))
     return pieces.take(np.argsort(pieces.start[:, 1] + pieces.end[:, 1], kind="stable"))
 
 
-def _distinct(lines: Lines, role: str, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vertices of all lines, each line once, and whether a line goes on from each vertex to the next."""
-    if not lines.parts:
-        return np.empty((0, 2)), np.zeros(0, dtype=bool)
-    vertices = np.concatenate([np.asarray(part, dtype=np.float64)[:, :2] for part in lines.parts])
-    owner = np.repeat(np.arange(len(lines.parts)), [len(part) for part in lines.parts])
+def _groups(lines: Lines, kept: Sequence[int]) -> Iterator[list[int]]:
+    """Give the numbers of the lines in groups of about ``BATCH`` vertices."""
+    group: list[int] = []
+    count = 0
+    for number in kept:
+        group.append(number)
+        count += len(lines.parts[number])
+        if count >= BATCH:
+            yield group
+            group, count = [], 0
+    if group:
+        yield group
+
+
+def _joined(lines: Lines, group: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the vertices of some lines, whether a line goes on from each to the next, and the place of its line.
+
+    Vertices without coordinates are left out.
+    """
+    parts = [np.asarray(lines.parts[number], dtype=np.float64)[:, :2] for number in group]
+    vertices, owner = np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     usable = np.isfinite(vertices).all(axis=1)
     if not usable.all():
-        progress.warn(f'{len(np.unique(owner[~usable]))} lines of the layer "{lines.name}" ({role}) have vertices '
-                      "without coordinates, which are left out.")
         vertices, owner = vertices[usable], owner[usable]
-    # Lines can only be equal when they agree in vertices and extent; of those the coordinates are compared.
-    starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    counts = np.diff(starts, append=len(owner))
-    extents = np.column_stack([counts, np.minimum.reduceat(vertices, starts), np.maximum.reduceat(vertices, starts)])
-    _, kind, kinds = np.unique(extents, axis=0, return_inverse=True, return_counts=True)
-    suspects = np.flatnonzero(kinds[kind.reshape(-1)] > 1)
-    kept = np.ones(len(starts), dtype=bool)
-    seen: set[bytes] = set()
-    for line in suspects:
-        part = vertices[starts[line]:starts[line] + counts[line]] + 0.0
-        key = min(part.tobytes(), part[::-1].tobytes())
-        kept[line] = key not in seen
-        seen.add(key)
-    if not kept.all():
-        progress.warn(f'{np.count_nonzero(~kept)} lines of the layer "{lines.name}" ({role}) are there more than once '
-                      "and are counted once.")
     joined = np.zeros(len(vertices), dtype=bool)
     joined[:-1] = (owner[1:] == owner[:-1]) & (vertices[1:] != vertices[:-1]).any(axis=1)
-    joined &= np.repeat(kept, counts)
-    return vertices, joined
+    return vertices, joined, owner
+
+
+def _distinct(lines: Lines, role: str, progress: Progress) -> list[int]:
+    """Return the numbers of the lines that have a length, each line once."""
+    numbers, extents, broken = [], [], 0
+    for group in _groups(lines, range(len(lines.parts))):
+        stop_if_cancelled(progress)
+        vertices, joined, owner = _joined(lines, group)
+        present, starts, counts = np.unique(owner, return_index=True, return_counts=True)
+        broken += sum(len(lines.parts[number]) for number in group) - len(vertices)
+        if not len(present):
+            continue
+        real = np.logical_or.reduceat(joined, starts)
+        numbers.append(np.asarray(group)[present[real]])
+        extents.append(np.column_stack([counts, np.minimum.reduceat(vertices, starts),
+                                        np.maximum.reduceat(vertices, starts)])[real])
+    if broken:
+        progress.warn(f'{broken} vertices of the layer "{lines.name}" ({role}) have no coordinates and are left out.')
+    if not numbers:
+        return []
+    # Lines can only be equal when they agree in vertices and extent; of those the coordinates are compared.
+    number, extent = np.concatenate(numbers), np.concatenate(extents)
+    _, kind, kinds = np.unique(extent, axis=0, return_inverse=True, return_counts=True)
+    repeated: set[int] = set()
+    seen: set[bytes] = set()
+    for suspect in number[kinds[kind.reshape(-1)] > 1]:
+        part = _joined(lines, [suspect])[0] + 0.0
+        key = min(part.tobytes(), part[::-1].tobytes())
+        if key in seen:
+            repeated.add(int(suspect))
+        seen.add(key)
+    if repeated:
+        progress.warn(f'{len(repeated)} lines of the layer "{lines.name}" ({role}) are there more than once and are '
+                      "counted once.")
+    return [int(one) for one in number if int(one) not in repeated]
 
 
 def _lengths(start: np.ndarray, end: np.ndarray, scale: Scale) -> np.ndarray:

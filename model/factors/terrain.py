@@ -53,7 +53,8 @@ class Terrain:
             GridUnsupported: the grid has fewer than two rows or columns, so no slope.
         """
         if method not in SLOPE_METHODS:
-            raise ParameterInvalid(f'The slope method "{method}" is unknown. Choose one of: {", ".join(SLOPE_METHODS)}.')
+            raise ParameterInvalid(f'The slope method "{method}" is unknown. Choose one of: '
+                                   f'{", ".join(SLOPE_METHODS)}.')
         if min(grid.shape) < 2:
             raise GridUnsupported(f"The DEM {dem.name} has {grid.height} rows and {grid.width} columns. Slopes need at "
                                   "least two of each.")

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Sequence
 
-import numpy as np
-import rasterio
-
-from ..errors import LayerEmpty, TooFewData
 from ..factors.definitions import (CATEGORICAL, CONTINUOUS, FACTORS, FAULT_RADIUS, HORN, RIVER_RADIUS,
                                    FactorDefinition, factor_name)
-from ..factors.plan import (FactorMaker, Reader, categorical_maker, continuous_maker, density_maker, terrain_maker)
+from ..factors.plan import categorical_maker, continuous_maker, density_maker, terrain_maker
 from ..factors.sources import CategoricalInput, StationPoints
+from ..factors.walk import Tally, walk
 from ..files import RunRecord, check_writable
-from ..grid import BLOCK, Block, Grid
-from ..inputs.rasters import TILE
+from ..grid import Grid
 from ..inputs.vectors import Lines, Polygons
 from ..labels.area import AreaMask
-from ..progress import Part, Progress, stop_if_cancelled
+from ..progress import Part, Progress
 from ..stack import StackFactor, create_stack, open_stack
 
-MOST_WORKERS = 6
-"""Each holds a block of all factors and the work on it, some 80 MB."""
+MOST_STRETCH = 0.02
+"""Error of distances that the CRS of the DEM may bring without a warning."""
 
 PREPARED, WALKED = 0.05, 0.9
 """Shares of the progress after preparing the inputs and after the walk; the rest is for overviews."""
@@ -69,7 +62,8 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
                        slope_method: str = HORN, landform: CategoricalInput | None = None,
                        rivers: Lines | None = None, river_radius: float = RIVER_RADIUS,
                        precipitation: str | os.PathLike | StationPoints | None = None,
-                       temperature: str | os.PathLike | StationPoints | None = None, faults: Lines | None = None, fault_radius: float = FAULT_RADIUS,
+                       temperature: str | os.PathLike | StationPoints | None = None,
+                       faults: Lines | None = None, fault_radius: float = FAULT_RADIUS,
                        lithology: CategoricalInput | None = None, seismic: CategoricalInput | None = None,
                        extra_continuous: Sequence[Any] = (), extra_categorical: Sequence[CategoricalInput] = (),
                        class_table: str | os.PathLike | None = None, progress: Progress) -> StackSummary:
@@ -120,6 +114,10 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
         "extra_categorical": [source.source for source in extra_categorical] or None, "class_table": class_table,
     })
     grid = Grid.of_file(dem, "DEM")
+    stretch = grid.stretch()
+    if abs(stretch - 1) > MOST_STRETCH:
+        heard.warn(f"In the CRS of the DEM one metre on the ground measures {stretch:.3g} m here, and slopes, "
+                   "densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first.")
     mask = AreaMask(grid, area)
     known = read_class_tables(class_table)
     makers = [terrain_maker(dem, grid, slope_method)]
@@ -154,15 +152,16 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
     factors = [StackFactor.of(definition) for maker in makers for definition in maker.definitions]
     names = [factor.name for factor in factors]
     heard.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
-    tally = _Tally(["elevation" if maker is makers[0] else maker.definitions[0].name for maker in makers])
-    with create_stack(output, grid, factors) as dataset:
-        for block, values, counts in _walk(grid, makers, mask, Part(heard, PREPARED, WALKED)):
+    tally = Tally(["elevation" if maker is makers[0] else maker.definitions[0].name for maker in makers])
+    with create_stack(output, grid, factors) as dataset, \
+            contextlib.closing(walk(grid, makers, mask, Part(heard, PREPARED, WALKED))) as blocks:
+        for block, values, counts in blocks:
             dataset.write(values, window=block.window)
             tally.add(counts)
         tally.check(output)
     overlapping = {maker.definitions[0].name: maker.shared.overlapping for maker in makers
                    if getattr(maker.shared, "overlapping", 0)}
-    tally.tell(heard)
+    tally.tell(Part(heard, 0, WALKED))
     for name, cells in overlapping.items():
         heard.warn(f"{name}: {cells:,} cells lie in more than one polygon; the later one in the layer was taken.")
     summary = StackSummary(names, grid.width * grid.height, tally.study, tally.valid, tally.lost(), tally.alone(),
@@ -184,136 +183,6 @@ def read_class_tables(source: str | os.PathLike | None) -> dict[str, dict[int, s
         return {spec.name: dict(spec.classes) for spec in load_model(source).factors if spec.classes}
     with open_stack(source) as stack:
         return {factor.name: factor.classes for factor in stack.factors if factor.kind == CATEGORICAL}
-
-
-def _walk(grid: Grid, makers: Sequence[FactorMaker], mask: AreaMask, progress: Progress
-          ) -> Iterator[tuple[Block, np.ndarray, np.ndarray]]:
-    """Compute blocks in several threads and give them in order: block, values, and counts for :class:`_Tally`."""
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    side = BLOCK
-    while side > TILE and grid.block_count(side) < 2 * workers:
-        side //= 2
-    total = grid.block_count(side)
-    workers = min(workers, total)
-    bands = sum(len(maker.definitions) for maker in makers)
-    with contextlib.ExitStack() as opened:
-        idle: queue.SimpleQueue[list[Reader]] = queue.SimpleQueue()
-        for _ in range(workers):
-            idle.put([opened.enter_context(maker.open()) for maker in makers])
-
-        def compute(block: Block) -> tuple[Block, np.ndarray, np.ndarray]:
-            readers = idle.get()
-            try:
-                with rasterio.Env():
-                    return block, *_compute(block, readers, makers, mask, bands)
-            finally:
-                idle.put(readers)
-
-        blocks = grid.blocks(side)
-        pending: deque[Future] = deque()
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                for done in range(total):
-                    # One block more than there are workers waits, so that writing never lets a worker stand still.
-                    while len(pending) <= workers and (block := next(blocks, None)) is not None:
-                        pending.append(pool.submit(compute, block))
-                    stop_if_cancelled(progress)
-                    yield pending.popleft().result()
-                    progress.report((done + 1) / total)
-            finally:
-                for future in pending:
-                    future.cancel()
-
-
-def _compute(block: Block, readers: Sequence[Reader], makers: Sequence[FactorMaker], mask: AreaMask, bands: int
-             ) -> tuple[np.ndarray, np.ndarray]:
-    """Return all factors of a block, NaN where any has no data, and what :class:`_Tally` adds up."""
-    values = np.empty((bands, block.height, block.width), dtype=np.float32)
-    counts = np.zeros((len(makers) + 1, 2), dtype=np.int64)
-    if not mask.touches(block):
-        values[:] = np.nan
-        return values, counts
-    study = mask.read(block)
-    inside = np.count_nonzero(study)
-    lacks = []
-    first = 0
-    for reader, maker in zip(readers, makers):
-        last = first + len(maker.definitions)
-        values[first:last] = reader.read(block)
-        lacks.append(~np.isfinite(values[first]))
-        if first == 0:
-            counts[0] = inside, np.count_nonzero(study & lacks[0])
-            study &= ~lacks[0]
-            if not study.any():
-                values[:] = np.nan
-                return values, counts
-        first = last
-    lacking = np.zeros(study.shape, dtype=np.uint8)
-    for lack in lacks[1:]:
-        lacking += lack
-    single = study & (lacking == 1)
-    for place, lack in enumerate(lacks[1:], 1):
-        counts[place] = np.count_nonzero(lack & study), np.count_nonzero(lack & single)
-    valid = study & (lacking == 0)
-    counts[-1] = np.count_nonzero(study), np.count_nonzero(valid)
-    if not valid.all():
-        values[:, ~valid] = np.nan
-    return values, counts
-
-
-class _Tally:
-    """How many cells each factor costs."""
-
-    def __init__(self, names: list[str]) -> None:
-        self._names = names
-        self._counts = np.zeros((len(names) + 1, 2), dtype=np.int64)
-
-    def add(self, counts: np.ndarray) -> None:
-        """Add the counts of a block: cells of the area and those without elevation; for each further factor cells
-        without data and those it costs alone; cells with elevation and cells with data in all factors."""
-        self._counts += counts
-
-    @property
-    def study(self) -> int:
-        """Cells of the area with elevation."""
-        return int(self._counts[-1, 0])
-
-    @property
-    def valid(self) -> int:
-        """Cells with data in all factors."""
-        return int(self._counts[-1, 1])
-
-    def lost(self) -> dict[str, int]:
-        """Return cells without data by factor."""
-        return {"elevation": int(self._counts[0, 1]),
-                **{name: int(self._counts[place, 0]) for place, name in enumerate(self._names) if place}}
-
-    def alone(self) -> dict[str, int]:
-        """Return cells by the only factor without data."""
-        return {name: int(self._counts[place, 1]) for place, name in enumerate(self._names) if place}
-
-    def check(self, output: str | os.PathLike) -> None:
-        """Raise an error when nothing is left."""
-        if not self._counts[0, 0]:
-            raise LayerEmpty("No cell centre lies in the polygons given as AREA. Check the area, or use smaller cells.")
-        if not self.study:
-            raise TooFewData("The DEM has no data in the study area. Check the DEM and the area.")
-        if not self.valid:
-            costs = ", ".join(f"{name} {cells:,}" for name, cells in self.lost().items() if cells)
-            raise TooFewData(f"No cell has data in all factors, so {output} would be empty. Of {self.study:,} cells "
-                             f"with elevation these have none: {costs}. Check the extent of these layers, or leave "
-                             "one out.")
-
-    def tell(self, progress: Progress) -> None:
-        """Log what each factor costs."""
-        area, bare = (int(count) for count in self._counts[0])
-        progress.report(WALKED, f"{self.valid:,} of {area:,} cells ({self.valid / area:.1%}) have data in all factors; "
-                                f"{bare:,} have no elevation.")
-        alone = self.alone()
-        for name, cells in self.lost().items():
-            if name != "elevation" and cells:
-                progress.warn(f"{name} costs cells: it has no data in {cells:,} cells ({cells / self.study:.2%} of those "
-                              f"with elevation), in {alone[name]:,} of them it alone.")
 
 
 class _Hearing:

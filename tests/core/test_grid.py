@@ -56,6 +56,16 @@ def test_spacing_on_a_projected_grid_is_the_cell_in_metres():
     assert width[0] == pytest.approx(30.48, rel=1e-4)
 
 
+@pytest.mark.parametrize("crs, x, y, expected", [
+    (32645, 500_000, 3_000_000, 0.9996), (3857, 0, 0, 1.0), (3857, 0, 8_399_738, 2.0),
+])
+def test_the_stretch_of_a_projection_is_known(crs, x, y, expected):
+    grid = Grid(CRS.from_epsg(crs), Affine(30, 0, x - 300, 0, -30, y + 300), 20, 20)
+    # Web Mercator treats the ellipsoid as a sphere, so its stretch is not quite 1 / cos of the latitude.
+    assert grid.stretch() == pytest.approx(expected, rel=0.006)
+    assert geographic(60).stretch() == 1.0
+
+
 def test_one_degree_is_what_the_ellipsoid_says():
     east, north = metres_per_degree(np.array([0.0, math.radians(45)]), CRS.from_epsg(4326))
     assert east == pytest.approx([111319.491, 78846.835], abs=0.01)

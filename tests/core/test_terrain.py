@@ -101,14 +101,15 @@ def test_equal_to_saga_on_a_real_dem(real_data):
         names = list(dataset.descriptions)
         saga_slope, saga_curvature = (dataset.read(names.index(name) + 1) for name in ("slope", "cprof"))
     assert np.nanmax(np.abs(curvature - saga_curvature)) < 1e-8
-    # Beside nodata slope follows gdaldem, which takes a missing neighbour as level; SAGA mirrors the opposite one.
-    missing = np.pad(np.isnan(slope), 1)
+    # Beside nodata and in corners slope follows gdaldem, which takes a missing neighbour as level; SAGA mirrors the
+    # opposite one.
+    missing = np.pad(np.isnan(slope), 1, constant_values=True)
     beside = np.zeros(slope.shape, dtype=bool)
     for row in range(3):
         for column in range(3):
             beside |= missing[row:row + slope.shape[0], column:column + slope.shape[1]]
     assert np.nanmax(np.abs(slope - saga_slope)[~beside]) < 1e-5
-    assert np.mean(beside) < 0.01
+    assert np.mean(beside) < 0.02
 
 
 def local(grid):
@@ -160,7 +161,7 @@ def test_a_gaussian_hill_in_degrees_has_its_slope_and_curvature(tmp_path, method
     expected = -bend / (1 + steep ** 2) ** 1.5
     assert np.abs(curvature - expected)[inner][away[inner]].max() < 5e-6
     facing = np.degrees(np.arctan2(x, y)) % 360
-    clear = away & (np.abs((facing + 22.5) % 45 - 22.5 + 0.0) >= 0) & (np.abs((facing % 45) - 22.5) > 0.5)
+    clear = away & (np.abs(facing % 45 - 22.5) > 0.5)
     assert (aspect == aspect_class(facing))[clear].all()
 
 

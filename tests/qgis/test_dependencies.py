@@ -76,6 +76,23 @@ except QgsProcessingException as error:
         assert "install" in line.lower() and "Traceback" not in line
 
 
+@pytest.mark.parametrize("algorithm, job", [
+    ("createdemodata", "create_demo_data"), ("buildfactorstack", "build_factor_stack"),
+    ("checkfactors", "check_factors"), ("buildbufferedlabels", "build_buffered_labels"),
+    ("buildsafetyfactor", "build_safety_factor"), ("trainpcum", "train_pcum"),
+    ("predictsusceptibility", "predict_susceptibility"), ("classifyzones", "classify_zones"),
+    ("validatewithpoints", "validate_with_points")])
+def test_each_algorithm_says_what_its_job_imports(plugin, algorithm, job):
+    needs = set(plugin.provider.algorithm(algorithm).NEEDS)
+    heavy = {"torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"}
+    code = f"import sys, scarp.model.jobs.{job}; print(*{heavy!r} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120,
+                            env={**os.environ, "PYTHONPATH": str(ROOT / ".build" / "plugins")})
+    imported = set(result.stdout.split())
+    # scipy comes with scikit-learn and is also imported through it.
+    assert imported - needs <= ({"scipy"} if "sklearn" in needs else set())
+
+
 def test_what_does_not_need_torch_runs_without_it():
     assert child("print(provider.algorithm('classifyzones').canExecute()[0])", "torch,sklearn").strip() == "True"
 

@@ -1,0 +1,180 @@
+"""Rasters of amounts and stations on the study grid, against SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import transform
+from scipy.ndimage import map_coordinates
+
+from scarp.model.errors import CrsMissing, FieldUnusable, InputMissing, NoOverlap, TooFewData
+from scarp.model.factors.climate import ContinuousRaster, StationSurface
+from scarp.model.factors.sources import StationPoints
+from scarp.model.grid import Block, Grid
+from scarp.model.inputs.vectors import Points
+from scarp.model.progress import Silent
+
+COARSE = 1 / 6
+LEFT, TOP = 92.0, 33.0
+
+UTM = Grid(CRS.from_epsg(32646), Affine(90, 0, 500_000, 0, -90, 3_500_000), 400, 300)
+DEGREES = Grid(CRS.from_epsg(4326), Affine(1 / 1200, 0, 93.31, 0, -1 / 1200, 31.27), 400, 300)
+
+
+def write(path, values, crs="EPSG:4326", nodata=-9999, transform_=Affine(COARSE, 0, LEFT, 0, -COARSE, TOP)):
+    with rasterio.open(path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
+                       dtype=values.dtype, transform=transform_, crs=crs, nodata=nodata) as dataset:
+        dataset.write(values, 1)
+    return str(path)
+
+
+def coarse(dtype="int16", seed=0):
+    return np.random.default_rng(seed).integers(100, 3000, (40, 40)).astype(dtype)
+
+
+def read(path, grid, block=None):
+    with ContinuousRaster.open(path, grid, "precipitation") as raster:
+        return raster.read(block or Block(0, 0, grid.height, grid.width))
+
+
+def degrees_of(grid):
+    """Return longitude and latitude of each cell centre."""
+    rows, columns = np.mgrid[:grid.height, :grid.width]
+    t = grid.transform
+    x, y = t.c + (columns + 0.5) * t.a, t.f + (rows + 0.5) * t.e
+    if grid.is_geographic:
+        return x, y
+    longitude, latitude = transform(grid.crs, "EPSG:4326", x.ravel(), y.ravel())
+    return np.array(longitude).reshape(x.shape), np.array(latitude).reshape(x.shape)
+
+
+@pytest.mark.parametrize("grid", [UTM, DEGREES], ids=["utm", "degrees"])
+@pytest.mark.parametrize("dtype", ["int16", "uint16", "float32", "float64"])
+def test_bilinear_between_cell_centres_without_shift(tmp_path, grid, dtype):
+    values = coarse(dtype)
+    got = read(write(tmp_path / "rain.tif", values, nodata=None), grid)
+    longitude, latitude = degrees_of(grid)
+    expected = map_coordinates(values.astype(float), [(TOP - latitude) / COARSE - 0.5,
+                                                      (longitude - LEFT) / COARSE - 0.5], order=1)
+    # Neighbouring cells differ by up to 2,900 mm, of which a ten-thousandth may be lost.
+    assert np.abs(got - expected).max() < 0.3
+
+
+def test_no_stair_steps_from_whole_numbers(tmp_path):
+    # A ramp of one unit a coarse cell: rounding would leave 200 equal cells, then a step.
+    ramp = np.tile(np.arange(40, dtype=np.int16), (40, 1))
+    got = read(write(tmp_path / "temperature.tif", ramp), DEGREES)
+    steps = np.diff(got, axis=1)
+    assert steps.min() > 0
+    assert steps.max() < 1.5 / 200
+    longitude, _ = degrees_of(DEGREES)
+    np.testing.assert_allclose(got, (longitude - LEFT) / COARSE - 0.5, atol=2e-3)
+
+
+@pytest.mark.parametrize("grid", [UTM, DEGREES], ids=["utm", "degrees"])
+def test_blocks_give_what_the_whole_gives(tmp_path, grid):
+    path = write(tmp_path / "rain.tif", coarse())
+    part = Block(77, 130, 101, 99)
+    np.testing.assert_allclose(read(path, grid, part), read(path, grid)[77:178, 130:229], atol=0.3)
+
+
+@pytest.mark.parametrize("nodata", [-9999, np.nan, -3.4028234663852886e38])
+def test_nodata_does_not_bleed_in(tmp_path, nodata):
+    values = coarse("float32")
+    values[5:9, 6:12] = nodata
+    grid = Grid(CRS.from_epsg(4326), Affine(COARSE / 10, 0, LEFT, 0, -COARSE / 10, TOP), 200, 200)
+    got = read(write(tmp_path / "rain.tif", values, nodata=None if np.isnan(nodata) else nodata), grid)
+    good = values[np.isfinite(values) & (values > 0)]
+    assert np.nanmin(got) >= good.min() and np.nanmax(got) <= good.max()
+    missing = np.isnan(got)
+    inner = np.zeros_like(missing)
+    inner[55:85, 65:115] = True
+    assert missing[inner].all()
+    outer = np.ones_like(missing)
+    outer[50:90, 60:120] = False
+    assert not missing[outer].any()
+
+
+def test_what_the_raster_does_not_cover_is_nan(tmp_path):
+    grid = Grid(CRS.from_epsg(4326), Affine(COARSE / 10, 0, LEFT - 1, 0, -COARSE / 10, TOP), 100, 50)
+    missing = np.isnan(read(write(tmp_path / "rain.tif", coarse()), grid))
+    assert missing[:, :60].all() and not missing[:, 60:].any()
+
+
+def test_a_finer_raster_is_averaged(tmp_path):
+    random = np.random.default_rng(0)
+    fine = random.normal(100, 30, (1200, 1600)).astype(np.float32)
+    grid = Grid(CRS.from_epsg(32646), Affine(80, 0, 500_000, 0, -80, 3_500_000), 100, 75)
+    path = write(tmp_path / "fine.tif", fine, "EPSG:32646", None, Affine(5, 0, 500_000, 0, -5, 3_500_000))
+    assert read(path, grid).std() < 5
+
+
+def test_declared_scale_and_offset_are_applied_once(tmp_path):
+    path = write(tmp_path / "rain.tif", np.full((40, 40), 120, np.uint8), nodata=None)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales, dataset.offsets = (0.1,), (5.0,)
+    assert read(path, DEGREES) == pytest.approx(17.0, abs=1e-4)
+
+
+def test_a_raster_elsewhere_is_refused(tmp_path):
+    path = write(tmp_path / "rain.tif", coarse(), transform_=Affine(COARSE, 0, -60, 0, -COARSE, 10))
+    with pytest.raises(NoOverlap, match="precipitation.*rain.tif"):
+        read(path, UTM)
+
+
+def test_a_raster_without_crs_or_file_is_refused(tmp_path):
+    with pytest.raises(CrsMissing, match="precipitation"):
+        read(write(tmp_path / "rain.tif", coarse(), crs=None), UTM)
+    with pytest.raises(InputMissing, match="precipitation"):
+        read(str(tmp_path / "nowhere.tif"), UTM)
+
+
+def stations(count, grid=UTM, seed=0, value=None):
+    random = np.random.default_rng(seed)
+    left, bottom, right, top = grid.bounds
+    xy = np.stack([random.uniform(left, right, count), random.uniform(bottom, top, count)], axis=1)
+    values = (500 + (xy[:, 0] - left) / (right - left) * 400 if value is None else np.full(count, value)).tolist()
+    return StationPoints(Points(name="stations", fields={"rain": values}, xy=xy), "rain")
+
+
+@pytest.mark.parametrize("grid", [UTM, DEGREES], ids=["utm", "degrees"])
+def test_the_surface_passes_through_the_stations(grid):
+    points = stations(30, grid)
+    surface = StationSurface(points, grid, "precipitation", Silent())
+    got = surface.read(Block(0, 0, grid.height, grid.width))
+    rows, columns, _ = grid.cells_of(points.points.xy)
+    assert np.abs(got[rows, columns] - points.points.fields["rain"]).max() < 15
+    assert got.min() > 480 and got.max() < 920
+
+
+def test_blocks_of_a_station_surface_meet_without_a_seam():
+    surface = StationSurface(stations(30), UTM, "precipitation", Silent())
+    whole = surface.read(Block(0, 0, UTM.height, UTM.width))
+    np.testing.assert_allclose(surface.read(Block(50, 60, 70, 33)), whole[50:120, 60:93], rtol=1e-6)
+
+
+def test_equal_stations_give_a_level_surface():
+    surface = StationSurface(stations(10, value=700.0), UTM, "precipitation", Silent())
+    assert surface.read(Block(0, 0, 100, 100)) == pytest.approx(700, abs=1e-3)
+
+
+def test_stations_without_value_and_doubled_ones_are_told():
+    points = stations(10)
+    points.points.fields["rain"][3] = None
+    points.points.xy[5] = points.points.xy[6]
+    progress = Silent()
+    surface = StationSurface(points, UTM, "precipitation", progress)
+    assert surface.count == 8
+    assert any("no value" in text for text in progress.warnings) and any("mean" in text for text in progress.warnings)
+
+
+def test_stations_that_cannot_serve_are_refused():
+    with pytest.raises(TooFewData, match="2 stations"):
+        StationSurface(stations(2), UTM, "precipitation", Silent())
+    points = stations(5)
+    points.points.fields["rain"][2] = "much"
+    with pytest.raises(FieldUnusable, match="much"):
+        StationSurface(points, UTM, "precipitation", Silent())

@@ -1,0 +1,230 @@
+"""Line density against exact lengths within circles: on planes in closed form, on the ellipsoid by PROJ and shapely."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import transform
+
+from scarp.model.errors import Cancelled, LayerEmpty, NoOverlap, ParameterInvalid
+from scarp.model.factors import lines as prepared
+from scarp.model.factors.density import LineDensity
+from scarp.model.grid import Block, Grid
+from scarp.model.inputs.vectors import Lines
+from scarp.model.progress import Silent
+
+CELL = 30.0
+SIDE = 120
+EXTENT = CELL * SIDE
+
+
+def grid(side=SIDE, cell=(CELL, CELL)):
+    return Grid(CRS.from_epsg(32645), Affine(cell[0], 0, 0, 0, -cell[1], side * cell[1]), side, side)
+
+
+def walks(count, vertices, step, extent=EXTENT, turn=0.3, seed=0):
+    """Return lines that meander from random places in and about the area."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for _ in range(count):
+        heading = random.random() * 2 * np.pi + np.cumsum(random.normal(0, turn, vertices))
+        steps = np.stack([np.cos(heading), np.sin(heading)], axis=1) * step
+        parts.append((random.random(2) * 1.4 - 0.2) * extent + np.cumsum(steps, axis=0))
+    return parts
+
+
+def compute(parts, study, radius, side=1024, progress=None):
+    density = LineDensity(Lines(name="rivers", parts=parts), study, radius, "rivers", progress or Silent())
+    result = np.empty(study.shape, dtype=np.float32)
+    for block in study.blocks(side):
+        result[block.row:block.row + block.height, block.column:block.column + block.width] = density.read(block)
+    return result
+
+
+def exact(parts, xy, radius):
+    """Return km of line per km² of circle about points, each segment against each circle in closed form."""
+    start = np.concatenate([part[:-1] for part in parts])
+    step = np.concatenate([np.diff(part, axis=0) for part in parts])
+    size = np.hypot(*step.T)
+    start, step, size = start[size > 0], step[size > 0], size[size > 0]
+    result = []
+    for point in xy:
+        offset = start - point
+        foot = -(offset * step).sum(axis=1) / size ** 2
+        away = (offset[:, 0] * step[:, 1] - offset[:, 1] * step[:, 0]) / size
+        half = np.sqrt(np.maximum(radius ** 2 - away ** 2, 0)) / size
+        share = np.minimum(foot + half, 1) - np.maximum(foot - half, 0)
+        result.append((np.maximum(share, 0) * size).sum())
+    return np.array(result) * 1000 / (np.pi * radius ** 2)
+
+
+def sample(study, count=400, seed=0):
+    """Return random cells, corners and borders among them, and their centres."""
+    random = np.random.default_rng(seed)
+    cells = random.integers(0, study.width, (count, 2))
+    border = count // 8
+    cells[:border, 0] = random.choice([0, study.height - 1], border)
+    cells[border:2 * border, 1] = random.choice([0, study.width - 1], border)
+    cells[:4] = [[0, 0], [0, study.width - 1], [study.height - 1, 0], [study.height - 1, study.width - 1]]
+    cells[4:7] = np.array([[0.70, 0.28], [0.71, 0.28], [0.72, 0.29]]) * study.width
+    t = study.transform
+    return cells, np.stack([t.c + (cells[:, 1] + 0.5) * t.a, t.f + (cells[:, 0] + 0.5) * t.e], axis=1)
+
+
+def largest_error(parts, study, radius, **options):
+    density = compute(parts, study, radius, **options)
+    cells, xy = sample(study)
+    expected = exact(parts, xy, radius)
+    assert expected.max() > 0
+    return np.abs(density[cells[:, 0], cells[:, 1]] - expected).max() / max(expected.max(), density.max())
+
+
+SCENES = {
+    "longer than the cell": walks(15, 3, 4000.0),
+    "about a cell": walks(60, 60, 40.0),
+    "far finer than the cell": walks(10, 2000, 1.0, turn=0.1),
+    "shorter than the cell": [xy + np.array([[0, 0], [7.0, 3.0]]) for xy in walks(200, 2, 1.0)],
+    "zigzag within the cell": [np.stack([np.linspace(0, 3500, 1500), 1700 + np.tile([0, 9.0], 750)], axis=1)],
+    "along rows": [np.array([[-3000.0, y], [8000.0, y]]) for y in (15.0, 30.0, 1815.0, 3600.0, 4000.0)],
+    "along columns": [np.array([[x, -3000.0], [x, 8000.0]]) for x in (15.0, 30.0, 1815.0, 3600.0, 4000.0)],
+    "closed": [np.array([[1000.0, 1000], [1010, 1000], [1010, 1010], [1000, 1010], [1000, 1000]])],
+}
+
+
+@pytest.mark.parametrize("radius", [20.0, 95.0, 1000.0])
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_equals_the_exact_length_within_the_circle(scene, radius):
+    if scene in ("shorter than the cell", "closed") and radius < CELL:
+        pytest.skip("too few cells see a line")
+    assert largest_error(SCENES[scene], grid(), radius) < 0.001
+
+
+def test_a_radius_larger_than_the_area(real_area=SCENES["about a cell"]):
+    assert largest_error(real_area, grid(), 9000.0) < 0.001
+
+
+@pytest.mark.parametrize("cell", [(30.0, 12.0), (10.0, 40.0)])
+def test_oblong_cells(cell):
+    assert largest_error(SCENES["about a cell"], grid(cell=cell), 500.0) < 0.001
+
+
+@pytest.mark.parametrize("side", [17, 64])
+def test_blocks_give_what_the_whole_gives(side):
+    parts = SCENES["about a cell"]
+    np.testing.assert_allclose(compute(parts, grid(), 700.0, side), compute(parts, grid(), 700.0), atol=1e-4)
+
+
+def test_equals_shapely_with_a_circle_of_a_thousand_corners():
+    shapely = pytest.importorskip("shapely")
+    parts = SCENES["about a cell"]
+    density = compute(parts, grid(), 1000.0)
+    lines = shapely.MultiLineString([shapely.LineString(part) for part in parts])
+    cells, xy = sample(grid(), 100)
+    expected = np.array([lines.intersection(shapely.Point(point).buffer(1000.0, quad_segs=250)).length for point in xy])
+    got = density[cells[:, 0], cells[:, 1]] * np.pi * 1000.0 ** 2 / 1000
+    assert np.abs(got - expected).max() / expected.max() < 0.005
+
+
+@pytest.mark.parametrize("radius", [1000.0, 5000.0])
+@pytest.mark.parametrize("latitude", [0.0, 30.0, 60.0, -45.0])
+def test_metres_on_the_ground_on_a_geographic_grid(latitude, radius):
+    cell, side = 3 / 3600, 150
+    study = Grid(CRS.from_epsg(4326), Affine(cell, 0, 94, 0, -cell, latitude + side * cell / 2), side, side)
+    parts = [np.array([94, latitude - side * cell / 2]) + part
+             for part in walks(15, 20, side * cell / 25, side * cell)]
+    density = compute(parts, study, radius)
+    fine = [np.concatenate([a + np.linspace(0, 1, 30, endpoint=False)[:, None] * (b - a)
+                            for a, b in zip(part[:-1], part[1:])] + [part[-1:]]) for part in parts]
+    cells, xy = sample(study, 25)
+    worst = 0.0
+    for (row, column), (longitude, phi) in zip(cells, xy):
+        local = f"+proj=aeqd +lat_0={phi} +lon_0={longitude} +datum=WGS84 +units=m"
+        flat = [np.stack(transform("EPSG:4326", local, *part.T), axis=1) for part in fine]
+        worst = max(worst, abs(float(exact(flat, [(0.0, 0.0)], radius)[0]) - float(density[row, column])))
+    assert worst / density.max() < 0.001
+
+
+def test_batches_of_lines_make_no_difference(monkeypatch):
+    parts = [*SCENES["about a cell"], SCENES["about a cell"][3][::-1]]
+    whole = compute(parts, grid(), 700.0)
+    monkeypatch.setattr(prepared, "BATCH", 100)
+    np.testing.assert_allclose(compute(parts, grid(), 700.0), whole, rtol=1e-3, atol=1e-3)
+
+
+def test_lines_beyond_the_border_count():
+    beyond = [np.array([[-500.0, -1000.0], [-500.0, 5000.0]])]
+    density = compute(beyond, grid(), 1000.0)
+    assert density[60, 0] == pytest.approx(exact(beyond, [(15.0, 1785.0)], 1000.0)[0], rel=1e-4)
+    assert (density[:, 40:] == 0).all()
+
+
+def test_duplicates_count_once_and_are_told():
+    line, other = walks(2, 30, 50.0)
+    progress = Silent()
+    once = compute([line, other], grid(), 500.0)
+    np.testing.assert_array_equal(compute([line, other, line.copy(), line[::-1]], grid(), 500.0, progress=progress),
+                                  once)
+    assert len(progress.warnings) == 1 and "2 lines" in progress.warnings[0]
+    # A line that merely covers the same ground is another line.
+    shifted = compute([line, line + 0.5], grid(), 500.0)
+    assert shifted.max() > 1.9 * compute([line], grid(), 500.0).max()
+
+
+def test_lines_without_length_change_nothing():
+    line = walks(1, 30, 50.0)[0]
+    point = np.array([[1800.0, 1800.0], [1800.0, 1800.0]])
+    stuttering = np.repeat(line, 3, axis=0)
+    np.testing.assert_allclose(compute([stuttering, point, line[:1]], grid(), 500.0), compute([line], grid(), 500.0),
+                               atol=1e-5)
+
+
+def test_vertices_without_coordinates_are_left_out_and_told():
+    line = walks(1, 30, 50.0)[0]
+    broken = line.copy()
+    broken[7] = np.nan
+    progress = Silent()
+    compute([broken], grid(), 500.0, progress=progress)
+    assert "no coordinates" in progress.warnings[0]
+
+
+def test_nothing_near_is_zero_and_told():
+    far = [np.array([[-9000.0, 0.0], [-9000.0, 3600.0]]), np.array([[20_000.0, 0.0], [20_000.0, 3600.0]])]
+    progress = Silent()
+    assert (compute(far, grid(), 1000.0, progress=progress) == 0).all()
+    assert "0 everywhere" in progress.warnings[0]
+
+
+def test_a_layer_elsewhere_is_refused():
+    with pytest.raises(NoOverlap, match='"rivers".*CRS'):
+        compute([np.array([[5e6, 5e6], [5.1e6, 5e6]])], grid(), 1000.0)
+
+
+@pytest.mark.parametrize("parts", [[], [np.array([[1.0, 1.0], [1.0, 1.0]])]])
+def test_a_layer_without_lines_is_refused(parts):
+    with pytest.raises(LayerEmpty, match="rivers"):
+        compute(parts, grid(), 1000.0)
+
+
+@pytest.mark.parametrize("radius", [0.0, -5.0, float("nan"), 4.0])
+def test_a_radius_that_makes_no_sense_is_refused(radius):
+    with pytest.raises(ParameterInvalid, match="radius"):
+        compute(SCENES["about a cell"], grid(), radius)
+
+
+def test_cancel_stops_a_block():
+    class Stop(Silent):
+        stopped = True
+
+        def cancelled(self):
+            return self.stopped
+
+    progress = Stop()
+    with pytest.raises(Cancelled):
+        compute(SCENES["about a cell"], grid(), 1000.0, progress=progress)
+    progress.stopped = False
+    density = LineDensity(Lines(name="rivers", parts=SCENES["about a cell"]), grid(), 1000.0, "rivers", progress)
+    progress.stopped = True
+    with pytest.raises(Cancelled):
+        density.read(Block(0, 0, SIDE, SIDE))

@@ -1,0 +1,311 @@
+"""The factor stack as a file, and the job that builds it."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+
+from scarp.model.errors import (Cancelled, FactorMissing, InputCorrupt, NoOverlap, OutputNotWritable, ParameterInvalid,
+                                TooFewData)
+from scarp.model.factors import walk
+from scarp.model.factors.definitions import ASPECT_CLASSES, FACTORS, factor_name
+from scarp.model.factors.sources import CategoricalInput, StationPoints
+from scarp.model.grid import Block, Grid
+from scarp.model.inputs.rasters import create_raster
+from scarp.model.inputs.vectors import Lines, Points, Polygons
+from scarp.model.jobs.build_factor_stack import build_factor_stack
+from scarp.model.progress import Silent
+from scarp.model.stack import StackFactor, create_stack, open_stack
+
+GRID = Grid(CRS.from_epsg(32645), Affine(30, 0, 500_000, 0, -30, 3_000_000), 300, 280)
+LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
+
+
+def box(left, bottom, right, top):
+    """Return a rectangle in shares of the grid."""
+    x, y = (LEFT + share * (RIGHT - LEFT) for share in (left, right)), (BOTTOM + share * (TOP - BOTTOM)
+                                                                        for share in (bottom, top))
+    (x0, x1), (y0, y1) = x, y
+    return {"type": "Polygon", "coordinates": [[(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]]}
+
+
+def geology(*rows, name="geology"):
+    return CategoricalInput(Polygons(name=name, geometries=[box(*bounds) for *bounds, _ in rows],
+                                     fields={"rock": [label for *_, label in rows]}), "rock", name=name)
+
+
+ROCKS = [(-0.1, -0.1, 0.5, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")]
+
+
+def write(path, values, transform=GRID.transform, crs=GRID.crs, nodata=-9999):
+    with rasterio.open(path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
+                       dtype=values.dtype, transform=transform, crs=crs, nodata=nodata) as dataset:
+        dataset.write(values, 1)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """DEM with a hole, rain that misses the east, temperature, a class raster, rivers and faults."""
+    folder = tmp_path_factory.mktemp("inputs")
+    y, x = np.mgrid[:GRID.height, :GRID.width]
+    dem = (1500 + 200 * np.sin(x / 20) * np.cos(y / 25)).astype(np.float32)
+    dem[:20, :30] = -9999
+    coarse = Affine(900, 0, LEFT, 0, -900, TOP)
+    random = np.random.default_rng(0)
+    walk = np.cumsum(random.normal(0, 40, (5, 200, 2)), axis=1) + [LEFT + 4000, BOTTOM + 4000]
+    return {
+        "dem": write(folder / "dem.tif", dem),
+        "precipitation": write(folder / "rain.tif", random.uniform(500, 900, (10, 8)).astype(np.float32), coarse),
+        "temperature": write(folder / "temperature.tif", random.uniform(2, 9, (10, 11)).astype(np.float32), coarse),
+        "cover": write(folder / "Land Cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8), nodata=None),
+        "wetness": write(folder / "wetness.tif", random.normal(0, 1, GRID.shape).astype(np.float32)),
+        "rivers": Lines(name="rivers", parts=list(walk)), "faults": Lines(name="faults", parts=list(walk[:2])),
+    }
+
+
+def build(inputs, output, *names, progress=None, **options):
+    chosen = {name: inputs[name] for name in names}
+    return build_factor_stack(inputs["dem"], output, progress=progress or Silent(), **chosen, **options)
+
+
+def read(path, names=None):
+    with open_stack(path) as stack:
+        return stack.read(Block(0, 0, stack.grid.height, stack.grid.width), names)
+
+
+def test_all_ten_factors_and_extra_ones_in_their_order(inputs, tmp_path):
+    output = tmp_path / "stack.tif"
+    summary = build(inputs, output, "precipitation", "temperature", "rivers", "faults", landform=geology(*ROCKS),
+                    lithology=geology(*ROCKS), seismic=geology(*ROCKS), extra_continuous=[inputs["wetness"]],
+                    extra_categorical=[CategoricalInput(raster=inputs["cover"], name="Land Cover")])
+    with open_stack(output) as stack:
+        assert stack.names == [*FACTORS, "wetness", "land_cover"] == summary.factors
+        assert stack.grid == GRID
+        assert stack.factor("aspect").classes == ASPECT_CLASSES
+        assert stack.factor("lithology").classes == {1: "granite", 2: "shale"}
+        assert stack.factor("land_cover").classes == {1: "1", 2: "2", 3: "3"}
+        for factor in stack.factors[:10]:
+            definition = FACTORS[factor.name]
+            assert (factor.kind, factor.unit, factor.title) == (definition.kind, definition.unit, definition.title)
+        assert stack.dataset.tags()["SCARP_STACK"] == "1"
+        assert set(stack.dataset.dtypes) == {"float32"} and np.isnan(stack.dataset.nodata)
+
+
+def test_a_dem_alone_gives_the_terrain(inputs, tmp_path):
+    summary = build(inputs, tmp_path / "stack.tif")
+    assert summary.factors == ["slope", "profile_curvature", "aspect"]
+    assert summary.valid_cells == GRID.width * GRID.height - 600
+    assert summary.without_data == {"elevation": 600}
+
+
+def test_nodata_is_the_union_and_the_cost_of_each_factor_is_told(inputs, tmp_path):
+    output, progress = tmp_path / "stack.tif", Silent()
+    summary = build(inputs, output, "precipitation", "temperature", progress=progress,
+                    lithology=geology((-0.1, 0.1, 1.1, 1.1, "shale")))
+    values = read(output)
+    missing = np.isnan(values)
+    assert (missing == missing[0]).all()
+    # Rain covers 240 of 300 columns; the lowest tenth, 28 rows, has no rock; both lack the corner.
+    assert summary.without_data == {"elevation": 600, "precipitation": 280 * 60, "temperature": 0,
+                                    "lithology": 28 * 300}
+    assert summary.lost_alone == {"precipitation": 252 * 60, "temperature": 0, "lithology": 28 * 240}
+    assert summary.valid_cells == np.count_nonzero(~missing[0]) == 252 * 240 - 600
+    assert [text.split()[0] for text in progress.warnings] == ["precipitation", "lithology"]
+    assert "16,800 cells" in progress.warnings[0] and summary.warnings == progress.warnings
+
+
+def test_the_area_masks(inputs, tmp_path):
+    output = tmp_path / "stack.tif"
+    area = Polygons(name="area", geometries=[box(0.25, 0.25, 0.75, 0.75)])
+    summary = build(inputs, output, area=area)
+    valid = np.isfinite(read(output)[0])
+    assert valid[70:210, 75:225].all() and summary.valid_cells == 140 * 150 == np.count_nonzero(valid)
+    assert summary.without_data == {"elevation": 0}
+
+
+def test_values_are_the_same_inside_and_outside_of_an_area(inputs, tmp_path):
+    area = Polygons(name="area", geometries=[box(0.25, 0.25, 0.75, 0.75)])
+    build(inputs, tmp_path / "part.tif", "rivers", area=area)
+    build(inputs, tmp_path / "whole.tif", "rivers")
+    part, whole = read(tmp_path / "part.tif"), read(tmp_path / "whole.tif")
+    inside = np.isfinite(part[0])
+    np.testing.assert_array_equal(part[:, inside], whole[:, inside])
+
+
+def test_overlapping_polygons_are_counted_and_told(inputs, tmp_path):
+    progress = Silent()
+    summary = build(inputs, tmp_path / "stack.tif", progress=progress,
+                    lithology=geology((-0.1, -0.1, 0.6, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")))
+    assert summary.overlapping == {"lithology": 280 * 30}
+    assert any("more than one polygon" in text for text in progress.warnings)
+
+
+def test_a_second_area_takes_the_classes_of_the_first(inputs, tmp_path):
+    build(inputs, tmp_path / "first.tif", lithology=geology(*ROCKS))
+    progress = Silent()
+    build(inputs, tmp_path / "second.tif", lithology=geology((-0.1, -0.1, 0.5, 1.1, "basalt"), ROCKS[1]),
+          class_table=tmp_path / "first.tif", progress=progress)
+    with open_stack(tmp_path / "second.tif") as stack:
+        assert stack.factor("lithology").classes == {1: "granite", 2: "shale", 3: "basalt"}
+    assert set(np.unique(read(tmp_path / "second.tif", ["lithology"])[0, 30:])) == {1.0, 3.0}
+    assert any("basalt" in text for text in progress.warnings)
+
+
+def test_stations_serve_for_rain(inputs, tmp_path):
+    random = np.random.default_rng(0)
+    xy = np.stack([random.uniform(LEFT, RIGHT, 12), random.uniform(BOTTOM, TOP, 12)], axis=1)
+    points = Points(name="stations", xy=xy, fields={"mm": random.uniform(500, 900, 12).tolist()})
+    summary = build(inputs, tmp_path / "stack.tif", precipitation=StationPoints(points, "mm"))
+    rain = read(tmp_path / "stack.tif", ["precipitation"])
+    assert summary.without_data["precipitation"] == 0
+    assert 450 < np.nanmin(rain) < np.nanmax(rain) < 950
+
+
+def test_the_file_is_the_same_with_any_number_of_workers(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(walk, "TILE", 64)
+    contents = []
+    for workers in (1, 3, 3):
+        monkeypatch.setattr(os, "cpu_count", lambda: workers)
+        build(inputs, tmp_path / "stack.tif", "precipitation", "temperature", "rivers", "faults",
+              lithology=geology(*ROCKS), extra_continuous=[inputs["wetness"]])
+        contents.append((tmp_path / "stack.tif").read_bytes())
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_progress_moves_and_ends(inputs, tmp_path):
+    class Watch(Silent):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def report(self, fraction, text=""):
+            self.seen.append(fraction)
+
+    progress = Watch()
+    build(inputs, tmp_path / "stack.tif", "rivers", progress=progress)
+    assert progress.seen == sorted(progress.seen) and progress.seen[-1] >= 0.9 and len(set(progress.seen)) > 3
+
+
+@pytest.mark.parametrize("after", [0, 5, 12])
+def test_cancel_leaves_nothing(inputs, tmp_path, after):
+    class Stop(Silent):
+        asked = 0
+
+        def cancelled(self):
+            self.asked += 1
+            return self.asked > after
+
+    with pytest.raises(Cancelled):
+        build(inputs, tmp_path / "stack.tif", "rivers", "faults", progress=Stop())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_record_lies_beside_the_stack(inputs, tmp_path):
+    output = tmp_path / "stack.tif"
+    summary = build(inputs, output, "precipitation", "rivers", river_radius=800.0)
+    record = json.loads((tmp_path / "stack.tif.run.json").read_text(encoding="utf-8"))
+    assert record["algorithm"] == "scarp:buildfactorstack"
+    assert record["parameters"]["river_radius"] == 800.0
+    assert len(record["inputs"]["dem"]["sha256"]) == 64
+    assert record["valid_cells"] == summary.valid_cells and record["warnings"] == summary.warnings
+
+
+def test_a_stretching_projection_is_told(tmp_path):
+    mercator = Affine(30, 0, 0, 0, -30, 8_400_000)
+    dem = write(tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32), mercator,
+                "EPSG:3857")
+    progress = Silent()
+    build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
+    assert "UTM" in progress.warnings[0]
+
+
+@pytest.mark.parametrize("options, error, text", [
+    ({"precipitation": "elsewhere"}, NoOverlap, "precipitation"),
+    ({"lithology": geology((5, 5, 6, 6, "shale"))}, NoOverlap, "lithology"),
+    ({"rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])}, NoOverlap, "streams"),
+    ({"area": Polygons(name="area", geometries=[box(5, 5, 6, 6)])}, NoOverlap, "area"),
+    ({"slope_method": "steepest"}, ParameterInvalid, "steepest"),
+    ({"river_radius": -1.0, "rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])}, ParameterInvalid,
+     "radius"),
+])
+def test_wrong_input_is_named(inputs, tmp_path, options, error, text):
+    if options.get("precipitation") == "elsewhere":
+        options = {"precipitation": write(tmp_path / "rain.tif", np.ones((5, 5), np.float32),
+                                          Affine(900, 0, 0, 0, -900, 0))}
+    with pytest.raises(error, match=text):
+        build(inputs, tmp_path / "stack.tif", **options)
+    assert not (tmp_path / "stack.tif").exists()
+
+
+def test_a_stack_without_any_whole_cell_is_refused(inputs, tmp_path):
+    with pytest.raises(TooFewData, match="lithology"):
+        build(inputs, tmp_path / "stack.tif", "precipitation", lithology=geology((0.9, -0.1, 1.1, 1.1, "shale")))
+    assert not (tmp_path / "stack.tif").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told_first(inputs, tmp_path):
+    with pytest.raises(OutputNotWritable):
+        build(inputs, tmp_path / "nowhere" / "stack.tif")
+
+
+@pytest.mark.parametrize("layer, taken, name", [
+    ("Soil Wetness", [], "soil_wetness"), ("slope", FACTORS, "slope_2"), ("a b", ["a_b", "a_b_2"], "a_b_3"),
+    ("  §§ ", [], "factor"), ("Distance (m)", [], "distance_m"),
+])
+def test_extra_factors_get_names_of_their_own(layer, taken, name):
+    assert factor_name(layer, taken) == name
+
+
+def some_stack(path, names=("slope", "geology"), **options):
+    factors = [StackFactor(names[0], "continuous", "degrees", "Slope"),
+               StackFactor(names[1], "categorical", "", "Geology", {1: 'a "quoted" one', 2: "Löß"})]
+    grid = Grid(GRID.crs, GRID.transform, 40, 30)
+    values = np.arange(2400, dtype=np.float32).reshape(2, 30, 40)
+    with create_stack(path, grid, factors, **options) as dataset:
+        dataset.write(values)
+    return values
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    values = some_stack(tmp_path / "stack.tif")
+    with open_stack(tmp_path / "stack.tif") as stack:
+        assert stack.factor("geology").classes == {1: 'a "quoted" one', 2: "Löß"}
+        assert stack.band_numbers(["geology", "slope"]) == [2, 1]
+        np.testing.assert_array_equal(stack.read(Block(5, 6, 7, 8), ["geology", "slope"]),
+                                      values[::-1, 5:12, 6:14])
+        beyond = stack.read(Block(-2, 35, 6, 10))
+        assert np.isnan(beyond[:, :2]).all() and np.isnan(beyond[:, :, 5:]).all()
+        np.testing.assert_array_equal(beyond[:, 2:, :5], values[:, :4, 35:])
+
+
+def test_missing_factors_are_all_named(tmp_path):
+    some_stack(tmp_path / "stack.tif")
+    with open_stack(tmp_path / "stack.tif") as stack:
+        with pytest.raises(FactorMissing, match="aspect, lithology.*slope, geology"):
+            stack.band_numbers(["aspect", "slope", "lithology"])
+
+
+def test_stacks_that_cannot_be_read_right_are_refused(tmp_path):
+    some_stack(tmp_path / "twice.tif", ("slope", "slope"))
+    with pytest.raises(InputCorrupt, match="slope"), open_stack(tmp_path / "twice.tif"):
+        pass
+    grid = Grid(GRID.crs, GRID.transform, 4, 3)
+    with create_raster(tmp_path / "nameless.tif", grid, "float32", np.nan):
+        pass
+    with pytest.raises(InputCorrupt, match="no name"), open_stack(tmp_path / "nameless.tif"):
+        pass
+    with create_raster(tmp_path / "odd.tif", grid, "float32", np.nan, ["x"], [{"kind": "colour"}]):
+        pass
+    with pytest.raises(InputCorrupt, match="colour"), open_stack(tmp_path / "odd.tif"):
+        pass
+    with create_raster(tmp_path / "table.tif", grid, "float32", np.nan, ["x"], [{"classes": "[1, 2]"}]):
+        pass
+    with pytest.raises(InputCorrupt, match="class table"), open_stack(tmp_path / "table.tif"):
+        pass
