@@ -18,8 +18,8 @@ from ..inputs.vectors import Lines
 from ..progress import Progress, stop_if_cancelled
 from .lines import Pieces, Scale, prepare_lines
 
-CHUNK = 1 << 15
-"""Pairs of a piece and a row that are worked on at once; their arrays stay in the processor's cache."""
+CHUNK = 1 << 17
+"""Pairs of a piece and a row that are worked on at once; small enough for the cache, large enough for threads to pay."""
 
 
 class LineDensity:

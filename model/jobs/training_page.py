@@ -78,7 +78,8 @@ def _numbers(page: Page, result: "TrainingResult") -> None:
 
 def _factor_row(spec: Any) -> list[Any]:
     if spec.is_categorical:
-        return [spec.name, spec.kind, "", None, None, ", ".join(spec.classes.get(code, str(code)) for code in spec.seen)]
+        classes = ", ".join(spec.classes.get(code, str(code)) for code in spec.seen)
+        return [spec.name, spec.kind, "", None, None, classes]
     return [spec.name, spec.kind, spec.unit, spec.mean, spec.std, f"{spec.minimum:.4g} to {spec.maximum:.4g}"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import rasterio
 
 from ..errors import ParameterInvalid
@@ -90,10 +89,3 @@ def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio
     sites = place_windows(found, side, int(most), seed)
     windows = read_windows(stack, labels, safety, sites, side, align, split, seed, Part(progress, 0.4, 1.0))
     return Collected(windows, found, split)
-
-
-def landslide_share(windows: WindowSet, subset: int) -> float:
-    """Return landslide cells ÷ labelled cells over the windows of a subset."""
-    labels = windows.labels[windows.of(subset)]
-    counts = np.bincount(labels.ravel(), minlength=256)
-    return float(counts[1] / max(counts[0] + counts[1], 1))

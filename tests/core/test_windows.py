@@ -192,7 +192,8 @@ def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
     for index in generator.choice(len(windows), 12, replace=False):
         row, column = windows.sites[index] - windows.margin
         # Padding shows the real surroundings, and nothing where the raster ends.
-        assert np.array_equal(windows.factors[index], place_in_grid(values, row, column, padded, np.nan), equal_nan=True)
+        around = place_in_grid(values, row, column, padded, np.nan)
+        assert np.array_equal(windows.factors[index], around, equal_nan=True)
         expected = place_in_grid(np.where(invalid, 255, labels).astype(np.uint8), row, column, padded, 255)
         frame = np.ones((padded, padded), dtype=bool)
         frame[windows.margin:windows.margin + side, windows.margin:windows.margin + side] = False
