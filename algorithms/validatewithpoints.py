@@ -43,11 +43,11 @@ class ValidateWithPoints(ScarpAlgorithm):
 
     def define(self) -> None:
         self.declare(p.raster("SUSCEPTIBILITY", "Susceptibility"),
-                     "Map from \"Predict susceptibility\", or any raster in which more means more susceptible.")
+                     "Map from \"Predict susceptibility\", or any other raster from 0 (stable) to 1.")
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
                      "The inventory; best one that was not used for training.")
         self.declare(p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
-                     "representative: one cell of each polygon, the one deepest inside it. cells: every cell, so that "
+                     "representative: one cell of each polygon, one well inside it. cells: every cell, so that "
                      "large landslides count more. Without effect on points.", advanced=True)
         self.declare(p.vector("STABLE", "Stable points", p.POINT, optional=True),
                      "Points known to be stable. Without them they are drawn at random.")

@@ -100,8 +100,8 @@ def add_layout(project: QgsProject, layers: dict[str, object]) -> QgsPrintLayout
     map_item.setFrameEnabled(True)
 
     add_label(layout, "Landslide susceptibility, Scarp demo (synthetic area)", 10, 8, 240, 10, 18, True)
-    add_label(layout, "Physics-constrained U-Net. Zones by area share:\n30, 20, 20, 20 and 10 % of the area, from very low\n"
-              "to very high. The area, its landslides and its\ntruth are made by a program.",
+    add_label(layout, "Physics-constrained U-Net. Zones by area share:\n30, 20, 20, 20 and 10 % of the area, from very "
+              "low\nto very high. The area, its landslides and its\ntruth are made by a program.",
               196, 160, 92, 26, 8, False)
 
     legend = QgsLayoutItemLegend(layout)
@@ -166,7 +166,8 @@ def main(folder: Path) -> None:
     settings = QgsLayoutExporter.ImageExportSettings()
     settings.dpi = 150
     settings.exportMetadata = False
-    if QgsLayoutExporter(layout).exportToImage(str(folder / "map.png"), settings) != QgsLayoutExporter.ExportResult.Success:
+    outcome = QgsLayoutExporter(layout).exportToImage(str(folder / "map.png"), settings)
+    if outcome != QgsLayoutExporter.ExportResult.Success:
         raise SystemExit("The map picture could not be written.")
     if not project.write(str(folder / "scarp-demo.qgz")):
         raise SystemExit("The QGIS project could not be written.")

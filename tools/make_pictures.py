@@ -49,7 +49,8 @@ def factors(stack_path: str, output: str) -> None:
 def susceptibility_map(susceptibility: str, dem: str, landslides: str, output: str) -> None:
     """Draw a susceptibility map over a hillshade, alone and with the landslides."""
     with rasterio.open(dem) as dataset, rasterio.open(susceptibility) as probability:
-        shade = LightSource(315, 45).hillshade(dataset.read(1), dx=abs(dataset.transform.a), dy=abs(dataset.transform.e))
+        width, height = dataset.res
+        shade = LightSource(315, 45).hillshade(dataset.read(1), dx=width, dy=height)
         values = probability.read(1)
         left, bottom, right, top = probability.bounds
     source = ogr.Open(landslides)

@@ -108,4 +108,3 @@ def _intensity(frame: Frame, layout: Layout, faults: list[np.ndarray], rng: np.r
     near = ndimage.gaussian_filter(near, 0.03 * side) + 0.05 * fractal(rng, side, frame.extent, frame.extent / 3)
     low, high = np.quantile(near, [0.42, 0.84])
     return tidy((near > low).astype(np.uint8) + (near > high).astype(np.uint8), 2.0, 120)
-

@@ -121,4 +121,3 @@ def layers(world: World) -> dict[str, Union[Points, Lines, Polygons]]:
         "study_area": Polygons("study_area", fields={"name": ["synthetic study area"]},
                                geometries=[box(frame.grid.bounds)]),
     }
-

@@ -228,4 +228,3 @@ def _count(counted: Counted, window: Window, factor: np.ndarray, table: Sequence
         if one is not None:
             one.cells += int(number)
             one.warned += int(low)
-

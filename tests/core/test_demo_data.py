@@ -436,8 +436,8 @@ def test_cause_dominates_in_its_region(world: World, region: np.ndarray, number:
     assert strength[cause] > 0.5
 
 
-def test_points_of_region_1_are_near_rivers_and_of_region_5_near_roads(world: World, vectors: dict,
-                                                                      region: np.ndarray) -> None:
+def test_points_of_region_1_are_near_rivers_and_of_region_5_near_roads(world: World, vectors: dict, region: np.ndarray
+                                                                       ) -> None:
     cells = point_cells(world)
     river = distance_to_lines(world, vectors["rivers"].parts)
     road = distance_to_lines(world, vectors["roads"].parts)

@@ -138,8 +138,8 @@ def test_percentile_of_each_class_and_fallback_to_all(tmp_path):
 def test_coefficients_of_the_paper_by_label_and_said(tmp_path):
     progress = Silent()
     summary = build(tmp_path, rain(), topography=landforms("lakes", "Mountains", "alluvial plains"), progress=progress)
-    assert {one.label: one.k for one in summary.classes} == {"lakes": 0.0119, "Mountains": 0.0129,
-                                                            "alluvial plains": 0.0225}
+    wanted = {"lakes": 0.0119, "Mountains": 0.0129, "alluvial plains": 0.0225}
+    assert {one.label: one.k for one in summary.classes} == wanted
     assert any("southeastern Tibet" in text for text in progress.warnings)
     with pytest.raises(ParameterInvalid, match="dunes, karst"):
         build(tmp_path, rain(), topography=landforms("lakes", "karst", "dunes"))

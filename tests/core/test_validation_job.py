@@ -33,8 +33,8 @@ def xy_of(rows, columns) -> np.ndarray:
 
 
 def box(row: float, column: float, height: float, width: float) -> dict:
-    (left, top), (right, bottom) = xy_of([row - 0.6], [column - 0.4])[0], xy_of([row + height - 0.6],
-                                                                               [column + width - 0.4])[0]
+    left, top = xy_of([row - 0.6], [column - 0.4])[0]
+    right, bottom = xy_of([row + height - 0.6], [column + width - 0.4])[0]
     return {"type": "Polygon", "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top),
                                                 (left, bottom)]]}
 
