@@ -120,22 +120,25 @@ def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, parts
 
 def _add_fringe(reach: "_Reach", line: np.ndarray, first: np.ndarray, last: np.ndarray, parts: np.ndarray) -> None:
     """Add the parts of pieces within the circles of the cells from ``first`` up to ``last`` of each row."""
-    counts = last - first
-    # Most fringes are a cell or two wide: those go through whole arrays, the rest is picked out.
-    step = 0
-    while np.count_nonzero(counts > step) * 4 > counts.size:
-        column = first + step if step else first
-        chords = reach.chords(column)
-        chords[counts <= step] = 0
-        _add(parts, (line + np.minimum(column, parts.shape[1] - 1)).ravel(), chords.ravel())
-        step += 1
-    runs = np.flatnonzero(counts > step)
+    # Most fringes are a cell or two wide: those go through whole arrays, the rest is picked out. What a row does not
+    # need goes to the spare column.
+    spare = np.int32(parts.shape[1] - 1)
+    column = first
+    needed = column < last
+    while np.count_nonzero(needed) * 4 > needed.size:
+        place = np.where(needed, column, spare)
+        place += line
+        _add(parts, place.ravel(), reach.chords(column).ravel())
+        column = column + 1
+        needed = column < last
+    runs = np.flatnonzero(needed)
     if not len(runs):
         return
-    counts = np.take(counts, runs) - step
+    start = np.take(column, runs)
+    counts = np.take(last, runs) - start
     ends = np.cumsum(counts)
-    shift = np.take(first, runs) + step - (ends - counts)
-    column = np.repeat(shift, counts)
+    start -= ends - counts
+    column = np.repeat(start, counts)
     column += np.arange(ends[-1], dtype=column.dtype)
     runs = np.repeat(runs, counts)
     _add(parts, np.take(line, runs) + column, reach.chords(column, runs))

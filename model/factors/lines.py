@@ -19,6 +19,9 @@ CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 3000
 BATCH = 1 << 18
 """Vertices that are prepared at once."""
 
+LONGEST = 0.5
+"""Longest straight piece as a share of the radius, so that all pieces reach about as many rows."""
+
 GEOGRAPHIC_PIECE = 2000.0
 """Longest straight piece in metres on a geographic grid, where one scale holds along a piece."""
 
@@ -91,7 +94,11 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
                          f"the {role} out.")
     reach = np.array([radius / scale.smallest_width(), radius / scale.smallest_height()])
     low, high = -reach, np.array([grid.width, grid.height]) + reach
-    tolerance = min(CELL_TOLERANCE * min(scale.smallest_width(), scale.smallest_height()), RADIUS_TOLERANCE * radius)
+    cell = min(scale.smallest_width(), scale.smallest_height())
+    tolerance = min(CELL_TOLERANCE * cell, RADIUS_TOLERANCE * radius)
+    longest = max(LONGEST * radius, 4 * cell)
+    if scale.varies:
+        longest = min(longest, GEOGRAPHIC_PIECE)
     inverse = ~grid.transform
     least, most = np.full(2, np.inf), np.full(2, -np.inf)
     batches = []
@@ -104,9 +111,8 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
         start, end = vertices[first], vertices[first + 1]
         near = (np.maximum(start, end) >= low).all(axis=1) & (np.minimum(start, end) <= high).all(axis=1)
         start, end = start[near], end[near]
-        if scale.varies:
-            start, end = _cut(start, end, scale, min(radius, GEOGRAPHIC_PIECE))
-        batches.append(_thin(Pieces(start, end, _lengths(start, end, scale)), scale, tolerance))
+        start, end = _cut(start, end, scale, longest)
+        batches.append(_thin(Pieces(start, end, _lengths(start, end, scale)), scale, tolerance, longest))
     if (most < low).any() or (least > high).any():
         raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the DEM. Check its CRS, or choose the layer '
                         "of this area.")
@@ -205,8 +211,8 @@ def _cut(start: np.ndarray, end: np.ndarray, scale: Scale, longest: float) -> tu
     return corner, following
 
 
-def _thin(pieces: Pieces, scale: Scale, tolerance: float) -> Pieces:
-    """Join consecutive pieces as long as every point of the line stays within ``tolerance`` metres.
+def _thin(pieces: Pieces, scale: Scale, tolerance: float, longest: float) -> Pieces:
+    """Join consecutive pieces up to ``longest`` metres as long as every point stays within ``tolerance`` metres.
 
     Pairs are joined, then pairs of pairs: each pass adds to the deviation of a piece the distance of the vertex it
     gives up from the point of the new piece at the same length along the line.
@@ -227,7 +233,7 @@ def _thin(pieces: Pieces, scale: Scale, tolerance: float) -> Pieces:
         away = end[left] - (start[left] + share * (end[right] - start[left]))
         width, height = scale.at(end[left][:, 1])
         moved = np.maximum(deviation[left], deviation[right]) + np.hypot(away[:, 0] * width, away[:, 1] * height)
-        joins = moved <= tolerance
+        joins = (moved <= tolerance) & (total <= longest)
         left, right = left[joins], right[joins]
         quiet = quiet + 1 if len(left) * 50 < len(length) else 0
         end[left], length[left], deviation[left] = end[right], total[joins], moved[joins]
