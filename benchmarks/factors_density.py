@@ -1,7 +1,7 @@
 """Line density beside QGIS's native:linedensity, on the same lines, cells and radius, in the same run.
 
-Run with ``./run python benchmarks/factors_density.py``; it needs PyQGIS. native:linedensity takes some
-minutes in all. The last two columns give the largest difference from exact lengths within the circle (in closed form, at random
+Run with ``./run python benchmarks/factors_density.py``; it needs PyQGIS, and native:linedensity takes some minutes in
+all. The last two columns give the largest difference from exact lengths within the circle (in closed form, at random
 cells) as a share of the largest density.
 """
 
@@ -23,6 +23,7 @@ from qgis.PyQt.QtCore import QVariant
 from scarp.model.factors.density import LineDensity
 from scarp.model.grid import BLOCK, Block, Grid
 from scarp.model.inputs.vectors import Lines
+from scarp.model.memory import kept_memory
 from scarp.model.progress import Silent
 
 CRS = "EPSG:32645"
@@ -93,7 +94,7 @@ def ours(parts: list[np.ndarray], grid: Grid, radius: float) -> tuple[np.ndarray
         def fill(block: Block) -> None:
             result[block.row:block.row + block.height, block.column:block.column + block.width] = density.read(block)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with kept_memory(), ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(fill, grid.blocks(side)))
         best = min(best, time.perf_counter() - started)
     return result, best

@@ -104,10 +104,10 @@ def ten_factors(folder: Path, side: int) -> dict[str, Any]:
     write_climate(folder / "temperature.tif", grid, -8, 20, 2)
     return {
         "dem": folder / "dem.tif",
-        "landform": make_polygons(grid, max(2, round(40 * side / LARGEST)), 6, "landform", 3),
+        "landform": make_polygons(grid, max(2, round(20 * side / LARGEST)), 6, "landform", 3),
         "rivers": make_lines(grid, max(1, round(RIVERS * share)), 200, 50.0, "rivers", 4),
         "precipitation": folder / "rain.tif", "temperature": folder / "temperature.tif",
         "faults": make_lines(grid, max(1, round(FAULTS * share)), 150, 200.0, "faults", 5),
-        "lithology": make_polygons(grid, max(2, round(80 * side / LARGEST)), 30, "lithology", 6),
-        "seismic": make_polygons(grid, max(2, round(12 * side / LARGEST)), 5, "intensity", 7),
+        "lithology": make_polygons(grid, max(2, round(40 * side / LARGEST)), 30, "lithology", 6),
+        "seismic": make_polygons(grid, max(2, round(8 * side / LARGEST)), 5, "intensity", 7),
     }

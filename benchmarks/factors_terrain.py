@@ -23,6 +23,7 @@ import rasterio
 from factors_scene import make_grid, write_dem
 
 from scarp.model.factors.plan import terrain_maker
+from scarp.model.memory import kept_memory
 
 REPEATS = 3
 
@@ -41,7 +42,7 @@ def scarp(dem: Path, output: Path, side: int, workers: int) -> float:
     maker = terrain_maker(dem, grid, "horn")
     profile = {"driver": "GTiff", "width": side, "height": side, "count": 3, "dtype": "float32", "crs": grid.crs,
                "transform": grid.transform, "interleave": "band", "bigtiff": "if_safer"}
-    with ExitStack() as opened:
+    with kept_memory(), ExitStack() as opened:
         readers: queue.SimpleQueue = queue.SimpleQueue()
         for _ in range(workers):
             readers.put(opened.enter_context(maker.open()))

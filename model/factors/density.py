@@ -19,7 +19,7 @@ from ..progress import Progress, stop_if_cancelled
 from .lines import Pieces, Scale, prepare_lines
 
 CHUNK = 1 << 17
-"""Pairs of a piece and a row that are worked on at once; small enough for the cache, large enough for threads to pay."""
+"""Pairs of a piece and a row that are worked on at once; small enough for the cache, enough for threads to pay."""
 
 
 class LineDensity:

@@ -116,12 +116,18 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
     if (most < low).any() or (least > high).any():
         raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the DEM. Check its CRS, or choose the layer '
                         "of this area.")
-    pieces = Pieces(*(np.concatenate([getattr(batch, name) for batch in batches])
-                      for name in ("start", "end", "length")))
+    order = np.argsort(np.concatenate([batch.start[:, 1] + batch.end[:, 1] for batch in batches]), kind="stable")
+    # One array after the other, and none kept longer than needed: millions of pieces fill memory.
+    sorted_arrays = []
+    for name in ("start", "end", "length"):
+        sorted_arrays.append(np.concatenate([getattr(batch, name) for batch in batches])[order])
+        for batch in batches:
+            setattr(batch, name, None)
+    pieces = Pieces(*sorted_arrays)
     if not len(pieces):
         progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the DEM, so the '
                       "density is 0 everywhere. Check that this is so in nature.")
-    return pieces.take(np.argsort(pieces.start[:, 1] + pieces.end[:, 1], kind="stable"))
+    return pieces
 
 
 def _groups(lines: Lines, kept: Sequence[int]) -> Iterator[list[int]]:

@@ -15,10 +15,11 @@ import rasterio
 from ..errors import LayerEmpty, TooFewData
 from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import TILE
+from ..memory import kept_memory
 from ..progress import Progress, stop_if_cancelled
 from .plan import FactorMaker, Reader
 
-MOST_WORKERS = 6
+MOST_WORKERS = 4
 """Each holds a block of all factors and the work on it, some 80 MB."""
 
 
@@ -43,7 +44,7 @@ def walk(grid: Grid, makers: Sequence[FactorMaker], mask: Mask, progress: Progre
     total = grid.block_count(side)
     workers = min(workers, total)
     bands = sum(len(maker.definitions) for maker in makers)
-    with contextlib.ExitStack() as opened:
+    with kept_memory(), contextlib.ExitStack() as opened:
         idle: queue.SimpleQueue[list[Reader]] = queue.SimpleQueue()
         for _ in range(workers):
             idle.put([opened.enter_context(maker.open()) for maker in makers])
