@@ -165,7 +165,6 @@ def main(folder: Path) -> None:
     layout = add_layout(project, layers)
     settings = QgsLayoutExporter.ImageExportSettings()
     settings.dpi = 150
-    settings.exportMetadata = False
     outcome = QgsLayoutExporter(layout).exportToImage(str(folder / "map.png"), settings)
     if outcome != QgsLayoutExporter.ExportResult.Success:
         raise SystemExit("The map picture could not be written.")
