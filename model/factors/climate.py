@@ -26,8 +26,10 @@ on a climate raster of 10 arc-minutes."""
 LATTICE = 8
 """Cells between the points at which stations are interpolated exactly; bilinear in between."""
 
+MOST_STATIONS = 4000
+"""With more stations than this only the nearest ``NEIGHBOURS`` take part in the value of a place."""
+
 NEIGHBOURS = 64
-"""Stations that take part in the value of one place."""
 
 
 def overlaps(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
@@ -134,8 +136,8 @@ class StationSurface:
         if (count > 1).any():
             progress.warn(f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) lie on the place '
                           "of another one; their mean is taken.")
-        self._surface = RBFInterpolator(places, means, neighbors=min(NEIGHBOURS, len(places)), kernel="linear",
-                                        degree=0)
+        self._surface = RBFInterpolator(places, means, kernel="linear", degree=0,
+                                        neighbors=NEIGHBOURS if len(places) > MOST_STATIONS else None)
         self.count = len(places)
 
     def read(self, block: Block) -> np.ndarray:
