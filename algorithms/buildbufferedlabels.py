@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.inputs.tables import read_pairs
+from ..model.labels.scales import DEFAULT_RADII
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, PREPARE, ScarpAlgorithm
 from .styles import style_output
 
-RADII = ("giant", 600, "large", 500, "medium", 400, "small", 300, "unrecorded", 300)
-"""The paper's radii, as in ``model.labels.scales``, which needs NumPy and so is not imported when QGIS starts."""
+RADII = [entry for name, metres in DEFAULT_RADII.items() for entry in (name, int(metres))]
+"""The paper's radii as the rows of a table."""
 
 
 class BuildBufferedLabels(ScarpAlgorithm):
