@@ -49,10 +49,12 @@ class LineDensity:
         self._scale = Scale(grid, radius)
         self._pieces = prepare_lines(lines, grid, radius, self._scale, role, progress)
         self._reach = radius / np.array([self._scale.smallest_width(), self._scale.smallest_height()])
-        # Pieces lie in the order of the row of their middle; none reaches farther from it than this.
-        self._row = (self._pieces.start[:, 1] + self._pieces.end[:, 1]) / 2
-        tall = np.abs(self._pieces.end[:, 1] - self._pieces.start[:, 1])
-        self._tall = float(tall.max()) if len(tall) else 0.0
+        # Pieces lie about in the order of the row of their middle: that row, made to rise, how much that changed it at
+        # most, and the height of the tallest piece in rows.
+        row = (self._pieces.start[1] + self._pieces.end[1]) / 2
+        self._row = np.maximum.accumulate(row)
+        self._slack = float((self._row - row).max(initial=0))
+        self._tall = float(np.abs(self._pieces.end[1] - self._pieces.start[1]).max(initial=0))
 
     def read(self, block: Block) -> np.ndarray:
         """Return the density of a block: length within the radius of the cell centre, over the circle's area.
@@ -66,7 +68,7 @@ class LineDensity:
         parts = np.zeros((block.height, block.width + 1))
         if len(pieces):
             wholes = np.zeros_like(parts)
-            rows = min(np.abs(pieces.end[:, 1] - pieces.start[:, 1]).max() + 2 * self._reach[1], block.height)
+            rows = min(np.abs(pieces.end[1] - pieces.start[1]).max() + 2 * self._reach[1], block.height)
             count = max(1, CHUNK // (int(rows) + 2))
             for first in range(0, len(pieces), count):
                 stop_if_cancelled(self._progress)
@@ -78,15 +80,19 @@ class LineDensity:
         return (parts[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
 
     def _near(self, block: Block) -> Pieces:
-        """Return the pieces whose circles may reach into a block, in the order of their rows."""
+        """Return the pieces whose circles may reach into a block, about in the order of their rows."""
         reach = self._reach[1] + self._tall / 2
-        first, last = np.searchsorted(self._row, [block.row - reach, block.row + block.height + reach])
+        first, last = np.searchsorted(self._row, [block.row - reach,
+                                                  block.row + block.height + reach + self._slack])
         pieces = self._pieces.take(slice(first, last))
+        low = np.array([block.column, block.row]) - self._reach
+        high = np.array([block.column + block.width, block.row + block.height]) + self._reach
         start, end = pieces.start, pieces.end
-        return pieces.take((np.minimum(start[:, 0], end[:, 0]) - self._reach[0] < block.column + block.width)
-                           & (np.maximum(start[:, 0], end[:, 0]) + self._reach[0] > block.column)
-                           & (np.minimum(start[:, 1], end[:, 1]) - self._reach[1] < block.row + block.height)
-                           & (np.maximum(start[:, 1], end[:, 1]) + self._reach[1] > block.row))
+        near = np.ones(len(pieces), dtype=bool)
+        for axis in range(2):
+            near &= np.maximum(start[axis], end[axis]) > low[axis]
+            near &= np.minimum(start[axis], end[axis]) < high[axis]
+        return pieces if near.all() else pieces.take(near)
 
 
 def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, parts: np.ndarray, wholes: np.ndarray
@@ -97,7 +103,7 @@ def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, parts
     is enough: it errs by a ten-thousandth of a cell. Arrays have one row a piece and one column a row of cells.
 
     Args:
-        pieces: straight pieces in cell coordinates of the grid, in the order of their rows.
+        pieces: straight pieces in cell coordinates of the grid, about in the order of their rows.
         radius: in metres.
         scale: metres per cell at any row.
         block: cells wanted.
@@ -149,11 +155,11 @@ class _Reach:
 
     def __init__(self, pieces: Pieces, radius: float, scale: Scale, block: Block) -> None:
         # Each piece runs southward or level, so that dy >= 0.
-        turned = (pieces.end[:, 1] < pieces.start[:, 1])[:, None]
+        turned = pieces.end[1] < pieces.start[1]
         start, end = np.where(turned, pieces.end, pieces.start), np.where(turned, pieces.start, pieces.end)
         middle = (start + end) / 2
-        width, height = (np.broadcast_to(one, len(middle)) for one in scale.at(middle[:, 1]))
-        dx, dy = (end[:, 0] - start[:, 0]) * width, (end[:, 1] - start[:, 1]) * height
+        width, height = (np.broadcast_to(one, len(pieces)) for one in scale.at(middle[1]))
+        dx, dy = (end[0] - start[0]) * width, (end[1] - start[1]) * height
         # A piece that closes on itself is a point; a hair of length keeps the divisions defined.
         size = np.maximum(np.hypot(dx, dy), 1e-6 * radius)
         self._radius = np.float32(radius)
@@ -161,20 +167,20 @@ class _Reach:
         self._cos, self._sin, self._half = _column(dx / size), _column(dy / size), _column(size / 2)
         self._half_x, self._half_y = _column(dx / 2), _column(dy / 2)
 
-        above = np.maximum(np.ceil(start[:, 1] - radius / height - 0.5).astype(np.int32), block.row)
-        below = np.minimum(np.floor(end[:, 1] + radius / height - 0.5).astype(np.int32), block.row + block.height - 1)
+        above = np.maximum(np.ceil(start[1] - radius / height - 0.5).astype(np.int32), block.row)
+        below = np.minimum(np.floor(end[1] + radius / height - 0.5).astype(np.int32), block.row + block.height - 1)
         self.rows = max(int((below - above).max()) + 1, 0)
         row = above[:, None] + np.arange(self.rows, dtype=np.int32)
         self._outside = row > below[:, None]
         self.row = np.minimum(row, block.row + block.height - 1) - np.int32(block.row)
-        y = (row + (0.5 - middle[:, 1:])) * height[:, None]
+        y = (row + (0.5 - middle[1][:, None])) * height[:, None]
         self._y = y.astype(np.float32)
         # Column of the middle of the piece, from the block's first cell centre; the whole part apart from the rest.
-        column = np.floor(middle[:, 0])
-        self._base, self._shift = _column(column - block.column), _column(middle[:, 0] - column - 0.5)
+        column = np.floor(middle[0])
+        self._base, self._shift = _column(column - block.column), _column(middle[0] - column - 0.5)
         if scale.varies:
             # The scale halfway between the piece and the row makes the distance right to the second order.
-            self._cell = scale.at(middle[:, 1:] + y / (2 * height[:, None]))[0].astype(np.float32)
+            self._cell = scale.at(middle[1][:, None] + y / (2 * height[:, None]))[0].astype(np.float32)
         else:
             self._cell = np.float32(width[0])
 

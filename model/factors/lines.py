@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Iterator
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..grid import Grid
 from ..inputs.vectors import Lines
 from ..progress import Progress, stop_if_cancelled
 
-CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 3000
+CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 2000
 """Shares of the cell and of the radius, the smaller of which thinned lines may deviate from the layer's."""
 
 BATCH = 1 << 18
@@ -26,9 +26,13 @@ GEOGRAPHIC_PIECE = 2000.0
 """Longest straight piece in metres on a geographic grid, where one scale holds along a piece."""
 
 
+BANDS = 30_000
+"""Bands of rows that pieces are sorted by: few enough for a radix sort of 16 bits."""
+
+
 @dataclass
 class Pieces:
-    """Straight pieces of lines in cell coordinates: ``start`` and ``end`` as (column, row), shape (pieces, 2)."""
+    """Straight pieces of lines in cell coordinates: ``start`` and ``end`` as (columns, rows), shape (2, pieces)."""
 
     start: np.ndarray
     end: np.ndarray
@@ -38,9 +42,9 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.length)
 
-    def take(self, chosen: np.ndarray) -> "Pieces":
+    def take(self, chosen: np.ndarray | slice) -> "Pieces":
         """Return some of the pieces."""
-        return Pieces(self.start[chosen], self.end[chosen], self.length[chosen])
+        return Pieces(self.start[:, chosen], self.end[:, chosen], self.length[chosen])
 
 
 class Scale:
@@ -71,7 +75,7 @@ class Scale:
 
 
 def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: str, progress: Progress) -> Pieces:
-    """Turn a line layer into straight pieces that lie within the radius of the grid.
+    """Turn a line layer into straight pieces that lie within the radius of the grid, roughly in the order of rows.
 
     Lines that are there twice, also in the opposite direction, count once. Vertices far finer than the cell are
     thinned: what is left deviates by a small share of cell and radius and keeps the layer's length.
@@ -88,162 +92,196 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
         LayerEmpty: there is no line.
         NoOverlap: the whole layer lies elsewhere.
     """
-    kept = _distinct(lines, role, progress)
-    if not kept:
-        raise LayerEmpty(f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
-                         f"the {role} out.")
-    reach = np.array([radius / scale.smallest_width(), radius / scale.smallest_height()])
-    low, high = -reach, np.array([grid.width, grid.height]) + reach
+    reach = np.array([[radius / scale.smallest_width()], [radius / scale.smallest_height()]])
+    low, high = -reach, np.array([[grid.width], [grid.height]]) + reach
     cell = min(scale.smallest_width(), scale.smallest_height())
     tolerance = min(CELL_TOLERANCE * cell, RADIUS_TOLERANCE * radius)
     longest = max(LONGEST * radius, 4 * cell)
     if scale.varies:
         longest = min(longest, GEOGRAPHIC_PIECE)
     inverse = ~grid.transform
-    least, most = np.full(2, np.inf), np.full(2, -np.inf)
+    least, most = np.full((2, 1), np.inf), np.full((2, 1), -np.inf)
+    broken = 0
     batches = []
-    for group in _groups(lines, kept):
+    for group in _groups(_distinct(lines, role, progress)):
         stop_if_cancelled(progress)
-        vertices, joined, _ = _joined(lines, group)
-        vertices = vertices * [inverse.a, inverse.e] + [inverse.c, inverse.f]
-        least, most = np.minimum(least, vertices.min(axis=0)), np.maximum(most, vertices.max(axis=0))
-        first = np.flatnonzero(joined)
-        start, end = vertices[first], vertices[first + 1]
-        near = (np.maximum(start, end) >= low).all(axis=1) & (np.minimum(start, end) <= high).all(axis=1)
-        start, end = start[near], end[near]
-        start, end = _cut(start, end, scale, longest)
-        batches.append(_thin(Pieces(start, end, _lengths(start, end, scale)), scale, tolerance, longest))
+        vertices, ends, lost = _joined(group)
+        broken += lost
+        # A vertex alone is no line.
+        if vertices.shape[1] == np.count_nonzero(ends):
+            continue
+        vertices *= [[inverse.a], [inverse.e]]
+        vertices += [[inverse.c], [inverse.f]]
+        lowest, highest = vertices.min(axis=1, keepdims=True), vertices.max(axis=1, keepdims=True)
+        least, most = np.minimum(least, lowest), np.maximum(most, highest)
+        if (lowest < low).any() or (highest > high).any():
+            vertices, ends = _near(vertices, ends, low, high)
+        vertices, length = _cut(vertices, ends, scale, longest)
+        vertices, length = _thin(vertices, length, scale, tolerance, longest)
+        at = np.flatnonzero(length)
+        batches.append(Pieces(vertices[:, at], vertices[:, at + 1], length[at]))
+    if broken:
+        progress.warn(f'{broken} vertices of the layer "{lines.name}" ({role}) have no coordinates and are left out.')
+    if not batches:
+        raise LayerEmpty(f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
+                         f"the {role} out.")
     if (most < low).any() or (least > high).any():
         raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the DEM. Check its CRS, or choose the layer '
                         "of this area.")
-    order = np.argsort(np.concatenate([batch.start[:, 1] + batch.end[:, 1] for batch in batches]), kind="stable")
-    # One array after the other, and none kept longer than needed: millions of pieces fill memory.
-    sorted_arrays = []
-    for name in ("start", "end", "length"):
-        sorted_arrays.append(np.concatenate([getattr(batch, name) for batch in batches])[order])
-        for batch in batches:
-            setattr(batch, name, None)
-    pieces = Pieces(*sorted_arrays)
+    pieces = _sorted(batches)
     if not len(pieces):
         progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the DEM, so the '
                       "density is 0 everywhere. Check that this is so in nature.")
     return pieces
 
 
-def _groups(lines: Lines, kept: Sequence[int]) -> Iterator[list[int]]:
-    """Give the numbers of the lines in groups of about ``BATCH`` vertices."""
-    group: list[int] = []
-    count = 0
-    for number in kept:
-        group.append(number)
-        count += len(lines.parts[number])
-        if count >= BATCH:
-            yield group
-            group, count = [], 0
-    if group:
-        yield group
-
-
-def _joined(lines: Lines, group: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the vertices of some lines, whether a line goes on from each to the next, and the place of its line.
-
-    Vertices without coordinates are left out.
-    """
-    parts = [np.asarray(lines.parts[number], dtype=np.float64)[:, :2] for number in group]
-    vertices, owner = np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    usable = np.isfinite(vertices).all(axis=1)
-    if not usable.all():
-        vertices, owner = vertices[usable], owner[usable]
-    joined = np.zeros(len(vertices), dtype=bool)
-    joined[:-1] = (owner[1:] == owner[:-1]) & (vertices[1:] != vertices[:-1]).any(axis=1)
-    return vertices, joined, owner
-
-
-def _distinct(lines: Lines, role: str, progress: Progress) -> list[int]:
-    """Return the numbers of the lines that have a length, each line once."""
-    numbers, extents, broken = [], [], 0
-    for group in _groups(lines, range(len(lines.parts))):
-        stop_if_cancelled(progress)
-        vertices, joined, owner = _joined(lines, group)
-        present, starts, counts = np.unique(owner, return_index=True, return_counts=True)
-        broken += sum(len(lines.parts[number]) for number in group) - len(vertices)
-        if not len(present):
-            continue
-        real = np.logical_or.reduceat(joined, starts)
-        numbers.append(np.asarray(group)[present[real]])
-        extents.append(np.column_stack([counts, np.minimum.reduceat(vertices, starts),
-                                        np.maximum.reduceat(vertices, starts)])[real])
-    if broken:
-        progress.warn(f'{broken} vertices of the layer "{lines.name}" ({role}) have no coordinates and are left out.')
-    if not numbers:
+def _distinct(lines: Lines, role: str, progress: Progress) -> list[np.ndarray]:
+    """Return the coordinates of the lines that have two vertices or more, each line once."""
+    parts = [part for part in lines.parts if len(part) > 1]
+    if not parts:
         return []
-    # Lines can only be equal when they agree in vertices and extent; of those the coordinates are compared.
-    number, extent = np.concatenate(numbers), np.concatenate(extents)
-    _, kind, kinds = np.unique(extent, axis=0, return_inverse=True, return_counts=True)
+    # Lines can only be equal when they agree in vertices and ends; of those all coordinates are compared.
+    ends = np.concatenate([part[:1] for part in parts]) + np.concatenate([part[-1:] for part in parts])
+    key = np.nan_to_num(ends[:, :2]) @ [1.0, math.sqrt(2)] + np.array([len(part) for part in parts])
+    order = np.argsort(key)
+    same = np.flatnonzero(key[order[1:]] == key[order[:-1]])
     repeated: set[int] = set()
     seen: set[bytes] = set()
-    for suspect in number[kinds[kind.reshape(-1)] > 1]:
-        part = _joined(lines, [suspect])[0] + 0.0
-        key = min(part.tobytes(), part[::-1].tobytes())
-        if key in seen:
-            repeated.add(int(suspect))
-        seen.add(key)
-    if repeated:
-        progress.warn(f'{len(repeated)} lines of the layer "{lines.name}" ({role}) are there more than once and are '
-                      "counted once.")
-    return [int(one) for one in number if int(one) not in repeated]
+    for suspect in np.unique(np.concatenate([order[same], order[same + 1]])).tolist():
+        stop_if_cancelled(progress)
+        part = _joined([parts[suspect]])[0] + 0.0
+        if part.shape[1] > 1:
+            code = min(part.tobytes(), part[:, ::-1].tobytes())
+            if code in seen:
+                repeated.add(suspect)
+            seen.add(code)
+    if not repeated:
+        return parts
+    progress.warn(f'{len(repeated)} lines of the layer "{lines.name}" ({role}) are there more than once and are '
+                  "counted once.")
+    return [part for number, part in enumerate(parts) if number not in repeated]
 
 
-def _lengths(start: np.ndarray, end: np.ndarray, scale: Scale) -> np.ndarray:
-    width, height = scale.at((start[:, 1] + end[:, 1]) / 2)
-    return np.hypot((end[:, 0] - start[:, 0]) * width, (end[:, 1] - start[:, 1]) * height)
+def _groups(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+    """Give lines in groups of about ``BATCH`` vertices."""
+    first = count = 0
+    for number, part in enumerate(parts, 1):
+        count += len(part)
+        if count >= BATCH or number == len(parts):
+            yield parts[first:number]
+            first, count = number, 0
 
 
-def _cut(start: np.ndarray, end: np.ndarray, scale: Scale, longest: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cut segments into equal pieces of at most ``longest`` metres."""
-    step = end - start
-    width = np.maximum(scale.at(start[:, 1])[0], scale.at(end[:, 1])[0])
-    height = scale.at(start[:, 1])[1]
-    counts = np.ceil(np.hypot(step[:, 0] * width, step[:, 1] * height) / longest).astype(np.int64).clip(1)
-    if not (counts > 1).any():
-        return start, end
-    owner = np.repeat(np.arange(len(start)), counts)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    corner = start[owner] + (number / counts[owner])[:, None] * step[owner]
-    last = number == counts[owner] - 1
-    following = np.empty_like(corner)
-    following[:-1] = corner[1:]
-    following[last] = end
-    return corner, following
+def _joined(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the vertices of some lines one line after the other, and where lines end.
 
+    Vertices without coordinates are left out, and so are those that repeat the one before.
 
-def _thin(pieces: Pieces, scale: Scale, tolerance: float, longest: float) -> Pieces:
-    """Join consecutive pieces up to ``longest`` metres as long as every point stays within ``tolerance`` metres.
-
-    Pairs are joined, then pairs of pairs: each pass adds to the deviation of a piece the distance of the vertex it
-    gives up from the point of the new piece at the same length along the line.
+    Returns:
+        Coordinates, float64, shape (2, vertices); whether each vertex is the last of its line; and how many had no
+        coordinates.
     """
-    start, end, length = pieces.start, pieces.end, pieces.length
+    vertices = np.ascontiguousarray(np.concatenate(parts)[:, :2].T, dtype=np.float64)
+    counts = np.array([len(part) for part in parts])
+    ends = np.zeros(vertices.shape[1], dtype=bool)
+    ends[np.cumsum(counts) - 1] = True
+    lost = 0
+    if not np.isfinite(vertices).all():
+        usable = np.isfinite(vertices).all(axis=0)
+        lost = int(np.count_nonzero(~usable))
+        owner = np.repeat(np.arange(len(parts)), counts)[usable]
+        vertices, ends = vertices[:, usable], np.append(owner[1:] != owner[:-1], True)[:len(owner)]
+    repeats = (vertices[0, 1:] == vertices[0, :-1]) & (vertices[1, 1:] == vertices[1, :-1]) & ~ends[:-1]
+    if repeats.any():
+        # The last of equal vertices stays: it is the one that knows whether the line ends.
+        kept = np.append(~repeats, True)
+        vertices, ends = vertices[:, kept], ends[kept]
+    return vertices, ends, lost
+
+
+def _near(vertices: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out the steps between vertices that lie beyond ``low`` or ``high``, both of shape (2, 1)."""
+    below, above = vertices < low, vertices > high
+    away = ((below[:, 1:] & below[:, :-1]) | (above[:, 1:] & above[:, :-1])).any(axis=0)
+    ends = ends.copy()
+    ends[:-1] |= away
+    kept = ~ends
+    kept[1:] |= ~ends[:-1]
+    return vertices[:, kept], ends[kept]
+
+
+def _cut(vertices: np.ndarray, ends: np.ndarray, scale: Scale, longest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Measure the steps from vertex to vertex, and cut those longer than ``longest`` metres into equal pieces.
+
+    Returns:
+        Vertices, shape (2, vertices), and metres from each to the next, 0 where a line ends.
+    """
+    length = _lengths(vertices, ends, scale)
+    if not (length > longest).any():
+        return vertices, length
+    counts = np.ceil(length / longest).astype(np.int64).clip(1)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    share = (np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[owner]
+    step = np.diff(vertices, axis=1, append=vertices[:, -1:])
+    vertices = vertices[:, owner] + share * step[:, owner]
+    return vertices, _lengths(vertices, ends[owner], scale)
+
+
+def _lengths(vertices: np.ndarray, ends: np.ndarray, scale: Scale) -> np.ndarray:
+    """Return the metres from each vertex to the next, 0 where a line ends."""
+    width, height = scale.at((vertices[1, 1:] + vertices[1, :-1]) / 2)
+    length = np.zeros(len(ends))
+    length[:-1] = np.sqrt(np.square(np.diff(vertices[0]) * width) + np.square(np.diff(vertices[1]) * height))
+    length[ends] = 0
+    return length
+
+
+def _thin(vertices: np.ndarray, length: np.ndarray, scale: Scale, tolerance: float, longest: float
+          ) -> tuple[np.ndarray, np.ndarray]:
+    """Leave out vertices as long as every point of a line stays within ``tolerance`` metres of the place it had.
+
+    Each pass looks at every second vertex and adds to the deviation of the pieces beside it the distance of the
+    vertex from the point of the joined piece at the same length along the line. No piece grows beyond ``longest``.
+    """
     deviation = np.zeros(len(length))
     quiet = 0
-    while len(length) > 1 and quiet < 2:
-        follows = np.zeros(len(length), dtype=bool)
-        follows[1:] = (start[1:] == end[:-1]).all(axis=1)
-        # Rank along the line: even pieces may take the one after them; a quiet pass shifts the pairs by one.
-        number = np.arange(len(length))
-        rank = number - np.maximum.accumulate(np.where(follows, 0, number)) + quiet
-        left = np.flatnonzero((rank[:-1] % 2 == 0) & follows[1:])
-        right = left + 1
-        total = length[left] + length[right]
-        share = (length[left] / total)[:, None]
-        away = end[left] - (start[left] + share * (end[right] - start[left]))
-        width, height = scale.at(end[left][:, 1])
-        moved = np.maximum(deviation[left], deviation[right]) + np.hypot(away[:, 0] * width, away[:, 1] * height)
-        joins = (moved <= tolerance) & (total <= longest)
-        left, right = left[joins], right[joins]
-        quiet = quiet + 1 if len(left) * 50 < len(length) else 0
-        end[left], length[left], deviation[left] = end[right], total[joins], moved[joins]
-        kept = np.ones(len(length), dtype=bool)
-        kept[right] = False
-        start, end, length, deviation = start[kept], end[kept], length[kept], deviation[kept]
-    return Pieces(start, end, length)
+    while len(length) > 2 and quiet < 2:
+        # Vertices before, between and after; a pass that leaves little out is followed by one over the others.
+        count = (len(length) - 1 - quiet) // 2
+        before, between, after = (slice(quiet + place, quiet + place + 2 * count - 1, 2) for place in range(3))
+        first, second = length[before], length[between]
+        total = first + second
+        joins = (first > 0) & (second > 0) & (total <= longest)
+        share = first / np.where(joins, total, 1)
+        away = vertices[:, before] - vertices[:, between] + share * (vertices[:, after] - vertices[:, before])
+        width, height = scale.at(vertices[1, between])
+        moved = np.maximum(deviation[before], deviation[between])
+        moved += np.sqrt(np.square(away[0] * width) + np.square(away[1] * height))
+        joins &= moved <= tolerance
+        quiet = quiet + 1 if np.count_nonzero(joins) * 50 < len(length) else 0
+        if joins.any():
+            np.copyto(length[before], total, where=joins)
+            np.copyto(deviation[before], moved, where=joins)
+            kept = np.ones(len(length), dtype=bool)
+            kept[between] = ~joins
+            at = np.flatnonzero(kept)
+            vertices, length, deviation = np.take(vertices, at, axis=1), length[at], deviation[at]
+    return vertices, length
+
+
+def _sorted(batches: list[Pieces]) -> Pieces:
+    """Bring pieces into the order of the row of their middle, to within a band of rows.
+
+    One array after the other, and none kept longer than needed: millions of pieces fill memory.
+    """
+    middle = np.concatenate([batch.start[1] + batch.end[1] for batch in batches])
+    if len(middle):
+        middle -= middle.min()
+        middle *= BANDS / max(float(middle.max()), BANDS)
+    order = np.argsort(middle.astype(np.int16), kind="stable")
+    arrays = []
+    for name in ("start", "end", "length"):
+        arrays.append(np.take(np.concatenate([getattr(batch, name) for batch in batches], axis=-1), order, axis=-1))
+        for batch in batches:
+            setattr(batch, name, None)
+    return Pieces(*arrays)

@@ -153,6 +153,18 @@ def test_batches_of_lines_make_no_difference(monkeypatch):
     np.testing.assert_allclose(compute(parts, grid(), 700.0), whole, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_prepared_pieces_keep_the_length_and_come_in_rows(scene):
+    parts, study = SCENES[scene], grid()
+    # A radius as wide as this keeps every line near.
+    scale = prepared.Scale(study, 9000.0)
+    pieces = prepared.prepare_lines(Lines(name="rivers", parts=parts), study, 9000.0, scale, "rivers", Silent())
+    whole = sum(np.hypot(*np.diff(part, axis=0).T).sum() for part in parts)
+    assert pieces.length.sum() == pytest.approx(whole, rel=1e-9)
+    rows = (pieces.start[1] + pieces.end[1]) / 2
+    assert (np.diff(rows) > -1).all()
+
+
 def test_lines_beyond_the_border_count():
     beyond = [np.array([[-500.0, -1000.0], [-500.0, 5000.0]])]
     density = compute(beyond, grid(), 1000.0)
