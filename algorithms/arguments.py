@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Sequence, Tuple
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -14,6 +14,9 @@ from qgis.core import (
 
 from ..model.errors import InputMissing, ParameterInvalid
 from .values import is_given, output_path, plain, rows_of, source_text
+
+
+Bounds = Tuple[float, float, float, float]
 
 
 class FeedbackProgress:
@@ -135,8 +138,14 @@ class Arguments:
 
         return grid_crs(path, role)
 
-    def vector(self, name: str, crs: QgsCoordinateReferenceSystem) -> Any:
-        """Return a ``VectorReader`` for a vector input, or None when it was left empty."""
+    def vector(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
+        """Return a ``VectorReader`` for a vector input, or None when it was left empty.
+
+        Args:
+            name: of the parameter.
+            crs: what the layer is brought into.
+            near: left, bottom, right, top in ``crs``; of a large layer, features beyond are not read.
+        """
         from .layers import VectorReader
 
         if not self.given(name):
@@ -145,22 +154,22 @@ class Arguments:
         if source is None:
             raise self._not_opened(name, "a vector layer")
         return VectorReader(source, name, source_text(self.parameters[name], self.context), crs, self.context,
-                            self.progress)
+                            self.progress, near)
 
     def points(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()) -> Any:
         """Return points, or None when the input was left empty."""
         reader = self.vector(name, crs)
         return None if reader is None else reader.points([item for item in fields if item])
 
-    def lines(self, name: str, crs: QgsCoordinateReferenceSystem) -> Any:
+    def lines(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
         """Return lines, or None when the input was left empty."""
-        reader = self.vector(name, crs)
+        reader = self.vector(name, crs, near)
         return None if reader is None else reader.lines()
 
     def polygons(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = (),
-                 fields_if_there: Sequence[str] = ()) -> Any:
+                 fields_if_there: Sequence[str] = (), near: Bounds | None = None) -> Any:
         """Return polygons, or None when the input was left empty."""
-        reader = self.vector(name, crs)
+        reader = self.vector(name, crs, near)
         if reader is None:
             return None
         return reader.polygons([item for item in fields if item]
@@ -177,7 +186,7 @@ class Arguments:
         wanted = [item for item in fields if item]
         return reader.polygons(wanted) if reader.geometry_type == POLYGON else reader.points(wanted)
 
-    def classes(self, name: str, crs: QgsCoordinateReferenceSystem) -> Any:
+    def classes(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
         """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster; None when left empty."""
         from ..model.factors.sources import CategoricalInput
 
@@ -187,7 +196,7 @@ class Arguments:
             layer = self.algorithm.parameterAsLayer(self.parameters, name, self.context)
             return CategoricalInput(raster=self.raster(name), name=layer.name())
         field = self.field(f"{name}_FIELD")
-        polygons = self.polygons(name, crs, [field])
+        polygons = self.polygons(name, crs, [field], near=near)
         return CategoricalInput(polygons=polygons, field=field, name=polygons.name)
 
     def output(self, name: str) -> str | None:

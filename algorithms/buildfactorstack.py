@@ -96,23 +96,25 @@ class BuildFactorStack(ScarpAlgorithm):
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         from ..model.factors.sources import CategoricalInput
+        from ..model.grid import Grid
         from ..model.jobs.build_factor_stack import build_factor_stack
 
         dem, output = arguments.raster("DEM"), arguments.output("OUTPUT")
-        crs = arguments.grid_crs(dem, "DEM")
+        crs, grid = arguments.grid_crs(dem, "DEM"), Grid.of_file(dem, "DEM")
+        river_radius, fault_radius = arguments.number("RIVER_RADIUS"), arguments.number("FAULT_RADIUS")
         summary = build_factor_stack(
             dem, output,
-            area=arguments.polygons("AREA", crs),
+            area=arguments.polygons("AREA", crs, near=grid.bounds),
             slope_method=arguments.choice("SLOPE_METHOD"),
-            landform=arguments.classes("LANDFORM", crs),
-            rivers=arguments.lines("RIVERS", crs),
-            river_radius=arguments.number("RIVER_RADIUS"),
+            landform=arguments.classes("LANDFORM", crs, grid.bounds),
+            rivers=arguments.lines("RIVERS", crs, grid.bounds_within(river_radius)),
+            river_radius=river_radius,
             precipitation=self._climate("PRECIPITATION", crs, arguments),
             temperature=self._climate("TEMPERATURE", crs, arguments),
-            faults=arguments.lines("FAULTS", crs),
-            fault_radius=arguments.number("FAULT_RADIUS"),
-            lithology=arguments.classes("LITHOLOGY", crs),
-            seismic=arguments.classes("SEISMIC", crs),
+            faults=arguments.lines("FAULTS", crs, grid.bounds_within(fault_radius)),
+            fault_radius=fault_radius,
+            lithology=arguments.classes("LITHOLOGY", crs, grid.bounds),
+            seismic=arguments.classes("SEISMIC", crs, grid.bounds),
             extra_continuous=arguments.named_rasters("EXTRA_CONTINUOUS"),
             extra_categorical=[CategoricalInput(raster=path, name=name)
                                for path, name in arguments.named_rasters("EXTRA_CATEGORICAL")],

@@ -6,7 +6,6 @@ mended or left out is counted and said.
 
 from __future__ import annotations
 
-import json
 import math
 import struct
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any, Iterator, Sequence
 import numpy as np
 from qgis.core import (
     NULL,
+    Qgis,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCsException,
@@ -23,6 +23,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeatureSource,
     QgsRasterLayer,
+    QgsRectangle,
     QgsWkbTypes,
 )
 
@@ -35,10 +36,16 @@ POINT = QgsWkbTypes.GeometryType.PointGeometry
 LINE = QgsWkbTypes.GeometryType.LineGeometry
 POLYGON = QgsWkbTypes.GeometryType.PolygonGeometry
 _NAMES = {POINT: "points", LINE: "lines", POLYGON: "polygons"}
-_LINE_STRING = 2
-"""Type of a line string in WKB."""
+_LINE_STRING, _MULTI_POLYGON = 2, 6
+"""Types in WKB."""
+_HEAD, _COUNT = struct.Struct("<BII"), struct.Struct("<I")
+"""Numbers in WKB: byte order, type and count; and a count alone."""
+MANY = 20_000
+"""Features from which only those near the grid are read; fewer are quickly read."""
 _PER_CHECK = 1000
 """Features between two looks at whether the user cancelled."""
+_SKIP_CHECK = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
+"""QGIS's own check would stop at the first invalid geometry; here it is mended."""
 
 
 def raster_path(layer: QgsRasterLayer, progress: Progress) -> str:
@@ -85,6 +92,8 @@ class VectorReader:
     crs: QgsCoordinateReferenceSystem
     context: QgsProcessingContext
     progress: Progress
+    near: tuple[float, float, float, float] | None = None
+    """Left, bottom, right, top in the CRS of the grid: what lies beyond is of no use and may be left unread."""
     _counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -121,12 +130,14 @@ class VectorReader:
         return Lines(self.name, self.text, {}, parts)
 
     def polygons(self, fields: Sequence[str] = ()) -> Polygons:
-        """Return the polygons as GeoJSON mappings, one a feature, with the fields named."""
+        """Return the polygons as GeoJSON mappings with rings as arrays, one a feature, with the fields named."""
         columns = self._columns(fields)
         geometries: list[dict[str, Any]] = []
         values: dict[str, list[Any]] = {name: [] for name in columns}
         for geometry, attributes in self._features(POLYGON, columns):
-            geometries.append(json.loads(geometry.asJson(17)))
+            polygons = _polygon_parts(bytes(geometry.asWkb()))
+            geometries.append({"type": "MultiPolygon", "coordinates": polygons} if len(polygons) > 1 else
+                              {"type": "Polygon", "coordinates": polygons[0]})
             for name, index in columns.items():
                 values[name].append(_plain(attributes[index]))
         return Polygons(self.name, self.text, values, geometries)
@@ -152,17 +163,50 @@ class VectorReader:
             raise CrsMissing(f'The layer "{self.name}" for {self.parameter} has no coordinate reference system. Set '
                              "it in QGIS: Layer > Set CRS of Layer.")
         transform = QgsCoordinateTransform(self.source.sourceCrs(), self.crs, self.context.transformContext())
+        # An invalid transformation would hand the coordinates on as they are.
+        if not transform.isValid():
+            raise CrsMissing(f'There is no way from the coordinate reference system of the layer "{self.name}" for '
+                             f"{self.parameter} ({self.source.sourceCrs().description() or 'a local one'}) to that of "
+                             "the grid. Set the right one in QGIS: Layer > Set CRS of Layer.")
         request = QgsFeatureRequest().setSubsetOfAttributes(list(columns.values()))
+        rectangle = self._rectangle(transform)
+        if rectangle is not None:
+            request.setFilterRect(rectangle)
         self._counts = {}
-        # QGIS's own check would stop at the first invalid geometry; here it is mended.
-        skip_check = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
-        for number, feature in enumerate(self.source.getFeatures(request, skip_check)):
+        for number, feature in enumerate(self.source.getFeatures(request, _SKIP_CHECK)):
             if number % _PER_CHECK == 0:
                 stop_if_cancelled(self.progress)
             geometry = self._clean(feature.geometry(), wanted, transform)
             if geometry is not None:
                 yield geometry, feature.attributes()
         self._say_counts(wanted)
+
+    def _rectangle(self, transform: QgsCoordinateTransform) -> QgsRectangle | None:
+        """Return the part of a layer of many features to read, in its own CRS; None for all of it."""
+        if self.near is None or self.source.featureCount() < MANY:
+            return None
+        near = QgsRectangle(*self.near)
+        try:
+            rectangle = transform.transformBoundingBox(near, Qgis.TransformDirection.Reverse)
+        except QgsCsException:
+            return None
+        if not rectangle.isFinite():
+            return None
+        # Long straight lines are curved in the other CRS: as much again on every side is more than they deviate.
+        rectangle.scale(3)
+        # A layer without any feature near the grid is read whole, so that what is then said holds for all of it.
+        request = QgsFeatureRequest(rectangle).setNoAttributes()
+        for number, feature in enumerate(self.source.getFeatures(request, _SKIP_CHECK)):
+            if number % _PER_CHECK == 0:
+                stop_if_cancelled(self.progress)
+            geometry = QgsGeometry(feature.geometry())
+            try:
+                geometry.transform(transform)
+            except QgsCsException:
+                continue
+            if geometry.boundingBoxIntersects(near):
+                return rectangle
+        return None
 
     def _clean(self, geometry: QgsGeometry, wanted: Any, transform: QgsCoordinateTransform) -> QgsGeometry | None:
         """Return the geometry flat, straight, valid and in the CRS of the grid; None when that cannot be."""
@@ -220,13 +264,37 @@ def _line_parts(wkb: bytes) -> list[np.ndarray]:
 
     WKB: byte order, type and number of vertices or lines; each line of a multi-line has such a head again.
     """
-    head = struct.Struct("<BII")
-    _, kind, count = head.unpack_from(wkb)
+    _, kind, count = _HEAD.unpack_from(wkb)
     single = kind == _LINE_STRING
-    offset, parts = 0 if single else head.size, []
+    offset, parts = 0 if single else _HEAD.size, []
     for _ in range(1 if single else count):
-        vertices = head.unpack_from(wkb, offset)[2]
-        offset += head.size
-        parts.append(np.frombuffer(wkb, "<f8", 2 * vertices, offset).reshape(-1, 2).astype(float))
-        offset += 16 * vertices
+        vertices = _HEAD.unpack_from(wkb, offset)[2]
+        part, offset = _vertices(wkb, offset + _HEAD.size, vertices)
+        parts.append(part)
     return parts
+
+
+def _polygon_parts(wkb: bytes) -> list[list[np.ndarray]]:
+    """Return the polygons of a two-dimensional WKB polygon or multi-polygon as lists of rings of shape (vertices, 2).
+
+    WKB: byte order, type and number of rings or polygons; each polygon of a multi-polygon has such a head again, each
+    ring only its number of vertices.
+    """
+    _, kind, count = _HEAD.unpack_from(wkb)
+    single = kind != _MULTI_POLYGON
+    offset, polygons = 0 if single else _HEAD.size, []
+    for _ in range(1 if single else count):
+        rings = []
+        number = _HEAD.unpack_from(wkb, offset)[2]
+        offset += _HEAD.size
+        for _ in range(number):
+            vertices = _COUNT.unpack_from(wkb, offset)[0]
+            ring, offset = _vertices(wkb, offset + _COUNT.size, vertices)
+            rings.append(ring)
+        polygons.append(rings)
+    return polygons
+
+
+def _vertices(wkb: bytes, offset: int, count: int) -> tuple[np.ndarray, int]:
+    """Return vertices as an array of shape (count, 2), and where they end."""
+    return np.frombuffer(wkb, "<f8", 2 * count, offset).reshape(-1, 2).astype(float), offset + 16 * count

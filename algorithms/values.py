@@ -113,5 +113,7 @@ def _wanted(definition: QgsProcessingParameterDefinition) -> str:
         return f"one of {', '.join(definition.options())}"
     if kind == "number":
         return f"a number from {definition.minimum():g} to {definition.maximum():g}"
-    return {"field": "the name of a field", "file": "a file", "boolean": "true or false",
+    if kind == "file":
+        return f"a file of this kind: {definition.fileFilter()}" if definition.fileFilter() else "a file"
+    return {"field": "the name of a field", "boolean": "true or false",
             "matrix": "comma-separated text or a table"}.get(kind, "a value")

@@ -74,7 +74,7 @@ def make_polygons(grid: Grid, across: int, classes: int, name: str, seed: int) -
             corners = [nodes[row, column], nodes[row, column + 1], nodes[row + 1, column + 1], nodes[row + 1, column]]
             ring = np.concatenate([side(corners[0], corners[1]), side(corners[1], corners[2]),
                                    side(corners[3], corners[2])[::-1], side(corners[0], corners[3])[::-1]])
-            geometries.append({"type": "Polygon", "coordinates": [ring.tolist()]})
+            geometries.append({"type": "Polygon", "coordinates": [ring]})
     labels = [f"{name} {number}" for number in random.integers(1, classes + 1, len(geometries))]
     return CategoricalInput(Polygons(name=name, fields={"class": labels}, geometries=geometries), "class", name=name)
 

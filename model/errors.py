@@ -71,3 +71,7 @@ class OutputNotWritable(ScarpError):
 
 class DeviceUnavailable(ScarpError):
     """The device asked for (a GPU, say) is not there or has too little memory."""
+
+
+class ProcessLost(ScarpError):
+    """Another process of a training in several processes ended or cannot be reached."""

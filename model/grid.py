@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import re
@@ -13,8 +12,6 @@ import numpy as np
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from .errors import CrsMissing, GridMismatch, GridUnsupported
@@ -61,13 +58,16 @@ class Grid:
             role: what it is in this run, for messages.
 
         Raises:
-            CrsMissing: it has no CRS.
+            CrsMissing: it has no CRS, or a local one.
             GridUnsupported: it is rotated or sheared, south-up or empty.
         """
         name = f"The {role} raster {dataset.name}"
         if not dataset.crs:
             raise CrsMissing(f"{name} has no coordinate reference system. Set it in QGIS: Raster > Projections > "
                              "Assign projection.")
+        if not (dataset.crs.is_geographic or dataset.crs.is_projected):
+            raise CrsMissing(f"{name} has a local coordinate reference system, into which no other layer can be "
+                             "brought. Set the one it was surveyed in: Raster > Projections > Assign projection.")
         a, b, _, d, e, _ = dataset.transform[:6]
         if b or d:
             raise GridUnsupported(f"{name} is rotated or sheared. Make it north-up with Raster > Projections > "
@@ -95,6 +95,16 @@ class Grid:
         """Left, bottom, right, top in map units."""
         t = self.transform
         return t.c, t.f + t.e * self.height, t.c + t.a * self.width, t.f
+
+    def bounds_within(self, metres: float) -> tuple[float, float, float, float]:
+        """Return left, bottom, right, top in map units of the grid and what lies no farther from it than a distance.
+
+        On a geographic grid a degree is taken to measure everywhere what it measures least on the grid.
+        """
+        left, bottom, right, top = self.bounds
+        width, height = (float(size.min()) for size in self.spacing())
+        x, y = metres * abs(self.transform.a) / width, metres * abs(self.transform.e) / height
+        return left - x, bottom - y, right + x, top + y
 
     @property
     def is_geographic(self) -> bool:
@@ -190,26 +200,6 @@ class Grid:
         if differences:
             raise GridMismatch(f"The {mine} and the {theirs} are not on the same grid: {'; '.join(differences)}. "
                                f"Make the {theirs} with the {mine} as its reference.")
-
-    @contextlib.contextmanager
-    def view(self, dataset: rasterio.DatasetReader, resampling: Resampling, margin: int = 0
-             ) -> Iterator[rasterio.DatasetReader]:
-        """Show another raster on this grid, resampled window by window; cells it does not reach are nodata.
-
-        Args:
-            dataset: an open raster in any CRS.
-            resampling: ``nearest`` for classes, ``bilinear`` or ``cubic`` for amounts.
-            margin: cells that the view reaches beyond the grid on every side.
-        """
-        nodata = dataset.nodata
-        options = {}
-        if nodata is None:
-            options["nodata"] = np.nan if dataset.dtypes[0].startswith("float") else None
-        transform = self.transform * Affine.translation(-margin, -margin)
-        with WarpedVRT(dataset, crs=self.crs, transform=transform, width=self.width + 2 * margin,
-                       height=self.height + 2 * margin, resampling=resampling,
-                       add_alpha=nodata is None and not dataset.dtypes[0].startswith("float"), **options) as view:
-            yield view
 
 
 def metres_per_degree(latitude: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,9 @@ from .inputs.rasters import create_raster, open_raster, read_window
 
 FORMAT_TAG = "SCARP_STACK"
 FORMAT_VERSION = "1"
+STUDY_TAG, NODATA_TAG = "study_cells", "nodata_cells"
+"""Cells with elevation in the study area (of the file), and how many of them a factor has no data in (of its band).
+In the bands themselves every factor lacks the cells that any factor lacks."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,20 @@ def create_stack(path: str | os.PathLike, grid: Grid, factors: Sequence[StackFac
                        [factor.tags() for factor in factors], {FORMAT_TAG: FORMAT_VERSION, **(tags or {})},
                        overviews=Resampling.nearest, options=options) as dataset:
         yield dataset
+
+
+def tag_costs(dataset: rasterio.io.DatasetWriter, study: int, without_data: Mapping[str, int]) -> None:
+    """Write into a new stack what each factor costs, so that it is known wherever the file goes.
+
+    Args:
+        dataset: the open stack.
+        study: cells with elevation in the study area.
+        without_data: those without data, by factor; other names are passed over.
+    """
+    dataset.update_tags(**{STUDY_TAG: study})
+    for band, name in enumerate(dataset.descriptions, 1):
+        if name in without_data:
+            dataset.update_tags(band, **{NODATA_TAG: without_data[name]})
 
 
 def _factor_of(dataset: rasterio.DatasetReader, band: int) -> StackFactor:

@@ -95,11 +95,18 @@ def check_associations(found: Associations) -> list[Finding]:
             if math.isinf(inflation):
                 what = "Its variance inflation factor is infinite: the other continuous factors give it exactly."
             else:
-                what = (f"Its variance inflation factor is {inflation:.1f}, over {VIF_LIMIT:.0f}: the other continuous "
-                        "factors together nearly give it.")
+                what = (f"Its variance inflation factor is {inflation_text(inflation)}, over {VIF_LIMIT:.0f}: the "
+                        "other continuous factors together nearly give it.")
             findings.append(Finding(WARNING, "variance inflation", name, f"{what} {_closest(name, found)}",
                                     "Leave it out, or the factors that go with it."))
     return findings
+
+
+def inflation_text(value: float) -> str:
+    """Return a variance inflation factor as text: one decimal, none for those beyond a thousand."""
+    if math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:,.{1 if value < 1000 else 0}f}"
 
 
 def _coefficient(value: float) -> str:

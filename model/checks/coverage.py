@@ -7,7 +7,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import rasterio
+
 from ..files import RECORD_SUFFIX
+from ..stack import NODATA_TAG, STUDY_TAG
 from .bands import CategoricalBand, ContinuousBand
 from .findings import ERROR, NOTE, WARNING, Finding, listed
 from .statistics import Survey
@@ -21,7 +24,7 @@ FEWEST_CELLS = 2500
 
 @dataclass(frozen=True)
 class Costs:
-    """What each factor cost when a stack was built, as its run record says; empty without a record."""
+    """What each factor cost when a stack was built, as the stack or its run record says; empty where neither does."""
 
     study: int = 0
     """Cells with elevation in the study area."""
@@ -29,12 +32,27 @@ class Costs:
     """Those without data, by factor."""
 
 
-def read_costs(stack: str | os.PathLike) -> Costs:
-    """Read what each factor cost from the run record beside a stack.
+def read_costs(dataset: rasterio.DatasetReader, stack: str | os.PathLike) -> Costs:
+    """Read what each factor cost from the tags of an open stack, or else from the run record beside it.
 
-    In the stack itself every band lacks the cells that any factor lacks. A record that is not there, not readable or
-    not of this file says nothing.
+    Tags that cannot be (those of a larger stack that this one was cut from, say) and a record that is not there, not
+    readable or not of this file say nothing.
     """
+    tags = dataset.tags()
+    if STUDY_TAG not in tags:
+        return _recorded_costs(stack)
+    try:
+        study = int(tags[STUDY_TAG])
+        costs = {name: int(dataset.tags(band)[NODATA_TAG]) for band, name in enumerate(dataset.descriptions, 1)
+                 if name and NODATA_TAG in dataset.tags(band)}
+    except ValueError:
+        return Costs()
+    sound = 0 < study <= dataset.width * dataset.height and all(0 <= cells <= study for cells in costs.values())
+    return Costs(study, costs) if sound else Costs()
+
+
+def _recorded_costs(stack: str | os.PathLike) -> Costs:
+    """Return what the run record beside a stack says; older stacks have no tags for it."""
     try:
         record = json.loads(Path(f"{stack}{RECORD_SUFFIX}").read_text(encoding="utf-8"))
         if record["outputs"]["OUTPUT"]["bytes"] != os.path.getsize(stack):

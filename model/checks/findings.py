@@ -71,6 +71,7 @@ def percent(share: float) -> str:
 
 def number(value: float) -> str:
     """Return a value as text with five significant digits."""
+    value += 0.0  # No "−0".
     if math.isnan(value):
         return "–"
     if value == round(value) and abs(value) < 1e7:

@@ -11,7 +11,7 @@ import rasterio
 from ..grid import Grid
 from ..report.figures import PAGE_WIDTH, style
 from ..report.page import Page
-from .association import Associations
+from .association import Associations, inflation_text
 from .bands import ContinuousBand
 from .coverage import Costs
 from .expectations import CORRELATION_LIMIT, FEW_CELLS, VIF_LIMIT
@@ -79,7 +79,7 @@ def _add_factors(page: Page, counted: Survey, linked: Associations) -> None:
     for band in counted.continuous_bands:
         unit = f", {band.factor.unit}" if band.factor.unit else ""
         rows.append([f"{band.name}{unit}", _share(band.empty + band.infinite, band.cells), _short(band.mean),
-                     _short(band.deviation), *_five_numbers(band), _inflation(inflation.get(band.name, math.nan))])
+                     _short(band.deviation), *_five_numbers(band), inflation_text(inflation.get(band.name, math.nan))])
     if rows:
         page.table("Continuous factors", ["Factor", "No data", "Mean", "SD", "Least", "5 %", "Median", "95 %", "Most",
                                           "VIF"], rows,
@@ -102,7 +102,7 @@ def _add_costs(page: Page, costs: Costs) -> None:
     if rows:
         page.table("Cells lost when the stack was built", ["Factor without data", "Cells", "Share"], rows,
                    f"Of the {costs.study:,} cells with elevation in the study area; a cell can lack several factors, "
-                   "and is then lost to all. From the run record beside the stack.")
+                   "and is then lost to all.")
 
 
 def _add_grid(page: Page, dataset: rasterio.DatasetReader, grid: Grid | None, counted: Survey) -> None:
@@ -205,9 +205,3 @@ def _short(value: float) -> str:
 
 def _share(part: int, whole: int) -> str:
     return percent(part / whole) if whole else "–"
-
-
-def _inflation(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.1f}"

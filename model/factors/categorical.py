@@ -95,12 +95,12 @@ class PolygonClasses:
         labels = [label_text(value) for value in polygons.column(field)]
         inside = self._burner.reaching(Block(0, 0, grid.height, grid.width))
         if not len(inside):
-            raise NoOverlap(f'No polygon of the layer "{polygons.name}" ({factor}) overlaps the DEM. Check the CRS of '
-                            "both, or choose the layer of this area.")
+            raise NoOverlap(f'No polygon of the layer "{polygons.name}" ({factor}) overlaps the study grid. Check '
+                            "its CRS, or choose the layer of this area.")
         empty = [number for number in inside if not labels[number]]
         if len(empty) == len(inside):
             raise FieldUnusable(f'The field "{field}" of the layer "{polygons.name}" ({factor}) is empty in every '
-                                "polygon on the DEM. Choose the field that names the class.")
+                                "polygon on the study grid. Choose the field that names the class.")
         if empty:
             progress.warn(f'{len(empty)} polygons of the layer "{polygons.name}" ({factor}) have no value in the field '
                           f'"{field}" and count as no data.')
@@ -223,8 +223,8 @@ def _values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progr
             raise ParameterInvalid(f"The {factor} raster {path} has more than {MOST_CLASSES} different values. Is it "
                                    "an amount? Give it as an extra continuous factor, or reclassify it.")
     if not found:
-        raise NoOverlap(f"The {factor} raster {path} has no data on the DEM. Check the CRS of both, or choose the "
-                        "raster of this area.")
+        raise NoOverlap(f"The {factor} raster {path} has no data on the study grid. Check its CRS, or choose "
+                        "the raster of this area.")
     return np.array(sorted(found), dtype=np.float32)
 
 

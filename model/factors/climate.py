@@ -36,13 +36,17 @@ def overlaps(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
     """Check that a raster and the grid have ground in common.
 
     Raises:
-        CrsMissing: the raster has no CRS.
+        CrsMissing: the raster has no CRS, or a local one.
         InputCorrupt: its cells are complex numbers.
         NoOverlap: it lies elsewhere.
     """
     if not dataset.crs:
         raise CrsMissing(f"The {role} raster {dataset.name} has no coordinate reference system. Set it in QGIS: "
                          "Raster > Projections > Assign projection.")
+    if not (dataset.crs.is_geographic or dataset.crs.is_projected):
+        raise CrsMissing(f"The {role} raster {dataset.name} has a local coordinate reference system, from which there "
+                         "is no way to the study grid. Set the one it was surveyed in: Raster > Projections > Assign "
+                         "projection.")
     if "complex" in dataset.dtypes[0]:
         raise InputCorrupt(f"The {role} raster {dataset.name} holds complex numbers. Give a raster of plain numbers.")
     try:
@@ -54,8 +58,8 @@ def overlaps(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
         return
     west, south, east, north = grid.bounds
     if left >= east or right <= west or bottom >= north or top <= south:
-        raise NoOverlap(f"The {role} raster {dataset.name} does not overlap the DEM. Check the CRS of both, or choose "
-                        "the raster of this area.")
+        raise NoOverlap(f"The {role} raster {dataset.name} does not overlap the study grid. Check its CRS, or "
+                        "choose the raster of this area.")
 
 
 class ContinuousRaster:

@@ -13,7 +13,7 @@ from ..grid import Grid
 from ..inputs.vectors import Lines
 from ..progress import Progress, stop_if_cancelled
 
-CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 2000
+CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 3000
 """Shares of the cell and of the radius, the smaller of which thinned lines may deviate from the layer's."""
 
 BATCH = 1 << 18
@@ -126,11 +126,11 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
         raise LayerEmpty(f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
                          f"the {role} out.")
     if (most < low).any() or (least > high).any():
-        raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the DEM. Check its CRS, or choose the layer '
+        raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the study grid. Check its CRS, or choose the layer '
                         "of this area.")
     pieces = _sorted(batches)
     if not len(pieces):
-        progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the DEM, so the '
+        progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the study grid, so the '
                       "density is 0 everywhere. Check that this is so in nature.")
     return pieces
 
@@ -240,33 +240,45 @@ def _thin(vertices: np.ndarray, length: np.ndarray, scale: Scale, tolerance: flo
           ) -> tuple[np.ndarray, np.ndarray]:
     """Leave out vertices as long as every point of a line stays within ``tolerance`` metres of the place it had.
 
-    Each pass looks at every second vertex and adds to the deviation of the pieces beside it the distance of the
-    vertex from the point of the joined piece at the same length along the line. No piece grows beyond ``longest``.
+    Each pass looks at every second vertex of a line, counted from its start so that the other lines do not matter, and
+    adds to the deviation of the pieces beside it the distance of the vertex from the point of the joined piece at the
+    same length along the line. No piece grows beyond ``longest``.
     """
     deviation = np.zeros(len(length))
     quiet = 0
     while len(length) > 2 and quiet < 2:
-        # Vertices before, between and after; a pass that leaves little out is followed by one over the others.
-        count = (len(length) - 1 - quiet) // 2
-        before, between, after = (slice(quiet + place, quiet + place + 2 * count - 1, 2) for place in range(3))
-        first, second = length[before], length[between]
+        # A pass that leaves little out is followed by one over the others.
+        between = _seconds(length, 1 + quiet)
+        first, second = length[between - 1], length[between]
         total = first + second
-        joins = (first > 0) & (second > 0) & (total <= longest)
-        share = first / np.where(joins, total, 1)
-        away = vertices[:, before] - vertices[:, between] + share * (vertices[:, after] - vertices[:, before])
+        near = np.flatnonzero(total <= longest)
+        between, total, share = between[near], total[near], first[near] / total[near]
+        at, onward = vertices[:, between - 1], vertices[:, between + 1]
+        away = at - vertices[:, between] + share * (onward - at)
         width, height = scale.at(vertices[1, between])
-        moved = np.maximum(deviation[before], deviation[between])
+        moved = np.maximum(deviation[between - 1], deviation[between])
         moved += np.sqrt(np.square(away[0] * width) + np.square(away[1] * height))
-        joins &= moved <= tolerance
-        quiet = quiet + 1 if np.count_nonzero(joins) * 50 < len(length) else 0
-        if joins.any():
-            np.copyto(length[before], total, where=joins)
-            np.copyto(deviation[before], moved, where=joins)
+        joins = np.flatnonzero(moved <= tolerance)
+        quiet = quiet + 1 if len(joins) * 50 < len(length) else 0
+        if len(joins):
+            left_out = between[joins]
+            length[left_out - 1], deviation[left_out - 1] = total[joins], moved[joins]
             kept = np.ones(len(length), dtype=bool)
-            kept[between] = ~joins
+            kept[left_out] = False
             at = np.flatnonzero(kept)
             vertices, length, deviation = np.take(vertices, at, axis=1), length[at], deviation[at]
     return vertices, length
+
+
+def _seconds(length: np.ndarray, first: int) -> np.ndarray:
+    """Return the numbers of every second vertex of each line, from its ``first`` one on, except where lines end."""
+    ends = np.flatnonzero(length == 0)
+    starts = np.append(0, ends[:-1] + 1) if len(ends) else np.zeros(1, dtype=np.int64)
+    chosen = np.zeros(len(length) + 1, dtype=bool)
+    place = np.arange(len(length), dtype=np.int32) - np.repeat(starts + first, np.diff(np.append(starts, len(length))))
+    np.equal(place & 1, 0, out=chosen[:-1])
+    chosen[:-1] &= (place >= 0) & (length > 0)
+    return np.flatnonzero(chosen[:-1])
 
 
 def _sorted(batches: list[Pieces]) -> Pieces:

@@ -37,20 +37,25 @@ class FactorMaker:
     open: Callable[[], ContextManager[Reader]]
     """Opens the input; a worker opens its own, for a raster must not be read from two threads at once."""
     shared: Any = None
-    """What all workers read, where that is safe."""
+    """What is known of the input beyond its values, such as ``PolygonClasses.overlapping``."""
 
 
 def terrain_maker(dem: str | os.PathLike, grid: Grid, method: str) -> FactorMaker:
-    """Return the maker of slope, profile curvature and aspect; errors as in :class:`Terrain`."""
+    """Return the maker of slope, profile curvature and aspect; errors as in :class:`Terrain`.
+
+    Its ``shared`` lists the readers that were opened.
+    """
+    opened: list[Terrain] = []
 
     @contextlib.contextmanager
     def open_terrain() -> Iterator[Terrain]:
         with open_raster(dem, "DEM") as dataset:
-            yield Terrain(dataset, grid, method)
+            opened.append(Terrain(dataset, grid, method))
+            yield opened[-1]
 
     with open_terrain():
         pass
-    return FactorMaker(tuple(FACTORS[name] for name in TERRAIN_FACTORS), open_terrain)
+    return FactorMaker(tuple(FACTORS[name] for name in TERRAIN_FACTORS), open_terrain, opened)
 
 
 def density_maker(name: str, lines: Lines, grid: Grid, radius: float, role: str, progress: Progress) -> FactorMaker:

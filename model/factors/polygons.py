@@ -79,7 +79,7 @@ def _near(polygons: list[list[np.ndarray]], extent: tuple[float, float, float, f
         outer = _shorten(polygon[0], extent)
         if outer is not None:
             holes = [ring for ring in (_shorten(ring, extent) for ring in polygon[1:]) if ring is not None]
-            coordinates.append([ring.tolist() for ring in [outer, *holes]])
+            coordinates.append([outer, *holes])
     return {"type": "MultiPolygon", "coordinates": coordinates} if coordinates else None
 
 

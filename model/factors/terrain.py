@@ -15,6 +15,9 @@ from .definitions import HORN, SLOPE_METHODS
 STRIP_CELLS = 1 << 14
 """Cells worked on at once: small enough for the ten or so float64 arrays of the formulas to stay in the cache."""
 
+NO_LAND = -9000.0
+"""Elevations below are nodata that was not declared."""
+
 TAN_22_5 = math.sqrt(2) - 1
 NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 
@@ -59,6 +62,8 @@ class Terrain:
             raise GridUnsupported(f"The DEM {dem.name} has {grid.height} rows and {grid.width} columns. Slopes need at "
                                   "least two of each.")
         self._dem, self._grid, self._method = dem, grid, method
+        self.lowest = math.inf
+        """Lowest elevation so far under ``NO_LAND``, which nothing on Earth's land has; infinite without any."""
 
     def read(self, block: Block) -> np.ndarray:
         """Return slope, profile curvature and aspect of a block.
@@ -76,6 +81,8 @@ class Terrain:
             where flat), aspect as class codes 1 to 9; NaN where the DEM has no data.
         """
         window = read_scaled(self._dem, block.grown(1))
+        if (window < NO_LAND).any():
+            self.lowest = min(self.lowest, float(np.nanmin(window)))
         filled = window
         grid = self._grid
         top, left = block.row == 0, block.column == 0

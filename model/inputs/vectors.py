@@ -79,7 +79,8 @@ class Polygons(_Layer):
     """Polygons and multi-polygons, with holes."""
 
     geometries: list[dict[str, Any]] = field(default_factory=list)
-    """GeoJSON geometry mappings (``Polygon`` or ``MultiPolygon``) in map coordinates, one a feature."""
+    """GeoJSON geometry mappings (``Polygon`` or ``MultiPolygon``) in map coordinates, one a feature. Their rings may be
+    arrays of shape (vertices, 2), which take a tenth of the memory of lists."""
 
     def __len__(self) -> int:
         return len(self.geometries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +16,11 @@ from ..factors.sources import CategoricalInput, StationPoints
 from ..factors.walk import Tally, walk
 from ..files import RunRecord, check_writable
 from ..grid import Grid
+from ..inputs.rasters import open_raster
 from ..inputs.vectors import Lines, Polygons
 from ..labels.area import AreaMask
 from ..progress import Part, Progress
-from ..stack import StackFactor, create_stack, open_stack
+from ..stack import StackFactor, create_stack, open_stack, tag_costs
 
 MOST_STRETCH = 0.02
 """Error of distances that the CRS of the DEM may bring without a warning."""
@@ -113,7 +115,12 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
         "extra_continuous": [path for path, _ in named] or None,
         "extra_categorical": [source.source for source in extra_categorical] or None, "class_table": class_table,
     })
-    grid = Grid.of_file(dem, "DEM")
+    with open_raster(dem, "DEM") as dataset:
+        grid = Grid.of(dataset, "DEM")
+        unit = (dataset.units[0] or "").strip().lower()
+    if "foot" in unit or "feet" in unit or unit == "ft":
+        heard.warn(f'The DEM says that its elevations are in "{unit}". They are taken as metres, so slopes come out '
+                   "too steep. Multiply the DEM by 0.3048 (Raster calculator) first.")
     stretch = grid.stretch()
     if abs(stretch - 1) > MOST_STRETCH:
         heard.warn(f"In the CRS of the DEM one metre on the ground measures {stretch:.3g} m here, and slopes, "
@@ -159,9 +166,15 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
             dataset.write(values, window=block.window)
             tally.add(counts)
         tally.check(output)
+        tag_costs(dataset, tally.study, tally.lost())
     overlapping = {maker.definitions[0].name: maker.shared.overlapping for maker in makers
                    if getattr(maker.shared, "overlapping", 0)}
     tally.tell(Part(heard, 0, WALKED))
+    lowest = min(terrain.lowest for terrain in makers[0].shared)
+    if lowest < math.inf:
+        heard.warn(f"The DEM holds elevations down to {lowest:g} m, which stand for nodata that was not declared: the "
+                   "cells there and beside them have wrong slopes. Set the nodata value of the DEM (Raster > "
+                   "Conversion > Translate, \"Assign a specified NoData value\"), and build the stack again.")
     for name, cells in overlapping.items():
         heard.warn(f"{name}: {cells:,} cells lie in more than one polygon; the later one in the layer was taken.")
     summary = StackSummary(names, grid.width * grid.height, tally.study, tally.valid, tally.lost(), tally.alone(),

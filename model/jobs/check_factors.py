@@ -61,7 +61,7 @@ def check_factors(stack: str | os.PathLike, output_html: str | os.PathLike, outp
         progress.report(0.0, f"Counting {grid.width:,} × {grid.height:,} cells of {len(factors)} factors.")
         counted = survey(dataset, factors, label_dataset, Part(progress, 0.0, 0.9))
         linked = associations(counted)
-        costs = read_costs(stack)
+        costs = read_costs(dataset, stack)
         findings = ordered([*findings, *check_coverage(counted), *check_costs(costs), *check_values(counted),
                             *check_associations(linked), *check_labels(counted)])
         summary = CheckSummary(

@@ -14,7 +14,7 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from scarp.model.checks import statistics
-from scarp.model.checks.coverage import read_costs
+from scarp.model.checks.coverage import Costs, read_costs
 from scarp.model.checks.landslides import frequency_ratios
 from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, OutputNotWritable
 from scarp.model.factors.definitions import FACTORS
@@ -24,7 +24,7 @@ from scarp.model.jobs import check_factors as job
 from scarp.model.jobs.check_factors import check_factors
 from scarp.model.progress import Silent
 from scarp.model.report.page import Page
-from scarp.model.stack import StackFactor, create_stack
+from scarp.model.stack import StackFactor, create_stack, tag_costs
 
 ROWS, COLUMNS = 130, 140
 CELLS = ROWS * COLUMNS
@@ -332,9 +332,33 @@ def test_what_each_factor_cost_is_read_from_the_run_record(tmp_path):
 def test_a_run_record_of_another_file_says_nothing(tmp_path, content):
     write_stack(tmp_path / "stack.tif", *good_stack())
     _record(tmp_path, **content)
-    assert read_costs(tmp_path / "stack.tif").cells == {}
+    assert _costs(tmp_path).cells == {}
     (tmp_path / "stack.tif.run.json").write_text("{half", encoding="utf-8")
-    assert read_costs(tmp_path / "stack.tif").cells == {}
+    assert _costs(tmp_path).cells == {}
+
+
+def _costs(folder):
+    with rasterio.open(folder / "stack.tif") as dataset:
+        return read_costs(dataset, folder / "stack.tif")
+
+
+def test_what_each_factor_cost_is_read_from_the_stack_before_its_record(tmp_path, no_figures):
+    arrays, factors = good_stack()
+    write_stack(tmp_path / "stack.tif", arrays, factors)
+    with rasterio.open(tmp_path / "stack.tif", "r+") as target:
+        tag_costs(target, CELLS - 5, {"elevation": 5, "lithology": 0, "temperature": 33})
+    _record(tmp_path)
+    assert _costs(tmp_path) == Costs(CELLS - 5, {"lithology": 0, "temperature": 33})
+    assert {(found.severity, found.check, found.factor, found.cells, found.of) for found in run(tmp_path).findings} \
+        == {("note", "nodata", "temperature", 33, CELLS - 5)}
+
+
+@pytest.mark.parametrize("study, cells", [(CELLS + 1, 5), (100, 101), (0, 0), ("many", 5)])
+def test_tags_of_costs_that_cannot_be_say_nothing(tmp_path, study, cells):
+    write_stack(tmp_path / "stack.tif", *good_stack())
+    with rasterio.open(tmp_path / "stack.tif", "r+") as target:
+        tag_costs(target, study, {"temperature": cells})
+    assert _costs(tmp_path) == Costs()
 
 
 def test_a_coarse_and_a_small_stack_are_reported(tmp_path, no_figures):
@@ -382,6 +406,17 @@ def test_landslide_cells_by_class_equal_numpy(tmp_path):
     assert summary.landslide_cells == (labels == 1).sum()
     assert [(found.check, found.factor) for found in summary.findings] == [("no landslides in class", "lithology")]
     assert "Frequency ratio" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_has_heat_maps_and_every_distribution_with_the_landslides_over_it(tmp_path):
+    arrays, factors = good_stack()
+    write_stack(tmp_path / "stack.tif", arrays, factors)
+    _labels(tmp_path, _some(arrays))
+    for labels, text in ((None, "all cells"), ("labels.tif", "landslide cells (orange) against all (grey)")):
+        run(tmp_path, labels)
+        html = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert html.count("<figure") == 2 + len(arrays), "Pearson, Cramér and one a factor"
+        assert all(words in html for words in ("Pearson&#39;s r", "Cramér&#39;s V", "VIF", text))
 
 
 def _some(arrays):

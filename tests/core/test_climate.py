@@ -128,6 +128,8 @@ def test_a_raster_elsewhere_is_refused(tmp_path):
 def test_a_raster_without_crs_or_file_is_refused(tmp_path):
     with pytest.raises(CrsMissing, match="precipitation"):
         read(write(tmp_path / "rain.tif", coarse(), crs=None), UTM)
+    with pytest.raises(CrsMissing, match="local"):
+        read(write(tmp_path / "rain.tif", coarse(), crs='LOCAL_CS["site",UNIT["metre",1]]'), UTM)
     with pytest.raises(InputMissing, match="precipitation"):
         read(str(tmp_path / "nowhere.tif"), UTM)
 

@@ -201,6 +201,15 @@ def test_vertices_without_coordinates_are_left_out_and_told():
     assert "no coordinates" in progress.warnings[0]
 
 
+@pytest.mark.parametrize("vertices,step", ((12, 60.0), (200, 4.0)))
+def test_the_order_of_the_lines_does_not_matter(vertices, step):
+    parts, study = walks(60, vertices, step), grid()
+    before = compute(parts, study, 300.0)
+    order = np.random.default_rng(1).permutation(len(parts))
+    after = compute([parts[number] for number in order], study, 300.0)
+    assert np.abs(after - before).max() < 1e-6 * before.max()
+
+
 def test_nothing_near_is_zero_and_told():
     far = [np.array([[-9000.0, 0.0], [-9000.0, 3600.0]]), np.array([[20_000.0, 0.0], [20_000.0, 3600.0]])]
     progress = Silent()

@@ -1,4 +1,4 @@
-"""The study grid: distances in metres everywhere, refusals, views of other rasters."""
+"""The study grid: distances in metres everywhere, refusals, windows of rasters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.enums import Resampling
 from rasterio.warp import transform
 
 from scarp.model.errors import CrsMissing, GridMismatch, GridUnsupported
@@ -66,6 +65,15 @@ def test_the_stretch_of_a_projection_is_known(crs, x, y, expected):
     assert geographic(60).stretch() == 1.0
 
 
+def test_bounds_within_a_distance():
+    assert utm().bounds_within(0) == utm().bounds
+    assert utm().bounds_within(90) == (500_000 - 90, 3_000_000 - 690, 500_990, 3_000_090)
+    left, bottom, right, top = geographic(60).bounds_within(10_000)
+    # A degree of longitude measures 55.8 km there, one of latitude 111.4.
+    assert geographic(60).bounds[0] - left == pytest.approx(10 / 55.8, rel=2e-3)
+    assert top - geographic(60).bounds[3] == pytest.approx(10 / 111.4, rel=2e-3)
+
+
 def test_one_degree_is_what_the_ellipsoid_says():
     east, north = metres_per_degree(np.array([0.0, math.radians(45)]), CRS.from_epsg(4326))
     assert east == pytest.approx([111319.491, 78846.835], abs=0.01)
@@ -101,6 +109,13 @@ def test_a_raster_without_crs_is_refused(tmp_path):
         Grid.of_file(path, "DEM")
 
 
+def test_a_raster_in_a_local_crs_is_refused(tmp_path):
+    path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), Affine(30, 0, 0, 0, -30, 0),
+                 'LOCAL_CS["site",UNIT["metre",1]]')
+    with pytest.raises(CrsMissing, match="local"):
+        Grid.of_file(path, "DEM")
+
+
 @pytest.mark.parametrize("change, word", [
     ({"crs": CRS.from_epsg(32646)}, "CRS"), ({"width": 31}, "cells"),
     ({"transform": Affine(30.1, 0, 500_000, 0, -30, 3_000_000)}, "cell size"),
@@ -120,14 +135,6 @@ def test_cells_of_points_are_the_cells_they_lie_in():
                                                     [499_999.0, 2_999_985.0], [np.nan, 0.0]]))
     assert rows[:2].tolist() == [0, 1] and columns[:2].tolist() == [0, 1]
     assert inside.tolist() == [True, True, False, False]
-
-
-def test_a_view_lies_cell_on_cell_with_the_same_grid(tmp_path):
-    grid = utm()
-    values = np.arange(600, dtype=np.float32).reshape(20, 30)
-    path = write(tmp_path / "same.tif", values, grid.transform, grid.crs, nodata=-9999)
-    with rasterio.open(path) as dataset, grid.view(dataset, Resampling.nearest) as view:
-        np.testing.assert_array_equal(read_window(view, 0, 0, 20, 30)[0], values)
 
 
 @pytest.mark.parametrize("dtype, nodata", [("uint8", None), ("uint8", 3), ("int16", -9999), ("float32", math.nan),

@@ -11,6 +11,8 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
+from scarp.model.artifact import TrainedModel, save_model
+from scarp.model.encoding import FactorSpec
 from scarp.model.errors import (Cancelled, FactorMissing, InputCorrupt, NoOverlap, OutputNotWritable, ParameterInvalid,
                                 TooFewData)
 from scarp.model.factors import walk
@@ -20,6 +22,7 @@ from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.build_factor_stack import build_factor_stack
+from scarp.model.networks import build_network
 from scarp.model.progress import Silent
 from scarp.model.stack import StackFactor, create_stack, open_stack
 
@@ -119,6 +122,12 @@ def test_nodata_is_the_union_and_the_cost_of_each_factor_is_told(inputs, tmp_pat
     assert summary.valid_cells == np.count_nonzero(~missing[0]) == 252 * 240 - 600
     assert [text.split()[0] for text in progress.warnings] == ["precipitation", "lithology"]
     assert "16,800 cells" in progress.warnings[0] and summary.warnings == progress.warnings
+    assert f"{280 * 60 / (280 * 300 - 600):.2%} of those" in progress.warnings[0], "the uncovered share"
+    # Any copy of the file says so too.
+    with rasterio.open(output) as dataset:
+        assert dataset.tags()["study_cells"] == str(280 * 300 - 600)
+        assert [dataset.tags(band).get("nodata_cells") for band in dataset.indexes] == \
+            [None, None, None, "16800", "0", "8400"]
 
 
 def test_the_area_masks(inputs, tmp_path):
@@ -158,6 +167,21 @@ def test_a_second_area_takes_the_classes_of_the_first(inputs, tmp_path):
     assert any("basalt" in text for text in progress.warnings)
 
 
+def test_a_second_area_takes_the_classes_of_a_trained_model(inputs, tmp_path):
+    architecture = {"type": "unet", "channels": 2, "width": 2, "depth": 1, "dropout": 0.0}
+    specs = [FactorSpec("slope", "continuous"),
+             FactorSpec("lithology", "categorical", classes={1: "shale", 2: "granite"}, seen=(1, 2))]
+    save_model(TrainedModel("pcum", architecture, "codes", specs, 30.0, {}, 1, [], {}, {}, {},
+                            build_network(architecture)), tmp_path / "model.safetensors")
+    build(inputs, tmp_path / "second.tif", lithology=geology(*ROCKS, (0.4, 0.4, 0.6, 0.6, "basalt")),
+          class_table=tmp_path / "model.safetensors")
+    with open_stack(tmp_path / "second.tif") as stack:
+        assert stack.factor("lithology").classes == {1: "shale", 2: "granite", 3: "basalt"}
+        # A factor that the model does not have keeps its own classes.
+        assert stack.factor("aspect").classes == ASPECT_CLASSES
+    assert read(tmp_path / "second.tif", ["lithology"])[0, 30, [50, 250]].tolist() == [1.0, 2.0]
+
+
 def test_stations_serve_for_rain(inputs, tmp_path):
     random = np.random.default_rng(0)
     xy = np.stack([random.uniform(LEFT, RIGHT, 12), random.uniform(BOTTOM, TOP, 12)], axis=1)
@@ -193,18 +217,23 @@ def test_progress_moves_and_ends(inputs, tmp_path):
     assert progress.seen == sorted(progress.seen) and progress.seen[-1] >= 0.9 and len(set(progress.seen)) > 3
 
 
-@pytest.mark.parametrize("after", [0, 5, 12])
-def test_cancel_leaves_nothing(inputs, tmp_path, after):
+@pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.9])
+def test_cancel_leaves_nothing(inputs, tmp_path, share):
     class Stop(Silent):
         asked = 0
+        most = float("inf")
 
         def cancelled(self):
             self.asked += 1
-            return self.asked > after
+            return self.asked > self.most
 
+    whole, stop = Stop(), Stop()
+    build(inputs, tmp_path / "whole.tif", "rivers", "faults", progress=whole)
+    # Workers ask too, some once more and some once less from run to run.
+    stop.most = share * whole.asked
     with pytest.raises(Cancelled):
-        build(inputs, tmp_path / "stack.tif", "rivers", "faults", progress=Stop())
-    assert list(tmp_path.iterdir()) == []
+        build(inputs, tmp_path / "stack.tif", "rivers", "faults", progress=stop)
+    assert not [path.name for path in tmp_path.iterdir() if not path.name.startswith("whole.tif")]
 
 
 def test_a_run_record_lies_beside_the_stack(inputs, tmp_path):
@@ -224,6 +253,31 @@ def test_a_stretching_projection_is_told(tmp_path):
     progress = Silent()
     build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
     assert "UTM" in progress.warnings[0]
+
+
+@pytest.mark.parametrize("nodata", [-9999, -32768])
+def test_undeclared_nodata_of_the_dem_is_told(tmp_path, nodata):
+    elevations = np.random.default_rng(0).integers(0, 3000, (40, 40)).astype(np.int16)
+    progress = Silent()
+    build_factor_stack(write(tmp_path / "sound.tif", elevations, nodata=None), tmp_path / "stack.tif",
+                       progress=progress)
+    assert not progress.warnings
+    elevations[7:9, 3:5] = nodata
+    build_factor_stack(write(tmp_path / "declared.tif", elevations, nodata=nodata), tmp_path / "stack.tif",
+                       progress=progress)
+    assert not progress.warnings
+    build_factor_stack(write(tmp_path / "dem.tif", elevations, nodata=None), tmp_path / "stack.tif", progress=progress)
+    assert len(progress.warnings) == 1 and f"{nodata} m" in progress.warnings[0] and "nodata" in progress.warnings[0]
+
+
+@pytest.mark.parametrize("unit, told", [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
+def test_a_dem_in_feet_is_told(tmp_path, unit, told):
+    dem = write(tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32))
+    with rasterio.open(dem, "r+") as dataset:
+        dataset.units = (unit,)
+    progress = Silent()
+    build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
+    assert any("0.3048" in text for text in progress.warnings) == told
 
 
 @pytest.mark.parametrize("options, error, text", [

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import rasterio
 from qgis.core import QgsProcessingException
 
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, TRAINING, memory_layer, write_raster
@@ -45,6 +46,36 @@ def test_rasters_that_do_not_overlap(fails, area, tmp_path):
 def test_dem_without_crs(fails, tmp_path):
     dem = write_raster(tmp_path / "dem.tif", np.random.default_rng(0).normal(size=(30, 30)), crs=None)
     fails("buildfactorstack", "DEM", "coordinate reference system", DEM=dem)
+
+
+@pytest.mark.parametrize("transform, word", [((CELL, 2, LEFT, 2, -CELL, TOP), "rotated"),
+                                             ((CELL, 0, LEFT, 0, CELL, TOP), "south-up")])
+def test_dem_that_is_not_north_up(fails, tmp_path, transform, word):
+    dem = write_raster(tmp_path / "dem.tif", np.random.default_rng(0).normal(size=(30, 30)))
+    with rasterio.open(dem, "r+") as dataset:
+        dataset.transform = rasterio.Affine(*transform)
+    fails("buildfactorstack", "DEM", word, "Warp", DEM=dem)
+
+
+def test_lines_that_are_not_there(fails, area):
+    fails("buildfactorstack", "empty rivers", "no line", DEM=area / "dem.tif",
+          RIVERS=memory_layer("LineString", "", [], name="empty rivers"))
+    fails("buildfactorstack", "far rivers", "outside", DEM=area / "dem.tif",
+          RIVERS=memory_layer("LineString", "", [(f"LineString ({LEFT - 9e5} {TOP}, {LEFT - 8e5} {TOP})", [])],
+                              name="far rivers"))
+
+
+def test_classes_from_what_has_none(fails, area, tmp_path):
+    rock = {"DEM": area / "dem.tif", "LITHOLOGY": area / "lithology.gpkg", "LITHOLOGY_FIELD": "rock"}
+    fails("buildfactorstack", "nowhere.tif", "does not exist", CLASSES_FROM=tmp_path / "nowhere.tif", **rock)
+    fails("buildfactorstack", "CLASSES_FROM", "*.safetensors", CLASSES_FROM=area / "lithology.gpkg", **rock)
+    fails("buildfactorstack", "Band 1", "no name", CLASSES_FROM=area / "dem.tif", **rock)
+
+
+def test_rain_that_does_not_reach_the_grid_of_the_safety_factor(fails, chain, tmp_path):
+    message = fails("buildsafetyfactor", "overlap", "grid", REFERENCE=chain["stack"], K_TABLE="all,0.01",
+                    PRECIPITATION=far_away(tmp_path / "far.tif"))
+    assert "DEM" not in message
 
 
 def test_missing_raster(fails, tmp_path):

@@ -15,6 +15,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
+from scarp.algorithms import layers
 from scarp.algorithms.arguments import Arguments
 from scarp.model.errors import CrsMissing, FieldUnusable, InputCorrupt, ParameterInvalid
 from scarp.model.progress import Silent
@@ -157,9 +158,78 @@ def test_single_lines_equal_their_vertices(read):
     np.testing.assert_array_equal(lines.parts[0], [[LEFT, TOP], [LEFT + 0.125, TOP - 2], [LEFT + 9, TOP]])
 
 
+NEAR = (LEFT, TOP - 1000, LEFT + 1000, TOP)
+
+
+def _scattered(crs):
+    """Return lines far from, within and across ``NEAR``, in another CRS."""
+    random = np.random.default_rng(0)
+    there = QgsCoordinateTransform(GRID, QgsCoordinateReferenceSystem(crs), QgsProject.instance())
+    rows = []
+    places = [*random.uniform(-60_000, 60_000, (200, 2)), *random.uniform((-800, -1800), (1800, 800), (60, 2))]
+    for x, y in places:
+        dx, dy = random.normal(0, 300, 2)
+        line = QgsGeometry.fromWkt(f"LineString ({LEFT + x} {TOP + y}, {LEFT + x + dx} {TOP + y + dy})")
+        line.transform(there)
+        rows.append((line.asWkt(12), []))
+    # Far from the area at both ends, and through its middle.
+    line = QgsGeometry.fromWkt(f"LineString ({LEFT - 90_000} {TOP - 500}, {LEFT + 90_000} {TOP - 500})")
+    line.transform(there)
+    return [*rows, (line.asWkt(12), [])]
+
+
+def _reaching(parts):
+    """Return the bounding boxes that reach into ``NEAR``, sorted."""
+    boxes = [(*part.min(axis=0), *part.max(axis=0)) for part in parts]
+    return sorted(box for box in boxes
+                  if box[0] <= NEAR[2] and box[2] >= NEAR[0] and box[1] <= NEAR[3] and box[3] >= NEAR[1])
+
+
+@pytest.mark.parametrize("crs", [CRS, "EPSG:4326", "EPSG:3857", "EPSG:32644"])
+def test_of_a_large_layer_only_what_is_near_is_read_and_nothing_is_missed(read, monkeypatch, crs):
+    arguments = read("buildfactorstack", RIVERS=memory_layer("LineString", "", _scattered(crs), crs=crs))
+    whole = arguments.lines("RIVERS", GRID, NEAR).parts
+    assert len(whole) == 261
+    monkeypatch.setattr(layers, "MANY", 100)
+    part = arguments.lines("RIVERS", GRID, NEAR).parts
+    assert len(part) < 100 and len(_reaching(whole)) > 10
+    np.testing.assert_array_equal(_reaching(part), _reaching(whole))
+
+
+def test_a_large_layer_that_lies_elsewhere_is_read_whole(read, monkeypatch):
+    monkeypatch.setattr(layers, "MANY", 100)
+    rows = [(f"LineString ({LEFT + side} {TOP + 9 * number}, {LEFT + side + 5} {TOP})", [])
+            for side in (-90_000, 90_000) for number in range(100)]
+    arguments = read("buildfactorstack", RIVERS=memory_layer("LineString", "", rows))
+    assert len(arguments.lines("RIVERS", GRID, NEAR).parts) == 200
+
+
+def test_of_large_polygon_layers_only_what_is_near_is_read(read, monkeypatch):
+    monkeypatch.setattr(layers, "MANY", 100)
+    rows = [(f"Polygon (({x} {y}, {x + 900} {y}, {x} {y - 900}, {x} {y}))", [str(number)])
+            for number, (x, y) in enumerate((LEFT + 1000 * column, TOP + 1000 * row)
+                                            for column in range(-20, 20) for row in range(-20, 20))]
+    arguments = read("buildfactorstack", LITHOLOGY=memory_layer("Polygon", "rock:string", rows), LITHOLOGY_FIELD="rock")
+    few = arguments.classes("LITHOLOGY", GRID, NEAR).polygons
+    assert 4 <= len(few) < 40
+    monkeypatch.setattr(layers, "MANY", 10_000)
+    whole = arguments.classes("LITHOLOGY", GRID, NEAR).polygons
+    assert len(whole) == 1600
+    left, bottom, right, top = whole.bounds().T
+    reach = (left <= NEAR[2]) & (right >= NEAR[0]) & (bottom <= NEAR[3]) & (top >= NEAR[1])
+    assert {whole.fields["rock"][number] for number in np.flatnonzero(reach)} <= set(few.fields["rock"])
+
+
 def test_a_layer_without_crs_is_refused(read):
     with pytest.raises(CrsMissing, match="LANDSLIDES.*no coordinate reference system"):
         slides(read, memory_layer("Point", "size:string,year:integer", point_rows(), crs=""))
+
+
+def test_a_layer_in_a_local_crs_is_refused(read):
+    layer = memory_layer("Point", "size:string,year:integer", point_rows())
+    layer.setCrs(QgsCoordinateReferenceSystem.fromWkt('LOCAL_CS["site",UNIT["metre",1]]'))
+    with pytest.raises(CrsMissing, match="LANDSLIDES.*no way|no way.*LANDSLIDES"):
+        slides(read, layer)
 
 
 def test_a_field_that_is_not_there_is_refused_with_those_that_are(read):
