@@ -49,7 +49,8 @@ class PredictSusceptibility(ScarpAlgorithm):
         self.declare(p.model_files("MORE_MODELS", "More models for an ensemble"),
                      "Further models, whose maps are averaged with that of the first.", advanced=True)
         self.declare(p.raster_output("OUTPUT", "Susceptibility"),
-                     "GeoTIFF, 0 to 1, more is more susceptible.")
+                     "GeoTIFF, 0 to 1, more is more susceptible. On the stack's cells, or on cells of 600 m when all "
+                     "models judge patches of 600 m as a whole (BPNN and ResNet).")
         self.declare(p.raster_output("OUTPUT_UNCERTAINTY", "Uncertainty", optional=True),
                      "GeoTIFF with the standard deviation over samples and models. Needs SAMPLES or several models.")
         self.declare(p.raster_output("OUTPUT_APPLICABILITY", "Applicability", optional=True),

@@ -62,6 +62,11 @@ class TrainedModel:
         return int(self.network.align)
 
     @property
+    def patch(self) -> int:
+        """Cells along the side of a square that shares one answer; 1 where every cell has its own."""
+        return int(getattr(self.network, "patch", 1))
+
+    @property
     def factor_names(self) -> list[str]:
         """In the order of the raw arrays."""
         return [spec.name for spec in self.factors]
@@ -147,11 +152,16 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
         with safe_open(str(path), framework="np") as stream:
             header = read_header((stream.metadata() or {}).get(HEADER_KEY, "{}"), str(path))
             network = _build(header, path)
-            tensors = _read_tensors(stream, network_tensors(network, only_shapes=True), path)
+            tensors = _read_tensors(stream, network, path)
     except (SafetensorError, OSError) as error:
         raise _invalid(path, f"it cannot be read ({error})") from error
     network = network.to_empty(device="cpu")
     load_tensors(network, tensors)
+    if hasattr(network, "check"):
+        try:
+            network.check()
+        except ParameterInvalid as error:
+            raise _invalid(path, f"its network is wrong: {error}") from error
     return TrainedModel(
         kind=header["kind"], architecture=header["architecture"], encoding=header["encoding"],
         factors=header["factors"], pixel_size=float(header["pixel_size"]), settings=header["settings"],
@@ -159,13 +169,10 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
         versions=header["versions"], network=network)
 
 
-def network_tensors(network: nn.Module, only_shapes: bool = False) -> dict[str, Any]:
-    """Return a network's weights and batch-norm statistics as float32 arrays by name (or their shapes)."""
-    state = {name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTERS)}
-    if only_shapes:
-        return {name: tuple(value.shape) for name, value in state.items()}
-    return {name: value.detach().to("cpu", torch.float32).contiguous().numpy()
-            for name, value in sorted(state.items())}
+def network_tensors(network: nn.Module) -> dict[str, np.ndarray]:
+    """Return a network's weights and batch-norm statistics as arrays by name: float32, or int32 where it has them."""
+    return {name: value.detach().to("cpu", _stored(value)[0]).contiguous().numpy()
+            for name, value in sorted(_state(network).items())}
 
 
 def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
@@ -190,13 +197,23 @@ def _build(header: Mapping[str, Any], path: Path) -> nn.Module:
         raise _invalid(path, f"its network is wrong: {error}") from error
 
 
-def _read_tensors(stream: Any, shapes: Mapping[str, tuple[int, ...]], path: Path) -> dict[str, np.ndarray]:
-    if set(stream.keys()) != set(shapes):
+def _state(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTERS)}
+
+
+def _stored(value: torch.Tensor) -> tuple[torch.dtype, str]:
+    """Return the type in which a tensor is stored, as torch and as the file call it."""
+    return (torch.float32, "F32") if value.dtype.is_floating_point else (torch.int32, "I32")
+
+
+def _read_tensors(stream: Any, network: nn.Module, path: Path) -> dict[str, np.ndarray]:
+    expected = _state(network)
+    if set(stream.keys()) != set(expected):
         raise _invalid(path, "its tensors are not those of its network")
     tensors = {}
-    for name, shape in shapes.items():
+    for name, value in expected.items():
         part = stream.get_slice(name)
-        if part.get_dtype() != "F32" or tuple(part.get_shape()) != shape:
+        if part.get_dtype() != _stored(value)[1] or tuple(part.get_shape()) != tuple(value.shape):
             raise _invalid(path, f"its tensor {name} has the wrong form")
         tensors[name] = stream.get_tensor(name)
         if not np.isfinite(tensors[name]).all() or (name.endswith("running_var") and (tensors[name] < 0).any()):

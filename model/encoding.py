@@ -242,8 +242,8 @@ class ClassMatcher:
         for index, (spec, factor) in enumerate(zip(specs, factors)):
             if not spec.is_categorical or not spec.classes or not factor.classes:
                 continue
-            codes = {_plain(label): code for code, label in spec.classes.items()}
-            pairs = {int(code): codes.get(_plain(label), UNSEEN_CODE) for code, label in factor.classes.items()}
+            codes = {plain_label(label): code for code, label in spec.classes.items()}
+            pairs = {int(code): codes.get(plain_label(label), UNSEEN_CODE) for code, label in factor.classes.items()}
             missing = [factor.classes[code] for code, target in pairs.items() if target == UNSEEN_CODE]
             if missing:
                 self.unknown[spec.name] = missing
@@ -264,5 +264,6 @@ class ClassMatcher:
         return raw
 
 
-def _plain(label: str) -> str:
+def plain_label(label: str) -> str:
+    """Return a class label as it is compared: without regard to case and spaces."""
     return " ".join(str(label).split()).casefold()

@@ -61,3 +61,16 @@ def stop_if_cancelled(progress: Progress) -> None:
     """Raise :class:`Cancelled` if the user asked to stop; call it at least once a second of work."""
     if progress.cancelled():
         raise Cancelled()
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person says it: ``10 seconds``, ``12 minutes``, ``2 hours 20 minutes``."""
+    if seconds < 90:
+        return "a few seconds" if seconds < 7.5 else f"{max(10, 5 * round(seconds / 5))} seconds"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} minutes"
+    if minutes < 36 * 60:
+        hours, tens = divmod(10 * round(minutes / 10), 60)
+        return f"{hours} hour{'s' if hours > 1 else ''}" + (f" {tens} minutes" if tens else "")
+    return f"{round(minutes / 1440)} days"

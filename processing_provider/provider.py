@@ -13,7 +13,9 @@ from ..algorithms.buildsafetyfactor import BuildSafetyFactor
 from ..algorithms.checkfactors import CheckFactors
 from ..algorithms.classifyzones import ClassifyZones
 from ..algorithms.createdemodata import CreateDemoData
+from ..algorithms.crossvalidate import CrossValidate
 from ..algorithms.predictsusceptibility import PredictSusceptibility
+from ..algorithms.traincomparisonmodel import TrainComparisonModel
 from ..algorithms.trainpcum import TrainPcum
 from ..algorithms.validatewithpoints import ValidateWithPoints
 from .models import ScarpModel
@@ -23,7 +25,7 @@ ICON = PACKAGE / "resources" / "icons" / "scarp.svg"
 MODELS = PACKAGE / "resources" / "models"
 
 ALGORITHMS = (CreateDemoData, BuildFactorStack, CheckFactors, BuildBufferedLabels, BuildSafetyFactor, TrainPcum,
-              PredictSusceptibility, ClassifyZones, ValidateWithPoints)
+              TrainComparisonModel, PredictSusceptibility, ClassifyZones, ValidateWithPoints, CrossValidate)
 
 
 class ScarpProvider(QgsProcessingProvider):

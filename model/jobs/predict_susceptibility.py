@@ -23,7 +23,7 @@ from ..prediction.applicability import NODATA as NOT_APPLICABLE
 from ..prediction.applicability import Applicability
 from ..prediction.ensemble import Ensemble, exact_arithmetic
 from ..prediction.run import AHEAD, Outputs, Tally, predict_tiles
-from ..prediction.tiles import SIDES, Tiling, choose_side
+from ..prediction.tiles import SIDES, Tiling, choose_side, coarse_grid
 from ..progress import Part, Progress
 from ..stack import Stack, open_stack
 
@@ -44,7 +44,10 @@ class PredictionSummary:
     """A susceptibility map in figures."""
 
     cells: int
-    """Cells with a susceptibility."""
+    """Cells of the map with a susceptibility."""
+
+    patch: int
+    """Cells of the stack along the side of a cell of the map; 1 for models that judge every cell."""
 
     mean: float
     minimum: float
@@ -81,6 +84,9 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
                            output_applicability: str | os.PathLike | None = None, progress: Progress
                            ) -> PredictionSummary:
     """Predict the susceptibility of every cell that has all factors.
+
+    Models that judge a patch of land as a whole give a map with one cell a patch, from the stack's corner on; such a
+    cell has data when at least half of it has. Together with models of another kind they give the stack's cells.
 
     The map does not depend on the tile size: tiles are aligned and carry the halo that the network needs. With
     several models the map is their mean; with ``samples`` each model is asked that often with other channels dropped
@@ -132,8 +138,9 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         tally = _run(opened, ensemble, tiling, mask, applicability, (output, output_uncertainty, output_applicability),
                      tags, Part(progress, 0.01, 0.97))
     summary = PredictionSummary(
-        cells=tally.cells, mean=tally.total / tally.cells, minimum=tally.minimum, maximum=tally.maximum,
-        members=ensemble.members, tile=tiling.side, halo=tiling.halo, tiles=tally.tiles, tiles_skipped=tally.skipped,
+        cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
+        maximum=tally.maximum, members=ensemble.members,
+        tile=tiling.side, halo=tiling.halo, tiles=tally.tiles, tiles_skipped=tally.skipped,
         device=str(loaded[0].device), precision=str(loaded[0].dtype).replace("torch.", ""),
         share_outside=applicability.share_outside,
         cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
@@ -165,6 +172,9 @@ def _tiling(grid: Grid, ensemble: Ensemble, tile: int, progress: Progress) -> Ti
         work += f", each {ensemble.members} times"
     progress.report(0.01, f"Predicting {grid.width:,} × {grid.height:,} cells on {device} in {work}; about "
                           f"{math.ceil(expected / 1e6):,} MB of memory for them.")
+    if ensemble.patch > 1:
+        progress.report(0.01, f"The model judges {ensemble.patch} × {ensemble.patch} cells as a whole, so the map has "
+                              f"cells of {ensemble.patch * grid.cell_size():.4g} m.")
     return tiling
 
 
@@ -180,18 +190,19 @@ def _tags(models: Sequence[TrainedModel], paths: Sequence[str | os.PathLike], en
 def _run(stack: Stack, ensemble: Ensemble, tiling: Tiling, mask: AreaMask, applicability: Applicability,
          paths: Sequence[str | os.PathLike | None], tags: dict[str, str], progress: Progress) -> Tally:
     """Open the outputs, predict, and close them; none gets its name unless all were written."""
-    grid = stack.grid
+    grid, coarse = stack.grid, coarse_grid(stack.grid, ensemble.patch)
     with contextlib.ExitStack() as opened:
-        def raster(path, dtype: str, nodata: float, name: str, overviews: Resampling):
+        def raster(path, grid: Grid, dtype: str, nodata: float, name: str, overviews: Resampling):
             if path is None:
                 return None
             return opened.enter_context(create_raster(path, grid, dtype, nodata, [name], tags=tags,
                                                       overviews=overviews))
 
         outputs = Outputs(
-            raster(paths[0], "float32", np.nan, "landslide susceptibility", Resampling.average),
-            raster(paths[1], "float32", np.nan, "standard deviation of the susceptibility", Resampling.average),
-            raster(paths[2], "uint8", NOT_APPLICABLE, "factors outside the training data", Resampling.nearest))
+            raster(paths[0], coarse, "float32", np.nan, "landslide susceptibility", Resampling.average),
+            raster(paths[1], coarse, "float32", np.nan, "standard deviation of the susceptibility",
+                   Resampling.average),
+            raster(paths[2], grid, "uint8", NOT_APPLICABLE, "factors outside the training data", Resampling.nearest))
         try:
             tally = predict_tiles(stack, ensemble, tiling, mask, applicability, outputs, progress)
         except torch.cuda.OutOfMemoryError as error:

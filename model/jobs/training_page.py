@@ -54,9 +54,9 @@ def write_training_page(path: str | os.PathLike, result: "TrainingResult", model
                  item["stable_cells"], 100 * item["landslide_share"]] for item in result.subsets],
                "A cell counts once for every window that holds it.")
     page.table("Factors", ["Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes"],
-               [_factor_row(spec) for spec in model.factors], "All from labelled cells of training windows only.")
+               [factor_row(spec) for spec in model.factors], "All from labelled cells of training windows only.")
     page.settings("Settings", {parameter_name(name): value for name, value in model.settings.items()},
-                  f"Trained on {result.device} in {result.precision}.")
+                  f"Trained on {result.device} in {result.precision}{_start(model)}.")
     page.write(path)
 
 
@@ -76,7 +76,13 @@ def _numbers(page: Page, result: "TrainingResult") -> None:
     page.key_numbers(numbers)
 
 
-def _factor_row(spec: Any) -> list[Any]:
+def _start(model: TrainedModel) -> str:
+    start = model.training.get("start_from")
+    return f", from the weights of {start['name']} on" if start else ""
+
+
+def factor_row(spec: Any) -> list[Any]:
+    """Return name, kind, unit, mean, standard deviation, and range or classes of a factor."""
     if spec.is_categorical:
         classes = ", ".join(spec.classes.get(code, str(code)) for code in spec.seen)
         return [spec.name, spec.kind, "", None, None, classes]

@@ -2,8 +2,9 @@
 
 A description ("architecture") is a dictionary with a ``type`` and the type's parameters. It is what a model file
 stores, so it is checked as strictly as any input before a network is built from it. A network has, beside the usual
-of torch, ``halo`` (cells of context that its answer depends on, on every side) and ``align`` (tile origins must be a
-multiple of it).
+of torch, ``halo`` (cells of context that its answer depends on, on every side), ``align`` (tile origins must be a
+multiple of it) and ``patch`` (cells along the side of a square that share one answer; 1 where every cell has its own).
+One whose numbers could be wrong in ways that torch does not notice has ``check()``, called after they are loaded.
 """
 
 from __future__ import annotations
@@ -15,12 +16,24 @@ import torch
 from torch import nn
 
 from ..errors import ParameterInvalid
+from .bpnn import Bpnn
+from .forest import Forest
+from .linear import Linear
+from .resnet import ResNet
+from .tables import Tables
 from .unet import UNet
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "bpnn": Bpnn, "resnet": ResNet, "linear": Linear,
+                                                 "tables": Tables, "forest": Forest}
+_CHANNELS, _PATCH, _WIDTH, _DROPOUT = (1, 4096), (2, 1024), (1, 256), (0.0, 0.95)
 
 _LIMITS: dict[str, dict[str, tuple[float, float]]] = {
-    "unet": {"channels": (1, 4096), "width": (1, 256), "depth": (1, 6), "dropout": (0.0, 0.95)},
+    "unet": {"channels": _CHANNELS, "width": _WIDTH, "depth": (1, 6), "dropout": _DROPOUT},
+    "bpnn": {"channels": _CHANNELS, "patch": _PATCH, "width": (1, 4096), "dropout": _DROPOUT},
+    "resnet": {"channels": _CHANNELS, "patch": _PATCH, "width": _WIDTH, "dropout": _DROPOUT},
+    "linear": {"channels": _CHANNELS},
+    "tables": {"channels": _CHANNELS, "continuous": (0, 4096), "bins": (2, 1000)},
+    "forest": {"channels": _CHANNELS, "trees": (1, 10000), "nodes": (1, 40_000_000), "depth": (0, 256)},
 }
 _REAL = {"dropout"}
 

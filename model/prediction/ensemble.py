@@ -97,6 +97,12 @@ class Ensemble:
         return int(np.lcm.reduce([model.align for model in self.models]))
 
     @property
+    def patch(self) -> int:
+        """Side in cells of the squares that share one answer, when it is the same for all models; else 1."""
+        sides = {model.patch for model in self.models}
+        return sides.pop() if len(sides) == 1 else 1
+
+    @property
     def bytes_per_cell(self) -> float:
         """Estimate of the memory that one cell of a tile takes at the worst moment."""
         factors = len(self.factors)

@@ -17,7 +17,7 @@ from ..stack import Stack
 from .applicability import NODATA as NOT_APPLICABLE
 from .applicability import Applicability
 from .ensemble import Ensemble
-from .tiles import Tile, Tiling
+from .tiles import Tile, Tiling, coarse_block, coarsen
 
 AHEAD = 2
 """Tiles that may be read, or wait to be written, while one is computed; bounds the memory."""
@@ -28,6 +28,7 @@ class Outputs:
     """Open rasters to write to; ``None`` for those not asked for."""
 
     mean: rasterio.io.DatasetWriter
+    """On the grid of the ensemble's patches, as ``spread``."""
     spread: rasterio.io.DatasetWriter | None = None
     outside: rasterio.io.DatasetWriter | None = None
 
@@ -41,7 +42,7 @@ class Tally:
     """Tiles without any cell to predict."""
 
     cells: int = 0
-    """Cells predicted."""
+    """Cells of the map predicted."""
 
     lost: int = 0
     """Cells with all factors for which the network gave no number (fp16 overflows)."""
@@ -65,7 +66,7 @@ def predict_tiles(stack: Stack, ensemble: Ensemble, tiling: Tiling, mask: AreaMa
         tiling: tiles over the stack's grid.
         mask: cells outside it become nodata.
         applicability: counts what is outside the training data.
-        outputs: open rasters on the stack's grid.
+        outputs: open rasters on the stack's grid, or on that of the ensemble's patches.
         progress: 0 to 1 over the tiles.
     """
     tally = Tally()
@@ -77,7 +78,7 @@ def predict_tiles(stack: Stack, ensemble: Ensemble, tiling: Tiling, mask: AreaMa
             for tile, values, wanted in _read_ahead(reader, tiling, lambda tile: _read(stack, ensemble, mask, tile)):
                 stop_if_cancelled(progress)
                 arrays = _compute(ensemble, applicability, tile, values, wanted, tally)
-                writing.append(writer.submit(_write, outputs, tile.core, arrays))
+                writing.append(writer.submit(_write, outputs, tile.core, arrays, ensemble.patch))
                 if len(writing) > AHEAD:
                     writing.pop(0).result()
                 tally.tiles += 1
@@ -122,7 +123,7 @@ def _compute(ensemble: Ensemble, applicability: Applicability, tile: Tile, value
     """Return susceptibility, spread and factors outside of a tile's core."""
     if values is None:
         tally.skipped += 1
-        empty = np.full(wanted.shape, np.nan, dtype=np.float32)
+        empty = coarsen(np.full(wanted.shape, np.nan, dtype=np.float32), ensemble.patch)
         return empty, empty, np.full(wanted.shape, NOT_APPLICABLE, dtype=np.uint8)
     translated = ensemble.translate(values)
     result = ensemble.predict(translated)
@@ -131,20 +132,24 @@ def _compute(ensemble: Ensemble, applicability: Applicability, tile: Tile, value
     tally.lost += int(wanted.sum()) - int(told.sum())
     wanted = told
     mean[~wanted] = np.nan
-    found = mean[wanted]
+    mean = coarsen(mean, ensemble.patch)
+    found = mean[np.isfinite(mean)]
     if len(found):
         tally.cells += len(found)
         tally.total += float(found.sum(dtype=np.float64))
         tally.minimum, tally.maximum = min(tally.minimum, float(found.min())), max(tally.maximum, float(found.max()))
-    spread = None if result.spread is None else np.where(wanted, _core(result.spread, tile), np.float32(np.nan))
+    spread = None
+    if result.spread is not None:
+        spread = coarsen(np.where(wanted, _core(result.spread, tile), np.float32(np.nan)), ensemble.patch)
     by_factor = [[_core(plane, tile) for plane in planes] for planes in ensemble.by_factor(translated)]
     return mean, spread, applicability.add(_core(values, tile), by_factor, wanted)
 
 
-def _write(outputs: Outputs, block: Block, arrays: Sequence[np.ndarray | None]) -> None:
-    for dataset, array in zip((outputs.mean, outputs.spread, outputs.outside), arrays):
+def _write(outputs: Outputs, block: Block, arrays: Sequence[np.ndarray | None], patch: int) -> None:
+    coarse = coarse_block(block, patch)
+    for dataset, array, place in zip((outputs.mean, outputs.spread, outputs.outside), arrays, (coarse, coarse, block)):
         if dataset is not None and array is not None:
-            dataset.write(array, 1, window=block.window)
+            dataset.write(array, 1, window=place.window)
 
 
 def _core(array: np.ndarray, tile: Tile) -> np.ndarray:

@@ -9,8 +9,11 @@ Cells outside the raster are read as without data, for tiles and for the whole r
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator
+
+import numpy as np
+from affine import Affine
 
 from ..errors import ParameterInvalid
 from ..grid import Block, Grid
@@ -93,6 +96,36 @@ def choose_side(grid: Grid, side: int, halo: int, align: int, bytes_per_cell: fl
         if tiling.cells_read * bytes_per_cell <= budget:
             return tiling.side
     return _up(SIDES[-1], align)
+
+
+def coarse_grid(grid: Grid, patch: int) -> Grid:
+    """Return the grid whose cells are ``patch`` × ``patch`` cells of another, from the same corner and covering it."""
+    return replace(grid, transform=grid.transform * Affine.scale(patch), width=math.ceil(grid.width / patch),
+                   height=math.ceil(grid.height / patch))
+
+
+def coarse_block(block: Block, patch: int) -> Block:
+    """Return a block of the coarse grid; the first row and column of the fine one are multiples of ``patch``."""
+    return Block(block.row // patch, block.column // patch, math.ceil(block.height / patch),
+                 math.ceil(block.width / patch))
+
+
+def coarsen(values: np.ndarray, patch: int) -> np.ndarray:
+    """Return one value for each patch of cells that share it: NaN where less than half of its cells have it.
+
+    Args:
+        values: float (height, width), NaN without data, from the corner of a patch on; it may end within patches.
+        patch: cells along the side of a patch.
+    """
+    if patch == 1:
+        return values
+    padded = np.pad(values, [(0, -size % patch) for size in values.shape], constant_values=np.nan)
+    rows, columns = padded.shape[0] // patch, padded.shape[1] // patch
+    parts = padded.reshape(rows, patch, columns, patch).transpose(0, 2, 1, 3).reshape(rows, columns, patch ** 2)
+    known = np.isfinite(parts)
+    # All known cells of a patch have the same value; the largest is any of them.
+    largest = np.where(known, parts, -np.inf).max(axis=2)
+    return np.where(2 * known.sum(axis=2) >= patch ** 2, largest, np.nan).astype(values.dtype)
 
 
 def _up(number: int, step: int) -> int:

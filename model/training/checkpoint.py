@@ -40,10 +40,10 @@ class State:
     """Of the gradients in fp16; 0 when not used."""
 
 
-def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: dict[str, Any]) -> str:
-    """Return a hash over all that shapes a training run: windows, settings and network."""
+def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: dict[str, Any], start: str = "") -> str:
+    """Return a hash over all that shapes a training run: windows, settings, network and what it starts from."""
     digest = hashlib.sha256()
-    plain = {"settings": settings.as_dict(), "architecture": architecture, "torch": torch.__version__}
+    plain = {"settings": settings.as_dict(), "architecture": architecture, "torch": torch.__version__, "start": start}
     digest.update(json.dumps(plain, sort_keys=True).encode())
     for array in (windows.factors, windows.labels, windows.safety, windows.subsets):
         if array is not None:

@@ -57,6 +57,8 @@ class TrainingData:
         self._scores, self._numbers, self._labels = tensors[:3]
         self._safety = tensors[3] if len(tensors) > 3 else None
         self._tables = [torch.from_numpy(table).to(device) for table in encoding.tables]
+        cells = torch.arange(padded * padded).view(padded, padded)
+        self._sources = torch.stack([turn(cells, way).flatten() for way in range(WAYS)]).to(home)
         self._turned = {row: torch.from_numpy(aspect_table(encoding.factors[index]).astype(np.uint8)).to(home)
                         for row, index in enumerate(encoding.categorical) if encoding.factors[index].name == ASPECT}
 
@@ -77,15 +79,16 @@ class TrainingData:
         return Batch(self._image(parts[0], parts[1]), parts[2], parts[3] if len(parts) > 3 else None)
 
     def _turn(self, parts: list[torch.Tensor], ways: np.ndarray) -> list[torch.Tensor]:
-        results = [torch.empty_like(part) for part in parts]
-        for way in range(WAYS):
-            some = torch.from_numpy(np.flatnonzero(ways == way)).to(self._home)
-            if not len(some):
-                continue
-            for part, result in zip(parts, results):
-                result[some] = turn(part[some], way)
-            for row, table in self._turned.items():
-                results[1][some, row] = table[way][results[1][some, row].long()]
+        # All ways at once by looking up where each cell comes from: a GPU need not wait for the CPU to sort them.
+        way = torch.from_numpy(np.asarray(ways, dtype=np.int64)).to(self._home)
+        sources = self._sources[way]
+        results = []
+        for part in parts:
+            flat = part.flatten(-2)
+            places = sources if flat.dim() == 2 else sources[:, None].expand(-1, flat.shape[1], -1)
+            results.append(flat.gather(-1, places).view(part.shape))
+        for row, table in self._turned.items():
+            results[1][:, row] = table[way[:, None, None], results[1][:, row].long()]
         return results
 
     def _image(self, scores: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:

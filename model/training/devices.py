@@ -23,7 +23,8 @@ def choose_device(name: str) -> torch.device:
         DeviceUnavailable: this computer or this build of torch has no such device.
     """
     if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() \
+            else torch.device("cpu")
     if name == "cpu":
         return torch.device("cpu")
     if name == "mps":
@@ -33,7 +34,7 @@ def choose_device(name: str) -> torch.device:
     if not torch.cuda.is_available():
         raise DeviceUnavailable(f"DEVICE is {name}, but torch finds no CUDA GPU here: there is none, its driver is "
                                 "missing, or this torch was built without CUDA. Choose auto or cpu.")
-    device = torch.device(name if ":" in name else "cuda:0")
+    device = torch.device(name) if ":" in name else torch.device("cuda", torch.cuda.current_device())
     count = torch.cuda.device_count()
     if device.index >= count:
         raise DeviceUnavailable(f"DEVICE is {name}, but there are {count} CUDA GPUs here, numbered from 0. "
@@ -58,6 +59,37 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name in ("bf16", "fp16") and device.type == "mps":
         raise DeviceUnavailable(f"PRECISION is {name}, which is not reliable on Apple GPUs. Choose auto or fp32.")
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+
+
+def training_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the arithmetic of a name for training; :func:`choose_precision` is for prediction.
+
+    Args:
+        name: ``auto``, or a name of :func:`choose_precision`. ``auto`` is bf16 on CUDA GPUs that have it, fp16 on
+            older ones with matrix units, bf16 on processors that multiply matrices in it (a step takes half to four
+            fifths of the time, and the model is as good: see docs/benchmarks.md), else fp32.
+        device: from :func:`choose_device`.
+
+    Raises:
+        DeviceUnavailable: the device has no such arithmetic.
+    """
+    if name != "auto":
+        return choose_precision(name, device)
+    if device.type == "cuda":
+        return torch.bfloat16 if _has_bf16(device) else torch.float16 if _has_fp16(device) else torch.float32
+    return torch.bfloat16 if device.type == "cpu" and cpu_has_bf16() else torch.float32
+
+
+def cpu_has_bf16() -> bool:
+    """Return whether this processor multiplies matrices in bf16 (AVX512-BF16 or AMX), as far as torch can tell."""
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        ask = getattr(torch.cpu, name, None)
+        try:
+            if ask is not None and ask():
+                return True
+        except (RuntimeError, AttributeError):
+            continue
+    return False
 
 
 def lower_precision(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager:
@@ -126,3 +158,8 @@ _SWITCHES = _Switches()
 
 def _has_bf16(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device)[0] >= 8
+
+
+def _has_fp16(device: torch.device) -> bool:
+    """Older GPUs know fp16 but compute no faster in it."""
+    return torch.cuda.get_device_capability(device)[0] >= 7

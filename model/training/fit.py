@@ -11,17 +11,20 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from ..encoding import Encoding, FactorSpec, fit_factors
+from ..encoding import UNSEEN_CODE, Encoding, FactorSpec, fit_factors
 from ..labels import LANDSLIDE, UNKNOWN
 from ..loss import PcumLoss
 from ..memory import kept_memory
 from ..networks import build_network
 from ..progress import Part, Progress
 from ..windows.reading import TEST, TRAIN, VALIDATION, WindowSet
+from .architectures import architecture_of, patch_labels
 from .checkpoint import fingerprint
 from .data import TrainingData
-from .devices import choose_device, choose_precision, repeatable
-from .loop import evaluate, train_network
+from .devices import choose_device, repeatable, training_precision
+from .distributed import processes
+from .finetune import Start, adapt_windows, start_network
+from .loop import NUMBERS, evaluate, train_network
 from .settings import TrainingSettings
 
 
@@ -43,8 +46,9 @@ class FittedNetwork:
 
 
 def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress,
-                checkpoint: str | os.PathLike | None = None) -> FittedNetwork:
-    """Fit statistics and network on the training windows and measure on the test windows.
+                checkpoint: str | os.PathLike | None = None, kind: str = "pcum", start: Start | None = None,
+                cell: float | None = None) -> FittedNetwork:
+    """Fit statistics and network on the training windows and measure on the test windows, where there are any.
 
     Args:
         windows: with physical values.
@@ -52,21 +56,34 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
         settings: of the run; ``physics`` other than ``none`` needs windows with a safety factor.
         progress: 0 to 1 over the whole.
         checkpoint: file for the state of the run.
+        kind: of network; see :mod:`.architectures`.
+        start: a trained network to go on from, with settings of :func:`~.finetune.settings_from`.
+        cell: size of a cell in metres; from the settings' window by default.
 
     Raises:
         DeviceUnavailable: the device or its arithmetic is not there.
-        ParameterInvalid: the network would be too large, or the checkpoint belongs to another run.
+        FactorMissing: the stack lacks a factor of the start.
+        ParameterInvalid: the network would be too large, the checkpoint belongs to another run, or a factor does not
+            fit the start.
         TooFewData: training failed on the data.
     """
     device = choose_device(settings.device)
-    dtype = choose_precision(settings.precision, device)
-    specs = fit_factors(factors, windows.training_cells())
-    _report_statistics(specs, windows, progress)
+    dtype = training_precision(settings.precision, device)
+    if start is None:
+        specs = fit_factors(factors, windows.training_cells())
+        channels = Encoding(specs, settings.encoding).channels
+        architecture = architecture_of(kind, channels, settings, cell or settings.window / windows.side)
+        windows = patch_labels(windows, architecture.get("patch", 1))
+        network = build_network(architecture, settings.seed)
+    else:
+        windows, specs = adapt_windows(start, windows, factors, progress)
+        network, architecture = start_network(start, specs, settings.seed)
+    network.to(device)
     encoding = Encoding(specs, settings.encoding)
-    architecture = {"type": "unet", "channels": encoding.channels, "width": settings.width, "depth": settings.depth,
-                    "dropout": float(settings.dropout)}
-    network = build_network(architecture, settings.seed).to(device)
-    key = fingerprint(windows, settings, architecture) if checkpoint else ""
+    _report_statistics(specs, windows, progress)
+    key = ""
+    if checkpoint or not processes().alone:
+        key = fingerprint(windows, settings, architecture, start.sha256 if start else "")
     data = TrainingData(windows, encoding, device, Part(progress, 0.0, 0.03))
     loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
                     settings.weight_landslide, settings.weight_stable)
@@ -81,7 +98,12 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
 
 def test_metrics(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,
                  dtype: torch.dtype, progress: Progress) -> dict[str, float | None]:
-    """Return the numbers of :func:`evaluate` and the area under the ROC curve over all labelled cells."""
+    """Return the numbers of :func:`evaluate` and the area under the ROC curve over all labelled cells.
+
+    All are ``None`` without windows; the area also when one of the classes is missing.
+    """
+    if not len(numbers):
+        return dict.fromkeys((*NUMBERS, "auc"))
     scores, truths = [], []
 
     def collect(probability: torch.Tensor, labels: torch.Tensor) -> None:
@@ -90,7 +112,8 @@ def test_metrics(network: nn.Module, data: TrainingData, numbers: np.ndarray, lo
         truths.append((labels[known] == LANDSLIDE).cpu().numpy())
 
     metrics = evaluate(network, data, numbers, loss, batch, dtype, progress, collect)
-    metrics["auc"] = float(roc_auc_score(np.concatenate(truths), np.concatenate(scores)))
+    truth = np.concatenate(truths)
+    metrics["auc"] = float(roc_auc_score(truth, np.concatenate(scores))) if 0 < truth.sum() < len(truth) else None
     return metrics
 
 
@@ -104,7 +127,7 @@ def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress
         new: set[int] = set()
         for subset in (VALIDATION, TEST):
             for cells in windows.training_cells(subset):
-                new |= set(np.unique(cells[index]).astype(int).tolist()) - set(spec.seen)
+                new |= set(np.unique(cells[index]).astype(int).tolist()) - {*spec.seen, int(UNSEEN_CODE)}
         if new:
             labels = ", ".join(spec.classes.get(code, f"code {code}") for code in sorted(new))
             progress.warn(f'Of the factor "{spec.name}", these classes occur in validation or test windows but not in '

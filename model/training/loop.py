@@ -14,19 +14,25 @@ from torch import nn
 
 from ..errors import DeviceUnavailable, TooFewData
 from ..loss import LossTerms, PcumLoss
-from ..networks.dropout import set_generator
-from ..progress import Progress, stop_if_cancelled
+from ..networks.dropout import set_generator, set_place
+from ..progress import Progress, duration, stop_if_cancelled
 from . import checkpoint as checkpoints
 from .augment import WAYS
 from .checkpoint import State
 from .data import TrainingData
 from .devices import lower_precision
+from .distributed import Processes, processes
 from .settings import TrainingSettings
 
 WEIGHT_DECAY = 1e-2
 """Of AdamW (Loshchilov and Hutter 2019), its usual value."""
 LOG_EVERY = 10
-"""Epochs between two log lines."""
+"""Epochs between two log lines, when they are quick."""
+FORECAST = 20.0
+"""Seconds into the first epoch at which it is said how long it will take, when it is not over before."""
+SILENCE = 60.0
+"""Seconds after which the next epoch is told in any case."""
+ALONE = Processes()
 NUMBERS = ("loss", "accuracy", "recall", "violation_rate")
 
 
@@ -47,7 +53,9 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     """Train until the validation loss stops falling, and keep the weights of its lowest epoch.
 
     Each epoch draws its order, its turns and its dropout from the seed and its own number, so that it does not matter
-    whether the epochs before it ran in this process.
+    whether the epochs before it ran in this process. Nor does it matter, but for rounding, how many processes train
+    together (see :mod:`.distributed`): each holds all windows and calls this with the same arguments, save for the
+    checkpoint, which is the first one's to give.
 
     Args:
         network: on the device, freshly initialised.
@@ -59,19 +67,23 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
         dtype: arithmetic of the network.
         progress: 0 to 1 over all epochs.
         checkpoint: file for the state, read when it exists; none is written by default.
-        key: what the checkpoint must belong to.
+        key: what the checkpoint must belong to, the same in all processes.
 
     Raises:
+        ParameterInvalid: the processes have different data or settings, or the checkpoint belongs to another run.
         TooFewData: the loss is not finite, which only broken data cause.
         DeviceUnavailable: the device has too little memory for a batch.
     """
-    trainer = _Trainer(network, data, loss, settings, dtype, progress)
+    group = processes()
+    group.require_same(f"{key} {dtype}")
+    trainer = _Trainer(network, data, loss, settings, dtype, progress, group)
     state = trainer.begin(checkpoint, key)
-    clock, written, first = time.monotonic(), time.monotonic(), state.epoch
+    clock = written = told = time.monotonic()
+    first = state.epoch
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
         try:
             trained = trainer.epoch(train, state.epoch + 1)
-            checked = evaluate(network, data, validation, loss, settings.batch, dtype, progress)
+            checked = evaluate(network, data, validation, loss, settings.batch, dtype, progress, group=group)
         except torch.cuda.OutOfMemoryError as error:
             raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
                                     "smaller, or use DEVICE=cpu.") from error
@@ -81,10 +93,13 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
             state.scale = float(trainer.scaler.get_scale()) if trainer.scaler.is_enabled() else 0.0
             checkpoints.save_state(checkpoint, key, state, network, trainer.optimiser)
             written = time.monotonic()
-        text = _line(state, settings, (time.monotonic() - clock) / (state.epoch - first)) \
-            if last or state.epoch == first + 1 or state.epoch % LOG_EVERY == 0 else ""
+        now, text = time.monotonic(), ""
+        if last or state.epoch == first + 1 or state.epoch % LOG_EVERY == 0 or now - told >= SILENCE:
+            text, told = _line(state, settings, (now - clock) / (state.epoch - first)), now
         progress.report(state.epoch / settings.epochs, text)
     set_generator(network, None)
+    set_place(network, None)
+    group.unwrap(network)
     network.load_state_dict(state.best)
     return Fit(state.history, state.best_epoch)
 
@@ -93,18 +108,21 @@ class _Trainer:
     """What the steps of training share."""
 
     def __init__(self, network: nn.Module, data: TrainingData, loss: PcumLoss, settings: TrainingSettings,
-                 dtype: torch.dtype, progress: Progress) -> None:
+                 dtype: torch.dtype, progress: Progress, group: Processes) -> None:
         self.network, self.data, self.loss, self.settings = network, data, loss, settings
-        self.dtype, self.progress = dtype, progress
+        self.dtype, self.progress, self.group = dtype, progress, group
         network.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
         self.scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
         self.dropout = torch.Generator(data.device)
         set_generator(network, self.dropout)
+        self.module = group.wrap(network)
+        self.forecasted = False
 
     def begin(self, checkpoint: str | os.PathLike | None, key: str) -> State:
         """Return where the run stands: at its start, or where its checkpoint says."""
-        state = checkpoints.load_state(checkpoint, key, self.network, self.optimiser) if checkpoint else None
+        with self.group.shared_file(checkpoint) as path:
+            state = checkpoints.load_state(path, key, self.network, self.optimiser) if path else None
         if state is None:
             return State(0, [], 0, _copy(self.network))
         self.progress.report(state.epoch / self.settings.epochs,
@@ -121,26 +139,53 @@ class _Trainer:
         order = generator.permutation(train)
         ways = generator.integers(0, WAYS, size=len(order))
         self.network.train()
+        began = time.monotonic()
         sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
         for part in _batches(np.arange(len(order)), settings.batch):
-            stop_if_cancelled(self.progress)
-            windows = data.batch(order[part], ways[part] if settings.augment else None)
+            self.group.stop_if_cancelled(self.progress)
+            own = self._own(part)
+            windows = data.batch(order[own], ways[own] if settings.augment else None)
             with lower_precision(data.device, self.dtype):
-                logits = self.network(windows.image)
+                logits = self.module(windows.image)
             terms = self.loss(logits, windows.labels, windows.safety)
             self.optimiser.zero_grad(set_to_none=True)
-            self.scaler.scale(terms.loss).backward()
+            self.scaler.scale(self.group.loss(terms)).backward()
             self.scaler.step(self.optimiser)
             self.scaler.update()
             # Not brought to the CPU here, which would make a GPU wait for every step.
             sums = sums.to(data.device) + terms.sums() if data.device.type == "cuda" else sums + terms.sums().cpu()
-            self.progress.report((number - 1 + 0.9 * (part[-1] + 1) / len(order)) / settings.epochs)
-        return _numbers(sums)
+            share = float(part[-1] + 1) / len(order)
+            self.progress.report((number - 1 + 0.9 * share) / settings.epochs,
+                                 self._forecast(share, time.monotonic() - began))
+        self.forecasted = True
+        return _numbers(self.group.sum(sums))
+
+    def _forecast(self, share: float, seconds: float) -> str:
+        """Return, once in a slow first epoch, how long it will all take; nothing otherwise.
+
+        Args:
+            share: of the epoch that is done.
+            seconds: since it began.
+        """
+        if self.forecasted or seconds < FORECAST:
+            return ""
+        self.forecasted = True
+        return (f"An epoch takes about {duration(seconds / share)}, so the {self.settings.epochs} epochs at most take "
+                f"{duration(seconds / share * self.settings.epochs)}.")
+
+    def _own(self, part: np.ndarray) -> np.ndarray:
+        """Return this process's slice of a batch, and tell the dropout where in the batch it stands."""
+        own = self.group.share(part)
+        if not self.group.alone:
+            first = int(np.searchsorted(part, own[0])) if len(own) else len(part)
+            set_place(self.network, (first, len(part)))
+        return own
 
 
 def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,
              dtype: torch.dtype, progress: Progress,
-             collect: Callable[[torch.Tensor, torch.Tensor], None] | None = None) -> dict[str, float | None]:
+             collect: Callable[[torch.Tensor, torch.Tensor], None] | None = None, group: Processes = ALONE
+             ) -> dict[str, float | None]:
     """Return loss, accuracy, recall and violation rate of some windows, without dropout.
 
     Args:
@@ -152,19 +197,25 @@ def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: 
         dtype: arithmetic of the network.
         progress: only asked whether to stop.
         collect: called with landslide probability and labels of each batch, both (windows, height, width).
+        group: processes that share the windows out; all of them must call this.
     """
     network.eval()
     sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
     with torch.inference_mode():
-        for part in _batches(numbers, batch):
-            stop_if_cancelled(progress)
+        for part in _batches(group.share(numbers), batch):
+            if group.alone:
+                stop_if_cancelled(progress)
+            elif not len(part):
+                continue
             windows = data.batch(part)
             with lower_precision(data.device, dtype):
                 logits = network(windows.image)
             sums += loss(logits, windows.labels, windows.safety).sums().cpu()
             if collect:
                 collect(torch.sigmoid((logits[:, 1] - logits[:, 0]).float()), windows.labels)
-    return _numbers(sums)
+    # The others wait for this process here, so none may leave before.
+    group.stop_if_cancelled(progress)
+    return _numbers(group.sum(sums))
 
 
 def _append(state: State, trained: dict[str, float | None], checked: dict[str, float | None], network: nn.Module
@@ -209,12 +260,8 @@ def _line(state: State, settings: TrainingSettings, seconds: float) -> str:
     lowest = f"lowest validation loss {best['validation_loss']:.4f} in epoch {state.best_epoch}"
     if _out_of_patience(state, settings):
         return f"Stopped after epoch {state.epoch}, {settings.patience} epochs without improvement; {lowest}."
-    left = _duration((settings.epochs - state.epoch) * seconds)
+    left = f"{duration((settings.epochs - state.epoch) * seconds)} left at most" \
+        if state.epoch < settings.epochs else "none left"
     return (f"Epoch {state.epoch} of at most {settings.epochs}: loss {now['train_loss']:.4f}, validation "
             f"{now['validation_loss']:.4f}, recall {100 * (now['validation_recall'] or 0):.0f} %; {lowest}; "
-            f"{seconds:.1f} s an epoch, at most {left} left.")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 \
-        else f"{seconds / 3600:.1f} h"
+            f"{seconds:.1f} s an epoch, {left}.")

@@ -1,17 +1,20 @@
-"""From stack and labels to windows in memory: the whole stage in one call."""
+"""From stack and labels to windows, or to single cells, in memory: the whole stage in one call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import rasterio
 
 from ..errors import ParameterInvalid
+from ..grid import Grid
 from ..progress import Part, Progress
+from .cells import MOST_CELLS, CellSet, sample_cells
 from .placement import MOST_WINDOWS, place_windows
-from .reading import WindowSet, padded_side, read_windows
-from .split import SHARES, Blocks, BlockSplit, assign_blocks
+from .reading import WindowFeature, WindowSet, padded_side, read_windows
+from .split import NO_SUBSET, SHARES, SUBSETS, Blocks, BlockSplit, assign_blocks
 from .survey import Survey, survey
 
 LEAST_SIDE = 4
@@ -30,21 +33,46 @@ class Collected:
     """``None`` for a random split."""
 
 
-def window_side(stack: Any, window: float) -> int:
+@dataclass
+class CollectedCells:
+    """Single cells and what is to be said of them."""
+
+    cells: CellSet
+    survey: Survey
+    split: BlockSplit | None
+    """``None`` for a random split."""
+
+    def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
+        """Return the blocks with their subset and share of landslide cells; none for a random split of the cells."""
+        if self.split is None:
+            return []
+        result, blocks, t = [], self.split.blocks, grid.transform
+        for row, column in np.argwhere(self.split.subsets != NO_SUBSET).tolist():
+            top, left = row * blocks.rows, column * blocks.columns
+            bottom, right = min(top + blocks.rows, grid.height), min(left + blocks.columns, grid.width)
+            share = self.survey.landslide[row, column] / max(self.survey.labelled[row, column], 1)
+            result.append(WindowFeature(t.c + t.a * left, t.f + t.e * bottom, t.c + t.a * right, t.f + t.e * top,
+                                        SUBSETS[self.split.subsets[row, column]],
+                                        "landslide" if share > 0 else "stable", float(share), seed))
+        return result
+
+
+def window_side(stack: Any, window: float, least: int = LEAST_SIDE) -> int:
     """Return the side of a window in cells.
 
     Args:
         stack: gives the grid.
         window: metres.
+        least: cells of the smallest window.
 
     Raises:
-        ParameterInvalid: the window is smaller than four cells, or larger than the raster.
+        ParameterInvalid: the window is smaller than that, or larger than the raster.
     """
     size = stack.grid.cell_size()
     side = round(window / size)
-    if side < LEAST_SIDE:
+    if side < least:
         raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cells of {size:.4g} m. Make it at least "
-                               f"{LEAST_SIDE * size:.0f} m.")
+                               f"{least * size:.0f} m.")
     if side > max(stack.grid.shape):
         raise ParameterInvalid(f"WINDOW is {window:g} m, but the factor stack is only "
                                f"{max(stack.grid.shape) * size:.0f} m across. Make WINDOW smaller.")
@@ -52,8 +80,8 @@ def window_side(stack: Any, window: float) -> int:
 
 
 def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None, *,
-                    window: float, block: float, spatial: bool, align: int, seed: int, progress: Progress
-                    ) -> Collected:
+                    window: float, block: float, spatial: bool, align: int, seed: int, progress: Progress,
+                    least: int = 2) -> Collected:
     """Survey the area, share it out, place windows and read them.
 
     Args:
@@ -66,17 +94,19 @@ def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio
         align: what padded windows must be a multiple of.
         seed: of split and places.
         progress: 0 to 1 over all.
+        least: fewest multiples of ``align`` along a padded side; 1 for networks that answer for a patch of ``align``
+            cells as a whole.
 
     Raises:
         ParameterInvalid: window or block do not fit the raster or each other.
         InputCorrupt: labels are not 0, 1 or 255.
         TooFewData: too few landslides for three subsets.
     """
-    side = window_side(stack, window)
+    side = window_side(stack, window, min(LEAST_SIDE, align) if least == 1 else LEAST_SIDE)
     if spatial and block < window:
         raise ParameterInvalid(f"BLOCK is {block:g} m, smaller than WINDOW ({window:g} m), so no window would fit into "
                                "a block. Make BLOCK at least twice WINDOW.")
-    padded = padded_side(side, align)
+    padded = padded_side(side, align, least)
     most = min(MOST_WINDOWS, MOST_BYTES // (4 * len(stack.factors) * padded * padded))
     if most < 3:
         raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cells; windows of this size with "
@@ -87,5 +117,30 @@ def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio
     found = survey(stack, labels, blocks, fine, seed, Part(progress, 0.0, 0.4))
     split = BlockSplit(blocks, assign_blocks(found.landslide, found.labelled, SHARES, seed)) if spatial else None
     sites = place_windows(found, side, int(most), seed)
-    windows = read_windows(stack, labels, safety, sites, side, align, split, seed, Part(progress, 0.4, 1.0))
+    windows = read_windows(stack, labels, safety, sites, side, align, split, seed, Part(progress, 0.4, 1.0),
+                           least)
     return Collected(windows, found, split)
+
+
+def collect_cells(stack: Any, labels: rasterio.DatasetReader, *, block: float, spatial: bool, seed: int,
+                  progress: Progress, most: int = MOST_CELLS) -> CollectedCells:
+    """Survey the area, share it out in the same blocks as :func:`collect_windows`, and draw cells.
+
+    Args:
+        stack: an open stack.
+        labels: an open label raster on its grid.
+        block: side of a block of the spatial split in metres.
+        spatial: whether to split by blocks; else cells are shared out at random, and neighbours are in both.
+        seed: of split and draws.
+        progress: 0 to 1 over all.
+        most: landslide cells, and stable cells, of a subset.
+
+    Raises:
+        InputCorrupt: labels are not 0, 1 or 255.
+        TooFewData: too few landslides for three subsets.
+    """
+    blocks = Blocks.of(stack.grid, block)
+    found = survey(stack, labels, blocks, blocks, seed, Part(progress, 0.0, 0.5))
+    split = BlockSplit(blocks, assign_blocks(found.landslide, found.labelled, SHARES, seed)) if spatial else None
+    cells = sample_cells(stack, labels, split, most, seed, Part(progress, 0.5, 1.0))
+    return CollectedCells(cells, found, split)

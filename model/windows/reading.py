@@ -91,14 +91,18 @@ class WindowFeature:
     seed: int
 
 
-def padded_side(side: int, align: int) -> int:
-    """Return the least multiple of ``align`` that holds a window, and at least two cells at the coarsest level."""
-    return max(-(-side // align), 2) * align
+def padded_side(side: int, align: int, least: int = 2) -> int:
+    """Return the least multiple of ``align`` that holds a window, and at least ``least`` cells at the coarsest level.
+
+    Batch norm on a single cell would have nothing to average, so networks that halve their resolution need two; those
+    that answer for a patch as a whole need one patch.
+    """
+    return max(-(-side // align), least) * align
 
 
 def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None,
                  sites: np.ndarray, side: int, align: int, split: BlockSplit | None, seed: int,
-                 progress: Progress) -> WindowSet:
+                 progress: Progress, least: int = 2) -> WindowSet:
     """Read windows, give each to a subset and hide the cells of other subsets.
 
     Args:
@@ -111,11 +115,12 @@ def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.Da
         split: spatial blocks; ``None`` for a random split of the windows, as published.
         seed: of the random split.
         progress: 0 to 1 over the reading.
+        least: fewest multiples of ``align`` along a side.
 
     Raises:
         TooFewData: a subset is left without landslide cells or without stable ones.
     """
-    padded = padded_side(side, align)
+    padded = padded_side(side, align, least)
     margin = (padded - side) // 2
     # In the order of the raster's tiles, each is read once or twice and not for every window.
     sites = sites[np.lexsort((sites[:, 1], sites[:, 0] // TILE))]

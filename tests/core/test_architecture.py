@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ("algorithms", "model", "processing_provider")
 STAGES = ("errors", "memory", "progress", "files", "inputs", "grid", "factors", "stack", "labels", "safety", "windows",
-          "encoding", "networks", "loss", "training", "artifact_header", "artifact", "prediction", "zones",
-          "validation", "report", "checks", "jobs")
+          "encoding", "networks", "loss", "training", "classical", "artifact_header", "artifact", "prediction", "zones",
+          "validation", "crossvalidation", "report", "checks", "jobs", "train")
 """The way through the core: a stage imports only those before it, and itself."""
 
 ASIDE = {"demo": {"errors", "progress", "files", "inputs", "grid", "safety"}}
@@ -117,7 +117,7 @@ def test_the_shell_imports_the_heavy_core_only_when_it_runs(path):
 def test_light_modules_import_nothing_heavy():
     """What the shell reads choices and defaults from when QGIS starts."""
     light = ("errors", "progress", "inputs.tables", "factors.definitions", "zones.schemes", "training.settings",
-             "validation.settings")
+             "training.kinds", "training.presets", "validation.settings")
     code = "\n".join([*(f"import scarp.model.{module}" for module in light), "import sys",
                       f"print(*sorted(set(sys.modules) & {HEAVY | {'numpy'}!r}))"])
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,

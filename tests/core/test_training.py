@@ -13,12 +13,18 @@ import torch
 
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import Cancelled, DeviceUnavailable, ModelFileInvalid, ParameterInvalid
-from scarp.model.progress import Silent
+from scarp.model.progress import Silent, duration
 from scarp.model.stack import StackFactor
 from scarp.model.training import checkpoint as checkpoints
 from scarp.model.training.augment import WAYS, aspect_table, turn, turned_aspect
 from scarp.model.training.data import TrainingData
-from scarp.model.training.devices import choose_device, choose_precision, repeatable
+from scarp.model.training.devices import (
+    choose_device,
+    choose_precision,
+    cpu_has_bf16,
+    repeatable,
+    training_precision,
+)
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings, choices, default, limits, parameter_name
 from scarp.model.windows.reading import WindowSet
@@ -342,3 +348,60 @@ def test_the_log_can_be_read():
     fit(progress=Log(), epochs=25, width=2)
     told = [text for text in lines if text.startswith("Epoch")]
     assert [int(text.split()[1]) for text in told] == [1, 10, 20, 25] and all("left" in text for text in told)
+    assert told[-1].endswith("none left.") and not [text for text in lines if text.startswith("An epoch takes")]
+
+
+@pytest.mark.parametrize("seconds,words", [(0, "a few seconds"), (8, "10 seconds"), (42, "40 seconds"),
+                                           (95, "2 minutes"), (3000, "50 minutes"), (5500, "1 hour 30 minutes"),
+                                           (7200, "2 hours"), (100000, "27 hours 50 minutes"), (300000, "3 days")])
+def test_time_left_is_said_as_people_do(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_slow_epochs_are_told_one_by_one(monkeypatch):
+    for name in ("SILENCE", "FORECAST"):
+        monkeypatch.setattr(f"scarp.model.training.loop.{name}", 0.0)
+    lines = []
+
+    class Log(Silent):
+        def report(self, fraction, text=""):
+            lines.append(text) if text else None
+
+    fit(progress=Log(), epochs=3, width=2)
+    assert [text.split()[1] for text in lines if text.startswith("Epoch")] == ["1", "2", "3"]
+    assert [text for text in lines if text.startswith("An epoch takes")] == lines[:1] and "3 epochs" in lines[0]
+
+
+def test_training_precision_follows_the_device(monkeypatch):
+    from scarp.model.training import devices
+
+    gpu = torch.device("cuda:0")
+    for generation, expected in ((6, torch.float32), (7, torch.float16), (8, torch.bfloat16), (9, torch.bfloat16)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, major=generation: (major, 0))
+        assert training_precision("auto", gpu) == expected
+    for has in (True, False):
+        monkeypatch.setattr(devices, "cpu_has_bf16", lambda has=has: has)
+        assert training_precision("auto", CPU) == (torch.bfloat16 if has else torch.float32)
+        # Maps stay exact.
+        assert choose_precision("auto", CPU) == torch.float32
+        assert training_precision("fp32", CPU) == torch.float32 and training_precision("bf16", CPU) == torch.bfloat16
+    assert training_precision("auto", torch.device("mps")) == torch.float32
+    with pytest.raises(DeviceUnavailable, match="fp16"):
+        training_precision("fp16", CPU)
+
+
+@pytest.mark.parametrize("kind", ["missing", "raises", "no"])
+def test_a_torch_that_cannot_tell_means_no_bf16(monkeypatch, kind):
+    def ask():
+        if kind == "raises":
+            raise RuntimeError("not on this system")
+        return False
+
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+        if kind != "missing":
+            monkeypatch.setattr(torch.cpu, name, ask, raising=False)
+    assert cpu_has_bf16() is False
+    if kind == "no":
+        monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+        assert cpu_has_bf16() is True

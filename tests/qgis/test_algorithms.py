@@ -66,17 +66,20 @@ def test_stack_takes_extras_and_leaves_out_what_is_missing(run, area, tmp_path):
         assert kinds["landcover"] == "categorical"
 
 
-def test_classes_match_by_label_in_a_second_area(run, area, chain, tmp_path):
-    """The same classes in another order get the codes of the first stack."""
+@pytest.mark.parametrize("source", ["stack", "model"])
+def test_classes_match_by_label_in_a_second_area(run, area, chain, tmp_path, source):
+    """Known classes keep their codes though the polygons come in another order; a new one gets a code after them."""
     layer = QgsVectorLayer(str(area / "lithology.gpkg"), "")
-    rows = [(feature.geometry().asWkt(), [feature["rock"]]) for feature in layer.getFeatures()][::-1]
+    rows = [(feature.geometry().asWkt(), [feature["rock"].replace("granite", "basalt")])
+            for feature in layer.getFeatures()][::-1]
     output = tmp_path / "second.tif"
     run("buildfactorstack", DEM=area / "dem.tif", LITHOLOGY=memory_layer("Polygon", "rock:string", rows),
-        LITHOLOGY_FIELD="rock", CLASSES_FROM=chain["stack"], OUTPUT=output)
+        LITHOLOGY_FIELD="rock", CLASSES_FROM=chain[source], OUTPUT=output)
     with open_stack(chain["stack"]) as first, open_stack(output) as second:
-        assert second.factor("lithology").classes == first.factor("lithology").classes
+        assert second.factor("lithology").classes == {1: "granite", 2: "schist", 3: "basalt"}
         bands = first.factor("lithology").band, second.factor("lithology").band
-    np.testing.assert_array_equal(read(chain["stack"], bands[0]).data, read(output, bands[1]).data)
+    earlier = read(chain["stack"], bands[0]).data
+    np.testing.assert_array_equal(read(output, bands[1]).data, np.where(earlier == 1, 3, earlier))
 
 
 def test_area_masks(run, area, tmp_path):
@@ -173,6 +176,29 @@ def test_other_physics(run, chain, tmp_path, physics):
     assert "OUTPUT_HTML" not in result and "OUTPUT_WINDOWS" not in result
     assert (tmp_path / "model.safetensors").is_file()
     assert 0 <= result["VIOLATION_RATE"] <= 1
+
+
+@pytest.mark.parametrize("kind", ["logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence",
+                                  "unet", "bpnn", "resnet"])
+def test_comparison_models_make_maps_that_can_be_validated(run, area, chain, tmp_path, kind):
+    files = {name: tmp_path / name for name in ("m.safetensors", "w.gpkg", "r.html", "s.tif", "v.html", "v.csv")}
+    settings = {**TRAINING, "EPOCHS": 2} if kind == "unet" else {"BLOCK": 900, "EPOCHS": 2, "WIDTH": 4}
+    result = run("traincomparisonmodel", KIND=kind, STACK=chain["stack"], LABELS=chain["labels"],
+                 OUTPUT=files["m.safetensors"], OUTPUT_WINDOWS=files["w.gpkg"], OUTPUT_HTML=files["r.html"],
+                 **settings)
+    assert 0 <= result["AUC"] <= 1 and ("EPOCHS" in result) == (kind in ("unet", "bpnn", "resnet"))
+    windows = QgsVectorLayer(str(files["w.gpkg"]), "")
+    assert windows.uniqueValues(windows.fields().lookupField("subset")) == {"train", "validation", "test"}
+    assert "data:image/svg+xml" in files["r.html"].read_text(encoding="utf-8")
+    run("predictsusceptibility", STACK=chain["stack"], MODEL=files["m.safetensors"], OUTPUT=files["s.tif"])
+    side = 20 if kind in ("bpnn", "resnet") else 1
+    with rasterio.open(files["s.tif"]) as found:
+        assert found.shape == (SIZE // side, SIZE // side) and found.res == (CELL * side, CELL * side)
+    # A radius around landslides as wide as a cell of 600 m would leave no room for stable points.
+    judged = run("validatewithpoints", SUSCEPTIBILITY=files["s.tif"], LANDSLIDES=area / "landslides.gpkg", REPEATS=5,
+                 WINDOWS=files["w.gpkg"], SUBSET="test", DISTANCE=30, OUTPUT_HTML=files["v.html"],
+                 OUTPUT_TABLE=files["v.csv"]) if side == 1 else {"AUC": 0.5}
+    assert 0 <= judged["AUC"] <= 1
 
 
 def test_map_is_a_probability_on_the_grid_of_the_stack(run, chain):

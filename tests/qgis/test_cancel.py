@@ -28,6 +28,9 @@ def parameters_of(algorithm, area, chain):
                               {"OUTPUT": "fs.tif", "OUTPUT_RAINFALL": "r7.tif", "OUTPUT_TABLE": "k.csv"}),
         "trainpcum": ({"STACK": chain["stack"], "LABELS": chain["labels"], **TRAINING, "EPOCHS": 5000},
                       {"OUTPUT": "m.safetensors", "OUTPUT_WINDOWS": "w.gpkg", "OUTPUT_HTML": "t.html"}),
+        "traincomparisonmodel": ({"STACK": chain["stack"], "LABELS": chain["labels"], "BLOCK": 900,
+                                  "KIND": "random_forest"},
+                                 {"OUTPUT": "m.safetensors", "OUTPUT_WINDOWS": "w.gpkg", "OUTPUT_HTML": "t.html"}),
         "predictsusceptibility": ({"STACK": chain["stack"], "MODEL": chain["model"], "SAMPLES": 3, "TILE": 32},
                                   {"OUTPUT": "s.tif", "OUTPUT_UNCERTAINTY": "u.tif", "OUTPUT_APPLICABILITY": "a.tif"}),
         "classifyzones": ({"SUSCEPTIBILITY": chain["susceptibility"]}, {"OUTPUT": "z.tif", "OUTPUT_TABLE": "z.csv"}),
@@ -39,8 +42,8 @@ def parameters_of(algorithm, area, chain):
 
 @pytest.mark.parametrize("reports", [1, 3])
 @pytest.mark.parametrize("algorithm", ["createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels",
-                                       "buildsafetyfactor", "trainpcum", "predictsusceptibility", "classifyzones",
-                                       "validatewithpoints"])
+                                       "buildsafetyfactor", "trainpcum", "traincomparisonmodel",
+                                       "predictsusceptibility", "classifyzones", "validatewithpoints"])
 def test_cancel(run, area, chain, tmp_path, algorithm, reports):
     inputs, outputs = parameters_of(algorithm, area, chain)
     listener = Listener(cancel_after=reports)

@@ -80,6 +80,7 @@ except QgsProcessingException as error:
     ("createdemodata", "create_demo_data"), ("buildfactorstack", "build_factor_stack"),
     ("checkfactors", "check_factors"), ("buildbufferedlabels", "build_buffered_labels"),
     ("buildsafetyfactor", "build_safety_factor"), ("trainpcum", "train_pcum"),
+    ("traincomparisonmodel", "train_comparison_model"),
     ("predictsusceptibility", "predict_susceptibility"), ("classifyzones", "classify_zones"),
     ("validatewithpoints", "validate_with_points")])
 def test_each_algorithm_says_what_its_job_imports(plugin, algorithm, job):

@@ -6,7 +6,7 @@ import pytest
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
 
 NAMES = ("createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels", "buildsafetyfactor", "trainpcum",
-         "predictsusceptibility", "classifyzones", "validatewithpoints", "factorstozones")
+         "traincomparisonmodel", "predictsusceptibility", "classifyzones", "validatewithpoints", "factorstozones")
 
 
 @pytest.fixture
@@ -59,3 +59,21 @@ def test_small_numbers_keep_their_digits(dialog, plugin):
     wrapper = window.mainWidget().wrappers["LEARNING_RATE"]
     wrapper.setParameterValue(0.00025, QgsProcessingContext())
     assert wrapper.parameterValue() == pytest.approx(0.00025)
+
+
+def test_settings_of_a_preset_are_empty_until_given(dialog):
+    from scarp.algorithms.training_parameters import SETTINGS
+    from scarp.model.training.presets import governed
+    from scarp.model.training.settings import default, parameter_name
+
+    window = dialog("trainpcum")
+    wrappers = window.mainWidget().wrappers
+    empty = [name for name in SETTINGS if governed(name) and name != "augment"]
+    for name in empty:
+        assert wrappers[parameter_name(name)].parameterValue() is None, name
+    assert wrappers["AUGMENT"].parameterValue() is default("augment")
+    for name, value in (("EPOCHS", 7), ("SPLIT", "random"), ("WEIGHT_LANDSLIDE", 2.5)):
+        wrappers[name].setParameterValue(value, QgsProcessingContext())
+        assert wrappers[name].parameterValue() == value
+        wrappers[name].setParameterValue(None, QgsProcessingContext())
+        assert wrappers[name].parameterValue() is None, name

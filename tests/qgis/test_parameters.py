@@ -17,7 +17,10 @@ FROZEN = {
                          "[OUTPUT_RAINFALL] [OUTPUT_TABLE]",
     "trainpcum": "STACK LABELS [SAFETY_FACTOR] PHYSICS LAMBDA P_LOW FS_CRITICAL WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW "
                  "SPLIT BLOCK EPOCHS PATIENCE LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE "
-                 "PRECISION [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
+                 "PRECISION [PRESET] [START_FROM] [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
+    "traincomparisonmodel": "KIND STACK LABELS WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW SPLIT BLOCK EPOCHS PATIENCE "
+                            "LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE PRECISION "
+                            "[CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
     "predictsusceptibility": "STACK MODEL [AREA] TILE DEVICE PRECISION [SAMPLES] OUTPUT [OUTPUT_UNCERTAINTY] "
                              "[OUTPUT_APPLICABILITY]",
     "classifyzones": "SUSCEPTIBILITY METHOD SHARES [BREAKS] OUTPUT [OUTPUT_TABLE]",
@@ -27,10 +30,13 @@ FROZEN = {
 """As in the design: what is not in brackets must be given or has a default; nothing is ever renamed."""
 
 CHOICES = {
+    ("trainpcum", "PRESET"): ["recommended", "paper"],
     ("trainpcum", "PHYSICS"): ["hinge", "indicator", "none"],
     ("trainpcum", "SPLIT"): ["spatial_blocks", "random"],
     ("trainpcum", "ENCODING"): ["codes", "one_hot"],
     ("trainpcum", "PRECISION"): ["auto", "fp32", "bf16", "fp16"],
+    ("traincomparisonmodel", "KIND"): ["unet", "bpnn", "resnet", "logistic_regression", "random_forest",
+                                       "frequency_ratio", "weights_of_evidence"],
     ("predictsusceptibility", "PRECISION"): ["auto", "fp32", "bf16", "fp16"],
     ("classifyzones", "METHOD"): ["area_shares", "equal_interval", "natural_breaks", "landslide_share", "breaks"],
     ("validatewithpoints", "SUBSET"): ["all", "train", "validation", "test"],
@@ -82,7 +88,8 @@ def test_defaults_are_acceptable(algorithms):
 def test_choices_are_static_words(algorithms, key):
     definition = algorithms[key[0]].parameterDefinition(key[1])
     assert definition.options() == CHOICES[key] and definition.usesStaticStrings()
-    assert definition.defaultValue() in CHOICES[key]
+    assert definition.defaultValue() in (CHOICES[key] if not definition.flags() & OPTIONAL
+                                         else [*CHOICES[key], None])
 
 
 def test_groups_follow_the_work(algorithms):

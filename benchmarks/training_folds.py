@@ -1,0 +1,171 @@
+"""Spatial cross validation of many models and settings on one area, one row a run, several seeds.
+
+    ./run python benchmarks/training_folds.py AREA.json RESULTS.csv --plan ablation --seeds 1,2,3
+    ./run python benchmarks/training_folds.py AREA.json RESULTS.csv --table
+
+AREA.json names the files: ``{"stack": …, "labels": …, "landslides": …, "safety": …, "regions": …, "region_field": …,
+"settings": {"block": 4000.0}}``; safety and regions may be left out. Every run is a cross validation as
+``scarp:crossvalidate`` does it; the out-of-fold map is judged at the landslides and at stable cells. Rows that are in
+RESULTS.csv already are not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from osgeo import ogr
+from rasterio.features import rasterize
+from sklearn.metrics import roc_auc_score
+
+from scarp.model.crossvalidation.judgement import draw_sample, values_at
+from scarp.model.grid import Grid
+from scarp.model.inputs.vectors import Points
+from scarp.model.jobs.cross_validate import cross_validate
+from scarp.model.progress import Silent
+from scarp.model.training.kinds import TITLES, settings_of_kind
+
+SHARES = (0.3, 0.5, 0.7, 0.9)
+P_LOW, FS_CRITICAL = 0.15, 0.5
+
+PLANS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "ablation": {f"1:{weight:g} {physics}": ("pcum", {"weight_landslide": weight, "physics": physics})
+                 for weight in (4.0, 5.0) for physics in ("none", "indicator", "hinge")},
+    "kinds": {TITLES[kind]: (kind, {}) for kind in (
+        "pcum", "unet", "bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
+        "weights_of_evidence")},
+    "real": {TITLES[kind]: (kind, {}) for kind in (
+        "pcum", "logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence")},
+    "encoding": {f"{encoding}": ("pcum", {"encoding": encoding}) for encoding in ("codes", "one_hot")},
+}
+
+
+def points_of(path: str) -> Points:
+    """Return the points of a layer."""
+    source = ogr.Open(path)
+    xy = [(feature.GetGeometryRef().GetX(), feature.GetGeometryRef().GetY()) for feature in source.GetLayer(0)]
+    return Points(Path(path).stem, xy=np.array(xy, dtype=np.float64))
+
+
+def regions_of(area: dict[str, Any], grid: Grid) -> tuple[list[str], np.ndarray]:
+    """Return the names of the regions and a raster of their numbers from 1; nothing without regions."""
+    if "regions" not in area:
+        return [], np.zeros((grid.height, grid.width), dtype=np.uint8)
+    source = ogr.Open(area["regions"])
+    names, shapes = [], []
+    for number, feature in enumerate(source.GetLayer(0), start=1):
+        names.append(str(feature.GetField(area["region_field"])) if "region_field" in area else str(number))
+        shapes.append((json.loads(feature.GetGeometryRef().ExportToJson()), number))
+    return names, rasterize(shapes, out_shape=(grid.height, grid.width), transform=grid.transform, dtype=np.uint8)
+
+
+def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, random_split: bool) -> dict[str, Any]:
+    """Cross-validate once and return the row's numbers."""
+    settings = settings_of_kind(kind, "recommended", {**area.get("settings", {}), **given, "seed": seed})
+    landslides, started = points_of(area["landslides"]), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "map.tif")
+        result = cross_validate(area["stack"], area["labels"], landslides, path, kind=kind, settings=settings,
+                                folds=5, safety_factor=area.get("safety") if kind == "pcum" else None,
+                                random_split=random_split, progress=Silent())
+        row: dict[str, Any] = {"auc": result.auc, "worst_fold": result.lowest, "pooled": result.pooled}
+        if result.random is not None:
+            row["random"] = result.random
+        with rasterio.open(path) as dataset:
+            grid, values = Grid.of(dataset, "map"), dataset.read(1)
+        # The points do not depend on the seed, so that all rows are judged on the same ones.
+        sample = draw_sample(grid, area["labels"], landslides, 1, Silent())
+        at = values_at(path, sample, Silent())
+    valid = np.isfinite(at)
+    names, region = regions_of(area, grid)
+    number = region[sample.rows, sample.columns]
+    for index, name in enumerate(names, start=1):
+        some = valid & (number == index)
+        row[f"region {name}"] = roc_auc_score(sample.landslide[some], at[some])
+    slides, stable = at[valid & sample.landslide], at[valid & ~sample.landslide]
+    recall, alarms = (slides >= 0.5).mean(), (stable >= 0.5).mean()
+    # Kappa with as many stable points as landslides, in the mean over all draws.
+    row |= {"recall": recall, "kappa": recall - alarms}
+    edges = np.quantile(values[np.isfinite(values)], SHARES)
+    shares = np.bincount(np.searchsorted(edges, slides, side="left"), minlength=5) / len(slides)
+    row |= {f"ratio {zone + 1}": share / part
+            for zone, (share, part) in enumerate(zip(shares, np.diff([0, *SHARES, 1])))}
+    if "safety" in area:
+        with rasterio.open(area["safety"]) as dataset:
+            warned = (dataset.read(1) < FS_CRITICAL) & np.isfinite(values)
+        row["violation"] = (values[warned] < P_LOW).mean()
+    return {**row, "seconds": time.perf_counter() - started}
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of earlier runs."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write all rows; columns in the order in which they turned up."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, columns)
+        table.writeheader()
+        table.writerows(rows)
+
+
+def print_table(rows: list[dict[str, str]]) -> None:
+    """Print mean and standard deviation over the seeds by model."""
+    numbers = [name for name in rows[0] if name not in ("area", "plan", "model", "seed")]
+    regions = [name for name in numbers if name.startswith("region ")]
+    print("| area | plan | model | seeds | " + " | ".join([*numbers, *(["mean region", "worst region"] * bool(regions))]))
+    for key in dict.fromkeys((row["area"], row["plan"], row["model"]) for row in rows):
+        some = [row for row in rows if (row["area"], row["plan"], row["model"]) == key]
+        cells = []
+        for name in numbers:
+            values = [float(row[name]) for row in some if row.get(name)]
+            cells.append(f"{np.mean(values):.3f} ± {np.std(values):.3f}" if values else "")
+        if regions:
+            table = np.array([[float(row[name]) for name in regions] for row in some])
+            cells += [f"{table.mean():.3f}", f"{table.min(axis=1).mean():.3f}"]
+        print("| " + " | ".join([*key, str(len(some)), *cells]), flush=True)
+
+
+def main() -> None:
+    """Run what a plan asks for and is not there yet, or print the table."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("area")
+    arguments.add_argument("results", type=Path)
+    arguments.add_argument("--plan", default="kinds", help=f"one or several of {', '.join(PLANS)}, joined by commas")
+    arguments.add_argument("--seeds", default="1,2,3")
+    arguments.add_argument("--random", action="store_true", help="also with a random split")
+    arguments.add_argument("--table", action="store_true", help="only print what is there")
+    given = arguments.parse_args()
+    name = Path(given.area).stem
+    area = json.loads(Path(given.area).read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = list(read_rows(given.results))
+    if given.table:
+        return print_table(rows)
+    for seed in given.seeds.split(","):
+        for plan in given.plan.split(","):
+            for model, (kind, settings) in PLANS[plan].items():
+                key = {"area": name, "plan": plan, "model": model, "seed": seed}
+                if any(all(row.get(column) == value for column, value in key.items()) for row in rows):
+                    continue
+                numbers = run(area, kind, settings, int(seed), given.random)
+                rows.append({**key, **{column: f"{value:.5g}" for column, value in numbers.items()}})
+                write_rows(given.results, rows)
+                print(rows[-1], flush=True)
+    print_table(rows)
+
+
+if __name__ == "__main__":
+    main()

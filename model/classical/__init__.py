@@ -1,0 +1,1 @@
+"""Models of single cells: logistic regression, random forest, frequency ratio and weights of evidence."""

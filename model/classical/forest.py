@@ -1,0 +1,104 @@
+"""Random forest (Breiman 2001): grown by scikit-learn, kept as plain arrays."""
+
+from __future__ import annotations
+
+import os
+from typing import Sequence
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import log_loss
+from torch import nn
+
+from ..networks import build_network
+from ..progress import Part, Progress, stop_if_cancelled
+
+TREES = 300
+LEAVES = (5, 20, 80, 320)
+"""Least cells of a leaf, tried on the validation blocks. Small leaves learn the place by heart."""
+USUAL_LEAF = 20
+DEEPEST = 64
+_TREES_TO_TRY = 40
+_STEP = 20
+"""Trees between two looks at whether the user cancelled."""
+
+
+def fit_forest(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, held_back: np.ndarray, seed: int,
+               progress: Progress) -> tuple[nn.Module, dict, str]:
+    """Grow a forest.
+
+    Args:
+        values: encoded, float32 (cells, channels).
+        labels: (cells,): 1 landslide, 0 stable.
+        weights: of the cells.
+        held_back: whether a cell is for validation, bool (cells,): it helps to choose the size of leaves, and then to
+            grow the forest.
+        seed: of the forest.
+        progress: 0 to 1.
+
+    Returns:
+        Network, its architecture, and what was chosen, in words.
+    """
+    leaf, told = USUAL_LEAF, f"A leaf has at least {USUAL_LEAF} cells."
+    if len(np.unique(labels[held_back])) == 2 and len(np.unique(labels[~held_back])) == 2:
+        losses = []
+        for number, size in enumerate(LEAVES):
+            tried = _grow(values[~held_back], labels[~held_back], weights[~held_back], _TREES_TO_TRY, size, seed,
+                          Part(progress, 0.1 * number, 0.1 * (number + 1)))
+            share = tried.predict_proba(values[held_back])[:, 1]
+            losses.append(log_loss(labels[held_back], np.clip(share, 1e-4, 1 - 1e-4),
+                                   sample_weight=weights[held_back], labels=[0, 1]))
+        leaf = LEAVES[int(np.argmin(losses))]
+        told = (f"A leaf has at least {leaf} cells, the best of {', '.join(map(str, LEAVES))} on the validation "
+                "blocks.")
+    forest = _grow(values, labels, weights, TREES, leaf, seed, Part(progress, 0.4, 1.0))
+    network, architecture = network_of(forest)
+    return network, architecture, f"{told} {TREES} trees with {architecture['nodes']:,} nodes."
+
+
+def network_of(forest: RandomForestClassifier) -> tuple[nn.Module, dict]:
+    """Return a fitted forest of the classes 0 and 1 as a network that gives the same shares, and its architecture."""
+    trees = [estimator.tree_ for estimator in forest.estimators_]
+    sizes = [tree.node_count for tree in trees]
+    architecture = {"type": "forest", "channels": int(forest.n_features_in_), "trees": len(trees),
+                    "nodes": int(sum(sizes)), "depth": int(max(tree.max_depth for tree in trees))}
+    network = build_network(architecture)
+    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    with torch.no_grad():
+        network.roots.copy_(torch.from_numpy(roots))
+        for name, column in _columns(trees, roots).items():
+            getattr(network, name).copy_(torch.from_numpy(column))
+    network.check()
+    return network, architecture
+
+
+def _columns(trees: Sequence, roots: np.ndarray) -> dict[str, np.ndarray]:
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("feature", "threshold", "left", "right", "share")}
+    for tree, root in zip(trees, roots):
+        own, leaf = root + np.arange(tree.node_count), tree.children_left < 0
+        counts = tree.value[:, 0, :]
+        columns["feature"].append(np.where(leaf, 0, tree.feature))
+        columns["threshold"].append(_rounded_down(np.where(leaf, 0.0, tree.threshold)))
+        columns["left"].append(np.where(leaf, own, tree.children_left + root))
+        columns["right"].append(np.where(leaf, own, tree.children_right + root))
+        columns["share"].append(counts[:, 1] / counts.sum(axis=1))
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def _rounded_down(threshold: np.ndarray) -> np.ndarray:
+    """Return float32 thresholds that part float32 values as the float64 ones do: the largest not above them."""
+    near = threshold.astype(np.float32)
+    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+
+
+def _grow(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, trees: int, leaf: int, seed: int,
+          progress: Progress) -> RandomForestClassifier:
+    forest = RandomForestClassifier(n_estimators=0, min_samples_leaf=leaf, max_depth=DEEPEST, random_state=seed,
+                                    n_jobs=os.cpu_count(), warm_start=True)
+    while forest.n_estimators < trees:
+        stop_if_cancelled(progress)
+        forest.n_estimators = min(forest.n_estimators + _STEP, trees)
+        forest.fit(values, labels, sample_weight=weights)
+        progress.report(forest.n_estimators / trees)
+    return forest

@@ -1,0 +1,250 @@
+"""Spatial cross validation of any kind of model: every cell predicted by a model that did not see its block."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+
+from ..classical.fit import fit_cells
+from ..crossvalidation.judgement import ALL, FoldResult, Sample, draw_sample, judge_folds, mean_auc, values_at
+from ..crossvalidation.outoffold import beside, merge, predict_fold
+from ..errors import ParameterInvalid
+from ..files import RunRecord, check_writable, complete_or_absent
+from ..inputs.vectors import Points, Polygons
+from ..progress import Part, Progress, Silent
+from ..stack import Stack, open_stack
+from ..training.architectures import patch_labels
+from ..training.devices import choose_device, training_precision
+from ..training.fit import FittedNetwork, fit_network
+from ..training.kinds import CELL_KINDS, PATCH_KINDS, TITLES, align_of, patch_of
+from ..training.settings import TrainingSettings, parameter_name
+from ..windows.cells import MOST_CELLS, sample_cells
+from ..windows.collect import window_side
+from ..windows.folds import RANDOM_SIDE, Folds, cut, make_folds
+from ..windows.placement import MOST_WINDOWS, place_windows
+from ..windows.reading import TRAIN, WindowSet, read_windows
+from ..windows.split import Blocks, BlockSplit
+from ..windows.survey import Survey, survey
+from .train_pcum import with_physics
+from .training_run import describe_windows, on_grid, trained_model, with_weight
+
+SPATIAL, RANDOM = "spatial", "random"
+COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
+LEAST_FOLDS, MOST_FOLDS = 2, 50
+
+
+@dataclass
+class FoldFeature:
+    """One block for the layer of folds; bounds in map units."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    fold: int
+    """From 1."""
+    landslide_cells: int
+    labelled_cells: int
+    auc: float | None
+    """Of the block's whole fold."""
+
+
+@dataclass
+class CrossValidation:
+    """What a cross validation found."""
+
+    auc: float
+    """Mean over the folds."""
+    lowest: float
+    """AUC of the worst fold."""
+    pooled: float
+    """AUC of the whole out-of-fold map."""
+    random: float | None
+    """Mean over the folds of a random split; ``None`` when it was not asked for."""
+    gap: float | None
+    """By how much the random split flatters: ``random`` − ``auc``."""
+    folds: list[FoldResult]
+    blocks: list[FoldFeature]
+
+
+@dataclass
+class _Run:
+    """What the steps hand on."""
+
+    kind: str
+    settings: TrainingSettings
+    stack: Stack
+    labels: str | os.PathLike
+    safety: str | os.PathLike | None
+    found: Survey
+    windows: WindowSet | None
+    """All windows with all their labels; ``None`` for kinds that learn from single cells."""
+
+
+def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslides: Points | Polygons,
+                   output: str | os.PathLike, *, kind: str, settings: TrainingSettings, folds: int,
+                   safety_factor: str | os.PathLike | None = None, random_split: bool = True,
+                   output_table: str | os.PathLike | None = None, progress: Progress) -> CrossValidation:
+    """Cross-validate a kind of model over blocks of land.
+
+    Each fold's blocks are predicted by a model trained on the others, of which a fifth decides when training stops.
+    The same is done with patches of a few cells shared out at random, to show by how much a random split flatters.
+
+    Args:
+        stack: factor stack.
+        labels: label raster on its grid.
+        landslides: inventory in the grid's CRS, at which the maps are judged; a cell counts once.
+        output: the out-of-fold map, a GeoTIFF on the stack's grid.
+        kind: one of ``KINDS``.
+        settings: of the training; SPLIT does not apply.
+        folds: how many.
+        safety_factor: for PCUM; on the stack's grid.
+        random_split: whether to do the same with a random split; takes as long again.
+        output_table: CSV with one row a fold.
+        progress: hears how far it is.
+
+    Raises:
+        ParameterInvalid: FOLDS is out of its range, or a setting does not fit the data.
+        TooFewData: too few blocks with landslides, or no landslide on the map.
+        GridMismatch: labels or safety factor lie on another grid.
+        ScarpError: as for training and prediction.
+    """
+    if not LEAST_FOLDS <= folds <= MOST_FOLDS:
+        raise ParameterInvalid(f"FOLDS is {folds}, but must lie between {LEAST_FOLDS} and {MOST_FOLDS}.")
+    for path in (output, output_table):
+        if path is not None:
+            check_writable(path)
+    training_precision(settings.precision, choose_device(settings.device))
+    asked = {parameter_name(name): value for name, value in settings.as_dict().items()}
+    record = RunRecord("crossvalidate", {"KIND": kind, "FOLDS": folds, "RANDOM_SPLIT": random_split, **asked},
+                       {"STACK": stack, "LABELS": labels, "LANDSLIDES": landslides.source or landslides.name,
+                        "SAFETY_FACTOR": safety_factor})
+    settings = with_physics(settings, safety_factor, progress)
+    with open_stack(stack) as opened, on_grid(labels, "label", opened) as raster, \
+            on_grid(safety_factor, "safety factor", opened) as safety_raster:
+        grid = opened.grid
+        blocks = Blocks.of(grid, settings.block)
+        run = _prepare(kind, settings, opened, raster, labels, safety_raster, safety_factor, blocks,
+                       Part(progress, 0.0, 0.05))
+        spatial = make_folds(blocks, run.found.landslide, run.found.labelled, folds, settings.seed)
+        progress.report(0.05, f"{TITLES[kind]}: {folds} folds of blocks of {settings.block:g} m; "
+                              f"{int((run.found.landslide > 0).sum())} blocks hold landslides.")
+        sample = draw_sample(grid, labels, landslides, settings.seed, Part(progress, 0.05, 0.07))
+        end = 0.5 if random_split else 0.95
+        results, fits = _judge(run, spatial, SPATIAL, sample, output, Part(progress, 0.07, end))
+        compared: list[FoldResult] = []
+        if random_split:
+            patches = _patches(opened, raster, folds, settings.seed, Part(progress, end, end + 0.02))
+            compared, others = _judge(run, patches, RANDOM, sample, None, Part(progress, end + 0.02, 0.97), output)
+            fits |= others
+    summary = _summary(results, compared, spatial, grid)
+    if output_table is not None:
+        _write_table(output_table, [*((SPATIAL, row) for row in results), *((RANDOM, row) for row in compared)], fits)
+    progress.report(0.98, f"Mean AUC over the folds {summary.auc:.3f}, worst fold {summary.lowest:.3f}, whole "
+                          f"out-of-fold map {summary.pooled:.3f}.")
+    if summary.random is not None and summary.gap is not None:
+        progress.report(0.98, f"With a random split the mean AUC is {summary.random:.3f}: neighbours of training "
+                              f"cells make it {summary.gap:+.3f}. On new land expect the figure of the blocks.")
+    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, seed=settings.seed,
+                 metrics={"auc": summary.auc, "auc_lowest": summary.lowest, "auc_pooled": summary.pooled,
+                          "auc_random": summary.random, "gap": summary.gap})
+    progress.report(1.0)
+    return summary
+
+
+def _prepare(kind: str, settings: TrainingSettings, stack: Stack, raster: rasterio.DatasetReader,
+             labels: str | os.PathLike, safety: rasterio.DatasetReader | None, safety_path: Any, blocks: Blocks,
+             progress: Progress) -> _Run:
+    """Survey the area and, for networks, read all windows with all their labels."""
+    cell, grid = stack.grid.cell_size(), stack.grid
+    if kind in CELL_KINDS:
+        fine = Blocks(grid.height, grid.width, (1, 1))
+        return _Run(kind, settings, stack, labels, safety_path,
+                    survey(stack, raster, blocks, fine, settings.seed, progress), None)
+    least = 1 if kind in PATCH_KINDS else 2
+    side = window_side(stack, settings.window)
+    step = max(1, side // 4)
+    fine = Blocks(step, step, (-(-grid.height // step), -(-grid.width // step)))
+    found = survey(stack, raster, blocks, fine, settings.seed, Part(progress, 0.0, 0.4))
+    sites = place_windows(found, side, MOST_WINDOWS, settings.seed)
+    windows = read_windows(stack, raster, safety, sites, side, align_of(kind, settings, cell), None, settings.seed,
+                           Part(progress, 0.4, 1.0), least)
+    return _Run(kind, settings, stack, labels, safety_path, found, windows)
+
+
+def _patches(stack: Stack, raster: rasterio.DatasetReader, folds: int, seed: int, progress: Progress) -> Folds:
+    """Return folds of patches of a few cells, shared out at random."""
+    grid = stack.grid
+    blocks = Blocks(RANDOM_SIDE, RANDOM_SIDE, (-(-grid.height // RANDOM_SIDE), -(-grid.width // RANDOM_SIDE)))
+    found = survey(stack, raster, blocks, Blocks(grid.height, grid.width, (1, 1)), seed, progress)
+    return make_folds(blocks, found.landslide, found.labelled, folds, seed)
+
+
+def _judge(run: _Run, folds: Folds, split: str, sample: Sample, output: str | os.PathLike | None, progress: Progress,
+           near: str | os.PathLike | None = None) -> tuple[list[FoldResult], dict[tuple[str, int], FittedNetwork]]:
+    """Train, predict and judge all folds of one split; the map is kept only where it has an output."""
+    fits: dict[tuple[str, int], FittedNetwork] = {}
+    with beside(output or near or "") as folder:
+        maps = {}
+        for fold in range(folds.count):
+            part = Part(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
+            part.report(0.0, f"Fold {fold + 1} of {folds.count}, {split} split.")
+            fitted, settings = _fit(run, folds.split_without(fold, run.settings.seed), Part(part, 0.0, 0.85))
+            maps[fold] = folder / f"fold{fold + 1}.tif"
+            model = trained_model(run.kind, fitted, settings, run.stack.grid, {})
+            predict_fold(run.stack, model, folds, fold, maps[fold], Part(part, 0.85, 1.0))
+            fits[split, fold] = fitted
+        whole = Path(output) if output is not None else folder / "whole.tif"
+        tags = {"MEANING": "susceptibility of each cell by a model that did not see its block", "KIND": run.kind,
+                "FOLDS": str(folds.count), "SPLIT": split}
+        merge(maps, folds, run.stack.grid, whole, tags, Part(progress, 0.96, 0.98))
+        return judge_folds(values_at(whole, sample, Part(progress, 0.98, 1.0)), sample, folds), fits
+
+
+def _fit(run: _Run, split: BlockSplit, progress: Progress) -> tuple[FittedNetwork, TrainingSettings]:
+    factors, settings, cell = run.stack.factors, run.settings, run.stack.grid.cell_size()
+    if run.windows is None:
+        with on_grid(run.labels, "label", run.stack) as raster:
+            cells = sample_cells(run.stack, raster, split, MOST_CELLS, settings.seed, Part(progress, 0.0, 0.3))
+        return fit_cells(run.kind, cells, factors, settings, Part(progress, 0.3, 1.0)), settings
+    windows = patch_labels(cut(run.windows, split), patch_of(run.kind, cell))
+    settings = with_weight(settings, describe_windows(windows)[TRAIN], Silent())
+    return fit_network(windows, factors, settings, progress, kind=run.kind, cell=cell), settings
+
+
+def _summary(results: list[FoldResult], compared: list[FoldResult], folds: Folds, grid: Any) -> CrossValidation:
+    single = [row for row in results if row.fold != ALL]
+    auc = mean_auc(results)
+    random = mean_auc(compared) if compared else None
+    blocks, t, features = folds.blocks, grid.transform, []
+    for row, column in np.argwhere(folds.labelled > 0).tolist():
+        top, left = row * blocks.rows, column * blocks.columns
+        bottom, right = min(top + blocks.rows, grid.height), min(left + blocks.columns, grid.width)
+        fold = int(folds.table[row, column])
+        value = single[fold].auc
+        features.append(FoldFeature(
+            t.c + t.a * left, t.f + t.e * bottom, t.c + t.a * right, t.f + t.e * top, fold + 1,
+            int(folds.landslide[row, column]), int(folds.labelled[row, column]),
+            value if math.isfinite(value) else None))
+    return CrossValidation(auc, float(np.nanmin([row.auc for row in single])), results[-1].auc, random,
+                           None if random is None else random - auc, results, features)
+
+
+def _write_table(path: str | os.PathLike, rows: list[tuple[str, FoldResult]],
+                 fits: dict[tuple[str, int], FittedNetwork]) -> None:
+    with complete_or_absent(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(COLUMNS)
+        for split, row in rows:
+            fitted = None if row.fold == ALL else fits[split, int(row.fold) - 1]
+            epochs = ["", ""] if fitted is None or not fitted.history else [fitted.best_epoch, len(fitted.history)]
+            table.writerow([split, row.fold, row.landslides, row.stable,
+                            *(f"{value:.6g}" if math.isfinite(value) else "" for value in (row.auc, row.low, row.high)),
+                            *epochs])

@@ -1,0 +1,127 @@
+"""What all training jobs share: their result, their inputs on one grid, and what is told of windows and labels."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+import rasterio
+
+from ..artifact import TrainedModel
+from ..artifact_header import plain_values
+from ..files import RECORD_SUFFIX, versions
+from ..grid import Grid
+from ..inputs.rasters import open_raster
+from ..labels import LANDSLIDE, STABLE
+from ..progress import Part, Progress
+from ..stack import Stack
+from ..training.fit import FittedNetwork
+from ..training.settings import TrainingSettings, limits
+from ..windows.reading import WindowFeature, WindowSet
+from ..windows.split import SUBSETS
+
+
+@dataclass
+class TrainingResult:
+    """What the caller shows and writes."""
+
+    model: str
+    """Path of the model file."""
+    sha256: str
+    """Of the model file."""
+    metrics: dict[str, float | None]
+    """Of the test windows: ``loss``, ``accuracy``, ``recall``, ``violation_rate`` (``None`` without a safety factor),
+    ``auc``; and ``best_epoch`` and ``epochs``."""
+    history: list[dict[str, Any]]
+    """Numbers of each epoch, training and validation."""
+    windows: list[WindowFeature]
+    subsets: list[dict[str, Any]]
+    """For each subset ``name``, ``windows``, ``landslide_windows``, ``landslide_cells``, ``stable_cells`` and
+    ``landslide_share``; a cell counts once for every window that holds it."""
+    settings: TrainingSettings
+    """As used: ``physics`` is ``none`` when there was no safety factor, and an automatic weight is a number."""
+    warnings: list[str]
+    device: str
+    precision: str
+
+
+class Noting(Part):
+    """Passes everything on and keeps the warnings for report and record."""
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__(whole, 0.0, 1.0)
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        super().warn(text)
+
+
+def with_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
+    """Put a number in the place of an automatic weight: both classes count the same over the training windows."""
+    if settings.weight_landslide > 0:
+        return settings
+    weight = settings.weight_stable * train["stable_cells"] / train["landslide_cells"]
+    weight = min(float(f"{weight:.3g}"), limits("weight_landslide")[1])
+    progress.report(0.08, f"WEIGHT_LANDSLIDE is automatic: {weight:g}, so that landslide and stable cells count the "
+                          "same.")
+    return dataclasses.replace(settings, weight_landslide=weight)
+
+
+@contextlib.contextmanager
+def on_grid(path: str | os.PathLike | None, role: str, stack: Stack) -> Iterator[rasterio.DatasetReader | None]:
+    """Open a raster that must lie on the stack's grid; nothing for no path."""
+    if path is None:
+        yield None
+        return
+    with open_raster(path, role) as dataset:
+        stack.grid.require_same(Grid.of(dataset, role), "factor stack", f"{role} raster")
+        yield dataset
+
+
+def describe_windows(windows: WindowSet) -> list[dict[str, Any]]:
+    """Return for each subset what :attr:`TrainingResult.subsets` says."""
+    shares, result = windows.landslide_shares(), []
+    for number, name in enumerate(SUBSETS):
+        some = windows.of(number)
+        counts = np.bincount(windows.labels[some].ravel(), minlength=256)
+        slides, stable = int(counts[LANDSLIDE]), int(counts[STABLE])
+        result.append({"name": name, "windows": len(some), "landslide_windows": int((shares[some] > 0).sum()),
+                       "landslide_cells": slides, "stable_cells": stable,
+                       "landslide_share": slides / max(slides + stable, 1)})
+    return result
+
+
+def label_settings(labels: str | os.PathLike) -> dict[str, Any]:
+    """Return the parameters that a label raster was made with, from the run record beside it; empty without one."""
+    try:
+        record = json.loads(Path(f"{labels}{RECORD_SUFFIX}").read_text(encoding="utf-8"))
+        found = {str(name): value for name, value in record["parameters"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    # A model file stands on its own, so only what it may hold goes in.
+    return found if len(json.dumps(found)) < 10000 and plain_values(found) else {}
+
+
+def trained_model(kind: str, fitted: FittedNetwork, settings: TrainingSettings, grid: Grid, training: dict[str, Any]
+                  ) -> TrainedModel:
+    """Return what a model file holds.
+
+    Args:
+        kind: of the model.
+        fitted: network, factors and numbers.
+        settings: as used.
+        grid: of the stack.
+        training: what is to be said of windows or cells, and of labels.
+    """
+    return TrainedModel(
+        kind=kind, architecture=fitted.architecture, encoding=settings.encoding, factors=fitted.factors,
+        pixel_size=grid.cell_size(), settings=settings.as_dict(), seed=settings.seed, history=fitted.history,
+        metrics=fitted.metrics, training={**training, "device": fitted.device, "precision": fitted.precision},
+        versions=versions(), network=fitted.network)

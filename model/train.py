@@ -1,0 +1,168 @@
+"""Training from a command line, in one process or, started by ``torchrun``, in several that train together."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import dataclasses
+import inspect
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Iterator, Sequence, TextIO
+
+from .errors import Cancelled, ScarpError
+from .training.presets import PRESETS, RECOMMENDED, governed, in_words, preset_help, settings_of
+from .training.settings import TrainingSettings
+
+DONE, FAILED, CANCELLED = 0, 1, 130
+"""Exit status; wrong options give 2."""
+_PATIENCE = 2.0
+"""Seconds in which the first process may state a failure that all share; ``torchrun`` then ends the others."""
+
+
+class Lines:
+    """Progress as lines of text; knows whether Ctrl-C was pressed."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Write to a stream, or say nothing."""
+        self._stream, self._stopping = stream, False
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Write a text with the share of the work done before it."""
+        if text:
+            self._write(f"[{100 * fraction:3.0f} %] {text}")
+
+    def warn(self, text: str) -> None:
+        """Write a warning."""
+        self._write(f"Warning: {text}")
+
+    def cancelled(self) -> bool:
+        """Whether Ctrl-C was pressed."""
+        return self._stopping
+
+    def stop(self, *_: Any) -> None:
+        """Ask the work to end; takes what a signal handler is given."""
+        if not self._stopping:
+            self._write("Stopping ...")
+        self._stopping = True
+
+    def _write(self, text: str) -> None:
+        if self._stream is not None:
+            print(text, file=self._stream, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as the arguments say and return the exit status.
+
+    Args:
+        arguments: those of the command line by default.
+    """
+    options = vars(parser().parse_args(arguments))
+    number = int(os.environ.get("RANK", "0"))
+    progress = Lines(sys.stderr if number == 0 else None)
+    try:
+        with _heard(progress):
+            model = _train(options, progress)
+    except ScarpError as error:
+        if number:
+            time.sleep(_PATIENCE)
+        print(f"Process {number + 1}: {error}" if number else str(error), file=sys.stderr, flush=True)
+        return CANCELLED if isinstance(error, Cancelled) else FAILED
+    if number == 0:
+        print(model)
+    return DONE
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with an option for every training setting."""
+    result = argparse.ArgumentParser(
+        prog="python -m scarp.model.train", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Trains PCUM on a factor stack and landslide labels, and writes the model file.",
+        epilog="Several processes train together, on one machine or on several, when torchrun starts them:\n"
+               "  torchrun --nproc-per-node 4 -m scarp.model.train STACK LABELS OUTPUT\n"
+               "--batch is then the batch of all of them together, so their number changes the result by no more than\n"
+               "rounding. Each reads the inputs and holds all windows; the first one writes. With CUDA each takes a\n"
+               "GPU. On CPUs, set OMP_NUM_THREADS to the cores for each process.")
+    for name, text in (("stack", "factor stack"), ("labels", "label raster on the stack's grid: 1 landslide, 0 "
+                                                   "stable, 255 unknown"), ("output", "model file, .safetensors")):
+        result.add_argument(name, metavar=name.upper(), help=text)
+    result.add_argument("--safety-factor", metavar="FILE", help="safety factor on the stack's grid")
+    result.add_argument("--start-from", metavar="FILE", help="trained model to go on from, on this stack and labels")
+    result.add_argument("--checkpoint", metavar="FILE", help="state of the run; when it exists, the run goes on")
+    result.add_argument("--html", metavar="FILE", help="report with the curves")
+    result.add_argument("--preset", choices=PRESETS, default=RECOMMENDED,
+                        help=f"values of all settings that are not given; {RECOMMENDED} by default")
+    group = result.add_argument_group("settings")
+    texts = _texts()
+    for item in dataclasses.fields(TrainingSettings):
+        group.add_argument(f"--{item.name.rstrip('_').replace('_', '-')}", dest=item.name, default=None,
+                           **_option(item, texts.get(item.name, "")))
+    return result
+
+
+def _option(item: dataclasses.Field, text: str) -> dict[str, Any]:
+    """Return what argparse wants to know of a setting; its value is checked by the settings themselves."""
+    about = f"{text} " + (preset_help(item.name) if governed(item.name) else f"Default: {in_words(item.default)}.")
+    if "limits" in item.metadata:
+        lowest, highest = item.metadata["limits"]
+        about += f" From {lowest:.12g} to {highest:.12g}."
+    # A percent sign starts a placeholder in argparse.
+    option: dict[str, Any] = {"help": about.strip().replace("%", "%%")}
+    if isinstance(item.default, bool):
+        return {**option, "action": argparse.BooleanOptionalAction}
+    if "choices" in item.metadata:
+        return {**option, "choices": item.metadata["choices"]}
+    if isinstance(item.default, (int, float)):
+        return {**option, "type": type(item.default), "metavar": "NUMBER"}
+    return {**option, "metavar": "TEXT"}
+
+
+def _texts() -> dict[str, str]:
+    """Return what the source of the settings says of each of them; nothing where the source is not at hand."""
+    try:
+        body = ast.parse(inspect.getsource(TrainingSettings)).body[0].body
+    except (OSError, SyntaxError):
+        return {}
+    return {field.target.id: " ".join(text.value.value.replace("`", "").split())
+            for field, text in zip(body, body[1:])
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)}
+
+
+def _train(options: dict[str, Any], progress: Lines) -> str:
+    """Train in this process, with the others if there are any, and return the path of the model."""
+    names = [item.name for item in dataclasses.fields(TrainingSettings)]
+    given = {name: options[name] for name in names if options[name] is not None}
+    settings = settings_of(options["preset"], given)
+    # Not before the options are understood: torch takes seconds to load.
+    from .jobs.train_pcum import train_pcum
+    from .training.distributed import joined
+
+    with joined(settings.device) as group, tempfile.TemporaryDirectory(prefix="scarp-") as scratch:
+        output, outputs = options["output"], {"checkpoint": options["checkpoint"], "output_html": options["html"]}
+        if not group.alone:
+            progress.report(0.0, f"{group.count} processes train together.")
+        if not group.first:
+            # The others come to the same model; theirs is thrown away.
+            output, outputs = str(Path(scratch) / Path(output).name), {}
+        train_pcum(options["stack"], options["labels"], output, safety_factor=options["safety_factor"],
+                   settings=settings, start_from=options["start_from"], given=given, progress=progress, **outputs)
+    return options["output"]
+
+
+@contextlib.contextmanager
+def _heard(progress: Lines) -> Iterator[None]:
+    """Let Ctrl-C cancel the work instead of breaking it off."""
+    before = signal.signal(signal.SIGINT, progress.stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,290 @@
+"""Cross validation: folds, cutting windows, the out-of-fold map, and what is said of it."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from sklearn.metrics import roc_auc_score
+
+from scarp.model.crossvalidation.judgement import ALL, draw_sample, judge_folds, mean_auc, values_at
+from scarp.model.crossvalidation.outoffold import merge
+from scarp.model.errors import ParameterInvalid, TooFewData
+from scarp.model.grid import Grid
+from scarp.model.inputs.rasters import create_raster, open_raster
+from scarp.model.inputs.vectors import Points
+from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
+from scarp.model.progress import Silent
+from scarp.model.stack import StackFactor, create_stack, open_stack
+from scarp.model.training.kinds import settings_of_kind
+from scarp.model.windows.folds import Folds, cut, make_folds
+from scarp.model.windows.placement import place_windows
+from scarp.model.windows.reading import TEST, TRAIN, VALIDATION, read_windows
+from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
+from scarp.model.windows.survey import survey
+
+HEIGHT, WIDTH, CELL = 160, 200, 30.0
+GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), WIDTH, HEIGHT)
+BLOCK = 600.0
+
+
+class Listening(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+
+    def report(self, fraction, text=""):
+        if text:
+            self.texts.append(text)
+
+
+@pytest.fixture(scope="module")
+def area(tmp_path_factory):
+    """Landslides where the slope is steep; a second factor says nothing."""
+    folder = tmp_path_factory.mktemp("crossvalidation")
+    random = np.random.default_rng(3)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    slope = 20 + 12 * np.sin(rows / 9) * np.cos(columns / 13) + random.normal(0, 2, (HEIGHT, WIDTH))
+    values = np.stack([slope, random.normal(0, 1, (HEIGHT, WIDTH))]).astype(np.float32)
+    values[:, :9, :17] = np.nan
+    steep = np.argwhere((slope > 26) & np.isfinite(values[0]))
+    chosen = steep[random.choice(len(steep), 90, replace=False)]
+    labels = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    for row, column in chosen:
+        labels[(rows - row) ** 2 + (columns - column) ** 2 <= 2] = 1
+    labels[120:, 180:] = 255
+    with create_stack(folder / "stack.tif", GRID, [StackFactor("slope", "continuous", "degrees"),
+                                                   StackFactor("noise", "continuous")]) as dataset:
+        dataset.write(values)
+    with create_raster(folder / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
+        dataset.write(labels, 1)
+    xy = np.stack([500000 + (chosen[:, 1] + 0.5) * CELL, 3300000 - (chosen[:, 0] + 0.5) * CELL], axis=1)
+    return folder, values, labels, Points("landslides", xy=xy)
+
+
+def folds_of(folder, count=4, seed=1):
+    with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as labels:
+        blocks = Blocks.of(stack.grid, BLOCK)
+        found = survey(stack, labels, blocks, Blocks(5, 5, (32, 40)), seed, Silent())
+    return make_folds(blocks, found.landslide, found.labelled, count, seed), found
+
+
+def run(area, output, kind="logistic_regression", folds=4, progress=None, random_split=True, table=None, **settings):
+    folder, _, _, points = area
+    return cross_validate(folder / "stack.tif", folder / "labels.tif", points, output, kind=kind, folds=folds,
+                          settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
+                          random_split=random_split, output_table=table, progress=progress or Silent())
+
+
+# Folds
+
+
+@pytest.mark.parametrize("count", (2, 3, 5))
+@pytest.mark.parametrize("seed", (1, 2))
+def test_every_block_is_in_one_fold_and_every_fold_has_landslides(area, count, seed):
+    folds, found = folds_of(area[0], count, seed)
+    assert folds.table.shape == found.landslide.shape and set(np.unique(folds.table)) == set(range(count))
+    for fold in range(count):
+        assert found.landslide[folds.table == fold].sum() > 0
+
+
+@pytest.mark.parametrize("fold", range(4))
+def test_a_model_never_sees_its_fold(area, fold):
+    folds, found = folds_of(area[0])
+    split = folds.split_without(fold, 1)
+    held = (folds.table == fold) & (found.labelled > 0)
+    assert (split.subsets[held] == TEST).all()
+    rest = ~held & (found.labelled > 0)
+    assert set(np.unique(split.subsets[rest])) == {TRAIN, VALIDATION}
+    share = found.landslide[split.subsets == VALIDATION].sum() / found.landslide[rest].sum()
+    assert 0.05 < share < 0.4
+
+
+def test_too_few_blocks_say_what_to_change():
+    with pytest.raises(TooFewData, match="BLOCK or FOLDS smaller"):
+        make_folds(Blocks(10, 10, (2, 2)), np.array([[5, 3], [0, 0]]), np.full((2, 2), 100), 3, 1)
+
+
+def test_cut_windows_share_no_label(area):
+    folder, values, labels, _ = area
+    folds, found = folds_of(folder)
+    split = folds.split_without(0, 1)
+    with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as raster:
+        sites = place_windows(found, 10, 4000, 1)
+        whole = read_windows(stack, raster, None, sites, 10, 4, None, 1, Silent())
+    parts = cut(whole, split)
+    subset_of = BlockSplit(split.blocks, split.subsets).of_cells(0, 0, HEIGHT, WIDTH)
+    usable = (labels != 255) & np.isfinite(values).all(axis=0)
+    for subset in (TRAIN, VALIDATION):
+        seen = np.zeros((HEIGHT, WIDTH), dtype=bool)
+        for index in parts.of(subset):
+            row, column = parts.sites[index] - parts.margin
+            for r, c in np.argwhere(parts.labels[index] != 255):
+                seen[row + r, column + c] = True
+                assert parts.labels[index, r, c] == labels[row + r, column + c]
+        assert not (seen & ((subset_of != subset) | ~usable)).any()
+        # What the windows reach of a part is there: nothing but the borders of the area is lost.
+        assert seen.sum() > 0.8 * (usable & (subset_of == subset)).sum()
+
+
+# The map
+
+
+def test_merged_map_takes_each_cell_from_its_fold(tmp_path):
+    folds = Folds(Blocks(30, 40, (6, 5)), np.arange(30).reshape(6, 5).astype(np.uint8) % 3, np.ones((6, 5)),
+                  np.ones((6, 5)), 3)
+    maps = {}
+    for fold in range(3):
+        maps[fold] = tmp_path / f"{fold}.tif"
+        with create_raster(maps[fold], GRID, "float32", np.nan, ["map"], overviews=None) as dataset:
+            values = np.full((HEIGHT, WIDTH), fold / 10, dtype=np.float32)
+            values[5, 7 + fold] = np.nan
+            dataset.write(values, 1)
+    merge(maps, folds, GRID, tmp_path / "whole.tif", {}, Silent())
+    with rasterio.open(tmp_path / "whole.tif") as dataset:
+        merged = dataset.read(1)
+    of = folds.of_cells(0, 0, HEIGHT, WIDTH)
+    gap = np.zeros_like(of, dtype=bool)
+    gap[5, 7] = of[5, 7] == 0
+    assert np.array_equal(np.isnan(merged), gap)
+    assert np.array_equal(merged[~gap], (of / np.float32(10))[~gap].astype(np.float32))
+
+
+@pytest.mark.parametrize("kind,settings", [
+    ("pcum", {"epochs": 4, "width": 4}), ("unet", {"epochs": 2, "width": 4}), ("logistic_regression", {}),
+    ("weights_of_evidence", {}), ("frequency_ratio", {}), ("random_forest", {}),
+    ("bpnn", {"epochs": 2, "width": 4}), ("resnet", {"epochs": 2, "width": 4})])
+def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
+    if kind in ("bpnn", "resnet"):
+        settings["window"] = 600.0
+    result = run(area, tmp_path / "map.tif", kind, 3, table=tmp_path / "table.csv", random_split=False, **settings)
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        values = dataset.read(1)
+    valid = np.isfinite(area[1]).all(axis=0)
+    assert np.array_equal(np.isfinite(values), valid) and values[valid].min() >= 0 and values[valid].max() <= 1
+    assert result.random is None and result.lowest <= result.auc
+    if kind not in ("bpnn", "resnet"):
+        assert result.auc > 0.75
+    assert [row.fold for row in result.folds] == ["1", "2", "3", ALL]
+    assert not list(tmp_path.glob(".scarp-folds-*"))
+    with open(tmp_path / "table.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert tuple(rows[0]) == COLUMNS and len(rows) == 4
+    assert float(rows[0]["auc"]) == pytest.approx(result.folds[0].auc, rel=1e-5)
+    assert (rows[0]["epochs"] != "") == (kind in ("pcum", "unet", "bpnn", "resnet"))
+
+
+def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path):
+    """Wrong labels in one fold change the map everywhere but there."""
+    folder, _, labels, points = area
+    before = run(area, tmp_path / "before.tif", random_split=False)
+    folds, _ = folds_of(folder)
+    held = folds.of_cells(0, 0, HEIGHT, WIDTH) == 0
+    wrong = labels.copy()
+    swap = held & (labels != 255)
+    # Swapped in pairs, so that the blocks keep their counts and the folds stay as they are.
+    for row in range(folds.blocks.shape[0]):
+        for column in range(folds.blocks.shape[1]):
+            part = np.s_[row * folds.blocks.rows:(row + 1) * folds.blocks.rows,
+                         column * folds.blocks.columns:(column + 1) * folds.blocks.columns]
+            cells = np.argwhere(swap[part] & np.isfinite(area[1][:, part[0], part[1]]).all(axis=0))
+            found = labels[part][tuple(cells.T)]
+            wrong[part][tuple(cells.T)] = found[::-1]
+    (tmp_path / "other").mkdir()
+    with create_raster(tmp_path / "other" / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
+        dataset.write(wrong, 1)
+    cross_validate(folder / "stack.tif", tmp_path / "other" / "labels.tif", points, tmp_path / "after.tif",
+                   kind="logistic_regression", folds=4, random_split=False, progress=Silent(),
+                   settings=settings_of_kind("logistic_regression", "recommended", {"block": BLOCK}))
+    maps = []
+    for name in ("before", "after"):
+        with rasterio.open(tmp_path / f"{name}.tif") as dataset:
+            maps.append(dataset.read(1))
+    assert not np.array_equal(wrong, labels) and before.auc > 0.75
+    assert np.array_equal(maps[0][held], maps[1][held], equal_nan=True)
+    assert not np.array_equal(maps[0][~held], maps[1][~held], equal_nan=True)
+
+
+def test_the_same_seed_gives_the_same_bytes(area, tmp_path):
+    for name in ("a", "b"):
+        run(area, tmp_path / f"{name}.tif", "pcum", 2, epochs=2, width=4, random_split=False,
+            table=tmp_path / f"{name}.csv")
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+# The judgement
+
+
+def test_auc_by_fold_is_that_of_scikit_learn(area, tmp_path):
+    folder, _, labels, points = area
+    result = run(area, tmp_path / "map.tif", random_split=False)
+    folds, _ = folds_of(folder)
+    sample = draw_sample(GRID, folder / "labels.tif", points, 1, Silent())
+    assert sample.landslide.sum() == len(np.unique(points.xy, axis=0))
+    assert (labels[sample.rows, sample.columns][~sample.landslide] == 0).all()
+    with rasterio.open(tmp_path / "map.tif") as dataset:
+        values = dataset.read(1)[sample.rows, sample.columns]
+    assert np.array_equal(values, values_at(tmp_path / "map.tif", sample, Silent()), equal_nan=True)
+    fold_of = folds.of_cells(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
+    valid = np.isfinite(values)
+    expected = [roc_auc_score(sample.landslide[some], values[some])
+                for some in (valid & (fold_of == fold) for fold in range(4))]
+    assert [row.auc for row in result.folds[:-1]] == pytest.approx(expected)
+    assert result.auc == pytest.approx(np.mean(expected)) and result.lowest == pytest.approx(min(expected))
+    assert result.folds[-1].auc == pytest.approx(roc_auc_score(sample.landslide[valid], values[valid]))
+    for row in result.folds:
+        assert row.low <= row.auc <= row.high
+
+
+def test_a_fold_without_landslides_has_no_number(area):
+    folder, _, _, points = area
+    folds, _ = folds_of(folder)
+    sample = draw_sample(GRID, folder / "labels.tif", points, 1, Silent())
+    values = np.linspace(0, 1, len(sample.rows)).astype(np.float32)
+    fold_of = folds.of_cells(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
+    values[sample.landslide & (fold_of == 2)] = np.nan
+    found = judge_folds(values, sample, folds)
+    assert np.isnan(found[2].auc) and found[2].landslides == 0
+    assert mean_auc(found) == pytest.approx(np.mean([row.auc for index, row in enumerate(found[:-1]) if index != 2]))
+
+
+def test_memorising_shows_as_a_gap(area, tmp_path):
+    """A forest that may grow to single cells knows its neighbours; blocks show it, random patches flatter."""
+    progress = Listening()
+    result = run(area, tmp_path / "map.tif", "random_forest", 3, progress)
+    assert result.random is not None and result.gap == pytest.approx(result.random - result.auc)
+    assert any("random split" in text for text in progress.texts)
+
+
+@pytest.mark.parametrize("folds", (1, 51))
+def test_folds_out_of_range(area, tmp_path, folds):
+    with pytest.raises(ParameterInvalid, match="FOLDS"):
+        run(area, tmp_path / "map.tif", folds=folds)
+    assert not list(tmp_path.iterdir())
+
+
+def test_landslides_elsewhere_are_told(area, tmp_path):
+    folder = area[0]
+    with pytest.raises(TooFewData, match="far away"):
+        cross_validate(folder / "stack.tif", folder / "labels.tif", Points("far away", xy=np.zeros((3, 2))),
+                       tmp_path / "map.tif", kind="logistic_regression", folds=3, progress=Silent(),
+                       settings=settings_of_kind("logistic_regression", "recommended", {"block": BLOCK}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_blocks_tell_fold_and_auc(area, tmp_path):
+    result = run(area, tmp_path / "map.tif", random_split=False)
+    folds, found = folds_of(area[0])
+    assert len(result.blocks) == (found.labelled > 0).sum()
+    assert sum(block.landslide_cells for block in result.blocks) == found.landslide.sum()
+    for block in result.blocks:
+        assert block.auc == result.folds[block.fold - 1].auc
+        assert 500000 <= block.left < block.right <= 500000 + WIDTH * CELL
+    assert folds.table.dtype == np.uint8 and (folds.table != NO_SUBSET).all()

@@ -1,0 +1,100 @@
+"""Training that is killed or cancelled: what is left, and how soon it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from scarp.model.errors import Cancelled
+from scarp.model.progress import Silent
+from scarp.model.training import checkpoint as checkpoints
+from scarp.tests.core.test_training import fit, weights, windows_of
+
+RUN = {"epochs": 40, "depth": 2}
+CHILD = f"""
+import sys
+from scarp.model.training import checkpoint
+from scarp.tests.core.test_training import fit
+checkpoint.SECONDS = 0.0
+fit(checkpoint=sys.argv[1], **{RUN})
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill so")
+def test_a_run_killed_at_any_moment_ends_the_same(tmp_path):
+    path, generator = tmp_path / "state.safetensors", np.random.default_rng()
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    for _ in range(3):
+        before = path.stat().st_mtime_ns if path.is_file() else 0
+        process = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], env=environment)
+        # At least one epoch further than the last time, then at any moment of any epoch, also while it writes.
+        while process.poll() is None and (path.stat().st_mtime_ns if path.is_file() else 0) == before:
+            time.sleep(0.002)
+        time.sleep(generator.uniform(0.0, 0.1))
+        process.kill()
+        process.wait()
+        assert process.returncode == -signal.SIGKILL, "the run had ended before it was killed: make it longer"
+    resumed, whole = fit(checkpoint=path, **RUN), fit(**RUN)
+    assert weights(resumed) == weights(whole)
+    assert resumed.history == whole.history and resumed.metrics == whole.metrics
+
+
+def test_a_checkpoint_that_was_being_written_leaves_the_last_one(tmp_path, monkeypatch):
+    """The file under its name is always a whole one, so a kill in the middle of writing costs an epoch and no more."""
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    path, seen = tmp_path / "state.safetensors", []
+    write = Path.write_bytes
+
+    def dies(self, content):
+        seen.append(self)
+        if len(seen) == 3:
+            write(self, content[:len(content) // 2])
+            raise KeyboardInterrupt
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", dies)
+    with pytest.raises(KeyboardInterrupt):
+        fit(checkpoint=path)
+    monkeypatch.undo()
+    assert path not in seen
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    assert weights(fit(checkpoint=path)) == weights(fit())
+
+
+class CancelOnce(Silent):
+    """Cancelled from another thread, as by a button."""
+
+    def __init__(self):
+        super().__init__()
+        self.event, self.at = threading.Event(), 0.0
+
+    def press(self):
+        self.at = time.monotonic()
+        self.event.set()
+
+    def cancelled(self):
+        return self.event.is_set()
+
+
+@pytest.mark.parametrize("after", [0.05, 0.6])
+def test_cancelling_ends_training_within_two_seconds(after):
+    """With windows, batch and network of the default size."""
+    progress = CancelOnce()
+    windows = windows_of(count=192, side=50, padded=52)
+    timer = threading.Timer(after, progress.press)
+    timer.start()
+    try:
+        with pytest.raises(Cancelled):
+            fit(windows, progress, epochs=1000, width=16, depth=1, batch=32)
+    finally:
+        timer.cancel()
+    assert time.monotonic() - progress.at < 2.0
