@@ -15,7 +15,8 @@ from .trainpcum import WINDOW_FIELDS
 from .writing import WkbType, rectangle, write_sink
 
 SETTINGS = ("weight_landslide", "weight_stable", "window", "split", "block", "epochs", "patience", "learning_rate",
-            "batch", "augment", "encoding", "width", "depth", "dropout", "seed", "device", "precision")
+            "averaging", "batch", "augment", "encoding", "width", "depth", "knots", "dropout", "seed", "device",
+            "precision")
 """All but those of the physics term, which is PCUM's alone."""
 METRICS = (("AUC", "AUC of the test windows or blocks"), ("RECALL", "recall of the test windows or blocks"),
            ("ACCURACY", "share of test cells classed rightly"), ("LOSS", "loss on the test windows or blocks"),
@@ -83,6 +84,7 @@ class TrainComparisonModel(ScarpAlgorithm):
 
         stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
         crs = arguments.grid_crs(stack, "factor stack")
+        t.report_given(arguments)
         result = train_comparison_model(
             arguments.choice("KIND"), stack, arguments.raster("LABELS"), output, settings=self._settings(arguments),
             checkpoint=arguments.file("CHECKPOINT"), output_html=html, progress=arguments.progress)

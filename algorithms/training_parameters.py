@@ -57,6 +57,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "The best epoch is kept in any case."),
     "learning_rate": (
         "Learning rate", "Step size of the training. Larger ones suit few epochs."),
+    "averaging": (
+        "Averaging of weights",
+        "Share that each step leaves of a running average of the weights. The average is steadier from epoch to epoch; "
+        "it is what is judged and kept. 0 keeps the weights of single steps."),
     "batch": ("Batch (windows)", "Windows a step. Fewer if memory runs out."),
     "augment": (
         "Turn and mirror windows",
@@ -70,6 +74,10 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "Width of the network",
         "Channels of its first level. More learns finer things, takes longer, and needs more landslides."),
     "depth": ("Depth of the network", "How often it halves the resolution to see farther."),
+    "knots": (
+        "Knots of the curves",
+        "Beside the U-Net, each continuous factor has a curve of its own with so many bends, and each class a weight. "
+        "That helps most with few landslides. 0 is a U-Net alone."),
     "dropout": (
         "Dropout",
         "Share of the network switched off at random while training, so that it does not learn the area by heart."),
@@ -82,7 +90,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
 SHOWN = ("physics", "epochs", "seed")
 """What an analyst may want to touch; all others are folded away."""
 _DECIMALS = {"lambda_": 4, "p_low": 4, "fs_critical": 4, "weight_landslide": 3, "weight_stable": 3,
-             "learning_rate": 8, "dropout": 3}
+             "learning_rate": 8, "averaging": 4, "dropout": 3}
 
 
 def declare_preset(algorithm: "ScarpAlgorithm") -> None:

@@ -126,7 +126,8 @@ def print_table(rows: list[dict[str, str]]) -> None:
     """Print mean and standard deviation over the seeds by model."""
     numbers = [name for name in rows[0] if name not in ("area", "plan", "model", "seed")]
     regions = [name for name in numbers if name.startswith("region ")]
-    print("| area | plan | model | seeds | " + " | ".join([*numbers, *(["mean region", "worst region"] * bool(regions))]))
+    last = ["mean region", "worst region"] if regions else []
+    print("| area | plan | model | seeds | " + " | ".join([*numbers, *last]))
     for key in dict.fromkeys((row["area"], row["plan"], row["model"]) for row in rows):
         some = [row for row in rows if (row["area"], row["plan"], row["model"]) == key]
         cells = []

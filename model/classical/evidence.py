@@ -91,6 +91,8 @@ def class_weight(kind: str, inside: np.ndarray, slide: np.ndarray, area: np.ndar
 def bin_edges(values: np.ndarray, area: np.ndarray) -> np.ndarray:
     """Return the lower ends of all bins but the first, float32, rising: quantiles over the area.
 
+    Where nearly all of the area has the lowest value, as a density of rare lines has, all higher ones are one bin.
+
     Args:
         values: of one factor, float32 (cells,).
         area: how many cells of the area each cell stands for.
@@ -99,7 +101,8 @@ def bin_edges(values: np.ndarray, area: np.ndarray) -> np.ndarray:
     below = np.cumsum(area[order])
     wanted = np.arange(1, BINS) * below[-1] / BINS
     edges = np.unique(values[order][np.searchsorted(below, wanted, side="right")])
-    return edges[edges > values.min()].astype(np.float32)
+    edges, higher = edges[edges > values.min()], values[values > values.min()]
+    return (edges if len(edges) or not len(higher) else higher.min(keepdims=True)).astype(np.float32)
 
 
 def _empty(channels: int, continuous: int) -> tuple[nn.Module, dict]:

@@ -51,8 +51,10 @@ def _choose(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups:
         return _USUAL, f"C is {_USUAL:g}, because there are too few blocks to choose it by."
     folds = [(train, test) for train, test in GroupKFold(count).split(values, labels, groups)
              if len(np.unique(labels[train])) == 2]
-    losses = np.full(len(STRENGTHS), np.inf)
-    for place, strength in enumerate(STRENGTHS if folds else ()):
+    if not folds:
+        return _USUAL, f"C is {_USUAL:g}, because landslide and stable cells share no block to choose it by."
+    losses = np.zeros(len(STRENGTHS))
+    for place, strength in enumerate(STRENGTHS):
         found, tested = [], []
         for train, test in folds:
             stop_if_cancelled(progress)

@@ -19,7 +19,7 @@ from ..prediction.applicability import Applicability
 from ..prediction.ensemble import Ensemble, exact_arithmetic
 from ..prediction.run import Outputs, predict_tiles
 from ..prediction.tiles import Tiling
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress, Silent, stop_if_cancelled
 from ..stack import Stack
 from ..windows.folds import Folds
 
@@ -61,7 +61,8 @@ def predict_fold(stack: Stack, model: TrainedModel, folds: Folds, fold: int, out
         progress: 0 to 1.
     """
     with exact_arithmetic([model]):
-        ensemble = _EveryCell(stack, [model], [f"fold {fold + 1}"], 0, progress)
+        # The model was trained on this very stack, so there is nothing to be said of their differences.
+        ensemble = _EveryCell(stack, [model], [f"fold {fold + 1}"], 0, Silent())
         tiling = Tiling.of(stack.grid, SIDE, ensemble.halo, ensemble.align)
         with create_raster(output, stack.grid, "float32", np.nan, ["landslide susceptibility"],
                            overviews=None) as raster:

@@ -126,12 +126,12 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
         raise LayerEmpty(f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
                          f"the {role} out.")
     if (most < low).any() or (least > high).any():
-        raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the study grid. Check its CRS, or choose the layer '
-                        "of this area.")
+        raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the study grid. Check its CRS, or choose the '
+                        "layer of this area.")
     pieces = _sorted(batches)
     if not len(pieces):
-        progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the study grid, so the '
-                      "density is 0 everywhere. Check that this is so in nature.")
+        progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the study grid, so '
+                      "the density is 0 everywhere. Check that this is so in nature.")
     return pieces
 
 

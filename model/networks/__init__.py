@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from ..errors import ParameterInvalid
+from .additive import AdditiveUNet
 from .bpnn import Bpnn
 from .forest import Forest
 from .linear import Linear
@@ -23,12 +24,15 @@ from .resnet import ResNet
 from .tables import Tables
 from .unet import UNet
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "bpnn": Bpnn, "resnet": ResNet, "linear": Linear,
-                                                 "tables": Tables, "forest": Forest}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "additive_unet": AdditiveUNet, "bpnn": Bpnn,
+                                                 "resnet": ResNet, "linear": Linear, "tables": Tables,
+                                                 "forest": Forest}
 _CHANNELS, _PATCH, _WIDTH, _DROPOUT = (1, 4096), (2, 1024), (1, 256), (0.0, 0.95)
 
 _LIMITS: dict[str, dict[str, tuple[float, float]]] = {
     "unet": {"channels": _CHANNELS, "width": _WIDTH, "depth": (1, 6), "dropout": _DROPOUT},
+    "additive_unet": {"channels": _CHANNELS, "width": _WIDTH, "depth": (1, 6), "dropout": _DROPOUT,
+                      "continuous": (1, 4096), "knots": (2, 64)},
     "bpnn": {"channels": _CHANNELS, "patch": _PATCH, "width": (1, 4096), "dropout": _DROPOUT},
     "resnet": {"channels": _CHANNELS, "patch": _PATCH, "width": _WIDTH, "dropout": _DROPOUT},
     "linear": {"channels": _CHANNELS},
@@ -96,3 +100,5 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
                 nn.init.uniform_(module.bias, -bound, bound, generator=generator)
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
+    if isinstance(network, AdditiveUNet):
+        network.begin()

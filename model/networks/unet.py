@@ -21,6 +21,8 @@ class UNet(nn.Module):
     which doubles the channels; up by nearest interpolation and a 1 × 1 convolution, which halves them.
     """
 
+    patch = 1
+
     def __init__(self, channels: int, width: int, depth: int, dropout: float) -> None:
         """Build the layers.
 

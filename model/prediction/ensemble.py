@@ -31,6 +31,9 @@ BYTES_FEATURE = 30
 """Memory for a cell and channel of the first level while the network runs, 4 bytes times the feature maps alive there
 and below; measured at widths 8 to 64 and depths 2 to 4, a little above the highest."""
 
+BYTES_CURVE = 12
+"""Memory for a cell and knot of one curve, and for a cell and continuous factor, while the curves are added up."""
+
 _SEED_STEP = 1_000_003
 
 
@@ -107,7 +110,7 @@ class Ensemble:
         """Estimate of the memory that one cell of a tile takes at the worst moment."""
         factors = len(self.factors)
         return BYTES_RAW * factors + max(
-            BYTES_CHANNEL * model.encoder.channels + max(BYTES_ENCODING * factors, BYTES_FEATURE * _width(model))
+            BYTES_CHANNEL * model.encoder.channels + max(BYTES_ENCODING * factors, _features(model))
             for model in self.models)
 
     def translate(self, raw: np.ndarray) -> list[np.ndarray]:
@@ -163,8 +166,11 @@ def exact_arithmetic(models: Sequence[TrainedModel]) -> Iterator[None]:
         yield
 
 
-def _width(model: TrainedModel) -> int:
-    return int(model.architecture.get("width", 32))
+def _features(model: TrainedModel) -> float:
+    """Return the memory that a cell takes while the network runs."""
+    given = model.architecture
+    curves = BYTES_CURVE * (int(given.get("knots", 0)) + int(given.get("continuous", 0)))
+    return BYTES_FEATURE * int(given.get("width", 32)) + curves
 
 
 def _check_factors(model: TrainedModel, name: str, factors: Sequence[StackFactor], progress: Progress) -> None:

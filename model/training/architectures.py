@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..encoding import Encoding
 from ..errors import ParameterInvalid, TooFewData
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..windows.reading import WindowSet
@@ -14,8 +15,16 @@ from ..windows.split import SUBSETS
 from .kinds import BPNN, NETWORK_KINDS, PATCH_KINDS, RESNET, patch_of
 from .settings import TrainingSettings
 
+THINNED = 7
+"""Every such training cell serves for the quantiles; neighbours are alike."""
+OUTER = (0.02, 0.98)
+"""Quantiles of the outer knots; beyond them the curves are level, so rare values do not run away."""
+LEAST_STEP = 1e-3
+"""Between two knots, in standard deviations."""
 
-def architecture_of(kind: str, channels: int, settings: TrainingSettings, cell: float) -> dict[str, Any]:
+
+def architecture_of(kind: str, channels: int, settings: TrainingSettings, cell: float, continuous: int = 0
+                    ) -> dict[str, Any]:
     """Return the description of a network, for ``build_network``.
 
     Args:
@@ -23,16 +32,42 @@ def architecture_of(kind: str, channels: int, settings: TrainingSettings, cell: 
         channels: of the encoded factors.
         settings: give width, depth and dropout.
         cell: size of a cell in metres.
+        continuous: how many of the channels are continuous factors; they come first.
 
     Raises:
-        ParameterInvalid: the kind is no network.
+        ParameterInvalid: the kind is no network, or KNOTS is 1.
     """
     if kind not in NETWORK_KINDS:
         raise ParameterInvalid(f'KIND is "{kind}", which is no network. Choose one of: {", ".join(NETWORK_KINDS)}.')
     common = {"channels": channels, "width": settings.width, "dropout": float(settings.dropout)}
     if kind in PATCH_KINDS:
         return {"type": {BPNN: "bpnn", RESNET: "resnet"}[kind], "patch": patch_of(kind, cell), **common}
+    if settings.knots == 1:
+        raise ParameterInvalid("KNOTS is 1, but a curve needs at least two knots. Choose 0 for no curves.")
+    if settings.knots and continuous:
+        return {"type": "additive_unet", "depth": settings.depth, "continuous": continuous, "knots": settings.knots,
+                **common}
     return {"type": "unet", "depth": settings.depth, **common}
+
+
+def knots_of(encoding: Encoding, windows: WindowSet, count: int) -> np.ndarray:
+    """Return where the curves of the continuous factors bend: at quantiles of the training cells, evenly spaced.
+
+    Args:
+        encoding: fitted on the training windows.
+        windows: with physical values.
+        count: knots of a curve.
+
+    Returns:
+        Rising z-scores, float32 (continuous factors, ``count``).
+    """
+    parts = [cells[encoding.continuous][:, ::THINNED] for cells in windows.training_cells()]
+    values = np.concatenate(parts, axis=1).astype(np.float64)
+    specs = [encoding.factors[index] for index in encoding.continuous]
+    scores = np.stack([(row - spec.mean) / (spec.std or 1.0) for row, spec in zip(values, specs)])
+    knots = np.quantile(scores, np.linspace(*OUTER, count), axis=1).T
+    # Where many cells have the same value, quantiles fall together; a little apart they bend the curve all the same.
+    return (knots + LEAST_STEP * np.arange(count)).astype(np.float32)
 
 
 def patch_labels(windows: WindowSet, patch: int) -> WindowSet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from .settings import TrainingSettings
 SECONDS = 5.0
 """Least time between two writes; a small network finishes an epoch faster than is worth a file."""
 _KEY = "scarp_checkpoint"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass
@@ -36,6 +36,8 @@ class State:
     best_epoch: int
     best: dict[str, torch.Tensor]
     """Weights of the best epoch."""
+    average: dict[str, torch.Tensor] = field(default_factory=dict)
+    """Running average of the weights; the weights themselves where none is kept."""
     scale: float = 0.0
     """Of the gradients in fp16; 0 when not used."""
 
@@ -67,7 +69,8 @@ def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Modu
         OutputNotWritable: the file cannot be written.
     """
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
-    tensors.update({f"best/{name}": value for name, value in state.best.items()})
+    for part, weights in (("best", state.best), ("average", state.average)):
+        tensors.update({f"{part}/{name}": value for name, value in weights.items()})
     for number, moments in optimiser.state_dict()["state"].items():
         tensors.update({f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in moments.items()})
     header = json.dumps({"format": _FORMAT, "key": key, "epoch": state.epoch, "best_epoch": state.best_epoch,
@@ -109,7 +112,7 @@ def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser:
 def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: nn.Module,
              optimiser: torch.optim.Optimizer, path: str | os.PathLike) -> State:
     own = network.state_dict()
-    parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "best": {}}
+    parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "best": {}, "average": {}}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         part, _, rest = name.partition("/")
@@ -125,8 +128,8 @@ def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: 
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": moments, "param_groups": groups})
     device = next(network.parameters()).device
-    best = {name: value.to(device) for name, value in parts["best"].items()}
-    return State(int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best,
+    best, average = ({name: value.to(device) for name, value in parts[part].items()} for part in ("best", "average"))
+    return State(int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best, average,
                  float(header["scale"]))
 
 

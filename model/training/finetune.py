@@ -60,7 +60,9 @@ def settings_from(start: Start, settings: TrainingSettings, given: Collection[st
         ParameterInvalid: the user set a width, depth, dropout or encoding that is not the start's.
     """
     names = TrainingSettings.__dataclass_fields__
-    own = {"encoding": start.encoding, **{name: value for name, value in start.architecture.items() if name in names}}
+    # A U-Net without curves does not say so.
+    own = {"encoding": start.encoding, "knots": 0}
+    own |= {name: value for name, value in start.architecture.items() if name in names}
     for name, value in own.items():
         if name in given and getattr(settings, name) != value:
             raise ParameterInvalid(

@@ -16,9 +16,10 @@ from ..labels import LANDSLIDE, UNKNOWN
 from ..loss import PcumLoss
 from ..memory import kept_memory
 from ..networks import build_network
+from ..networks.additive import AdditiveUNet
 from ..progress import Part, Progress
 from ..windows.reading import TEST, TRAIN, VALIDATION, WindowSet
-from .architectures import architecture_of, patch_labels
+from .architectures import architecture_of, knots_of, patch_labels
 from .checkpoint import fingerprint
 from .data import TrainingData
 from .devices import choose_device, repeatable, training_precision
@@ -71,10 +72,13 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     dtype = training_precision(settings.precision, device)
     if start is None:
         specs = fit_factors(factors, windows.training_cells())
-        channels = Encoding(specs, settings.encoding).channels
-        architecture = architecture_of(kind, channels, settings, cell or settings.window / windows.side)
+        encoding = Encoding(specs, settings.encoding)
+        architecture = architecture_of(kind, encoding.channels, settings, cell or settings.window / windows.side,
+                                       len(encoding.continuous))
         windows = patch_labels(windows, architecture.get("patch", 1))
         network = build_network(architecture, settings.seed)
+        if isinstance(network, AdditiveUNet):
+            network.curves.knots.copy_(torch.from_numpy(knots_of(encoding, windows, settings.knots)))
     else:
         windows, specs = adapt_windows(start, windows, factors, progress)
         network, architecture = start_network(start, specs, settings.seed)

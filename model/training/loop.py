@@ -18,6 +18,7 @@ from ..networks.dropout import set_generator, set_place
 from ..progress import Progress, duration, stop_if_cancelled
 from . import checkpoint as checkpoints
 from .augment import WAYS
+from .averaging import Average
 from .checkpoint import State
 from .data import TrainingData
 from .devices import lower_precision
@@ -83,14 +84,16 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
         try:
             trained = trainer.epoch(train, state.epoch + 1)
-            checked = evaluate(network, data, validation, loss, settings.batch, dtype, progress, group=group)
+            checked = evaluate(trainer.average.network, data, validation, loss, settings.batch, dtype, progress,
+                               group=group)
         except torch.cuda.OutOfMemoryError as error:
             raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
                                     "smaller, or use DEVICE=cpu.") from error
-        _append(state, trained, checked, network)
+        _append(state, trained, checked, trainer.average)
         last = state.epoch == settings.epochs or _out_of_patience(state, settings)
         if checkpoint and (last or time.monotonic() - written >= checkpoints.SECONDS):
             state.scale = float(trainer.scaler.get_scale()) if trainer.scaler.is_enabled() else 0.0
+            state.average = trainer.average.weights()
             checkpoints.save_state(checkpoint, key, state, network, trainer.optimiser)
             written = time.monotonic()
         now, text = time.monotonic(), ""
@@ -114,6 +117,7 @@ class _Trainer:
         network.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
         self.scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
+        self.average = Average(network, settings.averaging)
         self.dropout = torch.Generator(data.device)
         set_generator(network, self.dropout)
         self.module = group.wrap(network)
@@ -124,7 +128,8 @@ class _Trainer:
         with self.group.shared_file(checkpoint) as path:
             state = checkpoints.load_state(path, key, self.network, self.optimiser) if path else None
         if state is None:
-            return State(0, [], 0, _copy(self.network))
+            return State(0, [], 0, self.average.weights())
+        self.average.restore(state.average)
         self.progress.report(state.epoch / self.settings.epochs,
                              f"Going on after epoch {state.epoch} from the checkpoint {checkpoint}.")
         if state.scale and self.scaler.is_enabled():
@@ -141,7 +146,8 @@ class _Trainer:
         self.network.train()
         began = time.monotonic()
         sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
-        for part in _batches(np.arange(len(order)), settings.batch):
+        batches = _batches(np.arange(len(order)), settings.batch)
+        for step, part in enumerate(batches, (number - 1) * len(batches) + 1):
             self.group.stop_if_cancelled(self.progress)
             own = self._own(part)
             windows = data.batch(order[own], ways[own] if settings.augment else None)
@@ -152,6 +158,7 @@ class _Trainer:
             self.scaler.scale(self.group.loss(terms)).backward()
             self.scaler.step(self.optimiser)
             self.scaler.update()
+            self.average.update(step)
             # Not brought to the CPU here, which would make a GPU wait for every step.
             sums = sums.to(data.device) + terms.sums() if data.device.type == "cuda" else sums + terms.sums().cpu()
             share = float(part[-1] + 1) / len(order)
@@ -218,7 +225,7 @@ def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: 
     return _numbers(group.sum(sums))
 
 
-def _append(state: State, trained: dict[str, float | None], checked: dict[str, float | None], network: nn.Module
+def _append(state: State, trained: dict[str, float | None], checked: dict[str, float | None], average: Average
             ) -> None:
     """Add an epoch to the state, and its weights when they are the best yet."""
     state.epoch += 1
@@ -229,7 +236,7 @@ def _append(state: State, trained: dict[str, float | None], checked: dict[str, f
                          "LEARNING_RATE is too high. Run Check factors, or lower LEARNING_RATE.")
     state.history.append(numbers)
     if not state.best_epoch or numbers["validation_loss"] < state.history[state.best_epoch - 1]["validation_loss"]:
-        state.best_epoch, state.best = state.epoch, _copy(network)
+        state.best_epoch, state.best = state.epoch, average.weights()
 
 
 def _batches(numbers: np.ndarray, size: int) -> list[np.ndarray]:
@@ -245,10 +252,6 @@ def _numbers(sums: torch.Tensor) -> dict[str, float | None]:
         "recall": hits / slides if slides else None,
         "violation_rate": violated / warned if warned else None,
     }
-
-
-def _copy(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def _out_of_patience(state: State, settings: TrainingSettings) -> bool:

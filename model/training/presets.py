@@ -13,7 +13,7 @@ PRESETS = (RECOMMENDED, PAPER)
 AS_PRINTED: dict[str, Any] = {
     "physics": "indicator", "lambda_": 0.1, "p_low": 0.15, "fs_critical": 0.5, "weight_landslide": 5.0,
     "weight_stable": 1.0, "window": 1500.0, "split": "random", "epochs": 1000, "patience": 0, "learning_rate": 1e-4,
-    "augment": False, "encoding": "codes",
+    "augment": False, "encoding": "codes", "knots": 0, "averaging": 0.0,
     # Not printed; chosen here.
     "width": 32, "depth": 4, "batch": 32, "dropout": 0.2,
 }

@@ -59,6 +59,9 @@ class TrainingSettings:
     """Stop after this many epochs without a better validation loss; 0 never stops early."""
     learning_rate: float = _number(1e-3, 1e-8, 1.0)
     """Step size of the optimiser (paper: 1e-4)."""
+    averaging: float = _number(0.99, 0.0, 0.9999)
+    """Share that a step leaves of the running average of the weights, which is what is judged and kept; 0 keeps the
+    weights of single steps, as in the paper."""
     batch: int = _number(32, 1, 65536)
     """Windows a step."""
     augment: bool = True
@@ -70,6 +73,9 @@ class TrainingSettings:
     depth: int = _number(1, 1, 6)
     """How often the U-Net halves the resolution. One was the best on blocks of land never seen, on the demo and on
     real data: a network that sees farther learns the place."""
+    knots: int = _number(8, 0, 64)
+    """Knots of the curve that each continuous factor has beside the U-Net; 0 for a U-Net alone, as in the paper. With
+    curves the map is better where landslides are few: they say of each factor what tables of classes would say."""
     dropout: float = _number(0.2, 0.0, 0.95)
     """Share of channels dropped in training."""
     seed: int = _number(1, 0, 2 ** 31 - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,26 +58,39 @@ class CollectedCells:
         return result
 
 
-def window_side(stack: Any, window: float, least: int = LEAST_SIDE) -> int:
-    """Return the side of a window in cells.
+def window_room(stack: Any, window: float, align: int, least: int = 2, copies: int = 1) -> tuple[int, int]:
+    """Return the side of a window in cells, and how many windows are read at most, so that they fit into memory.
 
     Args:
-        stack: gives the grid.
+        stack: gives grid and factors.
         window: metres.
-        least: cells of the smallest window.
+        align: what padded windows must be a multiple of.
+        least: as for :func:`collect_windows`; with 1 a window holds a whole patch of ``align`` cells.
+        copies: how often a window is kept in memory.
 
     Raises:
-        ParameterInvalid: the window is smaller than that, or larger than the raster.
+        ParameterInvalid: the window is too small, larger than the raster, or too large for the memory.
     """
-    size = stack.grid.cell_size()
+    size, smallest = stack.grid.cell_size(), align if least == 1 else LEAST_SIDE
     side = round(window / size)
-    if side < least:
+    if side < smallest:
         raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cells of {size:.4g} m. Make it at least "
-                               f"{least * size:.0f} m.")
+                               f"{math.ceil(smallest * size)} m.")
     if side > max(stack.grid.shape):
         raise ParameterInvalid(f"WINDOW is {window:g} m, but the factor stack is only "
                                f"{max(stack.grid.shape) * size:.0f} m across. Make WINDOW smaller.")
-    return side
+    padded = padded_side(side, align, least)
+    most = min(MOST_WINDOWS, MOST_BYTES // (4 * copies * len(stack.factors) * padded * padded))
+    if most < len(SUBSETS):
+        raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cells; windows of this size with "
+                               f"{len(stack.factors)} factors do not fit into memory. Make WINDOW smaller.")
+    return side, int(most)
+
+
+def fine_blocks(grid: Grid, side: int) -> Blocks:
+    """Return blocks of a quarter of a window's side, by which windows are placed."""
+    step = max(1, side // 4)
+    return Blocks(step, step, (-(-grid.height // step), -(-grid.width // step)))
 
 
 def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None, *,
@@ -102,21 +116,14 @@ def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio
         InputCorrupt: labels are not 0, 1 or 255.
         TooFewData: too few landslides for three subsets.
     """
-    side = window_side(stack, window, min(LEAST_SIDE, align) if least == 1 else LEAST_SIDE)
+    side, most = window_room(stack, window, align, least)
     if spatial and block < window:
         raise ParameterInvalid(f"BLOCK is {block:g} m, smaller than WINDOW ({window:g} m), so no window would fit into "
                                "a block. Make BLOCK at least twice WINDOW.")
-    padded = padded_side(side, align, least)
-    most = min(MOST_WINDOWS, MOST_BYTES // (4 * len(stack.factors) * padded * padded))
-    if most < 3:
-        raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cells; windows of this size with "
-                               f"{len(stack.factors)} factors do not fit into memory. Make WINDOW smaller.")
     blocks = Blocks.of(stack.grid, block)
-    step = max(1, side // 4)
-    fine = Blocks(step, step, (-(-stack.grid.height // step), -(-stack.grid.width // step)))
-    found = survey(stack, labels, blocks, fine, seed, Part(progress, 0.0, 0.4))
+    found = survey(stack, labels, blocks, fine_blocks(stack.grid, side), seed, Part(progress, 0.0, 0.4))
     split = BlockSplit(blocks, assign_blocks(found.landslide, found.labelled, SHARES, seed)) if spatial else None
-    sites = place_windows(found, side, int(most), seed)
+    sites = place_windows(found, side, most, seed)
     windows = read_windows(stack, labels, safety, sites, side, align, split, seed, Part(progress, 0.4, 1.0),
                            least)
     return Collected(windows, found, split)

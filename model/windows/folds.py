@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import TooFewData
-from ..labels import UNKNOWN
+from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from .reading import TEST, TRAIN, VALIDATION, WindowSet
 from .split import NO_SUBSET, Blocks, BlockSplit, assign_blocks
 
@@ -64,13 +64,16 @@ def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, coun
         seed: of the draw.
 
     Raises:
-        TooFewData: fewer blocks hold landslides than there are folds, and two more to train and validate.
+        TooFewData: fewer blocks hold landslides than there are folds, or outside a fold fewer than the two to train
+            and to validate on.
     """
     with_landslides = int((landslide > 0).sum())
-    if with_landslides < count + 1:
-        raise TooFewData(f"Landslides lie in {with_landslides} blocks only, too few for {count} folds. Make BLOCK or "
-                         "FOLDS smaller, or use more landslides.")
-    table = assign_blocks(landslide, labelled, [1 / count] * count, seed)
+    table = None if with_landslides < count else assign_blocks(landslide, labelled, [1 / count] * count, seed)
+    held = 0 if table is None else np.bincount(table[landslide > 0], minlength=count).max()
+    if table is None or with_landslides - held < 2:
+        raise TooFewData(f"Landslides lie in {with_landslides} blocks only, too few for {count} folds with a block to "
+                         "train and one to validate on outside each. Make BLOCK smaller, use more landslides, or "
+                         "change FOLDS.")
     # No model sees a block without labels, so any of them may predict it.
     empty = np.flatnonzero(table.ravel() == NO_SUBSET)
     table.ravel()[empty] = np.arange(len(empty)) % count
@@ -88,7 +91,7 @@ def cut(windows: WindowSet, split: BlockSplit) -> WindowSet:
         split: the part of each cell.
 
     Raises:
-        TooFewData: nothing is left to train or to validate on.
+        TooFewData: no landslide cell, or no stable one, is left to train or to validate on.
     """
     padded = windows.labels.shape[-1]
     first = windows.sites - windows.margin
@@ -97,9 +100,12 @@ def cut(windows: WindowSet, split: BlockSplit) -> WindowSet:
     numbers, subsets = [], []
     for subset in (TRAIN, VALIDATION):
         enough = np.flatnonzero((known & (parts == subset)).sum(axis=(1, 2)) >= LEAST_SHARE * windows.side ** 2)
-        if not len(enough):
-            raise TooFewData("A fold leaves no window to train or to validate on. Use fewer FOLDS, a smaller BLOCK or "
-                             "a smaller WINDOW.")
+        mine = windows.labels[enough][parts[enough] == subset]
+        for value, what in ((LANDSLIDE, "landslide"), (STABLE, "stable")):
+            if not (mine == value).any():
+                raise TooFewData(f"A fold leaves no {what} cell to {'train' if subset == TRAIN else 'validate'} on. "
+                                 "Use more landslides, a smaller BLOCK, a smaller WINDOW, another SEED, or other "
+                                 "FOLDS.")
         numbers.append(enough)
         subsets.append(np.full(len(enough), subset, dtype=np.uint8))
     chosen, subset_of = np.concatenate(numbers), np.concatenate(subsets)

@@ -101,7 +101,7 @@ def padded_side(side: int, align: int, least: int = 2) -> int:
 
 
 def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None,
-                 sites: np.ndarray, side: int, align: int, split: BlockSplit | None, seed: int,
+                 sites: np.ndarray, side: int, align: int, split: BlockSplit | None, seed: int | None,
                  progress: Progress, least: int = 2) -> WindowSet:
     """Read windows, give each to a subset and hide the cells of other subsets.
 
@@ -113,7 +113,7 @@ def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.Da
         side: cells of a window.
         align: what padded sizes must be a multiple of.
         split: spatial blocks; ``None`` for a random split of the windows, as published.
-        seed: of the random split.
+        seed: of the random split; ``None`` leaves all windows in the first subset, to be cut up later.
         progress: 0 to 1 over the reading.
         least: fewest multiples of ``align`` along a side.
 
@@ -154,11 +154,12 @@ def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.Da
             kept += 1
         if index % 16 == 0:
             progress.report(index / len(sites))
-    if split is None:
+    if split is None and seed is not None:
         subsets[:kept] = _random_subsets((marks[:kept] == LANDSLIDE).any(axis=(1, 2)), seed)
     result = WindowSet(sites[chosen], side, margin, factors[:kept], marks[:kept],
                        None if known is None else known[:kept], subsets[:kept])
-    _check(result)
+    if split is not None or seed is not None:
+        _check(result)
     return result
 
 

@@ -16,6 +16,8 @@ SHARES = (0.6, 0.2, 0.2)
 NO_SUBSET = 255
 DRAWS = 256
 """Random assignments tried; the best balanced is taken."""
+DEALT = 25_000_000
+"""Blocks dealt out in all draws together at most: where blocks are very many, any draw is balanced."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     generator = np.random.default_rng([seed, 1])
     best, best_cost = np.full(slides.shape, NO_SUBSET, dtype=np.uint8), np.inf
     target = np.asarray(shares, dtype=np.float64)
-    for _ in range(DRAWS):
+    for _ in range(min(DRAWS, max(1, DEALT // slides.size))):
         subsets = np.full(slides.shape, NO_SUBSET, dtype=np.uint8)
         _deal(with_slides, slides, target, generator, subsets)
         _deal(without, cells, target, generator, subsets)
