@@ -41,7 +41,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
         "each. The paper's 5 goes with five stable cells to one landslide cell."),
     "weight_stable": ("Weight of stable cells", "How much a stable cell counts."),
     "window": (
-        "Window (m)", "Side of a training window in metres. 1500, as in the paper, is 50 cells of 30 m."),
+        "Window (m)", "Side of a training window in metres; 1500 are 50 cells of 30 m, as in the paper."),
     "split": (
         "Split",
         "How windows are shared out. spatial_blocks: whole blocks of land are held back for validation and test, so "

@@ -37,11 +37,12 @@ SHARES = (0.3, 0.5, 0.7, 0.9)
 P_LOW, FS_CRITICAL = 0.15, 0.5
 
 PLANS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "ablation": {f"1:{weight:g} {physics}": ("pcum", {"weight_landslide": weight, "physics": physics})
+    "ablation": {f"1:{weight:g} {physics}": ("pcum", {"weight_landslide": weight, "physics": physics, "patience": 5})
                  for weight in (4.0, 5.0) for physics in ("none", "indicator", "hinge")},
     "kinds": {TITLES[kind]: (kind, {}) for kind in (
         "pcum", "unet", "bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
         "weights_of_evidence")},
+    "pcum": {TITLES["pcum"]: ("pcum", {})},
     "real": {TITLES[kind]: (kind, {}) for kind in (
         "pcum", "logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence")},
     "encoding": {f"{encoding}": ("pcum", {"encoding": encoding}) for encoding in ("codes", "one_hot")},

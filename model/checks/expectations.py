@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..training.settings import default
+
 CORRELATION_LIMIT = 0.7
 """Absolute Pearson correlation, or Cramér's V, from which a pair is flagged (Dormann et al. 2013 for the former)."""
 
@@ -30,11 +32,11 @@ FEW_CELLS = 100
 FEW_LANDSLIDE_CELLS = 500
 """Fewer landslide cells than this teach a network little: half a square kilometre at 30 m."""
 
-TRAINING_WINDOW = 1500.0
+TRAINING_WINDOW = default("window")
 """Default side of a training window in metres."""
 
-SMALLEST_WINDOW = 16
-"""Cells a side below which a training window loses its meaning: a network of depth 4 halves it to one."""
+SMALLEST_WINDOW = 8
+"""Cells a side below which a training window shows less than what the default network sees around a cell."""
 
 MOST_CLASSES = 500
 """A band with more class codes than this is no categorical factor; its associations are not computed."""

@@ -46,7 +46,7 @@ def check_size(grid: Grid) -> list[Finding]:
     if min(grid.width, grid.height) * size < TRAINING_WINDOW:
         findings.append(Finding(
             ERROR, "extent", "", f"The stack is {grid.width * size / 1000:.2f} × {grid.height * size / 1000:.2f} km, "
-            f"smaller than one training window of {TRAINING_WINDOW / 1000:.1f} km.",
+            f"smaller than one training window of {TRAINING_WINDOW:.0f} m.",
             "Build the stack from a DEM of a larger area, or train with a smaller WINDOW."))
     return findings
 

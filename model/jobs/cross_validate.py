@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 import os
 from dataclasses import dataclass
@@ -23,13 +24,13 @@ from ..stack import Stack, open_stack
 from ..training.architectures import patch_labels
 from ..training.devices import choose_device, training_precision
 from ..training.fit import FittedNetwork, fit_network
-from ..training.kinds import CELL_KINDS, PATCH_KINDS, TITLES, align_of, patch_of
+from ..training.kinds import CELL_KINDS, PATCH_KINDS, TITLES, align_of, fitted_settings, patch_of
 from ..training.settings import TrainingSettings, parameter_name
 from ..windows.cells import MOST_CELLS, sample_cells
-from ..windows.collect import window_side
+from ..windows.collect import fine_blocks, window_room
 from ..windows.folds import RANDOM_SIDE, Folds, cut, make_folds
-from ..windows.placement import MOST_WINDOWS, place_windows
-from ..windows.reading import TRAIN, WindowSet, read_windows
+from ..windows.placement import place_windows
+from ..windows.reading import TEST, TRAIN, WindowSet, read_windows
 from ..windows.split import Blocks, BlockSplit
 from ..windows.survey import Survey, survey
 from .train_pcum import with_physics
@@ -38,6 +39,8 @@ from .training_run import describe_windows, on_grid, trained_model, with_weight
 SPATIAL, RANDOM = "spatial", "random"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
 LEAST_FOLDS, MOST_FOLDS = 2, 50
+_COPIES = 2
+"""A window on the border between two parts of the land is kept once for each."""
 
 
 @dataclass
@@ -81,11 +84,13 @@ class _Run:
     kind: str
     settings: TrainingSettings
     stack: Stack
-    labels: str | os.PathLike
-    safety: str | os.PathLike | None
+    labels: rasterio.DatasetReader
+    safety: rasterio.DatasetReader | None
     found: Survey
-    windows: WindowSet | None
-    """All windows with all their labels; ``None`` for kinds that learn from single cells."""
+    side: int = 0
+    """Cells along the side of a window; 0 for kinds that learn from single cells."""
+    most: int = 0
+    """Windows at most."""
 
 
 def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslides: Points | Polygons,
@@ -95,7 +100,8 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
     """Cross-validate a kind of model over blocks of land.
 
     Each fold's blocks are predicted by a model trained on the others, of which a fifth decides when training stops.
-    The same is done with patches of a few cells shared out at random, to show by how much a random split flatters.
+    The same is done with patches of a few cells shared out at random, to show by how much a random split flatters; for
+    models that judge a patch of land as a whole these are of its size. The outputs are written when all is done.
 
     Args:
         stack: factor stack.
@@ -111,11 +117,12 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
         progress: hears how far it is.
 
     Raises:
-        ParameterInvalid: FOLDS is out of its range, or a setting does not fit the data.
+        ParameterInvalid: there is no such kind, FOLDS is out of its range, or a setting does not fit the data.
         TooFewData: too few blocks with landslides, or no landslide on the map.
         GridMismatch: labels or safety factor lie on another grid.
         ScarpError: as for training and prediction.
     """
+    settings = fitted_settings(kind, settings)
     if not LEAST_FOLDS <= folds <= MOST_FOLDS:
         raise ParameterInvalid(f"FOLDS is {folds}, but must lie between {LEAST_FOLDS} and {MOST_FOLDS}.")
     for path in (output, output_table):
@@ -127,31 +134,35 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
                        {"STACK": stack, "LABELS": labels, "LANDSLIDES": landslides.source or landslides.name,
                         "SAFETY_FACTOR": safety_factor})
     settings = with_physics(settings, safety_factor, progress)
-    with open_stack(stack) as opened, on_grid(labels, "label", opened) as raster, \
+    with beside(output) as folder, open_stack(stack) as opened, on_grid(labels, "label", opened) as raster, \
             on_grid(safety_factor, "safety factor", opened) as safety_raster:
         grid = opened.grid
         blocks = Blocks.of(grid, settings.block)
-        run = _prepare(kind, settings, opened, raster, labels, safety_raster, safety_factor, blocks,
-                       Part(progress, 0.0, 0.05))
+        run = _prepare(kind, settings, opened, raster, safety_raster, blocks, Part(progress, 0.0, 0.05))
         spatial = make_folds(blocks, run.found.landslide, run.found.labelled, folds, settings.seed)
         progress.report(0.05, f"{TITLES[kind]}: {folds} folds of blocks of {settings.block:g} m; "
                               f"{int((run.found.landslide > 0).sum())} blocks hold landslides.")
         sample = draw_sample(grid, labels, landslides, settings.seed, Part(progress, 0.05, 0.07))
         end = 0.5 if random_split else 0.95
-        results, fits = _judge(run, spatial, SPATIAL, sample, output, Part(progress, 0.07, end))
+        results, epochs = _judge(run, spatial, SPATIAL, sample, folder, Part(progress, 0.07, end))
         compared: list[FoldResult] = []
         if random_split:
-            patches = _patches(opened, raster, folds, settings.seed, Part(progress, end, end + 0.02))
-            compared, others = _judge(run, patches, RANDOM, sample, None, Part(progress, end + 0.02, 0.97), output)
-            fits |= others
+            patches = _patches(run, folds, Part(progress, end, end + 0.02))
+            compared, others = _judge(run, patches, RANDOM, sample, folder, Part(progress, end + 0.02, 0.97))
+            epochs |= others
+        # Not before: a run that fails or is cancelled leaves no map that looks finished.
+        with complete_or_absent(output) as temporary:
+            os.replace(_map_of(SPATIAL, folder), temporary)
     summary = _summary(results, compared, spatial, grid)
     if output_table is not None:
-        _write_table(output_table, [*((SPATIAL, row) for row in results), *((RANDOM, row) for row in compared)], fits)
+        _write_table(output_table, [*((SPATIAL, row) for row in results), *((RANDOM, row) for row in compared)], epochs)
     progress.report(0.98, f"Mean AUC over the folds {summary.auc:.3f}, worst fold {summary.lowest:.3f}, whole "
                           f"out-of-fold map {summary.pooled:.3f}.")
     if summary.random is not None and summary.gap is not None:
-        progress.report(0.98, f"With a random split the mean AUC is {summary.random:.3f}: neighbours of training "
-                              f"cells make it {summary.gap:+.3f}. On new land expect the figure of the blocks.")
+        progress.report(0.98, f"With a random split the mean AUC is {summary.random:.3f}, "
+                        + (f"{summary.gap:.3f} more, because it judges neighbours of training cells. On new land "
+                           "expect the figure of the blocks." if summary.gap > 0 else
+                           "no more than over blocks: neighbours of training cells do not flatter this model."))
     record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, seed=settings.seed,
                  metrics={"auc": summary.auc, "auc_lowest": summary.lowest, "auc_pooled": summary.pooled,
                           "auc_random": summary.random, "gap": summary.gap})
@@ -159,64 +170,79 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
     return summary
 
 
-def _prepare(kind: str, settings: TrainingSettings, stack: Stack, raster: rasterio.DatasetReader,
-             labels: str | os.PathLike, safety: rasterio.DatasetReader | None, safety_path: Any, blocks: Blocks,
-             progress: Progress) -> _Run:
-    """Survey the area and, for networks, read all windows with all their labels."""
-    cell, grid = stack.grid.cell_size(), stack.grid
+def _prepare(kind: str, settings: TrainingSettings, stack: Stack, labels: rasterio.DatasetReader,
+             safety: rasterio.DatasetReader | None, blocks: Blocks, progress: Progress) -> _Run:
+    """Survey the area."""
+    grid = stack.grid
     if kind in CELL_KINDS:
         fine = Blocks(grid.height, grid.width, (1, 1))
-        return _Run(kind, settings, stack, labels, safety_path,
-                    survey(stack, raster, blocks, fine, settings.seed, progress), None)
-    least = 1 if kind in PATCH_KINDS else 2
-    side = window_side(stack, settings.window)
-    step = max(1, side // 4)
-    fine = Blocks(step, step, (-(-grid.height // step), -(-grid.width // step)))
-    found = survey(stack, raster, blocks, fine, settings.seed, Part(progress, 0.0, 0.4))
-    sites = place_windows(found, side, MOST_WINDOWS, settings.seed)
-    windows = read_windows(stack, raster, safety, sites, side, align_of(kind, settings, cell), None, settings.seed,
-                           Part(progress, 0.4, 1.0), least)
-    return _Run(kind, settings, stack, labels, safety_path, found, windows)
+        return _Run(kind, settings, stack, labels, safety, survey(stack, labels, blocks, fine, settings.seed, progress))
+    side, most = window_room(stack, settings.window, align_of(kind, settings, grid.cell_size()), _least(kind), _COPIES)
+    found = survey(stack, labels, blocks, fine_blocks(grid, side), settings.seed, progress)
+    return _Run(kind, settings, stack, labels, safety, found, side, most)
 
 
-def _patches(stack: Stack, raster: rasterio.DatasetReader, folds: int, seed: int, progress: Progress) -> Folds:
-    """Return folds of patches of a few cells, shared out at random."""
-    grid = stack.grid
-    blocks = Blocks(RANDOM_SIDE, RANDOM_SIDE, (-(-grid.height // RANDOM_SIDE), -(-grid.width // RANDOM_SIDE)))
-    found = survey(stack, raster, blocks, Blocks(grid.height, grid.width, (1, 1)), seed, progress)
+def _patches(run: _Run, folds: int, progress: Progress) -> Folds:
+    """Return folds of patches shared out at random: of a few cells, or of the land that a model judges as a whole."""
+    grid, seed = run.stack.grid, run.settings.seed
+    side = max(RANDOM_SIDE, patch_of(run.kind, grid.cell_size()))
+    blocks = Blocks(side, side, (-(-grid.height // side), -(-grid.width // side)))
+    found = survey(run.stack, run.labels, blocks, Blocks(grid.height, grid.width, (1, 1)), seed, progress)
     return make_folds(blocks, found.landslide, found.labelled, folds, seed)
 
 
-def _judge(run: _Run, folds: Folds, split: str, sample: Sample, output: str | os.PathLike | None, progress: Progress,
-           near: str | os.PathLike | None = None) -> tuple[list[FoldResult], dict[tuple[str, int], FittedNetwork]]:
-    """Train, predict and judge all folds of one split; the map is kept only where it has an output."""
-    fits: dict[tuple[str, int], FittedNetwork] = {}
-    with beside(output or near or "") as folder:
-        maps = {}
-        for fold in range(folds.count):
-            part = Part(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
-            part.report(0.0, f"Fold {fold + 1} of {folds.count}, {split} split.")
-            fitted, settings = _fit(run, folds.split_without(fold, run.settings.seed), Part(part, 0.0, 0.85))
-            maps[fold] = folder / f"fold{fold + 1}.tif"
-            model = trained_model(run.kind, fitted, settings, run.stack.grid, {})
-            predict_fold(run.stack, model, folds, fold, maps[fold], Part(part, 0.85, 1.0))
-            fits[split, fold] = fitted
-        whole = Path(output) if output is not None else folder / "whole.tif"
-        tags = {"MEANING": "susceptibility of each cell by a model that did not see its block", "KIND": run.kind,
-                "FOLDS": str(folds.count), "SPLIT": split}
-        merge(maps, folds, run.stack.grid, whole, tags, Part(progress, 0.96, 0.98))
-        return judge_folds(values_at(whole, sample, Part(progress, 0.98, 1.0)), sample, folds), fits
+def _judge(run: _Run, folds: Folds, split: str, sample: Sample, folder: Path, progress: Progress
+           ) -> tuple[list[FoldResult], dict[tuple[str, int], tuple[int, int]]]:
+    """Train, predict and judge all folds of one split; its map lies in the folder at the end.
+
+    Returns:
+        The rows of the table; best epoch and epochs by split and fold, of networks.
+    """
+    # Not the models: forests are large, and one at a time is enough.
+    maps, epochs = {}, {}
+    for fold in range(folds.count):
+        part = Part(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
+        part.report(0.0, f"Fold {fold + 1} of {folds.count}, {split} split.")
+        fitted, settings = _fit(run, folds.split_without(fold, run.settings.seed), Part(part, 0.0, 0.85))
+        maps[fold] = folder / f"fold{fold + 1}.tif"
+        model = trained_model(run.kind, fitted, settings, run.stack.grid, {})
+        model.to(settings.device)
+        predict_fold(run.stack, model, folds, fold, maps[fold], Part(part, 0.85, 1.0))
+        if fitted.history:
+            epochs[split, fold] = fitted.best_epoch, len(fitted.history)
+    tags = {"MEANING": "susceptibility of each cell by a model that did not see its block", "KIND": run.kind,
+            "FOLDS": str(folds.count), "SPLIT": split}
+    whole = _map_of(split, folder)
+    merge(maps, folds, run.stack.grid, whole, tags, Part(progress, 0.96, 0.98))
+    return judge_folds(values_at(whole, sample, Part(progress, 0.98, 1.0)), sample, folds), epochs
+
+
+def _map_of(split: str, folder: Path) -> Path:
+    return folder / f"{split}.tif"
 
 
 def _fit(run: _Run, split: BlockSplit, progress: Progress) -> tuple[FittedNetwork, TrainingSettings]:
     factors, settings, cell = run.stack.factors, run.settings, run.stack.grid.cell_size()
-    if run.windows is None:
-        with on_grid(run.labels, "label", run.stack) as raster:
-            cells = sample_cells(run.stack, raster, split, MOST_CELLS, settings.seed, Part(progress, 0.0, 0.3))
+    if run.kind in CELL_KINDS:
+        cells = sample_cells(run.stack, run.labels, split, MOST_CELLS, settings.seed, Part(progress, 0.0, 0.3))
         return fit_cells(run.kind, cells, factors, settings, Part(progress, 0.3, 1.0)), settings
-    windows = patch_labels(cut(run.windows, split), patch_of(run.kind, cell))
+    windows = patch_labels(_windows(run, split, Part(progress, 0.0, 0.05)), patch_of(run.kind, cell))
     settings = with_weight(settings, describe_windows(windows)[TRAIN], Silent())
-    return fit_network(windows, factors, settings, progress, kind=run.kind, cell=cell), settings
+    return fit_network(windows, factors, settings, Part(progress, 0.05, 1.0), kind=run.kind, cell=cell), settings
+
+
+def _windows(run: _Run, split: BlockSplit, progress: Progress) -> WindowSet:
+    """Read the windows of one run and cut them to its parts; landslides of the fold held back draw no windows."""
+    cells, blocks, seed = run.found.cells, split.blocks, run.settings.seed
+    mine = split.subsets[cells[:, 0] // blocks.rows, cells[:, 1] // blocks.columns] != TEST
+    sites = place_windows(dataclasses.replace(run.found, cells=cells[mine]), run.side, run.most, seed)
+    return cut(read_windows(run.stack, run.labels, run.safety, sites, run.side,
+                            align_of(run.kind, run.settings, run.stack.grid.cell_size()), None, None, progress,
+                            _least(run.kind)), split)
+
+
+def _least(kind: str) -> int:
+    return 1 if kind in PATCH_KINDS else 2
 
 
 def _summary(results: list[FoldResult], compared: list[FoldResult], folds: Folds, grid: Any) -> CrossValidation:
@@ -238,13 +264,12 @@ def _summary(results: list[FoldResult], compared: list[FoldResult], folds: Folds
 
 
 def _write_table(path: str | os.PathLike, rows: list[tuple[str, FoldResult]],
-                 fits: dict[tuple[str, int], FittedNetwork]) -> None:
+                 epochs: dict[tuple[str, int], tuple[int, int]]) -> None:
     with complete_or_absent(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(COLUMNS)
         for split, row in rows:
-            fitted = None if row.fold == ALL else fits[split, int(row.fold) - 1]
-            epochs = ["", ""] if fitted is None or not fitted.history else [fitted.best_epoch, len(fitted.history)]
+            found = ("", "") if row.fold == ALL else epochs.get((split, int(row.fold) - 1), ("", ""))
             table.writerow([split, row.fold, row.landslides, row.stable,
                             *(f"{value:.6g}" if math.isfinite(value) else "" for value in (row.auc, row.low, row.high)),
-                            *epochs])
+                            *found])

@@ -85,10 +85,13 @@ def choose_side(grid: Grid, side: int, halo: int, align: int, bytes_per_cell: fl
         largest: side that the automatic choice does not go beyond.
 
     Raises:
-        ParameterInvalid: the side asked for is negative or far too large.
+        ParameterInvalid: the side asked for is negative or far too large, or no tile suits all models.
     """
     if side < 0 or side > LARGEST_SIDE:
         raise ParameterInvalid(f"TILE is {side}, but it is a number of cells up to {LARGEST_SIDE}, or 0 for automatic.")
+    if align > SIDES[0]:
+        raise ParameterInvalid(f"The models of MODEL judge patches of land whose sizes fit together only every "
+                               f"{align:,} cells. Predict with each of them by itself.")
     if side:
         return _up(side, align)
     for candidate in (size for size in SIDES if size <= largest):

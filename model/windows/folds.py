@@ -16,8 +16,8 @@ VALIDATION_SHARE = 0.2
 """Of the landslides outside the fold that decide when training stops; the rest trains."""
 
 RANDOM_SIDE = 5
-"""Side in cells of the patches that a random split shares out: neighbours end up in different folds, as they do when
-single cells or points are drawn."""
+"""Least side in cells of the patches that a random split shares out: neighbours end up in different folds, as they do
+when single cells or points are drawn."""
 
 LEAST_SHARE = 0.1
 """Windows of which less than this share is labelled in their subset are left out of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ from scarp.model.training.kinds import (CELL_KINDS, COMPARISONS, PATCH_KINDS, fi
                                         settings_of_kind)
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.windows.cells import sample_cells
-from scarp.model.windows.collect import collect_cells, collect_windows
+from scarp.model.windows.collect import collect_cells, collect_windows, window_room
+from scarp.model.windows.placement import MOST_WINDOWS
 from scarp.model.windows.reading import WindowSet, padded_side
 from scarp.model.windows.split import NO_SUBSET
 
@@ -123,6 +125,17 @@ def windows_of(labels):
     factors = np.zeros((count, 1, side, side), np.float32)
     return WindowSet(np.zeros((count, 2), dtype=np.int64), side, 0, factors, labels, None,
                      np.zeros(count, dtype=np.uint8))
+
+
+@pytest.mark.parametrize("cell,side", [(30.0, 20), (200.0, 3), (250.0, 2)])
+def test_a_window_holds_a_patch(cell, side):
+    """Of a smaller window no patch would be known by half."""
+    grid = Grid(GRID.crs, Affine(cell, 0, 500000, 0, -cell, 3300000), 100, 100)
+    stack = SimpleNamespace(grid=grid, factors=[None])
+    patch = patch_of("bpnn", cell)
+    assert window_room(stack, 600.0, patch, 1) == (side, MOST_WINDOWS)
+    with pytest.raises(ParameterInvalid, match="at least"):
+        window_room(stack, 400.0 if cell < 250 else 200.0, patch, 1)
 
 
 def test_patch_labels():

@@ -165,6 +165,9 @@ def test_bins_have_equal_area():
     assert (heavy < 500).sum() == 8
     assert len(bin_edges(np.zeros(50, dtype=np.float32), np.ones(50))) == 0
     assert bin_edges(np.repeat([0, 1], 50).astype(np.float32), np.ones(100)).tolist() == [1.0]
+    # Rare lines: no density in 95 of 100 cells.
+    rare = np.where(np.arange(100) < 95, 0, 1 + np.arange(100)).astype(np.float32)
+    assert bin_edges(rare, np.ones(100)).tolist() == [96.0]
 
 
 @pytest.mark.parametrize("kind", ["frequency_ratio", "weights_of_evidence"])

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from scarp.model.crossvalidation.judgement import ALL, draw_sample, judge_folds, mean_auc, values_at
 from scarp.model.crossvalidation.outoffold import merge
-from scarp.model.errors import ParameterInvalid, TooFewData
+from scarp.model.errors import Cancelled, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.inputs.vectors import Points
@@ -21,9 +21,10 @@ from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
 from scarp.model.progress import Silent
 from scarp.model.stack import StackFactor, create_stack, open_stack
 from scarp.model.training.kinds import settings_of_kind
+from scarp.model.windows import collect
 from scarp.model.windows.folds import Folds, cut, make_folds
 from scarp.model.windows.placement import place_windows
-from scarp.model.windows.reading import TEST, TRAIN, VALIDATION, read_windows
+from scarp.model.windows.reading import TEST, TRAIN, VALIDATION, WindowSet, read_windows
 from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
 from scarp.model.windows.survey import survey
 
@@ -106,9 +107,26 @@ def test_a_model_never_sees_its_fold(area, fold):
     assert 0.05 < share < 0.4
 
 
-def test_too_few_blocks_say_what_to_change():
-    with pytest.raises(TooFewData, match="BLOCK or FOLDS smaller"):
-        make_folds(Blocks(10, 10, (2, 2)), np.array([[5, 3], [0, 0]]), np.full((2, 2), 100), 3, 1)
+@pytest.mark.parametrize("landslide,count", [([[5, 3], [0, 0]], 3), ([[5, 3], [4, 0]], 2), ([[5, 0], [0, 0]], 2)])
+def test_too_few_blocks_say_what_to_change(landslide, count):
+    """Three blocks would do for two folds, but outside the fold with two of them there is only one."""
+    with pytest.raises(TooFewData, match="Make BLOCK smaller") as caught:
+        make_folds(Blocks(10, 10, (2, 2)), np.array(landslide), np.full((2, 2), 100), count, 1)
+    assert "SPLIT" not in str(caught.value)
+
+
+def test_windows_without_landslides_to_train_on_are_told():
+    """The only landslide lies in the block for validation."""
+    labels = np.zeros((2, 8, 8), dtype=np.uint8)
+    labels[:, 0, 7] = 1
+    windows = WindowSet(np.zeros((2, 2), dtype=np.int64), 8, 0, np.zeros((2, 1, 8, 8), np.float32), labels, None,
+                        np.zeros(2, dtype=np.uint8))
+    split = BlockSplit(Blocks(8, 4, (1, 2)), np.array([[TRAIN, VALIDATION]], dtype=np.uint8))
+    with pytest.raises(TooFewData, match="no landslide cell to train on"):
+        cut(windows, split)
+    labels[:, 0, 0] = 1
+    parts = cut(windows, split)
+    assert len(parts.of(TRAIN)) == len(parts.of(VALIDATION)) == 2
 
 
 def test_cut_windows_share_no_label(area):
@@ -180,10 +198,35 @@ def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
     assert (rows[0]["epochs"] != "") == (kind in ("pcum", "unet", "bpnn", "resnet"))
 
 
-def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path):
-    """Wrong labels in one fold change the map everywhere but there."""
+@pytest.mark.parametrize("kind", ["bpnn", "resnet"])
+def test_models_of_patches_have_a_random_split_too(area, tmp_path, kind):
+    """Its patches are as large as theirs: of smaller ones no patch of land would be known by half."""
+    result = run(area, tmp_path / "map.tif", kind, 3, epochs=1, width=4, window=600.0)
+    assert result.random is not None and result.gap == pytest.approx(result.random - result.auc)
+
+
+def test_windows_fit_into_memory(area, tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "MOST_BYTES", 30_000)
+    with pytest.raises(ParameterInvalid, match="do not fit into memory"):
+        run(area, tmp_path / "map.tif", "unet", window=1500.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_cancelled_in_the_random_split_leaves_nothing(area, tmp_path):
+    class Cancel(Listening):
+        def cancelled(self):
+            return any("random split" in text for text in self.texts)
+
+    with pytest.raises(Cancelled):
+        run(area, tmp_path / "map.tif", "frequency_ratio", progress=Cancel(), table=tmp_path / "table.csv")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind,settings", [("logistic_regression", {}), ("pcum", {"epochs": 2, "width": 4})])
+def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, settings):
+    """Wrong labels in one fold change the map everywhere but there; not even where windows lie tells of them."""
     folder, _, labels, points = area
-    before = run(area, tmp_path / "before.tif", random_split=False)
+    before = run(area, tmp_path / "before.tif", kind, random_split=False, **settings)
     folds, _ = folds_of(folder)
     held = folds.of_cells(0, 0, HEIGHT, WIDTH) == 0
     wrong = labels.copy()
@@ -200,13 +243,13 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path):
     with create_raster(tmp_path / "other" / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
         dataset.write(wrong, 1)
     cross_validate(folder / "stack.tif", tmp_path / "other" / "labels.tif", points, tmp_path / "after.tif",
-                   kind="logistic_regression", folds=4, random_split=False, progress=Silent(),
-                   settings=settings_of_kind("logistic_regression", "recommended", {"block": BLOCK}))
+                   kind=kind, folds=4, random_split=False, progress=Silent(),
+                   settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}))
     maps = []
     for name in ("before", "after"):
         with rasterio.open(tmp_path / f"{name}.tif") as dataset:
             maps.append(dataset.read(1))
-    assert not np.array_equal(wrong, labels) and before.auc > 0.75
+    assert not np.array_equal(wrong, labels) and before.auc > 0.7
     assert np.array_equal(maps[0][held], maps[1][held], equal_nan=True)
     assert not np.array_equal(maps[0][~held], maps[1][~held], equal_nan=True)
 
@@ -255,11 +298,26 @@ def test_a_fold_without_landslides_has_no_number(area):
     assert mean_auc(found) == pytest.approx(np.mean([row.auc for index, row in enumerate(found[:-1]) if index != 2]))
 
 
-def test_memorising_shows_as_a_gap(area, tmp_path):
-    """A forest that may grow to single cells knows its neighbours; blocks show it, random patches flatter."""
+def test_memorising_shows_as_a_gap(tmp_path):
+    """A forest that is shown nothing but the place learns it by heart; random patches flatter it, blocks do not."""
+    random, side = np.random.default_rng(1), 96
+    grid = Grid(GRID.crs, GRID.transform, side, side)
+    rows, columns = np.mgrid[:side, :side]
+    labels = np.zeros((side, side), dtype=np.uint8)
+    for row, column in random.integers(6, side - 6, (16, 2)):
+        labels[(rows - row) ** 2 + (columns - column) ** 2 <= 25] = 1
+    with create_stack(tmp_path / "stack.tif", grid, [StackFactor("row", "continuous"),
+                                                     StackFactor("column", "continuous")]) as dataset:
+        dataset.write(np.stack([rows, columns]).astype(np.float32))
+    with create_raster(tmp_path / "labels.tif", grid, "uint8", 255, ["labels"], overviews=None) as dataset:
+        dataset.write(labels, 1)
+    cells = random.permutation(np.argwhere(labels == 1))[:200]
+    xy = np.stack([500000 + (cells[:, 1] + 0.5) * CELL, 3300000 - (cells[:, 0] + 0.5) * CELL], axis=1)
     progress = Listening()
-    result = run(area, tmp_path / "map.tif", "random_forest", 3, progress)
-    assert result.random is not None and result.gap == pytest.approx(result.random - result.auc)
+    result = run((tmp_path, None, None, Points("landslides", xy=xy)), tmp_path / "map.tif", "random_forest", 3,
+                 progress)
+    assert result.gap == pytest.approx(result.random - result.auc)
+    assert result.random > 0.9 and result.auc < 0.7 and result.gap > 0.25
     assert any("random split" in text for text in progress.texts)
 
 
@@ -267,6 +325,13 @@ def test_memorising_shows_as_a_gap(area, tmp_path):
 def test_folds_out_of_range(area, tmp_path, folds):
     with pytest.raises(ParameterInvalid, match="FOLDS"):
         run(area, tmp_path / "map.tif", folds=folds)
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_kinds_are_told(area, tmp_path):
+    with pytest.raises(ParameterInvalid, match="KIND"):
+        cross_validate(area[0] / "stack.tif", area[0] / "labels.tif", area[3], tmp_path / "map.tif", kind="svm",
+                       settings=settings_of_kind("unet", "recommended", {}), folds=3, progress=Silent())
     assert not list(tmp_path.iterdir())
 
 

@@ -143,6 +143,8 @@ def test_the_automatic_side_fits_the_budget():
     assert (sides[2] + 80) ** 2 * 1000 <= 1e9
     assert choose_side(grid, 0, 40, 16, 1000.0, 1e12, largest=1024) == 1024
     assert choose_side(grid, 100, 40, 16, 1000.0, 1e9) == 112
+    with pytest.raises(ParameterInvalid, match="each of them by itself"):
+        choose_side(grid, 0, 0, 503 * 509, 1000.0, 1e9)
     for wrong in (-1, 10 ** 6):
         with pytest.raises(ParameterInvalid, match="TILE"):
             choose_side(grid, wrong, 40, 16, 1000.0, 1e9)

@@ -96,7 +96,7 @@ def test_settings_out_of_range_name_the_parameter(name, value):
 
 
 def test_settings_tell_defaults_limits_and_choices():
-    assert TrainingSettings().as_dict()["window"] == default("window") == 1500.0
+    assert TrainingSettings().as_dict()["window"] == default("window") == 750.0
     assert choices("physics") == ("hinge", "indicator", "none")
     for item in dataclasses.fields(TrainingSettings):
         if "limits" in item.metadata:
