@@ -72,7 +72,7 @@ class CrossValidate(ScarpAlgorithm):
 
         stack, output, table = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_TABLE")
         crs = arguments.grid_crs(stack, "factor stack")
-        training.report_given(arguments)
+        training.report_given(arguments, arguments.choice("KIND"))
         result = cross_validate(
             stack, arguments.raster("LABELS"), arguments.points_or_polygons("LANDSLIDES", crs), output,
             kind=arguments.choice("KIND"), settings=self._settings(arguments), folds=arguments.integer("FOLDS"),

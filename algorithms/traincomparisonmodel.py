@@ -84,7 +84,7 @@ class TrainComparisonModel(ScarpAlgorithm):
 
         stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
         crs = arguments.grid_crs(stack, "factor stack")
-        t.report_given(arguments)
+        t.report_given(arguments, arguments.choice("KIND"))
         result = train_comparison_model(
             arguments.choice("KIND"), stack, arguments.raster("LABELS"), output, settings=self._settings(arguments),
             checkpoint=arguments.file("CHECKPOINT"), output_html=html, progress=arguments.progress)

@@ -135,9 +135,9 @@ def read_settings(arguments: Arguments, kind: str = PCUM) -> TrainingSettings:
     return settings_of_kind(kind, _preset(arguments), given_settings(arguments))
 
 
-def report_given(arguments: Arguments) -> None:
-    """Say in the log which given values differ from the preset's."""
-    for text in overruled(_preset(arguments), given_settings(arguments)):
+def report_given(arguments: Arguments, kind: str = PCUM) -> None:
+    """Say in the log which given values differ from what the preset has for this kind of model."""
+    for text in overruled(settings_of_kind(kind, _preset(arguments), {}), given_settings(arguments)):
         arguments.progress.report(0.0, text)
 
 

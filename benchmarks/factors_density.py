@@ -21,7 +21,7 @@ from qgis.core import (QgsApplication, QgsFeature, QgsField, QgsGeometry, QgsPoi
 from qgis.PyQt.QtCore import QVariant
 
 from scarp.model.factors.density import LineDensity
-from scarp.model.grid import BLOCK, Block, Grid
+from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Lines
 from scarp.model.memory import kept_memory
 from scarp.model.progress import Silent
@@ -86,7 +86,6 @@ def layer_of(parts: list[np.ndarray]) -> QgsVectorLayer:
 def ours(parts: list[np.ndarray], grid: Grid, radius: float) -> tuple[np.ndarray, float]:
     """Return the density and the seconds it took, the lines' preparation included; the median of five runs."""
     times = []
-    side = BLOCK if grid.width > 2 * BLOCK else -(-max(grid.shape) // 2)
     for _ in range(5):
         started = time.perf_counter()
         result = np.empty(grid.shape, dtype=np.float32)
@@ -96,7 +95,7 @@ def ours(parts: list[np.ndarray], grid: Grid, radius: float) -> tuple[np.ndarray
             result[block.row:block.row + block.height, block.column:block.column + block.width] = density.read(block)
 
         with kept_memory(), ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(fill, grid.blocks(side)))
+            list(pool.map(fill, grid.blocks()))
         times.append(time.perf_counter() - started)
     return result, float(np.median(times))
 

@@ -9,6 +9,9 @@ length of the lines times the radius, not with the number of cells times the are
 from __future__ import annotations
 
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Sequence
 
 import numpy as np
 
@@ -17,6 +20,9 @@ from ..grid import Block, Grid
 from ..inputs.vectors import Lines
 from ..progress import Progress, stop_if_cancelled
 from .lines import Pieces, Scale, prepare_lines
+
+HANDS = 4
+"""Parts that the lines are shared out into where the whole grid is one block."""
 
 CHUNK = 1 << 17
 """Pairs of a piece and a row that are worked on at once; small enough for the cache, enough for threads to pay."""
@@ -47,6 +53,9 @@ class LineDensity:
                                    f"({grid.cell_size():.4g} m), so most lines would be missed. Choose a larger one.")
         self._radius, self._progress = float(radius), progress
         self._scale = Scale(grid, radius)
+        # Blocks are computed side by side; a grid of few blocks would leave cores idle, so there the lines are shared
+        # out instead.
+        self._hands = max(1, HANDS // grid.block_count())
         self._pieces = prepare_lines(lines, grid, radius, self._scale, role, progress)
         self._reach = radius / np.array([self._scale.smallest_width(), self._scale.smallest_height()])
         # Pieces lie about in the order of the row of their middle: that row, made to rise, how much that changed it at
@@ -63,21 +72,35 @@ class LineDensity:
             float32 array of shape (height, width) in km/km².
         """
         pieces = self._near(block)
-        # Metres by cell, and changes of the metres from one cell to the next along the row. One column more than the
-        # block has, where intervals that reach over its border end.
-        parts = np.zeros((block.height, block.width + 1))
-        if len(pieces):
-            wholes = np.zeros_like(parts)
-            rows = min(np.abs(pieces.end[1] - pieces.start[1]).max() + 2 * self._reach[1], block.height)
-            count = max(1, CHUNK // (int(rows) + 2))
-            for first in range(0, len(pieces), count):
-                stop_if_cancelled(self._progress)
-                add_lengths(pieces.take(slice(first, first + count)), self._radius, self._scale, block, parts, wholes)
-            np.cumsum(wholes, axis=1, out=wholes)
-            parts += wholes
-            # What the running sum leaves of nothing is rounding, not line.
-            parts[parts < 1e-7 * self._radius] = 0
+        if not len(pieces):
+            return np.zeros((block.height, block.width), dtype=np.float32)
+        rows = min(np.abs(pieces.end[1] - pieces.start[1]).max() + 2 * self._reach[1], block.height)
+        count = max(1, min(CHUNK // (int(rows) + 2), -(-len(pieces) // self._hands)))
+        chunks = [slice(first, first + count) for first in range(0, len(pieces), count)]
+        if self._hands == 1:
+            parts, wholes = self._sums(pieces, chunks, block)
+        else:
+            shares = [chunks[hand::self._hands] for hand in range(self._hands)]
+            with ThreadPoolExecutor(min(self._hands, os.cpu_count() or 1)) as pool:
+                (parts, wholes), *others = pool.map(lambda share: self._sums(pieces, share, block), shares)
+            # In this order always, so that the sums do not depend on how many cores there are.
+            for more_parts, more_wholes in others:
+                parts += more_parts
+                wholes += more_wholes
+        np.cumsum(wholes, axis=1, out=wholes)
+        parts += wholes
+        # What the running sum leaves of nothing is rounding, not line.
+        parts[parts < 1e-7 * self._radius] = 0
         return (parts[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
+
+    def _sums(self, pieces: Pieces, chunks: Sequence[slice], block: Block) -> tuple[np.ndarray, np.ndarray]:
+        """Return what :func:`add_lengths` adds up of some of the pieces."""
+        # One column more than the block has, where intervals that reach over its border end.
+        parts, wholes = (np.zeros((block.height, block.width + 1)) for _ in range(2))
+        for chunk in chunks:
+            stop_if_cancelled(self._progress)
+            add_lengths(pieces.take(chunk), self._radius, self._scale, block, parts, wholes)
+        return parts, wholes
 
     def _near(self, block: Block) -> Pieces:
         """Return the pieces whose circles may reach into a block, about in the order of their rows."""

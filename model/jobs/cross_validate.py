@@ -24,7 +24,7 @@ from ..stack import Stack, open_stack
 from ..training.architectures import patch_labels
 from ..training.devices import choose_device, training_precision
 from ..training.fit import FittedNetwork, fit_network
-from ..training.kinds import CELL_KINDS, PATCH_KINDS, TITLES, align_of, fitted_settings, patch_of
+from ..training.kinds import CELL_KINDS, PATCH_KINDS, PCUM, TITLES, align_of, fitted_settings, patch_of
 from ..training.settings import TrainingSettings, parameter_name
 from ..windows.cells import MOST_CELLS, sample_cells
 from ..windows.collect import fine_blocks, window_room
@@ -34,7 +34,7 @@ from ..windows.reading import TEST, TRAIN, WindowSet, read_windows
 from ..windows.split import Blocks, BlockSplit
 from ..windows.survey import Survey, survey
 from .train_pcum import with_physics
-from .training_run import describe_windows, on_grid, trained_model, with_weight
+from .training_run import describe_windows, known_safety, on_grid, trained_model, with_weight
 
 SPATIAL, RANDOM = "spatial", "random"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
@@ -111,7 +111,7 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
         kind: one of ``KINDS``.
         settings: of the training; SPLIT does not apply.
         folds: how many.
-        safety_factor: for PCUM; on the stack's grid.
+        safety_factor: on the stack's grid; only PCUM reads it.
         random_split: whether to do the same with a random split; takes as long again.
         output_table: CSV with one row a fold.
         progress: hears how far it is.
@@ -123,6 +123,8 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
         ScarpError: as for training and prediction.
     """
     settings = fitted_settings(kind, settings)
+    if kind != PCUM:
+        safety_factor = None
     if not LEAST_FOLDS <= folds <= MOST_FOLDS:
         raise ParameterInvalid(f"FOLDS is {folds}, but must lie between {LEAST_FOLDS} and {MOST_FOLDS}.")
     for path in (output, output_table):
@@ -133,7 +135,8 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
     record = RunRecord("crossvalidate", {"KIND": kind, "FOLDS": folds, "RANDOM_SPLIT": random_split, **asked},
                        {"STACK": stack, "LABELS": labels, "LANDSLIDES": landslides.source or landslides.name,
                         "SAFETY_FACTOR": safety_factor})
-    settings = with_physics(settings, safety_factor, progress)
+    if kind == PCUM:
+        settings = with_physics(settings, safety_factor, progress)
     with beside(output) as folder, open_stack(stack) as opened, on_grid(labels, "label", opened) as raster, \
             on_grid(safety_factor, "safety factor", opened) as safety_raster:
         grid = opened.grid
@@ -227,6 +230,8 @@ def _fit(run: _Run, split: BlockSplit, progress: Progress) -> tuple[FittedNetwor
         cells = sample_cells(run.stack, run.labels, split, MOST_CELLS, settings.seed, Part(progress, 0.0, 0.3))
         return fit_cells(run.kind, cells, factors, settings, Part(progress, 0.3, 1.0)), settings
     windows = patch_labels(_windows(run, split, Part(progress, 0.0, 0.05)), patch_of(run.kind, cell))
+    if windows.safety is not None:
+        known_safety(windows)
     settings = with_weight(settings, describe_windows(windows)[TRAIN], Silent())
     return fit_network(windows, factors, settings, Part(progress, 0.05, 1.0), kind=run.kind, cell=cell), settings
 

@@ -10,7 +10,6 @@ from typing import Any, Collection
 import numpy as np
 
 from ..artifact import load_model, save_model
-from ..errors import ParameterInvalid
 from ..files import RunRecord, check_writable, sha256
 from ..loss import NONE
 from ..progress import Part, Progress
@@ -21,8 +20,8 @@ from ..training.fit import fit_network
 from ..training.presets import summary
 from ..training.settings import TrainingSettings, parameter_name
 from ..windows.collect import Collected, collect_windows
-from .training_run import (Noting, TrainingResult, describe_windows, label_settings, on_grid, trained_model,
-                           with_weight)
+from .training_run import (Noting, TrainingResult, describe_windows, known_safety, label_settings, on_grid,
+                           trained_model, with_weight)
 
 
 def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str | os.PathLike, *,
@@ -137,10 +136,7 @@ def _report_windows(subsets: list[dict[str, Any]], collected: Collected, setting
                       "numbers are better than they would be in another place. Use SPLIT=spatial_blocks for an honest "
                       "figure.")
     if windows.safety is not None:
-        known = np.isfinite(windows.safety[windows.of(0)])
-        if not known.any():
-            raise ParameterInvalid("The safety factor has no data in any training window. Check that it covers the "
-                                   "area of the labels.")
+        known = known_safety(windows)
         with np.errstate(invalid="ignore"):
             warned = (windows.safety[windows.of(0)] < settings.fs_critical).sum()
         progress.report(0.08, f"The safety factor is below {settings.fs_critical:g} in "

@@ -15,6 +15,7 @@ import rasterio
 
 from ..artifact import TrainedModel
 from ..artifact_header import plain_values
+from ..errors import ParameterInvalid
 from ..files import RECORD_SUFFIX, versions
 from ..grid import Grid
 from ..inputs.rasters import open_raster
@@ -23,7 +24,7 @@ from ..progress import Part, Progress
 from ..stack import Stack
 from ..training.fit import FittedNetwork
 from ..training.settings import TrainingSettings, limits
-from ..windows.reading import WindowFeature, WindowSet
+from ..windows.reading import TRAIN, WindowFeature, WindowSet
 from ..windows.split import SUBSETS
 
 
@@ -96,6 +97,22 @@ def describe_windows(windows: WindowSet) -> list[dict[str, Any]]:
                        "landslide_cells": slides, "stable_cells": stable,
                        "landslide_share": slides / max(slides + stable, 1)})
     return result
+
+
+def known_safety(windows: WindowSet) -> np.ndarray:
+    """Return where the training windows know the safety factor, bool (windows, height, width).
+
+    Args:
+        windows: with a safety factor.
+
+    Raises:
+        ParameterInvalid: nowhere.
+    """
+    known = np.isfinite(windows.safety[windows.of(TRAIN)])
+    if not known.any():
+        raise ParameterInvalid("The safety factor has no data in any training window. Check that it covers the area of "
+                               "the labels.")
+    return known
 
 
 def label_settings(labels: str | os.PathLike) -> dict[str, Any]:

@@ -37,7 +37,7 @@ _LIMITS: dict[str, dict[str, tuple[float, float]]] = {
     "resnet": {"channels": _CHANNELS, "patch": _PATCH, "width": _WIDTH, "dropout": _DROPOUT},
     "linear": {"channels": _CHANNELS},
     "tables": {"channels": _CHANNELS, "continuous": (0, 4096), "bins": (2, 1000)},
-    "forest": {"channels": _CHANNELS, "trees": (1, 10000), "nodes": (1, 40_000_000), "depth": (0, 256)},
+    "forest": {"channels": _CHANNELS, "trees": (1, 2000), "nodes": (1, 40_000_000), "depth": (0, 64)},
 }
 _REAL = {"dropout"}
 

@@ -42,10 +42,15 @@ class State:
     """Of the gradients in fp16; 0 when not used."""
 
 
-def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: dict[str, Any], start: str = "") -> str:
-    """Return a hash over all that shapes a training run: windows, settings, network and what it starts from."""
+def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: dict[str, Any], precision: str,
+                start: str = "") -> str:
+    """Return a hash over all that shapes a training run: windows, settings, network, arithmetic, what it starts from.
+
+    The arithmetic is the one in use: an automatic choice may differ on another computer.
+    """
     digest = hashlib.sha256()
-    plain = {"settings": settings.as_dict(), "architecture": architecture, "torch": torch.__version__, "start": start}
+    plain = {"settings": settings.as_dict(), "architecture": architecture, "torch": torch.__version__,
+             "precision": precision, "start": start}
     digest.update(json.dumps(plain, sort_keys=True).encode())
     for array in (windows.factors, windows.labels, windows.safety, windows.subsets):
         if array is not None:

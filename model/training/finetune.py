@@ -19,6 +19,8 @@ from .settings import TrainingSettings, parameter_name
 
 KINDS = ("pcum", "unet")
 """Kinds of model that training can go on from."""
+NETWORKS = ("unet", "additive_unet")
+"""What their networks are; a model file may say anything."""
 SLOWER = 0.1
 """Of the learning rate: a trained network is to be bent, not to be started over."""
 PIXEL_TOLERANCE = 0.01
@@ -43,7 +45,7 @@ class Start:
     """Metres; 0 when not known."""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
+        if self.kind not in KINDS or self.architecture.get("type") not in NETWORKS:
             raise ParameterInvalid(f"START_FROM is a model of kind {self.kind} ({self.name}), but training can go on "
                                    f"only from {' and '.join(KINDS)}. Choose another model, or leave START_FROM empty.")
 

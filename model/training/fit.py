@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from ..encoding import UNSEEN_CODE, Encoding, FactorSpec, fit_factors
+from ..errors import ParameterInvalid
 from ..labels import LANDSLIDE, UNKNOWN
 from ..loss import PcumLoss
 from ..memory import kept_memory
@@ -82,12 +83,13 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     else:
         windows, specs = adapt_windows(start, windows, factors, progress)
         network, architecture = start_network(start, specs, settings.seed)
+    _require_batches(architecture, len(windows.of(TRAIN)), settings.batch)
     network.to(device)
     encoding = Encoding(specs, settings.encoding)
     _report_statistics(specs, windows, progress)
     key = ""
     if checkpoint or not processes().alone:
-        key = fingerprint(windows, settings, architecture, start.sha256 if start else "")
+        key = fingerprint(windows, settings, architecture, str(dtype), start.sha256 if start else "")
     data = TrainingData(windows, encoding, device, Part(progress, 0.0, 0.03))
     loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
                     settings.weight_landslide, settings.weight_stable)
@@ -98,6 +100,13 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     metrics.update({"best_epoch": fit.best_epoch, "epochs": len(fit.history)})
     return FittedNetwork(network.cpu(), architecture, specs, fit.history, fit.best_epoch, metrics, str(device),
                          {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype])
+
+
+def _require_batches(architecture: dict[str, Any], count: int, batch: int) -> None:
+    """Refuse batches of one window for a network whose batch norm may be left with a single value a channel."""
+    if architecture["type"] == "resnet" and count // max(1, -(-count // batch)) < 2:
+        raise ParameterInvalid(f"BATCH is {batch}, which leaves a batch of one window, too few for a ResNet. Make "
+                               "BATCH 3 or more, or use more windows.")
 
 
 def test_metrics(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,

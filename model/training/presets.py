@@ -54,11 +54,16 @@ def settings_of(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
     return TrainingSettings(**{**{name: preset_value(preset, name) for name in names}, **given})
 
 
-def overruled(preset: str, given: Mapping[str, Any]) -> list[str]:
-    """Return for each given value that differs from its preset's a sentence that says so."""
+def overruled(usual: TrainingSettings, given: Mapping[str, Any]) -> list[str]:
+    """Return for each given value that differs from the usual one a sentence that says so.
+
+    Args:
+        usual: settings of the preset when nothing is given.
+        given: settings that the user set.
+    """
     return [f"{parameter_name(name)}={in_words(value)} was given and wins over the preset's "
-            f"{in_words(preset_value(preset, name))}."
-            for name, value in given.items() if governed(name) and value != preset_value(preset, name)]
+            f"{in_words(getattr(usual, name))}."
+            for name, value in given.items() if governed(name) and value != getattr(usual, name)]
 
 
 def preset_help(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import random
@@ -17,6 +18,7 @@ from scarp.model.progress import Silent, duration
 from scarp.model.stack import StackFactor
 from scarp.model.training import checkpoint as checkpoints
 from scarp.model.training.augment import WAYS, aspect_table, turn, turned_aspect
+from scarp.model.training.checkpoint import fingerprint
 from scarp.model.training.data import TrainingData
 from scarp.model.training.devices import (
     choose_device,
@@ -233,6 +235,21 @@ def test_weights_are_those_of_the_best_epoch():
     best = long.best_epoch
     assert best < 8, "choose settings that overfit"
     assert weights(fit(epochs=best, learning_rate=0.05)) == weights(long)
+
+
+@pytest.mark.parametrize("batch,fine", [(1, False), (2, True), (3, True)])
+def test_a_batch_of_one_is_refused_where_batch_norm_cannot_bear_it(batch, fine):
+    windows = windows_of(side=12)
+    changes = {**SMALL, "batch": batch, "epochs": 1}
+    with contextlib.nullcontext() if fine else pytest.raises(ParameterInvalid, match="BATCH"):
+        fit_network(windows, FACTORS, TrainingSettings(**changes), Silent(), kind="resnet", cell=200.0)
+
+
+def test_a_checkpoint_does_not_go_on_in_other_arithmetic(tmp_path):
+    """An automatic choice may differ on another computer."""
+    windows, settings = windows_of(), TrainingSettings(**SMALL)
+    keys = {fingerprint(windows, settings, {"type": "unet"}, precision) for precision in ("fp32", "bf16")}
+    assert len(keys) == 2
 
 
 def test_patience_ends_training():

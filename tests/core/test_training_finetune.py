@@ -151,6 +151,9 @@ def test_what_does_not_fit_is_told(starts):
         adapt_windows(start, windows, [StackFactor("slope", "categorical"), *FACTORS[1:]], Silent())
     with pytest.raises(ParameterInvalid, match="random_forest"):
         dataclasses.replace(start, kind="random_forest")
+    with pytest.raises(ParameterInvalid, match="START_FROM"):
+        # A file may call itself what it is not.
+        dataclasses.replace(start, architecture={"type": "bpnn", "channels": 3, "patch": 20, "width": 4, "dropout": 0})
     assert set(KINDS) == {"pcum", "unet"}
 
 

@@ -46,13 +46,13 @@ def test_a_given_value_wins_over_either_preset(preset, name):
     settings = settings_of(preset, {name: other})
     assert getattr(settings, name) == other
     assert dataclasses.replace(settings, **{name: preset_value(preset, name)}) == settings_of(preset, {})
-    told = overruled(preset, {name: other})
+    told = overruled(settings_of(preset, {}), {name: other})
     assert bool(told) == (other != preset_value(preset, name))
     assert all(text.startswith(f"{parameter_name(name)}=") and "wins over the preset's" in text for text in told)
 
 
 def test_the_check_box_is_told_when_it_wins():
-    told = overruled(PAPER, {"augment": True, "seed": 3})
+    told = overruled(settings_of(PAPER, {}), {"augment": True, "seed": 3})
     assert told == ["AUGMENT=true was given and wins over the preset's false."]
 
 
