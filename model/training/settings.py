@@ -58,7 +58,7 @@ class TrainingSettings:
     """Most passes over the training windows (paper: 1000)."""
     patience: int = _number(10, 0, 100000)
     """Stop after this many epochs without a better validation loss; 0 never stops early."""
-    learning_rate: float = _number(1e-3, 1e-8, 1.0)
+    learning_rate: float = _number(3e-4, 1e-8, 1.0)
     """Step size of the optimiser (paper: 1e-4)."""
     averaging: float = _number(0.99, 0.0, 0.9999)
     """Share that a step leaves of the running average of the weights, which is what is judged and kept; 0 keeps the
