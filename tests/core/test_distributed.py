@@ -68,7 +68,7 @@ def fit(**changes):
     return fit_network(windows, factors, TrainingSettings(**{**SMALL, **changes}), Silent())
 
 
-def worker(folder: str) -> None:
+def worker(folder: str) -> int:
     """Train all configurations with the other process."""
     with joined("cpu") as group:
         for name, changes in CONFIGURATIONS.items():
@@ -80,9 +80,10 @@ def worker(folder: str) -> None:
             fit(width=4 + group.number)
         except ParameterInvalid as error:
             Path(folder, f"refused {group.number}.txt").write_text(str(error))
+    return 0
 
 
-def ends_in_epoch_2(how: str) -> None:
+def ends_in_epoch_2(how: str) -> int:
     """The command line, except that the second process is killed or told to stop after an epoch."""
     checkpoints.SECONDS = 0.0
     original = loop._append
@@ -93,7 +94,7 @@ def ends_in_epoch_2(how: str) -> None:
         original(state, *others)
 
     loop._append = append
-    sys.exit(train.main(sys.argv[3:]))
+    return train.main(sys.argv[3:])
 
 
 def environment(**more):
@@ -296,4 +297,4 @@ def test_a_lost_process_ends_the_others(area, tmp_path):
 
 
 if __name__ == "__main__":
-    worker(sys.argv[2]) if sys.argv[1] == "worker" else ends_in_epoch_2(sys.argv[1])
+    train.leave(worker(sys.argv[2]) if sys.argv[1] == "worker" else ends_in_epoch_2(sys.argv[1]))
