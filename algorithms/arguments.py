@@ -61,6 +61,7 @@ class Arguments:
 
     def number(self, name: str) -> float:
         """Return a number."""
+        self._require_number(name)
         return float(self.algorithm.parameterAsDouble(self.parameters, name, self.context))
 
     def optional_number(self, name: str) -> float | None:
@@ -71,7 +72,17 @@ class Arguments:
 
     def integer(self, name: str) -> int:
         """Return a whole number."""
+        self._require_number(name)
         return int(self.algorithm.parameterAsInt(self.parameters, name, self.context))
+
+    def _require_number(self, name: str) -> None:
+        """Raise :class:`ParameterInvalid` for a text that is no number: QGIS takes it for 0 where a number may lack."""
+        value = self.parameters.get(name)
+        if isinstance(value, str) and value:
+            try:
+                float(value)
+            except ValueError as error:
+                raise ParameterInvalid(f'{name} is "{value}", which is no number.') from error
 
     def choice(self, name: str) -> str:
         """Return a word of an enumeration."""

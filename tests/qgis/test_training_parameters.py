@@ -9,6 +9,7 @@ from qgis.core import QgsProcessingException
 
 from scarp.model.artifact import load_model
 from scarp.model.files import sha256
+from scarp.model.training.settings import default
 from scarp.tests.qgis.tiny import TRAINING, Listener
 
 
@@ -52,7 +53,7 @@ def test_empty_values_are_the_presets(train):
 def test_training_goes_on_from_a_model(train, chain, tmp_path):
     given = {name: value for name, value in TRAINING.items() if name not in ("WIDTH", "DEPTH")}
     _, used = train(START_FROM=str(chain["model"]), **given)
-    assert used["width"] == TRAINING["WIDTH"] and used["learning_rate"] == pytest.approx(1e-4)
+    assert used["width"] == TRAINING["WIDTH"] and used["learning_rate"] == pytest.approx(default("learning_rate") / 10)
     model = load_model(tmp_path / "model.safetensors")
     assert model.training["start_from"] == {"name": "model.safetensors", "sha256": sha256(chain["model"])}
     assert model.factors == load_model(chain["model"]).factors
