@@ -10,9 +10,7 @@ from . import parameters as p
 from . import training_parameters as t
 from .arguments import Arguments
 from .base import CORE, TRAIN, ScarpAlgorithm
-from .styles import style_output
-from .trainpcum import WINDOW_FIELDS
-from .writing import WkbType, rectangle, write_sink
+from .training_windows import write_windows
 
 SETTINGS = ("weight_landslide", "weight_stable", "window", "split", "block", "epochs", "patience", "learning_rate",
             "averaging", "batch", "augment", "encoding", "width", "depth", "knots", "dropout", "seed", "device",
@@ -88,11 +86,7 @@ class TrainComparisonModel(ScarpAlgorithm):
         result = train_comparison_model(
             arguments.choice("KIND"), stack, arguments.raster("LABELS"), output, settings=self._settings(arguments),
             checkpoint=arguments.file("CHECKPOINT"), output_html=html, progress=arguments.progress)
-        windows = write_sink(
-            arguments, "OUTPUT_WINDOWS", WINDOW_FIELDS, WkbType.Polygon, crs,
-            ((rectangle(window.left, window.bottom, window.right, window.top),
-              [window.subset, window.kind, window.landslide_share, window.seed]) for window in result.windows))
-        style_output(arguments.context, windows, "windows")
+        windows = write_windows(arguments, result.windows, crs)
         numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}
         return {"OUTPUT": output, "OUTPUT_WINDOWS": windows, "OUTPUT_HTML": html, **numbers}
 

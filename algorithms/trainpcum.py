@@ -8,10 +8,8 @@ from . import parameters as p
 from . import training_parameters as training
 from .arguments import Arguments
 from .base import CORE, TRAIN, ScarpAlgorithm
-from .styles import style_output
-from .writing import INTEGER, REAL, TEXT, WkbType, rectangle, write_sink
+from .training_windows import write_windows
 
-WINDOW_FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", INTEGER))
 METRICS = (("AUC", "AUC of the test windows"), ("RECALL", "recall of the test windows"),
            ("ACCURACY", "share of test cells classed rightly"), ("LOSS", "loss on the test windows"),
            ("EPOCHS", "epochs run"), ("BEST_EPOCH", "epoch whose weights were kept"),
@@ -74,10 +72,6 @@ class TrainPcum(ScarpAlgorithm):
                             safety_factor=arguments.raster("SAFETY_FACTOR"), settings=training.read_settings(arguments),
                             start_from=arguments.file("START_FROM"), given=training.given_settings(arguments),
                             checkpoint=arguments.file("CHECKPOINT"), output_html=html, progress=arguments.progress)
-        windows = write_sink(
-            arguments, "OUTPUT_WINDOWS", WINDOW_FIELDS, WkbType.Polygon, crs,
-            ((rectangle(window.left, window.bottom, window.right, window.top),
-              [window.subset, window.kind, window.landslide_share, window.seed]) for window in result.windows))
-        style_output(arguments.context, windows, "windows")
+        windows = write_windows(arguments, result.windows, crs)
         numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}
         return {"OUTPUT": output, "OUTPUT_WINDOWS": windows, "OUTPUT_HTML": html, **numbers}

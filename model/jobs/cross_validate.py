@@ -254,14 +254,12 @@ def _summary(results: list[FoldResult], compared: list[FoldResult], folds: Folds
     single = [row for row in results if row.fold != ALL]
     auc = mean_auc(results)
     random = mean_auc(compared) if compared else None
-    blocks, t, features = folds.blocks, grid.transform, []
+    features = []
     for row, column in np.argwhere(folds.labelled > 0).tolist():
-        top, left = row * blocks.rows, column * blocks.columns
-        bottom, right = min(top + blocks.rows, grid.height), min(left + blocks.columns, grid.width)
         fold = int(folds.table[row, column])
         value = single[fold].auc
         features.append(FoldFeature(
-            t.c + t.a * left, t.f + t.e * bottom, t.c + t.a * right, t.f + t.e * top, fold + 1,
+            *folds.blocks.bounds(grid, row, column), fold + 1,
             int(folds.landslide[row, column]), int(folds.labelled[row, column]),
             value if math.isfinite(value) else None))
     return CrossValidation(auc, float(np.nanmin([row.auc for row in single])), results[-1].auc, random,

@@ -7,12 +7,13 @@ from torch import nn
 from torch.nn import functional
 
 from .dropout import ChannelDropout
+from .patches import PatchNetwork, repeat_patches
 
 HIDDEN = 3
 """Hidden layers, as in the paper."""
 
 
-class Bpnn(nn.Module):
+class Bpnn(PatchNetwork):
     """All channels of all cells of a patch as one list of numbers, three hidden layers, two logits for the patch."""
 
     def __init__(self, channels: int, patch: int, width: int, dropout: float) -> None:
@@ -24,8 +25,7 @@ class Bpnn(nn.Module):
             width: neurons of a hidden layer.
             dropout: share of neurons dropped in training.
         """
-        super().__init__()
-        self.channels, self.patch = channels, patch
+        super().__init__(channels, patch)
         layers: list[nn.Module] = []
         for index in range(HIDDEN):
             layers += [nn.Conv2d(channels * patch ** 2 if index == 0 else width, width, 1), nn.Sigmoid(),
@@ -45,24 +45,7 @@ class Bpnn(nn.Module):
         logits = self.layers(functional.pixel_unshuffle(image, self.patch))
         return repeat_patches(logits, self.patch)
 
-    @property
-    def align(self) -> int:
-        """Sizes and tile origins must be multiples of this."""
-        return self.patch
-
-    @property
-    def halo(self) -> int:
-        """A patch's answer depends on nothing around it."""
-        return 0
-
     @staticmethod
     def parameter_count(channels: int, patch: int, width: int, dropout: float) -> int:
         """Return how many weights such a network has, without building it."""
         return channels * patch ** 2 * width + (HIDDEN - 1) * width ** 2 + HIDDEN * width + 2 * width + 2
-
-
-def repeat_patches(logits: torch.Tensor, patch: int) -> torch.Tensor:
-    """Repeat each pixel of (batch, 2, rows, columns) over a patch of cells."""
-    batch, two, rows, columns = logits.shape
-    spread = logits[:, :, :, None, :, None].expand(batch, two, rows, patch, columns, patch)
-    return spread.reshape(batch, two, rows * patch, columns * patch)

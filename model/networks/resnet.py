@@ -6,15 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .bpnn import repeat_patches
 from .dropout import ChannelDropout
+from .patches import PatchNetwork, repeat_patches
 from .unet import SLOPE
 
 BLOCKS = 3
 """Residual blocks, as in the paper; each is followed by a pooling that halves the resolution."""
 
 
-class ResNet(nn.Module):
+class ResNet(PatchNetwork):
     """Three residual blocks with pooling and two fully connected layers over one patch, two logits for the patch.
 
     The paper prints neither the number of channels nor the size of the first fully connected layer. Here each block
@@ -30,8 +30,7 @@ class ResNet(nn.Module):
             width: channels of the first block.
             dropout: share of channels dropped in training before the last layer.
         """
-        super().__init__()
-        self.channels, self.patch = channels, patch
+        super().__init__(channels, patch)
         widths = [channels, *(width * 2 ** block for block in range(BLOCKS))]
         self.blocks = nn.ModuleList(ResidualBlock(widths[i], widths[i + 1]) for i in range(BLOCKS))
         # A convolution as large as the map that is left is a fully connected layer.
@@ -55,16 +54,6 @@ class ResNet(nn.Module):
             patches = functional.max_pool2d(block(patches), 2, ceil_mode=True)
         logits = self.head(patches).reshape(batch, rows, columns, 2).permute(0, 3, 1, 2)
         return repeat_patches(logits, self.patch)
-
-    @property
-    def align(self) -> int:
-        """Sizes and tile origins must be multiples of this."""
-        return self.patch
-
-    @property
-    def halo(self) -> int:
-        """A patch's answer depends on nothing around it."""
-        return 0
 
     @staticmethod
     def parameter_count(channels: int, patch: int, width: int, dropout: float) -> int:

@@ -47,12 +47,10 @@ class CollectedCells:
         """Return the blocks with their subset and share of landslide cells; none for a random split of the cells."""
         if self.split is None:
             return []
-        result, blocks, t = [], self.split.blocks, grid.transform
+        result = []
         for row, column in np.argwhere(self.split.subsets != NO_SUBSET).tolist():
-            top, left = row * blocks.rows, column * blocks.columns
-            bottom, right = min(top + blocks.rows, grid.height), min(left + blocks.columns, grid.width)
             share = self.survey.landslide[row, column] / max(self.survey.labelled[row, column], 1)
-            result.append(WindowFeature(t.c + t.a * left, t.f + t.e * bottom, t.c + t.a * right, t.f + t.e * top,
+            result.append(WindowFeature(*self.split.blocks.bounds(grid, row, column),
                                         SUBSETS[self.split.subsets[row, column]],
                                         "landslide" if share > 0 else "stable", float(share), seed))
         return result

@@ -36,6 +36,13 @@ class Blocks:
         rows, columns = max(1, round(side / float(height[0]))), max(1, round(side / float(width[0])))
         return cls(rows, columns, (-(-grid.height // rows), -(-grid.width // columns)))
 
+    def bounds(self, grid: Grid, row: int, column: int) -> tuple[float, float, float, float]:
+        """Return left, bottom, right and top of a block in map units, cut at the grid's border."""
+        top, left = row * self.rows, column * self.columns
+        bottom, right = min(top + self.rows, grid.height), min(left + self.columns, grid.width)
+        t = grid.transform
+        return t.c + t.a * left, t.f + t.e * bottom, t.c + t.a * right, t.f + t.e * top
+
     def sums(self, mask: np.ndarray, row: int, column: int, total: np.ndarray) -> None:
         """Add the true cells of a piece of the grid to the table of blocks.
 
