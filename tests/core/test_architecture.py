@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ("algorithms", "model", "processing_provider")
-STAGES = ("errors", "memory", "progress", "files", "inputs", "grid", "factors", "stack", "labels", "safety", "windows",
+STAGES = ("errors", "memory", "progress", "files", "tables", "inputs", "grid", "factors", "stack", "labels", "safety", "windows",
           "encoding", "networks", "loss", "training", "classical", "artifact_header", "artifact", "prediction", "zones",
           "validation", "crossvalidation", "report", "checks", "jobs", "train")
 """The way through the core: a stage imports only those before it, and itself."""

@@ -1,0 +1,33 @@
+"""Tables: CSV and JSON say the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+
+from scarp.model.errors import OutputNotWritable
+from scarp.model.tables import json_beside, write_table
+
+
+def test_csv_and_json_hold_the_same(tmp_path):
+    rows = [["Tal, \"oben\"", 3, 0.1 + 0.2, True], ["滑坡", np.int64(7), np.float32(0.5), None],
+            ["", 0, math.nan, False], ["x", -1, math.inf, True]]
+    path = tmp_path / "table.csv"
+    write_table(path, ["name", "count", "value", "known"], rows)
+    with open(path, newline="", encoding="utf-8") as stream:
+        read = list(csv.DictReader(stream))
+    told = json.loads(json_beside(path).read_text(encoding="utf-8"))
+    assert [row["value"] for row in told] == [0.3, 0.5, None, None]
+    assert [[row["name"], str(row["count"]), "" if row["value"] is None else str(row["value"]),
+             "" if row["known"] is None else str(row["known"])] for row in told] == [list(row.values()) for row in read]
+    assert told[1]["name"] == "滑坡" and told[1]["count"] == 7 and told[0]["known"] is True
+
+
+def test_no_folder_no_table(tmp_path):
+    with pytest.raises(OutputNotWritable):
+        write_table(tmp_path / "none" / "t.csv", ["a"], [[1]])
+    assert not list(tmp_path.iterdir())
