@@ -12,7 +12,8 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from ..model.errors import InputMissing, ParameterInvalid
+from ..model.errors import InputMissing, LibraryMissing, ParameterInvalid
+from ..processing_provider.dependencies import how_to_install, missing
 from .values import is_given, output_path, plain, rows_of, source_text
 
 
@@ -95,6 +96,18 @@ class Arguments:
     def field(self, name: str) -> str | None:
         """Return the name of a field, or None."""
         return str(plain(self.parameters[name])) if self.given(name) else None
+
+    def scheduler(self) -> str:
+        """Return the address in SCHEDULER, empty for this computer.
+
+        Raises:
+            LibraryMissing: there is an address but not the library that a cluster needs.
+        """
+        address = str(plain(self.parameters["SCHEDULER"])).strip() if self.given("SCHEDULER") else ""
+        lacking = missing(["distributed"]) if address else []
+        if lacking:
+            raise LibraryMissing(f"{how_to_install(lacking)} Or leave SCHEDULER empty to compute on this computer.")
+        return address
 
     def file(self, name: str) -> str | None:
         """Return the path of an input file, or None."""

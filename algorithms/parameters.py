@@ -20,6 +20,7 @@ from qgis.core import (
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
 )
 
 Source = QgsProcessing.SourceType
@@ -31,10 +32,15 @@ FILE = QgsProcessingParameterFile.Behavior.File
 MODEL_FILE = "Scarp model (*.safetensors)"
 HTML = "HTML (*.html)"
 CSV = "CSV (*.csv)"
+PDF = "PDF (*.pdf)"
+ZONES_OF_A_RUN = "Zones, run record or zone table (*.tif *.tiff *.json *.csv)"
 
 DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(16)), "mps")
 DEVICE_HELP = ("What computes. auto: an NVIDIA graphics card when there is one, else the processor. cuda:1 is the "
                "second graphics card; mps is that of an Apple computer.")
+SCHEDULER_HELP = ("Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters "
+                  "and the output must lie on storage that all machines see at the same path. Leave it empty to "
+                  "compute on this computer; Scarp's docs/cluster.md shows how to start a cluster.")
 PRECISION_HELP = ("Numbers the network computes with. auto: the fastest that is exact enough on this device. fp32 is "
                   "the most exact; bf16 and fp16 are faster where the device has them.")
 
@@ -44,9 +50,9 @@ def raster(name: str, label: str, optional: bool = False) -> QgsProcessingParame
     return QgsProcessingParameterRasterLayer(name, label, None, optional)
 
 
-def rasters(name: str, label: str) -> QgsProcessingParameterMultipleLayers:
-    """Return an optional list of rasters."""
-    return QgsProcessingParameterMultipleLayers(name, label, RASTER, None, True)
+def rasters(name: str, label: str, optional: bool = True) -> QgsProcessingParameterMultipleLayers:
+    """Return a list of rasters."""
+    return QgsProcessingParameterMultipleLayers(name, label, RASTER, None, optional)
 
 
 def vector(name: str, label: str, *types: Any, optional: bool = False) -> QgsProcessingParameterFeatureSource:
@@ -88,6 +94,11 @@ def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsPr
 def device() -> QgsProcessingParameterEnum:
     """Return the parameter DEVICE."""
     return choice("DEVICE", "Device", DEVICES, "auto")
+
+
+def scheduler() -> QgsProcessingParameterString:
+    """Return the parameter SCHEDULER; declare it with ``SCHEDULER_HELP``, read it with ``Arguments.scheduler``."""
+    return QgsProcessingParameterString("SCHEDULER", "Dask scheduler", None, False, True)
 
 
 def flag(name: str, label: str, default: bool) -> QgsProcessingParameterBoolean:

@@ -20,14 +20,15 @@ class PredictSusceptibility(ScarpAlgorithm):
     TITLE = "Predict susceptibility"
     GROUP = MAP
     TAGS = ("inference", "map", "ensemble", "uncertainty")
-    NEEDS = (*CORE, "torch", "safetensors")
+    NEEDS = (*CORE, "torch", "safetensors", "scipy")
     SUMMARY = (
         "Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack's own "
         "resolution.\n"
         "The stack may be of another area than the one trained on, if it has the factors that the model needs, with "
         "cells of about the same size. Factors are found by name, classes by their label. The map is computed in "
-        "tiles that overlap enough to leave no seam, so its size does not matter. The values rank slopes; they are "
-        "no probability per year.")
+        "tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled goes "
+        "on where it stopped when it is started again with the same inputs and an output in the same folder. The "
+        "values rank slopes; they are no probability per year.")
 
     def define(self) -> None:
         self.declare(p.raster("STACK", "Factor stack"),
@@ -48,6 +49,7 @@ class PredictSusceptibility(ScarpAlgorithm):
                      "20 times as long.", advanced=True)
         self.declare(p.model_files("MORE_MODELS", "More models for an ensemble"),
                      "Further models, whose maps are averaged with that of the first.", advanced=True)
+        self.declare(p.scheduler(), p.SCHEDULER_HELP, advanced=True)
         self.declare(p.raster_output("OUTPUT", "Susceptibility"),
                      "GeoTIFF, 0 to 1, more is more susceptible. On the stack's cells, or on cells of 600 m when all "
                      "models judge patches of 600 m as a whole (BPNN and ResNet).")
@@ -60,6 +62,7 @@ class PredictSusceptibility(ScarpAlgorithm):
             self.declare_number(name, label)
 
     def check(self, arguments: Arguments) -> None:
+        arguments.scheduler()
         for path in self._models(arguments):
             if not os.path.isfile(path):
                 raise InputMissing(f"MODEL: {path} does not exist. Check the path, or train a model first.")
@@ -76,7 +79,7 @@ class PredictSusceptibility(ScarpAlgorithm):
         summary = predict_susceptibility(
             stack, self._models(arguments), output, area=area, tile=arguments.integer("TILE"),
             device=arguments.choice("DEVICE"), precision=arguments.choice("PRECISION"),
-            samples=arguments.integer("SAMPLES"), output_uncertainty=uncertainty,
+            samples=arguments.integer("SAMPLES"), scheduler=arguments.scheduler(), output_uncertainty=uncertainty,
             output_applicability=applicability, progress=arguments.progress)
         style_output(arguments.context, output, "susceptibility")
         style_output(arguments.context, uncertainty, "uncertainty")

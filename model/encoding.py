@@ -90,7 +90,7 @@ class Encoding:
             float32 (continuous factors, height, width), 0 without data; uint8 (categorical factors, height, width),
             0 without data, the place in ``seen`` from 1, and one more for unseen classes; bool (height, width).
         """
-        valid = np.isfinite(raw).all(axis=0)
+        valid = complete_cells(raw)
         scores = np.empty((len(self.continuous), *valid.shape), dtype=np.float32)
         self._scores(raw, valid, scores)
         return scores, self._class_numbers(raw, valid), valid
@@ -101,7 +101,7 @@ class Encoding:
         Args:
             raw: as for :meth:`split`.
         """
-        valid = np.isfinite(raw).all(axis=0)
+        valid = complete_cells(raw)
         image = np.empty((self.channels, *valid.shape), dtype=np.float32)
         channel = len(self.continuous)
         self._scores(raw, valid, image[:channel])
@@ -115,19 +115,21 @@ class Encoding:
         return image, valid
 
     def _scores(self, raw: np.ndarray, valid: np.ndarray, result: np.ndarray) -> None:
-        gaps = ~valid
+        gaps = None if valid.all() else ~valid
         for place, index in enumerate(self.continuous):
             spec = self.factors[index]
-            # In float64: a mean of some thousand metres in float32 would shift every score.
-            scores = np.subtract(raw[index], spec.mean, dtype=np.float64)
-            scores *= 1 / spec.std if spec.std > 0 else 0.0
-            scores[gaps] = 0
-            result[place] = scores
+            # The mean in two parts: rounded to float32 as one, some thousand metres would shift every score.
+            mean = np.float32(spec.mean)
+            scores = np.subtract(raw[index], mean, out=result[place], casting="same_kind")
+            scores -= np.float32(spec.mean - float(mean))
+            scores *= np.float32(1 / spec.std if spec.std > 0 else 0.0)
+            if gaps is not None:
+                scores[gaps] = 0
 
     def _class_numbers(self, raw: np.ndarray, valid: np.ndarray) -> np.ndarray:
         numbers = np.empty((len(self.categorical), *valid.shape), dtype=np.uint8)
         for row, index in enumerate(self.categorical):
-            numbers[row] = self._places[row].of(np.where(valid, raw[index], 0))
+            numbers[row] = self._places[row].of(raw[index])
         numbers *= valid
         return numbers
 
@@ -145,31 +147,48 @@ class Encoding:
 
 
 class _ClassPlaces:
-    """The place of a code in ``seen`` from 1, or one more than there are for an unseen code."""
+    """The place of a code in ``seen`` from 1, or one more than there are for an unseen code and NaN."""
 
     def __init__(self, spec: FactorSpec) -> None:
         self._unseen = len(spec.seen) + 1
         self._seen = np.array(spec.seen, dtype=np.float64)
         self._table: np.ndarray | None = None
         if spec.seen and spec.seen[-1] < _LARGEST_TABLE:
-            # Rows 0 and up are codes; the last row is for all others.
-            self._table = np.full(spec.seen[-1] + 2, self._unseen, dtype=np.uint8)
-            self._table[list(spec.seen)] = np.arange(1, self._unseen)
+            # The first row is for codes below 0, the last for those above all seen ones; code c has row c + 1.
+            self._table = np.full(spec.seen[-1] + 3, self._unseen, dtype=np.uint8)
+            self._table[np.array(spec.seen) + 1] = np.arange(1, self._unseen)
 
     def of(self, codes: np.ndarray) -> np.ndarray:
-        """Return the places, uint8, the shape of ``codes``, which hold no NaN."""
+        """Return the places, uint8, the shape of ``codes``."""
         if self._table is None:
             place = np.searchsorted(self._seen, codes)
             hit = self._seen[np.minimum(place, len(self._seen) - 1)] == codes
             return np.where(hit, place + 1, self._unseen).astype(np.uint8)
-        last = len(self._table) - 1
-        whole = np.clip(codes, -1, last).astype(np.int32)
-        return self._table[np.where(whole == codes, whole, last)]
+        # Bounded first: what does not fit into 32 bits would become any number.
+        bounded = np.clip(codes, -1, len(self._table) - 2)
+        with np.errstate(invalid="ignore"):
+            whole = bounded.astype(np.int32)
+        places = self._table.take(whole + 1, mode="clip")
+        broken = whole != codes if codes.dtype == np.float64 else whole.astype(np.float32) != codes
+        # Codes above all seen ones are unequal too, and unseen already.
+        places[broken] = self._unseen
+        return places
+
+
+def complete_cells(raw: np.ndarray) -> np.ndarray:
+    """Return which cells have a number in every factor, bool (height, width), of (factors, height, width)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        valid = np.isfinite(raw.sum(axis=0))
+    if not valid.all():
+        # Sums of finite numbers may be too large for the type.
+        rest = ~valid
+        valid[rest] = np.isfinite(raw[:, rest]).all(axis=0)
+    return valid
 
 
 def class_numbers(spec: FactorSpec, codes: np.ndarray) -> np.ndarray:
     """Return for each code its place in ``spec.seen`` from 1, or one more than there are for all others and NaN."""
-    return _ClassPlaces(spec).of(np.where(np.isnan(codes), UNSEEN_CODE, codes))
+    return _ClassPlaces(spec).of(codes)
 
 
 def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[FactorSpec]:

@@ -75,3 +75,19 @@ class DeviceUnavailable(ScarpError):
 
 class ProcessLost(ScarpError):
     """Another process of a training in several processes ended or cannot be reached."""
+
+
+class LibraryMissing(ScarpError):
+    """A library that only this way of running needs is not installed."""
+
+
+class ClusterUnreachable(ScarpError):
+    """The scheduler of a cluster cannot be reached, has no workers, or was lost on the way."""
+
+
+class ClusterUnsuitable(ScarpError):
+    """Workers of a cluster run another version, or do not see the files of the run."""
+
+
+class WorkerFailed(ScarpError):
+    """A piece of work failed on a worker of a cluster in a way that was not foreseen, or ended the worker."""

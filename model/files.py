@@ -9,11 +9,13 @@ import json
 import os
 import platform
 import shutil
+import threading
 import time
 import uuid
+from concurrent.futures import Future
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 from .errors import OutputNotWritable
 
@@ -136,21 +138,46 @@ def describe_input(source: str | os.PathLike) -> dict[str, Any]:
 class RunRecord:
     """What was run, on what, with which settings; written as JSON beside each output when the run succeeds."""
 
-    def __init__(self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
+    def __init__(self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any],
+                 background: bool = False) -> None:
         """Start the clock.
 
         Args:
             algorithm: id without the provider, such as ``trainpcum``.
             parameters: plain settings by name.
             inputs: path or layer source by parameter name; ``None`` values are left out, lists are allowed.
+            background: whether to take the hashes of the inputs in a thread of its own, beside the work; for large
+                ones.
         """
         self._started = time.time()
         self._clock = time.perf_counter()
         self.content: dict[str, Any] = {
             "algorithm": f"scarp:{algorithm}",
             "parameters": dict(parameters),
-            "inputs": {name: _describe(value) for name, value in inputs.items() if value is not None},
         }
+        self._inputs: Future = Future()
+        if background:
+            threading.Thread(target=self._look, args=(dict(inputs),), daemon=True).start()
+        else:
+            self._look(inputs)
+
+    def inputs(self, wait: bool = True) -> dict[str, Any] | None:
+        """Return path, size and hash of the inputs by parameter name; ``None`` when not to wait and not known yet."""
+        return self._inputs.result() if wait or self._inputs.done() else None
+
+    def when_known(self, tell: Callable[[dict[str, Any]], None]) -> None:
+        """Call a function with :meth:`inputs` as soon as they are known, unless it or reading them fails."""
+        def told(known: Future) -> None:
+            with contextlib.suppress(OSError, OutputNotWritable):
+                tell(known.result())
+
+        self._inputs.add_done_callback(told)
+
+    def _look(self, inputs: Mapping[str, Any]) -> None:
+        try:
+            self._inputs.set_result({name: _describe(value) for name, value in inputs.items() if value is not None})
+        except OSError as error:
+            self._inputs.set_exception(error)
 
     def write(self, outputs: Mapping[str, str | os.PathLike | None], **results: Any) -> None:
         """Write ``OUTPUT.run.json`` beside every output that was made.
@@ -162,6 +189,7 @@ class RunRecord:
         made = {name: str(path) for name, path in outputs.items() if path is not None}
         content = {
             **self.content,
+            "inputs": self.inputs(),
             **results,
             "outputs": {name: describe_input(path) for name, path in made.items()},
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),

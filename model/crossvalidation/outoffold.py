@@ -17,8 +17,9 @@ from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
 from ..prediction.applicability import Applicability
 from ..prediction.ensemble import Ensemble, exact_arithmetic
-from ..prediction.run import Outputs, predict_tiles
-from ..prediction.tiles import Tiling
+from ..prediction.plan import make_plan
+from ..prediction.run import Outputs, compute_tiles, write_tiles
+from ..prediction.tile_work import MEAN, TileWork
 from ..progress import Progress, Silent, stop_if_cancelled
 from ..stack import Stack
 from ..windows.folds import Folds
@@ -60,14 +61,17 @@ def predict_fold(stack: Stack, model: TrainedModel, folds: Folds, fold: int, out
         output: GeoTIFF to write.
         progress: 0 to 1.
     """
-    with exact_arithmetic([model]):
-        # The model was trained on this very stack, so there is nothing to be said of their differences.
-        ensemble = _EveryCell(stack, [model], [f"fold {fold + 1}"], 0, Silent())
-        tiling = Tiling.of(stack.grid, SIDE, ensemble.halo, ensemble.align)
-        with create_raster(output, stack.grid, "float32", np.nan, ["landslide susceptibility"],
-                           overviews=None) as raster:
-            predict_tiles(stack, ensemble, tiling, FoldMask(folds, fold),
-                          Applicability(ensemble.factors, ensemble.specs), Outputs(raster), progress)
+    # The model was trained on this very stack, so there is nothing to be said of their differences.
+    ensemble = _EveryCell(stack, [model], [f"fold {fold + 1}"], 0, Silent())
+    engines = ensemble.engines(model.device, [model.dtype])
+    plan = make_plan(stack.grid, ensemble, engines, model.device, SIDE)
+    applicability = Applicability(ensemble.factors, ensemble.specs)
+    work = TileWork(ensemble, engines, plan.tiling, FoldMask(folds, fold), applicability, [MEAN], model.device,
+                    progress)
+    with exact_arithmetic(model.device), create_raster(output, stack.grid, "float32", np.nan,
+                                                       ["landslide susceptibility"], overviews=None) as raster, \
+            contextlib.closing(compute_tiles(stack, work, plan, progress)) as tiles:
+        write_tiles(tiles, Outputs(raster), ensemble.patch, applicability)
 
 
 def merge(maps: Mapping[int, Path], folds: Folds, grid: Grid, output: str | os.PathLike, tags: Mapping[str, str],

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import math
 import os
 from dataclasses import asdict, dataclass, field
-from typing import Sequence
+from pathlib import Path
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 import torch
 from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel, load_model
-from ..errors import DeviceUnavailable, ParameterInvalid, TooFewData
+from ..cluster.connection import connect
+from ..cluster.running import Cluster
+from ..errors import ParameterInvalid, TooFewData
 from ..files import RunRecord, check_writable, sha256
 from ..grid import Grid
 from ..inputs.rasters import create_raster
@@ -22,19 +27,18 @@ from ..labels.area import AreaMask
 from ..prediction.applicability import NODATA as NOT_APPLICABLE
 from ..prediction.applicability import Applicability
 from ..prediction.ensemble import Ensemble, exact_arithmetic
-from ..prediction.run import AHEAD, Outputs, Tally, predict_tiles
-from ..prediction.tiles import SIDES, Tiling, choose_side, coarse_grid
+from ..prediction.parts import FOLDERS, Parts
+from ..prediction.plan import Plan, make_plan
+from ..prediction.precision import choose_arithmetic
+from ..prediction.remote import Remote, compute_remotely
+from ..prediction.run import Outputs, Tally, compute_tiles, write_tiles
+from ..prediction.tile_work import MEAN, OUTSIDE, SPREAD, TileWork
+from ..prediction.tiles import coarse_grid
 from ..progress import Part, Progress
-from ..stack import Stack, open_stack
+from ..stack import open_stack
 
-MEMORY = 1.0e9
-"""Bytes that the computation of a tile may take on a CPU; with libraries and caches the whole stays under 2 GB."""
-
-LARGEST_ON_CPU = 1024
-"""Side of a tile; a larger one would keep a CPU busy for longer than a user who cancels wants to wait."""
-
-GPU_SHARE = 0.5
-"""Share of a GPU's free memory that a tile may take."""
+RESUMABLE = 4e6
+"""Cells, times models and samples, from which tiles are kept on disk until the map is complete."""
 
 MEANING = "relative susceptibility, not a calibrated probability"
 
@@ -66,8 +70,12 @@ class PredictionSummary:
     tiles_skipped: int
     """Tiles without any cell to predict."""
 
+    tiles_taken: int
+    """Tiles of an earlier run with the same inputs that was stopped."""
+
     device: str
     precision: str
+    """The lowest arithmetic used."""
 
     share_outside: float
     """Share of the cells that lie outside the training data in at least one factor."""
@@ -79,7 +87,7 @@ class PredictionSummary:
 
 def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.PathLike], output: str | os.PathLike,
                            *, area: Polygons | None = None, tile: int = 0, device: str = "auto",
-                           precision: str = "auto", samples: int = 0,
+                           precision: str = "auto", samples: int = 0, scheduler: str = "",
                            output_uncertainty: str | os.PathLike | None = None,
                            output_applicability: str | os.PathLike | None = None, progress: Progress
                            ) -> PredictionSummary:
@@ -92,6 +100,9 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
     several models the map is their mean; with ``samples`` each model is asked that often with other channels dropped
     (Monte-Carlo dropout, Gal & Ghahramani 2016), the same ones in every tile.
 
+    Tiles of a large map are kept beside the output until it is complete. A run that was cancelled or killed goes on
+    with them when it is started again with the same inputs, and gives the same map.
+
     Args:
         stack: factor stack; factors are found by name, classes by label.
         models: paths of trained models.
@@ -99,8 +110,10 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         area: polygons to predict; ``None`` for the whole stack.
         tile: side of a tile in cells; 0 for one that fits the memory.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``; a lower one is used only where it gives the same map.
         samples: dropout samples of each model; 0 for none.
+        scheduler: address of a Dask scheduler whose workers compute; empty for this computer. The inputs and the
+            folder of the output must then lie on storage that all share.
         output_uncertainty: path of a float32 GeoTIFF with the standard deviation over models and samples.
         output_applicability: path of a uint8 GeoTIFF with the number of factors outside the trained range or classes,
             255 nodata.
@@ -112,8 +125,10 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         ParameterInvalid: no model, or SAMPLES, TILE or OUTPUT_UNCERTAINTY do not fit.
         DeviceUnavailable: the device is not there, or its memory is too small.
         TooFewData: no cell has all factors.
+        ScarpError: the cluster cannot be reached or failed; see ``cluster``.
     """
-    for path in (output, output_uncertainty, output_applicability):
+    paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability}
+    for path in paths.values():
         if path is not None:
             check_writable(path)
     if not models:
@@ -121,32 +136,53 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
     if output_uncertainty is not None and len(models) * max(samples, 1) < 2:
         raise ParameterInvalid("OUTPUT_UNCERTAINTY is the standard deviation over several maps. Set SAMPLES to 2 or "
                                "more, or give several models.")
-    record = RunRecord("predictsusceptibility",
-                       {"TILE": tile, "DEVICE": device, "PRECISION": precision, "SAMPLES": samples},
-                       {"STACK": stack, "MODEL": list(models),
-                        "AREA": (area.source or area.name) if area is not None else None})
     loaded = [load_model(path) for path in models]
-    for model in loaded:
-        model.to(device, precision)
-    with open_stack(stack) as opened, exact_arithmetic(loaded):
+    record = RunRecord("predictsusceptibility",
+                       {"TILE": tile, "DEVICE": device, "PRECISION": precision, "SAMPLES": samples,
+                        **({"SCHEDULER": scheduler} if scheduler else {})},
+                       {"STACK": stack, "MODEL": list(models),
+                        "AREA": (area.source or area.name) if area is not None else None}, background=True)
+    with open_stack(stack) as opened, connect(scheduler, progress, [stack, *models], Path(output).parent) as cluster:
         names = [os.path.basename(str(path)) for path in models]
         ensemble = Ensemble(opened, loaded, names, samples, progress)
         mask = AreaMask(opened.grid, area)
-        tiling = _tiling(opened.grid, ensemble, tile, progress)
+        arithmetic = choose_arithmetic(opened, ensemble, mask, device, precision, progress)
+        plan = make_plan(opened.grid, ensemble, arithmetic.engines, arithmetic.device, tile)
         applicability = Applicability(ensemble.factors, ensemble.specs)
-        tags = _tags(loaded, models, ensemble, area)
-        tally = _run(opened, ensemble, tiling, mask, applicability, (output, output_uncertainty, output_applicability),
-                     tags, Part(progress, 0.01, 0.97))
+        wanted = [name for name, path in paths.items() if path is not None]
+        work = TileWork(ensemble, arithmetic.engines, plan.tiling, mask, applicability, wanted, arithmetic.device,
+                        progress)
+        _tell(plan, ensemble, str(arithmetic.device), bool(cluster), progress)
+        hashes = [sha256(path) for path in models]
+        parts = Parts(Path(output).absolute().parent, {
+            "stack": _fingerprint(stack), "models": hashes, "samples": samples, "area": _digest(area),
+            "tiling": [plan.tiling.side, plan.tiling.halo, plan.tiling.align], "arrays": wanted,
+            "device": arithmetic.device.type, "arithmetic": [str(dtype) for dtype in arithmetic.dtypes],
+            "torch": torch.__version__}) if os.path.isfile(stack) else None
+        if opened.grid.width * opened.grid.height * ensemble.members < RESUMABLE and not cluster:
+            parts = None
+        remote = Remote(str(Path(stack).absolute()), tuple(str(Path(path).absolute()) for path in models), area,
+                        samples, device, precision, plan.tiling.side, tuple(wanted), parts)
+        with exact_arithmetic(arithmetic.device), _resuming(parts, record, progress):
+            part = Part(progress, 0.02, 0.95)
+            if cluster:
+                tiles = compute_remotely(cluster, remote, plan.tiling, work, part)
+            else:
+                tiles = compute_tiles(opened, work, plan, part, parts)
+            tally = _write(tiles, opened.grid, ensemble, applicability, paths, _tags(loaded, hashes, ensemble, area))
     summary = PredictionSummary(
         cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
         maximum=tally.maximum, members=ensemble.members,
-        tile=tiling.side, halo=tiling.halo, tiles=tally.tiles, tiles_skipped=tally.skipped,
-        device=str(loaded[0].device), precision=str(loaded[0].dtype).replace("torch.", ""),
+        tile=plan.tiling.side, halo=plan.tiling.halo, tiles=tally.tiles, tiles_skipped=tally.skipped,
+        tiles_taken=tally.taken, device=str(arithmetic.device), precision=arithmetic.name,
         share_outside=applicability.share_outside,
         cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
         unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen})
     progress.report(0.98, f"{summary.cells:,} cells predicted; susceptibility {summary.minimum:.4f} to "
                           f"{summary.maximum:.4f}, mean {summary.mean:.4f}.")
+    if tally.taken:
+        progress.report(0.98, f"{tally.taken:,} of {tally.tiles:,} tiles are those of an earlier run with the same "
+                              "inputs that was stopped.")
     if tally.lost:
         progress.warn(f"{tally.lost:,} cells have all factors, but the network gave no number for them in "
                       f"{summary.precision}; they are nodata. Set PRECISION to fp32.")
@@ -157,58 +193,97 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
     return summary
 
 
-def _tiling(grid: Grid, ensemble: Ensemble, tile: int, progress: Progress) -> Tiling:
-    device = ensemble.models[0].device
-    budget, largest = MEMORY, LARGEST_ON_CPU if device.type == "cpu" else max(SIDES)
-    if device.type == "cuda":
-        budget = GPU_SHARE * torch.cuda.mem_get_info(device)[0]
-    side = choose_side(grid, tile, ensemble.halo, ensemble.align, ensemble.bytes_per_cell, budget, largest)
-    tiling = Tiling.of(grid, side, ensemble.halo, ensemble.align)
-    # Tiles that wait to be computed hold their raw factors.
-    waiting = AHEAD * tiling.cells_read * 4 * len(ensemble.factors)
-    expected = tiling.cells_read * ensemble.bytes_per_cell + waiting
+def _tell(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progress: Progress) -> None:
+    """State what is to be done and what memory it takes."""
+    grid, tiling = plan.tiling.grid, plan.tiling
     work = f"{len(tiling):,} tiles of {tiling.side} cells with a halo of {tiling.halo}"
     if ensemble.members > 1:
         work += f", each {ensemble.members} times"
-    progress.report(0.01, f"Predicting {grid.width:,} × {grid.height:,} cells on {device} in {work}; about "
-                          f"{math.ceil(expected / 1e6):,} MB of memory for them.")
+    if remote:
+        where = "on the cluster"
+    else:
+        where = f"on {device}, {plan.workers} at a time; about {math.ceil(plan.bytes_expected / 1e6):,} MB of memory"
+    progress.report(0.02, f"Predicting {grid.width:,} × {grid.height:,} cells in {work}, {where}.")
     if ensemble.patch > 1:
-        progress.report(0.01, f"The model judges {ensemble.patch} × {ensemble.patch} cells as a whole, so the map has "
+        progress.report(0.02, f"The model judges {ensemble.patch} × {ensemble.patch} cells as a whole, so the map has "
                               f"cells of {ensemble.patch * grid.cell_size():.4g} m.")
-    return tiling
 
 
-def _tags(models: Sequence[TrainedModel], paths: Sequence[str | os.PathLike], ensemble: Ensemble,
-          area: Polygons | None) -> dict[str, str]:
+def _tags(models: Sequence[TrainedModel], hashes: Sequence[str], ensemble: Ensemble, area: Polygons | None
+          ) -> dict[str, str]:
     return {
         "MEANING": MEANING, "MODEL_KIND": ", ".join(model.kind for model in models),
-        "MODEL_SHA256": ", ".join(sha256(path) for path in paths), "SAMPLES": str(ensemble.samples),
+        "MODEL_SHA256": ", ".join(hashes), "SAMPLES": str(ensemble.samples),
         "FACTORS": ", ".join(ensemble.factor_names), **({"AREA": area.name} if area is not None else {}),
     }
 
 
-def _run(stack: Stack, ensemble: Ensemble, tiling: Tiling, mask: AreaMask, applicability: Applicability,
-         paths: Sequence[str | os.PathLike | None], tags: dict[str, str], progress: Progress) -> Tally:
-    """Open the outputs, predict, and close them; none gets its name unless all were written."""
-    grid, coarse = stack.grid, coarse_grid(stack.grid, ensemble.patch)
+def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Applicability,
+           paths: dict[str, str | os.PathLike | None], tags: dict[str, str]) -> Tally:
+    """Open the outputs, write the tiles, and close them; none gets its name unless all were written."""
+    coarse = coarse_grid(grid, ensemble.patch)
     with contextlib.ExitStack() as opened:
-        def raster(path, grid: Grid, dtype: str, nodata: float, name: str, overviews: Resampling):
-            if path is None:
+        # Left in whatever way, the threads that compute are told to stop.
+        opened.enter_context(contextlib.closing(tiles))
+
+        def raster(name: str, grid: Grid, dtype: str, nodata: float, title: str, overviews: Resampling):
+            if paths[name] is None:
                 return None
-            return opened.enter_context(create_raster(path, grid, dtype, nodata, [name], tags=tags,
+            return opened.enter_context(create_raster(paths[name], grid, dtype, nodata, [title], tags=tags,
                                                       overviews=overviews))
 
         outputs = Outputs(
-            raster(paths[0], coarse, "float32", np.nan, "landslide susceptibility", Resampling.average),
-            raster(paths[1], coarse, "float32", np.nan, "standard deviation of the susceptibility",
-                   Resampling.average),
-            raster(paths[2], grid, "uint8", NOT_APPLICABLE, "factors outside the training data", Resampling.nearest))
-        try:
-            tally = predict_tiles(stack, ensemble, tiling, mask, applicability, outputs, progress)
-        except torch.cuda.OutOfMemoryError as error:
-            raise DeviceUnavailable(f"The GPU's memory is too small for tiles of {tiling.side} cells. Set TILE to "
-                                    f"{max(tiling.side // 2, 64)} or less, or DEVICE to cpu.") from error
+            raster(MEAN, coarse, "float32", np.nan, "landslide susceptibility", Resampling.average),
+            raster(SPREAD, coarse, "float32", np.nan, "standard deviation of the susceptibility", Resampling.average),
+            raster(OUTSIDE, grid, "uint8", NOT_APPLICABLE, "factors outside the training data", Resampling.nearest))
+        tally = write_tiles(tiles, outputs, ensemble.patch, applicability)
         if not tally.cells:
             raise TooFewData(f"No cell {'of AREA ' if 'AREA' in tags else ''}has data in all of the model's factors: "
                              f"{', '.join(ensemble.factor_names)}. Look at the stack in QGIS for the one without data.")
     return tally
+
+
+@contextlib.contextmanager
+def _resuming(parts: Parts | None, record: RunRecord, progress: Progress) -> Iterator[None]:
+    """Keep the tiles of a run that is stopped, and remove them when the map is complete."""
+    if parts is None:
+        yield
+        return
+    if parts.begun:
+        progress.report(0.02, "An earlier run of this prediction was stopped; checking that its inputs were the same.")
+        if parts.hashes() != _hashes(record.inputs() or {}):
+            parts.remove()
+    for other in sorted(parts.path.parent.glob(FOLDERS)):
+        if other != parts.path:
+            progress.report(0.02, f"{other} holds tiles of another prediction that was stopped. Delete it if you do "
+                                  "not mean to go on with that.")
+    parts.begin()
+    record.when_known(lambda inputs: parts.state(_hashes(inputs)))
+    try:
+        yield
+    except BaseException:
+        kept = len(parts.known())
+        if kept:
+            progress.report(0.99, f"{kept:,} tiles are kept in {parts.path}. Start again with the same inputs and an "
+                                  "output in the same folder to go on, or delete the folder.")
+        else:
+            parts.remove()
+        raise
+    parts.remove()
+
+
+def _hashes(inputs: dict[str, Any]) -> dict[str, str]:
+    """Return the hash of the stack, by far the largest input; the others are in the folder's name."""
+    return {"STACK": str(inputs.get("STACK", {}).get("sha256"))}
+
+
+def _fingerprint(path: str | os.PathLike) -> list[Any]:
+    found = os.stat(path) if os.path.isfile(path) else None
+    return [str(Path(path).absolute()), found.st_size, found.st_mtime_ns] if found else [str(path)]
+
+
+def _digest(area: Polygons | None) -> str:
+    """Return a hash of what is to be mapped."""
+    if area is None:
+        return ""
+    return hashlib.sha256(json.dumps(area.geometries, sort_keys=True, default=str).encode()).hexdigest()

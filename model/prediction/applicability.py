@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from ..encoding import FactorSpec, class_numbers
+from ..encoding import FactorSpec
 from ..progress import Progress
 from ..stack import StackFactor
 
@@ -24,22 +24,24 @@ class FactorOutside:
     """How far one factor of the stack leaves the training data."""
 
     name: str
+    trained: tuple[float, float] = (np.nan, np.nan)
+    """Trained range (continuous factors)."""
+
     cells: int = 0
     """Cells outside."""
 
-    minimum: float = np.inf
-    maximum: float = -np.inf
-    """Range in the area predicted (continuous factors)."""
+    lowest: float = np.inf
+    """Least value below the trained range (continuous factors); infinite when there is none."""
 
-    trained: tuple[float, float] = (np.nan, np.nan)
-    """Trained range (continuous factors)."""
+    highest: float = -np.inf
+    """Greatest value above it."""
 
     unseen: Counter = field(default_factory=Counter)
     """Cells by label of the classes that training never saw (categorical factors)."""
 
 
 class Applicability:
-    """Counts, over the tiles, the factors outside the training data of any of the models."""
+    """Finds, tile by tile, the factors outside the training data of any of the models, and adds up what was found."""
 
     def __init__(self, factors: Sequence[StackFactor], specs: Sequence[Sequence[FactorSpec]]) -> None:
         """Prepare the counting.
@@ -56,41 +58,63 @@ class Applicability:
             if not known[0].is_categorical:
                 found.trained = max(spec.minimum for spec in known), min(spec.maximum for spec in known)
 
-    def add(self, raw: np.ndarray, translated: Sequence[Sequence[np.ndarray]], valid: np.ndarray) -> np.ndarray:
-        """Count one tile.
+    def find(self, raw: np.ndarray, numbers: Sequence[Sequence[np.ndarray]], valid: np.ndarray
+             ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Look at one tile; may be called by several threads.
 
         Args:
             raw: values of the stack, shape (factors, height, width).
-            translated: for each factor the codes as each of its models names them; only categorical ones are read.
+            numbers: for each categorical factor its class numbers (:meth:`Encoding.split`) for each of the models that
+                use it; nothing for continuous ones.
             valid: cells to count, shape (height, width).
 
         Returns:
-            Number of factors outside, uint8, shape (height, width), :data:`NODATA` where not valid.
+            Number of factors outside, uint8, shape (height, width), :data:`NODATA` where not valid; and what
+            :meth:`add` takes, plain numbers by name.
         """
         count = np.zeros(valid.shape, dtype=np.uint8)
+        factors: dict[str, dict[str, Any]] = {}
         for index, (found, known) in enumerate(zip(self.outside, self._specs)):
             plane = raw[index]
             if known[0].is_categorical:
                 beyond = np.zeros(valid.shape, dtype=bool)
-                for spec, codes in zip(known, translated[index]):
-                    beyond |= class_numbers(spec, codes) == len(spec.seen) + 1
+                for spec, of_model in zip(known, numbers[index]):
+                    beyond |= of_model == len(spec.seen) + 1
             else:
-                low, high = np.float32(found.trained[0]), np.float32(found.trained[1])
-                beyond = (plane < low) | (plane > high)
-                inside = plane[valid]
-                if len(inside):
-                    found.minimum = min(found.minimum, float(inside.min()))
-                    found.maximum = max(found.maximum, float(inside.max()))
+                low, high = (np.float32(end) for end in found.trained)
+                beyond = plane < low
+                beyond |= plane > high
             beyond &= valid
-            if beyond.any():
-                count += beyond
-                found.cells += int(beyond.sum())
-                if known[0].is_categorical:
-                    self._count_labels(index, plane[beyond])
-        self.cells += int(valid.sum())
-        self.cells_outside += int((count > 0).sum())
+            if not beyond.any():
+                continue
+            count += beyond
+            values = plane[beyond]
+            facts: dict[str, Any] = {"cells": len(values)}
+            if known[0].is_categorical:
+                facts["unseen"] = self._labels(index, values)
+            else:
+                facts["lowest"] = float(values.min()) if values.min() < low else None
+                facts["highest"] = float(values.max()) if values.max() > high else None
+            factors[found.name] = facts
+        facts = {"cells": int(np.count_nonzero(valid)), "cells_outside": int(np.count_nonzero(count)),
+                 "factors": factors}
         count[~valid] = NODATA
-        return count
+        return count, facts
+
+    def add(self, facts: Mapping[str, Any]) -> None:
+        """Add up what was found in one tile."""
+        self.cells += facts["cells"]
+        self.cells_outside += facts["cells_outside"]
+        for found in self.outside:
+            one = facts["factors"].get(found.name)
+            if one is None:
+                continue
+            found.cells += one["cells"]
+            found.unseen.update(one.get("unseen", {}))
+            if one.get("lowest") is not None:
+                found.lowest = min(found.lowest, one["lowest"])
+            if one.get("highest") is not None:
+                found.highest = max(found.highest, one["highest"])
 
     @property
     def share_outside(self) -> float:
@@ -113,13 +137,17 @@ class Applicability:
     def _sentence(self, found: FactorOutside) -> str:
         share = f"{found.name} {found.cells / self.cells:.2%}"
         if not found.unseen:
-            return (f"{share} (trained on {found.trained[0]:.4g} to {found.trained[1]:.4g}, here {found.minimum:.4g} "
-                    f"to {found.maximum:.4g})")
+            ends = [f"down to {found.lowest:.4g}"] if np.isfinite(found.lowest) else []
+            ends += [f"up to {found.highest:.4g}"] if np.isfinite(found.highest) else []
+            return (f"{share} (trained on {found.trained[0]:.4g} to {found.trained[1]:.4g}, here "
+                    f"{' and '.join(ends)})")
         listed = ", ".join(f'"{label}" {cells:,} cells' for label, cells in found.unseen.most_common(_LISTED))
         more = f" and {len(found.unseen) - _LISTED} more" if len(found.unseen) > _LISTED else ""
         return f"{share} (classes not seen in training: {listed}{more})"
 
-    def _count_labels(self, index: int, codes: np.ndarray) -> None:
+    def _labels(self, index: int, codes: np.ndarray) -> dict[str, int]:
         labels = self._factors[index].classes
+        found: Counter = Counter()
         for code, cells in zip(*np.unique(codes, return_counts=True)):
-            self.outside[index].unseen[labels.get(int(code), f"code {code:g}")] += int(cells)
+            found[labels.get(int(code), f"code {code:g}")] += int(cells)
+        return dict(found)

@@ -12,34 +12,41 @@ import torch
 from ..artifact import TrainedModel
 from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress
 from ..stack import Stack, StackFactor
+from .compact import ClassTables, CompactTile
+from .engines import Engine, make_engine
+from .strips import Span, Step
 
 PIXEL_TOLERANCE = 0.01
 """Relative difference between the cell sizes of stack and model from which it is said."""
 
-BYTES_RAW = 8
-"""Memory for a cell and factor of a tile: the values as read and as translated."""
-
-BYTES_ENCODING = 36
-"""Further memory for a cell and factor while it is normalised, in double precision; before the network runs."""
-
-BYTES_CHANNEL = 8
-"""Memory for a cell and network channel: encoded, and as the network's input."""
-
-BYTES_FEATURE = 30
-"""Memory for a cell and channel of the first level while the network runs, 4 bytes times the feature maps alive there
-and below; measured at widths 8 to 64 and depths 2 to 4, a little above the highest."""
-
-BYTES_CURVE = 12
-"""Memory for a cell and knot of one curve, and for a cell and continuous factor, while the curves are added up."""
+BYTES_RESULT = 30
+"""Memory for a cell while the maps of several members are averaged, in double precision; a little above the need."""
 
 _SEED_STEP = 1_000_003
 
 
 @dataclass
+class Packed:
+    """A tile as all models see it."""
+
+    tiles: list[CompactTile]
+    """One a model."""
+
+    numbers: list[list[np.ndarray]]
+    """For each factor its class numbers for each of the models that use it; nothing for continuous ones."""
+
+    def part(self, row: int, column: int, height: int, width: int) -> "Packed":
+        """Return a rectangle of the tile, without class numbers."""
+        rows, columns = slice(row, row + height), slice(column, column + width)
+        return Packed([CompactTile(tile.scores[:, rows, columns], [key[rows, columns] for key in tile.keys])
+                       for tile in self.tiles], [])
+
+
+@dataclass
 class Result:
-    """What the models say of one tile, float32, NaN where a factor has no data."""
+    """What the models say of the core of a tile, float32; any number where a factor has no data."""
 
     mean: np.ndarray
     spread: np.ndarray | None
@@ -66,13 +73,13 @@ class Ensemble:
         """
         if not 0 <= samples <= 1000:
             raise ParameterInvalid(f"SAMPLES is {samples}, but it is a number from 0 to 1000.")
-        self.models, self.samples, self._progress = list(models), samples, progress
+        self.models, self.samples = list(models), samples
         self.factor_names = list(dict.fromkeys(name for model in models for name in model.factor_names))
         stack.band_numbers(self.factor_names)
         self.factors: list[StackFactor] = [stack.factor(name) for name in self.factor_names]
         place = {name: index for index, name in enumerate(self.factor_names)}
         self._places = [[place[name] for name in model.factor_names] for model in models]
-        self._matchers = []
+        self._matchers, self._tables = [], [ClassTables(model.encoder) for model in models]
         for model, name, places in zip(models, names, self._places):
             factors = [self.factors[index] for index in places]
             _check_factors(model, name, factors, progress)
@@ -105,72 +112,84 @@ class Ensemble:
         sides = {model.patch for model in self.models}
         return sides.pop() if len(sides) == 1 else 1
 
-    @property
-    def bytes_per_cell(self) -> float:
-        """Estimate of the memory that one cell of a tile takes at the worst moment."""
-        factors = len(self.factors)
-        return BYTES_RAW * factors + max(
-            BYTES_CHANNEL * model.encoder.channels + max(BYTES_ENCODING * factors, _features(model))
-            for model in self.models)
+    def engines(self, device: torch.device, dtypes: Sequence[torch.dtype]) -> list[Engine]:
+        """Make all models ready on a device, each in its arithmetic."""
+        return [make_engine(model, tables, device, dtype)
+                for model, tables, dtype in zip(self.models, self._tables, dtypes)]
 
-    def translate(self, raw: np.ndarray) -> list[np.ndarray]:
-        """Return for each model its factors in its order and with its class codes.
+    def bytes_per_cell(self, engines: Sequence[Engine]) -> float:
+        """Return an estimate of the memory for a cell of a tile that is computed, its raw values not counted."""
+        packed = sum(4 * (len(model.encoder.continuous) + len(tables.groups)) + len(model.encoder.categorical) + 1
+                     for model, tables in zip(self.models, self._tables))
+        results = BYTES_RESULT if self.members > 1 else 8
+        return packed + results + max(engine.bytes_per_cell for engine in engines)
+
+    @property
+    def bytes_raw(self) -> float:
+        """Memory for a cell of a tile as it is read."""
+        return 4.0 * len(self.factors)
+
+    def pack(self, raw: np.ndarray) -> Packed:
+        """Return a tile as the models see it.
 
         Args:
             raw: values of the stack, shape (factors, height, width), in the order of ``factor_names``.
         """
-        return [matcher.apply(raw[places]) for matcher, places in zip(self._matchers, self._places)]
+        packed = Packed([], [[] for _ in self.factors])
+        for model, places, matcher, tables in zip(self.models, self._places, self._matchers, self._tables):
+            if matcher.translated or places != list(range(len(raw))):
+                own = matcher.apply(raw[places])
+            else:
+                own = raw
+            tile, numbers, _ = tables.pack(own)
+            packed.tiles.append(tile)
+            for plane, index in zip(numbers, model.encoder.categorical):
+                packed.numbers[places[index]].append(plane)
+        return packed
 
-    def by_factor(self, translated: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """Return for each factor its values as each of the models that use it names them, in the order of ``specs``."""
-        return [[values[places.index(index)] for values, places in zip(translated, self._places) if index in places]
-                for index in range(len(self.factors))]
-
-    def predict(self, translated: Sequence[np.ndarray]) -> Result:
-        """Return mean and standard deviation of all models and samples.
+    def predict(self, engines: Sequence[Engine], packed: Packed, core: Span, step: Step) -> Result:
+        """Return mean and standard deviation of all models and samples over the core of a tile.
 
         Sample ``s`` drops the same channels in every tile, so samples, too, do not depend on the tiles.
 
         Args:
-            translated: from :meth:`translate`.
+            engines: from :meth:`engines`.
+            packed: from :meth:`pack`.
+            core: cells wanted.
+            step: hears the share done since its last call, 1 in all; may raise to stop.
         """
         mean: np.ndarray | None = None
         squares = np.zeros(0, dtype=np.float64)
         count = 0
-        for number, (model, values) in enumerate(zip(self.models, translated)):
+        for number, (engine, tile) in enumerate(zip(engines, packed.tiles)):
             for sample in range(self.samples) if self.samples else [None]:
-                stop_if_cancelled(self._progress)
                 seed = None if sample is None else number * _SEED_STEP + sample + 1
-                probability = model.probability(values, seed).astype(np.float64)
+                logit = engine.logit(tile, core, seed, lambda share: step(share / self.members))
+                probability = torch.sigmoid_(torch.from_numpy(logit)).numpy()
                 count += 1
+                if self.members == 1:
+                    return Result(probability, None)
                 if mean is None:
-                    mean, squares = probability, np.zeros_like(probability)
+                    mean = probability.astype(np.float64)
+                    squares = np.zeros_like(mean)
                     continue
                 # Welford 1962: no loss of digits when the members hardly differ.
-                step = probability - mean
-                mean += step / count
-                squares += step * (probability - mean)
+                away = probability - mean
+                mean += away / count
+                squares += away * (probability - mean)
         if mean is None:
             raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
-        spread = np.sqrt(squares / (count - 1)).astype(np.float32) if count > 1 else None
-        return Result(mean.astype(np.float32), spread)
+        return Result(mean.astype(np.float32), np.sqrt(squares / (count - 1)).astype(np.float32))
 
 
 @contextlib.contextmanager
-def exact_arithmetic(models: Sequence[TrainedModel]) -> Iterator[None]:
+def exact_arithmetic(device: torch.device) -> Iterator[None]:
     """Keep CUDA from computing fp32 convolutions with 10-bit factors, its default, which would show tile seams."""
-    if all(model.device.type != "cuda" for model in models):
+    if device.type != "cuda":
         yield
         return
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield
-
-
-def _features(model: TrainedModel) -> float:
-    """Return the memory that a cell takes while the network runs."""
-    given = model.architecture
-    curves = BYTES_CURVE * (int(given.get("knots", 0)) + int(given.get("continuous", 0)))
-    return BYTES_FEATURE * int(given.get("width", 32)) + curves
 
 
 def _check_factors(model: TrainedModel, name: str, factors: Sequence[StackFactor], progress: Progress) -> None:

@@ -1,26 +1,30 @@
-"""The walk over the tiles: reading, network and writing overlap, each in a thread of its own."""
+"""The walk over the tiles: one thread reads, some compute, the caller's writes."""
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Any, Iterable, Iterator, Mapping
 
 import numpy as np
 import rasterio
+import torch
 
-from ..grid import Block
-from ..labels.area import AreaMask
+from ..errors import Cancelled
 from ..memory import kept_memory
 from ..progress import Progress, stop_if_cancelled
 from ..stack import Stack
-from .applicability import NODATA as NOT_APPLICABLE
 from .applicability import Applicability
-from .ensemble import Ensemble
-from .tiles import Tile, Tiling, coarse_block, coarsen
+from .parts import Parts
+from .plan import READ_AHEAD, Plan
+from .tile_work import MEAN, OUTSIDE, SPREAD, Done, TileWork
+from .tiles import Tile, coarse_block
 
-AHEAD = 2
-"""Tiles that may be read, or wait to be written, while one is computed; bounds the memory."""
+POLL = 0.1
+"""Seconds between two looks at whether the user asked to stop."""
 
 
 @dataclass
@@ -32,6 +36,20 @@ class Outputs:
     spread: rasterio.io.DatasetWriter | None = None
     outside: rasterio.io.DatasetWriter | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """Arrays that a tile must have."""
+        return [name for name, raster in ((MEAN, self.mean), (SPREAD, self.spread), (OUTSIDE, self.outside))
+                if raster is not None]
+
+    def write(self, tile: Tile, done: Done, patch: int) -> None:
+        """Write a tile."""
+        coarse = coarse_block(tile.core, patch)
+        for name, raster, block in ((MEAN, self.mean, coarse), (SPREAD, self.spread, coarse),
+                                    (OUTSIDE, self.outside, tile.core)):
+            if raster is not None:
+                raster.write(done.arrays[name], 1, window=block.window)
+
 
 @dataclass
 class Tally:
@@ -40,6 +58,9 @@ class Tally:
     tiles: int = 0
     skipped: int = 0
     """Tiles without any cell to predict."""
+
+    taken: int = 0
+    """Tiles of an earlier run that was stopped."""
 
     cells: int = 0
     """Cells of the map predicted."""
@@ -53,105 +74,123 @@ class Tally:
     minimum: float = np.inf
     maximum: float = -np.inf
 
+    def add(self, facts: Mapping[str, Any], applicability: Applicability) -> None:
+        """Add up one tile."""
+        self.tiles += 1
+        self.skipped += facts["skipped"]
+        self.cells += facts["cells"]
+        self.lost += facts["lost"]
+        if facts["cells"]:
+            self.total += facts["total"]
+            self.minimum, self.maximum = min(self.minimum, facts["minimum"]), max(self.maximum, facts["maximum"])
+        if "outside" in facts:
+            applicability.add(facts["outside"])
 
-def predict_tiles(stack: Stack, ensemble: Ensemble, tiling: Tiling, mask: AreaMask, applicability: Applicability,
-                  outputs: Outputs, progress: Progress) -> Tally:
-    """Predict all tiles of a stack and write them.
 
-    The tiles are computed and written in one fixed order whatever the threads do.
+def write_tiles(tiles: Iterable[tuple[Tile, Done]], outputs: Outputs, patch: int, applicability: Applicability
+                ) -> Tally:
+    """Write tiles as they come and add up what is said of them.
 
     Args:
-        stack: the open factor stack.
-        ensemble: the models.
-        tiling: tiles over the stack's grid.
-        mask: cells outside it become nodata.
-        applicability: counts what is outside the training data.
-        outputs: open rasters on the stack's grid, or on that of the ensemble's patches.
-        progress: 0 to 1 over the tiles.
+        tiles: from :func:`compute_tiles`, or from a cluster.
+        outputs: open rasters on the stack's grid, or on that of the patches.
+        patch: cells of the stack along the side of a cell of the map.
+        applicability: adds up what is outside the training data.
     """
     tally = Tally()
-    total = len(tiling)
-    # One thread each: GDAL datasets bear one thread at a time, and the order of writing stays fixed.
-    with kept_memory(), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        writing: list[Future] = []
-        try:
-            for tile, values, wanted in _read_ahead(reader, tiling, lambda tile: _read(stack, ensemble, mask, tile)):
-                stop_if_cancelled(progress)
-                arrays = _compute(ensemble, applicability, tile, values, wanted, tally)
-                writing.append(writer.submit(_write, outputs, tile.core, arrays, ensemble.patch))
-                if len(writing) > AHEAD:
-                    writing.pop(0).result()
-                tally.tiles += 1
-                progress.report(tally.tiles / total)
-            for written in writing:
-                written.result()
-        finally:
-            # After a failure or cancel nobody waits for what is still queued.
-            reader.shutdown(wait=True, cancel_futures=True)
-            writer.shutdown(wait=True, cancel_futures=True)
+    for tile, done in tiles:
+        outputs.write(tile, done, patch)
+        tally.add(done.facts, applicability)
+        tally.taken += done.facts.get("taken", 0)
     return tally
 
 
-def _read_ahead(reader: ThreadPoolExecutor, tiling: Tiling,
-                read: Callable[[Tile], tuple[np.ndarray | None, np.ndarray]]):
-    """Give each tile with what was read of it, while the next ones are read."""
-    waiting: list[tuple[Tile, Future]] = []
-    for tile in tiling:
-        waiting.append((tile, reader.submit(read, tile)))
-        if len(waiting) > AHEAD:
-            first, future = waiting.pop(0)
-            yield (first, *future.result())
-    for first, future in waiting:
-        yield (first, *future.result())
+def compute_tiles(stack: Stack, work: TileWork, plan: Plan, progress: Progress, parts: Parts | None = None
+                  ) -> Iterator[tuple[Tile, Done]]:
+    """Compute all tiles and give them in the order of the tiling, whatever the threads do.
+
+    Args:
+        stack: the open factor stack.
+        work: computes a tile.
+        plan: tiles and threads.
+        progress: 0 to 1 over the tiles; asked ten times a second whether to stop.
+        parts: where tiles of an earlier run lie and new ones are kept; ``None`` to keep none.
+
+    Raises:
+        Cancelled: the user asked to stop.
+    """
+    known = parts.known() if parts is not None else set()
+    pace = _Pace(len(plan.tiling), progress)
+
+    def one(number: int, tile: Tile, read: Future) -> Done:
+        if number in known and parts is not None:
+            found = parts.load(number, work.shapes(tile))
+            if found is not None:
+                pace.step(1.0)
+                return Done(found[0], {**found[1], "taken": 1})
+            # Damaged: as if it were not there.
+            read = reader.submit(work.read, stack, tile)
+        done = work.compute(tile, read.result(), pace.step)
+        if parts is not None and not done.facts["skipped"]:
+            parts.save(number, done.arrays, done.facts)
+        return done
+
+    def read(number: int, tile: Tile) -> Any:
+        return None if number in known else work.read(stack, tile)
+
+    # One reader, for a dataset bears one thread at a time, and neighbours find in its cache what they share.
+    with kept_memory(), _threads(plan), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(plan.workers) as pool:
+        waiting: deque[tuple[Tile, Future]] = deque()
+        try:
+            for number, tile in enumerate(plan.tiling):
+                waiting.append((tile, pool.submit(one, number, tile, reader.submit(read, number, tile))))
+                if len(waiting) > plan.workers + READ_AHEAD:
+                    yield _first(waiting, pace)
+            while waiting:
+                yield _first(waiting, pace)
+        finally:
+            # After a failure or cancel nobody waits for what is still queued or under way.
+            pace.stop.set()
+            reader.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _read(stack: Stack, ensemble: Ensemble, mask: AreaMask, tile: Tile) -> tuple[np.ndarray | None, np.ndarray]:
-    """Return the factors of a tile, ``None`` when no cell of its core is wanted, and the cells wanted."""
-    nothing = np.zeros((tile.core.height, tile.core.width), dtype=bool)
-    if not mask.touches(tile.core):
-        return None, nothing
-    wanted = mask.read(tile.core)
-    if not wanted.any():
-        return None, nothing
-    values = stack.read(tile.read, ensemble.factor_names)
-    wanted &= np.isfinite(_core(values, tile)).all(axis=0)
-    return (values, wanted) if wanted.any() else (None, nothing)
+class _Pace:
+    """Adds up what the threads have done, and tells them to stop."""
+
+    def __init__(self, tiles: int, progress: Progress) -> None:
+        self.stop = threading.Event()
+        self._tiles, self._progress = max(tiles, 1), progress
+        self._done = 0.0
+        self._lock = threading.Lock()
+
+    def step(self, share: float) -> None:
+        """Count a share of a tile; raise :class:`Cancelled` in the thread that calls when it is to stop."""
+        if self.stop.is_set():
+            raise Cancelled()
+        with self._lock:
+            self._done += share
+
+    def tell(self) -> None:
+        """Report from the caller's thread, and stop all when the user asks for it."""
+        stop_if_cancelled(self._progress)
+        self._progress.report(min(self._done / self._tiles, 1.0))
 
 
-def _compute(ensemble: Ensemble, applicability: Applicability, tile: Tile, values: np.ndarray | None,
-             wanted: np.ndarray, tally: Tally) -> Sequence[np.ndarray | None]:
-    """Return susceptibility, spread and factors outside of a tile's core."""
-    if values is None:
-        tally.skipped += 1
-        empty = coarsen(np.full(wanted.shape, np.nan, dtype=np.float32), ensemble.patch)
-        return empty, empty, np.full(wanted.shape, NOT_APPLICABLE, dtype=np.uint8)
-    translated = ensemble.translate(values)
-    result = ensemble.predict(translated)
-    mean = _core(result.mean, tile).copy()
-    told = wanted & np.isfinite(mean)
-    tally.lost += int(wanted.sum()) - int(told.sum())
-    wanted = told
-    mean[~wanted] = np.nan
-    mean = coarsen(mean, ensemble.patch)
-    found = mean[np.isfinite(mean)]
-    if len(found):
-        tally.cells += len(found)
-        tally.total += float(found.sum(dtype=np.float64))
-        tally.minimum, tally.maximum = min(tally.minimum, float(found.min())), max(tally.maximum, float(found.max()))
-    spread = None
-    if result.spread is not None:
-        spread = coarsen(np.where(wanted, _core(result.spread, tile), np.float32(np.nan)), ensemble.patch)
-    by_factor = [[_core(plane, tile) for plane in planes] for planes in ensemble.by_factor(translated)]
-    return mean, spread, applicability.add(_core(values, tile), by_factor, wanted)
+def _first(waiting: deque[tuple[Tile, Future]], pace: _Pace) -> tuple[Tile, Done]:
+    tile, future = waiting.popleft()
+    pace.tell()
+    while not wait([future], timeout=POLL).done:
+        pace.tell()
+    return tile, future.result()
 
 
-def _write(outputs: Outputs, block: Block, arrays: Sequence[np.ndarray | None], patch: int) -> None:
-    coarse = coarse_block(block, patch)
-    for dataset, array, place in zip((outputs.mean, outputs.spread, outputs.outside), arrays, (coarse, coarse, block)):
-        if dataset is not None and array is not None:
-            dataset.write(array, 1, window=place.window)
-
-
-def _core(array: np.ndarray, tile: Tile) -> np.ndarray:
-    row, column = tile.offset
-    return array[..., row:row + tile.core.height, column:column + tile.core.width]
+@contextlib.contextmanager
+def _threads(plan: Plan) -> Iterator[None]:
+    """Let torch use the plan's threads in each worker, and put its setting back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(plan.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -15,13 +15,13 @@ from typing import Iterator
 import numpy as np
 from affine import Affine
 
-from ..errors import ParameterInvalid
 from ..grid import Block, Grid
 
-SIDES = (2048, 1536, 1024, 768, 512, 384, 256)
-"""Sides among which the automatic choice picks, largest first; multiples of a GeoTIFF block where they can be."""
+LEAST_SIDE = 64
+"""Below it a tile is not cut further when memory runs out: the halo would cost more than is saved."""
 
-LARGEST_SIDE = 16384
+BAND = 4096
+"""Width in cells of the bands in which a grid is walked down."""
 
 
 @dataclass(frozen=True)
@@ -52,53 +52,44 @@ class Tiling:
     @classmethod
     def of(cls, grid: Grid, side: int, halo: int, align: int) -> "Tiling":
         """Return the tiling whose side and halo are rounded up to multiples of ``align``."""
-        return cls(grid, _up(side, align), _up(halo, align), align)
+        return cls(grid, up(side, align), up(halo, align), align)
 
     def __len__(self) -> int:
         return self.grid.block_count(self.side)
 
     def __iter__(self) -> Iterator[Tile]:
-        for core in self.grid.blocks(self.side):
-            yield Tile(core, Block(core.row - self.halo, core.column - self.halo,
-                                   _up(core.height, self.align) + 2 * self.halo,
-                                   _up(core.width, self.align) + 2 * self.halo))
+        """Walk down bands of :data:`BAND` cells: what tiles share with those below then still lies in GDAL's cache."""
+        band = max(1, BAND // self.side) * self.side
+        for first in range(0, self.grid.width, band):
+            for row in range(0, self.grid.height, self.side):
+                for column in range(first, min(first + band, self.grid.width), self.side):
+                    yield self.around(Block(row, column, min(self.side, self.grid.height - row),
+                                            min(self.side, self.grid.width - column)))
+
+    def around(self, core: Block) -> Tile:
+        """Return the tile of a core that starts on the alignment."""
+        return Tile(core, Block(core.row - self.halo, core.column - self.halo,
+                                up(core.height, self.align) + 2 * self.halo,
+                                up(core.width, self.align) + 2 * self.halo))
+
+    def quarters(self, tile: Tile) -> list[Tile]:
+        """Return the tiles that a tile falls apart into; itself alone when it is too small for that."""
+        longest = max(tile.core.height, tile.core.width)
+        side = up(-(-longest // 2), self.align)
+        if side < LEAST_SIDE or side >= longest:
+            return [tile]
+        core = tile.core
+        return [self.around(Block(row, column, min(side, core.row + core.height - row),
+                                  min(side, core.column + core.width - column)))
+                for row in range(core.row, core.row + core.height, side)
+                for column in range(core.column, core.column + core.width, side)]
 
     @property
     def cells_read(self) -> int:
         """Cells of the largest tile with its halo."""
-        height = _up(min(self.side, self.grid.height), self.align) + 2 * self.halo
-        width = _up(min(self.side, self.grid.width), self.align) + 2 * self.halo
+        height = up(min(self.side, self.grid.height), self.align) + 2 * self.halo
+        width = up(min(self.side, self.grid.width), self.align) + 2 * self.halo
         return height * width
-
-
-def choose_side(grid: Grid, side: int, halo: int, align: int, bytes_per_cell: float, budget: float,
-                largest: int = SIDES[0]) -> int:
-    """Return the side of a tile in cells.
-
-    Args:
-        grid: the study grid.
-        side: what the user asked for; 0 for the largest that fits the budget.
-        halo: cells of context on every side.
-        align: sides are multiples of it.
-        bytes_per_cell: memory that the computation takes for a cell of the tile with its halo.
-        budget: bytes that it may take in all.
-        largest: side that the automatic choice does not go beyond.
-
-    Raises:
-        ParameterInvalid: the side asked for is negative or far too large, or no tile suits all models.
-    """
-    if side < 0 or side > LARGEST_SIDE:
-        raise ParameterInvalid(f"TILE is {side}, but it is a number of cells up to {LARGEST_SIDE}, or 0 for automatic.")
-    if align > SIDES[0]:
-        raise ParameterInvalid(f"The models of MODEL judge patches of land whose sizes fit together only every "
-                               f"{align:,} cells. Predict with each of them by itself.")
-    if side:
-        return _up(side, align)
-    for candidate in (size for size in SIDES if size <= largest):
-        tiling = Tiling.of(grid, candidate, halo, align)
-        if tiling.cells_read * bytes_per_cell <= budget:
-            return tiling.side
-    return _up(SIDES[-1], align)
 
 
 def coarse_grid(grid: Grid, patch: int) -> Grid:
@@ -131,5 +122,6 @@ def coarsen(values: np.ndarray, patch: int) -> np.ndarray:
     return np.where(2 * known.sum(axis=2) >= patch ** 2, largest, np.nan).astype(values.dtype)
 
 
-def _up(number: int, step: int) -> int:
+def up(number: int, step: int) -> int:
+    """Return the least multiple of ``step`` that is no smaller than a number."""
     return math.ceil(number / step) * step

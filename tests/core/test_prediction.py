@@ -20,7 +20,7 @@ from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.networks import build_network
-from scarp.model.prediction.tiles import Tiling, choose_side
+from scarp.model.prediction.tiles import Tiling
 from scarp.model.progress import Silent
 from scarp.model.stack import StackFactor, create_stack
 
@@ -134,20 +134,6 @@ def test_tiles_cover_the_grid_once_and_start_on_the_alignment(height, width, sid
             assert core_first - first >= halo and first + size - core_first - core_size >= halo
         assert read.height * read.width <= tiling.cells_read
     assert (covered == 1).all()
-
-
-def test_the_automatic_side_fits_the_budget():
-    grid = Grid(CRS.from_epsg(32646), from_origin(0, 0, 30, 30), 20000, 20000)
-    sides = [choose_side(grid, 0, 40, 16, 1000.0, budget) for budget in (1e6, 3e8, 1e9, 1e12)]
-    assert sides == sorted(sides) and sides[0] == 256 and sides[-1] == 2048
-    assert (sides[2] + 80) ** 2 * 1000 <= 1e9
-    assert choose_side(grid, 0, 40, 16, 1000.0, 1e12, largest=1024) == 1024
-    assert choose_side(grid, 100, 40, 16, 1000.0, 1e9) == 112
-    with pytest.raises(ParameterInvalid, match="each of them by itself"):
-        choose_side(grid, 0, 0, 503 * 509, 1000.0, 1e9)
-    for wrong in (-1, 10 ** 6):
-        with pytest.raises(ParameterInvalid, match="TILE"):
-            choose_side(grid, wrong, 40, 16, 1000.0, 1e9)
 
 
 def test_area_restricts_and_changes_nothing_inside(tmp_path):

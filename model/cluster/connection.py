@@ -1,0 +1,206 @@
+"""Reaching a Dask cluster, and making sure that it can do the work before it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, Callable, Iterable, Iterator, TypeVar
+
+from ..errors import ClusterUnreachable, ClusterUnsuitable, LibraryMissing
+from ..progress import Progress, stop_if_cancelled
+from .running import Cluster
+from .worker import Description, Sight, describe, forget, look
+
+Answer = TypeVar("Answer")
+
+REACH = 10.0
+"""Seconds to reach the scheduler."""
+
+PATIENCE = 20.0
+"""Seconds to wait for the first worker."""
+
+ANSWER = 60.0
+"""Seconds for all workers to answer a question; the first one makes them import Scarp from the storage."""
+
+HOW = ("Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: "
+       "dask worker {address} --nthreads 1 --nworkers N. Scarp's docs/cluster.md shows how.")
+
+
+@contextlib.contextmanager
+def connect(address: str, progress: Progress, reads: Iterable[str | os.PathLike] = (),
+            folder: str | os.PathLike | None = None) -> Iterator[Cluster | None]:
+    """Connect to a scheduler, and check its workers; without an address, give ``None``: compute on this computer.
+
+    Args:
+        address: such as ``tcp://10.0.0.1:8786`` or ``node1:8786``; may be empty.
+        progress: told what the cluster has and of versions that differ; asked whether to go on.
+        reads: paths that jobs will read; those that are files must be the same everywhere.
+        folder: where jobs will write; must be shared, too.
+
+    Raises:
+        LibraryMissing: ``distributed`` is not installed here.
+        ClusterUnreachable: there is no scheduler at the address, or it has no workers.
+        ClusterUnsuitable: a worker cannot import Scarp, has another version of it, or does not see the files.
+    """
+    address = address.strip()
+    if not address:
+        yield None
+        return
+    try:
+        import distributed
+    except ImportError as error:
+        raise LibraryMissing(
+            f"SCHEDULER is {address}, but the Python that runs Scarp has no package distributed ({error}). Install it "
+            "(python3 -m pip install distributed), or leave SCHEDULER empty to compute on this computer.") from error
+    client = _patiently(lambda: _client(distributed, address), progress, 2 * REACH + 5, f"SCHEDULER {address}",
+                        late=lambda client: client.close(timeout=1))
+    cluster = Cluster(client, uuid.uuid4().hex)
+    try:
+        threads = _await_workers(client, address, progress)
+        _tell(_check_versions(_ask(client, progress, describe), address, progress), threads, progress)
+        _check_storage(client, [Path(path) for path in reads], folder, progress)
+        yield cluster
+    finally:
+        with contextlib.suppress(Exception):
+            client.run(forget, cluster.name, on_error="ignore")
+        with contextlib.suppress(Exception):
+            client.close(timeout=5)
+
+
+def _client(distributed: Any, address: str) -> Any:
+    # Made in two steps, to have hold of a client that fails: left to the garbage collector it keeps a thread, and can
+    # freeze the next one as it starts.
+    client = distributed.Client.__new__(distributed.Client)
+    try:
+        client.__init__(address, timeout=REACH, set_as_default=False)
+        return client
+    # Dask raises many kinds for what may be wrong with an address, a certificate, a name or a network.
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            client.close(timeout=1)
+        raise ClusterUnreachable(
+            f"There is no Dask scheduler to be reached at SCHEDULER {address} ({_first_line(error)}). Check the "
+            "address, and that the scheduler runs (dask scheduler prints its address) and no firewall is between; or "
+            "leave SCHEDULER empty to compute on this computer.") from error
+
+
+def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, int]:
+    """Return the threads of each worker when there is at least one."""
+    deadline = time.monotonic() + PATIENCE
+    told = False
+    while not (threads := _patiently(client.nthreads, progress, ANSWER, f"the scheduler at {address}")):
+        if time.monotonic() > deadline:
+            raise ClusterUnreachable(f"The scheduler at {address} has no workers. {HOW.format(address=address)}")
+        if not told:
+            progress.report(0, f"Waiting for workers at {address} ...")
+            told = True
+        stop_if_cancelled(progress)
+        time.sleep(0.2)
+    return dict(threads)
+
+
+def _ask(client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any) -> dict[str, Answer]:
+    """Call a function on all workers at once and return the answers, or exceptions, by worker."""
+    return _patiently(lambda: client.run(function, *arguments, on_error="return"), progress, ANSWER,
+                      "the workers")
+
+
+def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> dict[str, Description]:
+    mine = describe()
+    for worker, other in found.items():
+        # Dask hands on the words of an import that failed, not its class.
+        if isinstance(other, BaseException) and "No module named 'scarp" in str(other):
+            raise ClusterUnsuitable(f"The worker {worker} cannot import Scarp ({other}). "
+                                    f"{HOW.format(address=address)}")
+        if isinstance(other, BaseException):
+            raise ClusterUnsuitable(f"The worker {worker} cannot run Scarp: {_first_line(other)}. Install what Scarp "
+                                    "needs for its Python, in the versions of this computer.") from other
+        if other.version != mine.version:
+            raise ClusterUnsuitable(f"The worker {worker} runs Scarp {other.version}, but this computer runs "
+                                    f"{mine.version}. Install the same version, then start the worker again.")
+    for library, version in mine.libraries.items():
+        others = sorted({str(one.libraries.get(library, "none")) for one in found.values()} - {version})
+        if others:
+            progress.warn(f"Workers have {library} {', '.join(others)}, this computer has {version}; results may "
+                          "differ in the last digits.")
+    return found
+
+
+def _tell(found: dict[str, Description], threads: dict[str, int], progress: Progress) -> None:
+    machines = len({one.machine for one in found.values()})
+    limits = [one.memory for one in found.values() if one.memory]
+    memory = f", {sum(limits) / 2 ** 30:.1f} GiB of memory" if len(limits) == len(found) else ""
+    progress.report(0, f"Cluster: {len(found)} workers on {machines} machine{'s' if machines > 1 else ''} with "
+                       f"{sum(threads.values())} threads{memory}.")
+
+
+def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | None, progress: Progress) -> None:
+    sizes = [(str(path.absolute()), path.stat().st_size) for path in reads if path.is_file()]
+    token = None
+    if folder is not None:
+        token = Path(folder).absolute() / f".scarp-{uuid.uuid4().hex[:8]}.shared"
+    try:
+        if token is not None:
+            token.touch()
+        answers = _ask(client, progress, look, sizes, None if token is None else str(token))
+    except OSError as error:
+        raise ClusterUnsuitable(f"The folder {folder} cannot be written ({error.strerror or error}).") from error
+    finally:
+        if token is not None:
+            with contextlib.suppress(OSError):
+                token.unlink()
+    for worker, sight in answers.items():
+        if isinstance(sight, BaseException):
+            raise ClusterUnsuitable(f"The worker {worker} cannot look at the storage: {_first_line(sight)}.") from sight
+        _require_sight(worker, sight, folder)
+
+
+def _require_sight(worker: str, sight: Sight, folder: str | os.PathLike | None) -> None:
+    if sight.unlike:
+        raise ClusterUnsuitable(
+            f"The worker {worker} does not see {len(sight.unlike)} of the input files as this computer does: "
+            f"{'; '.join(sight.unlike[:3])}. Put the inputs on storage that all machines share, mounted at the same "
+            "path.")
+    if sight.unwritable:
+        raise ClusterUnsuitable(
+            f"The worker {worker} cannot write to the folder of the output, {folder} ({sight.unwritable}). Choose an "
+            "output on storage that all machines share, mounted at the same path and writable for the workers.")
+
+
+def _patiently(call: Callable[[], Answer], progress: Progress, seconds: float, whom: str,
+               late: Callable[[Answer], None] | None = None) -> Answer:
+    """Return what a call returns that cannot be interrupted; stop waiting on cancel, or when it takes too long.
+
+    Args:
+        call: what to do.
+        progress: asked whether to go on.
+        seconds: to wait at most.
+        whom: the call waits for, for messages.
+        late: called with what comes when nobody waits any more.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="scarp-cluster")
+    deadline = time.monotonic() + seconds
+    try:
+        future = pool.submit(call)
+        while not wait([future], timeout=0.2).done:
+            stop_if_cancelled(progress)
+            if time.monotonic() > deadline:
+                raise ClusterUnreachable(f"Waiting for {whom} took more than {seconds:.0f} seconds. Check the "
+                                         "address, the network, and the shared storage of the workers.")
+        try:
+            return future.result()
+        except OSError as error:
+            raise ClusterUnreachable(f"The connection to {whom} was lost: {_first_line(error)}.") from error
+    finally:
+        if late is not None and not future.done():
+            future.add_done_callback(lambda done: None if done.exception() else late(done.result()))
+        pool.shutdown(wait=False)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

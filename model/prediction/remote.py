@@ -1,0 +1,131 @@
+"""Tiles computed by the workers of a cluster, and kept as files on the storage that all share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator
+
+import torch
+
+from ..artifact import load_model
+from ..cluster.parts import LATE
+from ..cluster.running import Cluster
+from ..cluster.sharing import Shared, open_shared, share
+from ..cluster.worker import kept
+from ..errors import WorkerFailed
+from ..inputs.vectors import Polygons
+from ..labels.area import AreaMask
+from ..memory import kept_memory
+from ..progress import Progress, Silent
+from ..stack import Stack, open_stack
+from .applicability import Applicability
+from .ensemble import Ensemble, exact_arithmetic
+from .parts import Parts
+from .precision import choose_arithmetic
+from .tile_work import Done, TileWork
+from .tiles import Tile, Tiling
+
+JOB = "job"
+"""Name of the file with what all workers need."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What a worker needs to know of a prediction."""
+
+    stack: str
+    models: tuple[str, ...]
+    area: Polygons | None
+    samples: int
+    device: str
+    precision: str
+    side: int
+    names: tuple[str, ...]
+    parts: Parts
+
+
+class _Opened:
+    """A prediction as a worker keeps it open."""
+
+    def __init__(self, remote: Remote) -> None:
+        # One thread each: a machine has as many workers as it has cores.
+        torch.set_num_threads(1)
+        self._closing = contextlib.ExitStack()
+        self.stack: Stack = self._closing.enter_context(open_stack(remote.stack))
+        models = [load_model(path) for path in remote.models]
+        ensemble = Ensemble(self.stack, models, [os.path.basename(path) for path in remote.models], remote.samples,
+                            Silent())
+        mask = AreaMask(self.stack.grid, remote.area)
+        arithmetic = choose_arithmetic(self.stack, ensemble, mask, remote.device, remote.precision, Silent())
+        tiling = Tiling.of(self.stack.grid, remote.side, ensemble.halo, ensemble.align)
+        self.work = TileWork(ensemble, arithmetic.engines, tiling, mask,
+                             Applicability(ensemble.factors, ensemble.specs), remote.names, arithmetic.device, Silent())
+        self.device, self.parts = arithmetic.device, remote.parts
+        self.tiles = list(tiling)
+        self.reading = threading.Lock()
+
+
+def predict_part(shared: Shared, number: int) -> dict[str, Any]:
+    """Compute one tile on a worker and write it; return what there is to say of it."""
+    opened = kept(_open, shared)
+    tile = opened.tiles[number]
+    with kept_memory(), exact_arithmetic(opened.device):
+        with opened.reading:
+            read = opened.work.read(opened.stack, tile)
+        done = opened.work.compute(tile, read, lambda share: None)
+    if not done.facts["skipped"]:
+        opened.parts.save(number, done.arrays, done.facts)
+    return done.facts
+
+
+def compute_remotely(cluster: Cluster, remote: Remote, tiling: Tiling, work: TileWork, progress: Progress
+                     ) -> Iterator[tuple[Tile, Done]]:
+    """Let a cluster compute all tiles that are not there yet, and give all of them in the order of the tiling.
+
+    Args:
+        cluster: connected.
+        remote: what is computed; its parts have begun.
+        tiling: the tiles.
+        work: of this computer; says what form tiles have.
+        progress: 0 to 1 over the tiles.
+
+    Raises:
+        WorkerFailed: a worker said that a tile is there, and it is not.
+        ScarpError: as ``Cluster.run`` raises it.
+    """
+    tiles = list(tiling)
+    there = {number for number in remote.parts.known() if number < len(tiles)
+             and remote.parts.load(number, work.shapes(tiles[number])) is not None}
+    shared = share(remote, remote.parts.path / JOB)
+    jobs = [(shared, number) for number in range(len(tiles)) if number not in there]
+    with contextlib.closing(cluster.run(predict_part, jobs, progress, ordered=True)) as results:
+        for number, tile in enumerate(tiles):
+            if number in there:
+                done = _load(remote.parts, number, tile, work)
+                done.facts["taken"] = 1
+                yield tile, done
+                continue
+            facts = next(results)[1]
+            yield tile, work.empty(tile) if facts["skipped"] else _load(remote.parts, number, tile, work)
+
+
+def _load(parts: Parts, number: int, tile: Tile, work: TileWork) -> Done:
+    """Return a tile that is said to be there; network storage may take a while to show it."""
+    deadline = time.monotonic() + LATE
+    while (found := parts.load(number, work.shapes(tile))) is None:
+        if time.monotonic() > deadline:
+            raise WorkerFailed(f"A worker wrote tile {number} to {Path(parts.path)}, but it is not to be read from "
+                               "here. Is the folder of the output on storage that all machines share?")
+        with contextlib.suppress(OSError):
+            os.listdir(parts.path)
+        time.sleep(0.1)
+    return Done(*found)
+
+
+def _open(shared: Shared) -> _Opened:
+    return _Opened(open_shared(shared))

@@ -1,0 +1,56 @@
+"""Jobs for ``test_cluster.py``; in a file of their own because workers import it."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+from scarp.model.cluster.worker import kept
+from scarp.model.errors import InputCorrupt
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def leave_a_mark(folder: str, number: int, seconds: float) -> int:
+    """Take a while, and leave a file for each time it is begun."""
+    Path(folder, f"{number}-{uuid.uuid4().hex}").touch()
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def late(number: int) -> int:
+    """The first is done last."""
+    time.sleep(0.6 if number == 0 else 0.01)
+    return number
+
+
+def load(number: int) -> tuple[int, str]:
+    return os.getpid(), uuid.uuid4().hex
+
+
+def load_once(number: int) -> tuple[int, str]:
+    return kept(load, number)
+
+
+def fail_in_words(number: int) -> None:
+    raise InputCorrupt(f"Tile {number} is damaged. Make it again.")
+
+
+def fail_unforeseen(number: int) -> None:
+    raise OSError(5, "Input/output error")
+
+
+def fail_at_first(folder: str) -> str:
+    """Fail unless it was begun before."""
+    if not list(Path(folder).iterdir()):
+        Path(folder, "begun").touch()
+        raise OSError(116, "Stale file handle")
+    return "done"
+
+
+def end_the_worker() -> None:
+    os._exit(1)

@@ -1,0 +1,101 @@
+"""Untrained models with strong weights and busy batch statistics, so that any wrong context shows, and stacks."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+
+from scarp.model.artifact import TrainedModel, save_model
+from scarp.model.encoding import Encoding, FactorSpec
+from scarp.model.grid import Grid
+from scarp.model.networks import build_network
+from scarp.model.networks.forest import Forest
+from scarp.model.stack import StackFactor, create_stack
+
+ROCKS = {1: "granite", 2: "schist", 3: "till"}
+SOILS = {code: f"soil {code}" for code in range(1, 7)}
+FACTORS = [StackFactor("slope", "continuous", "degrees"), StackFactor("lithology", "categorical", classes=ROCKS),
+           StackFactor("precipitation", "continuous", "mm"), StackFactor("soil", "categorical", classes=SOILS)]
+SPECS = [FactorSpec("precipitation", "continuous", "mm", mean=900, std=200, minimum=300, maximum=1500),
+         FactorSpec("lithology", "categorical", classes=ROCKS, mean=2, std=0.8, minimum=1, maximum=3, seen=(1, 3)),
+         FactorSpec("slope", "continuous", "degrees", mean=25, std=12, minimum=0, maximum=60),
+         FactorSpec("soil", "categorical", classes=SOILS, mean=3, std=1.7, minimum=1, maximum=6, seen=(1, 2, 4, 5, 6))]
+KINDS = {"unet1": {"type": "unet", "width": 5, "depth": 1, "dropout": 0.3},
+         "unet4": {"type": "unet", "width": 3, "depth": 4, "dropout": 0.3},
+         "pcum": {"type": "additive_unet", "width": 5, "depth": 2, "dropout": 0.3, "continuous": 2, "knots": 5},
+         "bpnn": {"type": "bpnn", "patch": 20, "width": 8, "dropout": 0.3},
+         "resnet": {"type": "resnet", "patch": 20, "width": 4, "dropout": 0.3},
+         "linear": {"type": "linear"},
+         "tables": {"type": "tables", "continuous": 2, "bins": 4},
+         "forest": {"type": "forest", "trees": 2, "nodes": 10, "depth": 2}}
+
+
+def model(kind: str, encoding: str = "one_hot", seed: int = 1, **changes) -> TrainedModel:
+    """Return a model of a kind, in evaluation mode."""
+    architecture = {"channels": Encoding(SPECS, encoding).channels, **KINDS[kind], **changes}
+    network = build_network(architecture, seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name.endswith("running_var"):
+                value.copy_(torch.rand(value.shape, generator=generator) * 0.25 + 0.05)
+            elif name.endswith(("running_mean", "bias")):
+                value.copy_(torch.rand(value.shape, generator=generator) - 0.5)
+            elif any(part in name for part in ("head", "heights", "linear", "bins", "classes", "scale", "offset")):
+                value.copy_(torch.randn(value.shape, generator=generator))
+            elif "patch" in architecture and name.endswith("weight"):
+                # A patch averages over hundreds of cells of noise.
+                value.mul_(6 if architecture["type"] == "bpnn" else 1.5)
+        if architecture["type"] == "tables":
+            network.edges.copy_(torch.tensor([[-1.0, 0.0, 1.0], [-0.5, 0.2, 0.9]]))
+    if isinstance(network, Forest):
+        _grow(network)
+    return TrainedModel("pcum", architecture, encoding, SPECS, 30.0, {}, seed, [], {}, {}, {}, network)
+
+
+def saved(path, kind: str, **settings) -> str:
+    """Write a model file and return its path."""
+    save_model(model(kind, **settings), path)
+    return str(path)
+
+
+def _grow(forest: Forest) -> None:
+    """Two trees of two levels."""
+    for tree, first in enumerate((0, 5)):
+        forest.roots[tree] = first
+        for node, (left, right, feature, threshold, share) in enumerate((
+                (1, 2, tree, 0.1, 0.5), (1, 1, 0, 0.0, 0.2), (3, 4, 3, 0.5, 0.6), (3, 3, 0, 0.0, 0.9),
+                (4, 4, 0, 0.0, 0.4 + tree / 10))):
+            forest.left[first + node], forest.right[first + node] = first + left, first + right
+            forest.feature[first + node], forest.threshold[first + node] = feature, threshold
+            forest.share[first + node] = share
+
+
+def values(height: int, width: int, seed: int = 1) -> np.ndarray:
+    """Return a stack of noise with ragged nodata."""
+    rng = np.random.default_rng(seed)
+    raw = np.stack([rng.uniform(0, 55, (height, width)), rng.integers(1, 4, (height, width)),
+                    rng.uniform(400, 1400, (height, width)), rng.integers(1, 7, (height, width))]).astype(np.float32)
+    raw[0][rng.random((height, width)) < 0.02] = np.nan
+    raw[2, : height // 5, : width // 3] = np.nan
+    raw[:, np.add.outer(np.arange(height), np.arange(width)) > 0.85 * (height + width)] = np.nan
+    return raw
+
+
+def stack(path, raw: np.ndarray) -> str:
+    """Write a stack and return its path."""
+    grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), raw.shape[2], raw.shape[1])
+    with create_stack(path, grid, FACTORS) as dataset:
+        dataset.write(raw)
+    return str(path)
+
+
+def in_one_piece(trained: TrainedModel, raw: np.ndarray, sample: int | None = None) -> np.ndarray:
+    """Return what the trained network itself says of the whole raster, with country without data around it."""
+    order = [[factor.name for factor in FACTORS].index(spec.name) for spec in trained.factors]
+    # A multiple of every alignment.
+    margin = 240
+    around = np.pad(raw[order], [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
+    return trained.probability(around, sample)[margin:-margin, margin:-margin]

@@ -1,0 +1,351 @@
+"""A real Dask cluster of two worker processes on this computer: the same results, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+
+from scarp.model.cluster import connection, worker
+from scarp.model.cluster.connection import connect
+from scarp.model.cluster.parts import load_part, parts_folder, save_part
+from scarp.model.cluster.sharing import Shared, open_shared, share
+from scarp.model.errors import (Cancelled, ClusterUnreachable, ClusterUnsuitable, InputCorrupt, LibraryMissing,
+                                OutputNotWritable, WorkerFailed)
+from scarp.model.factors.sources import CategoricalInput, StationPoints
+from scarp.model.grid import Grid
+from scarp.model.inputs.vectors import Lines, Points, Polygons
+from scarp.model.jobs.build_factor_stack import build_factor_stack
+from scarp.model.progress import Silent
+from scarp.tests.core import cluster_jobs as jobs
+
+distributed = pytest.importorskip("distributed")
+GRID = Grid(CRS.from_epsg(32645), Affine(30, 0, 500_000, 0, -30, 3_000_000), 1100, 900)
+
+
+class Listener(Silent):
+    """Keeps what it hears, and calls a function or cancels at a share of the work."""
+
+    def __init__(self, at=2.0, call=None, cancel_after=None):
+        super().__init__()
+        self.fractions, self.texts = [], []
+        self._at, self._call = at, call
+        self._end = None if cancel_after is None else time.monotonic() + cancel_after
+
+    def report(self, fraction, text=""):
+        self.fractions.append(fraction)
+        self.texts += [text] if text else []
+        if fraction >= self._at and self._call:
+            call, self._call = self._call, None
+            call()
+
+    def cancelled(self):
+        return self._end is not None and time.monotonic() > self._end
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Scheduler of two workers, each in a process of its own."""
+    import dask
+
+    # A local cluster gives a worker up whose name is not there this long after it was lost: also one that was started
+    # again, and is just being started for the second time.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1,
+                          "distributed.deploy.lost-worker-timeout": "1 hour"}):
+        with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
+                                      dashboard_address="127.0.0.1:0") as cluster:
+            yield cluster.scheduler_address
+            pids = processes(cluster.scheduler_address)
+    deadline = time.monotonic() + 10
+    while any(map(alive, pids)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, pids))
+
+
+def processes(address):
+    with distributed.Client(address, set_as_default=False) as client:
+        return list(client.run(os.getpid).values())
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "zombie" not in Path(f"/proc/{pid}/status").read_text() if Path(f"/proc/{pid}").exists() else False
+
+
+@pytest.fixture
+def whole(address):
+    """The address, when both workers are there."""
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=20)
+    return address
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Every kind of input, with nodata that was not declared and polygons that overlap."""
+    folder = tmp_path_factory.mktemp("cluster")
+    y, x = np.mgrid[:GRID.height, :GRID.width]
+    random = np.random.default_rng(0)
+    left, bottom, right, top = GRID.bounds
+    coarse = Affine(3000, 0, left, 0, -3000, top)
+
+    def write(name, values, transform=GRID.transform, nodata=None):
+        with rasterio.open(folder / name, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
+                           dtype=values.dtype, transform=transform, crs=GRID.crs, nodata=nodata) as dataset:
+            dataset.write(values, 1)
+        return str(folder / name)
+
+    def box(x0, x1):
+        return {"type": "Polygon", "coordinates": [np.array(
+            [(x0, bottom), (x1, bottom), (x1, top), (x0, top), (x0, bottom)])]}
+
+    dem = (1500 + 200 * np.sin(x / 20) * np.cos(y / 25)).astype(np.float32)
+    dem[:300, :300] = -9999
+    dem[500, 700] = -32000
+    walk = np.cumsum(random.normal(0, 60, (6, 400, 2)), axis=1) + [left + 15000, bottom + 12000]
+    stations = Points(name="stations", xy=random.uniform([left, bottom], [right, top], (12, 2)),
+                      fields={"t": list(random.uniform(2, 9, 12))})
+    middle = (left + right) / 2
+    return {
+        "dem": write("dem.tif", dem, nodata=-9999), "rivers": Lines(name="rivers", parts=list(walk)),
+        "precipitation": write("rain.tif", random.uniform(500, 900, (10, 12)).astype(np.float32), coarse),
+        "temperature": StationPoints(stations, "t"),
+        "lithology": CategoricalInput(Polygons(name="rocks", geometries=[box(left, middle + 3000), box(middle, right)],
+                                               fields={"rock": ["shale", "granite"]}), "rock", name="rocks"),
+        "extra_categorical": [CategoricalInput(raster=write(
+            "cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8)), name="cover")],
+        "area": Polygons(name="area", geometries=[box(left, right - 9000)]),
+    }
+
+
+@pytest.fixture(scope="module")
+def local(inputs, tmp_path_factory):
+    """Stack and summary of a run without a cluster."""
+    output = tmp_path_factory.mktemp("local") / "stack.tif"
+    return output, build_factor_stack(output=output, progress=Silent(), **inputs)
+
+
+def require_same(local, output, summary):
+    with rasterio.open(local[0]) as expected, rasterio.open(output) as got:
+        assert str(got.profile) == str(expected.profile) and got.descriptions == expected.descriptions
+        assert got.tags() == expected.tags() and got.overviews(1) == expected.overviews(1)
+        np.testing.assert_array_equal(got.read(), expected.read())
+    assert summary == local[1] and summary.overlapping and len(summary.warnings) >= 2
+    assert sorted(path.name for path in output.parent.iterdir()) == [output.name, f"{output.name}.run.json"]
+
+
+# These two come first: while Dask is hidden, nothing in this process could start a worker again.
+def test_without_dask_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(LibraryMissing, match="pip install distributed.*SCHEDULER empty"):
+        with connect("tcp://127.0.0.1:8786", Silent()):
+            pass
+
+
+def test_an_empty_address_means_this_computer(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with connect(" ", Silent()) as cluster:
+        assert cluster is None
+
+
+def test_jobs_come_back_once_each_and_are_told(whole):
+    progress = Listener()
+    with connect(whole, progress) as cluster:
+        results = list(cluster.run(jobs.square, [(number,) for number in range(60)], progress))
+        assert list(cluster.run(jobs.square, [], progress)) == []
+    assert sorted(results) == [(number, number * number) for number in range(60)]
+    assert "2 workers" in progress.texts[0] and "2 threads" in progress.texts[0]
+    assert progress.fractions == sorted(progress.fractions) and progress.fractions[-1] == 1
+    assert not progress.warnings
+
+
+def test_in_order_no_job_is_begun_far_ahead(whole, tmp_path):
+    with connect(whole, Silent()) as cluster:
+        assert [number for number, _ in cluster.run(jobs.late, [(number,) for number in range(40)], Silent(), True)] \
+            == list(range(40))
+        with contextlib.closing(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.0) for number in range(200)],
+                                            Silent(), ordered=True)) as results:
+            next(results)
+            time.sleep(0.5)
+            assert len(list(tmp_path.iterdir())) <= 12
+
+
+def test_what_is_kept_is_loaded_once_a_process_and_forgotten_after_the_run(whole):
+    def loaded(cluster):
+        return {result for _, result in cluster.run(jobs.load_once, [(7,)] * 20, Silent())}
+
+    with connect(whole, Silent()) as cluster:
+        first = loaded(cluster)
+        assert loaded(cluster) == first and len(first) == len({pid for pid, _ in first}) <= 2
+    with connect(whole, Silent()) as cluster:
+        assert not loaded(cluster) & first
+    assert jobs.load_once(7) != jobs.load_once(7), "outside a run nothing is kept"
+
+
+def test_a_killed_worker_costs_its_job_and_nothing_else(whole, tmp_path):
+    victim = processes(whole)[0]
+    progress = Listener(0.2, lambda: os.kill(victim, signal.SIGKILL))
+    with connect(whole, progress) as cluster:
+        results = list(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.1) for number in range(30)], progress))
+    assert sorted(number for number, _ in results) == list(range(30))
+    assert not alive(victim)
+    # The job that ran, and at most what was done there and not yet fetched.
+    assert len(list(tmp_path.iterdir())) - 30 <= 3
+
+
+def test_a_stack_is_the_same_as_of_one_computer(whole, inputs, local, tmp_path):
+    output = tmp_path / "stack.tif"
+    require_same(local, output, build_factor_stack(output=output, scheduler=whole, progress=Silent(), **inputs))
+    record = json.loads(Path(f"{output}.run.json").read_text())
+    assert record["parameters"]["scheduler"] == whole
+
+
+def test_a_stack_is_the_same_when_a_worker_is_killed_in_the_middle(whole, inputs, local, tmp_path):
+    victim = processes(whole)[1]
+    progress = Listener(0.15, lambda: os.kill(victim, signal.SIGKILL))
+    output = tmp_path / "stack.tif"
+    require_same(local, output, build_factor_stack(output=output, scheduler=whole, progress=progress, **inputs))
+    assert not alive(victim)
+
+
+def test_a_stack_is_the_same_of_a_worker_with_threads(inputs, local, tmp_path):
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=3, processes=True, host="127.0.0.1",
+                                  dashboard_address="127.0.0.1:0") as cluster:
+        output = tmp_path / "stack.tif"
+        require_same(local, output, build_factor_stack(output=output, scheduler=cluster.scheduler_address,
+                                                       progress=Silent(), **inputs))
+
+
+def test_cancel_leaves_nothing(whole, inputs, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(Cancelled), connect(whole, Silent()) as cluster:
+        list(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.4) for number in range(50)],
+                         Listener(cancel_after=0.5)))
+    assert time.monotonic() - started < 3
+    begun = len(list(tmp_path.iterdir()))
+    time.sleep(0.6)
+    assert len(list(tmp_path.iterdir())) <= begun, "what had not begun was taken back"
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    progress = Listener()
+    progress._at, progress._call = 0.1, lambda: setattr(progress, "_end", 0)
+    with pytest.raises(Cancelled):
+        build_factor_stack(output=folder / "stack.tif", scheduler=whole, progress=progress, **inputs)
+    assert not list(folder.iterdir())
+
+
+def test_errors_of_jobs_come_home(whole, tmp_path):
+    with connect(whole, Silent()) as cluster:
+        with pytest.raises(InputCorrupt, match="^Tile 3 is damaged. Make it again.$"):
+            list(cluster.run(jobs.fail_in_words, [(3,)], Silent()))
+        with pytest.raises(WorkerFailed, match="Job 1 of 1 .*OSError.*Input/output error"):
+            list(cluster.run(jobs.fail_unforeseen, [(3,)], Silent()))
+        # A hiccup of the storage is no reason to give up.
+        assert list(cluster.run(jobs.fail_at_first, [(str(tmp_path),)], Silent())) == [(0, "done")]
+
+
+def test_a_job_that_ends_its_workers_is_given_up(whole):
+    with connect(whole, Silent()) as cluster, pytest.raises(WorkerFailed, match="ended 2 workers.*memory"):
+        list(cluster.run(jobs.end_the_worker, [()], Silent()))
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.mark.parametrize("text", ["tcp://127.0.0.1:{port}", "127.0.0.1:{port}", "tls://127.0.0.1:{port}", "tcp://",
+                                  "ftp://127.0.0.1:{port}", "tcp://127.0.0.1:port"])
+def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
+    monkeypatch.setattr(connection, "REACH", 0.5)
+    with pytest.raises(ClusterUnreachable, match="SCHEDULER"), connect(text.format(port=free_port()), Silent()):
+        pass
+
+
+def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
+    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+        with pytest.raises(ClusterUnreachable, match="no workers.*dask worker tcp://127"):
+            with connect(cluster.scheduler_address, Silent()):
+                pass
+        monkeypatch.setattr(connection, "PATIENCE", 30)
+        with pytest.raises(Cancelled), connect(cluster.scheduler_address, Listener(cancel_after=0.5)):
+            pass
+
+
+def test_workers_of_another_version(monkeypatch, whole):
+    monkeypatch.setattr(worker, "VERSION", "0.0.1")
+    with pytest.raises(ClusterUnsuitable, match="runs Scarp .*this computer runs 0.0.1"), connect(whole, Silent()):
+        pass
+
+
+def test_other_libraries_are_told(monkeypatch, whole):
+    monkeypatch.setattr(worker, "versions", lambda: {"python": "3.99", "rasterio": "0.1"})
+    progress = Silent()
+    with connect(whole, progress):
+        pass
+    assert len(progress.warnings) == 2 and "this computer has 0.1" in progress.warnings[1]
+
+
+def test_workers_that_cannot_import_scarp(whole):
+    found = {"tcp://w:1": Exception("ModuleNotFoundError(\"No module named 'scarp'\")")}
+    with pytest.raises(ClusterUnsuitable, match="cannot import Scarp.*PYTHONPATH"):
+        connection._check_versions(found, whole, Silent())
+
+
+def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
+    file = tmp_path / "dem.tif"
+    file.write_bytes(b"123")
+    with connect(whole, Silent(), [file, "/vsicurl/x", tmp_path / "none"], tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["dem.tif"]
+    # Here everything is shared, so the workers are asked for what only this computer could have.
+    sight = worker.look([(str(file), 4), (str(tmp_path / "none"), 1)], str(tmp_path / "other" / "token"))
+    assert "3 bytes instead of 4" in sight.unlike[0] and "No such file" in sight.unlike[1] and sight.unwritable
+    with pytest.raises(ClusterUnsuitable, match="2 of the input files.*same path"):
+        connection._require_sight("tcp://w:1", sight, tmp_path)
+    with pytest.raises(ClusterUnsuitable, match="cannot write to the folder of the output.*same path"):
+        connection._require_sight("tcp://w:1", worker.Sight(unwritable="Permission denied"), tmp_path)
+
+
+def test_parts_are_whole_and_gone_after_the_run(tmp_path):
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    with parts_folder(tmp_path / "map.tif") as folder:
+        assert folder.parent == tmp_path and folder.name.startswith(".map.")
+        save_part(folder / "1.npy", values)
+        save_part(folder / "1.npy", values[:, ::-1])
+        np.testing.assert_array_equal(load_part(folder / "1.npy", remove=True), values[:, ::-1])
+        assert not list(folder.iterdir())
+        (folder / "2.npy").write_bytes(b"no array")
+        with pytest.raises(WorkerFailed, match="2.npy"):
+            load_part(folder / "2.npy")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(Cancelled):
+        save_part(folder / "1.npy", values)
+    with pytest.raises(OutputNotWritable), parts_folder(tmp_path / "none" / "map.tif"):
+        pass
+
+
+def test_what_is_shared_is_what_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("scarp.model.cluster.sharing.LATE", 0.1)
+    shared = share({"lines": np.arange(5)}, tmp_path / "inputs")
+    np.testing.assert_array_equal(open_shared(shared)["lines"], np.arange(5))
+    other = share({"lines": np.arange(6)}, tmp_path / "others")
+    with pytest.raises(WorkerFailed, match="not what was written"):
+        open_shared(Shared(other.path, shared.digest))
+    with pytest.raises(WorkerFailed, match="cannot read"):
+        open_shared(Shared(str(tmp_path / "none"), shared.digest))

@@ -1,0 +1,71 @@
+"""Prediction on a real Dask cluster of two worker processes: the map of one process, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from scarp.model.errors import Cancelled, ClusterUnreachable
+from scarp.model.files import sha256
+from scarp.model.inputs.vectors import Polygons
+from scarp.model.jobs.predict_susceptibility import predict_susceptibility
+from scarp.model.prediction.parts import FOLDERS
+from scarp.model.progress import Silent
+from scarp.tests.core.prediction_models import saved, stack, values
+from scarp.tests.core.test_cluster import Listener, address, processes, whole  # noqa: F401 - address is a fixture
+
+pytest.importorskip("distributed")
+RING = [[500000, 3300000], [506000, 3300000], [506000, 3295000], [500000, 3292000], [500000, 3300000]]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Stack, two models and an area that leaves tiles without a cell; and the maps of one process."""
+    folder = tmp_path_factory.mktemp("prediction")
+    stack(folder / "stack.tif", values(400, 420))
+    for kind in ("pcum", "bpnn"):
+        saved(folder / f"{kind}.safetensors", kind)
+    (folder / "local").mkdir()
+    predict(folder, folder / "local")
+    return folder
+
+
+def predict(inputs, folder, progress=None, scheduler="", models=("pcum", "bpnn")):
+    area = Polygons(name="area", geometries=[{"type": "Polygon", "coordinates": [RING]}])
+    return predict_susceptibility(inputs / "stack.tif", [inputs / f"{kind}.safetensors" for kind in models],
+                                  folder / "p.tif", area=area, tile=40, samples=2, scheduler=scheduler, device="cpu",
+                                  precision="fp32", output_uncertainty=folder / "u.tif",
+                                  output_applicability=folder / "a.tif", progress=progress or Silent())
+
+
+def same(inputs, folder) -> bool:
+    return all(sha256(folder / f"{kind}.tif") == sha256(inputs / "local" / f"{kind}.tif") for kind in "pua")
+
+
+def test_the_map_is_that_of_one_process_when_a_worker_is_killed_in_the_middle(whole, inputs, tmp_path):  # noqa: F811
+    victim = processes(whole)[0]
+    progress = Listener(0.15, lambda: os.kill(victim, signal.SIGKILL))
+    summary = predict(inputs, tmp_path, progress, whole)
+    assert victim not in processes(whole) and summary.tiles == 110 and summary.tiles_skipped > 5
+    assert same(inputs, tmp_path) and not list(tmp_path.glob(FOLDERS))
+    assert any("2 workers" in text for text in progress.texts)
+
+
+def test_a_cancelled_run_goes_on_with_or_without_the_cluster(whole, inputs, tmp_path):  # noqa: F811
+    class Stop(Listener):
+        def cancelled(self):
+            return bool(self.fractions) and self.fractions[-1] > 0.4
+
+    with pytest.raises(Cancelled):
+        predict(inputs, tmp_path, Stop(), whole)
+    assert not (tmp_path / "p.tif").exists() and list(tmp_path.glob(FOLDERS))
+    summary = predict(inputs, tmp_path, scheduler=whole)
+    assert 0 < summary.tiles_taken < summary.tiles and same(inputs, tmp_path)
+
+
+def test_no_scheduler_is_said_and_nothing_is_left(inputs, tmp_path):
+    with pytest.raises(ClusterUnreachable, match="SCHEDULER"):
+        predict(inputs, tmp_path, scheduler="tcp://127.0.0.1:9")
+    assert list(tmp_path.iterdir()) == []

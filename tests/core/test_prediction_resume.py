@@ -1,0 +1,195 @@
+"""A prediction that was killed or cancelled goes on where it stopped, and gives the map of an uninterrupted one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scarp.model.errors import Cancelled, OutputNotWritable
+from scarp.model.files import sha256
+from scarp.model.jobs import predict_susceptibility as job
+from scarp.model.jobs.predict_susceptibility import predict_susceptibility
+from scarp.model.prediction.parts import FOLDERS, Parts
+from scarp.model.progress import Silent
+from scarp.tests.core.prediction_models import saved, stack, values
+
+SIDE = 300
+TILES = 25
+
+SLOW = """
+import sys, time
+from scarp.model.jobs import predict_susceptibility as job
+from scarp.model.prediction.tile_work import TileWork
+from scarp.model.progress import Silent
+job.RESUMABLE = 0
+compute = TileWork.compute
+def slow(*arguments):
+    time.sleep(0.1)
+    return compute(*arguments)
+TileWork.compute = slow
+job.predict_susceptibility(sys.argv[1], [sys.argv[2]], sys.argv[3], tile=64, samples=2,
+                           output_uncertainty=sys.argv[4], output_applicability=sys.argv[5], progress=Silent())
+"""
+
+
+class Listener(Silent):
+    """Keeps the texts, and cancels at a share of the work."""
+
+    def __init__(self, cancel_at: float = 2.0) -> None:
+        super().__init__()
+        self.texts, self._at, self._now = [], cancel_at, 0.0
+
+    def report(self, fraction, text=""):
+        self._now = fraction
+        self.texts += [text] if text else []
+
+    def cancelled(self):
+        return self._now >= self._at
+
+
+@pytest.fixture
+def area(tmp_path, monkeypatch):
+    """A stack and a model, tiles of every run kept."""
+    monkeypatch.setattr(job, "RESUMABLE", 0)
+    stack(tmp_path / "stack.tif", values(SIDE, SIDE))
+    saved(tmp_path / "model.safetensors", "pcum")
+    return tmp_path
+
+
+def predict(area: Path, name: str, progress=None, **settings):
+    (area / name).mkdir(exist_ok=True)
+    return predict_susceptibility(area / "stack.tif", [area / "model.safetensors"], area / name / "p.tif", tile=64,
+                                  samples=2, output_uncertainty=area / name / "u.tif",
+                                  output_applicability=area / name / "a.tif", progress=progress or Silent(), **settings)
+
+
+def hashes(area: Path, name: str) -> list[str]:
+    return [sha256(area / name / f"{kind}.tif") for kind in "pua"]
+
+
+def unfinished(area: Path, name: str) -> list[Path]:
+    return sorted((area / name).glob(FOLDERS))
+
+
+def test_a_killed_run_goes_on(area):
+    """SIGKILL three times; what was kept is not computed again, and the files are those of one run, byte by byte."""
+    predict(area, "whole")
+    (area / "killed").mkdir()
+    outputs = [str(area / "killed" / f"{kind}.tif") for kind in "pua"]
+    kept = 0
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, "-c", SLOW, str(area / "stack.tif"),
+                                    str(area / "model.safetensors"), *outputs], env={**os.environ})
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            folders = unfinished(area, "killed")
+            if folders and len(list(folders[0].glob("*.tile"))) >= kept + 4 and (folders[0] / "inputs.json").exists():
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not any(Path(output).exists() for output in outputs)
+        now = len(list(unfinished(area, "killed")[0].glob("*.tile")))
+        assert now > kept
+        kept = now
+    progress = Listener()
+    summary = predict(area, "killed", progress)
+    assert summary.tiles_taken == kept and summary.tiles == TILES
+    assert hashes(area, "killed") == hashes(area, "whole")
+    assert not unfinished(area, "killed") and any("earlier run" in text for text in progress.texts)
+    assert {item.suffix for item in (area / "killed").iterdir()} <= {".tif", ".json", ".xml"}
+
+
+def test_a_cancelled_run_says_what_is_kept_and_goes_on(area):
+    whole = predict(area, "whole")
+    progress = Listener(cancel_at=0.4)
+    with pytest.raises(Cancelled):
+        predict(area, "again", progress)
+    folder, = unfinished(area, "again")
+    assert any(str(folder) in text for text in progress.texts)
+    assert [item for item in (area / "again").iterdir() if item != folder] == []
+    summary = predict(area, "again")
+    assert 0 < summary.tiles_taken < TILES and hashes(area, "again") == hashes(area, "whole")
+    assert summary.mean == whole.mean and summary.share_outside == whole.share_outside
+    assert summary.unseen_classes == whole.unseen_classes
+
+
+def test_damaged_tiles_are_computed_again(area):
+    predict(area, "whole")
+    with pytest.raises(Cancelled):
+        predict(area, "damaged", Listener(cancel_at=0.5))
+    tiles = sorted(unfinished(area, "damaged")[0].glob("*.tile"))
+    tiles[0].write_bytes(b"")
+    tiles[1].write_bytes(tiles[1].read_bytes()[:-100])
+    content = bytearray(tiles[2].read_bytes())
+    content[-50] ^= 1
+    tiles[2].write_bytes(content)
+    tiles[3].write_bytes(b"\xff" * 3000)
+    summary = predict(area, "damaged")
+    assert summary.tiles_taken <= len(tiles) - 4 and hashes(area, "damaged") == hashes(area, "whole")
+
+
+def test_other_inputs_begin_anew(area):
+    """Another stack of the same size and time, found by its hash; another model, another area by their own names."""
+    with pytest.raises(Cancelled):
+        predict(area, "p", Listener(cancel_at=0.5))
+    folder, = unfinished(area, "p")
+    before = os.stat(area / "stack.tif")
+    content = bytearray((area / "stack.tif").read_bytes())
+    other = values(SIDE, SIDE, seed=2)
+    stack(area / "other.tif", other)
+    # A byte of a description changes no cell, but the file.
+    place = content.find(b"Elevation") if b"Elevation" in content else content.find(b"precipitation")
+    assert place > 0
+    changed = bytes(content).replace(b"degrees", b"Degrees", 1)
+    assert len(changed) == len(content) and changed != bytes(content)
+    (area / "stack.tif").write_bytes(changed)
+    os.utime(area / "stack.tif", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert predict(area, "p").tiles_taken == 0 and not unfinished(area, "p")
+
+    with pytest.raises(Cancelled):
+        predict(area, "p", Listener(cancel_at=0.5))
+    folder, = unfinished(area, "p")
+    saved(area / "model.safetensors", "pcum", seed=2)
+    progress = Listener()
+    assert predict(area, "p", progress).tiles_taken == 0
+    assert unfinished(area, "p") == [folder] and any(str(folder) in text for text in progress.texts)
+
+
+def test_small_maps_leave_nothing_behind(area, monkeypatch):
+    monkeypatch.setattr(job, "RESUMABLE", 1e9)
+    with pytest.raises(Cancelled):
+        predict(area, "small", Listener(cancel_at=0.5))
+    assert list((area / "small").iterdir()) == []
+
+
+def test_a_full_disk_is_one_clear_message(area, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputNotWritable, match="No space left.*room"):
+        predict(area, "full")
+    monkeypatch.undo()
+    assert list((area / "full").iterdir()) == []
+
+
+def test_parts_are_whole_or_none(tmp_path):
+    parts = Parts(tmp_path, {"a": 1})
+    assert parts.path != Parts(tmp_path, {"a": 2}).path and not parts.begun and parts.hashes() == {}
+    parts.begin()
+    arrays = {"mean": np.random.default_rng(0).random((5, 7)).astype(np.float32), "spread": None}
+    parts.save(3, arrays, {"cells": 4})
+    found, facts = parts.load(3, {"mean": (5, 7)})
+    assert np.array_equal(found["mean"], arrays["mean"]) and facts == {"cells": 4} and parts.known() == {3}
+    for number, shapes in ((3, {"mean": (7, 5)}), (3, {"mean": (5, 7), "spread": (5, 7)}), (4, {"mean": (5, 7)})):
+        assert parts.load(number, shapes) is None
+    parts.remove()
+    assert not list(tmp_path.iterdir())
