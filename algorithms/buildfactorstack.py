@@ -84,6 +84,7 @@ class BuildFactorStack(ScarpAlgorithm):
                      "A factor stack built before, or a trained model, whose class numbers are used again for equal "
                      "class names, so that the bands of two areas can be compared. Models match classes by name in "
                      "any case.", advanced=True)
+        self.declare(p.scheduler(), p.SCHEDULER_HELP, advanced=True)
         self.declare(p.raster_output("OUTPUT", "Factor stack"),
                      "GeoTIFF with one band a factor, in physical units, named and described.")
         self.declare_number("FACTORS", "factors in the stack")
@@ -93,6 +94,7 @@ class BuildFactorStack(ScarpAlgorithm):
         for name, what in (("LANDFORM", "the class"), ("LITHOLOGY", "the class"), ("SEISMIC", "the class"),
                            ("PRECIPITATION", "the millimetres"), ("TEMPERATURE", "the degrees")):
             arguments.require_field(name, f"{name}_FIELD", what)
+        arguments.scheduler()
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         from ..model.factors.sources import CategoricalInput
@@ -119,6 +121,7 @@ class BuildFactorStack(ScarpAlgorithm):
             extra_categorical=[CategoricalInput(raster=path, name=name)
                                for path, name in arguments.named_rasters("EXTRA_CATEGORICAL")],
             class_table=arguments.file("CLASSES_FROM"),
+            scheduler=arguments.scheduler(),
             progress=arguments.progress)
         style_output(arguments.context, output, "stack")
         return {"OUTPUT": output, "FACTORS": len(summary.factors), "VALID_CELLS": summary.valid_cells}

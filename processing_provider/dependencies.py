@@ -14,6 +14,7 @@ PACKAGES = {
     "safetensors": "safetensors",
     "matplotlib": "matplotlib",
     "jinja2": "jinja2",
+    "distributed": "distributed",
 }
 """Package to install by the module that is imported."""
 

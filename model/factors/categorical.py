@@ -6,7 +6,6 @@ import contextlib
 import html
 import json
 import re
-import threading
 from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping
 
@@ -112,18 +111,14 @@ class PolygonClasses:
         self.classes = assign_codes(present, known, factor, progress)
         codes = {label: code for code, label in self.classes.items()}
         self._codes = np.array([codes.get(label, 0) for label in labels])
-        self._lock = threading.Lock()
         self.overlapping = 0
-        """Cells so far that lie in more than one polygon; there the later one in the layer counts."""
+        """Cells of the block read last that lie in more than one polygon; there the later one in the layer counts."""
 
     def read(self, block: Block) -> np.ndarray:
         """Return the class codes of a block, float32 of shape (height, width), NaN where no polygon is."""
         features = [number for number in self._burner.reaching(block) if self._codes[number]]
         codes, covers = self._burner.burn(block, features, [int(self._codes[number]) for number in features])
-        overlapping = int(np.count_nonzero(covers > 1))
-        if overlapping:
-            with self._lock:
-                self.overlapping += overlapping
+        self.overlapping = int(np.count_nonzero(covers > 1))
         result = codes.astype(np.float32)
         result[codes == 0] = np.nan
         return result
@@ -143,8 +138,6 @@ class ValueTable:
 
 class RasterClasses:
     """Classes from a raster of whole numbers, whose names are taken along where it has any."""
-
-    overlapping = 0
 
     def __init__(self, view: WarpedVRT, table: ValueTable) -> None:
         """Take a view on the grid and the classes."""

@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
 from ..errors import ParameterInvalid
 from ..grid import Block, Grid
 from ..inputs.vectors import Lines
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress, Silent, stop_if_cancelled
 from .lines import Pieces, Scale, prepare_lines
 
 HANDS = 4
@@ -64,6 +64,10 @@ class LineDensity:
         self._row = np.maximum.accumulate(row)
         self._slack = float((self._row - row).max(initial=0))
         self._tall = float(np.abs(self._pieces.end[1] - self._pieces.start[1]).max(initial=0))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the progress here when the lines go to another process."""
+        return {**self.__dict__, "_progress": Silent()}
 
     def read(self, block: Block) -> np.ndarray:
         """Return the density of a block: length within the radius of the cell centre, over the circle's area.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from typing import Iterator
 
 import numpy as np
 import rasterio
 
 from ..errors import GridUnsupported, ParameterInvalid
 from ..grid import Block, Grid
-from ..inputs.rasters import read_scaled
+from ..inputs.rasters import open_raster, read_scaled
 from .definitions import HORN, SLOPE_METHODS
 
 STRIP_CELLS = 1 << 14
@@ -63,7 +65,15 @@ class Terrain:
                                   "least two of each.")
         self._dem, self._grid, self._method = dem, grid, method
         self.lowest = math.inf
-        """Lowest elevation so far under ``NO_LAND``, which nothing on Earth's land has; infinite without any."""
+        """Lowest elevation under ``NO_LAND``, which nothing on Earth's land has, in and about the block that was read
+        last; infinite without any."""
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: str, grid: Grid, method: str) -> Iterator["Terrain"]:
+        """Open a DEM."""
+        with open_raster(path, "DEM") as dataset:
+            yield cls(dataset, grid, method)
 
     def read(self, block: Block) -> np.ndarray:
         """Return slope, profile curvature and aspect of a block.
@@ -81,8 +91,7 @@ class Terrain:
             where flat), aspect as class codes 1 to 9; NaN where the DEM has no data.
         """
         window = read_scaled(self._dem, block.grown(1))
-        if (window < NO_LAND).any():
-            self.lowest = min(self.lowest, float(np.nanmin(window)))
+        self.lowest = float(np.nanmin(window)) if (window < NO_LAND).any() else math.inf
         filled = window
         grid = self._grid
         top, left = block.row == 0, block.column == 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from typing import Iterator, Protocol, Sequence
 
 import numpy as np
@@ -33,27 +35,49 @@ class Mask(Protocol):
         """Return which cells are, bool of shape (height, width)."""
 
 
-def walk(grid: Grid, makers: Sequence[FactorMaker], mask: Mask, progress: Progress
-         ) -> Iterator[tuple[Block, np.ndarray, np.ndarray]]:
-    """Compute blocks in several threads and give them in order: block, values, and counts for :class:`Tally`."""
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    # By the grid alone, so that sums in the blocks round alike on every machine.
+@dataclass
+class Notes:
+    """What is noted of a block for :class:`Tally`."""
+
+    counts: np.ndarray
+    """int64 of shape (inputs + 1, 2): cells of the area and those without elevation; for each further input cells
+    without data and those it costs alone; cells with elevation and cells with data in all factors."""
+    overlapping: np.ndarray
+    """Cells in more than one polygon by input, int64 of shape (inputs,)."""
+    lowest: float = math.inf
+    """Lowest elevation that no land has."""
+
+    @classmethod
+    def empty(cls, inputs: int) -> "Notes":
+        """Return the notes of no block."""
+        return cls(np.zeros((inputs + 1, 2), dtype=np.int64), np.zeros(inputs, dtype=np.int64))
+
+
+def block_side(grid: Grid) -> int:
+    """Return the side of the blocks that a grid is computed in; by the grid alone, so that sums in the blocks round
+    alike on every machine."""
     side = BLOCK
     while side > TILE and grid.block_count(side) < 2 * MOST_WORKERS:
         side //= 2
+    return side
+
+
+def walk(grid: Grid, makers: Sequence[FactorMaker], mask: Mask, progress: Progress
+         ) -> Iterator[tuple[Block, np.ndarray, Notes]]:
+    """Compute blocks in several threads and give them in order: block, values of all factors, and notes."""
+    side = block_side(grid)
     total = grid.block_count(side)
-    workers = min(workers, total)
-    bands = sum(len(maker.definitions) for maker in makers)
+    workers = min(os.cpu_count() or 1, MOST_WORKERS, total)
     with kept_memory(), contextlib.ExitStack() as opened:
         idle: queue.SimpleQueue[list[Reader]] = queue.SimpleQueue()
         for _ in range(workers):
             idle.put([opened.enter_context(maker.open()) for maker in makers])
 
-        def compute(block: Block) -> tuple[Block, np.ndarray, np.ndarray]:
+        def compute(block: Block) -> tuple[Block, np.ndarray, Notes]:
             readers = idle.get()
             try:
                 with rasterio.Env():
-                    return block, *compute_block(block, readers, makers, mask, bands)
+                    return block, *compute_block(block, readers, makers, mask)
             finally:
                 idle.put(readers)
 
@@ -72,7 +96,7 @@ def walk(grid: Grid, makers: Sequence[FactorMaker], mask: Mask, progress: Progre
                     future.cancel()
 
 
-def _wait(future: Future, progress: Progress) -> tuple[Block, np.ndarray, np.ndarray]:
+def _wait(future: Future, progress: Progress) -> tuple[Block, np.ndarray, Notes]:
     """Return what a future brings, and ask meanwhile whether to stop."""
     stop_if_cancelled(progress)
     while not wait([future], timeout=0.5).done:
@@ -80,28 +104,31 @@ def _wait(future: Future, progress: Progress) -> tuple[Block, np.ndarray, np.nda
     return future.result()
 
 
-def compute_block(block: Block, readers: Sequence[Reader], makers: Sequence[FactorMaker], mask: Mask, bands: int
-                  ) -> tuple[np.ndarray, np.ndarray]:
+def compute_block(block: Block, readers: Sequence[Reader], makers: Sequence[FactorMaker], mask: Mask
+                  ) -> tuple[np.ndarray, Notes]:
     """Return all factors of a block, NaN where any has no data, and what :class:`Tally` adds up."""
-    values = np.empty((bands, block.height, block.width), dtype=np.float32)
-    counts = np.zeros((len(makers) + 1, 2), dtype=np.int64)
+    values = np.empty((band_count(makers), block.height, block.width), dtype=np.float32)
+    notes = Notes.empty(len(makers))
+    counts = notes.counts
     if not mask.touches(block):
         values[:] = np.nan
-        return values, counts
+        return values, notes
     study = mask.read(block)
     inside = np.count_nonzero(study)
     lacks = []
     first = 0
-    for reader, maker in zip(readers, makers):
+    for place, (reader, maker) in enumerate(zip(readers, makers)):
         last = first + len(maker.definitions)
         values[first:last] = reader.read(block)
+        notes.overlapping[place] = getattr(reader, "overlapping", 0)
+        notes.lowest = min(notes.lowest, getattr(reader, "lowest", math.inf))
         lacks.append(~np.isfinite(values[first]))
         if first == 0:
             counts[0] = inside, np.count_nonzero(study & lacks[0])
             study &= ~lacks[0]
             if not study.any():
                 values[:] = np.nan
-                return values, counts
+                return values, notes
         first = last
     lacking = np.zeros(study.shape, dtype=np.uint8)
     for lack in lacks[1:]:
@@ -113,20 +140,37 @@ def compute_block(block: Block, readers: Sequence[Reader], makers: Sequence[Fact
     counts[-1] = np.count_nonzero(study), np.count_nonzero(valid)
     if not valid.all():
         values[:, ~valid] = np.nan
-    return values, counts
+    return values, notes
+
+
+def band_count(makers: Sequence[FactorMaker]) -> int:
+    """Return how many factors all inputs give."""
+    return sum(len(maker.definitions) for maker in makers)
 
 
 class Tally:
     """How many cells each factor costs."""
 
     def __init__(self, names: list[str]) -> None:
+        """Take a name for each input; the first is the elevation."""
         self._names = names
-        self._counts = np.zeros((len(names) + 1, 2), dtype=np.int64)
+        self._sum = Notes.empty(len(names))
+        self._counts = self._sum.counts
 
-    def add(self, counts: np.ndarray) -> None:
-        """Add the counts of a block: cells of the area and those without elevation; for each further factor cells
-        without data and those it costs alone; cells with elevation and cells with data in all factors."""
-        self._counts += counts
+    def add(self, notes: Notes) -> None:
+        """Add the notes of a block."""
+        self._counts += notes.counts
+        self._sum.overlapping += notes.overlapping
+        self._sum.lowest = min(self._sum.lowest, notes.lowest)
+
+    @property
+    def lowest(self) -> float:
+        """Lowest elevation that stands for nodata which was not declared; infinite without any."""
+        return self._sum.lowest
+
+    def overlapping(self) -> dict[str, int]:
+        """Return cells that lie in more than one polygon, by factor that has any."""
+        return {name: int(cells) for name, cells in zip(self._names, self._sum.overlapping) if cells}
 
     @property
     def study(self) -> int:

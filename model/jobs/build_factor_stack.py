@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Sequence
 
+from ..cluster.connection import connect
+from ..cluster.running import Cluster
 from ..factors.definitions import (CATEGORICAL, CONTINUOUS, FACTORS, FAULT_RADIUS, HORN, RIVER_RADIUS,
                                    FactorDefinition, factor_name)
-from ..factors.plan import categorical_maker, continuous_maker, density_maker, terrain_maker
+from ..factors.plan import FactorMaker, categorical_maker, continuous_maker, density_maker, terrain_maker
 from ..factors.sources import CategoricalInput, StationPoints
+from ..factors.spread import walk_on
 from ..factors.walk import Tally, walk
 from ..files import RunRecord, check_writable
 from ..grid import Grid
@@ -68,7 +71,8 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
                        faults: Lines | None = None, fault_radius: float = FAULT_RADIUS,
                        lithology: CategoricalInput | None = None, seismic: CategoricalInput | None = None,
                        extra_continuous: Sequence[Any] = (), extra_categorical: Sequence[CategoricalInput] = (),
-                       class_table: str | os.PathLike | None = None, progress: Progress) -> StackSummary:
+                       class_table: str | os.PathLike | None = None, scheduler: str = "", progress: Progress
+                       ) -> StackSummary:
     """Bring all factors onto the grid of the DEM and write them as one raster with a band a factor.
 
     A cell without data in any factor has no data in all of them. Inputs that are not given are not in the stack.
@@ -90,6 +94,8 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
         extra_continuous: paths of further rasters of amounts, or pairs of a path and the layer's name.
         extra_categorical: further classes.
         class_table: an earlier stack or a trained model whose class codes are used again for equal labels.
+        scheduler: address of a Dask scheduler whose workers compute; empty for this computer. The output then lies
+            on storage that all machines share at the same path, and so do all rasters.
         progress: hears what each factor costs.
 
     Returns:
@@ -98,23 +104,71 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
     Raises:
         NoOverlap: an input lies elsewhere; the message names it.
         TooFewData: no cell has data in all factors.
+        LibraryMissing, ClusterUnreachable, ClusterUnsuitable, WorkerFailed: about the cluster, see ``connect``.
         ScarpError: any other of an input's failures, see the makers of the factors.
     """
     check_writable(output)
     heard = _Hearing(progress)
     named = [item if isinstance(item, tuple) else (item, Path(str(item)).stem) for item in extra_continuous]
-    record = RunRecord("buildfactorstack", {
-        "slope_method": slope_method, "river_radius": river_radius, "fault_radius": fault_radius,
-        "fields": {name: source.field for name, source in (("landform", landform), ("lithology", lithology),
-                   ("seismic", seismic), ("precipitation", precipitation), ("temperature", temperature))
-                   if getattr(source, "field", None)},
-    }, {
-        "dem": dem, "area": _source(area), "landform": _source(landform), "rivers": _source(rivers),
-        "precipitation": _source(precipitation), "temperature": _source(temperature), "faults": _source(faults),
-        "lithology": _source(lithology), "seismic": _source(seismic),
-        "extra_continuous": [path for path, _ in named] or None,
-        "extra_categorical": [source.source for source in extra_categorical] or None, "class_table": class_table,
-    })
+    # First of all: whoever mistyped an address should not have to wait to hear of it.
+    with connect(scheduler, heard, _rasters_of(dem, landform, precipitation, temperature, lithology, seismic,
+                                               *(path for path, _ in named), *extra_categorical),
+                 Path(output).parent) as cluster:
+        record = RunRecord("buildfactorstack", {
+            "slope_method": slope_method, "river_radius": river_radius, "fault_radius": fault_radius,
+            "fields": {name: source.field for name, source in (
+                ("landform", landform), ("lithology", lithology), ("seismic", seismic),
+                ("precipitation", precipitation), ("temperature", temperature)) if getattr(source, "field", None)},
+            **({"scheduler": scheduler} if cluster else {}),
+        }, {
+            "dem": dem, "area": _source(area), "landform": _source(landform), "rivers": _source(rivers),
+            "precipitation": _source(precipitation), "temperature": _source(temperature), "faults": _source(faults),
+            "lithology": _source(lithology), "seismic": _source(seismic),
+            "extra_continuous": [path for path, _ in named] or None,
+            "extra_categorical": [source.source for source in extra_categorical] or None, "class_table": class_table,
+        })
+        grid = _study_grid(dem, heard)
+        mask = AreaMask(grid, area)
+        known = read_class_tables(class_table)
+        makers = [terrain_maker(dem, grid, slope_method)]
+
+        def classes(name: str, source: CategoricalInput | None) -> None:
+            if source is not None:
+                makers.append(categorical_maker(FACTORS[name], source, grid, known.get(name), heard))
+
+        def amounts(name: str, source: Any) -> None:
+            if source is not None:
+                makers.append(continuous_maker(FACTORS[name], source, grid, heard))
+
+        classes("landform", landform)
+        if rivers is not None:
+            makers.append(density_maker("river_density", rivers, grid, river_radius, "rivers", heard))
+        amounts("precipitation", precipitation)
+        amounts("temperature", temperature)
+        if faults is not None:
+            makers.append(density_maker("fault_density", faults, grid, fault_radius, "faults", heard))
+        classes("lithology", lithology)
+        classes("seismic_intensity", seismic)
+        taken = list(FACTORS)
+        for path, layer in named:
+            taken.append(factor_name(layer, taken))
+            makers.append(continuous_maker(FactorDefinition(taken[-1], CONTINUOUS, "", layer), path, grid, heard))
+        for source in extra_categorical:
+            layer = source.name or Path(source.source).stem
+            taken.append(factor_name(layer, taken))
+            makers.append(categorical_maker(FactorDefinition(taken[-1], CATEGORICAL, "", layer), source, grid,
+                                            known.get(taken[-1]), heard))
+        return _write(output, grid, makers, mask, cluster, record, heard)
+
+
+def _rasters_of(*sources: Any) -> list[Any]:
+    """Return the paths among the inputs that may be layers, station points or paths of rasters."""
+    paths = [source.raster if isinstance(source, CategoricalInput) else source for source in sources]
+    return [path for path in paths if isinstance(path, (str, os.PathLike))]
+
+
+def _study_grid(dem: str | os.PathLike, heard: "_Hearing") -> Grid:
+    """Return the grid of the DEM, and tell what would make slopes and distances wrong."""
     with open_raster(dem, "DEM") as dataset:
         grid = Grid.of(dataset, "DEM")
         unit = (dataset.units[0] or "").strip().lower()
@@ -125,61 +179,34 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
     if abs(stretch - 1) > MOST_STRETCH:
         heard.warn(f"In the CRS of the DEM one metre on the ground measures {stretch:.3g} m here, and slopes, "
                    "densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first.")
-    mask = AreaMask(grid, area)
-    known = read_class_tables(class_table)
-    makers = [terrain_maker(dem, grid, slope_method)]
+    return grid
 
-    def classes(name: str, source: CategoricalInput | None) -> None:
-        if source is not None:
-            makers.append(categorical_maker(FACTORS[name], source, grid, known.get(name), heard))
 
-    def amounts(name: str, source: Any) -> None:
-        if source is not None:
-            makers.append(continuous_maker(FACTORS[name], source, grid, heard))
-
-    classes("landform", landform)
-    if rivers is not None:
-        makers.append(density_maker("river_density", rivers, grid, river_radius, "rivers", heard))
-    amounts("precipitation", precipitation)
-    amounts("temperature", temperature)
-    if faults is not None:
-        makers.append(density_maker("fault_density", faults, grid, fault_radius, "faults", heard))
-    classes("lithology", lithology)
-    classes("seismic_intensity", seismic)
-    taken = list(FACTORS)
-    for path, layer in named:
-        taken.append(factor_name(layer, taken))
-        makers.append(continuous_maker(FactorDefinition(taken[-1], CONTINUOUS, "", layer), path, grid, heard))
-    for source in extra_categorical:
-        layer = source.name or Path(source.source).stem
-        taken.append(factor_name(layer, taken))
-        makers.append(categorical_maker(FactorDefinition(taken[-1], CATEGORICAL, "", layer), source, grid,
-                                        known.get(taken[-1]), heard))
-
+def _write(output: str | os.PathLike, grid: Grid, makers: Sequence[FactorMaker], mask: AreaMask,
+           cluster: Cluster | None, record: RunRecord, heard: "_Hearing") -> StackSummary:
+    """Compute all blocks, write them, and tell what came out."""
     factors = [StackFactor.of(definition) for maker in makers for definition in maker.definitions]
     names = [factor.name for factor in factors]
     heard.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
     tally = Tally(["elevation" if maker is makers[0] else maker.definitions[0].name for maker in makers])
-    with create_stack(output, grid, factors) as dataset, \
-            contextlib.closing(walk(grid, makers, mask, Part(heard, PREPARED, WALKED))) as blocks:
-        for block, values, counts in blocks:
+    part = Part(heard, PREPARED, WALKED)
+    walked = walk(grid, makers, mask, part) if cluster is None else walk_on(cluster, output, grid, makers, mask, part)
+    with create_stack(output, grid, factors) as dataset, contextlib.closing(walked) as blocks:
+        for block, values, notes in blocks:
             dataset.write(values, window=block.window)
-            tally.add(counts)
+            tally.add(notes)
         tally.check(output)
         tag_costs(dataset, tally.study, tally.lost())
-    overlapping = {maker.definitions[0].name: maker.shared.overlapping for maker in makers
-                   if getattr(maker.shared, "overlapping", 0)}
     tally.tell(Part(heard, 0, WALKED))
-    lowest = min(terrain.lowest for terrain in makers[0].shared)
-    if lowest < math.inf:
-        heard.warn(f"The DEM holds elevations down to {lowest:g} m, which stand for nodata that was not declared: the "
-                   "cells there and beside them have wrong slopes. Set the nodata value of the DEM (Raster > "
-                   "Conversion > Translate, \"Assign a specified NoData value\"), and build the stack again.")
-    for name, cells in overlapping.items():
+    if tally.lowest < math.inf:
+        heard.warn(f"The DEM holds elevations down to {tally.lowest:g} m, which stand for nodata that was not "
+                   "declared: the cells there and beside them have wrong slopes. Set the nodata value of the DEM "
+                   "(Raster > Conversion > Translate, \"Assign a specified NoData value\"), and build the stack again.")
+    for name, cells in tally.overlapping().items():
         heard.warn(f"{name}: {cells:,} cells lie in more than one polygon; the later one in the layer was taken.")
     summary = StackSummary(names, grid.width * grid.height, tally.study, tally.valid, tally.lost(), tally.alone(),
-                           overlapping, {one.name: one.classes for one in factors if one.kind == CATEGORICAL},
-                           heard.warnings)
+                           tally.overlapping(),
+                           {one.name: one.classes for one in factors if one.kind == CATEGORICAL}, heard.warnings)
     record.write({"OUTPUT": output}, factors=names, study_cells=summary.study_cells, valid_cells=summary.valid_cells,
                  without_data=summary.without_data, classes=summary.classes, warnings=summary.warnings)
     return summary

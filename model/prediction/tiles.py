@@ -20,8 +20,8 @@ from ..grid import Block, Grid
 LEAST_SIDE = 64
 """Below it a tile is not cut further when memory runs out: the halo would cost more than is saved."""
 
-BAND = 4096
-"""Width in cells of the bands in which a grid is walked down."""
+BAND = 2048
+"""Width in cells of the bands in which a grid is walked down; blocks of ten factors of twice that do not fit."""
 
 
 @dataclass(frozen=True)
