@@ -10,7 +10,7 @@ from ..model.zones.schemes import AREA_SHARES, BREAKS, DEFAULT_SHARES, LANDSLIDE
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, MAP, ScarpAlgorithm
-from .styles import style_output
+from .styles import BESIDE, style_output
 
 
 class ClassifyZones(ScarpAlgorithm):
@@ -24,9 +24,8 @@ class ClassifyZones(ScarpAlgorithm):
     SUMMARY = (
         "Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.\n"
         "By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from the least to the most "
-        "susceptible, as in the paper, exact and by true area on the ground. The breaks are in the table and in the "
-        "record beside the map; give them as BREAKS to cut another map, of a later year or of the neighbouring "
-        "region, at the same values.")
+        "susceptible, as in the paper, exact and by true area on the ground. To cut another map, of a later year or of "
+        "the neighbouring region, at the same values, give these zones as BREAKS_FROM.")
 
     def define(self) -> None:
         self.declare(p.raster("SUSCEPTIBILITY", "Susceptibility"),
@@ -34,7 +33,7 @@ class ClassifyZones(ScarpAlgorithm):
         self.declare(p.choice("METHOD", "Method", METHODS, AREA_SHARES),
                      "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. "
                      "natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides "
-                     "in LANDSLIDES. breaks: the values in BREAKS.")
+                     "in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.")
         self.declare(p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
                      "Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and "
                      "landslide_share (which takes 1, 4, 15, 30, 50 when this is left as it is). There are as many "
@@ -42,6 +41,9 @@ class ClassifyZones(ScarpAlgorithm):
         self.declare(p.table("BREAKS", "Breaks", ["Upper value"]),
                      "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving "
                      "them is enough, METHOD need not be changed.")
+        self.declare(p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_OF_A_RUN),
+                     "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is "
+                     "cut at the same values. Giving it is enough, METHOD and BREAKS need not be changed.")
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
                      "The inventory, for METHOD landslide_share.")
         self.declare(p.raster_output("OUTPUT", "Susceptibility zones"),
@@ -50,7 +52,9 @@ class ClassifyZones(ScarpAlgorithm):
                      "Range of values, cells, km² and share of each zone.")
 
     def check(self, arguments: Arguments) -> None:
-        read_scheme(*self._scheme(arguments))
+        method, shares, breaks = self._scheme(arguments)
+        if not arguments.given("BREAKS_FROM"):
+            read_scheme(method, shares, breaks)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         from ..model.jobs.classify_zones import classify_zones
@@ -58,26 +62,29 @@ class ClassifyZones(ScarpAlgorithm):
         susceptibility, output = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT")
         table = arguments.output("OUTPUT_TABLE")
         method, shares, breaks = self._scheme(arguments)
+        earlier = arguments.file("BREAKS_FROM")
         landslides = None
         if method == LANDSLIDE_SHARE:
             crs = arguments.grid_crs(susceptibility, "susceptibility")
             landslides = arguments.points_or_polygons("LANDSLIDES", crs)
         summary = classify_zones(susceptibility, output, method=method, shares=shares, breaks=breaks,
-                                 landslides=landslides, output_table=table, progress=arguments.progress)
-        style_output(arguments.context, output, "zones" if len(summary.names) == 5 else None)
+                                 breaks_from=earlier, landslides=landslides, output_table=table,
+                                 progress=arguments.progress)
+        style_output(arguments.context, output, "zones" if len(summary.names) == 5 else BESIDE)
         return {"OUTPUT": output, "OUTPUT_TABLE": table}
 
     @staticmethod
     def _scheme(arguments: Arguments) -> tuple[str, list[float], list[float]]:
-        """Return method, shares and breaks; breaks alone are enough to choose the method."""
+        """Return method, shares and breaks; breaks, given or of an earlier run, are enough to choose the method."""
         method = arguments.choice("METHOD")
         shares = read_numbers(arguments.table("SHARES"), "SHARES")
         breaks = read_numbers(arguments.table("BREAKS"), "BREAKS")
+        given = "BREAKS" if breaks else "BREAKS_FROM" if arguments.given("BREAKS_FROM") else None
         untouched = tuple(shares) == DEFAULT_SHARES
-        if breaks and method == AREA_SHARES and untouched:
+        if given and method == AREA_SHARES and untouched:
             method = BREAKS
-        if breaks and method != BREAKS:
-            raise ParameterInvalid(f"BREAKS is given, but METHOD is {method}, which does not use it. Set METHOD to "
-                                   "breaks, or leave BREAKS empty.")
+        if given and method != BREAKS:
+            raise ParameterInvalid(f"{given} is given, but METHOD is {method}, which does not use it. Set METHOD to "
+                                   f"breaks, or leave {given} empty.")
         # The shares shown at the start are of the area; of landslides the core knows better ones.
         return method, [] if untouched and method == LANDSLIDE_SHARE else shares, breaks

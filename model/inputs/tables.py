@@ -27,6 +27,11 @@ def read_numbers(value: str | Sequence[Any] | None, name: str, minimum: float = 
     return [_number(entry, name, minimum, maximum) for entry in _entries(value)]
 
 
+def read_texts(value: str | Sequence[Any] | None) -> list[str]:
+    """Read a list of texts, white space around them removed; an empty list for empty text or ``None``."""
+    return [str(entry).strip() for entry in _entries(value)]
+
+
 def read_pairs(value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf,
                maximum: float = math.inf) -> dict[str, float]:
     """Read a table of two columns, a text and a number, into a mapping.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import asdict, dataclass, field
 from typing import Callable, Sequence
@@ -11,12 +10,15 @@ import numpy as np
 import rasterio
 
 from ..errors import LayerEmpty, ParameterInvalid
-from ..files import RunRecord, check_writable, complete_or_absent
+from ..files import RunRecord, check_writable
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import point_inside
+from ..memory import kept_memory
 from ..progress import Part, Progress
+from ..tables import write_table
+from ..zones.earlier import breaks_of_run
 from ..zones.natural import natural_breaks, value_range
 from ..zones.quantiles import Quantiles, weighted_quantiles
 from ..zones.raster import ZoneCounts, cells_of_raster, values_at, write_names, write_zones
@@ -41,10 +43,10 @@ class ZoneSummary:
     """Share of the area in each zone, 0 to 1."""
 
     minimum: float
-    """Smallest susceptibility of the map; NaN when the breaks were given."""
+    """Smallest susceptibility of the map."""
 
     maximum: float
-    """Largest susceptibility of the map; NaN when the breaks were given."""
+    """Largest susceptibility of the map."""
 
     ties: list[str] = field(default_factory=list)
     """Breaks at which many cells have the same value, in words."""
@@ -55,8 +57,8 @@ class ZoneSummary:
 
 def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike, *, method: str = AREA_SHARES,
                    shares: Sequence[float] = (), breaks: Sequence[float] = (),
-                   landslides: Points | Polygons | None = None, output_table: str | os.PathLike | None = None,
-                   progress: Progress) -> ZoneSummary:
+                   breaks_from: str | os.PathLike | None = None, landslides: Points | Polygons | None = None,
+                   output_table: str | os.PathLike | None = None, progress: Progress) -> ZoneSummary:
     """Cut a susceptibility map into zones.
 
     Args:
@@ -67,25 +69,27 @@ def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike,
             the landslides) or ``breaks``.
         shares: percent per zone from the least susceptible on, summing to 100; empty for the method's default.
         breaks: upper bounds of all zones but the last, for ``breaks``.
+        breaks_from: instead of ``breaks``, the zone raster, the run record or the zone table of an earlier run.
         landslides: inventory for ``landslide_share``.
         output_table: path of a CSV with one row a zone.
         progress: hears breaks, shares and ties.
 
     Raises:
         ParameterInvalid: method, shares and breaks do not fit together, or landslides are missing.
+        InputMissing, InputCorrupt: ``breaks_from`` cannot be read, or holds no breaks.
         LayerEmpty: no landslide lies on the map.
         TooFewData: the map has no data, or too few different values for natural breaks.
     """
     for path in (output, output_table):
         if path is not None:
             check_writable(path)
-    scheme = read_scheme(method, shares, breaks)
+    scheme = _scheme(method, shares, breaks, breaks_from)
     if method == LANDSLIDE_SHARE and landslides is None:
         raise ParameterInvalid("METHOD is landslide_share, but LANDSLIDES is empty. Give the landslide inventory.")
-    record = RunRecord("classifyzones", {"METHOD": method, "SHARES": list(shares), "BREAKS": list(breaks)},
-                       {"SUSCEPTIBILITY": susceptibility,
+    record = RunRecord("classifyzones", {"METHOD": method, "SHARES": list(shares), "BREAKS": list(scheme.breaks)},
+                       {"SUSCEPTIBILITY": susceptibility, "BREAKS_FROM": breaks_from,
                         "LANDSLIDES": (landslides.source or landslides.name) if landslides is not None else None})
-    with open_raster(susceptibility, "susceptibility") as dataset:
+    with kept_memory(), open_raster(susceptibility, "susceptibility") as dataset:
         grid = Grid.of(dataset, "susceptibility")
         summary = _find_breaks(dataset, grid, scheme, landslides, Part(progress, 0.0, 0.6))
         counts = write_zones(dataset, grid, summary.breaks, method, output, Part(progress, 0.6, 0.95))
@@ -100,12 +104,25 @@ def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike,
     return summary
 
 
+def _scheme(method: str, shares: Sequence[float], breaks: Sequence[float], breaks_from: str | os.PathLike | None
+            ) -> Scheme:
+    if breaks_from is None:
+        return read_scheme(method, shares, breaks)
+    if len(breaks) or method != BREAKS:
+        raise ParameterInvalid(f"BREAKS_FROM is given, and so is {'BREAKS' if len(breaks) else f'METHOD {method}'}. "
+                               "Leave one of them out; METHOD breaks goes with BREAKS_FROM.")
+    # Where cells were tied, an earlier run may have equal breaks, with an empty zone between.
+    earlier = breaks_of_run(breaks_from)
+    return Scheme(BREAKS, (), tuple(earlier), len(earlier) + 1)
+
+
 def _find_breaks(dataset: rasterio.DatasetReader, grid: Grid, scheme: Scheme, landslides: Points | Polygons | None,
                  progress: Progress) -> ZoneSummary:
     # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
     summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
     if scheme.method == BREAKS:
         summary.breaks = _rounded(scheme.breaks)
+        progress.report(1.0, f"Breaks at {_listed(summary.breaks)}.")
         return summary
     if scheme.method == LANDSLIDE_SHARE and landslides is not None:
         scores = _scores(dataset, grid, landslides, progress)
@@ -113,21 +130,23 @@ def _find_breaks(dataset: rasterio.DatasetReader, grid: Grid, scheme: Scheme, la
         summary.breaks, summary.landslides_used = found.values, len(scores)
         _say_falling_shares(scheme, progress)
         _note_ties(summary, scheme.shares, found, "landslides", progress)
-        summary.minimum, summary.maximum = value_range(cells_of_raster(dataset, grid, lambda: progress))
     elif scheme.method == AREA_SHARES:
         quantiles = weighted_quantiles(cells_of_raster(dataset, grid, _halves(progress)), scheme.shares)
-        summary.breaks, summary.minimum, summary.maximum = quantiles.values, quantiles.minimum, quantiles.maximum
+        summary.breaks = quantiles.values
         _note_ties(summary, scheme.shares, quantiles, "area", progress)
     else:
         walk = cells_of_raster(dataset, grid, _halves(progress))
-        summary.minimum, summary.maximum = value_range(walk)
+        minimum, maximum = value_range(walk)
         if scheme.method == EQUAL_INTERVAL:
-            summary.breaks = _rounded(np.linspace(summary.minimum, summary.maximum, scheme.zones + 1)[1:-1])
+            summary.breaks = _rounded(np.linspace(minimum, maximum, scheme.zones + 1)[1:-1])
         else:
-            summary.breaks = natural_breaks(walk, scheme.zones, summary.minimum, summary.maximum)
-    progress.report(1.0, f"Susceptibility from {summary.minimum:.6g} to {summary.maximum:.6g}; breaks at "
-                         f"{', '.join(f'{limit:.6g}' for limit in summary.breaks)}.")
+            summary.breaks = natural_breaks(walk, scheme.zones, minimum, maximum)
+    progress.report(1.0, f"Breaks at {_listed(summary.breaks)}.")
     return summary
+
+
+def _listed(breaks: Sequence[float]) -> str:
+    return ", ".join(f"{limit:.6g}" for limit in breaks)
 
 
 def _halves(progress: Progress) -> Callable[[], Progress]:
@@ -172,28 +191,25 @@ def _note_ties(summary: ZoneSummary, targets: Sequence[float], found: Quantiles,
                                 f"{target:.2%} lies up to that break")
     if summary.ties and what == "area":
         progress.warn(f"Cells with equal values cannot be parted: {'; '.join(summary.ties)}.")
+    elif summary.ties:
+        progress.report(1.0, f"Landslides with equal values cannot be parted: {'; '.join(summary.ties)}.")
 
 
 def _fill_in(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> None:
     total = sum(counts.km2)
     summary.cells, summary.km2 = counts.cells, counts.km2
+    summary.minimum, summary.maximum = counts.minimum, counts.maximum
+    progress.report(0.97, f"Susceptibility from {counts.minimum:.6g} to {counts.maximum:.6g}.")
     summary.shares = [km2 / total for km2 in counts.km2]
     empty = [name for name, cells in zip(summary.names, counts.cells) if not cells]
     if empty:
-        progress.warn(f"No cell lies in these zones: {', '.join(empty)}. The breaks are "
-                      f"{', '.join(f'{limit:.6g}' for limit in summary.breaks)}.")
+        progress.warn(f"No cell lies in these zones: {', '.join(empty)}. The breaks are {_listed(summary.breaks)}.")
 
 
 def _write_table(path: str | os.PathLike, summary: ZoneSummary) -> None:
-    with complete_or_absent(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream)
-        table.writerow(["zone", "name", "lower", "upper", "cells", "km2", "share"])
-        lower = [summary.minimum, *summary.breaks]
-        upper = [*summary.breaks, summary.maximum]
-        for index, name in enumerate(summary.names):
-            table.writerow([index + 1, name, _cell(lower[index]), _cell(upper[index]), summary.cells[index],
-                            f"{summary.km2[index]:.6f}", f"{summary.shares[index]:.8f}"])
-
-
-def _cell(value: float) -> str:
-    return "" if value != value else f"{value:.9g}"
+    # The outer bounds are those of the map, or of the breaks where the map does not reach them.
+    lower = [min(summary.minimum, summary.breaks[0]), *summary.breaks]
+    upper = [*summary.breaks, max(summary.maximum, summary.breaks[-1])]
+    write_table(path, ["zone", "name", "lower", "upper", "cells", "km2", "share"],
+                [[number, *row] for number, row in enumerate(zip(
+                    summary.names, lower, upper, summary.cells, summary.km2, summary.shares), 1)])

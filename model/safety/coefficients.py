@@ -24,6 +24,9 @@ FEWEST = 10
 EVERYWHERE = "all"
 """Row of K_TABLE that stands for every class without a row of its own, and for the whole area without TOPOGRAPHY."""
 
+FROM_REST = f'K_TABLE, row "{EVERYWHERE}"'
+"""Where k comes from when it is that row's."""
+
 UNCLASSED = "no class"
 """Name of cells outside all classes in tables."""
 
@@ -89,7 +92,7 @@ def paper_row(label: str) -> str | None:
 
 
 def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainfall: np.ndarray | None,
-                        classes: np.ndarray | None, progress: Progress
+                        classes: np.ndarray | None, progress: Progress, ways: str = "LANDSLIDES or K_TABLE"
                         ) -> tuple[list[ClassCoefficient], ClassCoefficient | None]:
     """Return k of each class, and k of cells without a class.
 
@@ -103,6 +106,7 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
             without landslides.
         classes: for each landslide the number of its class, an index into ``labels``, −1 for none.
         progress: hears what may mislead.
+        ways: parameters that can give coefficients of the user's own, for messages.
 
     Returns:
         One coefficient a label (one in all without labels), and the one outside all classes, ``None`` when there is
@@ -131,10 +135,10 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
     missing = [label for label, coefficient in zip(labels, found) if coefficient is None]
     if missing:
         raise ParameterInvalid(
-            f"These landform classes have no coefficient k: {', '.join(missing)}. Add a row for each to K_TABLE, or "
-            f'one row "{EVERYWHERE}" for all of them, or give LANDSLIDES to compute k from.')
+            f"These landform classes have no coefficient k: {', '.join(missing)}. Give {ways}: in K_TABLE a row for "
+            f'each, or one row "{EVERYWHERE}" for all of them.')
     coefficients = [coefficient for coefficient in found if coefficient is not None]
-    _tell(coefficients, progress)
+    _tell(coefficients, progress, ways)
     return coefficients, rest
 
 
@@ -166,7 +170,7 @@ def _of_class(number: int, label: str, given: Mapping[str, float], rainfall: np.
     if pooled is not None:
         return ClassCoefficient(label, 1 / pooled, f"all landslides, since the class has only {count}", count)
     if EVERYWHERE in given:
-        return ClassCoefficient(label, given[EVERYWHERE], f'K_TABLE, row "{EVERYWHERE}"', count)
+        return ClassCoefficient(label, given[EVERYWHERE], FROM_REST, count)
     row = paper_row(label)
     return None if row is None else ClassCoefficient(label, PAPER_K[row], f'paper, table 3, "{row}"', count)
 
@@ -176,7 +180,7 @@ def _rest(given: Mapping[str, float], rainfall: np.ndarray | None, classes: np.n
     """Return the coefficient of cells without a class, or of all cells when there are no classes."""
     count = 0 if rainfall is None or classes is None else int((classes < 0).sum())
     if EVERYWHERE in given:
-        return ClassCoefficient(UNCLASSED, given[EVERYWHERE], f'K_TABLE, row "{EVERYWHERE}"', count)
+        return ClassCoefficient(UNCLASSED, given[EVERYWHERE], FROM_REST, count)
     if pooled is not None:
         return ClassCoefficient(UNCLASSED, 1 / pooled, f"{PERCENTILE:g}th percentile at all landslides", count)
     return None
@@ -189,11 +193,11 @@ def _percentile(rainfall: np.ndarray | None) -> float | None:
     return critical if critical > 0 else None
 
 
-def _tell(coefficients: Sequence[ClassCoefficient], progress: Progress) -> None:
+def _tell(coefficients: Sequence[ClassCoefficient], progress: Progress, ways: str) -> None:
     from_paper = [one.label for one in coefficients if one.source.startswith("paper")]
     if from_paper:
         progress.warn(f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}. Elsewhere "
-                      "give LANDSLIDES or K_TABLE.")
+                      f"give {ways}.")
     pooled = [f"{one.label} ({one.landslides})" for one in coefficients if one.source.startswith("all landslides")]
     if pooled:
         progress.warn(f"These classes have fewer than {FEWEST} landslides with rainfall and take k from all "

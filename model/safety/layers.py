@@ -82,17 +82,29 @@ def open_layers(reference: rasterio.DatasetReader, grid: Grid, precipitation: st
     """
     with contextlib.ExitStack() as opened:
         rain = opened.enter_context(ContinuousRaster.open(str(precipitation), grid, "precipitation"))
-        landform: PolygonClasses | RasterClasses | None = None
-        classes: Mapping[int, str] = {}
-        if topography is not None and topography.polygons is not None:
-            landform = PolygonClasses(topography.polygons, topography.field or "", grid, "topography", None, progress)
-            classes = landform.classes
-        elif topography is not None:
-            path = str(topography.raster)
-            surveyed = RasterClasses.survey(path, grid, "topography", None, progress)
-            landform = opened.enter_context(RasterClasses.open(path, grid, "topography", surveyed))
-            classes = surveyed.classes
+        landform, classes = opened.enter_context(open_landform(topography, grid, progress))
         yield RainfallLayers(reference, grid, rain, season, landform, classes)
+
+
+@contextlib.contextmanager
+def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Progress
+                  ) -> Iterator[tuple[PolygonClasses | RasterClasses | None, Mapping[int, str]]]:
+    """Open the landform on a grid, with the label of each code; nothing and no labels without one.
+
+    Raises:
+        NoOverlap: it lies elsewhere.
+        InputMissing, InputCorrupt, CrsMissing, FieldUnusable, LayerEmpty, ParameterInvalid: it cannot be used.
+    """
+    if topography is None:
+        yield None, {}
+    elif topography.polygons is not None:
+        landform = PolygonClasses(topography.polygons, topography.field or "", grid, "topography", None, progress)
+        yield landform, landform.classes
+    else:
+        path = str(topography.raster)
+        surveyed = RasterClasses.survey(path, grid, "topography", None, progress)
+        with RasterClasses.open(path, grid, "topography", surveyed) as opened:
+            yield opened, surveyed.classes
 
 
 def rainfall_at_landslides(layers: RainfallLayers, landslides: Points | Polygons, progress: Progress

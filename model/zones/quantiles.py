@@ -59,7 +59,7 @@ def weighted_quantiles(walk: Walk, shares: Sequence[float]) -> Quantiles:
     for values, weights in walk():
         if len(values):
             heaviest = max(heaviest, float(weights.max()))
-            coarse += np.bincount(_keys(values) >> _HALF, weights, minlength=_BINS)
+            coarse += np.bincount(sort_keys(values) >> _HALF, weights, minlength=_BINS)
             cells += len(values)
             minimum, maximum = min(minimum, float(values.min())), max(maximum, float(values.max()))
     if not cells:
@@ -70,7 +70,7 @@ def weighted_quantiles(walk: Walk, shares: Sequence[float]) -> Quantiles:
     bins = [_first_reaching(cumulative, coarse, target) for target in targets]
     fine = {index: np.zeros(_BINS) for index in bins}
     for values, weights in walk():
-        keys = _keys(values)
+        keys = sort_keys(values)
         upper = keys >> _HALF
         for index, counts in fine.items():
             chosen = upper == index
@@ -94,10 +94,14 @@ def _first_reaching(cumulative: np.ndarray, counts: np.ndarray, target: float) -
     return int(filled[min(place, len(filled) - 1)])
 
 
-def _keys(values: np.ndarray) -> np.ndarray:
+def sort_keys(values: np.ndarray) -> np.ndarray:
     """Return whole numbers (uint32) that sort as the float32 values do; -0 and 0 are the same."""
     bits = (values + np.float32(0)).view(np.uint32)
-    return np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    # The sign shifted over all bits turns round a negative number; the first bit is turned in every number.
+    turned = bits.view(np.int32) >> 31
+    turned |= np.int32(-1 << 31)
+    bits ^= turned.view(np.uint32)
+    return bits
 
 
 def _value(key: int) -> float:

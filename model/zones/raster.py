@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ import rasterio
 from rasterio.enums import Resampling
 
 from ..errors import TooFewData
-from ..files import write_text
 from ..grid import Grid
 from ..inputs.rasters import create_raster, read_window
 from ..progress import Progress, stop_if_cancelled
+from .attributes import ClassRow, write_attributes
 from .quantiles import Walk
 from .schemes import NODATA, zone_colours, zone_names
 
@@ -27,6 +26,10 @@ class ZoneCounts:
 
     cells: list[int]
     km2: list[float]
+    minimum: float
+    """Smallest value of the cells."""
+
+    maximum: float
 
 
 def cells_of_raster(dataset: rasterio.DatasetReader, grid: Grid, progress: Callable[[], Progress]) -> Walk:
@@ -91,6 +94,7 @@ def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[fl
     zones = len(breaks) + 1
     names = zone_names(zones)
     cells, areas = np.zeros(zones + 1, dtype=np.int64), np.zeros(zones + 1)
+    minimum, maximum = np.inf, -np.inf
     tags = {"METHOD": method, "BREAKS": ", ".join(f"{limit:.9g}" for limit in breaks)}
     band = {"kind": "categorical", "classes": json.dumps({str(n): name for n, name in enumerate(names, 1)})}
     done, total = 0, grid.block_count()
@@ -101,6 +105,10 @@ def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[fl
             values = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
             classes = zones_of(values, breaks)
             target.write(classes, 1, window=block.window)
+            # Infinite cells are no data; fmin and fmax pass over NaN.
+            values[np.isinf(values)] = np.nan
+            minimum = min(minimum, float(np.fmin.reduce(values, axis=None, initial=np.inf)))
+            maximum = max(maximum, float(np.fmax.reduce(values, axis=None, initial=-np.inf)))
             cell_area = grid.cell_area(block.row, block.height)
             for zone in range(1, zones + 1):
                 by_row = np.count_nonzero(classes == zone, axis=1)
@@ -110,26 +118,12 @@ def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[fl
             progress.report(done / total)
         if not cells[1:].any():
             raise TooFewData("The susceptibility raster has no cell with data.")
-    return ZoneCounts(cells[1:].tolist(), (areas[1:] / 1e6).tolist())
+    return ZoneCounts(cells[1:].tolist(), (areas[1:] / 1e6).tolist(), minimum, maximum)
 
 
 def write_names(output: str | os.PathLike, counts: ZoneCounts) -> None:
-    """Write the class names and the raster attribute table where GDAL and QGIS look for them: ``OUTPUT.aux.xml``."""
+    """Write the names and the attribute table of the zones beside their raster."""
     zones = len(counts.cells)
-    names = zone_names(zones)
     colours = zone_colours(zones)
-    # Type 0 is a whole number, 1 a real number, 2 text; usage 1 the cell count, 2 the name, 5 the value, 6 to 8 colour.
-    columns = [("Value", 0, 5), ("Count", 1, 1), ("Name", 2, 2), ("km2", 1, 0), ("Red", 0, 6), ("Green", 0, 7),
-               ("Blue", 0, 8)]
-    fields = "".join(f'<FieldDefn index="{index}"><Name>{name}</Name><Type>{kind}</Type><Usage>{usage}</Usage>'
-                     "</FieldDefn>" for index, (name, kind, usage) in enumerate(columns))
-    rows = ""
-    for index, name in enumerate(names):
-        entries = [index + 1, counts.cells[index], html.escape(name), f"{counts.km2[index]:.6f}",
-                   *colours[index + 1][:3]]
-        rows += f'<Row index="{index}">' + "".join(f"<F>{entry}</F>" for entry in entries) + "</Row>"
-    categories = "".join(f"<Category>{html.escape(name)}</Category>" for name in ["no data", *names])
-    write_text(f"{output}.aux.xml",
-               f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{categories}</CategoryNames>'
-               f'<GDALRasterAttributeTable tableType="thematic">{fields}{rows}</GDALRasterAttributeTable>'
-               "</PAMRasterBand></PAMDataset>\n")
+    write_attributes(output, [ClassRow(number, name, colours[number], counts.cells[number - 1], counts.km2[number - 1])
+                              for number, name in enumerate(zone_names(zones), 1)])

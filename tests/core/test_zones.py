@@ -12,12 +12,13 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
-from scarp.model.errors import Cancelled, LayerEmpty, ParameterInvalid, TooFewData
+from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, LayerEmpty, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.progress import Silent
+from scarp.model.zones.earlier import breaks_of_run
 from scarp.model.zones.natural import fisher, natural_breaks
 from scarp.model.zones.quantiles import weighted_quantiles
 from scarp.model.zones.raster import zones_of
@@ -218,6 +219,63 @@ def test_breaks_of_one_map_cut_another_alike(tmp_path):
     assert np.array_equal(band(tmp_path / "a_zones.tif"), band(tmp_path / "b_zones.tif"))
     record = json.loads((tmp_path / "a_zones.tif.run.json").read_text())
     assert record["summary"]["breaks"] == found.breaks
+
+
+@pytest.mark.parametrize("source", ["zones.tif", "zones.tif.run.json", "table.csv", "table.json",
+                                    "table.csv.run.json"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_breaks_of_an_earlier_run(tmp_path, source, tied):
+    """Whatever that run left behind cuts its own map into the same zones, to the cell, also where breaks are equal."""
+    values = random_map(UTM, 5)
+    if tied:
+        values[10:60] = 0.2
+    path = susceptibility(tmp_path / "a.tif", UTM, values)
+    found = classify_zones(path, tmp_path / "zones.tif", output_table=tmp_path / "table.csv", progress=Silent())
+    again = classify_zones(path, tmp_path / "b.tif", method="breaks", breaks_from=tmp_path / source,
+                           output_table=tmp_path / "b.csv", progress=Silent())
+    assert again.breaks == found.breaks and again.cells == found.cells
+    assert (len(set(found.breaks)) < 4) == tied
+    assert np.array_equal(band(tmp_path / "zones.tif"), band(tmp_path / "b.tif"))
+    assert (tmp_path / "b.csv").read_text() == (tmp_path / "table.csv").read_text()
+    record = json.loads((tmp_path / "b.tif.run.json").read_text())
+    assert record["parameters"]["BREAKS"] == found.breaks and record["inputs"]["BREAKS_FROM"]["sha256"]
+
+
+def test_files_without_breaks(tmp_path):
+    path = susceptibility(tmp_path / "a.tif", UTM, random_map(UTM, 5))
+    files = {"rows.json": "[{}]", "text.json": "breaks", "other.run.json": '{"algorithm": "scarp:trainpcum"}',
+             "other.csv": "name,value\na,1\n", "zones.csv": "zone,upper\n1,wide\n2,\n",
+             "one.csv": "zone,upper\n1,0.3\n",
+             "falling.csv": "zone,upper\n1,0.5\n2,0.3\n3,1\n"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputCorrupt, match=f"BREAKS_FROM.*{name}"):
+            breaks_of_run(tmp_path / name)
+    with pytest.raises(InputCorrupt, match="no breaks"):
+        breaks_of_run(path)
+    with pytest.raises(InputMissing, match="nowhere"):
+        breaks_of_run(tmp_path / "nowhere.csv")
+    (tmp_path / "breaks.txt").write_text("0.2")
+    with pytest.raises(ParameterInvalid, match="run record"):
+        breaks_of_run(tmp_path / "breaks.txt")
+    for more in ({"breaks": [0.5], "method": "breaks"}, {"method": "natural_breaks"}):
+        with pytest.raises(ParameterInvalid, match="BREAKS_FROM"):
+            classify_zones(path, tmp_path / "z.tif", breaks_from=tmp_path / "zones.csv", progress=Silent(), **more)
+
+
+def test_table_as_json_and_with_the_range_of_the_map(tmp_path):
+    values = random_map(UTM, 9)
+    classify_zones(susceptibility(tmp_path / "p.tif", UTM, values), tmp_path / "z.tif", method="breaks", breaks=[0.2],
+                   output_table=tmp_path / "z.csv", progress=Silent())
+    rows = json.loads((tmp_path / "z.json").read_text())
+    assert [row["upper"] for row in rows] == pytest.approx([0.2, float(np.nanmax(values))])
+    assert rows[0]["lower"] == pytest.approx(float(np.nanmin(values))) and sum(row["share"] for row in rows) == 1
+    # A break above all values leaves the upper zone empty, and no bound comes before another.
+    classify_zones(tmp_path / "p.tif", tmp_path / "z.tif", method="breaks", breaks=[2.0],
+                   output_table=tmp_path / "z.csv", progress=Silent())
+    rows = json.loads((tmp_path / "z.json").read_text())
+    assert [row["cells"] for row in rows] == [np.isfinite(values).sum(), 0]
+    assert all(row["lower"] <= row["upper"] for row in rows)
 
 
 def test_landslide_share(tmp_path):
