@@ -1,0 +1,155 @@
+"""Maps of any cell size, extent and CRS, read window by window on one grid: the nearest cell of each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Iterator, Sequence
+
+import numpy as np
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
+
+from ..errors import NoOverlap
+from ..grid import BLOCK, Block, Grid
+from ..inputs.rasters import open_raster, read_window
+from ..progress import Progress, stop_if_cancelled
+
+UNDECLARED = np.array([-9999, -99999, -32768, np.finfo(np.float32).min], dtype=np.float32)
+"""Marks that rasters use for no data without saying so; no susceptibility has such a value."""
+
+
+class Source:
+    """One of the maps, on its own grid."""
+
+    def __init__(self, dataset: rasterio.DatasetReader, name: str) -> None:
+        """Keep an open raster.
+
+        Raises:
+            CrsMissing, GridUnsupported: as ``Grid.of``.
+        """
+        self.dataset, self.name = dataset, name
+        self.grid = Grid.of(dataset, f'susceptibility ("{name}")')
+        self.marks_undeclared = dataset.nodata is None
+        self.marks_found = False
+        """Whether cells with one of the marks of ``UNDECLARED`` were met."""
+
+    @property
+    def cell_size(self) -> float:
+        """Side of a cell in metres on the ground."""
+        return self.grid.cell_size() / self.grid.stretch()
+
+    @property
+    def whole_numbers(self) -> bool:
+        """Whether the raster holds whole numbers, classes say, which must not be averaged for a picture."""
+        return np.issubdtype(np.dtype(self.dataset.dtypes[0]), np.integer)
+
+    def clean(self, cells: np.ndarray) -> np.ndarray:
+        """Return values (float32) scaled as the raster declares, with NaN for marks of no data; changes its input."""
+        if self.marks_undeclared:
+            marks = np.isin(cells, UNDECLARED)
+            if marks.any():
+                self.marks_found = True
+                cells[marks] = np.nan
+        cells[~np.isfinite(cells)] = np.nan
+        scale, offset = self.dataset.scales[0], self.dataset.offsets[0]
+        if (scale, offset) != (1, 0):
+            cells *= np.float32(scale)
+            cells += np.float32(offset)
+        return cells
+
+
+class Sampled:
+    """A map read on a grid: each cell has the value of the map's cell that its centre lies in."""
+
+    def __init__(self, source: Source, grid: Grid, stack: contextlib.ExitStack) -> None:
+        """Prepare the way from one grid to the other.
+
+        Args:
+            source: the map.
+            grid: the grid to read it on.
+            stack: closes what is opened.
+
+        Raises:
+            NoOverlap: the map and the grid have no common ground.
+        """
+        self._source, self._grid = source, grid
+        self._view: WarpedVRT | None = None
+        if source.grid.crs != grid.crs:
+            dataset = source.dataset
+            nodata = dataset.nodata
+            if nodata is None and dataset.dtypes[0].startswith("float"):
+                nodata = np.nan
+            self._view = stack.enter_context(WarpedVRT(
+                dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
+                resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32"))
+        left, bottom, right, top = bounds_in(source.grid, grid)
+        low_x, low_y, high_x, high_y = grid.bounds
+        if not (left < high_x and right > low_x and bottom < high_y and top > low_y):
+            raise NoOverlap(f'The map "{source.name}" has no common ground with the others. Choose maps of one area, '
+                            "and check that each has its right CRS.")
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return the values of a block, float32, NaN where there are none."""
+        if self._view is not None:
+            return self._source.clean(read_window(self._view, block.row, block.column, block.height, block.width,
+                                                  [1])[0])
+        mine, theirs = self._source.grid, self._grid
+        if mine == theirs:
+            return self._source.clean(read_window(self._source.dataset, block.row, block.column, block.height,
+                                                  block.width, [1])[0])
+        a, b = mine.transform, theirs.transform
+        columns = np.floor((b.c + b.a * (block.column + np.arange(block.width) + 0.5) - a.c) / a.a).astype(np.int64)
+        rows = np.floor((b.f + b.e * (block.row + np.arange(block.height) + 0.5) - a.f) / a.e).astype(np.int64)
+        cells = read_window(self._source.dataset, int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1,
+                            int(columns[-1] - columns[0]) + 1, [1])[0]
+        return self._source.clean(cells)[np.ix_(rows - rows[0], columns - columns[0])]
+
+
+@contextlib.contextmanager
+def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> Iterator[list[Source]]:
+    """Open all maps.
+
+    Raises:
+        InputMissing, InputCorrupt, CrsMissing, GridUnsupported: a raster cannot be used.
+    """
+    with contextlib.ExitStack() as stack:
+        yield [Source(stack.enter_context(open_raster(path, f'susceptibility ("{name}")')), name)
+               for path, name in zip(paths, names)]
+
+
+def finest(sources: Sequence[Source]) -> int:
+    """Return the number of the map with the smallest cells, the first one of equals: all are read on its grid."""
+    sizes = [source.cell_size for source in sources]
+    # Cells of one size measure a little differently in another projection; that alone makes none the finer.
+    return next(number for number, size in enumerate(sizes) if size <= min(sizes) * 1.01)
+
+
+def finest_of_files(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> int:
+    """Return the number of the file with the smallest cells; errors as :func:`open_sources`."""
+    with open_sources(paths, names) as sources:
+        return finest(sources)
+
+
+def bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of a grid in the CRS of another; infinite where PROJ has no way there."""
+    if grid.crs == other.crs:
+        return grid.bounds
+    try:
+        return transform_bounds(grid.crs, other.crs, *grid.bounds)
+    except rasterio.errors.RasterioError:
+        return -np.inf, -np.inf, np.inf, np.inf
+
+
+def fitting_blocks(grid: Grid, sources: Sequence[Source], progress: Progress) -> Iterator[Block]:
+    """Walk a grid in blocks in which no map has many more cells than in a block of its own."""
+    size = grid.cell_size() / grid.stretch()
+    ratio = max([1.0, *(size / source.cell_size for source in sources)])
+    side = max(1, int(BLOCK / ratio))
+    total = grid.block_count(side)
+    for done, block in enumerate(grid.blocks(side)):
+        stop_if_cancelled(progress)
+        progress.report(done / total)
+        yield block
