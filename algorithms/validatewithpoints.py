@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from qgis.core import QgsProcessingUtils
+
 from ..model.validation.settings import (
     DISTANCE,
     POINT_FIELDS,
@@ -72,6 +74,10 @@ class ValidateWithPoints(ScarpAlgorithm):
                      "How often the stable points are drawn, for the intervals.", advanced=True)
         self.declare(p.integer("SEED", "Seed", 1, 0, 2147483647),
                      "Start of the random draw; the same seed gives the same report.", advanced=True)
+        self.declare(p.raster("DEM", "Elevation for the relief", optional=True),
+                     "DEM whose relief lies under the maps of the report and the PDF. Without it Scarp looks for the "
+                     "one that the run records beside map and factor stack name, or takes the stack's slope and "
+                     "aspect.", advanced=True)
         self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML),
                      "One file with tables and figures, to open in any browser, print or send by mail.")
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
@@ -79,6 +85,9 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(p.vector_output("OUTPUT_POINTS", "Points by outcome", p.POINT),
                      "Landslide and stable points with their susceptibility and outcome: hit, miss, false_alarm, "
                      "correct_rejection.")
+        self.declare(p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False),
+                     "The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow "
+                     "and zone table, drawn by QGIS's layout engine. Not made unless asked for.")
         for name, label in (*NUMBERS, TEST_NUMBER):
             self.declare_number(name, label)
 
@@ -86,7 +95,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         from ..model.jobs.validate_with_points import validate_with_points
 
         susceptibility = arguments.raster("SUSCEPTIBILITY")
-        html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
+        html, table, pdf = (arguments.output(name) for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_PDF"))
         crs = arguments.grid_crs(susceptibility, "susceptibility")
         region_field = arguments.field("REGION_FIELD")
         summary = validate_with_points(
@@ -96,11 +105,17 @@ class ValidateWithPoints(ScarpAlgorithm):
             windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]), subset=arguments.choice("SUBSET"),
             threshold=arguments.number("THRESHOLD"), distance=arguments.number("DISTANCE"),
             repeats=arguments.integer("REPEATS"), seed=arguments.integer("SEED"),
-            polygon_mode=arguments.choice("POLYGON_MODE"), progress=arguments.progress)
+            polygon_mode=arguments.choice("POLYGON_MODE"), dem=arguments.raster("DEM"),
+            sheet_relief=QgsProcessingUtils.generateTempFilename("relief.tif") if pdf is not None else None,
+            progress=arguments.progress)
         points = write_sink(arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs,
                             ((point(item.x, item.y), item.attributes()) for item in summary.points))
         style_output(arguments.context, points, "points")
+        if pdf is not None:
+            from .layout import write_pdf
+
+            write_pdf(pdf, summary.sheet, arguments.progress)
         test = summary.of("test")
-        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_POINTS": points,
+        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_POINTS": points, "OUTPUT_PDF": pdf,
                 "AUC_TEST": test.auc.value if test is not None else None,
                 **{name: getattr(summary, name.lower()) for name, _ in NUMBERS}}

@@ -99,7 +99,7 @@ def main(folder: Path) -> None:
         "validatewithpoints", SUSCEPTIBILITY=susceptibility, LANDSLIDES=data / "landslides.gpkg", ZONES=zones,
         REGIONS=data / "regions.gpkg", REGION_FIELD="name", WINDOWS=folder / "windows.gpkg", SEED=SEED,
         OUTPUT_HTML=folder / "report.html", OUTPUT_TABLE=folder / "validation.csv",
-        OUTPUT_POINTS=folder / "points.gpkg")
+        OUTPUT_POINTS=folder / "points.gpkg", OUTPUT_PDF=folder / "map.pdf")
     started = time.perf_counter()
     # Its noise (QGIS tries to write a georeference into the PNG, which GDAL refuses) is of no use unless it fails.
     project = subprocess.run([sys.executable, str(Path(__file__).with_name("demo_project.py")), str(folder)],
@@ -125,7 +125,8 @@ def print_table(folder: Path, chain: Chain, validation: dict) -> None:
     print(f"    {'total':<24}{sum(chain.seconds.values()):8.1f}")
     print()
     for name, what in (("report.html", "validation report"), ("training.html", "training curves"),
-                       ("factors.html", "check of the factors"), ("map.png", "map with legend"),
+                       ("factors.html", "check of the factors"), ("map.pdf", "map sheet to print"),
+                       ("map.png", "map with legend"),
                        ("scarp-demo.qgz", "QGIS project with styled layers")):
         print(f"  {folder / name}  {what}")
 

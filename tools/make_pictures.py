@@ -2,6 +2,10 @@
 
     ./run python tools/make_pictures.py factors STACK OUT.png
     ./run python tools/make_pictures.py map SUSCEPTIBILITY DEM LANDSLIDES OUT.png
+    ./run python tools/make_pictures.py pages PAGE.png [PAGE.png ...] OUT.png
+
+The pages are those of a report, printed to PDF by a browser (``chromium --headless --no-pdf-header-footer
+--print-to-pdf=r.pdf r.html``) or by ``validatewithpoints``, and made pictures with ``pdftoppm -png -r 90 r.pdf page``.
 """
 
 from __future__ import annotations
@@ -15,11 +19,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from osgeo import ogr
+from PIL import Image
 
 from scarp.model.stack import open_stack
 
 MOST_PIXELS = 500
 """Side of a panel; larger rasters are thinned out, which is enough to see them."""
+PAGE_PIXELS, PAGES_ACROSS, GAP, COLOURS = 460, 4, 6, 200
 
 
 def factors(stack_path: str, output: str) -> None:
@@ -70,7 +76,22 @@ def susceptibility_map(susceptibility: str, dem: str, landslides: str, output: s
     figure.savefig(output)
 
 
+def pages(*paths: str) -> None:
+    """Put pages side by side, with few colours, so that the picture is small."""
+    *sources, output = paths
+    images = [Image.open(path).convert("RGB") for path in sources]
+    width = PAGE_PIXELS
+    height = round(width * images[0].height / images[0].width)
+    across = min(PAGES_ACROSS, len(images))
+    rows = -(-len(images) // across)
+    sheet = Image.new("RGB", (across * (width + GAP) + GAP, rows * (height + GAP) + GAP), "#d5dade")
+    for number, image in enumerate(images):
+        place = GAP + number % across * (width + GAP), GAP + number // across * (height + GAP)
+        sheet.paste(image.resize((width, height), Image.Resampling.LANCZOS), place)
+    sheet.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(output, optimize=True)
+
+
 if __name__ == "__main__":
     kind, *paths = sys.argv[1:]
     Path(paths[-1]).parent.mkdir(parents=True, exist_ok=True)
-    {"factors": factors, "map": susceptibility_map}[kind](*paths)
+    {"factors": factors, "map": susceptibility_map, "pages": pages}[kind](*paths)

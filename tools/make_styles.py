@@ -33,6 +33,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QColor
 
+from scarp.model.warning.classes import COLOURS, NAMES
 from scarp.model.zones.schemes import FIVE_NAMES, zone_colours
 
 STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
@@ -75,12 +76,13 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
     with rasterio.open(path, "w", driver="GTiff", width=2, height=2, count=1, dtype="float32", crs="EPSG:32633",
                        transform=rasterio.transform.from_origin(500000, 5000000, 30, 30)) as target:
         target.write(np.array([[[0, 0.3], [0.6, 1]]], dtype="float32"))
-    names = ("susceptibility", "zones", "labels", "safety_factor", "rainfall", "uncertainty", "applicability",
-             "stack", "hillshade")
+    names = ("susceptibility", "zones", "warning", "labels", "safety_factor", "rainfall", "uncertainty",
+             "applicability", "difference", "stack", "hillshade")
     layers = {name: QgsRasterLayer(str(path), name) for name in names}
     ramp(layers["susceptibility"], PERCEPTUAL, 0, 1)
     classes(layers["zones"], [(zone, QColor(*colour), FIVE_NAMES[zone - 1])
                               for zone, colour in zone_colours(len(FIVE_NAMES)).items() if zone])
+    classes(layers["warning"], [(number, QColor(*COLOURS[number]), name) for number, name in NAMES.items()])
     classes(layers["labels"], [(0, QColor("#deebda"), "stable"), (1, QColor("#c0392b"), "landslide")])
     stops(layers["safety_factor"], [
         (0.0, "#67001f", "0, rain far above the threshold"), (0.25, "#d6604d", "0.25"), (0.4999, "#f9d0bd", ""),
@@ -90,6 +92,11 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
     stops(layers["applicability"], [
         (0, "#00ffffff", "0, inside the training range"), (1, "#fee8c8", "1 factor outside"),
         (3, "#fc8d59", "3 factors outside"), (10, "#7f0000", "10 factors outside")])
+    # ColorBrewer's PuOr, as in the report: readable with any kind of colour vision.
+    stops(layers["difference"], [
+        (-0.5, "#542788", "-0.5, the second map is higher"), (-0.3, "#998ec3", "-0.3"), (-0.1, "#d8daeb", "-0.1"),
+        (0.0, "#f7f7f7", "0, alike"), (0.1, "#fee0b6", "0.1"), (0.3, "#f1a340", "0.3"),
+        (0.5, "#b35806", "0.5, the first map is higher")])
     grey = QgsSingleBandGrayRenderer(layers["stack"].dataProvider(), 1)
     contrast = QgsContrastEnhancement(layers["stack"].dataProvider().dataType(1))
     contrast.setMinimumValue(0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from dataclasses import dataclass, field
 from typing import Iterable, Sequence
 
-from ..files import complete_or_absent
+from .. import tables
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = {
@@ -145,17 +144,11 @@ class CheckSummary:
 
 
 def write_table(path: str | os.PathLike, findings: Sequence[Finding]) -> None:
-    """Write findings as CSV, one a row, in UTF-8; only the heading when there is none.
+    """Write findings as CSV and JSON, one a row, in UTF-8; no row when there is none.
 
     Raises:
-        OutputNotWritable: the file cannot be written.
+        OutputNotWritable: a file cannot be written.
     """
-    with complete_or_absent(path) as temporary:
-        with open(temporary, "w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for finding in findings:
-                share = finding.share
-                writer.writerow([finding.severity, finding.factor, finding.check, finding.what,
-                                 "" if finding.cells is None else finding.cells,
-                                 "" if share is None else f"{100 * share:.6g}", finding.mend])
+    tables.write_table(path, COLUMNS, [
+        (finding.severity, finding.factor, finding.check, finding.what, finding.cells,
+         None if finding.share is None else 100 * finding.share, finding.mend) for finding in findings])

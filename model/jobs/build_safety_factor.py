@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import asdict, dataclass
 from typing import Mapping
 
 from ..factors.sources import CategoricalInput
-from ..files import RunRecord, check_writable, complete_or_absent
+from ..files import RunRecord, check_writable
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Points, Polygons
@@ -16,6 +15,9 @@ from ..progress import Part, Progress
 from ..safety.coefficients import UNCLASSED, ClassCoefficient, choose_coefficients
 from ..safety.layers import Counted, open_layers, rainfall_at_landslides, write_layers
 from ..safety.rainfall import CRITICAL, Season
+from ..tables import write_table
+
+COLUMNS = ("class", "landslides", "critical_rainfall_mm", "k", "source", "cells", "share_below_critical")
 
 
 @dataclass
@@ -112,7 +114,7 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
         cells_without_class=counted.without_class)
     _report(summary, counted, progress)
     if output_table is not None:
-        _write_table(output_table, summary)
+        write_table(output_table, COLUMNS, _rows(summary))
     record.write({"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table},
                  summary=asdict(summary))
     progress.report(1.0)
@@ -148,11 +150,6 @@ def _report(summary: SafetySummary, counted: Counted, progress: Progress) -> Non
                       "ALPHA, BETA, RAINY_DAYS and k against the rainfall above.")
 
 
-def _write_table(path: str | os.PathLike, summary: SafetySummary) -> None:
-    with complete_or_absent(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream)
-        table.writerow(["class", "landslides", "critical_rainfall_mm", "k", "source", "cells", "share_below_critical"])
-        for one in summary.classes:
-            share = one.warned / one.cells if one.cells else float("nan")
-            table.writerow([one.label, one.landslides, f"{one.critical_rainfall:.6g}", f"{one.k:.6g}", one.source,
-                            one.cells, f"{share:.6f}"])
+def _rows(summary: SafetySummary) -> list[tuple[object, ...]]:
+    return [(one.label, one.landslides, one.critical_rainfall, one.k, one.source, one.cells,
+             one.warned / one.cells if one.cells else None) for one in summary.classes]

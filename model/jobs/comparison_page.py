@@ -49,8 +49,8 @@ def write_comparison_page(path: str | os.PathLike, result: TrainingResult, model
                     "is on, so they can be worse than those of validation.")
     heading = f"{what.capitalize()}s"
     if result.windows:
-        page.figure(heading, windows_figure(result), f"Where the {what}s lie and what they serve. Filled ones hold "
-                    "landslide cells.")
+        page.figure(heading, windows_figure(result, stack), f"Where the {what}s lie and what they serve. Filled ones "
+                    "hold landslide cells.")
         heading = ""
     page.table(heading, ["Subset", f"{what.capitalize()}s", "With landslides", "Landslide cells", "Stable cells",
                          "Landslide share, %"],

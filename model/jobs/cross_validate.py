@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import math
 import os
@@ -21,6 +20,7 @@ from ..files import RunRecord, check_writable, complete_or_absent
 from ..inputs.vectors import Points, Polygons
 from ..progress import Part, Progress, Silent
 from ..stack import Stack, open_stack
+from ..tables import write_table
 from ..training.architectures import patch_labels
 from ..training.devices import choose_device, training_precision
 from ..training.fit import FittedNetwork, fit_network
@@ -158,7 +158,8 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
             os.replace(_map_of(SPATIAL, folder), temporary)
     summary = _summary(results, compared, spatial, grid)
     if output_table is not None:
-        _write_table(output_table, [*((SPATIAL, row) for row in results), *((RANDOM, row) for row in compared)], epochs)
+        write_table(output_table, COLUMNS, _rows(
+            [*((SPATIAL, row) for row in results), *((RANDOM, row) for row in compared)], epochs))
     progress.report(0.98, f"Mean AUC over the folds {summary.auc:.3f}, worst fold {summary.lowest:.3f}, whole "
                           f"out-of-fold map {summary.pooled:.3f}.")
     if summary.random is not None and summary.gap is not None:
@@ -266,13 +267,8 @@ def _summary(results: list[FoldResult], compared: list[FoldResult], folds: Folds
                            None if random is None else random - auc, results, features)
 
 
-def _write_table(path: str | os.PathLike, rows: list[tuple[str, FoldResult]],
-                 epochs: dict[tuple[str, int], tuple[int, int]]) -> None:
-    with complete_or_absent(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream)
-        table.writerow(COLUMNS)
-        for split, row in rows:
-            found = ("", "") if row.fold == ALL else epochs.get((split, int(row.fold) - 1), ("", ""))
-            table.writerow([split, row.fold, row.landslides, row.stable,
-                            *(f"{value:.6g}" if math.isfinite(value) else "" for value in (row.auc, row.low, row.high)),
-                            *found])
+def _rows(rows: list[tuple[str, FoldResult]], epochs: dict[tuple[str, int], tuple[int, int]]
+          ) -> list[tuple[object, ...]]:
+    none = (None, None)
+    return [(split, row.fold, row.landslides, row.stable, row.auc, row.low, row.high,
+             *(none if row.fold == ALL else epochs.get((split, int(row.fold) - 1), none))) for split, row in rows]

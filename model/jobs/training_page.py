@@ -6,11 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ..artifact import TrainedModel
+from ..grid import Grid
 from ..report.figures import BLUE, GREEN, SOFT, VERMILION, new_figure, style
+from ..report.hillshade import relief_of_stack, shade_of
+from ..report.maps import MapImage, draw_north_arrow, draw_scale_bar
 from ..report.page import Page
 from ..training.settings import parameter_name
 from ..windows.split import SUBSETS
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from .train_pcum import TrainingResult
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
+_LONGEST = 420
 _CURVES = (("loss", "Loss"), ("accuracy", "Accuracy"), ("recall", "Recall"), ("violation_rate", "Violation rate"))
 
 
@@ -47,8 +53,8 @@ def write_training_page(path: str | os.PathLike, result: "TrainingResult", model
                 "Each epoch is one pass over the training windows. The dotted line marks the epoch with the lowest "
                 "validation loss, whose weights the model has. Training numbers are measured while dropout is on, so "
                 "they can be worse than those of validation.")
-    page.figure("Windows", windows_figure(result), "Where the windows lie and what they serve. Cells of another subset "
-                "inside a window are hidden from it. Filled windows hold landslide cells.")
+    page.figure("Windows", windows_figure(result, stack), "Where the windows lie and what they serve. Cells of another "
+                "subset inside a window are hidden from it. Filled windows hold landslide cells.")
     page.table("", ["Subset", "Windows", "With landslides", "Landslide cells", "Stable cells", "Landslide share, %"],
                [[item["name"], item["windows"], item["landslide_windows"], item["landslide_cells"],
                  item["stable_cells"], 100 * item["landslide_share"]] for item in result.subsets],
@@ -111,14 +117,15 @@ def curves_figure(history: list[dict[str, Any]], best_epoch: int) -> Figure:
     return figure
 
 
-def windows_figure(result: "TrainingResult") -> Figure:
-    """Return a map of the windows, coloured by subset."""
+def windows_figure(result: "TrainingResult", stack: str | os.PathLike) -> Figure:
+    """Return a map of the windows, coloured by subset, over the relief of the stack if it is known."""
     windows = result.windows
     left, right = min(item.left for item in windows), max(item.right for item in windows)
     bottom, top = min(item.bottom for item in windows), max(item.top for item in windows)
     with style():
         figure = new_figure(min(7.0, max(2.5, 5.0 * (top - bottom) / (right - left))))
         axis = figure.subplots()
+        place = _draw_relief(axis, stack, (left, bottom, right, top))
         for item in windows:
             colour = _COLOURS[item.subset]
             axis.add_patch(Rectangle((item.left, item.bottom), item.right - item.left, item.top - item.bottom,
@@ -126,9 +133,29 @@ def windows_figure(result: "TrainingResult") -> Figure:
                                      alpha=0.35, linewidth=0.5))
         axis.set_xlim(left, right)
         axis.set_ylim(bottom, top)
-        axis.set_aspect("equal")
+        axis.grid(False)
+        axis.set_aspect(place.metres_north / place.metres_east)
+        draw_scale_bar(axis, place)
+        draw_north_arrow(axis)
         axis.ticklabel_format(useOffset=False, style="plain")
         axis.tick_params(labelsize=7)
         axis.legend(handles=[Patch(color=_COLOURS[name], label=name) for name in SUBSETS], loc="upper left",
                     bbox_to_anchor=(1, 1))
     return figure
+
+
+def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, float, float, float]) -> MapImage:
+    """Lay the relief into axes, if it is known, and return the place that they show."""
+    left, bottom, right, top = bounds
+    grid = Grid.of_file(stack, "factor stack")
+    widths, heights = grid.spacing(grid.height // 2, 1)
+    east, north = float(widths[0]) / abs(grid.transform.a), float(heights[0]) / abs(grid.transform.e)
+    factor = _LONGEST / max((right - left) * east, (top - bottom) * north)
+    shape = max(2, round((top - bottom) * north * factor)), max(2, round((right - left) * east * factor))
+    place = MapImage(np.full(shape, np.nan, dtype=np.float32), bounds, east, north)
+    relief = relief_of_stack(stack)
+    if relief is not None:
+        shade = shade_of(relief, grid.crs, bounds, shape, east, north)
+        # Pale, so that the windows stand out, and in few steps, which make a small picture.
+        axis.imshow(np.round(shade * 24) / 24, cmap="gray", vmin=-1.0, vmax=1.0, extent=(left, right, bottom, top))
+    return place

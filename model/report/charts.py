@@ -101,7 +101,7 @@ def draw_curves(axes: Axes, curves: Sequence[tuple[str, Curve]], legend: str = "
             axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)
         axes.plot(curve.x, curve.y, color=colour, linestyle=dash, label=plain(label), zorder=3 - number / 10)
     handles, labels = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], labels[::-1], loc=legend)
+    axes.legend(handles[::-1], labels[::-1], loc=legend, fontsize=7.2, handlelength=1.8, borderaxespad=0.2)
     percent_axes(axes)
 
 

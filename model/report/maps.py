@@ -10,7 +10,6 @@ import numpy as np
 import rasterio
 from affine import Affine
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
@@ -21,9 +20,10 @@ from rasterio.features import rasterize
 from ..grid import Block, Grid
 from ..zones.schemes import zone_colours
 from .figures import INK, PAGE_WIDTH, SOFT, plain
+from .hillshade import light
 from .wording import css_colour
 
-LONGEST = 1000
+LONGEST = 800
 """Cells along the longer side of a map in a report."""
 LEGEND, MARGIN = 1.55, 0.22
 """Inches for the legend beside a map, and for the coordinates around it."""
@@ -45,6 +45,8 @@ class MapImage:
     """Metres per map unit from west to east, in the middle of the map."""
     metres_north: float
     """Metres per map unit from south to north."""
+    shade: np.ndarray | None = None
+    """Relief of the same shape, from ``hillshade.shade_of``."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGr
     for name, rings in (outlines or {}).items():
         draw_outline(axes, rings, name)
     draw_scale_bar(axes, zones)
-    _north_arrow(axes)
+    draw_north_arrow(axes)
     colours = zone_colours(len(names))
     _legend(figure, width, 0.0, "Susceptibility", [
         Patch(facecolor=css_colour(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
@@ -157,17 +159,20 @@ def only_inside(image: MapImage, geometries: Sequence[Mapping[str, Any]]) -> Map
 def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
     """Fill axes with zone colours, at true proportions."""
     left, bottom, right, top = zones.bounds
-    colours = zone_colours(count)
-    shown = np.where(np.isfinite(zones.cells) & (zones.cells > 0), zones.cells, np.nan)
-    axes.imshow(np.ma.masked_invalid(shown), extent=(left, right, bottom, top), interpolation="none",
-                cmap=ListedColormap([css_colour(colours[number]) for number in range(1, count + 1)]),
-                norm=BoundaryNorm(np.arange(0.5, count + 1), count))
+    table = np.array([zone_colours(count).get(number, (0, 0, 0, 0)) for number in range(count + 1)]) / 255
+    painted = table[np.nan_to_num(zones.cells, nan=0.0).astype(int).clip(0, count)]
+    if zones.shade is not None:
+        painted[..., :3] = light(painted[..., :3], zones.shade)
+    painted[..., 3] = np.nan_to_num(zones.cells, nan=0.0) > 0
+    axes.imshow(painted, extent=(left, right, bottom, top), interpolation="none")
     axes.set_aspect(zones.metres_north / zones.metres_east)
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color("#9aa5b1")
-    axes.locator_params(nbins=4)
+    axes.locator_params(axis="y", nbins=4)
+    ratio = (top - bottom) * zones.metres_north / ((right - left) * zones.metres_east)
+    axes.locator_params(axis="x", nbins=int(np.clip(round(3.5 / ratio), 1, 4)))
     axes.tick_params(labelsize=6.5, length=2)
     axes.ticklabel_format(useOffset=False, style="plain")
     for label in axes.get_yticklabels():
@@ -228,7 +233,8 @@ def draw_scale_bar(axes: Axes, image: MapImage) -> None:
     axes.text(0.04 + length / 2, 0.04, text, ha="center", va="bottom", fontsize=7.5, **place)
 
 
-def _north_arrow(axes: Axes) -> None:
+def draw_north_arrow(axes: Axes) -> None:
+    """Draw an arrow at the upper right: up is north on every grid that Scarp takes."""
     axes.annotate("N", xy=(0.955, 0.985), xytext=(0.955, 0.915), xycoords="axes fraction", ha="center", va="center",
                   fontsize=8.5, fontweight="bold", zorder=7,
                   bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent.parent.parent / "resources" / "templates"
 MISSING = "–"
+_EXPONENT = re.compile(r"(?<=\d)e[+-]?\d+")
 
 
 class Page:
@@ -147,5 +149,5 @@ def _looks_numeric(cell: str) -> bool:
     stripped = cell.strip()
     if stripped == MISSING:
         return True
-    letters = sum(character.isalpha() for character in stripped)
+    letters = sum(character.isalpha() for character in _EXPONENT.sub("", stripped))
     return any(character.isdigit() for character in stripped) and letters == 0

@@ -24,7 +24,7 @@ def region_figures(regions: Sequence[Region], zone_count: int) -> Iterator[Figur
         zone_count: how many zones there are.
     """
     for name, zones, rings, groups, curve, auc in regions:
-        figure = new_figure(2.4)
+        figure = new_figure(2.3)
         left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1.25, 1)})
         draw_zones(left, zones, zone_count)
         draw_outline(left, rings)

@@ -2,67 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+import os
+from typing import Any, Mapping
 
 import numpy as np
 
+from ..files import versions
 from ..validation.measures import ScopeResult
-from ..validation.points import PointFeature
-from ..validation.samples import Counts
 from ..validation.scopes import REGION_PREFIX
-from ..validation.zone_table import falls
-from ..zones.schemes import zone_colours
-from . import charts
 from .figures import style
-from .maps import MapImage, PointGroup, zone_map
 from .page import MISSING, Page
-from .region_figures import region_figures
-from .wording import css_colour, interval_text, part_of, percent, range_sentence, ratio_text, scope_title, short_title
-
-HIT = PointGroup("found", np.empty((0, 2)), "o", "#1f2933", "white")
-MISS = PointGroup("missed", np.empty((0, 2)), "o", "white", "#1f2933")
-
-
-@dataclass
-class RegionView:
-    """A region's share of the report."""
-
-    name: str
-    """Name of the region alone."""
-    zones: MapImage
-    rings: list[np.ndarray]
-
-
-@dataclass
-class ReportInput:
-    """What a validation report is made of."""
-
-    map_name: str
-    landslide_name: str
-    landslides: Counts
-    stable: Counts | None
-    """Counts of the given stable points, ``None`` when they were drawn."""
-    zones: MapImage
-    zone_names: Mapping[int, str]
-    breaks: Sequence[float]
-    """Breaks of zones by area shares; empty when a zone raster was given."""
-    results: Sequence[ScopeResult]
-    main: ScopeResult
-    points: Sequence[PointFeature]
-    threshold: float
-    distance: float
-    warnings: Sequence[str]
-    settings: Mapping[str, object]
-    regions: Mapping[str, RegionView] = field(default_factory=dict)
-    """Regions to draw, by the name of their scope."""
-    subset_counts: Mapping[str, int] = field(default_factory=dict)
-    """Landslides by subset; empty without windows."""
-
-    @property
-    def unit(self) -> str:
-        """What one landslide point of the numbers is."""
-        return "landslide cells" if self.landslides.places > self.landslides.features else "landslides"
+from .validation_input import ReportInput
+from .validation_maps import add_map, add_regions
+from .validation_measures import add_curves, add_more_curves, add_confusion, add_zones
+from .wording import interval_text, part_of, percent, range_sentence, ratio_text, scope_title
 
 
 def validation_page(content: ReportInput) -> Page:
@@ -76,14 +29,15 @@ def validation_page(content: ReportInput) -> Page:
         _summary(page, content)
         _used_points(page, content)
         _subsets(page, content)
-        _zones(page, content)
-        _curves(page, content)
-        _map(page, content)
-        _confusion(page, content)
-        _more_curves(page, content)
-        _regions(page, content)
+        add_zones(page, content)
+        add_curves(page, content)
+        add_map(page, content)
+        add_confusion(page, content)
+        add_more_curves(page, content)
+        add_regions(page, content)
     _method(page, content)
     page.settings("Settings of this run", content.settings)
+    _record(page, content.inputs)
     return page
 
 
@@ -110,20 +64,6 @@ def _summary(page: Page, content: ReportInput) -> None:
                          f"{test.landslides:,} {content.unit}; the AUC there is {test.auc.value:.3f}"
                          + (f" ({interval_text(test.auc)})." if test.auc.has_interval else "."))
     page.text("In short", " ".join(sentences))
-
-
-def _map(page: Page, content: ReportInput) -> None:
-    hits = [point for point in content.points if point.outcome == "hit"]
-    misses = [point for point in content.points if point.outcome == "miss"]
-    groups = [PointGroup(f"{group.label}, {len(points):,}", _xy(points), group.marker, group.face, group.edge)
-              for group, points in ((HIT, hits), (MISS, misses))]
-    outlines = {view.name: view.rings for view in content.regions.values()}
-    drawn = sum(len(group.drawn) for group in groups)
-    page.figure("The map and the landslides", zone_map(content.zones, content.zone_names, groups, outlines),
-                f"Zones of susceptibility. A landslide counts as found where the susceptibility is "
-                f"{content.threshold:g} or more."
-                + (f" {drawn:,} of the {len(hits) + len(misses):,} {content.unit} are drawn."
-                   if drawn < len(hits) + len(misses) else ""))
 
 
 def _used_points(page: Page, content: ReportInput) -> None:
@@ -166,106 +106,6 @@ def _subsets(page: Page, content: ReportInput) -> None:
                "ratio of the highest zone.")
 
 
-def _curves(page: Page, content: ReportInput) -> None:
-    main = content.main
-    others = [result for result in content.results
-              if result is not main and not result.scope.name.startswith(REGION_PREFIX)]
-    chosen = [main, *others][:4]
-    page.figure("How well the map tells landslides from stable ground", charts.roc_chart(
-        [(f"{short_title(item.scope.name)}, AUC {item.auc.value:.3f}", item.roc) for item in chosen]),
-        "ROC curve: lowering the bar finds more landslides and gives more false alarms. The nearer to the upper left "
-        "corner, the better; the dashed diagonal is chance. Mean over the draws, band 95 %.", half=True)
-    page.figure("", charts.success_chart(
-        [(f"{short_title(item.scope.name)}, area {item.success_area.value:.3f}", item.success) for item in chosen]),
-        f"{_rate_name(content)}: share of the landslides caught in the most susceptible part of the area, buffers "
-        "included. It needs no stable points.", half=True)
-
-
-def _zones(page: Page, content: ReportInput) -> None:
-    main = content.main
-    colours = [css_colour(colour) for zone, colour in zone_colours(len(main.zones)).items() if zone]
-    rows = [[row.name, row.landslides, percent(row.landslide_share.value), f"{row.area_km2:,.1f}",
-             percent(row.area_share), ratio_text(row.frequency_ratio.value), interval_text(row.frequency_ratio, 2)]
-            for row in main.zones]
-    wrong = falls(main.zones)
-    verdict = ("The ratio rises from zone to zone, as it should." if not wrong else
-               "The ratio should rise from zone to zone, but does not from "
-               + " and from ".join(f"{low} to {high}" for low, high in wrong) + ".")
-    made = ("Zones were cut here by area, as no zone raster was given; breaks at "
-            + ", ".join(f"{limit:.4g}" for limit in content.breaks) + "." if content.breaks else
-            "Zones are those of the given zone raster.")
-    page.table("Landslides by zone", ["Zone", "Landslides", "Share of landslides", "Area, km²", "Share of area",
-                                      "Frequency ratio", "95 % interval"], rows,
-               f"Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. "
-               f"{verdict} {made} The area is known and the landslides are a sample, hence the interval (Wilson).",
-               colours)
-    page.figure("", charts.zone_chart(main.zones, colours))
-
-
-def _confusion(page: Page, content: ReportInput) -> None:
-    main, first = content.main, content.main.first
-    page.table(f"Calls at a threshold of {content.threshold:g}", ["Map says", "Landslides", "Stable points"],
-               [["landslide", f"{first.hits:,.0f} found", f"{first.false_alarms:,.0f} false alarms"],
-                ["stable", f"{first.misses:,.0f} missed", f"{first.correct_rejections:,.0f} recognised"]],
-               "Counts of the first draw, the one in the point layer." if main.drawn else "")
-    texts = {"recall": "Share of the landslides that were found.",
-             "kappa": "Agreement of map and points beyond chance.",
-             "accuracy": "Share of all points called right.",
-             "precision": "Share of landslides among the points called landslide.",
-             "f1": "Harmonic mean of precision and recall.",
-             "specificity": "Share of the stable points that were recognised."}
-    names = {"f1": "F1 score"}
-    rows: list[list[object]] = [[names.get(name, name.capitalize()), f"{main.measures[name].value:.3f}",
-                                 interval_text(main.measures[name]), text] for name, text in texts.items()]
-    rows.append(["Best threshold", f"{main.youden:.3g}", MISSING,
-                 "Where recall plus specificity is largest (Youden 1950)."])
-    page.table("", ["Measure", "Value", "95 % interval", "What it says"], rows,
-               ("Means over the draws. " if main.drawn else "")
-               + "Kappa, accuracy, precision and F1 depend on the ratio of landslides to stable points, "
-               + ("here one to one; on the map, stable ground is far more common." if main.landslides == main.stable
-                  else f"here {main.landslides:,} to {main.stable:,}."))
-
-
-def _more_curves(page: Page, content: ReportInput) -> None:
-    main = content.main
-    chance = main.landslides / (main.landslides + main.stable)
-    page.figure("Precision and calibration", charts.precision_chart(
-        [(f"average precision {main.average_precision.value:.3f}", main.precision)], chance),
-        f"Precision over recall. The dashed line is a map without skill, {percent(chance, 0)}: the share of landslides "
-        "among the points.", half=True)
-    page.figure("", charts.calibration_chart(main.calibration),
-                "Share of landslides by susceptibility. On the diagonal the number could be read as a probability "
-                "among these points.", half=True)
-    page.text("", f"Brier score {main.brier.value:.3f} (mean squared error, 0 is best), expected calibration error "
-                  f"{main.calibration.ece:.3f} (mean distance from the diagonal). Susceptibility is relative: it "
-                  "orders places. The share of landslides among the test points was chosen and not observed, so a "
-                  "susceptibility of 0.7 does not mean that 7 of 10 such places will slide.")
-
-
-def _regions(page: Page, content: ReportInput) -> None:
-    regions = [result for result in content.results if result.scope.name.startswith(REGION_PREFIX)]
-    if not regions:
-        return
-    rows = [[scope_title(result.scope.name), f"{result.area_km2:,.1f}", result.landslides, f"{result.auc.value:.3f}",
-             interval_text(result.auc), *(f"{result.measures[name].value:.3f}" for name in ("recall", "kappa")),
-             ratio_text(result.zones[-1].frequency_ratio.value)] for result in regions]
-    values = [result.auc.value for result in regions]
-    worst = regions[int(np.argmin(values))]
-    page.table("Region by region", ["Region", "Area, km²", "Landslides", "AUC", "95 % interval", "Recall", "Kappa",
-                                    "Top ratio"], rows,
-               f"Mean AUC of the regions {np.mean(values):.3f}; lowest {worst.auc.value:.3f} in "
-               f"{scope_title(worst.scope.name)}. Stable points are drawn within the region. Top ratio: frequency "
-               "ratio of the highest zone; zones are those of the whole map.")
-    shown = [(result, content.regions[result.scope.name]) for result in regions
-             if result.scope.name in content.regions]
-    groups = {view.name: _region_points(content.points, view.name) for _, view in shown}
-    for figure in region_figures([(view.name, view.zones, view.rings, groups[view.name], result.roc, result.auc.value)
-                                  for result, view in shown], len(content.zone_names)):
-        page.figure("", figure)
-    if len(shown) < len(regions):
-        page.text("", f"The first {len(shown)} of {len(regions)} regions are drawn; the table has all.")
-
-
 def _method(page: Page, content: ReportInput) -> None:
     main = content.main
     paragraphs = [
@@ -286,25 +126,20 @@ def _method(page: Page, content: ReportInput) -> None:
     page.text("How the numbers were made", *paragraphs)
 
 
+def _record(page: Page, inputs: Mapping[str, Any]) -> None:
+    """Add the inputs with size and checksum, and the versions, as the run record has them."""
+    rows = []
+    for name, value in inputs.items():
+        checksum = value.get("sha256")
+        rows.append([name, os.path.basename(str(value["source"]).partition("|")[0]), value.get("bytes"),
+                     f"{checksum[:16]}…" if checksum else MISSING])
+    page.table("Run record", ["Input", "File or layer", "Bytes", "SHA-256"], rows,
+               "Made with " + ", ".join(f"{name} {version}" for name, version in versions().items()
+                                        if name != "platform") + ".")
+
+
 def _top_zones(main: ScopeResult) -> tuple[str, float, float]:
     """Return a name, the share of landslides and the share of area of the highest zones: two of five, else one."""
     rows = main.zones[-2:] if len(main.zones) >= 4 else main.zones[-1:]
     name = f"{len(rows)} highest zones" if len(rows) > 1 else "highest zone"
     return name, sum(row.landslide_share.value for row in rows), float(np.nansum([row.area_share for row in rows]))
-
-
-def _region_points(points: Sequence[PointFeature], name: str) -> list[PointGroup]:
-    inside = [point for point in points if point.kind == "landslide" and name in point.region.split("; ")]
-    return [PointGroup(group.label, _xy([point for point in inside if point.outcome == outcome]), group.marker,
-                       group.face, group.edge) for group, outcome in ((HIT, "hit"), (MISS, "miss"))]
-
-
-def _xy(points: Sequence[PointFeature]) -> np.ndarray:
-    return np.array([[point.x, point.y] for point in points]).reshape(-1, 2)
-
-
-def _rate_name(content: ReportInput) -> str:
-    if not content.subset_counts:
-        return "Success-rate curve (prediction-rate curve if the model has not seen these landslides)"
-    return {"test": "Prediction-rate curve", "validation": "Prediction-rate curve"}.get(
-        content.main.scope.name, "Success-rate curve (for the test windows: prediction-rate curve)")

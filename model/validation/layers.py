@@ -27,33 +27,49 @@ class View:
     """A window of the map."""
 
     block: Block
-    values: np.ndarray
-    """Susceptibility, float32, NaN where there is none, shape (height, width)."""
+    every: np.ndarray
+    """Susceptibility in each of the maps, float32, NaN where there is none, shape (maps, height, width)."""
     valid: np.ndarray
-    """Whether there is a susceptibility, bool."""
+    """Whether all maps have a susceptibility, bool."""
     zones: np.ndarray
     """Zone, uint8, 0 where there is none."""
     subset: np.ndarray
     """Code of the subset, uint8."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """Susceptibility in the first map, float32, shape (height, width)."""
+        return self.every[0]
 
 
 @dataclass
 class Attributes:
     """What the map says at some cells."""
 
-    values: np.ndarray
+    every: np.ndarray
+    """Susceptibility in each of the maps, float32, NaN where there is none, shape (maps, cells)."""
     zones: np.ndarray
     subset: np.ndarray
     regions: np.ndarray
     """Whether the cell is in each region, bool, shape (cells, regions)."""
 
+    @property
+    def values(self) -> np.ndarray:
+        """Susceptibility in the first map, float32, shape (cells,)."""
+        return self.every[0]
+
+    @property
+    def valid(self) -> np.ndarray:
+        """Whether all maps have a susceptibility, bool, shape (cells,)."""
+        return np.isfinite(self.every).all(axis=0)
+
     def take(self, chosen: np.ndarray) -> "Attributes":
         """Return the attributes of some of the cells."""
-        return Attributes(self.values[chosen], self.zones[chosen], self.subset[chosen], self.regions[chosen])
+        return Attributes(self.every[:, chosen], self.zones[chosen], self.subset[chosen], self.regions[chosen])
 
     def within(self, scope: Scope) -> np.ndarray:
         """Return which cells belong to a part of the map, bool, shape (cells,)."""
-        inside = np.isfinite(self.values)
+        inside = self.valid
         if scope.subset:
             inside = inside & (self.subset == scope.subset)
         return inside & self.regions[:, scope.region] if scope.region is not None else inside
@@ -111,6 +127,9 @@ class ZoneSource:
 class MapLayers:
     """A susceptibility map with its zones, windows, regions and landslide buffers."""
 
+    maps = 1
+    """How many maps there are on the grid; several when maps are compared."""
+
     def __init__(self, dataset: rasterio.DatasetReader, grid: Grid, zones: ZoneSource,
                  subsets: SubsetMap | None = None, regions: RegionMap | None = None) -> None:
         """Join the layers; all lie on ``grid``."""
@@ -133,7 +152,7 @@ class MapLayers:
                                    "scarp:predictsusceptibility wrote, or rescale this one with the raster calculator.")
         values[~valid] = np.nan
         subset = np.zeros(values.shape, dtype=np.uint8) if self.subsets is None else self.subsets.read(block)
-        return View(block, values, valid, self.zones.read(block, values), subset)
+        return View(block, values[None], valid, self.zones.read(block, values), subset)
 
     def inside(self, view: View, scope: Scope) -> np.ndarray | None:
         """Return which cells of a window belong to a part of the map, bool; ``None`` when none can."""
@@ -164,12 +183,13 @@ class MapLayers:
             progress: reported to and asked whether to stop.
         """
         labels = self.regions.labels if self.regions is not None else []
-        result = Attributes(np.full(len(rows), np.nan, dtype=np.float32), np.zeros(len(rows), dtype=np.uint8),
-                            np.zeros(len(rows), dtype=np.uint8), np.zeros((len(rows), len(labels)), dtype=bool))
+        result = Attributes(np.full((self.maps, len(rows)), np.nan, dtype=np.float32),
+                            np.zeros(len(rows), dtype=np.uint8), np.zeros(len(rows), dtype=np.uint8),
+                            np.zeros((len(rows), len(labels)), dtype=bool))
         for block, chosen in cells_by_block(self.grid, rows, columns, progress):
             view = self.read(block)
             cell = rows[chosen] - block.row, columns[chosen] - block.column
-            result.values[chosen] = view.values[cell]
+            result.every[:, chosen] = view.every[:, cell[0], cell[1]]
             result.zones[chosen] = view.zones[cell]
             result.subset[chosen] = view.subset[cell]
             if self.regions is not None:

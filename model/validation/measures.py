@@ -9,7 +9,7 @@ Recall and the shares of table 4 depend on the landslides alone and have Wilson'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Sequence
 
 import numpy as np
@@ -63,6 +63,9 @@ class ScopeResult:
     zones: list[ZoneRow]
     unzoned: int
     """Landslides in cells without a zone."""
+    auc_repeats: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """The AUC of each repeat. Maps measured on the same points with the same seed have the same resamples, so that
+    their differences, repeat by repeat, are a paired bootstrap."""
 
 
 def measure(scope: Scope, landslide: np.ndarray, feature: np.ndarray, positions: np.ndarray, stable: np.ndarray,
@@ -137,7 +140,7 @@ def measure(scope: Scope, landslide: np.ndarray, feature: np.ndarray, positions:
         roc=with_band(cuts.roc(), bands["roc"]),
         precision=with_band(cuts.precision(), bands["precision"]),
         success=with_band(success_at(positions), bands["success"]),
-        calibration=reliability, zones=list(zones), unzoned=unzoned)
+        calibration=reliability, zones=list(zones), unzoned=unzoned, auc_repeats=np.array(again["auc"]))
 
 
 def _mean(values: Sequence[float]) -> float:

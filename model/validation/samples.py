@@ -31,6 +31,8 @@ class Counts:
     """Places in a cell that another one already stands for."""
     thinned: int = 0
     """Places left out at random because there are very many."""
+    without: tuple[int, ...] = ()
+    """Places without a value in each of the maps."""
 
 
 @dataclass
@@ -81,14 +83,14 @@ def place(layer: Points | Polygons, layers: MapLayers, every_cell: bool, most: i
         xy = points[inside]
     places = len(rows)
     at = layers.at(rows, columns, Part(progress, 0.5, 1.0))
-    valid = np.isfinite(at.values)
+    valid = at.valid
     _, first = np.unique((rows * layers.grid.width + columns)[valid], return_index=True)
     kept = np.flatnonzero(valid)[np.sort(first)]
     distinct = len(kept)
     if distinct > most:
         kept = np.sort(rng.choice(kept, most, replace=False))
     counts = Counts(len(layer), off_map, places, int((~valid).sum()), int(valid.sum()) - distinct,
-                    distinct - len(kept))
+                    distinct - len(kept), tuple((~np.isfinite(at.every)).sum(axis=1).tolist()))
     return Sample(rows, columns, xy, feature, at, counts).take(kept, counts)
 
 

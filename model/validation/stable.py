@@ -83,12 +83,17 @@ class Frame:
 class Draws:
     """Stable points of one part of the map, drawn again and again."""
 
-    values: np.ndarray
-    """Susceptibility, float32, shape (repeats, points)."""
+    every: np.ndarray
+    """Susceptibility in each of the maps, float32, shape (maps, repeats, points)."""
     rows: np.ndarray
     """Rows of the first draw's cells, shape (points,)."""
     columns: np.ndarray
     """Columns of the first draw's cells."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """Susceptibility in the first map, float32, shape (repeats, points)."""
+        return self.every[0]
 
 
 def draw_stable(layers: MapLayers, scopes: dict[str, tuple[Scope, Frame, int]], buffers: Buffers, repeats: int,
@@ -117,8 +122,8 @@ def draw_stable(layers: MapLayers, scopes: dict[str, tuple[Scope, Frame, int]], 
             ids.append(frame.draw(rng, number))
         drawn[name] = np.stack(ids)
         points = drawn[name].shape[1]
-        result[name] = Draws(np.full(drawn[name].shape, np.nan, dtype=np.float32), np.zeros(points, dtype=np.int64),
-                             np.zeros(points, dtype=np.int64))
+        result[name] = Draws(np.full((layers.maps, *drawn[name].shape), np.nan, dtype=np.float32),
+                             np.zeros(points, dtype=np.int64), np.zeros(points, dtype=np.int64))
         first = frame.first_of_block
         flat = drawn[name].ravel()
         order = np.argsort(flat, kind="stable")
@@ -136,7 +141,8 @@ def draw_stable(layers: MapLayers, scopes: dict[str, tuple[Scope, Frame, int]], 
             candidates = layers.candidates(view, scopes[name][0], near)
             places = np.flatnonzero(candidates)
             cells = places[drawn[name].ravel()[chosen] - first_cell]
-            result[name].values.ravel()[chosen] = view.values.ravel()[cells]
+            for drawn_values, values in zip(result[name].every, view.every):
+                drawn_values.ravel()[chosen] = values.ravel()[cells]
             of_first = chosen < len(result[name].rows)
             result[name].rows[chosen[of_first]] = cells[of_first] // block.width + block.row
             result[name].columns[chosen[of_first]] = cells[of_first] % block.width + block.column

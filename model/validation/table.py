@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from typing import Sequence
 
-from ..files import complete_or_absent
+from .. import tables
 from .intervals import Estimate
 from .measures import ScopeResult
 from .samples import Counts
@@ -46,17 +45,14 @@ def scope_rows(result: ScopeResult) -> list[Row]:
 
 
 def write_table(output: str | os.PathLike, rows: Sequence[Row]) -> None:
-    """Write the table as CSV, whole or not at all; empty cells where there is no number.
+    """Write the table as CSV and JSON, whole or not at all; empty cells where there is no number.
 
     Raises:
         OutputNotWritable: the file cannot be written.
     """
-    with complete_or_absent(output) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream)
-        table.writerow(TABLE_COLUMNS)
-        for scope, measure, estimate in rows:
-            table.writerow([scope, measure, _number(estimate.value), _number(estimate.low), _number(estimate.high),
-                            estimate.interval])
+    tables.write_table(output, TABLE_COLUMNS, [
+        (scope, measure, estimate.value, estimate.low, estimate.high, estimate.interval)
+        for scope, measure, estimate in rows])
 
 
 def as_metrics(rows: Sequence[Row]) -> dict[str, dict[str, object]]:
@@ -67,7 +63,3 @@ def as_metrics(rows: Sequence[Row]) -> dict[str, dict[str, object]]:
         result.setdefault(scope, {})[measure] = {"value": value, "low": estimate.low, "high": estimate.high,
                                                  "interval": estimate.interval} if estimate.has_interval else value
     return result
-
-
-def _number(value: float) -> str:
-    return f"{value:.10g}" if math.isfinite(value) else ""

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Mapping, Sequence
 
+from scipy.stats import binomtest
+
 from .intervals import Estimate, wilson_interval
 
 
@@ -57,3 +59,24 @@ def falls(rows: Sequence[ZoneRow]) -> list[tuple[str, str]]:
     known = [row for row in rows if math.isfinite(row.frequency_ratio.value)]
     return [(low.name, high.name) for low, high in zip(known, known[1:])
             if high.frequency_ratio.value <= low.frequency_ratio.value]
+
+
+def unsure_rises(rows: Sequence[ZoneRow], level: float = 0.05) -> list[tuple[str, str]]:
+    """Return the pairs of neighbouring zones whose ratio rises, but by no more than chance may make, lower zone first.
+
+    Were the density of landslides the same in both, the landslides of the two would fall into the upper one with the
+    chance of its share of their area: a binomial test, one-sided.
+
+    Args:
+        rows: the table.
+        level: of the test.
+    """
+    known = [row for row in rows if math.isfinite(row.frequency_ratio.value)]
+    unsure = []
+    for low, high in zip(known, known[1:]):
+        both = low.landslides + high.landslides
+        if high.frequency_ratio.value > low.frequency_ratio.value and binomtest(
+                high.landslides, both, high.area_share / (low.area_share + high.area_share),
+                alternative="greater").pvalue > level:
+            unsure.append((low.name, high.name))
+    return unsure

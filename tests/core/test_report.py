@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
+import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
@@ -17,6 +20,7 @@ from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report.figures import new_figure, plain, shorten, style, svg_data
 from scarp.model.report.maps import PointGroup, nice_length, only_inside, read_map, zone_map
 from scarp.model.report.page import MISSING, Page, format_cell
+from scarp.model.zones.schemes import RAMP
 
 HOSTILE = '"><script>alert(1)</script><img src=http://example.org/x onerror=alert(1)> & \'{{ 7 * 7 }} $x$'
 VOID = {"meta", "img", "link", "br", "input"}
@@ -174,3 +178,37 @@ def test_map_is_cut_to_a_region(tmp_path):
         figure = zone_map(image, {1: "low $5", 2: "high"}, [PointGroup("found", np.array([[5.0, 5.0]]), "o", "k", "w")],
                           {"region": [np.array(corner["coordinates"][0])]})
     assert svg_data(figure).startswith("data:image/svg+xml")
+
+
+def test_few_colours_are_stored_as_a_palette_and_stay_alike():
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (200, 4), dtype=np.uint8)
+    colours[:, 3] = np.where(np.arange(200) < 5, 0, 255)
+    painted = colours[rng.integers(0, 200, (60, 80))]
+    with style():
+        figure = new_figure(2)
+        figure.subplots().imshow(painted, interpolation="none")
+    svg = base64.b64decode(svg_data(figure).partition(",")[2])
+    data = base64.b64decode(re.search(rb"data:image/png;base64,([A-Za-z0-9+/=\s]+)", svg)[1])
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "P"
+        np.testing.assert_array_equal(np.asarray(image.convert("RGBA")), painted)
+
+
+def lightness(colour: np.ndarray) -> np.ndarray:
+    """CIELAB of linear RGB."""
+    xyz = np.array([[.4124, .3576, .1805], [.2126, .7152, .0722], [.0193, .1192, .9505]]) @ np.clip(colour, 0, 1)
+    x, y, z = (np.cbrt(part) if part > 0.008856 else 7.787 * part + 16 / 116 for part in xyz / (0.9505, 1, 1.089))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("missing", ["none", "green", "red"])
+def test_zone_colours_can_be_told_apart_without_red_or_green(missing):
+    """Green- and red-blindness after Vienot, Brettel and Mollon (1999)."""
+    cones = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [.0299566, .184309, 1.46709]])
+    seen = {"none": np.eye(3), "green": np.array([[1, 0, 0], [.494207, 0, 1.24827], [0, 0, 1]]),
+            "red": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]])}[missing]
+    linear = [np.where(part <= .04045, part / 12.92, ((part + .055) / 1.055) ** 2.4) for part in np.array(RAMP) / 255]
+    found = np.array([lightness(np.linalg.inv(cones) @ seen @ cones @ colour) for colour in linear])
+    assert np.all(np.diff(found[:, 0]) < 0), "from light to dark"
+    assert np.all(np.linalg.norm(np.diff(found, axis=0), axis=1) > 15), "2.3 is the least difference that is seen"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -349,3 +350,45 @@ def test_few_landslides_and_few_repeats_are_said(case, tmp_path):
     assert any("Only 12 landslides" in text for text in summary.warnings)
     assert not summary.of("all").auc.has_interval and summary.of("all").auc_delong.has_interval
     assert "fewer than 20 repeats" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_table_is_there_as_json_too(case, tmp_path):
+    run(case, tmp_path)
+    rows = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    table = table_of(tmp_path)
+    assert len(rows) == len(table)
+    for row in rows:
+        value = table[row["scope"], row["measure"]][0]
+        assert row["value"] == (float(value) if value else None)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_relief_lies_under_the_maps(case, tmp_path, given):
+    """From a DEM that is given, or that the run records of map and stack lead to."""
+    case = copy.copy(case)
+    case.path = tmp_path / "map.tif"
+    shutil.copy(Case(tmp_path).path, case.path)
+    rows, columns = np.mgrid[:GRID.height, :GRID.width]
+    with create_raster(tmp_path / "dem.tif", GRID, "float32", np.nan, ["elevation"], overviews=None) as dataset:
+        dataset.write((500 + 200 * np.sin(rows / 9) * np.cos(columns / 7)).astype(np.float32), 1)
+    if not given:
+        (tmp_path / "stack.tif").touch()
+        for output, name, source in (("map.tif", "STACK", "stack.tif"), ("stack.tif", "dem", "dem.tif")):
+            (tmp_path / f"{output}.run.json").write_text(json.dumps({"inputs": {name: {"source": f"/gone/{source}"}}}))
+    summary = run(case, tmp_path, html=True, dem=tmp_path / "dem.tif" if given else None, regions=case.regions,
+                  region_field="name", sheet_relief=tmp_path / "relief.tif")
+    assert "Relief from dem.tif" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    sheet = summary.sheet
+    assert sheet.hillshade == str(tmp_path / "relief.tif") and len(sheet.breaks) == 4
+    with rasterio.open(sheet.hillshade) as relief:
+        grey = relief.read(1)
+        assert relief.bounds == pytest.approx(GRID.bounds) and grey.min() > 50 and np.ptp(grey) > 80
+    assert [row[0] for row in sheet.table[1:]] == ["very high", "high", "medium", "low", "very low"]
+    assert sum(len(places) for _, _, places in sheet.points) == summary.landslides
+    assert f"AUC {summary.auc:.3f}" in sheet.notes
+
+
+def test_a_map_without_relief_is_drawn_flat(case, tmp_path):
+    summary = run(case, tmp_path, html=True, sheet_relief=tmp_path / "relief.tif")
+    assert "Relief from" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert summary.sheet.hillshade is None and not (tmp_path / "relief.tif").exists()

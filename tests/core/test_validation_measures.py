@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
+from scipy.stats import binomtest, chi2
 from sklearn import metrics
 
 from scarp.model.errors import TooFewData
@@ -14,7 +14,7 @@ from scarp.model.validation.curves import AXIS, Cuts, success_at, with_band
 from scarp.model.validation.intervals import from_repeats, percentile_interval, wilson_interval
 from scarp.model.validation.ranking import BINS, Ranking, bin_of
 from scarp.model.validation.roc import compare_auc, normal_interval, placements
-from scarp.model.validation.zone_table import falls, zone_table
+from scarp.model.validation.zone_table import falls, unsure_rises, zone_table
 
 NAMES = dict(enumerate(("very low", "low", "medium", "high", "very high"), 1))
 AREA = {1: 30.0, 2: 20.0, 3: 20.0, 4: 20.0, 5: 10.0}
@@ -81,6 +81,22 @@ def test_falling_ratios_are_named():
     assert np.isnan(rows[3].frequency_ratio.value)
 
 
+def test_rises_by_chance_are_told_from_others():
+    few = zone_table({1: 2, 2: 2, 3: 3, 4: 4, 5: 9}, AREA, NAMES)
+    assert falls(few) == [] and unsure_rises(few) == [("very low", "low"), ("low", "medium"), ("medium", "high")]
+    many = zone_table({zone: 100 * count for zone, count in {1: 2, 2: 2, 3: 3, 4: 4, 5: 9}.items()}, AREA, NAMES)
+    assert falls(many) == [] and unsure_rises(many) == []
+    p = binomtest(9, 13, 10 / 30, alternative="greater").pvalue
+    last = ("high", "very high")
+    assert last in unsure_rises(few, p * 0.99) and last not in unsure_rises(few, p)
+
+
+def test_paper_zones_rise_beyond_chance():
+    """With the paper's 1,955 landslides."""
+    counts = {zone: round(1955 * share / 100) for zone, (share, _) in enumerate(TABLE_4["PCUM"], 1)}
+    assert unsure_rises(zone_table(counts, AREA, NAMES)) == []
+
+
 def test_zone_without_landslides_has_an_interval():
     row = zone_table({5: 50}, AREA, NAMES)[0]
     assert row.frequency_ratio.value == 0 and row.frequency_ratio.low == 0 and row.frequency_ratio.high > 0.1
@@ -144,6 +160,17 @@ def test_delong_on_its_own_data(test):
     assert (found.auc, found.variance) == pytest.approx((area, variance), rel=1e-12)
     low, high = normal_interval(found.auc, found.variance)
     assert high - low == pytest.approx(2 * 1.959964 * variance ** 0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("test, area, error, low, high", [(ALBUMIN, 0.7366, 0.0927, 0.5549, 0.9182),
+                                                          (SCORE, 0.7258, 0.1028, 0.5243, 0.9273),
+                                                          (PROTEIN, 0.6478, 0.1000, 0.4518, 0.8439)])
+def test_delong_as_printed_elsewhere(test, area, error, low, high):
+    """The figures that SAS prints for these data (SAS/STAT user's guide, comparing ROC curves)."""
+    found = placements(test[POSITIVE], test[~POSITIVE])
+    printed = [round(value, 4) for value in (found.auc, found.variance ** 0.5,
+                                             *normal_interval(found.auc, found.variance))]
+    assert printed == [area, error, low, high]
 
 
 @pytest.mark.parametrize("test", (ALBUMIN, PROTEIN))

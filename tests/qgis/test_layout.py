@@ -1,0 +1,143 @@
+"""The map sheet: a PDF from the layout engine, also while an algorithm runs in another thread."""
+
+from __future__ import annotations
+
+import re
+import threading
+import zlib
+
+import pytest
+from qgis.core import QgsApplication, QgsLayoutItemMap, QgsPrintLayout, QgsProject, QgsReadWriteContext
+from qgis.PyQt.QtCore import QCoreApplication, QThread
+from qgis.PyQt.QtXml import QDomDocument
+
+from scarp.model.errors import Cancelled
+from scarp.model.progress import Silent
+from scarp.tests.qgis.tiny import Listener
+
+ITEMS = ("title", "subtitle", "map", "north", "legend", "scale", "zones", "notes", "source")
+
+
+@pytest.fixture(scope="module")
+def inputs(area, chain):
+    return {"SUSCEPTIBILITY": chain["susceptibility"], "LANDSLIDES": area / "landslides.gpkg", "DISTANCE": 150,
+            "REPEATS": 3, "SEED": 5}
+
+
+def pages(path) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", path.read_bytes()))
+
+
+def drawn(path) -> int:
+    """Bytes of drawing in a PDF, uncompressed."""
+    found = 0
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", path.read_bytes(), re.DOTALL):
+        try:
+            found += len(zlib.decompress(stream))
+        except zlib.error:
+            found += len(stream)
+    return found
+
+
+def test_template_has_all_items(plugin):
+    from scarp.algorithms.layout import TEMPLATES
+
+    document = QDomDocument()
+    assert document.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))[0]
+    project = QgsProject()
+    layout = QgsPrintLayout(project)
+    layout.loadFromTemplate(document, QgsReadWriteContext())
+    assert all(layout.itemById(name) is not None for name in ITEMS)
+    assert isinstance(layout.itemById("map"), QgsLayoutItemMap) and layout.pageCollection().pageCount() == 1
+
+
+@pytest.mark.parametrize("with_zones", [True, False])
+def test_validation_draws_a_sheet(run, inputs, chain, area, tmp_path, with_zones):
+    before = set(QgsProject.instance().mapLayers())
+    zones = {"ZONES": chain["zones"], "DEM": area / "dem.tif"} if with_zones else {}
+    result = run("validatewithpoints", **inputs, **zones, OUTPUT_HTML=tmp_path / "r.html",
+                 OUTPUT_TABLE=tmp_path / "t.csv", OUTPUT_PDF=tmp_path / "map.pdf")
+    assert result["OUTPUT_PDF"] == str(tmp_path / "map.pdf")
+    assert pages(tmp_path / "map.pdf") == 1 and drawn(tmp_path / "map.pdf") > 100_000
+    assert set(QgsProject.instance().mapLayers()) == before
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "r.html", "r.html.run.json", "t.csv", "t.csv.run.json", "t.json", "map.pdf"}
+
+
+def test_no_sheet_unless_asked_for(run, inputs, tmp_path):
+    result = run("validatewithpoints", **inputs, OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv")
+    assert not result.get("OUTPUT_PDF") and not list(tmp_path.glob("*.pdf"))
+
+
+def in_background(function) -> list:
+    """Call a function in another thread while this one, the main one, keeps its events going."""
+    outcome: list = []
+
+    def call() -> None:
+        try:
+            outcome.append(function())
+        except Exception as error:  # noqa: BLE001 - for the test to look at
+            outcome.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    while thread.is_alive():
+        QgsApplication.processEvents()
+        thread.join(0.01)
+    return outcome
+
+
+def test_sheet_of_an_algorithm_in_another_thread(run, inputs, chain, tmp_path):
+    feedback = Listener()
+    outcome = in_background(lambda: run("validatewithpoints", feedback, **inputs, ZONES=chain["zones"],
+                                        OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv",
+                                        OUTPUT_PDF=tmp_path / "map.pdf"))
+    assert isinstance(outcome[0], dict), outcome
+    assert pages(tmp_path / "map.pdf") == 1
+
+
+def test_errands_are_run_in_the_main_thread(plugin):
+    from scarp.algorithms.layout import in_main_thread
+
+    seen = []
+
+    def look() -> None:
+        seen.append(QThread.currentThread() == QCoreApplication.instance().thread())
+
+    def fail() -> None:
+        raise ValueError("from there")
+
+    in_main_thread(look, Silent())
+    assert in_background(lambda: in_main_thread(look, Silent())) == [None]
+    assert seen == [True, True]
+    (error,) = in_background(lambda: in_main_thread(fail, Silent()))
+    assert isinstance(error, ValueError) and "from there" in str(error)
+
+
+def test_a_busy_main_thread_does_not_hold_who_cancels(plugin):
+    from scarp.algorithms.layout import in_main_thread
+
+    class Impatient(Silent):
+        def cancelled(self) -> bool:
+            return True
+
+    seen, outcome = [], []
+
+    def call() -> None:
+        try:
+            in_main_thread(lambda: seen.append(1), Impatient())
+        except Cancelled as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive() and len(outcome) == 1
+    QgsApplication.processEvents()
+    assert not seen, "what was given up is not done later"
+
+
+def test_names_are_no_expressions(plugin):
+    from scarp.algorithms.layout import _as_it_stands
+
+    assert "[%" not in _as_it_stands("slides [% 1 + 1 %]")
