@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
     QgsProcessingParameterDefinition,
 )
 from qgis.PyQt.QtCore import QCoreApplication
@@ -80,6 +81,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     def declare_number(self, name: str, label: str) -> None:
         """Add a number that the algorithm returns."""
         self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
+
+    def declare_text(self, name: str, label: str) -> None:
+        """Add a text that the algorithm returns."""
+        self.addOutput(QgsProcessingOutputString(name, tr(label)))
 
     # What QGIS calls, with its names.
 

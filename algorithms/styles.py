@@ -13,18 +13,22 @@ from qgis.core import (
 
 STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
 
+BESIDE = "beside"
+"""Stands for the style that the core wrote beside a raster of classes."""
+
 
 class Styler(QgsProcessingLayerPostProcessorInterface):
     """Gives a loaded result its style; keeps nothing of a run, so one object serves all."""
 
     def __init__(self, style: str) -> None:
         super().__init__()
-        self._path = STYLES / f"{style}.qml"
+        self._path = None if style == BESIDE else STYLES / f"{style}.qml"
 
     def postProcessLayer(self, layer: QgsMapLayer, context: QgsProcessingContext,  # noqa: N802 - QGIS's name
                          feedback: QgsProcessingFeedback) -> None:
         """Apply the style; called in the main thread when the layer is loaded."""
-        message, done = layer.loadNamedStyle(str(self._path))
+        path = self._path or Path(layer.source().split("|")[0]).with_suffix(".qml")
+        message, done = layer.loadNamedStyle(str(path))
         if not done:
             feedback.pushWarning(f'The layer "{layer.name()}" could not be styled: {message}')
         layer.triggerRepaint()
@@ -40,7 +44,7 @@ def style_output(context: QgsProcessingContext, output: str | None, style: str |
     Args:
         context: of the run.
         output: path or layer id, as the algorithm returns it.
-        style: name of a QML file without its ending; None to leave the layer as it is.
+        style: name of a QML file without its ending, or :data:`BESIDE`; None to leave the layer as it is.
     """
     if not output or not style or not context.willLoadLayerOnCompletion(output):
         return

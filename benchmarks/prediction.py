@@ -44,7 +44,10 @@ REPEATS = 3
 
 
 def make_stack(path: Path, side: int) -> None:
-    """Write a stack of smooth amounts with some noise, and of patches of classes, by windows."""
+    """Write a stack of smooth amounts with some noise, and of patches of classes, by windows.
+
+    Amounts are rounded so that a cell takes about 20 bytes, as many a factor as in real mountains.
+    """
     grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), side, side)
     factors = [*(StackFactor(name, "continuous") for name in CONTINUOUS),
                *(StackFactor(name, "categorical", classes=CLASSES) for name in CATEGORICAL)]
@@ -56,6 +59,7 @@ def make_stack(path: Path, side: int) -> None:
             values = values.astype(np.float32)
             values[len(CONTINUOUS):] = np.clip(np.round(5 + 2 * values[len(CONTINUOUS):]), 1, 9)
             values[:len(CONTINUOUS)] += 0.1 * rng.standard_normal(values[:len(CONTINUOUS)].shape, dtype=np.float32)
+            values[:len(CONTINUOUS)] = np.round(values[:len(CONTINUOUS)] * 4096) / 4096
             dataset.write(values, window=block.window)
 
 

@@ -12,9 +12,12 @@ from ..algorithms.buildfactorstack import BuildFactorStack
 from ..algorithms.buildsafetyfactor import BuildSafetyFactor
 from ..algorithms.checkfactors import CheckFactors
 from ..algorithms.classifyzones import ClassifyZones
+from ..algorithms.comparemodels import CompareModels
 from ..algorithms.createdemodata import CreateDemoData
 from ..algorithms.crossvalidate import CrossValidate
+from ..algorithms.explainsusceptibility import ExplainSusceptibility
 from ..algorithms.predictsusceptibility import PredictSusceptibility
+from ..algorithms.rainfallwarning import RainfallWarning
 from ..algorithms.traincomparisonmodel import TrainComparisonModel
 from ..algorithms.trainpcum import TrainPcum
 from ..algorithms.validatewithpoints import ValidateWithPoints
@@ -25,7 +28,8 @@ ICON = PACKAGE / "resources" / "icons" / "scarp.svg"
 MODELS = PACKAGE / "resources" / "models"
 
 ALGORITHMS = (CreateDemoData, BuildFactorStack, CheckFactors, BuildBufferedLabels, BuildSafetyFactor, TrainPcum,
-              TrainComparisonModel, PredictSusceptibility, ClassifyZones, ValidateWithPoints, CrossValidate)
+              TrainComparisonModel, PredictSusceptibility, ClassifyZones, RainfallWarning, ValidateWithPoints,
+              CompareModels, CrossValidate, ExplainSusceptibility)
 
 
 class ScarpProvider(QgsProcessingProvider):

@@ -161,7 +161,7 @@ def _explain(stack: Stack, model: TrainedModel, name: str, labels: Any, area: Po
     side = side_in_cells(grid, parameters["BLOCK"], model.align)
     surveyed = survey_labels(labels, grid, mask, side, Part(progress, 0.0, 0.03))
     chosen = choose_blocks(surveyed, most_tiles(subject, side, parameters["BLOCKS"]), seed)
-    tiles = read_tiles(subject, labels, grid, mask, chosen, Part(progress, 0.03, 0.06))
+    tiles = read_tiles(subject, labels, mask, chosen, seed, Part(progress, 0.03, 0.06))
     cells = read_cells(subject, labels, mask, choose_blocks(surveyed, max(CELL_BLOCKS, len(chosen.places)), seed),
                        seed, Part(progress, 0.06, 0.09))
     _warn_of_sample(tiles, progress)
@@ -215,7 +215,7 @@ def _timed(subject: Subject, tiles: Tiles, few: Tiles, swaps: int, references: i
     tries = sum(CLASSES if spec.is_categorical else VALUES for spec in subject.specs)
     half = len(few) / len(tiles)
     seconds = once * (swaps + half * tries + half * 2 * references * len(subject.factors))
-    progress.report(0.12, f"{len(tiles):,} of {chosen.of:,} blocks of {tiles.side} × {tiles.side} cells are looked at: "
+    progress.report(0.12, f"{len(tiles):,} of {chosen.of:,} blocks are looked at, {tiles.side ** 2:,} cells each: "
                           f"{swaps:,} swaps, {tries:,} values; about {duration(seconds)} before a map of the leading "
                           "factor.")
     return base

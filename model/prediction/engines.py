@@ -123,7 +123,8 @@ class ModuleEngine:
         tile = tile.to(self._device)
         result = torch.empty((height, width), device=self._device)
         with torch.inference_mode(), lower_precision(self._device, self._dtype):
-            for first, last in strips(0, height, width * self._channels * BYTES_MODULE, self._align):
+            for first, last in strips(0, height, width * self._channels * BYTES_MODULE, self._device,
+                                      self._align):
                 logits = network(self._encoder.image(tile, first, last))[0].float()
                 result[first:last] = logits[1] - logits[0]
                 step((last - first) / height)

@@ -18,10 +18,14 @@ from ..errors import ParameterInvalid
 from ..grid import Grid
 from .engines import Engine
 from .ensemble import Ensemble
+from .strips import GPU_STRIP_BYTES, STRIP_BYTES
 from .tiles import Tiling, up
 
 MEMORY = 1.0e9
 """Bytes that tiles may take on a CPU; with libraries and caches the whole stays under 2 GB."""
+
+CPU_SHARE = 0.25
+"""Share of a small computer's memory that tiles may take."""
 
 GPU_SHARE = 0.5
 """Share of a GPU's free memory that tiles may take."""
@@ -29,8 +33,8 @@ GPU_SHARE = 0.5
 ON_GPU = 2
 """Tiles at once on a GPU: one is copied while the other is computed."""
 
-BYTES_STRIP = 60e6
-"""Memory that a thread takes for strips, whatever the tile's size."""
+STRIPS = 7.5
+"""Feature maps of a strip that are alive at once."""
 
 SIDES = (2048, 1536, 1024, 768, 512, 384, 256)
 """Sides among which the automatic choice picks, largest first; multiples of a GeoTIFF block where they can be."""
@@ -80,7 +84,8 @@ def make_plan(grid: Grid, ensemble: Ensemble, engines: Sequence[Engine], device:
                                f"{align:,} cells. Predict with each of them by itself.")
     per_cell, raw = ensemble.bytes_per_cell(engines), ensemble.bytes_raw
     cores = torch.get_num_threads() if device.type == "cpu" else ON_GPU
-    budget = MEMORY if device.type == "cpu" else _gpu_memory(device)
+    budget = _memory(device)
+    strip = STRIPS * (STRIP_BYTES if device.type == "cpu" else GPU_STRIP_BYTES)
     options = [workers] if workers else _divisors(cores)
     plans = []
     for count in options:
@@ -88,7 +93,7 @@ def make_plan(grid: Grid, ensemble: Ensemble, engines: Sequence[Engine], device:
         for candidate in [side] if side else SIDES:
             tiling = Tiling.of(grid, candidate, halo, align)
             count = min(count, max(len(tiling), 1))
-            expected = (tiling.cells_read * (count * (per_cell + raw) + READ_AHEAD * raw) + count * BYTES_STRIP)
+            expected = (tiling.cells_read * (count * (per_cell + raw) + READ_AHEAD * raw) + count * strip)
             plans.append(Plan(tiling, count, threads, expected))
     fitting = [plan for plan in plans if plan.bytes_expected <= budget] or [min(plans, key=lambda plan:
                                                                                 plan.bytes_expected)]
@@ -109,11 +114,12 @@ def _divisors(number: int) -> list[int]:
     return [count for count in range(number, 0, -1) if number % count == 0]
 
 
-def _gpu_memory(device: torch.device) -> float:
+def _memory(device: torch.device) -> float:
+    """Return the bytes that tiles may take."""
     if device.type == "cuda":
         return GPU_SHARE * torch.cuda.mem_get_info(device)[0]
-    # Apple GPUs share the computer's memory.
     try:
-        return GPU_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        # Apple GPUs share the computer's memory.
+        return min(MEMORY, CPU_SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (ValueError, OSError, AttributeError):
         return MEMORY

@@ -83,10 +83,18 @@ def choose_arithmetic(stack: Stack, ensemble: Ensemble, mask: Mask, device: str,
     exact = made(cpu, torch.float32)
     tried = [(chosen, dtype)] if dtype == torch.float32 else [(chosen, dtype), (chosen, torch.float32)]
     for where, wanted in tried:
-        fast = made(where, wanted)
-        if where == cpu and set(fast.dtypes) == {torch.float32}:
-            break
-        found = compare(stack, ensemble, mask, exact.engines, fast.engines)
+        try:
+            fast = made(where, wanted)
+            if where == cpu and set(fast.dtypes) == {torch.float32}:
+                break
+            found = compare(stack, ensemble, mask, exact.engines, fast.engines)
+        except (RuntimeError, NotImplementedError) as error:
+            if where == cpu:
+                raise
+            # A driver, a missing operation, memory that others took: a map on the processor is better than none.
+            progress.warn(f"{where} failed when it was tried with {wanted} ({str(error).splitlines()[0][:200]}), so "
+                          "it is not used, and the map takes longer.")
+            continue
         if found is not None and found.suffices:
             progress.report(0.01, f"{fast.name} on {where} against float32 on the processor: {found}.")
             return fast

@@ -6,8 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Callable, Iterator
 
+import torch
+
 STRIP_BYTES = 8e6
 """Of one feature map of a strip; it then mostly stays in the processor's memory until the next layer reads it."""
+
+GPU_STRIP_BYTES = 64e6
+"""The same on a GPU, which wants large pieces of work."""
 
 LEAST_ROWS = 96
 """Of a strip: two rows on each side are computed twice."""
@@ -46,16 +51,19 @@ class Span:
         return Span(self.top // 2, self.left // 2, self.bottom // 2, self.right // 2)
 
 
-def strips(first: int, last: int, bytes_per_row: float, step: int = 2) -> Iterator[tuple[int, int]]:
+def strips(first: int, last: int, bytes_per_row: float, device: torch.device, step: int = 2
+           ) -> Iterator[tuple[int, int]]:
     """Cut rows into strips of about equal height, all but the last multiples of ``step`` counted from ``first``.
 
     Args:
         first: row.
         last: row, not included.
         bytes_per_row: of one feature map.
+        device: that computes.
         step: what heights are multiples of.
     """
-    rows = max(LEAST_ROWS, STRIP_BYTES / max(bytes_per_row, 1))
+    size = STRIP_BYTES if device.type == "cpu" else GPU_STRIP_BYTES
+    rows = max(LEAST_ROWS, size / max(bytes_per_row, 1))
     count = max(1, round((last - first) / rows))
     height = step * math.ceil((last - first) / count / step)
     for row in range(first, last, height):

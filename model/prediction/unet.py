@@ -58,7 +58,9 @@ class FastUNet:
         last = unet.depth
 
         def ready(weight: torch.Tensor, bias: torch.Tensor) -> Weights:
-            return weight.to(device, dtype).contiguous(memory_format=torch.channels_last), bias.to(device, dtype)
+            # Rounded before it is moved: Apple GPUs know no double precision.
+            return (weight.to(dtype).to(device).contiguous(memory_format=torch.channels_last),
+                    bias.to(dtype).to(device))
 
         def second(level: nn.Sequential) -> Weights:
             weight, bias = _folded(level, 1)
@@ -71,14 +73,14 @@ class FastUNet:
         for place, level in enumerate(unet.decoder):
             weight, bias = _folded(level, 0)
             skip = _masked(weight[:, :len(weight)], unet.encoder[place], 1)
-            coarse = transposed(weight[:, len(weight):]).to(device, dtype)
+            coarse = transposed(weight[:, len(weight):]).to(dtype).to(device)
             self._decoder.append(_Level(ready(skip, bias), second(level),
                                         coarse.contiguous(memory_format=torch.channels_last)))
             below = unet.encoder[last] if place + 1 == last else unet.decoder[place + 1]
             self._up.append(ready(_masked(unet.up[place].weight.double(), below, 1), unet.up[place].bias.double()))
         head = unet.head.weight.double()
         # In full precision: 16 bits of a logit alone would move the susceptibility by a thousandth.
-        self._head = [part.to(device, torch.float32) for part in (
+        self._head = [part.to(torch.float32).to(device) for part in (
             _masked(head[1:] - head[:1], unet.decoder[0], 1), unet.head.bias.double().diff())]
 
     @property
@@ -129,7 +131,7 @@ class FastUNet:
         weights = self._encoder[level]
         skip = self._empty(weights.second, slab.height, slab.width)
         coarse = self._empty(self._down[level], height // 2, width // 2)
-        for first, last in strips(0, height, width * self._bytes(weights)):
+        for first, last in strips(0, height, width * self._bytes(weights), self._device):
             above, under = max(first - READ, 0), min(last + READ, height)
             features = _pair(_activated(functional.conv2d(image(above, under), *weights.first, padding=1)), weights)
             features = features[:, :, first - above:last - above]
@@ -152,7 +154,8 @@ class FastUNet:
                 step: Step) -> Iterator[tuple[int, int, torch.Tensor]]:
         """Give a decoder level in strips: first and last row, and features over the columns wanted."""
         weights = self._decoder[level]
-        for first, last in strips(wanted.top, wanted.bottom, slab.width * self._bytes(weights)):
+        for first, last in strips(wanted.top, wanted.bottom, slab.width * self._bytes(weights),
+                                  self._device):
             part = Span(first, wanted.left, last, wanted.right).slab(READ, slab.bottom, slab.right)
             top, bottom = part.top - slab.top, part.bottom - slab.top
             features = functional.conv2d(skip[:, :, top:bottom], *weights.first, padding=1)

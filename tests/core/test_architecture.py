@@ -11,17 +11,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ("algorithms", "model", "processing_provider")
-STAGES = ("errors", "memory", "progress", "files", "tables", "inputs", "grid", "factors", "stack", "labels", "safety", "windows",
-          "encoding", "networks", "loss", "training", "classical", "artifact_header", "artifact", "prediction", "zones",
-          "validation", "crossvalidation", "report", "checks", "jobs", "train")
+STAGES = ("errors", "memory", "progress", "files", "cluster", "tables", "inputs", "grid", "factors", "stack", "labels",
+          "safety", "windows", "encoding", "networks", "loss", "training", "classical", "artifact_header", "artifact",
+          "prediction", "zones", "validation", "warning", "comparison", "crossvalidation", "report", "checks",
+          "explanation", "jobs", "train")
 """The way through the core: a stage imports only those before it, and itself."""
 
 ASIDE = {"demo": {"errors", "progress", "files", "inputs", "grid", "safety"}}
 """Parts beside the way, and the stages they may use."""
 
 NEVER_IN_CORE = {"qgis", "osgeo", "PyQt5", "PyQt6", "processing", "algorithms", "processing_provider", "plugin"}
-LIBRARIES = {"torch", "numpy", "scipy", "rasterio", "affine", "sklearn", "safetensors", "matplotlib", "jinja2"}
-HEAVY = {"torch", "rasterio", "sklearn", "scipy", "matplotlib", "safetensors"}
+LIBRARIES = {"torch", "numpy", "scipy", "rasterio", "affine", "sklearn", "safetensors", "matplotlib", "jinja2",
+             "PIL", "distributed"}
+HEAVY = {"torch", "rasterio", "sklearn", "scipy", "matplotlib", "safetensors", "distributed"}
 
 
 def shipped() -> list[Path]:
@@ -117,7 +119,8 @@ def test_the_shell_imports_the_heavy_core_only_when_it_runs(path):
 def test_light_modules_import_nothing_heavy():
     """What the shell reads choices and defaults from when QGIS starts."""
     light = ("errors", "progress", "inputs.tables", "factors.definitions", "zones.schemes", "training.settings",
-             "training.kinds", "training.presets", "validation.settings")
+             "training.kinds", "training.presets", "validation.settings", "warning.classes", "comparison.settings",
+             "explanation.settings")
     code = "\n".join([*(f"import scarp.model.{module}" for module in light), "import sys",
                       f"print(*sorted(set(sys.modules) & {HEAVY | {'numpy'}!r}))"])
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,

@@ -210,3 +210,13 @@ def test_threads_of_torch_are_put_back(tmp_path):
     predict_susceptibility(path, [saved(tmp_path / "m.safetensors", "pcum")], tmp_path / "p.tif", tile=64,
                            progress=Silent())
     assert torch.get_num_threads() == before
+
+
+def test_a_device_that_fails_when_tried_is_not_used(open_with, monkeypatch):
+    """With torch's device without memory, whose results cannot be fetched, in the place of a GPU."""
+    opened = open_with("pcum")
+    monkeypatch.setattr(precision, "choose_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr(precision, "choose_precision", lambda name, device: torch.float32)
+    chosen = choose_arithmetic(opened.stack, opened.ensemble, opened.mask, "cuda", "auto", opened.progress)
+    assert chosen.device == CPU and chosen.name == "float32"
+    assert len(opened.progress.warnings) == 1 and "meta failed" in opened.progress.warnings[0]

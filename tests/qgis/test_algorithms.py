@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsProcessing, QgsProcessingFeatureSourceDefinition, QgsProject, QgsVectorLayer
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsProcessing,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
 
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.stack import open_stack
-from scarp.tests.qgis.tiny import CELL, LEFT, RADII, SIZE, TOP, TRAINING, Listener, memory_layer, stack_inputs
+from scarp.tests.qgis.tiny import (
+    CELL,
+    LEFT,
+    RADII,
+    SIZE,
+    TOP,
+    TRAINING,
+    Listener,
+    memory_layer,
+    stack_inputs,
+    write_raster,
+)
 
 
 def read(path, band=1):
@@ -266,6 +286,36 @@ def test_every_method_of_zoning(run, chain, area, tmp_path, values):
                                       + (susceptibility[valid] > np.float32(0.6)))
 
 
+def test_zones_at_the_breaks_of_an_earlier_run(run, chain, tmp_path):
+    for number, source in enumerate((chain["zones"], f"{chain['zones']}.run.json")):
+        output = tmp_path / f"{number}.tif"
+        run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], BREAKS_FROM=source, OUTPUT=output)
+        np.testing.assert_array_equal(read(output).data, read(chain["zones"]).data)
+
+
+def test_warning_from_text_numbers_and_layers(run, chain, area, tmp_path):
+    """Rain by halves, thresholds as text, landform and regions as layers: the map is the rule, cell by cell."""
+    output, table, safety = tmp_path / "w.tif", tmp_path / "w.csv", tmp_path / "fs.tif"
+    listener = Listener()
+    p = read(chain["susceptibility"]).data
+    low, high = (float(np.float32(value)) for value in np.nanquantile(p, [0.3, 0.7]))
+    result = run("rainfallwarning", listener, SUSCEPTIBILITY=chain["susceptibility"], RAIN=area / "precipitation.tif",
+                 MORE_RAIN=[str(area / "precipitation.tif")], TOPOGRAPHY=area / "landform.gpkg",
+                 TOPOGRAPHY_FIELD="landform", K_TABLE="valley,0.0005", K="0.0008", P_LOW=repr(low),
+                 P_HIGH=repr(high), FS_CRITICAL="0.5", REGIONS=area / "regions.gpkg", REGION_FIELD="region",
+                 ZONES=chain["zones"], OUTPUT=output, OUTPUT_TABLE=table, OUTPUT_SAFETY_FACTOR=safety)
+    factor, classes = read(safety).data, read(output).data
+    expected = np.select([np.isnan(p), ~(factor < 0.5), p < np.float32(low), p < np.float32(high)], [0, 1, 2, 3], 4)
+    np.testing.assert_array_equal(classes, expected)
+    assert {1, 2, 3, 4} <= set(np.unique(classes))
+    west = (1 / factor - 1)[:, :SIZE // 2] / 0.0008
+    assert 1150 < np.nanmin(west) < np.nanmax(west) < 2050, "twice the rain"
+    assert result["WARNED_SHARE"] == pytest.approx((classes >= 3).sum() / (classes > 0).sum())
+    assert result["HIGHEST_RAIN"] > 1900 and any("month or a year" in text for text in listener.warnings)
+    with table.open(encoding="utf-8") as stream:
+        assert [row["region"] for row in csv.DictReader(stream)] == ["all"] * 6 + ["east"] * 6 + ["west"] * 6
+
+
 def test_validation_gives_report_table_points_and_numbers(run, chain, area, tmp_path):
     result = run("validatewithpoints", SUSCEPTIBILITY=chain["susceptibility"], LANDSLIDES=area / "landslides.gpkg",
                  ZONES=chain["zones"], REGIONS=area / "regions.gpkg", REGION_FIELD="region", WINDOWS=chain["windows"],
@@ -352,3 +402,60 @@ def test_everything_takes_layers_in_degrees(run, area, chain, tmp_path):
 
 def test_inputs_of_the_tiny_area_are_all_used(area):
     assert all(value.exists() for value in stack_inputs(area).values() if hasattr(value, "exists"))
+
+
+def test_comparison_of_maps_of_other_cells_crs_and_values(run, chain, area, tmp_path):
+    """The model's map, the heights in 120 m cells and the map in degrees; points in degrees, numbers as text."""
+    coarse = write_raster(tmp_path / "coarse.tif", read(area / "dem.tif").data[::4, ::4], cell=4 * CELL)
+    degrees = tmp_path / "degrees.tif"
+    subprocess.run(["gdalwarp", "-q", "-t_srs", "EPSG:4326", str(chain["susceptibility"]), str(degrees)], check=True)
+    places = QgsVectorLayer(str(area / "landslides.gpkg"), "")
+    way = QgsCoordinateTransform(places.crs(), QgsCoordinateReferenceSystem("EPSG:4326"), QgsProject.instance())
+    rows = []
+    for feature in places.getFeatures():
+        place = feature.geometry()
+        place.transform(way)
+        rows.append((place.asWkt(12), []))
+    outputs = {"OUTPUT_HTML": tmp_path / "c.html", "OUTPUT_TABLE": tmp_path / "c.csv",
+               "OUTPUT_DIFFERENCE": tmp_path / "c.tif"}
+    result = run("comparemodels", SUSCEPTIBILITY=[str(chain["susceptibility"]), str(coarse), str(degrees)],
+                 NAMES=["model", "heights, 120 m", "model in degrees"],
+                 LANDSLIDES=memory_layer("Point", "", rows, crs="EPSG:4326"), REGIONS=area / "regions.gpkg",
+                 REGION_FIELD="region", WINDOWS=chain["windows"], DISTANCE="100", REPEATS="20", SEED="3", **outputs)
+    with outputs["OUTPUT_TABLE"].open(encoding="utf-8") as stream:
+        found = {(row["scope"], row["map"], row["other"], row["measure"]): row["value"]
+                 for row in csv.DictReader(stream)}
+    assert float(found["all", "model", "model in degrees", "spearman"]) > 0.95
+    aucs = {name: float(found["all", name, "", "auc"]) for name in ("model", "heights, 120 m", "model in degrees")}
+    assert result["BEST"] == max(aucs, key=aucs.get) and result["AUC"] == pytest.approx(aucs[result["BEST"]])
+    assert 0 <= result["P"] <= 1 and result["LEAD"] >= 0
+    assert ("region: east", "model", "", "auc") in found
+    assert ("all", "heights, 120 m", "", "recall") not in found
+    with rasterio.open(outputs["OUTPUT_DIFFERENCE"]) as difference, rasterio.open(chain["susceptibility"]) as first:
+        assert difference.shape == first.shape and difference.descriptions == ("difference of ranks",)
+    assert all((tmp_path / f"c.{ending}.run.json").exists() for ending in ("html", "csv", "tif"))
+
+
+def test_what_drives_the_map(run, area, chain, tmp_path):
+    """Numbers as text, the area as a memory layer in degrees; the leading factor carries names and colours."""
+    outputs = {"OUTPUT_HTML": tmp_path / "e.html", "OUTPUT_TABLE": tmp_path / "e.csv",
+               "OUTPUT_LEADING": tmp_path / "e.tif"}
+    whole = QgsVectorLayer(str(area / "regions.gpkg"), "regions")
+    change = QgsCoordinateTransform(whole.crs(), QgsCoordinateReferenceSystem("EPSG:4326"), QgsProject.instance())
+    shape = next(feature for feature in whole.getFeatures() if feature["region"] == "west").geometry()
+    shape.transform(change)
+    result = run("explainsusceptibility", STACK=chain["stack"], MODEL=chain["model"], LABELS=chain["labels"],
+                 AREA=memory_layer("Polygon", "", [(shape.asWkt(12), [])], crs="EPSG:4326"), BLOCK="450", REPEATS="2",
+                 REFERENCES="2", SEED="3", **outputs)
+    assert 0 <= result["AUC"] <= 1 and result["BLOCKS_USED"] >= 20
+    with outputs["OUTPUT_TABLE"].open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["part"] for row in rows} >= {"map", "importance", "response", "observed", "plausibility", "leading"}
+    assert {row["factor"] for row in rows if row["part"] == "leading"} == set(FACTORS)
+    with rasterio.open(outputs["OUTPUT_LEADING"]) as leading:
+        found = leading.read(1)
+        assert leading.nodata == 0 and leading.colormap(1)[1] == (230, 159, 0, 255)
+    assert (found[:, :SIZE // 2 - 2] > 0).mean() > 0.9 and not found[:, SIZE // 2 + 2:].any()
+    layer = QgsRasterLayer(str(outputs["OUTPUT_LEADING"]), "leading")
+    assert layer.renderer().type() == "paletted" and layer.renderer().classes()[0].label == "Slope gradient"
+    assert all((tmp_path / f"e.{ending}.run.json").exists() for ending in ("html", "csv", "tif"))

@@ -112,6 +112,20 @@ def test_model_whose_factors_the_stack_lacks(fails, run, chain, area, tmp_path):
     fails("predictsusceptibility", "lithology", "slope", STACK=tmp_path / "small.tif", MODEL=chain["model"])
 
 
+@pytest.mark.parametrize("values, words", [
+    ({"LABELS": "shifted"}, ["grid", "label"]), ({"LABELS": "stable"}, ["LABELS", "no landslide cell"]),
+    ({"BLOCK": 5000}, ["BLOCK", "blocks"]), ({"REPEATS": "many"}, ["REPEATS", "many"]),
+    ({"MODEL": "nowhere.safetensors"}, ["does not exist"]),
+])
+def test_maps_that_cannot_be_explained(fails, chain, tmp_path, values, words):
+    zeros = np.zeros((SIZE, SIZE))
+    made = {"shifted": lambda: write_raster(tmp_path / "l.tif", zeros, left=LEFT + CELL / 2),
+            "stable": lambda: write_raster(tmp_path / "l.tif", zeros)}
+    given = {"STACK": chain["stack"], "MODEL": chain["model"], "LABELS": chain["labels"], "BLOCK": 450, **values}
+    given["LABELS"] = made[values["LABELS"]]() if "LABELS" in values else given["LABELS"]
+    fails("explainsusceptibility", *words, outputs=("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_LEADING"), **given)
+
+
 def test_a_file_that_is_no_model(fails, chain, tmp_path):
     path = tmp_path / "broken.safetensors"
     path.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00nothing of use here")
@@ -163,10 +177,30 @@ def test_wrong_geometry(fails, area):
     ("classifyzones", {"METHOD": "breaks", "BREAKS": "0.5,0.2"}, ["BREAKS"]),
     ("classifyzones", {"METHOD": "equal_interval", "BREAKS": "0.2,0.5"}, ["BREAKS", "equal_interval"]),
     ("classifyzones", {"METHOD": "landslide_share"}, ["LANDSLIDES"]),
+    ("classifyzones", {"BREAKS_FROM": "nowhere.csv"}, ["BREAKS_FROM", "nowhere.csv"]),
+    ("classifyzones", {"BREAKS_FROM": "nowhere.csv", "BREAKS": "0.5"}, ["BREAKS_FROM", "Leave one", "BREAKS"]),
+    ("classifyzones", {"BREAKS_FROM": "nowhere.csv", "METHOD": "natural_breaks"}, ["BREAKS_FROM", "natural_breaks"]),
     ("classifyzones", {"METHOD": "jenks"}, ["METHOD", "jenks", "natural_breaks"]),
 ])
 def test_zones_that_cannot_be(fails, chain, algorithm, values, words):
     fails(algorithm, *words, SUSCEPTIBILITY=chain["susceptibility"], **values)
+
+
+@pytest.mark.parametrize("values, words", [
+    ({}, ["K", "TOPOGRAPHY"]), ({"K": "much"}, ["K", "much", "number"]), ({"K": 0}, ["K is 0"]),
+    ({"K_TABLE": "lakes,0.01"}, ["lakes", "TOPOGRAPHY is empty"]), ({"K_TABLE": "lakes"}, ["K_TABLE", "rows of two"]),
+    ({"K": 0.01, "P_LOW": 0.7}, ["P_LOW", "P_HIGH"]), ({"K": 0.01, "FS_CRITICAL": "1"}, ["FS_CRITICAL"]),
+    ({"K": 0.01, "FS_WATCH": 0.3}, ["FS_WATCH", "FS_CRITICAL"]), ({"K": 0.01, "RAIN": "far"}, ["rain", "overlap"]),
+    ({"TOPOGRAPHY": "landform.gpkg"}, ["TOPOGRAPHY_FIELD"]),
+    ({"TOPOGRAPHY": "landform.gpkg", "TOPOGRAPHY_FIELD": "landform"}, ["valley", "K or K_TABLE"]),
+    ({"K": 0.01, "REGIONS": "regions.gpkg", "REGION_FIELD": "district"}, ["district", "region"]),
+])
+def test_warnings_that_cannot_be(fails, chain, area, tmp_path, values, words):
+    values = {name: area / value if str(value).endswith(".gpkg") else value for name, value in values.items()}
+    if values.get("RAIN") == "far":
+        values["RAIN"] = far_away(tmp_path / "far.tif")
+    fails("rainfallwarning", *words, outputs=("OUTPUT", "OUTPUT_TABLE", "OUTPUT_SAFETY_FACTOR"),
+          **{"SUSCEPTIBILITY": chain["susceptibility"], "RAIN": area / "precipitation.tif", **values})
 
 
 @pytest.mark.parametrize("values, words", [
@@ -208,6 +242,21 @@ def test_subset_without_windows(fails, chain, area):
 def test_landslides_off_the_map(fails, chain):
     fails("validatewithpoints", "map", SUSCEPTIBILITY=chain["susceptibility"], outputs=VALIDATION,
           LANDSLIDES=memory_layer("Point", "", [(f"Point ({LEFT - 90000} {TOP})", [])], name="elsewhere"))
+
+
+@pytest.mark.parametrize("values, words", [
+    ({"SUSCEPTIBILITY": []}, ["SUSCEPTIBILITY"]), ({"SUSCEPTIBILITY": ["map"]}, ["SUSCEPTIBILITY", "1 map"]),
+    ({"SUSCEPTIBILITY": ["map", "nowhere.tif"]}, ["SUSCEPTIBILITY"]),
+    ({"SUSCEPTIBILITY": ["map", "far.tif"]}, ["far", "no common ground"]),
+    ({"NAMES": "one"}, ["NAMES", "2 maps"]), ({"NAMES": "one, one"}, ["NAMES", "twice"]),
+    ({"SHARES": "30,20"}, ["SHARES", "100"]), ({"SUBSET": "test"}, ["WINDOWS"]), ({"REPEATS": "many"}, ["REPEATS"]),
+    ({"THRESHOLD": 2}, ["THRESHOLD"]),
+])
+def test_comparisons_that_cannot_be(fails, chain, area, tmp_path, values, words):
+    places = {"map": chain["susceptibility"], "far.tif": far_away(tmp_path / "far.tif")}
+    maps = [str(places.get(name, name)) for name in values.get("SUSCEPTIBILITY", ["map", "map"])]
+    fails("comparemodels", *words, outputs=(*VALIDATION, "OUTPUT_DIFFERENCE"),
+          **{"LANDSLIDES": area / "landslides.gpkg", **values, "SUSCEPTIBILITY": maps})
 
 
 def test_output_folder_that_is_not_there(fails, chain, tmp_path):

@@ -34,16 +34,26 @@ def parameters_of(algorithm, area, chain):
         "predictsusceptibility": ({"STACK": chain["stack"], "MODEL": chain["model"], "SAMPLES": 3, "TILE": 32},
                                   {"OUTPUT": "s.tif", "OUTPUT_UNCERTAINTY": "u.tif", "OUTPUT_APPLICABILITY": "a.tif"}),
         "classifyzones": ({"SUSCEPTIBILITY": chain["susceptibility"]}, {"OUTPUT": "z.tif", "OUTPUT_TABLE": "z.csv"}),
+        "rainfallwarning": ({"SUSCEPTIBILITY": chain["susceptibility"], "RAIN": area / "precipitation.tif", "K": 0.01},
+                            {"OUTPUT": "r.tif", "OUTPUT_TABLE": "r.csv", "OUTPUT_SAFETY_FACTOR": "rf.tif"}),
         "validatewithpoints": ({"SUSCEPTIBILITY": chain["susceptibility"], "LANDSLIDES": slides, "DISTANCE": 100,
                                 "REPEATS": 5000},
-                               {"OUTPUT_HTML": "v.html", "OUTPUT_TABLE": "v.csv", "OUTPUT_POINTS": "p.gpkg"}),
+                               {"OUTPUT_HTML": "v.html", "OUTPUT_TABLE": "v.csv", "OUTPUT_POINTS": "p.gpkg",
+                                "OUTPUT_PDF": "v.pdf"}),
+        "comparemodels": ({"SUSCEPTIBILITY": [str(chain["susceptibility"]), str(area / "dem.tif")],
+                           "LANDSLIDES": slides, "DISTANCE": 100, "REPEATS": 2000},
+                          {"OUTPUT_HTML": "c.html", "OUTPUT_TABLE": "c.csv", "OUTPUT_DIFFERENCE": "c.tif"}),
+        "explainsusceptibility": ({"STACK": chain["stack"], "MODEL": chain["model"], "LABELS": chain["labels"],
+                                   "BLOCK": 600, "REPEATS": 200},
+                                  {"OUTPUT_HTML": "e.html", "OUTPUT_TABLE": "e.csv", "OUTPUT_LEADING": "e.tif"}),
     }[algorithm]
 
 
 @pytest.mark.parametrize("reports", [1, 3])
 @pytest.mark.parametrize("algorithm", ["createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels",
                                        "buildsafetyfactor", "trainpcum", "traincomparisonmodel",
-                                       "predictsusceptibility", "classifyzones", "validatewithpoints"])
+                                       "predictsusceptibility", "classifyzones", "rainfallwarning",
+                                       "validatewithpoints", "comparemodels", "explainsusceptibility"])
 def test_cancel(run, area, chain, tmp_path, algorithm, reports):
     inputs, outputs = parameters_of(algorithm, area, chain)
     listener = Listener(cancel_after=reports)

@@ -82,7 +82,9 @@ except QgsProcessingException as error:
     ("buildsafetyfactor", "build_safety_factor"), ("trainpcum", "train_pcum"),
     ("traincomparisonmodel", "train_comparison_model"),
     ("predictsusceptibility", "predict_susceptibility"), ("classifyzones", "classify_zones"),
-    ("validatewithpoints", "validate_with_points")])
+    ("rainfallwarning", "rainfall_warning"),
+    ("validatewithpoints", "validate_with_points"), ("comparemodels", "compare_models"),
+    ("explainsusceptibility", "explain_susceptibility")])
 def test_each_algorithm_says_what_its_job_imports(plugin, algorithm, job):
     needs = set(plugin.provider.algorithm(algorithm).NEEDS)
     heavy = {"torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"}

@@ -6,7 +6,8 @@ import pytest
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
 
 NAMES = ("createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels", "buildsafetyfactor", "trainpcum",
-         "traincomparisonmodel", "predictsusceptibility", "classifyzones", "validatewithpoints", "factorstozones")
+         "traincomparisonmodel", "predictsusceptibility", "classifyzones", "rainfallwarning", "validatewithpoints",
+         "comparemodels", "explainsusceptibility", "factorstozones")
 
 
 @pytest.fixture

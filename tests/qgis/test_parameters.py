@@ -9,7 +9,7 @@ FROZEN = {
     "createdemodata": "SIZE [REGIONS] SEED OUTPUT",
     "buildfactorstack": "DEM [AREA] [LANDFORM] [LANDFORM_FIELD] [RIVERS] [RIVER_RADIUS] [PRECIPITATION] [TEMPERATURE] "
                         "[FAULTS] [FAULT_RADIUS] [LITHOLOGY] [LITHOLOGY_FIELD] [SEISMIC] [SEISMIC_FIELD] "
-                        "[EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL] OUTPUT",
+                        "[EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL] [SCHEDULER] OUTPUT",
     "checkfactors": "STACK OUTPUT_HTML OUTPUT_TABLE",
     "buildbufferedlabels": "LANDSLIDES [SCALE_FIELD] RADII [RING] REFERENCE [AREA] OUTPUT",
     "buildsafetyfactor": "REFERENCE PRECIPITATION ALPHA BETA RAINY_DAYS [CLIMATE] [ALPHA_FIELD] [BETA_FIELD] "
@@ -23,9 +23,15 @@ FROZEN = {
                             "[CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
     "predictsusceptibility": "STACK MODEL [AREA] TILE DEVICE PRECISION [SAMPLES] OUTPUT [OUTPUT_UNCERTAINTY] "
                              "[OUTPUT_APPLICABILITY]",
-    "classifyzones": "SUSCEPTIBILITY METHOD SHARES [BREAKS] OUTPUT [OUTPUT_TABLE]",
+    "classifyzones": "SUSCEPTIBILITY METHOD SHARES [BREAKS] [BREAKS_FROM] [LANDSLIDES] OUTPUT [OUTPUT_TABLE]",
+    "rainfallwarning": "SUSCEPTIBILITY RAIN [K] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] P_LOW FS_CRITICAL [REGIONS] "
+                       "[REGION_FIELD] [MORE_RAIN] [P_HIGH] [FS_WATCH] [ZONES] OUTPUT OUTPUT_TABLE",
     "validatewithpoints": "SUSCEPTIBILITY LANDSLIDES [STABLE] [ZONES] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] "
                           "THRESHOLD DISTANCE REPEATS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_POINTS]",
+    "explainsusceptibility": "STACK MODEL LABELS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_LEADING]",
+    "comparemodels": "SUSCEPTIBILITY LANDSLIDES [STABLE] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] REPEATS SEED "
+                     "[NAMES] [THRESHOLD] [DISTANCE] [SHARES] [POLYGON_MODE] OUTPUT_HTML OUTPUT_TABLE "
+                     "[OUTPUT_DIFFERENCE]",
 }
 """As in the design: what is not in brackets must be given or has a default; nothing is ever renamed."""
 
@@ -40,6 +46,8 @@ CHOICES = {
     ("predictsusceptibility", "PRECISION"): ["auto", "fp32", "bf16", "fp16"],
     ("classifyzones", "METHOD"): ["area_shares", "equal_interval", "natural_breaks", "landslide_share", "breaks"],
     ("validatewithpoints", "SUBSET"): ["all", "train", "validation", "test"],
+    ("comparemodels", "SUBSET"): ["all", "train", "validation", "test"],
+    ("comparemodels", "POLYGON_MODE"): ["representative", "cells"],
 }
 OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
 

@@ -52,8 +52,8 @@ def step(qgis):
 def test_list_and_help(qgis):
     listed = qgis("list").stdout
     for name in ("createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels", "buildsafetyfactor",
-                 "trainpcum", "traincomparisonmodel", "predictsusceptibility", "classifyzones", "validatewithpoints",
-                 "factorstozones"):
+                 "trainpcum", "traincomparisonmodel", "predictsusceptibility", "classifyzones", "rainfallwarning",
+                 "validatewithpoints", "comparemodels", "explainsusceptibility", "factorstozones"):
         assert f"scarp:{name}" in listed
     shown = qgis("help", "scarp:trainpcum").stdout
     assert "hinge" in shown and "LEARNING_RATE" in shown and "windows" in shown

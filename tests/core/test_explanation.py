@@ -1,0 +1,474 @@
+"""Explanation: a model whose truth is known is explained as it is, whatever the tiles, and the same every time."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+from scipy.stats import spearmanr
+from sklearn.metrics import log_loss, roc_auc_score
+
+from scarp.model.artifact import TrainedModel, save_model
+from scarp.model.encoding import FactorSpec
+from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, ScarpError, TooFewData
+from scarp.model.explanation.blocks import LabelBlocks, choose_blocks, side_in_cells, survey_labels
+from scarp.model.explanation.contributions import TypicalLand, contributions
+from scarp.model.explanation.importance import permutations
+from scarp.model.explanation.leading import write_leading
+from scarp.model.explanation.plausibility import Expectation, expectation_of, judge_curve, ordinal
+from scarp.model.explanation.relations import Relation, groups, relations
+from scarp.model.explanation.response import Curve, Observed, response_curve, weighted_quantile
+from scarp.model.explanation.sample import Cells, Tiles, read_cells, read_tiles
+from scarp.model.explanation.skill import Scores
+from scarp.model.explanation.subject import Subject
+from scarp.model.grid import Grid
+from scarp.model.inputs.rasters import create_raster
+from scarp.model.inputs.vectors import Polygons
+from scarp.model.jobs.explain_susceptibility import explain_susceptibility
+from scarp.model.labels.area import AreaMask
+from scarp.model.networks import build_network
+from scarp.model.progress import Silent
+from scarp.model.stack import StackFactor, create_stack, open_stack
+
+ROCKS = {1: "granite", 2: "schist", 3: "till"}
+FACTORS = [StackFactor("slope", "continuous", "degrees", "Slope gradient"),
+           StackFactor("lithology", "categorical", "", "Lithology", ROCKS),
+           StackFactor("temperature", "continuous", "°C", "Temperature")]
+SPECS = [FactorSpec("slope", "continuous", "degrees", mean=25, std=10, minimum=0, maximum=55),
+         FactorSpec("lithology", "categorical", classes=ROCKS, mean=2, std=0.8, minimum=1, maximum=3, seen=(1, 2, 3)),
+         FactorSpec("temperature", "continuous", "°C", mean=5, std=3, minimum=-5, maximum=15)]
+WEIGHTS, BIAS = [1.6, 0.0, 0.3, 0.0, -0.4], -1.0
+"""Of slope, temperature (which is not used) and the three rocks."""
+CELL, SIDE = 30.0, 20
+
+
+def trained(architecture: dict, network: torch.nn.Module, kind: str = "pcum") -> TrainedModel:
+    return TrainedModel(kind=kind, architecture=architecture, encoding="one_hot", factors=SPECS, pixel_size=CELL,
+                        settings={}, seed=1, history=[], metrics={}, training={}, versions={}, network=network)
+
+
+def logistic(weights=WEIGHTS) -> TrainedModel:
+    architecture = {"type": "linear", "channels": 5}
+    network = build_network(architecture)
+    with torch.no_grad():
+        network.layer.weight.copy_(torch.tensor([weights[0], weights[1], *weights[2:]]).reshape(1, 5, 1, 1))
+        network.layer.bias.fill_(BIAS)
+    return trained(architecture, network, "logistic_regression")
+
+
+def unet(kind: str = "additive_unet") -> TrainedModel:
+    """An untrained network with strong weights, so that any wrong context shows."""
+    architecture = {"type": kind, "channels": 5, "width": 4, "depth": 2, "dropout": 0.2}
+    if kind == "additive_unet":
+        architecture |= {"continuous": 2, "knots": 5}
+    torch.manual_seed(3)
+    network = build_network(architecture)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if name.endswith("running_var"):
+                value.uniform_(0.05, 0.3)
+            elif "curves" in name and not name.endswith("knots") or name.endswith("bias"):
+                value.uniform_(-0.5, 0.5)
+    return trained(architecture, network)
+
+
+def stump() -> TrainedModel:
+    """One tree that asks for the slope alone: it has no gradient anywhere."""
+    architecture = {"type": "forest", "channels": 5, "trees": 1, "nodes": 3, "depth": 1}
+    network = build_network(architecture)
+    with torch.no_grad():
+        network.left.copy_(torch.tensor([1, 1, 2]))
+        network.right.copy_(torch.tensor([2, 1, 2]))
+        network.share.copy_(torch.tensor([0.5, 0.1, 0.8]))
+    return trained(architecture, network, "random_forest")
+
+
+def land(height: int = 120, width: int = 160, seed: int = 1, ragged: bool = False) -> np.ndarray:
+    """Smooth slopes, rocks in patches, and a temperature that has nothing to do with either."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.random((3, height // 8 + 2, width // 8 + 2))
+    fine = np.kron(coarse, np.ones((1, 8, 8)))[:, :height, :width]
+    raw = np.stack([50 * fine[0] + 5 * rng.random((height, width)), 1 + np.floor(2.999 * fine[1]), 20 * fine[2] - 5])
+    if ragged:
+        raw[:, rng.random((height, width)) < 0.01] = np.nan
+        raw[:, :30, :25] = np.nan
+    return raw.astype(np.float32)
+
+
+def grid_of(raw: np.ndarray, left: float = 500000.0) -> Grid:
+    return Grid(CRS.from_epsg(32646), from_origin(left, 3300000.0, CELL, CELL), raw.shape[2], raw.shape[1])
+
+
+def write_stack(path, raw: np.ndarray, factors=FACTORS) -> str:
+    with create_stack(path, grid_of(raw), factors) as dataset:
+        dataset.write(raw[:len(factors)])
+    return str(path)
+
+
+def write_labels(path, labels: np.ndarray, left: float = 500000.0) -> str:
+    with create_raster(path, grid_of(labels[None], left), "uint8", 255) as dataset:
+        dataset.write(labels, 1)
+    return str(path)
+
+
+def true_labels(raw: np.ndarray, model: TrainedModel, seed: int = 2) -> np.ndarray:
+    probability = model.probability(raw)
+    drawn = np.random.default_rng(seed).random(probability.shape) < probability
+    return np.where(np.isfinite(probability), drawn, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def case(tmp_path):
+    """Paths of a stack, a model and labels that the model itself drew."""
+    raw, model = land(), logistic()
+    save_model(model, tmp_path / "m.safetensors")
+    return {"stack": write_stack(tmp_path / "s.tif", raw), "model": str(tmp_path / "m.safetensors"),
+            "labels": write_labels(tmp_path / "l.tif", true_labels(raw, model))}
+
+
+def explain(case: dict, folder, leading: bool = True, progress=None, **settings):
+    return explain_susceptibility(
+        case["stack"], case["model"], case["labels"], folder / "r.html", folder / "t.csv",
+        output_leading=folder / "lead.tif" if leading else None, device="cpu", progress=progress or Silent(),
+        **{"block": SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, **settings})
+
+
+def rows_of(folder, part: str) -> list[dict]:
+    with open(folder / "t.csv", encoding="utf-8") as stream:
+        return [row for row in csv.DictReader(stream) if row["part"] == part]
+
+
+def sampled(path_stack, path_labels, model: TrainedModel, blocks: int = 60):
+    """Return subject, tiles and cells of a small area; the stack stays open until the test ends."""
+    opened = open_stack(path_stack)
+    stack = opened.__enter__()
+    subject, mask = Subject(stack, model, "m", Silent()), AreaMask(stack.grid, None)
+    with rasterio.open(path_labels) as labels:
+        side = side_in_cells(stack.grid, SIDE * CELL, model.align)
+        chosen = choose_blocks(survey_labels(labels, stack.grid, mask, side, Silent()), blocks, 1)
+        tiles = read_tiles(subject, labels, mask, chosen, 1, Silent())
+        cells = read_cells(subject, labels, mask, chosen, 1, Silent())
+    return opened, subject, tiles, cells
+
+
+def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tmp_path):
+    summary = explain(case, tmp_path)
+    assert [name for name, _ in summary.ranking] == ["slope", "lithology", "temperature"]
+    found = {(row["factor"], row["measure"]): row for row in rows_of(tmp_path, "importance")}
+    for measure in ("auc_fall", "log_loss_rise"):
+        unused = found["temperature", measure]
+        assert float(unused["low"]) <= 0 <= float(unused["high"]) and abs(float(unused["value"])) < 1e-9
+    slope = found["slope", "auc_fall"]
+    assert 0.1 < float(slope["low"]) < float(slope["value"]) < float(slope["high"])
+    assert summary.verdicts == {"slope": "as expected"}
+    assert summary.leading["slope"] > 0.8 and summary.leading["temperature"] == 0
+    assert 0.7 < summary.auc < 0.95 and summary.blocks == 48
+
+
+def patches() -> TrainedModel:
+    architecture = {"type": "bpnn", "channels": 5, "patch": 10, "width": 8, "dropout": 0.0}
+    return trained(architecture, build_network(architecture, seed=1), "bpnn")
+
+
+@pytest.mark.parametrize(("kind", "make"), [("additive_unet", unet), ("forest", stump), ("bpnn", patches)])
+def test_any_kind_of_model_can_be_explained(case, tmp_path, kind, make):
+    save_model(make(), tmp_path / "k.safetensors")
+    summary = explain({**case, "model": str(tmp_path / "k.safetensors")}, tmp_path, blocks=20)
+    assert sum(summary.leading.values()) == pytest.approx(1)
+    if kind == "forest":
+        assert summary.leading["slope"] == pytest.approx(1) and dict(summary.ranking)["lithology"] == 0
+
+
+def test_skill_is_that_of_scikit_learn():
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 2, 900).astype(np.uint8)
+    labels[::50] = 255
+    scores = np.round(rng.random(900) * 0.6 + 0.3 * (labels == 1), 2)
+    block, weights = rng.integers(0, 6, 900), np.array([1.0, 2, 3, 0, 1, 5])
+    counted = Scores.empty(6)
+    for number in range(6):
+        counted.add(number, scores[block == number], labels[block == number])
+    known = labels != 255
+    arguments = labels[known], scores[known]
+    weight = weights[block][known]
+    assert counted.auc(weights[None])[0] == pytest.approx(roc_auc_score(*arguments, sample_weight=weight), abs=1e-5)
+    assert counted.mean_loss(weights[None])[0] == pytest.approx(log_loss(*arguments, sample_weight=weight), rel=1e-6)
+    assert np.isnan(counted.auc(np.zeros((1, 6)))[0])
+
+
+def test_the_response_is_the_logistic_function(case):
+    """A model of one factor answers to it by a closed form, whatever the others are."""
+    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic([1.6, 0, 0, 0, 0]))
+    curve = response_curve(subject, tiles, cells, 0, 1, Silent())
+    expected = 1 / (1 + np.exp(-(1.6 * (curve.values - 25) / 10 + BIAS)))
+    np.testing.assert_allclose(curve.mean, expected, atol=1e-5)
+    np.testing.assert_allclose(curve.low, curve.high, atol=1e-6)
+    assert (np.abs(curve.spread - curve.mean) < 2e-3).all() and (np.diff(curve.mean) > 0).all()
+    flat = response_curve(subject, tiles, cells, 2, 1, Silent())
+    assert np.ptp(flat.mean) < 1e-6
+    judged = judge_curve(curve, expectation_of("slope"), tiles.weights, 1)
+    ends = [1 / (1 + np.exp(-(1.6 * (value - 25) / 10 + BIAS))) for value in (5, 35)]
+    assert judged.verdict == "as expected" and judged.change.value == pytest.approx(ends[1] - ends[0], abs=0.02)
+    opened.__exit__(None, None, None)
+
+
+def test_observed_shares_are_counted(case):
+    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic())
+    curve = response_curve(subject, tiles, cells, 1, 1, Silent())
+    assert curve.labels == ["granite", "schist", "till"]
+    for place, code in enumerate(curve.values):
+        mine = cells.values[1] == code
+        assert curve.observed.share[place] == pytest.approx((cells.labels[mine] == 1).mean())
+        assert curve.observed.area[place] == pytest.approx(mine.mean())
+        assert curve.observed.low[place] <= curve.observed.share[place] <= curve.observed.high[place]
+    opened.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("make", [logistic, unet, stump])
+def test_contributions_sum_to_the_logit(case, make):
+    """Complete in every cell, for a line, a network that sees around and a tree, with any number of lands."""
+    model = make()
+    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], model)
+    for count in (1, 3):
+        lands, raw = TypicalLand(subject, cells, count, 1), tiles.raw(5)
+        found, whole = contributions(subject, raw, lands, Silent())
+        np.testing.assert_allclose(found.sum(axis=0), whole, atol=2e-4)
+        probability = model.probability(raw)
+        logit = np.log(probability / (1 - probability))
+        even = [torch.from_numpy(one[:, None, None] * np.isfinite(logit)) for one in lands.images]
+        base = [model.network(one[None])[0].detach().numpy() for one in even]
+        np.testing.assert_allclose(whole, logit - np.mean([one[1] - one[0] for one in base], axis=0), atol=2e-3)
+    opened.__exit__(None, None, None)
+
+
+def test_contributions_of_a_line_are_its_terms(case):
+    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic())
+    lands, raw = TypicalLand(subject, cells, 6, 1), tiles.raw(3)
+    found, _ = contributions(subject, raw, lands, Silent())
+    slopes = weighted_quantile(cells.values[0], cells.weights, [(n + 0.5) / 6 for n in range(6)])
+    np.testing.assert_allclose(found[0], 1.6 * (raw[0] - slopes.mean()) / 10, atol=1e-4)
+    assert np.abs(found[2]).max() < 1e-5, "a factor that is not used adds nothing"
+    opened.__exit__(None, None, None)
+
+
+def test_the_leading_factor_does_not_depend_on_the_tiles(tmp_path):
+    raw, model = land(150, 170, seed=5, ragged=True), unet()
+    path = write_stack(tmp_path / "s.tif", raw)
+    labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
+    opened, subject, _, cells = sampled(path, labels, model)
+    lands, mask, found = TypicalLand(subject, cells, 2, 1), AreaMask(grid_of(raw), None), []
+    for side in (32, 64, 256):
+        write_leading(subject, grid_of(raw), mask, lands, tmp_path / f"{side}.tif", Silent(), side)
+        with rasterio.open(tmp_path / f"{side}.tif") as dataset:
+            found.append(dataset.read(1))
+            assert dataset.nodata == 0 and dataset.colormap(1)[1][3] == 255
+            assert json.loads(dataset.tags(1)["classes"]) == {"1": "Slope gradient", "2": "Lithology",
+                                                              "3": "Temperature"}
+    assert ((found[0] > 0) == np.isfinite(raw).all(axis=0)).all() and len(np.unique(found[0])) == 4
+    for other in found[1:]:
+        assert (other != found[0]).mean() < 2e-4, "but for rounding where two factors tie"
+    opened.__exit__(None, None, None)
+
+
+def test_swapping_blocks_keeps_the_values_and_their_texture():
+    rng = np.random.default_rng(1)
+    values = rng.random((9, 3, 12, 12)).astype(np.float32)
+    tiles = Tiles(8, 2, values, np.ones((9, 12, 12), bool), np.zeros((9, 8, 8), np.uint8), np.ones((9, 8, 8), bool),
+                  np.ones(9), [])
+    orders = permutations(9, 5, seed=1)
+    assert all(sorted(order) == list(range(9)) for order in orders)
+    for order in orders:
+        swapped = np.stack([tiles.swapped(tile, (1,), int(order[tile])) for tile in range(9)])
+        np.testing.assert_array_equal(swapped[:, [0, 2]], values[:, [0, 2]])
+        np.testing.assert_array_equal(np.sort(swapped[:, 1].ravel()), np.sort(values[:, 1].ravel()))
+        np.testing.assert_array_equal(swapped[:, 1], values[order, 1])
+
+
+def test_gaps_of_another_place_are_filled_and_own_gaps_stay(case, tmp_path):
+    raw = land(ragged=True)
+    path = write_stack(tmp_path / "g.tif", raw)
+    labels = write_labels(tmp_path / "gl.tif", true_labels(raw, logistic()))
+    opened, subject, tiles, _ = sampled(path, labels, unet())
+    assert np.isfinite(tiles.values).all() and not tiles.valid.all()
+    for tile in range(len(tiles)):
+        swapped = tiles.swapped(tile, (0,), (tile + 1) % len(tiles))
+        assert (np.isfinite(swapped).all(axis=0) == tiles.valid[tile]).all()
+        assert np.isin(swapped[0, tiles.valid[tile]], raw[0]).all()
+    opened.__exit__(None, None, None)
+
+
+def test_a_sample_of_blocks_stands_for_all():
+    rng = np.random.default_rng(2)
+    slides = rng.integers(0, 5, (40, 50)) * (rng.random((40, 50)) < 0.05)
+    found = LabelBlocks(10, slides, np.full((40, 50), 100))
+    many, few = choose_blocks(found, 200, 1), choose_blocks(found, 60, 1)
+    assert len(many.places) == 200 and len(few.places) == 60 and few.of == 2000
+    assert set(few.places) <= set(many.places), "fewer blocks are a part of more"
+    for chosen in (many, few):
+        with_slides = np.array([slides[place.row // 10, place.column // 10] > 0 for place in chosen.places])
+        assert chosen.weights[with_slides].sum() == pytest.approx((slides > 0).sum())
+        assert chosen.weights.sum() == pytest.approx(2000)
+    everything = choose_blocks(found, 5000, 1)
+    assert len(everything.places) == 2000 and (everything.weights == 1).all()
+
+
+@pytest.mark.parametrize("make", [logistic, unet])
+def test_tiles_say_what_the_map_says(tmp_path, make, monkeypatch):
+    """Several tiles at once, and single cells of a block, are judged as in one piece of land."""
+    raw, model = land(ragged=True), make()
+    monkeypatch.setattr("scarp.model.explanation.sample.THINNED", 9)
+    opened, subject, tiles, _ = sampled(write_stack(tmp_path / "s.tif", raw),
+                                        write_labels(tmp_path / "l.tif", true_labels(raw, model)), model)
+    margin = 64
+    around = np.pad(raw, [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
+    whole = model.probability(around)[margin:-margin, margin:-margin]
+    assert tiles.side == (9 if model.halo == 0 else 20) and len(list(tiles.batches())) < len(tiles)
+    for tile, found in tiles.predicted(subject, tiles.raw, Silent()):
+        place = tiles.places[tile]
+        here = whole[place.row:place.row + 20, place.column:place.column + 20]
+        known = np.isfinite(found)
+        assert (known == tiles.inside[tile]).all()
+        if model.halo:
+            np.testing.assert_allclose(found, here, atol=1e-5)
+        else:
+            assert np.isin(found[known].round(5), here.round(5)).all()
+    opened.__exit__(None, None, None)
+
+
+def test_the_same_seed_gives_the_same_bytes(case, tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        explain(case, tmp_path / name, seed=7 if name == "c" else 1, blocks=30)
+    for file in ("r.html", "t.csv", "t.json", "lead.tif", "lead.tif.aux.xml"):
+        first, second, other = ((tmp_path / name / file).read_bytes() for name in ("a", "b", "c"))
+        assert first == second
+        assert file.startswith("lead") or first != other
+    record = json.loads((tmp_path / "a" / "r.html.run.json").read_text(encoding="utf-8"))
+    assert record["parameters"]["SEED"] == 1 and record["metrics"]["leading"]["slope"] > 0.5
+    page = (tmp_path / "a" / "r.html").read_text(encoding="utf-8")
+    assert "Read this first" in page and "as expected" in page and "Slope gradient" in page
+
+
+def test_classes_are_matched_by_label(case, tmp_path):
+    """The same land with other codes for its rocks is explained alike."""
+    raw = land()
+    codes = {1: "till", 2: "granite", 3: "schist"}
+    raw[1] = np.array([0, 2, 3, 1], dtype=np.float32)[raw[1].astype(int)]
+    factors = [FACTORS[0], StackFactor("lithology", "categorical", "", "Lithology", codes), FACTORS[2]]
+    (tmp_path / "other").mkdir()
+    other = {**case, "stack": write_stack(tmp_path / "other.tif", raw, factors)}
+    first, second = explain(case, tmp_path, False), explain(other, tmp_path / "other", False)
+    assert first.ranking == second.ranking
+    assert rows_of(tmp_path, "response") == rows_of(tmp_path / "other", "response")
+
+
+def test_only_the_area_is_looked_at(case, tmp_path):
+    left, top = 500000.0, 3300000.0
+    ring = [(left, top), (left + 80 * CELL, top), (left + 80 * CELL, top - 120 * CELL), (left, top - 120 * CELL),
+            (left, top)]
+    area = Polygons("half", "", {}, [{"type": "Polygon", "coordinates": [ring]}])
+    summary = explain(case, tmp_path, area=area)
+    assert summary.blocks == 24
+    with rasterio.open(tmp_path / "lead.tif") as dataset:
+        found = dataset.read(1)
+    assert (found[:, :80] > 0).all() and not found[:, 80:].any()
+
+
+def test_relations_and_the_groups_they_make():
+    rng = np.random.default_rng(3)
+    first = rng.normal(size=4000)
+    second, third = first ** 3 + 0.1 * rng.normal(size=4000), rng.normal(size=4000)
+    rock = np.digitize(third, [-0.5, 0.5]) + 1.0
+    specs = [FactorSpec(name, kind) for name, kind in (("a", "continuous"), ("b", "continuous"), ("c", "continuous"),
+                                                       ("d", "categorical"))]
+    subject = type("Two", (), {"specs": specs})()
+    cells = Cells(np.stack([first, second, third, rock]), np.zeros(4000), np.ones(4000), np.zeros(4000, int))
+    found = relations(subject, cells)
+    assert {(one.first, one.second) for one in found} == {(0, 1), (2, 3)}
+    spearman = next(one for one in found if one.measure == "Spearman")
+    assert spearman.value == pytest.approx(spearmanr(first, second).statistic)
+    assert groups(found, 4) == [(0, 1), (2, 3)]
+    assert groups([Relation(0, 1, 0.9, ""), Relation(1, 3, 0.8, "")], 4) == [(0, 1, 3)]
+    assert groups([Relation(0, 1, 0.9, "")], 2) == [], "all factors at once would say nothing new"
+
+
+@pytest.mark.parametrize(("label", "number"), [("VII", 7), ("zone VIII", 8), ("0.15 g", 0.15), ("0,2 g", 0.2),
+                                               ("intensity 9", 9), ("IX", 9), ("granite", np.nan)])
+def test_classes_with_numbers_have_an_order(label, number):
+    assert ordinal(label) == pytest.approx(number, nan_ok=True)
+
+
+@pytest.mark.parametrize(("means", "verdict", "turns"), [
+    ([0.2, 0.3, 0.4, 0.6], "as expected", False), ([0.6, 0.5, 0.3, 0.2], "against expectation", False),
+    ([0.300, 0.301, 0.299, 0.305], "flat", False), ([0.2, 0.9, 0.1, 0.3], "as expected", True)])
+def test_judgements(means, verdict, turns):
+    rng = np.random.default_rng(0)
+    blocks = 100 * np.clip(np.array(means) + rng.normal(0, 0.01, (40, 1)), 0, 1)
+    nothing = Observed(np.linspace(0, 30, 4), np.full(3, np.nan), np.full(3, np.nan), np.full(3, np.nan), np.ones(3),
+                       np.zeros(3, int))
+    curve = Curve(0, np.array([0.0, 10, 20, 30]), [], np.array(means), np.array(means), np.array(means),
+                  np.zeros((2, 4)), blocks, np.full(40, 100.0), nothing)
+    judged = judge_curve(curve, Expectation("rises", ""), np.ones(40), 1)
+    assert (judged.verdict, judged.turns) == (verdict, turns)
+    assert judged.change.value == pytest.approx(means[-1] - means[0], abs=1e-6)
+    opposite = {"as expected": "against expectation", "against expectation": "as expected"}
+    assert judge_curve(curve, Expectation("falls", ""), np.ones(40), 1).verdict == opposite.get(verdict, verdict)
+    assert judge_curve(curve, Expectation("rises", "", 25, 95), np.ones(40), 1).verdict == "not judged"
+
+
+def test_known_names():
+    assert expectation_of("slope").low == 5 and expectation_of("river_distance").direction == "falls"
+    assert expectation_of("distance_to_roads").direction == "falls" and expectation_of("landcover") is None
+
+
+@pytest.mark.parametrize(("change", "error", "words"), [
+    ({"labels": "shifted"}, GridMismatch, ["grid", "label"]),
+    ({"labels": "stable"}, TooFewData, ["no landslide cell"]),
+    ({"labels": "slides"}, TooFewData, ["no stable cell"]),
+    ({"stack": "two"}, FactorMissing, ["temperature"]),
+    ({"block": 3000.0}, TooFewData, ["BLOCK"]),
+    ({"block": 0.0}, ParameterInvalid, ["BLOCK"]),
+    ({"repeats": 1}, ParameterInvalid, ["REPEATS"]),
+    ({"references": 0}, ParameterInvalid, ["REFERENCES"]),
+    ({"blocks": 3}, ParameterInvalid, ["BLOCKS"]),
+])
+def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, error, words):
+    raw = land()
+    made = {"shifted": lambda: write_labels(tmp_path / "x.tif", true_labels(raw, logistic()), 500015.0),
+            "stable": lambda: write_labels(tmp_path / "x.tif", np.zeros(raw.shape[1:], np.uint8)),
+            "slides": lambda: write_labels(tmp_path / "x.tif", np.ones(raw.shape[1:], np.uint8)),
+            "two": lambda: write_stack(tmp_path / "x.tif", raw, FACTORS[:2])}
+    inputs = {name: made[value]() for name, value in change.items() if name in case}
+    settings = {name: value for name, value in change.items() if name not in case}
+    (tmp_path / "out").mkdir()
+    with pytest.raises(error) as caught:
+        explain({**case, **inputs}, tmp_path / "out", **settings)
+    assert all(word in str(caught.value) for word in words) and isinstance(caught.value, ScarpError)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_cancel_leaves_nothing(case, tmp_path):
+    """Wherever it comes, also after the raster is whole and before the report is."""
+    class Stops(Silent):
+        def __init__(self, after: float) -> None:
+            super().__init__()
+            self.asked, self.after = 0, after
+
+        def cancelled(self) -> bool:
+            self.asked += 1
+            return self.asked > self.after
+
+    whole = Stops(np.inf)
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "out").mkdir()
+    explain(case, tmp_path / "whole", progress=whole)
+    for after in (0, whole.asked // 3, 2 * whole.asked // 3, whole.asked - 1):
+        with pytest.raises(Cancelled):
+            explain(case, tmp_path / "out", progress=Stops(after))
+        assert not list((tmp_path / "out").iterdir())
