@@ -1,7 +1,7 @@
 """What a Dask cluster costs and brings on one computer: two worker processes against one process on two cores.
 
-Run with ``./run python benchmarks/cluster.py [--what scheduler,factors] [--side 3072]``. ``scheduler``: jobs that do
-nothing, so all their time is the scheduler's. ``factors``: the ten-factor stack. Scheduler, workers and this process
+Run with ``./run python benchmarks/cluster.py [--what scheduler,factors,prediction] [--side 3072]``. ``scheduler``: jobs that do
+nothing, so all their time is the scheduler's. ``factors``: the ten-factor stack. ``prediction``: a map in bf16. Scheduler, workers and this process
 share the computer and its disk; on a real cluster only the workers compute.
 """
 
@@ -72,6 +72,23 @@ def measure_factors(folder: Path, side: int) -> None:
     _compare("ten factors", side, build)
 
 
+def measure_prediction(folder: Path, side: int) -> None:
+    """Print the time of a map without and with a cluster."""
+    from prediction import make_model, make_stack
+
+    from scarp.model.jobs.predict_susceptibility import predict_susceptibility
+
+    make_stack(folder / "stack.tif", side)
+    for net in ("default", "w32d4"):
+        make_model(folder / f"{net}.safetensors", net)
+
+        def predict(scheduler: str, net: str = net) -> None:
+            predict_susceptibility(folder / "stack.tif", [folder / f"{net}.safetensors"], folder / "map.tif",
+                                   device="cpu", precision="bf16", scheduler=scheduler, progress=Quiet())
+
+        _compare(f"prediction, {net}", side, predict)
+
+
 def _compare(what: str, side: int, run: Callable[[str], None]) -> None:
     """Run without and with a cluster, each twice so that nothing is imported in the second, and print the times."""
     with cluster(2) as address:
@@ -83,7 +100,8 @@ def _compare(what: str, side: int, run: Callable[[str], None]) -> None:
                   "a second", flush=True)
 
 
-MEASURES: dict[str, Callable[[Path, int], None]] = {"scheduler": measure_scheduler, "factors": measure_factors}
+MEASURES: dict[str, Callable[[Path, int], None]] = {"scheduler": measure_scheduler, "factors": measure_factors,
+                                                    "prediction": measure_prediction}
 
 
 def main() -> None:

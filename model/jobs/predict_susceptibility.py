@@ -61,7 +61,9 @@ class PredictionSummary:
     """Maps of which the mean was taken: models times dropout samples."""
 
     tile: int
-    """Side of a tile in cells."""
+    """Width of a tile in cells."""
+
+    tile_height: int
 
     halo: int
     """Cells read around each tile."""
@@ -156,13 +158,13 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         hashes = [sha256(path) for path in models]
         parts = Parts(Path(output).absolute().parent, {
             "stack": _fingerprint(stack), "models": hashes, "samples": samples, "area": _digest(area),
-            "tiling": [plan.tiling.side, plan.tiling.halo, plan.tiling.align], "arrays": wanted,
+            "tiling": [plan.tiling.side, plan.tiling.height, plan.tiling.halo, plan.tiling.align], "arrays": wanted,
             "device": arithmetic.device.type, "arithmetic": [str(dtype) for dtype in arithmetic.dtypes],
             "torch": torch.__version__}) if os.path.isfile(stack) else None
         if opened.grid.width * opened.grid.height * ensemble.members < RESUMABLE and not cluster:
             parts = None
         remote = Remote(str(Path(stack).absolute()), tuple(str(Path(path).absolute()) for path in models), area,
-                        samples, device, precision, plan.tiling.side, tuple(wanted), parts)
+                        samples, device, precision, (plan.tiling.side, plan.tiling.height), tuple(wanted), parts)
         with exact_arithmetic(arithmetic.device), _resuming(parts, record, progress):
             part = Part(progress, 0.02, 0.95)
             if cluster:
@@ -173,7 +175,7 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
     summary = PredictionSummary(
         cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
         maximum=tally.maximum, members=ensemble.members,
-        tile=plan.tiling.side, halo=plan.tiling.halo, tiles=tally.tiles, tiles_skipped=tally.skipped,
+        tile=plan.tiling.side, tile_height=plan.tiling.height, halo=plan.tiling.halo, tiles=tally.tiles, tiles_skipped=tally.skipped,
         tiles_taken=tally.taken, device=str(arithmetic.device), precision=arithmetic.name,
         share_outside=applicability.share_outside,
         cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
@@ -196,7 +198,7 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
 def _tell(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progress: Progress) -> None:
     """State what is to be done and what memory it takes."""
     grid, tiling = plan.tiling.grid, plan.tiling
-    work = f"{len(tiling):,} tiles of {tiling.side} cells with a halo of {tiling.halo}"
+    work = f"{len(tiling):,} tiles of {tiling.side} × {tiling.height} cells with a halo of {tiling.halo}"
     if ensemble.members > 1:
         work += f", each {ensemble.members} times"
     if remote:

@@ -58,7 +58,7 @@ class AdditiveUNet(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Cells around a cell that its logits depend on, counted to the farthest side."""
+        """Cells that the logits of a tile depend on beyond the tile; see :class:`UNet`."""
         return self.unet.halo
 
     @staticmethod

@@ -70,8 +70,8 @@ class UNet(nn.Module):
 
     @property
     def halo(self) -> int:
-        """Cells around a cell that its logits depend on, counted to the farthest side."""
-        return receptive_radius(self.depth, CONVOLUTIONS)
+        """Cells that the logits of a tile depend on beyond the tile, on every side; a tile starts on ``align``."""
+        return receptive_margin(self.depth, CONVOLUTIONS)
 
     @staticmethod
     def parameter_count(channels: int, width: int, depth: int, dropout: float) -> int:
@@ -90,22 +90,23 @@ class UNet(nn.Module):
         return total + 2 * width + 2
 
 
-def receptive_radius(depth: int, convolutions: int) -> int:
-    """Return the radius in cells of what one output cell of the U-Net depends on.
+def receptive_margin(depth: int, convolutions: int) -> int:
+    """Return how far beyond an aligned tile the U-Net looks.
 
     Follows the interval of needed cells from the output back to the input: a 3 × 3 convolution widens it by one on
-    both sides, nearest interpolation halves its ends, the stride-2 convolution doubles them. The answer depends on
-    where in its 2^depth cell the output lies, so all places are tried.
+    both sides, nearest interpolation halves its ends, the stride-2 convolution doubles them. Cells that share a cell of
+    the deepest level look equally far at most, so all of one such group are tried; counted from a single cell the
+    radius is up to ``2 ** depth - 1`` larger.
 
     Args:
         depth: halvings.
         convolutions: 3 × 3 convolutions at each level of the encoder and of the decoder.
     """
-    radius = 0
-    for place in range(2 ** depth):
+    margin, group = 0, 2 ** depth
+    for place in range(group):
         first, last = _needed(place, place, 0, depth, convolutions)
-        radius = max(radius, place - first, last - place)
-    return radius
+        margin = max(margin, -first, last - (group - 1))
+    return margin
 
 
 def _needed(first: int, last: int, level: int, depth: int, convolutions: int) -> tuple[int, int]:

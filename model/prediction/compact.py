@@ -33,6 +33,11 @@ class CompactTile:
         """Height and width."""
         return self.scores.shape[-2], self.scores.shape[-1]
 
+    def part(self, row: int, column: int, height: int, width: int) -> "CompactTile":
+        """Return a rectangle of the tile."""
+        rows, columns = slice(row, row + height), slice(column, column + width)
+        return CompactTile(self.scores[:, rows, columns], [key[rows, columns] for key in self.keys])
+
     def to(self, device: torch.device) -> "CompactTile":
         """Return the tile on a device."""
         if device.type == "cpu":
@@ -41,7 +46,7 @@ class CompactTile:
         def moved(array: torch.Tensor) -> torch.Tensor:
             if device.type == "cuda":
                 # Pinned memory is copied while the GPU still computes the tile before.
-                array = array.pin_memory()
+                array = array.contiguous().pin_memory()
             return array.to(device, non_blocking=device.type == "cuda")
 
         return CompactTile(moved(self.scores), [moved(key) for key in self.keys])

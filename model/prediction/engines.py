@@ -15,7 +15,7 @@ from ..networks.unet import UNet
 from ..training.devices import lower_precision
 from .compact import ClassTables, CompactTile, StripEncoder
 from .curves import FastCurves
-from .strips import Span, Step, strips
+from .strips import Span, Step, rows_of_strip
 from .unet import FastUNet
 
 LOWERED = ("unet", "additive_unet", "bpnn", "resnet")
@@ -28,8 +28,8 @@ BYTES_MODULE = 24
 class Engine(Protocol):
     """A model on one device in one arithmetic. May be used by several threads at once."""
 
-    bytes_per_cell: float
-    """Memory for a cell of a tile, beside the tile itself."""
+    bytes_per_column: float
+    """Memory for a column of a tile while it is computed in rows, beside the tile itself."""
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit of landslide over stable.
@@ -69,7 +69,7 @@ class UNetEngine:
         self._encoder = StripEncoder(tables, model.encoder, device, dtype)
         # Curves stay in full precision: 16 bits would blur them and gain nothing.
         self._curves = FastCurves(network.curves, tables, model.encoder, device) if additive else None
-        self.bytes_per_cell = self._plain.bytes_per_cell
+        self.bytes_per_column = self._plain.bytes_per_column
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""
@@ -111,7 +111,7 @@ class ModuleEngine:
         self._device, self._dtype, self._align = device, dtype, model.align
         self._channels = model.encoder.channels
         self._encoder = StripEncoder(tables, model.encoder, device, torch.float32)
-        self.bytes_per_cell = 4.0
+        self.bytes_per_column = max(rows_of_strip(0, device), model.align) * self._channels * BYTES_MODULE
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""
@@ -123,8 +123,9 @@ class ModuleEngine:
         tile = tile.to(self._device)
         result = torch.empty((height, width), device=self._device)
         with torch.inference_mode(), lower_precision(self._device, self._dtype):
-            for first, last in strips(0, height, width * self._channels * BYTES_MODULE, self._device,
-                                      self._align):
+            rows = self._align * max(1, rows_of_strip(0, self._device) // self._align)
+            for first in range(0, height, rows):
+                last = min(first + rows, height)
                 logits = network(self._encoder.image(tile, first, last))[0].float()
                 result[first:last] = logits[1] - logits[0]
                 step((last - first) / height)

@@ -28,23 +28,6 @@ _SEED_STEP = 1_000_003
 
 
 @dataclass
-class Packed:
-    """A tile as all models see it."""
-
-    tiles: list[CompactTile]
-    """One a model."""
-
-    numbers: list[list[np.ndarray]]
-    """For each factor its class numbers for each of the models that use it; nothing for continuous ones."""
-
-    def part(self, row: int, column: int, height: int, width: int) -> "Packed":
-        """Return a rectangle of the tile, without class numbers."""
-        rows, columns = slice(row, row + height), slice(column, column + width)
-        return Packed([CompactTile(tile.scores[:, rows, columns], [key[rows, columns] for key in tile.keys])
-                       for tile in self.tiles], [])
-
-
-@dataclass
 class Result:
     """What the models say of the core of a tile, float32; any number where a factor has no data."""
 
@@ -117,51 +100,62 @@ class Ensemble:
         return [make_engine(model, tables, device, dtype)
                 for model, tables, dtype in zip(self.models, self._tables, dtypes)]
 
-    def bytes_per_cell(self, engines: Sequence[Engine]) -> float:
-        """Return an estimate of the memory for a cell of a tile that is computed, its raw values not counted."""
-        packed = sum(4 * (len(model.encoder.continuous) + len(tables.groups)) + len(model.encoder.categorical) + 1
-                     for model, tables in zip(self.models, self._tables))
-        results = BYTES_RESULT if self.members > 1 else 8
-        return packed + results + max(engine.bytes_per_cell for engine in engines)
-
     @property
-    def bytes_raw(self) -> float:
-        """Memory for a cell of a tile as it is read."""
-        return 4.0 * len(self.factors)
+    def bytes_per_cell(self) -> float:
+        """Memory for a cell of a tile as the models see it, and for what they say of it."""
+        packed = sum(4 * (len(model.encoder.continuous) + len(tables.groups))
+                     for model, tables in zip(self.models, self._tables))
+        return packed + (BYTES_RESULT if self.members > 1 else 8)
 
-    def pack(self, raw: np.ndarray) -> Packed:
-        """Return a tile as the models see it.
+    def packed(self, height: int, width: int) -> list[CompactTile]:
+        """Return room for a tile of a size, one a model."""
+        return [CompactTile(torch.empty(len(model.encoder.continuous), height, width),
+                            [torch.empty(height, width, dtype=torch.int32) for _ in tables.groups])
+                for model, tables in zip(self.models, self._tables)]
+
+    def pack(self, raw: np.ndarray, into: Sequence[CompactTile], first: int) -> list[list[np.ndarray]]:
+        """Put rows of a tile into the form that the models see.
 
         Args:
-            raw: values of the stack, shape (factors, height, width), in the order of ``factor_names``.
+            raw: values of the stack, shape (factors, rows, width), in the order of ``factor_names``.
+            into: from :meth:`packed`.
+            first: row of the tile that is the first of ``raw``.
+
+        Returns:
+            For each factor its class numbers for each of the models that use it, uint8 (rows, width); nothing for
+            continuous ones.
         """
-        packed = Packed([], [[] for _ in self.factors])
-        for model, places, matcher, tables in zip(self.models, self._places, self._matchers, self._tables):
+        found: list[list[np.ndarray]] = [[] for _ in self.factors]
+        last = first + raw.shape[1]
+        for model, places, matcher, tables, target in zip(self.models, self._places, self._matchers, self._tables,
+                                                          into):
             if matcher.translated or places != list(range(len(raw))):
                 own = matcher.apply(raw[places])
             else:
                 own = raw
             tile, numbers, _ = tables.pack(own)
-            packed.tiles.append(tile)
+            target.scores[:, first:last] = tile.scores
+            for key, part in zip(target.keys, tile.keys):
+                key[first:last] = part
             for plane, index in zip(numbers, model.encoder.categorical):
-                packed.numbers[places[index]].append(plane)
-        return packed
+                found[places[index]].append(plane)
+        return found
 
-    def predict(self, engines: Sequence[Engine], packed: Packed, core: Span, step: Step) -> Result:
+    def predict(self, engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span, step: Step) -> Result:
         """Return mean and standard deviation of all models and samples over the core of a tile.
 
         Sample ``s`` drops the same channels in every tile, so samples, too, do not depend on the tiles.
 
         Args:
             engines: from :meth:`engines`.
-            packed: from :meth:`pack`.
+            tiles: from :meth:`packed`, filled.
             core: cells wanted.
             step: hears the share done since its last call, 1 in all; may raise to stop.
         """
         mean: np.ndarray | None = None
         squares = np.zeros(0, dtype=np.float64)
         count = 0
-        for number, (engine, tile) in enumerate(zip(engines, packed.tiles)):
+        for number, (engine, tile) in enumerate(zip(engines, tiles)):
             for sample in range(self.samples) if self.samples else [None]:
                 seed = None if sample is None else number * _SEED_STEP + sample + 1
                 logit = engine.logit(tile, core, seed, lambda share: step(share / self.members))

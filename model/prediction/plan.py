@@ -18,10 +18,10 @@ from ..errors import ParameterInvalid
 from ..grid import Grid
 from .engines import Engine
 from .ensemble import Ensemble
-from .strips import GPU_STRIP_BYTES, STRIP_BYTES
+from .tile_work import READ_ROWS
 from .tiles import Tiling, up
 
-MEMORY = 1.0e9
+MEMORY = 1.2e9
 """Bytes that tiles may take on a CPU; with libraries and caches the whole stays under 2 GB."""
 
 CPU_SHARE = 0.25
@@ -33,19 +33,25 @@ GPU_SHARE = 0.5
 ON_GPU = 2
 """Tiles at once on a GPU: one is copied while the other is computed."""
 
-STRIPS = 7.5
-"""Feature maps of a strip that are alive at once."""
-
 SIDES = (2048, 1536, 1024, 768, 512, 384, 256)
 """Sides among which the automatic choice picks, largest first; multiples of a GeoTIFF block where they can be."""
+
+HEIGHTS = (4, 2, 1)
+"""Heights of a tile in its widths: a U-Net is computed in rows, so tall tiles cost hardly more memory, and less halo."""
 
 LARGEST_SIDE = 16384
 
 SHARED = 0.85
 """Speed of threads that share a tile, for threads that have their own."""
 
+FIRST_READ = 0.1
+"""Time to read a tile, for the time to compute one."""
+
 READ_AHEAD = 1
 """Tiles that are read while others are computed."""
+
+BYTES_RAW = 12
+"""Memory for a cell and factor while rows are read, normalised and looked at."""
 
 
 @dataclass(frozen=True)
@@ -82,31 +88,37 @@ def make_plan(grid: Grid, ensemble: Ensemble, engines: Sequence[Engine], device:
     if align > SIDES[0]:
         raise ParameterInvalid(f"The models of MODEL judge patches of land whose sizes fit together only every "
                                f"{align:,} cells. Predict with each of them by itself.")
-    per_cell, raw = ensemble.bytes_per_cell(engines), ensemble.bytes_raw
     cores = torch.get_num_threads() if device.type == "cpu" else ON_GPU
     budget = _memory(device)
-    strip = STRIPS * (STRIP_BYTES if device.type == "cpu" else GPU_STRIP_BYTES)
-    options = [workers] if workers else _divisors(cores)
     plans = []
-    for count in options:
+    for count in [workers] if workers else _divisors(cores):
         threads = max(cores // count, 1) if device.type == "cpu" else 1
-        for candidate in [side] if side else SIDES:
-            tiling = Tiling.of(grid, candidate, halo, align)
-            count = min(count, max(len(tiling), 1))
-            expected = (tiling.cells_read * (count * (per_cell + raw) + READ_AHEAD * raw) + count * strip)
-            plans.append(Plan(tiling, count, threads, expected))
-    fitting = [plan for plan in plans if plan.bytes_expected <= budget] or [min(plans, key=lambda plan:
-                                                                                plan.bytes_expected)]
-    return min(fitting, key=_duration)
+        for width, height in [(side, side)] if side else [(width, times * width) for width in SIDES
+                                                          for times in HEIGHTS]:
+            tiling = Tiling.of(grid, width, halo, align, height)
+            busy = min(count, len(tiling))
+            plans.append(Plan(tiling, busy, threads, _bytes(tiling, ensemble, engines, busy)))
+    fitting = [plan for plan in plans if plan.bytes_expected <= budget]
+    return min(fitting, key=_duration) if fitting else min(plans, key=lambda plan: plan.bytes_expected)
+
+
+def _bytes(tiling: Tiling, ensemble: Ensemble, engines: Sequence[Engine], workers: int) -> float:
+    """Return the memory that a plan takes."""
+    height, width = tiling.largest
+    tile = height * width * ensemble.bytes_per_cell
+    computing = width * max(engine.bytes_per_column for engine in engines)
+    reading = READ_ROWS * width * BYTES_RAW * len(ensemble.factors)
+    return workers * (tile + computing) + READ_AHEAD * tile + reading
 
 
 def _duration(plan: Plan) -> float:
     """Return what a plan is expected to take, in any unit."""
     tiling, grid = plan.tiling, plan.tiling.grid
-    core = min(tiling.side, up(grid.height, tiling.align)) * min(tiling.side, up(grid.width, tiling.align))
+    core = min(tiling.height, up(grid.height, tiling.align)) * min(tiling.side, up(grid.width, tiling.align))
     # About half of the work is on the way down, where the halo counts.
-    work = (core + tiling.cells_read) / 2
-    rounds = math.ceil(len(tiling) / plan.workers)
+    work = (core + math.prod(tiling.largest)) / 2
+    # Nothing can be computed while the first tile is read.
+    rounds = math.ceil(len(tiling) / plan.workers) + FIRST_READ
     return rounds * work / plan.threads / (1.0 if plan.threads == 1 else SHARED)
 
 

@@ -13,8 +13,9 @@ from ..grid import Block
 from ..progress import Progress
 from ..stack import Stack
 from ..training.devices import choose_device, choose_precision, cpu_has_bf16
+from .compact import CompactTile
 from .engines import Engine, lowered
-from .ensemble import Ensemble, Packed
+from .ensemble import Ensemble
 from .strips import Span
 from .tile_work import Mask
 from .tiles import Tile, Tiling
@@ -26,7 +27,7 @@ LEAST_RANK_CORRELATION = 0.9995
 """Of the two maps; zones by shares of the area know only ranks."""
 
 SIDE = 160
-"""Of a place where both are computed, cells. Both see nothing around it, so no halo is needed."""
+"""Of a place where both are computed, cells."""
 
 PLACES = 4
 """Where both are computed; as many are looked for as it takes to find them with data."""
@@ -148,8 +149,9 @@ def compare(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine],
         wanted &= np.isfinite(values[:, core.top:core.bottom, core.left:core.right]).all(axis=0)
         if not wanted.any():
             continue
-        packed = ensemble.pack(values)
-        found.append(tuple(_mean(ensemble, engines, packed, core)[wanted] for engines in (one, other)))
+        tiles = ensemble.packed(*values.shape[1:])
+        ensemble.pack(values, tiles, 0)
+        found.append(tuple(_mean(engines, tiles, core)[wanted] for engines in (one, other)))
         if len(found) == PLACES:
             break
     if not found:
@@ -163,15 +165,15 @@ def compare(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine],
     return Agreement(len(left), difference, float(np.nan_to_num(spearmanr(left, right)[0])))
 
 
-def _mean(ensemble: Ensemble, engines: Sequence[Engine], packed: Packed, core: Span) -> np.ndarray:
+def _mean(engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span) -> np.ndarray:
     maps = [1 / (1 + np.exp(-engine.logit(tile, core, None, lambda share: None).astype(np.float64)))
-            for engine, tile in zip(engines, packed.tiles)]
+            for engine, tile in zip(engines, tiles)]
     return np.mean(maps, axis=0)
 
 
 def _places(stack: Stack, ensemble: Ensemble) -> Iterator[Tile]:
     """Give tiles spread over the grid, in the same order every time."""
-    tiling = Tiling.of(stack.grid, SIDE, 0, ensemble.align)
+    tiling = Tiling.of(stack.grid, SIDE, ensemble.halo, ensemble.align)
     rows, columns = (-(-size // tiling.side) for size in stack.grid.shape)
     order = np.random.default_rng(0).permutation(rows * columns)[:_TRIED]
     for number in order.tolist():

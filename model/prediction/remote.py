@@ -44,7 +44,8 @@ class Remote:
     samples: int
     device: str
     precision: str
-    side: int
+    tile: tuple[int, int]
+    """Width and height."""
     names: tuple[str, ...]
     parts: Parts
 
@@ -62,7 +63,7 @@ class _Opened:
                             Silent())
         mask = AreaMask(self.stack.grid, remote.area)
         arithmetic = choose_arithmetic(self.stack, ensemble, mask, remote.device, remote.precision, Silent())
-        tiling = Tiling.of(self.stack.grid, remote.side, ensemble.halo, ensemble.align)
+        tiling = Tiling.of(self.stack.grid, remote.tile[0], ensemble.halo, ensemble.align, remote.tile[1])
         self.work = TileWork(ensemble, arithmetic.engines, tiling, mask,
                              Applicability(ensemble.factors, ensemble.specs), remote.names, arithmetic.device, Silent())
         self.device, self.parts = arithmetic.device, remote.parts

@@ -83,8 +83,8 @@ class Tally:
         if facts["cells"]:
             self.total += facts["total"]
             self.minimum, self.maximum = min(self.minimum, facts["minimum"]), max(self.maximum, facts["maximum"])
-        if "outside" in facts:
-            applicability.add(facts["outside"])
+        for found in facts.get("outside", []):
+            applicability.add(found)
 
 
 def write_tiles(tiles: Iterable[tuple[Tile, Done]], outputs: Outputs, patch: int, applicability: Applicability

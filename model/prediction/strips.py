@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Callable, Iterator
+from typing import Callable
 
 import torch
 
-STRIP_BYTES = 8e6
-"""Of one feature map of a strip; it then mostly stays in the processor's memory until the next layer reads it."""
+STRIP_ROWS, LEAST_ROWS = 96, 8
+"""Rows of a strip of the first level, halved from level to level, and the fewest. Two rows are computed twice; more rows
+would fill more of the processor's fast memory, and hold up more rows of the levels above."""
 
-GPU_STRIP_BYTES = 64e6
+GPU_STRIP_ROWS = 1024
 """The same on a GPU, which wants large pieces of work."""
-
-LEAST_ROWS = 96
-"""Of a strip: two rows on each side are computed twice."""
-
 
 Step = Callable[[float], None]
 """Hears the share of the work done since the last call, and may raise to stop."""
@@ -51,23 +47,10 @@ class Span:
         return Span(self.top // 2, self.left // 2, self.bottom // 2, self.right // 2)
 
 
-def strips(first: int, last: int, bytes_per_row: float, device: torch.device, step: int = 2
-           ) -> Iterator[tuple[int, int]]:
-    """Cut rows into strips of about equal height, all but the last multiples of ``step`` counted from ``first``.
-
-    Args:
-        first: row.
-        last: row, not included.
-        bytes_per_row: of one feature map.
-        device: that computes.
-        step: what heights are multiples of.
-    """
-    size = STRIP_BYTES if device.type == "cpu" else GPU_STRIP_BYTES
-    rows = max(LEAST_ROWS, size / max(bytes_per_row, 1))
-    count = max(1, round((last - first) / rows))
-    height = step * math.ceil((last - first) / count / step)
-    for row in range(first, last, height):
-        yield row, min(row + height, last)
+def rows_of_strip(level: int, device: torch.device) -> int:
+    """Return the rows of a strip of a level, an even number."""
+    rows = STRIP_ROWS if device.type == "cpu" else GPU_STRIP_ROWS
+    return max(rows >> level, LEAST_ROWS) // 2 * 2
 
 
 def _even_below(number: int) -> int:

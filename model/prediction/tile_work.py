@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
-from typing import Any, Protocol, Sequence
+from typing import Any, Iterator, Protocol, Sequence
 
 import numpy as np
 import torch
@@ -12,14 +13,19 @@ import torch
 from ..encoding import complete_cells
 from ..errors import DeviceUnavailable
 from ..grid import Block
+from ..inputs.rasters import TILE
 from ..progress import Progress
 from ..stack import Stack
 from .applicability import NODATA as NOT_APPLICABLE
 from .applicability import Applicability
+from .compact import CompactTile
 from .engines import Engine, lowered
-from .ensemble import Ensemble, Packed, Result
+from .ensemble import Ensemble, Result
 from .strips import Span, Step
 from .tiles import Tile, Tiling, coarse_block, coarsen
+
+READ_ROWS = TILE // 2
+"""Rows read at once: half a block of a raster, whose other half then comes from GDAL's cache."""
 
 MEAN, SPREAD, OUTSIDE = "mean", "spread", "outside"
 """Arrays of a tile."""
@@ -39,10 +45,14 @@ class Mask(Protocol):
 class Read:
     """A tile as it was read."""
 
-    values: np.ndarray | None
-    """Of all factors, float32 (factors, height, width) with halo; ``None`` when no cell is wanted."""
+    tiles: list[CompactTile]
+    """As each model sees it, with halo; empty when no cell is wanted."""
     wanted: np.ndarray
     """Cells of the core to predict that have all factors."""
+    outside: np.ndarray
+    """Factors outside the training data."""
+    found: list[dict[str, Any]]
+    """What there is to say of that, by rows."""
 
 
 @dataclass
@@ -74,42 +84,56 @@ class TileWork:
         self._applicability, self.names, self._device, self._progress = applicability, tuple(names), device, progress
         self._lock = threading.Lock()
         self._streams = threading.local()
+        self._spare: list[list[CompactTile]] = []
 
     def read(self, stack: Stack, tile: Tile) -> Read:
-        """Read a tile; one thread at a time for one stack."""
-        nothing = Read(None, np.zeros((tile.core.height, tile.core.width), dtype=bool))
+        """Read a tile, some rows at a time; one thread at a time for one stack."""
+        shape = tile.core.height, tile.core.width
+        read = Read([], np.zeros(shape, dtype=bool), np.full(shape, NOT_APPLICABLE, dtype=np.uint8), [])
         if not self._mask.touches(tile.core):
-            return nothing
-        wanted = self._mask.read(tile.core)
-        if not wanted.any():
-            return nothing
-        values = stack.read(tile.read, self._ensemble.factor_names)
-        wanted &= complete_cells(_core(values, tile))
-        return Read(values, wanted) if wanted.any() else nothing
+            return read
+        read.wanted = self._mask.read(tile.core)
+        if not read.wanted.any():
+            return read
+        row, column = tile.offset
+        tiles = self._room(tile.read.height, tile.read.width)
+        for first, last in _rows(tile.read):
+            values = stack.read(Block(tile.read.row + first, tile.read.column, last - first, tile.read.width),
+                                self._ensemble.factor_names)
+            numbers = self._ensemble.pack(values, tiles, first)
+            top, bottom = max(first, row), min(last, row + shape[0])
+            if top >= bottom:
+                continue
+            here = slice(top - first, bottom - first), slice(column, column + shape[1])
+            wanted = read.wanted[top - row:bottom - row]
+            wanted &= complete_cells(values[(slice(None), *here)])
+            if wanted.any():
+                outside, found = self._applicability.find(
+                    values[(slice(None), *here)], [[plane[here] for plane in planes] for planes in numbers], wanted)
+                read.outside[top - row:bottom - row] = outside
+                read.found.append(found)
+        if read.wanted.any():
+            read.tiles = tiles
+        return read
 
     def compute(self, tile: Tile, read: Read, step: Step) -> Done:
         """Compute a tile.
 
         Args:
             tile: from the tiling.
-            read: from :meth:`read`; its values are let go of as soon as they can be.
+            read: from :meth:`read`.
             step: hears the share of the tile done since its last call; may raise to stop.
         """
-        values, wanted = read.values, read.wanted
-        if values is None:
+        if not read.tiles:
             step(1.0)
             return self.empty(tile)
-        packed = self._ensemble.pack(values)
-        numbers = [[_core(plane, tile) for plane in planes] for planes in packed.numbers]
-        outside, found = self._applicability.find(_core(values, tile), numbers, wanted)
-        packed.numbers.clear()
-        read.values = values = None
-        mean, spread = self._predict(tile, packed, step)
-        told = wanted & np.isfinite(mean)
-        facts: dict[str, Any] = {"skipped": 0, "lost": int(np.count_nonzero(wanted) - np.count_nonzero(told)),
-                                 "outside": found}
+        mean, spread = self._predict(tile, read.tiles, step)
+        self._spare.append(read.tiles)
+        told = read.wanted & np.isfinite(mean)
+        facts: dict[str, Any] = {"skipped": 0, "outside": read.found,
+                                 "lost": int(np.count_nonzero(read.wanted) - np.count_nonzero(told))}
         mean[~told] = np.nan
-        outside[~told] = NOT_APPLICABLE
+        read.outside[~told] = NOT_APPLICABLE
         mean = coarsen(mean, self._ensemble.patch)
         if spread is not None:
             spread[~told] = np.nan
@@ -119,7 +143,7 @@ class TileWork:
         if len(known):
             facts.update(total=float(known.sum(dtype=np.float64)), minimum=float(known.min()),
                          maximum=float(known.max()))
-        arrays = {MEAN: mean, SPREAD: spread, OUTSIDE: outside}
+        arrays = {MEAN: mean, SPREAD: spread, OUTSIDE: read.outside}
         return Done({name: arrays[name] for name in self.names}, facts)
 
     def empty(self, tile: Tile) -> Done:
@@ -134,7 +158,16 @@ class TileWork:
         return {name: (tile.core.height, tile.core.width) if name == OUTSIDE else (coarse.height, coarse.width)
                 for name in self.names}
 
-    def _predict(self, tile: Tile, packed: Packed, step: Step) -> tuple[np.ndarray, np.ndarray | None]:
+    def _room(self, height: int, width: int) -> list[CompactTile]:
+        """Return room for a tile; that of an earlier one where it fits, for fresh memory is slow at first."""
+        while self._spare:
+            with contextlib.suppress(IndexError):
+                spare = self._spare.pop()
+                if spare[0].shape == (height, width):
+                    return spare
+        return self._ensemble.packed(height, width)
+
+    def _predict(self, tile: Tile, tiles: list[CompactTile], step: Step) -> tuple[np.ndarray, np.ndarray | None]:
         """Return mean and spread of a core, in pieces where a GPU's memory is too small for the tile."""
         mean = np.empty((tile.core.height, tile.core.width), dtype=np.float32)
         spread = np.empty_like(mean) if self._ensemble.members > 1 else None
@@ -142,7 +175,7 @@ class TileWork:
         while waiting:
             piece = waiting.pop()
             try:
-                result = self._piece(tile, piece, packed, step)
+                result = self._piece(tile, piece, tiles, step)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -160,23 +193,23 @@ class TileWork:
                 spread[row:row + piece.core.height, column:column + piece.core.width] = result.spread
         return mean, spread
 
-    def _piece(self, tile: Tile, piece: Tile, packed: Packed, step: Step) -> Result:
+    def _piece(self, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step) -> Result:
         """Compute a piece of a tile from what was read for the whole tile."""
         row, column = piece.read.row - tile.read.row, piece.read.column - tile.read.column
         height, width = piece.read.height, piece.read.width
         if piece is not tile:
-            packed = packed.part(row, column, height, width)
+            tiles = [one.part(row, column, height, width) for one in tiles]
         row, column = piece.offset
         core = Span(row, column, row + piece.core.height, column + piece.core.width)
         share = piece.core.height * piece.core.width / (tile.core.height * tile.core.width)
         if self._device.type != "cuda":
-            return self._ensemble.predict(self._engines, packed, core, lambda part: step(share * part))
+            return self._ensemble.predict(self._engines, tiles, core, lambda part: step(share * part))
         # A stream a thread, so that one tile is copied while another is computed.
         stream = getattr(self._streams, "stream", None)
         if stream is None:
             stream = self._streams.stream = torch.cuda.Stream(self._device)
         with torch.cuda.device(self._device), torch.cuda.stream(stream):
-            return self._ensemble.predict(self._engines, packed, core, lambda part: step(share * part))
+            return self._ensemble.predict(self._engines, tiles, core, lambda part: step(share * part))
 
     def _to_cpu(self) -> None:
         """Go on on the processor."""
@@ -198,6 +231,10 @@ def _is_out_of_memory(error: BaseException) -> bool:
         or "can't allocate memory" in words
 
 
-def _core(array: np.ndarray, tile: Tile) -> np.ndarray:
-    row, column = tile.offset
-    return array[..., row:row + tile.core.height, column:column + tile.core.width]
+def _rows(read: Block) -> Iterator[tuple[int, int]]:
+    """Cut the rows of a tile where a raster's blocks end, so that none is decoded twice."""
+    first = 0
+    while first < read.height:
+        last = min(first + READ_ROWS - (read.row + first) % READ_ROWS, read.height)
+        yield first, last
+        first = last

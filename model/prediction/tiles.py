@@ -46,24 +46,26 @@ class Tiling:
 
     grid: Grid
     side: int
+    """Width of a tile, and its height where no other is given."""
     halo: int
     align: int
+    height: int
 
     @classmethod
-    def of(cls, grid: Grid, side: int, halo: int, align: int) -> "Tiling":
-        """Return the tiling whose side and halo are rounded up to multiples of ``align``."""
-        return cls(grid, up(side, align), up(halo, align), align)
+    def of(cls, grid: Grid, side: int, halo: int, align: int, height: int | None = None) -> "Tiling":
+        """Return the tiling whose sides and halo are rounded up to multiples of ``align``."""
+        return cls(grid, up(side, align), up(halo, align), align, up(side if height is None else height, align))
 
     def __len__(self) -> int:
-        return self.grid.block_count(self.side)
+        return math.ceil(self.grid.height / self.height) * math.ceil(self.grid.width / self.side)
 
     def __iter__(self) -> Iterator[Tile]:
         """Walk down bands of :data:`BAND` cells: what tiles share with those below then still lies in GDAL's cache."""
         band = max(1, BAND // self.side) * self.side
         for first in range(0, self.grid.width, band):
-            for row in range(0, self.grid.height, self.side):
+            for row in range(0, self.grid.height, self.height):
                 for column in range(first, min(first + band, self.grid.width), self.side):
-                    yield self.around(Block(row, column, min(self.side, self.grid.height - row),
+                    yield self.around(Block(row, column, min(self.height, self.grid.height - row),
                                             min(self.side, self.grid.width - column)))
 
     def around(self, core: Block) -> Tile:
@@ -85,11 +87,10 @@ class Tiling:
                 for column in range(core.column, core.column + core.width, side)]
 
     @property
-    def cells_read(self) -> int:
-        """Cells of the largest tile with its halo."""
-        height = up(min(self.side, self.grid.height), self.align) + 2 * self.halo
-        width = up(min(self.side, self.grid.width), self.align) + 2 * self.halo
-        return height * width
+    def largest(self) -> tuple[int, int]:
+        """Height and width of the largest tile with its halo."""
+        return (up(min(self.height, self.grid.height), self.align) + 2 * self.halo,
+                up(min(self.side, self.grid.width), self.align) + 2 * self.halo)
 
 
 def coarse_grid(grid: Grid, patch: int) -> Grid:

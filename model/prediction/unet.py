@@ -6,7 +6,8 @@
   4 × 4 convolution of stride 2 over the coarse cells, which takes four ninths of the multiplications; so the first
   convolution of a decoder level is one over the skip connection plus one of these, and nothing is joined.
 - The halo is there for the deep levels. On the way up only what the core needs is computed.
-- Levels are computed in strips, so that what lies between two convolutions never exists as a whole.
+- Every level is computed in strips of rows as the level that reads it asks for them, and forgets them when they are no
+  longer looked at. So a tile takes the memory of a band of rows, and may be tall: the halo then costs little.
 """
 
 from __future__ import annotations
@@ -20,15 +21,23 @@ from torch.nn import functional
 
 from ..networks.dropout import ChannelDropout
 from ..networks.unet import CONVOLUTIONS, SLOPE, UNet
-from .strips import Span, Step, strips
+from .rows import Rows
+from .strips import Span, Step, rows_of_strip
 
 READ = CONVOLUTIONS
 """Cells beyond its output that the convolutions of a level read."""
 
+SIDES = (0, 1)
+"""Padding of rows and columns: rows beyond a strip are there, and at the sides is nothing that any output looks at."""
+
+ROOM, MAPS = 2.4, 8.0
+"""Memory for the rows that wait, and feature maps of a strip that are alive at once; measured, with what the C library
+holds back between them: twice the sum of what is alive."""
+
 Weights = tuple[torch.Tensor, torch.Tensor]
 """Of a convolution: weight and bias."""
 
-Rows = Callable[[int, int], torch.Tensor]
+Image = Callable[[int, int], torch.Tensor]
 """Gives rows first … last (not included) of an image, shape (1, channels, rows, width), channels last."""
 
 
@@ -54,7 +63,7 @@ class FastUNet:
             dtype: of weights and feature maps.
         """
         self.depth, self.width = unet.depth, unet.head.in_channels
-        self._device, self._dtype = device, dtype
+        self.device, self._dtype = device, dtype
         last = unet.depth
 
         def ready(weight: torch.Tensor, bias: torch.Tensor) -> Weights:
@@ -66,29 +75,34 @@ class FastUNet:
             weight, bias = _folded(level, 1)
             return ready(_masked(weight, level, 0), bias)
 
-        self._encoder = [_Level(ready(*_folded(level, 0)), second(level)) for level in unet.encoder]
-        self._down = [ready(_masked(layer.weight.double(), level, 1), layer.bias.double())
+        self.encoder = [_Level(ready(*_folded(level, 0)), second(level)) for level in unet.encoder]
+        self.down = [ready(_masked(layer.weight.double(), level, 1), layer.bias.double())
                       for layer, level in zip(unet.down, unet.encoder)]
-        self._decoder, self._up = [], []
+        self.decoder, self.to_upper = [], []
         for place, level in enumerate(unet.decoder):
             weight, bias = _folded(level, 0)
             skip = _masked(weight[:, :len(weight)], unet.encoder[place], 1)
             coarse = transposed(weight[:, len(weight):]).to(dtype).to(device)
-            self._decoder.append(_Level(ready(skip, bias), second(level),
+            self.decoder.append(_Level(ready(skip, bias), second(level),
                                         coarse.contiguous(memory_format=torch.channels_last)))
             below = unet.encoder[last] if place + 1 == last else unet.decoder[place + 1]
-            self._up.append(ready(_masked(unet.up[place].weight.double(), below, 1), unet.up[place].bias.double()))
+            self.to_upper.append(ready(_masked(unet.up[place].weight.double(), below, 1), unet.up[place].bias.double()))
         head = unet.head.weight.double()
         # In full precision: 16 bits of a logit alone would move the susceptibility by a thousandth.
         self._head = [part.to(torch.float32).to(device) for part in (
             _masked(head[1:] - head[:1], unet.decoder[0], 1), unet.head.bias.double().diff())]
 
     @property
-    def bytes_per_cell(self) -> float:
-        """Memory for a cell of the tile at the worst moment: skip connections, and a level's input and output."""
-        return torch.finfo(self._dtype).bits // 8 * self.width * (2.25 if self.depth > 1 else 2.0)
+    def bytes_per_column(self) -> float:
+        """Memory for a column of a tile: the rows that wait until deeper levels have caught up, and a strip."""
+        rows = lag = 0.0
+        for level in reversed(range(self.depth + 1)):
+            strip = rows_of_strip(level, self.device)
+            lag = 2 * lag + strip + 4 * READ
+            rows += ROOM * lag + MAPS * strip
+        return torch.finfo(self._dtype).bits // 8 * self.width * rows
 
-    def logit(self, image: Rows, height: int, width: int, core: Span, step: Step
+    def logit(self, image: Image, height: int, width: int, core: Span, step: Step
               ) -> Iterator[tuple[int, int, torch.Tensor]]:
         """Compute a tile.
 
@@ -103,90 +117,128 @@ class FastUNet:
             First and last row (not included) of a strip of the core, counted in the tile, and its logits, float32,
             shape (rows, columns of the core).
         """
-        wanted, slabs, skips = [core], [], []
-        for level in range(self.depth):
+        told = 0.0
+
+        def counted(share: float) -> None:
+            nonlocal told
+            told += share
+            step(share)
+
+        way = _Way(self, image, height, width, core, counted)
+        try:
+            for first, last, features in way.up(0):
+                yield first, last, functional.conv2d(features.float(), *self._head)[0, 0]
+        finally:
+            way.close()
+        step(1 - told)
+
+
+class _Way:
+    """One tile on its way down and up again."""
+
+    def __init__(self, unet: FastUNet, image: Image, height: int, width: int, core: Span, step: Step) -> None:
+        depth = unet.depth
+        self._unet, self._image, self._step = unet, image, step
+        wanted, slabs = [core], []
+        for level in range(depth):
             slabs.append(wanted[level].slab(READ, height >> level, width >> level))
             wanted.append(slabs[level].halved())
-        share = 0.5 / (self.depth + 1)
-        for level in range(self.depth):
-            skip, coarse = self._encode(level, image, height >> level, width >> level, slabs[level], share, step)
-            skips.append(skip)
-            image = _rows_of(coarse)
-        share = 0.5 / self.depth
-        below = self._bottom(image, height >> self.depth, width >> self.depth, wanted[self.depth])
-        step(0.5 / (self.depth + 1))
-        for level in range(self.depth - 1, 0, -1):
-            found = self._empty(self._up[level - 1], wanted[level].height, wanted[level].width)
-            for first, last, features in self._decode(level, skips.pop(), below, slabs[level], wanted[level], share,
-                                                      step):
-                top = wanted[level].top
-                found[:, :, first - top:last - top] = functional.conv2d(features, *self._up[level - 1])
-            below = found
-        for first, last, features in self._decode(0, skips.pop(), below, slabs[0], core, share, step):
-            yield first, last, functional.conv2d(features.float(), *self._head)[0, 0]
+        self._wanted, self._slabs = wanted, slabs
+        # First and last row of each level on the way down that any output looks at.
+        self._needed = [(wanted[depth].top, wanted[depth].bottom)]
+        for level in reversed(range(depth)):
+            first, last = self._needed[0]
+            self._needed.insert(0, (2 * (first - READ), 2 * (last + READ)))
+        if self._needed[0][0] < READ or self._needed[0][1] > height - READ:
+            raise ValueError("the tile does not reach far enough beyond its core")
+        self._done = [first for first, _ in self._needed]
+        self._skips = [Rows(slab.top) for slab in slabs]
+        self._coarse = [Rows(self._done[level] // 2) for level in range(depth)]
+        self._below = [Rows(wanted[level + 1].top) for level in range(depth)]
+        self._lifted = [self._lift(level) for level in range(depth)]
 
-    def _encode(self, level: int, image: Rows, height: int, width: int, slab: Span, share: float, step: Step
-                ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the skip connection over a slab, and the next level's input as a whole."""
-        weights = self._encoder[level]
-        skip = self._empty(weights.second, slab.height, slab.width)
-        coarse = self._empty(self._down[level], height // 2, width // 2)
-        for first, last in strips(0, height, width * self._bytes(weights), self._device):
-            above, under = max(first - READ, 0), min(last + READ, height)
-            features = _pair(_activated(functional.conv2d(image(above, under), *weights.first, padding=1)), weights)
-            features = features[:, :, first - above:last - above]
-            coarse[:, :, first // 2:last // 2] = functional.conv2d(features, *self._down[level], stride=2)
-            top, bottom = max(first, slab.top), min(last, slab.bottom)
-            if top < bottom:
-                skip[:, :, top - slab.top:bottom - slab.top] = \
-                    features[:, :, top - first:bottom - first, slab.left:slab.right]
-            step(share * (last - first) / height)
-        return skip, coarse
+    def close(self) -> None:
+        """Let go of all memory now: it is held in a circle, which Python would find only by and by."""
+        self._lifted.clear()
 
-    def _bottom(self, image: Rows, height: int, width: int, wanted: Span) -> torch.Tensor:
-        """Return the deepest level, ready for the one above."""
-        weights = self._encoder[self.depth]
-        features = _pair(_activated(functional.conv2d(image(0, height), *weights.first, padding=1)), weights)
-        features = features[:, :, wanted.top:wanted.bottom, wanted.left:wanted.right]
-        return functional.conv2d(features, *self._up[self.depth - 1])
-
-    def _decode(self, level: int, skip: torch.Tensor, below: torch.Tensor, slab: Span, wanted: Span, share: float,
-                step: Step) -> Iterator[tuple[int, int, torch.Tensor]]:
-        """Give a decoder level in strips: first and last row, and features over the columns wanted."""
-        weights = self._decoder[level]
-        for first, last in strips(wanted.top, wanted.bottom, slab.width * self._bytes(weights),
-                                  self._device):
-            part = Span(first, wanted.left, last, wanted.right).slab(READ, slab.bottom, slab.right)
-            top, bottom = part.top - slab.top, part.bottom - slab.top
-            features = functional.conv2d(skip[:, :, top:bottom], *weights.first, padding=1)
-            features += functional.conv_transpose2d(below[:, :, top // 2:bottom // 2], weights.coarse, stride=2,
-                                                    padding=1)
-            features = _pair(_activated(features), weights)
-            yield first, last, features[:, :, first - part.top:last - part.top,
+    def up(self, level: int) -> Iterator[tuple[int, int, torch.Tensor]]:
+        """Give the features of a level on the way up, in strips: first and last row, columns wanted."""
+        if level == self._unet.depth:
+            yield from self._bottom()
+            return
+        weights, slab, wanted = self._unet.decoder[level], self._slabs[level], self._wanted[level]
+        skips, below = self._skips[level], self._below[level]
+        for first, last in self._strips(level, wanted.top, wanted.bottom):
+            # Out to even rows, for coarse ones cover two.
+            top, bottom = first - READ - first % 2, last + READ + last % 2
+            while below.end < bottom // 2:
+                below.add(next(self._lifted[level]))
+            self._down_to(level, bottom)
+            features = functional.conv2d(skips.get(top, bottom), *weights.first, padding=SIDES)
+            features += functional.conv_transpose2d(below.get(top // 2, bottom // 2), weights.coarse, stride=2,
+                                                    padding=1)[:, :, 1:-1]
+            features = _pair(features, weights)
+            yield first, last, features[:, :, first % 2:first % 2 + last - first,
                                         wanted.left - slab.left:wanted.right - slab.left]
-            step(share * (last - first) / wanted.height)
+            top = last - READ - last % 2
+            skips.forget(top)
+            below.forget(top // 2)
+            self._step(0.5 / self._unet.depth * (last - first) / wanted.height)
 
-    def _empty(self, weights: Weights, height: int, width: int) -> torch.Tensor:
-        """Return room for what a convolution gives."""
-        return torch.empty((1, len(weights[0]), height, width), device=self._device, dtype=self._dtype,
-                           memory_format=torch.channels_last)
+    def _lift(self, level: int) -> Iterator[torch.Tensor]:
+        """Give what the level below hands up to a level."""
+        for _, _, features in self.up(level + 1):
+            yield functional.conv2d(features, *self._unet.to_upper[level])
 
-    def _bytes(self, weights: _Level) -> int:
-        """Return the bytes of a cell of a level's feature maps."""
-        return len(weights.first[0]) * torch.finfo(self._dtype).bits // 8
+    def _bottom(self) -> Iterator[tuple[int, int, torch.Tensor]]:
+        depth, (top, bottom) = self._unet.depth, self._needed[-1]
+        wanted, coarse = self._wanted[depth], self._coarse[depth - 1]
+        for first, last in self._strips(depth, top, bottom):
+            self._down_to(depth - 1, 2 * (last + READ))
+            features = self._features(depth, coarse.get(first - READ, last + READ))
+            coarse.forget(last - READ)
+            yield first, last, features[..., wanted.left:wanted.right]
+            self._step(0.5 / (depth + 1) * (last - first) / (bottom - top))
+
+    def _down_to(self, level: int, end: int) -> None:
+        """Compute a level on the way down until the rows before ``end`` are there."""
+        slab, (top, bottom) = self._slabs[level], self._needed[level]
+        while self._done[level] < end:
+            first = self._done[level]
+            last = min(first + rows_of_strip(level, self._unet.device), bottom)
+            if level:
+                self._down_to(level - 1, 2 * (last + READ))
+                image = self._coarse[level - 1].get(first - READ, last + READ)
+            else:
+                image = self._image(first - READ, last + READ)
+            features = self._features(level, image)
+            if level:
+                self._coarse[level - 1].forget(last - READ)
+            self._coarse[level].add(functional.conv2d(features, *self._unet.down[level], stride=2))
+            above, under = max(first, slab.top), min(last, slab.bottom)
+            if above < under:
+                self._skips[level].add(features[:, :, above - first:under - first, slab.left:slab.right])
+            self._done[level] = last
+            self._step(0.5 / (self._unet.depth + 1) * (last - first) / (bottom - top))
+
+    def _features(self, level: int, image: torch.Tensor) -> torch.Tensor:
+        """Return both convolutions of a level on the way down, without the rows that they read beyond."""
+        weights = self._unet.encoder[level]
+        return _pair(functional.conv2d(image, *weights.first, padding=SIDES), weights)
+
+    def _strips(self, level: int, first: int, last: int) -> Iterator[tuple[int, int]]:
+        rows = rows_of_strip(level, self._unet.device)
+        for row in range(first, last, rows):
+            yield row, min(row + rows, last)
 
 
 def _pair(features: torch.Tensor, weights: _Level) -> torch.Tensor:
-    """Return the second convolution of a level over the first."""
-    return _activated(functional.conv2d(features, *weights.second, padding=1))
+    """Return what a level makes of its first convolution's result, which is overwritten."""
+    return _activated(functional.conv2d(_activated(features), *weights.second, padding=SIDES))
 
 
 def _activated(features: torch.Tensor) -> torch.Tensor:
     return functional.leaky_relu_(features, SLOPE)
-
-
-def _rows_of(image: torch.Tensor) -> Rows:
-    return lambda first, last: image[:, :, first:last]
 
 
 def _folded(level: nn.Sequential, number: int) -> Weights:

@@ -45,23 +45,23 @@ def test_parameter_count(channels, width, depth):
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_halo_is_the_exact_receptive_field(depth):
-    """The farthest input cell with a gradient lies ``halo`` cells away for some output cell, never farther."""
+    """The farthest input cell with a gradient lies ``halo`` cells beyond an aligned tile, never farther."""
     net = settled(width=1, depth=depth, dropout=0.0)
     for module in net.modules():
         # Positive weights, so that nothing cancels and every dependence shows.
         if isinstance(module, torch.nn.Conv2d):
             module.weight.data.abs_()
-    size = 2 * net.align * -(-(net.halo + net.align) // net.align)
+    size = 2 * net.align * -(-(net.halo + 2 * net.align) // net.align)
     farthest = 0
     for place in range(net.align):
-        cell = size // 2 + place
+        first, cell = size // 2, size // 2 + place
         image = torch.randn(1, 3, size, size, dtype=torch.float64, requires_grad=True)
         net(image)[0, 1, cell, cell].backward()
         rows = np.flatnonzero(image.grad[0].abs().sum(dim=(0, 2)).numpy())
         columns = np.flatnonzero(image.grad[0].abs().sum(dim=(0, 1)).numpy())
         assert 0 < rows.min() and rows.max() < size - 1
-        farthest = max(farthest, *(cell - ends.min() for ends in (rows, columns)),
-                       *(ends.max() - cell for ends in (rows, columns)))
+        farthest = max(farthest, *(first - ends.min() for ends in (rows, columns)),
+                       *(ends.max() - (first + net.align - 1) for ends in (rows, columns)))
     assert farthest == net.halo
 
 

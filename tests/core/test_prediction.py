@@ -119,9 +119,10 @@ def test_a_grid_of_tiles_off_the_alignment_would_show():
 
 @pytest.mark.parametrize(("height", "width", "side", "halo", "align"), [
     (100, 130, 32, 10, 4), (64, 64, 64, 33, 16), (65, 1, 64, 7, 8), (7, 9, 256, 96, 16), (300, 200, 50, 0, 1)])
-def test_tiles_cover_the_grid_once_and_start_on_the_alignment(height, width, side, halo, align):
+@pytest.mark.parametrize("times", [1, 3])
+def test_tiles_cover_the_grid_once_and_start_on_the_alignment(height, width, side, halo, align, times):
     grid = Grid(CRS.from_epsg(32646), from_origin(0, 0, 30, 30), width, height)
-    tiling = Tiling.of(grid, side, halo, align)
+    tiling = Tiling.of(grid, side, halo, align, times * side)
     covered = np.zeros(grid.shape, dtype=int)
     tiles = list(tiling)
     assert len(tiles) == len(tiling)
@@ -132,7 +133,7 @@ def test_tiles_cover_the_grid_once_and_start_on_the_alignment(height, width, sid
                                                    (read.column, read.width, core.column, core.width)):
             assert first % align == 0 and size % align == 0
             assert core_first - first >= halo and first + size - core_first - core_size >= halo
-        assert read.height * read.width <= tiling.cells_read
+        assert read.height <= tiling.largest[0] and read.width <= tiling.largest[1]
     assert (covered == 1).all()
 
 

@@ -27,12 +27,12 @@ def test_a_transposed_convolution_is_one_over_a_nearest_interpolation():
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
-@pytest.mark.parametrize("rows", [8, 10_000])
+@pytest.mark.parametrize("rows", [8, 22, 10_000])
 @pytest.mark.parametrize("sample", [None, 4])
 def test_the_fast_unet_is_the_trained_one(monkeypatch, depth, rows, sample):
     """In strips of any height, for the core alone, with and without a sample's masks."""
-    monkeypatch.setattr(strips, "LEAST_ROWS", rows)
-    monkeypatch.setattr(strips, "STRIP_BYTES", 0)
+    monkeypatch.setattr(strips, "STRIP_ROWS", rows)
+    monkeypatch.setattr(strips, "LEAST_ROWS", 2)
     network = model("unet1", depth=depth, width=4).network.eval()
     set_sample(network, sample)
     halo = -(-network.halo // network.align) * network.align
