@@ -1,8 +1,8 @@
 """What a Dask cluster costs and brings on one computer: two worker processes against one process on two cores.
 
-Run with ``./run python benchmarks/cluster.py [--what scheduler,factors,prediction] [--side 3072]``. ``scheduler``: jobs that do
-nothing, so all their time is the scheduler's. ``factors``: the ten-factor stack. ``prediction``: a map in bf16. Scheduler, workers and this process
-share the computer and its disk; on a real cluster only the workers compute.
+Run with ``./run python benchmarks/cluster.py [--what scheduler,factors,prediction] [--side 3072]``. ``scheduler``: jobs
+that do nothing, so all their time is the scheduler's. ``factors``: the ten-factor stack. ``prediction``: a map in bf16.
+Scheduler, workers and this process share the computer and its disk; on a real cluster only the workers compute.
 """
 
 from __future__ import annotations

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -18,7 +16,7 @@ from rasterio.enums import Resampling
 from ..artifact import TrainedModel, load_model
 from ..cluster.connection import connect
 from ..cluster.running import Cluster
-from ..errors import ParameterInvalid, TooFewData
+from ..errors import ClusterUnsuitable, ParameterInvalid, TooFewData
 from ..files import RunRecord, check_writable, sha256
 from ..grid import Grid
 from ..inputs.rasters import create_raster
@@ -27,10 +25,10 @@ from ..labels.area import AreaMask
 from ..prediction.applicability import NODATA as NOT_APPLICABLE
 from ..prediction.applicability import Applicability
 from ..prediction.ensemble import Ensemble, exact_arithmetic
-from ..prediction.parts import FOLDERS, Parts
 from ..prediction.plan import Plan, make_plan
 from ..prediction.precision import choose_arithmetic
 from ..prediction.remote import Remote, compute_remotely
+from ..prediction.resuming import parts_of, resuming
 from ..prediction.run import Outputs, Tally, compute_tiles, write_tiles
 from ..prediction.tile_work import MEAN, OUTSIDE, SPREAD, TileWork
 from ..prediction.tiles import coarse_grid
@@ -144,9 +142,10 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
                         **({"SCHEDULER": scheduler} if scheduler else {})},
                        {"STACK": stack, "MODEL": list(models),
                         "AREA": (area.source or area.name) if area is not None else None}, background=True)
-    with open_stack(stack) as opened, connect(scheduler, progress, [stack, *models], Path(output).parent) as cluster:
-        names = [os.path.basename(str(path)) for path in models]
-        ensemble = Ensemble(opened, loaded, names, samples, progress)
+    with contextlib.ExitStack() as closing:
+        opened = closing.enter_context(open_stack(stack))
+        cluster = _connect(scheduler, stack, models, output, closing, progress)
+        ensemble = Ensemble(opened, loaded, [os.path.basename(str(path)) for path in models], samples, progress)
         mask = AreaMask(opened.grid, area)
         arithmetic = choose_arithmetic(opened, ensemble, mask, device, precision, progress)
         plan = make_plan(opened.grid, ensemble, arithmetic.engines, arithmetic.device, tile)
@@ -154,29 +153,29 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         wanted = [name for name, path in paths.items() if path is not None]
         work = TileWork(ensemble, arithmetic.engines, plan.tiling, mask, applicability, wanted, arithmetic.device,
                         progress)
-        _tell(plan, ensemble, str(arithmetic.device), bool(cluster), progress)
+        _tell(plan, ensemble, str(arithmetic.device), cluster is not None, progress)
         hashes = [sha256(path) for path in models]
-        parts = Parts(Path(output).absolute().parent, {
-            "stack": _fingerprint(stack), "models": hashes, "samples": samples, "area": _digest(area),
-            "tiling": [plan.tiling.side, plan.tiling.height, plan.tiling.halo, plan.tiling.align], "arrays": wanted,
-            "device": arithmetic.device.type, "arithmetic": [str(dtype) for dtype in arithmetic.dtypes],
-            "torch": torch.__version__}) if os.path.isfile(stack) else None
-        if opened.grid.width * opened.grid.height * ensemble.members < RESUMABLE and not cluster:
-            parts = None
-        remote = Remote(str(Path(stack).absolute()), tuple(str(Path(path).absolute()) for path in models), area,
-                        samples, device, precision, (plan.tiling.side, plan.tiling.height), tuple(wanted), parts)
-        with exact_arithmetic(arithmetic.device), _resuming(parts, record, progress):
-            part = Part(progress, 0.02, 0.95)
-            if cluster:
-                tiles = compute_remotely(cluster, remote, plan.tiling, work, part)
-            else:
-                tiles = compute_tiles(opened, work, plan, part, parts)
-            tally = _write(tiles, opened.grid, ensemble, applicability, paths, _tags(loaded, hashes, ensemble, area))
+        parts = None
+        if cluster is not None or opened.grid.width * opened.grid.height * ensemble.members >= RESUMABLE:
+            parts = parts_of(output, stack, area, {
+                "models": hashes, "samples": samples, "arrays": wanted, "torch": torch.__version__,
+                "tiling": [plan.tiling.side, plan.tiling.height, plan.tiling.halo, plan.tiling.align],
+                "device": arithmetic.device.type, "arithmetic": [str(dtype) for dtype in arithmetic.dtypes]})
+        closing.enter_context(exact_arithmetic(arithmetic.device))
+        closing.enter_context(resuming(parts, record, progress))
+        part = Part(progress, 0.02, 0.95)
+        if cluster is not None and parts is not None:
+            remote = Remote(str(Path(stack).absolute()), tuple(str(Path(path).absolute()) for path in models), area,
+                            samples, device, precision, (plan.tiling.side, plan.tiling.height), tuple(wanted), parts)
+            tiles = compute_remotely(cluster, remote, plan.tiling, work, part)
+        else:
+            tiles = compute_tiles(opened, work, plan, part, parts)
+        tally = _write(tiles, opened.grid, ensemble, applicability, paths, _tags(loaded, hashes, ensemble, area))
     summary = PredictionSummary(
         cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
         maximum=tally.maximum, members=ensemble.members,
-        tile=plan.tiling.side, tile_height=plan.tiling.height, halo=plan.tiling.halo, tiles=tally.tiles, tiles_skipped=tally.skipped,
-        tiles_taken=tally.taken, device=str(arithmetic.device), precision=arithmetic.name,
+        tile=plan.tiling.side, tile_height=plan.tiling.height, halo=plan.tiling.halo, tiles=tally.tiles,
+        tiles_skipped=tally.skipped, tiles_taken=tally.taken, device=str(arithmetic.device), precision=arithmetic.name,
         share_outside=applicability.share_outside,
         cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
         unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen})
@@ -193,6 +192,15 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
                   "OUTPUT_APPLICABILITY": output_applicability}, summary=asdict(summary))
     progress.report(1.0)
     return summary
+
+
+def _connect(scheduler: str, stack: str | os.PathLike, models: Sequence[str | os.PathLike],
+             output: str | os.PathLike, closing: contextlib.ExitStack, progress: Progress) -> Cluster | None:
+    """Return the cluster of an address; ``None`` without one."""
+    if scheduler and not os.path.isfile(stack):
+        raise ClusterUnsuitable(f"The factor stack {stack} is not a file, so workers of a cluster cannot open it. Save "
+                                "it as a GeoTIFF on storage that all machines share, or leave SCHEDULER empty.")
+    return closing.enter_context(connect(scheduler, progress, [stack, *models], Path(output).parent))
 
 
 def _tell(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progress: Progress) -> None:
@@ -243,49 +251,3 @@ def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Appli
             raise TooFewData(f"No cell {'of AREA ' if 'AREA' in tags else ''}has data in all of the model's factors: "
                              f"{', '.join(ensemble.factor_names)}. Look at the stack in QGIS for the one without data.")
     return tally
-
-
-@contextlib.contextmanager
-def _resuming(parts: Parts | None, record: RunRecord, progress: Progress) -> Iterator[None]:
-    """Keep the tiles of a run that is stopped, and remove them when the map is complete."""
-    if parts is None:
-        yield
-        return
-    if parts.begun:
-        progress.report(0.02, "An earlier run of this prediction was stopped; checking that its inputs were the same.")
-        if parts.hashes() != _hashes(record.inputs() or {}):
-            parts.remove()
-    for other in sorted(parts.path.parent.glob(FOLDERS)):
-        if other != parts.path:
-            progress.report(0.02, f"{other} holds tiles of another prediction that was stopped. Delete it if you do "
-                                  "not mean to go on with that.")
-    parts.begin()
-    record.when_known(lambda inputs: parts.state(_hashes(inputs)))
-    try:
-        yield
-    except BaseException:
-        kept = len(parts.known())
-        if kept:
-            progress.report(0.99, f"{kept:,} tiles are kept in {parts.path}. Start again with the same inputs and an "
-                                  "output in the same folder to go on, or delete the folder.")
-        else:
-            parts.remove()
-        raise
-    parts.remove()
-
-
-def _hashes(inputs: dict[str, Any]) -> dict[str, str]:
-    """Return the hash of the stack, by far the largest input; the others are in the folder's name."""
-    return {"STACK": str(inputs.get("STACK", {}).get("sha256"))}
-
-
-def _fingerprint(path: str | os.PathLike) -> list[Any]:
-    found = os.stat(path) if os.path.isfile(path) else None
-    return [str(Path(path).absolute()), found.st_size, found.st_mtime_ns] if found else [str(path)]
-
-
-def _digest(area: Polygons | None) -> str:
-    """Return a hash of what is to be mapped."""
-    if area is None:
-        return ""
-    return hashlib.sha256(json.dumps(area.geometries, sort_keys=True, default=str).encode()).hexdigest()

@@ -21,7 +21,7 @@ from .ensemble import Ensemble
 from .tile_work import READ_ROWS
 from .tiles import Tiling, up
 
-MEMORY = 1.2e9
+MEMORY = 1.05e9
 """Bytes that tiles may take on a CPU; with libraries and caches the whole stays under 2 GB."""
 
 CPU_SHARE = 0.25
@@ -37,7 +37,7 @@ SIDES = (2048, 1536, 1024, 768, 512, 384, 256)
 """Sides among which the automatic choice picks, largest first; multiples of a GeoTIFF block where they can be."""
 
 HEIGHTS = (4, 2, 1)
-"""Heights of a tile in its widths: a U-Net is computed in rows, so tall tiles cost hardly more memory, and less halo."""
+"""Heights of a tile in its widths: a U-Net is computed in rows, so tall tiles have less halo and take little more."""
 
 LARGEST_SIDE = 16384
 

@@ -178,5 +178,5 @@ def _places(stack: Stack, ensemble: Ensemble) -> Iterator[Tile]:
     order = np.random.default_rng(0).permutation(rows * columns)[:_TRIED]
     for number in order.tolist():
         row, column = number // columns * tiling.side, number % columns * tiling.side
-        core = Block(row, column, min(tiling.side, stack.grid.height - row), min(tiling.side, stack.grid.width - column))
-        yield tiling.around(core)
+        yield tiling.around(Block(row, column, min(tiling.side, stack.grid.height - row),
+                                  min(tiling.side, stack.grid.width - column)))

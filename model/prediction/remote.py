@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
+import rasterio
 import torch
 
 from ..artifact import load_model
@@ -22,7 +23,7 @@ from ..inputs.vectors import Polygons
 from ..labels.area import AreaMask
 from ..memory import kept_memory
 from ..progress import Progress, Silent
-from ..stack import Stack, open_stack
+from ..stack import Stack
 from .applicability import Applicability
 from .ensemble import Ensemble, exact_arithmetic
 from .parts import Parts
@@ -56,8 +57,8 @@ class _Opened:
     def __init__(self, remote: Remote) -> None:
         # One thread each: a machine has as many workers as it has cores.
         torch.set_num_threads(1)
-        self._closing = contextlib.ExitStack()
-        self.stack: Stack = self._closing.enter_context(open_stack(remote.stack))
+        # Not in a context that would end in some other thread when this is let go of.
+        self.stack = Stack(rasterio.open(remote.stack))
         models = [load_model(path) for path in remote.models]
         ensemble = Ensemble(self.stack, models, [os.path.basename(path) for path in remote.models], remote.samples,
                             Silent())

@@ -8,8 +8,8 @@ from typing import Callable
 import torch
 
 STRIP_ROWS, LEAST_ROWS = 96, 8
-"""Rows of a strip of the first level, halved from level to level, and the fewest. Two rows are computed twice; more rows
-would fill more of the processor's fast memory, and hold up more rows of the levels above."""
+"""Rows of a strip of the first level, halved from level to level, and the fewest. Two rows are computed twice; more
+rows would fill more of the processor's fast memory, and hold up more rows of the levels above."""
 
 GPU_STRIP_ROWS = 1024
 """The same on a GPU, which wants large pieces of work."""

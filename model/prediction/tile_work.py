@@ -114,6 +114,8 @@ class TileWork:
                 read.found.append(found)
         if read.wanted.any():
             read.tiles = tiles
+        else:
+            self._spare.append(tiles)
         return read
 
     def compute(self, tile: Tile, read: Read, step: Step) -> Done:
@@ -127,7 +129,16 @@ class TileWork:
         if not read.tiles:
             step(1.0)
             return self.empty(tile)
-        mean, spread = self._predict(tile, read.tiles, step)
+        counted_so_far = 0.0
+
+        def counted(share: float) -> None:
+            nonlocal counted_so_far
+            counted_so_far += share
+            step(share)
+
+        mean, spread = self._predict(tile, read, counted)
+        # What nobody wanted.
+        step(max(1 - counted_so_far, 0.0))
         self._spare.append(read.tiles)
         told = read.wanted & np.isfinite(mean)
         facts: dict[str, Any] = {"skipped": 0, "outside": read.found,
@@ -167,11 +178,12 @@ class TileWork:
                     return spare
         return self._ensemble.packed(height, width)
 
-    def _predict(self, tile: Tile, tiles: list[CompactTile], step: Step) -> tuple[np.ndarray, np.ndarray | None]:
+    def _predict(self, tile: Tile, read: Read, step: Step) -> tuple[np.ndarray, np.ndarray | None]:
         """Return mean and spread of a core, in pieces where a GPU's memory is too small for the tile."""
-        mean = np.empty((tile.core.height, tile.core.width), dtype=np.float32)
-        spread = np.empty_like(mean) if self._ensemble.members > 1 else None
-        waiting = [tile]
+        tiles = read.tiles
+        mean = np.full((tile.core.height, tile.core.width), np.nan, dtype=np.float32)
+        spread = mean.copy() if self._ensemble.members > 1 else None
+        waiting = [self._around_wanted(tile, read.wanted)]
         while waiting:
             piece = waiting.pop()
             try:
@@ -193,11 +205,19 @@ class TileWork:
                 spread[row:row + piece.core.height, column:column + piece.core.width] = result.spread
         return mean, spread
 
+    def _around_wanted(self, tile: Tile, wanted: np.ndarray) -> Tile:
+        """Return the part of a tile outside of which no cell is wanted."""
+        core, align = tile.core, self.tiling.align
+        (top, bottom), (left, right) = ((found[0] // align * align, found[-1] + 1) for found in (
+            np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))))
+        return self.tiling.around(Block(core.row + int(top), core.column + int(left), int(bottom - top),
+                                        int(right - left)))
+
     def _piece(self, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step) -> Result:
         """Compute a piece of a tile from what was read for the whole tile."""
         row, column = piece.read.row - tile.read.row, piece.read.column - tile.read.column
         height, width = piece.read.height, piece.read.width
-        if piece is not tile:
+        if piece.read != tile.read:
             tiles = [one.part(row, column, height, width) for one in tiles]
         row, column = piece.offset
         core = Span(row, column, row + piece.core.height, column + piece.core.width)

@@ -27,7 +27,7 @@ from .strips import Span, Step, rows_of_strip
 READ = CONVOLUTIONS
 """Cells beyond its output that the convolutions of a level read."""
 
-SIDES = (0, 1)
+PADDING = (0, 1)
 """Padding of rows and columns: rows beyond a strip are there, and at the sides is nothing that any output looks at."""
 
 ROOM, MAPS = 2.4, 8.0
@@ -77,14 +77,14 @@ class FastUNet:
 
         self.encoder = [_Level(ready(*_folded(level, 0)), second(level)) for level in unet.encoder]
         self.down = [ready(_masked(layer.weight.double(), level, 1), layer.bias.double())
-                      for layer, level in zip(unet.down, unet.encoder)]
+                     for layer, level in zip(unet.down, unet.encoder)]
         self.decoder, self.to_upper = [], []
         for place, level in enumerate(unet.decoder):
             weight, bias = _folded(level, 0)
             skip = _masked(weight[:, :len(weight)], unet.encoder[place], 1)
             coarse = transposed(weight[:, len(weight):]).to(dtype).to(device)
             self.decoder.append(_Level(ready(skip, bias), second(level),
-                                        coarse.contiguous(memory_format=torch.channels_last)))
+                                       coarse.contiguous(memory_format=torch.channels_last)))
             below = unet.encoder[last] if place + 1 == last else unet.decoder[place + 1]
             self.to_upper.append(ready(_masked(unet.up[place].weight.double(), below, 1), unet.up[place].bias.double()))
         head = unet.head.weight.double()
@@ -174,7 +174,7 @@ class _Way:
             while below.end < bottom // 2:
                 below.add(next(self._lifted[level]))
             self._down_to(level, bottom)
-            features = functional.conv2d(skips.get(top, bottom), *weights.first, padding=SIDES)
+            features = functional.conv2d(skips.get(top, bottom), *weights.first, padding=PADDING)
             features += functional.conv_transpose2d(below.get(top // 2, bottom // 2), weights.coarse, stride=2,
                                                     padding=1)[:, :, 1:-1]
             features = _pair(features, weights)
@@ -224,7 +224,7 @@ class _Way:
     def _features(self, level: int, image: torch.Tensor) -> torch.Tensor:
         """Return both convolutions of a level on the way down, without the rows that they read beyond."""
         weights = self._unet.encoder[level]
-        return _pair(functional.conv2d(image, *weights.first, padding=SIDES), weights)
+        return _pair(functional.conv2d(image, *weights.first, padding=PADDING), weights)
 
     def _strips(self, level: int, first: int, last: int) -> Iterator[tuple[int, int]]:
         rows = rows_of_strip(level, self._unet.device)
@@ -234,7 +234,7 @@ class _Way:
 
 def _pair(features: torch.Tensor, weights: _Level) -> torch.Tensor:
     """Return what a level makes of its first convolution's result, which is overwritten."""
-    return _activated(functional.conv2d(_activated(features), *weights.second, padding=SIDES))
+    return _activated(functional.conv2d(_activated(features), *weights.second, padding=PADDING))
 
 
 def _activated(features: torch.Tensor) -> torch.Tensor:

@@ -51,8 +51,6 @@ def test_the_fast_unet_is_the_trained_one(monkeypatch, depth, rows, sample):
     assert expected.std() > 0.01 and sum(shares) == pytest.approx(1)
 
 
-
-
 @pytest.mark.parametrize("spacing", [1.0, 1e-3])
 @pytest.mark.parametrize("encoding", ["one_hot", "codes"])
 def test_the_fast_curves_are_the_trained_ones(spacing, encoding):

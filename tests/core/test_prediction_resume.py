@@ -14,9 +14,11 @@ import pytest
 
 from scarp.model.errors import Cancelled, OutputNotWritable
 from scarp.model.files import sha256
+from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs import predict_susceptibility as job
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.prediction.parts import FOLDERS, Parts
+from scarp.model.prediction.resuming import parts_of
 from scarp.model.progress import Silent
 from scarp.tests.core.prediction_models import saved, stack, values
 
@@ -193,3 +195,16 @@ def test_parts_are_whole_or_none(tmp_path):
         assert parts.load(number, shapes) is None
     parts.remove()
     assert not list(tmp_path.iterdir())
+
+
+def test_another_area_has_tiles_of_its_own(tmp_path):
+    """Also one of thousands of vertices, kept as arrays, that differs in one of them."""
+    ring = np.stack([np.cos(np.linspace(0, 6.28, 5000)), np.sin(np.linspace(0, 6.28, 5000))], axis=1)
+    other = ring.copy()
+    other[2500, 0] += 1e-6
+    (tmp_path / "stack.tif").write_bytes(b"x")
+    folders = [parts_of(tmp_path / "p.tif", tmp_path / "stack.tif", area, {}).path for area in (
+        None, *(Polygons(name="a", geometries=[{"type": "Polygon", "coordinates": [one]}]) for one in (
+            ring, other, ring.copy())))]
+    assert len(set(folders[:3])) == 3 and folders[1] == folders[3]
+    assert parts_of(tmp_path / "p.tif", "/vsimem/stack.tif", None, {}) is None
