@@ -7,11 +7,9 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from ..errors import LayerEmpty
 from ..progress import Part, Progress, stop_if_cancelled
 from ..validation.measures import ScopeResult, measure
-from ..validation.plan import title_of
-from ..validation.preparation import Run
+from ..validation.preparation import Run, stable_values
 from ..validation.scopes import ALL
 from ..validation.stable import Draws
 from ..validation.zone_table import zone_table
@@ -47,17 +45,8 @@ def measure_maps(run: Run, survey: Survey, draws: Mapping[str, Draws], zones: Se
     found = Measured()
     for number, scope in enumerate(run.scopes):
         stretch = Part(progress, number / len(run.scopes), (number + 1) / len(run.scopes))
-        if run.stable is not None:
-            stable = run.stable.at.every[:, run.stable.at.within(scope)][:, None, :]
-        elif scope.name in draws:
-            stable = draws[scope.name].every
-        else:
-            continue
-        if not stable.shape[2]:
-            text = f"None of the given stable points lies in {title_of(scope)}, so there are no numbers for it."
-            if scope.name == run.main.name:
-                raise LayerEmpty(text)
-            run.notes.warn(text)
+        stable = stable_values(run, draws, scope)
+        if stable is None:
             continue
         sample = run.landslides.take(run.landslides.at.within(scope))
         landslides = sample.at.every

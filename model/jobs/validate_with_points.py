@@ -10,7 +10,6 @@ from typing import Sequence
 import numpy as np
 import rasterio
 
-from ..errors import LayerEmpty
 from ..files import RunRecord, check_writable
 from ..grid import Grid
 from ..inputs.rasters import open_raster
@@ -25,9 +24,9 @@ from ..validation.census import Census, take_census
 from ..validation.judgement import judge
 from ..validation.layers import MapLayers, ZoneSource
 from ..validation.measures import ScopeResult, measure
-from ..validation.plan import Notes, main_scope, title_of
+from ..validation.plan import Notes, main_scope
 from ..validation.points import PointFeature, drawn_features, landslide_features, stable_features
-from ..validation.preparation import Run, check_settings, draw, prepare, require_on_map, source_of
+from ..validation.preparation import Run, check_settings, draw, prepare, require_on_map, source_of, stable_values
 from ..validation.scopes import ALL, RegionMap, SubsetMap
 from ..validation.settings import DISTANCE, POLYGON_MODES, REPEATS, SUBSET_CODES, THRESHOLD
 from ..validation.stable import Draws
@@ -180,18 +179,10 @@ def _zones(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None
 def _measure(run: Run, census: dict[str, Census], draws: dict[str, Draws], progress: Progress) -> list[ScopeResult]:
     results = []
     for number, scope in enumerate(run.scopes):
-        if run.stable is not None:
-            values = run.stable.at.values[run.stable.at.within(scope)][None]
-        elif scope.name in draws:
-            values = draws[scope.name].values
-        else:
+        stable = stable_values(run, draws, scope)
+        if stable is None:
             continue
-        if not values.shape[1]:
-            text = f"None of the given stable points lies in {title_of(scope)}, so there are no numbers for it."
-            if scope.name == run.main.name:
-                raise LayerEmpty(text)
-            run.notes.warn(text)
-            continue
+        values = stable[0]
         sample = run.landslides.take(run.landslides.at.within(scope))
         of_zone = {int(zone): int(count) for zone, count in zip(*np.unique(sample.at.zones, return_counts=True))}
         counted = census[scope.name]

@@ -3,8 +3,8 @@
 A description ("architecture") is a dictionary with a ``type`` and the type's parameters. It is what a model file
 stores, so it is checked as strictly as any input before a network is built from it. A network has, beside the usual
 of torch, ``align`` (tile origins must be a multiple of it), ``halo`` (cells beyond such a tile that its answer depends
-on, on every side) and ``patch`` (cells along the side of a square that share one answer; 1 where every cell has its own).
-One whose numbers could be wrong in ways that torch does not notice has ``check()``, called after they are loaded.
+on, on every side) and ``patch`` (cells along the side of a square that share one answer; 1 where every cell has its
+own). One whose numbers could be wrong in ways that torch does not notice has ``check()``, called after they are loaded.
 """
 
 from __future__ import annotations

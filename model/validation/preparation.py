@@ -170,3 +170,28 @@ def draw(run: Run, census: Mapping[str, Census], progress: Progress) -> dict[str
         run.notes.warn(f"Only {share:.1%} of the cells are farther than {run.distance:g} m from every landslide. "
                        "Stable points from so small a part say little about the map; make DISTANCE smaller.")
     return draw_stable(run.layers, wanted, run.buffers, run.repeats, run.seed, progress)
+
+
+def stable_values(run: Run, draws: Mapping[str, Draws], scope: Scope) -> np.ndarray | None:
+    """Return what all maps say at the stable points of a part of the map, given or drawn.
+
+    Returns:
+        Shape (maps, draws, points), one draw where the points were given; ``None`` where there are none, which has been
+        said.
+
+    Raises:
+        LayerEmpty: no given stable point lies in the main part.
+    """
+    if run.stable is not None:
+        values = run.stable.at.every[:, run.stable.at.within(scope)][:, None, :]
+    elif scope.name in draws:
+        values = draws[scope.name].every
+    else:
+        return None
+    if values.shape[2]:
+        return values
+    text = f"None of the given stable points lies in {title_of(scope)}, so there are no numbers for it."
+    if scope.name == run.main.name:
+        raise LayerEmpty(text)
+    run.notes.warn(text)
+    return None

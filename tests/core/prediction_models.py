@@ -45,9 +45,9 @@ def model(kind: str, encoding: str = "one_hot", seed: int = 1, **changes) -> Tra
                 value.copy_(torch.rand(value.shape, generator=generator) - 0.5)
             elif any(part in name for part in ("head", "heights", "linear", "bins", "classes", "scale", "offset")):
                 value.copy_(torch.randn(value.shape, generator=generator))
-            elif "patch" in architecture and name.endswith("weight"):
+            elif architecture["type"] == "bpnn" and name.endswith("weight"):
                 # A patch averages over hundreds of cells of noise.
-                value.mul_(6 if architecture["type"] == "bpnn" else 1.5)
+                value.mul_(6)
         if architecture["type"] == "tables":
             network.edges.copy_(torch.tensor([[-1.0, 0.0, 1.0], [-0.5, 0.2, 0.9]]))
     if isinstance(network, Forest):

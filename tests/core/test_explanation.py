@@ -337,7 +337,7 @@ def test_tiles_say_what_the_map_says(tmp_path, make, monkeypatch):
         if model.halo:
             np.testing.assert_allclose(found, here, atol=1e-5)
         else:
-            assert np.isin(found[known].round(5), here.round(5)).all()
+            assert (np.abs(found[known][:, None] - here[np.isfinite(here)][None]).min(axis=1) < 1e-5).all()
     opened.__exit__(None, None, None)
 
 
