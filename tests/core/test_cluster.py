@@ -29,6 +29,7 @@ from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.progress import Silent
 from scarp.tests.core import cluster_jobs as jobs
+from scarp.tests.core.local_cluster import local_cluster
 
 distributed = pytest.importorskip("distributed")
 GRID = Grid(CRS.from_epsg(32645), Affine(30, 0, 500_000, 0, -30, 3_000_000), 1100, 900)
@@ -63,8 +64,7 @@ def address():
     # again, and is just being started for the second time.
     with dask.config.set({"distributed.scheduler.allowed-failures": 1,
                           "distributed.deploy.lost-worker-timeout": "1 hour"}):
-        with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
-                                      dashboard_address="127.0.0.1:0") as cluster:
+        with local_cluster(2) as cluster:
             yield cluster.scheduler_address
             pids = processes(cluster.scheduler_address)
     deadline = time.monotonic() + 10
@@ -223,8 +223,7 @@ def test_a_stack_is_the_same_when_a_worker_is_killed_in_the_middle(whole, inputs
 
 
 def test_a_stack_is_the_same_of_a_worker_with_threads(inputs, local, tmp_path):
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=3, processes=True, host="127.0.0.1",
-                                  dashboard_address="127.0.0.1:0") as cluster:
+    with local_cluster(1, threads=3) as cluster:
         output = tmp_path / "stack.tif"
         require_same(local, output, build_factor_stack(output=output, scheduler=cluster.scheduler_address,
                                                        progress=Silent(), **inputs))
@@ -279,7 +278,7 @@ def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
 
 def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
     monkeypatch.setattr(connection, "PATIENCE", 0.5)
-    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+    with local_cluster(0) as cluster:
         with pytest.raises(ClusterUnreachable, match="no workers.*dask worker tcp://127"):
             with connect(cluster.scheduler_address, Silent()):
                 pass

@@ -10,13 +10,13 @@ import rasterio
 from qgis.core import QgsProcessingException
 
 from scarp.model.cluster import connection
+from scarp.tests.core.local_cluster import local_cluster
 from scarp.tests.qgis.tiny import stack_inputs
 
 
 def test_a_stack_from_a_cluster_is_the_same(run, area, chain, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
-                                  dashboard_address="127.0.0.1:0") as cluster:
+    pytest.importorskip("distributed")
+    with local_cluster(2) as cluster:
         address = cluster.scheduler_address.replace("tcp://", " ")
         output = tmp_path / "stack.tif"
         run("buildfactorstack", OUTPUT=output, SCHEDULER=address, **stack_inputs(area))
