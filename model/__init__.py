@@ -4,7 +4,7 @@ The core stands on torch, numpy, rasterio, scikit-learn and safetensors and neve
 in a worker process, on a server or in a plain Python session. The stages follow the way of the data::
 
     inputs > grid > factors > stack > labels > safety > windows > networks, loss > training > artifact
-           > prediction > zones > validation > report
+           > prediction > zones > validation > warning, comparison > report > checks > explanation
 
 A stage imports only earlier ones. ``jobs`` joins stages into what one Processing algorithm asks for.
 """
