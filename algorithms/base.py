@@ -16,11 +16,11 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterDefinition,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from ..model.errors import Cancelled, ScarpError
 from ..processing_provider.dependencies import broken, how_to_install, missing
+from ..translation import tr
 from .arguments import Arguments, FeedbackProgress
 from .values import default_in_words, problem_of
 
@@ -33,11 +33,6 @@ VALIDATE = ("validate", "4 Validate")
 
 CORE = ("rasterio",)
 """Modules that every step needs."""
-
-
-def tr(text: str) -> str:
-    """Translate a text of the shell."""
-    return QCoreApplication.translate("Scarp", text)
 
 
 class ScarpAlgorithm(QgsProcessingAlgorithm):

@@ -1,0 +1,72 @@
+"""The menu *Plugins > Scarp*. What an entry opens is imported when it is first opened, so that QGIS starts fast."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QAction, QWidget
+
+from ..processing_provider.provider import ICON
+from ..translation import tr
+
+NAME = "Scarp"
+
+
+class ScarpMenu:
+    """Entries of the menu, and the windows they open."""
+
+    def __init__(self, iface: Any) -> None:
+        """Add the entries to the window.
+
+        Args:
+            iface: QGIS's ``QgisInterface``.
+        """
+        self.iface = iface
+        self.dock: Any = None
+        self.actions = [
+            self._add(tr("Training"), self.show_training),
+            self._add(tr("Install what Scarp needs…"), self.show_install),
+            self._add(tr("Diagnostics…"), self.show_diagnostics),
+        ]
+
+    def show_training(self) -> None:
+        """Open the dock with the curves of trainings."""
+        if self.dock is None:
+            from .training_dock import TrainingDock
+            from qgis.PyQt.QtCore import Qt
+
+            self.dock = TrainingDock(self.iface.mainWindow())
+            self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        self.dock.show()
+        self.dock.raise_()
+
+    def show_install(self) -> None:
+        """Open the dialog that installs torch and the other libraries into an environment of Scarp's own."""
+        from .install_dialog import InstallDialog
+
+        InstallDialog.open_for(self.iface.mainWindow())
+
+    def show_diagnostics(self) -> None:
+        """Open the report on versions and paths."""
+        from .diagnostics_dialog import DiagnosticsDialog
+
+        DiagnosticsDialog.open_for(self.iface.mainWindow())
+
+    def remove(self) -> None:
+        """Take the entries and the dock out again."""
+        for action in self.actions:
+            self.iface.removePluginMenu(NAME, action)
+            action.deleteLater()
+        self.actions = []
+        if self.dock is not None:
+            self.iface.removeDockWidget(self.dock)
+            self.dock.deleteLater()
+            self.dock = None
+
+    def _add(self, title: str, slot: Callable[[], None]) -> QAction:
+        parent: QWidget = self.iface.mainWindow()
+        action = QAction(QIcon(str(ICON)), title, parent)
+        action.triggered.connect(slot)
+        self.iface.addPluginToMenu(NAME, action)
+        return action

@@ -1,0 +1,43 @@
+"""The language of menus, dialogs, parameters and help: English, or what ``resources/translations`` has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.PyQt.QtCore import QCoreApplication, QLocale, QSettings, QTranslator
+
+TRANSLATIONS = Path(__file__).resolve().parent / "resources" / "translations"
+CONTEXT = "Scarp"
+
+
+def tr(text: str) -> str:
+    """Translate a text of the interface; put values in afterwards: ``tr("{n} files").format(n=3)``."""
+    return QCoreApplication.translate(CONTEXT, text)
+
+
+def language() -> str:
+    """Return the language that QGIS speaks, such as ``zh_CN``."""
+    settings = QSettings()
+    chosen = settings.value("locale/userLocale", "")
+    return str(chosen) if chosen else QLocale.system().name()
+
+
+def install() -> QTranslator | None:
+    """Load the translation for QGIS's language; None when there is none, or for English.
+
+    The caller keeps the translator and hands it to :func:`remove`.
+    """
+    name = language()
+    for candidate in dict.fromkeys((name, name.split("_")[0])):
+        path = TRANSLATIONS / f"scarp_{candidate}.qm"
+        translator = QTranslator()
+        if path.is_file() and translator.load(str(path)):
+            QCoreApplication.installTranslator(translator)
+            return translator
+    return None
+
+
+def remove(translator: QTranslator | None) -> None:
+    """Take a translation out again."""
+    if translator is not None:
+        QCoreApplication.removeTranslator(translator)
