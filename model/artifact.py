@@ -13,17 +13,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from .artifact_header import FORMAT, factor_content, read_header, write_header
+from .artifact_header import FORMAT, HEADER_KEY, factor_content, read_header, write_header
 from .encoding import Encoding, FactorSpec
 from .errors import InputMissing, ModelFileInvalid, ParameterInvalid
-from .files import complete_or_absent
+from .files import checksum, complete_or_absent
 from .networks import build_network, check_architecture
 from .networks.dropout import set_sample
 from .training.devices import choose_device, choose_precision, lower_precision
 
-HEADER_KEY = "scarp"
-"""One key only: the library writes several in no fixed order."""
 LARGEST_FILE = 2 * 1024 ** 3
+_CHECKSUM = "checksum"
+"""Of the tensors, in what the file says of the training: files from before it was kept have none."""
 _COUNTERS = "num_batches_tracked"
 """Batch norm's own counter; nothing reads it in a trained network."""
 
@@ -121,15 +121,17 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
     Raises:
         OutputNotWritable: the file cannot be written.
     """
+    tensors = network_tensors(model.network)
     header = write_header({
         "format": FORMAT, "program": "scarp", "kind": model.kind, "architecture": model.architecture,
         "encoding": model.encoding, "factors": [factor_content(spec) for spec in model.factors],
         "pixel_size": model.pixel_size, "settings": model.settings, "seed": model.seed, "history": model.history,
-        "metrics": model.metrics, "training": model.training, "versions": model.versions,
+        "metrics": model.metrics, "training": {**model.training, _CHECKSUM: checksum(tensors)},
+        "versions": model.versions,
     })
     # Never write what would be refused on reading.
     read_header(header, Path(path).name)
-    content = save(network_tensors(model.network), metadata={HEADER_KEY: header})
+    content = save(tensors, metadata={HEADER_KEY: header})
     with complete_or_absent(path) as temporary:
         temporary.write_bytes(content)
 
@@ -144,7 +146,7 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
         ModelFileInvalid: it is no model of Scarp's, damaged, or from a newer version.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputMissing(f"The model {path} does not exist. Check the path, or train one first.")
     if path.stat().st_size > LARGEST_FILE:
         raise _invalid(path, "it is far larger than any model")
@@ -155,6 +157,9 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
             tensors = _read_tensors(stream, network, path)
     except (SafetensorError, OSError) as error:
         raise _invalid(path, f"it cannot be read ({error})") from error
+    # A disk or a copy that changes a bit in a weight would change the map, and nothing else would show.
+    if header["training"].pop(_CHECKSUM, checksum(tensors)) != checksum(tensors):
+        raise _invalid(path, "it is damaged: its weights are not those that were written")
     network = network.to_empty(device="cpu")
     load_tensors(network, tensors)
     if hasattr(network, "check"):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Callable, Mapping
+import os
+from typing import Any, Mapping
 
 from .encoding import CODES, MOST_CLASSES, ONE_HOT, FactorSpec
-from .errors import ModelFileInvalid
+from .errors import InputMissing, ModelFileInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS
+from .json_text import is_text, parse_json
 
 FORMAT = 1
 """Raised when older versions of Scarp could no longer read a new file rightly."""
+
+HEADER_KEY = "scarp"
+"""One key only: the library writes several in no fixed order."""
 
 KINDS = ("pcum", "unet", "bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
          "weights_of_evidence")
@@ -46,8 +51,8 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     if len(text) > LONGEST_HEADER:
         raise check.wrong("its header is too long")
     try:
-        content = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text, nan=False)
+    except ValueError as error:
         raise check.wrong(f"its header is no valid JSON ({error})") from error
     if not isinstance(content, dict) or content.get("program") != "scarp":
         raise check.wrong("it was not written by Scarp")
@@ -76,6 +81,33 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     names = [spec.name for spec in content["factors"]]
     check.require(len(set(names)) == len(names), "two of its factors have the same name")
     return content
+
+
+def header_of_file(path: str | os.PathLike) -> dict[str, Any]:
+    """Read and check the header of a model file without the library that reads its tensors.
+
+    A file of this kind begins with the length of a JSON text, in 8 bytes, and the text.
+
+    Raises:
+        InputMissing: there is no such file.
+        ModelFileInvalid: it is no model of Scarp's, damaged, or from a newer version.
+    """
+    check = _Checker(str(path))
+    if not os.path.isfile(path):
+        raise InputMissing(f"The model {path} does not exist. Check the path, or train one first.")
+    try:
+        with open(path, "rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            # In the outer text all quotes of the inner one are escaped.
+            if length > 2 * LONGEST_HEADER:
+                raise check.wrong("it does not begin as a model file does")
+            outer = parse_json(stream.read(length))
+    except (OSError, ValueError) as error:
+        raise check.wrong(f"it cannot be read ({error})") from error
+    inner = outer.get("__metadata__", {}) if isinstance(outer, dict) else {}
+    text = inner.get(HEADER_KEY) if isinstance(inner, dict) else None
+    check.require(isinstance(text, str), "it was not written by Scarp")
+    return read_header(text, str(path))
 
 
 def factor_content(spec: FactorSpec) -> dict[str, Any]:
@@ -131,7 +163,7 @@ class _Checker:
             raise self.wrong(what)
 
     def text(self, value: Any, what: str) -> None:
-        self.require(isinstance(value, str) and len(value) <= LONGEST_TEXT, f"{what} is no text, or too long")
+        self.require(is_text(value, LONGEST_TEXT), f"{what} is no text, or too long")
 
     def plain(self, value: Any, what: str, level: int = 0) -> None:
         """Accept texts, finite numbers, truth values, nothing, and lists and tables of them."""
@@ -147,10 +179,6 @@ class _Checker:
             self.text(value, f"its {what}")
         else:
             self.require(value is None or isinstance(value, bool) or _is_number(value), f"its {what} is wrong")
-
-
-def _no_constant(name: str) -> Callable:
-    raise ValueError(f"{name} is not allowed")
 
 
 def _is_number(value: Any) -> bool:

@@ -10,7 +10,10 @@ import numpy as np
 from ..artifact import save_model
 from ..classical.fit import fit_cells
 from ..files import RunRecord, check_writable, sha256
-from ..progress import Part, Progress
+from ..history.writing import TrainingLog
+from ..progress import Noting, Part, Progress
+from ..provenance.lineage import warn_of_changes
+from ..provenance.origin import training_inputs
 from ..stack import Stack, open_stack
 from ..training.architectures import patch_labels
 from ..training.devices import choose_device, training_precision
@@ -21,8 +24,8 @@ from ..training.settings import TrainingSettings, parameter_name
 from ..windows.cells import CellSet
 from ..windows.collect import Collected, CollectedCells, collect_cells, collect_windows
 from ..windows.split import NO_SUBSET, SUBSETS
-from .training_run import (Noting, TrainingResult, describe_windows, label_settings, on_grid, trained_model,
-                           with_weight)
+from .training_run import (TrainingResult, describe_windows, label_settings, logged,
+                           model_stays, on_grid, trained_model, with_weight)
 
 
 def train_comparison_model(kind: str, stack: str | os.PathLike, labels: str | os.PathLike, output: str | os.PathLike,
@@ -65,26 +68,35 @@ def train_comparison_model(kind: str, stack: str | os.PathLike, labels: str | os
     record = RunRecord("traincomparisonmodel",
                        {"KIND": kind, **asked, "CHECKPOINT": None if checkpoint is None else str(checkpoint)},
                        {"STACK": stack, "LABELS": labels})
-    train = _train_cells if kind in CELL_KINDS else _train_windows
-    with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster:
-        grid, factors = opened.grid, opened.factors
-        collected = (_collect_cells if kind in CELL_KINDS else _collect_windows)(
-            kind, opened, label_raster, settings, Part(progress, 0.0, 0.08))
-    fitted, settings, subsets = train(kind, collected, factors, settings, grid.cell_size(), checkpoint, progress)
-    model = trained_model(kind, fitted, settings, grid, {"subsets": subsets, "labels": label_settings(labels)})
-    save_model(model, output)
-    features = (collected if isinstance(collected, CollectedCells) else collected.windows).features(grid, settings.seed)
-    result = TrainingResult(str(output), sha256(output), fitted.metrics, fitted.history, features, subsets, settings,
-                            noted.warnings, fitted.device, fitted.precision)
-    _report_result(result, progress)
-    if output_html is not None:
-        from .comparison_page import write_comparison_page
+    warn_of_changes({"factor stack": stack, "labels": labels}, progress)
+    with logged(kind, output, settings, output_html) as log:
+        with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster:
+            grid, factors = opened.grid, opened.factors
+            collected = (_collect_cells if kind in CELL_KINDS else _collect_windows)(
+                kind, opened, label_raster, settings, Part(progress, 0.0, 0.08))
+        if isinstance(collected, CollectedCells):
+            fitted, settings, subsets = _train_cells(kind, collected, factors, settings, progress)
+        else:
+            fitted, settings, subsets = _train_windows(kind, collected, factors, settings, grid.cell_size(),
+                                                       checkpoint, progress, log)
+        training = {"subsets": subsets, "labels": label_settings(labels), **training_inputs(record.inputs(), grid)}
+        model = trained_model(kind, fitted, settings, grid, training)
+        save_model(model, output)
+        windows = collected if isinstance(collected, CollectedCells) else collected.windows
+        result = TrainingResult(str(output), sha256(output), fitted.metrics, fitted.history,
+                                windows.features(grid, settings.seed), subsets, settings, noted.warnings, fitted.device,
+                                fitted.precision, fitted.ended)
+        _report_result(result, progress)
+        if output_html is not None:
+            from .comparison_page import write_comparison_page
 
-        cells = collected.cells if isinstance(collected, CollectedCells) else None
-        write_comparison_page(output_html, result, model, cells, stack, labels, progress)
-    record.write({"OUTPUT": output, "OUTPUT_HTML": output_html}, metrics=result.metrics, windows=subsets,
-                 settings_used=settings.as_dict(), seed=settings.seed, device=result.device,
-                 precision=result.precision, warnings=result.warnings)
+            cells = collected.cells if isinstance(collected, CollectedCells) else None
+            with model_stays(output):
+                write_comparison_page(output_html, result, model, cells, stack, labels, progress)
+        record.write({"OUTPUT": output, "OUTPUT_HTML": output_html}, metrics=result.metrics, windows=subsets,
+                     settings_used=settings.as_dict(), seed=settings.seed, device=result.device,
+                     precision=result.precision, ended=result.ended, warnings=result.warnings)
+        log.finish(result.ended, result.metrics)
     progress.report(1.0)
     return result
 
@@ -103,7 +115,7 @@ def _collect_cells(kind: str, stack: Stack, labels: Any, settings: TrainingSetti
 
 
 def _train_windows(kind: str, collected: Collected, factors: Any, settings: TrainingSettings, cell: float,
-                   checkpoint: Any, progress: Progress
+                   checkpoint: Any, progress: Progress, log: TrainingLog
                    ) -> tuple[FittedNetwork, TrainingSettings, list[dict[str, Any]]]:
     patch, windows = patch_of(kind, cell), collected.windows
     # Weight and numbers are of what the network is shown: for a patch that is its one answer.
@@ -117,12 +129,12 @@ def _train_windows(kind: str, collected: Collected, factors: Any, settings: Trai
         progress.report(0.08, f"The {TITLES[kind]} judges {patch} × {patch} cells ({patch * cell:.0f} m) as a whole.")
     _warn_random(collected.split, progress)
     progress.report(0.08, f"Settings: {summary(settings)}.")
-    fitted = fit_network(windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint, kind=kind, cell=cell)
+    fitted = fit_network(windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint, kind=kind, cell=cell,
+                         log=log)
     return fitted, settings, subsets
 
 
-def _train_cells(kind: str, collected: CollectedCells, factors: Any, settings: TrainingSettings, cell: float,
-                 checkpoint: Any, progress: Progress
+def _train_cells(kind: str, collected: CollectedCells, factors: Any, settings: TrainingSettings, progress: Progress
                  ) -> tuple[FittedNetwork, TrainingSettings, list[dict[str, Any]]]:
     subsets = _describe_cells(collected)
     learned = collected.cells.rows(0, 1)

@@ -12,7 +12,9 @@ import numpy as np
 from ..artifact import load_model, save_model
 from ..files import RunRecord, check_writable, sha256
 from ..loss import NONE
-from ..progress import Part, Progress
+from ..progress import Noting, Part, Progress
+from ..provenance.lineage import warn_of_changes
+from ..provenance.origin import training_inputs
 from ..stack import open_stack
 from ..training.devices import choose_device, training_precision
 from ..training.finetune import Start, check_pixel, settings_from
@@ -20,8 +22,8 @@ from ..training.fit import fit_network
 from ..training.presets import summary
 from ..training.settings import TrainingSettings, parameter_name
 from ..windows.collect import Collected, collect_windows
-from .training_run import (Noting, TrainingResult, describe_windows, known_safety, label_settings, on_grid,
-                           trained_model, with_weight)
+from .training_run import (TrainingResult, describe_windows, known_safety, label_settings, logged,
+                           model_stays, on_grid, trained_model, with_weight)
 
 
 def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str | os.PathLike, *,
@@ -64,41 +66,47 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
     asked["CHECKPOINT"] = None if checkpoint is None else str(checkpoint)
     record = RunRecord("trainpcum", asked, {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor,
                                             "START_FROM": start_from})
+    warn_of_changes({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
     start = None if start_from is None else read_start(start_from)
     if start is not None:
         settings = settings_from(start, settings, given)
         progress.report(0.0, f"Training goes on from the model {start.name}, with a learning rate of "
                              f"{settings.learning_rate:g}.")
     settings = with_physics(settings, safety_factor, progress)
-    with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster, \
-            on_grid(safety_factor, "safety factor", opened) as safety_raster:
-        collected = collect_windows(opened, label_raster, safety_raster, window=settings.window,
-                                    block=settings.block, spatial=settings.split != "random",
-                                    align=2 ** settings.depth, seed=settings.seed, progress=Part(progress, 0.0, 0.08))
-        factors, grid = opened.factors, opened.grid
-    if start is not None:
-        check_pixel(start, grid.cell_size(), progress)
-    subsets = describe_windows(collected.windows)
-    settings = with_weight(settings, subsets[0], progress)
-    _report_windows(subsets, collected, settings, progress)
-    progress.report(0.08, f"Settings: {summary(settings)}.")
-    fitted = fit_network(collected.windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint, start=start)
-    training = {"subsets": subsets, "labels": label_settings(labels)}
-    if start is not None:
-        training["start_from"] = {"name": start.name, "sha256": start.sha256}
-    model = trained_model("pcum", fitted, settings, grid, training)
-    save_model(model, output)
-    result = TrainingResult(str(output), sha256(output), fitted.metrics, fitted.history,
-                            collected.windows.features(grid, settings.seed), subsets, settings, noted.warnings,
-                            fitted.device, fitted.precision)
-    _report_result(result, progress)
-    if output_html is not None:
-        from .training_page import write_training_page
+    with logged("pcum", output, settings, output_html) as log:
+        with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster, \
+                on_grid(safety_factor, "safety factor", opened) as safety_raster:
+            collected = collect_windows(opened, label_raster, safety_raster, window=settings.window,
+                                        block=settings.block, spatial=settings.split != "random",
+                                        align=2 ** settings.depth, seed=settings.seed,
+                                        progress=Part(progress, 0.0, 0.08))
+            factors, grid = opened.factors, opened.grid
+        if start is not None:
+            check_pixel(start, grid.cell_size(), progress)
+        subsets = describe_windows(collected.windows)
+        settings = with_weight(settings, subsets[0], progress)
+        _report_windows(subsets, collected, settings, progress)
+        progress.report(0.08, f"Settings: {summary(settings)}.")
+        fitted = fit_network(collected.windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint, start=start,
+                             log=log)
+        training = {"subsets": subsets, "labels": label_settings(labels), **training_inputs(record.inputs(), grid)}
+        if start is not None:
+            training["start_from"] = {"name": start.name, "sha256": start.sha256}
+        model = trained_model("pcum", fitted, settings, grid, training)
+        save_model(model, output)
+        result = TrainingResult(str(output), sha256(output), fitted.metrics, fitted.history,
+                                collected.windows.features(grid, settings.seed), subsets, settings, noted.warnings,
+                                fitted.device, fitted.precision, fitted.ended)
+        _report_result(result, progress)
+        if output_html is not None:
+            from .training_page import write_training_page
 
-        write_training_page(output_html, result, model, stack, labels, safety_factor)
-    record.write({"OUTPUT": output, "OUTPUT_HTML": output_html}, metrics=result.metrics, windows=subsets,
-                 settings_used=settings.as_dict(), seed=settings.seed, device=result.device,
-                 precision=result.precision, warnings=result.warnings)
+            with model_stays(output):
+                write_training_page(output_html, result, model, stack, labels, safety_factor, progress)
+        record.write({"OUTPUT": output, "OUTPUT_HTML": output_html}, metrics=result.metrics, windows=subsets,
+                     settings_used=settings.as_dict(), seed=settings.seed, device=result.device,
+                     precision=result.precision, ended=result.ended, warnings=result.warnings)
+        log.finish(result.ended, result.metrics)
     progress.report(1.0)
     return result
 

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from ..artifact import TrainedModel
 from ..grid import Grid
+from ..progress import Progress
 from ..report.figures import BLUE, GREEN, SOFT, VERMILION, new_figure, style
 from ..report.hillshade import relief_of_stack, shade_of
 from ..report.maps import MapImage, draw_north_arrow, draw_scale_bar
@@ -30,7 +31,7 @@ _CURVES = (("loss", "Loss"), ("accuracy", "Accuracy"), ("recall", "Recall"), ("v
 
 def write_training_page(path: str | os.PathLike, result: "TrainingResult", model: TrainedModel,
                         stack: str | os.PathLike, labels: str | os.PathLike,
-                        safety_factor: str | os.PathLike | None) -> None:
+                        safety_factor: str | os.PathLike | None, progress: Progress) -> None:
     """Write the report.
 
     Args:
@@ -40,12 +41,15 @@ def write_training_page(path: str | os.PathLike, result: "TrainingResult", model
         stack: factor stack, for the subtitle.
         labels: label raster, for the subtitle.
         safety_factor: safety factor, if there was one.
+        progress: asked whether to stop.
 
     Raises:
         OutputNotWritable: the file cannot be written.
+        Cancelled: by the user.
     """
     inputs = [Path(item).name for item in (stack, labels, safety_factor) if item is not None]
-    page = Page("Training of PCUM", f"From {', '.join(inputs)}; model {Path(result.model).name}")
+    page = Page("Training of PCUM", f"From {', '.join(inputs)}; model {Path(result.model).name}",
+                progress)
     for warning in result.warnings:
         page.warning(warning)
     _numbers(page, result)

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Iterator
 
 import numpy as np
@@ -15,14 +14,18 @@ import rasterio
 
 from ..artifact import TrainedModel
 from ..artifact_header import plain_values
-from ..errors import ParameterInvalid
-from ..files import RECORD_SUFFIX, versions
+from ..errors import OutputNotWritable, ParameterInvalid
+from ..files import read_record, versions
 from ..grid import Grid
+from ..history.writing import Head, TrainingLog, begin
 from ..inputs.rasters import open_raster
 from ..labels import LANDSLIDE, STABLE
 from ..progress import Part, Progress
 from ..stack import Stack
+from ..together import keep_so_far
+from ..training.distributed import processes
 from ..training.fit import FittedNetwork
+from ..training.kinds import CELL_KINDS
 from ..training.settings import TrainingSettings, limits
 from ..windows.reading import TRAIN, WindowFeature, WindowSet
 from ..windows.split import SUBSETS
@@ -50,18 +53,26 @@ class TrainingResult:
     warnings: list[str]
     device: str
     precision: str
+    ended: str = ""
+    """How a training in epochs ended: ``epochs``, ``patience``, or ``stopped`` by hand."""
 
 
-class Noting(Part):
-    """Passes everything on and keeps the warnings for report and record."""
+def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, report: str | os.PathLike | None = None,
+           part: str = "", stoppable: bool = True) -> TrainingLog:
+    """Begin the history of a training; of several processes that train together, the first one writes it.
 
-    def __init__(self, whole: Progress) -> None:
-        super().__init__(whole, 0.0, 1.0)
-        self.warnings: list[str] = []
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-        super().warn(text)
+    Args:
+        kind: of model; those that do not learn in epochs have no history.
+        output: what the job makes.
+        settings: of the training.
+        report: that the job makes, if any.
+        part: which of several trainings of the job this is.
+        stoppable: whether it may be asked to stop.
+    """
+    if kind in CELL_KINDS or not processes().first:
+        return TrainingLog()
+    return begin(Head(kind, os.path.abspath(output), settings.epochs, settings.patience,
+                      "" if report is None else os.path.abspath(report), part, stoppable))
 
 
 def with_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
@@ -99,6 +110,16 @@ def describe_windows(windows: WindowSet) -> list[dict[str, Any]]:
     return result
 
 
+@contextlib.contextmanager
+def model_stays(model: str | os.PathLike) -> Iterator[None]:
+    """Keep a model that took hours to train when the report beside it cannot be written."""
+    try:
+        yield
+    except OutputNotWritable as error:
+        keep_so_far()
+        raise OutputNotWritable(f"{error} The model is complete and stays: {model}.") from error
+
+
 def known_safety(windows: WindowSet) -> np.ndarray:
     """Return where the training windows know the safety factor, bool (windows, height, width).
 
@@ -118,8 +139,7 @@ def known_safety(windows: WindowSet) -> np.ndarray:
 def label_settings(labels: str | os.PathLike) -> dict[str, Any]:
     """Return the parameters that a label raster was made with, from the run record beside it; empty without one."""
     try:
-        record = json.loads(Path(f"{labels}{RECORD_SUFFIX}").read_text(encoding="utf-8"))
-        found = {str(name): value for name, value in record["parameters"].items()}
+        found = {str(name): value for name, value in read_record(labels)["parameters"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     # A model file stands on its own, so only what it may hold goes in.
@@ -140,5 +160,10 @@ def trained_model(kind: str, fitted: FittedNetwork, settings: TrainingSettings, 
     return TrainedModel(
         kind=kind, architecture=fitted.architecture, encoding=settings.encoding, factors=fitted.factors,
         pixel_size=grid.cell_size(), settings=settings.as_dict(), seed=settings.seed, history=fitted.history,
-        metrics=fitted.metrics, training={**training, "device": fitted.device, "precision": fitted.precision},
+        metrics=fitted.metrics, training={**training, **_how(fitted)},
         versions=versions(), network=fitted.network)
+
+
+def _how(fitted: FittedNetwork) -> dict[str, str]:
+    how = {"device": fitted.device, "precision": fitted.precision}
+    return {**how, "ended": fitted.ended} if fitted.ended else how

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,15 @@ from safetensors.numpy import save
 from torch import nn
 
 from ..errors import ModelFileInvalid, ParameterInvalid
-from ..files import complete_or_absent
+from ..files import checksum, complete_or_absent
+from ..json_text import parse_json
 from ..windows.reading import WindowSet
 from .settings import TrainingSettings
 
 SECONDS = 5.0
 """Least time between two writes; a small network finishes an epoch faster than is worth a file."""
 _KEY = "scarp_checkpoint"
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass
@@ -78,11 +78,11 @@ def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Modu
         tensors.update({f"{part}/{name}": value for name, value in weights.items()})
     for number, moments in optimiser.state_dict()["state"].items():
         tensors.update({f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in moments.items()})
-    header = json.dumps({"format": _FORMAT, "key": key, "epoch": state.epoch, "best_epoch": state.best_epoch,
-                         "scale": state.scale, "history": state.history}, sort_keys=True)
-    content = save({name: value.detach().cpu().contiguous().numpy() for name, value in tensors.items()},
-                   metadata={_KEY: header})
-    with complete_or_absent(path) as temporary:
+    arrays = {name: value.detach().cpu().contiguous().numpy() for name, value in tensors.items()}
+    header = {"format": _FORMAT, "key": key, "epoch": state.epoch, "best_epoch": state.best_epoch,
+              "scale": state.scale, "history": state.history}
+    content = save(arrays, metadata={_KEY: json.dumps({**header, "checksum": _checksum(header, arrays)})})
+    with complete_or_absent(path, for_good=True) as temporary:
         temporary.write_bytes(content)
 
 
@@ -97,20 +97,24 @@ def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser:
         ModelFileInvalid: the file is no checkpoint, or damaged.
         ParameterInvalid: it belongs to a run with other data or settings.
     """
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         return None
     try:
         with safe_open(str(path), framework="np") as stream:
-            header = json.loads((stream.metadata() or {}).get(_KEY, "{}"))
+            header = parse_json((stream.metadata() or {}).get(_KEY, "{}"))
             if not isinstance(header, dict) or header.get("format") != _FORMAT:
                 raise _invalid(path, "it is no checkpoint of this version of Scarp")
             if header.get("key") != key:
                 raise ParameterInvalid(
                     f"The checkpoint {path} belongs to a run with other data or settings, so this run cannot go on "
                     "from it. Choose another CHECKPOINT file, delete this one, or give the same data and settings.")
-            tensors = {name: torch.from_numpy(stream.get_tensor(name)) for name in stream.keys()}
+            arrays = {name: stream.get_tensor(name) for name in stream.keys()}
+            # After a power failure, or on a worn disk, a file may be readable and not what was written.
+            if header.pop("checksum", None) != _checksum(header, arrays):
+                raise _invalid(path, "it is damaged")
+            tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
             return _restore(header, tensors, network, optimiser, path)
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise _invalid(path, f"it cannot be read ({error})") from error
 
 
@@ -138,5 +142,10 @@ def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: 
                  float(header["scale"]))
 
 
+def _checksum(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> int:
+    return checksum({**arrays, _KEY: np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)})
+
+
 def _invalid(path: str | os.PathLike, what: str) -> ModelFileInvalid:
-    return ModelFileInvalid(f"The checkpoint {path} cannot be used: {what}. Delete it to train from the start.")
+    return ModelFileInvalid(f"The checkpoint {path} cannot be used: {what}. Choose another file as CHECKPOINT; one "
+                            "that is not there yet is made.")

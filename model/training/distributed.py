@@ -78,6 +78,20 @@ class Processes:
         elif self.sum(torch.tensor(int(progress.cancelled()))):
             raise Cancelled()
 
+    def agreed(self, progress: Progress, wish: bool) -> bool:
+        """Return whether one of the processes has a wish; all must call this.
+
+        Raises:
+            Cancelled: in all processes, if one of them was asked to stop.
+        """
+        if self.alone:
+            stop_if_cancelled(progress)
+            return wish
+        cancelled, wished = self.sum(torch.tensor([int(progress.cancelled()), int(wish)])).tolist()
+        if cancelled:
+            raise Cancelled()
+        return bool(wished)
+
     def require_same(self, key: str) -> None:
         """Raise :class:`ParameterInvalid` in all processes unless all of them give the same text."""
         if self.alone:

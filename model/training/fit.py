@@ -13,6 +13,8 @@ from torch import nn
 
 from ..encoding import UNSEEN_CODE, Encoding, FactorSpec, fit_factors
 from ..errors import ParameterInvalid
+from ..history.forms import NUMBERS
+from ..history.writing import TrainingLog
 from ..labels import LANDSLIDE, UNKNOWN
 from ..loss import PcumLoss
 from ..memory import kept_memory
@@ -26,7 +28,7 @@ from .data import TrainingData
 from .devices import choose_device, repeatable, training_precision
 from .distributed import processes
 from .finetune import Start, adapt_windows, start_network
-from .loop import NUMBERS, evaluate, train_network
+from .loop import evaluate, train_network
 from .settings import TrainingSettings
 
 
@@ -45,11 +47,13 @@ class FittedNetwork:
     ``epochs``."""
     device: str
     precision: str
+    ended: str = ""
+    """How a training in epochs ended: ``epochs``, ``patience`` or ``stopped``."""
 
 
 def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress,
                 checkpoint: str | os.PathLike | None = None, kind: str = "pcum", start: Start | None = None,
-                cell: float | None = None) -> FittedNetwork:
+                cell: float | None = None, log: TrainingLog | None = None) -> FittedNetwork:
     """Fit statistics and network on the training windows and measure on the test windows, where there are any.
 
     Args:
@@ -61,6 +65,7 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
         kind: of network; see :mod:`.architectures`.
         start: a trained network to go on from, with settings of :func:`~.finetune.settings_from`.
         cell: size of a cell in metres; from the settings' window by default.
+        log: writes the history while it trains.
 
     Raises:
         DeviceUnavailable: the device or its arithmetic is not there.
@@ -95,11 +100,11 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
                     settings.weight_landslide, settings.weight_stable)
     with repeatable(), kept_memory():
         fit = train_network(network, data, windows.of(TRAIN), windows.of(VALIDATION), loss, settings, dtype,
-                            Part(progress, 0.03, 0.97), checkpoint, key)
+                            Part(progress, 0.03, 0.97), checkpoint, key, log)
         metrics = test_metrics(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)
     metrics.update({"best_epoch": fit.best_epoch, "epochs": len(fit.history)})
     return FittedNetwork(network.cpu(), architecture, specs, fit.history, fit.best_epoch, metrics, str(device),
-                         {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype])
+                         {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype], fit.ended)
 
 
 def _require_batches(architecture: dict[str, Any], count: int, batch: int) -> None:

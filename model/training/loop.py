@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from ..errors import DeviceUnavailable, TooFewData
+from ..history.forms import EPOCHS, PATIENCE, STOPPED
+from ..history.writing import TrainingLog
 from ..loss import LossTerms, PcumLoss
 from ..networks.dropout import set_generator, set_place
 from ..progress import Progress, duration, stop_if_cancelled
@@ -34,7 +36,6 @@ FORECAST = 20.0
 SILENCE = 60.0
 """Seconds after which the next epoch is told in any case."""
 ALONE = Processes()
-NUMBERS = ("loss", "accuracy", "recall", "violation_rate")
 
 
 @dataclass
@@ -42,16 +43,21 @@ class Fit:
     """The result of the loop; the network holds the weights of the best epoch."""
 
     history: list[dict[str, Any]]
-    """One a epoch: ``epoch``, and ``NUMBERS`` with the prefixes ``train_`` and ``validation_``; ``None`` where
-    there is nothing to divide by."""
+    """One a epoch: ``epoch``, and the ``SERIES`` of :mod:`..history.forms`; ``None`` where there is nothing to divide
+    by."""
     best_epoch: int
     """From 1."""
+    ended: str
+    """``epochs``, ``patience`` or ``stopped``."""
 
 
 def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, validation: np.ndarray, loss: PcumLoss,
                   settings: TrainingSettings, dtype: torch.dtype, progress: Progress,
-                  checkpoint: str | os.PathLike | None = None, key: str = "") -> Fit:
+                  checkpoint: str | os.PathLike | None = None, key: str = "", log: TrainingLog | None = None) -> Fit:
     """Train until the validation loss stops falling, and keep the weights of its lowest epoch.
+
+    When the log is asked to stop, the epoch under way is dropped and training ends as if patience had run out; in the
+    first epoch there is nothing to keep yet, so that one is finished.
 
     Each epoch draws its order, its turns and its dropout from the seed and its own number, so that it does not matter
     whether the epochs before it ran in this process. Nor does it matter, but for rounding, how many processes train
@@ -69,6 +75,7 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
         progress: 0 to 1 over all epochs.
         checkpoint: file for the state, read when it exists; none is written by default.
         key: what the checkpoint must belong to, the same in all processes.
+        log: writes the history; the first process's.
 
     Raises:
         ParameterInvalid: the processes have different data or settings, or the checkpoint belongs to another run.
@@ -77,19 +84,26 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     """
     group = processes()
     group.require_same(f"{key} {dtype}")
-    trainer = _Trainer(network, data, loss, settings, dtype, progress, group)
+    log = log or TrainingLog()
+    trainer = _Trainer(network, data, loss, settings, dtype, progress, group, log)
     state = trainer.begin(checkpoint, key)
+    log.prepared()
     clock = written = told = time.monotonic()
     first = state.epoch
+    stopped = False
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
         try:
             trained = trainer.epoch(train, state.epoch + 1)
+            if trained is None:
+                stopped = True
+                break
             checked = evaluate(trainer.average.network, data, validation, loss, settings.batch, dtype, progress,
                                group=group)
         except torch.cuda.OutOfMemoryError as error:
             raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
                                     "smaller, or use DEVICE=cpu.") from error
         _append(state, trained, checked, trainer.average)
+        log.epoch(state.history[-1])
         last = state.epoch == settings.epochs or _out_of_patience(state, settings)
         if checkpoint and (last or time.monotonic() - written >= checkpoints.SECONDS):
             state.scale = float(trainer.scaler.get_scale()) if trainer.scaler.is_enabled() else 0.0
@@ -104,16 +118,20 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     set_place(network, None)
     group.unwrap(network)
     network.load_state_dict(state.best)
-    return Fit(state.history, state.best_epoch)
+    if stopped:
+        progress.warn(f"Training was stopped by hand after {state.epoch} of at most {settings.epochs} epochs. The "
+                      f"model has the weights of epoch {state.best_epoch}, the best until then.")
+    ended = STOPPED if stopped else PATIENCE if _out_of_patience(state, settings) else EPOCHS
+    return Fit(state.history, state.best_epoch, ended)
 
 
 class _Trainer:
     """What the steps of training share."""
 
     def __init__(self, network: nn.Module, data: TrainingData, loss: PcumLoss, settings: TrainingSettings,
-                 dtype: torch.dtype, progress: Progress, group: Processes) -> None:
+                 dtype: torch.dtype, progress: Progress, group: Processes, log: TrainingLog) -> None:
         self.network, self.data, self.loss, self.settings = network, data, loss, settings
-        self.dtype, self.progress, self.group = dtype, progress, group
+        self.dtype, self.progress, self.group, self.log = dtype, progress, group, log
         network.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
         self.scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
@@ -130,14 +148,20 @@ class _Trainer:
         if state is None:
             return State(0, [], 0, self.average.weights())
         self.average.restore(state.average)
+        for numbers in state.history:
+            self.log.epoch(numbers, timed=False)
         self.progress.report(state.epoch / self.settings.epochs,
                              f"Going on after epoch {state.epoch} from the checkpoint {checkpoint}.")
         if state.scale and self.scaler.is_enabled():
             self.scaler.load_state_dict({**self.scaler.state_dict(), "scale": state.scale})
         return state
 
-    def epoch(self, train: np.ndarray, number: int) -> dict[str, float | None]:
-        """Pass once over the training windows and return the numbers on the way."""
+    def epoch(self, train: np.ndarray, number: int) -> dict[str, float | None] | None:
+        """Pass once over the training windows.
+
+        Returns:
+            The numbers on the way; ``None`` when it was dropped, because training was asked to stop.
+        """
         settings, data = self.settings, self.data
         generator = np.random.default_rng([settings.seed, 5, number])
         self.dropout.manual_seed(int(generator.integers(2 ** 31)))
@@ -148,7 +172,8 @@ class _Trainer:
         sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
         batches = _batches(np.arange(len(order)), settings.batch)
         for step, part in enumerate(batches, (number - 1) * len(batches) + 1):
-            self.group.stop_if_cancelled(self.progress)
+            if self.group.agreed(self.progress, number > 1 and self.log.stop_asked()):
+                return None
             own = self._own(part)
             windows = data.batch(order[own], ways[own] if settings.augment else None)
             with lower_precision(data.device, self.dtype):
@@ -162,6 +187,7 @@ class _Trainer:
             # Not brought to the CPU here, which would make a GPU wait for every step.
             sums = sums.to(data.device) + terms.sums() if data.device.type == "cuda" else sums + terms.sums().cpu()
             share = float(part[-1] + 1) / len(order)
+            self.log.within(number, share)
             self.progress.report((number - 1 + 0.9 * share) / settings.epochs,
                                  self._forecast(share, time.monotonic() - began))
         self.forecasted = True

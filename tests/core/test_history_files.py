@@ -1,0 +1,368 @@
+"""Reading histories: as they grow, damaged, foreign and huge ones, whole folders of them, and those in model files."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from scarp.model.artifact import load_model, save_model
+from scarp.model.artifact_header import LONGEST_HEADER, header_of_file
+from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid
+from scarp.model.history import place
+from scarp.model.history.folder import Trainings
+from scarp.model.history.forms import (END, EPOCHS, HEAD, LONGEST_LINE, NUMBERS, PATIENCE, RUNNING, SERIES, SILENCE,
+                                       STOPPED)
+from scarp.model.history.reading import Follower, history_of_model, read_history
+from scarp.model.history.series import BUCKET, Series
+from scarp.model.history.writing import Head
+from scarp.tests.core import test_artifact, test_comparison_models
+
+
+def head(**changes):
+    return {HEAD: 1, **asdict(Head("pcum", "/maps/model.safetensors", 100, 10)), "started": 1.7e9, "process": 1,
+            **changes}
+
+
+def epoch(number, loss=1.0, **changes):
+    return {"epoch": number, **{name: 0.5 for name in SERIES}, "train_loss": loss, "validation_loss": loss,
+            "seconds": 2.0, **changes}
+
+
+def bytes_of(*lines):
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def read(path):
+    follower = Follower(path)
+    while follower.look():
+        pass
+    return follower
+
+
+def content(history):
+    return (history.head, history.best_epoch, history.ended, history.metrics,
+            {name: series.values.tolist() for name, series in history.series.items()})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a.jsonl"
+
+
+# As it grows
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 5000])
+def test_lines_may_arrive_in_any_pieces(path, size):
+    whole = bytes_of(head(), *(epoch(number, 1 / number) for number in range(1, 8)),
+                     {END: PATIENCE, "metrics": {"auc": 0.8, "loss": None}})
+    path.write_bytes(b"")
+    follower = Follower(path)
+    for start in range(0, len(whole), size):
+        with open(path, "ab") as stream:
+            stream.write(whole[start:start + size])
+        follower.look()
+    assert follower.history.epoch == follower.history.best_epoch == 7 and follower.done
+    assert follower.state() == PATIENCE and follower.history.metrics == {"auc": 0.8}
+    assert content(follower.history) == content(read(path).history)
+
+
+def test_a_look_reads_no_more_than_it_is_told(path):
+    path.write_bytes(bytes_of(head(), *(epoch(number) for number in range(1, 200))))
+    follower, looks, last = Follower(path), 1, 0
+    while follower.look(4096):
+        looks += 1
+        assert 0 <= follower.history.epoch - last <= 4096 / 100
+        last = follower.history.epoch
+    assert follower.history.epoch == 199 and looks >= path.stat().st_size // 4096
+
+
+def test_the_best_epoch_is_the_first_of_the_lowest(path):
+    losses = [3.0, 2.0, 2.5, 2.0, 1.5, 1.6]
+    path.write_bytes(bytes_of(head()))
+    follower = Follower(path)
+    for number, loss in enumerate(losses, 1):
+        with open(path, "ab") as stream:
+            stream.write(bytes_of(epoch(number, loss)))
+        follower.look()
+        assert follower.history.best_epoch == 1 + int(np.argmin(losses[:number]))
+        assert follower.history.last_epoch == follower.history.best_epoch + 10
+
+
+@pytest.mark.parametrize("patience,epochs,last", [(10, 100, 11), (0, 100, 100), (10, 4, 4)])
+def test_the_last_epoch_follows_patience_and_epochs(path, patience, epochs, last):
+    path.write_bytes(bytes_of(head(patience=patience, epochs=epochs), epoch(1), epoch(2, 2.0)))
+    assert read(path).history.last_epoch == last
+
+
+def test_a_slow_epoch_tells_how_far_it_is(path):
+    path.write_bytes(bytes_of(head(), epoch(1), {"in_epoch": 2, "share": 0.4}, {"in_epoch": 9, "share": 0.9}))
+    follower = read(path)
+    assert follower.history.share == 0.4
+    with open(path, "ab") as stream:
+        stream.write(bytes_of(epoch(2)))
+    follower.look()
+    assert follower.history.share == 0 and follower.history.pace() == 2.0
+
+
+def test_a_file_that_vanishes_or_is_made_anew(path):
+    follower = Follower(path)
+    assert not follower.look() and follower.gone
+    path.write_bytes(bytes_of(head(), epoch(1), epoch(2)))
+    follower.look()
+    assert not follower.gone and follower.history.epoch == 2
+    path.write_bytes(bytes_of(head(kind="unet"), epoch(1)))
+    follower.look()
+    assert follower.history.epoch == 1 and follower.history.head.kind == "unet"
+    path.unlink()
+    follower.look()
+    assert follower.gone and follower.done and follower.history.epoch == 1
+
+
+# Foreign and damaged files
+
+
+@pytest.mark.parametrize("line", [
+    b"{}\n", b"[1, 2]\n", b"null\n", b"\n", b"\x00\xff\xfe\n", b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n',
+    b'{"scarp_training": 1}\n', b'{"scarp_training": 1, "epochs": true, "patience": 1}\n',
+    b'{"scarp_training": 1, "epochs": 1e400, "patience": 1}\n', b"[" * 60000 + b"\n", b"x" * (LONGEST_LINE + 10),
+    b'{"scarp_training": 1, "epochs": -1, "patience": 1}\n', b'{"epoch": 1, "train_loss": 1}\n'])
+def test_foreign_files_are_no_history(path, line):
+    path.write_bytes(line + bytes_of(head(), epoch(1)))
+    follower = read(path)
+    assert follower.foreign and follower.history is None and follower.done
+    with pytest.raises(HistoryInvalid, match=path.name):
+        read_history(path)
+
+
+def test_a_foreign_file_is_not_read_to_its_end(path):
+    path.write_bytes(b"x" * (8 << 20))
+    follower, read_on = Follower(path), 0
+    while follower.look():
+        read_on += 1
+    assert read_on < 3
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(HistoryInvalid, match="does not exist"):
+        read_history(tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize("line", [
+    b"{half", b"[]", b'"epoch"', b'{"epoch": 7, "train_loss": 1, "validation_loss": 1}', b'{"epoch": 2}',
+    b'{"epoch": 2, "train_loss": NaN, "validation_loss": 1}', b'{"epoch": 2, "train_loss": "1", "validation_loss": 1}',
+    b'{"epoch": "2"}', b'{"ended": "well"}', b'{"ended": []}', b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100,
+    b'{"epoch": 2, "train_loss": 1e999, "validation_loss": 1}', b"y" * (3 * LONGEST_LINE)])
+def test_damaged_lines_are_passed_over(path, line):
+    path.write_bytes(bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {END: EPOCHS}))
+    follower = read(path)
+    assert follower.history.epoch == 3 and follower.history.ended == EPOCHS
+
+
+def test_what_comes_after_the_end_is_not_believed(path):
+    path.write_bytes(bytes_of(head(), epoch(1), {END: STOPPED}, epoch(2), {END: EPOCHS}))
+    assert read(path).history.epoch == 1 and read(path).state() == STOPPED
+
+
+def test_texts_and_times_of_strangers_are_bounded(path):
+    path.write_bytes(bytes_of(head(kind=["x"], output="a" * 9999, report=3, started="now"), epoch(1, seconds=-5),
+                              {END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}))
+    history = read(path).history
+    assert history.head.kind == history.head.report == "" and len(history.head.output) <= 4096
+    assert history.started == 0 and history.seconds.at(1) == 0 and len(history.text) <= 4096
+    assert history.metrics == {"recall": 0.5}
+
+
+# Long histories
+
+
+@pytest.mark.parametrize("count", [0, 1, BUCKET - 1, BUCKET, BUCKET + 1, 5000])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
+    generator = np.random.default_rng(count)
+    values = [None if gaps and number % 500 > 400 else float(value)
+              for number, value in enumerate(generator.normal(0, 1, count))]
+    series = Series()
+    for value in values:
+        series.append(value)
+    known = [(number, value) for number, value in enumerate(values, 1) if value is not None]
+    whole = [point for line in series.lines(10 ** 6) for point in line]
+    few = [point for line in series.lines(100) for point in line]
+    assert whole == known and len(few) <= 100
+    assert series.empty == (not known)
+    if known:
+        for points in (whole, few):
+            assert (min(y for _, y in points), max(y for _, y in points)) == (series.lowest, series.highest)
+        assert all(1 <= x <= count for x, _ in few)
+
+
+def test_a_line_is_broken_where_there_is_no_value():
+    series = Series()
+    for value in (None, 1.0, 2.0, None, None, 3.0, None):
+        series.append(value)
+    assert series.lines(100) == [[(2, 1.0), (3, 2.0)], [(6, 3.0)]]
+    assert series.at(1) is None and series.at(3) == 2.0 and series.at(0) is None and series.at(99) is None
+
+
+# A folder
+
+
+def test_a_folder_is_followed(tmp_path):
+    trainings = Trainings(tmp_path / "later")
+    assert not trainings.look() and not trainings.followers
+    (tmp_path / "later").mkdir()
+    for number in range(3):
+        (tmp_path / "later" / f"{number}.jsonl").write_bytes(bytes_of(head(), epoch(1)))
+    (tmp_path / "later" / "notes.txt").write_text("mine")
+    while trainings.look(10):
+        pass
+    assert [follower.history.epoch for follower in trainings.followers.values()] == [1, 1, 1]
+    (tmp_path / "later" / "1.jsonl").unlink()
+    trainings.look(10)
+    assert len(trainings.followers) == 2
+
+
+def test_files_opened_by_hand_stay_and_are_not_thrown_away(tmp_path, path):
+    path.write_bytes(bytes_of(head(), epoch(1), {END: EPOCHS}))
+    (tmp_path / "mine").mkdir()
+    inside = tmp_path / "mine" / "b.jsonl"
+    inside.write_bytes(path.read_bytes())
+    trainings = Trainings(tmp_path / "mine")
+    key = trainings.add(read_history(path))
+    trainings.look(10)
+    assert set(trainings.followers) == {str(path), str(inside)}
+    trainings.forget(key)
+    trainings.forget(str(inside))
+    trainings.look(10)
+    assert not trainings.followers and path.exists() and not inside.exists()
+
+
+def test_no_file_waits_for_ever_when_there_is_little_time(tmp_path):
+    lines = bytes_of(head(), *(epoch(number) for number in range(1, 800)))
+    for number in range(12):
+        (tmp_path / f"{number}.jsonl").write_bytes(lines)
+    trainings = Trainings(tmp_path)
+    for _ in range(12 * (len(lines) // (32 * 1024) + 1)):
+        trainings.look(0.0)
+    assert {item.history.epoch for item in trainings.followers.values()} == {799} and not trainings.look(0.5)
+
+
+def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCARP_STATE", str(tmp_path))
+    monkeypatch.setattr(place, "KEPT", 3)
+    first = place.new_history()
+    for number in range(5):
+        old = first.with_name(f"2000010{number}T000000-aaaaaaaa.jsonl")
+        old.write_text("x")
+        place.ask_to_stop(old)
+        if number:
+            os.utime(old, (0, 0))
+    fresh = place.new_history()
+    assert fresh.parent == first.parent and fresh != first
+    assert sorted(item.name[:8] for item in fresh.parent.glob("*.jsonl")) == ["20000100", "20000103", "20000104"]
+    assert sorted(item.name[:8] for item in fresh.parent.glob("*.stop")) == ["20000100", "20000103", "20000104"]
+
+
+@pytest.mark.parametrize("platform,variable,ending", [
+    ("win32", "LOCALAPPDATA", "scarp"), ("linux", "XDG_STATE_HOME", "scarp"),
+    ("darwin", "", "Application Support/scarp")])
+def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, ending):
+    monkeypatch.delenv("SCARP_STATE", raising=False)
+    monkeypatch.setattr(place.sys, "platform", platform)
+    monkeypatch.setattr(place.Path, "home", lambda: tmp_path)
+    if variable:
+        monkeypatch.setenv(variable, str(tmp_path / "given"))
+        assert place.state_folder() == tmp_path / "given" / "scarp"
+        monkeypatch.delenv(variable)
+    found = place.state_folder()
+    assert found.is_relative_to(tmp_path) and found.as_posix().endswith(ending)
+
+
+# In model files
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A model without history to speak of."""
+    path = tmp_path_factory.mktemp("models") / "m.safetensors"
+    save_model(test_artifact.model(), path)
+    return path
+
+
+area = test_artifact.area
+cells_area = test_comparison_models.area
+
+
+def test_the_header_is_read_without_the_library(models):
+    header, model = header_of_file(models), load_model(models)
+    for name in ("kind", "settings", "history", "metrics", "factors", "pixel_size", "versions"):
+        assert header[name] == getattr(model, name), name
+    assert header["training"].items() >= model.training.items()
+
+
+def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
+    result = test_artifact.train(area, tmp_path / "m.safetensors", html=tmp_path / "m.html", epochs=4)
+    history = history_of_model(header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", time.time())
+    assert history.epoch == 4 and history.best_epoch == result.metrics["best_epoch"] and history.ended == EPOCHS
+    for subset in ("train", "validation"):
+        for name in NUMBERS:
+            assert [history.series[f"{subset}_{name}"].at(number) for number in range(1, 5)] == \
+                [item[f"{subset}_{name}"] for item in result.history]
+    assert history.head.report == str(tmp_path / "m.html") and not history.head.stoppable
+    assert history.metrics["auc"] == result.metrics["auc"]
+
+
+def test_models_without_epochs_are_told(cells_area, tmp_path):
+    test_comparison_models.train(cells_area, "logistic_regression", tmp_path / "m.safetensors")
+    with pytest.raises(HistoryInvalid, match="not trained in epochs"):
+        history_of_model(header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", 0)
+
+
+def test_models_of_before_have_an_end_too(models):
+    """Their headers do not say how they ended."""
+    header = header_of_file(models)
+    header["history"] = [epoch(1), epoch(2)]
+    for epochs, ended in ((2, EPOCHS), (9, PATIENCE)):
+        header["settings"]["epochs"] = epochs
+        assert history_of_model(header, models, 0).ended == ended
+    header["history"] = [epoch(1), epoch(1)]
+    with pytest.raises(HistoryInvalid, match="damaged"):
+        history_of_model(header, models, 0)
+
+
+@pytest.mark.parametrize("start", [
+    b"", b"\x05\x00", b"\xff" * 40, (2 * LONGEST_HEADER + 1).to_bytes(8, "little") + b"{}", b"\x02" + b"\0" * 7 + b"{}",
+    b"\x02" + b"\0" * 7 + b"[]", b"\x06" + b"\0" * 7 + b"{half }",
+    (22).to_bytes(8, "little") + b'{"__metadata__": "no"}'])
+def test_other_files_are_no_models(tmp_path, start):
+    (tmp_path / "m.safetensors").write_bytes(start)
+    with pytest.raises(ModelFileInvalid, match="m.safetensors"):
+        header_of_file(tmp_path / "m.safetensors")
+
+
+def test_a_model_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(InputMissing):
+        header_of_file(tmp_path / "none.safetensors")
+
+
+def test_every_cut_of_a_header_is_told(models, tmp_path):
+    whole = models.read_bytes()
+    for size in range(0, 2000, 97):
+        (tmp_path / "cut.safetensors").write_bytes(whole[:size])
+        with pytest.raises(ModelFileInvalid):
+            header_of_file(tmp_path / "cut.safetensors")
+
+
+def test_a_running_history_is_running_by_its_touch(path):
+    path.write_bytes(bytes_of(head(), epoch(1)))
+    follower = read(path)
+    touched = path.stat().st_mtime
+    assert follower.state(touched + SILENCE - 1) == RUNNING
+    os.utime(path, (touched + 100, touched + 100))
+    follower.look()
+    assert follower.state(touched + SILENCE + 50) == RUNNING

@@ -1,0 +1,368 @@
+"""The history of a training while it runs, and stopping it by hand: what is written, kept and heard."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from scarp.model.artifact import load_model
+from scarp.model.errors import Cancelled, TooFewData
+from scarp.model.history import place, writing
+from scarp.model.history.forms import (CANCELLED, END, EPOCH, EPOCHS, FAILED, HEAD, LOST, PATIENCE, RUNNING, SILENCE,
+                                       STOPPED)
+from scarp.model.history.reading import Follower
+from scarp.model.history.writing import Head, TrainingLog
+from scarp.model.progress import Silent
+from scarp.model.training import checkpoint as checkpoints
+from scarp.model.training.fit import fit_network
+from scarp.model.training.settings import TrainingSettings
+from scarp.tests.core import test_artifact, test_comparison_models, test_crossvalidation, test_distributed
+from scarp.tests.core.test_training import FACTORS, SMALL, CancelAfter, weights, windows_of
+
+HEAD_OF_TEST = Head("pcum", "model.safetensors", 50, 0)
+area = test_artifact.area
+few_trees_area = test_comparison_models.area
+folds_area = test_crossvalidation.area
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """The folder of the histories, one of its own for each test."""
+    monkeypatch.setenv("SCARP_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(writing, "_LOOK", 0.0)
+    return place.histories_folder()
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def only(folder):
+    found = list(folder.iterdir())
+    assert len(found) == 1 and found[0].suffix == ".jsonl"
+    return found[0]
+
+
+def followed(path):
+    follower = Follower(path)
+    while follower.look():
+        pass
+    return follower
+
+
+def epochs_of(path):
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines_of(path)
+            if EPOCH in line]
+
+
+def train(log=None, progress=None, checkpoint=None, **changes):
+    settings = TrainingSettings(**{**SMALL, "epochs": 50, **changes})
+    return fit_network(windows_of(), FACTORS, settings, progress or Silent(), checkpoint, log=log)
+
+
+class StopsAfter(TrainingLog):
+    """Asked to stop, by its file, once so many epochs are done; before the first with 0."""
+
+    def __init__(self, epochs):
+        super().__init__(place.new_history(), HEAD_OF_TEST)
+        self.left = epochs
+        self._ask()
+
+    def epoch(self, numbers, timed=True):
+        super().epoch(numbers, timed)
+        self.left -= 1
+        self._ask()
+
+    def _ask(self):
+        if self.left == 0:
+            place.ask_to_stop(self.path)
+
+
+# What is written
+
+
+@pytest.mark.parametrize("kind", ["pcum", "unet", "bpnn", "resnet"])
+def test_the_history_is_that_of_the_model_file(area, few_trees_area, tmp_path, state, kind):
+    output, html = tmp_path / "m.safetensors", tmp_path / "m.html"
+    if kind == "pcum":
+        result = test_artifact.train(area, output, html=html)
+    else:
+        result = test_comparison_models.train(few_trees_area, kind, output, html=html)
+    lines, follower = lines_of(only(state)), followed(only(state))
+    assert lines[0][HEAD] == 1 and lines[0]["kind"] == kind and lines[0]["output"] == str(output)
+    assert lines[0]["report"] == str(html)
+    assert epochs_of(only(state)) == load_model(output).history == result.history
+    assert lines[-1][END] == result.ended == load_model(output).training["ended"] == EPOCHS
+    assert json.loads(Path(f"{output}.run.json").read_text())["ended"] == EPOCHS
+    assert follower.state() == EPOCHS and follower.history.epoch == len(result.history)
+    assert follower.history.best_epoch == result.metrics["best_epoch"]
+    assert follower.history.metrics == {name: value for name, value in result.metrics.items() if value is not None}
+
+
+def test_models_without_epochs_have_no_history(few_trees_area, tmp_path, state):
+    result = test_comparison_models.train(few_trees_area, "logistic_regression", tmp_path / "m.safetensors")
+    assert not state.exists() and result.ended == "" and "ended" not in load_model(tmp_path / "m.safetensors").training
+
+
+def test_patience_that_runs_out_is_told(area, tmp_path, state):
+    result = test_artifact.train(area, tmp_path / "m.safetensors", epochs=60, patience=1, learning_rate=0.05)
+    history = followed(only(state)).history
+    assert result.ended == history.ended == PATIENCE and history.epoch == history.best_epoch + 1 == history.last_epoch
+
+
+def test_a_history_grows_epoch_by_epoch(state):
+    """Each epoch can be read as soon as it is over, by a reader that was there before."""
+    seen = []
+
+    class Watched(TrainingLog):
+        def epoch(self, numbers, timed=True):
+            super().epoch(numbers, timed)
+            follower.look()
+            seen.append((follower.history.epoch, follower.state()))
+
+    with Watched(place.new_history(), HEAD_OF_TEST) as log:
+        follower = Follower(log.path)
+        train(log, epochs=5)
+    assert seen == [(number, RUNNING) for number in range(1, 6)]
+
+
+def test_every_fold_has_a_history_that_cannot_be_stopped(folds_area, tmp_path, state):
+    test_crossvalidation.run(folds_area, tmp_path / "map.tif", "unet", folds=2, epochs=2, width=4, device="cpu")
+    found = [followed(path).history for path in sorted(state.iterdir())]
+    assert {history.head.part for history in found} == {
+        f"fold {fold} of 2, {split} split" for fold in (1, 2) for split in ("spatial", "random")}
+    assert all(history.ended == EPOCHS and history.epoch == 2 and not history.head.stoppable for history in found)
+
+
+# Stop and keep best
+
+
+@pytest.mark.parametrize("epochs", [1, 4, 9])
+@pytest.mark.parametrize("rate", [5e-3, 0.3])
+def test_a_stopped_training_is_one_that_had_so_many_epochs(epochs, rate):
+    """With the high rate the best of four epochs is not the last one."""
+    with StopsAfter(epochs) as log:
+        stopped = train(log, learning_rate=rate)
+    whole = train(epochs=epochs, learning_rate=rate)
+    assert stopped.ended == STOPPED and whole.ended == EPOCHS
+    assert weights(stopped) == weights(whole)
+    assert stopped.history == whole.history and stopped.metrics == whole.metrics
+    if rate > 0.1 and epochs == 4:
+        assert stopped.best_epoch < 4
+
+
+def test_without_a_best_epoch_the_first_one_is_finished():
+    with StopsAfter(0) as log:
+        stopped = train(log)
+    assert weights(stopped) == weights(train(epochs=1)) and stopped.ended == STOPPED
+
+
+def test_a_stop_does_not_wait_for_the_epoch_to_end():
+    """Asked within an epoch of very many steps, the training ends at the next of them."""
+    steps = []
+
+    class Asked(TrainingLog):
+        def within(self, epoch, share):
+            super().within(epoch, share)
+            steps.append((epoch, share))
+            if epoch == 2 and share > 0.3 and not place.stop_file(self.path).exists():
+                place.ask_to_stop(self.path)
+                steps.append("asked")
+
+    with Asked(place.new_history(), HEAD_OF_TEST) as log:
+        stopped = train(log, batch=2)
+    assert steps[-1] == "asked" and len(stopped.history) == 1
+
+
+def test_a_stopped_training_says_so_everywhere(area, tmp_path, state, monkeypatch):
+    monkeypatch.setattr(writing, "TrainingLog", lambda *_: StopsAfter(2))
+    output, html = tmp_path / "m.safetensors", tmp_path / "m.html"
+    result = test_artifact.train(area, output, html=html, epochs=30)
+    record = json.loads(Path(f"{output}.run.json").read_text())
+    assert result.ended == record["ended"] == load_model(output).training["ended"] == STOPPED
+    assert "stopped by hand after 2 of at most 30 epochs" in " ".join(record["warnings"])
+    assert "stopped by hand" in html.read_text(encoding="utf-8")
+    assert followed(only(state)).state() == STOPPED, "the request is gone, the history says how it ended"
+
+
+def test_a_request_to_another_training_is_not_heard():
+    killed = place.new_history()
+    place.ask_to_stop(killed)
+    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+        assert train(log, epochs=3).ended == EPOCHS
+    assert place.stop_file(killed).exists()
+
+
+def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
+    """Stopped, then started again with the same checkpoint, a run ends as if it had never been stopped."""
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    path = tmp_path / "state.safetensors"
+    with StopsAfter(3) as log:
+        train(log, checkpoint=path, epochs=8)
+    assert weights(train(checkpoint=path, epochs=8)) == weights(train(epochs=8))
+
+
+# How it can end otherwise
+
+
+def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(Cancelled), TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+        train(log, CancelAfter(3, of=8), path, epochs=8)
+    assert followed(only(state)).state() == CANCELLED
+    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+        fitted = train(log, checkpoint=path, epochs=8)
+    assert epochs_of(log.path) == fitted.history
+    seconds = [line["seconds"] for line in lines_of(log.path) if EPOCH in line]
+    known = [value is not None for value in seconds]
+    assert known == sorted(known) and not known[0] and known[-1], "times of this process only"
+
+
+@pytest.mark.parametrize("error,ended,text", [
+    (Cancelled(), CANCELLED, ""), (KeyboardInterrupt(), CANCELLED, ""), (TooFewData("Too few."), FAILED, "Too few."),
+    (ZeroDivisionError("x"), FAILED, "ZeroDivisionError: x"), (None, FAILED, "The training ended without a result.")])
+def test_how_it_ended_is_written_whatever_happens(error, ended, text):
+    try:
+        with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+            if error is not None:
+                raise error
+    except BaseException as raised:
+        assert raised is error
+    follower = followed(log.path)
+    assert (follower.state(), follower.history.text) == (ended, text)
+
+
+def test_a_training_that_lives_is_not_lost(monkeypatch):
+    """Also when no epoch ends for long; and when it has ended, its file is left alone."""
+    monkeypatch.setattr(writing, "HEARTBEAT", 0.02)
+    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+        os.utime(log.path, (0, 0))
+        until = time.monotonic() + 10
+        while followed(log.path).state() != RUNNING and time.monotonic() < until:
+            time.sleep(0.02)
+        assert followed(log.path).state() == RUNNING
+    time.sleep(0.1)
+    os.utime(log.path, (0, 0))
+    time.sleep(0.2)
+    assert log.path.stat().st_mtime == 0
+
+
+CHILD = """
+import sys, time
+from scarp.model.history import place
+from scarp.model.history.writing import Head, begin
+with begin(Head("pcum", "m.safetensors", 9, 0)) as log:
+    log.epoch({"epoch": 1, "train_loss": 1.0, "validation_loss": 2.0})
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_training_is_lost(state):
+    process = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, env=console())
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    follower = followed(only(state))
+    beat = only(state).stat().st_mtime
+    assert follower.state(beat + 1) == RUNNING and follower.state(beat + SILENCE + 1) == LOST
+    assert follower.history.epoch == 1 and not follower.done, "it might only sleep"
+
+
+@pytest.mark.parametrize("where", ["a file", "no place for folders"])
+def test_a_history_that_cannot_be_written_costs_nothing(area, tmp_path, monkeypatch, where):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file" if where == "a file" else tmp_path / "file" / "deeper"))
+    test_artifact.train(area, tmp_path / "m.safetensors")
+    assert load_model(tmp_path / "m.safetensors").training["ended"] == EPOCHS
+
+
+def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch):
+    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+        class Full:
+            def write(self, _):
+                raise OSError(28, "No space left on device")
+
+            def close(self):
+                raise OSError(28, "No space left on device")
+
+        log._stream.close()
+        log._stream = Full()
+        assert len(train(log, epochs=2).history) == 2
+    assert [list(line)[0] for line in lines_of(log.path)] == [HEAD]
+
+
+def test_a_history_changes_no_weights():
+    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+        assert weights(train(log, epochs=3)) == weights(train(epochs=3))
+
+
+# From a console
+
+
+def console(**more):
+    return test_distributed.environment(SCARP_STATE=os.environ["SCARP_STATE"], **more)
+
+
+def wait_for(state, epochs, seconds=60):
+    """Return the history of a training in another process once it has so many epochs."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for path in state.glob("*.jsonl") if state.is_dir() else ():
+            follower = followed(path)
+            if follower.history is not None and follower.history.epoch >= epochs:
+                return follower
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def command(area, output):
+    return [str(area / "stack.tif"), str(area / "labels.tif"), str(output), "--safety-factor",
+            str(area / "safety.tif"), "--window", "480", "--block", "960", "--width", "4", "--device", "cpu",
+            "--epochs", "5000", "--patience", "0"]
+
+
+def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
+    output = tmp_path / "m.safetensors"
+    process = subprocess.Popen([sys.executable, "-m", "scarp.model.train", *command(area, output)], text=True,
+                               stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=console())
+    try:
+        follower = wait_for(state, 2)
+        assert follower.state() == RUNNING and not follower.stopping and follower.history.head.epochs == 5000
+        place.ask_to_stop(follower.path)
+        follower.look()
+        assert follower.stopping
+        _, text = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0 and "stopped by hand" in text
+    while follower.look():
+        pass
+    model = load_model(output)
+    assert follower.state() == model.training["ended"] == STOPPED
+    assert follower.history.epoch == len(model.history) < 5000
+    assert epochs_of(only(state)) == model.history
+
+
+def test_two_processes_write_one_history_and_stop_together(area, tmp_path, state):
+    output, followers = tmp_path / "m.safetensors", []
+
+    def stop():
+        followers.append(wait_for(state, 2))
+        place.ask_to_stop(followers[0].path)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    statuses, texts = test_distributed.by_hand(*[["-m", "scarp.model.train", *command(area, output)]] * 2)
+    thread.join()
+    assert statuses == [0, 0], texts
+    assert followed(only(state)).state() == load_model(output).training["ended"] == STOPPED
