@@ -10,8 +10,9 @@ import numpy as np
 from ..errors import NoOverlap
 from ..inputs.rasters import create_raster
 from ..progress import Progress
+from .mosaic import Mosaic, SampledMosaic
 from .ranks import Ranks
-from .sources import Sampled, Source, fitting_blocks
+from .sources import fitting_blocks
 
 
 def difference_of(first: np.ndarray, second: np.ndarray, ranks: tuple[Ranks, Ranks] | None) -> np.ndarray:
@@ -27,7 +28,7 @@ def difference_of(first: np.ndarray, second: np.ndarray, ranks: tuple[Ranks, Ran
     return (ranks[0].rank(first) - ranks[1].rank(second)).astype(np.float32)
 
 
-def write_difference(first: Source, second: Source, ranks: tuple[Ranks, Ranks] | None, output: str | os.PathLike,
+def write_difference(first: Mosaic, second: Mosaic, ranks: tuple[Ranks, Ranks] | None, output: str | os.PathLike,
                      progress: Progress) -> None:
     """Write the difference as float32 GeoTIFF, NaN nodata.
 
@@ -45,7 +46,7 @@ def write_difference(first: Source, second: Source, ranks: tuple[Ranks, Ranks] |
     tags = {"FIRST": first.name, "SECOND": second.name, "MEANING": f"{what}, first minus second"}
     seen = False
     with contextlib.ExitStack() as stack:
-        a, b = (Sampled(source, first.grid, stack) for source in (first, second))
+        a, b = (SampledMosaic(one, first.grid, stack) for one in (first, second))
         with create_raster(output, first.grid, "float32", np.nan, [what], tags=tags) as target:
             for block in fitting_blocks(first.grid, [second], progress):
                 cells = difference_of(a.read(block), b.read(block), ranks)

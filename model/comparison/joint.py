@@ -9,14 +9,15 @@ import numpy as np
 from ..grid import Block, Grid
 from ..validation.layers import MapLayers, View, ZoneSource
 from ..validation.scopes import RegionMap, SubsetMap
-from .sources import Sampled
+from .mosaic import SampledMosaic
+from .pieces import PieceRegions
 
 
 class JointLayers(MapLayers):
     """Maps read on one grid, with windows, regions and landslide buffers. They have no zones of their own here."""
 
-    def __init__(self, maps: Sequence[Sampled], grid: Grid, names: Sequence[str], subsets: SubsetMap | None = None,
-                 regions: RegionMap | None = None) -> None:
+    def __init__(self, maps: Sequence[SampledMosaic], grid: Grid, names: Sequence[str],
+                 subsets: SubsetMap | None = None, regions: RegionMap | PieceRegions | None = None) -> None:
         """Join the maps; all are read on ``grid``.
 
         Args:

@@ -11,43 +11,43 @@ from ..validation.plan import Notes
 from ..validation.preparation import Run
 from ..validation.scopes import ALL
 from ..validation.settings import FEW_LANDSLIDES, LEAST_REPEATS, SUBSET_CODES
+from .mosaic import Mosaic
 from .ranks import Ranks
-from .sources import Source
 from .survey import Survey
 
 _MUCH = 0.01
 """Share of the area, or of the points, above which a loss is worth a warning; also that of zones off their shares."""
 
 
-def judge_inputs(sources: Sequence[Source], survey: Survey, run: Run, probabilities: Sequence[bool], notes: Notes
+def judge_inputs(maps: Sequence[Mosaic], survey: Survey, run: Run, probabilities: Sequence[bool], notes: Notes
                  ) -> None:
     """Warn of ground and points that maps lack, and of maps whose values are no probabilities.
 
     Args:
-        sources: the maps.
+        maps: the maps.
         survey: what they hold.
         run: the points.
         probabilities: by map, whether its values are from 0 to 1.
         notes: told.
     """
     largest = max(survey.area_m2)
-    for source, area, without, ranks, probability in zip(sources, survey.area_m2, run.landslides.counts.without,
-                                                         survey.ranks, probabilities):
+    for one, area, without, ranks, probability in zip(maps, survey.area_m2, run.landslides.counts.without,
+                                                      survey.ranks, probabilities):
         if area < largest * (1 - _MUCH):
-            notes.warn(f'The map "{source.name}" has data on {area / 1e6:,.1f} km² of the {largest / 1e6:,.1f} km² '
+            notes.warn(f'The map "{one.name}" has data on {area / 1e6:,.1f} km² of the {largest / 1e6:,.1f} km² '
                        "that the largest map has here. Only ground that all maps have is compared.")
         if without:
-            notes.warn(f'{without:,} of the landslides lie where "{source.name}" has no data; no map is judged by '
+            notes.warn(f'{without:,} of the landslides lie where "{one.name}" has no data; no map is judged by '
                        "them.")
-        if source.marks_found:
-            notes.warn(f'The map "{source.name}" does not say which value means no data, and holds values such as '
+        if one.marks_found:
+            notes.warn(f'The map "{one.name}" does not say which value means no data, and holds values such as '
                        "-9999; these count as no data.")
-        if source.dataset.count > 1:
-            notes.warn(f'The map "{source.name}" has {source.dataset.count} bands; the first one is used.')
+        if one.bands > 1:
+            notes.warn(f'The map "{one.name}" has {one.bands} bands; the first one is used.')
         if ranks.minimum == ranks.maximum:
-            notes.warn(f'The map "{source.name}" has the value {ranks.minimum:g} everywhere, so it ranks nothing.')
+            notes.warn(f'The map "{one.name}" has the value {ranks.minimum:g} everywhere, so it ranks nothing.')
         elif not probability:
-            notes.warn(f'The values of "{source.name}" run from {ranks.minimum:g} to {ranks.maximum:g}, not within 0 '
+            notes.warn(f'The values of "{one.name}" run from {ranks.minimum:g} to {ranks.maximum:g}, not within 0 '
                        "to 1. Its order counts: AUC, ranks and zones. It has no numbers at a threshold, and maps of "
                        "differences show ranks. High values must mean more susceptible.")
 

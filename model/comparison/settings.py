@@ -6,39 +6,41 @@ from typing import Sequence
 
 from ..errors import ParameterInvalid
 
-LEAST_MAPS, MOST_MAPS = 2, 12
+LEAST_MAPS, MOST_MAPS, MOST_PIECES = 2, 12, 300
 SIGNIFICANT = 0.05
 """A difference with a smaller corrected p is called more than chance."""
 TABLE_COLUMNS = ("scope", "map", "other", "measure", "value", "low", "high", "interval")
 
 
 def map_names(given: Sequence[str], layers: Sequence[str]) -> list[str]:
-    """Return one distinct name a map.
+    """Return the name of the map that each raster belongs to; rasters of one name are pieces of one map.
 
     Args:
-        given: names that the user typed; empty for those of the layers.
-        layers: names of the layers, one a map.
+        given: names that the user typed; empty for those of the layers, made distinct.
+        layers: names of the layers, one a raster.
 
     Raises:
-        ParameterInvalid: too few or too many maps, not as many names as maps, or a name twice.
+        ParameterInvalid: too few or too many maps, or not as many names as rasters.
     """
-    if not LEAST_MAPS <= len(layers) <= MOST_MAPS:
-        raise ParameterInvalid(f"SUSCEPTIBILITY has {len(layers)} map{'' if len(layers) == 1 else 's'}, but a "
-                               f"comparison takes {LEAST_MAPS} to {MOST_MAPS}.")
     names = [name.strip() for name in given]
     if any(names):
         if len(names) != len(layers):
-            raise ParameterInvalid(f"NAMES has {len(names)} names for {len(layers)} maps. Give one name a map, in "
+            raise ParameterInvalid(f"NAMES has {len(names)} name{'' if len(names) == 1 else 's'} for {len(layers)} "
+                                   "maps. Give one name a map, in "
                                    "their order, or leave NAMES empty.")
         if not all(names):
             raise ParameterInvalid(f"NAMES leaves map {names.index('') + 1} without a name. Give one name a map, or "
                                    "leave NAMES empty.")
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ParameterInvalid(f'NAMES lists "{twice}" twice. Give each map a name of its own.')
-        return names
-    names = []
-    for number, layer in enumerate(layers, 1):
-        name = layer.strip() or f"map {number}"
-        names.append(name if name not in names else f"{name} ({number})")
+    else:
+        names = []
+        for number, layer in enumerate(layers, 1):
+            name = layer.strip() or f"map {number}"
+            names.append(name if name not in names else f"{name} ({number})")
+    maps = len(set(names))
+    if len(layers) < LEAST_MAPS or maps > MOST_MAPS or len(layers) > MOST_PIECES:
+        raise ParameterInvalid(
+            f"SUSCEPTIBILITY has {maps} map{'' if maps == 1 else 's'}, but a comparison takes {LEAST_MAPS} to "
+            f"{MOST_MAPS}. Rasters that lie beside each other, the regions of one model say, count as one map when "
+            f"NAMES gives them the same name; there may be {MOST_PIECES} of them. Give more maps; a single one "
+            "is judged by scarp:validatewithpoints.")
     return names

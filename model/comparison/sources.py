@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Iterator, Sequence
+from pathlib import Path
+from typing import Iterator, Protocol, Sequence
 
 import numpy as np
 import rasterio
@@ -12,9 +13,8 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
-from ..errors import NoOverlap
 from ..grid import BLOCK, Block, Grid
-from ..inputs.rasters import open_raster, read_window
+from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window, region_of
 from ..progress import Progress, stop_if_cancelled
 
 UNDECLARED = np.array([-9999, -99999, -32768, np.finfo(np.float32).min], dtype=np.float32)
@@ -22,16 +22,18 @@ UNDECLARED = np.array([-9999, -99999, -32768, np.finfo(np.float32).min], dtype=n
 
 
 class Source:
-    """One of the maps, on its own grid."""
+    """One of the rasters, on its own grid: a map, or a piece of one."""
 
     def __init__(self, dataset: rasterio.DatasetReader, name: str) -> None:
-        """Keep an open raster.
+        """Keep an open raster; ``name`` is that of the map.
 
         Raises:
             CrsMissing, GridUnsupported: as ``Grid.of``.
         """
         self.dataset, self.name = dataset, name
         self.grid = Grid.of(dataset, f'susceptibility ("{name}")')
+        self.label = region_of(dataset) or Path(dataset.name).stem
+        """What a piece of a map is called: the region that the raster states, else its file's name."""
         self.marks_undeclared = dataset.nodata is None
         self.marks_found = False
         """Whether cells with one of the marks of ``UNDECLARED`` were met."""
@@ -62,18 +64,15 @@ class Source:
 
 
 class Sampled:
-    """A map read on a grid: each cell has the value of the map's cell that its centre lies in."""
+    """A raster read on a grid: each cell has the value of the raster's cell that its centre lies in."""
 
     def __init__(self, source: Source, grid: Grid, stack: contextlib.ExitStack) -> None:
         """Prepare the way from one grid to the other.
 
         Args:
-            source: the map.
+            source: the raster.
             grid: the grid to read it on.
             stack: closes what is opened.
-
-        Raises:
-            NoOverlap: the map and the grid have no common ground.
         """
         self._source, self._grid = source, grid
         self._view: WarpedVRT | None = None
@@ -86,10 +85,14 @@ class Sampled:
                 dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
                 resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32"))
         left, bottom, right, top = bounds_in(source.grid, grid)
-        low_x, low_y, high_x, high_y = grid.bounds
-        if not (left < high_x and right > low_x and bottom < high_y and top > low_y):
-            raise NoOverlap(f'The map "{source.name}" has no common ground with the others. Choose maps of one area, '
-                            "and check that each has its right CRS.")
+        t = grid.transform
+        self._columns = (left - t.c) / t.a, (right - t.c) / t.a
+        self._rows = (top - t.f) / t.e, (bottom - t.f) / t.e
+
+    def reaches(self, block: Block) -> bool:
+        """Whether the raster's rectangle has ground in common with a block."""
+        return (self._rows[0] < block.row + block.height and self._rows[1] > block.row
+                and self._columns[0] < block.column + block.width and self._columns[1] > block.column)
 
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32, NaN where there are none."""
@@ -110,7 +113,11 @@ class Sampled:
 
 @contextlib.contextmanager
 def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> Iterator[list[Source]]:
-    """Open all maps.
+    """Open all rasters.
+
+    Args:
+        paths: of the rasters.
+        names: of the maps they belong to, one a raster.
 
     Raises:
         InputMissing, InputCorrupt, CrsMissing, GridUnsupported: a raster cannot be used.
@@ -120,17 +127,19 @@ def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> It
                for path, name in zip(paths, names)]
 
 
-def finest(sources: Sequence[Source]) -> int:
+class Sized(Protocol):
+    """A raster or a map with cells of a size."""
+
+    @property
+    def cell_size(self) -> float:
+        """Side of a cell in metres on the ground."""
+
+
+def finest(maps: Sequence[Sized]) -> int:
     """Return the number of the map with the smallest cells, the first one of equals: all are read on its grid."""
-    sizes = [source.cell_size for source in sources]
+    sizes = [one.cell_size for one in maps]
     # Cells of one size measure a little differently in another projection; that alone makes none the finer.
     return next(number for number, size in enumerate(sizes) if size <= min(sizes) * 1.01)
-
-
-def finest_of_files(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> int:
-    """Return the number of the file with the smallest cells; errors as :func:`open_sources`."""
-    with open_sources(paths, names) as sources:
-        return finest(sources)
 
 
 def bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
@@ -139,14 +148,14 @@ def bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
         return grid.bounds
     try:
         return transform_bounds(grid.crs, other.crs, *grid.bounds)
-    except rasterio.errors.RasterioError:
+    except GDAL_ERRORS:
         return -np.inf, -np.inf, np.inf, np.inf
 
 
-def fitting_blocks(grid: Grid, sources: Sequence[Source], progress: Progress) -> Iterator[Block]:
+def fitting_blocks(grid: Grid, maps: Sequence[Sized], progress: Progress) -> Iterator[Block]:
     """Walk a grid in blocks in which no map has many more cells than in a block of its own."""
     size = grid.cell_size() / grid.stretch()
-    ratio = max([1.0, *(size / source.cell_size for source in sources)])
+    ratio = max([1.0, *(size / one.cell_size for one in maps)])
     side = max(1, int(BLOCK / ratio))
     total = grid.block_count(side)
     for done, block in enumerate(grid.blocks(side)):

@@ -12,12 +12,14 @@ import rasterio
 from ..errors import LayerEmpty, ParameterInvalid
 from ..files import RunRecord, check_writable
 from ..grid import Grid
-from ..inputs.rasters import open_raster
+from ..inputs.rasters import open_raster, region_of
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import point_inside
 from ..memory import kept_memory
-from ..progress import Part, Progress
-from ..tables import write_table
+from ..progress import Noting, Part, Progress
+from ..provenance.lineage import warn_of_changes
+from ..provenance.trust import MAP_TAG, MEANING_TAG, ZONE_MEANING, warning_tags, warnings_of
+from ..tables import with_region, write_table
 from ..zones.earlier import breaks_of_run
 from ..zones.natural import natural_breaks, value_range
 from ..zones.quantiles import Quantiles, weighted_quantiles
@@ -58,7 +60,8 @@ class ZoneSummary:
 def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike, *, method: str = AREA_SHARES,
                    shares: Sequence[float] = (), breaks: Sequence[float] = (),
                    breaks_from: str | os.PathLike | None = None, landslides: Points | Polygons | None = None,
-                   output_table: str | os.PathLike | None = None, progress: Progress) -> ZoneSummary:
+                   region: str = "", output_table: str | os.PathLike | None = None, progress: Progress
+                   ) -> ZoneSummary:
     """Cut a susceptibility map into zones.
 
     Args:
@@ -71,7 +74,8 @@ def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike,
         breaks: upper bounds of all zones but the last, for ``breaks``.
         breaks_from: instead of ``breaks``, the zone raster, the run record or the zone table of an earlier run.
         landslides: inventory for ``landslide_share``.
-        output_table: path of a CSV with one row a zone.
+        region: name of the region for table and metadata; by default what the map states.
+        output_table: path of a CSV with one row a zone; with a column ``region`` where there is one.
         progress: hears breaks, shares and ties.
 
     Raises:
@@ -86,22 +90,35 @@ def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike,
     scheme = _scheme(method, shares, breaks, breaks_from)
     if method == LANDSLIDE_SHARE and landslides is None:
         raise ParameterInvalid("METHOD is landslide_share, but LANDSLIDES is empty. Give the landslide inventory.")
-    record = RunRecord("classifyzones", {"METHOD": method, "SHARES": list(shares), "BREAKS": list(scheme.breaks)},
+    record = RunRecord("classifyzones", {"METHOD": method, "SHARES": list(shares), "BREAKS": list(scheme.breaks),
+                                         **({"REGION": region} if region else {})},
                        {"SUSCEPTIBILITY": susceptibility, "BREAKS_FROM": breaks_from,
                         "LANDSLIDES": (landslides.source or landslides.name) if landslides is not None else None})
+    progress = noted = Noting(progress)
+    warn_of_changes({"susceptibility map": susceptibility}, progress)
     with kept_memory(), open_raster(susceptibility, "susceptibility") as dataset:
         grid = Grid.of(dataset, "susceptibility")
+        region = region_of(dataset, region)
         summary = _find_breaks(dataset, grid, scheme, landslides, Part(progress, 0.0, 0.6))
-        counts = write_zones(dataset, grid, summary.breaks, method, output, Part(progress, 0.6, 0.95))
+        for text in warnings_of(dataset):
+            progress.report(0.6, f"The map says of itself: {text}")
+        tags = {MEANING_TAG: ZONE_MEANING, MAP_TAG: _hash_of_map(record), **warning_tags(warnings_of(dataset))}
+        counts = write_zones(dataset, grid, summary.breaks, method, output, region, Part(progress, 0.6, 0.95),
+                             {name: value for name, value in tags.items() if value})
     _fill_in(summary, counts, progress)
     write_names(output, counts)
     if output_table is not None:
-        _write_table(output_table, summary)
+        _write_table(output_table, summary, region)
     for name, cells, km2, share in zip(summary.names, summary.cells, summary.km2, summary.shares):
         progress.report(0.98, f"{name}: {cells:,} cells, {km2:,.2f} km², {share:.2%}")
-    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, summary=asdict(summary))
+    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, summary=asdict(summary),
+                 warnings=noted.warnings)
     progress.report(1.0)
     return summary
+
+
+def _hash_of_map(record: RunRecord) -> str:
+    return str((record.inputs() or {}).get("SUSCEPTIBILITY", {}).get("sha256", ""))
 
 
 def _scheme(method: str, shares: Sequence[float], breaks: Sequence[float], breaks_from: str | os.PathLike | None
@@ -206,10 +223,11 @@ def _fill_in(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> No
         progress.warn(f"No cell lies in these zones: {', '.join(empty)}. The breaks are {_listed(summary.breaks)}.")
 
 
-def _write_table(path: str | os.PathLike, summary: ZoneSummary) -> None:
+def _write_table(path: str | os.PathLike, summary: ZoneSummary, region: str) -> None:
     # The outer bounds are those of the map, or of the breaks where the map does not reach them.
     lower = [min(summary.minimum, summary.breaks[0]), *summary.breaks]
     upper = [*summary.breaks, max(summary.maximum, summary.breaks[-1])]
-    write_table(path, ["zone", "name", "lower", "upper", "cells", "km2", "share"],
-                [[number, *row] for number, row in enumerate(zip(
-                    summary.names, lower, upper, summary.cells, summary.km2, summary.shares), 1)])
+    columns = ["zone", "name", "lower", "upper", "cells", "km2", "share"]
+    rows = [[number, *row] for number, row in enumerate(zip(
+        summary.names, lower, upper, summary.cells, summary.km2, summary.shares), 1)]
+    write_table(path, *with_region(columns, rows, region))

@@ -1,4 +1,4 @@
-"""Several susceptibility maps and landslides in; report, table and difference map out."""
+"""Several susceptibility maps and landslides in; report, tables and difference map out."""
 
 from __future__ import annotations
 
@@ -14,14 +14,21 @@ from ..comparison.difference import write_difference
 from ..comparison.joint import JointLayers
 from ..comparison.judgement import judge_inputs, judge_results, judge_zones
 from ..comparison.measuring import Measured, measure_maps
+from ..comparison.mosaic import Mosaic, SampledMosaic, join_sources
 from ..comparison.paired import PairTest
+from ..comparison.pieces import PieceRegions, check_pieces
 from ..comparison.settings import TABLE_COLUMNS, map_names
-from ..comparison.sources import Sampled, Source, finest, open_sources
+from ..comparison.sources import finest, open_sources
+from ..comparison.summary import order_of, pair_of, summary_columns, summary_rows
 from ..comparison.survey import Survey, compare_ground, take_survey
 from ..comparison.table import agreement_rows, as_metrics, number_row, pair_rows, result_rows
+from ..errors import LayerEmpty, ParameterInvalid, TooFewData
 from ..files import RunRecord, check_writable
+from ..grid import Grid
 from ..inputs.vectors import Points, Polygons
 from ..progress import Part, Progress, stop_if_cancelled
+from ..provenance.lineage import warn_of_changes
+from ..provenance.trust import warnings_of
 from ..report.comparison_images import comparison_images
 from ..report.comparison_input import ComparisonInput, MapFacts
 from ..report.comparison_page import comparison_page
@@ -47,10 +54,10 @@ class ComparisonSummary:
     """Name of the map with the highest AUC on the chosen subset."""
     auc: Estimate
     """Its AUC."""
-    lead: float
-    """By how much that is above the second best."""
-    p: float
-    """Probability of such a lead between equally good maps, corrected for all pairs."""
+    lead: float | None
+    """By how much that is above the second best; ``None`` for one map."""
+    p: float | None
+    """Probability of such a lead between equally good maps, corrected for all pairs; ``None`` when not known."""
     results: dict[str, list[ScopeResult]]
     """By part of the ground, one of each map."""
     tests: dict[str, list[PairTest]]
@@ -69,8 +76,13 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
                    region_field: str | None = None, windows: Polygons | None = None, subset: str = ALL,
                    threshold: float = THRESHOLD, distance: float = DISTANCE, repeats: int = REPEATS, seed: int = 0,
                    shares: Sequence[float] = (), polygon_mode: str = POLYGON_MODES[0],
-                   output_difference: str | os.PathLike | None = None, progress: Progress) -> ComparisonSummary:
+                   output_difference: str | os.PathLike | None = None,
+                   output_summary: str | os.PathLike | None = None, progress: Progress) -> ComparisonSummary:
     """Compare maps on the same landslides, the same stable points and the same ground.
+
+    Rasters that ``names`` gives the same name are pieces of one map: where they overlap the first one counts. Without
+    ``regions`` the pieces are the regions, called by what they state as ``REGION``, else by their files. One map in
+    pieces may stand alone; it has numbers and no tests.
 
     Everything happens on the grid of the map with the smallest cells; of the others the nearest cell is read. The
     AUC of each map and part with its intervals, and table 6 of Zhang & Deng (2026) with a paired test.
@@ -78,10 +90,10 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
     Args:
         susceptibility: rasters, first band; any CRS, cell size and extent, and any values that rise with
             susceptibility.
-        landslides: inventory in the CRS of the finest map (``comparison.sources.finest_of_files``), as all layers.
+        landslides: inventory in the CRS of the finest map (``comparison.mosaic.finest_of_files``), as all layers.
         output_html: path of the report.
         output_table: path of the CSV with all numbers.
-        names: one a map; by default the names of the files.
+        names: of the map that each raster belongs to; by default the names of the files.
         stable: points known to be stable, used instead of random ones.
         regions: polygons that get numbers of their own.
         region_field: attribute with the regions' names.
@@ -94,10 +106,12 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
         shares: percent of the area by zone; 30, 20, 20, 20, 10 by default.
         polygon_mode: ``representative`` (one cell a landslide polygon) or ``cells``.
         output_difference: path of the GeoTIFF of the first map less the second.
+        output_summary: path of the CSV with one row a region.
         progress: hears warnings and the main numbers.
 
     Raises:
-        ParameterInvalid: a parameter is out of its range, or there are too few maps.
+        ParameterInvalid: a parameter is out of its range, there are too few maps, or pieces of one map lie on each
+            other.
         NoOverlap: the maps have no common ground.
         LayerEmpty: a layer is empty, or no landslide lies where all maps have data.
         TooFewData: too few landslides, or no cell is left for stable points.
@@ -105,29 +119,43 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
         FieldUnusable: a field is missing or holds other values than it must.
     """
     check_settings(subset, windows, threshold, distance, repeats, seed, polygon_mode)
-    titles = map_names(names, [os.path.splitext(os.path.basename(str(path)))[0] for path in susceptibility])
+    belongs_to = map_names(names, [os.path.splitext(os.path.basename(str(path)))[0] for path in susceptibility])
+    titles = list(dict.fromkeys(belongs_to))
+    if output_difference is not None and len(titles) < 2:
+        raise ParameterInvalid("OUTPUT_DIFFERENCE is the first map minus the second, but there is one map only. Leave "
+                               "OUTPUT_DIFFERENCE empty.")
     scheme = read_scheme(AREA_SHARES, shares, [])
-    outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_DIFFERENCE": output_difference}
+    outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_SUMMARY": output_summary,
+               "OUTPUT_DIFFERENCE": output_difference}
     for path in outputs.values():
         if path is not None:
             check_writable(path)
-    parameters = {"NAMES": titles, "SUBSET": subset, "THRESHOLD": threshold, "DISTANCE": distance, "REPEATS": repeats,
-                  "SEED": seed, "SHARES": list(shares) or list(DEFAULT_SHARES), "POLYGON_MODE": polygon_mode,
-                  "REGION_FIELD": region_field}
+    parameters = {"NAMES": belongs_to, "SUBSET": subset, "THRESHOLD": threshold, "DISTANCE": distance,
+                  "REPEATS": repeats, "SEED": seed, "SHARES": list(shares) or list(DEFAULT_SHARES),
+                  "POLYGON_MODE": polygon_mode, "REGION_FIELD": region_field}
     inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], "LANDSLIDES": source_of(landslides),
               "STABLE": source_of(stable), "REGIONS": source_of(regions), "WINDOWS": source_of(windows)}
     record = RunRecord("comparemodels", parameters, inputs)
     notes = Notes(progress)
+    for path in susceptibility:
+        warn_of_changes({"susceptibility map": path}, notes)
     labels = dict(enumerate(zone_names(scheme.zones), 1))
-    with open_sources(susceptibility, titles) as sources, contextlib.ExitStack() as stack:
-        reference = finest(sources)
-        grid = sources[reference].grid
+    with open_sources(susceptibility, belongs_to) as sources, contextlib.ExitStack() as stack:
+        maps = join_sources(sources)
+        reference = finest(maps)
+        grid = maps[reference].grid
+        sampled = [SampledMosaic(one, grid, stack) for one in maps]
         require_on_map(landslides, grid)
-        layers = JointLayers([Sampled(source, grid, stack) for source in sources], grid, list(labels.values()),
+        check_pieces(sampled, grid, notes, Part(progress, 0.0, 0.03))
+        layers = JointLayers(sampled, grid, list(labels.values()),
                              SubsetMap(grid, windows) if windows is not None else None,
-                             RegionMap(grid, regions, region_field) if regions is not None else None)
-        run = prepare(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
-                      polygon_mode == "cells", notes, Part(progress, 0.0, 0.08))
+                             _regions(sampled, grid, regions, region_field))
+        try:
+            run = prepare(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
+                          polygon_mode == "cells", notes, Part(progress, 0.03, 0.08))
+        except LayerEmpty:
+            _blame_void_map(sampled, grid)
+            raise
         progress.report(0.08, f"{len(run.landslides):,} cells with data in all maps hold a landslide.")
         survey = take_survey(layers, run.scopes, run.buffers if stable is None else None, Part(progress, 0.08, 0.4))
         zones = [ranks.zones(scheme.shares) for ranks in survey.ranks]
@@ -138,40 +166,68 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
         agreements = _agreements(layers, survey, zones, probabilities, len(labels), Part(progress, 0.7, 0.85))
         found = [ranks.shares(of_bin, len(labels)) for ranks, of_bin in zip(survey.ranks, zones)]
         wanted = np.diff([0.0, *scheme.shares, 1.0])
-        judge_inputs(sources, survey, run, probabilities, notes)
+        for source in sources:
+            for text in warnings_of(source.dataset):
+                notes.warn(f'When the map "{source.name}" was made: {text}')
+        judge_inputs(maps, survey, run, probabilities, notes)
         judge_zones(titles, survey.ranks, found, wanted, notes)
         judge_results(measured.results, run.main.name, titles, run, notes)
-        by_rank = None if probabilities[0] and probabilities[1] else (survey.ranks[0], survey.ranks[1])
+        by_rank = None if all(probabilities[:2]) or len(maps) < 2 else (survey.ranks[0], survey.ranks[1])
         rows = _rows(run, survey, measured, agreements, titles, probabilities)
         page = None
         if output_html is not None:
-            facts = _facts(sources, survey, run, probabilities)
-            images = comparison_images(sources, reference, survey.ranks, zones, by_rank)
+            facts = _facts(maps, survey, run, probabilities)
+            images = comparison_images(maps, reference, survey.ranks, zones, by_rank)
             settings = {**parameters, "Repeats made": run.repeats, **inputs}
             page = comparison_page(ComparisonInput(
                 facts, landslides.name, run.landslides.counts, run.stable is not None, measured.results, measured.tests,
                 agreements, run.main.name, labels, images, by_rank is not None, threshold, distance,
-                f"{sources[reference].cell_size:,.4g} m, those of {titles[reference]}", survey.joint_m2 / 1e6,
+                f"{maps[reference].cell_size:,.4g} m, those of {titles[reference]}", survey.joint_m2 / 1e6,
                 notes.texts, {name: value for name, value in settings.items() if value is not None}))
         stop_if_cancelled(progress)
         if output_difference is not None:
-            write_difference(sources[0], sources[1], by_rank, output_difference, Part(progress, 0.9, 0.99))
+            write_difference(maps[0], maps[1], by_rank, output_difference, Part(progress, 0.9, 0.99))
     # Everything is computed: nothing that takes long, or may be cancelled, stands between the outputs.
     if page is not None and output_html is not None:
         page.write(output_html)
     if output_table is not None:
         write_table(output_table, TABLE_COLUMNS, rows)
+    if output_summary is not None:
+        write_table(output_summary, summary_columns(titles, probabilities),
+                    summary_rows(measured.results, measured.tests, run.main.name, titles, probabilities))
     record.write(outputs, metrics=as_metrics(rows), warnings=notes.texts)
     main = measured.results[run.main.name]
-    best, second = (int(number) for number in np.argsort([-result.auc.value for result in main], kind="stable")[:2])
-    test = next(one for one in measured.tests[run.main.name] if {one.first, one.second} == {best, second})
-    progress.report(1.0, f'The highest AUC is {main[best].auc.value:.3f}, of "{titles[best]}".')
-    return ComparisonSummary(titles, titles[best], main[best].auc, main[best].auc.value - main[second].auc.value,
-                             test.p_corrected, measured.results, measured.tests, agreements, notes.texts)
+    best, *others = order_of(main)
+    lead = p = None
+    if others:
+        lead = main[best].auc.value - main[others[0]].auc.value
+        p = pair_of(measured.tests[run.main.name], best, others[0]).p_corrected
+    progress.report(1.0, f'The highest AUC is {main[best].auc.value:.3f}, of "{titles[best]}".' if others else
+                    f'The AUC of "{titles[best]}" is {main[best].auc.value:.3f}.')
+    return ComparisonSummary(titles, titles[best], main[best].auc, lead, p, measured.results, measured.tests,
+                             agreements, notes.texts)
+
+
+def _blame_void_map(maps: Sequence[SampledMosaic], grid: Grid) -> None:
+    """Raise when landslides are on no common ground because a map has none: then it is not the landslides' fault."""
+    for one in maps:
+        if one.is_void(grid):
+            raise TooFewData(f'The map "{one.mosaic.name}" of SUSCEPTIBILITY has no cell with data on the ground of '
+                             "the others. Choose another map, or make it again.")
+
+
+def _regions(maps: Sequence[SampledMosaic], grid: Grid, regions: Polygons | None, field: str | None
+             ) -> RegionMap | PieceRegions | None:
+    """Return the regions: the polygons given, else the pieces of the first map that has some."""
+    if regions is not None:
+        return RegionMap(grid, regions, field)
+    return next((PieceRegions(one) for one in maps if len(one.pieces) > 1), None)
 
 
 def _agreements(layers: JointLayers, survey: Survey, zones: Sequence[np.ndarray], probabilities: Sequence[bool],
                 count: int, progress: Progress) -> list[Agreement]:
+    if layers.maps < 2:
+        return []
     sums = compare_ground(layers, survey.ranks, zones, count, progress)
     return [agreement(pair, total, (survey.ranks[pair[0]].variance, survey.ranks[pair[1]].variance),
                       probabilities[pair[0]] and probabilities[pair[1]]) for pair, total in sums.items()]
@@ -197,7 +253,8 @@ def _rows(run: Run, survey: Survey, measured: Measured, agreements: Sequence[Agr
             *agreement_rows(agreements, names)]
 
 
-def _facts(sources: Sequence[Source], survey: Survey, run: Run, probabilities: Sequence[bool]) -> list[MapFacts]:
-    return [MapFacts(source.name, source.cell_size, (ranks.minimum, ranks.maximum), probability, area / 1e6, without)
-            for source, ranks, probability, area, without in zip(
-                sources, survey.ranks, probabilities, survey.area_m2, run.landslides.counts.without)]
+def _facts(maps: Sequence[Mosaic], survey: Survey, run: Run, probabilities: Sequence[bool]) -> list[MapFacts]:
+    return [MapFacts(one.name, len(one.pieces), one.cell_size, (ranks.minimum, ranks.maximum), probability,
+                     area / 1e6, without)
+            for one, ranks, probability, area, without in zip(
+                maps, survey.ranks, probabilities, survey.area_m2, run.landslides.counts.without)]

@@ -42,7 +42,7 @@ def roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
 
 def zone_panels(names: Sequence[str], zones: Sequence[MapImage], labels: dict[int, str]) -> Figure:
     """Draw the zones of all maps side by side, with one legend."""
-    columns = 2 if len(zones) in (2, 4) else 3
+    columns = {1: 1, 2: 2, 4: 2}.get(len(zones), 3)
     rows = -(-len(zones) // columns)
     height = PAGE_WIDTH / columns * _ratio(zones[0]) + 0.2
     figure = new_figure(min(rows * height + 0.35, TALLEST))

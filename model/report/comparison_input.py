@@ -17,6 +17,8 @@ class MapFacts:
     """One of the maps."""
 
     name: str
+    pieces: int
+    """Rasters it is made of."""
     cell_size: float
     """Metres."""
     range: tuple[float, float]

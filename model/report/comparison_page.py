@@ -9,10 +9,12 @@ import numpy as np
 
 from ..comparison.paired import PairTest
 from ..comparison.settings import SIGNIFICANT
+from ..comparison.summary import order_of, pair_of, region_labels
 from ..validation.intervals import Estimate
 from ..validation.scopes import ALL, REGION_PREFIX
 from .comparison_figures import difference_map, roc_panel, zone_panels
 from .comparison_input import ComparisonInput
+from .comparison_regions import show_numbers, show_regions
 from .figures import shorten, style
 from .page import MISSING, Page
 from .wording import interval_text, part_of, percent, range_sentence, ratio_text, scope_title
@@ -32,17 +34,25 @@ class Bold(str):
 
 def comparison_page(content: ComparisonInput) -> Page:
     """Make the report."""
-    page = Page("Comparison of landslide susceptibility maps",
-                f"Maps: {', '.join(content.names)}. Landslides: {content.landslide_name}. {part_of(content.main)}.")
+    several = len(content.maps) > 1
+    title = "Comparison of landslide susceptibility maps" if several else "Landslide susceptibility by region"
+    page = Page(title, f"{'Maps' if several else 'Map'}: {', '.join(content.names)}. Landslides: "
+                       f"{content.landslide_name}. {part_of(content.main)}.")
     for text in content.warnings:
         page.warning(text)
     with style():
-        _summary(page, content)
+        if several:
+            _summary(page, content)
+        else:
+            show_numbers(page, content)
         _auc(page, content)
-        _tests(page, content)
+        show_regions(page, content)
+        if several:
+            _tests(page, content)
         _roc(page, content)
         _maps(page, content)
-        _agreement(page, content)
+        if several:
+            _agreement(page, content)
         _zones(page, content)
         _threshold(page, content)
     _inputs(page, content)
@@ -70,9 +80,8 @@ def in_words(test: PairTest, names: Sequence[str]) -> str:
 
 def _summary(page: Page, content: ComparisonInput) -> None:
     main = content.results[content.main]
-    order = sorted(range(len(main)), key=lambda number: -main[number].auc.value)
-    best, second = order[:2]
-    test = next(one for one in content.tests[content.main] if {one.first, one.second} == {best, second})
+    best, second = order_of(main)[:2]
+    test = pair_of(content.tests[content.main], best, second)
     pair = next(one for one in content.agreements if {one.first, one.second} == {best, second})
     numbers = [("Highest AUC", f"{main[best].auc.value:.3f}",
                 f"{content.names[best]}. {range_sentence(main[best].auc)}0.5 is a coin toss, 1 is perfect."),
@@ -86,17 +95,13 @@ def _summary(page: Page, content: ComparisonInput) -> None:
     page.key_numbers(numbers)
 
 
-def _regions(content: ComparisonInput) -> list[str]:
-    return [name for name in content.results if name.startswith(REGION_PREFIX)]
-
-
 def _auc(page: Page, content: ComparisonInput) -> None:
-    regions = _regions(content)
+    regions = [f"{REGION_PREFIX}{label}" for label in region_labels(content.results)]
     values = {name: [result.auc.value for result in maps] for name, maps in content.results.items()}
     rows: list[list[object]] = []
 
     def add(title: str, landslides: int | None, cells: Sequence[str], best: int | None) -> None:
-        shown = [Bold(cell) if number == best else cell for number, cell in enumerate(cells)]
+        shown = [Bold(cell) if number == best and len(cells) > 1 else cell for number, cell in enumerate(cells)]
         if len(content.maps) <= WIDE:
             rows.append([title, landslides, *shown])
         else:
@@ -117,8 +122,9 @@ def _auc(page: Page, content: ComparisonInput) -> None:
     columns = ["Part of the ground", "Landslides", *(content.names if len(content.maps) <= WIDE else ["Map", "AUC"])]
     page.table("AUC of each map", columns, rows,
                "Area under the ROC curve with its 95 % interval (bootstrap: other stable points, landslides "
-               "resampled); the highest of each row is bold. All maps are judged on the same points. Intervals of two "
-               f"maps may overlap though the maps differ: the tests below compare them point by point.{worst_regions}")
+               "resampled)" + ("; the highest of each row is bold. All maps are judged on the same points. Intervals "
+                               "of two maps may overlap though the maps differ: the tests below compare them point by "
+                               "point." if len(content.maps) > 1 else ".") + worst_regions)
 
 
 def _tests(page: Page, content: ComparisonInput) -> None:
@@ -155,9 +161,12 @@ def _roc(page: Page, content: ComparisonInput) -> None:
 
 
 def _maps(page: Page, content: ComparisonInput) -> None:
-    page.figure("The maps side by side", zone_panels(content.names, content.images.zones, content.zone_names),
+    title = "The maps side by side" if len(content.maps) > 1 else "The map"
+    page.figure(title, zone_panels(content.names, content.images.zones, content.zone_names),
                 "Zones of each map, cut by share of the common ground, so that equal colours mean equal ranks and not "
                 "equal values. A map of as many classes as there are zones keeps its own.")
+    if content.images.difference is None:
+        return
     first, second = content.names[:2]
     what = "Difference of ranks" if content.by_rank else "Difference of susceptibility"
     page.figure("Where they differ", difference_map(content.images.difference, what),
@@ -223,11 +232,13 @@ def _threshold(page: Page, content: ComparisonInput) -> None:
 
 
 def _inputs(page: Page, content: ComparisonInput) -> None:
-    page.table("The maps and the points", ["Map", "Cells, m", "Values", "Area with data, km²", "Landslides without"],
-               [[one.name, f"{one.cell_size:.4g}", f"{one.range[0]:.4g} – {one.range[1]:.4g}",
+    page.table("The maps and the points",
+               ["Map", "Rasters", "Cells, m", "Values", "Area with data, km²", "Landslides without"],
+               [[one.name, f"{one.pieces:,}", f"{one.cell_size:.4g}", f"{one.range[0]:.4g} – {one.range[1]:.4g}",
                  f"{one.area_km2:,.1f}", f"{one.without:,}"] for one in content.maps],
                f"Everything is compared on cells of {content.common_cells}; of the other maps the nearest cell "
-               "is read. Area and landslides are counted within the ground of that map.")
+               "is read. Area and landslides are counted within the ground of that map. Of a map in several rasters "
+               "the first one with data counts.")
     counts, main = content.landslides, content.results[content.main][0]
     used = counts.places - counts.on_nodata - counts.doubled - counts.thinned
     page.text("", f"Of {counts.features:,} landslides, {counts.off_map:,} lie off the map, {counts.on_nodata:,} where "

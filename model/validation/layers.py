@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Iterator, Sequence
@@ -13,6 +12,7 @@ import rasterio
 from ..errors import InputCorrupt
 from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import read_window
+from ..json_text import parse_json
 from ..labels.buffers import Buffers
 from ..progress import Progress, stop_if_cancelled
 from ..zones.raster import zones_of
@@ -114,7 +114,7 @@ class ZoneSource:
                 highest = max(highest, int(high))
         if not highest:
             raise InputCorrupt(f"The zone raster {dataset.name} has no zone at all. Make it with scarp:classifyzones.")
-        return cls(_stated_names(dataset, highest), dataset=dataset)
+        return cls(stated_names(dataset, highest), dataset=dataset)
 
     def read(self, block: Block, values: np.ndarray) -> np.ndarray:
         """Return the zone of each cell, uint8, shape of the block; 0 where there is none."""
@@ -213,15 +213,17 @@ def cells_by_block(grid: Grid, rows: np.ndarray, columns: np.ndarray, progress: 
         yield Block(row, column, min(BLOCK, grid.height - row), min(BLOCK, grid.width - column)), chosen
 
 
-def _stated_names(dataset: rasterio.DatasetReader, highest: int) -> list[str]:
+def stated_names(dataset: rasterio.DatasetReader, highest: int) -> list[str]:
     """Return the names that the zone raster states in its band metadata, else the usual ones."""
     usual = zone_names(max(highest, 2))
     try:
-        stated = json.loads(dataset.tags(1).get("classes", "{}"))
+        stated = parse_json(dataset.tags(1).get("classes", "{}"))
     except ValueError:
         return usual
     if not isinstance(stated, dict) or not stated:
         return usual
-    count = max([highest, *(int(key) for key in stated if str(key).isdigit() and int(key) <= MOST_ZONES)])
+    # Digits of other scripts, or raised ones, are digits too.
+    numbers = [int(key) for key in stated if key.isascii() and key.isdigit() and len(key) <= 3]
+    count = max([highest, *(number for number in numbers if number <= MOST_ZONES)])
     usual = zone_names(max(count, 2))
     return [str(stated.get(str(number), usual[number - 1])) for number in range(1, count + 1)]

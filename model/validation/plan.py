@@ -39,8 +39,9 @@ def choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, notes: Not
         TooFewData: the map has.
     """
     if len(landslides) < LEAST_LANDSLIDES:
-        raise TooFewData(f"Only {len(landslides)} landslide lies on the map; a validation needs at least "
-                         f"{LEAST_LANDSLIDES}, and is rough below {FEW_LANDSLIDES}.")
+        raise TooFewData(f"The landslides lie in {len(landslides)} cell of the map only; a validation needs them in at "
+                         f"least {LEAST_LANDSLIDES}, and is rough below {FEW_LANDSLIDES}. Give a larger inventory as "
+                         "LANDSLIDES.")
     scopes = [Scope(ALL)]
     if layers.subsets is not None:
         for name, code in SUBSET_CODES.items():

@@ -32,10 +32,6 @@ class PointFeature:
     feature: int | None
     """Number of the feature in its layer, from 1; ``None`` for a drawn point."""
 
-    def attributes(self) -> list[object]:
-        """Return the attributes in the order of ``settings.POINT_FIELDS``."""
-        return [self.kind, self.outcome, self.susceptibility, self.zone, self.subset, self.region, self.feature]
-
 
 def landslide_features(sample: Sample, threshold: float, regions: Sequence[str]) -> list[PointFeature]:
     """Return the landslides of a sample as hits and misses."""

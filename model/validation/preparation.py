@@ -50,7 +50,7 @@ def check_settings(subset: str, windows: Polygons | None, threshold: float, dist
         raise ParameterInvalid(f"SUBSET is {subset}, but WINDOWS is empty. Give the window layer that scarp:trainpcum "
                                "wrote, or set SUBSET to all.")
     if not 0 < threshold < 1:
-        raise ParameterInvalid(f"THRESHOLD is {threshold:g}, but it lies between 0 and 1. 0.5 is usual.")
+        raise ParameterInvalid(f"THRESHOLD is {threshold:g}, but it must lie above 0 and below 1. 0.5 is usual.")
     if not (math.isfinite(distance) and distance >= 0):
         raise ParameterInvalid(f"DISTANCE is {distance:g}, but it is a distance in metres, 0 or more.")
     if not 1 <= repeats <= 10000:
@@ -69,7 +69,8 @@ def source_of(layer: Points | Polygons | None) -> str | None:
 def require_on_map(landslides: Points | Polygons, grid: Grid) -> None:
     """Raise :class:`LayerEmpty` for a layer without features, or all of them off the map, before any long work."""
     if not len(landslides):
-        raise LayerEmpty(f'The layer "{landslides.name}" given as LANDSLIDES has no feature.')
+        raise LayerEmpty(f'The layer "{landslides.name}" given as LANDSLIDES has no feature. Choose the layer of the '
+                         "inventory.")
     if isinstance(landslides, Points) and not grid.cells_of(landslides.xy)[2].any():
         raise LayerEmpty(f'None of the {len(landslides):,} landslides of "{landslides.name}" lies on the map: all are '
                          "outside the raster. Check the CRS of both layers and that they show the same area.")
@@ -138,7 +139,8 @@ def _given_stable(stable: Points, layers: MapLayers, landslides: Sample, rng: np
         notes.warn(f"{int(both.sum()):,} of the given stable points lie in the cell of a landslide and are left out.")
     if both.all():
         raise LayerEmpty(f'None of the {given.counts.features:,} points of "{stable.name}" given as STABLE can be '
-                         "used: they lie off the map, on cells without data, or on landslides.")
+                         "used: they lie off the map, on cells without data, or on landslides. Check its CRS, or leave "
+                         "STABLE empty to have stable points drawn at random.")
     return given.take(~both, replace(given.counts, doubled=given.counts.doubled + int(both.sum())))
 
 

@@ -102,7 +102,7 @@ class RegionMap:
         self._grid, self._regions = grid, regions
         values: Sequence[object] = regions.column(field) if field else list(range(1, len(regions) + 1))
         labels = ["(no name)" if value is None or not str(value).strip() else _label(value) for value in values]
-        self.labels = sorted(set(labels), key=_natural)
+        self.labels = sorted(set(labels), key=natural)
         """Names in the order of the report."""
         self._number = np.array([self.labels.index(label) for label in labels])
         self._extent = polygon_extents(grid, regions)
@@ -129,7 +129,7 @@ def _label(value: object) -> str:
     return str(value).strip()
 
 
-def _natural(label: str) -> tuple[int, float, str]:
+def natural(label: str) -> tuple[int, float, str]:
     """Sort numbers by amount and before names."""
     try:
         return 0, float(label), label

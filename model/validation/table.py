@@ -44,15 +44,20 @@ def scope_rows(result: ScopeResult) -> list[Row]:
             *((name, measure, estimate) for measure, estimate in estimates.items())]
 
 
-def write_table(output: str | os.PathLike, rows: Sequence[Row]) -> None:
+def write_table(output: str | os.PathLike, rows: Sequence[Row], region: str = "") -> None:
     """Write the table as CSV and JSON, whole or not at all; empty cells where there is no number.
+
+    Args:
+        output: path of the CSV.
+        rows: of the table.
+        region: name of the region for a column in front; empty for none.
 
     Raises:
         OutputNotWritable: the file cannot be written.
     """
-    tables.write_table(output, TABLE_COLUMNS, [
+    tables.write_table(output, *tables.with_region(TABLE_COLUMNS, [
         (scope, measure, estimate.value, estimate.low, estimate.high, estimate.interval)
-        for scope, measure, estimate in rows])
+        for scope, measure, estimate in rows], region))
 
 
 def as_metrics(rows: Sequence[Row]) -> dict[str, dict[str, object]]:

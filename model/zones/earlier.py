@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 import os
 from pathlib import Path
@@ -14,10 +14,13 @@ import numpy as np
 from ..errors import InputCorrupt, InputMissing, ParameterInvalid
 from ..files import RECORD_SUFFIX
 from ..inputs.rasters import open_raster
+from ..json_text import read_json
 from .schemes import MOST_ZONES
 
 ALGORITHM = "scarp:classifyzones"
 RASTERS = (".tif", ".tiff")
+LARGEST_TABLE = 1024 * 1024
+"""Bytes of a zone table; the longest that this plugin writes has some thousand."""
 
 
 def breaks_of_run(path: str | os.PathLike) -> list[float]:
@@ -36,7 +39,7 @@ def breaks_of_run(path: str | os.PathLike) -> list[float]:
         ParameterInvalid: it is a file of another kind.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise InputMissing(f"BREAKS_FROM: the file {source} does not exist. Check the path.")
     kind = source.suffix.lower()
     if kind in RASTERS:
@@ -49,11 +52,14 @@ def breaks_of_run(path: str | os.PathLike) -> list[float]:
     else:
         raise ParameterInvalid(f"BREAKS_FROM is {source.name}, but breaks are read from a zone raster (.tif), its run "
                                f"record ({RECORD_SUFFIX}), or its zone table (.csv or .json).")
-    rising = all(low <= high for low, high in zip(breaks, breaks[1:]))
-    if not 1 <= len(breaks) < MOST_ZONES or not rising or not all(math.isfinite(value) for value in breaks):
+    if not 1 <= len(breaks) < MOST_ZONES:
         raise _foreign(source)
     # Nine digits name a float32; read back as one, the breaks are those of that run to the bit.
-    return [float(np.float32(value)) for value in breaks]
+    with np.errstate(over="ignore"):
+        breaks = [float(np.float32(value)) for value in breaks]
+    if not all(map(math.isfinite, breaks)) or any(low > high for low, high in zip(breaks, breaks[1:])):
+        raise _foreign(source)
+    return breaks
 
 
 def _of_raster(source: Path) -> list[float]:
@@ -85,14 +91,17 @@ def _numbers(values: Any, source: Path) -> list[float]:
         raise _foreign(source)
     try:
         return [float(value) for value in values]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _foreign(source) from None
 
 
 def _csv_rows(source: Path) -> list[dict[str, str]]:
     try:
-        with open(source, newline="", encoding="utf-8-sig") as stream:
-            return list(csv.DictReader(stream))
+        with open(source, "rb") as stream:
+            content = stream.read(LARGEST_TABLE + 1)
+        if len(content) > LARGEST_TABLE:
+            raise ValueError("it is far larger than any zone table")
+        return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     except (OSError, ValueError, csv.Error) as error:
         raise InputCorrupt(f"BREAKS_FROM: {source} cannot be read: {error}. Give the zone table as it was written."
                            ) from error
@@ -100,7 +109,7 @@ def _csv_rows(source: Path) -> list[dict[str, str]]:
 
 def _json(source: Path) -> Any:
     try:
-        return json.loads(source.read_text(encoding="utf-8"))
+        return read_json(source)
     except (OSError, ValueError) as error:
         raise InputCorrupt(f"BREAKS_FROM: {source} cannot be read: {error}. Give the file as it was written."
                            ) from error

@@ -25,7 +25,7 @@ def value_range(walk: Walk) -> tuple[float, float]:
         if len(values):
             minimum, maximum = min(minimum, float(values.min())), max(maximum, float(values.max()))
     if minimum > maximum:
-        raise TooFewData("The susceptibility raster has no cell with data.")
+        raise TooFewData("The susceptibility raster has no cell with data. Choose another map, or make it again.")
     return minimum, maximum
 
 
@@ -50,8 +50,9 @@ def natural_breaks(walk: Walk, classes: int, minimum: float, maximum: float) -> 
         total += np.bincount(index, weights * shifted, minlength=BINS)
     filled = np.flatnonzero(weight)
     if len(filled) < classes:
-        raise TooFewData(f"The susceptibility raster has only {len(filled)} clearly different values, too few for "
-                         f"{classes} natural classes. Take another METHOD.")
+        raise TooFewData(f"The susceptibility raster has {len(filled)} clearly different "
+                         f"value{'' if len(filled) == 1 else 's'} only, too few for {classes} natural classes. Take "
+                         "another METHOD.")
     starts = fisher(total[filled] / weight[filled], weight[filled], classes)
     # A break is the last float32 below the first bin of the next class, since a zone holds its upper bound.
     edges = (minimum + filled[starts] * width).astype(np.float32)

@@ -63,7 +63,7 @@ def weighted_quantiles(walk: Walk, shares: Sequence[float]) -> Quantiles:
             cells += len(values)
             minimum, maximum = min(minimum, float(values.min())), max(maximum, float(values.max()))
     if not cells:
-        raise TooFewData("The susceptibility raster has no cell with data.")
+        raise TooFewData("The susceptibility raster has no cell with data. Choose another map, or make it again.")
     cumulative = np.cumsum(coarse)
     weight = float(cumulative[-1])
     targets = [share * weight * (1 - _ROUNDING) for share in shares]

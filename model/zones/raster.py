@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Callable, Mapping, Sequence
 
 import numpy as np
 import rasterio
@@ -13,7 +13,7 @@ from rasterio.enums import Resampling
 
 from ..errors import TooFewData
 from ..grid import Grid
-from ..inputs.rasters import create_raster, read_window
+from ..inputs.rasters import REGION_TAG, create_raster, read_window
 from ..progress import Progress, stop_if_cancelled
 from .attributes import ClassRow, write_attributes
 from .quantiles import Walk
@@ -77,7 +77,8 @@ def zones_of(values: np.ndarray, breaks: Sequence[float]) -> np.ndarray:
 
 
 def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[float], method: str,
-                output: str | os.PathLike, progress: Progress) -> ZoneCounts:
+                output: str | os.PathLike, region: str, progress: Progress, more_tags: Mapping[str, str] | None = None
+                ) -> ZoneCounts:
     """Write the zone raster with colours, class names and overviews; return what is in it.
 
     Args:
@@ -85,8 +86,10 @@ def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[fl
         grid: its grid.
         breaks: upper bounds of all zones but the last; a value equal to a break belongs to the lower zone.
         method: kept in the file's tags.
+        region: name of the region, kept in them as well unless it is empty.
         output: path of the GeoTIFF.
         progress: 0 to 1 over the cells.
+        more_tags: further metadata of the file.
 
     Raises:
         TooFewData: no cell has data.
@@ -95,7 +98,8 @@ def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[fl
     names = zone_names(zones)
     cells, areas = np.zeros(zones + 1, dtype=np.int64), np.zeros(zones + 1)
     minimum, maximum = np.inf, -np.inf
-    tags = {"METHOD": method, "BREAKS": ", ".join(f"{limit:.9g}" for limit in breaks)}
+    tags = {"METHOD": method, "BREAKS": ", ".join(f"{limit:.9g}" for limit in breaks),
+            **({REGION_TAG: region} if region else {}), **(more_tags or {})}
     band = {"kind": "categorical", "classes": json.dumps({str(n): name for n, name in enumerate(names, 1)})}
     done, total = 0, grid.block_count()
     with create_raster(output, grid, "uint8", NODATA, ["susceptibility zone"], [band], tags,
@@ -117,7 +121,7 @@ def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[fl
             done += 1
             progress.report(done / total)
         if not cells[1:].any():
-            raise TooFewData("The susceptibility raster has no cell with data.")
+            raise TooFewData("The susceptibility raster has no cell with data. Choose another map, or make it again.")
     return ZoneCounts(cells[1:].tolist(), (areas[1:] / 1e6).tolist(), minimum, maximum)
 
 

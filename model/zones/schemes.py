@@ -68,7 +68,8 @@ def read_scheme(method: str, shares: Sequence[float], breaks: Sequence[float]) -
     default = DEFAULT_LANDSLIDE_SHARES if method == LANDSLIDE_SHARE else DEFAULT_SHARES
     percent = [float(share) for share in shares] or list(default)
     if not 2 <= len(percent) <= MOST_ZONES:
-        raise ParameterInvalid(f"SHARES has {len(percent)} entries, but a map has 2 to {MOST_ZONES} zones.")
+        raise ParameterInvalid(f"SHARES has {len(percent)} entries, but a map has 2 to {MOST_ZONES} zones. Give as "
+                               "many shares as there shall be zones.")
     if method in (EQUAL_INTERVAL, NATURAL_BREAKS):
         return Scheme(method, (), (), len(percent))
     if min(percent) < 0 or abs(sum(percent) - 100) > _ROUNDING:
@@ -104,7 +105,8 @@ def _rising(breaks: Sequence[float]) -> tuple[float, ...]:
         raise ParameterInvalid("METHOD is breaks, but BREAKS is empty. Give the upper bounds of all zones but the "
                                "last, for example 0.2, 0.4, 0.6, 0.8 for five zones.")
     if len(values) >= MOST_ZONES:
-        raise ParameterInvalid(f"BREAKS has {len(values)} entries, but a map has at most {MOST_ZONES} zones.")
+        raise ParameterInvalid(f"BREAKS has {len(values)} entries, but a map has at most {MOST_ZONES} zones. Leave "
+                               "some of them out.")
     if any(not low < high for low, high in zip(values, values[1:])) or any(value != value for value in values):
         raise ParameterInvalid(f"BREAKS is {', '.join(f'{value:g}' for value in values)}, but each break must be "
                                "greater than the one before.")

@@ -18,10 +18,11 @@ from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from scarp.model.comparison.agreement import kappa
+from scarp.model.comparison.mosaic import finest_of_files
 from scarp.model.comparison.paired import holm
 from scarp.model.comparison.ranks import Ranks
 from scarp.model.comparison.settings import TABLE_COLUMNS, map_names
-from scarp.model.comparison.sources import Sampled, Source, finest_of_files
+from scarp.model.comparison.sources import Sampled, Source
 from scarp.model.errors import (Cancelled, CrsMissing, InputMissing, LayerEmpty, NoOverlap, OutputNotWritable,
                                 ParameterInvalid)
 from scarp.model.grid import Block, Grid
