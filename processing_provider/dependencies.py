@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from typing import Iterable
+from pathlib import Path
+from typing import Any, Iterable
+
+from ..translation import tr
+from .settings import has_window
+
+# The environment is imported where it is asked about: QGIS loads this module when it starts, which should cost little.
+
+LINK = "scarp:install"
+"""Address of the dialog that installs the libraries."""
+
+OPTIONAL = {"distributed"}
+"""Packages that only a Dask cluster needs, and that the private environment does not hold by itself."""
 
 PACKAGES = {
     "torch": "torch",
@@ -24,34 +36,61 @@ def missing(modules: Iterable[str]) -> list[str]:
     return [PACKAGES.get(module, module) for module in modules if not _is_there(module)]
 
 
-def how_to_install(packages: Iterable[str]) -> str:
+def how_to_install(packages: Iterable[str], link: bool = False) -> str:
     """Return what to tell the user when packages are missing.
 
     Args:
         packages: names as :func:`missing` returns them; at least one.
+        link: make the menu entry a link, for windows that show HTML; ``gui/menu.py`` opens it.
     """
+    from ..environment.private import PrivateEnvironment, State, default_folder
+
     names = list(packages)
-    them = "it" if len(names) == 1 else "them"
-    command = f"-m pip install --user {' '.join(names)}"
-    if sys.platform == "win32":
-        how = f"Open the OSGeo4W Shell from the start menu and run: python {command}"
-    elif sys.platform == "darwin":
-        how = f"Open a terminal and run: /Applications/QGIS.app/Contents/MacOS/bin/python3 {command}"
-    else:
-        how = (f"Install {them} with your system's package manager, or in a virtual environment made with "
-               f"--system-site-packages whose site-packages folder is in PYTHONPATH when QGIS starts: python3 "
-               f"{command.replace(' --user', '')}")
-    return (f"Scarp needs {_listed(names)} for this step, and the Python of QGIS does not have {them}. {how}. "
-            "Then start QGIS again. Scarp's README, section \"Install into your own QGIS\", says more.")
+    if set(names) <= OPTIONAL:
+        return _how_to_add(names)
+    entry = tr("Plugins > Scarp > Install what Scarp needs…")
+    if link:
+        entry = f'<a href="{LINK}">{entry}</a>'
+    need = tr("Scarp needs {names} for this step.").format(names=_listed(names))
+    how = tr("Choose {entry}: it installs what is missing beside QGIS, whose own packages it does not change.").format(
+        entry=entry)
+    environment = PrivateEnvironment(default_folder())
+    status = environment.status()
+    parts = [need, status.reason, how] if status.state is State.STALE else [need, how]
+    if not has_window():
+        parts.append(tr("Without a window: {command}").format(command=command_line(environment)))
+    return " ".join(parts)
+
+
+def command_line(environment: Any) -> str:
+    """Return the command that makes a private environment without a window."""
+    from ..environment.interpreter import qgis_python
+
+    # Not resolved: a link named scarp is what Python must find, whatever the folder behind it is called.
+    plugins = Path(__file__).absolute().parent.parent.parent
+    change = "cd /d" if sys.platform == "win32" else "cd"
+    return f'{change} "{plugins}" && "{qgis_python() or "python3"}" -m scarp.environment install --folder ' \
+           f'"{environment.folder}"'
 
 
 def broken(error: Exception) -> str:
     """Return what to tell the user when a library is there but cannot be loaded."""
-    name = getattr(error, "name", None) or "A library that Scarp needs"
+    name = getattr(error, "name", None) or tr("A library that Scarp needs")
     if name.split(".")[0] == __name__.split(".")[0]:
-        return f"Scarp's own files are not complete ({error}). Install the plugin again."
-    return (f"{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of "
-            "QGIS. Install it again, without letting it replace the NumPy that QGIS brings; Scarp's README says how.")
+        return tr("Scarp's own files are not complete ({error}). Install the plugin again.").format(error=error)
+    return tr("{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of "
+              "QGIS. Let Scarp compute in an environment of its own: Plugins > Scarp > Install what Scarp needs…"
+              ).format(name=name, error=error)
+
+
+def _how_to_add(names: list[str]) -> str:
+    """Return how to add what the environment does not hold by itself."""
+    from ..environment.interpreter import qgis_python
+    from ..environment.private import PrivateEnvironment, default_folder
+
+    python = PrivateEnvironment(default_folder()).python or qgis_python() or "python3"
+    return tr("This needs {names}, which Scarp does not install by itself. Add it with: {command}").format(
+        names=_listed(names), command=f'"{python}" -m pip install {" ".join(names)}')
 
 
 def _is_there(module: str) -> bool:
@@ -64,4 +103,6 @@ def _is_there(module: str) -> bool:
 
 
 def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) == 1:
+        return names[0]
+    return tr("{names} and {last}").format(names=", ".join(names[:-1]), last=names[-1])

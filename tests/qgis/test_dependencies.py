@@ -21,6 +21,8 @@ class Blocker:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 BLOCKED = set(sys.argv[1].split(",")) if len(sys.argv) > 1 else set()
 sys.meta_path.insert(0, Blocker())
+# QGIS itself imports NumPy from 3.40 on.
+before = set(sys.modules)
 started = time.perf_counter()
 from scarp import classFactory
 plugin = classFactory(None)
@@ -40,7 +42,8 @@ def child(code: str, *arguments: str) -> str:
 
 
 def test_start_imports_no_library_and_is_quick():
-    code = "print(seconds, *{'torch', 'rasterio', 'sklearn', 'scipy', 'numpy', 'matplotlib'} & set(sys.modules))"
+    code = ("print(seconds, *{'torch', 'rasterio', 'sklearn', 'scipy', 'numpy', 'matplotlib'} & set(sys.modules) "
+            "- before)")
     found = [child(code).split() for _ in range(3)]
     assert all(len(line) == 1 for line in found), "a library was imported"
     # The goal is 0.1 s on a quiet machine; the limit here is wider, because tests share their machine.
@@ -105,3 +108,29 @@ def test_a_library_that_cannot_be_loaded_is_named():
 
     message = broken(ImportError("numpy.core.multiarray failed to import", name="torch"))
     assert message.startswith("torch is installed but cannot be loaded") and "NumPy" in message
+
+
+def test_without_a_window_the_command_that_installs_is_said_and_works(tmp_path):
+    code = """
+from scarp.processing_provider.dependencies import how_to_install
+print(how_to_install(["torch"], link=False))
+"""
+    said = child(code, "torch")
+    assert "Plugins > Scarp > Install what Scarp needs" in said and "<a" not in said
+    command = said.partition("Without a window: ")[2].strip()
+    shown = subprocess.run(["sh", "-c", command.replace(" install ", " status ")], capture_output=True, text=True,
+                           env={**os.environ, "PYTHONPATH": ""})
+    assert shown.stdout.strip().splitlines()[:1] in (["absent"], ["ready"], ["half made"]), shown.stderr
+
+
+def test_in_a_window_the_message_has_a_link():
+    from scarp.processing_provider.dependencies import LINK, how_to_install
+
+    assert f'<a href="{LINK}">' in how_to_install(["torch", "rasterio"], link=True)
+
+
+def test_what_the_environment_does_not_hold_is_added_by_name():
+    from scarp.processing_provider.dependencies import how_to_install
+
+    said = how_to_install(["distributed"])
+    assert "-m pip install distributed" in said and "Install what Scarp needs" not in said

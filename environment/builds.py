@@ -1,0 +1,153 @@
+"""Which libraries in which versions, and which build of torch for which computer. The lists are in resources."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Sequence
+
+from .gpu import Card
+from .interpreter import version_problem
+from .words import tr
+
+RESOURCES = Path(__file__).resolve().parent.parent / "resources" / "environment"
+LIBRARIES = RESOURCES / "libraries.txt"
+
+CPU = "cpu"
+OFFERED = "offered"
+"""Whatever build of torch the source has; the only choice where Scarp does not choose the source."""
+
+MODULES = ("torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2", "numpy", "attr")
+"""What must be importable in a complete environment."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The Python and the computer that an environment is for."""
+
+    version: tuple[int, int]
+    platform: str
+    """As ``sys.platform``."""
+    machine: str
+    """As ``platform.machine()``."""
+
+    @property
+    def system(self) -> str:
+        """Return the name by which ``builds.json`` knows the system."""
+        if self.platform != "darwin":
+            return self.platform
+        return f"darwin-{'x86_64' if self.machine in ('x86_64', 'AMD64') else 'arm64'}"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build of torch."""
+
+    name: str
+    download: float
+    """Gigabytes to load."""
+    installed: float
+    """Gigabytes on the disk of the whole environment."""
+
+
+def labels(target: Target | None = None) -> dict[str, str]:
+    """Return what the dialog calls the builds; on a Mac the one build also computes on Apple's graphics."""
+    mac = target is not None and target.platform == "darwin"
+    return {
+        CPU: tr("For this Mac (processor and Apple graphics)") if mac else tr("Processor only (CPU)"),
+        "cu126": tr("NVIDIA graphics card, CUDA 12.6"),
+        "cu128": tr("NVIDIA graphics card, CUDA 12.8"),
+        "cu130": tr("NVIDIA graphics card, CUDA 13.0"),
+        OFFERED: tr("What the source offers"),
+    }
+
+
+def torch_version(target: Target) -> str | None:
+    """Return the version of torch for a computer, None when there is none."""
+    entry = _entry(target)
+    return entry["torch"] if entry else None
+
+
+def problem(target: Target) -> str | None:
+    """Say why there are no libraries for a computer, or return None."""
+    unfit = version_problem(target.version)
+    if unfit:
+        return unfit
+    if _entry(target) is None:
+        return tr("There is no torch for Python {version} on this computer ({system} {machine}). Choose another "
+                  "Python.").format(version=".".join(map(str, target.version)), system=target.platform,
+                                    machine=target.machine)
+    return None
+
+
+def available(target: Target) -> list[Build]:
+    """Return the builds of torch that there are for a computer, without looking at its graphics card."""
+    entry = _entry(target)
+    table = _table()["builds"]
+    names = entry["builds"] if entry else []
+    if target.platform == "darwin" or target.machine not in ("x86_64", "AMD64"):
+        names = [name for name in names if name == CPU]
+    return [Build(name, table[name]["download"], table[name]["installed"]) for name in names]
+
+
+def recommended(target: Target, cards: Sequence[Card]) -> str:
+    """Return the newest CUDA build that the driver and one of the graphics cards can run, else the CPU build.
+
+    A driver runs builds of its own major version of CUDA from the first release on (NVIDIA, CUDA Compatibility, "minor
+    version compatibility"); which cards a build of torch has code for stands in PyTorch's RELEASE.md.
+    """
+    table = _table()["builds"]
+    fitting = [build.name for build in available(target)
+               if "driver" in table[build.name] and any(_runs(table[build.name], card, target) for card in cards)]
+    return fitting[-1] if fitting else CPU
+
+
+def requirement_of_torch(target: Target, build: str) -> str:
+    """Return what pip is asked for: the build by its exact name where builds have names of their own."""
+    version = torch_version(target)
+    if build == OFFERED or target.platform == "darwin":
+        return f"torch=={version}"
+    return f"torch=={version}+{build}"
+
+
+def index_of_torch(build: str) -> str:
+    """Return the address of PyTorch's own index for a build."""
+    return str(_table()["index"]).format(build=build)
+
+
+@lru_cache(maxsize=1)
+def list_hash() -> str:
+    """Return a hash of what the lists ask for, without their comments."""
+    lines = [line.strip() for line in LIBRARIES.read_text(encoding="utf-8").splitlines()]
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    return hashlib.sha256(json.dumps([wanted, _table()["torch"]], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _runs(build: dict[str, Any], card: Card, target: Target) -> bool:
+    needed = build["driver"].get(target.platform)
+    if needed is None or _numbers(card.driver) < _numbers(needed):
+        return False
+    lowest, highest = build["capability"]
+    # Old drivers do not tell what the card can do: then the driver alone decides.
+    return card.capability is None or lowest <= card.capability <= highest
+
+
+def _entry(target: Target) -> dict[str, Any] | None:
+    for entry in _table()["torch"]:
+        oldest, newest = (_numbers(text) for text in entry["python"])
+        if target.system in entry["systems"] and oldest <= list(target.version) <= newest:
+            return entry
+    return None
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Any]:
+    return json.loads((RESOURCES / "builds.json").read_text(encoding="utf-8"))

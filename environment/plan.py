@@ -1,0 +1,153 @@
+"""The steps of an installation, as data: what is run, in which order, and how long it takes beside the others."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import builds, sources
+from .failures import InstallFailed
+from .interpreter import clean_environment, dll_folder
+from .private import PrivateEnvironment
+from .probing import Facts
+from .sources import Kind, Source
+from .words import tr
+
+PROOF = Path(__file__).resolve().parent / "proof.py"
+SYSTEM_WHEELS = Path("/usr/share/python-wheels")
+"""Where Debian and its kin keep a wheel of pip."""
+
+SITE = '''"""Written by Scarp: Python from OSGeo4W finds its DLLs only with this."""
+import os
+
+try:
+    os.add_dll_directory({folder!r})
+except OSError:
+    pass  # QGIS was moved or removed; what needs these DLLs says so itself
+'''
+
+
+@dataclass(frozen=True)
+class Step:
+    """One program to run."""
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    variables: dict[str, str] = field(repr=False)
+    weight: float
+    """Share of the whole time."""
+    grows: tuple[Path, ...] = ()
+    """Folders whose size tells how far it is."""
+    gigabytes: float = 0
+    """What they grow to."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to install, and where."""
+
+    facts: Facts
+    build: str
+    source: Source
+    environment: PrivateEnvironment
+
+    @property
+    def wheels(self) -> Path:
+        """Return the folder that the wheels are taken from."""
+        if self.source.kind is Kind.FOLDER and self.source.folder is not None:
+            return self.source.folder
+        return self.environment.folder / "wheels"
+
+    @property
+    def temporary(self) -> Path:
+        """Return the folder for temporary files: that of the system is too small on many computers."""
+        return self.environment.folder / "tmp"
+
+    @property
+    def made_with(self) -> str:
+        """Return what the environment itself depends on: when it differs, it is made again from nothing."""
+        return f"{self.facts.base} {'.'.join(map(str, self.facts.version))}"
+
+    @property
+    def key(self) -> str:
+        """Return a hash of what makes the steps what they are: done steps are skipped as long as it stays."""
+        content = (self.made_with, builds.list_hash(), self.build, self.source.kind.value, str(self.source.folder))
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
+    def sizes(self) -> builds.Build:
+        """Return the build with its sizes; those of the CPU build where the source decides."""
+        found = {build.name: build for build in builds.available(self.facts.target)}
+        return found.get(self.build) or found[builds.CPU]
+
+
+def steps(request: Request) -> list[Step]:
+    """Return the steps of an installation.
+
+    Raises:
+        InstallFailed: this Python has neither pip nor a way to get it.
+    """
+    facts, environment, source = request.facts, request.environment, request.source
+    plain = sources.without_pip(clean_environment(facts.interpreter.variables()))
+    temporary = {name: str(request.temporary) for name in ("TMPDIR", "TEMP", "TMP")}
+    loading = {**plain, **source.variables(facts.configuration), **temporary}
+    alone = {**plain, **sources.isolated(), **temporary}
+    python = str(environment.executable)
+    pip = pip_command(request)
+    torch = builds.requirement_of_torch(facts.target, request.build)
+    size = request.sizes()
+    wheels = str(request.wheels)
+    made = [Step("make", tr("Make the environment"), (str(facts.interpreter.executable), "-m", "venv", "--without-pip",
+                                                      str(environment.folder)), plain, 0.02)]
+    if facts.ensurepip:
+        made.append(Step("pip", tr("Put pip into it"), (python, "-m", "ensurepip", "--default-pip"), alone, 0.04))
+    if source.kind is Kind.INTERNET:
+        made.append(Step("torch", tr("Load torch"), (
+            *pip, "download", "--dest", wheels, "--index-url", builds.index_of_torch(request.build), torch), loading,
+            0.35, (request.wheels, request.temporary), size.download))
+    if source.kind is not Kind.FOLDER:
+        # The build of torch that was just loaded is found there, for the ordinary index has others.
+        known = ("--find-links", wheels) if source.kind is Kind.INTERNET else ()
+        made.append(Step("download", tr("Load the other libraries"), (
+            *pip, "download", "--dest", wheels, *known, "-r", str(builds.LIBRARIES), torch), loading, 0.15,
+            (request.wheels, request.temporary), size.download))
+    made.append(Step("install", tr("Unpack and install"), (
+        *pip, "install", "--no-index", "--find-links", wheels, "--no-warn-script-location", "-r",
+        str(builds.LIBRARIES), torch), alone, 0.35, (environment.folder / "lib", environment.folder / "Lib"),
+        size.installed))
+    made.append(Step("prove", tr("Prove that every library works"), (python, str(PROOF)), plain, 0.09))
+    return made
+
+
+def pip_command(request: Request) -> tuple[str, ...]:
+    """Return how pip is run for the environment.
+
+    The environment's own pip where Python brings one. Else the pip of the Python it is made with, which then works on
+    the environment only. Else a wheel of pip, which can be run as it is.
+
+    Raises:
+        InstallFailed: there is none of these.
+    """
+    python = str(request.environment.executable)
+    if request.facts.ensurepip:
+        return (python, "-m", "pip")
+    if request.facts.pip_serves_others:
+        return (str(request.facts.interpreter.executable), "-m", "pip", "--python", python)
+    folders = [SYSTEM_WHEELS] + ([request.source.folder] if request.source.folder else [])
+    wheels = sorted(path for folder in folders if folder.is_dir() for path in folder.glob("pip-*.whl"))
+    if wheels:
+        return (python, str(wheels[-1] / "pip"))
+    raise InstallFailed(tr(
+        "{python} has no pip and cannot make one. On Debian and Ubuntu: sudo apt install python3-venv. In a Flatpak, "
+        "or without administrator's rights, put a wheel of pip (pip-….whl) into a folder of wheels and install "
+        "from that, or choose another Python.").format(python=request.facts.interpreter.executable))
+
+
+def site_file(request: Request) -> tuple[Path, str] | None:
+    """Return the file that lets OSGeo4W's Python find its DLLs, with its content; None where it needs none."""
+    folder = dll_folder(request.facts.interpreter)
+    packages = request.environment.site_packages
+    if folder is None or packages is None:
+        return None
+    return packages / "sitecustomize.py", SITE.format(folder=str(folder))

@@ -1,0 +1,215 @@
+"""Scarp's private environment: where it is, whether it is complete, what is in it, and taking it away.
+
+An environment counts as complete only through the mark that is written last. Everything here looks at files and starts
+no process, so that it can be asked before every run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable
+
+from . import builds
+from .interpreter import clean_environment
+from .words import tr
+
+NAME = f"py{sys.version_info[0]}{sys.version_info[1]}"
+"""One for each version of Python, because several QGIS share a user's folders."""
+MARK = "scarp-environment.json"
+"""Written last; says what the environment holds."""
+BEGUN = "scarp-environment.begun"
+"""Written first: the folder is Scarp's, and which steps are done."""
+LOG = "scarp-install.log"
+FORMAT = 1
+
+
+class State(enum.Enum):
+    """What there is in the folder."""
+
+    ABSENT = "absent"
+    HALF_MADE = "half made"
+    STALE = "stale"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class Status:
+    """State of an environment, with a reason when it is stale."""
+
+    state: State
+    reason: str = ""
+
+
+def default_folder() -> Path:
+    """Return the folder of the environment: the one chosen in the dialog, or one in the user's QGIS profile.
+
+    On Windows it is in the user's local data instead: paths in the QGIS profile get too long there, and networks copy
+    the profile from computer to computer. This is the only place here that asks QGIS.
+    """
+    local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
+    try:
+        from qgis.core import QgsApplication, QgsSettings
+    except ImportError:
+        return Path(local or Path.home() / ".local" / "share") / "scarp" / NAME
+    chosen = QgsSettings().value("scarp/environment/folder", "")
+    if chosen:
+        return Path(str(chosen))
+    return Path(local or QgsApplication.qgisSettingsDirPath()) / "scarp" / NAME
+
+
+class PrivateEnvironment:
+    """The environment in a folder."""
+
+    def __init__(self, folder: Path, qgis_version: tuple[int, ...] = sys.version_info[:2]) -> None:
+        """Look at a folder; it need not exist.
+
+        Args:
+            folder: of the environment.
+            qgis_version: version of the Python that QGIS runs on now.
+        """
+        self.folder = Path(folder)
+        self.qgis_version = tuple(qgis_version[:2])
+
+    @property
+    def executable(self) -> Path:
+        """Return where its Python executable is or will be."""
+        if sys.platform == "win32":
+            return self.folder / "Scripts" / "python.exe"
+        return self.folder / "bin" / "python"
+
+    @property
+    def python(self) -> Path | None:
+        """Return its Python executable when the environment is complete and fits, else None."""
+        return self.executable if self.status().state is State.READY else None
+
+    @property
+    def site_packages(self) -> Path | None:
+        """Return the folder of its packages, None when there is none."""
+        if sys.platform == "win32":
+            candidates = [self.folder / "Lib" / "site-packages"]
+        else:
+            candidates = sorted((self.folder / "lib").glob("python3*/site-packages"))
+        return next((path for path in candidates if path.is_dir()), None)
+
+    @property
+    def log(self) -> Path:
+        """Return the file with the output of the installation.
+
+        It lies beside the folder, so that it survives when the environment is removed or made again.
+        """
+        return self.folder.parent / LOG
+
+    def mark(self) -> dict[str, Any]:
+        """Return what the mark says; empty when there is none that can be read."""
+        return _read(self.folder / MARK)
+
+    def begun(self) -> dict[str, Any]:
+        """Return what the record of an installation under way says; empty when there is none."""
+        return _read(self.folder / BEGUN)
+
+    def variables(self) -> dict[str, str]:
+        """Return all environment variables for starting its Python."""
+        return clean_environment(self.mark().get("variables") or self.begun().get("variables") or {})
+
+    def missing(self, modules: Iterable[str]) -> list[str]:
+        """Return those of the modules that are not in it, without starting its Python."""
+        packages = self.site_packages
+        if packages is None:
+            return list(modules)
+        return [module for module in modules if not _has(packages, module)]
+
+    def status(self) -> Status:
+        """Say what there is in the folder."""
+        mark = self.mark()
+        if not mark:
+            return Status(State.HALF_MADE if (self.folder / BEGUN).is_file() else State.ABSENT)
+        if not self.executable.is_file():
+            return Status(State.STALE, tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was "
+                                          "moved."))
+        if mark.get("format") != FORMAT or mark.get("list") != builds.list_hash():
+            return Status(State.STALE, tr("It was made for another version of Scarp."))
+        base = mark.get("base", "")
+        # Windows copies a starter into the environment; elsewhere its Python is a link to the one it was made with.
+        same = os.path.isfile(base) if sys.platform == "win32" else os.path.realpath(self.executable) == base
+        if not same:
+            return Status(State.STALE, tr("The Python that it was made with is gone or was replaced."))
+        made_for = mark.get("qgis_python")
+        if made_for and tuple(made_for) != self.qgis_version:
+            return Status(State.STALE, tr("It was made with Python {old}; QGIS now runs on Python {new}.").format(
+                old=".".join(map(str, made_for)), new=".".join(map(str, self.qgis_version))))
+        return Status(State.READY)
+
+    def is_ours(self) -> bool:
+        """Return whether the folder was made by Scarp, so that it may be changed or removed."""
+        return (self.folder / MARK).is_file() or (self.folder / BEGUN).is_file()
+
+    def occupied(self) -> bool:
+        """Return whether the folder holds something that is not Scarp's environment."""
+        return not self.is_ours() and self.folder.is_dir() and any(self.folder.iterdir())
+
+    def write_begun(self, record: dict[str, Any]) -> None:
+        """Write which steps of an installation are done; the environment is no longer complete."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write(self.folder / BEGUN, record)
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / MARK).unlink()
+
+    def write_mark(self, record: dict[str, Any]) -> None:
+        """Write that the environment is complete, and what it holds."""
+        _write(self.folder / MARK, {"format": FORMAT, "list": builds.list_hash(), **record})
+
+    def remove(self) -> None:
+        """Delete the environment; nothing happens when there is none.
+
+        The mark goes first, so that a removal that fails in the middle leaves nothing that looks complete, and the
+        record goes last, so that the removal can be repeated.
+
+        Raises:
+            OSError: a file is in use or may not be deleted, or the folder is not Scarp's.
+        """
+        if not self.folder.exists():
+            return
+        if not self.is_ours():
+            raise OSError(tr("{folder} was not made by Scarp and is left alone.").format(folder=self.folder))
+        record = self.folder / BEGUN
+        if not record.is_file():
+            _write(record, {})
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / MARK).unlink()
+        for path in self.folder.iterdir():
+            if path == record:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        record.unlink()
+        self.folder.rmdir()
+
+
+def _has(packages: Path, module: str) -> bool:
+    name = module.split(".")[0]
+    if (packages / name / "__init__.py").is_file() or (packages / f"{name}.py").is_file():
+        return True
+    return any(packages.glob(f"{name}.*.so")) or any(packages.glob(f"{name}.*.pyd"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,154 @@
+"""Where the libraries come from: the Internet, what pip is configured for, or a folder of wheels; and the proxy."""
+
+from __future__ import annotations
+
+import configparser
+import enum
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Mapping
+from urllib.parse import quote
+
+from .words import tr
+
+OWN_SOURCE = ("index-url", "extra-index-url", "find-links", "no-index", "index")
+"""Settings of pip that name another source than the public one."""
+KEPT = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host", "default-timeout")
+"""Settings of pip that are about how it reaches a source, and stay when the source is the Internet."""
+
+
+class Kind(enum.Enum):
+    """Kinds of sources."""
+
+    INTERNET = "internet"
+    CONFIGURED = "configured"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A proxy on the way to the Internet."""
+
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = field(default="", repr=False)
+    scheme: str = "http"
+
+    @property
+    def url(self) -> str:
+        """Return its address with user and password; empty without a host."""
+        if not self.host:
+            return ""
+        login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.user else ""
+        return f"{self.scheme}://{login}{self.host}{f':{self.port}' if self.port else ''}"
+
+    def secrets(self) -> list[str]:
+        """Return what must never be shown."""
+        return [text for text in {self.password, quote(self.password, safe="")} if text]
+
+    def problem(self) -> str | None:
+        """Say what is wrong with it, or return None."""
+        if self.host and ("/" in self.host or " " in self.host):
+            return tr("The proxy's host is a name or a number without http:// and without a path.")
+        if self.host and self.scheme.startswith("socks"):
+            return tr("pip cannot use a SOCKS proxy. Enter an HTTP proxy, or install from a folder of wheels.")
+        return None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the libraries come from."""
+
+    kind: Kind = Kind.INTERNET
+    folder: Path | None = None
+    """Of wheels, for :attr:`Kind.FOLDER`."""
+    proxy: Proxy = Proxy()
+
+    def problem(self) -> str | None:
+        """Say what is wrong with it before anything starts, or return None."""
+        if self.kind is not Kind.FOLDER:
+            return self.proxy.problem()
+        if self.folder is None or not self.folder.is_dir():
+            return tr("Choose the folder with the wheels.")
+        if not any(self.folder.glob("*.whl")):
+            return tr("There are no wheels (*.whl) in {folder}.").format(folder=self.folder)
+        if not any(self.folder.glob("torch-*.whl")):
+            return tr("There is no wheel of torch in {folder}.").format(folder=self.folder)
+        return None
+
+    def variables(self, configuration: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return pip's settings as environment variables, for steps that load something.
+
+        Passwords go this way, because arguments can be seen by every user of the computer.
+
+        Args:
+            configuration: what pip is configured for, as :func:`parse_configuration` returns it.
+            environ: ``os.environ`` unless given.
+        """
+        here = os.environ if environ is None else environ
+        if self.kind is Kind.FOLDER:
+            return isolated()
+        settings = {} if self.kind is Kind.CONFIGURED else isolated()
+        if self.kind is Kind.INTERNET:
+            kept = {name: value for name, value in configuration.items() if name in KEPT}
+            settings.update({_variable(name): value for name, value in kept.items()})
+        else:
+            settings.update({name: value for name, value in here.items() if name.startswith("PIP_")})
+        if self.proxy.url:
+            settings["PIP_PROXY"] = self.proxy.url
+        return {**settings, **ALWAYS}
+
+
+ALWAYS = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_CACHE_DIR": "1", "PIP_USER": "0",
+          "PIP_REQUIRE_VIRTUALENV": "0", "PIP_NO_COLOR": "1", "PIP_PROGRESS_BAR": "off", "PIP_ONLY_BINARY": ":all:",
+          "PIP_NO_PYTHON_VERSION_WARNING": "1"}
+"""Never asks, never compiles, keeps no second copy in a cache."""
+
+
+def isolated() -> dict[str, str]:
+    """Return settings with which pip reads none of the user's configuration."""
+    return {"PIP_CONFIG_FILE": os.devnull, **ALWAYS}
+
+
+def without_pip(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables without pip's own."""
+    return {name: value for name, value in variables.items() if not name.upper().startswith("PIP_")}
+
+
+def parse_configuration(text: str) -> dict[str, str]:
+    """Read what ``pip config list`` prints: setting by name, environment before files, commands' own left out."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().partition("=")
+        section, dot, option = name.rpartition(".")
+        if not equals or not dot or section not in ("global", "install", "download", ":env:"):
+            continue
+        option = option.replace("_", "-").lower()
+        # pip prints values as Python writes texts; lists are on lines of their own within.
+        value = value.strip().strip("'\"").replace("\\n", " ").strip()
+        if section == ":env:" or option not in found:
+            found[option] = value
+    return found
+
+
+def read_configuration(path: str) -> dict[str, str]:
+    """Read a file of settings that ``PIP_CONFIG_FILE`` names; ``pip config list`` leaves it out in many versions."""
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        # pip itself will say what is wrong with it.
+        return {}
+    return {option.replace("_", "-"): value.strip() for section in ("download", "install", "global")
+            if parser.has_section(section) for option, value in parser.items(section)}
+
+
+def own_source(configuration: Mapping[str, str]) -> list[str]:
+    """Return the settings by which pip on this computer takes packages from another place than the public one."""
+    return [f"{name} = {configuration[name]}" for name in OWN_SOURCE if configuration.get(name)]
+
+
+def _variable(name: str) -> str:
+    return "PIP_" + name.upper().replace("-", "_")

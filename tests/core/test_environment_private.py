@@ -1,0 +1,126 @@
+"""When an environment counts as complete, and what removing it takes away."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from scarp.environment import builds
+from scarp.environment.private import BEGUN, MARK, PrivateEnvironment, State
+
+HERE = tuple(sys.version_info[:2])
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake is laid out as on POSIX")
+
+
+@pytest.fixture
+def environment(tmp_path) -> PrivateEnvironment:
+    """A fake of a complete environment: a link to a Python, packages and the mark."""
+    base = tmp_path / "system" / "python3.x"
+    base.parent.mkdir()
+    base.write_text("")
+    made = PrivateEnvironment(tmp_path / "scarp" / "py3", HERE)
+    packages = made.folder / "lib" / "python3.x" / "site-packages"
+    for name in ("torch", "attr"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "__init__.py").write_text("")
+    (packages / "single.py").write_text("")
+    (packages / "compiled.cpython-3x.so").write_text("")
+    (packages / "leftover").mkdir()
+    (made.folder / "bin").mkdir()
+    made.executable.symlink_to(base)
+    made.write_begun({"done": ["make"]})
+    made.write_mark({"base": os.path.realpath(base), "qgis_python": list(HERE), "variables": {"PYTHONHOME": "/x"}})
+    return made
+
+
+def change(environment: PrivateEnvironment, **values) -> None:
+    mark = environment.folder / MARK
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), **values}))
+
+
+def test_a_complete_one_has_a_python(environment):
+    assert environment.status().state is State.READY
+    assert environment.python == environment.executable
+    assert environment.variables()["PYTHONHOME"] == "/x"
+
+
+def test_its_modules_are_found_without_starting_it(environment):
+    assert environment.missing(["torch", "attr", "single", "compiled", "torch.nn"]) == []
+    assert environment.missing(["rasterio", "torch", "leftover"]) == ["rasterio", "leftover"]
+    assert PrivateEnvironment(environment.folder / "no").missing(["torch"]) == ["torch"]
+
+
+@pytest.mark.parametrize("spoil, state", [
+    (lambda e: (e.folder / MARK).unlink(), State.HALF_MADE),
+    (lambda e: (e.folder / MARK).write_text("{"), State.HALF_MADE),
+    (lambda e: (e.folder / MARK).write_text("[]"), State.HALF_MADE),
+    (lambda e: [(e.folder / name).unlink() for name in (MARK, BEGUN)], State.ABSENT),
+    (lambda e: change(e, list="another"), State.STALE),
+    (lambda e: change(e, format=0), State.STALE),
+    (lambda e: change(e, base="/usr/bin/python0"), State.STALE),
+    (lambda e: change(e, qgis_python=[3, 0]), State.STALE),
+    (lambda e: Path(os.path.realpath(e.executable)).unlink(), State.STALE),
+    (lambda e: e.executable.unlink(), State.STALE),
+    (lambda e: e.write_begun({}), State.HALF_MADE),
+])
+def test_what_is_not_whole_has_no_python(environment, spoil, state):
+    spoil(environment)
+    assert environment.status().state is state
+    assert (environment.status().reason != "") == (state is State.STALE)
+    assert environment.python is None
+
+
+def test_one_made_with_a_python_of_the_users_choice_does_not_follow_qgis(environment):
+    change(environment, qgis_python=None)
+    assert PrivateEnvironment(environment.folder, (3, 99)).status().state is State.READY
+
+
+def test_a_changed_list_makes_it_stale(environment, monkeypatch, tmp_path):
+    other = tmp_path / "list.txt"
+    other.write_text("numpy==9\n")
+    monkeypatch.setattr(builds, "LIBRARIES", other)
+    builds.list_hash.cache_clear()
+    try:
+        assert environment.status().state is State.STALE
+    finally:
+        monkeypatch.undo()
+        builds.list_hash.cache_clear()
+    assert environment.status().state is State.READY
+
+
+def test_removing_takes_the_environment_and_nothing_else(environment, tmp_path):
+    beside = environment.folder.parent / "other"
+    beside.write_text("stays")
+    outside = tmp_path / "system" / "python3.x"
+    environment.remove()
+    assert not environment.folder.exists() and beside.read_text() == "stays" and outside.exists()
+    environment.remove()
+
+
+def test_a_folder_that_is_not_scarps_is_left_alone(tmp_path):
+    other = PrivateEnvironment(tmp_path / "thesis")
+    other.folder.mkdir()
+    (other.folder / "chapter.txt").write_text("years of work")
+    assert other.occupied() and not other.is_ours()
+    with pytest.raises(OSError, match="not made by Scarp"):
+        other.remove()
+    assert (other.folder / "chapter.txt").exists()
+
+
+def test_a_removal_that_fails_in_the_middle_can_be_repeated(environment, monkeypatch):
+    import scarp.environment.private as private
+
+    def refuse(path, *args):
+        raise PermissionError(13, "in use", str(path))
+
+    monkeypatch.setattr(private.shutil, "rmtree", refuse)
+    with pytest.raises(PermissionError):
+        environment.remove()
+    assert environment.status().state is State.HALF_MADE and environment.python is None
+    monkeypatch.undo()
+    environment.remove()
+    assert not environment.folder.exists()

@@ -1,0 +1,181 @@
+"""What the environment says: reasons of failures, room, proxies, pip's settings, and reports without names."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from scarp.environment import diagnostics, space
+from scarp.environment.builds import Build
+from scarp.environment.failures import explain
+from scarp.environment.hiding import Hider
+from scarp.environment.private import PrivateEnvironment
+from scarp.environment.sources import Kind, Proxy, Source, own_source, parse_configuration
+
+FAILURES = [
+    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+    ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
+    ("pip is configured with locations that require TLS/SSL, however the ssl module in Python is not available.",
+     "no encryption"),
+    ("ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy Authentication Required'))",
+     "wants a user name"),
+    ("Max retries exceeded (Caused by ProxyError('Cannot connect to proxy.', NewConnectionError('refused')))",
+     "proxy cannot be reached"),
+    ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed",
+     "not trusted"),
+    ("NewConnectionError(': Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')",
+     "no connection"),
+    ("ReadTimeoutError(\"HTTPSConnectionPool(host='x', port=443): Read timed out.\")", "connection broke"),
+    ("ERROR: HTTP error 403 while getting https://mirror/torch.whl (403 Client Error: Forbidden)", "refused access"),
+    ("ERROR: No matching distribution found for torch==2.13.0+cu130", "no torch==2.13.0+cu130"),
+    ("Fatal Python error: init_fs_encoding\nModuleNotFoundError: No module named 'encodings'", "own standard library"),
+    ("/usr/bin/python3: No module named ensurepip", "lacks ensurepip"),
+    ("[WinError 206] The filename or extension is too long", "too long"),
+    ("HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
+     "too long"),
+    ("PermissionError: [WinError 32] The process cannot access the file because it is being used by another process",
+     "Another program"),
+    ("PermissionError: [Errno 13] Permission denied: '/opt/scarp'", "not allowed"),
+    ("OSError: [WinError 126] The specified module could not be found. Error loading \"c10.dll\"", "Visual C++"),
+    ("ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found", "too old"),
+    ("something new", "something new"),
+]
+
+
+@pytest.mark.parametrize("line, expected", FAILURES)
+def test_known_failures_are_explained(line, expected):
+    said = explain(["noise", *line.splitlines(), "more noise" if expected != "something new" else ""], 1)
+    assert expected in said and "{" not in said
+
+
+@pytest.mark.parametrize("code, expected", [(-9, "memory"), (-4, "processor")])
+def test_signals_are_explained(code, expected):
+    assert expected in explain(["Collecting torch"], code)
+
+
+@pytest.mark.parametrize("folder, long_paths, fits", [
+    (r"C:\Users\somebody\AppData\Local\scarp\py312", False, True),
+    (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", False, False),
+    (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", True, True),
+])
+def test_windows_is_warned_of_long_paths(folder, long_paths, fits):
+    problem = space.path_problem(Path(folder), "win32", long_paths)
+    assert (problem is None) == fits
+    assert fits or str(len(folder)) in problem
+    assert space.path_problem(Path(folder), "linux") is None
+
+
+def test_room_is_looked_at_where_the_folder_will_be(tmp_path):
+    folder = tmp_path / "not" / "yet"
+    assert space.existing(folder) == tmp_path
+    assert space.problem(folder, 0.000001) is None
+    assert "1000000.0 GB are needed" in space.problem(folder, 1e6)
+    build = Build("cpu", 0.4, 1.5)
+    assert space.needed(build, Kind.FOLDER) < space.needed(build, Kind.INTERNET)
+
+
+def test_sizes_count_files_once_and_follow_no_links(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "f").write_bytes(b"x" * 1000)
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "a" / "b" / "f")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a", target_is_directory=True)
+    assert space.size(tmp_path / "a", tmp_path / "missing") == 1000
+
+
+@pytest.mark.parametrize("proxy, url", [
+    (Proxy(), ""), (Proxy("proxy", 8080), "http://proxy:8080"), (Proxy("proxy"), "http://proxy"),
+    (Proxy("proxy", 8080, "me", "p@ss/word"), "http://me:p%40ss%2Fword@proxy:8080"),
+])
+def test_a_proxys_address_is_escaped_and_its_password_never_shown(proxy, url):
+    assert proxy.url == url
+    assert "p@ss" not in repr(proxy)
+    assert "p%40ss" not in Hider(secrets=proxy.secrets())(f"via {url} and p@ss/word")
+
+
+@pytest.mark.parametrize("proxy", [Proxy("http://proxy", 1), Proxy("a b", 1), Proxy("proxy", 1080, scheme="socks5")])
+def test_a_proxy_that_pip_cannot_use_is_refused(proxy):
+    assert Source(Kind.INTERNET, proxy=proxy).problem()
+    assert Source(Kind.CONFIGURED, proxy=proxy).problem()
+
+
+def test_a_folder_without_wheels_is_refused(tmp_path):
+    assert Source(Kind.FOLDER, None).problem() and Source(Kind.FOLDER, tmp_path).problem()
+    (tmp_path / "numpy-1-py3-none-any.whl").touch()
+    assert "torch" in Source(Kind.FOLDER, tmp_path).problem()
+    (tmp_path / "torch-1-py3-none-any.whl").touch()
+    assert Source(Kind.FOLDER, tmp_path).problem() is None
+
+
+CONFIG = """:env:.disable-pip-version-check='1'
+global.cert='/etc/own.pem'
+global.extra-index-url='\\nhttps://a.example/simple\\nhttps://b.example/simple'
+global.user='true'
+download.timeout='99'
+:env:.timeout='7'
+wheel.no-index='true'
+nonsense
+"""
+
+
+def test_pips_settings_are_read():
+    found = parse_configuration(CONFIG)
+    assert found["extra-index-url"].split() == ["https://a.example/simple", "https://b.example/simple"]
+    assert found["timeout"] == "7" and "no-index" not in found
+    assert own_source(found) and not own_source({"cert": "x", "timeout": "7"})
+
+
+def test_each_source_takes_what_is_its_own_from_pips_settings(monkeypatch):
+    settings = parse_configuration(CONFIG)
+    here = {"PIP_INDEX_URL": "https://own.example/simple", "PIP_TARGET": "/elsewhere", "HOME": "/home/a"}
+    internet = Source(Kind.INTERNET, proxy=Proxy("p", 1)).variables(settings, here)
+    assert internet["PIP_CERT"] == "/etc/own.pem" and internet["PIP_PROXY"] == "http://p:1"
+    assert "PIP_EXTRA_INDEX_URL" not in internet and "PIP_INDEX_URL" not in internet
+    configured = Source(Kind.CONFIGURED).variables(settings, here)
+    assert configured["PIP_INDEX_URL"] == "https://own.example/simple" and "PIP_CONFIG_FILE" not in configured
+    folder = Source(Kind.FOLDER, Path("/wheels")).variables(settings, here)
+    assert not {"PIP_INDEX_URL", "PIP_CERT", "PIP_PROXY"} & set(folder)
+    for found in (internet, configured, folder):
+        assert found["PIP_USER"] == "0" and found["PIP_ONLY_BINARY"] == ":all:" and found["PIP_NO_INPUT"] == "1"
+
+
+HIDERS = {
+    "linux": Hider("/home/mayer", "mayer", "mayers-laptop", ["s3cret"]),
+    "windows": Hider(r"C:\Users\Eva Mayer", "Eva Mayer", "DESKTOP-7", []),
+    "root": Hider("/root", "root", "localhost", []),
+}
+
+
+@pytest.mark.parametrize("hider, text, expected", [
+    ("linux", "/home/mayer/.local/x", "~/.local/x"), ("linux", "/home/mayers/x", "/home/<user>/x"),
+    ("linux", "host mayers-laptop, user MAYER", "host <user>, user <user>"),
+    ("linux", "password s3cret", "password ***"), ("linux", "the mayerling", "the mayerling"),
+    ("linux", "http://me:pw@proxy:1/x", "http://***@proxy:1/x"),
+    ("linux", "/home/other/file", "/home/<user>/file"),
+    ("windows", r"C:\Users\Eva Mayer\AppData", r"~\AppData"), ("windows", "c:/users/eva mayer/x", "~/x"),
+    ("windows", r"C:\Users\EVAMAY~1\AppData\Local\Temp", r"C:\Users\<user>\AppData\Local\Temp"),
+    ("root", "/root/x and root cause", "~/x and root cause"), ("root", "/rooted", "/rooted"),
+])
+def test_names_and_passwords_are_taken_out(hider, text, expected):
+    assert HIDERS[hider](text) == expected
+
+
+def test_the_report_has_everything_and_no_name(tmp_path, monkeypatch):
+    home = tmp_path / "home" / "mayer"
+    environment = PrivateEnvironment(home / "scarp" / "py3")
+    environment.log.parent.mkdir(parents=True)
+    environment.log.write_text(f"line one\nwrote {home}/x with s3cret\n")
+    monkeypatch.setenv("PYTHONPATH", f"{home}/lib")
+    proxy = Proxy("proxy.example", 8080, "mayer", "s3cret")
+
+    def broken() -> str:
+        raise RuntimeError(f"cannot read {home}")
+
+    text = diagnostics.report(environment, {"version": lambda: "3.99", "broken": broken}, lambda: "a process", proxy,
+                              Hider(str(home), "mayer", "laptop", proxy.secrets()))
+    for word in ("3.99", "a process", sys.version.split()[0], "numpy", "absent", "line one", "PYTHONPATH", "8080",
+                 "not known (RuntimeError"):
+        assert word in text
+    for word in ("mayer", "s3cret", str(home)):
+        assert word not in text
