@@ -1,4 +1,4 @@
-"""The values of one run, read as the core takes them; and the progress that the core reports to."""
+"""The values of one run, read as the core takes them."""
 
 from __future__ import annotations
 
@@ -8,53 +8,45 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
-    QgsProcessingFeedback,
     QgsRasterLayer,
 )
 
 from ..model.errors import InputMissing, LibraryMissing, ParameterInvalid
-from ..processing_provider.dependencies import how_to_install, missing
-from .values import is_given, output_path, plain, rows_of, source_text
+from ..processing_provider.dependencies import how_to_install
+from ..translation import tr
+from .feedback import FeedbackProgress
+from .outputs import require_own_places
+from .values import is_given, output_path, plain, problem_with_number, require_field_of, rows_of, source_text
 
 
 Bounds = Tuple[float, float, float, float]
-
-
-class FeedbackProgress:
-    """The core's progress, talking to QGIS."""
-
-    def __init__(self, feedback: QgsProcessingFeedback) -> None:
-        self._feedback = feedback
-        self._percent = -1.0
-
-    def report(self, fraction: float, text: str = "") -> None:
-        """Move the bar, forward only, and log the text."""
-        percent = 100 * min(max(fraction, 0.0), 1.0)
-        # Every change is a signal to the window: tenths of a percent are enough for a bar.
-        if percent >= self._percent + 0.1:
-            self._percent = percent
-            self._feedback.setProgress(percent)
-        if text:
-            self._feedback.pushInfo(text)
-
-    def warn(self, text: str) -> None:
-        """Log a warning."""
-        self._feedback.pushWarning(text)
-
-    def cancelled(self) -> bool:
-        """Whether Cancel was pressed."""
-        return self._feedback.isCanceled()
 
 
 class Arguments:
     """Reads the parameters of one run."""
 
     def __init__(self, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext,
-                 progress: FeedbackProgress) -> None:
+                 progress: FeedbackProgress, core: Any) -> None:
+        """Keep what a run was given.
+
+        Args:
+            algorithm: whose parameters they are.
+            parameters: values by name.
+            context: of the run.
+            progress: where the core reports to.
+            core: the way to the core, a ``running.core.Core``.
+        """
         self.algorithm = algorithm
         self.parameters = parameters
         self.context = context
         self.progress = progress
+        self.core = core
+        self.read: dict[str, dict[str, Any]] = {}
+        """What was read of each vector input, for the run record."""
+        self.written: dict[str, dict[str, Any]] = {}
+        """What was written to each vector output."""
+        self._bounds: Bounds | None = None
+        """Of the grid that vector layers are brought onto, once it is known."""
 
     def given(self, name: str) -> bool:
         """Whether the user gave a value."""
@@ -77,17 +69,18 @@ class Arguments:
         return int(self.algorithm.parameterAsInt(self.parameters, name, self.context))
 
     def _require_number(self, name: str) -> None:
-        """Raise :class:`ParameterInvalid` for a text that is no number: QGIS takes it for 0 where a number may lack."""
-        value = self.parameters.get(name)
-        if isinstance(value, str) and value:
-            try:
-                float(value)
-            except ValueError as error:
-                raise ParameterInvalid(f'{name} is "{value}", which is no number.') from error
+        """Raise :class:`ParameterInvalid` for what QGIS makes some number of; the steps of models are not checked."""
+        problem = problem_with_number(self.algorithm.parameterDefinition(name), self.parameters.get(name))
+        if problem:
+            raise ParameterInvalid(problem)
 
     def choice(self, name: str) -> str:
         """Return a word of an enumeration."""
         return self.algorithm.parameterAsEnumString(self.parameters, name, self.context)
+
+    def text(self, name: str) -> str:
+        """Return a text without blanks around it, empty when it was left empty."""
+        return self.algorithm.parameterAsString(self.parameters, name, self.context).strip() if self.given(name) else ""
 
     def flag(self, name: str) -> bool:
         """Return yes or no."""
@@ -104,9 +97,10 @@ class Arguments:
             LibraryMissing: there is an address but not the library that a cluster needs.
         """
         address = str(plain(self.parameters["SCHEDULER"])).strip() if self.given("SCHEDULER") else ""
-        lacking = missing(["distributed"]) if address else []
+        lacking = self.core.missing(["distributed"]) if address else []
         if lacking:
-            raise LibraryMissing(f"{how_to_install(lacking)} Or leave SCHEDULER empty to compute on this computer.")
+            raise LibraryMissing(tr("{how_to_install}\nOr leave SCHEDULER empty to compute on this computer.")
+                                 .format(how_to_install=how_to_install(lacking)))
         return address
 
     def file(self, name: str) -> str | None:
@@ -130,7 +124,7 @@ class Arguments:
             return None
         layer = self.algorithm.parameterAsRasterLayer(self.parameters, name, self.context)
         if layer is None or not layer.isValid():
-            raise self._not_opened(name, "a raster")
+            raise self._not_opened(name, tr("a raster"))
         return raster_path(layer, self.progress)
 
     def named_rasters(self, name: str) -> list[tuple[str, str]]:
@@ -142,9 +136,9 @@ class Arguments:
         layers = self.algorithm.parameterAsLayerList(self.parameters, name, self.context)
         for layer in layers:
             if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
-                raise self._not_opened(name, "rasters")
+                raise self._not_opened(name, tr("rasters"))
         if not layers:
-            raise self._not_opened(name, "rasters")
+            raise self._not_opened(name, tr("rasters"))
         return [(raster_path(layer, self.progress), layer.name()) for layer in layers]
 
     def is_raster(self, name: str) -> bool:
@@ -153,14 +147,32 @@ class Arguments:
             return False
         layer = self.algorithm.parameterAsLayer(self.parameters, name, self.context)
         if layer is None or not layer.isValid():
-            raise self._not_opened(name, "a layer")
+            raise self._not_opened(name, tr("a layer"))
         return isinstance(layer, QgsRasterLayer)
 
     def grid_crs(self, path: str, role: str) -> QgsCoordinateReferenceSystem:
-        """Return the CRS that vector layers are brought into."""
-        from .layers import grid_crs
+        """Return the CRS that vector layers are brought into, as the core reads it from a raster."""
+        return self.grid(path, role)[0]
 
-        return grid_crs(path, role)
+    def grid(self, path: str, role: str, *reaches: float) -> tuple[Any, ...]:
+        """Return the CRS of a raster, its bounds, and its bounds grown by each of some distances.
+
+        Args:
+            path: of the raster.
+            role: what it is in this run, for messages.
+            reaches: metres.
+
+        Returns:
+            A ``QgsCoordinateReferenceSystem``, then left, bottom, right, top in it as often as asked for.
+
+        Raises:
+            CrsMissing: the raster has none that QGIS knows; the core's other errors when it cannot be opened.
+        """
+        from .grid_crs import grid_crs
+
+        extent = self.core.call("raster_extent", path, role, reaches=list(reaches))
+        self._bounds = extent.bounds
+        return grid_crs(extent.crs_wkt, path, role), extent.bounds, *extent.reached
 
     def vector(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
         """Return a ``VectorReader`` for a vector input, or None when it was left empty.
@@ -176,9 +188,9 @@ class Arguments:
             return None
         source = self.algorithm.parameterAsSource(self.parameters, name, self.context)
         if source is None:
-            raise self._not_opened(name, "a vector layer")
+            raise self._not_opened(name, tr("a vector layer"))
         return VectorReader(source, name, source_text(self.parameters[name], self.context), crs, self.context,
-                            self.progress, near)
+                            self.progress, near, self.read, self._bounds)
 
     def points(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()) -> Any:
         """Return points, or None when the input was left empty."""
@@ -202,11 +214,12 @@ class Arguments:
     def points_or_polygons(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()
                            ) -> Any:
         """Return points or polygons, whichever the layer holds, or None when the input was left empty."""
-        from .layers import POLYGON
+        from .layers import POINT, POLYGON
 
         reader = self.vector(name, crs)
         if reader is None:
             return None
+        reader.require_kind(POINT, POLYGON)
         wanted = [item for item in fields if item]
         return reader.polygons(wanted) if reader.geometry_type == POLYGON else reader.points(wanted)
 
@@ -233,22 +246,33 @@ class Arguments:
         return self.algorithm.parameterAsFileOutput(self.parameters, name, self.context) or None
 
     def check_outputs(self) -> None:
-        """Raise ``OutputNotWritable`` before long work when an output file could not be made."""
+        """Raise before long work when an output file could not be made, or would take the place of another file."""
         from ..model.files import check_writable
 
+        require_own_places(self.algorithm, self.parameters, self.context)
         for definition in self.algorithm.destinationParameterDefinitions():
             path = output_path(self.parameters.get(definition.name()))
             if path is not None:
                 check_writable(path)
 
     def require_field(self, layer: str, field: str, what: str) -> None:
-        """Raise when a polygon or point layer was given without the field that holds its values."""
-        if self.given(layer) and not self.given(field) and not self.is_raster(layer):
-            raise ParameterInvalid(f"{layer} is a vector layer, so {field} must name the field that holds {what}. "
-                                   f"Set {field}.")
+        """Raise when a polygon or point layer was given without the field that holds its values, or with one not in it.
+
+        Args:
+            layer: name of the parameter.
+            field: name of the parameter of its field.
+            what: the values, for the message, in the language of QGIS.
+        """
+        if not self.given(layer) or self.is_raster(layer):
+            return
+        if not self.given(field):
+            raise ParameterInvalid(tr("{layer} is a vector layer, so {field} must name the field that holds {what}. "
+                                      "Set {field}.").format(layer=layer, field=field, what=what))
+        opened = self.algorithm.parameterAsLayer(self.parameters, layer, self.context)
+        require_field_of(opened.name(), layer, opened.fields(), self.field(field) or "")
 
     def _not_opened(self, name: str, kind: str) -> InputMissing:
         value = plain(self.parameters.get(name))
         shown = value.name() if hasattr(value, "name") else value
-        return InputMissing(f'{name}: "{shown}" cannot be opened as {kind}. Check that the file or layer exists and is '
-                            "whole.")
+        return InputMissing(tr('{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists '
+                               "and is whole.").format(name=name, value=shown, wanted=kind))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,18 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
-from ..model.errors import Cancelled, ScarpError
-from ..processing_provider.dependencies import broken, how_to_install, missing
+from ..model.errors import ScarpError
+from ..processing_provider.dependencies import broken, how_to_install
+from ..processing_provider.settings import has_window
+from ..running.choice import choose
+from ..running.core import Core
 from ..translation import tr
-from .arguments import Arguments, FeedbackProgress
-from .values import default_in_words, problem_of
+from .arguments import Arguments
+from .feedback import FeedbackProgress
+from .help_texts import default_in_words
+from .layer_groups import group_layers
+from .recording import record_call
+from .values import problem_of
 
 ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
 
@@ -59,16 +64,18 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Call the core and return the outputs by name."""
         raise NotImplementedError
 
-    def declare(self, definition: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False) -> None:
+    def declare(self, definition: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False,
+                ending: str = "") -> None:
         """Add a parameter with its help.
 
         Args:
             definition: from ``algorithms.parameters``.
             help_text: what it is, with unit and what the default means; the default itself is added.
             advanced: folded away in the dialog.
+            ending: more help, already in the language of QGIS.
         """
         definition.setDescription(tr(definition.description()))
-        definition.setHelp(tr(help_text) + default_in_words(definition))
+        definition.setHelp(tr(help_text) + ending + default_in_words(definition))
         if advanced:
             definition.setFlags(definition.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(definition)
@@ -137,17 +144,23 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Declare the parameters."""
         self.define()
 
+    def createCustomParametersWidget(self, parent: Any = None) -> Any:  # noqa: N802
+        """Return QGIS's dialog with Scarp's additions; only called in a window."""
+        from ..gui.algorithm_dialog import ScarpDialog
+
+        return ScarpDialog(self, parent)
+
     def canExecute(self) -> tuple[bool, str]:  # noqa: N802
         """Say whether the libraries are there, and if not, which are missing and how to install them."""
-        lacking = missing(self.NEEDS)
-        return (False, how_to_install(lacking)) if lacking else (True, "")
+        lacking = choose(self.NEEDS).lacking
+        return (False, how_to_install(lacking, link=has_window())) if lacking else (True, "")
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext  # noqa: N802
                              ) -> tuple[bool, str]:
         """Say what is wrong with the values, in words and naming the parameter, before the run starts."""
-        lacking = missing(self.NEEDS)
-        if lacking:
-            return False, how_to_install(lacking)
+        choice = choose(self.NEEDS)
+        if choice.lacking:
+            return False, how_to_install(choice.lacking)
         for definition in self.parameterDefinitions():
             problem = problem_of(definition, parameters, context)
             if problem:
@@ -155,8 +168,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         accepted, message = super().checkParameterValues(parameters, context)
         if not accepted:
             return False, message
+        progress = FeedbackProgress(QgsProcessingFeedback(False))
         try:
-            self.check(Arguments(self, parameters, context, FeedbackProgress(QgsProcessingFeedback(False))))
+            self.check(Arguments(self, parameters, context, progress, Core(self.NEEDS, progress, choice)))
         except ScarpError as error:
             return False, str(error)
         except ImportError as error:
@@ -166,32 +180,22 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     def processAlgorithm(self, parameters: dict[str, Any], context: QgsProcessingContext,  # noqa: N802
                          feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """Run the step; every failure becomes a ``QgsProcessingException`` with a message in words."""
-        lacking = missing(self.NEEDS)
-        if lacking:
-            raise QgsProcessingException(how_to_install(lacking))
-        arguments = Arguments(self, parameters, context, FeedbackProgress(feedback))
-        # rasterio still multiplies transforms in the way that affine 3 complains of, at every window it reads.
-        warnings.filterwarnings("ignore", "Use `@` matmul", PendingDeprecationWarning)
+        progress = FeedbackProgress(feedback)
         try:
-            arguments.check_outputs()
-            results = self.compute(arguments)
-            # Outputs that were not asked for, and numbers that there are not, are left out.
-            return {name: value for name, value in results.items() if value is not None}
-        except Cancelled as error:
-            raise QgsProcessingException(str(error)) from error
-        except ScarpError as error:
-            raise QgsProcessingException(str(error)) from error
+            with Core(self.NEEDS, progress) as core:
+                arguments = Arguments(self, parameters, context, progress, core)
+                arguments.check_outputs()
+                core.require()
+                results = self.compute(arguments)
+            record_call(arguments, results)
+            group_layers(context, self.displayName(), results)
+            # Numbers that there are not are left out. Files and layers that were not asked for are named with None: a
+            # model exported to Python looks all of them up.
+            named = {definition.name() for definition in self.destinationParameterDefinitions()}
+            return {name: value for name, value in results.items() if value is not None or name in named}
         except QgsProcessingException:
             raise
-        except ImportError as error:
-            feedback.pushDebugInfo(traceback.format_exc())
-            raise QgsProcessingException(broken(error)) from error
-        except MemoryError as error:
-            raise QgsProcessingException(tr("The computer ran out of memory. Close other programs, or choose a "
-                                            "smaller area, tile or batch.")) from error
         except Exception as error:
-            # A fault of Scarp's own: the trace goes to the log, for the report, and the user still gets a sentence.
-            feedback.pushDebugInfo(traceback.format_exc())
-            raise QgsProcessingException(
-                f"{self.TITLE} failed in a way that Scarp did not foresee: {type(error).__name__}: {error}. Nothing "
-                "was left under the outputs' names. Please report it with the log.") from error
+            from .failures import failure
+
+            raise failure(error, self.displayName(), feedback) from error

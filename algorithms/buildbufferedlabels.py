@@ -62,13 +62,11 @@ class BuildBufferedLabels(ScarpAlgorithm):
         read_pairs(arguments.table("RADII"), "RADII", 0)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.build_buffered_labels import build_buffered_labels
-
         reference, output = arguments.raster("REFERENCE"), arguments.output("OUTPUT")
         crs = arguments.grid_crs(reference, "reference")
         scale_field = arguments.field("SCALE_FIELD")
-        summary = build_buffered_labels(
-            arguments.points_or_polygons("LANDSLIDES", crs, [scale_field]), reference, output,
+        summary = arguments.core.call(
+            "build_buffered_labels", arguments.points_or_polygons("LANDSLIDES", crs, [scale_field]), reference, output,
             scale_field=scale_field,
             radii=read_pairs(arguments.table("RADII"), "RADII", 0),
             ring=arguments.number("RING"),

@@ -7,6 +7,7 @@ from typing import Any
 from qgis.core import QgsCoordinateReferenceSystem
 
 from ..model.factors.definitions import FAULT_RADIUS, HORN, RIVER_RADIUS, SLOPE_METHODS
+from ..translation import tr
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, PREPARE, ScarpAlgorithm
@@ -40,7 +41,7 @@ class BuildFactorStack(ScarpAlgorithm):
                      "Polygons; cells outside them get no data. Without it the whole DEM is used.")
         self.declare(p.raster_or("LANDFORM", "Landform", p.POLYGON),
                      "Kinds of terrain (mountain, plain, glacier ...): polygons, or a raster of class numbers.")
-        self.declare(p.field("LANDFORM_FIELD", "Landform field", "LANDFORM"),
+        self.declare(p.field_of_either("LANDFORM_FIELD", "Landform field"),
                      "Field with the class of each landform polygon. Needed for polygons only.")
         self.declare(p.vector("RIVERS", "Rivers", p.LINE, optional=True),
                      "Lines; give them beyond the border of the DEM too if you can, so that densities are right there.")
@@ -50,12 +51,12 @@ class BuildFactorStack(ScarpAlgorithm):
         self.declare(p.raster_or("PRECIPITATION", "Annual precipitation", p.POINT),
                      "Millimetres a year: a raster, coarse ones (1 km) are smoothed onto the grid; or the points of "
                      "weather stations, between which is interpolated.")
-        self.declare(p.field("PRECIPITATION_FIELD", "Precipitation field", "PRECIPITATION"),
+        self.declare(p.field_of_either("PRECIPITATION_FIELD", "Precipitation field"),
                      "Field with the millimetres. Needed for station points only.")
         self.declare(p.raster_or("TEMPERATURE", "Annual mean temperature", p.POINT),
                      "Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; "
                      "convert them first.")
-        self.declare(p.field("TEMPERATURE_FIELD", "Temperature field", "TEMPERATURE"),
+        self.declare(p.field_of_either("TEMPERATURE_FIELD", "Temperature field"),
                      "Field with the degrees Celsius. Needed for station points only.")
         self.declare(p.vector("FAULTS", "Faults", p.LINE, optional=True),
                      "Lines of geological faults, beyond the border of the DEM too if you can.")
@@ -63,12 +64,12 @@ class BuildFactorStack(ScarpAlgorithm):
                      "As for rivers, for fault density (km/km²). Faults act farther, so it is larger.", advanced=True)
         self.declare(p.raster_or("LITHOLOGY", "Lithology", p.POLYGON),
                      "Kinds of rock: polygons, or a raster of class numbers.")
-        self.declare(p.field("LITHOLOGY_FIELD", "Lithology field", "LITHOLOGY"),
+        self.declare(p.field_of_either("LITHOLOGY_FIELD", "Lithology field"),
                      "Field with the rock of each polygon. Needed for polygons only.")
         self.declare(p.raster_or("SEISMIC", "Seismic intensity", p.POLYGON),
                      "Zones of earthquake intensity or peak ground acceleration: polygons, or a raster of class "
                      "numbers.")
-        self.declare(p.field("SEISMIC_FIELD", "Seismic intensity field", "SEISMIC"),
+        self.declare(p.field_of_either("SEISMIC_FIELD", "Seismic intensity field"),
                      "Field with the intensity of each polygon. Needed for polygons only.")
         self.declare(p.rasters("EXTRA_CONTINUOUS", "Extra factors, measured"),
                      "Further rasters of amounts, such as distance to roads or a vegetation index. Each becomes a "
@@ -91,32 +92,29 @@ class BuildFactorStack(ScarpAlgorithm):
         self.declare_number("VALID_CELLS", "cells with data in all factors")
 
     def check(self, arguments: Arguments) -> None:
-        for name, what in (("LANDFORM", "the class"), ("LITHOLOGY", "the class"), ("SEISMIC", "the class"),
-                           ("PRECIPITATION", "the millimetres"), ("TEMPERATURE", "the degrees")):
+        for name, what in (("LANDFORM", tr("the class")), ("LITHOLOGY", tr("the class")), ("SEISMIC", tr("the class")),
+                           ("PRECIPITATION", tr("the millimetres")), ("TEMPERATURE", tr("the degrees"))):
             arguments.require_field(name, f"{name}_FIELD", what)
         arguments.scheduler()
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         from ..model.factors.sources import CategoricalInput
-        from ..model.grid import Grid
-        from ..model.jobs.build_factor_stack import build_factor_stack
-
         dem, output = arguments.raster("DEM"), arguments.output("OUTPUT")
-        crs, grid = arguments.grid_crs(dem, "DEM"), Grid.of_file(dem, "DEM")
         river_radius, fault_radius = arguments.number("RIVER_RADIUS"), arguments.number("FAULT_RADIUS")
-        summary = build_factor_stack(
-            dem, output,
-            area=arguments.polygons("AREA", crs, near=grid.bounds),
+        crs, bounds, near_rivers, near_faults = arguments.grid(dem, "DEM", river_radius, fault_radius)
+        summary = arguments.core.call(
+            "build_factor_stack", dem, output,
+            area=arguments.polygons("AREA", crs, near=bounds),
             slope_method=arguments.choice("SLOPE_METHOD"),
-            landform=arguments.classes("LANDFORM", crs, grid.bounds),
-            rivers=arguments.lines("RIVERS", crs, grid.bounds_within(river_radius)),
+            landform=arguments.classes("LANDFORM", crs, bounds),
+            rivers=arguments.lines("RIVERS", crs, near_rivers),
             river_radius=river_radius,
             precipitation=self._climate("PRECIPITATION", crs, arguments),
             temperature=self._climate("TEMPERATURE", crs, arguments),
-            faults=arguments.lines("FAULTS", crs, grid.bounds_within(fault_radius)),
+            faults=arguments.lines("FAULTS", crs, near_faults),
             fault_radius=fault_radius,
-            lithology=arguments.classes("LITHOLOGY", crs, grid.bounds),
-            seismic=arguments.classes("SEISMIC", crs, grid.bounds),
+            lithology=arguments.classes("LITHOLOGY", crs, bounds),
+            seismic=arguments.classes("SEISMIC", crs, bounds),
             extra_continuous=arguments.named_rasters("EXTRA_CONTINUOUS"),
             extra_categorical=[CategoricalInput(raster=path, name=name)
                                for path, name in arguments.named_rasters("EXTRA_CATEGORICAL")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.inputs.tables import read_pairs
+from ..translation import tr
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, PREPARE, ScarpAlgorithm
@@ -34,13 +35,13 @@ class BuildSafetyFactor(ScarpAlgorithm):
                      "Raster whose grid the result takes, normally the factor stack.")
         self.declare(p.raster("PRECIPITATION", "Annual precipitation (mm)"),
                      "Millimetres a year, at any resolution; coarse rasters are smoothed onto the grid.")
-        self.declare(p.number("ALPHA", "Share of the rainy season (alpha)", 0.8, 0, 1),
+        self.declare(p.number("ALPHA", "Share of the rainy season (alpha)", 0.8, 0, 1, decimals=4),
                      "Which share of the year's rain falls in the rainy season, 0 to 1. The paper has 0.75 to 0.9 in "
                      "Tibet. Used everywhere when no climate zones are given.")
-        self.declare(p.number("BETA", "Peak factor (beta)", 2.2, 0, 100),
+        self.declare(p.number("BETA", "Peak factor (beta)", 2.2, 0, 100, decimals=4),
                      "How many times more than on average it rains in the wettest week of the season. The paper has "
                      "2.0 to 2.5; its printed formula leaves this factor out, which is the same as 1.")
-        self.declare(p.number("RAINY_DAYS", "Rainy days in the season", 90, 1, 366),
+        self.declare(p.number("RAINY_DAYS", "Rainy days in the season", 90, 1, 366, decimals=2),
                      "Number of days with rain in the rainy season. The paper does not print its numbers: take yours "
                      "from a weather station.")
         self.declare(p.vector("CLIMATE", "Climate zones", p.POLYGON, optional=True),
@@ -55,7 +56,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
         self.declare(p.raster_or("TOPOGRAPHY", "Kinds of terrain", p.POLYGON),
                      "Polygons or a raster of class numbers; each kind has its own threshold. Landform will do. "
                      "Without it one threshold holds everywhere.")
-        self.declare(p.field("TOPOGRAPHY_FIELD", "Terrain field", "TOPOGRAPHY"),
+        self.declare(p.field_of_either("TOPOGRAPHY_FIELD", "Terrain field"),
                      "Field with the kind of terrain of each polygon. Needed for polygons only.")
         self.declare(p.table("K_TABLE", "k by kind of terrain (1/mm)", ["Kind of terrain", "k (1/mm)"]),
                      "One row a kind: its name and k, which is 1 divided by the threshold in mm. The row \"all\" "
@@ -74,18 +75,16 @@ class BuildSafetyFactor(ScarpAlgorithm):
         self.declare_number("WARNED_SHARE", "share of the area with a safety factor below 0.5")
 
     def check(self, arguments: Arguments) -> None:
-        arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", "the kind of terrain")
+        arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the kind of terrain"))
         read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.build_safety_factor import build_safety_factor
-
         reference, output = arguments.raster("REFERENCE"), arguments.output("OUTPUT")
         rainfall, table = arguments.output("OUTPUT_RAINFALL"), arguments.output("OUTPUT_TABLE")
         crs = arguments.grid_crs(reference, "reference")
         fields = {name: arguments.field(name.upper()) for name in ("alpha_field", "beta_field", "rainy_days_field")}
-        summary = build_safety_factor(
-            reference, arguments.raster("PRECIPITATION"), output,
+        summary = arguments.core.call(
+            "build_safety_factor", reference, arguments.raster("PRECIPITATION"), output,
             alpha=arguments.number("ALPHA"), beta=arguments.number("BETA"), rainy_days=arguments.number("RAINY_DAYS"),
             climate=arguments.polygons("CLIMATE", crs, list(fields.values())), **fields,
             topography=arguments.classes("TOPOGRAPHY", crs),

@@ -39,10 +39,8 @@ class CheckFactors(ScarpAlgorithm):
         self.declare_number("NOTES", "further remarks")
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.check_factors import check_factors
-
         html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
-        summary = check_factors(arguments.raster("STACK"), html, table, labels=arguments.raster("LABELS"),
-                                progress=arguments.progress)
+        summary = arguments.core.call("check_factors", arguments.raster("STACK"), html, table,
+                                      labels=arguments.raster("LABELS"), progress=arguments.progress)
         return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "ERRORS": summary.errors, "WARNINGS": summary.warnings,
                 "NOTES": summary.notes}

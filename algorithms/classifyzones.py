@@ -7,6 +7,7 @@ from typing import Any
 from ..model.errors import ParameterInvalid
 from ..model.inputs.tables import read_numbers
 from ..model.zones.schemes import AREA_SHARES, BREAKS, DEFAULT_SHARES, LANDSLIDE_SHARE, METHODS, read_scheme
+from ..translation import tr
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, MAP, ScarpAlgorithm
@@ -46,6 +47,8 @@ class ClassifyZones(ScarpAlgorithm):
                      "cut at the same values. Giving it is enough, METHOD and BREAKS need not be changed.")
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
                      "The inventory, for METHOD landslide_share.")
+        self.declare(p.region(),
+                     "Name of the region for a column of the zone table. Empty: the one that the map states, if any.")
         self.declare(p.raster_output("OUTPUT", "Susceptibility zones"),
                      "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.")
         self.declare(p.file_output("OUTPUT_TABLE", "Zone table", p.CSV, optional=True, by_default=False),
@@ -57,8 +60,6 @@ class ClassifyZones(ScarpAlgorithm):
             read_scheme(method, shares, breaks)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.classify_zones import classify_zones
-
         susceptibility, output = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT")
         table = arguments.output("OUTPUT_TABLE")
         method, shares, breaks = self._scheme(arguments)
@@ -67,9 +68,10 @@ class ClassifyZones(ScarpAlgorithm):
         if method == LANDSLIDE_SHARE:
             crs = arguments.grid_crs(susceptibility, "susceptibility")
             landslides = arguments.points_or_polygons("LANDSLIDES", crs)
-        summary = classify_zones(susceptibility, output, method=method, shares=shares, breaks=breaks,
-                                 breaks_from=earlier, landslides=landslides, output_table=table,
-                                 progress=arguments.progress)
+        summary = arguments.core.call("classify_zones", susceptibility, output, method=method, shares=shares,
+                                      breaks=breaks, breaks_from=earlier, landslides=landslides,
+                                      region=arguments.text("REGION"), output_table=table,
+                                      progress=arguments.progress)
         style_output(arguments.context, output, "zones" if len(summary.names) == 5 else BESIDE)
         return {"OUTPUT": output, "OUTPUT_TABLE": table}
 
@@ -84,7 +86,7 @@ class ClassifyZones(ScarpAlgorithm):
         if given and method == AREA_SHARES and untouched:
             method = BREAKS
         if given and method != BREAKS:
-            raise ParameterInvalid(f"{given} is given, but METHOD is {method}, which does not use it. Set METHOD to "
-                                   f"breaks, or leave {given} empty.")
+            raise ParameterInvalid(tr("{given} is given, but METHOD is {method}, which does not use it. Set METHOD to "
+                                      "breaks, or leave {given} empty.").format(given=given, method=method))
         # The shares shown at the start are of the area; of landslides the core knows better ones.
         return method, [] if untouched and method == LANDSLIDE_SHARE else shares, breaks

@@ -36,15 +36,18 @@ class CompareModels(ScarpAlgorithm):
         "the cells of the finest map, where all maps have data. A map of another agency can be one of them: any values "
         "that rise with susceptibility will do, also classes. Measures at a threshold are only given for maps from 0 "
         "to 1.\n"
+        "Maps of several regions count as one: give all rasters of a model the same name in NAMES, and the summary "
+        "table has a row a region. One model alone is enough for that.\n"
         "A map looks better on the landslides it was trained on. Give the training windows and look at the test "
         "windows, or take landslides that none of the maps has seen.")
 
     def define(self) -> None:
         self.declare(p.rasters("SUSCEPTIBILITY", "Susceptibility maps", optional=False),
-                     "Two to twelve rasters in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus "
-                     "the second.")
+                     "Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus "
+                     "the second. A map may be in several rasters, one a region; see NAMES.")
         self.declare(p.table("NAMES", "Names of the maps", ["Name"]),
-                     "One name a map, in their order, for report and table. Empty: the names of the layers.")
+                     "One name a raster, in their order, for report and tables. Rasters with the same name are pieces "
+                     "of one map, such as the maps of five regions. Empty: the names of the layers.")
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
                      "The inventory; best one that was not used for training.")
         self.declare(p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
@@ -53,7 +56,8 @@ class CompareModels(ScarpAlgorithm):
         self.declare(p.vector("STABLE", "Stable points", p.POINT, optional=True),
                      "Points known to be stable. Without them they are drawn at random, the same for all maps.")
         self.declare(p.vector("REGIONS", "Regions", p.POLYGON, optional=True),
-                     "Polygons for which the numbers are given separately, with their mean and the worst one.")
+                     "Polygons for which the numbers are given separately, with their mean and the worst one. Without "
+                     "them the pieces of a map are the regions.")
         self.declare(p.field("REGION_FIELD", "Region field", "REGIONS"),
                      "Field with the name of each region. Without it they are numbered.")
         self.declare(p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
@@ -79,6 +83,9 @@ class CompareModels(ScarpAlgorithm):
                      "One file with tables and figures, to open in any browser, print or send by mail.")
         self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
                      "All numbers of the report as a table, with their intervals; the same as JSON beside it.")
+        self.declare(p.file_output("OUTPUT_SUMMARY", "Summary by region", p.CSV, optional=True),
+                     "One row a region with the main numbers of each map, then the whole, the mean and the worst "
+                     "region.")
         self.declare(p.raster_output("OUTPUT_DIFFERENCE", "Difference of the first two maps", optional=True),
                      "First map minus the second, on the grid of the first. Where one of them is not within 0 to 1, "
                      "ranks are subtracted: the share of the ground that is less susceptible.")
@@ -88,28 +95,29 @@ class CompareModels(ScarpAlgorithm):
 
     def check(self, arguments: Arguments) -> None:
         read_scheme(AREA_SHARES, read_numbers(arguments.table("SHARES"), "SHARES"), [])
-        map_names(read_texts(arguments.table("NAMES")), [name for _, name in arguments.named_rasters("SUSCEPTIBILITY")])
+        if arguments.given("SUSCEPTIBILITY"):
+            rasters = arguments.named_rasters("SUSCEPTIBILITY")
+            map_names(read_texts(arguments.table("NAMES")), [name for _, name in rasters])
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.comparison.sources import finest_of_files
-        from ..model.jobs.compare_models import compare_models
-
         maps = arguments.named_rasters("SUSCEPTIBILITY")
         paths = [path for path, _ in maps]
         names = map_names(read_texts(arguments.table("NAMES")), [name for _, name in maps])
         html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
-        difference = arguments.output("OUTPUT_DIFFERENCE")
-        crs = arguments.grid_crs(paths[finest_of_files(paths, names)], "susceptibility")
+        difference, by_region = arguments.output("OUTPUT_DIFFERENCE"), arguments.output("OUTPUT_SUMMARY")
+        crs = arguments.grid_crs(paths[arguments.core.call("finest_map", paths, names)], "susceptibility")
         region_field = arguments.field("REGION_FIELD")
-        summary = compare_models(
-            paths, arguments.points_or_polygons("LANDSLIDES", crs), html, table, names=names,
+        summary = arguments.core.call(
+            "compare_models", paths, arguments.points_or_polygons("LANDSLIDES", crs), html, table, names=names,
             stable=arguments.points("STABLE", crs), regions=arguments.polygons("REGIONS", crs, [region_field]),
             region_field=region_field, windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
             subset=arguments.choice("SUBSET"), threshold=arguments.number("THRESHOLD"),
             distance=arguments.number("DISTANCE"), repeats=arguments.integer("REPEATS"),
             seed=arguments.integer("SEED"), shares=read_numbers(arguments.table("SHARES"), "SHARES"),
-            polygon_mode=arguments.choice("POLYGON_MODE"), output_difference=difference, progress=arguments.progress)
+            polygon_mode=arguments.choice("POLYGON_MODE"), output_difference=difference,
+            output_summary=by_region, progress=arguments.progress)
         style_output(arguments.context, difference, "difference")
-        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_DIFFERENCE": difference, "BEST": summary.best,
-                "AUC": summary.auc.value, "AUC_LOW": summary.auc.low, "AUC_HIGH": summary.auc.high,
-                "LEAD": summary.lead, "P": summary.p if math.isfinite(summary.p) else None}
+        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_SUMMARY": by_region,
+                "OUTPUT_DIFFERENCE": difference, "BEST": summary.best, "AUC": summary.auc.value,
+                "AUC_LOW": summary.auc.low, "AUC_HIGH": summary.auc.high, "LEAD": summary.lead,
+                "P": summary.p if summary.p is not None and math.isfinite(summary.p) else None}

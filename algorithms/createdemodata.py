@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from . import parameters as p
@@ -26,7 +27,7 @@ class CreateDemoData(ScarpAlgorithm):
         "from. Everything is invented; do not read it as a real place.")
 
     def define(self) -> None:
-        self.declare(p.integer("SIZE", "Side of the area (cells)", 600, 60, 20000),
+        self.declare(p.integer("SIZE", "Side of the area (cells)", 600, 64, 4096),
                      "Rows and columns of the DEM, whose cells are 30 m. 600 cells are 18 km, which trains in a few "
                      "minutes. Fewer than about 200 leave too few landslides for a useful model.")
         self.declare(p.integer("REGIONS", "Number of regions", 5, 1, 5),
@@ -40,12 +41,15 @@ class CreateDemoData(ScarpAlgorithm):
         self.declare_number("LANDSLIDES", "landslides in the inventory")
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.create_demo_data import create_demo_data
         from .writing import write_vectors
 
         output = arguments.output("OUTPUT")
-        data = create_demo_data(
-            output, size=arguments.integer("SIZE"), regions=arguments.integer("REGIONS"),
-            seed=arguments.integer("SEED"), progress=arguments.progress,
-            write_vectors=lambda folder, made: write_vectors(folder, made.vectors, made.crs_wkt, arguments.context))
-        return {"OUTPUT": output, "LANDSLIDES": len(data.vectors["landslides"])}
+
+        def write(folder: Path, made: Any) -> None:
+            written = write_vectors(folder, made.vectors, made.crs_wkt, arguments.context)
+            arguments.written.update({f"OUTPUT/{name}": content for name, content in written.items()})
+
+        data = arguments.core.call(
+            "create_demo_data", output, size=arguments.integer("SIZE"), regions=arguments.integer("REGIONS"),
+            seed=arguments.integer("SEED"), progress=arguments.progress, write_vectors=write)
+        return {"OUTPUT": output, "LANDSLIDES": data.summary["landslides"]}

@@ -68,12 +68,11 @@ class CrossValidate(ScarpAlgorithm):
         self._settings(arguments)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.cross_validate import cross_validate
-
         stack, output, table = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_TABLE")
         crs = arguments.grid_crs(stack, "factor stack")
         training.report_given(arguments, arguments.choice("KIND"))
-        result = cross_validate(
+        result = arguments.core.call(
+            "cross_validate",
             stack, arguments.raster("LABELS"), arguments.points_or_polygons("LANDSLIDES", crs), output,
             kind=arguments.choice("KIND"), settings=self._settings(arguments), folds=arguments.integer("FOLDS"),
             safety_factor=arguments.raster("SAFETY_FACTOR"), random_split=arguments.flag("RANDOM_SPLIT"),
@@ -83,6 +82,7 @@ class CrossValidate(ScarpAlgorithm):
             ((rectangle(block.left, block.bottom, block.right, block.top),
               [block.fold, block.landslide_cells, block.labelled_cells, block.auc]) for block in result.blocks))
         style_output(arguments.context, output, "susceptibility")
+        style_output(arguments.context, folds, "folds")
         return {"OUTPUT": output, "OUTPUT_TABLE": table, "OUTPUT_FOLDS": folds,
                 **{name: getattr(result, attribute) for name, _, attribute in NUMBERS}}
 

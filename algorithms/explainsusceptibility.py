@@ -8,6 +8,7 @@ from ..model.explanation.settings import BLOCK, BLOCKS, LIMITS, REFERENCES, REPE
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, VALIDATE, ScarpAlgorithm
+from .styles import BESIDE, style_output
 
 NUMBERS = (("AUC", "AUC of the map on the labelled cells"), ("BLOCKS_USED", "blocks of land looked at"))
 
@@ -65,17 +66,17 @@ class ExplainSusceptibility(ScarpAlgorithm):
             self.declare_number(name, label)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.explain_susceptibility import explain_susceptibility
-
         stack = arguments.raster("STACK")
         html, table, leading = (arguments.output(name) for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_LEADING"))
         area = None
         if arguments.given("AREA"):
             area = arguments.polygons("AREA", arguments.grid_crs(stack, "factor stack"))
-        summary = explain_susceptibility(
+        summary = arguments.core.call(
+            "explain_susceptibility",
             stack, arguments.file("MODEL"), arguments.raster("LABELS"), html, table, output_leading=leading, area=area,
             block=arguments.number("BLOCK"), blocks=arguments.integer("BLOCKS"), repeats=arguments.integer("REPEATS"),
             references=arguments.integer("REFERENCES"), seed=arguments.integer("SEED"),
             device=arguments.choice("DEVICE"), progress=arguments.progress)
+        style_output(arguments.context, leading, BESIDE)
         return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_LEADING": leading, "AUC": summary.auc,
                 "BLOCKS_USED": summary.blocks}

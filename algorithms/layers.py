@@ -7,7 +7,6 @@ mended or left out is counted and said.
 from __future__ import annotations
 
 import math
-import struct
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Sequence
 
@@ -27,23 +26,23 @@ from qgis.core import (
     QgsWkbTypes,
 )
 
-from ..model.errors import CrsMissing, FieldUnusable, InputCorrupt, ParameterInvalid
-from ..model.grid import Grid
+from ..model.errors import CrsMissing, InputCorrupt, LayerEmpty, ParameterInvalid
 from ..model.inputs.vectors import Lines, Points, Polygons
 from ..model.progress import Progress, stop_if_cancelled
+from ..translation import tr
+from .content import content_of
+from .date_line import brought_near, reaches_over
+from .values import require_field_of
+from .wkb import line_parts, polygon_parts
 
 POINT = QgsWkbTypes.GeometryType.PointGeometry
 LINE = QgsWkbTypes.GeometryType.LineGeometry
 POLYGON = QgsWkbTypes.GeometryType.PolygonGeometry
-_NAMES = {POINT: "points", LINE: "lines", POLYGON: "polygons"}
-_LINE_STRING, _MULTI_POLYGON = 2, 6
-"""Types in WKB."""
-_HEAD, _COUNT = struct.Struct("<BII"), struct.Struct("<I")
-"""Numbers in WKB: byte order, type and count; and a count alone."""
 MANY = 20_000
 """Features from which only those near the grid are read; fewer are quickly read."""
 _PER_CHECK = 1000
 """Features between two looks at whether the user cancelled."""
+_MENDED = "mended"
 _SKIP_CHECK = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
 """QGIS's own check would stop at the first invalid geometry; here it is mended."""
 
@@ -57,27 +56,14 @@ def raster_path(layer: QgsRasterLayer, progress: Progress) -> str:
     provider = layer.dataProvider()
     if provider is None or provider.name() != "gdal":
         kind = provider.name() if provider is not None else "unknown"
-        raise InputCorrupt(f'The raster layer "{layer.name()}" is no raster file (its kind is {kind}). Save it as a '
-                           "GeoTIFF with Export > Save As, and use that.")
+        raise InputCorrupt(tr('The raster layer "{layer}" is no raster file (its kind is {kind}). Save it as a GeoTIFF '
+                              "with Export > Save As, and use that.").format(layer=layer.name(), kind=kind))
     if layer.crs() != provider.crs():
-        progress.warn(f'The raster layer "{layer.name()}" was given the CRS {layer.crs().authid() or "none"} in this '
-                      f'project, but its file says {provider.crs().authid() or "none"}. Scarp reads the file. Write '
-                      "the CRS into the file with Raster > Projections > Assign projection.")
+        progress.warn(tr('The raster layer "{layer}" was given the CRS {given} in this project, but its file says '
+                         "{found}. Scarp reads the file. Write the CRS into the file with Raster > Projections > "
+                         "Assign projection.").format(layer=layer.name(), given=layer.crs().authid() or tr("none"),
+                                                      found=provider.crs().authid() or tr("none")))
     return layer.source().split("|")[0]
-
-
-def grid_crs(path: str, role: str) -> QgsCoordinateReferenceSystem:
-    """Return the CRS of the study grid, as the core reads it from the raster.
-
-    Raises:
-        CrsMissing: the raster has none; the core's other errors when it cannot be opened.
-    """
-    grid = Grid.of_file(path, role)
-    crs = QgsCoordinateReferenceSystem.fromWkt(grid.crs.to_wkt())
-    if not crs.isValid():
-        raise CrsMissing(f"QGIS does not know the coordinate reference system of the {role} raster {path}. Reproject "
-                         "it with Raster > Projections > Warp (reproject).")
-    return crs
 
 
 @dataclass
@@ -94,6 +80,10 @@ class VectorReader:
     progress: Progress
     near: tuple[float, float, float, float] | None = None
     """Left, bottom, right, top in the CRS of the grid: what lies beyond is of no use and may be left unread."""
+    read: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Takes by parameter what was read, for the run record."""
+    bounds: tuple[float, float, float, float] | None = None
+    """Left, bottom, right, top of the grid itself."""
     _counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -105,6 +95,11 @@ class VectorReader:
     def geometry_type(self) -> Any:
         """POINT, LINE, POLYGON or another type of QGIS."""
         return QgsWkbTypes.geometryType(self.source.wkbType())
+
+    @property
+    def _over_the_date_line(self) -> bool:
+        """Whether a place of the grid may have another longitude in the layer."""
+        return self.bounds is not None and self.crs.isGeographic() and reaches_over(self.bounds[0], self.bounds[2])
 
     def has_field(self, name: str) -> bool:
         """Whether the layer has a field."""
@@ -120,14 +115,14 @@ class VectorReader:
                 xy.append((point.x(), point.y()))
                 for name, index in columns.items():
                     values[name].append(_plain(attributes[index]))
-        return Points(self.name, self.text, values, np.array(xy, dtype=float).reshape(-1, 2))
+        return self._noted(Points(self.name, self.text, values, np.array(xy, dtype=float).reshape(-1, 2)))
 
     def lines(self) -> Lines:
         """Return the lines, one a part of a multi-line."""
         parts: list[np.ndarray] = []
         for geometry, _ in self._features(LINE, {}):
-            parts += _line_parts(bytes(geometry.asWkb()))
-        return Lines(self.name, self.text, {}, parts)
+            parts += line_parts(bytes(geometry.asWkb()))
+        return self._noted(Lines(self.name, self.text, {}, parts))
 
     def polygons(self, fields: Sequence[str] = ()) -> Polygons:
         """Return the polygons as GeoJSON mappings with rings as arrays, one a feature, with the fields named."""
@@ -135,55 +130,66 @@ class VectorReader:
         geometries: list[dict[str, Any]] = []
         values: dict[str, list[Any]] = {name: [] for name in columns}
         for geometry, attributes in self._features(POLYGON, columns):
-            polygons = _polygon_parts(bytes(geometry.asWkb()))
+            polygons = polygon_parts(bytes(geometry.asWkb()))
             geometries.append({"type": "MultiPolygon", "coordinates": polygons} if len(polygons) > 1 else
                               {"type": "Polygon", "coordinates": polygons[0]})
             for name, index in columns.items():
                 values[name].append(_plain(attributes[index]))
-        return Polygons(self.name, self.text, values, geometries)
+        return self._noted(Polygons(self.name, self.text, values, geometries))
+
+    def _noted(self, layer: Any) -> Any:
+        self.read[self.parameter] = {"layer": self.name, **content_of(layer)}
+        return layer
 
     def _columns(self, names: Sequence[str]) -> dict[str, int]:
         """Return the index of each field; a field that is not there is said with those that are."""
         fields = self.source.fields()
-        found = {name: fields.lookupField(name) for name in names if name}
-        for name, index in found.items():
-            if index < 0:
-                known = ", ".join(item.name() for item in fields) or "none"
-                raise FieldUnusable(f'The layer "{self.name}" for {self.parameter} has no field "{name}". Its fields: '
-                                    f"{known}.")
-        return found
+        return {name: require_field_of(self.name, self.parameter, fields, name) for name in names if name}
+
+    def require_kind(self, *wanted: Any) -> None:
+        """Raise :class:`ParameterInvalid` when the layer holds none of some types of geometry."""
+        if self.geometry_type not in wanted:
+            raise ParameterInvalid(tr('{parameter} takes {wanted}, but the layer "{layer}" holds {held}. Choose '
+                                      "another layer.").format(
+                parameter=self.parameter, wanted=tr(" or ").join(map(_named, wanted)), layer=self.name,
+                held=_named(self.geometry_type)))
 
     def _features(self, wanted: Any, columns: dict[str, int]) -> Iterator[tuple[QgsGeometry, list[Any]]]:
         """Walk the features with clean geometries in the CRS of the grid."""
-        if self.geometry_type != wanted:
-            held = _NAMES.get(self.geometry_type, "no points, lines or polygons")
-            raise ParameterInvalid(f'{self.parameter} takes {_NAMES[wanted]}, but the layer "{self.name}" holds '
-                                   f"{held}. Choose another layer.")
+        self.require_kind(wanted)
         if not self.source.sourceCrs().isValid():
-            raise CrsMissing(f'The layer "{self.name}" for {self.parameter} has no coordinate reference system. Set '
-                             "it in QGIS: Layer > Set CRS of Layer.")
+            raise CrsMissing(tr('The layer "{layer}" for {parameter} has no coordinate reference system. Set it in '
+                                "QGIS: Layer > Set CRS of Layer.").format(layer=self.name, parameter=self.parameter))
         transform = QgsCoordinateTransform(self.source.sourceCrs(), self.crs, self.context.transformContext())
         # An invalid transformation would hand the coordinates on as they are.
         if not transform.isValid():
-            raise CrsMissing(f'There is no way from the coordinate reference system of the layer "{self.name}" for '
-                             f"{self.parameter} ({self.source.sourceCrs().description() or 'a local one'}) to that of "
-                             "the grid. Set the right one in QGIS: Layer > Set CRS of Layer.")
+            raise CrsMissing(tr('There is no way from the coordinate reference system of the layer "{layer}" for '
+                                "{parameter} ({crs}) to that of the grid. Set the right one in QGIS: Layer > Set CRS "
+                                "of Layer.").format(layer=self.name, parameter=self.parameter,
+                                                    crs=self.source.sourceCrs().description() or tr("a local one")))
         request = QgsFeatureRequest().setSubsetOfAttributes(list(columns.values()))
         rectangle = self._rectangle(transform)
         if rectangle is not None:
             request.setFilterRect(rectangle)
         self._counts = {}
+        used = False
         for number, feature in enumerate(self.source.getFeatures(request, _SKIP_CHECK)):
             if number % _PER_CHECK == 0:
                 stop_if_cancelled(self.progress)
             geometry = self._clean(feature.geometry(), wanted, transform)
             if geometry is not None:
+                used = True
                 yield geometry, feature.attributes()
+        if self._counts and not used:
+            raise LayerEmpty(tr('{parameter}: no feature of "{layer}" can be used; {counts}. Draw them again, or '
+                                "choose another layer.").format(
+                parameter=self.parameter, layer=self.name,
+                counts=", ".join(f"{number} {why}" for why, number in self._counts.items())))
         self._say_counts(wanted)
 
     def _rectangle(self, transform: QgsCoordinateTransform) -> QgsRectangle | None:
         """Return the part of a layer of many features to read, in its own CRS; None for all of it."""
-        if self.near is None or self.source.featureCount() < MANY:
+        if self.near is None or self.source.featureCount() < MANY or self._over_the_date_line:
             return None
         near = QgsRectangle(*self.near)
         try:
@@ -211,7 +217,7 @@ class VectorReader:
     def _clean(self, geometry: QgsGeometry, wanted: Any, transform: QgsCoordinateTransform) -> QgsGeometry | None:
         """Return the geometry flat, straight, valid and in the CRS of the grid; None when that cannot be."""
         if geometry.isNull() or geometry.isEmpty():
-            return self._left_out("without geometry")
+            return self._left_out(tr("without geometry"))
         geometry = QgsGeometry(geometry)
         if QgsWkbTypes.isCurvedType(geometry.wkbType()):
             geometry.convertToStraightSegment()
@@ -224,15 +230,17 @@ class VectorReader:
             # What remains of a bow-tie or a spike may hold lines and points beside the polygons.
             geometry.convertGeometryCollectionToSubclass(POLYGON)
             if geometry.isEmpty() or geometry.type() != POLYGON:
-                return self._left_out("with a shape that could not be mended")
-            self._count("mended")
+                return self._left_out(tr("with a shape that could not be mended"))
+            self._count(_MENDED)
         try:
             geometry.transform(transform)
         except QgsCsException:
-            return self._left_out("that cannot be brought into the CRS of the grid")
+            return self._left_out(tr("that cannot be brought into the CRS of the grid"))
         box = geometry.boundingBox()
         if not all(map(math.isfinite, (box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()))):
-            return self._left_out("with coordinates that are no numbers")
+            return self._left_out(tr("with coordinates that are no numbers"))
+        if self.bounds is not None and self._over_the_date_line:
+            geometry = brought_near(geometry, self.bounds[0], self.bounds[2])
         return geometry
 
     def _count(self, what: str) -> None:
@@ -243,11 +251,18 @@ class VectorReader:
 
     def _say_counts(self, wanted: Any) -> None:
         for why, number in self._counts.items():
-            if why == "mended":
-                self.progress.report(0.0, f'{self.parameter}: {number} invalid {_NAMES[wanted]} of "{self.name}" were '
-                                          "mended.")
+            if why == _MENDED:
+                self.progress.report(0.0, tr('{parameter}: {number} invalid {shapes} of "{layer}" were mended.').format(
+                    parameter=self.parameter, number=number, shapes=_named(wanted), layer=self.name))
             else:
-                self.progress.warn(f'{self.parameter}: {number} features of "{self.name}" {why} were left out.')
+                self.progress.warn(tr('{parameter}: {number} features of "{layer}" {why} were left out.').format(
+                    parameter=self.parameter, number=number, layer=self.name, why=why))
+
+
+def _named(geometry_type: Any) -> str:
+    """Return a type of geometry in words."""
+    return {POINT: tr("points"), LINE: tr("lines"), POLYGON: tr("polygons")}.get(
+        geometry_type, tr("no points, lines or polygons"))
 
 
 def _plain(value: Any) -> Any:
@@ -257,44 +272,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (bool, int, float, str)):
         return value
     return value.toString() if hasattr(value, "toString") else str(value)
-
-
-def _line_parts(wkb: bytes) -> list[np.ndarray]:
-    """Return the lines of a two-dimensional WKB line string or multi-line string, each of shape (vertices, 2).
-
-    WKB: byte order, type and number of vertices or lines; each line of a multi-line has such a head again.
-    """
-    _, kind, count = _HEAD.unpack_from(wkb)
-    single = kind == _LINE_STRING
-    offset, parts = 0 if single else _HEAD.size, []
-    for _ in range(1 if single else count):
-        vertices = _HEAD.unpack_from(wkb, offset)[2]
-        part, offset = _vertices(wkb, offset + _HEAD.size, vertices)
-        parts.append(part)
-    return parts
-
-
-def _polygon_parts(wkb: bytes) -> list[list[np.ndarray]]:
-    """Return the polygons of a two-dimensional WKB polygon or multi-polygon as lists of rings of shape (vertices, 2).
-
-    WKB: byte order, type and number of rings or polygons; each polygon of a multi-polygon has such a head again, each
-    ring only its number of vertices.
-    """
-    _, kind, count = _HEAD.unpack_from(wkb)
-    single = kind != _MULTI_POLYGON
-    offset, polygons = 0 if single else _HEAD.size, []
-    for _ in range(1 if single else count):
-        rings = []
-        number = _HEAD.unpack_from(wkb, offset)[2]
-        offset += _HEAD.size
-        for _ in range(number):
-            vertices = _COUNT.unpack_from(wkb, offset)[0]
-            ring, offset = _vertices(wkb, offset + _COUNT.size, vertices)
-            rings.append(ring)
-        polygons.append(rings)
-    return polygons
-
-
-def _vertices(wkb: bytes, offset: int, count: int) -> tuple[np.ndarray, int]:
-    """Return vertices as an array of shape (count, 2), and where they end."""
-    return np.frombuffer(wkb, "<f8", 2 * count, offset).reshape(-1, 2).astype(float), offset + 16 * count

@@ -42,6 +42,7 @@ from qgis.PyQt.QtXml import QDomDocument
 from ..model.errors import OutputNotWritable
 from ..model.files import complete_or_absent
 from ..model.progress import Progress, stop_if_cancelled
+from ..translation import tr
 from .writing import point
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "resources" / "templates"
@@ -155,8 +156,8 @@ def _draw(path: str, sheet: Any) -> None:
     settings.appendGeoreference = False
     outcome = QgsLayoutExporter(layout).exportToPdf(path, settings)
     if outcome != QgsLayoutExporter.ExportResult.Success:
-        raise OutputNotWritable("The PDF could not be written. Check that the disk has room and that the file is not "
-                                "open elsewhere.")
+        raise OutputNotWritable(tr("The PDF could not be written. Check that the disk has room and that the file is "
+                                   "not open elsewhere."))
 
 
 def _template(project: QgsProject) -> QgsPrintLayout:
@@ -231,7 +232,7 @@ def _as_it_stands(text: str) -> str:
 
 
 def _fill_scale_bar(bar: Any, the_map: QgsLayoutItemMap) -> None:
-    from ..model.report.maps import nice_length
+    from ..model.report.lengths import nice_length
 
     extent = the_map.extent()
     metres = QgsUnitTypes.fromUnitToUnitFactor(the_map.crs().mapUnits(), QgsUnitTypes.DistanceUnit.DistanceMeters)

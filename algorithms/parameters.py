@@ -23,6 +23,8 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
+from ..translation import tr
+
 Source = QgsProcessing.SourceType
 POINT, LINE, POLYGON, RASTER = (Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon,
                                 Source.TypeRaster)
@@ -70,13 +72,25 @@ def field(name: str, label: str, parent: str) -> QgsProcessingParameterField:
     return QgsProcessingParameterField(name, label, None, parent, QgsProcessingParameterField.DataType.Any, False, True)
 
 
+OF_EITHER = "_FIELD"
+"""Ending of the name of a field of an input that may be a raster or a vector layer, behind the name of that input."""
+
+
+def field_of_either(name: str, label: str) -> QgsProcessingParameterString:
+    """Return an optional field of an input that may as well be a raster: a text, for which dialogs offer the fields.
+
+    A field parameter would fit better, but QGIS crashes (3.22 to 3.44 and newer) when one hangs on a box in which a
+    raster is chosen.
+    """
+    return QgsProcessingParameterString(name, label, None, False, True)
+
+
 def number(name: str, label: str, default: float | None, minimum: float, maximum: float, optional: bool = False,
-           decimals: int | None = None) -> QgsProcessingParameterNumber:
-    """Return a number; ``decimals`` are those of the input box, for small values."""
+           decimals: int = 1) -> QgsProcessingParameterNumber:
+    """Return a number; ``decimals`` are those of the input box, which cuts further ones off."""
     definition = QgsProcessingParameterNumber(name, label, QgsProcessingParameterNumber.Type.Double, default, optional,
                                               minimum, maximum)
-    if decimals is not None:
-        definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
+    definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
     return definition
 
 
@@ -101,6 +115,11 @@ def scheduler() -> QgsProcessingParameterString:
     return QgsProcessingParameterString("SCHEDULER", "Dask scheduler", None, False, True)
 
 
+def region() -> QgsProcessingParameterString:
+    """Return the parameter REGION."""
+    return QgsProcessingParameterString("REGION", "Region", None, False, True)
+
+
 def flag(name: str, label: str, default: bool) -> QgsProcessingParameterBoolean:
     """Return a yes or no."""
     return QgsProcessingParameterBoolean(name, label, default)
@@ -111,13 +130,13 @@ def table(name: str, label: str, columns: Sequence[str], default: Sequence[Any] 
 
     It is optional for QGIS, which otherwise takes a matrix that is not given as missing in spite of its default.
     """
-    return QgsProcessingParameterMatrix(name, label, max(len(default) // len(columns), 1), False, list(columns),
-                                        list(default) or None, True)
+    return QgsProcessingParameterMatrix(name, label, max(len(default) // len(columns), 1), False,
+                                        [tr(column) for column in columns], list(default) or None, True)
 
 
 def model_file(name: str, label: str) -> QgsProcessingParameterFile:
     """Return a trained model to read."""
-    return QgsProcessingParameterFile(name, label, FILE, "", None, False, MODEL_FILE)
+    return QgsProcessingParameterFile(name, label, FILE, "", None, False, tr(MODEL_FILE))
 
 
 def model_files(name: str, label: str) -> QgsProcessingParameterMultipleLayers:
@@ -127,7 +146,7 @@ def model_files(name: str, label: str) -> QgsProcessingParameterMultipleLayers:
 
 def input_file(name: str, label: str, file_filter: str) -> QgsProcessingParameterFile:
     """Return an optional file to read."""
-    return QgsProcessingParameterFile(name, label, FILE, "", None, True, file_filter)
+    return QgsProcessingParameterFile(name, label, FILE, "", None, True, tr(file_filter))
 
 
 def raster_output(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterDestination:
@@ -138,7 +157,7 @@ def raster_output(name: str, label: str, optional: bool = False) -> QgsProcessin
 def file_output(name: str, label: str, file_filter: str, optional: bool = False, by_default: bool = True
                 ) -> QgsProcessingParameterFileDestination:
     """Return a file to write."""
-    return QgsProcessingParameterFileDestination(name, label, file_filter, None, optional, by_default)
+    return QgsProcessingParameterFileDestination(name, label, tr(file_filter), None, optional, by_default)
 
 
 def vector_output(name: str, label: str, geometry: Any, by_default: bool = True) -> QgsProcessingParameterFeatureSink:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..model.errors import InputMissing
 from ..model.training.settings import PRECISIONS
+from ..translation import tr
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, MAP, ScarpAlgorithm
@@ -38,6 +39,9 @@ class PredictSusceptibility(ScarpAlgorithm):
                      "Several, with semicolons between them, are averaged.")
         self.declare(p.vector("AREA", "Area to map", p.POLYGON, optional=True),
                      "Polygons; cells outside get no data. Without it the whole stack is mapped.")
+        self.declare(p.region(),
+                     "Name of the region that the map shows, for work on several regions. It is kept in the maps, and "
+                     "the tables of the next steps get a column with it. Leave it empty for a single map.")
         self.declare(p.integer("TILE", "Tile size (cells)", 0, 0, 16384),
                      "Side of the tiles. 0 chooses it by the memory there is. It changes speed and memory, not the "
                      "map.", advanced=True)
@@ -65,21 +69,21 @@ class PredictSusceptibility(ScarpAlgorithm):
         arguments.scheduler()
         for path in self._models(arguments):
             if not os.path.isfile(path):
-                raise InputMissing(f"MODEL: {path} does not exist. Check the path, or train a model first.")
+                raise InputMissing(tr("MODEL: {path} does not exist. Check the path, or train a model first.")
+                                   .format(path=path))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.predict_susceptibility import predict_susceptibility
-
         stack, output = arguments.raster("STACK"), arguments.output("OUTPUT")
         uncertainty = arguments.output("OUTPUT_UNCERTAINTY")
         applicability = arguments.output("OUTPUT_APPLICABILITY")
         area = None
         if arguments.given("AREA"):
             area = arguments.polygons("AREA", arguments.grid_crs(stack, "factor stack"))
-        summary = predict_susceptibility(
-            stack, self._models(arguments), output, area=area, tile=arguments.integer("TILE"),
+        summary = arguments.core.call(
+            "predict_susceptibility", stack, self._models(arguments), output, area=area, tile=arguments.integer("TILE"),
             device=arguments.choice("DEVICE"), precision=arguments.choice("PRECISION"),
-            samples=arguments.integer("SAMPLES"), scheduler=arguments.scheduler(), output_uncertainty=uncertainty,
+            samples=arguments.integer("SAMPLES"), scheduler=arguments.scheduler(), region=arguments.text("REGION"),
+            output_uncertainty=uncertainty,
             output_applicability=applicability, progress=arguments.progress)
         style_output(arguments.context, output, "susceptibility")
         style_output(arguments.context, uncertainty, "uncertainty")

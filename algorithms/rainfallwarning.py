@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.errors import ParameterInvalid
+from ..model.errors import ParameterMissing
 from ..model.inputs.tables import read_pairs
 from ..model.warning.classes import FS_CRITICAL, P_HIGH, P_LOW, Thresholds
+from ..translation import tr
 from . import parameters as p
 from .arguments import Arguments
 from .base import CORE, MAP, ScarpAlgorithm
@@ -50,7 +51,7 @@ class RainfallWarning(ScarpAlgorithm):
         self.declare(p.raster_or("TOPOGRAPHY", "Kinds of terrain", p.POLYGON),
                      "Polygons or a raster of class numbers, as for \"Build safety factor\"; each kind has its own "
                      "threshold. Needed when there is no K.")
-        self.declare(p.field("TOPOGRAPHY_FIELD", "Terrain field", "TOPOGRAPHY"),
+        self.declare(p.field_of_either("TOPOGRAPHY_FIELD", "Terrain field"),
                      "Field with the kind of terrain of each polygon. Needed for polygons only.")
         self.declare(p.table("K_TABLE", "k by kind of terrain (1/mm)", ["Kind of terrain", "k (1/mm)"]),
                      "One row a kind: its name and k, for instance those that \"Build safety factor\" found from your "
@@ -87,22 +88,21 @@ class RainfallWarning(ScarpAlgorithm):
         self.declare_number("HIGHEST_RAIN", "highest rain on the map in mm")
 
     def check(self, arguments: Arguments) -> None:
-        arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", "the kind of terrain")
+        arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the kind of terrain"))
         table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
         self._limits(arguments)
         if not arguments.given("K") and not arguments.given("TOPOGRAPHY") and not table:
-            raise ParameterInvalid("There is no threshold to hold the rain against. Give K, for example 0.0129 for "
-                                   "77.5 mm in seven days, or TOPOGRAPHY with the kinds of terrain.")
+            raise ParameterMissing(tr("There is no threshold to hold the rain against. Give K, for example 0.0129 for "
+                                      "77.5 mm in seven days, or TOPOGRAPHY with the kinds of terrain."))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.rainfall_warning import rainfall_warning
-
         susceptibility, output = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT")
         table, safety = arguments.output("OUTPUT_TABLE"), arguments.output("OUTPUT_SAFETY_FACTOR")
         crs = arguments.grid_crs(susceptibility, "susceptibility")
         region_field = arguments.field("REGION_FIELD")
         more = [path for path, _ in arguments.named_rasters("MORE_RAIN")]
-        summary = rainfall_warning(
+        summary = arguments.core.call(
+            "rainfall_warning",
             susceptibility, [arguments.raster("RAIN"), *more], output, table, k=arguments.optional_number("K"),
             topography=arguments.classes("TOPOGRAPHY", crs),
             k_table=read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0), limits=self._limits(arguments),

@@ -78,12 +78,11 @@ class TrainComparisonModel(ScarpAlgorithm):
         self._settings(arguments)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.train_comparison_model import train_comparison_model
-
         stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
         crs = arguments.grid_crs(stack, "factor stack")
         t.report_given(arguments, arguments.choice("KIND"))
-        result = train_comparison_model(
+        result = arguments.core.call(
+            "train_comparison_model",
             arguments.choice("KIND"), stack, arguments.raster("LABELS"), output, settings=self._settings(arguments),
             checkpoint=arguments.file("CHECKPOINT"), output_html=html, progress=arguments.progress)
         windows = write_windows(arguments, result.windows, crs)

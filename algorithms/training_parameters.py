@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from qgis.core import QgsProcessingParameterDefinition, QgsProcessingParameterEnum, QgsProcessingParameterNumber
 
 from ..model.training.kinds import PCUM, settings_of_kind
-from ..model.training.presets import PRESETS, RECOMMENDED, governed, overruled, preset_help
+from ..model.training.presets import PRESETS, RECOMMENDED, governed, overruled
 from ..model.training.settings import TrainingSettings, choices, default, limits, parameter_name
 from . import parameters as p
 from .arguments import Arguments
+from .help_texts import preset_in_words
 
 if TYPE_CHECKING:
     from .base import ScarpAlgorithm
@@ -105,8 +106,8 @@ def declare_settings(algorithm: "ScarpAlgorithm", *names: str) -> None:
     Those that a preset governs are empty by default, so that what is given can be told from what is not.
     """
     for name in names:
-        text = f"{SETTINGS[name][1]} {preset_help(name)}" if governed(name) else SETTINGS[name][1]
-        algorithm.declare(_definition(name), text, advanced=name not in SHOWN)
+        algorithm.declare(_definition(name), SETTINGS[name][1], advanced=name not in SHOWN,
+                          ending=preset_in_words(name) if governed(name) else "")
 
 
 def given_settings(arguments: Arguments) -> dict[str, Any]:

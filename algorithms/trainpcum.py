@@ -63,15 +63,14 @@ class TrainPcum(ScarpAlgorithm):
         training.read_settings(arguments)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.train_pcum import train_pcum
-
         stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
         crs = arguments.grid_crs(stack, "factor stack")
         training.report_given(arguments)
-        result = train_pcum(stack, arguments.raster("LABELS"), output,
-                            safety_factor=arguments.raster("SAFETY_FACTOR"), settings=training.read_settings(arguments),
-                            start_from=arguments.file("START_FROM"), given=training.given_settings(arguments),
-                            checkpoint=arguments.file("CHECKPOINT"), output_html=html, progress=arguments.progress)
+        result = arguments.core.call(
+            "train_pcum", stack, arguments.raster("LABELS"), output, safety_factor=arguments.raster("SAFETY_FACTOR"),
+            settings=training.read_settings(arguments), start_from=arguments.file("START_FROM"),
+            given=list(training.given_settings(arguments)), checkpoint=arguments.file("CHECKPOINT"), output_html=html,
+            progress=arguments.progress)
         windows = write_windows(arguments, result.windows, crs)
         numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}
         return {"OUTPUT": output, "OUTPUT_WINDOWS": windows, "OUTPUT_HTML": html, **numbers}

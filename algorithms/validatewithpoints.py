@@ -59,6 +59,9 @@ class ValidateWithPoints(ScarpAlgorithm):
                      "Polygons for which all numbers are given separately.")
         self.declare(p.field("REGION_FIELD", "Region field", "REGIONS"),
                      "Field with the name of each region. Without it they are numbered.")
+        self.declare(p.region(),
+                     "Name of the region that the map shows, for a column of the table of numbers and of the points. "
+                     "Empty: the one that the map states, if any.")
         self.declare(p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
                      "Layer of windows that the training wrote, with the field subset.")
         self.declare(p.choice("SUBSET", "Judge on", SUBSETS, SUBSETS[0]),
@@ -92,30 +95,29 @@ class ValidateWithPoints(ScarpAlgorithm):
             self.declare_number(name, label)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.jobs.validate_with_points import validate_with_points
-
         susceptibility = arguments.raster("SUSCEPTIBILITY")
         html, table, pdf = (arguments.output(name) for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_PDF"))
         crs = arguments.grid_crs(susceptibility, "susceptibility")
         region_field = arguments.field("REGION_FIELD")
-        summary = validate_with_points(
-            susceptibility, arguments.points_or_polygons("LANDSLIDES", crs), html, table,
+        summary = arguments.core.call(
+            "validate_with_points", susceptibility, arguments.points_or_polygons("LANDSLIDES", crs), html, table,
             stable=arguments.points("STABLE", crs), zones=arguments.raster("ZONES"),
             regions=arguments.polygons("REGIONS", crs, [region_field]), region_field=region_field,
             windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]), subset=arguments.choice("SUBSET"),
             threshold=arguments.number("THRESHOLD"), distance=arguments.number("DISTANCE"),
             repeats=arguments.integer("REPEATS"), seed=arguments.integer("SEED"),
-            polygon_mode=arguments.choice("POLYGON_MODE"), dem=arguments.raster("DEM"),
+            polygon_mode=arguments.choice("POLYGON_MODE"), region=arguments.text("REGION"), dem=arguments.raster("DEM"),
             sheet_relief=QgsProcessingUtils.generateTempFilename("relief.tif") if pdf is not None else None,
             progress=arguments.progress)
-        points = write_sink(arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs,
-                            ((point(item.x, item.y), item.attributes()) for item in summary.points))
+        points = write_sink(
+            arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs,
+            ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points))
         style_output(arguments.context, points, "points")
         if pdf is not None:
             from .layout import write_pdf
 
             write_pdf(pdf, summary.sheet, arguments.progress)
-        test = summary.of("test")
+        test = next((result for result in summary.results if result.scope.name == "test"), None)
         return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_POINTS": points, "OUTPUT_PDF": pdf,
                 "AUC_TEST": test.auc.value if test is not None else None,
                 **{name: getattr(summary, name.lower()) for name, _ in NUMBERS}}

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from qgis.core import (
     NULL,
+    QgsDataSourceUri,
+    QgsFields,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeatureSourceDefinition,
     QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterNumber,
     QgsProperty,
 )
 
-LAYER_TYPES = {"raster": "a raster", "source": "a vector layer", "layer": "a raster or vector layer",
-               "multilayer": "layers", "vector": "a vector layer"}
+from ..model.errors import FieldUnusable
+from ..translation import tr
+
+LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
+"""Types of parameters, as QGIS names them, that take layers."""
 
 
 def plain(value: Any) -> Any:
@@ -35,6 +42,13 @@ def is_given(value: Any) -> bool:
     return value is not None and value != "" and value != []
 
 
+def is_required(definition: QgsProcessingParameterDefinition) -> bool:
+    """Whether a run needs a value from the user."""
+    optional = bool(definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
+    has_default = definition.defaultValue() is not None and definition.defaultValue() != NULL
+    return not optional and not has_default and not definition.isDestination()
+
+
 def rows_of(value: Any) -> Any:
     """Return a table as text or as a flat list in which ``1.0`` of a number cell is ``1``, as the user typed it."""
     value = plain(value)
@@ -51,10 +65,15 @@ def source_text(value: Any, context: QgsProcessingContext) -> str:
     """Return the source of a layer value, for the run record: path, URI or the layer's own source."""
     value = plain(value)
     if hasattr(value, "source"):
-        return str(value.source())
+        return without_password(str(value.source()))
     text = "" if value is None else str(value)
     layer = context.getMapLayer(text) if text else None
-    return layer.source() if layer is not None else text
+    return without_password(layer.source() if layer is not None else text)
+
+
+def without_password(source: str) -> str:
+    """Return the source of a layer as it may be kept in a file: that of a database without its password."""
+    return QgsDataSourceUri.removePassword(source) if "password" in source.lower() else source
 
 
 def output_path(value: Any) -> str | None:
@@ -67,6 +86,27 @@ def output_path(value: Any) -> str | None:
     return text
 
 
+def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -> int:
+    """Return the index of a field.
+
+    Args:
+        layer: name of the layer, for the message.
+        parameter: name of the input that the layer was given for.
+        fields: of the layer.
+        name: of the field.
+
+    Raises:
+        FieldUnusable: the layer has no such field.
+    """
+    index = fields.lookupField(name)
+    if index < 0:
+        known = ", ".join(item.name() for item in fields) or tr("none")
+        raise FieldUnusable(tr('The layer "{layer}" for {parameter} has no field "{field}". It has: {known}. '
+                               "Choose one of these, or another layer.")
+                            .format(layer=layer, parameter=parameter, field=name, known=known))
+    return int(index)
+
+
 def problem_of(definition: QgsProcessingParameterDefinition, parameters: dict[str, Any],
                context: QgsProcessingContext) -> str:
     """Return what is wrong with the value of one input parameter, in words; empty when nothing is.
@@ -77,43 +117,69 @@ def problem_of(definition: QgsProcessingParameterDefinition, parameters: dict[st
         return ""
     value = parameters.get(definition.name())
     title = f"{definition.name()} ({definition.description()})"
-    optional = bool(definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
     if not is_given(value):
-        has_default = definition.defaultValue() is not None and definition.defaultValue() != NULL
-        return "" if optional or has_default else f"{title} is missing. Give {_wanted(definition)}."
+        return tr("{title} is missing. Give {wanted}.").format(title=title, wanted=_wanted(definition)) \
+            if is_required(definition) else ""
+    if definition.type() == "number" and problem_with_number(definition, value):
+        return problem_with_number(definition, value)
     if definition.checkValueIsAcceptable(value, context):
         return ""
     shown = plain(value)
-    shown = shown.name() if hasattr(shown, "name") else shown
+    items = shown if isinstance(shown, (list, tuple)) else [shown]
+    shown = ", ".join(item.name() if hasattr(item, "name") else str(item) for item in items)
+    problem = tr('{title} is "{value}", but should be {wanted}.')
     if definition.type() in LAYER_TYPES:
-        return (f'{title}: "{shown}" cannot be opened as {_wanted(definition)}. Check that the file or layer exists, '
-                "is whole and is of the right kind.")
-    return f'{title} is "{shown}", but should be {_wanted(definition)}.'
+        gone = [str(item) for item in items if _is_gone(item)]
+        if gone:
+            return tr('{title}: there is no file or layer "{value}". Check the path.').format(
+                title=title, value=", ".join(gone))
+        problem = tr('{title}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists, is whole '
+                     "and is of the right kind.")
+    return problem.format(title=title, value=shown, wanted=_wanted(definition))
 
 
-def default_in_words(definition: QgsProcessingParameterDefinition) -> str:
-    """Return `` Default: VALUE.`` for the help, as one would type it; empty when there is none."""
-    value = definition.defaultValue()
-    if definition.isDestination() or value is None or value == NULL:
+def _is_gone(item: Any) -> bool:
+    """Whether a value is the path of a file that does not exist, as far as can be told of what may be any source."""
+    path = item.split("|")[0] if isinstance(item, str) else ""
+    return bool(os.path.splitext(path)[1]) and "=" not in path and "://" not in path and not path.startswith("/vsi") \
+        and not os.path.exists(path)
+
+
+def problem_with_number(definition: QgsProcessingParameterDefinition, value: Any) -> str:
+    """Return what is wrong with a value as a number, in words; empty when nothing is.
+
+    QGIS takes a text for 0 where a number may be left out, cuts a fraction off a whole number, and makes a large
+    negative number of NaN.
+    """
+    shown = plain(value)
+    if shown is None or shown == "" or not isinstance(shown, (int, float, str)):
         return ""
-    if isinstance(value, bool):
-        text = "yes" if value else "no"
-    elif isinstance(value, (list, tuple)):
-        text = ",".join(str(cell) for cell in value)
-    else:
-        text = f"{value:g}" if isinstance(value, float) else str(value)
-    return f" Default: {text}."
+    try:
+        number = float(shown)
+        whole = definition.dataType() != QgsProcessingParameterNumber.Type.Integer or number == int(number)
+        low, high = definition.minimum(), definition.maximum()
+        # NaN lies nowhere.
+        if whole and low <= number <= high:
+            return ""
+    except (ValueError, OverflowError):
+        pass
+    return tr('{title} is "{value}", but should be {wanted}.').format(
+        title=f"{definition.name()} ({definition.description()})", value=shown, wanted=_wanted(definition))
 
 
 def _wanted(definition: QgsProcessingParameterDefinition) -> str:
+    """Return in words what a parameter takes."""
     kind = definition.type()
-    if kind in LAYER_TYPES:
-        return LAYER_TYPES[kind]
     if kind == "enum":
-        return f"one of {', '.join(definition.options())}"
+        return tr("one of {choices}").format(choices=", ".join(definition.options()))
     if kind == "number":
-        return f"a number from {definition.minimum():g} to {definition.maximum():g}"
-    if kind == "file":
-        return f"a file of this kind: {definition.fileFilter()}" if definition.fileFilter() else "a file"
-    return {"field": "the name of a field", "boolean": "true or false",
-            "matrix": "comma-separated text or a table"}.get(kind, "a value")
+        text = tr("a whole number from {lowest} to {highest}") \
+            if definition.dataType() == QgsProcessingParameterNumber.Type.Integer \
+            else tr("a number from {lowest} to {highest}")
+        return text.format(lowest=f"{definition.minimum():.10g}", highest=f"{definition.maximum():.10g}")
+    if kind == "file" and definition.fileFilter():
+        return tr("a file of this kind: {filter}").format(filter=definition.fileFilter())
+    return {"raster": tr("a raster"), "source": tr("a vector layer"), "vector": tr("a vector layer"),
+            "layer": tr("a raster or vector layer"), "multilayer": tr("layers"), "file": tr("a file"),
+            "field": tr("the name of a field"), "boolean": tr("true or false"),
+            "matrix": tr("comma-separated text or a table")}.get(kind, tr("a value"))

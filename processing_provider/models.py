@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProcessingModelAlgorithm
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingModelAlgorithm
 from qgis.PyQt.QtGui import QIcon
 
-ICON = Path(__file__).resolve().parent.parent / "resources" / "icons" / "model.svg"
+from ..algorithms.help_texts import in_language
+from ..translation import tr
+
+ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
 
 
 class ScarpModel(QgsProcessingModelAlgorithm):
@@ -26,11 +29,35 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         if not model.fromFile(str(path)):
             return None
         model.setSourceFilePath(str(path))
+        if not model._is_in_language():
+            model.speak_the_language()
         # The file keeps the help of parameters beside them, where dialogs and qgis_process do not look.
         texts = model.helpContent()
         for definition in model.parameterDefinitions():
             definition.setHelp(texts.get(definition.name(), ""))
         return model
+
+    def _is_in_language(self) -> bool:
+        """Return whether QGIS speaks English, as the file does: putting every step in again takes its time."""
+        labels = [self.displayName(), self.group(), *(item.description() for item in self.parameterDefinitions())]
+        return [tr(label) for label in labels] == labels
+
+    def speak_the_language(self) -> None:
+        """Translate what the file holds in English: title, group, help, steps, parameters and outputs."""
+        self.setName(tr(self.displayName()))
+        self.setGroup(tr(self.group()))
+        self.setHelpContent({name: in_language(str(text)) for name, text in self.helpContent().items()})
+        for definition in self.parameterDefinitions():
+            definition.setDescription(tr(definition.description()))
+        steps = self.childAlgorithms()
+        for step in steps.values():
+            step.setDescription(tr(step.description()))
+            outputs = step.modelOutputs()
+            for output in outputs.values():
+                output.setDescription(tr(output.description()))
+            step.setModelOutputs(outputs)
+        # This makes the definitions of the outputs anew, with their labels of now.
+        self.setChildAlgorithms(steps)
 
     def name(self) -> str:
         """Return the id; frozen."""
@@ -38,11 +65,32 @@ class ScarpModel(QgsProcessingModelAlgorithm):
 
     def icon(self) -> QIcon:
         """Return the icon in the Toolbox."""
-        return QIcon(str(ICON))
+        return QIcon(self.svgIconPath())
 
     def svgIconPath(self) -> str:  # noqa: N802 - QGIS's name
-        """Return the icon's file."""
-        return str(ICON)
+        """Return the icon's file: the model's own, or that of all models."""
+        own = ICONS / f"{self.name()}.svg"
+        return str(own if own.is_file() else ICONS / "model.svg")
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        """Return the first paragraph of the help, the tooltip in the Toolbox; QGIS's own is empty for a model."""
+        return str(self.helpContent().get("ALG_DESC", "")).split("\n")[0]
+
+    def postProcessAlgorithm(self, context: QgsProcessingContext,  # noqa: N802 - QGIS's name
+                             feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """Give the layers the titles of the outputs; QGIS calls them by their short names, which stay for scripts."""
+        titles = {output.name().split(":")[-1]: output.description()
+                  for output in self.destinationParameterDefinitions()}
+        for key in context.layersToLoadOnCompletion():
+            details = context.layerToLoadOnCompletionDetails(key)
+            details.name = titles.get(details.name, details.name)
+        return super().postProcessAlgorithm(context, feedback)
+
+    def createCustomParametersWidget(self, parent: Any = None) -> Any:  # noqa: N802 - QGIS's name
+        """Return QGIS's dialog with Scarp's additions; only called in a window."""
+        from ..gui.algorithm_dialog import ScarpDialog
+
+        return ScarpDialog(self, parent)
 
     def createInstance(self) -> Any:  # noqa: N802 - QGIS's name
         """Return a fresh model for one run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsProcessingProvider
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon
 
 from ..algorithms.buildbufferedlabels import BuildBufferedLabels
@@ -18,9 +19,12 @@ from ..algorithms.crossvalidate import CrossValidate
 from ..algorithms.explainsusceptibility import ExplainSusceptibility
 from ..algorithms.predictsusceptibility import PredictSusceptibility
 from ..algorithms.rainfallwarning import RainfallWarning
+from ..algorithms.rerun import Rerun
 from ..algorithms.traincomparisonmodel import TrainComparisonModel
 from ..algorithms.trainpcum import TrainPcum
 from ..algorithms.validatewithpoints import ValidateWithPoints
+from ..translation import tr
+from . import settings
 from .models import ScarpModel
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -29,7 +33,7 @@ MODELS = PACKAGE / "resources" / "models"
 
 ALGORITHMS = (CreateDemoData, BuildFactorStack, CheckFactors, BuildBufferedLabels, BuildSafetyFactor, TrainPcum,
               TrainComparisonModel, PredictSusceptibility, ClassifyZones, RainfallWarning, ValidateWithPoints,
-              CompareModels, CrossValidate, ExplainSusceptibility)
+              CompareModels, CrossValidate, ExplainSusceptibility, Rerun)
 
 
 class ScarpProvider(QgsProcessingProvider):
@@ -45,7 +49,7 @@ class ScarpProvider(QgsProcessingProvider):
 
     def longName(self) -> str:  # noqa: N802 - QGIS's name
         """Return the name with what it is for."""
-        return "Scarp (landslide susceptibility)"
+        return tr("Scarp (landslide susceptibility)")
 
     def icon(self) -> QIcon:
         """Return the icon in the Toolbox."""
@@ -67,16 +71,44 @@ class ScarpProvider(QgsProcessingProvider):
         """Vector outputs go through Processing's own sinks, so memory layers and databases work."""
         return True
 
+    def unload(self) -> None:
+        """Take the settings out again."""
+        settings.hide()
+        super().unload()
+
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
-        """Add the algorithms, and the graphical models once the algorithms in them are registered."""
+        """Add the algorithms; once the provider is registered, show the settings and add the graphical models too.
+
+        A graphical model can only be read when the algorithms in it are registered.
+        """
         for algorithm in ALGORITHMS:
             self.addAlgorithm(algorithm())
         if QgsApplication.processingRegistry().providerById(self.id()) is None:
             return
+        settings.show(self.name(), self.icon())
         for path in sorted(MODELS.glob("*.model3")):
-            model = ScarpModel.read(path)
-            if model is None:
-                QgsMessageLog.logMessage(f"The graphical model {path} cannot be read.", "Scarp",
-                                         Qgis.MessageLevel.Warning)
-            else:
-                self.addAlgorithm(model)
+            self._add_model(path)
+
+    def load_rest_by_and_by(self) -> None:
+        """Do what :meth:`loadAlgorithms` left to do, without keeping the window waiting: one model at a time."""
+        settings.show(self.name(), self.icon())
+        self._waiting = sorted(MODELS.glob("*.model3"))
+        self._add_next()
+
+    def _add_next(self) -> None:
+        if not self._waiting:
+            self.algorithmsLoaded.emit()
+            return
+        path = self._waiting.pop(0)
+        # Somebody may have asked for all algorithms anew in the meantime.
+        if self.algorithm(path.stem) is None:
+            self._add_model(path)
+        QTimer.singleShot(0, self._add_next)
+
+    def _add_model(self, path: Path) -> None:
+        model = ScarpModel.read(path)
+        if model is None:
+            QgsMessageLog.logMessage(tr("The graphical model {path} cannot be read.").format(path=path), "Scarp",
+                                     Qgis.MessageLevel.Warning)
+        else:
+            self.addAlgorithm(model)

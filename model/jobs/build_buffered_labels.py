@@ -94,7 +94,7 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
     """
     check_writable(output)
     if not len(landslides):
-        raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature.')
+        raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature. Choose the layer of the inventory.')
     if not 0 <= ring < float("inf"):
         raise ParameterInvalid(f"RING is {ring}, but it is a distance in metres from 0 up.")
     is_polygons = isinstance(landslides, Polygons)

@@ -151,14 +151,23 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
         classes("seismic_intensity", seismic)
         taken = list(FACTORS)
         for path, layer in named:
-            taken.append(factor_name(layer, taken))
+            taken.append(_extra_name(layer, taken, heard))
             makers.append(continuous_maker(FactorDefinition(taken[-1], CONTINUOUS, "", layer), path, grid, heard))
         for source in extra_categorical:
             layer = source.name or Path(source.source).stem
-            taken.append(factor_name(layer, taken))
+            taken.append(_extra_name(layer, taken, heard))
             makers.append(categorical_maker(FactorDefinition(taken[-1], CATEGORICAL, "", layer), source, grid,
                                             known.get(taken[-1]), heard))
         return _write(output, grid, makers, mask, cluster, record, heard)
+
+
+def _extra_name(layer: str, taken: Sequence[str], progress: Progress) -> str:
+    """Return the name of an extra factor, and say so when it is not that of its layer."""
+    wanted, name = factor_name(layer), factor_name(layer, taken)
+    if name != wanted:
+        progress.warn(f'The extra factor "{layer}" is called {name} in the stack, because {wanted} is the name of '
+                      "another factor. Rename the layer if it is another quantity; leave it out if it is the same.")
+    return name
 
 
 def _rasters_of(*sources: Any) -> list[Any]:

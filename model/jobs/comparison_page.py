@@ -36,7 +36,8 @@ def write_comparison_page(path: str | os.PathLike, result: TrainingResult, model
     """
     what = "block" if model.kind in CELL_KINDS else "window"
     page = Page(f"Training: {TITLES[model.kind]}",
-                f"From {Path(stack).name}, {Path(labels).name}; model {Path(result.model).name}")
+                f"From {Path(stack).name}, {Path(labels).name}; model {Path(result.model).name}",
+                progress)
     for warning in result.warnings:
         page.warning(warning)
     _numbers(page, result, what)

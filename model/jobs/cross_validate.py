@@ -17,8 +17,11 @@ from ..crossvalidation.judgement import ALL, FoldResult, Sample, draw_sample, ju
 from ..crossvalidation.outoffold import beside, merge, predict_fold
 from ..errors import ParameterInvalid
 from ..files import RunRecord, check_writable, complete_or_absent
+from ..history.writing import TrainingLog
 from ..inputs.vectors import Points, Polygons
 from ..progress import Part, Progress, Silent
+from ..provenance.lineage import warn_of_changes
+from ..provenance.trust import MEANING, MEANING_TAG
 from ..stack import Stack, open_stack
 from ..tables import write_table
 from ..training.architectures import patch_labels
@@ -34,7 +37,7 @@ from ..windows.reading import TEST, TRAIN, WindowSet, read_windows
 from ..windows.split import Blocks, BlockSplit
 from ..windows.survey import Survey, survey
 from .train_pcum import with_physics
-from .training_run import describe_windows, known_safety, on_grid, trained_model, with_weight
+from .training_run import describe_windows, known_safety, logged, on_grid, trained_model, with_weight
 
 SPATIAL, RANDOM = "spatial", "random"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
@@ -91,6 +94,8 @@ class _Run:
     """Cells along the side of a window; 0 for kinds that learn from single cells."""
     most: int = 0
     """Windows at most."""
+    output: str | os.PathLike = ""
+    """The map to make."""
 
 
 def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslides: Points | Polygons,
@@ -135,6 +140,7 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
     record = RunRecord("crossvalidate", {"KIND": kind, "FOLDS": folds, "RANDOM_SPLIT": random_split, **asked},
                        {"STACK": stack, "LABELS": labels, "LANDSLIDES": landslides.source or landslides.name,
                         "SAFETY_FACTOR": safety_factor})
+    warn_of_changes({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
     if kind == PCUM:
         settings = with_physics(settings, safety_factor, progress)
     with beside(output) as folder, open_stack(stack) as opened, on_grid(labels, "label", opened) as raster, \
@@ -142,6 +148,7 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
         grid = opened.grid
         blocks = Blocks.of(grid, settings.block)
         run = _prepare(kind, settings, opened, raster, safety_raster, blocks, Part(progress, 0.0, 0.05))
+        run.output = output
         spatial = make_folds(blocks, run.found.landslide, run.found.labelled, folds, settings.seed)
         progress.report(0.05, f"{TITLES[kind]}: {folds} folds of blocks of {settings.block:g} m; "
                               f"{int((run.found.landslide > 0).sum())} blocks hold landslides.")
@@ -160,6 +167,10 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
     if output_table is not None:
         write_table(output_table, COLUMNS, _rows(
             [*((SPATIAL, row) for row in results), *((RANDOM, row) for row in compared)], epochs))
+    without = [row.fold for row in results if not row.landslides]
+    if without:
+        progress.warn(f"No landslide of LANDSLIDES lies in these folds, so they do not count: {', '.join(without)}. "
+                      "Make FOLDS or BLOCK smaller.")
     progress.report(0.98, f"Mean AUC over the folds {summary.auc:.3f}, worst fold {summary.lowest:.3f}, whole "
                           f"out-of-fold map {summary.pooled:.3f}.")
     if summary.random is not None and summary.gap is not None:
@@ -207,14 +218,18 @@ def _judge(run: _Run, folds: Folds, split: str, sample: Sample, folder: Path, pr
     for fold in range(folds.count):
         part = Part(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
         part.report(0.0, f"Fold {fold + 1} of {folds.count}, {split} split.")
-        fitted, settings = _fit(run, folds.split_without(fold, run.settings.seed), Part(part, 0.0, 0.85))
+        # Folds are compared, so none may be ended before its time.
+        with logged(run.kind, run.output, run.settings, part=f"fold {fold + 1} of {folds.count}, {split} split",
+                    stoppable=False) as log:
+            fitted, settings = _fit(run, folds.split_without(fold, run.settings.seed), Part(part, 0.0, 0.85), log)
+            log.finish(fitted.ended, fitted.metrics)
         maps[fold] = folder / f"fold{fold + 1}.tif"
         model = trained_model(run.kind, fitted, settings, run.stack.grid, {})
         model.to(settings.device)
         predict_fold(run.stack, model, folds, fold, maps[fold], Part(part, 0.85, 1.0))
         if fitted.history:
             epochs[split, fold] = fitted.best_epoch, len(fitted.history)
-    tags = {"MEANING": "susceptibility of each cell by a model that did not see its block", "KIND": run.kind,
+    tags = {MEANING_TAG: f"{MEANING}; of each cell by a model that did not see its block", "KIND": run.kind,
             "FOLDS": str(folds.count), "SPLIT": split}
     whole = _map_of(split, folder)
     merge(maps, folds, run.stack.grid, whole, tags, Part(progress, 0.96, 0.98))
@@ -225,7 +240,7 @@ def _map_of(split: str, folder: Path) -> Path:
     return folder / f"{split}.tif"
 
 
-def _fit(run: _Run, split: BlockSplit, progress: Progress) -> tuple[FittedNetwork, TrainingSettings]:
+def _fit(run: _Run, split: BlockSplit, progress: Progress, log: TrainingLog) -> tuple[FittedNetwork, TrainingSettings]:
     factors, settings, cell = run.stack.factors, run.settings, run.stack.grid.cell_size()
     if run.kind in CELL_KINDS:
         cells = sample_cells(run.stack, run.labels, split, MOST_CELLS, settings.seed, Part(progress, 0.0, 0.3))
@@ -234,7 +249,8 @@ def _fit(run: _Run, split: BlockSplit, progress: Progress) -> tuple[FittedNetwor
     if windows.safety is not None:
         known_safety(windows)
     settings = with_weight(settings, describe_windows(windows)[TRAIN], Silent())
-    return fit_network(windows, factors, settings, Part(progress, 0.05, 1.0), kind=run.kind, cell=cell), settings
+    return fit_network(windows, factors, settings, Part(progress, 0.05, 1.0), kind=run.kind, cell=cell,
+                       log=log), settings
 
 
 def _windows(run: _Run, split: BlockSplit, progress: Progress) -> WindowSet:

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Mapping
 
 from ..artifact import TrainedModel, load_model
 from ..errors import ParameterInvalid
@@ -32,6 +32,8 @@ from ..labels import LANDSLIDE, STABLE
 from ..labels.area import AreaMask
 from ..prediction.ensemble import exact_arithmetic
 from ..progress import Part, Progress, duration, stop_if_cancelled
+from ..provenance.lineage import warn_of_changes
+from ..provenance.origin import changed_since_training, warn_of_stack
 from ..report.maps import read_map
 from ..stack import Stack, open_stack
 from ..tables import write_table
@@ -127,6 +129,7 @@ def explain_susceptibility(stack: str | os.PathLike, model: str | os.PathLike, l
     inputs = {"STACK": stack, "MODEL": model, "LABELS": labels,
               "AREA": (area.source or area.name) if area is not None else None}
     record = RunRecord("explainsusceptibility", parameters, inputs)
+    warn_of_changes({"factor stack": stack, "labels": labels}, heard)
     trained = load_model(model)
     trained.to(device, "fp32")
     # No output gets its name before all are made, the raster, which takes longest, last.
@@ -134,13 +137,14 @@ def explain_susceptibility(stack: str | os.PathLike, model: str | os.PathLike, l
         raster = None if output_leading is None else made.enter_context(complete_or_absent(output_leading))
         with open_stack(stack) as opened, open_raster(labels, "label") as marks, exact_arithmetic(trained.device):
             opened.grid.require_same(Grid.of(marks, "label"), "factor stack", "label raster")
+            _compare_with_training(trained, os.path.basename(str(model)), record.inputs() or {}, opened.grid, heard)
             found = _explain(opened, trained, os.path.basename(str(model)), marks, area, parameters, raster, heard)
         stop_if_cancelled(progress)
         if output_html is not None:
             shown = {name: str(value) for name, value in inputs.items() if value is not None}
             explanation_page(found, os.path.basename(str(stack)),
-                             {**parameters, **shown, "Model kind": trained.kind, "Computed on": str(trained.device)}
-                             ).write(output_html)
+                             {**parameters, **shown, "Model kind": trained.kind, "Computed on": str(trained.device)},
+                             progress).write(output_html)
         if output_table is not None:
             write_table(output_table, COLUMNS, explanation_rows(found))
     if output_leading is not None:
@@ -152,6 +156,15 @@ def explain_susceptibility(stack: str | os.PathLike, model: str | os.PathLike, l
                  sample=found.sample, device=str(trained.device), warnings=found.warnings)
     progress.report(1.0, _in_words(found))
     return summary
+
+
+def _compare_with_training(model: TrainedModel, name: str, inputs: Mapping[str, Any], grid: Grid, heard: _Heard
+                           ) -> None:
+    """Tell how stack and labels stand to those that the model was trained on."""
+    warn_of_stack(model.training, name, inputs["STACK"].get("sha256", ""), grid, heard)
+    if changed_since_training(model.training, "LABELS", inputs["LABELS"].get("sha256", ""), grid):
+        heard.warn(f"The labels are not those that the model {name} was trained on. If they are of other landslides, "
+                   "the AUC shows a test; if they were only made again, a fit.")
 
 
 def _explain(stack: Stack, model: TrainedModel, name: str, labels: Any, area: Polygons | None,

@@ -7,7 +7,7 @@ import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from ..cluster.running import Cluster
 from ..errors import ClusterUnsuitable, ParameterInvalid, TooFewData
 from ..files import RunRecord, check_writable, sha256
 from ..grid import Grid
-from ..inputs.rasters import create_raster
+from ..inputs.rasters import REGION_TAG, create_raster
 from ..inputs.vectors import Polygons
 from ..labels.area import AreaMask
 from ..prediction.applicability import NODATA as NOT_APPLICABLE
@@ -32,13 +32,14 @@ from ..prediction.resuming import parts_of, resuming
 from ..prediction.run import Outputs, Tally, compute_tiles, write_tiles
 from ..prediction.tile_work import MEAN, OUTSIDE, SPREAD, TileWork
 from ..prediction.tiles import coarse_grid
-from ..progress import Part, Progress
+from ..progress import Noting, Part, Progress
+from ..provenance.lineage import warn_of_changes
+from ..provenance.origin import warn_of_stack
+from ..provenance.trust import MEANING, MEANING_TAG, MODEL_TAG, STACK_TAG, warning_tags
 from ..stack import open_stack
 
 RESUMABLE = 4e6
 """Cells, times models and samples, from which tiles are kept on disk until the map is complete."""
-
-MEANING = "relative susceptibility, not a calibrated probability"
 
 
 @dataclass
@@ -80,6 +81,7 @@ class PredictionSummary:
     share_outside: float
     """Share of the cells that lie outside the training data in at least one factor."""
 
+    warnings: list[str] = field(default_factory=list)
     cells_outside_by_factor: dict[str, int] = field(default_factory=dict)
     unseen_classes: dict[str, dict[str, int]] = field(default_factory=dict)
     """Cells by factor and label of classes that training never saw."""
@@ -87,7 +89,7 @@ class PredictionSummary:
 
 def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.PathLike], output: str | os.PathLike,
                            *, area: Polygons | None = None, tile: int = 0, device: str = "auto",
-                           precision: str = "auto", samples: int = 0, scheduler: str = "",
+                           precision: str = "auto", samples: int = 0, scheduler: str = "", region: str = "",
                            output_uncertainty: str | os.PathLike | None = None,
                            output_applicability: str | os.PathLike | None = None, progress: Progress
                            ) -> PredictionSummary:
@@ -114,6 +116,7 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         samples: dropout samples of each model; 0 for none.
         scheduler: address of a Dask scheduler whose workers compute; empty for this computer. The inputs and the
             folder of the output must then lie on storage that all share.
+        region: name of the region that the map shows, kept in its metadata; empty for none.
         output_uncertainty: path of a float32 GeoTIFF with the standard deviation over models and samples.
         output_applicability: path of a uint8 GeoTIFF with the number of factors outside the trained range or classes,
             255 nodata.
@@ -127,6 +130,7 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         TooFewData: no cell has all factors.
         ScarpError: the cluster cannot be reached or failed; see ``cluster``.
     """
+    progress = noted = Noting(progress)
     paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability}
     for path in paths.values():
         if path is not None:
@@ -139,13 +143,16 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
     loaded = [load_model(path) for path in models]
     record = RunRecord("predictsusceptibility",
                        {"TILE": tile, "DEVICE": device, "PRECISION": precision, "SAMPLES": samples,
-                        **({"SCHEDULER": scheduler} if scheduler else {})},
+                        **({"SCHEDULER": scheduler} if scheduler else {}),
+                        **({"REGION": region} if region else {})},
                        {"STACK": stack, "MODEL": list(models),
                         "AREA": (area.source or area.name) if area is not None else None}, background=True)
     with contextlib.ExitStack() as closing:
         opened = closing.enter_context(open_stack(stack))
+        warn_of_changes({"factor stack": stack}, progress)
         cluster = _connect(scheduler, stack, models, output, closing, progress)
-        ensemble = Ensemble(opened, loaded, [os.path.basename(str(path)) for path in models], samples, progress)
+        names = [os.path.basename(str(path)) for path in models]
+        ensemble = Ensemble(opened, loaded, names, samples, progress)
         mask = AreaMask(opened.grid, area)
         arithmetic = choose_arithmetic(opened, ensemble, mask, device, precision, progress)
         plan = make_plan(opened.grid, ensemble, arithmetic.engines, arithmetic.device, tile)
@@ -170,13 +177,23 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
             tiles = compute_remotely(cluster, remote, plan.tiling, work, part)
         else:
             tiles = compute_tiles(opened, work, plan, part, parts)
-        tally = _write(tiles, opened.grid, ensemble, applicability, paths, _tags(loaded, hashes, ensemble, area))
+
+        def conclude(found: Tally) -> dict[str, str]:
+            known = _hash_of_stack(record)
+            for model, name in zip(loaded, names):
+                warn_of_stack(model.training, name, known, opened.grid, progress)
+            _say_lost(found, arithmetic.name, progress)
+            applicability.report(Part(progress, 0.95, 0.97))
+            return {**({STACK_TAG: known} if known else {}), **warning_tags(noted.warnings)}
+
+        tally = _write(tiles, opened.grid, ensemble, applicability, paths, _tags(loaded, hashes, ensemble, area, region),
+                       conclude)
     summary = PredictionSummary(
         cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
         maximum=tally.maximum, members=ensemble.members,
         tile=plan.tiling.side, tile_height=plan.tiling.height, halo=plan.tiling.halo, tiles=tally.tiles,
         tiles_skipped=tally.skipped, tiles_taken=tally.taken, device=str(arithmetic.device), precision=arithmetic.name,
-        share_outside=applicability.share_outside,
+        share_outside=applicability.share_outside, warnings=noted.warnings,
         cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
         unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen})
     progress.report(0.98, f"{summary.cells:,} cells predicted; susceptibility {summary.minimum:.4f} to "
@@ -184,14 +201,24 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
     if tally.taken:
         progress.report(0.98, f"{tally.taken:,} of {tally.tiles:,} tiles are those of an earlier run with the same "
                               "inputs that was stopped.")
-    if tally.lost:
-        progress.warn(f"{tally.lost:,} cells have all factors, but the network gave no number for them in "
-                      f"{summary.precision}; they are nodata. Set PRECISION to fp32.")
-    applicability.report(Part(progress, 0.98, 0.99))
     record.write({"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty,
-                  "OUTPUT_APPLICABILITY": output_applicability}, summary=asdict(summary))
+                  "OUTPUT_APPLICABILITY": output_applicability}, summary=asdict(summary), warnings=noted.warnings)
     progress.report(1.0)
     return summary
+
+
+def _hash_of_stack(record: RunRecord) -> str:
+    """Return the checksum of the stack, empty when it is no file."""
+    # A file that vanished meanwhile is told of when the record is written.
+    with contextlib.suppress(OSError):
+        return str((record.inputs() or {})["STACK"].get("sha256", ""))
+    return ""
+
+
+def _say_lost(tally: Tally, precision: str, progress: Progress) -> None:
+    if tally.lost:
+        progress.warn(f"{tally.lost:,} cells have all factors, but the network gave no number for them in "
+                      f"{precision}; they are nodata. Set PRECISION to fp32.")
 
 
 def _connect(scheduler: str, stack: str | os.PathLike, models: Sequence[str | os.PathLike],
@@ -219,18 +246,23 @@ def _tell(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progress: P
                               f"cells of {ensemble.patch * grid.cell_size():.4g} m.")
 
 
-def _tags(models: Sequence[TrainedModel], hashes: Sequence[str], ensemble: Ensemble, area: Polygons | None
-          ) -> dict[str, str]:
+def _tags(models: Sequence[TrainedModel], hashes: Sequence[str], ensemble: Ensemble, area: Polygons | None,
+          region: str) -> dict[str, str]:
     return {
-        "MEANING": MEANING, "MODEL_KIND": ", ".join(model.kind for model in models),
-        "MODEL_SHA256": ", ".join(hashes), "SAMPLES": str(ensemble.samples),
+        MEANING_TAG: MEANING, "MODEL_KIND": ", ".join(model.kind for model in models),
+        MODEL_TAG: ", ".join(hashes), "SAMPLES": str(ensemble.samples),
         "FACTORS": ", ".join(ensemble.factor_names), **({"AREA": area.name} if area is not None else {}),
+        **({REGION_TAG: region} if region else {}),
     }
 
 
 def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Applicability,
-           paths: dict[str, str | os.PathLike | None], tags: dict[str, str]) -> Tally:
-    """Open the outputs, write the tiles, and close them; none gets its name unless all were written."""
+           paths: dict[str, str | os.PathLike | None], tags: dict[str, str],
+           conclude: Callable[[Tally], dict[str, str]]) -> Tally:
+    """Open the outputs, write the tiles, and close them; none gets its name unless all were written.
+
+    What is only known in the end goes into the metadata of all: ``conclude`` returns it.
+    """
     coarse = coarse_grid(grid, ensemble.patch)
     with contextlib.ExitStack() as opened:
         # Left in whatever way, the threads that compute are told to stop.
@@ -243,11 +275,17 @@ def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Appli
                                                       overviews=overviews))
 
         outputs = Outputs(
-            raster(MEAN, coarse, "float32", np.nan, "landslide susceptibility", Resampling.average),
-            raster(SPREAD, coarse, "float32", np.nan, "standard deviation of the susceptibility", Resampling.average),
+            raster(MEAN, coarse, "float32", np.nan, "relative landslide susceptibility",
+                   Resampling.average),
+            raster(SPREAD, coarse, "float32", np.nan, "standard deviation of the relative landslide susceptibility",
+                   Resampling.average),
             raster(OUTSIDE, grid, "uint8", NOT_APPLICABLE, "factors outside the training data", Resampling.nearest))
         tally = write_tiles(tiles, outputs, ensemble.patch, applicability)
         if not tally.cells:
             raise TooFewData(f"No cell {'of AREA ' if 'AREA' in tags else ''}has data in all of the model's factors: "
                              f"{', '.join(ensemble.factor_names)}. Look at the stack in QGIS for the one without data.")
+        facts = conclude(tally)
+        for dataset in (outputs.mean, outputs.spread, outputs.outside):
+            if dataset is not None:
+                dataset.update_tags(**facts)
     return tally

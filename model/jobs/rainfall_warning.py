@@ -21,6 +21,9 @@ from ..inputs.rasters import create_raster, open_raster
 from ..inputs.vectors import Polygons
 from ..memory import kept_memory
 from ..progress import Part, Progress, stop_if_cancelled
+from ..provenance.lineage import warn_of_changes
+from ..provenance.match import warn_of_map
+from ..provenance.trust import warning_tags
 from ..safety.coefficients import EVERYWHERE, FROM_REST, ClassCoefficient, choose_coefficients
 from ..safety.layers import open_landform
 from ..tables import write_table
@@ -103,12 +106,14 @@ def rainfall_warning(susceptibility: str | os.PathLike, rain: Sequence[str | os.
          "TOPOGRAPHY": topography.source if topography is not None else None,
          "REGIONS": (regions.source or regions.name) if regions is not None else None})
     notes = Notes(progress)
+    warn_of_changes({"susceptibility map": susceptibility, "zone raster": zones}, notes)
     with contextlib.ExitStack() as opened:
         opened.enter_context(kept_memory())
         dataset = opened.enter_context(open_raster(susceptibility, "susceptibility"))
         grid = Grid.of(dataset, "susceptibility")
         if dataset.count > 1:
             notes.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
+        warn_of_map(dataset, record.inputs() or {}, notes, zones)
         layers, coefficients = _open_layers(opened, dataset, grid, rain, topography, table, notes, progress)
         for one in coefficients:
             if k is not None and one.source == FROM_REST:
@@ -116,7 +121,8 @@ def rainfall_warning(susceptibility: str | os.PathLike, rain: Sequence[str | os.
         parts = _regions(grid, regions, region_field)
         zone_source = _zones(opened, dataset, grid, zones, Part(progress, 0.0, 0.3))
         tally = Tally([ALL, *(parts.labels if parts is not None else [])], zone_source.names)
-        seen = _walk(layers, limits, zone_source, parts, tally, output, output_safety, Part(progress, 0.3, 0.95))
+        seen = _walk(layers, limits, zone_source, parts, tally, output, output_safety,
+                     warning_tags(notes.texts), Part(progress, 0.3, 0.95))
     counts, km2 = tally.counts(), tally.km2()
     write_attributes(output, [ClassRow(number, name, COLOURS[number], counts[number], km2[number])
                               for number, name in NAMES.items()])
@@ -188,12 +194,13 @@ def _zones(opened: contextlib.ExitStack, dataset: rasterio.DatasetReader, grid: 
 
 
 def _walk(layers: WarningLayers, limits: Thresholds, zones: ZoneSource, regions: RegionMap | None, tally: Tally,
-          output: str | os.PathLike, output_safety: str | os.PathLike | None, progress: Progress) -> Seen:
+          output: str | os.PathLike, output_safety: str | os.PathLike | None, about: Mapping[str, str],
+          progress: Progress) -> Seen:
     grid, seen = layers.grid, Seen()
     band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in NAMES.items()})}
     watch = "" if limits.fs_watch is None else f", FS_WATCH {limits.fs_watch:g}"
     tags = {"THRESHOLDS": f"P_LOW {limits.p_low:g}, P_HIGH {limits.p_high:g}, "
-                          f"FS_CRITICAL {limits.fs_critical:g}{watch}"}
+                          f"FS_CRITICAL {limits.fs_critical:g}{watch}", **about}
     done, total = 0, grid.block_count()
     with contextlib.ExitStack() as opened:
         target = opened.enter_context(create_raster(output, grid, "uint8", NODATA, ["landslide warning"], [band], tags,
@@ -223,6 +230,7 @@ def _walk(layers: WarningLayers, limits: Thresholds, zones: ZoneSource, regions:
             done += 1
             progress.report(done / total)
         if not np.isfinite(tally.highest_rain()):
+            negative = f" {seen.negative_cells:,} cells have negative rain." if seen.negative_cells else ""
             raise TooFewData("No cell of the susceptibility map has both rain and a coefficient k. Look at RAIN and "
-                             "TOPOGRAPHY in QGIS for the one without data there.")
+                             f"TOPOGRAPHY in QGIS for the one without data there.{negative}")
     return seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Sequence
 
 import numpy as np
@@ -12,10 +12,12 @@ import rasterio
 
 from ..files import RunRecord, check_writable
 from ..grid import Grid
-from ..inputs.rasters import open_raster
+from ..inputs.rasters import open_raster, region_of
 from ..inputs.vectors import Points, Polygons
 from ..progress import Part, Progress, stop_if_cancelled
-from ..report.hillshade import find_relief, write_hillshade
+from ..provenance.lineage import warn_of_changes
+from ..provenance.match import warn_of_map
+from ..report.hillshade import find_relief, reaches_over, write_hillshade
 from ..report.sheet import MapSheet, validation_sheet
 from ..report.validation_images import region_views, zone_image
 from ..report.validation_input import ReportInput
@@ -69,8 +71,9 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
                          regions: Polygons | None = None, region_field: str | None = None,
                          windows: Polygons | None = None, subset: str = ALL, threshold: float = THRESHOLD,
                          distance: float = DISTANCE, repeats: int = REPEATS, seed: int = 0,
-                         polygon_mode: str = POLYGON_MODES[0], dem: str | os.PathLike | None = None,
-                         sheet_relief: str | os.PathLike | None = None, progress: Progress) -> ValidationSummary:
+                         polygon_mode: str = POLYGON_MODES[0], region: str = "",
+                         dem: str | os.PathLike | None = None, sheet_relief: str | os.PathLike | None = None,
+                         progress: Progress) -> ValidationSummary:
     """Test a susceptibility map against landslides and stable points (Zhang & Deng 2026, section 4.2).
 
     Args:
@@ -89,6 +92,7 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
         repeats: draws of stable points.
         seed: of all randomness; the same seed gives the same numbers.
         polygon_mode: for landslide polygons, ``representative`` (one cell each) or ``cells`` (every cell).
+        region: name of the region that the map shows, for table and points; by default what the map states.
         dem: elevation for the relief under the maps; without it, the run records lead to one.
         sheet_relief: where to write the relief of a printed map, which the summary then describes.
         progress: hears warnings and the main numbers.
@@ -106,17 +110,24 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
         if path is not None:
             check_writable(path)
     parameters = {"SUBSET": subset, "THRESHOLD": threshold, "DISTANCE": distance, "REPEATS": repeats, "SEED": seed,
-                  "POLYGON_MODE": polygon_mode, "REGION_FIELD": region_field}
+                  "POLYGON_MODE": polygon_mode, "REGION_FIELD": region_field,
+                  **({"REGION": region} if region else {})}
     inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, "LANDSLIDES": source_of(landslides),
               "STABLE": source_of(stable), "REGIONS": source_of(regions), "WINDOWS": source_of(windows), "DEM": dem}
+    notes = Notes(progress)
+    warn_of_changes({"susceptibility map": susceptibility, "zone raster": zones}, notes)
     relief = find_relief(susceptibility, dem)
     record = RunRecord("validatewithpoints", parameters, inputs, background=True)
-    notes = Notes(progress)
     with contextlib.ExitStack() as stack:
         dataset = stack.enter_context(open_raster(susceptibility, "susceptibility"))
+        region = region_of(dataset, region)
         grid = Grid.of(dataset, "susceptibility")
         if dataset.count > 1:
             notes.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
+        if dem is not None and relief is not None and not reaches_over(relief, grid.crs, grid.bounds):
+            notes.warn(f"The DEM {dem} does not reach over the map, so there is no relief under the maps of the "
+                       "report. Give the DEM of this area, or leave DEM empty.")
+            relief = None
         require_on_map(landslides, grid)
         zone_dataset = stack.enter_context(open_raster(zones, "zones")) if zones is not None else None
         layers = MapLayers(dataset, grid, _zones(dataset, zone_dataset, grid, Part(progress, 0.0, 0.15)),
@@ -129,8 +140,9 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
         draws = draw(run, census, Part(progress, 0.45, 0.7))
         results = _measure(run, census, draws, Part(progress, 0.7, 0.88))
         main = next(result for result in results if result.scope.name == run.main.name)
+        warn_of_map(dataset, record.inputs() or {}, notes, zones, source_of(windows))
         judge(results, main, run.landslides, layers, notes)
-        points = _points(run, draws, Part(progress, 0.88, 0.92))
+        points = _points(run, draws, region, Part(progress, 0.88, 0.92))
         rows = [*count_rows("landslide", run.landslides.counts),
                 *(count_rows("stable", run.stable.counts) if run.stable is not None else []),
                 *(row for result in results for row in scope_rows(result))]
@@ -146,7 +158,7 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
                 settings={name: str(value) for name, value in settings.items() if value is not None},
                 inputs=record.inputs(), relief=os.path.basename(relief.path) if relief is not None else "",
                 regions=region_views(results, dataset, zone_dataset, layers, relief),
-                subset_counts=_subset_counts(run))).write(output_html)
+                subset_counts=_subset_counts(run)), progress).write(output_html)
         stop_if_cancelled(progress)
         sheet = None
         if sheet_relief is not None:
@@ -157,7 +169,7 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
                 layers.zones.names, layers.zones.breaks, [(point.x, point.y, point.outcome) for point in points],
                 threshold, notes.texts)
     if output_table is not None:
-        write_table(output_table, rows)
+        write_table(output_table, rows, region)
     record.write({"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}, metrics=as_metrics(rows),
                  warnings=notes.texts)
     progress.report(1.0, _in_words(main))
@@ -194,7 +206,13 @@ def _measure(run: Run, census: dict[str, Census], draws: dict[str, Draws], progr
     return results
 
 
-def _points(run: Run, draws: dict[str, Draws], progress: Progress) -> list[PointFeature]:
+def _points(run: Run, draws: dict[str, Draws], region: str, progress: Progress) -> list[PointFeature]:
+    """Return the points; those in none of the regions of a layer are of the region that the map shows."""
+    points = _bare_points(run, draws, progress)
+    return [point if point.region else replace(point, region=region) for point in points] if region else points
+
+
+def _bare_points(run: Run, draws: dict[str, Draws], progress: Progress) -> list[PointFeature]:
     labels: Sequence[str] = run.layers.regions.labels if run.layers.regions is not None else []
     points = landslide_features(run.landslides.take(run.landslides.at.within(run.main)), run.threshold, labels)
     if run.stable is not None:

@@ -19,6 +19,7 @@ from scarp.algorithms import layers
 from scarp.algorithms.arguments import Arguments
 from scarp.model.errors import CrsMissing, FieldUnusable, InputCorrupt, ParameterInvalid
 from scarp.model.progress import Silent
+from scarp.running.core import Core
 from scarp.tests.qgis.tiny import CRS, LEFT, TOP, memory_layer, write_layer, write_raster
 
 GRID = QgsCoordinateReferenceSystem(CRS)
@@ -44,7 +45,7 @@ def read(plugin):
         context = QgsProcessingContext()
         context.setProject(QgsProject.instance())
         definition = plugin.provider.algorithm(algorithm).create()
-        return Arguments(definition, values, context, Listener())
+        return Arguments(definition, values, context, Listener(), Core(definition.NEEDS, Listener()))
     return arguments
 
 
@@ -275,3 +276,38 @@ def test_a_crs_given_only_in_the_project_is_warned_of(read, tmp_path):
     (None, ["giant", 600, "large", 500, "medium", 400, "small", 300, "unrecorded", 300])])
 def test_tables_are_text_or_lists(read, given, wanted):
     assert read("buildbufferedlabels", RADII=given).table("RADII") == wanted
+
+
+def test_the_crs_of_the_grid_outlives_the_thread_of_an_earlier_run(qgis_app):
+    import threading
+
+    from qgis.core import QgsCoordinateReferenceSystem
+    from scarp.algorithms.grid_crs import grid_crs
+
+    # A text that nothing else has asked for: QGIS keeps what it made of a text.
+    wkt = QgsCoordinateReferenceSystem("EPSG:32719").toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED) + " "
+    made, first_may_end, second_made, second_may_look = {}, threading.Event(), threading.Event(), threading.Event()
+
+    def first():
+        made["first"] = grid_crs(wkt, "a.tif", "DEM")
+        first_may_end.wait(30)
+
+    def second():
+        made["second"] = grid_crs(wkt, "a.tif", "DEM")
+        second_made.set()
+        second_may_look.wait(30)
+        made["content"] = made["second"].toWkt()
+
+    one, other = threading.Thread(target=first), threading.Thread(target=second)
+    one.start()
+    while "first" not in made:
+        pass
+    other.start()
+    second_made.wait(30)
+    first_may_end.set()
+    one.join()
+    second_may_look.set()
+    other.join()
+    assert made["second"].isValid() and "32719" in made["content"]
+    later = grid_crs(wkt, "a.tif", "DEM")
+    assert later.toWkt() and later.authid() == "EPSG:32719"

@@ -1,0 +1,169 @@
+"""``scarp:rerun``: a recorded run made again, and compared with what it gave."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingMultiStepFeedback,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterString,
+)
+
+from ..model.errors import InputMissing, ParameterInvalid
+from ..model.files import RECORD_SUFFIX
+from ..model.progress import Part
+from ..model.provenance.call import Call, read_call
+from ..translation import tr
+from . import parameters as p
+from .arguments import Arguments
+from .base import CORE, VALIDATE, ScarpAlgorithm
+from .recorded_inputs import inputs_of, replacements
+
+OWN = "rerun"
+RECORD = "Run record (*.run.json)"
+LEFT_OUT = ("CHECKPOINT", "SCHEDULER")
+"""Parameters that are not repeated: a file to write and an address are not to be taken from a file of others. Training
+from a fresh start and computing here instead of on a cluster give the same."""
+ENDINGS = {"rasterDestination": ".tif", "sink": ".gpkg"}
+
+
+class Rerun(ScarpAlgorithm):
+    """Reads a record, runs its algorithm again in a folder of its own, and has the core compare."""
+
+    ID = OWN
+    TITLE = "Repeat a run"
+    GROUP = VALIDATE
+    TAGS = ("reproduce", "repeat", "provenance", "run record", "hash", "audit")
+    NEEDS = (*CORE, "torch", "safetensors", "scipy")
+    SUMMARY = (
+        "Makes a recorded run again, with the recorded inputs and parameters, and says whether it gives the same.\n"
+        "Beside every output of Scarp lies its run record, a file that ends in .run.json. It names the algorithm, all "
+        "its parameters, and the inputs with checksums of what they held. The outputs are made again in a folder of "
+        "their own and compared with the earlier ones: rasters cell by cell, tables row by row, models weight by "
+        "weight, numbers to the last digit. Inputs that have changed since are named.\n"
+        "On the same machine with the same versions all of it should be the same. Other versions, another processor "
+        "or a graphics card round differently, which shows in the last digits.")
+
+    def define(self) -> None:
+        self.declare(QgsProcessingParameterFile("RECORD", "Run record", p.FILE, "", None, False, tr(RECORD)),
+                     "The .run.json file beside an output. Any output of the run will do, and all are made again.")
+        self.declare(QgsProcessingParameterString("REPLACE", "Inputs that lie elsewhere now", None, True, True),
+                     "One line an input, such as STACK=/data/factors.tif, for inputs that were moved, or that were "
+                     "temporary layers and are saved now. Files beside the record are found by their name.",
+                     advanced=True)
+        self.declare(p.folder_output("FOLDER", "Folder for the repetition"),
+                     "Where the outputs are made again, under their names. None of these names may be taken there.")
+        self.declare(p.file_output("OUTPUT_TABLE", "Comparison", p.CSV),
+                     "Inputs, outputs and numbers, then and now, one a row, with what differs.")
+        self.declare_number("SAME", "1 when all outputs and numbers are the same, else 0")
+        self.declare_number("COMPARED", "outputs and numbers compared")
+        self.declare_number("DIFFERENT", "outputs and numbers that differ")
+        self.declare_number("INPUTS_CHANGED", "inputs that have changed since")
+
+    def check(self, arguments: Arguments) -> None:
+        _algorithm(_call(arguments))
+
+    def compute(self, arguments: Arguments) -> dict[str, Any]:
+        call, folder, table = _call(arguments), Path(str(arguments.output("FOLDER"))), arguments.output("OUTPUT_TABLE")
+        algorithm = _algorithm(call)
+        inputs = inputs_of(call, replacements(arguments.text("REPLACE"), call, LEFT_OUT), arguments.progress)
+        for name in [name for name in LEFT_OUT if inputs.pop(name, None)]:
+            arguments.progress.report(0.0, tr("{name} is left out: the run is repeated without it.").format(name=name))
+        outputs = _outputs(algorithm, call, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        arguments.progress.report(0.0, tr("Running {algorithm} again, first run at {time}.").format(
+            algorithm=call.algorithm, time=call.started))
+        made = _run(algorithm, {**inputs, **outputs}, arguments)
+        record = _record_of(made)
+        pairs = _pairs(call, outputs)
+        summary = arguments.core.call("compare_runs", call.record, record, pairs, table,
+                                      progress=Part(arguments.progress, 0.5, 1.0))
+        return {"FOLDER": str(folder), "OUTPUT_TABLE": table, "SAME": int(summary.same), "COMPARED": summary.compared,
+                "DIFFERENT": summary.different, "INPUTS_CHANGED": len(summary.changed)}
+
+
+def _call(arguments: Arguments) -> Call:
+    return read_call(arguments.file("RECORD") or "")
+
+
+def _algorithm(call: Call) -> QgsProcessingAlgorithm:
+    """Return a fresh object of the recorded algorithm."""
+    found = QgsApplication.processingRegistry().createAlgorithmById(call.algorithm)
+    if not isinstance(found, ScarpAlgorithm) or found.name() == OWN:
+        raise ParameterInvalid(tr("RECORD is of {algorithm}, which this version of Scarp cannot run again. Give the "
+                                  "record of another run.").format(algorithm=call.algorithm))
+    return found
+
+
+def _outputs(algorithm: QgsProcessingAlgorithm, call: Call, folder: Path) -> dict[str, str]:
+    """Return where each output that was made is made again.
+
+    Raises:
+        ParameterInvalid: something of that name lies there.
+    """
+    outputs: dict[str, str] = {}
+    for definition in algorithm.destinationParameterDefinitions():
+        before = call.outputs.get(definition.name())
+        if before is None:
+            continue
+        if definition.type() == "folderDestination":
+            outputs[definition.name()] = str(folder)
+            continue
+        name = Path(before.split("|")[0]).name
+        if not Path(name).suffix:
+            # The id of a layer in memory.
+            name = definition.name().lower() + ENDINGS.get(definition.type(), "")
+        if name in {Path(path).name for path in outputs.values()}:
+            name = f"{definition.name().lower()}_{name}"
+        outputs[definition.name()] = str(folder / name)
+    taken = [path for path in outputs.values() if os.path.isfile(path)]
+    if taken or (str(folder) in outputs.values() and folder.is_dir() and any(folder.iterdir())):
+        raise ParameterInvalid(tr("FOLDER {folder} already holds files that the repetition would write over. Give a "
+                                  "new folder.").format(folder=folder))
+    return outputs
+
+
+def _run(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], arguments: Arguments) -> dict[str, Any]:
+    context = QgsProcessingContext()
+    context.setProject(arguments.context.project())
+    context.setTransformContext(arguments.context.transformContext())
+    accepted, problem = algorithm.checkParameterValues(parameters, context)
+    if not accepted:
+        raise ParameterInvalid(problem)
+    feedback = QgsProcessingMultiStepFeedback(2, arguments.progress.feedback)
+    # Called as it is, and not through run(), which would turn the failure into a line of the log.
+    return algorithm.processAlgorithm(parameters, context, feedback)
+
+
+def _record_of(made: dict[str, Any]) -> str:
+    """Return the record of the repetition."""
+    for value in made.values():
+        path = Path(str(value)) if isinstance(value, str) else None
+        if path is None:
+            continue
+        records = sorted(path.glob(f"*{RECORD_SUFFIX}")) if path.is_dir() else [Path(f"{path}{RECORD_SUFFIX}")]
+        found = next((record for record in records if record.is_file()), None)
+        if found is not None:
+            return str(found)
+    raise InputMissing(tr("The repetition left no run record, so it cannot be compared. Check that its folder can be "
+                          "written."))
+
+
+def _pairs(call: Call, outputs: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the files to compare, then and now; those of a folder one by one."""
+    pairs = {}
+    for name, after in outputs.items():
+        before = call.outputs[name].split("|")[0]
+        if not os.path.isdir(after):
+            pairs[name] = before, after
+            continue
+        for path in sorted(Path(after).iterdir()):
+            if path.is_file() and not path.name.endswith(RECORD_SUFFIX):
+                pairs[f"{name}/{path.name}"] = str(Path(before) / path.name), str(path)
+    return pairs

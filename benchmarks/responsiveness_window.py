@@ -1,0 +1,147 @@
+"""What ``responsiveness.py`` has QGIS do in its window; QGIS runs it with ``--code``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Callable
+
+import qgis.utils
+from qgis.PyQt.QtCore import QTimer
+
+TICK = 10
+"""Milliseconds of the timer."""
+ORDERS = "SCARP_RESPONSIVENESS"
+
+
+class Watch:
+    """The ticks of a timer in the main thread."""
+
+    def __init__(self) -> None:
+        from qgis.PyQt.QtCore import Qt
+
+        self.pauses: list[tuple[float, float]] = []
+        """Length in milliseconds, and when it began in seconds."""
+        self._began = self._last = time.perf_counter()
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._tick)
+
+    def start(self) -> None:
+        self.pauses, self._began = [], time.perf_counter()
+        self._last = self._began
+        self._timer.start(TICK)
+
+    def stop(self) -> list[tuple[float, float]]:
+        self._tick()
+        self._timer.stop()
+        return self.pauses
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.pauses.append((1000 * (now - self._last) - TICK, self._last - self._began))
+        self._last = now
+
+
+def steps(orders: dict[str, Any]) -> list[tuple[str, str, dict[str, Any], float | None]]:
+    """Return name, algorithm, parameters, and after how many seconds to cancel."""
+    folder, scratch = Path(orders["folder"]), Path(orders["scratch"])
+    stack, labels = str(folder / "factors.tif"), str(folder / "labels.tif")
+    training = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": str(folder / "safety_factor.tif"), "SEED": 1,
+                "EPOCHS": orders["epochs"], "OUTPUT": str(scratch / "model.safetensors"),
+                "OUTPUT_WINDOWS": str(scratch / "windows.gpkg"), "OUTPUT_HTML": str(scratch / "training.html")}
+    prediction = {"STACK": stack, "MODEL": str(folder / "model.safetensors"), "SAMPLES": 8,
+                  "OUTPUT": str(scratch / "map.tif"), "OUTPUT_UNCERTAINTY": str(scratch / "spread.tif")}
+    validation = {"SUSCEPTIBILITY": str(scratch / "map.tif"), "REPEATS": 200,
+                  "LANDSLIDES": str(folder / "data" / "landslides.gpkg"),
+                  "OUTPUT_HTML": str(scratch / "report.html"), "OUTPUT_TABLE": str(scratch / "report.csv"),
+                  "OUTPUT_POINTS": str(scratch / "points.gpkg")}
+    forest = {"KIND": "random_forest", "STACK": stack, "LABELS": labels, "OUTPUT": str(scratch / "forest.safetensors")}
+    return [("train", "trainpcum", training, None), ("predict, 8 samples", "predictsusceptibility", prediction, None),
+            ("validate", "validatewithpoints", validation, None),
+            ("cancel training after 1 s", "trainpcum", {**training, "EPOCHS": 500}, 1.0),
+            ("cancel training after 8 s", "trainpcum", {**training, "EPOCHS": 500}, 8.0),
+            ("cancel prediction after 4 s", "predictsusceptibility", {**prediction, "SAMPLES": 64}, 4.0),
+            ("cancel forest after 5 s", "traincomparisonmodel", forest, 5.0),
+            ("cancel validation after 5 s", "validatewithpoints", {**validation, "REPEATS": 5000}, 5.0)]
+
+
+class Session:
+    """Runs the steps one after the other in the window."""
+
+    def __init__(self, orders: dict[str, Any]) -> None:
+        self.orders, self.rows, self.watch = orders, [], Watch()
+        self.todo = [step for step in steps(orders) if orders["only"] in step[0]]
+        self.dialog: Any = None
+
+    def begin(self) -> None:
+        qgis.utils.loadPlugin("scarp")
+        qgis.utils.startPlugin("scarp")
+        self.watch.start()
+        QTimer.singleShot(8000, self.after_rest)
+
+    def after_rest(self) -> None:
+        self.note("the window at rest", 8.0, self.watch.stop())
+        self.following()
+
+    def note(self, step: str, seconds: float, pauses: list[tuple[float, float]]) -> None:
+        worst = sorted(pauses, reverse=True)[:5]
+        self.rows.append({"step": step, "seconds": seconds, "longest": worst[0][0], "at": worst[0][1], "worst": worst,
+                          "over": sum(length > 100 for length, _ in pauses)})
+
+    def following(self) -> None:
+        from qgis.core import QgsApplication
+        from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+        if not self.todo:
+            Path(self.orders["answer"]).write_text(json.dumps(self.rows), encoding="utf-8")
+            os._exit(0)
+        name, algorithm, parameters, cancel_after = self.todo.pop(0)
+        self.dialog = AlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById(f"scarp:{algorithm}"))
+        self.dialog.setParameters(parameters)
+        self.dialog.show()
+        finish: Callable[..., None] = self.dialog.finish
+        started = [time.perf_counter()]
+
+        def finished(successful: bool, *rest: Any, **named: Any) -> None:
+            self.note(name, time.perf_counter() - started[0], self.watch.stop())
+            if successful == (cancel_after is not None):
+                self.rows[-1]["step"] += " (FAILED)" if cancel_after is None else " (was done before)"
+            finish(successful, *rest, **named)
+            QTimer.singleShot(1000, self.close)
+
+        def cancel() -> None:
+            started[0] = time.perf_counter()
+            self.dialog.cancelButton().click()
+
+        self.dialog.finish = finished
+        QTimer.singleShot(1500, lambda: self.run(started, cancel_after, cancel))
+
+    def run(self, started: list[float], cancel_after: float | None, cancel: Callable[[], None]) -> None:
+        started[0] = time.perf_counter()
+        self.watch.start()
+        self.dialog.runAlgorithm()
+        if cancel_after is not None:
+            QTimer.singleShot(int(1000 * cancel_after), cancel)
+
+    def close(self) -> None:
+        self.dialog.close()
+        QTimer.singleShot(1000, self.following)
+
+
+def give_up(kind: Any, error: BaseException, trace: Any) -> None:
+    """End QGIS instead of showing the error in a window that nobody sees."""
+    traceback.print_exception(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(1)
+
+
+sys.excepthook = give_up
+qgis.utils.showException = lambda kind, error, trace, *_, **__: give_up(kind, error, trace)
+# Kept where it lives as long as QGIS does.
+qgis.utils.scarp_session = Session(json.loads(os.environ[ORDERS]))
+QTimer.singleShot(4000, qgis.utils.scarp_session.begin)

@@ -1,0 +1,103 @@
+"""What to say when the process that computes fails, and its errors as those of this process."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+from ..model import errors
+from ..translation import tr
+
+_WINDOWS_MEMORY, _WINDOWS_CRASH = {0xC0000017, 0xC000012D, 0xC00000FD}, {0xC0000005, 0xC0000374, 0xC0000409}
+_WINDOWS_PROCESSOR, _WINDOWS_LIBRARY = {0xC000001D}, {0xC0000135, 0xC0000139, 0xC0000142, 0xC000007B}
+"""Exit codes of Windows, NTSTATUS values as Microsoft documents them."""
+
+
+class ProcessEnded(errors.ScarpError):
+    """The process that computes could not be started, or ended before its work was done."""
+
+    def __init__(self, text: str, log: str = "") -> None:
+        """Keep what the user reads, and what goes into the log."""
+        super().__init__(text)
+        self.log = log
+
+
+class Unforeseen(Exception):
+    """An error that Scarp did not expect in the process that computes."""
+
+    def __init__(self, text: str, log: str) -> None:
+        """Keep kind and text of the error, and its trace for the log."""
+        super().__init__(text)
+        self.log = log
+
+
+def error_of(told: dict[str, Any]) -> Exception:
+    """Return the error that the other process told of, as the class that it has here.
+
+    Args:
+        told: ``kind``, ``text``, ``expected``, ``library`` and ``trace``, as ``model.worker.serving`` sends them.
+    """
+    kind = getattr(errors, told["kind"], None)
+    if told["expected"]:
+        return kind(told["text"]) if isinstance(kind, type) else errors.ScarpError(told["text"])
+    if told["kind"] == "MemoryError":
+        return MemoryError(told["text"])
+    if told["library"]:
+        return ImportError(told["text"], name=told["library"])
+    return Unforeseen(f"{told['kind']}: {told['text']}", told["trace"])
+
+
+def cannot_start(python: str, error: OSError) -> ProcessEnded:
+    """Return the error for a Python that cannot be started."""
+    return ProcessEnded(tr(
+        "The Python that Scarp computes with cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
+        "what Scarp needs… and install again.").format(python=python, reason=error.strerror or error))
+
+
+def ended(code: int | None, log: str) -> ProcessEnded:
+    """Return the error for a process that ended before it had answered.
+
+    Args:
+        code: its exit code; below zero the number of the signal that ended it; None when it is not known.
+        log: the last that it printed.
+    """
+    comfort = tr("QGIS is not affected, and nothing was left under the names of the outputs.")
+    return ProcessEnded(f"{_why(code)} {comfort}", log)
+
+
+def _why(code: int | None) -> str:
+    number = 0 if code is None else code & 0xFFFFFFFF if sys.platform == "win32" else code
+    # Shells and containers tell of signals by 128 and the number.
+    signals = {-number, number - 128}
+    if signals & _numbers("SIGKILL") or number in _WINDOWS_MEMORY:
+        return tr("The process that computes was ended by the system, most likely because memory ran out. Choose a "
+                  "smaller TILE, BATCH or area, or close other programs.")
+    if signals & _numbers("SIGSEGV", "SIGBUS", "SIGABRT") or number in _WINDOWS_CRASH:
+        return tr("The process that computes crashed ({code}). The log says where. If it happens again, install the "
+                  "libraries again with Plugins > Scarp > Install what Scarp needs….").format(code=_name(code))
+    if signals & _numbers("SIGILL") or number in _WINDOWS_PROCESSOR:
+        return tr("The process that computes crashed because a library uses instructions that this computer's "
+                  "processor does not have. Install an older version of torch with Plugins > Scarp > Install what "
+                  "Scarp needs….")
+    if number in _WINDOWS_LIBRARY:
+        return tr("The Python that Scarp computes with lacks a part of itself ({code}). Install again with Plugins > "
+                  "Scarp > Install what Scarp needs….").format(code=_name(code))
+    return tr("The process that computes ended without a result ({code}). The log has the last that it said.").format(
+        code=_name(code))
+
+
+def _numbers(*names: str) -> set[int]:
+    """Return the numbers of those signals that this system has."""
+    return {int(getattr(signal, name)) for name in names if hasattr(signal, name)}
+
+
+def _name(code: int | None) -> str:
+    if code is None:
+        return tr("exit code unknown")
+    if sys.platform == "win32":
+        return tr("exit code {code}").format(code=f"0x{code & 0xFFFFFFFF:08X}")
+    try:
+        return signal.Signals(-code).name if code < 0 else tr("exit code {code}").format(code=code)
+    except ValueError:
+        return tr("exit code {code}").format(code=code)

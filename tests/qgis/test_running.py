@@ -1,0 +1,272 @@
+"""Where the core runs: what is chosen, that both ways give the same, and that QGIS lives on whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qgis.core import QgsProcessingException, QgsSettings
+
+from scarp.algorithms.failures import failure
+from scarp.algorithms.feedback import FeedbackProgress
+from scarp.model.errors import Cancelled, LibraryMissing, TooFewData
+from scarp.model.progress import Silent
+from scarp.running import choice, failures
+from scarp.running.choice import Place, choose
+from scarp.running.core import Core
+from scarp.running.failures import ProcessEnded, Unforeseen
+from scarp.running.process import PATIENCE, ProcessCore
+from scarp.tests.qgis.tiny import TRAINING, Listener
+
+SECONDS = 2.0
+"""Longest time from Cancel to the end."""
+
+
+@pytest.fixture
+def in_a_process(monkeypatch) -> None:
+    """Runs compute in a process of their own, with the Python of the tests."""
+    monkeypatch.setenv("SCARP_RUN", "process")
+    monkeypatch.setenv("SCARP_PYTHON", sys.executable)
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[ProcessCore]:
+    """The processes that were started."""
+    made: list[ProcessCore] = []
+    original = ProcessCore.__init__
+
+    def note(self: ProcessCore, *values: Any) -> None:
+        original(self, *values)
+        made.append(self)
+
+    monkeypatch.setattr(ProcessCore, "__init__", note)
+    return made
+
+
+def place(name: str, lacking: tuple[str, ...] = ()) -> Place:
+    command = () if name == "inside" else (name,)
+    return Place(lambda modules: [module for module in modules if module in lacking], command)
+
+
+@pytest.mark.parametrize("mode", ["automatic", "process", "inside"])
+@pytest.mark.parametrize("window", [True, False])
+@pytest.mark.parametrize("private", [None, (), ("torch",)])
+@pytest.mark.parametrize("own", [None, (), ("torch", "rasterio")])
+@pytest.mark.parametrize("inside", [(), ("torch", "rasterio")])
+def test_choice(monkeypatch, mode, window, private, own, inside):
+    monkeypatch.delenv("SCARP_RUN", raising=False)
+    monkeypatch.delenv("SCARP_PYTHON", raising=False)
+    monkeypatch.setattr(choice, "where_to_run", lambda: mode)
+    monkeypatch.setattr(choice, "has_window", lambda: window)
+    monkeypatch.setattr(choice, "_private", lambda: None if private is None else place("private", private))
+    monkeypatch.setattr(choice, "_own", lambda: None if own is None else place("own", own))
+    monkeypatch.setattr(choice, "_inside", lambda: place("inside", inside))
+    chosen = choose(["torch", "rasterio"])
+    name = "inside" if chosen.place.inside else chosen.place.command[0]
+    ready = {"private": private == (), "own": own == (), "inside": inside == ()}
+    allowed = {"automatic": set(ready), "process": {"private", "own"}, "inside": {"inside"}}[mode]
+    assert bool(chosen.lacking) == (not any(ready[one] for one in allowed))
+    if not chosen.lacking:
+        assert ready[name] and name in allowed
+        best = ("private", "own", "inside") if window or mode == "process" else ("inside", "private", "own")
+        assert name == next(one for one in best if one in allowed and ready[one])
+    assert chosen.spare is None or (name == "inside" and not chosen.spare.inside and mode == "automatic")
+
+
+@pytest.mark.parametrize("word, expected", [("auto", "automatic"), ("process", "process"), ("Inside ", "inside"),
+                                            ("nonsense", "set"), ("", "set")])
+def test_the_variable_wins_over_the_setting(monkeypatch, word, expected):
+    monkeypatch.setenv("SCARP_RUN", word)
+    monkeypatch.setattr(choice, "where_to_run", lambda: "set")
+    assert choice._mode() == expected
+
+
+def test_choosing_is_quick():
+    begun = time.perf_counter()
+    for _ in range(20):
+        choose(["torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"])
+    assert (time.perf_counter() - begun) / 20 < 0.05, "measured: 2 ms"
+
+
+def test_the_setting_is_shown_stored_by_number_and_taken_out_again(run, monkeypatch):
+    from processing.core.ProcessingConfig import ProcessingConfig
+
+    from scarp.processing_provider import settings
+
+    key = settings._STORE + settings._RUN
+    QgsSettings().remove(key)
+    monkeypatch.setattr(settings, "has_window", lambda: True)
+    from qgis.PyQt.QtGui import QIcon
+
+    settings.show("Scarp", QIcon())
+    try:
+        assert settings.where_to_run() == "automatic"
+        for number, expected in enumerate(("automatic", "process", "inside")):
+            ProcessingConfig.setSettingValue("SCARP_WHERE_TO_RUN", number)
+            assert settings.where_to_run() == expected
+        for broken in ("9", "x", None, -7):
+            QgsSettings().setValue(key, broken)
+            assert settings.where_to_run() == "automatic"
+    finally:
+        QgsSettings().remove(key)
+        settings.hide()
+    assert "SCARP_WHERE_TO_RUN" not in ProcessingConfig.settings
+    settings.hide()
+
+
+def test_a_library_inside_qgis_that_does_not_fit_is_replaced_by_the_process(monkeypatch):
+    class Broken:
+        def call(self, *_: Any, **__: Any) -> Any:
+            raise ImportError("numpy.core.multiarray failed to import", name="torch")
+
+    progress = Silent()
+    chosen = choice.Choice(place("inside"), (), choice._named(sys.executable))
+    with Core(["rasterio"], progress, chosen) as core:
+        monkeypatch.setattr("scarp.running.core.InsideCore", Broken)
+        with pytest.raises(Exception, match="does not exist"):
+            core.call("raster_extent", "/no/such.tif", "DEM")
+    assert len(progress.warnings) == 1 and "torch" in progress.warnings[0]
+
+
+def test_what_is_missing_is_said_before_any_work(monkeypatch):
+    chosen = choice.Choice(place("own", ("torch",)), ("torch",))
+    with Core(["torch"], Silent(), chosen) as core, pytest.raises(LibraryMissing, match="torch"):
+        core.call("train_pcum")
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("kill -9 $$", "memory ran out"), ("exit 137", "memory ran out"), ("kill -SEGV $$", "crashed .SIGSEGV"),
+    ("kill -ILL $$", "instructions"), ("echo last words >&2; exit 3", "exit code 3"), ("exit 0", "exit code 0")])
+def test_a_process_that_ends_says_why(tmp_path, text, expected):
+    core = ProcessCore(Place(lambda modules: [], (str(script(tmp_path / "python", text)),)), Silent())
+    with pytest.raises(ProcessEnded, match=expected) as caught:
+        core.call("raster_extent", "a.tif", "DEM")
+    core.close()
+    assert "QGIS is not affected" in str(caught.value)
+    assert caught.value.log == ("last words" if "last words" in text else "")
+
+
+@pytest.mark.parametrize("python", ["/no/such/python", "/etc/hostname", "/tmp"])
+def test_a_python_that_cannot_be_started_is_named(python):
+    with pytest.raises(ProcessEnded, match=python):
+        ProcessCore(Place(lambda modules: [], (python,)), Silent())
+
+
+@pytest.mark.parametrize("code, words", [(0xC0000005, "0xC0000005"), (0xC0000017, "memory"), (0xC0000135, "lacks"),
+                                         (0xC000001D, "instructions"), (-1073741819, "0xC0000005"), (1, "0x00000001")])
+def test_exit_codes_of_windows_are_understood(monkeypatch, code, words):
+    monkeypatch.setattr(failures.sys, "platform", "win32")
+    assert words in str(failures.ended(code, ""))
+
+
+@pytest.mark.parametrize("told, kind", [
+    ({"kind": "TooFewData", "expected": True}, TooFewData), ({"kind": "Cancelled", "expected": True}, Cancelled),
+    ({"kind": "MemoryError", "expected": False}, MemoryError), ({"kind": "KeyError", "expected": False}, Unforeseen),
+    ({"kind": "ImportError", "expected": False, "library": "torch"}, ImportError)])
+def test_errors_of_the_process_have_their_class_here(told, kind):
+    error = failures.error_of({"text": "There are 3.", "library": None, "trace": "trace", **told})
+    assert type(error) is kind and "There are 3." in str(error)
+
+
+class Striker(Listener):
+    """Does something when the training has begun to report."""
+
+    def __init__(self, strike: Any) -> None:
+        super().__init__()
+        self._strike = strike
+        self.when: float | None = None
+
+    def pushInfo(self, info: str) -> None:  # noqa: N802
+        super().pushInfo(info)
+        if self.when is None and info.startswith("Settings:"):
+            self.when = time.perf_counter()
+            self._strike()
+
+
+def train(run, chain, tmp_path, listener, **more: Any) -> Any:
+    return run("trainpcum", listener, STACK=chain["stack"], LABELS=chain["labels"],
+               OUTPUT=tmp_path / "model.safetensors", OUTPUT_HTML=tmp_path / "page.html",
+               **{**TRAINING, "EPOCHS": 100000, **more})
+
+
+@pytest.mark.parametrize("number, words", [(signal.SIGKILL, "memory ran out"), (signal.SIGSEGV, "crashed")])
+def test_a_crash_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, started, number, words):
+    listener = Striker(lambda: os.kill(started[-1].number, number))
+    with pytest.raises(QgsProcessingException, match=words):
+        train(run, chain, tmp_path, listener)
+    assert number != signal.SIGSEGV or "Fatal Python error" in listener.textLog(), "the log says where"
+    assert not [path for path in tmp_path.iterdir() if not path.name.endswith(".history.jsonl")]
+
+
+def test_cancel_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, started):
+    listener = Striker(lambda: threading.Timer(1.0, listener.cancel).start())
+    with pytest.raises(QgsProcessingException, match="Cancelled"):
+        train(run, chain, tmp_path, listener)
+    assert time.perf_counter() - listener.when - 1.0 < SECONDS
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[-1].number, 0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="signals")
+def test_a_process_that_does_not_hear_cancel_is_ended(run, chain, tmp_path, in_a_process, started):
+    def strike() -> None:
+        os.kill(started[-1].number, signal.SIGSTOP)
+        listener.cancel()
+
+    listener = Striker(strike)
+    with pytest.raises(QgsProcessingException, match="Cancelled"):
+        train(run, chain, tmp_path, listener)
+    assert PATIENCE < time.perf_counter() - listener.when < SECONDS + 0.5
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[-1].number, 0)
+
+
+def test_a_function_that_fails_stops_the_job_and_is_raised_here(tmp_path, in_a_process):
+    def write(folder: Path, data: Any) -> None:
+        raise OSError("no room")
+
+    with Core(["rasterio"], Silent()) as core, pytest.raises(OSError, match="no room"):
+        core.call("create_demo_data", tmp_path / "demo", size=64, regions=1, seed=1, write_vectors=write,
+                  progress=Silent())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+                                   RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")])
+def test_memory_that_runs_out_is_said_so(error):
+    message = str(failure(error, "Train", Listener()))
+    assert "out of memory" in message and "smaller" in message
+
+
+def test_the_time_left_is_told_now_and_then(monkeypatch):
+    class Bar(Listener):
+        def __init__(self) -> None:
+            super().__init__()
+            self.told: list[str] = []
+
+        def setProgressText(self, text: str) -> None:  # noqa: N802
+            self.told.append(text)
+
+    clock = [0.0]
+    monkeypatch.setattr("scarp.algorithms.feedback.time.monotonic", lambda: clock[0])
+    bar = Bar()
+    progress = FeedbackProgress(bar)
+    for step in range(1, 1201):
+        clock[0] = step / 2
+        progress.report(step / 1200)
+    assert bar.told[0] == "About 10 minutes left" and bar.told[-1] == "About a few seconds left"
+    assert 10 < len(bar.told) < 25 and len(set(bar.told)) == len(bar.told)
+    assert bar.progress() == 100 and not bar.lines
