@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from typing import Any, Callable
 
 from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QTimer
 
 from . import translation
 from .processing_provider.provider import ScarpProvider
@@ -19,11 +21,11 @@ class ScarpPlugin:
         self.provider: ScarpProvider | None = None
         self.menu: Any = None
         self.translator = translation.install()
+        self._put_back: list[Callable[[], None]] = []
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS calls this name
         """Register the provider; all that ``qgis_process`` calls."""
-        self.provider = ScarpProvider()
-        QgsApplication.processingRegistry().addProvider(self.provider)
+        self._add_provider()
         # A graphical model can only be read when the algorithms in it are registered.
         self.provider.refreshAlgorithms()
 
@@ -31,16 +33,35 @@ class ScarpPlugin:
         """Start in a window."""
         from .gui.menu import ScarpMenu
 
-        self.initProcessing()
+        self._add_provider()
         self.menu = ScarpMenu(self.iface)
+        # Reading the graphical models takes longer than all the rest: QGIS gets its window up first.
+        if self.iface.mainWindow().isVisible():
+            self._load_rest()
+        else:
+            self.iface.initializationCompleted.connect(self._load_rest)
 
     def unload(self) -> None:
         """Take everything out again."""
         if self.menu is not None:
             self.menu.remove()
             self.menu = None
+        with contextlib.suppress(AttributeError, RuntimeError, TypeError):
+            self.iface.initializationCompleted.disconnect(self._load_rest)
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None
+        while self._put_back:
+            self._put_back.pop()()
         translation.remove(self.translator)
         self.translator = None
+
+    def _add_provider(self) -> None:
+        self.provider = ScarpProvider()
+        QgsApplication.processingRegistry().addProvider(self.provider)
+
+    def _load_rest(self) -> None:
+        from .gui import batch_results
+
+        self._put_back.append(batch_results.mend())
+        QTimer.singleShot(0, self.provider.load_rest_by_and_by)

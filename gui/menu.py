@@ -9,6 +9,7 @@ from qgis.PyQt.QtWidgets import QAction, QWidget
 
 from ..processing_provider.provider import ICON
 from ..translation import tr
+from .links import Links
 
 NAME = "Scarp"
 
@@ -24,6 +25,8 @@ class ScarpMenu:
         """
         self.iface = iface
         self.dock: Any = None
+        self._close: set[Callable[[], None]] = set()
+        self.links = Links({"install": self.show_install})
         self.actions = [
             self._add(tr("Training"), self.show_training),
             self._add(tr("Install what Scarp needs…"), self.show_install),
@@ -45,16 +48,22 @@ class ScarpMenu:
         """Open the dialog that installs torch and the other libraries into an environment of Scarp's own."""
         from .install_dialog import InstallDialog
 
+        self._close.add(InstallDialog.forget)
         InstallDialog.open_for(self.iface.mainWindow())
 
     def show_diagnostics(self) -> None:
         """Open the report on versions and paths."""
         from .diagnostics_dialog import DiagnosticsDialog
 
+        self._close.add(DiagnosticsDialog.forget)
         DiagnosticsDialog.open_for(self.iface.mainWindow())
 
     def remove(self) -> None:
-        """Take the entries and the dock out again."""
+        """Take the entries, the link, the dialogs and the dock out again."""
+        self.links.remove()
+        for close in self._close:
+            close()
+        self._close = set()
         for action in self.actions:
             self.iface.removePluginMenu(NAME, action)
             action.deleteLater()

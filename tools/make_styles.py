@@ -43,6 +43,8 @@ PERCEPTUAL = ("#fcfdbf", "#fece91", "#fe9f6d", "#f7705c", "#de4968", "#b73779", 
               "#150e37")
 BLUES = ("#f7fbff", "#d0e1f2", "#94c4df", "#4a98c9", "#1764ab", "#08306b")
 GREYS = ("#ffffff", "#d9d9d9", "#a6a6a6", "#737373", "#404040")
+# Okabe and Ito's colours, which any kind of colour vision tells apart, and two more for ten folds.
+FOLDS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999", "#332288", "#661100")
 
 
 def ramp(layer: QgsRasterLayer, colours: tuple[str, ...], low: float, high: float, unit: str = "") -> None:
@@ -115,8 +117,8 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
     return layers
 
 
-def categories(layer: QgsVectorLayer, field: str, items: list[tuple[str, str, object]]) -> None:
-    """Show features by the value of a text field: value, label and symbol."""
+def categories(layer: QgsVectorLayer, field: str, items: list[tuple[object, str, object]]) -> None:
+    """Show features by the value of a field: value, label and symbol."""
     layer.setRenderer(QgsCategorizedSymbolRenderer(
         field, [QgsRendererCategory(value, symbol, label) for value, label, symbol in items]))
 
@@ -132,10 +134,19 @@ def outline(colour: str) -> QgsFillSymbol:
     return QgsFillSymbol.createSimple({"color": "0,0,0,0", "outline_color": colour, "outline_width": "0.4"})
 
 
+def tint(colour: str) -> QgsFillSymbol:
+    """Return a polygon symbol with an outline and a thin filling of one colour."""
+    filling = QColor(colour)
+    filling.setAlpha(70)
+    return QgsFillSymbol.createSimple({"color": ",".join(map(str, filling.getRgb())), "outline_color": colour,
+                                       "outline_width": "0.4"})
+
+
 def vectors() -> dict[str, QgsVectorLayer]:
     """Return a styled layer by style name."""
     layers = {
         "windows": QgsVectorLayer("Polygon?crs=EPSG:32633&field=subset:string&field=kind:string", "windows", "memory"),
+        "folds": QgsVectorLayer("Polygon?crs=EPSG:32633&field=fold:integer", "folds", "memory"),
         "points": QgsVectorLayer("Point?crs=EPSG:32633&field=outcome:string", "points", "memory"),
         "landslides": QgsVectorLayer("Point?crs=EPSG:32633", "landslides", "memory"),
         "rivers": QgsVectorLayer("LineString?crs=EPSG:32633", "rivers", "memory"),
@@ -144,6 +155,10 @@ def vectors() -> dict[str, QgsVectorLayer]:
     categories(layers["windows"], "subset", [
         ("train", "training", outline("#0072b2")), ("validation", "validation", outline("#e69f00")),
         ("test", "test", outline("#cc0066"))])
+    # The map of the folds lies below, so they only tint it.
+    categories(layers["folds"], "fold", [
+        *((number, f"fold {number}", tint(colour)) for number, colour in enumerate(FOLDS, 1)),
+        (None, "further folds", tint("#606060"))])
     categories(layers["points"], "outcome", [
         ("hit", "landslide, found", marker("circle", "#b2182b", 2.2)),
         ("miss", "landslide, missed", marker("cross_fill", "#ffd400", 3.0)),

@@ -22,7 +22,7 @@
       </minMaxOrigin>
       <rastershader>
         <colorrampshader labelPrecision="6" classificationMode="1" minimumValue="0" clip="0" colorRampType="INTERPOLATED" maximumValue="10">
-          <item color="#ffff00" value="0" label="0, inside the training range" alpha="255"/>
+          <item color="#ffffff" value="0" label="0, inside the training range" alpha="0"/>
           <item color="#fee8c8" value="1" label="1 factor outside" alpha="255"/>
           <item color="#fc8d59" value="3" label="3 factors outside" alpha="255"/>
           <item color="#7f0000" value="10" label="10 factors outside" alpha="255"/>

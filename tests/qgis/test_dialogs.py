@@ -1,13 +1,26 @@
-"""The dialogs that QGIS makes of the parameters open and hand the defaults on."""
+"""The dialogs open, hand the defaults on, suggest what fits, and say while typing what is wrong."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterField,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QIcon, QImage
+from qgis.PyQt.QtWidgets import QTextBrowser
 
 NAMES = ("createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels", "buildsafetyfactor", "trainpcum",
          "traincomparisonmodel", "predictsusceptibility", "classifyzones", "rainfallwarning", "validatewithpoints",
-         "comparemodels", "explainsusceptibility", "factorstozones")
+         "comparemodels", "crossvalidate", "explainsusceptibility", "factorstozones", "newarea", "chainwithcomparisons")
 
 
 @pytest.fixture
@@ -20,8 +33,8 @@ def dialog(run, qgis_iface, monkeypatch):
     browser = QgsBrowserGuiModel()
     monkeypatch.setattr(qgis_iface, "browserModel", lambda: browser, raising=False)
 
-    def open_dialog(name):
-        opened.append(processing.createAlgorithmDialog(f"scarp:{name}", {}))
+    def open_dialog(name, parameters=None):
+        opened.append(processing.createAlgorithmDialog(f"scarp:{name}", parameters or {}))
         return opened[-1]
 
     yield open_dialog
@@ -78,3 +91,205 @@ def test_settings_of_a_preset_are_empty_until_given(dialog):
         assert wrappers[name].parameterValue() == value
         wrappers[name].setParameterValue(None, QgsProcessingContext())
         assert wrappers[name].parameterValue() is None, name
+
+
+@pytest.fixture
+def layers(chain, area):
+    """The layers of the chain in the project, by the name of their file; the project is emptied afterwards."""
+    project = QgsProject.instance()
+    project.clear()
+    added = {}
+    for name in ("dem", "precipitation", "temperature"):
+        added[name] = project.addMapLayer(QgsRasterLayer(str(area / f"{name}.tif"), name))
+    for name in ("stack", "labels", "safety", "susceptibility", "zones"):
+        added[name] = project.addMapLayer(QgsRasterLayer(str(chain[name]), f"result {name[:2]}"))
+    for name in ("landslides", "lithology", "landform", "regions", "climate", "rivers", "faults"):
+        added[name] = project.addMapLayer(QgsVectorLayer(str(area / f"{name}.gpkg"), name))
+    yield added
+    project.clear()
+
+
+def value_of(window, name):
+    wrapper = window.mainWidget().wrappers[name]
+    value = wrapper.parameterValue()
+    return None if value == "" else value
+
+
+def set_value(window, name, value):
+    window.mainWidget().wrappers[name].setParameterValue(value, window.mainWidget().processing_context)
+
+
+def said(window, wait: float = 3.0):
+    """Wait for the look after a change, and return what it says."""
+    checks = window._live_check
+    end = time.monotonic() + wait
+    while checks._timer.isActive() and time.monotonic() < end:
+        QgsApplication.processEvents()
+    assert not checks._timer.isActive()
+    assert checks.line.isHidden() == (not checks.line.label.text())
+    return checks.line.label.text()
+
+
+EXPECTED = {
+    "buildfactorstack": {"DEM": "dem", "PRECIPITATION": "precipitation", "TEMPERATURE": "temperature",
+                         "RIVERS": "rivers", "FAULTS": "faults", "LITHOLOGY": "lithology", "LANDFORM": "landform",
+                         "AREA": None},
+    "trainpcum": {"STACK": "stack", "LABELS": "labels", "SAFETY_FACTOR": "safety"},
+    "classifyzones": {"SUSCEPTIBILITY": "susceptibility", "LANDSLIDES": None},
+    "validatewithpoints": {"SUSCEPTIBILITY": "susceptibility", "LANDSLIDES": "landslides", "ZONES": "zones",
+                           "REGIONS": "regions", "STABLE": None, "DEM": None},
+    "buildsafetyfactor": {"REFERENCE": "stack", "PRECIPITATION": "precipitation", "CLIMATE": "climate",
+                          "TOPOGRAPHY": "landform"},
+    "factorstozones": {"DEM": "dem", "LANDSLIDES": "landslides", "PRECIPITATION": "precipitation"}}
+FIELDS = {
+    "buildfactorstack": {"LITHOLOGY_FIELD": "rock", "LANDFORM_FIELD": "landform", "PRECIPITATION_FIELD": None},
+    "validatewithpoints": {"REGION_FIELD": "region"}, "buildbufferedlabels": {"SCALE_FIELD": "scale"},
+    "buildsafetyfactor": {"ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", "RAINY_DAYS_FIELD": "days",
+                          "TOPOGRAPHY_FIELD": "landform"}}
+
+
+@pytest.mark.parametrize("name", sorted({*EXPECTED, *FIELDS}))
+def test_a_fresh_dialog_suggests_the_layers_and_fields_that_fit(dialog, layers, name):
+    window = dialog(name)
+    window.show()
+    for parameter, layer in EXPECTED.get(name, {}).items():
+        wanted = None if layer is None else layers[layer].id()
+        assert value_of(window, parameter) == wanted, parameter
+    for parameter, field in FIELDS.get(name, {}).items():
+        assert value_of(window, parameter) == field, parameter
+    assert said(window) == ""
+
+
+def test_what_was_given_is_not_mixed_with_suggestions(dialog, layers):
+    window = dialog("buildsafetyfactor", {"TOPOGRAPHY": layers["lithology"].id(), "REFERENCE": layers["dem"].id()})
+    window.show()
+    assert value_of(window, "TOPOGRAPHY") == layers["lithology"].id()
+    assert value_of(window, "REFERENCE") == layers["dem"].id()
+    assert value_of(window, "TOPOGRAPHY_FIELD") is None and value_of(window, "CLIMATE") is None
+
+
+def test_a_field_that_the_user_chose_stays_and_a_suggested_one_follows_the_layer(dialog, layers):
+    window = dialog("buildfactorstack")
+    window.show()
+    set_value(window, "LITHOLOGY", layers["landform"].id())
+    assert value_of(window, "LITHOLOGY_FIELD") is None
+    set_value(window, "LITHOLOGY", layers["lithology"].id())
+    assert value_of(window, "LITHOLOGY_FIELD") == "rock"
+    set_value(window, "LITHOLOGY_FIELD", "fid")
+    set_value(window, "LITHOLOGY", layers["landform"].id())
+    assert value_of(window, "LITHOLOGY_FIELD") == "fid"
+
+
+def test_no_field_parameter_hangs_on_an_input_that_may_be_a_raster(plugin):
+    """QGIS crashes when a raster is chosen for one, in dialogs and in batch."""
+    for algorithm in plugin.provider.algorithms():
+        for item in algorithm.parameterDefinitions():
+            if isinstance(item, QgsProcessingParameterField):
+                assert algorithm.parameterDefinition(item.parentLayerParameterName()).type() == "source", item.name()
+
+
+def test_rasters_can_be_chosen_where_a_field_may_follow(dialog, layers):
+    window = dialog("buildfactorstack")
+    for layer in ("precipitation", "climate", "precipitation"):
+        set_value(window, "LANDFORM", layers[layer].id())
+        assert value_of(window, "LANDFORM") == layers[layer].id()
+
+
+def test_mistakes_are_said_while_typing_and_no_longer_once_mended(dialog, layers):
+    window = dialog("classifyzones")
+    window.show()
+    assert said(window) == ""
+    set_value(window, "SHARES", [50, 30, 30])
+    assert "110" in said(window) and "“Shares (%)”" in said(window) and "SHARES" not in said(window)
+    set_value(window, "SHARES", [50, 30, 20])
+    assert said(window) == ""
+    window = dialog("buildfactorstack")
+    window.show()
+    set_value(window, "LITHOLOGY_FIELD", "granite")
+    assert '"granite"' in said(window) and "rock" in said(window)
+    set_value(window, "LITHOLOGY_FIELD", "rock")
+    assert said(window) == ""
+
+
+def test_what_is_still_empty_is_no_mistake(dialog, run):
+    QgsProject.instance().clear()
+    for name in NAMES:
+        window = dialog(name)
+        window.show()
+        assert said(window) == "", name
+        for parameter, value in {"SEED": 2, "DISTANCE": 5, "P_LOW": 0.2}.items():
+            if parameter in window.mainWidget().wrappers:
+                set_value(window, parameter, value)
+        assert said(window) == "", name
+
+
+def test_a_slow_look_is_the_last_one(dialog, layers, monkeypatch):
+    from scarp.gui import live_check
+
+    window = dialog("classifyzones")
+    window.show()
+    looks = []
+
+    def slow(*_):
+        looks.append(time.sleep(2 * live_check.TOO_LONG))
+        return ""
+
+    monkeypatch.setattr(live_check, "problem_while_filling", slow)
+    for shares in ([50, 50], [40, 60]):
+        set_value(window, "SHARES", shares)
+        said(window)
+    assert len(looks) == 1
+
+
+def test_a_look_is_short(dialog, layers):
+    for name in NAMES:
+        window = dialog(name)
+        window.show()
+        window._live_check.look()
+        started = time.monotonic()
+        window._live_check.look()
+        assert time.monotonic() - started < 0.1, name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_has_a_picture_and_every_parameter(dialog, name):
+    from scarp.gui.help_page import PICTURES
+
+    panel = dialog(name).findChild(QTextBrowser, "textShortHelp")
+    text = panel.toPlainText()
+    for item in dialog(name).algorithm().parameterDefinitions():
+        assert item.description() in text, item.name()
+    assert f"{name}.png" in panel.toHtml()
+    picture = QImage(str(PICTURES / f"{name}.png"))
+    assert 200 <= picture.width() <= 320
+    assert sum(path.stat().st_size for path in PICTURES.iterdir()) < 250_000
+
+
+def test_help_on_the_command_line_stays_plain(plugin):
+    for algorithm in plugin.provider.algorithms():
+        assert "<img" not in algorithm.shortHelpString()
+
+
+@pytest.mark.parametrize("background", [245, 50])
+def test_icons_stand_out_from_light_and_dark(plugin, background):
+    for algorithm in plugin.provider.algorithms():
+        image = QIcon(algorithm.svgIconPath()).pixmap(QSize(16, 16)).toImage()
+        distinct = 0
+        for x in range(16):
+            for y in range(16):
+                colour = image.pixelColor(x, y)
+                grey = (colour.red() + colour.green() + colour.blue()) / 3
+                distinct += colour.alpha() > 127 and abs(grey - background) > 40
+        assert distinct > 25, algorithm.name()
+
+
+def test_another_inside_of_qgis_costs_the_additions_and_not_the_dialog(dialog, monkeypatch):
+    from scarp.gui import algorithm_dialog
+
+    def fail(window):
+        raise AttributeError("there is no help panel")
+
+    monkeypatch.setattr(algorithm_dialog, "show_help", fail)
+    window = dialog("classifyzones", {"METHOD": "natural_breaks"})
+    window.show()
+    assert value_of(window, "METHOD") == "natural_breaks"

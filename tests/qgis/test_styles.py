@@ -5,9 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsProcessingContext, QgsProject, QgsRasterLayer, QgsVectorLayer
+from qgis.core import (
+    QgsFeature,
+    QgsGeometry,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingOutputHtml,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
 
-from scarp.algorithms.styles import STYLES
+from scarp.algorithms.styles import BESIDE, ORDER, STYLES, Styler
 from scarp.model.validation.settings import OUTCOMES
 from scarp.model.warning.classes import COLOURS, NAMES
 from scarp.model.zones.schemes import FIVE_NAMES, zone_colours, zone_names
@@ -54,16 +63,14 @@ def test_points_and_windows_have_a_symbol_for_every_value(chain):
 
 @pytest.mark.parametrize("path", sorted(STYLES.glob("*.qml")), ids=lambda path: path.stem)
 def test_every_style_loads(path: Path, chain):
-    vector = path.stem in ("points", "windows", "landslides", "rivers", "faults")
-    kind = {"rivers": "LineString", "faults": "LineString", "windows": "Polygon"}.get(path.stem, "Point")
-    layer = QgsVectorLayer(f"{kind}?field=outcome:string", "x", "memory") if vector \
+    vector = path.stem in ("points", "windows", "folds", "landslides", "rivers", "faults")
+    kind = {"rivers": "LineString", "faults": "LineString", "windows": "Polygon", "folds": "Polygon"}
+    layer = QgsVectorLayer(f"{kind.get(path.stem, 'Point')}?field=outcome:string", "x", "memory") if vector \
         else QgsRasterLayer(str(chain["susceptibility"]))
     styled(layer, path.stem)
 
 
 def test_results_are_styled_when_loaded(chain, area, run, tmp_path, plugin):
-    from qgis.core import QgsProcessingFeedback
-
     algorithm = plugin.provider.algorithm("classifyzones").create()
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
@@ -76,3 +83,41 @@ def test_results_are_styled_when_loaded(chain, area, run, tmp_path, plugin):
     layer = QgsRasterLayer(output)
     details.postProcessor().postProcessLayer(layer, context, feedback)
     assert [item.label for item in layer.renderer().classes()] == list(FIVE_NAMES)
+
+
+@pytest.mark.parametrize("folds, labels", [
+    ((1, 2, 3), ["fold 1", "fold 2", "fold 3"]), ((5, 4), ["fold 4", "fold 5"]),
+    ((1, 11, 50), ["fold 1", "further folds"])])
+def test_the_legend_lists_the_folds_that_there_are(qgis_app, folds, labels):
+    layer = QgsVectorLayer("Polygon?crs=EPSG:32633&field=fold:integer", "folds", "memory")
+    features = []
+    for number in folds:
+        feature = QgsFeature(layer.fields())
+        feature.setAttributes([number])
+        feature.setGeometry(QgsGeometry.fromWkt("Polygon ((0 0, 1 0, 1 1, 0 0))"))
+        features.append(feature)
+    assert layer.dataProvider().addFeatures(features)[0]
+    Styler("folds").postProcessLayer(layer, QgsProcessingContext(), QgsProcessingFeedback(False))
+    assert [item.label() for item in layer.renderer().categories()] == labels
+
+
+def test_every_style_of_a_result_has_a_place_in_the_layer_group():
+    own = {path.stem for path in STYLES.glob("*.qml")} - {"hillshade", "landslides", "rivers", "faults"}
+    assert set(ORDER) - {BESIDE} == own
+
+
+def test_a_style_that_cannot_be_read_is_said_and_the_layer_stays(chain, plugin):
+    feedback = QgsProcessingFeedback(False)
+    layer = QgsRasterLayer(str(chain["susceptibility"]), "map")
+    Styler(BESIDE).postProcessLayer(layer, QgsProcessingContext(), feedback)
+    assert layer.isValid() and '"map"' in feedback.textLog()
+
+
+def test_every_report_is_one_that_the_result_viewer_lists(plugin):
+    reports = 0
+    for algorithm in plugin.provider.algorithms():
+        for output in algorithm.destinationParameterDefinitions():
+            if output.type() == "fileDestination" and "html" in output.fileFilter().lower():
+                reports += 1
+                assert isinstance(algorithm.outputDefinition(output.name()), QgsProcessingOutputHtml), output.name()
+    assert reports >= 8

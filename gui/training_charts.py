@@ -1,0 +1,128 @@
+"""The four charts of a training and what their colours mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.PyQt.QtCore import QRectF, QSize, Qt
+from qgis.PyQt.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
+from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from ..model.history.forms import NUMBERS, RUNNING
+from ..model.history.reading import Follower
+from ..translation import tr
+from .curves import Chart, Colours
+
+_WIDE = 26
+"""Widths of a letter M from which two charts stand side by side; more than two charts need at least."""
+
+
+class TrainingCharts(QWidget):
+    """Loss, accuracy, recall and violation rate of one training by epoch."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Make empty charts."""
+        super().__init__(parent)
+        titles = {"loss": (tr("Loss"), tr("What training makes small. The epoch with the lowest loss of the validation "
+                                          "windows gives the model its weights.")),
+                  "accuracy": (tr("Accuracy"), tr("Share of the cells on the right side of 0.5.")),
+                  "recall": (tr("Recall"), tr("Share of the landslide cells with a probability of at least 0.5.")),
+                  "violation_rate": (tr("Violation rate"), tr("Share of the cells under a warning of the safety factor "
+                                                              "that the model calls safe."))}
+        self.charts = [Chart(name, titles[name][0], self) for name in NUMBERS]
+        for chart in self.charts:
+            chart.setToolTip(titles[chart.name][1])
+            chart.hovered.connect(self.show_epoch)
+        self.legend = Legend(self)
+        self._grid, self._columns = QGridLayout(), 0
+        self._grid.setSpacing(6)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.legend)
+        layout.addLayout(self._grid, 1)
+        self._arrange(1)
+
+    def show_training(self, follower: Follower | None) -> None:
+        """Draw a training as it stands; nothing for ``None``."""
+        history = None if follower is None else follower.history
+        state = "" if follower is None else follower.state()
+        for chart in self.charts:
+            chart.nothing = "" if history is None else tr("The first epoch is not over yet.") \
+                if not history.epoch and state == RUNNING else tr("There is no epoch.") if not history.epoch else \
+                tr("There was no safety factor.") if chart.name == "violation_rate" else tr("Nothing to measure.")
+            chart.show_history(history, state)
+        self.legend.show_state(state == RUNNING and history is not None and history.head.patience > 0)
+        if history is None or not history.epoch:
+            self.show_epoch(0)
+
+    def show_epoch(self, epoch: int) -> None:
+        """Mark an epoch in all charts; 0 marks none."""
+        for chart in self.charts:
+            chart.show_epoch(epoch)
+        self.legend.show_epoch(epoch)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt calls this name
+        """Put the charts into one column or two."""
+        super().resizeEvent(event)
+        self._arrange(2 if self.width() >= _WIDE * self.fontMetrics().horizontalAdvance("M") else 1)
+
+    def _arrange(self, columns: int) -> None:
+        if columns != self._columns:
+            self._columns = columns
+            for number, chart in enumerate(self.charts):
+                self._grid.addWidget(chart, number // columns, number % columns)
+
+
+class Legend(QLabel):
+    """What the lines mean; also names the epoch under the mouse."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Begin without an epoch."""
+        super().__init__(parent)
+        self._patience, self._epoch = False, 0
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt calls this name
+        """Return the height of a line of text."""
+        return QSize(100, self.fontMetrics().height() + 4)
+
+    def show_state(self, patience: bool) -> None:
+        """Say whether the charts have a band for the patience left."""
+        self._patience = patience
+        self.update()
+
+    def show_epoch(self, epoch: int) -> None:
+        """Name an epoch; 0 names none."""
+        self._epoch = epoch
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt calls this name
+        """Draw signs and words from the left, as many as there is room for."""
+        colours, painter = Colours(self.palette()), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle, x, metrics = self.height() / 2, 4.0, self.fontMetrics()
+        signs: list[tuple[Any, str]] = [(QPen(colours.train, 1.5), tr("training")),
+                                        (QPen(colours.validation, 2.5), tr("validation")),
+                                        (QPen(colours.faint, 1, Qt.PenStyle.DashLine), tr("best epoch"))]
+        if self._patience:
+            signs.append((None, tr("patience")))
+        text = ""
+        if self._epoch:
+            text = tr("epoch {n}").format(n=self._epoch)
+            painter.setPen(colours.text)
+            painter.drawText(QRectF(self.rect().adjusted(0, 0, -6, 0)),
+                             Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        room = self.width() - (metrics.horizontalAdvance(text) + 18 if self._epoch else 0)
+        for pen, text in signs:
+            width = metrics.horizontalAdvance(text)
+            if x + 24 + width > room:
+                break
+            if pen is None:
+                painter.fillRect(QRectF(x, middle - 5, 16, 10), colours.mixed(0.18))
+            else:
+                painter.setPen(pen)
+                painter.drawLine(round(x), round(middle), round(x + 16), round(middle))
+            painter.setPen(colours.text)
+            painter.drawText(QRectF(x + 20, 0, width + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, text)
+            x += 20 + width + 12
+        painter.end()

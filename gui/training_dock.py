@@ -1,0 +1,227 @@
+"""The dock with the curves of trainings: those that run, wherever they were started, and those of the past."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QSize, Qt, QTimer, QUrl
+from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShowEvent
+from qgis.PyQt.QtWidgets import (QAction, QDockWidget, QFileDialog, QLabel, QPushButton, QScrollArea, QSplitter,
+                                 QToolBar, QVBoxLayout, QWidget)
+
+from ..model.artifact_header import header_of_file
+from ..model.errors import ScarpError
+from ..model.history.folder import Trainings
+from ..model.history.forms import RUNNING
+from ..model.history.place import SUFFIX, ask_to_stop, histories_folder
+from ..model.history.reading import Follower, history_of_model, read_history
+from ..translation import tr
+from .training_charts import TrainingCharts
+from .training_list import TrainingList
+from .training_words import standing
+
+EVERY, SOON = 1000, 20
+"""Milliseconds to the next look at the files, and when there is more to read already."""
+_REPORTS = (".html", ".htm")
+
+
+class TrainingDock(QDockWidget):
+    """List, curves and a button to stop. It only reads files, so it follows trainings of any process."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Make the dock; it looks at the files while it is seen."""
+        super().__init__(tr("Training"), parent)
+        self.setObjectName("ScarpTrainingDock")
+        self.trainings = Trainings(_folder())
+        self.list, self.charts = TrainingList(), TrainingCharts()
+        self.standing, self.message = QLabel(), QLabel()
+        self.stop_button = QPushButton(tr("Stop and keep best"))
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.look)
+        self._drawn: Any = None
+        self.setWidget(self._body())
+        self.list.chosen.connect(self._choose)
+        self.stop_button.clicked.connect(self.stop)
+        self._refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt calls this name
+        """Begin to look at the files."""
+        super().showEvent(event)
+        self._timer.start(0)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt calls this name
+        """Look no more."""
+        self._timer.stop()
+        super().hideEvent(event)
+
+    def look(self) -> None:
+        """Read what is new in the files and show it; a few milliseconds at most."""
+        more = self.trainings.look()
+        new = self.list.show_trainings(self.trainings.followers)
+        shown = self.trainings.followers.get(self.list.current)
+        begun = [key for key in new if self.trainings.followers[key].state() == RUNNING]
+        if begun and (shown is None or shown.state() != RUNNING):
+            self.list.choose(begun[-1])
+        elif shown is None and self.list.topLevelItemCount():
+            self.list.setCurrentItem(self.list.topLevelItem(0))
+        self._refresh()
+        if self.isVisible():
+            self._timer.start(SOON if more else EVERY)
+
+    def stop(self) -> None:
+        """Ask the selected training to stop and to keep its best weights."""
+        follower = self._follower()
+        if follower is None:
+            return
+        try:
+            ask_to_stop(follower.path)
+        except OSError as error:
+            self._say(tr("The training cannot be asked to stop: {reason}.").format(reason=error.strerror or error))
+            return
+        follower.stopping = True
+        self._refresh()
+
+    def open_file(self, path: str | Path = "") -> None:
+        """Show a model or history file; ask for one when none is given."""
+        path = path or QFileDialog.getOpenFileName(
+            self, tr("Open the curves of a training"), "",
+            tr("Models and histories") + " (*.safetensors *.jsonl)")[0]
+        if not path:
+            return
+        try:
+            key = self.trainings.add(_opened(Path(path)))
+        except (ScarpError, OSError) as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self.look()
+        self.list.choose(key)
+
+    def open_report(self) -> None:
+        """Open the report of the selected training in the browser."""
+        follower = self._follower()
+        if follower is not None and follower.history is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(follower.history.head.report))
+
+    def show_folder(self) -> None:
+        """Show the folder of the selected training's model in the file manager."""
+        follower = self._follower()
+        if follower is not None and follower.history is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(follower.history.head.output).parent)))
+
+    def remove(self) -> None:
+        """Take the selected training out of the list; its model stays."""
+        follower = self._follower()
+        if follower is not None and follower.state() != RUNNING:
+            self.trainings.forget(self.list.current)
+            self.look()
+
+    def _body(self) -> QWidget:
+        self._open = self._action("mActionFileOpen.svg", tr("Open…"),
+                                  tr("Show the curves of a model file or of a history file"), self.open_file)
+        self._report = self._action("mActionNewReport.svg", tr("Report"),
+                                    tr("Open the report of this training in the browser"), self.open_report)
+        self._shown_folder = self._action("mIconFolderOpen.svg", tr("Folder"),
+                                          tr("Show the model in the file manager"), self.show_folder)
+        self._removal = self._action("mActionRemove.svg", tr("Remove"),
+                                     tr("Take this training out of the list; its model stays"), self.remove)
+        self._removal.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
+        self._removal.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.list.addAction(self._removal)
+        bar = QToolBar()
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        size = self.fontMetrics().height()
+        bar.setIconSize(QSize(size, size))
+        for action in (self._open, self._report, self._shown_folder, self._removal):
+            bar.addAction(action)
+        for label in (self.standing, self.message):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.standing.setAlignment(Qt.AlignmentFlag.AlignTop)
+        # Room for the longest, so that the charts do not jump.
+        self.standing.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
+        self.stop_button.setToolTip(tr("Ends the training now and writes the model with the weights of its best epoch"))
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(self.charts)
+        lower = _column(self.standing, self.stop_button, self.message, area)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(_column(bar, self.list))
+        split.addWidget(lower)
+        split.setStretchFactor(1, 3)
+        split.setSizes([170, 600])
+        split.setChildrenCollapsible(False)
+        return split
+
+    def _action(self, icon: str, text: str, tip: str, slot: Callable[[], None]) -> QAction:
+        action = QAction(QgsApplication.getThemeIcon(icon), text, self)
+        action.setToolTip(tip)
+        # Qt hands over whether the action is checked, which the slots have no use for.
+        action.triggered.connect(lambda _checked=False: slot())
+        return action
+
+    def _choose(self, _: str) -> None:
+        self._say("")
+        self._refresh()
+
+    def _follower(self) -> Follower | None:
+        return self.trainings.followers.get(self.list.current)
+
+    def _refresh(self) -> None:
+        """Show the selected training, if anything about it has changed."""
+        follower = self._follower()
+        history = None if follower is None else follower.history
+        sentences = [] if follower is None else standing(follower)
+        if history is None:
+            sentences = [tr("Trainings appear here as soon as they begin, also those started in a console.")]
+        running = history is not None and follower.state() == RUNNING
+        key = (id(history), None if history is None else history.epoch, running, sentences,
+               follower is not None and follower.stopping)
+        if key == self._drawn:
+            return
+        self._drawn = key
+        self.standing.setText("\n".join(sentences))
+        self.charts.show_training(follower)
+        self.stop_button.setEnabled(running and history.head.stoppable and not follower.stopping)
+        self._report.setEnabled(history is not None and not running and _is_report(history.head.report))
+        self._shown_folder.setEnabled(history is not None and bool(history.head.output))
+        self._removal.setEnabled(history is not None and not running)
+
+    def _say(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+
+def _folder() -> Path:
+    try:
+        return histories_folder()
+    except RuntimeError:
+        # A user without a home folder has no histories; files can still be opened.
+        return Path("trainings")
+
+
+def _opened(path: Path) -> Follower:
+    if path.suffix == SUFFIX:
+        return read_history(path)
+    follower = Follower(path)
+    follower.history = history_of_model(header_of_file(path), path, path.stat().st_mtime)
+    return follower
+
+
+def _is_report(path: str) -> bool:
+    return path.lower().endswith(_REPORTS) and Path(path).is_file()
+
+
+def _column(*widgets: QWidget) -> QWidget:
+    whole = QWidget()
+    layout = QVBoxLayout(whole)
+    layout.setContentsMargins(4, 2, 4, 4)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return whole

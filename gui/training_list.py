@@ -1,0 +1,123 @@
+"""The list of trainings, those that run and those of the past."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
+
+from ..model.history.forms import EPOCHS, FAILED, PATIENCE, RUNNING, STOPPED
+from ..model.history.reading import Follower
+from ..translation import tr
+from .training_words import began, name_of, state_word
+
+NAME, STATE, EPOCH, BEST, BEGAN = range(5)
+_KEY = int(Qt.ItemDataRole.UserRole)
+_DOTS = {RUNNING: "#2f7fd6", EPOCHS: "#2e9e5b", PATIENCE: "#2e9e5b", STOPPED: "#d99000", FAILED: "#cc3311"}
+
+
+class TrainingList(QTreeWidget):
+    """A line for each training, the newest on top."""
+
+    chosen = pyqtSignal(str)
+    """The key of the training that the user or :meth:`choose` selected."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        """Make an empty list."""
+        super().__init__(parent)
+        self._items: dict[str, QTreeWidgetItem] = {}
+        self._shown: dict[str, tuple[Any, ...]] = {}
+        self.setColumnCount(5)
+        self.setHeaderLabels([tr("Training"), tr("State"), tr("Epoch"), tr("Best"), tr("Begun")])
+        self.setRootIsDecorated(False)
+        self.setUniformRowHeights(True)
+        self.setAlternatingRowColors(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        header = self.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+        for column in (STATE, EPOCH, BEST, BEGAN):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.currentItemChanged.connect(self._tell)
+
+    @property
+    def current(self) -> str:
+        """The key of the selected training; empty for none."""
+        item = self.currentItem()
+        return "" if item is None else str(item.data(NAME, _KEY))
+
+    def choose(self, key: str) -> None:
+        """Select a training."""
+        if key in self._items:
+            self.setCurrentItem(self._items[key])
+            self.scrollToItem(self._items[key])
+
+    def show_trainings(self, followers: Mapping[str, Follower]) -> list[str]:
+        """Bring the list up to date; selection and place stay.
+
+        Args:
+            followers: by key; those without a history yet are left out.
+
+        Returns:
+            Keys that are new.
+        """
+        known = {key: follower for key, follower in followers.items() if follower.history is not None}
+        for key in [key for key in self._items if key not in known]:
+            self.takeTopLevelItem(self.indexOfTopLevelItem(self._items.pop(key)))
+            self._shown.pop(key, None)
+        new = sorted((key for key in known if key not in self._items), key=lambda key: known[key].history.started)
+        for key in new:
+            self._add(key, known)
+        for key, follower in known.items():
+            self._update(key, follower)
+        return new
+
+    def _add(self, key: str, known: Mapping[str, Follower]) -> None:
+        started = known[key].history.started
+        place = 0
+        while place < self.topLevelItemCount():
+            other = known[str(self.topLevelItem(place).data(NAME, _KEY))].history
+            if other.started <= started:
+                break
+            place += 1
+        item = QTreeWidgetItem()
+        item.setData(NAME, _KEY, key)
+        for column in (EPOCH, BEST):
+            item.setTextAlignment(column, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+        self._items[key] = item
+        self.insertTopLevelItem(place, item)
+
+    def _update(self, key: str, follower: Follower) -> None:
+        history, item, state = follower.history, self._items[key], follower.state()
+        shown = (id(history), state, follower.stopping, history.epoch)
+        if self._shown.get(key) == shown:
+            return
+        self._shown[key] = shown
+        epochs, best = f"{history.epoch} / {history.head.epochs}", str(history.best_epoch or "–")
+        for column, text in enumerate((name_of(history), state_word(follower), epochs, best, began(history))):
+            item.setText(column, text)
+        item.setIcon(STATE, dot(_DOTS.get(state, "#8a8f94")))
+        item.setToolTip(NAME, history.head.output)
+
+    def _tell(self) -> None:
+        self.chosen.emit(self.current)
+
+
+def dot(colour: str) -> QIcon:
+    """Return a round sign of a colour."""
+    picture = QPixmap(32, 32)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    # The white ring parts it from a selection of the same colour.
+    painter.setPen(QPen(QColor("white"), 2.5))
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(8, 8, 16, 16)
+    painter.end()
+    icon = QIcon(picture)
+    # Qt would tint the sign of the selected line with the colour of the selection.
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon

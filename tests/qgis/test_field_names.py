@@ -1,0 +1,94 @@
+"""The field a parameter means, and the layer an input means, by their names."""
+
+from __future__ import annotations
+
+import pytest
+
+from scarp.algorithms.field_names import KEYWORDS, likely_field, likely_word
+from scarp.algorithms.layer_kinds import LINE, OF_OPTIONAL, POINT, POLYGON, LayerFacts, likely_layer
+
+
+@pytest.mark.parametrize("parameter, fields, expected", [
+    ("SCALE_FIELD", ["fid", "scale", "note"], "scale"),
+    ("SCALE_FIELD", ["编号", "规模", "日期"], "规模"),
+    ("SCALE_FIELD", ["编号", "滑坡规模等级"], "滑坡规模等级"),
+    ("SCALE_FIELD", ["SlideSize", "year"], "SlideSize"),
+    ("LITHOLOGY_FIELD", ["OBJECTID", "ROCK_TYPE"], "ROCK_TYPE"),
+    ("LITHOLOGY_FIELD", ["id", "岩性描述"], "岩性描述"),
+    ("LANDFORM_FIELD", ["fid", "地貌类型"], "地貌类型"),
+    ("TOPOGRAPHY_FIELD", ["fid", "landform"], "landform"),
+    ("SEISMIC_FIELD", ["zone", "烈度"], "烈度"),
+    ("SEISMIC_FIELD", ["Intensity_MMI", "name"], "Intensity_MMI"),
+    ("REGION_FIELD", ["fid", "region", "name", "cause"], "name"),
+    ("REGION_FIELD", ["fid", "县"], "县"),
+    ("ALPHA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "alpha"),
+    ("BETA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "beta"),
+    ("RAINY_DAYS_FIELD", ["zone", "alpha", "beta", "rainy_days"], "rainy_days"),
+    ("RAINY_DAYS_FIELD", ["年雨日数"], "年雨日数"),
+    ("PRECIPITATION_FIELD", ["station", "PRECIPITAT"], "PRECIPITAT"),
+    ("PRECIPITATION_FIELD", ["站点", "年降水量"], "年降水量"),
+    ("TEMPERATURE_FIELD", ["station", "temp_c"], "temp_c"),
+])
+def test_the_field_is_found_by_name(parameter, fields, expected):
+    assert likely_field(parameter, fields) == expected
+    assert likely_field(parameter, fields[::-1]) == expected
+
+
+@pytest.mark.parametrize("parameter", sorted(KEYWORDS))
+def test_every_keyword_finds_itself_in_any_case_and_nothing_else_is_chosen(parameter):
+    for keyword in KEYWORDS[parameter]:
+        for name in (keyword, keyword.upper(), keyword.replace(" ", "_"), keyword.title().replace(" ", "")):
+            assert likely_field(parameter, ["fid", name, "geom_x"]) == name
+    assert likely_field(parameter, ["fid", "geom_x", "remark", "备注"]) is None
+    assert likely_field(parameter, []) is None
+
+
+def test_fields_that_fit_alike_leave_the_choice_to_the_user():
+    assert likely_field("REGION_FIELD", ["NAME_1", "NAME_2"]) is None
+    assert likely_field("REGION_FIELD", ["NAME_1", "NAME_2", "name"]) == "name"
+    assert likely_field("UNKNOWN_FIELD", ["name"]) is None
+
+
+def test_a_short_word_does_not_find_a_longer_one_by_chance():
+    assert likely_field("REGION_FIELD", ["小区划代码"]) is None
+    assert likely_field("PRECIPITATION_FIELD", ["comment"]) is None
+    assert not likely_word(["dem"], "demography")
+    assert likely_word(["dem"], "DEM 30 m") and likely_word(["高程"], "西藏高程数据")
+
+
+def raster(key, *bands, name=""):
+    return LayerFacts(key, name or key, bands=bands)
+
+
+PROJECT = [
+    raster("hills", "", name="hillshade"),
+    raster("stack", "slope", "aspect", "lithology", "roads"),
+    raster("labels", "landslide label"),
+    raster("safety", "safety factor"),
+    raster("map", "relative landslide susceptibility", name="anything"),
+    raster("zones", "susceptibility zone"),
+    raster("ground", "", name="dem_30m"),
+    LayerFacts("slides", "Landslides 2020", POINT, fields=("fid", "scale")),
+    LayerFacts("rivers", "rivers", LINE),
+    LayerFacts("rocks", "岩性图", POLYGON),
+    LayerFacts("windows", "training", POLYGON, fields=("subset", "kind", "landslide_share", "seed")),
+    LayerFacts("climate", "zones of rain", POLYGON, fields=("Alpha", "Beta")),
+]
+
+
+@pytest.mark.parametrize("parameter, key", [
+    ("STACK", "stack"), ("REFERENCE", "stack"), ("LABELS", "labels"), ("SAFETY_FACTOR", "safety"),
+    ("SUSCEPTIBILITY", "map"), ("ZONES", "zones"), ("DEM", "ground"), ("LANDSLIDES", "slides"), ("RIVERS", "rivers"),
+    ("LITHOLOGY", "rocks"), ("WINDOWS", "windows"), ("CLIMATE", "climate"),
+    ("FAULTS", None), ("REGIONS", None), ("AREA", None), ("STABLE", None), ("UNKNOWN", None)])
+def test_layers_are_found_by_what_they_are(parameter, key):
+    assert likely_layer(parameter, PROJECT) == key
+    assert likely_layer(parameter, PROJECT[::-1]) == key
+
+
+def test_two_candidates_leave_the_choice_to_qgis():
+    assert likely_layer("LABELS", [*PROJECT, raster("more", "landslide label")]) is None
+
+
+def test_inputs_that_change_what_a_run_is_about_are_never_filled_when_they_may_be_empty():
+    assert not OF_OPTIONAL & {"AREA", "MAPPED_AREA", "STABLE", "LANDSLIDES", "DEM"}

@@ -1,0 +1,224 @@
+"""Write the pictures of the help panels: ``./run python tools/make_help_pictures.py DEMO_FOLDER``.
+
+The folder is what ``./run demo FOLDER`` made. What the demo does not make, such as a warning, is computed here. Maps
+are drawn by QGIS with Scarp's styles, figures come from Scarp's reports.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image
+from qgis.core import (
+    QgsApplication,
+    QgsMapLayer,
+    QgsMapRendererCustomPainterJob,
+    QgsMapSettings,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsRasterLayer,
+    QgsRectangle,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QByteArray, QRectF, QSize, Qt
+from qgis.PyQt.QtGui import QColor, QImage, QPainter
+from qgis.PyQt.QtSvg import QSvgRenderer
+from rasterio.windows import Window
+
+from scarp.model.factors.definitions import CATEGORICAL
+from scarp.model.stack import open_stack
+
+ROOT = Path(__file__).resolve().parent.parent
+HELP, STYLES = ROOT / "resources" / "help", ROOT / "resources" / "styles"
+WIDTH, HEIGHT = 280, 165
+FIGURE_HEIGHT = 210
+"""Most of a figure, which is drawn as wide as a map."""
+COLOURS = 32
+"""As many as a picture keeps; more make it larger and hardly better."""
+SHARE = 0.6
+"""Of the area that is shown; thinned out further, the relief would flicker."""
+BANDS = ("slope", "aspect", "river_density", "precipitation", "lithology", "fault_density")
+"""Factors that are shown of a stack."""
+MULTIPLY = QPainter.CompositionMode.CompositionMode_Multiply
+
+
+def layer(path: Path, style: str | None) -> QgsMapLayer:
+    """Return a raster or vector file as a layer with one of Scarp's styles, or that beside the file."""
+    kind = QgsRasterLayer if path.suffix == ".tif" else QgsVectorLayer
+    loaded = kind(str(path), path.stem)
+    if style is not None:
+        message, done = loaded.loadNamedStyle(str(STYLES / f"{style}.qml"))
+        if not done:
+            raise SystemExit(f"{path}: {message}")
+    return loaded
+
+
+def draw_map(layers: list[QgsMapLayer], name: str, share: float = SHARE) -> None:
+    """Draw layers, the topmost first, over the middle of the last one.
+
+    Args:
+        layers: all but the last are multiplied with it if they are rasters.
+        name: of the picture.
+        share: of the last one's width that is shown.
+    """
+    for item in layers[:-1]:
+        if isinstance(item, QgsRasterLayer):
+            item.setBlendMode(MULTIPLY)
+    settings = QgsMapSettings()
+    settings.setLayers(layers)
+    settings.setDestinationCrs(layers[-1].crs())
+    extent = layers[-1].extent()
+    width = extent.width() * share
+    settings.setExtent(QgsRectangle.fromCenterAndSize(extent.center(), width, width * HEIGHT / WIDTH))
+    settings.setOutputSize(QSize(WIDTH, HEIGHT))
+    settings.setOutputDpi(72)
+    image = QImage(WIDTH, HEIGHT, QImage.Format.Format_RGB32)
+    image.fill(QColor("white"))
+    painter = QPainter(image)
+    job = QgsMapRendererCustomPainterJob(settings, painter)
+    job.renderSynchronously()
+    painter.end()
+    keep(picture_of(image), name)
+
+
+def draw_stack(path: Path, name: str) -> None:
+    """Draw six factors side by side: amounts in a ramp, classes in colours of their own."""
+    across, gap = 3, 4
+    width, height = (WIDTH - gap * (across - 1)) // across, (HEIGHT - gap) // 2
+    picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    with open_stack(path) as stack:
+        for place, factor in enumerate(stack.factor(band) for band in BANDS):
+            rows = stack.grid.width * height // width
+            values = stack.dataset.read(factor.band, window=Window(0, 0, stack.grid.width, rows),
+                                        out_shape=(height, width))
+            if factor.kind == CATEGORICAL:
+                colours = colormaps["tab10"](values.astype(int) % 10)
+            else:
+                colours = colormaps["viridis"](np.interp(values, np.nanpercentile(values, [2, 98]), [0, 1]))
+            picture.paste(Image.fromarray((colours[..., :3] * 255).astype("uint8")),
+                          (place % across * (width + gap), place // across * (height + gap)))
+    keep(picture, name)
+
+
+def draw_figure(report: Path, words: str, name: str) -> None:
+    """Draw the figure of a report whose description has some words."""
+    for match in re.finditer(r'src="data:image/svg\+xml;base64,([^"]+)"[^>]*alt="([^"]*)"', report.read_text("utf-8")):
+        if words in html.unescape(match[2]):
+            break
+    else:
+        raise SystemExit(f"{report}: no figure with “{words}”.")
+    drawing = QSvgRenderer(QByteArray(base64.b64decode(match[1])))
+    size = drawing.defaultSize().scaled(WIDTH, FIGURE_HEIGHT, Qt.AspectRatioMode.KeepAspectRatio)
+    image = QImage(WIDTH, size.height(), QImage.Format.Format_RGB32)
+    image.fill(QColor("white"))
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    drawing.render(painter, QRectF((WIDTH - size.width()) / 2, 0, size.width(), size.height()))
+    painter.end()
+    keep(picture_of(image), name)
+
+
+def keep(picture: Image.Image, name: str) -> None:
+    """Write a picture with few colours."""
+    path = HELP / f"{name}.png"
+    # Maximum coverage keeps the colours of thin lines, which a count of pixels would drop.
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
+
+
+def picture_of(image: QImage) -> Image.Image:
+    """Return an image of Qt's as one of Pillow's."""
+    image = image.convertToFormat(QImage.Format.Format_RGBA8888)
+    pixels = image.constBits()
+    pixels.setsize(image.sizeInBytes())
+    return Image.frombytes("RGBA", (image.width(), image.height()), bytes(pixels)).convert("RGB")
+
+
+def run(algorithm: str, **parameters: Any) -> None:
+    """Run one of Scarp's algorithms."""
+    registry = QgsApplication.processingRegistry()
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()}
+    feedback = QgsProcessingFeedback(False)
+    _, done = registry.createAlgorithmById(f"scarp:{algorithm}").run(values, QgsProcessingContext(), feedback)
+    if not done:
+        raise SystemExit(feedback.textLog())
+
+
+def compute(demo: Path, made: Path) -> None:
+    """Make what the demo does not."""
+    stack, labels = demo / "factors.tif", demo / "labels.tif"
+    landslides = demo / "data" / "landslides.gpkg"
+    run("rainfallwarning", SUSCEPTIBILITY=demo / "susceptibility.tif", RAIN=demo / "data" / "precipitation.tif",
+        K=0.0019, OUTPUT=made / "warning.tif", OUTPUT_TABLE=made / "warning.csv")
+    run("traincomparisonmodel", KIND="logistic_regression", STACK=stack, LABELS=labels,
+        OUTPUT=made / "regression.safetensors", OUTPUT_WINDOWS=made / "blocks.gpkg")
+    run("predictsusceptibility", STACK=stack, MODEL=made / "regression.safetensors", OUTPUT=made / "regression.tif")
+    run("comparemodels", SUSCEPTIBILITY=[str(demo / "susceptibility.tif"), str(made / "regression.tif")],
+        NAMES="PCUM,regression", LANDSLIDES=landslides, REPEATS=20, OUTPUT_HTML=made / "comparison.html",
+        OUTPUT_TABLE=made / "comparison.csv", OUTPUT_DIFFERENCE=made / "difference.tif")
+    run("crossvalidate", KIND="logistic_regression", STACK=stack, LABELS=labels, LANDSLIDES=landslides,
+        RANDOM_SPLIT=False, OUTPUT=made / "outoffold.tif", OUTPUT_TABLE=made / "folds.csv",
+        OUTPUT_FOLDS=made / "folds.gpkg")
+    run("explainsusceptibility", STACK=stack, MODEL=demo / "model.safetensors", LABELS=labels, BLOCKS=120,
+        OUTPUT_HTML=made / "explanation.html", OUTPUT_TABLE=made / "explanation.csv",
+        OUTPUT_LEADING=made / "leading.tif")
+
+
+def draw(demo: Path, made: Path) -> None:
+    """Draw all pictures."""
+    def relief() -> QgsMapLayer:
+        return layer(demo / "data" / "dem.tif", "hillshade")
+
+    def landslides() -> QgsMapLayer:
+        return layer(demo / "data" / "landslides.gpkg", "landslides")
+
+    susceptibility, zones = demo / "susceptibility.tif", demo / "zones.tif"
+    draw_map([landslides(), layer(demo / "data" / "rivers.gpkg", "rivers"), layer(demo / "data" / "faults.gpkg",
+              "faults"), relief()], "createdemodata")
+    draw_stack(demo / "factors.tif", "buildfactorstack")
+    draw_figure(demo / "factors.html", "Continuous factors", "checkfactors")
+    draw_map([landslides(), layer(demo / "labels.tif", "labels"), relief()], "buildbufferedlabels", 0.5)
+    draw_map([layer(demo / "safety_factor.tif", "safety_factor"), relief()], "buildsafetyfactor")
+    draw_figure(demo / "training.html", "Each epoch", "trainpcum")
+    draw_map([layer(made / "blocks.gpkg", "windows"), layer(demo / "labels.tif", "labels")], "traincomparisonmodel",
+             0.9)
+    draw_map([layer(susceptibility, "susceptibility"), relief()], "predictsusceptibility")
+    draw_map([layer(zones, "zones"), relief()], "classifyzones")
+    draw_map([layer(made / "warning.tif", "warning"), relief()], "rainfallwarning")
+    draw_figure(demo / "report.html", "ROC curve", "validatewithpoints")
+    draw_map([layer(made / "difference.tif", "difference"), relief()], "comparemodels")
+    draw_map([landslides(), layer(made / "folds.gpkg", "folds")], "crossvalidate", 0.9)
+    draw_map([layer(made / "leading.tif", None), relief()], "explainsusceptibility")
+    draw_map([layer(demo / "points.gpkg", "points"), layer(zones, "zones"), relief()], "factorstozones", 0.5)
+    draw_map([layer(demo / "applicability.tif", "applicability"), layer(zones, "zones"), relief()], "newarea")
+    draw_figure(made / "comparison.html", "ROC", "chainwithcomparisons")
+
+
+def main(demo: Path) -> None:
+    """Compute and draw."""
+    application = QgsApplication([], True)
+    application.initQgis()
+    from scarp import classFactory
+
+    plugin = classFactory(None)
+    plugin.initProcessing()
+    HELP.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        compute(demo, Path(folder))
+        draw(demo, Path(folder))
+    plugin.unload()
+    application.exitQgis()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    main(Path(sys.argv[1]))
