@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.PyQt.QtCore import QCoreApplication, QLocale, QSettings, QTranslator
+from qgis.core import QgsSettings
+from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 
 TRANSLATIONS = Path(__file__).resolve().parent / "resources" / "translations"
 CONTEXT = "Scarp"
@@ -16,16 +17,20 @@ def tr(text: str) -> str:
 
 
 def language() -> str:
-    """Return the language that QGIS speaks, such as ``zh_CN``."""
-    settings = QSettings()
-    chosen = settings.value("locale/userLocale", "")
-    return str(chosen) if chosen else QLocale.system().name()
+    """Return the language that QGIS speaks, such as ``zh_CN``, ``zh_Hans`` or ``de``.
+
+    QGIS writes the language it starts with into this setting, also when the system chose it. Its list of languages has
+    names with a hyphen (``zh-Hans``), the system's have none.
+    """
+    chosen = QgsSettings().value("locale/userLocale", "")
+    return (str(chosen) if chosen else QLocale.system().name()).replace("-", "_")
 
 
 def install() -> QTranslator | None:
     """Load the translation for QGIS's language; None when there is none, or for English.
 
-    The caller keeps the translator and hands it to :func:`remove`.
+    A region or script without a translation of its own takes that of the language: ``zh_TW`` and ``zh_Hant`` take
+    ``zh``, which is in simplified characters. The caller keeps the translator and hands it to :func:`remove`.
     """
     name = language()
     for candidate in dict.fromkeys((name, name.split("_")[0])):

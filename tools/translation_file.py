@@ -1,0 +1,83 @@
+"""Qt Linguist files (.ts): read and written in Linguist's own form, so that a file saved there differs little."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable, Mapping
+from xml.sax.saxutils import escape
+
+CONTEXT = "Scarp"
+UNFINISHED, VANISHED = "unfinished", "vanished"
+_QUOTES = {'"': "&quot;", "'": "&apos;"}
+
+
+@dataclass(frozen=True)
+class Message:
+    """One text of the interface."""
+
+    source: str
+    """In English, as it stands in the code."""
+    translation: str = ""
+    state: str = UNFINISHED
+    """Empty when finished; UNFINISHED, or VANISHED when the interface no longer has the text."""
+    places: str = ""
+    """Where the text is shown, for the translator."""
+
+
+def read(path: Path) -> dict[str, Message]:
+    """Return the messages of a file by source; none when there is no such file.
+
+    Raises:
+        xml.etree.ElementTree.ParseError: the file is no XML.
+    """
+    if not path.is_file():
+        return {}
+    found = {}
+    for element in ElementTree.parse(path).getroot().iter("message"):
+        translation = element.find("translation")
+        state = "" if translation is None else translation.get("type", "")
+        text = "" if translation is None else translation.text or ""
+        message = Message(element.findtext("source", ""), text,
+                          VANISHED if state == "obsolete" else state or ("" if text else UNFINISHED),
+                          element.findtext("extracomment", ""))
+        found[message.source] = message
+    return found
+
+
+def merged(texts: Mapping[str, str], known: Mapping[str, Message], prune: bool = False) -> list[Message]:
+    """Return the messages for the texts of today, with the translations that there are.
+
+    Args:
+        texts: places by text.
+        known: messages of the file so far, by source.
+        prune: leave out those that vanished, instead of marking them.
+    """
+    messages = []
+    for source, places in texts.items():
+        old = known.get(source, Message(source))
+        state = old.state if old.state != VANISHED else "" if old.translation else UNFINISHED
+        messages.append(Message(source, old.translation, state, places))
+    if not prune:
+        messages += [Message(old.source, old.translation, VANISHED)
+                     for old in known.values() if old.source not in texts and old.translation]
+    return sorted(messages, key=lambda message: message.source)
+
+
+def as_xml(messages: Iterable[Message], language: str) -> str:
+    """Return the whole file as text."""
+    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<!DOCTYPE TS>",
+             f'<TS version="2.1" language="{language}" sourcelanguage="en">', "<context>",
+             f"    <name>{CONTEXT}</name>"]
+    for message in messages:
+        state = f' type="{message.state}"' if message.state else ""
+        lines += ["    <message>", f"        <source>{_escaped(message.source)}</source>"]
+        if message.places:
+            lines.append(f"        <extracomment>{_escaped(message.places)}</extracomment>")
+        lines += [f"        <translation{state}>{_escaped(message.translation)}</translation>", "    </message>"]
+    return "\n".join([*lines, "</context>", "</TS>", ""])
+
+
+def _escaped(text: str) -> str:
+    return escape(text, _QUOTES)
