@@ -1,112 +1,29 @@
 """Write the graphical models of ``resources/models``: ``QT_HASH_SEED=0 ./run python tools/make_models.py``.
 
-Parameters are copied from the algorithms, with their labels, help and defaults, so the models say the same.
+Parameters are copied from the algorithms, with their labels, help and defaults, so the models say the same. Run it on
+QGIS 3.22, the oldest version that must read the files, and again whenever a default changes.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Mapping
 
-from qgis.core import (
-    QgsApplication,
-    QgsProcessingModelAlgorithm,
-    QgsProcessingModelChildAlgorithm,
-    QgsProcessingModelChildParameterSource,
-    QgsProcessingModelOutput,
-    QgsProcessingModelParameter,
-    QgsProcessingParameterDefinition,
-)
-from qgis.PyQt.QtCore import QPointF
+from model_builder import Group, Literal, ModelBuilder
+from qgis.core import QgsApplication
 
 MODELS = Path(__file__).resolve().parent.parent / "resources" / "models"
-Source = QgsProcessingModelChildParameterSource
-OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional
+GROUP = "5 Whole chain"
 
+CLIMATE = ("TEMPERATURE", "TEMPERATURE_FIELD")
+LAYERS = ("RIVERS", "RIVER_RADIUS", "FAULTS", "FAULT_RADIUS", "LANDFORM", "LANDFORM_FIELD", "LITHOLOGY",
+          "LITHOLOGY_FIELD", "SEISMIC", "SEISMIC_FIELD", "EXTRA_CONTINUOUS", "EXTRA_CATEGORICAL")
+LABELS = ("LANDSLIDES", "SCALE_FIELD", "RADII", "RING")
+RAIN = ("ALPHA", "BETA", "RAINY_DAYS", "CLIMATE", "ALPHA_FIELD", "BETA_FIELD", "RAINY_DAYS_FIELD")
+TRAINING = ("PHYSICS", "SPLIT", "WINDOW", "BLOCK", "EPOCHS", "WIDTH", "DEPTH", "BATCH", "DEVICE")
 
-class ModelBuilder:
-    """Puts a model together from algorithms of this provider."""
-
-    def __init__(self, title: str, group: str, help_content: Mapping[str, str]) -> None:
-        self.model = QgsProcessingModelAlgorithm(title, group, "scarp")
-        self.model.setHelpContent(dict(help_content))
-        self._inputs: list[str] = []
-        self._help: dict[str, str] = {}
-
-    def take(self, algorithm: str, *names: str, required: tuple[str, ...] = ()) -> None:
-        """Make parameters of an algorithm parameters of the model, under the same names."""
-        source = QgsApplication.processingRegistry().algorithmById(f"scarp:{algorithm}")
-        for name in names:
-            definition = source.parameterDefinition(name).clone()
-            if name in required:
-                definition.setFlags(definition.flags() & ~OPTIONAL)
-            self._add(definition)
-
-    def take_as(self, algorithm: str, name: str, new_name: str, label: str, help_text: str) -> None:
-        """Make a parameter of an algorithm a parameter of the model under another name."""
-        source = QgsApplication.processingRegistry().algorithmById(f"scarp:{algorithm}")
-        definition = source.parameterDefinition(name).clone()
-        definition.setName(new_name)
-        definition.setDescription(label)
-        definition.setHelp(help_text)
-        self._add(definition)
-
-    def run(self, child: str, algorithm: str, place: tuple[int, int], inputs: Mapping[str, Any],
-            outputs: Mapping[str, tuple[str, str]], needed: tuple[str, ...] = ()) -> None:
-        """Add a step.
-
-        Args:
-            child: short name of the step.
-            algorithm: id without the provider.
-            place: column and row in the designer.
-            inputs: by parameter: the name of a model parameter, or (child, output) of an earlier step.
-            outputs: by output of the algorithm: name and label of the model's own output.
-            needed: outputs of the model that a later step reads.
-        """
-        step = QgsProcessingModelChildAlgorithm(f"scarp:{algorithm}")
-        step.setChildId(child)
-        step.setDescription(step.algorithm().displayName())
-        step.setPosition(QPointF(400 + 300 * place[0], 100 + 130 * place[1]))
-        for name, source in inputs.items():
-            value = Source.fromChildOutput(*source) if isinstance(source, tuple) else Source.fromModelParameter(source)
-            step.addParameterSources(name, [value])
-        # As the designer does: settings that are not shown are written down, or it calls them missing.
-        for definition in step.algorithm().parameterDefinitions():
-            if definition.name() not in inputs and definition.defaultValue() is not None:
-                step.addParameterSources(definition.name(), [Source.fromStaticValue(definition.defaultValue())])
-        made = {}
-        for row, (name, (output, label)) in enumerate(outputs.items()):
-            item = QgsProcessingModelOutput(output, label)
-            item.setChildId(child)
-            item.setChildOutputName(name)
-            # An optional output that is not asked for is not made, also when a later step reads it.
-            item.setMandatory(output in needed)
-            item.setPosition(QPointF(400 + 300 * place[0], 160 + 130 * place[1] + 40 * row))
-            made[output] = item
-            self._help[f"{child}:{output}"] = step.algorithm().parameterDefinition(name).help()
-        step.setModelOutputs(made)
-        self.model.addChildAlgorithm(step)
-
-    def write(self, path: Path) -> None:
-        """Check the model and write it."""
-        self.model.setParameterOrder(self._inputs)
-        self.model.updateDestinationParameters()
-        self.model.setHelpContent({**self.model.helpContent(), **self._help})
-        for child in self.model.childAlgorithms():
-            valid, problems = self.model.validateChildAlgorithm(child)
-            if not valid:
-                raise SystemExit(f"{path.stem}, step {child}: {problems}")
-        if not self.model.toFile(str(path)):
-            raise SystemExit(f"{path} could not be written.")
-        print(path)
-
-    def _add(self, definition: QgsProcessingParameterDefinition) -> None:
-        item = QgsProcessingModelParameter(definition.name())
-        item.setPosition(QPointF(100, 60 + 50 * len(self._inputs)))
-        self._inputs.append(definition.name())
-        self._help[definition.name()] = definition.help()
-        self.model.addModelParameter(definition, item)
+FACTORS_COLOUR, LABELS_COLOUR, TRAIN_COLOUR, MAP_COLOUR, CHECK_COLOUR = (
+    "#e8f1e4", "#f6ecd9", "#e3ecf7", "#f7e4e1", "#ece6f4")
 
 
 def same(*names: str) -> dict[str, str]:
@@ -114,60 +31,174 @@ def same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def factors_to_zones() -> ModelBuilder:
-    """Return the model of the whole chain."""
-    builder = ModelBuilder(
-        "Landslide susceptibility, from factors to zones", "5 Whole chain",
-        {"ALG_DESC": "Runs the whole chain in one go: factor stack, landslide labels, safety factor, training of PCUM, "
-                     "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and "
-                     "annual precipitation; each further layer adds a factor. The settings not shown here have their "
-                     "defaults; for those, run the steps one by one. Read the report before you use the map: it "
-                     "tells numbers of the test windows from those of all points.",
-         "ALG_CREATOR": "The Scarp developers", "ALG_VERSION": "1"})
+def take_chain_inputs(builder: ModelBuilder) -> None:
+    """Take the inputs of a chain that trains: layers, landslides, climate and the settings of the training."""
     builder.take("buildfactorstack", "DEM", "AREA")
-    builder.take("buildbufferedlabels", "LANDSLIDES", "SCALE_FIELD", "RADII", "RING")
+    builder.take("buildbufferedlabels", *LABELS)
     builder.take_as("buildbufferedlabels", "AREA", "MAPPED_AREA", "Mapped area",
                     "Polygons of where landslides were looked for. Outside, nothing is learned. Without it the whole "
                     "study area counts as mapped.")
     builder.take_as("buildsafetyfactor", "PRECIPITATION", "PRECIPITATION", "Annual precipitation (mm)",
                     "Raster of millimetres a year. It is a factor, and the safety factor is computed from it.")
-    stack = ("TEMPERATURE", "TEMPERATURE_FIELD", "RIVERS", "RIVER_RADIUS", "FAULTS", "FAULT_RADIUS", "LANDFORM",
-             "LANDFORM_FIELD", "LITHOLOGY", "LITHOLOGY_FIELD", "SEISMIC", "SEISMIC_FIELD", "EXTRA_CONTINUOUS",
-             "EXTRA_CATEGORICAL")
-    builder.take("buildfactorstack", *stack)
-    climate = ("ALPHA", "BETA", "RAINY_DAYS", "CLIMATE", "ALPHA_FIELD", "BETA_FIELD", "RAINY_DAYS_FIELD")
-    builder.take("buildsafetyfactor", *climate, "K_TABLE")
-    training = ("PHYSICS", "SPLIT", "WINDOW", "BLOCK", "EPOCHS", "WIDTH", "DEPTH", "BATCH", "DEVICE")
-    builder.take("trainpcum", *training)
+    builder.take("buildfactorstack", *CLIMATE, *LAYERS)
+    builder.take("buildsafetyfactor", *RAIN, "K_TABLE")
+    builder.take("trainpcum", *TRAINING)
     builder.take("classifyzones", "SHARES")
     builder.take("validatewithpoints", "DISTANCE")
     builder.take("trainpcum", "SEED")
 
-    builder.run("stack", "buildfactorstack", (0, 0), same("DEM", "AREA", "PRECIPITATION", *stack),
+
+def run_up_to_training(builder: ModelBuilder) -> None:
+    """Add the steps from the layers to the trained model, in the frames on the left half of the page."""
+    factors = builder.group("1 Factors", (0, 0), ("DEM", "AREA", "PRECIPITATION", *CLIMATE, *LAYERS), 3, FACTORS_COLOUR)
+    labels = builder.group("2 Landslide labels", (0, 400), (*LABELS, "MAPPED_AREA"), 1, LABELS_COLOUR)
+    safety = builder.group("3 Safety factor", (540, 400), (*RAIN, "K_TABLE"), 2, LABELS_COLOUR)
+    training = builder.group("4 Training of PCUM", (1320, 0), (*TRAINING, "SEED"), 2, TRAIN_COLOUR)
+    builder.run("stack", "buildfactorstack", factors, same("DEM", "AREA", "PRECIPITATION", *CLIMATE, *LAYERS),
                 {"OUTPUT": ("STACK", "Factor stack")})
-    builder.run("labels", "buildbufferedlabels", (1, 2),
-                {**same("LANDSLIDES", "SCALE_FIELD", "RADII", "RING"), "AREA": "MAPPED_AREA",
-                 "REFERENCE": ("stack", "OUTPUT")}, {"OUTPUT": ("LABELS", "Landslide labels")})
-    builder.run("safety", "buildsafetyfactor", (1, 4),
-                {**same("PRECIPITATION", *climate, "K_TABLE"), "REFERENCE": ("stack", "OUTPUT"),
+    builder.run("labels", "buildbufferedlabels", labels,
+                {**same(*LABELS), "AREA": "MAPPED_AREA", "REFERENCE": ("stack", "OUTPUT")},
+                {"OUTPUT": ("LABELS", "Landslide labels")})
+    builder.run("safety", "buildsafetyfactor", safety,
+                {**same("PRECIPITATION", *RAIN, "K_TABLE"), "REFERENCE": ("stack", "OUTPUT"),
                  "LANDSLIDES": "LANDSLIDES", "TOPOGRAPHY": "LANDFORM", "TOPOGRAPHY_FIELD": "LANDFORM_FIELD"},
                 {"OUTPUT": ("SAFETY_FACTOR", "Safety factor")})
-    builder.run("training", "trainpcum", (2, 3),
-                {**same(*training, "SEED"), "STACK": ("stack", "OUTPUT"), "LABELS": ("labels", "OUTPUT"),
+    builder.run("training", "trainpcum", training,
+                {**same(*TRAINING, "SEED"), "STACK": ("stack", "OUTPUT"), "LABELS": ("labels", "OUTPUT"),
                  "SAFETY_FACTOR": ("safety", "OUTPUT")},
                 {"OUTPUT": ("MODEL", "Trained model"), "OUTPUT_WINDOWS": ("WINDOWS", "Windows"),
                  "OUTPUT_HTML": ("TRAINING_REPORT", "Training report")}, needed=("WINDOWS",))
-    builder.run("map", "predictsusceptibility", (3, 0),
-                {**same("DEVICE"), "STACK": ("stack", "OUTPUT"), "MODEL": ("training", "OUTPUT")},
-                {"OUTPUT": ("SUSCEPTIBILITY", "Susceptibility")})
-    builder.run("zones", "classifyzones", (4, 1),
-                {**same("SHARES"), "SUSCEPTIBILITY": ("map", "OUTPUT")},
+
+
+def predict(builder: ModelBuilder, group: Group, child: str, model: str, output: tuple[str, str], title: str = ""
+            ) -> None:
+    """Add a step that maps the stack with a model trained in the step ``model``."""
+    builder.run(child, "predictsusceptibility", group,
+                {**same("DEVICE"), "STACK": ("stack", "OUTPUT"), "MODEL": (model, "OUTPUT")}, {"OUTPUT": output},
+                title=title)
+
+
+def cut_and_validate(builder: ModelBuilder, zones: Group, validation: Group, regions: bool = False) -> None:
+    """Add the zones of PCUM's map and its validation.
+
+    Args:
+        builder: of the model.
+        zones: frame of the zones.
+        validation: frame of the validation.
+        regions: whether the model has REGIONS and REGION_FIELD.
+    """
+    builder.run("zones", "classifyzones", zones, {**same("SHARES"), "SUSCEPTIBILITY": ("map", "OUTPUT")},
                 {"OUTPUT": ("ZONES", "Susceptibility zones"), "OUTPUT_TABLE": ("ZONE_TABLE", "Zone table")})
-    builder.run("validation", "validatewithpoints", (5, 3),
-                {**same("LANDSLIDES", "DISTANCE", "SEED"), "SUSCEPTIBILITY": ("map", "OUTPUT"),
-                 "ZONES": ("zones", "OUTPUT"), "WINDOWS": ("training", "OUTPUT_WINDOWS")},
+    builder.run("validation", "validatewithpoints", validation,
+                {**same("LANDSLIDES", "DISTANCE", "SEED", *(("REGIONS", "REGION_FIELD") if regions else ())),
+                 "SUSCEPTIBILITY": ("map", "OUTPUT"), "ZONES": ("zones", "OUTPUT"),
+                 "WINDOWS": ("training", "OUTPUT_WINDOWS")},
                 {"OUTPUT_HTML": ("REPORT", "Validation report"), "OUTPUT_TABLE": ("NUMBERS", "Validation numbers"),
                  "OUTPUT_POINTS": ("POINTS", "Points by outcome")})
+
+
+def factors_to_zones() -> ModelBuilder:
+    """Return the model of the whole chain."""
+    builder = ModelBuilder(
+        "Landslide susceptibility, from factors to zones", GROUP,
+        {"ALG_DESC": "Runs the whole chain in one go: factor stack, landslide labels, safety factor, training of PCUM, "
+                     "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and "
+                     "annual precipitation; each further layer adds a factor. The settings not shown here have their "
+                     "defaults; for those, run the steps one by one. Read the report before you use the map: it "
+                     "tells numbers of the test windows from those of all points."})
+    take_chain_inputs(builder)
+    run_up_to_training(builder)
+    maps = builder.group("5 Map and zones", (1320, 400), ("SHARES",), 1, MAP_COLOUR)
+    validation = builder.group("6 Validation", (2120, 0), ("DISTANCE",), 1, CHECK_COLOUR)
+    predict(builder, maps, "map", "training", ("SUSCEPTIBILITY", "Susceptibility"))
+    cut_and_validate(builder, maps, validation)
+    return builder
+
+
+COMPARED = (("forest", "random_forest", "random forest"), ("regression", "logistic_regression", "logistic regression"),
+            ("ratio", "frequency_ratio", "frequency ratio"))
+"""Steps of the comparison models: id, KIND, and the name in reports."""
+
+
+def chain_with_comparisons() -> ModelBuilder:
+    """Return the model of the chain with three other kinds of model, all judged on the same points."""
+    builder = ModelBuilder(
+        "Landslide susceptibility, beside comparison models", GROUP,
+        {"ALG_DESC": "Runs the whole chain and sets PCUM beside the models that analysts know: a random forest, "
+                     "logistic regression and the frequency ratio, trained on the same labels and tested on the same "
+                     "blocks of land. The comparison says which map is better, whether that could be chance, and where "
+                     "the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual "
+                     "precipitation; each further layer adds a factor. With regions, all numbers are given by region, "
+                     "and the summary has a row for each. Look at the test windows: a map always fits the landslides "
+                     "it was trained on."})
+    take_chain_inputs(builder)
+    builder.take("comparemodels", "REGIONS", "REGION_FIELD")
+    run_up_to_training(builder)
+    others = builder.group("5 Comparison models", (1320, 400), (), 0, TRAIN_COLOUR)
+    maps = builder.group("6 Maps", (1790, 400), (), 0, MAP_COLOUR)
+    zones = builder.group("7 Zones of PCUM", (2120, 400), ("SHARES",), 1, MAP_COLOUR)
+    checks = builder.group("8 Comparison and validation", (2720, 0), ("REGIONS", "REGION_FIELD", "DISTANCE"), 1,
+                           CHECK_COLOUR)
+    predict(builder, maps, "map", "training", ("SUSCEPTIBILITY", "Susceptibility"), "Predict with PCUM")
+    for child, kind, name in COMPARED:
+        title = name.capitalize()
+        builder.run(child, "traincomparisonmodel", others,
+                    {**same("BLOCK", "SEED"), "KIND": Literal(kind), "STACK": ("stack", "OUTPUT"),
+                     "LABELS": ("labels", "OUTPUT")},
+                    {"OUTPUT": (f"MODEL_{child.upper()}", f"Trained model, {name}")}, title=title)
+        predict(builder, maps, f"map_{child}", child, (f"SUSCEPTIBILITY_{child.upper()}", f"Susceptibility, {name}"),
+                f"Predict with {name}")
+    builder.run("comparison", "comparemodels", checks,
+                {**same("LANDSLIDES", "REGIONS", "REGION_FIELD", "DISTANCE", "SEED"),
+                 "SUSCEPTIBILITY": [("map", "OUTPUT"), *((f"map_{child}", "OUTPUT") for child, _, _ in COMPARED)],
+                 "NAMES": Literal(["PCUM", *(name for _, _, name in COMPARED)]),
+                 "WINDOWS": ("training", "OUTPUT_WINDOWS")},
+                {"OUTPUT_HTML": ("COMPARISON", "Comparison report"),
+                 "OUTPUT_TABLE": ("COMPARISON_NUMBERS", "Comparison numbers"),
+                 "OUTPUT_SUMMARY": ("SUMMARY", "Summary by region")})
+    cut_and_validate(builder, zones, checks, regions=True)
+    return builder
+
+
+def new_area() -> ModelBuilder:
+    """Return the model that maps another area with a model trained before."""
+    builder = ModelBuilder(
+        "Landslide susceptibility of a new area, with a trained model", GROUP,
+        {"ALG_DESC": "Maps an area without landslides of its own with a model that was trained elsewhere: factor "
+                     "stack, a check of the factors, susceptibility, zones, and a map of where the land differs from "
+                     "what the model knows. Give the DEM, the model file, and a layer for every factor that the model "
+                     "was trained with; if one is missing, the log names it. Classes are matched by their names. To "
+                     "see zones at the values of the earlier area, give its zones or zone table as well. Do not trust "
+                     "the map where the applicability shows factors outside the training range, and validate it as "
+                     "soon as there are landslides to do so."})
+    builder.take_as("predictsusceptibility", "MODEL", "MODEL", "Trained model",
+                    "The .safetensors file that \"Train PCUM\" or \"Train comparison model\" wrote for another area.")
+    builder.take("buildfactorstack", "DEM", "AREA", "PRECIPITATION", "PRECIPITATION_FIELD", *CLIMATE, *LAYERS)
+    builder.take_as("buildfactorstack", "SLOPE_METHOD", "SLOPE_METHOD", "Slope formula",
+                    "The one that the stack of the training had; horn unless you changed it. The radii for rivers and "
+                    "faults must be those of the training as well.")
+    builder.take("predictsusceptibility", "REGION", "DEVICE")
+    builder.take_as("classifyzones", "BREAKS_FROM", "BREAKS_FROM", "Zones of the earlier area",
+                    "Zone raster, run record or zone table of the area that the model was trained on: this map is cut "
+                    "at the same values, so that zones mean the same. Without it the zones have fixed shares of this "
+                    "area.")
+    builder.take("classifyzones", "SHARES", advanced=True)
+    layers = ("PRECIPITATION", "PRECIPITATION_FIELD", *CLIMATE, *LAYERS, "SLOPE_METHOD")
+    factors = builder.group("1 Factors of the new area", (0, 0), ("DEM", "AREA", *layers), 3, FACTORS_COLOUR)
+    maps = builder.group("2 Susceptibility", (1000, 0), ("MODEL", "REGION", "DEVICE"), 1, MAP_COLOUR)
+    zones = builder.group("3 Zones", (1560, 0), ("BREAKS_FROM", "SHARES"), 1, MAP_COLOUR)
+    builder.run("stack", "buildfactorstack", factors, {**same("DEM", "AREA", *layers), "CLASSES_FROM": "MODEL"},
+                {"OUTPUT": ("STACK", "Factor stack")})
+    builder.run("check", "checkfactors", factors, {"STACK": ("stack", "OUTPUT")},
+                {"OUTPUT_HTML": ("FACTOR_REPORT", "Report on the factors"),
+                 "OUTPUT_TABLE": ("FACTOR_FINDINGS", "Findings on the factors")})
+    builder.run("map", "predictsusceptibility", maps,
+                {**same("MODEL", "REGION", "DEVICE"), "STACK": ("stack", "OUTPUT")},
+                {"OUTPUT": ("SUSCEPTIBILITY", "Susceptibility"),
+                 "OUTPUT_APPLICABILITY": ("APPLICABILITY", "Applicability")})
+    builder.run("zones", "classifyzones", zones,
+                {**same("BREAKS_FROM", "SHARES"), "SUSCEPTIBILITY": ("map", "OUTPUT")},
+                {"OUTPUT": ("ZONES", "Susceptibility zones"), "OUTPUT_TABLE": ("ZONE_TABLE", "Zone table")})
     return builder
 
 
@@ -175,13 +206,16 @@ def main() -> None:
     """Write all models."""
     application = QgsApplication([], False)
     application.initQgis()
-    from scarp import classFactory
+    # The provider alone, not the plugin: that would speak the language of the profile, and the files are in English.
+    from scarp.processing_provider.provider import ScarpProvider
 
-    plugin = classFactory(None)
-    plugin.initProcessing()
+    provider = ScarpProvider()
+    QgsApplication.processingRegistry().addProvider(provider)
     MODELS.mkdir(exist_ok=True)
     factors_to_zones().write(MODELS / "factorstozones.model3")
-    plugin.unload()
+    chain_with_comparisons().write(MODELS / "chainwithcomparisons.model3")
+    new_area().write(MODELS / "newarea.model3")
+    QgsApplication.processingRegistry().removeProvider(provider)
     application.exitQgis()
 
 

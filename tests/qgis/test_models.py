@@ -1,30 +1,52 @@
-"""The graphical models that come with Scarp."""
+"""The graphical models that come with Scarp: what they hold, what they make, and how they open, change and export."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsProcessing, QgsProcessingModelAlgorithm
+from qgis.core import (
+    QgsApplication,
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildParameterSource,
+)
+from qgis.PyQt.QtCore import QRectF
 
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MODEL = ROOT / "resources" / "models" / "factorstozones.model3"
+TITLES = {"factorstozones": "Landslide susceptibility, from factors to zones",
+          "chainwithcomparisons": "Landslide susceptibility, beside comparison models",
+          "newarea": "Landslide susceptibility of a new area, with a trained model"}
+SHORT = {name: value for name, value in TRAINING.items() if name != "PATIENCE"}
+SUBCLASS = QgsProcessing.PythonOutputType.PythonQgsProcessingAlgorithmSubclass
 
 
-@pytest.fixture(scope="module")
-def model(plugin):
-    return plugin.provider.algorithm("factorstozones")
+@pytest.fixture(scope="module", params=TITLES)
+def model(plugin, request):
+    return plugin.provider.algorithm(request.param)
 
 
-def test_the_model_is_registered_with_title_group_and_help(model):
-    assert model.id() == "scarp:factorstozones"
-    assert model.displayName() == "Landslide susceptibility, from factors to zones"
-    assert model.group().startswith("5") and "whole chain" in model.shortHelpString()
-    assert not model.icon().isNull()
+def file_of(name: str) -> Path:
+    return ROOT / "resources" / "models" / f"{name}.model3"
+
+
+def test_all_files_are_registered(plugin):
+    assert {path.stem for path in file_of("x").parent.glob("*.model3")} == set(TITLES)
+    for name in TITLES:
+        assert plugin.provider.algorithm(name) is not None, name
+
+
+def test_the_model_has_title_group_icon_and_help(model):
+    assert model.id() == f"scarp:{model.name()}"
+    assert model.displayName() == TITLES[model.name()]
+    assert model.group().startswith("5") and not model.icon().isNull()
     instance = model.create()
     for item in [*model.parameterDefinitions(), *instance.parameterDefinitions()]:
         assert item.help(), item.name()
@@ -38,46 +60,237 @@ def test_every_step_is_valid(model):
 
 def test_the_file_holds_the_defaults_of_today(plugin, model):
     """``tools/make_models.py`` copies defaults into the file; run it again when a default changes."""
-    for step in model.childAlgorithms().values():
+    written = {("comparison", "NAMES"), *((child, "KIND") for child in model.childAlgorithms())}
+    # The enum moved to another class after QGIS 3.34.
+    static_value = QgsProcessingModelChildParameterSource.fromStaticValue(0).source()
+    for child, step in model.childAlgorithms().items():
         algorithm = plugin.provider.algorithm(step.algorithm().name())
         for name, sources in step.parameterSources().items():
-            if sources[0].source() == sources[0].Source.StaticValue:
+            if sources[0].source() == static_value and (child, name) not in written:
                 assert sources[0].staticValue() == algorithm.parameterDefinition(name).defaultValue(), name
         given = {item.name() for item in model.parameterDefinitions()}
+        missing = {item.name() for item in algorithm.parameterDefinitions()
+                   if item.defaultValue() is not None and not item.isDestination()} - set(step.parameterSources())
+        assert not missing, "settings that the file does not hold"
         for item in algorithm.parameterDefinitions():
             if item.name() in given and not item.isDestination() and item.name() != "AREA":
                 assert model.parameterDefinition(item.name()).defaultValue() == item.defaultValue(), item.name()
 
 
-def test_it_opens_as_a_plain_model(plugin):
+def test_boxes_do_not_overlap_and_stand_in_their_frames(model):
+    """Boxes are 200 by 30 around their position, with a link above each step and one below."""
+    boxes = [(name, one.position(), 30, 0) for name, one in model.parameterComponents().items()]
+    for name, step in model.childAlgorithms().items():
+        boxes.append((name, step.position(), 30, 30))
+        boxes += [(f"{name}:{output}", one.position(), 30, 0) for output, one in step.modelOutputs().items()]
+    areas = {name: QRectF(at.x() - 100, at.y() - high / 2 - link, 200, high + 2 * link)
+             for name, at, high, link in boxes}
+    frames = [QRectF(one.position().x() - one.size().width() / 2, one.position().y() - one.size().height() / 2,
+                     one.size().width(), one.size().height()) for one in model.groupBoxes()]
+    assert len(areas) == len(boxes) and frames
+    for number, (name, area) in enumerate(areas.items()):
+        assert sum(frame.contains(area) for frame in frames) == 1, name
+        for other, taken in list(areas.items())[:number]:
+            assert not area.intersects(taken), (name, other)
+    for number, frame in enumerate(frames):
+        assert not any(frame.intersects(other) for other in frames[:number])
+
+
+def test_it_opens_as_a_plain_model(plugin, model):
     opened = QgsProcessingModelAlgorithm()
-    assert opened.fromFile(str(MODEL))
-    assert "scarp:trainpcum" in "".join(opened.asPythonCode(
-        QgsProcessing.PythonOutputType.PythonQgsProcessingAlgorithmSubclass, 4))
+    assert opened.fromFile(str(file_of(model.name())))
+    assert set(opened.childAlgorithms()) == set(model.childAlgorithms())
+    again = QgsProcessingModelAlgorithm()
+    assert again.loadVariant(opened.toVariant()) and again.toVariant() == opened.toVariant()
 
 
-def test_the_whole_chain_in_one_go(run, area, tmp_path):
-    names = {"stack:STACK": "stack.tif", "labels:LABELS": "labels.tif", "safety:SAFETY_FACTOR": "safety.tif",
-             "training:MODEL": "model.safetensors", "training:WINDOWS": "windows.gpkg", "map:SUSCEPTIBILITY": "map.tif",
-             "zones:ZONES": "zones.tif", "zones:ZONE_TABLE": "zones.csv", "validation:REPORT": "report.html",
-             "validation:NUMBERS": "numbers.csv", "validation:POINTS": "points.gpkg"}
-    outputs = {name: tmp_path / file for name, file in names.items()}
-    training = {name: value for name, value in TRAINING.items() if name != "PATIENCE"}
-    run("factorstozones", LANDSLIDES=area / "landslides.gpkg", SCALE_FIELD="scale", RADII=RADII, DISTANCE=150,
-        **stack_inputs(area), **training, **outputs)
+# What they make
+
+
+def outputs_of(model, folder: Path, endings: dict[str, str]) -> dict[str, Path]:
+    """Return a path for every output of a model."""
+    instance = model.create()
+    wanted = {item.name() for item in instance.destinationParameterDefinitions()}
+    assert {name.split(":")[1] for name in wanted} == set(endings)
+    return {name: folder / f"{name.split(':')[1].lower()}.{endings[name.split(':')[1]]}" for name in wanted}
+
+
+CHAIN = {"STACK": "tif", "LABELS": "tif", "SAFETY_FACTOR": "tif", "MODEL": "safetensors", "WINDOWS": "gpkg",
+         "TRAINING_REPORT": "html", "SUSCEPTIBILITY": "tif", "ZONES": "tif", "ZONE_TABLE": "csv", "REPORT": "html",
+         "NUMBERS": "csv", "POINTS": "gpkg"}
+COMPARED = {"COMPARISON": "html", "COMPARISON_NUMBERS": "csv", "SUMMARY": "csv",
+            **{f"{what}_{kind}": ending for kind in ("FOREST", "REGRESSION", "RATIO")
+               for what, ending in (("MODEL", "safetensors"), ("SUSCEPTIBILITY", "tif"))}}
+
+
+def chain_inputs(area: Path) -> dict[str, object]:
+    return {"LANDSLIDES": area / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII, "DISTANCE": 150,
+            **stack_inputs(area), **SHORT}
+
+
+def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
+    outputs = outputs_of(plugin.provider.algorithm("factorstozones"), tmp_path, CHAIN)
+    run("factorstozones", **chain_inputs(area), **outputs)
     for path in outputs.values():
         assert path.stat().st_size > 0, path.name
     with rasterio.open(tmp_path / "zones.tif") as zones:
         assert set(np.unique(zones.read(1))) == {1, 2, 3, 4, 5}
 
 
-def test_it_runs_without_the_optional_layers(run, area, tmp_path):
-    training = {name: value for name, value in TRAINING.items() if name != "PATIENCE"}
+def test_it_runs_without_the_optional_layers(run, area):
     result = run("factorstozones", DEM=area / "dem.tif", LANDSLIDES=area / "landslides.gpkg", RADII=RADII,
-                 PRECIPITATION=area / "precipitation.tif", DISTANCE=150, **{**training, "EPOCHS": 1},
+                 PRECIPITATION=area / "precipitation.tif", DISTANCE=150, **{**SHORT, "EPOCHS": 1},
                  **{name: QgsProcessing.TEMPORARY_OUTPUT for name in (
                      "stack:STACK", "labels:LABELS", "safety:SAFETY_FACTOR", "training:MODEL", "training:WINDOWS",
                      "map:SUSCEPTIBILITY", "zones:ZONES", "validation:REPORT", "validation:NUMBERS")})
     with rasterio.open(result["map:SUSCEPTIBILITY"]) as found:
         assert np.isfinite(found.read(1)).any()
     assert "test windows" in Path(result["validation:REPORT"]).read_text(encoding="utf-8")
+
+
+def test_the_chain_beside_comparison_models(plugin, run, area, tmp_path):
+    outputs = outputs_of(plugin.provider.algorithm("chainwithcomparisons"), tmp_path, {**CHAIN, **COMPARED})
+    run("chainwithcomparisons", REGIONS=area / "regions.gpkg", REGION_FIELD="region", **chain_inputs(area), **outputs)
+    for path in outputs.values():
+        assert path.stat().st_size > 0, path.name
+    with open(tmp_path / "comparison_numbers.csv", newline="", encoding="utf-8") as stream:
+        numbers = {(row["scope"], row["map"], row["other"], row["measure"]): row["value"]
+                   for row in csv.DictReader(stream)}
+    for name in ("PCUM", "random forest", "logistic regression", "frequency ratio"):
+        assert 0 <= float(numbers["all", name, "", "auc"]) <= 1
+    assert float(numbers["all", "PCUM", "random forest", "p_corrected"]) <= 1
+    with open(tmp_path / "summary.csv", newline="", encoding="utf-8") as stream:
+        assert [row["region"] for row in csv.DictReader(stream)][:3] == ["east", "west", "(all)"]
+    with open(tmp_path / "numbers.csv", newline="", encoding="utf-8") as stream:
+        validated = {row["measure"]: row["value"] for row in csv.DictReader(stream) if row["scope"] == "all"}
+    # Ground and points of the comparison are those that all maps have, here the same as PCUM's own.
+    assert float(validated["auc"]) == pytest.approx(float(numbers["all", "PCUM", "", "auc"]), abs=0.02)
+
+
+NEW_AREA = {"STACK": "tif", "FACTOR_REPORT": "html", "FACTOR_FINDINGS": "csv", "SUSCEPTIBILITY": "tif",
+            "APPLICABILITY": "tif", "ZONES": "tif", "ZONE_TABLE": "csv"}
+
+
+def test_a_new_area_with_a_trained_model(plugin, run, area, chain, tmp_path):
+    """On the area of the training the map is that of the training, to the bit, and so are the zones."""
+    outputs = outputs_of(plugin.provider.algorithm("newarea"), tmp_path, NEW_AREA)
+    run("newarea", MODEL=chain["model"], REGION="valley", BREAKS_FROM=chain["zones"], **stack_inputs(area), **outputs)
+    for name in ("susceptibility", "zones"):
+        with rasterio.open(chain[name]) as expected, rasterio.open(tmp_path / f"{name}.tif") as found:
+            np.testing.assert_array_equal(found.read(1), expected.read(1))
+            assert found.tags()["REGION"] == "valley"
+    with open(tmp_path / "zone_table.csv", newline="", encoding="utf-8") as stream:
+        assert {row["region"] for row in csv.DictReader(stream)} == {"valley"}
+    with rasterio.open(tmp_path / "applicability.tif") as applicability:
+        assert (applicability.read(1) != 255).any()
+    assert (tmp_path / "factor_report.html").stat().st_size > 0
+
+
+def test_a_new_area_cuts_by_its_own_shares_without_earlier_zones(run, area, chain, tmp_path):
+    result = run("newarea", MODEL=chain["model"], **stack_inputs(area), **{
+        "stack:STACK": tmp_path / "s.tif", "check:FACTOR_REPORT": tmp_path / "f.html",
+        "check:FACTOR_FINDINGS": tmp_path / "f.csv", "map:SUSCEPTIBILITY": tmp_path / "m.tif",
+        "zones:ZONES": tmp_path / "z.tif", "zones:ZONE_TABLE": tmp_path / "z.csv"})
+    with open(result["zones:ZONE_TABLE"], newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [round(float(row["share"]), 2) for row in rows] == [0.3, 0.2, 0.2, 0.2, 0.1] and "region" not in rows[0]
+
+
+# Opened, changed, exported
+
+
+def run_file(algorithm, parameters: dict[str, object]) -> dict[str, object]:
+    """Run an algorithm that belongs to no provider of ours."""
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()}
+    context, feedback = QgsProcessingContext(), QgsProcessingFeedback()
+    accepted, message = algorithm.checkParameterValues(values, context)
+    assert accepted, message
+    results, done = algorithm.run(values, context, feedback)
+    assert done, feedback.textLog()
+    return results
+
+
+def exported(model, folder: Path):
+    """Return a model as *Model > Export as Python script* writes it, read as the Toolbox reads scripts."""
+    from processing.script import ScriptUtils
+
+    script = folder / f"{model.id().split(':')[-1].replace(' ', '_').replace(',', '')}_exported.py"
+    script.write_text("\n".join(model.asPythonCode(SUBCLASS, 4)), encoding="utf-8")
+    algorithm = ScriptUtils.loadAlgorithm(script.stem, str(script))
+    assert algorithm is not None, script.read_text(encoding="utf-8")
+    return algorithm
+
+
+def test_the_python_export_registers(plugin, run, model, tmp_path):
+    opened = QgsProcessingModelAlgorithm()
+    assert opened.fromFile(str(file_of(model.name())))
+    for one in (opened, model):
+        script, ours = exported(one, tmp_path), model.create()
+        script.initAlgorithm()
+        inputs = {item.name() for item in ours.parameterDefinitions() if not item.isDestination()}
+        outputs = sorted(item.description() for item in ours.destinationParameterDefinitions())
+        theirs = {item.name() for item in script.parameterDefinitions() if not item.isDestination()}
+        assert theirs - {"VERBOSE_LOG"} == inputs
+        assert sorted(item.description() for item in script.destinationParameterDefinitions()) == outputs
+        provider = QgsApplication.processingRegistry().providerById("script")
+        provider.refreshAlgorithms()
+        assert provider.addAlgorithm(script)
+
+
+def test_the_python_export_gives_the_same_map(plugin, run, area, chain, tmp_path):
+    """Without the outputs that a dialog leaves out."""
+    opened = QgsProcessingModelAlgorithm()
+    assert opened.fromFile(str(file_of("newarea")))
+    script = exported(opened, tmp_path).create()
+    values = {item.name(): item.defaultValue() for item in script.parameterDefinitions()}
+    paths = {item.description(): tmp_path / f"{number}.{'csv' if item.type() == 'fileDestination' else 'tif'}"
+             for number, item in enumerate(script.destinationParameterDefinitions())}
+    values.update({item.name(): paths[item.description()] for item in script.destinationParameterDefinitions()
+                   if not item.flags() & item.Flag.FlagOptional})
+    run_file(script, {**values, "MODEL": chain["model"], **stack_inputs(area)})
+    with rasterio.open(chain["susceptibility"]) as expected, rasterio.open(paths["Susceptibility"]) as found:
+        np.testing.assert_array_equal(found.read(1), expected.read(1))
+    assert not paths["Applicability"].exists()
+
+
+def test_a_changed_copy_becomes_the_users_model(plugin, run, area, chain, tmp_path, monkeypatch):
+    """Another METHOD for the zones, saved into the folder of the user's models, found and run by their provider."""
+    from processing.modeler.ModelerUtils import ModelerUtils
+
+    monkeypatch.setattr(ModelerUtils, "modelsFolders", staticmethod(lambda: [str(tmp_path)]))
+    opened = QgsProcessingModelAlgorithm()
+    assert opened.fromFile(str(file_of("newarea")))
+    opened.setName("mine")
+    step = opened.childAlgorithm("zones")
+    step.addParameterSources("METHOD", [QgsProcessingModelChildParameterSource.fromStaticValue("equal_interval")])
+    opened.setChildAlgorithm(step)
+    assert opened.toFile(str(tmp_path / "mine.model3"))
+    provider = QgsApplication.processingRegistry().providerById("model")
+    provider.refreshAlgorithms()
+    mine = QgsApplication.processingRegistry().algorithmById("model:mine")
+    assert mine is not None
+    run_file(mine.create(), {
+        "MODEL": chain["model"], **stack_inputs(area), "stack:STACK": tmp_path / "s.tif",
+        "check:FACTOR_REPORT": tmp_path / "f.html", "check:FACTOR_FINDINGS": tmp_path / "f.csv",
+        "map:SUSCEPTIBILITY": tmp_path / "m.tif", "zones:ZONES": tmp_path / "z.tif",
+        "zones:ZONE_TABLE": tmp_path / "z.csv"})
+    with open(tmp_path / "z.csv", newline="", encoding="utf-8") as stream:
+        widths = [float(row["upper"]) - float(row["lower"]) for row in csv.DictReader(stream)]
+    assert widths == pytest.approx([widths[0]] * 5, rel=1e-3)
+
+
+def test_the_designer_opens_it(plugin, run, model, monkeypatch):
+    """The real dialog; ``tests/gui`` looks at it in a real window."""
+    from processing.modeler import ModelerDialog as module
+    from processing.modeler.ModelerDialog import ModelerDialog
+
+    # The stand-in for QGIS's window that the test runner brings lacks what the dialog asks of it.
+    monkeypatch.setattr(module, "iface", None)
+    dialog = ModelerDialog.create()
+    dialog.loadModel(str(file_of(model.name())))
+    shown = dialog.model()
+    assert set(shown.childAlgorithms()) == set(model.childAlgorithms())
+    valid, problems = shown.validate()
+    assert valid, problems
+    assert len(dialog.view().scene().items()) > len(shown.childAlgorithms()) + len(shown.parameterDefinitions())
+    dialog.close()

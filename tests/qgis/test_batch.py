@@ -1,0 +1,297 @@
+"""Five regions in one batch: QGIS's own batch dialog with the files of ``docs/batch``, and the loop of qgis_process."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+import traceback
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import rasterio
+from qgis import gui
+from qgis.core import QgsApplication, QgsVectorLayer
+from qgis.PyQt import sip
+from qgis.PyQt.QtWidgets import QFileDialog
+
+from scarp.gui import batch_results
+from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, stack_inputs, write_layer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BATCH, PAGE = ROOT / "docs" / "batch", ROOT / "docs" / "batch-five-regions.md"
+PROGRAM = os.environ.get("SCARP_QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process")
+DEMO_REGIONS = ["Gorges", "Great bend", "High ranges", "Settled valley", "Till valleys"]
+REGIONS = ["Great bend", "Höhe (2)", "O'Higgins", "plain", "west & east"]
+STEPS = {"1_predict": "predictsusceptibility", "2_classify": "classifyzones", "3_validate": "validatewithpoints"}
+SUMMARY_ROWS = {"(all)", "(test windows)", "(mean of the regions)", "(worst region)"}
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def make_batches():
+    """The script that writes the batches, as a module."""
+    specification = importlib.util.spec_from_file_location("make_batches", BATCH / "make_batches.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def five(run, area, chain, tmp_path_factory, make_batches) -> Path:
+    """A folder as the page describes it: five stacks, strips of the tiny area, and what they share."""
+    folder = tmp_path_factory.mktemp("five regions")
+    width = SIZE * CELL / len(REGIONS)
+    for number, region in enumerate(REGIONS):
+        left, right, bottom = LEFT + number * width, LEFT + (number + 1) * width, TOP - SIZE * CELL
+        strip = folder / f"name_{region}.gpkg"
+        write_layer(strip, "Polygon", "name:string", [(
+            f"Polygon (({left} {TOP}, {right} {TOP}, {right} {bottom}, {left} {bottom}, {left} {TOP}))", [region])])
+        run("buildfactorstack", AREA=strip, OUTPUT=folder / f"factors_{region}.tif", **stack_inputs(area))
+    for name, source in ((make_batches.MODEL, chain["model"]), (make_batches.WINDOWS, chain["windows"]),
+                         (make_batches.LANDSLIDES, area / "landslides.gpkg")):
+        shutil.copy(source, folder / name)
+    run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=folder / "training_zones.tif",
+        OUTPUT_TABLE=folder / make_batches.BREAKS)
+    assert make_batches.regions_in(folder) == REGIONS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make_batches, "DISTANCE", 90)
+        make_batches.write(folder, REGIONS, folder)
+    return folder
+
+
+@pytest.fixture
+def open_batch(plugin, run, monkeypatch):
+    """Return a function that opens QGIS's batch dialog for one of Scarp's algorithms."""
+    from processing.gui import BatchAlgorithmDialog, BatchPanel, Postprocessing
+
+    put_back = batch_results.mend()
+    # As in QGIS's window, where a fault in a slot is shown; without this Qt ends the process.
+    faults: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda *fault: faults.append("".join(traceback.format_exception(*fault))))
+    # The stand-in for QGIS's window that the test runner brings lacks what the dialog asks of it.
+    for module in (BatchAlgorithmDialog, BatchPanel, Postprocessing):
+        monkeypatch.setattr(module, "iface", None, raising=False)
+    opened = []
+
+    def open_dialog(algorithm: str) -> Any:
+        dialog = BatchAlgorithmDialog.BatchAlgorithmDialog(plugin.provider.algorithm(algorithm).create())
+        opened.append(dialog)
+        return dialog
+
+    yield open_dialog
+    put_back()
+    for dialog in opened:
+        if not sip.isdeleted(dialog):
+            dialog.close()
+            dialog.deleteLater()
+    assert not faults, "\n".join(faults)
+
+
+def saved_in(folder: Path, name: str, panel: Any) -> Path:
+    """Return the file in the format that this QGIS saves."""
+    return folder / f"{name}.{'batch' if hasattr(panel, 'load_batch_file_3_40_version') else 'json'}"
+
+
+def load(panel: Any, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press *Open* and choose a file."""
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", staticmethod(lambda *_, **__: (str(path), "")))
+    panel.load()
+
+
+def run_all(dialog: Any) -> None:
+    """Press *Run* and wait: QGIS before 3.40 comes back when all is done, newer ones work in the background."""
+    dialog.runAlgorithm()
+    until = time.monotonic() + 120
+    # Cancel can be pressed as long as rows are computed; a dialog may close itself after that.
+    while not sip.isdeleted(dialog) and dialog.cancelButton().isEnabled():
+        QgsApplication.processEvents()
+        time.sleep(0.02)
+        assert time.monotonic() < until, "the batch did not end"
+
+
+def test_the_saved_batches_are_those_that_the_script_writes(make_batches, tmp_path):
+    made = make_batches.write(PurePosixPath("/home/me/five-regions"), DEMO_REGIONS, tmp_path)
+    assert [path.name for path in made] == [f"{step}.{ending}" for step in STEPS for ending in ("json", "batch")]
+    for path in made:
+        assert path.read_text(encoding="utf-8") == (BATCH / path.name).read_text(encoding="utf-8"), path.name
+
+
+def test_both_formats_say_the_same():
+    for step in STEPS:
+        old = json.loads((BATCH / f"{step}.json").read_text(encoding="utf-8"))
+        new = json.loads((BATCH / f"{step}.batch").read_text(encoding="utf-8"))
+        assert new["format"] == "batch_3.40" and len(old) == len(new["rows"]) == 5
+        for before, after in zip(old, new["rows"]):
+            assert before["OUTPUTS"] == after["OUTPUTS"]
+            assert before["PARAMETERS"] == {name: repr(value) for name, value in after["PARAMETERS"].items()}
+
+
+def test_five_rows_from_saved_batches(open_batch, five, run, monkeypatch):
+    """Predict, classify and validate, each loaded and run in the real dialog; then one summary over all regions."""
+    from processing.core.ProcessingResults import resultsList
+
+    for name, algorithm in STEPS.items():
+        dialog = open_batch(algorithm)
+        panel = dialog.mainWidget()
+        load(panel, saved_in(five, name, panel), monkeypatch)
+        assert panel.batchRowCount() == 5
+        run_all(dialog)
+    for region in REGIONS:
+        with rasterio.open(five / f"susceptibility_{region}.tif") as found:
+            assert found.tags()["REGION"] == region
+        for table in (f"zones_{region}.csv", f"numbers_{region}.csv"):
+            assert {row["region"] for row in rows_of(five / table)} == {region}, table
+        points = QgsVectorLayer(str(five / f"points_{region}.gpkg"))
+        assert {feature["region"] for feature in points.getFeatures()} == {region}
+        assert (five / f"report_{region}.html").stat().st_size > 0
+    uppers = {tuple(row["upper"] for row in rows_of(five / f"zones_{region}.csv")[:-1]) for region in REGIONS}
+    assert len(uppers) == 1, "all regions are cut at the values of the area that the model was trained on"
+    result = run("comparemodels", SUSCEPTIBILITY=[str(five / f"susceptibility_{region}.tif") for region in REGIONS],
+                 NAMES=["PCUM"] * 5, LANDSLIDES=five / "landslides.gpkg", WINDOWS=five / "windows.gpkg", DISTANCE=90,
+                 OUTPUT_HTML=five / "summary.html", OUTPUT_TABLE=five / "summary_numbers.csv",
+                 OUTPUT_SUMMARY=five / "summary.csv")
+    # Newer dialogs close themselves when all rows are done, and their lists stay empty.
+    if not hasattr(gui, "QgsProcessingBatchAlgorithmDialogBase"):
+        shown = [Path(one.filename).name for one in resultsList.getResults()]
+        assert {f"report_{region}.html" for region in REGIONS} <= set(shown), "the reports are in the results viewer"
+    assert result["BEST"] == "PCUM" and "LEAD" not in result and "P" not in result
+    summary = {row["region"]: row for row in rows_of(five / "summary.csv")}
+    assert set(summary) - SUMMARY_ROWS == set(REGIONS)
+    for region in REGIONS:
+        alone = {row["measure"]: row["value"] for row in rows_of(five / f"numbers_{region}.csv")
+                 if row["scope"] == "all"}
+        assert float(summary[region]["landslides"]) == float(alone["landslides"])
+        assert float(summary[region]["PCUM auc"]) == pytest.approx(float(alone["auc"]), abs=0.1)
+
+
+def test_results_without_a_time_are_taken_while_scarp_is_loaded(run):
+    """QGIS issue 47884. Where a QGIS to come takes them itself, nothing is changed."""
+    from processing.core.ProcessingResults import ProcessingResults
+
+    original, listed = ProcessingResults.addResult, ProcessingResults()
+    put_back = batch_results.mend()
+    try:
+        listed.addResult(icon=None, name="a", result="a.html")
+        listed.addResult(icon=None, name="b", timestamp=time.gmtime(0), result="b.html")
+        first, second = listed.getResults()[-2:]
+        assert first.filename == "a.html" and first.timestamp.tm_year > 2000
+        assert second.filename == "b.html" and second.timestamp == time.gmtime(0)
+        assert batch_results.mend() is not put_back
+    finally:
+        put_back()
+        del ProcessingResults.results[-2:]
+    assert ProcessingResults.addResult is original
+
+
+def test_filled_by_pattern_and_expressions(open_batch, five, monkeypatch):
+    """What the page says to type: the pattern finds the stacks, the expressions give regions and outputs."""
+    from processing.gui import BatchPanel
+
+    typed = re.findall(r"^\| ([A-Z_]+) \| .+? \| `(.+?)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name, _ in typed] == ["STACK", "REGION", "OUTPUT", "SUSCEPTIBILITY", "OUTPUT", "OUTPUT_TABLE",
+                                           "SUSCEPTIBILITY", "ZONES", "OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_POINTS"]
+
+    class Expression:
+        text = ""
+
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def exec(self) -> bool:
+            return True
+
+        exec_ = exec
+
+        def expressionText(self) -> str:  # noqa: N802 - QGIS's name
+            return Expression.text
+
+    class Pattern(Expression):
+        def setWindowTitle(self, _: str) -> None:  # noqa: N802 - Qt's name
+            pass
+
+        def files(self) -> list[str]:
+            return [str(path) for path in sorted(five.glob(Pattern.text))]
+
+    monkeypatch.setattr(BatchPanel, "QgsExpressionBuilderDialog", Expression)
+    monkeypatch.setattr(BatchPanel, "QgsFindFilesByPatternDialog", Pattern)
+    for region in REGIONS:
+        (five / f"susceptibility_{region}.tif").touch()
+    steps = iter(STEPS.items())
+    for name, text in typed:
+        if name in ("STACK", "SUSCEPTIBILITY"):
+            step, algorithm = next(steps)
+            panel = open_batch(algorithm).mainWidget()
+            expected = json.loads((five / f"{step}.batch").read_text(encoding="utf-8"))["rows"]
+            Pattern.text = text
+            fill(panel, name).addFilesByPattern()
+        else:
+            Expression.text = text
+            fill(panel, name).calculateByExpression()
+        assert panel.batchRowCount() == 5
+        for row, saved in enumerate(expected):
+            wanted = {**saved["PARAMETERS"], **saved["OUTPUTS"]}[name]
+            assert value_in(panel, row, name) == wanted
+
+
+def fill(panel: Any, name: str) -> Any:
+    """Return the *Autofill* of a column."""
+    return panel.tblParameters.cellWidget(0, panel.parameter_to_column[name])
+
+
+def value_in(panel: Any, row: int, name: str) -> Any:
+    """Return what stands in a cell."""
+    wrapper = panel.wrappers[row][panel.parameter_to_column[name]]
+    if wrapper is not None:
+        return wrapper.parameterValue()
+    return panel.tblParameters.cellWidget(row + 1, panel.parameter_to_column[name]).getValue()
+
+
+@pytest.mark.skipif(not PROGRAM or not shutil.which("bash"), reason="qgis_process or bash is not installed")
+def test_the_loop_of_qgis_process(tmp_path):
+    """``prepare.sh`` and ``run.sh`` as they stand, on a small area with a short training."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
+                   "HOME": str(tmp_path), "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"), "SIZE": "200",
+                   "PYTHONPATH": sysconfig.get_path("purelib"), "QGIS_PROCESS": str(PROGRAM), "EPOCHS": "2",
+                   "DISTANCE": "150"}
+    folder = tmp_path / "five regions"
+    for command in ([PROGRAM, "plugins", "enable", "scarp"], ["bash", BATCH / "prepare.sh", folder],
+                    ["bash", BATCH / "run.sh", folder]):
+        done = subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True,
+                              timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+    summary = {row["region"]: row for row in rows_of(folder / "summary.csv")}
+    assert set(summary) - SUMMARY_ROWS == set(DEMO_REGIONS)
+    for region in DEMO_REGIONS:
+        assert 0 <= float(summary[region]["PCUM auc"]) <= 1
+        assert {row["region"] for row in rows_of(folder / f"numbers_{region}.csv")} == {region}
+
+
+@pytest.mark.skipif(not PROGRAM or not shutil.which("bash"), reason="qgis_process or bash is not installed")
+def test_the_loop_says_what_failed(tmp_path):
+    (tmp_path / "factors_a.tif").write_text("no raster")
+    environment = {**os.environ, "QGIS_PROCESS": "false"}
+    done = subprocess.run(["bash", str(BATCH / "run.sh"), str(tmp_path)], env=environment, capture_output=True,
+                          text=True)
+    assert done.returncode != 0 and not (tmp_path / "summary.csv").exists()
+
+
+def test_powershell_says_the_same_as_bash():
+    """It cannot run here; at least both name the same algorithms and parameters."""
+    bash, power = ((BATCH / name).read_text(encoding="utf-8") for name in ("run.sh", "run.ps1"))
+    steps = re.findall(r"^ *step ([a-z]+)", bash, re.MULTILINE)
+    assert steps == re.findall(r'^ *Step "([a-z]+)"', power, re.MULTILINE) and len(steps) == 4
+    parameters = [set(re.findall(r"\b([A-Z][A-Z_]{3,})=", text)) for text in (bash, power)]
+    assert parameters[0] == parameters[1] and {"SUSCEPTIBILITY", "REGION", "OUTPUT_SUMMARY"} < parameters[0]
