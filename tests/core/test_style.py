@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ["__init__.py", "plugin.py", "algorithms", "model", "processing_provider"]
+OURS = ["__init__.py", "plugin.py", "translation.py", "algorithms", "environment", "gui", "model",
+        "processing_provider", "running"]
 
 
 def check(module: str, *arguments: str) -> None:
