@@ -1,0 +1,60 @@
+"""QGIS as people use it: a fresh profile, the plugin's zip, clicks. Pictures of each step stay as artefacts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def test_first_map_by_the_dialogs_of_the_toolbox(play):
+    found = play("first_map")
+    assert any("Install" in text for text in found["menu"])
+    for title in ("Train PCUM", "Predict susceptibility", "Landslide susceptibility, from factors to zones"):
+        assert title in found["titles"]
+    files = {name: Path(path) for name, path in found["files"].items()}
+    for name in ("factors", "labels", "safety_factor", "model", "windows", "susceptibility", "zones", "report"):
+        assert files[name].exists(), name
+    numbers = found["numbers"]
+    assert 0.5 < numbers["Validate with points"]["AUC"] <= 1
+    record = json.loads(Path(f"{files['susceptibility']}.run.json").read_text(encoding="utf-8"))
+    assert record["parameters"]
+    # Everything that is a map came into the project, styled, in a group of its run.
+    renderers = {layer["source"].split("|")[0]: layer["renderer"] for layer in found["layers"]}
+    assert renderers[str(files["susceptibility"])] == "singlebandpseudocolor"
+    assert renderers[str(files["zones"])] == "paletted"
+    assert renderers[str(files["windows"])] == "categorizedSymbol"
+    assert renderers[str(files["points"])] == "categorizedSymbol"
+    # QGIS once handed the CRS of a thread that had ended: such layers have none.
+    assert {layer["crs"] for layer in found["layers"]} == {"EPSG:32646"}
+    groups = {layer["group"] for layer in found["layers"] if layer["source"].startswith(str(files["zones"]))}
+    assert groups and "" not in groups
+    assert any("eport" in title for title in found["reports"])
+
+
+def test_a_training_is_cancelled_and_another_keeps_its_best(play):
+    found = play("stop_training")
+    cancelled, stopped = found["cancelled"], found["stopped"]
+    assert not cancelled["done"]
+    assert cancelled["left"] == [], "a cancelled training leaves nothing"
+    # The goal is two seconds; tests share their machine.
+    assert cancelled["seconds"] < 8
+    assert stopped["done"]
+    assert "stopped.safetensors" in stopped["left"]
+    assert "stopped" in found["stopped_says"].lower()
+
+
+def test_five_regions_in_the_batch_dialog(play):
+    found = play("batch")
+    assert found["message"] == ""
+    assert [settings["REGION"] for settings in found["regions"]] == [f"Region {number}" for number in range(1, 6)]
+    loaded = [layer for layer in found["layers"] if layer["renderer"] == "singlebandpseudocolor"]
+    assert len(loaded) == 5
+    assert len({layer["group"] for layer in loaded}) == 5, "one group for each row"
+
+
+def test_graphical_models_open_in_the_designer(play):
+    found = play("designer")
+    assert {"factorstozones", "chainwithcomparisons", "newarea"} <= set(found["models"])
+    for name, model in found["models"].items():
+        assert model["valid"], f"{name}: {model['problems']}"
+        compile(model["python"], name, "exec")
