@@ -53,6 +53,10 @@ class ParameterInvalid(ScarpError):
     """A parameter is out of its range or cannot be read."""
 
 
+class ParameterMissing(ParameterInvalid):
+    """One of several parameters is needed, and none of them was given."""
+
+
 class FactorMissing(ScarpError):
     """A factor that a trained model needs is not in the stack."""
 
@@ -63,6 +67,10 @@ class TooFewData(ScarpError):
 
 class ModelFileInvalid(ScarpError):
     """A model file is not one of Scarp's, is damaged, or was written by a newer version."""
+
+
+class HistoryInvalid(ScarpError):
+    """A file is no history of a training, or a model has none."""
 
 
 class OutputNotWritable(ScarpError):
@@ -87,6 +95,10 @@ class ClusterUnreachable(ScarpError):
 
 class ClusterUnsuitable(ScarpError):
     """Workers of a cluster run another version, or do not see the files of the run."""
+
+
+class MessageInvalid(ScarpError):
+    """QGIS and the process that computes do not understand each other."""
 
 
 class WorkerFailed(ScarpError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -12,20 +13,26 @@ import shutil
 import threading
 import time
 import uuid
+import zlib
 from concurrent.futures import Future
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping
 
 from .errors import OutputNotWritable
+from .json_text import read_json
+from .temporaries import note_temporary
+from .together import made_folder, take_name
 
 RECORD_SUFFIX = ".run.json"
+_BESIDE = (".json", ".xml", ".qml")
+"""Endings of what lies beside outputs, and has no run record of its own that could not be done without."""
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 LIBRARIES = ("torch", "numpy", "rasterio", "scikit-learn", "safetensors")
 
 
 @contextlib.contextmanager
-def complete_or_absent(output: str | os.PathLike) -> Iterator[Path]:
+def complete_or_absent(output: str | os.PathLike, for_good: bool = False) -> Iterator[Path]:
     """Give a temporary path in the output's folder that takes the output's name only when the block succeeds.
 
     A block that raises, is cancelled or is killed leaves nothing under the final name, and an older file of that
@@ -33,6 +40,7 @@ def complete_or_absent(output: str | os.PathLike) -> Iterator[Path]:
 
     Args:
         output: final path of a file.
+        for_good: whether the file stays also if the run that it belongs to fails later; see ``together``.
 
     Yields:
         A path in the same folder, with the same suffix, to write to.
@@ -41,18 +49,24 @@ def complete_or_absent(output: str | os.PathLike) -> Iterator[Path]:
         OutputNotWritable: the folder does not exist or cannot be written, or the disk is full.
     """
     final = Path(output)
+    if final.is_dir():
+        raise OutputNotWritable(f"{final} is a folder, so no file can have this name. Choose another one.")
     check_writable(final)
     temporary = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.part{final.suffix}")
+    note_temporary(temporary)
     try:
         yield temporary
-        os.replace(temporary, final)
+        if for_good:
+            os.replace(temporary, final)
+        else:
+            take_name(temporary, final)
     except OSError as error:
         if not _is_about(error, temporary):
             raise
         raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}. "
                                 "Check that the disk has room and that the file is not open elsewhere.") from error
     finally:
-        for leftover in final.parent.glob(f"{temporary.name}*"):
+        for leftover in final.parent.glob(f"{glob.escape(temporary.name)}*"):
             with contextlib.suppress(OSError):
                 leftover.unlink()
 
@@ -71,18 +85,27 @@ def complete_or_absent_folder(output: str | os.PathLike) -> Iterator[Path]:
         OutputNotWritable: the parent folder does not exist or cannot be written.
     """
     final = Path(output)
+    if final.is_file():
+        raise OutputNotWritable(f"{final} is a file, so no folder can have this name. Choose another one.")
     check_writable(final)
     temporary = final.with_name(f".{final.name[:40]}.{uuid.uuid4().hex[:8]}.part")
+    note_temporary(temporary)
     try:
         temporary.mkdir()
         yield temporary
-        final.mkdir(exist_ok=True)
+        if not final.is_dir():
+            final.mkdir()
+            made_folder(final)
         for item in sorted(temporary.iterdir()):
-            os.replace(item, final / item.name)
+            take_name(item, final / item.name)
+    except OutputNotWritable as error:
+        # The analyst knows the folder by its own name.
+        raise OutputNotWritable(str(error).replace(str(temporary), str(final))) from error
     except OSError as error:
         if not _is_about(error, temporary):
             raise
-        raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}.") from error
+        raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}. Check that the disk has "
+                                "room, or choose another place for the output.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -100,7 +123,7 @@ def check_writable(output: str | os.PathLike) -> None:
     """
     final = Path(output)
     folder = final.parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise OutputNotWritable(f"The folder {folder} for the output {final.name} does not exist. "
                                 "Make it, or choose another place for the output.")
     probe = folder / f".scarp-{uuid.uuid4().hex[:8]}.probe"
@@ -110,12 +133,25 @@ def check_writable(output: str | os.PathLike) -> None:
     except OSError as error:
         raise OutputNotWritable(f"The folder {folder} cannot be written ({error.strerror or error}). "
                                 "Choose another place for the output.") from error
+    # Said before the work is done: the name itself is first used when the output is complete.
+    beside = "" if final.suffix in _BESIDE else RECORD_SUFFIX
+    try:
+        os.lstat(f"{final}{beside}")
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OutputNotWritable(f"The output {final} cannot have this name ({why}). Choose a shorter or a plainer one."
+                                ) from error
 
 
 def write_text(output: str | os.PathLike, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all."""
+    """Write a UTF-8 text file whole or not at all.
+
+    File names may hold bytes that are no text; they must not make a run fail that is otherwise done.
+    """
     with complete_or_absent(output) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
 def sha256(path: str | os.PathLike) -> str:
@@ -129,10 +165,47 @@ def sha256(path: str | os.PathLike) -> str:
 
 def describe_input(source: str | os.PathLike) -> dict[str, Any]:
     """Return path, size in bytes and SHA-256 of an input; only its name when it is no file (a memory layer, say)."""
-    path = Path(str(source).split("|")[0])
-    if not path.is_file():
+    # QGIS writes what of a file is meant behind a bar, which a file's own name may have as well.
+    # os.path says no to what cannot be a file, such as the long source of a database layer; pathlib fails.
+    path = next(filter(os.path.isfile, (str(source), str(source).split("|")[0])), None)
+    if path is None:
         return {"source": str(source)}
-    return {"source": str(source), "bytes": path.stat().st_size, "sha256": sha256(path)}
+    return {"source": str(source), "bytes": os.path.getsize(path), "sha256": sha256(path)}
+
+
+def read_record(output: str | os.PathLike) -> dict[str, Any]:
+    """Return what the run record beside an output says, of which nothing is to be believed.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+        ValueError: it is no run record.
+    """
+    content = read_json(f"{output}{RECORD_SUFFIX}")
+    if not isinstance(content, dict):
+        raise ValueError("it is no run record")
+    return content
+
+
+def write_record(output: str | os.PathLike, content: Mapping[str, Any]) -> None:
+    """Write the run record of an output beside it.
+
+    Raises:
+        OutputNotWritable: it cannot be written.
+    """
+    write_text(f"{output}{RECORD_SUFFIX}",
+               json.dumps(content, indent=1, ensure_ascii=False, default=_plain, allow_nan=True))
+
+
+def checksum(arrays: Mapping[str, Any]) -> int:
+    """Return a number that tells arrays by name from all that a disk or a copy may have made of them.
+
+    Args:
+        arrays: NumPy arrays, in one piece.
+    """
+    value = 0
+    for name in sorted(arrays):
+        value = zlib.crc32(arrays[name], zlib.crc32(name.encode(), value))
+    return value
 
 
 class RunRecord:
@@ -196,10 +269,9 @@ class RunRecord:
             "seconds": round(time.perf_counter() - self._clock, 3),
             "versions": versions(),
         }
-        text = json.dumps(content, indent=1, ensure_ascii=False, default=_plain, allow_nan=True)
         for path in made.values():
             if Path(path).is_file():
-                write_text(f"{path}{RECORD_SUFFIX}", text)
+                write_record(path, content)
 
 
 def versions() -> dict[str, str]:

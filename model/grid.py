@@ -15,10 +15,18 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from .errors import CrsMissing, GridMismatch, GridUnsupported
-from .inputs.rasters import open_raster
+from .inputs.rasters import GDAL_ERRORS, open_raster
 
 BLOCK = 1024
 """Side of a working window in cells: ten float32 bands of it are 40 MB."""
+
+
+MOST_CELLS = 40_000_000
+"""Along a side: the Earth's girth in cells of 1 m."""
+_CELLS, _FARTHEST = (1e-12, 1e9), 1e12
+"""Sizes of cells and largest coordinates that are believed, in map units of any kind."""
+_DIGITS = 1e-13
+"""Smallest cell for its coordinate: computers know about 16 digits of a coordinate."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,11 @@ class Grid:
                                   "Projections > Warp (reproject).")
         if dataset.width < 1 or dataset.height < 1:
             raise GridUnsupported(f"{name} has no cells.")
-        return cls(dataset.crs, dataset.transform, dataset.width, dataset.height)
+        _check_numbers(dataset.transform, max(dataset.width, dataset.height), name)
+        grid = cls(dataset.crs, dataset.transform, dataset.width, dataset.height)
+        if grid.is_geographic:
+            _check_degrees(grid, name)
+        return grid
 
     @classmethod
     def of_file(cls, path: str | os.PathLike, role: str) -> "Grid":
@@ -159,7 +171,10 @@ class Grid:
             return 1.0
         column, row = self.width / 2, self.height / 2
         xs, ys = zip(*(self.transform * place for place in ((column, row), (column + 1, row), (column, row + 1))))
-        longitude, latitude = (np.radians(np.array(one)) for one in transform(self.crs, "EPSG:4326", xs, ys))
+        try:
+            longitude, latitude = (np.radians(np.array(one)) for one in transform(self.crs, "EPSG:4326", xs, ys))
+        except GDAL_ERRORS:
+            return 1.0
         if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
             return 1.0
         east, north = (one[0] for one in metres_per_degree(latitude, CRS.from_epsg(4326)))
@@ -227,6 +242,28 @@ def ellipsoid(crs: CRS) -> tuple[float, float]:
         return 6378137.0, 1 / 298.257223563
     inverse = float(found.group(2))
     return float(found.group(1)), 1 / inverse if inverse else 0.0
+
+
+def _check_numbers(place: Affine, side: int, name: str) -> None:
+    """Refuse what no survey makes and a damaged head does: it would give areas and distances that are no numbers."""
+    a, _, c, _, e, f = place[:6]
+    farthest = abs(c) + abs(f)
+    low, high = max(_CELLS[0], farthest * _DIGITS), _CELLS[1]
+    # Comparisons with what is no number are false.
+    if not (low < abs(a) < high and low < abs(e) < high and farthest < _FARTHEST and side <= MOST_CELLS):
+        raise GridUnsupported(f"{name} has {side:,} cells along a side, of {a:g} × {abs(e):g} map units, from {c:g}, "
+                              f"{f:g} on. No map is like that: is the file damaged? Make it again.")
+
+
+def _check_degrees(grid: Grid, name: str) -> None:
+    """Refuse degrees that are none; rasters of the whole Earth may reach a cell farther than it does."""
+    left, bottom, right, top = grid.bounds
+    wide, tall = grid.transform.a, -grid.transform.e
+    if not (-90 - tall <= bottom and top <= 90 + tall and -2 * 360 <= left and right <= 2 * 360
+            and right - left <= 360 + 2 * wide):
+        raise GridUnsupported(f"{name} has a coordinate reference system in degrees, but reaches from {left:.10g} to "
+                              f"{right:.10g} in longitude and from {bottom:.10g} to {top:.10g} in latitude. If its "
+                              "coordinates are metres, set the right system: Raster > Projections > Assign projection.")
 
 
 def _metres_per_unit(crs: CRS) -> float:

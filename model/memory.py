@@ -1,4 +1,4 @@
-"""Keeping freed memory in the process while a network runs.
+"""Keeping freed memory in the process while a network runs, and knowing when there is none left.
 
 glibc gives a large block back to the system as soon as it is freed, and the next one is faulted in again page by page.
 A network frees and asks for the same large blocks at every layer: on a CPU most of the time of a small U-Net goes into
@@ -18,6 +18,8 @@ from typing import Iterator
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _KEPT = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}
 _DEFAULTS = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10, _TOP_PAD: 128 << 10}
+_OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
+"""Parts of what torch says, in lower case, on the processor of Linux, macOS and Windows, and on a GPU."""
 
 _lock = threading.Lock()
 _users = 0
@@ -47,6 +49,14 @@ def kept_memory() -> Iterator[None]:
             if _users == 0:
                 _set(library, _DEFAULTS)
                 library.malloc_trim(0)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: Python's own, or one of torch's, which are plain RuntimeErrors."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _OUT_OF_MEMORY)
 
 
 def _glibc() -> ctypes.CDLL | None:

@@ -57,6 +57,19 @@ class Part:
         return self._whole.cancelled()
 
 
+class Noting(Part):
+    """Passes everything on and keeps the warnings for report and record."""
+
+    def __init__(self, whole: Progress) -> None:
+        super().__init__(whole, 0.0, 1.0)
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Keep the warning and pass it on."""
+        self.warnings.append(text)
+        super().warn(text)
+
+
 def stop_if_cancelled(progress: Progress) -> None:
     """Raise :class:`Cancelled` if the user asked to stop; call it at least once a second of work."""
     if progress.cancelled():

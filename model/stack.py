@@ -16,6 +16,7 @@ from .errors import FactorMissing, InputCorrupt
 from .factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
 from .grid import Block, Grid
 from .inputs.rasters import create_raster, open_raster, read_window
+from .json_text import parse_json
 
 FORMAT_TAG = "SCARP_STACK"
 FORMAT_VERSION = "1"
@@ -184,7 +185,7 @@ def read_classes(text: str, source: str, name: str) -> dict[int, str]:
         InputCorrupt: it is no JSON object with whole numbers as keys.
     """
     try:
-        return {int(code): str(label) for code, label in json.loads(text).items()}
+        return {int(code): str(label) for code, label in parse_json(text).items()}
     except (ValueError, AttributeError) as error:
         raise InputCorrupt(f"The class table of {name} in {source} cannot be read: {error}. "
                            "Build the stack again with scarp:buildfactorstack.") from error

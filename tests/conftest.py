@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ if not LINK.exists():
     LINK.parent.mkdir(parents=True, exist_ok=True)
     LINK.symlink_to(ROOT, target_is_directory=True)
     importlib.invalidate_caches()
+
+
+# Trainings of the tests are none of the user's, whose histories lie in a folder of the user.
+_STATE = tempfile.TemporaryDirectory(prefix="scarp-tests-")
+os.environ["SCARP_STATE"] = _STATE.name
 
 
 @pytest.fixture(scope="session")

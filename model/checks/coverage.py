@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import rasterio
 
-from ..files import RECORD_SUFFIX
+from ..files import read_record
 from ..stack import NODATA_TAG, STUDY_TAG
 from .bands import CategoricalBand, ContinuousBand
 from .findings import ERROR, NOTE, WARNING, Finding, listed
@@ -54,13 +52,14 @@ def read_costs(dataset: rasterio.DatasetReader, stack: str | os.PathLike) -> Cos
 def _recorded_costs(stack: str | os.PathLike) -> Costs:
     """Return what the run record beside a stack says; older stacks have no tags for it."""
     try:
-        record = json.loads(Path(f"{stack}{RECORD_SUFFIX}").read_text(encoding="utf-8"))
+        record = read_record(stack)
         if record["outputs"]["OUTPUT"]["bytes"] != os.path.getsize(stack):
             return Costs()
-        return Costs(int(record["study_cells"]),
-                     {str(name): int(cells) for name, cells in record["without_data"].items() if name != "elevation"})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        study = int(record["study_cells"])
+        costs = {name: int(cells) for name, cells in record["without_data"].items() if name != "elevation"}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return Costs()
+    return Costs(study, costs) if study > 0 and all(0 <= cells <= study for cells in costs.values()) else Costs()
 
 
 def check_costs(costs: Costs) -> list[Finding]:

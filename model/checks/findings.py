@@ -112,21 +112,17 @@ class CheckSummary:
     """Landslide cells with data; ``None`` without labels on the stack's grid."""
     variance_inflation: dict[str, float] = field(default_factory=dict)
     """By continuous factor."""
+    errors: int = field(init=False)
+    """How many findings make training fail or learn something wrong."""
+    warnings: int = field(init=False)
+    """How many findings may make the result mislead."""
+    notes: int = field(init=False)
+    """How many findings are good to know."""
 
-    @property
-    def errors(self) -> int:
-        """How many findings make training fail or learn something wrong."""
-        return count(self.findings, ERROR)
-
-    @property
-    def warnings(self) -> int:
-        """How many findings may make the result mislead."""
-        return count(self.findings, WARNING)
-
-    @property
-    def notes(self) -> int:
-        """How many findings are good to know."""
-        return count(self.findings, NOTE)
+    def __post_init__(self) -> None:
+        """Count the findings."""
+        self.errors, self.warnings, self.notes = (count(self.findings, severity)
+                                                  for severity in (ERROR, WARNING, NOTE))
 
     @property
     def verdict(self) -> str:

@@ -193,7 +193,7 @@ def _blocks(dataset: rasterio.DatasetReader, grid: Grid) -> list[Block]:
 
 def _read(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
     """Return the cells of a block as float32, shape (bands, cells), NaN at nodata."""
-    raw = read_window(dataset, block.row, block.column, block.height, block.width)
+    raw = read_window(dataset, block.row, block.column, block.height, block.width, sound=False)
     for band, scale, offset in zip(raw, dataset.scales, dataset.offsets):
         if scale != 1 or offset != 0:
             band *= np.float32(scale)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from ..encoding import ONE_HOT, Encoding
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress
+from .answers import leanings
 from .evidence import NEUTRAL
 
 MOST_CELLS = 3000
@@ -67,18 +67,15 @@ def worth_of_factors(network: nn.Module, encoding: Encoding, values: np.ndarray,
     values, labels = values[chosen], labels[chosen]
     if len(np.unique(labels)) < 2:
         return []
-    whole = _auc(network, values, labels)
+    whole = _auc(network, values, labels, progress)
     names = np.array([factor for factor, _ in channel_names(encoding)])
     falls = []
     for name in dict.fromkeys(names):
-        stop_if_cancelled(progress)
         shuffled, columns = values.copy(), names == name
         shuffled[:, columns] = values[generator.permutation(len(values))][:, columns]
-        falls.append((str(name), whole - _auc(network, shuffled, labels)))
+        falls.append((str(name), whole - _auc(network, shuffled, labels, progress)))
     return sorted(falls, key=lambda fall: -fall[1])
 
 
-def _auc(network: nn.Module, values: np.ndarray, labels: np.ndarray) -> float:
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(values.T[None, :, :, None].copy()))[0, :, :, 0]
-    return float(roc_auc_score(labels, (logits[1] - logits[0]).numpy()))
+def _auc(network: nn.Module, values: np.ndarray, labels: np.ndarray, progress: Progress) -> float:
+    return float(roc_auc_score(labels, leanings(network, values, progress).numpy()))

@@ -17,6 +17,7 @@ from ..training.kinds import CELL_KINDS, FOREST, REGRESSION, fitted_settings
 from ..training.settings import TrainingSettings
 from ..windows.cells import CellSet
 from ..windows.reading import TEST, TRAIN, VALIDATION
+from .answers import leanings
 from .evidence import fit_tables
 from .forest import fit_forest
 from .regression import fit_regression
@@ -69,7 +70,7 @@ def fit_cells(kind: str, cells: CellSet, factors: Sequence[Any], settings: Train
     progress.report(0.95, told)
     tested = cells.rows(TEST)
     metrics = cell_metrics(network, encoded(encoding, cells.values[tested]), cells.labels[tested], area[tested],
-                           settings)
+                           settings, Part(progress, 0.95, 1.0))
     progress.report(1.0)
     return FittedNetwork(network.eval(), architecture, specs, [], 0, metrics, "cpu", "fp32")
 
@@ -98,15 +99,13 @@ def class_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSettin
 
 
 def cell_metrics(network: nn.Module, values: np.ndarray, labels: np.ndarray, area: np.ndarray,
-                 settings: TrainingSettings) -> dict[str, float | None]:
+                 settings: TrainingSettings, progress: Progress) -> dict[str, float | None]:
     """Return loss, accuracy, recall and AUC over the area that the cells stand for; ``None`` without both classes."""
     names = ("loss", "accuracy", "recall", "violation_rate", "auc", "best_epoch", "epochs")
     metrics: dict[str, float | None] = dict.fromkeys(names)
     if len(np.unique(labels)) < 2:
         return metrics
-    with torch.inference_mode():
-        logits = network(torch.from_numpy(values.T[None, :, :, None].copy()))[0, :, :, 0]
-        share = torch.sigmoid((logits[1] - logits[0]).double()).numpy()
+    share = torch.sigmoid(leanings(network, values, progress).double()).numpy()
     right = (share >= 0.5) == (labels == 1)
     metrics.update({
         "loss": float(log_loss(labels, share, sample_weight=class_weights(labels, area, settings), labels=[0, 1])),

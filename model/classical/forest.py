@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Sequence
 
 import numpy as np
@@ -20,8 +21,8 @@ LEAVES = (5, 20, 80, 320)
 USUAL_LEAF = 20
 DEEPEST = 64
 _TREES_TO_TRY = 40
-_STEP = 20
-"""Trees between two looks at whether the user cancelled."""
+_LOOK = 0.7
+"""Seconds, about, between two looks at whether the user cancelled; how many trees that are is no matter to them."""
 
 
 def fit_forest(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, held_back: np.ndarray, seed: int,
@@ -94,11 +95,14 @@ def _rounded_down(threshold: np.ndarray) -> np.ndarray:
 
 def _grow(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, trees: int, leaf: int, seed: int,
           progress: Progress) -> RandomForestClassifier:
+    least = step = os.cpu_count() or 1
     forest = RandomForestClassifier(n_estimators=0, min_samples_leaf=leaf, max_depth=DEEPEST, random_state=seed,
-                                    n_jobs=os.cpu_count(), warm_start=True)
+                                    n_jobs=least, warm_start=True)
     while forest.n_estimators < trees:
         stop_if_cancelled(progress)
-        forest.n_estimators = min(forest.n_estimators + _STEP, trees)
+        began = time.monotonic()
+        forest.n_estimators = min(forest.n_estimators + step, trees)
         forest.fit(values, labels, sample_weight=weights)
         progress.report(forest.n_estimators / trees)
+        step = max(least, int(step * min(_LOOK / max(time.monotonic() - began, 1e-3), 4.0)))
     return forest

@@ -32,7 +32,7 @@ def share(value: Any, path: Path) -> Shared:
     from distributed.protocol import serialize_bytes
 
     content = serialize_bytes(value)
-    with complete_or_absent(path) as temporary:
+    with complete_or_absent(path, for_good=True) as temporary:
         temporary.write_bytes(content)
     return Shared(str(path), hashlib.sha256(content).hexdigest())
 

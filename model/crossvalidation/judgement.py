@@ -16,6 +16,7 @@ from ..labels import STABLE
 from ..progress import Progress, stop_if_cancelled
 from ..validation.roc import normal_interval, placements
 from ..validation.samples import one_point_each
+from ..validation.settings import FEW_LANDSLIDES, LEAST_LANDSLIDES
 from ..windows.folds import Folds
 from ..windows.survey import read_labels
 
@@ -64,13 +65,19 @@ def draw_sample(grid: Grid, labels: str | os.PathLike, landslides: Points | Poly
         progress: 0 to 1.
 
     Raises:
-        TooFewData: no landslide lies on the grid, or no cell is stable.
+        TooFewData: no landslide or only one lies on the grid, or no cell is stable.
     """
     rows, columns, inside = grid.cells_of(one_point_each(landslides))
     cells = np.unique(rows[inside] * grid.width + columns[inside])
     if not len(cells):
         raise TooFewData(f'No landslide of the layer "{landslides.name}" lies on the factor stack. Check the CRS of '
                          "both, or choose the inventory of this area.")
+    if len(cells) < LEAST_LANDSLIDES:
+        raise TooFewData(f'The landslides of the layer "{landslides.name}" lie in one cell of the factor stack, so '
+                         "nothing can be judged by them. Give a larger inventory as LANDSLIDES.")
+    if len(cells) < FEW_LANDSLIDES:
+        progress.warn(f'The landslides of the layer "{landslides.name}" lie in {len(cells)} cells only; below '
+                      f"{FEW_LANDSLIDES} the AUC is rough, and that of single folds says little.")
     # A random number for each stable cell, of which the smallest are kept: one walk, bounded memory, even chances.
     rng = np.random.default_rng([seed, 7])
     kept, clocks = np.empty(0, dtype=np.int64), np.empty(0)

@@ -22,6 +22,7 @@ from ..prediction.run import Outputs, compute_tiles, write_tiles
 from ..prediction.tile_work import MEAN, TileWork
 from ..progress import Progress, Silent, stop_if_cancelled
 from ..stack import Stack
+from ..temporaries import note_temporary
 from ..windows.folds import Folds
 
 SIDE = 512
@@ -89,7 +90,7 @@ def merge(maps: Mapping[int, Path], folds: Folds, grid: Grid, output: str | os.P
     with contextlib.ExitStack() as opened:
         sources = {fold: opened.enter_context(open_raster(path, "fold")) for fold, path in maps.items()}
         target = opened.enter_context(create_raster(output, grid, "float32", np.nan,
-                                                    ["out-of-fold landslide susceptibility"], tags=dict(tags),
+                                                    ["out-of-fold relative landslide susceptibility"], tags=dict(tags),
                                                     overviews=Resampling.average))
         total = grid.block_count()
         for done, block in enumerate(grid.blocks()):
@@ -112,4 +113,5 @@ def _of_block(sources: Mapping[int, rasterio.DatasetReader], folds: Folds, block
 def beside(output: str | os.PathLike) -> Iterator[Path]:
     """Give a folder for the maps of the folds on the disk of the output; it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix=".scarp-folds-", dir=Path(output).parent) as folder:
+        note_temporary(Path(folder))
         yield Path(folder)

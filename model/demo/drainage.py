@@ -153,7 +153,10 @@ def _join_basins(height: np.ndarray, receiver: np.ndarray, root: np.ndarray, pit
     lowest = np.lexsort((w, key))
     keys, at = np.unique(key[lowest], return_index=True)
     passes = lowest[at]
-    weight = w[passes] - w[passes].min() + 1.0
+    # Passes over the same cell are equally low. By their rank no two are, so that every version of SciPy finds the same
+    # tree; in the order of the keys among equals.
+    weight = np.empty(passes.size)
+    weight[np.argsort(w[passes], kind="stable")] = np.arange(1, passes.size + 1)
     shape = (pits.size + 1, pits.size + 1)
     graph = sparse.csr_matrix((weight, (keys // shape[0], keys % shape[0])), shape=shape)
     tree = csgraph.minimum_spanning_tree(graph)

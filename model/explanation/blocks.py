@@ -108,8 +108,9 @@ def choose_blocks(found: LabelBlocks, most: int, seed: int) -> Chosen:
     labelled = found.landslide + found.stable > 0
     of = int(labelled.sum())
     if of < LEAST_BLOCKS:
-        raise TooFewData(f"The area has {of} blocks of {found.side} × {found.side} cells with labels, but it takes "
-                         f"{LEAST_BLOCKS} at least. Set BLOCK to a smaller distance, or take a larger area.")
+        number = f"{of} block{'' if of == 1 else 's'} of {found.side} × {found.side} cells"
+        raise TooFewData(f"LABELS has labels in {number} of the area only, but it takes {LEAST_BLOCKS} at least. Set "
+                         "BLOCK to a smaller distance, or take a larger area.")
     generator = np.random.default_rng([seed, 20])
     strata = [generator.permutation(np.flatnonzero(labelled & (found.landslide > 0))),
               generator.permutation(np.flatnonzero(labelled & (found.landslide == 0)))]

@@ -7,6 +7,7 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
+from ..progress import Progress
 from ..report.figures import style
 from ..report.maps import MapImage
 from ..report.page import Page
@@ -51,9 +52,9 @@ class Explanation:
         return " + ".join(self.subject.titles[number] for number in found.factors)
 
 
-def explanation_page(found: Explanation, stack_name: str, settings: Mapping[str, Any]) -> Page:
-    """Return the report."""
-    page = Page("What drives the map", f"{found.subject.name} on {stack_name}")
+def explanation_page(found: Explanation, stack_name: str, settings: Mapping[str, Any], progress: Progress) -> Page:
+    """Return the report; asks the progress whether to stop."""
+    page = Page("What drives the map", f"{found.subject.name} on {stack_name}", progress)
     for text in found.warnings:
         page.warning(text)
     sample, first = found.sample, found.ranking[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import html
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping
@@ -13,17 +12,17 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 
 from ..errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
 from ..grid import Block, Grid
-from ..inputs.rasters import open_raster, read_window
+from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window
 from ..inputs.vectors import Polygons
+from ..json_text import parse_json
 from ..progress import Progress, stop_if_cancelled
 from .climate import overlaps
-from .definitions import MOST_CLASSES
+from .definitions import LARGEST_CODE, MOST_CLASSES
 from .polygons import PolygonBurner
 
 
@@ -202,6 +201,11 @@ def _values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progr
         values = values[~np.isnan(values)]
         if not len(values):
             continue
+        if np.abs(values).max() >= LARGEST_CODE:
+            raise ParameterInvalid(f"The {factor} raster {path} holds the class number "
+                                   f"{values[np.abs(values) >= LARGEST_CODE][0]:.10g}. Scarp tells class numbers below "
+                                   f"{LARGEST_CODE:,} apart. Reclassify the raster, or if the number stands for no "
+                                   "data, declare it as nodata.")
         if (values != np.floor(values)).any():
             raise ParameterInvalid(f"The {factor} raster {path} holds {values[values != np.floor(values)][0]:g}, but "
                                    "classes are whole numbers. Give it as an extra continuous factor, or reclassify "
@@ -228,13 +232,13 @@ def class_names(dataset: rasterio.DatasetReader) -> dict[int, str]:
     copy, whatever the format they come from.
     """
     with contextlib.suppress(ValueError, AttributeError):
-        table = json.loads(dataset.tags(1).get("classes", ""))
+        table = parse_json(dataset.tags(1).get("classes", ""))
         return {int(code): str(label) for code, label in table.items()}
     try:
         with MemoryFile(ext=".vrt") as memory:
             rasterio.shutil.copy(dataset, memory.name, driver="VRT")
             text = bytes(memory.getbuffer()).decode("utf-8", "replace")
-    except (RasterioError, ValueError):
+    except (*GDAL_ERRORS, ValueError):
         return {}
     return _category_names(text) or _attribute_names(text)
 
@@ -260,6 +264,6 @@ def _attribute_names(text: str) -> dict[int, str]:
         if len(cells) != len(usages):
             continue
         value = cells[usages.index(5)] if 5 in usages else str(number)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, OverflowError):
             names[int(float(value))] = cells[usages.index(2)].strip()
     return {value: name for value, name in names.items() if name}

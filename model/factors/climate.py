@@ -15,7 +15,7 @@ from scipy.interpolate import RBFInterpolator
 
 from ..errors import CrsMissing, InputCorrupt, NoOverlap, TooFewData
 from ..grid import Block, Grid
-from ..inputs.rasters import open_raster, read_scaled
+from ..inputs.rasters import GDAL_ERRORS, open_raster, read_scaled
 from ..progress import Progress
 from .sources import StationPoints
 
@@ -51,7 +51,7 @@ def overlaps(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
         raise InputCorrupt(f"The {role} raster {dataset.name} holds complex numbers. Give a raster of plain numbers.")
     try:
         left, bottom, right, top = transform_bounds(dataset.crs, grid.crs, *dataset.bounds)
-    except rasterio.errors.RasterioError:
+    except GDAL_ERRORS:
         # A raster of the whole globe may have corners that the grid's projection does not know.
         return
     if not all(math.isfinite(bound) for bound in (left, bottom, right, top)):
@@ -134,7 +134,8 @@ class StationSurface:
         cells = np.stack(~grid.transform * points.xy[usable].T, axis=1) * self._size
         places, owner, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
         if len(places) < 3:
-            raise TooFewData(f'The layer "{points.name}" ({role}) has {len(places)} stations with a value; at least 3 '
+            number = f"{len(places)} place{'' if len(places) == 1 else 's'}"
+            raise TooFewData(f'The layer "{points.name}" ({role}) has stations with a value at {number}; at least 3 '
                              "are needed to interpolate. Add stations, or give a raster.")
         means = np.bincount(owner.reshape(-1), values[usable]) / count
         if (count > 1).any():

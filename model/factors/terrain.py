@@ -61,8 +61,8 @@ class Terrain:
             raise ParameterInvalid(f'The slope method "{method}" is unknown. Choose one of: '
                                    f'{", ".join(SLOPE_METHODS)}.')
         if min(grid.shape) < 2:
-            raise GridUnsupported(f"The DEM {dem.name} has {grid.height} rows and {grid.width} columns. Slopes need at "
-                                  "least two of each.")
+            raise GridUnsupported(f"The DEM {dem.name} has {grid.width} × {grid.height} cells. Slopes need at "
+                                  "least two rows and two columns. Give a larger DEM.")
         self._dem, self._grid, self._method = dem, grid, method
         self.lowest = math.inf
         """Lowest elevation under ``NO_LAND``, which nothing on Earth's land has, in and about the block that was read

@@ -6,18 +6,38 @@ import contextlib
 import os
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import rasterio
 from rasterio.enums import MaskFlags, Resampling
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
 from ..files import complete_or_absent
+from .wholeness import is_whole
 
 TILE = 256
 """Side of a block of the GeoTIFFs that Scarp writes, in cells."""
+
+REGION_TAG = "REGION"
+"""Metadata item of a map that names the region it shows, where the user gave one."""
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises; it hands some of GDAL's own errors on as they are."""
+
+_NOT_WHOLE = "not all of it reached the disk"
+
+_roles: "WeakKeyDictionary[rasterio.DatasetReader, str]" = WeakKeyDictionary()
+"""What each open raster is in its run."""
+
+BEYOND_ALL = 1e30
+"""No quantity on Earth is as large; lowest and highest float32 numbers often stand for no data without saying so."""
+
+MOST_BANDS = 5000
+"""More than any survey takes; asking about each of them for every window would take seconds."""
 
 GDAL_CACHE_BYTES = 128 * 1024 * 1024
 """Block cache of GDAL, in bytes because rasterio hands the number on as it is; GDAL's own default, a share of the
@@ -42,20 +62,30 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         try:
             dataset = rasterio.open(path)
-        except RasterioError as error:
+        except GDAL_ERRORS as error:
             raise InputCorrupt(f"The {role} raster {path} cannot be opened: {error}. Is it a raster, and whole?"
                                ) from error
         with dataset:
+            _roles[dataset] = role
+            if dataset.count > MOST_BANDS:
+                raise InputCorrupt(f"The {role} raster {path} has {dataset.count:,} bands; Scarp reads rasters of up "
+                                   f"to {MOST_BANDS:,}. If it is not damaged, take the bands that you need out of it "
+                                   "with Raster > Conversion > Translate.")
             try:
                 yield dataset
-            except RasterioError as error:
-                raise InputCorrupt(f"Reading the {role} raster {path} failed: {error}. The file may be damaged; "
-                                   "open it in QGIS, or make it again.") from error
+            except GDAL_ERRORS as error:
+                raise _unreadable(role, path, error) from error
+
+
+def region_of(dataset: rasterio.DatasetReader, given: str = "") -> str:
+    """Return the name of the region that a map shows: the one given, else what the map itself states, else nothing."""
+    return given.strip() or dataset.tags().get(REGION_TAG, "").strip()
 
 
 def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: int, width: int,
-                bands: Sequence[int] | None = None, fill: float = np.nan) -> np.ndarray:
+                bands: Sequence[int] | None = None, fill: float = np.nan, sound: bool = True) -> np.ndarray:
     """Read cells as float32, with declared nodata as NaN; cells outside the raster hold ``fill``.
+
 
     Args:
         dataset: an open raster (or a view warped onto a grid).
@@ -65,6 +95,7 @@ def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: 
         width: columns to return.
         bands: 1-based band numbers; all bands by default.
         fill: value outside the raster.
+        sound: whether infinity, and numbers as large as no quantity is, become NaN as well.
 
     Returns:
         float32 array of shape (bands, height, width).
@@ -74,12 +105,26 @@ def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: 
     bottom, right = min(row + height, dataset.height), min(column + width, dataset.width)
     if top >= bottom or left >= right:
         return np.full((len(numbers), height, width), fill, dtype=np.float32)
-    cells = _read_cells(dataset, numbers, Window(left, top, right - left, bottom - top))
+    try:
+        cells = _read_cells(dataset, numbers, Window(left, top, right - left, bottom - top))
+    except GDAL_ERRORS as error:
+        # Said here: whoever reads in the midst of writing would take it for an error of the output.
+        raise _unreadable(_roles.get(dataset, "input"), dataset.name, error) from error
+    if sound:
+        cells = _without_impossible(cells)
     if cells.shape[1:] == (height, width):
         return cells
     result = np.full((len(numbers), height, width), fill, dtype=np.float32)
     result[:, top - row:bottom - row, left - column:right - column] = cells
     return result
+
+
+def _unreadable(role: str, path: str | os.PathLike, error: BaseException) -> InputCorrupt:
+    # rasterio's own words only point at those of GDAL.
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return InputCorrupt(f"Reading the {role} raster {path} failed: {str(error).rstrip('.')}. The file may be damaged; "
+                        "open it in QGIS, or make it again.")
 
 
 def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window: Window) -> np.ndarray:
@@ -95,6 +140,16 @@ def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window:
         if nodata is not None and not np.isnan(nodata):
             with np.errstate(over="ignore"):
                 band[band == np.float32(nodata)] = np.nan
+    return cells
+
+
+def _without_impossible(cells: np.ndarray) -> np.ndarray:
+    """Return cells with NaN where numbers are larger than any quantity."""
+    # Looking for the extremes is several times as fast as looking at each cell, and mostly enough.
+    lowest, highest = (find.reduce(cells, axis=None, initial=0) for find in (np.fmin, np.fmax))
+    if lowest < -BEYOND_ALL or highest > BEYOND_ALL:
+        with np.errstate(invalid="ignore"):
+            cells[np.abs(cells) > BEYOND_ALL] = np.nan
     return cells
 
 
@@ -151,7 +206,7 @@ def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float,
     with complete_or_absent(path) as temporary:
         try:
             with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES, GDAL_TIFF_OVR_BLOCKSIZE=TILE):
-                with rasterio.open(temporary, "w", **profile) as dataset:
+                with _opened(temporary, "w", **profile) as dataset:
                     dataset.update_tags(**(tags or {}))
                     for index, description in enumerate(bands, 1):
                         if description:
@@ -163,13 +218,28 @@ def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float,
                     yield dataset
                 if overviews is not None:
                     _add_overviews(temporary, overviews)
-        except RasterioError as error:
-            raise OutputNotWritable(f"{Path(path)} could not be written: {error}. Check that the disk has room."
-                                    ) from error
+                whole = is_whole(temporary)
+        except GDAL_ERRORS as error:
+            raise _not_written(path, str(error)) from error
+        if not whole:
+            raise _not_written(path, _NOT_WHOLE)
+
+
+def _opened(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWriter:
+    try:
+        return rasterio.open(path, mode, **profile)
+    except (TypeError, *(GDAL_ERRORS if mode == "r+" else ())) as error:
+        # The file was just made: it is empty, or has no end, because the disk is full.
+        raise RasterioError(_NOT_WHOLE) from error
+
+
+def _not_written(path: str | os.PathLike, why: str) -> OutputNotWritable:
+    return OutputNotWritable(f"{Path(path)} could not be written: {why.rstrip('.')}. Check that the disk has room, or "
+                             "choose another place for the output.")
 
 
 def _add_overviews(path: Path, resampling: Resampling) -> None:
-    with rasterio.open(path, "r+") as dataset:
+    with _opened(path, "r+") as dataset:
         factors, factor = [], 2
         while max(dataset.width, dataset.height) // factor >= TILE:
             factors.append(factor)

@@ -50,7 +50,8 @@ def read_pairs(value: str | Sequence[Any] | None, name: str, minimum: float = -m
     """
     entries = _entries(value)
     if len(entries) % 2:
-        raise ParameterInvalid(f"{name} has {len(entries)} entries, but it takes rows of two: a name and a number.")
+        raise ParameterInvalid(f"{name} has {len(entries)} entries, but it takes rows of two: a name and a number. "
+                               "Add the entry that is missing, or take out the one too many.")
     pairs: dict[str, float] = {}
     for key, number in zip(entries[::2], entries[1::2]):
         text = str(key).strip()
@@ -74,11 +75,19 @@ def _entries(value: str | Sequence[Any] | None) -> list[Any]:
     return flat
 
 
+def _wanted(minimum: float, maximum: float) -> str:
+    """Return in words which numbers are right."""
+    if math.isinf(maximum):
+        return "a finite number" if math.isinf(minimum) else f"a number from {minimum:g} up"
+    return f"a number from {minimum:g} to {maximum:g}"
+
+
 def _number(entry: Any, name: str, minimum: float, maximum: float) -> float:
     try:
         number = float(str(entry).strip())
     except ValueError:
-        raise ParameterInvalid(f'{name} should hold numbers, but one entry is "{entry}".') from None
+        raise ParameterInvalid(f'{name} should hold numbers, but one entry is "{entry}". Write a number there, with a '
+                               "point for decimals and a comma between entries.") from None
     if not math.isfinite(number) or not minimum <= number <= maximum:
-        raise ParameterInvalid(f"{name} holds {entry}, which is outside {minimum:g} to {maximum:g}.")
+        raise ParameterInvalid(f"{name} holds {entry}. Write {_wanted(minimum, maximum)} there.")
     return number

@@ -31,7 +31,7 @@ class _Layer:
         """
         if name not in self.fields:
             known = ", ".join(self.fields) or "none"
-            raise FieldUnusable(f'The layer "{self.name}" has no field "{name}". Its fields: {known}.')
+            raise FieldUnusable(f'The layer "{self.name}" has no field "{name}". Choose one of its fields: {known}.')
         return self.fields[name]
 
     def numbers(self, name: str) -> np.ndarray:

@@ -52,7 +52,7 @@ def check_architecture(architecture: Mapping[str, Any]) -> None:
         ParameterInvalid: the type is not known, a parameter is missing, too many or out of its range.
     """
     kind = architecture.get("type")
-    if kind not in _LIMITS:
+    if not isinstance(kind, str) or kind not in _LIMITS:
         raise ParameterInvalid(f'The network type "{kind}" is not known; known are: {", ".join(_LIMITS)}.')
     limits = _LIMITS[kind]
     if set(architecture) != {"type", *limits}:

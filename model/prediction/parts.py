@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import uuid
-import zlib
 from pathlib import Path
 from typing import Any, Iterator, Mapping
 
@@ -22,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ..errors import OutputNotWritable
-from ..files import scarp_version
+from ..files import checksum, scarp_version
+from ..json_text import parse_json, read_json
 
 FACTS, CHECKSUM = "facts", "checksum"
 HASHES = "inputs.json"
@@ -51,7 +51,7 @@ class Parts:
     def hashes(self) -> dict[str, str]:
         """Return the hashes of the inputs from which the tiles there were computed; empty when nobody knows."""
         try:
-            content = json.loads((self.path / HASHES).read_text(encoding="utf-8"))
+            content = read_json(self.path / HASHES)
         except (OSError, ValueError):
             return {}
         return {str(name): str(value) for name, value in content.items()} if isinstance(content, dict) else {}
@@ -81,7 +81,7 @@ class Parts:
             OutputNotWritable: it cannot be written.
         """
         present = {name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}
-        told = {FACTS: json.dumps(dict(facts)), CHECKSUM: str(_checksum(present))}
+        told = {FACTS: json.dumps(dict(facts)), CHECKSUM: str(checksum(present))}
         self._write(self._file(number), save(present, metadata=told))
 
     def load(self, number: int, shapes: Mapping[str, tuple[int, int]]) -> tuple[dict[str, np.ndarray], dict] | None:
@@ -94,14 +94,14 @@ class Parts:
         try:
             with safe_open(str(self._file(number)), framework="np") as stream:
                 told = stream.metadata() or {}
-                facts = json.loads(told.get(FACTS, "null"))
+                facts = parse_json(told.get(FACTS, "null"))
                 arrays = {name: stream.get_tensor(name) for name in stream.keys()}
         except (SafetensorError, OSError, ValueError):
             return None
         if not isinstance(facts, dict) or {name: array.shape for name, array in arrays.items()} != dict(shapes):
             return None
         # After a power failure a file may have its size and not its content.
-        return (arrays, facts) if told.get(CHECKSUM) == str(_checksum(arrays)) else None
+        return (arrays, facts) if told.get(CHECKSUM) == str(checksum(arrays)) else None
 
     def known(self) -> set[int]:
         """Return the numbers of the tiles there."""
@@ -132,13 +132,6 @@ class Parts:
             finally:
                 with contextlib.suppress(OSError):
                     temporary.unlink()
-
-
-def _checksum(arrays: Mapping[str, np.ndarray]) -> int:
-    value = 0
-    for name in sorted(arrays):
-        value = zlib.crc32(arrays[name], value)
-    return value
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ _STYLE = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left", "axes.titleweight": "bold",
     "legend.frameon": False, "lines.linewidth": 1.6, "figure.facecolor": "white", "text.usetex": False,
 }
+_UNDRAWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _PNG = re.compile(rb"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
 # matplotlib keeps its settings for the whole process; two jobs at once must not mix them up.
 _LOCK = threading.RLock()
@@ -56,12 +57,18 @@ def new_figure(height: float, width: float = PAGE_WIDTH) -> Figure:
 
 def plain(text: str) -> str:
     """Return a text that matplotlib shows as it stands: a dollar sign would begin a formula."""
-    return text.replace("$", r"\$")
+    return _drawable(text).replace("$", r"\$")
 
 
 def shorten(text: str, length: int = 32) -> str:
     """Return a text cut to ``length`` characters, for a legend or a tick."""
+    text = _drawable(text)
     return text if len(text) <= length else f"{text[:length - 1]}…"
+
+
+def _drawable(text: str) -> str:
+    """Return a text without the characters that no SVG may hold: a browser would show none of the figure."""
+    return _UNDRAWABLE.sub("\ufffd", text)
 
 
 def svg_data(figure: Figure) -> str:

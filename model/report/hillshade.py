@@ -7,7 +7,6 @@ names the factor stack, and the stack's names the DEM.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from rasterio.windows import from_bounds as window_of
 
 from ..errors import ScarpError
 from ..factors.definitions import CATEGORICAL
-from ..files import RECORD_SUFFIX
+from ..files import read_record
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster
 from ..stack import open_stack
@@ -79,6 +78,16 @@ def relief_of_stack(stack: str | os.PathLike) -> Relief | None:
         if {"slope", "aspect"} <= set(opened.names):
             return Relief(str(stack), True)
     return None
+
+
+def reaches_over(relief: Relief, crs: CRS, bounds: Bounds) -> bool:
+    """Whether a DEM has cells within the bounds of a map.
+
+    Raises:
+        InputCorrupt: the DEM cannot be opened, or nothing leads from the CRS of the map to its own.
+    """
+    with open_raster(relief.path, "DEM") as dem:
+        return _part(dem, _bounds_in(dem, crs, bounds)) is not None
 
 
 def shade_of(relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], metres_east: float,
@@ -156,7 +165,7 @@ def _shade(steepness: np.ndarray, facing: np.ndarray) -> np.ndarray:
 def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
     """Return elevation on the cells of the picture, float32, NaN where there is none."""
     result = np.full(shape, np.nan, dtype=np.float32)
-    window = _part(dem, transform_bounds(crs, dem.crs, *bounds) if dem.crs and dem.crs != crs else bounds)
+    window = _part(dem, _bounds_in(dem, crs, bounds))
     if window is None:
         return result
     factor = max(1.0, max(window.height, window.width) / max(shape))
@@ -186,6 +195,11 @@ def _of_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np
     return shade.reshape(shape[0], _FINER, shape[1], _FINER).mean(axis=(1, 3))
 
 
+def _bounds_in(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds) -> Bounds:
+    """Return bounds in the CRS of the DEM."""
+    return transform_bounds(crs, dem.crs, *bounds) if dem.crs and dem.crs != crs else bounds
+
+
 def _part(dataset: rasterio.DatasetReader, bounds: Bounds) -> Window | None:
     """Return the cells of a raster within bounds and two more on every side, ``None`` when there are none."""
     left, bottom, right, top = bounds
@@ -202,9 +216,8 @@ def _part(dataset: rasterio.DatasetReader, bounds: Bounds) -> Window | None:
 def _input_of(output: str | os.PathLike, name: str) -> Path | None:
     """Return an input that the run record beside an output names and that is still there, or lies beside it."""
     try:
-        record: Any = json.loads(Path(f"{output}{RECORD_SUFFIX}").read_text(encoding="utf-8"))
-        inputs = {key.lower(): value for key, value in record["inputs"].items()}
+        inputs: Any = {key.lower(): value for key, value in read_record(output)["inputs"].items()}
         source = Path(inputs[name.lower()]["source"])
+        return next((path for path in (source, Path(output).parent / source.name) if path.is_file()), None)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return next((path for path in (source, Path(output).parent / source.name) if path.is_file()), None)

@@ -21,6 +21,7 @@ from ..grid import Block, Grid
 from ..zones.schemes import zone_colours
 from .figures import INK, PAGE_WIDTH, SOFT, plain
 from .hillshade import light
+from .lengths import nice_length
 from .wording import css_colour
 
 LONGEST = 800
@@ -212,12 +213,6 @@ def _part(grid: Grid, bounds: tuple[float, float, float, float] | None) -> Block
     last_row = min(max(math.ceil((bottom - t.f) / t.e), first_row + 1), grid.height)
     last_column = min(max(math.ceil((right - t.c) / t.a), first_column + 1), grid.width)
     return Block(first_row, first_column, last_row - first_row, last_column - first_column)
-
-
-def nice_length(metres: float) -> float:
-    """Return the largest of 1, 2, 5, 10, 20, 50 … metres that is not longer than ``metres``."""
-    power = 10.0 ** math.floor(math.log10(metres))
-    return max(step * power for step in (1, 2, 5) if step * power <= metres * (1 + 1e-9))
 
 
 def draw_scale_bar(axes: Axes, image: MapImage) -> None:

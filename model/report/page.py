@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..files import scarp_version, write_text
+from ..progress import Progress, Silent, stop_if_cancelled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,13 +29,15 @@ _EXPONENT = re.compile(r"(?<=\d)e[+-]?\d+")
 class Page:
     """A report under construction. What is added comes out in the same order; warnings come first."""
 
-    def __init__(self, title: str, subtitle: str = "") -> None:
+    def __init__(self, title: str, subtitle: str = "", progress: Progress | None = None) -> None:
         """Begin an empty page.
 
         Args:
             title: what the report is, in a few words.
             subtitle: on what it was made: names of layers, say.
+            progress: asked whether to stop whenever something is added; figures take their time.
         """
+        self._progress = progress or Silent()
         self._title, self._subtitle = title, subtitle
         self._warnings: list[str] = []
         self._sections: list[dict[str, Any]] = []
@@ -117,6 +120,7 @@ class Page:
         write_text(path, self.html())
 
     def _add(self, kind: str, heading: str, **content: Any) -> None:
+        stop_if_cancelled(self._progress)
         self._sections.append({"kind": kind, "heading": heading, **content})
 
 

@@ -8,6 +8,7 @@ from typing import Any, Mapping
 import numpy as np
 
 from ..files import versions
+from ..progress import Progress
 from ..validation.measures import ScopeResult
 from ..validation.scopes import REGION_PREFIX
 from .figures import style
@@ -18,11 +19,19 @@ from .validation_measures import add_curves, add_more_curves, add_confusion, add
 from .wording import interval_text, part_of, percent, range_sentence, ratio_text, scope_title
 
 
-def validation_page(content: ReportInput) -> Page:
-    """Make the report."""
+def validation_page(content: ReportInput, progress: Progress) -> Page:
+    """Make the report.
+
+    Args:
+        content: what it says.
+        progress: asked whether to stop.
+
+    Raises:
+        Cancelled: by the user.
+    """
     main = content.main
     page = Page("Validation of a landslide susceptibility map",
-                f"Map: {content.map_name}. Landslides: {content.landslide_name}. {part_of(main.scope.name)}.")
+                f"Map: {content.map_name}. Landslides: {content.landslide_name}. {part_of(main.scope.name)}.", progress)
     for text in content.warnings:
         page.warning(text)
     with style():

@@ -148,8 +148,8 @@ def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, 
     given: dict[str, float] = {}
     for label, k in table.items():
         if not 0 < k < float("inf"):
-            raise ParameterInvalid(f'K_TABLE gives {k} for "{label}", but k is a number above 0 in 1/mm, such as '
-                                   "0.0129.")
+            raise ParameterInvalid(f'K_TABLE gives {k} for "{label}", but k is a number above 0 in 1/mm. Write 1 '
+                                   "divided by the rain of the threshold in mm, such as 0.0129.")
         if _plain(label) not in known:
             raise ParameterInvalid(f'K_TABLE has a row "{label}", but the landform classes are: '
                                    f"{', '.join(labels) or 'none, since TOPOGRAPHY is empty'}. Name a class as it "

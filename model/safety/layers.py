@@ -211,8 +211,9 @@ def write_layers(layers: RainfallLayers, coefficients: Sequence[ClassCoefficient
             done += 1
             progress.report(done / total)
         if not counted.cells:
-            raise TooFewData("No cell has a safety factor: the reference, the rain and the landform have no cell in "
-                             "common. Look at them in QGIS for the one without data.")
+            negative = f" {counted.negative:,} cells have negative rain." if counted.negative else ""
+            raise TooFewData("No cell has a safety factor: REFERENCE, PRECIPITATION and TOPOGRAPHY have no cell with "
+                             f"data in common. Look at them in QGIS for the one without.{negative}")
     if not everywhere and rest is not None and rest.cells:
         counted.classes.append(rest)
     return counted

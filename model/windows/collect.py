@@ -72,8 +72,8 @@ def window_room(stack: Any, window: float, align: int, least: int = 2, copies: i
     size, smallest = stack.grid.cell_size(), align if least == 1 else LEAST_SIDE
     side = round(window / size)
     if side < smallest:
-        raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cells of {size:.4g} m. Make it at least "
-                               f"{math.ceil(smallest * size)} m.")
+        raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cell{'' if side == 1 else 's'} of {size:.4g} "
+                               f"m. Make it at least {math.ceil(smallest * size)} m.")
     if side > max(stack.grid.shape):
         raise ParameterInvalid(f"WINDOW is {window:g} m, but the factor stack is only "
                                f"{max(stack.grid.shape) * size:.0f} m across. Make WINDOW smaller.")

@@ -101,7 +101,8 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     with_slides = np.flatnonzero(slides > 0)
     without = np.flatnonzero((slides == 0) & (cells > 0))
     if len(with_slides) < len(shares):
-        raise TooFewData(f"Landslides lie in {len(with_slides)} blocks only, but each of the {len(shares)} subsets "
+        number = f"{len(with_slides)} block{'' if len(with_slides) == 1 else 's'}"
+        raise TooFewData(f"Landslides lie in {number} only, but each of the {len(shares)} subsets "
                          "needs at least one. Make BLOCK smaller, use more landslides, or use SPLIT=random.")
     generator = np.random.default_rng([seed, 1])
     best, best_cost = np.full(slides.shape, NO_SUBSET, dtype=np.uint8), np.inf

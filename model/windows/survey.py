@@ -56,7 +56,7 @@ def read_labels(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
     wrong = values[known & (values != STABLE) & (values != LANDSLIDE)]
     if wrong.size:
         raise InputCorrupt(f"The label raster {dataset.name} holds the value {wrong[0]:g}. Labels are 1 (landslide), "
-                           "0 (stable) and 255 (unknown); make them with Build buffered labels.")
+                           "0 (stable) and 255 (unknown); make them with Build landslide labels.")
     return np.where(known, np.where(values == LANDSLIDE, LANDSLIDE, STABLE), UNKNOWN).astype(np.uint8)
 
 

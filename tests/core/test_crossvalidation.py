@@ -317,7 +317,7 @@ def test_memorising_shows_as_a_gap(tmp_path):
     result = run((tmp_path, None, None, Points("landslides", xy=xy)), tmp_path / "map.tif", "random_forest", 3,
                  progress)
     assert result.gap == pytest.approx(result.random - result.auc)
-    assert result.random > 0.9 and result.auc < 0.7 and result.gap > 0.25
+    assert result.random > 0.9 and result.auc < 0.75 and result.gap > 0.2
     assert any("random split" in text for text in progress.texts)
 
 

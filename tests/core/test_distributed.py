@@ -102,12 +102,34 @@ def environment(**more):
             "PYTHONPATH": f"{PLUGINS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", "OMP_NUM_THREADS": "1", **more}
 
 
+def torchrun_starts() -> bool:
+    """Tell whether PyTorch has the store that torchrun insists on: Debian builds it without."""
+    try:
+        torch.distributed.TCPStore("127.0.0.1", 0, 1, True, wait_for_workers=False)
+    except RuntimeError as error:
+        assert "libuv" in str(error)
+        return False
+    return True
+
+
 def torchrun(*command):
-    return subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-                           *map(str, command)], env=environment(), capture_output=True, text=True, timeout=120)
+    """Run two processes under torchrun, or by hand where it does not start."""
+    if torchrun_starts():
+        return subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+                               *map(str, command)], env=environment(), capture_output=True, text=True, timeout=120)
+    ended = processes(command, command)
+    return subprocess.CompletedProcess(command, max(process.returncode for process in ended),
+                                       "".join(process.stdout for process in ended),
+                                       "".join(process.stderr for process in ended))
 
 
 def by_hand(*commands):
+    """Return the statuses and the messages of processes that were started by hand."""
+    ended = processes(*commands)
+    return [process.returncode for process in ended], [process.stderr for process in ended]
+
+
+def processes(*commands):
     """Start processes as on machines of their own: nobody ends the others when one ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -115,14 +137,15 @@ def by_hand(*commands):
     started = [subprocess.Popen([sys.executable, *map(str, command)], text=True, stderr=subprocess.PIPE,
                                 stdout=subprocess.PIPE, env=environment(
                                     RANK=str(number), WORLD_SIZE=str(len(commands)), MASTER_ADDR="127.0.0.1",
-                                    MASTER_PORT=port))
+                                    MASTER_PORT=port, USE_LIBUV="1" if torchrun_starts() else "0"))
                for number, command in enumerate(commands)]
     try:
-        texts = [process.communicate(timeout=120)[1] for process in started]
+        texts = [process.communicate(timeout=120) for process in started]
     finally:
         for process in started:
             process.kill()
-    return [process.returncode for process in started], texts
+    return [subprocess.CompletedProcess(process.args, process.returncode, *text)
+            for process, text in zip(started, texts)]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from scarp.model.files import (
     complete_or_absent,
     complete_or_absent_folder,
     describe_input,
+    read_record,
     scarp_version,
     write_text,
 )
@@ -133,3 +134,34 @@ def test_part_scales_and_passes_on():
     with pytest.raises(Cancelled) as caught:
         stop_if_cancelled(part)
     assert isinstance(caught.value, ScarpError)
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".tif", "滑" * 84 + ".tif", "x" * 3000, "a\0b.tif"])
+def test_a_name_that_no_file_can_have_is_told_before_the_work(tmp_path, name):
+    """The last one has its own name, but its run record would not."""
+    with pytest.raises(OutputNotWritable):
+        check_writable(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_of_just_the_right_length_serves_with_all_that_lies_beside(tmp_path):
+    output = tmp_path / ("x" * (255 - len(".tif.run.json")) + ".tif")
+    write_text(output, "x")
+    RunRecord("classifyzones", {}, {}).write({"OUTPUT": output})
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=b " + "c" * 5000, "a\0b"])
+def test_the_source_of_a_layer_that_is_no_file_is_kept_as_it_is(tmp_path, source):
+    """Sources of databases are longer than any file's name may be."""
+    record = RunRecord("classifyzones", {}, {"LANDSLIDES": source})
+    assert record.inputs() == {"LANDSLIDES": {"source": source}}
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "{", '{"a": 1, "a": 2}', "[" * 1000, ""])
+def test_a_record_that_is_none_says_so(tmp_path, text):
+    (tmp_path / "a.tif.run.json").write_text(text)
+    with pytest.raises(ValueError):
+        read_record(tmp_path / "a.tif")
+    with pytest.raises(OSError):
+        read_record(tmp_path / "none.tif")

@@ -288,7 +288,7 @@ def test_what_the_map_says_of_itself(tmp_path):
     predict_susceptibility(stack(tmp_path / "s.tif", raw), [trained], tmp_path / "p.tif", progress=Silent())
     with rasterio.open(tmp_path / "p.tif") as dataset:
         assert dataset.dtypes == ("float32",) and np.isnan(dataset.nodata)
-        assert dataset.descriptions == ("landslide susceptibility",)
+        assert dataset.descriptions == ("relative landslide susceptibility",)
         assert dataset.tags()["MODEL_SHA256"] == sha256(trained)
         assert "not a calibrated probability" in dataset.tags()["MEANING"]
         assert dataset.is_tiled and dataset.overviews(1) == [2]

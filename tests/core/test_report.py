@@ -18,7 +18,8 @@ from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report.figures import new_figure, plain, shorten, style, svg_data
-from scarp.model.report.maps import PointGroup, nice_length, only_inside, read_map, zone_map
+from scarp.model.report.lengths import nice_length
+from scarp.model.report.maps import PointGroup, only_inside, read_map, zone_map
 from scarp.model.report.page import MISSING, Page, format_cell
 from scarp.model.zones.schemes import RAMP
 

@@ -31,3 +31,17 @@ def test_no_folder_no_table(tmp_path):
     with pytest.raises(OutputNotWritable):
         write_table(tmp_path / "none" / "t.csv", ["a"], [[1]])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name,beside", [("t.csv", "t.json"), ("t.CSV", "t.json"), ("run 1.2", "run 1.2.json"),
+                                         ("t.json", "t.json.json"), ("t", "t.json"), ("t.txt", "t.txt.json")])
+def test_the_second_form_never_takes_the_place_of_the_first_or_of_another_table(tmp_path, name, beside):
+    write_table(tmp_path / name, ["a"], [[1.7e308], [float("nan")]])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, beside])
+    assert (tmp_path / name).read_text(encoding="utf-8").splitlines()[0] == "a"
+    assert json.loads((tmp_path / beside).read_text(encoding="utf-8")) == [{"a": 1.7e308}, {"a": None}]
+
+
+def test_the_largest_number_stays_a_number(tmp_path):
+    write_table(tmp_path / "t.csv", ["a"], [[1.7976931348623157e308]])
+    assert "Infinity" not in (tmp_path / "t.json").read_text(encoding="utf-8")

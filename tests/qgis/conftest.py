@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,8 @@ from scarp.tests.qgis.tiny import (
 
 # The networks here are so small that a second thread only costs; read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Starting a Python for every run costs seconds; test_running.py sees to it that both ways give the same.
+os.environ.setdefault("SCARP_RUN", "inside")
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +45,10 @@ def plugin(qgis_app):
     loaded.initProcessing()
     yield loaded
     loaded.unload()
+    # What a failed test held of QGIS must go before QGIS does, or its end is a crash that hides the failure.
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def test_a_wrong_address_is_told_before_any_work(run, area, tmp_path, monkeypatc
 
 def test_without_the_library_the_message_says_what_to_install(run, area, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(QgsProcessingException, match="Scarp needs distributed.*SCHEDULER empty"):
+    with pytest.raises(QgsProcessingException, match="(?s)needs distributed.*SCHEDULER empty"):
         run("buildfactorstack", OUTPUT=tmp_path / "stack.tif", SCHEDULER="tcp://127.0.0.1:9", **stack_inputs(area))
     run("buildfactorstack", OUTPUT=tmp_path / "stack.tif", SCHEDULER="", **stack_inputs(area))
     assert (tmp_path / "stack.tif").is_file()

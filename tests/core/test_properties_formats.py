@@ -1,0 +1,202 @@
+"""What is written is read back as it was: model headers, class tables, result tables, messages, records, lists."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from scarp.model.artifact_header import FORMAT, KINDS, factor_content, read_header, write_header
+from scarp.model.encoding import FactorSpec
+from scarp.model.errors import ParameterInvalid
+from scarp.model.files import RunRecord, read_record, write_text
+from scarp.model.grid import Block
+from scarp.model.inputs.tables import read_numbers, read_pairs
+from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.json_text import parse_json
+from scarp.model.stack import StackFactor, create_stack, open_stack
+from scarp.model.tables import write_table
+from scarp.model.worker.codec import Reader, Record, Writer
+from scarp.tests.core.properties import for_all, grids, workplace
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+MODEST = st.floats(-1e37, 1e37)
+WHOLE = st.integers(-2 ** 63, 2 ** 63)
+PLAIN = st.recursive(st.none() | st.booleans() | WHOLE | st.floats(-1e299, 1e299) | TEXT,
+                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+                     max_leaves=12)
+TABLES = st.dictionaries(TEXT, PLAIN, max_size=4)
+
+
+@st.composite
+def specs(draw):
+    """Draw the factors of a model."""
+    found = []
+    for name in draw(st.lists(TEXT.filter(bool), min_size=1, max_size=6, unique=True)):
+        low, high = sorted(draw(st.tuples(MODEST, MODEST)))
+        common = {"unit": draw(TEXT), "title": draw(TEXT), "mean": draw(MODEST), "minimum": low, "maximum": high,
+                  "std": draw(st.floats(0, 1e37))}
+        if draw(st.booleans()):
+            found.append(FactorSpec(name, "continuous", **common))
+        else:
+            classes = draw(st.dictionaries(st.integers(0, 99_999_999), TEXT, max_size=5))
+            seen = draw(st.sets(st.integers(0, 2 ** 24 - 1), min_size=1, max_size=9))
+            found.append(FactorSpec(name, "categorical", classes=classes, seen=tuple(sorted(seen)), **common))
+    return found
+
+
+@for_all(150, factors=specs(), tables=st.lists(TABLES, min_size=5, max_size=5), seed=st.integers(0, 2 ** 63 - 1),
+         pixel=st.floats(1e-6, 9e6), kind=st.sampled_from(KINDS), encoding=st.sampled_from(("codes", "one_hot")),
+         history=st.lists(st.dictionaries(TEXT, st.none() | MODEST | WHOLE, max_size=5), max_size=4))
+def test_a_model_header_comes_back_as_it_was(factors, tables, seed, pixel, kind, encoding, history):
+    names = ("architecture", "settings", "metrics", "training", "versions")
+    content = {"format": FORMAT, "program": "scarp", "kind": kind, "encoding": encoding, "pixel_size": pixel,
+               "factors": [factor_content(spec) for spec in factors], "seed": seed, "history": history,
+               **dict(zip(names, tables))}
+    text = write_header(content)
+    found = read_header(text, "m")
+    assert found["factors"] == factors
+    assert {name: found[name] for name in content if name != "factors"} == {
+        name: value for name, value in content.items() if name != "factors"}
+    assert write_header(content) == text
+    text.encode("utf-8")
+
+
+@for_all(150, value=PLAIN, indent=st.sampled_from((None, 1)), ascii_only=st.booleans())
+def test_json_from_outside_is_read_as_it_was_written(value, indent, ascii_only):
+    assert parse_json(json.dumps(value, indent=indent, ensure_ascii=ascii_only)) == value
+
+
+@for_all(60, columns=st.lists(NAMES, min_size=1, max_size=5, unique=True), data=st.data())
+def test_both_forms_of_a_table_hold_the_same(columns, data):
+    cell = st.none() | st.booleans() | st.integers(-10 ** 9, 10 ** 9) | st.floats() | TEXT
+    rows = data.draw(st.lists(st.lists(cell, min_size=len(columns), max_size=len(columns)), max_size=6))
+    with workplace() as folder:
+        write_table(folder / "t.csv", columns, rows)
+        with open(folder / "t.csv", newline="", encoding="utf-8") as stream:
+            read = list(csv.reader(stream))
+        told = json.loads((folder / "t.json").read_text(encoding="utf-8"))
+    assert read[0] == columns and len(read) == len(rows) + 1 == len(told) + 1
+    for row, cells, objects in zip(rows, read[1:], told):
+        assert list(objects) == columns
+        for value, text, item in zip(row, cells, objects.values()):
+            if value is None or isinstance(value, float) and not math.isfinite(value):
+                assert text == "" and item is None
+            elif isinstance(value, float):
+                assert float(text) == item == pytest.approx(value, rel=1e-9)
+            elif isinstance(value, str):
+                assert item == value
+                assert text.lstrip("'") == value.replace("\r\n", "\n").replace("\r", "\n").lstrip("'")
+            else:
+                assert text == str(value) and item == value
+
+
+ARRAYS = st.builds(lambda kind, shape, seed: np.random.default_rng(seed).integers(0, 200, shape).astype(kind),
+                   st.sampled_from(("<f4", "<f8", "u1", "<i8", "<u2", "?", "<c16")),
+                   st.lists(st.integers(0, 4), max_size=3), st.integers(0, 99))
+VALUES = st.recursive(st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False) | TEXT | ARRAYS,
+                      lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=3)
+                      | st.lists(inner, max_size=3).map(tuple)
+                      | st.dictionaries(st.integers(0, 9) | st.none() | TEXT, inner, max_size=3), max_leaves=10)
+
+
+def equal(one, two) -> bool:
+    """Whether two values are the same in kind and in content, arrays too."""
+    if isinstance(one, np.ndarray):
+        return isinstance(two, np.ndarray) and one.dtype == two.dtype and one.shape == two.shape \
+            and np.array_equal(one, two)
+    if isinstance(one, (list, tuple)):
+        return type(one) is type(two) and len(one) == len(two) and all(map(equal, one, two))
+    if isinstance(one, dict):
+        return isinstance(two, dict) and list(one) == list(two) and all(map(equal, one.values(), two.values()))
+    return type(one) is type(two) and one == two
+
+
+def sent(value, records=True):
+    """Return a value as the other process gets it."""
+    writer = Writer(records)
+    line = json.dumps(writer.encode(value))
+    content = b"".join(bytes(memoryview(chunk).cast("B")) if len(chunk) else b"" for chunk in writer.chunks)
+    assert len(content) == writer.size
+    return Reader(content).decode(json.loads(line))
+
+
+@for_all(150, value=VALUES)
+def test_what_is_sent_to_the_other_process_arrives_as_it_was(value):
+    assert equal(sent(value), value)
+
+
+@for_all(30, length=st.integers(990, 3010), item=st.none() | WHOLE | TEXT, name=TEXT, count=st.integers(0, 5))
+def test_long_lists_and_layers_arrive_as_they_were(length, item, name, count):
+    xy = np.arange(2.0 * count).reshape(-1, 2)
+    points = Points(name, name, {name: [item] * length}, xy)
+    ring = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
+    areas = Polygons(name, "", {name: [item]}, [{"type": "Polygon", "coordinates": [ring]}])
+    one, two = sent([points, areas], records=False)
+    assert isinstance(one, Points) and isinstance(two, Polygons)
+    assert (one.name, one.source, one.fields, two.geometries) == (name, name, points.fields, areas.geometries)
+    assert np.array_equal(one.xy, xy)
+    assert sent(Record(a=[item], b=xy)).a == [item]
+
+
+@for_all(40, grid=grids(largest=6), data=st.data())
+def test_a_stack_says_of_its_factors_what_it_was_told(grid, data):
+    """Names, units, titles and class labels of any letters."""
+    factors = []
+    for name in data.draw(st.lists(NAMES.filter(lambda text: text == text.strip()), min_size=1, max_size=3,
+                                   unique=True)):
+        kind = data.draw(st.sampled_from(("continuous", "categorical")))
+        classes = data.draw(st.dictionaries(st.integers(0, 2 ** 24), TEXT, max_size=4)) if kind == "categorical" else {}
+        unit, title = (data.draw(NAMES.filter(lambda text: text == text.strip())) for _ in range(2))
+        factors.append(StackFactor(name, kind, unit, title, classes))
+    values = np.arange(len(factors) * grid.width * grid.height, dtype=np.float32).reshape(-1, *grid.shape)
+    with workplace() as folder:
+        with create_stack(folder / "s.tif", grid, factors) as dataset:
+            dataset.write(values)
+        with open_stack(folder / "s.tif") as stack:
+            found = list(stack.factors)
+            backwards = stack.names[::-1]
+            cells = stack.read(Block(0, 0, grid.height, grid.width), backwards)
+    assert [(one.name, one.kind, one.unit, one.title, one.classes) for one in found] == [
+        (one.name, one.kind, one.unit, one.title, one.classes) for one in factors]
+    assert np.array_equal(cells, values[::-1])
+
+
+@for_all(40, parameters=TABLES, results=st.dictionaries(st.sampled_from(("summary", "warnings", "metrics")), PLAIN))
+def test_a_run_record_holds_what_was_recorded(parameters, results):
+    with workplace() as folder:
+        write_text(folder / "out.tif", "x")
+        record = RunRecord("trainpcum", parameters, {"STACK": folder / "out.tif"})
+        record.write({"OUTPUT": folder / "out.tif"}, **results)
+        found = read_record(folder / "out.tif")
+    assert found["parameters"] == parameters and {name: found[name] for name in results} == results
+    assert found["inputs"]["STACK"]["sha256"] == found["outputs"]["OUTPUT"]["sha256"]
+
+
+@for_all(80, numbers=st.lists(FINITE, max_size=9), separator=st.sampled_from((",", ", ", ";", " ; ")))
+def test_a_list_of_numbers_is_read_however_it_comes(numbers, separator):
+    assert read_numbers(separator.join(map(repr, numbers)), "SHARES") == numbers
+    assert read_numbers(numbers, "SHARES") == numbers == read_numbers([[number] for number in numbers], "SHARES")
+
+
+@for_all(80, text=TEXT)
+def test_a_list_of_numbers_is_numbers_or_is_refused(text):
+    try:
+        found = read_numbers(text, "SHARES", 0, 100)
+    except ParameterInvalid:
+        return
+    assert all(0 <= number <= 100 for number in found)
+
+
+@for_all(60, pairs=st.dictionaries(NAMES.map(str.strip).filter(bool), st.floats(0, 1e6), max_size=6))
+def test_a_table_of_radii_is_read_however_it_comes(pairs):
+    flat = [item for pair in pairs.items() for item in pair]
+    assert read_pairs(flat, "RADII") == pairs == read_pairs([list(pair) for pair in pairs.items()], "RADII")
+    if not any(set(name) & set(",;") for name in pairs):
+        assert read_pairs(", ".join(map(str, flat)), "RADII") == pairs

@@ -1,0 +1,169 @@
+"""Windows, folds and validations of any raster: no label in two subsets, nothing moved, every point counted."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
+from scarp.model.inputs.rasters import open_raster
+from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.jobs.validate_with_points import validate_with_points
+from scarp.model.progress import Silent
+from scarp.model.stack import create_stack, open_stack
+from scarp.model.windows.collect import collect_cells, collect_windows
+from scarp.model.windows.folds import make_folds
+from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
+from scarp.tests.core.prediction_models import FACTORS
+from scarp.tests.core.properties import for_all, grids, holes, maps, windows_of, workplace, write
+
+
+@st.composite
+def surveyed(draw):
+    """Draw labels with clumps of landslides on a stack with gaps, windows, blocks and a split."""
+    grid = draw(grids(largest=90, least=40, degrees=False))
+    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
+    labels = np.zeros(grid.shape, dtype=np.uint8)
+    for row, column in zip(*(rng.integers(0, size, draw(st.integers(6, 30))) for size in grid.shape)):
+        labels[row:row + 3, column:column + 3] = 1
+    labels[draw(holes(grid.shape)) & (rng.random(grid.shape) < 0.7)] = 255
+    raw = np.stack([rng.normal(20, 5, grid.shape), rng.integers(1, 4, grid.shape), rng.normal(0, 1, grid.shape),
+                    rng.integers(1, 7, grid.shape)]).astype(np.float32)
+    raw[0][draw(holes(grid.shape)) & (rng.random(grid.shape) < 0.5)] = np.nan
+    cell = max(grid.transform.a, -grid.transform.e)
+    window = draw(st.integers(4, 12))
+    return grid, raw, labels, window * cell, draw(st.integers(window, 30)) * cell, draw(st.sampled_from((1, 2, 4))), \
+        draw(st.integers(0, 50)), draw(st.sampled_from((13, 1024)))
+
+
+@for_all(30, case=surveyed())
+def test_no_label_serves_two_subsets(case):
+    """Windows of training never learn from a cell of validation or test, nor the other way round."""
+    grid, raw, labels, window, block, align, seed, side = case
+    with workplace() as folder, windows_of(side):
+        with create_stack(folder / "s.tif", grid, FACTORS) as dataset:
+            dataset.write(raw)
+        write(folder / "l.tif", grid, labels, "uint8", 255)
+        with open_stack(folder / "s.tif") as opened, open_raster(folder / "l.tif", "label") as marks:
+            try:
+                found = collect_windows(opened, marks, None, window=window, block=block, spatial=True, align=align,
+                                        seed=seed, progress=Silent())
+                cells = collect_cells(opened, marks, block=block, spatial=True, seed=seed, progress=Silent())
+            except (TooFewData, ParameterInvalid):
+                return
+    windows = found.windows
+    padded = windows.labels.shape[-1]
+    served = np.zeros((3, *grid.shape), dtype=bool)
+    for site, subset, own, factors in zip(windows.sites, windows.subsets, windows.labels, windows.factors):
+        row, column = site - windows.margin
+        for i, j in np.argwhere(own != 255):
+            served[subset, row + i, column + j] = True
+            assert own[i, j] == labels[row + i, column + j], "a label moved"
+        inner = slice(max(-row, 0), min(grid.height - row, padded)), slice(max(-column, 0),
+                                                                           min(grid.width - column, padded))
+        there = raw[:, row + inner[0].start:row + inner[0].stop, column + inner[1].start:column + inner[1].stop]
+        assert np.array_equal(factors[:, inner[0], inner[1]], there, equal_nan=True), "a factor moved"
+    assert served.sum(axis=0).max() == 1
+    known = (labels != 255) & np.isfinite(raw).all(axis=0)
+    assert not (served.any(axis=0) & ~known).any()
+    split = found.split.of_cells(0, 0, *grid.shape)
+    for subset in range(3):
+        assert (split[served[subset]] == subset).all()
+        mine = known & (split == subset)
+        assert len(cells.cells.rows(subset)) == mine.sum(), "every cell serves once as a single cell"
+        assert cells.cells.labels[cells.cells.rows(subset)].sum() == (labels[mine] == 1).sum()
+    assert {int(item) for item in windows.subsets} == {0, 1, 2}
+
+
+@for_all(40, shape=st.tuples(st.integers(3, 9), st.integers(3, 9)), seed=st.integers(0, 10 ** 6),
+         count=st.integers(2, 6))
+def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape, seed, count):
+    rng = np.random.default_rng(seed)
+    labelled = rng.integers(0, 60, shape) * (rng.random(shape) < 0.9)
+    landslide = np.minimum(labelled, rng.integers(0, 9, shape) * (rng.random(shape) < 0.5))
+    try:
+        folds = make_folds(Blocks(5, 5, shape), landslide, labelled, count, seed)
+    except TooFewData:
+        assert (landslide > 0).sum() < count + 2
+        return
+    assert set(np.unique(folds.table)) <= set(range(count)) and folds.table.shape == shape
+    for fold in range(count):
+        try:
+            split = folds.split_without(fold, seed)
+        except TooFewData:
+            continue
+        assert isinstance(split, BlockSplit)
+        held = folds.table == fold
+        assert (split.subsets[held & (labelled > 0)] == 2).all() and not (split.subsets[~held] == 2).any()
+        assert np.array_equal(split.subsets == NO_SUBSET, labelled == 0)
+
+
+@st.composite
+def validated(draw):
+    """Draw a map, landslides and stable points in and around it, and two regions."""
+    grid = draw(grids(largest=30, least=6))
+    count, stable = draw(st.integers(1, 25)), draw(st.integers(1, 25))
+    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
+    away = draw(st.sampled_from((0.0, 0.0, 0.3)))
+    places = [rng.uniform(-away, 1 + away, (number, 2)) * (grid.width, grid.height) for number in (count, stable)]
+    if draw(st.booleans()):
+        places[0][: count // 2] = places[0][0]
+    return (grid, draw(maps(grid.shape)), [np.stack(grid.transform * tuple(one.T), axis=1) for one in places],
+            draw(st.sampled_from((0.3, 0.5))), draw(st.sampled_from((9, 1024))))
+
+
+@for_all(30, case=validated())
+def test_a_validation_counts_every_point_that_was_given(case):
+    grid, susceptibility, places, threshold, side = case
+    slides, stable = (Points(name, xy=xy) for name, xy in zip(("slides", "stable"), places))
+    left, bottom, right, top = grid.bounds
+    middle = (left + right) / 2
+    halves = [[[x0, bottom], [x1, bottom], [x1, top], [x0, top], [x0, bottom]]
+              for x0, x1 in ((left, middle), (middle, right))]
+    regions = Polygons("halves", "", {"name": ["west", "east"]}, [{"type": "Polygon", "coordinates": [half]}
+                                                                  for half in halves])
+    with workplace() as folder, windows_of(side):
+        path = write(folder / "map.tif", grid, susceptibility)
+        try:
+            found = validate_with_points(path, slides, None, folder / "v.csv", stable=stable, regions=regions,
+                                         region_field="name", threshold=threshold, repeats=3, progress=Silent())
+        except ScarpError:
+            assert [item.name for item in folder.iterdir()] == ["map.tif"]
+            return
+        with open(folder / "v.csv", newline="", encoding="utf-8") as stream:
+            table = {(row["scope"], row["measure"]): row["value"] for row in csv.DictReader(stream)}
+    taken: set[tuple[int, int]] = set()
+    for role, points in (("landslide", slides), ("stable", stable)):
+        count = {name: int(float(table["input", f"{role}_{name}"])) for name in (
+            "features", "off_map", "places", "on_nodata", "doubled", "thinned")}
+        _, _, inside = grid.cells_of(points.xy)
+        assert count["features"] == len(points) and count["off_map"] == (~inside).sum()
+        assert count["places"] == inside.sum() and count["thinned"] == 0
+        row, column, here = grid.cells_of(points.xy)
+        empty = np.isnan(susceptibility[row, column]) & here
+        assert count["on_nodata"] == empty.sum()
+        used = count["places"] - count["on_nodata"] - count["doubled"]
+        # A cell counts once, and where a landslide is none is stable.
+        cells = {(int(r), int(c)) for r, c, good in zip(row, column, here & ~empty) if good} - taken
+        taken |= cells
+        assert used == len(cells) == (found.landslides if role == "landslide" else found.stable)
+    main = found.of("all")
+    assert main.first.hits + main.first.misses == found.landslides
+    assert main.first.false_alarms + main.first.correct_rejections == found.stable
+    values_ = [point.susceptibility for point in found.points]
+    kinds = [point.kind == "landslide" for point in found.points]
+    assert len(found.points) == found.landslides + found.stable
+    assert found.auc == pytest.approx(roc_auc_score(kinds, values_), abs=1e-9)
+    assert 0 <= found.auc_low <= found.auc_high <= 1 or np.isnan(found.auc_low)
+    assert found.recall == pytest.approx(np.mean([value >= threshold for value, kind in zip(values_, kinds) if kind]))
+    known = np.isfinite(susceptibility)
+    area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
+    assert main.area_km2 == pytest.approx(area[known].sum() / 1e6)
+    assert sum(row.area_share for row in main.zones) == pytest.approx(1)
+    assert sum(row.landslides for row in main.zones) + main.unzoned == found.landslides
+    parts = [result for result in found.results if result.scope.name.startswith("region")]
+    assert all(result.landslides <= found.landslides for result in parts)

@@ -1,0 +1,134 @@
+"""Maps of any stack by every kind of model: tiles as the whole, nodata kept, values from 0 to 1, no cell shifted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+
+from scarp.model.artifact import TrainedModel
+from scarp.model.encoding import Encoding
+from scarp.model.errors import TooFewData
+from scarp.model.grid import Grid
+from scarp.model.jobs.predict_susceptibility import predict_susceptibility
+from scarp.model.prediction.tiles import Tiling, coarsen, up
+from scarp.model.progress import Silent
+from scarp.tests.core.prediction_models import FACTORS, SPECS, model, saved, stack, values
+from scarp.tests.core.properties import for_all, holes, read, windows_of, workplace
+
+DEPTHS = {f"unet{depth}": {"kind": "unet1", "depth": depth, "width": 5 - depth} for depth in (1, 2, 3)}
+ENGINES = {**DEPTHS, "pcum": {"kind": "pcum"}, "linear": {"kind": "linear"}, "tables": {"kind": "tables"},
+           "forest": {"kind": "forest"}, "bpnn": {"kind": "bpnn", "patch": 5},
+           "resnet": {"kind": "resnet", "patch": 6}}
+CELLS = {"linear", "tables", "forest"}
+"""Engines that judge each cell by itself."""
+
+
+def in_one_piece(trained: TrainedModel, raw: np.ndarray) -> np.ndarray:
+    """Return what the network itself says of the whole raster, with as much empty land around it as it looks at."""
+    order = [[factor.name for factor in FACTORS].index(spec.name) for spec in trained.factors]
+    margin = up(trained.halo, trained.align)
+    around = np.pad(raw[order], [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
+    return trained.probability(around)[margin:margin + raw.shape[1], margin:margin + raw.shape[2]]
+
+
+@st.composite
+def scenes(draw, largest=40):
+    """Draw a stack of four factors with gaps in each, a tile, and windows for what walks the grid."""
+    height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
+    raw = values(height, width, draw(st.integers(0, 10 ** 6)))
+    for band in range(len(raw)):
+        raw[band][draw(holes((height, width)))] = np.nan
+    # Ragged gaps of each factor alone leave little; often one for all.
+    if draw(st.booleans()):
+        raw[:] = np.where(draw(holes((height, width))), np.nan, values(height, width, 5))
+    return raw, draw(st.sampled_from((0, 8, 16, 24, 40))), draw(st.sampled_from((7, 1024)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@for_all(9, scene=scenes(), encoding=st.sampled_from(("one_hot", "codes")), seed=st.integers(1, 3))
+def test_a_map_is_that_of_the_whole_whatever_the_tiles(engine, scene, encoding, seed):
+    raw, tile, side = scene
+    if engine == "tables":
+        encoding = "one_hot"
+    settings = {**ENGINES[engine], "encoding": encoding, "seed": seed}
+    trained = model(**settings)
+    whole = in_one_piece(trained, raw)
+    known = np.isfinite(raw).all(axis=0)
+    assert np.array_equal(np.isfinite(whole), known), "nodata in is nodata out"
+    expected = coarsen(whole, trained.patch)
+    with workplace() as folder, windows_of(side):
+        path, file = stack(folder / "s.tif", raw), saved(folder / "m.safetensors", **settings)
+        before = {item.name for item in folder.iterdir()}
+        try:
+            found = predict_susceptibility(path, [file], folder / "p.tif", tile=tile, device="cpu", precision="fp32",
+                                           progress=Silent())
+        except TooFewData:
+            assert not np.isfinite(expected).any()
+            assert {item.name for item in folder.iterdir()} == before
+            return
+        result = read(folder / "p.tif")
+        grid, map_grid = Grid.of_file(path, "stack"), Grid.of_file(folder / "p.tif", "map")
+    assert np.array_equal(np.isnan(result), np.isnan(expected))
+    assert np.nanmax(np.abs(result - expected)) < 2e-5
+    assert np.nanmin(result) >= 0 and np.nanmax(result) <= 1
+    assert found.cells == np.isfinite(expected).sum()
+    assert (found.minimum, found.maximum) == (np.nanmin(result), np.nanmax(result))
+    assert (map_grid.transform.c, map_grid.transform.f) == (grid.transform.c, grid.transform.f)
+    assert map_grid.transform.a == grid.transform.a * trained.patch
+
+
+@for_all(25, scene=scenes(), engine=st.sampled_from(sorted(CELLS)), seed=st.integers(0, 99))
+def test_a_cell_that_is_judged_by_itself_has_its_value_wherever_it_lies(scene, engine, seed):
+    """Cells dealt out anew have the same values, dealt out the same way: none is shifted, none knows its neighbours."""
+    raw, tile, side = scene
+    order = np.random.default_rng(seed).permutation(raw[0].size)
+    dealt = raw.reshape(len(raw), -1)[:, order].reshape(raw.shape)
+    with workplace() as folder, windows_of(side):
+        file, maps_ = saved(folder / "m.safetensors", engine), []
+        for number, cells in enumerate((raw, dealt)):
+            try:
+                predict_susceptibility(stack(folder / f"{number}.tif", cells), [file], folder / "p.tif", tile=tile,
+                                       device="cpu", precision="fp32", progress=Silent())
+            except TooFewData:
+                assert not np.isfinite(raw).all(axis=0).any()
+                return
+            maps_.append(read(folder / "p.tif").ravel())
+    assert np.allclose(maps_[0][order], maps_[1], atol=1e-6, equal_nan=True)
+
+
+@for_all(40, scene=scenes(), mode=st.sampled_from(("codes", "one_hot")))
+def test_channels_are_scores_and_single_classes(scene, mode):
+    raw, _, _ = scene
+    encoding = Encoding(SPECS, mode)
+    order = [[factor.name for factor in FACTORS].index(spec.name) for spec in SPECS]
+    image, valid = encoding.encode(raw[order])
+    assert np.array_equal(valid, np.isfinite(raw).all(axis=0)) and np.isfinite(image).all()
+    assert (image[:, ~valid] == 0).all() and image.shape == (encoding.channels, *valid.shape)
+    first = len(encoding.continuous)
+    for channel, index in enumerate(encoding.continuous):
+        spec = SPECS[index]
+        assert image[channel][valid] == pytest.approx((raw[order[index]][valid] - spec.mean) / spec.std, abs=1e-4)
+    if mode == "one_hot":
+        for table, index in zip(encoding.tables, encoding.categorical):
+            own = image[first:first + table.shape[1]]
+            seen = np.isin(raw[order[index]], SPECS[index].seen) & valid
+            assert np.array_equal(own.sum(axis=0), seen.astype(np.float32)), "one class a cell, none for unseen ones"
+            first += table.shape[1]
+
+
+@for_all(60, height=st.integers(1, 500), width=st.integers(1, 500), side=st.integers(1, 300), tall=st.integers(1, 3),
+         halo=st.integers(0, 60), align=st.sampled_from((1, 2, 4, 8, 20)))
+def test_tiles_cover_every_cell_once_with_all_that_it_needs(height, width, side, tall, halo, align):
+    grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), width, height)
+    covered = np.zeros(grid.shape, dtype=np.int32)
+    for tile in Tiling.of(grid, side, halo, align, tall * side):
+        core, around = tile.core, tile.read
+        covered[core.row:core.row + core.height, core.column:core.column + core.width] += 1
+        for first, size, inner, length in ((around.row, around.height, core.row, core.height),
+                                           (around.column, around.width, core.column, core.width)):
+            assert first % align == 0 and size % align == 0
+            assert inner - first >= halo and first + size >= inner + length + halo
+    assert (covered == 1).all()

@@ -1,0 +1,138 @@
+"""The demo chain in small, and its results as numbers that can be kept and compared."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import rasterio
+import torch
+
+from scarp.model.stack import open_stack
+
+VALUES = Path(__file__).with_name("demo.json")
+SIZE = 240
+REGIONS = 5
+SEED = 1
+RADII = "giant,300,large,250,medium,200,small,150,unrecorded,150"
+TRAINING = {"WINDOW": 900, "BLOCK": 1200, "EPOCHS": 6, "PATIENCE": 0, "BATCH": 8, "WIDTH": 8, "DEPTH": 2,
+            "LEARNING_RATE": 0.003, "AUGMENT": False, "DROPOUT": 0, "SEED": SEED, "DEVICE": "cpu", "PRECISION": "fp32"}
+QUANTILES = (1, 5, 25, 50, 75, 95, 99)
+PIECES = 6
+"""Along a side: means of so many squares show a shift that leaves all else as it is."""
+
+
+def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Run the chain and return its numbers by step.
+
+    Args:
+        run: takes the name of an algorithm and its parameters, returns its results.
+        folder: to write to.
+    """
+    data = folder / "data"
+    made = run("createdemodata", SIZE=SIZE, REGIONS=REGIONS, SEED=SEED, OUTPUT=data)
+    found: dict[str, Any] = {"demo": {"landslides": made["LANDSLIDES"], "dem": _amounts(data / "dem.tif"),
+                                      "true_probability": _amounts(data / "true_probability.tif")}}
+    stack, labels, safety = folder / "factors.tif", folder / "labels.tif", folder / "safety.tif"
+    run("buildfactorstack", DEM=data / "dem.tif", AREA=data / "study_area.gpkg", LANDFORM=data / "landform.gpkg",
+        LANDFORM_FIELD="landform", RIVERS=data / "rivers.gpkg", RIVER_RADIUS=1000,
+        PRECIPITATION=data / "precipitation.tif", TEMPERATURE=data / "temperature.tif", FAULTS=data / "faults.gpkg",
+        FAULT_RADIUS=3000, LITHOLOGY=data / "lithology.gpkg", LITHOLOGY_FIELD="lithology",
+        SEISMIC=data / "seismic.gpkg", SEISMIC_FIELD="intensity", OUTPUT=stack)
+    found["factors"] = _factors(stack)
+    run("buildbufferedlabels", LANDSLIDES=data / "landslides.gpkg", SCALE_FIELD="scale", RADII=RADII, REFERENCE=stack,
+        OUTPUT=labels)
+    found["labels"] = _classes(labels)
+    run("buildsafetyfactor", REFERENCE=stack, PRECIPITATION=data / "precipitation.tif", CLIMATE=data / "climate.gpkg",
+        ALPHA_FIELD="alpha", BETA_FIELD="beta", RAINY_DAYS_FIELD="rainy_days", TOPOGRAPHY=data / "landform.gpkg",
+        TOPOGRAPHY_FIELD="landform", OUTPUT=safety)
+    found["safety"] = _amounts(safety)
+    model, windows = folder / "model.safetensors", folder / "windows.gpkg"
+    trained = run("trainpcum", STACK=stack, LABELS=labels, SAFETY_FACTOR=safety, OUTPUT=model, OUTPUT_WINDOWS=windows,
+                  **TRAINING)
+    found["training"] = {name.lower(): trained[name] for name in ("AUC", "RECALL", "ACCURACY", "LOSS",
+                                                                  "VIOLATION_RATE")}
+    record = json.loads(Path(f"{model}.run.json").read_text(encoding="utf-8"))
+    found["windows"] = {one["name"]: {name: one[name] for name in ("windows", "landslide_windows", "landslide_cells",
+                                                                   "stable_cells")} for one in record["windows"]}
+    plain = folder / "ratio.safetensors"
+    run("traincomparisonmodel", KIND="frequency_ratio", STACK=stack, LABELS=labels, BLOCK=1200, SEED=SEED,
+        OUTPUT=plain)
+    for kind, path in (("pcum", model), ("frequency_ratio", plain)):
+        found[kind] = _map(run, folder / kind, stack, path, data, windows)
+    return found
+
+
+def surroundings() -> dict[str, str]:
+    """Return what the numbers depend on besides the code."""
+    from scarp.model.files import versions
+
+    return {**{name: value for name, value in versions().items() if name != "scarp"}, "gdal": rasterio.__gdal_version__,
+            "machine": platform.machine(), "instructions": torch.backends.cpu.get_cpu_capability()}
+
+
+def _map(run: Callable[..., dict[str, Any]], folder: Path, stack: Path, model: Path, data: Path, windows: Path
+         ) -> dict[str, Any]:
+    folder.mkdir()
+    susceptibility, zones = folder / "susceptibility.tif", folder / "zones.tif"
+    run("predictsusceptibility", STACK=stack, MODEL=model, DEVICE="cpu", PRECISION="fp32", OUTPUT=susceptibility)
+    run("classifyzones", SUSCEPTIBILITY=susceptibility, OUTPUT=zones)
+    summary = json.loads(Path(f"{zones}.run.json").read_text(encoding="utf-8"))["summary"]
+    judged = run("validatewithpoints", SUSCEPTIBILITY=susceptibility, LANDSLIDES=data / "landslides.gpkg", ZONES=zones,
+                 WINDOWS=windows, REPEATS=20,
+                 SEED=SEED, OUTPUT_HTML=folder / "report.html", OUTPUT_TABLE=folder / "numbers.csv")
+    warned = run("rainfallwarning", SUSCEPTIBILITY=susceptibility, RAIN=data / "precipitation.tif", K=0.002,
+                 ZONES=zones, OUTPUT=folder / "warning.tif", OUTPUT_TABLE=folder / "warning.csv")
+    return {"susceptibility": {**_amounts(susceptibility), "quantiles": _quantiles(susceptibility)},
+            "pieces": _pieces(susceptibility),
+            "zones": {name: summary[name] for name in ("breaks", "cells", "shares")},
+            "validation": {name.lower(): judged[name] for name in ("AUC", "AUC_LOW", "AUC_HIGH", "AUC_TEST", "RECALL",
+                                                                   "KAPPA")},
+            "warning": _classes(folder / "warning.tif"),
+            "warned_share": warned.get("WARNED_SHARE")}
+
+
+def _factors(stack: Path) -> dict[str, Any]:
+    with open_stack(stack) as opened:
+        return {factor.name: _classes(stack, number) if factor.kind == "categorical" else _amounts(stack, number)
+                for number, factor in enumerate(opened.factors, 1)}
+
+
+def _read(path: Path, band: int = 1) -> np.ndarray:
+    with rasterio.open(path) as source:
+        return source.read(band, masked=True).astype(np.float64).filled(np.nan)
+
+
+def _amounts(path: Path, band: int = 1) -> dict[str, Any]:
+    """Return the moments of a band, and sums over rows and columns that tell where the values lie."""
+    values = _read(path, band)
+    known = np.isfinite(values)
+    rows, columns = np.nonzero(known)
+    kept = values[known]
+    return {"cells": int(known.sum()), "mean": float(kept.mean()), "std": float(kept.std()),
+            "minimum": float(kept.min()), "maximum": float(kept.max()), "sum": math.fsum(kept),
+            "by_row": math.fsum(kept * rows), "by_column": math.fsum(kept * columns)}
+
+
+def _classes(path: Path, band: int = 1) -> dict[str, int]:
+    with rasterio.open(path) as source:
+        values, cells = np.unique(source.read(band), return_counts=True)
+    return {f"{value:g}": int(count) for value, count in zip(values, cells) if not np.isnan(value)}
+
+
+def _quantiles(path: Path) -> list[float]:
+    values = _read(path)
+    return [float(value) for value in np.percentile(values[np.isfinite(values)], QUANTILES)]
+
+
+def _pieces(path: Path) -> list[list[float | None]]:
+    values = _read(path)
+    means = []
+    for rows in np.array_split(values, PIECES, axis=0):
+        means.append([float(np.nanmean(piece)) if np.isfinite(piece).any() else None
+                      for piece in np.array_split(rows, PIECES, axis=1)])
+    return means

@@ -1,0 +1,11 @@
+"""Bad and unusual input as data: what is given, and what must come of it. ``test_bad_inputs.py`` runs all of it."""
+
+from __future__ import annotations
+
+from . import classes, grids, labels, lines, models, places, points, rasters, training, validation, values, warnings
+from .case import Case
+
+CASES: tuple[Case, ...] = (
+    *rasters.CASES, *grids.CASES, *classes.CASES, *points.CASES, *lines.CASES, *labels.CASES, *values.CASES,
+    *training.CASES, *models.CASES, *warnings.CASES, *validation.CASES, *places.CASES)
+"""In the order of the table in ``docs/reliability.md``."""

@@ -1,0 +1,243 @@
+"""A recorded run made again: what is the same, what changed, and what cannot be had again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from qgis.core import QgsProcessing, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsVectorLayer
+
+from scarp.tests.qgis.tiny import CELL, LEFT, RADII, TOP, TRAINING, Listener, memory_layer, stack_inputs
+
+
+def record_of(path: Path) -> dict:
+    return json.loads(Path(f"{path}.run.json").read_text(encoding="utf-8"))
+
+
+def repeat(run, tmp_path, output, listener=None, **more):
+    """Return what the repetition returned, and the rows of its table by part and name."""
+    result = run("rerun", listener or Listener(), RECORD=f"{output}.run.json", FOLDER=tmp_path / "again",
+                 OUTPUT_TABLE=tmp_path / "comparison.csv", **more)
+    with open(tmp_path / "comparison.csv", encoding="utf-8") as stream:
+        rows = {(row["part"], row["name"]): row for row in csv.DictReader(stream)}
+    return result, rows
+
+
+@pytest.fixture(scope="module")
+def numbers(run, chain, area, tmp_path_factory) -> Path:
+    """A validation with all of its outputs."""
+    folder = tmp_path_factory.mktemp("numbers")
+    run("validatewithpoints", SUSCEPTIBILITY=chain["susceptibility"], LANDSLIDES=area / "landslides.gpkg",
+        ZONES=chain["zones"], WINDOWS=chain["windows"], REPEATS=3, OUTPUT_HTML=folder / "report.html",
+        OUTPUT_TABLE=folder / "numbers.csv", OUTPUT_POINTS=folder / "points.gpkg")
+    return folder / "numbers.csv"
+
+
+@pytest.mark.parametrize("step, outputs", [
+    ("stack", {"OUTPUT"}), ("labels", {"OUTPUT"}), ("safety", {"OUTPUT"}), ("model", {"OUTPUT", "OUTPUT_WINDOWS"}),
+    ("susceptibility", {"OUTPUT"}), ("zones", {"OUTPUT"}),
+])
+def test_every_step_of_the_chain_gives_the_same_again(run, chain, tmp_path, step, outputs):
+    before = {path: path.read_bytes() for path in chain.values()}
+    result, rows = repeat(run, tmp_path, chain[step])
+    different = {key: row for key, row in rows.items() if row["same"] == "no"}
+    assert result["SAME"] == 1 and not different and result["DIFFERENT"] == 0, different
+    assert outputs <= {name for part, name in rows if part == "output"}
+    assert result["INPUTS_CHANGED"] == 0
+    assert {path: path.read_bytes() for path in chain.values()} == before, "the earlier outputs stay as they were"
+    for name in outputs:
+        assert Path(rows["output", name]["now"]).is_file()
+
+
+def test_a_validation_gives_the_same_numbers_and_points(run, numbers, tmp_path):
+    result, rows = repeat(run, tmp_path, numbers)
+    assert result["SAME"] == 1
+    assert rows["output", "OUTPUT_TABLE"]["same"] == "yes" and rows["output", "OUTPUT_POINTS"]["same"] == "yes"
+    assert rows["output", "OUTPUT_HTML"]["same"] == "not compared"
+    assert rows["number", "AUC"]["then"] == rows["number", "AUC"]["now"] != ""
+
+
+def test_demo_data_are_compared_file_by_file(run, tmp_path):
+    run("createdemodata", SIZE=64, REGIONS=2, SEED=4, OUTPUT=tmp_path / "demo")
+    result, rows = repeat(run, tmp_path, tmp_path / "demo" / "dem.tif")
+    assert result["SAME"] == 1
+    outputs = {name: row["same"] for (part, name), row in rows.items() if part == "output"}
+    assert outputs["OUTPUT/dem.tif"] == outputs["OUTPUT/rivers.gpkg"] == outputs["OUTPUT/landslides.gpkg"] == "yes"
+
+
+def test_a_vector_output_has_a_record_and_any_output_leads_to_all(run, chain, tmp_path):
+    record = record_of(chain["windows"])
+    assert record["algorithm"] == "scarp:trainpcum"
+    assert record["outputs"]["OUTPUT"]["sha256"] == record_of(chain["model"])["outputs"]["OUTPUT"]["sha256"]
+    assert record["call"] == record_of(chain["model"])["call"]
+
+
+def test_the_record_holds_every_parameter_under_its_name(chain, plugin):
+    from qgis.core import QgsApplication
+
+    algorithm = QgsApplication.processingRegistry().algorithmById("scarp:trainpcum")
+    call = record_of(chain["model"])["call"]
+    declared = {one.name() for one in algorithm.parameterDefinitions()}
+    assert set(call["parameters"]) | set(call["outputs"]) == declared
+    assert {name: call["parameters"][name] for name in TRAINING} == TRAINING
+    assert call["parameters"]["DEVICE"] == "auto" and call["parameters"]["LAMBDA"] is None
+    assert {name for name in call["files"]} == {"STACK", "LABELS", "SAFETY_FACTOR"}
+    assert all(len(one["sha256"]) == 64 for files in call["files"].values() for one in files)
+
+
+def test_a_changed_raster_and_its_effect_are_named(run, area, tmp_path):
+    folder = tmp_path / "inputs"
+    shutil.copytree(area, folder)
+    run("buildfactorstack", OUTPUT=tmp_path / "stack.tif", **stack_inputs(folder))
+    with rasterio.open(folder / "dem.tif", "r+") as dem:
+        heights = dem.read(1)
+        heights[40:44, 50:54] += 30
+        dem.write(heights, 1)
+    listener = Listener()
+    result, rows = repeat(run, tmp_path, tmp_path / "stack.tif", listener)
+    assert result["SAME"] == 0 and result["INPUTS_CHANGED"] == 1
+    assert {name for (part, name), row in rows.items() if part == "input" and row["same"] == "no"} == {"DEM"}
+    difference = rows["output", "OUTPUT"]["what"]
+    assert "slope" in difference and "cells differ" in difference and "temperature" not in difference
+    said = " ".join(listener.warnings)
+    assert "Inputs have changed since the run: DEM" in said and "the inputs named above have changed" in said
+
+
+def test_a_layer_is_judged_by_its_features_and_not_by_its_file(run, area, chain, tmp_path):
+    """GeoPackages change when they are only looked at; what counts is what was read."""
+    slides = tmp_path / "landslides.gpkg"
+    shutil.copy(area / "landslides.gpkg", slides)
+    run("buildbufferedlabels", LANDSLIDES=slides, SCALE_FIELD="scale", RADII=RADII, REFERENCE=chain["stack"],
+        OUTPUT=tmp_path / "labels.tif")
+    layer = QgsVectorLayer(str(slides), "", "ogr")
+    note = layer.fields().lookupField("note")
+    first = next(layer.getFeatures())
+    layer.dataProvider().changeAttributeValues({first.id(): {note: "a field that no one asked for"}})
+    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
+    assert result["SAME"] == 1 and rows["input", "LANDSLIDES"]["same"] == "yes"
+    layer.dataProvider().deleteFeatures([first.id()])
+    shutil.rmtree(tmp_path / "again")
+    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
+    assert result["INPUTS_CHANGED"] == 1
+    assert rows["input", "LANDSLIDES"]["what"] == "90 features then, 89 now"
+
+
+def test_temporary_layers_are_named_and_can_be_replaced(run, area, chain, tmp_path):
+    places = [(f"Point ({LEFT + CELL * (20.5 + 7 * number)} {TOP - CELL * 40.5})", ["small"]) for number in range(9)]
+    layer = memory_layer("Point", "scale:string", places, name="sketched")
+    run("buildbufferedlabels", LANDSLIDES=layer, RADII=RADII, REFERENCE=chain["stack"], OUTPUT=tmp_path / "labels.tif")
+    with pytest.raises(QgsProcessingException, match='LANDSLIDES was the temporary layer "sketched".*REPLACE'):
+        repeat(run, tmp_path, tmp_path / "labels.tif")
+    from scarp.tests.qgis.tiny import write_layer
+
+    saved = write_layer(tmp_path / "sketched.gpkg", "Point", "scale:string", places)
+    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif", REPLACE=f"LANDSLIDES={saved}")
+    assert result["SAME"] == 1 and rows["input", "LANDSLIDES"]["same"] == "yes"
+
+
+def test_selected_features_are_refused(run, area, chain, tmp_path):
+    layer = QgsVectorLayer(str(area / "landslides.gpkg"), "slides", "ogr")
+    from qgis.core import QgsProject
+
+    QgsProject.instance().addMapLayer(layer)
+    try:
+        layer.selectByIds([1, 2, 3])
+        run("buildbufferedlabels", LANDSLIDES=QgsProcessingFeatureSourceDefinition(layer.id(), True),
+            REFERENCE=chain["stack"], OUTPUT=tmp_path / "labels.tif")
+    finally:
+        QgsProject.instance().removeMapLayer(layer)
+    with pytest.raises(QgsProcessingException, match="LANDSLIDES was the selected features"):
+        repeat(run, tmp_path, tmp_path / "labels.tif")
+
+
+def test_a_subset_of_features_is_repeated(run, area, chain, tmp_path):
+    run("buildbufferedlabels", LANDSLIDES=f"{area / 'landslides.gpkg'}|subset=\"year\" < 2040", RADII=RADII,
+        REFERENCE=chain["stack"], OUTPUT=tmp_path / "labels.tif")
+    assert record_of(tmp_path / "labels.tif")["call"]["layers"]["LANDSLIDES"]["features"] == 40
+    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
+    assert result["SAME"] == 1 and rows["input", "LANDSLIDES"]["what"] == "the same 40 features"
+
+
+def test_a_moved_folder_is_found_beside_its_record(run, chain, tmp_path):
+    first, moved = tmp_path / "first", tmp_path / "moved"
+    first.mkdir()
+    shutil.copy(chain["susceptibility"], first / "map.tif")
+    run("classifyzones", SUSCEPTIBILITY=first / "map.tif", OUTPUT=first / "zones.tif")
+    first.rename(moved)
+    listener = Listener()
+    result, _ = repeat(run, tmp_path, moved / "zones.tif", listener)
+    assert result["SAME"] == 1
+    assert any("is taken in its place" in line for line in listener.lines)
+    (moved / "map.tif").unlink()
+    shutil.rmtree(tmp_path / "again")
+    with pytest.raises(QgsProcessingException, match="SUSCEPTIBILITY: .*map.tif does not exist any more.*REPLACE"):
+        repeat(run, tmp_path, moved / "zones.tif")
+
+
+def test_the_earlier_outputs_are_never_written_over(run, chain, tmp_path):
+    with pytest.raises(QgsProcessingException, match="already holds files"):
+        run("rerun", RECORD=f"{chain['zones']}.run.json", FOLDER=chain["zones"].parent,
+            OUTPUT_TABLE=tmp_path / "comparison.csv")
+
+
+def test_an_earlier_output_that_was_changed_or_lost_is_told_apart(run, chain, tmp_path):
+    run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
+    (tmp_path / "zones.tif").unlink()
+    result, rows = repeat(run, tmp_path, tmp_path / "zones.tif")
+    assert result["SAME"] == 1, "the checksum in the record is enough"
+    shutil.copy(tmp_path / "again" / "zones.tif", tmp_path / "zones.tif")
+    with rasterio.open(tmp_path / "zones.tif", "r+") as zones:
+        cells = zones.read(1)
+        place = tuple(np.argwhere(cells == 3)[0])
+        cells[place] = 5
+        zones.write(cells, 1)
+    shutil.rmtree(tmp_path / "again")
+    result, rows = repeat(run, tmp_path, tmp_path / "zones.tif")
+    assert result["SAME"] == 1, "the repetition is what was made then, whatever became of the file"
+
+
+@pytest.mark.parametrize("content, message", [
+    ("{", "cannot be read"), ('{"algorithm": "native:buffer"}', "is no run record of Scarp"),
+    ('{"algorithm": "scarp:trainpcum"}', "does not say with which parameters"),
+    ('{"algorithm": "scarp:rerun", "call": {"parameters": {}}}', "cannot run again"),
+    ('{"algorithm": "scarp:nothing", "call": {"parameters": {}}}', "cannot run again"),
+])
+def test_a_record_that_cannot_be_used_says_why(run, tmp_path, content, message):
+    (tmp_path / "bad.tif.run.json").write_text(content)
+    with pytest.raises(QgsProcessingException, match=message):
+        repeat(run, tmp_path, tmp_path / "bad.tif")
+
+
+def test_a_record_of_others_writes_and_calls_nowhere_else(run, chain, tmp_path):
+    """A checkpoint would be written, an address called: neither is taken from a record."""
+    record = record_of(chain["model"])
+    record["call"]["parameters"]["CHECKPOINT"] = str(tmp_path / "elsewhere.state")
+    (tmp_path / "model.safetensors.run.json").write_text(json.dumps(record))
+    repeat(run, tmp_path, tmp_path / "model.safetensors")
+    assert not (tmp_path / "elsewhere.state").exists()
+    record = record_of(chain["susceptibility"])
+    record["call"]["parameters"]["SCHEDULER"] = "tcp://203.0.113.1:8786"
+    (tmp_path / "map.tif.run.json").write_text(json.dumps(record))
+    shutil.rmtree(tmp_path / "again")
+    result, _ = repeat(run, tmp_path, tmp_path / "map.tif")
+    assert result["SAME"] == 1
+
+
+def test_layers_in_memory_are_compared_by_their_content(run, chain, tmp_path):
+    result = run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], PHYSICS="none",
+                 OUTPUT=tmp_path / "model.safetensors", OUTPUT_WINDOWS=QgsProcessing.TEMPORARY_OUTPUT, **TRAINING)
+    assert result["OUTPUT_WINDOWS"]
+    _, rows = repeat(run, tmp_path, tmp_path / "model.safetensors")
+    assert rows["output", "OUTPUT_WINDOWS"]["same"] == "yes"
+
+
+def test_a_password_is_not_kept(plugin):
+    from scarp.algorithms.values import without_password
+
+    kept = without_password("dbname='slides' host=db.example.org user='anna' password='hush' table=\"a\".\"b\" (geom)")
+    assert "hush" not in kept and "anna" in kept

@@ -1,0 +1,274 @@
+"""Runs damaged inputs against a reader, and watches what it does: time, memory, files, programs, exceptions.
+
+A reader may accept an input or refuse it with a ``ScarpError``. Anything else is a failure: another exception, more
+than two seconds, more memory than allowed, a file opened elsewhere, code compiled, a program started, a crash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import mmap
+import os
+import resource
+import shutil
+import signal
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from pathlib import Path
+from select import select
+from typing import Any, Callable, Mapping, Protocol
+
+from scarp.model.errors import ScarpError
+from scarp.tests.reliability import results
+from scarp.tests.reliability.watching import Watch
+
+SECONDS = 2.0
+"""For one input."""
+MEMORY = 2 * 1024 ** 3
+"""Bytes of address space that a reader may add to what the process has when it begins."""
+BATCH = 2000
+"""Inputs of one process; a crash costs no more than these."""
+WARM = 200
+"""Inputs that a process reads before any counts."""
+STUCK = 60.0
+"""Seconds on one input after which a process is killed that could not even be interrupted."""
+
+_ENDED = "the process ended"
+
+
+class Target(Protocol):
+    """A reader with a way to make inputs for it."""
+
+    name: str
+
+    def make(self, seed: int, number: int) -> None:
+        """Put an input where it will be read; the same numbers give the same input."""
+
+    def read(self) -> None:
+        """Read it; raise what the reader raises, and ``AssertionError`` for a promise that it broke."""
+
+
+class Hang(BaseException):
+    """An input took too long. No ``Exception``, so that nothing that is tested catches it."""
+
+
+class Outcome:
+    """What came of some inputs."""
+
+    def __init__(self) -> None:
+        self.accepted = self.refused = 0
+        self.seconds = self.slowest = 0.0
+        self.slowest_number = -1
+        self.grown = 0
+        """Most bytes of memory that a process of readers gained."""
+        self.failures: dict[str, dict[str, Any]] = {}
+        """By what went wrong and where: how often, and the first number."""
+
+    @property
+    def inputs(self) -> int:
+        """Inputs that were read."""
+        return self.accepted + self.refused + sum(found["count"] for found in self.failures.values())
+
+    def fail(self, what: str, number: int, count: int = 1) -> None:
+        """Note a failure."""
+        found = self.failures.setdefault(what, {"count": 0, "first": number})
+        found["count"] += count
+
+    def add(self, other: dict[str, Any]) -> None:
+        """Take over what a process found."""
+        self.accepted += other["accepted"]
+        self.refused += other["refused"]
+        self.seconds += other["seconds"]
+        self.grown = max(self.grown, other["grown"])
+        if other["slowest"] > self.slowest:
+            self.slowest, self.slowest_number = other["slowest"], other["slowest_number"]
+        for what, found in other["failures"].items():
+            self.fail(what, found["first"], found["count"])
+
+
+def campaign(name: str, about: str, targets: Mapping[str, Callable[[Path], Target]], inputs: int) -> int:
+    """Fuzz some readers as the command line says, and tell what came of it.
+
+    Args:
+        name: of the campaign.
+        about: one line for the help.
+        targets: by what their inputs are; each is given an empty folder.
+        inputs: for each target, if the command line does not say.
+
+    Returns:
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--inputs", type=int, default=inputs, help="for each reader")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    counts: dict[str, Any] = {"seed": given.seed}
+    failures, begun = [], time.perf_counter()
+    # A file system in memory, where there is one, keeps the disk out of it.
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
+        for what, make in targets.items():
+            found = read_in_processes(make, Path(place), given.seed, given.inputs)
+            counts.update({f"{what}: inputs": found.inputs, f"{what}: accepted": found.accepted,
+                           f"{what}: refused": found.refused,
+                           f"{what}: slowest, ms": round(1000 * found.slowest),
+                           f"{what}: memory gained, MB": round(found.grown / 1e6)})
+            counts[f"{what}: crashes"] = sum(one["count"] for words, one in found.failures.items() if _ENDED in words)
+            failures += [{"reader": what, "what": words, **numbers} for words, numbers in found.failures.items()]
+    return results.tell(name, counts, failures, time.perf_counter() - begun)
+
+
+def read_all(target: Target, watch: Watch, seed: int, numbers: range, tell: Callable[[int], None] = lambda number: None
+             ) -> Outcome:
+    """Read inputs one after the other in this process."""
+    outcome = Outcome()
+    previous = signal.signal(signal.SIGALRM, _hang)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        for number in numbers:
+            tell(number)
+            target.make(seed, number)
+            _read_one(target, watch, number, outcome)
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    outcome.grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) * 1024
+    return outcome
+
+
+def read_in_processes(make: Callable[[Path], Target], place: Path, seed: int, count: int) -> Outcome:
+    """Read inputs in processes of their own with bounded memory, so that a crash is a failure and no end.
+
+    Args:
+        make: makes the target in an empty folder. Each process makes its own: libraries have threads, which are not
+            there in a process that forked from one with threads.
+        place: folder for those folders.
+        seed: of the inputs.
+        count: of the inputs.
+    """
+    total = Outcome()
+    done = 0
+    while done < count:
+        numbers = range(done, min(done + BATCH, count))
+        with mmap.mmap(-1, 8) as mark, tempfile.TemporaryDirectory(dir=place) as folder:
+            found, ended = _in_process(make, Path(folder), seed, numbers, mark)
+            if found is not None:
+                total.add(found)
+                done = numbers.stop
+            else:
+                # What the process found before it ended is lost, so all but the one that ended it are read again.
+                (number,) = struct.unpack("q", mark[:])
+                total.fail(ended, number)
+                if number > numbers.start:
+                    again, _ = _in_process(make, Path(folder), seed, range(numbers.start, number), mark)
+                    if again is not None:
+                        total.add(again)
+                done = number + 1
+    return total
+
+
+def _in_process(make: Callable[[Path], Target], folder: Path, seed: int, numbers: range, mark: mmap.mmap
+                ) -> tuple[dict[str, Any] | None, str]:
+    source, drain = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.close(source)
+            # Libraries write there of every input that they do not like.
+            sys.stderr = open(folder.with_name("stderr.txt"), "w", encoding="utf-8")
+            os.dup2(sys.stderr.fileno(), 2)
+            # With the source line, for which that is opened and compiled.
+            sys.unraisablehook = lambda found: None
+            warnings.simplefilter("ignore")
+            _mark(mark, numbers.start)
+            for leftover in folder.iterdir():
+                leftover.unlink() if leftover.is_file() else shutil.rmtree(leftover)
+            target, watch = make(folder), Watch(folder)
+            # What Python and libraries fetch when first used is no doing of an input.
+            read_all(target, watch, seed + 1000, range(WARM))
+            _bound_memory()
+            found = read_all(target, watch, seed, numbers, lambda number: _mark(mark, number))
+            with open(drain, "w", encoding="utf-8") as stream:
+                json.dump(vars(found), stream)
+            os._exit(0)
+        finally:
+            # Never back into the code of the process that forked.
+            traceback.print_exc(file=sys.__stdout__)
+            sys.__stdout__.flush()
+            os._exit(1)
+    os.close(drain)
+    with open(source, encoding="utf-8") as stream:
+        text = _patiently(stream, child, mark)
+    _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
+        raise SystemExit("The campaign itself failed, see above.")
+    ended = f"{_ENDED} by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else \
+        f"{_ENDED} with status {os.WEXITSTATUS(status)}"
+    return (json.loads(text), "") if text and status == 0 else (None, ended)
+
+
+def _patiently(stream: Any, child: int, mark: mmap.mmap) -> str:
+    """Return what a process says at its end; kill it when it stays on one input for too long."""
+    last, since = mark[:], time.monotonic()
+    while not select([stream], [], [], 1.0)[0]:
+        if mark[:] != last:
+            last, since = mark[:], time.monotonic()
+        elif time.monotonic() - since > STUCK:
+            os.kill(child, signal.SIGKILL)
+    return stream.read()
+
+
+def _read_one(target: Target, watch: Watch, number: int, outcome: Outcome) -> None:
+    watch.seen.clear()
+    begun = time.perf_counter()
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    watch.armed = True
+    try:
+        target.read()
+    except ScarpError:
+        problem, refused = "", True
+    except Hang:
+        problem, refused = f"{SECONDS:g} seconds and not done", False
+    except BaseException as error:  # noqa: B902 - a panic of a library in Rust is no Exception
+        problem, refused = _where(error), False
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    else:
+        problem, refused = "", False
+    finally:
+        watch.armed = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    took = time.perf_counter() - begun
+    outcome.seconds += took
+    if took > outcome.slowest:
+        outcome.slowest, outcome.slowest_number = took, number
+    if problem or watch.seen:
+        outcome.fail(problem or watch.seen[0], number)
+    elif refused:
+        outcome.refused += 1
+    else:
+        outcome.accepted += 1
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "/model/" in frame.filename or "/algorithms/" in frame.filename] or frames
+    place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "?"
+    return f"{type(error).__name__} at {place}: {error!s:.120}"
+
+
+def _mark(mark: mmap.mmap, number: int) -> None:
+    mark[:] = struct.pack("q", number)
+
+
+def _bound_memory() -> None:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _hang(*_: Any) -> None:
+    raise Hang()
