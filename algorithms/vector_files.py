@@ -30,8 +30,8 @@ def whole_or_as_before(path: str | None) -> Iterator[None]:
         try:
             os.link(final, earlier)
         except OSError:
-            # A disk that knows no second name for a file: there the older one goes.
-            earlier = None
+            # A disk that knows no second name for a file.
+            earlier = _renamed(final, earlier)
     try:
         yield
     except BaseException:
@@ -40,7 +40,8 @@ def whole_or_as_before(path: str | None) -> Iterator[None]:
             os.replace(earlier, final)
         raise
     if earlier is not None:
-        earlier.unlink()
+        with contextlib.suppress(OSError):
+            earlier.unlink()
 
 
 def holds(destination: str, features: int) -> bool:
@@ -53,6 +54,15 @@ def holds(destination: str, features: int) -> bool:
     layer = QgsVectorLayer(destination, "written", "ogr")
     # Some formats do not know how many features they hold.
     return layer.isValid() and layer.featureCount() in (features, -1)
+
+
+def _renamed(path: Path, name: Path) -> Path | None:
+    """Rename a file; return its name, None when another program holds it."""
+    try:
+        os.replace(path, name)
+    except OSError:
+        return None
+    return name
 
 
 def _take_away(path: Path) -> None:

@@ -11,10 +11,10 @@ window stood still in its first two seconds: what a plugin puts off until then h
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -22,7 +22,7 @@ import tempfile
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 ORDERS = "SCARP_STARTUP"
 """Environment variable with the file that the script in the window writes."""
@@ -46,13 +46,29 @@ def main() -> None:
         subprocess.run([sys.executable, str(packing), str(package)], check=True, capture_output=True)
         install(package, profiles["with"])
         found: dict[str, list[dict[str, float]]] = {name: [] for name in profiles}
-        for round_ in range(options.rounds + 1):
-            # In turns, and the order turned as well: whatever else the machine does meets both alike.
-            for name in sorted(profiles, reverse=bool(round_ % 2)):
-                times = start(profiles[name])
-                if round_:
-                    found[name].append(times)
+        with screen() as display:
+            for round_ in range(options.rounds + 1):
+                # In turns, and the order turned as well: whatever else the machine does meets both alike.
+                for name in sorted(profiles, reverse=bool(round_ % 2)):
+                    times = start(profiles[name], display)
+                    if round_:
+                        found[name].append(times)
     print(table(found))
+
+
+@contextlib.contextmanager
+def screen() -> Iterator[str]:
+    """Give the name of a virtual screen; the server itself finds a free number."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "1500x950x24", "-nolisten", "tcp"],
+                              pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as numbers:
+            yield f":{numbers.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def install(package: Path, profile: Path) -> None:
@@ -72,24 +88,21 @@ def variables(profile: Path, **more: str) -> dict[str, str]:
     return {**kept, "QGIS_CUSTOM_CONFIG_PATH": str(profile), **more}
 
 
-def start(profile: Path) -> dict[str, float]:
+def start(profile: Path, display: str) -> dict[str, float]:
     """Start QGIS once; return what :func:`watch` wrote."""
     program = shutil.which("qgis.bin") or shutil.which("qgis")
     if program is None:
         raise SystemExit("QGIS's window is not installed.")
     target = profile / "times.json"
     target.unlink(missing_ok=True)
-    display = ["xvfb-run", "-a", "-s", "-screen 0 1500x950x24"]
-    # The clock starts in the shell that becomes QGIS: Xvfb's own start must not count.
-    shell = 'SCARP_STARTED=$(date +%s.%N) exec "$@"'
     process = subprocess.Popen(
-        [*display, "sh", "-c", shell, "sh", program, "--nologo", "--noversioncheck", "--code", __file__],
-        env=variables(profile, **{ORDERS: str(target)}), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True)
+        [program, "--nologo", "--noversioncheck", "--code", __file__], stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, env=variables(profile, DISPLAY=display, SCARP_STARTED=str(time.time()),
+                                                 **{ORDERS: str(target)}))
     try:
         process.wait(LIMIT)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         raise SystemExit(f"QGIS was not complete after {LIMIT} s. A plugin that fails at the start shows a message "
                          "that nobody answers here.") from None
     return json.loads(target.read_text(encoding="utf-8"))

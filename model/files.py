@@ -15,7 +15,6 @@ import time
 import uuid
 import zlib
 from concurrent.futures import Future
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping
 
@@ -276,6 +275,9 @@ class RunRecord:
 
 def versions() -> dict[str, str]:
     """Return the versions of Scarp, Python, the platform and the libraries that are installed."""
+    # Imported here: QGIS loads this module when it starts, and this alone would be a third of Scarp's start.
+    from importlib import metadata
+
     found = {"scarp": scarp_version(), "python": platform.python_version(), "platform": platform.platform()}
     for library in LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -55,24 +55,22 @@ def take_name(temporary: Path, final: Path) -> None:
         OSError: the file cannot be renamed.
     """
     taken = _taken.get()
-    if taken is not None and final not in [name for name, _ in taken]:
-        earlier = None
-        if final.is_file():
-            earlier = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.earlier")
-            note_temporary(earlier)
-            try:
-                os.link(final, earlier)
-            except OSError:
-                # A disk that knows no second name for a file: there the older one goes.
-                earlier = None
+    earlier, can_be_undone = None, taken is not None and final not in [name for name, _ in taken]
+    if can_be_undone and final.is_file():
+        earlier = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.earlier")
+        note_temporary(earlier)
         try:
-            os.replace(temporary, final)
+            os.link(final, earlier)
         except OSError:
-            _forget([(final, earlier)])
-            raise
-        taken.append((final, earlier))
-    else:
+            # A disk that knows no second name for a file. The older one goes now, so the new one must stay.
+            can_be_undone = False
+    try:
         os.replace(temporary, final)
+    except OSError:
+        _forget([(final, earlier)])
+        raise
+    if taken is not None and can_be_undone:
+        taken.append((final, earlier))
 
 
 def made_folder(folder: Path) -> None:

@@ -186,8 +186,8 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
             applicability.report(Part(progress, 0.95, 0.97))
             return {**({STACK_TAG: known} if known else {}), **warning_tags(noted.warnings)}
 
-        tally = _write(tiles, opened.grid, ensemble, applicability, paths, _tags(loaded, hashes, ensemble, area, region),
-                       conclude)
+        tags = _tags(loaded, hashes, ensemble, area, region)
+        tally = _write(tiles, opened.grid, ensemble, applicability, paths, tags, conclude)
     summary = PredictionSummary(
         cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
         maximum=tally.maximum, members=ensemble.members,

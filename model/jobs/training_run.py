@@ -20,7 +20,7 @@ from ..grid import Grid
 from ..history.writing import Head, TrainingLog, begin
 from ..inputs.rasters import open_raster
 from ..labels import LANDSLIDE, STABLE
-from ..progress import Part, Progress
+from ..progress import Progress
 from ..stack import Stack
 from ..together import keep_so_far
 from ..training.distributed import processes

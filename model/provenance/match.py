@@ -1,4 +1,4 @@
-"""Whether zones and windows belong to the susceptibility map that they are used with, and what the map says of itself."""
+"""Whether zones and windows belong to the susceptibility map they are used with, and what the map says of itself."""
 
 from __future__ import annotations
 

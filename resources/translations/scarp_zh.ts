@@ -3262,6 +3262,11 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>此后已改变的输入数</translation>
     </message>
     <message>
+        <source>it cannot be made</source>
+        <extracomment>algorithms/writing.py</extracomment>
+        <translation>无法创建</translation>
+    </message>
+    <message>
         <source>k (1/mm)</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>k（1/mm）</translation>
@@ -3340,6 +3345,11 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <source>none</source>
         <extracomment>algorithms/layers.py, algorithms/values.py, gui/install_form.py</extracomment>
         <translation>无</translation>
+    </message>
+    <message>
+        <source>not all of it reached the disk</source>
+        <extracomment>algorithms/writing.py</extracomment>
+        <translation>未能全部写入磁盘</translation>
     </message>
     <message>
         <source>one of {choices}</source>
@@ -3610,13 +3620,16 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{name} could not be made. Choose another place for it.</source>
-        <extracomment>algorithms/writing.py</extracomment>
-        <translation>无法创建 {name}。请为它另选位置。</translation>
+        <translation type="vanished">无法创建 {name}。请为它另选位置。</translation>
     </message>
     <message>
         <source>{name} could not be made: {error}. Choose another place for it.</source>
+        <translation type="vanished">无法创建 {name}：{error}。请为它另选位置。</translation>
+    </message>
+    <message>
+        <source>{name} could not be written: {error}. Check that the disk has room, or choose another place for it. The other outputs are complete and stay.</source>
         <extracomment>algorithms/writing.py</extracomment>
-        <translation>无法创建 {name}：{error}。请为它另选位置。</translation>
+        <translation>无法写出 {name}：{error}。请检查磁盘空间是否足够，或为它另选位置。其他输出已完整写出并保留。</translation>
     </message>
     <message>
         <source>{name} could not be written: {error}. Check that the disk has room.</source>

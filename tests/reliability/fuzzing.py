@@ -35,8 +35,9 @@ BATCH = 2000
 """Inputs of one process; a crash costs no more than these."""
 WARM = 200
 """Inputs that a process reads before any counts."""
-STUCK = 60.0
-"""Seconds on one input after which a process is killed that could not even be interrupted."""
+STUCK = 300.0
+"""Seconds on one input after which a process is killed that could not even be interrupted; many, since the machine may
+have much else to do while the process begins."""
 
 _ENDED = "the process ended"
 
@@ -160,7 +161,7 @@ def read_in_processes(make: Callable[[Path], Target], place: Path, seed: int, co
                 done = numbers.stop
             else:
                 # What the process found before it ended is lost, so all but the one that ended it are read again.
-                (number,) = struct.unpack("q", mark[:])
+                number = max(*struct.unpack("q", mark[:]), numbers.start)
                 total.fail(ended, number)
                 if number > numbers.start:
                     again, _ = _in_process(make, Path(folder), seed, range(numbers.start, number), mark)
@@ -188,7 +189,7 @@ def _in_process(make: Callable[[Path], Target], folder: Path, seed: int, numbers
                 leftover.unlink() if leftover.is_file() else shutil.rmtree(leftover)
             target, watch = make(folder), Watch(folder)
             # What Python and libraries fetch when first used is no doing of an input.
-            read_all(target, watch, seed + 1000, range(WARM))
+            read_all(target, watch, seed + 1000, range(WARM), lambda number: _mark(mark, -1 - number))
             _bound_memory()
             found = read_all(target, watch, seed, numbers, lambda number: _mark(mark, number))
             with open(drain, "w", encoding="utf-8") as stream:

@@ -13,7 +13,8 @@ from typing import Any, Mapping, Sequence
 FOLDER = Path(__file__).resolve().parents[2] / ".build" / "reliability"
 
 
-def tell(name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], seconds: float) -> int:
+def tell(name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], seconds: float,
+         **more: Any) -> int:
     """Print what a campaign found and write it.
 
     Args:
@@ -21,6 +22,7 @@ def tell(name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, A
         counts: what was done, in the order to show.
         failures: what went wrong, each with words of its own.
         seconds: that it took.
+        **more: further entries of the file.
 
     Returns:
         The exit status: 0 only without failures.
@@ -33,7 +35,8 @@ def tell(name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, A
     print(f"{name}: {len(failures)} failures in {seconds:,.0f} s")
     FOLDER.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"name": name, "when": time.strftime("%Y-%m-%d"), "machine": machine(), "counts": dict(counts),
-                       "failures": list(failures), "seconds": round(seconds, 1)}, indent=1, ensure_ascii=False)
+                       "failures": list(failures), "seconds": round(seconds, 1), **more},
+                      indent=1, ensure_ascii=False)
     (FOLDER / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
     return 1 if failures else 0
 

@@ -172,7 +172,8 @@ CASES = (
            r"could not be written.*(room|disk)", around=_quota(_LITTLE))
       for algorithm in ("buildfactorstack", "traincomparisonmodel", "predictsusceptibility", "classifyzones")),
     Case("quota-report", "traincomparisonmodel", "A quota that the model fits into, and the report does not",
-         lambda at: {}, r"model\.html could not be written.*The model is complete and stays", around=_quota(_MODEL_ONLY),
+         lambda at: {}, r"model\.html could not be written.*The model is complete and stays",
+         around=_quota(_MODEL_ONLY),
          stays=("model.safetensors",)),
     Case("full-disk-points", "validatewithpoints", "A full disk for the points alone", _points_on_disk,
          r"OUTPUT_POINTS could not be written.*The other outputs are complete and stay", around=_small_disk,

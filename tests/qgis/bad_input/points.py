@@ -79,7 +79,8 @@ def _in_one_cell(number: int) -> list[tuple[float, float]]:
 
 CASES = (
     Case("slides-missing", "buildbufferedlabels", "An inventory that does not exist",
-         lambda at: {"LANDSLIDES": at.folder / "slides.gpkg"}, r'LANDSLIDES.*there is no file or layer ".*slides\.gpkg"'),
+         lambda at: {"LANDSLIDES": at.folder / "slides.gpkg"},
+         r'LANDSLIDES.*there is no file or layer ".*slides\.gpkg"'),
     Case("slides-empty-file", "buildbufferedlabels", "A GeoPackage of no bytes",
          lambda at: {"LANDSLIDES": empty(at.folder / "slides.gpkg")}, r"slides\.gpkg.* cannot be opened"),
     Case("slides-truncated", "buildbufferedlabels", "The first tenth of a GeoPackage",

@@ -92,7 +92,8 @@ CASES = (
     Case("judge-regions-elsewhere", "validatewithpoints", "Regions of another country",
          lambda at: {"REGIONS": memory_layer("Polygon", "", [("Polygon ((0 0, 0 900, 900 900, 0 0))", [])],
                                              name="counties")},
-         works="The report is made without numbers for them, and the log says so.", said="Fewer than 2 landslides lie in these regions"),
+         works="The report is made without numbers for them, and the log says so.",
+         said="Fewer than 2 landslides lie in these regions"),
     Case("judge-region-field", "validatewithpoints", "REGION_FIELD names a field that the layer lacks",
          lambda at: {"REGIONS": at.area / "regions.gpkg", "REGION_FIELD": "county"}, r"county.*region"),
     Case("judge-zones-of-map", "validatewithpoints", "A susceptibility map where zones should be",
@@ -111,7 +112,8 @@ CASES = (
          r"(?i)landslide"),
     Case("compare-map-void", "comparemodels", "A second map without any value",
          lambda at: {"SUSCEPTIBILITY": [at.chain["susceptibility"], changed(
-             at.chain["susceptibility"], at.folder / "void.tif", _void)]}, r'The map "second" of SUSCEPTIBILITY has no cell with data'),
+             at.chain["susceptibility"], at.folder / "void.tif", _void)]},
+         r'The map "second" of SUSCEPTIBILITY has no cell with data'),
     Case("compare-subset", "comparemodels", "SUBSET test without WINDOWS", lambda at: {"SUBSET": "test"}, r"WINDOWS"),
 )
 

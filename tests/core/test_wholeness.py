@@ -1,0 +1,76 @@
+"""A raster that did not reach the disk as a whole never gets its name."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+
+from scarp.model.errors import OutputNotWritable
+from scarp.model.grid import Grid
+from scarp.model.inputs.rasters import create_raster, read_window
+from scarp.model.inputs.wholeness import is_whole
+
+
+def grid(side):
+    return Grid(CRS.from_epsg(32643), Affine(30, 0, 3e5, 0, -30, 3.8e6), side, side)
+
+
+def write(path, side, values):
+    with create_raster(path, grid(side), "float32", np.nan, ["a", "b"]) as target:
+        for band in (1, 2):
+            target.write(values, band)
+    return path
+
+
+@contextlib.contextmanager
+def quota(limit):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no limit to the size of files.")
+@pytest.mark.parametrize("side", [40, 600])
+def test_raster_cut_off_anywhere(tmp_path, side):
+    values = np.random.default_rng(0).random((side, side), dtype=np.float32)
+    size = write(tmp_path / "whole.tif", side, values).stat().st_size
+    # What is compressed in several threads is not always as long.
+    for limit in np.linspace(64, 0.98 * size, 12).astype(int):
+        with quota(int(limit)), pytest.raises(OutputNotWritable, match="room"):
+            write(tmp_path / "cut.tif", side, values)
+        assert [path.name for path in tmp_path.iterdir()] == ["whole.tif"]
+
+
+@pytest.mark.parametrize("side, constant", [(1, True), (256, True), (257, False), (1100, False), (1100, True)])
+def test_whole_rasters_are_whole(tmp_path, side, constant):
+    values = np.full((side, side), np.nan, dtype=np.float32) if constant else \
+        np.random.default_rng(0).random((side, side), dtype=np.float32)
+    assert is_whole(write(tmp_path / "a.tif", side, values))
+
+
+def test_block_that_was_never_written(tmp_path):
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", width=600, height=600, count=1, dtype="float32",
+                       tiled=True, blockxsize=256, blockysize=256, sparse_ok=True) as target:
+        target.write(np.ones((256, 256), dtype=np.float32), 1, window=rasterio.windows.Window(0, 0, 256, 256))
+    assert not is_whole(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 3.4e38, -3.4e38, 1e31])
+def test_numbers_larger_than_any_quantity_are_no_data(tmp_path, value):
+    values = np.random.default_rng(0).random((40, 40), dtype=np.float32)
+    values[3, 4] = value
+    with rasterio.open(write(tmp_path / "a.tif", 40, values)) as dataset:
+        cells = read_window(dataset, 0, 0, 40, 40)
+        plain = read_window(dataset, 0, 0, 40, 40, sound=False)
+    assert np.isnan(cells[:, 3, 4]).all() and np.isnan(cells).sum() == 2
+    np.testing.assert_array_equal(plain[0], values)
