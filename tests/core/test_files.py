@@ -151,7 +151,8 @@ def test_a_name_of_just_the_right_length_serves_with_all_that_lies_beside(tmp_pa
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=b " + "c" * 5000, "a\0b"])
+@pytest.mark.parametrize("source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=b " + "c" * 5000,
+                                    "a\0b"])
 def test_the_source_of_a_layer_that_is_no_file_is_kept_as_it_is(tmp_path, source):
     """Sources of databases are longer than any file's name may be."""
     record = RunRecord("classifyzones", {}, {"LANDSLIDES": source})
