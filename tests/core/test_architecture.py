@@ -18,9 +18,10 @@ STARTS_PROCESSES = ("environment", "running")
 """The only folders that may start another program: each does so with a list of arguments, never through a shell."""
 
 STAGES = ("errors", "memory", "progress", "json_text", "temporaries", "together", "files", "history", "cluster",
-          "tables", "inputs", "grid", "factors", "stack", "labels", "safety", "windows", "encoding", "networks", "loss", "training",
-          "classical", "artifact_header", "artifact", "prediction", "zones", "validation", "warning", "comparison",
-          "crossvalidation", "report", "checks", "explanation", "provenance", "jobs", "worker", "train")
+          "tables", "inputs", "grid", "factors", "stack", "labels", "safety", "windows", "encoding", "networks",
+          "loss", "training", "classical", "artifact_header", "artifact", "prediction", "zones", "validation",
+          "warning", "comparison", "crossvalidation", "report", "checks", "explanation", "provenance", "jobs",
+          "worker", "train")
 """The way through the core: a stage imports only those before it, and itself."""
 
 ASIDE = {"demo": {"errors", "progress", "files", "inputs", "grid", "safety"}}
