@@ -174,7 +174,7 @@ def test_stations_without_value_and_doubled_ones_are_told():
 
 
 def test_stations_that_cannot_serve_are_refused():
-    with pytest.raises(TooFewData, match="2 stations"):
+    with pytest.raises(TooFewData, match="at 2 places"):
         StationSurface(stations(2), UTM, "precipitation", Silent())
     points = stations(5)
     points.points.fields["rain"][2] = "much"

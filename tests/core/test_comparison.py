@@ -24,7 +24,7 @@ from scarp.model.comparison.ranks import Ranks
 from scarp.model.comparison.settings import TABLE_COLUMNS, map_names
 from scarp.model.comparison.sources import Sampled, Source
 from scarp.model.errors import (Cancelled, CrsMissing, InputMissing, LayerEmpty, NoOverlap, OutputNotWritable,
-                                ParameterInvalid)
+                                ParameterInvalid, TooFewData)
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_models import compare_models
@@ -370,7 +370,7 @@ def far_away(case, tmp_path):
 @pytest.mark.parametrize("maps, options, error, words", [
     (["good"], {}, ParameterInvalid, ["SUSCEPTIBILITY", "1 map"]),
     (["good"] * 13, {}, ParameterInvalid, ["13 maps"]),
-    (["good", "poor"], {"names": ["one"]}, ParameterInvalid, ["NAMES", "1 names for 2"]),
+    (["good", "poor"], {"names": ["one"]}, ParameterInvalid, ["NAMES", "1 name for 2"]),
     (["good", "poor"], {"names": ["one", "one"]}, ParameterInvalid, ["NAMES", "twice"]),
     (["good", "poor"], {"subset": "test"}, ParameterInvalid, ["WINDOWS"]),
     (["good", "poor"], {"shares": [30, 20]}, ParameterInvalid, ["SHARES", "100"]),
@@ -378,7 +378,7 @@ def far_away(case, tmp_path):
     (["good", "nowhere.tif"], {}, InputMissing, ["nowhere", "does not exist"]),
     (["good", "far"], {}, NoOverlap, ["far", "no common ground"]),
     (["good", "no crs"], {}, CrsMissing, ["no crs", "coordinate reference system"]),
-    (["good", "empty"], {}, LayerEmpty, ["slides", "without data"]),
+    (["good", "empty"], {}, TooFewData, ["empty", "no cell with data"]),
     (["good", "poor"], {"landslides": Points(name="none", xy=np.empty((0, 2)))}, LayerEmpty, ["none", "no feature"]),
     (["good", "poor"], {"output_difference": "/nowhere at all/d.tif"}, OutputNotWritable, ["does not exist"]),
 ])
