@@ -323,7 +323,7 @@ def test_damaged_checkpoint_is_refused(tmp_path, damage):
     fit(checkpoint=path, epochs=1)
     content = path.read_bytes()
     path.write_bytes({"text": b"not a checkpoint at all", "cut": content[:len(content) // 2], "empty": b""}[damage])
-    with pytest.raises(ModelFileInvalid, match="Delete it"):
+    with pytest.raises(ModelFileInvalid, match="Choose another file"):
         fit(checkpoint=path, epochs=1)
 
 
