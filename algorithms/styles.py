@@ -16,6 +16,7 @@ from qgis.core import (
 from qgis.PyQt import sip
 
 from ..translation import tr
+from .layer_metadata import describe
 
 STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
 
@@ -48,6 +49,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
         """Style and move the layer; called in the main thread when it is loaded."""
         if self._style:
             self._apply(layer, feedback)
+        describe(layer)
         if self.run is not None:
             self.run.place(layer, self.order, context)
 

@@ -94,31 +94,36 @@ class Session:
                           "over": sum(length > 100 for length, _ in pauses)})
 
     def following(self) -> None:
+        import processing
         from qgis.core import QgsApplication
-        from processing.gui.AlgorithmDialog import AlgorithmDialog
 
         if not self.todo:
             Path(self.orders["answer"]).write_text(json.dumps(self.rows), encoding="utf-8")
             os._exit(0)
         name, algorithm, parameters, cancel_after = self.todo.pop(0)
-        self.dialog = AlgorithmDialog(QgsApplication.processingRegistry().createAlgorithmById(f"scarp:{algorithm}"))
-        self.dialog.setParameters(parameters)
-        self.dialog.show()
-        finish: Callable[..., None] = self.dialog.finish
-        started = [time.perf_counter()]
+        # As the Toolbox does it: ask whether the algorithm can run, then open its dialog.
+        QgsApplication.processingRegistry().createAlgorithmById(f"scarp:{algorithm}").canExecute()
+        dialog = self.dialog = processing.createAlgorithmDialog(f"scarp:{algorithm}", parameters)
+        dialog.show()
+        finish: Callable[..., None] = dialog.finish
+        started, done = [time.perf_counter()], []
 
         def finished(successful: bool, *rest: Any, **named: Any) -> None:
-            self.note(name, time.perf_counter() - started[0], self.watch.stop())
-            if successful == (cancel_after is not None):
-                self.rows[-1]["step"] += " (FAILED)" if cancel_after is None else " (was done before)"
+            seconds = time.perf_counter() - started[0]
+            done.append(name)
+            # Loading the results and drawing them is QGIS's, with the styles that Scarp gives: watched as well.
             finish(successful, *rest, **named)
-            QTimer.singleShot(1000, self.close)
+            remark = ""
+            if successful == (cancel_after is not None):
+                remark = " (FAILED)" if cancel_after is None else " (was done before)"
+            QTimer.singleShot(1000, lambda: self.close(name + remark, seconds))
 
         def cancel() -> None:
-            started[0] = time.perf_counter()
-            self.dialog.cancelButton().click()
+            if not done:
+                started[0] = time.perf_counter()
+                dialog.cancelButton().click()
 
-        self.dialog.finish = finished
+        dialog.finish = finished
         QTimer.singleShot(1500, lambda: self.run(started, cancel_after, cancel))
 
     def run(self, started: list[float], cancel_after: float | None, cancel: Callable[[], None]) -> None:
@@ -128,7 +133,8 @@ class Session:
         if cancel_after is not None:
             QTimer.singleShot(int(1000 * cancel_after), cancel)
 
-    def close(self) -> None:
+    def close(self, step: str, seconds: float) -> None:
+        self.note(step, seconds, self.watch.stop())
         self.dialog.close()
         QTimer.singleShot(1000, self.following)
 

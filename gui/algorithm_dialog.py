@@ -9,13 +9,14 @@ from typing import Any
 
 from processing.gui.AlgorithmDialog import AlgorithmDialog
 from qgis.core import Qgis, QgsMessageLog
+from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QShowEvent
 from qgis.PyQt.QtWidgets import QWidget
 from qgis.utils import iface
 
 from ..translation import tr
 from .help_page import show_help
-from .live_check import LiveCheck
+from .live_check import PAUSE, LiveCheck
 from .suggestions import Suggestions
 
 
@@ -64,3 +65,5 @@ class ScarpDialog(AlgorithmDialog):
             if self._live_check is not None:
                 self._live_check.forget()
         self._fresh = False
+        if self._live_check is not None:
+            QTimer.singleShot(PAUSE, self._live_check.open_files)

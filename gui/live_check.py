@@ -74,11 +74,18 @@ class LiveCheck(QObject):
 
     def look(self) -> None:
         """Look at the values now and say what is wrong."""
+        self.line.show_problem(self._problem())
+
+    def open_files(self) -> None:
+        """Open the layers that were filled in by the program, so that *Run* need not wait for that."""
+        self._problem()
+
+    def _problem(self) -> str:
         started = monotonic()
         values = {name: wrapper.parameterValue() for name, wrapper in self._wrappers.items()}
-        text = problem_while_filling(self._algorithm, values, self._context)
-        self.line.show_problem(text or self._wrong_output(values))
+        text = problem_while_filling(self._algorithm, values, self._context) or self._wrong_output(values)
         self._slow = monotonic() - started > TOO_LONG
+        return text
 
     def _changed(self, *_: Any) -> None:
         if not self._slow:

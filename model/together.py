@@ -6,13 +6,25 @@ import contextlib
 import os
 import uuid
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
 from .temporaries import note_temporary
 
-_taken: ContextVar[list[tuple[Path, Path | None]] | None] = ContextVar("names taken", default=None)
-"""Each name that the run took, with where the older file of that name is kept."""
+
+@dataclass(frozen=True)
+class _Taken:
+    """A name that a run took."""
+
+    final: Path
+    earlier: Path | None
+    """Where the older file of that name is kept."""
+    own: tuple[int, int]
+    """What tells the run's own file from one that another run gave the name to since."""
+
+
+_taken: ContextVar[list[_Taken] | None] = ContextVar("names taken", default=None)
 
 
 @contextlib.contextmanager
@@ -22,25 +34,27 @@ def all_or_none() -> Iterator[None]:
     A disk may be full after the map, but before its record is written: a map without its record, or without the table
     that was asked for with it, would look like the result of a run that went well.
     """
-    taken: list[tuple[Path, Path | None]] = []
+    taken: list[_Taken] = []
     token = _taken.set(taken)
     try:
         yield
     except BaseException:
-        for final, earlier in reversed(taken):
+        for one in reversed(taken):
             with contextlib.suppress(OSError):
-                _give_back(final, earlier)
+                _give_back(one)
         raise
     finally:
         _taken.reset(token)
-        _forget(taken)
+        for one in taken:
+            _forget(one.earlier)
 
 
 def keep_so_far() -> None:
     """Keep what the run has written so far even if it fails later: a model that took hours to train, say."""
     taken = _taken.get()
     if taken is not None:
-        _forget(taken)
+        for one in taken:
+            _forget(one.earlier)
         taken.clear()
 
 
@@ -55,8 +69,12 @@ def take_name(temporary: Path, final: Path) -> None:
         OSError: the file cannot be renamed.
     """
     taken = _taken.get()
-    earlier, can_be_undone = None, taken is not None and final not in [name for name, _ in taken]
-    if can_be_undone and final.is_file():
+    if taken is None:
+        os.replace(temporary, final)
+        return
+    before = next((one for one in taken if one.final == final), None)
+    earlier, can_be_undone = (before.earlier if before else None), True
+    if before is None and final.is_file():
         earlier = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.earlier")
         note_temporary(earlier)
         try:
@@ -67,30 +85,39 @@ def take_name(temporary: Path, final: Path) -> None:
     try:
         os.replace(temporary, final)
     except OSError:
-        _forget([(final, earlier)])
+        if before is None:
+            _forget(earlier)
         raise
-    if taken is not None and can_be_undone:
-        taken.append((final, earlier))
+    if before is not None:
+        taken.remove(before)
+    if can_be_undone:
+        taken.append(_Taken(final, earlier, _mark(final)))
 
 
 def made_folder(folder: Path) -> None:
     """Note that the run made a folder."""
     taken = _taken.get()
     if taken is not None:
-        taken.append((folder, None))
+        taken.append(_Taken(folder, None, _mark(folder)))
 
 
-def _give_back(final: Path, earlier: Path | None) -> None:
-    if earlier is not None:
-        os.replace(earlier, final)
-    elif final.is_dir():
-        final.rmdir()
+def _mark(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_ino, 0 if path.is_dir() else status.st_mtime_ns
+
+
+def _give_back(one: _Taken) -> None:
+    if _mark(one.final) != one.own:
+        return
+    if one.earlier is not None:
+        os.replace(one.earlier, one.final)
+    elif one.final.is_dir():
+        one.final.rmdir()
     else:
-        final.unlink()
+        one.final.unlink()
 
 
-def _forget(taken: list[tuple[Path, Path | None]]) -> None:
-    for _, earlier in taken:
-        if earlier is not None:
-            with contextlib.suppress(OSError):
-                earlier.unlink()
+def _forget(earlier: Path | None) -> None:
+    if earlier is not None:
+        with contextlib.suppress(OSError):
+            earlier.unlink()

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from ..factors.questions import about_values
 from .bands import ContinuousBand
 from .findings import ERROR, WARNING, Finding
 
 KELVIN = 273.15
+LEAST_YEAR = 150.0
+"""mm a year under which landslides hardly matter, and under which inches and months of most wet land lie."""
 
 
 def unit_finding(band: ContinuousBand) -> Finding | None:
     """Return what points to a wrong unit of a factor that is known by name, or ``None``."""
     judge = {"temperature": _temperature, "precipitation": _precipitation, "slope": _slope,
              "profile_curvature": _curvature, "river_density": _density, "fault_density": _density}.get(band.name)
-    return judge(band) if judge is not None else None
+    return judge(band) if judge is not None else _of_own_layer(band)
+
+
+def _of_own_layer(band: ContinuousBand) -> Finding | None:
+    """Ask about a layer of the user's own whose name says what it is; its unit is the user's to choose."""
+    question = about_values(band.name, band.minimum, band.maximum)
+    if not question:
+        return None
+    return _unit(band, question, "If the unit is meant, nothing: models take any. It must be the same wherever the "
+                 "model is used, so name the unit in the layer's name.", WARNING)
 
 
 def _temperature(band: ContinuousBand) -> Finding | None:
@@ -42,6 +54,11 @@ def _temperature(band: ContinuousBand) -> Finding | None:
 
 def _precipitation(band: ContinuousBand) -> Finding | None:
     middle, high = band.quantile(0.5), band.quantile(0.99)
+    if band.minimum >= 0 and 20 <= high < LEAST_YEAR:
+        return _unit(band, f"99 % of the cells have less than {high:.3g} mm a year, as in deserts: the values may be "
+                     "in inches, or for a month.",
+                     "If the land is not that dry, convert to mm a year (Raster calculator) and build the stack again.",
+                     WARNING)
     if band.minimum >= 0 and 0 < high < 20:
         return _unit(band, f"99 % of the cells have less than {high:.3g} mm a year: the values may be in metres, in "
                      "cm, or for a day.",

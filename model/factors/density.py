@@ -50,7 +50,8 @@ class LineDensity:
             raise ParameterInvalid(f"The radius of the density of {role} is {radius:g} m; it should be above 0.")
         if radius < grid.cell_size() / 2:
             raise ParameterInvalid(f"The radius of the density of {role}, {radius:g} m, is less than half a cell "
-                                   f"({grid.cell_size():.4g} m), so most lines would be missed. Choose a larger one.")
+                                   f"({grid.cell_size():.4g} m), so most lines would be missed. Is it in "
+                                   "degrees or in kilometres? Give a larger one, in metres.")
         self._radius, self._progress = float(radius), progress
         self._scale = Scale(grid, radius)
         # Blocks are computed side by side; a grid of few blocks would leave cores idle, so there the lines are shared

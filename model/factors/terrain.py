@@ -65,6 +65,8 @@ class Terrain:
                                   "least two rows and two columns. Give a larger DEM.")
         self._dem, self._grid, self._method = dem, grid, method
         self.lowest = math.inf
+        self.extremes = math.inf, -math.inf
+        """Lowest and highest elevation in and about the block that was read last."""
         """Lowest elevation under ``NO_LAND``, which nothing on Earth's land has, in and about the block that was read
         last; infinite without any."""
 
@@ -91,7 +93,9 @@ class Terrain:
             where flat), aspect as class codes 1 to 9; NaN where the DEM has no data.
         """
         window = read_scaled(self._dem, block.grown(1))
-        self.lowest = float(np.nanmin(window)) if (window < NO_LAND).any() else math.inf
+        lowest = float(np.fmin.reduce(window, axis=None, initial=np.inf))
+        self.extremes = lowest, float(np.fmax.reduce(window, axis=None, initial=-np.inf))
+        self.lowest = lowest if lowest < NO_LAND else math.inf
         filled = window
         grid = self._grid
         top, left = block.row == 0, block.column == 0

@@ -8,7 +8,7 @@ import os
 import queue
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Iterator, Protocol, Sequence
 
 import numpy as np
@@ -19,7 +19,9 @@ from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import TILE
 from ..memory import kept_memory
 from ..progress import Progress, stop_if_cancelled
+from .definitions import CONTINUOUS
 from .plan import FactorMaker, Reader
+from .questions import STEEP, about_elevation, about_steep_cells, about_values
 
 MOST_WORKERS = 4
 """Each holds a block of all factors and the work on it, some 80 MB."""
@@ -46,11 +48,32 @@ class Notes:
     """Cells in more than one polygon by input, int64 of shape (inputs,)."""
     lowest: float = math.inf
     """Lowest elevation that no land has."""
+    elevation: tuple[float, float] = (math.inf, -math.inf)
+    """Lowest and highest elevation."""
+    slopes: tuple[int, float, int] = (0, 0.0, 0)
+    """Cells with a slope, the sum of it in degrees, and those steeper than :data:`STEEP`."""
+    extremes: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Lowest and highest value by continuous factor that has any."""
 
     @classmethod
     def empty(cls, inputs: int) -> "Notes":
         """Return the notes of no block."""
         return cls(np.zeros((inputs + 1, 2), dtype=np.int64), np.zeros(inputs, dtype=np.int64))
+
+    def add(self, other: "Notes") -> None:
+        """Add the notes of another block."""
+        self.counts += other.counts
+        self.overlapping += other.overlapping
+        self.lowest = min(self.lowest, other.lowest)
+        self.elevation = _wider(self.elevation, other.elevation)
+        cells, degrees, steep = (mine + more for mine, more in zip(self.slopes, other.slopes))
+        self.slopes = int(cells), float(degrees), int(steep)
+        for name, reach in other.extremes.items():
+            self.extremes[name] = _wider(self.extremes.get(name, reach), reach)
+
+
+def _wider(first: tuple[float, float], second: tuple[float, float]) -> tuple[float, float]:
+    return min(first[0], second[0]), max(first[1], second[1])
 
 
 def block_side(grid: Grid) -> int:
@@ -122,6 +145,7 @@ def compute_block(block: Block, readers: Sequence[Reader], makers: Sequence[Fact
         values[first:last] = reader.read(block)
         notes.overlapping[place] = getattr(reader, "overlapping", 0)
         notes.lowest = min(notes.lowest, getattr(reader, "lowest", math.inf))
+        notes.elevation = getattr(reader, "extremes", notes.elevation)
         lacks.append(~np.isfinite(values[first]))
         if first == 0:
             counts[0] = inside, np.count_nonzero(study & lacks[0])
@@ -140,7 +164,23 @@ def compute_block(block: Block, readers: Sequence[Reader], makers: Sequence[Fact
     counts[-1] = np.count_nonzero(study), np.count_nonzero(valid)
     if not valid.all():
         values[:, ~valid] = np.nan
+    _look(values, makers, notes)
     return values, notes
+
+
+def _look(values: np.ndarray, makers: Sequence[FactorMaker], notes: Notes) -> None:
+    """Note what tells a wrong unit: extremes of amounts, and slopes."""
+    definitions = [definition for maker in makers for definition in maker.definitions]
+    for definition, band in zip(definitions, values):
+        if definition.kind != CONTINUOUS:
+            continue
+        low = float(np.fmin.reduce(band, axis=None, initial=np.inf))
+        if low < math.inf:
+            notes.extremes[definition.name] = low, float(np.fmax.reduce(band, axis=None, initial=-np.inf))
+    if definitions[0].name == "slope" and "slope" in notes.extremes:
+        slope = values[0]
+        notes.slopes = (int(np.count_nonzero(~np.isnan(slope))), float(np.nansum(slope, dtype=np.float64)),
+                        int(np.count_nonzero(slope > STEEP)))
 
 
 def band_count(makers: Sequence[FactorMaker]) -> int:
@@ -159,14 +199,29 @@ class Tally:
 
     def add(self, notes: Notes) -> None:
         """Add the notes of a block."""
-        self._counts += notes.counts
-        self._sum.overlapping += notes.overlapping
-        self._sum.lowest = min(self._sum.lowest, notes.lowest)
+        self._sum.add(notes)
 
     @property
     def lowest(self) -> float:
         """Lowest elevation that stands for nodata which was not declared; infinite without any."""
         return self._sum.lowest
+
+    def questions(self, cell_size: float) -> list[str]:
+        """Return what to ask about units that look wrong.
+
+        Args:
+            cell_size: of the grid, metres.
+        """
+        cells, degrees, steep = self._sum.slopes
+        low, high = self._sum.elevation
+        # An elevation that stands for nodata is told of by itself, and makes slopes of its own.
+        if self.lowest < math.inf or not cells:
+            about = []
+        else:
+            about = [about_elevation(low, high, degrees / cells)]
+            about = about if about[0] else [about_steep_cells(steep, cells, cell_size)]
+        about += [about_values(name, *reach) for name, reach in self._sum.extremes.items()]
+        return [text for text in about if text]
 
     def overlapping(self) -> dict[str, int]:
         """Return cells that lie in more than one polygon, by factor that has any."""

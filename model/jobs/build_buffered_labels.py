@@ -10,6 +10,7 @@ import numpy as np
 from rasterio.enums import Resampling
 
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
+from ..factors.questions import about_distance
 from ..files import RunRecord, check_writable
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
@@ -18,7 +19,8 @@ from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..labels.area import AreaMask
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
 from ..labels.scales import DEFAULT_RADII, UNRECORDED, Assignment, assign_radii
-from ..progress import Part, Progress, stop_if_cancelled
+from ..progress import Noting, Part, Progress, stop_if_cancelled
+from ..provenance.lineage import warn_of_changes
 
 COLOURS = {STABLE: (222, 235, 218, 255), LANDSLIDE: (192, 57, 43, 255), UNKNOWN: (0, 0, 0, 0)}
 CROWDED = 0.5
@@ -92,6 +94,7 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
         ParameterInvalid: RADII or RING cannot be used.
         TooFewData: no cell is left with a landslide label.
     """
+    progress = noted = Noting(progress)
     check_writable(output)
     if not len(landslides):
         raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature. Choose the layer of the inventory.')
@@ -108,8 +111,10 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
                        {"SCALE_FIELD": scale_field, "RADII": table, "RING": ring},
                        {"LANDSLIDES": landslides.source or landslides.name, "REFERENCE": reference,
                         "AREA": (area.source or area.name) if area is not None else None})
+    warn_of_changes({"reference raster": reference}, progress)
     with open_raster(reference, "reference") as dataset:
         grid = Grid.of(dataset, "reference")
+        _ask_about_distances(assigned, ring, grid.cell_size(), is_polygons, progress)
         mask = AreaMask(grid, area)
         buffers: Buffers
         if isinstance(landslides, Polygons):
@@ -132,7 +137,7 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
         landslide_km2=area_m2[LANDSLIDE] / 1e6, mapped_km2=(area_m2[LANDSLIDE] + area_m2[STABLE]) / 1e6,
         ratio=counts[STABLE] / counts[LANDSLIDE])
     _report(summary, landslides.name, progress)
-    record.write({"OUTPUT": output}, summary=asdict(summary))
+    record.write({"OUTPUT": output}, summary=asdict(summary), warnings=noted.warnings)
     progress.report(1.0)
     return summary
 
@@ -158,6 +163,17 @@ def _report_radii(assigned: Assignment, ring: float, is_polygons: bool, progress
     if ring and wide:
         progress.warn(f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get "
                       "no ring. RING counts from the landslide, not from the edge of its buffer.")
+
+
+def _ask_about_distances(assigned: Assignment, ring: float, cell_size: float, is_polygons: bool, progress: Progress
+                         ) -> None:
+    largest = max((metres for name, metres in assigned.metres.items() if assigned.counts[name]), default=0.0)
+    # Outlines stand for themselves, and a narrow buffer around them may be meant.
+    questions = [about_distance("RING", ring, cell_size)]
+    if not is_polygons:
+        questions.insert(0, about_distance("The largest radius of RADII", largest, cell_size))
+    for question in filter(None, questions):
+        progress.warn(question)
 
 
 def _write(dataset, grid: Grid, buffers: Buffers, mask: AreaMask, cells: tuple[np.ndarray, np.ndarray],

@@ -211,6 +211,8 @@ def _write(output: str | os.PathLike, grid: Grid, makers: Sequence[FactorMaker],
         heard.warn(f"The DEM holds elevations down to {tally.lowest:g} m, which stand for nodata that was not "
                    "declared: the cells there and beside them have wrong slopes. Set the nodata value of the DEM "
                    "(Raster > Conversion > Translate, \"Assign a specified NoData value\"), and build the stack again.")
+    for question in tally.questions(grid.cell_size()):
+        heard.warn(question)
     for name, cells in tally.overlapping().items():
         heard.warn(f"{name}: {cells:,} cells lie in more than one polygon; the later one in the layer was taken.")
     summary = StackSummary(names, grid.width * grid.height, tally.study, tally.valid, tally.lost(), tally.alone(),

@@ -11,10 +11,10 @@ from ..files import RunRecord, check_writable
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Points, Polygons
-from ..progress import Part, Progress
+from ..progress import Noting, Part, Progress
 from ..safety.coefficients import UNCLASSED, ClassCoefficient, choose_coefficients
 from ..safety.layers import Counted, open_layers, rainfall_at_landslides, write_layers
-from ..safety.rainfall import CRITICAL, Season
+from ..safety.rainfall import CRITICAL, Season, about_week
 from ..tables import write_table
 
 COLUMNS = ("class", "landslides", "critical_rainfall_mm", "k", "source", "cells", "share_below_critical")
@@ -88,6 +88,7 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
     for path in (output, output_rainfall, output_table):
         if path is not None:
             check_writable(path)
+    progress = noted = Noting(progress)
     season = Season(float(alpha), float(beta), float(rainy_days), climate, alpha_field, beta_field, rainy_days_field)
     table = dict(k_table or {})
     record = RunRecord(
@@ -116,7 +117,7 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
     if output_table is not None:
         write_table(output_table, COLUMNS, _rows(summary))
     record.write({"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table},
-                 summary=asdict(summary))
+                 summary=asdict(summary), warnings=noted.warnings)
     progress.report(1.0)
     return summary
 
@@ -134,6 +135,9 @@ def _report(summary: SafetySummary, counted: Counted, progress: Progress) -> Non
     progress.report(0.98, f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm; "
                           f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor under "
                           f"{CRITICAL:g}.")
+    question = about_week(summary.rainfall_maximum)
+    if question:
+        progress.warn(question)
     if counted.negative:
         progress.warn(f"{counted.negative:,} cells have negative rain and are nodata. Set the nodata value of the "
                       "precipitation raster if these stand for no data.")

@@ -26,6 +26,7 @@ from ..zones.quantiles import Quantiles, weighted_quantiles
 from ..zones.raster import ZoneCounts, cells_of_raster, values_at, write_names, write_zones
 from ..zones.schemes import AREA_SHARES, BREAKS, EQUAL_INTERVAL, LANDSLIDE_SHARE, Scheme, read_scheme, zone_names
 
+_ROUNDING = 1e-4
 TIE_TOLERANCE = 1e-4
 """Share of the area by which a zone may miss its target before it is said that tied cells cause it."""
 
@@ -217,6 +218,9 @@ def _fill_in(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> No
     summary.cells, summary.km2 = counts.cells, counts.km2
     summary.minimum, summary.maximum = counts.minimum, counts.maximum
     progress.report(0.97, f"Susceptibility from {counts.minimum:.6g} to {counts.maximum:.6g}.")
+    if counts.minimum < -_ROUNDING or counts.maximum > 1 + _ROUNDING:
+        progress.warn(f"The map goes from {counts.minimum:.4g} to {counts.maximum:.4g}, not within 0 to 1. Is it in "
+                      "percent, or another raster? Breaks of other maps do not fit it then.")
     summary.shares = [km2 / total for km2 in counts.km2]
     empty = [name for name, cells in zip(summary.names, counts.cells) if not cells]
     if empty:

@@ -73,16 +73,16 @@ def write_training_page(path: str | os.PathLike, result: "TrainingResult", model
 def _numbers(page: Page, result: "TrainingResult") -> None:
     metrics = result.metrics
     numbers = [
-        ("AUC", metrics["auc"], "Test windows: how well probabilities rank landslide cells above stable ones; 0.5 is "
+        ("AUC", metrics["auc"], "Test windows: how well the model ranks landslide cells above stable ones; 0.5 is "
                                 "chance, 1 is perfect."),
-        ("Recall", metrics["recall"], "Test windows: share of landslide cells with a probability of at least 0.5."),
+        ("Recall", metrics["recall"], "Test windows: share of landslide cells with a susceptibility of at least 0.5."),
         ("Accuracy", metrics["accuracy"], "Test windows: share of cells on the right side of 0.5. Where landslides are "
                                           "rare it says little."),
     ]
     if metrics["violation_rate"] is not None:
         numbers.append(("Violation rate", metrics["violation_rate"],
                         f"Test windows: share of cells under a warning (safety factor below "
-                        f"{result.settings.fs_critical:g}) with a probability below {result.settings.p_low:g}."))
+                        f"{result.settings.fs_critical:g}) with a susceptibility below {result.settings.p_low:g}."))
     page.key_numbers(numbers)
 
 

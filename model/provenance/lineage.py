@@ -72,8 +72,8 @@ def made_from(output: str | os.PathLike, parameter: str) -> str:
     with contextlib.suppress(OSError, ValueError):
         inputs = read_record(output).get("inputs")
         for name, entry in _entries(inputs if isinstance(inputs, dict) else {}):
-            if name.upper() == parameter:
-                return str(entry["sha256"])
+            if name.upper() == parameter and isinstance(entry["sha256"], str):
+                return entry["sha256"]
     return ""
 
 

@@ -1,10 +1,14 @@
-"""What a map says of itself: what its values are, and what may mislead in them. Kept in the file, wherever it goes."""
+"""What a map says of itself: what its values are, and what may mislead in them. Kept in the file, wherever it goes.
+
+Light enough for the shell to import.
+"""
 
 from __future__ import annotations
 
-from typing import Mapping, Sequence
+from typing import TYPE_CHECKING, Mapping, Sequence
 
-import rasterio
+if TYPE_CHECKING:
+    import rasterio
 
 MEANING_TAG = "MEANING"
 WARNINGS_TAG = "WARNINGS"

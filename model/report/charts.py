@@ -59,7 +59,7 @@ def calibration_chart(found: Calibration) -> Figure:
     upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     lower.bar((np.arange(BINS) + 0.5) / BINS, found.points, width=0.9 / BINS, color="#8fb8cf")
     lower.set_ylabel("Points")
-    lower.set_xlabel("Susceptibility")
+    lower.set_xlabel("Relative susceptibility")
     lower.set_xlim(0, 1)
     lower.locator_params(axis="y", nbins=3)
     return figure

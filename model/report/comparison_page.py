@@ -35,7 +35,8 @@ class Bold(str):
 def comparison_page(content: ComparisonInput) -> Page:
     """Make the report."""
     several = len(content.maps) > 1
-    title = "Comparison of landslide susceptibility maps" if several else "Landslide susceptibility by region"
+    title = "Comparison of maps of relative landslide susceptibility" if several \
+        else "Relative landslide susceptibility by region"
     page = Page(title, f"{'Maps' if several else 'Map'}: {', '.join(content.names)}. Landslides: "
                        f"{content.landslide_name}. {part_of(content.main)}.")
     for text in content.warnings:

@@ -67,7 +67,7 @@ def validation_sheet(susceptibility: str | os.PathLike, zones: str | os.PathLike
              (f"Landslide missed, {_number(points, 'miss')}", "#ffffff", _places(points, "miss"))]
     name = os.path.basename(str(susceptibility))
     return MapSheet(
-        "Landslide susceptibility", f"Map: {name}. Landslides: {landslides}. {part_of(main.scope.name)}.",
+        "Relative landslide susceptibility", f"Map: {name}. Landslides: {landslides}. {part_of(main.scope.name)}.",
         str(susceptibility if zones is None else zones), list(breaks) if zones is None else [], dict(names),
         zone_colours(len(names)), hillshade, [kind for kind in kinds if kind[2]], table,
         _notes(main, threshold, warnings), f"Scarp {scarp_version()}, {time.strftime('%Y-%m-%d')}.")

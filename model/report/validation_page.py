@@ -30,7 +30,7 @@ def validation_page(content: ReportInput, progress: Progress) -> Page:
         Cancelled: by the user.
     """
     main = content.main
-    page = Page("Validation of a landslide susceptibility map",
+    page = Page("Validation of a map of relative landslide susceptibility",
                 f"Map: {content.map_name}. Landslides: {content.landslide_name}. {part_of(main.scope.name)}.", progress)
     for text in content.warnings:
         page.warning(text)

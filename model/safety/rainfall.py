@@ -19,6 +19,21 @@ CRITICAL = 0.5
 _LIMITS = {"ALPHA": (0.0, 1.0), "BETA": (0.0, 1000.0), "RAINY_DAYS": (0.0, 366.0)}
 
 
+DRY_WEEK, WET_WEEK = 5.0, 1500.0
+"""mm in the wettest week of a year between which most land on Earth lies."""
+
+
+def about_week(highest: float) -> str:
+    """Return a question about the unit of the rain by its highest seven days in mm, empty when they are plausible."""
+    if highest < DRY_WEEK:
+        return (f"The seven-day rainfall is nowhere above {highest:.3g} mm. Is PRECIPITATION in metres, in inches or "
+                "for a month, or ALPHA too small? PRECIPITATION is in mm a year.")
+    if highest > WET_WEEK:
+        return (f"The seven-day rainfall is up to {highest:,.0f} mm, more than nearly anywhere. Is PRECIPITATION in "
+                "tenths of a millimetre, or RAINY_DAYS too small? PRECIPITATION is in mm a year.")
+    return ""
+
+
 def seven_day_rainfall(annual: np.ndarray, alpha: np.ndarray | float, beta: np.ndarray | float,
                        rainy_days: np.ndarray | float) -> np.ndarray:
     """Return R7 = α · β · (7 / n) · R_annual in mm, NaN where the annual rainfall is.
@@ -68,7 +83,9 @@ class Season:
         for name, value in (("ALPHA", self.alpha), ("BETA", self.beta), ("RAINY_DAYS", self.rainy_days)):
             low, high = _LIMITS[name]
             if not low < value <= high:
-                raise ParameterInvalid(f"{name} is {value:g}, but it must lie above {low:g} and not above {high:g}.")
+                percent = " A percentage is divided by 100 first." if name == "ALPHA" and 1 < value <= 100 else ""
+                raise ParameterInvalid(f"{name} is {value:g}, but it must lie above {low:g} and not above {high:g}."
+                                       f"{percent}")
         if self.rainy_days < 7:
             progress.warn(f"RAINY_DAYS is {self.rainy_days:g}: with fewer than 7 rainy days the formula gives more "
                           "rain in a week than in the whole season.")

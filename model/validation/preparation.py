@@ -9,6 +9,7 @@ from typing import Mapping
 import numpy as np
 
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
+from ..factors.questions import about_distance
 from ..grid import Grid
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
@@ -117,6 +118,9 @@ def prepare(layers: MapLayers, landslides: Points | Polygons, stable: Points | N
         buffers: Buffers = PolygonBuffers(layers.grid, landslides, radii, 0.0, Part(progress, 0.8, 1.0))
     else:
         buffers = PointBuffers(layers.grid, one_point_each(landslides), np.full(len(landslides), float(distance)), 0.0)
+    question = about_distance("DISTANCE", distance, layers.grid.cell_size()) if stable is None else ""
+    if question:
+        notes.warn(question)
     scopes = choose_scopes(layers, sample, main, notes)
     drawn = sum(int(sample.at.within(scope).sum()) for scope in scopes)
     made = min(repeats, max(LEAST_REPEATS, MOST_DRAWN // drawn))

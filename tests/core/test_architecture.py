@@ -130,7 +130,7 @@ def test_light_modules_import_nothing_heavy():
     """What the shell reads choices and defaults from when QGIS starts."""
     light = ("errors", "progress", "history.folder", "inputs.tables", "factors.definitions", "zones.schemes",
              "training.settings", "training.kinds", "training.presets", "validation.settings", "warning.classes",
-             "comparison.settings", "explanation.settings", "provenance.call")
+             "comparison.settings", "explanation.settings", "provenance.call", "provenance.trust")
     code = "\n".join([*(f"import scarp.model.{module}" for module in light), "import sys",
                       f"print(*sorted(set(sys.modules) & {HEAVY | {'numpy'}!r}))"])
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,

@@ -88,7 +88,8 @@ def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape
     try:
         folds = make_folds(Blocks(5, 5, shape), landslide, labelled, count, seed)
     except TooFewData:
-        assert (landslide > 0).sum() < count + 2
+        # A fold that took most of the blocks, because they have few landslides, may leave too few to the others.
+        assert (landslide > 0).sum() < 2 * count + 2
         return
     assert set(np.unique(folds.table)) <= set(range(count)) and folds.table.shape == shape
     for fold in range(count):

@@ -60,6 +60,16 @@ def test_what_took_long_can_be_kept(tmp_path):
     assert contents(tmp_path) == {"model": "trained"}
 
 
+def test_what_another_run_wrote_since_is_left_alone(tmp_path):
+    (tmp_path / "map").write_text("old")
+    with pytest.raises(ValueError), all_or_none():
+        write_text(tmp_path / "map", "mine")
+        (tmp_path / "other").write_text("of another run")
+        os.replace(tmp_path / "other", tmp_path / "map")
+        raise ValueError
+    assert contents(tmp_path) == {"map": "of another run"}
+
+
 def test_disk_without_second_names_keeps_what_is_new(tmp_path, monkeypatch):
     """There the older file cannot be brought back, so the new one, which is whole, stays."""
     def refuse(*_):

@@ -19,8 +19,9 @@ SIZE = 240
 REGIONS = 5
 SEED = 1
 RADII = "giant,300,large,250,medium,200,small,150,unrecorded,150"
-TRAINING = {"WINDOW": 900, "BLOCK": 1200, "EPOCHS": 6, "PATIENCE": 0, "BATCH": 8, "WIDTH": 8, "DEPTH": 2,
-            "LEARNING_RATE": 0.003, "AUGMENT": False, "DROPOUT": 0, "SEED": SEED, "DEVICE": "cpu", "PRECISION": "fp32"}
+TRAINING = {"WINDOW": 900, "BLOCK": 1200, "EPOCHS": 6, "PATIENCE": 0, "BATCH": 64, "WIDTH": 8, "DEPTH": 2,
+            "LEARNING_RATE": 0.001, "AUGMENT": False, "DROPOUT": 0, "SEED": SEED, "DEVICE": "cpu", "PRECISION": "fp32"}
+"""Few and small steps: rounding grows from step to step, and after many a network is another one on every processor."""
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
 PIECES = 6
 """Along a side: means of so many squares show a shift that leaves all else as it is."""

@@ -1,0 +1,64 @@
+"""Write the golden values of the demo chain anew: ``./run python tools/make_golden.py``.
+
+``tests/qgis/test_golden.py`` runs the chain and compares. When it fails, first find out why. To write new values is
+right only when the change that moved them was meant to move them:
+
+- a step computes something else on purpose, and the change log says so;
+- the chain of ``tests/golden/chain.py`` itself has changed;
+- a new version of a library gives other values beyond the tolerances, it is known in what, and it is right.
+
+It is never right to get a failing test to pass, to allow for a machine, or together with a change that was to leave
+results as they are. Run it on QGIS 3.22 (``./run``), look at what it prints, and say in the commit why values moved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+# Before torch is imported: sums over several threads round differently.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["SCARP_RUN"] = "inside"
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from qgis.core import QgsApplication, QgsProcessingFeedback  # noqa: E402
+
+
+def main() -> None:
+    """Run the chain, print what moved, write the file."""
+    application = QgsApplication([], False)
+    application.initQgis()
+    from scarp import classFactory
+
+    plugin = classFactory(None)
+    plugin.initProcessing()
+    for folder in (QgsApplication.pkgDataPath(), "/usr/share/qgis"):
+        sys.path.append(str(Path(folder) / "python" / "plugins"))
+    import processing
+    from processing.core.Processing import Processing
+
+    Processing.initialize()
+    from scarp.tests.golden.chain import VALUES, measure, surroundings
+    from scarp.tests.golden.comparing import differences
+
+    def run(algorithm: str, **parameters: Any) -> dict[str, Any]:
+        print(f"  {algorithm}", flush=True)
+        return processing.run(f"scarp:{algorithm}", {name: str(value) if isinstance(value, Path) else value
+                                                     for name, value in parameters.items()},
+                              feedback=QgsProcessingFeedback(False))
+
+    with tempfile.TemporaryDirectory() as folder:
+        values = measure(run, Path(folder))
+    if VALUES.is_file():
+        for text in differences(json.loads(VALUES.read_text(encoding="utf-8"))["values"], values):
+            print(f"  moved: {text}")
+    VALUES.write_text(json.dumps({"made_with": surroundings(), "values": values}, indent=1) + "\n", encoding="utf-8")
+    print(f"  wrote {VALUES}")
+
+
+if __name__ == "__main__":
+    main()
