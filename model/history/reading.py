@@ -256,9 +256,10 @@ def _number(value: Any) -> float | None:
 def _numbers(value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping):
         return {}
-    found = {str(name)[:60]: _number(item) for name, item in list(value.items())[:60]}
+    found = {_text(name)[:60]: _number(item) for name, item in list(value.items())[:60]}
     return {name: item for name, item in found.items() if item is not None}
 
 
 def _text(value: Any) -> str:
-    return value[:4096] if isinstance(value, str) else ""
+    """Return a text that can be written into any file: half of a letter, a lone surrogate, becomes a question mark."""
+    return value[:4096].encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""

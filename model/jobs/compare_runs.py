@@ -91,5 +91,5 @@ def _tell(summary: RunsSummary, lines: Sequence[Line], different: Sequence[Line]
         because.append(f"it ran on something else ({'; '.join(others)})")
     progress.warn(f"The run gives something else: {summary.different} of {summary.compared} outputs and numbers "
                   f"differ. " + (f"What may explain it: {' and '.join(because)}." if because else
-                                 "Inputs, versions and device are the same, so this should not be. Training on "
-                                 "several threads or on a graphics card may round differently from run to run."))
+                                 "Inputs, versions, threads and device are the same, so this should not be. "
+                                 "A graphics card may round differently from run to run."))

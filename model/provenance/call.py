@@ -89,7 +89,7 @@ def read_call(path: str | os.PathLike) -> Call:
 def _surroundings(content: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, str]:
     found = {"qgis": call.get("qgis"), **_table(content, "versions")}
     for place in (content, _table(content, "summary")):
-        found.update({name: place[name] for name in ("device", "precision") if name in place})
+        found.update({name: place[name] for name in ("device", "precision", "threads") if name in place})
     return {name: str(value) for name, value in found.items() if value is not None}
 
 

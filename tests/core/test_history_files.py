@@ -178,6 +178,14 @@ def test_texts_and_times_of_strangers_are_bounded(path):
     assert history.metrics == {"recall": 0.5}
 
 
+def test_half_a_letter_is_no_text_that_could_be_kept(path):
+    path.write_bytes(bytes_of(head(output="\udfff\ud800"), {END: "failed", "text": "\ud800 滑",
+                                                            "metrics": {"\udc00": 0.5}}))
+    history = read(path).history
+    assert history.head.output == "??" and history.text == "? 滑"
+    assert list(history.metrics) == ["?"]
+
+
 # Long histories
 
 

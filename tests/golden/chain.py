@@ -72,8 +72,8 @@ def surroundings() -> dict[str, str]:
     """Return what the numbers depend on besides the code."""
     from scarp.model.files import versions
 
-    return {**{name: value for name, value in versions().items() if name != "scarp"}, "gdal": rasterio.__gdal_version__,
-            "machine": platform.machine(), "instructions": torch.backends.cpu.get_cpu_capability()}
+    return {**{name: value for name, value in versions().items() if name != "scarp"}, "machine": platform.machine(),
+            "instructions": torch.backends.cpu.get_cpu_capability()}
 
 
 def _map(run: Callable[..., dict[str, Any]], folder: Path, stack: Path, model: Path, data: Path, windows: Path

@@ -13,6 +13,7 @@ from qgis.core import (QgsApplication, QgsCoordinateReferenceSystem, QgsFeature,
 from qgis.PyQt.QtCore import QVariant
 
 from scarp.algorithms.layers import LINE, POINT, VectorReader
+from scarp.model.errors import LayerEmpty
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.progress import Silent
 from scarp.tests.reliability.mutations import BYTES, LONG, TEXTS, Mutator
@@ -62,7 +63,8 @@ class LayerTarget:
         """Read all features with a field of numbers and one of texts."""
         layer = QgsVectorLayer(str(self._path), "landslides", "ogr")
         if not layer.isValid():
-            return
+            # Processing refuses such a file before Scarp sees it.
+            raise LayerEmpty("QGIS does not open the file.")
         source = QgsProcessingFeatureSource(layer, self._context)
         reader = VectorReader(source, "LANDSLIDES", str(self._path), self._crs, self._context, Silent())
         fields = [name for name in ("name", "size") if reader.has_field(name)]
@@ -163,7 +165,9 @@ class StyleTarget:
 
     def read(self) -> None:
         """Load it; QGIS says whether it could."""
-        self._layer().loadNamedStyle(str(self._style))
+        message, sound = self._layer().loadNamedStyle(str(self._style))
+        if not sound:
+            raise LayerEmpty(message)
 
 
 def _growing(content: bytes, change: Mutator) -> bytes:

@@ -1,4 +1,4 @@
-"""Runs all cases of bad input and keeps what came of each: ``./run python tests/reliability/bad_input_table.py``."""
+"""Runs all cases of bad input and keeps what came of each: ``./run python tests/reliability/bad_input.py``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import qgis.core  # noqa: F401 - the table says which version the cases ran in
 from scarp.tests.reliability import results
 
 ROOT = Path(__file__).resolve().parents[2]
-_FOLDER = re.compile(r"[^\s\"':]*/test_bad_input[^/]*/")
+_FOLDER = re.compile(r"[^\s\"':]*/pytest-\d+/[^/]+/")
 """The folder of a test, of no interest to a reader."""
 
 
