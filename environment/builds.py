@@ -36,11 +36,12 @@ class Target:
     """As ``platform.machine()``."""
 
     @property
-    def system(self) -> str:
-        """Return the name by which ``builds.json`` knows the system."""
-        if self.platform != "darwin":
-            return self.platform
-        return f"darwin-{'x86_64' if self.machine in ('x86_64', 'AMD64') else 'arm64'}"
+    def systems(self) -> tuple[str, str]:
+        """Return the names by which ``builds.json`` knows the system: with any processor, and with this one."""
+        machine = self.machine
+        if self.platform == "darwin":
+            machine = "x86_64" if machine in ("x86_64", "AMD64") else "arm64"
+        return self.platform, f"{self.platform}-{machine}"
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def problem(target: Target) -> str | None:
     if unfit:
         return unfit
     if _entry(target) is None:
-        return tr("There is no torch for Python {version} on this computer ({system} {machine}). Choose another "
-                  "Python.").format(version=".".join(map(str, target.version)), system=target.platform,
-                                    machine=target.machine)
+        return tr("torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). "
+                  "Choose another Python.").format(
+                      version=".".join(map(str, target.version)), system=target.platform, machine=target.machine)
     return None
 
 
@@ -139,7 +140,7 @@ def _runs(build: dict[str, Any], card: Card, target: Target) -> bool:
 def _entry(target: Target) -> dict[str, Any] | None:
     for entry in _table()["torch"]:
         oldest, newest = (_numbers(text) for text in entry["python"])
-        if target.system in entry["systems"] and oldest <= list(target.version) <= newest:
+        if set(target.systems) & set(entry["systems"]) and oldest <= list(target.version) <= newest:
             return entry
     return None
 

@@ -59,7 +59,12 @@ def _reasons() -> list[tuple[str, str]]:
          tr("The connection's certificate is not trusted, as where a firewall opens encrypted connections. Ask your "
             "administrator for the firewall's certificate file and tell pip with: pip config set global.cert FILE. "
             "Or install from a folder of wheels.")),
-        (r"DO NOT MATCH THE HASHES|IncompleteRead|Read timed out|Connection reset|Connection aborted|BadZipFile"
+        (r"DO NOT MATCH THE HASHES[^\n]*\s+(?P<file>[^\s:]+)",
+         tr("A file that was loaded is not the one that was expected ({file}): its hash is another. It was refused, "
+            "and nothing of it was kept or installed. Try again, for the connection may have been cut. If it happens "
+            "again, something on the way changes files, such as a proxy or a virus scanner: ask your administrator, "
+            "use another network, or install from a folder of wheels.")),
+        (r"IncompleteRead|Read timed out|Connection reset|Connection aborted|BadZipFile"
          r"|File is not a zip file|RemoteDisconnected|ChunkedEncodingError",
          tr("The connection broke while a file was loaded. Try again: files that are complete are not loaded again.")),
         (r"Temporary failure in name resolution|Name or service not known|getaddrinfo failed|nodename nor servname"

@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from . import builds, space
+from . import builds, lock, space
 from .failures import Cancelled, InstallFailed, explain
 from .hiding import Hider
 from .plan import Request, Step, site_file, steps
 from .processes import output_of, run
+from .sources import Kind
 from .words import tr
 
 Report = Callable[[float, str], None]
@@ -101,6 +102,7 @@ class Installer:
             else:
                 if step.name == "install":
                     self._forget_halves()
+                    self._verify(done)
                 output = self._do(step, share, step.weight / whole)
                 if step.name == "make":
                     self._after_making()
@@ -143,6 +145,29 @@ class Installer:
         for folder in packages.glob("*.dist-info") if packages else ():
             if not (folder / "RECORD").is_file():
                 shutil.rmtree(folder)
+
+    def _verify(self, done: list[str]) -> None:
+        """Hold the wheels against the lock, right before they are unpacked.
+
+        From the Internet they must be in it: copies that torch's own index added to what the lock names are taken
+        away. From a source that the user chose they may be others, such as builds of his organisation; the log says so.
+        """
+        found = lock.compare(self.request.wheels)
+        self._say(lock.counted(found))
+        if self.request.source.kind is not Kind.INTERNET:
+            if found.other or found.unknown:
+                self._say(lock.not_verified(found))
+            return
+        changed = found.without_any()
+        for path in found.other:
+            path.unlink()
+        if changed:
+            done.remove("download")
+            self._remember(done)
+            raise InstallFailed(tr(
+                "{files}: changed on this disk after it was loaded. It was deleted, and nothing of it was installed. "
+                "Try again: it is loaded anew. If it happens again, have the disk and the virus scanner looked at."
+                ).format(files=", ".join(path.name for path in changed)))
 
     def _proved(self, output: list[str]) -> dict[str, Any]:
         try:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import builds, sources
+from . import builds, lock, sources
 from .failures import InstallFailed
 from .interpreter import clean_environment, dll_folder
 from .private import PrivateEnvironment
@@ -73,7 +73,8 @@ class Request:
     @property
     def key(self) -> str:
         """Return a hash of what makes the steps what they are: done steps are skipped as long as it stays."""
-        content = (self.made_with, builds.list_hash(), self.build, self.source.kind.value, str(self.source.folder))
+        content = (self.made_with, builds.list_hash(), self.build, self.source.kind.value, str(self.source.folder),
+                   lock.lock_hash() if self.source.kind is Kind.INTERNET else "")
         return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     def sizes(self) -> builds.Build:
@@ -102,16 +103,21 @@ def steps(request: Request) -> list[Step]:
                                                       str(environment.folder)), plain, 0.02)]
     if facts.ensurepip:
         made.append(Step("pip", tr("Put pip into it"), (python, "-m", "ensurepip", "--default-pip"), alone, 0.04))
+    grows = (request.wheels, request.temporary)
     if source.kind is Kind.INTERNET:
+        # What torch needs is in the lock, apart from NVIDIA's libraries, which CUDA builds bring from the same index.
+        options = ("--no-deps",) if request.build == builds.CPU else ()
         made.append(Step("torch", tr("Load torch"), (
-            *pip, "download", "--dest", wheels, "--index-url", builds.index_of_torch(request.build), torch), loading,
-            0.35, (request.wheels, request.temporary), size.download))
-    if source.kind is not Kind.FOLDER:
-        # The build of torch that was just loaded is found there, for the ordinary index has others.
-        known = ("--find-links", wheels) if source.kind is Kind.INTERNET else ()
+            *pip, "download", "--dest", wheels, *options, "--index-url", builds.index_of_torch(request.build), torch),
+            loading, 0.35, grows, size.download))
+        # A file that is not in the lock is refused before it gets into the folder, and pip chooses nothing by itself.
         made.append(Step("download", tr("Load the other libraries"), (
-            *pip, "download", "--dest", wheels, *known, "-r", str(builds.LIBRARIES), torch), loading, 0.15,
-            (request.wheels, request.temporary), size.download))
+            *pip, "download", "--dest", wheels, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r",
+            str(lock.LOCK)), loading, 0.15, grows, size.download))
+    elif source.kind is Kind.CONFIGURED:
+        made.append(Step("download", tr("Load the other libraries"), (
+            *pip, "download", "--dest", wheels, "-r", str(builds.LIBRARIES), torch), loading, 0.15, grows,
+            size.download))
     made.append(Step("install", tr("Unpack and install"), (
         *pip, "install", "--no-index", "--find-links", wheels, "--no-warn-script-location", "-r",
         str(builds.LIBRARIES), torch), alone, 0.35, (environment.folder / "lib", environment.folder / "Lib"),

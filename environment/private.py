@@ -134,7 +134,7 @@ class PrivateEnvironment:
             return Status(State.STALE, tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was "
                                           "moved."))
         if mark.get("format") != FORMAT or mark.get("list") != builds.list_hash():
-            return Status(State.STALE, tr("It was made for another version of Scarp."))
+            return Status(State.STALE, tr("The environment was made for another version of Scarp."))
         base = mark.get("base", "")
         # Windows copies a starter into the environment; elsewhere its Python is a link to the one it was made with.
         same = os.path.isfile(base) if sys.platform == "win32" else os.path.realpath(self.executable) == base

@@ -38,7 +38,7 @@ from scarp.model.stack import open_stack
 
 ROOT = Path(__file__).resolve().parent.parent
 HELP, STYLES = ROOT / "resources" / "help", ROOT / "resources" / "styles"
-WIDTH, HEIGHT = 280, 165
+WIDTH, HEIGHT = 240, 141
 FIGURE_HEIGHT = 210
 """Most of a figure, which is drawn as wide as a map."""
 COLOURS = 32

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NAME = "scarp"
 FILES = ("__init__.py", "plugin.py", "translation.py", "LICENSE")
 FOLDERS = ("algorithms", "environment", "gui", "model", "processing_provider", "resources", "running")
-KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".css", ".json", ".txt"}
+KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".css", ".json", ".txt", ".lock"}
 TRANSLATIONS = ROOT / "resources" / "translations"
 LEFT_OUT = {".ts", ".qm", ".pyc", ".pyo"}
 """Kinds in those folders that do not ship as they are: translations are compiled anew, caches are Python's."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,72 +16,34 @@ import pytest
 from scarp.environment import builds, plan, processes, sources, space
 from scarp.environment.__main__ import main
 from scarp.environment.failures import Cancelled, InstallFailed
-from scarp.environment.install import Installer
 from scarp.environment.interpreter import clean_environment, qgis_interpreter
 from scarp.environment.plan import Request
 from scarp.environment.private import MARK, PrivateEnvironment, State
 from scarp.environment.probing import CannotStart, probe
 from scarp.environment.sources import Kind, Proxy, Source
-from scarp.tests.core.wheels import read_json, write_all, write_index, write_lists, write_wheel
+from scarp.tests.core.attempts import Attempt, forget, plain_facts, use_fakes, with_pip
+from scarp.tests.core.wheels import read_json, write_all, write_index, write_lock, write_wheel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="looks for processes as on POSIX")
 
 
 @pytest.fixture(scope="module")
 def facts():
-    """The Python here; without the settings that pip has on this computer."""
-    found = probe(qgis_interpreter())
-    return type(found)(**{**found.__dict__, "configuration": {}})
+    return plain_facts()
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory, facts):
-    """An environment with pip and nothing else, copied for each test, because pip takes seconds to arrive."""
-    folder = tmp_path_factory.mktemp("base") / "py"
-    subprocess.run([str(facts.interpreter.executable), "-m", "venv", str(folder)], check=True, env=clean_environment())
-    return folder
+    """An environment with pip, copied for each test, because pip takes seconds to arrive."""
+    return with_pip(tmp_path_factory.mktemp("base") / "py", facts)
 
 
 @pytest.fixture(autouse=True)
 def fakes(tmp_path, monkeypatch):
     """Fake libraries and a proof that imports them."""
-    libraries, proof = write_lists(tmp_path)
-    monkeypatch.setattr(builds, "LIBRARIES", libraries)
-    monkeypatch.setattr(plan, "PROOF", proof)
-    builds.list_hash.cache_clear()
+    use_fakes(tmp_path, monkeypatch)
     yield
-    builds.list_hash.cache_clear()
-
-
-class Attempt:
-    """One try, with what it said."""
-
-    def __init__(self, facts, folder: Path, source: Source, build: str = builds.OFFERED, cancel=lambda line: False):
-        self.environment = PrivateEnvironment(folder)
-        self.lines: list[str] = []
-        self.reports: list[tuple[float, str]] = []
-        self.stop = False
-        self.cancel = cancel
-        self.request = Request(facts, build, source, self.environment)
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-        self.stop = self.stop or self.cancel(text)
-
-    def run(self):
-        return Installer(self.request, self.line, lambda share, text: self.reports.append((share, text)),
-                         lambda: self.stop).run()
-
-    def start_with(self, base: Path) -> "Attempt":
-        """Let it find an environment in which pip is already."""
-        shutil.copytree(base, self.environment.folder, symlinks=True)
-        self.environment.write_begun({"key": self.request.key, "made_with": self.request.made_with,
-                                      "done": ["make", "pip"]})
-        return self
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
+    forget()
 
 
 def wheels_of(folder: Path, version: str) -> Path:
@@ -133,6 +94,7 @@ def test_from_the_internet_torch_comes_from_its_own_index(facts, base, tmp_path,
         next(torch.glob(f"{name}-*")).unlink()
     # The ordinary index also has a torch, of another build, which must not be taken.
     ordinary = wheels_of(tmp_path / "ordinary", torch_of(facts))
+    write_lock(tmp_path / "libraries.lock", ordinary)
     monkeypatch.setattr(plan.builds, "index_of_torch", lambda build: write_index(tmp_path / build, torch))
     monkeypatch.setattr(sources, "ALWAYS", {
         **sources.ALWAYS, "PIP_INDEX_URL": write_index(tmp_path / "all", ordinary)})

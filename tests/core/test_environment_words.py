@@ -28,6 +28,9 @@ FAILURES = [
     ("NewConnectionError(': Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')",
      "no connection"),
     ("ReadTimeoutError(\"HTTPSConnectionPool(host='x', port=443): Read timed out.\")", "connection broke"),
+    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Someone may have tampered with them.\n"
+     "    numpy==2.4.6 from https://mirror/numpy.whl (from -r list (line 3)):\n        Expected sha256 1\n"
+     "             Got        2", "not the one that was expected (numpy==2.4.6)"),
     ("ERROR: HTTP error 403 while getting https://mirror/torch.whl (403 Client Error: Forbidden)", "refused access"),
     ("ERROR: No matching distribution found for torch==2.13.0+cu130", "no torch==2.13.0+cu130"),
     ("Fatal Python error: init_fs_encoding\nModuleNotFoundError: No module named 'encodings'", "own standard library"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -43,12 +44,34 @@ def write_all(folder: Path, torch: str, **torch_options: str) -> Path:
 
 
 def write_index(folder: Path, wheels: Path) -> str:
-    """Write the pages of a package index over a folder of wheels; return its address."""
-    for wheel in wheels.glob("*.whl"):
-        page = folder / wheel.name.partition("-")[0] / "index.html"
+    """Write the pages of a package index over a folder of wheels, with their hashes; return its address."""
+    for name in {wheel.name.partition("-")[0] for wheel in wheels.glob("*.whl")}:
+        page = folder / name / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(f'<html><body><a href="{wheel.as_uri()}">{wheel.name}</a></body></html>')
+        links = [f'<a href="{wheel.as_uri()}#sha256={digest(wheel)}">{wheel.name}</a>'
+                 for wheel in sorted(wheels.glob(f"{name}-*.whl"))]
+        page.write_text(f"<html><body>{''.join(links)}</body></html>")
     return folder.as_uri()
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_lock(file: Path, wheels: Path) -> None:
+    """Write the lock over a folder of wheels, torch aside."""
+    lines = ["# fake"]
+    for wheel in sorted(wheels.glob("fake*.whl")):
+        name, version = wheel.name.split("-")[:2]
+        lines.append(f"{name}=={version} ; python_version >= '3.9' \\\n    --hash=sha256:{digest(wheel)}")
+    file.write_text("\n".join(lines) + "\n")
+
+
+def tamper(wheel: Path) -> None:
+    """Change a bit in a wheel, in a place that unpacking does not notice: the comment of the archive."""
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.comment = b"a"
 
 
 def write_lists(folder: Path) -> tuple[Path, Path]:
