@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Sequence, Tuple
 
 from qgis.core import (
@@ -15,7 +16,7 @@ from ..model.errors import InputMissing, LibraryMissing, ParameterInvalid
 from ..processing_provider.dependencies import how_to_install
 from ..translation import tr
 from .feedback import FeedbackProgress
-from .outputs import require_own_places
+from .outputs import require_ending, require_own_places
 from .values import is_given, output_path, plain, problem_with_number, require_field_of, rows_of, source_text
 
 
@@ -253,7 +254,19 @@ class Arguments:
         for definition in self.algorithm.destinationParameterDefinitions():
             path = output_path(self.parameters.get(definition.name()))
             if path is not None:
+                require_ending(definition, path)
                 check_writable(path)
+
+    def places_written(self) -> list[str]:
+        """Return the files and folders that the run writes, a checkpoint among them."""
+        places = [output_path(self.parameters.get(definition.name()))
+                  for definition in self.algorithm.destinationParameterDefinitions()]
+        known = self.algorithm.parameterDefinition("CHECKPOINT") is not None
+        checkpoint = self.file("CHECKPOINT") if known else None
+        # Where there is no folder, the core will say so.
+        if checkpoint and os.path.isdir(os.path.dirname(os.path.abspath(checkpoint))):
+            places.append(checkpoint)
+        return [place for place in places if place is not None]
 
     def require_field(self, layer: str, field: str, what: str) -> None:
         """Raise when a polygon or point layer was given without the field that holds its values, or with one not in it.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 from qgis.core import (
     QgsProcessingAlgorithm,
@@ -17,6 +18,7 @@ from qgis.core import (
 from qgis.PyQt.QtGui import QIcon
 
 from ..model.errors import ScarpError
+from ..model.sole_writer import sole_writer
 from ..processing_provider.dependencies import broken, how_to_install
 from ..processing_provider.settings import has_window
 from ..running.choice import choose
@@ -24,6 +26,7 @@ from ..running.core import Core
 from ..translation import tr
 from .arguments import Arguments
 from .feedback import FeedbackProgress
+from .help_pages import help_page
 from .help_texts import default_in_words
 from .layer_groups import group_layers
 from .recording import record_call
@@ -88,6 +91,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Add a text that the algorithm returns."""
         self.addOutput(QgsProcessingOutputString(name, tr(label)))
 
+    _made: Sequence[str] = ()
+    """Outputs of the run that has just succeeded."""
+
     # What QGIS calls, with its names.
 
     def name(self) -> str:
@@ -140,6 +146,10 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             paragraphs.append(tr("Numbers: ") + "; ".join(f"{item.name()} {item.description()}" for item in numbers))
         return "\n".join(paragraphs)
 
+    def helpUrl(self) -> str:  # noqa: N802
+        """Return the page that the dialog's Help button opens."""
+        return help_page(self.ID)
+
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802
         """Declare the parameters."""
         self.define()
@@ -182,13 +192,18 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Run the step; every failure becomes a ``QgsProcessingException`` with a message in words."""
         progress = FeedbackProgress(feedback)
         try:
-            with Core(self.NEEDS, progress) as core:
-                arguments = Arguments(self, parameters, context, progress, core)
-                arguments.check_outputs()
-                core.require()
-                results = self.compute(arguments)
-            record_call(arguments, results)
+            with contextlib.ExitStack() as alone:
+                with Core(self.NEEDS, progress) as core:
+                    arguments = Arguments(self, parameters, context, progress, core)
+                    arguments.check_outputs()
+                    core.require()
+                    # Until the record is complete: it must be that of these outputs.
+                    alone.enter_context(sole_writer(arguments.places_written()))
+                    results = self.compute(arguments)
+                record_call(arguments, results)
             group_layers(context, self.displayName(), results)
+            self._made = [str(results[definition.name()]) for definition in self.destinationParameterDefinitions()
+                          if results.get(definition.name())]
             # Numbers that there are not are left out. Files and layers that were not asked for are named with None: a
             # model exported to Python looks all of them up.
             named = {definition.name() for definition in self.destinationParameterDefinitions()}
@@ -199,3 +214,11 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             from .failures import failure
 
             raise failure(error, self.displayName(), feedback) from error
+
+    def postProcessAlgorithm(self, context: QgsProcessingContext,  # noqa: N802
+                             feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """Have layers of the project show the files that the run has written over theirs."""
+        from .refreshing import refresh_layers
+
+        refresh_layers(context.project(), self._made)
+        return {}

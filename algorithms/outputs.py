@@ -1,15 +1,17 @@
-"""Whether the outputs of a run have places of their own."""
+"""Whether the outputs of a run have places of their own, and names under which they are found again."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext
+from qgis.core import QgsProcessingAlgorithm, QgsProcessingContext, QgsProcessingParameterDefinition
 
 from ..model.errors import ParameterInvalid
 from ..translation import tr
 from .values import LAYER_TYPES, is_given, output_path, plain, source_text
+
+MODEL = "safetensors"
 
 
 def require_own_places(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
@@ -34,6 +36,18 @@ def require_own_places(algorithm: QgsProcessingAlgorithm, parameters: dict[str, 
             raise ParameterInvalid(tr("{name} would overwrite {other}: both are {path}. Choose another place for "
                                       "{name}.").format(name=definition.name(), other=other, path=path))
         taken[_place(path)] = definition.name()
+
+
+def require_ending(definition: QgsProcessingParameterDefinition, path: str) -> None:
+    """Check that a model is not given a name under which no later step would take it.
+
+    Raises:
+        ParameterInvalid: it has another ending than models have.
+    """
+    if definition.type() == "fileDestination" and definition.defaultFileExtension() == MODEL \
+            and not path.lower().endswith(f".{MODEL}"):
+        raise ParameterInvalid(tr("{name} is {path}, but the file of a model must end in {ending}. Give it such a "
+                                  "name.").format(name=definition.name(), path=path, ending=f".{MODEL}"))
 
 
 def _inputs(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext

@@ -1,47 +1,64 @@
-"""Vector files that QGIS writes under their final name: whole in the end, or as before."""
+"""Vector files that QGIS writes: whole under their final name, or as before."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import uuid
+import shutil
 from pathlib import Path
 from typing import Iterator
 
 from qgis.core import QgsVectorLayer
 
-_PARTS = {".gpkg": ("-journal", "-wal", "-shm")}
-_SHAPEFILE = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix")
+from ..model.errors import OutputNotWritable
+from ..model.temporaries import temporary_beside
+from ..model.together import all_or_none, take_name
+from ..translation import tr
+
+_LOGS = ("-journal", "-wal", "-shm")
+"""Endings of what SQLite keeps beside a database that is open."""
+_FIRST = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix")
+"""Endings that get their names before the file that is opened by name."""
 
 
 @contextlib.contextmanager
-def whole_or_as_before(path: str | None) -> Iterator[None]:
-    """Take a file away, and put back the older one of its name, when the block that writes it fails.
+def complete_or_absent_layer(path: str) -> Iterator[Path]:
+    """Give a place to write a vector file to; the file takes its name only when the block succeeds.
 
     Args:
-        path: of the file; None where the layer is no file.
+        path: final path.
+
+    Yields:
+        A path with the same file name, after which a GeoPackage names its layer, in a hidden folder beside.
+
+    Raises:
+        OutputNotWritable: the file cannot be given its name.
     """
-    if path is None:
-        yield
-        return
     final = Path(path)
-    earlier = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.earlier") if final.is_file() else None
-    if earlier is not None:
-        try:
-            os.link(final, earlier)
-        except OSError:
-            # A disk that knows no second name for a file.
-            earlier = _renamed(final, earlier)
+    folder = temporary_beside(final, ".part")
     try:
-        yield
-    except BaseException:
-        _take_away(final)
-        if earlier is not None:
-            os.replace(earlier, final)
-        raise
-    if earlier is not None:
+        folder.mkdir()
+        yield folder / final.name
+        made = sorted(folder.iterdir(), key=lambda item: item.suffix.lower() not in _FIRST)
+        with all_or_none():
+            for item in made:
+                _take_name(item, final.parent / item.name)
+    except OutputNotWritable as error:
+        # The analyst knows the file by its own name.
+        raise OutputNotWritable(str(error).replace(str(folder / final.name), str(final))) from error
+    except OSError as error:
+        raise OutputNotWritable(tr("{name} could not be written: {error}. Check that the disk has room.")
+                                .format(name=final, error=error.strerror or error)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_name(temporary: Path, final: Path) -> None:
+    # What SQLite has not yet brought into the older file would be brought into the new one.
+    for ending in _LOGS:
         with contextlib.suppress(OSError):
-            earlier.unlink()
+            Path(f"{final}{ending}").unlink()
+    take_name(temporary, final)
 
 
 def holds(destination: str, features: int) -> bool:
@@ -54,21 +71,3 @@ def holds(destination: str, features: int) -> bool:
     layer = QgsVectorLayer(destination, "written", "ogr")
     # Some formats do not know how many features they hold.
     return layer.isValid() and layer.featureCount() in (features, -1)
-
-
-def _renamed(path: Path, name: Path) -> Path | None:
-    """Rename a file; return its name, None when another program holds it."""
-    try:
-        os.replace(path, name)
-    except OSError:
-        return None
-    return name
-
-
-def _take_away(path: Path) -> None:
-    names = [path, *(Path(f"{path}{ending}") for ending in _PARTS.get(path.suffix.lower(), ()))]
-    if path.suffix.lower() == ".shp":
-        names += [path.with_suffix(ending) for ending in _SHAPEFILE]
-    for name in names:
-        with contextlib.suppress(OSError):
-            name.unlink()

@@ -17,6 +17,9 @@ from qgis.core import (
     QgsPointXY,
     QgsProcessingContext,
     QgsProcessingException,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingUtils,
+    QgsProperty,
     QgsRectangle,
     QgsVectorFileWriter,
     QgsWkbTypes,
@@ -28,7 +31,7 @@ from ..translation import tr
 from .arguments import Arguments
 from .content import Content, content_of
 from .values import output_path
-from .vector_files import holds, whole_or_as_before
+from .vector_files import complete_or_absent_layer, holds
 
 WkbType = QgsWkbTypes.Type
 TEXT, INTEGER, REAL = "text", "integer", "real"
@@ -60,15 +63,35 @@ def write_sink(arguments: Arguments, name: str, columns: Sequence[tuple[str, str
     """
     if not arguments.given(name):
         return None
-    with whole_or_as_before(output_path(arguments.parameters.get(name))):
-        return _fill_sink(arguments, name, fields_of(columns), wkb_type, crs, rows)
+    value, path = arguments.parameters[name], output_path(arguments.parameters.get(name))
+    if path is None:
+        return _fill_sink(arguments, name, value, fields_of(columns), wkb_type, crs, rows)
+    with complete_or_absent_layer(path) as temporary:
+        written = _fill_sink(arguments, name, _elsewhere(value, str(temporary)), fields_of(columns), wkb_type, crs,
+                             rows)
+    # QGIS gives a file without an ending one of its own.
+    destination = path + written[len(str(temporary)):]
+    if isinstance(value, QgsProcessingOutputLayerDefinition) and value.destinationProject is not None:
+        title = value.destinationName or arguments.algorithm.parameterDefinition(name).description()
+        arguments.context.addLayerToLoadOnCompletion(destination, QgsProcessingContext.LayerDetails(
+            title, value.destinationProject, name, QgsProcessingUtils.LayerHint.Vector))
+    return destination
 
 
-def _fill_sink(arguments: Arguments, name: str, fields: QgsFields, wkb_type: Any, crs: QgsCoordinateReferenceSystem,
-               rows: Iterable[tuple[QgsGeometry, Sequence[Any]]]) -> str:
+def _elsewhere(value: Any, path: str) -> Any:
+    """Return the value of an output that is written to another place, and not loaded from there."""
+    if not isinstance(value, QgsProcessingOutputLayerDefinition):
+        return path
+    moved = QgsProcessingOutputLayerDefinition(value)
+    moved.sink, moved.destinationProject = QgsProperty.fromValue(path), None
+    return moved
+
+
+def _fill_sink(arguments: Arguments, name: str, value: Any, fields: QgsFields, wkb_type: Any,
+               crs: QgsCoordinateReferenceSystem, rows: Iterable[tuple[QgsGeometry, Sequence[Any]]]) -> str:
     try:
-        sink, destination = arguments.algorithm.parameterAsSink(arguments.parameters, name, arguments.context, fields,
-                                                                wkb_type, crs)
+        sink, destination = arguments.algorithm.parameterAsSink({**arguments.parameters, name: value}, name,
+                                                                arguments.context, fields, wkb_type, crs)
     except QgsProcessingException as error:
         raise _not_written(name, str(error)) from error
     if sink is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import hashlib
 import json
 import os
 import platform
 import shutil
+import sys
 import threading
 import time
 import uuid
@@ -20,10 +20,9 @@ from typing import Any, Callable, Iterator, Mapping
 
 from .errors import OutputNotWritable
 from .json_text import read_json
-from .temporaries import note_temporary
-from .together import made_folder, take_name
+from .temporaries import remove_temporary, temporary_beside
+from .together import RECORD_SUFFIX, made_folder, take_name
 
-RECORD_SUFFIX = ".run.json"
 _BESIDE = (".json", ".xml", ".qml")
 """Endings of what lies beside outputs, and has no run record of its own that could not be done without."""
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -51,8 +50,7 @@ def complete_or_absent(output: str | os.PathLike, for_good: bool = False) -> Ite
     if final.is_dir():
         raise OutputNotWritable(f"{final} is a folder, so no file can have this name. Choose another one.")
     check_writable(final)
-    temporary = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.part{final.suffix}")
-    note_temporary(temporary)
+    temporary = temporary_beside(final, f".part{final.suffix}")
     try:
         yield temporary
         if for_good:
@@ -65,9 +63,7 @@ def complete_or_absent(output: str | os.PathLike, for_good: bool = False) -> Ite
         raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}. "
                                 "Check that the disk has room and that the file is not open elsewhere.") from error
     finally:
-        for leftover in final.parent.glob(f"{glob.escape(temporary.name)}*"):
-            with contextlib.suppress(OSError):
-                leftover.unlink()
+        remove_temporary(temporary)
 
 
 @contextlib.contextmanager
@@ -87,8 +83,7 @@ def complete_or_absent_folder(output: str | os.PathLike) -> Iterator[Path]:
     if final.is_file():
         raise OutputNotWritable(f"{final} is a file, so no folder can have this name. Choose another one.")
     check_writable(final)
-    temporary = final.with_name(f".{final.name[:40]}.{uuid.uuid4().hex[:8]}.part")
-    note_temporary(temporary)
+    temporary = temporary_beside(final, ".part")
     try:
         temporary.mkdir()
         yield temporary
@@ -128,7 +123,8 @@ def check_writable(output: str | os.PathLike) -> None:
     probe = folder / f".scarp-{uuid.uuid4().hex[:8]}.probe"
     try:
         probe.touch(exist_ok=False)
-        probe.unlink()
+        # Another run may have taken it for one that a killed run left.
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise OutputNotWritable(f"The folder {folder} cannot be written ({error.strerror or error}). "
                                 "Choose another place for the output.") from error
@@ -163,13 +159,17 @@ def sha256(path: str | os.PathLike) -> str:
 
 
 def describe_input(source: str | os.PathLike) -> dict[str, Any]:
-    """Return path, size in bytes and SHA-256 of an input; only its name when it is no file (a memory layer, say)."""
+    """Return path, size in bytes, time of change in ns and SHA-256 of an input; only its name when it is no file.
+
+    A memory layer is none, say. The time is only there to be compared with the file's own, whatever the clock was.
+    """
     # QGIS writes what of a file is meant behind a bar, which a file's own name may have as well.
     # os.path says no to what cannot be a file, such as the long source of a database layer; pathlib fails.
     path = next(filter(os.path.isfile, (str(source), str(source).split("|")[0])), None)
     if path is None:
         return {"source": str(source)}
-    return {"source": str(source), "bytes": os.path.getsize(path), "sha256": sha256(path)}
+    about = os.stat(path)
+    return {"source": str(source), "bytes": about.st_size, "modified_ns": about.st_mtime_ns, "sha256": sha256(path)}
 
 
 def read_record(output: str | os.PathLike) -> dict[str, Any]:
@@ -267,6 +267,7 @@ class RunRecord:
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started)),
             "seconds": round(time.perf_counter() - self._clock, 3),
             "versions": versions(),
+            **_computed_with(results),
         }
         for path in made.values():
             if Path(path).is_file():
@@ -282,7 +283,15 @@ def versions() -> dict[str, str]:
     for library in LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[library] = metadata.version(library)
-    return found
+    rasterio = sys.modules.get("rasterio")
+    return found if rasterio is None else {**found, "gdal": rasterio.__gdal_version__}
+
+
+def _computed_with(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the number of threads, which decides how sums are rounded, for runs that computed on a device."""
+    torch = sys.modules.get("torch")
+    on_device = "device" in results or "device" in (results.get("summary") or {})
+    return {"threads": torch.get_num_threads()} if on_device and torch is not None else {}
 
 
 def scarp_version() -> str:

@@ -1,11 +1,21 @@
-"""Telling of temporary files, so that whoever ends a process from outside can take away what it left."""
+"""Temporary files beside outputs: how they are named, who is told of them, and taking away what a killed run left."""
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import hashlib
+import os
+import re
+import shutil
+import uuid
 from pathlib import Path
 from typing import Callable
 
 _watchers: list[Callable[[Path], None]] = []
+_NAME = re.compile(r"\..{0,40}\.([0-9a-f]{8})[0-9a-f]{8}\.(part|parts|earlier)\b.*", re.DOTALL)
+_PROBE = re.compile(r"\.scarp-[0-9a-f]{8}\.probe")
+_BESIDE = (".run.json", ".aux.xml", ".json")
 
 
 def watch_temporaries(tell: Callable[[Path], None]) -> None:
@@ -17,3 +27,62 @@ def note_temporary(path: Path) -> None:
     """Tell of a temporary file or folder that is about to be made beside an output."""
     for tell in _watchers:
         tell(path)
+
+
+def temporary_beside(final: Path, ending: str) -> Path:
+    """Return a name for a temporary file or folder of an output, hidden and in its folder, and tell of it.
+
+    The name says whose it is, in a way that no other output's could be taken for, so that :func:`tidy` knows it.
+
+    Args:
+        final: the output.
+        ending: ``.part``, ``.parts`` or ``.earlier``, and a suffix.
+    """
+    path = final.with_name(f".{final.stem[:40]}.{mark_of(final.name)}{uuid.uuid4().hex[:8]}{ending}")
+    note_temporary(path)
+    return path
+
+
+def mark_of(name: str) -> str:
+    """Return what tells the temporary files of an output from those of others: eight digits."""
+    return hashlib.sha256(os.path.normcase(name).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def tidy(final: Path) -> None:
+    """Remove what runs that were killed left of an output, and of what lies beside it.
+
+    Only for whoever alone writes the output; see :mod:`.sole_writer`.
+
+    Args:
+        final: a file, or a folder of files.
+    """
+    _remove(final.parent, {mark_of(name) for name in _family(final)})
+    if final.is_dir():
+        with contextlib.suppress(OSError):
+            _remove(final, {mark_of(name) for item in final.iterdir() for name in _family(item)})
+
+
+def _family(final: Path) -> list[str]:
+    """Return the names of an output and of what Scarp writes beside it."""
+    return [final.name, *(f"{final.name}{ending}" for ending in _BESIDE), f"{final.stem}.qml",
+            f"{final.stem}.json"]
+
+
+def _remove(folder: Path, marks: set[str]) -> None:
+    with contextlib.suppress(OSError):
+        for item in folder.glob(".*"):
+            found = _NAME.fullmatch(item.name)
+            if found and found[1] in marks or _PROBE.fullmatch(item.name):
+                if item.is_dir() and not item.is_symlink():
+                    shutil.rmtree(item, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    item.unlink()
+
+
+def remove_temporary(temporary: Path) -> None:
+    """Remove a temporary file or folder and what GDAL put beside it under longer names."""
+    for leftover in temporary.parent.glob(f"{glob.escape(temporary.name)}*"):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            leftover.unlink()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-from .temporaries import note_temporary
+from .temporaries import temporary_beside
+
+RECORD_SUFFIX = ".run.json"
+_ABOUT = (RECORD_SUFFIX, ".aux.xml", ".ovr", ".msk")
+"""Endings of what lies beside a file and says something of its content: true of the older one, not of the new one."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class _Taken:
     final: Path
     earlier: Path | None
     """Where the older file of that name is kept."""
-    own: tuple[int, int]
-    """What tells the run's own file from one that another run gave the name to since."""
+    own: tuple[int, int] | None
+    """What tells the run's own file from one that another run gave the name to since; None when the run has none."""
 
 
 _taken: ContextVar[list[_Taken] | None] = ContextVar("names taken", default=None)
@@ -75,13 +78,14 @@ def take_name(temporary: Path, final: Path) -> None:
     before = next((one for one in taken if one.final == final), None)
     earlier, can_be_undone = (before.earlier if before else None), True
     if before is None and final.is_file():
-        earlier = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.earlier")
-        note_temporary(earlier)
+        earlier = temporary_beside(final, ".earlier")
         try:
             os.link(final, earlier)
         except OSError:
             # A disk that knows no second name for a file. The older one goes now, so the new one must stay.
             can_be_undone = False
+    if before is None:
+        _take_away_what_tells_of(final, taken)
     try:
         os.replace(temporary, final)
     except OSError:
@@ -92,6 +96,28 @@ def take_name(temporary: Path, final: Path) -> None:
         taken.remove(before)
     if can_be_undone:
         taken.append(_Taken(final, earlier, _mark(final)))
+
+
+def _take_away_what_tells_of(final: Path, taken: list[_Taken]) -> None:
+    """Take away what tells of an older file, before the new one has its name.
+
+    A run that is killed before it has written its own record must not leave the record of another file beside its
+    output, nor numbers or overviews of other cells.
+    """
+    own = {one.final for one in taken}
+    tells = [Path(f"{final}{ending}") for ending in _ABOUT]
+    if final.suffix.lower() == ".csv":
+        # The same table, which is written after it.
+        tells.append(final.with_suffix(".json"))
+    for beside in tells:
+        if beside not in own and beside.is_file():
+            earlier = temporary_beside(beside, ".earlier")
+            try:
+                os.replace(beside, earlier)
+            except OSError:
+                # Open elsewhere; the new record will take its place, or that will be told.
+                continue
+            taken.append(_Taken(beside, earlier, None))
 
 
 def made_folder(folder: Path) -> None:
@@ -107,6 +133,10 @@ def _mark(path: Path) -> tuple[int, int]:
 
 
 def _give_back(one: _Taken) -> None:
+    if one.own is None:
+        if not one.final.exists():
+            os.replace(one.earlier, one.final)
+        return
     if _mark(one.final) != one.own:
         return
     if one.earlier is not None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import Cancelled, OutputNotWritable, WorkerFailed
 from ..files import check_writable
+from ..temporaries import temporary_beside
 
 LATE = 10.0
 """Seconds until a file that one machine wrote is seen by another; network file systems may remember that it was not
@@ -29,7 +30,7 @@ def parts_folder(output: str | os.PathLike) -> Iterator[Path]:
     """
     final = Path(output).absolute()
     check_writable(final)
-    folder = final.with_name(f".{final.stem[:40]}.{uuid.uuid4().hex[:8]}.parts")
+    folder = temporary_beside(final, ".parts")
     try:
         folder.mkdir()
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import shutil
 from pathlib import Path
 from typing import Iterator, Mapping
 
@@ -22,7 +22,7 @@ from ..prediction.run import Outputs, compute_tiles, write_tiles
 from ..prediction.tile_work import MEAN, TileWork
 from ..progress import Progress, Silent, stop_if_cancelled
 from ..stack import Stack
-from ..temporaries import note_temporary
+from ..temporaries import temporary_beside
 from ..windows.folds import Folds
 
 SIDE = 512
@@ -112,6 +112,9 @@ def _of_block(sources: Mapping[int, rasterio.DatasetReader], folds: Folds, block
 @contextlib.contextmanager
 def beside(output: str | os.PathLike) -> Iterator[Path]:
     """Give a folder for the maps of the folds on the disk of the output; it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix=".scarp-folds-", dir=Path(output).parent) as folder:
-        note_temporary(Path(folder))
-        yield Path(folder)
+    folder = temporary_beside(Path(output), ".parts")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

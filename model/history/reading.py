@@ -94,19 +94,24 @@ class Follower:
         """Whether the training was asked to stop."""
         self.looked = 0.0
         """When it was last looked at, by the monotonic clock."""
-        self._beat = 0.0
+        self._touched: tuple[int, int] | None = None
+        self._quiet, self._since = 0.0, 0.0
+        """Seconds of silence up to a moment, and that moment by the monotonic clock."""
         self._at = 0
         self._rest = b""
 
     def state(self, now: float | None = None) -> str:
         """Return ``running``, ``lost`` or how it ended.
 
+        Clocks are set now and then, and that of a network drive may be another one. So only at the first look the
+        file's age by the clock counts; from then on, how long nobody has touched it.
+
         Args:
-            now: seconds since 1970; by the clock by default.
+            now: by the monotonic clock, which is asked by default.
         """
         if self.history is not None and self.history.ended:
             return self.history.ended
-        silent = (time.time() if now is None else now) - self._beat > SILENCE
+        silent = self._quiet + (time.monotonic() if now is None else now) - self._since > SILENCE
         return LOST if silent or self.gone else RUNNING
 
     @property
@@ -126,7 +131,8 @@ class Follower:
         self.looked = time.monotonic()
         try:
             about = self.path.stat()
-            self._beat, self.gone = about.st_mtime, False
+            self.gone = False
+            self._hear(about)
             if about.st_size < self._at:
                 self._again()
             if about.st_size > self._at:
@@ -143,6 +149,14 @@ class Follower:
             return False
         self.stopping = self.history is not None and not self.history.ended and place.stop_file(self.path).exists()
         return about.st_size > self._at and not self.done
+
+    def _hear(self, about: os.stat_result) -> None:
+        """Note whether the file was touched since the last look."""
+        touched = about.st_mtime_ns, about.st_size
+        if touched != self._touched:
+            first, self._touched = self._touched is None, touched
+            # A time in the future says nothing of when it was.
+            self._quiet, self._since = max(time.time() - about.st_mtime, 0.0) if first else 0.0, self.looked
 
     def _again(self) -> None:
         self.history, self.foreign, self._at, self._rest = None, False, 0, b""

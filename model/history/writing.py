@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Mapping, TextIO
+from typing import Any, Callable, Mapping, TextIO
 
 from ..errors import Cancelled, ScarpError
 from . import place
@@ -46,21 +46,24 @@ class TrainingLog:
     """The history of one training; one without a file, such as ``TrainingLog()``, writes nothing and never stops.
 
     A context: when it is left, the file is closed with how the training ended. Results do not depend on a history, so
-    one that cannot be written ends without a word.
+    one that cannot be written ends with a warning, and the training goes on.
     """
 
-    def __init__(self, path: str | os.PathLike | None = None, head: Head | None = None) -> None:
+    def __init__(self, path: str | os.PathLike | None = None, head: Head | None = None,
+                 warn: Callable[[str], None] = lambda text: None) -> None:
         """Begin.
 
         Args:
             path: of a new file; nothing is written without it.
             head: its first line.
+            warn: takes a text when the history cannot be written any longer.
 
         Raises:
             OSError: the file cannot be made.
         """
         self.path = None if path is None else Path(path)
         self._stream: TextIO | None = None
+        self._warn = warn
         self._ended = threading.Event()
         self._end: dict[str, Any] = {}
         self._stoppable = head is not None and head.stoppable
@@ -140,9 +143,10 @@ class TrainingLog:
         try:
             self._stream.write(json.dumps(line, separators=(",", ":")) + "\n")
             self._stream.flush()
-        except OSError:
+        except OSError as error:
             # A full disk, say: the training is worth more than its curves.
             self._let_go()
+            self._warn(_not_kept(error))
 
     def _close(self, end: Mapping[str, Any]) -> None:
         self._write(end or {END: FAILED, "text": "The training ended without a result."})
@@ -159,9 +163,21 @@ class TrainingLog:
             self._stream = None
 
 
-def begin(head: Head) -> TrainingLog:
-    """Begin the history of a training among those of the user; one that writes nothing where that cannot be done."""
+def begin(head: Head, warn: Callable[[str], None]) -> TrainingLog:
+    """Begin the history of a training among those of the user; one that writes nothing where that cannot be done.
+
+    Args:
+        head: of the history.
+        warn: takes a text when the history cannot be written.
+    """
     try:
-        return TrainingLog(place.new_history(), head)
-    except (OSError, RuntimeError):
+        return TrainingLog(place.new_history(), head, warn)
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: there is no home folder.
+        warn(_not_kept(error))
         return TrainingLog()
+
+
+def _not_kept(error: Exception) -> str:
+    return (f"The dock Training cannot follow this training, because its history cannot be written ({error}). The "
+            "training itself goes on, and the model will hold its curves.")

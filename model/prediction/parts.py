@@ -120,6 +120,11 @@ class Parts:
         for leftover in (gone, self.path):
             shutil.rmtree(leftover, ignore_errors=True)
 
+    def tidy(self) -> None:
+        """Remove what runs that were killed while they removed their tiles have left in the folder."""
+        for gone in self.path.parent.glob(f"{FOLDERS}.????????"):
+            shutil.rmtree(gone, ignore_errors=True)
+
     def _file(self, number: int) -> Path:
         return self.path / f"{number}.tile"
 

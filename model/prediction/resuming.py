@@ -44,6 +44,7 @@ def resuming(parts: Parts | None, record: RunRecord, progress: Progress) -> Iter
     if parts is None:
         yield
         return
+    parts.tidy()
     if parts.begun:
         progress.report(0.02, "An earlier run of this prediction was stopped; checking that its inputs were the same.")
         if parts.hashes() != _hashes(record.inputs() or {}):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Protocol
@@ -15,7 +13,6 @@ from ..files import read_record, sha256
 _MAY_CHANGE_BY_LOOKING = (".gpkg", ".sqlite", ".db", ".gdb", ".shp")
 """Layers whose file says nothing of their features: databases change when they are opened, and of a shapefile the
 attributes lie in another file. ``scarp:rerun`` compares what is read of them."""
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Listener(Protocol):
@@ -51,7 +48,8 @@ def warn_of_changes(inputs: Mapping[str, str | os.PathLike | None], listener: Li
 def changes_since(output: str | os.PathLike) -> list[Change]:
     """Return the inputs of a file that have changed since it was made; none when its record does not tell.
 
-    Files that were last written before the run began count as unchanged; of the others the content is read.
+    Files that have the size and the time of then count as unchanged; of others of that size the content is read. Which
+    time is the later one says nothing: clocks are set, and files are copied with their times.
 
     Args:
         output: a file with a run record beside it.
@@ -60,11 +58,10 @@ def changes_since(output: str | os.PathLike) -> list[Change]:
         record = read_record(output)
     except (OSError, ValueError):
         return []
-    started = _seconds(record.get("started"))
     inputs = record.get("inputs")
     return [Change(name, path) for name, entry in _entries(inputs if isinstance(inputs, dict) else {})
             for path in [str(entry["source"]).split("|")[0]]
-            if Path(path).suffix.lower() not in _MAY_CHANGE_BY_LOOKING and _changed(path, entry, started)]
+            if Path(path).suffix.lower() not in _MAY_CHANGE_BY_LOOKING and _changed(path, entry)]
 
 
 def made_from(output: str | os.PathLike, parameter: str) -> str:
@@ -84,22 +81,14 @@ def _entries(inputs: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
                 yield name, entry
 
 
-def _changed(path: str, entry: Mapping[str, Any], started: float) -> bool:
+def _changed(path: str, entry: Mapping[str, Any]) -> bool:
     try:
         found = os.stat(path)
         if not os.path.isfile(path):
             return False
         if found.st_size != entry["bytes"]:
             return True
-        return found.st_mtime >= started and sha256(path) != entry["sha256"]
+        return found.st_mtime_ns != entry.get("modified_ns") and sha256(path) != entry["sha256"]
     except (OSError, ValueError):
         # Gone, or a name that no file can have: whether it changed is then not known.
         return False
-
-
-def _seconds(text: Any) -> float:
-    """Return a time of a record in seconds, 0 when it holds none."""
-    try:
-        return float(calendar.timegm(time.strptime(str(text)[:40], _TIME)))
-    except (ValueError, OverflowError):
-        return 0.0

@@ -90,11 +90,11 @@ def test_record_names_inputs_with_hash_and_outputs(tmp_path):
                        {"DEM": source, "AREA": None, "MODEL": [source], "POINTS": "memory layer"})
     record.write({"OUTPUT": output, "OUTPUT_HTML": None}, auc=np.float32(0.5), shares=np.arange(3))
     content = json.loads((tmp_path / ("out.tif" + RECORD_SUFFIX)).read_text(encoding="utf-8"))
-    digest = hashlib.sha256(b"dem").hexdigest()
+    digest, modified = hashlib.sha256(b"dem").hexdigest(), source.stat().st_mtime_ns
     assert content["algorithm"] == "scarp:trainpcum"
     assert content["inputs"] == {
-        "DEM": {"source": str(source), "bytes": 3, "sha256": digest},
-        "MODEL": [{"source": str(source), "bytes": 3, "sha256": digest}],
+        "DEM": {"source": str(source), "bytes": 3, "modified_ns": modified, "sha256": digest},
+        "MODEL": [{"source": str(source), "bytes": 3, "modified_ns": modified, "sha256": digest}],
         "POINTS": {"source": "memory layer"},
     }
     assert content["outputs"]["OUTPUT"]["sha256"] == hashlib.sha256(b"out").hexdigest()

@@ -15,8 +15,8 @@ from scarp.model.artifact_header import LONGEST_HEADER, header_of_file
 from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid
 from scarp.model.history import place
 from scarp.model.history.folder import Trainings
-from scarp.model.history.forms import (END, EPOCHS, HEAD, LONGEST_LINE, NUMBERS, PATIENCE, RUNNING, SERIES, SILENCE,
-                                       STOPPED)
+from scarp.model.history.forms import (END, EPOCHS, HEAD, LONGEST_LINE, LOST, NUMBERS, PATIENCE, RUNNING, SERIES,
+                                       SILENCE, STOPPED)
 from scarp.model.history.reading import Follower, history_of_model, read_history
 from scarp.model.history.series import BUCKET, Series
 from scarp.model.history.writing import Head
@@ -369,8 +369,9 @@ def test_every_cut_of_a_header_is_told(models, tmp_path):
 def test_a_running_history_is_running_by_its_touch(path):
     path.write_bytes(bytes_of(head(), epoch(1)))
     follower = read(path)
-    touched = path.stat().st_mtime
-    assert follower.state(touched + SILENCE - 1) == RUNNING
+    seen, touched = follower.looked, path.stat().st_mtime
+    assert follower.state(seen + SILENCE - 2) == RUNNING
+    assert follower.state(seen + SILENCE + 1) == LOST
     os.utime(path, (touched + 100, touched + 100))
     follower.look()
-    assert follower.state(touched + SILENCE + 50) == RUNNING
+    assert follower.state(follower.looked + SILENCE - 1) == RUNNING

@@ -148,6 +148,8 @@ CASES = (
     Case("two-outputs-one-file", "buildsafetyfactor", "Two outputs in one file",
          lambda at: {"OUTPUT": at.out / "one.tif", "OUTPUT_RAINFALL": at.out / "one.tif"},
          r"OUTPUT_RAINFALL would overwrite OUTPUT: both are .*one\.tif"),
+    Case("model-other-ending", "trainpcum", "A model called model.gpkg", lambda at: {"OUTPUT": at.out / "model.gpkg"},
+         r"OUTPUT is .*model\.gpkg, but the file of a model must end in \.safetensors"),
     Case("output-no-driver", "classifyzones", "An output called zones.xyz", lambda at: {"OUTPUT": at.out / "zones.xyz"},
          works="It is a GeoTIFF in spite of its name.", holds=lambda outcome: _file(outcome)),
     Case("read-only-model", "trainpcum", "A model in a folder that nobody can write",

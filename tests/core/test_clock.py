@@ -1,0 +1,196 @@
+"""Clocks are set, now and then: nothing but the times that people read depends on them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scarp.model.files import RunRecord, write_text
+from scarp.model.history import place, writing
+from scarp.model.history.forms import LOST, RUNNING, SILENCE
+from scarp.model.history.reading import Follower, read_history
+from scarp.model.history.writing import Head, TrainingLog
+from scarp.model.prediction.parts import Parts
+from scarp.model.provenance.lineage import changes_since
+from scarp.model.sole_writer import lock_file, sole_writer
+from scarp.model.temporaries import temporary_beside
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ("algorithms", "environment", "gui", "model", "processing_provider", "running", "plugin.py")
+HOUR, DAY = 3600.0, 86400.0
+JUMPS = [-DAY, -HOUR, HOUR, DAY]
+HEAD_OF_TEST = Head("pcum", "/out/m.safetensors", 20, 5)
+
+WALL_CLOCK = {"model/files.py": 1, "model/history/writing.py": 1, "model/history/place.py": 1,
+              "model/history/reading.py": 1}
+"""Where the time of day is asked for: when a run and a training began, which histories may be thrown away, and how old
+a history is when it is first seen. A new place needs a reason, for the time of day may go backwards."""
+
+
+@pytest.fixture
+def jump(monkeypatch):
+    """Return a function that sets the clock forwards or back."""
+    real, by = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + by[0])
+    return lambda seconds: by.__setitem__(0, by[0] + seconds)
+
+
+def sources() -> list[Path]:
+    found = []
+    for name in SHIPPED:
+        path = ROOT / name
+        found += [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return found
+
+
+def asks_for_the_time_of_day(tree: ast.AST) -> int:
+    """Return how often a module asks for the time of day as a number."""
+    count = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            count += ast.unparse(node.func) in ("time.time", "time.time_ns")
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            count += sum(alias.name in ("time", "time_ns") for alias in node.names)
+    return count
+
+
+def test_durations_never_come_from_the_time_of_day():
+    found = {str(path.relative_to(ROOT)): number for path in sources()
+             if (number := asks_for_the_time_of_day(ast.parse(path.read_text(encoding="utf-8"))))}
+    assert found == WALL_CLOCK
+
+
+@pytest.mark.parametrize("source", ["import time\na = time.time() - b", "from time import time",
+                                    "import time\na = time.time_ns()"])
+def test_the_search_finds_what_it_is_for(source):
+    assert asks_for_the_time_of_day(ast.parse(source))
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_a_run_takes_as_long_as_it_takes(tmp_path, jump, seconds):
+    (tmp_path / "map.tif").write_bytes(b"map")
+    record = RunRecord("classifyzones", {}, {})
+    jump(seconds)
+    record.write({"OUTPUT": tmp_path / "map.tif"})
+    assert 0 <= json.loads((tmp_path / "map.tif.run.json").read_text())["seconds"] < 60
+
+
+# Histories
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_a_training_stays_alive_when_the_clock_is_set(tmp_path, jump, monkeypatch, seconds):
+    """Between its touches and after; and one that has ended is given up, whatever the clock says."""
+    monkeypatch.setattr(writing, "HEARTBEAT", 1e6)
+    log = TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST)
+    follower = Follower(log.path)
+    follower.look()
+    assert follower.state() == RUNNING
+    jump(seconds)
+    follower.look()
+    assert follower.state() == RUNNING
+    # Touched by a machine with the new time.
+    os.utime(log.path, (time.time(), time.time()))
+    follower.look()
+    assert follower.state() == RUNNING and follower.state(follower.looked + SILENCE - 1) == RUNNING
+    follower.look()
+    assert follower.state(follower.looked + SILENCE + 1) == LOST
+    log._let_go()
+
+
+@pytest.mark.parametrize("ahead", [HOUR, DAY, 400 * DAY])
+def test_a_history_from_the_future_is_given_up_all_the_same(tmp_path, ahead):
+    log = TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST)
+    log._let_go()
+    os.utime(log.path, (time.time() + ahead, time.time() + ahead))
+    follower = read_history(log.path)
+    assert follower.state() == RUNNING, "nobody knows yet"
+    assert follower.state(follower.looked + SILENCE + 1) == LOST
+
+
+def test_a_drive_whose_clock_is_behind_is_believed_at_the_first_touch(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "HEARTBEAT", 1e6)
+    log = TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST)
+    os.utime(log.path, (time.time() - HOUR, time.time() - HOUR))
+    follower = read_history(log.path)
+    assert follower.state() == LOST
+    os.utime(log.path, (time.time() - HOUR + 3, time.time() - HOUR + 3))
+    follower.look()
+    assert follower.state() == RUNNING
+    log._let_go()
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monkeypatch, seconds):
+    monkeypatch.setattr(writing, "_LOOK", 0.0)
+    with TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST) as log:
+        numbers = {"epoch": 1, **{f"{subset}_{name}": 0.5 for subset in ("train", "validation")
+                                  for name in ("loss", "accuracy", "recall", "violation_rate")}}
+        log.prepared()
+        jump(seconds)
+        log.epoch(numbers)
+        follower = read_history(log.path)
+        assert 0 <= follower.history.pace() < 60
+        place.ask_to_stop(log.path)
+        os.utime(place.stop_file(log.path), (0, 0))
+        assert log.stop_asked()
+
+
+# What is left, and what was changed
+
+@pytest.mark.parametrize("seconds", [-400 * DAY, *JUMPS])
+def test_what_killed_runs_left_goes_whatever_its_time(tmp_path, seconds):
+    final = tmp_path / "map.tif"
+    left = [temporary_beside(final, ".part.tif"), temporary_beside(final, ".earlier"),
+            temporary_beside(Path(f"{final}.run.json"), ".part.json"), lock_file(final)]
+    others = [temporary_beside(tmp_path / name, ".part.tif") for name in ("map.csv", "other.tif")]
+    for path in (*left, *others):
+        path.write_text("left")
+        os.utime(path, (time.time() + seconds, time.time() + seconds))
+    with sole_writer([final]):
+        pass
+    assert sorted(tmp_path.iterdir()) == sorted(others), "those of other outputs are another run's"
+
+
+def test_an_input_that_was_exchanged_is_noticed_whatever_its_time(tmp_path):
+    source, output = tmp_path / "dem.tif", tmp_path / "stack.tif"
+    source.write_bytes(b"dem 1")
+    before = source.stat().st_mtime
+    output.write_bytes(b"stack")
+    RunRecord("buildfactorstack", {}, {"DEM": source}).write({"OUTPUT": output})
+    assert changes_since(output) == []
+    source.write_bytes(b"dem 2")
+    for moment in (before - 400 * DAY, before - 1, before + DAY):
+        os.utime(source, (moment, moment))
+        assert [change.parameter for change in changes_since(output)] == ["DEM"], "copied with its time, or the clock"
+    source.write_bytes(b"dem 1")
+    assert changes_since(output) == [], "touched, and the same"
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_tiles_are_gone_on_with_whatever_their_time(tmp_path, jump, seconds):
+    parts = Parts(tmp_path, {"stack": "a"})
+    parts.begin()
+    tile = {"mean": np.ones((2, 2), np.float32)}
+    parts.save(3, tile, {"cells": 4})
+    jump(seconds)
+    for path in parts.path.iterdir():
+        os.utime(path, (time.time(), time.time()))
+    again = Parts(tmp_path, {"stack": "a"})
+    assert again.path == parts.path and again.known() == {3}
+    np.testing.assert_array_equal(again.load(3, {"mean": (2, 2)})[0]["mean"], tile["mean"])
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_an_older_file_is_replaced_whatever_its_time(tmp_path, seconds):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    os.utime(path, (time.time() + seconds, time.time() + seconds))
+    write_text(path, "new")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == hashlib.sha256(b"new").hexdigest()

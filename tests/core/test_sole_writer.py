@@ -1,0 +1,195 @@
+"""One run at a time writes an output, and what killed runs left goes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from scarp.model import sole_writer as module
+from scarp.model.errors import OutputNotWritable
+from scarp.model.sole_writer import lock_file, locks_held, sole_writer
+from scarp.model.temporaries import temporary_beside
+from scarp.model.together import all_or_none
+from scarp.model.files import write_text
+
+HOLD = """
+import sys
+from scarp.model.sole_writer import sole_writer
+with sole_writer(sys.argv[1:]):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Return a function that has another process write an output."""
+    begun = []
+
+    def hold(*outputs) -> subprocess.Popen:
+        process = subprocess.Popen([sys.executable, "-c", HOLD, *map(str, outputs)], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        begun.append(process)
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield hold
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def busy(*outputs) -> str:
+    """Return what is said when outputs are being written; empty when they are not."""
+    try:
+        with sole_writer(outputs):
+            return ""
+    except OutputNotWritable as error:
+        return str(error)
+
+
+def test_the_second_run_is_told_which_one_writes(tmp_path, other):
+    process = other(tmp_path / "map.tif")
+    said = busy(tmp_path / "table.csv", tmp_path / "map.tif")
+    assert f"{tmp_path / 'map.tif'} is being written by another run (process {process.pid} on " in said
+    assert "Wait until that is done, or choose another name." in said
+    assert not busy(tmp_path / "table.csv"), "what it held when it met the other is free again"
+    process.communicate("\n")
+    assert not busy(tmp_path / "map.tif")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_run_holds_nothing(tmp_path, other):
+    process = other(tmp_path / "map.tif")
+    left = [temporary_beside(tmp_path / f"map{ending}", ".part") for ending in (
+        ".tif", ".qml", ".json", ".tif.run.json", ".tif.aux.xml", ".tif.json")]
+    for path in left:
+        path.write_text("half")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert lock_file(tmp_path / "map.tif").exists()
+    assert not busy(tmp_path / "map.tif")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(module.fcntl is None, reason="Windows hands no open file on")
+def test_a_process_that_works_for_a_run_holds_its_locks(tmp_path):
+    """QGIS may be killed before the process that computes has ended."""
+    reading, writing = os.pipe()
+    with sole_writer([tmp_path / "map.tif"]):
+        worker = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=reading,
+                                  pass_fds=locks_held())
+        os.close(reading)
+        held = locks_held()[0]
+        # As the death of the run would, and unlike its end, which removes the file.
+        os.close(held)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), held)
+        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif"))
+        os.close(writing)
+        worker.wait()
+        assert not _in_a_thread(lambda: busy(tmp_path / "map.tif"))
+
+
+def _in_a_thread(work):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_two_runs_in_one_qgis_exclude_each_other_and_a_run_inside_a_run_does_not(tmp_path):
+    with sole_writer([tmp_path / "map.tif", tmp_path / "demo"]):
+        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif"))
+        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "demo"))
+        assert not busy(tmp_path / "map.tif")
+        assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif")), "the inner run did not let go"
+    assert not _in_a_thread(lambda: busy(tmp_path / "map.tif"))
+
+
+def test_the_same_file_by_another_way_is_the_same(tmp_path, other):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    other(tmp_path / "real" / "map.tif")
+    assert "being written" in busy(tmp_path / "link" / "map.tif")
+    assert not busy(tmp_path / "link" / "map.csv")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+def test_a_drive_without_locks_is_written_all_the_same(tmp_path, monkeypatch, number):
+    def refuse(_):
+        raise OSError(number, "no locks here")
+
+    monkeypatch.setattr(module, "_take", refuse)
+    mine = temporary_beside(tmp_path / "map.tif", ".part.tif")
+    mine.write_text("of a run that may live")
+    with sole_writer([tmp_path / "map.tif"]):
+        assert locks_held() == []
+    assert mine.exists(), "without a lock nobody knows whether it is left over"
+
+
+def test_a_link_under_the_name_of_the_lock_is_not_followed(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    lock_file(tmp_path / "map.tif").symlink_to(tmp_path / "mine.txt")
+    with sole_writer([tmp_path / "map.tif"]):
+        pass
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"process": "x"}', '{"process": {}, "computer": 3}', "\0" * 50])
+def test_nothing_in_the_file_of_a_lock_is_believed(tmp_path, other, text):
+    other(tmp_path / "map.tif")
+    lock_file(tmp_path / "map.tif").write_text(text)
+    assert "is being written by another run. Wait" in busy(tmp_path / "map.tif")
+
+
+def test_what_a_killed_run_left_in_an_output_folder_goes_and_that_of_others_stays(tmp_path):
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / "dem.tif").write_text("dem")
+    left = temporary_beside(folder / "dem.tif.run.json", ".part.json")
+    others = temporary_beside(folder / "mine.tif", ".part.tif")
+    hidden = folder / ".mine.12345678.part.tif"
+    for path in (left, others, hidden):
+        path.write_text("half")
+    (temporary_beside(folder, ".part")).mkdir()
+    with sole_writer([folder]):
+        pass
+    assert sorted(folder.iterdir()) == sorted([folder / "dem.tif", others, hidden])
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_what_tells_of_the_older_file_does_not_outlive_it(tmp_path, ends_well):
+    """A kill between two names must not leave the older record beside the new map."""
+    beside = ["map.tif.run.json", "map.tif.aux.xml", "map.tif.ovr", "map.qml"]
+    for name in ("map.tif", *beside):
+        (tmp_path / name).write_text(f"older {name}")
+    try:
+        with all_or_none():
+            write_text(tmp_path / "map.tif", "new")
+            assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["map.qml", "map.tif"], \
+                "a style of the user's stays"
+            if not ends_well:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    after = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    older = {name: f"older {name}" for name in ("map.tif", *beside)}
+    assert after == ({"map.tif": "new", "map.qml": "older map.qml"} if ends_well else older)
+
+
+def test_a_table_never_lies_beside_the_other_form_of_an_older_one(tmp_path):
+    for name in ("table.csv", "table.json"):
+        (tmp_path / name).write_text("older")
+    with all_or_none():
+        write_text(tmp_path / "table.csv", "new")
+        assert not (tmp_path / "table.json").exists()
+        write_text(tmp_path / "table.json", "new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"table.csv": "new", "table.json": "new"}

@@ -1,0 +1,311 @@
+"""Runs that are killed with SIGKILL: when, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+from scarp.tests.qgis.study import begin, make_area, make_chain, runner
+from scarp.tests.reliability.fingerprints import fingerprint
+from scarp.tests.reliability.forking import Lost, in_a_fork
+from scarp.tests.reliability.steps import Step, steps
+from scarp.tests.reliability.wholeness import temporaries, what_is_wrong
+
+SECONDS = 240.0
+"""Longest time of a run that is not killed."""
+OLD = 1_000_000_000
+"""Time of older results, in seconds since 1970, by which they are told from new ones."""
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "createdemodata": {"SEED": 2}, "buildfactorstack": {"FAULT_RADIUS": 900}, "checkfactors": {"LABELS": None},
+    "buildbufferedlabels": {"RADII": "large,240,small,90,unrecorded,60"}, "buildsafetyfactor": {"ALPHA": 0.6},
+    "trainpcum": {"SEED": 2}, "traincomparisonmodel": {"SEED": 2}, "crossvalidate": {"SEED": 2},
+    "predictsusceptibility": {"SAMPLES": 3}, "classifyzones": {"METHOD": "natural_breaks"},
+    "rainfallwarning": {"K": 0.02}, "validatewithpoints": {"SEED": 2}, "comparemodels": {"SEED": 2},
+    "explainsusceptibility": {"SEED": 2}}
+"""What makes other results of the same names, as an earlier run may have left them. A repetition never overwrites."""
+_CHANGES = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir")
+
+
+@dataclass
+class Known:
+    """A step and what it gives when nobody kills it."""
+
+    step: Step
+    seconds: float
+    changes: int
+    """Times that it makes, renames or removes a file or folder among its outputs."""
+    new: dict[str, str]
+    """Fingerprints by name, of files that are the same in every run; empty text for the others."""
+    old: dict[str, str]
+
+
+class Kills:
+    """A folder with inputs, references and the outputs of the run at hand."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start QGIS, load what runs need, and make the inputs."""
+        run = begin()
+        load_libraries()
+        self.folder, self.out = folder, folder / "out"
+        found = in_a_fork(lambda: _prepare(folder, run), 2 * SECONDS)
+        self.steps = {name: Step(inputs, outputs) for name, (inputs, outputs) in found.items()}
+
+    def learn(self, name: str) -> Known:
+        """Run a step three times, once in another way, and keep what it gave."""
+        step = self.steps[name]
+        self._clear()
+        seconds, changes = self.whole(name)
+        first = self.contents()
+        self._clear()
+        self.whole(name)
+        second = self.contents()
+        new = {path: text if text == second.get(path) else "" for path, text in first.items()}
+        old: dict[str, str] = {}
+        if name in OTHERWISE:
+            self._clear()
+            self.whole(name, OTHERWISE[name])
+            # Where a training of other settings stood is refused, and rightly.
+            (self.out / "state.ckpt").unlink(missing_ok=True)
+            for path in self.out.rglob("*"):
+                os.utime(path, (OLD, OLD))
+            old = self.contents()
+            shutil.rmtree(self.older(name), ignore_errors=True)
+            shutil.copytree(self.out, self.older(name))
+        return Known(step, seconds, changes, new, old)
+
+    def older(self, name: str) -> Path:
+        """Return the folder with the older results of a step."""
+        return self.folder / "older" / name
+
+    def begin(self, name: str, older: bool) -> None:
+        """Empty the folder of the outputs, or put older ones there."""
+        self._clear()
+        if older:
+            shutil.copytree(self.older(name), self.out, dirs_exist_ok=True)
+
+    def whole(self, name: str, other: dict[str, Any] | None = None) -> tuple[float, int]:
+        """Run a step to its end; return the seconds it took and how often it changed files among its outputs.
+
+        Raises:
+            Lost: it failed.
+        """
+        def work() -> tuple[float, int]:
+            changes = self._watch(None)
+            begun = time.monotonic()
+            self.run_here(name, other or {})
+            return time.monotonic() - begun, changes[0]
+
+        return tuple(in_a_fork(work, SECONDS))
+
+    def kill(self, name: str, seconds: float | None = None, change: int | None = None) -> bool:
+        """Run a step and kill it.
+
+        Args:
+            name: of the step.
+            seconds: after which it is killed.
+            change: of a file before which it kills itself.
+
+        Returns:
+            Whether that hit it before its end. Processes that it had started have ended as well.
+        """
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            try:
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, 1)
+                os.dup2(nothing, 2)
+                self._watch(change)
+                self.run_here(name, {})
+            finally:
+                os._exit(0)
+        if seconds is not None:
+            time.sleep(seconds)
+            others = _children(child)
+            os.kill(child, signal.SIGKILL)
+        else:
+            others = []
+        _, status = os.waitpid(child, 0)
+        _wait_for(others)
+        return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+    def judge(self, known: Known, older: bool) -> list[str]:
+        """Return what is not as it should be after a kill."""
+        return in_a_fork(lambda: self._judge(known, older), SECONDS)
+
+    def again(self, name: str, known: Known) -> list[str]:
+        """Run a step that was killed once more, and return what is not as if it had not been."""
+        try:
+            self.whole(name)
+        except Lost as error:
+            if "holds files that the repetition would write over" not in str(error):
+                return [f"the next run failed: {error}"]
+            # It says so, and what lies there is whole; in a new folder it can be made again.
+            shutil.rmtree(self.out / "again")
+            self.whole(name)
+        return in_a_fork(lambda: self._like_new(known), SECONDS)
+
+    def _judge(self, known: Known, older: bool) -> list[str]:
+        wrong, names = [], set(known.new) | set(known.old)
+        for path in self._files():
+            name = str(path.relative_to(self.out))
+            if name not in names:
+                wrong.append(f"{name} could be taken for a result")
+                continue
+            reason = what_is_wrong(path)
+            if reason:
+                wrong.append(f"{name} is not whole: {reason}")
+                continue
+            is_old = int(path.stat().st_mtime) == OLD
+            expected = (known.old if is_old else known.new).get(name)
+            if expected is None or (expected and fingerprint(path) != expected and not name.endswith(".ckpt")):
+                wrong.append(f"{name} is neither the older nor the new one")
+            wrong += _wrong_record(path)
+        if older:
+            # What tells of a file may be away for the moment in which the file is exchanged.
+            lost = [name for name in known.old if not (self.out / name).exists() and not self._tells_of_another(name)]
+            wrong += [f"lost the older {name}" for name in lost]
+        return wrong
+
+    def _tells_of_another(self, name: str) -> bool:
+        """Whether a file says something of another one, as a record does, or the same, as the twin of a table."""
+        table = (self.out / name).with_suffix(".csv")
+        return name.endswith((".run.json", ".aux.xml")) or name.endswith(".json") and table.exists()
+
+    def _like_new(self, known: Known) -> list[str]:
+        wrong = [f"left {name}" for name in temporaries(self.out)]
+        found = self.contents()
+        for name, expected in known.new.items():
+            if name not in found:
+                wrong.append(f"{name} is missing after the next run")
+            elif expected and found[name] != expected:
+                wrong.append(f"{name} differs from that of an uninterrupted run")
+        return wrong + self.unsound()
+
+    def unsound(self) -> list[str]:
+        """Return which results are not whole, or have the record of another file."""
+        wrong = []
+        for path in self._files():
+            wrong += _wrong_record(path)
+            reason = what_is_wrong(path)
+            wrong += [f"{path.name} is not whole: {reason}"] if reason else []
+        return wrong
+
+    def run_here(self, name: str, other: dict[str, Any]) -> None:
+        """Run a step in this process, with some of its inputs replaced."""
+        os.environ["SCARP_STATE"] = str(self.folder / "state")
+        # Tiny runs keep where they stand as large ones do.
+        from scarp.model.jobs import predict_susceptibility
+        from scarp.model.training import checkpoint
+
+        checkpoint.SECONDS = 0.0
+        predict_susceptibility.RESUMABLE = 0.0
+        values = {**self.steps[name].parameters(self.out), **other}
+        runner()(name, **{key: value for key, value in values.items() if value is not None})
+
+    def _watch(self, change: int | None) -> list[int]:
+        """Count changes of files among the outputs from now on; kill the process before the one of a number."""
+        count, place = [0], str(self.out)
+
+        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            if (writes or event in _CHANGES) and any(str(one).startswith(place) for one in arguments[:2]):
+                count[0] += 1
+                if count[0] == change:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hear)
+        return count
+
+    def _clear(self) -> None:
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
+
+    def _files(self) -> list[Path]:
+        """Return what could be taken for a result."""
+        return [path for path in sorted(self.out.rglob("*")) if path.is_file()
+                and not any(part.startswith(".") for part in path.relative_to(self.out).parts)]
+
+    def contents(self) -> dict[str, str]:
+        """Return the fingerprints of all that could be taken for a result, by name."""
+        return in_a_fork(lambda: {str(path.relative_to(self.out)): fingerprint(path) for path in self._files()},
+                         SECONDS)
+
+
+def load_libraries() -> None:
+    """Import what runs need, so that a child has it."""
+    import matplotlib.pyplot  # noqa: F401
+    import sklearn.ensemble  # noqa: F401
+    import torch  # noqa: F401
+
+    from scarp.model.worker.calls import JOBS, job
+
+    for path in sorted(JOBS.glob("*.py")):
+        try:
+            job(path.stem)
+        except Exception:  # noqa: BLE001 - helpers of jobs are no jobs
+            continue
+
+
+def _prepare(folder: Path, run: Callable[..., Any]) -> dict[str, Any]:
+    area, chain, more = folder / "area", folder / "chain", folder / "more"
+    for place in (area, chain, more):
+        place.mkdir()
+    os.environ["SCARP_STATE"] = str(folder / "state")
+    make_area(area)
+    made = steps(area, make_chain(chain, area, run), run, more)
+
+    def plain(value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
+
+    return {name: [{key: plain(value) for key, value in step.inputs.items()}, step.outputs]
+            for name, step in made.items()}
+
+
+def _wrong_record(path: Path) -> list[str]:
+    """Return whether the record beside a file tells of another file."""
+    record = Path(f"{path}.run.json")
+    if not record.is_file():
+        return []
+    outputs = json.loads(record.read_text(encoding="utf-8"))["outputs"]
+    hashes = {entry["sha256"] for entry in outputs.values()
+              if os.path.basename(str(entry["source"])) == path.name and "sha256" in entry}
+    if hashes and hashlib.sha256(path.read_bytes()).hexdigest() not in hashes:
+        return [f"the record beside {path.name} is that of another file"]
+    return []
+
+
+def _children(parent: int) -> list[int]:
+    """Return the processes that a process has started."""
+    try:
+        return [int(text) for text in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _wait_for(processes: list[int]) -> None:
+    """Wait until processes have ended by themselves.
+
+    Raises:
+        Lost: one has not.
+    """
+    until = time.monotonic() + 20
+    while any(_lives(process) for process in processes):
+        if time.monotonic() > until:
+            raise Lost("the process that computes lived on")
+        time.sleep(0.05)
+
+
+def _lives(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

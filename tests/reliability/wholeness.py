@@ -1,0 +1,76 @@
+"""Whether a file that Scarp or QGIS wrote is whole, read with the means of its kind."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Callable
+
+import rasterio
+from safetensors import safe_open
+
+from scarp.model.inputs.wholeness import is_whole
+
+HIDDEN = "."
+"""How the names of temporary files begin."""
+
+
+def what_is_wrong(path: Path) -> str:
+    """Return why a file is not whole; empty when it is, or when its kind has nothing by which to tell."""
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        return "" if path.stat().st_size else "it is empty"
+    try:
+        return read(path) or ""
+    except Exception as error:  # noqa: BLE001 - whatever a broken file makes of its reader
+        return f"{type(error).__name__}: {error}"
+
+
+def temporaries(folder: Path) -> list[str]:
+    """Return the hidden files and folders left anywhere in a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob(f"{HIDDEN}*"))
+
+
+def _raster(path: Path) -> str | None:
+    with rasterio.open(path) as dataset:
+        dataset.read()
+    return None if is_whole(path) else "a block is missing"
+
+
+def _base(path: Path) -> str | None:
+    base = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    try:
+        found = base.execute("PRAGMA integrity_check").fetchone()[0]
+        tables = [name for (name,) in base.execute("SELECT table_name FROM gpkg_contents")]
+        features = sum(base.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables)
+    finally:
+        base.close()
+    if found != "ok":
+        return str(found)
+    return None if features else "it has no feature"
+
+
+def _page(path: Path) -> str | None:
+    return None if path.read_text(encoding="utf-8").rstrip().endswith("</html>") else "it has no end"
+
+
+def _sheet(path: Path) -> str | None:
+    return None if path.read_bytes().rstrip().endswith(b"%%EOF") else "it has no end"
+
+
+def _tensors(path: Path) -> None:
+    with safe_open(str(path), framework="np") as stream:
+        for name in stream.keys():
+            stream.get_tensor(name)
+
+
+def _table(path: Path) -> str | None:
+    return None if path.read_bytes().endswith(b"\n") else "its last line has no end"
+
+
+_READERS: dict[str, Callable[[Path], str | None]] = {
+    ".tif": _raster, ".gpkg": _base, ".html": _page, ".pdf": _sheet, ".safetensors": _tensors, ".ckpt": _tensors,
+    ".csv": _table, ".json": lambda path: json.loads(path.read_text(encoding="utf-8")) and None,
+    ".qml": lambda path: ElementTree.parse(path) and None, ".xml": lambda path: ElementTree.parse(path) and None}

@@ -1,0 +1,113 @@
+"""Runs whose process falls ill in the middle, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterator
+
+from scarp.running import process
+from scarp.tests.qgis.study import Runner
+from scarp.tests.qgis.tiny import Listener
+from scarp.tests.reliability.steps import Step
+from scarp.tests.reliability.wholeness import temporaries, what_is_wrong
+
+SICK = Path(__file__).resolve().with_name("sick_worker.py")
+FAULTS = {"kill": "memory ran out", "segv": "crashed", "silent": "stopped talking", "garbage": "no message",
+          "hang": "Cancelled", "memory": "out of memory"}
+"""What happens to the process, and what the user must read."""
+SECONDS = 6.0
+"""Longest time from the fault to the message; a second or two on a quiet machine."""
+OLD = b"an older result"
+
+
+@dataclass(frozen=True)
+class Illness:
+    """A fault at a moment."""
+
+    algorithm: str
+    fault: str
+    share: float
+    """Of the job that is done by then."""
+    older: bool
+    """Whether older results lie under the names."""
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}, {self.fault} at {self.share:.0%}{', older results there' if self.older else ''}"
+
+
+@contextmanager
+def sick(fault: str, share: float, struck: Path) -> Iterator[None]:
+    """Have processes start with a fault in them."""
+    variables = {"SCARP_SICK": f"{fault}@{share}", "SCARP_STRUCK": str(struck)}
+    before, process.START = process.START, SICK
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        process.START = before
+        for name in variables:
+            os.environ.pop(name, None)
+
+
+class Waiting(Listener):
+    """Cancels a run that says that its process does not answer."""
+
+    def pushWarning(self, warning: str) -> None:  # noqa: N802
+        super().pushWarning(warning)
+        if "has not answered" in warning:
+            self.cancel()
+
+
+def begin_processes() -> None:
+    """Have runs compute in a process of their own from now on, with this Python."""
+    os.environ.update({"SCARP_RUN": "process", "SCARP_PYTHON": sys.executable})
+
+
+def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float = 9.0) -> list[str]:
+    """Run a step whose process falls ill; return what is not as it should be, or ``too late`` when it was done before.
+
+    Args:
+        case: the fault.
+        step: to run.
+        run: runs an algorithm.
+        folder: empty, for the outputs.
+        silence: seconds after which a process that hangs is told of; more than between two beats.
+    """
+    out, struck = folder / "out", folder / "struck"
+    out.mkdir()
+    if case.older:
+        for name in step.outputs.values():
+            if "." in name and not name.endswith(".ckpt"):
+                (out / name).write_bytes(OLD)
+    before = contents(out)
+    patience, listener = process.SILENCE, Listener()
+    if case.fault == "hang":
+        process.SILENCE, listener = silence, Waiting()
+    try:
+        with sick(case.fault, case.share, struck):
+            run(case.algorithm, listener, **step.parameters(out))
+        return ["too late"] if not struck.exists() else ["went well in spite of the fault"]
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
+        took, message = time.time() - float(struck.read_text()) if struck.exists() else 0.0, str(error)
+    finally:
+        process.SILENCE = patience
+    wrong = [f"left {name}" for name in temporaries(out)]
+    limit = SECONDS + (silence + process.PATIENCE if case.fault == "hang" else 0.0)
+    if took > limit:
+        wrong.append(f"told after {took:.1f} s")
+    if FAULTS[case.fault] not in message:
+        wrong.append(f"said: {message}")
+    wrong += [f"{name} is not as it was" for name, content in before.items() if contents(out).get(name) != content]
+    wrong += [f"left {name}: {what_is_wrong(out / name) or 'whole, of a run that failed'}"
+              for name in sorted(set(contents(out)) - set(before)) if not name.startswith(("state.", "."))]
+    return wrong
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return what the files of a folder hold, by name."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
