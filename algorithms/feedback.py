@@ -8,7 +8,7 @@ from qgis.core import QgsProcessingFeedback, QgsProcessingMultiStepFeedback
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtWidgets import QApplication, QWidget
 
-from ..model.progress import duration
+from ..model.progress import A_FEW, duration
 from ..running.remaining import Remaining
 from ..translation import tr
 
@@ -53,6 +53,8 @@ class FeedbackProgress:
         return self._feedback.isCanceled()
 
     def _in_words(self, seconds: float) -> str:
+        if seconds < A_FEW:
+            return tr("A few seconds left")
         # Of a graphical model only the step that runs is known.
         if isinstance(self._feedback, QgsProcessingMultiStepFeedback):
             return tr("About {time} left for this step").format(time=duration(seconds))

@@ -41,8 +41,14 @@ class Run:
         below = [child for child in others if self._orders.get(child.layerId(), 0) <= order]
         index = group.children().index(below[0]) if below else len(group.children())
         # QGIS has no way to move a node. The copy goes in first: a layer without any node would leave the project.
-        group.insertChildNode(index, node.clone())
-        node.parent().removeChildNode(node)
+        copy, home = node.clone(), node.parent()
+        # QGIS folds the classes of a raster away, and a map of zones without them says nothing.
+        copy.setExpanded(True)
+        group.insertChildNode(index, copy)
+        home.removeChildNode(node)
+        if home.name() in _names and not home.children():
+            # A second run into the same file takes the layer along; its first group would stay behind, empty.
+            home.parent().removeChildNode(home)
         if active:
             iface.setActiveLayer(layer)
 

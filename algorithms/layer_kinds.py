@@ -38,6 +38,12 @@ def likely_layer(parameter: str, layers: Sequence[LayerFacts]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def plainly_another(parameter: str, layer: LayerFacts) -> bool:
+    """Whether Scarp itself made a layer for another input than this one."""
+    fits = _EVIDENCE.get(parameter)
+    return fits is not None and not fits(layer) and any(_EVIDENCE[kind](layer) for kind in _MADE)
+
+
 def _band(*descriptions: str) -> Callable[[LayerFacts], bool]:
     """Return a look for a raster that Scarp wrote with one of these descriptions of its first band."""
     return lambda layer: layer.bands[:1] in [(description,) for description in descriptions]
@@ -88,6 +94,7 @@ _EVIDENCE: dict[str, Callable[[LayerFacts], bool]] = {
     "SEISMIC": _named("seismic", "intensity", "烈度", geometries=(POLYGON,), raster=True),
     "REGIONS": _named("regions", "region", "districts", "counties", "行政区", geometries=(POLYGON,)),
 }
+_MADE = ("STACK", "LABELS", "SAFETY_FACTOR", "SUSCEPTIBILITY", "ZONES", "WINDOWS")
 OF_OPTIONAL = frozenset(_EVIDENCE) - {"DEM", "LANDSLIDES"}
 """Inputs that may be left empty and are still filled: those that make a result better, not those that change what it
 is about."""

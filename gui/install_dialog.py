@@ -29,6 +29,7 @@ from ..environment.interpreter import Interpreter, other_interpreters, qgis_inte
 from ..environment.plan import Request
 from ..environment.private import PrivateEnvironment, State, default_folder
 from ..environment.probing import CannotStart, probe
+from ..processing_provider.dependencies import installing
 from ..processing_provider.provider import ICON
 from ..translation import tr
 from .background import Work
@@ -128,7 +129,7 @@ class InstallDialog(QDialog):
             return Installer(request, work.line.emit, work.went_on.emit, work.isCanceled).run()
 
         self.state.setText(tr("<b>Installing.</b> You can go on working in QGIS, and close this window."))
-        work = Work(tr("Scarp: install libraries"), work_on)
+        work = Work(installing(), work_on)
         work.line.connect(self._show_line)
         work.went_on.connect(self._went_on)
         self._remember_folder(request)
@@ -173,8 +174,7 @@ class InstallDialog(QDialog):
             self.bar.pushSuccess("", tr("Scarp is ready. Its algorithms work at once; QGIS need not be started again."))
         elif isinstance(error, Cancelled) or error is None:
             self.step.setText(tr("Cancelled"))
-            self.bar.pushInfo("", tr("Cancelled. Go on where it stopped with Try again, or take away what is there "
-                                     "with Remove."))
+            self.bar.pushInfo("", tr("Cancelled. Try again goes on from there; Remove deletes what is there."))
         else:
             self.step.setText(tr("Failed"))
             text = str(error) if isinstance(error, InstallFailed) else f"{type(error).__name__}: {error}"

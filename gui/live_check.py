@@ -88,7 +88,10 @@ class LiveCheck(QObject):
         return text
 
     def _changed(self, *_: Any) -> None:
-        if not self._slow:
+        if self._slow:
+            # What was said of the earlier values may no longer be so.
+            self.line.show_problem("")
+        else:
             self._timer.start()
 
     def _wrong_output(self, values: dict[str, Any]) -> str:

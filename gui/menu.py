@@ -40,7 +40,9 @@ class ScarpMenu:
             from qgis.PyQt.QtCore import Qt
 
             self.dock = TrainingDock(self.iface.mainWindow())
-            self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+            # As a tab over the Toolbox: below it, most of the curves would be out of sight.
+            self.iface.addTabifiedDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock, ["ProcessingToolbox"],
+                                             True)
         self.dock.show()
         self.dock.raise_()
 

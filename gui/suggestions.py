@@ -16,9 +16,10 @@ from qgis.core import (
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QObject
+from qgis.PyQt.QtWidgets import QComboBox
 
 from ..algorithms.field_names import likely_field
-from ..algorithms.layer_kinds import LINE, OF_OPTIONAL, POINT, POLYGON, LayerFacts, likely_layer
+from ..algorithms.layer_kinds import LINE, OF_OPTIONAL, POINT, POLYGON, LayerFacts, likely_layer, plainly_another
 from ..algorithms.parameters import OF_EITHER
 from ..algorithms.values import plain
 from .field_box import FieldChoice
@@ -94,6 +95,13 @@ class Suggestions(QObject):
             found = likely_layer(name, [item for item in facts if _could_take(definition, item)])
             if found is not None and self._value(name) != found:
                 self._wrappers[name].setParameterValue(found, self._context)
+            elif found is None and name != "REFERENCE" and any(
+                    item.key == self._value(name) and plainly_another(name, item) for item in facts):
+                # QGIS takes the first layer there is: labels would be computed with as rain. Its wrapper empties no
+                # box that must be filled.
+                box = self._wrappers[name].wrappedWidget().findChild(QComboBox)
+                if box is not None:
+                    box.setCurrentIndex(-1)
         for layer in self._fields:
             if layer in self._wrappers:
                 self._layer_changed(layer)

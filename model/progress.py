@@ -76,10 +76,14 @@ def stop_if_cancelled(progress: Progress) -> None:
         raise Cancelled()
 
 
+A_FEW = 7.5
+"""Seconds below which a time is not counted out."""
+
+
 def duration(seconds: float) -> str:
     """Return a time as a person says it: ``10 seconds``, ``12 minutes``, ``2 hours 20 minutes``."""
     if seconds < 90:
-        return "a few seconds" if seconds < 7.5 else f"{max(10, 5 * round(seconds / 5))} seconds"
+        return "a few seconds" if seconds < A_FEW else f"{max(10, 5 * round(seconds / 5))} seconds"
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} minutes"

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, Iterable
 
+from qgis.core import QgsApplication
+
 from ..translation import tr
 from .settings import has_window
 
@@ -52,6 +54,10 @@ def how_to_install(packages: Iterable[str], link: bool = False) -> str:
     if link:
         entry = f'<a href="{LINK}">{entry}</a>'
     need = tr("Scarp needs {names} for this step.").format(names=_listed(names))
+    if has_window() and _being_installed():
+        wait = tr("It is being installed; the bar at the bottom of QGIS's window shows how far it is. Open the step "
+                  "again when that is done.")
+        return f"{need} {wait}"
     how = tr("Choose {entry}: it installs what is missing beside QGIS, whose own packages it does not change.").format(
         entry=entry)
     environment = PrivateEnvironment(default_folder())
@@ -60,6 +66,15 @@ def how_to_install(packages: Iterable[str], link: bool = False) -> str:
     if not has_window():
         parts.append(tr("Without a window: {command}").format(command=command_line(environment)))
     return " ".join(parts)
+
+
+def installing() -> str:
+    """Return what QGIS calls the installation among its tasks."""
+    return tr("Scarp: install libraries")
+
+
+def _being_installed() -> bool:
+    return any(task.description() == installing() for task in QgsApplication.taskManager().activeTasks())
 
 
 def command_line(environment: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingModelAlgorithm
 from qgis.PyQt.QtGui import QIcon
 
+from ..algorithms.help_pages import help_page
 from ..algorithms.help_texts import in_language
 from ..translation import tr
 
@@ -75,6 +76,10 @@ class ScarpModel(QgsProcessingModelAlgorithm):
     def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
         """Return the first paragraph of the help, the tooltip in the Toolbox; QGIS's own is empty for a model."""
         return str(self.helpContent().get("ALG_DESC", "")).split("\n")[0]
+
+    def helpUrl(self) -> str:  # noqa: N802 - QGIS's name
+        """Return the page that the dialog's Help button opens."""
+        return help_page(self.name())
 
     def postProcessAlgorithm(self, context: QgsProcessingContext,  # noqa: N802 - QGIS's name
                              feedback: QgsProcessingFeedback) -> dict[str, Any]:

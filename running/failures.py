@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import tempfile
 from typing import Any
 
 from ..model import errors
@@ -55,6 +56,25 @@ def cannot_start(python: str, error: OSError) -> ProcessEnded:
         "what Scarp needs… and install again.").format(python=python, reason=error.strerror or error))
 
 
+def no_room(error: OSError) -> ProcessEnded:
+    """Return the error for a folder for temporary files in which the run's own cannot be made."""
+    return ProcessEnded(tr(
+        "The folder for temporary files {folder} cannot be written ({reason}), so the process that computes cannot be "
+        "started or heard. Make room on its disk, or name another folder in the variable TMPDIR.").format(
+            folder=tempfile.gettempdir(), reason=error.strerror or error))
+
+
+def fell_silent(log: str) -> ProcessEnded:
+    """Return the error for a process that closed its line but did not end by itself.
+
+    Args:
+        log: the last that it printed.
+    """
+    return ProcessEnded(tr(
+        "The process that computes stopped talking to QGIS and was ended. Start again; if it happens again, install "
+        "the libraries again with Plugins > Scarp > Install what Scarp needs….") + f" {_comfort()}", log)
+
+
 def ended(code: int | None, log: str) -> ProcessEnded:
     """Return the error for a process that ended before it had answered.
 
@@ -62,8 +82,11 @@ def ended(code: int | None, log: str) -> ProcessEnded:
         code: its exit code; below zero the number of the signal that ended it; None when it is not known.
         log: the last that it printed.
     """
-    comfort = tr("QGIS is not affected, and nothing was left under the names of the outputs.")
-    return ProcessEnded(f"{_why(code)} {comfort}", log)
+    return ProcessEnded(f"{_why(code)} {_comfort()}", log)
+
+
+def _comfort() -> str:
+    return tr("QGIS is not affected, and nothing was left under the names of the outputs.")
 
 
 def _why(code: int | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import json
+import math
 import queue
 import shutil
 # The program started is a Python that the user installed or QGIS runs on, with a fixed list of arguments.
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Sequence
 
 from ..model.errors import Cancelled, MessageInvalid
+from ..model.files import DISK_ERRORS
 from ..model.progress import Progress
+from ..model.sole_writer import locks_held
 from ..model.worker import leftovers
-from ..model.worker.channel import (ANSWER, CALL, CANCEL, ERROR, FUNCTION, PROGRESS, RESULT, SEARCH_PATH, WARNING,
+from ..model.worker.channel import (ANSWER, BEAT, CALL, CANCEL, ERROR, FUNCTION, PROGRESS, RESULT, SEARCH_PATH, WARNING,
                                     Channel, read_message)
+from ..translation import tr
 from .choice import Place
-from .failures import ProcessEnded, cannot_start, ended, error_of
+from .failures import ProcessEnded, cannot_start, ended, error_of, fell_silent, no_room
 
 START = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
 LOOK = 0.05
@@ -30,6 +34,8 @@ PATIENCE = 1.5
 """Seconds that the process may take to stop after Cancel; then it is ended."""
 FAREWELL = 1.0
 """Seconds that it may take to end when it has nothing to do."""
+SILENCE = 20.0
+"""Seconds without a word, not even a beat, after which the user is told; longer than a busy computer makes it wait."""
 KEPT = 200
 """Lines of what it prints that are kept for the log."""
 
@@ -50,10 +56,8 @@ class ProcessCore:
         self._progress = progress
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._printed: collections.deque[str] = collections.deque(maxlen=KEPT)
-        self._folder = Path(tempfile.mkdtemp(prefix="scarp-"))
+        self._folder = _own_folder(place.search_path)
         try:
-            if place.search_path:
-                (self._folder / SEARCH_PATH).write_text(json.dumps(place.search_path), encoding="utf-8")
             self._process = _start([*place.command, str(START), str(self._folder)],
                                    _variables(dict(place.variables), self._folder))
         except OSError as error:
@@ -77,6 +81,8 @@ class ProcessCore:
             functions = self._channel.send(CALL, {"job": job, "values": list(values), "named": named,
                                                   "progress": progress is not None})
         except OSError as error:
+            if error.errno in DISK_ERRORS:
+                raise no_room(error) from error
             raise self._ended() from error
         return self._answer(functions, progress or self._progress)
 
@@ -98,6 +104,7 @@ class ProcessCore:
         """Pass on what the job says until it has a result."""
         stopped: float | None = None
         own_error: Exception | None = None
+        heard = time.monotonic()
         while True:
             if stopped is None and self._progress.cancelled():
                 stopped = self._stop()
@@ -107,10 +114,18 @@ class ProcessCore:
             try:
                 line = self._lines.get(timeout=LOOK)
             except queue.Empty:
+                if time.monotonic() > heard + SILENCE:
+                    heard = math.inf
+                    progress.warn(tr("The process that computes has not answered for {seconds} seconds. The computer "
+                                     "may be busy or short of memory. Wait, or press Cancel, which ends it.").format(
+                                         seconds=round(SILENCE)))
                 continue
+            heard = time.monotonic()
             if line is None:
                 raise own_error or (Cancelled() if stopped is not None else self._ended())
             kind, content = read_message(line, self._folder)
+            if kind == BEAT:
+                continue
             if kind == RESULT:
                 return content
             if kind == ERROR:
@@ -144,8 +159,8 @@ class ProcessCore:
         try:
             self._process.wait(FAREWELL)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._kill()
+            return fell_silent("\n".join(self._printed))
         leftovers.remove(self._folder)
         self._threads[1].join(FAREWELL)
         return ended(self._process.returncode, "\n".join(self._printed))
@@ -160,10 +175,31 @@ class ProcessCore:
             self._printed.append(line.decode("utf-8", "replace").rstrip())
 
 
+def _own_folder(search_path: Sequence[str]) -> Path:
+    """Make the folder of a run, and put into it where the process looks for libraries, if that is to be told.
+
+    Raises:
+        ProcessEnded: the folder for temporary files is full or cannot be written.
+    """
+    folder = None
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="scarp-"))
+        if search_path:
+            (folder / SEARCH_PATH).write_text(json.dumps(search_path), encoding="utf-8")
+    except OSError as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise no_room(error) from error
+    return folder
+
+
 def _variables(variables: dict[str, str], folder: Path) -> dict[str, str]:
     """Return the environment variables of the process."""
     # With one arena glibc gives freed memory back: a third less for a U-Net, and ten percent faster (measured).
     variables.setdefault("MALLOC_ARENA_MAX", "1")
+    # Threads that wait for each other take no processor meanwhile. Beside other work (QGIS draws, a browser) the
+    # default makes two threads slower than one; steps of a training took a third to a half as long (measured).
+    variables.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # What libraries leave in the folder for temporary files goes when the run ends, however it ends.
     variables.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)))
     return variables
@@ -175,4 +211,5 @@ def _start(command: Sequence[str], variables: dict[str, str]) -> "subprocess.Pop
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     # A list of arguments and no shell.
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # nosec B603
-                            stderr=subprocess.PIPE, env=variables, start_new_session=True, creationflags=flags)
+                            stderr=subprocess.PIPE, env=variables, start_new_session=True, creationflags=flags,
+                            pass_fds=locks_held())

@@ -9,7 +9,7 @@ packages=(
     ca-certificates qgis python3-qgis gdal-bin xvfb xauth fonts-dejavu-core qttools5-dev-tools
     python3-venv python3-pip python3-torch python3-rasterio python3-sklearn python3-safetensors python3-scipy
     python3-matplotlib python3-jinja2 python3-distributed python3-shapely
-    python3-pytest python3-flake8 bandit python3-yaml python3-requests python3-pyqt6
+    python3-pytest python3-hypothesis python3-flake8 bandit python3-yaml python3-requests python3-pyqt6 python3-pyqt6.qtsvg
 )
 
 say() { printf '%s\n' "$*" >&2; }

@@ -123,10 +123,10 @@ def categories(layer: QgsVectorLayer, field: str, items: list[tuple[object, str,
         field, [QgsRendererCategory(value, symbol, label) for value, label, symbol in items]))
 
 
-def marker(shape: str, colour: str, size: float) -> QgsMarkerSymbol:
+def marker(shape: str, colour: str, size: float, edge: str = "#303030") -> QgsMarkerSymbol:
     """Return a point symbol, millimetres."""
     return QgsMarkerSymbol.createSimple({"name": shape, "color": colour, "size": str(size),
-                                         "outline_color": "#303030", "outline_width": "0.15"})
+                                         "outline_color": edge, "outline_width": "0.15"})
 
 
 def outline(colour: str) -> QgsFillSymbol:
@@ -160,7 +160,8 @@ def vectors() -> dict[str, QgsVectorLayer]:
         *((number, f"fold {number}", tint(colour)) for number, colour in enumerate(FOLDS, 1)),
         (None, "further folds", tint("#606060"))])
     categories(layers["points"], "outcome", [
-        ("hit", "landslide, found", marker("circle", "#b2182b", 2.2)),
+        # Most of them lie in the zone "very high", which is as red as they are.
+        ("hit", "landslide, found", marker("circle", "#b2182b", 2.2, "#ffffff")),
         ("miss", "landslide, missed", marker("cross_fill", "#ffd400", 3.0)),
         ("false_alarm", "stable, false alarm", marker("triangle", "#fdae61", 2.2)),
         ("correct_rejection", "stable, rightly so", marker("circle", "#4393c3", 1.5))])

@@ -219,7 +219,7 @@ def _judge(run: _Run, folds: Folds, split: str, sample: Sample, folder: Path, pr
         part = Part(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
         part.report(0.0, f"Fold {fold + 1} of {folds.count}, {split} split.")
         # Folds are compared, so none may be ended before its time.
-        with logged(run.kind, run.output, run.settings, part=f"fold {fold + 1} of {folds.count}, {split} split",
+        with logged(run.kind, run.output, run.settings, part, part=f"fold {fold + 1} of {folds.count}, {split} split",
                     stoppable=False) as log:
             fitted, settings = _fit(run, folds.split_without(fold, run.settings.seed), Part(part, 0.0, 0.85), log)
             log.finish(fitted.ended, fitted.metrics)

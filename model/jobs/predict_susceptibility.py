@@ -233,7 +233,8 @@ def _connect(scheduler: str, stack: str | os.PathLike, models: Sequence[str | os
 def _tell(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progress: Progress) -> None:
     """State what is to be done and what memory it takes."""
     grid, tiling = plan.tiling.grid, plan.tiling
-    work = f"{len(tiling):,} tiles of {tiling.side} × {tiling.height} cells with a halo of {tiling.halo}"
+    tiles = "1 tile" if len(tiling) == 1 else f"{len(tiling):,} tiles"
+    work = f"{tiles} of {tiling.side} × {tiling.height} cells with a halo of {tiling.halo}"
     if ensemble.members > 1:
         work += f", each {ensemble.members} times"
     if remote:

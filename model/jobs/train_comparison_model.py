@@ -69,7 +69,7 @@ def train_comparison_model(kind: str, stack: str | os.PathLike, labels: str | os
                        {"KIND": kind, **asked, "CHECKPOINT": None if checkpoint is None else str(checkpoint)},
                        {"STACK": stack, "LABELS": labels})
     warn_of_changes({"factor stack": stack, "labels": labels}, progress)
-    with logged(kind, output, settings, output_html) as log:
+    with logged(kind, output, settings, progress, output_html) as log:
         with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster:
             grid, factors = opened.grid, opened.factors
             collected = (_collect_cells if kind in CELL_KINDS else _collect_windows)(

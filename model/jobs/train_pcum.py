@@ -73,7 +73,7 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
         progress.report(0.0, f"Training goes on from the model {start.name}, with a learning rate of "
                              f"{settings.learning_rate:g}.")
     settings = with_physics(settings, safety_factor, progress)
-    with logged("pcum", output, settings, output_html) as log:
+    with logged("pcum", output, settings, progress, output_html) as log:
         with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster, \
                 on_grid(safety_factor, "safety factor", opened) as safety_raster:
             collected = collect_windows(opened, label_raster, safety_raster, window=settings.window,

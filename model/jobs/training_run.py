@@ -57,14 +57,15 @@ class TrainingResult:
     """How a training in epochs ended: ``epochs``, ``patience``, or ``stopped`` by hand."""
 
 
-def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, report: str | os.PathLike | None = None,
-           part: str = "", stoppable: bool = True) -> TrainingLog:
+def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, progress: Progress,
+           report: str | os.PathLike | None = None, part: str = "", stoppable: bool = True) -> TrainingLog:
     """Begin the history of a training; of several processes that train together, the first one writes it.
 
     Args:
         kind: of model; those that do not learn in epochs have no history.
         output: what the job makes.
         settings: of the training.
+        progress: is told when the history cannot be written.
         report: that the job makes, if any.
         part: which of several trainings of the job this is.
         stoppable: whether it may be asked to stop.
@@ -72,7 +73,7 @@ def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, rep
     if kind in CELL_KINDS or not processes().first:
         return TrainingLog()
     return begin(Head(kind, os.path.abspath(output), settings.epochs, settings.patience,
-                      "" if report is None else os.path.abspath(report), part, stoppable))
+                      "" if report is None else os.path.abspath(report), part, stoppable), progress.warn)
 
 
 def with_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:

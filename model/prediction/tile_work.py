@@ -14,8 +14,10 @@ from ..encoding import complete_cells
 from ..errors import DeviceUnavailable
 from ..grid import Block
 from ..inputs.rasters import TILE
+from ..memory import is_out_of_memory
 from ..progress import Progress
 from ..stack import Stack
+from ..training.devices import is_device_failure
 from .applicability import NODATA as NOT_APPLICABLE
 from .applicability import Applicability
 from .compact import CompactTile
@@ -185,25 +187,35 @@ class TileWork:
         spread = mean.copy() if self._ensemble.members > 1 else None
         waiting = [self._around_wanted(tile, read.wanted)]
         while waiting:
-            piece = waiting.pop()
+            piece, device = waiting.pop(), self._device
             try:
                 result = self._piece(tile, piece, tiles, step)
             except (RuntimeError, MemoryError) as error:
-                if not _is_out_of_memory(error):
-                    raise
-                smaller = self.tiling.quarters(piece)
-                if len(smaller) == 1:
-                    self._to_cpu()
-                    smaller = [piece]
-                elif self._device.type == "cuda":
-                    torch.cuda.empty_cache()
-                waiting += smaller
+                waiting += self._instead(piece, device, error)
                 continue
             row, column = piece.core.row - tile.core.row, piece.core.column - tile.core.column
             mean[row:row + piece.core.height, column:column + piece.core.width] = result.mean
             if spread is not None:
                 spread[row:row + piece.core.height, column:column + piece.core.width] = result.spread
         return mean, spread
+
+    def _instead(self, piece: Tile, device: torch.device, error: Exception) -> list[Tile]:
+        """Return what to compute instead of a piece at which a device gave up; raises what is no fault of devices."""
+        if not is_out_of_memory(error):
+            if not is_device_failure(error) or device.type == "cpu":
+                raise error
+            words = str(error).strip().splitlines() or [type(error).__name__]
+            self._to_cpu(device, f"{device} failed ({words[0][:200]})")
+            return [piece]
+        smaller = self.tiling.quarters(piece)
+        if len(smaller) == 1:
+            self._to_cpu(device, f"The memory of {device} is too small even for small tiles of this model")
+            return [piece]
+        if device.type == "cuda":
+            # Which fails when the card does; the pieces then tell.
+            with contextlib.suppress(RuntimeError):
+                torch.cuda.empty_cache()
+        return smaller
 
     def _around_wanted(self, tile: Tile, wanted: np.ndarray) -> Tile:
         """Return the part of a tile outside of which no cell is wanted."""
@@ -231,24 +243,27 @@ class TileWork:
         with torch.cuda.device(self._device), torch.cuda.stream(stream):
             return self._ensemble.predict(self._engines, tiles, core, lambda part: step(share * part))
 
-    def _to_cpu(self) -> None:
-        """Go on on the processor."""
+    def _to_cpu(self, device: torch.device, why: str) -> None:
+        """Go on on the processor.
+
+        Args:
+            device: on which it failed.
+            why: for the user.
+        """
         with self._lock:
-            if self._device.type == "cpu":
+            if self._device != device:
+                # Another thread has gone over meanwhile.
+                return
+            if device.type == "cpu":
                 raise DeviceUnavailable("The memory is too small for the smallest tiles. Close other programs, or use "
                                         "a smaller model.")
-            self._progress.warn(f"The memory of {self._device} is too small even for small tiles of this model; the "
-                                "rest of the map is computed on the processor, which is slower and gives the same.")
-            self._device = torch.device("cpu")
+            self._progress.warn(f"{why}; the rest of the map is computed on the processor, which is slower and gives "
+                                "the same.")
+            cpu = torch.device("cpu")
+            # The engines first: threads that compute do not wait for the lock.
             self._engines = self._ensemble.engines(
-                self._device, [lowered(model, torch.float32) for model in self._ensemble.models])
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device's memory was too small; on processors and Apple GPUs only the words say so."""
-    words = str(error).lower()
-    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or "out of memory" in words \
-        or "can't allocate memory" in words
+                cpu, [lowered(model, torch.float32) for model in self._ensemble.models])
+            self._device = cpu
 
 
 def _rows(read: Block) -> Iterator[tuple[int, int]]:

@@ -14,9 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from ..errors import ModelFileInvalid, ParameterInvalid
+from ..errors import ModelFileInvalid, OutputNotWritable, ParameterInvalid
 from ..files import checksum, complete_or_absent
 from ..json_text import parse_json
+from ..progress import Progress
 from ..windows.reading import WindowSet
 from .settings import TrainingSettings
 
@@ -84,6 +85,38 @@ def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Modu
     content = save(arrays, metadata={_KEY: json.dumps({**header, "checksum": _checksum(header, arrays)})})
     with complete_or_absent(path, for_good=True) as temporary:
         temporary.write_bytes(content)
+
+
+def save_if_possible(path: str | os.PathLike, key: str, state: State, network: nn.Module,
+                     optimiser: torch.optim.Optimizer, kept: bool, failed: bool, progress: Progress) -> bool:
+    """Write a checkpoint as :func:`save_state` does; return whether that failed.
+
+    The first time a failure ends the training: the path is wrong. Later, when a disk has filled up, the training is
+    worth more than a state to go on from; the last one stays as it is.
+
+    Args:
+        path: of the checkpoint.
+        key: from :func:`fingerprint`.
+        state: after a finished epoch.
+        network: with its present weights.
+        optimiser: with its present moments.
+        kept: whether there is an earlier state of this training.
+        failed: whether the last attempt did, so that it is told once.
+        progress: warned.
+
+    Raises:
+        OutputNotWritable: the first one cannot be written.
+    """
+    try:
+        save_state(path, key, state, network, optimiser)
+    except OutputNotWritable as error:
+        if not kept:
+            raise
+        if not failed:
+            progress.warn(f"{error} The training goes on; if it is ended now, it can only go on from the last "
+                          "checkpoint that was written.")
+        return True
+    return False
 
 
 def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser: torch.optim.Optimizer

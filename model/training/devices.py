@@ -11,6 +11,7 @@ import torch
 import torch.utils.deterministic
 
 from ..errors import DeviceUnavailable
+from ..memory import is_out_of_memory
 
 
 def choose_device(name: str) -> torch.device:
@@ -23,8 +24,7 @@ def choose_device(name: str) -> torch.device:
         DeviceUnavailable: this computer or this build of torch has no such device.
     """
     if name == "auto":
-        return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() \
-            else torch.device("cpu")
+        return _cuda() if torch.cuda.is_available() else torch.device("cpu")
     if name == "cpu":
         return torch.device("cpu")
     if name == "mps":
@@ -34,12 +34,54 @@ def choose_device(name: str) -> torch.device:
     if not torch.cuda.is_available():
         raise DeviceUnavailable(f"DEVICE is {name}, but torch finds no CUDA GPU here: there is none, its driver is "
                                 "missing, or this torch was built without CUDA. Choose auto or cpu.")
-    device = torch.device(name) if ":" in name else torch.device("cuda", torch.cuda.current_device())
+    device = torch.device(name) if ":" in name else _cuda()
     count = torch.cuda.device_count()
     if device.index >= count:
         raise DeviceUnavailable(f"DEVICE is {name}, but there are {count} CUDA GPUs here, numbered from 0. "
                                 f"Choose cuda:{count - 1} or less, or auto.")
     return device
+
+
+def _cuda() -> torch.device:
+    try:
+        return torch.device("cuda", torch.cuda.current_device())
+    except RuntimeError as error:
+        raise DeviceUnavailable(f"The GPU is there but cannot be used: {_first_line(error)}. Restart the computer or "
+                                "install the card's driver again, or choose DEVICE=cpu.") from error
+
+
+def is_device_failure(error: BaseException) -> bool:
+    """Whether an error says that a graphics card failed or vanished: torch's own kind, or words of its drivers."""
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "AcceleratorError" or any(words in str(error).lower() for words in _FAILURES))
+
+
+@contextlib.contextmanager
+def telling_of_the_device(device: torch.device, checkpoint: str | os.PathLike | None = None) -> Iterator[None]:
+    """Turn errors of a graphics card in a training into words.
+
+    Unlike a map, a training does not go on on the processor by itself: there it could take days.
+
+    Args:
+        device: that is in use.
+        checkpoint: of the training, if it keeps one.
+
+    Raises:
+        DeviceUnavailable: the card has too little memory, or failed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, torch.cuda.OutOfMemoryError) or device.type != "cpu" and is_out_of_memory(error):
+            raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
+                                    "smaller, close other programs that use it, or use DEVICE=cpu.") from error
+        if not is_device_failure(error):
+            raise
+        again = f"The training goes on from {checkpoint} when it is started again with the same settings" \
+            if checkpoint and os.path.isfile(checkpoint) else "Start the training again"
+        raise DeviceUnavailable(
+            f"The GPU failed during the training: {_first_line(error)}. Its driver was restarted, the computer slept, "
+            f"or the card is at fault. {again}, after a restart of QGIS, or with DEVICE=cpu.") from error
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -152,6 +194,14 @@ class _Switches:
                 os.environ.pop(_WORKSPACE, None)
 
 
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+
+
+_FAILURES = ("cuda error", "cuda unknown error", "cudnn error", "cudnn_status", "cublas_status", "cusolver_status",
+             "no cuda gpus are available", "device-side assert", "nvml", "hip error", "mps backend",
+             "driver shutting down")
+"""Parts of what torch says of a card that fails, in lower case."""
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _SWITCHES = _Switches()
 

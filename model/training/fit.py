@@ -25,7 +25,7 @@ from ..windows.reading import TEST, TRAIN, VALIDATION, WindowSet
 from .architectures import architecture_of, knots_of, patch_labels
 from .checkpoint import fingerprint
 from .data import TrainingData
-from .devices import choose_device, repeatable, training_precision
+from .devices import choose_device, repeatable, telling_of_the_device, training_precision
 from .distributed import processes
 from .finetune import Start, adapt_windows, start_network
 from .loop import evaluate, train_network
@@ -68,7 +68,7 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
         log: writes the history while it trains.
 
     Raises:
-        DeviceUnavailable: the device or its arithmetic is not there.
+        DeviceUnavailable: the device or its arithmetic is not there, or it has too little memory or fails.
         FactorMissing: the stack lacks a factor of the start.
         ParameterInvalid: the network would be too large, the checkpoint belongs to another run, or a factor does not
             fit the start.
@@ -89,16 +89,16 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
         windows, specs = adapt_windows(start, windows, factors, progress)
         network, architecture = start_network(start, specs, settings.seed)
     _require_batches(architecture, len(windows.of(TRAIN)), settings.batch)
-    network.to(device)
     encoding = Encoding(specs, settings.encoding)
     _report_statistics(specs, windows, progress)
     key = ""
     if checkpoint or not processes().alone:
         key = fingerprint(windows, settings, architecture, str(dtype), start.sha256 if start else "")
-    data = TrainingData(windows, encoding, device, Part(progress, 0.0, 0.03))
     loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
                     settings.weight_landslide, settings.weight_stable)
-    with repeatable(), kept_memory():
+    with telling_of_the_device(device, checkpoint), repeatable(), kept_memory():
+        network.to(device)
+        data = TrainingData(windows, encoding, device, Part(progress, 0.0, 0.03))
         fit = train_network(network, data, windows.of(TRAIN), windows.of(VALIDATION), loss, settings, dtype,
                             Part(progress, 0.03, 0.97), checkpoint, key, log)
         metrics = test_metrics(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)

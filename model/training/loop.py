@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import DeviceUnavailable, TooFewData
+from ..errors import TooFewData
 from ..history.forms import EPOCHS, PATIENCE, STOPPED
 from ..history.writing import TrainingLog
 from ..loss import LossTerms, PcumLoss
@@ -80,7 +80,6 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     Raises:
         ParameterInvalid: the processes have different data or settings, or the checkpoint belongs to another run.
         TooFewData: the loss is not finite, which only broken data cause.
-        DeviceUnavailable: the device has too little memory for a batch.
     """
     group = processes()
     group.require_same(f"{key} {dtype}")
@@ -90,26 +89,25 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     log.prepared()
     clock = written = told = time.monotonic()
     first = state.epoch
-    stopped = False
+    stopped = failed = False
+    # Where a run goes on, its checkpoint has been written before.
+    kept = first > 0
     while state.epoch < settings.epochs and not _out_of_patience(state, settings):
-        try:
-            trained = trainer.epoch(train, state.epoch + 1)
-            if trained is None:
-                stopped = True
-                break
-            checked = evaluate(trainer.average.network, data, validation, loss, settings.batch, dtype, progress,
-                               group=group)
-        except torch.cuda.OutOfMemoryError as error:
-            raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
-                                    "smaller, or use DEVICE=cpu.") from error
+        trained = trainer.epoch(train, state.epoch + 1)
+        if trained is None:
+            stopped = True
+            break
+        checked = evaluate(trainer.average.network, data, validation, loss, settings.batch, dtype, progress,
+                           group=group)
         _append(state, trained, checked, trainer.average)
         log.epoch(state.history[-1])
         last = state.epoch == settings.epochs or _out_of_patience(state, settings)
         if checkpoint and (last or time.monotonic() - written >= checkpoints.SECONDS):
             state.scale = float(trainer.scaler.get_scale()) if trainer.scaler.is_enabled() else 0.0
             state.average = trainer.average.weights()
-            checkpoints.save_state(checkpoint, key, state, network, trainer.optimiser)
-            written = time.monotonic()
+            failed = checkpoints.save_if_possible(checkpoint, key, state, network, trainer.optimiser, kept, failed,
+                                                  progress)
+            written, kept = time.monotonic(), True
         now, text = time.monotonic(), ""
         if last or state.epoch == first + 1 or state.epoch % LOG_EVERY == 0 or now - told >= SILENCE:
             text, told = _line(state, settings, (now - clock) / (state.epoch - first)), now

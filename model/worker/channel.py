@@ -15,6 +15,8 @@ CALL, CANCEL, ANSWER = "call", "cancel", "answer"
 """What QGIS sends: to run a job, to stop it, and what a function that the job called returned."""
 PROGRESS, WARNING, FUNCTION, RESULT, ERROR = "progress", "warning", "function", "result", "error"
 """What the process sends: how far it is, a call of a function of QGIS's, and how the job ended."""
+BEAT = "beat"
+"""What the process sends now and then while a job says nothing: that it is there."""
 SEARCH_PATH = "search_path.json"
 """File in the folder of a run with the places where the process is to look for libraries."""
 

@@ -20,7 +20,8 @@ def note(folder: Path, temporary: Path) -> None:
         folder: of the run.
         temporary: what is about to be made.
     """
-    with _lock, open(folder / NAME, "a", encoding="utf-8") as stream:
+    # A run is not to fail because the disk of temporary files is full: the next run of the same output tidies up, too.
+    with _lock, contextlib.suppress(OSError), open(folder / NAME, "a", encoding="utf-8") as stream:
         stream.write(f"{temporary.absolute()}\n")
 
 

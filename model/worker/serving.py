@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import shutil
@@ -12,15 +13,18 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
-from ..errors import Cancelled, MessageInvalid, ScarpError
+from ..errors import Cancelled, MessageInvalid, OutputNotWritable, ScarpError
+from ..files import DISK_ERRORS
 from ..memory import is_out_of_memory
 from ..temporaries import watch_temporaries
 from . import leftovers
 from .calls import job
-from .channel import ANSWER, CALL, CANCEL, ERROR, FUNCTION, PROGRESS, RESULT, WARNING, Channel, read_message
+from .channel import ANSWER, BEAT, CALL, CANCEL, ERROR, FUNCTION, PROGRESS, RESULT, WARNING, Channel, read_message
 
 GRACE = 5.0
 """Seconds that a job may take to stop once QGIS is gone; then the process ends in any case."""
+PULSE = 5.0
+"""Seconds between two messages that say no more than that the process lives, sent while it works."""
 STEP = 0.001
 """Smallest change of the share done that is told: a bar shows no less."""
 
@@ -36,6 +40,7 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
     worker = _Worker(outgoing, folder)
     watch_temporaries(lambda temporary: leftovers.note(folder, temporary))
     threading.Thread(target=worker.listen, args=(incoming,), daemon=True).start()
+    threading.Thread(target=worker.beat, daemon=True).start()
     worker.work()
     shutil.rmtree(folder, ignore_errors=True)
     sys.stderr.flush()
@@ -49,6 +54,7 @@ class _Worker:
         self.channel = Channel(outgoing, folder, "core", records=True)
         self.cancelled = threading.Event()
         self._folder = folder
+        self._working = False
         self._calls: queue.Queue[Any] = queue.Queue()
         self._answers: queue.Queue[Any] = queue.Queue()
 
@@ -76,6 +82,14 @@ class _Worker:
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(1)
 
+    def beat(self) -> None:
+        """Say now and then that the process is there while a job is at work, so that one that hangs can be told."""
+        with contextlib.suppress(OSError):
+            while True:
+                time.sleep(PULSE)
+                if self._working:
+                    self.channel.send(BEAT)
+
     def work(self) -> None:
         """Run calls one after the other."""
         while True:
@@ -83,12 +97,24 @@ class _Worker:
             if call is None:
                 return
             try:
-                self.channel.send(RESULT, self._run(call))
+                self._working = True
+                self._give(self._run(call))
             except BrokenPipeError:
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, QGIS is told
                 if not self._tell(error):
                     return
+            finally:
+                self._working = False
+
+    def _give(self, result: Any) -> None:
+        try:
+            self.channel.send(RESULT, result)
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            raise OutputNotWritable(f"The result could not be handed to QGIS through {self._folder}: "
+                                    f"{error.strerror}. Make room on the disk of temporary files.") from error
 
     def _run(self, call: Any) -> Any:
         if isinstance(call, ScarpError):

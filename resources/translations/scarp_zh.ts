@@ -111,6 +111,16 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>以前构建的因子栈或训练好的模型；类别名称相同时沿用其类别编号，使两个地区的波段可以比较。无论如何，模型都按名称匹配类别。</translation>
     </message>
     <message>
+        <source>A few seconds left</source>
+        <extracomment>algorithms/feedback.py</extracomment>
+        <translation>剩余几秒</translation>
+    </message>
+    <message>
+        <source>A file that was loaded is not the one that was expected ({file}): its hash is another. It was refused, and nothing of it was kept or installed. Try again, for the connection may have been cut. If it happens again, something on the way changes files, such as a proxy or a virus scanner: ask your administrator, use another network, or install from a folder of wheels.</source>
+        <extracomment>environment/failures.py</extracomment>
+        <translation>下载的文件与预期的不一致（{file}）：哈希值不同。该文件已被拒绝，未保留也未安装任何内容。可能是连接中断，请重试。如果再次出现，说明途中有程序（如代理或杀毒软件）改动了文件：请咨询管理员、换用其他网络，或从存放 wheel 文件的文件夹安装。</translation>
+    </message>
+    <message>
         <source>A folder of wheels, without network</source>
         <extracomment>gui/install_form.py</extracomment>
         <translation>存放 wheel 文件的文件夹，无需网络</translation>
@@ -408,8 +418,12 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Cancelled. Go on where it stopped with Try again, or take away what is there with Remove.</source>
+        <translation type="vanished">已取消。按“重试”从停下的地方继续，或按“移除”删除已有的内容。</translation>
+    </message>
+    <message>
+        <source>Cancelled. Try again goes on from there; Remove deletes what is there.</source>
         <extracomment>gui/install_dialog.py</extracomment>
-        <translation>已取消。按“重试”从停下的地方继续，或按“移除”删除已有的内容。</translation>
+        <translation>已取消。“重试”从中断处继续；“移除”删除已有内容。</translation>
     </message>
     <message>
         <source>Cancelled. Try again to go on where it stopped.</source>
@@ -1086,6 +1100,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>安装到</translation>
     </message>
     <message>
+        <source>It is being installed; the bar at the bottom of QGIS&apos;s window shows how far it is. Open the step again when that is done.</source>
+        <extracomment>processing_provider/dependencies.py</extracomment>
+        <translation>正在安装；QGIS 窗口底部的进度条显示进度。安装完成后请重新打开此步骤。</translation>
+    </message>
+    <message>
         <source>It stops after its first epoch, for before there is nothing to keep.</source>
         <extracomment>gui/training_words.py</extracomment>
         <translation>将在第一轮结束后停止，因为此前没有可保留的内容。</translation>
@@ -1094,11 +1113,6 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <source>It stops now. The model gets the weights of epoch {n}.</source>
         <extracomment>gui/training_words.py</extracomment>
         <translation>正在停止。模型将采用第 {n} 轮的权重。</translation>
-    </message>
-    <message>
-        <source>It was made for another version of Scarp.</source>
-        <extracomment>environment/private.py</extracomment>
-        <translation>它是为另一版本的 Scarp 创建的。</translation>
     </message>
     <message>
         <source>It was made with Python {old}; QGIS now runs on Python {new}.</source>
@@ -1429,6 +1443,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <source>Not everything could be deleted: {reason}. Close other QGIS windows and try again.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>未能全部删除：{reason}。请关闭其他 QGIS 窗口后重试。</translation>
+    </message>
+    <message>
+        <source>Not known to it, and taken as they are, because you chose the source: {files}</source>
+        <extracomment>environment/lock.py</extracomment>
+        <translation>该清单中没有以下文件；来源由您选择，因此按原样使用：{files}</translation>
     </message>
     <message>
         <source>Nothing to measure.</source>
@@ -2091,7 +2110,7 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Scarp: install libraries</source>
-        <extracomment>gui/install_dialog.py</extracomment>
+        <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>Scarp：安装库</translation>
     </message>
     <message>
@@ -2469,6 +2488,11 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>现有的环境是用另一个 Python 创建的，将被移除。</translation>
     </message>
     <message>
+        <source>The environment was made for another version of Scarp.</source>
+        <extracomment>environment/private.py</extracomment>
+        <translation>该环境是为另一版本的 Scarp 创建的。</translation>
+    </message>
+    <message>
         <source>The findings as a table, one a row.</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>检查结果表，每行一条。</translation>
@@ -2477,6 +2501,11 @@ It explains the model, not the mountains: a factor can be important to the map a
         <source>The first epoch is not over yet.</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>第一轮尚未结束。</translation>
+    </message>
+    <message>
+        <source>The folder for temporary files {folder} cannot be written ({reason}), so the process that computes cannot be started or heard. Make room on its disk, or name another folder in the variable TMPDIR.</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>无法写入临时文件夹 {folder}（{reason}），因此无法启动计算进程或接收其消息。请在其磁盘上腾出空间，或用环境变量 TMPDIR 指定另一个文件夹。</translation>
     </message>
     <message>
         <source>The folder&apos;s path is {length} characters long. Windows allows {allowed} here, because files of torch lie deep. Choose a shorter one, such as C:\scarp.</source>
@@ -2576,6 +2605,16 @@ It explains the model, not the mountains: a factor can be important to the map a
         <source>The process that computes ended without a result ({code}). The log has the last that it said.</source>
         <extracomment>running/failures.py</extracomment>
         <translation>计算进程没有给出结果就结束了（{code}）。其最后的输出见日志。</translation>
+    </message>
+    <message>
+        <source>The process that computes has not answered for {seconds} seconds. The computer may be busy or short of memory. Wait, or press Cancel, which ends it.</source>
+        <extracomment>running/process.py</extracomment>
+        <translation>计算进程已有 {seconds} 秒没有应答。计算机可能正忙或内存不足。请等待，或按“取消”将其结束。</translation>
+    </message>
+    <message>
+        <source>The process that computes stopped talking to QGIS and was ended. Start again; if it happens again, install the libraries again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>计算进程与 QGIS 失去联系，已被结束。请重新运行；如果再次发生，请通过“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
     </message>
     <message>
         <source>The process that computes was ended by the system, most likely because memory ran out. Choose a smaller TILE, BATCH or area, or close other programs.</source>
@@ -2679,8 +2718,7 @@ It explains the model, not the mountains: a factor can be important to the map a
     </message>
     <message>
         <source>There is no torch for Python {version} on this computer ({system} {machine}). Choose another Python.</source>
-        <extracomment>environment/builds.py</extracomment>
-        <translation>没有适用于此计算机（{system} {machine}）上 Python {version} 的 torch。请选择其他 Python。</translation>
+        <translation type="vanished">没有适用于此计算机（{system} {machine}）上 Python {version} 的 torch。请选择其他 Python。</translation>
     </message>
     <message>
         <source>There is no way from the coordinate reference system of the layer &quot;{layer}&quot; for {parameter} ({crs}) to that of the grid. Set the right one in QGIS: Layer &gt; Set CRS of Layer.</source>
@@ -2907,9 +2945,19 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>验证报告</translation>
     </message>
     <message>
+        <source>Values: {meaning}.</source>
+        <extracomment>algorithms/layer_metadata.py</extracomment>
+        <translation>值：{meaning}。</translation>
+    </message>
+    <message>
         <source>Violation rate</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>违反率</translation>
+    </message>
+    <message>
+        <source>Warnings when it was made:</source>
+        <extracomment>algorithms/layer_metadata.py</extracomment>
+        <translation>生成时的警告：</translation>
     </message>
     <message>
         <source>Watch below this safety factor</source>
@@ -3507,6 +3555,11 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>字段名称</translation>
     </message>
     <message>
+        <source>torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). Choose another Python.</source>
+        <extracomment>environment/builds.py</extracomment>
+        <translation>没有适用于此计算机（{system} {machine}）上 Python {version} 的 torch 或 rasterio。请选择其他 Python。</translation>
+    </message>
+    <message>
         <source>training</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>训练</translation>
@@ -3565,6 +3618,16 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <source>yes</source>
         <extracomment>algorithms/help_texts.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
         <translation>是</translation>
+    </message>
+    <message>
+        <source>{count} of {all} wheels are files that Scarp&apos;s list of hashes knows.</source>
+        <extracomment>environment/lock.py</extracomment>
+        <translation>{all} 个 wheel 文件中有 {count} 个与 Scarp 的哈希清单一致。</translation>
+    </message>
+    <message>
+        <source>{files}: changed on this disk after it was loaded. It was deleted, and nothing of it was installed. Try again: it is loaded anew. If it happens again, have the disk and the virus scanner looked at.</source>
+        <extracomment>environment/install.py</extracomment>
+        <translation>{files}：下载后在此磁盘上被改动。该文件已删除，未安装任何内容。请重试：将重新下载。如果再次出现，请检查磁盘和杀毒软件。</translation>
     </message>
     <message>
         <source>{folder} holds other files. Choose an empty folder, or one that does not exist yet.</source>
@@ -3633,7 +3696,7 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{name} could not be written: {error}. Check that the disk has room.</source>
-        <extracomment>algorithms/writing.py</extracomment>
+        <extracomment>algorithms/vector_files.py, algorithms/writing.py</extracomment>
         <translation>无法写出 {name}：{error}。请检查磁盘空间是否足够。</translation>
     </message>
     <message>
@@ -3649,6 +3712,11 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <source>{name} is left out: the run is repeated without it.</source>
         <extracomment>algorithms/rerun.py</extracomment>
         <translation>{name} 被略去：重复运行时不使用它。</translation>
+    </message>
+    <message>
+        <source>{name} is {path}, but the file of a model must end in {ending}. Give it such a name.</source>
+        <extracomment>algorithms/outputs.py</extracomment>
+        <translation>{name} 为 {path}，但模型文件的扩展名必须是 {ending}。请使用这样的文件名。</translation>
     </message>
     <message>
         <source>{name} is {path}, which is a folder. Give the name of a file.</source>

@@ -167,7 +167,7 @@ def test_one_model_alone(case, tmp_path):
     rows = summary_of(tmp_path)
     assert "best" not in rows[WHOLE] and set(CUTS) < set(rows)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Landslide susceptibility by region" in page and "Better, or chance?" not in page
+    assert "Relative landslide susceptibility by region" in page and "Better, or chance?" not in page
     with open(tmp_path / "table.csv", newline="", encoding="utf-8") as stream:
         assert {row["other"] for row in csv.DictReader(stream)} == {""}
     with pytest.raises(ParameterInvalid, match="OUTPUT_DIFFERENCE"):

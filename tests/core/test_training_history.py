@@ -259,7 +259,7 @@ CHILD = """
 import sys, time
 from scarp.model.history import place
 from scarp.model.history.writing import Head, begin
-with begin(Head("pcum", "m.safetensors", 9, 0)) as log:
+with begin(Head("pcum", "m.safetensors", 9, 0), print) as log:
     log.epoch({"epoch": 1, "train_loss": 1.0, "validation_loss": 2.0})
     print("ready", flush=True)
     time.sleep(60)
@@ -273,8 +273,8 @@ def test_a_killed_training_is_lost(state):
     process.wait()
     process.stdout.close()
     follower = followed(only(state))
-    beat = only(state).stat().st_mtime
-    assert follower.state(beat + 1) == RUNNING and follower.state(beat + SILENCE + 1) == LOST
+    now = time.monotonic()
+    assert follower.state(now + 1) == RUNNING and follower.state(now + SILENCE + 1) == LOST
     assert follower.history.epoch == 1 and not follower.done, "it might only sleep"
 
 
@@ -366,3 +366,23 @@ def test_two_processes_write_one_history_and_stop_together(area, tmp_path, state
     thread.join()
     assert statuses == [0, 0], texts
     assert followed(only(state)).state() == load_model(output).training["ended"] == STOPPED
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is always full")
+def test_a_history_that_cannot_be_kept_is_told_once_and_stops_nothing():
+    told = []
+    log = TrainingLog(warn=told.append)
+    log._stream = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - the log closes it
+    with log:
+        log.epoch({"epoch": 1})
+        log.epoch({"epoch": 2})
+    assert len(told) == 1 and "cannot be written" in told[0] and "goes on" in told[0]
+
+
+def test_a_folder_of_histories_that_cannot_be_made_is_told(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file"))
+    told = []
+    with writing.begin(HEAD_OF_TEST, told.append) as log:
+        log.epoch({"epoch": 1})
+    assert log.path is None and len(told) == 1 and "cannot be written" in told[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from scarp.model.errors import Cancelled
+from scarp.model.errors import Cancelled, OutputNotWritable
 from scarp.model.progress import Silent
 from scarp.model.training import checkpoint as checkpoints
 from scarp.tests.core.test_training import fit, weights, windows_of
@@ -68,6 +69,30 @@ def test_a_checkpoint_that_was_being_written_leaves_the_last_one(tmp_path, monke
     assert path not in seen
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     assert weights(fit(checkpoint=path)) == weights(fit())
+
+
+def test_a_disk_that_fills_up_costs_the_checkpoint_and_not_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    path, progress, write, count = tmp_path / "state.safetensors", Silent(), Path.write_bytes, 0
+
+    def fills(self, content):
+        nonlocal count
+        count += 1
+        if count > 3:
+            write(self, content[:100])
+            raise OSError(errno.ENOSPC, "No space left on device", str(self))
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fills)
+    fitted = fit(progress=progress, checkpoint=path, epochs=8)
+    assert weights(fitted) == weights(fit(epochs=8)) and count > 5
+    assert len([text for text in progress.warnings if "No space left" in text and "goes on" in text]) == 1
+    assert [item.name for item in tmp_path.iterdir()] == [path.name], "the last whole one"
+    count = 3
+    with pytest.raises(OutputNotWritable, match="No space left"):
+        fit(checkpoint=tmp_path / "other.safetensors", epochs=8)
+    monkeypatch.undo()
+    assert weights(fit(checkpoint=path, epochs=8)) == weights(fitted)
 
 
 class CancelOnce(Silent):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scarp.model.worker.channel import CALL, CANCEL, ERROR, PROGRESS, RESULT, Channel, read_message
+from scarp.model.worker.channel import BEAT, CALL, CANCEL, ERROR, PROGRESS, RESULT, Channel, read_message
 
 START = Path(__file__).resolve().parents[2] / "model" / "worker" / "start.py"
 
@@ -32,9 +32,13 @@ class Line:
         self.channel.send(CALL, {"job": job, "values": list(values), "named": named, "progress": progress})
 
     def hear(self) -> tuple[str, Any]:
-        line = self.process.stdout.readline()
-        assert line, f"the process ended with {self.process.wait()}: {self.process.stderr.read().decode()}"
-        return read_message(line, self.folder)
+        """Return the next message that says more than that the process lives."""
+        while True:
+            line = self.process.stdout.readline()
+            assert line, f"the process ended with {self.process.wait()}: {self.process.stderr.read().decode()}"
+            kind, content = read_message(line, self.folder)
+            if kind != BEAT:
+                return kind, content
 
     def answer(self) -> tuple[str, Any]:
         """Return the first message that is no progress."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,19 @@ def test_what_the_environment_does_not_hold_is_added_by_name():
 
     said = how_to_install(["distributed"])
     assert "-m pip install distributed" in said and "Install what Scarp needs" not in said
+
+
+def test_while_the_libraries_are_being_installed_the_message_says_to_wait(run, monkeypatch):
+    from qgis.core import QgsApplication, QgsTask
+    from scarp.processing_provider import dependencies
+
+    monkeypatch.setattr(dependencies, "has_window", lambda: True)
+    ended = threading.Event()
+    task = QgsTask.fromFunction(dependencies.installing(), lambda task: ended.wait(60))
+    QgsApplication.taskManager().addTask(task)
+    try:
+        assert "being installed" in dependencies.how_to_install(["torch"])
+    finally:
+        ended.set()
+        task.waitForFinished(10_000)
+    assert "Install what Scarp needs" in dependencies.how_to_install(["torch"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scarp.algorithms.field_names import KEYWORDS, likely_field, likely_word
-from scarp.algorithms.layer_kinds import LINE, OF_OPTIONAL, POINT, POLYGON, LayerFacts, likely_layer
+from scarp.algorithms.layer_kinds import LINE, OF_OPTIONAL, POINT, POLYGON, LayerFacts, likely_layer, plainly_another
 
 
 @pytest.mark.parametrize("parameter, fields, expected", [
@@ -84,6 +84,12 @@ PROJECT = [
 def test_layers_are_found_by_what_they_are(parameter, key):
     assert likely_layer(parameter, PROJECT) == key
     assert likely_layer(parameter, PROJECT[::-1]) == key
+
+
+def test_only_what_scarp_made_for_something_else_is_plainly_another():
+    another = {item.key for item in PROJECT if plainly_another("PRECIPITATION", item)}
+    assert another == {"stack", "labels", "safety", "map", "zones", "windows"}
+    assert not any(plainly_another("UNKNOWN", item) for item in PROJECT)
 
 
 def test_two_candidates_leave_the_choice_to_qgis():

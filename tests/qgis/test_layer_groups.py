@@ -103,6 +103,14 @@ def test_every_run_has_a_group_of_its_own_with_the_newest_on_top_and_is_styled(l
         assert [item.label for item in layer.renderer().classes()][-1] == "very high"
 
 
+def test_classes_are_unfolded_and_a_second_run_into_the_same_file_leaves_no_empty_group(load, chain, tmp_path):
+    for _ in range(2):
+        load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
+    assert [len(layers) for _, layers in groups()] == [1]
+    node, = QgsProject.instance().layerTreeRoot().findLayers()
+    assert node.isExpanded()
+
+
 def small_model(plugin):
     """Return a model with two steps of Scarp, both of whose layers are shown."""
     source = QgsProcessingModelChildParameterSource

@@ -267,6 +267,6 @@ def test_the_time_left_is_told_now_and_then(monkeypatch):
     for step in range(1, 1201):
         clock[0] = step / 2
         progress.report(step / 1200)
-    assert bar.told[0] == "About 10 minutes left" and bar.told[-1] == "About a few seconds left"
+    assert bar.told[0] == "About 10 minutes left" and bar.told[-1] == "A few seconds left"
     assert 10 < len(bar.told) < 25 and len(set(bar.told)) == len(bar.told)
     assert bar.progress() == 100 and not bar.lines

@@ -1,0 +1,194 @@
+"""Graphics cards that run out of memory, fail or vanish, simulated: a training says so, a map is finished without."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from scarp.model.artifact import load_model
+from scarp.model.errors import DeviceUnavailable
+from scarp.model.labels.area import AreaMask
+from scarp.model.loss import PcumLoss
+from scarp.model.memory import is_out_of_memory
+from scarp.model.prediction.applicability import Applicability
+from scarp.model.prediction.ensemble import Ensemble
+from scarp.model.prediction.plan import make_plan
+from scarp.model.prediction.tile_work import MEAN, TileWork
+from scarp.model.progress import Silent
+from scarp.model.stack import open_stack
+from scarp.model.training import checkpoint as checkpoints
+from scarp.model.training.devices import choose_device, is_device_failure, telling_of_the_device
+from scarp.tests.core.prediction_models import saved, stack, values
+from scarp.tests.core.test_training import fit, weights
+
+CPU, CARD = torch.device("cpu"), torch.device("meta")
+"""The only other device that every torch has, one that computes nothing, in the place of a card."""
+FULL = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+GONE = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later.")
+BUG = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Returns a function that has the n-th batch of a training, checks included, fail."""
+    def fail(error: BaseException, number: int) -> None:
+        plain, count = PcumLoss.__call__, 0
+
+        def batch(self, *values):
+            nonlocal count
+            count += 1
+            if count == number:
+                raise error
+            return plain(self, *values)
+
+        monkeypatch.setattr(PcumLoss, "__call__", batch)
+    return fail
+
+
+@pytest.mark.parametrize("number", [1, 7])
+@pytest.mark.parametrize("error, words", [(FULL, "too little memory.*BATCH"), (GONE, "failed.*launch failure.*cpu")])
+def test_a_training_says_what_the_card_did_and_how_to_go_on(failing, number, error, words):
+    failing(error, number)
+    with pytest.raises(DeviceUnavailable, match=words) as caught:
+        fit(epochs=4)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fault_of_our_own_is_not_blamed_on_the_card(failing):
+    failing(BUG, 3)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        fit(epochs=5)
+
+
+@pytest.mark.parametrize("error", [FULL, GONE])
+def test_a_training_goes_on_from_its_checkpoint_after_the_card_failed(tmp_path, monkeypatch, failing, error):
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    path = tmp_path / "state.safetensors"
+    with monkeypatch.context():
+        failing(error, 12)
+        with pytest.raises(DeviceUnavailable) as caught:
+            fit(epochs=8, checkpoint=path)
+    assert error is FULL or str(path) in str(caught.value)
+    kept = path.read_bytes()
+    monkeypatch.undo()
+    resumed, whole = fit(epochs=8, checkpoint=path), fit(epochs=8)
+    assert path.read_bytes() != kept, "it went on"
+    assert weights(resumed) == weights(whole) and resumed.history == whole.history
+
+
+@pytest.mark.parametrize("device, error, told", [
+    (CARD, RuntimeError("MPS backend out of memory"), True), (CARD, FULL, True), (CPU, GONE, True),
+    (CPU, RuntimeError("DefaultCPUAllocator: can't allocate memory"), False), (CARD, BUG, False)])
+def test_what_is_told_of_the_device(device, error, told):
+    with pytest.raises(DeviceUnavailable if told else RuntimeError), telling_of_the_device(device):
+        raise error
+
+
+@pytest.mark.parametrize("text, failure", [
+    ("CUDA error: device-side assert triggered", True), ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", True),
+    ("No CUDA GPUs are available", True), ("NVML_SUCCESS == r INTERNAL ASSERT FAILED", True),
+    ("shapes cannot be multiplied", False), ("", False)])
+def test_words_of_drivers(text, failure):
+    assert is_device_failure(RuntimeError(text)) == failure
+    assert not is_device_failure(ValueError(text)) and not is_out_of_memory(RuntimeError(text))
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
+def test_no_card(monkeypatch, name):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceUnavailable, match=f"DEVICE is {name}.*auto or cpu"):
+        choose_device(name)
+    assert choose_device("auto") == CPU
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_a_card_that_cannot_be_used(monkeypatch, name):
+    def fails():
+        raise RuntimeError("CUDA unknown error - this may be due to an incorrectly set up environment")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", fails)
+    with pytest.raises(DeviceUnavailable, match="cannot be used.*DEVICE=cpu"):
+        choose_device(name)
+
+
+class Card:
+    """An engine on a card that gives up at its n-th piece and for good; until then it is the processor's."""
+
+    bytes_per_cell = 1.0
+
+    def __init__(self, engine, error, number, together=0):
+        self._engine, self._error, self._left = engine, error, number
+        self._barrier = threading.Barrier(together) if together else None
+
+    def __getattr__(self, name):
+        return getattr(self._engine, name)
+
+    def logit(self, *values):
+        self._left -= 1
+        if self._left <= 0:
+            if self._barrier is not None:
+                self._barrier.wait(10)
+            raise self._error
+        return self._engine.logit(*values)
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """A stack, an ensemble and its tiling."""
+    trained, progress = saved(tmp_path / "m.safetensors", "pcum"), Silent()
+    with open_stack(stack(tmp_path / "s.tif", values(300, 280))) as dataset:
+        ensemble = Ensemble(dataset, [load_model(trained)], [trained], 0, progress)
+        engines = ensemble.engines(CPU, [torch.float32])
+        tiling = make_plan(dataset.grid, ensemble, engines, CPU, 128).tiling
+        applicability = Applicability(ensemble.factors, ensemble.specs)
+
+        def work(device, *engines):
+            return TileWork(ensemble, engines, tiling, AreaMask(dataset.grid, None), applicability, [MEAN], device,
+                            progress)
+
+        yield SimpleNamespace(stack=dataset, engines=engines, tiling=tiling, work=work, progress=progress)
+
+
+def maps(work, prepared):
+    return [work.compute(tile, work.read(prepared.stack, tile), lambda share: None).arrays[MEAN]
+            for tile in prepared.tiling]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("error, words", [(FULL, "memory"), (GONE, "launch failure")])
+def test_a_map_is_finished_on_the_processor(prepared, error, words, number):
+    expected = maps(prepared.work(CPU, *prepared.engines), prepared)
+    found = maps(prepared.work(CARD, Card(prepared.engines[0], error, number)), prepared)
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, equal_nan=True)
+    assert len(prepared.progress.warnings) == 1
+    assert words in prepared.progress.warnings[0] and "processor" in prepared.progress.warnings[0]
+
+
+@pytest.mark.parametrize("error", [GONE, FULL])
+def test_threads_that_fail_together_all_go_over(prepared, error):
+    """The second thread finds the processor in the card's place, and must not take it for what failed."""
+    expected = maps(prepared.work(CPU, *prepared.engines), prepared)[:2]
+    work = prepared.work(CARD, Card(prepared.engines[0], error, 1, together=2))
+    tiles = list(prepared.tiling)[:2]
+    # Pieces are not cut, so that both fail at the same moment with what is the smallest.
+    work.tiling = SimpleNamespace(align=prepared.tiling.align, around=prepared.tiling.around,
+                                  quarters=lambda piece: [piece])
+    read = [work.read(prepared.stack, tile) for tile in tiles]
+    with ThreadPoolExecutor(2) as pool:
+        found = [done.arrays[MEAN] for done in pool.map(
+            lambda pair: work.compute(*pair, lambda share: None), zip(tiles, read))]
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, equal_nan=True)
+    assert len(prepared.progress.warnings) == 1
+
+
+def test_a_map_does_not_hide_a_fault_of_our_own(prepared):
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        maps(prepared.work(CARD, Card(prepared.engines[0], BUG, 2)), prepared)
