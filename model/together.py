@@ -7,7 +7,7 @@ import os
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator, Sequence
 
 from .temporaries import temporary_beside
 
@@ -17,7 +17,7 @@ _ABOUT = (RECORD_SUFFIX, ".aux.xml", ".ovr", ".msk")
 
 
 @dataclass(frozen=True)
-class _Taken:
+class Taken:
     """A name that a run took."""
 
     final: Path
@@ -27,7 +27,16 @@ class _Taken:
     """What tells the run's own file from one that another run gave the name to since; None when the run has none."""
 
 
-_taken: ContextVar[list[_Taken] | None] = ContextVar("names taken", default=None)
+_taken: ContextVar[list[Taken] | None] = ContextVar("names taken", default=None)
+_watchers: list[Callable[[Taken | None], None]] = []
+
+
+def watch_names(tell: Callable[[Taken | None], None]) -> None:
+    """Have a function told of every name before it is taken, and of ``None`` when all so far stay.
+
+    So that another process can :func:`give_back` what a process took that was ended.
+    """
+    _watchers.append(tell)
 
 
 @contextlib.contextmanager
@@ -37,27 +46,23 @@ def all_or_none() -> Iterator[None]:
     A disk may be full after the map, but before its record is written: a map without its record, or without the table
     that was asked for with it, would look like the result of a run that went well.
     """
-    taken: list[_Taken] = []
+    taken: list[Taken] = []
     token = _taken.set(taken)
     try:
         yield
     except BaseException:
-        for one in reversed(taken):
-            with contextlib.suppress(OSError):
-                _give_back(one)
+        give_back(taken)
         raise
     finally:
         _taken.reset(token)
-        for one in taken:
-            _forget(one.earlier)
+        _keep(taken)
 
 
 def keep_so_far() -> None:
     """Keep what the run has written so far even if it fails later: a model that took hours to train, say."""
     taken = _taken.get()
     if taken is not None:
-        for one in taken:
-            _forget(one.earlier)
+        _keep(taken)
         taken.clear()
 
 
@@ -86,6 +91,9 @@ def take_name(temporary: Path, final: Path) -> None:
             can_be_undone = False
     if before is None:
         _take_away_what_tells_of(final, taken)
+    if can_be_undone:
+        # A file keeps its mark when it is renamed.
+        _tell(Taken(final, earlier, _mark(temporary)))
     try:
         os.replace(temporary, final)
     except OSError:
@@ -95,10 +103,10 @@ def take_name(temporary: Path, final: Path) -> None:
     if before is not None:
         taken.remove(before)
     if can_be_undone:
-        taken.append(_Taken(final, earlier, _mark(final)))
+        taken.append(Taken(final, earlier, _mark(final)))
 
 
-def _take_away_what_tells_of(final: Path, taken: list[_Taken]) -> None:
+def _take_away_what_tells_of(final: Path, taken: list[Taken]) -> None:
     """Take away what tells of an older file, before the new one has its name.
 
     A run that is killed before it has written its own record must not leave the record of another file beside its
@@ -111,20 +119,44 @@ def _take_away_what_tells_of(final: Path, taken: list[_Taken]) -> None:
         tells.append(final.with_suffix(".json"))
     for beside in tells:
         if beside not in own and beside.is_file():
-            earlier = temporary_beside(beside, ".earlier")
+            one = Taken(beside, temporary_beside(beside, ".earlier"), None)
+            _tell(one)
             try:
-                os.replace(beside, earlier)
+                os.replace(beside, one.earlier)
             except OSError:
                 # Open elsewhere; the new record will take its place, or that will be told.
                 continue
-            taken.append(_Taken(beside, earlier, None))
+            taken.append(one)
 
 
 def made_folder(folder: Path) -> None:
     """Note that the run made a folder."""
     taken = _taken.get()
     if taken is not None:
-        taken.append(_Taken(folder, None, _mark(folder)))
+        taken.append(Taken(folder, None, _mark(folder)))
+        _tell(taken[-1])
+
+
+def give_back(taken: Sequence[Taken]) -> None:
+    """Take away what a run wrote under names that it took, and put back what lay there before.
+
+    Args:
+        taken: in the order in which they were taken.
+    """
+    for one in reversed(taken):
+        with contextlib.suppress(OSError):
+            _give_back(one)
+
+
+def _keep(taken: Sequence[Taken]) -> None:
+    _tell(None)
+    for one in taken:
+        _forget(one.earlier)
+
+
+def _tell(one: Taken | None) -> None:
+    for tell in _watchers:
+        tell(one)
 
 
 def _mark(path: Path) -> tuple[int, int]:
@@ -132,9 +164,9 @@ def _mark(path: Path) -> tuple[int, int]:
     return status.st_ino, 0 if path.is_dir() else status.st_mtime_ns
 
 
-def _give_back(one: _Taken) -> None:
+def _give_back(one: Taken) -> None:
     if one.own is None:
-        if not one.final.exists():
+        if one.earlier is not None and not one.final.exists():
             os.replace(one.earlier, one.final)
         return
     if _mark(one.final) != one.own:

@@ -1,14 +1,19 @@
-"""Temporary files beside outputs, written down as they are made, so that a process that is ended leaves none."""
+"""What a run has begun beside its outputs, written down as it is done, so that an ended process leaves nothing."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
-NAME = "unfinished.txt"
-"""In the folder of a run: temporary files and folders that its process made, one a line."""
+from ..together import Taken, give_back
+
+NAME = "unfinished.jsonl"
+"""In the folder of a run: temporary files and folders that its process made, and names that it took, one a line."""
+_TEMPORARY, _TAKEN, _KEPT = "temporary", "taken", "kept"
 
 _lock = threading.Lock()
 
@@ -20,26 +25,64 @@ def note(folder: Path, temporary: Path) -> None:
         folder: of the run.
         temporary: what is about to be made.
     """
-    # A run is not to fail because the disk of temporary files is full: the next run of the same output tidies up, too.
-    with _lock, contextlib.suppress(OSError), open(folder / NAME, "a", encoding="utf-8") as stream:
-        stream.write(f"{temporary.absolute()}\n")
+    _write(folder, _TEMPORARY, str(temporary.absolute()))
+
+
+def note_name(folder: Path, taken: Taken | None) -> None:
+    """Write down a name that is about to be taken, or with ``None`` that all so far stay.
+
+    Args:
+        folder: of the run.
+        taken: as :func:`~scarp.model.together.watch_names` tells it.
+    """
+    if taken is None:
+        _write(folder, _KEPT)
+    else:
+        _write(folder, _TAKEN, str(taken.final.absolute()),
+               None if taken.earlier is None else str(taken.earlier.absolute()), taken.own)
 
 
 def remove(folder: Path) -> None:
-    """Remove what an ended process left: what was written down, and what GDAL put beside it under longer names.
+    """Undo what an ended process left: names that it took are given back, and temporary files removed.
 
-    What was finished has another name by then and stays. So do the parts that a later run goes on from.
+    With them goes what GDAL put beside them under longer names. What was finished stays, and so do the parts that a
+    later run goes on from.
 
     Args:
         folder: of the run.
     """
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        for line in (folder / NAME).read_text(encoding="utf-8").splitlines():
-            temporary = Path(line)
-            for leftover in temporary.parent.glob(f"{_literally(temporary.name)}*"):
-                shutil.rmtree(leftover, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    leftover.unlink()
+    temporaries, taken = _read(folder / NAME)
+    # First: older files that come back are among the temporary ones.
+    give_back(taken)
+    for temporary in temporaries:
+        for leftover in temporary.parent.glob(f"{_literally(temporary.name)}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+
+
+def _write(folder: Path, *line: Any) -> None:
+    # A run is not to fail because the disk of temporary files is full: the next run of the same output tidies up, too.
+    with _lock, contextlib.suppress(OSError), open(folder / NAME, "a", encoding="utf-8") as stream:
+        stream.write(f"{json.dumps(line)}\n")
+
+
+def _read(path: Path) -> tuple[list[Path], list[Taken]]:
+    temporaries: list[Path] = []
+    taken: list[Taken] = []
+    with contextlib.suppress(OSError, ValueError):
+        # The last line may have been cut short, when the process was ended.
+        for text in path.read_text(encoding="utf-8").splitlines():
+            kind, *values = json.loads(text)
+            if kind == _TEMPORARY:
+                temporaries.append(Path(values[0]))
+            elif kind == _TAKEN:
+                final, earlier, own = values
+                taken.append(Taken(Path(final), None if earlier is None else Path(earlier),
+                                   None if own is None else (own[0], own[1])))
+            else:
+                taken.clear()
+    return temporaries, taken
 
 
 def _literally(name: str) -> str:

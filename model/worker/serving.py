@@ -17,6 +17,7 @@ from ..errors import Cancelled, MessageInvalid, OutputNotWritable, ScarpError
 from ..files import DISK_ERRORS
 from ..memory import is_out_of_memory
 from ..temporaries import watch_temporaries
+from ..together import watch_names
 from . import leftovers
 from .calls import job
 from .channel import ANSWER, BEAT, CALL, CANCEL, ERROR, FUNCTION, PROGRESS, RESULT, WARNING, Channel, read_message
@@ -39,6 +40,7 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
     """
     worker = _Worker(outgoing, folder)
     watch_temporaries(lambda temporary: leftovers.note(folder, temporary))
+    watch_names(lambda taken: leftovers.note_name(folder, taken))
     threading.Thread(target=worker.listen, args=(incoming,), daemon=True).start()
     threading.Thread(target=worker.beat, daemon=True).start()
     worker.work()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from scarp.model.errors import Cancelled
 from scarp.model.files import complete_or_absent_folder, write_text
 from scarp.model.together import all_or_none, keep_so_far
+from scarp.model.worker.leftovers import remove
 
 
 def contents(folder):
@@ -87,3 +90,51 @@ def test_without_a_run_files_just_get_their_names(tmp_path):
     write_text(tmp_path / "map", "new")
     keep_so_far()
     assert contents(tmp_path) == {"map": "new"}
+
+
+ENDED = """
+import os, sys
+from pathlib import Path
+from scarp.model import together
+from scarp.model.temporaries import temporary_beside, watch_temporaries
+from scarp.model.together import all_or_none, keep_so_far, take_name, watch_names
+from scarp.model.worker import leftovers
+
+run, out, moment = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+watch_temporaries(lambda path: leftovers.note(run, path))
+watch_names(lambda taken: leftovers.note_name(run, taken))
+
+def make(name):
+    temporary = temporary_beside(out / name, ".part")
+    temporary.write_text("new " + name)
+    take_name(temporary, out / name)
+
+with all_or_none():
+    make("map.tif")
+    make("table.csv")
+    if moment == "kept":
+        keep_so_far()
+    make("other.tif")
+    make("map.tif")
+    temporary_beside(out / "late.tif", ".part").write_text("begun")
+    if moment != "done":
+        os._exit(9)
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "kept", "done"])
+def test_names_that_an_ended_process_took_are_given_back(tmp_path, moment):
+    run, out = tmp_path / "run", tmp_path / "out"
+    run.mkdir()
+    out.mkdir()
+    older = {"map.tif": "old map", "map.tif.run.json": "old record", "table.csv": "old table", "table.json": "old twin"}
+    for name, text in older.items():
+        (out / name).write_text(text)
+    subprocess.run([sys.executable, "-c", ENDED, str(run), str(out), moment], check=False, timeout=60)
+    remove(run)
+    found = {path.name: path.read_text() for path in out.iterdir()}
+    new = {"map.tif": "new map.tif", "table.csv": "new table.csv"}
+    assert found == {"before": older, "kept": new, "done": {**new, "other.tif": "new other.tif"}}[moment]
+    remove(run)
+    assert {path.name for path in out.iterdir()} == set(found), "what was given back is no longer the run's"
