@@ -38,7 +38,10 @@ def temporary_beside(final: Path, ending: str) -> Path:
         final: the output.
         ending: ``.part``, ``.parts`` or ``.earlier``, and a suffix.
     """
-    path = final.with_name(f".{final.stem[:40]}.{mark_of(final.name)}{uuid.uuid4().hex[:8]}{ending}")
+    # A file that is written whole inside one that is: both are the output's.
+    outer = _NAME.fullmatch(final.name)
+    mark = outer[1] if outer else mark_of(final.name)
+    path = final.with_name(f".{final.stem[:40]}.{mark}{uuid.uuid4().hex[:8]}{ending}")
     note_temporary(path)
     return path
 

@@ -22,6 +22,7 @@ from scarp.model.files import (
     write_text,
 )
 from scarp.model.progress import Part, Silent, stop_if_cancelled
+from scarp.model.temporaries import temporary_beside, tidy
 
 
 def names(folder):
@@ -166,3 +167,15 @@ def test_a_record_that_is_none_says_so(tmp_path, text):
         read_record(tmp_path / "a.tif")
     with pytest.raises(OSError):
         read_record(tmp_path / "none.tif")
+
+
+def test_a_file_written_whole_inside_another_is_tidied_with_it(tmp_path):
+    final = tmp_path / "map.tif"
+    outer = temporary_beside(final, ".part.tif")
+    inner = temporary_beside(outer, ".part.tif")
+    for path in (outer, inner):
+        path.write_text("begun by a run that was killed")
+    tidy(tmp_path / "other.tif")
+    assert outer.exists() and inner.exists()
+    tidy(final)
+    assert not list(tmp_path.iterdir())

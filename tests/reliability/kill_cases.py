@@ -144,7 +144,7 @@ class Kills:
     def again(self, name: str, known: Known) -> list[str]:
         """Run a step that was killed once more, and return what is not as if it had not been."""
         try:
-            self.whole(name)
+            self._whole_when_free(name)
         except Lost as error:
             if "holds files that the repetition would write over" not in str(error):
                 return [f"the next run failed: {error}"]
@@ -152,6 +152,18 @@ class Kills:
             shutil.rmtree(self.out / "again")
             self.whole(name)
         return in_a_fork(lambda: self._like_new(known), SECONDS)
+
+    def _whole_when_free(self, name: str) -> None:
+        """Run a step; as long as a process that worked for the killed run still ends, the message says to wait."""
+        until = time.monotonic() + SECONDS
+        while True:
+            try:
+                self.whole(name)
+                return
+            except Lost as error:
+                if "is being written by another run" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(0.5)
 
     def _judge(self, known: Known, older: bool) -> list[str]:
         wrong, names = [], set(known.new) | set(known.old)
