@@ -290,7 +290,8 @@ def versions() -> dict[str, str]:
 def _computed_with(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return the number of threads, which decides how sums are rounded, for runs that computed on a device."""
     torch = sys.modules.get("torch")
-    on_device = "device" in results or "device" in (results.get("summary") or {})
+    summary = results.get("summary")
+    on_device = "device" in results or isinstance(summary, Mapping) and "device" in summary
     return {"threads": torch.get_num_threads()} if on_device and torch is not None else {}
 
 

@@ -105,6 +105,7 @@ def scenario(player: Player) -> Scenario:
         yield from close(player, dialog)
         if title == "Train PCUM":
             yield player.pause(3)
+            dock("Training").raise_()
             player.picture("08-training-dock")
             dock("Training").hide()
         if title in ("Build factor stack", "Predict susceptibility", "Classify zones", "Validate with points"):
