@@ -155,9 +155,16 @@ def _draw(path: str, sheet: Any) -> None:
     settings.dpi = DPI
     settings.appendGeoreference = False
     outcome = QgsLayoutExporter(layout).exportToPdf(path, settings)
-    if outcome != QgsLayoutExporter.ExportResult.Success:
+    # Qt writes on when the disk is full, and calls that a success.
+    if outcome != QgsLayoutExporter.ExportResult.Success or not _has_an_end(path):
         raise OutputNotWritable(tr("The PDF could not be written. Check that the disk has room and that the file is "
                                    "not open elsewhere."))
+
+
+def _has_an_end(path: str) -> bool:
+    """Whether a PDF is there to its last line."""
+    content = Path(path).read_bytes() if os.path.isfile(path) else b""
+    return content.rstrip().endswith(b"%%EOF")
 
 
 def _template(project: QgsProject) -> QgsPrintLayout:

@@ -116,7 +116,8 @@ class _Worker:
             if error.errno not in DISK_ERRORS:
                 raise
             raise OutputNotWritable(f"The result could not be handed to QGIS through {self._folder}: "
-                                    f"{error.strerror}. Make room on the disk of temporary files.") from error
+                                    f"{error.strerror}. Make room on the disk of temporary files. The files that the "
+                                    "run has written are complete and stay.") from error
 
     def _run(self, call: Any) -> Any:
         if isinstance(call, ScarpError):

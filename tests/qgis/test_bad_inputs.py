@@ -96,6 +96,14 @@ def test_cases_are_many_and_unlike():
     assert all(bool(case.error) != bool(case.works) for case in CASES)
 
 
+def test_the_page_on_reliability_has_every_case():
+    """It is made by ``./run reliability``; a case that was added since must not be missing from it."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
+    page = page.replace("\\", "")
+    missing = [case.name for case in CASES if f"| {case.given.replace(chr(92), '')} |" not in page]
+    assert not missing, "run ./run reliability bad_input"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]

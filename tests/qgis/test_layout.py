@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import zlib
 
 import pytest
-from qgis.core import QgsApplication, QgsLayoutItemMap, QgsPrintLayout, QgsProject, QgsReadWriteContext
+from qgis.core import (
+    QgsApplication,
+    QgsLayoutExporter,
+    QgsLayoutItemMap,
+    QgsPrintLayout,
+    QgsProcessingException,
+    QgsProject,
+    QgsReadWriteContext,
+)
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtXml import QDomDocument
 
@@ -62,6 +71,23 @@ def test_validation_draws_a_sheet(run, inputs, chain, area, tmp_path, with_zones
     assert set(QgsProject.instance().mapLayers()) == before
     assert {path.name for path in tmp_path.iterdir()} == {
         "r.html", "r.html.run.json", "t.csv", "t.csv.run.json", "t.json", "map.pdf"}
+
+
+def test_a_sheet_that_was_cut_short_is_no_success(run, inputs, tmp_path, monkeypatch):
+    """As on a full disk, of which Qt does not tell."""
+    from scarp.algorithms import layout
+
+    class Cut(QgsLayoutExporter):
+        def exportToPdf(self, path, settings):  # noqa: N802 - QGIS's name
+            outcome = super().exportToPdf(path, settings)
+            os.truncate(path, os.path.getsize(path) // 2)
+            return outcome
+
+    monkeypatch.setattr(layout, "QgsLayoutExporter", Cut)
+    with pytest.raises(QgsProcessingException, match="PDF could not be written"):
+        run("validatewithpoints", **inputs, OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv",
+            OUTPUT_PDF=tmp_path / "map.pdf")
+    assert not (tmp_path / "map.pdf").exists()
 
 
 def test_no_sheet_unless_asked_for(run, inputs, tmp_path):
