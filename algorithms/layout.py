@@ -157,8 +157,8 @@ def _draw(path: str, sheet: Any) -> None:
     outcome = QgsLayoutExporter(layout).exportToPdf(path, settings)
     # Qt writes on when the disk is full, and calls that a success.
     if outcome != QgsLayoutExporter.ExportResult.Success or not _has_an_end(path):
-        raise OutputNotWritable(tr("The PDF could not be written. Check that the disk has room and that the file is "
-                                   "not open elsewhere."))
+        raise OutputNotWritable(tr("The PDF could not be written; the other files of the run are complete and stay. "
+                                   "Check that the disk has room and that the file is not open elsewhere."))
 
 
 def _has_an_end(path: str) -> bool:
