@@ -120,6 +120,11 @@ def write_pdf(output: str | os.PathLike, sheet: Any, progress: Progress) -> None
     """
     with complete_or_absent(output) as temporary:
         in_main_thread(lambda: _draw(str(temporary), sheet), progress)
+        # What the exporter says is not asked: Qt writes on when the disk is full, and calls that a success.
+        if not _has_an_end(temporary):
+            raise OutputNotWritable(tr("The PDF {path} could not be written; the other files of the run are complete "
+                                       "and stay. Check that the disk has room and that the file is not open "
+                                       "elsewhere.").format(path=output))
         stop_if_cancelled(progress)
 
 
@@ -154,16 +159,12 @@ def _draw(path: str, sheet: Any) -> None:
     settings = QgsLayoutExporter.PdfExportSettings()
     settings.dpi = DPI
     settings.appendGeoreference = False
-    outcome = QgsLayoutExporter(layout).exportToPdf(path, settings)
-    # Qt writes on when the disk is full, and calls that a success.
-    if outcome != QgsLayoutExporter.ExportResult.Success or not _has_an_end(path):
-        raise OutputNotWritable(tr("The PDF could not be written; the other files of the run are complete and stay. "
-                                   "Check that the disk has room and that the file is not open elsewhere."))
+    QgsLayoutExporter(layout).exportToPdf(path, settings)
 
 
-def _has_an_end(path: str) -> bool:
+def _has_an_end(path: Path) -> bool:
     """Whether a PDF is there to its last line."""
-    content = Path(path).read_bytes() if os.path.isfile(path) else b""
+    content = path.read_bytes() if path.is_file() else b""
     return content.rstrip().endswith(b"%%EOF")
 
 

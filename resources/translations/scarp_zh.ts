@@ -2428,9 +2428,9 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>“训练 PCUM”或“训练对比模型”为另一地区写出的 .safetensors 文件。</translation>
     </message>
     <message>
-        <source>The PDF could not be written; the other files of the run are complete and stay. Check that the disk has room and that the file is not open elsewhere.</source>
+        <source>The PDF {path} could not be written; the other files of the run are complete and stay. Check that the disk has room and that the file is not open elsewhere.</source>
         <extracomment>algorithms/layout.py</extracomment>
-        <translation>无法写出 PDF；本次运行的其他文件完整并保留。请检查磁盘空间是否足够，以及该文件是否已在别处打开。</translation>
+        <translation>无法写出 PDF {path}；本次运行的其他文件完整并保留。请检查磁盘空间是否足够，以及该文件是否已在别处打开。</translation>
     </message>
     <message>
         <source>The Python that Scarp computes with cannot be started: {python} ({reason}). Open Plugins &gt; Scarp &gt; Install what Scarp needs… and install again.</source>

@@ -84,7 +84,7 @@ def test_a_sheet_that_was_cut_short_is_no_success(run, inputs, tmp_path, monkeyp
             return outcome
 
     monkeypatch.setattr(layout, "QgsLayoutExporter", Cut)
-    with pytest.raises(QgsProcessingException, match="PDF could not be written"):
+    with pytest.raises(QgsProcessingException, match="map.pdf could not be written; the other files"):
         run("validatewithpoints", **inputs, OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv",
             OUTPUT_PDF=tmp_path / "map.pdf")
     assert not (tmp_path / "map.pdf").exists()

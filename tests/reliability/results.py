@@ -43,7 +43,16 @@ def tell(name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, A
 
 def machine() -> dict[str, Any]:
     """Return what it ran on; QGIS only where it was used."""
-    found = {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
+    found = {"system": _system(), "python": platform.python_version(), "cores": os.cpu_count()}
     if "qgis.core" in sys.modules:
         found["qgis"] = sys.modules["qgis.core"].Qgis.QGIS_VERSION
     return found
+
+
+def _system() -> str:
+    try:
+        name = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError, AttributeError):
+        # AttributeError: before Python 3.10.
+        name = platform.system()
+    return f"{name}, {platform.machine()}"
