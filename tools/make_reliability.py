@@ -44,6 +44,8 @@ BESIDES = (
     "- Names of layers, fields, classes, regions and files are text in every report, in XML beside rasters, in figures",
     "  and in tables, where a cell cannot become a formula (`tests/core/test_escaping.py`).",
     "- The installer takes only files whose hashes it knows ([install.md](install.md)).",
+    "- A graphics card that is not there, has too little memory or vanishes in the middle, simulated",
+    "  (`tests/core/test_device_faults.py`), and clocks that jump (`tests/core/test_clock.py`).",
     "- Silent errors: inputs that changed, units, other cell sizes, values outside the training data",
     "  ([reproducing.md](reproducing.md)).", "")
 
