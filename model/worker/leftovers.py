@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from ..json_text import parse_json
 from ..together import Taken, give_back
 
 NAME = "unfinished.jsonl"
@@ -73,7 +74,7 @@ def _read(path: Path) -> tuple[list[Path], list[Taken]]:
     with contextlib.suppress(OSError, ValueError):
         # The last line may have been cut short, when the process was ended.
         for text in path.read_text(encoding="utf-8").splitlines():
-            kind, *values = json.loads(text)
+            kind, *values = parse_json(text)
             if kind == _TEMPORARY:
                 temporaries.append(Path(values[0]))
             elif kind == _TAKEN:
