@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 import numpy as np
-from qgis.core import QgsApplication, QgsProcessingAlgRunnerTask, QgsProcessingContext, QgsProject, QgsTask
+from qgis.core import QgsApplication, QgsProcessingAlgRunnerTask, QgsProcessingContext, QgsProject
 from qgis.PyQt.QtCore import QCoreApplication
 
 from scarp.model.grid import Grid
@@ -82,7 +82,8 @@ def queue(calls: Sequence[tuple[str, dict[str, Any]]], seconds: float) -> list[b
         if time.monotonic() > until:
             waiting = [number for number in range(len(calls)) if number not in ended]
             raise TimeoutError(f"runs {waiting} did not end; threads: {[one.name for one in threading.enumerate()]}")
-    while any(task.status() not in (QgsTask.TaskStatus.Complete, QgsTask.TaskStatus.Terminated)
-              for task in manager.tasks()):
+    # Until their threads are done with them as well. Not for ever: QGIS itself may keep a task waiting.
+    while manager.countActiveTasks() and time.monotonic() < until:
         QCoreApplication.processEvents()
+        time.sleep(0.01)
     return [ended[number] for number in range(len(calls))]
