@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from scarp.model.files import RECORD_SUFFIX
-from scarp.tests.qgis.study import begin, make_area, make_chain
+from scarp.tests.qgis.study import begin
 from scarp.tests.qgis.tiny import Listener
 from scarp.tests.reliability.forking import in_a_fork
-from scarp.tests.reliability.steps import Step, steps
+from scarp.tests.reliability.steps import Step, load_libraries, prepare_steps
 from scarp.tests.reliability.wholeness import temporaries, what_is_wrong
 
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -95,8 +95,8 @@ def cases_of(folder: Path, disk: Disk, sizes: int, chance: random.Random, only: 
         seconds: that a run may take.
     """
     run = begin()
-    _load()
-    found = in_a_fork(lambda: _prepare(folder, run), 10 * seconds)
+    load_libraries()
+    found = in_a_fork(lambda: prepare_steps(folder, run), 10 * seconds)
     known = {name: Step(inputs, outputs) for name, (inputs, outputs) in found.items()}
     cases: list[Case] = []
     for name, step in known.items():
@@ -187,31 +187,6 @@ def _about_the_message(case: Case, error: str) -> list[str]:
         return [f"was not foreseen: {error}"]
     named = re.search(r"/|\w\.(gpkg|tif|csv|html)\b", error) or any(name in error for name in case.step.outputs)
     return [] if named else [f"names no file: {error}"]
-
-
-def _prepare(folder: Path, run: Any) -> dict[str, Any]:
-    area, chain, more = folder / "area", folder / "chain", folder / "more"
-    for place in (area, chain, more):
-        place.mkdir()
-    make_area(area)
-    made = steps(area, make_chain(chain, area, run), run, more)
-    return {name: [{key: str(value) if isinstance(value, Path) else value for key, value in step.inputs.items()},
-                   step.outputs] for name, step in made.items()}
-
-
-def _load() -> None:
-    """Import what runs need, so that a child has it."""
-    import matplotlib.pyplot  # noqa: F401
-    import sklearn.ensemble  # noqa: F401
-    import torch  # noqa: F401
-
-    from scarp.model.worker.calls import JOBS, job
-
-    for path in JOBS.glob("*.py"):
-        try:
-            job(path.stem)
-        except Exception:  # noqa: BLE001 - helpers of jobs are no jobs
-            continue
 
 
 def _rooms(disk: Disk, sizes: int) -> list[int]:

@@ -11,12 +11,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-from scarp.tests.qgis.study import begin, make_area, make_chain, runner
+from scarp.tests.qgis.study import begin, runner
 from scarp.tests.reliability.fingerprints import fingerprint
 from scarp.tests.reliability.forking import Lost, in_a_fork
-from scarp.tests.reliability.steps import Step, steps
+from scarp.tests.reliability.steps import Step, load_libraries, prepare_steps
 from scarp.tests.reliability.wholeness import temporaries, what_is_wrong
 
 SECONDS = 240.0
@@ -55,7 +55,12 @@ class Kills:
         run = begin()
         load_libraries()
         self.folder, self.out = folder, folder / "out"
-        found = in_a_fork(lambda: _prepare(folder, run), 2 * SECONDS)
+
+        def prepare() -> dict[str, Any]:
+            os.environ["SCARP_STATE"] = str(folder / "state")
+            return prepare_steps(folder, run)
+
+        found = in_a_fork(prepare, 2 * SECONDS)
         self.steps = {name: Step(inputs, outputs) for name, (inputs, outputs) in found.items()}
 
     def learn(self, name: str) -> Known:
@@ -250,36 +255,6 @@ class Kills:
         """Return the fingerprints of all that could be taken for a result, by name."""
         return in_a_fork(lambda: {str(path.relative_to(self.out)): fingerprint(path) for path in self._files()},
                          SECONDS)
-
-
-def load_libraries() -> None:
-    """Import what runs need, so that a child has it."""
-    import matplotlib.pyplot  # noqa: F401
-    import sklearn.ensemble  # noqa: F401
-    import torch  # noqa: F401
-
-    from scarp.model.worker.calls import JOBS, job
-
-    for path in sorted(JOBS.glob("*.py")):
-        try:
-            job(path.stem)
-        except Exception:  # noqa: BLE001 - helpers of jobs are no jobs
-            continue
-
-
-def _prepare(folder: Path, run: Callable[..., Any]) -> dict[str, Any]:
-    area, chain, more = folder / "area", folder / "chain", folder / "more"
-    for place in (area, chain, more):
-        place.mkdir()
-    os.environ["SCARP_STATE"] = str(folder / "state")
-    make_area(area)
-    made = steps(area, make_chain(chain, area, run), run, more)
-
-    def plain(value: Any) -> Any:
-        return str(value) if isinstance(value, Path) else value
-
-    return {name: [{key: plain(value) for key, value in step.inputs.items()}, step.outputs]
-            for name, step in made.items()}
 
 
 def _wrong_record(path: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Mapping
 
-from scarp.tests.qgis.study import Runner
+from scarp.tests.qgis.study import Runner, make_area, make_chain
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
 
 REPEATS = 20
@@ -76,3 +76,29 @@ def steps(area: Path, chain: Mapping[str, Path], run: Runner, folder: Path) -> d
                                       {"OUTPUT_HTML": "e.html", "OUTPUT_TABLE": "e.csv", "OUTPUT_LEADING": "e.tif"}),
         "rerun": Step({"RECORD": Path(f"{recorded}.run.json")}, {"FOLDER": "again", "OUTPUT_TABLE": "again.csv"}),
     }
+
+
+def prepare_steps(folder: Path, run: Runner) -> dict[str, list[dict[str, Any]]]:
+    """Make the study area and the chain in a folder; return inputs and outputs of each step, fit to be sent as JSON."""
+    area, chain, more = folder / "area", folder / "chain", folder / "more"
+    for place in (area, chain, more):
+        place.mkdir()
+    make_area(area)
+    made = steps(area, make_chain(chain, area, run), run, more)
+    return {name: [{key: str(value) if isinstance(value, Path) else value for key, value in step.inputs.items()},
+                   step.outputs] for name, step in made.items()}
+
+
+def load_libraries() -> None:
+    """Import what runs need, so that a child has it."""
+    import matplotlib.pyplot  # noqa: F401
+    import sklearn.ensemble  # noqa: F401
+    import torch  # noqa: F401
+
+    from scarp.model.worker.calls import JOBS, job
+
+    for path in sorted(JOBS.glob("*.py")):
+        try:
+            job(path.stem)
+        except Exception:  # noqa: BLE001 - helpers of jobs are no jobs
+            continue
