@@ -22,6 +22,14 @@ def leave_a_mark(folder: str, number: int, seconds: float) -> int:
     return os.getpid()
 
 
+def wait_for_the_word(folder: str, number: int) -> None:
+    """Leave a file when it is begun, and end once there is one called ``go``; after a minute in any case."""
+    Path(folder, f"begun-{number}").touch()
+    until = time.monotonic() + 60
+    while not Path(folder, "go").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
 def late(number: int) -> int:
     """The first is done last."""
     time.sleep(0.6 if number == 0 else 0.01)

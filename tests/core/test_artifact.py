@@ -29,7 +29,8 @@ SIZE, CELL = 160, 30.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SIZE, SIZE)
 FACTORS = [FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),
            FactorSpec("aspect", "categorical", "", "Aspect", {1: "flat", 2: "N"}, 5.0, 2.0, 1.0, 9.0, (1, 2, 5, 9))]
-SMALL = {"window": 480.0, "block": 960.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu"}
+SMALL = {"window": 480.0, "block": 960.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu",
+         "precision": "fp32"}
 
 
 def model(depth=2, encoding="one_hot"):

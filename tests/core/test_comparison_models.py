@@ -37,7 +37,7 @@ GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SI
 PATCH = 10
 FACTORS = [StackFactor("slope", "continuous", "degrees", "Slope"),
            StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"})]
-SMALL = {"block": 1800.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu"}
+SMALL = {"block": 1800.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu", "precision": "fp32"}
 
 
 @pytest.fixture(scope="module", autouse=True)

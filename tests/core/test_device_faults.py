@@ -133,7 +133,7 @@ class Card:
         self._left -= 1
         if self._left <= 0:
             if self._barrier is not None:
-                self._barrier.wait(10)
+                self._barrier.wait(60)
             raise self._error
         return self._engine.logit(*values)
 

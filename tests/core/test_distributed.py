@@ -45,7 +45,7 @@ CONFIGURATIONS = {
     "bf16": {"batch": 7, "epochs": 2, "precision": "bf16"},
 }
 SMALL = {"epochs": 4, "patience": 0, "width": 4, "depth": 1, "learning_rate": 5e-3, "weight_landslide": 3.0,
-         "physics": "none", "device": "cpu"}
+         "physics": "none", "device": "cpu", "precision": "fp32"}
 SIZE, CELL = 96, 30.0
 OPTIONS = ["--window", "480", "--block", "480", "--width", "4", "--epochs", "4", "--patience", "0", "--batch", "9",
            "--device", "cpu", "--precision", "fp32"]

@@ -61,12 +61,12 @@ def test_last_one_out_puts_the_defaults_back(monkeypatch):
     def other():
         with kept_memory():
             inside.set()
-            leave.wait(10)
+            leave.wait(60)
 
     thread = threading.Thread(target=other)
     with kept_memory():
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(60)
     assert calls == [memory._KEPT]
     leave.set()
     thread.join()

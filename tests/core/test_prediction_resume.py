@@ -26,19 +26,20 @@ SIDE = 300
 TILES = 25
 
 SLOW = """
-import sys, time
+import itertools, sys, time
 from scarp.model.jobs import predict_susceptibility as job
 from scarp.model.prediction.tile_work import TileWork
 from scarp.model.progress import Silent
 job.RESUMABLE = 0
-compute = TileWork.compute
+compute, numbers = TileWork.compute, itertools.count()
 def slow(*arguments):
-    time.sleep(0.1)
+    time.sleep(0.1 if next(numbers) < 7 else 600)
     return compute(*arguments)
 TileWork.compute = slow
 job.predict_susceptibility(sys.argv[1], [sys.argv[2]], sys.argv[3], tile=64, samples=2,
                            output_uncertainty=sys.argv[4], output_applicability=sys.argv[5], progress=Silent())
 """
+"""Computes some tiles and then waits to be killed, so that it never ends before."""
 
 
 class Listener(Silent):

@@ -17,6 +17,7 @@ from scarp.model.errors import Cancelled, DeviceUnavailable, ModelFileInvalid, P
 from scarp.model.progress import Silent, duration
 from scarp.model.stack import StackFactor
 from scarp.model.training import checkpoint as checkpoints
+from scarp.model.training import loop
 from scarp.model.training.augment import WAYS, aspect_table, turn, turned_aspect
 from scarp.model.training.checkpoint import fingerprint
 from scarp.model.training.data import TrainingData
@@ -35,7 +36,8 @@ CPU = torch.device("cpu")
 FACTORS = [StackFactor("slope", "continuous", "degrees"), StackFactor("aspect", "categorical"),
            StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"})]
 SMALL = {"epochs": 4, "patience": 0, "batch": 8, "width": 4, "depth": 1, "learning_rate": 5e-3,
-         "weight_landslide": 3.0, "physics": "none", "device": "cpu"}
+         "weight_landslide": 3.0, "physics": "none", "device": "cpu", "precision": "fp32"}
+"""In fp32: what is chosen by itself is another arithmetic on another processor."""
 
 
 def windows_of(count=40, side=10, padded=12, seed=0, safety=True):
@@ -66,8 +68,31 @@ def fit(windows=None, progress=None, checkpoint=None, **changes):
                        progress or Silent(), checkpoint)
 
 
+def bytes_of(network):
+    return {name: value.numpy().tobytes() for name, value in network.state_dict().items()}
+
+
 def weights(fitted):
-    return {name: value.numpy().tobytes() for name, value in fitted.network.state_dict().items()}
+    return bytes_of(fitted.network)
+
+
+@pytest.fixture
+def validation_losses(monkeypatch):
+    """Return a function that sets the validation loss of every epoch, and returns the weights that were validated."""
+    real = loop.evaluate
+
+    def set_losses(losses):
+        validated = []
+
+        def evaluate(network, *arguments, **named):
+            numbers = {**real(network, *arguments, **named), "loss": losses[len(validated)]}
+            validated.append(bytes_of(network))
+            return numbers
+
+        monkeypatch.setattr(loop, "evaluate", evaluate)
+        return validated
+
+    return set_losses
 
 
 class CancelAfter(Silent):
@@ -230,11 +255,18 @@ def test_history_and_metrics(safety):
         assert (item["train_violation_rate"] is None) == (not safety)
 
 
-def test_weights_are_those_of_the_best_epoch():
-    long = fit(epochs=8, learning_rate=0.05)
-    best = long.best_epoch
-    assert best < 8, "choose settings that overfit"
-    assert weights(fit(epochs=best, learning_rate=0.05)) == weights(long)
+@pytest.mark.parametrize("averaging", [0.0, 0.99])
+@pytest.mark.parametrize("losses,best", [((1.0, 2.0, 3.0, 4.0), 1), ((3.0, 1.0, 2.0, 1.5), 2),
+                                         ((3.0, 1.0, 1.0, 2.0), 2), ((4.0, 2.0, 3.0, 1.0), 4)])
+def test_weights_are_those_of_the_best_epoch(validation_losses, losses, best, averaging):
+    """Of the lowest validation loss, and of the first one of equals; as if training had ended there."""
+    validated = validation_losses(losses)
+    long = fit(epochs=len(losses), averaging=averaging)
+    assert [item["validation_loss"] for item in long.history] == list(losses)
+    assert len({tuple(one.values()) for one in validated}) == len(losses), "each has its own"
+    assert long.best_epoch == best and weights(long) == validated[best - 1]
+    validation_losses(losses)
+    assert weights(fit(epochs=best, averaging=averaging)) == weights(long)
 
 
 @pytest.mark.parametrize("batch,fine", [(1, False), (2, True), (3, True)])
@@ -252,9 +284,10 @@ def test_a_checkpoint_does_not_go_on_in_other_arithmetic(tmp_path):
     assert len(keys) == 2
 
 
-def test_patience_ends_training():
-    fitted = fit(epochs=60, patience=3, learning_rate=0.05)
-    assert len(fitted.history) == fitted.best_epoch + 3 < 60
+def test_patience_ends_training(validation_losses):
+    validation_losses([5.0, 3.0, 4.0, 4.0, 2.0, 2.0, 3.0, 2.5, 1.0])
+    fitted = fit(epochs=60, patience=3)
+    assert fitted.best_epoch == 5 and len(fitted.history) == 8
 
 
 def test_hinge_lowers_the_violation_rate_and_indicator_changes_no_weight():

@@ -20,30 +20,38 @@ from scarp.model.progress import Silent
 from scarp.model.training import checkpoint as checkpoints
 from scarp.tests.core.test_training import fit, weights, windows_of
 
-RUN = {"epochs": 40, "depth": 2}
+RUN = {"epochs": 16, "depth": 2}
+KILLS = 3
 CHILD = f"""
-import sys
+import sys, time
+from scarp.model.progress import Silent
 from scarp.model.training import checkpoint
 from scarp.tests.core.test_training import fit
+class Waits(Silent):
+    def report(self, fraction, text=""):
+        if fraction > float(sys.argv[2]):
+            time.sleep(600)
 checkpoint.SECONDS = 0.0
-fit(checkpoint=sys.argv[1], **{RUN})
+fit(progress=Waits(), checkpoint=sys.argv[1], **{RUN})
 """
+"""Waits at a share of the work to be killed, so that it never ends before, however fast it is."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill so")
 def test_a_run_killed_at_any_moment_ends_the_same(tmp_path):
     path, generator = tmp_path / "state.safetensors", np.random.default_rng()
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    for _ in range(3):
+    for number in range(KILLS):
         before = path.stat().st_mtime_ns if path.is_file() else 0
-        process = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], env=environment)
+        process = subprocess.Popen([sys.executable, "-c", CHILD, str(path), str((number + 1) / (KILLS + 1))],
+                                   env=environment)
         # At least one epoch further than the last time, then at any moment of any epoch, also while it writes.
         while process.poll() is None and (path.stat().st_mtime_ns if path.is_file() else 0) == before:
             time.sleep(0.002)
         time.sleep(generator.uniform(0.0, 0.1))
         process.kill()
         process.wait()
-        assert process.returncode == -signal.SIGKILL, "the run had ended before it was killed: make it longer"
+        assert process.returncode == -signal.SIGKILL
     resumed, whole = fit(checkpoint=path, **RUN), fit(**RUN)
     assert weights(resumed) == weights(whole)
     assert resumed.history == whole.history and resumed.metrics == whole.metrics
@@ -96,30 +104,30 @@ def test_a_disk_that_fills_up_costs_the_checkpoint_and_not_the_training(tmp_path
 
 
 class CancelOnce(Silent):
-    """Cancelled from another thread, as by a button."""
+    """Cancelled from another thread, as by a button; counts what is done all the same."""
 
     def __init__(self):
         super().__init__()
-        self.event, self.at = threading.Event(), 0.0
+        self.event, self.reports = threading.Event(), 0
 
-    def press(self):
-        self.at = time.monotonic()
-        self.event.set()
+    def report(self, fraction, text=""):
+        self.reports += self.event.is_set()
 
     def cancelled(self):
         return self.event.is_set()
 
 
 @pytest.mark.parametrize("after", [0.05, 0.6])
-def test_cancelling_ends_training_within_two_seconds(after):
-    """With windows, batch and network of the default size."""
+def test_cancelling_ends_training_with_the_batch_under_way(after):
+    """With windows, batch and network of the default size; the seconds are measured by
+    ``benchmarks/responsiveness.py``."""
     progress = CancelOnce()
     windows = windows_of(count=192, side=50, padded=52)
-    timer = threading.Timer(after, progress.press)
+    timer = threading.Timer(after, progress.event.set)
     timer.start()
     try:
         with pytest.raises(Cancelled):
             fit(windows, progress, epochs=1000, width=16, depth=1, batch=32)
     finally:
         timer.cancel()
-    assert time.monotonic() - progress.at < 2.0
+    assert progress.reports <= 1

@@ -36,8 +36,6 @@ def test_a_training_is_cancelled_and_another_keeps_its_best(play):
     cancelled, stopped = found["cancelled"], found["stopped"]
     assert not cancelled["done"]
     assert cancelled["left"] == [], "a cancelled training leaves nothing"
-    # The goal is two seconds; tests share their machine.
-    assert cancelled["seconds"] < 8
     assert stopped["done"]
     assert "stopped.safetensors" in stopped["left"]
     assert "stopped" in found["stopped_says"].lower()

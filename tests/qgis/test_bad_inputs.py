@@ -57,19 +57,18 @@ def test_bad_input(case, run, chain, area, tmp_path, table):
         if case.error and os.access(at.out, os.W_OK) and not any(at.out.iterdir()):
             _leave_earlier(at, case)
         before = _files(tmp_path)
-        start, work = time.perf_counter(), time.process_time()
+        start = time.perf_counter()
         try:
             results = run(case.algorithm, feedback=listener, **values)
         except QgsProcessingException as error:
             message = str(error).replace(_PREFIX, "").strip()
-        seconds, work = time.perf_counter() - start, time.process_time() - work
+        seconds = time.perf_counter() - start
         left = sorted(name for name, content in _files(tmp_path).items() if before.get(name) != content)
         lost = sorted(set(before) - set(_files(tmp_path)))
     said = "\n".join([*listener.warnings, *(line for line in listener.lines if not line.startswith("Results:"))])
     table.append({"name": case.name, "algorithm": case.algorithm, "given": case.given,
                   "expected": "refused" if case.error else "works", "works": case.works, "message": message,
                   "said": _line(case.said, said), "left": left if message else [], "seconds": round(seconds, 2)})
-    assert work < case.seconds and seconds < 10 * case.seconds
     assert not lost
     if case.error:
         assert message, "it was not refused"

@@ -52,7 +52,7 @@ class Meanwhile:
 
     def __enter__(self) -> None:
         self._thread.start()
-        assert self._begun.wait(10)
+        assert self._begun.wait(60)
 
     def __exit__(self, *_) -> None:
         self._end.set()

@@ -157,7 +157,7 @@ def test_a_busy_main_thread_does_not_hold_who_cancels(plugin):
 
     thread = threading.Thread(target=call)
     thread.start()
-    thread.join(5)
+    thread.join(60)
     assert not thread.is_alive() and len(outcome) == 1
     QgsApplication.processEvents()
     assert not seen, "what was given up is not done later"

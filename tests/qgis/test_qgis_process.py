@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Debian 12 wraps qgis_process with an option that the program refuses; the program itself is fine.
 PROGRAM = os.environ.get("SCARP_QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process")
 RADII = "giant,150,large,120,medium,90,small,60,unrecorded,60"
-TRAINING = {"WINDOW": 600, "BLOCK": 900, "EPOCHS": 2, "WIDTH": 4, "DEPTH": 1, "BATCH": 16, "SEED": 1}
+TRAINING = {"WINDOW": 600, "BLOCK": 900, "EPOCHS": 2, "WIDTH": 4, "DEPTH": 1, "BATCH": 16, "SEED": 1,
+            "PRECISION": "fp32"}
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="qgis_process is not installed")
 

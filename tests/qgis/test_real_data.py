@@ -11,7 +11,7 @@ from scarp.model.stack import open_stack
 RADII = "1,30,2,60,3,120,unrecorded,30"
 """Metres by ``scale_class`` of Kaghan, whose landslides are far smaller than the paper's."""
 
-TRAINING = {"EPOCHS": 2, "WIDTH": 8, "DEPTH": 1, "SEED": 1, "PHYSICS": "hinge"}
+TRAINING = {"EPOCHS": 2, "WIDTH": 8, "DEPTH": 1, "SEED": 1, "PHYSICS": "hinge", "PRECISION": "fp32"}
 
 
 @pytest.fixture(scope="module")

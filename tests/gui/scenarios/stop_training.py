@@ -1,4 +1,4 @@
-"""A training that is cancelled in its dialog stops within two seconds and leaves nothing; another keeps its best."""
+"""A training that is cancelled in its dialog stops and leaves nothing; another keeps its best."""
 
 import time
 

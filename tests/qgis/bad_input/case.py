@@ -61,8 +61,6 @@ class Case:
     """What is there only while the algorithm runs, such as a disk that is full."""
     stays: tuple[str, ...] = ()
     """Names of outputs that are complete and stay although the run fails, because they took long to make."""
-    seconds: float = 30.0
-    """Of the processor's time that it may take; and ten times as long by the clock, on a machine with other work."""
 
 
 OUTPUTS: dict[str, dict[str, str]] = {
