@@ -81,10 +81,6 @@ class DeviceUnavailable(ScarpError):
     """The device asked for (a GPU, say) is not there or has too little memory."""
 
 
-class ProcessLost(ScarpError):
-    """Another process of a training in several processes ended or cannot be reached."""
-
-
 class LibraryMissing(ScarpError):
     """A library that only this way of running needs is not installed."""
 

@@ -1,4 +1,4 @@
-"""Training from a command line, in one process or, started by ``torchrun``, in several that train together."""
+"""Train PCUM from a command line, without QGIS."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import ast
 import contextlib
 import dataclasses
 import inspect
-import os
 import signal
 import sys
-import tempfile
-import time
-from pathlib import Path
-from typing import Any, Iterator, NoReturn, Sequence, TextIO
+from typing import Any, Iterator, Sequence
 
 from .errors import Cancelled, ScarpError
 from .training.presets import PRESETS, RECOMMENDED, governed, in_words, preset_help, settings_of
@@ -21,16 +17,13 @@ from .training.settings import TrainingSettings
 
 DONE, FAILED, CANCELLED = 0, 1, 130
 """Exit status; wrong options give 2."""
-_PATIENCE = 2.0
-"""Seconds in which the first process may state a failure that all share; ``torchrun`` then ends the others."""
 
 
 class Lines:
-    """Progress as lines of text; knows whether Ctrl-C was pressed."""
+    """Progress as lines of text on standard error; knows whether Ctrl-C was pressed."""
 
-    def __init__(self, stream: TextIO | None) -> None:
-        """Write to a stream, or say nothing."""
-        self._stream, self._stopping = stream, False
+    def __init__(self) -> None:
+        self._stopping = False
 
     def report(self, fraction: float, text: str = "") -> None:
         """Write a text with the share of the work done before it."""
@@ -52,8 +45,7 @@ class Lines:
         self._stopping = True
 
     def _write(self, text: str) -> None:
-        if self._stream is not None:
-            print(text, file=self._stream, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,31 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the command line by default.
     """
     options = vars(parser().parse_args(arguments))
-    number = int(os.environ.get("RANK", "0"))
-    progress = Lines(sys.stderr if number == 0 else None)
+    progress = Lines()
     try:
         with _heard(progress):
             model = _train(options, progress)
     except ScarpError as error:
-        if number:
-            time.sleep(_PATIENCE)
-        print(f"Process {number + 1}: {error}" if number else str(error), file=sys.stderr, flush=True)
+        print(error, file=sys.stderr, flush=True)
         return CANCELLED if isinstance(error, Cancelled) else FAILED
-    if number == 0:
-        print(model)
+    print(model)
     return DONE
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, with an option for every training setting."""
     result = argparse.ArgumentParser(
-        prog="python -m scarp.model.train", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Trains PCUM on a factor stack and landslide labels, and writes the model file.",
-        epilog="Several processes train together, on one machine or on several, when torchrun starts them:\n"
-               "  torchrun --nproc-per-node 4 -m scarp.model.train STACK LABELS OUTPUT\n"
-               "--batch is then the batch of all of them together, so their number changes the result by no more than\n"
-               "rounding. Each reads the inputs and holds all windows; the first one writes. With CUDA each takes a\n"
-               "GPU. On CPUs, set OMP_NUM_THREADS to the cores for each process.")
+        prog="python -m scarp.model.train",
+        description="Trains PCUM on a factor stack and landslide labels, and writes the model file.")
     for name, text in (("stack", "factor stack"), ("labels", "label raster on the stack's grid: 1 landslide, 0 "
                                                    "stable, 255 unknown"), ("output", "model file, .safetensors")):
         result.add_argument(name, metavar=name.upper(), help=text)
@@ -134,23 +117,16 @@ def _texts() -> dict[str, str]:
 
 
 def _train(options: dict[str, Any], progress: Lines) -> str:
-    """Train in this process, with the others if there are any, and return the path of the model."""
+    """Train and return the path of the model."""
     names = [item.name for item in dataclasses.fields(TrainingSettings)]
     given = {name: options[name] for name in names if options[name] is not None}
     settings = settings_of(options["preset"], given)
     # Not before the options are understood: torch takes seconds to load.
     from .jobs.train_pcum import train_pcum
-    from .training.distributed import joined
 
-    with joined(settings.device) as group, tempfile.TemporaryDirectory(prefix="scarp-") as scratch:
-        output, outputs = options["output"], {"checkpoint": options["checkpoint"], "output_html": options["html"]}
-        if not group.alone:
-            progress.report(0.0, f"{group.count} processes train together.")
-        if not group.first:
-            # The others come to the same model; theirs is thrown away.
-            output, outputs = str(Path(scratch) / Path(output).name), {}
-        train_pcum(options["stack"], options["labels"], output, safety_factor=options["safety_factor"],
-                   settings=settings, start_from=options["start_from"], given=given, progress=progress, **outputs)
+    train_pcum(options["stack"], options["labels"], options["output"], safety_factor=options["safety_factor"],
+               settings=settings, start_from=options["start_from"], given=given, checkpoint=options["checkpoint"],
+               output_html=options["html"], progress=progress)
     return options["output"]
 
 
@@ -164,18 +140,5 @@ def _heard(progress: Lines) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def leave(status: int) -> NoReturn:
-    """End the process.
-
-    With several processes it ends at once: when everything is written, torch's communication threads now and then
-    abort a process that is being taken down in the usual way, and then the whole run counts as failed.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        os._exit(status)
-    sys.exit(status)
-
-
 if __name__ == "__main__":
-    leave(main())
+    sys.exit(main())

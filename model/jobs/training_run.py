@@ -23,7 +23,6 @@ from ..labels import LANDSLIDE, STABLE
 from ..progress import Progress
 from ..stack import Stack
 from ..together import keep_so_far
-from ..training.distributed import processes
 from ..training.fit import FittedNetwork
 from ..training.kinds import CELL_KINDS
 from ..training.settings import TrainingSettings, limits
@@ -59,7 +58,7 @@ class TrainingResult:
 
 def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, progress: Progress,
            report: str | os.PathLike | None = None, part: str = "", stoppable: bool = True) -> TrainingLog:
-    """Begin the history of a training; of several processes that train together, the first one writes it.
+    """Begin the history of a training.
 
     Args:
         kind: of model; those that do not learn in epochs have no history.
@@ -70,7 +69,7 @@ def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, pro
         part: which of several trainings of the job this is.
         stoppable: whether it may be asked to stop.
     """
-    if kind in CELL_KINDS or not processes().first:
+    if kind in CELL_KINDS:
         return TrainingLog()
     return begin(Head(kind, os.path.abspath(output), settings.epochs, settings.patience,
                       "" if report is None else os.path.abspath(report), part, stoppable), progress.warn)

@@ -21,8 +21,6 @@ class ChannelDropout(nn.Module):
         self.mask: torch.Tensor | None = None
         self.generator: torch.Generator | None = None
         """Of the training's own, on the network's device; torch's global one by default."""
-        self.place: tuple[int, int] | None = None
-        """First window and number of windows of the whole batch, when other processes have its other windows."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Drop channels while training or while a sample's mask is set."""
@@ -32,10 +30,7 @@ class ChannelDropout(nn.Module):
             return image * self.mask.to(device=image.device, dtype=image.dtype)
         if not self.training:
             return image
-        first, whole = self.place or (0, len(image))
-        # Drawn for the whole batch, so that the masks do not depend on the number of processes.
-        drawn = torch.rand((whole, image.shape[1]), device=image.device, generator=self.generator)
-        keep = drawn[first:first + len(image)] >= self.share
+        keep = torch.rand(image.shape[:2], device=image.device, generator=self.generator) >= self.share
         return image * (keep.to(image.dtype) / (1 - self.share))[:, :, None, None]
 
 
@@ -44,18 +39,6 @@ def set_generator(network: nn.Module, generator: torch.Generator | None) -> None
     for module in network.modules():
         if isinstance(module, ChannelDropout):
             module.generator = generator
-
-
-def set_place(network: nn.Module, place: tuple[int, int] | None) -> None:
-    """Tell all dropout layers which windows of the whole batch come next.
-
-    Args:
-        network: holds :class:`ChannelDropout` layers, or none.
-        place: first window and number of windows of the whole batch; ``None`` when the batch is whole.
-    """
-    for module in network.modules():
-        if isinstance(module, ChannelDropout):
-            module.place = place
 
 
 def set_sample(network: nn.Module, seed: int | None) -> None:

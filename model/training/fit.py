@@ -26,7 +26,6 @@ from .architectures import architecture_of, knots_of, patch_labels
 from .checkpoint import fingerprint
 from .data import TrainingData
 from .devices import choose_device, repeatable, telling_of_the_device, training_precision
-from .distributed import processes
 from .finetune import Start, adapt_windows, start_network
 from .loop import evaluate, train_network
 from .settings import TrainingSettings
@@ -92,7 +91,7 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     encoding = Encoding(specs, settings.encoding)
     _report_statistics(specs, windows, progress)
     key = ""
-    if checkpoint or not processes().alone:
+    if checkpoint:
         key = fingerprint(windows, settings, architecture, str(dtype), start.sha256 if start else "")
     loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
                     settings.weight_landslide, settings.weight_stable)

@@ -16,7 +16,7 @@ from ..errors import TooFewData
 from ..history.forms import EPOCHS, PATIENCE, STOPPED
 from ..history.writing import TrainingLog
 from ..loss import LossTerms, PcumLoss
-from ..networks.dropout import set_generator, set_place
+from ..networks.dropout import set_generator
 from ..progress import Progress, duration, stop_if_cancelled
 from . import checkpoint as checkpoints
 from .augment import WAYS
@@ -24,7 +24,6 @@ from .averaging import Average
 from .checkpoint import State
 from .data import TrainingData
 from .devices import lower_precision
-from .distributed import Processes, processes
 from .settings import TrainingSettings
 
 WEIGHT_DECAY = 1e-2
@@ -35,7 +34,6 @@ FORECAST = 20.0
 """Seconds into the first epoch at which it is said how long it will take, when it is not over before."""
 SILENCE = 60.0
 """Seconds after which the next epoch is told in any case."""
-ALONE = Processes()
 
 
 @dataclass
@@ -59,10 +57,8 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     When the log is asked to stop, the epoch under way is dropped and training ends as if patience had run out; in the
     first epoch there is nothing to keep yet, so that one is finished.
 
-    Each epoch draws its order, its turns and its dropout from the seed and its own number, so that it does not matter
-    whether the epochs before it ran in this process. Nor does it matter, but for rounding, how many processes train
-    together (see :mod:`.distributed`): each holds all windows and calls this with the same arguments, save for the
-    checkpoint, which is the first one's to give.
+    Each epoch draws its order, its augmentation and its dropout from the seed and its own number, so that it does not
+    matter whether the epochs before it ran in this process.
 
     Args:
         network: on the device, freshly initialised.
@@ -74,17 +70,15 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
         dtype: arithmetic of the network.
         progress: 0 to 1 over all epochs.
         checkpoint: file for the state, read when it exists; none is written by default.
-        key: what the checkpoint must belong to, the same in all processes.
-        log: writes the history; the first process's.
+        key: what the checkpoint must belong to.
+        log: writes the history.
 
     Raises:
-        ParameterInvalid: the processes have different data or settings, or the checkpoint belongs to another run.
+        ParameterInvalid: the checkpoint belongs to another run.
         TooFewData: the loss is not finite, which only broken data cause.
     """
-    group = processes()
-    group.require_same(f"{key} {dtype}")
     log = log or TrainingLog()
-    trainer = _Trainer(network, data, loss, settings, dtype, progress, group, log)
+    trainer = _Trainer(network, data, loss, settings, dtype, progress, log)
     state = trainer.begin(checkpoint, key)
     log.prepared()
     clock = written = told = time.monotonic()
@@ -97,8 +91,7 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
         if trained is None:
             stopped = True
             break
-        checked = evaluate(trainer.average.network, data, validation, loss, settings.batch, dtype, progress,
-                           group=group)
+        checked = evaluate(trainer.average.network, data, validation, loss, settings.batch, dtype, progress)
         _append(state, trained, checked, trainer.average)
         log.epoch(state.history[-1])
         last = state.epoch == settings.epochs or _out_of_patience(state, settings)
@@ -113,8 +106,6 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
             text, told = _line(state, settings, (now - clock) / (state.epoch - first)), now
         progress.report(state.epoch / settings.epochs, text)
     set_generator(network, None)
-    set_place(network, None)
-    group.unwrap(network)
     network.load_state_dict(state.best)
     if stopped:
         progress.warn(f"Training was stopped by hand after {state.epoch} of at most {settings.epochs} epochs. The "
@@ -127,22 +118,20 @@ class _Trainer:
     """What the steps of training share."""
 
     def __init__(self, network: nn.Module, data: TrainingData, loss: PcumLoss, settings: TrainingSettings,
-                 dtype: torch.dtype, progress: Progress, group: Processes, log: TrainingLog) -> None:
+                 dtype: torch.dtype, progress: Progress, log: TrainingLog) -> None:
         self.network, self.data, self.loss, self.settings = network, data, loss, settings
-        self.dtype, self.progress, self.group, self.log = dtype, progress, group, log
+        self.dtype, self.progress, self.log = dtype, progress, log
         network.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
         self.scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
         self.average = Average(network, settings.averaging)
         self.dropout = torch.Generator(data.device)
         set_generator(network, self.dropout)
-        self.module = group.wrap(network)
         self.forecasted = False
 
     def begin(self, checkpoint: str | os.PathLike | None, key: str) -> State:
         """Return where the run stands: at its start, or where its checkpoint says."""
-        with self.group.shared_file(checkpoint) as path:
-            state = checkpoints.load_state(path, key, self.network, self.optimiser) if path else None
+        state = checkpoints.load_state(checkpoint, key, self.network, self.optimiser) if checkpoint else None
         if state is None:
             return State(0, [], 0, self.average.weights())
         self.average.restore(state.average)
@@ -170,15 +159,15 @@ class _Trainer:
         sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
         batches = _batches(np.arange(len(order)), settings.batch)
         for step, part in enumerate(batches, (number - 1) * len(batches) + 1):
-            if self.group.agreed(self.progress, number > 1 and self.log.stop_asked()):
+            stop_if_cancelled(self.progress)
+            if number > 1 and self.log.stop_asked():
                 return None
-            own = self._own(part)
-            windows = data.batch(order[own], ways[own] if settings.augment else None)
+            windows = data.batch(order[part], ways[part] if settings.augment else None)
             with lower_precision(data.device, self.dtype):
-                logits = self.module(windows.image)
+                logits = self.network(windows.image)
             terms = self.loss(logits, windows.labels, windows.safety)
             self.optimiser.zero_grad(set_to_none=True)
-            self.scaler.scale(self.group.loss(terms)).backward()
+            self.scaler.scale(terms.loss).backward()
             self.scaler.step(self.optimiser)
             self.scaler.update()
             self.average.update(step)
@@ -189,7 +178,7 @@ class _Trainer:
             self.progress.report((number - 1 + 0.9 * share) / settings.epochs,
                                  self._forecast(share, time.monotonic() - began))
         self.forecasted = True
-        return _numbers(self.group.sum(sums))
+        return _numbers(sums)
 
     def _forecast(self, share: float, seconds: float) -> str:
         """Return, once in a slow first epoch, how long it will all take; nothing otherwise.
@@ -204,19 +193,10 @@ class _Trainer:
         return (f"An epoch takes about {duration(seconds / share)}, so the {self.settings.epochs} epochs at most take "
                 f"{duration(seconds / share * self.settings.epochs)}.")
 
-    def _own(self, part: np.ndarray) -> np.ndarray:
-        """Return this process's slice of a batch, and tell the dropout where in the batch it stands."""
-        own = self.group.share(part)
-        if not self.group.alone:
-            first = int(np.searchsorted(part, own[0])) if len(own) else len(part)
-            set_place(self.network, (first, len(part)))
-        return own
-
 
 def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,
              dtype: torch.dtype, progress: Progress,
-             collect: Callable[[torch.Tensor, torch.Tensor], None] | None = None, group: Processes = ALONE
-             ) -> dict[str, float | None]:
+             collect: Callable[[torch.Tensor, torch.Tensor], None] | None = None) -> dict[str, float | None]:
     """Return loss, accuracy, recall and violation rate of some windows, without dropout.
 
     Args:
@@ -228,25 +208,20 @@ def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: 
         dtype: arithmetic of the network.
         progress: only asked whether to stop.
         collect: called with landslide probability and labels of each batch, both (windows, height, width).
-        group: processes that share the windows out; all of them must call this.
     """
     network.eval()
     sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
     with torch.inference_mode():
-        for part in _batches(group.share(numbers), batch):
-            if group.alone:
-                stop_if_cancelled(progress)
-            elif not len(part):
-                continue
+        for part in _batches(numbers, batch):
+            stop_if_cancelled(progress)
             windows = data.batch(part)
             with lower_precision(data.device, dtype):
                 logits = network(windows.image)
             sums += loss(logits, windows.labels, windows.safety).sums().cpu()
             if collect:
                 collect(torch.sigmoid((logits[:, 1] - logits[:, 0]).float()), windows.labels)
-    # The others wait for this process here, so none may leave before.
-    group.stop_if_cancelled(progress)
-    return _numbers(group.sum(sums))
+    stop_if_cancelled(progress)
+    return _numbers(sums)
 
 
 def _append(state: State, trained: dict[str, float | None], checked: dict[str, float | None], average: Average

@@ -23,7 +23,7 @@ from scarp.model.progress import Silent
 from scarp.model.training import checkpoint as checkpoints
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings
-from scarp.tests.core import test_artifact, test_comparison_models, test_crossvalidation, test_distributed
+from scarp.tests.core import test_artifact, test_comparison_models, test_crossvalidation, test_training_command_line
 from scarp.tests.core.test_training import FACTORS, SMALL, CancelAfter, weights, windows_of
 
 HEAD_OF_TEST = Head("pcum", "model.safetensors", 50, 0)
@@ -310,7 +310,7 @@ def test_a_history_changes_no_weights():
 
 
 def console(**more):
-    return test_distributed.environment(SCARP_STATE=os.environ["SCARP_STATE"], **more)
+    return test_training_command_line.environment(SCARP_STATE=os.environ["SCARP_STATE"], **more)
 
 
 def wait_for(state, epochs, seconds=60):
@@ -351,21 +351,6 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     assert follower.state() == model.training["ended"] == STOPPED
     assert follower.history.epoch == len(model.history) < 5000
     assert epochs_of(only(state)) == model.history
-
-
-def test_two_processes_write_one_history_and_stop_together(area, tmp_path, state):
-    output, followers = tmp_path / "m.safetensors", []
-
-    def stop():
-        followers.append(wait_for(state, 2))
-        place.ask_to_stop(followers[0].path)
-
-    thread = threading.Thread(target=stop)
-    thread.start()
-    statuses, texts = test_distributed.by_hand(*[["-m", "scarp.model.train", *command(area, output)]] * 2)
-    thread.join()
-    assert statuses == [0, 0], texts
-    assert followed(only(state)).state() == load_model(output).training["ended"] == STOPPED
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is always full")
