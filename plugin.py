@@ -21,7 +21,7 @@ class ScarpPlugin:
         self.provider: ScarpProvider | None = None
         self.menu: Any = None
         self.translator = translation.install()
-        self._put_back: list[Callable[[], None]] = []
+        self._restore_results_list: list[Callable[[], None]] = []
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS calls this name
         """Register the provider; all that ``qgis_process`` calls."""
@@ -37,9 +37,9 @@ class ScarpPlugin:
         self.menu = ScarpMenu(self.iface)
         # Reading the graphical models takes longer than all the rest: QGIS gets its window up first.
         if self.iface.mainWindow().isVisible():
-            self._load_rest()
+            self._load_remaining()
         else:
-            self.iface.initializationCompleted.connect(self._load_rest)
+            self.iface.initializationCompleted.connect(self._load_remaining)
 
     def unload(self) -> None:
         """Take everything out again."""
@@ -47,12 +47,12 @@ class ScarpPlugin:
             self.menu.remove()
             self.menu = None
         with contextlib.suppress(AttributeError, RuntimeError, TypeError):
-            self.iface.initializationCompleted.disconnect(self._load_rest)
+            self.iface.initializationCompleted.disconnect(self._load_remaining)
         if self.provider is not None:
             QgsApplication.processingRegistry().removeProvider(self.provider)
             self.provider = None
-        while self._put_back:
-            self._put_back.pop()()
+        while self._restore_results_list:
+            self._restore_results_list.pop()()
         translation.remove(self.translator)
         self.translator = None
 
@@ -60,8 +60,8 @@ class ScarpPlugin:
         self.provider = ScarpProvider()
         QgsApplication.processingRegistry().addProvider(self.provider)
 
-    def _load_rest(self) -> None:
+    def _load_remaining(self) -> None:
         from .gui import batch_results
 
-        self._put_back.append(batch_results.mend())
-        QTimer.singleShot(0, self.provider.load_rest_by_and_by)
+        self._restore_results_list.append(batch_results.patch_results_list())
+        QTimer.singleShot(0, self.provider.load_models_lazily)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.inputs.tables import read_pairs
 from ..model.labels.scales import DEFAULT_RADII
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, PREPARE, ScarpAlgorithm
-from .styles import style_output
+from ..model.tables import read_pairs
+from .base import parameters as p
+from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import style_output
 
 RADII = [entry for name, metres in DEFAULT_RADII.items() for entry in (name, int(metres))]
 """The paper's radii as the rows of a table."""
@@ -22,7 +22,7 @@ class BuildBufferedLabels(ScarpAlgorithm):
     TITLE = "Build landslide labels"
     GROUP = PREPARE
     TAGS = ("buffer", "inventory", "label", "raster")
-    NEEDS = (*CORE, "scipy")
+    REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
         "Turns a landslide inventory into what a model learns from: a raster with 1 for landslide, 0 for stable "
         "ground and 255 for cells that say nothing.\n"

@@ -8,10 +8,10 @@ from qgis.core import QgsCoordinateReferenceSystem
 
 from ..model.factors.definitions import FAULT_RADIUS, HORN, RIVER_RADIUS, SLOPE_METHODS
 from ..translation import tr
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, PREPARE, ScarpAlgorithm
-from .styles import style_output
+from .base import parameters as p
+from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import style_output
 
 
 class BuildFactorStack(ScarpAlgorithm):
@@ -21,7 +21,7 @@ class BuildFactorStack(ScarpAlgorithm):
     TITLE = "Build factor stack"
     GROUP = PREPARE
     TAGS = ("slope", "curvature", "aspect", "density", "lithology", "stack", "raster")
-    NEEDS = (*CORE, "scipy")
+    REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
         "Brings everything that may cause landslides onto the grid of the DEM and writes it as one raster with a band "
         "a factor, which the other steps read.\n"
@@ -39,37 +39,37 @@ class BuildFactorStack(ScarpAlgorithm):
                      "projected CRS suit best; degrees work as well.")
         self.declare(p.vector("AREA", "Study area", p.POLYGON, optional=True),
                      "Polygons; cells outside them get no data. Without it the whole DEM is used.")
-        self.declare(p.raster_or("LANDFORM", "Landform", p.POLYGON),
+        self.declare(p.raster_or_vector("LANDFORM", "Landform", p.POLYGON),
                      "Kinds of terrain (mountain, plain, glacier ...): polygons, or a raster of class numbers.")
-        self.declare(p.field_of_either("LANDFORM_FIELD", "Landform field"),
+        self.declare(p.raster_or_vector_field("LANDFORM_FIELD", "Landform field"),
                      "Field with the class of each landform polygon. Needed for polygons only.")
         self.declare(p.vector("RIVERS", "Rivers", p.LINE, optional=True),
                      "Lines; give them beyond the border of the DEM too if you can, so that densities are right there.")
         self.declare(p.number("RIVER_RADIUS", "Search radius for rivers (m)", RIVER_RADIUS, 1, 1e6),
                      "River density is the length of the rivers within this distance of a cell, divided by the area "
                      "of the circle (km/km²).", advanced=True)
-        self.declare(p.raster_or("PRECIPITATION", "Annual precipitation", p.POINT),
+        self.declare(p.raster_or_vector("PRECIPITATION", "Annual precipitation", p.POINT),
                      "Millimetres a year: a raster, coarse ones (1 km) are smoothed onto the grid; or the points of "
                      "weather stations, between which is interpolated.")
-        self.declare(p.field_of_either("PRECIPITATION_FIELD", "Precipitation field"),
+        self.declare(p.raster_or_vector_field("PRECIPITATION_FIELD", "Precipitation field"),
                      "Field with the millimetres. Needed for station points only.")
-        self.declare(p.raster_or("TEMPERATURE", "Annual mean temperature", p.POINT),
+        self.declare(p.raster_or_vector("TEMPERATURE", "Annual mean temperature", p.POINT),
                      "Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; "
                      "convert them first.")
-        self.declare(p.field_of_either("TEMPERATURE_FIELD", "Temperature field"),
+        self.declare(p.raster_or_vector_field("TEMPERATURE_FIELD", "Temperature field"),
                      "Field with the degrees Celsius. Needed for station points only.")
         self.declare(p.vector("FAULTS", "Faults", p.LINE, optional=True),
                      "Lines of geological faults, beyond the border of the DEM too if you can.")
         self.declare(p.number("FAULT_RADIUS", "Search radius for faults (m)", FAULT_RADIUS, 1, 1e6),
                      "As for rivers, for fault density (km/km²). Faults act farther, so it is larger.", advanced=True)
-        self.declare(p.raster_or("LITHOLOGY", "Lithology", p.POLYGON),
+        self.declare(p.raster_or_vector("LITHOLOGY", "Lithology", p.POLYGON),
                      "Kinds of rock: polygons, or a raster of class numbers.")
-        self.declare(p.field_of_either("LITHOLOGY_FIELD", "Lithology field"),
+        self.declare(p.raster_or_vector_field("LITHOLOGY_FIELD", "Lithology field"),
                      "Field with the rock of each polygon. Needed for polygons only.")
-        self.declare(p.raster_or("SEISMIC", "Seismic intensity", p.POLYGON),
+        self.declare(p.raster_or_vector("SEISMIC", "Seismic intensity", p.POLYGON),
                      "Zones of earthquake intensity or peak ground acceleration: polygons, or a raster of class "
                      "numbers.")
-        self.declare(p.field_of_either("SEISMIC_FIELD", "Seismic intensity field"),
+        self.declare(p.raster_or_vector_field("SEISMIC_FIELD", "Seismic intensity field"),
                      "Field with the intensity of each polygon. Needed for polygons only.")
         self.declare(p.rasters("EXTRA_CONTINUOUS", "Extra factors, measured"),
                      "Further rasters of amounts, such as distance to roads or a vegetation index. Each becomes a "

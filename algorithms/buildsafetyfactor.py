@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.inputs.tables import read_pairs
+from ..model.tables import read_pairs
 from ..translation import tr
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, PREPARE, ScarpAlgorithm
-from .styles import style_output
+from .base import parameters as p
+from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import style_output
 
 
 class BuildSafetyFactor(ScarpAlgorithm):
@@ -19,7 +19,7 @@ class BuildSafetyFactor(ScarpAlgorithm):
     TITLE = "Build safety factor"
     GROUP = PREPARE
     TAGS = ("rainfall", "threshold", "physics", "stability")
-    NEEDS = (*CORE, "scipy")
+    REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
         "Computes where a wet week brings more rain than slopes of that kind have stood so far. The training uses it "
         "as a rule of physics: where the safety factor is below 0.5, the model shall not say \"safe\".\n"
@@ -53,10 +53,10 @@ class BuildSafetyFactor(ScarpAlgorithm):
                      "Field of the climate zones with beta.")
         self.declare(p.field("RAINY_DAYS_FIELD", "Rainy days field", "CLIMATE"),
                      "Field of the climate zones with the rainy days.")
-        self.declare(p.raster_or("TOPOGRAPHY", "Kinds of terrain", p.POLYGON),
+        self.declare(p.raster_or_vector("TOPOGRAPHY", "Kinds of terrain", p.POLYGON),
                      "Polygons or a raster of class numbers; each kind has its own threshold. Landform will do. "
                      "Without it one threshold holds everywhere.")
-        self.declare(p.field_of_either("TOPOGRAPHY_FIELD", "Terrain field"),
+        self.declare(p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"),
                      "Field with the kind of terrain of each polygon. Needed for polygons only.")
         self.declare(p.table("K_TABLE", "k by kind of terrain (1/mm)", ["Kind of terrain", "k (1/mm)"]),
                      "One row a kind: its name and k, which is 1 divided by the threshold in mm. The row \"all\" "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, PREPARE, ScarpAlgorithm
+from .base import parameters as p
+from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
+from .base.arguments import Arguments
 
 
 class CheckFactors(ScarpAlgorithm):
@@ -16,7 +16,7 @@ class CheckFactors(ScarpAlgorithm):
     TITLE = "Check factors"
     GROUP = PREPARE
     TAGS = ("collinearity", "correlation", "vif", "outliers", "report", "quality")
-    NEEDS = (*CORE, "matplotlib", "jinja2")
+    REQUIRED_MODULES = (*CORE, "matplotlib", "jinja2")
     SUMMARY = (
         "Looks through a factor stack before you train on it, and lists everything doubtful with how to mend it.\n"
         "It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in "

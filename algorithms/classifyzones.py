@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.errors import ParameterInvalid
-from ..model.inputs.tables import read_numbers
+from ..model.tables import read_numbers
 from ..model.zones.schemes import AREA_SHARES, BREAKS, DEFAULT_SHARES, LANDSLIDE_SHARE, METHODS, read_scheme
 from ..translation import tr
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, MAP, ScarpAlgorithm
-from .styles import BESIDE, style_output
+from .base import parameters as p
+from .base.algorithm import CORE, MAP, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import SIDECAR_STYLE, style_output
 
 
 class ClassifyZones(ScarpAlgorithm):
@@ -21,7 +21,7 @@ class ClassifyZones(ScarpAlgorithm):
     TITLE = "Classify zones"
     GROUP = MAP
     TAGS = ("zonation", "classes", "quantiles", "jenks", "hazard map")
-    NEEDS = (*CORE, "scipy")
+    REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
         "Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.\n"
         "By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from the least to the most "
@@ -42,7 +42,7 @@ class ClassifyZones(ScarpAlgorithm):
         self.declare(p.table("BREAKS", "Breaks", ["Upper value"]),
                      "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving "
                      "them is enough, METHOD need not be changed.")
-        self.declare(p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_OF_A_RUN),
+        self.declare(p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_FILTER),
                      "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is "
                      "cut at the same values. Giving it is enough, METHOD and BREAKS need not be changed.")
         self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
@@ -72,7 +72,7 @@ class ClassifyZones(ScarpAlgorithm):
                                       breaks=breaks, breaks_from=earlier, landslides=landslides,
                                       region=arguments.text("REGION"), output_table=table,
                                       progress=arguments.progress)
-        style_output(arguments.context, output, "zones" if len(summary.names) == 5 else BESIDE)
+        style_output(arguments.context, output, "zones" if len(summary.names) == 5 else SIDECAR_STYLE)
         return {"OUTPUT": output, "OUTPUT_TABLE": table}
 
     @staticmethod

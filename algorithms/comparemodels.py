@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from ..model.comparison.settings import map_names
-from ..model.inputs.tables import read_numbers, read_texts
+from ..model.tables import read_numbers, read_texts
 from ..model.validation.settings import DISTANCE, POLYGON_MODES, REPEATS, SUBSETS, THRESHOLD
 from ..model.zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, VALIDATE, ScarpAlgorithm
-from .styles import style_output
+from .base import parameters as p
+from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import style_output
 
 NUMBERS = (("AUC", "area under the ROC curve of the best map"), ("AUC_LOW", "lower end of its 95 % interval"),
            ("AUC_HIGH", "upper end of its 95 % interval"),
@@ -27,7 +27,7 @@ class CompareModels(ScarpAlgorithm):
     TITLE = "Compare models"
     GROUP = VALIDATE
     TAGS = ("roc", "auc", "delong", "kappa", "agreement", "difference", "rank correlation", "report")
-    NEEDS = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
+    REQUIRED_MODULES = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Compares several susceptibility maps of one area on the same landslides, the same stable points and the same "
         "ground: AUC of each map and region, tests whether a difference could be chance, how far the maps agree in "

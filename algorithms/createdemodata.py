@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, ScarpAlgorithm
+from .base import parameters as p
+from .base.algorithm import CORE, ScarpAlgorithm
+from .base.arguments import Arguments
 
 
 class CreateDemoData(ScarpAlgorithm):
@@ -16,7 +16,7 @@ class CreateDemoData(ScarpAlgorithm):
     ID = "createdemodata"
     TITLE = "Create demo data"
     TAGS = ("demo", "synthetic", "example", "sample")
-    NEEDS = (*CORE, "scipy")
+    REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
         "Makes a synthetic mountain area whose landslides follow a known probability, to try Scarp on and to see how "
         "close a trained model comes to the truth.\n"
@@ -41,7 +41,7 @@ class CreateDemoData(ScarpAlgorithm):
         self.declare_number("LANDSLIDES", "landslides in the inventory")
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from .writing import write_vectors
+        from .base.sinks import write_vectors
 
         output = arguments.output("OUTPUT")
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.training.kinds import KINDS, PCUM
-from . import parameters as p
-from . import training_parameters as training
-from .arguments import Arguments
-from .base import CORE, VALIDATE, ScarpAlgorithm
-from .styles import style_output
-from .writing import INTEGER, REAL, WkbType, rectangle, write_sink
+from ..model.training.settings import KINDS, PCUM
+from .base import parameters as p
+from .base import training_parameters as training
+from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.sinks import INTEGER, REAL, WkbType, rectangle, write_sink
+from .base.styles import style_output
 
 FOLD_FIELDS = (("fold", INTEGER), ("landslide_cells", INTEGER), ("labelled_cells", INTEGER), ("auc", REAL))
 NUMBERS = (("AUC", "mean AUC over the folds", "auc"), ("AUC_LOWEST", "AUC of the worst fold", "lowest"),
            ("AUC_POOLED", "AUC of the whole out-of-fold map", "pooled"),
            ("AUC_RANDOM", "mean AUC with a random split", "random"),
            ("GAP", "by how much the random split flatters", "gap"))
-APPLYING = tuple(name for name in training.SETTINGS if name != "split")
+APPLICABLE_SETTINGS = tuple(name for name in training.SETTINGS if name != "split")
 
 
 class CrossValidate(ScarpAlgorithm):
@@ -27,7 +27,7 @@ class CrossValidate(ScarpAlgorithm):
     TITLE = "Cross-validate"
     GROUP = VALIDATE
     TAGS = ("spatial cross validation", "k-fold", "roc", "auc", "comparison", "out of fold")
-    NEEDS = (*CORE, "torch", "safetensors", "sklearn", "scipy")
+    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy")
     SUMMARY = (
         "Says how good a kind of model is on land that it has not seen. The area is cut into blocks, and the blocks "
         "are shared out into folds. Each fold is predicted by a model that was trained on all other folds only. The "
@@ -53,7 +53,7 @@ class CrossValidate(ScarpAlgorithm):
         self.declare(p.flag("RANDOM_SPLIT", "Compare with a random split", True),
                      "Does all again with patches of a few cells shared out at random.", advanced=True)
         training.declare_preset(self)
-        training.declare_settings(self, *APPLYING)
+        training.declare_settings(self, *APPLICABLE_SETTINGS)
         self.declare(p.raster_output("OUTPUT", "Out-of-fold susceptibility"),
                      "Susceptibility of each cell by the model that did not see its block. Seams between blocks are "
                      "real: they show how much the models differ. For a map to use, train on everything.")
@@ -70,7 +70,7 @@ class CrossValidate(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, output, table = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_TABLE")
         crs = arguments.grid_crs(stack, "factor stack")
-        training.report_given(arguments, arguments.choice("KIND"))
+        training.log_overrides(arguments, arguments.choice("KIND"))
         result = arguments.core.call(
             "cross_validate",
             stack, arguments.raster("LABELS"), arguments.points_or_polygons("LANDSLIDES", crs), output,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.explanation.settings import BLOCK, BLOCKS, LIMITS, REFERENCES, REPEATS
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, VALIDATE, ScarpAlgorithm
-from .styles import BESIDE, style_output
+from .base import parameters as p
+from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import SIDECAR_STYLE, style_output
 
 NUMBERS = (("AUC", "AUC of the map on the labelled cells"), ("BLOCKS_USED", "blocks of land looked at"))
 
@@ -20,7 +20,7 @@ class ExplainSusceptibility(ScarpAlgorithm):
     TITLE = "Explain susceptibility"
     GROUP = VALIDATE
     TAGS = ("importance", "permutation", "partial dependence", "shapley", "factors", "plausibility", "xai")
-    NEEDS = (*CORE, "torch", "safetensors", "scipy", "matplotlib", "jinja2")
+    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Shows what drives a susceptibility map: which factors the model needs, how it answers to each, whether that "
         "makes sense, and which factor leads where.\n"
@@ -77,6 +77,6 @@ class ExplainSusceptibility(ScarpAlgorithm):
             block=arguments.number("BLOCK"), blocks=arguments.integer("BLOCKS"), repeats=arguments.integer("REPEATS"),
             references=arguments.integer("REFERENCES"), seed=arguments.integer("SEED"),
             device=arguments.choice("DEVICE"), progress=arguments.progress)
-        style_output(arguments.context, leading, BESIDE)
+        style_output(arguments.context, leading, SIDECAR_STYLE)
         return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_LEADING": leading, "AUC": summary.auc,
                 "BLOCKS_USED": summary.blocks}

@@ -8,10 +8,10 @@ from typing import Any
 from ..model.errors import InputMissing
 from ..model.training.settings import PRECISIONS
 from ..translation import tr
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, MAP, ScarpAlgorithm
-from .styles import style_output
+from .base import parameters as p
+from .base.algorithm import CORE, MAP, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import style_output
 
 
 class PredictSusceptibility(ScarpAlgorithm):
@@ -21,7 +21,7 @@ class PredictSusceptibility(ScarpAlgorithm):
     TITLE = "Predict susceptibility"
     GROUP = MAP
     TAGS = ("inference", "map", "ensemble", "uncertainty")
-    NEEDS = (*CORE, "torch", "safetensors", "scipy")
+    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy")
     SUMMARY = (
         "Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack's own "
         "resolution.\n"

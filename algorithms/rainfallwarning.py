@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.errors import ParameterMissing
-from ..model.inputs.tables import read_pairs
+from ..model.tables import read_pairs
 from ..model.warning.classes import FS_CRITICAL, P_HIGH, P_LOW, Thresholds
 from ..translation import tr
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, MAP, ScarpAlgorithm
-from .styles import style_output
+from .base import parameters as p
+from .base.algorithm import CORE, MAP, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.styles import style_output
 
 
 class RainfallWarning(ScarpAlgorithm):
@@ -21,7 +21,7 @@ class RainfallWarning(ScarpAlgorithm):
     TITLE = "Rainfall warning"
     GROUP = MAP
     TAGS = ("early warning", "threshold", "forecast", "rain", "alert", "nowcast")
-    NEEDS = (*CORE, "scipy")
+    REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
         "Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, "
         "and a table of the area under warning by region and susceptibility zone.\n"
@@ -48,10 +48,10 @@ class RainfallWarning(ScarpAlgorithm):
         self.declare(p.number("K", "k (1/mm)", None, 0, 1, optional=True, decimals=4),
                      "1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper's value for mountains in "
                      "southeastern Tibet. With TOPOGRAPHY it is for land without another k.")
-        self.declare(p.raster_or("TOPOGRAPHY", "Kinds of terrain", p.POLYGON),
+        self.declare(p.raster_or_vector("TOPOGRAPHY", "Kinds of terrain", p.POLYGON),
                      "Polygons or a raster of class numbers, as for \"Build safety factor\"; each kind has its own "
                      "threshold. Needed when there is no K.")
-        self.declare(p.field_of_either("TOPOGRAPHY_FIELD", "Terrain field"),
+        self.declare(p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"),
                      "Field with the kind of terrain of each polygon. Needed for polygons only.")
         self.declare(p.table("K_TABLE", "k by kind of terrain (1/mm)", ["Kind of terrain", "k (1/mm)"]),
                      "One row a kind: its name and k, for instance those that \"Build safety factor\" found from your "

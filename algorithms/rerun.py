@@ -16,31 +16,31 @@ from qgis.core import (
 )
 
 from ..model.errors import InputMissing, ParameterInvalid
-from ..model.files import RECORD_SUFFIX
-from ..model.progress import Part
-from ..model.provenance.call import Call, read_call
+from ..model.outputs.atomic import RECORD_SUFFIX
+from ..model.progress import SubProgress
+from ..model.provenance.call import RecordedRun, read_recorded_run
 from ..translation import tr
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, VALIDATE, ScarpAlgorithm
-from .recorded_inputs import inputs_of, replacements
+from .base import parameters as p
+from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.record import parse_replacements, restore_inputs
 
-OWN = "rerun"
+RERUN_ID = "rerun"
 RECORD = "Run record (*.run.json)"
-LEFT_OUT = ("CHECKPOINT", "SCHEDULER")
+EXCLUDED_PARAMETERS = ("CHECKPOINT", "SCHEDULER")
 """Parameters that are not repeated: a file to write and an address are not to be taken from a file of others. Training
 from a fresh start and computing here instead of on a cluster give the same."""
-ENDINGS = {"rasterDestination": ".tif", "sink": ".gpkg"}
+OUTPUT_SUFFIXES = {"rasterDestination": ".tif", "sink": ".gpkg"}
 
 
 class Rerun(ScarpAlgorithm):
     """Reads a record, runs its algorithm again in a folder of its own, and has the core compare."""
 
-    ID = OWN
+    ID = RERUN_ID
     TITLE = "Repeat a run"
     GROUP = VALIDATE
     TAGS = ("reproduce", "repeat", "provenance", "run record", "hash", "audit")
-    NEEDS = (*CORE, "torch", "safetensors", "scipy")
+    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy")
     SUMMARY = (
         "Makes a recorded run again, with the recorded inputs and parameters, and says whether it gives the same.\n"
         "Beside every output of Scarp lies its run record, a file that ends in .run.json. It names the algorithm, all "
@@ -72,8 +72,8 @@ class Rerun(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         call, folder, table = _call(arguments), Path(str(arguments.output("FOLDER"))), arguments.output("OUTPUT_TABLE")
         algorithm = _algorithm(call)
-        inputs = inputs_of(call, replacements(arguments.text("REPLACE"), call, LEFT_OUT), arguments.progress)
-        for name in [name for name in LEFT_OUT if inputs.pop(name, None)]:
+        inputs = restore_inputs(call, parse_replacements(arguments.text("REPLACE"), call, EXCLUDED_PARAMETERS), arguments.progress)
+        for name in [name for name in EXCLUDED_PARAMETERS if inputs.pop(name, None)]:
             arguments.progress.report(0.0, tr("{name} is left out: the run is repeated without it.").format(name=name))
         outputs = _outputs(algorithm, call, folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,25 +83,25 @@ class Rerun(ScarpAlgorithm):
         record = _record_of(made)
         pairs = _pairs(call, outputs)
         summary = arguments.core.call("compare_runs", call.record, record, pairs, table,
-                                      progress=Part(arguments.progress, 0.5, 1.0))
+                                      progress=SubProgress(arguments.progress, 0.5, 1.0))
         return {"FOLDER": str(folder), "OUTPUT_TABLE": table, "SAME": int(summary.same), "COMPARED": summary.compared,
                 "DIFFERENT": summary.different, "INPUTS_CHANGED": len(summary.changed)}
 
 
-def _call(arguments: Arguments) -> Call:
-    return read_call(arguments.file("RECORD") or "")
+def _call(arguments: Arguments) -> RecordedRun:
+    return read_recorded_run(arguments.file("RECORD") or "")
 
 
-def _algorithm(call: Call) -> QgsProcessingAlgorithm:
+def _algorithm(call: RecordedRun) -> QgsProcessingAlgorithm:
     """Return a fresh object of the recorded algorithm."""
     found = QgsApplication.processingRegistry().createAlgorithmById(call.algorithm)
-    if not isinstance(found, ScarpAlgorithm) or found.name() == OWN:
+    if not isinstance(found, ScarpAlgorithm) or found.name() == RERUN_ID:
         raise ParameterInvalid(tr("RECORD is of {algorithm}, which this version of Scarp cannot run again. Give the "
                                   "record of another run.").format(algorithm=call.algorithm))
     return found
 
 
-def _outputs(algorithm: QgsProcessingAlgorithm, call: Call, folder: Path) -> dict[str, str]:
+def _outputs(algorithm: QgsProcessingAlgorithm, call: RecordedRun, folder: Path) -> dict[str, str]:
     """Return where each output that was made is made again.
 
     Raises:
@@ -118,7 +118,7 @@ def _outputs(algorithm: QgsProcessingAlgorithm, call: Call, folder: Path) -> dic
         name = Path(before.split("|")[0]).name
         if not Path(name).suffix:
             # The id of a layer in memory.
-            name = definition.name().lower() + ENDINGS.get(definition.type(), "")
+            name = definition.name().lower() + OUTPUT_SUFFIXES.get(definition.type(), "")
         if name in {Path(path).name for path in outputs.values()}:
             name = f"{definition.name().lower()}_{name}"
         outputs[definition.name()] = str(folder / name)
@@ -155,7 +155,7 @@ def _record_of(made: dict[str, Any]) -> str:
                           "written."))
 
 
-def _pairs(call: Call, outputs: dict[str, str]) -> dict[str, tuple[str, str]]:
+def _pairs(call: RecordedRun, outputs: dict[str, str]) -> dict[str, tuple[str, str]]:
     """Return the files to compare, then and now; those of a folder one by one."""
     pairs = {}
     for name, after in outputs.items():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.training.kinds import COMPARISONS, REGRESSION
-from ..model.training.settings import TrainingSettings
-from . import parameters as p
-from . import training_parameters as t
-from .arguments import Arguments
-from .base import CORE, TRAIN, ScarpAlgorithm
-from .training_windows import write_windows
+from ..model.training.settings import COMPARISON_KINDS, REGRESSION, TrainingSettings
+from .base import parameters as p
+from .base import training_parameters as t
+from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.training_parameters import write_windows
 
 SETTINGS = ("weight_landslide", "weight_stable", "window", "split", "block", "epochs", "patience", "learning_rate",
             "averaging", "batch", "augment", "encoding", "width", "depth", "knots", "dropout", "seed", "device",
@@ -29,7 +28,7 @@ class TrainComparisonModel(ScarpAlgorithm):
     GROUP = TRAIN
     TAGS = ("logistic regression", "random forest", "frequency ratio", "weights of evidence", "u-net", "resnet",
             "bpnn", "neural network", "benchmark", "training")
-    NEEDS = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
+    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. "
         "The result is a model file for \"Predict susceptibility\", like PCUM's.\n"
@@ -41,7 +40,7 @@ class TrainComparisonModel(ScarpAlgorithm):
         "on the same machine gives the same model.")
 
     def define(self) -> None:
-        self.declare(p.choice("KIND", "Kind of model", COMPARISONS, REGRESSION),
+        self.declare(p.choice("KIND", "Kind of model", COMPARISON_KINDS, REGRESSION),
                      "unet: PCUM's network without the rule of physics; left empty, WEIGHT_LANDSLIDE is 4 and "
                      "WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid functions over all "
                      "cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The "
@@ -80,7 +79,7 @@ class TrainComparisonModel(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
         crs = arguments.grid_crs(stack, "factor stack")
-        t.report_given(arguments, arguments.choice("KIND"))
+        t.log_overrides(arguments, arguments.choice("KIND"))
         result = arguments.core.call(
             "train_comparison_model",
             arguments.choice("KIND"), stack, arguments.raster("LABELS"), output, settings=self._settings(arguments),

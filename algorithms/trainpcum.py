@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import parameters as p
-from . import training_parameters as training
-from .arguments import Arguments
-from .base import CORE, TRAIN, ScarpAlgorithm
-from .training_windows import write_windows
+from .base import parameters as p
+from .base import training_parameters as training
+from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.training_parameters import write_windows
 
 METRICS = (("AUC", "AUC of the test windows"), ("RECALL", "recall of the test windows"),
            ("ACCURACY", "share of test cells classed rightly"), ("LOSS", "loss on the test windows"),
@@ -23,7 +23,7 @@ class TrainPcum(ScarpAlgorithm):
     TITLE = "Train PCUM"
     GROUP = TRAIN
     TAGS = ("u-net", "deep learning", "neural network", "physics", "training")
-    NEEDS = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
+    REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. "
         "The result is a model file for \"Predict susceptibility\".\n"
@@ -65,11 +65,11 @@ class TrainPcum(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
         crs = arguments.grid_crs(stack, "factor stack")
-        training.report_given(arguments)
+        training.log_overrides(arguments)
         result = arguments.core.call(
             "train_pcum", stack, arguments.raster("LABELS"), output, safety_factor=arguments.raster("SAFETY_FACTOR"),
             settings=training.read_settings(arguments), start_from=arguments.file("START_FROM"),
-            given=list(training.given_settings(arguments)), checkpoint=arguments.file("CHECKPOINT"), output_html=html,
+            given=list(training.explicit_settings(arguments)), checkpoint=arguments.file("CHECKPOINT"), output_html=html,
             progress=arguments.progress)
         windows = write_windows(arguments, result.windows, crs)
         numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}

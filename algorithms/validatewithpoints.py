@@ -6,19 +6,12 @@ from typing import Any
 
 from qgis.core import QgsProcessingUtils
 
-from ..model.validation.settings import (
-    DISTANCE,
-    POINT_FIELDS,
-    POLYGON_MODES,
-    REPEATS,
-    SUBSETS,
-    THRESHOLD,
-)
-from . import parameters as p
-from .arguments import Arguments
-from .base import CORE, VALIDATE, ScarpAlgorithm
-from .styles import style_output
-from .writing import WkbType, point, write_sink
+from ..model.validation.settings import DISTANCE, POINT_FIELDS, POLYGON_MODES, REPEATS, SUBSETS, THRESHOLD
+from .base import parameters as p
+from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
+from .base.arguments import Arguments
+from .base.sinks import WkbType, point, write_sink
+from .base.styles import style_output
 
 NUMBERS = (("AUC", "area under the ROC curve"), ("AUC_LOW", "lower end of its 95 % interval"),
            ("AUC_HIGH", "upper end of its 95 % interval"), ("RECALL", "share of landslides found"),
@@ -33,7 +26,7 @@ class ValidateWithPoints(ScarpAlgorithm):
     TITLE = "Validate with points"
     GROUP = VALIDATE
     TAGS = ("roc", "auc", "kappa", "recall", "frequency ratio", "report", "accuracy")
-    NEEDS = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
+    REQUIRED_MODULES = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Compares a susceptibility map with landslides and with stable points, and writes a report: ROC curve and "
         "AUC, recall, kappa and confusion matrix, success-rate curve, calibration, and for each zone its share of the "
@@ -114,7 +107,7 @@ class ValidateWithPoints(ScarpAlgorithm):
             ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points))
         style_output(arguments.context, points, "points")
         if pdf is not None:
-            from .layout import write_pdf
+            from .base.map_pdf import write_pdf
 
             write_pdf(pdf, summary.sheet, arguments.progress)
         test = next((result for result in summary.results if result.scope.name == "test"), None)

@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.transform import from_origin
-from scipy.ndimage import zoom
-
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_models import compare_models
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
+from scipy.ndimage import zoom
 
 LEFT, TOP, CELL, COARSE = 300000.0, 3300000.0, 30.0, 20
 LANDSLIDES, STRIP, STEP = 2000, 512, 64
@@ -56,7 +55,7 @@ def main() -> None:
             for a, b in zip(edges, edges[1:])])
         started = time.perf_counter()
         compare_models(maps, Points(name="landslides", xy=xy), folder / "c.html", folder / "c.csv", regions=regions,
-                       output_difference=folder / "d.tif", progress=Silent())
+                       output_difference=folder / "d.tif", progress=NullProgress())
         seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{side * side / 1e6:.0f} million cells, 3 maps, 5 regions: {seconds:.0f} s, peak {peak:.0f} MB")

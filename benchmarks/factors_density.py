@@ -16,15 +16,21 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from qgis.core import (QgsApplication, QgsFeature, QgsField, QgsGeometry, QgsPointXY, QgsProcessingFeedback,
-                       QgsVectorLayer)
+from qgis.core import (
+    QgsApplication,
+    QgsFeature,
+    QgsField,
+    QgsGeometry,
+    QgsPointXY,
+    QgsProcessingFeedback,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import QVariant
-
 from scarp.model.factors.density import LineDensity
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Lines
-from scarp.model.memory import kept_memory
-from scarp.model.progress import Silent
+from scarp.model.memory import retain_freed_memory
+from scarp.model.progress import NullProgress
 
 CRS = "EPSG:32645"
 SCENES = [
@@ -89,12 +95,12 @@ def ours(parts: list[np.ndarray], grid: Grid, radius: float) -> tuple[np.ndarray
     for _ in range(5):
         started = time.perf_counter()
         result = np.empty(grid.shape, dtype=np.float32)
-        density = LineDensity(Lines(name="lines", parts=parts), grid, radius, "lines", Silent())
+        density = LineDensity(Lines(name="lines", parts=parts), grid, radius, "lines", NullProgress())
 
         def fill(block: Block) -> None:
             result[block.row:block.row + block.height, block.column:block.column + block.width] = density.read(block)
 
-        with kept_memory(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with retain_freed_memory(), ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(fill, grid.blocks()))
         times.append(time.perf_counter() - started)
     return result, float(np.median(times))

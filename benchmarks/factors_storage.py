@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from factors_scene import ten_factors
-
 from scarp.model.grid import Block, Grid
 from scarp.model.jobs.build_factor_stack import build_factor_stack
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import create_stack, open_stack
 
 WINDOW, HALO = 512, 64
@@ -42,7 +41,7 @@ def read_windows(path: Path, grid: Grid, bands: list[int] | None) -> float:
     started = time.perf_counter()
     with rasterio.Env(GDAL_CACHEMAX=64), rasterio.open(path) as dataset:
         for block in grid.blocks(WINDOW):
-            whole = block.grown(HALO)
+            whole = block.padded(HALO)
             row, column = max(whole.row, 0), max(whole.column, 0)
             window = Block(row, column, min(whole.row + whole.height, grid.height) - row,
                            min(whole.column + whole.width, grid.width) - column).window
@@ -56,7 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="scarp-bench-") as folder:
         arguments = ten_factors(Path(folder), side)
         path = Path(folder) / "stack.tif"
-        build_factor_stack(arguments.pop("dem"), path, progress=Silent(), **arguments)
+        build_factor_stack(arguments.pop("dem"), path, progress=NullProgress(), **arguments)
         with open_stack(path) as stack:
             grid, factors = stack.grid, stack.factors
             blocks = list(grid.blocks())

@@ -21,9 +21,8 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from factors_scene import make_grid, write_dem
-
-from scarp.model.factors.plan import terrain_maker
-from scarp.model.memory import kept_memory
+from scarp.model.factors.factor_makers import terrain_source
+from scarp.model.memory import retain_freed_memory
 
 REPEATS = 3
 
@@ -39,10 +38,10 @@ def scarp(dem: Path, output: Path, side: int, workers: int) -> float:
     """Return the seconds that all three factors take in Scarp, written to one file with a band each."""
     started = time.perf_counter()
     grid = make_grid(side)
-    maker = terrain_maker(dem, grid, "horn")
+    maker = terrain_source(dem, grid, "horn")
     profile = {"driver": "GTiff", "width": side, "height": side, "count": 3, "dtype": "float32", "crs": grid.crs,
                "transform": grid.transform, "interleave": "band", "bigtiff": "if_safer"}
-    with kept_memory(), ExitStack() as opened:
+    with retain_freed_memory(), ExitStack() as opened:
         readers: queue.SimpleQueue = queue.SimpleQueue()
         for _ in range(workers):
             readers.put(opened.enter_context(maker.open()))

@@ -22,16 +22,15 @@ import numpy as np
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-from torch import nn
-
 from scarp.model.artifact import TrainedModel, load_model, save_model
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.grid import Grid
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.memory import kept_memory
+from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
+from torch import nn
 
 CONTINUOUS = [f"amount_{number}" for number in range(6)]
 CATEGORICAL = [f"class_{number}" for number in range(4)]
@@ -102,7 +101,7 @@ def bare(folder: Path, net: str, precision: str) -> tuple[float, float, float]:
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     unet = getattr(network, "unet", network).to(dtype)
     found = []
-    with torch.inference_mode(), kept_memory():
+    with torch.inference_mode(), retain_freed_memory():
         for side in BARE_SIDES:
             image = torch.randn(1, 6 + 4 * 9, side, side).to(memory_format=torch.channels_last)
             low = image.to(dtype)
@@ -120,7 +119,7 @@ def whole(folder: Path, net: str, precision: str, side: int, tile: int) -> tuple
     start = time.perf_counter()
     summary = predict_susceptibility(folder / f"stack{side}.tif", [folder / f"{net}.safetensors"],
                                      folder / f"map{os.getpid()}.tif", tile=tile, device="cpu", precision=precision,
-                                     progress=Silent())
+                                     progress=NullProgress())
     seconds = time.perf_counter() - start
     for item in folder.glob(f"map{os.getpid()}.tif*"):
         item.unlink()

@@ -69,11 +69,11 @@ def tile_loop(stack: Path, output: Path, predict: Tile) -> None:
 def predict_scarp(folder: Path, stack: Path, output: Path, precision: str) -> tuple[str, float]:
     """Predict with Scarp, and give a label and the seconds."""
     from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-    from scarp.model.progress import Silent
+    from scarp.model.progress import NullProgress
 
     start = time.perf_counter()
     summary = predict_susceptibility(stack, [folder / f"{NET}.safetensors"], output, device="cpu", precision=precision,
-                                     progress=Silent())
+                                     progress=NullProgress())
     seconds = time.perf_counter() - start
     if summary.precision != {"fp32": "float32", "bf16": "bfloat16"}[precision]:
         raise SystemExit(f"Scarp computed in {summary.precision}, not in {precision}.")
@@ -93,7 +93,6 @@ def predict_bf16(folder: Path, stack: Path, output: Path, chosen: argparse.Names
 def predict_plain(folder: Path, stack: Path, output: Path, chosen: argparse.Namespace) -> tuple[str, float]:
     """Predict with the network as torch runs it when nothing is done for it."""
     import torch
-
     from scarp.model.artifact import load_model
 
     start = time.perf_counter()
@@ -174,9 +173,8 @@ def export(folder: Path) -> None:
     """Write the network as one ONNX file for ONNX Runtime and Deepness: raw factors in, susceptibility out."""
     import onnx
     import torch
-    from torch import nn
-
     from scarp.model.artifact import load_model
+    from torch import nn
 
     model = load_model(folder / f"{NET}.safetensors")
     encoding, factors = model.encoder, len(model.factors)
@@ -334,7 +332,6 @@ def main() -> None:
         parser.error(f"--rows are {', '.join(ROWS)}")
 
     from prediction import make_model, make_stack
-
     from scarp.model.artifact import load_model
 
     if os.path.sep in chosen.python:

@@ -106,9 +106,9 @@ class Session:
         dialog = self.dialog = processing.createAlgorithmDialog(f"scarp:{algorithm}", parameters)
         dialog.show()
         # The first look at what was filled in opens the layers; the others are to be short.
-        dialog._live_check.look()
+        dialog._live_validator.look()
         began = time.perf_counter()
-        dialog._live_check.look()
+        dialog._live_validator.look()
         took = time.perf_counter() - began
         self.note(f"look at it: {name}", took, [(1000 * took, 0.0)])
         finish: Callable[..., None] = dialog.finish

@@ -144,13 +144,13 @@ def watch(iface: Any, target: Path) -> None:
 
 def choosing() -> float:
     """Return the seconds that choosing where to run takes, the first time apart."""
-    from scarp.running.choice import choose
+    from scarp.running.interpreter import choose_runtime
 
     needs = ["torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"]
-    choose(needs)
+    choose_runtime(needs)
     began = time.perf_counter()
     for _ in range(20):
-        choose(needs)
+        choose_runtime(needs)
     return (time.perf_counter() - began) / 20
 
 

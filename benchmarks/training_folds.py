@@ -24,14 +24,13 @@ import numpy as np
 import rasterio
 from osgeo import ogr
 from rasterio.features import rasterize
-from sklearn.metrics import roc_auc_score
-
-from scarp.model.crossvalidation.judgement import draw_sample, values_at
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
-from scarp.model.progress import Silent
-from scarp.model.training.kinds import TITLES, settings_of_kind
+from scarp.model.progress import NullProgress
+from scarp.model.training.settings import TITLES, settings_of_kind
+from scarp.model.validation.fold_scores import draw_evaluation_sample, sample_raster
+from sklearn.metrics import roc_auc_score
 
 SHARES = (0.3, 0.5, 0.7, 0.9)
 P_LOW, FS_CRITICAL = 0.15, 0.5
@@ -76,15 +75,15 @@ def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, rando
         path = os.path.join(folder, "map.tif")
         result = cross_validate(area["stack"], area["labels"], landslides, path, kind=kind, settings=settings,
                                 folds=5, safety_factor=area.get("safety") if kind == "pcum" else None,
-                                random_split=random_split, progress=Silent())
+                                random_split=random_split, progress=NullProgress())
         row: dict[str, Any] = {"auc": result.auc, "worst_fold": result.lowest, "pooled": result.pooled}
         if result.random is not None:
             row["random"] = result.random
         with rasterio.open(path) as dataset:
             grid, values = Grid.of(dataset, "map"), dataset.read(1)
         # The points do not depend on the seed, so that all rows are judged on the same ones.
-        sample = draw_sample(grid, area["labels"], landslides, 1, Silent())
-        at = values_at(path, sample, Silent())
+        sample = draw_evaluation_sample(grid, area["labels"], landslides, 1, NullProgress())
+        at = sample_raster(path, sample, NullProgress())
     valid = np.isfinite(at)
     names, region = regions_of(area, grid)
     number = region[sample.rows, sample.columns]

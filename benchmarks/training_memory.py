@@ -21,14 +21,12 @@ from typing import Any
 import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.jobs.train_pcum import train_pcum
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
-from scarp.model.training.presets import PRESETS, settings_of
-from scarp.model.training.settings import choices
+from scarp.model.training.settings import PRESETS, choices, preset_settings
 
 CONTINUOUS = [f"amount_{number}" for number in range(6)]
 CATEGORICAL = [f"class_{number}" for number in range(4)]
@@ -60,8 +58,8 @@ def measure(folder: Path, preset: str, given: dict[str, Any], results: multiproc
     before = peak()
     started = time.monotonic()
     result = train_pcum(folder / "stack.tif", folder / "labels.tif", folder / "model.safetensors",
-                        safety_factor=folder / "safety.tif", settings=settings_of(preset, given),
-                        output_html=folder / "report.html", progress=Silent())
+                        safety_factor=folder / "safety.tif", settings=preset_settings(preset, given),
+                        output_html=folder / "report.html", progress=NullProgress())
     results.put((len(result.windows), result.precision, time.monotonic() - started, before, peak()))
 
 

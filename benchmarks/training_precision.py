@@ -13,11 +13,10 @@ import statistics
 import time
 
 import torch
-
 from scarp.model.loss import PcumLoss
-from scarp.model.memory import kept_memory
+from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
-from scarp.model.training.devices import choose_device, cpu_has_bf16, lower_precision, repeatable
+from scarp.model.training.devices import choose_device, cpu_has_bf16, deterministic_torch, lower_precision
 from scarp.model.windows.reading import padded_side
 
 CHANNELS, BATCH, SIDE = 44, 32, 50
@@ -64,7 +63,7 @@ def main() -> None:
     device = choose_device(options.device)
     print(f"{device}, {options.threads} threads; the processor {'has' if cpu_has_bf16() else 'lacks'} bf16")
     print("| width | depth | fp32 | bf16 | ratio |\n|---|---|---|---|---|")
-    with repeatable(), kept_memory():
+    with deterministic_torch(), retain_freed_memory():
         for network in options.networks:
             width, depth = (int(number) for number in network.split("x"))
             full, low = seconds(width, depth, device, options.repeats)

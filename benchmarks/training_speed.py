@@ -16,19 +16,18 @@ from typing import Callable
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
-
 from scarp.model.encoding import Encoding, fit_factors
 from scarp.model.loss import PcumLoss
-from scarp.model.memory import kept_memory
+from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.training.data import TrainingData
 from scarp.model.training.devices import choose_device, lower_precision
 from scarp.model.training.loop import train_network
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.windows.reading import WindowSet
+from torch.utils.flop_counter import FlopCounterMode
 
 CHANNELS, SIDE, BATCH = 40, 50, 32
 NETWORKS = ((16, 1), (16, 2), (32, 2), (32, 4))
@@ -91,9 +90,9 @@ def whole_training(device: torch.device, epochs: int, precision: str) -> float:
     network = build_network({"type": "unet", "channels": 10, "width": settings.width, "depth": settings.depth,
                              "dropout": 0.2}, 1).to(device)
     started = time.perf_counter()
-    data = TrainingData(windows, encoding, device, Silent())
+    data = TrainingData(windows, encoding, device, NullProgress())
     loss = PcumLoss("hinge", 0.1, 0.15, 0.5, 5.0, 1.0)
-    train_network(network, data, np.arange(count), np.arange(0, count, 10), loss, settings, TYPES[precision], Silent())
+    train_network(network, data, np.arange(count), np.arange(0, count, 10), loss, settings, TYPES[precision], NullProgress())
     return time.perf_counter() - started
 
 
@@ -108,7 +107,7 @@ def main() -> None:
     print(f"{device}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     print(f"{'width':>5} {'depth':>5} {'type':>5} {'ms a step':>10} {'windows/s':>10} {'GFLOP/s':>9} {'matrix':>9} "
           f"{'share':>6}")
-    with kept_memory():
+    with retain_freed_memory():
         for width, depth in NETWORKS:
             for name, dtype in TYPES.items():
                 step, work = step_of(width, depth, dtype, device)

@@ -12,9 +12,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 from scarp.model.inputs.vectors import Polygons
-from scarp.model.worker.channel import CALL, Channel, read_message
+from scarp.model.worker.protocol import CALL, Channel, read_message
 
 POLYGONS, VERTICES = 4000, 250
 

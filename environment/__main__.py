@@ -7,14 +7,14 @@ import signal
 import sys
 from pathlib import Path
 
-from . import builds, gpu
-from .failures import Cancelled, InstallFailed
+from . import builds
+from .failures import InstallCancelled, InstallFailed
+from .inspection import InterpreterStartError, probe
 from .install import Installer
 from .interpreter import Interpreter
 from .plan import Request
 from .private import PrivateEnvironment
-from .probing import CannotStart, probe
-from .sources import Kind, Proxy, Source, own_source
+from .sources import Proxy, Source, SourceKind, custom_index_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,11 +42,11 @@ def _install(environment: PrivateEnvironment, given: argparse.Namespace) -> int:
     try:
         facts = probe(Interpreter(Path(given.python), own=given.python == sys.executable))
         source = _source(given, facts.configuration)
-        build = given.build or (builds.recommended(facts.target, gpu.cards()) if source.kind is Kind.INTERNET
-                                else builds.OFFERED)
+        build = given.build or (builds.recommended(facts.target, builds.cards()) if source.kind is SourceKind.INTERNET
+                                else builds.BUILD_OF_SOURCE)
         request = Request(facts, build, source, environment)
         Installer(request, print, lambda share, text: None, lambda: bool(stopped)).run()
-    except (InstallFailed, CannotStart, Cancelled) as error:
+    except (InstallFailed, InterpreterStartError, InstallCancelled) as error:
         return _fail(str(error))
     print(environment.executable)
     return 0
@@ -56,8 +56,8 @@ def _source(given: argparse.Namespace, configuration: dict[str, str]) -> Source:
     host, _, port = (given.proxy or "").rpartition(":")
     proxy = Proxy(host, int(port)) if host and port.isdigit() else Proxy(given.proxy or "")
     if given.wheels:
-        return Source(Kind.FOLDER, Path(given.wheels).expanduser().absolute())
-    kind = Kind(given.source) if given.source else Kind.CONFIGURED if own_source(configuration) else Kind.INTERNET
+        return Source(SourceKind.FOLDER, Path(given.wheels).expanduser().absolute())
+    kind = SourceKind(given.source) if given.source else SourceKind.CONFIGURED if custom_index_settings(configuration) else SourceKind.INTERNET
     return Source(kind, proxy=proxy)
 
 

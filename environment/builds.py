@@ -1,24 +1,79 @@
-"""Which libraries in which versions, and which build of torch for which computer. The lists are in resources."""
+"""NVIDIA graphics cards of this computer, as their driver's own program tells.
+Which libraries in which versions, and which build of torch for which computer. The lists are in resources."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import shutil
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Sequence
 
-from .gpu import Card
+from .i18n import tr
 from .interpreter import version_problem
-from .words import tr
+from .processes import capture_output
+
+FIELDS = "name,driver_version,memory.total,compute_cap"
+OLD_FIELDS = "name,driver_version,memory.total"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A graphics card."""
+
+    name: str
+    driver: str
+    memory: str = ""
+    capability: float | None = None
+    """Compute capability, None when the driver is too old to tell."""
+
+
+def cards() -> list[Card]:
+    """Return the NVIDIA cards; empty when there is none or no driver."""
+    program = _program()
+    if program is None:
+        return []
+    for fields in (FIELDS, OLD_FIELDS):
+        code, text = capture_output([program, f"--query-gpu={fields}", "--format=csv,noheader"], seconds=20)
+        if code == 0:
+            return parse(text)
+    return []
+
+
+def parse(text: str) -> list[Card]:
+    """Read the lines of ``nvidia-smi --format=csv,noheader``."""
+    found = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.split(",")]
+        if len(cells) < 3 or not cells[1][:1].isdigit():
+            continue
+        try:
+            capability = float(cells[3]) if len(cells) > 3 else None
+        except ValueError:
+            capability = None
+        found.append(Card(cells[0], cells[1], cells[2], capability))
+    return found
+
+
+def _program() -> str | None:
+    found = shutil.which("nvidia-smi")
+    if found or sys.platform != "win32":
+        return found
+    # Where drivers before 2019 put it, which is not in PATH.
+    older = os.path.join(os.environ.get("PROGRAMFILES", ""), "NVIDIA Corporation", "NVSMI", "nvidia-smi.exe")
+    return older if os.path.isfile(older) else None
+
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources" / "environment"
 LIBRARIES = RESOURCES / "libraries.txt"
 
 CPU = "cpu"
-OFFERED = "offered"
+BUILD_OF_SOURCE = "offered"
 """Whatever build of torch the source has; the only choice where Scarp does not choose the source."""
 
 MODULES = ("torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2", "numpy", "attr")
@@ -63,13 +118,13 @@ def labels(target: Target | None = None) -> dict[str, str]:
         "cu126": tr("NVIDIA graphics card, CUDA 12.6"),
         "cu128": tr("NVIDIA graphics card, CUDA 12.8"),
         "cu130": tr("NVIDIA graphics card, CUDA 13.0"),
-        OFFERED: tr("What the source offers"),
+        BUILD_OF_SOURCE: tr("What the source offers"),
     }
 
 
 def torch_version(target: Target) -> str | None:
     """Return the version of torch for a computer, None when there is none."""
-    entry = _entry(target)
+    entry = _torch_entry(target)
     return entry["torch"] if entry else None
 
 
@@ -78,7 +133,7 @@ def problem(target: Target) -> str | None:
     unfit = version_problem(target.version)
     if unfit:
         return unfit
-    if _entry(target) is None:
+    if _torch_entry(target) is None:
         return tr("torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). "
                   "Choose another Python.").format(
                       version=".".join(map(str, target.version)), system=target.platform, machine=target.machine)
@@ -87,7 +142,7 @@ def problem(target: Target) -> str | None:
 
 def available(target: Target) -> list[Build]:
     """Return the builds of torch that there are for a computer, without looking at its graphics card."""
-    entry = _entry(target)
+    entry = _torch_entry(target)
     table = _table()["builds"]
     names = entry["builds"] if entry else []
     if target.platform == "darwin" or target.machine not in ("x86_64", "AMD64"):
@@ -103,14 +158,14 @@ def recommended(target: Target, cards: Sequence[Card]) -> str:
     """
     table = _table()["builds"]
     fitting = [build.name for build in available(target)
-               if "driver" in table[build.name] and any(_runs(table[build.name], card, target) for card in cards)]
+               if "driver" in table[build.name] and any(_is_supported_by(table[build.name], card, target) for card in cards)]
     return fitting[-1] if fitting else CPU
 
 
 def requirement_of_torch(target: Target, build: str) -> str:
     """Return what pip is asked for: the build by its exact name where builds have names of their own."""
     version = torch_version(target)
-    if build == OFFERED or target.platform == "darwin":
+    if build == BUILD_OF_SOURCE or target.platform == "darwin":
         return f"torch=={version}"
     return f"torch=={version}+{build}"
 
@@ -121,14 +176,14 @@ def index_of_torch(build: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def list_hash() -> str:
+def requirements_hash() -> str:
     """Return a hash of what the lists ask for, without their comments."""
     lines = [line.strip() for line in LIBRARIES.read_text(encoding="utf-8").splitlines()]
     wanted = [line for line in lines if line and not line.startswith("#")]
     return hashlib.sha256(json.dumps([wanted, _table()["torch"]], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _runs(build: dict[str, Any], card: Card, target: Target) -> bool:
+def _is_supported_by(build: dict[str, Any], card: Card, target: Target) -> bool:
     needed = build["driver"].get(target.platform)
     if needed is None or _numbers(card.driver) < _numbers(needed):
         return False
@@ -137,7 +192,7 @@ def _runs(build: dict[str, Any], card: Card, target: Target) -> bool:
     return card.capability is None or lowest <= card.capability <= highest
 
 
-def _entry(target: Target) -> dict[str, Any] | None:
+def _torch_entry(target: Target) -> dict[str, Any] | None:
     for entry in _table()["torch"]:
         oldest, newest = (_numbers(text) for text in entry["python"])
         if set(target.systems) & set(entry["systems"]) and oldest <= list(target.version) <= newest:

@@ -14,22 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from . import gpu, space
-from .hiding import Hider
-from .interpreter import FOREIGN, qgis_interpreter
-from .plan import PROOF
+from . import builds, disk_space
+from .interpreter import PYTHON_VARIABLES, qgis_interpreter
+from .plan import SELF_TEST_SCRIPT
 from .private import PrivateEnvironment, State
-from .processes import output_of
+from .processes import capture_output
+from .redaction import Redactor
 from .sources import Proxy
 
 PACKAGE = Path(__file__).resolve().parent.parent
 LIBRARIES = ("numpy", "GDAL", "torch", "rasterio", "scikit-learn", "scipy", "safetensors", "matplotlib", "jinja2")
-VARIABLES = (*FOREIGN, "OSGEO4W_ROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
+VARIABLES = (*PYTHON_VARIABLES, "OSGEO4W_ROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
              "OMP_NUM_THREADS", "SCARP_RUN", "SCARP_PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "PIP_CONFIG_FILE",
              "PIP_INDEX_URL")
 LOG_LINES = 25
 
-Facts = dict[str, Callable[[], Any]]
+DiagnosticItems = dict[str, Callable[[], Any]]
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class Section:
     """Facts under a heading."""
 
     heading: str
-    facts: Facts
+    facts: DiagnosticItems
 
     def text(self) -> str:
         """Return the section as lines."""
         width = max(len(name) for name in self.facts)
-        return "\n".join([self.heading, *(f"  {name:<{width}}  {_answer(ask)}" for name, ask in self.facts.items())])
+        return "\n".join([self.heading, *(f"  {name:<{width}}  {_answer(query)}" for name, query in self.facts.items())])
 
 
-def report(environment: PrivateEnvironment, qgis: Facts, where: Callable[[], Any] | None = None,
-           proxy: Proxy = Proxy(), hide: Hider | None = None) -> str:
+def report(environment: PrivateEnvironment, qgis: DiagnosticItems, where: Callable[[], Any] | None = None,
+           proxy: Proxy = Proxy(), redact: Redactor | None = None) -> str:
     """Return the whole report. Starts programs and takes some seconds, so never in the window's thread.
 
     Args:
@@ -56,7 +56,7 @@ def report(environment: PrivateEnvironment, qgis: Facts, where: Callable[[], Any
         proxy: of QGIS; only whether there is one is told.
         hide: takes names out; for the running user unless given.
     """
-    hide = hide or Hider(secrets=proxy.secrets())
+    redact = redact or Redactor(secrets=proxy.secrets())
     sections = [
         Section("Scarp", {"version": _scarp_version, "folder": lambda: PACKAGE,
                           **({"computes in": where} if where else {})}),
@@ -74,27 +74,27 @@ def report(environment: PrivateEnvironment, qgis: Facts, where: Callable[[], Any
     log = tail(environment.log)
     if log:
         texts.append(f"End of the installation's log\n{log}")
-    return hide("\n\n".join(texts)) + "\n"
+    return redact("\n\n".join(texts)) + "\n"
 
 
-def computer() -> Facts:
+def computer() -> DiagnosticItems:
     """Return facts of the computer."""
     return {"system": platform.platform, "processor": lambda: f"{platform.machine()}, {os.cpu_count()} threads",
             "memory": _memory, "graphics cards": _cards}
 
 
-def python_of_qgis() -> Facts:
+def python_of_qgis() -> DiagnosticItems:
     """Return facts of the Python that QGIS runs on."""
     return {"version": lambda: sys.version.replace("\n", " "), "sys.executable": lambda: sys.executable,
             "found executable": lambda: getattr(qgis_interpreter(), "executable", "none"), "prefix": lambda: sys.prefix}
 
 
-def private(environment: PrivateEnvironment) -> Facts:
+def private(environment: PrivateEnvironment) -> DiagnosticItems:
     """Return facts of the private environment; a complete one is started and proves its libraries."""
     status = environment.status()
-    facts: Facts = {"folder": lambda: environment.folder,
+    facts: DiagnosticItems = {"folder": lambda: environment.folder,
                     "state": lambda: f"{status.state.value} {status.reason}".strip(),
-                    "free on its disk": lambda: f"{space.free(environment.folder):.1f} GB"}
+                    "free on its disk": lambda: f"{disk_space.free(environment.folder):.1f} GB"}
     if status.state is State.ABSENT:
         return facts
     mark = environment.mark()
@@ -103,7 +103,7 @@ def private(environment: PrivateEnvironment) -> Facts:
                                  f"{mark.get('base')}")
     if environment.python is None:
         return facts
-    code, text = output_of([str(environment.python), str(PROOF)], seconds=180, variables=environment.variables())
+    code, text = capture_output([str(environment.python), str(SELF_TEST_SCRIPT)], seconds=180, variables=environment.variables())
     try:
         proof = json.loads(text.strip().splitlines()[-1]) if code == 0 else None
     except (ValueError, IndexError):
@@ -128,9 +128,9 @@ def tail(path: Path, lines: int = LOG_LINES) -> str:
         return ""
 
 
-def _answer(ask: Callable[[], Any]) -> str:
+def _answer(query: Callable[[], Any]) -> str:
     try:
-        return str(ask())
+        return str(query())
     except Exception as error:  # the report is for when things are broken, so no fact may break it
         return f"not known ({type(error).__name__}: {error})"
 
@@ -151,7 +151,7 @@ def _version(package: str) -> str:
 
 
 def _cards() -> str:
-    found = gpu.cards()
+    found = builds.cards()
     return "; ".join(f"{card.name}, {card.memory}, driver {card.driver}" for card in found) or "no NVIDIA card found"
 
 

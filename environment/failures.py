@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Sequence
 
-from .words import tr
+from .i18n import tr
 
-LOOKED_AT = 80
+TAIL_LINES = 80
 """Lines from the end in which a reason is looked for."""
 
 
@@ -15,7 +15,7 @@ class InstallFailed(Exception):
     """An installation that stopped; the message says why and what to do."""
 
 
-class Cancelled(Exception):
+class InstallCancelled(Exception):
     """The user stopped the installation."""
 
 
@@ -26,8 +26,8 @@ def explain(lines: Sequence[str], code: int | None = None) -> str:
         lines: what it wrote.
         code: its exit code; negative numbers are signals.
     """
-    text = "\n".join(lines[-LOOKED_AT:])
-    for pattern, sentence in _reasons():
+    text = "\n".join(lines[-TAIL_LINES:])
+    for pattern, sentence in _failure_patterns():
         match = re.search(pattern, text, re.IGNORECASE)
         if match:
             return sentence.format(**match.groupdict())
@@ -40,7 +40,7 @@ def explain(lines: Sequence[str], code: int | None = None) -> str:
     return tr("The reason is not one that Scarp knows: {last}").format(last=last or code)
 
 
-def _reasons() -> list[tuple[str, str]]:
+def _failure_patterns() -> list[tuple[str, str]]:
     """Return patterns in the output and what they mean, the most telling first."""
     return [
         (r"No space left on device|not enough space on the disk|\[Errno 28\]|Disk quota exceeded",

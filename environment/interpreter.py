@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Callable, Mapping
 
-from .words import tr
+from .i18n import tr
 
 OLDEST = (3, 9)
 NEWEST = (3, 14)
 """Versions of Python for which Scarp's list of libraries has builds."""
 
-FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "PYTHONSTARTUP", "PYTHONPLATLIBDIR", "PYTHONUSERBASE",
+PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "PYTHONSTARTUP", "PYTHONPLATLIBDIR", "PYTHONUSERBASE",
            "PYTHONINSPECT", "PYTHONDEBUG", "PYTHONWARNINGS", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "CONDA_PREFIX",
            "QGIS_PREFIX_PATH", "QT_PLUGIN_PATH", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA",
            "GEOTIFF_CSV")
@@ -112,7 +112,7 @@ def clean_environment(extra: Mapping[str, str] | None = None,
     """
     # Windows ignores the case of names, and os.environ there has them in capitals.
     kept = {name: value for name, value in (os.environ if variables is None else variables).items()
-            if name.upper() not in FOREIGN}
+            if name.upper() not in PYTHON_VARIABLES}
     # Packages in the user's own folder must not get in front of those of the environment.
     kept.update({"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"})
     kept.update(extra or {})
@@ -162,7 +162,7 @@ def _own_candidates(layout: Layout) -> list[PurePath]:
              if path and layout.path(path).name.lower().startswith("python")]
     if layout.platform == "darwin":
         places = []
-        for contents in _bundles(layout):
+        for contents in _app_bundle_contents(layout):
             places += [layout.path(contents, folder, name)
                        for folder in ("MacOS/bin", "MacOS", "Frameworks/bin", "Resources/python/bin")
                        for name in (f"python{version}", "python3", "python")]
@@ -174,7 +174,7 @@ def _own_candidates(layout: Layout) -> list[PurePath]:
             + [layout.path(prefix, "bin", "python3") for prefix in prefixes])
 
 
-def _bundles(layout: Layout) -> list[str]:
+def _app_bundle_contents(layout: Layout) -> list[str]:
     """Return the ``Contents`` folders of the application that the running Python belongs to."""
     found = []
     for path in (layout.executable, layout.prefix, layout.base_prefix):

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from . import builds, lock, sources
 from .failures import InstallFailed
+from .i18n import tr
+from .inspection import PythonInfo
 from .interpreter import clean_environment, dll_folder
 from .private import PrivateEnvironment
-from .probing import Facts
-from .sources import Kind, Source
-from .words import tr
+from .sources import Source, SourceKind
 
-PROOF = Path(__file__).resolve().parent / "proof.py"
+SELF_TEST_SCRIPT = Path(__file__).resolve().parent / "self_test.py"
 SYSTEM_WHEELS = Path("/usr/share/python-wheels")
 """Where Debian and its kin keep a wheel of pip."""
 
-SITE = '''"""Written by Scarp: Python from OSGeo4W finds its DLLs only with this."""
+SITECUSTOMIZE = '''"""Written by Scarp: Python from OSGeo4W finds its DLLs only with this."""
 import os
 
 try:
@@ -29,7 +29,7 @@ except OSError:
 
 
 @dataclass(frozen=True)
-class Step:
+class InstallStep:
     """One program to run."""
 
     name: str
@@ -38,7 +38,7 @@ class Step:
     variables: dict[str, str] = field(repr=False)
     weight: float
     """Share of the whole time."""
-    grows: tuple[Path, ...] = ()
+    growing_folders: tuple[Path, ...] = ()
     """Folders whose size tells how far it is."""
     gigabytes: float = 0
     """What they grow to."""
@@ -48,7 +48,7 @@ class Step:
 class Request:
     """What to install, and where."""
 
-    facts: Facts
+    facts: PythonInfo
     build: str
     source: Source
     environment: PrivateEnvironment
@@ -56,7 +56,7 @@ class Request:
     @property
     def wheels(self) -> Path:
         """Return the folder that the wheels are taken from."""
-        if self.source.kind is Kind.FOLDER and self.source.folder is not None:
+        if self.source.kind is SourceKind.FOLDER and self.source.folder is not None:
             return self.source.folder
         return self.environment.folder / "wheels"
 
@@ -66,15 +66,15 @@ class Request:
         return self.environment.folder / "tmp"
 
     @property
-    def made_with(self) -> str:
+    def base_key(self) -> str:
         """Return what the environment itself depends on: when it differs, it is made again from nothing."""
         return f"{self.facts.base} {'.'.join(map(str, self.facts.version))}"
 
     @property
     def key(self) -> str:
         """Return a hash of what makes the steps what they are: done steps are skipped as long as it stays."""
-        content = (self.made_with, builds.list_hash(), self.build, self.source.kind.value, str(self.source.folder),
-                   lock.lock_hash() if self.source.kind is Kind.INTERNET else "")
+        content = (self.base_key, builds.requirements_hash(), self.build, self.source.kind.value, str(self.source.folder),
+                   lock.lock_hash() if self.source.kind is SourceKind.INTERNET else "")
         return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     def sizes(self) -> builds.Build:
@@ -83,7 +83,7 @@ class Request:
         return found.get(self.build) or found[builds.CPU]
 
 
-def steps(request: Request) -> list[Step]:
+def steps(request: Request) -> list[InstallStep]:
     """Return the steps of an installation.
 
     Raises:
@@ -93,36 +93,36 @@ def steps(request: Request) -> list[Step]:
     plain = sources.without_pip(clean_environment(facts.interpreter.variables()))
     temporary = {name: str(request.temporary) for name in ("TMPDIR", "TEMP", "TMP")}
     loading = {**plain, **source.variables(facts.configuration), **temporary}
-    alone = {**plain, **sources.isolated(), **temporary}
+    alone = {**plain, **sources.isolated_pip_settings(), **temporary}
     python = str(environment.executable)
     pip = pip_command(request)
     torch = builds.requirement_of_torch(facts.target, request.build)
     size = request.sizes()
     wheels = str(request.wheels)
-    made = [Step("make", tr("Make the environment"), (str(facts.interpreter.executable), "-m", "venv", "--without-pip",
+    made = [InstallStep("make", tr("Make the environment"), (str(facts.interpreter.executable), "-m", "venv", "--without-pip",
                                                       str(environment.folder)), plain, 0.02)]
     if facts.ensurepip:
-        made.append(Step("pip", tr("Put pip into it"), (python, "-m", "ensurepip", "--default-pip"), alone, 0.04))
-    grows = (request.wheels, request.temporary)
-    if source.kind is Kind.INTERNET:
+        made.append(InstallStep("pip", tr("Put pip into it"), (python, "-m", "ensurepip", "--default-pip"), alone, 0.04))
+    growing_folders = (request.wheels, request.temporary)
+    if source.kind is SourceKind.INTERNET:
         # What torch needs is in the lock, apart from NVIDIA's libraries, which CUDA builds bring from the same index.
         options = ("--no-deps",) if request.build == builds.CPU else ()
-        made.append(Step("torch", tr("Load torch"), (
+        made.append(InstallStep("torch", tr("Load torch"), (
             *pip, "download", "--dest", wheels, *options, "--index-url", builds.index_of_torch(request.build), torch),
-            loading, 0.35, grows, size.download))
+            loading, 0.35, growing_folders, size.download))
         # A file that is not in the lock is refused before it gets into the folder, and pip chooses nothing by itself.
-        made.append(Step("download", tr("Load the other libraries"), (
+        made.append(InstallStep("download", tr("Load the other libraries"), (
             *pip, "download", "--dest", wheels, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r",
-            str(lock.LOCK)), loading, 0.15, grows, size.download))
-    elif source.kind is Kind.CONFIGURED:
-        made.append(Step("download", tr("Load the other libraries"), (
-            *pip, "download", "--dest", wheels, "-r", str(builds.LIBRARIES), torch), loading, 0.15, grows,
+            str(lock.LOCK)), loading, 0.15, growing_folders, size.download))
+    elif source.kind is SourceKind.CONFIGURED:
+        made.append(InstallStep("download", tr("Load the other libraries"), (
+            *pip, "download", "--dest", wheels, "-r", str(builds.LIBRARIES), torch), loading, 0.15, growing_folders,
             size.download))
-    made.append(Step("install", tr("Unpack and install"), (
+    made.append(InstallStep("install", tr("Unpack and install"), (
         *pip, "install", "--no-index", "--find-links", wheels, "--no-warn-script-location", "-r",
         str(builds.LIBRARIES), torch), alone, 0.35, (environment.folder / "lib", environment.folder / "Lib"),
         size.installed))
-    made.append(Step("prove", tr("Prove that every library works"), (python, str(PROOF)), plain, 0.09))
+    made.append(InstallStep("prove", tr("Prove that every library works"), (python, str(SELF_TEST_SCRIPT)), plain, 0.09))
     return made
 
 
@@ -138,7 +138,7 @@ def pip_command(request: Request) -> tuple[str, ...]:
     python = str(request.environment.executable)
     if request.facts.ensurepip:
         return (python, "-m", "pip")
-    if request.facts.pip_serves_others:
+    if request.facts.pip_can_target_others:
         return (str(request.facts.interpreter.executable), "-m", "pip", "--python", python)
     folders = [SYSTEM_WHEELS] + ([request.source.folder] if request.source.folder else [])
     wheels = sorted(path for folder in folders if folder.is_dir() for path in folder.glob("pip-*.whl"))
@@ -156,4 +156,4 @@ def site_file(request: Request) -> tuple[Path, str] | None:
     packages = request.environment.site_packages
     if folder is None or packages is None:
         return None
-    return packages / "sitecustomize.py", SITE.format(folder=str(folder))
+    return packages / "sitecustomize.py", SITECUSTOMIZE.format(folder=str(folder))

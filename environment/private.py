@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, Iterable
 
 from . import builds
+from .i18n import tr
 from .interpreter import clean_environment
-from .words import tr
 
 NAME = f"py{sys.version_info[0]}{sys.version_info[1]}"
 """One for each version of Python, because several QGIS share a user's folders."""
-MARK = "scarp-environment.json"
+COMPLETE_FILE = "scarp-environment.json"
 """Written last; says what the environment holds."""
-BEGUN = "scarp-environment.begun"
+PROGRESS_FILE = "scarp-environment.begun"
 """Written first: the folder is Scarp's, and which steps are done."""
 LOG = "scarp-install.log"
 FORMAT = 1
@@ -34,8 +34,8 @@ class State(enum.Enum):
     """What there is in the folder."""
 
     ABSENT = "absent"
-    HALF_MADE = "half made"
-    STALE = "stale"
+    INCOMPLETE = "half made"
+    OUTDATED = "stale"
     READY = "ready"
 
 
@@ -108,15 +108,15 @@ class PrivateEnvironment:
 
     def mark(self) -> dict[str, Any]:
         """Return what the mark says; empty when there is none that can be read."""
-        return _read(self.folder / MARK)
+        return _read(self.folder / COMPLETE_FILE)
 
-    def begun(self) -> dict[str, Any]:
+    def progress_record(self) -> dict[str, Any]:
         """Return what the record of an installation under way says; empty when there is none."""
-        return _read(self.folder / BEGUN)
+        return _read(self.folder / PROGRESS_FILE)
 
     def variables(self) -> dict[str, str]:
         """Return all environment variables for starting its Python."""
-        return clean_environment(self.mark().get("variables") or self.begun().get("variables") or {})
+        return clean_environment(self.mark().get("variables") or self.progress_record().get("variables") or {})
 
     def missing(self, modules: Iterable[str]) -> list[str]:
         """Return those of the modules that are not in it, without starting its Python."""
@@ -129,41 +129,41 @@ class PrivateEnvironment:
         """Say what there is in the folder."""
         mark = self.mark()
         if not mark:
-            return Status(State.HALF_MADE if (self.folder / BEGUN).is_file() else State.ABSENT)
+            return Status(State.INCOMPLETE if (self.folder / PROGRESS_FILE).is_file() else State.ABSENT)
         if not self.executable.is_file():
-            return Status(State.STALE, tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was "
+            return Status(State.OUTDATED, tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was "
                                           "moved."))
-        if mark.get("format") != FORMAT or mark.get("list") != builds.list_hash():
-            return Status(State.STALE, tr("The environment was made for another version of Scarp."))
+        if mark.get("format") != FORMAT or mark.get("list") != builds.requirements_hash():
+            return Status(State.OUTDATED, tr("The environment was made for another version of Scarp."))
         base = mark.get("base", "")
         # Windows copies a starter into the environment; elsewhere its Python is a link to the one it was made with.
         same = os.path.isfile(base) if sys.platform == "win32" else os.path.realpath(self.executable) == base
         if not same:
-            return Status(State.STALE, tr("The Python that it was made with is gone or was replaced."))
+            return Status(State.OUTDATED, tr("The Python that it was made with is gone or was replaced."))
         made_for = mark.get("qgis_python")
         if made_for and tuple(made_for) != self.qgis_version:
-            return Status(State.STALE, tr("It was made with Python {old}; QGIS now runs on Python {new}.").format(
+            return Status(State.OUTDATED, tr("It was made with Python {old}; QGIS now runs on Python {new}.").format(
                 old=".".join(map(str, made_for)), new=".".join(map(str, self.qgis_version))))
         return Status(State.READY)
 
-    def is_ours(self) -> bool:
+    def is_scarp_environment(self) -> bool:
         """Return whether the folder was made by Scarp, so that it may be changed or removed."""
-        return (self.folder / MARK).is_file() or (self.folder / BEGUN).is_file()
+        return (self.folder / COMPLETE_FILE).is_file() or (self.folder / PROGRESS_FILE).is_file()
 
-    def occupied(self) -> bool:
+    def is_foreign(self) -> bool:
         """Return whether the folder holds something that is not Scarp's environment."""
-        return not self.is_ours() and self.folder.is_dir() and any(self.folder.iterdir())
+        return not self.is_scarp_environment() and self.folder.is_dir() and any(self.folder.iterdir())
 
-    def write_begun(self, record: dict[str, Any]) -> None:
+    def write_progress_record(self, record: dict[str, Any]) -> None:
         """Write which steps of an installation are done; the environment is no longer complete."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self.folder / BEGUN, record)
+        _write(self.folder / PROGRESS_FILE, record)
         with contextlib.suppress(FileNotFoundError):
-            (self.folder / MARK).unlink()
+            (self.folder / COMPLETE_FILE).unlink()
 
-    def write_mark(self, record: dict[str, Any]) -> None:
+    def write_completion_record(self, record: dict[str, Any]) -> None:
         """Write that the environment is complete, and what it holds."""
-        _write(self.folder / MARK, {"format": FORMAT, "list": builds.list_hash(), **record})
+        _write(self.folder / COMPLETE_FILE, {"format": FORMAT, "list": builds.requirements_hash(), **record})
 
     def remove(self) -> None:
         """Delete the environment; nothing happens when there is none.
@@ -176,13 +176,13 @@ class PrivateEnvironment:
         """
         if not self.folder.exists():
             return
-        if not self.is_ours():
+        if not self.is_scarp_environment():
             raise OSError(tr("{folder} was not made by Scarp and is left alone.").format(folder=self.folder))
-        record = self.folder / BEGUN
+        record = self.folder / PROGRESS_FILE
         if not record.is_file():
             _write(record, {})
         with contextlib.suppress(FileNotFoundError):
-            (self.folder / MARK).unlink()
+            (self.folder / COMPLETE_FILE).unlink()
         for path in self.folder.iterdir():
             if path == record:
                 continue

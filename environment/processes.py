@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+
 # Programs are started as lists of arguments, never through a shell, and only Python, nvidia-smi and taskkill.
 import subprocess  # nosec B404
 import sys
@@ -12,13 +13,13 @@ import threading
 import time
 from typing import Any, Callable, Mapping, Sequence
 
-PATIENCE = 3.0
+TERMINATE_TIMEOUT = 3.0
 """Seconds that a program gets to end by itself before it is killed."""
-LOOK = 0.1
+POLL_INTERVAL = 0.1
 """Seconds between two looks at whether the user has cancelled."""
 
 
-def output_of(command: Sequence[str], seconds: float, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
+def capture_output(command: Sequence[str], seconds: float, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run a program that answers quickly.
 
     Returns:
@@ -28,7 +29,7 @@ def output_of(command: Sequence[str], seconds: float, variables: Mapping[str, st
         # A list of arguments without a shell; the programs are those of the callers in this package.
         done = subprocess.run(list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # nosec B603
                               stdin=subprocess.DEVNULL, timeout=seconds, env=None if variables is None
-                              else dict(variables), encoding="utf-8", errors="replace", check=False, **_quiet())
+                              else dict(variables), encoding="utf-8", errors="replace", check=False, **_no_console_flags())
     except subprocess.TimeoutExpired:
         return -1, f"It did not answer within {seconds:g} seconds."
     except OSError as error:
@@ -64,7 +65,7 @@ def run(command: Sequence[str], variables: Mapping[str, str], line: Callable[[st
                 end(process)
                 return None
             try:
-                text = lines.get(timeout=LOOK)
+                text = lines.get(timeout=POLL_INTERVAL)
             except queue.Empty:
                 # A grandchild may hold the pipe open after the program itself has ended.
                 if process.poll() is not None and not reader.is_alive():
@@ -78,23 +79,23 @@ def run(command: Sequence[str], variables: Mapping[str, str], line: Callable[[st
     finally:
         if process.poll() is None:
             end(process)
-        reader.join(PATIENCE)
+        reader.join(TERMINATE_TIMEOUT)
 
 
 def end(process: subprocess.Popen[str]) -> None:
     """End a process and all that it started."""
     if sys.platform == "win32":
         root = os.environ.get("SYSTEMROOT", r"C:\Windows")
-        output_of([os.path.join(root, "System32", "taskkill.exe"), "/F", "/T", "/PID", str(process.pid)], seconds=10)
+        capture_output([os.path.join(root, "System32", "taskkill.exe"), "/F", "/T", "/PID", str(process.pid)], seconds=10)
     else:
         _signal_group(process.pid, signal.SIGTERM)
         started = time.monotonic()
-        while process.poll() is None and time.monotonic() - started < PATIENCE:
+        while process.poll() is None and time.monotonic() - started < TERMINATE_TIMEOUT:
             time.sleep(0.05)
         # Children that outlive their parent, and a parent that does not listen.
         _signal_group(process.pid, signal.SIGKILL)
     try:
-        process.wait(PATIENCE)
+        process.wait(TERMINATE_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
 
@@ -103,10 +104,10 @@ def _start(command: Sequence[str], variables: Mapping[str, str], folder: str | N
     # A list of arguments without a shell; a group of its own, so that all of its children can be ended with it.
     return subprocess.Popen(list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # nosec B603
                             stdin=subprocess.DEVNULL, env=dict(variables), cwd=folder, encoding="utf-8",
-                            errors="replace", bufsize=1, start_new_session=sys.platform != "win32", **_quiet())
+                            errors="replace", bufsize=1, start_new_session=sys.platform != "win32", **_no_console_flags())
 
 
-def _quiet() -> dict[str, Any]:
+def _no_console_flags() -> dict[str, Any]:
     """Return what keeps Windows from opening a console window for each program."""
     if sys.platform != "win32":
         return {}
@@ -121,7 +122,7 @@ def _signal_group(pid: int, number: int) -> None:
         return
 
 
-def _read(process: subprocess.Popen[str], lines: "queue.Queue[str | None]") -> None:
+def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
     stream = process.stdout
     if stream is not None:
         try:

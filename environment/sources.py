@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Mapping
 from urllib.parse import quote
 
-from .words import tr
+from .i18n import tr
 
-OWN_SOURCE = ("index-url", "extra-index-url", "find-links", "no-index", "index")
+INDEX_OPTIONS = ("index-url", "extra-index-url", "find-links", "no-index", "index")
 """Settings of pip that name another source than the public one."""
-KEPT = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host", "default-timeout")
+INHERITED_OPTIONS = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host", "default-timeout")
 """Settings of pip that are about how it reaches a source, and stay when the source is the Internet."""
 
 
-class Kind(enum.Enum):
+class SourceKind(enum.Enum):
     """Kinds of sources."""
 
     INTERNET = "internet"
@@ -61,14 +61,14 @@ class Proxy:
 class Source:
     """Where the libraries come from."""
 
-    kind: Kind = Kind.INTERNET
+    kind: SourceKind = SourceKind.INTERNET
     folder: Path | None = None
-    """Of wheels, for :attr:`Kind.FOLDER`."""
+    """Of wheels, for :attr:`SourceKind.FOLDER`."""
     proxy: Proxy = Proxy()
 
     def problem(self) -> str | None:
         """Say what is wrong with it before anything starts, or return None."""
-        if self.kind is not Kind.FOLDER:
+        if self.kind is not SourceKind.FOLDER:
             return self.proxy.problem()
         if self.folder is None or not self.folder.is_dir():
             return tr("Choose the folder with the wheels.")
@@ -88,11 +88,11 @@ class Source:
             environ: ``os.environ`` unless given.
         """
         here = os.environ if environ is None else environ
-        if self.kind is Kind.FOLDER:
-            return isolated()
-        settings = {} if self.kind is Kind.CONFIGURED else isolated()
-        if self.kind is Kind.INTERNET:
-            kept = {name: value for name, value in configuration.items() if name in KEPT}
+        if self.kind is SourceKind.FOLDER:
+            return isolated_pip_settings()
+        settings = {} if self.kind is SourceKind.CONFIGURED else isolated_pip_settings()
+        if self.kind is SourceKind.INTERNET:
+            kept = {name: value for name, value in configuration.items() if name in INHERITED_OPTIONS}
             settings.update({_variable(name): value for name, value in kept.items()})
         else:
             settings.update({name: value for name, value in here.items() if name.startswith("PIP_")})
@@ -107,7 +107,7 @@ ALWAYS = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_CAC
 """Never asks, never compiles, keeps no second copy in a cache."""
 
 
-def isolated() -> dict[str, str]:
+def isolated_pip_settings() -> dict[str, str]:
     """Return settings with which pip reads none of the user's configuration."""
     return {"PIP_CONFIG_FILE": os.devnull, **ALWAYS}
 
@@ -145,9 +145,9 @@ def read_configuration(path: str) -> dict[str, str]:
             if parser.has_section(section) for option, value in parser.items(section)}
 
 
-def own_source(configuration: Mapping[str, str]) -> list[str]:
+def custom_index_settings(configuration: Mapping[str, str]) -> list[str]:
     """Return the settings by which pip on this computer takes packages from another place than the public one."""
-    return [f"{name} = {configuration[name]}" for name in OWN_SOURCE if configuration.get(name)]
+    return [f"{name} = {configuration[name]}" for name in INDEX_OPTIONS if configuration.get(name)]
 
 
 def _variable(name: str) -> str:

@@ -12,36 +12,36 @@ import sys
 import time
 from typing import Any, Callable
 
-LIST = "processing.core.ProcessingResults"
+RESULTS_MODULE = "processing.core.ProcessingResults"
 """Where QGIS's list of results is. It is there once Processing is loaded; nothing is imported for it."""
 
 
-def mend() -> Callable[[], None]:
+def patch_results_list() -> Callable[[], None]:
     """Let the list of results take a result without a time.
 
     Returns:
         What puts everything back; it does nothing where there was nothing to mend.
     """
-    module = sys.modules.get(LIST)
+    module = sys.modules.get(RESULTS_MODULE)
     results: Any = getattr(module, "ProcessingResults", None)
     if results is None:
-        return _nothing
+        return _no_restore
     original = results.addResult
     parameters = inspect.signature(original).parameters
     if "timestamp" not in parameters or parameters["timestamp"].default is not inspect.Parameter.empty:
-        return _nothing
+        return _no_restore
 
     def add_result(self: Any, icon: Any, name: str, timestamp: Any = None, result: Any = None) -> None:
         original(self, icon, name, timestamp or time.localtime(), result)
 
-    def put_back() -> None:
+    def restore() -> None:
         # Another plugin may have put its own in the meantime; that one stays.
         if results.addResult is add_result:
             results.addResult = original
 
     results.addResult = add_result
-    return put_back
+    return restore
 
 
-def _nothing() -> None:
+def _no_restore() -> None:
     """Put nothing back."""

@@ -20,21 +20,21 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..environment.diagnostics import Facts, report
+from ..environment.diagnostics import DiagnosticItems, report
 from ..environment.private import PrivateEnvironment, default_folder
 from ..processing_provider.provider import ICON
 from ..translation import language, tr
-from .background import Work
+from .function_task import FunctionTask
 from .network import proxy_of_qgis
 
 
 class DiagnosticsDialog(QDialog):
     """Shows the report; it is collected in the background, for it starts programs."""
 
-    _open: "DiagnosticsDialog | None" = None
+    _open: DiagnosticsDialog | None = None
 
     @classmethod
-    def open_for(cls, parent: QWidget | None) -> "DiagnosticsDialog":
+    def open_for(cls, parent: QWidget | None) -> DiagnosticsDialog:
         """Show the dialog with a fresh report."""
         if cls._open is None:
             cls._open = cls(parent)
@@ -57,7 +57,7 @@ class DiagnosticsDialog(QDialog):
         self.setWindowTitle(tr("Scarp: diagnostics"))
         self.setWindowIcon(QIcon(str(ICON)))
         self.resize(760, 640)
-        self.work: Work | None = None
+        self.work: FunctionTask | None = None
         about = QLabel(tr("Add this report to a question or a bug report. Your name, your home folder and passwords "
                           "are taken out; read it before you publish it."))
         about.setWordWrap(True)
@@ -85,9 +85,9 @@ class DiagnosticsDialog(QDialog):
         for button in (self.copy_button, self.save_button):
             button.setEnabled(False)
         # What only the thread of the window may ask is asked here.
-        environment, qgis, proxy = PrivateEnvironment(default_folder()), facts_of_qgis(), proxy_of_qgis()
-        place = _where_scarp_computes()
-        self.work = Work(tr("Scarp: diagnostics"), lambda work: report(environment, qgis, lambda: place, proxy))
+        environment, qgis, proxy = PrivateEnvironment(default_folder()), qgis_items(), proxy_of_qgis()
+        runtime = _where_scarp_computes()
+        self.work = FunctionTask(tr("Scarp: diagnostics"), lambda work: report(environment, qgis, lambda: runtime, proxy))
         self.work.ended.connect(self._collected)
         self.work.start()
 
@@ -115,7 +115,7 @@ class DiagnosticsDialog(QDialog):
             button.setEnabled(True)
 
 
-def facts_of_qgis() -> Facts:
+def qgis_items() -> DiagnosticItems:
     """Return facts that only QGIS knows, already asked."""
     asked = {"version": f"{Qgis.version()} ({Qgis.devVersion()})", "Qt": qVersion(), "PyQt": PYQT_VERSION_STR,
              "GDAL": _gdal(), "operating system": QSysInfo.prettyProductName(), "language": language(),
@@ -134,10 +134,10 @@ def _gdal() -> str:
 def _where_scarp_computes() -> Any:
     """Return where the next run would take place."""
     try:
-        from ..running.choice import choose
+        from ..running.interpreter import choose_runtime
 
-        choice = choose(("torch", "rasterio", "sklearn", "safetensors"))
+        choice = choose_runtime(("torch", "rasterio", "sklearn", "safetensors"))
     except Exception as error:  # the report is for when things are broken, Scarp's own parts included
         return f"not known ({type(error).__name__}: {error})"
-    place = "QGIS itself" if choice.place.inside else f"a process of {choice.place.command[0]}"
-    return place + (f"; lacking {', '.join(choice.lacking)}" if choice.lacking else "")
+    runtime = "QGIS itself" if choice.runtime.inside else f"a process of {choice.runtime.command[0]}"
+    return runtime + (f"; lacking {', '.join(choice.missing_packages)}" if choice.missing_packages else "")

@@ -22,17 +22,17 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..environment import gpu
-from ..environment.failures import Cancelled, InstallFailed
+from ..environment import builds
+from ..environment.failures import InstallCancelled, InstallFailed
+from ..environment.inspection import InterpreterStartError, probe
 from ..environment.install import Installer
 from ..environment.interpreter import Interpreter, other_interpreters, qgis_interpreter
 from ..environment.plan import Request
 from ..environment.private import PrivateEnvironment, State, default_folder
-from ..environment.probing import CannotStart, probe
 from ..processing_provider.dependencies import installing
 from ..processing_provider.provider import ICON
 from ..translation import tr
-from .background import Work
+from .function_task import FunctionTask
 from .install_form import InstallForm
 from .network import proxy_of_qgis
 
@@ -42,10 +42,10 @@ FOLDER = "scarp/environment/folder"
 class InstallDialog(QDialog):
     """Stays open beside QGIS; closing it does not stop an installation, and opening it again shows it."""
 
-    _open: "InstallDialog | None" = None
+    _open: InstallDialog | None = None
 
     @classmethod
-    def open_for(cls, parent: QWidget | None) -> "InstallDialog":
+    def open_for(cls, parent: QWidget | None) -> InstallDialog:
         """Show the dialog, the one that is there when there is one."""
         if cls._open is None:
             cls._open = cls(parent)
@@ -71,8 +71,8 @@ class InstallDialog(QDialog):
         self.setWindowTitle(tr("Install what Scarp needs"))
         self.setWindowIcon(QIcon(str(ICON)))
         self.resize(720, 640)
-        self.work: Work | None = None
-        self._cards: list[gpu.Card] = []
+        self.work: FunctionTask | None = None
+        self._cards: list[builds.Card] = []
         self._stopping = False
         folder = default_folder()
         self.bar = QgsMessageBar()
@@ -92,7 +92,7 @@ class InstallDialog(QDialog):
         self.output.setPlaceholderText(tr("What pip says appears here."))
         self._lay_out()
         self._show_state()
-        self._show_work(None)
+        self._update_buttons(None)
 
     def look(self) -> None:
         """Ask QGIS's Python and the graphics cards what they are, in the background."""
@@ -108,14 +108,14 @@ class InstallDialog(QDialog):
 
     def look_at(self, interpreter: Interpreter) -> None:
         """Ask a Python what it is, in the background."""
-        def ask(work: Work) -> Any:
-            cards = gpu.cards()
+        def ask(work: FunctionTask) -> Any:
+            cards = builds.cards()
             try:
                 return probe(interpreter), cards, ""
-            except CannotStart as error:
+            except InterpreterStartError as error:
                 return None, cards, str(error)
 
-        self._start(Work(tr("Scarp: look at Python"), ask), self._looked)
+        self._start(FunctionTask(tr("Scarp: look at Python"), ask), self._interpreter_probed)
 
     def install(self) -> None:
         """Install, or go on with an installation that stopped."""
@@ -125,13 +125,13 @@ class InstallDialog(QDialog):
         self.bar.clearWidgets()
         self.output.clear()
 
-        def work_on(work: Work) -> Any:
-            return Installer(request, work.line.emit, work.went_on.emit, work.isCanceled).run()
+        def work_on(work: FunctionTask) -> Any:
+            return Installer(request, work.line.emit, work.progressed.emit, work.isCanceled).run()
 
         self.state.setText(tr("<b>Installing.</b> You can go on working in QGIS, and close this window."))
-        work = Work(installing(), work_on)
+        work = FunctionTask(installing(), work_on)
         work.line.connect(self._show_line)
-        work.went_on.connect(self._went_on)
+        work.progressed.connect(self._show_progress)
         self._remember_folder(request)
         self._start(work, self._installed)
 
@@ -149,30 +149,30 @@ class InstallDialog(QDialog):
             "Delete Scarp's environment in {folder}? Scarp cannot compute in it afterwards. Nothing else is deleted."
         ).format(folder=environment.folder))
         if answer == QMessageBox.StandardButton.Yes:
-            self._start(Work(tr("Scarp: remove libraries"), lambda work: environment.remove()), self._removed)
+            self._start(FunctionTask(tr("Scarp: remove libraries"), lambda work: environment.remove()), self._removed)
 
-    def _start(self, work: Work, ended: Any) -> None:
+    def _start(self, work: FunctionTask, ended: Any) -> None:
         self.work = work
         self._stopping = False
         work.ended.connect(ended)
-        self._show_work(work)
+        self._update_buttons(work)
         work.start()
 
-    def _looked(self, found: Any, error: Exception | None) -> None:
-        self._show_work(None)
+    def _interpreter_probed(self, found: Any, error: Exception | None) -> None:
+        self._update_buttons(None)
         facts, cards, problem = found or (None, [], str(error or tr("Cancelled.")))
         self.form.show_facts(facts, cards, problem)
         self.install_button.setEnabled(facts is not None)
         self.install_button.setFocus()
 
     def _installed(self, record: Any, error: Exception | None) -> None:
-        self._show_work(None)
+        self._update_buttons(None)
         self._show_state()
         if error is None and record is not None:
             self.progress.setValue(1000)
             self.step.setText(tr("Done"))
             self.bar.pushSuccess("", tr("Scarp is ready. Its algorithms work at once; QGIS need not be started again."))
-        elif isinstance(error, Cancelled) or error is None:
+        elif isinstance(error, InstallCancelled) or error is None:
             self.step.setText(tr("Cancelled"))
             self.bar.pushInfo("", tr("Cancelled. Try again goes on from there; Remove deletes what is there."))
         else:
@@ -182,7 +182,7 @@ class InstallDialog(QDialog):
             self.output.appendPlainText("\n" + text)
 
     def _removed(self, result: Any, error: Exception | None) -> None:
-        self._show_work(None)
+        self._update_buttons(None)
         self._show_state()
         if error is None:
             self.step.setText(tr("Removed"))
@@ -196,7 +196,7 @@ class InstallDialog(QDialog):
         if not text.startswith("{"):
             self.output.appendPlainText(text)
 
-    def _went_on(self, share: float, text: str) -> None:
+    def _show_progress(self, share: float, text: str) -> None:
         if self.work is not None:
             self.progress.setValue(round(1000 * share))
             self.work.setProgress(100 * share)
@@ -212,22 +212,22 @@ class InstallDialog(QDialog):
             text = tr("<b>Installed.</b> torch {torch} on Python {python}, {size} GB, made {made}.").format(
                 torch=escape(str(versions.get("torch", "?"))), python=escape(str(mark.get("python"))),
                 size=mark.get("gigabytes"), made=escape(str(mark.get("made"))))
-        elif status.state is State.STALE:
+        elif status.state is State.OUTDATED:
             text = tr("<b>Must be installed again.</b> {reason} What is still right is kept.").format(
                 reason=escape(status.reason))
-        elif status.state is State.HALF_MADE:
+        elif status.state is State.INCOMPLETE:
             text = tr("<b>Not complete.</b> An installation stopped here; Try again goes on with it.")
         else:
             text = tr("<b>Not installed yet.</b>")
         about = tr("Scarp computes with torch, rasterio, scikit-learn and others. They go into a folder of their own; "
                    "the Python packages of QGIS are not changed.")
         self.state.setText(f"{text} {about}")
-        names = {State.READY: tr("Install again"), State.STALE: tr("Install"), State.HALF_MADE: tr("Try again")}
+        names = {State.READY: tr("Install again"), State.OUTDATED: tr("Install"), State.INCOMPLETE: tr("Try again")}
         self.install_button.setText(names.get(status.state, tr("Install")))
-        self.remove_button.setVisible(environment.is_ours())
+        self.remove_button.setVisible(environment.is_scarp_environment())
         self.log_button.setVisible(environment.log.is_file())
 
-    def _show_work(self, work: Work | None) -> None:
+    def _update_buttons(self, work: FunctionTask | None) -> None:
         """Let the buttons follow whether something is going on."""
         busy = work is not None
         self.work = work

@@ -20,13 +20,13 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from ..environment import builds, space
-from ..environment.gpu import Card
+from ..environment import builds, disk_space
+from ..environment.builds import Card
+from ..environment.inspection import PythonInfo
 from ..environment.interpreter import Interpreter
 from ..environment.plan import Request
 from ..environment.private import PrivateEnvironment
-from ..environment.probing import Facts
-from ..environment.sources import Kind, Proxy, Source, own_source
+from ..environment.sources import Proxy, Source, SourceKind, custom_index_settings
 from ..translation import tr
 
 
@@ -45,7 +45,7 @@ class InstallForm(QWidget):
             parent: the dialog.
         """
         super().__init__(parent)
-        self.facts: Facts | None = None
+        self.facts: PythonInfo | None = None
         self._cards: Sequence[Card] = ()
         self.python = QComboBox()
         self.python.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -53,11 +53,11 @@ class InstallForm(QWidget):
         other.setToolTip(tr("Choose another Python on this computer, version 3.9 to 3.14"))
         other.clicked.connect(self._choose_python)
         self.build, self.source = QComboBox(), QComboBox()
-        self.card = self._note()
+        self.card = self._note_label()
         self.wheels = self._folder_widget(tr("Folder with wheels (*.whl)"))
         self.folder = self._folder_widget(tr("Folder of the environment"))
         self.folder.setFilePath(str(folder))
-        self.room = self._note()
+        self.space_label = self._note_label()
         self.proxy = self._proxy_box(proxy)
         self._wheels_label = QLabel(tr("Wheels"))
         form = QFormLayout()
@@ -71,15 +71,15 @@ class InstallForm(QWidget):
         form.addRow(tr("Build of torch"), self.build)
         form.addRow("", self.card)
         form.addRow(tr("Into"), self.folder)
-        form.addRow("", self.room)
+        form.addRow("", self.space_label)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self.proxy)
         self.python.activated.connect(self._python_activated)
         self.source.currentIndexChanged.connect(self._source_changed)
-        self.build.currentIndexChanged.connect(self.show_room)
-        self.folder.fileChanged.connect(self.show_room)
+        self.build.currentIndexChanged.connect(self.show_disk_space)
+        self.folder.fileChanged.connect(self.show_disk_space)
         self.card.setText(tr("Looking at this computer…"))
         self._source_changed()
 
@@ -89,7 +89,7 @@ class InstallForm(QWidget):
         for interpreter in interpreters:
             self.python.addItem(_name(interpreter), interpreter)
 
-    def show_facts(self, facts: Facts | None, cards: Sequence[Card], problem: str = "") -> None:
+    def show_facts(self, facts: PythonInfo | None, cards: Sequence[Card], problem: str = "") -> None:
         """Show what a Python and this computer have, and choose what fits.
 
         Args:
@@ -99,16 +99,16 @@ class InstallForm(QWidget):
         """
         self.facts, self._cards = facts, cards
         chosen = self.source.currentData()
-        own = own_source(facts.configuration) if facts else []
+        own = custom_index_settings(facts.configuration) if facts else []
         self.source.blockSignals(True)
         self.source.clear()
-        self.source.addItem(tr("Internet"), Kind.INTERNET)
+        self.source.addItem(tr("Internet"), SourceKind.INTERNET)
         if own:
-            self.source.addItem(tr("As pip is configured on this computer"), Kind.CONFIGURED)
+            self.source.addItem(tr("As pip is configured on this computer"), SourceKind.CONFIGURED)
             self.source.setItemData(1, "\n".join(own), Qt.ItemDataRole.ToolTipRole)
-        self.source.addItem(tr("A folder of wheels, without network"), Kind.FOLDER)
+        self.source.addItem(tr("A folder of wheels, without network"), SourceKind.FOLDER)
         # Where an organisation has set pip to a source of its own, going past it is not for Scarp to decide.
-        wanted = chosen or (Kind.CONFIGURED if own else Kind.INTERNET)
+        wanted = chosen or (SourceKind.CONFIGURED if own else SourceKind.INTERNET)
         self.source.setCurrentIndex(max(0, self.source.findData(wanted)))
         self.source.blockSignals(False)
         self._source_changed()
@@ -133,48 +133,48 @@ class InstallForm(QWidget):
         return Proxy(self.host.text().strip(), self.port.value(), self.user.text().strip(), self.password.text(),
                      self._scheme)
 
-    def show_room(self, *_: Any) -> None:
+    def show_disk_space(self, *_: Any) -> None:
         """Say how much room is needed and there."""
         request = self.request()
         if request is None:
-            self.room.clear()
+            self.space_label.clear()
             return
         folder, sizes = self.environment_folder(), request.sizes()
-        needed = space.needed(sizes, request.source.kind)
-        problem = space.path_problem(folder) or space.problem(folder, needed)
-        if request.environment.is_ours():
+        needed = disk_space.needed(sizes, request.source.kind)
+        problem = disk_space.path_problem(folder) or disk_space.problem(folder, needed)
+        if request.environment.is_scarp_environment():
             # Most of what is needed is there already; the installation itself looks closely.
-            problem = space.path_problem(folder)
-        load = "" if request.source.kind is Kind.FOLDER else tr("Loads about {size:.1f} GB. ").format(
+            problem = disk_space.path_problem(folder)
+        load = "" if request.source.kind is SourceKind.FOLDER else tr("Loads about {size:.1f} GB. ").format(
             size=sizes.download)
-        self.room.setText(problem or load + tr(
+        self.space_label.setText(problem or load + tr(
             "Needs {needed:.1f} GB while it installs and {stays:.1f} GB afterwards; {free:.0f} GB are free.").format(
-                needed=needed, stays=sizes.installed, free=space.free(folder)))
-        self.room.setStyleSheet("color: #c0392b;" if problem else "")
+                needed=needed, stays=sizes.installed, free=disk_space.free(folder)))
+        self.space_label.setStyleSheet("color: #c0392b;" if problem else "")
 
-    def _kind(self) -> Kind:
-        return self.source.currentData() or Kind.INTERNET
+    def _kind(self) -> SourceKind:
+        return self.source.currentData() or SourceKind.INTERNET
 
     def _source_changed(self, *_: Any) -> None:
         kind = self._kind()
         for widget in (self.wheels, self._wheels_label):
-            widget.setVisible(kind is Kind.FOLDER)
-        self.proxy.setVisible(kind is not Kind.FOLDER)
+            widget.setVisible(kind is SourceKind.FOLDER)
+        self.proxy.setVisible(kind is not SourceKind.FOLDER)
         self.build.blockSignals(True)
         self.build.clear()
         if self.facts is not None:
             names = [build.name for build in builds.available(self.facts.target)]
-            if kind is not Kind.INTERNET:
-                names.insert(0, builds.OFFERED)
+            if kind is not SourceKind.INTERNET:
+                names.insert(0, builds.BUILD_OF_SOURCE)
             recommended = builds.recommended(self.facts.target, self._cards)
             for name in names:
-                mark = tr(" (recommended)") if name == recommended and kind is Kind.INTERNET else ""
+                mark = tr(" (recommended)") if name == recommended and kind is SourceKind.INTERNET else ""
                 self.build.addItem(builds.labels(self.facts.target)[name] + mark, name)
-            self.build.setCurrentIndex(self.build.findData(recommended if kind is Kind.INTERNET else builds.OFFERED))
+            self.build.setCurrentIndex(self.build.findData(recommended if kind is SourceKind.INTERNET else builds.BUILD_OF_SOURCE))
             self.card.setText("; ".join(tr("{name} with driver {driver}").format(name=card.name, driver=card.driver)
                                         for card in self._cards) or tr("No NVIDIA graphics card was found."))
         self.build.blockSignals(False)
-        self.show_room()
+        self.show_disk_space()
 
     def _python_activated(self, index: int) -> None:
         self.python_chosen.emit(self.python.itemData(index))
@@ -213,7 +213,7 @@ class InstallForm(QWidget):
         return box
 
     @staticmethod
-    def _note() -> QLabel:
+    def _note_label() -> QLabel:
         note = QLabel()
         note.setWordWrap(True)
         return note

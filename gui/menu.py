@@ -1,15 +1,48 @@
-"""The menu *Plugins > Scarp*. What an entry opens is imported when it is first opened, so that QGIS starts fast."""
+"""Links in messages that open one of Scarp's windows, such as ``scarp:install``.
+The menu *Plugins > Scarp*. What an entry opens is imported when it is first opened, so that QGIS starts fast."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
-from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QAction, QWidget
+from qgis.PyQt.QtCore import QObject, QTimer, QUrl, pyqtSlot
+from qgis.PyQt.QtGui import QDesktopServices, QIcon
+from qgis.PyQt.QtWidgets import QAction, QApplication, QWidget
 
 from ..processing_provider.provider import ICON
 from ..translation import tr
-from .links import Links
+
+SCHEME = "scarp"
+
+
+class LinkHandler(QObject):
+    """Follows links whose scheme is Scarp's. A ``QObject``, because Qt takes no other receiver."""
+
+    def __init__(self, targets: Mapping[str, Callable[[], None]]) -> None:
+        """Register with Qt.
+
+        Args:
+            targets: what to open by the path of the link.
+        """
+        super().__init__()
+        self._targets = targets
+        QDesktopServices.setUrlHandler(SCHEME, self, "follow")
+
+    @pyqtSlot(QUrl)
+    def follow(self, url: QUrl) -> None:
+        """Open what a link names; the message box that it stands in must close, or it would block the window."""
+        target = self._targets.get(url.path())
+        if target is None:
+            return
+        box = QApplication.activeModalWidget()
+        if box is not None:
+            box.close()
+        QTimer.singleShot(0, target)
+
+    def remove(self) -> None:
+        """Take it back from Qt."""
+        QDesktopServices.unsetUrlHandler(SCHEME)
+
 
 NAME = "Scarp"
 
@@ -26,7 +59,7 @@ class ScarpMenu:
         self.iface = iface
         self.dock: Any = None
         self._close: set[Callable[[], None]] = set()
-        self.links = Links({"install": self.show_install})
+        self.links = LinkHandler({"install": self.show_install})
         self.actions = [
             self._add(tr("Training"), self.show_training),
             self._add(tr("Install what Scarp needs…"), self.show_install),
@@ -36,8 +69,9 @@ class ScarpMenu:
     def show_training(self) -> None:
         """Open the dock with the curves of trainings."""
         if self.dock is None:
-            from .training_dock import TrainingDock
             from qgis.PyQt.QtCore import Qt
+
+            from .training_dock import TrainingDock
 
             self.dock = TrainingDock(self.iface.mainWindow())
             # As a tab over the Toolbox: below it, most of the curves would be out of sight.

@@ -8,12 +8,12 @@ from qgis.PyQt.QtCore import QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from ..model.history.forms import NUMBERS, RUNNING
 from ..model.history.reading import Follower
+from ..model.history.storage import NUMBERS, RUNNING
 from ..translation import tr
-from .curves import Chart, Colours
+from .line_chart import ChartColours, LineChart
 
-_WIDE = 26
+_MIN_CHART_WIDTH_EM = 26
 """Widths of a letter M from which two charts stand side by side; more than two charts need at least."""
 
 
@@ -29,7 +29,7 @@ class TrainingCharts(QWidget):
                   "recall": (tr("Recall"), tr("Share of the landslide cells with a probability of at least 0.5.")),
                   "violation_rate": (tr("Violation rate"), tr("Share of the cells under a warning of the safety factor "
                                                               "that the model calls safe."))}
-        self.charts = [Chart(name, titles[name][0], self) for name in NUMBERS]
+        self.charts = [LineChart(name, titles[name][0], self) for name in NUMBERS]
         for chart in self.charts:
             chart.setToolTip(titles[chart.name][1])
             chart.hovered.connect(self.show_epoch)
@@ -47,7 +47,7 @@ class TrainingCharts(QWidget):
         history = None if follower is None else follower.history
         state = "" if follower is None else follower.state()
         for chart in self.charts:
-            chart.nothing = "" if history is None else tr("The first epoch is not over yet.") \
+            chart.placeholder_text = "" if history is None else tr("The first epoch is not over yet.") \
                 if not history.epoch and state == RUNNING else tr("There is no epoch.") if not history.epoch else \
                 tr("There was no safety factor.") if chart.name == "violation_rate" else tr("Nothing to measure.")
             chart.show_history(history, state)
@@ -64,7 +64,7 @@ class TrainingCharts(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt calls this name
         """Put the charts into one column or two."""
         super().resizeEvent(event)
-        self._arrange(2 if self.width() >= _WIDE * self.fontMetrics().horizontalAdvance("M") else 1)
+        self._arrange(2 if self.width() >= _MIN_CHART_WIDTH_EM * self.fontMetrics().horizontalAdvance("M") else 1)
 
     def _arrange(self, columns: int) -> None:
         if columns != self._columns:
@@ -98,12 +98,12 @@ class Legend(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt calls this name
         """Draw signs and words from the left, as many as there is room for."""
-        colours, painter = Colours(self.palette()), QPainter(self)
+        colours, painter = ChartColours(self.palette()), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle, x, metrics = self.height() / 2, 4.0, self.fontMetrics()
         signs: list[tuple[Any, str]] = [(QPen(colours.train, 1.5), tr("training")),
                                         (QPen(colours.validation, 2.5), tr("validation")),
-                                        (QPen(colours.faint, 1, Qt.PenStyle.DashLine), tr("best epoch"))]
+                                        (QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best epoch"))]
         if self._patience:
             signs.append((None, tr("patience")))
         text = ""
@@ -118,7 +118,7 @@ class Legend(QLabel):
             if x + 24 + width > room:
                 break
             if pen is None:
-                painter.fillRect(QRectF(x, middle - 5, 16, 10), colours.mixed(0.18))
+                painter.fillRect(QRectF(x, middle - 5, 16, 10), colours.blended(0.18))
             else:
                 painter.setPen(pen)
                 painter.drawLine(round(x), round(middle), round(x + 16), round(middle))

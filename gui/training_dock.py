@@ -8,21 +8,30 @@ from typing import Any, Callable
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QSize, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShowEvent
-from qgis.PyQt.QtWidgets import (QAction, QDockWidget, QFileDialog, QLabel, QPushButton, QScrollArea, QSplitter,
-                                 QToolBar, QVBoxLayout, QWidget)
+from qgis.PyQt.QtWidgets import (
+    QAction,
+    QDockWidget,
+    QFileDialog,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSplitter,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
 
-from ..model.artifact_header import header_of_file
+from ..model.artifact_header import read_header_of_file
 from ..model.errors import ScarpError
-from ..model.history.folder import Trainings
-from ..model.history.forms import RUNNING
-from ..model.history.place import SUFFIX, ask_to_stop, histories_folder
+from ..model.history.folder import HistoryFolder
 from ..model.history.reading import Follower, history_of_model, read_history
+from ..model.history.storage import RUNNING, SUFFIX, histories_folder, request_stop
 from ..translation import tr
 from .training_charts import TrainingCharts
 from .training_list import TrainingList
-from .training_words import standing
+from .training_text import status_text
 
-EVERY, SOON = 1000, 20
+POLL_MS, SOON_MS = 1000, 20
 """Milliseconds to the next look at the files, and when there is more to read already."""
 _REPORTS = (".html", ".htm")
 
@@ -34,13 +43,13 @@ class TrainingDock(QDockWidget):
         """Make the dock; it looks at the files while it is seen."""
         super().__init__(tr("Training"), parent)
         self.setObjectName("ScarpTrainingDock")
-        self.trainings = Trainings(_folder())
+        self.trainings = HistoryFolder(_folder())
         self.list, self.charts = TrainingList(), TrainingCharts()
-        self.standing, self.message = QLabel(), QLabel()
+        self.status_text, self.message = QLabel(), QLabel()
         self.stop_button = QPushButton(tr("Stop and keep best"))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self.poll)
         self._drawn: Any = None
         self.setWidget(self._body())
         self.list.chosen.connect(self._choose)
@@ -57,9 +66,9 @@ class TrainingDock(QDockWidget):
         self._timer.stop()
         super().hideEvent(event)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Read what is new in the files and show it; a few milliseconds at most."""
-        more = self.trainings.look()
+        more = self.trainings.poll()
         new = self.list.show_trainings(self.trainings.followers)
         shown = self.trainings.followers.get(self.list.current)
         begun = [key for key in new if self.trainings.followers[key].state() == RUNNING]
@@ -69,7 +78,7 @@ class TrainingDock(QDockWidget):
             self.list.setCurrentItem(self.list.topLevelItem(0))
         self._refresh()
         if self.isVisible():
-            self._timer.start(SOON if more else EVERY)
+            self._timer.start(SOON_MS if more else POLL_MS)
 
     def stop(self) -> None:
         """Ask the selected training to stop and to keep its best weights."""
@@ -77,11 +86,11 @@ class TrainingDock(QDockWidget):
         if follower is None:
             return
         try:
-            ask_to_stop(follower.path)
+            request_stop(follower.path)
         except OSError as error:
             self._say(tr("The training cannot be asked to stop: {reason}.").format(reason=error.strerror or error))
             return
-        follower.stopping = True
+        follower.stop_requested = True
         self._refresh()
 
     def open_file(self, path: str | Path = "") -> None:
@@ -92,12 +101,12 @@ class TrainingDock(QDockWidget):
         if not path:
             return
         try:
-            key = self.trainings.add(_opened(Path(path)))
+            key = self.trainings.add(_open_follower(Path(path)))
         except (ScarpError, OSError) as error:
             self._say(str(error))
             return
         self._say("")
-        self.look()
+        self.poll()
         self.list.choose(key)
 
     def open_report(self) -> None:
@@ -117,7 +126,7 @@ class TrainingDock(QDockWidget):
         follower = self._follower()
         if follower is not None and follower.state() != RUNNING:
             self.trainings.forget(self.list.current)
-            self.look()
+            self.poll()
 
     def _body(self) -> QWidget:
         self._open = self._action("mActionFileOpen.svg", tr("Open…"),
@@ -137,19 +146,19 @@ class TrainingDock(QDockWidget):
         bar.setIconSize(QSize(size, size))
         for action in (self._open, self._report, self._shown_folder, self._removal):
             bar.addAction(action)
-        for label in (self.standing, self.message):
+        for label in (self.status_text, self.message):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.standing.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.status_text.setAlignment(Qt.AlignmentFlag.AlignTop)
         # Room for the longest, so that the charts do not jump.
-        self.standing.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
+        self.status_text.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
         self.stop_button.setToolTip(tr("Ends the training now and writes the model with the weights of its best epoch"))
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setWidget(self.charts)
-        lower = _column(self.standing, self.stop_button, self.message, area)
+        lower = _column(self.status_text, self.stop_button, self.message, area)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(_column(bar, self.list))
         split.addWidget(lower)
@@ -176,18 +185,18 @@ class TrainingDock(QDockWidget):
         """Show the selected training, if anything about it has changed."""
         follower = self._follower()
         history = None if follower is None else follower.history
-        sentences = [] if follower is None else standing(follower)
+        sentences = [] if follower is None else status_text(follower)
         if history is None:
             sentences = [tr("Trainings appear here as soon as they begin, also those started in a console.")]
         running = history is not None and follower.state() == RUNNING
         key = (id(history), None if history is None else history.epoch, running, sentences,
-               follower is not None and follower.stopping)
+               follower is not None and follower.stop_requested)
         if key == self._drawn:
             return
         self._drawn = key
-        self.standing.setText("\n".join(sentences))
+        self.status_text.setText("\n".join(sentences))
         self.charts.show_training(follower)
-        self.stop_button.setEnabled(running and history.head.stoppable and not follower.stopping)
+        self.stop_button.setEnabled(running and history.head.stoppable and not follower.stop_requested)
         self._report.setEnabled(history is not None and not running and _is_report(history.head.report))
         self._shown_folder.setEnabled(history is not None and bool(history.head.output))
         self._removal.setEnabled(history is not None and not running)
@@ -205,11 +214,11 @@ def _folder() -> Path:
         return Path("trainings")
 
 
-def _opened(path: Path) -> Follower:
+def _open_follower(path: Path) -> Follower:
     if path.suffix == SUFFIX:
         return read_history(path)
     follower = Follower(path)
-    follower.history = history_of_model(header_of_file(path), path, path.stat().st_mtime)
+    follower.history = history_of_model(read_header_of_file(path), path, path.stat().st_mtime)
     return follower
 
 

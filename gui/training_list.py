@@ -8,14 +8,14 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from ..model.history.forms import EPOCHS, FAILED, PATIENCE, RUNNING, STOPPED
 from ..model.history.reading import Follower
+from ..model.history.storage import EPOCHS, FAILED, PATIENCE, RUNNING, STOPPED
 from ..translation import tr
-from .training_words import began, name_of, state_word
+from .training_text import display_name, start_text, state_label
 
-NAME, STATE, EPOCH, BEST, BEGAN = range(5)
+NAME, STATE, EPOCH, BEST, STARTED = range(5)
 _KEY = int(Qt.ItemDataRole.UserRole)
-_DOTS = {RUNNING: "#2f7fd6", EPOCHS: "#2e9e5b", PATIENCE: "#2e9e5b", STOPPED: "#d99000", FAILED: "#cc3311"}
+_STATE_COLOURS = {RUNNING: "#2f7fd6", EPOCHS: "#2e9e5b", PATIENCE: "#2e9e5b", STOPPED: "#d99000", FAILED: "#cc3311"}
 
 
 class TrainingList(QTreeWidget):
@@ -39,7 +39,7 @@ class TrainingList(QTreeWidget):
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (STATE, EPOCH, BEST, BEGAN):
+        for column in (STATE, EPOCH, BEST, STARTED):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.currentItemChanged.connect(self._tell)
 
@@ -92,21 +92,21 @@ class TrainingList(QTreeWidget):
 
     def _update(self, key: str, follower: Follower) -> None:
         history, item, state = follower.history, self._items[key], follower.state()
-        shown = (id(history), state, follower.stopping, history.epoch)
+        shown = (id(history), state, follower.stop_requested, history.epoch)
         if self._shown.get(key) == shown:
             return
         self._shown[key] = shown
         epochs, best = f"{history.epoch} / {history.head.epochs}", str(history.best_epoch or "–")
-        for column, text in enumerate((name_of(history), state_word(follower), epochs, best, began(history))):
+        for column, text in enumerate((display_name(history), state_label(follower), epochs, best, start_text(history))):
             item.setText(column, text)
-        item.setIcon(STATE, dot(_DOTS.get(state, "#8a8f94")))
+        item.setIcon(STATE, status_dot(_STATE_COLOURS.get(state, "#8a8f94")))
         item.setToolTip(NAME, history.head.output)
 
     def _tell(self) -> None:
         self.chosen.emit(self.current)
 
 
-def dot(colour: str) -> QIcon:
+def status_dot(colour: str) -> QIcon:
     """Return a round sign of a colour."""
     picture = QPixmap(32, 32)
     picture.fill(Qt.GlobalColor.transparent)

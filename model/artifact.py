@@ -13,15 +13,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from .artifact_header import FORMAT, HEADER_KEY, factor_content, read_header, write_header
+from .artifact_header import FORMAT, HEADER_KEY, factor_to_dict, read_header, write_header
 from .encoding import Encoding, FactorSpec
 from .errors import InputMissing, ModelFileInvalid, ParameterInvalid
-from .files import checksum, complete_or_absent
 from .networks import build_network, check_architecture
 from .networks.dropout import set_sample
+from .outputs.atomic import atomic_output, checksum
 from .training.devices import choose_device, choose_precision, lower_precision
 
-LARGEST_FILE = 2 * 1024 ** 3
+MAX_FILE_BYTES = 2 * 1024 ** 3
 _CHECKSUM = "checksum"
 """Of the tensors, in what the file says of the training: files from before it was kept have none."""
 _COUNTERS = "num_batches_tracked"
@@ -124,7 +124,7 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
     tensors = network_tensors(model.network)
     header = write_header({
         "format": FORMAT, "program": "scarp", "kind": model.kind, "architecture": model.architecture,
-        "encoding": model.encoding, "factors": [factor_content(spec) for spec in model.factors],
+        "encoding": model.encoding, "factors": [factor_to_dict(spec) for spec in model.factors],
         "pixel_size": model.pixel_size, "settings": model.settings, "seed": model.seed, "history": model.history,
         "metrics": model.metrics, "training": {**model.training, _CHECKSUM: checksum(tensors)},
         "versions": model.versions,
@@ -132,7 +132,7 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
     # Never write what would be refused on reading.
     read_header(header, Path(path).name)
     content = save(tensors, metadata={HEADER_KEY: header})
-    with complete_or_absent(path) as temporary:
+    with atomic_output(path) as temporary:
         temporary.write_bytes(content)
 
 
@@ -148,7 +148,7 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
     path = Path(path)
     if not os.path.isfile(path):
         raise InputMissing(f"The model {path} does not exist. Check the path, or train one first.")
-    if path.stat().st_size > LARGEST_FILE:
+    if path.stat().st_size > MAX_FILE_BYTES:
         raise _invalid(path, "it is far larger than any model")
     try:
         with safe_open(str(path), framework="np") as stream:

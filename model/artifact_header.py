@@ -7,10 +7,10 @@ import math
 import os
 from typing import Any, Mapping
 
-from .encoding import CODES, MOST_CLASSES, ONE_HOT, FactorSpec
+from .encoding import CODES, MAX_CLASSES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS
-from .json_text import is_text, parse_json
+from .safe_json import is_text, parse_json
 
 FORMAT = 1
 """Raised when older versions of Scarp could no longer read a new file rightly."""
@@ -21,10 +21,10 @@ HEADER_KEY = "scarp"
 KINDS = ("pcum", "unet", "bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
          "weights_of_evidence")
 
-LONGEST_HEADER = 16 * 1024 * 1024
-MOST_FACTORS = 256
-LONGEST_TEXT = 1000
-_DEEPEST = 8
+MAX_HEADER_LENGTH = 16 * 1024 * 1024
+MAX_FACTORS = 256
+MAX_TEXT_LENGTH = 1000
+_MAX_DEPTH = 8
 
 _FIELDS = ("format", "program", "kind", "architecture", "encoding", "factors", "pixel_size", "settings", "seed",
            "history", "metrics", "training", "versions")
@@ -48,26 +48,26 @@ def read_header(text: str, source: str) -> dict[str, Any]:
         ModelFileInvalid: anything is missing, of the wrong type or out of range, or a newer format.
     """
     check = _Checker(source)
-    if len(text) > LONGEST_HEADER:
-        raise check.wrong("its header is too long")
+    if len(text) > MAX_HEADER_LENGTH:
+        raise check.invalid("its header is too long")
     try:
         content = parse_json(text, nan=False)
     except ValueError as error:
-        raise check.wrong(f"its header is no valid JSON ({error})") from error
+        raise check.invalid(f"its header is no valid JSON ({error})") from error
     if not isinstance(content, dict) or content.get("program") != "scarp":
-        raise check.wrong("it was not written by Scarp")
-    if not _is_whole(content.get("format")) or content["format"] < 1:
-        raise check.wrong("its format number is missing")
+        raise check.invalid("it was not written by Scarp")
+    if not _is_integer(content.get("format")) or content["format"] < 1:
+        raise check.invalid("its format number is missing")
     if content["format"] > FORMAT:
         raise ModelFileInvalid(f"The model {source} was written by a newer version of Scarp (format "
                                f"{content['format']}, this version reads up to {FORMAT}). Update the plugin.")
     if set(content) != set(_FIELDS):
-        raise check.wrong("fields of its header are missing or unknown: "
+        raise check.invalid("fields of its header are missing or unknown: "
                           + ", ".join(sorted(str(name)[:40] for name in set(content) ^ set(_FIELDS))))
     check.require(content["kind"] in KINDS, f"its kind {content['kind']!r:.60} is not known")
     check.require(content["encoding"] in (CODES, ONE_HOT), "its encoding is not known")
     check.require(_is_number(content["pixel_size"]) and 0 < content["pixel_size"] < 1e7, "its pixel size is wrong")
-    check.require(_is_whole(content["seed"]) and 0 <= content["seed"] < 2 ** 63, "its seed is wrong")
+    check.require(_is_integer(content["seed"]) and 0 <= content["seed"] < 2 ** 63, "its seed is wrong")
     for name in ("architecture", "settings", "metrics", "training", "versions"):
         check.require(isinstance(content[name], dict), f"its {name} is no table")
         check.plain(content[name], name)
@@ -75,15 +75,15 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     for epoch in content["history"]:
         check.require(isinstance(epoch, dict) and len(epoch) <= 40, "its history is wrong")
         check.require(all(value is None or _is_number(value) for value in epoch.values()), "its history is wrong")
-    check.require(isinstance(content["factors"], list) and 1 <= len(content["factors"]) <= MOST_FACTORS,
-                  f"it has no factors, or more than {MOST_FACTORS}")
+    check.require(isinstance(content["factors"], list) and 1 <= len(content["factors"]) <= MAX_FACTORS,
+                  f"it has no factors, or more than {MAX_FACTORS}")
     content["factors"] = [_read_factor(item, check) for item in content["factors"]]
     names = [spec.name for spec in content["factors"]]
     check.require(len(set(names)) == len(names), "two of its factors have the same name")
     return content
 
 
-def header_of_file(path: str | os.PathLike) -> dict[str, Any]:
+def read_header_of_file(path: str | os.PathLike) -> dict[str, Any]:
     """Read and check the header of a model file without the library that reads its tensors.
 
     A file of this kind begins with the length of a JSON text, in 8 bytes, and the text.
@@ -99,25 +99,25 @@ def header_of_file(path: str | os.PathLike) -> dict[str, Any]:
         with open(path, "rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
             # In the outer text all quotes of the inner one are escaped.
-            if length > 2 * LONGEST_HEADER:
-                raise check.wrong("it does not begin as a model file does")
+            if length > 2 * MAX_HEADER_LENGTH:
+                raise check.invalid("it does not begin as a model file does")
             outer = parse_json(stream.read(length))
     except (OSError, ValueError) as error:
-        raise check.wrong(f"it cannot be read ({error})") from error
+        raise check.invalid(f"it cannot be read ({error})") from error
     inner = outer.get("__metadata__", {}) if isinstance(outer, dict) else {}
     text = inner.get(HEADER_KEY) if isinstance(inner, dict) else None
     check.require(isinstance(text, str), "it was not written by Scarp")
     return read_header(text, str(path))
 
 
-def factor_content(spec: FactorSpec) -> dict[str, Any]:
+def factor_to_dict(spec: FactorSpec) -> dict[str, Any]:
     """Return a factor as plain values for the header."""
     return {"name": spec.name, "kind": spec.kind, "unit": spec.unit, "title": spec.title,
             "classes": {str(code): label for code, label in sorted(spec.classes.items())}, "mean": spec.mean,
             "std": spec.std, "minimum": spec.minimum, "maximum": spec.maximum, "seen": list(spec.seen)}
 
 
-def plain_values(value: Any) -> bool:
+def is_storable(value: Any) -> bool:
     """Return whether a header may hold a value: texts, finite numbers, lists and tables, none too long or deep."""
     try:
         _Checker("").plain(value, "")
@@ -126,7 +126,7 @@ def plain_values(value: Any) -> bool:
     return True
 
 
-def _read_factor(item: Any, check: "_Checker") -> FactorSpec:
+def _read_factor(item: Any, check: _Checker) -> FactorSpec:
     check.require(isinstance(item, dict) and set(item) == set(_FACTOR_FIELDS), "a factor lacks fields")
     for name in ("name", "kind", "unit", "title"):
         check.text(item[name], f"a factor's {name}")
@@ -141,8 +141,8 @@ def _read_factor(item: Any, check: "_Checker") -> FactorSpec:
     for code, label in classes.items():
         check.require(code.isascii() and code.isdigit() and len(code) <= 8, f"{where} has a wrong class code")
         check.text(label, f"a class of {where}")
-    check.require(isinstance(seen, list) and len(seen) <= MOST_CLASSES
-                  and all(_is_whole(code) and 0 <= code < 2 ** 24 for code in seen)
+    check.require(isinstance(seen, list) and len(seen) <= MAX_CLASSES
+                  and all(_is_integer(code) and 0 <= code < 2 ** 24 for code in seen)
                   and all(a < b for a, b in zip(seen, seen[1:])), f"{where} has wrong trained classes")
     check.require(bool(seen) == (item["kind"] == CATEGORICAL), f"{where} has wrong trained classes")
     return FactorSpec(item["name"], item["kind"], item["unit"], item["title"],
@@ -154,20 +154,20 @@ class _Checker:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def wrong(self, what: str) -> ModelFileInvalid:
+    def invalid(self, what: str) -> ModelFileInvalid:
         return ModelFileInvalid(f"The model {self.source} cannot be used: {what}. Choose a model file written by "
                                 "Scarp, or train it again.")
 
     def require(self, condition: bool, what: str) -> None:
         if not condition:
-            raise self.wrong(what)
+            raise self.invalid(what)
 
     def text(self, value: Any, what: str) -> None:
-        self.require(is_text(value, LONGEST_TEXT), f"{what} is no text, or too long")
+        self.require(is_text(value, MAX_TEXT_LENGTH), f"{what} is no text, or too long")
 
     def plain(self, value: Any, what: str, level: int = 0) -> None:
         """Accept texts, finite numbers, truth values, nothing, and lists and tables of them."""
-        self.require(level <= _DEEPEST, f"its {what} is nested too deeply")
+        self.require(level <= _MAX_DEPTH, f"its {what} is nested too deeply")
         if isinstance(value, dict):
             for name, item in value.items():
                 self.text(name, f"its {what}")
@@ -186,7 +186,7 @@ def _is_number(value: Any) -> bool:
         and math.isfinite(value)
 
 
-def _is_whole(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

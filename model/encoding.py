@@ -13,9 +13,9 @@ from .factors.definitions import CATEGORICAL
 CODES, ONE_HOT = "codes", "one_hot"
 UNSEEN_CODE = -1.0
 """Stands in raw values for a class that the model does not have."""
-MOST_CLASSES = 250
+MAX_CLASSES = 250
 """Classes of one factor; their numbers are kept in a byte."""
-_LARGEST_TABLE = 65536
+_MAX_TABLE_CODE = 65536
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Encoding:
         self.factors, self.mode = tuple(factors), mode
         self.continuous = [i for i, spec in enumerate(self.factors) if not spec.is_categorical]
         self.categorical = [i for i, spec in enumerate(self.factors) if spec.is_categorical]
-        self._places = [_ClassPlaces(self.factors[i]) for i in self.categorical]
+        self._class_indices = [_ClassIndex(self.factors[i]) for i in self.categorical]
         self.tables = [self._table(self.factors[i]) for i in self.categorical]
         """One a categorical factor, shape (seen classes + 2, channels): row 0 is no data, the last row unseen."""
 
@@ -129,7 +129,7 @@ class Encoding:
     def _class_numbers(self, raw: np.ndarray, valid: np.ndarray) -> np.ndarray:
         numbers = np.empty((len(self.categorical), *valid.shape), dtype=np.uint8)
         for row, index in enumerate(self.categorical):
-            numbers[row] = self._places[row].of(raw[index])
+            numbers[row] = self._class_indices[row].lookup(raw[index])
         numbers *= valid
         return numbers
 
@@ -146,19 +146,19 @@ class Encoding:
         return found
 
 
-class _ClassPlaces:
+class _ClassIndex:
     """The place of a code in ``seen`` from 1, or one more than there are for an unseen code and NaN."""
 
     def __init__(self, spec: FactorSpec) -> None:
         self._unseen = len(spec.seen) + 1
         self._seen = np.array(spec.seen, dtype=np.float64)
         self._table: np.ndarray | None = None
-        if spec.seen and spec.seen[-1] < _LARGEST_TABLE:
+        if spec.seen and spec.seen[-1] < _MAX_TABLE_CODE:
             # The first row is for codes below 0, the last for those above all seen ones; code c has row c + 1.
             self._table = np.full(spec.seen[-1] + 3, self._unseen, dtype=np.uint8)
             self._table[np.array(spec.seen) + 1] = np.arange(1, self._unseen)
 
-    def of(self, codes: np.ndarray) -> np.ndarray:
+    def lookup(self, codes: np.ndarray) -> np.ndarray:
         """Return the places, uint8, the shape of ``codes``."""
         if self._table is None:
             place = np.searchsorted(self._seen, codes)
@@ -188,7 +188,7 @@ def complete_cells(raw: np.ndarray) -> np.ndarray:
 
 def class_numbers(spec: FactorSpec, codes: np.ndarray) -> np.ndarray:
     """Return for each code its place in ``spec.seen`` from 1, or one more than there are for all others and NaN."""
-    return _ClassPlaces(spec).of(codes)
+    return _ClassIndex(spec).lookup(codes)
 
 
 def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[FactorSpec]:
@@ -201,12 +201,12 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
     Raises:
         ParameterInvalid: a categorical factor has too many classes, or codes that are not whole numbers.
     """
-    described = list(factors)
-    total, count = np.zeros(len(described)), 0
+    factor_list = list(factors)
+    total, count = np.zeros(len(factor_list)), 0
     shift: np.ndarray | None = None
-    square = np.zeros(len(described))
-    low, high = np.full(len(described), np.inf), np.full(len(described), -np.inf)
-    seen: list[set[float]] = [set() for _ in described]
+    square = np.zeros(len(factor_list))
+    low, high = np.full(len(factor_list), np.inf), np.full(len(factor_list), -np.inf)
+    seen: list[set[float]] = [set() for _ in factor_list]
     for cells in batches:
         if not cells.shape[1]:
             continue
@@ -214,10 +214,10 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
         if shift is None:
             # Sums of squares around a typical value keep their digits, around zero they may not (elevation, rain).
             shift = values.mean(axis=1)
-        away = values - shift[:, None]
-        total, square, count = total + away.sum(axis=1), square + (away ** 2).sum(axis=1), count + values.shape[1]
+        deviation = values - shift[:, None]
+        total, square, count = total + deviation.sum(axis=1), square + (deviation ** 2).sum(axis=1), count + values.shape[1]
         low, high = np.minimum(low, values.min(axis=1)), np.maximum(high, values.max(axis=1))
-        for index, factor in enumerate(described):
+        for index, factor in enumerate(factor_list):
             if factor.kind == CATEGORICAL:
                 seen[index].update(np.unique(values[index]).tolist())
                 _check_codes(factor.name, seen[index])
@@ -230,12 +230,12 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
     std[low == high] = 0
     return [FactorSpec(factor.name, factor.kind, factor.unit, factor.title, dict(factor.classes), float(mean[i]),
                        float(std[i]), float(low[i]), float(high[i]), tuple(sorted(int(code) for code in seen[i])))
-            for i, factor in enumerate(described)]
+            for i, factor in enumerate(factor_list)]
 
 
 def _check_codes(name: str, codes: set[float]) -> None:
-    if len(codes) > MOST_CLASSES:
-        raise ParameterInvalid(f'The categorical factor "{name}" has more than {MOST_CLASSES} classes. Merge classes, '
+    if len(codes) > MAX_CLASSES:
+        raise ParameterInvalid(f'The categorical factor "{name}" has more than {MAX_CLASSES} classes. Merge classes, '
                                "or give it as a continuous factor.")
     wrong = [code for code in codes if code != int(code) or not 0 <= code < 2 ** 24]
     if wrong:
@@ -261,8 +261,8 @@ class ClassMatcher:
         for index, (spec, factor) in enumerate(zip(specs, factors)):
             if not spec.is_categorical or not spec.classes or not factor.classes:
                 continue
-            codes = {plain_label(label): code for code, label in spec.classes.items()}
-            pairs = {int(code): codes.get(plain_label(label), UNSEEN_CODE) for code, label in factor.classes.items()}
+            codes = {normalise_label(label): code for code, label in spec.classes.items()}
+            pairs = {int(code): codes.get(normalise_label(label), UNSEEN_CODE) for code, label in factor.classes.items()}
             missing = [factor.classes[code] for code, target in pairs.items() if target == UNSEEN_CODE]
             if missing:
                 self.unknown[spec.name] = missing
@@ -283,6 +283,6 @@ class ClassMatcher:
         return raw
 
 
-def plain_label(label: str) -> str:
+def normalise_label(label: str) -> str:
     """Return a class label as it is compared: without regard to case and spaces."""
     return " ".join(str(label).split()).casefold()

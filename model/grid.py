@@ -21,11 +21,11 @@ BLOCK = 1024
 """Side of a working window in cells: ten float32 bands of it are 40 MB."""
 
 
-MOST_CELLS = 40_000_000
+MAX_CELLS_PER_SIDE = 40_000_000
 """Along a side: the Earth's girth in cells of 1 m."""
-_CELLS, _FARTHEST = (1e-12, 1e9), 1e12
+_CELL_SIZE_RANGE, _MAX_COORDINATE = (1e-12, 1e9), 1e12
 """Sizes of cells and largest coordinates that are believed, in map units of any kind."""
-_DIGITS = 1e-13
+_COORDINATE_RESOLUTION = 1e-13
 """Smallest cell for its coordinate: computers know about 16 digits of a coordinate."""
 
 
@@ -43,7 +43,7 @@ class Block:
         """The same rectangle for rasterio."""
         return rasterio.windows.Window(self.column, self.row, self.width, self.height)
 
-    def grown(self, halo: int) -> "Block":
+    def padded(self, halo: int) -> Block:
         """Return the block with ``halo`` cells more on every side; it may reach over the grid's border."""
         return Block(self.row - halo, self.column - halo, self.height + 2 * halo, self.width + 2 * halo)
 
@@ -58,7 +58,7 @@ class Grid:
     height: int
 
     @classmethod
-    def of(cls, dataset: rasterio.DatasetReader, role: str) -> "Grid":
+    def of(cls, dataset: rasterio.DatasetReader, role: str) -> Grid:
         """Return the grid of an open raster.
 
         Args:
@@ -85,14 +85,14 @@ class Grid:
                                   "Projections > Warp (reproject).")
         if dataset.width < 1 or dataset.height < 1:
             raise GridUnsupported(f"{name} has no cells.")
-        _check_numbers(dataset.transform, max(dataset.width, dataset.height), name)
+        _check_transform(dataset.transform, max(dataset.width, dataset.height), name)
         grid = cls(dataset.crs, dataset.transform, dataset.width, dataset.height)
         if grid.is_geographic:
             _check_degrees(grid, name)
         return grid
 
     @classmethod
-    def of_file(cls, path: str | os.PathLike, role: str) -> "Grid":
+    def from_file(cls, path: str | os.PathLike, role: str) -> Grid:
         """Return the grid of a raster file; errors as in :meth:`of` and ``open_raster``."""
         with open_raster(path, role) as dataset:
             return cls.of(dataset, role)
@@ -108,7 +108,7 @@ class Grid:
         t = self.transform
         return t.c, t.f + t.e * self.height, t.c + t.a * self.width, t.f
 
-    def bounds_within(self, metres: float) -> tuple[float, float, float, float]:
+    def buffered_bounds(self, metres: float) -> tuple[float, float, float, float]:
         """Return left, bottom, right, top in map units of the grid and what lies no farther from it than a distance.
 
         On a geographic grid a degree is taken to measure everywhere what it measures least on the grid.
@@ -162,7 +162,7 @@ class Grid:
         width, height = self.spacing(self.height // 2, 1)
         return float(width[0] + height[0]) / 2
 
-    def stretch(self) -> float:
+    def scale_factor(self) -> float:
         """Return how many map metres one metre on the ground measures, in the middle of the grid; 1 on degrees.
 
         UTM stays within a thousandth in its zone; web Mercator gives 2 at a latitude of 60 degrees.
@@ -183,7 +183,7 @@ class Grid:
         width, height = self.spacing(self.height // 2, 1)
         return float(np.sqrt(width[0] * height[0] / (ground[0] * ground[1])))
 
-    def cells_of(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def cell_indices(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return row, column and whether inside, for map coordinates of shape (points, 2)."""
         columns, rows = ~self.transform * (xy[:, 0], xy[:, 1])
         with np.errstate(invalid="ignore"):
@@ -191,7 +191,7 @@ class Grid:
         safe = np.where(inside, rows, 0), np.where(inside, columns, 0)
         return np.floor(safe[0]).astype(np.int64), np.floor(safe[1]).astype(np.int64), inside
 
-    def require_same(self, other: "Grid", mine: str, theirs: str) -> None:
+    def require_same(self, other: Grid, mine: str, theirs: str) -> None:
         """Check that another raster lies on this grid, to a hundredth of a cell.
 
         Args:
@@ -244,13 +244,13 @@ def ellipsoid(crs: CRS) -> tuple[float, float]:
     return float(found.group(1)), 1 / inverse if inverse else 0.0
 
 
-def _check_numbers(place: Affine, side: int, name: str) -> None:
+def _check_transform(place: Affine, side: int, name: str) -> None:
     """Refuse what no survey makes and a damaged head does: it would give areas and distances that are no numbers."""
     a, _, c, _, e, f = place[:6]
     farthest = abs(c) + abs(f)
-    low, high = max(_CELLS[0], farthest * _DIGITS), _CELLS[1]
+    low, high = max(_CELL_SIZE_RANGE[0], farthest * _COORDINATE_RESOLUTION), _CELL_SIZE_RANGE[1]
     # Comparisons with what is no number are false.
-    if not (low < abs(a) < high and low < abs(e) < high and farthest < _FARTHEST and side <= MOST_CELLS):
+    if not (low < abs(a) < high and low < abs(e) < high and farthest < _MAX_COORDINATE and side <= MAX_CELLS_PER_SIDE):
         raise GridUnsupported(f"{name} has {side:,} cells along a side, of {a:g} × {abs(e):g} map units, from {c:g}, "
                               f"{f:g} on. No map is like that: is the file damaged? Make it again.")
 

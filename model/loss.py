@@ -24,13 +24,13 @@ class LossTerms:
     """Summed over cells whose safety factor is known, λ included."""
     known: torch.Tensor
     """Cells whose safety factor is known."""
-    warned: torch.Tensor
+    constrained: torch.Tensor
     """Cells with a safety factor below the critical one."""
-    violated: torch.Tensor
+    violations: torch.Tensor
     """Warned cells with a low probability."""
     correct: torch.Tensor
     """Labelled cells on the right side of p = 0.5."""
-    slides: torch.Tensor
+    landslides: torch.Tensor
     """Landslide cells."""
     hits: torch.Tensor
     """Landslide cells with p at least 0.5."""
@@ -61,10 +61,10 @@ class PcumLoss:
       a gradient that raises p.
     """
 
-    def __init__(self, physics: str, strength: float, p_low: float, fs_critical: float, weight_landslide: float,
+    def __init__(self, physics: str, physics_weight: float, p_low: float, fs_critical: float, weight_landslide: float,
                  weight_stable: float) -> None:
         """Keep the settings; see :class:`~.training.settings.TrainingSettings`."""
-        self.physics, self.strength, self.p_low, self.fs_critical = physics, strength, p_low, fs_critical
+        self.physics, self.physics_weight, self.p_low, self.fs_critical = physics, physics_weight, p_low, fs_critical
         self.weight_landslide, self.weight_stable = weight_landslide, weight_stable
 
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor, safety: torch.Tensor | None) -> LossTerms:
@@ -89,12 +89,12 @@ class PcumLoss:
             return terms
         known = torch.isfinite(safety)
         fs = torch.where(known, safety.float(), torch.full_like(difference, torch.inf))
-        warned = fs < self.fs_critical
-        low = warned & (probability < self.p_low)
-        terms.known, terms.warned, terms.violated = known.sum(), warned.sum(), low.sum()
+        constrained = fs < self.fs_critical
+        low = constrained & (probability < self.p_low)
+        terms.known, terms.constrained, terms.violations = known.sum(), constrained.sum(), low.sum()
         if self.physics == INDICATOR:
-            terms.physics = self.strength * (low * torch.sigmoid(1 - fs)).sum()
+            terms.physics = self.physics_weight * (low * torch.sigmoid(1 - fs)).sum()
         elif self.physics == HINGE:
             shortfall = torch.relu(self.p_low - probability) / self.p_low
-            terms.physics = self.strength * (warned * torch.sigmoid(1 - fs) * shortfall).sum()
+            terms.physics = self.physics_weight * (constrained * torch.sigmoid(1 - fs) * shortfall).sum()
         return terms

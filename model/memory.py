@@ -16,7 +16,7 @@ from typing import Iterator
 
 # Of malloc.h. The threshold for mmap cannot be higher than half a heap of glibc's.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
-_KEPT = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}
+_RETAINED = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}
 _DEFAULTS = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10, _TOP_PAD: 128 << 10}
 _OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
 """Parts of what torch says, in lower case, on the processor of Linux, macOS and Windows, and on a GPU."""
@@ -26,7 +26,7 @@ _users = 0
 
 
 @contextlib.contextmanager
-def kept_memory() -> Iterator[None]:
+def retain_freed_memory() -> Iterator[None]:
     """Keep freed memory for the next allocation, and give it back to the system at the end.
 
     May be entered by several threads at once; the last one out puts glibc's defaults back. Has no effect where the C
@@ -40,7 +40,7 @@ def kept_memory() -> Iterator[None]:
     with _lock:
         _users += 1
         if _users == 1:
-            _set(library, _KEPT)
+            _set(library, _RETAINED)
     try:
         yield
     finally:

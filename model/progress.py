@@ -20,7 +20,7 @@ class Progress(Protocol):
         """Whether the user asked to stop."""
 
 
-class Silent:
+class NullProgress:
     """A progress that says nothing and never cancels; keeps the warnings for whoever asks."""
 
     def __init__(self) -> None:
@@ -38,30 +38,30 @@ class Silent:
         return False
 
 
-class Part:
+class SubProgress:
     """A stretch of a larger progress: 0 to 1 here is ``start`` to ``end`` there."""
 
-    def __init__(self, whole: Progress, start: float, end: float) -> None:
-        self._whole, self._start, self._end = whole, start, end
+    def __init__(self, parent: Progress, start: float, end: float) -> None:
+        self._parent, self._start, self._end = parent, start, end
 
     def report(self, fraction: float, text: str = "") -> None:
         """Report to the whole, scaled into this stretch."""
-        self._whole.report(self._start + (self._end - self._start) * min(max(fraction, 0.0), 1.0), text)
+        self._parent.report(self._start + (self._end - self._start) * min(max(fraction, 0.0), 1.0), text)
 
     def warn(self, text: str) -> None:
         """Pass the warning on."""
-        self._whole.warn(text)
+        self._parent.warn(text)
 
     def cancelled(self) -> bool:
         """Whether the whole was cancelled."""
-        return self._whole.cancelled()
+        return self._parent.cancelled()
 
 
-class Noting(Part):
+class WarningLog(SubProgress):
     """Passes everything on and keeps the warnings for report and record."""
 
-    def __init__(self, whole: Progress) -> None:
-        super().__init__(whole, 0.0, 1.0)
+    def __init__(self, parent: Progress) -> None:
+        super().__init__(parent, 0.0, 1.0)
         self.warnings: list[str] = []
 
     def warn(self, text: str) -> None:
@@ -76,14 +76,14 @@ def stop_if_cancelled(progress: Progress) -> None:
         raise Cancelled()
 
 
-A_FEW = 7.5
+FEW_SECONDS = 7.5
 """Seconds below which a time is not counted out."""
 
 
 def duration(seconds: float) -> str:
     """Return a time as a person says it: ``10 seconds``, ``12 minutes``, ``2 hours 20 minutes``."""
     if seconds < 90:
-        return "a few seconds" if seconds < A_FEW else f"{max(10, 5 * round(seconds / 5))} seconds"
+        return "a few seconds" if seconds < FEW_SECONDS else f"{max(10, 5 * round(seconds / 5))} seconds"
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} minutes"

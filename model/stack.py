@@ -16,7 +16,7 @@ from .errors import FactorMissing, InputCorrupt
 from .factors.definitions import CATEGORICAL, CONTINUOUS, FACTORS, FactorDefinition
 from .grid import Block, Grid
 from .inputs.rasters import create_raster, open_raster, read_window
-from .json_text import parse_json
+from .safe_json import parse_json
 
 FORMAT_TAG = "SCARP_STACK"
 FORMAT_VERSION = "1"
@@ -40,7 +40,7 @@ class StackFactor:
     """1-based band number."""
 
     @classmethod
-    def of(cls, definition: FactorDefinition, classes: Mapping[int, str] | None = None) -> "StackFactor":
+    def of(cls, definition: FactorDefinition, classes: Mapping[int, str] | None = None) -> StackFactor:
         """Return the factor that a definition describes, with its class table if it has one."""
         return cls(definition.name, definition.kind, definition.unit, definition.title,
                    dict(definition.classes if classes is None else classes))
@@ -61,7 +61,7 @@ class Stack:
         """Read the description of a stack; use :func:`open_stack` to open one."""
         self.dataset = dataset
         self.grid = Grid.of(dataset, role)
-        self.factors = [_factor_of(dataset, band) for band in dataset.indexes]
+        self.factors = [_read_factor(dataset, band) for band in dataset.indexes]
         self._bands = {factor.name: factor.band for factor in self.factors}
 
     @property
@@ -71,9 +71,9 @@ class Stack:
 
     def factor(self, name: str) -> StackFactor:
         """Return one factor by name; raises :class:`FactorMissing`."""
-        return self.factors[self.band_numbers([name])[0] - 1]
+        return self.factors[self.band_indexes([name])[0] - 1]
 
-    def band_numbers(self, names: Sequence[str]) -> list[int]:
+    def band_indexes(self, names: Sequence[str]) -> list[int]:
         """Return the 1-based band of each factor.
 
         Raises:
@@ -81,7 +81,7 @@ class Stack:
         """
         missing = [name for name in names if name not in self._bands]
         if missing:
-            raise FactorMissing(f"The factor stack {self.dataset.name} has no {_listed(missing)}. It has: "
+            raise FactorMissing(f"The factor stack {self.dataset.name} has no {_join_names(missing)}. It has: "
                                 f"{', '.join(self._bands)}. Build the stack with the inputs for the missing factors, "
                                 "or train a model on the factors there are.")
         return [self._bands[name] for name in names]
@@ -99,7 +99,7 @@ class Stack:
         Raises:
             FactorMissing: a factor is not in the stack.
         """
-        bands = self.band_numbers(self.names if names is None else names)
+        bands = self.band_indexes(self.names if names is None else names)
         return read_window(self.dataset, block.row, block.column, block.height, block.width, bands)
 
 
@@ -120,7 +120,7 @@ def open_stack(path: str | os.PathLike) -> Iterator[Stack]:
         stack = Stack(dataset)
         repeated = sorted({name for name in stack.names if stack.names.count(name) > 1})
         if repeated:
-            raise InputCorrupt(f"The factor stack {path} has more than one band named {_listed(repeated)}. "
+            raise InputCorrupt(f"The factor stack {path} has more than one band named {_join_names(repeated)}. "
                                "Build it again with scarp:buildfactorstack.")
         yield stack
 
@@ -148,7 +148,7 @@ def create_stack(path: str | os.PathLike, grid: Grid, factors: Sequence[StackFac
         yield dataset
 
 
-def tag_costs(dataset: rasterio.io.DatasetWriter, study: int, without_data: Mapping[str, int]) -> None:
+def write_nodata_counts(dataset: rasterio.io.DatasetWriter, study: int, without_data: Mapping[str, int]) -> None:
     """Write into a new stack what each factor costs, so that it is known wherever the file goes.
 
     Args:
@@ -162,7 +162,7 @@ def tag_costs(dataset: rasterio.io.DatasetWriter, study: int, without_data: Mapp
             dataset.update_tags(band, **{NODATA_TAG: without_data[name]})
 
 
-def _factor_of(dataset: rasterio.DatasetReader, band: int) -> StackFactor:
+def _read_factor(dataset: rasterio.DatasetReader, band: int) -> StackFactor:
     tags = dataset.tags(band)
     name = dataset.descriptions[band - 1]
     if not name:
@@ -191,5 +191,5 @@ def read_classes(text: str, source: str, name: str) -> dict[int, str]:
                            "Build the stack again with scarp:buildfactorstack.") from error
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     return ", ".join(names)

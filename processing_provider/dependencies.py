@@ -35,7 +35,7 @@ PACKAGES = {
 
 def missing(modules: Iterable[str]) -> list[str]:
     """Return the packages to install for the modules that Python does not find."""
-    return [PACKAGES.get(module, module) for module in modules if not _is_there(module)]
+    return [PACKAGES.get(module, module) for module in modules if not _is_importable(module)]
 
 
 def how_to_install(packages: Iterable[str], link: bool = False) -> str:
@@ -49,12 +49,12 @@ def how_to_install(packages: Iterable[str], link: bool = False) -> str:
 
     names = list(packages)
     if set(names) <= OPTIONAL:
-        return _how_to_add(names)
+        return _pip_hint(names)
     entry = tr("Plugins > Scarp > Install what Scarp needs…")
     if link:
         entry = f'<a href="{LINK}">{entry}</a>'
     need = tr("Scarp needs {names} for this step.").format(names=_listed(names))
-    if has_window() and _being_installed():
+    if has_window() and _is_installing():
         wait = tr("It is being installed; the bar at the bottom of QGIS's window shows how far it is. Open the step "
                   "again when that is done.")
         return f"{need} {wait}"
@@ -62,7 +62,7 @@ def how_to_install(packages: Iterable[str], link: bool = False) -> str:
         entry=entry)
     environment = PrivateEnvironment(default_folder())
     status = environment.status()
-    parts = [need, status.reason, how] if status.state is State.STALE else [need, how]
+    parts = [need, status.reason, how] if status.state is State.OUTDATED else [need, how]
     if not has_window():
         parts.append(tr("Without a window: {command}").format(command=command_line(environment)))
     return " ".join(parts)
@@ -73,7 +73,7 @@ def installing() -> str:
     return tr("Scarp: install libraries")
 
 
-def _being_installed() -> bool:
+def _is_installing() -> bool:
     return any(task.description() == installing() for task in QgsApplication.taskManager().activeTasks())
 
 
@@ -88,7 +88,7 @@ def command_line(environment: Any) -> str:
            f'"{environment.folder}"'
 
 
-def broken(error: Exception) -> str:
+def load_error_message(error: Exception) -> str:
     """Return what to tell the user when a library is there but cannot be loaded."""
     name = getattr(error, "name", None) or tr("A library that Scarp needs")
     if name.split(".")[0] == __name__.split(".")[0]:
@@ -98,7 +98,7 @@ def broken(error: Exception) -> str:
               ).format(name=name, error=error)
 
 
-def _how_to_add(names: list[str]) -> str:
+def _pip_hint(names: list[str]) -> str:
     """Return how to add what the environment does not hold by itself."""
     from ..environment.interpreter import qgis_python
     from ..environment.private import PrivateEnvironment, default_folder
@@ -108,7 +108,7 @@ def _how_to_add(names: list[str]) -> str:
         names=_listed(names), command=f'"{python}" -m pip install {" ".join(names)}')
 
 
-def _is_there(module: str) -> bool:
+def _is_importable(module: str) -> bool:
     if module in sys.modules:
         return sys.modules[module] is not None
     try:

@@ -8,8 +8,7 @@ from typing import Any
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingModelAlgorithm
 from qgis.PyQt.QtGui import QIcon
 
-from ..algorithms.help_pages import help_page
-from ..algorithms.help_texts import in_language
+from ..algorithms.base.algorithm import help_page, translate_help
 from ..translation import tr
 
 ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
@@ -24,30 +23,30 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         self._path = path
 
     @classmethod
-    def read(cls, path: Path) -> "ScarpModel | None":
+    def read(cls, path: Path) -> ScarpModel | None:
         """Return the model of a ``.model3`` file, or None when it cannot be read."""
         model = cls(path)
         if not model.fromFile(str(path)):
             return None
         model.setSourceFilePath(str(path))
-        if not model._is_in_language():
-            model.speak_the_language()
+        if not model._is_english():
+            model.translate_texts()
         # The file keeps the help of parameters beside them, where dialogs and qgis_process do not look.
         texts = model.helpContent()
         for definition in model.parameterDefinitions():
             definition.setHelp(texts.get(definition.name(), ""))
         return model
 
-    def _is_in_language(self) -> bool:
+    def _is_english(self) -> bool:
         """Return whether QGIS speaks English, as the file does: putting every step in again takes its time."""
         labels = [self.displayName(), self.group(), *(item.description() for item in self.parameterDefinitions())]
         return [tr(label) for label in labels] == labels
 
-    def speak_the_language(self) -> None:
+    def translate_texts(self) -> None:
         """Translate what the file holds in English: title, group, help, steps, parameters and outputs."""
         self.setName(tr(self.displayName()))
         self.setGroup(tr(self.group()))
-        self.setHelpContent({name: in_language(str(text)) for name, text in self.helpContent().items()})
+        self.setHelpContent({name: translate_help(str(text)) for name, text in self.helpContent().items()})
         for definition in self.parameterDefinitions():
             definition.setDescription(tr(definition.description()))
         steps = self.childAlgorithms()

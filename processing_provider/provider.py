@@ -89,21 +89,21 @@ class ScarpProvider(QgsProcessingProvider):
         for path in sorted(MODELS.glob("*.model3")):
             self._add_model(path)
 
-    def load_rest_by_and_by(self) -> None:
+    def load_models_lazily(self) -> None:
         """Do what :meth:`loadAlgorithms` left to do, without keeping the window waiting: one model at a time."""
         settings.show(self.name(), self.icon())
-        self._waiting = sorted(MODELS.glob("*.model3"))
-        self._add_next()
+        self._pending_models = sorted(MODELS.glob("*.model3"))
+        self._add_next_model()
 
-    def _add_next(self) -> None:
-        if not self._waiting:
+    def _add_next_model(self) -> None:
+        if not self._pending_models:
             self.algorithmsLoaded.emit()
             return
-        path = self._waiting.pop(0)
+        path = self._pending_models.pop(0)
         # Somebody may have asked for all algorithms anew in the meantime.
         if self.algorithm(path.stem) is None:
             self._add_model(path)
-        QTimer.singleShot(0, self._add_next)
+        QTimer.singleShot(0, self._add_next_model)
 
     def _add_model(self, path: Path) -> None:
         model = ScarpModel.read(path)

@@ -1,4 +1,5 @@
-"""The way of one run to the core, opened at its first call."""
+"""The core inside QGIS: a call is a call.
+The way of one run to the core, opened at its first call."""
 
 from __future__ import annotations
 
@@ -6,15 +7,26 @@ from typing import Any, Iterable, Sequence
 
 from ..model.errors import LibraryMissing
 from ..model.progress import Progress
-from ..processing_provider.dependencies import broken, how_to_install
-from .choice import Choice, choose
-from .inside import InsideCore
+from ..model.worker.registry import job
+from ..processing_provider.dependencies import how_to_install, load_error_message
+from .interpreter import RuntimeChoice, choose_runtime
+
+
+class InProcessCore:
+    """Calls jobs in the thread of the run."""
+
+    def call(self, name: str, *values: Any, **named: Any) -> Any:
+        """Run a job of the core and return its result; errors as the job."""
+        return job(name)(*values, **named)
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 class Core:
     """Calls jobs of ``model/jobs``, wherever they run; use it as a context, so that a process of its own ends."""
 
-    def __init__(self, needs: Sequence[str], progress: Progress, choice: Choice | None = None) -> None:
+    def __init__(self, needs: Sequence[str], progress: Progress, choice: RuntimeChoice | None = None) -> None:
         """Keep what a run needs; nothing is started yet.
 
         Args:
@@ -23,23 +35,23 @@ class Core:
             choice: where to run; chosen at the first call unless given.
         """
         self._needs, self._progress, self._choice = needs, progress, choice
-        self._way: Any = None
+        self._backend: Any = None
 
-    def __enter__(self) -> "Core":
+    def __enter__(self) -> Core:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if self._way is not None:
-            self._way.close()
+        if self._backend is not None:
+            self._backend.close()
 
     def missing(self, modules: Iterable[str]) -> list[str]:
         """Return the packages to install for the modules that are not there where the run takes place."""
-        return self._chosen().place.missing(modules)
+        return self._runtime_choice().runtime.missing(modules)
 
     def require(self) -> None:
         """Raise :class:`LibraryMissing` before any work when a library is not there."""
-        if self._chosen().lacking:
-            raise LibraryMissing(how_to_install(self._chosen().lacking))
+        if self._runtime_choice().missing_packages:
+            raise LibraryMissing(how_to_install(self._runtime_choice().missing_packages))
 
     def call(self, job: str, *values: Any, **named: Any) -> Any:
         """Run a job of the core.
@@ -59,28 +71,28 @@ class Core:
             Unforeseen: the job failed in the other process with an error that Scarp did not expect.
             Exception: whatever the job raises.
         """
-        if self._way is None:
+        if self._backend is None:
             self.require()
-            self._way = _way_to(self._chosen().place, self._progress)
+            self._backend = _open_backend(self._runtime_choice().runtime, self._progress)
         try:
-            return self._way.call(job, *values, **named)
+            return self._backend.call(job, *values, **named)
         except ImportError as error:
-            spare = self._chosen().spare
-            if spare is None or not isinstance(self._way, InsideCore):
+            fallback = self._runtime_choice().fallback
+            if fallback is None or not isinstance(self._backend, InProcessCore):
                 raise
-            self._progress.warn(broken(error))
-            self._way = _way_to(spare, self._progress)
-            return self._way.call(job, *values, **named)
+            self._progress.warn(load_error_message(error))
+            self._backend = _open_backend(fallback, self._progress)
+            return self._backend.call(job, *values, **named)
 
-    def _chosen(self) -> Choice:
+    def _runtime_choice(self) -> RuntimeChoice:
         if self._choice is None:
-            self._choice = choose(self._needs)
+            self._choice = choose_runtime(self._needs)
         return self._choice
 
 
-def _way_to(place: Any, progress: Progress) -> Any:
-    if place.inside:
-        return InsideCore()
-    from .process import ProcessCore
+def _open_backend(runtime: Any, progress: Progress) -> Any:
+    if runtime.inside:
+        return InProcessCore()
+    from .process import SubprocessCore
 
-    return ProcessCore(place, progress)
+    return SubprocessCore(runtime, progress)

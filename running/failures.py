@@ -15,7 +15,7 @@ _WINDOWS_PROCESSOR, _WINDOWS_LIBRARY = {0xC000001D}, {0xC0000135, 0xC0000139, 0x
 """Exit codes of Windows, NTSTATUS values as Microsoft documents them."""
 
 
-class ProcessEnded(errors.ScarpError):
+class CoreProcessError(errors.ScarpError):
     """The process that computes could not be started, or ended before its work was done."""
 
     def __init__(self, text: str, log: str = "") -> None:
@@ -24,7 +24,7 @@ class ProcessEnded(errors.ScarpError):
         self.log = log
 
 
-class Unforeseen(Exception):
+class UnexpectedCoreError(Exception):
     """An error that Scarp did not expect in the process that computes."""
 
     def __init__(self, text: str, log: str) -> None:
@@ -33,63 +33,63 @@ class Unforeseen(Exception):
         self.log = log
 
 
-def error_of(told: dict[str, Any]) -> Exception:
+def rebuild_error(payload: dict[str, Any]) -> Exception:
     """Return the error that the other process told of, as the class that it has here.
 
     Args:
         told: ``kind``, ``text``, ``expected``, ``library`` and ``trace``, as ``model.worker.serving`` sends them.
     """
-    kind = getattr(errors, told["kind"], None)
-    if told["expected"]:
-        return kind(told["text"]) if isinstance(kind, type) else errors.ScarpError(told["text"])
-    if told["kind"] == "MemoryError":
-        return MemoryError(told["text"])
-    if told["library"]:
-        return ImportError(told["text"], name=told["library"])
-    return Unforeseen(f"{told['kind']}: {told['text']}", told["trace"])
+    kind = getattr(errors, payload["kind"], None)
+    if payload["expected"]:
+        return kind(payload["text"]) if isinstance(kind, type) else errors.ScarpError(payload["text"])
+    if payload["kind"] == "MemoryError":
+        return MemoryError(payload["text"])
+    if payload["library"]:
+        return ImportError(payload["text"], name=payload["library"])
+    return UnexpectedCoreError(f"{payload['kind']}: {payload['text']}", payload["trace"])
 
 
-def cannot_start(python: str, error: OSError) -> ProcessEnded:
+def cannot_start(python: str, error: OSError) -> CoreProcessError:
     """Return the error for a Python that cannot be started."""
-    return ProcessEnded(tr(
+    return CoreProcessError(tr(
         "The Python that Scarp computes with cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
         "what Scarp needs… and install again.").format(python=python, reason=error.strerror or error))
 
 
-def no_room(error: OSError) -> ProcessEnded:
+def temp_folder_error(error: OSError) -> CoreProcessError:
     """Return the error for a folder for temporary files in which the run's own cannot be made."""
-    return ProcessEnded(tr(
+    return CoreProcessError(tr(
         "The folder for temporary files {folder} cannot be written ({reason}), so the process that computes cannot be "
         "started or heard. Make room on its disk, or name another folder in the variable TMPDIR.").format(
             folder=tempfile.gettempdir(), reason=error.strerror or error))
 
 
-def fell_silent(log: str) -> ProcessEnded:
+def connection_closed(log: str) -> CoreProcessError:
     """Return the error for a process that closed its line but did not end by itself.
 
     Args:
         log: the last that it printed.
     """
-    return ProcessEnded(tr(
+    return CoreProcessError(tr(
         "The process that computes stopped talking to QGIS and was ended. Start again; if it happens again, install "
-        "the libraries again with Plugins > Scarp > Install what Scarp needs….") + f" {_comfort()}", log)
+        "the libraries again with Plugins > Scarp > Install what Scarp needs….") + f" {_recovery_hint()}", log)
 
 
-def ended(code: int | None, log: str) -> ProcessEnded:
+def process_exited(code: int | None, log: str) -> CoreProcessError:
     """Return the error for a process that ended before it had answered.
 
     Args:
         code: its exit code; below zero the number of the signal that ended it; None when it is not known.
         log: the last that it printed.
     """
-    return ProcessEnded(f"{_why(code)} {_comfort()}", log)
+    return CoreProcessError(f"{_exit_reason(code)} {_recovery_hint()}", log)
 
 
-def _comfort() -> str:
+def _recovery_hint() -> str:
     return tr("QGIS is not affected, and nothing was left under the names of the outputs.")
 
 
-def _why(code: int | None) -> str:
+def _exit_reason(code: int | None) -> str:
     number = 0 if code is None else code & 0xFFFFFFFF if sys.platform == "win32" else code
     # Shells and containers tell of signals by 128 and the number.
     signals = {-number, number - 128}

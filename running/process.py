@@ -8,6 +8,7 @@ import json
 import math
 import queue
 import shutil
+
 # The program started is a Python that the user installed or QGIS runs on, with a fixed list of arguments.
 import subprocess  # nosec B404
 import tempfile
@@ -17,33 +18,52 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Sequence
 
 from ..model.errors import Cancelled, MessageInvalid
-from ..model.files import DISK_ERRORS
+from ..model.outputs.atomic import DISK_ERRORS
+from ..model.outputs.lock import held_lock_descriptors
 from ..model.progress import Progress
-from ..model.sole_writer import locks_held
-from ..model.worker import leftovers
-from ..model.worker.channel import (ANSWER, BEAT, CALL, CANCEL, ERROR, FUNCTION, PROGRESS, RESULT, SEARCH_PATH, WARNING,
-                                    Channel, read_message)
+from ..model.worker import journal
+from ..model.worker.protocol import (
+    ANSWER,
+    CALL,
+    CANCEL,
+    ERROR,
+    FUNCTION,
+    HEARTBEAT,
+    PROGRESS,
+    RESULT,
+    SEARCH_PATH,
+    WARNING,
+    Channel,
+    read_message,
+)
 from ..translation import tr
-from .choice import Place
-from .failures import ProcessEnded, cannot_start, ended, error_of, fell_silent, no_room
+from .failures import (
+    CoreProcessError,
+    cannot_start,
+    connection_closed,
+    process_exited,
+    rebuild_error,
+    temp_folder_error,
+)
+from .interpreter import Runtime
 
-START = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
-LOOK = 0.05
+WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
+POLL_INTERVAL = 0.05
 """Seconds between two looks at whether the user cancelled."""
-PATIENCE = 1.5
+CANCEL_TIMEOUT = 1.5
 """Seconds that the process may take to stop after Cancel; then it is ended."""
-FAREWELL = 1.0
+EXIT_TIMEOUT = 1.0
 """Seconds that it may take to end when it has nothing to do."""
-SILENCE = 20.0
+HEARTBEAT_TIMEOUT = 20.0
 """Seconds without a word, not even a beat, after which the user is told; longer than a busy computer makes it wait."""
-KEPT = 200
+LOG_LINES = 200
 """Lines of what it prints that are kept for the log."""
 
 
-class ProcessCore:
+class SubprocessCore:
     """One process, for the calls of one run."""
 
-    def __init__(self, place: Place, progress: Progress) -> None:
+    def __init__(self, runtime: Runtime, progress: Progress) -> None:
         """Start the process.
 
         Args:
@@ -55,17 +75,17 @@ class ProcessCore:
         """
         self._progress = progress
         self._lines: queue.Queue[bytes | None] = queue.Queue()
-        self._printed: collections.deque[str] = collections.deque(maxlen=KEPT)
-        self._folder = _own_folder(place.search_path)
+        self._stderr_tail: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
+        self._folder = _make_run_folder(runtime.search_path)
         try:
-            self._process = _start([*place.command, str(START), str(self._folder)],
-                                   _variables(dict(place.variables), self._folder))
+            self._process = _start([*runtime.command, str(WORKER_SCRIPT), str(self._folder)],
+                                   _process_environment(dict(runtime.variables), self._folder))
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise cannot_start(place.command[0], error) from error
+            raise cannot_start(runtime.command[0], error) from error
         self._channel = Channel(self._process.stdin, self._folder, "qgis", records=False)
         self._threads = [threading.Thread(target=target, args=(stream,), daemon=True) for target, stream in (
-            (self._hear, self._process.stdout), (self._keep, self._process.stderr))]
+            (self._read_stdout, self._process.stdout), (self._read_stderr, self._process.stderr))]
         for thread in self._threads:
             thread.start()
 
@@ -82,59 +102,59 @@ class ProcessCore:
                                                   "progress": progress is not None})
         except OSError as error:
             if error.errno in DISK_ERRORS:
-                raise no_room(error) from error
+                raise temp_folder_error(error) from error
             raise self._ended() from error
-        return self._answer(functions, progress or self._progress)
+        return self._await_result(functions, progress or self._progress)
 
     def close(self) -> None:
         """End the process and remove its folder; ends it hard when it does not go by itself."""
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(FAREWELL)
+            self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._kill()
         for thread in self._threads:
-            thread.join(FAREWELL)
+            thread.join(EXIT_TIMEOUT)
         for stream in (self._process.stdout, self._process.stderr):
             stream.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _answer(self, functions: Sequence[Callable[..., Any]], progress: Progress) -> Any:
+    def _await_result(self, functions: Sequence[Callable[..., Any]], progress: Progress) -> Any:
         """Pass on what the job says until it has a result."""
         stopped: float | None = None
-        own_error: Exception | None = None
-        heard = time.monotonic()
+        callback_error: Exception | None = None
+        last_message = time.monotonic()
         while True:
             if stopped is None and self._progress.cancelled():
                 stopped = self._stop()
-            if stopped is not None and time.monotonic() > stopped + PATIENCE:
+            if stopped is not None and time.monotonic() > stopped + CANCEL_TIMEOUT:
                 self._kill()
-                raise own_error or Cancelled()
+                raise callback_error or Cancelled()
             try:
-                line = self._lines.get(timeout=LOOK)
+                line = self._lines.get(timeout=POLL_INTERVAL)
             except queue.Empty:
-                if time.monotonic() > heard + SILENCE:
-                    heard = math.inf
+                if time.monotonic() > last_message + HEARTBEAT_TIMEOUT:
+                    last_message = math.inf
                     progress.warn(tr("The process that computes has not answered for {seconds} seconds. The computer "
                                      "may be busy or short of memory. Wait, or press Cancel, which ends it.").format(
-                                         seconds=round(SILENCE)))
+                                         seconds=round(HEARTBEAT_TIMEOUT)))
                 continue
-            heard = time.monotonic()
+            last_message = time.monotonic()
             if line is None:
-                raise own_error or (Cancelled() if stopped is not None else self._ended())
+                raise callback_error or (Cancelled() if stopped is not None else self._ended())
             kind, content = read_message(line, self._folder)
-            if kind == BEAT:
+            if kind == HEARTBEAT:
                 continue
             if kind == RESULT:
                 return content
             if kind == ERROR:
-                raise own_error or error_of(content)
+                raise callback_error or rebuild_error(content)
             if kind == FUNCTION:
                 try:
                     self._channel.send(ANSWER, functions[content["number"]](*content["values"]))
                 except Exception as error:  # noqa: BLE001 - the job is stopped first, then it is raised
-                    own_error, stopped = error, stopped or self._stop()
+                    callback_error, stopped = error, stopped or self._stop()
             elif kind == PROGRESS:
                 progress.report(*content)
             elif kind == WARNING:
@@ -152,30 +172,30 @@ class ProcessCore:
         """End the process at once and take away what it had begun."""
         self._process.kill()
         self._process.wait()
-        leftovers.remove(self._folder)
+        journal.remove(self._folder)
 
-    def _ended(self) -> ProcessEnded:
+    def _ended(self) -> CoreProcessError:
         """Return the error for a process that ended by itself."""
         try:
-            self._process.wait(FAREWELL)
+            self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._kill()
-            return fell_silent("\n".join(self._printed))
-        leftovers.remove(self._folder)
-        self._threads[1].join(FAREWELL)
-        return ended(self._process.returncode, "\n".join(self._printed))
+            return connection_closed("\n".join(self._stderr_tail))
+        journal.remove(self._folder)
+        self._threads[1].join(EXIT_TIMEOUT)
+        return process_exited(self._process.returncode, "\n".join(self._stderr_tail))
 
-    def _hear(self, stream: BinaryIO) -> None:
+    def _read_stdout(self, stream: BinaryIO) -> None:
         for line in iter(stream.readline, b""):
             self._lines.put(line)
         self._lines.put(None)
 
-    def _keep(self, stream: BinaryIO) -> None:
+    def _read_stderr(self, stream: BinaryIO) -> None:
         for line in iter(stream.readline, b""):
-            self._printed.append(line.decode("utf-8", "replace").rstrip())
+            self._stderr_tail.append(line.decode("utf-8", "replace").rstrip())
 
 
-def _own_folder(search_path: Sequence[str]) -> Path:
+def _make_run_folder(search_path: Sequence[str]) -> Path:
     """Make the folder of a run, and put into it where the process looks for libraries, if that is to be told.
 
     Raises:
@@ -189,11 +209,11 @@ def _own_folder(search_path: Sequence[str]) -> Path:
     except OSError as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
-        raise no_room(error) from error
+        raise temp_folder_error(error) from error
     return folder
 
 
-def _variables(variables: dict[str, str], folder: Path) -> dict[str, str]:
+def _process_environment(variables: dict[str, str], folder: Path) -> dict[str, str]:
     """Return the environment variables of the process."""
     # With one arena glibc gives freed memory back: a third less for a U-Net, and ten percent faster (measured).
     variables.setdefault("MALLOC_ARENA_MAX", "1")
@@ -205,11 +225,11 @@ def _variables(variables: dict[str, str], folder: Path) -> dict[str, str]:
     return variables
 
 
-def _start(command: Sequence[str], variables: dict[str, str]) -> "subprocess.Popen[bytes]":
+def _start(command: Sequence[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
     # On Windows a program of the console would open one, and its priority is set from here. A session of its own is for
     # Ctrl+C in a terminal: it ends QGIS, and with QGIS the line, which tells this process to stop and clean up.
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     # A list of arguments and no shell.
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # nosec B603
                             stderr=subprocess.PIPE, env=variables, start_new_session=True, creationflags=flags,
-                            pass_fds=locks_held())
+                            pass_fds=held_lock_descriptors())

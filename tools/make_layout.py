@@ -1,6 +1,6 @@
 """Write the layout template of the printed map: ``QT_HASH_SEED=0 ./run python tools/make_layout.py``.
 
-``algorithms/layout.py`` finds the items by their ids and fills them. The template can be opened in QGIS's layout
+``algorithms/base/map_pdf.py`` finds the items by their ids and fills them. The template can be opened in QGIS's layout
 manager and changed, as long as the ids stay.
 """
 

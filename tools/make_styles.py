@@ -32,9 +32,8 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtGui import QColor
-
 from scarp.model.warning.classes import COLOURS, NAMES
-from scarp.model.zones.schemes import FIVE_NAMES, zone_colours
+from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours
 
 STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
 
@@ -82,8 +81,8 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
              "applicability", "difference", "stack", "hillshade")
     layers = {name: QgsRasterLayer(str(path), name) for name in names}
     ramp(layers["susceptibility"], PERCEPTUAL, 0, 1)
-    classes(layers["zones"], [(zone, QColor(*colour), FIVE_NAMES[zone - 1])
-                              for zone, colour in zone_colours(len(FIVE_NAMES)).items() if zone])
+    classes(layers["zones"], [(zone, QColor(*colour), DEFAULT_ZONE_NAMES[zone - 1])
+                              for zone, colour in zone_colours(len(DEFAULT_ZONE_NAMES)).items() if zone])
     classes(layers["warning"], [(number, QColor(*COLOURS[number]), name) for number, name in NAMES.items()])
     classes(layers["labels"], [(0, QColor("#deebda"), "stable"), (1, QColor("#c0392b"), "landslide")])
     stops(layers["safety_factor"], [

@@ -16,7 +16,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QTranslator
 
 PACKAGE = Path(__file__).resolve().parent.parent
 NOT_SHIPPED = {"tests", "tools", "benchmarks", "docs"}
-PASSES_VALUES = {"algorithms/base.py", "algorithms/help_texts.py", "algorithms/parameters.py", "gui/help_page.py",
+PASSES_VALUES = {"algorithms/base/algorithm.py", "algorithms/base/algorithm.py", "algorithms/base/parameters.py", "gui/algorithm_dialog.py",
                  "processing_provider/models.py"}
 """Where ``tr`` takes values instead of literals: texts that algorithms state and models hold."""
 
@@ -89,9 +89,9 @@ def in_algorithms(provider: Any) -> tuple[dict[str, list[str]], list[str]]:
         for algorithm in provider.algorithms():
             recorder.place = algorithm.id()
             fresh = algorithm.create()
-            if hasattr(fresh, "speak_the_language"):
+            if hasattr(fresh, "translate_texts"):
                 # A graphical model, which otherwise does this only where there is a translation.
-                fresh.speak_the_language()
+                fresh.translate_texts()
             for text in (fresh.displayName, fresh.group, fresh.shortDescription, fresh.shortHelpString):
                 text()
     finally:
@@ -142,7 +142,7 @@ def _strings(path: Path) -> Iterator[str]:
 
 def _strings_of_models() -> set[str]:
     """Return what the graphical models hold, with and without the default that closes a help text."""
-    from scarp.algorithms.help_texts import split
+    from scarp.algorithms.base.algorithm import split
 
     found = set()
     for path in sorted((PACKAGE / "resources" / "models").glob("*.model3")):

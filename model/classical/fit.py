@@ -1,4 +1,5 @@
-"""From cells to a fitted model with its numbers: what all models of single cells share."""
+"""What a network of single cells says of many cells, in parts, so that a user who cancels need not wait for all.
+From cells to a fitted model with its numbers: what all models of single cells share."""
 
 from __future__ import annotations
 
@@ -11,19 +12,40 @@ from torch import nn
 
 from ..encoding import Encoding, fit_factors
 from ..errors import ParameterInvalid
-from ..progress import Part, Progress, stop_if_cancelled
+from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..training.fit import FittedNetwork
-from ..training.kinds import CELL_KINDS, FOREST, REGRESSION, fitted_settings
-from ..training.settings import TrainingSettings
+from ..training.settings import CELL_KINDS, FOREST, REGRESSION, TrainingSettings, enforce_kind_settings
 from ..windows.cells import CellSet
 from ..windows.reading import TEST, TRAIN, VALIDATION
-from .answers import leanings
-from .evidence import fit_tables
-from .forest import fit_forest
-from .regression import fit_regression
+from .bivariate import fit_tables
+from .logistic_regression import fit_regression
+from .random_forest import fit_forest
+
+CHUNK_CELLS = 8192
+"""Cells between two looks at whether to stop: a large forest takes a second for them."""
 
 
-def fit_cells(kind: str, cells: CellSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress
+def predict_logits(network: nn.Module, values: np.ndarray, progress: Progress) -> torch.Tensor:
+    """Return by how much the logit of landslide is above that of stable, one number a cell.
+
+    Args:
+        network: of single cells, on the CPU.
+        values: encoded, float32 (cells, channels).
+        progress: asked whether to stop.
+
+    Raises:
+        Cancelled: by the user.
+    """
+    logit_parts = [torch.zeros(0)]
+    with torch.inference_mode():
+        for start in range(0, len(values), CHUNK_CELLS):
+            stop_if_cancelled(progress)
+            logits = network(torch.from_numpy(values[start:start + CHUNK_CELLS].T[None, :, :, None].copy()))[0, :, :, 0]
+            logit_parts.append(logits[1] - logits[0])
+    return torch.cat(logit_parts)
+
+
+def fit_cell_model(kind: str, cells: CellSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress
               ) -> FittedNetwork:
     """Fit a model on the cells for training and validation, and measure it on those for test.
 
@@ -47,7 +69,7 @@ def fit_cells(kind: str, cells: CellSet, factors: Sequence[Any], settings: Train
     if kind not in CELL_KINDS:
         raise ParameterInvalid(f'KIND is "{kind}", which does not learn from single cells. Choose one of: '
                                f"{', '.join(CELL_KINDS)}.")
-    settings = fitted_settings(kind, settings)
+    settings = enforce_kind_settings(kind, settings)
     rows = cells.rows(TRAIN, VALIDATION)
     specs = fit_factors(factors, [cells.values[rows].T])
     for spec in specs:
@@ -56,21 +78,21 @@ def fit_cells(kind: str, cells: CellSet, factors: Sequence[Any], settings: Train
                           "use it.")
     encoding = Encoding(specs, settings.encoding)
     values, labels, area = encoded(encoding, cells.values[rows]), cells.labels[rows].astype(np.int64), cells.weights()
-    weights = class_weights(labels, area[rows], settings)
+    weights = sample_weights(labels, area[rows], settings)
     stop_if_cancelled(progress)
-    inner = Part(progress, 0.02, 0.95)
+    inner = SubProgress(progress, 0.02, 0.95)
     if kind == REGRESSION:
         groups = None if cells.groups is None else cells.groups[rows]
-        network, architecture, told = fit_regression(values, labels, weights, groups, inner)
+        network, architecture, summary = fit_regression(values, labels, weights, groups, inner)
     elif kind == FOREST:
-        network, architecture, told = fit_forest(values, labels, weights, cells.subsets[rows] == VALIDATION,
+        network, architecture, summary = fit_forest(values, labels, weights, cells.subsets[rows] == VALIDATION,
                                                  settings.seed, inner)
     else:
-        network, architecture, told = fit_tables(kind, encoding, values, labels, area[rows], weights)
-    progress.report(0.95, told)
+        network, architecture, summary = fit_tables(kind, encoding, values, labels, area[rows], weights)
+    progress.report(0.95, summary)
     tested = cells.rows(TEST)
     metrics = cell_metrics(network, encoded(encoding, cells.values[tested]), cells.labels[tested], area[tested],
-                           settings, Part(progress, 0.95, 1.0))
+                           settings, SubProgress(progress, 0.95, 1.0))
     progress.report(1.0)
     return FittedNetwork(network.eval(), architecture, specs, [], 0, metrics, "cpu", "fp32")
 
@@ -81,7 +103,7 @@ def encoded(encoding: Encoding, values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(image[:, :, 0].T)
 
 
-def class_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSettings) -> np.ndarray:
+def sample_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSettings) -> np.ndarray:
     """Return how much each cell counts, float64 (cells,).
 
     Args:
@@ -105,10 +127,10 @@ def cell_metrics(network: nn.Module, values: np.ndarray, labels: np.ndarray, are
     metrics: dict[str, float | None] = dict.fromkeys(names)
     if len(np.unique(labels)) < 2:
         return metrics
-    share = torch.sigmoid(leanings(network, values, progress).double()).numpy()
+    share = torch.sigmoid(predict_logits(network, values, progress).double()).numpy()
     right = (share >= 0.5) == (labels == 1)
     metrics.update({
-        "loss": float(log_loss(labels, share, sample_weight=class_weights(labels, area, settings), labels=[0, 1])),
+        "loss": float(log_loss(labels, share, sample_weight=sample_weights(labels, area, settings), labels=[0, 1])),
         "accuracy": float(np.average(right, weights=area)), "recall": float(right[labels == 1].mean()),
         "auc": float(roc_auc_score(labels, share, sample_weight=area))})
     return metrics

@@ -16,6 +16,6 @@ a worker that dies costs the time of its job and nothing else::
         for number, result in cluster.run(predict_part, jobs, progress):           # as they are done; or ordered=True
             values = load_part(folder / f"{number}.npy", remove=True)
 
-``connect`` is in ``connection``, ``save_part``, ``load_part`` and ``parts_folder`` in ``parts``, ``kept`` in
+``connect`` is in ``connection``, ``save_partial_result``, ``load_partial_result`` and ``partial_results_folder`` in ``parts``, ``kept`` in
 ``worker``. A ``ScarpError`` that the function raises is raised here as it was.
 """

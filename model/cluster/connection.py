@@ -12,21 +12,20 @@ from typing import Any, Callable, Iterable, Iterator, TypeVar
 
 from ..errors import ClusterUnreachable, ClusterUnsuitable, LibraryMissing
 from ..progress import Progress, stop_if_cancelled
-from .running import Cluster
-from .worker import Description, Sight, describe, forget, look
+from .tasks import Cluster, StorageCheck, WorkerInfo, check_storage, drop_cache, worker_info
 
 Answer = TypeVar("Answer")
 
-REACH = 10.0
+CONNECT_TIMEOUT = 10.0
 """Seconds to reach the scheduler."""
 
-PATIENCE = 20.0
+WORKER_TIMEOUT = 20.0
 """Seconds to wait for the first worker."""
 
-ANSWER = 60.0
+RESPONSE_TIMEOUT = 60.0
 """Seconds for all workers to answer a question; the first one makes them import Scarp from the storage."""
 
-HOW = ("Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: "
+START_HINT = ("Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: "
        "dask worker {address} --nthreads 1 --nworkers N. Scarp's docs/cluster.md shows how.")
 
 
@@ -56,17 +55,17 @@ def connect(address: str, progress: Progress, reads: Iterable[str | os.PathLike]
         raise LibraryMissing(
             f"SCHEDULER is {address}, but the Python that runs Scarp has no package distributed ({error}). Install it "
             "(python3 -m pip install distributed), or leave SCHEDULER empty to compute on this computer.") from error
-    client = _patiently(lambda: _client(distributed, address), progress, 2 * REACH + 5, f"SCHEDULER {address}",
-                        late=lambda client: client.close(timeout=1))
+    client = _call_with_timeout(lambda: _client(distributed, address), progress, 2 * CONNECT_TIMEOUT + 5, f"SCHEDULER {address}",
+                        on_late_result=lambda client: client.close(timeout=1))
     cluster = Cluster(client, uuid.uuid4().hex)
     try:
         threads = _await_workers(client, address, progress)
-        _tell(_check_versions(_ask(client, progress, describe), address, progress), threads, progress)
+        _log_workers(_check_versions(_call_on_all_workers(client, progress, worker_info), address, progress), threads, progress)
         _check_storage(client, [Path(path) for path in reads], folder, progress)
         yield cluster
     finally:
         with contextlib.suppress(Exception):
-            client.run(forget, cluster.name, on_error="ignore")
+            client.run(drop_cache, cluster.name, on_error="ignore")
         with contextlib.suppress(Exception):
             client.close(timeout=5)
 
@@ -76,7 +75,7 @@ def _client(distributed: Any, address: str) -> Any:
     # freeze the next one as it starts.
     client = distributed.Client.__new__(distributed.Client)
     try:
-        client.__init__(address, timeout=REACH, set_as_default=False)
+        client.__init__(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
         return client
     # Dask raises many kinds for what may be wrong with an address, a certificate, a name or a network.
     except Exception as error:
@@ -90,32 +89,32 @@ def _client(distributed: Any, address: str) -> Any:
 
 def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, int]:
     """Return the threads of each worker when there is at least one."""
-    deadline = time.monotonic() + PATIENCE
-    told = False
-    while not (threads := _patiently(client.nthreads, progress, ANSWER, f"the scheduler at {address}")):
+    deadline = time.monotonic() + WORKER_TIMEOUT
+    warned = False
+    while not (threads := _call_with_timeout(client.nthreads, progress, RESPONSE_TIMEOUT, f"the scheduler at {address}")):
         if time.monotonic() > deadline:
-            raise ClusterUnreachable(f"The scheduler at {address} has no workers. {HOW.format(address=address)}")
-        if not told:
+            raise ClusterUnreachable(f"The scheduler at {address} has no workers. {START_HINT.format(address=address)}")
+        if not warned:
             progress.report(0, f"Waiting for workers at {address} ...")
-            told = True
+            warned = True
         stop_if_cancelled(progress)
         time.sleep(0.2)
     return dict(threads)
 
 
-def _ask(client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any) -> dict[str, Answer]:
+def _call_on_all_workers(client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any) -> dict[str, Answer]:
     """Call a function on all workers at once and return the answers, or exceptions, by worker."""
-    return _patiently(lambda: client.run(function, *arguments, on_error="return"), progress, ANSWER,
+    return _call_with_timeout(lambda: client.run(function, *arguments, on_error="return"), progress, RESPONSE_TIMEOUT,
                       "the workers")
 
 
-def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> dict[str, Description]:
-    mine = describe()
+def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> dict[str, WorkerInfo]:
+    mine = worker_info()
     for worker, other in found.items():
         # Dask hands on the words of an import that failed, not its class.
         if isinstance(other, BaseException) and "No module named 'scarp" in str(other):
             raise ClusterUnsuitable(f"The worker {worker} cannot import Scarp ({other}). "
-                                    f"{HOW.format(address=address)}")
+                                    f"{START_HINT.format(address=address)}")
         if isinstance(other, BaseException):
             raise ClusterUnsuitable(f"The worker {worker} cannot run Scarp: {_first_line(other)}. Install what Scarp "
                                     "needs for its Python, in the versions of this computer.") from other
@@ -130,7 +129,7 @@ def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> 
     return found
 
 
-def _tell(found: dict[str, Description], threads: dict[str, int], progress: Progress) -> None:
+def _log_workers(found: dict[str, WorkerInfo], threads: dict[str, int], progress: Progress) -> None:
     machines = len({one.machine for one in found.values()})
     limits = [one.memory for one in found.values() if one.memory]
     memory = f", {sum(limits) / 2 ** 30:.1f} GiB of memory" if len(limits) == len(found) else ""
@@ -146,33 +145,33 @@ def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | N
     try:
         if token is not None:
             token.touch()
-        answers = _ask(client, progress, look, sizes, None if token is None else str(token))
+        answers = _call_on_all_workers(client, progress, check_storage, sizes, None if token is None else str(token))
     except OSError as error:
         raise ClusterUnsuitable(f"The folder {folder} cannot be written ({error.strerror or error}).") from error
     finally:
         if token is not None:
             with contextlib.suppress(OSError):
                 token.unlink()
-    for worker, sight in answers.items():
-        if isinstance(sight, BaseException):
-            raise ClusterUnsuitable(f"The worker {worker} cannot look at the storage: {_first_line(sight)}.") from sight
-        _require_sight(worker, sight, folder)
+    for worker, storage_check in answers.items():
+        if isinstance(storage_check, BaseException):
+            raise ClusterUnsuitable(f"The worker {worker} cannot look at the storage: {_first_line(storage_check)}.") from storage_check
+        _require_shared_storage(worker, storage_check, folder)
 
 
-def _require_sight(worker: str, sight: Sight, folder: str | os.PathLike | None) -> None:
-    if sight.unlike:
+def _require_shared_storage(worker: str, storage_check: StorageCheck, folder: str | os.PathLike | None) -> None:
+    if storage_check.differing_files:
         raise ClusterUnsuitable(
-            f"The worker {worker} does not see {len(sight.unlike)} of the input files as this computer does: "
-            f"{'; '.join(sight.unlike[:3])}. Put the inputs on storage that all machines share, mounted at the same "
+            f"The worker {worker} does not see {len(storage_check.differing_files)} of the input files as this computer does: "
+            f"{'; '.join(storage_check.differing_files[:3])}. Put the inputs on storage that all machines share, mounted at the same "
             "path.")
-    if sight.unwritable:
+    if storage_check.unwritable:
         raise ClusterUnsuitable(
-            f"The worker {worker} cannot write to the folder of the output, {folder} ({sight.unwritable}). Choose an "
+            f"The worker {worker} cannot write to the folder of the output, {folder} ({storage_check.unwritable}). Choose an "
             "output on storage that all machines share, mounted at the same path and writable for the workers.")
 
 
-def _patiently(call: Callable[[], Answer], progress: Progress, seconds: float, whom: str,
-               late: Callable[[Answer], None] | None = None) -> Answer:
+def _call_with_timeout(call: Callable[[], Answer], progress: Progress, seconds: float, peer: str,
+               on_late_result: Callable[[Answer], None] | None = None) -> Answer:
     """Return what a call returns that cannot be interrupted; stop waiting on cancel, or when it takes too long.
 
     Args:
@@ -189,15 +188,15 @@ def _patiently(call: Callable[[], Answer], progress: Progress, seconds: float, w
         while not wait([future], timeout=0.2).done:
             stop_if_cancelled(progress)
             if time.monotonic() > deadline:
-                raise ClusterUnreachable(f"Waiting for {whom} took more than {seconds:.0f} seconds. Check the "
+                raise ClusterUnreachable(f"Waiting for {peer} took more than {seconds:.0f} seconds. Check the "
                                          "address, the network, and the shared storage of the workers.")
         try:
             return future.result()
         except OSError as error:
-            raise ClusterUnreachable(f"The connection to {whom} was lost: {_first_line(error)}.") from error
+            raise ClusterUnreachable(f"The connection to {peer} was lost: {_first_line(error)}.") from error
     finally:
-        if late is not None and not future.done():
-            future.add_done_callback(lambda done: None if done.exception() else late(done.result()))
+        if on_late_result is not None and not future.done():
+            future.add_done_callback(lambda done: None if done.exception() else on_late_result(done.result()))
         pool.shutdown(wait=False)
 
 

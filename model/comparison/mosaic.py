@@ -1,4 +1,6 @@
-"""One map made of several rasters: those of five regions, say, that one model made, read as if they were one."""
+"""One map made of several rasters: those of five regions, say, that one model made, read as if they were one.
+The pieces of a map: whether they are pieces at all or the same ground twice, and the regions that they stand for.
+Several maps as one: what the stages of a validation ask of a map, for the ground where all of them have data."""
 
 from __future__ import annotations
 
@@ -10,11 +12,15 @@ from typing import Sequence
 import numpy as np
 from affine import Affine
 
-from ..errors import NoOverlap
+from ..errors import NoOverlap, ParameterInvalid
 from ..grid import Block, Grid
-from .sources import Sampled, Source, bounds_in, finest, open_sources
+from ..progress import Progress, stop_if_cancelled
+from ..validation.map_layers import MapBlock, MapLayers, ZoneSource
+from ..validation.preparation import WarningLog
+from ..validation.scopes import RegionMap, SubsetMap, natural_sort_key
+from .sources import ResampledSource, Source, bounds_in, finest, open_sources
 
-_ALIGNED = 1e-6
+_ALIGNMENT_TOLERANCE = 1e-6
 """Share of a cell by which two grids may be apart and still count as one, so that rounding adds no row."""
 
 
@@ -34,7 +40,7 @@ class Mosaic:
         self.name, self.pieces = name, list(pieces)
         self.anchor = finest(self.pieces)
         """Number of the piece whose cells the whole map has."""
-        self.grid = _joined(name, self.pieces, self.anchor)
+        self.grid = _union_grid(name, self.pieces, self.anchor)
 
     @property
     def cell_size(self) -> float:
@@ -47,12 +53,12 @@ class Mosaic:
         return max(piece.dataset.count for piece in self.pieces)
 
     @property
-    def marks_found(self) -> bool:
+    def has_sentinel_values(self) -> bool:
         """Whether a piece holds values such as -9999 that it does not declare as no data."""
-        return any(piece.marks_found for piece in self.pieces)
+        return any(piece.has_sentinel_values for piece in self.pieces)
 
 
-def join_sources(sources: Sequence[Source]) -> list[Mosaic]:
+def group_into_mosaics(sources: Sequence[Source]) -> list[Mosaic]:
     """Return one map for each name, in the order in which the names come first; errors as :class:`Mosaic`."""
     by_name: dict[str, list[Source]] = {}
     for source in sources:
@@ -60,7 +66,7 @@ def join_sources(sources: Sequence[Source]) -> list[Mosaic]:
     return [Mosaic(name, pieces) for name, pieces in by_name.items()]
 
 
-def finest_of_files(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> int:
+def finest_raster(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> int:
     """Return the number of the file on whose cells everything is compared: the finest one of the finest map.
 
     Args:
@@ -71,12 +77,12 @@ def finest_of_files(paths: Sequence[str | os.PathLike], names: Sequence[str]) ->
         NoOverlap: as :class:`Mosaic`; the other errors of :func:`open_sources`.
     """
     with open_sources(paths, names) as sources:
-        maps = join_sources(sources)
+        maps = group_into_mosaics(sources)
         reference = maps[finest(maps)]
         return sources.index(reference.pieces[reference.anchor])
 
 
-class SampledMosaic:
+class ResampledMosaic:
     """A map read on a grid: each cell has the value of the first piece with data there, of its nearest cell."""
 
     def __init__(self, mosaic: Mosaic, grid: Grid, stack: contextlib.ExitStack) -> None:
@@ -91,7 +97,7 @@ class SampledMosaic:
             NoOverlap: no piece has ground in common with the grid.
         """
         self.mosaic = mosaic
-        self.pieces = [Sampled(piece, grid, stack) for piece in mosaic.pieces]
+        self.pieces = [ResampledSource(piece, grid, stack) for piece in mosaic.pieces]
         if not any(piece.reaches(Block(0, 0, grid.height, grid.width)) for piece in self.pieces):
             raise NoOverlap(f'The map "{mosaic.name}" of SUSCEPTIBILITY has no common ground with the others. Choose '
                             "maps of one area, and check that each has its right CRS.")
@@ -103,7 +109,7 @@ class SampledMosaic:
             result = cells if result is None else np.where(np.isfinite(result), result, cells)
         return np.full((block.height, block.width), np.nan, dtype=np.float32) if result is None else result
 
-    def is_void(self, grid: Grid) -> bool:
+    def is_empty(self, grid: Grid) -> bool:
         """Whether no cell of the grid has a value; a walk over all of it."""
         return not any(np.isfinite(self.read(block)).any() for block in grid.blocks())
 
@@ -112,19 +118,125 @@ class SampledMosaic:
         return {number: piece.read(block) for number, piece in enumerate(self.pieces) if piece.reaches(block)}
 
 
-def _joined(name: str, pieces: Sequence[Source], anchor: int) -> Grid:
+def _union_grid(name: str, pieces: Sequence[Source], anchor: int) -> Grid:
     """Return the grid of one piece, made so large that all of them lie on it."""
     own = pieces[anchor].grid
     if len(pieces) == 1:
         return own
-    every = [bounds_in(piece.grid, own) for piece in pieces]
-    for piece, bounds in zip(pieces, every):
+    values_by_map = [bounds_in(piece.grid, own) for piece in pieces]
+    for piece, bounds in zip(pieces, values_by_map):
         if not all(map(math.isfinite, bounds)):
             raise NoOverlap(f'The piece "{piece.label}" of the map "{name}" cannot be brought into the CRS of its '
                             f'piece "{pieces[anchor].label}". Check that each has its right CRS.')
-    left, bottom, right, top = (choose(side) for choose, side in zip((min, min, max, max), zip(*every)))
+    left, bottom, right, top = (choose(side) for choose, side in zip((min, min, max, max), zip(*values_by_map)))
     t = own.transform
-    first_column, first_row = (math.floor(place + _ALIGNED) for place in ((left - t.c) / t.a, (top - t.f) / t.e))
-    last_column, last_row = (math.ceil(place - _ALIGNED) for place in ((right - t.c) / t.a, (bottom - t.f) / t.e))
+    first_column, first_row = (math.floor(place + _ALIGNMENT_TOLERANCE) for place in ((left - t.c) / t.a, (top - t.f) / t.e))
+    last_column, last_row = (math.ceil(place - _ALIGNMENT_TOLERANCE) for place in ((right - t.c) / t.a, (bottom - t.f) / t.e))
     return Grid(own.crs, t * Affine.translation(first_column, first_row), last_column - first_column,
                 last_row - first_row)
+
+
+MAX_PIECE_OVERLAP = 0.5
+"""Share of a piece that earlier ones may cover. Neighbours share a rim; two maps of one area share nearly all."""
+
+
+def check_piece_overlap(maps: Sequence[ResampledMosaic], grid: Grid, warning_log: WarningLog, progress: Progress) -> None:
+    """Walk the maps that have pieces, and look for those that lie on each other.
+
+    Args:
+        maps: read on ``grid``.
+        grid: the common grid.
+        notes: told of pieces that share a rim.
+        progress: reported to and asked whether to stop.
+
+    Raises:
+        ParameterInvalid: most of a piece is covered by the pieces before it.
+    """
+    joined = [one for one in maps if len(one.pieces) > 1]
+    own = [np.zeros(len(one.pieces)) for one in joined]
+    hidden = [np.zeros(len(one.pieces)) for one in joined]
+    total = grid.block_count()
+    for done, block in enumerate(grid.blocks()):
+        if not joined:
+            return
+        stop_if_cancelled(progress)
+        progress.report(done / total)
+        area = grid.cell_area(block.row, block.height)
+        for one, piece_area, covered in zip(joined, own, hidden):
+            taken = np.zeros((block.height, block.width), dtype=bool)
+            for number, cells in one.read_pieces(block).items():
+                known = np.isfinite(cells)
+                piece_area[number] += float(known.sum(axis=1) @ area)
+                covered[number] += float((known & taken).sum(axis=1) @ area)
+                taken |= known
+    for one, piece_area, covered in zip(joined, own, hidden):
+        _check_overlap(one, piece_area, covered, warning_log)
+
+
+def _check_overlap(one: ResampledMosaic, piece_area: np.ndarray, covered: np.ndarray, warning_log: WarningLog) -> None:
+    pieces = one.mosaic.pieces
+    for number, piece in enumerate(pieces):
+        if covered[number] > MAX_PIECE_OVERLAP * piece_area[number]:
+            raise ParameterInvalid(
+                f'NAMES lists "{one.mosaic.name}" twice or more, which makes the rasters of that name pieces of one '
+                f'map, but {covered[number] / piece_area[number]:.0%} of "{piece.label}" lies on the ground of those '
+                "before it. Give each map of the same ground a name of its own.")
+    if covered.any():
+        warning_log.warn(f'Pieces of the map "{one.mosaic.name}" overlap on {covered.sum() / 1e6:,.2f} km²; there the one '
+                   "that comes first in the list counts.")
+
+
+class PieceRegions:
+    """The pieces of a map as regions with numbers of their own; pieces with the same label are one region."""
+
+    def __init__(self, one: ResampledMosaic) -> None:
+        """Take the labels of a map's pieces."""
+        self._map = one
+        labels = [piece.label for piece in one.mosaic.pieces]
+        self.labels = sorted(set(labels), key=natural_sort_key)
+        """Names in the order of the report."""
+        self._number = [self.labels.index(label) for label in labels]
+        self._last: tuple[Block, np.ndarray] | None = None
+
+    def regions_in_block(self, block: Block) -> list[int]:
+        """Return the numbers of the regions that may have cells in a block."""
+        return sorted({self._number[number] for number, piece in enumerate(self._map.pieces) if piece.reaches(block)})
+
+    def read(self, block: Block, region: int) -> np.ndarray:
+        """Return whether each cell has its value from a region, bool, shape of the block."""
+        # The regions of a block are asked for one after another.
+        if self._last is None or self._last[0] != block:
+            self._last = block, self._regions(block)
+        return self._last[1] == region
+
+    def _regions(self, block: Block) -> np.ndarray:
+        found = np.full((block.height, block.width), -1, dtype=np.int16)
+        for number, cells in self._map.read_pieces(block).items():
+            found[(found < 0) & np.isfinite(cells)] = self._number[number]
+        return found
+
+
+class JointLayers(MapLayers):
+    """Maps read on one grid, with windows, regions and landslide buffers. They have no zones of their own here."""
+
+    def __init__(self, maps: Sequence[ResampledMosaic], grid: Grid, names: Sequence[str],
+                 subsets: SubsetMap | None = None, regions: RegionMap | PieceRegions | None = None) -> None:
+        """Join the maps; all are read on ``grid``.
+
+        Args:
+            maps: the maps.
+            grid: the grid of the finest.
+            names: names of the zones that the maps will be cut into.
+            subsets: training windows.
+            regions: regions with numbers of their own.
+        """
+        super().__init__(None, grid, ZoneSource(names), subsets, regions)
+        self.maps = len(maps)
+        self._maps = list(maps)
+
+    def read(self, block: Block) -> MapBlock:
+        """Return a window: the values of each map, and where all of them have one."""
+        values_by_map = np.stack([one.read(block) for one in self._maps])
+        valid = np.isfinite(values_by_map).all(axis=0)
+        subset = np.zeros(valid.shape, dtype=np.uint8) if self.subsets is None else self.subsets.read(block)
+        return MapBlock(block, values_by_map, valid, np.zeros(valid.shape, dtype=np.uint8), subset)

@@ -6,8 +6,8 @@ from typing import Sequence
 
 from ..errors import ParameterInvalid
 
-LEAST_MAPS, MOST_MAPS, MOST_PIECES = 2, 12, 300
-SIGNIFICANT = 0.05
+MIN_MAPS, MAX_MAPS, MAX_PIECES = 2, 12, 300
+SIGNIFICANCE_LEVEL = 0.05
 """A difference with a smaller corrected p is called more than chance."""
 TABLE_COLUMNS = ("scope", "map", "other", "measure", "value", "low", "high", "interval")
 
@@ -37,10 +37,10 @@ def map_names(given: Sequence[str], layers: Sequence[str]) -> list[str]:
             name = layer.strip() or f"map {number}"
             names.append(name if name not in names else f"{name} ({number})")
     maps = len(set(names))
-    if len(layers) < LEAST_MAPS or maps > MOST_MAPS or len(layers) > MOST_PIECES:
+    if len(layers) < MIN_MAPS or maps > MAX_MAPS or len(layers) > MAX_PIECES:
         raise ParameterInvalid(
-            f"SUSCEPTIBILITY has {maps} map{'' if maps == 1 else 's'}, but a comparison takes {LEAST_MAPS} to "
-            f"{MOST_MAPS}. Rasters that lie beside each other, the regions of one model say, count as one map when "
-            f"NAMES gives them the same name; there may be {MOST_PIECES} of them. Give more maps; a single one "
+            f"SUSCEPTIBILITY has {maps} map{'' if maps == 1 else 's'}, but a comparison takes {MIN_MAPS} to "
+            f"{MAX_MAPS}. Rasters that lie beside each other, the regions of one model say, count as one map when "
+            f"NAMES gives them the same name; there may be {MAX_PIECES} of them. Give more maps; a single one "
             "is judged by scarp:validatewithpoints.")
     return names

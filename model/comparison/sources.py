@@ -14,10 +14,10 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
 from ..grid import BLOCK, Block, Grid
-from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window, region_of
+from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window, region_name
 from ..progress import Progress, stop_if_cancelled
 
-UNDECLARED = np.array([-9999, -99999, -32768, np.finfo(np.float32).min], dtype=np.float32)
+NODATA_SENTINELS = np.array([-9999, -99999, -32768, np.finfo(np.float32).min], dtype=np.float32)
 """Marks that rasters use for no data without saying so; no susceptibility has such a value."""
 
 
@@ -32,28 +32,28 @@ class Source:
         """
         self.dataset, self.name = dataset, name
         self.grid = Grid.of(dataset, f'susceptibility ("{name}")')
-        self.label = region_of(dataset) or Path(dataset.name).stem
+        self.label = region_name(dataset) or Path(dataset.name).stem
         """What a piece of a map is called: the region that the raster states, else its file's name."""
-        self.marks_undeclared = dataset.nodata is None
-        self.marks_found = False
-        """Whether cells with one of the marks of ``UNDECLARED`` were met."""
+        self.nodata_undeclared = dataset.nodata is None
+        self.has_sentinel_values = False
+        """Whether cells with one of the marks of ``NODATA_SENTINELS`` were met."""
 
     @property
     def cell_size(self) -> float:
         """Side of a cell in metres on the ground."""
-        return self.grid.cell_size() / self.grid.stretch()
+        return self.grid.cell_size() / self.grid.scale_factor()
 
     @property
-    def whole_numbers(self) -> bool:
+    def is_integer(self) -> bool:
         """Whether the raster holds whole numbers, classes say, which must not be averaged for a picture."""
         return np.issubdtype(np.dtype(self.dataset.dtypes[0]), np.integer)
 
-    def clean(self, cells: np.ndarray) -> np.ndarray:
+    def mask_nodata(self, cells: np.ndarray) -> np.ndarray:
         """Return values (float32) scaled as the raster declares, with NaN for marks of no data; changes its input."""
-        if self.marks_undeclared:
-            marks = np.isin(cells, UNDECLARED)
+        if self.nodata_undeclared:
+            marks = np.isin(cells, NODATA_SENTINELS)
             if marks.any():
-                self.marks_found = True
+                self.has_sentinel_values = True
                 cells[marks] = np.nan
         cells[~np.isfinite(cells)] = np.nan
         scale, offset = self.dataset.scales[0], self.dataset.offsets[0]
@@ -63,7 +63,7 @@ class Source:
         return cells
 
 
-class Sampled:
+class ResampledSource:
     """A raster read on a grid: each cell has the value of the raster's cell that its centre lies in."""
 
     def __init__(self, source: Source, grid: Grid, stack: contextlib.ExitStack) -> None:
@@ -97,18 +97,18 @@ class Sampled:
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32, NaN where there are none."""
         if self._view is not None:
-            return self._source.clean(read_window(self._view, block.row, block.column, block.height, block.width,
+            return self._source.mask_nodata(read_window(self._view, block.row, block.column, block.height, block.width,
                                                   [1])[0])
         mine, theirs = self._source.grid, self._grid
         if mine == theirs:
-            return self._source.clean(read_window(self._source.dataset, block.row, block.column, block.height,
+            return self._source.mask_nodata(read_window(self._source.dataset, block.row, block.column, block.height,
                                                   block.width, [1])[0])
         a, b = mine.transform, theirs.transform
         columns = np.floor((b.c + b.a * (block.column + np.arange(block.width) + 0.5) - a.c) / a.a).astype(np.int64)
         rows = np.floor((b.f + b.e * (block.row + np.arange(block.height) + 0.5) - a.f) / a.e).astype(np.int64)
         cells = read_window(self._source.dataset, int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1,
                             int(columns[-1] - columns[0]) + 1, [1])[0]
-        return self._source.clean(cells)[np.ix_(rows - rows[0], columns - columns[0])]
+        return self._source.mask_nodata(cells)[np.ix_(rows - rows[0], columns - columns[0])]
 
 
 @contextlib.contextmanager
@@ -127,7 +127,7 @@ def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> It
                for path, name in zip(paths, names)]
 
 
-class Sized(Protocol):
+class HasCellSize(Protocol):
     """A raster or a map with cells of a size."""
 
     @property
@@ -135,7 +135,7 @@ class Sized(Protocol):
         """Side of a cell in metres on the ground."""
 
 
-def finest(maps: Sequence[Sized]) -> int:
+def finest(maps: Sequence[HasCellSize]) -> int:
     """Return the number of the map with the smallest cells, the first one of equals: all are read on its grid."""
     sizes = [one.cell_size for one in maps]
     # Cells of one size measure a little differently in another projection; that alone makes none the finer.
@@ -152,9 +152,9 @@ def bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
         return -np.inf, -np.inf, np.inf, np.inf
 
 
-def fitting_blocks(grid: Grid, maps: Sequence[Sized], progress: Progress) -> Iterator[Block]:
+def iterate_fitting_blocks(grid: Grid, maps: Sequence[HasCellSize], progress: Progress) -> Iterator[Block]:
     """Walk a grid in blocks in which no map has many more cells than in a block of its own."""
-    size = grid.cell_size() / grid.stretch()
+    size = grid.cell_size() / grid.scale_factor()
     ratio = max([1.0, *(size / one.cell_size for one in maps)])
     side = max(1, int(BLOCK / ratio))
     total = grid.block_count(side)

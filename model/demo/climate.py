@@ -10,29 +10,29 @@ from scipy import ndimage
 
 from ..grid import Grid
 from ..progress import Progress, stop_if_cancelled
-from .cover import GLACIAL_PLAINS, LAKES, LANDFORMS, RIVER_PLAINS, Cover
-from .frame import CELL, ORIGIN, Frame, fractal
+from .frame import CELL, ORIGIN, DemoFrame, fractal
 from .regions import Layout, sample
+from .surficial_cover import GLACIAL_PLAINS, LAKES, LANDFORMS, RIVER_PLAINS, Cover
 from .terrain import Terrain
 
 CLIMATE_CELL = 1000.0
 """Cell side of the climate rasters in metres, as in the paper."""
 
-WARNED = 0.1
+WARNED_SHARE = 0.1
 """Share of the study area on which the safety factor is below 0.5; the amounts of rain are fitted to it."""
 
-LAPSE = 6.2
+LAPSE_RATE = 6.2
 """Fall of the annual mean temperature in °C a kilometre."""
 
-WARMTH = 8.6
+TEMPERATURE_AT_3000_M = 8.6
 """Annual mean temperature at 3000 m in °C, where no region asks for another."""
 
-FROST = 0.3
+FREEZE_THAW_TEMPERATURE = 0.3
 """Annual mean temperature in °C that the median of the region of freeze-thaw is brought to."""
 
 
 @dataclass
-class Weather:
+class ClimateFields:
     """Climate of the study area."""
 
     grid: Grid
@@ -41,14 +41,14 @@ class Weather:
     """Annual precipitation in mm on that grid, float32."""
     temperature: np.ndarray
     """Annual mean temperature in °C on that grid, float32."""
-    warmth: np.ndarray
+    fine_temperature: np.ndarray
     """The temperature interpolated onto the study area, float32."""
     threshold_ratio: np.ndarray
     """Seven-day rainfall over its threshold, R7 / Rc = k · R7, on the study area; Fs = 1 / (1 + ratio); float32."""
 
 
-def make_weather(frame: Frame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator,
-                 progress: Progress) -> Weather:
+def make_climate(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator,
+                 progress: Progress) -> ClimateFields:
     """Make temperature that falls with height, and rain that grows from dry valleys to mid slopes and windward sides.
 
     The amounts are fitted so that the safety factor is below 0.5 on a tenth of the area, spread over the regions.
@@ -67,11 +67,11 @@ def make_weather(frame: Frame, layout: Layout, terrain: Terrain, cover: Cover, r
     height, around = at(land), at(wide)
     stop_if_cancelled(progress)
     noise = [at(fractal(rng, frame.base_side, frame.extent, frame.extent / 2, 1500, 1.8)) for _ in range(2)]
-    temperature = WARMTH - LAPSE * (height - 3000) / 1000 + 0.25 * noise[0]
+    temperature = TEMPERATURE_AT_3000_M - LAPSE_RATE * (height - 3000) / 1000 + 0.25 * noise[0]
     frosty = [index for index, region in enumerate(layout.regions) if region.cause == "frost"]
     inside = frame.crop(sample(layout.region, frame.side)) == (frosty[0] if frosty else 255)
     if inside.any():
-        temperature += FROST - float(np.median(_onto(temperature, frame)[inside]))
+        temperature += FREEZE_THAW_TEMPERATURE - float(np.median(_onto(temperature, frame)[inside]))
     rising = np.gradient(around, CLIMATE_CELL)[0] if count > 1 else 0.0
     lift = np.clip((height - around) / 1000, -1, 1)
     rain = at(layout.blend_climate([climate.rainfall for climate in layout.climates], frame))
@@ -91,15 +91,15 @@ def make_weather(frame: Frame, layout: Layout, terrain: Terrain, cover: Cover, r
     rain = rain * at(layout.blend(factors, frame, 1500.0))
     ratio = per_mm * _onto(rain, frame)
     scale = 1 / _upper(ratio)
-    return Weather(grid, (rain * scale).astype(np.float32), temperature.astype(np.float32),
+    return ClimateFields(grid, (rain * scale).astype(np.float32), temperature.astype(np.float32),
                    _onto(temperature, frame), (ratio * scale).astype(np.float32))
 
 
 def _upper(ratio: np.ndarray) -> float:
-    return float(np.quantile(ratio, 1 - WARNED)) if ratio.size else 1.0
+    return float(np.quantile(ratio, 1 - WARNED_SHARE)) if ratio.size else 1.0
 
 
-def _onto(coarse: np.ndarray, frame: Frame) -> np.ndarray:
+def _onto(coarse: np.ndarray, frame: DemoFrame) -> np.ndarray:
     """Interpolate a coarse raster bilinearly onto the cells of the study area."""
     place = ((np.arange(frame.size) + 0.5) * CELL / CLIMATE_CELL + 0.5).astype(np.float32)
     low = np.floor(place).astype(np.int64)

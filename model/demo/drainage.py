@@ -2,8 +2,7 @@
 
 Method: receivers by steepest descent among eight neighbours; basins that end in a pit are joined to the outlets along
 the minimum spanning tree of the passes between basins (Cordonnier, Bovy & Braun 2019, Earth Surf. Dynam. 7, 549), and
-the path from pass to pit is turned round. All steps are array operations; loops run over path lengths, not cells.
-"""
+the path from pass to pit is turned round. All steps are array operations; loops run over path lengths, not cells."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ class Flow:
         cells = np.flatnonzero(chosen.ravel() & (self.receiver != np.arange(self.receiver.size)))
         return np.bincount(self.receiver[cells], minlength=self.receiver.size)
 
-    def descend_only(self, height: np.ndarray, drop: float) -> np.ndarray:
+    def enforce_descent(self, height: np.ndarray, drop: float) -> np.ndarray:
         """Raise cells that lie below where they flow to, so that each path descends by ``drop`` a step at least."""
         level = height.ravel()[self.order].astype(np.float64)
         for span in self.levels(upwards=True):
@@ -64,7 +63,7 @@ class Flow:
             found[span] = np.where(marks[span], found[span], found[self.parent[span]])
         return self._back(found, chosen.shape)
 
-    def spread_up(self, seed: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    def propagate_upstream(self, seed: np.ndarray, allowed: np.ndarray) -> np.ndarray:
         """Carry the positive values of ``seed`` upstream through allowed cells; same shape as ``seed``."""
         value = seed.ravel()[self.order].copy()
         free = allowed.ravel()[self.order]

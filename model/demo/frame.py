@@ -1,8 +1,10 @@
-"""The square on which the demo is computed: the study area and a margin, so that its border is no cliff or divide."""
+"""The square on which the demo is computed: the study area and a margin, so that its border is no cliff or divide.
+Classes on a grid as polygons that cover the study area without gaps or overlaps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 from affine import Affine
@@ -11,6 +13,7 @@ from rasterio.crs import CRS
 from scipy import fft, ndimage
 
 from ..grid import Grid
+from ..inputs.vectors import Polygons
 
 CRS_CODE = "EPSG:32646"
 """UTM zone 46 N. The place is invented; the zone is that of south-east Tibet, where the paper's study area lies."""
@@ -26,7 +29,7 @@ BASE_SIDE = 512
 
 
 @dataclass(frozen=True)
-class Frame:
+class DemoFrame:
     """A study area of ``size`` × ``size`` cells with ``pad`` cells more on every side.
 
     Positions inside the frame are metres from its upper left corner, x east and y south.
@@ -36,7 +39,7 @@ class Frame:
     pad: int
 
     @classmethod
-    def around(cls, size: int) -> "Frame":
+    def around(cls, size: int) -> DemoFrame:
         """Return the frame of a study area of ``size`` cells a side."""
         return cls(size, int(np.clip(size // 8, 16, 96)))
 
@@ -156,7 +159,7 @@ def fractal(rng: np.random.Generator, side: int, extent: float, longest: float, 
     return (field - field.mean()) / max(float(field.std()), 1e-12)
 
 
-def distance_to(lines: list[np.ndarray], frame: Frame, side: int) -> np.ndarray:
+def distance_to(lines: list[np.ndarray], frame: DemoFrame, side: int) -> np.ndarray:
     """Return the distance in metres from each cell of a ``side`` × ``side`` frame to the nearest line.
 
     Args:
@@ -175,3 +178,52 @@ def distance_to(lines: list[np.ndarray], frame: Frame, side: int) -> np.ndarray:
     if not marks.any():
         return np.full((side, side), 1e6, dtype=np.float32)
     return ndimage.distance_transform_edt(marks == 0, sampling=frame.extent / side).astype(np.float32)
+
+
+def polygons_of(classes: np.ndarray, frame: DemoFrame, name: str, fields: Mapping[str, Sequence[Any]],
+                merge: bool = False) -> Polygons:
+    """Outline the classes of the study area.
+
+    Args:
+        classes: class index a cell, uint8, shape (size, size).
+        frame: the frame.
+        name: name of the layer.
+        fields: for each field its value a class.
+        merge: one feature a class; otherwise one a connected patch.
+
+    Returns:
+        Polygons in map coordinates. Patches that touch only at a corner are separate, so every outline is simple.
+    """
+    found: list[tuple[int, dict[str, Any]]] = [
+        (int(value), shape)
+        for shape, value in features.shapes(classes.astype(np.uint8), connectivity=4, transform=frame.grid.transform)]
+    if merge:
+        found = [(value, _joined([shape for other, shape in found if other == value]))
+                 for value in sorted({value for value, _ in found})]
+    columns = {key: [values[index] for index, _ in found] for key, values in fields.items()}
+    return Polygons(name, fields=columns, geometries=[shape for _, shape in found])
+
+
+def smooth_classes(classes: np.ndarray, width: float, least: int) -> np.ndarray:
+    """Smooth the borders between classes over ``width`` cells and dissolve patches of fewer than ``least`` cells.
+
+    Args:
+        classes: uint8 array.
+        width: standard deviation of the smoothing in cells.
+        least: cells of the smallest patch that stays.
+
+    Returns:
+        uint8 array of the same shape.
+    """
+    best, answer = np.full(classes.shape, -1.0, dtype=np.float32), classes.copy()
+    for value in np.unique(classes):
+        weight = ndimage.gaussian_filter((classes == value).astype(np.float32), width)
+        better = weight > best
+        best[better], answer[better] = weight[better], value
+    return features.sieve(answer, size=least, connectivity=4)
+
+
+def _joined(shapes: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(shapes) == 1:
+        return shapes[0]
+    return {"type": "MultiPolygon", "coordinates": [shape["coordinates"] for shape in shapes]}

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .frame import Frame, distance_to, fractal
-from .polygons import tidy
+from .frame import DemoFrame, distance_to, fractal, smooth_classes
 from .regions import Layout
 
 
@@ -53,7 +52,7 @@ class Bedrock:
     """Index into ``INTENSITIES``, uint8."""
 
 
-def lay_bedrock(frame: Frame, layout: Layout, rng: np.random.Generator) -> Bedrock:
+def make_bedrock(frame: DemoFrame, layout: Layout, rng: np.random.Generator) -> Bedrock:
     """Fold the sequence, put plutons into it and cut it by faults."""
     faults = _faults(frame, layout, rng)
     return Bedrock(_rocks(frame, layout, rng), faults, _intensity(frame, layout, faults, rng))
@@ -64,7 +63,7 @@ def rock_number(name: str) -> int:
     return next(index for index, rock in enumerate(ROCKS) if rock.name == name)
 
 
-def _rocks(frame: Frame, layout: Layout, rng: np.random.Generator) -> np.ndarray:
+def _rocks(frame: DemoFrame, layout: Layout, rng: np.random.Generator) -> np.ndarray:
     side, extent = frame.base_side, frame.extent
     width = float(np.clip(extent / 8, 500, 5000))
     along, down = (np.arange(side) + 0.5)[None, :] * extent / side, (np.arange(side) + 0.5)[:, None] * extent / side
@@ -73,10 +72,10 @@ def _rocks(frame: Frame, layout: Layout, rng: np.random.Generator) -> np.ndarray
     folded = np.array([rock_number(name) for name in FOLDED])[np.floor(folds).astype(np.int64) % len(FOLDED)]
     plutons = fractal(rng, side, extent, 3.5 * width, width / 2, 2.2)
     rock = np.where(plutons > np.quantile(plutons, 0.8), rock_number("granite"), folded)
-    return tidy(rock.astype(np.uint8), max(1.0, 90 / (extent / side)), 40)
+    return smooth_classes(rock.astype(np.uint8), max(1.0, 90 / (extent / side)), 40)
 
 
-def _faults(frame: Frame, layout: Layout, rng: np.random.Generator) -> list[np.ndarray]:
+def _faults(frame: DemoFrame, layout: Layout, rng: np.random.Generator) -> list[np.ndarray]:
     """Draw long, slightly curved traces of two families; half of them where ice and faults are the cause."""
     count = int(np.clip(round(frame.area_km2 / 36), 3, 60))
     home = [index for index, region in enumerate(layout.regions) if region.cause == "till_and_faults"]
@@ -101,10 +100,10 @@ def _faults(frame: Frame, layout: Layout, rng: np.random.Generator) -> list[np.n
     return faults
 
 
-def _intensity(frame: Frame, layout: Layout, faults: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+def _intensity(frame: DemoFrame, layout: Layout, faults: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """Set zones by the distance to faults: the ninth part nearest to them IX, the next four ninths VIII, then VII."""
     side = frame.base_side
     near = np.exp(-distance_to(faults, frame, side) / (0.07 * min(frame.extent, 40_000)))
     near = ndimage.gaussian_filter(near, 0.03 * side) + 0.05 * fractal(rng, side, frame.extent, frame.extent / 3)
     low, high = np.quantile(near, [0.42, 0.84])
-    return tidy((near > low).astype(np.uint8) + (near > high).astype(np.uint8), 2.0, 120)
+    return smooth_classes((near > low).astype(np.uint8) + (near > high).astype(np.uint8), 2.0, 120)

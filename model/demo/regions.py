@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .frame import Frame, fractal
+from .frame import DemoFrame, fractal
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Region:
     """How far ice shaped the valleys, 0 to 1."""
     weight: float
     """How much the dominating cause at its strongest lowers the safety of a slope: divided by 1 + weight."""
-    unstable: float
+    mean_probability: float
     """Mean of the landslide probability in the region."""
 
 
@@ -85,26 +85,26 @@ class Layout:
     strike: float
     """Direction of folds and of the first family of faults, radians."""
 
-    def blend(self, values: list[float], frame: Frame, width: float = 600.0) -> np.ndarray:
+    def blend(self, values: list[float], frame: DemoFrame, width: float = 600.0) -> np.ndarray:
         """Spread one value a region over the base grid, with soft borders of about ``width`` metres."""
         field = np.asarray(values, dtype=np.float32)[self.region]
         return ndimage.gaussian_filter(field, width / (frame.extent / frame.base_side), mode="nearest")
 
-    def blend_climate(self, values: list[float], frame: Frame, width: float = 1500.0) -> np.ndarray:
+    def blend_climate(self, values: list[float], frame: DemoFrame, width: float = 1500.0) -> np.ndarray:
         """The same for one value a climate zone."""
         field = np.asarray(values, dtype=np.float32)[self.climate]
         return ndimage.gaussian_filter(field, width / (frame.extent / frame.base_side), mode="nearest")
 
 
-def lay_out(frame: Frame, count: int, rng: np.random.Generator) -> Layout:
+def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layout:
     """Divide the frame into the first ``count`` regions of about equal area and lead the main river through it."""
     regions = REGIONS[:count]
     turn = int(rng.integers(8))
     river = _main_river(frame, rng)
     x, y = frame.centres(frame.base_side)
     warp = [0.03 * fractal(rng, frame.base_side, frame.extent, frame.extent / 3, exponent=2.8) for _ in range(4)]
-    along, across = _turned(x + 0 * y, y + 0 * x, turn)
-    along_river, across_river = _turned(river[:, 0], river[:, 1], turn, back=True)
+    along, across = _reorient(x + 0 * y, y + 0 * x, turn)
+    along_river, across_river = _reorient(river[:, 0], river[:, 1], turn, back=True)
     places = np.array([region.place for region in regions]) + rng.normal(0, 0.02, (count, 2))
     distances = [(along + warp[0] - u) ** 2 + (across + warp[1] - v) ** 2 for u, v in places]
     inside = np.flatnonzero((x.ravel() > 0) & (x.ravel() < 1))
@@ -115,11 +115,11 @@ def lay_out(frame: Frame, count: int, rng: np.random.Generator) -> Layout:
     climate = np.array([names.index(r.climate) for r in regions], dtype=np.uint8)[np.argmin(far, axis=0)]
     course = np.column_stack([along_river, across_river])
     course = (course * frame.size + frame.pad) * frame.extent / frame.side
-    return Layout(regions, _clean(region, frame), _clean(climate, frame), tuple(CLIMATES[name] for name in names),
+    return Layout(regions, _smooth_borders(region, frame), _smooth_borders(climate, frame), tuple(CLIMATES[name] for name in names),
                   course, fractal(rng, frame.base_side, frame.extent, 3000, 800), float(rng.uniform(0, np.pi)))
 
 
-def _turned(u: np.ndarray, v: np.ndarray, turn: int, back: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def _reorient(u: np.ndarray, v: np.ndarray, turn: int, back: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Turn and mirror the unit square in one of its eight ways, or undo it."""
     if back:
         if turn & 4:
@@ -129,7 +129,7 @@ def _turned(u: np.ndarray, v: np.ndarray, turn: int, back: bool = False) -> tupl
     return (v, u) if turn & 4 else (u, v)
 
 
-def _main_river(frame: Frame, rng: np.random.Generator) -> np.ndarray:
+def _main_river(frame: DemoFrame, rng: np.random.Generator) -> np.ndarray:
     """Draw the course from the upper to the lower border as shares of the area, with bends of several sizes."""
     margin = frame.pad / frame.size
     along = np.linspace(-margin, 1 + margin, max(4 * frame.side, 200))
@@ -158,7 +158,7 @@ def _equal_areas(distances: list[np.ndarray]) -> np.ndarray:
     return shift
 
 
-def _clean(classes: np.ndarray, frame: Frame) -> np.ndarray:
+def _smooth_borders(classes: np.ndarray, frame: DemoFrame) -> np.ndarray:
     """Smooth the borders between classes and drop splinters."""
     width = max(1.0, 0.015 * frame.extent / (frame.extent / frame.base_side))
     weight = [ndimage.gaussian_filter((classes == k).astype(np.float32), width) for k in range(classes.max() + 1)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..inputs.vectors import Lines
-from .frame import CELL, Frame
+from .frame import CELL, DemoFrame
 from .terrain import Terrain
 
-LEAST_KM2 = 1.0
+MIN_RIVER_KM2 = 1.0
 """Drainage area from which flowing water counts as a river."""
 
 
-def draw_rivers(frame: Frame, terrain: Terrain) -> Lines:
+def draw_rivers(frame: DemoFrame, terrain: Terrain) -> Lines:
     """Trace the river network inside the study area, one line from each source or confluence to the next.
 
     Returns:
@@ -22,7 +22,7 @@ def draw_rivers(frame: Frame, terrain: Terrain) -> Lines:
     side, flow = frame.side, terrain.flow
     inside = np.zeros((side, side), dtype=bool)
     frame.crop(inside)[:] = True
-    river = (terrain.area >= LEAST_KM2) & inside
+    river = (terrain.area >= MIN_RIVER_KM2) & inside
     flat = river.ravel()
     donors = flow.count_donors(river)
     order = _strahler(terrain, river)

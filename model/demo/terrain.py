@@ -1,8 +1,7 @@
 """The land surface: uplift against rivers that cut and hillslopes that fail, from coarse cells to fine ones.
 
 Rivers follow the stream power law with n = 1, solved implicitly from the outlets up (Braun & Willett 2013,
-Geomorphology 180-181, 170), with hillslopes no steeper than the angle they stand at, and soil creep as diffusion.
-"""
+Geomorphology 180-181, 170), with hillslopes no steeper than the angle they stand at, and soil creep as diffusion."""
 
 from __future__ import annotations
 
@@ -11,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..progress import Part, Progress, stop_if_cancelled
+from ..progress import Progress, SubProgress, stop_if_cancelled
 from .drainage import Flow, route
-from .frame import CELL, Frame, distance_to, fractal, resample
+from .frame import CELL, DemoFrame, distance_to, fractal, resample
 from .geology import ROCKS, Bedrock
 from .regions import Layout
 
@@ -26,13 +25,13 @@ STEEPNESS = 150.0
 UPLIFT = 1e-3
 """Metres a year; only its ratio to the erodibility, the steepness, shapes the land."""
 
-LOWEST = 2700.0
+OUTLET_ELEVATION = 2700.0
 """Elevation of the main river where it leaves the frame, metres."""
 
 MAIN_FLOOR = 420.0
 """Width of the main river's valley floor in metres, before the regions' factors."""
 
-SETTLINGS = 2
+RELAXATION_STEPS = 2
 """How often hillslopes fail after something cut into their feet."""
 
 INFLOW_KM2 = 9000.0
@@ -66,7 +65,7 @@ class Forcing:
                 np.tan(np.radians(resample(self.angle, side))))
 
 
-def carve(frame: Frame, layout: Layout, forcing: Forcing, rng: np.random.Generator, progress: Progress) -> np.ndarray:
+def evolve_terrain(frame: DemoFrame, layout: Layout, forcing: Forcing, rng: np.random.Generator, progress: Progress) -> np.ndarray:
     """Let rivers and hillslopes shape the land until both keep pace with uplift.
 
     Returns:
@@ -81,20 +80,20 @@ def carve(frame: Frame, layout: Layout, forcing: Forcing, rng: np.random.Generat
     work = np.array([count * side ** 2 for count, side in zip(steps, sides)], dtype=float)
     work += 140 * 64 ** 2  # what a step costs beside its cells
     done = np.concatenate([[0], np.cumsum(work)]) / work.sum()
-    notches = _notches(frame, rng)
+    border_outlets = _border_outlets(frame, rng)
     height = None
     for number, (side, count) in enumerate(zip(sides, steps)):
         cell = frame.extent / side
-        bed, fixed = _fixed(frame, layout, notches, side)
+        bed, fixed = _fixed(frame, layout, border_outlets, side)
         noise = fractal(rng, side, frame.extent, frame.extent / 2, exponent=1.6)
         if height is None:
             away = np.minimum(distance_to([layout.river], frame, side), 5000)
-            height = np.where(fixed, bed, LOWEST + 400 + 0.15 * away + 250 * noise)
+            height = np.where(fixed, bed, OUTLET_ELEVATION + 400 + 0.15 * away + 250 * noise)
         else:
             rough = fractal(rng, side, frame.extent, 12 * cell, exponent=0.6)
             height = np.where(fixed, bed, resample(height, side) + 0.04 * cell * rough)
         fields = forcing.at(side)
-        part = Part(progress, done[number], done[number + 1])
+        part = SubProgress(progress, done[number], done[number + 1])
         for step in range(count):
             years = (120_000 if step < 0.7 * count else 40_000) * (0.6 ** number)
             height = _advance(height, fixed, fields, cell, years, rng, progress)
@@ -102,14 +101,14 @@ def carve(frame: Frame, layout: Layout, forcing: Forcing, rng: np.random.Generat
     return height.astype(np.float32)
 
 
-def settle(frame: Frame, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress
+def relax_hillslopes(frame: DemoFrame, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress
            ) -> np.ndarray:
     """Let slopes fail that something cut too steep; cliffs somewhat steeper than hillslopes stay."""
     border = np.zeros(height.shape, dtype=bool)
     border[[0, -1], :] = border[:, [0, -1]] = True
     _, erodibility, _ = forcing.at(frame.side)
     steepest = np.tan(np.radians(np.clip(resample(forcing.angle, frame.side) + 12, 38, 50)))
-    for _ in range(SETTLINGS):  # a slope that fails leaves a cliff at the divide, which fails to this side next time
+    for _ in range(RELAXATION_STEPS):  # a slope that fails leaves a cliff at the divide, which fails to this side next time
         height = _advance(height, border, (np.float32(0), erodibility, steepest), CELL, 1.0, rng, progress)
     return height.astype(np.float32)
 
@@ -143,7 +142,7 @@ def _advance(height: np.ndarray, fixed: np.ndarray, fields: tuple[np.ndarray, np
     return np.where(fixed, height, smooth)
 
 
-def force(frame: Frame, layout: Layout, bedrock: Bedrock, rng: np.random.Generator) -> Forcing:
+def make_forcing(frame: DemoFrame, layout: Layout, bedrock: Bedrock, rng: np.random.Generator) -> Forcing:
     """Set uplift, erodibility and hillslope angle from regions, rocks and faults, with some chance."""
     side, extent = frame.base_side, frame.extent
     uplift = UPLIFT * layout.blend([region.uplift for region in layout.regions], frame, 900)
@@ -158,33 +157,33 @@ def force(frame: Frame, layout: Layout, bedrock: Bedrock, rng: np.random.Generat
     return Forcing(np.maximum(uplift, 0.2 * UPLIFT), erodibility * UPLIFT / STEEPNESS, np.clip(angle, 12, 44))
 
 
-def _notches(frame: Frame, rng: np.random.Generator) -> np.ndarray:
+def _border_outlets(frame: DemoFrame, rng: np.random.Generator) -> np.ndarray:
     """Choose places on the border where smaller rivers leave: position along it (0 to 4 sides) and elevation."""
     count = int(np.clip(round(4 * frame.extent / 12_000), 2, 40))
     place = (np.arange(count) + rng.uniform(0.1, 0.9, count)) * 4 / count
-    return np.column_stack([place, LOWEST + rng.uniform(300, 800, count)])
+    return np.column_stack([place, OUTLET_ELEVATION + rng.uniform(300, 800, count)])
 
 
-def _fixed(frame: Frame, layout: Layout, notches: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def _fixed(frame: DemoFrame, layout: Layout, border_outlets: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the elevation of the main river's bed and of the notches, and where they are."""
     bed = np.zeros((side, side))
-    for place, height in notches:
+    for place, height in border_outlets:
         edge, along = int(place) % 4, min(int((place % 1) * side), side - 1)
         row, column = ((0, along), (along, side - 1), (side - 1, along), (along, 0))[edge]
         bed[row, column] = height
     cells = np.clip((layout.river / frame.extent * side).astype(np.int64), 0, side - 1)
     course = np.zeros((side, side))
     course[cells[:, 1], cells[:, 0]] = river_level(layout.river)
-    apart, nearest = ndimage.distance_transform_edt(course == 0, sampling=frame.extent / side, return_indices=True)
-    apart = apart.astype(np.float32)
+    distance, nearest = ndimage.distance_transform_edt(course == 0, sampling=frame.extent / side, return_indices=True)
+    distance = distance.astype(np.float32)
     width = MAIN_FLOOR * min(1.0, max(frame.extent / 15_000, 0.35))  # a small area is not to be all floor
     width = width * np.exp(0.45 * resample(layout.unevenness, side))
-    floor = apart <= width / 2 * resample(layout.blend([region.floor for region in layout.regions], frame), side)
-    bed[floor] = (course[nearest[0], nearest[1]] + 0.008 * apart)[floor]
+    floor = distance <= width / 2 * resample(layout.blend([region.floor for region in layout.regions], frame), side)
+    bed[floor] = (course[nearest[0], nearest[1]] + 0.008 * distance)[floor]
     return bed, bed > 0
 
 
 def river_level(course: np.ndarray) -> np.ndarray:
     """Return the elevation of the main river along its course, metres, from the distance to where it leaves."""
     steps = np.hypot(*np.diff(course, axis=0).T)
-    return LOWEST + 0.004 * np.concatenate([np.cumsum(steps[::-1])[::-1], [0]])
+    return OUTLET_ELEVATION + 0.004 * np.concatenate([np.cumsum(steps[::-1])[::-1], [0]])

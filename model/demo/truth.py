@@ -11,8 +11,7 @@ Resour. Res. 30, 1153). Each cause j, an index from 0 to 1, divides it by its we
     F' = F / (1 + w1 c1 + w2 c2 + ...)
 
 and the probability is 1 / (1 + exp((ln F' - t) / s)), averaged over the size of a landslide. The threshold t of each
-region is set such that the mean probability in the region is the one that ``regions`` states.
-"""
+region is set such that the mean probability in the region is the one that ``regions`` states."""
 
 from __future__ import annotations
 
@@ -22,12 +21,12 @@ import numpy as np
 from scipy import ndimage
 
 from ..progress import Progress, stop_if_cancelled
-from .climate import Weather
-from .cover import LAKES, LANDFORMS, Cover
-from .frame import CELL, Frame, distance_to, resample
+from .climate import ClimateFields
+from .frame import CELL, DemoFrame, distance_to, resample
 from .geology import ROCKS, Bedrock, rock_number
-from .people import People
 from .regions import Layout, sample
+from .settlements_roads import Infrastructure
+from .surficial_cover import LAKES, LANDFORMS, Cover
 from .terrain import Terrain
 
 COVER_DEPTH = 5.0
@@ -42,10 +41,10 @@ TRANSMISSIVITY = 40.0
 SHARPNESS = 0.1
 """s: how gradually the probability falls with ln F'."""
 
-BODY = 50.0
+LANDSLIDE_SIZE = 50.0
 """Standard deviation in metres of the averaging over a landslide's body."""
 
-SIDE_WEIGHT = 0.1
+BACKGROUND_WEIGHT = 0.1
 """Weight of a cause outside the region where it dominates; that region states its own."""
 
 RAIN_WEIGHT, SHAKING_WEIGHT = 1.4, 0.15
@@ -62,45 +61,45 @@ class Truth:
     """Index of each cause, 0 to 1, float32, by the names in ``regions``."""
 
 
-def find_truth(frame: Frame, layout: Layout, bedrock: Bedrock, terrain: Terrain, cover: Cover, weather: Weather,
-               people: People, progress: Progress) -> Truth:
+def compute_truth(frame: DemoFrame, layout: Layout, bedrock: Bedrock, terrain: Terrain, cover: Cover, climate_fields: ClimateFields,
+               people: Infrastructure, progress: Progress) -> Truth:
     """Compute the true probability field as the module states it."""
-    causes = _causes(frame, bedrock, terrain, cover, weather, people)
+    causes = _causes(frame, bedrock, terrain, cover, climate_fields, people)
     progress.report(0.4)
     stop_if_cancelled(progress)
     region = frame.crop(sample(layout.region, frame.side))
     weight = np.full(region.shape, 1.0, dtype=np.float32)
     for name, index in causes.items():
-        share = [home.weight if home.cause == name else SIDE_WEIGHT for home in layout.regions]
+        share = [home.weight if home.cause == name else BACKGROUND_WEIGHT for home in layout.regions]
         weight += frame.crop(resample(layout.blend(share, frame), frame.side)) * index
-    weight += RAIN_WEIGHT / (1 + np.exp(-(weather.threshold_ratio - 1) / 0.08))
+    weight += RAIN_WEIGHT / (1 + np.exp(-(climate_fields.threshold_ratio - 1) / 0.08))
     weight += SHAKING_WEIGHT * frame.crop(sample(bedrock.intensity, frame.side)) / 2
     progress.report(0.6)
     stop_if_cancelled(progress)
-    reserve = np.log(_safety(frame, terrain, cover, weather)) - np.log(weight)
-    reserve[cover.landform == list(LANDFORMS).index(LAKES)] += 1.0
-    threshold = [_threshold(reserve[region == number], home.unstable) for number, home in enumerate(layout.regions)]
+    log_safety_margin = np.log(_safety(frame, terrain, cover, climate_fields)) - np.log(weight)
+    log_safety_margin[cover.landform == list(LANDFORMS).index(LAKES)] += 1.0
+    threshold = [_threshold(log_safety_margin[region == number], home.mean_probability) for number, home in enumerate(layout.regions)]
     limit = frame.crop(resample(layout.blend(threshold, frame), frame.side))
-    probability = 1 / (1 + np.exp(np.clip((reserve - limit) / SHARPNESS, -50, 50)))
-    probability = ndimage.gaussian_filter(probability, BODY / CELL, mode="nearest")
+    probability = 1 / (1 + np.exp(np.clip((log_safety_margin - limit) / SHARPNESS, -50, 50)))
+    probability = ndimage.gaussian_filter(probability, LANDSLIDE_SIZE / CELL, mode="nearest")
     progress.report(1.0)
     return Truth(np.clip(probability, 0, 1).astype(np.float32), causes)
 
 
-def _safety(frame: Frame, terrain: Terrain, cover: Cover, weather: Weather) -> np.ndarray:
+def _safety(frame: DemoFrame, terrain: Terrain, cover: Cover, climate_fields: ClimateFields) -> np.ndarray:
     """Return the factor of safety of an infinite slope, at most 100 where the land is flat."""
     angle = np.radians(np.maximum(ndimage.gaussian_filter(cover.slope, 0.8), 0.5))
     cohesion = np.array([rock.cohesion for rock in ROCKS], dtype=np.float32)[cover.rock]
     friction = np.tan(np.radians([rock.angle for rock in ROCKS])).astype(np.float32)[cover.rock]
     width_area = ndimage.gaussian_filter(np.minimum(frame.crop(terrain.area), 0.5), 1.0) * 1e6 / CELL
-    rain = 0.012 * np.clip(weather.threshold_ratio, 0.2, 2)
+    rain = 0.012 * np.clip(climate_fields.threshold_ratio, 0.2, 2)
     wet = np.minimum(rain * width_area / (TRANSMISSIVITY * np.sin(angle)), 1.0)
     safety = cohesion / (UNIT_WEIGHT * COVER_DEPTH * np.sin(angle) * np.cos(angle))
     safety += (1 - wet * WATER_WEIGHT / UNIT_WEIGHT) * friction / np.tan(angle)
     return np.minimum(safety, 100.0)
 
 
-def _causes(frame: Frame, bedrock: Bedrock, terrain: Terrain, cover: Cover, weather: Weather, people: People
+def _causes(frame: DemoFrame, bedrock: Bedrock, terrain: Terrain, cover: Cover, climate_fields: ClimateFields, people: Infrastructure
             ) -> dict[str, np.ndarray]:
     """Return the index of each cause on the study area, 0 to 1."""
     height = frame.crop(terrain.height).astype(np.float32)
@@ -110,7 +109,7 @@ def _causes(frame: Frame, bedrock: Bedrock, terrain: Terrain, cover: Cover, weat
     till = ndimage.gaussian_filter((cover.rock == rock_number("glacial till")).astype(np.float32), 2)
     down = np.gradient(ndimage.gaussian_filter(height, 2), CELL)[0]
     sunny = 0.5 + 0.5 * np.tanh(3 * down)
-    frost = np.exp(-((weather.warmth + 0.5) / 2.2) ** 2) * (0.45 + 0.55 * sunny)
+    frost = np.exp(-((climate_fields.fine_temperature + 0.5) / 2.2) ** 2) * (0.45 + 0.55 * sunny)
     road = distance_to(people.roads, frame, frame.side)
     home = [np.vstack([place, place + 1.0]) for place in people.settlements]
     human = np.maximum(np.exp(-frame.crop(road) / 140),
@@ -124,7 +123,7 @@ def _causes(frame: Frame, bedrock: Bedrock, terrain: Terrain, cover: Cover, weat
     }.items()}
 
 
-def _near_water(frame: Frame, terrain: Terrain, least: float, reach: float) -> np.ndarray:
+def _near_water(frame: DemoFrame, terrain: Terrain, least: float, reach: float) -> np.ndarray:
     """Return 1 at rivers of at least ``least`` km² of drainage area, falling to 1/e at ``reach`` metres."""
     dry = terrain.area < least
     if dry.all():
@@ -132,11 +131,11 @@ def _near_water(frame: Frame, terrain: Terrain, least: float, reach: float) -> n
     return np.exp(-frame.crop(ndimage.distance_transform_edt(dry, sampling=CELL)) / reach).astype(np.float32)
 
 
-def _threshold(reserve: np.ndarray, mean: float) -> float:
+def _threshold(log_safety_margin: np.ndarray, mean: float) -> float:
     """Find t such that the mean of 1 / (1 + exp((reserve - t) / s)) is ``mean``, by bisection."""
-    if not reserve.size:
+    if not log_safety_margin.size:
         return 0.0
-    some = reserve[::max(reserve.size // 200_000, 1)]
+    some = log_safety_margin[::max(log_safety_margin.size // 200_000, 1)]
     low, high = float(some.min()) - 3, float(some.max()) + 3
     for _ in range(50):
         middle = (low + high) / 2

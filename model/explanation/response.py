@@ -3,22 +3,23 @@
 The first is partial dependence (Friedman 2001): mean susceptibility over blocks of real land in which one factor is set
 to a value in every cell, so that the network, too, sees it everywhere. The second is counted, not modelled. They differ
 where a factor goes together with others: the share of landslides then also shows what the others do.
-"""
+Does the map answer to a factor as the land does? Judged on the response curve, with its own uncertainty."""
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..labels import LANDSLIDE, UNKNOWN
-from ..memory import kept_memory
+from ..memory import retain_freed_memory
 from ..progress import Progress
-from ..validation.intervals import percentile_interval
+from ..statistics.intervals import Estimate, percentile_interval
+from .explained_model import ExplainedModel, bootstrap_weights
 from .sample import Cells, Tiles
 from .settings import LEVEL
-from .skill import resampled
-from .subject import Subject
 
 VALUES = 11
 """Values at which a continuous factor is tried, evenly from the 1st to the 99th percentile."""
@@ -36,7 +37,7 @@ _STEPS = 1000
 
 
 @dataclass
-class Observed:
+class ObservedShares:
     """Landslide cells among the labelled cells, by bin or class."""
 
     edges: np.ndarray
@@ -52,7 +53,7 @@ class Observed:
 
 
 @dataclass
-class Curve:
+class ResponseCurve:
     """The response to one factor."""
 
     factor: int
@@ -72,7 +73,7 @@ class Curve:
     """Sum of the susceptibilities in each block, (tiles, values)."""
     cells: np.ndarray
     """Cells of each block, (tiles,)."""
-    observed: Observed
+    observed: ObservedShares
     left_out: int = 0
     """Classes with fewer cells that were not tried."""
 
@@ -82,7 +83,7 @@ class Curve:
         return bool(self.labels)
 
 
-def response_curve(subject: Subject, tiles: Tiles, cells: Cells, factor: int, seed: int, progress: Progress) -> Curve:
+def response_curve(subject: ExplainedModel, tiles: Tiles, cells: Cells, factor: int, seed: int, progress: Progress) -> ResponseCurve:
     """Try values of one factor.
 
     Args:
@@ -96,27 +97,27 @@ def response_curve(subject: Subject, tiles: Tiles, cells: Cells, factor: int, se
     categorical = subject.specs[factor].is_categorical
     if categorical:
         values, left_out = _classes(cells, factor)
-        observed = observed_share(cells, _places(cells.values[factor], values), len(values), np.empty(0), seed)
+        observed = observed_shares(cells, _places(cells.values[factor], values), len(values), np.empty(0), seed)
     else:
         low, high = weighted_quantile(cells.values[factor], cells.weights, [0.01, 0.99])
         values, left_out = (np.linspace(low, high, VALUES) if high > low else np.array([low])), 0
         edges = np.linspace(low, high, BINS + 1) if high > low else np.array([low, low])
         place = np.clip(np.searchsorted(edges, cells.values[factor], side="right") - 1, 0, len(edges) - 2)
-        observed = observed_share(cells, place, len(edges) - 1, edges, seed)
+        observed = observed_shares(cells, place, len(edges) - 1, edges, seed)
     sums, counts = np.zeros((len(tiles), len(values))), np.zeros((len(values), _STEPS))
-    with kept_memory():
+    with retain_freed_memory():
         for column, value in enumerate(values):
-            for tile, found in tiles.predicted(subject, lambda one: tiles.with_value(one, factor, value), progress):
+            for tile, found in tiles.iterate_predictions(subject, lambda one: tiles.with_value(one, factor, value), progress):
                 found = found[tiles.inside[tile] & np.isfinite(found)]
                 sums[tile, column] = found.sum(dtype=np.float64)
                 place = np.minimum((found * _STEPS).astype(np.int64), _STEPS - 1)
                 counts[column] += tiles.weights[tile] * np.bincount(place, minlength=_STEPS)
             progress.report((column + 1) / len(values))
     sizes = tiles.inside.sum(axis=(1, 2)).astype(np.float64)
-    mean, draws = curve_mean(sums, sizes, tiles.weights[None]), curve_mean(sums, sizes, resampled(tiles.weights, seed))
+    mean, draws = curve_mean(sums, sizes, tiles.weights[None]), curve_mean(sums, sizes, bootstrap_weights(tiles.weights, seed))
     ends = np.array([percentile_interval(column, LEVEL) for column in draws.T])
     labels = [subject.labels(factor).get(int(code), f"class {int(code)}") for code in values] if categorical else []
-    return Curve(factor, values, labels, mean[0], ends[:, 0], ends[:, 1], _spread(counts), sums, sizes, observed,
+    return ResponseCurve(factor, values, labels, mean[0], ends[:, 0], ends[:, 1], _spread(counts), sums, sizes, observed,
                  left_out)
 
 
@@ -126,7 +127,7 @@ def curve_mean(sums: np.ndarray, cells: np.ndarray, weights: np.ndarray) -> np.n
     return (weights @ sums) / np.where(total > 0, total, np.nan)[:, None]
 
 
-def observed_share(cells: Cells, place: np.ndarray, bins: int, edges: np.ndarray, seed: int) -> Observed:
+def observed_shares(cells: Cells, place: np.ndarray, bins: int, edges: np.ndarray, seed: int) -> ObservedShares:
     """Count landslide cells in bins, with intervals from drawing the blocks again.
 
     Args:
@@ -145,14 +146,14 @@ def observed_share(cells: Cells, place: np.ndarray, bins: int, edges: np.ndarray
         return np.bincount(joint, weight, minlength=blocks * bins).reshape(blocks, bins)
 
     slides, total = by_block(weights * slide), by_block(weights)
-    again = resampled(np.ones(blocks), seed)
+    again = bootstrap_weights(np.ones(blocks), seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = slides.sum(axis=0) / total.sum(axis=0)
         draws = (again @ slides) / (again @ total)
     ends = np.array([percentile_interval(column, LEVEL) for column in draws.T])
     used = place >= 0
     area = np.bincount(place[used], cells.weights[used], minlength=bins) / cells.weights.sum()
-    return Observed(edges, share, ends[:, 0], ends[:, 1], area, np.bincount(place[known], minlength=bins))
+    return ObservedShares(edges, share, ends[:, 0], ends[:, 1], area, np.bincount(place[known], minlength=bins))
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, shares: list[float]) -> np.ndarray:
@@ -183,3 +184,151 @@ def _spread(counts: np.ndarray) -> np.ndarray:
     reached = np.cumsum(counts, axis=1)
     shares = reached / np.maximum(reached[:, -1:], 1e-300)
     return np.stack([((shares < level).sum(axis=1) + 0.5) / _STEPS for level in SPREAD])
+
+
+RISES, FALLS = "rises", "falls"
+EXPECTED, AGAINST, FLAT, UNCLEAR, NOT_ASSESSED = ("as expected", "against expectation", "flat", "unclear", "not judged")
+
+FLAT_CHANGE = 0.02
+"""A change of the mean susceptibility smaller than this over the whole range is called flat."""
+
+MIN_NET_CHANGE = 0.6
+"""Net change ÷ all ups and downs of a curve, below which it is said to turn on the way."""
+
+MIN_RANGE_SHARE = 0.5
+"""The area must have this part of the range at least for a judgement."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """How landslides answer to a factor in most mountains, other things equal."""
+
+    direction: str
+    """``rises`` or ``falls``."""
+    why: str
+    low: float = -math.inf
+    """The range for which that is said, in the factor's unit."""
+    high: float = math.inf
+
+
+EXPECTATIONS = {
+    "slope": Expectation(RISES, "Gravity pulls harder on steeper ground. Above about 35 degrees rock stands that has "
+                                "nothing loose left, so no more is expected there.", 5.0, 35.0),
+    "river_density": Expectation(RISES, "Rivers undercut the slopes beside them."),
+    "distance_to_rivers": Expectation(FALLS, "Rivers undercut the slopes beside them."),
+    "precipitation": Expectation(RISES, "Water in the ground takes its strength."),
+    "fault_density": Expectation(RISES, "Rock is broken along faults."),
+    "distance_to_faults": Expectation(FALLS, "Rock is broken along faults."),
+    "seismic_intensity": Expectation(RISES, "Shaking loosens slopes."),
+    "distance_to_roads": Expectation(FALLS, "Roads cut the foot of slopes."),
+}
+"""By factor name; nothing is said of others. Reichenbach et al. (2018) review what such factors do."""
+
+_ALIASES = {f"{first}{second}": f"distance_to_{line}s" for line in ("river", "fault", "road")
+            for first, second in ((f"{line}_", "distance"), (f"{line}s_", "distance"), ("distance_", line),
+                                  ("distance_", f"{line}s"), ("distance_to_", line), ("dist_", line),
+                                  ("dist_", f"{line}s"))}
+_ALIASES |= {"rainfall": "precipitation", "annual_precipitation": "precipitation", "slope_gradient": "slope",
+             "seismicity": "seismic_intensity"}
+_ROMAN = {"i": 1, "v": 5, "x": 10}
+
+
+@dataclass(frozen=True)
+class CurveAssessment:
+    """How one factor's curve compares with what is expected."""
+
+    factor: int
+    verdict: str
+    """``as expected``, ``against expectation``, ``flat``, ``unclear`` or ``not judged``."""
+    expectation: Expectation
+    low: float = math.nan
+    """Range that was judged, in the factor's unit."""
+    high: float = math.nan
+    start: float = math.nan
+    """Mean susceptibility at its ends."""
+    end: float = math.nan
+    change: Estimate = Estimate(math.nan)
+    """End − start."""
+    turns: bool = False
+    """Whether the curve goes up and down so much that the change says little."""
+    observed: tuple[float, float] = (math.nan, math.nan)
+    """Landslide share of the labelled cells in the lower and in the upper third of the range."""
+    reason: str = ""
+    """Why nothing was judged."""
+
+
+def expectation_of(name: str) -> Expectation | None:
+    """Return what is expected of a factor by its name, ``None`` for most."""
+    return EXPECTATIONS.get(_ALIASES.get(name, name))
+
+
+def assess_curve(curve: ResponseCurve, expected: Expectation, weights: np.ndarray, seed: int) -> CurveAssessment:
+    """Compare a response curve with what is expected.
+
+    Args:
+        curve: of the factor.
+        expected: of it.
+        weights: of the blocks in which the curve was made.
+        seed: of the resamples.
+    """
+    places = np.array([ordinal(label) for label in curve.labels]) if curve.is_categorical else curve.values
+    if not np.isfinite(places).all():
+        return CurveAssessment(curve.factor, NOT_ASSESSED, expected, reason="its class names hold no number to order them by")
+    order = np.argsort(places, kind="stable")
+    places, sums = places[order], curve.blocks[:, order]
+    low, high = max(expected.low, places[0]), min(expected.high, places[-1])
+    wanted = expected.high - expected.low
+    if not high > low or (math.isfinite(wanted) and high - low < MIN_RANGE_SHARE * wanted):
+        return CurveAssessment(curve.factor, NOT_ASSESSED, expected, low, high,
+                         reason="its values in the area cover too little of the range")
+    inner = (places > low) & (places < high)
+    ends = np.stack([_sums_at(places, sums, low), _sums_at(places, sums, high)], axis=1)
+    path = np.concatenate([ends[:, :1], sums[:, inner], ends[:, 1:]], axis=1)
+    mean = curve_mean(path, curve.cells, weights[None])[0]
+    draws = curve_mean(ends, curve.cells, bootstrap_weights(weights, seed))
+    change = Estimate(float(mean[-1] - mean[0]), *percentile_interval(draws[:, 1] - draws[:, 0], LEVEL), "bootstrap")
+    total_variation = float(np.abs(np.diff(mean)).sum())
+    turns = total_variation > FLAT_CHANGE and abs(change.value) < MIN_NET_CHANGE * total_variation
+    return CurveAssessment(curve.factor, _verdict(change, expected.direction, total_variation), expected, float(low), float(high),
+                     float(mean[0]), float(mean[-1]), change, turns, _observed_thirds(curve, order, places, low, high))
+
+
+def ordinal(label: str) -> float:
+    """Return the number that a class label begins with or holds: ``0.2 g``, ``VII``, ``intensity 8``; NaN for none."""
+    found = re.search(r"\d+(?:[.,]\d+)?", label)
+    if found:
+        return float(found.group().replace(",", "."))
+    word = re.search(r"\b[ivx]+\b", label.casefold())
+    if not word:
+        return math.nan
+    numbers = [_ROMAN[letter] for letter in word.group()]
+    return float(sum(-one if any(later > one for later in numbers[place + 1:place + 2]) else one
+                     for place, one in enumerate(numbers)))
+
+
+def _verdict(change: Estimate, direction: str, total_variation: float) -> str:
+    if abs(change.value) < FLAT_CHANGE and total_variation < 2 * FLAT_CHANGE:
+        return FLAT
+    if not change.has_interval or change.low <= 0 <= change.high or abs(change.value) < FLAT_CHANGE:
+        return UNCLEAR
+    return EXPECTED if (change.value > 0) == (direction == RISES) else AGAINST
+
+
+def _sums_at(places: np.ndarray, sums: np.ndarray, value: float) -> np.ndarray:
+    """Return the sums of each block at a value, (blocks,), interpolated between those at ``places``."""
+    right = int(np.clip(np.searchsorted(places, value), 1, len(places) - 1))
+    step = places[right] - places[right - 1]
+    part = (value - places[right - 1]) / step if step else 0.0
+    return sums[:, right - 1] * (1 - part) + sums[:, right] * part
+
+
+def _observed_thirds(curve: ResponseCurve, order: np.ndarray, places: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    found = curve.observed
+    middle = places if curve.is_categorical else (found.edges[1:] + found.edges[:-1]) / 2
+    share, cells = (found.share[order], found.cells[order]) if curve.is_categorical else (found.share, found.cells)
+    third = (high - low) / 3
+    result = []
+    for some in ((middle >= low) & (middle <= low + third), (middle >= high - third) & (middle <= high)):
+        some = some & (cells > 0)
+        result.append(float((share[some] * cells[some]).sum() / cells[some].sum()) if some.any() else math.nan)
+    return result[0], result[1]

@@ -19,10 +19,10 @@ from ..errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
 from ..grid import Block, Grid
 from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window
 from ..inputs.vectors import Polygons
-from ..json_text import parse_json
 from ..progress import Progress, stop_if_cancelled
-from .climate import overlaps
-from .definitions import LARGEST_CODE, MOST_CLASSES
+from ..safe_json import parse_json
+from .climate import check_overlap
+from .definitions import MAX_CLASS_CODE, MAX_CLASSES
 from .polygons import PolygonBurner
 
 
@@ -50,7 +50,7 @@ def assign_codes(labels: Iterable[str], known: Mapping[int, str] | None, factor:
         codes, and further labels after its last.
     """
     table = dict(known or {})
-    new = sorted(set(labels) - set(table.values()), key=_order)
+    new = sorted(set(labels) - set(table.values()), key=_label_sort_key)
     if known and new:
         progress.warn(f"{factor}: the classes {', '.join(new)} are not in the earlier class table and get new codes. "
                       "A model trained with that table has never seen them.")
@@ -59,7 +59,7 @@ def assign_codes(labels: Iterable[str], known: Mapping[int, str] | None, factor:
     return table
 
 
-def _order(label: str) -> tuple[int, float, str]:
+def _label_sort_key(label: str) -> tuple[int, float, str]:
     try:
         return 0, float(label), label
     except ValueError:
@@ -103,9 +103,9 @@ class PolygonClasses:
             progress.warn(f'{len(empty)} polygons of the layer "{polygons.name}" ({factor}) have no value in the field '
                           f'"{field}" and count as no data.')
         present = {labels[number] for number in inside} - {""}
-        if len(present) > MOST_CLASSES:
+        if len(present) > MAX_CLASSES:
             raise FieldUnusable(f'The field "{field}" of the layer "{polygons.name}" ({factor}) has {len(present)} '
-                                f"different values; a factor takes up to {MOST_CLASSES} classes. Choose the field that "
+                                f"different values; a factor takes up to {MAX_CLASSES} classes. Choose the field that "
                                 "names the class.")
         self.classes = assign_codes(present, known, factor, progress)
         codes = {label: code for code, label in self.classes.items()}
@@ -143,7 +143,7 @@ class RasterClasses:
         self._view, self._table = view, table
 
     @staticmethod
-    def survey(path: str, grid: Grid, factor: str, known: Mapping[int, str] | None, progress: Progress) -> ValueTable:
+    def scan(path: str, grid: Grid, factor: str, known: Mapping[int, str] | None, progress: Progress) -> ValueTable:
         """Read a class raster through and give its classes codes.
 
         Args:
@@ -158,9 +158,9 @@ class RasterClasses:
             ParameterInvalid: its values are no whole numbers, or too many.
         """
         with open_raster(path, factor) as dataset:
-            overlaps(dataset, grid, factor)
+            check_overlap(dataset, grid, factor)
             with _view(dataset, grid) as view:
-                values = _values(view, grid, path, factor, progress)
+                values = _distinct_values(view, grid, path, factor, progress)
             names = class_names(dataset)
         labels = [names.get(int(value)) or str(int(value)) for value in values]
         classes = assign_codes(labels, known, factor, progress)
@@ -169,7 +169,7 @@ class RasterClasses:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: str, grid: Grid, factor: str, table: ValueTable) -> Iterator["RasterClasses"]:
+    def open(cls, path: str, grid: Grid, factor: str, table: ValueTable) -> Iterator[RasterClasses]:
         """Open a raster that was surveyed; each cell takes the class at its centre."""
         with open_raster(path, factor) as dataset, _view(dataset, grid) as view:
             yield cls(view, table)
@@ -192,7 +192,7 @@ def _view(dataset: rasterio.DatasetReader, grid: Grid) -> WarpedVRT:
                      resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32")
 
 
-def _values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progress) -> np.ndarray:
+def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progress) -> np.ndarray:
     """Return the values that occur on the grid, float32, in rising order."""
     found: set[float] = set()
     for block in grid.blocks():
@@ -201,10 +201,10 @@ def _values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progr
         values = values[~np.isnan(values)]
         if not len(values):
             continue
-        if np.abs(values).max() >= LARGEST_CODE:
+        if np.abs(values).max() >= MAX_CLASS_CODE:
             raise ParameterInvalid(f"The {factor} raster {path} holds the class number "
-                                   f"{values[np.abs(values) >= LARGEST_CODE][0]:.10g}. Scarp tells class numbers below "
-                                   f"{LARGEST_CODE:,} apart. Reclassify the raster, or if the number stands for no "
+                                   f"{values[np.abs(values) >= MAX_CLASS_CODE][0]:.10g}. Scarp tells class numbers below "
+                                   f"{MAX_CLASS_CODE:,} apart. Reclassify the raster, or if the number stands for no "
                                    "data, declare it as nodata.")
         if (values != np.floor(values)).any():
             raise ParameterInvalid(f"The {factor} raster {path} holds {values[values != np.floor(values)][0]:g}, but "
@@ -216,8 +216,8 @@ def _values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progr
             found.update((np.flatnonzero(counts) + int(low)).tolist())
         else:
             found.update(np.unique(values).tolist())
-        if len(found) > MOST_CLASSES:
-            raise ParameterInvalid(f"The {factor} raster {path} has more than {MOST_CLASSES} different values. Is it "
+        if len(found) > MAX_CLASSES:
+            raise ParameterInvalid(f"The {factor} raster {path} has more than {MAX_CLASSES} different values. Is it "
                                    "an amount? Give it as an extra continuous factor, or reclassify it.")
     if not found:
         raise NoOverlap(f"The {factor} raster {path} has no data on the study grid. Check its CRS, or choose "

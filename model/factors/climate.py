@@ -23,16 +23,16 @@ TOLERANCE = 0.0001
 """Largest error of the transformation between grids, in cells of the input. GDAL's own 0.125 would be two kilometres
 on a climate raster of 10 arc-minutes."""
 
-LATTICE = 8
+LATTICE_STEP = 8
 """Cells between the points at which stations are interpolated exactly; bilinear in between."""
 
-MOST_STATIONS = 4000
+MAX_GLOBAL_STATIONS = 4000
 """With more stations than this only the nearest ``NEIGHBOURS`` take part in the value of a place."""
 
 NEIGHBOURS = 64
 
 
-def overlaps(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
+def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
     """Check that a raster and the grid have ground in common.
 
     Raises:
@@ -71,7 +71,7 @@ class ContinuousRaster:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: str, grid: Grid, role: str) -> Iterator["ContinuousRaster"]:
+    def open(cls, path: str, grid: Grid, role: str) -> Iterator[ContinuousRaster]:
         """Open a raster in any CRS.
 
         A coarse raster is interpolated between its cell centres; a finer one is averaged over the cell. Cells without
@@ -86,7 +86,7 @@ class ContinuousRaster:
             InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
         """
         with open_raster(path, role) as dataset:
-            overlaps(dataset, grid, role)
+            check_overlap(dataset, grid, role)
             nodata = dataset.nodata
             if nodata is None and dataset.dtypes[0].startswith("float"):
                 nodata = math.nan
@@ -142,7 +142,7 @@ class StationSurface:
             progress.warn(f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) lie on the place '
                           "of another one; their mean is taken.")
         self._surface = RBFInterpolator(places, means, kernel="linear", degree=0,
-                                        neighbors=NEIGHBOURS if len(places) > MOST_STATIONS else None)
+                                        neighbors=NEIGHBOURS if len(places) > MAX_GLOBAL_STATIONS else None)
         self.count = len(places)
 
     def read(self, block: Block) -> np.ndarray:
@@ -150,7 +150,7 @@ class StationSurface:
         # The lattice is the grid's, not the block's, so that blocks meet without a seam.
         rows, row_share = _lattice(block.row, block.height)
         columns, column_share = _lattice(block.column, block.width)
-        x, y = np.meshgrid((columns * LATTICE + 0.5) * self._size[0], (rows * LATTICE + 0.5) * self._size[1])
+        x, y = np.meshgrid((columns * LATTICE_STEP + 0.5) * self._size[0], (rows * LATTICE_STEP + 0.5) * self._size[1])
         nodes = self._surface(np.stack([x.ravel(), y.ravel()], axis=1)).reshape(x.shape)
         index, share = row_share
         bands = nodes[index] * (1 - share)[:, None] + nodes[index + 1] * share[:, None]
@@ -161,6 +161,6 @@ class StationSurface:
 def _lattice(first: int, count: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
     """Return the numbers of lattice lines about some cells, and for each cell the line before it and the share on."""
     cells = np.arange(first, first + count)
-    before = cells // LATTICE
+    before = cells // LATTICE_STEP
     lines = np.arange(before[0], before[-1] + 2)
-    return lines, (before - before[0], (cells % LATTICE) / LATTICE)
+    return lines, (before - before[0], (cells % LATTICE_STEP) / LATTICE_STEP)

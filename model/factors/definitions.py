@@ -19,9 +19,9 @@ RIVER_RADIUS = 1000.0
 FAULT_RADIUS = 5000.0
 """Default radius of the fault density in metres."""
 
-MOST_CLASSES = 250
+MAX_CLASSES = 250
 """Largest number of classes of a factor; what has more is an amount in disguise."""
-LARGEST_CODE = 2 ** 24
+MAX_CLASS_CODE = 2 ** 24
 """Class numbers from it on are not all told apart in float32, in which stacks are stored."""
 
 ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 8: "W", 9: "NW"}

@@ -18,10 +18,10 @@ import numpy as np
 from ..errors import ParameterInvalid
 from ..grid import Block, Grid
 from ..inputs.vectors import Lines
-from ..progress import Progress, Silent, stop_if_cancelled
-from .lines import Pieces, Scale, prepare_lines
+from ..progress import NullProgress, Progress, stop_if_cancelled
+from .lines import CellSizeByRow, Segments, prepare_lines
 
-HANDS = 4
+MAX_THREADS = 4
 """Parts that the lines are shared out into where the whole grid is one block."""
 
 CHUNK = 1 << 17
@@ -53,22 +53,22 @@ class LineDensity:
                                    f"({grid.cell_size():.4g} m), so most lines would be missed. Is it in "
                                    "degrees or in kilometres? Give a larger one, in metres.")
         self._radius, self._progress = float(radius), progress
-        self._scale = Scale(grid, radius)
+        self._scale = CellSizeByRow(grid, radius)
         # Blocks are computed side by side; a grid of few blocks would leave cores idle, so there the lines are shared
         # out instead.
-        self._hands = max(1, HANDS // grid.block_count())
-        self._pieces = prepare_lines(lines, grid, radius, self._scale, role, progress)
+        self._threads = max(1, MAX_THREADS // grid.block_count())
+        self._segments = prepare_lines(lines, grid, radius, self._scale, role, progress)
         self._reach = radius / np.array([self._scale.smallest_width(), self._scale.smallest_height()])
         # Pieces lie about in the order of the row of their middle: that row, made to rise, how much that changed it at
         # most, and the height of the tallest piece in rows.
-        row = (self._pieces.start[1] + self._pieces.end[1]) / 2
+        row = (self._segments.start[1] + self._segments.end[1]) / 2
         self._row = np.maximum.accumulate(row)
         self._slack = float((self._row - row).max(initial=0))
-        self._tall = float(np.abs(self._pieces.end[1] - self._pieces.start[1]).max(initial=0))
+        self._tall = float(np.abs(self._segments.end[1] - self._segments.start[1]).max(initial=0))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the progress here when the lines go to another process."""
-        return {**self.__dict__, "_progress": Silent()}
+        return {**self.__dict__, "_progress": NullProgress()}
 
     def read(self, block: Block) -> np.ndarray:
         """Return the density of a block: length within the radius of the cell centre, over the circle's area.
@@ -76,54 +76,54 @@ class LineDensity:
         Returns:
             float32 array of shape (height, width) in km/km².
         """
-        pieces = self._near(block)
-        if not len(pieces):
+        segments = self._segments_near(block)
+        if not len(segments):
             return np.zeros((block.height, block.width), dtype=np.float32)
-        rows = min(np.abs(pieces.end[1] - pieces.start[1]).max() + 2 * self._reach[1], block.height)
-        count = max(1, min(CHUNK // (int(rows) + 2), -(-len(pieces) // self._hands)))
-        chunks = [slice(first, first + count) for first in range(0, len(pieces), count)]
-        if self._hands == 1:
-            parts, wholes = self._sums(pieces, chunks, block)
+        rows = min(np.abs(segments.end[1] - segments.start[1]).max() + 2 * self._reach[1], block.height)
+        count = max(1, min(CHUNK // (int(rows) + 2), -(-len(segments) // self._threads)))
+        chunks = [slice(first, first + count) for first in range(0, len(segments), count)]
+        if self._threads == 1:
+            partial_lengths, full_length_steps = self._sums(segments, chunks, block)
         else:
-            shares = [chunks[hand::self._hands] for hand in range(self._hands)]
-            with ThreadPoolExecutor(min(self._hands, os.cpu_count() or 1)) as pool:
-                (parts, wholes), *others = pool.map(lambda share: self._sums(pieces, share, block), shares)
+            shares = [chunks[thread::self._threads] for thread in range(self._threads)]
+            with ThreadPoolExecutor(min(self._threads, os.cpu_count() or 1)) as pool:
+                (partial_lengths, full_length_steps), *others = pool.map(lambda share: self._sums(segments, share, block), shares)
             # In this order always, so that the sums do not depend on how many cores there are.
             for more_parts, more_wholes in others:
-                parts += more_parts
-                wholes += more_wholes
-        np.cumsum(wholes, axis=1, out=wholes)
-        parts += wholes
+                partial_lengths += more_parts
+                full_length_steps += more_wholes
+        np.cumsum(full_length_steps, axis=1, out=full_length_steps)
+        partial_lengths += full_length_steps
         # What the running sum leaves of nothing is rounding, not line.
-        parts[parts < 1e-7 * self._radius] = 0
-        return (parts[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
+        partial_lengths[partial_lengths < 1e-7 * self._radius] = 0
+        return (partial_lengths[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
 
-    def _sums(self, pieces: Pieces, chunks: Sequence[slice], block: Block) -> tuple[np.ndarray, np.ndarray]:
-        """Return what :func:`add_lengths` adds up of some of the pieces."""
+    def _sums(self, segments: Segments, chunks: Sequence[slice], block: Block) -> tuple[np.ndarray, np.ndarray]:
+        """Return what :func:`add_segment_lengths` adds up of some of the pieces."""
         # One column more than the block has, where intervals that reach over its border end.
-        parts, wholes = (np.zeros((block.height, block.width + 1)) for _ in range(2))
+        partial_lengths, full_length_steps = (np.zeros((block.height, block.width + 1)) for _ in range(2))
         for chunk in chunks:
             stop_if_cancelled(self._progress)
-            add_lengths(pieces.take(chunk), self._radius, self._scale, block, parts, wholes)
-        return parts, wholes
+            add_segment_lengths(segments.take(chunk), self._radius, self._scale, block, partial_lengths, full_length_steps)
+        return partial_lengths, full_length_steps
 
-    def _near(self, block: Block) -> Pieces:
+    def _segments_near(self, block: Block) -> Segments:
         """Return the pieces whose circles may reach into a block, about in the order of their rows."""
         reach = self._reach[1] + self._tall / 2
         first, last = np.searchsorted(self._row, [block.row - reach,
                                                   block.row + block.height + reach + self._slack])
-        pieces = self._pieces.take(slice(first, last))
+        segments = self._segments.take(slice(first, last))
         low = np.array([block.column, block.row]) - self._reach
         high = np.array([block.column + block.width, block.row + block.height]) + self._reach
-        start, end = pieces.start, pieces.end
-        near = np.ones(len(pieces), dtype=bool)
+        start, end = segments.start, segments.end
+        near = np.ones(len(segments), dtype=bool)
         for axis in range(2):
             near &= np.maximum(start[axis], end[axis]) > low[axis]
             near &= np.minimum(start[axis], end[axis]) < high[axis]
-        return pieces if near.all() else pieces.take(near)
+        return segments if near.all() else segments.take(near)
 
 
-def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, parts: np.ndarray, wholes: np.ndarray
+def add_segment_lengths(segments: Segments, radius: float, scale: CellSizeByRow, block: Block, partial_lengths: np.ndarray, full_length_steps: np.ndarray
                 ) -> None:
     """Add the length of some pieces within the radius of each cell centre of a block.
 
@@ -138,31 +138,31 @@ def add_lengths(pieces: Pieces, radius: float, scale: Scale, block: Block, parts
         parts: metres by cell, float64, shape (height, width + 1); takes what lies in the fringe.
         wholes: change of the metres from one cell to the next along the row, same shape; takes whole pieces.
     """
-    reach = _Reach(pieces, radius, scale, block)
+    reach = _SegmentCoverage(segments, radius, scale, block)
     if not reach.rows:
         return
-    line = reach.row * parts.shape[1]
-    left, whole_left, whole_right, right = reach.intervals(block)
-    whole = np.flatnonzero(whole_left < whole_right)
-    lengths = np.take(pieces.length, whole // reach.rows)
-    at = np.take(line, whole)
-    _add(wholes, np.concatenate([at + np.take(whole_left, whole), at + np.take(whole_right, whole)]),
+    line = reach.row * partial_lengths.shape[1]
+    left, full_left, full_right, right = reach.intervals(block)
+    full = np.flatnonzero(full_left < full_right)
+    lengths = np.take(segments.length, full // reach.rows)
+    at = np.take(line, full)
+    _add(full_length_steps, np.concatenate([at + np.take(full_left, full), at + np.take(full_right, full)]),
          np.concatenate([lengths, -lengths]))
-    for first, last in ((left, whole_left), (whole_right, right)):
-        _add_fringe(reach, line, first, last, parts)
+    for first, last in ((left, full_left), (full_right, right)):
+        _add_fringe(reach, line, first, last, partial_lengths)
 
 
-def _add_fringe(reach: "_Reach", line: np.ndarray, first: np.ndarray, last: np.ndarray, parts: np.ndarray) -> None:
+def _add_fringe(reach: _SegmentCoverage, line: np.ndarray, first: np.ndarray, last: np.ndarray, partial_lengths: np.ndarray) -> None:
     """Add the parts of pieces within the circles of the cells from ``first`` up to ``last`` of each row."""
     # Most fringes are a cell or two wide: those go through whole arrays, the rest is picked out. What a row does not
     # need goes to the spare column.
-    spare = np.int32(parts.shape[1] - 1)
+    spare = np.int32(partial_lengths.shape[1] - 1)
     column = first
     needed = column < last
     while np.count_nonzero(needed) * 4 > needed.size:
         place = np.where(needed, column, spare)
         place += line
-        _add(parts, place.ravel(), reach.chords(column).ravel())
+        _add(partial_lengths, place.ravel(), reach.chord_lengths(column).ravel())
         column = column + 1
         needed = column < last
     runs = np.flatnonzero(needed)
@@ -175,23 +175,23 @@ def _add_fringe(reach: "_Reach", line: np.ndarray, first: np.ndarray, last: np.n
     column = np.repeat(start, counts)
     column += np.arange(ends[-1], dtype=column.dtype)
     runs = np.repeat(runs, counts)
-    _add(parts, np.take(line, runs) + column, reach.chords(column, runs))
+    _add(partial_lengths, np.take(line, runs) + column, reach.chord_lengths(column, runs))
 
 
-class _Reach:
+class _SegmentCoverage:
     """The rows of cells that some pieces reach, and where; arrays of shape (pieces, rows)."""
 
-    def __init__(self, pieces: Pieces, radius: float, scale: Scale, block: Block) -> None:
+    def __init__(self, segments: Segments, radius: float, scale: CellSizeByRow, block: Block) -> None:
         # Each piece runs southward or level, so that dy >= 0.
-        turned = pieces.end[1] < pieces.start[1]
-        start, end = np.where(turned, pieces.end, pieces.start), np.where(turned, pieces.start, pieces.end)
+        flipped = segments.end[1] < segments.start[1]
+        start, end = np.where(flipped, segments.end, segments.start), np.where(flipped, segments.start, segments.end)
         middle = (start + end) / 2
-        width, height = (np.broadcast_to(one, len(pieces)) for one in scale.at(middle[1]))
+        width, height = (np.broadcast_to(one, len(segments)) for one in scale.at(middle[1]))
         dx, dy = (end[0] - start[0]) * width, (end[1] - start[1]) * height
         # A piece that closes on itself is a point; a hair of length keeps the divisions defined.
         size = np.maximum(np.hypot(dx, dy), 1e-6 * radius)
         self._radius = np.float32(radius)
-        self._density = _column(pieces.length / size)
+        self._density = _column(segments.length / size)
         self._cos, self._sin, self._half = _column(dx / size), _column(dy / size), _column(size / 2)
         self._half_x, self._half_y = _column(dx / 2), _column(dy / 2)
 
@@ -224,7 +224,7 @@ class _Reach:
         reach1 = np.sqrt(np.maximum(r * r - np.square(y - half_y), 0))
         left0, left1 = -half_x - reach0, half_x - reach1
         right0, right1 = np.subtract(reach0, half_x, out=reach0), np.add(reach1, half_x, out=reach1)
-        whole_left, whole_right = np.maximum(left0, left1), np.minimum(right0, right1)
+        full_left, full_right = np.maximum(left0, left1), np.minimum(right0, right1)
         # The stadium's border: the circle about one end, the long side, the circle about the other end.
         sin = np.maximum(self._sin, np.float32(1e-6))
         lean, tangent, side = r * self._cos, y * (self._cos / sin), r / sin
@@ -236,18 +236,18 @@ class _Reach:
         none = np.abs(y) + half_y >= r
         edge = np.int32(block.width)
         left, right = self._columns(left0, np.ceil), self._columns(right0, np.floor)
-        whole_left, whole_right = self._columns(whole_left, np.ceil), self._columns(whole_right, np.floor)
+        full_left, full_right = self._columns(full_left, np.ceil), self._columns(full_right, np.floor)
         right += 1
-        whole_right += 1
-        none |= whole_left >= whole_right
+        full_right += 1
+        none |= full_left >= full_right
         np.clip(left, 0, edge, out=left)
         np.clip(right, left, edge, out=right)
         np.copyto(right, left, where=self._outside)
-        np.copyto(whole_left, right, where=none)
-        np.copyto(whole_right, right, where=none)
-        np.clip(whole_left, left, right, out=whole_left)
-        np.clip(whole_right, whole_left, right, out=whole_right)
-        return left, whole_left, whole_right, right
+        np.copyto(full_left, right, where=none)
+        np.copyto(full_right, right, where=none)
+        np.clip(full_left, left, right, out=full_left)
+        np.clip(full_right, full_left, right, out=full_right)
+        return left, full_left, full_right, right
 
     def _columns(self, x: np.ndarray, rounded: np.ufunc) -> np.ndarray:
         """Turn metres from the middle of the piece into whole columns of the block; overwrites ``x``."""
@@ -257,7 +257,7 @@ class _Reach:
         x += self._base
         return x.astype(np.int32)
 
-    def chords(self, column: np.ndarray, pairs: np.ndarray | None = None) -> np.ndarray:
+    def chord_lengths(self, column: np.ndarray, pairs: np.ndarray | None = None) -> np.ndarray:
         """Return the metres of line within the circle about a cell of each pair of a piece and a row.
 
         Args:
@@ -269,10 +269,10 @@ class _Reach:
             base, shift, cos, sin, half, density = (
                 self._base, self._shift, self._cos, self._sin, self._half, self._density)
         else:
-            piece = pairs // self.rows
+            segment = pairs // self.rows
             y = np.take(self._y, pairs)
             cell = np.take(self._cell, pairs) if np.ndim(self._cell) else self._cell
-            base, shift, cos, sin, half, density = (np.take(one, piece) for one in (
+            base, shift, cos, sin, half, density = (np.take(one, segment) for one in (
                 self._base, self._shift, self._cos, self._sin, self._half, self._density))
         x = column.astype(np.float32)
         x -= base

@@ -19,19 +19,19 @@ CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 3000
 BATCH = 1 << 18
 """Vertices that are prepared at once."""
 
-LONGEST = 0.5
+MAX_SEGMENT_SHARE = 0.5
 """Longest straight piece as a share of the radius, so that all pieces reach about as many rows."""
 
-GEOGRAPHIC_PIECE = 2000.0
+MAX_GEOGRAPHIC_SEGMENT = 2000.0
 """Longest straight piece in metres on a geographic grid, where one scale holds along a piece."""
 
 
-BANDS = 30_000
+SORT_BANDS = 30_000
 """Bands of rows that pieces are sorted by: few enough for a radix sort of 16 bits."""
 
 
 @dataclass
-class Pieces:
+class Segments:
     """Straight pieces of lines in cell coordinates: ``start`` and ``end`` as (columns, rows), shape (2, pieces)."""
 
     start: np.ndarray
@@ -42,12 +42,12 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.length)
 
-    def take(self, chosen: np.ndarray | slice) -> "Pieces":
+    def take(self, chosen: np.ndarray | slice) -> Segments:
         """Return some of the pieces."""
-        return Pieces(self.start[:, chosen], self.end[:, chosen], self.length[chosen])
+        return Segments(self.start[:, chosen], self.end[:, chosen], self.length[chosen])
 
 
-class Scale:
+class CellSizeByRow:
     """Cell width and height in metres at any row, also beyond the grid."""
 
     def __init__(self, grid: Grid, reach: float) -> None:
@@ -74,7 +74,7 @@ class Scale:
         return float(self._height.min())
 
 
-def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: str, progress: Progress) -> Pieces:
+def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: CellSizeByRow, role: str, progress: Progress) -> Segments:
     """Turn a line layer into straight pieces that lie within the radius of the grid, roughly in the order of rows.
 
     Lines that are there twice, also in the opposite direction, count once. Vertices far finer than the cell are
@@ -96,16 +96,16 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
     low, high = -reach, np.array([[grid.width], [grid.height]]) + reach
     cell = min(scale.smallest_width(), scale.smallest_height())
     tolerance = min(CELL_TOLERANCE * cell, RADIUS_TOLERANCE * radius)
-    longest = max(LONGEST * radius, 4 * cell)
+    longest = max(MAX_SEGMENT_SHARE * radius, 4 * cell)
     if scale.varies:
-        longest = min(longest, GEOGRAPHIC_PIECE)
+        longest = min(longest, MAX_GEOGRAPHIC_SEGMENT)
     inverse = ~grid.transform
     least, most = np.full((2, 1), np.inf), np.full((2, 1), -np.inf)
     broken = 0
     batches = []
-    for group in _groups(_distinct(lines, role, progress)):
+    for group in _line_batches(_unique_lines(lines, role, progress)):
         stop_if_cancelled(progress)
-        vertices, ends, lost = _joined(group)
+        vertices, ends, lost = _concatenate_lines(group)
         broken += lost
         # A vertex alone is no line.
         if vertices.shape[1] == np.count_nonzero(ends):
@@ -115,11 +115,11 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
         lowest, highest = vertices.min(axis=1, keepdims=True), vertices.max(axis=1, keepdims=True)
         least, most = np.minimum(least, lowest), np.maximum(most, highest)
         if (lowest < low).any() or (highest > high).any():
-            vertices, ends = _near(vertices, ends, low, high)
-        vertices, length = _cut(vertices, ends, scale, longest)
-        vertices, length = _thin(vertices, length, scale, tolerance, longest)
+            vertices, ends = _drop_distant_steps(vertices, ends, low, high)
+        vertices, length = _split_long_segments(vertices, ends, scale, longest)
+        vertices, length = _simplify(vertices, length, scale, tolerance, longest)
         at = np.flatnonzero(length)
-        batches.append(Pieces(vertices[:, at], vertices[:, at + 1], length[at]))
+        batches.append(Segments(vertices[:, at], vertices[:, at + 1], length[at]))
     if broken:
         progress.warn(f'{broken} vertices of the layer "{lines.name}" ({role}) have no coordinates and are left out.')
     if not batches:
@@ -128,14 +128,14 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: Scale, role: s
     if (most < low).any() or (least > high).any():
         raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the study grid. Check its CRS, or choose the '
                         "layer of this area.")
-    pieces = _sorted(batches)
-    if not len(pieces):
+    segments = _sort_by_row(batches)
+    if not len(segments):
         progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the study grid, so '
                       "the density is 0 everywhere. Check that this is so in nature.")
-    return pieces
+    return segments
 
 
-def _distinct(lines: Lines, role: str, progress: Progress) -> list[np.ndarray]:
+def _unique_lines(lines: Lines, role: str, progress: Progress) -> list[np.ndarray]:
     """Return the coordinates of the lines that have two vertices or more, each line once."""
     parts = [part for part in lines.parts if len(part) > 1]
     if not parts:
@@ -149,7 +149,7 @@ def _distinct(lines: Lines, role: str, progress: Progress) -> list[np.ndarray]:
     seen: set[bytes] = set()
     for suspect in np.unique(np.concatenate([order[same], order[same + 1]])).tolist():
         stop_if_cancelled(progress)
-        part = _joined([parts[suspect]])[0] + 0.0
+        part = _concatenate_lines([parts[suspect]])[0] + 0.0
         if part.shape[1] > 1:
             code = min(part.tobytes(), part[:, ::-1].tobytes())
             if code in seen:
@@ -162,7 +162,7 @@ def _distinct(lines: Lines, role: str, progress: Progress) -> list[np.ndarray]:
     return [part for number, part in enumerate(parts) if number not in repeated]
 
 
-def _groups(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
+def _line_batches(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
     """Give lines in groups of about ``BATCH`` vertices."""
     first = count = 0
     for number, part in enumerate(parts, 1):
@@ -172,7 +172,7 @@ def _groups(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
             first, count = number, 0
 
 
-def _joined(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
+def _concatenate_lines(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the vertices of some lines one line after the other, and where lines end.
 
     Vertices without coordinates are left out, and so are those that repeat the one before.
@@ -199,7 +199,7 @@ def _joined(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
     return vertices, ends, lost
 
 
-def _near(vertices: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _drop_distant_steps(vertices: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Leave out the steps between vertices that lie beyond ``low`` or ``high``, both of shape (2, 1)."""
     below, above = vertices < low, vertices > high
     away = ((below[:, 1:] & below[:, :-1]) | (above[:, 1:] & above[:, :-1])).any(axis=0)
@@ -210,13 +210,13 @@ def _near(vertices: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndar
     return vertices[:, kept], ends[kept]
 
 
-def _cut(vertices: np.ndarray, ends: np.ndarray, scale: Scale, longest: float) -> tuple[np.ndarray, np.ndarray]:
+def _split_long_segments(vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRow, longest: float) -> tuple[np.ndarray, np.ndarray]:
     """Measure the steps from vertex to vertex, and cut those longer than ``longest`` metres into equal pieces.
 
     Returns:
         Vertices, shape (2, vertices), and metres from each to the next, 0 where a line ends.
     """
-    length = _lengths(vertices, ends, scale)
+    length = _segment_lengths(vertices, ends, scale)
     if not (length > longest).any():
         return vertices, length
     counts = np.ceil(length / longest).astype(np.int64).clip(1)
@@ -224,10 +224,10 @@ def _cut(vertices: np.ndarray, ends: np.ndarray, scale: Scale, longest: float) -
     share = (np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[owner]
     step = np.diff(vertices, axis=1, append=vertices[:, -1:])
     vertices = vertices[:, owner] + share * step[:, owner]
-    return vertices, _lengths(vertices, ends[owner], scale)
+    return vertices, _segment_lengths(vertices, ends[owner], scale)
 
 
-def _lengths(vertices: np.ndarray, ends: np.ndarray, scale: Scale) -> np.ndarray:
+def _segment_lengths(vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRow) -> np.ndarray:
     """Return the metres from each vertex to the next, 0 where a line ends."""
     width, height = scale.at((vertices[1, 1:] + vertices[1, :-1]) / 2)
     length = np.zeros(len(ends))
@@ -236,7 +236,7 @@ def _lengths(vertices: np.ndarray, ends: np.ndarray, scale: Scale) -> np.ndarray
     return length
 
 
-def _thin(vertices: np.ndarray, length: np.ndarray, scale: Scale, tolerance: float, longest: float
+def _simplify(vertices: np.ndarray, length: np.ndarray, scale: CellSizeByRow, tolerance: float, longest: float
           ) -> tuple[np.ndarray, np.ndarray]:
     """Leave out vertices as long as every point of a line stays within ``tolerance`` metres of the place it had.
 
@@ -248,7 +248,7 @@ def _thin(vertices: np.ndarray, length: np.ndarray, scale: Scale, tolerance: flo
     quiet = 0
     while len(length) > 2 and quiet < 2:
         # A pass that leaves little out is followed by one over the others.
-        between = _seconds(length, 1 + quiet)
+        between = _alternate_vertices(length, 1 + quiet)
         first, second = length[between - 1], length[between]
         total = first + second
         near = np.flatnonzero(total <= longest)
@@ -270,7 +270,7 @@ def _thin(vertices: np.ndarray, length: np.ndarray, scale: Scale, tolerance: flo
     return vertices, length
 
 
-def _seconds(length: np.ndarray, first: int) -> np.ndarray:
+def _alternate_vertices(length: np.ndarray, first: int) -> np.ndarray:
     """Return the numbers of every second vertex of each line, from its ``first`` one on, except where lines end."""
     ends = np.flatnonzero(length == 0)
     starts = np.append(0, ends[:-1] + 1) if len(ends) else np.zeros(1, dtype=np.int64)
@@ -281,7 +281,7 @@ def _seconds(length: np.ndarray, first: int) -> np.ndarray:
     return np.flatnonzero(chosen[:-1])
 
 
-def _sorted(batches: list[Pieces]) -> Pieces:
+def _sort_by_row(batches: list[Segments]) -> Segments:
     """Bring pieces into the order of the row of their middle, to within a band of rows.
 
     One array after the other, and none kept longer than needed: millions of pieces fill memory.
@@ -289,11 +289,11 @@ def _sorted(batches: list[Pieces]) -> Pieces:
     middle = np.concatenate([batch.start[1] + batch.end[1] for batch in batches])
     if len(middle):
         middle -= middle.min()
-        middle *= BANDS / max(float(middle.max()), BANDS)
+        middle *= SORT_BANDS / max(float(middle.max()), SORT_BANDS)
     order = np.argsort(middle.astype(np.int16), kind="stable")
     arrays = []
     for name in ("start", "end", "length"):
         arrays.append(np.take(np.concatenate([getattr(batch, name) for batch in batches], axis=-1), order, axis=-1))
         for batch in batches:
             setattr(batch, name, None)
-    return Pieces(*arrays)
+    return Segments(*arrays)

@@ -1,4 +1,5 @@
-"""Burning polygons into blocks of a grid, also polygons with very many vertices and grids with very many blocks."""
+"""Burning polygons into blocks of a grid, also polygons with very many vertices and grids with very many blocks.
+The mapped area: which cells of a window lie in the polygons that the user drew."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import numpy as np
 from rasterio.enums import MergeAlg
 from rasterio.features import rasterize
 
+from ..errors import LayerEmpty, NoOverlap
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
 
@@ -42,7 +44,7 @@ class PolygonBurner:
         """
         extent = self._extent(block)
         chosen = [(geometry, value) for number, value in zip(features, values)
-                  for geometry in [_near(self._shapes[number], extent)] if geometry]
+                  for geometry in [_clip_to_extent(self._shapes[number], extent)] if geometry]
         shape = (block.height, block.width)
         if not chosen:
             return np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.uint16)
@@ -72,24 +74,95 @@ def _bounds(polygons: list[list[np.ndarray]]) -> tuple[float, ...]:
     return (*corners.min(axis=0), *corners.max(axis=0))
 
 
-def _near(polygons: list[list[np.ndarray]], extent: tuple[float, float, float, float]) -> dict[str, Any] | None:
+def _clip_to_extent(polygons: list[list[np.ndarray]], extent: tuple[float, float, float, float]) -> dict[str, Any] | None:
     """Return a geometry that covers the same part of an extent with as few vertices as possible; None for none."""
     coordinates = []
     for polygon in polygons:
-        outer = _shorten(polygon[0], extent)
+        outer = _simplify_ring(polygon[0], extent)
         if outer is not None:
-            holes = [ring for ring in (_shorten(ring, extent) for ring in polygon[1:]) if ring is not None]
+            holes = [ring for ring in (_simplify_ring(ring, extent) for ring in polygon[1:]) if ring is not None]
             coordinates.append([outer, *holes])
     return {"type": "MultiPolygon", "coordinates": coordinates} if coordinates else None
 
 
-def _shorten(ring: np.ndarray, extent: tuple[float, float, float, float]) -> np.ndarray | None:
+def _simplify_ring(ring: np.ndarray, extent: tuple[float, float, float, float]) -> np.ndarray | None:
     """Drop vertices between two others on the same outer side of an extent: no edge there can enter it."""
     left, bottom, right, top = extent
     x, y = ring.T
     side = np.where(x < left, 1, np.where(x > right, 2, np.where(y < bottom, 3, np.where(y > top, 4, 0))))
     if side[0] and (side == side[0]).all():
         return None
-    idle = np.zeros(len(ring), dtype=bool)
-    idle[1:-1] = (side[1:-1] > 0) & (side[1:-1] == side[:-2]) & (side[1:-1] == side[2:])
-    return ring[~idle]
+    redundant = np.zeros(len(ring), dtype=bool)
+    redundant[1:-1] = (side[1:-1] > 0) & (side[1:-1] == side[:-2]) & (side[1:-1] == side[2:])
+    return ring[~redundant]
+
+
+class AreaMask:
+    """Cells whose centre lies in any polygon of a layer; every cell when there is no layer."""
+
+    def __init__(self, grid: Grid, area: Polygons | None, role: str = "AREA") -> None:
+        """Check the layer against the grid.
+
+        Args:
+            grid: the study grid.
+            area: polygons in the CRS of the grid, or ``None`` for the whole grid.
+            role: parameter name for messages.
+
+        Raises:
+            LayerEmpty: the layer has no polygon.
+            NoOverlap: no polygon reaches into the grid.
+        """
+        self._grid, self._area = grid, area
+        if area is None:
+            return
+        if not len(area):
+            raise LayerEmpty(f'The layer "{area.name}" given as {role} has no polygon. Draw the area, or leave {role} '
+                             "empty to use the whole raster.")
+        self._extent = polygon_extents(grid, area)
+        if not any(self._intersecting(Block(0, 0, grid.height, grid.width))):
+            raise NoOverlap(f'No polygon of the layer "{area.name}" given as {role} overlaps the raster. Check the '
+                            "CRS of both and that the area is the right one.")
+
+    def touches(self, block: Block) -> bool:
+        """Whether a polygon's bounding box reaches into the block; ``False`` means that no cell is in the area."""
+        return self._area is None or bool(self._intersecting(block).any())
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return whether each cell is in the area and the grid, bool, shape (block.height, block.width)."""
+        if self._area is None:
+            return inside_grid(self._grid, block)
+        chosen = np.flatnonzero(self._intersecting(block))
+        if not len(chosen):
+            return np.zeros((block.height, block.width), dtype=bool)
+        shapes = [self._area.geometries[index] for index in chosen]
+        return burn(self._grid, block, shapes) & inside_grid(self._grid, block)
+
+    def _intersecting(self, block: Block) -> np.ndarray:
+        return extents_intersect(self._extent, block)
+
+
+def burn(grid: Grid, block: Block, shapes: list) -> np.ndarray:
+    """Return whether each cell's centre lies in any of the GeoJSON geometries, bool, shape of the block."""
+    return rasterize(((shape, 1) for shape in shapes), out_shape=(block.height, block.width), fill=0, dtype=np.uint8,
+                     transform=grid.block_transform(block)).astype(bool)
+
+
+def polygon_extents(grid: Grid, polygons: Polygons) -> np.ndarray:
+    """Return first row, first column, last row, last column (fractional) of each polygon, shape (features, 4)."""
+    left, bottom, right, top = polygons.bounds().T
+    t = grid.transform
+    return np.stack([(top - t.f) / t.e, (left - t.c) / t.a, (bottom - t.f) / t.e, (right - t.c) / t.a], axis=1)
+
+
+def extents_intersect(extent: np.ndarray, block: Block, halo: float | np.ndarray = 0.0) -> np.ndarray:
+    """Return which extents (see :func:`polygon_extents`), grown by ``halo`` cells, reach into a block."""
+    top, left, bottom, right = extent.T
+    return ((bottom + halo >= block.row) & (top - halo <= block.row + block.height)
+            & (right + halo >= block.column) & (left - halo <= block.column + block.width))
+
+
+def inside_grid(grid: Grid, block: Block) -> np.ndarray:
+    """Return which cells of a block, which may reach over the border, lie in the grid."""
+    rows = np.arange(block.row, block.row + block.height)
+    columns = np.arange(block.column, block.column + block.width)
+    return (((rows >= 0) & (rows < grid.height))[:, None] & ((columns >= 0) & (columns < grid.width))[None])

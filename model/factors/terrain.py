@@ -17,14 +17,14 @@ from .definitions import HORN, SLOPE_METHODS
 STRIP_CELLS = 1 << 14
 """Cells worked on at once: small enough for the ten or so float64 arrays of the formulas to stay in the cache."""
 
-NO_LAND = -9000.0
+MIN_LAND_ELEVATION = -9000.0
 """Elevations below are nodata that was not declared."""
 
 TAN_22_5 = math.sqrt(2) - 1
 NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 
 
-def _octants() -> np.ndarray:
+def _aspect_lookup() -> np.ndarray:
     """Return the class of each combination of the four comparisons in :func:`_aspect`, shape (16,)."""
     codes = np.empty(16, dtype=np.float32)
     for index in range(16):
@@ -38,10 +38,10 @@ def _octants() -> np.ndarray:
     return codes
 
 
-OCTANTS = _octants()
+ASPECT_LOOKUP = _aspect_lookup()
 
 
-class Terrain:
+class TerrainFactors:
     """The three terrain factors of one DEM, block by block."""
 
     def __init__(self, dem: rasterio.DatasetReader, grid: Grid, method: str = HORN) -> None:
@@ -67,12 +67,12 @@ class Terrain:
         self.lowest = math.inf
         self.extremes = math.inf, -math.inf
         """Lowest and highest elevation in and about the block that was read last."""
-        """Lowest elevation under ``NO_LAND``, which nothing on Earth's land has, in and about the block that was read
+        """Lowest elevation under ``MIN_LAND_ELEVATION``, which nothing on Earth's land has, in and about the block that was read
         last; infinite without any."""
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: str, grid: Grid, method: str) -> Iterator["Terrain"]:
+    def open(cls, path: str, grid: Grid, method: str) -> Iterator[TerrainFactors]:
         """Open a DEM."""
         with open_raster(path, "DEM") as dataset:
             yield cls(dataset, grid, method)
@@ -92,10 +92,10 @@ class Terrain:
             float32 array of shape (3, height, width): slope in degrees, profile curvature in 1/m (convex positive, 0
             where flat), aspect as class codes 1 to 9; NaN where the DEM has no data.
         """
-        window = read_scaled(self._dem, block.grown(1))
+        window = read_scaled(self._dem, block.padded(1))
         lowest = float(np.fmin.reduce(window, axis=None, initial=np.inf))
         self.extremes = lowest, float(np.fmax.reduce(window, axis=None, initial=-np.inf))
-        self.lowest = lowest if lowest < NO_LAND else math.inf
+        self.lowest = lowest if lowest < MIN_LAND_ELEVATION else math.inf
         filled = window
         grid = self._grid
         top, left = block.row == 0, block.column == 0
@@ -112,7 +112,7 @@ class Terrain:
         if bottom:
             filled[-1] = 2 * filled[-2] - filled[-3]
         width, height = grid.spacing(block.row, block.height)
-        result = derive(window, filled, width, height, self._method)
+        result = terrain_derivatives(window, filled, width, height, self._method)
         if grid.is_geographic:
             return result
         # In a corner gdaldem continues the slope along the column and repeats the outer column, which halves the
@@ -123,12 +123,12 @@ class Terrain:
                     rows, columns = slice(row, row + 3), slice(column, column + 3)
                     corner = filled[rows, columns].copy()
                     corner[:, outer] = corner[:, 1]
-                    result[:, row:row + 1, column:column + 1] = derive(
+                    result[:, row:row + 1, column:column + 1] = terrain_derivatives(
                         window[rows, columns], corner, width[row:row + 1], height[row:row + 1], self._method)
         return result
 
 
-def derive(elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height: np.ndarray, method: str = HORN
+def terrain_derivatives(elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height: np.ndarray, method: str = HORN
            ) -> np.ndarray:
     """Return slope, profile curvature and aspect of an array of elevations.
 
@@ -137,10 +137,10 @@ def derive(elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height:
         filled: the same, with what slope and aspect are to take for the cells outside; ``elevation`` itself will do.
         width: cell width in metres of each row without the border, shape (rows,).
         height: cell height in metres, shape (rows,).
-        method: as in :class:`Terrain`.
+        method: as in :class:`TerrainFactors`.
 
     Returns:
-        float32 array of shape (3, rows, columns), as :meth:`Terrain.read` gives.
+        float32 array of shape (3, rows, columns), as :meth:`TerrainFactors.read` gives.
     """
     rows, columns = elevation.shape[0] - 2, elevation.shape[1] - 2
     result = np.empty((3, rows, columns), dtype=np.float32)
@@ -153,18 +153,18 @@ def derive(elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height:
         z = elevation[first:last + 2].astype(np.float64)
         missing = np.isnan(z)
         if not missing.any():
-            neighbours = _Neighbours(z)
+            neighbours = _NeighbourDifferences(z)
             _slope_and_aspect(neighbours, widths, heights, method, out)
             _profile_curvature(neighbours, widths, heights, out[1])
             continue
         level = filled[first:last + 2].astype(np.float64)
-        _slope_and_aspect(_Neighbours(level, "level"), widths, heights, method, out)
-        _profile_curvature(_Neighbours(z, "mirrored"), widths, heights, out[1])
+        _slope_and_aspect(_NeighbourDifferences(level, "level"), widths, heights, method, out)
+        _profile_curvature(_NeighbourDifferences(z, "mirrored"), widths, heights, out[1])
         out[:, missing[1:-1, 1:-1]] = np.nan
     return result
 
 
-class _Neighbours:
+class _NeighbourDifferences:
     """Differences between the neighbours of each cell: eastward in three rows, southward in three columns."""
 
     def __init__(self, z: np.ndarray, missing: str = "") -> None:
@@ -177,7 +177,7 @@ class _Neighbours:
         """
         self.centre = z[1:-1, 1:-1]
         if missing:
-            z00, z01, z02, z10, z12, z20, z21, z22 = self._complete(z, missing == "mirrored")
+            z00, z01, z02, z10, z12, z20, z21, z22 = self._fill_missing(z, missing == "mirrored")
             self.east_above, self.east, self.east_below = z02 - z00, z12 - z10, z22 - z20
             self.south_left, self.south, self.south_right = z20 - z00, z21 - z01, z22 - z02
         else:
@@ -186,10 +186,10 @@ class _Neighbours:
             southward = z[2:] - z[:-2]
             self.east_above, self.east, self.east_below = eastward[:-2], eastward[1:-1], eastward[2:]
             self.south_left, self.south, self.south_right = southward[:, :-2], southward[:, 1:-1], southward[:, 2:]
-        self.bend_east = (z12 - self.centre) + (z10 - self.centre)
-        self.bend_south = (z21 - self.centre) + (z01 - self.centre)
+        self.second_difference_east = (z12 - self.centre) + (z10 - self.centre)
+        self.second_difference_south = (z21 - self.centre) + (z01 - self.centre)
 
-    def _complete(self, z: np.ndarray, mirrored: bool) -> list[np.ndarray]:
+    def _fill_missing(self, z: np.ndarray, mirrored: bool) -> list[np.ndarray]:
         rows, columns = self.centre.shape
         around = [z[row:row + rows, column:column + columns] for row, column in NEIGHBOURS]
         if mirrored:
@@ -198,7 +198,7 @@ class _Neighbours:
         return [np.where(np.isnan(one), self.centre, one) for one in around]
 
 
-def _slope_and_aspect(around: _Neighbours, width: np.ndarray, height: np.ndarray, method: str, out: np.ndarray
+def _slope_and_aspect(around: _NeighbourDifferences, width: np.ndarray, height: np.ndarray, method: str, out: np.ndarray
                       ) -> None:
     """Fill ``out[0]`` with slopes in degrees and ``out[2]`` with aspect classes."""
     if method == HORN:
@@ -214,12 +214,12 @@ def _slope_and_aspect(around: _Neighbours, width: np.ndarray, height: np.ndarray
     _aspect(east, north, out[2])
 
 
-def _profile_curvature(around: _Neighbours, width: np.ndarray, height: np.ndarray, out: np.ndarray) -> None:
+def _profile_curvature(around: _NeighbourDifferences, width: np.ndarray, height: np.ndarray, out: np.ndarray) -> None:
     """Fill ``out`` with −(p²r + 2pqs + q²t) / ((p² + q²)(1 + p² + q²)^1.5) (Zevenbergen & Thorne 1987)."""
     p = around.east / (2 * width)
     q = around.south / (-2 * height)
-    r = around.bend_east / (width * width)
-    t = around.bend_south / (height * height)
+    r = around.second_difference_east / (width * width)
+    t = around.second_difference_south / (height * height)
     s = (around.east_above - around.east_below) / (4 * width * height)
     numerator = p * q
     numerator *= s
@@ -250,5 +250,5 @@ def _aspect(east: np.ndarray, north: np.ndarray, out: np.ndarray) -> None:
     # The border of two classes lies where the tangent is the irrational √2 − 1, so no exact tie can arise.
     diagonal = (across > TAN_22_5 * along) & (along > TAN_22_5 * across)
     index |= diagonal.view(np.uint8) << 3
-    np.take(OCTANTS, index, out=out)
+    np.take(ASPECT_LOOKUP, index, out=out)
     out[(east == 0) & (north == 0)] = 1

@@ -6,11 +6,11 @@ import os
 import time
 from pathlib import Path
 
-from . import place
+from . import storage
 from .reading import Follower
 
 
-class Trainings:
+class HistoryFolder:
     """The histories of a folder: those that are there, and those that come."""
 
     def __init__(self, folder: str | os.PathLike) -> None:
@@ -24,7 +24,7 @@ class Trainings:
         """By path."""
         self._opened: set[str] = set()
 
-    def look(self, seconds: float = 0.005) -> bool:
+    def poll(self, seconds: float = 0.005) -> bool:
         """Look for new histories, and read on in those under way.
 
         Args:
@@ -37,11 +37,11 @@ class Trainings:
         self._list()
         waiting = [item for item in self.followers.values() if not item.done]
         # Those looked at longest ago first, so that many files do not keep the last ones waiting.
-        waiting.sort(key=lambda item: item.looked)
+        waiting.sort(key=lambda item: item.last_polled)
         for left, follower in zip(range(len(waiting) - 1, -1, -1), waiting):
-            more = follower.look()
+            more = follower.poll()
             while more and time.monotonic() < until:
-                more = follower.look()
+                more = follower.poll()
             if time.monotonic() >= until:
                 return more or left > 0
         return False
@@ -58,12 +58,12 @@ class Trainings:
         path = self.followers.pop(key).path
         self._opened.discard(key)
         if path.parent == self.folder:
-            place.remove(path)
+            storage.remove(path)
 
     def _list(self) -> None:
         try:
             with os.scandir(self.folder) as items:
-                found = {str(self.folder / item.name) for item in items if item.name.endswith(place.SUFFIX)}
+                found = {str(self.folder / item.name) for item in items if item.name.endswith(storage.SUFFIX)}
         except OSError:
             # Before the first training there is no folder.
             found = set()

@@ -13,20 +13,36 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from ..errors import HistoryInvalid
-from . import place
-from .forms import (END, ENDS, EPOCH, EPOCHS, FORMAT, HEAD, LONGEST_LINE, LOST, MOST_EPOCHS, PATIENCE, RUNNING, SERIES,
-                    SHARE, SILENCE, STOPPED, WITHIN)
-from .series import Series
-from .writing import Head
+from . import storage
+from .storage import (
+    END,
+    ENDS,
+    EPOCH,
+    EPOCHS,
+    FORMAT,
+    HEAD,
+    IN_EPOCH,
+    LOST,
+    LOST_AFTER,
+    MAX_EPOCHS,
+    MAX_LINE_BYTES,
+    PATIENCE,
+    RUNNING,
+    SERIES,
+    SHARE,
+    STOPPED,
+    Series,
+)
+from .writing import RunInfo
 
-_RECENT = 10
+_RECENT_EPOCHS = 10
 """Epochs whose mean time tells how long the next ones take."""
 
 
 class History:
     """The epochs of a training and how it stands."""
 
-    def __init__(self, head: Head, started: float) -> None:
+    def __init__(self, head: RunInfo, started: float) -> None:
         """Begin without an epoch.
 
         Args:
@@ -61,7 +77,7 @@ class History:
     def add(self, numbers: Mapping[str, Any]) -> bool:
         """Add the next epoch; return whether the numbers were those of one."""
         values = [_number(numbers.get(name)) for name in SERIES]
-        if numbers.get(EPOCH) != self.epoch + 1 or self.epoch >= MOST_EPOCHS or None in (values[0], values[4]):
+        if numbers.get(EPOCH) != self.epoch + 1 or self.epoch >= MAX_EPOCHS or None in (values[0], values[4]):
             return False
         for name, value in zip(SERIES, values):
             self.series[name].append(value)
@@ -73,9 +89,9 @@ class History:
             self.best_epoch = self.epoch
         return True
 
-    def pace(self) -> float | None:
+    def seconds_per_epoch(self) -> float | None:
         """Return the mean time of the last epochs in seconds, ``None`` while it is not known."""
-        known = [value for value in self.seconds.values[-_RECENT:] if not math.isnan(value)]
+        known = [value for value in self.seconds.values[-_RECENT_EPOCHS:] if not math.isnan(value)]
         return sum(known) / len(known) if known else None
 
 
@@ -86,19 +102,19 @@ class Follower:
         """Begin at the start of a file, which need not be there yet."""
         self.path = Path(path)
         self.history: History | None = None
-        self.foreign = False
+        self.not_a_history = False
         """Whether it is no history."""
-        self.gone = False
+        self.deleted = False
         """Whether the file was deleted."""
-        self.stopping = False
+        self.stop_requested = False
         """Whether the training was asked to stop."""
-        self.looked = 0.0
+        self.last_polled = 0.0
         """When it was last looked at, by the monotonic clock."""
         self._touched: tuple[int, int] | None = None
-        self._quiet, self._since = 0.0, 0.0
+        self._idle_seconds, self._idle_since = 0.0, 0.0
         """Seconds of silence up to a moment, and that moment by the monotonic clock."""
-        self._at = 0
-        self._rest = b""
+        self._offset = 0
+        self._partial_line = b""
 
     def state(self, now: float | None = None) -> str:
         """Return ``running``, ``lost`` or how it ended.
@@ -111,15 +127,15 @@ class Follower:
         """
         if self.history is not None and self.history.ended:
             return self.history.ended
-        silent = self._quiet + (time.monotonic() if now is None else now) - self._since > SILENCE
-        return LOST if silent or self.gone else RUNNING
+        silent = self._idle_seconds + (time.monotonic() if now is None else now) - self._idle_since > LOST_AFTER
+        return LOST if silent or self.deleted else RUNNING
 
     @property
     def done(self) -> bool:
         """Whether nothing more can come."""
-        return self.foreign or self.gone or (self.history is not None and bool(self.history.ended))
+        return self.not_a_history or self.deleted or (self.history is not None and bool(self.history.ended))
 
-    def look(self, most: int = 32 * 1024) -> bool:
+    def poll(self, most: int = 32 * 1024) -> bool:
         """Read on.
 
         Args:
@@ -128,61 +144,61 @@ class Follower:
         Returns:
             Whether more is there already.
         """
-        self.looked = time.monotonic()
+        self.last_polled = time.monotonic()
         try:
-            about = self.path.stat()
-            self.gone = False
-            self._hear(about)
-            if about.st_size < self._at:
-                self._again()
-            if about.st_size > self._at:
+            status = self.path.stat()
+            self.deleted = False
+            self._update_idle_time(status)
+            if status.st_size < self._offset:
+                self._restart()
+            if status.st_size > self._offset:
                 with open(self.path, "rb") as stream:
-                    stream.seek(self._at)
+                    stream.seek(self._offset)
                     found = stream.read(most)
-                self._at += len(found)
-                self._take(found)
+                self._offset += len(found)
+                self._feed(found)
         except FileNotFoundError:
-            self.gone = True
+            self.deleted = True
             return False
         except OSError:
             # Locked for a moment, say: the next look will tell.
             return False
-        self.stopping = self.history is not None and not self.history.ended and place.stop_file(self.path).exists()
-        return about.st_size > self._at and not self.done
+        self.stop_requested = self.history is not None and not self.history.ended and storage.stop_file(self.path).exists()
+        return status.st_size > self._offset and not self.done
 
-    def _hear(self, about: os.stat_result) -> None:
+    def _update_idle_time(self, status: os.stat_result) -> None:
         """Note whether the file was touched since the last look."""
-        touched = about.st_mtime_ns, about.st_size
+        touched = status.st_mtime_ns, status.st_size
         if touched != self._touched:
             first, self._touched = self._touched is None, touched
             # A time in the future says nothing of when it was.
-            self._quiet, self._since = max(time.time() - about.st_mtime, 0.0) if first else 0.0, self.looked
+            self._idle_seconds, self._idle_since = max(time.time() - status.st_mtime, 0.0) if first else 0.0, self.last_polled
 
-    def _again(self) -> None:
-        self.history, self.foreign, self._at, self._rest = None, False, 0, b""
+    def _restart(self) -> None:
+        self.history, self.not_a_history, self._offset, self._partial_line = None, False, 0, b""
 
-    def _take(self, found: bytes) -> None:
-        *lines, self._rest = (self._rest + found).split(b"\n")
+    def _feed(self, found: bytes) -> None:
+        *lines, self._partial_line = (self._partial_line + found).split(b"\n")
         for line in lines:
-            if self.foreign:
+            if self.not_a_history:
                 break
-            self._line(line)
-        if len(self._rest) > LONGEST_LINE:
-            self.foreign = self.foreign or self.history is None
-            self._rest = self._rest[:LONGEST_LINE]
+            self._parse_line(line)
+        if len(self._partial_line) > MAX_LINE_BYTES:
+            self.not_a_history = self.not_a_history or self.history is None
+            self._partial_line = self._partial_line[:MAX_LINE_BYTES]
 
-    def _line(self, line: bytes) -> None:
+    def _parse_line(self, line: bytes) -> None:
         content = _table(line)
         if self.history is None:
-            self.history = None if content is None else _begun(content)
-            self.foreign = self.history is None
+            self.history = None if content is None else _parse_head(content)
+            self.not_a_history = self.history is None
         elif content is None or self.history.ended:
             return
         elif content.get(END) in ENDS:
             self.history.ended = content[END]
             self.history.text = _text(content.get("text"))
             self.history.metrics = _numbers(content.get("metrics"))
-        elif content.get(WITHIN) == self.history.epoch + 1:
+        elif content.get(IN_EPOCH) == self.history.epoch + 1:
             self.history.share = min(max(_number(content.get(SHARE)) or 0.0, 0.0), 1.0)
         elif EPOCH in content:
             self.history.add(content)
@@ -195,8 +211,8 @@ def read_history(path: str | os.PathLike) -> Follower:
         HistoryInvalid: it cannot be read, or is no history.
     """
     follower = Follower(path)
-    follower.look()
-    if follower.gone:
+    follower.poll()
+    if follower.deleted:
         raise HistoryInvalid(f"The file {path} does not exist.")
     if follower.history is None:
         raise HistoryInvalid(f"The file {path} is no history of a training. Choose a .jsonl file that a training of "
@@ -219,7 +235,7 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
         raise HistoryInvalid(f"The model {Path(path).name} was not trained in epochs, so it has no curves.")
     settings, ended = header["settings"], header["training"].get("ended")
     epochs, patience = (int(_number(settings.get(name)) or 0) for name in ("epochs", "patience"))
-    head = Head(str(header["kind"]), str(path), epochs, patience, _report_of(path), stoppable=False)
+    head = RunInfo(str(header["kind"]), str(path), epochs, patience, _report_path(path), stoppable=False)
     history = History(head, changed)
     for numbers in header["history"]:
         if not history.add(numbers):
@@ -230,18 +246,18 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
     return history
 
 
-def _begun(content: Mapping[str, Any]) -> History | None:
+def _parse_head(content: Mapping[str, Any]) -> History | None:
     """Return the history that a head begins; ``None`` when it is no head that this version knows."""
     epochs, patience = content.get("epochs"), content.get("patience")
-    if content.get(HEAD) != FORMAT or not all(type(value) is int and 0 <= value <= MOST_EPOCHS
+    if content.get(HEAD) != FORMAT or not all(type(value) is int and 0 <= value <= MAX_EPOCHS
                                               for value in (epochs, patience)):
         return None
-    head = Head(_text(content.get("kind")), _text(content.get("output")), epochs, patience,
+    head = RunInfo(_text(content.get("kind")), _text(content.get("output")), epochs, patience,
                 _text(content.get("report")), _text(content.get("part")), content.get("stoppable") is True)
     return History(head, _number(content.get("started")) or 0.0)
 
 
-def _report_of(model: str | os.PathLike) -> str:
+def _report_path(model: str | os.PathLike) -> str:
     """Return the report that was made with a model, from the run record beside it; empty without one."""
     record = Path(f"{model}.run.json")
     try:
@@ -253,7 +269,7 @@ def _report_of(model: str | os.PathLike) -> str:
 
 
 def _table(line: bytes) -> dict[str, Any] | None:
-    if len(line) > LONGEST_LINE:
+    if len(line) > MAX_LINE_BYTES:
         return None
     try:
         content = json.loads(line)

@@ -13,17 +13,17 @@ from types import TracebackType
 from typing import Any, Callable, Mapping, TextIO
 
 from ..errors import Cancelled, ScarpError
-from . import place
-from .forms import CANCELLED, END, FAILED, FORMAT, HEAD, HEARTBEAT, SHARE, WITHIN
+from . import storage
+from .storage import CANCELLED, END, FAILED, FORMAT, HEAD, HEARTBEAT, IN_EPOCH, SHARE
 
-_LOOK = 0.25
+_STOP_CHECK_INTERVAL = 0.25
 """Seconds between two looks at whether to stop."""
-_SLOW = 5.0
+_PROGRESS_INTERVAL = 5.0
 """Seconds of an epoch between two lines that say how far it is."""
 
 
 @dataclass(frozen=True)
-class Head:
+class RunInfo:
     """What a history says of its training before the first epoch."""
 
     kind: str
@@ -49,7 +49,7 @@ class TrainingLog:
     one that cannot be written ends with a warning, and the training goes on.
     """
 
-    def __init__(self, path: str | os.PathLike | None = None, head: Head | None = None,
+    def __init__(self, path: str | os.PathLike | None = None, head: RunInfo | None = None,
                  warn: Callable[[str], None] = lambda text: None) -> None:
         """Begin.
 
@@ -67,15 +67,15 @@ class TrainingLog:
         self._ended = threading.Event()
         self._end: dict[str, Any] = {}
         self._stoppable = head is not None and head.stoppable
-        self._told = self._looked = self._clock = time.monotonic()
+        self._last_progress = self._last_stop_check = self._clock = time.monotonic()
         self._stopping = False
         if self.path is None or head is None:
             return
         self._stream = open(self.path, "x", encoding="utf-8", newline="\n")
         self._write({HEAD: FORMAT, **asdict(head), "started": round(time.time(), 3), "process": os.getpid()})
-        threading.Thread(target=self._beat, name="scarp history", daemon=True).start()
+        threading.Thread(target=self._heartbeat, name="scarp history", daemon=True).start()
 
-    def __enter__(self) -> "TrainingLog":
+    def __enter__(self) -> TrainingLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -87,9 +87,9 @@ class TrainingLog:
             text = str(error) if issubclass(kind, ScarpError) else f"{kind.__name__}: {error}"
             self._close({END: FAILED, "text": text[:1000]})
 
-    def prepared(self) -> None:
+    def start_clock(self) -> None:
         """Say that the first epoch begins now, whose time counts from here."""
-        self._told = self._clock = time.monotonic()
+        self._last_progress = self._clock = time.monotonic()
 
     def epoch(self, numbers: Mapping[str, Any], timed: bool = True) -> None:
         """Write the numbers of a finished epoch.
@@ -100,9 +100,9 @@ class TrainingLog:
         """
         now = time.monotonic()
         self._write({**numbers, "seconds": round(now - self._clock, 3) if timed else None})
-        self._told = self._clock = now
+        self._last_progress = self._clock = now
 
-    def within(self, epoch: int, share: float) -> None:
+    def report_epoch_share(self, epoch: int, share: float) -> None:
         """Say how far an epoch is, now and then when it is slow.
 
         Args:
@@ -110,17 +110,17 @@ class TrainingLog:
             share: of it that is done, 0 to 1.
         """
         now = time.monotonic()
-        if now - self._told >= _SLOW:
-            self._told = now
-            self._write({WITHIN: epoch, SHARE: round(share, 4)})
+        if now - self._last_progress >= _PROGRESS_INTERVAL:
+            self._last_progress = now
+            self._write({IN_EPOCH: epoch, SHARE: round(share, 4)})
 
-    def stop_asked(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether this training was asked to stop; cheap enough for every step."""
         if self._stoppable and not self._stopping and self._stream is not None:
             now = time.monotonic()
-            if now - self._looked >= _LOOK:
-                self._looked = now
-                self._stopping = place.stop_file(self.path).exists()
+            if now - self._last_stop_check >= _STOP_CHECK_INTERVAL:
+                self._last_stop_check = now
+                self._stopping = storage.stop_file(self.path).exists()
         return self._stopping
 
     def finish(self, ended: str, metrics: Mapping[str, Any]) -> None:
@@ -132,7 +132,7 @@ class TrainingLog:
         """
         self._end = {END: ended, "metrics": dict(metrics)}
 
-    def _beat(self) -> None:
+    def _heartbeat(self) -> None:
         while not self._ended.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
                 os.utime(self.path)
@@ -145,17 +145,17 @@ class TrainingLog:
             self._stream.flush()
         except OSError as error:
             # A full disk, say: the training is worth more than its curves.
-            self._let_go()
-            self._warn(_not_kept(error))
+            self._close_stream()
+            self._warn(_not_kept_message(error))
 
     def _close(self, end: Mapping[str, Any]) -> None:
         self._write(end or {END: FAILED, "text": "The training ended without a result."})
-        self._let_go()
+        self._close_stream()
         if self.path is not None:
             with contextlib.suppress(OSError):
-                place.stop_file(self.path).unlink()
+                storage.stop_file(self.path).unlink()
 
-    def _let_go(self) -> None:
+    def _close_stream(self) -> None:
         self._ended.set()
         if self._stream is not None:
             with contextlib.suppress(OSError):
@@ -163,7 +163,7 @@ class TrainingLog:
             self._stream = None
 
 
-def begin(head: Head, warn: Callable[[str], None]) -> TrainingLog:
+def begin_history(head: RunInfo, warn: Callable[[str], None]) -> TrainingLog:
     """Begin the history of a training among those of the user; one that writes nothing where that cannot be done.
 
     Args:
@@ -171,13 +171,13 @@ def begin(head: Head, warn: Callable[[str], None]) -> TrainingLog:
         warn: takes a text when the history cannot be written.
     """
     try:
-        return TrainingLog(place.new_history(), head, warn)
+        return TrainingLog(storage.new_history(), head, warn)
     except (OSError, RuntimeError) as error:
         # RuntimeError: there is no home folder.
-        warn(_not_kept(error))
+        warn(_not_kept_message(error))
         return TrainingLog()
 
 
-def _not_kept(error: Exception) -> str:
+def _not_kept_message(error: Exception) -> str:
     return (f"The dock Training cannot follow this training, because its history cannot be written ({error}). The "
             "training itself goes on, and the model will hold its curves.")

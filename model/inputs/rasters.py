@@ -1,4 +1,5 @@
-"""Opening rasters with messages that help, reading windows that may reach over the border, writing whole files."""
+"""Whether all of a GeoTIFF reached the disk.
+Opening rasters with messages that help, reading windows that may reach over the border, writing whole files."""
 
 from __future__ import annotations
 
@@ -10,14 +11,48 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import rasterio
-from rasterio.enums import MaskFlags, Resampling
 from rasterio._err import CPLE_BaseError
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
-from ..files import complete_or_absent
-from .wholeness import is_whole
+from ..outputs.atomic import atomic_output
+
+
+def is_complete(path: str | os.PathLike) -> bool:
+    """Return whether every block of a tiled GeoTIFF, overviews among them, was written and lies inside the file.
+
+    What GDAL keeps back until a file is closed is written when nobody listens any more: on a full disk the TIFF
+    library then only prints a line to the console, and the file is closed as if all were well. Looking up where the
+    blocks lie takes some microseconds each; nothing is read.
+
+    Args:
+        path: a GeoTIFF in which no block is left out on purpose.
+
+    Raises:
+        RasterioError: not even its head is whole.
+    """
+    size = os.path.getsize(path)
+    with rasterio.open(path) as dataset:
+        for band in dataset.indexes:
+            block_height, block_width = dataset.block_shapes[band - 1]
+            levels = [(None, 1), *enumerate(dataset.overviews(band))]
+            for level, factor in levels:
+                rows, columns = -(-dataset.height // factor), -(-dataset.width // factor)
+                for y in range(-(-rows // block_height)):
+                    for x in range(-(-columns // block_width)):
+                        if not _is_block_complete(dataset, band, level, f"{x}_{y}", size):
+                            return False
+    return True
+
+
+def _is_block_complete(dataset: rasterio.DatasetReader, band: int, level: int | None, block: str, size: int) -> bool:
+    """Whether a block begins and ends inside the file; GDAL knows no place of a block that was never written."""
+    first = dataset.get_tag_item(f"BLOCK_OFFSET_{block}", "TIFF", bidx=band, ovr=level)
+    length = dataset.get_tag_item(f"BLOCK_SIZE_{block}", "TIFF", bidx=band, ovr=level)
+    return bool(first and length) and 0 < int(length) and int(first) + int(length) <= size
+
 
 TILE = 256
 """Side of a block of the GeoTIFFs that Scarp writes, in cells."""
@@ -28,15 +63,15 @@ REGION_TAG = "REGION"
 GDAL_ERRORS = (RasterioError, CPLE_BaseError)
 """What rasterio raises; it hands some of GDAL's own errors on as they are."""
 
-_NOT_WHOLE = "not all of it reached the disk"
+_INCOMPLETE = "not all of it reached the disk"
 
-_roles: "WeakKeyDictionary[rasterio.DatasetReader, str]" = WeakKeyDictionary()
+_roles: WeakKeyDictionary[rasterio.DatasetReader, str] = WeakKeyDictionary()
 """What each open raster is in its run."""
 
-BEYOND_ALL = 1e30
+MAX_PLAUSIBLE_VALUE = 1e30
 """No quantity on Earth is as large; lowest and highest float32 numbers often stand for no data without saying so."""
 
-MOST_BANDS = 5000
+MAX_BANDS = 5000
 """More than any survey takes; asking about each of them for every window would take seconds."""
 
 GDAL_CACHE_BYTES = 128 * 1024 * 1024
@@ -67,17 +102,17 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
                                ) from error
         with dataset:
             _roles[dataset] = role
-            if dataset.count > MOST_BANDS:
+            if dataset.count > MAX_BANDS:
                 raise InputCorrupt(f"The {role} raster {path} has {dataset.count:,} bands; Scarp reads rasters of up "
-                                   f"to {MOST_BANDS:,}. If it is not damaged, take the bands that you need out of it "
+                                   f"to {MAX_BANDS:,}. If it is not damaged, take the bands that you need out of it "
                                    "with Raster > Conversion > Translate.")
             try:
                 yield dataset
             except GDAL_ERRORS as error:
-                raise _unreadable(role, path, error) from error
+                raise _read_error(role, path, error) from error
 
 
-def region_of(dataset: rasterio.DatasetReader, given: str = "") -> str:
+def region_name(dataset: rasterio.DatasetReader, given: str = "") -> str:
     """Return the name of the region that a map shows: the one given, else what the map itself states, else nothing."""
     return given.strip() or dataset.tags().get(REGION_TAG, "").strip()
 
@@ -109,9 +144,9 @@ def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: 
         cells = _read_cells(dataset, numbers, Window(left, top, right - left, bottom - top))
     except GDAL_ERRORS as error:
         # Said here: whoever reads in the midst of writing would take it for an error of the output.
-        raise _unreadable(_roles.get(dataset, "input"), dataset.name, error) from error
+        raise _read_error(_roles.get(dataset, "input"), dataset.name, error) from error
     if sound:
-        cells = _without_impossible(cells)
+        cells = _mask_implausible(cells)
     if cells.shape[1:] == (height, width):
         return cells
     result = np.full((len(numbers), height, width), fill, dtype=np.float32)
@@ -119,7 +154,7 @@ def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: 
     return result
 
 
-def _unreadable(role: str, path: str | os.PathLike, error: BaseException) -> InputCorrupt:
+def _read_error(role: str, path: str | os.PathLike, error: BaseException) -> InputCorrupt:
     # rasterio's own words only point at those of GDAL.
     while error.__cause__ is not None:
         error = error.__cause__
@@ -143,13 +178,13 @@ def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window:
     return cells
 
 
-def _without_impossible(cells: np.ndarray) -> np.ndarray:
+def _mask_implausible(cells: np.ndarray) -> np.ndarray:
     """Return cells with NaN where numbers are larger than any quantity."""
     # Looking for the extremes is several times as fast as looking at each cell, and mostly enough.
     lowest, highest = (find.reduce(cells, axis=None, initial=0) for find in (np.fmin, np.fmax))
-    if lowest < -BEYOND_ALL or highest > BEYOND_ALL:
+    if lowest < -MAX_PLAUSIBLE_VALUE or highest > MAX_PLAUSIBLE_VALUE:
         with np.errstate(invalid="ignore"):
-            cells[np.abs(cells) > BEYOND_ALL] = np.nan
+            cells[np.abs(cells) > MAX_PLAUSIBLE_VALUE] = np.nan
     return cells
 
 
@@ -203,10 +238,10 @@ def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float,
         "blockysize": TILE, "interleave": "band", "compress": "zstd", "zstd_level": 1, "predictor": 2,
         "bigtiff": "if_safer", "num_threads": "all_cpus", **(options or {}),
     }
-    with complete_or_absent(path) as temporary:
+    with atomic_output(path) as temporary:
         try:
             with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES, GDAL_TIFF_OVR_BLOCKSIZE=TILE):
-                with _opened(temporary, "w", **profile) as dataset:
+                with _open_writer(temporary, "w", **profile) as dataset:
                     dataset.update_tags(**(tags or {}))
                     for index, description in enumerate(bands, 1):
                         if description:
@@ -218,28 +253,28 @@ def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float,
                     yield dataset
                 if overviews is not None:
                     _add_overviews(temporary, overviews)
-                whole = is_whole(temporary)
+                whole = is_complete(temporary)
         except GDAL_ERRORS as error:
-            raise _not_written(path, str(error)) from error
+            raise _write_error(path, str(error)) from error
         if not whole:
-            raise _not_written(path, _NOT_WHOLE)
+            raise _write_error(path, _INCOMPLETE)
 
 
-def _opened(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWriter:
+def _open_writer(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWriter:
     try:
         return rasterio.open(path, mode, **profile)
     except (TypeError, *(GDAL_ERRORS if mode == "r+" else ())) as error:
         # The file was just made: it is empty, or has no end, because the disk is full.
-        raise RasterioError(_NOT_WHOLE) from error
+        raise RasterioError(_INCOMPLETE) from error
 
 
-def _not_written(path: str | os.PathLike, why: str) -> OutputNotWritable:
+def _write_error(path: str | os.PathLike, why: str) -> OutputNotWritable:
     return OutputNotWritable(f"{Path(path)} could not be written: {why.rstrip('.')}. Check that the disk has room, or "
                              "choose another place for the output.")
 
 
 def _add_overviews(path: Path, resampling: Resampling) -> None:
-    with _opened(path, "r+") as dataset:
+    with _open_writer(path, "r+") as dataset:
         factors, factor = [], 2
         while max(dataset.width, dataset.height) // factor >= TILE:
             factors.append(factor)

@@ -10,20 +10,20 @@ import numpy as np
 from rasterio.enums import Resampling
 
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
-from ..factors.questions import about_distance
-from ..files import RunRecord, check_writable
+from ..factors.polygons import AreaMask
+from ..factors.unit_checks import suspect_distance_unit
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
 from ..inputs.vectors import Points, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..labels.area import AreaMask
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
-from ..labels.scales import DEFAULT_RADII, UNRECORDED, Assignment, assign_radii
-from ..progress import Noting, Part, Progress, stop_if_cancelled
-from ..provenance.lineage import warn_of_changes
+from ..labels.scales import DEFAULT_RADII, UNRECORDED, RadiusAssignment, assign_radii
+from ..outputs.atomic import RunRecord, check_writable
+from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
+from ..provenance.lineage import warn_stale_inputs
 
 COLOURS = {STABLE: (222, 235, 218, 255), LANDSLIDE: (192, 57, 43, 255), UNKNOWN: (0, 0, 0, 0)}
-CROWDED = 0.5
+MAX_LANDSLIDE_SHARE = 0.5
 """Share of landslide cells from which the radii are probably too large for the inventory."""
 
 
@@ -94,14 +94,14 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
         ParameterInvalid: RADII or RING cannot be used.
         TooFewData: no cell is left with a landslide label.
     """
-    progress = noted = Noting(progress)
+    progress = warning_log = WarningLog(progress)
     check_writable(output)
     if not len(landslides):
         raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature. Choose the layer of the inventory.')
     if not 0 <= ring < float("inf"):
         raise ParameterInvalid(f"RING is {ring}, but it is a distance in metres from 0 up.")
     is_polygons = isinstance(landslides, Polygons)
-    table = _radii(radii, is_polygons, progress)
+    table = _choose_radii(radii, is_polygons, progress)
     # Without any buffer the sizes do not matter, so codes that RADII does not list are no error then.
     values = landslides.column(scale_field) if scale_field and any(table.values()) else None
     assigned = assign_radii(values, len(landslides), table, scale_field or "", progress)
@@ -111,10 +111,10 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
                        {"SCALE_FIELD": scale_field, "RADII": table, "RING": ring},
                        {"LANDSLIDES": landslides.source or landslides.name, "REFERENCE": reference,
                         "AREA": (area.source or area.name) if area is not None else None})
-    warn_of_changes({"reference raster": reference}, progress)
+    warn_stale_inputs({"reference raster": reference}, progress)
     with open_raster(reference, "reference") as dataset:
         grid = Grid.of(dataset, "reference")
-        _ask_about_distances(assigned, ring, grid.cell_size(), is_polygons, progress)
+        _check_distance_units(assigned, ring, grid.cell_size(), is_polygons, progress)
         mask = AreaMask(grid, area)
         buffers: Buffers
         if isinstance(landslides, Polygons):
@@ -122,12 +122,12 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
             places, small = buffers.points, buffers.small
         else:
             buffers, places, small = PointBuffers(grid, landslides.xy, metres, ring), landslides.xy, 0
-        row, column, inside = grid.cells_of(places)
+        row, column, inside = grid.cell_indices(places)
         if not inside.any():
             raise LayerEmpty(f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the '
                              "reference raster. Check the CRS of both and that they show the same area.")
         counts, area_m2, on_unknown = _write(dataset, grid, buffers, mask, (row[inside], column[inside]), output,
-                                             Part(progress, 0.05, 0.97))
+                                             SubProgress(progress, 0.05, 0.97))
     cells = row[inside] * grid.width + column[inside]
     summary = LabelSummary(
         landslides=len(landslides), used=int(inside.sum()), outside=int((~inside).sum()), on_unknown=on_unknown,
@@ -137,12 +137,12 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
         landslide_km2=area_m2[LANDSLIDE] / 1e6, mapped_km2=(area_m2[LANDSLIDE] + area_m2[STABLE]) / 1e6,
         ratio=counts[STABLE] / counts[LANDSLIDE])
     _report(summary, landslides.name, progress)
-    record.write({"OUTPUT": output}, summary=asdict(summary), warnings=noted.warnings)
+    record.write({"OUTPUT": output}, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
 
 
-def _radii(radii: Mapping[str, float] | None, is_polygons: bool, progress: Progress) -> dict[str, float]:
+def _choose_radii(radii: Mapping[str, float] | None, is_polygons: bool, progress: Progress) -> dict[str, float]:
     """Return the table to use; the paper's radii stand for landslides drawn as points, not for outlines."""
     given = {name: float(metres) for name, metres in (radii or {}).items()}
     if not is_polygons:
@@ -155,7 +155,7 @@ def _radii(radii: Mapping[str, float] | None, is_polygons: bool, progress: Progr
     return {UNRECORDED: 0.0}
 
 
-def _report_radii(assigned: Assignment, ring: float, is_polygons: bool, progress: Progress) -> None:
+def _report_radii(assigned: RadiusAssignment, ring: float, is_polygons: bool, progress: Progress) -> None:
     rows = [f"{name} {metres:g} m ({assigned.counts[name]})" for name, metres in assigned.metres.items()]
     if not is_polygons or any(assigned.metres.values()):
         progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
@@ -165,13 +165,13 @@ def _report_radii(assigned: Assignment, ring: float, is_polygons: bool, progress
                       "no ring. RING counts from the landslide, not from the edge of its buffer.")
 
 
-def _ask_about_distances(assigned: Assignment, ring: float, cell_size: float, is_polygons: bool, progress: Progress
+def _check_distance_units(assigned: RadiusAssignment, ring: float, cell_size: float, is_polygons: bool, progress: Progress
                          ) -> None:
     largest = max((metres for name, metres in assigned.metres.items() if assigned.counts[name]), default=0.0)
     # Outlines stand for themselves, and a narrow buffer around them may be meant.
-    questions = [about_distance("RING", ring, cell_size)]
+    questions = [suspect_distance_unit("RING", ring, cell_size)]
     if not is_polygons:
-        questions.insert(0, about_distance("The largest radius of RADII", largest, cell_size))
+        questions.insert(0, suspect_distance_unit("The largest radius of RADII", largest, cell_size))
     for question in filter(None, questions):
         progress.warn(question)
 
@@ -187,10 +187,10 @@ def _write(dataset, grid: Grid, buffers: Buffers, mask: AreaMask, cells: tuple[n
                        colours=COLOURS) as target:
         for block in grid.blocks():
             stop_if_cancelled(progress)
-            known = _known(dataset, mask, block)
+            mapped = _mapped_cells(dataset, mask, block)
             inside, near = buffers.read(block)
             labels = np.where(inside, LANDSLIDE, np.where(near, UNKNOWN, STABLE)).astype(np.uint8)
-            labels[~known] = UNKNOWN
+            labels[~mapped] = UNKNOWN
             target.write(labels, 1, window=block.window)
             cell_area = grid.cell_area(block.row, block.height)
             for label in counts:
@@ -199,7 +199,7 @@ def _write(dataset, grid: Grid, buffers: Buffers, mask: AreaMask, cells: tuple[n
                 areas[label] += float(by_row @ cell_area)
             row, column = cells[0] - block.row, cells[1] - block.column
             here = (row >= 0) & (row < block.height) & (column >= 0) & (column < block.width)
-            on_unknown += int(np.count_nonzero(~known[row[here], column[here]]))
+            on_unknown += int(np.count_nonzero(~mapped[row[here], column[here]]))
             done += 1
             progress.report(done / total)
         if not counts[LANDSLIDE]:
@@ -208,13 +208,13 @@ def _write(dataset, grid: Grid, buffers: Buffers, mask: AreaMask, cells: tuple[n
     return counts, areas, on_unknown
 
 
-def _known(dataset, mask: AreaMask, block: Block) -> np.ndarray:
+def _mapped_cells(dataset, mask: AreaMask, block: Block) -> np.ndarray:
     """Return which cells of a block lie in the area and have data in every band, bool."""
-    known = mask.read(block)
-    if known.any():
+    mapped = mask.read(block)
+    if mapped.any():
         values = read_window(dataset, block.row, block.column, block.height, block.width)
-        known &= np.isfinite(values).all(axis=0)
-    return known
+        mapped &= np.isfinite(values).all(axis=0)
+    return mapped
 
 
 def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
@@ -235,7 +235,7 @@ def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
     if not summary.stable_cells:
         progress.warn("No stable cell is left, so nothing can be learned from these labels. Take smaller RADII or a "
                       "smaller RING, or a larger AREA.")
-    elif summary.landslide_cells > CROWDED * (summary.landslide_cells + summary.stable_cells):
+    elif summary.landslide_cells > MAX_LANDSLIDE_SHARE * (summary.landslide_cells + summary.stable_cells):
         share = summary.landslide_cells / (summary.landslide_cells + summary.stable_cells)
         progress.warn(f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this "
                       "inventory. Take RADII near the landslides' own size.")

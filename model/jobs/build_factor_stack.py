@@ -10,25 +10,32 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from ..cluster.connection import connect
-from ..cluster.running import Cluster
-from ..factors.definitions import (CATEGORICAL, CONTINUOUS, FACTORS, FAULT_RADIUS, HORN, RIVER_RADIUS,
-                                   FactorDefinition, factor_name)
-from ..factors.plan import FactorMaker, categorical_maker, continuous_maker, density_maker, terrain_maker
+from ..cluster.tasks import Cluster
+from ..factors.block_pipeline import StackStatistics, iterate_blocks_on_cluster, walk
+from ..factors.definitions import (
+    CATEGORICAL,
+    CONTINUOUS,
+    FACTORS,
+    FAULT_RADIUS,
+    HORN,
+    RIVER_RADIUS,
+    FactorDefinition,
+    factor_name,
+)
+from ..factors.factor_makers import FactorSource, categorical_source, continuous_source, density_source, terrain_source
+from ..factors.polygons import AreaMask
 from ..factors.sources import CategoricalInput, StationPoints
-from ..factors.spread import walk_on
-from ..factors.walk import Tally, walk
-from ..files import RunRecord, check_writable
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Lines, Polygons
-from ..labels.area import AreaMask
-from ..progress import Part, Progress
-from ..stack import StackFactor, create_stack, open_stack, tag_costs
+from ..outputs.atomic import RunRecord, check_writable
+from ..progress import Progress, SubProgress
+from ..stack import StackFactor, create_stack, open_stack, write_nodata_counts
 
-MOST_STRETCH = 0.02
+MAX_SCALE_ERROR = 0.02
 """Error of distances that the CRS of the DEM may bring without a warning."""
 
-PREPARED, WALKED = 0.05, 0.9
+PREPARED, COMPUTED = 0.05, 0.9
 """Shares of the progress after preparing the inputs and after the walk; the rest is for overviews."""
 
 
@@ -108,10 +115,10 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
         ScarpError: any other of an input's failures, see the makers of the factors.
     """
     check_writable(output)
-    heard = _Hearing(progress)
+    log = WarningLog(progress)
     named = [item if isinstance(item, tuple) else (item, Path(str(item)).stem) for item in extra_continuous]
     # First of all: whoever mistyped an address should not have to wait to hear of it.
-    with connect(scheduler, heard, _rasters_of(dem, landform, precipitation, temperature, lithology, seismic,
+    with connect(scheduler, log, _rasters_of(dem, landform, precipitation, temperature, lithology, seismic,
                                                *(path for path, _ in named), *extra_categorical),
                  Path(output).parent) as cluster:
         record = RunRecord("buildfactorstack", {
@@ -127,38 +134,38 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
             "extra_continuous": [path for path, _ in named] or None,
             "extra_categorical": [source.source for source in extra_categorical] or None, "class_table": class_table,
         })
-        grid = _study_grid(dem, heard)
+        grid = _study_grid(dem, log)
         mask = AreaMask(grid, area)
         known = read_class_tables(class_table)
-        makers = [terrain_maker(dem, grid, slope_method)]
+        factor_sources = [terrain_source(dem, grid, slope_method)]
 
         def classes(name: str, source: CategoricalInput | None) -> None:
             if source is not None:
-                makers.append(categorical_maker(FACTORS[name], source, grid, known.get(name), heard))
+                factor_sources.append(categorical_source(FACTORS[name], source, grid, known.get(name), log))
 
         def amounts(name: str, source: Any) -> None:
             if source is not None:
-                makers.append(continuous_maker(FACTORS[name], source, grid, heard))
+                factor_sources.append(continuous_source(FACTORS[name], source, grid, log))
 
         classes("landform", landform)
         if rivers is not None:
-            makers.append(density_maker("river_density", rivers, grid, river_radius, "rivers", heard))
+            factor_sources.append(density_source("river_density", rivers, grid, river_radius, "rivers", log))
         amounts("precipitation", precipitation)
         amounts("temperature", temperature)
         if faults is not None:
-            makers.append(density_maker("fault_density", faults, grid, fault_radius, "faults", heard))
+            factor_sources.append(density_source("fault_density", faults, grid, fault_radius, "faults", log))
         classes("lithology", lithology)
         classes("seismic_intensity", seismic)
         taken = list(FACTORS)
         for path, layer in named:
-            taken.append(_extra_name(layer, taken, heard))
-            makers.append(continuous_maker(FactorDefinition(taken[-1], CONTINUOUS, "", layer), path, grid, heard))
+            taken.append(_extra_name(layer, taken, log))
+            factor_sources.append(continuous_source(FactorDefinition(taken[-1], CONTINUOUS, "", layer), path, grid, log))
         for source in extra_categorical:
             layer = source.name or Path(source.source).stem
-            taken.append(_extra_name(layer, taken, heard))
-            makers.append(categorical_maker(FactorDefinition(taken[-1], CATEGORICAL, "", layer), source, grid,
-                                            known.get(taken[-1]), heard))
-        return _write(output, grid, makers, mask, cluster, record, heard)
+            taken.append(_extra_name(layer, taken, log))
+            factor_sources.append(categorical_source(FactorDefinition(taken[-1], CATEGORICAL, "", layer), source, grid,
+                                            known.get(taken[-1]), log))
+        return _write(output, grid, factor_sources, mask, cluster, record, log)
 
 
 def _extra_name(layer: str, taken: Sequence[str], progress: Progress) -> str:
@@ -176,48 +183,48 @@ def _rasters_of(*sources: Any) -> list[Any]:
     return [path for path in paths if isinstance(path, (str, os.PathLike))]
 
 
-def _study_grid(dem: str | os.PathLike, heard: "_Hearing") -> Grid:
+def _study_grid(dem: str | os.PathLike, log: WarningLog) -> Grid:
     """Return the grid of the DEM, and tell what would make slopes and distances wrong."""
     with open_raster(dem, "DEM") as dataset:
         grid = Grid.of(dataset, "DEM")
         unit = (dataset.units[0] or "").strip().lower()
     if "foot" in unit or "feet" in unit or unit == "ft":
-        heard.warn(f'The DEM says that its elevations are in "{unit}". They are taken as metres, so slopes come out '
+        log.warn(f'The DEM says that its elevations are in "{unit}". They are taken as metres, so slopes come out '
                    "too steep. Multiply the DEM by 0.3048 (Raster calculator) first.")
-    stretch = grid.stretch()
-    if abs(stretch - 1) > MOST_STRETCH:
-        heard.warn(f"In the CRS of the DEM one metre on the ground measures {stretch:.3g} m here, and slopes, "
+    scale_factor = grid.scale_factor()
+    if abs(scale_factor - 1) > MAX_SCALE_ERROR:
+        log.warn(f"In the CRS of the DEM one metre on the ground measures {scale_factor:.3g} m here, and slopes, "
                    "densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first.")
     return grid
 
 
-def _write(output: str | os.PathLike, grid: Grid, makers: Sequence[FactorMaker], mask: AreaMask,
-           cluster: Cluster | None, record: RunRecord, heard: "_Hearing") -> StackSummary:
+def _write(output: str | os.PathLike, grid: Grid, factor_sources: Sequence[FactorSource], mask: AreaMask,
+           cluster: Cluster | None, record: RunRecord, log: WarningLog) -> StackSummary:
     """Compute all blocks, write them, and tell what came out."""
-    factors = [StackFactor.of(definition) for maker in makers for definition in maker.definitions]
+    factors = [StackFactor.of(definition) for factor_source in factor_sources for definition in factor_source.definitions]
     names = [factor.name for factor in factors]
-    heard.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
-    tally = Tally(["elevation" if maker is makers[0] else maker.definitions[0].name for maker in makers])
-    part = Part(heard, PREPARED, WALKED)
-    walked = walk(grid, makers, mask, part) if cluster is None else walk_on(cluster, output, grid, makers, mask, part)
-    with create_stack(output, grid, factors) as dataset, contextlib.closing(walked) as blocks:
-        for block, values, notes in blocks:
+    log.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
+    totals = StackStatistics(["elevation" if factor_source is factor_sources[0] else factor_source.definitions[0].name for factor_source in factor_sources])
+    part = SubProgress(log, PREPARED, COMPUTED)
+    block_results = walk(grid, factor_sources, mask, part) if cluster is None else iterate_blocks_on_cluster(cluster, output, grid, factor_sources, mask, part)
+    with create_stack(output, grid, factors) as dataset, contextlib.closing(block_results) as blocks:
+        for block, values, statistics in blocks:
             dataset.write(values, window=block.window)
-            tally.add(notes)
-        tally.check(output)
-        tag_costs(dataset, tally.study, tally.lost())
-    tally.tell(Part(heard, 0, WALKED))
-    if tally.lowest < math.inf:
-        heard.warn(f"The DEM holds elevations down to {tally.lowest:g} m, which stand for nodata that was not "
+            totals.add(statistics)
+        totals.check(output)
+        write_nodata_counts(dataset, totals.study, totals.without_data())
+    totals.log_summary(SubProgress(log, 0, COMPUTED))
+    if totals.lowest < math.inf:
+        log.warn(f"The DEM holds elevations down to {totals.lowest:g} m, which stand for nodata that was not "
                    "declared: the cells there and beside them have wrong slopes. Set the nodata value of the DEM "
                    "(Raster > Conversion > Translate, \"Assign a specified NoData value\"), and build the stack again.")
-    for question in tally.questions(grid.cell_size()):
-        heard.warn(question)
-    for name, cells in tally.overlapping().items():
-        heard.warn(f"{name}: {cells:,} cells lie in more than one polygon; the later one in the layer was taken.")
-    summary = StackSummary(names, grid.width * grid.height, tally.study, tally.valid, tally.lost(), tally.alone(),
-                           tally.overlapping(),
-                           {one.name: one.classes for one in factors if one.kind == CATEGORICAL}, heard.warnings)
+    for question in totals.questions(grid.cell_size()):
+        log.warn(question)
+    for name, cells in totals.overlapping().items():
+        log.warn(f"{name}: {cells:,} cells lie in more than one polygon; the later one in the layer was taken.")
+    summary = StackSummary(names, grid.width * grid.height, totals.study, totals.valid, totals.without_data(), totals.lost_alone(),
+                           totals.overlapping(),
+                           {one.name: one.classes for one in factors if one.kind == CATEGORICAL}, log.warnings)
     record.write({"OUTPUT": output}, factors=names, study_cells=summary.study_cells, valid_cells=summary.valid_cells,
                  without_data=summary.without_data, classes=summary.classes, warnings=summary.warnings)
     return summary
@@ -236,7 +243,7 @@ def read_class_tables(source: str | os.PathLike | None) -> dict[str, dict[int, s
         return {factor.name: factor.classes for factor in stack.factors if factor.kind == CATEGORICAL}
 
 
-class _Hearing:
+class WarningLog:
     """Passes everything on and keeps the warnings for the run record."""
 
     def __init__(self, progress: Progress) -> None:

@@ -7,14 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Mapping
 
 from ..factors.sources import CategoricalInput
-from ..files import RunRecord, check_writable
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Points, Polygons
-from ..progress import Noting, Part, Progress
-from ..safety.coefficients import UNCLASSED, ClassCoefficient, choose_coefficients
-from ..safety.layers import Counted, open_layers, rainfall_at_landslides, write_layers
-from ..safety.rainfall import CRITICAL, Season, about_week
+from ..outputs.atomic import RunRecord, check_writable
+from ..progress import Progress, SubProgress, WarningLog
+from ..safety.rasters import SafetyStatistics, open_layers, rainfall_at_landslides, write_layers
+from ..safety.thresholds import (
+    CRITICAL_SAFETY_FACTOR,
+    UNCLASSIFIED,
+    ClassCoefficient,
+    RainySeason,
+    choose_coefficients,
+    suspect_rainfall_unit,
+)
 from ..tables import write_table
 
 COLUMNS = ("class", "landslides", "critical_rainfall_mm", "k", "source", "cells", "share_below_critical")
@@ -88,8 +94,8 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
     for path in (output, output_rainfall, output_table):
         if path is not None:
             check_writable(path)
-    progress = noted = Noting(progress)
-    season = Season(float(alpha), float(beta), float(rainy_days), climate, alpha_field, beta_field, rainy_days_field)
+    progress = warning_log = WarningLog(progress)
+    season = RainySeason(float(alpha), float(beta), float(rainy_days), climate, alpha_field, beta_field, rainy_days_field)
     table = dict(k_table or {})
     record = RunRecord(
         "buildsafetyfactor",
@@ -101,23 +107,23 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
     with open_raster(reference, "reference") as dataset:
         grid = Grid.of(dataset, "reference")
         season.prepare(grid, progress)
-        with open_layers(dataset, grid, precipitation, season, topography, Part(progress, 0.0, 0.1)) as layers:
+        with open_layers(dataset, grid, precipitation, season, topography, SubProgress(progress, 0.0, 0.1)) as layers:
             rainfall, classes = None, None
             if landslides is not None:
-                rainfall, classes = rainfall_at_landslides(layers, landslides, Part(progress, 0.1, 0.3))
-            coefficients, rest = choose_coefficients(layers.labels, table, rainfall, classes, progress)
-            counted = write_layers(layers, coefficients, rest, output, output_rainfall, Part(progress, 0.3, 0.97))
+                rainfall, classes = rainfall_at_landslides(layers, landslides, SubProgress(progress, 0.1, 0.3))
+            coefficients, fallback = choose_coefficients(layers.labels, table, rainfall, classes, progress)
+            statistics = write_layers(layers, coefficients, fallback, output, output_rainfall, SubProgress(progress, 0.3, 0.97))
     summary = SafetySummary(
-        classes=counted.classes, cells=counted.cells,
-        share_warned=sum(one.warned for one in counted.classes) / counted.cells,
-        landslides_used=0 if rainfall is None else len(rainfall), rainfall_minimum=counted.minimum,
-        rainfall_maximum=counted.maximum, share_outside_climate=counted.outside_climate / counted.rained,
-        cells_without_class=counted.without_class)
-    _report(summary, counted, progress)
+        classes=statistics.classes, cells=statistics.cells,
+        share_warned=sum(one.warned for one in statistics.classes) / statistics.cells,
+        landslides_used=0 if rainfall is None else len(rainfall), rainfall_minimum=statistics.minimum,
+        rainfall_maximum=statistics.maximum, share_outside_climate=statistics.outside_climate / statistics.cells_with_rain,
+        cells_without_class=statistics.without_class)
+    _report(summary, statistics, progress)
     if output_table is not None:
         write_table(output_table, COLUMNS, _rows(summary))
     record.write({"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table},
-                 summary=asdict(summary), warnings=noted.warnings)
+                 summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
 
@@ -126,26 +132,26 @@ def _source(layer: Points | Polygons | None) -> str | None:
     return None if layer is None else layer.source or layer.name
 
 
-def _report(summary: SafetySummary, counted: Counted, progress: Progress) -> None:
+def _report(summary: SafetySummary, statistics: SafetyStatistics, progress: Progress) -> None:
     for one in summary.classes:
         share = one.warned / one.cells if one.cells else 0.0
         progress.report(0.98, f"{one.label}: k {one.k:.4f} ({one.source}), critical rainfall "
                               f"{one.critical_rainfall:.1f} mm, {one.cells:,} cells, {share:.1%} with a safety factor "
-                              f"under {CRITICAL:g}.")
+                              f"under {CRITICAL_SAFETY_FACTOR:g}.")
     progress.report(0.98, f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm; "
                           f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor under "
-                          f"{CRITICAL:g}.")
-    question = about_week(summary.rainfall_maximum)
+                          f"{CRITICAL_SAFETY_FACTOR:g}.")
+    question = suspect_rainfall_unit(summary.rainfall_maximum)
     if question:
         progress.warn(question)
-    if counted.negative:
-        progress.warn(f"{counted.negative:,} cells have negative rain and are nodata. Set the nodata value of the "
+    if statistics.negative:
+        progress.warn(f"{statistics.negative:,} cells have negative rain and are nodata. Set the nodata value of the "
                       "precipitation raster if these stand for no data.")
     if summary.share_outside_climate:
         progress.warn(f"{summary.share_outside_climate:.1%} of the cells lie outside the polygons of CLIMATE; the "
                       "single ALPHA, BETA and RAINY_DAYS hold there.")
     if summary.cells_without_class:
-        with_k = any(one.label == UNCLASSED for one in summary.classes)
+        with_k = any(one.label == UNCLASSIFIED for one in summary.classes)
         what = "take k from all landslides or the row \"all\"" if with_k else \
             "are nodata; give LANDSLIDES or a row \"all\" in K_TABLE for a coefficient there"
         progress.warn(f"{summary.cells_without_class:,} cells with rain have no landform class and {what}.")

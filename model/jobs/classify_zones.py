@@ -10,20 +10,19 @@ import numpy as np
 import rasterio
 
 from ..errors import LayerEmpty, ParameterInvalid
-from ..files import RunRecord, check_writable
 from ..grid import Grid
-from ..inputs.rasters import open_raster, region_of
+from ..inputs.rasters import open_raster, region_name
 from ..inputs.vectors import Points, Polygons
-from ..labels.buffers import point_inside
-from ..memory import kept_memory
-from ..progress import Noting, Part, Progress
-from ..provenance.lineage import warn_of_changes
-from ..provenance.trust import MAP_TAG, MEANING_TAG, ZONE_MEANING, warning_tags, warnings_of
-from ..tables import with_region, write_table
-from ..zones.earlier import breaks_of_run
-from ..zones.natural import natural_breaks, value_range
-from ..zones.quantiles import Quantiles, weighted_quantiles
-from ..zones.raster import ZoneCounts, cells_of_raster, values_at, write_names, write_zones
+from ..labels.buffers import interior_point
+from ..memory import retain_freed_memory
+from ..outputs.atomic import RunRecord, check_writable
+from ..progress import Progress, SubProgress, WarningLog
+from ..provenance.lineage import warn_stale_inputs
+from ..provenance.map_tags import MAP_TAG, MEANING_TAG, ZONE_MEANING, stored_warnings, warning_tags
+from ..statistics.weighted_quantiles import WeightedQuantiles, weighted_quantiles
+from ..tables import prepend_region, write_table
+from ..zones.natural_breaks import natural_breaks, value_range
+from ..zones.raster import ZoneCounts, read_breaks, scan_cells, values_at, write_zone_attributes, write_zones
 from ..zones.schemes import AREA_SHARES, BREAKS, EQUAL_INTERVAL, LANDSLIDE_SHARE, Scheme, read_scheme, zone_names
 
 _ROUNDING = 1e-4
@@ -95,30 +94,30 @@ def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike,
                                          **({"REGION": region} if region else {})},
                        {"SUSCEPTIBILITY": susceptibility, "BREAKS_FROM": breaks_from,
                         "LANDSLIDES": (landslides.source or landslides.name) if landslides is not None else None})
-    progress = noted = Noting(progress)
-    warn_of_changes({"susceptibility map": susceptibility}, progress)
-    with kept_memory(), open_raster(susceptibility, "susceptibility") as dataset:
+    progress = warning_log = WarningLog(progress)
+    warn_stale_inputs({"susceptibility map": susceptibility}, progress)
+    with retain_freed_memory(), open_raster(susceptibility, "susceptibility") as dataset:
         grid = Grid.of(dataset, "susceptibility")
-        region = region_of(dataset, region)
-        summary = _find_breaks(dataset, grid, scheme, landslides, Part(progress, 0.0, 0.6))
-        for text in warnings_of(dataset):
+        region = region_name(dataset, region)
+        summary = _find_breaks(dataset, grid, scheme, landslides, SubProgress(progress, 0.0, 0.6))
+        for text in stored_warnings(dataset):
             progress.report(0.6, f"The map says of itself: {text}")
-        tags = {MEANING_TAG: ZONE_MEANING, MAP_TAG: _hash_of_map(record), **warning_tags(warnings_of(dataset))}
-        counts = write_zones(dataset, grid, summary.breaks, method, output, region, Part(progress, 0.6, 0.95),
+        tags = {MEANING_TAG: ZONE_MEANING, MAP_TAG: _map_checksum(record), **warning_tags(stored_warnings(dataset))}
+        counts = write_zones(dataset, grid, summary.breaks, method, output, region, SubProgress(progress, 0.6, 0.95),
                              {name: value for name, value in tags.items() if value})
-    _fill_in(summary, counts, progress)
-    write_names(output, counts)
+    _complete_summary(summary, counts, progress)
+    write_zone_attributes(output, counts)
     if output_table is not None:
         _write_table(output_table, summary, region)
     for name, cells, km2, share in zip(summary.names, summary.cells, summary.km2, summary.shares):
         progress.report(0.98, f"{name}: {cells:,} cells, {km2:,.2f} km², {share:.2%}")
     record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, summary=asdict(summary),
-                 warnings=noted.warnings)
+                 warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
 
 
-def _hash_of_map(record: RunRecord) -> str:
+def _map_checksum(record: RunRecord) -> str:
     return str((record.inputs() or {}).get("SUSCEPTIBILITY", {}).get("sha256", ""))
 
 
@@ -130,7 +129,7 @@ def _scheme(method: str, shares: Sequence[float], breaks: Sequence[float], break
         raise ParameterInvalid(f"BREAKS_FROM is given, and so is {'BREAKS' if len(breaks) else f'METHOD {method}'}. "
                                "Leave one of them out; METHOD breaks goes with BREAKS_FROM.")
     # Where cells were tied, an earlier run may have equal breaks, with an empty zone between.
-    earlier = breaks_of_run(breaks_from)
+    earlier = read_breaks(breaks_from)
     return Scheme(BREAKS, (), tuple(earlier), len(earlier) + 1)
 
 
@@ -139,48 +138,48 @@ def _find_breaks(dataset: rasterio.DatasetReader, grid: Grid, scheme: Scheme, la
     # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
     summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
     if scheme.method == BREAKS:
-        summary.breaks = _rounded(scheme.breaks)
-        progress.report(1.0, f"Breaks at {_listed(summary.breaks)}.")
+        summary.breaks = _as_float32(scheme.breaks)
+        progress.report(1.0, f"Breaks at {_format_breaks(summary.breaks)}.")
         return summary
     if scheme.method == LANDSLIDE_SHARE and landslides is not None:
-        scores = _scores(dataset, grid, landslides, progress)
+        scores = _susceptibility_at_landslides(dataset, grid, landslides, progress)
         found = weighted_quantiles(lambda: iter([(scores, np.ones(len(scores)))]), scheme.shares)
         summary.breaks, summary.landslides_used = found.values, len(scores)
-        _say_falling_shares(scheme, progress)
-        _note_ties(summary, scheme.shares, found, "landslides", progress)
+        _warn_decreasing_shares(scheme, progress)
+        _record_ties(summary, scheme.shares, found, "landslides", progress)
     elif scheme.method == AREA_SHARES:
-        quantiles = weighted_quantiles(cells_of_raster(dataset, grid, _halves(progress)), scheme.shares)
+        quantiles = weighted_quantiles(scan_cells(dataset, grid, _progress_halves(progress)), scheme.shares)
         summary.breaks = quantiles.values
-        _note_ties(summary, scheme.shares, quantiles, "area", progress)
+        _record_ties(summary, scheme.shares, quantiles, "area", progress)
     else:
-        walk = cells_of_raster(dataset, grid, _halves(progress))
-        minimum, maximum = value_range(walk)
+        scan = scan_cells(dataset, grid, _progress_halves(progress))
+        minimum, maximum = value_range(scan)
         if scheme.method == EQUAL_INTERVAL:
-            summary.breaks = _rounded(np.linspace(minimum, maximum, scheme.zones + 1)[1:-1])
+            summary.breaks = _as_float32(np.linspace(minimum, maximum, scheme.zones + 1)[1:-1])
         else:
-            summary.breaks = natural_breaks(walk, scheme.zones, minimum, maximum)
-    progress.report(1.0, f"Breaks at {_listed(summary.breaks)}.")
+            summary.breaks = natural_breaks(scan, scheme.zones, minimum, maximum)
+    progress.report(1.0, f"Breaks at {_format_breaks(summary.breaks)}.")
     return summary
 
 
-def _listed(breaks: Sequence[float]) -> str:
+def _format_breaks(breaks: Sequence[float]) -> str:
     return ", ".join(f"{limit:.6g}" for limit in breaks)
 
 
-def _halves(progress: Progress) -> Callable[[], Progress]:
+def _progress_halves(progress: Progress) -> Callable[[], Progress]:
     """Return a function that gives the first half of a progress, then the second."""
-    stretches = [Part(progress, 0.5, 1.0), Part(progress, 0.0, 0.5)]
-    return lambda: stretches.pop() if len(stretches) > 1 else stretches[0]
+    halves = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
+    return lambda: halves.pop() if len(halves) > 1 else halves[0]
 
 
-def _rounded(breaks: Sequence[float]) -> list[float]:
+def _as_float32(breaks: Sequence[float]) -> list[float]:
     return [float(np.float32(limit)) for limit in breaks]
 
 
-def _scores(dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
+def _susceptibility_at_landslides(dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
             ) -> np.ndarray:
     if isinstance(landslides, Polygons):
-        xy = np.array([point_inside(shape) for shape in landslides.geometries]).reshape(-1, 2)
+        xy = np.array([interior_point(shape) for shape in landslides.geometries]).reshape(-1, 2)
     else:
         xy = landslides.xy
     values = values_at(dataset, grid, xy, progress)
@@ -194,7 +193,7 @@ def _scores(dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Po
     return valid
 
 
-def _say_falling_shares(scheme: Scheme, progress: Progress) -> None:
+def _warn_decreasing_shares(scheme: Scheme, progress: Progress) -> None:
     parts = np.diff(np.concatenate([[0.0], scheme.shares, [1.0]]))
     if parts[0] >= parts[-1]:
         progress.warn(f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and "
@@ -202,9 +201,9 @@ def _say_falling_shares(scheme: Scheme, progress: Progress) -> None:
                       "landslides, and usually rise, for example 1, 4, 15, 30, 50.")
 
 
-def _note_ties(summary: ZoneSummary, targets: Sequence[float], found: Quantiles, what: str, progress: Progress) -> None:
-    for limit, target, share, tie in zip(found.values, targets, found.reached, found.tied):
-        if share - target > TIE_TOLERANCE and tie > 1.5 * found.heaviest:
+def _record_ties(summary: ZoneSummary, targets: Sequence[float], found: WeightedQuantiles, what: str, progress: Progress) -> None:
+    for limit, target, share, tie in zip(found.values, targets, found.cumulative_shares, found.tied_shares):
+        if share - target > TIE_TOLERANCE and tie > 1.5 * found.max_cell_weight:
             summary.ties.append(f"{tie:.2%} of the {what} has exactly the value {limit:.6g}, so {share:.2%} instead of "
                                 f"{target:.2%} lies up to that break")
     if summary.ties and what == "area":
@@ -213,7 +212,7 @@ def _note_ties(summary: ZoneSummary, targets: Sequence[float], found: Quantiles,
         progress.report(1.0, f"Landslides with equal values cannot be parted: {'; '.join(summary.ties)}.")
 
 
-def _fill_in(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> None:
+def _complete_summary(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> None:
     total = sum(counts.km2)
     summary.cells, summary.km2 = counts.cells, counts.km2
     summary.minimum, summary.maximum = counts.minimum, counts.maximum
@@ -224,7 +223,7 @@ def _fill_in(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> No
     summary.shares = [km2 / total for km2 in counts.km2]
     empty = [name for name, cells in zip(summary.names, counts.cells) if not cells]
     if empty:
-        progress.warn(f"No cell lies in these zones: {', '.join(empty)}. The breaks are {_listed(summary.breaks)}.")
+        progress.warn(f"No cell lies in these zones: {', '.join(empty)}. The breaks are {_format_breaks(summary.breaks)}.")
 
 
 def _write_table(path: str | os.PathLike, summary: ZoneSummary, region: str) -> None:
@@ -234,4 +233,4 @@ def _write_table(path: str | os.PathLike, summary: ZoneSummary, region: str) -> 
     columns = ["zone", "name", "lower", "upper", "cells", "km2", "share"]
     rows = [[number, *row] for number, row in enumerate(zip(
         summary.names, lower, upper, summary.cells, summary.km2, summary.shares), 1)]
-    write_table(path, *with_region(columns, rows, region))
+    write_table(path, *prepend_region(columns, rows, region))

@@ -9,34 +9,58 @@ from typing import Sequence
 
 import numpy as np
 
-from ..comparison.agreement import Agreement, agreement
-from ..comparison.difference import write_difference
-from ..comparison.joint import JointLayers
-from ..comparison.judgement import judge_inputs, judge_results, judge_zones
-from ..comparison.measuring import Measured, measure_maps
-from ..comparison.mosaic import Mosaic, SampledMosaic, join_sources
-from ..comparison.paired import PairTest
-from ..comparison.pieces import PieceRegions, check_pieces
+from ..comparison.agreement import Agreement, MapScan, accumulate_agreement, agreement, scan_maps, write_difference
+from ..comparison.mosaic import (
+    JointLayers,
+    Mosaic,
+    PieceRegions,
+    ResampledMosaic,
+    check_piece_overlap,
+    group_into_mosaics,
+)
+from ..comparison.paired_tests import (
+    ComparisonResults,
+    PairTest,
+    evaluate_maps,
+    warn_about_inputs,
+    warn_about_results,
+    warn_about_zones,
+)
 from ..comparison.settings import TABLE_COLUMNS, map_names
 from ..comparison.sources import finest, open_sources
-from ..comparison.summary import order_of, pair_of, summary_columns, summary_rows
-from ..comparison.survey import Survey, compare_ground, take_survey
-from ..comparison.table import agreement_rows, as_metrics, number_row, pair_rows, result_rows
+from ..comparison.summary import (
+    agreement_rows,
+    as_metrics,
+    find_pair_test,
+    number_row,
+    pair_rows,
+    rank_by_auc,
+    result_rows,
+    summary_columns,
+    summary_rows,
+)
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
-from ..files import RunRecord, check_writable
 from ..grid import Grid
 from ..inputs.vectors import Points, Polygons
-from ..progress import Part, Progress, stop_if_cancelled
-from ..provenance.lineage import warn_of_changes
-from ..provenance.trust import warnings_of
-from ..report.comparison_images import comparison_images
-from ..report.comparison_input import ComparisonInput, MapFacts
-from ..report.comparison_page import comparison_page
+from ..outputs.atomic import RunRecord, check_writable
+from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..provenance.lineage import warn_stale_inputs
+from ..provenance.map_tags import stored_warnings
+from ..report.comparison import ComparisonReportInput, MapFacts, comparison_page
+from ..report.comparison_figures import comparison_images
+from ..statistics.intervals import Estimate
 from ..tables import write_table
-from ..validation.intervals import Estimate
 from ..validation.measures import ScopeResult
-from ..validation.plan import Notes, main_scope
-from ..validation.preparation import Run, check_settings, draw, prepare, require_on_map, source_of
+from ..validation.preparation import (
+    ValidationData,
+    WarningLog,
+    check_settings,
+    draw_for_scopes,
+    layer_source,
+    main_scope,
+    prepare_validation,
+    require_on_map,
+)
 from ..validation.scopes import ALL, REGION_PREFIX, RegionMap, SubsetMap
 from ..validation.settings import DISTANCE, POLYGON_MODES, REPEATS, THRESHOLD
 from ..zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme, zone_names
@@ -90,7 +114,7 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
     Args:
         susceptibility: rasters, first band; any CRS, cell size and extent, and any values that rise with
             susceptibility.
-        landslides: inventory in the CRS of the finest map (``comparison.mosaic.finest_of_files``), as all layers.
+        landslides: inventory in the CRS of the finest map (``comparison.mosaic.finest_raster``), as all layers.
         output_html: path of the report.
         output_table: path of the CSV with all numbers.
         names: of the map that each raster belongs to; by default the names of the files.
@@ -133,60 +157,60 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
     parameters = {"NAMES": belongs_to, "SUBSET": subset, "THRESHOLD": threshold, "DISTANCE": distance,
                   "REPEATS": repeats, "SEED": seed, "SHARES": list(shares) or list(DEFAULT_SHARES),
                   "POLYGON_MODE": polygon_mode, "REGION_FIELD": region_field}
-    inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], "LANDSLIDES": source_of(landslides),
-              "STABLE": source_of(stable), "REGIONS": source_of(regions), "WINDOWS": source_of(windows)}
+    inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], "LANDSLIDES": layer_source(landslides),
+              "STABLE": layer_source(stable), "REGIONS": layer_source(regions), "WINDOWS": layer_source(windows)}
     record = RunRecord("comparemodels", parameters, inputs)
-    notes = Notes(progress)
+    warning_log = WarningLog(progress)
     for path in susceptibility:
-        warn_of_changes({"susceptibility map": path}, notes)
+        warn_stale_inputs({"susceptibility map": path}, warning_log)
     labels = dict(enumerate(zone_names(scheme.zones), 1))
     with open_sources(susceptibility, belongs_to) as sources, contextlib.ExitStack() as stack:
-        maps = join_sources(sources)
+        maps = group_into_mosaics(sources)
         reference = finest(maps)
         grid = maps[reference].grid
-        sampled = [SampledMosaic(one, grid, stack) for one in maps]
+        sampled = [ResampledMosaic(one, grid, stack) for one in maps]
         require_on_map(landslides, grid)
-        check_pieces(sampled, grid, notes, Part(progress, 0.0, 0.03))
+        check_piece_overlap(sampled, grid, warning_log, SubProgress(progress, 0.0, 0.03))
         layers = JointLayers(sampled, grid, list(labels.values()),
                              SubsetMap(grid, windows) if windows is not None else None,
                              _regions(sampled, grid, regions, region_field))
         try:
-            run = prepare(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
-                          polygon_mode == "cells", notes, Part(progress, 0.03, 0.08))
+            data = prepare_validation(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
+                          polygon_mode == "cells", warning_log, SubProgress(progress, 0.03, 0.08))
         except LayerEmpty:
-            _blame_void_map(sampled, grid)
+            _raise_if_map_empty(sampled, grid)
             raise
-        progress.report(0.08, f"{len(run.landslides):,} cells with data in all maps hold a landslide.")
-        survey = take_survey(layers, run.scopes, run.buffers if stable is None else None, Part(progress, 0.08, 0.4))
+        progress.report(0.08, f"{len(data.landslides):,} cells with data in all maps hold a landslide.")
+        survey = scan_maps(layers, data.scopes, data.buffers if stable is None else None, SubProgress(progress, 0.08, 0.4))
         zones = [ranks.zones(scheme.shares) for ranks in survey.ranks]
         probabilities = [ranks.minimum >= -_ROUNDING and ranks.maximum <= 1 + _ROUNDING for ranks in survey.ranks]
-        draws = draw(run, survey.parts, Part(progress, 0.4, 0.55))
-        measured = measure_maps(run, survey, draws, zones, labels, Part(progress, 0.55, 0.7))
+        draws = draw_for_scopes(data, survey.parts, SubProgress(progress, 0.4, 0.55))
+        measured = evaluate_maps(data, survey, draws, zones, labels, SubProgress(progress, 0.55, 0.7))
         del draws
-        agreements = _agreements(layers, survey, zones, probabilities, len(labels), Part(progress, 0.7, 0.85))
+        agreements = _agreements(layers, survey, zones, probabilities, len(labels), SubProgress(progress, 0.7, 0.85))
         found = [ranks.shares(of_bin, len(labels)) for ranks, of_bin in zip(survey.ranks, zones)]
         wanted = np.diff([0.0, *scheme.shares, 1.0])
         for source in sources:
-            for text in warnings_of(source.dataset):
-                notes.warn(f'When the map "{source.name}" was made: {text}')
-        judge_inputs(maps, survey, run, probabilities, notes)
-        judge_zones(titles, survey.ranks, found, wanted, notes)
-        judge_results(measured.results, run.main.name, titles, run, notes)
+            for text in stored_warnings(source.dataset):
+                warning_log.warn(f'When the map "{source.name}" was made: {text}')
+        warn_about_inputs(maps, survey, data, probabilities, warning_log)
+        warn_about_zones(titles, survey.ranks, found, wanted, warning_log)
+        warn_about_results(measured.results, data.main.name, titles, data, warning_log)
         by_rank = None if all(probabilities[:2]) or len(maps) < 2 else (survey.ranks[0], survey.ranks[1])
-        rows = _rows(run, survey, measured, agreements, titles, probabilities)
+        rows = _rows(data, survey, measured, agreements, titles, probabilities)
         page = None
         if output_html is not None:
-            facts = _facts(maps, survey, run, probabilities)
+            facts = _facts(maps, survey, data, probabilities)
             images = comparison_images(maps, reference, survey.ranks, zones, by_rank)
-            settings = {**parameters, "Repeats made": run.repeats, **inputs}
-            page = comparison_page(ComparisonInput(
-                facts, landslides.name, run.landslides.counts, run.stable is not None, measured.results, measured.tests,
-                agreements, run.main.name, labels, images, by_rank is not None, threshold, distance,
-                f"{maps[reference].cell_size:,.4g} m, those of {titles[reference]}", survey.joint_m2 / 1e6,
-                notes.texts, {name: value for name, value in settings.items() if value is not None}))
+            settings = {**parameters, "Repeats made": data.repeats, **inputs}
+            page = comparison_page(ComparisonReportInput(
+                facts, landslides.name, data.landslides.counts, data.stable is not None, measured.results, measured.tests,
+                agreements, data.main.name, labels, images, by_rank is not None, threshold, distance,
+                f"{maps[reference].cell_size:,.4g} m, those of {titles[reference]}", survey.common_area_m2 / 1e6,
+                warning_log.warnings, {name: value for name, value in settings.items() if value is not None}))
         stop_if_cancelled(progress)
         if output_difference is not None:
-            write_difference(maps[0], maps[1], by_rank, output_difference, Part(progress, 0.9, 0.99))
+            write_difference(maps[0], maps[1], by_rank, output_difference, SubProgress(progress, 0.9, 0.99))
     # Everything is computed: nothing that takes long, or may be cancelled, stands between the outputs.
     if page is not None and output_html is not None:
         page.write(output_html)
@@ -194,29 +218,29 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
         write_table(output_table, TABLE_COLUMNS, rows)
     if output_summary is not None:
         write_table(output_summary, summary_columns(titles, probabilities),
-                    summary_rows(measured.results, measured.tests, run.main.name, titles, probabilities))
-    record.write(outputs, metrics=as_metrics(rows), warnings=notes.texts)
-    main = measured.results[run.main.name]
-    best, *others = order_of(main)
+                    summary_rows(measured.results, measured.tests, data.main.name, titles, probabilities))
+    record.write(outputs, metrics=as_metrics(rows), warnings=warning_log.warnings)
+    main = measured.results[data.main.name]
+    best, *others = rank_by_auc(main)
     lead = p = None
     if others:
         lead = main[best].auc.value - main[others[0]].auc.value
-        p = pair_of(measured.tests[run.main.name], best, others[0]).p_corrected
+        p = find_pair_test(measured.tests[data.main.name], best, others[0]).p_corrected
     progress.report(1.0, f'The highest AUC is {main[best].auc.value:.3f}, of "{titles[best]}".' if others else
                     f'The AUC of "{titles[best]}" is {main[best].auc.value:.3f}.')
     return ComparisonSummary(titles, titles[best], main[best].auc, lead, p, measured.results, measured.tests,
-                             agreements, notes.texts)
+                             agreements, warning_log.warnings)
 
 
-def _blame_void_map(maps: Sequence[SampledMosaic], grid: Grid) -> None:
+def _raise_if_map_empty(maps: Sequence[ResampledMosaic], grid: Grid) -> None:
     """Raise when landslides are on no common ground because a map has none: then it is not the landslides' fault."""
     for one in maps:
-        if one.is_void(grid):
+        if one.is_empty(grid):
             raise TooFewData(f'The map "{one.mosaic.name}" of SUSCEPTIBILITY has no cell with data on the ground of '
                              "the others. Choose another map, or make it again.")
 
 
-def _regions(maps: Sequence[SampledMosaic], grid: Grid, regions: Polygons | None, field: str | None
+def _regions(maps: Sequence[ResampledMosaic], grid: Grid, regions: Polygons | None, field: str | None
              ) -> RegionMap | PieceRegions | None:
     """Return the regions: the polygons given, else the pieces of the first map that has some."""
     if regions is not None:
@@ -224,22 +248,22 @@ def _regions(maps: Sequence[SampledMosaic], grid: Grid, regions: Polygons | None
     return next((PieceRegions(one) for one in maps if len(one.pieces) > 1), None)
 
 
-def _agreements(layers: JointLayers, survey: Survey, zones: Sequence[np.ndarray], probabilities: Sequence[bool],
+def _agreements(layers: JointLayers, survey: MapScan, zones: Sequence[np.ndarray], probabilities: Sequence[bool],
                 count: int, progress: Progress) -> list[Agreement]:
     if layers.maps < 2:
         return []
-    sums = compare_ground(layers, survey.ranks, zones, count, progress)
+    sums = accumulate_agreement(layers, survey.ranks, zones, count, progress)
     return [agreement(pair, total, (survey.ranks[pair[0]].variance, survey.ranks[pair[1]].variance),
                       probabilities[pair[0]] and probabilities[pair[1]]) for pair, total in sums.items()]
 
 
-def _rows(run: Run, survey: Survey, measured: Measured, agreements: Sequence[Agreement], names: Sequence[str],
+def _rows(data: ValidationData, survey: MapScan, measured: ComparisonResults, agreements: Sequence[Agreement], names: Sequence[str],
           probabilities: Sequence[bool]) -> list[tuple]:
-    counts = run.landslides.counts
+    counts = data.landslides.counts
     rows = [number_row("input", "", f"landslide_{name}", value) for name, value in (
         ("features", counts.features), ("off_map", counts.off_map), ("places", counts.places),
-        ("on_nodata", counts.on_nodata), ("doubled", counts.doubled), ("thinned", counts.thinned))]
-    rows.append(number_row("input", "", "compared_km2", survey.joint_m2 / 1e6))
+        ("on_nodata", counts.on_nodata), ("doubled", counts.duplicates), ("thinned", counts.thinned))]
+    rows.append(number_row("input", "", "compared_km2", survey.common_area_m2 / 1e6))
     for name, without, area in zip(names, counts.without, survey.area_m2):
         rows += [number_row("input", name, "landslides_without_value", without),
                  number_row("input", name, "area_km2", area / 1e6)]
@@ -253,8 +277,8 @@ def _rows(run: Run, survey: Survey, measured: Measured, agreements: Sequence[Agr
             *agreement_rows(agreements, names)]
 
 
-def _facts(maps: Sequence[Mosaic], survey: Survey, run: Run, probabilities: Sequence[bool]) -> list[MapFacts]:
+def _facts(maps: Sequence[Mosaic], survey: MapScan, data: ValidationData, probabilities: Sequence[bool]) -> list[MapFacts]:
     return [MapFacts(one.name, len(one.pieces), one.cell_size, (ranks.minimum, ranks.maximum), probability,
                      area / 1e6, without)
             for one, ranks, probability, area, without in zip(
-                maps, survey.ranks, probabilities, survey.area_m2, run.landslides.counts.without)]
+                maps, survey.ranks, probabilities, survey.area_m2, data.landslides.counts.without)]

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from typing import Mapping, Sequence
 
 from ..errors import ParameterInvalid
-from ..files import RunRecord, check_writable
-from ..progress import Part, Progress
-from ..provenance.call import read_call
-from ..provenance.runs import COLUMNS, INPUT, NUMBER, ON, OUTPUT, Line, compare_calls
+from ..outputs.atomic import RunRecord, check_writable
+from ..progress import Progress, SubProgress
+from ..provenance.call import read_recorded_run
+from ..provenance.run_comparison import (
+    COLUMNS,
+    ENVIRONMENT,
+    INPUT,
+    NUMBER,
+    OUTPUT,
+    ComparisonLine,
+    compare_recorded_runs,
+)
 from ..tables import write_table
 
 
@@ -45,19 +53,19 @@ def compare_runs(then: str | os.PathLike, now: str | os.PathLike, paths: Mapping
     """
     if output_table is not None:
         check_writable(output_table)
-    first, second = read_call(then), read_call(now)
+    first, second = read_recorded_run(then), read_recorded_run(now)
     if first.algorithm != second.algorithm:
         raise ParameterInvalid(f"One record is of {first.algorithm}, the other of {second.algorithm}. Give two of the "
                                "same algorithm.")
     record = RunRecord("rerun", {}, {"RECORD": first.record})
-    lines = compare_calls(first, second, {name: (before, after) for name, (before, after) in paths.items()},
-                          Part(progress, 0.0, 0.9))
+    lines = compare_recorded_runs(first, second, {name: (before, after) for name, (before, after) in paths.items()},
+                          SubProgress(progress, 0.0, 0.9))
     results = [line for line in lines if line.part in (OUTPUT, NUMBER)]
-    judged = [line for line in results if line.found.same is not None]
-    different = [line for line in judged if not line.found.same]
+    comparable = [line for line in results if line.found.same is not None]
+    different = [line for line in comparable if not line.found.same]
     changed = [line.name for line in lines if line.part == INPUT and line.found.same is False]
-    summary = RunsSummary(bool(judged) and not different, changed, len(judged), len(different))
-    _tell(summary, lines, different, progress)
+    summary = RunsSummary(bool(comparable) and not different, changed, len(comparable), len(different))
+    _log_result(summary, lines, different, progress)
     if output_table is not None:
         write_table(output_table, COLUMNS, [line.row for line in lines])
         record.write({"OUTPUT_TABLE": output_table}, same=summary.same, changed=changed, compared=summary.compared,
@@ -66,7 +74,7 @@ def compare_runs(then: str | os.PathLike, now: str | os.PathLike, paths: Mapping
     return summary
 
 
-def _tell(summary: RunsSummary, lines: Sequence[Line], different: Sequence[Line], progress: Progress) -> None:
+def _log_result(summary: RunsSummary, lines: Sequence[ComparisonLine], different: Sequence[ComparisonLine], progress: Progress) -> None:
     for line in lines:
         if line.part == OUTPUT and line.found.same is not False:
             progress.report(0.95, f"{line.name}: {line.found.text}.")
@@ -83,7 +91,7 @@ def _tell(summary: RunsSummary, lines: Sequence[Line], different: Sequence[Line]
         progress.warn("Nothing could be compared: the outputs of the earlier run are gone, or are reports only.")
         return
     others = [f"{line.name} {line.then or 'none'} then, {line.now or 'none'} now"
-              for line in lines if line.part == ON and not line.found.same]
+              for line in lines if line.part == ENVIRONMENT and not line.found.same]
     because = []
     if summary.changed:
         because.append("the inputs named above have changed")

@@ -10,13 +10,12 @@ from typing import Any, Callable, Mapping, Union
 import numpy as np
 from rasterio.enums import Resampling
 
-from ..demo.about import about
-from ..demo.world import World, check_numbers, layers, make_world
-from ..files import RunRecord, check_writable, complete_or_absent_folder, write_text
+from ..demo.generate import World, about, check_parameters, layers, make_world
 from ..grid import Grid
 from ..inputs.rasters import create_raster
 from ..inputs.vectors import Lines, Points, Polygons
-from ..progress import Part, Progress, stop_if_cancelled
+from ..outputs.atomic import RunRecord, atomic_output_folder, check_writable, write_text
+from ..progress import Progress, SubProgress, stop_if_cancelled
 
 Layer = Union[Points, Lines, Polygons]
 
@@ -61,12 +60,12 @@ def create_demo_data(folder: str | os.PathLike, *, size: int = 600, regions: int
         Cancelled: the user stopped; nothing is left.
     """
     final = Path(folder)
-    check_numbers(size, regions, seed)
+    check_parameters(size, regions, seed)
     check_writable(final)
     record = RunRecord("createdemodata", {"SIZE": int(size), "REGIONS": int(regions), "SEED": int(seed)}, {})
-    with complete_or_absent_folder(final) as temporary:
-        world = make_world(int(size), int(regions), int(seed), Part(progress, 0.0, 0.85))
-        rasters = _write_rasters(world, temporary, Part(progress, 0.85, 0.92))
+    with atomic_output_folder(final) as temporary:
+        world = make_world(int(size), int(regions), int(seed), SubProgress(progress, 0.0, 0.85))
+        rasters = _write_rasters(world, temporary, SubProgress(progress, 0.85, 0.92))
         stop_if_cancelled(progress)
         demo = DemoData({name: final / path.name for name, path in rasters.items()}, layers(world),
                         world.frame.grid.crs.to_wkt(), _summary(world, int(seed)))
@@ -85,8 +84,8 @@ def _write_rasters(world: World, folder: Path, progress: Progress) -> dict[str, 
     frame = world.frame
     contents: tuple[tuple[str, str, Grid, np.ndarray, Mapping[str, str]], ...] = (
         ("dem", "elevation", frame.grid, frame.crop(world.terrain.height), {"unit": "m"}),
-        ("precipitation", "annual precipitation", world.weather.grid, world.weather.rain, {"unit": "mm"}),
-        ("temperature", "annual mean temperature", world.weather.grid, world.weather.temperature, {"unit": "°C"}),
+        ("precipitation", "annual precipitation", world.climate_fields.grid, world.climate_fields.rain, {"unit": "mm"}),
+        ("temperature", "annual mean temperature", world.climate_fields.grid, world.climate_fields.temperature, {"unit": "°C"}),
         ("true_probability", "true landslide probability", frame.grid, world.truth.probability, {"unit": "1"}),
     )
     written = {}
@@ -116,6 +115,6 @@ def _summary(world: World, seed: int) -> dict[str, Any]:
         "landslides_without_size": sum(scale is None for scale in landslides.fields["scale"]),
         "landslides_entered_twice": len(landslides) - len(np.unique(landslides.xy, axis=0)),
         "mean_true_probability": round(float(world.truth.probability.mean()), 4),
-        "safety_factor_below_0.5_share": round(float((world.weather.threshold_ratio > 1).mean()), 4),
+        "safety_factor_below_0.5_share": round(float((world.climate_fields.threshold_ratio > 1).mean()), 4),
         "causes": {str(home.number): home.title for home in world.layout.regions},
     }

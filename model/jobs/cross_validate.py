@@ -12,37 +12,59 @@ from typing import Any
 import numpy as np
 import rasterio
 
-from ..classical.fit import fit_cells
-from ..crossvalidation.judgement import ALL, FoldResult, Sample, draw_sample, judge_folds, mean_auc, values_at
-from ..crossvalidation.outoffold import beside, merge, predict_fold
+from ..classical.fit import fit_cell_model
 from ..errors import ParameterInvalid
-from ..files import RunRecord, check_writable, complete_or_absent
 from ..history.writing import TrainingLog
 from ..inputs.vectors import Points, Polygons
-from ..progress import Part, Progress, Silent
-from ..provenance.lineage import warn_of_changes
-from ..provenance.trust import MEANING, MEANING_TAG
+from ..outputs.atomic import RunRecord, atomic_output, check_writable
+from ..progress import NullProgress, Progress, SubProgress
+from ..provenance.lineage import warn_stale_inputs
+from ..provenance.map_tags import MEANING, MEANING_TAG
 from ..stack import Stack, open_stack
 from ..tables import write_table
-from ..training.architectures import patch_labels
 from ..training.devices import choose_device, training_precision
-from ..training.fit import FittedNetwork, fit_network
-from ..training.kinds import CELL_KINDS, PATCH_KINDS, PCUM, TITLES, align_of, fitted_settings, patch_of
-from ..training.settings import TrainingSettings, parameter_name
-from ..windows.cells import MOST_CELLS, sample_cells
-from ..windows.collect import fine_blocks, window_room
-from ..windows.folds import RANDOM_SIDE, Folds, cut, make_folds
-from ..windows.placement import place_windows
+from ..training.fit import FittedNetwork, fit_network, label_patches
+from ..training.settings import (
+    CELL_KINDS,
+    PATCH_KINDS,
+    PCUM,
+    TITLES,
+    TrainingSettings,
+    enforce_kind_settings,
+    parameter_name,
+    patch_cells,
+    window_alignment,
+)
+from ..validation.fold_scores import (
+    ALL,
+    EvaluationSample,
+    FoldResult,
+    draw_evaluation_sample,
+    mean_auc,
+    sample_raster,
+    score_folds,
+)
+from ..validation.out_of_fold import merge_folds, predict_fold, temporary_folder_beside
+from ..windows.cells import MAX_CELLS, sample_cells
+from ..windows.collection import fine_blocks, place_windows, window_capacity
+from ..windows.folds import MIN_RANDOM_PATCH_SIDE, Folds, make_folds, split_windows
 from ..windows.reading import TEST, TRAIN, WindowSet, read_windows
+from ..windows.scan import LabelScan, survey
 from ..windows.split import Blocks, BlockSplit
-from ..windows.survey import Survey, survey
-from .train_pcum import with_physics
-from .training_run import describe_windows, known_safety, logged, on_grid, trained_model, with_weight
+from .train_pcum import with_physics_setting
+from .training_run import (
+    describe_windows,
+    open_on_grid,
+    safety_factor_mask,
+    start_training_log,
+    trained_model,
+    with_class_weight,
+)
 
 SPATIAL, RANDOM = "spatial", "random"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
-LEAST_FOLDS, MOST_FOLDS = 2, 50
-_COPIES = 2
+MIN_FOLDS, MAX_FOLDS = 2, 50
+_BORDER_COPIES = 2
 """A window on the border between two parts of the land is kept once for each."""
 
 
@@ -81,7 +103,7 @@ class CrossValidation:
 
 
 @dataclass
-class _Run:
+class _FoldContext:
     """What the steps hand on."""
 
     kind: str
@@ -89,7 +111,7 @@ class _Run:
     stack: Stack
     labels: rasterio.DatasetReader
     safety: rasterio.DatasetReader | None
-    found: Survey
+    found: LabelScan
     side: int = 0
     """Cells along the side of a window; 0 for kinds that learn from single cells."""
     most: int = 0
@@ -127,41 +149,41 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
         GridMismatch: labels or safety factor lie on another grid.
         ScarpError: as for training and prediction.
     """
-    settings = fitted_settings(kind, settings)
+    settings = enforce_kind_settings(kind, settings)
     if kind != PCUM:
         safety_factor = None
-    if not LEAST_FOLDS <= folds <= MOST_FOLDS:
-        raise ParameterInvalid(f"FOLDS is {folds}, but must lie between {LEAST_FOLDS} and {MOST_FOLDS}.")
+    if not MIN_FOLDS <= folds <= MAX_FOLDS:
+        raise ParameterInvalid(f"FOLDS is {folds}, but must lie between {MIN_FOLDS} and {MAX_FOLDS}.")
     for path in (output, output_table):
         if path is not None:
             check_writable(path)
     training_precision(settings.precision, choose_device(settings.device))
-    asked = {parameter_name(name): value for name, value in settings.as_dict().items()}
-    record = RunRecord("crossvalidate", {"KIND": kind, "FOLDS": folds, "RANDOM_SPLIT": random_split, **asked},
+    requested_settings = {parameter_name(name): value for name, value in settings.as_dict().items()}
+    record = RunRecord("crossvalidate", {"KIND": kind, "FOLDS": folds, "RANDOM_SPLIT": random_split, **requested_settings},
                        {"STACK": stack, "LABELS": labels, "LANDSLIDES": landslides.source or landslides.name,
                         "SAFETY_FACTOR": safety_factor})
-    warn_of_changes({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
+    warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
     if kind == PCUM:
-        settings = with_physics(settings, safety_factor, progress)
-    with beside(output) as folder, open_stack(stack) as opened, on_grid(labels, "label", opened) as raster, \
-            on_grid(safety_factor, "safety factor", opened) as safety_raster:
+        settings = with_physics_setting(settings, safety_factor, progress)
+    with temporary_folder_beside(output) as folder, open_stack(stack) as opened, open_on_grid(labels, "label", opened) as raster, \
+            open_on_grid(safety_factor, "safety factor", opened) as safety_raster:
         grid = opened.grid
         blocks = Blocks.of(grid, settings.block)
-        run = _prepare(kind, settings, opened, raster, safety_raster, blocks, Part(progress, 0.0, 0.05))
-        run.output = output
-        spatial = make_folds(blocks, run.found.landslide, run.found.labelled, folds, settings.seed)
+        context = _prepare(kind, settings, opened, raster, safety_raster, blocks, SubProgress(progress, 0.0, 0.05))
+        context.output = output
+        spatial = make_folds(blocks, context.found.landslide, context.found.labelled, folds, settings.seed)
         progress.report(0.05, f"{TITLES[kind]}: {folds} folds of blocks of {settings.block:g} m; "
-                              f"{int((run.found.landslide > 0).sum())} blocks hold landslides.")
-        sample = draw_sample(grid, labels, landslides, settings.seed, Part(progress, 0.05, 0.07))
+                              f"{int((context.found.landslide > 0).sum())} blocks hold landslides.")
+        sample = draw_evaluation_sample(grid, labels, landslides, settings.seed, SubProgress(progress, 0.05, 0.07))
         end = 0.5 if random_split else 0.95
-        results, epochs = _judge(run, spatial, SPATIAL, sample, folder, Part(progress, 0.07, end))
+        results, epochs = _evaluate_split(context, spatial, SPATIAL, sample, folder, SubProgress(progress, 0.07, end))
         compared: list[FoldResult] = []
         if random_split:
-            patches = _patches(run, folds, Part(progress, end, end + 0.02))
-            compared, others = _judge(run, patches, RANDOM, sample, folder, Part(progress, end + 0.02, 0.97))
+            patches = _patches(context, folds, SubProgress(progress, end, end + 0.02))
+            compared, others = _evaluate_split(context, patches, RANDOM, sample, folder, SubProgress(progress, end + 0.02, 0.97))
             epochs |= others
         # Not before: a run that fails or is cancelled leaves no map that looks finished.
-        with complete_or_absent(output) as temporary:
+        with atomic_output(output) as temporary:
             os.replace(_map_of(SPATIAL, folder), temporary)
     summary = _summary(results, compared, spatial, grid)
     if output_table is not None:
@@ -186,27 +208,27 @@ def cross_validate(stack: str | os.PathLike, labels: str | os.PathLike, landslid
 
 
 def _prepare(kind: str, settings: TrainingSettings, stack: Stack, labels: rasterio.DatasetReader,
-             safety: rasterio.DatasetReader | None, blocks: Blocks, progress: Progress) -> _Run:
+             safety: rasterio.DatasetReader | None, blocks: Blocks, progress: Progress) -> _FoldContext:
     """Survey the area."""
     grid = stack.grid
     if kind in CELL_KINDS:
         fine = Blocks(grid.height, grid.width, (1, 1))
-        return _Run(kind, settings, stack, labels, safety, survey(stack, labels, blocks, fine, settings.seed, progress))
-    side, most = window_room(stack, settings.window, align_of(kind, settings, grid.cell_size()), _least(kind), _COPIES)
+        return _FoldContext(kind, settings, stack, labels, safety, survey(stack, labels, blocks, fine, settings.seed, progress))
+    side, most = window_capacity(stack, settings.window, window_alignment(kind, settings, grid.cell_size()), _min_windows(kind), _BORDER_COPIES)
     found = survey(stack, labels, blocks, fine_blocks(grid, side), settings.seed, progress)
-    return _Run(kind, settings, stack, labels, safety, found, side, most)
+    return _FoldContext(kind, settings, stack, labels, safety, found, side, most)
 
 
-def _patches(run: _Run, folds: int, progress: Progress) -> Folds:
+def _patches(context: _FoldContext, folds: int, progress: Progress) -> Folds:
     """Return folds of patches shared out at random: of a few cells, or of the land that a model judges as a whole."""
-    grid, seed = run.stack.grid, run.settings.seed
-    side = max(RANDOM_SIDE, patch_of(run.kind, grid.cell_size()))
+    grid, seed = context.stack.grid, context.settings.seed
+    side = max(MIN_RANDOM_PATCH_SIDE, patch_cells(context.kind, grid.cell_size()))
     blocks = Blocks(side, side, (-(-grid.height // side), -(-grid.width // side)))
-    found = survey(run.stack, run.labels, blocks, Blocks(grid.height, grid.width, (1, 1)), seed, progress)
+    found = survey(context.stack, context.labels, blocks, Blocks(grid.height, grid.width, (1, 1)), seed, progress)
     return make_folds(blocks, found.landslide, found.labelled, folds, seed)
 
 
-def _judge(run: _Run, folds: Folds, split: str, sample: Sample, folder: Path, progress: Progress
+def _evaluate_split(context: _FoldContext, folds: Folds, split: str, sample: EvaluationSample, folder: Path, progress: Progress
            ) -> tuple[list[FoldResult], dict[tuple[str, int], tuple[int, int]]]:
     """Train, predict and judge all folds of one split; its map lies in the folder at the end.
 
@@ -216,54 +238,54 @@ def _judge(run: _Run, folds: Folds, split: str, sample: Sample, folder: Path, pr
     # Not the models: forests are large, and one at a time is enough.
     maps, epochs = {}, {}
     for fold in range(folds.count):
-        part = Part(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
+        part = SubProgress(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
         part.report(0.0, f"Fold {fold + 1} of {folds.count}, {split} split.")
         # Folds are compared, so none may be ended before its time.
-        with logged(run.kind, run.output, run.settings, part, part=f"fold {fold + 1} of {folds.count}, {split} split",
+        with start_training_log(context.kind, context.output, context.settings, part, part=f"fold {fold + 1} of {folds.count}, {split} split",
                     stoppable=False) as log:
-            fitted, settings = _fit(run, folds.split_without(fold, run.settings.seed), Part(part, 0.0, 0.85), log)
+            fitted, settings = _fit(context, folds.split_excluding(fold, context.settings.seed), SubProgress(part, 0.0, 0.85), log)
             log.finish(fitted.ended, fitted.metrics)
         maps[fold] = folder / f"fold{fold + 1}.tif"
-        model = trained_model(run.kind, fitted, settings, run.stack.grid, {})
+        model = trained_model(context.kind, fitted, settings, context.stack.grid, {})
         model.to(settings.device)
-        predict_fold(run.stack, model, folds, fold, maps[fold], Part(part, 0.85, 1.0))
+        predict_fold(context.stack, model, folds, fold, maps[fold], SubProgress(part, 0.85, 1.0))
         if fitted.history:
             epochs[split, fold] = fitted.best_epoch, len(fitted.history)
-    tags = {MEANING_TAG: f"{MEANING}; of each cell by a model that did not see its block", "KIND": run.kind,
+    tags = {MEANING_TAG: f"{MEANING}; of each cell by a model that did not see its block", "KIND": context.kind,
             "FOLDS": str(folds.count), "SPLIT": split}
     whole = _map_of(split, folder)
-    merge(maps, folds, run.stack.grid, whole, tags, Part(progress, 0.96, 0.98))
-    return judge_folds(values_at(whole, sample, Part(progress, 0.98, 1.0)), sample, folds), epochs
+    merge_folds(maps, folds, context.stack.grid, whole, tags, SubProgress(progress, 0.96, 0.98))
+    return score_folds(sample_raster(whole, sample, SubProgress(progress, 0.98, 1.0)), sample, folds), epochs
 
 
 def _map_of(split: str, folder: Path) -> Path:
     return folder / f"{split}.tif"
 
 
-def _fit(run: _Run, split: BlockSplit, progress: Progress, log: TrainingLog) -> tuple[FittedNetwork, TrainingSettings]:
-    factors, settings, cell = run.stack.factors, run.settings, run.stack.grid.cell_size()
-    if run.kind in CELL_KINDS:
-        cells = sample_cells(run.stack, run.labels, split, MOST_CELLS, settings.seed, Part(progress, 0.0, 0.3))
-        return fit_cells(run.kind, cells, factors, settings, Part(progress, 0.3, 1.0)), settings
-    windows = patch_labels(_windows(run, split, Part(progress, 0.0, 0.05)), patch_of(run.kind, cell))
+def _fit(context: _FoldContext, split: BlockSplit, progress: Progress, log: TrainingLog) -> tuple[FittedNetwork, TrainingSettings]:
+    factors, settings, cell = context.stack.factors, context.settings, context.stack.grid.cell_size()
+    if context.kind in CELL_KINDS:
+        cells = sample_cells(context.stack, context.labels, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
+        return fit_cell_model(context.kind, cells, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
+    windows = label_patches(_windows(context, split, SubProgress(progress, 0.0, 0.05)), patch_cells(context.kind, cell))
     if windows.safety is not None:
-        known_safety(windows)
-    settings = with_weight(settings, describe_windows(windows)[TRAIN], Silent())
-    return fit_network(windows, factors, settings, Part(progress, 0.05, 1.0), kind=run.kind, cell=cell,
+        safety_factor_mask(windows)
+    settings = with_class_weight(settings, describe_windows(windows)[TRAIN], NullProgress())
+    return fit_network(windows, factors, settings, SubProgress(progress, 0.05, 1.0), kind=context.kind, cell=cell,
                        log=log), settings
 
 
-def _windows(run: _Run, split: BlockSplit, progress: Progress) -> WindowSet:
+def _windows(context: _FoldContext, split: BlockSplit, progress: Progress) -> WindowSet:
     """Read the windows of one run and cut them to its parts; landslides of the fold held back draw no windows."""
-    cells, blocks, seed = run.found.cells, split.blocks, run.settings.seed
+    cells, blocks, seed = context.found.cells, split.blocks, context.settings.seed
     mine = split.subsets[cells[:, 0] // blocks.rows, cells[:, 1] // blocks.columns] != TEST
-    sites = place_windows(dataclasses.replace(run.found, cells=cells[mine]), run.side, run.most, seed)
-    return cut(read_windows(run.stack, run.labels, run.safety, sites, run.side,
-                            align_of(run.kind, run.settings, run.stack.grid.cell_size()), None, None, progress,
-                            _least(run.kind)), split)
+    origins = place_windows(dataclasses.replace(context.found, cells=cells[mine]), context.side, context.most, seed)
+    return split_windows(read_windows(context.stack, context.labels, context.safety, origins, context.side,
+                            window_alignment(context.kind, context.settings, context.stack.grid.cell_size()), None, None, progress,
+                            _min_windows(context.kind)), split)
 
 
-def _least(kind: str) -> int:
+def _min_windows(kind: str) -> int:
     return 1 if kind in PATCH_KINDS else 2
 
 

@@ -11,29 +11,44 @@ from typing import Any, Mapping
 
 from ..artifact import TrainedModel, load_model
 from ..errors import ParameterInvalid
-from ..explanation.blocks import Chosen, choose_blocks, side_in_cells, survey_labels
-from ..explanation.contributions import TypicalLand
-from ..explanation.importance import Importance, measure_importance, score_tiles
-from ..explanation.leading import Leadership, leading_of_tiles, write_leading, write_names
-from ..explanation.page import Explanation, explanation_page
-from ..explanation.plausibility import AGAINST, expectation_of, judge_curve
-from ..explanation.relations import groups, relations
-from ..explanation.response import CLASSES, VALUES, response_curve
-from ..explanation.rows import COLUMNS, explanation_rows
-from ..explanation.sample import CELL_BLOCKS, Tiles, most_tiles, read_cells, read_tiles
+from ..explanation.dominant_factor import (
+    BaselineInputs,
+    DominanceStatistics,
+    dominant_factors_of_tiles,
+    write_dominant_factor,
+    write_factor_names,
+)
+from ..explanation.explained_model import ExplainedModel
+from ..explanation.importance import (
+    PermutationImportance,
+    block_permutation_importance,
+    correlated_groups,
+    relations,
+    score_tiles,
+)
+from ..explanation.response import AGAINST, CLASSES, VALUES, assess_curve, expectation_of, response_curve
+from ..explanation.sample import (
+    CELL_BLOCKS,
+    BlockSample,
+    Tiles,
+    block_side_cells,
+    count_labels,
+    max_tiles,
+    read_cells,
+    read_tiles,
+    sample_blocks,
+)
 from ..explanation.settings import BLOCK, BLOCKS, LIMITS, REFERENCES, REPEATS
-from ..explanation.subject import Subject
-from ..explanation.wording import interval
-from ..files import RunRecord, check_writable, complete_or_absent
+from ..factors.polygons import AreaMask
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..inputs.vectors import Polygons
 from ..labels import LANDSLIDE, STABLE
-from ..labels.area import AreaMask
-from ..prediction.ensemble import exact_arithmetic
-from ..progress import Part, Progress, duration, stop_if_cancelled
-from ..provenance.lineage import warn_of_changes
-from ..provenance.origin import changed_since_training, warn_of_stack
+from ..outputs.atomic import RunRecord, atomic_output, check_writable
+from ..prediction.ensemble import full_precision_fp32
+from ..progress import Progress, SubProgress, duration, stop_if_cancelled
+from ..provenance.lineage import changed_since_training, warn_changed_stack, warn_stale_inputs
+from ..report.explanation import COLUMNS, Explanation, explanation_page, explanation_rows, format_estimate
 from ..report.maps import read_map
 from ..stack import Stack, open_stack
 from ..tables import write_table
@@ -41,7 +56,7 @@ from ..tables import write_table
 FEW_BLOCKS = 30
 """Fewer blocks than this give rough intervals."""
 
-FLATTERED = (
+OPTIMISM_WARNING = (
     "The labels are judged as they are given. Where the model was trained on them the map looks better, and its "
     "factors more important, than on land it has not seen; give labels of other land, or an AREA that training left "
     "out, for an honest measure.")
@@ -64,17 +79,17 @@ class ExplanationSummary:
     warnings: list[str]
 
 
-class _Heard:
+class WarningLog:
     """A progress that keeps the warnings for the report."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self.texts = progress, []
+        self._progress, self.warnings = progress, []
 
     def report(self, fraction: float, text: str = "") -> None:
         self._progress.report(fraction, text)
 
     def warn(self, text: str) -> None:
-        self.texts.append(text)
+        self.warnings.append(text)
         self._progress.warn(text)
 
     def cancelled(self) -> bool:
@@ -123,22 +138,22 @@ def explain_susceptibility(stack: str | os.PathLike, model: str | os.PathLike, l
     for path in (output_html, output_table, output_leading):
         if path is not None:
             check_writable(path)
-    heard = _Heard(progress)
+    warning_log = WarningLog(progress)
     parameters = {"BLOCK": block, "BLOCKS": blocks, "REPEATS": repeats, "REFERENCES": references, "SEED": seed,
                   "DEVICE": device}
     inputs = {"STACK": stack, "MODEL": model, "LABELS": labels,
               "AREA": (area.source or area.name) if area is not None else None}
     record = RunRecord("explainsusceptibility", parameters, inputs)
-    warn_of_changes({"factor stack": stack, "labels": labels}, heard)
+    warn_stale_inputs({"factor stack": stack, "labels": labels}, warning_log)
     trained = load_model(model)
     trained.to(device, "fp32")
     # No output gets its name before all are made, the raster, which takes longest, last.
     with contextlib.ExitStack() as made:
-        raster = None if output_leading is None else made.enter_context(complete_or_absent(output_leading))
-        with open_stack(stack) as opened, open_raster(labels, "label") as marks, exact_arithmetic(trained.device):
+        raster = None if output_leading is None else made.enter_context(atomic_output(output_leading))
+        with open_stack(stack) as opened, open_raster(labels, "label") as marks, full_precision_fp32(trained.device):
             opened.grid.require_same(Grid.of(marks, "label"), "factor stack", "label raster")
-            _compare_with_training(trained, os.path.basename(str(model)), record.inputs() or {}, opened.grid, heard)
-            found = _explain(opened, trained, os.path.basename(str(model)), marks, area, parameters, raster, heard)
+            _compare_with_training(trained, os.path.basename(str(model)), record.inputs() or {}, opened.grid, warning_log)
+            found = _explain(opened, trained, os.path.basename(str(model)), marks, area, parameters, raster, warning_log)
         stop_if_cancelled(progress)
         if output_html is not None:
             shown = {name: str(value) for name, value in inputs.items() if value is not None}
@@ -148,68 +163,68 @@ def explain_susceptibility(stack: str | os.PathLike, model: str | os.PathLike, l
         if output_table is not None:
             write_table(output_table, COLUMNS, explanation_rows(found))
     if output_leading is not None:
-        write_names(output_leading, found.subject.titles, found.leading)
+        write_factor_names(output_leading, found.subject.titles, found.leading)
     summary = _summary(found)
     record.write({"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_LEADING": output_leading},
                  metrics={"auc": summary.auc, "auc_fall": dict(summary.ranking), "plausibility": summary.verdicts,
                           "leading": summary.leading},
                  sample=found.sample, device=str(trained.device), warnings=found.warnings)
-    progress.report(1.0, _in_words(found))
+    progress.report(1.0, _result_text(found))
     return summary
 
 
-def _compare_with_training(model: TrainedModel, name: str, inputs: Mapping[str, Any], grid: Grid, heard: _Heard
+def _compare_with_training(model: TrainedModel, name: str, inputs: Mapping[str, Any], grid: Grid, warning_log: WarningLog
                            ) -> None:
     """Tell how stack and labels stand to those that the model was trained on."""
-    warn_of_stack(model.training, name, inputs["STACK"].get("sha256", ""), grid, heard)
+    warn_changed_stack(model.training, name, inputs["STACK"].get("sha256", ""), grid, warning_log)
     if changed_since_training(model.training, "LABELS", inputs["LABELS"].get("sha256", ""), grid):
-        heard.warn(f"The labels are not those that the model {name} was trained on. If they are of other landslides, "
+        warning_log.warn(f"The labels are not those that the model {name} was trained on. If they are of other landslides, "
                    "the AUC shows a test; if they were only made again, a fit.")
 
 
 def _explain(stack: Stack, model: TrainedModel, name: str, labels: Any, area: Polygons | None,
-             parameters: dict[str, Any], output_leading: str | os.PathLike | None, progress: _Heard) -> Explanation:
+             parameters: dict[str, Any], output_leading: str | os.PathLike | None, progress: WarningLog) -> Explanation:
     seed, repeats = parameters["SEED"], parameters["REPEATS"]
-    subject, mask, grid = Subject(stack, model, name, progress), AreaMask(stack.grid, area), stack.grid
-    side = side_in_cells(grid, parameters["BLOCK"], model.align)
-    surveyed = survey_labels(labels, grid, mask, side, Part(progress, 0.0, 0.03))
-    chosen = choose_blocks(surveyed, most_tiles(subject, side, parameters["BLOCKS"]), seed)
-    tiles = read_tiles(subject, labels, mask, chosen, seed, Part(progress, 0.03, 0.06))
-    cells = read_cells(subject, labels, mask, choose_blocks(surveyed, max(CELL_BLOCKS, len(chosen.places)), seed),
-                       seed, Part(progress, 0.06, 0.09))
+    subject, mask, grid = ExplainedModel(stack, model, name, progress), AreaMask(stack.grid, area), stack.grid
+    side = block_side_cells(grid, parameters["BLOCK"], model.align)
+    label_blocks = count_labels(labels, grid, mask, side, SubProgress(progress, 0.0, 0.03))
+    chosen = sample_blocks(label_blocks, max_tiles(subject, side, parameters["BLOCKS"]), seed)
+    tiles = read_tiles(subject, labels, mask, chosen, seed, SubProgress(progress, 0.03, 0.06))
+    cells = read_cells(subject, labels, mask, sample_blocks(label_blocks, max(CELL_BLOCKS, len(chosen.places)), seed),
+                       seed, SubProgress(progress, 0.06, 0.09))
     _warn_of_sample(tiles, progress)
-    linked = relations(subject, cells)
+    associations = relations(subject, cells)
     single = [(number,) for number in range(len(subject.factors))]
-    sets = single + groups(linked, len(single))
+    sets = single + correlated_groups(associations, len(single))
     few = tiles.first(max(2, math.ceil(len(tiles) / 2)), seed)
-    base = _timed(subject, tiles, few, len(sets) * repeats, parameters["REFERENCES"], chosen, progress)
-    skill, importance = measure_importance(subject, tiles, base, sets, repeats, seed, Part(progress, 0.12, 0.5))
+    base = _score_and_estimate_time(subject, tiles, few, len(sets) * repeats, parameters["REFERENCES"], chosen, progress)
+    skill, importance = block_permutation_importance(subject, tiles, base, sets, repeats, seed, SubProgress(progress, 0.12, 0.5))
     curves = []
     for number in range(len(single)):
         start = 0.5 + 0.25 * number / len(single)
         curves.append(response_curve(subject, few, cells, number, seed,
-                                     Part(progress, start, start + 0.25 / len(single))))
-    judgements = []
+                                     SubProgress(progress, start, start + 0.25 / len(single))))
+    assessments = []
     for curve in curves:
         expected = expectation_of(subject.specs[curve.factor].name)
         if expected is not None:
-            judgements.append(judge_curve(curve, expected, few.weights, seed))
-            if judgements[-1].verdict == AGAINST:
+            assessments.append(assess_curve(curve, expected, few.weights, seed))
+            if assessments[-1].verdict == AGAINST:
                 progress.warn(f"The map answers to {subject.titles[curve.factor].lower()} against what is expected; "
                               "see under \"Does it make sense?\".")
-    lands, image = TypicalLand(subject, cells, parameters["REFERENCES"], seed), None
-    whole = Part(progress, 0.75, 0.97)
+    baselines, image = BaselineInputs(subject, cells, parameters["REFERENCES"], seed), None
+    whole = SubProgress(progress, 0.75, 0.97)
     if output_leading is None:
-        lead: Leadership = leading_of_tiles(subject, few, lands, whole)
+        dominant: DominanceStatistics = dominant_factors_of_tiles(subject, few, baselines, whole)
     else:
-        lead = write_leading(subject, grid, mask, lands, output_leading, whole)
+        dominant = write_dominant_factor(subject, grid, mask, baselines, output_leading, whole)
         with open_raster(output_leading, "leading factor") as dataset:
-            image = read_map(dataset, Grid.of(dataset, "leading factor"), whole_classes=True)
+            image = read_map(dataset, Grid.of(dataset, "leading factor"), categorical=True)
     sample = {"blocks": len(tiles), "of": chosen.of, "side": side * grid.cell_size(),
               "landslide": int((tiles.labels == LANDSLIDE).sum()), "stable": int((tiles.labels == STABLE).sum()),
               "response_blocks": len(few), "references": parameters["REFERENCES"], "repeats": repeats}
-    return Explanation(subject, skill, importance, curves, linked, judgements, lead, sample,
-                       [*progress.texts, FLATTERED], image)
+    return Explanation(subject, skill, importance, curves, associations, assessments, dominant, sample,
+                       [*progress.warnings, OPTIMISM_WARNING], image)
 
 
 def _warn_of_sample(tiles: Tiles, progress: Progress) -> None:
@@ -219,7 +234,7 @@ def _warn_of_sample(tiles: Tiles, progress: Progress) -> None:
                       "rough. A smaller BLOCK gives more.")
 
 
-def _timed(subject: Subject, tiles: Tiles, few: Tiles, swaps: int, references: int, chosen: Chosen, progress: Progress
+def _score_and_estimate_time(subject: ExplainedModel, tiles: Tiles, few: Tiles, swaps: int, references: int, chosen: BlockSample, progress: Progress
            ) -> Any:
     """Score the tiles as they are, and tell how long the rest will take."""
     started = time.perf_counter()
@@ -238,12 +253,12 @@ def _summary(found: Explanation) -> ExplanationSummary:
     names = found.subject.model.factor_names
     return ExplanationSummary(
         found.skill.auc.value, found.sample["blocks"], found.sample["landslide"], found.sample["stable"],
-        [(names[one.factors[0]], one.auc_fall.value) for one in found.ranking],
-        {names[one.factor]: one.verdict for one in found.judgements},
+        [(names[one.factors[0]], one.auc_drop.value) for one in found.ranking],
+        {names[one.factor]: one.verdict for one in found.assessments},
         {name: float(share) for name, share in zip(names, found.leading.share)}, found.warnings)
 
 
-def _in_words(found: Explanation) -> str:
-    best: list[Importance] = found.ranking[:3]
-    listed = ", ".join(f"{found.name_of(one)} {interval(one.auc_fall)}" for one in best)
-    return f"AUC {interval(found.skill.auc)}. Fall of the AUC without a factor's order, the largest: {listed}."
+def _result_text(found: Explanation) -> str:
+    best: list[PermutationImportance] = found.ranking[:3]
+    listed = ", ".join(f"{found.name_of(one)} {format_estimate(one.auc_drop)}" for one in best)
+    return f"AUC {format_estimate(found.skill.auc)}. Fall of the AUC without a factor's order, the largest: {listed}."

@@ -15,30 +15,28 @@ from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel, load_model
 from ..cluster.connection import connect
-from ..cluster.running import Cluster
+from ..cluster.tasks import Cluster
 from ..errors import ClusterUnsuitable, ParameterInvalid, TooFewData
-from ..files import RunRecord, check_writable, sha256
+from ..factors.polygons import AreaMask
 from ..grid import Grid
 from ..inputs.rasters import REGION_TAG, create_raster
 from ..inputs.vectors import Polygons
-from ..labels.area import AreaMask
+from ..outputs.atomic import RunRecord, check_writable, sha256
 from ..prediction.applicability import NODATA as NOT_APPLICABLE
 from ..prediction.applicability import Applicability
-from ..prediction.ensemble import Ensemble, exact_arithmetic
-from ..prediction.plan import Plan, make_plan
-from ..prediction.precision import choose_arithmetic
-from ..prediction.remote import Remote, compute_remotely
-from ..prediction.resuming import parts_of, resuming
-from ..prediction.run import Outputs, Tally, compute_tiles, write_tiles
-from ..prediction.tile_work import MEAN, OUTSIDE, SPREAD, TileWork
-from ..prediction.tiles import coarse_grid
-from ..progress import Noting, Part, Progress
-from ..provenance.lineage import warn_of_changes
-from ..provenance.origin import warn_of_stack
-from ..provenance.trust import MEANING, MEANING_TAG, MODEL_TAG, STACK_TAG, warning_tags
+from ..prediction.distributed import Remote, compute_remotely
+from ..prediction.ensemble import Ensemble, full_precision_fp32
+from ..prediction.pipeline import OutputRasters, Plan, PredictionTotals, compute_tiles, make_plan, write_tiles
+from ..prediction.precision import choose_compute_setup
+from ..prediction.tile_cache import resuming, tile_cache_for
+from ..prediction.tile_inference import MEAN, OUTSIDE, SPREAD, TileWork
+from ..prediction.tiling import coarse_grid
+from ..progress import Progress, SubProgress, WarningLog
+from ..provenance.lineage import warn_changed_stack, warn_stale_inputs
+from ..provenance.map_tags import MEANING, MEANING_TAG, MODEL_TAG, STACK_TAG, warning_tags
 from ..stack import open_stack
 
-RESUMABLE = 4e6
+RESUME_MIN_WORK = 4e6
 """Cells, times models and samples, from which tiles are kept on disk until the map is complete."""
 
 
@@ -130,7 +128,7 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         TooFewData: no cell has all factors.
         ScarpError: the cluster cannot be reached or failed; see ``cluster``.
     """
-    progress = noted = Noting(progress)
+    progress = warning_log = WarningLog(progress)
     paths = {MEAN: output, SPREAD: output_uncertainty, OUTSIDE: output_applicability}
     for path in paths.values():
         if path is not None:
@@ -149,28 +147,28 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
                         "AREA": (area.source or area.name) if area is not None else None}, background=True)
     with contextlib.ExitStack() as closing:
         opened = closing.enter_context(open_stack(stack))
-        warn_of_changes({"factor stack": stack}, progress)
+        warn_stale_inputs({"factor stack": stack}, progress)
         cluster = _connect(scheduler, stack, models, output, closing, progress)
         names = [os.path.basename(str(path)) for path in models]
         ensemble = Ensemble(opened, loaded, names, samples, progress)
         mask = AreaMask(opened.grid, area)
-        arithmetic = choose_arithmetic(opened, ensemble, mask, device, precision, progress)
-        plan = make_plan(opened.grid, ensemble, arithmetic.engines, arithmetic.device, tile)
+        setup = choose_compute_setup(opened, ensemble, mask, device, precision, progress)
+        plan = make_plan(opened.grid, ensemble, setup.engines, setup.device, tile)
         applicability = Applicability(ensemble.factors, ensemble.specs)
         wanted = [name for name, path in paths.items() if path is not None]
-        work = TileWork(ensemble, arithmetic.engines, plan.tiling, mask, applicability, wanted, arithmetic.device,
+        work = TileWork(ensemble, setup.engines, plan.tiling, mask, applicability, wanted, setup.device,
                         progress)
-        _tell(plan, ensemble, str(arithmetic.device), cluster is not None, progress)
+        _log_plan(plan, ensemble, str(setup.device), cluster is not None, progress)
         hashes = [sha256(path) for path in models]
         parts = None
-        if cluster is not None or opened.grid.width * opened.grid.height * ensemble.members >= RESUMABLE:
-            parts = parts_of(output, stack, area, {
+        if cluster is not None or opened.grid.width * opened.grid.height * ensemble.members >= RESUME_MIN_WORK:
+            parts = tile_cache_for(output, stack, area, {
                 "models": hashes, "samples": samples, "arrays": wanted, "torch": torch.__version__,
                 "tiling": [plan.tiling.side, plan.tiling.height, plan.tiling.halo, plan.tiling.align],
-                "device": arithmetic.device.type, "arithmetic": [str(dtype) for dtype in arithmetic.dtypes]})
-        closing.enter_context(exact_arithmetic(arithmetic.device))
+                "device": setup.device.type, "arithmetic": [str(dtype) for dtype in setup.dtypes]})
+        closing.enter_context(full_precision_fp32(setup.device))
         closing.enter_context(resuming(parts, record, progress))
-        part = Part(progress, 0.02, 0.95)
+        part = SubProgress(progress, 0.02, 0.95)
         if cluster is not None and parts is not None:
             remote = Remote(str(Path(stack).absolute()), tuple(str(Path(path).absolute()) for path in models), area,
                             samples, device, precision, (plan.tiling.side, plan.tiling.height), tuple(wanted), parts)
@@ -178,31 +176,31 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         else:
             tiles = compute_tiles(opened, work, plan, part, parts)
 
-        def conclude(found: Tally) -> dict[str, str]:
+        def final_tags(found: PredictionTotals) -> dict[str, str]:
             known = _hash_of_stack(record)
             for model, name in zip(loaded, names):
-                warn_of_stack(model.training, name, known, opened.grid, progress)
-            _say_lost(found, arithmetic.name, progress)
-            applicability.report(Part(progress, 0.95, 0.97))
-            return {**({STACK_TAG: known} if known else {}), **warning_tags(noted.warnings)}
+                warn_changed_stack(model.training, name, known, opened.grid, progress)
+            _warn_lost_cells(found, setup.name, progress)
+            applicability.report(SubProgress(progress, 0.95, 0.97))
+            return {**({STACK_TAG: known} if known else {}), **warning_tags(warning_log.warnings)}
 
         tags = _tags(loaded, hashes, ensemble, area, region)
-        tally = _write(tiles, opened.grid, ensemble, applicability, paths, tags, conclude)
+        tally = _write(tiles, opened.grid, ensemble, applicability, paths, tags, final_tags)
     summary = PredictionSummary(
         cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
         maximum=tally.maximum, members=ensemble.members,
         tile=plan.tiling.side, tile_height=plan.tiling.height, halo=plan.tiling.halo, tiles=tally.tiles,
-        tiles_skipped=tally.skipped, tiles_taken=tally.taken, device=str(arithmetic.device), precision=arithmetic.name,
-        share_outside=applicability.share_outside, warnings=noted.warnings,
+        tiles_skipped=tally.skipped, tiles_taken=tally.reused, device=str(setup.device), precision=setup.name,
+        share_outside=applicability.share_outside, warnings=warning_log.warnings,
         cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
         unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen})
     progress.report(0.98, f"{summary.cells:,} cells predicted; susceptibility {summary.minimum:.4f} to "
                           f"{summary.maximum:.4f}, mean {summary.mean:.4f}.")
-    if tally.taken:
-        progress.report(0.98, f"{tally.taken:,} of {tally.tiles:,} tiles are those of an earlier run with the same "
+    if tally.reused:
+        progress.report(0.98, f"{tally.reused:,} of {tally.tiles:,} tiles are those of an earlier run with the same "
                               "inputs that was stopped.")
     record.write({"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty,
-                  "OUTPUT_APPLICABILITY": output_applicability}, summary=asdict(summary), warnings=noted.warnings)
+                  "OUTPUT_APPLICABILITY": output_applicability}, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
 
@@ -215,7 +213,7 @@ def _hash_of_stack(record: RunRecord) -> str:
     return ""
 
 
-def _say_lost(tally: Tally, precision: str, progress: Progress) -> None:
+def _warn_lost_cells(tally: PredictionTotals, precision: str, progress: Progress) -> None:
     if tally.lost:
         progress.warn(f"{tally.lost:,} cells have all factors, but the network gave no number for them in "
                       f"{precision}; they are nodata. Set PRECISION to fp32.")
@@ -230,7 +228,7 @@ def _connect(scheduler: str, stack: str | os.PathLike, models: Sequence[str | os
     return closing.enter_context(connect(scheduler, progress, [stack, *models], Path(output).parent))
 
 
-def _tell(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progress: Progress) -> None:
+def _log_plan(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progress: Progress) -> None:
     """State what is to be done and what memory it takes."""
     grid, tiling = plan.tiling.grid, plan.tiling
     tiles = "1 tile" if len(tiling) == 1 else f"{len(tiling):,} tiles"
@@ -259,7 +257,7 @@ def _tags(models: Sequence[TrainedModel], hashes: Sequence[str], ensemble: Ensem
 
 def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Applicability,
            paths: dict[str, str | os.PathLike | None], tags: dict[str, str],
-           conclude: Callable[[Tally], dict[str, str]]) -> Tally:
+           final_tags: Callable[[PredictionTotals], dict[str, str]]) -> PredictionTotals:
     """Open the outputs, write the tiles, and close them; none gets its name unless all were written.
 
     What is only known in the end goes into the metadata of all: ``conclude`` returns it.
@@ -275,7 +273,7 @@ def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Appli
             return opened.enter_context(create_raster(paths[name], grid, dtype, nodata, [title], tags=tags,
                                                       overviews=overviews))
 
-        outputs = Outputs(
+        outputs = OutputRasters(
             raster(MEAN, coarse, "float32", np.nan, "relative landslide susceptibility",
                    Resampling.average),
             raster(SPREAD, coarse, "float32", np.nan, "standard deviation of the relative landslide susceptibility",
@@ -285,7 +283,7 @@ def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Appli
         if not tally.cells:
             raise TooFewData(f"No cell {'of AREA ' if 'AREA' in tags else ''}has data in all of the model's factors: "
                              f"{', '.join(ensemble.factor_names)}. Look at the stack in QGIS for the one without data.")
-        facts = conclude(tally)
+        facts = final_tags(tally)
         for dataset in (outputs.mean, outputs.spread, outputs.outside):
             if dataset is not None:
                 dataset.update_tags(**facts)

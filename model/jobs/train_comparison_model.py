@@ -8,24 +8,37 @@ from typing import Any
 import numpy as np
 
 from ..artifact import save_model
-from ..classical.fit import fit_cells
-from ..files import RunRecord, check_writable, sha256
+from ..classical.fit import fit_cell_model
 from ..history.writing import TrainingLog
-from ..progress import Noting, Part, Progress
-from ..provenance.lineage import warn_of_changes
-from ..provenance.origin import training_inputs
+from ..outputs.atomic import RunRecord, check_writable, sha256
+from ..progress import Progress, SubProgress, WarningLog
+from ..provenance.lineage import training_inputs, warn_stale_inputs
 from ..stack import Stack, open_stack
-from ..training.architectures import patch_labels
 from ..training.devices import choose_device, training_precision
-from ..training.fit import FittedNetwork, fit_network
-from ..training.kinds import CELL_KINDS, PATCH_KINDS, TITLES, align_of, fitted_settings, patch_of
-from ..training.presets import summary
-from ..training.settings import TrainingSettings, parameter_name
+from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
+from ..training.settings import (
+    CELL_KINDS,
+    PATCH_KINDS,
+    TITLES,
+    TrainingSettings,
+    enforce_kind_settings,
+    parameter_name,
+    patch_cells,
+    summary,
+    window_alignment,
+)
 from ..windows.cells import CellSet
-from ..windows.collect import Collected, CollectedCells, collect_cells, collect_windows
+from ..windows.collection import CellCollection, WindowCollection, collect_cells, collect_windows
 from ..windows.split import NO_SUBSET, SUBSETS
-from .training_run import (TrainingResult, describe_windows, label_settings, logged,
-                           model_stays, on_grid, trained_model, with_weight)
+from .training_run import (
+    describe_windows,
+    keep_model_if_report_fails,
+    label_settings,
+    open_on_grid,
+    start_training_log,
+    trained_model,
+    with_class_weight,
+)
 
 
 def train_comparison_model(kind: str, stack: str | os.PathLike, labels: str | os.PathLike, output: str | os.PathLike,
@@ -58,23 +71,23 @@ def train_comparison_model(kind: str, stack: str | os.PathLike, labels: str | os
         OutputNotWritable: an output cannot be written.
         ScarpError: an input cannot be read; see ``open_stack`` and ``open_raster``.
     """
-    settings = fitted_settings(kind, settings)
-    progress = noted = Noting(progress)
+    settings = enforce_kind_settings(kind, settings)
+    progress = warning_log = WarningLog(progress)
     for path in (output, output_html, checkpoint):
         if path is not None:
             check_writable(path)
     training_precision(settings.precision, choose_device(settings.device))
-    asked = {parameter_name(name): value for name, value in settings.as_dict().items()}
+    requested_settings = {parameter_name(name): value for name, value in settings.as_dict().items()}
     record = RunRecord("traincomparisonmodel",
-                       {"KIND": kind, **asked, "CHECKPOINT": None if checkpoint is None else str(checkpoint)},
+                       {"KIND": kind, **requested_settings, "CHECKPOINT": None if checkpoint is None else str(checkpoint)},
                        {"STACK": stack, "LABELS": labels})
-    warn_of_changes({"factor stack": stack, "labels": labels}, progress)
-    with logged(kind, output, settings, progress, output_html) as log:
-        with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster:
+    warn_stale_inputs({"factor stack": stack, "labels": labels}, progress)
+    with start_training_log(kind, output, settings, progress, output_html) as log:
+        with open_stack(stack) as opened, open_on_grid(labels, "label", opened) as label_raster:
             grid, factors = opened.grid, opened.factors
             collected = (_collect_cells if kind in CELL_KINDS else _collect_windows)(
-                kind, opened, label_raster, settings, Part(progress, 0.0, 0.08))
-        if isinstance(collected, CollectedCells):
+                kind, opened, label_raster, settings, SubProgress(progress, 0.0, 0.08))
+        if isinstance(collected, CellCollection):
             fitted, settings, subsets = _train_cells(kind, collected, factors, settings, progress)
         else:
             fitted, settings, subsets = _train_windows(kind, collected, factors, settings, grid.cell_size(),
@@ -82,16 +95,16 @@ def train_comparison_model(kind: str, stack: str | os.PathLike, labels: str | os
         training = {"subsets": subsets, "labels": label_settings(labels), **training_inputs(record.inputs(), grid)}
         model = trained_model(kind, fitted, settings, grid, training)
         save_model(model, output)
-        windows = collected if isinstance(collected, CollectedCells) else collected.windows
+        windows = collected if isinstance(collected, CellCollection) else collected.windows
         result = TrainingResult(str(output), sha256(output), fitted.metrics, fitted.history,
-                                windows.features(grid, settings.seed), subsets, settings, noted.warnings, fitted.device,
+                                windows.features(grid, settings.seed), subsets, settings, warning_log.warnings, fitted.device,
                                 fitted.precision, fitted.ended)
         _report_result(result, progress)
         if output_html is not None:
-            from .comparison_page import write_comparison_page
+            from ..report.training import write_comparison_page
 
-            cells = collected.cells if isinstance(collected, CollectedCells) else None
-            with model_stays(output):
+            cells = collected.cells if isinstance(collected, CellCollection) else None
+            with keep_model_if_report_fails(output):
                 write_comparison_page(output_html, result, model, cells, stack, labels, progress)
         record.write({"OUTPUT": output, "OUTPUT_HTML": output_html}, metrics=result.metrics, windows=subsets,
                      settings_used=settings.as_dict(), seed=settings.seed, device=result.device,
@@ -102,50 +115,50 @@ def train_comparison_model(kind: str, stack: str | os.PathLike, labels: str | os
 
 
 def _collect_windows(kind: str, stack: Stack, labels: Any, settings: TrainingSettings, progress: Progress
-                     ) -> Collected:
+                     ) -> WindowCollection:
     return collect_windows(stack, labels, None, window=settings.window, block=settings.block,
-                           spatial=settings.split != "random", align=align_of(kind, settings, stack.grid.cell_size()),
+                           spatial=settings.split != "random", align=window_alignment(kind, settings, stack.grid.cell_size()),
                            seed=settings.seed, progress=progress, least=1 if kind in PATCH_KINDS else 2)
 
 
 def _collect_cells(kind: str, stack: Stack, labels: Any, settings: TrainingSettings, progress: Progress
-                   ) -> CollectedCells:
+                   ) -> CellCollection:
     return collect_cells(stack, labels, block=settings.block, spatial=settings.split != "random", seed=settings.seed,
                          progress=progress)
 
 
-def _train_windows(kind: str, collected: Collected, factors: Any, settings: TrainingSettings, cell: float,
+def _train_windows(kind: str, collected: WindowCollection, factors: Any, settings: TrainingSettings, cell: float,
                    checkpoint: Any, progress: Progress, log: TrainingLog
                    ) -> tuple[FittedNetwork, TrainingSettings, list[dict[str, Any]]]:
-    patch, windows = patch_of(kind, cell), collected.windows
+    patch, windows = patch_cells(kind, cell), collected.windows
     # Weight and numbers are of what the network is shown: for a patch that is its one answer.
-    subsets = describe_windows(patch_labels(windows, patch))
-    settings = with_weight(settings, subsets[0], progress)
+    subsets = describe_windows(label_patches(windows, patch))
+    settings = with_class_weight(settings, subsets[0], progress)
     counts = ", ".join(f"{item['windows']} {item['name']}" for item in subsets)
     progress.report(0.08, f"{len(windows)} windows of {windows.side} × {windows.side} cells: {counts}. Landslide "
                           f"{'patches' if patch > 1 else 'cells'} are {100 * subsets[0]['landslide_share']:.1f} % of "
                           "those for training.")
     if patch > 1:
         progress.report(0.08, f"The {TITLES[kind]} judges {patch} × {patch} cells ({patch * cell:.0f} m) as a whole.")
-    _warn_random(collected.split, progress)
+    _warn_random_split(collected.split, progress)
     progress.report(0.08, f"Settings: {summary(settings)}.")
-    fitted = fit_network(windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint, kind=kind, cell=cell,
+    fitted = fit_network(windows, factors, settings, SubProgress(progress, 0.08, 0.97), checkpoint, kind=kind, cell=cell,
                          log=log)
     return fitted, settings, subsets
 
 
-def _train_cells(kind: str, collected: CollectedCells, factors: Any, settings: TrainingSettings, progress: Progress
+def _train_cells(kind: str, collected: CellCollection, factors: Any, settings: TrainingSettings, progress: Progress
                  ) -> tuple[FittedNetwork, TrainingSettings, list[dict[str, Any]]]:
     subsets = _describe_cells(collected)
     learned = collected.cells.rows(0, 1)
     progress.report(0.08, f"{len(learned):,} cells to learn from, {int(collected.cells.labels[learned].sum()):,} of "
                           f"them landslide; {len(collected.cells) - len(learned):,} to test on.")
-    _warn_random(collected.split, progress)
-    fitted = fit_cells(kind, collected.cells, factors, settings, Part(progress, 0.08, 0.97))
+    _warn_random_split(collected.split, progress)
+    fitted = fit_cell_model(kind, collected.cells, factors, settings, SubProgress(progress, 0.08, 0.97))
     return fitted, settings, subsets
 
 
-def _describe_cells(collected: CollectedCells) -> list[dict[str, Any]]:
+def _describe_cells(collected: CellCollection) -> list[dict[str, Any]]:
     """Return for each subset what :attr:`TrainingResult.subsets` says, with blocks as windows."""
     totals = _totals(collected.cells)
     table = None if collected.split is None else collected.split.subsets
@@ -167,7 +180,7 @@ def _totals(cells: CellSet) -> np.ndarray:
                      for number in range(len(SUBSETS))])
 
 
-def _warn_random(split: Any, progress: Progress) -> None:
+def _warn_random_split(split: Any, progress: Progress) -> None:
     if split is None:
         progress.warn("SPLIT is random, as published: training and test are neighbours, so the numbers are better "
                       "than they would be in another place. Use SPLIT=spatial_blocks for an honest figure.")

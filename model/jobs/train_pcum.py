@@ -10,20 +10,26 @@ from typing import Any, Collection
 import numpy as np
 
 from ..artifact import load_model, save_model
-from ..files import RunRecord, check_writable, sha256
 from ..loss import NONE
-from ..progress import Noting, Part, Progress
-from ..provenance.lineage import warn_of_changes
-from ..provenance.origin import training_inputs
+from ..outputs.atomic import RunRecord, check_writable, sha256
+from ..progress import Progress, SubProgress, WarningLog
+from ..provenance.lineage import training_inputs, warn_stale_inputs
 from ..stack import open_stack
 from ..training.devices import choose_device, training_precision
-from ..training.finetune import Start, check_pixel, settings_from
-from ..training.fit import fit_network
-from ..training.presets import summary
-from ..training.settings import TrainingSettings, parameter_name
-from ..windows.collect import Collected, collect_windows
-from .training_run import (TrainingResult, describe_windows, known_safety, label_settings, logged,
-                           model_stays, on_grid, trained_model, with_weight)
+from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
+from ..training.fit import TrainingResult, fit_network
+from ..training.settings import TrainingSettings, parameter_name, summary
+from ..windows.collection import WindowCollection, collect_windows
+from .training_run import (
+    describe_windows,
+    keep_model_if_report_fails,
+    label_settings,
+    open_on_grid,
+    safety_factor_mask,
+    start_training_log,
+    trained_model,
+    with_class_weight,
+)
 
 
 def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str | os.PathLike, *,
@@ -56,38 +62,38 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
         OutputNotWritable: an output cannot be written.
         ScarpError: an input cannot be read; see ``open_stack`` and ``open_raster``.
     """
-    progress = noted = Noting(progress)
+    progress = warning_log = WarningLog(progress)
     settings = settings or TrainingSettings()
     for path in (output, output_html, checkpoint):
         if path is not None:
             check_writable(path)
     training_precision(settings.precision, choose_device(settings.device))
-    asked = {parameter_name(name): value for name, value in settings.as_dict().items()}
-    asked["CHECKPOINT"] = None if checkpoint is None else str(checkpoint)
-    record = RunRecord("trainpcum", asked, {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor,
+    requested_settings = {parameter_name(name): value for name, value in settings.as_dict().items()}
+    requested_settings["CHECKPOINT"] = None if checkpoint is None else str(checkpoint)
+    record = RunRecord("trainpcum", requested_settings, {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor,
                                             "START_FROM": start_from})
-    warn_of_changes({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
-    start = None if start_from is None else read_start(start_from)
+    warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
+    start = None if start_from is None else read_initial_model(start_from)
     if start is not None:
-        settings = settings_from(start, settings, given)
+        settings = fine_tune_settings(start, settings, given)
         progress.report(0.0, f"Training goes on from the model {start.name}, with a learning rate of "
                              f"{settings.learning_rate:g}.")
-    settings = with_physics(settings, safety_factor, progress)
-    with logged("pcum", output, settings, progress, output_html) as log:
-        with open_stack(stack) as opened, on_grid(labels, "label", opened) as label_raster, \
-                on_grid(safety_factor, "safety factor", opened) as safety_raster:
+    settings = with_physics_setting(settings, safety_factor, progress)
+    with start_training_log("pcum", output, settings, progress, output_html) as log:
+        with open_stack(stack) as opened, open_on_grid(labels, "label", opened) as label_raster, \
+                open_on_grid(safety_factor, "safety factor", opened) as safety_raster:
             collected = collect_windows(opened, label_raster, safety_raster, window=settings.window,
                                         block=settings.block, spatial=settings.split != "random",
                                         align=2 ** settings.depth, seed=settings.seed,
-                                        progress=Part(progress, 0.0, 0.08))
+                                        progress=SubProgress(progress, 0.0, 0.08))
             factors, grid = opened.factors, opened.grid
         if start is not None:
-            check_pixel(start, grid.cell_size(), progress)
+            check_pixel_size(start, grid.cell_size(), progress)
         subsets = describe_windows(collected.windows)
-        settings = with_weight(settings, subsets[0], progress)
+        settings = with_class_weight(settings, subsets[0], progress)
         _report_windows(subsets, collected, settings, progress)
         progress.report(0.08, f"Settings: {summary(settings)}.")
-        fitted = fit_network(collected.windows, factors, settings, Part(progress, 0.08, 0.97), checkpoint, start=start,
+        fitted = fit_network(collected.windows, factors, settings, SubProgress(progress, 0.08, 0.97), checkpoint, start=start,
                              log=log)
         training = {"subsets": subsets, "labels": label_settings(labels), **training_inputs(record.inputs(), grid)}
         if start is not None:
@@ -95,13 +101,13 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
         model = trained_model("pcum", fitted, settings, grid, training)
         save_model(model, output)
         result = TrainingResult(str(output), sha256(output), fitted.metrics, fitted.history,
-                                collected.windows.features(grid, settings.seed), subsets, settings, noted.warnings,
+                                collected.windows.features(grid, settings.seed), subsets, settings, warning_log.warnings,
                                 fitted.device, fitted.precision, fitted.ended)
         _report_result(result, progress)
         if output_html is not None:
-            from .training_page import write_training_page
+            from ..report.training import write_training_page
 
-            with model_stays(output):
+            with keep_model_if_report_fails(output):
                 write_training_page(output_html, result, model, stack, labels, safety_factor, progress)
         record.write({"OUTPUT": output, "OUTPUT_HTML": output_html}, metrics=result.metrics, windows=subsets,
                      settings_used=settings.as_dict(), seed=settings.seed, device=result.device,
@@ -111,7 +117,7 @@ def train_pcum(stack: str | os.PathLike, labels: str | os.PathLike, output: str 
     return result
 
 
-def read_start(path: str | os.PathLike) -> Start:
+def read_initial_model(path: str | os.PathLike) -> StartModel:
     """Read a model to train on from.
 
     Raises:
@@ -120,11 +126,11 @@ def read_start(path: str | os.PathLike) -> Start:
         ParameterInvalid: training cannot go on from a model of its kind.
     """
     model = load_model(path)
-    return Start(Path(path).name, sha256(path), model.kind, model.architecture, model.encoding, model.factors,
+    return StartModel(Path(path).name, sha256(path), model.kind, model.architecture, model.encoding, model.factors,
                  model.network, model.pixel_size)
 
 
-def with_physics(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
+def with_physics_setting(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
     if safety_factor is not None or settings.physics == NONE:
         return settings
     progress.warn(f"PHYSICS is {settings.physics}, but no SAFETY_FACTOR was given, so the model is trained without the "
@@ -133,7 +139,7 @@ def with_physics(settings: TrainingSettings, safety_factor: Any, progress: Progr
     return dataclasses.replace(settings, physics=NONE)
 
 
-def _report_windows(subsets: list[dict[str, Any]], collected: Collected, settings: TrainingSettings,
+def _report_windows(subsets: list[dict[str, Any]], collected: WindowCollection, settings: TrainingSettings,
                     progress: Progress) -> None:
     windows = collected.windows
     counts = ", ".join(f"{item['windows']} {item['name']}" for item in subsets)
@@ -144,7 +150,7 @@ def _report_windows(subsets: list[dict[str, Any]], collected: Collected, setting
                       "numbers are better than they would be in another place. Use SPLIT=spatial_blocks for an honest "
                       "figure.")
     if windows.safety is not None:
-        known = known_safety(windows)
+        known = safety_factor_mask(windows)
         with np.errstate(invalid="ignore"):
             warned = (windows.safety[windows.of(0)] < settings.fs_critical).sum()
         progress.report(0.08, f"The safety factor is below {settings.fs_critical:g} in "

@@ -6,57 +6,29 @@ import contextlib
 import dataclasses
 import json
 import os
-from dataclasses import dataclass
 from typing import Any, Iterator
 
 import numpy as np
 import rasterio
 
 from ..artifact import TrainedModel
-from ..artifact_header import plain_values
+from ..artifact_header import is_storable
 from ..errors import OutputNotWritable, ParameterInvalid
-from ..files import read_record, versions
 from ..grid import Grid
-from ..history.writing import Head, TrainingLog, begin
+from ..history.writing import RunInfo, TrainingLog, begin_history
 from ..inputs.rasters import open_raster
 from ..labels import LANDSLIDE, STABLE
+from ..outputs.atomic import read_record, versions
+from ..outputs.transaction import commit_partial
 from ..progress import Progress
 from ..stack import Stack
-from ..together import keep_so_far
 from ..training.fit import FittedNetwork
-from ..training.kinds import CELL_KINDS
-from ..training.settings import TrainingSettings, limits
-from ..windows.reading import TRAIN, WindowFeature, WindowSet
+from ..training.settings import CELL_KINDS, TrainingSettings, limits
+from ..windows.reading import TRAIN, WindowSet
 from ..windows.split import SUBSETS
 
 
-@dataclass
-class TrainingResult:
-    """What the caller shows and writes."""
-
-    model: str
-    """Path of the model file."""
-    sha256: str
-    """Of the model file."""
-    metrics: dict[str, float | None]
-    """Of the test windows: ``loss``, ``accuracy``, ``recall``, ``violation_rate`` (``None`` without a safety factor),
-    ``auc``; and ``best_epoch`` and ``epochs``."""
-    history: list[dict[str, Any]]
-    """Numbers of each epoch, training and validation."""
-    windows: list[WindowFeature]
-    subsets: list[dict[str, Any]]
-    """For each subset ``name``, ``windows``, ``landslide_windows``, ``landslide_cells``, ``stable_cells`` and
-    ``landslide_share``; a cell counts once for every window that holds it."""
-    settings: TrainingSettings
-    """As used: ``physics`` is ``none`` when there was no safety factor, and an automatic weight is a number."""
-    warnings: list[str]
-    device: str
-    precision: str
-    ended: str = ""
-    """How a training in epochs ended: ``epochs``, ``patience``, or ``stopped`` by hand."""
-
-
-def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, progress: Progress,
+def start_training_log(kind: str, output: str | os.PathLike, settings: TrainingSettings, progress: Progress,
            report: str | os.PathLike | None = None, part: str = "", stoppable: bool = True) -> TrainingLog:
     """Begin the history of a training.
 
@@ -71,11 +43,11 @@ def logged(kind: str, output: str | os.PathLike, settings: TrainingSettings, pro
     """
     if kind in CELL_KINDS:
         return TrainingLog()
-    return begin(Head(kind, os.path.abspath(output), settings.epochs, settings.patience,
+    return begin_history(RunInfo(kind, os.path.abspath(output), settings.epochs, settings.patience,
                       "" if report is None else os.path.abspath(report), part, stoppable), progress.warn)
 
 
-def with_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
+def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
     """Put a number in the place of an automatic weight: both classes count the same over the training windows."""
     if settings.weight_landslide > 0:
         return settings
@@ -87,7 +59,7 @@ def with_weight(settings: TrainingSettings, train: dict[str, Any], progress: Pro
 
 
 @contextlib.contextmanager
-def on_grid(path: str | os.PathLike | None, role: str, stack: Stack) -> Iterator[rasterio.DatasetReader | None]:
+def open_on_grid(path: str | os.PathLike | None, role: str, stack: Stack) -> Iterator[rasterio.DatasetReader | None]:
     """Open a raster that must lie on the stack's grid; nothing for no path."""
     if path is None:
         yield None
@@ -111,16 +83,16 @@ def describe_windows(windows: WindowSet) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def model_stays(model: str | os.PathLike) -> Iterator[None]:
+def keep_model_if_report_fails(model: str | os.PathLike) -> Iterator[None]:
     """Keep a model that took hours to train when the report beside it cannot be written."""
     try:
         yield
     except OutputNotWritable as error:
-        keep_so_far()
+        commit_partial()
         raise OutputNotWritable(f"{error} The model is complete and stays: {model}.") from error
 
 
-def known_safety(windows: WindowSet) -> np.ndarray:
+def safety_factor_mask(windows: WindowSet) -> np.ndarray:
     """Return where the training windows know the safety factor, bool (windows, height, width).
 
     Args:
@@ -143,7 +115,7 @@ def label_settings(labels: str | os.PathLike) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     # A model file stands on its own, so only what it may hold goes in.
-    return found if len(json.dumps(found)) < 10000 and plain_values(found) else {}
+    return found if len(json.dumps(found)) < 10000 and is_storable(found) else {}
 
 
 def trained_model(kind: str, fitted: FittedNetwork, settings: TrainingSettings, grid: Grid, training: dict[str, Any]
@@ -160,10 +132,10 @@ def trained_model(kind: str, fitted: FittedNetwork, settings: TrainingSettings, 
     return TrainedModel(
         kind=kind, architecture=fitted.architecture, encoding=settings.encoding, factors=fitted.factors,
         pixel_size=grid.cell_size(), settings=settings.as_dict(), seed=settings.seed, history=fitted.history,
-        metrics=fitted.metrics, training={**training, **_how(fitted)},
+        metrics=fitted.metrics, training={**training, **_training_environment(fitted)},
         versions=versions(), network=fitted.network)
 
 
-def _how(fitted: FittedNetwork) -> dict[str, str]:
+def _training_environment(fitted: FittedNetwork) -> dict[str, str]:
     how = {"device": fitted.device, "precision": fitted.precision}
     return {**how, "ended": fitted.ended} if fitted.ended else how

@@ -10,32 +10,43 @@ from typing import Sequence
 import numpy as np
 import rasterio
 
-from ..files import RunRecord, check_writable
 from ..grid import Grid
-from ..inputs.rasters import open_raster, region_of
+from ..inputs.rasters import open_raster, region_name
 from ..inputs.vectors import Points, Polygons
-from ..progress import Part, Progress, stop_if_cancelled
-from ..provenance.lineage import warn_of_changes
-from ..provenance.match import warn_of_map
-from ..report.hillshade import find_relief, reaches_over, write_hillshade
-from ..report.sheet import MapSheet, validation_sheet
-from ..report.validation_images import region_views, zone_image
-from ..report.validation_input import ReportInput
-from ..report.validation_page import validation_page
-from ..validation.census import Census, take_census
-from ..validation.judgement import judge
-from ..validation.layers import MapLayers, ZoneSource
-from ..validation.measures import ScopeResult, measure
-from ..validation.plan import Notes, main_scope
-from ..validation.points import PointFeature, drawn_features, landslide_features, stable_features
-from ..validation.preparation import Run, check_settings, draw, prepare, require_on_map, source_of, stable_values
+from ..outputs.atomic import RunRecord, check_writable
+from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..provenance.lineage import warn_inconsistent_layers, warn_stale_inputs
+from ..report.hillshade import find_relief, relief_covers, write_hillshade
+from ..report.map_sheet import MapSheet, validation_sheet
+from ..report.validation import ValidationReportInput, region_views, validation_page, zone_image
+from ..statistics.weighted_quantiles import weighted_quantiles
+from ..validation.map_layers import MapLayers, ZoneSource
+from ..validation.map_statistics import MapStatistics, collect_map_statistics
+from ..validation.measures import (
+    ScopeResult,
+    as_metrics,
+    count_rows,
+    evaluate_scope,
+    scope_rows,
+    write_table,
+    zone_table,
+)
+from ..validation.preparation import (
+    ValidationData,
+    WarningLog,
+    check_settings,
+    draw_for_scopes,
+    layer_source,
+    main_scope,
+    prepare_validation,
+    require_on_map,
+    stable_values,
+)
+from ..validation.sampling import Draws, PointFeature, drawn_points, landslide_points, stable_points
 from ..validation.scopes import ALL, RegionMap, SubsetMap
 from ..validation.settings import DISTANCE, POLYGON_MODES, REPEATS, SUBSET_CODES, THRESHOLD
-from ..validation.stable import Draws
-from ..validation.table import as_metrics, count_rows, scope_rows, write_table
-from ..validation.zone_table import zone_table
-from ..zones.quantiles import weighted_quantiles
-from ..zones.raster import cells_of_raster
+from ..validation.warnings import warn_about_validation
+from ..zones.raster import scan_cells
 from ..zones.schemes import AREA_SHARES, read_scheme, zone_names
 
 
@@ -112,53 +123,53 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
     parameters = {"SUBSET": subset, "THRESHOLD": threshold, "DISTANCE": distance, "REPEATS": repeats, "SEED": seed,
                   "POLYGON_MODE": polygon_mode, "REGION_FIELD": region_field,
                   **({"REGION": region} if region else {})}
-    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, "LANDSLIDES": source_of(landslides),
-              "STABLE": source_of(stable), "REGIONS": source_of(regions), "WINDOWS": source_of(windows), "DEM": dem}
-    notes = Notes(progress)
-    warn_of_changes({"susceptibility map": susceptibility, "zone raster": zones}, notes)
+    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, "LANDSLIDES": layer_source(landslides),
+              "STABLE": layer_source(stable), "REGIONS": layer_source(regions), "WINDOWS": layer_source(windows), "DEM": dem}
+    warning_log = WarningLog(progress)
+    warn_stale_inputs({"susceptibility map": susceptibility, "zone raster": zones}, warning_log)
     relief = find_relief(susceptibility, dem)
     record = RunRecord("validatewithpoints", parameters, inputs, background=True)
     with contextlib.ExitStack() as stack:
         dataset = stack.enter_context(open_raster(susceptibility, "susceptibility"))
-        region = region_of(dataset, region)
+        region = region_name(dataset, region)
         grid = Grid.of(dataset, "susceptibility")
         if dataset.count > 1:
-            notes.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
-        if dem is not None and relief is not None and not reaches_over(relief, grid.crs, grid.bounds):
-            notes.warn(f"The DEM {dem} does not reach over the map, so there is no relief under the maps of the "
+            warning_log.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
+        if dem is not None and relief is not None and not relief_covers(relief, grid.crs, grid.bounds):
+            warning_log.warn(f"The DEM {dem} does not reach over the map, so there is no relief under the maps of the "
                        "report. Give the DEM of this area, or leave DEM empty.")
             relief = None
         require_on_map(landslides, grid)
         zone_dataset = stack.enter_context(open_raster(zones, "zones")) if zones is not None else None
-        layers = MapLayers(dataset, grid, _zones(dataset, zone_dataset, grid, Part(progress, 0.0, 0.15)),
+        layers = MapLayers(dataset, grid, _zones(dataset, zone_dataset, grid, SubProgress(progress, 0.0, 0.15)),
                            SubsetMap(grid, windows) if windows is not None else None,
                            RegionMap(grid, regions, region_field) if regions is not None else None)
-        run = prepare(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
-                      polygon_mode == "cells", notes, Part(progress, 0.15, 0.25))
-        progress.report(0.25, f"{len(run.landslides):,} cells of the map hold a landslide.")
-        census = take_census(layers, run.scopes, run.buffers if stable is None else None, Part(progress, 0.25, 0.45))
-        draws = draw(run, census, Part(progress, 0.45, 0.7))
-        results = _measure(run, census, draws, Part(progress, 0.7, 0.88))
-        main = next(result for result in results if result.scope.name == run.main.name)
-        warn_of_map(dataset, record.inputs() or {}, notes, zones, source_of(windows))
-        judge(results, main, run.landslides, layers, notes)
-        points = _points(run, draws, region, Part(progress, 0.88, 0.92))
-        rows = [*count_rows("landslide", run.landslides.counts),
-                *(count_rows("stable", run.stable.counts) if run.stable is not None else []),
+        data = prepare_validation(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
+                      polygon_mode == "cells", warning_log, SubProgress(progress, 0.15, 0.25))
+        progress.report(0.25, f"{len(data.landslides):,} cells of the map hold a landslide.")
+        census = collect_map_statistics(layers, data.scopes, data.buffers if stable is None else None, SubProgress(progress, 0.25, 0.45))
+        draws = draw_for_scopes(data, census, SubProgress(progress, 0.45, 0.7))
+        results = _measure(data, census, draws, SubProgress(progress, 0.7, 0.88))
+        main = next(result for result in results if result.scope.name == data.main.name)
+        warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, layer_source(windows))
+        warn_about_validation(results, main, data.landslides, layers, warning_log)
+        points = _points(data, draws, region, SubProgress(progress, 0.88, 0.92))
+        rows = [*count_rows("landslide", data.landslides.counts),
+                *(count_rows("stable", data.stable.counts) if data.stable is not None else []),
                 *(row for result in results for row in scope_rows(result))]
         stop_if_cancelled(progress)
         if output_html is not None:
-            settings = {**parameters, "Repeats made": run.repeats}
-            validation_page(ReportInput(
+            settings = {**parameters, "Repeats made": data.repeats}
+            validation_page(ValidationReportInput(
                 map_name=os.path.basename(str(susceptibility)), landslide_name=landslides.name,
-                landslides=run.landslides.counts, stable=run.stable.counts if run.stable is not None else None,
+                landslides=data.landslides.counts, stable=data.stable.counts if data.stable is not None else None,
                 zones=zone_image(dataset, zone_dataset, layers, relief=relief), zone_names=layers.zones.names,
                 breaks=layers.zones.breaks, results=results, main=main, points=points, threshold=threshold,
-                distance=distance, warnings=notes.texts,
+                distance=distance, warnings=warning_log.warnings,
                 settings={name: str(value) for name, value in settings.items() if value is not None},
                 inputs=record.inputs(), relief=os.path.basename(relief.path) if relief is not None else "",
                 regions=region_views(results, dataset, zone_dataset, layers, relief),
-                subset_counts=_subset_counts(run)), progress).write(output_html)
+                subset_counts=_subset_counts(data)), progress).write(output_html)
         stop_if_cancelled(progress)
         sheet = None
         if sheet_relief is not None:
@@ -167,68 +178,68 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
             sheet = validation_sheet(
                 susceptibility, zones, None if relief is None else str(sheet_relief), landslides.name, main,
                 layers.zones.names, layers.zones.breaks, [(point.x, point.y, point.outcome) for point in points],
-                threshold, notes.texts)
+                threshold, warning_log.warnings)
     if output_table is not None:
         write_table(output_table, rows, region)
     record.write({"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}, metrics=as_metrics(rows),
-                 warnings=notes.texts)
-    progress.report(1.0, _in_words(main))
+                 warnings=warning_log.warnings)
+    progress.report(1.0, _result_text(main))
     return ValidationSummary(main.auc.value, main.auc.low, main.auc.high, main.measures["recall"].value,
-                             main.measures["kappa"].value, main.landslides, main.stable, results, points, notes.texts,
+                             main.measures["kappa"].value, main.landslides, main.stable, results, points, warning_log.warnings,
                              sheet)
 
 
 def _zones(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, grid: Grid, progress: Progress
            ) -> ZoneSource:
     if zones is not None:
-        return ZoneSource.of_raster(zones, grid, progress)
+        return ZoneSource.from_raster(zones, grid, progress)
     scheme = read_scheme(AREA_SHARES, [], [])
-    walks = [Part(progress, 0.5, 1.0), Part(progress, 0.0, 0.5)]
-    found = weighted_quantiles(cells_of_raster(dataset, grid, walks.pop), scheme.shares)
+    walks = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
+    found = weighted_quantiles(scan_cells(dataset, grid, walks.pop), scheme.shares)
     return ZoneSource(zone_names(scheme.zones), found.values)
 
 
-def _measure(run: Run, census: dict[str, Census], draws: dict[str, Draws], progress: Progress) -> list[ScopeResult]:
+def _measure(data: ValidationData, census: dict[str, MapStatistics], draws: dict[str, Draws], progress: Progress) -> list[ScopeResult]:
     results = []
-    for number, scope in enumerate(run.scopes):
-        stable = stable_values(run, draws, scope)
+    for number, scope in enumerate(data.scopes):
+        stable = stable_values(data, draws, scope)
         if stable is None:
             continue
         values = stable[0]
-        sample = run.landslides.take(run.landslides.at.within(scope))
-        of_zone = {int(zone): int(count) for zone, count in zip(*np.unique(sample.at.zones, return_counts=True))}
+        sample = data.landslides.take(data.landslides.cell_values.in_scope(scope))
+        of_zone = {int(zone): int(count) for zone, count in zip(*np.unique(sample.cell_values.zones, return_counts=True))}
         counted = census[scope.name]
-        table = zone_table(of_zone, counted.zone_area_m2, run.layers.zones.names)
-        results.append(measure(
-            scope, sample.at.values, sample.feature, counted.ranking.position(sample.at.values), values,
-            run.stable is None, run.repeats, run.threshold, counted.area_m2 / 1e6, table, of_zone.get(0, 0), run.seed,
-            Part(progress, number / len(run.scopes), (number + 1) / len(run.scopes))))
+        table = zone_table(of_zone, counted.zone_area_m2, data.layers.zones.names)
+        results.append(evaluate_scope(
+            scope, sample.cell_values.values, sample.feature, counted.ranking.share_above(sample.cell_values.values), values,
+            data.stable is None, data.repeats, data.threshold, counted.area_m2 / 1e6, table, of_zone.get(0, 0), data.seed,
+            SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))))
     return results
 
 
-def _points(run: Run, draws: dict[str, Draws], region: str, progress: Progress) -> list[PointFeature]:
+def _points(data: ValidationData, draws: dict[str, Draws], region: str, progress: Progress) -> list[PointFeature]:
     """Return the points; those in none of the regions of a layer are of the region that the map shows."""
-    points = _bare_points(run, draws, progress)
+    points = _bare_points(data, draws, progress)
     return [point if point.region else replace(point, region=region) for point in points] if region else points
 
 
-def _bare_points(run: Run, draws: dict[str, Draws], progress: Progress) -> list[PointFeature]:
-    labels: Sequence[str] = run.layers.regions.labels if run.layers.regions is not None else []
-    points = landslide_features(run.landslides.take(run.landslides.at.within(run.main)), run.threshold, labels)
-    if run.stable is not None:
-        return points + stable_features(run.stable.take(run.stable.at.within(run.main)), run.threshold, labels)
-    drawn = draws[run.main.name]
-    at = run.layers.at(drawn.rows, drawn.columns, progress)
-    return points + drawn_features(run.layers.grid, drawn.rows, drawn.columns, at, run.threshold, labels)
+def _bare_points(data: ValidationData, draws: dict[str, Draws], progress: Progress) -> list[PointFeature]:
+    labels: Sequence[str] = data.layers.regions.labels if data.layers.regions is not None else []
+    points = landslide_points(data.landslides.take(data.landslides.cell_values.in_scope(data.main)), data.threshold, labels)
+    if data.stable is not None:
+        return points + stable_points(data.stable.take(data.stable.cell_values.in_scope(data.main)), data.threshold, labels)
+    drawn = draws[data.main.name]
+    cell_values = data.layers.cell_values(drawn.rows, drawn.columns, progress)
+    return points + drawn_points(data.layers.grid, drawn.rows, drawn.columns, cell_values, data.threshold, labels)
 
 
-def _subset_counts(run: Run) -> dict[str, int]:
-    if run.layers.subsets is None:
+def _subset_counts(data: ValidationData) -> dict[str, int]:
+    if data.layers.subsets is None:
         return {}
-    return {name: int((run.landslides.at.subset == code).sum()) for name, code in SUBSET_CODES.items()}
+    return {name: int((data.landslides.cell_values.subset == code).sum()) for name, code in SUBSET_CODES.items()}
 
 
-def _in_words(main: ScopeResult) -> str:
+def _result_text(main: ScopeResult) -> str:
     interval = f" (95 % interval {main.auc.low:.3f} to {main.auc.high:.3f})" if main.auc.has_interval else ""
     return (f"AUC {main.auc.value:.3f}{interval}, recall {main.measures['recall'].value:.3f}, "
             f"kappa {main.measures['kappa'].value:.3f}, from {main.landslides:,} landslides and {main.stable:,} stable "

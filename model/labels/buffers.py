@@ -14,15 +14,15 @@ import numpy as np
 from rasterio.features import rasterize
 from scipy.ndimage import distance_transform_edt
 
+from ..factors.polygons import burn, extents_intersect, polygon_extents
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
 from ..progress import Progress, stop_if_cancelled
-from .area import burn, polygon_extents, reaches
 
-TIE = 1e-6
+RADIUS_TOLERANCE = 1e-6
 """Cells by which a radius is widened, so that a centre exactly on the circle counts whatever the rounding."""
 
-SPANS = 1 << 21
+MAX_SPANS = 1 << 21
 """Rows of discs that are computed at once; bounds the memory for large inventories."""
 
 
@@ -88,7 +88,7 @@ class PointBuffers:
     def _discs(self, block: Block, chosen: np.ndarray, radius: np.ndarray) -> np.ndarray:
         """Fill discs row by row: a disc is a span of columns in each row, and spans add up along the row."""
         edges = np.zeros(block.height * (block.width + 1), dtype=np.int64)
-        for part in self._parts(chosen):
+        for part in self._point_chunks(chosen):
             first = np.maximum(np.floor(self._row[part] - self._rows_reached[part]), block.row).astype(np.int64)
             last = np.minimum(np.floor(self._row[part] + self._rows_reached[part]),
                               block.row + block.height - 1).astype(np.int64)
@@ -101,7 +101,7 @@ class PointBuffers:
             height = (self._height_at(row) + self._height_at(own)) / 2
             width = (self._width_at(row) + self._width_at(own)) / 2
             north = (row + 0.5 - self._row[point]) * height
-            half = (radius[point] + TIE * height) ** 2 - north ** 2
+            half = (radius[point] + RADIUS_TOLERANCE * height) ** 2 - north ** 2
             crossed = half >= 0
             half = np.sqrt(half[crossed]) / width[crossed]
             centre = self._column[point[crossed]] - 0.5 - block.column
@@ -113,10 +113,10 @@ class PointBuffers:
             edges -= np.bincount(line + stop[some], minlength=len(edges))
         return np.cumsum(edges.reshape(block.height, -1), axis=1)[:, :-1] > 0
 
-    def _parts(self, chosen: np.ndarray) -> Iterator[np.ndarray]:
+    def _point_chunks(self, chosen: np.ndarray) -> Iterator[np.ndarray]:
         if len(chosen):
             rows = float(2 * self._rows_reached[chosen].max() + 1)
-            step = max(int(SPANS / rows), 1)
+            step = max(int(MAX_SPANS / rows), 1)
             for start in range(0, len(chosen), step):
                 yield chosen[start:start + step]
 
@@ -146,13 +146,13 @@ class PolygonBuffers:
         """
         self._grid, self._polygons, self._radius, self._ring = grid, polygons, radius, float(ring)
         self._extent = polygon_extents(grid, polygons)
-        self.points = np.array([point_inside(shape) for shape in polygons.geometries]).reshape(-1, 2)
+        self.points = np.array([interior_point(shape) for shape in polygons.geometries]).reshape(-1, 2)
         """A point inside each polygon, map coordinates, shape (polygons, 2)."""
-        small = self._without_cells(progress)
+        small = self._polygons_without_centre(progress)
         self.small = len(small)
         """Polygons of the grid that hold no cell centre."""
         self._small = small
-        self._small_row, self._small_column, inside = grid.cells_of(self.points[small])
+        self._small_row, self._small_column, inside = grid.cell_indices(self.points[small])
         self._small_row[~inside] = -1
 
     def read(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
@@ -162,22 +162,22 @@ class PolygonBuffers:
         for radius in np.unique(self._radius):
             group = self._radius == radius
             halo, sampling = self._halo(block, max(float(radius), self._ring))
-            grown = block.grown(halo)
-            core = self._core(grown, group)
+            padded = block.padded(halo)
+            core = self._polygon_cells(padded, group)
             if core is None:
                 continue
             middle = (slice(halo, halo + block.height), slice(halo, halo + block.width))
             inside |= core[middle]
             if halo:
                 distance = distance_transform_edt(~core, sampling=sampling)[middle]
-                inside |= distance <= radius + TIE * sampling[0]
+                inside |= distance <= radius + RADIUS_TOLERANCE * sampling[0]
                 if self._ring:
-                    near |= distance <= self._ring + TIE * sampling[0]
+                    near |= distance <= self._ring + RADIUS_TOLERANCE * sampling[0]
         return inside, near
 
-    def _core(self, block: Block, group: np.ndarray) -> np.ndarray | None:
+    def _polygon_cells(self, block: Block, group: np.ndarray) -> np.ndarray | None:
         """Return the cells of a group's polygons in a block, ``None`` when there are none."""
-        chosen = np.flatnonzero(reaches(self._extent, block) & group)
+        chosen = np.flatnonzero(extents_intersect(self._extent, block) & group)
         if not len(chosen):
             return None
         cells = burn(self._grid, block, [self._polygons.geometries[index] for index in chosen])
@@ -192,20 +192,20 @@ class PolygonBuffers:
         sampling = float(height[len(height) // 2]), float(width[len(width) // 2])
         return (math.ceil(reach / min(width.min(), height.min())) + 1 if reach else 0), sampling
 
-    def _without_cells(self, progress: Progress) -> np.ndarray:
+    def _polygons_without_centre(self, progress: Progress) -> np.ndarray:
         """Return the numbers of the polygons in the grid that hold no cell centre."""
         grid = self._grid
         whole = Block(0, 0, grid.height, grid.width)
         seen = np.zeros(len(self._polygons) + 1, dtype=bool)
         for block in grid.blocks():
             stop_if_cancelled(progress)
-            chosen = np.flatnonzero(reaches(self._extent, block))
+            chosen = np.flatnonzero(extents_intersect(self._extent, block))
             if len(chosen):
                 shapes = ((self._polygons.geometries[index], int(index) + 1) for index in chosen)
                 numbers = rasterize(shapes, out_shape=(block.height, block.width), fill=0, dtype=np.int32,
                                     transform=grid.block_transform(block))
                 seen[np.unique(numbers)] = True
-        unseen = np.flatnonzero(~seen[1:] & reaches(self._extent, whole))
+        unseen = np.flatnonzero(~seen[1:] & extents_intersect(self._extent, whole))
         # A polygon may also be hidden under another one; each that was not seen is looked at alone.
         empty = []
         for index in unseen:
@@ -213,13 +213,13 @@ class PolygonBuffers:
             top, left, bottom, right = self._extent[index]
             block = Block(math.floor(top), math.floor(left), math.ceil(bottom) - math.floor(top) + 1,
                           math.ceil(right) - math.floor(left) + 1)
-            small = block.height * block.width <= SPANS
+            small = block.height * block.width <= MAX_SPANS
             if small and not burn(grid, block, [self._polygons.geometries[index]]).any():
                 empty.append(index)
         return np.array(empty, dtype=np.int64)
 
 
-def point_inside(geometry: dict) -> tuple[float, float]:
+def interior_point(geometry: dict) -> tuple[float, float]:
     """Return a point inside a GeoJSON polygon or multi-polygon: the middle of the widest span of a line across it.
 
     The line crosses the largest part at half its height, or near it when it would only touch corners there.

@@ -30,13 +30,13 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """Spellings of each size, as :func:`normalise` leaves them."""
 
-_GROUP_OF = {spelling: group for group, spellings in SYNONYMS.items() for spelling in spellings}
-_FILLERS = {"landslide", "landslides", "slide", "scale", "size", "sized"}
-_LISTED_VALUES = 8
+_SYNONYM_GROUP = {spelling: group for group, spellings in SYNONYMS.items() for spelling in spellings}
+_IGNORED_WORDS = {"landslide", "landslides", "slide", "scale", "size", "sized"}
+_MAX_LISTED_VALUES = 8
 
 
 @dataclass(frozen=True)
-class Assignment:
+class RadiusAssignment:
     """Which radius each landslide got, and by which row of the table."""
 
     radius: list[float]
@@ -50,7 +50,7 @@ class Assignment:
 
 
 def assign_radii(values: Sequence[Any] | None, count: int, radii: Mapping[str, float], field: str,
-                 progress: Progress) -> Assignment:
+                 progress: Progress) -> RadiusAssignment:
     """Give every landslide its radius.
 
     A value is looked up in the table by its text (case, white space and a trailing ``.0`` do not matter), then by its
@@ -70,7 +70,7 @@ def assign_radii(values: Sequence[Any] | None, count: int, radii: Mapping[str, f
     table, rows = _read_table(radii)
     if values is None:
         values = [None] * count
-    found = [_row_of(value, table) for value in values]
+    found = [_match_row(value, table) for value in values]
     codes = sorted({normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)},
                    key=float)
     if codes:
@@ -83,7 +83,7 @@ def assign_radii(values: Sequence[Any] | None, count: int, radii: Mapping[str, f
         fallback = _fallback(values, found, rows, field, progress)
     names = [fallback if row is None or row not in rows else row for row in found]
     counted = Counter(names)
-    return Assignment([rows[name] for name in names], {name: counted.get(name, 0) for name in rows}, dict(rows))
+    return RadiusAssignment([rows[name] for name in names], {name: counted.get(name, 0) for name in rows}, dict(rows))
 
 
 def normalise(value: Any) -> str:
@@ -97,7 +97,7 @@ def normalise(value: Any) -> str:
     except ValueError:
         pass
     text = text.casefold().replace("滑坡", "").strip()
-    words = [word for word in re.split(r"[\s_\-]+", text) if word not in _FILLERS]
+    words = [word for word in re.split(r"[\s_\-]+", text) if word not in _IGNORED_WORDS]
     text = " ".join(words)
     return text[:-1] if text.endswith("型") else text
 
@@ -115,22 +115,22 @@ def _read_table(radii: Mapping[str, float]) -> tuple[dict[str, str], dict[str, f
     for name, metres in radii.items():
         if not 0 <= float(metres) < float("inf"):
             raise ParameterInvalid(f'RADII gives {metres} metres for "{name}". A radius is a number from 0 up.')
-        row = UNRECORDED if _GROUP_OF.get(normalise(name)) == UNRECORDED else str(name)
+        row = UNRECORDED if _SYNONYM_GROUP.get(normalise(name)) == UNRECORDED else str(name)
         if row in rows or normalise(name) in table:
             raise ParameterInvalid(f'RADII lists "{name}" twice, under two spellings. Keep one of the rows.')
         table[normalise(name)] = row
         rows[row] = float(metres)
     for spelling, row in list(table.items()):
-        for synonym in SYNONYMS.get(_GROUP_OF.get(spelling, ""), ()):
+        for synonym in SYNONYMS.get(_SYNONYM_GROUP.get(spelling, ""), ()):
             table.setdefault(synonym, row)
     return table, rows
 
 
-def _row_of(value: Any, table: Mapping[str, str]) -> str | None:
+def _match_row(value: Any, table: Mapping[str, str]) -> str | None:
     text = normalise(value)
     if text in table:
         return table[text]
-    return UNRECORDED if _GROUP_OF.get(text) == UNRECORDED else None
+    return UNRECORDED if _SYNONYM_GROUP.get(text) == UNRECORDED else None
 
 
 def _fallback(values: Sequence[Any], found: Sequence[str | None], rows: Mapping[str, float], field: str,
@@ -139,8 +139,8 @@ def _fallback(values: Sequence[Any], found: Sequence[str | None], rows: Mapping[
     row = UNRECORDED if UNRECORDED in rows else min(rows, key=lambda name: rows[name])
     unknown = Counter(str(value) for value, name in zip(values, found) if name is None)
     if unknown:
-        listed = ", ".join(f'"{value}" ({number})' for value, number in unknown.most_common(_LISTED_VALUES))
-        more = f" and {len(unknown) - _LISTED_VALUES} more" if len(unknown) > _LISTED_VALUES else ""
+        listed = ", ".join(f'"{value}" ({number})' for value, number in unknown.most_common(_MAX_LISTED_VALUES))
+        more = f" and {len(unknown) - _MAX_LISTED_VALUES} more" if len(unknown) > _MAX_LISTED_VALUES else ""
         progress.warn(f'{sum(unknown.values())} landslides have a size in "{field}" that RADII does not list: '
                       f'{listed}{more}. They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.')
     without = sum(name == UNRECORDED for name in found)

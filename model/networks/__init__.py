@@ -17,11 +17,8 @@ from torch import nn
 
 from ..errors import ParameterInvalid
 from .additive import AdditiveUNet
-from .bpnn import Bpnn
-from .forest import Forest
-from .linear import Linear
-from .resnet import ResNet
-from .tables import Tables
+from .patch_classifiers import Bpnn, ResNet
+from .per_cell import Forest, Linear, Tables
 from .unet import UNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "additive_unet": AdditiveUNet, "bpnn": Bpnn,
@@ -41,7 +38,7 @@ _LIMITS: dict[str, dict[str, tuple[float, float]]] = {
 }
 _REAL = {"dropout"}
 
-MOST_PARAMETERS = 200_000_000
+MAX_PARAMETERS = 200_000_000
 """Larger networks are refused: 800 MB of weights is far beyond what these data can train."""
 
 
@@ -78,9 +75,9 @@ def build_network(architecture: Mapping[str, Any], seed: int | None = None) -> n
     kind = architecture["type"]
     parameters = {name: value for name, value in architecture.items() if name != "type"}
     size = NETWORKS[kind].parameter_count(**parameters)
-    if size > MOST_PARAMETERS:
+    if size > MAX_PARAMETERS:
         raise ParameterInvalid(f"A network of this width and depth has {size:,} parameters; the most is "
-                               f"{MOST_PARAMETERS:,}. Make WIDTH or DEPTH smaller.")
+                               f"{MAX_PARAMETERS:,}. Make WIDTH or DEPTH smaller.")
     if seed is None:
         return NETWORKS[kind](**parameters)
     with torch.device("meta"):
@@ -101,4 +98,4 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
     if isinstance(network, AdditiveUNet):
-        network.begin()
+        network.reset_to_zero()

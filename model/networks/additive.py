@@ -40,11 +40,11 @@ class AdditiveUNet(nn.Module):
         """Return logits, shape (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
         return self.unet(image).float() + self.curves(image)
 
-    def begin(self) -> None:
+    def reset_to_zero(self) -> None:
         """Set all that is added up to zero, so that the first answer is one half everywhere."""
         nn.init.zeros_(self.unet.head.weight)
         nn.init.zeros_(self.unet.head.bias)
-        self.curves.begin()
+        self.curves.reset_to_zero()
 
     def check(self) -> None:
         """Raise :class:`ParameterInvalid` when the knots of a curve do not rise."""
@@ -82,7 +82,7 @@ class Curves(nn.Module):
         """Logits at the knots, for stable and landslide."""
         self.linear = nn.Conv2d(channels, 2, 1)
 
-    def begin(self) -> None:
+    def reset_to_zero(self) -> None:
         """Set curves, slopes and weights to zero, and the knots to evenly spaced ones."""
         nn.init.zeros_(self.heights)
         nn.init.zeros_(self.linear.weight)
@@ -99,12 +99,12 @@ class Curves(nn.Module):
             values = torch.minimum(torch.maximum(image[:, :self.continuous], low), high)
             total = self.linear(torch.cat([values, image[:, self.continuous:]], dim=1))
             for factor in range(self.continuous):
-                hats = _hats(values[:, factor:factor + 1], self.knots[factor])
+                hats = _hat_basis(values[:, factor:factor + 1], self.knots[factor])
                 total = total + functional.conv2d(hats, self.heights[factor][:, :, None, None])
         return total
 
 
-def _hats(values: torch.Tensor, knots: torch.Tensor) -> torch.Tensor:
+def _hat_basis(values: torch.Tensor, knots: torch.Tensor) -> torch.Tensor:
     """Return how near each value is to each knot: 1 at the knot, 0 at its neighbours, linear between.
 
     Args:
@@ -117,5 +117,5 @@ def _hats(values: torch.Tensor, knots: torch.Tensor) -> torch.Tensor:
     steps = torch.diff(knots)
     # Beyond the outer knots there is nothing, so the length of these steps does not matter.
     left, right = torch.cat([steps[:1], steps]), torch.cat([steps, steps[-1:]])
-    away = values - knots[:, None, None]
-    return torch.minimum(1 + away / left[:, None, None], 1 - away / right[:, None, None]).clamp(min=0)
+    offset = values - knots[:, None, None]
+    return torch.minimum(1 + offset / left[:, None, None], 1 - offset / right[:, None, None]).clamp(min=0)

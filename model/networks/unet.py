@@ -104,22 +104,22 @@ def receptive_margin(depth: int, convolutions: int) -> int:
     """
     margin, group = 0, 2 ** depth
     for place in range(group):
-        first, last = _needed(place, place, 0, depth, convolutions)
+        first, last = _decoder_interval(place, place, 0, depth, convolutions)
         margin = max(margin, -first, last - (group - 1))
     return margin
 
 
-def _needed(first: int, last: int, level: int, depth: int, convolutions: int) -> tuple[int, int]:
+def _decoder_interval(first: int, last: int, level: int, depth: int, convolutions: int) -> tuple[int, int]:
     """Return the interval of input cells that decoder cells first … last of a level depend on."""
     if level == depth:
-        return _encoder_needs(first, last, level, convolutions)
+        return _encoder_interval(first, last, level, convolutions)
     first, last = first - convolutions, last + convolutions
-    skip = _encoder_needs(first, last, level, convolutions)
-    below = _needed(first // 2, last // 2, level + 1, depth, convolutions)
+    skip = _encoder_interval(first, last, level, convolutions)
+    below = _decoder_interval(first // 2, last // 2, level + 1, depth, convolutions)
     return min(skip[0], below[0]), max(skip[1], below[1])
 
 
-def _encoder_needs(first: int, last: int, level: int, convolutions: int) -> tuple[int, int]:
+def _encoder_interval(first: int, last: int, level: int, convolutions: int) -> tuple[int, int]:
     """Return the interval of input cells that encoder cells first … last of a level depend on."""
     first, last = first - convolutions, last + convolutions
     for _ in range(level):

@@ -13,14 +13,14 @@ from ..progress import Progress
 from ..stack import StackFactor
 
 NODATA = 255
-NOTEWORTHY = 0.01
+WARN_SHARE = 0.01
 """Share of cells outside from which a warning is given and not only a line in the log."""
 
 _LISTED = 8
 
 
 @dataclass
-class FactorOutside:
+class FactorExtrapolation:
     """How far one factor of the stack leaves the training data."""
 
     name: str
@@ -51,7 +51,7 @@ class Applicability:
             specs: for each factor what the models that use it know of it.
         """
         self._factors, self._specs = factors, specs
-        self.outside = [FactorOutside(factor.name) for factor in factors]
+        self.outside = [FactorExtrapolation(factor.name) for factor in factors]
         self.cells = 0
         self.cells_outside = 0
         for found, known in zip(self.outside, specs):
@@ -129,12 +129,12 @@ class Applicability:
         parts = [self._sentence(found) for found in sorted(self.outside, key=lambda found: -found.cells) if found.cells]
         text = (f"{self.cells_outside:,} cells ({self.share_outside:.2%}) lie outside the training data in at least "
                 f"one factor: {'; '.join(parts)}.")
-        if self.share_outside >= NOTEWORTHY:
+        if self.share_outside >= WARN_SHARE:
             progress.warn(f"{text} There the map extrapolates; OUTPUT_APPLICABILITY shows where.")
         else:
             progress.report(1.0, text)
 
-    def _sentence(self, found: FactorOutside) -> str:
+    def _sentence(self, found: FactorExtrapolation) -> str:
         share = f"{found.name} {found.cells / self.cells:.2%}"
         if not found.unseen:
             ends = [f"down to {found.lowest:.4g}"] if np.isfinite(found.lowest) else []

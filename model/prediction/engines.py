@@ -13,12 +13,10 @@ from ..networks.additive import AdditiveUNet
 from ..networks.dropout import set_sample
 from ..networks.unet import UNet
 from ..training.devices import lower_precision
-from .compact import ClassTables, CompactTile, StripEncoder
-from .curves import FastCurves
-from .strips import Span, Step, rows_of_strip
-from .unet import FastUNet
+from .unet_inference import FastUNet, Span, Step, rows_of_strip
+from .unet_weights import ClassTables, CompactTile, FastCurves, StripEncoder
 
-LOWERED = ("unet", "additive_unet", "bpnn", "resnet")
+REDUCED_PRECISION_NETWORKS = ("unet", "additive_unet", "bpnn", "resnet")
 """Network types that gain from 16-bit arithmetic; the others look up or add, which 16 bits would only blur."""
 
 BYTES_MODULE = 24
@@ -45,9 +43,9 @@ class Engine(Protocol):
         """
 
 
-def lowered(model: TrainedModel, dtype: torch.dtype) -> torch.dtype:
+def effective_dtype(model: TrainedModel, dtype: torch.dtype) -> torch.dtype:
     """Return the arithmetic for a model when a lower one was chosen for all that gain from it."""
-    return dtype if model.architecture["type"] in LOWERED else torch.float32
+    return dtype if model.architecture["type"] in REDUCED_PRECISION_NETWORKS else torch.float32
 
 
 def make_engine(model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> Engine:

@@ -14,9 +14,9 @@ from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..stack import Stack, StackFactor
-from .compact import ClassTables, CompactTile
 from .engines import Engine, make_engine
-from .strips import Span, Step
+from .unet_inference import Span, Step
+from .unet_weights import ClassTables, CompactTile
 
 PIXEL_TOLERANCE = 0.01
 """Relative difference between the cell sizes of stack and model from which it is said."""
@@ -28,7 +28,7 @@ _SEED_STEP = 1_000_003
 
 
 @dataclass
-class Result:
+class EnsembleResult:
     """What the models say of the core of a tile, float32; any number where a factor has no data."""
 
     mean: np.ndarray
@@ -58,12 +58,12 @@ class Ensemble:
             raise ParameterInvalid(f"SAMPLES is {samples}, but it is a number from 0 to 1000.")
         self.models, self.samples = list(models), samples
         self.factor_names = list(dict.fromkeys(name for model in models for name in model.factor_names))
-        stack.band_numbers(self.factor_names)
+        stack.band_indexes(self.factor_names)
         self.factors: list[StackFactor] = [stack.factor(name) for name in self.factor_names]
         place = {name: index for index, name in enumerate(self.factor_names)}
-        self._places = [[place[name] for name in model.factor_names] for model in models]
+        self._factor_indices = [[place[name] for name in model.factor_names] for model in models]
         self._matchers, self._tables = [], [ClassTables(model.encoder) for model in models]
-        for model, name, places in zip(models, names, self._places):
+        for model, name, places in zip(models, names, self._factor_indices):
             factors = [self.factors[index] for index in places]
             _check_factors(model, name, factors, progress)
             self._matchers.append(_match_classes(model, name, factors, progress))
@@ -127,7 +127,7 @@ class Ensemble:
         """
         found: list[list[np.ndarray]] = [[] for _ in self.factors]
         last = first + raw.shape[1]
-        for model, places, matcher, tables, target in zip(self.models, self._places, self._matchers, self._tables,
+        for model, places, matcher, tables, target in zip(self.models, self._factor_indices, self._matchers, self._tables,
                                                           into):
             if matcher.translated or places != list(range(len(raw))):
                 own = matcher.apply(raw[places])
@@ -141,7 +141,7 @@ class Ensemble:
                 found[places[index]].append(plane)
         return found
 
-    def predict(self, engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span, step: Step) -> Result:
+    def predict(self, engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span, step: Step) -> EnsembleResult:
         """Return mean and standard deviation of all models and samples over the core of a tile.
 
         Sample ``s`` drops the same channels in every tile, so samples, too, do not depend on the tiles.
@@ -162,22 +162,22 @@ class Ensemble:
                 probability = torch.sigmoid_(torch.from_numpy(logit)).numpy()
                 count += 1
                 if self.members == 1:
-                    return Result(probability, None)
+                    return EnsembleResult(probability, None)
                 if mean is None:
                     mean = probability.astype(np.float64)
                     squares = np.zeros_like(mean)
                     continue
                 # Welford 1962: no loss of digits when the members hardly differ.
-                away = probability - mean
-                mean += away / count
-                squares += away * (probability - mean)
+                deviation = probability - mean
+                mean += deviation / count
+                squares += deviation * (probability - mean)
         if mean is None:
             raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
-        return Result(mean.astype(np.float32), np.sqrt(squares / (count - 1)).astype(np.float32))
+        return EnsembleResult(mean.astype(np.float32), np.sqrt(squares / (count - 1)).astype(np.float32))
 
 
 @contextlib.contextmanager
-def exact_arithmetic(device: torch.device) -> Iterator[None]:
+def full_precision_fp32(device: torch.device) -> Iterator[None]:
     """Keep CUDA from computing fp32 convolutions with 10-bit factors, its default, which would show tile seams."""
     if device.type != "cuda":
         yield

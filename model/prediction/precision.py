@@ -13,33 +13,33 @@ from ..grid import Block
 from ..progress import Progress
 from ..stack import Stack
 from ..training.devices import choose_device, choose_precision, cpu_has_bf16
-from .compact import CompactTile
-from .engines import Engine, lowered
+from .engines import Engine, effective_dtype
 from .ensemble import Ensemble
-from .strips import Span
-from .tile_work import Mask
-from .tiles import Tile, Tiling
+from .tile_inference import Mask
+from .tiling import Tile, Tiling
+from .unet_inference import Span
+from .unet_weights import CompactTile
 
-MOST_DIFFERENCE = 0.002
+MAX_DIFFERENCE = 0.002
 """Mean difference of the susceptibility that is accepted."""
 
-LEAST_RANK_CORRELATION = 0.9995
+MIN_RANK_CORRELATION = 0.9995
 """Of the two maps; zones by shares of the area know only ranks."""
 
-SIDE = 160
+SAMPLE_SIDE = 160
 """Of a place where both are computed, cells."""
 
-PLACES = 4
+SAMPLE_TILES = 4
 """Where both are computed; as many are looked for as it takes to find them with data."""
 
-SMALL = 1_000_000
+SMALL_MAP_CELLS = 1_000_000
 """Cells up to which a map is computed in fp32 unless asked otherwise: there is no time to be gained."""
 
-_TRIED = 64
+_MAX_CANDIDATES = 64
 
 
 @dataclass
-class Arithmetic:
+class ComputeSetup:
     """What a map is computed with."""
 
     device: torch.device
@@ -53,8 +53,8 @@ class Arithmetic:
         return str(min(self.dtypes, key=lambda dtype: torch.finfo(dtype).bits)).replace("torch.", "")
 
 
-def choose_arithmetic(stack: Stack, ensemble: Ensemble, mask: Mask, device: str, precision: str, progress: Progress
-                      ) -> Arithmetic:
+def choose_compute_setup(stack: Stack, ensemble: Ensemble, mask: Mask, device: str, precision: str, progress: Progress
+                      ) -> ComputeSetup:
     """Choose device and arithmetic, and check that they give the map of the processor in fp32.
 
     Args:
@@ -74,12 +74,12 @@ def choose_arithmetic(stack: Stack, ensemble: Ensemble, mask: Mask, device: str,
     cpu = torch.device("cpu")
     dtype = choose_precision(precision, chosen)
     if precision == "auto" and chosen.type == "cpu" and cpu_has_bf16() \
-            and stack.grid.width * stack.grid.height > SMALL:
+            and stack.grid.width * stack.grid.height > SMALL_MAP_CELLS:
         dtype = torch.bfloat16
 
-    def made(where: torch.device, wanted: torch.dtype) -> Arithmetic:
-        dtypes = [lowered(model, wanted) for model in ensemble.models]
-        return Arithmetic(where, dtypes, ensemble.engines(where, dtypes))
+    def made(where: torch.device, wanted: torch.dtype) -> ComputeSetup:
+        dtypes = [effective_dtype(model, wanted) for model in ensemble.models]
+        return ComputeSetup(where, dtypes, ensemble.engines(where, dtypes))
 
     exact = made(cpu, torch.float32)
     tried = [(chosen, dtype)] if dtype == torch.float32 else [(chosen, dtype), (chosen, torch.float32)]
@@ -88,7 +88,7 @@ def choose_arithmetic(stack: Stack, ensemble: Ensemble, mask: Mask, device: str,
             fast = made(where, wanted)
             if where == cpu and set(fast.dtypes) == {torch.float32}:
                 break
-            found = compare(stack, ensemble, mask, exact.engines, fast.engines)
+            found = compare_engines(stack, ensemble, mask, exact.engines, fast.engines)
         except (RuntimeError, NotImplementedError) as error:
             if where == cpu:
                 raise
@@ -96,15 +96,15 @@ def choose_arithmetic(stack: Stack, ensemble: Ensemble, mask: Mask, device: str,
             progress.warn(f"{where} failed when it was tried with {wanted} ({str(error).splitlines()[0][:200]}), so "
                           "it is not used, and the map takes longer.")
             continue
-        if found is not None and found.suffices:
+        if found is not None and found.is_acceptable:
             progress.report(0.01, f"{fast.name} on {where} against float32 on the processor: {found}.")
             return fast
         if found is None and wanted == torch.float32:
             return fast
         if found is not None:
             progress.warn(f"{fast.name} on {where} does not give the map that float32 on the processor gives: {found}; "
-                          f"accepted are a difference under {MOST_DIFFERENCE} and a correlation over "
-                          f"{LEAST_RANK_CORRELATION}. So it is not used, and the map takes longer.")
+                          f"accepted are a difference under {MAX_DIFFERENCE} and a correlation over "
+                          f"{MIN_RANK_CORRELATION}. So it is not used, and the map takes longer.")
     return exact
 
 
@@ -118,16 +118,16 @@ class Agreement:
     rank_correlation: float
 
     @property
-    def suffices(self) -> bool:
+    def is_acceptable(self) -> bool:
         """Whether the faster way may be used."""
-        return self.difference < MOST_DIFFERENCE and self.rank_correlation > LEAST_RANK_CORRELATION
+        return self.difference < MAX_DIFFERENCE and self.rank_correlation > MIN_RANK_CORRELATION
 
     def __str__(self) -> str:
         return (f"mean difference {self.difference:.5f}, rank correlation {self.rank_correlation:.5f} in "
                 f"{self.cells:,} cells")
 
 
-def compare(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine], other: Sequence[Engine]
+def compare_engines(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine], other: Sequence[Engine]
             ) -> Agreement | None:
     """Compute a few places both ways; ``None`` when no place with data is found.
 
@@ -139,7 +139,7 @@ def compare(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine],
         other: likewise.
     """
     found: list[tuple[np.ndarray, np.ndarray]] = []
-    for tile in _places(stack, ensemble):
+    for tile in _sample_tiles(stack, ensemble):
         if not mask.touches(tile.core):
             continue
         values = stack.read(tile.read, ensemble.factor_names)
@@ -152,7 +152,7 @@ def compare(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine],
         tiles = ensemble.packed(*values.shape[1:])
         ensemble.pack(values, tiles, 0)
         found.append(tuple(_mean(engines, tiles, core)[wanted] for engines in (one, other)))
-        if len(found) == PLACES:
+        if len(found) == SAMPLE_TILES:
             break
     if not found:
         return None
@@ -171,11 +171,11 @@ def _mean(engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span) -
     return np.mean(maps, axis=0)
 
 
-def _places(stack: Stack, ensemble: Ensemble) -> Iterator[Tile]:
+def _sample_tiles(stack: Stack, ensemble: Ensemble) -> Iterator[Tile]:
     """Give tiles spread over the grid, in the same order every time."""
-    tiling = Tiling.of(stack.grid, SIDE, ensemble.halo, ensemble.align)
+    tiling = Tiling.of(stack.grid, SAMPLE_SIDE, ensemble.halo, ensemble.align)
     rows, columns = (-(-size // tiling.side) for size in stack.grid.shape)
-    order = np.random.default_rng(0).permutation(rows * columns)[:_TRIED]
+    order = np.random.default_rng(0).permutation(rows * columns)[:_MAX_CANDIDATES]
     for number in order.tolist():
         row, column = number // columns * tiling.side, number % columns * tiling.side
         yield tiling.around(Block(row, column, min(tiling.side, stack.grid.height - row),

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from ..errors import InputCorrupt, InputMissing
-from ..files import RECORD_SUFFIX
-from ..json_text import read_json
+from ..outputs.atomic import RECORD_SUFFIX
+from ..safe_json import read_json
 
 _ALGORITHM = re.compile(r"scarp:[a-z0-9]{1,60}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class File:
+class RecordedFile:
     """A file as a run met it."""
 
     source: str
@@ -25,7 +25,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Call:
+class RecordedRun:
     """A run: what was asked for, what it read, what came out."""
 
     record: str
@@ -34,24 +34,24 @@ class Call:
     """With the provider, such as ``scarp:trainpcum``."""
     parameters: dict[str, Any]
     """Values by name, as Processing takes them."""
-    files: dict[str, list[File]]
+    files: dict[str, list[RecordedFile]]
     """Input files by parameter."""
     layers: dict[str, dict[str, Any]]
     """What was read of vector inputs: ``features`` and ``content_sha256``, by parameter."""
     outputs: dict[str, str]
     """Path, or name of a layer in memory, by output that was made."""
-    made: dict[str, File]
+    made: dict[str, RecordedFile]
     """Output files by name, as they were when they were made."""
     written: dict[str, dict[str, Any]]
     """What was written to vector outputs, like ``layers``."""
     numbers: dict[str, Any]
     """Results that are numbers or texts."""
-    surroundings: dict[str, str]
+    environment: dict[str, str]
     """Versions, device and arithmetic."""
     started: str
 
 
-def read_call(path: str | os.PathLike) -> Call:
+def read_recorded_run(path: str | os.PathLike) -> RecordedRun:
     """Read a run record, or that beside an output.
 
     Args:
@@ -75,27 +75,27 @@ def read_call(path: str | os.PathLike) -> Call:
         raise InputCorrupt(f"The run record {record} does not say with which parameters {content['algorithm']} was "
                            "called: it is of an older version of Scarp, or of a run outside QGIS. Run the algorithm "
                            "again to get a full record.")
-    return Call(
+    return RecordedRun(
         record=record, algorithm=content["algorithm"], parameters=call["parameters"],
         files={name: [_file(one) for one in value if isinstance(one, dict)]
                for name, value in _table(call, "files").items() if isinstance(value, list)},
         layers=_tables(call, "layers"), written=_tables(call, "written"),
         outputs={name: value for name, value in _table(call, "outputs").items() if isinstance(value, str)},
         made={name: _file(value) for name, value in _table(content, "outputs").items() if isinstance(value, dict)},
-        numbers=_table(call, "numbers"), surroundings=_surroundings(content, call),
+        numbers=_table(call, "numbers"), environment=_environment(content, call),
         started=str(content.get("started", ""))[:40])
 
 
-def _surroundings(content: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, str]:
+def _environment(content: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, str]:
     found = {"qgis": call.get("qgis"), **_table(content, "versions")}
     for place in (content, _table(content, "summary")):
         found.update({name: place[name] for name in ("device", "precision", "threads") if name in place})
     return {name: str(value) for name, value in found.items() if value is not None}
 
 
-def _file(value: Mapping[str, Any]) -> File:
+def _file(value: Mapping[str, Any]) -> RecordedFile:
     sha256 = str(value.get("sha256", ""))
-    return File(str(value.get("source", "")), sha256 if _HASH.fullmatch(sha256) else "")
+    return RecordedFile(str(value.get("source", "")), sha256 if _HASH.fullmatch(sha256) else "")
 
 
 def _table(content: Mapping[str, Any], name: str) -> dict[str, Any]:

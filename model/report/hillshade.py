@@ -24,22 +24,22 @@ from rasterio.windows import from_bounds as window_of
 
 from ..errors import ScarpError
 from ..factors.definitions import CATEGORICAL
-from ..files import read_record
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster
+from ..outputs.atomic import read_record
 from ..stack import open_stack
 
 AZIMUTH, ZENITH = math.radians(315), math.radians(45)
 """The sun of mapmakers: north-west, halfway up."""
 FLAT = math.cos(ZENITH)
 """Shade of flat ground."""
-_STEEP = math.tan(math.radians(35))
-_MOST_EXAGGERATED = 6.0
-_READ_WHOLE = 40_000_000
+_TARGET_SLOPE = math.tan(math.radians(35))
+_MAX_EXAGGERATION = 6.0
+_MAX_AVERAGED_CELLS = 40_000_000
 """A larger DEM without overviews is thinned instead of averaged, which would read all of it."""
-_FINER = 2
+_OVERSAMPLING = 2
 """Slope and aspect are read this much finer than the picture, and their shade averaged: directions have no mean."""
-_LONGEST_FILE = 2400
+_MAX_FILE_SIDE = 2400
 _STEPS = 32
 
 Bounds = tuple[float, float, float, float]
@@ -80,17 +80,17 @@ def relief_of_stack(stack: str | os.PathLike) -> Relief | None:
     return None
 
 
-def reaches_over(relief: Relief, crs: CRS, bounds: Bounds) -> bool:
+def relief_covers(relief: Relief, crs: CRS, bounds: Bounds) -> bool:
     """Whether a DEM has cells within the bounds of a map.
 
     Raises:
         InputCorrupt: the DEM cannot be opened, or nothing leads from the CRS of the map to its own.
     """
     with open_raster(relief.path, "DEM") as dem:
-        return _part(dem, _bounds_in(dem, crs, bounds)) is not None
+        return _window_within(dem, _bounds_in(dem, crs, bounds)) is not None
 
 
-def shade_of(relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], metres_east: float,
+def compute_hillshade(relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], metres_east: float,
              metres_north: float) -> np.ndarray:
     """Return how bright the ground lies in the sun.
 
@@ -110,7 +110,7 @@ def shade_of(relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], m
         InputCorrupt: the raster cannot be read.
     """
     if relief.is_stack:
-        return _of_stack(relief.path, crs, bounds, shape)
+        return _hillshade_from_stack(relief.path, crs, bounds, shape)
     with open_raster(relief.path, "DEM") as dem:
         height = _elevation(dem, crs, bounds, shape)
     left, bottom, right, top = bounds
@@ -121,12 +121,12 @@ def shade_of(relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], m
     return _shade(np.hypot(east, south), np.arctan2(-east, south))
 
 
-def light(colours: np.ndarray, shade: np.ndarray) -> np.ndarray:
+def apply_hillshade(colours: np.ndarray, shade: np.ndarray) -> np.ndarray:
     """Return colours with the relief in them: flat ground keeps its colour, so that the legend holds.
 
     Args:
         colours: red, green and blue from 0 to 1, shape (rows, columns, 3).
-        shade: from :func:`shade_of`, shape (rows, columns); NaN leaves the colour as it is.
+        shade: from :func:`compute_hillshade`, shape (rows, columns); NaN leaves the colour as it is.
     """
     # In steps that the eye hardly sees, so that the picture is a third of the size.
     beyond = np.round(np.nan_to_num(shade - FLAT, nan=0.0) * _STEPS)[..., None] / _STEPS
@@ -140,11 +140,11 @@ def write_hillshade(output: str | os.PathLike, susceptibility: str | os.PathLike
         InputCorrupt: the relief cannot be read.
         OutputNotWritable: the file cannot be written.
     """
-    grid = Grid.of_file(susceptibility, "susceptibility")
-    factor = max(1.0, max(grid.shape) / _LONGEST_FILE)
+    grid = Grid.from_file(susceptibility, "susceptibility")
+    factor = max(1.0, max(grid.shape) / _MAX_FILE_SIDE)
     rows, columns = (max(1, round(side / factor)) for side in grid.shape)
     width, height = grid.spacing(grid.height // 2, 1)
-    shade = shade_of(relief, grid.crs, grid.bounds, (rows, columns), float(width[0]) / abs(grid.transform.a),
+    shade = compute_hillshade(relief, grid.crs, grid.bounds, (rows, columns), float(width[0]) / abs(grid.transform.a),
                      float(height[0]) / abs(grid.transform.e))
     # As a layer is multiplied with it, flat ground is nearly white.
     grey = np.nan_to_num(np.clip(shade / 0.8, 0, 1) * 0.6 + 0.4, nan=0.0) * 255
@@ -157,7 +157,7 @@ def _shade(steepness: np.ndarray, facing: np.ndarray) -> np.ndarray:
     """Return the shade of ground that rises by ``steepness`` and faces ``facing`` (radians clockwise from north)."""
     known = steepness[np.isfinite(steepness)]
     steep = float(np.percentile(known, 95)) if known.size else 0.0
-    slope = np.arctan(steepness * min(max(_STEEP / steep, 1.0), _MOST_EXAGGERATED) if steep > 0 else steepness)
+    slope = np.arctan(steepness * min(max(_TARGET_SLOPE / steep, 1.0), _MAX_EXAGGERATION) if steep > 0 else steepness)
     shade = math.cos(ZENITH) * np.cos(slope) + math.sin(ZENITH) * np.sin(slope) * np.cos(AZIMUTH - facing)
     return np.maximum(shade, 0).astype(np.float32)
 
@@ -165,12 +165,12 @@ def _shade(steepness: np.ndarray, facing: np.ndarray) -> np.ndarray:
 def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
     """Return elevation on the cells of the picture, float32, NaN where there is none."""
     result = np.full(shape, np.nan, dtype=np.float32)
-    window = _part(dem, _bounds_in(dem, crs, bounds))
+    window = _window_within(dem, _bounds_in(dem, crs, bounds))
     if window is None:
         return result
     factor = max(1.0, max(window.height, window.width) / max(shape))
     small = max(1, round(window.height / factor)), max(1, round(window.width / factor))
-    thin = not dem.overviews(1) and window.width * window.height > _READ_WHOLE
+    thin = not dem.overviews(1) and window.width * window.height > _MAX_AVERAGED_CELLS
     cells = dem.read(1, window=window, out_shape=small, masked=True,
                      resampling=Resampling.nearest if thin else Resampling.average)
     transform = dem.window_transform(window) * rasterio.Affine.scale(window.width / small[1], window.height / small[0])
@@ -180,7 +180,7 @@ def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tup
     return result
 
 
-def _of_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
+def _hillshade_from_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
     """Return the shade from slope in degrees and aspect, in classes or in degrees."""
     with open_stack(path) as stack:
         slope, aspect = stack.factor("slope"), stack.factor("aspect")
@@ -188,11 +188,11 @@ def _of_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np
             return np.full(shape, np.nan, dtype=np.float32)
         cells = stack.dataset.read([slope.band, aspect.band], boundless=True, fill_value=np.nan,
                                    window=window_of(*bounds, transform=stack.grid.transform),
-                                   out_shape=(2, _FINER * shape[0], _FINER * shape[1]), resampling=Resampling.nearest)
+                                   out_shape=(2, _OVERSAMPLING * shape[0], _OVERSAMPLING * shape[1]), resampling=Resampling.nearest)
     facing = np.radians(45 * (cells[1] - 2) if aspect.kind == CATEGORICAL else cells[1])
     flat = cells[1] < 2 if aspect.kind == CATEGORICAL else cells[1] < 0
     shade = _shade(np.where(flat, 0, np.tan(np.radians(cells[0].astype(np.float64)))), facing)
-    return shade.reshape(shape[0], _FINER, shape[1], _FINER).mean(axis=(1, 3))
+    return shade.reshape(shape[0], _OVERSAMPLING, shape[1], _OVERSAMPLING).mean(axis=(1, 3))
 
 
 def _bounds_in(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds) -> Bounds:
@@ -200,7 +200,7 @@ def _bounds_in(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds) -> Bounds:
     return transform_bounds(crs, dem.crs, *bounds) if dem.crs and dem.crs != crs else bounds
 
 
-def _part(dataset: rasterio.DatasetReader, bounds: Bounds) -> Window | None:
+def _window_within(dataset: rasterio.DatasetReader, bounds: Bounds) -> Window | None:
     """Return the cells of a raster within bounds and two more on every side, ``None`` when there are none."""
     left, bottom, right, top = bounds
     corners = [~dataset.transform * corner for corner in ((left, top), (right, bottom))]

@@ -13,24 +13,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Polygon as Outline
+from matplotlib.patches import Patch
+from matplotlib.patches import Polygon as Outline
 from rasterio.enums import Resampling
 from rasterio.features import rasterize
 
 from ..grid import Block, Grid
 from ..zones.schemes import zone_colours
-from .figures import INK, PAGE_WIDTH, SOFT, plain
-from .hillshade import light
-from .lengths import nice_length
-from .wording import css_colour
+from .charts import INK, PAGE_WIDTH, SOFT, escape_mathtext
+from .hillshade import apply_hillshade
+from .lengths import round_length
+from .page import css_colour
 
-LONGEST = 800
+MAX_SIDE = 800
 """Cells along the longer side of a map in a report."""
 LEGEND, MARGIN = 1.55, 0.22
 """Inches for the legend beside a map, and for the coordinates around it."""
-MOST_POINTS = 3000
+MAX_POINTS = 3000
 """More points of one kind than this are thinned, to keep the map readable and the report small."""
-READ_WHOLE = 40_000_000
+MAX_AVERAGED_CELLS = 40_000_000
 """A larger raster without overviews is thinned instead of averaged, which would read all of it."""
 
 
@@ -47,7 +48,7 @@ class MapImage:
     metres_north: float
     """Metres per map unit from south to north."""
     shade: np.ndarray | None = None
-    """Relief of the same shape, from ``hillshade.shade_of``."""
+    """Relief of the same shape, from ``hillshade.compute_hillshade``."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class PointGroup:
     @property
     def drawn(self) -> np.ndarray:
         """The points that are drawn: all, or every second, third … of very many."""
-        return self.xy[::max(1, -(-len(self.xy) // MOST_POINTS))]
+        return self.xy[::max(1, -(-len(self.xy) // MAX_POINTS))]
 
 
-def read_map(dataset: rasterio.DatasetReader, grid: Grid, whole_classes: bool = False,
-             bounds: tuple[float, float, float, float] | None = None, longest: int = LONGEST) -> MapImage:
+def read_map(dataset: rasterio.DatasetReader, grid: Grid, categorical: bool = False,
+             bounds: tuple[float, float, float, float] | None = None, max_side: int = MAX_SIDE) -> MapImage:
     """Read a raster's first band at the size of a page, from its overviews where it has them.
 
     Args:
@@ -77,10 +78,10 @@ def read_map(dataset: rasterio.DatasetReader, grid: Grid, whole_classes: bool = 
         bounds: left, bottom, right, top of the part to read, in map units; all of it by default.
         longest: cells along the longer side of the result.
     """
-    part = _part(grid, bounds)
-    factor = max(1.0, max(part.height, part.width) / longest)
+    part = _block_within(grid, bounds)
+    factor = max(1.0, max(part.height, part.width) / max_side)
     shape = max(1, round(part.height / factor)), max(1, round(part.width / factor))
-    thin = whole_classes or (not dataset.overviews(1) and part.width * part.height > READ_WHOLE)
+    thin = categorical or (not dataset.overviews(1) and part.width * part.height > MAX_AVERAGED_CELLS)
     cells = dataset.read(1, window=part.window, out_shape=shape, masked=True,
                          resampling=Resampling.nearest if thin else Resampling.average)
     width, height = grid.spacing(part.row + part.height // 2, 1)
@@ -91,7 +92,7 @@ def read_map(dataset: rasterio.DatasetReader, grid: Grid, whole_classes: bool = 
 
 
 def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGroup],
-             outlines: Mapping[str, Sequence[np.ndarray]] | None = None, tallest: float = 7.4) -> Figure:
+             outlines: Mapping[str, Sequence[np.ndarray]] | None = None, max_height: float = 7.4) -> Figure:
     """Draw zones with points, legend, scale bar and north arrow.
 
     Args:
@@ -104,7 +105,7 @@ def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGr
     left, bottom, right, top = zones.bounds
     ratio = (top - bottom) * zones.metres_north / ((right - left) * zones.metres_east)
     # The sizes are known, so the axes are placed by hand: text margin left and below, legend on the right.
-    width = min(PAGE_WIDTH - LEGEND - MARGIN, (tallest - 2 * MARGIN) / ratio)
+    width = min(PAGE_WIDTH - LEGEND - MARGIN, (max_height - 2 * MARGIN) / ratio)
     height = max(width * ratio, 0.4)
     figure = Figure(figsize=(PAGE_WIDTH, max(height + 2 * MARGIN, 2.3)))
     tall = figure.get_figheight()
@@ -118,13 +119,13 @@ def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGr
     draw_north_arrow(axes)
     colours = zone_colours(len(names))
     _legend(figure, width, 0.0, "Susceptibility", [
-        Patch(facecolor=css_colour(colours[number]), edgecolor=SOFT, linewidth=0.5, label=plain(name))
+        Patch(facecolor=css_colour(colours[number]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
         for number, name in reversed(list(names.items()))])
     shown = [group for group in points if len(group.xy)]
     if shown:
         _legend(figure, width, 0.42 + 0.175 * len(names), "Landslides", [
             Line2D([], [], linestyle="none", marker=group.marker, markerfacecolor=group.face,
-                   markeredgecolor=group.edge, markeredgewidth=0.7, markersize=5, label=plain(group.label))
+                   markeredgecolor=group.edge, markeredgewidth=0.7, markersize=5, label=escape_mathtext(group.label))
             for group in shown])
     return figure
 
@@ -147,7 +148,7 @@ def rings_of(geometries: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
     return rings
 
 
-def only_inside(image: MapImage, geometries: Sequence[Mapping[str, Any]]) -> MapImage:
+def clip_to_geometries(image: MapImage, geometries: Sequence[Mapping[str, Any]]) -> MapImage:
     """Return a map without the cells whose centre is outside all of some GeoJSON geometries."""
     left, bottom, right, top = image.bounds
     rows, columns = image.cells.shape
@@ -163,7 +164,7 @@ def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
     table = np.array([zone_colours(count).get(number, (0, 0, 0, 0)) for number in range(count + 1)]) / 255
     painted = table[np.nan_to_num(zones.cells, nan=0.0).astype(int).clip(0, count)]
     if zones.shade is not None:
-        painted[..., :3] = light(painted[..., :3], zones.shade)
+        painted[..., :3] = apply_hillshade(painted[..., :3], zones.shade)
     painted[..., 3] = np.nan_to_num(zones.cells, nan=0.0) > 0
     axes.imshow(painted, extent=(left, right, bottom, top), interpolation="none")
     axes.set_aspect(zones.metres_north / zones.metres_east)
@@ -195,14 +196,14 @@ def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> Non
         axes.add_patch(Outline(ring[:, :2], closed=True, fill=False, edgecolor=INK, linewidth=0.9, zorder=4))
     if name and len(rings):
         ring = max(rings, key=len)
-        axes.annotate(plain(name), ((ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()), ha="center",
+        axes.annotate(escape_mathtext(name), ((ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()), ha="center",
                       va="top", xytext=(0, -3), textcoords="offset points", fontsize=7, zorder=6, annotation_clip=True,
                       bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2})
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])
 
 
-def _part(grid: Grid, bounds: tuple[float, float, float, float] | None) -> Block:
+def _block_within(grid: Grid, bounds: tuple[float, float, float, float] | None) -> Block:
     """Return the cells within bounds, at least one."""
     if bounds is None:
         return Block(0, 0, grid.height, grid.width)
@@ -218,7 +219,7 @@ def _part(grid: Grid, bounds: tuple[float, float, float, float] | None) -> Block
 def draw_scale_bar(axes: Axes, image: MapImage) -> None:
     """Draw a scale bar of a round length at the lower left."""
     left, bottom, right, top = image.bounds
-    metres = nice_length((right - left) * image.metres_east / 4)
+    metres = round_length((right - left) * image.metres_east / 4)
     length = metres / image.metres_east / (right - left)
     text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
     place = {"transform": axes.transAxes, "zorder": 7, "clip_on": False}

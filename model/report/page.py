@@ -1,8 +1,9 @@
-"""One HTML report: headings, tables, figures and warnings in, one file out that needs nothing else.
+"""Round lengths for scale bars; imports nothing, so that the Processing shell can use it.
+How numbers and parts of the map are worded in a validation report.
+One HTML report: headings, tables, figures and warnings in, one file out that needs nothing else.
 
 The file carries its style and its figures (SVG, as data), asks the network for nothing, and allows no script to run.
-Every text is escaped on its way into the page, so a layer or a field may have any name.
-"""
+Every text is escaped on its way into the page, so a layer or a field may have any name."""
 
 from __future__ import annotations
 
@@ -15,11 +16,59 @@ from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..files import scarp_version, write_text
-from ..progress import Progress, Silent, stop_if_cancelled
+from ..outputs.atomic import scarp_version, write_text
+from ..progress import NullProgress, Progress, stop_if_cancelled
+from ..statistics.intervals import Estimate
+from ..validation.scopes import ALL, REGION_PREFIX
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def subset_phrase(name: str) -> str:
+    """Return which part of the map the main numbers are for, in words."""
+    return "All of the map" if name == ALL else f"Only the {name} windows"
+
+
+def scope_title(name: str) -> str:
+    """Return the name of a part of the map for a table."""
+    if name.startswith(REGION_PREFIX):
+        return name[len(REGION_PREFIX):]
+    return {ALL: "All of the map", "train": "Training windows", "validation": "Validation windows",
+            "test": "Test windows"}.get(name, name)
+
+
+def short_scope_title(name: str) -> str:
+    """Return the name of a part of the map for a legend."""
+    return {ALL: "all", "train": "training", "validation": "validation", "test": "test"}.get(name, name)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Return a share as text in per cent, a dash where there is none."""
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else MISSING
+
+
+def interval_text(estimate: Estimate, digits: int = 3) -> str:
+    """Return an interval, a dash where there is none."""
+    return f"{estimate.low:.{digits}f} – {estimate.high:.{digits}f}" if estimate.has_interval else MISSING
+
+
+def interval_sentence(estimate: Estimate) -> str:
+    """Return an interval as a sentence, nothing where there is none."""
+    return f"95 % interval {interval_text(estimate)}. " if estimate.has_interval else ""
+
+
+def ratio_text(value: float) -> str:
+    """Return a frequency ratio with three significant digits, as the paper's table 4 has them."""
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+
+
+def css_colour(colour: tuple[int, int, int, int]) -> str:
+    """Return red, green, blue, alpha as a colour for HTML and matplotlib."""
+    return f"#{colour[0]:02x}{colour[1]:02x}{colour[2]:02x}"
+
 
 TEMPLATES = Path(__file__).parent.parent.parent / "resources" / "templates"
 MISSING = "–"
@@ -37,7 +86,7 @@ class Page:
             subtitle: on what it was made: names of layers, say.
             progress: asked whether to stop whenever something is added; figures take their time.
         """
-        self._progress = progress or Silent()
+        self._progress = progress or NullProgress()
         self._title, self._subtitle = title, subtitle
         self._warnings: list[str] = []
         self._sections: list[dict[str, Any]] = []
@@ -81,7 +130,7 @@ class Page:
         self._add("table", heading, columns=list(columns), rows=cells, numeric=numeric, note=note,
                   swatches=list(swatches) or [""] * len(cells))
 
-    def figure(self, heading: str, figure: "Figure", caption: str = "", half: bool = False) -> None:
+    def figure(self, heading: str, figure: Figure, caption: str = "", half: bool = False) -> None:
         """Add a matplotlib figure as SVG.
 
         Args:
@@ -90,7 +139,7 @@ class Page:
             caption: what the figure shows, below it.
             half: take half of the page's width; two such figures in a row stand side by side.
         """
-        from .figures import svg_data
+        from .charts import svg_data
 
         self._add("figure", heading, source=svg_data(figure), caption=caption, half=half)
 

@@ -15,20 +15,20 @@ from safetensors.numpy import save
 from torch import nn
 
 from ..errors import ModelFileInvalid, OutputNotWritable, ParameterInvalid
-from ..files import checksum, complete_or_absent
-from ..json_text import parse_json
+from ..outputs.atomic import atomic_output, checksum
 from ..progress import Progress
+from ..safe_json import parse_json
 from ..windows.reading import WindowSet
 from .settings import TrainingSettings
 
-SECONDS = 5.0
+WRITE_INTERVAL = 5.0
 """Least time between two writes; a small network finishes an epoch faster than is worth a file."""
 _KEY = "scarp_checkpoint"
 _FORMAT = 3
 
 
 @dataclass
-class State:
+class TrainingState:
     """Everything that the next epoch depends on; random numbers do not belong, each epoch draws its own anew."""
 
     epoch: int
@@ -37,7 +37,7 @@ class State:
     best_epoch: int
     best: dict[str, torch.Tensor]
     """Weights of the best epoch."""
-    average: dict[str, torch.Tensor] = field(default_factory=dict)
+    ema: dict[str, torch.Tensor] = field(default_factory=dict)
     """Running average of the weights; the weights themselves where none is kept."""
     scale: float = 0.0
     """Of the gradients in fp16; 0 when not used."""
@@ -60,7 +60,7 @@ def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: di
     return digest.hexdigest()
 
 
-def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Module,
+def save_state(path: str | os.PathLike, key: str, state: TrainingState, network: nn.Module,
                optimiser: torch.optim.Optimizer) -> None:
     """Write a checkpoint whole or not at all.
 
@@ -75,7 +75,7 @@ def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Modu
         OutputNotWritable: the file cannot be written.
     """
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
-    for part, weights in (("best", state.best), ("average", state.average)):
+    for part, weights in (("best", state.best), ("average", state.ema)):
         tensors.update({f"{part}/{name}": value for name, value in weights.items()})
     for number, moments in optimiser.state_dict()["state"].items():
         tensors.update({f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in moments.items()})
@@ -83,12 +83,12 @@ def save_state(path: str | os.PathLike, key: str, state: State, network: nn.Modu
     header = {"format": _FORMAT, "key": key, "epoch": state.epoch, "best_epoch": state.best_epoch,
               "scale": state.scale, "history": state.history}
     content = save(arrays, metadata={_KEY: json.dumps({**header, "checksum": _checksum(header, arrays)})})
-    with complete_or_absent(path, for_good=True) as temporary:
+    with atomic_output(path, permanent=True) as temporary:
         temporary.write_bytes(content)
 
 
-def save_if_possible(path: str | os.PathLike, key: str, state: State, network: nn.Module,
-                     optimiser: torch.optim.Optimizer, kept: bool, failed: bool, progress: Progress) -> bool:
+def try_save_state(path: str | os.PathLike, key: str, state: TrainingState, network: nn.Module,
+                     optimiser: torch.optim.Optimizer, has_previous: bool, failed: bool, progress: Progress) -> bool:
     """Write a checkpoint as :func:`save_state` does; return whether that failed.
 
     The first time a failure ends the training: the path is wrong. Later, when a disk has filled up, the training is
@@ -110,7 +110,7 @@ def save_if_possible(path: str | os.PathLike, key: str, state: State, network: n
     try:
         save_state(path, key, state, network, optimiser)
     except OutputNotWritable as error:
-        if not kept:
+        if not has_previous:
             raise
         if not failed:
             progress.warn(f"{error} The training goes on; if it is ended now, it can only go on from the last "
@@ -120,7 +120,7 @@ def save_if_possible(path: str | os.PathLike, key: str, state: State, network: n
 
 
 def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser: torch.optim.Optimizer
-               ) -> State | None:
+               ) -> TrainingState | None:
     """Read a checkpoint into network and optimiser.
 
     Returns:
@@ -152,7 +152,7 @@ def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser:
 
 
 def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: nn.Module,
-             optimiser: torch.optim.Optimizer, path: str | os.PathLike) -> State:
+             optimiser: torch.optim.Optimizer, path: str | os.PathLike) -> TrainingState:
     own = network.state_dict()
     parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "best": {}, "average": {}}
     moments: dict[int, dict[str, torch.Tensor]] = {}
@@ -170,8 +170,8 @@ def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: 
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": moments, "param_groups": groups})
     device = next(network.parameters()).device
-    best, average = ({name: value.to(device) for name, value in parts[part].items()} for part in ("best", "average"))
-    return State(int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best, average,
+    best, ema = ({name: value.to(device) for name, value in parts[part].items()} for part in ("best", "average"))
+    return TrainingState(int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best, ema,
                  float(header["scale"]))
 
 

@@ -1,4 +1,5 @@
-"""Windows as tensors, ready to be made into batches on the device."""
+"""The eight ways to turn and mirror a window, with the aspect codes turned along.
+Windows as tensors, ready to be made into batches on the device."""
 
 from __future__ import annotations
 
@@ -7,10 +8,64 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..encoding import Encoding
+from ..encoding import Encoding, FactorSpec
+from ..factors.definitions import ASPECT_CLASSES
 from ..progress import Progress, stop_if_cancelled
 from ..windows.reading import WindowSet
-from .augment import ASPECT, WAYS, aspect_table, turn
+
+ORIENTATIONS = 8
+"""Number 0 leaves a window as it is; 4 and up mirror left and right first; the rest is turned by 90° a step."""
+
+ASPECT = "aspect"
+_FIRST_DIRECTION = 2
+"""Code of north; the eight directions follow clockwise. Flat (1) has no direction."""
+
+
+def flip_rotate(image: torch.Tensor, orientation: int) -> torch.Tensor:
+    """Return images turned in one of the eight ways.
+
+    Args:
+        image: (…, height, width), square.
+        way: 0 to 7.
+    """
+    if orientation >= 4:
+        image = image.flip(-1)
+    return torch.rot90(image, orientation % 4, dims=(-2, -1))
+
+
+def transform_aspect(code: int, orientation: int) -> int:
+    """Return the aspect code that a slope has after its window was turned.
+
+    Mirroring left and right swaps east and west; a quarter turn is counter-clockwise, so north becomes west.
+
+    Args:
+        code: 1 to 9 as in the stack; other codes stay.
+        way: 0 to 7.
+    """
+    if code not in ASPECT_CLASSES or code < _FIRST_DIRECTION:
+        return code
+    direction = code - _FIRST_DIRECTION
+    if orientation >= 4:
+        direction = -direction
+    return (direction - 2 * (orientation % 4)) % 8 + _FIRST_DIRECTION
+
+
+def aspect_lookup(spec: FactorSpec) -> np.ndarray:
+    """Return for each way and each class number of the aspect the class number after turning.
+
+    Class numbers are those of ``Encoding.split``: 0 no data, then the classes seen, then unseen.
+
+    Returns:
+        int64 (8, seen classes + 2).
+    """
+    numbers = {code: place + 1 for place, code in enumerate(spec.seen)}
+    unseen = len(spec.seen) + 1
+    table = np.empty((ORIENTATIONS, unseen + 1), dtype=np.int64)
+    for orientation in range(ORIENTATIONS):
+        turned = [numbers.get(transform_aspect(code, orientation), unseen) for code in spec.seen]
+        table[orientation] = [0, *turned, unseen]
+    return table
+
 
 _SHARE_OF_GPU = 0.4
 """Of the free memory of a GPU that the windows may take; the network needs the rest."""
@@ -58,11 +113,11 @@ class TrainingData:
         self._safety = tensors[3] if len(tensors) > 3 else None
         self._tables = [torch.from_numpy(table).to(device) for table in encoding.tables]
         cells = torch.arange(padded * padded).view(padded, padded)
-        self._sources = torch.stack([turn(cells, way).flatten() for way in range(WAYS)]).to(home)
-        self._turned = {row: torch.from_numpy(aspect_table(encoding.factors[index]).astype(np.uint8)).to(home)
+        self._sources = torch.stack([flip_rotate(cells, orientation).flatten() for orientation in range(ORIENTATIONS)]).to(home)
+        self._aspect_lookups = {row: torch.from_numpy(aspect_lookup(encoding.factors[index]).astype(np.uint8)).to(home)
                         for row, index in enumerate(encoding.categorical) if encoding.factors[index].name == ASPECT}
 
-    def batch(self, numbers: np.ndarray, ways: np.ndarray | None = None) -> Batch:
+    def batch(self, numbers: np.ndarray, orientations: np.ndarray | None = None) -> Batch:
         """Return some windows.
 
         Args:
@@ -73,22 +128,22 @@ class TrainingData:
         parts = [self._scores[index], self._numbers[index], self._labels[index]]
         if self._safety is not None:
             parts.append(self._safety[index])
-        if ways is not None:
-            parts = self._turn(parts, ways)
+        if orientations is not None:
+            parts = self._augment(parts, orientations)
         parts = [part.to(self.device, non_blocking=True) for part in parts]
         return Batch(self._image(parts[0], parts[1]), parts[2], parts[3] if len(parts) > 3 else None)
 
-    def _turn(self, parts: list[torch.Tensor], ways: np.ndarray) -> list[torch.Tensor]:
+    def _augment(self, parts: list[torch.Tensor], orientations: np.ndarray) -> list[torch.Tensor]:
         # All ways at once by looking up where each cell comes from: a GPU need not wait for the CPU to sort them.
-        way = torch.from_numpy(np.asarray(ways, dtype=np.int64)).to(self._home)
-        sources = self._sources[way]
+        orientation = torch.from_numpy(np.asarray(orientations, dtype=np.int64)).to(self._home)
+        sources = self._sources[orientation]
         results = []
         for part in parts:
             flat = part.flatten(-2)
             places = sources if flat.dim() == 2 else sources[:, None].expand(-1, flat.shape[1], -1)
             results.append(flat.gather(-1, places).view(part.shape))
-        for row, table in self._turned.items():
-            results[1][:, row] = table[way[:, None, None], results[1][:, row].long()]
+        for row, table in self._aspect_lookups.items():
+            results[1][:, row] = table[orientation[:, None, None], results[1][:, row].long()]
         return results
 
     def _image(self, scores: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:

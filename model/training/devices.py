@@ -53,11 +53,11 @@ def _cuda() -> torch.device:
 def is_device_failure(error: BaseException) -> bool:
     """Whether an error says that a graphics card failed or vanished: torch's own kind, or words of its drivers."""
     return isinstance(error, RuntimeError) and (
-        type(error).__name__ == "AcceleratorError" or any(words in str(error).lower() for words in _FAILURES))
+        type(error).__name__ == "AcceleratorError" or any(words in str(error).lower() for words in _FAILURE_MESSAGES))
 
 
 @contextlib.contextmanager
-def telling_of_the_device(device: torch.device, checkpoint: str | os.PathLike | None = None) -> Iterator[None]:
+def device_errors_explained(device: torch.device, checkpoint: str | os.PathLike | None = None) -> Iterator[None]:
     """Turn errors of a graphics card in a training into words.
 
     Unlike a map, a training does not go on on the processor by itself: there it could take days.
@@ -125,9 +125,9 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
 def cpu_has_bf16() -> bool:
     """Return whether this processor multiplies matrices in bf16 (AVX512-BF16 or AMX), as far as torch can tell."""
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
-        ask = getattr(torch.cpu, name, None)
+        probe = getattr(torch.cpu, name, None)
         try:
-            if ask is not None and ask():
+            if probe is not None and probe():
                 return True
         except (RuntimeError, AttributeError):
             continue
@@ -142,21 +142,21 @@ def lower_precision(device: torch.device, dtype: torch.dtype) -> contextlib.Abst
 
 
 @contextlib.contextmanager
-def repeatable() -> Iterator[None]:
+def deterministic_torch() -> Iterator[None]:
     """Make torch choose algorithms that give the same result every time, and put everything back afterwards.
 
     QGIS shares its process with other plugins and may run two trainings at once in two threads. So the switches, which
     hold for the whole process, are put back by the last one out; and no training draws from the global generators,
     which others may draw from in between.
     """
-    _SWITCHES.enter()
+    _DETERMINISM.enter()
     try:
         yield
     finally:
-        _SWITCHES.leave()
+        _DETERMINISM.leave()
 
 
-class _Switches:
+class _DeterminismSwitches:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
@@ -198,12 +198,12 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
 
 
-_FAILURES = ("cuda error", "cuda unknown error", "cudnn error", "cudnn_status", "cublas_status", "cusolver_status",
+_FAILURE_MESSAGES = ("cuda error", "cuda unknown error", "cudnn error", "cudnn_status", "cublas_status", "cusolver_status",
              "no cuda gpus are available", "device-side assert", "nvml", "hip error", "mps backend",
              "driver shutting down")
 """Parts of what torch says of a card that fails, in lower case."""
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-_SWITCHES = _Switches()
+_DETERMINISM = _DeterminismSwitches()
 
 
 def _has_bf16(device: torch.device) -> bool:

@@ -1,43 +1,87 @@
-"""The loop over epochs."""
+"""A running average of a network's weights, which errs less from step to step than the weights themselves.
+The loop over epochs."""
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import time
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..errors import TooFewData
-from ..history.forms import EPOCHS, PATIENCE, STOPPED
+from ..history.storage import EPOCHS, PATIENCE, STOPPED
 from ..history.writing import TrainingLog
 from ..loss import LossTerms, PcumLoss
 from ..networks.dropout import set_generator
 from ..progress import Progress, duration, stop_if_cancelled
 from . import checkpoint as checkpoints
-from .augment import WAYS
-from .averaging import Average
-from .checkpoint import State
-from .data import TrainingData
+from .checkpoint import TrainingState
+from .data import ORIENTATIONS, TrainingData
 from .devices import lower_precision
 from .settings import TrainingSettings
+
+_WARM_UP_STEPS = 10
+"""In the first steps the average forgets faster, or the random first weights would stay in it for long."""
+
+
+class WeightEma:
+    """Exponential moving average of weights and batch-norm statistics (Polyak and Juditsky 1992).
+
+    The validation loss of single steps over a few blocks of land jumps about; that of the average is smoother, so that
+    the best epoch is less a matter of luck.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        """Start from a network's present weights.
+
+        Args:
+            network: in its final memory format and on its device, before it is wrapped in anything.
+            decay: share that a step leaves of the average, 0 to 1; with 0 the network itself is its average.
+        """
+        self.decay = decay
+        self.network = copy.deepcopy(network) if decay else network
+        self._source, self._target = network, self.network
+
+    def update(self, step: int) -> None:
+        """Move towards the weights after a step, counted from 1 over the whole training."""
+        if not self.decay:
+            return
+        share = 1 - min(self.decay, step / (_WARM_UP_STEPS + step))
+        source, target = self._source.state_dict(), self._target.state_dict()
+        floats = [name for name, value in target.items() if value.is_floating_point()]
+        with torch.no_grad():
+            torch._foreach_lerp_([target[name] for name in floats], [source[name] for name in floats], share)
+            for name in target.keys() - set(floats):
+                target[name].copy_(source[name])
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return a copy of the average."""
+        return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def restore(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Go on from weights of a checkpoint."""
+        if self.decay:
+            self.network.load_state_dict(weights)
+
 
 WEIGHT_DECAY = 1e-2
 """Of AdamW (Loshchilov and Hutter 2019), its usual value."""
 LOG_EVERY = 10
 """Epochs between two log lines, when they are quick."""
-FORECAST = 20.0
+FORECAST_AFTER = 20.0
 """Seconds into the first epoch at which it is said how long it will take, when it is not over before."""
-SILENCE = 60.0
+MAX_LOG_INTERVAL = 60.0
 """Seconds after which the next epoch is told in any case."""
 
 
 @dataclass
-class Fit:
+class FitResult:
     """The result of the loop; the network holds the weights of the best epoch."""
 
     history: list[dict[str, Any]]
@@ -51,7 +95,7 @@ class Fit:
 
 def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, validation: np.ndarray, loss: PcumLoss,
                   settings: TrainingSettings, dtype: torch.dtype, progress: Progress,
-                  checkpoint: str | os.PathLike | None = None, key: str = "", log: TrainingLog | None = None) -> Fit:
+                  checkpoint: str | os.PathLike | None = None, key: str = "", log: TrainingLog | None = None) -> FitResult:
     """Train until the validation loss stops falling, and keep the weights of its lowest epoch.
 
     When the log is asked to stop, the epoch under way is dropped and training ends as if patience had run out; in the
@@ -79,39 +123,39 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     """
     log = log or TrainingLog()
     trainer = _Trainer(network, data, loss, settings, dtype, progress, log)
-    state = trainer.begin(checkpoint, key)
-    log.prepared()
-    clock = written = told = time.monotonic()
+    state = trainer.restore_or_start(checkpoint, key)
+    log.start_clock()
+    clock = written = last_logged = time.monotonic()
     first = state.epoch
     stopped = failed = False
     # Where a run goes on, its checkpoint has been written before.
-    kept = first > 0
-    while state.epoch < settings.epochs and not _out_of_patience(state, settings):
+    has_previous = first > 0
+    while state.epoch < settings.epochs and not _patience_exhausted(state, settings):
         trained = trainer.epoch(train, state.epoch + 1)
         if trained is None:
             stopped = True
             break
-        checked = evaluate(trainer.average.network, data, validation, loss, settings.batch, dtype, progress)
-        _append(state, trained, checked, trainer.average)
+        validated = evaluate(trainer.ema.network, data, validation, loss, settings.batch, dtype, progress)
+        _append_epoch(state, trained, validated, trainer.ema)
         log.epoch(state.history[-1])
-        last = state.epoch == settings.epochs or _out_of_patience(state, settings)
-        if checkpoint and (last or time.monotonic() - written >= checkpoints.SECONDS):
+        last = state.epoch == settings.epochs or _patience_exhausted(state, settings)
+        if checkpoint and (last or time.monotonic() - written >= checkpoints.WRITE_INTERVAL):
             state.scale = float(trainer.scaler.get_scale()) if trainer.scaler.is_enabled() else 0.0
-            state.average = trainer.average.weights()
-            failed = checkpoints.save_if_possible(checkpoint, key, state, network, trainer.optimiser, kept, failed,
+            state.ema = trainer.ema.weights()
+            failed = checkpoints.try_save_state(checkpoint, key, state, network, trainer.optimiser, has_previous, failed,
                                                   progress)
-            written, kept = time.monotonic(), True
+            written, has_previous = time.monotonic(), True
         now, text = time.monotonic(), ""
-        if last or state.epoch == first + 1 or state.epoch % LOG_EVERY == 0 or now - told >= SILENCE:
-            text, told = _line(state, settings, (now - clock) / (state.epoch - first)), now
+        if last or state.epoch == first + 1 or state.epoch % LOG_EVERY == 0 or now - last_logged >= MAX_LOG_INTERVAL:
+            text, last_logged = _epoch_summary(state, settings, (now - clock) / (state.epoch - first)), now
         progress.report(state.epoch / settings.epochs, text)
     set_generator(network, None)
     network.load_state_dict(state.best)
     if stopped:
         progress.warn(f"Training was stopped by hand after {state.epoch} of at most {settings.epochs} epochs. The "
                       f"model has the weights of epoch {state.best_epoch}, the best until then.")
-    ended = STOPPED if stopped else PATIENCE if _out_of_patience(state, settings) else EPOCHS
-    return Fit(state.history, state.best_epoch, ended)
+    ended = STOPPED if stopped else PATIENCE if _patience_exhausted(state, settings) else EPOCHS
+    return FitResult(state.history, state.best_epoch, ended)
 
 
 class _Trainer:
@@ -124,17 +168,17 @@ class _Trainer:
         network.to(memory_format=torch.channels_last)
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
         self.scaler = torch.amp.GradScaler("cuda", enabled=dtype == torch.float16)
-        self.average = Average(network, settings.averaging)
+        self.ema = WeightEma(network, settings.averaging)
         self.dropout = torch.Generator(data.device)
         set_generator(network, self.dropout)
-        self.forecasted = False
+        self.forecast_given = False
 
-    def begin(self, checkpoint: str | os.PathLike | None, key: str) -> State:
+    def restore_or_start(self, checkpoint: str | os.PathLike | None, key: str) -> TrainingState:
         """Return where the run stands: at its start, or where its checkpoint says."""
         state = checkpoints.load_state(checkpoint, key, self.network, self.optimiser) if checkpoint else None
         if state is None:
-            return State(0, [], 0, self.average.weights())
-        self.average.restore(state.average)
+            return TrainingState(0, [], 0, self.ema.weights())
+        self.ema.restore(state.ema)
         for numbers in state.history:
             self.log.epoch(numbers, timed=False)
         self.progress.report(state.epoch / self.settings.epochs,
@@ -153,16 +197,16 @@ class _Trainer:
         generator = np.random.default_rng([settings.seed, 5, number])
         self.dropout.manual_seed(int(generator.integers(2 ** 31)))
         order = generator.permutation(train)
-        ways = generator.integers(0, WAYS, size=len(order))
+        orientations = generator.integers(0, ORIENTATIONS, size=len(order))
         self.network.train()
-        began = time.monotonic()
+        started = time.monotonic()
         sums = torch.zeros(len(LossTerms.__dataclass_fields__), dtype=torch.float64)
         batches = _batches(np.arange(len(order)), settings.batch)
         for step, part in enumerate(batches, (number - 1) * len(batches) + 1):
             stop_if_cancelled(self.progress)
-            if number > 1 and self.log.stop_asked():
+            if number > 1 and self.log.stop_requested():
                 return None
-            windows = data.batch(order[part], ways[part] if settings.augment else None)
+            windows = data.batch(order[part], orientations[part] if settings.augment else None)
             with lower_precision(data.device, self.dtype):
                 logits = self.network(windows.image)
             terms = self.loss(logits, windows.labels, windows.safety)
@@ -170,14 +214,14 @@ class _Trainer:
             self.scaler.scale(terms.loss).backward()
             self.scaler.step(self.optimiser)
             self.scaler.update()
-            self.average.update(step)
+            self.ema.update(step)
             # Not brought to the CPU here, which would make a GPU wait for every step.
             sums = sums.to(data.device) + terms.sums() if data.device.type == "cuda" else sums + terms.sums().cpu()
             share = float(part[-1] + 1) / len(order)
-            self.log.within(number, share)
+            self.log.report_epoch_share(number, share)
             self.progress.report((number - 1 + 0.9 * share) / settings.epochs,
-                                 self._forecast(share, time.monotonic() - began))
-        self.forecasted = True
+                                 self._forecast(share, time.monotonic() - started))
+        self.forecast_given = True
         return _numbers(sums)
 
     def _forecast(self, share: float, seconds: float) -> str:
@@ -187,9 +231,9 @@ class _Trainer:
             share: of the epoch that is done.
             seconds: since it began.
         """
-        if self.forecasted or seconds < FORECAST:
+        if self.forecast_given or seconds < FORECAST_AFTER:
             return ""
-        self.forecasted = True
+        self.forecast_given = True
         return (f"An epoch takes about {duration(seconds / share)}, so the {self.settings.epochs} epochs at most take "
                 f"{duration(seconds / share * self.settings.epochs)}.")
 
@@ -224,18 +268,18 @@ def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: 
     return _numbers(sums)
 
 
-def _append(state: State, trained: dict[str, float | None], checked: dict[str, float | None], average: Average
+def _append_epoch(state: TrainingState, trained: dict[str, float | None], validated: dict[str, float | None], ema: WeightEma
             ) -> None:
     """Add an epoch to the state, and its weights when they are the best yet."""
     state.epoch += 1
     numbers = {"epoch": state.epoch, **{f"train_{name}": value for name, value in trained.items()},
-               **{f"validation_{name}": value for name, value in checked.items()}}
+               **{f"validation_{name}": value for name, value in validated.items()}}
     if not math.isfinite(numbers["train_loss"]) or not math.isfinite(numbers["validation_loss"]):
         raise TooFewData(f"The loss became infinite in epoch {state.epoch}: a factor holds impossible values, or "
                          "LEARNING_RATE is too high. Run Check factors, or lower LEARNING_RATE.")
     state.history.append(numbers)
     if not state.best_epoch or numbers["validation_loss"] < state.history[state.best_epoch - 1]["validation_loss"]:
-        state.best_epoch, state.best = state.epoch, average.weights()
+        state.best_epoch, state.best = state.epoch, ema.weights()
 
 
 def _batches(numbers: np.ndarray, size: int) -> list[np.ndarray]:
@@ -244,23 +288,23 @@ def _batches(numbers: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _numbers(sums: torch.Tensor) -> dict[str, float | None]:
-    entropy, labelled, physics, known, warned, violated, correct, slides, hits = sums.tolist()
+    entropy, labelled, physics, known, constrained, violations, correct, landslides, hits = sums.tolist()
     return {
         "loss": entropy / max(labelled, 1) + physics / max(known, 1),
         "accuracy": correct / labelled if labelled else None,
-        "recall": hits / slides if slides else None,
-        "violation_rate": violated / warned if warned else None,
+        "recall": hits / landslides if landslides else None,
+        "violation_rate": violations / constrained if constrained else None,
     }
 
 
-def _out_of_patience(state: State, settings: TrainingSettings) -> bool:
+def _patience_exhausted(state: TrainingState, settings: TrainingSettings) -> bool:
     return 0 < settings.patience <= state.epoch - state.best_epoch
 
 
-def _line(state: State, settings: TrainingSettings, seconds: float) -> str:
+def _epoch_summary(state: TrainingState, settings: TrainingSettings, seconds: float) -> str:
     now, best = state.history[-1], state.history[state.best_epoch - 1]
     lowest = f"lowest validation loss {best['validation_loss']:.4f} in epoch {state.best_epoch}"
-    if _out_of_patience(state, settings):
+    if _patience_exhausted(state, settings):
         return f"Stopped after epoch {state.epoch}, {settings.patience} epochs without improvement; {lowest}."
     left = f"{duration((settings.epochs - state.epoch) * seconds)} left at most" \
         if state.epoch < settings.epochs else "none left"

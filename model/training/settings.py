@@ -1,4 +1,6 @@
-"""Settings of a training run; importable without torch, so that the shell can show choices, limits and defaults."""
+"""Settings of a training run; importable without torch, so that the shell can show choices, limits and defaults.
+Sets of training settings with a name; importable without torch, so that the shell can show their values.
+The kinds of model and what each asks of the training settings; importable without torch, for the shell."""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Mapping
 
 from ..errors import ParameterInvalid
 
@@ -135,3 +137,168 @@ def _check(item: dataclasses.Field, value: Any) -> None:
             raise ParameterInvalid(f"{name} is {value:g}, but must lie between {lowest:g} and {highest:g}.")
     elif isinstance(item.default, bool) and not isinstance(value, bool):
         raise ParameterInvalid(f"{name} is {value!r}, but must be true or false.")
+
+
+RECOMMENDED, PAPER = "recommended", "paper"
+PRESETS = (RECOMMENDED, PAPER)
+
+PAPER_VALUES: dict[str, Any] = {
+    "physics": "indicator", "lambda_": 0.1, "p_low": 0.15, "fs_critical": 0.5, "weight_landslide": 5.0,
+    "weight_stable": 1.0, "window": 1500.0, "split": "random", "epochs": 1000, "patience": 0, "learning_rate": 1e-4,
+    "augment": False, "encoding": "codes", "knots": 0, "averaging": 0.0,
+    # Not printed; chosen here.
+    "width": 32, "depth": 4, "batch": 32, "dropout": 0.2,
+}
+"""What Zhang and Deng (2026) print: sections 3.2.3 and 3.3, equations 1 and 5. Width, depth, batch and dropout are not
+printed. All other settings, and all of ``recommended``, are the defaults of :class:`TrainingSettings`."""
+
+
+def in_preset(name: str) -> bool:
+    """Return whether the presets say something about a setting, such as ``window``."""
+    return name in PAPER_VALUES
+
+
+def preset_value(preset: str, name: str) -> Any:
+    """Return the value of one setting under a preset.
+
+    Raises:
+        ParameterInvalid: there is no such preset.
+    """
+    if preset not in PRESETS:
+        raise ParameterInvalid(f'PRESET is "{preset}". Choose one of: {", ".join(PRESETS)}.')
+    return PAPER_VALUES[name] if preset == PAPER and in_preset(name) else default(name)
+
+
+def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
+    """Return the settings of a preset, with single ones put in their place.
+
+    Args:
+        preset: ``recommended`` or ``paper``.
+        given: settings that the user set; they win over the preset.
+
+    Raises:
+        ParameterInvalid: there is no such preset or setting, or a value is out of its range.
+    """
+    names = TrainingSettings.__dataclass_fields__
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        raise ParameterInvalid(f"There is no training setting {', '.join(unknown)}. There are: {', '.join(names)}.")
+    return TrainingSettings(**{**{name: preset_value(preset, name) for name in names}, **given})
+
+
+def preset_overrides(usual: TrainingSettings, given: Mapping[str, Any]) -> list[str]:
+    """Return for each given value that differs from the usual one a sentence that says so.
+
+    Args:
+        usual: settings of the preset when nothing is given.
+        given: settings that the user set.
+    """
+    return [f"{parameter_name(name)}={in_words(value)} was given and wins over the preset's "
+            f"{in_words(getattr(usual, name))}."
+            for name, value in given.items() if in_preset(name) and value != getattr(usual, name)]
+
+
+def preset_help(name: str) -> str:
+    """Return what a setting is when it is not given, under each preset, as a sentence."""
+    usual, printed = (in_words(preset_value(preset, name)) for preset in PRESETS)
+    return f"When not given: {usual}." if usual == printed else \
+        f"When not given: {usual}, or {printed} with PRESET={PAPER}."
+
+
+def in_words(value: Any) -> str:
+    """Return a value as one types it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def summary(settings: TrainingSettings) -> str:
+    """Return all settings as one line for the log."""
+    return ", ".join(f"{parameter_name(name)} {in_words(value)}" for name, value in settings.as_dict().items())
+
+
+PCUM, UNET, BPNN, RESNET = "pcum", "unet", "bpnn", "resnet"
+REGRESSION, FOREST = "logistic_regression", "random_forest"
+FREQUENCY_RATIO, WEIGHTS_OF_EVIDENCE = "frequency_ratio", "weights_of_evidence"
+
+NETWORK_KINDS = (PCUM, UNET, BPNN, RESNET)
+"""Learn from windows."""
+PATCH_KINDS = (BPNN, RESNET)
+"""Give one answer for a whole patch of land."""
+TABLE_KINDS = (FREQUENCY_RATIO, WEIGHTS_OF_EVIDENCE)
+"""Give each class of each factor a weight."""
+CELL_KINDS = (REGRESSION, FOREST, *TABLE_KINDS)
+"""Learn from single cells."""
+COMPARISON_KINDS = (UNET, BPNN, RESNET, *CELL_KINDS)
+"""All that PCUM is compared with."""
+KINDS = (PCUM, *COMPARISON_KINDS)
+
+PATCH = 600.0
+"""Side in metres of the land that BPNN and ResNet answer for at once, as in the paper."""
+
+TITLES = {PCUM: "PCUM", UNET: "U-Net", BPNN: "BP neural network", RESNET: "ResNet",
+          REGRESSION: "logistic regression", FOREST: "random forest", FREQUENCY_RATIO: "frequency ratio",
+          WEIGHTS_OF_EVIDENCE: "weights of evidence"}
+
+_RECOMMENDED_OVERRIDES: dict[str, dict[str, Any]] = {
+    UNET: {"weight_landslide": 4.0, "weight_stable": 1.0},
+    BPNN: {"window": PATCH, "width": 64},
+    RESNET: {"window": PATCH},
+}
+"""Where a kind's recommended settings are not those of PCUM. One patch a window, and 1 : 4 for the U-Net as printed."""
+_PAPER_OVERRIDES: dict[str, dict[str, Any]] = {
+    UNET: {"weight_landslide": 4.0},
+    BPNN: {"window": PATCH, "width": 64, "learning_rate": 2e-5},
+    RESNET: {"window": PATCH, "width": 16, "learning_rate": 5e-5},
+}
+"""The same for the preset ``paper`` (Zhang and Deng 2026, sections 5.1 and 5.2; widths are not printed)."""
+
+
+def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:
+    """Return the settings of a run: what was given, else what suits the kind, else the preset's.
+
+    Args:
+        kind: one of ``KINDS``.
+        preset: ``recommended`` or ``paper``.
+        given: settings that the user set.
+
+    Raises:
+        ParameterInvalid: there is no such kind, preset or setting, or a value is out of its range.
+    """
+    _check_kind(kind)
+    own = (_PAPER_OVERRIDES if preset == PAPER else _RECOMMENDED_OVERRIDES).get(kind, {})
+    return enforce_kind_settings(kind, preset_settings(preset, {**own, **given}))
+
+
+def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
+    """Return settings with what a kind leaves no choice in: the physics term is PCUM's alone, and frequency ratio and
+    weights of evidence take classes as classes.
+
+    Raises:
+        ParameterInvalid: there is no such kind.
+    """
+    _check_kind(kind)
+    fixed: dict[str, Any] = {} if kind == PCUM else {"physics": "none"}
+    if kind in TABLE_KINDS:
+        fixed["encoding"] = "one_hot"
+    return dataclasses.replace(settings, **fixed)
+
+
+def patch_cells(kind: str, cell: float) -> int:
+    """Return how many cells along the side of a square share one answer; 1 where every cell has its own.
+
+    Args:
+        kind: one of ``KINDS``.
+        cell: size of a cell in metres.
+    """
+    return max(2, round(PATCH / cell)) if kind in PATCH_KINDS else 1
+
+
+def window_alignment(kind: str, settings: TrainingSettings, cell: float) -> int:
+    """Return of what the sides of training windows must be a multiple, for ``collect_windows``."""
+    return patch_cells(kind, cell) if kind in PATCH_KINDS else 2 ** settings.depth
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ParameterInvalid(f'KIND is "{kind}". Choose one of: {", ".join(KINDS)}.')

@@ -8,9 +8,9 @@ from typing import Sequence
 import numpy as np
 
 from ..errors import FieldUnusable, LayerEmpty
+from ..factors.polygons import burn, extents_intersect, polygon_extents
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
-from ..labels.area import burn, polygon_extents, reaches
 from .settings import SUBSET_CODES, SUBSET_SPELLINGS
 
 ALL = "all"
@@ -27,7 +27,7 @@ class Scope:
     """Code of the subset whose windows it is limited to; 0 for no limit."""
     region: int | None = None
     """Number of the region it is limited to."""
-    stream: int = 0
+    seed_offset: int = 0
     """Number of its own stream of random numbers, so that one part's draw does not change another's."""
 
 
@@ -64,7 +64,7 @@ class SubsetMap:
     def codes(self) -> set[int]:
         """Codes of the subsets that have windows on the map."""
         grid = self._grid
-        return set(self._codes[reaches(self._extent, Block(0, 0, grid.height, grid.width))].tolist())
+        return set(self._codes[extents_intersect(self._extent, Block(0, 0, grid.height, grid.width))].tolist())
 
     def read(self, block: Block) -> np.ndarray:
         """Return the code of each cell, uint8, shape of the block; 0 where there is no window.
@@ -73,7 +73,7 @@ class SubsetMap:
         model has seen is no test.
         """
         result = np.zeros((block.height, block.width), dtype=np.uint8)
-        near = reaches(self._extent, block)
+        near = extents_intersect(self._extent, block)
         for code in sorted(SUBSET_CODES.values(), reverse=True):
             chosen = np.flatnonzero(near & (self._codes == code))
             if len(chosen):
@@ -102,18 +102,18 @@ class RegionMap:
         self._grid, self._regions = grid, regions
         values: Sequence[object] = regions.column(field) if field else list(range(1, len(regions) + 1))
         labels = ["(no name)" if value is None or not str(value).strip() else _label(value) for value in values]
-        self.labels = sorted(set(labels), key=natural)
+        self.labels = sorted(set(labels), key=natural_sort_key)
         """Names in the order of the report."""
         self._number = np.array([self.labels.index(label) for label in labels])
         self._extent = polygon_extents(grid, regions)
 
-    def reaching(self, block: Block) -> list[int]:
+    def regions_in_block(self, block: Block) -> list[int]:
         """Return the numbers of the regions that may have cells in a block."""
-        return sorted(set(self._number[reaches(self._extent, block)].tolist()))
+        return sorted(set(self._number[extents_intersect(self._extent, block)].tolist()))
 
     def read(self, block: Block, region: int) -> np.ndarray:
         """Return whether each cell's centre lies in a region, bool, shape of the block."""
-        chosen = np.flatnonzero(reaches(self._extent, block) & (self._number == region))
+        chosen = np.flatnonzero(extents_intersect(self._extent, block) & (self._number == region))
         if not len(chosen):
             return np.zeros((block.height, block.width), dtype=bool)
         return burn(self._grid, block, [self._regions.geometries[index] for index in chosen])
@@ -129,7 +129,7 @@ def _label(value: object) -> str:
     return str(value).strip()
 
 
-def natural(label: str) -> tuple[int, float, str]:
+def natural_sort_key(label: str) -> tuple[int, float, str]:
     """Sort numbers by amount and before names."""
     try:
         return 0, float(label), label

@@ -16,18 +16,14 @@ THRESHOLD = 0.5
 DISTANCE = 600.0
 """Metres between a stable point and the next landslide: the largest label radius of the paper (giant landslides)."""
 REPEATS = 200
-LEVEL = 0.95
-"""Level of all intervals."""
-LEAST_REPEATS = 20
-"""With fewer repeats, no interval is taken from them."""
 
-LEAST_LANDSLIDES = 2
+MIN_LANDSLIDES = 2
 FEW_LANDSLIDES = 30
 """Fewer than this, and the report warns that the numbers are rough."""
 
-MOST_CELLS = 250_000
+MAX_CELLS = 250_000
 """More landslide cells than this (every cell of large polygons) are thinned at random."""
-MOST_DRAWN = 5_000_000
+MAX_DRAWN = 5_000_000
 """Stable points over all repeats that are held in memory; more repeats than that are cut."""
 
 OUTCOMES = ("hit", "miss", "false_alarm", "correct_rejection")

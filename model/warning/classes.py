@@ -28,16 +28,16 @@ P_HIGH = 0.5
 FS_CRITICAL = 0.5
 """Safety factor below which the warning stands."""
 
-NODATA, NONE, WATCH, WARNING, SEVERE, UNJUDGED = range(6)
+NODATA, NO_WARNING, WATCH, WARNING, SEVERE, NOT_ASSESSED = range(6)
 
-NAMES = {NONE: "no warning", WATCH: "watch", WARNING: "warning", SEVERE: "severe warning", UNJUDGED: "not judged"}
+NAMES = {NO_WARNING: "no warning", WATCH: "watch", WARNING: "warning", SEVERE: "severe warning", NOT_ASSESSED: "not judged"}
 """Names of the classes; ``not judged`` is land with a susceptibility but without rain or coefficient."""
 
-KEYS = {NONE: "no_warning", WATCH: "watch", WARNING: "warning", SEVERE: "severe", UNJUDGED: "not_judged"}
+KEYS = {NO_WARNING: "no_warning", WATCH: "watch", WARNING: "warning", SEVERE: "severe", NOT_ASSESSED: "not_judged"}
 """The same in the column names of the table."""
 
-COLOURS = {NODATA: (0, 0, 0, 0), NONE: (226, 240, 217, 255), WATCH: (254, 217, 83, 255), WARNING: (233, 115, 22, 255),
-           SEVERE: (126, 3, 42, 255), UNJUDGED: (150, 158, 168, 255)}
+COLOURS = {NODATA: (0, 0, 0, 0), NO_WARNING: (226, 240, 217, 255), WATCH: (254, 217, 83, 255), WARNING: (233, 115, 22, 255),
+           SEVERE: (126, 3, 42, 255), NOT_ASSESSED: (150, 158, 168, 255)}
 """Yellow, orange and dark red from light to dark, so that they read without red-green vision and in print."""
 
 
@@ -68,6 +68,6 @@ class Thresholds:
                                    f"({self.fs_critical:g}) and be below 1, which is no rain at all. 0.5556 watches "
                                    "from four fifths of the threshold on.")
 
-    def share_of_threshold(self, safety_factor: float) -> float:
+    def rainfall_ratio(self, safety_factor: float) -> float:
         """Return the rain at a safety factor as a share of 1 / k."""
         return 1 / safety_factor - 1

@@ -12,10 +12,10 @@ from ..errors import TooFewData
 from ..grid import Block
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, stop_if_cancelled
+from .scan import read_labels
 from .split import NO_SUBSET, SHARES, SUBSETS, BlockSplit
-from .survey import read_labels
 
-MOST_CELLS = 30_000
+MAX_CELLS = 30_000
 """Landslide cells, and as many stable ones, of each subset. Neighbours are alike, so more say little that is new."""
 _RANDOM_GROUPS = 10
 _TRAIN = 0
@@ -74,18 +74,18 @@ def sample_cells(stack: Any, labels: rasterio.DatasetReader, split: BlockSplit |
         TooFewData: the training subset has no landslide cell or no stable one.
     """
     generator = np.random.default_rng([seed, 6])
-    kept = {(subset, label): _Lowest(most) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
+    kept = {(subset, label): _KeySample(most) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
     count = stack.grid.block_count()
     for index, block in enumerate(stack.grid.blocks()):
         stop_if_cancelled(progress)
-        marks = read_labels(labels, block)
-        if (marks != UNKNOWN).any():
-            _add(kept, stack, marks, block, split, generator)
+        label_values = read_labels(labels, block)
+        if (label_values != UNKNOWN).any():
+            _add(kept, stack, label_values, block, split, generator)
         progress.report((index + 1) / count)
-    return _joined(kept, len(stack.factors))
+    return _merge_samples(kept, len(stack.factors))
 
 
-class _Lowest:
+class _KeySample:
     """The cells with the lowest numbers of all that were added."""
 
     def __init__(self, most: int) -> None:
@@ -93,7 +93,7 @@ class _Lowest:
         self.keys: list[np.ndarray] = []
         self.parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def wanted(self, keys: np.ndarray) -> np.ndarray:
+    def admit(self, keys: np.ndarray) -> np.ndarray:
         """Count cells and return which of them are low enough."""
         self.total += len(keys)
         return np.flatnonzero(keys < self.limit)
@@ -103,9 +103,9 @@ class _Lowest:
         self.keys.append(keys)
         self.parts.append((places, groups, values))
         if sum(map(len, self.keys)) > 2 * self.most:
-            self.cut()
+            self.prune()
 
-    def cut(self) -> None:
+    def prune(self) -> None:
         """Drop all but the lowest."""
         if not self.keys:
             return
@@ -118,27 +118,27 @@ class _Lowest:
         self.keys, self.parts = [keys], [parts]
 
 
-def _add(kept: dict[tuple[int, int], _Lowest], stack: Any, marks: np.ndarray, block: Block, split: BlockSplit | None,
+def _add(kept: dict[tuple[int, int], _KeySample], stack: Any, label_values: np.ndarray, block: Block, split: BlockSplit | None,
          generator: np.random.Generator) -> None:
     values = stack.read(block)
-    row, column = np.nonzero((marks != UNKNOWN) & np.isfinite(values).all(axis=0))
-    label, keys = marks[row, column], generator.random(len(row))
+    row, column = np.nonzero((label_values != UNKNOWN) & np.isfinite(values).all(axis=0))
+    label, keys = label_values[row, column], generator.random(len(row))
     if split is None:
         subset = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(len(row)), side="right")
         group = generator.integers(0, _RANDOM_GROUPS, len(row)).astype(np.int32)
     else:
-        subset = split.of_cells(block.row, block.column, block.height, block.width)[row, column]
+        subset = split.cell_groups(block.row, block.column, block.height, block.width)[row, column]
         blocks = split.blocks
         group = ((block.row + row) // blocks.rows * blocks.shape[1]
                  + (block.column + column) // blocks.columns).astype(np.int32)
     place = (block.row + row) * np.int64(stack.grid.width) + block.column + column
     for (number, value), lowest in kept.items():
         mine = np.flatnonzero((subset == number) & (subset != NO_SUBSET) & (label == value))
-        mine = mine[lowest.wanted(keys[mine])]
+        mine = mine[lowest.admit(keys[mine])]
         lowest.add(keys[mine], place[mine], group[mine], values[:, row[mine], column[mine]].T)
 
 
-def _joined(kept: dict[tuple[int, int], _Lowest], factors: int) -> CellSet:
+def _merge_samples(kept: dict[tuple[int, int], _KeySample], factors: int) -> CellSet:
     columns: list[list[np.ndarray]] = [[] for _ in range(5)]
     totals = np.zeros((len(SUBSETS), 2), dtype=np.int64)
     for (subset, label), lowest in kept.items():
@@ -146,7 +146,7 @@ def _joined(kept: dict[tuple[int, int], _Lowest], factors: int) -> CellSet:
         if subset == _TRAIN and not lowest.total:
             raise TooFewData(f"There is no {'landslide' if label else 'stable'} cell in the blocks for training. Use "
                              "more landslides or a larger area, a smaller BLOCK, or another SEED.")
-        lowest.cut()
+        lowest.prune()
         for places, groups, values in lowest.parts:
             some = (places, groups, values.reshape(-1, factors), np.full(len(places), label, dtype=np.uint8),
                     np.full(len(places), subset, dtype=np.uint8))

@@ -15,11 +15,11 @@ from .split import NO_SUBSET, Blocks, BlockSplit, assign_blocks
 VALIDATION_SHARE = 0.2
 """Of the landslides outside the fold that decide when training stops; the rest trains."""
 
-RANDOM_SIDE = 5
+MIN_RANDOM_PATCH_SIDE = 5
 """Least side in cells of the patches that a random split shares out: neighbours end up in different folds, as they do
 when single cells or points are drawn."""
 
-LEAST_SHARE = 0.1
+MIN_LABELLED_SHARE = 0.1
 """Windows of which less than this share is labelled in their subset are left out of it."""
 
 
@@ -36,20 +36,20 @@ class Folds:
     """Labelled cells of each block."""
     count: int
 
-    def of_cells(self, row: int, column: int, height: int, width: int) -> np.ndarray:
+    def cell_groups(self, row: int, column: int, height: int, width: int) -> np.ndarray:
         """Return the fold of each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid."""
-        return BlockSplit(self.blocks, self.table).of_cells(row, column, height, width)
+        return BlockSplit(self.blocks, self.table).cell_groups(row, column, height, width)
 
-    def split_without(self, fold: int, seed: int) -> BlockSplit:
+    def split_excluding(self, fold: int, seed: int) -> BlockSplit:
         """Return the split of the run that never sees a fold: the fold for the test, the rest to train and validate.
 
         Raises:
             TooFewData: outside the fold, landslides lie in fewer than two blocks.
         """
-        held = self.table == fold
-        subsets = assign_blocks(np.where(held, 0, self.landslide), np.where(held, 0, self.labelled),
+        held_out = self.table == fold
+        subsets = assign_blocks(np.where(held_out, 0, self.landslide), np.where(held_out, 0, self.labelled),
                                 (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
-        subsets[held & (self.labelled > 0)] = TEST
+        subsets[held_out & (self.labelled > 0)] = TEST
         return BlockSplit(self.blocks, subsets)
 
 
@@ -69,8 +69,8 @@ def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, coun
     """
     with_landslides = int((landslide > 0).sum())
     table = None if with_landslides < count else assign_blocks(landslide, labelled, [1 / count] * count, seed)
-    held = 0 if table is None else np.bincount(table[landslide > 0], minlength=count).max()
-    if table is None or with_landslides - held < 2:
+    held_out = 0 if table is None else np.bincount(table[landslide > 0], minlength=count).max()
+    if table is None or with_landslides - held_out < 2:
         raise TooFewData(f"Landslides lie in {with_landslides} blocks only, too few for {count} folds with a block to "
                          "train and one to validate on outside each. Make BLOCK smaller, use more landslides, or "
                          "change FOLDS.")
@@ -80,7 +80,7 @@ def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, coun
     return Folds(blocks, table, landslide, labelled, count)
 
 
-def cut(windows: WindowSet, split: BlockSplit) -> WindowSet:
+def split_windows(windows: WindowSet, split: BlockSplit) -> WindowSet:
     """Return the windows once for training and once for validation, each with the labels of its part only.
 
     A window on the border between two parts serves both with the cells that lie in them: labels are never shared,
@@ -94,12 +94,12 @@ def cut(windows: WindowSet, split: BlockSplit) -> WindowSet:
         TooFewData: no landslide cell, or no stable one, is left to train or to validate on.
     """
     padded = windows.labels.shape[-1]
-    first = windows.sites - windows.margin
-    parts = np.stack([split.of_cells(int(row), int(column), padded, padded) for row, column in first])
+    first = windows.origins - windows.margin
+    parts = np.stack([split.cell_groups(int(row), int(column), padded, padded) for row, column in first])
     known = windows.labels != UNKNOWN
     numbers, subsets = [], []
     for subset in (TRAIN, VALIDATION):
-        enough = np.flatnonzero((known & (parts == subset)).sum(axis=(1, 2)) >= LEAST_SHARE * windows.side ** 2)
+        enough = np.flatnonzero((known & (parts == subset)).sum(axis=(1, 2)) >= MIN_LABELLED_SHARE * windows.side ** 2)
         mine = windows.labels[enough][parts[enough] == subset]
         for value, what in ((LANDSLIDE, "landslide"), (STABLE, "stable")):
             if not (mine == value).any():
@@ -112,5 +112,5 @@ def cut(windows: WindowSet, split: BlockSplit) -> WindowSet:
     mine = parts[chosen] == subset_of[:, None, None]
     safety = None if windows.safety is None else np.where(mine, windows.safety[chosen], np.float32(np.nan))
     return dataclasses.replace(
-        windows, sites=windows.sites[chosen], factors=windows.factors[chosen], safety=safety,
+        windows, origins=windows.origins[chosen], factors=windows.factors[chosen], safety=safety,
         labels=np.where(mine, windows.labels[chosen], np.uint8(UNKNOWN)), subsets=subset_of)

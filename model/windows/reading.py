@@ -13,10 +13,10 @@ from ..grid import Block, Grid
 from ..inputs.rasters import TILE, read_window
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, stop_if_cancelled
+from .scan import read_labels
 from .split import NO_SUBSET, SHARES, SUBSETS, BlockSplit
-from .survey import read_labels
 
-LEAST_SHARE = 0.25
+MIN_LABELLED_SHARE = 0.25
 """Windows of which less than this share is labelled in their subset are dropped."""
 TRAIN, VALIDATION, TEST = range(3)
 
@@ -28,7 +28,7 @@ class WindowSet:
     The padding holds the real surroundings where there are any, and its labels are unknown.
     """
 
-    sites: np.ndarray
+    origins: np.ndarray
     """Grid row and column of the first cell, padding not counted, int64 (windows, 2)."""
     side: int
     """Cells, padding not counted."""
@@ -44,7 +44,7 @@ class WindowSet:
     """Index into ``SUBSETS``, uint8 (windows,)."""
 
     def __len__(self) -> int:
-        return len(self.sites)
+        return len(self.origins)
 
     def of(self, subset: int) -> np.ndarray:
         """Return the numbers of the windows of one subset."""
@@ -62,12 +62,12 @@ class WindowSet:
             part = numbers[start:start + per_batch]
             yield np.moveaxis(self.factors[part], 1, 0)[:, self.labels[part] != UNKNOWN]
 
-    def features(self, grid: Grid, seed: int) -> list["WindowFeature"]:
+    def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
         """Return the windows as plain polygons in map coordinates."""
         result = []
-        for site, subset, share in zip(self.sites, self.subsets, self.landslide_shares()):
+        for origin, subset, share in zip(self.origins, self.subsets, self.landslide_shares()):
             transform = grid.transform
-            left, top = transform.c + transform.a * float(site[1]), transform.f + transform.e * float(site[0])
+            left, top = transform.c + transform.a * float(origin[1]), transform.f + transform.e * float(origin[0])
             right, bottom = left + transform.a * self.side, top + transform.e * self.side
             result.append(WindowFeature(left, bottom, right, top, SUBSETS[subset],
                                         "landslide" if share > 0 else "stable", float(share), seed))
@@ -101,7 +101,7 @@ def padded_side(side: int, align: int, least: int = 2) -> int:
 
 
 def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None,
-                 sites: np.ndarray, side: int, align: int, split: BlockSplit | None, seed: int | None,
+                 origins: np.ndarray, side: int, align: int, split: BlockSplit | None, seed: int | None,
                  progress: Progress, least: int = 2) -> WindowSet:
     """Read windows, give each to a subset and hide the cells of other subsets.
 
@@ -123,40 +123,40 @@ def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.Da
     padded = padded_side(side, align, least)
     margin = (padded - side) // 2
     # In the order of the raster's tiles, each is read once or twice and not for every window.
-    sites = sites[np.lexsort((sites[:, 1], sites[:, 0] // TILE))]
-    factors = np.empty((len(sites), len(stack.factors), padded, padded), dtype=np.float32)
-    marks = np.empty((len(sites), padded, padded), dtype=np.uint8)
-    known = np.empty((len(sites), padded, padded), dtype=np.float32) if safety is not None else None
-    subsets, kept = np.zeros(len(sites), dtype=np.uint8), 0
+    origins = origins[np.lexsort((origins[:, 1], origins[:, 0] // TILE))]
+    factors = np.empty((len(origins), len(stack.factors), padded, padded), dtype=np.float32)
+    label_values = np.empty((len(origins), padded, padded), dtype=np.uint8)
+    known = np.empty((len(origins), padded, padded), dtype=np.float32) if safety is not None else None
+    subsets, kept = np.zeros(len(origins), dtype=np.uint8), 0
     inner = np.zeros((padded, padded), dtype=bool)
     inner[margin:margin + side, margin:margin + side] = True
     chosen = []
-    for index, (row, column) in enumerate(sites.tolist()):
+    for index, (row, column) in enumerate(origins.tolist()):
         stop_if_cancelled(progress)
         block = Block(row - margin, column - margin, padded, padded)
-        mark = read_labels(labels, block)
-        mark[~inner] = UNKNOWN
+        window_labels = read_labels(labels, block)
+        window_labels[~inner] = UNKNOWN
         values = stack.read(block)
-        mark[~np.isfinite(values).all(axis=0)] = UNKNOWN
+        window_labels[~np.isfinite(values).all(axis=0)] = UNKNOWN
         mine = inner
         if split is not None:
-            of_cells = split.of_cells(block.row, block.column, padded, padded)
-            counts = np.bincount(of_cells[(mark != UNKNOWN) & (of_cells != NO_SUBSET)], minlength=len(SUBSETS))
+            cell_groups = split.cell_groups(block.row, block.column, padded, padded)
+            counts = np.bincount(cell_groups[(window_labels != UNKNOWN) & (cell_groups != NO_SUBSET)], minlength=len(SUBSETS))
             subsets[kept] = int(counts.argmax())
-            mine = of_cells == subsets[kept]
-            mark[~mine] = UNKNOWN
-        if (mark != UNKNOWN).sum() >= LEAST_SHARE * side * side:
-            factors[kept], marks[kept] = values, mark
+            mine = cell_groups == subsets[kept]
+            window_labels[~mine] = UNKNOWN
+        if (window_labels != UNKNOWN).sum() >= MIN_LABELLED_SHARE * side * side:
+            factors[kept], label_values[kept] = values, window_labels
             if known is not None:
                 fs = read_window(safety, block.row, block.column, padded, padded, bands=[1])[0]
                 known[kept] = np.where(inner & mine & np.isfinite(values).all(axis=0), fs, np.nan)
             chosen.append(index)
             kept += 1
         if index % 16 == 0:
-            progress.report(index / len(sites))
+            progress.report(index / len(origins))
     if split is None and seed is not None:
-        subsets[:kept] = _random_subsets((marks[:kept] == LANDSLIDE).any(axis=(1, 2)), seed)
-    result = WindowSet(sites[chosen], side, margin, factors[:kept], marks[:kept],
+        subsets[:kept] = _random_subsets((label_values[:kept] == LANDSLIDE).any(axis=(1, 2)), seed)
+    result = WindowSet(origins[chosen], side, margin, factors[:kept], label_values[:kept],
                        None if known is None else known[:kept], subsets[:kept])
     if split is not None or seed is not None:
         _check(result)

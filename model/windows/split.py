@@ -14,9 +14,9 @@ SUBSETS = ("train", "validation", "test")
 SHARES = (0.6, 0.2, 0.2)
 """Of the paper (section 3.2.2)."""
 NO_SUBSET = 255
-DRAWS = 256
+RANDOM_ASSIGNMENTS = 256
 """Random assignments tried; the best balanced is taken."""
-DEALT = 25_000_000
+MAX_ASSIGNED_BLOCKS = 25_000_000
 """Blocks dealt out in all draws together at most: where blocks are very many, any draw is balanced."""
 
 
@@ -30,7 +30,7 @@ class Blocks:
     """Blocks down and across."""
 
     @classmethod
-    def of(cls, grid: Grid, side: float) -> "Blocks":
+    def of(cls, grid: Grid, side: float) -> Blocks:
         """Divide a grid into blocks of about ``side`` metres (by the spacing in its middle row)."""
         width, height = grid.spacing(grid.height // 2, 1)
         rows, columns = max(1, round(side / float(height[0]))), max(1, round(side / float(width[0])))
@@ -68,7 +68,7 @@ class BlockSplit:
     subsets: np.ndarray
     """uint8 table of blocks: index into the subsets (or fold), ``NO_SUBSET`` where a block is not used."""
 
-    def of_cells(self, row: int, column: int, height: int, width: int) -> np.ndarray:
+    def cell_groups(self, row: int, column: int, height: int, width: int) -> np.ndarray:
         """Return the subset of each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid."""
         down = (row + np.arange(height)) // self.blocks.rows
         across = (column + np.arange(width)) // self.blocks.columns
@@ -107,10 +107,10 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     generator = np.random.default_rng([seed, 1])
     best, best_cost = np.full(slides.shape, NO_SUBSET, dtype=np.uint8), np.inf
     target = np.asarray(shares, dtype=np.float64)
-    for _ in range(min(DRAWS, max(1, DEALT // slides.size))):
+    for _ in range(min(RANDOM_ASSIGNMENTS, max(1, MAX_ASSIGNED_BLOCKS // slides.size))):
         subsets = np.full(slides.shape, NO_SUBSET, dtype=np.uint8)
-        _deal(with_slides, slides, target, generator, subsets)
-        _deal(without, cells, target, generator, subsets)
+        _assign_randomly(with_slides, slides, target, generator, subsets)
+        _assign_randomly(without, cells, target, generator, subsets)
         cost = 0.0
         for values in (slides, cells):
             found = np.bincount(subsets[subsets != NO_SUBSET], weights=values[subsets != NO_SUBSET],
@@ -122,7 +122,7 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     return _fill_empty(best, slides, len(target)).reshape(landslide.shape)
 
 
-def _deal(blocks: np.ndarray, weight: np.ndarray, shares: np.ndarray, generator: np.random.Generator,
+def _assign_randomly(blocks: np.ndarray, weight: np.ndarray, shares: np.ndarray, generator: np.random.Generator,
           subsets: np.ndarray) -> None:
     """Put blocks in random order and cut the order where the summed weight reaches each share."""
     if not len(blocks):

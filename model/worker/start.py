@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = "scarp"
-NICE = 5
+NICENESS = 5
 """By how much the process steps back; what else is idle it has all the same."""
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     os.close(nothing)
     # The window goes first where both want the processor. On Windows QGIS sets it when it starts the process.
     if hasattr(os, "nice"):
-        os.nice(NICE)
+        os.nice(NICENESS)
     # A crash leaves on stderr where it happened.
     faulthandler.enable()
     search_path = folder / "search_path.json"
@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
     package = importlib.util.module_from_spec(spec)
     sys.modules[PACKAGE] = package
     spec.loader.exec_module(package)
-    importlib.import_module(f"{PACKAGE}.model.worker.serving").serve(incoming, outgoing, folder)
+    importlib.import_module(f"{PACKAGE}.model.worker.server").serve(incoming, outgoing, folder)
 
 
 if __name__ == "__main__":

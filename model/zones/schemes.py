@@ -25,11 +25,11 @@ DEFAULT_LANDSLIDE_SHARES = (1.0, 4.0, 15.0, 30.0, 50.0)
 NODATA = 0
 """Zone of cells without susceptibility."""
 
-FIVE_NAMES = ("very low", "low", "medium", "high", "very high")
-RAMP = ((200, 232, 192), (222, 219, 130), (246, 185, 74), (226, 105, 44), (150, 19, 27))
+DEFAULT_ZONE_NAMES = ("very low", "low", "medium", "high", "very high")
+COLOUR_RAMP = ((200, 232, 192), (222, 219, 130), (246, 185, 74), (226, 105, 44), (150, 19, 27))
 """Green to red as in the paper, and from light to dark, so that it reads without red-green vision and in print."""
 
-MOST_ZONES = 20
+MAX_ZONES = 20
 _ROUNDING = 1e-6
 
 
@@ -64,11 +64,11 @@ def read_scheme(method: str, shares: Sequence[float], breaks: Sequence[float]) -
     if method not in METHODS:
         raise ParameterInvalid(f'METHOD is "{method}", but it is one of {", ".join(METHODS)}.')
     if method == BREAKS:
-        return Scheme(method, (), _rising(breaks), len(breaks) + 1)
+        return Scheme(method, (), _checked_breaks(breaks), len(breaks) + 1)
     default = DEFAULT_LANDSLIDE_SHARES if method == LANDSLIDE_SHARE else DEFAULT_SHARES
     percent = [float(share) for share in shares] or list(default)
-    if not 2 <= len(percent) <= MOST_ZONES:
-        raise ParameterInvalid(f"SHARES has {len(percent)} entries, but a map has 2 to {MOST_ZONES} zones. Give as "
+    if not 2 <= len(percent) <= MAX_ZONES:
+        raise ParameterInvalid(f"SHARES has {len(percent)} entries, but a map has 2 to {MAX_ZONES} zones. Give as "
                                "many shares as there shall be zones.")
     if method in (EQUAL_INTERVAL, NATURAL_BREAKS):
         return Scheme(method, (), (), len(percent))
@@ -81,8 +81,8 @@ def read_scheme(method: str, shares: Sequence[float], breaks: Sequence[float]) -
 
 def zone_names(zones: int) -> list[str]:
     """Return the names of zones 1 to ``zones`` from the least to the most susceptible."""
-    if zones == len(FIVE_NAMES):
-        return list(FIVE_NAMES)
+    if zones == len(DEFAULT_ZONE_NAMES):
+        return list(DEFAULT_ZONE_NAMES)
     names = [f"zone {number}" for number in range(1, zones + 1)]
     names[0], names[-1] = f"{names[0]} (least susceptible)", f"{names[-1]} (most susceptible)"
     return names
@@ -92,20 +92,20 @@ def zone_colours(zones: int) -> dict[int, tuple[int, int, int, int]]:
     """Return red, green, blue, alpha by zone, nodata transparent; other numbers than five are blended."""
     colours = {NODATA: (0, 0, 0, 0)}
     for number in range(zones):
-        place = number * (len(RAMP) - 1) / max(zones - 1, 1)
-        low = min(int(place), len(RAMP) - 2)
-        red, green, blue = (round(a + (b - a) * (place - low)) for a, b in zip(RAMP[low], RAMP[low + 1]))
+        place = number * (len(COLOUR_RAMP) - 1) / max(zones - 1, 1)
+        low = min(int(place), len(COLOUR_RAMP) - 2)
+        red, green, blue = (round(a + (b - a) * (place - low)) for a, b in zip(COLOUR_RAMP[low], COLOUR_RAMP[low + 1]))
         colours[number + 1] = (red, green, blue, 255)
     return colours
 
 
-def _rising(breaks: Sequence[float]) -> tuple[float, ...]:
+def _checked_breaks(breaks: Sequence[float]) -> tuple[float, ...]:
     values = tuple(float(value) for value in breaks)
     if not values:
         raise ParameterInvalid("METHOD is breaks, but BREAKS is empty. Give the upper bounds of all zones but the "
                                "last, for example 0.2, 0.4, 0.6, 0.8 for five zones.")
-    if len(values) >= MOST_ZONES:
-        raise ParameterInvalid(f"BREAKS has {len(values)} entries, but a map has at most {MOST_ZONES} zones. Leave "
+    if len(values) >= MAX_ZONES:
+        raise ParameterInvalid(f"BREAKS has {len(values)} entries, but a map has at most {MAX_ZONES} zones. Leave "
                                "some of them out.")
     if any(not low < high for low, high in zip(values, values[1:])) or any(value != value for value in values):
         raise ParameterInvalid(f"BREAKS is {', '.join(f'{value:g}' for value in values)}, but each break must be "

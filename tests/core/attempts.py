@@ -7,24 +7,23 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from scarp.environment import builds, lock, plan
+from scarp.environment.inspection import PythonInfo, probe
 from scarp.environment.install import Installer
 from scarp.environment.interpreter import clean_environment, qgis_interpreter
 from scarp.environment.plan import Request
 from scarp.environment.private import PrivateEnvironment
-from scarp.environment.probing import Facts, probe
 from scarp.environment.sources import Source
 from scarp.tests.core.wheels import write_lists, write_lock
 
 
-def plain_facts() -> Facts:
+def plain_facts() -> PythonInfo:
     """Return the Python here; without the settings that pip has on this computer."""
     found = probe(qgis_interpreter())
     return type(found)(**{**found.__dict__, "configuration": {}})
 
 
-def with_pip(folder: Path, facts: Facts) -> Path:
+def with_pip(folder: Path, facts: PythonInfo) -> Path:
     """Make an environment with pip and nothing else."""
     subprocess.run([str(facts.interpreter.executable), "-m", "venv", str(folder)], check=True, env=clean_environment())
     return folder
@@ -35,21 +34,21 @@ def use_fakes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     libraries, proof = write_lists(folder)
     write_lock(folder / "libraries.lock", folder / "none")
     monkeypatch.setattr(builds, "LIBRARIES", libraries)
-    monkeypatch.setattr(plan, "PROOF", proof)
+    monkeypatch.setattr(plan, "SELF_TEST_SCRIPT", proof)
     monkeypatch.setattr(lock, "LOCK", folder / "libraries.lock")
     forget()
 
 
 def forget() -> None:
     """Forget the hashes of the lists, for they were changed."""
-    builds.list_hash.cache_clear()
+    builds.requirements_hash.cache_clear()
     lock.lock_hash.cache_clear()
 
 
 class Attempt:
     """One try, with what it said."""
 
-    def __init__(self, facts, folder: Path, source: Source, build: str = builds.OFFERED, cancel=lambda line: False):
+    def __init__(self, facts, folder: Path, source: Source, build: str = builds.BUILD_OF_SOURCE, cancel=lambda line: False):
         self.environment = PrivateEnvironment(folder)
         self.lines: list[str] = []
         self.reports: list[tuple[float, str]] = []
@@ -65,10 +64,10 @@ class Attempt:
         return Installer(self.request, self.line, lambda share, text: self.reports.append((share, text)),
                          lambda: self.stop).run()
 
-    def start_with(self, base: Path) -> "Attempt":
+    def start_with(self, base: Path) -> Attempt:
         """Let it find an environment in which pip is already."""
         shutil.copytree(base, self.environment.folder, symlinks=True)
-        self.environment.write_begun({"key": self.request.key, "made_with": self.request.made_with,
+        self.environment.write_progress_record({"key": self.request.key, "made_with": self.request.base_key,
                                       "done": ["make", "pip"]})
         return self
 

@@ -7,7 +7,7 @@ import time
 import uuid
 from pathlib import Path
 
-from scarp.model.cluster.worker import kept
+from scarp.model.cluster.tasks import cached
 from scarp.model.errors import InputCorrupt
 
 
@@ -41,7 +41,7 @@ def load(number: int) -> tuple[int, str]:
 
 
 def load_once(number: int) -> tuple[int, str]:
-    return kept(load, number)
+    return cached(load, number)
 
 
 def fail_in_words(number: int) -> None:

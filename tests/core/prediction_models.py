@@ -6,12 +6,11 @@ import numpy as np
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.grid import Grid
 from scarp.model.networks import build_network
-from scarp.model.networks.forest import Forest
+from scarp.model.networks.per_cell import Forest
 from scarp.model.stack import StackFactor, create_stack
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}

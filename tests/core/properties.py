@@ -21,7 +21,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 
@@ -137,5 +136,5 @@ def read(path: Path) -> np.ndarray:
 
 def same_place(path: Path, grid: Grid) -> None:
     """A raster lies where the grid does, to the bit."""
-    found = Grid.of_file(path, "test")
+    found = Grid.from_file(path, "test")
     assert found.transform == grid.transform and found.shape == grid.shape and found.crs == grid.crs

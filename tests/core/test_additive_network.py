@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from scarp.model.artifact import TrainedModel, load_model, save_model
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
 from scarp.model.networks.unet import UNet
 from scarp.model.stack import StackFactor
-from scarp.model.training.architectures import architecture_of, knots_of
+from scarp.model.training.fit import network_architecture, quantile_knots
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.windows.reading import WindowSet
 
@@ -125,7 +124,7 @@ def test_knots_lie_at_quantiles_of_the_training_cells(count):
     windows = WindowSet(np.zeros((40, 2), dtype=np.int64), 12, 0, factors, labels, None, subsets)
     stack = [StackFactor("rain", "continuous"), StackFactor("rivers", "continuous"), StackFactor("rock", "categorical")]
     encoding = Encoding(fit_factors(stack, windows.training_cells()), "one_hot")
-    knots = knots_of(encoding, windows, count)
+    knots = quantile_knots(encoding, windows, count)
     assert knots.shape == (2, count) and knots.dtype == np.float32 and (np.diff(knots, axis=1) > 0).all()
     cells = factors[:20, 0][labels[:20] != 255]
     physical = knots[0] * encoding.factors[0].std + encoding.factors[0].mean
@@ -134,10 +133,10 @@ def test_knots_lie_at_quantiles_of_the_training_cells(count):
 
 
 def test_settings_decide_on_curves():
-    with_curves = architecture_of("pcum", 7, TrainingSettings(), 30.0, 3)
+    with_curves = network_architecture("pcum", 7, TrainingSettings(), 30.0, 3)
     assert with_curves["type"] == "additive_unet" and with_curves["knots"] == TrainingSettings().knots
-    assert architecture_of("unet", 7, TrainingSettings(), 30.0, 3) == with_curves
+    assert network_architecture("unet", 7, TrainingSettings(), 30.0, 3) == with_curves
     for settings, continuous in ((TrainingSettings(knots=0), 3), (TrainingSettings(), 0)):
-        assert architecture_of("pcum", 7, settings, 30.0, continuous)["type"] == "unet"
+        assert network_architecture("pcum", 7, settings, 30.0, continuous)["type"] == "unet"
     with pytest.raises(ParameterInvalid, match="KNOTS"):
-        architecture_of("pcum", 7, TrainingSettings(knots=1), 30.0, 3)
+        network_architecture("pcum", 7, TrainingSettings(knots=1), 30.0, 3)

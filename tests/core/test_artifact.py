@@ -11,19 +11,25 @@ from affine import Affine
 from rasterio.crs import CRS
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from sklearn.metrics import roc_auc_score
-
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import (Cancelled, GridMismatch, InputMissing, ModelFileInvalid, OutputNotWritable,
-                                ParameterInvalid, TooFewData)
+from scarp.model.errors import (
+    Cancelled,
+    GridMismatch,
+    InputMissing,
+    ModelFileInvalid,
+    OutputNotWritable,
+    ParameterInvalid,
+    TooFewData,
+)
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.jobs.train_pcum import train_pcum
 from scarp.model.networks import build_network
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
 from scarp.model.training.settings import TrainingSettings
+from sklearn.metrics import roc_auc_score
 
 SIZE, CELL = 160, 30.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SIZE, SIZE)
@@ -78,7 +84,7 @@ def write(path, labels, grid=GRID):
 def train(area, output, labels=None, progress=None, safety=True, html=None, **changes):
     return train_pcum(area / "stack.tif", labels or area / "labels.tif", output,
                       safety_factor=area / "safety.tif" if safety else None, output_html=html,
-                      settings=TrainingSettings(**{**SMALL, **changes}), progress=progress or Silent())
+                      settings=TrainingSettings(**{**SMALL, **changes}), progress=progress or NullProgress())
 
 
 # The file
@@ -260,7 +266,7 @@ def test_a_cut_file_is_refused(tmp_path):
 
 
 def test_training_writes_a_model_a_record_and_a_report(area, tmp_path):
-    progress = Silent()
+    progress = NullProgress()
     result = train(area, tmp_path / "m.safetensors", progress=progress, html=tmp_path / "m.html", epochs=4)
     trained = load_model(tmp_path / "m.safetensors")
     record = json.loads((tmp_path / "m.safetensors.run.json").read_text())
@@ -327,7 +333,7 @@ def test_automatic_weight_balances_the_classes(area, tmp_path):
 
 @pytest.mark.parametrize("physics", ["hinge", "indicator", "none"])
 def test_physics_without_a_safety_factor_is_told(area, tmp_path, physics):
-    progress = Silent()
+    progress = NullProgress()
     result = train(area, tmp_path / "m.safetensors", safety=False, progress=progress, epochs=1, physics=physics)
     told = [text for text in progress.warnings if "SAFETY_FACTOR" in text]
     assert len(told) == (physics != "none") and result.warnings == progress.warnings
@@ -348,7 +354,7 @@ def test_inputs_on_other_grids_are_refused(area, tmp_path):
         train(area, tmp_path / "m.safetensors", labels=tmp_path / "labels.tif")
     with pytest.raises(GridMismatch, match="safety factor"):
         train_pcum(area / "stack.tif", area / "labels.tif", tmp_path / "m.safetensors",
-                   safety_factor=tmp_path / "labels.tif", settings=TrainingSettings(**SMALL), progress=Silent())
+                   safety_factor=tmp_path / "labels.tif", settings=TrainingSettings(**SMALL), progress=NullProgress())
     assert [item.name for item in tmp_path.iterdir()] == ["labels.tif"]
 
 
@@ -372,14 +378,14 @@ def test_unwritable_output_is_told_before_any_work(area, tmp_path):
         train(area, tmp_path / "none" / "m.safetensors", progress=Refusing())
 
 
-class Refusing(Silent):
+class Refusing(NullProgress):
     """Any report fails: the check must come first."""
 
     def report(self, fraction, text=""):
         raise RuntimeError("work began")
 
 
-class Cancelling(Silent):
+class Cancelling(NullProgress):
     """Cancels when so much is done."""
 
     def __init__(self, at):

@@ -8,13 +8,12 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.features import rasterize
-
 from scarp.model.errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
 from scarp.model.factors.categorical import PolygonClasses, RasterClasses, assign_codes, label_text
 from scarp.model.factors.sources import CategoricalInput
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Polygons
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 
 GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, 0, 0, -10, 1000), 120, 100)
 WHOLE = Block(0, 0, 100, 120)
@@ -30,7 +29,7 @@ def polygons(geometries, labels):
 
 
 def classes(geometries, labels, known=None, progress=None, grid=GRID):
-    return PolygonClasses(polygons(geometries, labels), "rock", grid, "lithology", known, progress or Silent())
+    return PolygonClasses(polygons(geometries, labels), "rock", grid, "lithology", known, progress or NullProgress())
 
 
 def blob(random, vertices):
@@ -56,12 +55,12 @@ def test_codes_follow_the_labels_not_the_order_of_the_polygons():
     (["b", "10", "9"], {1: "9", 2: "10", 3: "b"}),
 ])
 def test_numbers_are_sorted_by_size_and_text_by_alphabet(values, table):
-    assert assign_codes({label_text(value) for value in values}, None, "seismic", Silent()) == table
+    assert assign_codes({label_text(value) for value in values}, None, "seismic", NullProgress()) == table
 
 
 @pytest.mark.parametrize("side", [11, 32, 100])
 @pytest.mark.parametrize("vertices", [12, 3000])
-def test_blocks_equal_one_burn_of_the_whole(side, vertices):
+def test_blockwise_burn_equals_whole_grid(side, vertices):
     random = np.random.default_rng(0)
     geometries = [blob(random, vertices) for _ in range(12)]
     table = classes(geometries, [f"rock {number % 5}" for number in range(12)])
@@ -93,7 +92,7 @@ def test_multipolygons_with_holes_keep_the_hole():
 
 
 def test_cells_without_polygon_or_label_are_nan():
-    progress = Silent()
+    progress = NullProgress()
     table = classes([box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(0, 0, 100, 100)], ["a", None, ""],
                     progress=progress)
     codes = table.read(WHOLE)
@@ -107,7 +106,7 @@ def test_polygons_beyond_the_grid_make_no_class():
 
 def test_a_second_area_matches_by_label():
     first = classes([box(0, 0, 400, 1000), box(400, 0, 1200, 1000)], ["shale", "granite"]).classes
-    progress = Silent()
+    progress = NullProgress()
     second = classes([box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(800, 0, 1200, 1000)],
                      ["basalt", "granite", "shale"], first, progress)
     assert second.classes == {1: "granite", 2: "shale", 3: "basalt"}
@@ -117,7 +116,7 @@ def test_a_second_area_matches_by_label():
 
 
 def test_known_classes_stay_in_the_table_without_a_warning():
-    progress = Silent()
+    progress = NullProgress()
     table = classes([box(0, 0, 400, 1000)], ["shale"], {1: "granite", 4: "shale"}, progress)
     assert table.classes == {1: "granite", 4: "shale"} and not progress.warnings
     assert table.read(WHOLE)[0, 0] == 4
@@ -137,7 +136,7 @@ def test_layers_that_cannot_serve_are_refused(geometries, labels, error, text):
 
 def test_a_missing_field_is_named():
     with pytest.raises(FieldUnusable, match="stone.*rock"):
-        PolygonClasses(polygons([box(0, 0, 400, 1000)], ["a"]), "stone", GRID, "lithology", None, Silent())
+        PolygonClasses(polygons([box(0, 0, 400, 1000)], ["a"]), "stone", GRID, "lithology", None, NullProgress())
 
 
 def test_classes_are_polygons_or_a_raster():
@@ -155,7 +154,7 @@ def write(path, values, transform=GRID.transform, crs=GRID.crs, nodata=None):
 
 
 def raster(path, known=None, grid=GRID):
-    table = RasterClasses.survey(path, grid, "land_cover", known, Silent())
+    table = RasterClasses.scan(path, grid, "land_cover", known, NullProgress())
     with RasterClasses.open(path, grid, "land_cover", table) as opened:
         return table, opened.read(Block(0, 0, grid.height, grid.width))
 

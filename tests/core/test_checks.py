@@ -12,19 +12,18 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
-from scarp.model.checks import statistics
-from scarp.model.checks.coverage import Costs, read_costs
-from scarp.model.checks.landslides import frequency_ratios
+from scarp.model.checks import stack_statistics
+from scarp.model.checks.landslide_density import frequency_ratios
+from scarp.model.checks.stack_checks import NodataCounts, read_nodata_counts
 from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, OutputNotWritable
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.jobs import check_factors as job
 from scarp.model.jobs.check_factors import check_factors
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.report.page import Page
-from scarp.model.stack import StackFactor, create_stack, tag_costs
+from scarp.model.stack import StackFactor, create_stack, write_nodata_counts
 
 ROWS, COLUMNS = 130, 140
 CELLS = ROWS * COLUMNS
@@ -64,7 +63,7 @@ def write_stack(path, arrays, factors, **tags):
 
 def run(folder, labels=None, stack="stack.tif"):
     return check_factors(folder / stack, folder / "report.html", folder / "table.csv",
-                         labels=None if labels is None else folder / labels, progress=Silent())
+                         labels=None if labels is None else folder / labels, progress=NullProgress())
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def grave(summary):
             if finding.severity != "note"}
 
 
-def test_a_sound_stack_has_nothing_to_complain_about(tmp_path):
+def test_a_valid_stack_has_no_findings(tmp_path):
     write_stack(tmp_path / "stack.tif", *good_stack())
     summary = run(tmp_path)
     assert summary.findings == []
@@ -217,7 +216,7 @@ def test_a_fault_is_found_and_nothing_else(tmp_path, fault, no_figures):
         assert ("error", "kind", "slope", None) in grave(summary)
     else:
         assert grave(summary) == expected
-    assert all(finding.what and finding.mend for finding in summary.findings)
+    assert all(finding.message and finding.remedy for finding in summary.findings)
 
 
 @pytest.mark.parametrize("factor, offset, words", [
@@ -226,8 +225,8 @@ def test_the_right_unit_of_temperature_is_named(tmp_path, no_figures, factor, of
     arrays, factors = good_stack()
     arrays["temperature"] = factor * arrays["temperature"] + offset
     write_stack(tmp_path / "stack.tif", arrays, factors)
-    what = run(tmp_path).findings[0].what
-    assert {word for word in ("kelvin", "tenths of a degree", "Fahrenheit") if word in what} == words
+    message = run(tmp_path).findings[0].message
+    assert {word for word in ("kelvin", "tenths of a degree", "Fahrenheit") if word in message} == words
 
 
 @pytest.mark.parametrize("value", [-9999, -32768, -3.4028234663852886e38, 65535, 1e20])
@@ -258,7 +257,7 @@ def test_all_faults_at_once_are_all_in_the_table(tmp_path):
     with open(tmp_path / "table.csv", encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(row["severity"], row["factor"], row["check"], row["what"], row["mend"]) for row in rows] == \
-        [(found.severity, found.factor, found.check, found.what, found.mend) for found in summary.findings]
+        [(found.severity, found.factor, found.check, found.message, found.remedy) for found in summary.findings]
     assert [row["cells"] for row in rows] == ["" if found.cells is None else str(found.cells)
                                               for found in summary.findings]
     order = [row["severity"] for row in rows]
@@ -318,7 +317,7 @@ def _record(folder, **content):
     (folder / "stack.tif.run.json").write_text(json.dumps(record), encoding="utf-8")
 
 
-def test_what_each_factor_cost_is_read_from_the_run_record(tmp_path):
+def test_nodata_counts_are_read_from_the_run_record(tmp_path):
     write_stack(tmp_path / "stack.tif", *good_stack())
     _record(tmp_path)
     summary = run(tmp_path)
@@ -329,7 +328,7 @@ def test_what_each_factor_cost_is_read_from_the_run_record(tmp_path):
 
 @pytest.mark.parametrize("content", [{"outputs": {"OUTPUT": {"bytes": 1}}}, {"outputs": []}, {"without_data": 3},
                                      {"study_cells": "many"}])
-def test_a_run_record_of_another_file_says_nothing(tmp_path, content):
+def test_a_run_record_of_another_file_is_ignored(tmp_path, content):
     write_stack(tmp_path / "stack.tif", *good_stack())
     _record(tmp_path, **content)
     assert _costs(tmp_path).cells == {}
@@ -339,26 +338,26 @@ def test_a_run_record_of_another_file_says_nothing(tmp_path, content):
 
 def _costs(folder):
     with rasterio.open(folder / "stack.tif") as dataset:
-        return read_costs(dataset, folder / "stack.tif")
+        return read_nodata_counts(dataset, folder / "stack.tif")
 
 
-def test_what_each_factor_cost_is_read_from_the_stack_before_its_record(tmp_path, no_figures):
+def test_nodata_counts_of_the_stack_precede_those_of_its_record(tmp_path, no_figures):
     arrays, factors = good_stack()
     write_stack(tmp_path / "stack.tif", arrays, factors)
     with rasterio.open(tmp_path / "stack.tif", "r+") as target:
-        tag_costs(target, CELLS - 5, {"elevation": 5, "lithology": 0, "temperature": 33})
+        write_nodata_counts(target, CELLS - 5, {"elevation": 5, "lithology": 0, "temperature": 33})
     _record(tmp_path)
-    assert _costs(tmp_path) == Costs(CELLS - 5, {"lithology": 0, "temperature": 33})
+    assert _costs(tmp_path) == NodataCounts(CELLS - 5, {"lithology": 0, "temperature": 33})
     assert {(found.severity, found.check, found.factor, found.cells, found.of) for found in run(tmp_path).findings} \
         == {("note", "nodata", "temperature", 33, CELLS - 5)}
 
 
 @pytest.mark.parametrize("study, cells", [(CELLS + 1, 5), (100, 101), (0, 0), ("many", 5)])
-def test_tags_of_costs_that_cannot_be_say_nothing(tmp_path, study, cells):
+def test_impossible_nodata_count_tags_are_ignored(tmp_path, study, cells):
     write_stack(tmp_path / "stack.tif", *good_stack())
     with rasterio.open(tmp_path / "stack.tif", "r+") as target:
-        tag_costs(target, study, {"temperature": cells})
-    assert _costs(tmp_path) == Costs()
+        write_nodata_counts(target, study, {"temperature": cells})
+    assert _costs(tmp_path) == NodataCounts()
 
 
 def test_a_coarse_and_a_small_stack_are_reported(tmp_path, no_figures):
@@ -394,8 +393,8 @@ def test_landslide_cells_by_class_equal_numpy(tmp_path):
     write_stack(tmp_path / "stack.tif", arrays, factors)
     _labels(tmp_path, labels)
     with rasterio.open(tmp_path / "stack.tif") as stack, rasterio.open(tmp_path / "labels.tif") as opened:
-        survey = statistics.survey(stack, list(factors.values()), opened, Silent())
-    for band in survey.categorical_bands:
+        scan = stack_statistics.scan(stack, list(factors.values()), opened, NullProgress())
+    for band in scan.categorical_bands:
         for share in frequency_ratios(band):
             here, known = arrays[band.name] == share.code, labels != 255
             area, slides = here[known].mean(), (here & (labels == 1)).sum() / (labels == 1).sum()
@@ -491,7 +490,7 @@ def test_names_and_labels_of_any_kind_are_shown_and_not_run(tmp_path):
     assert "http://" not in html and "https://" not in html
 
 
-class _Impatient(Silent):
+class _Impatient(NullProgress):
     def __init__(self, after):
         super().__init__()
         self.left = after
@@ -511,13 +510,13 @@ def test_cancelling_leaves_no_output(tmp_path, after):
 
 
 def test_progress_moves_from_start_to_end(tmp_path, monkeypatch):
-    class Listener(Silent):
+    class Listener(NullProgress):
         fractions = []
 
         def report(self, fraction, text=""):
             self.fractions.append(fraction)
 
-    monkeypatch.setattr(statistics, "CELLS_AT_ONCE", 1)
+    monkeypatch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
     write_stack(tmp_path / "stack.tif", *good_stack())
     check_factors(tmp_path / "stack.tif", tmp_path / "report.html", tmp_path / "table.csv", progress=Listener())
     assert Listener.fractions == sorted(Listener.fractions)
@@ -534,7 +533,7 @@ def test_files_that_cannot_be_opened_are_named(tmp_path):
     with pytest.raises(InputMissing, match="labels"):
         run(tmp_path, "labels.tif")
     with pytest.raises(OutputNotWritable, match="absent"):
-        check_factors(tmp_path / "stack.tif", tmp_path / "absent" / "r.html", tmp_path / "t.csv", progress=Silent())
+        check_factors(tmp_path / "stack.tif", tmp_path / "absent" / "r.html", tmp_path / "t.csv", progress=NullProgress())
 
 
 def test_the_variance_inflation_of_the_summary_is_that_of_numpy(tmp_path, no_figures):

@@ -7,18 +7,17 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-from scipy.stats.contingency import association
-from sklearn.linear_model import LinearRegression
-
-from scarp.model.checks import statistics
-from scarp.model.checks.association import associations, cramers_v, variance_inflation
-from scarp.model.checks.bands import PROBABILITIES
-from scarp.model.checks.moments import CHUNK, CoMoments
-from scarp.model.checks.quantiles import Quantiles, ordered_bits, values_of
+from scarp.model.checks import stack_statistics
+from scarp.model.checks.band_statistics import PROBABILITIES
+from scarp.model.checks.correlation import associations, cramers_v, variance_inflation
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
+from scarp.model.statistics.moments import CHUNK, CoMoments
+from scarp.model.statistics.streaming_quantiles import StreamingQuantiles, ordered_bits, values_of
+from scipy.stats.contingency import association
+from sklearn.linear_model import LinearRegression
 
 
 @pytest.mark.parametrize("cells", [2, 3, 1000, CHUNK, CHUNK + 1, 3 * CHUNK + 17])
@@ -67,26 +66,26 @@ def _awkward(name):
 @pytest.mark.parametrize("name", ["normal", "wide", "zeros", "few", "one", "negative"])
 def test_quantiles_equal_numpy(name):
     values = _awkward(name)
-    quantiles = Quantiles()
+    quantiles = StreamingQuantiles()
     parts = np.array_split(values, 3)
     for part in parts:
         quantiles.add(part)
-    quantiles.wanted(PROBABILITIES)
+    quantiles.prepare_exact(PROBABILITIES)
     for part in parts:
         quantiles.refine(part)
     for probability in PROBABILITIES:
         exact = np.quantile(values, probability, method="inverted_cdf")
         assert quantiles.exact(probability) == exact
-        assert quantiles.rough(probability) == pytest.approx(exact, rel=0.008, abs=1e-38)
+        assert quantiles.approximate(probability) == pytest.approx(exact, rel=0.008, abs=1e-38)
 
 
-def test_the_commonest_value_is_found():
+def test_the_most_common_value_is_found():
     values = np.concatenate([np.full(900, 2.5), np.linspace(2.4, 2.6, 500)]).astype(np.float32)
-    quantiles = Quantiles()
+    quantiles = StreamingQuantiles()
     quantiles.add(values)
-    quantiles.wanted([])
+    quantiles.prepare_exact([])
     quantiles.refine(values)
-    assert quantiles.commonest() == (2.5, int((values == 2.5).sum()))
+    assert quantiles.most_common() == (2.5, int((values == 2.5).sum()))
 
 
 def test_ordered_bits_keep_the_order_and_the_value():
@@ -162,42 +161,42 @@ def _write(folder, grid, arrays, labels, options=None):
 
 def _survey(folder, factors):
     with rasterio.open(folder / "stack.tif") as stack, rasterio.open(folder / "labels.tif") as labels:
-        return statistics.survey(stack, factors, labels, Silent())
+        return stack_statistics.scan(stack, factors, labels, NullProgress())
 
 
 @pytest.fixture(scope="module")
-def counted(tmp_path_factory):
+def scanned(tmp_path_factory):
     """A survey in many small windows, and the whole arrays."""
     folder = tmp_path_factory.mktemp("survey")
     grid, arrays, labels = _scene()
     factors = _write(folder, grid, arrays, labels)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(statistics, "CELLS_AT_ONCE", 1)
-        assert len(statistics._blocks(rasterio.open(folder / "stack.tif"), grid)) == 9
+        patch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
+        assert len(stack_statistics._blocks(rasterio.open(folder / "stack.tif"), grid)) == 9
         return _survey(folder, factors), arrays, labels
 
 
-def test_survey_of_continuous_bands_equals_numpy(counted):
-    survey, arrays, labels = counted
-    for band in survey.continuous_bands:
+def test_scan_of_continuous_bands_equals_numpy(scanned):
+    scan, arrays, labels = scanned
+    for band in scan.continuous_bands:
         values = arrays[band.name][np.isfinite(arrays[band.name])]
         exact = values.astype(np.float64)
         assert (band.finite, band.empty) == (values.size, labels.size - values.size)
         assert (band.minimum, band.maximum) == (values.min(), values.max())
         assert band.mean == pytest.approx(exact.mean(), rel=1e-13)
-        assert band.deviation == pytest.approx(exact.std(ddof=1), rel=1e-12)
+        assert band.standard_deviation == pytest.approx(exact.std(ddof=1), rel=1e-12)
         for probability in PROBABILITIES:
             assert band.quantile(probability) == np.quantile(values, probability, method="inverted_cdf")
         drawn = len(band.histogram), (band.edges[0], band.edges[-1])
         np.testing.assert_array_equal(band.histogram, np.histogram(values, *drawn)[0])
-        for counts, where in ((band.histogram_known, labels != 255), (band.histogram_landslide, labels == 1)):
+        for counts, where in ((band.histogram_labelled, labels != 255), (band.histogram_landslide, labels == 1)):
             chosen = arrays[band.name][where & np.isfinite(arrays[band.name])]
             np.testing.assert_array_equal(counts, np.histogram(chosen, *drawn)[0])
 
 
-def test_survey_of_classes_equals_numpy(counted):
-    survey, arrays, labels = counted
-    for band in survey.categorical_bands:
+def test_scan_of_classes_equals_numpy(scanned):
+    scan, arrays, labels = scanned
+    for band in scan.categorical_bands:
         for place, code in enumerate(band.codes):
             here = arrays[band.name] == code
             assert band.counts[place] == here.sum()
@@ -205,35 +204,35 @@ def test_survey_of_classes_equals_numpy(counted):
             assert band.landslides[place] == (here & (labels == 1)).sum()
 
 
-def test_survey_of_pairs_equals_numpy(counted):
-    survey, arrays, labels = counted
+def test_scan_of_pairs_equals_numpy(scanned):
+    scan, arrays, labels = scanned
     valid = np.logical_and.reduce([np.isfinite(array) for array in arrays.values()])
-    assert survey.valid == survey.complete == valid.sum()
-    linked = associations(survey)
+    assert scan.valid == scan.complete == valid.sum()
+    association_result = associations(scan)
     exact = np.corrcoef(*(arrays[name][valid].astype(np.float64) for name in ("slope", "precipitation")))
-    np.testing.assert_allclose(linked.pearson, exact, atol=1e-12)
+    np.testing.assert_allclose(association_result.pearson, exact, atol=1e-12)
     table = np.zeros((5, 3), int)
     np.add.at(table, (arrays["lithology"][valid].astype(int) - 1, arrays["landform"][valid].astype(int) - 1), 1)
-    np.testing.assert_array_equal(survey.tables["lithology", "landform"], table)
-    assert linked.cramer[0, 1] == pytest.approx(association(table, method="cramer"), rel=1e-10)
-    assert survey.labels.landslide == (labels == 1).sum()
-    assert survey.labels.unknown == (labels == 255).sum()
-    assert survey.labels.landslide_used == ((labels == 1) & valid).sum()
-    assert survey.labels.landslide_lost == ((labels == 1) & ~valid).sum()
-    for band in survey.bands:
+    np.testing.assert_array_equal(scan.tables["lithology", "landform"], table)
+    assert association_result.cramer[0, 1] == pytest.approx(association(table, method="cramer"), rel=1e-10)
+    assert scan.labels.landslide == (labels == 1).sum()
+    assert scan.labels.unknown == (labels == 255).sum()
+    assert scan.labels.landslide_used == ((labels == 1) & valid).sum()
+    assert scan.labels.landslide_lost == ((labels == 1) & ~valid).sum()
+    for band in scan.bands:
         others = [np.isfinite(arrays[name]) for name in arrays if name != band.name]
         assert band.lost_alone == (~np.isfinite(arrays[band.name]) & np.logical_and.reduce(others)).sum()
 
 
-def test_survey_is_the_same_in_any_windows(counted, tmp_path, monkeypatch):
-    small, arrays, labels = counted
+def test_scan_is_the_same_in_any_windows(scanned, tmp_path, monkeypatch):
+    small, arrays, labels = scanned
     grid, _, _ = _scene()
     for tiled in (True, False):
         factors = _write(tmp_path, grid, arrays, labels, None if tiled else {"tiled": False, "blockysize": 7})
         with rasterio.open(tmp_path / "stack.tif") as stack:
             assert (stack.block_shapes[0] == (7, grid.width)) is not tiled
         if not tiled:
-            monkeypatch.setattr(statistics, "CELLS_AT_ONCE", 1)
+            monkeypatch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
         other = _survey(tmp_path, factors)
         for one, two in zip(small.bands, other.bands):
             for name, value in vars(one).items():
@@ -247,7 +246,7 @@ def test_survey_is_the_same_in_any_windows(counted, tmp_path, monkeypatch):
 def test_memory_does_not_grow_with_the_raster(tmp_path, monkeypatch):
     import tracemalloc
 
-    monkeypatch.setattr(statistics, "CELLS_AT_ONCE", 1)
+    monkeypatch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
     peaks = []
     for number, side in enumerate((256, 1024)):
         folder = tmp_path / str(number)

@@ -8,14 +8,13 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
-from scipy.ndimage import map_coordinates
-
 from scarp.model.errors import CrsMissing, FieldUnusable, InputMissing, NoOverlap, TooFewData
 from scarp.model.factors.climate import ContinuousRaster, StationSurface
 from scarp.model.factors.sources import StationPoints
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
+from scipy.ndimage import map_coordinates
 
 COARSE = 1 / 6
 LEFT, TOP = 92.0, 33.0
@@ -75,7 +74,7 @@ def test_no_stair_steps_from_whole_numbers(tmp_path):
 
 
 @pytest.mark.parametrize("grid", [UTM, DEGREES], ids=["utm", "degrees"])
-def test_blocks_give_what_the_whole_gives(tmp_path, grid):
+def test_blockwise_equals_whole_grid(tmp_path, grid):
     path = write(tmp_path / "rain.tif", coarse())
     part = Block(77, 130, 101, 99)
     np.testing.assert_allclose(read(path, grid, part), read(path, grid)[77:178, 130:229], atol=0.3)
@@ -145,29 +144,29 @@ def stations(count, grid=UTM, seed=0, value=None):
 @pytest.mark.parametrize("grid", [UTM, DEGREES], ids=["utm", "degrees"])
 def test_the_surface_passes_through_the_stations(grid):
     points = stations(30, grid)
-    surface = StationSurface(points, grid, "precipitation", Silent())
+    surface = StationSurface(points, grid, "precipitation", NullProgress())
     got = surface.read(Block(0, 0, grid.height, grid.width))
-    rows, columns, _ = grid.cells_of(points.points.xy)
+    rows, columns, _ = grid.cell_indices(points.points.xy)
     assert np.abs(got[rows, columns] - points.points.fields["rain"]).max() < 15
     assert got.min() > 480 and got.max() < 920
 
 
 def test_blocks_of_a_station_surface_meet_without_a_seam():
-    surface = StationSurface(stations(30), UTM, "precipitation", Silent())
+    surface = StationSurface(stations(30), UTM, "precipitation", NullProgress())
     whole = surface.read(Block(0, 0, UTM.height, UTM.width))
     np.testing.assert_allclose(surface.read(Block(50, 60, 70, 33)), whole[50:120, 60:93], rtol=1e-6)
 
 
 def test_equal_stations_give_a_level_surface():
-    surface = StationSurface(stations(10, value=700.0), UTM, "precipitation", Silent())
+    surface = StationSurface(stations(10, value=700.0), UTM, "precipitation", NullProgress())
     assert surface.read(Block(0, 0, 100, 100)) == pytest.approx(700, abs=1e-3)
 
 
-def test_stations_without_value_and_doubled_ones_are_told():
+def test_stations_without_value_and_duplicates_are_warned_about():
     points = stations(10)
     points.points.fields["rain"][3] = None
     points.points.xy[5] = points.points.xy[6]
-    progress = Silent()
+    progress = NullProgress()
     surface = StationSurface(points, UTM, "precipitation", progress)
     assert surface.count == 8
     assert any("no value" in text for text in progress.warnings) and any("mean" in text for text in progress.warnings)
@@ -175,8 +174,8 @@ def test_stations_without_value_and_doubled_ones_are_told():
 
 def test_stations_that_cannot_serve_are_refused():
     with pytest.raises(TooFewData, match="at 2 places"):
-        StationSurface(stations(2), UTM, "precipitation", Silent())
+        StationSurface(stations(2), UTM, "precipitation", NullProgress())
     points = stations(5)
     points.points.fields["rain"][2] = "much"
     with pytest.raises(FieldUnusable, match="much"):
-        StationSurface(points, UTM, "precipitation", Silent())
+        StationSurface(points, UTM, "precipitation", NullProgress())

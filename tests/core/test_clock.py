@@ -11,24 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from scarp.model.files import RunRecord, write_text
-from scarp.model.history import place, writing
-from scarp.model.history.forms import LOST, RUNNING, SILENCE
+from scarp.model.history import storage, writing
 from scarp.model.history.reading import Follower, read_history
-from scarp.model.history.writing import Head, TrainingLog
-from scarp.model.prediction.parts import Parts
+from scarp.model.history.storage import LOST, LOST_AFTER, RUNNING
+from scarp.model.history.writing import RunInfo, TrainingLog
+from scarp.model.outputs.atomic import RunRecord, write_text
+from scarp.model.outputs.lock import lock_file, output_lock
+from scarp.model.outputs.temp_files import temp_path_beside
+from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.provenance.lineage import changes_since
-from scarp.model.sole_writer import lock_file, sole_writer
-from scarp.model.temporaries import temporary_beside
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("algorithms", "environment", "gui", "model", "processing_provider", "running", "plugin.py")
 HOUR, DAY = 3600.0, 86400.0
 JUMPS = [-DAY, -HOUR, HOUR, DAY]
-HEAD_OF_TEST = Head("pcum", "/out/m.safetensors", 20, 5)
+HEAD_OF_TEST = RunInfo("pcum", "/out/m.safetensors", 20, 5)
 
-WALL_CLOCK = {"model/files.py": 1, "model/history/writing.py": 1, "model/history/place.py": 1,
+WALL_CLOCK = {"model/outputs/atomic.py": 1, "model/history/writing.py": 1, "model/history/storage.py": 1,
               "model/history/reading.py": 1}
 """Where the time of day is asked for: when a run and a training began, which histories may be thrown away, and how old
 a history is when it is first seen. A new place needs a reason, for the time of day may go backwards."""
@@ -88,58 +87,58 @@ def test_a_run_takes_as_long_as_it_takes(tmp_path, jump, seconds):
 def test_a_training_stays_alive_when_the_clock_is_set(tmp_path, jump, monkeypatch, seconds):
     """Between its touches and after; and one that has ended is given up, whatever the clock says."""
     monkeypatch.setattr(writing, "HEARTBEAT", 1e6)
-    log = TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST)
+    log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
     follower = Follower(log.path)
-    follower.look()
+    follower.poll()
     assert follower.state() == RUNNING
     jump(seconds)
-    follower.look()
+    follower.poll()
     assert follower.state() == RUNNING
     # Touched by a machine with the new time.
     os.utime(log.path, (time.time(), time.time()))
-    follower.look()
-    assert follower.state() == RUNNING and follower.state(follower.looked + SILENCE - 1) == RUNNING
-    follower.look()
-    assert follower.state(follower.looked + SILENCE + 1) == LOST
-    log._let_go()
+    follower.poll()
+    assert follower.state() == RUNNING and follower.state(follower.last_polled + LOST_AFTER - 1) == RUNNING
+    follower.poll()
+    assert follower.state(follower.last_polled + LOST_AFTER + 1) == LOST
+    log._close_stream()
 
 
 @pytest.mark.parametrize("ahead", [HOUR, DAY, 400 * DAY])
 def test_a_history_from_the_future_is_given_up_all_the_same(tmp_path, ahead):
-    log = TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST)
-    log._let_go()
+    log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
+    log._close_stream()
     os.utime(log.path, (time.time() + ahead, time.time() + ahead))
     follower = read_history(log.path)
     assert follower.state() == RUNNING, "nobody knows yet"
-    assert follower.state(follower.looked + SILENCE + 1) == LOST
+    assert follower.state(follower.last_polled + LOST_AFTER + 1) == LOST
 
 
 def test_a_drive_whose_clock_is_behind_is_believed_at_the_first_touch(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "HEARTBEAT", 1e6)
-    log = TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST)
+    log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
     os.utime(log.path, (time.time() - HOUR, time.time() - HOUR))
     follower = read_history(log.path)
     assert follower.state() == LOST
     os.utime(log.path, (time.time() - HOUR + 3, time.time() - HOUR + 3))
-    follower.look()
+    follower.poll()
     assert follower.state() == RUNNING
-    log._let_go()
+    log._close_stream()
 
 
 @pytest.mark.parametrize("seconds", JUMPS)
 def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monkeypatch, seconds):
     monkeypatch.setattr(writing, "_LOOK", 0.0)
-    with TrainingLog(tmp_path / f"a{place.SUFFIX}", HEAD_OF_TEST) as log:
+    with TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST) as log:
         numbers = {"epoch": 1, **{f"{subset}_{name}": 0.5 for subset in ("train", "validation")
                                   for name in ("loss", "accuracy", "recall", "violation_rate")}}
-        log.prepared()
+        log.start_clock()
         jump(seconds)
         log.epoch(numbers)
         follower = read_history(log.path)
-        assert 0 <= follower.history.pace() < 60
-        place.ask_to_stop(log.path)
-        os.utime(place.stop_file(log.path), (0, 0))
-        assert log.stop_asked()
+        assert 0 <= follower.history.seconds_per_epoch() < 60
+        storage.request_stop(log.path)
+        os.utime(storage.stop_file(log.path), (0, 0))
+        assert log.stop_requested()
 
 
 # What is left, and what was changed
@@ -147,13 +146,13 @@ def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monk
 @pytest.mark.parametrize("seconds", [-400 * DAY, *JUMPS])
 def test_what_killed_runs_left_goes_whatever_its_time(tmp_path, seconds):
     final = tmp_path / "map.tif"
-    left = [temporary_beside(final, ".part.tif"), temporary_beside(final, ".earlier"),
-            temporary_beside(Path(f"{final}.run.json"), ".part.json"), lock_file(final)]
-    others = [temporary_beside(tmp_path / name, ".part.tif") for name in ("map.csv", "other.tif")]
+    left = [temp_path_beside(final, ".part.tif"), temp_path_beside(final, ".earlier"),
+            temp_path_beside(Path(f"{final}.run.json"), ".part.json"), lock_file(final)]
+    others = [temp_path_beside(tmp_path / name, ".part.tif") for name in ("map.csv", "other.tif")]
     for path in (*left, *others):
         path.write_text("left")
         os.utime(path, (time.time() + seconds, time.time() + seconds))
-    with sole_writer([final]):
+    with output_lock([final]):
         pass
     assert sorted(tmp_path.iterdir()) == sorted(others), "those of other outputs are another run's"
 
@@ -175,14 +174,14 @@ def test_an_input_that_was_exchanged_is_noticed_whatever_its_time(tmp_path):
 
 @pytest.mark.parametrize("seconds", JUMPS)
 def test_tiles_are_gone_on_with_whatever_their_time(tmp_path, jump, seconds):
-    parts = Parts(tmp_path, {"stack": "a"})
+    parts = TileCache(tmp_path, {"stack": "a"})
     parts.begin()
     tile = {"mean": np.ones((2, 2), np.float32)}
     parts.save(3, tile, {"cells": 4})
     jump(seconds)
     for path in parts.path.iterdir():
         os.utime(path, (time.time(), time.time()))
-    again = Parts(tmp_path, {"stack": "a"})
+    again = TileCache(tmp_path, {"stack": "a"})
     assert again.path == parts.path and again.known() == {3}
     np.testing.assert_array_equal(again.load(3, {"mean": (2, 2)})[0]["mean"], tile["mean"])
 

@@ -16,18 +16,30 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-
-from scarp.model.cluster import connection, worker
+from scarp.model.cluster import connection, tasks
 from scarp.model.cluster.connection import connect
-from scarp.model.cluster.parts import load_part, parts_folder, save_part
-from scarp.model.cluster.sharing import Shared, open_shared, share
-from scarp.model.errors import (Cancelled, ClusterUnreachable, ClusterUnsuitable, InputCorrupt, LibraryMissing,
-                                OutputNotWritable, WorkerFailed)
+from scarp.model.cluster.shared_storage import (
+    SharedObject,
+    load_partial_result,
+    open_shared,
+    partial_results_folder,
+    save_partial_result,
+    share,
+)
+from scarp.model.errors import (
+    Cancelled,
+    ClusterUnreachable,
+    ClusterUnsuitable,
+    InputCorrupt,
+    LibraryMissing,
+    OutputNotWritable,
+    WorkerFailed,
+)
 from scarp.model.factors.sources import CategoricalInput, StationPoints
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.build_factor_stack import build_factor_stack
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.tests.core import cluster_jobs as jobs
 from scarp.tests.core.local_cluster import local_cluster
 
@@ -35,7 +47,7 @@ distributed = pytest.importorskip("distributed")
 GRID = Grid(CRS.from_epsg(32645), Affine(30, 0, 500_000, 0, -30, 3_000_000), 1100, 900)
 
 
-class Listener(Silent):
+class Listener(NullProgress):
     """Keeps what it hears, and calls a function or cancels at a share of the work."""
 
     def __init__(self, at=2.0, call=None, cancel_after=None):
@@ -136,7 +148,7 @@ def inputs(tmp_path_factory):
 def local(inputs, tmp_path_factory):
     """Stack and summary of a run without a cluster."""
     output = tmp_path_factory.mktemp("local") / "stack.tif"
-    return output, build_factor_stack(output=output, progress=Silent(), **inputs)
+    return output, build_factor_stack(output=output, progress=NullProgress(), **inputs)
 
 
 def require_same(local, output, summary):
@@ -152,17 +164,17 @@ def require_same(local, output, summary):
 def test_without_dask_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(LibraryMissing, match="pip install distributed.*SCHEDULER empty"):
-        with connect("tcp://127.0.0.1:8786", Silent()):
+        with connect("tcp://127.0.0.1:8786", NullProgress()):
             pass
 
 
 def test_an_empty_address_means_this_computer(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with connect(" ", Silent()) as cluster:
+    with connect(" ", NullProgress()) as cluster:
         assert cluster is None
 
 
-def test_jobs_come_back_once_each_and_are_told(whole):
+def test_each_job_result_is_returned_and_reported_once(whole):
     progress = Listener()
     with connect(whole, progress) as cluster:
         results = list(cluster.run(jobs.square, [(number,) for number in range(60)], progress))
@@ -174,24 +186,24 @@ def test_jobs_come_back_once_each_and_are_told(whole):
 
 
 def test_in_order_no_job_is_begun_far_ahead(whole, tmp_path):
-    with connect(whole, Silent()) as cluster:
-        assert [number for number, _ in cluster.run(jobs.late, [(number,) for number in range(40)], Silent(), True)] \
+    with connect(whole, NullProgress()) as cluster:
+        assert [number for number, _ in cluster.run(jobs.late, [(number,) for number in range(40)], NullProgress(), True)] \
             == list(range(40))
         with contextlib.closing(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.0) for number in range(200)],
-                                            Silent(), ordered=True)) as results:
+                                            NullProgress(), ordered=True)) as results:
             next(results)
             time.sleep(0.5)
             assert len(list(tmp_path.iterdir())) <= 12
 
 
-def test_what_is_kept_is_loaded_once_a_process_and_forgotten_after_the_run(whole):
+def test_cached_objects_are_loaded_once_per_process_and_dropped_after_the_run(whole):
     def loaded(cluster):
-        return {result for _, result in cluster.run(jobs.load_once, [(7,)] * 20, Silent())}
+        return {result for _, result in cluster.run(jobs.load_once, [(7,)] * 20, NullProgress())}
 
-    with connect(whole, Silent()) as cluster:
+    with connect(whole, NullProgress()) as cluster:
         first = loaded(cluster)
         assert loaded(cluster) == first and len(first) == len({pid for pid, _ in first}) <= 2
-    with connect(whole, Silent()) as cluster:
+    with connect(whole, NullProgress()) as cluster:
         assert not loaded(cluster) & first
     assert jobs.load_once(7) != jobs.load_once(7), "outside a run nothing is kept"
 
@@ -209,7 +221,7 @@ def test_a_killed_worker_costs_its_job_and_nothing_else(whole, tmp_path):
 
 def test_a_stack_is_the_same_as_of_one_computer(whole, inputs, local, tmp_path):
     output = tmp_path / "stack.tif"
-    require_same(local, output, build_factor_stack(output=output, scheduler=whole, progress=Silent(), **inputs))
+    require_same(local, output, build_factor_stack(output=output, scheduler=whole, progress=NullProgress(), **inputs))
     record = json.loads(Path(f"{output}.run.json").read_text())
     assert record["parameters"]["scheduler"] == whole
 
@@ -226,20 +238,20 @@ def test_a_stack_is_the_same_of_a_worker_with_threads(inputs, local, tmp_path):
     with local_cluster(1, threads=3) as cluster:
         output = tmp_path / "stack.tif"
         require_same(local, output, build_factor_stack(output=output, scheduler=cluster.scheduler_address,
-                                                       progress=Silent(), **inputs))
+                                                       progress=NullProgress(), **inputs))
 
 
 def test_cancel_leaves_nothing(whole, inputs, tmp_path):
-    class BothAreBusy(Silent):
+    class BothAreBusy(NullProgress):
         def cancelled(self):
             return len(list(tmp_path.glob("begun-*"))) == 2
 
-    with pytest.raises(Cancelled), connect(whole, Silent()) as cluster:
+    with pytest.raises(Cancelled), connect(whole, NullProgress()) as cluster:
         list(cluster.run(jobs.wait_for_the_word, [(str(tmp_path), number) for number in range(50)], BothAreBusy()))
     time.sleep(0.5)
     (tmp_path / "go").touch()
-    with connect(whole, Silent()) as cluster:
-        assert len(list(cluster.run(jobs.square, [(number,) for number in range(10)], Silent()))) == 10
+    with connect(whole, NullProgress()) as cluster:
+        assert len(list(cluster.run(jobs.square, [(number,) for number in range(10)], NullProgress()))) == 10
     assert len(list(tmp_path.glob("begun-*"))) == 2, "what had not begun was taken back"
     folder = tmp_path / "empty"
     folder.mkdir()
@@ -250,19 +262,19 @@ def test_cancel_leaves_nothing(whole, inputs, tmp_path):
     assert not list(folder.iterdir())
 
 
-def test_errors_of_jobs_come_home(whole, tmp_path):
-    with connect(whole, Silent()) as cluster:
+def test_job_errors_are_raised_at_the_caller(whole, tmp_path):
+    with connect(whole, NullProgress()) as cluster:
         with pytest.raises(InputCorrupt, match="^Tile 3 is damaged. Make it again.$"):
-            list(cluster.run(jobs.fail_in_words, [(3,)], Silent()))
+            list(cluster.run(jobs.fail_in_words, [(3,)], NullProgress()))
         with pytest.raises(WorkerFailed, match="Job 1 of 1 .*OSError.*Input/output error"):
-            list(cluster.run(jobs.fail_unforeseen, [(3,)], Silent()))
+            list(cluster.run(jobs.fail_unforeseen, [(3,)], NullProgress()))
         # A hiccup of the storage is no reason to give up.
-        assert list(cluster.run(jobs.fail_at_first, [(str(tmp_path),)], Silent())) == [(0, "done")]
+        assert list(cluster.run(jobs.fail_at_first, [(str(tmp_path),)], NullProgress())) == [(0, "done")]
 
 
 def test_a_job_that_ends_its_workers_is_given_up(whole):
-    with connect(whole, Silent()) as cluster, pytest.raises(WorkerFailed, match="ended 2 workers.*memory"):
-        list(cluster.run(jobs.end_the_worker, [()], Silent()))
+    with connect(whole, NullProgress()) as cluster, pytest.raises(WorkerFailed, match="ended 2 workers.*memory"):
+        list(cluster.run(jobs.end_the_worker, [()], NullProgress()))
 
 
 def free_port():
@@ -274,8 +286,8 @@ def free_port():
 @pytest.mark.parametrize("text", ["tcp://127.0.0.1:{port}", "127.0.0.1:{port}", "tls://127.0.0.1:{port}", "tcp://",
                                   "ftp://127.0.0.1:{port}", "tcp://127.0.0.1:port"])
 def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
-    monkeypatch.setattr(connection, "REACH", 0.5)
-    with pytest.raises(ClusterUnreachable, match="SCHEDULER"), connect(text.format(port=free_port()), Silent()):
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 0.5)
+    with pytest.raises(ClusterUnreachable, match="SCHEDULER"), connect(text.format(port=free_port()), NullProgress()):
         pass
 
 
@@ -283,7 +295,7 @@ def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
     monkeypatch.setattr(connection, "PATIENCE", 0.5)
     with local_cluster(0) as cluster:
         with pytest.raises(ClusterUnreachable, match="no workers.*dask worker tcp://127"):
-            with connect(cluster.scheduler_address, Silent()):
+            with connect(cluster.scheduler_address, NullProgress()):
                 pass
         monkeypatch.setattr(connection, "PATIENCE", 120)
         with pytest.raises(Cancelled), connect(cluster.scheduler_address, Listener(cancel_after=0.5)):
@@ -291,14 +303,14 @@ def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
 
 
 def test_workers_of_another_version(monkeypatch, whole):
-    monkeypatch.setattr(worker, "VERSION", "0.0.1")
-    with pytest.raises(ClusterUnsuitable, match="runs Scarp .*this computer runs 0.0.1"), connect(whole, Silent()):
+    monkeypatch.setattr(tasks, "VERSION", "0.0.1")
+    with pytest.raises(ClusterUnsuitable, match="runs Scarp .*this computer runs 0.0.1"), connect(whole, NullProgress()):
         pass
 
 
-def test_other_libraries_are_told(monkeypatch, whole):
-    monkeypatch.setattr(worker, "versions", lambda: {"python": "3.99", "rasterio": "0.1"})
-    progress = Silent()
+def test_library_version_mismatch_is_reported(monkeypatch, whole):
+    monkeypatch.setattr(tasks, "versions", lambda: {"python": "3.99", "rasterio": "0.1"})
+    progress = NullProgress()
     with connect(whole, progress):
         pass
     assert len(progress.warnings) == 2 and "this computer has 0.1" in progress.warnings[1]
@@ -307,47 +319,47 @@ def test_other_libraries_are_told(monkeypatch, whole):
 def test_workers_that_cannot_import_scarp(whole):
     found = {"tcp://w:1": Exception("ModuleNotFoundError(\"No module named 'scarp'\")")}
     with pytest.raises(ClusterUnsuitable, match="cannot import Scarp.*PYTHONPATH"):
-        connection._check_versions(found, whole, Silent())
+        connection._check_versions(found, whole, NullProgress())
 
 
 def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
     file = tmp_path / "dem.tif"
     file.write_bytes(b"123")
-    with connect(whole, Silent(), [file, "/vsicurl/x", tmp_path / "none"], tmp_path):
+    with connect(whole, NullProgress(), [file, "/vsicurl/x", tmp_path / "none"], tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == ["dem.tif"]
     # Here everything is shared, so the workers are asked for what only this computer could have.
-    sight = worker.look([(str(file), 4), (str(tmp_path / "none"), 1)], str(tmp_path / "other" / "token"))
-    assert "3 bytes instead of 4" in sight.unlike[0] and "No such file" in sight.unlike[1] and sight.unwritable
+    sight = tasks.check_storage([(str(file), 4), (str(tmp_path / "none"), 1)], str(tmp_path / "other" / "token"))
+    assert "3 bytes instead of 4" in sight.differing_files[0] and "No such file" in sight.differing_files[1] and sight.unwritable
     with pytest.raises(ClusterUnsuitable, match="2 of the input files.*same path"):
-        connection._require_sight("tcp://w:1", sight, tmp_path)
+        connection._require_shared_storage("tcp://w:1", sight, tmp_path)
     with pytest.raises(ClusterUnsuitable, match="cannot write to the folder of the output.*same path"):
-        connection._require_sight("tcp://w:1", worker.Sight(unwritable="Permission denied"), tmp_path)
+        connection._require_shared_storage("tcp://w:1", tasks.StorageCheck(unwritable="Permission denied"), tmp_path)
 
 
-def test_parts_are_whole_and_gone_after_the_run(tmp_path):
+def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    with parts_folder(tmp_path / "map.tif") as folder:
+    with partial_results_folder(tmp_path / "map.tif") as folder:
         assert folder.parent == tmp_path and folder.name.startswith(".map.")
-        save_part(folder / "1.npy", values)
-        save_part(folder / "1.npy", values[:, ::-1])
-        np.testing.assert_array_equal(load_part(folder / "1.npy", remove=True), values[:, ::-1])
+        save_partial_result(folder / "1.npy", values)
+        save_partial_result(folder / "1.npy", values[:, ::-1])
+        np.testing.assert_array_equal(load_partial_result(folder / "1.npy", remove=True), values[:, ::-1])
         assert not list(folder.iterdir())
         (folder / "2.npy").write_bytes(b"no array")
         with pytest.raises(WorkerFailed, match="2.npy"):
-            load_part(folder / "2.npy")
+            load_partial_result(folder / "2.npy")
     assert not list(tmp_path.iterdir())
     with pytest.raises(Cancelled):
-        save_part(folder / "1.npy", values)
-    with pytest.raises(OutputNotWritable), parts_folder(tmp_path / "none" / "map.tif"):
+        save_partial_result(folder / "1.npy", values)
+    with pytest.raises(OutputNotWritable), partial_results_folder(tmp_path / "none" / "map.tif"):
         pass
 
 
 def test_what_is_shared_is_what_was_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("scarp.model.cluster.sharing.LATE", 0.1)
+    monkeypatch.setattr("scarp.model.cluster.shared_storage.VISIBILITY_TIMEOUT", 0.1)
     shared = share({"lines": np.arange(5)}, tmp_path / "inputs")
     np.testing.assert_array_equal(open_shared(shared)["lines"], np.arange(5))
     other = share({"lines": np.arange(6)}, tmp_path / "others")
     with pytest.raises(WorkerFailed, match="not what was written"):
-        open_shared(Shared(other.path, shared.digest))
+        open_shared(SharedObject(other.path, shared.digest))
     with pytest.raises(WorkerFailed, match="cannot read"):
-        open_shared(Shared(str(tmp_path / "none"), shared.digest))
+        open_shared(SharedObject(str(tmp_path / "none"), shared.digest))

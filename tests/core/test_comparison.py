@@ -13,24 +13,31 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.warp import transform as warp_points
-from scipy.ndimage import gaussian_filter
-from scipy.stats import spearmanr
-from sklearn.metrics import cohen_kappa_score, roc_auc_score
-
 from scarp.model.comparison.agreement import kappa
-from scarp.model.comparison.mosaic import finest_of_files
-from scarp.model.comparison.paired import holm
-from scarp.model.comparison.ranks import Ranks
+from scarp.model.comparison.mosaic import finest_raster
+from scarp.model.comparison.paired_tests import holm_correction
 from scarp.model.comparison.settings import TABLE_COLUMNS, map_names
-from scarp.model.comparison.sources import Sampled, Source
-from scarp.model.errors import (Cancelled, CrsMissing, InputMissing, LayerEmpty, NoOverlap, OutputNotWritable,
-                                ParameterInvalid, TooFewData)
+from scarp.model.comparison.sources import ResampledSource, Source
+from scarp.model.errors import (
+    Cancelled,
+    CrsMissing,
+    InputMissing,
+    LayerEmpty,
+    NoOverlap,
+    OutputNotWritable,
+    ParameterInvalid,
+    TooFewData,
+)
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_models import compare_models
-from scarp.model.progress import Silent
-from scarp.model.validation.roc import compare_auc
-from scarp.model.zones.raster import zones_of
+from scarp.model.progress import NullProgress
+from scarp.model.statistics.area_ranks import AreaRanks
+from scarp.model.validation.metrics import compare_auc
+from scarp.model.zones.raster import assign_zones
+from scipy.ndimage import gaussian_filter
+from scipy.stats import spearmanr
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 UTM = CRS.from_epsg(32643)
 LEFT, TOP, CELL, HEIGHT, WIDTH = 300000.0, 3850000.0, 30.0, 200, 240
@@ -86,7 +93,7 @@ def case(tmp_path_factory):
 
 
 def run(case, folder, *maps, html=False, **options):
-    settings = {"repeats": 25, "distance": 90.0, "progress": Silent(), **options}
+    settings = {"repeats": 25, "distance": 90.0, "progress": NullProgress(), **options}
     return compare_models([case.paths.get(name, name) for name in maps], settings.pop("landslides", case.slides),
                           folder / "report.html" if html else None, folder / "table.csv", **settings)
 
@@ -105,7 +112,7 @@ def rows_of(folder):
 
 def ranks_of(values, weights=1.0, parts=7):
     """Count values in portions, as windows are."""
-    ranks = Ranks()
+    ranks = AreaRanks()
     for number in range(2):
         for part in np.array_split(np.arange(len(values)), parts):
             ranks.count(values[part], weights if isinstance(weights, float) else weights[part])
@@ -138,7 +145,7 @@ def test_zones_have_their_shares_and_those_of_classifyzones():
     order = np.argsort(values)
     reached = np.cumsum(areas[order]) / areas.sum()
     breaks = [values[order][np.searchsorted(reached, share)] for share in (0.3, 0.5, 0.7, 0.9)]
-    assert np.mean(zones[ranks.index(values)] != zones_of(values, breaks)) < 1e-4
+    assert np.mean(zones[ranks.index(values)] != assign_zones(values, breaks)) < 1e-4
     ties = ranks_of(np.repeat(np.float32([1, 2, 3, 4]), [10, 50, 25, 15]))
     assert ties.shares(ties.zones([0.3, 0.5, 0.7, 0.9]), 5) == pytest.approx([0.6, 0, 0.25, 0.15, 0])
 
@@ -164,8 +171,8 @@ def test_kappa_is_scikit_learns(weights):
 
 
 def test_holm_against_hand():
-    assert holm([0.01, 0.04, 0.03, math.nan, 0.005])[:3] == pytest.approx([0.03, 0.06, 0.06])
-    assert math.isnan(holm([0.01, math.nan])[1]) and holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm_correction([0.01, 0.04, 0.03, math.nan, 0.005])[:3] == pytest.approx([0.03, 0.06, 0.06])
+    assert math.isnan(holm_correction([0.01, math.nan])[1]) and holm_correction([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_paired_test_keeps_its_level_and_agrees_with_a_bootstrap():
@@ -233,7 +240,7 @@ def test_numbers_against_brute_force(case, tmp_path):
              for one, grid in zip(both, (case.good, case.poor))]
     for result, auc in zip(summary.results["all"], exact):
         assert result.auc.value == pytest.approx(auc, abs=0.05)
-        assert result.success_area.value == pytest.approx(auc, abs=1e-3)
+        assert result.success_rate_auc.value == pytest.approx(auc, abs=1e-3)
     test = summary.test_of("good", "poor")
     assert summary.best == "good" and test.p_delong < 1e-3 and test.p_bootstrap < 1e-3
     width = test.delong.high - test.delong.low
@@ -248,7 +255,7 @@ def test_the_points_are_those_of_validate_with_points(case, tmp_path):
     from scarp.model.jobs.validate_with_points import validate_with_points
 
     alone = validate_with_points(case.paths["good"], case.slides, None, tmp_path / "v.csv", repeats=25, distance=90.0,
-                                 progress=Silent())
+                                 progress=NullProgress())
     among = run(case, tmp_path, "good", "again").results["all"][0]
     assert alone.of("all").auc == among.auc and alone.of("all").measures == among.measures
 
@@ -264,7 +271,7 @@ def test_another_cell_size_is_read_at_the_nearest_cell(case, tmp_path):
         assert difference.shape == (10, 12) and difference.transform.a == 600
         expected = case.poor[::20, ::20] - case.good[10::20, 10::20]
         np.testing.assert_allclose(difference.read(1), expected, atol=1e-6)
-    assert finest_of_files([case.paths["coarse"], case.paths["good"]], ["a", "b"]) == 1
+    assert finest_raster([case.paths["coarse"], case.paths["good"]], ["a", "b"]) == 1
 
 
 def test_another_crs_and_extent(case, tmp_path):
@@ -282,7 +289,7 @@ def test_another_crs_and_extent(case, tmp_path):
     path = write(tmp_path / "degrees.tif", degrees, cell=step, crs=CRS.from_epsg(4326), left=left, top=top)
     with contextlib.ExitStack() as stack:
         source = Source(stack.enter_context(rasterio.open(path)), "degrees")
-        seen = Sampled(source, Grid(UTM, from_origin(LEFT, TOP, CELL, CELL), WIDTH, HEIGHT), stack).read(
+        seen = ResampledSource(source, Grid(UTM, from_origin(LEFT, TOP, CELL, CELL), WIDTH, HEIGHT), stack).read(
             Block(20, 130, 150, 100))
     assert np.nanmean(np.abs(seen - case.good[20:170, 130:230])) < 0.03
     summary = run(case, tmp_path, "good", path)
@@ -305,7 +312,7 @@ def test_an_official_map_of_classes_with_a_mark_it_does_not_declare(case, tmp_pa
     everywhere = classes[8:150].ravel()
     exact = np.mean([(everywhere < one).mean() + (everywhere == one).mean() / 2 for one in landslide])
     assert summary.results["all"][1].auc.value == pytest.approx(exact, abs=0.06)
-    assert summary.results["all"][1].success_area.value == pytest.approx(exact, abs=1e-6)
+    assert summary.results["all"][1].success_rate_auc.value == pytest.approx(exact, abs=1e-6)
     with rasterio.open(tmp_path / "d.tif") as difference:
         cells = difference.read(1)
         assert difference.descriptions == ("difference of ranks",)
@@ -394,7 +401,7 @@ def test_bad_input(case, tmp_path, maps, options, error, words):
 
 @pytest.mark.parametrize("after", [1, 40, 120])
 def test_cancel_leaves_nothing(case, tmp_path, after):
-    class Stops(Silent):
+    class Stops(NullProgress):
         asked = 0
 
         def cancelled(self):

@@ -10,27 +10,31 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-from sklearn.metrics import roc_auc_score
-
 from scarp.model.artifact import load_model
-from scarp.model.classical import forest
+from scarp.model.classical import random_forest
 from scarp.model.errors import Cancelled, GridMismatch, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.jobs.train_comparison_model import train_comparison_model
 from scarp.model.jobs.train_pcum import train_pcum
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.model.training.architectures import architecture_of, patch_labels
-from scarp.model.training.kinds import (CELL_KINDS, COMPARISONS, PATCH_KINDS, fitted_settings, patch_of,
-                                        settings_of_kind)
-from scarp.model.training.settings import TrainingSettings
+from scarp.model.training.fit import label_patches, network_architecture
+from scarp.model.training.settings import (
+    CELL_KINDS,
+    COMPARISON_KINDS,
+    PATCH_KINDS,
+    TrainingSettings,
+    enforce_kind_settings,
+    patch_cells,
+    settings_of_kind,
+)
 from scarp.model.windows.cells import sample_cells
-from scarp.model.windows.collect import collect_cells, collect_windows, window_room
-from scarp.model.windows.placement import MOST_WINDOWS
+from scarp.model.windows.collection import MAX_WINDOWS, collect_cells, collect_windows, window_capacity
 from scarp.model.windows.reading import WindowSet, padded_side
 from scarp.model.windows.split import NO_SUBSET
+from sklearn.metrics import roc_auc_score
 
 SIZE, CELL = 140, 60.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SIZE, SIZE)
@@ -44,8 +48,8 @@ SMALL = {"block": 1800.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu", 
 def fewer_trees():
     """Forests of a size for tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest, "TREES", 30)
-        patch.setattr(forest, "LEAVES", (20, 80))
+        patch.setattr(random_forest, "TREES", 30)
+        patch.setattr(random_forest, "LEAF_SIZES", (20, 80))
         yield
 
 
@@ -74,7 +78,7 @@ def models(area, tmp_path_factory):
     """One model of each kind."""
     folder = tmp_path_factory.mktemp("models")
     results = {kind: train(area, kind, folder / f"{kind}.safetensors", html=folder / f"{kind}.html")
-               for kind in COMPARISONS}
+               for kind in COMPARISON_KINDS}
     return folder, results
 
 
@@ -84,7 +88,7 @@ def settings(kind, **changes):
 
 def train(area, kind, output, progress=None, html=None, **changes):
     return train_comparison_model(kind, area / "stack.tif", area / "labels.tif", output, output_html=html,
-                                  settings=settings(kind, **changes), progress=progress or Silent())
+                                  settings=settings(kind, **changes), progress=progress or NullProgress())
 
 
 def read(path):
@@ -107,15 +111,15 @@ def test_settings_of_each_kind():
     assert settings_of_kind("random_forest", "paper", {}).encoding == "codes"
     assert settings_of_kind("pcum", "recommended", {}) == TrainingSettings()
     with pytest.raises(ParameterInvalid, match="KIND"):
-        fitted_settings("svm", TrainingSettings())
+        enforce_kind_settings("svm", TrainingSettings())
     with pytest.raises(ParameterInvalid, match="KIND"):
-        architecture_of("random_forest", 3, TrainingSettings(), 30.0)
+        network_architecture("random_forest", 3, TrainingSettings(), 30.0)
 
 
 @pytest.mark.parametrize("cell,patch", [(30.0, 20), (12.5, 48), (28.4, 21), (250.0, 2), (900.0, 2)])
 def test_a_patch_is_600_metres(cell, patch):
-    assert patch_of("bpnn", cell) == patch and patch_of("unet", cell) == patch_of("random_forest", cell) == 1
-    assert architecture_of("resnet", 3, TrainingSettings(), cell)["patch"] == patch
+    assert patch_cells("bpnn", cell) == patch and patch_cells("unet", cell) == patch_cells("random_forest", cell) == 1
+    assert network_architecture("resnet", 3, TrainingSettings(), cell)["patch"] == patch
     assert padded_side(patch, patch, 1) == patch and padded_side(patch + 1, patch, 1) == 2 * patch
     assert padded_side(4, 4) == 8
 
@@ -132,10 +136,10 @@ def test_a_window_holds_a_patch(cell, side):
     """Of a smaller window no patch would be known by half."""
     grid = Grid(GRID.crs, Affine(cell, 0, 500000, 0, -cell, 3300000), 100, 100)
     stack = SimpleNamespace(grid=grid, factors=[None])
-    patch = patch_of("bpnn", cell)
-    assert window_room(stack, 600.0, patch, 1) == (side, MOST_WINDOWS)
+    patch = patch_cells("bpnn", cell)
+    assert window_capacity(stack, 600.0, patch, 1) == (side, MAX_WINDOWS)
     with pytest.raises(ParameterInvalid, match="at least"):
-        window_room(stack, 400.0 if cell < 250 else 200.0, patch, 1)
+        window_capacity(stack, 400.0 if cell < 250 else 200.0, patch, 1)
 
 
 def test_patch_labels():
@@ -144,15 +148,15 @@ def test_patch_labels():
     labels[1, 2:] = 255          # half of it unknown
     labels[2, 1:] = 255          # more than half unknown
     labels[3, 3, 3], labels[3, 0] = 1, 255
-    found = patch_labels(windows_of(labels), 4).labels
+    found = label_patches(windows_of(labels), 4).labels
     assert (found[0] == 1).all() and (found[1, :2] == 0).all() and (found[1, 2:] == 255).all()
     assert (found[2] == 255).all() and (found[3, 0] == 255).all() and (found[3, 1:] == 1).all()
-    small = patch_labels(windows_of(labels), 2).labels
+    small = label_patches(windows_of(labels), 2).labels
     assert (small[0, :2, :2] == 1).all() and (small[0, 2:] == 0).all()
-    again = patch_labels(windows_of(found), 4).labels
-    assert np.array_equal(again, found) and patch_labels(windows_of(labels), 1).labels is labels
+    again = label_patches(windows_of(found), 4).labels
+    assert np.array_equal(again, found) and label_patches(windows_of(labels), 1).labels is labels
     with pytest.raises(TooFewData, match="train windows hold no patch"):
-        patch_labels(windows_of(np.zeros((2, 4, 4), dtype=np.uint8)), 4)
+        label_patches(windows_of(np.zeros((2, 4, 4), dtype=np.uint8)), 4)
 
 
 # Cells
@@ -160,12 +164,12 @@ def test_patch_labels():
 
 def test_cells_of_a_subset_lie_in_its_blocks_and_are_all_there(area):
     with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
-        found = collect_cells(stack, labels, block=1800.0, spatial=True, seed=1, progress=Silent())
+        found = collect_cells(stack, labels, block=1800.0, spatial=True, seed=1, progress=NullProgress())
         windows = collect_windows(stack, labels, None, window=600.0, block=1800.0, spatial=True, align=2, seed=1,
-                                  progress=Silent())
+                                  progress=NullProgress())
         raw, marks = stack.dataset.read(), labels.read(1)
     assert np.array_equal(found.split.subsets, windows.split.subsets)
-    subset = found.split.of_cells(0, 0, SIZE, SIZE)
+    subset = found.split.cell_groups(0, 0, SIZE, SIZE)
     usable = np.isfinite(raw).all(axis=0) & (marks != 255) & (subset != NO_SUBSET)
     cells = found.cells
     assert len(cells) == usable.sum() == cells.totals.sum()
@@ -183,8 +187,8 @@ def test_cells_of_a_subset_lie_in_its_blocks_and_are_all_there(area):
 @pytest.mark.parametrize("spatial", [True, False])
 def test_a_sample_is_bounded_even_and_the_same_each_time(area, spatial):
     with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
-        whole = collect_cells(stack, labels, block=1800.0, spatial=spatial, seed=1, progress=Silent())
-        one, two, other = (sample_cells(stack, labels, whole.split, 300, seed, Silent()) for seed in (1, 1, 2))
+        whole = collect_cells(stack, labels, block=1800.0, spatial=spatial, seed=1, progress=NullProgress())
+        one, two, other = (sample_cells(stack, labels, whole.split, 300, seed, NullProgress()) for seed in (1, 1, 2))
     assert np.array_equal(one.values, two.values) and not np.array_equal(one.values, other.values)
     for subset in range(3):
         for label in (0, 1):
@@ -198,7 +202,7 @@ def test_a_sample_is_bounded_even_and_the_same_each_time(area, spatial):
 # The job
 
 
-@pytest.mark.parametrize("kind", COMPARISONS)
+@pytest.mark.parametrize("kind", COMPARISON_KINDS)
 def test_every_kind_learns_and_says_what_it_did(models, kind):
     folder, results = models
     result = results[kind]
@@ -217,7 +221,7 @@ def test_every_kind_learns_and_says_what_it_did(models, kind):
         assert (word in page) == (kind in kinds), word
 
 
-@pytest.mark.parametrize("kind", COMPARISONS)
+@pytest.mark.parametrize("kind", COMPARISON_KINDS)
 def test_same_seed_same_bytes(area, models, tmp_path, kind):
     folder, results = models
     result = train(area, kind, tmp_path / f"{kind}.safetensors")
@@ -228,12 +232,12 @@ def test_numbers_of_the_test_are_those_of_the_map(area, models, tmp_path):
     """The AUC of a model of single cells is that of its map over the test blocks."""
     folder, results = models
     with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
-        split = collect_cells(stack, labels, block=1800.0, spatial=True, seed=1, progress=Silent()).split
+        split = collect_cells(stack, labels, block=1800.0, spatial=True, seed=1, progress=NullProgress()).split
         marks = labels.read(1)
     for kind in ("logistic_regression", "frequency_ratio"):
-        predict_susceptibility(area / "stack.tif", [results[kind].model], tmp_path / "p.tif", progress=Silent())
+        predict_susceptibility(area / "stack.tif", [results[kind].model], tmp_path / "p.tif", progress=NullProgress())
         found = read(tmp_path / "p.tif")
-        test = (split.of_cells(0, 0, SIZE, SIZE) == 2) & (marks != 255) & np.isfinite(found)
+        test = (split.cell_groups(0, 0, SIZE, SIZE) == 2) & (marks != 255) & np.isfinite(found)
         assert results[kind].metrics["auc"] == pytest.approx(roc_auc_score(marks[test], found[test]), abs=1e-6)
 
 
@@ -245,19 +249,19 @@ def test_random_split_is_warned_of(area, tmp_path):
 def test_wrong_inputs(area, tmp_path):
     with pytest.raises(ParameterInvalid, match="KIND"):
         train_comparison_model("svm", area / "stack.tif", area / "labels.tif", tmp_path / "m.safetensors",
-                               settings=TrainingSettings(), progress=Silent())
+                               settings=TrainingSettings(), progress=NullProgress())
     other = Grid(GRID.crs, GRID.transform, SIZE - 1, SIZE)
     with create_raster(tmp_path / "l.tif", other, "uint8", 255, overviews=None) as dataset:
         dataset.write(np.zeros(other.shape, dtype=np.uint8), 1)
     with pytest.raises(GridMismatch, match="label"):
         train_comparison_model("random_forest", area / "stack.tif", tmp_path / "l.tif", tmp_path / "m.safetensors",
-                               settings=TrainingSettings(), progress=Silent())
+                               settings=TrainingSettings(), progress=NullProgress())
     assert not (tmp_path / "m.safetensors").exists()
 
 
 @pytest.mark.parametrize("kind", ["random_forest", "logistic_regression", "bpnn"])
 def test_cancelling_leaves_nothing(area, tmp_path, kind):
-    class Cancel(Silent):
+    class Cancel(NullProgress):
         done = 0.0
 
         def report(self, fraction, text=""):
@@ -274,12 +278,12 @@ def test_cancelling_leaves_nothing(area, tmp_path, kind):
 # Maps
 
 
-@pytest.mark.parametrize("kind", COMPARISONS)
+@pytest.mark.parametrize("kind", COMPARISON_KINDS)
 def test_maps_do_not_depend_on_the_tiles(area, models, tmp_path, kind):
     path, maps = models[1][kind].model, []
     for tile in (0, 48, 64, 512):
         summary = predict_susceptibility(area / "stack.tif", [path], tmp_path / "p.tif", tile=tile, device="cpu",
-                                         precision="fp32", output_applicability=tmp_path / "a.tif", progress=Silent())
+                                         precision="fp32", output_applicability=tmp_path / "a.tif", progress=NullProgress())
         maps.append(read(tmp_path / "p.tif"))
         assert summary.cells == np.isfinite(maps[-1]).sum()
     with open_stack(area / "stack.tif") as stack:
@@ -317,7 +321,7 @@ def test_maps_of_patches_have_cells_of_600_metres(area, models, tmp_path):
         dataset.write(raw)
     paths = [models[1][kind].model for kind in PATCH_KINDS]
     summary = predict_susceptibility(tmp_path / "stack.tif", paths, tmp_path / "p.tif", tile=64,
-                                     output_uncertainty=tmp_path / "u.tif", progress=Silent())
+                                     output_uncertainty=tmp_path / "u.tif", progress=NullProgress())
     assert summary.patch == PATCH
     each = np.stack([one_a_patch(load_model(path).probability(raw)) for path in paths])
     assert np.nanmax(np.abs(read(tmp_path / "p.tif") - each.mean(axis=0))) < 1e-5
@@ -334,7 +338,7 @@ def test_maps_of_patches_have_cells_of_600_metres(area, models, tmp_path):
 
 def test_patches_and_cells_together_keep_the_cells_of_the_stack(area, models, tmp_path):
     paths = [models[1][kind].model for kind in ("bpnn", "random_forest")]
-    summary = predict_susceptibility(area / "stack.tif", paths, tmp_path / "p.tif", tile=64, progress=Silent())
+    summary = predict_susceptibility(area / "stack.tif", paths, tmp_path / "p.tif", tile=64, progress=NullProgress())
     with open_stack(area / "stack.tif") as stack:
         each = [load_model(path).probability(stack.dataset.read()) for path in paths]
     found = read(tmp_path / "p.tif")
@@ -344,7 +348,7 @@ def test_patches_and_cells_together_keep_the_cells_of_the_stack(area, models, tm
 
 def test_all_kinds_are_tested_on_the_same_land_as_pcum(area, models, tmp_path):
     result = train_pcum(area / "stack.tif", area / "labels.tif", tmp_path / "m.safetensors",
-                        settings=TrainingSettings(**{**SMALL, "window": 960.0, "physics": "none"}), progress=Silent())
+                        settings=TrainingSettings(**{**SMALL, "window": 960.0, "physics": "none"}), progress=NullProgress())
     blocks = {(item.left, item.bottom, item.right, item.top): item.subset
               for item in models[1]["random_forest"].windows}
     inside = 0

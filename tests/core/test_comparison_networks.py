@@ -7,19 +7,18 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
-from scarp.model.classical import regression
-from scarp.model.classical.evidence import BINS, bin_edges, class_weight, fit_tables
-from scarp.model.classical.forest import fit_forest, network_of
-from scarp.model.classical.regression import fit_regression
+from scarp.model.classical import logistic_regression
+from scarp.model.classical.bivariate import BINS, bin_edges, class_weight, fit_tables
+from scarp.model.classical.logistic_regression import fit_regression
+from scarp.model.classical.random_forest import fit_forest, forest_to_network
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
-from scarp.model.networks.forest import CERTAIN
-from scarp.model.progress import Silent
+from scarp.model.networks.per_cell import MIN_SHARE
+from scarp.model.progress import NullProgress
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 
 SPECS = [FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),
          FactorSpec("rain", "continuous", "mm", "Rain", {}, 900.0, 200.0, 300.0, 1500.0),
@@ -110,9 +109,9 @@ def test_bpnn_is_three_dense_layers_over_the_flattened_patch():
 @pytest.mark.parametrize("groups", [None, np.arange(2000) // 100])
 def test_regression_equals_scikit_learn_cell_by_cell(groups):
     values, labels, weights = cells()
-    network, architecture, told = fit_regression(values, labels, weights, groups, Silent())
+    network, architecture, told = fit_regression(values, labels, weights, groups, NullProgress())
     strength = float(told.split(" is ")[1].split(",")[0])
-    assert strength in regression.STRENGTHS
+    assert strength in logistic_regression.C_VALUES
     expected = LogisticRegression(C=strength, max_iter=1000).fit(values, labels, sample_weight=weights / weights.mean())
     assert np.abs(shares(network, values) - expected.predict_proba(values)[:, 1]).max() < 1e-5
 
@@ -121,7 +120,7 @@ def test_regression_equals_scikit_learn_cell_by_cell(groups):
 def test_forest_equals_scikit_learn_exactly(settings):
     """The same leaf of every tree for every cell, those at thresholds included, and the same share."""
     forest = grown(**settings)
-    network, architecture = network_of(forest)
+    network, architecture = forest_to_network(forest)
     values = cells(2000, seed=5)[0]
     # Cells that lie exactly on a threshold, where it can be written in float32, and one step above it.
     thresholds = np.concatenate([tree.tree_.threshold[tree.tree_.feature >= 0] for tree in forest.estimators_])
@@ -131,13 +130,13 @@ def test_forest_equals_scikit_learn_exactly(settings):
     assert np.array_equal(leaves.numpy(), forest.apply(values))
     expected = forest.predict_proba(values)[:, 1]
     assert np.abs(network.shares(torch.from_numpy(values.T.copy())).numpy() - expected).max() < 1e-7
-    assert np.abs(shares(network, values) - expected).max() < 2 * CERTAIN
+    assert np.abs(shares(network, values) - expected).max() < 2 * MIN_SHARE
 
 
 def test_forest_grown_in_steps_is_the_same_each_time():
     values, labels, weights = cells(600)
     held = np.arange(600) >= 450
-    one, two = (fit_forest(values, labels, weights, held, 3, Silent()) for _ in range(2))
+    one, two = (fit_forest(values, labels, weights, held, 3, NullProgress()) for _ in range(2))
     assert one[2] == two[2] and one[1] == two[1]
     for name, value in one[0].state_dict().items():
         assert torch.equal(value, two[0].state_dict()[name])
@@ -206,9 +205,9 @@ def small(kind):
         architecture = {"type": kind, "channels": 5, "patch": 6, "width": 4, "dropout": 0.2}
         return build_network(architecture, 1), architecture
     if kind == "random_forest":
-        return network_of(grown())
+        return forest_to_network(grown())
     if kind == "logistic_regression":
-        return fit_regression(values, labels, weights, None, Silent())[:2]
+        return fit_regression(values, labels, weights, None, NullProgress())[:2]
     return fit_tables(kind, ENCODING, values, labels, weights, weights)[:2]
 
 
@@ -234,7 +233,7 @@ def test_every_kind_comes_back_as_it_was(tmp_path, kind):
     ("share", 0, 1.5), ("share", 0, -0.1), ("share", 0, float("nan")), ("threshold", 0, float("inf"))])
 def test_forests_that_lead_nowhere_are_refused(tmp_path, name, place, value):
     path = tmp_path / "f.safetensors"
-    save_model(model("random_forest", *network_of(grown())), path)
+    save_model(model("random_forest", *forest_to_network(grown())), path)
     with safe_open(str(path), framework="np") as stream:
         header = stream.metadata()[HEADER_KEY]
     tensors = load_file(path)
@@ -252,7 +251,7 @@ def test_arrays_of_the_wrong_form_are_refused(tmp_path, change):
         save_model(model("frequency_ratio", *fit_tables("frequency_ratio", ENCODING, values, labels, weights,
                                                         weights)[:2]), path)
     else:
-        save_model(model("random_forest", *network_of(grown())), path)
+        save_model(model("random_forest", *forest_to_network(grown())), path)
     with safe_open(str(path), framework="np") as stream:
         header = stream.metadata()[HEADER_KEY]
     tensors = load_file(path)

@@ -14,17 +14,16 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from rasterio.warp import calculate_default_transform, reproject
-from scipy.ndimage import gaussian_filter
-
-from scarp.model.comparison.mosaic import Mosaic, SampledMosaic, finest_of_files, join_sources
-from scarp.model.comparison.settings import MOST_MAPS, map_names
+from scarp.model.comparison.mosaic import Mosaic, ResampledMosaic, finest_raster, group_into_mosaics
+from scarp.model.comparison.settings import MAX_MAPS, map_names
 from scarp.model.comparison.sources import Source, open_sources
 from scarp.model.comparison.summary import MEAN, TESTED, WHOLE, WORST
 from scarp.model.errors import NoOverlap, ParameterInvalid
 from scarp.model.grid import Block
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_models import compare_models
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
+from scipy.ndimage import gaussian_filter
 
 UTM = CRS.from_epsg(32646)
 LEFT, TOP, CELL, SIDE = 500000.0, 3300000.0, 30.0, 200
@@ -79,7 +78,7 @@ def case(tmp_path_factory):
 
 
 def run(case, folder, paths, names, **options):
-    settings = {"repeats": 25, "distance": 60.0, "progress": Silent(), **options}
+    settings = {"repeats": 25, "distance": 60.0, "progress": NullProgress(), **options}
     return compare_models(paths, settings.pop("landslides", case.slides), folder / "report.html", folder / "table.csv",
                           names=names, output_summary=folder / "summary.csv", **settings)
 
@@ -178,7 +177,7 @@ def test_the_numbers_are_those_of_validation(case, tmp_path):
     from scarp.model.jobs.validate_with_points import validate_with_points
 
     alone = validate_with_points(case.whole["pcum"], case.slides, None, None, repeats=25, distance=60.0,
-                                 regions=case.regions, region_field="name", progress=Silent())
+                                 regions=case.regions, region_field="name", progress=NullProgress())
     joined = run(case, tmp_path, case.pieces["pcum"], ["PCUM"] * 3)
     for scope in joined.results:
         assert alone.of(scope).auc == joined.results[scope][0].auc, scope
@@ -189,8 +188,8 @@ def test_where_pieces_overlap_the_first_one_counts(case, tmp_path):
     east = write(tmp_path / "east.tif", np.full((SIDE, 110), 0.25), 0, 90)
     west = write(tmp_path / "west.tif", np.full((SIDE, 100), 0.75), 0, 0)
     with contextlib.ExitStack() as stack:
-        (one,) = join_sources(stack.enter_context(open_sources([west, east], ["m", "m"])))
-        seen = SampledMosaic(one, one.grid, stack).read(Block(0, 80, 3, 30))
+        (one,) = group_into_mosaics(stack.enter_context(open_sources([west, east], ["m", "m"])))
+        seen = ResampledMosaic(one, one.grid, stack).read(Block(0, 80, 3, 30))
     assert (seen[:, :20] == 0.75).all() and (seen[:, 20:] == 0.25).all()
     warned = run(case, tmp_path, [west, east, case.whole["forest"]], ["m", "m", "RF"]).warnings
     assert any("overlap on 1.80 km²" in text for text in warned)
@@ -218,10 +217,10 @@ def test_pieces_of_other_cell_sizes_and_crs(case, tmp_path):
     coarse = write(tmp_path / "north east.tif", case.maps["pcum"][1:100:2, 91:200:2], 0, 90, cell=2 * CELL)
     paths = [coarse, case.pieces["pcum"][0], south]
     with contextlib.ExitStack() as stack:
-        (one,) = join_sources(stack.enter_context(open_sources(paths, ["m"] * 3)))
+        (one,) = group_into_mosaics(stack.enter_context(open_sources(paths, ["m"] * 3)))
         assert one.grid.crs == UTM and one.grid.transform.a == CELL and one.cell_size == pytest.approx(CELL, rel=1e-3)
-        assert finest_of_files(paths, ["m"] * 3) == 1
-        sampled = SampledMosaic(one, one.grid, stack)
+        assert finest_raster(paths, ["m"] * 3) == 1
+        sampled = ResampledMosaic(one, one.grid, stack)
         offset = round((TOP - one.grid.transform.f) / CELL), round((LEFT - one.grid.transform.c) / CELL)
         seen = sampled.read(Block(offset[0], offset[1], SIDE, SIDE))
     truth = case.maps["pcum"]
@@ -240,8 +239,8 @@ def test_regions_far_apart_cost_little(case, tmp_path):
     slides = Points(name="slides", xy=np.concatenate([case.slides.xy, case.slides.xy + [6e5, -6e5]]))
     reads = []
     with pytest.MonkeyPatch.context() as patch:
-        read = Source.clean
-        patch.setattr(Source, "clean", lambda self, cells: reads.append(cells.size) or read(self, cells))
+        read = Source.mask_nodata
+        patch.setattr(Source, "mask_nodata", lambda self, cells: reads.append(cells.size) or read(self, cells))
         summary = run(case, tmp_path, [near, far], ["PCUM"] * 2, landslides=slides, repeats=20)
     assert [result[0].landslides for result in summary.results.values()] == [300, 150, 150]
     assert sum(reads) < 2e7
@@ -250,7 +249,7 @@ def test_regions_far_apart_cost_little(case, tmp_path):
 def test_names_that_come_again_are_pieces():
     assert map_names(["a", "a", "b"], ["x", "y", "z"]) == ["a", "a", "b"]
     assert map_names(["a", "a"], ["x", "y"]) == ["a", "a"]
-    many = [f"map {number}" for number in range(MOST_MAPS + 1)]
+    many = [f"map {number}" for number in range(MAX_MAPS + 1)]
     with pytest.raises(ParameterInvalid, match="13 maps"):
         map_names(many, many)
     with pytest.raises(ParameterInvalid, match="validatewithpoints"):

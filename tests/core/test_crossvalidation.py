@@ -9,31 +9,30 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-from sklearn.metrics import roc_auc_score
-
-from scarp.model.crossvalidation.judgement import ALL, draw_sample, judge_folds, mean_auc, values_at
-from scarp.model.crossvalidation.outoffold import merge
 from scarp.model.errors import Cancelled, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.model.training.kinds import settings_of_kind
-from scarp.model.windows import collect
-from scarp.model.windows.folds import Folds, cut, make_folds
-from scarp.model.windows.placement import place_windows
+from scarp.model.training.settings import settings_of_kind
+from scarp.model.validation.fold_scores import ALL, draw_evaluation_sample, mean_auc, sample_raster, score_folds
+from scarp.model.validation.out_of_fold import merge_folds
+from scarp.model.windows import collection
+from scarp.model.windows.collection import place_windows
+from scarp.model.windows.folds import Folds, make_folds, split_windows
 from scarp.model.windows.reading import TEST, TRAIN, VALIDATION, WindowSet, read_windows
+from scarp.model.windows.scan import survey
 from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
-from scarp.model.windows.survey import survey
+from sklearn.metrics import roc_auc_score
 
 HEIGHT, WIDTH, CELL = 160, 200, 30.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), WIDTH, HEIGHT)
 BLOCK = 600.0
 
 
-class Listening(Silent):
+class Listening(NullProgress):
     """Keeps what it is told."""
 
     def __init__(self):
@@ -72,7 +71,7 @@ def area(tmp_path_factory):
 def folds_of(folder, count=4, seed=1):
     with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as labels:
         blocks = Blocks.of(stack.grid, BLOCK)
-        found = survey(stack, labels, blocks, Blocks(5, 5, (32, 40)), seed, Silent())
+        found = survey(stack, labels, blocks, Blocks(5, 5, (32, 40)), seed, NullProgress())
     return make_folds(blocks, found.landslide, found.labelled, count, seed), found
 
 
@@ -80,7 +79,7 @@ def run(area, output, kind="logistic_regression", folds=4, progress=None, random
     folder, _, _, points = area
     return cross_validate(folder / "stack.tif", folder / "labels.tif", points, output, kind=kind, folds=folds,
                           settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
-                          random_split=random_split, output_table=table, progress=progress or Silent())
+                          random_split=random_split, output_table=table, progress=progress or NullProgress())
 
 
 # Folds
@@ -98,7 +97,7 @@ def test_every_block_is_in_one_fold_and_every_fold_has_landslides(area, count, s
 @pytest.mark.parametrize("fold", range(4))
 def test_a_model_never_sees_its_fold(area, fold):
     folds, found = folds_of(area[0])
-    split = folds.split_without(fold, 1)
+    split = folds.split_excluding(fold, 1)
     held = (folds.table == fold) & (found.labelled > 0)
     assert (split.subsets[held] == TEST).all()
     rest = ~held & (found.labelled > 0)
@@ -115,7 +114,7 @@ def test_too_few_blocks_say_what_to_change(landslide, count):
     assert "SPLIT" not in str(caught.value)
 
 
-def test_windows_without_landslides_to_train_on_are_told():
+def test_windows_without_landslides_are_refused():
     """The only landslide lies in the block for validation."""
     labels = np.zeros((2, 8, 8), dtype=np.uint8)
     labels[:, 0, 7] = 1
@@ -123,26 +122,26 @@ def test_windows_without_landslides_to_train_on_are_told():
                         np.zeros(2, dtype=np.uint8))
     split = BlockSplit(Blocks(8, 4, (1, 2)), np.array([[TRAIN, VALIDATION]], dtype=np.uint8))
     with pytest.raises(TooFewData, match="no landslide cell to train on"):
-        cut(windows, split)
+        split_windows(windows, split)
     labels[:, 0, 0] = 1
-    parts = cut(windows, split)
+    parts = split_windows(windows, split)
     assert len(parts.of(TRAIN)) == len(parts.of(VALIDATION)) == 2
 
 
 def test_cut_windows_share_no_label(area):
     folder, values, labels, _ = area
     folds, found = folds_of(folder)
-    split = folds.split_without(0, 1)
+    split = folds.split_excluding(0, 1)
     with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as raster:
-        sites = place_windows(found, 10, 4000, 1)
-        whole = read_windows(stack, raster, None, sites, 10, 4, None, 1, Silent())
-    parts = cut(whole, split)
-    subset_of = BlockSplit(split.blocks, split.subsets).of_cells(0, 0, HEIGHT, WIDTH)
+        origins = place_windows(found, 10, 4000, 1)
+        whole = read_windows(stack, raster, None, origins, 10, 4, None, 1, NullProgress())
+    parts = split_windows(whole, split)
+    subset_of = BlockSplit(split.blocks, split.subsets).cell_groups(0, 0, HEIGHT, WIDTH)
     usable = (labels != 255) & np.isfinite(values).all(axis=0)
     for subset in (TRAIN, VALIDATION):
         seen = np.zeros((HEIGHT, WIDTH), dtype=bool)
         for index in parts.of(subset):
-            row, column = parts.sites[index] - parts.margin
+            row, column = parts.origins[index] - parts.margin
             for r, c in np.argwhere(parts.labels[index] != 255):
                 seen[row + r, column + c] = True
                 assert parts.labels[index, r, c] == labels[row + r, column + c]
@@ -164,10 +163,10 @@ def test_merged_map_takes_each_cell_from_its_fold(tmp_path):
             values = np.full((HEIGHT, WIDTH), fold / 10, dtype=np.float32)
             values[5, 7 + fold] = np.nan
             dataset.write(values, 1)
-    merge(maps, folds, GRID, tmp_path / "whole.tif", {}, Silent())
+    merge_folds(maps, folds, GRID, tmp_path / "whole.tif", {}, NullProgress())
     with rasterio.open(tmp_path / "whole.tif") as dataset:
         merged = dataset.read(1)
-    of = folds.of_cells(0, 0, HEIGHT, WIDTH)
+    of = folds.cell_groups(0, 0, HEIGHT, WIDTH)
     gap = np.zeros_like(of, dtype=bool)
     gap[5, 7] = of[5, 7] == 0
     assert np.array_equal(np.isnan(merged), gap)
@@ -206,7 +205,7 @@ def test_models_of_patches_have_a_random_split_too(area, tmp_path, kind):
 
 
 def test_windows_fit_into_memory(area, tmp_path, monkeypatch):
-    monkeypatch.setattr(collect, "MOST_BYTES", 30_000)
+    monkeypatch.setattr(collection, "MOST_BYTES", 30_000)
     with pytest.raises(ParameterInvalid, match="do not fit into memory"):
         run(area, tmp_path / "map.tif", "unet", window=1500.0)
     assert not list(tmp_path.iterdir())
@@ -228,7 +227,7 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
     folder, _, labels, points = area
     before = run(area, tmp_path / "before.tif", kind, random_split=False, **settings)
     folds, _ = folds_of(folder)
-    held = folds.of_cells(0, 0, HEIGHT, WIDTH) == 0
+    held = folds.cell_groups(0, 0, HEIGHT, WIDTH) == 0
     wrong = labels.copy()
     swap = held & (labels != 255)
     # Swapped in pairs, so that the blocks keep their counts and the folds stay as they are.
@@ -243,7 +242,7 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
     with create_raster(tmp_path / "other" / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
         dataset.write(wrong, 1)
     cross_validate(folder / "stack.tif", tmp_path / "other" / "labels.tif", points, tmp_path / "after.tif",
-                   kind=kind, folds=4, random_split=False, progress=Silent(),
+                   kind=kind, folds=4, random_split=False, progress=NullProgress(),
                    settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}))
     maps = []
     for name in ("before", "after"):
@@ -269,13 +268,13 @@ def test_auc_by_fold_is_that_of_scikit_learn(area, tmp_path):
     folder, _, labels, points = area
     result = run(area, tmp_path / "map.tif", random_split=False)
     folds, _ = folds_of(folder)
-    sample = draw_sample(GRID, folder / "labels.tif", points, 1, Silent())
+    sample = draw_evaluation_sample(GRID, folder / "labels.tif", points, 1, NullProgress())
     assert sample.landslide.sum() == len(np.unique(points.xy, axis=0))
     assert (labels[sample.rows, sample.columns][~sample.landslide] == 0).all()
     with rasterio.open(tmp_path / "map.tif") as dataset:
         values = dataset.read(1)[sample.rows, sample.columns]
-    assert np.array_equal(values, values_at(tmp_path / "map.tif", sample, Silent()), equal_nan=True)
-    fold_of = folds.of_cells(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
+    assert np.array_equal(values, sample_raster(tmp_path / "map.tif", sample, NullProgress()), equal_nan=True)
+    fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
     valid = np.isfinite(values)
     expected = [roc_auc_score(sample.landslide[some], values[some])
                 for some in (valid & (fold_of == fold) for fold in range(4))]
@@ -289,11 +288,11 @@ def test_auc_by_fold_is_that_of_scikit_learn(area, tmp_path):
 def test_a_fold_without_landslides_has_no_number(area):
     folder, _, _, points = area
     folds, _ = folds_of(folder)
-    sample = draw_sample(GRID, folder / "labels.tif", points, 1, Silent())
+    sample = draw_evaluation_sample(GRID, folder / "labels.tif", points, 1, NullProgress())
     values = np.linspace(0, 1, len(sample.rows)).astype(np.float32)
-    fold_of = folds.of_cells(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
+    fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
     values[sample.landslide & (fold_of == 2)] = np.nan
-    found = judge_folds(values, sample, folds)
+    found = score_folds(values, sample, folds)
     assert np.isnan(found[2].auc) and found[2].landslides == 0
     assert mean_auc(found) == pytest.approx(np.mean([row.auc for index, row in enumerate(found[:-1]) if index != 2]))
 
@@ -328,23 +327,23 @@ def test_folds_out_of_range(area, tmp_path, folds):
     assert not list(tmp_path.iterdir())
 
 
-def test_unknown_kinds_are_told(area, tmp_path):
+def test_unknown_kinds_are_refused(area, tmp_path):
     with pytest.raises(ParameterInvalid, match="KIND"):
         cross_validate(area[0] / "stack.tif", area[0] / "labels.tif", area[3], tmp_path / "map.tif", kind="svm",
-                       settings=settings_of_kind("unet", "recommended", {}), folds=3, progress=Silent())
+                       settings=settings_of_kind("unet", "recommended", {}), folds=3, progress=NullProgress())
     assert not list(tmp_path.iterdir())
 
 
-def test_landslides_elsewhere_are_told(area, tmp_path):
+def test_landslides_off_the_stack_are_refused(area, tmp_path):
     folder = area[0]
     with pytest.raises(TooFewData, match="far away"):
         cross_validate(folder / "stack.tif", folder / "labels.tif", Points("far away", xy=np.zeros((3, 2))),
-                       tmp_path / "map.tif", kind="logistic_regression", folds=3, progress=Silent(),
+                       tmp_path / "map.tif", kind="logistic_regression", folds=3, progress=NullProgress(),
                        settings=settings_of_kind("logistic_regression", "recommended", {"block": BLOCK}))
     assert not list(tmp_path.iterdir())
 
 
-def test_blocks_tell_fold_and_auc(area, tmp_path):
+def test_block_features_hold_fold_and_auc(area, tmp_path):
     result = run(area, tmp_path / "map.tif", random_split=False)
     folds, found = folds_of(area[0])
     assert len(result.blocks) == (found.labelled > 0).sum()

@@ -9,26 +9,25 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import features
+from scarp.model.demo.drainage import route
+from scarp.model.demo.frame import DemoFrame, clip_lines
+from scarp.model.demo.generate import World, layers, make_world
+from scarp.model.demo.surficial_cover import LANDFORMS
+from scarp.model.errors import Cancelled, OutputNotWritable, ParameterInvalid
+from scarp.model.jobs.create_demo_data import DemoData, create_demo_data
+from scarp.model.outputs.atomic import sha256
+from scarp.model.progress import NullProgress
+from scarp.model.safety.thresholds import PAPER_K, match_paper_class
 from scipy import ndimage
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
-
-from scarp.model.demo.cover import LANDFORMS
-from scarp.model.demo.drainage import route
-from scarp.model.demo.frame import Frame, clip_lines
-from scarp.model.demo.world import World, layers, make_world
-from scarp.model.errors import Cancelled, OutputNotWritable, ParameterInvalid
-from scarp.model.files import sha256
-from scarp.model.jobs.create_demo_data import DemoData, create_demo_data
-from scarp.model.progress import Silent
-from scarp.model.safety.coefficients import PAPER_K, paper_row
 
 SIZE, SEED = 360, 1
 RASTERS = ("dem", "precipitation", "temperature", "true_probability")
 POLYGONS = ("lithology", "landform", "seismic", "climate", "regions", "study_area")
 
 
-class Listening(Silent):
+class Listening(NullProgress):
     """Keeps what is reported; cancels after so many questions."""
 
     def __init__(self, patience: float = float("inf")) -> None:
@@ -46,7 +45,7 @@ class Listening(Silent):
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return make_world(SIZE, 5, SEED, Silent())
+    return make_world(SIZE, 5, SEED, NullProgress())
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +87,7 @@ def auc_against_chance(field: np.ndarray, cells: tuple[np.ndarray, np.ndarray], 
 
 
 def point_cells(world: World) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns, inside = world.frame.grid.cells_of(world.landslides.xy)
+    rows, columns, inside = world.frame.grid.cell_indices(world.landslides.xy)
     assert inside.all()
     return rows, columns
 
@@ -96,7 +95,7 @@ def point_cells(world: World) -> tuple[np.ndarray, np.ndarray]:
 # --- the folder -------------------------------------------------------------------------------------------------
 
 def test_same_seed_same_files_and_another_seed_others(tmp_path: Path) -> None:
-    made = [create_demo_data(tmp_path / name, size=128, regions=3, seed=seed, progress=Silent())
+    made = [create_demo_data(tmp_path / name, size=128, regions=3, seed=seed, progress=NullProgress())
             for name, seed in (("a", 4), ("b", 4), ("c", 5))]
     for name in RASTERS:
         first, second, other = (sha256(demo.rasters[name]) for demo in made)
@@ -164,7 +163,7 @@ def test_failure_of_the_writer_leaves_no_folder(tmp_path: Path) -> None:
         raise RuntimeError("no driver")
 
     with pytest.raises(RuntimeError):
-        create_demo_data(tmp_path / "demo", size=64, seed=1, write_vectors=fails, progress=Silent())
+        create_demo_data(tmp_path / "demo", size=64, seed=1, write_vectors=fails, progress=NullProgress())
     assert not list(tmp_path.iterdir())
 
 
@@ -172,11 +171,11 @@ def test_failure_of_the_writer_leaves_no_folder(tmp_path: Path) -> None:
                                    {"size": 128.5}])
 def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(ParameterInvalid, match=next(iter(wrong)).upper()):
-        create_demo_data(tmp_path / "demo", **{"size": 128, **wrong}, progress=Silent())
+        create_demo_data(tmp_path / "demo", **{"size": 128, **wrong}, progress=NullProgress())
     assert not list(tmp_path.iterdir())
 
 
-def test_folder_that_cannot_be_made_is_told_before_the_work(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported_before_the_work(tmp_path: Path) -> None:
     progress = Listening()
     with pytest.raises(OutputNotWritable):
         create_demo_data(tmp_path / "missing" / "demo", size=4096, progress=progress)
@@ -185,7 +184,7 @@ def test_folder_that_cannot_be_made_is_told_before_the_work(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("regions", [1, 2, 3, 4])
 def test_fewer_regions(regions: int) -> None:
-    small = make_world(96, regions, 3, Silent())
+    small = make_world(96, regions, 3, NullProgress())
     made = layers(small)
     assert made["regions"].fields["region"] == list(range(1, regions + 1))
     assert len(small.landslides) >= 60
@@ -196,7 +195,7 @@ def test_works_in_a_thread_without_touching_the_global_random_state() -> None:
     np.random.seed(1)
     before = np.random.get_state()[1].copy()
     made: list[World] = []
-    thread = threading.Thread(target=lambda: made.append(make_world(64, 5, 1, Silent())))
+    thread = threading.Thread(target=lambda: made.append(make_world(64, 5, 1, NullProgress())))
     thread.start()
     thread.join()
     assert made
@@ -233,14 +232,14 @@ def test_rivers_descend_and_end_at_another_river_or_the_border(world: World, vec
         end = part[-1]
         at_border = min(end[0] - left, right - end[0], end[1] - bottom, top - end[1]) < 1e-6
         assert at_border or tuple(np.round(end, 3)) in starts
-        rows, columns, inside = grid.cells_of(part[:-1] if at_border else part)
+        rows, columns, inside = grid.cell_indices(part[:-1] if at_border else part)
         assert inside.all()
         along = height[rows, columns]
         assert (np.diff(along) <= 0).all()
         assert len(along) < 3 or along[-1] < along[0]
     # They lie in valleys: lower than the land 300 m around.
     around = ndimage.uniform_filter(height.astype(float), 21)
-    rows, columns, inside = grid.cells_of(np.concatenate(rivers.parts))
+    rows, columns, inside = grid.cell_indices(np.concatenate(rivers.parts))
     assert (height[rows[inside], columns[inside]] < around[rows[inside], columns[inside]]).mean() > 0.9
 
 
@@ -349,7 +348,7 @@ def test_classes_are_those_promised(vectors: dict) -> None:
 
 def test_landform_labels_are_understood_by_the_safety_factor() -> None:
     for label, k in LANDFORMS.items():
-        assert PAPER_K[paper_row(label)] == k
+        assert PAPER_K[match_paper_class(label)] == k
 
 
 def test_regions_have_about_equal_areas(region: np.ndarray) -> None:
@@ -361,18 +360,18 @@ def test_regions_have_about_equal_areas(region: np.ndarray) -> None:
 
 def test_safety_factor_warns_on_a_minority(world: World, vectors: dict) -> None:
     """Fs from the layers as a user has them, computed anew: polygons burnt in, rain read bilinearly."""
-    frame, weather = world.frame, world.weather
+    frame, climate_fields = world.frame, world.climate_fields
     zones, forms = vectors["climate"], vectors["landform"]
     per_mm = np.array([a * b * 7 / n for a, b, n in zip(*(zones.fields[name] for name in (
         "alpha", "beta", "rainy_days")))])[burn(world, zones.geometries, list(range(len(zones))))]
     k = np.array(list(LANDFORMS.values()))[burn(world, forms.geometries, [
         list(LANDFORMS).index(label) for label in forms.fields["landform"]])]
     left, _, _, top = frame.grid.bounds
-    column = (left + 30 * (np.arange(SIZE) + 0.5) - weather.grid.transform.c) / 1000 - 0.5
-    row = (weather.grid.transform.f - top + 30 * (np.arange(SIZE) + 0.5)) / 1000 - 0.5
-    rain = ndimage.map_coordinates(weather.rain, np.meshgrid(row, column, indexing="ij"), order=1)
+    column = (left + 30 * (np.arange(SIZE) + 0.5) - climate_fields.grid.transform.c) / 1000 - 0.5
+    row = (climate_fields.grid.transform.f - top + 30 * (np.arange(SIZE) + 0.5)) / 1000 - 0.5
+    rain = ndimage.map_coordinates(climate_fields.rain, np.meshgrid(row, column, indexing="ij"), order=1)
     safety = 1 / (1 + k * per_mm * rain)
-    np.testing.assert_allclose(safety, 1 / (1 + weather.threshold_ratio), rtol=1e-4)
+    np.testing.assert_allclose(safety, 1 / (1 + climate_fields.threshold_ratio), rtol=1e-4)
     warned = safety < 0.5
     assert 0.03 < warned.mean() < 0.2
     assert 100 < rain.min() and rain.max() < 1500
@@ -381,9 +380,9 @@ def test_safety_factor_warns_on_a_minority(world: World, vectors: dict) -> None:
 
 
 def test_temperature_falls_with_height(world: World) -> None:
-    height, warmth = world.frame.crop(world.terrain.height), world.weather.warmth
-    assert spearmanr(ndimage.gaussian_filter(height, 13).ravel()[::97], warmth.ravel()[::97])[0] < -0.9
-    assert -15 < warmth.min() and warmth.max() < 20
+    height, fine_temperature = world.frame.crop(world.terrain.height), world.climate_fields.fine_temperature
+    assert spearmanr(ndimage.gaussian_filter(height, 13).ravel()[::97], fine_temperature.ravel()[::97])[0] < -0.9
+    assert -15 < fine_temperature.min() and fine_temperature.max() < 20
 
 
 # --- truth and inventory ----------------------------------------------------------------------------------------
@@ -400,7 +399,7 @@ def test_points_follow_the_truth(world: World) -> None:
 
 
 def test_number_grows_with_the_area() -> None:
-    counts = {size: len(make_world(size, 5, 2, Silent()).landslides) for size in (64, 128)}
+    counts = {size: len(make_world(size, 5, 2, NullProgress()).landslides) for size in (64, 128)}
     assert all(60 <= count <= 65 for count in counts.values())
 
 
@@ -456,7 +455,7 @@ def test_points_of_region_3_are_near_faults_or_on_till(world: World, vectors: di
     assert auc_against_chance(near, point_cells(world), here) > 0.58
 
 
-def test_flaws_of_real_inventories(world: World) -> None:
+def test_inventory_has_realistic_flaws(world: World) -> None:
     points = world.landslides
     scale = points.fields["scale"]
     assert len(scale) == len(points)
@@ -471,7 +470,7 @@ def test_fewer_points_are_recorded_in_remote_parts() -> None:
     """Points against the truth: near roads and large valleys more are recorded than far from them."""
     near, far = [], []
     for seed in (1, 2):
-        world = make_world(256, 5, seed, Silent())
+        world = make_world(256, 5, seed, NullProgress())
         cells = point_cells(world)
         remote = world.seen < np.median(world.seen)
         truth = world.truth.probability.astype(float)
@@ -481,7 +480,7 @@ def test_fewer_points_are_recorded_in_remote_parts() -> None:
 
 
 def test_frame_turns_positions_into_map_coordinates() -> None:
-    frame = Frame.around(200)
+    frame = DemoFrame.around(200)
     left, bottom, right, top = frame.grid.bounds
     margin = frame.pad * 30.0
     corners = frame.to_map(np.array([[margin, margin], [frame.extent - margin, frame.extent - margin]]))

@@ -7,13 +7,12 @@ import pytest
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
-
 from scarp.model.errors import Cancelled, LayerEmpty, NoOverlap, ParameterInvalid
 from scarp.model.factors import lines as prepared
 from scarp.model.factors.density import LineDensity
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Lines
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 
 CELL = 30.0
 SIDE = 120
@@ -36,7 +35,7 @@ def walks(count, vertices, step, extent=EXTENT, turn=0.3, seed=0):
 
 
 def compute(parts, study, radius, side=1024, progress=None):
-    density = LineDensity(Lines(name="rivers", parts=parts), study, radius, "rivers", progress or Silent())
+    density = LineDensity(Lines(name="rivers", parts=parts), study, radius, "rivers", progress or NullProgress())
     result = np.empty(study.shape, dtype=np.float32)
     for block in study.blocks(side):
         result[block.row:block.row + block.height, block.column:block.column + block.width] = density.read(block)
@@ -111,7 +110,7 @@ def test_oblong_cells(cell):
 
 
 @pytest.mark.parametrize("side", [17, 64])
-def test_blocks_give_what_the_whole_gives(side):
+def test_blockwise_equals_whole_grid(side):
     parts = SCENES["about a cell"]
     np.testing.assert_allclose(compute(parts, grid(), 700.0, side), compute(parts, grid(), 700.0), atol=1e-4)
 
@@ -157,8 +156,8 @@ def test_batches_of_lines_make_no_difference(monkeypatch):
 def test_prepared_pieces_keep_the_length_and_come_in_rows(scene):
     parts, study = SCENES[scene], grid()
     # A radius as wide as this keeps every line near.
-    scale = prepared.Scale(study, 9000.0)
-    pieces = prepared.prepare_lines(Lines(name="rivers", parts=parts), study, 9000.0, scale, "rivers", Silent())
+    scale = prepared.CellSizeByRow(study, 9000.0)
+    pieces = prepared.prepare_lines(Lines(name="rivers", parts=parts), study, 9000.0, scale, "rivers", NullProgress())
     whole = sum(np.hypot(*np.diff(part, axis=0).T).sum() for part in parts)
     assert pieces.length.sum() == pytest.approx(whole, rel=1e-9)
     rows = (pieces.start[1] + pieces.end[1]) / 2
@@ -172,9 +171,9 @@ def test_lines_beyond_the_border_count():
     assert (density[:, 40:] == 0).all()
 
 
-def test_duplicates_count_once_and_are_told():
+def test_duplicate_lines_count_once_with_a_warning():
     line, other = walks(2, 30, 50.0)
-    progress = Silent()
+    progress = NullProgress()
     once = compute([line, other], grid(), 500.0)
     np.testing.assert_array_equal(compute([line, other, line.copy(), line[::-1]], grid(), 500.0, progress=progress),
                                   once)
@@ -192,11 +191,11 @@ def test_lines_without_length_change_nothing():
                                atol=1e-5)
 
 
-def test_vertices_without_coordinates_are_left_out_and_told():
+def test_vertices_without_coordinates_are_dropped_with_a_warning():
     line = walks(1, 30, 50.0)[0]
     broken = line.copy()
     broken[7] = np.nan
-    progress = Silent()
+    progress = NullProgress()
     compute([broken], grid(), 500.0, progress=progress)
     assert "no coordinates" in progress.warnings[0]
 
@@ -210,9 +209,9 @@ def test_the_order_of_the_lines_does_not_matter(vertices, step):
     assert np.abs(after - before).max() < 1e-6 * before.max()
 
 
-def test_nothing_near_is_zero_and_told():
+def test_no_line_nearby_gives_zero_and_a_warning():
     far = [np.array([[-9000.0, 0.0], [-9000.0, 3600.0]]), np.array([[20_000.0, 0.0], [20_000.0, 3600.0]])]
-    progress = Silent()
+    progress = NullProgress()
     assert (compute(far, grid(), 1000.0, progress=progress) == 0).all()
     assert "0 everywhere" in progress.warnings[0]
 
@@ -235,7 +234,7 @@ def test_a_radius_that_makes_no_sense_is_refused(radius):
 
 
 def test_cancel_stops_a_block():
-    class Stop(Silent):
+    class Stop(NullProgress):
         stopped = True
 
         def cancelled(self):

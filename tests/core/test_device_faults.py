@@ -9,20 +9,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
 from scarp.model.artifact import load_model
 from scarp.model.errors import DeviceUnavailable
-from scarp.model.labels.area import AreaMask
+from scarp.model.factors.polygons import AreaMask
 from scarp.model.loss import PcumLoss
 from scarp.model.memory import is_out_of_memory
 from scarp.model.prediction.applicability import Applicability
 from scarp.model.prediction.ensemble import Ensemble
-from scarp.model.prediction.plan import make_plan
-from scarp.model.prediction.tile_work import MEAN, TileWork
-from scarp.model.progress import Silent
+from scarp.model.prediction.pipeline import make_plan
+from scarp.model.prediction.tile_inference import MEAN, TileWork
+from scarp.model.progress import NullProgress
 from scarp.model.stack import open_stack
 from scarp.model.training import checkpoint as checkpoints
-from scarp.model.training.devices import choose_device, is_device_failure, telling_of_the_device
+from scarp.model.training.devices import choose_device, device_errors_explained, is_device_failure
 from scarp.tests.core.prediction_models import saved, stack, values
 from scarp.tests.core.test_training import fit, weights
 
@@ -85,7 +84,7 @@ def test_a_training_goes_on_from_its_checkpoint_after_the_card_failed(tmp_path, 
     (CARD, RuntimeError("MPS backend out of memory"), True), (CARD, FULL, True), (CPU, GONE, True),
     (CPU, RuntimeError("DefaultCPUAllocator: can't allocate memory"), False), (CARD, BUG, False)])
 def test_what_is_told_of_the_device(device, error, told):
-    with pytest.raises(DeviceUnavailable if told else RuntimeError), telling_of_the_device(device):
+    with pytest.raises(DeviceUnavailable if told else RuntimeError), device_errors_explained(device):
         raise error
 
 
@@ -141,7 +140,7 @@ class Card:
 @pytest.fixture
 def prepared(tmp_path):
     """A stack, an ensemble and its tiling."""
-    trained, progress = saved(tmp_path / "m.safetensors", "pcum"), Silent()
+    trained, progress = saved(tmp_path / "m.safetensors", "pcum"), NullProgress()
     with open_stack(stack(tmp_path / "s.tif", values(300, 280))) as dataset:
         ensemble = Ensemble(dataset, [load_model(trained)], [trained], 0, progress)
         engines = ensemble.engines(CPU, [torch.float32])

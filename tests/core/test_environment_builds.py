@@ -6,10 +6,8 @@ import json
 import re
 
 import pytest
-
-from scarp.environment import builds, gpu
-from scarp.environment.builds import CPU, OFFERED, Target
-from scarp.environment.gpu import Card
+from scarp.environment import builds
+from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Card, Target
 
 VERSIONS = [(3, minor) for minor in range(9, 15)]
 SYSTEMS = [("linux", "x86_64"), ("linux", "aarch64"), ("win32", "AMD64"), ("darwin", "arm64"), ("darwin", "x86_64")]
@@ -77,7 +75,7 @@ def test_one_good_card_beside_an_old_one_counts():
 @pytest.mark.parametrize("target, build, expected", [
     (Target((3, 12), "win32", "AMD64"), "cu130", "torch==2.13.0+cu130"),
     (Target((3, 12), "linux", "x86_64"), CPU, "torch==2.13.0+cpu"),
-    (Target((3, 12), "linux", "x86_64"), OFFERED, "torch==2.13.0"),
+    (Target((3, 12), "linux", "x86_64"), BUILD_OF_SOURCE, "torch==2.13.0"),
     (Target((3, 12), "darwin", "arm64"), CPU, "torch==2.13.0"),
     (Target((3, 9), "linux", "x86_64"), "cu126", "torch==2.8.0+cu126"),
 ])
@@ -90,11 +88,11 @@ def test_the_hash_follows_what_is_asked_for_and_not_the_comments(tmp_path, monke
     def hash_of(text: str) -> str:
         (tmp_path / "list.txt").write_text(text)
         monkeypatch.setattr(builds, "LIBRARIES", tmp_path / "list.txt")
-        builds.list_hash.cache_clear()
+        builds.requirements_hash.cache_clear()
         try:
-            return builds.list_hash()
+            return builds.requirements_hash()
         finally:
-            builds.list_hash.cache_clear()
+            builds.requirements_hash.cache_clear()
 
     assert hash_of("a==1\n") == hash_of("# new words\n\na==1\n") != hash_of("a==2\n")
 
@@ -113,4 +111,4 @@ def test_every_build_in_the_table_has_a_label():
     ("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver, really, no, 1\n", []), ("", []),
 ])
 def test_the_drivers_answer_is_read(text, expected):
-    assert gpu.parse(text) == expected
+    assert builds.parse(text) == expected

@@ -12,15 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
-
-from scarp.environment import builds, plan, processes, sources, space
+from scarp.environment import builds, disk_space, plan, processes, sources
 from scarp.environment.__main__ import main
-from scarp.environment.failures import Cancelled, InstallFailed
+from scarp.environment.failures import InstallCancelled, InstallFailed
+from scarp.environment.inspection import InterpreterStartError, probe
 from scarp.environment.interpreter import clean_environment, qgis_interpreter
 from scarp.environment.plan import Request
-from scarp.environment.private import MARK, PrivateEnvironment, State
-from scarp.environment.probing import CannotStart, probe
-from scarp.environment.sources import Kind, Proxy, Source
+from scarp.environment.private import COMPLETE_FILE, PrivateEnvironment, State
+from scarp.environment.sources import Proxy, Source, SourceKind
 from scarp.tests.core.attempts import Attempt, forget, plain_facts, use_fakes, with_pip
 from scarp.tests.core.wheels import read_json, write_all, write_index, write_lock, write_wheel
 
@@ -73,7 +72,7 @@ def packages_of(python: Path) -> str:
 def test_from_a_folder_of_wheels_and_the_python_below_stays_as_it_was(facts, tmp_path):
     before = packages_of(facts.interpreter.executable)
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
-    attempt = Attempt(facts, tmp_path / "a folder" / "py", Source(Kind.FOLDER, wheels))
+    attempt = Attempt(facts, tmp_path / "a folder" / "py", Source(SourceKind.FOLDER, wheels))
     record = attempt.run()
     assert packages_of(facts.interpreter.executable) == before
     assert attempt.environment.status().state is State.READY
@@ -113,8 +112,8 @@ def test_as_pip_is_configured(facts, base, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     asked = probe(facts.interpreter)
-    assert sources.own_source(asked.configuration)
-    attempt = Attempt(asked, tmp_path / "py", Source(Kind.CONFIGURED)).start_with(base)
+    assert sources.custom_index_settings(asked.configuration)
+    attempt = Attempt(asked, tmp_path / "py", Source(SourceKind.CONFIGURED)).start_with(base)
     attempt.run()
     assert attempt.environment.python and not (tmp_path / "t").exists()
 
@@ -122,16 +121,16 @@ def test_as_pip_is_configured(facts, base, tmp_path, monkeypatch):
 def test_a_failure_is_explained_and_the_next_try_goes_on(facts, tmp_path):
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
     kept = next(wheels.glob("fakelearn-*")).rename(tmp_path / "kept.whl")
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels))
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels))
     with pytest.raises(InstallFailed, match="no fakelearn==2.0"):
         attempt.run()
-    assert attempt.environment.status().state is State.HALF_MADE and attempt.environment.python is None
+    assert attempt.environment.status().state is State.INCOMPLETE and attempt.environment.python is None
     kept.rename(wheels / "fakelearn-2.0-py3-none-any.whl")
-    again = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels))
+    again = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels))
     again.run()
     assert again.environment.python
     assert again.text.count("done before") == 2 and "-m venv" not in again.text
-    third = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels))
+    third = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels))
     third.run()
     assert third.text.count("done before") == 3 and "Prove" in third.text
 
@@ -143,17 +142,17 @@ def test_cancel_ends_all_processes_and_the_next_try_goes_on(facts, base, tmp_pat
     whole = slow.read_text()
     slow.write_text("import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', "
                     f"'import time; time.sleep(600)  # {tmp_path.name}'])\nprint('waits', flush=True)\nchild.wait()\n")
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels),
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels),
                       cancel=lambda line: line == "waits").start_with(base)
-    with pytest.raises(Cancelled):
+    with pytest.raises(InstallCancelled):
         attempt.run()
     deadline = time.monotonic() + 60
     while running(tmp_path.name) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not running(tmp_path.name)
-    assert attempt.environment.status().state is State.HALF_MADE
+    assert attempt.environment.status().state is State.INCOMPLETE
     slow.write_text(whole)
-    Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels)).run()
+    Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels)).run()
     assert attempt.environment.python
 
 
@@ -162,9 +161,9 @@ def running(mark: str) -> list[str]:
     return [line for line in found if mark in line and "time.sleep(600)" in line]
 
 
-def test_what_pip_had_half_written_is_written_again(facts, base, tmp_path):
+def test_packages_interrupted_during_install_are_reinstalled(facts, base, tmp_path):
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels)).start_with(base)
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels)).start_with(base)
     # As after a kill: files and metadata are there, the last file of the record is not.
     half = attempt.environment.site_packages / "fakeraster-1.0.dist-info"
     half.mkdir()
@@ -175,7 +174,7 @@ def test_what_pip_had_half_written_is_written_again(facts, base, tmp_path):
 
 def test_libraries_that_do_not_work_are_not_taken_for_complete(facts, base, tmp_path):
     wheels = write_all(tmp_path / "w", torch_of(facts), code="raise OSError('[WinError 126] c10.dll')\n")
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels)).start_with(base)
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels)).start_with(base)
     with pytest.raises(InstallFailed, match="Visual C"):
         attempt.run()
     assert attempt.environment.python is None
@@ -185,8 +184,8 @@ def test_another_build_replaces_the_one_that_is_there(facts, base, tmp_path):
     wheels = wheels_of(tmp_path / "w", f"{torch_of(facts)}+cpu")
     write_wheel(wheels, "torch", f"{torch_of(facts)}+cu130")
     folder = tmp_path / "py"
-    Attempt(facts, folder, Source(Kind.FOLDER, wheels), "cpu").start_with(base).run()
-    second = Attempt(facts, folder, Source(Kind.FOLDER, wheels), "cu130")
+    Attempt(facts, folder, Source(SourceKind.FOLDER, wheels), "cpu").start_with(base).run()
+    second = Attempt(facts, folder, Source(SourceKind.FOLDER, wheels), "cu130")
     second.run()
     assert second.environment.mark()["proof"]["versions"]["torch"].endswith("+cu130")
     assert "-m venv" not in second.text
@@ -194,8 +193,8 @@ def test_another_build_replaces_the_one_that_is_there(facts, base, tmp_path):
 
 def test_one_made_with_another_python_is_made_again(facts, base, tmp_path):
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels)).start_with(base)
-    attempt.environment.write_begun({"made_with": "/usr/bin/python3.0 3.0.0", "done": ["make", "pip", "install"]})
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels)).start_with(base)
+    attempt.environment.write_progress_record({"made_with": "/usr/bin/python3.0 3.0.0", "done": ["make", "pip", "install"]})
     (attempt.environment.folder / "of the old one").touch()
     attempt.run()
     assert attempt.environment.python and not (attempt.environment.folder / "of the old one").exists()
@@ -204,14 +203,14 @@ def test_one_made_with_another_python_is_made_again(facts, base, tmp_path):
 @pytest.mark.parametrize("spoil, words", [
     (lambda request, monkeypatch: (request.environment.folder.mkdir(), (request.environment.folder / "x").touch()),
      "holds other files"),
-    (lambda request, monkeypatch: monkeypatch.setattr(space, "free", lambda folder: 0.1), "GB are free"),
-    (lambda request, monkeypatch: monkeypatch.setattr(space, "path_problem", lambda folder: "too deep"), "too deep"),
+    (lambda request, monkeypatch: monkeypatch.setattr(disk_space, "free", lambda folder: 0.1), "GB are free"),
+    (lambda request, monkeypatch: monkeypatch.setattr(disk_space, "path_problem", lambda folder: "too deep"), "too deep"),
     (lambda request, monkeypatch: [path.unlink() for path in request.source.folder.iterdir()], "no wheels"),
     (lambda request, monkeypatch: object.__setattr__(request, "facts", type(request.facts)(
         **{**request.facts.__dict__, "venv": False})), "lacks venv"),
 ])
 def test_what_cannot_work_is_refused_before_anything_is_changed(facts, tmp_path, monkeypatch, spoil, words):
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
     spoil(attempt.request, monkeypatch)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InstallFailed, match=words):
@@ -221,7 +220,7 @@ def test_what_cannot_work_is_refused_before_anything_is_changed(facts, tmp_path,
 
 def test_two_at_once_into_one_folder_are_refused(facts, tmp_path):
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
-    second = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels))
+    second = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels))
     said = []
 
     def try_again(line: str) -> bool:
@@ -230,8 +229,8 @@ def test_two_at_once_into_one_folder_are_refused(facts, tmp_path):
         said.append(line)
         return True
 
-    with pytest.raises(Cancelled):
-        Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels),
+    with pytest.raises(InstallCancelled):
+        Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels),
                 cancel=lambda line: not said and try_again(line)).run()
     assert said
 
@@ -274,7 +273,7 @@ def test_pip_comes_from_where_there_is_one(facts, tmp_path, monkeypatch, has, ex
     (wheels / "pip-25.0-py3-none-any.whl").touch()
     monkeypatch.setattr(plan, "SYSTEM_WHEELS", tmp_path / "none")
     other = type(facts)(**{**facts.__dict__, **has})
-    request = Request(other, builds.OFFERED, Source(Kind.FOLDER, wheels), PrivateEnvironment(tmp_path / "py"))
+    request = Request(other, builds.BUILD_OF_SOURCE, Source(SourceKind.FOLDER, wheels), PrivateEnvironment(tmp_path / "py"))
     command = plan.pip_command(request)
     own = str(request.environment.executable)
     assert {"own": command == (own, "-m", "pip"),
@@ -287,11 +286,11 @@ def test_pip_comes_from_where_there_is_one(facts, tmp_path, monkeypatch, has, ex
 
 
 def test_without_ensurepip_the_pip_of_the_other_python_installs_into_the_environment(facts, tmp_path):
-    if not facts.pip_serves_others:
+    if not facts.pip_can_target_others:
         pytest.skip("The Python here has no pip of 22.3 or newer.")
     before = packages_of(facts.interpreter.executable)
     without = type(facts)(**{**facts.__dict__, "ensurepip": False})
-    attempt = Attempt(without, tmp_path / "py", Source(Kind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
+    attempt = Attempt(without, tmp_path / "py", Source(SourceKind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
     attempt.run()
     assert attempt.environment.python and attempt.environment.missing(["pip"]) == ["pip"]
     assert packages_of(facts.interpreter.executable) == before
@@ -311,7 +310,7 @@ def test_osgeo4w_gets_the_file_that_finds_its_dlls(facts, base, tmp_path, monkey
 
 def test_a_program_that_is_no_python_is_named(tmp_path):
     for path in (tmp_path / "missing", Path("/bin/true"), Path("/bin/false")):
-        with pytest.raises(CannotStart, match=path.name):
+        with pytest.raises(InterpreterStartError, match=path.name):
             probe(type(qgis_interpreter())(path, own=False))
 
 
@@ -340,7 +339,7 @@ def test_the_command_line_installs_shows_and_removes(tmp_path, facts, capsys):
     assert main(["status", *common]) == 1 and "absent" in capsys.readouterr().out
     assert main(["install", *common, "--wheels", str(wheels), "--python", str(facts.interpreter.executable)]) == 0
     assert str(PrivateEnvironment(folder).python) in capsys.readouterr().out
-    assert main(["status", *common]) == 0 and read_json(folder / MARK)["build"] == builds.OFFERED
+    assert main(["status", *common]) == 0 and read_json(folder / COMPLETE_FILE)["build"] == builds.BUILD_OF_SOURCE
     assert main(["remove", *common]) == 0 and not folder.exists()
     assert main(["install", *common, "--wheels", str(tmp_path / "none")]) == 1
     assert "Choose the folder" in capsys.readouterr().err
@@ -354,7 +353,7 @@ def test_the_module_starts_from_the_plugins_folder_without_qgis():
 
 
 def test_the_log_is_kept_when_the_environment_goes(facts, base, tmp_path):
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
     attempt.start_with(base).run()
     attempt.environment.remove()
     assert attempt.environment.log.is_file()

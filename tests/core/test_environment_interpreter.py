@@ -8,9 +8,8 @@ import sys
 from pathlib import Path, PureWindowsPath
 
 import pytest
-
 from scarp.environment.interpreter import (
-    FOREIGN,
+    PYTHON_VARIABLES,
     Interpreter,
     Layout,
     clean_environment,
@@ -124,10 +123,10 @@ def test_other_pythons_are_offered_with_the_same_version_first(platform, files, 
 
 
 def test_what_qgis_sets_for_itself_does_not_reach_another_python():
-    given = {name: "of QGIS" for name in FOREIGN}
+    given = {name: "of QGIS" for name in PYTHON_VARIABLES}
     given.update(PATH="p", HOME="h", LD_LIBRARY_PATH="l", Gdal_Data="in small letters")
     cleaned = clean_environment({"EXTRA": "e"}, given)
-    assert not set(FOREIGN) & set(cleaned) and "Gdal_Data" not in cleaned
+    assert not set(PYTHON_VARIABLES) & set(cleaned) and "Gdal_Data" not in cleaned
     assert {name: cleaned[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH", "EXTRA")} == {
         "PATH": "p", "HOME": "h", "LD_LIBRARY_PATH": "l", "EXTRA": "e"}
     assert cleaned["PYTHONNOUSERSITE"] == "1"

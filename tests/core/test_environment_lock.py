@@ -8,13 +8,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from scarp.environment import builds, lock, plan, sources
-from scarp.environment.builds import CPU, OFFERED, Target
+from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Target
 from scarp.environment.failures import InstallFailed
 from scarp.environment.plan import Request
 from scarp.environment.private import PrivateEnvironment
-from scarp.environment.sources import Kind, Source
+from scarp.environment.sources import Source, SourceKind
 from scarp.tests.core.attempts import Attempt, forget, plain_facts, use_fakes, with_pip
 from scarp.tests.core.test_environment_builds import NOTHING_FOR, TARGETS, ids
 from scarp.tests.core.wheels import digest, tamper, write_all, write_index, write_lock, write_wheel
@@ -205,7 +204,7 @@ def test_a_folder_of_ones_own_may_hold_others_and_the_log_names_them(facts, base
     wheels = write_all(tmp_path / "w", builds.torch_version(facts.target))
     write_lock(lock.LOCK, wheels)
     tamper(wheels / "fakelearn-2.0-py3-none-any.whl")
-    attempt = Attempt(facts, tmp_path / "py", Source(Kind.FOLDER, wheels)).start_with(base)
+    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels)).start_with(base)
     attempt.run()
     log = attempt.environment.log.read_text().splitlines()
     assert "1 of 3 wheels are files that Scarp's list of hashes knows." in log
@@ -221,7 +220,7 @@ def test_names_are_compared_as_indexes_write_them(tmp_path, monkeypatch):
     lock.LOCK.write_text(f"fake-raster-x==1.0 \\\n    --hash=sha256:{digest(wheel)}\n")
     assert lock.compare(tmp_path).verified == [wheel]
     lock.LOCK.write_text(f"fake-raster-x==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
-    assert lock.compare(tmp_path).without_any() == [wheel]
+    assert lock.compare(tmp_path).unmatched_files() == [wheel]
     lock.LOCK.write_text("# nothing\n")
     assert lock.compare(tmp_path).unknown == [wheel]
 
@@ -231,15 +230,15 @@ def test_a_new_lock_begins_the_loading_anew_and_leaves_complete_environments_alo
 
     def keys() -> list[str]:
         forget()
-        return [Request(facts, OFFERED, Source(kind, tmp_path), PrivateEnvironment(tmp_path)).key
-                for kind in (Kind.INTERNET, Kind.CONFIGURED, Kind.FOLDER)]
+        return [Request(facts, BUILD_OF_SOURCE, Source(kind, tmp_path), PrivateEnvironment(tmp_path)).key
+                for kind in (SourceKind.INTERNET, SourceKind.CONFIGURED, SourceKind.FOLDER)]
 
-    before, listed = keys(), builds.list_hash()
+    before, listed = keys(), builds.requirements_hash()
     lock.LOCK.write_text("# new words\n")
     assert keys() == before
     lock.LOCK.write_text("a==1 --hash=sha256:0\n")
     assert [old == new for old, new in zip(before, keys())] == [False, True, True]
-    assert builds.list_hash() == listed
+    assert builds.requirements_hash() == listed
     forget()
 
 

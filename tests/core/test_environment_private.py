@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from scarp.environment import builds
-from scarp.environment.private import BEGUN, MARK, PrivateEnvironment, State
+from scarp.environment.private import COMPLETE_FILE, PROGRESS_FILE, PrivateEnvironment, State
 
 HERE = tuple(sys.version_info[:2])
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake is laid out as on POSIX")
@@ -32,13 +31,13 @@ def environment(tmp_path) -> PrivateEnvironment:
     (packages / "leftover").mkdir()
     (made.folder / "bin").mkdir()
     made.executable.symlink_to(base)
-    made.write_begun({"done": ["make"]})
-    made.write_mark({"base": os.path.realpath(base), "qgis_python": list(HERE), "variables": {"PYTHONHOME": "/x"}})
+    made.write_progress_record({"done": ["make"]})
+    made.write_completion_record({"base": os.path.realpath(base), "qgis_python": list(HERE), "variables": {"PYTHONHOME": "/x"}})
     return made
 
 
 def change(environment: PrivateEnvironment, **values) -> None:
-    mark = environment.folder / MARK
+    mark = environment.folder / COMPLETE_FILE
     mark.write_text(json.dumps({**json.loads(mark.read_text()), **values}))
 
 
@@ -55,22 +54,22 @@ def test_its_modules_are_found_without_starting_it(environment):
 
 
 @pytest.mark.parametrize("spoil, state", [
-    (lambda e: (e.folder / MARK).unlink(), State.HALF_MADE),
-    (lambda e: (e.folder / MARK).write_text("{"), State.HALF_MADE),
-    (lambda e: (e.folder / MARK).write_text("[]"), State.HALF_MADE),
-    (lambda e: [(e.folder / name).unlink() for name in (MARK, BEGUN)], State.ABSENT),
-    (lambda e: change(e, list="another"), State.STALE),
-    (lambda e: change(e, format=0), State.STALE),
-    (lambda e: change(e, base="/usr/bin/python0"), State.STALE),
-    (lambda e: change(e, qgis_python=[3, 0]), State.STALE),
-    (lambda e: Path(os.path.realpath(e.executable)).unlink(), State.STALE),
-    (lambda e: e.executable.unlink(), State.STALE),
-    (lambda e: e.write_begun({}), State.HALF_MADE),
+    (lambda e: (e.folder / COMPLETE_FILE).unlink(), State.INCOMPLETE),
+    (lambda e: (e.folder / COMPLETE_FILE).write_text("{"), State.INCOMPLETE),
+    (lambda e: (e.folder / COMPLETE_FILE).write_text("[]"), State.INCOMPLETE),
+    (lambda e: [(e.folder / name).unlink() for name in (COMPLETE_FILE, PROGRESS_FILE)], State.ABSENT),
+    (lambda e: change(e, list="another"), State.OUTDATED),
+    (lambda e: change(e, format=0), State.OUTDATED),
+    (lambda e: change(e, base="/usr/bin/python0"), State.OUTDATED),
+    (lambda e: change(e, qgis_python=[3, 0]), State.OUTDATED),
+    (lambda e: Path(os.path.realpath(e.executable)).unlink(), State.OUTDATED),
+    (lambda e: e.executable.unlink(), State.OUTDATED),
+    (lambda e: e.write_progress_record({}), State.INCOMPLETE),
 ])
-def test_what_is_not_whole_has_no_python(environment, spoil, state):
+def test_an_incomplete_environment_has_no_python(environment, spoil, state):
     spoil(environment)
     assert environment.status().state is state
-    assert (environment.status().reason != "") == (state is State.STALE)
+    assert (environment.status().reason != "") == (state is State.OUTDATED)
     assert environment.python is None
 
 
@@ -83,12 +82,12 @@ def test_a_changed_list_makes_it_stale(environment, monkeypatch, tmp_path):
     other = tmp_path / "list.txt"
     other.write_text("numpy==9\n")
     monkeypatch.setattr(builds, "LIBRARIES", other)
-    builds.list_hash.cache_clear()
+    builds.requirements_hash.cache_clear()
     try:
-        assert environment.status().state is State.STALE
+        assert environment.status().state is State.OUTDATED
     finally:
         monkeypatch.undo()
-        builds.list_hash.cache_clear()
+        builds.requirements_hash.cache_clear()
     assert environment.status().state is State.READY
 
 
@@ -105,7 +104,7 @@ def test_a_folder_that_is_not_scarps_is_left_alone(tmp_path):
     other = PrivateEnvironment(tmp_path / "thesis")
     other.folder.mkdir()
     (other.folder / "chapter.txt").write_text("years of work")
-    assert other.occupied() and not other.is_ours()
+    assert other.is_foreign() and not other.is_scarp_environment()
     with pytest.raises(OSError, match="not made by Scarp"):
         other.remove()
     assert (other.folder / "chapter.txt").exists()
@@ -120,7 +119,7 @@ def test_a_removal_that_fails_in_the_middle_can_be_repeated(environment, monkeyp
     monkeypatch.setattr(private.shutil, "rmtree", refuse)
     with pytest.raises(PermissionError):
         environment.remove()
-    assert environment.status().state is State.HALF_MADE and environment.python is None
+    assert environment.status().state is State.INCOMPLETE and environment.python is None
     monkeypatch.undo()
     environment.remove()
     assert not environment.folder.exists()

@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from scarp.environment import diagnostics, space
+from scarp.environment import diagnostics, disk_space
 from scarp.environment.builds import Build
 from scarp.environment.failures import explain
-from scarp.environment.hiding import Hider
 from scarp.environment.private import PrivateEnvironment
-from scarp.environment.sources import Kind, Proxy, Source, own_source, parse_configuration
+from scarp.environment.redaction import Redactor
+from scarp.environment.sources import Proxy, Source, SourceKind, custom_index_settings, parse_configuration
 
 FAILURES = [
     ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
@@ -64,19 +63,19 @@ def test_signals_are_explained(code, expected):
     (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", True, True),
 ])
 def test_windows_is_warned_of_long_paths(folder, long_paths, fits):
-    problem = space.path_problem(Path(folder), "win32", long_paths)
+    problem = disk_space.path_problem(Path(folder), "win32", long_paths)
     assert (problem is None) == fits
     assert fits or str(len(folder)) in problem
-    assert space.path_problem(Path(folder), "linux") is None
+    assert disk_space.path_problem(Path(folder), "linux") is None
 
 
-def test_room_is_looked_at_where_the_folder_will_be(tmp_path):
+def test_disk_space_is_checked_at_the_target_folder(tmp_path):
     folder = tmp_path / "not" / "yet"
-    assert space.existing(folder) == tmp_path
-    assert space.problem(folder, 0.000001) is None
-    assert "1000000.0 GB are needed" in space.problem(folder, 1e6)
+    assert disk_space.existing(folder) == tmp_path
+    assert disk_space.problem(folder, 0.000001) is None
+    assert "1000000.0 GB are needed" in disk_space.problem(folder, 1e6)
     build = Build("cpu", 0.4, 1.5)
-    assert space.needed(build, Kind.FOLDER) < space.needed(build, Kind.INTERNET)
+    assert disk_space.needed(build, SourceKind.FOLDER) < disk_space.needed(build, SourceKind.INTERNET)
 
 
 def test_sizes_count_files_once_and_follow_no_links(tmp_path):
@@ -84,7 +83,7 @@ def test_sizes_count_files_once_and_follow_no_links(tmp_path):
     (tmp_path / "a" / "b" / "f").write_bytes(b"x" * 1000)
     (tmp_path / "a" / "link").symlink_to(tmp_path / "a" / "b" / "f")
     (tmp_path / "a" / "loop").symlink_to(tmp_path / "a", target_is_directory=True)
-    assert space.size(tmp_path / "a", tmp_path / "missing") == 1000
+    assert disk_space.size(tmp_path / "a", tmp_path / "missing") == 1000
 
 
 @pytest.mark.parametrize("proxy, url", [
@@ -94,21 +93,21 @@ def test_sizes_count_files_once_and_follow_no_links(tmp_path):
 def test_a_proxys_address_is_escaped_and_its_password_never_shown(proxy, url):
     assert proxy.url == url
     assert "p@ss" not in repr(proxy)
-    assert "p%40ss" not in Hider(secrets=proxy.secrets())(f"via {url} and p@ss/word")
+    assert "p%40ss" not in Redactor(secrets=proxy.secrets())(f"via {url} and p@ss/word")
 
 
 @pytest.mark.parametrize("proxy", [Proxy("http://proxy", 1), Proxy("a b", 1), Proxy("proxy", 1080, scheme="socks5")])
 def test_a_proxy_that_pip_cannot_use_is_refused(proxy):
-    assert Source(Kind.INTERNET, proxy=proxy).problem()
-    assert Source(Kind.CONFIGURED, proxy=proxy).problem()
+    assert Source(SourceKind.INTERNET, proxy=proxy).problem()
+    assert Source(SourceKind.CONFIGURED, proxy=proxy).problem()
 
 
 def test_a_folder_without_wheels_is_refused(tmp_path):
-    assert Source(Kind.FOLDER, None).problem() and Source(Kind.FOLDER, tmp_path).problem()
+    assert Source(SourceKind.FOLDER, None).problem() and Source(SourceKind.FOLDER, tmp_path).problem()
     (tmp_path / "numpy-1-py3-none-any.whl").touch()
-    assert "torch" in Source(Kind.FOLDER, tmp_path).problem()
+    assert "torch" in Source(SourceKind.FOLDER, tmp_path).problem()
     (tmp_path / "torch-1-py3-none-any.whl").touch()
-    assert Source(Kind.FOLDER, tmp_path).problem() is None
+    assert Source(SourceKind.FOLDER, tmp_path).problem() is None
 
 
 CONFIG = """:env:.disable-pip-version-check='1'
@@ -126,27 +125,27 @@ def test_pips_settings_are_read():
     found = parse_configuration(CONFIG)
     assert found["extra-index-url"].split() == ["https://a.example/simple", "https://b.example/simple"]
     assert found["timeout"] == "7" and "no-index" not in found
-    assert own_source(found) and not own_source({"cert": "x", "timeout": "7"})
+    assert custom_index_settings(found) and not custom_index_settings({"cert": "x", "timeout": "7"})
 
 
 def test_each_source_takes_what_is_its_own_from_pips_settings(monkeypatch):
     settings = parse_configuration(CONFIG)
     here = {"PIP_INDEX_URL": "https://own.example/simple", "PIP_TARGET": "/elsewhere", "HOME": "/home/a"}
-    internet = Source(Kind.INTERNET, proxy=Proxy("p", 1)).variables(settings, here)
+    internet = Source(SourceKind.INTERNET, proxy=Proxy("p", 1)).variables(settings, here)
     assert internet["PIP_CERT"] == "/etc/own.pem" and internet["PIP_PROXY"] == "http://p:1"
     assert "PIP_EXTRA_INDEX_URL" not in internet and "PIP_INDEX_URL" not in internet
-    configured = Source(Kind.CONFIGURED).variables(settings, here)
+    configured = Source(SourceKind.CONFIGURED).variables(settings, here)
     assert configured["PIP_INDEX_URL"] == "https://own.example/simple" and "PIP_CONFIG_FILE" not in configured
-    folder = Source(Kind.FOLDER, Path("/wheels")).variables(settings, here)
+    folder = Source(SourceKind.FOLDER, Path("/wheels")).variables(settings, here)
     assert not {"PIP_INDEX_URL", "PIP_CERT", "PIP_PROXY"} & set(folder)
     for found in (internet, configured, folder):
         assert found["PIP_USER"] == "0" and found["PIP_ONLY_BINARY"] == ":all:" and found["PIP_NO_INPUT"] == "1"
 
 
 HIDERS = {
-    "linux": Hider("/home/mayer", "mayer", "mayers-laptop", ["s3cret"]),
-    "windows": Hider(r"C:\Users\Eva Mayer", "Eva Mayer", "DESKTOP-7", []),
-    "root": Hider("/root", "root", "localhost", []),
+    "linux": Redactor("/home/mayer", "mayer", "mayers-laptop", ["s3cret"]),
+    "windows": Redactor(r"C:\Users\Eva Mayer", "Eva Mayer", "DESKTOP-7", []),
+    "root": Redactor("/root", "root", "localhost", []),
 }
 
 
@@ -160,7 +159,7 @@ HIDERS = {
     ("windows", r"C:\Users\EVAMAY~1\AppData\Local\Temp", r"C:\Users\<user>\AppData\Local\Temp"),
     ("root", "/root/x and root cause", "~/x and root cause"), ("root", "/rooted", "/rooted"),
 ])
-def test_names_and_passwords_are_taken_out(hider, text, expected):
+def test_names_and_passwords_are_redacted(hider, text, expected):
     assert HIDERS[hider](text) == expected
 
 
@@ -176,7 +175,7 @@ def test_the_report_has_everything_and_no_name(tmp_path, monkeypatch):
         raise RuntimeError(f"cannot read {home}")
 
     text = diagnostics.report(environment, {"version": lambda: "3.99", "broken": broken}, lambda: "a process", proxy,
-                              Hider(str(home), "mayer", "laptop", proxy.secrets()))
+                              Redactor(str(home), "mayer", "laptop", proxy.secrets()))
     for word in ("3.99", "a process", sys.version.split()[0], "numpy", "absent", "line one", "PYTHONPATH", "8080",
                  "not known (RuntimeError"):
         assert word in text

@@ -18,9 +18,7 @@ import numpy as np
 import pytest
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.errors import ScarpError
-from scarp.model.files import RunRecord, complete_or_absent, write_text
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
@@ -34,13 +32,13 @@ from scarp.model.jobs.rainfall_warning import rainfall_warning
 from scarp.model.jobs.train_comparison_model import train_comparison_model
 from scarp.model.jobs.train_pcum import train_pcum
 from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.progress import Silent
-from scarp.model.report.figures import new_figure, plain, shorten, style, svg_data
+from scarp.model.outputs.atomic import RunRecord, atomic_output, write_text
+from scarp.model.progress import NullProgress
+from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
 from scarp.model.report.page import TEMPLATES, Page
 from scarp.model.stack import StackFactor, create_stack
 from scarp.model.tables import write_table
-from scarp.model.training.kinds import settings_of_kind
-from scarp.model.training.settings import TrainingSettings
+from scarp.model.training.settings import TrainingSettings, settings_of_kind
 
 SCRIPT = "<script>alert(1)</script>"
 NAMES = [SCRIPT, '"><img src=x onerror=alert(1)>', "' onmouseover='alert(1)", "]]></svg><script>alert(1)</script>",
@@ -175,11 +173,11 @@ def area(tmp_path_factory):
                         for place in range(12)])
     train_comparison_model("logistic_regression", paths["stack"], paths["labels"], paths["model"],
                            settings=settings_of_kind("logistic_regression", "recommended", SMALL),
-                           output_html=folder / "trained.html", progress=Silent())
-    predict_susceptibility(paths["stack"], [paths["model"]], paths["map"], region=NAMES[0], progress=Silent())
+                           output_html=folder / "trained.html", progress=NullProgress())
+    predict_susceptibility(paths["stack"], [paths["model"]], paths["map"], region=NAMES[0], progress=NullProgress())
     with create_raster(paths["other"], GRID, "float32", np.nan, overviews=None) as dataset:
         dataset.write((1 / (1 + np.exp(-values[0] / 10 + 2 + values[1]))).astype(np.float32), 1)
-    classify_zones(paths["map"], paths["zones"], region=NAMES[9], output_table=folder / "zones.csv", progress=Silent())
+    classify_zones(paths["map"], paths["zones"], region=NAMES[9], output_table=folder / "zones.csv", progress=NullProgress())
     return folder, paths, points, regions
 
 
@@ -188,7 +186,7 @@ def test_training_reports(area, tmp_path):
     check_page(folder / "trained.html", NAMES[1])
     train_pcum(paths["stack"], paths["labels"], tmp_path / "m.safetensors", output_html=tmp_path / "t.html",
                settings=TrainingSettings(window=480, block=960, epochs=1, width=2, depth=1, device="cpu"),
-               progress=Silent())
+               progress=NullProgress())
     check_page(tmp_path / "t.html")
 
 
@@ -196,7 +194,7 @@ def test_validation_report(area, tmp_path):
     _, paths, points, regions = area
     validate_with_points(paths["map"], points, tmp_path / "v.html", tmp_path / "v.csv", zones=paths["zones"],
                          regions=regions, region_field=NAMES[6], distance=60, repeats=5, region=NAMES[10],
-                         progress=Silent())
+                         progress=NullProgress())
     check_page(tmp_path / "v.html", points.name, paths["map"].name, *NAMES[:9])
     check_table(tmp_path / "v.csv", *NAMES[:9])
 
@@ -205,7 +203,7 @@ def test_comparison_report(area, tmp_path):
     _, paths, points, regions = area
     compare_models([paths["map"], paths["other"]], points, tmp_path / "c.html", tmp_path / "c.csv",
                    names=[NAMES[3], NAMES[5]], regions=regions, region_field=NAMES[6], distance=60, repeats=5,
-                   output_summary=tmp_path / "s.csv", progress=Silent())
+                   output_summary=tmp_path / "s.csv", progress=NullProgress())
     check_page(tmp_path / "c.html", NAMES[3], NAMES[5], points.name, *NAMES[:3])
     check_table(tmp_path / "c.csv", NAMES[3])
     check_table(tmp_path / "s.csv", NAMES[3])
@@ -213,7 +211,7 @@ def test_comparison_report(area, tmp_path):
 
 def test_checks_report(area, tmp_path):
     _, paths, _, _ = area
-    check_factors(paths["stack"], tmp_path / "k.html", tmp_path / "k.csv", labels=paths["labels"], progress=Silent())
+    check_factors(paths["stack"], tmp_path / "k.html", tmp_path / "k.csv", labels=paths["labels"], progress=NullProgress())
     check_page(tmp_path / "k.html", *(factor.name for factor in FACTORS))
     check_table(tmp_path / "k.csv")
 
@@ -222,7 +220,7 @@ def test_explanation_report(area, tmp_path):
     _, paths, _, _ = area
     explain_susceptibility(paths["stack"], paths["model"], paths["labels"], tmp_path / "e.html", tmp_path / "e.csv",
                            output_leading=tmp_path / "e.tif", block=600, blocks=8, repeats=2, references=2,
-                           progress=Silent())
+                           progress=NullProgress())
     check_page(tmp_path / "e.html", NAMES[3])
     check_table(tmp_path / "e.csv", NAMES[1])
 
@@ -232,11 +230,11 @@ def test_tables_of_warning_and_cross_validation(area, tmp_path):
     with create_raster(tmp_path / f"{FILES[1]}.tif", GRID, "float32", np.nan, overviews=None) as dataset:
         dataset.write(np.full((1, HEIGHT, WIDTH), 90, dtype=np.float32))
     rainfall_warning(paths["map"], [tmp_path / f"{FILES[1]}.tif"], tmp_path / "w.tif", tmp_path / "w.csv", k=0.0129,
-                     regions=regions, region_field=NAMES[6], progress=Silent())
+                     regions=regions, region_field=NAMES[6], progress=NullProgress())
     check_table(tmp_path / "w.csv", *NAMES[:12])
     cross_validate(paths["stack"], paths["labels"], points, tmp_path / "o.tif", kind="logistic_regression",
                    settings=settings_of_kind("logistic_regression", "recommended", SMALL), folds=2,
-                   random_split=False, output_table=tmp_path / "o.csv", progress=Silent())
+                   random_split=False, output_table=tmp_path / "o.csv", progress=NullProgress())
     check_table(tmp_path / "o.csv")
 
 
@@ -259,11 +257,11 @@ def test_a_name_is_text_wherever_a_page_has_text(tmp_path, name):
     with style():
         figure = new_figure(1.5)
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], label=plain(name))
-        axes.set_title(plain(shorten(name, 12)))
+        axes.plot([0, 1], [0, 1], label=escape_mathtext(name))
+        axes.set_title(escape_mathtext(shorten(name, 12)))
         axes.set_xticks([0, 1])
-        axes.set_xticklabels([plain(name), shorten(name)], parse_math=False)
-        axes.annotate(plain(name), (0.5, 0.5))
+        axes.set_xticklabels([escape_mathtext(name), shorten(name)], parse_math=False)
+        axes.annotate(escape_mathtext(name), (0.5, 0.5))
         axes.legend()
         page.figure(name, figure, name)
     page.write(tmp_path / "p.html")
@@ -278,7 +276,7 @@ def test_a_name_is_drawn_as_it_is(name):
     with style():
         for other in (name, name.replace("$", "5")):
             figure = new_figure(1)
-            figure.text(0, 0, plain(other))
+            figure.text(0, 0, escape_mathtext(other))
             check_svg(base64.b64decode(svg_data(figure).partition(",")[2]))
             box = figure.texts[0].get_window_extent()
             if other == name:
@@ -304,7 +302,7 @@ def test_a_cell_is_no_formula_and_the_other_table_has_it_as_it_is(tmp_path, cell
 def test_outputs_of_any_name_are_written_there_and_leave_nothing_else(tmp_path, name):
     """Brackets and stars in a name are no pattern: what a failed run left is found and removed."""
     write_text(tmp_path / name, "x")
-    with pytest.raises(ScarpError), complete_or_absent(tmp_path / name) as temporary:
+    with pytest.raises(ScarpError), atomic_output(tmp_path / name) as temporary:
         temporary.write_text("half")
         temporary.with_name(f"{temporary.name}.aux.xml").write_text("half")
         raise ScarpError("stop")

@@ -11,30 +11,42 @@ import rasterio
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-from scipy.stats import spearmanr
-from sklearn.metrics import log_loss, roc_auc_score
-
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, ScarpError, TooFewData
-from scarp.model.explanation.blocks import LabelBlocks, choose_blocks, side_in_cells, survey_labels
-from scarp.model.explanation.contributions import TypicalLand, contributions
-from scarp.model.explanation.importance import permutations
-from scarp.model.explanation.leading import write_leading
-from scarp.model.explanation.plausibility import Expectation, expectation_of, judge_curve, ordinal
-from scarp.model.explanation.relations import Relation, groups, relations
-from scarp.model.explanation.response import Curve, Observed, response_curve, weighted_quantile
-from scarp.model.explanation.sample import Cells, Tiles, read_cells, read_tiles
-from scarp.model.explanation.skill import Scores
-from scarp.model.explanation.subject import Subject
+from scarp.model.explanation.dominant_factor import BaselineInputs, contributions, write_dominant_factor
+from scarp.model.explanation.explained_model import ExplainedModel, ScoreHistogram
+from scarp.model.explanation.importance import FactorAssociation, correlated_groups, permutations, relations
+from scarp.model.explanation.response import (
+    Expectation,
+    ObservedShares,
+    ResponseCurve,
+    assess_curve,
+    expectation_of,
+    ordinal,
+    response_curve,
+    weighted_quantile,
+)
+from scarp.model.explanation.sample import (
+    Cells,
+    LabelBlocks,
+    Tiles,
+    block_side_cells,
+    count_labels,
+    read_cells,
+    read_tiles,
+    sample_blocks,
+)
+from scarp.model.factors.polygons import AreaMask
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.explain_susceptibility import explain_susceptibility
-from scarp.model.labels.area import AreaMask
 from scarp.model.networks import build_network
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
+from scipy.stats import spearmanr
+from sklearn.metrics import log_loss, roc_auc_score
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
 FACTORS = [StackFactor("slope", "continuous", "degrees", "Slope gradient"),
@@ -45,7 +57,7 @@ SPECS = [FactorSpec("slope", "continuous", "degrees", mean=25, std=10, minimum=0
          FactorSpec("temperature", "continuous", "°C", mean=5, std=3, minimum=-5, maximum=15)]
 WEIGHTS, BIAS = [1.6, 0.0, 0.3, 0.0, -0.4], -1.0
 """Of slope, temperature (which is not used) and the three rocks."""
-CELL, SIDE = 30.0, 20
+CELL, TILE_SIDE = 30.0, 20
 
 
 def trained(architecture: dict, network: torch.nn.Module, kind: str = "pcum") -> TrainedModel:
@@ -135,8 +147,8 @@ def case(tmp_path):
 def explain(case: dict, folder, leading: bool = True, progress=None, **settings):
     return explain_susceptibility(
         case["stack"], case["model"], case["labels"], folder / "r.html", folder / "t.csv",
-        output_leading=folder / "lead.tif" if leading else None, device="cpu", progress=progress or Silent(),
-        **{"block": SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, **settings})
+        output_leading=folder / "lead.tif" if leading else None, device="cpu", progress=progress or NullProgress(),
+        **{"block": TILE_SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, **settings})
 
 
 def rows_of(folder, part: str) -> list[dict]:
@@ -148,12 +160,12 @@ def sampled(path_stack, path_labels, model: TrainedModel, blocks: int = 60):
     """Return subject, tiles and cells of a small area; the stack stays open until the test ends."""
     opened = open_stack(path_stack)
     stack = opened.__enter__()
-    subject, mask = Subject(stack, model, "m", Silent()), AreaMask(stack.grid, None)
+    subject, mask = ExplainedModel(stack, model, "m", NullProgress()), AreaMask(stack.grid, None)
     with rasterio.open(path_labels) as labels:
-        side = side_in_cells(stack.grid, SIDE * CELL, model.align)
-        chosen = choose_blocks(survey_labels(labels, stack.grid, mask, side, Silent()), blocks, 1)
-        tiles = read_tiles(subject, labels, mask, chosen, 1, Silent())
-        cells = read_cells(subject, labels, mask, chosen, 1, Silent())
+        side = block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
+        chosen = sample_blocks(count_labels(labels, stack.grid, mask, side, NullProgress()), blocks, 1)
+        tiles = read_tiles(subject, labels, mask, chosen, 1, NullProgress())
+        cells = read_cells(subject, labels, mask, chosen, 1, NullProgress())
     return opened, subject, tiles, cells
 
 
@@ -191,7 +203,7 @@ def test_skill_is_that_of_scikit_learn():
     labels[::50] = 255
     scores = np.round(rng.random(900) * 0.6 + 0.3 * (labels == 1), 2)
     block, weights = rng.integers(0, 6, 900), np.array([1.0, 2, 3, 0, 1, 5])
-    counted = Scores.empty(6)
+    counted = ScoreHistogram.empty(6)
     for number in range(6):
         counted.add(number, scores[block == number], labels[block == number])
     known = labels != 255
@@ -205,14 +217,14 @@ def test_skill_is_that_of_scikit_learn():
 def test_the_response_is_the_logistic_function(case):
     """A model of one factor answers to it by a closed form, whatever the others are."""
     opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic([1.6, 0, 0, 0, 0]))
-    curve = response_curve(subject, tiles, cells, 0, 1, Silent())
+    curve = response_curve(subject, tiles, cells, 0, 1, NullProgress())
     expected = 1 / (1 + np.exp(-(1.6 * (curve.values - 25) / 10 + BIAS)))
     np.testing.assert_allclose(curve.mean, expected, atol=1e-5)
     np.testing.assert_allclose(curve.low, curve.high, atol=1e-6)
     assert (np.abs(curve.spread - curve.mean) < 2e-3).all() and (np.diff(curve.mean) > 0).all()
-    flat = response_curve(subject, tiles, cells, 2, 1, Silent())
+    flat = response_curve(subject, tiles, cells, 2, 1, NullProgress())
     assert np.ptp(flat.mean) < 1e-6
-    judged = judge_curve(curve, expectation_of("slope"), tiles.weights, 1)
+    judged = assess_curve(curve, expectation_of("slope"), tiles.weights, 1)
     ends = [1 / (1 + np.exp(-(1.6 * (value - 25) / 10 + BIAS))) for value in (5, 35)]
     assert judged.verdict == "as expected" and judged.change.value == pytest.approx(ends[1] - ends[0], abs=0.02)
     opened.__exit__(None, None, None)
@@ -220,7 +232,7 @@ def test_the_response_is_the_logistic_function(case):
 
 def test_observed_shares_are_counted(case):
     opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic())
-    curve = response_curve(subject, tiles, cells, 1, 1, Silent())
+    curve = response_curve(subject, tiles, cells, 1, 1, NullProgress())
     assert curve.labels == ["granite", "schist", "till"]
     for place, code in enumerate(curve.values):
         mine = cells.values[1] == code
@@ -236,8 +248,8 @@ def test_contributions_sum_to_the_logit(case, make):
     model = make()
     opened, subject, tiles, cells = sampled(case["stack"], case["labels"], model)
     for count in (1, 3):
-        lands, raw = TypicalLand(subject, cells, count, 1), tiles.raw(5)
-        found, whole = contributions(subject, raw, lands, Silent())
+        lands, raw = BaselineInputs(subject, cells, count, 1), tiles.raw(5)
+        found, whole = contributions(subject, raw, lands, NullProgress())
         np.testing.assert_allclose(found.sum(axis=0), whole, atol=2e-4)
         probability = model.probability(raw)
         logit = np.log(probability / (1 - probability))
@@ -249,22 +261,22 @@ def test_contributions_sum_to_the_logit(case, make):
 
 def test_contributions_of_a_line_are_its_terms(case):
     opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic())
-    lands, raw = TypicalLand(subject, cells, 6, 1), tiles.raw(3)
-    found, _ = contributions(subject, raw, lands, Silent())
+    lands, raw = BaselineInputs(subject, cells, 6, 1), tiles.raw(3)
+    found, _ = contributions(subject, raw, lands, NullProgress())
     slopes = weighted_quantile(cells.values[0], cells.weights, [(n + 0.5) / 6 for n in range(6)])
     np.testing.assert_allclose(found[0], 1.6 * (raw[0] - slopes.mean()) / 10, atol=1e-4)
     assert np.abs(found[2]).max() < 1e-5, "a factor that is not used adds nothing"
     opened.__exit__(None, None, None)
 
 
-def test_the_leading_factor_does_not_depend_on_the_tiles(tmp_path):
+def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path):
     raw, model = land(150, 170, seed=5, ragged=True), unet()
     path = write_stack(tmp_path / "s.tif", raw)
     labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
     opened, subject, _, cells = sampled(path, labels, model)
-    lands, mask, found = TypicalLand(subject, cells, 2, 1), AreaMask(grid_of(raw), None), []
+    lands, mask, found = BaselineInputs(subject, cells, 2, 1), AreaMask(grid_of(raw), None), []
     for side in (32, 64, 256):
-        write_leading(subject, grid_of(raw), mask, lands, tmp_path / f"{side}.tif", Silent(), side)
+        write_dominant_factor(subject, grid_of(raw), mask, lands, tmp_path / f"{side}.tif", NullProgress(), side)
         with rasterio.open(tmp_path / f"{side}.tif") as dataset:
             found.append(dataset.read(1))
             assert dataset.nodata == 0 and dataset.colormap(1)[1][3] == 255
@@ -276,7 +288,7 @@ def test_the_leading_factor_does_not_depend_on_the_tiles(tmp_path):
     opened.__exit__(None, None, None)
 
 
-def test_swapping_blocks_keeps_the_values_and_their_texture():
+def test_permuting_blocks_keeps_values_and_texture():
     rng = np.random.default_rng(1)
     values = rng.random((9, 3, 12, 12)).astype(np.float32)
     tiles = Tiles(8, 2, values, np.ones((9, 12, 12), bool), np.zeros((9, 8, 8), np.uint8), np.ones((9, 8, 8), bool),
@@ -284,10 +296,10 @@ def test_swapping_blocks_keeps_the_values_and_their_texture():
     orders = permutations(9, 5, seed=1)
     assert all(sorted(order) == list(range(9)) for order in orders)
     for order in orders:
-        swapped = np.stack([tiles.swapped(tile, (1,), int(order[tile])) for tile in range(9)])
-        np.testing.assert_array_equal(swapped[:, [0, 2]], values[:, [0, 2]])
-        np.testing.assert_array_equal(np.sort(swapped[:, 1].ravel()), np.sort(values[:, 1].ravel()))
-        np.testing.assert_array_equal(swapped[:, 1], values[order, 1])
+        with_factors_from = np.stack([tiles.with_factors_from(tile, (1,), int(order[tile])) for tile in range(9)])
+        np.testing.assert_array_equal(with_factors_from[:, [0, 2]], values[:, [0, 2]])
+        np.testing.assert_array_equal(np.sort(with_factors_from[:, 1].ravel()), np.sort(values[:, 1].ravel()))
+        np.testing.assert_array_equal(with_factors_from[:, 1], values[order, 1])
 
 
 def test_gaps_of_another_place_are_filled_and_own_gaps_stay(case, tmp_path):
@@ -297,9 +309,9 @@ def test_gaps_of_another_place_are_filled_and_own_gaps_stay(case, tmp_path):
     opened, subject, tiles, _ = sampled(path, labels, unet())
     assert np.isfinite(tiles.values).all() and not tiles.valid.all()
     for tile in range(len(tiles)):
-        swapped = tiles.swapped(tile, (0,), (tile + 1) % len(tiles))
-        assert (np.isfinite(swapped).all(axis=0) == tiles.valid[tile]).all()
-        assert np.isin(swapped[0, tiles.valid[tile]], raw[0]).all()
+        with_factors_from = tiles.with_factors_from(tile, (0,), (tile + 1) % len(tiles))
+        assert (np.isfinite(with_factors_from).all(axis=0) == tiles.valid[tile]).all()
+        assert np.isin(with_factors_from[0, tiles.valid[tile]], raw[0]).all()
     opened.__exit__(None, None, None)
 
 
@@ -307,14 +319,14 @@ def test_a_sample_of_blocks_stands_for_all():
     rng = np.random.default_rng(2)
     slides = rng.integers(0, 5, (40, 50)) * (rng.random((40, 50)) < 0.05)
     found = LabelBlocks(10, slides, np.full((40, 50), 100))
-    many, few = choose_blocks(found, 200, 1), choose_blocks(found, 60, 1)
+    many, few = sample_blocks(found, 200, 1), sample_blocks(found, 60, 1)
     assert len(many.places) == 200 and len(few.places) == 60 and few.of == 2000
     assert set(few.places) <= set(many.places), "fewer blocks are a part of more"
     for chosen in (many, few):
         with_slides = np.array([slides[place.row // 10, place.column // 10] > 0 for place in chosen.places])
         assert chosen.weights[with_slides].sum() == pytest.approx((slides > 0).sum())
         assert chosen.weights.sum() == pytest.approx(2000)
-    everything = choose_blocks(found, 5000, 1)
+    everything = sample_blocks(found, 5000, 1)
     assert len(everything.places) == 2000 and (everything.weights == 1).all()
 
 
@@ -329,7 +341,7 @@ def test_tiles_say_what_the_map_says(tmp_path, make, monkeypatch):
     around = np.pad(raw, [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
     whole = model.probability(around)[margin:-margin, margin:-margin]
     assert tiles.side == (9 if model.halo == 0 else 20) and len(list(tiles.batches())) < len(tiles)
-    for tile, found in tiles.predicted(subject, tiles.raw, Silent()):
+    for tile, found in tiles.iterate_predictions(subject, tiles.raw, NullProgress()):
         place = tiles.places[tile]
         here = whole[place.row:place.row + 20, place.column:place.column + 20]
         known = np.isfinite(found)
@@ -380,7 +392,7 @@ def test_only_the_area_is_looked_at(case, tmp_path):
     assert (found[:, :80] > 0).all() and not found[:, 80:].any()
 
 
-def test_relations_and_the_groups_they_make():
+def test_factor_associations_and_their_groups():
     rng = np.random.default_rng(3)
     first = rng.normal(size=4000)
     second, third = first ** 3 + 0.1 * rng.normal(size=4000), rng.normal(size=4000)
@@ -393,9 +405,9 @@ def test_relations_and_the_groups_they_make():
     assert {(one.first, one.second) for one in found} == {(0, 1), (2, 3)}
     spearman = next(one for one in found if one.measure == "Spearman")
     assert spearman.value == pytest.approx(spearmanr(first, second).statistic)
-    assert groups(found, 4) == [(0, 1), (2, 3)]
-    assert groups([Relation(0, 1, 0.9, ""), Relation(1, 3, 0.8, "")], 4) == [(0, 1, 3)]
-    assert groups([Relation(0, 1, 0.9, "")], 2) == [], "all factors at once would say nothing new"
+    assert correlated_groups(found, 4) == [(0, 1), (2, 3)]
+    assert correlated_groups([FactorAssociation(0, 1, 0.9, ""), FactorAssociation(1, 3, 0.8, "")], 4) == [(0, 1, 3)]
+    assert correlated_groups([FactorAssociation(0, 1, 0.9, "")], 2) == [], "all factors at once would say nothing new"
 
 
 @pytest.mark.parametrize(("label", "number"), [("VII", 7), ("zone VIII", 8), ("0.15 g", 0.15), ("0,2 g", 0.2),
@@ -407,19 +419,19 @@ def test_classes_with_numbers_have_an_order(label, number):
 @pytest.mark.parametrize(("means", "verdict", "turns"), [
     ([0.2, 0.3, 0.4, 0.6], "as expected", False), ([0.6, 0.5, 0.3, 0.2], "against expectation", False),
     ([0.300, 0.301, 0.299, 0.305], "flat", False), ([0.2, 0.9, 0.1, 0.3], "as expected", True)])
-def test_judgements(means, verdict, turns):
+def test_curve_assessment(means, verdict, turns):
     rng = np.random.default_rng(0)
     blocks = 100 * np.clip(np.array(means) + rng.normal(0, 0.01, (40, 1)), 0, 1)
-    nothing = Observed(np.linspace(0, 30, 4), np.full(3, np.nan), np.full(3, np.nan), np.full(3, np.nan), np.ones(3),
+    nothing = ObservedShares(np.linspace(0, 30, 4), np.full(3, np.nan), np.full(3, np.nan), np.full(3, np.nan), np.ones(3),
                        np.zeros(3, int))
-    curve = Curve(0, np.array([0.0, 10, 20, 30]), [], np.array(means), np.array(means), np.array(means),
+    curve = ResponseCurve(0, np.array([0.0, 10, 20, 30]), [], np.array(means), np.array(means), np.array(means),
                   np.zeros((2, 4)), blocks, np.full(40, 100.0), nothing)
-    judged = judge_curve(curve, Expectation("rises", ""), np.ones(40), 1)
+    judged = assess_curve(curve, Expectation("rises", ""), np.ones(40), 1)
     assert (judged.verdict, judged.turns) == (verdict, turns)
     assert judged.change.value == pytest.approx(means[-1] - means[0], abs=1e-6)
     opposite = {"as expected": "against expectation", "against expectation": "as expected"}
-    assert judge_curve(curve, Expectation("falls", ""), np.ones(40), 1).verdict == opposite.get(verdict, verdict)
-    assert judge_curve(curve, Expectation("rises", "", 25, 95), np.ones(40), 1).verdict == "not judged"
+    assert assess_curve(curve, Expectation("falls", ""), np.ones(40), 1).verdict == opposite.get(verdict, verdict)
+    assert assess_curve(curve, Expectation("rises", "", 25, 95), np.ones(40), 1).verdict == "not judged"
 
 
 def test_known_names():
@@ -455,7 +467,7 @@ def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, err
 
 def test_cancel_leaves_nothing(case, tmp_path):
     """Wherever it comes, also after the raster is whole and before the report is."""
-    class Stops(Silent):
+    class Stops(NullProgress):
         def __init__(self, after: float) -> None:
             super().__init__()
             self.asked, self.after = 0, after

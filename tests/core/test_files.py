@@ -8,21 +8,20 @@ import json
 
 import numpy as np
 import pytest
-
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
-from scarp.model.files import (
+from scarp.model.outputs.atomic import (
     RECORD_SUFFIX,
     RunRecord,
+    atomic_output,
+    atomic_output_folder,
     check_writable,
-    complete_or_absent,
-    complete_or_absent_folder,
     describe_input,
     read_record,
     scarp_version,
     write_text,
 )
-from scarp.model.progress import Part, Silent, stop_if_cancelled
-from scarp.model.temporaries import temporary_beside, tidy
+from scarp.model.outputs.temp_files import remove_orphans, temp_path_beside
+from scarp.model.progress import NullProgress, SubProgress, stop_if_cancelled
 
 
 def names(folder):
@@ -31,7 +30,7 @@ def names(folder):
 
 def test_file_appears_only_when_the_block_succeeds(tmp_path):
     output = tmp_path / "map.tif"
-    with complete_or_absent(output) as temporary:
+    with atomic_output(output) as temporary:
         temporary.write_bytes(b"whole")
         assert temporary.parent == tmp_path and temporary.suffix == ".tif"
         assert not output.exists()
@@ -44,7 +43,7 @@ def test_failure_keeps_the_older_file_and_leaves_nothing_else(tmp_path, failure)
     output = tmp_path / "map.tif"
     output.write_bytes(b"old")
     with pytest.raises(type(failure)):
-        with complete_or_absent(output) as temporary:
+        with atomic_output(output) as temporary:
             temporary.write_bytes(b"half")
             temporary.with_name(temporary.name + ".aux.xml").write_text("side")
             raise failure
@@ -56,12 +55,12 @@ def test_folder_is_moved_as_a_whole_and_keeps_strangers(tmp_path):
     output = tmp_path / "demo"
     output.mkdir()
     (output / "mine.txt").write_text("mine")
-    with complete_or_absent_folder(output) as temporary:
+    with atomic_output_folder(output) as temporary:
         (temporary / "dem.tif").write_text("dem")
         assert names(output) == ["mine.txt"]
     assert names(output) == ["dem.tif", "mine.txt"]
     with pytest.raises(Cancelled):
-        with complete_or_absent_folder(tmp_path / "other") as temporary:
+        with atomic_output_folder(tmp_path / "other") as temporary:
             (temporary / "dem.tif").write_text("dem")
             raise Cancelled()
     assert names(tmp_path) == ["demo"]
@@ -76,10 +75,10 @@ def test_missing_folder_is_said_before_the_work(tmp_path):
 
 def test_full_disk_is_an_output_failure_but_a_missing_input_is_not(tmp_path):
     with pytest.raises(OutputNotWritable, match="could not be written"):
-        with complete_or_absent(tmp_path / "map.tif"):
+        with atomic_output(tmp_path / "map.tif"):
             raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FileNotFoundError):
-        with complete_or_absent(tmp_path / "map.tif"):
+        with atomic_output(tmp_path / "map.tif"):
             open(tmp_path / "input.csv")
 
 
@@ -110,8 +109,8 @@ def test_layer_uri_is_hashed_as_its_file(tmp_path):
     assert describe_input(f"{path}|layername=a")["sha256"] == hashlib.sha256(b"x").hexdigest()
 
 
-def test_part_scales_and_passes_on():
-    class Recorder(Silent):
+def test_subprogress_scales_and_forwards():
+    class Recorder(NullProgress):
         def __init__(self):
             super().__init__()
             self.seen, self.stop = [], False
@@ -123,7 +122,7 @@ def test_part_scales_and_passes_on():
             return self.stop
 
     whole = Recorder()
-    part = Part(Part(whole, 0.5, 1.0), 0.0, 0.5)
+    part = SubProgress(SubProgress(whole, 0.5, 1.0), 0.0, 0.5)
     part.report(0.0, "start")
     part.report(1.0)
     part.report(7.0)
@@ -169,13 +168,13 @@ def test_a_record_that_is_none_says_so(tmp_path, text):
         read_record(tmp_path / "none.tif")
 
 
-def test_a_file_written_whole_inside_another_is_tidied_with_it(tmp_path):
+def test_nested_temp_file_is_removed_with_its_output(tmp_path):
     final = tmp_path / "map.tif"
-    outer = temporary_beside(final, ".part.tif")
-    inner = temporary_beside(outer, ".part.tif")
+    outer = temp_path_beside(final, ".part.tif")
+    inner = temp_path_beside(outer, ".part.tif")
     for path in (outer, inner):
         path.write_text("begun by a run that was killed")
-    tidy(tmp_path / "other.tif")
+    remove_orphans(tmp_path / "other.tif")
     assert outer.exists() and inner.exists()
-    tidy(final)
+    remove_orphans(final)
     assert not list(tmp_path.iterdir())

@@ -17,12 +17,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
-
 from scarp.model.artifact import load_model
-from scarp.model.artifact_header import HEADER_KEY, header_of_file
+from scarp.model.artifact_header import HEADER_KEY, read_header_of_file
 from scarp.model.errors import InputCorrupt, ModelFileInvalid
-from scarp.model.files import checksum
-from scarp.model.json_text import DEEPEST, parse_json, read_json
+from scarp.model.outputs.atomic import checksum
+from scarp.model.safe_json import MAX_DEPTH, parse_json, read_json
 from scarp.tests.reliability import fuzzing
 from scarp.tests.reliability.model_target import ModelTarget
 from scarp.tests.reliability.raster_target import RasterTarget
@@ -141,7 +140,7 @@ def test_a_pickle_is_refused_and_not_opened(tmp_path):
     plain.write_bytes(pickle.dumps(bomb))
     torch.save({"weights": bomb}, zipped)
     for path in (plain, zipped):
-        for read in (load_model, header_of_file):
+        for read in (load_model, read_header_of_file):
             with pytest.raises(ModelFileInvalid):
                 read(path)
     assert not (tmp_path / "went-off").exists()
@@ -174,7 +173,7 @@ def test_json_from_outside_comes_through_one_reader():
 
     The others here read what Scarp's own processes and installer write in folders of their own.
     """
-    own = {"model/json_text.py", "model/history/reading.py", "model/worker/codec.py", "model/worker/channel.py",
+    own = {"model/safe_json.py", "model/history/reading.py", "model/worker/protocol.py", "model/worker/protocol.py",
            "model/worker/start.py"}
     found = {str(path.relative_to(ROOT).as_posix()) for path in shipped()
              if path.is_relative_to(ROOT / "model") and any(
@@ -187,7 +186,7 @@ def test_json_from_outside_comes_through_one_reader():
 
 
 @pytest.mark.parametrize("text", [
-    "[" * 100_000, "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), '{"a":' * 5000 + "1" + "}" * 5000, "9" * 1_000_000,
+    "[" * 100_000, "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), '{"a":' * 5000 + "1" + "}" * 5000, "9" * 1_000_000,
     "-" + "9" * 100, '{"a": 1, "a": 2}', '{"b": {"a": 1, "a": 1}}', '"\\ud800"', '{"\\udc00": 1}', '["a", "\\uDBFF x"]',
     "\ufeff1", "", "nul", "\x00", '{"a" 1}', "１", b"\xff\xfe1\x00", b'"\xed\xa0\x80"'])
 def test_hostile_json_is_refused(text):
@@ -212,7 +211,7 @@ def test_no_number_is_read_only_where_it_may_be():
 
 
 def test_a_file_without_end_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr("scarp.model.json_text.LONGEST", 1000)
+    monkeypatch.setattr("scarp.model.safe_json.LONGEST", 1000)
     if not Path("/dev/zero").exists():
         pytest.skip("this system has no such file")
     with pytest.raises(ValueError, match="longer"):

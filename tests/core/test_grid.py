@@ -10,7 +10,6 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
-
 from scarp.model.errors import CrsMissing, GridMismatch, GridUnsupported
 from scarp.model.grid import Block, Grid, metres_per_degree
 from scarp.model.inputs.rasters import read_scaled, read_window
@@ -58,17 +57,17 @@ def test_spacing_on_a_projected_grid_is_the_cell_in_metres():
 @pytest.mark.parametrize("crs, x, y, expected", [
     (32645, 500_000, 3_000_000, 0.9996), (3857, 0, 0, 1.0), (3857, 0, 8_399_738, 2.0),
 ])
-def test_the_stretch_of_a_projection_is_known(crs, x, y, expected):
+def test_the_scale_factor_of_a_projection_is_known(crs, x, y, expected):
     grid = Grid(CRS.from_epsg(crs), Affine(30, 0, x - 300, 0, -30, y + 300), 20, 20)
     # Web Mercator treats the ellipsoid as a sphere, so its stretch is not quite 1 / cos of the latitude.
-    assert grid.stretch() == pytest.approx(expected, rel=0.006)
-    assert geographic(60).stretch() == 1.0
+    assert grid.scale_factor() == pytest.approx(expected, rel=0.006)
+    assert geographic(60).scale_factor() == 1.0
 
 
 def test_bounds_within_a_distance():
-    assert utm().bounds_within(0) == utm().bounds
-    assert utm().bounds_within(90) == (500_000 - 90, 3_000_000 - 690, 500_990, 3_000_090)
-    left, bottom, right, top = geographic(60).bounds_within(10_000)
+    assert utm().buffered_bounds(0) == utm().bounds
+    assert utm().buffered_bounds(90) == (500_000 - 90, 3_000_000 - 690, 500_990, 3_000_090)
+    left, bottom, right, top = geographic(60).buffered_bounds(10_000)
     # A degree of longitude measures 55.8 km there, one of latitude 111.4.
     assert geographic(60).bounds[0] - left == pytest.approx(10 / 55.8, rel=2e-3)
     assert top - geographic(60).bounds[3] == pytest.approx(10 / 111.4, rel=2e-3)
@@ -99,21 +98,21 @@ def test_blocks_cover_every_cell_once(side, shape):
 def test_grids_that_would_come_out_wrong_are_refused(tmp_path, transform_, what):
     path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), transform_, "EPSG:32645")
     with pytest.raises(GridUnsupported, match=what) as failure:
-        Grid.of_file(path, "DEM")
+        Grid.from_file(path, "DEM")
     assert "Warp" in str(failure.value)
 
 
 def test_a_raster_without_crs_is_refused(tmp_path):
     path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), Affine(30, 0, 0, 0, -30, 0), None)
     with pytest.raises(CrsMissing, match="Assign projection"):
-        Grid.of_file(path, "DEM")
+        Grid.from_file(path, "DEM")
 
 
 def test_a_raster_in_a_local_crs_is_refused(tmp_path):
     path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), Affine(30, 0, 0, 0, -30, 0),
                  'LOCAL_CS["site",UNIT["metre",1]]')
     with pytest.raises(CrsMissing, match="local"):
-        Grid.of_file(path, "DEM")
+        Grid.from_file(path, "DEM")
 
 
 @pytest.mark.parametrize("change, word", [
@@ -131,7 +130,7 @@ def test_another_grid_is_told_apart(change, word):
 
 def test_cells_of_points_are_the_cells_they_lie_in():
     grid = utm()
-    rows, columns, inside = grid.cells_of(np.array([[500_015.0, 2_999_985.0], [500_030.0, 2_999_970.0],
+    rows, columns, inside = grid.cell_indices(np.array([[500_015.0, 2_999_985.0], [500_030.0, 2_999_970.0],
                                                     [499_999.0, 2_999_985.0], [np.nan, 0.0]]))
     assert rows[:2].tolist() == [0, 1] and columns[:2].tolist() == [0, 1]
     assert inside.tolist() == [True, True, False, False]

@@ -11,11 +11,9 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.artifact import load_model, save_model
 from scarp.model.artifact_header import read_header
 from scarp.model.errors import InputCorrupt, InputMissing
-from scarp.model.files import RunRecord, read_record, sha256, write_record
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
@@ -24,14 +22,12 @@ from scarp.model.jobs.compare_runs import compare_runs
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.jobs.rainfall_warning import rainfall_warning
 from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.progress import Silent
-from scarp.model.provenance.call import read_call
-from scarp.model.provenance.lineage import changes_since, made_from
-from scarp.model.provenance.origin import changed_since_training, training_inputs
-from scarp.model.provenance.rasters import compare_rasters
-from scarp.model.provenance.runs import compare_calls
-from scarp.model.provenance.tables import compare_tables
-from scarp.model.provenance.trust import LONGEST, MOST_WARNINGS, read_warnings, warning_tags
+from scarp.model.outputs.atomic import RunRecord, read_record, sha256, write_record
+from scarp.model.progress import NullProgress
+from scarp.model.provenance.call import read_recorded_run
+from scarp.model.provenance.lineage import changed_since_training, changes_since, recorded_checksum, training_inputs
+from scarp.model.provenance.map_tags import LONGEST, MOST_WARNINGS, read_warnings, warning_tags
+from scarp.model.provenance.run_comparison import compare_rasters, compare_recorded_runs, compare_tables
 from scarp.tests.core import prediction_models
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 64, 64)
@@ -67,7 +63,7 @@ def test_changed_inputs_are_found_by_their_content(tmp_path):
         (tmp_path / name).write_bytes(name.encode() * 100)
     output = made(tmp_path, ONE=tmp_path / "a.tif", MORE=[tmp_path / "b.tif"], SLIDES=tmp_path / "c.gpkg")
     assert changes_since(output) == []
-    assert made_from(output, "ONE") == sha256(tmp_path / "a.tif") and made_from(output, "TWO") == ""
+    assert recorded_checksum(output, "ONE") == sha256(tmp_path / "a.tif") and recorded_checksum(output, "TWO") == ""
     later(tmp_path / "a.tif")
     assert changes_since(output) == [], "touched only"
     (tmp_path / "a.tif").write_bytes(b"A.tif" * 100)
@@ -86,7 +82,7 @@ def test_changed_inputs_are_found_by_their_content(tmp_path):
     '{"inputs": {"A": {"source": "\\u0000", "bytes": "x", "sha256": 3}}, "started": {}}'])
 def test_a_record_of_others_says_nothing_and_breaks_nothing(tmp_path, record):
     (tmp_path / "made.tif.run.json").write_text(record)
-    assert changes_since(tmp_path / "made.tif") == [] and made_from(tmp_path / "made.tif", "A") == ""
+    assert changes_since(tmp_path / "made.tif") == [] and recorded_checksum(tmp_path / "made.tif", "A") == ""
 
 
 # Models know what they were trained on
@@ -108,9 +104,9 @@ def model_of(path, stack: str, kind: str = "linear", pixel: float = 30.0) -> str
 
 
 def predict(stack, model, output, **options) -> list[str]:
-    heard = Silent()
-    predict_susceptibility(stack, [model], output, progress=heard, **options)
-    return heard.warnings
+    listener = NullProgress()
+    predict_susceptibility(stack, [model], output, progress=listener, **options)
+    return listener.warnings
 
 
 def test_a_stack_that_changed_since_training_is_noticed(tmp_path, stack):
@@ -140,7 +136,7 @@ def test_a_model_file_keeps_checksums_and_no_paths(tmp_path, stack):
 @pytest.mark.parametrize("told", [{}, {"inputs": 3}, {"inputs": {"STACK": 4, "grid": []}},
                                   {"inputs": {"STACK": "ab", "grid": [1, 2, "3", 4, 5, 6]}},
                                   {"inputs": {"STACK": "ab"}}])
-def test_models_that_do_not_tell_are_believed(told):
+def test_models_without_checksums_give_no_warning(told):
     assert not changed_since_training(told, "STACK", "1" * 64, GRID)
 
 
@@ -172,17 +168,17 @@ def test_warnings_go_along_from_the_map_to_zones_warning_and_report(tmp_path):
     tags = {**warning_tags(["The cells are of another size."]), "MODEL_SHA256": "a" * 64}
     with create_raster(shares, GRID, "float32", np.nan, tags=tags, overviews=None) as dataset:
         dataset.write(((ROWS + COLUMNS / 7) / 80).astype("float32"), 1)
-    classify_zones(shares, tmp_path / "zones.tif", progress=Silent())
-    heard = Silent()
+    classify_zones(shares, tmp_path / "zones.tif", progress=NullProgress())
+    listener = NullProgress()
     rainfall_warning(shares, [raster(tmp_path / "rain.tif", 60 + ROWS)], tmp_path / "warning.tif", tmp_path / "w.csv",
-                     k=0.0129, zones=tmp_path / "zones.tif", progress=heard)
+                     k=0.0129, zones=tmp_path / "zones.tif", progress=listener)
     for name in ("zones.tif", "warning.tif"):
         with rasterio.open(tmp_path / name) as dataset:
             assert any("another size" in text for text in read_warnings(dataset.tags())), name
-    assert any("another size" in text for text in heard.warnings)
+    assert any("another size" in text for text in listener.warnings)
     slides = Points("slides", xy=np.array([(500100.0 + 60 * number, 3299000.0 - 30 * number) for number in range(25)]))
     summary = validate_with_points(shares, slides, tmp_path / "report.html", tmp_path / "t.csv", distance=90, repeats=2,
-                                   zones=tmp_path / "zones.tif", progress=Silent())
+                                   zones=tmp_path / "zones.tif", progress=NullProgress())
     assert any("another size" in text for text in summary.warnings)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "The cells are of another size." in page and "a map of relative landslide susceptibility" in page
@@ -225,14 +221,14 @@ def judged(tmp_path):
 
     def validate(**options) -> list[str]:
         return validate_with_points(shares, slides, None, tmp_path / "t.csv", distance=90, repeats=2,
-                                    progress=Silent(), **options).warnings
+                                    progress=NullProgress(), **options).warnings
 
     return write, validate, windows
 
 
 def test_zones_of_another_state_of_the_map_are_noticed(tmp_path, judged):
     write, validate, _ = judged
-    classify_zones(tmp_path / "map.tif", tmp_path / "zones.tif", progress=Silent())
+    classify_zones(tmp_path / "map.tif", tmp_path / "zones.tif", progress=NullProgress())
     assert not [text for text in validate(zones=tmp_path / "zones.tif") if "zones" in text.lower()]
     write((COLUMNS + ROWS / 7) / 80)
     later(tmp_path / "map.tif")
@@ -255,15 +251,15 @@ def test_windows_of_another_training_are_noticed(judged, models, word):
 def test_a_map_older_than_its_stack_or_model_is_noticed(tmp_path, stack, judged):
     model = model_of(tmp_path / "m.safetensors", stack)
     predict(stack, model, tmp_path / "fresh.tif")
-    heard = Silent()
-    classify_zones(tmp_path / "fresh.tif", tmp_path / "z.tif", progress=heard)
-    assert not [text for text in heard.warnings if "changed since" in text]
+    listener = NullProgress()
+    classify_zones(tmp_path / "fresh.tif", tmp_path / "z.tif", progress=listener)
+    assert not [text for text in listener.warnings if "changed since" in text]
     prediction_models.stack(stack, prediction_models.values(64, 64, seed=5))
     later(stack)
-    heard = Silent()
-    classify_zones(tmp_path / "fresh.tif", tmp_path / "z.tif", progress=heard)
-    assert [text for text in heard.warnings if "fresh.tif was made from stack.tif (STACK), which has changed" in text]
-    assert heard.warnings == read_record(tmp_path / "z.tif")["warnings"]
+    listener = NullProgress()
+    classify_zones(tmp_path / "fresh.tif", tmp_path / "z.tif", progress=listener)
+    assert [text for text in listener.warnings if "fresh.tif was made from stack.tif (STACK), which has changed" in text]
+    assert listener.warnings == read_record(tmp_path / "z.tif")["warnings"]
 
 
 # Comparing a run with its repetition
@@ -273,16 +269,16 @@ def test_rasters_are_compared_cell_by_cell(tmp_path):
     values = ROWS * 1.0
     values[5, 5] = np.nan
     first = raster(tmp_path / "a.tif", values, bands=2)
-    assert compare_rasters(first, raster(tmp_path / "b.tif", values, bands=2), Silent()).same
+    assert compare_rasters(first, raster(tmp_path / "b.tif", values, bands=2), NullProgress()).same
     changed = values.copy()
     changed[7, 7:10] += 0.25
     changed[5, 5] = 1
-    found = compare_rasters(first, raster(tmp_path / "c.tif", changed, bands=2), Silent())
+    found = compare_rasters(first, raster(tmp_path / "c.tif", changed, bands=2), NullProgress())
     assert not found.same
     assert "band 1: 3 cells differ, by 0.25 at most, 1 cells have data in one of the two only" in found.text
     moved = Grid(GRID.crs, from_origin(500030.0, 3300000.0, 30.0, 30.0), 64, 64)
-    assert "another grid" in compare_rasters(first, raster(tmp_path / "d.tif", values, moved, 2), Silent()).text
-    assert "2 bands then, 1 now" == compare_rasters(first, raster(tmp_path / "e.tif", values), Silent()).text
+    assert "another grid" in compare_rasters(first, raster(tmp_path / "d.tif", values, moved, 2), NullProgress()).text
+    assert "2 bands then, 1 now" == compare_rasters(first, raster(tmp_path / "e.tif", values), NullProgress()).text
 
 
 def test_tables_are_compared_row_by_row(tmp_path):
@@ -298,16 +294,16 @@ def test_tables_are_compared_row_by_row(tmp_path):
 
 
 def test_models_are_compared_weight_by_weight(tmp_path):
-    from scarp.model.provenance.models import compare_models
+    from scarp.model.provenance.run_comparison import compare_model_files
 
     first = prediction_models.saved(tmp_path / "a.safetensors", "unet1")
     same = prediction_models.model("unet1")
     same.versions = {"torch": "0"}
     save_model(same, tmp_path / "b.safetensors")
-    assert compare_models(first, tmp_path / "b.safetensors").same
-    found = compare_models(first, prediction_models.saved(tmp_path / "c.safetensors", "unet1", seed=2))
+    assert compare_model_files(first, tmp_path / "b.safetensors").same
+    found = compare_model_files(first, prediction_models.saved(tmp_path / "c.safetensors", "unet1", seed=2))
     assert not found.same and "weights differ by" in found.text and "seed" in found.text
-    assert not compare_models(first, prediction_models.saved(tmp_path / "d.safetensors", "linear")).same
+    assert not compare_model_files(first, prediction_models.saved(tmp_path / "d.safetensors", "linear")).same
 
 
 def call(folder, name: str, numbers=None, algorithm="scarp:classifyzones", **more) -> str:
@@ -317,28 +313,28 @@ def call(folder, name: str, numbers=None, algorithm="scarp:classifyzones", **mor
     return f"{folder / name}.run.json"
 
 
-def test_numbers_surroundings_and_inputs_are_told_apart(tmp_path):
+def test_differences_in_numbers_environment_and_inputs_are_distinguished(tmp_path):
     files = {"STACK": [{"source": "s.tif", "sha256": "a" * 64}]}
     then = call(tmp_path, "1.0", {"AUC": 0.75, "GAP": float("nan"), "NOTE": "x"}, files=files)
     same = call(tmp_path, "2.0", {"AUC": 0.75, "GAP": float("nan"), "NOTE": "x"}, files=files)
-    heard = Silent()
-    summary = compare_runs(then, same, {}, tmp_path / "table.csv", progress=heard)
-    assert summary.same and summary.compared == 3 and not summary.changed and not heard.warnings
+    listener = NullProgress()
+    summary = compare_runs(then, same, {}, tmp_path / "table.csv", progress=listener)
+    assert summary.same and summary.compared == 3 and not summary.changed and not listener.warnings
     other = call(tmp_path, "3.0", {"AUC": 0.76, "GAP": float("nan")},
                  files={"STACK": [{"source": "s.tif", "sha256": "b" * 64}]})
-    heard = Silent()
-    summary = compare_runs(then, other, {}, None, progress=heard)
+    listener = NullProgress()
+    summary = compare_runs(then, other, {}, None, progress=listener)
     assert not summary.same and summary.different == 2 and summary.changed == ["STACK"]
-    said = " ".join(heard.warnings)
+    said = " ".join(listener.warnings)
     assert "AUC: differs by 0.01 (0.75 then, 0.76 now)" in said and "torch 1.0 then, 3.0 now" in said
     text = (tmp_path / "table.csv").read_text(encoding="utf-8")
     assert "ran on,torch,no,another,1.0,2.0" in text
 
 
 def test_nothing_compared_is_not_called_the_same(tmp_path):
-    heard = Silent()
-    summary = compare_runs(call(tmp_path, "1.0"), call(tmp_path, "1.0b"), {}, None, progress=heard)
-    assert not summary.same and "Nothing could be compared" in " ".join(heard.warnings)
+    listener = NullProgress()
+    summary = compare_runs(call(tmp_path, "1.0"), call(tmp_path, "1.0b"), {}, None, progress=listener)
+    assert not summary.same and "Nothing could be compared" in " ".join(listener.warnings)
 
 
 @pytest.mark.parametrize("content, error", [
@@ -349,7 +345,7 @@ def test_a_record_that_cannot_be_repeated_says_why(tmp_path, content, error):
     if content is not None:
         (tmp_path / "a.run.json").write_text(content)
     with pytest.raises(error):
-        read_call(tmp_path / "a")
+        read_recorded_run(tmp_path / "a")
 
 
 def test_a_record_with_odd_parts_is_read_without_them(tmp_path):
@@ -357,10 +353,10 @@ def test_a_record_with_odd_parts_is_read_without_them(tmp_path):
         "algorithm": "scarp:x", "outputs": {"A": 3, "B": {"source": 4, "sha256": "zz"}}, "versions": [1],
         "call": {"parameters": {"P": [1, {}]}, "files": {"F": [1, {"sha256": "a" * 64}], "G": {}}, "layers": {"L": 1},
                  "outputs": {"O": 5, "P": "p.tif"}, "numbers": 7, "written": None}}))
-    found = read_call(tmp_path / "a")
+    found = read_recorded_run(tmp_path / "a")
     assert found.outputs == {"P": "p.tif"} and found.layers == {} == found.written == found.numbers
     assert [len(one.sha256) for one in found.files["F"]] == [64] and found.made["B"].sha256 == ""
-    assert compare_calls(found, found, {}, Silent())
+    assert compare_recorded_runs(found, found, {}, NullProgress())
 
 
 def test_an_earlier_output_that_was_changed_is_told_apart(tmp_path):
@@ -368,10 +364,10 @@ def test_an_earlier_output_that_was_changed_is_told_apart(tmp_path):
     content = {"algorithm": "scarp:classifyzones", "call": {"parameters": {}, "outputs": {"OUTPUT": "a.tif"}},
                "outputs": {"OUTPUT": {"source": str(tmp_path / "a.tif"), "sha256": "c" * 64}}}
     write_record(tmp_path / "a.tif", content)
-    found = read_call(tmp_path / "a.tif")
-    lines = compare_calls(found, found, {"OUTPUT": (str(tmp_path / "a.tif"), str(tmp_path / "b.tif"))}, Silent())
+    found = read_recorded_run(tmp_path / "a.tif")
+    lines = compare_recorded_runs(found, found, {"OUTPUT": (str(tmp_path / "a.tif"), str(tmp_path / "b.tif"))}, NullProgress())
     line = next(line for line in lines if line.part == "output")
     assert line.found.same and "has been changed since it was made" in line.found.text
     (tmp_path / "a.tif").unlink()
-    lines = compare_calls(found, found, {"OUTPUT": (str(tmp_path / "a.tif"), str(tmp_path / "b.tif"))}, Silent())
+    lines = compare_recorded_runs(found, found, {"OUTPUT": (str(tmp_path / "a.tif"), str(tmp_path / "b.tif"))}, NullProgress())
     assert next(line for line in lines if line.part == "output").found.same is False

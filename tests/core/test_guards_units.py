@@ -7,9 +7,13 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.errors import InputCorrupt, ParameterInvalid
-from scarp.model.factors.questions import about_distance, about_elevation, about_values, quantity_of
+from scarp.model.factors.unit_checks import (
+    quantity_from_name,
+    suspect_distance_unit,
+    suspect_elevation_unit,
+    suspect_value_unit,
+)
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Lines, Points, Polygons
@@ -20,7 +24,7 @@ from scarp.model.jobs.check_factors import check_factors
 from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.jobs.rainfall_warning import rainfall_warning
 from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 
 SIZE = 90
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), SIZE, SIZE)
@@ -35,10 +39,10 @@ def raster(path, values: np.ndarray) -> str:
 
 
 def stack_warnings(folder, dem: np.ndarray, **inputs) -> list[str]:
-    heard = Silent()
-    summary = build_factor_stack(raster(folder / "dem.tif", dem), folder / "stack.tif", progress=heard, **inputs)
-    assert summary.warnings == heard.warnings, "what is said is kept for the record"
-    return heard.warnings
+    listener = NullProgress()
+    summary = build_factor_stack(raster(folder / "dem.tif", dem), folder / "stack.tif", progress=listener, **inputs)
+    assert summary.warnings == listener.warnings, "what is said is kept for the record"
+    return listener.warnings
 
 
 def spiked() -> np.ndarray:
@@ -56,7 +60,7 @@ def spiked() -> np.ndarray:
     (np.full_like(HILLS, 3.0) + ROWS / 1e5, None),
     (HILLS - 1400, None),
 ], ids=["metres", "km", "feet", "other", "spike", "plain", "coast"])
-def test_the_unit_of_a_dem_is_asked_about(tmp_path, dem, word):
+def test_suspect_dem_units_are_warned_about(tmp_path, dem, word):
     said = stack_warnings(tmp_path, dem)
     assert bool(said) == (word is not None), said
     assert word is None or word in said[0]
@@ -68,7 +72,7 @@ def test_the_unit_of_a_dem_is_asked_about(tmp_path, dem, word):
     ("temperature", 5 + ROWS / 20, None), ("temperature", 278 + ROWS / 20, "kelvin"),
     ("temperature", 50 + ROWS * 2, "tenths of a degree"),
 ], ids=["mm", "m", "tenths", "celsius", "kelvin", "tenths of degrees"])
-def test_the_unit_of_the_climate_is_asked_about(tmp_path, name, values, word):
+def test_suspect_climate_units_are_warned_about(tmp_path, name, values, word):
     said = stack_warnings(tmp_path, HILLS, **{name: raster(tmp_path / "climate.tif", values)})
     assert [word in text for text in said] == ([] if word is None else [True]), said
 
@@ -84,10 +88,10 @@ def test_layers_of_the_users_own_are_known_by_their_name(tmp_path, layer, values
     assert [word in text for text in asked] == ([] if word is None else [True]), said
 
 
-def test_names_of_layers_tell_what_they_are():
-    assert quantity_of("slope_2") == quantity_of("坡度图") == "slope"
-    assert quantity_of("annual_precipitation") == "precipitation"
-    assert quantity_of("template") == "template" and quantity_of("drainage") == "drainage"
+def test_quantities_are_recognised_from_layer_names():
+    assert quantity_from_name("slope_2") == quantity_from_name("坡度图") == "slope"
+    assert quantity_from_name("annual_precipitation") == "precipitation"
+    assert quantity_from_name("template") == "template" and quantity_from_name("drainage") == "drainage"
 
 
 def test_a_radius_in_degrees_is_refused(tmp_path):
@@ -99,77 +103,77 @@ def test_a_radius_in_degrees_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("radius, ring, asked", [(0.003, 0, 1), (100, 0, 0), (100, 0.005, 2), (0, 0, 0)])
-def test_label_radii_below_a_cell_are_asked_about(tmp_path, radius, ring, asked):
+def test_label_radii_below_a_cell_are_warned_about(tmp_path, radius, ring, asked):
     reference = raster(tmp_path / "reference.tif", HILLS)
-    heard = Silent()
+    listener = NullProgress()
     slides = Points("slides", xy=np.array([(501000.0, 3299000.0), (501500.0, 3298500.0)]))
     build_buffered_labels(slides, reference, tmp_path / "labels.tif", radii={"unrecorded": radius}, ring=ring,
-                          progress=heard)
+                          progress=listener)
     # A ring within the radius is told of besides.
-    assert len([text for text in heard.warnings if "is" in text and ("degrees" in text or "RING" in text)]) == asked
+    assert len([text for text in listener.warnings if "is" in text and ("degrees" in text or "RING" in text)]) == asked
 
 
 @pytest.mark.parametrize("annual, word", [(800.0, None), (0.8, "metres"), (12.0, "inches"), (90000.0, "tenths")])
-def test_the_rain_of_the_safety_factor_is_asked_about(tmp_path, annual, word):
+def test_suspect_rainfall_of_the_safety_factor_is_warned_about(tmp_path, annual, word):
     reference = raster(tmp_path / "reference.tif", HILLS)
     rain = raster(tmp_path / "rain.tif", annual * (1 + ROWS / SIZE / 10))
-    heard = Silent()
+    listener = NullProgress()
     build_safety_factor(reference, rain, tmp_path / "safety.tif", alpha=0.8, beta=2.2, rainy_days=90,
-                        k_table={"all": 0.0129}, progress=heard)
-    said = [text for text in heard.warnings if "PRECIPITATION is in mm a year" in text]
+                        k_table={"all": 0.0129}, progress=listener)
+    said = [text for text in listener.warnings if "PRECIPITATION is in mm a year" in text]
     assert [word in text for text in said] == ([] if word is None else [True])
 
 
-def test_alpha_as_a_percentage_says_how_to_mend_it(tmp_path):
+def test_alpha_as_a_percentage_explains_the_fix(tmp_path):
     reference = raster(tmp_path / "reference.tif", HILLS)
     with pytest.raises(ParameterInvalid, match="ALPHA is 80.*divided by 100"):
         build_safety_factor(reference, reference, tmp_path / "safety.tif", alpha=80, beta=2.2, rainy_days=90,
-                            k_table={"all": 0.0129}, progress=Silent())
+                            k_table={"all": 0.0129}, progress=NullProgress())
 
 
 @pytest.mark.parametrize("rain, word", [(80.0, None), (0.08, "metres"), (900.0, "month or a year")])
-def test_the_rain_of_a_warning_is_asked_about(tmp_path, rain, word):
+def test_suspect_rainfall_of_a_warning_is_warned_about(tmp_path, rain, word):
     shares = raster(tmp_path / "map.tif", ROWS / SIZE)
     week = raster(tmp_path / "rain.tif", rain * (1 + COLUMNS / SIZE / 10))
-    heard = Silent()
-    rainfall_warning(shares, [week], tmp_path / "warning.tif", tmp_path / "warning.csv", k=0.0129, progress=heard)
-    said = [text for text in heard.warnings if text.startswith("RAIN is")]
+    listener = NullProgress()
+    rainfall_warning(shares, [week], tmp_path / "warning.tif", tmp_path / "warning.csv", k=0.0129, progress=listener)
+    said = [text for text in listener.warnings if text.startswith("RAIN is")]
     assert [word in text for text in said] == ([] if word is None else [True])
 
 
-def test_a_map_in_percent_is_refused_or_asked_about(tmp_path):
+def test_a_map_in_percent_is_refused_or_warned_about(tmp_path):
     """Only what needs values from 0 to 1 refuses others; zones by shares of the area take any order."""
     percent = raster(tmp_path / "percent.tif", 100 * ROWS / SIZE)
     slides = Points("slides", xy=np.array([(500100.0 + 90 * number, 3299000.0 - 40 * number) for number in range(25)]))
     with pytest.raises(InputCorrupt, match="between 0 and 1"):
-        validate_with_points(percent, slides, None, tmp_path / "table.csv", distance=90, repeats=2, progress=Silent())
+        validate_with_points(percent, slides, None, tmp_path / "table.csv", distance=90, repeats=2, progress=NullProgress())
     with pytest.raises(ParameterInvalid, match="scale yours to 0 to 1"):
-        rainfall_warning(percent, [percent], tmp_path / "w.tif", tmp_path / "w.csv", k=0.01, progress=Silent())
-    heard = Silent()
-    classify_zones(percent, tmp_path / "zones.tif", progress=heard)
-    assert any("percent" in text for text in heard.warnings)
-    heard = Silent()
-    classify_zones(raster(tmp_path / "shares.tif", ROWS / SIZE), tmp_path / "zones.tif", progress=heard)
-    assert not heard.warnings
+        rainfall_warning(percent, [percent], tmp_path / "w.tif", tmp_path / "w.csv", k=0.01, progress=NullProgress())
+    listener = NullProgress()
+    classify_zones(percent, tmp_path / "zones.tif", progress=listener)
+    assert any("percent" in text for text in listener.warnings)
+    listener = NullProgress()
+    classify_zones(raster(tmp_path / "shares.tif", ROWS / SIZE), tmp_path / "zones.tif", progress=listener)
+    assert not listener.warnings
 
 
-def test_a_distance_of_stable_points_in_degrees_is_asked_about(tmp_path):
+def test_a_stable_point_distance_in_degrees_is_warned_about(tmp_path):
     shares = raster(tmp_path / "map.tif", (ROWS + COLUMNS / 7) / (2 * SIZE))
     slides = Points("slides", xy=np.array([(500100.0 + 90 * number, 3299000.0 - 40 * number) for number in range(25)]))
     for distance, asked in ((0.001, True), (300.0, False)):
-        heard = Silent()
+        listener = NullProgress()
         validate_with_points(shares, slides, None, tmp_path / "table.csv", distance=distance, repeats=2,
-                             progress=heard)
-        assert any(text.startswith("DISTANCE is") for text in heard.warnings) == asked
+                             progress=listener)
+        assert any(text.startswith("DISTANCE is") for text in listener.warnings) == asked
 
 
 def findings_of(folder, **inputs) -> dict[str, tuple[str, str]]:
-    build_factor_stack(raster(folder / "dem.tif", HILLS), folder / "stack.tif", progress=Silent(), **inputs)
-    summary = check_factors(folder / "stack.tif", folder / "r.html", folder / "t.csv", progress=Silent())
-    return {one.factor: (one.severity, one.what) for one in summary.findings if one.check == "unit"}
+    build_factor_stack(raster(folder / "dem.tif", HILLS), folder / "stack.tif", progress=NullProgress(), **inputs)
+    summary = check_factors(folder / "stack.tif", folder / "r.html", folder / "t.csv", progress=NullProgress())
+    return {one.factor: (one.severity, one.message) for one in summary.findings if one.check == "unit"}
 
 
-def test_the_check_of_factors_asks_of_inches_months_and_own_layers(tmp_path):
+def test_check_factors_flags_inches_months_and_user_layers(tmp_path):
     months = raster(tmp_path / "months.tif", 60 + ROWS / 2.0)
     own = raster(tmp_path / "own.tif", ROWS * 1.5)
     found = findings_of(tmp_path, precipitation=months, extra_continuous=[(own, "slope"), (own, "slope percent")])
@@ -181,21 +185,21 @@ def test_the_check_of_factors_asks_of_inches_months_and_own_layers(tmp_path):
 def test_polygons_need_no_radius(tmp_path):
     reference = raster(tmp_path / "reference.tif", HILLS)
     ring = [(500300, 3299000), (500900, 3299000), (500900, 3298400), (500300, 3298400), (500300, 3299000)]
-    heard = Silent()
+    listener = NullProgress()
     build_buffered_labels(Polygons("slides", geometries=[{"type": "Polygon", "coordinates": [ring]}]), reference,
-                          tmp_path / "labels.tif", progress=heard)
-    assert not heard.warnings
+                          tmp_path / "labels.tif", progress=listener)
+    assert not listener.warnings
 
 
 @pytest.mark.parametrize("lowest, highest, slope", [(-400, 4000, 25.0), (0, 8848, 30.0), (2, 9, 0.5), (100, 101, 0.01)])
-def test_real_land_is_not_asked_about(lowest, highest, slope):
-    assert about_elevation(lowest, highest, slope) == ""
+def test_real_terrain_raises_no_warning(lowest, highest, slope):
+    assert suspect_elevation_unit(lowest, highest, slope) == ""
 
 
-def test_what_is_plausible_is_not_asked_about():
-    assert not about_values("precipitation", 20, 11000) and not about_values("temperature", -25, 30)
-    assert not about_values("slope", 0, 89) and not about_values("roads", 0, 1e9)
-    assert not about_distance("RADII", 0, 30) and not about_distance("RADII", 30, 30)
+def test_plausible_values_raise_no_warning():
+    assert not suspect_value_unit("precipitation", 20, 11000) and not suspect_value_unit("temperature", -25, 30)
+    assert not suspect_value_unit("slope", 0, 89) and not suspect_value_unit("roads", 0, 1e9)
+    assert not suspect_distance_unit("RADII", 0, 30) and not suspect_distance_unit("RADII", 30, 30)
 
 
 def test_rasters_stay_as_they_were(tmp_path):

@@ -12,14 +12,13 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-from scipy.ndimage import gaussian_filter
-
 from scarp.model.errors import InputMissing
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
-from scarp.model.report.hillshade import FLAT, Relief, find_relief, light, shade_of
+from scarp.model.report.hillshade import FLAT, Relief, apply_hillshade, compute_hillshade, find_relief
 from scarp.model.stack import StackFactor, create_stack
+from scipy.ndimage import gaussian_filter
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000, 3300000, 30, 30), 90, 70)
 ROWS, COLUMNS = np.mgrid[:GRID.height, :GRID.width]
@@ -33,7 +32,7 @@ def write(path, values: np.ndarray, grid: Grid = GRID):
 
 def shade(path, shape=GRID.shape, grid: Grid = GRID, is_stack: bool = False) -> np.ndarray:
     width, height = grid.spacing(grid.height // 2, 1)
-    return shade_of(Relief(str(path), is_stack), grid.crs, grid.bounds, shape, float(width[0]) / grid.transform.a,
+    return compute_hillshade(Relief(str(path), is_stack), grid.crs, grid.bounds, shape, float(width[0]) / grid.transform.a,
                     float(height[0]) / -grid.transform.e)
 
 
@@ -54,9 +53,9 @@ def test_flat_ground_keeps_its_colour(tmp_path):
     found = shade(write(tmp_path / "dem.tif", np.full(GRID.shape, 700.0)))
     np.testing.assert_allclose(found, FLAT, rtol=1e-6)
     colours = np.random.default_rng(0).random((*GRID.shape, 3))
-    np.testing.assert_allclose(light(colours, found), colours)
-    np.testing.assert_array_equal(light(colours, np.full(GRID.shape, np.nan)), colours)
-    assert np.all(light(colours, np.zeros(GRID.shape)) <= colours) and np.all(light(colours, np.ones(GRID.shape)) <= 1)
+    np.testing.assert_allclose(apply_hillshade(colours, found), colours)
+    np.testing.assert_array_equal(apply_hillshade(colours, np.full(GRID.shape, np.nan)), colours)
+    assert np.all(apply_hillshade(colours, np.zeros(GRID.shape)) <= colours) and np.all(apply_hillshade(colours, np.ones(GRID.shape)) <= 1)
 
 
 @pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed")

@@ -9,22 +9,33 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-
 from scarp.model.artifact import load_model, save_model
-from scarp.model.artifact_header import LONGEST_HEADER, header_of_file
+from scarp.model.artifact_header import MAX_HEADER_LENGTH, read_header_of_file
 from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid
-from scarp.model.history import place
-from scarp.model.history.folder import Trainings
-from scarp.model.history.forms import (END, EPOCHS, HEAD, LONGEST_LINE, LOST, NUMBERS, PATIENCE, RUNNING, SERIES,
-                                       SILENCE, STOPPED)
+from scarp.model.history import storage
+from scarp.model.history.folder import HistoryFolder
 from scarp.model.history.reading import Follower, history_of_model, read_history
-from scarp.model.history.series import BUCKET, Series
-from scarp.model.history.writing import Head
+from scarp.model.history.storage import (
+    BUCKET,
+    END,
+    EPOCHS,
+    HEAD,
+    LOST,
+    LOST_AFTER,
+    MAX_LINE_BYTES,
+    NUMBERS,
+    PATIENCE,
+    RUNNING,
+    SERIES,
+    STOPPED,
+    Series,
+)
+from scarp.model.history.writing import RunInfo
 from scarp.tests.core import test_artifact, test_comparison_models
 
 
 def head(**changes):
-    return {HEAD: 1, **asdict(Head("pcum", "/maps/model.safetensors", 100, 10)), "started": 1.7e9, "process": 1,
+    return {HEAD: 1, **asdict(RunInfo("pcum", "/maps/model.safetensors", 100, 10)), "started": 1.7e9, "process": 1,
             **changes}
 
 
@@ -39,7 +50,7 @@ def bytes_of(*lines):
 
 def read(path):
     follower = Follower(path)
-    while follower.look():
+    while follower.poll():
         pass
     return follower
 
@@ -66,16 +77,16 @@ def test_lines_may_arrive_in_any_pieces(path, size):
     for start in range(0, len(whole), size):
         with open(path, "ab") as stream:
             stream.write(whole[start:start + size])
-        follower.look()
+        follower.poll()
     assert follower.history.epoch == follower.history.best_epoch == 7 and follower.done
     assert follower.state() == PATIENCE and follower.history.metrics == {"auc": 0.8}
     assert content(follower.history) == content(read(path).history)
 
 
-def test_a_look_reads_no_more_than_it_is_told(path):
+def test_a_poll_reads_at_most_the_given_bytes(path):
     path.write_bytes(bytes_of(head(), *(epoch(number) for number in range(1, 200))))
     follower, looks, last = Follower(path), 1, 0
-    while follower.look(4096):
+    while follower.poll(4096):
         looks += 1
         assert 0 <= follower.history.epoch - last <= 4096 / 100
         last = follower.history.epoch
@@ -89,7 +100,7 @@ def test_the_best_epoch_is_the_first_of_the_lowest(path):
     for number, loss in enumerate(losses, 1):
         with open(path, "ab") as stream:
             stream.write(bytes_of(epoch(number, loss)))
-        follower.look()
+        follower.poll()
         assert follower.history.best_epoch == 1 + int(np.argmin(losses[:number]))
         assert follower.history.last_epoch == follower.history.best_epoch + 10
 
@@ -106,22 +117,22 @@ def test_a_slow_epoch_tells_how_far_it_is(path):
     assert follower.history.share == 0.4
     with open(path, "ab") as stream:
         stream.write(bytes_of(epoch(2)))
-    follower.look()
-    assert follower.history.share == 0 and follower.history.pace() == 2.0
+    follower.poll()
+    assert follower.history.share == 0 and follower.history.seconds_per_epoch() == 2.0
 
 
 def test_a_file_that_vanishes_or_is_made_anew(path):
     follower = Follower(path)
-    assert not follower.look() and follower.gone
+    assert not follower.poll() and follower.deleted
     path.write_bytes(bytes_of(head(), epoch(1), epoch(2)))
-    follower.look()
-    assert not follower.gone and follower.history.epoch == 2
+    follower.poll()
+    assert not follower.deleted and follower.history.epoch == 2
     path.write_bytes(bytes_of(head(kind="unet"), epoch(1)))
-    follower.look()
+    follower.poll()
     assert follower.history.epoch == 1 and follower.history.head.kind == "unet"
     path.unlink()
-    follower.look()
-    assert follower.gone and follower.done and follower.history.epoch == 1
+    follower.poll()
+    assert follower.deleted and follower.done and follower.history.epoch == 1
 
 
 # Foreign and damaged files
@@ -130,12 +141,12 @@ def test_a_file_that_vanishes_or_is_made_anew(path):
 @pytest.mark.parametrize("line", [
     b"{}\n", b"[1, 2]\n", b"null\n", b"\n", b"\x00\xff\xfe\n", b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n',
     b'{"scarp_training": 1}\n', b'{"scarp_training": 1, "epochs": true, "patience": 1}\n',
-    b'{"scarp_training": 1, "epochs": 1e400, "patience": 1}\n', b"[" * 60000 + b"\n", b"x" * (LONGEST_LINE + 10),
+    b'{"scarp_training": 1, "epochs": 1e400, "patience": 1}\n', b"[" * 60000 + b"\n", b"x" * (MAX_LINE_BYTES + 10),
     b'{"scarp_training": 1, "epochs": -1, "patience": 1}\n', b'{"epoch": 1, "train_loss": 1}\n'])
-def test_foreign_files_are_no_history(path, line):
+def test_other_files_are_not_histories(path, line):
     path.write_bytes(line + bytes_of(head(), epoch(1)))
     follower = read(path)
-    assert follower.foreign and follower.history is None and follower.done
+    assert follower.not_a_history and follower.history is None and follower.done
     with pytest.raises(HistoryInvalid, match=path.name):
         read_history(path)
 
@@ -143,7 +154,7 @@ def test_foreign_files_are_no_history(path, line):
 def test_a_foreign_file_is_not_read_to_its_end(path):
     path.write_bytes(b"x" * (8 << 20))
     follower, read_on = Follower(path), 0
-    while follower.look():
+    while follower.poll():
         read_on += 1
     assert read_on < 3
 
@@ -157,7 +168,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
     b"{half", b"[]", b'"epoch"', b'{"epoch": 7, "train_loss": 1, "validation_loss": 1}', b'{"epoch": 2}',
     b'{"epoch": 2, "train_loss": NaN, "validation_loss": 1}', b'{"epoch": 2, "train_loss": "1", "validation_loss": 1}',
     b'{"epoch": "2"}', b'{"ended": "well"}', b'{"ended": []}', b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100,
-    b'{"epoch": 2, "train_loss": 1e999, "validation_loss": 1}', b"y" * (3 * LONGEST_LINE)])
+    b'{"epoch": 2, "train_loss": 1e999, "validation_loss": 1}', b"y" * (3 * MAX_LINE_BYTES)])
 def test_damaged_lines_are_passed_over(path, line):
     path.write_bytes(bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {END: EPOCHS}))
     follower = read(path)
@@ -178,7 +189,7 @@ def test_texts_and_times_of_strangers_are_bounded(path):
     assert history.metrics == {"recall": 0.5}
 
 
-def test_half_a_letter_is_no_text_that_could_be_kept(path):
+def test_lone_surrogates_are_replaced(path):
     path.write_bytes(bytes_of(head(output="\udfff\ud800"), {END: "failed", "text": "\ud800 滑",
                                                             "metrics": {"\udc00": 0.5}}))
     history = read(path).history
@@ -221,17 +232,17 @@ def test_a_line_is_broken_where_there_is_no_value():
 
 
 def test_a_folder_is_followed(tmp_path):
-    trainings = Trainings(tmp_path / "later")
-    assert not trainings.look() and not trainings.followers
+    trainings = HistoryFolder(tmp_path / "later")
+    assert not trainings.poll() and not trainings.followers
     (tmp_path / "later").mkdir()
     for number in range(3):
         (tmp_path / "later" / f"{number}.jsonl").write_bytes(bytes_of(head(), epoch(1)))
     (tmp_path / "later" / "notes.txt").write_text("mine")
-    while trainings.look(10):
+    while trainings.poll(10):
         pass
     assert [follower.history.epoch for follower in trainings.followers.values()] == [1, 1, 1]
     (tmp_path / "later" / "1.jsonl").unlink()
-    trainings.look(10)
+    trainings.poll(10)
     assert len(trainings.followers) == 2
 
 
@@ -240,13 +251,13 @@ def test_files_opened_by_hand_stay_and_are_not_thrown_away(tmp_path, path):
     (tmp_path / "mine").mkdir()
     inside = tmp_path / "mine" / "b.jsonl"
     inside.write_bytes(path.read_bytes())
-    trainings = Trainings(tmp_path / "mine")
+    trainings = HistoryFolder(tmp_path / "mine")
     key = trainings.add(read_history(path))
-    trainings.look(10)
+    trainings.poll(10)
     assert set(trainings.followers) == {str(path), str(inside)}
     trainings.forget(key)
     trainings.forget(str(inside))
-    trainings.look(10)
+    trainings.poll(10)
     assert not trainings.followers and path.exists() and not inside.exists()
 
 
@@ -254,23 +265,23 @@ def test_no_file_waits_for_ever_when_there_is_little_time(tmp_path):
     lines = bytes_of(head(), *(epoch(number) for number in range(1, 800)))
     for number in range(12):
         (tmp_path / f"{number}.jsonl").write_bytes(lines)
-    trainings = Trainings(tmp_path)
+    trainings = HistoryFolder(tmp_path)
     for _ in range(12 * (len(lines) // (32 * 1024) + 1)):
-        trainings.look(0.0)
-    assert {item.history.epoch for item in trainings.followers.values()} == {799} and not trainings.look(0.5)
+        trainings.poll(0.0)
+    assert {item.history.epoch for item in trainings.followers.values()} == {799} and not trainings.poll(0.5)
 
 
 def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
     monkeypatch.setenv("SCARP_STATE", str(tmp_path))
-    monkeypatch.setattr(place, "KEPT", 3)
-    first = place.new_history()
+    monkeypatch.setattr(storage, "KEPT", 3)
+    first = storage.new_history()
     for number in range(5):
         old = first.with_name(f"2000010{number}T000000-aaaaaaaa.jsonl")
         old.write_text("x")
-        place.ask_to_stop(old)
+        storage.request_stop(old)
         if number:
             os.utime(old, (0, 0))
-    fresh = place.new_history()
+    fresh = storage.new_history()
     assert fresh.parent == first.parent and fresh != first
     assert sorted(item.name[:8] for item in fresh.parent.glob("*.jsonl")) == ["20000100", "20000103", "20000104"]
     assert sorted(item.name[:8] for item in fresh.parent.glob("*.stop")) == ["20000100", "20000103", "20000104"]
@@ -281,13 +292,13 @@ def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
     ("darwin", "", "Application Support/scarp")])
 def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, ending):
     monkeypatch.delenv("SCARP_STATE", raising=False)
-    monkeypatch.setattr(place.sys, "platform", platform)
-    monkeypatch.setattr(place.Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(storage.sys, "platform", platform)
+    monkeypatch.setattr(storage.Path, "home", lambda: tmp_path)
     if variable:
         monkeypatch.setenv(variable, str(tmp_path / "given"))
-        assert place.state_folder() == tmp_path / "given" / "scarp"
+        assert storage.state_folder() == tmp_path / "given" / "scarp"
         monkeypatch.delenv(variable)
-    found = place.state_folder()
+    found = storage.state_folder()
     assert found.is_relative_to(tmp_path) and found.as_posix().endswith(ending)
 
 
@@ -307,7 +318,7 @@ cells_area = test_comparison_models.area
 
 
 def test_the_header_is_read_without_the_library(models):
-    header, model = header_of_file(models), load_model(models)
+    header, model = read_header_of_file(models), load_model(models)
     for name in ("kind", "settings", "history", "metrics", "factors", "pixel_size", "versions"):
         assert header[name] == getattr(model, name), name
     assert header["training"].items() >= model.training.items()
@@ -315,7 +326,7 @@ def test_the_header_is_read_without_the_library(models):
 
 def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
     result = test_artifact.train(area, tmp_path / "m.safetensors", html=tmp_path / "m.html", epochs=4)
-    history = history_of_model(header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", time.time())
+    history = history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", time.time())
     assert history.epoch == 4 and history.best_epoch == result.metrics["best_epoch"] and history.ended == EPOCHS
     for subset in ("train", "validation"):
         for name in NUMBERS:
@@ -328,12 +339,12 @@ def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
 def test_models_without_epochs_are_told(cells_area, tmp_path):
     test_comparison_models.train(cells_area, "logistic_regression", tmp_path / "m.safetensors")
     with pytest.raises(HistoryInvalid, match="not trained in epochs"):
-        history_of_model(header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", 0)
+        history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", 0)
 
 
 def test_models_of_before_have_an_end_too(models):
     """Their headers do not say how they ended."""
-    header = header_of_file(models)
+    header = read_header_of_file(models)
     header["history"] = [epoch(1), epoch(2)]
     for epochs, ended in ((2, EPOCHS), (9, PATIENCE)):
         header["settings"]["epochs"] = epochs
@@ -344,18 +355,18 @@ def test_models_of_before_have_an_end_too(models):
 
 
 @pytest.mark.parametrize("start", [
-    b"", b"\x05\x00", b"\xff" * 40, (2 * LONGEST_HEADER + 1).to_bytes(8, "little") + b"{}", b"\x02" + b"\0" * 7 + b"{}",
+    b"", b"\x05\x00", b"\xff" * 40, (2 * MAX_HEADER_LENGTH + 1).to_bytes(8, "little") + b"{}", b"\x02" + b"\0" * 7 + b"{}",
     b"\x02" + b"\0" * 7 + b"[]", b"\x06" + b"\0" * 7 + b"{half }",
     (22).to_bytes(8, "little") + b'{"__metadata__": "no"}'])
 def test_other_files_are_no_models(tmp_path, start):
     (tmp_path / "m.safetensors").write_bytes(start)
     with pytest.raises(ModelFileInvalid, match="m.safetensors"):
-        header_of_file(tmp_path / "m.safetensors")
+        read_header_of_file(tmp_path / "m.safetensors")
 
 
 def test_a_model_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InputMissing):
-        header_of_file(tmp_path / "none.safetensors")
+        read_header_of_file(tmp_path / "none.safetensors")
 
 
 def test_every_cut_of_a_header_is_told(models, tmp_path):
@@ -363,15 +374,15 @@ def test_every_cut_of_a_header_is_told(models, tmp_path):
     for size in range(0, 2000, 97):
         (tmp_path / "cut.safetensors").write_bytes(whole[:size])
         with pytest.raises(ModelFileInvalid):
-            header_of_file(tmp_path / "cut.safetensors")
+            read_header_of_file(tmp_path / "cut.safetensors")
 
 
-def test_a_running_history_is_running_by_its_touch(path):
+def test_heartbeat_keeps_a_history_running(path):
     path.write_bytes(bytes_of(head(), epoch(1)))
     follower = read(path)
-    seen, touched = follower.looked, path.stat().st_mtime
-    assert follower.state(seen + SILENCE - 2) == RUNNING
-    assert follower.state(seen + SILENCE + 1) == LOST
+    seen, touched = follower.last_polled, path.stat().st_mtime
+    assert follower.state(seen + LOST_AFTER - 2) == RUNNING
+    assert follower.state(seen + LOST_AFTER + 1) == LOST
     os.utime(path, (touched + 100, touched + 100))
-    follower.look()
-    assert follower.state(follower.looked + SILENCE - 1) == RUNNING
+    follower.poll()
+    assert follower.state(follower.last_polled + LOST_AFTER - 1) == RUNNING

@@ -6,18 +6,11 @@ import numpy as np
 import pytest
 from affine import Affine
 from rasterio.crs import CRS
-
-from scarp.model.errors import (
-    FieldUnusable,
-    InputCorrupt,
-    InputMissing,
-    OutputNotWritable,
-    ParameterInvalid,
-)
+from scarp.model.errors import FieldUnusable, InputCorrupt, InputMissing, OutputNotWritable, ParameterInvalid
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster, read_window
-from scarp.model.inputs.tables import read_numbers, read_pairs
 from scarp.model.inputs.vectors import Points, Polygons
+from scarp.model.tables import read_numbers, read_pairs
 
 
 @pytest.mark.parametrize("value", ["30, 20,20 ,20,10", [30, "20", 20.0, 20, 10], [[30, 20], [20, 20, 10]],

@@ -9,17 +9,16 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
-from scarp.model.errors import (Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData)
+from scarp.model.errors import Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
+from scarp.model.factors.polygons import AreaMask
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.build_buffered_labels import build_buffered_labels
 from scarp.model.labels import LANDSLIDE, STABLE, UNKNOWN
-from scarp.model.labels.area import AreaMask
-from scarp.model.labels.buffers import PointBuffers, PolygonBuffers, point_inside
+from scarp.model.labels.buffers import PointBuffers, PolygonBuffers, interior_point
 from scarp.model.labels.scales import DEFAULT_RADII, assign_radii
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 70, 50)
 DEGREES = {latitude: Grid(CRS.from_epsg(4326), from_origin(95.0, latitude, 1 / 3600, 1 / 3600), 60, 50)
@@ -93,7 +92,7 @@ def test_discs_equal_distances_on_the_ground(name, seed):
     slack = 0.01
     surely = (distance <= radius[:, None, None] - slack).any(axis=0)
     maybe = (distance <= radius[:, None, None] + slack).any(axis=0)
-    row, column, within = grid.cells_of(xy)
+    row, column, within = grid.cell_indices(xy)
     own = np.zeros(grid.shape, dtype=bool)
     own[row[within], column[within]] = True
     assert not (surely & ~inside).any()
@@ -137,12 +136,12 @@ def test_labels_of_points(tmp_path):
     points.fields["size"].append("Large")
     reference = raster(tmp_path / "reference.tif", UTM, values)
     summary = build_buffered_labels(points, reference, tmp_path / "labels.tif", scale_field="size",
-                                    radii={"large": 100.0, "small": 40.0}, ring=130.0, area=area, progress=Silent())
+                                    radii={"large": 100.0, "small": 40.0}, ring=130.0, area=area, progress=NullProgress())
     distance = distances(UTM, points.xy)
     radius = np.array([100.0, 40.0] * 6 + [100.0])[:, None, None]
     expected = np.where((distance <= 130.0).any(axis=0), UNKNOWN, STABLE)
     expected[(distance <= radius).any(axis=0)] = LANDSLIDE
-    row, column, _ = UTM.cells_of(points.xy)
+    row, column, _ = UTM.cell_indices(points.xy)
     expected[row, column] = LANDSLIDE
     expected[:, 55:] = UNKNOWN
     expected[:8, :10] = UNKNOWN
@@ -168,8 +167,8 @@ def test_labels_of_points(tmp_path):
 def test_no_landslide_vanishes_however_small_the_radius(tmp_path):
     xy = random_points(UTM, 40, 8, margin=0.0)
     build_buffered_labels(Points(name="slides", xy=xy), raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif",
-                          radii={"unrecorded": 0.0}, progress=Silent())
-    row, column, _ = UTM.cells_of(xy)
+                          radii={"unrecorded": 0.0}, progress=NullProgress())
+    row, column, _ = UTM.cell_indices(xy)
     found = labels_of(tmp_path / "labels.tif")
     assert (found[row, column] == LANDSLIDE).all()
     assert (found == LANDSLIDE).sum() == len(set(zip(row, column)))
@@ -178,7 +177,7 @@ def test_no_landslide_vanishes_however_small_the_radius(tmp_path):
 def test_points_outside_the_grid_are_counted_and_reach_in(tmp_path):
     left, _, _, top = UTM.bounds
     xy = np.array([[left - 40.0, top - 700.0], [left + 900.0, top - 700.0], [left - 1e6, top], [np.nan, np.nan]])
-    progress = Silent()
+    progress = NullProgress()
     summary = build_buffered_labels(Points(name="slides", xy=xy), raster(tmp_path / "r.tif", UTM),
                                     tmp_path / "labels.tif", radii={"unrecorded": 100.0}, progress=progress)
     assert (summary.landslides, summary.used, summary.outside) == (4, 1, 3)
@@ -189,9 +188,9 @@ def test_points_outside_the_grid_are_counted_and_reach_in(tmp_path):
 def test_none_inside_is_an_error_and_leaves_no_file(tmp_path):
     points = Points(name="slides", xy=np.array([[0.0, 0.0]]))
     with pytest.raises(LayerEmpty, match="inside the reference"):
-        build_buffered_labels(points, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif", progress=Silent())
+        build_buffered_labels(points, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif", progress=NullProgress())
     with pytest.raises(LayerEmpty, match="no feature"):
-        build_buffered_labels(Points(name="slides"), tmp_path / "r.tif", tmp_path / "labels.tif", progress=Silent())
+        build_buffered_labels(Points(name="slides"), tmp_path / "r.tif", tmp_path / "labels.tif", progress=NullProgress())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.tif"]
 
 
@@ -201,16 +200,16 @@ def test_area_elsewhere_and_area_without_landslides(tmp_path):
     reference = raster(tmp_path / "r.tif", UTM)
     elsewhere = Polygons(name="mapped", geometries=[square(0, 0, 1, 1)])
     with pytest.raises(NoOverlap, match="AREA"):
-        build_buffered_labels(points, reference, tmp_path / "labels.tif", area=elsewhere, progress=Silent())
+        build_buffered_labels(points, reference, tmp_path / "labels.tif", area=elsewhere, progress=NullProgress())
     far = Polygons(name="mapped", geometries=[square(right - 90, bottom, right, bottom + 90)])
     with pytest.raises(TooFewData, match="AREA"):
         build_buffered_labels(points, reference, tmp_path / "labels.tif", area=far, radii={"unrecorded": 60},
-                              progress=Silent())
+                              progress=NullProgress())
     assert not (tmp_path / "labels.tif").exists()
 
 
 def test_cancel_leaves_nothing(tmp_path):
-    class Stop(Silent):
+    class Stop(NullProgress):
         def cancelled(self):
             return True
 
@@ -222,7 +221,7 @@ def test_cancel_leaves_nothing(tmp_path):
 
 
 def test_radii_too_large_for_the_inventory_are_said(tmp_path):
-    progress = Silent()
+    progress = NullProgress()
     build_buffered_labels(Points(name="slides", xy=random_points(UTM, 40, 1, 0.0)), raster(tmp_path / "r.tif", UTM),
                           tmp_path / "labels.tif", progress=progress)
     assert any("radii are large" in text or "No stable cell" in text for text in progress.warnings)
@@ -235,7 +234,7 @@ def test_radii_too_large_for_the_inventory_are_said(tmp_path):
     ("", "unrecorded"), ("NULL", "unrecorded"), (float("nan"), "unrecorded"), ("unknown", "unrecorded"),
     ("未知", "unrecorded")])
 def test_sizes_in_many_spellings(spelling, row):
-    progress = Silent()
+    progress = NullProgress()
     assigned = assign_radii([spelling], 1, DEFAULT_RADII, "scale", progress)
     assert [name for name, number in assigned.counts.items() if number] == [row]
     assert assigned.radius[0] == DEFAULT_RADII[row] and not progress.warnings
@@ -243,32 +242,32 @@ def test_sizes_in_many_spellings(spelling, row):
 
 @pytest.mark.parametrize("value", [2, 2.0, "2", " 2.0 ", np.int64(2), np.float32(2)])
 def test_codes_match_the_table_as_number_or_text(value):
-    assigned = assign_radii([value], 1, {"1": 30, "2": 60, "unrecorded": 30}, "scale", Silent())
+    assigned = assign_radii([value], 1, {"1": 30, "2": 60, "unrecorded": 30}, "scale", NullProgress())
     assert assigned.radius[0] == 60
-    assert assign_radii([value], 1, {"2.0": 60}, "scale", Silent()).radius[0] == 60
+    assert assign_radii([value], 1, {"2.0": 60}, "scale", NullProgress()).radius[0] == 60
 
 
 def test_codes_that_the_table_does_not_list_are_never_guessed():
     with pytest.raises(ParameterInvalid, match=r"codes 1, 3, 10,"):
-        assign_radii([3, 10, "small", 1.0, 3], 5, DEFAULT_RADII, "scale_class", Silent())
+        assign_radii([3, 10, "small", 1.0, 3], 5, DEFAULT_RADII, "scale_class", NullProgress())
 
 
 def test_unknown_words_use_unrecorded_with_a_warning_that_counts():
-    progress = Silent()
+    progress = NullProgress()
     assigned = assign_radii(["rockfall", "rockfall", "flow", "small"], 4, DEFAULT_RADII, "type", progress)
     assert list(assigned.radius) == [300.0] * 4 and assigned.counts["unrecorded"] == 3
     assert '"rockfall" (2)' in progress.warnings[0] and progress.warnings[0].startswith("3 landslides")
 
 
 def test_without_a_row_for_unrecorded_the_smallest_radius_is_used_and_said():
-    progress = Silent()
+    progress = NullProgress()
     assigned = assign_radii([1, None], 2, {"1": 90, "2": 60}, "class", progress)
     assert list(assigned.radius) == [90, 60]
     assert "no row" in progress.warnings[0]
 
 
 def test_user_rows_in_their_own_spelling_meet_values_in_another():
-    assigned = assign_radii(["large", "中型"], 2, {"大型": 50, "Mid": 20}, "class", Silent())
+    assigned = assign_radii(["large", "中型"], 2, {"大型": 50, "Mid": 20}, "class", NullProgress())
     assert list(assigned.radius) == [50, 20] and assigned.counts == {"大型": 1, "Mid": 1}
 
 
@@ -276,20 +275,20 @@ def test_user_rows_in_their_own_spelling_meet_values_in_another():
                                    {"2": 1.0, "2.0": 3.0}, {"unrecorded": 1.0, "unknown": 2.0}])
 def test_tables_that_cannot_be_used(radii):
     with pytest.raises(ParameterInvalid, match="RADII"):
-        assign_radii(["large"], 1, radii, "scale", Silent())
+        assign_radii(["large"], 1, radii, "scale", NullProgress())
 
 
 def test_wrong_field_and_wrong_ring(tmp_path):
     points = Points(name="slides", fields={"size": [1]}, xy=random_points(UTM, 1, 1, 0.0))
     reference = raster(tmp_path / "r.tif", UTM)
     with pytest.raises(FieldUnusable, match="size"):
-        build_buffered_labels(points, reference, tmp_path / "l.tif", scale_field="scale", progress=Silent())
+        build_buffered_labels(points, reference, tmp_path / "l.tif", scale_field="scale", progress=NullProgress())
     with pytest.raises(ParameterInvalid, match="RING"):
-        build_buffered_labels(points, reference, tmp_path / "l.tif", ring=-1.0, progress=Silent())
+        build_buffered_labels(points, reference, tmp_path / "l.tif", ring=-1.0, progress=NullProgress())
 
 
 def test_a_ring_within_the_radius_is_said(tmp_path):
-    progress = Silent()
+    progress = NullProgress()
     points = Points(name="slides", xy=random_points(UTM, 2, 1, 0.0))
     reference = raster(tmp_path / "r.tif", UTM)
     summary = build_buffered_labels(points, reference, tmp_path / "l.tif", radii={"unrecorded": 90.0}, ring=80.0,
@@ -330,7 +329,7 @@ def test_polygons_and_their_buffers(name, radius, monkeypatch):
     polygons = Polygons(name="slides", geometries=[{"type": "Polygon", "coordinates": [ring]} for ring in rings])
     core = np.any([even_odd(grid, [ring]) for ring in rings], axis=0)
     ring = 110.0 if radius else 0.0
-    buffers = PolygonBuffers(grid, polygons, np.full(4, radius), ring, Silent())
+    buffers = PolygonBuffers(grid, polygons, np.full(4, radius), ring, NullProgress())
     inside = np.zeros(grid.shape, dtype=bool)
     near = np.zeros(grid.shape, dtype=bool)
     for block in grid.blocks(16):
@@ -354,7 +353,7 @@ def test_polygons_smaller_than_a_cell_are_not_lost(tmp_path):
     hidden = square(left + 30 * 9, top - 30 * 13, left + 30 * 13, top - 30 * 9)
     polygons = Polygons(name="slides", geometries=[*tiny, hidden, hidden])
     summary = build_buffered_labels(polygons, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif",
-                                    radii=DEFAULT_RADII, progress=Silent())
+                                    radii=DEFAULT_RADII, progress=NullProgress())
     expected = np.zeros(UTM.shape)
     for row, column in ((3, 4), (20, 30), (49, 69)):
         expected[row, column] = 1
@@ -370,7 +369,7 @@ def test_a_point_inside_any_polygon():
         [[0, 0], [10, 0], [10, 10], [0, 10], [0, 8], [8, 8], [8, 2], [0, 2], [0, 0]]]}
     two = {"type": "MultiPolygon", "coordinates": [[[[20, 0], [21, 0], [21, 1], [20, 0]]], hole["coordinates"]]}
     for shape in (hole, crescent, two):
-        x, y = point_inside(shape)
+        x, y = interior_point(shape)
         one = Grid(UTM.crs, from_origin(x - 0.5, y + 0.5, 1.0, 1.0), 1, 1)
         part = shape["coordinates"][1] if shape["type"] == "MultiPolygon" else shape["coordinates"]
         assert even_odd(one, part)[0, 0]
@@ -405,9 +404,9 @@ def test_kaghan_with_radii_for_its_size_classes(real_data, tmp_path):
     points = Points(name="landslides", fields={"scale_class": [value for _, value in rows]}, xy=xy)
     with pytest.raises(ParameterInvalid, match="codes 1, 2, 3"):
         build_buffered_labels(points, folder / "dem.tif", tmp_path / "l.tif", scale_field="scale_class",
-                              radii=DEFAULT_RADII, progress=Silent())
+                              radii=DEFAULT_RADII, progress=NullProgress())
     summary = build_buffered_labels(points, folder / "dem.tif", tmp_path / "l.tif", scale_field="scale_class",
-                                    radii={"1": 30, "2": 60, "3": 120}, ring=150.0, progress=Silent())
+                                    radii={"1": 30, "2": 60, "3": 120}, ring=150.0, progress=NullProgress())
     assert summary.landslides == 2827 and summary.duplicates > 0
     assert 0.01 < summary.landslide_cells / (826 * 987) < 0.2
     assert summary.landslide_cells + summary.stable_cells + summary.unknown_cells == 826 * 987

@@ -8,9 +8,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
-
 from scarp.model.loss import PcumLoss
+from torch.nn import functional
 
 
 def loss(physics="none", weight_landslide=5.0, weight_stable=1.0):
@@ -53,7 +52,7 @@ def test_physics_by_hand(physics):
         return 0.1 * strength / (1 + math.exp(fs - 1))
 
     assert terms.physics.item() == pytest.approx(step(0.05, 0.3) + step(0.14, 0.49), rel=1e-4)
-    assert terms.known.item() == 5 and terms.warned.item() == 4 and terms.violated.item() == 2
+    assert terms.known.item() == 5 and terms.constrained.item() == 4 and terms.violations.item() == 2
     assert terms.loss.item() == pytest.approx(terms.physics.item() / 5, rel=1e-6)
     assert terms.labelled.item() == 0
 

@@ -9,9 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
-
 from scarp.model import memory
-from scarp.model.memory import kept_memory
+from scarp.model.memory import retain_freed_memory
 
 BLOCK = 8 << 20
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")
@@ -35,7 +34,7 @@ def resident_bytes() -> int:
 
 
 def test_blocks_are_faulted_in_once_and_given_back():
-    with kept_memory():
+    with retain_freed_memory():
         faults = faults_of_repeated_use()
         # Once is 2048 pages of 4 kB; fifty times would be a hundred thousand.
         assert faults < 10000
@@ -43,7 +42,7 @@ def test_blocks_are_faulted_in_once_and_given_back():
     library = ctypes.CDLL(None)
     library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     library.free.argtypes = [ctypes.c_void_p]
-    with kept_memory():
+    with retain_freed_memory():
         blocks = [library.malloc(BLOCK) for _ in range(20)]
         for block in blocks:
             ctypes.memset(block, 1, BLOCK)
@@ -59,24 +58,24 @@ def test_last_one_out_puts_the_defaults_back(monkeypatch):
     inside, leave = threading.Event(), threading.Event()
 
     def other():
-        with kept_memory():
+        with retain_freed_memory():
             inside.set()
             leave.wait(60)
 
     thread = threading.Thread(target=other)
-    with kept_memory():
+    with retain_freed_memory():
         thread.start()
         assert inside.wait(60)
-    assert calls == [memory._KEPT]
+    assert calls == [memory._RETAINED]
     leave.set()
     thread.join()
-    assert calls == [memory._KEPT, memory._DEFAULTS]
+    assert calls == [memory._RETAINED, memory._DEFAULTS]
 
 
 def test_failure_inside_puts_the_defaults_back_too(monkeypatch):
     calls = []
     monkeypatch.setattr(memory, "_set", lambda library, values: calls.append(values))
     with pytest.raises(ValueError):
-        with kept_memory():
+        with retain_freed_memory():
             raise ValueError
     assert calls[-1] == memory._DEFAULTS

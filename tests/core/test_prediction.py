@@ -10,18 +10,24 @@ import rasterio
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import Encoding, FactorSpec
-from scarp.model.errors import (Cancelled, FactorMissing, InputMissing, ModelFileInvalid, NoOverlap, ParameterInvalid,
-                                TooFewData)
-from scarp.model.files import sha256
+from scarp.model.errors import (
+    Cancelled,
+    FactorMissing,
+    InputMissing,
+    ModelFileInvalid,
+    NoOverlap,
+    ParameterInvalid,
+    TooFewData,
+)
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.networks import build_network
-from scarp.model.prediction.tiles import Tiling
-from scarp.model.progress import Silent
+from scarp.model.outputs.atomic import sha256
+from scarp.model.prediction.tiling import Tiling
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
@@ -101,7 +107,7 @@ def test_the_map_does_not_depend_on_the_tiles(tmp_path, height, width, depth):
     assert np.array_equal(np.isnan(expected), np.isnan(raw).any(axis=0)) and np.nanstd(expected) > 0.02
     for tile in (0, 24, 64, 128, 256):
         summary = predict_susceptibility(path, [trained], tmp_path / "p.tif", tile=tile, device="cpu",
-                                         precision="fp32", progress=Silent())
+                                         precision="fp32", progress=NullProgress())
         found = band(tmp_path / "p.tif")
         assert np.array_equal(np.isnan(found), np.isnan(expected))
         assert np.nanmax(np.abs(found - expected)) < 1e-5
@@ -143,19 +149,19 @@ def test_area_restricts_and_changes_nothing_inside(tmp_path):
     left, top = 500000.0, 3300000.0
     ring = [[left + 30 * c, top - 30 * r] for c, r in ((20, 40), (70, 40), (70, 95), (20, 95), (20, 40))]
     area = Polygons(name="valley", geometries=[{"type": "Polygon", "coordinates": [ring]}])
-    whole = predict_susceptibility(path, [trained], tmp_path / "w.tif", tile=32, progress=Silent())
+    whole = predict_susceptibility(path, [trained], tmp_path / "w.tif", tile=32, progress=NullProgress())
     expected = np.full((150, 150), np.nan)
     expected[40:95, 20:70] = band(tmp_path / "w.tif")[40:95, 20:70]
     # Within a tile, too, only the part around the area is computed.
     for tile in (0, 32):
-        summary = predict_susceptibility(path, [trained], tmp_path / "p.tif", area=area, tile=tile, progress=Silent())
+        summary = predict_susceptibility(path, [trained], tmp_path / "p.tif", area=area, tile=tile, progress=NullProgress())
         found = band(tmp_path / "p.tif")
         assert np.array_equal(np.isnan(found), np.isnan(expected)) and np.nanmax(np.abs(found - expected)) < 1e-6
     assert summary.tiles_skipped == 25 - 6 and whole.tiles_skipped < 5
     triangle = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
     elsewhere = Polygons(name="far", geometries=[triangle])
     with pytest.raises(NoOverlap, match="far"):
-        predict_susceptibility(path, [trained], tmp_path / "x.tif", area=elsewhere, progress=Silent())
+        predict_susceptibility(path, [trained], tmp_path / "x.tif", area=elsewhere, progress=NullProgress())
     assert not (tmp_path / "x.tif").exists()
 
 
@@ -167,7 +173,7 @@ def test_several_models_give_mean_and_spread(tmp_path):
                 {"seed": 3, "factors": specs()[::-1]}]
     paths = [saved(tmp_path / f"{n}.safetensors", **each) for n, each in enumerate(settings)]
     summary = predict_susceptibility(path, paths, tmp_path / "p.tif", tile=48,
-                                     output_uncertainty=tmp_path / "u.tif", progress=Silent())
+                                     output_uncertainty=tmp_path / "u.tif", progress=NullProgress())
     each = np.stack([in_one_piece(model(**one), raw) for one in settings])
     assert summary.members == 3
     assert np.nanmax(np.abs(band(tmp_path / "p.tif") - each.mean(axis=0))) < 1e-5
@@ -181,7 +187,7 @@ def test_dropout_samples_do_not_depend_on_the_tiles(tmp_path):
     maps = []
     for tile in (32, 64, 256):
         predict_susceptibility(path, [trained], tmp_path / "p.tif", tile=tile, samples=4,
-                               output_uncertainty=tmp_path / "u.tif", progress=Silent())
+                               output_uncertainty=tmp_path / "u.tif", progress=NullProgress())
         maps.append((band(tmp_path / "p.tif"), band(tmp_path / "u.tif")))
     each = np.stack([in_one_piece(model(), raw, sample=seed) for seed in (1, 2, 3, 4)])
     for mean, spread in maps:
@@ -191,7 +197,7 @@ def test_dropout_samples_do_not_depend_on_the_tiles(tmp_path):
 
 
 def test_samples_of_a_model_without_dropout_are_said_to_be_the_same(tmp_path):
-    progress = Silent()
+    progress = NullProgress()
     predict_susceptibility(stack(tmp_path / "s.tif", values(30, 30)), [saved(tmp_path / "m.safetensors", dropout=0.0)],
                            tmp_path / "p.tif", samples=2, output_uncertainty=tmp_path / "u.tif", progress=progress)
     assert any("DROPOUT" in text for text in progress.warnings) and np.nanmax(band(tmp_path / "u.tif")) == 0
@@ -207,8 +213,8 @@ def test_classes_are_matched_by_label_not_by_code(tmp_path, encoding):
     other = raw.copy()
     for code, new in ((1, 20), (2, 31), (3, 7)):
         other[1][raw[1] == code] = new
-    predict_susceptibility(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif", progress=Silent())
-    progress = Silent()
+    predict_susceptibility(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif", progress=NullProgress())
+    progress = NullProgress()
     predict_susceptibility(stack(tmp_path / "b.tif", other, renamed), [trained], tmp_path / "pb.tif", progress=progress)
     assert np.array_equal(band(tmp_path / "pa.tif"), band(tmp_path / "pb.tif"), equal_nan=True)
     assert not progress.warnings
@@ -219,7 +225,7 @@ def test_classes_the_model_does_not_know_are_counted_by_name(tmp_path):
     raw = values(60, 60, ragged=False)
     factors = [FACTORS[0], StackFactor("lithology", "categorical", classes={1: "granite", 2: "ophiolite", 3: "till"}),
                FACTORS[2]]
-    progress = Silent()
+    progress = NullProgress()
     summary = predict_susceptibility(stack(tmp_path / "s.tif", raw, factors),
                                      [saved(tmp_path / "m.safetensors", factors=specs(seen=(1, 2)))],
                                      tmp_path / "p.tif", output_applicability=tmp_path / "a.tif", progress=progress)
@@ -242,7 +248,7 @@ def test_applicability_counts_factors_outside_the_trained_range(tmp_path):
     path, trained = stack(tmp_path / "s.tif", raw), saved(tmp_path / "m.safetensors")
     for tile in (16, 256):
         summary = predict_susceptibility(path, [trained], tmp_path / "p.tif", tile=tile,
-                                         output_applicability=tmp_path / "a.tif", progress=Silent())
+                                         output_applicability=tmp_path / "a.tif", progress=NullProgress())
         found = band(tmp_path / "a.tif")
         assert np.array_equal(found, np.where(nodata, 255, expected))
         assert summary.share_outside == pytest.approx((expected[~nodata] > 0).mean())
@@ -253,7 +259,7 @@ def test_the_ends_of_the_trained_range_are_inside(tmp_path):
     raw = values(20, 20, ragged=False)
     raw[0, 0], raw[0, 1], raw[2, 2], raw[2, 3] = 0.0, 60.0, 300.0, 1500.0
     summary = predict_susceptibility(stack(tmp_path / "s.tif", raw), [saved(tmp_path / "m.safetensors")],
-                                     tmp_path / "p.tif", progress=Silent())
+                                     tmp_path / "p.tif", progress=NullProgress())
     assert summary.share_outside == 0 and not summary.cells_outside_by_factor
 
 
@@ -261,20 +267,20 @@ def test_factors_are_found_by_name_and_missing_ones_are_named(tmp_path):
     raw = values(50, 50)
     trained = saved(tmp_path / "m.safetensors")
     order = [2, 0, 1]
-    predict_susceptibility(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif", progress=Silent())
+    predict_susceptibility(stack(tmp_path / "a.tif", raw), [trained], tmp_path / "pa.tif", progress=NullProgress())
     predict_susceptibility(stack(tmp_path / "b.tif", raw[order], [FACTORS[i] for i in order]), [trained],
-                           tmp_path / "pb.tif", progress=Silent())
+                           tmp_path / "pb.tif", progress=NullProgress())
     assert np.array_equal(band(tmp_path / "pa.tif"), band(tmp_path / "pb.tif"), equal_nan=True)
     with pytest.raises(FactorMissing, match="lithology, precipitation|precipitation, lithology"):
         predict_susceptibility(stack(tmp_path / "c.tif", raw[:1], FACTORS[:1]), [trained], tmp_path / "pc.tif",
-                               progress=Silent())
+                               progress=NullProgress())
     wrong = [FACTORS[0], StackFactor("lithology", "continuous"), FACTORS[2]]
     with pytest.raises(ParameterInvalid, match="categorical in the model"):
-        predict_susceptibility(stack(tmp_path / "d.tif", raw, wrong), [trained], tmp_path / "pd.tif", progress=Silent())
+        predict_susceptibility(stack(tmp_path / "d.tif", raw, wrong), [trained], tmp_path / "pd.tif", progress=NullProgress())
 
 
 def test_another_cell_size_or_unit_is_said(tmp_path):
-    progress = Silent()
+    progress = NullProgress()
     factors = [FACTORS[0], FACTORS[1], StackFactor("precipitation", "continuous", "inch")]
     predict_susceptibility(stack(tmp_path / "s.tif", values(30, 30), factors, cell=31.0),
                            [saved(tmp_path / "m.safetensors")], tmp_path / "p.tif", progress=progress)
@@ -285,7 +291,7 @@ def test_another_cell_size_or_unit_is_said(tmp_path):
 def test_what_the_map_says_of_itself(tmp_path):
     trained = saved(tmp_path / "m.safetensors")
     raw = values(600, 300)
-    predict_susceptibility(stack(tmp_path / "s.tif", raw), [trained], tmp_path / "p.tif", progress=Silent())
+    predict_susceptibility(stack(tmp_path / "s.tif", raw), [trained], tmp_path / "p.tif", progress=NullProgress())
     with rasterio.open(tmp_path / "p.tif") as dataset:
         assert dataset.dtypes == ("float32",) and np.isnan(dataset.nodata)
         assert dataset.descriptions == ("relative landslide susceptibility",)
@@ -302,13 +308,13 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         predict_susceptibility(path, [trained], tmp_path / f"{name}.tif", tile=64, samples=2,
                                output_uncertainty=tmp_path / f"{name}_u.tif",
-                               output_applicability=tmp_path / f"{name}_o.tif", progress=Silent())
+                               output_applicability=tmp_path / f"{name}_o.tif", progress=NullProgress())
     for kind in ("", "_u", "_o"):
         assert sha256(tmp_path / f"a{kind}.tif") == sha256(tmp_path / f"b{kind}.tif")
 
 
 def test_cancel_and_failures_leave_nothing(tmp_path):
-    class StopLater(Silent):
+    class StopLater(NullProgress):
         def __init__(self, calls: int) -> None:
             super().__init__()
             self.calls = calls
@@ -325,15 +331,15 @@ def test_cancel_and_failures_leave_nothing(tmp_path):
                                    output_applicability=tmp_path / "a.tif", progress=StopLater(calls))
     with pytest.raises(ParameterInvalid, match="OUTPUT_UNCERTAINTY"):
         predict_susceptibility(path, [trained], tmp_path / "p.tif", output_uncertainty=tmp_path / "u.tif",
-                               progress=Silent())
+                               progress=NullProgress())
     with pytest.raises(ParameterInvalid, match="MODEL"):
-        predict_susceptibility(path, [], tmp_path / "p.tif", progress=Silent())
+        predict_susceptibility(path, [], tmp_path / "p.tif", progress=NullProgress())
     with pytest.raises(ParameterInvalid, match="SAMPLES"):
-        predict_susceptibility(path, [trained], tmp_path / "p.tif", samples=-1, progress=Silent())
+        predict_susceptibility(path, [trained], tmp_path / "p.tif", samples=-1, progress=NullProgress())
     with pytest.raises(InputMissing):
-        predict_susceptibility(path, [tmp_path / "none.safetensors"], tmp_path / "p.tif", progress=Silent())
+        predict_susceptibility(path, [tmp_path / "none.safetensors"], tmp_path / "p.tif", progress=NullProgress())
     with pytest.raises(ModelFileInvalid):
-        predict_susceptibility(path, [path], tmp_path / "p.tif", progress=Silent())
+        predict_susceptibility(path, [path], tmp_path / "p.tif", progress=NullProgress())
     assert sorted(item.name for item in tmp_path.iterdir()) == before
 
 
@@ -342,5 +348,5 @@ def test_a_stack_without_a_complete_cell_is_an_error(tmp_path):
     raw[2] = np.nan
     with pytest.raises(TooFewData, match="precipitation"):
         predict_susceptibility(stack(tmp_path / "s.tif", raw), [saved(tmp_path / "m.safetensors")], tmp_path / "p.tif",
-                               progress=Silent())
+                               progress=NullProgress())
     assert not (tmp_path / "p.tif").exists()

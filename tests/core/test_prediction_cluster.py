@@ -6,13 +6,12 @@ import os
 import signal
 
 import pytest
-
 from scarp.model.errors import Cancelled, ClusterUnreachable
-from scarp.model.files import sha256
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.prediction.parts import FOLDERS
-from scarp.model.progress import Silent
+from scarp.model.outputs.atomic import sha256
+from scarp.model.prediction.tile_cache import FOLDER_PATTERN
+from scarp.model.progress import NullProgress
 from scarp.tests.core.prediction_models import saved, stack, values
 from scarp.tests.core.test_cluster import Listener, address, processes, whole  # noqa: F401 - address is a fixture
 
@@ -37,7 +36,7 @@ def predict(inputs, folder, progress=None, scheduler="", models=("pcum", "bpnn")
     return predict_susceptibility(inputs / "stack.tif", [inputs / f"{kind}.safetensors" for kind in models],
                                   folder / "p.tif", area=area, tile=40, samples=2, scheduler=scheduler, device="cpu",
                                   precision="fp32", output_uncertainty=folder / "u.tif",
-                                  output_applicability=folder / "a.tif", progress=progress or Silent())
+                                  output_applicability=folder / "a.tif", progress=progress or NullProgress())
 
 
 def same(inputs, folder) -> bool:
@@ -49,7 +48,7 @@ def test_the_map_is_that_of_one_process_when_a_worker_is_killed_in_the_middle(wh
     progress = Listener(0.15, lambda: os.kill(victim, signal.SIGKILL))
     summary = predict(inputs, tmp_path, progress, whole)
     assert victim not in processes(whole) and summary.tiles == 110 and summary.tiles_skipped > 5
-    assert same(inputs, tmp_path) and not list(tmp_path.glob(FOLDERS))
+    assert same(inputs, tmp_path) and not list(tmp_path.glob(FOLDER_PATTERN))
     assert any("2 workers" in text for text in progress.texts)
 
 
@@ -60,7 +59,7 @@ def test_a_cancelled_run_goes_on_with_or_without_the_cluster(whole, inputs, tmp_
 
     with pytest.raises(Cancelled):
         predict(inputs, tmp_path, Stop(), whole)
-    assert not (tmp_path / "p.tif").exists() and list(tmp_path.glob(FOLDERS))
+    assert not (tmp_path / "p.tif").exists() and list(tmp_path.glob(FOLDER_PATTERN))
     summary = predict(inputs, tmp_path, scheduler=whole)
     assert 0 < summary.tiles_taken < summary.tiles and same(inputs, tmp_path)
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
-
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.networks.additive import Curves
 from scarp.model.networks.dropout import set_sample
-from scarp.model.prediction import compact, strips
-from scarp.model.prediction.compact import ClassTables, StripEncoder
-from scarp.model.prediction.curves import FastCurves
-from scarp.model.prediction.strips import Span
-from scarp.model.prediction.unet import FastUNet, transposed
+from scarp.model.prediction import unet_inference, unet_weights
+from scarp.model.prediction.unet_inference import FastUNet, Span, as_transposed_convolution
+from scarp.model.prediction.unet_weights import ClassTables, FastCurves, StripEncoder
 from scarp.tests.core.prediction_models import SPECS, model, values
+from torch.nn import functional
 
 CPU = torch.device("cpu")
 
@@ -23,7 +20,7 @@ CPU = torch.device("cpu")
 def test_a_transposed_convolution_is_one_over_a_nearest_interpolation():
     weight, image = torch.randn(5, 7, 3, 3).double(), torch.randn(1, 7, 6, 9).double()
     plain = functional.conv2d(functional.interpolate(image, scale_factor=2, mode="nearest"), weight, padding=1)
-    assert torch.allclose(plain, functional.conv_transpose2d(image, transposed(weight), stride=2, padding=1))
+    assert torch.allclose(plain, functional.conv_transpose2d(image, as_transposed_convolution(weight), stride=2, padding=1))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
@@ -31,8 +28,8 @@ def test_a_transposed_convolution_is_one_over_a_nearest_interpolation():
 @pytest.mark.parametrize("sample", [None, 4])
 def test_the_fast_unet_is_the_trained_one(monkeypatch, depth, rows, sample):
     """In strips of any height, for the core alone, with and without a sample's masks."""
-    monkeypatch.setattr(strips, "STRIP_ROWS", rows)
-    monkeypatch.setattr(strips, "LEAST_ROWS", 2)
+    monkeypatch.setattr(unet_inference, "STRIP_ROWS", rows)
+    monkeypatch.setattr(unet_inference, "MIN_ROWS", 2)
     network = model("unet1", depth=depth, width=4).network.eval()
     set_sample(network, sample)
     halo = -(-network.halo // network.align) * network.align
@@ -77,7 +74,7 @@ def test_the_fast_curves_are_the_trained_ones(spacing, encoding):
 @pytest.mark.parametrize("largest", [1, 20, 10_000])
 def test_rows_of_a_compact_tile_are_the_encoded_image(monkeypatch, encoding, largest):
     """With one table for all classes, and with one a factor."""
-    monkeypatch.setattr(compact, "LARGEST_TABLE", largest)
+    monkeypatch.setattr(unet_weights, "LARGEST_TABLE", largest)
     encoder = Encoding(SPECS, encoding)
     tables = ClassTables(encoder)
     raw = values(60, 70)[[2, 1, 0, 3]]

@@ -11,18 +11,17 @@ import rasterio
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.artifact import load_model
 from scarp.model.errors import DeviceUnavailable, ParameterInvalid
+from scarp.model.factors.polygons import AreaMask
 from scarp.model.grid import Grid
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.labels.area import AreaMask
-from scarp.model.prediction import plan, precision
+from scarp.model.prediction import pipeline, precision
 from scarp.model.prediction.engines import ModuleEngine, UNetEngine
 from scarp.model.prediction.ensemble import Ensemble
-from scarp.model.prediction.plan import make_plan
-from scarp.model.prediction.precision import choose_arithmetic
-from scarp.model.progress import Silent
+from scarp.model.prediction.pipeline import make_plan
+from scarp.model.prediction.precision import choose_compute_setup
+from scarp.model.progress import NullProgress
 from scarp.model.stack import open_stack
 from scarp.tests.core.prediction_models import saved, stack, values
 
@@ -35,7 +34,7 @@ def open_with(tmp_path):
     with contextlib.ExitStack() as closing:
         def opened(*kinds):
             paths = [saved(tmp_path / f"{number}.safetensors", kind) for number, kind in enumerate(kinds)]
-            progress, dataset = Silent(), closing.enter_context(open_stack(stack(tmp_path / "s.tif", values(300, 280))))
+            progress, dataset = NullProgress(), closing.enter_context(open_stack(stack(tmp_path / "s.tif", values(300, 280))))
             ensemble = Ensemble(dataset, [load_model(path) for path in paths], paths, 0, progress)
             return SimpleNamespace(stack=dataset, ensemble=ensemble, progress=progress,
                                    engines=ensemble.engines(CPU, [torch.float32] * len(paths)),
@@ -55,7 +54,7 @@ def test_the_plan_fits_the_memory_whatever_the_raster(open_with, monkeypatch, co
     opened = open_with(*kinds)
     for width, height in ((50, 40), (1000, 700), (4000, 4000), (300_000, 200_000)):
         made = make_plan(grid(width, height), opened.ensemble, opened.engines, CPU)
-        assert made.bytes_expected <= plan.MEMORY
+        assert made.bytes_expected <= pipeline.MEMORY
         assert 1 <= made.workers * made.threads <= cores and made.workers <= len(made.tiling)
         assert made.tiling.halo >= opened.ensemble.halo and made.tiling.side % opened.ensemble.align == 0
     # A large map leaves no core idle.
@@ -67,7 +66,7 @@ def test_less_memory_means_smaller_tiles_or_fewer_at_once(open_with, monkeypatch
     opened = open_with("unet4")
     expected = []
     for memory in (4e8, 7e8, 1e9, 4e9):
-        monkeypatch.setattr(plan, "MEMORY", memory)
+        monkeypatch.setattr(pipeline, "MEMORY", memory)
         made = make_plan(grid(20_000, 20_000), opened.ensemble, opened.engines, CPU)
         expected.append(made.bytes_expected)
         assert made.bytes_expected <= memory
@@ -92,7 +91,7 @@ def test_patches_that_do_not_fit_together(open_with, monkeypatch):
 @pytest.mark.parametrize("kind", ["pcum", "unet1", "bpnn", "forest"])
 def test_bf16_is_taken_where_it_gives_the_map_of_fp32(open_with, kind):
     opened = open_with(kind)
-    chosen = choose_arithmetic(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
+    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
     assert chosen.name == ("float32" if kind == "forest" else "bfloat16") and not opened.progress.warnings
 
 
@@ -100,7 +99,7 @@ def test_bf16_is_taken_where_it_gives_the_map_of_fp32(open_with, kind):
 def test_bf16_that_differs_is_said_and_not_used(open_with, monkeypatch, name):
     opened = open_with("pcum")
     monkeypatch.setattr(precision, name, {"MOST_DIFFERENCE": 1e-9, "LEAST_RANK_CORRELATION": 0.9999999}[name])
-    chosen = choose_arithmetic(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
+    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
     assert chosen.name == "float32"
     assert len(opened.progress.warnings) == 1 and "mean difference" in opened.progress.warnings[0]
 
@@ -115,7 +114,7 @@ def test_a_network_that_overflows_in_bf16_is_computed_in_fp32(open_with, monkeyp
         return np.full_like(result, np.nan) if self._dtype == torch.bfloat16 else result
 
     monkeypatch.setattr(UNetEngine, "logit", broken)
-    chosen = choose_arithmetic(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
+    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
     assert chosen.name == "float32" and opened.progress.warnings
 
 
@@ -123,7 +122,7 @@ def test_auto_takes_bf16_for_large_maps_on_processors_that_have_it(open_with, mo
     opened = open_with("pcum")
 
     def chosen() -> str:
-        return choose_arithmetic(opened.stack, opened.ensemble, opened.mask, "cpu", "auto", Silent()).name
+        return choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "auto", NullProgress()).name
 
     for has, small, expected in ((True, 0, "bfloat16"), (True, 10 ** 6, "float32"), (False, 0, "float32")):
         monkeypatch.setattr(precision, "cpu_has_bf16", lambda has=has: has)
@@ -137,7 +136,7 @@ def test_the_whole_map_in_bf16_is_near_that_in_fp32(tmp_path):
     maps = []
     for arithmetic in ("fp32", "bf16"):
         summary = predict_susceptibility(path, [trained], tmp_path / "p.tif", precision=arithmetic, device="cpu",
-                                         progress=Silent())
+                                         progress=NullProgress())
         with rasterio.open(tmp_path / "p.tif") as dataset:
             maps.append(dataset.read(1))
     assert summary.precision == "bfloat16" and 0 < np.nanmean(np.abs(maps[0] - maps[1])) < 0.002
@@ -149,7 +148,7 @@ def test_tiles_too_large_for_the_device_are_computed_in_pieces(tmp_path, monkeyp
     path, trained = stack(tmp_path / "stack.tif", values(300, 280)), saved(tmp_path / "m.safetensors", kind)
 
     def predicted():
-        progress = Silent()
+        progress = NullProgress()
         predict_susceptibility(path, [trained], tmp_path / "p.tif", tile=512, device="cpu", precision="fp32",
                                progress=progress)
         with rasterio.open(tmp_path / "p.tif") as dataset:
@@ -182,7 +181,7 @@ def test_tiles_too_large_for_the_device_are_computed_in_pieces(tmp_path, monkeyp
 def test_a_gpu_without_memory_hands_over_to_the_processor(open_with, monkeypatch):
     """Simulated with the only other device that every torch has: one that computes nothing."""
     from scarp.model.prediction.applicability import Applicability
-    from scarp.model.prediction.tile_work import MEAN, TileWork
+    from scarp.model.prediction.tile_inference import MEAN, TileWork
 
     opened = open_with("pcum")
     tiling = make_plan(opened.stack.grid, opened.ensemble, opened.engines, CPU, 512).tiling
@@ -194,7 +193,7 @@ def test_a_gpu_without_memory_hands_over_to_the_processor(open_with, monkeypatch
         def logit(self, *_):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
 
-    exact = TileWork(opened.ensemble, opened.engines, tiling, opened.mask, applicability, [MEAN], CPU, Silent())
+    exact = TileWork(opened.ensemble, opened.engines, tiling, opened.mask, applicability, [MEAN], CPU, NullProgress())
     work = TileWork(opened.ensemble, [Full()], tiling, opened.mask, applicability, [MEAN], torch.device("meta"),
                     opened.progress)
     tile = next(iter(tiling))
@@ -208,7 +207,7 @@ def test_threads_of_torch_are_put_back(tmp_path):
     before = torch.get_num_threads()
     path = stack(tmp_path / "stack.tif", values(300, 280))
     predict_susceptibility(path, [saved(tmp_path / "m.safetensors", "pcum")], tmp_path / "p.tif", tile=64,
-                           progress=Silent())
+                           progress=NullProgress())
     assert torch.get_num_threads() == before
 
 
@@ -217,6 +216,6 @@ def test_a_device_that_fails_when_tried_is_not_used(open_with, monkeypatch):
     opened = open_with("pcum")
     monkeypatch.setattr(precision, "choose_device", lambda name: torch.device("meta"))
     monkeypatch.setattr(precision, "choose_precision", lambda name, device: torch.float32)
-    chosen = choose_arithmetic(opened.stack, opened.ensemble, opened.mask, "cuda", "auto", opened.progress)
+    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cuda", "auto", opened.progress)
     assert chosen.device == CPU and chosen.name == "float32"
     assert len(opened.progress.warnings) == 1 and "meta failed" in opened.progress.warnings[0]

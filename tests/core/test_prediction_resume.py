@@ -11,15 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from scarp.model.errors import Cancelled, OutputNotWritable
-from scarp.model.files import sha256
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs import predict_susceptibility as job
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.prediction.parts import FOLDERS, Parts
-from scarp.model.prediction.resuming import parts_of
-from scarp.model.progress import Silent
+from scarp.model.outputs.atomic import sha256
+from scarp.model.prediction.tile_cache import FOLDER_PATTERN, TileCache, tile_cache_for
+from scarp.model.progress import NullProgress
 from scarp.tests.core.prediction_models import saved, stack, values
 
 SIDE = 300
@@ -28,21 +26,21 @@ TILES = 25
 SLOW = """
 import itertools, sys, time
 from scarp.model.jobs import predict_susceptibility as job
-from scarp.model.prediction.tile_work import TileWork
-from scarp.model.progress import Silent
-job.RESUMABLE = 0
+from scarp.model.prediction.tile_inference import TileWork
+from scarp.model.progress import NullProgress
+job.RESUME_MIN_WORK = 0
 compute, numbers = TileWork.compute, itertools.count()
 def slow(*arguments):
     time.sleep(0.1 if next(numbers) < 7 else 600)
     return compute(*arguments)
 TileWork.compute = slow
 job.predict_susceptibility(sys.argv[1], [sys.argv[2]], sys.argv[3], tile=64, samples=2,
-                           output_uncertainty=sys.argv[4], output_applicability=sys.argv[5], progress=Silent())
+                           output_uncertainty=sys.argv[4], output_applicability=sys.argv[5], progress=NullProgress())
 """
 """Computes some tiles and then waits to be killed, so that it never ends before."""
 
 
-class Listener(Silent):
+class Listener(NullProgress):
     """Keeps the texts, and cancels at a share of the work."""
 
     def __init__(self, cancel_at: float = 2.0) -> None:
@@ -60,7 +58,7 @@ class Listener(Silent):
 @pytest.fixture
 def area(tmp_path, monkeypatch):
     """A stack and a model, tiles of every run kept."""
-    monkeypatch.setattr(job, "RESUMABLE", 0)
+    monkeypatch.setattr(job, "RESUME_MIN_WORK", 0)
     stack(tmp_path / "stack.tif", values(SIDE, SIDE))
     saved(tmp_path / "model.safetensors", "pcum")
     return tmp_path
@@ -70,7 +68,7 @@ def predict(area: Path, name: str, progress=None, **settings):
     (area / name).mkdir(exist_ok=True)
     return predict_susceptibility(area / "stack.tif", [area / "model.safetensors"], area / name / "p.tif", tile=64,
                                   samples=2, output_uncertainty=area / name / "u.tif",
-                                  output_applicability=area / name / "a.tif", progress=progress or Silent(), **settings)
+                                  output_applicability=area / name / "a.tif", progress=progress or NullProgress(), **settings)
 
 
 def hashes(area: Path, name: str) -> list[str]:
@@ -78,7 +76,7 @@ def hashes(area: Path, name: str) -> list[str]:
 
 
 def unfinished(area: Path, name: str) -> list[Path]:
-    return sorted((area / name).glob(FOLDERS))
+    return sorted((area / name).glob(FOLDER_PATTERN))
 
 
 def test_a_killed_run_goes_on(area):
@@ -167,7 +165,7 @@ def test_other_inputs_begin_anew(area):
 
 
 def test_small_maps_leave_nothing_behind(area, monkeypatch):
-    monkeypatch.setattr(job, "RESUMABLE", 1e9)
+    monkeypatch.setattr(job, "RESUME_MIN_WORK", 1e9)
     with pytest.raises(Cancelled):
         predict(area, "small", Listener(cancel_at=0.5))
     assert list((area / "small").iterdir()) == []
@@ -184,9 +182,9 @@ def test_a_full_disk_is_one_clear_message(area, monkeypatch):
     assert list((area / "full").iterdir()) == []
 
 
-def test_parts_are_whole_or_none(tmp_path):
-    parts = Parts(tmp_path, {"a": 1})
-    assert parts.path != Parts(tmp_path, {"a": 2}).path and not parts.begun and parts.hashes() == {}
+def test_cached_tiles_are_complete_or_absent(tmp_path):
+    parts = TileCache(tmp_path, {"a": 1})
+    assert parts.path != TileCache(tmp_path, {"a": 2}).path and not parts.has_previous_run and parts.hashes() == {}
     parts.begin()
     arrays = {"mean": np.random.default_rng(0).random((5, 7)).astype(np.float32), "spread": None}
     parts.save(3, arrays, {"cells": 4})
@@ -204,8 +202,8 @@ def test_another_area_has_tiles_of_its_own(tmp_path):
     other = ring.copy()
     other[2500, 0] += 1e-6
     (tmp_path / "stack.tif").write_bytes(b"x")
-    folders = [parts_of(tmp_path / "p.tif", tmp_path / "stack.tif", area, {}).path for area in (
+    folders = [tile_cache_for(tmp_path / "p.tif", tmp_path / "stack.tif", area, {}).path for area in (
         None, *(Polygons(name="a", geometries=[{"type": "Polygon", "coordinates": [one]}]) for one in (
             ring, other, ring.copy())))]
     assert len(set(folders[:3])) == 3 and folders[1] == folders[3]
-    assert parts_of(tmp_path / "p.tif", "/vsimem/stack.tif", None, {}) is None
+    assert tile_cache_for(tmp_path / "p.tif", "/vsimem/stack.tif", None, {}) is None

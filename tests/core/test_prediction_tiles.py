@@ -7,18 +7,17 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.grid import Grid
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.prediction import tiles as module
-from scarp.model.prediction.tiles import Tiling, coarsen
-from scarp.model.progress import Silent
+from scarp.model.prediction import tiling as module
+from scarp.model.prediction.tiling import Tiling, coarsen
+from scarp.model.progress import NullProgress
 from scarp.tests.core.prediction_models import KINDS, in_one_piece, model, saved, stack, values
 
 
 def predicted(path, trained, folder, tile, samples=0):
     predict_susceptibility(path, [trained], folder / "p.tif", tile=tile, device="cpu", precision="fp32",
-                           samples=samples, progress=Silent())
+                           samples=samples, progress=NullProgress())
     with rasterio.open(folder / "p.tif") as dataset:
         return dataset.read(1)
 
@@ -52,7 +51,7 @@ def grid(width: int, height: int) -> Grid:
     return Grid(CRS.from_epsg(32646), from_origin(0, 0, 30, 30), width, height)
 
 
-def test_tiles_walk_down_bands(monkeypatch):
+def test_tiles_are_ordered_by_bands(monkeypatch):
     monkeypatch.setattr(module, "BAND", 128)
     places = [(tile.core.row, tile.core.column) for tile in Tiling.of(grid(300, 130), 64, 3, 4)]
     assert places == [(0, 0), (0, 64), (64, 0), (64, 64), (128, 0), (128, 64), (0, 128), (0, 192), (64, 128),

@@ -9,18 +9,16 @@ import math
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-
-from scarp.model.artifact_header import FORMAT, KINDS, factor_content, read_header, write_header
+from scarp.model.artifact_header import FORMAT, KINDS, factor_to_dict, read_header, write_header
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import ParameterInvalid
-from scarp.model.files import RunRecord, read_record, write_text
 from scarp.model.grid import Block
-from scarp.model.inputs.tables import read_numbers, read_pairs
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.json_text import parse_json
+from scarp.model.outputs.atomic import RunRecord, read_record, write_text
+from scarp.model.safe_json import parse_json
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.model.tables import write_table
-from scarp.model.worker.codec import Reader, Record, Writer
+from scarp.model.tables import read_numbers, read_pairs, write_table
+from scarp.model.worker.protocol import MessageDecoder, MessageEncoder, Record
 from scarp.tests.core.properties import for_all, grids, workplace
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
@@ -57,7 +55,7 @@ def specs(draw):
 def test_a_model_header_comes_back_as_it_was(factors, tables, seed, pixel, kind, encoding, history):
     names = ("architecture", "settings", "metrics", "training", "versions")
     content = {"format": FORMAT, "program": "scarp", "kind": kind, "encoding": encoding, "pixel_size": pixel,
-               "factors": [factor_content(spec) for spec in factors], "seed": seed, "history": history,
+               "factors": [factor_to_dict(spec) for spec in factors], "seed": seed, "history": history,
                **dict(zip(names, tables))}
     text = write_header(content)
     found = read_header(text, "m")
@@ -120,11 +118,11 @@ def equal(one, two) -> bool:
 
 def sent(value, records=True):
     """Return a value as the other process gets it."""
-    writer = Writer(records)
+    writer = MessageEncoder(records)
     line = json.dumps(writer.encode(value))
     content = b"".join(bytes(memoryview(chunk).cast("B")) if len(chunk) else b"" for chunk in writer.chunks)
     assert len(content) == writer.size
-    return Reader(content).decode(json.loads(line))
+    return MessageDecoder(content).decode(json.loads(line))
 
 
 @for_all(150, value=VALUES)
@@ -146,7 +144,7 @@ def test_long_lists_and_layers_arrive_as_they_were(length, item, name, count):
 
 
 @for_all(40, grid=grids(largest=6), data=st.data())
-def test_a_stack_says_of_its_factors_what_it_was_told(grid, data):
+def test_a_stack_round_trips_its_factor_metadata(grid, data):
     """Names, units, titles and class labels of any letters."""
     factors = []
     for name in data.draw(st.lists(NAMES.filter(lambda text: text == text.strip()), min_size=1, max_size=3,

@@ -7,19 +7,18 @@ import csv
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
-
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
 from scarp.model.inputs.rasters import open_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import create_stack, open_stack
-from scarp.model.windows.collect import collect_cells, collect_windows
+from scarp.model.windows.collection import collect_cells, collect_windows
 from scarp.model.windows.folds import make_folds
 from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
 from scarp.tests.core.prediction_models import FACTORS
 from scarp.tests.core.properties import for_all, grids, holes, maps, windows_of, workplace, write
+from sklearn.metrics import roc_auc_score
 
 
 @st.composite
@@ -51,14 +50,14 @@ def test_no_label_serves_two_subsets(case):
         with open_stack(folder / "s.tif") as opened, open_raster(folder / "l.tif", "label") as marks:
             try:
                 found = collect_windows(opened, marks, None, window=window, block=block, spatial=True, align=align,
-                                        seed=seed, progress=Silent())
-                cells = collect_cells(opened, marks, block=block, spatial=True, seed=seed, progress=Silent())
+                                        seed=seed, progress=NullProgress())
+                cells = collect_cells(opened, marks, block=block, spatial=True, seed=seed, progress=NullProgress())
             except (TooFewData, ParameterInvalid):
                 return
     windows = found.windows
     padded = windows.labels.shape[-1]
     served = np.zeros((3, *grid.shape), dtype=bool)
-    for site, subset, own, factors in zip(windows.sites, windows.subsets, windows.labels, windows.factors):
+    for site, subset, own, factors in zip(windows.origins, windows.subsets, windows.labels, windows.factors):
         row, column = site - windows.margin
         for i, j in np.argwhere(own != 255):
             served[subset, row + i, column + j] = True
@@ -70,7 +69,7 @@ def test_no_label_serves_two_subsets(case):
     assert served.sum(axis=0).max() == 1
     known = (labels != 255) & np.isfinite(raw).all(axis=0)
     assert not (served.any(axis=0) & ~known).any()
-    split = found.split.of_cells(0, 0, *grid.shape)
+    split = found.split.cell_groups(0, 0, *grid.shape)
     for subset in range(3):
         assert (split[served[subset]] == subset).all()
         mine = known & (split == subset)
@@ -94,7 +93,7 @@ def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape
     assert set(np.unique(folds.table)) <= set(range(count)) and folds.table.shape == shape
     for fold in range(count):
         try:
-            split = folds.split_without(fold, seed)
+            split = folds.split_excluding(fold, seed)
         except TooFewData:
             continue
         assert isinstance(split, BlockSplit)
@@ -131,7 +130,7 @@ def test_a_validation_counts_every_point_that_was_given(case):
         path = write(folder / "map.tif", grid, susceptibility)
         try:
             found = validate_with_points(path, slides, None, folder / "v.csv", stable=stable, regions=regions,
-                                         region_field="name", threshold=threshold, repeats=3, progress=Silent())
+                                         region_field="name", threshold=threshold, repeats=3, progress=NullProgress())
         except ScarpError:
             assert [item.name for item in folder.iterdir()] == ["map.tif"]
             return
@@ -141,10 +140,10 @@ def test_a_validation_counts_every_point_that_was_given(case):
     for role, points in (("landslide", slides), ("stable", stable)):
         count = {name: int(float(table["input", f"{role}_{name}"])) for name in (
             "features", "off_map", "places", "on_nodata", "doubled", "thinned")}
-        _, _, inside = grid.cells_of(points.xy)
+        _, _, inside = grid.cell_indices(points.xy)
         assert count["features"] == len(points) and count["off_map"] == (~inside).sum()
         assert count["places"] == inside.sum() and count["thinned"] == 0
-        row, column, here = grid.cells_of(points.xy)
+        row, column, here = grid.cell_indices(points.xy)
         empty = np.isnan(susceptibility[row, column]) & here
         assert count["on_nodata"] == empty.sum()
         used = count["places"] - count["on_nodata"] - count["doubled"]

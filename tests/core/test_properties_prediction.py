@@ -7,14 +7,13 @@ import pytest
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.artifact import TrainedModel
 from scarp.model.encoding import Encoding
 from scarp.model.errors import TooFewData
 from scarp.model.grid import Grid
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.prediction.tiles import Tiling, coarsen, up
-from scarp.model.progress import Silent
+from scarp.model.prediction.tiling import Tiling, coarsen, round_up
+from scarp.model.progress import NullProgress
 from scarp.tests.core.prediction_models import FACTORS, SPECS, model, saved, stack, values
 from scarp.tests.core.properties import for_all, holes, read, windows_of, workplace
 
@@ -29,7 +28,7 @@ CELLS = {"linear", "tables", "forest"}
 def in_one_piece(trained: TrainedModel, raw: np.ndarray) -> np.ndarray:
     """Return what the network itself says of the whole raster, with as much empty land around it as it looks at."""
     order = [[factor.name for factor in FACTORS].index(spec.name) for spec in trained.factors]
-    margin = up(trained.halo, trained.align)
+    margin = round_up(trained.halo, trained.align)
     around = np.pad(raw[order], [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
     return trained.probability(around)[margin:margin + raw.shape[1], margin:margin + raw.shape[2]]
 
@@ -64,13 +63,13 @@ def test_a_map_is_that_of_the_whole_whatever_the_tiles(engine, scene, encoding, 
         before = {item.name for item in folder.iterdir()}
         try:
             found = predict_susceptibility(path, [file], folder / "p.tif", tile=tile, device="cpu", precision="fp32",
-                                           progress=Silent())
+                                           progress=NullProgress())
         except TooFewData:
             assert not np.isfinite(expected).any()
             assert {item.name for item in folder.iterdir()} == before
             return
         result = read(folder / "p.tif")
-        grid, map_grid = Grid.of_file(path, "stack"), Grid.of_file(folder / "p.tif", "map")
+        grid, map_grid = Grid.from_file(path, "stack"), Grid.from_file(folder / "p.tif", "map")
     assert np.array_equal(np.isnan(result), np.isnan(expected))
     assert np.nanmax(np.abs(result - expected)) < 2e-5
     assert np.nanmin(result) >= 0 and np.nanmax(result) <= 1
@@ -91,7 +90,7 @@ def test_a_cell_that_is_judged_by_itself_has_its_value_wherever_it_lies(scene, e
         for number, cells in enumerate((raw, dealt)):
             try:
                 predict_susceptibility(stack(folder / f"{number}.tif", cells), [file], folder / "p.tif", tile=tile,
-                                       device="cpu", precision="fp32", progress=Silent())
+                                       device="cpu", precision="fp32", progress=NullProgress())
             except TooFewData:
                 assert not np.isfinite(raw).all(axis=0).any()
                 return

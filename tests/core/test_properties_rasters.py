@@ -8,7 +8,6 @@ import rasterio
 from affine import Affine
 from hypothesis import strategies as st
 from rasterio.crs import CRS
-
 from scarp.model.errors import GridUnsupported, LayerEmpty, ScarpError, TooFewData
 from scarp.model.factors.sources import CategoricalInput
 from scarp.model.grid import Block, Grid
@@ -22,7 +21,7 @@ from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.jobs.rainfall_warning import rainfall_warning
 from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
 from scarp.tests.core.prediction_models import FACTORS, saved
 from scarp.tests.core.properties import for_all, grids, holes, maps, read, same_place, windows_of, workplace, write
@@ -99,7 +98,7 @@ def test_a_built_stack_keeps_every_cell_in_its_place(case):
             found = build_factor_stack(folder / "dem.tif", folder / "s.tif", area=area, slope_method="horn",
                                        precipitation=folder / "rain.tif",
                                        lithology=CategoricalInput(raster=str(folder / "rock.tif"), name="rock"),
-                                       progress=Silent())
+                                       progress=NullProgress())
         except ScarpError:
             assert {item.name for item in folder.iterdir()} == before
             return
@@ -149,7 +148,7 @@ def test_labels_are_where_the_landslides_are(case):
         write(folder / "r.tif", grid, np.where(gaps, np.nan, 1.0))
         try:
             found = build_buffered_labels(points, folder / "r.tif", folder / "l.tif", scale_field="size", radii=radii,
-                                          ring=ring, area=area, progress=Silent())
+                                          ring=ring, area=area, progress=NullProgress())
         except (LayerEmpty, TooFewData, ScarpError):
             assert [item.name for item in folder.iterdir()] == ["r.tif"]
             return
@@ -163,7 +162,7 @@ def test_labels_are_where_the_landslides_are(case):
     slide, near = (away <= radius).any(axis=0), (away <= ring).any(axis=0)
     on_circle = (np.abs(away - radius) < 1e-4 * grid.cell_size()).any(axis=0) | (
         np.abs(away - ring) < 1e-4 * grid.cell_size()).any(axis=0)
-    row, column, here = grid.cells_of(xy)
+    row, column, here = grid.cell_indices(xy)
     slide[row[here], column[here]] = True
     expected = np.where(gaps | ~inside, 255, np.where(slide, 1, np.where(near & (ring > 0), 255, 0)))
     own = np.zeros(grid.shape, dtype=bool)
@@ -193,7 +192,7 @@ def test_a_raster_that_does_not_lie_north_up_is_refused_by_every_job(tmp_path, j
         dataset.write(np.full((1, 16, 20), 0.5, dtype=np.float32))
         dataset.set_band_description(1, "slope")
     points = Points("slides", xy=np.array([[5e5 + 50, 3.3e6 - 50]]))
-    out, quiet = tmp_path / "out.tif", Silent()
+    out, quiet = tmp_path / "out.tif", NullProgress()
     model = saved(tmp_path / "m.safetensors", "linear") if job == "predict" else ""
     before = {item.name for item in tmp_path.iterdir()}
     calls = {
@@ -223,25 +222,25 @@ def test_a_marked_cell_stays_where_it_is_through_every_step(tmp_path):
     mark[row, column] = 1
     rain = write(tmp_path / "rain.tif", grid, 400 + 500 * mark)
     build_factor_stack(write(tmp_path / "dem.tif", grid, 1000 + 7 * np.arange(37) + mark * 0), tmp_path / "s.tif",
-                       precipitation=rain, progress=Silent())
+                       precipitation=rain, progress=NullProgress())
     with open_stack(tmp_path / "s.tif") as stack:
         cells = stack.read(Block(0, 0, *grid.shape), ["precipitation"])[0]
     assert np.argwhere(cells > 800).tolist() == [[row, column]]
-    build_buffered_labels(point, tmp_path / "s.tif", tmp_path / "l.tif", radii={"unrecorded": 1.0}, progress=Silent())
+    build_buffered_labels(point, tmp_path / "s.tif", tmp_path / "l.tif", radii={"unrecorded": 1.0}, progress=NullProgress())
     assert np.argwhere(read(tmp_path / "l.tif") == 1).tolist() == [[row, column]]
     with create_stack(tmp_path / "p.tif", grid, FACTORS) as dataset:
         dataset.write(np.stack([25 + 30 * mark, 1 + 2 * mark, 900 + 0 * mark, 2 + 0 * mark]).astype(np.float32))
     predict_susceptibility(tmp_path / "p.tif", [saved(tmp_path / "m.safetensors", "linear")], tmp_path / "map.tif",
-                           tile=16, precision="fp32", device="cpu", progress=Silent())
+                           tile=16, precision="fp32", device="cpu", progress=NullProgress())
     values = read(tmp_path / "map.tif")
     assert (values != values[0, 0]).sum() == 1 and values[row, column] != values[0, 0]
     low, high = sorted((values[row, column], values[0, 0]))
     classify_zones(tmp_path / "map.tif", tmp_path / "z.tif", method="breaks", breaks=[float((low + high) / 2)],
-                   progress=Silent())
+                   progress=NullProgress())
     zones = read(tmp_path / "z.tif")
     assert np.argwhere(zones != zones[0, 0]).tolist() == [[row, column]]
     rainfall_warning(tmp_path / "map.tif", [write(tmp_path / "week.tif", grid, 5 + 300 * mark)], tmp_path / "w.tif",
-                     tmp_path / "w.csv", k=0.0129, progress=Silent())
+                     tmp_path / "w.csv", k=0.0129, progress=NullProgress())
     warned = read(tmp_path / "w.tif")
     assert np.argwhere(warned != warned[0, 0]).tolist() == [[row, column]]
     for name in ("s.tif", "l.tif", "map.tif", "z.tif", "w.tif"):

@@ -7,14 +7,13 @@ import csv
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
 from scarp.model.jobs.build_safety_factor import build_safety_factor
 from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.jobs.rainfall_warning import rainfall_warning
-from scarp.model.progress import Silent
-from scarp.model.warning.classes import KEYS, NODATA, NONE, SEVERE, UNJUDGED, WARNING, WATCH, Thresholds
-from scarp.model.zones.earlier import breaks_of_run
+from scarp.model.progress import NullProgress
+from scarp.model.warning.classes import KEYS, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, Thresholds
+from scarp.model.zones.raster import read_breaks
 from scarp.model.zones.schemes import AREA_SHARES, BREAKS, EQUAL_INTERVAL, NATURAL_BREAKS
 from scarp.tests.core.properties import for_all, grids, maps, read, same_place, windows_of, workplace, write
 
@@ -47,7 +46,7 @@ def test_zones_cover_the_map_in_order_and_their_areas_add_up(case):
         path = write(folder / "map.tif", grid, values)
         try:
             found = classify_zones(path, folder / "z.tif", method=method, **given, output_table=folder / "z.csv",
-                                   progress=Silent())
+                                   progress=NullProgress())
         except TooFewData:
             assert not known.any() or method == NATURAL_BREAKS
             assert [item.name for item in folder.iterdir()] == ["map.tif"]
@@ -82,16 +81,16 @@ def test_the_breaks_of_a_run_cut_again_as_it_did(case, other):
         path = write(folder / "map.tif", grid, values)
         try:
             found = classify_zones(path, folder / "z.tif", method=method, **given, output_table=folder / "z.csv",
-                                   progress=Silent())
+                                   progress=NullProgress())
         except ScarpError:
             return
         for name in ("z.tif", "z.tif.run.json", "z.csv", "z.json"):
-            assert breaks_of_run(folder / name) == found.breaks
-        classify_zones(path, folder / "again.tif", method=BREAKS, breaks_from=folder / "z.csv", progress=Silent())
+            assert read_breaks(folder / name) == found.breaks
+        classify_zones(path, folder / "again.tif", method=BREAKS, breaks_from=folder / "z.csv", progress=NullProgress())
         assert np.array_equal(read(folder / "again.tif"), read(folder / "z.tif"))
         shuffled = np.random.default_rng(other).permutation(values.ravel()).reshape(values.shape)
         write(path, grid, shuffled)
-        again = classify_zones(path, folder / "s.tif", method=BREAKS, breaks_from=folder / "z.tif", progress=Silent())
+        again = classify_zones(path, folder / "s.tif", method=BREAKS, breaks_from=folder / "z.tif", progress=NullProgress())
         assert again.cells == found.cells, "how many cells a zone has does not depend on where they lie"
 
 
@@ -113,14 +112,14 @@ def test_a_warning_follows_its_rule_in_every_cell(case):
         path, wet = write(folder / "map.tif", grid, values), write(folder / "rain.tif", grid, rain)
         try:
             found = rainfall_warning(path, [wet], folder / "w.tif", folder / "w.csv", k=k, limits=limits,
-                                     output_safety=folder / "fs.tif", progress=Silent())
+                                     output_safety=folder / "fs.tif", progress=NullProgress())
         except TooFewData:
             assert not judged.any()
             return
         classes, factor = read(folder / "w.tif"), read(folder / "fs.tif")
         for made in ("w.tif", "fs.tif"):
             same_place(folder / made, grid)
-    assert np.array_equal(classes == NODATA, ~known) and np.array_equal(classes == UNJUDGED, known & ~judged)
+    assert np.array_equal(classes == NODATA, ~known) and np.array_equal(classes == NOT_ASSESSED, known & ~judged)
     assert np.array_equal(np.isfinite(factor), judged)
     assert ((factor[judged] > 0) & (factor[judged] <= 1)).all()
     # The table of the rule, where the rounding of a threshold cannot matter.
@@ -130,12 +129,12 @@ def test_a_warning_follows_its_rule_in_every_cell(case):
         values, np.array([limits.p_low, limits.p_high], dtype=np.float32))
     level = (values > limits.p_low).astype(int) + (values > limits.p_high)
     expected = np.where(exact < limits.fs_critical, np.array([WATCH, WARNING, SEVERE])[level],
-                        np.where((exact < watch) & (level > 0), WATCH, NONE))
+                        np.where((exact < watch) & (level > 0), WATCH, NO_WARNING))
     assert np.array_equal(classes[clear], expected[clear])
     area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
     assert sum(found.km2.values()) == pytest.approx(area[known].sum() / 1e6)
     assert sum(found.shares.values()) == pytest.approx(1)
-    assert found.km2[KEYS[UNJUDGED]] == pytest.approx(area[known & ~judged].sum() / 1e6)
+    assert found.km2[KEYS[NOT_ASSESSED]] == pytest.approx(area[known & ~judged].sum() / 1e6)
 
 
 @st.composite
@@ -154,7 +153,7 @@ def test_the_safety_factor_is_its_formula_in_every_cell(case):
         try:
             found = build_safety_factor(write(folder / "r.tif", grid, reference), write(folder / "p.tif", grid, rain),
                                         folder / "fs.tif", alpha=alpha, beta=beta, rainy_days=days,
-                                        k_table={"all": k}, output_rainfall=folder / "r7.tif", progress=Silent())
+                                        k_table={"all": k}, output_rainfall=folder / "r7.tif", progress=NullProgress())
         except TooFewData:
             assert not known.any()
             assert {item.name for item in folder.iterdir()} == {"r.tif", "p.tif"}
@@ -178,4 +177,4 @@ def test_breaks_that_do_not_rise_are_refused(breaks):
     if all(low < high for low, high in zip(breaks, breaks[1:])):
         return
     with workplace() as folder, pytest.raises(ParameterInvalid):
-        classify_zones(folder / "map.tif", folder / "z.tif", method=BREAKS, breaks=breaks, progress=Silent())
+        classify_zones(folder / "map.tif", folder / "z.tif", method=BREAKS, breaks=breaks, progress=NullProgress())

@@ -11,14 +11,13 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.progress import Silent
-from scarp.model.tables import with_region
+from scarp.model.progress import NullProgress
+from scarp.model.tables import prepend_region
 from scarp.model.validation.settings import TABLE_COLUMNS
-from scarp.model.zones.earlier import breaks_of_run
+from scarp.model.zones.raster import read_breaks
 
 LEFT, TOP, CELL, SIDE = 500000.0, 3300000.0, 30.0, 80
 ZONE_COLUMNS = ["zone", "name", "lower", "upper", "cells", "km2", "share"]
@@ -50,14 +49,14 @@ CASES = [("plain", "", ""), ("plain", " West ", "West"), ("named", "", NAME), ("
 @pytest.mark.parametrize("source, given, expected", CASES)
 def test_zone_table_and_raster(maps, tmp_path, source, given, expected):
     table, output = tmp_path / "zones.csv", tmp_path / "zones.tif"
-    made = classify_zones(maps[source], output, region=given, output_table=table, progress=Silent())
+    made = classify_zones(maps[source], output, region=given, output_table=table, progress=NullProgress())
     rows = rows_of(table)
     assert list(rows[0]) == (["region", *ZONE_COLUMNS] if expected else ZONE_COLUMNS)
     assert {row.get("region", "") for row in rows} == {expected} and len(rows) == 5
     with rasterio.open(output) as zones:
         assert zones.tags().get("REGION", "") == expected
     for source_of_breaks in (table, table.with_suffix(".json"), output):
-        assert breaks_of_run(source_of_breaks) == pytest.approx(made.breaks)
+        assert read_breaks(source_of_breaks) == pytest.approx(made.breaks)
     record = json.loads((tmp_path / "zones.tif.run.json").read_text(encoding="utf-8"))
     assert record["parameters"].get("REGION", "") == given
 
@@ -73,7 +72,7 @@ def test_validation_table_and_points(maps, tmp_path, source, given, expected):
     found = {}
     for regions in (None, west):
         summary = validate_with_points(maps[source], slides, None, tmp_path / "v.csv", repeats=5, distance=30.0,
-                                       region=given, regions=regions, region_field="part", progress=Silent())
+                                       region=given, regions=regions, region_field="part", progress=NullProgress())
         found[regions is not None] = summary.points
         rows = rows_of(tmp_path / "v.csv")
         assert list(rows[0]) == (["region", *TABLE_COLUMNS] if expected else list(TABLE_COLUMNS))
@@ -84,5 +83,5 @@ def test_validation_table_and_points(maps, tmp_path, source, given, expected):
 
 
 def test_with_region_changes_nothing_without_one():
-    assert with_region(("a", "b"), [(1, 2)], "") == (["a", "b"], [[1, 2]])
-    assert with_region(("a", "b"), [(1, 2)], "x") == (["region", "a", "b"], [["x", 1, 2]])
+    assert prepend_region(("a", "b"), [(1, 2)], "") == (["a", "b"], [[1, 2]])
+    assert prepend_region(("a", "b"), [(1, 2)], "x") == (["region", "a", "b"], [["x", 1, 2]])

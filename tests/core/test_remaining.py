@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-
-from scarp.running.remaining import CHANGE, FIRST, LEAST, PAUSE, Remaining
+from scarp.algorithms.base.feedback import MIN_CHANGE, MIN_ELAPSED, MIN_FRACTION, MIN_INTERVAL, ProgressEstimator
 
 
 def run(pace, seconds: float, step: float = 0.1) -> list[tuple[float, float, float]]:
     """Return time, fraction and what was said, for a fraction given as a function of time."""
-    remaining, said, now = Remaining(0.0), [], 0.0
+    remaining, said, now = ProgressEstimator(0.0), [], 0.0
     while now < seconds:
         now += step
         left = remaining.seconds(min(pace(now), 1.0), now)
@@ -19,7 +18,7 @@ def run(pace, seconds: float, step: float = 0.1) -> list[tuple[float, float, flo
 
 
 @pytest.mark.parametrize("length", [20.0, 120.0, 3600.0])
-def test_an_even_pace_is_foretold(length):
+def test_a_constant_rate_gives_an_exact_estimate(length):
     said = run(lambda now: now / length, length, length / 2000)
     assert said
     for now, _, left in said:
@@ -27,21 +26,21 @@ def test_an_even_pace_is_foretold(length):
 
 
 @pytest.mark.parametrize("length", [60.0, 600.0, 3600.0])
-def test_it_is_said_seldom(length):
+def test_remaining_time_is_reported_rarely(length):
     said = run(lambda now: now / length, length)
     assert len(said) <= 30
     times = [now for now, _, _ in said]
-    assert all(after - before >= PAUSE - 1e-9 for before, after in zip(times, times[1:]))
-    assert all(after[2] < before[2] * (1 - CHANGE) * 1.02 for before, after in zip(said, said[1:]))
+    assert all(after - before >= MIN_INTERVAL - 1e-9 for before, after in zip(times, times[1:]))
+    assert all(after[2] < before[2] * (1 - MIN_CHANGE) * 1.02 for before, after in zip(said, said[1:]))
 
 
 def test_nothing_is_said_early_of_what_has_hardly_begun_or_is_done():
-    assert not run(lambda now: now / 10, FIRST - 0.1)
-    assert not run(lambda now: LEAST * 0.9, 100.0)
+    assert not run(lambda now: now / 10, MIN_ELAPSED - 0.1)
+    assert not run(lambda now: MIN_FRACTION * 0.9, 100.0)
     assert not run(lambda now: 1.0, 100.0)
 
 
-def test_a_slow_stage_after_a_quick_one_is_noticed():
+def test_a_rate_drop_between_stages_is_noticed():
     """Half the work in ten seconds, the other half in a hundred."""
     def pace(now: float) -> float:
         return now / 20 if now < 10 else 0.5 + (now - 10) / 200
@@ -68,7 +67,7 @@ def test_a_quick_beginning_does_not_mislead():
         assert left == pytest.approx(3605 - now, rel=0.3)
 
 
-def test_work_that_is_told_of_in_large_steps_is_foretold_too():
+def test_coarse_progress_steps_give_an_estimate_too():
     said = run(lambda now: (now // 30) / 20, 600.0)
     assert said and len(said) < 25
     for now, _, left in said:

@@ -13,15 +13,14 @@ import pytest
 from PIL import Image
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
-from scarp.model.report.figures import new_figure, plain, shorten, style, svg_data
-from scarp.model.report.lengths import nice_length
-from scarp.model.report.maps import PointGroup, only_inside, read_map, zone_map
+from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
+from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
+from scarp.model.report.lengths import round_length
 from scarp.model.report.page import MISSING, Page, format_cell
-from scarp.model.zones.schemes import RAMP
+from scarp.model.zones.schemes import COLOUR_RAMP
 
 HOSTILE = '"><script>alert(1)</script><img src=http://example.org/x onerror=alert(1)> & \'{{ 7 * 7 }} $x$'
 VOID = {"meta", "img", "link", "br", "input"}
@@ -57,8 +56,8 @@ def small_figure(label: str = "a line"):
     with style():
         figure = new_figure(2)
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], label=plain(label))
-        axes.set_title(plain(label))
+        axes.plot([0, 1], [0, 1], label=escape_mathtext(label))
+        axes.set_title(escape_mathtext(label))
         axes.legend()
     return figure
 
@@ -145,7 +144,7 @@ def test_short_texts():
 
 @pytest.mark.parametrize("metres, expected", [(1, 1), (1.9, 1), (2, 2), (4999, 2000), (5000, 5000), (99999, 50000)])
 def test_scale_bars_have_round_lengths(metres, expected):
-    assert nice_length(metres) == expected
+    assert round_length(metres) == expected
 
 
 @pytest.mark.parametrize("epsg, origin, cell", [(32646, (500000.0, 3300000.0), 30.0), (4326, (95.0, 30.0), 1 / 1200)])
@@ -155,7 +154,7 @@ def test_map_image_keeps_place_and_proportions(tmp_path, epsg, origin, cell):
     with create_raster(tmp_path / "map.tif", grid, "float32", np.nan, ["value"], overviews=None) as dataset:
         dataset.write(values, 1)
     with open_raster(tmp_path / "map.tif", "map") as dataset:
-        whole = read_map(dataset, grid, longest=100)
+        whole = read_map(dataset, grid, max_side=100)
         left, bottom, right, top = grid.bounds
         east_half = read_map(dataset, grid, bounds=((left + right) / 2, bottom, right, top))
     assert whole.cells.shape == (67, 100) and whole.bounds == pytest.approx(grid.bounds)
@@ -174,7 +173,7 @@ def test_map_is_cut_to_a_region(tmp_path):
     corner = {"type": "Polygon", "coordinates": [[(0, 0), (50, 0), (50, 30), (0, 30), (0, 0)]]}
     expected = np.full((10, 10), np.nan)
     expected[7:, :5] = 1
-    np.testing.assert_array_equal(only_inside(image, [corner]).cells, expected)
+    np.testing.assert_array_equal(clip_to_geometries(image, [corner]).cells, expected)
     with style():
         figure = zone_map(image, {1: "low $5", 2: "high"}, [PointGroup("found", np.array([[5.0, 5.0]]), "o", "k", "w")],
                           {"region": [np.array(corner["coordinates"][0])]})
@@ -209,7 +208,7 @@ def test_zone_colours_can_be_told_apart_without_red_or_green(missing):
     cones = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [.0299566, .184309, 1.46709]])
     seen = {"none": np.eye(3), "green": np.array([[1, 0, 0], [.494207, 0, 1.24827], [0, 0, 1]]),
             "red": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]])}[missing]
-    linear = [np.where(part <= .04045, part / 12.92, ((part + .055) / 1.055) ** 2.4) for part in np.array(RAMP) / 255]
+    linear = [np.where(part <= .04045, part / 12.92, ((part + .055) / 1.055) ** 2.4) for part in np.array(COLOUR_RAMP) / 255]
     found = np.array([lightness(np.linalg.inv(cones) @ seen @ cones @ colour) for colour in linear])
     assert np.all(np.diff(found[:, 0]) < 0), "from light to dark"
     assert np.all(np.linalg.norm(np.diff(found, axis=0), axis=1) > 15), "2.3 is the least difference that is seen"

@@ -11,16 +11,21 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.warp import transform_bounds
-
-from scarp.model.errors import (Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData)
+from scarp.model.errors import Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.sources import CategoricalInput
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.build_safety_factor import build_safety_factor
-from scarp.model.progress import Silent
-from scarp.model.safety.coefficients import PAPER_K, choose_coefficients, paper_row
-from scarp.model.safety.rainfall import Season, safety_factor, seven_day_rainfall
+from scarp.model.progress import NullProgress
+from scarp.model.safety.thresholds import (
+    PAPER_K,
+    RainySeason,
+    choose_coefficients,
+    match_paper_class,
+    safety_factor,
+    seven_day_rainfall,
+)
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 80, 60)
 LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
@@ -70,7 +75,7 @@ def build(tmp_path, precipitation, output="fs.tif", progress=None, **settings):
         raster(reference, GRID, np.ones(GRID.shape))
     path = precipitation if isinstance(precipitation, str) else raster(tmp_path / "rain.tif", GRID, precipitation)
     return build_safety_factor(reference, path, tmp_path / output, **{**SEASON, **settings},
-                               progress=progress or Silent())
+                               progress=progress or NullProgress())
 
 
 def test_equations_by_hand():
@@ -93,16 +98,16 @@ def test_equations_by_hand():
     ("glacial terrace", GLACIAL_PLAINS), ("Moraine deposits", GLACIAL_PLAINS), ("冲积平原", RIVER_PLAINS),
     ("冰川", "glaciers"), ("冰碛台地", GLACIAL_PLAINS), ("hills", None), ("3", None), ("desert", None)])
 def test_labels_of_the_paper_in_many_wordings(label, row):
-    assert paper_row(label) == row
+    assert match_paper_class(label) == row
 
 
 def test_single_coefficient_from_all_landslides(tmp_path):
     values, points = rain(), landslides(200)
-    progress = Silent()
+    progress = NullProgress()
     summary = build(tmp_path, values, landslides=points, output_rainfall=tmp_path / "r7.tif",
                     output_table=tmp_path / "table.csv", progress=progress)
     r7 = values.astype(np.float32) * FACTOR
-    row, column, _ = GRID.cells_of(np.unique(points.xy, axis=0))
+    row, column, _ = GRID.cell_indices(np.unique(points.xy, axis=0))
     critical = np.percentile(r7[row, column], 95)
     assert band(tmp_path / "r7.tif") == pytest.approx(r7, rel=1e-5)
     assert band(tmp_path / "fs.tif") == pytest.approx(1 / (1 + r7 / critical), rel=1e-5)
@@ -118,10 +123,10 @@ def test_percentile_of_each_class_and_fallback_to_all(tmp_path):
     values = rain(2)
     many, few = landslides(80, 2, (0, 40)), landslides(6, 3, (40, 80))
     points = Points(name="slides", xy=np.unique(np.concatenate([many.xy, few.xy]), axis=0))
-    progress = Silent()
+    progress = NullProgress()
     summary = build(tmp_path, values, landslides=points, topography=landforms("west", "east"), progress=progress)
     r7 = values.astype(np.float32) * FACTOR
-    row, column, _ = GRID.cells_of(points.xy)
+    row, column, _ = GRID.cell_indices(points.xy)
     at, west = r7[row, column], column < 40
     found = {one.label: one for one in summary.classes}
     assert found["west"].critical_rainfall == pytest.approx(np.percentile(at[west], 95), rel=1e-5)
@@ -136,7 +141,7 @@ def test_percentile_of_each_class_and_fallback_to_all(tmp_path):
 
 
 def test_coefficients_of_the_paper_by_label_and_said(tmp_path):
-    progress = Silent()
+    progress = NullProgress()
     summary = build(tmp_path, rain(), topography=landforms("lakes", "Mountains", "alluvial plains"), progress=progress)
     wanted = {"lakes": 0.0119, "Mountains": 0.0129, "alluvial plains": 0.0225}
     assert {one.label: one.k for one in summary.classes} == wanted
@@ -177,9 +182,9 @@ def test_landslides_off_the_map_and_doubled_do_not_count(tmp_path):
     values = rain()
     values[:, 70:] = np.nan
     xy = np.concatenate([base.xy, base.xy[:20], [[0.0, 0.0]]])
-    progress = Silent()
+    progress = NullProgress()
     summary = build(tmp_path, values, landslides=Points(name="slides", xy=xy), progress=progress)
-    row, column, _ = GRID.cells_of(np.unique(base.xy, axis=0))
+    row, column, _ = GRID.cell_indices(np.unique(base.xy, axis=0))
     assert summary.landslides_used == (column < 70).sum()
     assert summary.classes[0].critical_rainfall == pytest.approx(
         np.percentile(values[row, column][column < 70] * FACTOR, 95), rel=1e-4)
@@ -191,7 +196,7 @@ def test_landslides_off_the_map_and_doubled_do_not_count(tmp_path):
 def test_cells_outside_all_classes_are_nodata_unless_there_is_a_k_for_them(tmp_path):
     half = CategoricalInput(Polygons(name="landform", geometries=[square(LEFT, BOTTOM, LEFT + 1200, TOP)],
                                      fields={"name": ["lakes"]}), "name")
-    progress = Silent()
+    progress = NullProgress()
     build(tmp_path, rain(), topography=half, progress=progress)
     assert np.isnan(band(tmp_path / "fs.tif")[:, 40:]).all() and np.isfinite(band(tmp_path / "fs.tif")[:, :40]).all()
     assert any("no landform class" in text for text in progress.warnings)
@@ -217,7 +222,7 @@ def test_climate_zones_override_the_single_values(tmp_path):
                      geometries=[square(LEFT, BOTTOM, quarter, TOP), square(quarter, BOTTOM, middle, TOP)],
                      fields={"a": [0.75, "0,9"], "b": [2.3, None], "n": [100, 80]})
     values = rain(4)
-    progress = Silent()
+    progress = NullProgress()
     summary = build(tmp_path, values, climate=zones, alpha_field="a", beta_field="b", rainy_days_field="n",
                     k_table={"all": 0.0129}, output_rainfall=tmp_path / "r7.tif", progress=progress)
     expected = values * FACTOR
@@ -275,7 +280,7 @@ def test_negative_rain_gaps_and_reference_nodata(tmp_path):
     reference = np.ones(GRID.shape)
     reference[40:, :10] = np.nan
     raster(tmp_path / "reference.tif", GRID, reference)
-    progress = Silent()
+    progress = NullProgress()
     summary = build(tmp_path, values, k_table={"all": 0.0129}, output_rainfall=tmp_path / "r7.tif", progress=progress)
     found = band(tmp_path / "fs.tif")
     assert np.isnan(found[5:7, 5:9]).all() and np.isnan(found[20, 20]) and np.isnan(found[40:, :10]).all()
@@ -285,7 +290,7 @@ def test_negative_rain_gaps_and_reference_nodata(tmp_path):
 
 
 def test_rain_elsewhere_and_cancel_leave_nothing(tmp_path):
-    class Stop(Silent):
+    class Stop(NullProgress):
         def cancelled(self):
             return True
 
@@ -311,14 +316,14 @@ def test_blocks_change_nothing(tmp_path, monkeypatch):
 
 
 def test_coefficient_of_cells_without_class_is_none_without_a_source():
-    found, rest = choose_coefficients(["lakes"], {}, None, None, Silent())
-    assert found[0].k == 0.0119 and rest is None
+    found, fallback = choose_coefficients(["lakes"], {}, None, None, NullProgress())
+    assert found[0].k == 0.0119 and fallback is None
 
 
 def test_season_reads_zones_by_block():
     zones = Polygons(name="climate", geometries=[square(LEFT, BOTTOM, LEFT + 600, TOP)], fields={"n": [60.0]})
-    season = Season(0.8, 2.0, 90.0, zones, rainy_days_field="n")
-    season.prepare(GRID, Silent())
+    season = RainySeason(0.8, 2.0, 90.0, zones, rainy_days_field="n")
+    season.prepare(GRID, NullProgress())
     alpha, beta, days, inside = season.read(Block(10, 10, 5, 20))
     assert (alpha, beta) == (0.8, 2.0)
     assert np.array_equal(days, np.broadcast_to(np.where(np.arange(10, 30) < 20, 60.0, 90.0), (5, 20)))
@@ -337,7 +342,7 @@ def test_kaghan_with_its_coarse_rain(real_data, tmp_path):
     points = Points(name="landslides", xy=np.array([struct.unpack("<2d", row[0][-16:]) for row in rows]))
     summary = build_safety_factor(
         folder / "dem.tif", folder / "rainfall_annual_mm_worldclim10m.tif", tmp_path / "fs.tif", alpha=0.55, beta=2.0,
-        rainy_days=45, landslides=points, output_rainfall=tmp_path / "r7.tif", progress=Silent())
+        rainy_days=45, landslides=points, output_rainfall=tmp_path / "r7.tif", progress=NullProgress())
     assert summary.cells == 826 * 987 and 2500 < summary.landslides_used < 2827
     assert 1 / summary.classes[0].k == pytest.approx(summary.classes[0].critical_rainfall)
     r7, fs = band(tmp_path / "r7.tif"), band(tmp_path / "fs.tif")

@@ -10,18 +10,17 @@ import sys
 import threading
 
 import pytest
-
-from scarp.model import sole_writer as module
 from scarp.model.errors import OutputNotWritable
-from scarp.model.sole_writer import lock_file, locks_held, sole_writer
-from scarp.model.temporaries import temporary_beside
-from scarp.model.together import all_or_none
-from scarp.model.files import write_text
+from scarp.model.outputs import lock as module
+from scarp.model.outputs.atomic import write_text
+from scarp.model.outputs.lock import held_lock_descriptors, lock_file, output_lock
+from scarp.model.outputs.temp_files import temp_path_beside
+from scarp.model.outputs.transaction import output_transaction
 
 HOLD = """
 import sys
-from scarp.model.sole_writer import sole_writer
-with sole_writer(sys.argv[1:]):
+from scarp.model.outputs.lock import output_lock
+with output_lock(sys.argv[1:]):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -48,13 +47,13 @@ def other(tmp_path):
 def busy(*outputs) -> str:
     """Return what is said when outputs are being written; empty when they are not."""
     try:
-        with sole_writer(outputs):
+        with output_lock(outputs):
             return ""
     except OutputNotWritable as error:
         return str(error)
 
 
-def test_the_second_run_is_told_which_one_writes(tmp_path, other):
+def test_lock_conflict_names_the_owner(tmp_path, other):
     process = other(tmp_path / "map.tif")
     said = busy(tmp_path / "table.csv", tmp_path / "map.tif")
     assert f"{tmp_path / 'map.tif'} is being written by another run (process {process.pid} on " in said
@@ -65,9 +64,9 @@ def test_the_second_run_is_told_which_one_writes(tmp_path, other):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_run_holds_nothing(tmp_path, other):
+def test_a_killed_run_releases_its_lock(tmp_path, other):
     process = other(tmp_path / "map.tif")
-    left = [temporary_beside(tmp_path / f"map{ending}", ".part") for ending in (
+    left = [temp_path_beside(tmp_path / f"map{ending}", ".part") for ending in (
         ".tif", ".qml", ".json", ".tif.run.json", ".tif.aux.xml", ".tif.json")]
     for path in left:
         path.write_text("half")
@@ -79,14 +78,14 @@ def test_a_killed_run_holds_nothing(tmp_path, other):
 
 
 @pytest.mark.skipif(module.fcntl is None, reason="Windows hands no open file on")
-def test_a_process_that_works_for_a_run_holds_its_locks(tmp_path):
+def test_child_process_inherits_locks(tmp_path):
     """QGIS may be killed before the process that computes has ended."""
     reading, writing = os.pipe()
-    with sole_writer([tmp_path / "map.tif"]):
+    with output_lock([tmp_path / "map.tif"]):
         worker = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=reading,
-                                  pass_fds=locks_held())
+                                  pass_fds=held_lock_descriptors())
         os.close(reading)
-        held = locks_held()[0]
+        held = held_lock_descriptors()[0]
         # As the death of the run would, and unlike its end, which removes the file.
         os.close(held)
         os.dup2(os.open(os.devnull, os.O_RDONLY), held)
@@ -105,7 +104,7 @@ def _in_a_thread(work):
 
 
 def test_two_runs_in_one_qgis_exclude_each_other_and_a_run_inside_a_run_does_not(tmp_path):
-    with sole_writer([tmp_path / "map.tif", tmp_path / "demo"]):
+    with output_lock([tmp_path / "map.tif", tmp_path / "demo"]):
         assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif"))
         assert "being written" in _in_a_thread(lambda: busy(tmp_path / "demo"))
         assert not busy(tmp_path / "map.tif")
@@ -127,17 +126,17 @@ def test_a_drive_without_locks_is_written_all_the_same(tmp_path, monkeypatch, nu
         raise OSError(number, "no locks here")
 
     monkeypatch.setattr(module, "_take", refuse)
-    mine = temporary_beside(tmp_path / "map.tif", ".part.tif")
+    mine = temp_path_beside(tmp_path / "map.tif", ".part.tif")
     mine.write_text("of a run that may live")
-    with sole_writer([tmp_path / "map.tif"]):
-        assert locks_held() == []
+    with output_lock([tmp_path / "map.tif"]):
+        assert held_lock_descriptors() == []
     assert mine.exists(), "without a lock nobody knows whether it is left over"
 
 
 def test_a_link_under_the_name_of_the_lock_is_not_followed(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     lock_file(tmp_path / "map.tif").symlink_to(tmp_path / "mine.txt")
-    with sole_writer([tmp_path / "map.tif"]):
+    with output_lock([tmp_path / "map.tif"]):
         pass
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
@@ -153,26 +152,26 @@ def test_what_a_killed_run_left_in_an_output_folder_goes_and_that_of_others_stay
     folder = tmp_path / "demo"
     folder.mkdir()
     (folder / "dem.tif").write_text("dem")
-    left = temporary_beside(folder / "dem.tif.run.json", ".part.json")
-    others = temporary_beside(folder / "mine.tif", ".part.tif")
+    left = temp_path_beside(folder / "dem.tif.run.json", ".part.json")
+    others = temp_path_beside(folder / "mine.tif", ".part.tif")
     hidden = folder / ".mine.12345678.part.tif"
     for path in (left, others, hidden):
         path.write_text("half")
-    (temporary_beside(folder, ".part")).mkdir()
-    with sole_writer([folder]):
+    (temp_path_beside(folder, ".part")).mkdir()
+    with output_lock([folder]):
         pass
     assert sorted(folder.iterdir()) == sorted([folder / "dem.tif", others, hidden])
     assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize("ends_well", [True, False])
-def test_what_tells_of_the_older_file_does_not_outlive_it(tmp_path, ends_well):
+def test_stale_sidecars_are_removed(tmp_path, ends_well):
     """A kill between two names must not leave the older record beside the new map."""
     beside = ["map.tif.run.json", "map.tif.aux.xml", "map.tif.ovr", "map.qml"]
     for name in ("map.tif", *beside):
         (tmp_path / name).write_text(f"older {name}")
     try:
-        with all_or_none():
+        with output_transaction():
             write_text(tmp_path / "map.tif", "new")
             assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["map.qml", "map.tif"], \
                 "a style of the user's stays"
@@ -188,7 +187,7 @@ def test_what_tells_of_the_older_file_does_not_outlive_it(tmp_path, ends_well):
 def test_a_table_never_lies_beside_the_other_form_of_an_older_one(tmp_path):
     for name in ("table.csv", "table.json"):
         (tmp_path / name).write_text("older")
-    with all_or_none():
+    with output_transaction():
         write_text(tmp_path / "table.csv", "new")
         assert not (tmp_path / "table.json").exists()
         write_text(tmp_path / "table.json", "new")

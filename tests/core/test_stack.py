@@ -10,12 +10,18 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import (Cancelled, FactorMissing, InputCorrupt, NoOverlap, OutputNotWritable, ParameterInvalid,
-                                TooFewData)
-from scarp.model.factors import walk
+from scarp.model.errors import (
+    Cancelled,
+    FactorMissing,
+    InputCorrupt,
+    NoOverlap,
+    OutputNotWritable,
+    ParameterInvalid,
+    TooFewData,
+)
+from scarp.model.factors import block_pipeline as walk
 from scarp.model.factors.definitions import ASPECT_CLASSES, FACTORS, factor_name
 from scarp.model.factors.sources import CategoricalInput, StationPoints
 from scarp.model.grid import Block, Grid
@@ -23,7 +29,7 @@ from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.networks import build_network
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
 
 GRID = Grid(CRS.from_epsg(32645), Affine(30, 0, 500_000, 0, -30, 3_000_000), 300, 280)
@@ -75,7 +81,7 @@ def inputs(tmp_path_factory):
 
 def build(inputs, output, *names, progress=None, **options):
     chosen = {name: inputs[name] for name in names}
-    return build_factor_stack(inputs["dem"], output, progress=progress or Silent(), **chosen, **options)
+    return build_factor_stack(inputs["dem"], output, progress=progress or NullProgress(), **chosen, **options)
 
 
 def read(path, names=None):
@@ -108,8 +114,8 @@ def test_a_dem_alone_gives_the_terrain(inputs, tmp_path):
     assert summary.without_data == {"elevation": 600}
 
 
-def test_nodata_is_the_union_and_the_cost_of_each_factor_is_told(inputs, tmp_path):
-    output, progress = tmp_path / "stack.tif", Silent()
+def test_nodata_is_the_union_and_the_loss_per_factor_is_reported(inputs, tmp_path):
+    output, progress = tmp_path / "stack.tif", NullProgress()
     summary = build(inputs, output, "precipitation", "temperature", progress=progress,
                     lithology=geology((-0.1, 0.1, 1.1, 1.1, "shale")))
     values = read(output)
@@ -148,8 +154,8 @@ def test_values_are_the_same_inside_and_outside_of_an_area(inputs, tmp_path):
     np.testing.assert_array_equal(part[:, inside], whole[:, inside])
 
 
-def test_overlapping_polygons_are_counted_and_told(inputs, tmp_path):
-    progress = Silent()
+def test_overlapping_polygons_are_counted_and_reported(inputs, tmp_path):
+    progress = NullProgress()
     summary = build(inputs, tmp_path / "stack.tif", progress=progress,
                     lithology=geology((-0.1, -0.1, 0.6, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")))
     assert summary.overlapping == {"lithology": 280 * 30}
@@ -158,7 +164,7 @@ def test_overlapping_polygons_are_counted_and_told(inputs, tmp_path):
 
 def test_a_second_area_takes_the_classes_of_the_first(inputs, tmp_path):
     build(inputs, tmp_path / "first.tif", lithology=geology(*ROCKS))
-    progress = Silent()
+    progress = NullProgress()
     build(inputs, tmp_path / "second.tif", lithology=geology((-0.1, -0.1, 0.5, 1.1, "basalt"), ROCKS[1]),
           class_table=tmp_path / "first.tif", progress=progress)
     with open_stack(tmp_path / "second.tif") as stack:
@@ -204,7 +210,7 @@ def test_the_file_is_the_same_with_any_number_of_workers(inputs, tmp_path, monke
 
 
 def test_progress_moves_and_ends(inputs, tmp_path):
-    class Watch(Silent):
+    class Watch(NullProgress):
         def __init__(self):
             super().__init__()
             self.seen = []
@@ -219,7 +225,7 @@ def test_progress_moves_and_ends(inputs, tmp_path):
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.9])
 def test_cancel_leaves_nothing(inputs, tmp_path, share):
-    class Stop(Silent):
+    class Stop(NullProgress):
         asked = 0
         most = float("inf")
 
@@ -246,19 +252,19 @@ def test_a_run_record_lies_beside_the_stack(inputs, tmp_path):
     assert record["valid_cells"] == summary.valid_cells and record["warnings"] == summary.warnings
 
 
-def test_a_stretching_projection_is_told(tmp_path):
+def test_a_projection_with_large_scale_error_is_warned_about(tmp_path):
     mercator = Affine(30, 0, 0, 0, -30, 8_400_000)
     dem = write(tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32), mercator,
                 "EPSG:3857")
-    progress = Silent()
+    progress = NullProgress()
     build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
     assert "UTM" in progress.warnings[0]
 
 
 @pytest.mark.parametrize("nodata", [-9999, -32768])
-def test_undeclared_nodata_of_the_dem_is_told(tmp_path, nodata):
+def test_undeclared_nodata_of_the_dem_is_warned_about(tmp_path, nodata):
     elevations = np.random.default_rng(0).integers(500, 530, (40, 40)).astype(np.int16)
-    progress = Silent()
+    progress = NullProgress()
     build_factor_stack(write(tmp_path / "sound.tif", elevations, nodata=None), tmp_path / "stack.tif",
                        progress=progress)
     assert not progress.warnings
@@ -271,11 +277,11 @@ def test_undeclared_nodata_of_the_dem_is_told(tmp_path, nodata):
 
 
 @pytest.mark.parametrize("unit, told", [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
-def test_a_dem_in_feet_is_told(tmp_path, unit, told):
+def test_a_dem_in_feet_is_warned_about(tmp_path, unit, told):
     dem = write(tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32))
     with rasterio.open(dem, "r+") as dataset:
         dataset.units = (unit,)
-    progress = Silent()
+    progress = NullProgress()
     build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
     assert any("0.3048" in text for text in progress.warnings) == told
 
@@ -304,7 +310,7 @@ def test_a_stack_without_any_whole_cell_is_refused(inputs, tmp_path):
     assert not (tmp_path / "stack.tif").exists()
 
 
-def test_an_output_that_cannot_be_written_is_told_first(inputs, tmp_path):
+def test_an_unwritable_output_is_reported_first(inputs, tmp_path):
     with pytest.raises(OutputNotWritable):
         build(inputs, tmp_path / "nowhere" / "stack.tif")
 
@@ -331,7 +337,7 @@ def test_what_is_written_is_read_back(tmp_path):
     values = some_stack(tmp_path / "stack.tif")
     with open_stack(tmp_path / "stack.tif") as stack:
         assert stack.factor("geology").classes == {1: 'a "quoted" one', 2: "Löß"}
-        assert stack.band_numbers(["geology", "slope"]) == [2, 1]
+        assert stack.band_indexes(["geology", "slope"]) == [2, 1]
         np.testing.assert_array_equal(stack.read(Block(5, 6, 7, 8), ["geology", "slope"]),
                                       values[::-1, 5:12, 6:14])
         beyond = stack.read(Block(-2, 35, 6, 10))
@@ -343,7 +349,7 @@ def test_missing_factors_are_all_named(tmp_path):
     some_stack(tmp_path / "stack.tif")
     with open_stack(tmp_path / "stack.tif") as stack:
         with pytest.raises(FactorMissing, match="aspect, lithology.*slope, geology"):
-            stack.band_numbers(["aspect", "slope", "lithology"])
+            stack.band_indexes(["aspect", "slope", "lithology"])
 
 
 def test_stacks_that_cannot_be_read_right_are_refused(tmp_path):

@@ -8,9 +8,8 @@ import math
 
 import numpy as np
 import pytest
-
 from scarp.model.errors import OutputNotWritable
-from scarp.model.tables import json_beside, write_table
+from scarp.model.tables import json_sibling, write_table
 
 
 def test_csv_and_json_hold_the_same(tmp_path):
@@ -20,7 +19,7 @@ def test_csv_and_json_hold_the_same(tmp_path):
     write_table(path, ["name", "count", "value", "known"], rows)
     with open(path, newline="", encoding="utf-8") as stream:
         read = list(csv.DictReader(stream))
-    told = json.loads(json_beside(path).read_text(encoding="utf-8"))
+    told = json.loads(json_sibling(path).read_text(encoding="utf-8"))
     assert [row["value"] for row in told] == [0.3, 0.5, None, None]
     assert [[row["name"], str(row["count"]), "" if row["value"] is None else str(row["value"]),
              "" if row["known"] is None else str(row["known"])] for row in told] == [list(row.values()) for row in read]

@@ -11,10 +11,9 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
-
 from scarp.model.errors import GridUnsupported, ParameterInvalid
 from scarp.model.factors.definitions import ASPECT_CLASSES, HORN, SLOPE_METHODS, ZEVENBERGEN_THORNE
-from scarp.model.factors.terrain import Terrain
+from scarp.model.factors.terrain import TerrainFactors
 from scarp.model.grid import Block, Grid
 
 GDALDEM = {HORN: "Horn", ZEVENBERGEN_THORNE: "ZevenbergenThorne"}
@@ -33,7 +32,7 @@ def compute(path, method=HORN, side=1024):
     """Return slope, curvature and aspect of a whole file, block by block."""
     with rasterio.open(path) as dataset:
         grid = Grid.of(dataset, "DEM")
-        terrain = Terrain(dataset, grid, method)
+        terrain = TerrainFactors(dataset, grid, method)
         result = np.empty((3, *grid.shape), dtype=np.float32)
         for block in grid.blocks(side):
             result[:, block.row:block.row + block.height, block.column:block.column + block.width] = terrain.read(block)
@@ -198,7 +197,7 @@ def test_each_direction_has_its_class(tmp_path, code, label):
 
 @pytest.mark.parametrize("method", SLOPE_METHODS)
 @pytest.mark.parametrize("side", [5, 16, 33])
-def test_blocks_give_what_the_whole_gives(tmp_path, method, side):
+def test_blockwise_equals_whole_grid(tmp_path, method, side):
     surface = rough()
     surface[20:24, 30:33] = np.nan
     path = write(tmp_path / "dem.tif", surface, Affine(30, 0, 0, 0, -30, 0))
@@ -221,4 +220,4 @@ def test_what_cannot_be_computed_is_refused(tmp_path):
         compute(path, "sobel")
     with rasterio.open(path) as dataset:
         grid = Grid.of(dataset, "DEM")
-        assert Terrain(dataset, grid).read(Block(0, 0, 5, 9)).shape == (3, 5, 9)
+        assert TerrainFactors(dataset, grid).read(Block(0, 0, 5, 9)).shape == (3, 5, 9)

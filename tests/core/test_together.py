@@ -7,11 +7,10 @@ import subprocess
 import sys
 
 import pytest
-
 from scarp.model.errors import Cancelled
-from scarp.model.files import complete_or_absent_folder, write_text
-from scarp.model.together import all_or_none, keep_so_far
-from scarp.model.worker.leftovers import remove
+from scarp.model.outputs.atomic import atomic_output_folder, write_text
+from scarp.model.outputs.transaction import commit_partial, output_transaction
+from scarp.model.worker.journal import remove
 
 
 def contents(folder):
@@ -20,12 +19,12 @@ def contents(folder):
 
 @pytest.mark.parametrize("failure", [None, Cancelled(), OSError("x"), KeyboardInterrupt()])
 @pytest.mark.parametrize("earlier", [(), ("map",), ("map", "table"), ("record",)])
-def test_all_or_none(tmp_path, failure, earlier):
+def test_outputs_are_committed_or_rolled_back(tmp_path, failure, earlier):
     for name in earlier:
         (tmp_path / name).write_text(f"old {name}")
     before = contents(tmp_path)
     try:
-        with all_or_none():
+        with output_transaction():
             for name in ("map", "table", "record", "map"):
                 write_text(tmp_path / name, f"new {name}")
             if failure is not None:
@@ -44,8 +43,8 @@ def test_folder_of_a_run_that_fails(tmp_path, made_before):
         (folder / "mine").write_text("mine")
         (folder / "dem").write_text("old")
     before = contents(tmp_path)
-    with pytest.raises(ValueError), all_or_none():
-        with complete_or_absent_folder(folder) as temporary:
+    with pytest.raises(ValueError), output_transaction():
+        with atomic_output_folder(folder) as temporary:
             (temporary / "dem").write_text("new")
             (temporary / "rivers").write_text("new")
         assert contents(folder)["dem"] == "new"
@@ -53,19 +52,19 @@ def test_folder_of_a_run_that_fails(tmp_path, made_before):
     assert contents(tmp_path) == before and folder.exists() == made_before
 
 
-def test_what_took_long_can_be_kept(tmp_path):
+def test_partial_commit_survives_a_later_failure(tmp_path):
     (tmp_path / "model").write_text("old")
-    with pytest.raises(ValueError), all_or_none():
+    with pytest.raises(ValueError), output_transaction():
         write_text(tmp_path / "model", "trained")
-        keep_so_far()
+        commit_partial()
         write_text(tmp_path / "report", "half")
         raise ValueError
     assert contents(tmp_path) == {"model": "trained"}
 
 
-def test_what_another_run_wrote_since_is_left_alone(tmp_path):
+def test_roll_back_leaves_files_of_another_run(tmp_path):
     (tmp_path / "map").write_text("old")
-    with pytest.raises(ValueError), all_or_none():
+    with pytest.raises(ValueError), output_transaction():
         write_text(tmp_path / "map", "mine")
         (tmp_path / "other").write_text("of another run")
         os.replace(tmp_path / "other", tmp_path / "map")
@@ -80,7 +79,7 @@ def test_disk_without_second_names_keeps_what_is_new(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "link", refuse)
     (tmp_path / "map").write_text("old")
-    with pytest.raises(ValueError), all_or_none():
+    with pytest.raises(ValueError), output_transaction():
         write_text(tmp_path / "map", "new")
         raise ValueError
     assert contents(tmp_path) == {"map": "new"}
@@ -88,35 +87,35 @@ def test_disk_without_second_names_keeps_what_is_new(tmp_path, monkeypatch):
 
 def test_without_a_run_files_just_get_their_names(tmp_path):
     write_text(tmp_path / "map", "new")
-    keep_so_far()
+    commit_partial()
     assert contents(tmp_path) == {"map": "new"}
 
 
 ENDED = """
 import os, sys
 from pathlib import Path
-from scarp.model import together
-from scarp.model.temporaries import temporary_beside, watch_temporaries
-from scarp.model.together import all_or_none, keep_so_far, take_name, watch_names
-from scarp.model.worker import leftovers
+from scarp.model.outputs import transaction
+from scarp.model.outputs.temp_files import temp_path_beside, add_temp_file_listener
+from scarp.model.outputs.transaction import output_transaction, commit_partial, commit, add_commit_listener
+from scarp.model.worker import journal
 
 run, out, moment = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-watch_temporaries(lambda path: leftovers.note(run, path))
-watch_names(lambda taken: leftovers.note_name(run, taken))
+add_temp_file_listener(lambda path: journal.note(run, path))
+add_commit_listener(lambda taken: journal.record_commit(run, taken))
 
 def make(name):
-    temporary = temporary_beside(out / name, ".part")
+    temporary = temp_path_beside(out / name, ".part")
     temporary.write_text("new " + name)
-    take_name(temporary, out / name)
+    commit(temporary, out / name)
 
-with all_or_none():
+with output_transaction():
     make("map.tif")
     make("table.csv")
     if moment == "kept":
-        keep_so_far()
+        commit_partial()
     make("other.tif")
     make("map.tif")
-    temporary_beside(out / "late.tif", ".part").write_text("begun")
+    temp_path_beside(out / "late.tif", ".part").write_text("begun")
     if moment != "done":
         os._exit(9)
 os._exit(9)
@@ -124,7 +123,7 @@ os._exit(9)
 
 
 @pytest.mark.parametrize("moment", ["before", "kept", "done"])
-def test_names_that_an_ended_process_took_are_given_back(tmp_path, moment):
+def test_commits_of_a_killed_process_are_rolled_back(tmp_path, moment):
     run, out = tmp_path / "run", tmp_path / "out"
     run.mkdir()
     out.mkdir()

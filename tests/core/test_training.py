@@ -11,21 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import Cancelled, DeviceUnavailable, ModelFileInvalid, ParameterInvalid
-from scarp.model.progress import Silent, duration
+from scarp.model.progress import NullProgress, duration
 from scarp.model.stack import StackFactor
 from scarp.model.training import checkpoint as checkpoints
 from scarp.model.training import loop
-from scarp.model.training.augment import WAYS, aspect_table, turn, turned_aspect
 from scarp.model.training.checkpoint import fingerprint
-from scarp.model.training.data import TrainingData
+from scarp.model.training.data import ORIENTATIONS, TrainingData, aspect_lookup, flip_rotate, transform_aspect
 from scarp.model.training.devices import (
     choose_device,
     choose_precision,
     cpu_has_bf16,
-    repeatable,
+    deterministic_torch,
     training_precision,
 )
 from scarp.model.training.fit import fit_network
@@ -59,13 +57,13 @@ def windows_of(count=40, side=10, padded=12, seed=0, safety=True):
     labels[hidden | ~inner] = 255
     fs[hidden | ~inner] = np.nan
     subsets = np.repeat([0, 1, 2], [count - 2 * (count // 4), count // 4, count // 4]).astype(np.uint8)
-    sites = np.stack([np.arange(count) * side, np.arange(count) * side], axis=1)
-    return WindowSet(sites, side, margin, factors, labels, fs if safety else None, subsets)
+    origins = np.stack([np.arange(count) * side, np.arange(count) * side], axis=1)
+    return WindowSet(origins, side, margin, factors, labels, fs if safety else None, subsets)
 
 
 def fit(windows=None, progress=None, checkpoint=None, **changes):
     return fit_network(windows or windows_of(), FACTORS, TrainingSettings(**{**SMALL, **changes}),
-                       progress or Silent(), checkpoint)
+                       progress or NullProgress(), checkpoint)
 
 
 def bytes_of(network):
@@ -95,7 +93,7 @@ def validation_losses(monkeypatch):
     return set_losses
 
 
-class CancelAfter(Silent):
+class CancelAfter(NullProgress):
     """Cancels once so many epochs are done."""
 
     def __init__(self, epochs, of):
@@ -142,53 +140,53 @@ def aspect_of(height):
     return np.where(np.hypot(south, east) < 1e-12, 1, codes)
 
 
-@pytest.mark.parametrize("way", range(WAYS))
-def test_aspect_turns_with_the_surface(way):
+@pytest.mark.parametrize("orientation", range(ORIENTATIONS))
+def test_aspect_is_transformed_with_the_surface(orientation):
     generator = np.random.default_rng(0)
     rows, columns = np.mgrid[:32, :32] / 32.0
     height = sum(generator.normal() * np.sin(6 * (a * rows + b * columns) + c)
                  for a, b, c in generator.normal(size=(8, 3)))
     height[:8, :8] = 0.0
     before = aspect_of(height)
-    after = aspect_of(turn(torch.from_numpy(height), way).numpy())
-    moved = turn(torch.from_numpy(before), way).numpy()
+    after = aspect_of(flip_rotate(torch.from_numpy(height), orientation).numpy())
+    moved = flip_rotate(torch.from_numpy(before), orientation).numpy()
     assert len(np.unique(before)) == 9
-    expected = np.vectorize(lambda code: turned_aspect(int(code), way))(moved)
+    expected = np.vectorize(lambda code: transform_aspect(int(code), orientation))(moved)
     assert (after == expected).mean() > 0.995
 
 
-def test_the_eight_ways_differ_and_keep_all_cells():
+def test_eight_orientations_differ_and_keep_all_cells():
     image = torch.arange(16).reshape(4, 4)
-    results = {tuple(turn(image, way).flatten().tolist()) for way in range(WAYS)}
-    assert len(results) == 8 and torch.equal(turn(image, 0), image)
-    for way in range(WAYS):
-        assert sorted(turned_aspect(code, way) for code in range(1, 10)) == list(range(1, 10))
-        assert turned_aspect(1, way) == 1 and turned_aspect(77, way) == 77
+    results = {tuple(flip_rotate(image, orientation).flatten().tolist()) for orientation in range(ORIENTATIONS)}
+    assert len(results) == 8 and torch.equal(flip_rotate(image, 0), image)
+    for orientation in range(ORIENTATIONS):
+        assert sorted(transform_aspect(code, orientation) for code in range(1, 10)) == list(range(1, 10))
+        assert transform_aspect(1, orientation) == 1 and transform_aspect(77, orientation) == 77
 
 
 def test_aspect_table_knows_nodata_and_unseen():
-    table = aspect_table(FactorSpec("aspect", "categorical", seen=(1, 2, 8)))
+    table = aspect_lookup(FactorSpec("aspect", "categorical", seen=(1, 2, 8)))
     assert table.shape == (8, 5)
     assert table[1].tolist() == [0, 1, 3, 4, 4]  # north becomes west, west becomes south, which was never seen
     assert (table[:, 0] == 0).all() and (table[:, -1] == 4).all()
 
 
 @pytest.mark.parametrize("encoding", ["codes", "one_hot"])
-@pytest.mark.parametrize("way", range(WAYS))
-def test_batches_equal_the_encoding_of_turned_values(encoding, way):
+@pytest.mark.parametrize("orientation", range(ORIENTATIONS))
+def test_batches_equal_the_encoding_of_transformed_values(encoding, orientation):
     windows = windows_of()
     tables = Encoding(fit_factors(FACTORS, windows.training_cells()), encoding)
-    data = TrainingData(windows, tables, CPU, Silent())
+    data = TrainingData(windows, tables, CPU, NullProgress())
     numbers = np.array([3, 0, 17])
-    batch = data.batch(numbers, np.array([way, 0, way]))
-    for place, (number, turned) in enumerate(zip(numbers, (way, 0, way))):
-        raw = turn(torch.from_numpy(windows.factors[number]), turned).numpy().copy()
+    batch = data.batch(numbers, np.array([orientation, 0, orientation]))
+    for place, (number, turned) in enumerate(zip(numbers, (orientation, 0, orientation))):
+        raw = flip_rotate(torch.from_numpy(windows.factors[number]), turned).numpy().copy()
         codes = raw[1][np.isfinite(raw[1])]
-        raw[1][np.isfinite(raw[1])] = [turned_aspect(int(code), turned) for code in codes]
+        raw[1][np.isfinite(raw[1])] = [transform_aspect(int(code), turned) for code in codes]
         image, _ = tables.encode(raw)
         assert np.allclose(batch.image[place].numpy(), image, atol=1e-6)
         for found, source in ((batch.labels, windows.labels), (batch.safety, windows.safety)):
-            assert np.array_equal(found[place].numpy(), turn(torch.from_numpy(source[number]), turned).numpy(),
+            assert np.array_equal(found[place].numpy(), flip_rotate(torch.from_numpy(source[number]), turned).numpy(),
                                   equal_nan=True)
 
 
@@ -217,8 +215,8 @@ def test_training_leaves_the_process_as_it_was():
     before = state()
     fit(epochs=1)
     assert state() == before
-    with pytest.raises(ZeroDivisionError), repeatable():
-        with repeatable():
+    with pytest.raises(ZeroDivisionError), deterministic_torch():
+        with deterministic_torch():
             assert torch.are_deterministic_algorithms_enabled()
         assert torch.are_deterministic_algorithms_enabled()
         1 / 0
@@ -245,7 +243,7 @@ def test_it_learns_what_can_be_learned(encoding, augment):
 
 @pytest.mark.parametrize("safety", [True, False])
 def test_history_and_metrics(safety):
-    progress = Silent()
+    progress = NullProgress()
     fitted = fit(windows_of(safety=safety), progress, physics="hinge" if safety else "none")
     assert [item["epoch"] for item in fitted.history] == [1, 2, 3, 4]
     best = min(fitted.history, key=lambda item: item["validation_loss"])
@@ -274,7 +272,7 @@ def test_a_batch_of_one_is_refused_where_batch_norm_cannot_bear_it(batch, fine):
     windows = windows_of(side=12)
     changes = {**SMALL, "batch": batch, "epochs": 1}
     with contextlib.nullcontext() if fine else pytest.raises(ParameterInvalid, match="BATCH"):
-        fit_network(windows, FACTORS, TrainingSettings(**changes), Silent(), kind="resnet", cell=200.0)
+        fit_network(windows, FACTORS, TrainingSettings(**changes), NullProgress(), kind="resnet", cell=200.0)
 
 
 def test_a_checkpoint_does_not_go_on_in_other_arithmetic(tmp_path):
@@ -310,7 +308,7 @@ def test_unseen_and_constant_factors_are_told():
     windows = windows_of()
     windows.factors[windows.of(0), 2] = 1
     windows.factors[windows.of(0), 0] = np.where(np.isnan(windows.factors[windows.of(0), 0]), np.nan, 30)
-    progress = Silent()
+    progress = NullProgress()
     fit(windows, progress, epochs=1)
     assert any("schist" in text and "till" in text for text in progress.warnings)
     assert any('"slope" has the same value' in text for text in progress.warnings)
@@ -392,7 +390,7 @@ def test_cancelling_is_heard_in_every_batch():
 def test_the_log_can_be_read():
     lines = []
 
-    class Log(Silent):
+    class Log(NullProgress):
         def report(self, fraction, text=""):
             lines.append(text) if text else None
 
@@ -414,7 +412,7 @@ def test_slow_epochs_are_told_one_by_one(monkeypatch):
         monkeypatch.setattr(f"scarp.model.training.loop.{name}", 0.0)
     lines = []
 
-    class Log(Silent):
+    class Log(NullProgress):
         def report(self, fraction, text=""):
             lines.append(text) if text else None
 

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from rasterio.crs import CRS
-
-from scarp.model import train
+from scarp.model import training_cli
 from scarp.model.artifact import load_model
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
@@ -53,13 +52,13 @@ def area(tmp_path_factory):
 def uninterrupted(area, tmp_path_factory):
     """A model trained in one go."""
     output = tmp_path_factory.mktemp("alone") / "model.safetensors"
-    assert train.main([*area, str(output), *OPTIONS]) == 0
+    assert training_cli.main([*area, str(output), *OPTIONS]) == 0
     return load_model(output)
 
 
 def test_help_lists_every_setting(capsys):
     with pytest.raises(SystemExit) as end:
-        train.main(["--help"])
+        training_cli.main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert end.value.code == 0
     for word in ("--lambda NUMBER", "--no-augment", "{spatial_blocks,random}", "From 1 to 65536", "--start-from FILE"):
@@ -69,14 +68,14 @@ def test_help_lists_every_setting(capsys):
 @pytest.mark.parametrize("more,word", [([], "does not exist"), (["--epochs", "0"], "EPOCHS")])
 def test_a_failure_is_one_message(tmp_path, capsys, more, word):
     command = [str(tmp_path / "none.tif"), "labels.tif", str(tmp_path / "m.safetensors"), "--physics", "none", *more]
-    assert train.main(command) == 1
+    assert training_cli.main(command) == 1
     text = capsys.readouterr().err
     assert word in text and "Traceback" not in text and len(text.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 
 def test_the_module_runs_as_a_program(tmp_path):
-    result = subprocess.run([sys.executable, "-m", "scarp.model.train", "--width", "x", "a", "b", "c"], text=True,
+    result = subprocess.run([sys.executable, "-m", "scarp.model.training_cli", "--width", "x", "a", "b", "c"], text=True,
                             env=environment(), capture_output=True)
     assert result.returncode == 2 and "--width" in result.stderr
 
@@ -94,9 +93,9 @@ def test_interrupted_training_resumes_from_its_checkpoint(area, uninterrupted, t
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "_append", append)
-        assert train.main(command) == train.CANCELLED
+        assert training_cli.main(command) == training_cli.CANCELLED
     assert [item.name for item in tmp_path.iterdir()] == ["state"]
-    result = subprocess.run([sys.executable, "-m", "scarp.model.train", *command], env=environment(),
+    result = subprocess.run([sys.executable, "-m", "scarp.model.training_cli", *command], env=environment(),
                             capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
     assert result.stderr.count("Going on after epoch 2") == 1 and result.stdout.split() == [command[2]]

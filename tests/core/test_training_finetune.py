@@ -7,18 +7,17 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-
 from scarp.model.encoding import ClassMatcher, Encoding
 from scarp.model.errors import FactorMissing, ParameterInvalid
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
-from scarp.model.training.finetune import (
+from scarp.model.training.fine_tuning import (
     KINDS,
-    Start,
+    StartModel,
     adapt_windows,
-    check_pixel,
-    settings_from,
-    start_network,
+    check_pixel_size,
+    fine_tune_network,
+    fine_tune_settings,
 )
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings
@@ -27,7 +26,7 @@ from scarp.tests.core.test_training import FACTORS, SMALL, windows_of
 NEW = "basalt"
 
 
-class Log(Silent):
+class Log(NullProgress):
     """Keeps all that is said."""
 
     def __init__(self):
@@ -45,8 +44,8 @@ def settings(**changes):
 
 def start_of(encoding="one_hot", windows=None, kind="pcum", **changes):
     given = settings(encoding=encoding, **changes)
-    fitted = fit_network(windows or windows_of(), FACTORS, given, Silent())
-    return Start("old.safetensors", "0" * 64, kind, fitted.architecture, encoding, fitted.factors, fitted.network)
+    fitted = fit_network(windows or windows_of(), FACTORS, given, NullProgress())
+    return StartModel("old.safetensors", "0" * 64, kind, fitted.architecture, encoding, fitted.factors, fitted.network)
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +79,8 @@ def logits(network, specs, encoding, raw):
 @pytest.mark.parametrize("encoding", ["one_hot", "codes"])
 def test_the_start_is_the_old_model(starts, encoding):
     start, (windows, factors) = starts[encoding], other_area()
-    adapted, specs = adapt_windows(start, windows, factors, Silent())
-    network, architecture = start_network(start, specs, 1)
+    adapted, specs = adapt_windows(start, windows, factors, NullProgress())
+    network, architecture = fine_tune_network(start, specs, 1)
     assert {**architecture, "channels": 0} == {**start.architecture, "channels": 0}
     new = 1 if encoding == "one_hot" else 0
     assert architecture["channels"] == start.architecture["channels"] + new
@@ -121,7 +120,7 @@ def test_statistics_stay_and_ranges_widen(starts):
     start, (windows, factors) = starts["one_hot"], other_area()
     slope = windows.factors[:, 1]
     slope[0][np.isfinite(slope[0])] += 1000
-    _, specs = adapt_windows(start, windows, factors, Silent())
+    _, specs = adapt_windows(start, windows, factors, NullProgress())
     assert (specs[0].mean, specs[0].std) == (start.factors[0].mean, start.factors[0].std)
     assert specs[0].minimum <= start.factors[0].minimum and specs[0].maximum > 1000
 
@@ -146,9 +145,9 @@ def test_without_class_names_codes_mean_the_same(starts):
 def test_what_does_not_fit_is_told(starts):
     start, windows = starts["one_hot"], windows_of()
     with pytest.raises(FactorMissing, match="rock"):
-        adapt_windows(start, windows, [*FACTORS[:2], StackFactor("geology", "categorical")], Silent())
+        adapt_windows(start, windows, [*FACTORS[:2], StackFactor("geology", "categorical")], NullProgress())
     with pytest.raises(ParameterInvalid, match='"slope" is continuous'):
-        adapt_windows(start, windows, [StackFactor("slope", "categorical"), *FACTORS[1:]], Silent())
+        adapt_windows(start, windows, [StackFactor("slope", "categorical"), *FACTORS[1:]], NullProgress())
     with pytest.raises(ParameterInvalid, match="random_forest"):
         dataclasses.replace(start, kind="random_forest")
     with pytest.raises(ParameterInvalid, match="START_FROM"):
@@ -162,23 +161,23 @@ def test_what_does_not_fit_is_told(starts):
 
 def test_network_comes_from_the_model_and_steps_are_smaller(starts):
     start = starts["codes"]
-    found = settings_from(start, TrainingSettings())
+    found = fine_tune_settings(start, TrainingSettings())
     assert (found.encoding, found.width, found.depth, found.dropout) == ("codes", 4, 1, SMALL.get("dropout", 0.2))
     assert found.learning_rate == pytest.approx(0.1 * TrainingSettings().learning_rate)
-    assert settings_from(start, settings(learning_rate=0.02, encoding="codes"),
+    assert fine_tune_settings(start, settings(learning_rate=0.02, encoding="codes"),
                          {"learning_rate", "width", "encoding"}).learning_rate == 0.02
 
 
 @pytest.mark.parametrize("name,value", [("width", 8), ("depth", 2), ("encoding", "codes"), ("dropout", 0.5)])
 def test_a_given_value_that_the_model_lacks_is_refused(starts, name, value):
     with pytest.raises(ParameterInvalid, match=f"{name.upper()} is {value}, but .* Leave {name.upper()} empty"):
-        settings_from(starts["one_hot"], settings(**{name: value}), {name})
+        fine_tune_settings(starts["one_hot"], settings(**{name: value}), {name})
 
 
 @pytest.mark.parametrize("size,warned", [(30.0, False), (30.2, False), (12.5, True)])
 def test_another_cell_size_is_told(starts, size, warned):
     log = Log()
-    check_pixel(dataclasses.replace(starts["codes"], pixel_size=30.0), size, log)
+    check_pixel_size(dataclasses.replace(starts["codes"], pixel_size=30.0), size, log)
     assert bool(log.warnings) is warned
 
 
@@ -186,8 +185,8 @@ def test_another_cell_size_is_told(starts, size, warned):
 
 
 def fine_tune(start, windows, factors, **changes):
-    given = settings_from(start, settings(**changes), set(changes))
-    return fit_network(windows, factors, given, Silent(), start=start)
+    given = fine_tune_settings(start, settings(**changes), set(changes))
+    return fit_network(windows, factors, given, NullProgress(), start=start)
 
 
 @pytest.mark.parametrize("encoding", ["one_hot", "codes"])
@@ -219,17 +218,17 @@ def test_few_landslides_are_better_used_with_a_start(starts):
              for name in ("sites", "factors", "labels", "safety")}
     subsets = np.concatenate([np.array([0, 0, 0, 0, 0, 0, 1, 1]), np.full(60, 2)]).astype(np.uint8)
     windows = dataclasses.replace(few, **parts, subsets=subsets)
-    aucs = [[fit_network(windows, FACTORS, settings(epochs=15, seed=seed), Silent()).metrics["auc"],
+    aucs = [[fit_network(windows, FACTORS, settings(epochs=15, seed=seed), NullProgress()).metrics["auc"],
              fine_tune(start, windows, FACTORS, epochs=15, seed=seed).metrics["auc"]] for seed in (1, 2, 3)]
     assert all(tuned > scratch for scratch, tuned in aucs), aucs
 
 
 def test_a_checkpoint_belongs_to_its_start(starts, tmp_path):
     path, windows = tmp_path / "state.safetensors", windows_of()
-    given = settings_from(starts["one_hot"], settings(epochs=1))
-    fit_network(windows, FACTORS, given, Silent(), path, start=starts["one_hot"])
+    given = fine_tune_settings(starts["one_hot"], settings(epochs=1))
+    fit_network(windows, FACTORS, given, NullProgress(), path, start=starts["one_hot"])
     with pytest.raises(ParameterInvalid, match="other data or settings"):
-        fit_network(windows, FACTORS, given, Silent(), path)
+        fit_network(windows, FACTORS, given, NullProgress(), path)
     with pytest.raises(ParameterInvalid, match="other data or settings"):
-        fit_network(windows, FACTORS, given, Silent(), path,
+        fit_network(windows, FACTORS, given, NullProgress(), path,
                     start=dataclasses.replace(starts["one_hot"], sha256="1" * 64))

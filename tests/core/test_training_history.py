@@ -11,22 +11,32 @@ import time
 from pathlib import Path
 
 import pytest
-
 from scarp.model.artifact import load_model
 from scarp.model.errors import Cancelled, TooFewData
-from scarp.model.history import place, writing
-from scarp.model.history.forms import (CANCELLED, END, EPOCH, EPOCHS, FAILED, HEAD, LOST, PATIENCE, RUNNING, SILENCE,
-                                       STOPPED)
+from scarp.model.history import storage, writing
 from scarp.model.history.reading import Follower
-from scarp.model.history.writing import Head, TrainingLog
-from scarp.model.progress import Silent
+from scarp.model.history.storage import (
+    CANCELLED,
+    END,
+    EPOCH,
+    EPOCHS,
+    FAILED,
+    HEAD,
+    LOST,
+    LOST_AFTER,
+    PATIENCE,
+    RUNNING,
+    STOPPED,
+)
+from scarp.model.history.writing import RunInfo, TrainingLog
+from scarp.model.progress import NullProgress
 from scarp.model.training import checkpoint as checkpoints
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings
 from scarp.tests.core import test_artifact, test_comparison_models, test_crossvalidation, test_training_command_line
 from scarp.tests.core.test_training import FACTORS, SMALL, CancelAfter, weights, windows_of
 
-HEAD_OF_TEST = Head("pcum", "model.safetensors", 50, 0)
+HEAD_OF_TEST = RunInfo("pcum", "model.safetensors", 50, 0)
 area = test_artifact.area
 few_trees_area = test_comparison_models.area
 folds_area = test_crossvalidation.area
@@ -37,7 +47,7 @@ def state(tmp_path, monkeypatch):
     """The folder of the histories, one of its own for each test."""
     monkeypatch.setenv("SCARP_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(writing, "_LOOK", 0.0)
-    return place.histories_folder()
+    return storage.histories_folder()
 
 
 def lines_of(path):
@@ -52,7 +62,7 @@ def only(folder):
 
 def followed(path):
     follower = Follower(path)
-    while follower.look():
+    while follower.poll():
         pass
     return follower
 
@@ -64,14 +74,14 @@ def epochs_of(path):
 
 def train(log=None, progress=None, checkpoint=None, **changes):
     settings = TrainingSettings(**{**SMALL, "epochs": 50, **changes})
-    return fit_network(windows_of(), FACTORS, settings, progress or Silent(), checkpoint, log=log)
+    return fit_network(windows_of(), FACTORS, settings, progress or NullProgress(), checkpoint, log=log)
 
 
 class StopsAfter(TrainingLog):
     """Asked to stop, by its file, once so many epochs are done; before the first with 0."""
 
     def __init__(self, epochs):
-        super().__init__(place.new_history(), HEAD_OF_TEST)
+        super().__init__(storage.new_history(), HEAD_OF_TEST)
         self.left = epochs
         self._ask()
 
@@ -82,7 +92,7 @@ class StopsAfter(TrainingLog):
 
     def _ask(self):
         if self.left == 0:
-            place.ask_to_stop(self.path)
+            storage.request_stop(self.path)
 
 
 # What is written
@@ -124,10 +134,10 @@ def test_a_history_grows_epoch_by_epoch(state):
     class Watched(TrainingLog):
         def epoch(self, numbers, timed=True):
             super().epoch(numbers, timed)
-            follower.look()
+            follower.poll()
             seen.append((follower.history.epoch, follower.state()))
 
-    with Watched(place.new_history(), HEAD_OF_TEST) as log:
+    with Watched(storage.new_history(), HEAD_OF_TEST) as log:
         follower = Follower(log.path)
         train(log, epochs=5)
     assert seen == [(number, RUNNING) for number in range(1, 6)]
@@ -169,14 +179,14 @@ def test_a_stop_does_not_wait_for_the_epoch_to_end():
     steps = []
 
     class Asked(TrainingLog):
-        def within(self, epoch, share):
-            super().within(epoch, share)
+        def report_epoch_share(self, epoch, share):
+            super().report_epoch_share(epoch, share)
             steps.append((epoch, share))
-            if epoch == 2 and share > 0.3 and not place.stop_file(self.path).exists():
-                place.ask_to_stop(self.path)
+            if epoch == 2 and share > 0.3 and not storage.stop_file(self.path).exists():
+                storage.request_stop(self.path)
                 steps.append("asked")
 
-    with Asked(place.new_history(), HEAD_OF_TEST) as log:
+    with Asked(storage.new_history(), HEAD_OF_TEST) as log:
         stopped = train(log, batch=2)
     assert steps[-1] == "asked" and len(stopped.history) == 1
 
@@ -193,11 +203,11 @@ def test_a_stopped_training_says_so_everywhere(area, tmp_path, state, monkeypatc
 
 
 def test_a_request_to_another_training_is_not_heard():
-    killed = place.new_history()
-    place.ask_to_stop(killed)
-    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+    killed = storage.new_history()
+    storage.request_stop(killed)
+    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         assert train(log, epochs=3).ended == EPOCHS
-    assert place.stop_file(killed).exists()
+    assert storage.stop_file(killed).exists()
 
 
 def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
@@ -215,10 +225,10 @@ def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
 def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     path = tmp_path / "state.safetensors"
-    with pytest.raises(Cancelled), TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+    with pytest.raises(Cancelled), TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         train(log, CancelAfter(3, of=8), path, epochs=8)
     assert followed(only(state)).state() == CANCELLED
-    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         fitted = train(log, checkpoint=path, epochs=8)
     assert epochs_of(log.path) == fitted.history
     seconds = [line["seconds"] for line in lines_of(log.path) if EPOCH in line]
@@ -231,7 +241,7 @@ def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     (ZeroDivisionError("x"), FAILED, "ZeroDivisionError: x"), (None, FAILED, "The training ended without a result.")])
 def test_how_it_ended_is_written_whatever_happens(error, ended, text):
     try:
-        with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+        with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
             if error is not None:
                 raise error
     except BaseException as raised:
@@ -243,7 +253,7 @@ def test_how_it_ended_is_written_whatever_happens(error, ended, text):
 def test_a_training_that_lives_is_not_lost(monkeypatch):
     """Also when no epoch ends for long; and when it has ended, its file is left alone."""
     monkeypatch.setattr(writing, "HEARTBEAT", 0.02)
-    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         os.utime(log.path, (0, 0))
         until = time.monotonic() + 60
         while followed(log.path).state() != RUNNING and time.monotonic() < until:
@@ -257,9 +267,9 @@ def test_a_training_that_lives_is_not_lost(monkeypatch):
 
 CHILD = """
 import sys, time
-from scarp.model.history import place
-from scarp.model.history.writing import Head, begin
-with begin(Head("pcum", "m.safetensors", 9, 0), print) as log:
+from scarp.model.history import storage
+from scarp.model.history.writing import RunInfo, begin_history
+with begin_history(RunInfo("pcum", "m.safetensors", 9, 0), print) as log:
     log.epoch({"epoch": 1, "train_loss": 1.0, "validation_loss": 2.0})
     print("ready", flush=True)
     time.sleep(60)
@@ -274,7 +284,7 @@ def test_a_killed_training_is_lost(state):
     process.stdout.close()
     follower = followed(only(state))
     now = time.monotonic()
-    assert follower.state(now + 1) == RUNNING and follower.state(now + SILENCE + 1) == LOST
+    assert follower.state(now + 1) == RUNNING and follower.state(now + LOST_AFTER + 1) == LOST
     assert follower.history.epoch == 1 and not follower.done, "it might only sleep"
 
 
@@ -287,7 +297,7 @@ def test_a_history_that_cannot_be_written_costs_nothing(area, tmp_path, monkeypa
 
 
 def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch):
-    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         class Full:
             def write(self, _):
                 raise OSError(28, "No space left on device")
@@ -302,7 +312,7 @@ def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch)
 
 
 def test_a_history_changes_no_weights():
-    with TrainingLog(place.new_history(), HEAD_OF_TEST) as log:
+    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         assert weights(train(log, epochs=3)) == weights(train(epochs=3))
 
 
@@ -333,19 +343,19 @@ def command(area, output):
 
 def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     output = tmp_path / "m.safetensors"
-    process = subprocess.Popen([sys.executable, "-m", "scarp.model.train", *command(area, output)], text=True,
+    process = subprocess.Popen([sys.executable, "-m", "scarp.model.training_cli", *command(area, output)], text=True,
                                stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=console())
     try:
         follower = wait_for(state, 2)
-        assert follower.state() == RUNNING and not follower.stopping and follower.history.head.epochs == 5000
-        place.ask_to_stop(follower.path)
-        follower.look()
-        assert follower.stopping
+        assert follower.state() == RUNNING and not follower.stop_requested and follower.history.head.epochs == 5000
+        storage.request_stop(follower.path)
+        follower.poll()
+        assert follower.stop_requested
         _, text = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0 and "stopped by hand" in text
-    while follower.look():
+    while follower.poll():
         pass
     model = load_model(output)
     assert follower.state() == model.training["ended"] == STOPPED
@@ -368,6 +378,6 @@ def test_a_folder_of_histories_that_cannot_be_made_is_told(tmp_path, monkeypatch
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file"))
     told = []
-    with writing.begin(HEAD_OF_TEST, told.append) as log:
+    with writing.begin_history(HEAD_OF_TEST, told.append) as log:
         log.epoch({"epoch": 1})
     assert log.path is None and len(told) == 1 and "cannot be written" in told[0]

@@ -5,68 +5,69 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-
 from scarp.model.errors import ParameterInvalid
-from scarp.model.training.presets import (
-    AS_PRINTED,
+from scarp.model.training.settings import (
     PAPER,
+    PAPER_VALUES,
     PRESETS,
     RECOMMENDED,
-    governed,
-    overruled,
+    TrainingSettings,
+    default,
+    in_preset,
+    parameter_name,
     preset_help,
+    preset_overrides,
+    preset_settings,
     preset_value,
-    settings_of,
     summary,
 )
-from scarp.model.training.settings import TrainingSettings, default, parameter_name
 
 NAMES = [item.name for item in dataclasses.fields(TrainingSettings)]
 
 
 def test_recommended_is_what_the_settings_say():
-    assert settings_of(RECOMMENDED, {}) == TrainingSettings()
+    assert preset_settings(RECOMMENDED, {}) == TrainingSettings()
     assert PRESETS[0] == RECOMMENDED
 
 
 def test_paper_is_as_printed():
-    paper = settings_of(PAPER, {})
+    paper = preset_settings(PAPER, {})
     assert (paper.lambda_, paper.p_low, paper.fs_critical) == (0.1, 0.15, 0.5)
     assert (paper.weight_landslide, paper.weight_stable) == (5, 1)
     assert (paper.window, paper.split, paper.encoding, paper.augment) == (1500, "random", "codes", False)
     assert (paper.epochs, paper.patience, paper.learning_rate) == (1000, 0, 1e-4)
     for name in ("seed", "device", "precision", "block"):
-        assert not governed(name) and getattr(paper, name) == default(name)
+        assert not in_preset(name) and getattr(paper, name) == default(name)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", sorted(AS_PRINTED))
+@pytest.mark.parametrize("name", sorted(PAPER_VALUES))
 def test_a_given_value_wins_over_either_preset(preset, name):
     other = preset_value(PAPER if preset == RECOMMENDED else RECOMMENDED, name)
-    settings = settings_of(preset, {name: other})
+    settings = preset_settings(preset, {name: other})
     assert getattr(settings, name) == other
-    assert dataclasses.replace(settings, **{name: preset_value(preset, name)}) == settings_of(preset, {})
-    told = overruled(settings_of(preset, {}), {name: other})
+    assert dataclasses.replace(settings, **{name: preset_value(preset, name)}) == preset_settings(preset, {})
+    told = preset_overrides(preset_settings(preset, {}), {name: other})
     assert bool(told) == (other != preset_value(preset, name))
     assert all(text.startswith(f"{parameter_name(name)}=") and "wins over the preset's" in text for text in told)
 
 
 def test_the_check_box_is_told_when_it_wins():
-    told = overruled(settings_of(PAPER, {}), {"augment": True, "seed": 3})
+    told = preset_overrides(preset_settings(PAPER, {}), {"augment": True, "seed": 3})
     assert told == ["AUGMENT=true was given and wins over the preset's false."]
 
 
 def test_what_is_no_preset_or_setting_is_refused():
     with pytest.raises(ParameterInvalid, match="recommended, paper"):
-        settings_of("best", {})
+        preset_settings("best", {})
     with pytest.raises(ParameterInvalid, match="momentum"):
-        settings_of(PAPER, {"momentum": 0.9})
+        preset_settings(PAPER, {"momentum": 0.9})
     with pytest.raises(ParameterInvalid, match="EPOCHS"):
-        settings_of(PAPER, {"epochs": 0})
+        preset_settings(PAPER, {"epochs": 0})
 
 
 def test_help_and_log_hold_the_values():
     assert "1000 with PRESET=paper" in preset_help("epochs") and str(default("epochs")) in preset_help("epochs")
-    line = summary(settings_of(PAPER, {}))
+    line = summary(preset_settings(PAPER, {}))
     assert "LAMBDA 0.1," in line and "AUGMENT false" in line and "\n" not in line
     assert all(parameter_name(name) in line for name in NAMES)

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from scarp.model.errors import Cancelled, OutputNotWritable
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.training import checkpoint as checkpoints
 from scarp.tests.core.test_training import fit, weights, windows_of
 
@@ -81,7 +80,7 @@ def test_a_checkpoint_that_was_being_written_leaves_the_last_one(tmp_path, monke
 
 def test_a_disk_that_fills_up_costs_the_checkpoint_and_not_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    path, progress, write, count = tmp_path / "state.safetensors", Silent(), Path.write_bytes, 0
+    path, progress, write, count = tmp_path / "state.safetensors", NullProgress(), Path.write_bytes, 0
 
     def fills(self, content):
         nonlocal count
@@ -103,7 +102,7 @@ def test_a_disk_that_fills_up_costs_the_checkpoint_and_not_the_training(tmp_path
     assert weights(fit(checkpoint=path, epochs=8)) == weights(fitted)
 
 
-class CancelOnce(Silent):
+class CancelOnce(NullProgress):
     """Cancelled from another thread, as by a button; counts what is done all the same."""
 
     def __init__(self):

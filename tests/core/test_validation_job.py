@@ -12,17 +12,24 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-from scipy.ndimage import gaussian_filter
-from sklearn.metrics import roc_auc_score
-
-from scarp.model.errors import (Cancelled, FieldUnusable, GridMismatch, InputMissing, LayerEmpty, OutputNotWritable,
-                                ParameterInvalid, TooFewData)
+from scarp.model.errors import (
+    Cancelled,
+    FieldUnusable,
+    GridMismatch,
+    InputMissing,
+    LayerEmpty,
+    OutputNotWritable,
+    ParameterInvalid,
+    TooFewData,
+)
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
+from scipy.ndimage import gaussian_filter
+from sklearn.metrics import roc_auc_score
 
 GRID = Grid(CRS.from_epsg(4326), from_origin(95.0, 30.0, 1 / 3600, 1 / 3600), 240, 200)
 HOSTILE = '<script>alert("x")</script> & "Medog" $1 $2'
@@ -70,7 +77,7 @@ def case(tmp_path_factory) -> Case:
 
 def run(case: Case, folder, **options):
     """Validate with few repeats; ``html`` asks for the report, whose figures take most of the time."""
-    settings = {"repeats": 25, "distance": 90.0, "progress": Silent(), **options}
+    settings = {"repeats": 25, "distance": 90.0, "progress": NullProgress(), **options}
     report = folder / "report.html" if settings.pop("html", False) else None
     return validate_with_points(case.path, settings.pop("landslides", case.landslides), report, folder / "table.csv",
                                 **settings)
@@ -101,7 +108,7 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
     assert main.auc_draws.low - 0.03 < first < main.auc_draws.high + 0.03
     everywhere = case.values[np.isfinite(case.values)]
     exact = np.mean([(everywhere < one).mean() for one in landslide])
-    assert main.success_area.value == pytest.approx(exact, abs=2e-3)
+    assert main.success_rate_auc.value == pytest.approx(exact, abs=2e-3)
     assert abs(summary.auc - exact) < 0.05
     assert summary.auc_low < summary.auc < summary.auc_high
     t = table_of(tmp_path)
@@ -233,7 +240,7 @@ def test_a_map_without_contrast_has_an_auc_of_one_half(tmp_path):
     with rasterio.open(flat.path, "r+") as dataset:
         dataset.write(np.full(GRID.shape, 0.4, dtype=np.float32), 1)
     summary = run(flat, tmp_path)
-    assert summary.auc == 0.5 and summary.kappa == 0 and summary.of("all").success_area.value == pytest.approx(0.5)
+    assert summary.auc == 0.5 and summary.kappa == 0 and summary.of("all").success_rate_auc.value == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("mode", ("representative", "cells"))
@@ -297,7 +304,7 @@ def test_a_folder_that_is_not_there_is_refused_before_the_work(case, tmp_path):
         run(case, tmp_path / "missing")
 
 
-class Impatient(Silent):
+class Impatient(NullProgress):
     """Cancels after some questions."""
 
     def __init__(self, patience: int) -> None:
@@ -332,7 +339,7 @@ def test_progress_moves_on_over_several_windows(case, tmp_path):
     with create_raster(case.path, grid, "float32", np.nan, ["susceptibility"], overviews=None) as dataset:
         dataset.write(np.random.default_rng(0).random(grid.shape, dtype=np.float32), 1)
 
-    class Listener(Silent):
+    class Listener(NullProgress):
         fractions: list[float] = []
 
         def report(self, fraction: float, text: str = "") -> None:
@@ -344,7 +351,7 @@ def test_progress_moves_on_over_several_windows(case, tmp_path):
     assert listener.fractions[-1] == 1 and len(set(listener.fractions)) > 20
 
 
-def test_few_landslides_and_few_repeats_are_said(case, tmp_path):
+def test_few_landslides_and_few_repeats_are_warned_of(case, tmp_path):
     few = Points(name="few", xy=case.landslides.xy[:12])
     summary = run(case, tmp_path, landslides=few, repeats=3, html=True)
     assert any("Only 12 landslides" in text for text in summary.warnings)

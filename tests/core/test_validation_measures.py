@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scarp.model.errors import TooFewData
+from scarp.model.statistics.intervals import from_repeats, percentile_interval, wilson_interval
+from scarp.model.statistics.ranking import BINS, SusceptibilityHistogram, bin_index
+from scarp.model.validation.measures import insignificant_increases, non_monotonic_pairs, zone_table
+from scarp.model.validation.metrics import (
+    AXIS,
+    Confusion,
+    ThresholdCurve,
+    calibration,
+    compare_auc,
+    confusion_at,
+    curve_with_band,
+    normal_interval,
+    placements,
+    success_rate_curve,
+)
 from scipy.stats import binomtest, chi2
 from sklearn import metrics
-
-from scarp.model.errors import TooFewData
-from scarp.model.validation.calibration import calibration
-from scarp.model.validation.confusion import Confusion, confusion_at
-from scarp.model.validation.curves import AXIS, Cuts, success_at, with_band
-from scarp.model.validation.intervals import from_repeats, percentile_interval, wilson_interval
-from scarp.model.validation.ranking import BINS, Ranking, bin_of
-from scarp.model.validation.roc import compare_auc, normal_interval, placements
-from scarp.model.validation.zone_table import falls, unsure_rises, zone_table
 
 NAMES = dict(enumerate(("very low", "low", "medium", "high", "very high"), 1))
 AREA = {1: 30.0, 2: 20.0, 3: 20.0, 4: 20.0, 5: 10.0}
@@ -65,7 +72,7 @@ def test_table_4_of_the_paper(model):
         assert f"{100 * row.landslide_share.value:.2f}" == f"{share:.2f}"
         assert three_digits(row.frequency_ratio.value) == ratio
         assert row.frequency_ratio.low < row.frequency_ratio.value < row.frequency_ratio.high
-    assert falls(rows) == []
+    assert non_monotonic_pairs(rows) == []
 
 
 @pytest.mark.parametrize("counts, recall, kappa", TABLE_5)
@@ -75,26 +82,26 @@ def test_table_5_of_the_paper(counts, recall, kappa):
     assert f"{found.kappa:.3f}" == kappa
 
 
-def test_falling_ratios_are_named():
+def test_non_monotonic_ratios_are_named():
     rows = zone_table({1: 5, 2: 30, 3: 10, 5: 40}, {**AREA, 4: 0.0}, NAMES)
-    assert falls(rows) == [("low", "medium")]
+    assert non_monotonic_pairs(rows) == [("low", "medium")]
     assert np.isnan(rows[3].frequency_ratio.value)
 
 
-def test_rises_by_chance_are_told_from_others():
+def test_insignificant_increases_are_found():
     few = zone_table({1: 2, 2: 2, 3: 3, 4: 4, 5: 9}, AREA, NAMES)
-    assert falls(few) == [] and unsure_rises(few) == [("very low", "low"), ("low", "medium"), ("medium", "high")]
+    assert non_monotonic_pairs(few) == [] and insignificant_increases(few) == [("very low", "low"), ("low", "medium"), ("medium", "high")]
     many = zone_table({zone: 100 * count for zone, count in {1: 2, 2: 2, 3: 3, 4: 4, 5: 9}.items()}, AREA, NAMES)
-    assert falls(many) == [] and unsure_rises(many) == []
+    assert non_monotonic_pairs(many) == [] and insignificant_increases(many) == []
     p = binomtest(9, 13, 10 / 30, alternative="greater").pvalue
     last = ("high", "very high")
-    assert last in unsure_rises(few, p * 0.99) and last not in unsure_rises(few, p)
+    assert last in insignificant_increases(few, p * 0.99) and last not in insignificant_increases(few, p)
 
 
-def test_paper_zones_rise_beyond_chance():
+def test_zones_of_the_paper_increase_significantly():
     """With the paper's 1,955 landslides."""
     counts = {zone: round(1955 * share / 100) for zone, (share, _) in enumerate(TABLE_4["PCUM"], 1)}
-    assert unsure_rises(zone_table(counts, AREA, NAMES)) == []
+    assert insignificant_increases(zone_table(counts, AREA, NAMES)) == []
 
 
 def test_zone_without_landslides_has_an_interval():
@@ -123,7 +130,7 @@ def test_weights_stand_for_repetition():
     weights = np.random.default_rng(0).multinomial(len(landslide), np.full(len(landslide), 1 / len(landslide)))
     repeated = np.repeat(landslide, weights)
     assert confusion_at(landslide, stable, 0.5, weights) == confusion_at(repeated, stable, 0.5)
-    weighted, plain = Cuts(landslide, stable, weights.astype(float)), Cuts(repeated, stable)
+    weighted, plain = ThresholdCurve(landslide, stable, weights.astype(float)), ThresholdCurve(repeated, stable)
     np.testing.assert_allclose(weighted.roc(), plain.roc())
     assert weighted.average_precision() == pytest.approx(plain.average_precision())
     assert calibration(landslide, stable, 1.0, weights).brier == pytest.approx(calibration(repeated, stable).brier)
@@ -211,7 +218,7 @@ def test_delong_interval_covers_the_truth():
 def test_curves_against_scikit_learn(ties):
     landslide, stable = scores(7, ties=ties)
     truth, value = joined(landslide, stable)
-    cuts = Cuts(landslide, stable)
+    cuts = ThresholdCurve(landslide, stable)
     assert cuts.average_precision() == pytest.approx(metrics.average_precision_score(truth, value))
     assert metrics.auc(AXIS, cuts.roc()) == pytest.approx(metrics.roc_auc_score(truth, value), abs=0.01)
     roc = cuts.roc()
@@ -225,13 +232,13 @@ def test_best_threshold_is_best():
     landslide, stable = scores(8)
     sums = {cut: confusion_at(landslide, stable, cut).recall + confusion_at(landslide, stable, cut).specificity
             for cut in np.concatenate([landslide, stable])}
-    assert sums[np.float32(Cuts(landslide, stable).best_threshold())] == pytest.approx(max(sums.values()))
+    assert sums[np.float32(ThresholdCurve(landslide, stable).best_threshold())] == pytest.approx(max(sums.values()))
 
 
 def test_curve_of_all_draws_is_the_mean_of_their_curves():
     landslide, _ = scores(9)
     draws = [scores(seed)[1] for seed in range(20, 25)]
-    pooled = Cuts(landslide, np.concatenate(draws), None, 1 / len(draws))
+    pooled = ThresholdCurve(landslide, np.concatenate(draws), None, 1 / len(draws))
     aucs = [placements(landslide, draw).auc for draw in draws]
     assert metrics.auc(AXIS, pooled.roc()) == pytest.approx(np.mean(aucs), abs=0.01)
     assert placements(landslide, np.concatenate(draws)).auc == pytest.approx(np.mean(aucs))
@@ -269,7 +276,7 @@ def test_few_repeats_give_no_interval():
     low, high = percentile_interval(np.append(np.arange(1001.0), np.nan))
     assert (low, high) == pytest.approx((25, 975))
     assert not from_repeats(0.5, np.array([0.5]), "draws").has_interval
-    assert np.isnan(with_band(np.zeros(201), [np.zeros(201)] * 3).low).all()
+    assert np.isnan(curve_with_band(np.zeros(201), [np.zeros(201)] * 3).low).all()
 
 
 def test_bins_rank_as_values_do():
@@ -277,27 +284,27 @@ def test_bins_rank_as_values_do():
     values = np.concatenate([rng.random(20000), 10.0 ** -rng.uniform(0, 30, 5000), 1 - 10.0 ** -rng.uniform(0, 7, 5000),
                              [0.0, -0.0, 0.5, 1.0]]).astype(np.float32)
     order = np.argsort(values, kind="stable")
-    bins = bin_of(values)[order]
+    bins = bin_index(values)[order]
     assert np.all(np.diff(bins) >= 0) and bins[0] == 0 and bins[-1] == BINS - 1
     ahead = np.diff(values[order].astype(np.float64)) > 1.1e-3 * np.minimum(values[order][1:], 1 - values[order][:-1])
     assert np.all(np.diff(bins)[ahead] > 0)
 
 
-def test_position_is_the_area_above():
+def test_share_above_is_the_area_above():
     rng = np.random.default_rng(13)
     values, areas = rng.random(30000).astype(np.float32), rng.uniform(1, 3, 30000)
-    ranking = Ranking()
+    ranking = SusceptibilityHistogram()
     for part in np.array_split(np.arange(30000), 7):
-        ranking.add(bin_of(values[part]), areas[part])
+        ranking.add(bin_index(values[part]), areas[part])
     assert ranking.total == pytest.approx(areas.sum())
     points = values[:200]
     exact = [(areas[values > point].sum() + areas[values == point].sum() / 2) / areas.sum() for point in points]
-    np.testing.assert_allclose(ranking.position(points), exact, atol=1e-3)
+    np.testing.assert_allclose(ranking.share_above(points), exact, atol=1e-3)
 
 
 def test_success_rate_curve_counts_landslides_in_the_best_area():
     positions = np.array([0.0, 0.1, 0.1, 0.4, 1.0])
-    curve = success_at(positions)
+    curve = success_rate_curve(positions)
     assert curve[0] == pytest.approx(0.2) and curve[20] == pytest.approx(0.6) and curve[-1] == 1
     weights = np.array([0.0, 2.0, 0.0, 2.0, 1.0])
-    np.testing.assert_allclose(success_at(positions, weights), success_at(np.repeat(positions, weights.astype(int))))
+    np.testing.assert_allclose(success_rate_curve(positions, weights), success_rate_curve(np.repeat(positions, weights.astype(int))))

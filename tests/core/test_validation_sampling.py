@@ -7,19 +7,17 @@ import pytest
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 from rasterio.transform import from_origin
-from scipy.stats import chisquare
-
 from scarp.model.errors import FieldUnusable, GridMismatch, InputCorrupt, LayerEmpty, TooFewData
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.labels.buffers import PointBuffers
-from scarp.model.progress import Silent
-from scarp.model.validation.census import take_census
-from scarp.model.validation.layers import MapLayers, ZoneSource
-from scarp.model.validation.samples import place
+from scarp.model.progress import NullProgress
+from scarp.model.validation.map_layers import MapLayers, ZoneSource
+from scarp.model.validation.map_statistics import collect_map_statistics
+from scarp.model.validation.sampling import SamplingFrame, draw_stable, sample_layer
 from scarp.model.validation.scopes import RegionMap, Scope, SubsetMap
-from scarp.model.validation.stable import Frame, draw_stable
+from scipy.stats import chisquare
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 130, 110)
 WIDE = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 1300, 1150)
@@ -73,8 +71,8 @@ def test_stable_points_are_valid_distinct_and_away_from_landslides(layers_of, di
     slides = Points(name="slides", xy=at_cells(WIDE, rng.integers(0, 1150, 400), rng.integers(0, 1300, 400), 0.3))
     buffers = buffers_of(WIDE, slides, distance)
     scope = Scope("all")
-    census = take_census(layers, [scope], buffers, Silent())["all"]
-    draws = draw_stable(layers, {"all": (scope, census.frame, 300)}, buffers, 7, 5, Silent())["all"]
+    census = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"]
+    draws = draw_stable(layers, {"all": (scope, census.frame, 300)}, buffers, 7, 5, NullProgress())["all"]
     assert census.cells == np.isfinite(values).sum() and draws.values.shape == (7, 300)
     assert np.isfinite(draws.values).all()
     cells = draws.rows * WIDE.width + draws.columns
@@ -92,8 +90,8 @@ def test_draws_differ_but_repeat_with_the_seed(layers_of):
     slides = Points(name="slides", xy=at_cells(UTM, [5, 60], [5, 60]))
     buffers = buffers_of(UTM, slides, 100.0)
     scope = Scope("all")
-    frame = take_census(layers, [scope], buffers, Silent())["all"].frame
-    first, again, other = (draw_stable(layers, {"all": (scope, frame, 50)}, buffers, 4, seed, Silent())["all"].values
+    frame = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"].frame
+    first, again, other = (draw_stable(layers, {"all": (scope, frame, 50)}, buffers, 4, seed, NullProgress())["all"].values
                            for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -106,8 +104,8 @@ def test_chance_is_proportional_to_true_area(layers_of):
     slides = Points(name="slides", xy=at_cells(NORTH, [300], [20]))
     buffers = buffers_of(NORTH, slides, 0.0)
     scope = Scope("all")
-    frame = take_census(layers, [scope], buffers, Silent())["all"].frame
-    rows = [draw_stable(layers, {"all": (scope, frame, 1000)}, buffers, 1, seed, Silent())["all"].rows
+    frame = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"].frame
+    rows = [draw_stable(layers, {"all": (scope, frame, 1000)}, buffers, 1, seed, NullProgress())["all"].rows
             for seed in range(20)]
     counted = np.bincount(np.concatenate(rows) // 50, minlength=12)
     area = NORTH.cell_area().reshape(12, 50).sum(axis=1)
@@ -117,8 +115,8 @@ def test_chance_is_proportional_to_true_area(layers_of):
 
 
 @pytest.mark.parametrize("number", (40, 60, 100, 150))
-def test_frame_gives_each_cell_once_until_all_are_used(number):
-    frame = Frame()
+def test_sampling_frame_gives_each_cell_once(number):
+    frame = SamplingFrame()
     frame.add(Block(0, 0, 3, 50), np.array([20, 0, 30]), np.array([1.0, 1.0, 2.0]))
     frame.add(Block(3, 0, 2, 50), np.array([0, 50]), np.array([1.0, 3.0]))
     drawn = frame.draw(np.random.default_rng(0), number)
@@ -126,9 +124,9 @@ def test_frame_gives_each_cell_once_until_all_are_used(number):
     assert drawn.min() >= 0 and drawn.max() < 100
 
 
-def test_both_ways_to_draw_have_the_same_chances():
+def test_both_sampling_algorithms_have_the_same_probabilities():
     """Few of many cells are drawn by rejection, many of few by clocks: their first choice must be alike."""
-    frame = Frame()
+    frame = SamplingFrame()
     frame.add(Block(0, 0, 3, 4), np.array([2, 0, 4]), np.array([3.0, 9.0, 1.0]))
     rng = np.random.default_rng(2)
     expected = np.array([3, 3, 1, 1, 1, 1]) / 10
@@ -138,7 +136,7 @@ def test_both_ways_to_draw_have_the_same_chances():
 
 
 def test_empty_frame_is_refused():
-    frame = Frame()
+    frame = SamplingFrame()
     frame.add(Block(0, 0, 2, 2), np.array([0, 0]), np.array([1.0, 1.0]))
     with pytest.raises(TooFewData):
         frame.draw(np.random.default_rng(0), 1)
@@ -150,9 +148,9 @@ def test_points_are_counted_where_they_go(layers_of):
     layers = layers_of(UTM, values)
     xy = np.concatenate([at_cells(UTM, [0, 10, 10, 10, 20], [0, 10, 10, 10, 20]), at_cells(UTM, [10], [10], 0.9),
                          [[0.0, 0.0], [np.nan, np.nan]]])
-    sample = place(Points(name="slides", xy=xy), layers, False, 1000, np.random.default_rng(0), Silent())
+    sample = sample_layer(Points(name="slides", xy=xy), layers, False, 1000, np.random.default_rng(0), NullProgress())
     counts = sample.counts
-    assert (counts.features, counts.off_map, counts.on_nodata, counts.doubled) == (8, 2, 1, 3)
+    assert (counts.features, counts.off_map, counts.on_nodata, counts.duplicates) == (8, 2, 1, 3)
     assert list(zip(sample.rows, sample.columns)) == [(10, 10), (20, 20)]
     assert sample.feature.tolist() == [1, 4]
     np.testing.assert_array_equal(sample.xy, xy[[1, 4]])
@@ -167,7 +165,7 @@ def polygons_of(grid: Grid) -> Polygons:
 
 def test_every_cell_of_polygons(layers_of):
     layers, polygons = layers_of(UTM, np.full(UTM.shape, 0.3)), polygons_of(UTM)
-    sample = place(polygons, layers, True, 10000, np.random.default_rng(0), Silent())
+    sample = sample_layer(polygons, layers, True, 10000, np.random.default_rng(0), NullProgress())
     covered = ~geometry_mask(polygons.geometries, UTM.shape, UTM.transform)
     covered[40, 40] = True  # holds the small polygon, though not its centre
     found = np.zeros(UTM.shape, dtype=bool)
@@ -179,7 +177,7 @@ def test_every_cell_of_polygons(layers_of):
 
 def test_one_cell_a_polygon(layers_of):
     layers, polygons = layers_of(UTM, np.full(UTM.shape, 0.3)), polygons_of(UTM)
-    sample = place(polygons, layers, False, 10000, np.random.default_rng(0), Silent())
+    sample = sample_layer(polygons, layers, False, 10000, np.random.default_rng(0), NullProgress())
     assert sample.feature.tolist() == [0, 1, 2, 4]
     for row, column, feature in zip(sample.rows, sample.columns, sample.feature):
         inside = ~geometry_mask([polygons.geometries[feature]], UTM.shape, UTM.transform, all_touched=True)
@@ -188,7 +186,7 @@ def test_one_cell_a_polygon(layers_of):
 
 def test_very_many_cells_are_thinned(layers_of):
     layers = layers_of(UTM, np.full(UTM.shape, 0.3))
-    sample = place(polygons_of(UTM), layers, True, 50, np.random.default_rng(0), Silent())
+    sample = sample_layer(polygons_of(UTM), layers, True, 50, np.random.default_rng(0), NullProgress())
     assert len(sample) == 50 and sample.counts.thinned > 0
     assert sample.counts.places - sample.counts.thinned == 50
 
@@ -246,12 +244,12 @@ def test_zone_rasters_are_checked(tmp_path):
     cells = np.random.default_rng(0).integers(0, 6, UTM.shape)
     write_zones(tmp_path / "good.tif", UTM, cells, [{"classes": '{"1": "green", "5": "red"}'}])
     with open_raster(tmp_path / "good.tif", "zones") as dataset:
-        source = ZoneSource.of_raster(dataset, UTM, Silent())
+        source = ZoneSource.from_raster(dataset, UTM, NullProgress())
         np.testing.assert_array_equal(source.read(Block(10, 20, 30, 40), np.empty((30, 40))), cells[10:40, 20:60])
     assert source.names == {1: "green", 2: "low", 3: "medium", 4: "high", 5: "red"}
     write_zones(tmp_path / "wild.tif", UTM, cells * 40)
     with open_raster(tmp_path / "wild.tif", "zones") as dataset, pytest.raises(InputCorrupt, match="whole numbers"):
-        ZoneSource.of_raster(dataset, UTM, Silent())
+        ZoneSource.from_raster(dataset, UTM, NullProgress())
     write_zones(tmp_path / "other.tif", NORTH, np.ones(NORTH.shape))
     with open_raster(tmp_path / "other.tif", "zones") as dataset, pytest.raises(GridMismatch, match="ZONES"):
-        ZoneSource.of_raster(dataset, UTM, Silent())
+        ZoneSource.from_raster(dataset, UTM, NullProgress())

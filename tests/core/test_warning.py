@@ -11,7 +11,6 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.warp import transform
-
 from scarp.model.errors import Cancelled, GridMismatch, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.sources import CategoricalInput
 from scarp.model.grid import Grid
@@ -19,10 +18,20 @@ from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.jobs.rainfall_warning import rainfall_warning
-from scarp.model.progress import Silent
-from scarp.model.warning.classes import (COLOURS, KEYS, NAMES, NODATA, NONE, SEVERE, UNJUDGED, WARNING, WATCH,
-                                         Thresholds)
-from scarp.model.warning.layers import classify
+from scarp.model.progress import NullProgress
+from scarp.model.warning.classes import (
+    COLOURS,
+    KEYS,
+    NAMES,
+    NO_WARNING,
+    NODATA,
+    NOT_ASSESSED,
+    SEVERE,
+    WARNING,
+    WATCH,
+    Thresholds,
+)
+from scarp.model.warning.warning_map import classify
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 90, 70)
 DEGREES = Grid(CRS.from_epsg(4326), from_origin(95.0, 70.0, 0.05, 0.05), 60, 600)
@@ -69,17 +78,17 @@ def warn(tmp_path, grid: Grid, p, rain, progress=None, **settings):
     path = p if isinstance(p, str) else raster(tmp_path / "p.tif", grid, p)
     if "topography" not in settings and "k_table" not in settings:
         settings.setdefault("k", K)
-    return rainfall_warning(path, paths, tmp_path / "w.tif", tmp_path / "w.csv", progress=progress or Silent(),
+    return rainfall_warning(path, paths, tmp_path / "w.tif", tmp_path / "w.csv", progress=progress or NullProgress(),
                             **settings)
 
 
 @pytest.mark.parametrize(("factor", "p", "plain", "with_watch"), [
-    (0.9, 0.1, NONE, NONE), (0.9, 0.3, NONE, NONE), (0.9, 0.8, NONE, NONE),
-    (0.52, 0.1, NONE, NONE), (0.52, 0.3, NONE, WATCH), (0.52, 0.8, NONE, WATCH),
+    (0.9, 0.1, NO_WARNING, NO_WARNING), (0.9, 0.3, NO_WARNING, NO_WARNING), (0.9, 0.8, NO_WARNING, NO_WARNING),
+    (0.52, 0.1, NO_WARNING, NO_WARNING), (0.52, 0.3, NO_WARNING, WATCH), (0.52, 0.8, NO_WARNING, WATCH),
     (0.4, 0.1, WATCH, WATCH), (0.4, 0.3, WARNING, WARNING), (0.4, 0.8, SEVERE, SEVERE),
     # At a threshold: rain equal to it is not above it; a slope at P_LOW is no longer safe.
-    (0.5, 0.8, NONE, WATCH), (0.4, 0.15, WARNING, WARNING), (0.4, 0.5, SEVERE, SEVERE), (0.55, 0.8, NONE, NONE),
-    (NOTHING, 0.8, UNJUDGED, UNJUDGED), (0.4, NOTHING, NODATA, NODATA), (NOTHING, NOTHING, NODATA, NODATA)])
+    (0.5, 0.8, NO_WARNING, WATCH), (0.4, 0.15, WARNING, WARNING), (0.4, 0.5, SEVERE, SEVERE), (0.55, 0.8, NO_WARNING, NO_WARNING),
+    (NOTHING, 0.8, NOT_ASSESSED, NOT_ASSESSED), (0.4, NOTHING, NODATA, NODATA), (NOTHING, NOTHING, NODATA, NODATA)])
 def test_the_rule_by_hand(factor, p, plain, with_watch):
     cell = np.array([[factor]]), np.array([[p]], dtype=np.float32)
     assert classify(*cell, Thresholds()) == plain
@@ -145,7 +154,7 @@ def test_areas_are_true_on_degrees_and_add_up(tmp_path):
 
 def test_zones_of_another_run(tmp_path):
     p = raster(tmp_path / "p.tif", UTM, susceptibility(UTM))
-    classify_zones(p, tmp_path / "z.tif", method="breaks", breaks=[0.3, 0.6], progress=Silent())
+    classify_zones(p, tmp_path / "z.tif", method="breaks", breaks=[0.3, 0.6], progress=NullProgress())
     warn(tmp_path, UTM, p, 100.0, zones=tmp_path / "z.tif")
     rows = rows_of(tmp_path / "w.csv")
     zones = band(tmp_path / "z.tif")
@@ -175,12 +184,12 @@ def test_days_add_up_to_a_week(tmp_path):
     days = [rng.uniform(0, 30, UTM.shape).astype(np.float32) for _ in range(7)]
     days[3][:10] = np.nan
     paths = [raster(tmp_path / f"day{number}.tif", UTM, day) for number, day in enumerate(days)]
-    progress = Silent()
+    progress = NullProgress()
     warn(tmp_path, UTM, p, paths, progress=progress)
     week = np.sum(np.array(days, dtype=np.float64), axis=0)
     expected = classify(1 / (1 + K * week), p, Thresholds())
     assert np.array_equal(band(tmp_path / "w.tif"), expected)
-    assert (expected[:10] != UNJUDGED).sum() == np.isnan(p[:10]).sum()
+    assert (expected[:10] != NOT_ASSESSED).sum() == np.isnan(p[:10]).sum()
     assert any("no rain data" in text and "no all-clear" in text for text in progress.warnings)
     record = json.loads((tmp_path / "w.tif.run.json").read_text(encoding="utf-8"))
     assert len(record["inputs"]["RAIN"]) == 7 and all("sha256" in day for day in record["inputs"]["RAIN"])
@@ -193,18 +202,18 @@ def test_threshold_of_each_landform(tmp_path):
     landform = CategoricalInput(polygons("landform", ("glaciers", (left, bottom, west, top)),
                                          ("hills", (west, bottom, middle, top))), "name")
     p = np.full(UTM.shape, 0.6)
-    progress = Silent()
+    progress = NullProgress()
     warn(tmp_path, UTM, p, 50.0, topography=landform, k=0.0129, k_table={"Hills": 0.03}, progress=progress,
          output_safety=tmp_path / "fs.tif")
     factor = band(tmp_path / "fs.tif")
     for columns, k in ((slice(0, 30), 0.0129), (slice(30, 60), 0.03), (slice(60, 90), 0.0129)):
         np.testing.assert_allclose(factor[:, columns], 1 / (1 + k * 50), rtol=1e-5)
-    assert (band(tmp_path / "w.tif")[:, 30:60] == SEVERE).all() and (band(tmp_path / "w.tif")[:, :30] == NONE).all()
+    assert (band(tmp_path / "w.tif")[:, 30:60] == SEVERE).all() and (band(tmp_path / "w.tif")[:, :30] == NO_WARNING).all()
     # The paper's glaciers have a threshold of 38 mm.
     warn(tmp_path, UTM, p, 50.0, topography=landform, k_table={"hills": 0.01}, progress=progress)
     classes = band(tmp_path / "w.tif")
     assert [np.unique(classes[:, part]).tolist() for part in (slice(0, 30), slice(30, 60), slice(60, 90))] == [
-        [SEVERE], [NONE], [UNJUDGED]]
+        [SEVERE], [NO_WARNING], [NOT_ASSESSED]]
     assert any("southeastern Tibet: glaciers" in text and "LANDSLIDES" not in text for text in progress.warnings)
     assert any("no landform" in text for text in progress.warnings)
     with pytest.raises(ParameterInvalid, match="hills.*K or K_TABLE"):
@@ -214,7 +223,7 @@ def test_threshold_of_each_landform(tmp_path):
 def test_regions_that_overlap_or_lie_elsewhere(tmp_path):
     left, bottom, right, top = UTM.bounds
     both = (left, bottom, left + 1500, top)
-    progress = Silent()
+    progress = NullProgress()
     regions = polygons("r", ("a", both), ("b", both), ("far", (0, 0, 10, 10)), (None, (left, bottom, right, top)))
     summary = warn(tmp_path, UTM, susceptibility(UTM), 100.0, regions=regions, region_field="name", progress=progress)
     rows = {(row["region"], row["zone_name"]): row for row in rows_of(tmp_path / "w.csv")}
@@ -228,8 +237,8 @@ def test_regions_that_overlap_or_lie_elsewhere(tmp_path):
 
 @pytest.mark.parametrize(("rain", "word"), [(0.08, "metres"), (4200.0, "month or a year"),
                                             (0.0, '"no warning": no more')])
-def test_doubtful_rain_is_asked_about(tmp_path, rain, word):
-    progress = Silent()
+def test_suspect_rain_is_warned_about(tmp_path, rain, word):
+    progress = NullProgress()
     warn(tmp_path, UTM, susceptibility(UTM), rain, progress=progress)
     assert any(word in text for text in progress.warnings)
 
@@ -240,10 +249,10 @@ def test_negative_rain_and_bands(tmp_path):
     path = tmp_path / "two.tif"
     with create_raster(path, UTM, "float32", np.nan, ["day 1", "day 2"], overviews=None) as dataset:
         dataset.write(np.stack([rain, rain]).astype(np.float32))
-    progress = Silent()
+    progress = NullProgress()
     warn(tmp_path, UTM, np.full(UTM.shape, 0.3), [path], progress=progress)
     classes = band(tmp_path / "w.tif")
-    assert (classes[0] == UNJUDGED).all() and (classes[1:] == WARNING).all()
+    assert (classes[0] == NOT_ASSESSED).all() and (classes[1:] == WARNING).all()
     assert any("90 cells have negative rain" in text for text in progress.warnings)
     assert any("2 bands" in text and "MORE_RAIN" in text for text in progress.warnings)
     assert any('one class, "warning"' in text for text in progress.warnings)
@@ -261,7 +270,7 @@ def test_names_and_colours_travel(tmp_path):
 
 
 def test_colours_grow_darker_with_the_warning():
-    light = [np.dot(COLOURS[number][:3], [0.299, 0.587, 0.114]) for number in (NONE, WATCH, WARNING, SEVERE)]
+    light = [np.dot(COLOURS[number][:3], [0.299, 0.587, 0.114]) for number in (NO_WARNING, WATCH, WARNING, SEVERE)]
     assert (np.diff(light) < -20).all()
 
 
@@ -273,7 +282,7 @@ def test_thresholds_that_cannot_be(limits):
 
 
 def test_what_cannot_be_used_leaves_nothing(tmp_path):
-    class Stop(Silent):
+    class Stop(NullProgress):
         def cancelled(self):
             return True
 

@@ -10,11 +10,9 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
-
 from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster, read_window
-from scarp.model.inputs.wholeness import is_whole
+from scarp.model.inputs.rasters import create_raster, is_complete, read_window
 
 
 def grid(side):
@@ -52,17 +50,17 @@ def test_raster_cut_off_anywhere(tmp_path, side):
 
 
 @pytest.mark.parametrize("side, constant", [(1, True), (256, True), (257, False), (1100, False), (1100, True)])
-def test_whole_rasters_are_whole(tmp_path, side, constant):
+def test_complete_rasters_are_complete(tmp_path, side, constant):
     values = np.full((side, side), np.nan, dtype=np.float32) if constant else \
         np.random.default_rng(0).random((side, side), dtype=np.float32)
-    assert is_whole(write(tmp_path / "a.tif", side, values))
+    assert is_complete(write(tmp_path / "a.tif", side, values))
 
 
 def test_block_that_was_never_written(tmp_path):
     with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", width=600, height=600, count=1, dtype="float32",
                        tiled=True, blockxsize=256, blockysize=256, sparse_ok=True) as target:
         target.write(np.ones((256, 256), dtype=np.float32), 1, window=rasterio.windows.Window(0, 0, 256, 256))
-    assert not is_whole(tmp_path / "a.tif")
+    assert not is_complete(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 3.4e38, -3.4e38, 1e31])

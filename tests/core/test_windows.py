@@ -8,17 +8,15 @@ import numpy as np
 import pytest
 from affine import Affine
 from rasterio.crs import CRS
-
 from scarp.model.errors import InputCorrupt, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.model.windows.collect import collect_windows
-from scarp.model.windows.placement import place_windows
+from scarp.model.windows.collection import collect_windows, place_windows
 from scarp.model.windows.reading import padded_side
+from scarp.model.windows.scan import LabelScan
 from scarp.model.windows.split import NO_SUBSET, SHARES, Blocks, BlockSplit, assign_blocks
-from scarp.model.windows.survey import Survey
 
 HEIGHT, WIDTH, CELL = 150, 190, 30.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), WIDTH, HEIGHT)
@@ -65,7 +63,7 @@ def opened(folder):
 def collect(folder, window=600.0, block=1200.0, spatial=True, align=4, seed=1, progress=None):
     with opened(folder) as (stack, labels, safety):
         return collect_windows(stack, labels, safety, window=window, block=block, spatial=spatial, align=align,
-                               seed=seed, progress=progress or Silent())
+                               seed=seed, progress=progress or NullProgress())
 
 
 def place_in_grid(array, row, column, side, fill):
@@ -130,7 +128,7 @@ def test_as_few_landslide_blocks_as_subsets_still_give_each_one():
 def test_subset_of_cells_follows_the_blocks():
     blocks = Blocks(7, 9, (-(-HEIGHT // 7), -(-WIDTH // 9)))
     table = np.random.default_rng(0).integers(0, 3, blocks.shape).astype(np.uint8)
-    cells = BlockSplit(blocks, table).of_cells(-3, 100, 200, 120)
+    cells = BlockSplit(blocks, table).cell_groups(-3, 100, 200, 120)
     for row, column in ((0, 0), (3, 0), (50, 40), (199, 5), (20, 119)):
         inside = 0 <= row - 3 < blocks.shape[0] * 7 and (column + 100) < blocks.shape[1] * 9
         assert cells[row, column] == (table[(row - 3) // 7, (column + 100) // 9] if inside else NO_SUBSET)
@@ -140,20 +138,20 @@ def survey_of(mask, labelled, step=5):
     fine = Blocks(step, step, (-(-HEIGHT // step), -(-WIDTH // step)))
     counts = np.zeros(fine.shape, dtype=np.int64)
     fine.sums(labelled, 0, 0, counts)
-    return Survey(GRID, np.array([[mask.sum()]]), np.array([[labelled.sum()]]), fine, counts, np.argwhere(mask))
+    return LabelScan(GRID, np.array([[mask.sum()]]), np.array([[labelled.sum()]]), fine, counts, np.argwhere(mask))
 
 
 @pytest.mark.parametrize("side", [5, 20, 37, 150, 180])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_windows_cover_landslides_and_area(side, seed):
     mask, everywhere = landslide_mask(), np.ones((HEIGHT, WIDTH), dtype=bool)
-    sites = place_windows(survey_of(mask, everywhere), side, 100000, seed)
-    assert np.array_equal(sites, place_windows(survey_of(mask, everywhere), side, 100000, seed))
-    assert len(np.unique(sites, axis=0)) == len(sites)
+    origins = place_windows(survey_of(mask, everywhere), side, 100000, seed)
+    assert np.array_equal(origins, place_windows(survey_of(mask, everywhere), side, 100000, seed))
+    assert len(np.unique(origins, axis=0)) == len(origins)
     for axis, size in enumerate((HEIGHT, WIDTH)):
-        assert sites[:, axis].min() >= min(0, size - side) and sites[:, axis].max() <= max(0, size - side)
+        assert origins[:, axis].min() >= min(0, size - side) and origins[:, axis].max() <= max(0, size - side)
     covered = np.zeros((HEIGHT, WIDTH), dtype=int)
-    for row, column in sites:
+    for row, column in origins:
         covered[max(row, 0):row + side, max(column, 0):column + side] += 1
     assert (covered > 0).all()
 
@@ -163,8 +161,8 @@ def test_landslides_do_not_sit_in_the_middle_of_windows():
     mask[75, 95] = True
     places = []
     for seed in range(60):
-        sites = place_windows(survey_of(mask, mask), 40, 1000, seed)
-        hold = sites[(sites[:, 0] <= 75) & (sites[:, 0] > 35) & (sites[:, 1] <= 95) & (sites[:, 1] > 55)]
+        origins = place_windows(survey_of(mask, mask), 40, 1000, seed)
+        hold = origins[(origins[:, 0] <= 75) & (origins[:, 0] > 35) & (origins[:, 1] <= 95) & (origins[:, 1] > 55)]
         assert len(hold)
         places.append([75, 95] - hold[0])
     places = np.array(places)
@@ -190,7 +188,7 @@ def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
     invalid = ~np.isfinite(values).all(axis=0)
     generator = np.random.default_rng(0)
     for index in generator.choice(len(windows), 12, replace=False):
-        row, column = windows.sites[index] - windows.margin
+        row, column = windows.origins[index] - windows.margin
         # Padding shows the real surroundings, and nothing where the raster ends.
         around = place_in_grid(values, row, column, padded, np.nan)
         assert np.array_equal(windows.factors[index], around, equal_nan=True)
@@ -200,7 +198,7 @@ def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
         expected[frame] = 255
         other = np.zeros((padded, padded), dtype=bool)
         if spatial:
-            other = collected.split.of_cells(row, column, padded, padded) != windows.subsets[index]
+            other = collected.split.cell_groups(row, column, padded, padded) != windows.subsets[index]
         expected[other] = 255
         assert np.array_equal(windows.labels[index], expected)
         fs = place_in_grid(np.where(invalid, np.nan, safety).astype(np.float32), row, column, padded, np.nan)
@@ -212,7 +210,7 @@ def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
 def test_no_cell_serves_two_subsets_of_a_spatial_split(area, seed):
     windows = collect(area[0], seed=seed).windows
     served = np.zeros((3, HEIGHT, WIDTH), dtype=bool)
-    for site, subset, marks in zip(windows.sites, windows.subsets, windows.labels):
+    for site, subset, marks in zip(windows.origins, windows.subsets, windows.labels):
         for row, column in np.argwhere(marks != 255) + site - windows.margin:
             served[subset, row, column] = True
     assert served.sum(axis=0).max() == 1
@@ -233,7 +231,7 @@ def test_same_seed_same_windows(area, spatial):
     one, two, other = (collect(area[0], spatial=spatial, seed=seed).windows for seed in (4, 4, 5))
     for name in ("sites", "factors", "labels", "safety", "subsets"):
         assert np.array_equal(getattr(one, name), getattr(two, name), equal_nan=name in ("factors", "safety"))
-    assert not (len(one) == len(other) and np.array_equal(one.sites, other.sites))
+    assert not (len(one) == len(other) and np.array_equal(one.origins, other.origins))
 
 
 def test_training_cells_are_the_labelled_cells_of_training_windows(area):
@@ -247,7 +245,7 @@ def test_features_have_map_coordinates(area):
     windows = collect(area[0]).windows
     features = windows.features(GRID, 1)
     assert len(features) == len(windows)
-    for feature, site, marks in zip(features, windows.sites, windows.labels):
+    for feature, site, marks in zip(features, windows.origins, windows.labels):
         assert feature.left == 500000 + CELL * site[1] and feature.top == 3300000 - CELL * site[0]
         assert feature.right - feature.left == feature.top - feature.bottom == CELL * windows.side
         share = (marks == 1).sum() / (marks != 255).sum()
@@ -276,7 +274,7 @@ def test_useless_labels_say_so(area, tmp_path, value, error, text):
 
 
 def test_landslides_without_factors_are_told(area, tmp_path):
-    progress = Silent()
+    progress = NullProgress()
     collect(area[0], progress=progress)
     invalid = ~np.isfinite(area[1]).all(axis=0)
     lost = int(((area[2] == 1) & invalid).sum())

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from scarp.model.worker.channel import BEAT, CALL, CANCEL, ERROR, PROGRESS, RESULT, Channel, read_message
+from scarp.model.worker.protocol import CALL, CANCEL, ERROR, HEARTBEAT, PROGRESS, RESULT, Channel, read_message
 
 START = Path(__file__).resolve().parents[2] / "model" / "worker" / "start.py"
 
@@ -37,7 +36,7 @@ class Line:
             line = self.process.stdout.readline()
             assert line, f"the process ended with {self.process.wait()}: {self.process.stderr.read().decode()}"
             kind, content = read_message(line, self.folder)
-            if kind != BEAT:
+            if kind != HEARTBEAT:
                 return kind, content
 
     def answer(self) -> tuple[str, Any]:
@@ -138,7 +137,7 @@ def test_it_is_isolated_and_known_as_scarp(line, package):
 @pytest.mark.parametrize("what, kind, expected", [
     ("memory", "MemoryError", False), ("torch", "MemoryError", False), ("too few", "TooFewData", True),
     ("bug", "KeyError", False), ("library", "ModuleNotFoundError", False), ("unsendable", "MessageInvalid", True)])
-def test_errors_are_told_and_the_next_call_works(line, what, kind, expected):
+def test_errors_are_reported_and_the_next_call_works(line, what, kind, expected):
     line.ask("odd_job", what)
     heard, told = line.hear()
     assert heard == ERROR and (told["kind"], told["expected"]) == (kind, expected)
@@ -165,7 +164,7 @@ def test_a_bad_line_is_answered_and_the_next_call_works(line, sent):
     assert line.hear()[0] == RESULT
 
 
-def test_cancel_is_heard_while_it_works(line):
+def test_cancel_is_received_during_a_job(line):
     line.ask("odd_job", "wait", progress=True)
     assert line.hear()[0] == PROGRESS
     line.channel.send(CANCEL)
@@ -173,7 +172,7 @@ def test_cancel_is_heard_while_it_works(line):
     assert kind == ERROR and told["kind"] == "Cancelled"
 
 
-def test_progress_that_moves_no_bar_is_kept_back(line):
+def test_small_progress_steps_are_throttled(line):
     line.ask("odd_job", "wait", progress=True)
     assert line.hear() == (PROGRESS, [0.5, ""])
     time.sleep(0.5)
@@ -190,7 +189,7 @@ def test_it_ends_when_the_line_is_closed(line, what):
     assert not line.folder.exists(), "and takes the folder of the run with it"
 
 
-def test_a_deaf_job_does_not_outlive_qgis(line, tmp_path):
+def test_a_job_that_ignores_cancel_does_not_outlive_qgis(line, tmp_path):
     output = tmp_path / "map.tif"
     line.ask("odd_job", "deaf", output, progress=True)
     line.hear()

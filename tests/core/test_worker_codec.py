@@ -11,19 +11,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from scarp.model.errors import MessageInvalid
 from scarp.model.factors.sources import CategoricalInput, StationPoints
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.warning.classes import Thresholds
-from scarp.model.worker.channel import CALL, Channel, read_message
-from scarp.model.worker.codec import INPUTS, PIECE, Reader, Record, Writer
+from scarp.model.worker.protocol import (
+    CALL,
+    CHUNK_LENGTH,
+    INPUTS,
+    Channel,
+    MessageDecoder,
+    MessageEncoder,
+    Record,
+    read_message,
+)
 
 SCALARS = (None, True, False, 0, -1, 2 ** 70, 0.1, -0.0, 1e308, math.inf, -math.inf, "", "a\nb\u2028 \U0001f30b",
            "$array")
 CONTAINERS = (lambda item: [item], lambda item: (item, item), lambda item: {"key": item}, lambda item: {"$array": item},
-              lambda item: {1: item, None: 2}, lambda item: [item] * (PIECE + 1), lambda item: [[item], (item,)])
+              lambda item: {1: item, None: 2}, lambda item: [item] * (CHUNK_LENGTH + 1), lambda item: [[item], (item,)])
 RING = np.array([[0, 0], [1, 0], [1, 1], [0, 0]], dtype=float)
 
 
@@ -129,7 +136,7 @@ class Outer:
 
 
 def test_results_come_out_as_records_with_the_same_fields(tmp_path):
-    many = [Inner(float(number), [(number, 1)]) for number in range(2 * PIECE + 7)]
+    many = [Inner(float(number), [(number, 1)]) for number in range(2 * CHUNK_LENGTH + 7)]
     got = over_the_line(Outer(many[1], {1: "a", 2: "b"}, many), tmp_path)
     assert isinstance(got, Record) and got.inner.number == 1.0 and got.by_number == {1: "a", 2: "b"}
     assert got.counted == len(many) and got.inner.places == [(1, 1)]
@@ -169,8 +176,8 @@ def test_a_layer_with_a_million_vertices_comes_through(tmp_path):
 
 def test_no_line_holds_a_long_list_in_one_piece():
     """JSON is read in one call that lets no other thread run, so a line stays short and pieces are small."""
-    writer = Writer(records=False)
-    text = json.dumps(writer.encode({"values": ["some text"] * 100 * PIECE}))
-    assert len(text) < 10_000 and max(len(chunk) for chunk in writer.chunks) < 20 * PIECE
+    writer = MessageEncoder(records=False)
+    text = json.dumps(writer.encode({"values": ["some text"] * 100 * CHUNK_LENGTH}))
+    assert len(text) < 10_000 and max(len(chunk) for chunk in writer.chunks) < 20 * CHUNK_LENGTH
     content = b"".join(bytes(chunk) for chunk in writer.chunks)
-    assert Reader(content).decode(json.loads(text))["values"] == ["some text"] * 100 * PIECE
+    assert MessageDecoder(content).decode(json.loads(text))["values"] == ["some text"] * 100 * CHUNK_LENGTH

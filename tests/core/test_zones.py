@@ -11,17 +11,15 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, LayerEmpty, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.classify_zones import classify_zones
-from scarp.model.progress import Silent
-from scarp.model.zones.earlier import breaks_of_run
-from scarp.model.zones.natural import fisher, natural_breaks
-from scarp.model.zones.quantiles import weighted_quantiles
-from scarp.model.zones.raster import zones_of
+from scarp.model.progress import NullProgress
+from scarp.model.statistics.weighted_quantiles import weighted_quantiles
+from scarp.model.zones.natural_breaks import fisher_class_starts, natural_breaks
+from scarp.model.zones.raster import assign_zones, read_breaks
 from scarp.model.zones.schemes import METHODS, read_scheme, zone_colours, zone_names
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 90, 70)
@@ -77,24 +75,24 @@ def test_quantiles_equal_sorting(seed, kind):
     assert weighted.values == [sorted_quantile(values, weights, share) for share in shares]
     assert weighted.minimum == values.min() and weighted.maximum == values.max()
     assert weighted.weight == pytest.approx(weights.sum()) and weighted.cells == len(values)
-    for value, reached, tied in zip(weighted.values, weighted.reached, weighted.tied):
-        assert reached == pytest.approx(weights[values <= value].sum() / weights.sum())
-        assert tied == pytest.approx(weights[values == value].sum() / weights.sum())
+    for value, cumulative_shares, tied_shares in zip(weighted.values, weighted.cumulative_shares, weighted.tied_shares):
+        assert cumulative_shares == pytest.approx(weights[values <= value].sum() / weights.sum())
+        assert tied_shares == pytest.approx(weights[values == value].sum() / weights.sum())
 
 
 def test_minus_zero_is_zero():
     found = weighted_quantiles(walk_over(np.array([-0.0, 0.0, 0.0, 1.0])), [0.1, 0.6])
-    assert found.values == [0.0, 0.0] and found.tied == [0.75, 0.75]
+    assert found.values == [0.0, 0.0] and found.tied_shares == [0.75, 0.75]
 
 
 def test_area_shares_are_exact_without_ties(tmp_path):
     """The paper's 30, 20, 20, 20, 10 % to less than one cell."""
     values = random_map(UTM, 1)
     summary = classify_zones(susceptibility(tmp_path / "p.tif", UTM, values), tmp_path / "zones.tif",
-                             output_table=tmp_path / "zones.csv", progress=Silent())
+                             output_table=tmp_path / "zones.csv", progress=NullProgress())
     count = np.isfinite(values).sum()
     assert np.abs(np.array(summary.cells) - count * np.array([0.3, 0.2, 0.2, 0.2, 0.1])).max() < 1
-    expected = zones_of(values, [np.quantile(values[np.isfinite(values)], share, method="inverted_cdf")
+    expected = assign_zones(values, [np.quantile(values[np.isfinite(values)], share, method="inverted_cdf")
                                  for share in (0.3, 0.5, 0.7, 0.9)])
     zones = band(tmp_path / "zones.tif")
     assert np.array_equal(zones, expected) and not summary.ties
@@ -116,7 +114,7 @@ def test_area_shares_weigh_cells_by_their_true_area(tmp_path):
     rng = np.random.default_rng(3)
     values = (np.linspace(0, 1, DEGREES.height)[:, None] + rng.normal(0, 0.1, DEGREES.shape)).astype(np.float32)
     summary = classify_zones(susceptibility(tmp_path / "p.tif", DEGREES, values), tmp_path / "zones.tif",
-                             progress=Silent())
+                             progress=NullProgress())
     area = np.repeat(DEGREES.cell_area(), DEGREES.width)
     zones = band(tmp_path / "zones.tif").ravel()
     shares = np.bincount(zones, area, minlength=6)[1:] / area.sum()
@@ -133,7 +131,7 @@ def test_ties_are_said(tmp_path):
     values = np.full(UTM.shape, 0.5, dtype=np.float32)
     values[:35] = np.random.default_rng(1).random((35, 90)) * 0.4
     values[:5, :9] = 0.9
-    progress = Silent()
+    progress = NullProgress()
     summary = classify_zones(susceptibility(tmp_path / "p.tif", UTM, values), tmp_path / "zones.tif",
                              progress=progress)
     assert summary.breaks[1:] == [0.5] * 3 and summary.cells[2:4] == [0, 0]
@@ -145,7 +143,7 @@ def test_ties_are_said(tmp_path):
 @pytest.mark.parametrize("shares", [(50.0, 50.0), (10.0, 20.0, 70.0), tuple([12.5] * 8)])
 def test_other_numbers_of_zones(tmp_path, shares):
     summary = classify_zones(susceptibility(tmp_path / "p.tif", UTM, random_map(UTM, 2)), tmp_path / "zones.tif",
-                             shares=shares, progress=Silent())
+                             shares=shares, progress=NullProgress())
     assert summary.shares == pytest.approx([share / 100 for share in shares], abs=2e-4)
     assert len(set(summary.names)) == len(shares)
     with rasterio.open(tmp_path / "zones.tif") as dataset:
@@ -156,7 +154,7 @@ def test_other_numbers_of_zones(tmp_path, shares):
 def test_equal_interval(tmp_path):
     values = random_map(UTM, 4)
     summary = classify_zones(susceptibility(tmp_path / "p.tif", UTM, values), tmp_path / "zones.tif",
-                             method="equal_interval", progress=Silent())
+                             method="equal_interval", progress=NullProgress())
     edges = np.linspace(np.nanmin(values), np.nanmax(values), 6)
     assert summary.breaks == pytest.approx(edges[1:-1].tolist(), rel=1e-6)
     assert summary.cells == np.histogram(values[np.isfinite(values)], edges)[0].tolist()
@@ -173,7 +171,7 @@ def test_fisher_finds_the_least_variance(seed, classes):
         return sum((w * (v - np.average(v, weights=w)) ** 2).sum() for v, w in parts)
 
     best = min(itertools.combinations(range(1, 11), classes - 1), key=spread)
-    assert tuple(fisher(values, weights, classes)) == best
+    assert tuple(fisher_class_starts(values, weights, classes)) == best
 
 
 def test_natural_breaks_lie_in_the_gaps(tmp_path):
@@ -181,12 +179,12 @@ def test_natural_breaks_lie_in_the_gaps(tmp_path):
     centres = np.array([0.05, 0.3, 0.45, 0.7, 0.95])
     values = (centres[rng.integers(0, 5, UTM.shape)] + rng.uniform(-0.03, 0.03, UTM.shape)).astype(np.float32)
     path = susceptibility(tmp_path / "p.tif", UTM, values)
-    classify_zones(path, tmp_path / "zones.tif", method="natural_breaks", progress=Silent())
+    classify_zones(path, tmp_path / "zones.tif", method="natural_breaks", progress=NullProgress())
     nearest = np.abs(values[..., None] - centres).argmin(axis=-1) + 1
     assert np.array_equal(band(tmp_path / "zones.tif"), nearest)
     few = susceptibility(tmp_path / "few.tif", UTM, np.where(values > 0.5, 0.75, 0.25))
     with pytest.raises(TooFewData, match="different values"):
-        classify_zones(few, tmp_path / "few_zones.tif", method="natural_breaks", progress=Silent())
+        classify_zones(few, tmp_path / "few_zones.tif", method="natural_breaks", progress=NullProgress())
     assert not (tmp_path / "few_zones.tif").exists()
 
 
@@ -195,7 +193,7 @@ def test_natural_breaks_against_kmeans():
     cluster = pytest.importorskip("sklearn.cluster")
     values = np.random.default_rng(2).beta(0.6, 4.0, 20000).astype(np.float32)
     breaks = natural_breaks(walk_over(values), 5, float(values.min()), float(values.max()))
-    zones = zones_of(values, breaks)
+    zones = assign_zones(values, breaks)
     means = np.array([values[zones == zone].mean() for zone in range(1, 6)])[:, None]
     fitted = cluster.KMeans(5, init=means, n_init=1, max_iter=300).fit(values[:, None].astype(np.float64))
     ours = sum(((values[zones == zone] - values[zones == zone].mean()) ** 2).sum() for zone in range(1, 6))
@@ -206,15 +204,15 @@ def test_given_breaks_and_a_cell_equal_to_one(tmp_path):
     values = np.array([[0.1, 0.2, 0.20001, 0.4, 0.6, 0.9, np.nan]])
     grid = Grid(UTM.crs, UTM.transform, 7, 1)
     summary = classify_zones(susceptibility(tmp_path / "p.tif", grid, values), tmp_path / "zones.tif",
-                             method="breaks", breaks=[0.2, 0.4, 0.6, 0.8], progress=Silent())
+                             method="breaks", breaks=[0.2, 0.4, 0.6, 0.8], progress=NullProgress())
     assert band(tmp_path / "zones.tif").tolist() == [[1, 1, 2, 2, 3, 5, 0]]
     assert summary.cells == [2, 2, 1, 0, 1]
 
 
 def test_breaks_of_one_map_cut_another_alike(tmp_path):
     first = susceptibility(tmp_path / "a.tif", UTM, random_map(UTM, 5))
-    found = classify_zones(first, tmp_path / "a_zones.tif", progress=Silent())
-    again = classify_zones(first, tmp_path / "b_zones.tif", method="breaks", breaks=found.breaks, progress=Silent())
+    found = classify_zones(first, tmp_path / "a_zones.tif", progress=NullProgress())
+    again = classify_zones(first, tmp_path / "b_zones.tif", method="breaks", breaks=found.breaks, progress=NullProgress())
     assert again.cells == found.cells
     assert np.array_equal(band(tmp_path / "a_zones.tif"), band(tmp_path / "b_zones.tif"))
     record = json.loads((tmp_path / "a_zones.tif.run.json").read_text())
@@ -223,18 +221,18 @@ def test_breaks_of_one_map_cut_another_alike(tmp_path):
 
 @pytest.mark.parametrize("source", ["zones.tif", "zones.tif.run.json", "table.csv", "table.json",
                                     "table.csv.run.json"])
-@pytest.mark.parametrize("tied", [False, True])
-def test_breaks_of_an_earlier_run(tmp_path, source, tied):
+@pytest.mark.parametrize("tied_shares", [False, True])
+def test_breaks_of_an_earlier_run(tmp_path, source, tied_shares):
     """Whatever that run left behind cuts its own map into the same zones, to the cell, also where breaks are equal."""
     values = random_map(UTM, 5)
-    if tied:
+    if tied_shares:
         values[10:60] = 0.2
     path = susceptibility(tmp_path / "a.tif", UTM, values)
-    found = classify_zones(path, tmp_path / "zones.tif", output_table=tmp_path / "table.csv", progress=Silent())
+    found = classify_zones(path, tmp_path / "zones.tif", output_table=tmp_path / "table.csv", progress=NullProgress())
     again = classify_zones(path, tmp_path / "b.tif", method="breaks", breaks_from=tmp_path / source,
-                           output_table=tmp_path / "b.csv", progress=Silent())
+                           output_table=tmp_path / "b.csv", progress=NullProgress())
     assert again.breaks == found.breaks and again.cells == found.cells
-    assert (len(set(found.breaks)) < 4) == tied
+    assert (len(set(found.breaks)) < 4) == tied_shares
     assert np.array_equal(band(tmp_path / "zones.tif"), band(tmp_path / "b.tif"))
     assert (tmp_path / "b.csv").read_text() == (tmp_path / "table.csv").read_text()
     record = json.loads((tmp_path / "b.tif.run.json").read_text())
@@ -250,29 +248,29 @@ def test_files_without_breaks(tmp_path):
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         with pytest.raises(InputCorrupt, match=f"BREAKS_FROM.*{name}"):
-            breaks_of_run(tmp_path / name)
+            read_breaks(tmp_path / name)
     with pytest.raises(InputCorrupt, match="no breaks"):
-        breaks_of_run(path)
+        read_breaks(path)
     with pytest.raises(InputMissing, match="nowhere"):
-        breaks_of_run(tmp_path / "nowhere.csv")
+        read_breaks(tmp_path / "nowhere.csv")
     (tmp_path / "breaks.txt").write_text("0.2")
     with pytest.raises(ParameterInvalid, match="run record"):
-        breaks_of_run(tmp_path / "breaks.txt")
+        read_breaks(tmp_path / "breaks.txt")
     for more in ({"breaks": [0.5], "method": "breaks"}, {"method": "natural_breaks"}):
         with pytest.raises(ParameterInvalid, match="BREAKS_FROM"):
-            classify_zones(path, tmp_path / "z.tif", breaks_from=tmp_path / "zones.csv", progress=Silent(), **more)
+            classify_zones(path, tmp_path / "z.tif", breaks_from=tmp_path / "zones.csv", progress=NullProgress(), **more)
 
 
 def test_table_as_json_and_with_the_range_of_the_map(tmp_path):
     values = random_map(UTM, 9)
     classify_zones(susceptibility(tmp_path / "p.tif", UTM, values), tmp_path / "z.tif", method="breaks", breaks=[0.2],
-                   output_table=tmp_path / "z.csv", progress=Silent())
+                   output_table=tmp_path / "z.csv", progress=NullProgress())
     rows = json.loads((tmp_path / "z.json").read_text())
     assert [row["upper"] for row in rows] == pytest.approx([0.2, float(np.nanmax(values))])
     assert rows[0]["lower"] == pytest.approx(float(np.nanmin(values))) and sum(row["share"] for row in rows) == 1
     # A break above all values leaves the upper zone empty, and no bound comes before another.
     classify_zones(tmp_path / "p.tif", tmp_path / "z.tif", method="breaks", breaks=[2.0],
-                   output_table=tmp_path / "z.csv", progress=Silent())
+                   output_table=tmp_path / "z.csv", progress=NullProgress())
     rows = json.loads((tmp_path / "z.json").read_text())
     assert [row["cells"] for row in rows] == [np.isfinite(values).sum(), 0]
     assert all(row["lower"] <= row["upper"] for row in rows)
@@ -285,7 +283,7 @@ def test_landslide_share(tmp_path):
     rows, columns = rng.integers(0, 70, 400), rng.integers(0, 90, 400)
     xy = np.stack([500000.0 + 30 * (columns + 0.5), 3300000.0 - 30 * (rows + 0.5)], axis=1)
     points = Points(name="slides", xy=np.concatenate([xy, [[0.0, 0.0]]]))
-    progress = Silent()
+    progress = NullProgress()
     path = susceptibility(tmp_path / "p.tif", UTM, values)
     summary = classify_zones(path, tmp_path / "zones.tif", method="landslide_share", shares=[1, 4, 15, 30, 50],
                              landslides=points, progress=progress)
@@ -298,15 +296,15 @@ def test_landslide_share(tmp_path):
                    landslides=points, progress=progress)
     assert any("usually rise" in text for text in progress.warnings)
     with pytest.raises(ParameterInvalid, match="LANDSLIDES"):
-        classify_zones(path, tmp_path / "z.tif", method="landslide_share", progress=Silent())
+        classify_zones(path, tmp_path / "z.tif", method="landslide_share", progress=NullProgress())
     with pytest.raises(LayerEmpty, match="slides"):
-        classify_zones(path, tmp_path / "z.tif", method="landslide_share", progress=Silent(),
+        classify_zones(path, tmp_path / "z.tif", method="landslide_share", progress=NullProgress(),
                        landslides=Points(name="slides", xy=np.array([[0.0, 0.0]])))
 
 
 def test_zone_raster_carries_names_and_colours(tmp_path):
     classify_zones(susceptibility(tmp_path / "p.tif", UTM, random_map(UTM, 7)), tmp_path / "zones.tif",
-                   progress=Silent())
+                   progress=NullProgress())
     with rasterio.open(tmp_path / "zones.tif") as dataset:
         assert dataset.nodata == 0 and dataset.dtypes == ("uint8",)
         names = json.loads(dataset.tags(1)["classes"])
@@ -324,7 +322,7 @@ def test_gdalinfo_reads_the_names(tmp_path):
     if shutil.which("gdalinfo") is None:
         pytest.skip("gdalinfo is not installed")
     classify_zones(susceptibility(tmp_path / "p.tif", UTM, random_map(UTM, 7)), tmp_path / "zones.tif",
-                   progress=Silent())
+                   progress=NullProgress())
     said = subprocess.run(["gdalinfo", str(tmp_path / "zones.tif")], capture_output=True, text=True, check=True).stdout
     assert "5: very high" in said and "<GDALRasterAttributeTable" in said
 
@@ -348,7 +346,7 @@ def test_choices_that_cannot_be_used(method, shares, breaks, match):
 
 
 def test_maps_without_data_and_cancel_leave_nothing(tmp_path):
-    class Stop(Silent):
+    class Stop(NullProgress):
         def cancelled(self):
             return True
 
@@ -356,7 +354,7 @@ def test_maps_without_data_and_cancel_leave_nothing(tmp_path):
     for method in METHODS:
         if method != "landslide_share":
             with pytest.raises(TooFewData, match="no cell"):
-                classify_zones(empty, tmp_path / "z.tif", method=method, breaks=[0.5], progress=Silent())
+                classify_zones(empty, tmp_path / "z.tif", method=method, breaks=[0.5], progress=NullProgress())
     path = susceptibility(tmp_path / "p.tif", UTM, random_map(UTM, 1))
     with pytest.raises(Cancelled):
         classify_zones(path, tmp_path / "z.tif", progress=Stop())

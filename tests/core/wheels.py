@@ -9,7 +9,7 @@ from pathlib import Path
 
 LIBRARIES = ("fakeraster", "fakelearn")
 LIST = "# fake\nfakeraster==1.0\nfakelearn==2.0; python_version >= '3.9'\n"
-PROOF = """
+SELF_TEST_SCRIPT = """
 import json, sys, torch, fakeraster, fakelearn
 print(json.dumps({"python": sys.version.split()[0], "versions": {"torch": torch.__version__},
                   "cuda_build": None, "devices": [], "device_problem": "", "gdal": "0"}))
@@ -78,7 +78,7 @@ def write_lists(folder: Path) -> tuple[Path, Path]:
     """Write a list of fake libraries and a proof that imports them."""
     libraries, proof = folder / "libraries.txt", folder / "proof.py"
     libraries.write_text(LIST)
-    proof.write_text(PROOF)
+    proof.write_text(SELF_TEST_SCRIPT)
     return libraries, proof
 
 

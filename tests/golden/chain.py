@@ -11,7 +11,6 @@ from typing import Any, Callable
 import numpy as np
 import rasterio
 import torch
-
 from scarp.model.stack import open_stack
 
 VALUES = Path(__file__).with_name("demo.json")
@@ -70,7 +69,7 @@ def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
 
 def surroundings() -> dict[str, str]:
     """Return what the numbers depend on besides the code."""
-    from scarp.model.files import versions
+    from scarp.model.outputs.atomic import versions
 
     return {**{name: value for name, value in versions().items() if name != "scarp"}, "machine": platform.machine(),
             "instructions": torch.backends.cpu.get_cpu_capability()}

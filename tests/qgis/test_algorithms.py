@@ -19,7 +19,6 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.stack import open_stack
 from scarp.tests.qgis.tiny import (
@@ -188,7 +187,7 @@ def test_training_writes_model_windows_and_report(run, chain, tmp_path):
 
 
 @pytest.mark.parametrize("physics", ["indicator", "none"])
-def test_other_physics(run, chain, tmp_path, physics):
+def test_physics_constraint_modes(run, chain, tmp_path, physics):
     """With every cell under warning, there is a share of broken rules in any mode."""
     result = run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], SAFETY_FACTOR=chain["safety"],
                  PHYSICS=physics, FS_CRITICAL=2, SPLIT="random", OUTPUT=tmp_path / "model.safetensors",
@@ -236,7 +235,7 @@ def test_map_does_not_depend_on_tiles(run, chain, tmp_path):
     np.testing.assert_allclose(read(output).data, read(chain["susceptibility"]).data, atol=1e-5)
 
 
-def test_ensemble_and_its_spread(run, chain, tmp_path):
+def test_ensemble_and_its_standard_deviation(run, chain, tmp_path):
     second = tmp_path / "second.safetensors"
     run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], PHYSICS="none", OUTPUT=second,
         **{**TRAINING, "SEED": 2, "EPOCHS": 1})
@@ -352,7 +351,7 @@ def test_validation_agrees_with_scikit_learn(run, chain, area, tmp_path):
     assert result["AUC"] == pytest.approx(roc_auc_score(truth, [row["susceptibility"] for row in rows]), abs=1e-6)
 
 
-def test_check_of_factors(run, chain, tmp_path):
+def test_check_factors(run, chain, tmp_path):
     result = run("checkfactors", STACK=chain["stack"], LABELS=chain["labels"], OUTPUT_HTML=tmp_path / "check.html",
                  OUTPUT_TABLE=tmp_path / "check.csv")
     with (tmp_path / "check.csv").open(encoding="utf-8") as stream:
@@ -436,7 +435,7 @@ def test_comparison_of_maps_of_other_cells_crs_and_values(run, chain, area, tmp_
     assert all((tmp_path / f"c.{ending}.run.json").exists() for ending in ("html", "csv", "tif"))
 
 
-def test_what_drives_the_map(run, area, chain, tmp_path):
+def test_explain_susceptibility(run, area, chain, tmp_path):
     """Numbers as text, the area as a memory layer in degrees; the leading factor carries names and colours."""
     outputs = {"OUTPUT_HTML": tmp_path / "e.html", "OUTPUT_TABLE": tmp_path / "e.csv",
                "OUTPUT_LEADING": tmp_path / "e.tif"}

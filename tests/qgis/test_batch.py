@@ -22,7 +22,6 @@ from qgis import gui
 from qgis.core import QgsApplication, QgsVectorLayer
 from qgis.PyQt import sip
 from qgis.PyQt.QtWidgets import QFileDialog
-
 from scarp.gui import batch_results
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, stack_inputs, write_layer
 
@@ -77,7 +76,7 @@ def open_batch(plugin, run, monkeypatch):
     """Return a function that opens QGIS's batch dialog for one of Scarp's algorithms."""
     from processing.gui import BatchAlgorithmDialog, BatchPanel, Postprocessing
 
-    put_back = batch_results.mend()
+    restore = batch_results.patch_results_list()
     # As in QGIS's window, where a fault in a slot is shown; without this Qt ends the process.
     faults: list[str] = []
     monkeypatch.setattr(sys, "excepthook", lambda *fault: faults.append("".join(traceback.format_exception(*fault))))
@@ -92,7 +91,7 @@ def open_batch(plugin, run, monkeypatch):
         return dialog
 
     yield open_dialog
-    put_back()
+    restore()
     for dialog in opened:
         if not sip.isdeleted(dialog):
             dialog.close()
@@ -182,16 +181,16 @@ def test_results_without_a_time_are_taken_while_scarp_is_loaded(run):
     from processing.core.ProcessingResults import ProcessingResults
 
     original, listed = ProcessingResults.addResult, ProcessingResults()
-    put_back = batch_results.mend()
+    restore = batch_results.patch_results_list()
     try:
         listed.addResult(icon=None, name="a", result="a.html")
         listed.addResult(icon=None, name="b", timestamp=time.gmtime(0), result="b.html")
         first, second = listed.getResults()[-2:]
         assert first.filename == "a.html" and first.timestamp.tm_year > 2000
         assert second.filename == "b.html" and second.timestamp == time.gmtime(0)
-        assert batch_results.mend() is not put_back
+        assert batch_results.patch_results_list() is not restore
     finally:
-        put_back()
+        restore()
         del ProcessingResults.results[-2:]
     assert ProcessingResults.addResult is original
 

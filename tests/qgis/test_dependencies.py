@@ -49,7 +49,7 @@ def test_start_imports_no_library():
 def test_where_to_run_is_chosen_without_importing_a_library_or_starting_a_program():
     """So it costs little and can be asked before every run."""
     code = """
-from scarp.running.choice import choose
+from scarp.running.interpreter import choose
 def started(event, _):
     if event in ("subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system"):
         print(event)
@@ -100,7 +100,7 @@ except QgsProcessingException as error:
     ("validatewithpoints", "validate_with_points"), ("comparemodels", "compare_models"),
     ("explainsusceptibility", "explain_susceptibility")])
 def test_each_algorithm_says_what_its_job_imports(plugin, algorithm, job):
-    needs = set(plugin.provider.algorithm(algorithm).NEEDS)
+    needs = set(plugin.provider.algorithm(algorithm).REQUIRED_MODULES)
     heavy = {"torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"}
     code = f"import sys, scarp.model.jobs.{job}; print(*{heavy!r} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120,
@@ -115,13 +115,13 @@ def test_what_does_not_need_torch_runs_without_it():
 
 
 def test_a_library_that_cannot_be_loaded_is_named():
-    from scarp.processing_provider.dependencies import broken
+    from scarp.processing_provider.dependencies import load_error_message
 
-    message = broken(ImportError("numpy.core.multiarray failed to import", name="torch"))
+    message = load_error_message(ImportError("numpy.core.multiarray failed to import", name="torch"))
     assert message.startswith("torch is installed but cannot be loaded") and "NumPy" in message
 
 
-def test_without_a_window_the_command_that_installs_is_said_and_works(tmp_path):
+def test_headless_install_command_is_shown_and_works(tmp_path):
     code = """
 from scarp.processing_provider.dependencies import how_to_install
 print(how_to_install(["torch"], link=False))

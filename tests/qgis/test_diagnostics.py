@@ -53,12 +53,12 @@ def test_it_is_copied_and_saved(dialog, tmp_path, monkeypatch):
 
 def test_it_works_when_scarp_does_not(dialog, monkeypatch):
     from scarp.environment import diagnostics
-    from scarp.running import choice
+    from scarp.running import interpreter
 
     def broken(*args, **named):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(choice, "choose", broken)
+    monkeypatch.setattr(interpreter, "choose", broken)
     monkeypatch.setattr(diagnostics.gpu, "cards", broken)
     monkeypatch.setattr(diagnostics, "_scarp_version", broken)
     dialog.collect()

@@ -17,8 +17,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QIcon, QImage
 from qgis.PyQt.QtWidgets import QTextBrowser
-
-from scarp.gui import live_check
+from scarp.gui import live_validation
 
 NAMES = ("createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels", "buildsafetyfactor", "trainpcum",
          "traincomparisonmodel", "predictsusceptibility", "classifyzones", "rainfallwarning", "validatewithpoints",
@@ -35,7 +34,7 @@ def dialog(run, qgis_iface, monkeypatch):
     browser = QgsBrowserGuiModel()
     monkeypatch.setattr(qgis_iface, "browserModel", lambda: browser, raising=False)
     # On a busy machine every look is slow.
-    monkeypatch.setattr(live_check, "TOO_LONG", float("inf"))
+    monkeypatch.setattr(live_validation, "MAX_CHECK_SECONDS", float("inf"))
 
     def open_dialog(name, parameters=None):
         opened.append(processing.createAlgorithmDialog(f"scarp:{name}", parameters or {}))
@@ -62,9 +61,9 @@ def test_tables_show_and_hand_on_their_defaults(dialog):
     panel = dialog("buildbufferedlabels").mainWidget()
     wrapper = panel.wrappers["RADII"]
     value = wrapper.parameterValue() if hasattr(wrapper, "parameterValue") else wrapper.value()
-    from scarp.algorithms.values import rows_of
-    from scarp.model.inputs.tables import read_pairs
+    from scarp.algorithms.base.values import rows_of
     from scarp.model.labels.scales import DEFAULT_RADII
+    from scarp.model.tables import read_pairs
 
     assert read_pairs(rows_of(value), "RADII") == DEFAULT_RADII
     empty = dialog("classifyzones").mainWidget().wrappers["BREAKS"]
@@ -80,13 +79,12 @@ def test_small_numbers_keep_their_digits(dialog, plugin):
 
 
 def test_settings_of_a_preset_are_empty_until_given(dialog):
-    from scarp.algorithms.training_parameters import SETTINGS
-    from scarp.model.training.presets import governed
-    from scarp.model.training.settings import default, parameter_name
+    from scarp.algorithms.base.training_parameters import SETTINGS
+    from scarp.model.training.settings import default, in_preset, parameter_name
 
     window = dialog("trainpcum")
     wrappers = window.mainWidget().wrappers
-    empty = [name for name in SETTINGS if governed(name) and name != "augment"]
+    empty = [name for name in SETTINGS if in_preset(name) and name != "augment"]
     for name in empty:
         assert wrappers[parameter_name(name)].parameterValue() is None, name
     assert wrappers["AUGMENT"].parameterValue() is default("augment")
@@ -125,7 +123,7 @@ def set_value(window, name, value):
 
 def said(window, wait: float = 60.0):
     """Wait for the look after a change, and return what it says."""
-    checks = window._live_check
+    checks = window._live_validator
     end = time.monotonic() + wait
     while checks._timer.isActive() and time.monotonic() < end:
         QgsApplication.processEvents()
@@ -209,7 +207,7 @@ def test_rasters_can_be_chosen_where_a_field_may_follow(dialog, layers):
         assert value_of(window, "LANDFORM") == layers[layer].id()
 
 
-def test_mistakes_are_said_while_typing_and_no_longer_once_mended(dialog, layers):
+def test_validation_message_appears_while_typing_and_clears_once_fixed(dialog, layers):
     window = dialog("classifyzones")
     window.show()
     assert said(window) == ""
@@ -239,17 +237,17 @@ def test_what_is_still_empty_is_no_mistake(dialog, run):
 
 def test_a_slow_look_is_the_last_one(dialog, layers, monkeypatch):
     # It looks too, a moment after the dialog is shown.
-    monkeypatch.setattr(live_check.LiveCheck, "open_files", lambda check: None)
-    monkeypatch.setattr(live_check, "TOO_LONG", 0.1)
+    monkeypatch.setattr(live_validation.LiveValidator, "open_files", lambda check: None)
+    monkeypatch.setattr(live_validation, "MAX_CHECK_SECONDS", 0.1)
     window = dialog("classifyzones")
     window.show()
     looks = []
 
     def slow(*_):
-        looks.append(time.sleep(2 * live_check.TOO_LONG))
+        looks.append(time.sleep(2 * live_validation.MAX_CHECK_SECONDS))
         return "The shares are wrong."
 
-    monkeypatch.setattr(live_check, "problem_while_filling", slow)
+    monkeypatch.setattr(live_validation, "live_validation_message", slow)
     set_value(window, "SHARES", [50, 40])
     assert said(window) == "The shares are wrong."
     # Nobody looks again, so nobody knows.
@@ -259,7 +257,7 @@ def test_a_slow_look_is_the_last_one(dialog, layers, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_help_has_a_picture_and_every_parameter(dialog, name):
-    from scarp.gui.help_page import PICTURES
+    from scarp.gui.algorithm_dialog import PICTURES
 
     panel = dialog(name).findChild(QTextBrowser, "textShortHelp")
     text = panel.toPlainText()

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
-
-from scarp.algorithms.field_names import KEYWORDS, likely_field, likely_word
-from scarp.algorithms.layer_kinds import LINE, OF_OPTIONAL, POINT, POLYGON, LayerFacts, likely_layer, plainly_another
+from scarp.gui.suggestions import (
+    KEYWORDS,
+    LINE,
+    POINT,
+    POLYGON,
+    SUGGESTED_WHEN_OPTIONAL,
+    LayerInfo,
+    guess_field,
+    guess_layer,
+    is_other_product,
+    matches_keyword,
+)
 
 
 @pytest.mark.parametrize("parameter, fields, expected", [
@@ -30,34 +39,34 @@ from scarp.algorithms.layer_kinds import LINE, OF_OPTIONAL, POINT, POLYGON, Laye
     ("TEMPERATURE_FIELD", ["station", "temp_c"], "temp_c"),
 ])
 def test_the_field_is_found_by_name(parameter, fields, expected):
-    assert likely_field(parameter, fields) == expected
-    assert likely_field(parameter, fields[::-1]) == expected
+    assert guess_field(parameter, fields) == expected
+    assert guess_field(parameter, fields[::-1]) == expected
 
 
 @pytest.mark.parametrize("parameter", sorted(KEYWORDS))
 def test_every_keyword_finds_itself_in_any_case_and_nothing_else_is_chosen(parameter):
     for keyword in KEYWORDS[parameter]:
         for name in (keyword, keyword.upper(), keyword.replace(" ", "_"), keyword.title().replace(" ", "")):
-            assert likely_field(parameter, ["fid", name, "geom_x"]) == name
-    assert likely_field(parameter, ["fid", "geom_x", "remark", "备注"]) is None
-    assert likely_field(parameter, []) is None
+            assert guess_field(parameter, ["fid", name, "geom_x"]) == name
+    assert guess_field(parameter, ["fid", "geom_x", "remark", "备注"]) is None
+    assert guess_field(parameter, []) is None
 
 
 def test_fields_that_fit_alike_leave_the_choice_to_the_user():
-    assert likely_field("REGION_FIELD", ["NAME_1", "NAME_2"]) is None
-    assert likely_field("REGION_FIELD", ["NAME_1", "NAME_2", "name"]) == "name"
-    assert likely_field("UNKNOWN_FIELD", ["name"]) is None
+    assert guess_field("REGION_FIELD", ["NAME_1", "NAME_2"]) is None
+    assert guess_field("REGION_FIELD", ["NAME_1", "NAME_2", "name"]) == "name"
+    assert guess_field("UNKNOWN_FIELD", ["name"]) is None
 
 
 def test_a_short_word_does_not_find_a_longer_one_by_chance():
-    assert likely_field("REGION_FIELD", ["小区划代码"]) is None
-    assert likely_field("PRECIPITATION_FIELD", ["comment"]) is None
-    assert not likely_word(["dem"], "demography")
-    assert likely_word(["dem"], "DEM 30 m") and likely_word(["高程"], "西藏高程数据")
+    assert guess_field("REGION_FIELD", ["小区划代码"]) is None
+    assert guess_field("PRECIPITATION_FIELD", ["comment"]) is None
+    assert not matches_keyword(["dem"], "demography")
+    assert matches_keyword(["dem"], "DEM 30 m") and matches_keyword(["高程"], "西藏高程数据")
 
 
 def raster(key, *bands, name=""):
-    return LayerFacts(key, name or key, bands=bands)
+    return LayerInfo(key, name or key, bands=bands)
 
 
 PROJECT = [
@@ -68,11 +77,11 @@ PROJECT = [
     raster("map", "relative landslide susceptibility", name="anything"),
     raster("zones", "susceptibility zone"),
     raster("ground", "", name="dem_30m"),
-    LayerFacts("slides", "Landslides 2020", POINT, fields=("fid", "scale")),
-    LayerFacts("rivers", "rivers", LINE),
-    LayerFacts("rocks", "岩性图", POLYGON),
-    LayerFacts("windows", "training", POLYGON, fields=("subset", "kind", "landslide_share", "seed")),
-    LayerFacts("climate", "zones of rain", POLYGON, fields=("Alpha", "Beta")),
+    LayerInfo("slides", "Landslides 2020", POINT, fields=("fid", "scale")),
+    LayerInfo("rivers", "rivers", LINE),
+    LayerInfo("rocks", "岩性图", POLYGON),
+    LayerInfo("windows", "training", POLYGON, fields=("subset", "kind", "landslide_share", "seed")),
+    LayerInfo("climate", "zones of rain", POLYGON, fields=("Alpha", "Beta")),
 ]
 
 
@@ -82,19 +91,19 @@ PROJECT = [
     ("LITHOLOGY", "rocks"), ("WINDOWS", "windows"), ("CLIMATE", "climate"),
     ("FAULTS", None), ("REGIONS", None), ("AREA", None), ("STABLE", None), ("UNKNOWN", None)])
 def test_layers_are_found_by_what_they_are(parameter, key):
-    assert likely_layer(parameter, PROJECT) == key
-    assert likely_layer(parameter, PROJECT[::-1]) == key
+    assert guess_layer(parameter, PROJECT) == key
+    assert guess_layer(parameter, PROJECT[::-1]) == key
 
 
 def test_only_what_scarp_made_for_something_else_is_plainly_another():
-    another = {item.key for item in PROJECT if plainly_another("PRECIPITATION", item)}
+    another = {item.key for item in PROJECT if is_other_product("PRECIPITATION", item)}
     assert another == {"stack", "labels", "safety", "map", "zones", "windows"}
-    assert not any(plainly_another("UNKNOWN", item) for item in PROJECT)
+    assert not any(is_other_product("UNKNOWN", item) for item in PROJECT)
 
 
 def test_two_candidates_leave_the_choice_to_qgis():
-    assert likely_layer("LABELS", [*PROJECT, raster("more", "landslide label")]) is None
+    assert guess_layer("LABELS", [*PROJECT, raster("more", "landslide label")]) is None
 
 
 def test_inputs_that_change_what_a_run_is_about_are_never_filled_when_they_may_be_empty():
-    assert not OF_OPTIONAL & {"AREA", "MAPPED_AREA", "STABLE", "LANDSLIDES", "DEM"}
+    assert not SUGGESTED_WHEN_OPTIONAL & {"AREA", "MAPPED_AREA", "STABLE", "LANDSLIDES", "DEM"}

@@ -13,13 +13,12 @@ from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtNetwork import QNetworkProxy
 from qgis.PyQt.QtWidgets import QMessageBox
-
 from scarp.environment import builds, plan
-from scarp.environment.builds import OFFERED
+from scarp.environment.builds import BUILD_OF_SOURCE
+from scarp.environment.inspection import running_target
 from scarp.environment.interpreter import qgis_interpreter
 from scarp.environment.private import PrivateEnvironment, State, default_folder
-from scarp.environment.probing import running_target
-from scarp.environment.sources import Kind, Proxy
+from scarp.environment.sources import Proxy, SourceKind
 from scarp.tests.core.wheels import write_all, write_lists
 
 
@@ -28,10 +27,10 @@ def wheels(tmp_path, monkeypatch) -> Path:
     """A folder of fake wheels, and lists that ask for them."""
     libraries, proof = write_lists(tmp_path)
     monkeypatch.setattr(builds, "LIBRARIES", libraries)
-    monkeypatch.setattr(plan, "PROOF", proof)
-    builds.list_hash.cache_clear()
+    monkeypatch.setattr(plan, "SELF_TEST_SCRIPT", proof)
+    builds.requirements_hash.cache_clear()
     yield write_all(tmp_path / "wheels", builds.torch_version(running_target()))
-    builds.list_hash.cache_clear()
+    builds.requirements_hash.cache_clear()
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def wait(dialog, seconds: float = 240) -> None:
 
 
 def choose_wheels(dialog, wheels: Path) -> None:
-    dialog.form.source.setCurrentIndex(dialog.form.source.findData(Kind.FOLDER))
+    dialog.form.source.setCurrentIndex(dialog.form.source.findData(SourceKind.FOLDER))
     dialog.form.wheels.setFilePath(str(wheels))
 
 
@@ -76,22 +75,22 @@ def said(dialog) -> str:
 def test_it_shows_the_python_of_qgis_and_what_fits_this_computer(dialog):
     assert str(qgis_interpreter().executable) in dialog.form.python.currentText()
     kinds = [dialog.form.source.itemData(number) for number in range(dialog.form.source.count())]
-    assert kinds[0] is Kind.INTERNET and kinds[-1] is Kind.FOLDER
+    assert kinds[0] is SourceKind.INTERNET and kinds[-1] is SourceKind.FOLDER
     names = [dialog.form.build.itemData(number) for number in range(dialog.form.build.count())]
     assert "cpu" in names
-    assert "GB" in dialog.form.room.text()
+    assert "GB" in dialog.form.space_label.text()
     assert dialog.install_button.isEnabled() and not dialog.cancel_button.isEnabled()
     assert not dialog.remove_button.isVisibleTo(dialog)
 
 
 def test_the_build_follows_the_source(dialog):
     form = dialog.form
-    form.source.setCurrentIndex(form.source.findData(Kind.INTERNET))
-    assert OFFERED not in [form.build.itemData(number) for number in range(form.build.count())]
+    form.source.setCurrentIndex(form.source.findData(SourceKind.INTERNET))
+    assert BUILD_OF_SOURCE not in [form.build.itemData(number) for number in range(form.build.count())]
     assert "recommended" in form.build.currentText()
     assert form.proxy.isVisibleTo(form) and not form.wheels.isVisibleTo(form)
-    form.source.setCurrentIndex(form.source.findData(Kind.FOLDER))
-    assert form.build.currentData() == OFFERED
+    form.source.setCurrentIndex(form.source.findData(SourceKind.FOLDER))
+    assert form.build.currentData() == BUILD_OF_SOURCE
     assert form.wheels.isVisibleTo(form) and not form.proxy.isVisibleTo(form)
 
 
@@ -130,7 +129,7 @@ def test_cancel_then_go_on_then_remove(dialog, wheels, tmp_path, monkeypatch):
     dialog.cancel()
     wait(dialog)
     assert "Cancelled" in said(dialog) and dialog.install_button.text() == "Try again"
-    assert environment.status().state is State.HALF_MADE
+    assert environment.status().state is State.INCOMPLETE
     dialog.install()
     wait(dialog)
     assert environment.python, dialog.output.toPlainText()
@@ -182,10 +181,10 @@ def test_the_proxy_of_qgis_is_taken_over(plugin):
 
 
 def test_a_link_in_a_message_opens_what_it_names(plugin):
-    from scarp.gui.links import Links
+    from scarp.gui.menu import LinkHandler
 
     opened = []
-    links = Links({"install": lambda: opened.append(True)})
+    links = LinkHandler({"install": lambda: opened.append(True)})
     try:
         assert QDesktopServices.openUrl(QUrl("scarp:nothing"))
         assert QDesktopServices.openUrl(QUrl("scarp:install"))

@@ -18,8 +18,7 @@ from qgis.core import (
     QgsProject,
     QgsVectorLayer,
 )
-
-from scarp.model.sole_writer import sole_writer
+from scarp.model.outputs.lock import output_lock
 from scarp.tests.qgis.tiny import Listener
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +45,7 @@ class Meanwhile:
         self._thread = threading.Thread(target=self._write)
 
     def _write(self) -> None:
-        with sole_writer(self._outputs):
+        with output_lock(self._outputs):
             self._begun.set()
             self._end.wait()
 
@@ -103,12 +102,12 @@ def test_a_layer_takes_the_place_of_an_older_one_at_once(run, chain, area, tmp_p
 
 
 def test_a_layer_that_cannot_be_written_leaves_the_older_one(run, chain, area, tmp_path, monkeypatch):
-    from scarp.algorithms import writing
+    from scarp.algorithms.base import sinks
 
     output = tmp_path / "points.gpkg"
     points(run, chain, area, output)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("points*")}
-    monkeypatch.setattr(writing, "holds", lambda *_: False)
+    monkeypatch.setattr(sinks, "holds", lambda *_: False)
     with pytest.raises(QgsProcessingException, match="not all of it reached the disk"):
         points(run, chain, area, output)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("points*")} == before

@@ -6,14 +6,12 @@ import shutil
 
 import rasterio
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsRasterLayer, QgsVectorLayer
-
-from scarp.algorithms.layer_metadata import describe
-from scarp.algorithms.styles import Styler
+from scarp.algorithms.base.styles import Styler, fill_abstract
 
 
 def abstract_of(path) -> str:
     layer = QgsRasterLayer(str(path))
-    describe(layer)
+    fill_abstract(layer)
     return layer.metadata().abstract()
 
 
@@ -45,5 +43,5 @@ def test_it_is_there_when_a_result_is_loaded(chain):
 def test_other_layers_are_left_as_they_are(chain, area):
     assert abstract_of(area / "dem.tif") == ""
     points = QgsVectorLayer(str(area / "landslides.gpkg"))
-    describe(points)
+    fill_abstract(points)
     assert points.metadata().abstract() == ""

@@ -14,11 +14,10 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-
-from scarp.algorithms import layers
-from scarp.algorithms.arguments import Arguments
+from scarp.algorithms.base import layers
+from scarp.algorithms.base.arguments import Arguments
 from scarp.model.errors import CrsMissing, FieldUnusable, InputCorrupt, ParameterInvalid
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.running.core import Core
 from scarp.tests.qgis.tiny import CRS, LEFT, TOP, memory_layer, write_layer, write_raster
 
@@ -26,7 +25,7 @@ GRID = QgsCoordinateReferenceSystem(CRS)
 PLACES = [(LEFT + 100.25, TOP - 200.5), (LEFT + 900.0, TOP - 40.125), (LEFT + 33.0, TOP - 77.0)]
 
 
-class Listener(Silent):
+class Listener(NullProgress):
     """Keeps log lines too."""
 
     def __init__(self):
@@ -45,7 +44,7 @@ def read(plugin):
         context = QgsProcessingContext()
         context.setProject(QgsProject.instance())
         definition = plugin.provider.algorithm(algorithm).create()
-        return Arguments(definition, values, context, Listener(), Core(definition.NEEDS, Listener()))
+        return Arguments(definition, values, context, Listener(), Core(definition.REQUIRED_MODULES, Listener()))
     return arguments
 
 
@@ -117,7 +116,7 @@ def test_empty_attributes_are_none(read):
     assert points.fields["size"] == ["a", None, ""]
 
 
-def test_invalid_polygons_are_mended_and_counted(read):
+def test_invalid_polygons_are_repaired_and_counted(read):
     bow_tie = (f"Polygon (({LEFT} {TOP}, {LEFT + 100} {TOP - 100}, {LEFT + 100} {TOP}, {LEFT} {TOP - 100}, "
                f"{LEFT} {TOP}))")
     layer = memory_layer("Polygon", "", [(bow_tie, [])])
@@ -282,7 +281,7 @@ def test_the_crs_of_the_grid_outlives_the_thread_of_an_earlier_run(qgis_app):
     import threading
 
     from qgis.core import QgsCoordinateReferenceSystem
-    from scarp.algorithms.grid_crs import grid_crs
+    from scarp.algorithms.base.arguments import grid_crs
 
     # A text that nothing else has asked for: QGIS keeps what it made of a text.
     wkt = QgsCoordinateReferenceSystem("EPSG:32719").toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED) + " "

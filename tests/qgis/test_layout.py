@@ -19,9 +19,8 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtXml import QDomDocument
-
 from scarp.model.errors import Cancelled
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.tests.qgis.tiny import Listener
 
 ITEMS = ("title", "subtitle", "map", "north", "legend", "scale", "zones", "notes", "source")
@@ -49,7 +48,7 @@ def drawn(path) -> int:
 
 
 def test_template_has_all_items(plugin):
-    from scarp.algorithms.layout import TEMPLATES
+    from scarp.algorithms.base.map_pdf import TEMPLATES
 
     document = QDomDocument()
     assert document.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))[0]
@@ -75,7 +74,7 @@ def test_validation_draws_a_sheet(run, inputs, chain, area, tmp_path, with_zones
 
 def test_a_sheet_that_was_cut_short_is_no_success(run, inputs, tmp_path, monkeypatch):
     """As on a full disk, of which Qt does not tell."""
-    from scarp.algorithms import layout
+    from scarp.algorithms.base import map_pdf as layout
 
     class Cut(QgsLayoutExporter):
         def exportToPdf(self, path, settings):  # noqa: N802 - QGIS's name
@@ -122,8 +121,8 @@ def test_sheet_of_an_algorithm_in_another_thread(run, inputs, chain, tmp_path):
     assert pages(tmp_path / "map.pdf") == 1
 
 
-def test_errands_are_run_in_the_main_thread(plugin):
-    from scarp.algorithms.layout import in_main_thread
+def test_queued_calls_run_in_the_main_thread(plugin):
+    from scarp.algorithms.base.map_pdf import run_in_main_thread
 
     seen = []
 
@@ -133,17 +132,17 @@ def test_errands_are_run_in_the_main_thread(plugin):
     def fail() -> None:
         raise ValueError("from there")
 
-    in_main_thread(look, Silent())
-    assert in_background(lambda: in_main_thread(look, Silent())) == [None]
+    run_in_main_thread(look, NullProgress())
+    assert in_background(lambda: run_in_main_thread(look, NullProgress())) == [None]
     assert seen == [True, True]
-    (error,) = in_background(lambda: in_main_thread(fail, Silent()))
+    (error,) = in_background(lambda: run_in_main_thread(fail, NullProgress()))
     assert isinstance(error, ValueError) and "from there" in str(error)
 
 
-def test_a_busy_main_thread_does_not_hold_who_cancels(plugin):
-    from scarp.algorithms.layout import in_main_thread
+def test_cancel_does_not_wait_for_a_busy_main_thread(plugin):
+    from scarp.algorithms.base.map_pdf import run_in_main_thread
 
-    class Impatient(Silent):
+    class Impatient(NullProgress):
         def cancelled(self) -> bool:
             return True
 
@@ -151,7 +150,7 @@ def test_a_busy_main_thread_does_not_hold_who_cancels(plugin):
 
     def call() -> None:
         try:
-            in_main_thread(lambda: seen.append(1), Impatient())
+            run_in_main_thread(lambda: seen.append(1), Impatient())
         except Cancelled as error:
             outcome.append(error)
 
@@ -164,6 +163,6 @@ def test_a_busy_main_thread_does_not_hold_who_cancels(plugin):
 
 
 def test_names_are_no_expressions(plugin):
-    from scarp.algorithms.layout import _as_it_stands
+    from scarp.algorithms.base.map_pdf import _escape_expressions
 
-    assert "[%" not in _as_it_stands("slides [% 1 + 1 %]")
+    assert "[%" not in _escape_expressions("slides [% 1 + 1 %]")

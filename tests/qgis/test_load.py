@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import rasterio
 from qgis.core import QgsProcessingException, QgsProject, QgsRasterLayer, QgsVectorLayer
-
 from scarp.tests.reliability.loading import enlarge, held, queue
 from scarp.tests.reliability.wholeness import temporaries
 
@@ -101,7 +100,7 @@ def test_an_open_vector_layer_shows_the_new_file(run, chain, area, tmp_path, ope
     assert sorted(feature.geometry().asWkt() for feature in layer.getFeatures()) == fresh != before
 
 
-def test_a_system_that_forbids_it_is_told_of(run, chain, tmp_path, monkeypatch):
+def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
     """As Windows does with a file that a program has open: it cannot be replaced, and the older one stays."""
     path = tmp_path / "zones.tif"
     shutil.copy(chain["zones"], path)

@@ -114,8 +114,8 @@ def test_what_an_analyst_need_not_touch_is_folded_away(algorithms):
 
 def test_radii_shown_are_those_of_the_core():
     from scarp.algorithms.buildbufferedlabels import RADII
-    from scarp.model.inputs.tables import read_pairs
     from scarp.model.labels.scales import DEFAULT_RADII
+    from scarp.model.tables import read_pairs
 
     assert read_pairs(RADII, "RADII") == DEFAULT_RADII
     assert list(read_pairs(RADII, "RADII")) == list(DEFAULT_RADII)

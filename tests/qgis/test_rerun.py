@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import rasterio
 from qgis.core import QgsProcessing, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsVectorLayer
-
 from scarp.tests.qgis.tiny import CELL, LEFT, RADII, TOP, TRAINING, Listener, memory_layer, stack_inputs
 
 
@@ -108,7 +107,7 @@ def test_a_changed_raster_and_its_effect_are_named(run, area, tmp_path):
     assert "Inputs have changed since the run: DEM" in said and "the inputs named above have changed" in said
 
 
-def test_a_layer_is_judged_by_its_features_and_not_by_its_file(run, area, chain, tmp_path):
+def test_a_layer_is_compared_by_its_features_and_not_by_its_file(run, area, chain, tmp_path):
     """GeoPackages change when they are only looked at; what counts is what was read."""
     slides = tmp_path / "landslides.gpkg"
     shutil.copy(area / "landslides.gpkg", slides)
@@ -185,7 +184,7 @@ def test_the_earlier_outputs_are_never_written_over(run, chain, tmp_path):
             OUTPUT_TABLE=tmp_path / "comparison.csv")
 
 
-def test_an_earlier_output_that_was_changed_or_lost_is_told_apart(run, chain, tmp_path):
+def test_changed_and_missing_earlier_outputs_are_distinguished(run, chain, tmp_path):
     run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
     (tmp_path / "zones.tif").unlink()
     result, rows = repeat(run, tmp_path, tmp_path / "zones.tif")
@@ -237,7 +236,7 @@ def test_layers_in_memory_are_compared_by_their_content(run, chain, tmp_path):
 
 
 def test_a_password_is_not_kept(plugin):
-    from scarp.algorithms.values import without_password
+    from scarp.algorithms.base.values import strip_password
 
-    kept = without_password("dbname='slides' host=db.example.org user='anna' password='hush' table=\"a\".\"b\" (geom)")
+    kept = strip_password("dbname='slides' host=db.example.org user='anna' password='hush' table=\"a\".\"b\" (geom)")
     assert "hush" not in kept and "anna" in kept

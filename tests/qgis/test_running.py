@@ -13,16 +13,14 @@ from typing import Any
 
 import pytest
 from qgis.core import QgsProcessingException, QgsSettings
-
-from scarp.algorithms.failures import failure
-from scarp.algorithms.feedback import FeedbackProgress
+from scarp.algorithms.base.feedback import FeedbackProgress, failure
 from scarp.model.errors import Cancelled, LibraryMissing, TooFewData
-from scarp.model.progress import Silent
-from scarp.running import choice, failures
-from scarp.running.choice import Place, choose
+from scarp.model.progress import NullProgress
+from scarp.running import failures, interpreter
 from scarp.running.core import Core
-from scarp.running.failures import ProcessEnded, Unforeseen
-from scarp.running.process import PATIENCE, ProcessCore
+from scarp.running.failures import CoreProcessError, UnexpectedCoreError
+from scarp.running.interpreter import Runtime, choose_runtime
+from scarp.running.process import CANCEL_TIMEOUT, SubprocessCore
 from scarp.tests.qgis.tiny import TRAINING, Listener
 
 
@@ -34,22 +32,22 @@ def in_a_process(monkeypatch) -> None:
 
 
 @pytest.fixture
-def started(monkeypatch) -> list[ProcessCore]:
+def started(monkeypatch) -> list[SubprocessCore]:
     """The processes that were started."""
-    made: list[ProcessCore] = []
-    original = ProcessCore.__init__
+    made: list[SubprocessCore] = []
+    original = SubprocessCore.__init__
 
-    def note(self: ProcessCore, *values: Any) -> None:
+    def note(self: SubprocessCore, *values: Any) -> None:
         original(self, *values)
         made.append(self)
 
-    monkeypatch.setattr(ProcessCore, "__init__", note)
+    monkeypatch.setattr(SubprocessCore, "__init__", note)
     return made
 
 
-def place(name: str, lacking: tuple[str, ...] = ()) -> Place:
+def runtime(name: str, missing_packages: tuple[str, ...] = ()) -> Runtime:
     command = () if name == "inside" else (name,)
-    return Place(lambda modules: [module for module in modules if module in lacking], command)
+    return Runtime(lambda modules: [module for module in modules if module in missing_packages], command)
 
 
 @pytest.mark.parametrize("mode", ["automatic", "process", "inside"])
@@ -60,34 +58,33 @@ def place(name: str, lacking: tuple[str, ...] = ()) -> Place:
 def test_choice(monkeypatch, mode, window, private, own, inside):
     monkeypatch.delenv("SCARP_RUN", raising=False)
     monkeypatch.delenv("SCARP_PYTHON", raising=False)
-    monkeypatch.setattr(choice, "where_to_run", lambda: mode)
-    monkeypatch.setattr(choice, "has_window", lambda: window)
-    monkeypatch.setattr(choice, "_private", lambda: None if private is None else place("private", private))
-    monkeypatch.setattr(choice, "_own", lambda: None if own is None else place("own", own))
-    monkeypatch.setattr(choice, "_inside", lambda: place("inside", inside))
-    chosen = choose(["torch", "rasterio"])
-    name = "inside" if chosen.place.inside else chosen.place.command[0]
+    monkeypatch.setattr(interpreter, "where_to_run", lambda: mode)
+    monkeypatch.setattr(interpreter, "has_window", lambda: window)
+    monkeypatch.setattr(interpreter, "_private", lambda: None if private is None else runtime("private", private))
+    monkeypatch.setattr(interpreter, "_own", lambda: None if own is None else runtime("own", own))
+    monkeypatch.setattr(interpreter, "_inside", lambda: runtime("inside", inside))
+    chosen = choose_runtime(["torch", "rasterio"])
+    name = "inside" if chosen.runtime.inside else chosen.runtime.command[0]
     ready = {"private": private == (), "own": own == (), "inside": inside == ()}
     allowed = {"automatic": set(ready), "process": {"private", "own"}, "inside": {"inside"}}[mode]
-    assert bool(chosen.lacking) == (not any(ready[one] for one in allowed))
-    if not chosen.lacking:
+    assert bool(chosen.missing_packages) == (not any(ready[one] for one in allowed))
+    if not chosen.missing_packages:
         assert ready[name] and name in allowed
         best = ("private", "own", "inside") if window or mode == "process" else ("inside", "private", "own")
         assert name == next(one for one in best if one in allowed and ready[one])
-    assert chosen.spare is None or (name == "inside" and not chosen.spare.inside and mode == "automatic")
+    assert chosen.fallback is None or (name == "inside" and not chosen.fallback.inside and mode == "automatic")
 
 
 @pytest.mark.parametrize("word, expected", [("auto", "automatic"), ("process", "process"), ("Inside ", "inside"),
                                             ("nonsense", "set"), ("", "set")])
 def test_the_variable_wins_over_the_setting(monkeypatch, word, expected):
     monkeypatch.setenv("SCARP_RUN", word)
-    monkeypatch.setattr(choice, "where_to_run", lambda: "set")
-    assert choice._mode() == expected
+    monkeypatch.setattr(interpreter, "where_to_run", lambda: "set")
+    assert interpreter._configured_mode() == expected
 
 
 def test_the_setting_is_shown_stored_by_number_and_taken_out_again(run, monkeypatch):
     from processing.core.ProcessingConfig import ProcessingConfig
-
     from scarp.processing_provider import settings
 
     key = settings._STORE + settings._RUN
@@ -116,18 +113,18 @@ def test_a_library_inside_qgis_that_does_not_fit_is_replaced_by_the_process(monk
         def call(self, *_: Any, **__: Any) -> Any:
             raise ImportError("numpy.core.multiarray failed to import", name="torch")
 
-    progress = Silent()
-    chosen = choice.Choice(place("inside"), (), choice._named(sys.executable))
+    progress = NullProgress()
+    chosen = interpreter.RuntimeChoice(runtime("inside"), (), interpreter._from_variable(sys.executable))
     with Core(["rasterio"], progress, chosen) as core:
-        monkeypatch.setattr("scarp.running.core.InsideCore", Broken)
+        monkeypatch.setattr("scarp.running.core.InProcessCore", Broken)
         with pytest.raises(Exception, match="does not exist"):
             core.call("raster_extent", "/no/such.tif", "DEM")
     assert len(progress.warnings) == 1 and "torch" in progress.warnings[0]
 
 
-def test_what_is_missing_is_said_before_any_work(monkeypatch):
-    chosen = choice.Choice(place("own", ("torch",)), ("torch",))
-    with Core(["torch"], Silent(), chosen) as core, pytest.raises(LibraryMissing, match="torch"):
+def test_missing_libraries_are_reported_before_any_work(monkeypatch):
+    chosen = interpreter.RuntimeChoice(runtime("own", ("torch",)), ("torch",))
+    with Core(["torch"], NullProgress(), chosen) as core, pytest.raises(LibraryMissing, match="torch"):
         core.call("train_pcum")
 
 
@@ -140,9 +137,9 @@ def script(path: Path, text: str) -> Path:
 @pytest.mark.parametrize("text, expected", [
     ("kill -9 $$", "memory ran out"), ("exit 137", "memory ran out"), ("kill -SEGV $$", "crashed .SIGSEGV"),
     ("kill -ILL $$", "instructions"), ("echo last words >&2; exit 3", "exit code 3"), ("exit 0", "exit code 0")])
-def test_a_process_that_ends_says_why(tmp_path, text, expected):
-    core = ProcessCore(Place(lambda modules: [], (str(script(tmp_path / "python", text)),)), Silent())
-    with pytest.raises(ProcessEnded, match=expected) as caught:
+def test_the_exit_reason_of_a_process_is_reported(tmp_path, text, expected):
+    core = SubprocessCore(Runtime(lambda modules: [], (str(script(tmp_path / "python", text)),)), NullProgress())
+    with pytest.raises(CoreProcessError, match=expected) as caught:
         core.call("raster_extent", "a.tif", "DEM")
     core.close()
     assert "QGIS is not affected" in str(caught.value)
@@ -151,23 +148,23 @@ def test_a_process_that_ends_says_why(tmp_path, text, expected):
 
 @pytest.mark.parametrize("python", ["/no/such/python", "/etc/hostname", "/tmp"])
 def test_a_python_that_cannot_be_started_is_named(python):
-    with pytest.raises(ProcessEnded, match=python):
-        ProcessCore(Place(lambda modules: [], (python,)), Silent())
+    with pytest.raises(CoreProcessError, match=python):
+        SubprocessCore(Runtime(lambda modules: [], (python,)), NullProgress())
 
 
 @pytest.mark.parametrize("code, words", [(0xC0000005, "0xC0000005"), (0xC0000017, "memory"), (0xC0000135, "lacks"),
                                          (0xC000001D, "instructions"), (-1073741819, "0xC0000005"), (1, "0x00000001")])
-def test_exit_codes_of_windows_are_understood(monkeypatch, code, words):
+def test_windows_exit_codes_are_explained(monkeypatch, code, words):
     monkeypatch.setattr(failures.sys, "platform", "win32")
-    assert words in str(failures.ended(code, ""))
+    assert words in str(failures.process_exited(code, ""))
 
 
 @pytest.mark.parametrize("told, kind", [
     ({"kind": "TooFewData", "expected": True}, TooFewData), ({"kind": "Cancelled", "expected": True}, Cancelled),
-    ({"kind": "MemoryError", "expected": False}, MemoryError), ({"kind": "KeyError", "expected": False}, Unforeseen),
+    ({"kind": "MemoryError", "expected": False}, MemoryError), ({"kind": "KeyError", "expected": False}, UnexpectedCoreError),
     ({"kind": "ImportError", "expected": False, "library": "torch"}, ImportError)])
-def test_errors_of_the_process_have_their_class_here(told, kind):
-    error = failures.error_of({"text": "There are 3.", "library": None, "trace": "trace", **told})
+def test_worker_errors_are_rebuilt_with_their_class(told, kind):
+    error = failures.rebuild_error({"text": "There are 3.", "library": None, "trace": "trace", **told})
     assert type(error) is kind and "There are 3." in str(error)
 
 
@@ -210,7 +207,7 @@ def test_cancel_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, 
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="signals")
-def test_a_process_that_does_not_hear_cancel_is_ended(run, chain, tmp_path, in_a_process, started):
+def test_a_process_that_ignores_cancel_is_killed(run, chain, tmp_path, in_a_process, started):
     def strike() -> None:
         os.kill(started[-1].number, signal.SIGSTOP)
         listener.cancel()
@@ -218,7 +215,7 @@ def test_a_process_that_does_not_hear_cancel_is_ended(run, chain, tmp_path, in_a
     listener = Striker(strike)
     with pytest.raises(QgsProcessingException, match="Cancelled"):
         train(run, chain, tmp_path, listener)
-    assert time.perf_counter() - listener.when > PATIENCE, "it was given the time to hear"
+    assert time.perf_counter() - listener.when > CANCEL_TIMEOUT, "it was given the time to hear"
     with pytest.raises(ProcessLookupError):
         os.kill(started[-1].number, 0)
 
@@ -227,20 +224,20 @@ def test_a_function_that_fails_stops_the_job_and_is_raised_here(tmp_path, in_a_p
     def write(folder: Path, data: Any) -> None:
         raise OSError("no room")
 
-    with Core(["rasterio"], Silent()) as core, pytest.raises(OSError, match="no room"):
+    with Core(["rasterio"], NullProgress()) as core, pytest.raises(OSError, match="no room"):
         core.call("create_demo_data", tmp_path / "demo", size=64, regions=1, seed=1, write_vectors=write,
-                  progress=Silent())
+                  progress=NullProgress())
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
                                    RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")])
-def test_memory_that_runs_out_is_said_so(error):
+def test_out_of_memory_is_reported(error):
     message = str(failure(error, "Train", Listener()))
     assert "out of memory" in message and "smaller" in message
 
 
-def test_the_time_left_is_told_now_and_then(monkeypatch):
+def test_the_remaining_time_is_reported_periodically(monkeypatch):
     class Bar(Listener):
         def __init__(self) -> None:
             super().__init__()
@@ -250,7 +247,7 @@ def test_the_time_left_is_told_now_and_then(monkeypatch):
             self.told.append(text)
 
     clock = [0.0]
-    monkeypatch.setattr("scarp.algorithms.feedback.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("scarp.algorithms.base.feedback.time.monotonic", lambda: clock[0])
     bar = Bar()
     progress = FeedbackProgress(bar)
     for step in range(1, 1201):

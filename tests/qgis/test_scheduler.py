@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import rasterio
 from qgis.core import QgsProcessingException
-
 from scarp.model.cluster import connection
 from scarp.tests.core.local_cluster import local_cluster
 from scarp.tests.qgis.tiny import stack_inputs
@@ -27,9 +26,9 @@ def test_a_stack_from_a_cluster_is_the_same(run, area, chain, tmp_path):
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "ftp://127.0.0.1:9"])
-def test_a_wrong_address_is_told_before_any_work(run, area, tmp_path, monkeypatch, address):
+def test_a_wrong_scheduler_address_is_reported_before_any_work(run, area, tmp_path, monkeypatch, address):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(connection, "REACH", 0.5)
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 0.5)
     with pytest.raises(QgsProcessingException, match="no Dask scheduler.*leave SCHEDULER empty") as caught:
         run("buildfactorstack", OUTPUT=tmp_path / "stack.tif", SCHEDULER=address, **stack_inputs(area))
     assert "did not foresee" not in str(caught.value) and address in str(caught.value)

@@ -15,11 +15,10 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-
-from scarp.algorithms.styles import BESIDE, ORDER, STYLES, Styler
+from scarp.algorithms.base.styles import ORDER, SIDECAR_STYLE, STYLES, Styler
 from scarp.model.validation.settings import OUTCOMES
 from scarp.model.warning.classes import COLOURS, NAMES
-from scarp.model.zones.schemes import FIVE_NAMES, zone_colours, zone_names
+from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours, zone_names
 
 
 def styled(layer, style: str):
@@ -31,7 +30,7 @@ def styled(layer, style: str):
 def test_zones_have_the_names_and_colours_of_the_core(chain):
     layer = styled(QgsRasterLayer(str(chain["zones"])), "zones")
     found = {item.value: (item.label, item.color.getRgb()) for item in layer.renderer().classes()}
-    wanted = {zone: (FIVE_NAMES[zone - 1], colour) for zone, colour in zone_colours(5).items() if zone}
+    wanted = {zone: (DEFAULT_ZONE_NAMES[zone - 1], colour) for zone, colour in zone_colours(5).items() if zone}
     assert found == wanted
 
 
@@ -82,7 +81,7 @@ def test_results_are_styled_when_loaded(chain, area, run, tmp_path, plugin):
     details = context.layerToLoadOnCompletionDetails(output)
     layer = QgsRasterLayer(output)
     details.postProcessor().postProcessLayer(layer, context, feedback)
-    assert [item.label for item in layer.renderer().classes()] == list(FIVE_NAMES)
+    assert [item.label for item in layer.renderer().classes()] == list(DEFAULT_ZONE_NAMES)
 
 
 @pytest.mark.parametrize("folds, labels", [
@@ -103,13 +102,13 @@ def test_the_legend_lists_the_folds_that_there_are(qgis_app, folds, labels):
 
 def test_every_style_of_a_result_has_a_place_in_the_layer_group():
     own = {path.stem for path in STYLES.glob("*.qml")} - {"hillshade", "landslides", "rivers", "faults"}
-    assert set(ORDER) - {BESIDE} == own
+    assert set(ORDER) - {SIDECAR_STYLE} == own
 
 
 def test_a_style_that_cannot_be_read_is_said_and_the_layer_stays(chain, plugin):
     feedback = QgsProcessingFeedback(False)
     layer = QgsRasterLayer(str(chain["susceptibility"]), "map")
-    Styler(BESIDE).postProcessLayer(layer, QgsProcessingContext(), feedback)
+    Styler(SIDECAR_STYLE).postProcessLayer(layer, QgsProcessingContext(), feedback)
     assert layer.isValid() and '"map"' in feedback.textLog()
 
 

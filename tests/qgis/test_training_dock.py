@@ -13,21 +13,20 @@ import pytest
 from qgis.PyQt.QtCore import QEvent, QPointF, Qt
 from qgis.PyQt.QtGui import QColor, QMouseEvent, QPalette
 from qgis.PyQt.QtWidgets import QApplication
+from scarp.model.artifact_header import read_header_of_file
+from scarp.model.history import storage
+from scarp.model.history.storage import CANCELLED, END, EPOCHS, FAILED, HEAD, PATIENCE, SERIES, STOPPED
+from scarp.model.history.writing import RunInfo
 
-from scarp.model.artifact_header import header_of_file
-from scarp.model.history import place
-from scarp.model.history.forms import CANCELLED, END, EPOCHS, FAILED, HEAD, PATIENCE, SERIES, STOPPED
-from scarp.model.history.writing import Head
-
-NAME, STATE, EPOCH, BEST, BEGAN = range(5)
+NAME, STATE, EPOCH, BEST, STARTED = range(5)
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The folder of the histories."""
     monkeypatch.setenv("SCARP_STATE", str(tmp_path))
-    place.histories_folder().mkdir()
-    return place.histories_folder()
+    storage.histories_folder().mkdir()
+    return storage.histories_folder()
 
 
 @pytest.fixture
@@ -37,7 +36,7 @@ def dock(folder, qgis_app):
 
     made = TrainingDock()
     # As much time for a look as it takes: how much it takes on a busy machine is no matter of tests.
-    made.trainings.look = functools.partial(made.trainings.look, 60.0)
+    made.trainings.poll = functools.partial(made.trainings.poll, 60.0)
     made.resize(520, 800)
     yield made
     made.close()
@@ -49,7 +48,7 @@ class Training:
 
     def __init__(self, folder, name="a", started=1.7e9, **changes):
         self.path = folder / f"{name}.jsonl"
-        about = Head("pcum", f"/maps/{name}.safetensors", 100, 10)
+        about = RunInfo("pcum", f"/maps/{name}.safetensors", 100, 10)
         self.write({HEAD: 1, **asdict(about), "started": started, "process": 1, **changes})
         self.done = 0
 
@@ -73,7 +72,7 @@ def rows(dock):
 
 
 def texts(dock):
-    return dock.standing.text()
+    return dock.status_text.text()
 
 
 def picture(dock, number=0):
@@ -94,26 +93,26 @@ def drawn(pixels, colour):
 
 
 def test_without_a_training_the_dock_says_what_will_come(dock):
-    dock.look()
+    dock.poll()
     assert not rows(dock) and "console" in texts(dock) and not dock.stop_button.isEnabled()
 
 
 def test_a_training_that_grows_is_followed(dock, folder):
     training = Training(folder)
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][:4] == ["a (PCUM)", "running", "0 / 100", "–"] and dock.stop_button.isEnabled()
     assert "Windows are being read" in texts(dock)
     training.epochs(3.0, 2.0, 2.5)
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][2:4] == ["3 / 100", "2"]
     assert "Epoch 3 of at most 100" in texts(dock) and "epoch 2 is the best" in texts(dock)
     assert "1 of 10 epochs without improvement" in texts(dock)
     assert "18 s left if it gets no better, 3 min at most; 2.0 s an epoch" in texts(dock)
     training.write({"epoch": 4, "train_loss": 1.0, "validation_loss": 1.0}, end="")
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][2] == "3 / 100", "half a line is no epoch"
     training.write(end="\n")
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][2:4] == ["4 / 100", "4"]
 
 
@@ -123,24 +122,24 @@ def test_a_training_that_grows_is_followed(dock, folder):
     (STOPPED, "stopped", "Stopped by hand after epoch 2. The model has the weights of epoch 1."),
     (CANCELLED, "cancelled", "Cancelled after epoch 2. There is no model."),
     (FAILED, "failed", "Failed after epoch 2: The loss became infinite.")])
-def test_every_end_is_told(dock, folder, how, word, sentence):
+def test_every_end_state_is_shown(dock, folder, how, word, sentence):
     training = Training(folder)
     training.epochs(1.0, 2.0)
     training.end(how, text="The loss became infinite.")
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][STATE] == word and sentence in texts(dock)
     assert not dock.stop_button.isEnabled() and "AUC 0.812, recall 70 %" in texts(dock)
 
 
-def test_a_killed_training_is_broken_off_and_comes_back_if_it_only_slept(dock, folder):
+def test_a_killed_training_is_marked_lost_and_recovers_if_it_was_suspended(dock, folder):
     training = Training(folder)
     training.epochs(1.0)
     os.utime(training.path, (0, 0))
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][STATE] == "broken off" and "since epoch 1" in texts(dock)
     assert not dock.stop_button.isEnabled()
     training.epochs(0.5)
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][STATE] == "running" and dock.stop_button.isEnabled()
 
 
@@ -149,16 +148,16 @@ def test_the_newest_is_on_top_and_one_that_begins_is_shown(dock, folder):
         training = Training(folder, name, started=1.7e9 + number)
         training.epochs(1.0)
         training.end(EPOCHS)
-    dock.look()
+    dock.poll()
     assert [row[NAME] for row in rows(dock)] == ["new (PCUM)", "old (PCUM)"]
     dock.list.setCurrentItem(dock.list.topLevelItem(1))
-    dock.look()
+    dock.poll()
     assert dock.list.current.endswith("old.jsonl"), "what was chosen stays"
     running = Training(folder, "running", started=1.8e9)
-    dock.look()
+    dock.poll()
     assert dock.list.current.endswith("running.jsonl")
     Training(folder, "other", started=1.9e9)
-    dock.look()
+    dock.poll()
     assert dock.list.current == str(running.path), "one that is being watched is not taken away"
     assert len(rows(dock)) == 4
 
@@ -171,22 +170,22 @@ def test_foreign_damaged_and_deleted_files_do_no_harm(dock, folder):
     with open(training.path, "ab") as stream:
         stream.write(b"\xff\x00 rubbish\n{}\n")
     training.epochs(0.5)
-    dock.look()
-    dock.look()
+    dock.poll()
+    dock.poll()
     assert [row[NAME] for row in rows(dock)] == ["a (PCUM)"] and rows(dock)[0][EPOCH] == "2 / 100"
     training.path.unlink()
-    dock.look()
+    dock.poll()
     assert not rows(dock) and dock.list.current == "" and "console" in texts(dock)
 
 
 def test_a_long_history_is_read_in_small_pieces(dock, folder):
     training = Training(folder, epochs=20000, patience=0)
     training.epochs(*[1 / (number + 1) for number in range(20000)])
-    dock.trainings.look = functools.partial(type(dock.trainings).look, dock.trainings, 0.0)
-    dock.look()
+    dock.trainings.poll = functools.partial(type(dock.trainings).poll, dock.trainings, 0.0)
+    dock.poll()
     looks, last = 1, dock.charts.charts[0].history.epoch
     while rows(dock)[0][EPOCH] != "20000 / 20000":
-        dock.look()
+        dock.poll()
         looks, now = looks + 1, dock.charts.charts[0].history.epoch
         assert 0 < now - last < 1000, "no more than a piece of the file at once"
         last = now
@@ -197,11 +196,11 @@ def test_the_files_are_looked_at_only_while_the_dock_is_seen(dock, folder):
     assert not dock._timer.isActive()
     dock.show()
     assert dock._timer.isActive()
-    dock.look()
+    dock.poll()
     assert dock._timer.isActive()
     dock.hide()
     assert not dock._timer.isActive()
-    dock.look()
+    dock.poll()
     assert not dock._timer.isActive()
 
 
@@ -212,41 +211,41 @@ def test_stop_asks_the_training_that_is_shown_and_no_other(dock, folder):
     one, two = Training(folder, "one"), Training(folder, "two", started=1.8e9)
     one.epochs(1.0)
     two.epochs(1.0)
-    dock.look()
+    dock.poll()
     dock.list.choose(str(one.path))
     dock.stop_button.click()
-    assert place.stop_file(one.path).exists() and not place.stop_file(two.path).exists()
+    assert storage.stop_file(one.path).exists() and not storage.stop_file(two.path).exists()
     assert not dock.stop_button.isEnabled() and "The model gets the weights of epoch 1" in texts(dock)
-    dock.look()
+    dock.poll()
     assert {row[NAME]: row[STATE] for row in rows(dock)} == {"one (PCUM)": "stopping", "two (PCUM)": "running"}
-    place.stop_file(one.path).unlink()
+    storage.stop_file(one.path).unlink()
     one.end(STOPPED)
-    dock.look()
+    dock.poll()
     assert rows(dock)[1][STATE] == "stopped"
 
 
 def test_before_the_first_epoch_it_is_said_that_stopping_takes_until_its_end(dock, folder):
     Training(folder)
-    dock.look()
+    dock.poll()
     dock.stop_button.click()
     assert "after its first epoch" in texts(dock)
 
 
 def test_folds_cannot_be_stopped(dock, folder):
     Training(folder, part="fold 2 of 5, spatial split", stoppable=False)
-    dock.look()
+    dock.poll()
     assert rows(dock)[0][NAME] == "a (PCUM, fold 2 of 5, spatial split)" and not dock.stop_button.isEnabled()
 
 
-def test_a_request_that_cannot_be_made_is_told(dock, folder, monkeypatch):
+def test_a_failed_stop_request_is_reported(dock, folder, monkeypatch):
     from scarp.gui import training_dock
 
     def refused(_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(training_dock, "ask_to_stop", refused)
+    monkeypatch.setattr(training_dock, "request_stop", refused)
     Training(folder)
-    dock.look()
+    dock.poll()
     dock.stop()
     assert "Permission denied" in dock.message.text() and dock.stop_button.isEnabled()
 
@@ -256,7 +255,7 @@ def test_a_request_that_cannot_be_made_is_told(dock, folder, monkeypatch):
 
 def test_a_model_file_shows_its_curves(dock, chain):
     dock.open_file(chain["model"])
-    header = header_of_file(chain["model"])
+    header = read_header_of_file(chain["model"])
     assert rows(dock)[0][NAME] == "model (PCUM)" and rows(dock)[0][STATE] == "finished"
     assert rows(dock)[0][EPOCH].startswith(f"{len(header['history'])} /")
     assert rows(dock)[0][BEST] == str(header["metrics"]["best_epoch"]) and not dock.message.text()
@@ -264,7 +263,7 @@ def test_a_model_file_shows_its_curves(dock, chain):
     assert history.series["validation_loss"].values.tolist() == [item["validation_loss"] for item in header["history"]]
 
 
-def test_a_file_that_cannot_be_shown_is_told(dock, folder, chain):
+def test_an_unreadable_history_file_is_reported(dock, folder, chain):
     for path in (chain["stack"], folder / "none.jsonl", folder / "none.safetensors"):
         dock.open_file(path)
         assert path.name in dock.message.text() and not rows(dock)
@@ -279,12 +278,12 @@ def test_report_and_folder_open(dock, folder, tmp_path, monkeypatch):
     training = Training(folder, output=str(tmp_path / "m.safetensors"), report=str(report))
     training.epochs(1.0)
     training.end(EPOCHS)
-    dock.look()
+    dock.poll()
     assert not dock._report.isEnabled(), "there is no such file"
     report.write_text("<html>")
     other = Training(folder, "b", started=1.8e9, report=str(training.path))
     other.end(EPOCHS)
-    dock.look()
+    dock.poll()
     dock.list.choose(str(other.path))
     assert not dock._report.isEnabled(), "it is no report"
     dock.list.choose(str(training.path))
@@ -299,7 +298,7 @@ def test_removing_takes_the_history_and_leaves_the_rest(dock, folder, tmp_path):
     model.write_text("model")
     running, ended = Training(folder, "running", started=1.9e9), Training(folder, output=str(model))
     ended.end(EPOCHS)
-    dock.look()
+    dock.poll()
     dock.list.choose(str(running.path))
     assert not dock._removal.isEnabled()
     dock.remove()
@@ -319,23 +318,23 @@ def hover(chart, share):
 
 
 def test_curves_and_best_epoch_are_drawn(dock, folder):
-    from scarp.gui.curves import Colours
+    from scarp.gui.line_chart import ChartColours
 
     training = Training(folder)
     dock.show()
-    dock.look()
-    colours = Colours(dock.charts.charts[0].palette())
+    dock.poll()
+    colours = ChartColours(dock.charts.charts[0].palette())
     lines = (colours.train, colours.validation)
     assert not any(drawn(picture(dock), colour) for colour in lines)
     training.epochs(3.0, 2.0, 2.5, 2.2, validation_violation_rate=None, train_violation_rate=None)
-    dock.look()
+    dock.poll()
     for number in range(3):
         assert all(drawn(picture(dock, number), colour) for colour in lines)
     assert not any(drawn(picture(dock, 3), colour) for colour in lines)
-    assert "safety factor" in dock.charts.charts[3].nothing
+    assert "safety factor" in dock.charts.charts[3].placeholder_text
     with_band = picture(dock)
     training.end(STOPPED)
-    dock.look()
+    dock.poll()
     assert with_band[colours.band.name()] > 1000 + 3 * picture(dock)[colours.band.name()]
 
 
@@ -343,19 +342,19 @@ def test_the_epoch_under_the_mouse_is_marked_in_all_charts(dock, folder):
     training = Training(folder, patience=0)
     training.epochs(*range(11, 0, -1))
     dock.show()
-    dock.look()
+    dock.poll()
     chart = dock.charts.charts[1]
     chart.grab()
     for place_of, epoch in ((0.0, 1), (1.0, 11)):
         hover(chart, place_of)
-        assert [item._hover for item in dock.charts.charts] == [epoch] * 4 and dock.charts.legend._epoch == epoch
+        assert [item._hovered_epoch for item in dock.charts.charts] == [epoch] * 4 and dock.charts.legend._epoch == epoch
     seen = []
     chart.hovered.connect(seen.append)
     for step in range(21):
         hover(chart, step / 20)
     assert seen == sorted(seen) and set(seen) == set(range(1, 12))
     QApplication.sendEvent(chart, QEvent(QEvent.Type.Leave))
-    assert [item._hover for item in dock.charts.charts] == [0] * 4
+    assert [item._hovered_epoch for item in dock.charts.charts] == [0] * 4
 
 
 def test_charts_stand_in_two_columns_when_there_is_room(dock):
@@ -372,16 +371,16 @@ def test_charts_stand_in_two_columns_when_there_is_room(dock):
                                        ("#000000", "#101010")])
 def test_everything_stands_out_from_the_background(text, base):
     """Also when a theme changes only the text, as those of QGIS do; contrast as WCAG defines it."""
-    from scarp.gui.curves import Colours
+    from scarp.gui.line_chart import ChartColours
 
     palette = QPalette()
     palette.setColor(QPalette.ColorRole.WindowText, QColor(text))
     palette.setColor(QPalette.ColorRole.Base, QColor(base))
-    colours = Colours(palette)
+    colours = ChartColours(palette)
     for colour in (colours.text, colours.train, colours.validation):
-        assert contrast(colour, colours.ground) > 3
-    assert contrast(colours.faint, colours.ground) > 2
-    assert 1.05 < contrast(colours.band, colours.ground) < 1.5
+        assert contrast(colour, colours.background) > 3
+    assert contrast(colours.muted, colours.background) > 2
+    assert 1.05 < contrast(colours.band, colours.background) < 1.5
 
 
 def contrast(one, two):
@@ -399,7 +398,7 @@ def contrast(one, two):
 @pytest.mark.parametrize("most", [2, 3, 5, 12])
 @pytest.mark.parametrize("whole", [False, True])
 def test_marks_of_an_axis_are_round_and_few(low, high, most, whole):
-    from scarp.gui.chart_scale import tick_texts, ticks
+    from scarp.gui.line_chart import tick_texts, ticks
 
     found = ticks(low, high, most, whole)
     assert len(found) <= most
@@ -416,7 +415,7 @@ def test_marks_of_an_axis_are_round_and_few(low, high, most, whole):
 @pytest.mark.parametrize("low,high", [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5), (0.2, 0.9), (3.0, 3.0), (1e-9, 2e-9)])
 @pytest.mark.parametrize("share", [False, True])
 def test_an_axis_has_room_for_its_values(low, high, share):
-    from scarp.gui.chart_scale import value_range
+    from scarp.gui.line_chart import value_range
 
     bottom, top = value_range(low, high, share)
     assert bottom < top and bottom <= low and top >= high

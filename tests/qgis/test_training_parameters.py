@@ -6,9 +6,8 @@ import json
 
 import pytest
 from qgis.core import QgsProcessingException
-
 from scarp.model.artifact import load_model
-from scarp.model.files import sha256
+from scarp.model.outputs.atomic import sha256
 from scarp.model.training.settings import default
 from scarp.tests.qgis.tiny import TRAINING, Listener
 

@@ -6,7 +6,6 @@ import os
 import sys
 
 import pytest
-
 from scarp.model.errors import ScarpError
 from scarp.running import process
 from scarp.tests.reliability.steps import Step
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="faults 
 
 
 @pytest.mark.parametrize("fault", ["silent", "garbage", "hang"])
-def test_an_ill_process_is_told_of_and_the_next_run_works(run, chain, tmp_path, monkeypatch, fault):
+def test_an_unresponsive_process_is_reported_and_the_next_run_works(run, chain, tmp_path, monkeypatch, fault):
     monkeypatch.setenv("SCARP_RUN", "process")
     monkeypatch.setenv("SCARP_PYTHON", sys.executable)
     step = Step({"STACK": chain["stack"], "MODEL": chain["model"]}, {"OUTPUT": "map.tif"})
@@ -32,4 +31,4 @@ def test_a_full_folder_for_temporary_files_is_named(monkeypatch, tmp_path):
 
     monkeypatch.setattr(process.tempfile, "mkdtemp", full)
     with pytest.raises(ScarpError, match="temporary files .*No space left.*TMPDIR"):
-        process.ProcessCore(process.Place(lambda modules: [], (sys.executable,)), None)
+        process.SubprocessCore(process.Runtime(lambda modules: [], (sys.executable,)), None)

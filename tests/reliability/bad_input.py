@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import qgis.core  # noqa: F401 - the table says which version the cases ran in
-
 from scarp.tests.reliability import results
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scarp.model.files import RECORD_SUFFIX
+from scarp.model.outputs.atomic import RECORD_SUFFIX
 from scarp.tests.qgis.study import begin
 from scarp.tests.qgis.tiny import Listener
 from scarp.tests.reliability.forking import in_a_fork

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-
-from scarp.model.prediction.parts import Parts
-from scarp.model.training.checkpoint import State, load_state, save_state
-from scarp.model.worker.channel import read_message
-from scarp.model.worker.codec import Writer
+from scarp.model.prediction.tile_cache import TileCache
+from scarp.model.training.checkpoint import TrainingState, load_state, save_state
+from scarp.model.worker.protocol import MessageEncoder, read_message
 from scarp.tests.reliability.mutations import Mutator
+from torch import nn
 
 
 class Checkpoint:
@@ -27,7 +25,7 @@ class Checkpoint:
         network(torch.ones(1, 2)).sum().backward()
         optimiser.step()
         weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        save_state(path, self.KEY, State(1, [{"epoch": 1, "train_loss": 0.5}], 1, weights, weights, 0.0), network,
+        save_state(path, self.KEY, TrainingState(1, [{"epoch": 1, "train_loss": 0.5}], 1, weights, weights, 0.0), network,
                    optimiser)
         self._content = path.read_bytes()
 
@@ -73,7 +71,7 @@ class Tiles:
     SHAPES = {"mean": (2, 3)}
 
     def __init__(self, folder: Path) -> None:
-        self.parts = Parts(folder, {})
+        self.parts = TileCache(folder, {})
         self.parts.begin()
         self.array = np.arange(6, dtype=np.float32).reshape(2, 3)
         self.parts.save(0, {"mean": self.array}, {"lost": 0})
@@ -96,7 +94,7 @@ class Message:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        writer = Writer(records=True)
+        writer = MessageEncoder(records=True)
         content = writer.encode({"job": "predict", "values": np.arange(6.0), "pair": (1, None), "path": Path("a"),
                                  "long": list(range(1500)), "codes": {1: "granite"}})
         writer.write(folder / "sent.bin")

@@ -224,7 +224,7 @@ class Kills:
         from scarp.model.training import checkpoint
 
         checkpoint.SECONDS = 0.0
-        predict_susceptibility.RESUMABLE = 0.0
+        predict_susceptibility.RESUME_MIN_WORK = 0.0
         values = {**self.steps[name].parameters(self.out), **other}
         runner()(name, **{key: value for key, value in values.items() if value is not None})
 

@@ -7,15 +7,26 @@ from pathlib import Path
 from typing import Callable
 
 import numpy as np
-from qgis.core import (QgsApplication, QgsCoordinateReferenceSystem, QgsFeature, QgsField, QgsFields, QgsGeometry,
-                       QgsPointXY, QgsProcessingContext, QgsProcessingFeatureSource, QgsRasterLayer,
-                       QgsVectorFileWriter, QgsVectorLayer, QgsWkbTypes)
+from qgis.core import (
+    QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsFeature,
+    QgsField,
+    QgsFields,
+    QgsGeometry,
+    QgsPointXY,
+    QgsProcessingContext,
+    QgsProcessingFeatureSource,
+    QgsRasterLayer,
+    QgsVectorFileWriter,
+    QgsVectorLayer,
+    QgsWkbTypes,
+)
 from qgis.PyQt.QtCore import QVariant
-
-from scarp.algorithms.layers import LINE, POINT, VectorReader
+from scarp.algorithms.base.layers import LINE, POINT, VectorReader
 from scarp.model.errors import LayerEmpty
 from scarp.model.inputs.rasters import create_raster
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.tests.reliability.mutations import BYTES, LONG, TEXTS, Mutator
 from scarp.tests.reliability.raster_target import GRID
 
@@ -66,7 +77,7 @@ class LayerTarget:
             # Processing refuses such a file before Scarp sees it.
             raise LayerEmpty("QGIS does not open the file.")
         source = QgsProcessingFeatureSource(layer, self._context)
-        reader = VectorReader(source, "LANDSLIDES", str(self._path), self._crs, self._context, Silent())
+        reader = VectorReader(source, "LANDSLIDES", str(self._path), self._crs, self._context, NullProgress())
         fields = [name for name in ("name", "size") if reader.has_field(name)]
         kind = reader.geometry_type
         if kind == POINT:

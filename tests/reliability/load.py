@@ -20,7 +20,7 @@ WARM = 4
 """Runs before any counts: libraries are loaded, caches and pools of memory are filled."""
 MORE = 1.05
 """Memory in the end, for that after the first runs that count."""
-WAYS = {"inside": "core inside QGIS", "process": "core in a process of its own"}
+ORIENTATIONS = {"inside": "core inside QGIS", "process": "core in a process of its own"}
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
         make_area(folder / "area")
         chain = make_chain(folder / "chain", folder / "area", run)
         stack = enlarge(chain["stack"], folder / "large.tif", options.side)
-        for way, title in WAYS.items():
+        for way, title in ORIENTATIONS.items():
             os.environ["SCARP_RUN"] = way
             found, wrong = _row(run, stack, chain["model"], folder / way, options.runs)
             counts[f"predictions in a row, {title}"] = options.runs

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from scarp.model.artifact import TrainedModel, load_model, save_model
-from scarp.model.artifact_header import HEADER_KEY, header_of_file
+from scarp.model.artifact_header import HEADER_KEY, read_header_of_file
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.errors import ScarpError
-from scarp.model.files import write_text
 from scarp.model.networks import build_network
-from scarp.model.networks.forest import Forest
-from scarp.model.networks.tables import Tables
+from scarp.model.networks.per_cell import Forest, Tables
+from scarp.model.outputs.atomic import write_text
 from scarp.tests.reliability.mutations import NUMBERS, Mutator, Raw, dumps
 
 FACTORS = [FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),
@@ -64,7 +62,7 @@ class ModelTarget:
     def read(self) -> None:
         """Read it in all ways in which Scarp does, and use what is accepted."""
         try:
-            header = header_of_file(self.path)
+            header = read_header_of_file(self.path)
         except ScarpError:
             header = None
         model = load_model(self.path)

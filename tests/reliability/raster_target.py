@@ -10,14 +10,13 @@ from typing import Callable
 import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
-
 from scarp.model.factors.categorical import class_names
 from scarp.model.grid import BLOCK, Block, Grid
 from scarp.model.inputs.rasters import create_raster, open_raster, read_window
 from scarp.model.jobs.classify_zones import classify_zones
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.model.zones.earlier import breaks_of_run
+from scarp.model.zones.raster import read_breaks
 from scarp.tests.reliability.mutations import BYTES, NUMBERS, Mutator
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 24, 20)
@@ -59,7 +58,7 @@ class RasterTarget:
             with create_raster(path, grid, "float32", np.nan, options=options) as dataset:
                 dataset.write(values, 1)
             self._maps.append(path.read_bytes())
-            classify_zones(path, folder / "zones.tif", progress=Silent())
+            classify_zones(path, folder / "zones.tif", progress=NullProgress())
             self._zones.append((folder / "zones.tif").read_bytes())
         for leftover in folder.iterdir():
             leftover.unlink()
@@ -104,7 +103,7 @@ class RasterTarget:
                 return
         before = set(os.listdir(self._folder))
         try:
-            summary = classify_zones(self.path, self._folder / "out.tif", progress=Silent())
+            summary = classify_zones(self.path, self._folder / "out.tif", progress=NullProgress())
         except BaseException:
             # Whatever happened, nothing is left.
             left = set(os.listdir(self._folder)) - before
@@ -116,7 +115,7 @@ class RasterTarget:
         with open_raster(self.path, "zones") as dataset:
             for code, label in class_names(dataset).items():
                 assert isinstance(code, int) and label.encode("utf-8")
-        breaks_of_run(self.path)
+        read_breaks(self.path)
 
 
 def _broken_tags(content: bytes, change: Mutator) -> bytes:

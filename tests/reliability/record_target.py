@@ -10,15 +10,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
 
-from scarp.model.checks.coverage import read_costs
+from scarp.model.checks.stack_checks import read_nodata_counts
 from scarp.model.history.reading import read_history
 from scarp.model.jobs.training_run import label_settings
-from scarp.model.provenance.call import Call, read_call
-from scarp.model.provenance.tables import compare_tables
+from scarp.model.provenance.call import RecordedRun, read_recorded_run
+from scarp.model.provenance.run_comparison import compare_tables
 from scarp.model.report.hillshade import find_relief
 from scarp.model.stack import read_classes
-from scarp.model.validation.layers import stated_names
-from scarp.model.zones.earlier import breaks_of_run
+from scarp.model.validation.map_layers import declared_zone_names
+from scarp.model.zones.raster import read_breaks
 from scarp.tests.reliability.kept_states import Checkpoint, Message, Tiles
 from scarp.tests.reliability.mutations import LONG, TEXTS, Mutator
 
@@ -96,11 +96,11 @@ class RecordTarget:
 
     def _zone_record(self, change: Mutator) -> None:
         path = self._json("zones.tif.run.json", ZONES, change)
-        self._read = lambda: _check_breaks(breaks_of_run(path))
+        self._read = lambda: _check_breaks(read_breaks(path))
 
     def _zone_table(self, change: Mutator) -> None:
         path = self._json("zones.json", TABLE, change)
-        self._read = lambda: _check_breaks(breaks_of_run(path))
+        self._read = lambda: _check_breaks(read_breaks(path))
 
     def _zone_csv(self, change: Mutator) -> None:
         text = CSV
@@ -114,7 +114,7 @@ class RecordTarget:
         path = self._folder / "zones.csv"
         content = text.encode("utf-8", "replace")
         path.write_bytes(change.broken_bytes(content) if change.random.random() < 0.6 else content)
-        self._read = lambda: _check_breaks(breaks_of_run(path))
+        self._read = lambda: _check_breaks(read_breaks(path))
 
     def _label_record(self, change: Mutator) -> None:
         self._json("labels.tif.run.json", LABELS, change)
@@ -124,7 +124,7 @@ class RecordTarget:
         content = {**STACK, "outputs": {"OUTPUT": {"bytes": 6}}}
         self._json("stack.tif.run.json", content, change)
         dataset: Any = SimpleNamespace(tags=lambda *band: {}, descriptions=("slope",), width=10, height=10)
-        self._read = lambda: _check_plain(vars(read_costs(dataset, self._folder / "stack.tif")))
+        self._read = lambda: _check_plain(vars(read_nodata_counts(dataset, self._folder / "stack.tif")))
 
     def _relief(self, change: Mutator) -> None:
         self._json("map.tif.run.json", STACK, change)
@@ -138,7 +138,7 @@ class RecordTarget:
     def _zone_names(self, change: Mutator) -> None:
         text = self._text(CLASSES, change)
         dataset: Any = SimpleNamespace(tags=lambda *band: {"classes": text})
-        self._read = lambda: _check_plain(stated_names(dataset, 5))
+        self._read = lambda: _check_plain(declared_zone_names(dataset, 5))
 
     def _history(self, change: Mutator) -> None:
         lines = [self._text(line, change) if change.random.random() < 0.4 else json.dumps(line) for line in HISTORY]
@@ -158,7 +158,7 @@ class RecordTarget:
 
     def _run(self, change: Mutator) -> None:
         path = self._json("s.tif.run.json", CALL, change)
-        self._read = lambda: _check_call(read_call(path))
+        self._read = lambda: _check_call(read_recorded_run(path))
 
     def _tables(self, change: Mutator) -> None:
         self._zone_csv(change)
@@ -177,17 +177,17 @@ class RecordTarget:
 def _read_history(path: Path) -> None:
     follower = read_history(path)
     for _ in range(20):
-        if not follower.look():
+        if not follower.poll():
             break
     history = follower.history
     assert history is not None and 0 <= history.best_epoch <= history.epoch
-    assert follower.state(0.0) and history.last_epoch >= 0 and (history.pace() or 0) >= 0
+    assert follower.state(0.0) and history.last_epoch >= 0 and (history.seconds_per_epoch() or 0) >= 0
     _check_plain([history.head.output, history.text, history.metrics])
     for series in history.series.values():
         assert len(series) == history.epoch
 
 
-def _check_call(call: Call) -> None:
+def _check_call(call: RecordedRun) -> None:
     _check_plain(vars(call) | {"files": str(call.files), "made": str(call.made)})
     assert re.fullmatch("scarp:[a-z0-9]+", call.algorithm)
     assert all(isinstance(value, str) for value in call.outputs.values())

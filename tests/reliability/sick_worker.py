@@ -50,14 +50,14 @@ def _infect() -> None:
     def import_module(name: str, package: str | None = None) -> Any:
         module = original(name, package)
         if name.endswith("worker.serving"):
-            report = module._Reporter.report
+            report = module._ChannelProgress.report
 
             def sick(self: Any, fraction: float, text: str = "") -> None:
                 report(self, fraction, text)
                 if fraction >= float(SHARE):
                     strike(self._worker.channel._stream)
 
-            module._Reporter.report = sick
+            module._ChannelProgress.report = sick
         return module
 
     importlib.import_module = import_module

@@ -94,8 +94,7 @@ def load_libraries() -> None:
     import matplotlib.pyplot  # noqa: F401
     import sklearn.ensemble  # noqa: F401
     import torch  # noqa: F401
-
-    from scarp.model.worker.calls import JOBS, job
+    from scarp.model.worker.registry import JOBS, job
 
     for path in sorted(JOBS.glob("*.py")):
         try:

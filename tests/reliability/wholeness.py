@@ -10,8 +10,7 @@ from typing import Callable
 
 import rasterio
 from safetensors import safe_open
-
-from scarp.model.inputs.wholeness import is_whole
+from scarp.model.inputs.rasters import is_complete
 
 HIDDEN = "."
 """How the names of temporary files begin."""
@@ -36,7 +35,7 @@ def temporaries(folder: Path) -> list[str]:
 def _raster(path: Path) -> str | None:
     with rasterio.open(path) as dataset:
         dataset.read()
-    return None if is_whole(path) else "a block is missing"
+    return None if is_complete(path) else "a block is missing"
 
 
 def _base(path: Path) -> str | None:

@@ -44,12 +44,12 @@ class Illness:
 def sick(fault: str, share: float, struck: Path) -> Iterator[None]:
     """Have processes start with a fault in them."""
     variables = {"SCARP_SICK": f"{fault}@{share}", "SCARP_STRUCK": str(struck)}
-    before, process.START = process.START, SICK
+    before, process.WORKER_SCRIPT = process.WORKER_SCRIPT, SICK
     os.environ.update(variables)
     try:
         yield
     finally:
-        process.START = before
+        process.WORKER_SCRIPT = before
         for name in variables:
             os.environ.pop(name, None)
 
@@ -87,9 +87,9 @@ def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float 
             if "." in name and not name.endswith(".ckpt"):
                 (out / name).write_bytes(OLD)
     before = contents(out)
-    patience, listener = process.SILENCE, Listener()
+    patience, listener = process.HEARTBEAT_TIMEOUT, Listener()
     if case.fault == "hang":
-        process.SILENCE, listener = silence, Waiting()
+        process.HEARTBEAT_TIMEOUT, listener = silence, Waiting()
     try:
         with sick(case.fault, case.share, struck):
             run(case.algorithm, listener, **step.parameters(out))
@@ -97,9 +97,9 @@ def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float 
     except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
         took, message = time.time() - float(struck.read_text()) if struck.exists() else 0.0, str(error)
     finally:
-        process.SILENCE = patience
+        process.HEARTBEAT_TIMEOUT = patience
     wrong = [f"left {name}" for name in temporaries(out)]
-    limit = seconds + (silence + process.PATIENCE if case.fault == "hang" else 0.0)
+    limit = seconds + (silence + process.CANCEL_TIMEOUT if case.fault == "hang" else 0.0)
     if took > limit:
         wrong.append(f"told after {took:.1f} s")
     if FAULTS[case.fault] not in message:

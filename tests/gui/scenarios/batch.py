@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
+import processing
 from play import Player, Scenario, later, top_window
+from qgis.PyQt.QtWidgets import QFileDialog
 from setup import DATA, install, start
 from toolbox import layers, open_step, tidy
-
-import processing
-from qgis.PyQt.QtWidgets import QFileDialog
 
 
 def as_saved_by(panel, rows):

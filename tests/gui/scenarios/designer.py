@@ -2,9 +2,8 @@
 
 
 from play import Player, Scenario, later, top_window
-from setup import install, start
-
 from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
+from setup import install, start
 
 
 def scenario(player: Player) -> Scenario:

@@ -2,13 +2,12 @@
 
 
 from play import Player, Scenario, top_window
-from setup import DATA, FULL, entry, install, menu, start
-from toolbox import close, dock, fill, layers, open_step, press_run, show_scarp, tidy, titles
-
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import QPoint
 from qgis.PyQt.QtWidgets import QPushButton
 from qgis.utils import iface
+from setup import DATA, FULL, entry, install, menu, start
+from toolbox import close, dock, fill, layers, open_step, press_run, show_scarp, tidy, titles
 
 SIZE = 600 if FULL else 240
 TRAINING = {} if FULL else {"EPOCHS": 6}

@@ -2,11 +2,10 @@
 
 import time
 
+import processing
 from play import Player, Scenario, later
 from setup import DATA, entry, install, start
 from toolbox import close, dock, fill, open_step, tidy
-
-import processing
 
 
 def scenario(player: Player) -> Scenario:
@@ -45,7 +44,7 @@ def scenario(player: Player) -> Scenario:
                            "gap": round(player.heart.longest, 3)})
         yield player.wait(lambda: not _epochs(training), "the dock to notice", 30)
         yield player.pause(1)
-        player.note(f"{name}_says", training.standing.text())
+        player.note(f"{name}_says", training.status_text.text())
         player.picture(f"{name}-after")
         yield from close(player, dialog)
 

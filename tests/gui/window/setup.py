@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import qgis.utils
+from play import Player, Scenario, Until, later, top_window
 from qgis.core import QgsApplication, QgsSettings
 from qgis.gui import QgsFileWidget
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QAction, QListWidget, QMenu, QMessageBox, QPushButton
 from qgis.utils import iface
-
-from play import Player, Scenario, Until, later, top_window
 
 FOLDER = Path(os.environ["SCARP_GUI_FOLDER"])
 DATA = Path(os.environ["SCARP_GUI_DATA"])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Iterator
 
+from play import Player, Until, later, top_window
 from qgis.core import QgsProcessingContext, QgsProject
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QDialog, QDockWidget, QLineEdit, QWidget
 from qgis.utils import iface
-
-from play import Player, Until, later, top_window
 
 
 def toolbox() -> QDockWidget:

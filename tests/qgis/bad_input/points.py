@@ -5,10 +5,18 @@ from __future__ import annotations
 import numpy as np
 import rasterio
 from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
-
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import (
-    ELSEWHERE, corrupt, empty, many_points, places, points, raster, text, truncated)
+    ELSEWHERE,
+    corrupt,
+    empty,
+    many_points,
+    places,
+    points,
+    raster,
+    text,
+    truncated,
+)
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, memory_layer
 
 PLAIN = {"SCALE_FIELD": None, "RADII": "unrecorded,90"}

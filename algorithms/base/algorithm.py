@@ -1,0 +1,345 @@
+"""How a help text ends: what a parameter is when it is not given; and the help that a graphical model's file keeps.
+Which page the Help button of a step's dialog opens. The pages do not ship, so they are the repository's.
+What all of Scarp's algorithms share: help, checks, progress, and failures in words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Sequence
+
+from qgis.core import (
+    NULL,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterDefinition,
+)
+from qgis.PyQt.QtGui import QIcon
+
+from ...model.errors import ScarpError
+from ...model.options import Options
+from ...model.outputs.lock import output_lock
+from ...model.training.settings import PAPER, RECOMMENDED, in_words, preset_value
+from ...processing_provider.dependencies import how_to_install, load_error_message
+from ...processing_provider.settings import has_window
+from ...running.core import Core
+from ...running.interpreter import choose_runtime
+from ...translation import tr
+from . import parameters
+from .arguments import Arguments
+from .feedback import FeedbackProgress
+from .record import record_call
+from .styles import group_layers
+from .values import parameter_problem
+
+_DEFAULT = re.compile(r" Default: (?P<value>\S.*)\.$")
+_PRESET = re.compile(r" When not given: (?P<usual>\S+?)(?:, or (?P<paper>\S+) with PRESET=paper)?\.$")
+"""The endings as English models have them. That they agree with the texts below is tested."""
+
+
+def default_sentence(definition: QgsProcessingParameterDefinition) -> str:
+    """Return `` Default: VALUE.`` for the help, as one would type it; empty when there is none."""
+    value = definition.defaultValue()
+    if definition.isDestination() or value is None or value == NULL:
+        return ""
+    if isinstance(value, bool):
+        return _default("yes" if value else "no")
+    if isinstance(value, (list, tuple)):
+        return _default(",".join(str(cell) for cell in value))
+    return _default(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def preset_sentence(name: str) -> str:
+    """Return what a training setting is when it is not given, under each preset, as a closing sentence.
+
+    Args:
+        name: of a setting that the presets govern.
+    """
+    usual, paper = (in_words(preset_value(preset, name)) for preset in (RECOMMENDED, PAPER))
+    return _preset(usual, None if usual == paper else paper)
+
+
+def translate_help(text: str) -> str:
+    """Return an English help text of a graphical model in the language of QGIS.
+
+    It was copied from an algorithm's parameter with its ending, which is not part of the text that is translated.
+    """
+    body, value, usual, paper = split(text)
+    return tr(body) + (_preset(usual, paper) if usual else "") + (_default(value) if value else "")
+
+
+def split(text: str) -> tuple[str, str | None, str | None, str | None]:
+    """Return an English help text without its ending, then default value, usual value and the paper's, or None."""
+    default = _DEFAULT.search(text)
+    text = text[:default.start()] if default else text
+    preset = _PRESET.search(text)
+    text = text[:preset.start()] if preset else text
+    return (text, default["value"] if default else None, preset["usual"] if preset else None,
+            preset["paper"] if preset else None)
+
+
+def _default(value: str) -> str:
+    words = {"yes": tr("yes"), "no": tr("no")}
+    return tr(" Default: {value}.").format(value=words.get(value, value))
+
+
+def _preset(usual: str, paper: str | None) -> str:
+    if paper is None:
+        return tr(" When not given: {usual}.").format(usual=usual)
+    return tr(" When not given: {usual}, or {paper} with PRESET=paper.").format(usual=usual, paper=paper)
+
+
+METADATA = Path(__file__).resolve().parent.parent.parent / "metadata.txt"
+
+PAGES = {
+    "createdemodata": "README.md#try-it",
+    "buildfactorstack": "docs/method.md#factors",
+    "checkfactors": "docs/real-data.md#kaghan-and-siran-valleys-pakistan",
+    "buildbufferedlabels": "docs/method.md#labels",
+    "buildsafetyfactor": "docs/method.md#safety-factor",
+    "trainpcum": "docs/method.md#presets-and-training-on",
+    "traincomparisonmodel": "docs/method.md#models-to-compare-with",
+    "predictsusceptibility": "docs/method.md#prediction",
+    "classifyzones": "docs/method.md#zones",
+    "rainfallwarning": "docs/method.md#rainfall-warning",
+    "validatewithpoints": "docs/method.md#validation",
+    "comparemodels": "docs/method.md#comparing-maps",
+    "crossvalidate": "docs/method.md#validation",
+    "explainsusceptibility": "docs/method.md#explaining-a-map",
+    "rerun": "README.md#the-steps",
+    "factorstozones": "docs/tutorial.md",
+    "chainwithcomparisons": "docs/method.md#models-to-compare-with",
+    "newarea": "README.md#the-steps",
+}
+"""Page of the repository, with the section, by the name of the algorithm or graphical model."""
+
+
+def help_page(name: str) -> str:
+    """Return the address of the page on an algorithm or graphical model.
+
+    Without one QGIS would open its own manual at a page that is not there.
+
+    Args:
+        name: of the algorithm, without the provider.
+    """
+    return f"{_repository()}/blob/main/{PAGES[name]}"
+
+
+@lru_cache(maxsize=None)
+def _repository() -> str:
+    """Return the address that ``metadata.txt`` states, the only place where it is written."""
+    for line in METADATA.read_text(encoding="utf-8").splitlines():
+        if line.startswith("repository="):
+            return line.partition("=")[2].strip().rstrip("/")
+    raise ValueError(f"{METADATA} states no repository. Install the plugin anew.")
+
+
+ICONS = Path(__file__).resolve().parent.parent.parent / "resources" / "icons"
+
+PREPARE = ("prepare", "1 Prepare data")
+TRAIN = ("train", "2 Train")
+MAP = ("map", "3 Map")
+VALIDATE = ("validate", "4 Validate")
+
+CORE = ("rasterio",)
+"""Modules that every step needs."""
+
+
+class ScarpAlgorithm(QgsProcessingAlgorithm):
+    """One step of the work. A subclass states the fields below, declares parameters and calls the core."""
+
+    ID = ""
+    """Frozen; also the name of the module and of the icon."""
+    TITLE = ""
+    GROUP = PREPARE
+    SUMMARY = ""
+    """What the step does and when to use it, for an analyst who has not read the paper. Lines become paragraphs."""
+    TAGS: tuple[str, ...] = ()
+    REQUIRED_MODULES: tuple[str, ...] = CORE
+    """Modules that must be importable."""
+
+    def define(self) -> None:
+        """Declare the parameters and outputs, in the order of the dialog."""
+        raise NotImplementedError
+
+    def check(self, arguments: Arguments) -> None:
+        """Look for what is wrong before the run starts, cheaply; raise a ``ScarpError``."""
+
+    def compute(self, arguments: Arguments) -> dict[str, Any]:
+        """Call the core and return the outputs by name."""
+        raise NotImplementedError
+
+    def declare(self, definition: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False,
+                ending: str = "") -> None:
+        """Add a parameter with its help.
+
+        Args:
+            definition: from ``algorithms.parameters``.
+            help_text: what it is, with unit and what the default means; the default itself is added.
+            advanced: folded away in the dialog.
+            ending: more help, already in the language of QGIS.
+        """
+        definition.setDescription(tr(definition.description()))
+        definition.setHelp(tr(help_text) + ending + default_sentence(definition))
+        if advanced:
+            definition.setFlags(definition.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self.addParameter(definition)
+
+    def declare_option(self, options: type[Options], name: str, ending: str = "", without_default: bool = False
+                       ) -> None:
+        """Add the parameter of one option, such as ``threshold``, with its label and help.
+
+        Args:
+            options: class that declares it.
+            name: of its field.
+            ending: more help, already in the language of QGIS.
+            without_default: see :func:`.parameters.option`.
+        """
+        option = options.option(name)
+        self.declare(parameters.option(option, without_default), option.help, option.advanced, ending)
+
+    def declare_number(self, name: str, label: str) -> None:
+        """Add a number that the algorithm returns."""
+        self.addOutput(QgsProcessingOutputNumber(name, tr(label)))
+
+    def declare_text(self, name: str, label: str) -> None:
+        """Add a text that the algorithm returns."""
+        self.addOutput(QgsProcessingOutputString(name, tr(label)))
+
+    _written_outputs: Sequence[str] = ()
+    """Outputs of the run that has just succeeded."""
+
+    # What QGIS calls, with its names.
+
+    def name(self) -> str:
+        """Return the id without the provider."""
+        return self.ID
+
+    def displayName(self) -> str:  # noqa: N802
+        """Return the title in the Toolbox."""
+        return tr(self.TITLE)
+
+    def groupId(self) -> str:  # noqa: N802
+        """Return the group's id."""
+        return self.GROUP[0]
+
+    def group(self) -> str:
+        """Return the group's title; the number keeps the groups in the order of the work."""
+        return tr(self.GROUP[1])
+
+    def tags(self) -> list[str]:
+        """Return words to find the algorithm by."""
+        return ["landslide", "susceptibility", "pcum", *self.TAGS]
+
+    def icon(self) -> QIcon:
+        """Return the icon."""
+        return QIcon(self.svgIconPath())
+
+    def svgIconPath(self) -> str:  # noqa: N802
+        """Return the icon's file."""
+        return str(ICONS / f"{self.ID}.svg")
+
+    def createInstance(self) -> ScarpAlgorithm:  # noqa: N802
+        """Return a fresh object for one run."""
+        return type(self)()
+
+    def shortDescription(self) -> str:  # noqa: N802
+        """Return the first sentence of the summary, the tooltip in the Toolbox."""
+        return tr(self.SUMMARY).split("\n")[0]
+
+    def shortHelpString(self) -> str:  # noqa: N802
+        """Return summary, parameters and outputs, each with its help, as plain paragraphs."""
+        paragraphs = [line for line in tr(self.SUMMARY).split("\n") if line.strip()]
+        inputs = [item for item in self.parameterDefinitions() if not item.isDestination()]
+        outputs = [item for item in self.parameterDefinitions() if item.isDestination()]
+        for heading, items in ((tr("PARAMETERS"), inputs), (tr("OUTPUTS"), outputs)):
+            paragraphs.append(heading)
+            paragraphs += [f"{item.description()} [{item.name()}]: {item.help()}" for item in items]
+        declared = {item.name() for item in outputs}
+        numbers = [item for item in self.outputDefinitions() if item.name() not in declared]
+        if numbers:
+            paragraphs.append(tr("Numbers: ") + "; ".join(f"{item.name()} {item.description()}" for item in numbers))
+        return "\n".join(paragraphs)
+
+    def helpUrl(self) -> str:  # noqa: N802
+        """Return the page that the dialog's Help button opens."""
+        return help_page(self.ID)
+
+    def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802
+        """Declare the parameters."""
+        self.define()
+
+    def createCustomParametersWidget(self, parent: Any = None) -> Any:  # noqa: N802
+        """Return QGIS's dialog with Scarp's additions; only called in a window."""
+        from ...gui.algorithm_dialog import ScarpDialog
+
+        return ScarpDialog(self, parent)
+
+    def canExecute(self) -> tuple[bool, str]:  # noqa: N802
+        """Say whether the libraries are there, and if not, which are missing and how to install them."""
+        missing_packages = choose_runtime(self.REQUIRED_MODULES).missing_packages
+        return (False, how_to_install(missing_packages, link=has_window())) if missing_packages else (True, "")
+
+    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext  # noqa: N802
+                             ) -> tuple[bool, str]:
+        """Say what is wrong with the values, in words and naming the parameter, before the run starts."""
+        choice = choose_runtime(self.REQUIRED_MODULES)
+        if choice.missing_packages:
+            return False, how_to_install(choice.missing_packages)
+        for definition in self.parameterDefinitions():
+            problem = parameter_problem(definition, parameters, context)
+            if problem:
+                return False, problem
+        accepted, message = super().checkParameterValues(parameters, context)
+        if not accepted:
+            return False, message
+        progress = FeedbackProgress(QgsProcessingFeedback(False))
+        try:
+            self.check(Arguments(self, parameters, context, progress, Core(self.REQUIRED_MODULES, progress, choice)))
+        except ScarpError as error:
+            return False, str(error)
+        except ImportError as error:
+            return False, load_error_message(error)
+        return True, ""
+
+    def processAlgorithm(self, parameters: dict[str, Any], context: QgsProcessingContext,  # noqa: N802
+                         feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """Run the step; every failure becomes a ``QgsProcessingException`` with a message in words."""
+        progress = FeedbackProgress(feedback)
+        try:
+            with contextlib.ExitStack() as lock_stack:
+                with Core(self.REQUIRED_MODULES, progress) as core:
+                    arguments = Arguments(self, parameters, context, progress, core)
+                    arguments.check_outputs()
+                    core.require()
+                    # Until the record is complete: it must be that of these outputs.
+                    lock_stack.enter_context(output_lock(arguments.written_paths()))
+                    results = self.compute(arguments)
+                record_call(arguments, results)
+            group_layers(context, self.displayName(), results)
+            self._written_outputs = [str(results[definition.name()]) for definition in self.destinationParameterDefinitions()
+                          if results.get(definition.name())]
+            # Numbers that there are not are left out. Files and layers that were not asked for are named with None: a
+            # model exported to Python looks all of them up.
+            named = {definition.name() for definition in self.destinationParameterDefinitions()}
+            return {name: value for name, value in results.items() if value is not None or name in named}
+        except QgsProcessingException:
+            raise
+        except Exception as error:
+            from .feedback import failure
+
+            raise failure(error, self.displayName(), feedback) from error
+
+    def postProcessAlgorithm(self, context: QgsProcessingContext,  # noqa: N802
+                             feedback: QgsProcessingFeedback) -> dict[str, Any]:
+        """Have layers of the project show the files that the run has written over theirs."""
+        from .styles import refresh_layers
+
+        refresh_layers(context.project(), self._written_outputs)
+        return {}

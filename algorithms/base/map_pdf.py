@@ -1,0 +1,290 @@
+"""A map as PDF, drawn by QGIS's own layout engine from ``resources/templates/map.qpt``.
+
+Layouts are graphics scenes and belong to the main thread, while an algorithm computes in another one when it runs from
+the Toolbox. So the sheet is drawn in the main thread, as QGIS does with its own layout algorithms, with a project of
+its own: that of the user stays as it is."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+from qgis.core import (
+    QgsColorRampShader,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsFeature,
+    QgsLayoutExporter,
+    QgsLayoutItemMap,
+    QgsLayoutTableColumn,
+    QgsMapLayerLegendUtils,
+    QgsMarkerSymbol,
+    QgsPalettedRasterRenderer,
+    QgsPrintLayout,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsReadWriteContext,
+    QgsSingleBandGrayRenderer,
+    QgsSingleBandPseudoColorRenderer,
+    QgsSingleSymbolRenderer,
+    QgsTableCell,
+    QgsUnitTypes,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QCoreApplication, QObject, Qt, QThread, pyqtSignal, pyqtSlot
+from qgis.PyQt.QtGui import QColor, QPainter
+from qgis.PyQt.QtXml import QDomDocument
+
+from ...model.errors import OutputNotWritable
+from ...model.outputs.atomic import atomic_output
+from ...model.progress import Progress, stop_if_cancelled
+from ...translation import tr
+from .sinks import point
+
+TEMPLATES = Path(__file__).resolve().parent.parent.parent / "resources" / "templates"
+DPI = 200
+COLUMN_WIDTHS = (19, 17, 12, 16, 12, 11, 21)
+"""Millimetres, without the margins of the cells."""
+_DARK = 0.4
+
+
+class _MainThreadCall(QObject):
+    """A function to be called in the main thread."""
+
+    _requested = pyqtSignal()
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        super().__init__()
+        self._function = function
+        self.done = threading.Event()
+        self.abandoned = False
+        self.error: Exception | None = None
+        self.moveToThread(QCoreApplication.instance().thread())
+        self._requested.connect(self._call, Qt.ConnectionType.QueuedConnection)
+
+    def send(self) -> None:
+        """Ask the main thread."""
+        _pending_calls.add(self)
+        self._requested.emit()
+
+    @pyqtSlot()
+    def _call(self) -> None:
+        if not self.abandoned:
+            try:
+                self._function()
+            except Exception as error:  # noqa: BLE001 - handed on to the thread that waits
+                self.error = error
+        self.done.set()
+        _pending_calls.discard(self)
+
+
+_pending_calls: set[_MainThreadCall] = set()
+"""An errand lives until the main thread has come to it, also when nobody waits any more."""
+
+
+def run_in_main_thread(function: Callable[[], None], progress: Progress) -> None:
+    """Call a function in the main thread and wait for it; a user who cancels need not wait for a busy window.
+
+    Raises:
+        Cancelled: by the user.
+    """
+    if QThread.currentThread() == QCoreApplication.instance().thread():
+        function()
+        return
+    call = _MainThreadCall(function)
+    call.send()
+    try:
+        while not call.done.wait(0.1):
+            stop_if_cancelled(progress)
+    finally:
+        call.abandoned = True
+    if call.error is not None:
+        raise call.error
+
+
+def write_pdf(output: str | os.PathLike, sheet: Any, progress: Progress) -> None:
+    """Draw a map sheet as PDF, whole or not at all.
+
+    Args:
+        output: path of the PDF.
+        sheet: a ``model.report.sheet.MapSheet``.
+        progress: asked whether to stop.
+
+    Raises:
+        OutputNotWritable: the file cannot be written.
+        Cancelled: by the user.
+    """
+    with atomic_output(output) as temporary:
+        run_in_main_thread(lambda: _draw(str(temporary), sheet), progress)
+        # What the exporter says is not asked: Qt writes on when the disk is full, and calls that a success.
+        if not _is_complete_pdf(temporary):
+            raise OutputNotWritable(tr("The PDF {path} could not be written; the other files of the run are complete "
+                                       "and stay. Check that the disk has room and that the file is not open "
+                                       "elsewhere.").format(path=output))
+        stop_if_cancelled(progress)
+
+
+def _draw(path: str, sheet: Any) -> None:
+    project = QgsProject()
+    zones = _zones(sheet)
+    crs = _map_crs(zones)
+    project.setCrs(crs)
+    project.setEllipsoid(zones.crs().ellipsoidAcronym() or "EPSG:7030")
+    points = [_points(label, colour, places, zones.crs()) for label, colour, places in sheet.points]
+    shade = _hillshade_layer(sheet.hillshade)
+    layers = [*reversed(points), zones, *shade]
+    project.addMapLayers(layers, False)
+    layout = _template(project)
+    extent = QgsCoordinateTransform(zones.crs(), crs, project).transformBoundingBox(zones.extent())
+    extent.scale(1.02)
+    map_item = layout.itemById("map")
+    map_item.setCrs(crs)
+    map_item.setLayers(layers)
+    map_item.setKeepLayerSet(True)
+    map_item.zoomToExtent(extent)
+    for name in ("title", "subtitle", "notes", "source"):
+        layout.itemById(name).setText(_escape_expressions(getattr(sheet, name)))
+    layout.itemById("source").setText(
+        f"{sheet.source} CRS of the data: {zones.crs().authid() or zones.crs().description()}. "
+        f"Scale 1 : {map_item.scale():,.0f} on A4.")
+    layout.itemById("north").setPicturePath(str(TEMPLATES / "north.svg"))
+    _fill_scale_bar(layout.itemById("scale"), map_item)
+    _fill_legend(layout.itemById("legend"), [*points, zones], len(sheet.names))
+    _fill_table(layout.itemById("zones").multiFrame(), sheet)
+    layout.refresh()
+    settings = QgsLayoutExporter.PdfExportSettings()
+    settings.dpi = DPI
+    settings.appendGeoreference = False
+    QgsLayoutExporter(layout).exportToPdf(path, settings)
+
+
+def _is_complete_pdf(path: Path) -> bool:
+    """Whether a PDF is there to its last line."""
+    content = path.read_bytes() if path.is_file() else b""
+    return content.rstrip().endswith(b"%%EOF")
+
+
+def _template(project: QgsProject) -> QgsPrintLayout:
+    document = QDomDocument()
+    document.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))
+    layout = QgsPrintLayout(project)
+    layout.loadFromTemplate(document, QgsReadWriteContext())
+    return layout
+
+
+def _map_crs(layer: QgsRasterLayer) -> QgsCoordinateReferenceSystem:
+    """Return the layer's CRS, or for one in degrees a map projection for its middle: a map must not be squashed."""
+    crs = layer.crs()
+    if not crs.isGeographic():
+        return crs
+    middle = layer.extent().center()
+    local = QgsCoordinateReferenceSystem()
+    local.createFromProj(f"+proj=tmerc +lat_0={middle.y():.6f} +lon_0={middle.x():.6f} +datum=WGS84 +units=m +no_defs")
+    return local if local.isValid() else crs
+
+
+def _zones(sheet: Any) -> QgsRasterLayer:
+    """Return the zones, the most susceptible first, as the legend shall have them."""
+    layer = QgsRasterLayer(sheet.raster, "Susceptibility")
+    names = {number: _escape_expressions(name) for number, name in sheet.names.items()}
+    colours = {number: QColor(*sheet.colours[number]) for number in sheet.names}
+    if sheet.breaks:
+        limits = [*sheet.breaks, float("inf")]
+        function = QgsColorRampShader(0, 1, None, QgsColorRampShader.Type.Discrete)
+        function.setColorRampItemList([QgsColorRampShader.ColorRampItem(limit, colours[number], names[number])
+                                       for number, limit in enumerate(limits, 1)])
+        shader = QgsRasterShader()
+        shader.setRasterShaderFunction(function)
+        layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
+    else:
+        layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, [
+            QgsPalettedRasterRenderer.Class(number, colours[number], name) for number, name in names.items()]))
+    # Multiplied with the hillshade below, the relief shows through the colours.
+    layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
+    return layer
+
+
+def _hillshade_layer(path: str | None) -> list[QgsRasterLayer]:
+    """Return the relief as it is in the file; QGIS would stretch it from black to white."""
+    if path is None:
+        return []
+    layer = QgsRasterLayer(path, "Relief")
+    layer.setRenderer(QgsSingleBandGrayRenderer(layer.dataProvider(), 1))
+    return [layer]
+
+
+def _points(label: str, colour: str, places: Sequence[tuple[float, float]], crs: QgsCoordinateReferenceSystem
+            ) -> QgsVectorLayer:
+    layer = QgsVectorLayer("Point", label, "memory")
+    layer.setCrs(crs)
+    features = []
+    for x, y in places:
+        feature = QgsFeature()
+        feature.setGeometry(point(x, y))
+        features.append(feature)
+    layer.dataProvider().addFeatures(features)
+    size = 1.4 if len(places) < 500 else 0.9
+    layer.setRenderer(QgsSingleSymbolRenderer(QgsMarkerSymbol.createSimple(
+        {"name": "circle", "size": str(size), "color": colour, "outline_width": "0.12",
+         "outline_color": "#ffffff" if colour != "#ffffff" else "#1f2933"})))
+    return layer
+
+
+def _escape_expressions(text: str) -> str:
+    """Return a text that QGIS shows as it is; between [% and %] it would look for an expression."""
+    return text.replace("[%", "[\N{ZERO WIDTH SPACE}%")
+
+
+def _fill_scale_bar(bar: Any, map_item: QgsLayoutItemMap) -> None:
+    from ...model.report.lengths import round_length
+
+    extent = map_item.extent()
+    metres = QgsUnitTypes.fromUnitToUnitFactor(map_item.crs().mapUnits(), QgsUnitTypes.DistanceUnit.DistanceMeters)
+    length = round_length(extent.width() * metres / 8)
+    kilometres = length >= 1000
+    bar.setUnits(QgsUnitTypes.DistanceUnit.DistanceKilometers if kilometres
+                 else QgsUnitTypes.DistanceUnit.DistanceMeters)
+    bar.setUnitLabel("km" if kilometres else "m")
+    bar.setNumberOfSegmentsLeft(0)
+    bar.setNumberOfSegments(2)
+    bar.setUnitsPerSegment(length / 1000 if kilometres else length)
+    bar.setLinkedMap(map_item)
+
+
+def _fill_legend(legend: Any, layers: Sequence[Any], zones: int) -> None:
+    legend.setAutoUpdateModel(False)
+    root = legend.model().rootGroup()
+    root.clear()
+    for layer in layers:
+        node = root.addLayer(layer)
+        if isinstance(layer, QgsRasterLayer):
+            # A node before those of the zones names the band, which says nothing to a reader.
+            first = max(len(layer.legend().createLayerTreeModelLegendNodes(node)) - zones, 0)
+            QgsMapLayerLegendUtils.setLegendNodeOrder(node, list(range(first + zones - 1, first - 1, -1)))
+        legend.model().refreshLayerLegend(node)
+    legend.adjustBoxSize()
+
+
+def _fill_table(table: Any, sheet: Any) -> None:
+    """Fill the zone table, the first column in the colours of the zones."""
+    numbers = {name: number for number, name in sheet.names.items()}
+    rows = []
+    for row in sheet.table[1:]:
+        cells = [QgsTableCell(text) for text in row]
+        for cell in cells[1:]:
+            cell.setHorizontalAlignment(Qt.AlignmentFlag.AlignRight)
+        colour = QColor(*sheet.colours[numbers[row[0]]])
+        cells[0].setBackgroundColor(colour)
+        cells[0].setForegroundColor(QColor("white" if colour.lightnessF() < _DARK else "black"))
+        rows.append(cells)
+    headings = [QgsLayoutTableColumn(text) for text in sheet.table[0]]
+    for heading in headings[1:]:
+        heading.setHAlignment(Qt.AlignmentFlag.AlignRight)
+    table.setHeaders(headings)
+    table.setIncludeTableHeader(True)
+    table.setTableContents(rows)
+    table.setColumnWidths(list(COLUMN_WIDTHS))
+    table.recalculateTableSize()

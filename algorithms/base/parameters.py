@@ -1,0 +1,196 @@
+"""Parameter definitions in one line each: id and label side by side, and what works on every QGIS from 3.22."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMapLayer,
+    QgsProcessingParameterMatrix,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterRasterLayer,
+    QgsProcessingParameterString,
+)
+
+from ...model.options import Option
+from ...translation import tr
+
+Source = QgsProcessing.SourceType
+POINT, LINE, POLYGON, RASTER = (Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon,
+                                Source.TypeRaster)
+
+FILE = QgsProcessingParameterFile.Behavior.File
+
+MODEL_FILE = "Scarp model (*.safetensors)"
+HTML = "HTML (*.html)"
+CSV = "CSV (*.csv)"
+PDF = "PDF (*.pdf)"
+ZONES_FILTER = "Zones, run record or zone table (*.tif *.tiff *.json *.csv)"
+
+DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(16)), "mps")
+DEVICE_HELP = ("What computes. auto: an NVIDIA graphics card when there is one, else the processor. cuda:1 is the "
+               "second graphics card; mps is that of an Apple computer.")
+SCHEDULER_HELP = ("Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters "
+                  "and the output must lie on storage that all machines see at the same path. Leave it empty to "
+                  "compute on this computer; Scarp's docs/cluster.md shows how to start a cluster.")
+PRECISION_HELP = ("Numbers the network computes with. auto: the fastest that is exact enough on this device. fp32 is "
+                  "the most exact; bf16 and fp16 are faster where the device has them.")
+
+
+def raster(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterLayer:
+    """Return a raster input."""
+    return QgsProcessingParameterRasterLayer(name, label, None, optional)
+
+
+def rasters(name: str, label: str, optional: bool = True) -> QgsProcessingParameterMultipleLayers:
+    """Return a list of rasters."""
+    return QgsProcessingParameterMultipleLayers(name, label, RASTER, None, optional)
+
+
+def vector(name: str, label: str, *types: Any, optional: bool = False) -> QgsProcessingParameterFeatureSource:
+    """Return a vector input of the geometry types POINT, LINE, POLYGON."""
+    return QgsProcessingParameterFeatureSource(name, label, list(types), None, optional)
+
+
+def raster_or_vector(name: str, label: str, geometry: Any) -> QgsProcessingParameterMapLayer:
+    """Return an optional input that is a raster or a vector layer of one geometry type."""
+    return QgsProcessingParameterMapLayer(name, label, None, True, [RASTER, geometry])
+
+
+def field(name: str, label: str, parent: str) -> QgsProcessingParameterField:
+    """Return an optional field of the layer ``parent``; of any type, because numbers are often stored as text."""
+    return QgsProcessingParameterField(name, label, None, parent, QgsProcessingParameterField.DataType.Any, False, True)
+
+
+RASTER_OR_VECTOR_FIELD = "_FIELD"
+"""Ending of the name of a field of an input that may be a raster or a vector layer, behind the name of that input."""
+
+
+def raster_or_vector_field(name: str, label: str) -> QgsProcessingParameterString:
+    """Return an optional field of an input that may as well be a raster: a text, for which dialogs offer the fields.
+
+    A field parameter would fit better, but QGIS crashes (3.22 to 3.44 and newer) when one hangs on a box in which a
+    raster is chosen.
+    """
+    return QgsProcessingParameterString(name, label, None, False, True)
+
+
+def number(name: str, label: str, default: float | None, minimum: float, maximum: float, optional: bool = False,
+           decimals: int = 1) -> QgsProcessingParameterNumber:
+    """Return a number; ``decimals`` are those of the input box, which cuts further ones off."""
+    definition = QgsProcessingParameterNumber(name, label, QgsProcessingParameterNumber.Type.Double, default, optional,
+                                              minimum, maximum)
+    definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
+    return definition
+
+
+def integer(name: str, label: str, default: int, minimum: int, maximum: int) -> QgsProcessingParameterNumber:
+    """Return a whole number."""
+    return QgsProcessingParameterNumber(name, label, QgsProcessingParameterNumber.Type.Integer, default, False,
+                                        minimum, maximum)
+
+
+def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
+    """Return a choice of fixed words, which commands and models name as they are: ``PHYSICS=hinge``."""
+    return QgsProcessingParameterEnum(name, label, list(options), False, default, False, True)
+
+
+def option(declared: Option, without_default: bool = False) -> QgsProcessingParameterDefinition:
+    """Return the parameter of an option of the core.
+
+    Args:
+        declared: gives name, label, default, limits and choices.
+        without_default: leave the parameter empty and optional, so that a given value can be told from a preset's.
+    """
+    default = None if without_default else declared.default
+    if isinstance(declared.default, bool):
+        return flag(declared.parameter, declared.label, declared.default)
+    if declared.choices is not None:
+        return QgsProcessingParameterEnum(declared.parameter, declared.label, list(declared.choices), False, default,
+                                          without_default, True)
+    if declared.limits is None:
+        return QgsProcessingParameterString(declared.parameter, declared.label, default or None, False, True)
+    kinds = QgsProcessingParameterNumber.Type
+    definition = QgsProcessingParameterNumber(
+        declared.parameter, declared.label, kinds.Integer if declared.is_integer else kinds.Double, default,
+        without_default, *declared.limits)
+    if declared.decimals is not None:
+        definition.setMetadata({"widget_wrapper": {"decimals": declared.decimals}})
+    return definition
+
+
+def device() -> QgsProcessingParameterEnum:
+    """Return the parameter DEVICE."""
+    return choice("DEVICE", "Device", DEVICES, "auto")
+
+
+def scheduler() -> QgsProcessingParameterString:
+    """Return the parameter SCHEDULER; declare it with ``SCHEDULER_HELP``, read it with ``Arguments.scheduler``."""
+    return QgsProcessingParameterString("SCHEDULER", "Dask scheduler", None, False, True)
+
+
+def region() -> QgsProcessingParameterString:
+    """Return the parameter REGION."""
+    return QgsProcessingParameterString("REGION", "Region", None, False, True)
+
+
+def flag(name: str, label: str, default: bool) -> QgsProcessingParameterBoolean:
+    """Return a yes or no."""
+    return QgsProcessingParameterBoolean(name, label, default)
+
+
+def table(name: str, label: str, columns: Sequence[str], default: Sequence[Any] = ()) -> QgsProcessingParameterMatrix:
+    """Return a table that can also be typed as comma-separated text, row after row.
+
+    It is optional for QGIS, which otherwise takes a matrix that is not given as missing in spite of its default.
+    """
+    return QgsProcessingParameterMatrix(name, label, max(len(default) // len(columns), 1), False,
+                                        [tr(column) for column in columns], list(default) or None, True)
+
+
+def model_file(name: str, label: str) -> QgsProcessingParameterFile:
+    """Return a trained model to read."""
+    return QgsProcessingParameterFile(name, label, FILE, "", None, False, tr(MODEL_FILE))
+
+
+def model_files(name: str, label: str) -> QgsProcessingParameterMultipleLayers:
+    """Return an optional list of trained models."""
+    return QgsProcessingParameterMultipleLayers(name, label, Source.TypeFile, None, True)
+
+
+def input_file(name: str, label: str, file_filter: str) -> QgsProcessingParameterFile:
+    """Return an optional file to read."""
+    return QgsProcessingParameterFile(name, label, FILE, "", None, True, tr(file_filter))
+
+
+def raster_output(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterDestination:
+    """Return a GeoTIFF to write; an optional one is not made unless asked for."""
+    return QgsProcessingParameterRasterDestination(name, label, None, optional, not optional)
+
+
+def file_output(name: str, label: str, file_filter: str, optional: bool = False, by_default: bool = True
+                ) -> QgsProcessingParameterFileDestination:
+    """Return a file to write."""
+    return QgsProcessingParameterFileDestination(name, label, tr(file_filter), None, optional, by_default)
+
+
+def vector_output(name: str, label: str, geometry: Any, by_default: bool = True) -> QgsProcessingParameterFeatureSink:
+    """Return an optional vector layer to write."""
+    return QgsProcessingParameterFeatureSink(name, label, geometry, None, True, by_default)
+
+
+def folder_output(name: str, label: str) -> QgsProcessingParameterFolderDestination:
+    """Return a folder to write to."""
+    return QgsProcessingParameterFolderDestination(name, label)

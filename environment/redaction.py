@@ -1,0 +1,71 @@
+"""Takes the user's name, home folder, computer's name and passwords out of texts that may be shown to others."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Iterable
+
+USER = "<user>"
+REDACTED = "***"
+COMMON_NAMES = {"root", "user", "users", "admin", "administrator", "home", "qgis", "python", "python3", "scarp", "local",
+          "localhost", "debian", "ubuntu", "linux", "windows", "share", "default", "profile", "torch", "data", "test"}
+"""Names that are also words: they are only taken out of paths."""
+
+CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
+FOLDER = re.compile(r"((?:^|[\\/])(?:Users|home|Benutzer|Documents and Settings)[\\/]+)([^\\/:\"'<>|\s]+)",
+                    re.IGNORECASE)
+
+
+class Redactor:
+    """Replaces what tells who the user is."""
+
+    def __init__(self, home: str | None = None, user: str | None = None, computer: str | None = None,
+                 secrets: Iterable[str] = ()) -> None:
+        """Take what is to be hidden; what is not given is that of the running user.
+
+        Args:
+            home: home folder.
+            user: account's name.
+            computer: computer's name.
+            secrets: passwords and the like, hidden wherever they stand.
+        """
+        self.home = str(Path.home()) if home is None else home
+        self.names = [name for name in (_user() if user is None else user,
+                                        socket.gethostname() if computer is None else computer)
+                      if len(name) >= 3 and name.lower() not in COMMON_NAMES]
+        self.secrets = sorted(filter(None, secrets), key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """Return the text without them."""
+        text = self.redact_passwords(text)
+        if len(self.home) > 1:
+            text = self._redact_home(text)
+        text = FOLDER.sub(lambda match: match[1] + USER, text)
+        for name in self.names:
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", USER, text, flags=re.IGNORECASE)
+        return text
+
+    def redact_passwords(self, text: str) -> str:
+        """Return the text without passwords, names left as they are."""
+        for secret in self.secrets:
+            text = text.replace(secret, REDACTED)
+        return CREDENTIALS.sub(f"{REDACTED}@", text)
+
+    def _redact_home(self, text: str) -> str:
+        forms = {self.home, self.home.replace("\\", "/"), self.home.replace("\\", "\\\\")}
+        # Windows ignores case in paths; elsewhere a path in other case is another path, but telling is worse.
+        for form in sorted(forms, key=len, reverse=True):
+            text = re.sub(re.escape(form) + r"(?![\w.-])", "~", text, flags=re.IGNORECASE)
+        return text
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # No account for the number that the process runs under, as in containers.
+        return os.environ.get("USERNAME", "")

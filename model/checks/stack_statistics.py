@@ -1,0 +1,216 @@
+"""Counting: two walks over all cells of a stack by windows, in memory that does not grow with the raster.
+
+The first walk finds ranges, moments and class codes; the second, which knows them, makes histograms, exact quantiles,
+covariances and contingency tables, with the landslide cells beside all cells when there are labels."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Iterator, Sequence
+
+import numpy as np
+import rasterio
+
+from ..factors.definitions import CATEGORICAL
+from ..grid import BLOCK, Block, Grid
+from ..inputs.rasters import read_window
+from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..stack import StackFactor
+from ..statistics.moments import CoMoments
+from .band_statistics import CategoricalBand, ContinuousBand
+
+CELLS_AT_ONCE = 3 * BLOCK * BLOCK
+"""Band cells read at a time: 13 MB of float32, twice that with the next block."""
+
+
+@dataclass
+class LabelCounts:
+    """What the label raster holds."""
+
+    landslide: int = 0
+    stable: int = 0
+    unknown: int = 0
+    other: int = 0
+    """Cells with a value that is no label."""
+    landslide_lost: int = 0
+    """Landslide cells without data in some factor."""
+    landslide_used: int = 0
+    stable_used: int = 0
+
+    @property
+    def cells(self) -> int:
+        """All cells of the label raster."""
+        return self.landslide + self.stable + self.unknown + self.other
+
+
+@dataclass
+class StackScan:
+    """Everything that was counted."""
+
+    cells: int
+    """Cells of the grid."""
+    bands: list[ContinuousBand | CategoricalBand]
+    valid: int = 0
+    """Cells with data in every band that has any data at all."""
+    complete: int = 0
+    """Cells with data in every band."""
+    continuous: list[str] = field(default_factory=list)
+    """Names of the varying continuous factors, in the order of ``comoments``."""
+    comoments: CoMoments = field(default_factory=lambda: CoMoments(0))
+    """Of the valid cells without impossible values."""
+    tables: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    """Contingency table, int64, by the names of two categorical factors; of the same cells."""
+    labels: LabelCounts | None = None
+
+    @property
+    def continuous_bands(self) -> list[ContinuousBand]:
+        """The continuous bands."""
+        return [band for band in self.bands if isinstance(band, ContinuousBand)]
+
+    @property
+    def categorical_bands(self) -> list[CategoricalBand]:
+        """The categorical bands."""
+        return [band for band in self.bands if isinstance(band, CategoricalBand)]
+
+
+def scan(dataset: rasterio.DatasetReader, factors: Sequence[StackFactor], labels: rasterio.DatasetReader | None,
+           progress: Progress) -> StackScan:
+    """Count everything that the checks and the report need.
+
+    Args:
+        dataset: the open stack; its grid may lack a CRS.
+        factors: one a band.
+        labels: an open label raster on the same grid, or ``None``.
+        progress: told about every window; cancelling raises.
+
+    Raises:
+        Cancelled: the user asked to stop.
+    """
+    grid = Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
+    bands = [CategoricalBand(factor) if factor.kind == CATEGORICAL else ContinuousBand(factor) for factor in factors]
+    result = StackScan(grid.width * grid.height, bands, labels=None if labels is None else LabelCounts())
+    _first_pass(result, dataset, grid, SubProgress(progress, 0.0, 0.45))
+    for band in bands:
+        band.finish_first_pass()
+    usable = [number for number, band in enumerate(bands) if band.finite]
+    _second_pass(result, dataset, grid, labels, usable, SubProgress(progress, 0.45, 1.0))
+    return result
+
+
+def _first_pass(result: StackScan, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> None:
+    for block, raw in _iterate_blocks(dataset, grid, progress):
+        missing = np.zeros(raw.shape[1], dtype=np.int32)
+        lacking = []
+        for band, values in zip(result.bands, raw):
+            empty = ~band.first(values)
+            lacking.append(empty if empty.any() else None)
+            if empty.any():
+                missing += empty
+        result.complete += int(np.count_nonzero(missing == 0))
+        for band, empty in zip(result.bands, lacking):
+            if empty is not None:
+                band.lost_alone += int(np.count_nonzero(empty & (missing == 1)))
+
+
+def _second_pass(result: StackScan, dataset: rasterio.DatasetReader, grid: Grid, labels: rasterio.DatasetReader | None,
+                 usable: Sequence[int], progress: Progress) -> None:
+    bands = result.bands
+    varying = [number for number in usable if isinstance(bands[number], ContinuousBand) and bands[number].varies]
+    classed = [number for number in usable if isinstance(bands[number], CategoricalBand) and bands[number].countable]
+    result.continuous = [bands[number].name for number in varying]
+    result.comoments = CoMoments(len(varying))
+    for position, number in enumerate(classed):
+        for other in classed[position + 1:]:
+            shape = len(bands[number].codes), len(bands[other].codes)
+            result.tables[bands[number].name, bands[other].name] = np.zeros(shape, dtype=np.int64)
+    for block, raw in _iterate_blocks(dataset, grid, progress):
+        landslide, known = _read_labels(labels, block, result.labels)
+        valid = np.ones(raw.shape[1], dtype=bool)
+        sound = np.ones(raw.shape[1], dtype=bool)
+        indices: dict[int, np.ndarray] = {}
+        for number in usable:
+            finite, possible, index = bands[number].second(raw[number], landslide, known)
+            valid &= finite
+            if possible is not finite:
+                sound &= possible
+            if index is not None:
+                indices[number] = index
+        sound &= valid
+        result.valid += int(np.count_nonzero(valid))
+        if landslide is not None and result.labels is not None:
+            result.labels.landslide_used += int(np.count_nonzero(landslide & valid))
+            result.labels.landslide_lost += int(np.count_nonzero(landslide & ~valid))
+            result.labels.stable_used += int(np.count_nonzero(known & ~landslide & valid))
+        if varying and sound.any():
+            result.comoments.add(raw[varying][:, sound])
+        for (first, second), table in result.tables.items():
+            _count_pairs(table, indices[_number_of(bands, first)], indices[_number_of(bands, second)], sound)
+
+
+def _count_pairs(table: np.ndarray, first: np.ndarray, second: np.ndarray, sound: np.ndarray) -> None:
+    """Add the class pairs of sound cells to a contingency table; ``first`` and ``second`` are places, −1 for none."""
+    both = sound & (first >= 0) & (second >= 0)
+    joint = first[both] * table.shape[1] + second[both]
+    table += np.bincount(joint, minlength=table.size).reshape(table.shape)
+
+
+def _number_of(bands: Sequence[ContinuousBand | CategoricalBand], name: str) -> int:
+    return next(number for number, band in enumerate(bands) if band.name == name)
+
+
+def _iterate_blocks(dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> Iterator[tuple[Block, np.ndarray]]:
+    """Give blocks and their cells, float32 of shape (bands, cells), reporting and listening for a cancel before each.
+
+    The next block is read while the caller works on this one.
+    """
+    blocks = _blocks(dataset, grid)
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(_read, dataset, blocks[0])
+        for number, block in enumerate(blocks):
+            raw = coming.result()
+            if number + 1 < len(blocks):
+                coming = reader.submit(_read, dataset, blocks[number + 1])
+            stop_if_cancelled(progress)
+            yield block, raw
+            progress.report((number + 1) / len(blocks))
+
+
+def _blocks(dataset: rasterio.DatasetReader, grid: Grid) -> list[Block]:
+    """Return blocks of bounded size that suit the way the file is stored."""
+    cells = max(CELLS_AT_ONCE // dataset.count, 128 * 128)
+    height, width = dataset.block_shapes[0]
+    if width >= grid.width and height < grid.height:
+        # Rows stored whole: square blocks would read each row many times over.
+        rows = max(1, cells // grid.width)
+        return [Block(row, 0, min(rows, grid.height - row), grid.width) for row in range(0, grid.height, rows)]
+    side = BLOCK
+    while side * side > cells:
+        side //= 2
+    return list(grid.blocks(side))
+
+
+def _read(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
+    """Return the cells of a block as float32, shape (bands, cells), NaN at nodata."""
+    raw = read_window(dataset, block.row, block.column, block.height, block.width, sound=False)
+    for band, scale, offset in zip(raw, dataset.scales, dataset.offsets):
+        if scale != 1 or offset != 0:
+            band *= np.float32(scale)
+            band += np.float32(offset)
+    return raw.reshape(raw.shape[0], -1)
+
+
+def _read_labels(labels: rasterio.DatasetReader | None, block: Block, counts: LabelCounts | None
+                 ) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return where cells are landslides and where their label is known, counting all values on the way."""
+    if labels is None or counts is None:
+        return None, None
+    values = read_window(labels, block.row, block.column, block.height, block.width, [1]).reshape(-1)
+    landslide, stable = values == 1, values == 0
+    unknown = (values == 255) | np.isnan(values)
+    found = [int(np.count_nonzero(where)) for where in (landslide, stable, unknown)]
+    counts.landslide += found[0]
+    counts.stable += found[1]
+    counts.unknown += found[2]
+    counts.other += values.size - sum(found)
+    return landslide, landslide | stable

@@ -1,0 +1,120 @@
+"""Frequency ratio and weights of evidence: one table of weights a factor, summed over the factors."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from ..encoding import Encoding
+from ..networks import build_network
+
+BINS = 10
+"""Of a continuous factor, each with about the same area."""
+NEUTRAL_WEIGHT = {"frequency_ratio": 1.0, "weights_of_evidence": 0.0}
+_NO_PENALTY_C = 1e6
+_MIN_SLOPE = 1e-6
+
+
+def fit_tables(kind: str, encoding: Encoding, values: np.ndarray, labels: np.ndarray, area: np.ndarray,
+               weights: np.ndarray) -> tuple[nn.Module, dict, str]:
+    """Fill the tables from training cells.
+
+    Continuous factors are cut into bins of equal area. The weight of a class is its frequency ratio (share of the
+    landslide cells ÷ share of the area) or its contrast W+ − W− (Bonham-Carter 1994, chapter 9). The index of a cell
+    is the sum over its factors. A logistic fit with one slope, which cannot turn the order, makes it a susceptibility
+    between 0 and 1 in which landslide and stable cells count as ``weights`` say; the posterior of weights of evidence
+    as such is far too sure of itself, because factors are not independent.
+
+    Args:
+        kind: ``frequency_ratio`` or ``weights_of_evidence``.
+        encoding: one-hot.
+        values: encoded, float32 (cells, channels).
+        labels: (cells,): 1 landslide, 0 stable.
+        area: how many cells of the area each cell stands for.
+        weights: of the cells in the logistic fit.
+
+    Returns:
+        Network, its architecture, and what was chosen, in words.
+    """
+    slide, continuous = labels == 1, len(encoding.continuous)
+    network, architecture = _empty(values.shape[1], continuous)
+    neutral = NEUTRAL_WEIGHT[kind]
+    with torch.no_grad():
+        for factor in range(continuous):
+            edges = bin_edges(values[:, factor], area)
+            place = np.searchsorted(edges, values[:, factor], side="right")
+            table = np.full(BINS, neutral)
+            for number in range(len(edges) + 1):
+                table[number] = class_weight(kind, place == number, slide, area)
+            # Where there are fewer bins, the last edge stands for the missing ones, and so does the last weight.
+            table[len(edges) + 1:] = table[len(edges)]
+            last = edges[-1] if len(edges) else np.float32(0)
+            padded = np.concatenate([edges, np.full(BINS - 1 - len(edges), last, dtype=np.float32)])
+            network.edges[factor] = torch.from_numpy(padded)
+            network.bins[factor] = torch.from_numpy(table if len(edges) else np.full(BINS, table[0])) - neutral
+        for channel in range(continuous, values.shape[1]):
+            weight = class_weight(kind, values[:, channel] > 0, slide, area)
+            network.classes[channel - continuous] = weight - neutral
+        index = network.index(torch.from_numpy(values.T[None, :, :, None].copy()))[0, :, 0].numpy()
+        scale, offset = _calibrate(index, labels, weights)
+        network.scale.fill_(scale)
+        network.offset.fill_(offset)
+    return network, architecture, f"Continuous factors have {BINS} bins of equal area."
+
+
+def class_weight(kind: str, inside: np.ndarray, slide: np.ndarray, area: np.ndarray) -> float:
+    """Return the weight of one class.
+
+    Args:
+        kind: ``frequency_ratio`` or ``weights_of_evidence``.
+        inside: whether a cell is of the class, bool (cells,).
+        slide: whether it is landslide, bool (cells,).
+        area: how many cells of the area it stands for.
+
+    Returns:
+        Frequency ratio, or contrast W+ − W− with half a cell added to each of the four counts, so that a class
+        without landslides has a number (Haldane 1956). The neutral weight for a class with no cell, or with all.
+    """
+    if not inside.any() or inside.all():
+        return NEUTRAL_WEIGHT[kind]
+    slides, stables = area[slide].sum(), area[~slide].sum()
+    slides_in, stables_in = area[slide & inside].sum(), area[~slide & inside].sum()
+    if kind == "frequency_ratio":
+        return float((slides_in / slides) / ((slides_in + stables_in) / (slides + stables)))
+    present = np.log(((slides_in + 0.5) / (slides + 1)) / ((stables_in + 0.5) / (stables + 1)))
+    absent = np.log(((slides - slides_in + 0.5) / (slides + 1)) / ((stables - stables_in + 0.5) / (stables + 1)))
+    return float(present - absent)
+
+
+def bin_edges(values: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Return the lower ends of all bins but the first, float32, rising: quantiles over the area.
+
+    Where nearly all of the area has the lowest value, as a density of rare lines has, all higher ones are one bin.
+
+    Args:
+        values: of one factor, float32 (cells,).
+        area: how many cells of the area each cell stands for.
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(area[order])
+    wanted = np.arange(1, BINS) * below[-1] / BINS
+    edges = np.unique(values[order][np.searchsorted(below, wanted, side="right")])
+    edges, higher = edges[edges > values.min()], values[values > values.min()]
+    return (edges if len(edges) or not len(higher) else higher.min(keepdims=True)).astype(np.float32)
+
+
+def _empty(channels: int, continuous: int) -> tuple[nn.Module, dict]:
+    architecture = {"type": "tables", "channels": channels, "continuous": continuous, "bins": BINS}
+    return build_network(architecture), architecture
+
+
+def _calibrate(index: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Return slope and constant that turn the index into a logit; the slope is above zero."""
+    fit = LogisticRegression(C=_NO_PENALTY_C, max_iter=1000)
+    fit.fit(index[:, None].astype(np.float64), labels, sample_weight=weights / weights.mean())
+    slope = float(fit.coef_[0, 0])
+    if slope >= _MIN_SLOPE:
+        return slope, float(fit.intercept_[0])
+    return _MIN_SLOPE, float(-_MIN_SLOPE * np.average(index, weights=weights))

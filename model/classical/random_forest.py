@@ -1,0 +1,108 @@
+"""Random forest (Breiman 2001): grown by scikit-learn, kept as plain arrays."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Sequence
+
+import numpy as np
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import log_loss
+from torch import nn
+
+from ..networks import build_network
+from ..progress import Progress, SubProgress, stop_if_cancelled
+
+TREES = 300
+LEAF_SIZES = (5, 20, 80, 320)
+"""Least cells of a leaf, tried on the validation blocks. Small leaves learn the place by heart."""
+DEFAULT_LEAF_SIZE = 20
+MAX_DEPTH = 64
+_TUNING_TREES = 40
+_CANCEL_CHECK_SECONDS = 0.7
+"""Seconds, about, between two looks at whether the user cancelled; how many trees that are is no matter to them."""
+
+
+def fit_forest(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, is_validation: np.ndarray, seed: int,
+               progress: Progress) -> tuple[nn.Module, dict, str]:
+    """Grow a forest.
+
+    Args:
+        values: encoded, float32 (cells, channels).
+        labels: (cells,): 1 landslide, 0 stable.
+        weights: of the cells.
+        held_back: whether a cell is for validation, bool (cells,): it helps to choose the size of leaves, and then to
+            grow the forest.
+        seed: of the forest.
+        progress: 0 to 1.
+
+    Returns:
+        Network, its architecture, and what was chosen, in words.
+    """
+    leaf, summary = DEFAULT_LEAF_SIZE, f"A leaf has at least {DEFAULT_LEAF_SIZE} cells."
+    if len(np.unique(labels[is_validation])) == 2 and len(np.unique(labels[~is_validation])) == 2:
+        losses = []
+        for number, size in enumerate(LEAF_SIZES):
+            candidate = _grow(values[~is_validation], labels[~is_validation], weights[~is_validation], _TUNING_TREES, size, seed,
+                          SubProgress(progress, 0.1 * number, 0.1 * (number + 1)))
+            probability = candidate.predict_proba(values[is_validation])[:, 1]
+            losses.append(log_loss(labels[is_validation], np.clip(probability, 1e-4, 1 - 1e-4),
+                                   sample_weight=weights[is_validation], labels=[0, 1]))
+        leaf = LEAF_SIZES[int(np.argmin(losses))]
+        summary = (f"A leaf has at least {leaf} cells, the best of {', '.join(map(str, LEAF_SIZES))} on the validation "
+                "blocks.")
+    forest = _grow(values, labels, weights, TREES, leaf, seed, SubProgress(progress, 0.4, 1.0))
+    network, architecture = forest_to_network(forest)
+    return network, architecture, f"{summary} {TREES} trees with {architecture['nodes']:,} nodes."
+
+
+def forest_to_network(forest: RandomForestClassifier) -> tuple[nn.Module, dict]:
+    """Return a fitted forest of the classes 0 and 1 as a network that gives the same shares, and its architecture."""
+    trees = [estimator.tree_ for estimator in forest.estimators_]
+    sizes = [tree.node_count for tree in trees]
+    architecture = {"type": "forest", "channels": int(forest.n_features_in_), "trees": len(trees),
+                    "nodes": int(sum(sizes)), "depth": int(max(tree.max_depth for tree in trees))}
+    network = build_network(architecture)
+    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    with torch.no_grad():
+        network.roots.copy_(torch.from_numpy(roots))
+        for name, column in _flatten_trees(trees, roots).items():
+            getattr(network, name).copy_(torch.from_numpy(column))
+    network.check()
+    return network, architecture
+
+
+def _flatten_trees(trees: Sequence, roots: np.ndarray) -> dict[str, np.ndarray]:
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("feature", "threshold", "left", "right", "share")}
+    for tree, root in zip(trees, roots):
+        own, leaf = root + np.arange(tree.node_count), tree.children_left < 0
+        counts = tree.value[:, 0, :]
+        columns["feature"].append(np.where(leaf, 0, tree.feature))
+        columns["threshold"].append(_round_down(np.where(leaf, 0.0, tree.threshold)))
+        columns["left"].append(np.where(leaf, own, tree.children_left + root))
+        columns["right"].append(np.where(leaf, own, tree.children_right + root))
+        columns["share"].append(counts[:, 1] / counts.sum(axis=1))
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def _round_down(threshold: np.ndarray) -> np.ndarray:
+    """Return float32 thresholds that part float32 values as the float64 ones do: the largest not above them."""
+    near = threshold.astype(np.float32)
+    return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
+
+
+def _grow(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, trees: int, leaf: int, seed: int,
+          progress: Progress) -> RandomForestClassifier:
+    min_step = step = os.cpu_count() or 1
+    forest = RandomForestClassifier(n_estimators=0, min_samples_leaf=leaf, max_depth=MAX_DEPTH, random_state=seed,
+                                    n_jobs=min_step, warm_start=True)
+    while forest.n_estimators < trees:
+        stop_if_cancelled(progress)
+        began = time.monotonic()
+        forest.n_estimators = min(forest.n_estimators + step, trees)
+        forest.fit(values, labels, sample_weight=weights)
+        progress.report(forest.n_estimators / trees)
+        step = max(min_step, int(step * min(_CANCEL_CHECK_SECONDS / max(time.monotonic() - began, 1e-3), 4.0)))
+    return forest

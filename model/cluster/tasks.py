@@ -1,0 +1,323 @@
+"""What runs on the workers: nothing here needs Dask, so that jobs can be called anywhere.
+Running jobs on the workers of a cluster: few at a time, again when a worker dies, never more than are wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import os
+import platform
+import queue
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence, TypeVar
+
+from ..errors import ClusterUnreachable, ScarpError, WorkerFailed
+from ..outputs.atomic import scarp_version, versions
+from ..progress import Progress, stop_if_cancelled
+
+Cached = TypeVar("Kept")
+
+VERSION = scarp_version()
+"""Of the code that this process runs; a later installation changes the files, not the process."""
+
+LIBRARIES = ("torch", "rasterio", "numpy")
+"""Those whose version may change numbers."""
+
+MAX_CACHED_RUNS = 3
+"""Runs for which something is kept at the same time. Whoever was killed never says that the run is over."""
+
+_runs: dict[str, dict[Any, Any]] = {}
+_lock = threading.RLock()
+_current = threading.local()
+
+
+@dataclass
+class WorkerInfo:
+    """One worker process."""
+
+    version: str
+    """Of Scarp."""
+    libraries: dict[str, str]
+    """Version by library, and Python's."""
+    machine: str
+    memory: int | None
+    """Bytes that Dask lets it use; ``None`` for no limit."""
+
+
+@dataclass
+class StorageCheck:
+    """What one worker sees of the shared storage."""
+
+    differing_files: list[str] = field(default_factory=list)
+    """Files that are missing there or have another size, and how."""
+    unwritable: str = ""
+    """Why it cannot write to the folder of the output; empty when it can."""
+
+
+@dataclass
+class JobFailure:
+    """A failure in words; returned, as exceptions lose their class where Dask cannot rebuild them."""
+
+    error: ScarpError
+
+
+def worker_info(dask_worker: Any = None) -> WorkerInfo:
+    """Return what a worker is; Dask hands its own object in."""
+    found = versions()
+    limit = getattr(getattr(dask_worker, "memory_manager", None), "memory_limit", None)
+    return WorkerInfo(VERSION, {name: found[name] for name in ("python", *LIBRARIES) if name in found},
+                       platform.node(), limit or None)
+
+
+def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> StorageCheck:
+    """Return whether this worker sees the same files and can write where they are wanted.
+
+    Args:
+        sizes: path and size in bytes of each input.
+        token: a file in the folder of the output, beside which one more is made; ``None`` to leave that out.
+    """
+    storage_check = StorageCheck()
+    for path, size in sizes:
+        try:
+            here = os.path.getsize(path)
+        except OSError as error:
+            storage_check.differing_files.append(f"{path} ({error.strerror or error})")
+            continue
+        if here != size:
+            storage_check.differing_files.append(f"{path} ({here:,} bytes instead of {size:,})")
+    if token is not None:
+        probe = Path(f"{token}.{uuid.uuid4().hex[:8]}")
+        try:
+            Path(token).stat()
+            probe.touch(exist_ok=False)
+            probe.unlink()
+        except OSError as error:
+            storage_check.unwritable = error.strerror or str(error)
+    return storage_check
+
+
+def run_job(run: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    """Do one job of a run; a :class:`JobFailure` instead of a result when it raises a ``ScarpError``."""
+    with _run_context(run):
+        try:
+            return function(*arguments)
+        except ScarpError as error:
+            return JobFailure(error)
+
+
+def cached(load: Callable[..., Cached], *arguments: Any) -> Cached:
+    """Return ``load(*arguments)``, which is called once a process and run; outside a run it is called every time.
+
+    Several threads may use what is kept at the same time.
+
+    Args:
+        load: a function of a module.
+        arguments: must be hashable.
+    """
+    run = getattr(_current, "run", None)
+    if run is None:
+        return load(*arguments)
+    # Loading under the lock, so that two threads do not load the same.
+    with _lock:
+        of_run = _runs.setdefault(run, {})
+        key = (load, arguments)
+        if key not in of_run:
+            of_run[key] = load(*arguments)
+            for oldest in [name for name in _runs if name != run][:max(0, len(_runs) - MAX_CACHED_RUNS)]:
+                drop_cache(oldest)
+        return of_run[key]
+
+
+def drop_cache(run: str) -> None:
+    """Let go of what was kept for a run."""
+    with _lock:
+        _runs.pop(run, None)
+
+
+@contextlib.contextmanager
+def _run_context(run: str) -> Iterator[None]:
+    before = getattr(_current, "run", None)
+    _current.run = run
+    try:
+        yield
+    finally:
+        _current.run = before
+
+
+JOBS_PER_THREAD = 3
+"""Jobs with the cluster for each thread: one runs, the others are there when it is done. Far fewer than there are jobs,
+for the scheduler slows down with hundreds of thousands."""
+
+ORDERED_WINDOW = 2
+"""Times as many jobs may be begun beyond the first that is not done, where results are wanted in order."""
+
+POLL = 0.25
+"""Seconds between two looks at whether the user asked to stop."""
+
+COUNT_INTERVAL = 5.0
+"""Seconds between two counts of the workers: some may have come or gone."""
+
+RETRIES = 2
+"""Times that a job which fails without a reason that Scarp knows (a hiccup of the storage, say) is tried again."""
+
+WORKER_TIMEOUT = 600.0
+"""Seconds to wait for a worker when all are gone."""
+
+RETRY_HINT = "No output was written. Check that the scheduler runs, then run this step again."
+
+
+class Cluster:
+    """The workers of a scheduler; made by ``connect``."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        """Take a ``distributed.Client`` and a name that no other run has."""
+        self._client = client
+        self.name = name
+
+    def run(self, function: Callable[..., Any], jobs: Sequence[Sequence[Any]], progress: Progress,
+            ordered: bool = False) -> Iterator[tuple[int, Any]]:
+        """Call a function for each job on the workers, and give number and result of each that is done.
+
+        A job whose worker dies is done again by another. Close the iterator (``contextlib.closing``) when you leave
+        it early; it then takes back what has not run.
+
+        Args:
+            function: of a module that workers can import; must give the same when called twice.
+            jobs: its arguments, one tuple a job; small and plain.
+            progress: hears what share is done; asked four times a second whether to go on.
+            ordered: in the order of the jobs instead of as they are done. Jobs are then begun at most so far ahead of
+                the first that is not done that results need little room.
+
+        Raises:
+            Cancelled: the user asked to stop.
+            ClusterUnreachable: the scheduler was lost, or all workers for ten minutes.
+            WorkerFailed: a job failed with an error that is not Scarp's, or ended several workers.
+            ScarpError: as the function raised it.
+        """
+        pending = _PendingJobs(self._client, self.name, function, jobs, progress)
+        results: dict[int, Any] = {}
+        first = done = 0
+        try:
+            while done < len(jobs):
+                capacity = pending.capacity()
+                pending.submit_up_to(capacity, min(len(jobs), first + ORDERED_WINDOW * capacity) if ordered else len(jobs))
+                number, result = pending.next_result()
+                results[number] = result
+                for number in [number] if not ordered else range(first, len(jobs)):
+                    if number not in results:
+                        break
+                    first, done = number + 1, done + 1
+                    yield number, results.pop(number)
+                    progress.report(done / len(jobs))
+        finally:
+            pending.cancel()
+
+
+class _PendingJobs:
+    """The jobs that are with the cluster."""
+
+    def __init__(self, client: Any, name: str, function: Callable[..., Any], jobs: Sequence[Sequence[Any]],
+                 progress: Progress) -> None:
+        self._client, self._name, self._function, self._jobs = client, name, function, jobs
+        self._progress = progress
+        self._completed: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._submitted: dict[str, tuple[int, Any]] = {}
+        self._next = 0
+        self._threads = 0
+        self._counted_at = self._workers_seen_at = self._warned_at = time.monotonic() - COUNT_INTERVAL
+        # Dask shows the part before the last hyphen and takes equal keys for the same job.
+        self._key = f"scarp_{function.__name__}-{uuid.uuid4().hex[:12]}"
+
+    def capacity(self) -> int:
+        """Return how many jobs may be with the cluster."""
+        self._count()
+        return max(4, JOBS_PER_THREAD * self._threads)
+
+    def submit_up_to(self, capacity: int, end: int) -> None:
+        """Hand jobs to the cluster until it has ``most``, but none from number ``end`` on."""
+        while len(self._submitted) < capacity and self._next < end:
+            number = self._next
+            future = self._client.submit(run_job, self._name, self._function, tuple(self._jobs[number]),
+                                         key=f"{self._key}-{number}", pure=False, retries=RETRIES)
+            self._submitted[future.key] = number, future
+            self._next += 1
+            future.add_done_callback(self._completed.put)
+
+    def next_result(self) -> tuple[int, Any]:
+        """Return number and result of a job that is done; wait for one."""
+        while True:
+            stop_if_cancelled(self._progress)
+            self._count()
+            try:
+                future = self._completed.get(timeout=POLL)
+            except queue.Empty:
+                continue
+            if future.key in self._submitted:
+                number = self._submitted[future.key][0]
+                result = self._result(future, number)
+                del self._submitted[future.key]
+                return number, result
+
+    def cancel(self) -> None:
+        """Take back all jobs that are not done."""
+        futures = [future for _, future in self._submitted.values()]
+        self._submitted.clear()
+        if futures and self._client.status == "running":
+            with contextlib.suppress(Exception):
+                self._client.cancel(futures)
+
+    def _result(self, future: Any, number: int) -> Any:
+        if future.status == "error":
+            raise self._failed(future.exception(), number)
+        while True:
+            try:
+                result = future.result(timeout=POLL)
+                break
+            except asyncio.TimeoutError:
+                # The worker that held the result may be gone, and the job runs again.
+                stop_if_cancelled(self._progress)
+            except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
+                raise ClusterUnreachable("The connection to the scheduler was lost, or somebody took the jobs back. "
+                                         f"{RETRY_HINT}") from error
+            except Exception as error:
+                raise self._failed(error, number) from error
+        if isinstance(result, JobFailure):
+            raise result.error
+        return result
+
+    def _failed(self, error: BaseException, number: int) -> WorkerFailed:
+        what = f"Job {number + 1:,} of {len(self._jobs):,} ({self._function.__name__})"
+        if type(error).__name__ == "KilledWorker":
+            times = getattr(error, "allowed_failures", 0) + 1
+            return WorkerFailed(f"{what} ended {times} workers. They most likely ran out of memory: give each worker "
+                                "more (fewer workers a machine, --memory-limit), or choose smaller tiles. The log of "
+                                "the workers says more.")
+        problem = WorkerFailed(f"{what} failed on its worker, also when tried again: {type(error).__name__}: {error}. "
+                               "The log of the workers says more.")
+        problem.__cause__ = error
+        return problem
+
+    def _count(self) -> None:
+        """Count the threads now and then; give up when there are none for long."""
+        now = time.monotonic()
+        if now - self._counted_at < COUNT_INTERVAL:
+            return
+        self._counted_at = now
+        try:
+            self._threads = sum(self._client.nthreads().values())
+        except Exception as error:
+            raise ClusterUnreachable(f"The connection to the scheduler was lost ({error or type(error).__name__}). "
+                                     f"{RETRY_HINT}") from error
+        if self._threads:
+            self._workers_seen_at = now
+        elif now - self._workers_seen_at > WORKER_TIMEOUT:
+            raise ClusterUnreachable(f"The cluster has had no workers for {WORKER_TIMEOUT / 60:.0f} minutes. Start workers, "
+                                     "then run this step again.")
+        elif now - self._workers_seen_at > 2 * COUNT_INTERVAL and now - self._warned_at > 60:
+            self._warned_at = now
+            self._progress.warn(f"All workers are gone. Waiting for new ones, up to {WORKER_TIMEOUT / 60:.0f} minutes.")

@@ -1,0 +1,108 @@
+"""Settlements and the roads between them, which cut slopes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from .frame import CELL, DemoFrame, fractal
+from .regions import Layout, sample
+from .surficial_cover import LAKES, LANDFORMS, Cover
+from .terrain import Terrain
+
+LAKE = list(LANDFORMS).index(LAKES)
+
+
+@dataclass
+class Infrastructure:
+    """Where people live and drive, positions in the frame."""
+
+    settlements: np.ndarray
+    """Shape (settlements, 2)."""
+    roads: list[np.ndarray]
+
+
+def make_infrastructure(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator) -> Infrastructure:
+    """Found villages on gentle ground by rivers, hamlets on the slopes of the settled region, and build roads.
+
+    The main road follows the main river's valley; every village joins it by the cheapest way.
+    """
+    homes = _settlements(frame, layout, terrain, cover, rng)
+    side = min(frame.size, 400)
+    cell = frame.size * CELL / side
+    pick = ((np.arange(side) + 0.5) * frame.size / side).astype(np.int64)
+    slope = cover.slope[pick[:, None], pick[None, :]]
+    cost = 1 + (slope / 9) ** 2 + 30.0 * (cover.landform[pick[:, None], pick[None, :]] == LAKE)
+    cost *= np.exp(0.5 * fractal(rng, side, frame.size * CELL, 2500, exponent=1.2))
+    graph = _cost_graph(cost)
+    margin = frame.pad * CELL
+
+    def node(xy: np.ndarray) -> np.ndarray:
+        column, row = np.clip(((xy - margin) / cell).astype(np.int64), 0, side - 1).T
+        return row * side + column
+
+    def line(nodes: list[int]) -> np.ndarray:
+        row, column = np.divmod(np.array(nodes), side)
+        xy = np.column_stack([column + 0.5, row + 0.5]) * cell + margin
+        for _ in range(2):
+            xy[1:-1] = 0.25 * xy[:-2] + 0.5 * xy[1:-1] + 0.25 * xy[2:]
+        return xy
+
+    inner = layout.river[((layout.river > margin) & (layout.river < frame.extent - margin)).all(axis=1)]
+    ends = node(inner[[0, -1]])
+    _, before = csgraph.dijkstra(graph, indices=int(ends[0]), return_predecessors=True)
+    main = _trace(before, int(ends[1]), set())
+    roads = [line(main)]
+    _, before, _ = csgraph.dijkstra(graph, indices=np.unique(main), return_predecessors=True, min_only=True)
+    built = set(main)
+    for home in node(homes):
+        way = _trace(before, int(home), built)
+        built.update(way)
+        if len(way) > 2:
+            roads.append(line(way))
+    return Infrastructure(homes, roads)
+
+
+def _settlements(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator) -> np.ndarray:
+    """Choose cells: villages by weight of the region, and as many hamlets on slopes where people are the cause."""
+    region = frame.crop(sample(layout.region, frame.side))
+    settled = np.array([region.cause == "human" for region in layout.regions])[region]
+    dry = cover.landform != LAKE
+    villages = dry & (cover.slope < 9) & (cover.above_river > 0.5) & (cover.above_river < 80)
+    hamlets = dry & settled & (cover.slope > 8) & (cover.slope < 27)
+    hamlets &= (cover.above_river > 80) & (cover.above_river < 500)
+    count = int(np.clip(round(frame.area_km2 / 18), 2, 120))
+    chosen = []
+    for fit, number in ((villages & settled, count // 2), (hamlets, round(0.8 * count)),
+                        (villages & ~settled, -(-count // 3))):
+        cells = np.flatnonzero(fit.ravel())
+        chosen.append(rng.choice(cells, size=min(number, cells.size), replace=False))
+    row, column = np.divmod(np.concatenate(chosen).astype(np.float64), frame.size)
+    return np.column_stack([column + 0.5 + frame.pad, row + 0.5 + frame.pad]) * CELL
+
+
+def _cost_graph(cost: np.ndarray) -> sparse.csr_matrix:
+    """Join each cell to its eight neighbours at the mean cost of the two."""
+    side = cost.shape[0]
+    index = np.arange(cost.size).reshape(cost.shape)
+    start, end, price = [], [], []
+    for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
+        here = (slice(0, side - down), slice(max(-right, 0), side - max(right, 0)))
+        there = (slice(down, side), slice(max(right, 0), side + min(right, 0)))
+        start.append(index[here].ravel())
+        end.append(index[there].ravel())
+        price.append((np.hypot(down, right) * (cost[here] + cost[there]) / 2).ravel())
+    one, other, each = np.concatenate(start), np.concatenate(end), np.concatenate(price)
+    half = sparse.csr_matrix((each, (one, other)), shape=(cost.size, cost.size))
+    return half + half.T
+
+
+def _trace(before: np.ndarray, node: int, built: set[int]) -> list[int]:
+    """Follow predecessors until they end or meet what is built."""
+    way = [node]
+    while way[-1] not in built and before[way[-1]] >= 0:
+        way.append(int(before[way[-1]]))
+    return way

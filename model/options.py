@@ -1,0 +1,134 @@
+"""Options of a run: one declaration gives an option's type, default, limits, choices, label, help, check and record.
+
+Imports nothing heavy: the Processing shell declares its parameters from these classes when QGIS starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .errors import ParameterInvalid
+
+Value = TypeVar("Value")
+
+
+def number(default: Value, lowest: float, highest: float, label: str = "", help_text: str = "", *,
+           open_limits: bool = False, decimals: int | None = None, advanced: bool = False) -> Value:
+    """Declare a number; it is whole if its default is an ``int``.
+
+    Args:
+        default: value when the user gives none.
+        lowest: smallest value.
+        highest: largest value.
+        label: of the parameter in the dialog.
+        help_text: what it means, with its unit.
+        open_limits: the value must differ from both limits.
+        decimals: shown in the dialog; QGIS's default without.
+        advanced: folded away in the dialog.
+    """
+    return _option(default, label, help_text, advanced, limits=(lowest, highest), open_limits=open_limits,
+                   decimals=decimals)
+
+
+def choice(default: str, choices: tuple[str, ...], label: str = "", help_text: str = "", *, advanced: bool = False
+           ) -> str:
+    """Declare an enumeration with static strings."""
+    return _option(default, label, help_text, advanced, choices=choices)
+
+
+def flag(default: bool, label: str = "", help_text: str = "", *, advanced: bool = False) -> bool:
+    """Declare a check box."""
+    return _option(default, label, help_text, advanced)
+
+
+def text(default: str, label: str = "", help_text: str = "", *, advanced: bool = False) -> str:
+    """Declare free text; checks beyond the type are the class's own, in ``__post_init__``."""
+    return _option(default, label, help_text, advanced)
+
+
+def _option(default: Any, label: str, help_text: str, advanced: bool, **more: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"label": label, "help": help_text, "advanced": advanced, **more})
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option as it was declared."""
+
+    name: str
+    default: Any
+    label: str = ""
+    help: str = ""
+    advanced: bool = False
+    limits: tuple[float, float] | None = None
+    open_limits: bool = False
+    decimals: int | None = None
+    choices: tuple[str, ...] | None = None
+
+    @property
+    def parameter(self) -> str:
+        """Name of the Processing parameter: ``lambda_`` is LAMBDA."""
+        return parameter_name(self.name)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the value is a whole number."""
+        return isinstance(self.default, int) and not isinstance(self.default, bool)
+
+    def check(self, value: Any) -> None:
+        """Raise :class:`ParameterInvalid` if a value is of another type, out of its limits or not among its choices."""
+        if self.choices is not None:
+            if value not in self.choices:
+                raise ParameterInvalid(f'{self.parameter} is "{value}". Choose one of: {", ".join(self.choices)}.')
+        elif self.limits is not None:
+            self._check_number(value)
+        elif isinstance(self.default, bool) and not isinstance(value, bool):
+            raise ParameterInvalid(f"{self.parameter} is {value!r}, but must be true or false.")
+
+    def _check_number(self, value: Any) -> None:
+        lowest, highest = self.limits or (-math.inf, math.inf)
+        if isinstance(value, bool) or not isinstance(value, int if self.is_integer else (int, float)):
+            kind = "whole number" if self.is_integer else "number"
+            raise ParameterInvalid(f"{self.parameter} is {value!r}, but must be a {kind}.")
+        inside = lowest < value < highest if self.open_limits else lowest <= value <= highest
+        if not math.isfinite(value) or not inside:
+            limits = f"{lowest:.12g} and {highest:.12g}{', both excluded' if self.open_limits else ''}"
+            raise ParameterInvalid(f"{self.parameter} is {value:g}, but must lie between {limits}.")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Base of all option classes: a frozen dataclass whose fields are declared with the functions above.
+
+    Raises:
+        ParameterInvalid: a value is out of its range or not among its choices.
+    """
+
+    def __post_init__(self) -> None:
+        for option in self.options():
+            option.check(getattr(self, option.name))
+
+    @classmethod
+    def options(cls) -> list[Option]:
+        """Return all options in the order of their declaration."""
+        return [Option(item.name, item.default, **item.metadata) for item in dataclasses.fields(cls)]
+
+    @classmethod
+    def option(cls, name: str) -> Option:
+        """Return one option, such as ``threshold``."""
+        return next(option for option in cls.options() if option.name == name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the values by field name, for model headers."""
+        return dataclasses.asdict(self)
+
+    def record(self) -> dict[str, Any]:
+        """Return the values by parameter name, for run records."""
+        return {parameter_name(name): value for name, value in self.as_dict().items()}
+
+
+def parameter_name(name: str) -> str:
+    """Return an option's name as the user sees it: ``lambda_`` is LAMBDA."""
+    return name.rstrip("_").upper()

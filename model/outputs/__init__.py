@@ -1,0 +1,1 @@
+"""Outputs: complete or absent, in one transaction, with a run record."""

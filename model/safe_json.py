@@ -1,0 +1,120 @@
+"""JSON that comes from outside, read so that no text can hang, exhaust or surprise whoever reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Bytes of a file; the longest run records, of stacks with thousands of inputs, have some megabytes."""
+MAX_DEPTH = 60
+"""Levels of lists and tables; Scarp itself writes at most ten. Python's own limit depends on who calls."""
+MAX_DIGITS = 40
+"""Of a whole number. Reading takes time by the square of it, and no number here needs more than 19."""
+_LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
+_LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
+
+def parse_json(text: str | bytes, nan: bool = True) -> Any:
+    """Return what a JSON text holds.
+
+    Args:
+        text: the JSON, as text or in UTF-8.
+        nan: whether to accept ``NaN`` and ``Infinity``, which Python writes and JSON does not know.
+
+    Raises:
+        ValueError: it is no JSON, has a name twice in one table, is nested too deeply, or holds a whole number or half
+            of a letter (a lone surrogate) that no file could be written with.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    hooks: dict[str, Callable[..., Any]] = {} if nan else {"parse_constant": _reject_constant}
+    if _LONG_NUMBER.search(text):
+        hooks["parse_int"] = _bounded_int
+    try:
+        content = json.loads(text, object_pairs_hook=_unique_keys, **hooks)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    # Both walks cost more than the reading, and hardly any text needs them.
+    if text.count("[") + text.count("{") > MAX_DEPTH and _nesting_depth(content) > MAX_DEPTH:
+        raise ValueError("it is nested too deeply")
+    if _LONE_SURROGATE.search(text) and not all(map(_is_encodable, _iter_strings(content))):
+        raise ValueError("it holds half of a letter")
+    return content
+
+
+def read_json(path: str | os.PathLike, nan: bool = True) -> Any:
+    """Return what a JSON file holds; see :func:`parse_json`.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no JSON that Scarp reads, or longer than :data:`MAX_BYTES` bytes.
+    """
+    source = Path(path)
+    with open(source, "rb") as stream:
+        # Asked of the stream, so that a device without end is not read to its end.
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it is longer than {MAX_BYTES:,} bytes")
+    return parse_json(content.removeprefix(b"\xef\xbb\xbf"), nan)
+
+
+def is_text(value: Any, max_length: int) -> bool:
+    """Return whether a value is a text of at most so many characters that can be written into a file."""
+    return isinstance(value, str) and len(value) <= max_length and _is_encodable(value)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Two readers might each take another one of the two.
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it has {duplicate[:40]!r} twice")
+    return content
+
+
+def _nesting_depth(content: Any) -> int:
+    depth, level = 0, [content]
+    while level and depth <= MAX_DEPTH:
+        level = [item for value in level if isinstance(value, (dict, list)) for item in _items(value)]
+        depth += 1
+    return depth
+
+
+def _iter_strings(content: Any) -> Iterator[str]:
+    rest = [content]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (dict, list)):
+            rest.extend(_items(value))
+            if isinstance(value, dict):
+                rest.extend(value)
+
+
+def _items(value: dict[str, Any] | list[Any]) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _is_encodable(text: str) -> bool:
+    """Return whether a text has no lone surrogate, with which it could be written into no file."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"it has a number of {len(digits):,} digits")
+    return int(digits)
+
+
+def _reject_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not allowed")

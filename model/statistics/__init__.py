@@ -1,0 +1,1 @@
+"""Quantiles, ranks, moments and intervals."""

@@ -1,0 +1,321 @@
+"""Table 5 of the paper: landslides and stable points on both sides of a threshold, and what follows from it.
+Whether a susceptibility of 0.7 goes with landslides in 7 of 10 cases; here among the validation points only.
+
+With as many stable points as landslides, the share of landslides is set by the design at one half. So these figures
+compare maps and show the shape of the curve; they do not make a relative susceptibility a probability.
+ROC curve, area under it (AUC), its variance after DeLong, and the paired test between two maps.
+Curves on a common axis, so that repeats can be given a band: ROC, precision over recall, success rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Sequence
+
+import numpy as np
+from scipy.stats import norm, rankdata
+from sklearn.metrics import roc_curve
+
+from ..errors import TooFewData
+from ..statistics.intervals import LEVEL, MIN_REPEATS
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts at a threshold; they may be means over several draws."""
+
+    hits: float
+    """TP: landslides at or above the threshold."""
+    misses: float
+    """FN: landslides below it."""
+    false_alarms: float
+    """FP: stable points at or above it."""
+    correct_rejections: float
+    """TN: stable points below it."""
+
+    @property
+    def total(self) -> float:
+        """All points."""
+        return self.hits + self.misses + self.false_alarms + self.correct_rejections
+
+    @property
+    def recall(self) -> float:
+        """Share of the landslides that were found, equation 6; also called sensitivity."""
+        return _ratio(self.hits, self.hits + self.misses)
+
+    @property
+    def specificity(self) -> float:
+        """Share of the stable points that were recognised."""
+        return _ratio(self.correct_rejections, self.correct_rejections + self.false_alarms)
+
+    @property
+    def precision(self) -> float:
+        """Share of landslides among the points called landslide; depends on how many stable points were taken."""
+        return _ratio(self.hits, self.hits + self.false_alarms)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the points that were called right, equation 8."""
+        return _ratio(self.hits + self.correct_rejections, self.total)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return _ratio(2 * self.hits, 2 * self.hits + self.false_alarms + self.misses)
+
+    @property
+    def kappa(self) -> float:
+        """Agreement beyond chance (Cohen 1960), equations 7 to 9; NaN where chance alone would agree wholly."""
+        if not self.total:
+            return math.nan
+        called = (self.hits + self.false_alarms) / self.total
+        true = (self.hits + self.misses) / self.total
+        chance = called * true + (1 - called) * (1 - true)
+        return _ratio(self.accuracy - chance, 1 - chance)
+
+
+MEASURES = ("recall", "kappa", "accuracy", "precision", "f1", "specificity")
+"""Measures of :class:`Confusion`, the paper's two first."""
+
+
+def confusion_at(landslide: np.ndarray, stable: np.ndarray, threshold: float,
+                 weights: np.ndarray | None = None) -> Confusion:
+    """Count landslides and stable points on both sides of a threshold.
+
+    Args:
+        landslide: susceptibility at the landslides, shape (landslides,).
+        stable: susceptibility at the stable points, shape (stable points,).
+        threshold: a value at or above it is called landslide.
+        weights: how often each landslide counts; once by default. Scaled to the number of landslides.
+    """
+    found = landslide >= threshold
+    hits = float(found.sum()) if weights is None else float(weights[found].sum() / weights.sum() * len(landslide))
+    alarms = float((stable >= threshold).sum())
+    return Confusion(hits, len(landslide) - hits, alarms, len(stable) - alarms)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Reliability in bins of equal width."""
+
+    predicted: np.ndarray
+    """Mean susceptibility by bin, NaN in an empty bin."""
+    observed: np.ndarray
+    """Share of landslides among the points of the bin, NaN in an empty bin."""
+    points: np.ndarray
+    """Points by bin (means over the draws)."""
+    brier: float
+    """Mean squared difference between susceptibility and outcome (Brier 1950): 0 is best, 0.25 is a constant 0.5."""
+    ece: float
+    """Expected calibration error: mean distance between the two columns above, weighted by points."""
+
+
+def calibration(landslide: np.ndarray, stable: np.ndarray, stable_weight: float = 1.0,
+                weights: np.ndarray | None = None) -> Calibration:
+    """Compare susceptibility with outcome.
+
+    Args:
+        landslide: susceptibility at the landslides, 0…1.
+        stable: susceptibility at the stable points, those of several draws one after another.
+        stable_weight: weight of a stable point: one over the number of draws.
+        weights: how often each landslide counts.
+    """
+    values = np.concatenate([landslide, stable]).astype(np.float64)
+    outcome = np.concatenate([np.ones(len(landslide)), np.zeros(len(stable))])
+    counts = np.concatenate([np.ones(len(landslide)) if weights is None else weights.astype(float),
+                             np.full(len(stable), stable_weight)])
+    bins = np.minimum((np.clip(values, 0, 1) * BINS).astype(int), BINS - 1)
+    points = np.bincount(bins, weights=counts, minlength=BINS)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        predicted = np.bincount(bins, weights=counts * values, minlength=BINS) / points
+        observed = np.bincount(bins, weights=counts * outcome, minlength=BINS) / points
+    filled = points > 0
+    ece = float(np.sum(points[filled] * np.abs(observed[filled] - predicted[filled])) / points.sum())
+    brier = float(np.sum(counts * (values - outcome) ** 2) / counts.sum())
+    return Calibration(predicted, observed, points, brier, ece)
+
+
+@dataclass(frozen=True)
+class Placements:
+    """AUC and its structural components (DeLong et al. 1988)."""
+
+    auc: float
+    """Chance that a random landslide has a higher susceptibility than a random stable point, ties counted half."""
+    landslide: np.ndarray
+    """Per landslide, the share of stable points below it; float64, shape (landslides,). Their mean is the AUC."""
+    stable: np.ndarray
+    """Per stable point, the share of landslides above it; float64, shape (stable points,)."""
+
+    @property
+    def variance(self) -> float:
+        """Variance of the AUC over samples of both landslides and stable points; NaN with fewer than two of either."""
+        if len(self.landslide) < 2 or len(self.stable) < 2:
+            return math.nan
+        return float(np.var(self.landslide, ddof=1) / len(self.landslide)
+                     + np.var(self.stable, ddof=1) / len(self.stable))
+
+
+def placements(landslide: np.ndarray, stable: np.ndarray) -> Placements:
+    """Return AUC and components by midranks, in n log n (Sun and Xu 2014).
+
+    Args:
+        landslide: susceptibility at the landslides, shape (landslides,).
+        stable: susceptibility at the stable points, shape (stable points,).
+
+    Raises:
+        TooFewData: one of the two is empty.
+    """
+    if not len(landslide) or not len(stable):
+        raise TooFewData("A ROC curve needs at least one landslide and one stable point.")
+    both = rankdata(np.concatenate([landslide, stable]))
+    above = (both[:len(landslide)] - rankdata(landslide)) / len(stable)
+    below = 1 - (both[len(landslide):] - rankdata(stable)) / len(landslide)
+    return Placements(float(above.mean()), above, below)
+
+
+def normal_interval(value: float, variance: float, level: float = LEVEL) -> tuple[float, float]:
+    """Return the normal interval of an AUC, cut at 0 and 1."""
+    half = float(norm.ppf(0.5 + level / 2)) * math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
+    return (max(0.0, value - half), min(1.0, value + half)) if math.isfinite(half) else (math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class AucDifference:
+    """The paired test between two maps on the same points (DeLong et al. 1988)."""
+
+    difference: float
+    standard_error: float
+    low: float
+    high: float
+    z: float
+    p: float
+    """Two-sided probability of such a difference, or a larger one, if both maps were equally good."""
+
+
+def compare_auc(landslide_a: np.ndarray, stable_a: np.ndarray, landslide_b: np.ndarray, stable_b: np.ndarray,
+                level: float = LEVEL) -> AucDifference:
+    """Test whether two maps differ in AUC on the same landslides and the same stable points.
+
+    Args:
+        landslide_a: first map's susceptibility at the landslides.
+        stable_a: first map's susceptibility at the stable points.
+        landslide_b: second map's susceptibility at the same landslides, in the same order.
+        stable_b: second map's susceptibility at the same stable points, in the same order.
+        level: level of the interval.
+
+    Raises:
+        TooFewData: fewer than two landslides or stable points.
+        ValueError: the samples differ in length.
+    """
+    if len(landslide_a) != len(landslide_b) or len(stable_a) != len(stable_b):
+        raise ValueError("a paired test needs both maps on the same points")
+    if len(landslide_a) < 2 or len(stable_a) < 2:
+        raise TooFewData("A test between two maps needs at least two landslides and two stable points.")
+    a, b = placements(landslide_a, stable_a), placements(landslide_b, stable_b)
+    difference = a.auc - b.auc
+    variance = float(np.var(a.landslide - b.landslide, ddof=1) / len(landslide_a)
+                     + np.var(a.stable - b.stable, ddof=1) / len(stable_a))
+    error = math.sqrt(variance)
+    if error > 0:
+        z = difference / error
+    else:
+        z = math.copysign(math.inf, difference) if difference else 0.0
+    half = float(norm.ppf(0.5 + level / 2)) * error
+    return AucDifference(difference, error, difference - half, difference + half, z, float(2 * norm.sf(abs(z))))
+
+
+AXIS = np.linspace(0, 1, 201)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve with its 95 % band; ``low`` and ``high`` are NaN without repeats enough."""
+
+    x: np.ndarray
+    y: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+class ThresholdCurve:
+    """What every threshold would give: the points of the ROC curve, from which the other measures follow."""
+
+    def __init__(self, landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None,
+                 stable_weight: float = 1.0) -> None:
+        """Cut at every value.
+
+        Args:
+            landslide: susceptibility at the landslides, shape (landslides,).
+            stable: susceptibility at the stable points, those of several draws one after another. The curve of all
+                draws together is the mean of their curves, threshold by threshold, and its area is their mean AUC.
+            weights: how often each landslide counts; once by default.
+            stable_weight: weight of a stable point: one over the number of draws.
+        """
+        counts = np.concatenate([np.ones(len(landslide)) if weights is None else weights,
+                                 np.full(len(stable), stable_weight)])
+        truth = np.concatenate([np.ones(len(landslide), dtype=int), np.zeros(len(stable), dtype=int)])
+        scores = np.concatenate([landslide, stable]).astype(np.float64)
+        self._false_positive_rate, self._true_positive_rate, self._thresholds = roc_curve(truth, scores, sample_weight=counts,
+                                                                drop_intermediate=False)
+        self._landslides = float(counts[:len(landslide)].sum())
+        self._stable = float(counts[len(landslide):].sum())
+        # scikit-learn begins the curve with a threshold above every score.
+        self._thresholds[0] = scores.max()
+
+    def roc(self) -> np.ndarray:
+        """Return the share of landslides found at the shares of false alarms in ``AXIS``."""
+        last = np.append(np.diff(self._false_positive_rate) > 0, True)
+        result = np.interp(AXIS, self._false_positive_rate[last], self._true_positive_rate[last])
+        result[0] = 0.0
+        return result
+
+    def precision(self) -> np.ndarray:
+        """Return the best precision that reaches at least each recall in ``AXIS``."""
+        best = np.maximum.accumulate(self._precision()[::-1])[::-1]
+        return best[np.minimum(np.searchsorted(self._true_positive_rate[1:], AXIS - 1e-12), len(best) - 1)]
+
+    def average_precision(self) -> float:
+        """Return the precision averaged over the steps in recall, as ``sklearn.metrics.average_precision_score``."""
+        return float(np.sum(np.diff(self._true_positive_rate) * self._precision()))
+
+    def best_threshold(self) -> float:
+        """Return the threshold with the largest sum of recall and specificity (Youden 1950)."""
+        return float(self._thresholds[int(np.argmax(self._true_positive_rate - self._false_positive_rate))])
+
+    def _precision(self) -> np.ndarray:
+        hits = self._true_positive_rate[1:] * self._landslides
+        return hits / (hits + self._false_positive_rate[1:] * self._stable)
+
+
+def success_rate_curve(shares_above: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the share of landslides in the most susceptible shares of the area in ``AXIS`` (Chung and Fabbri 2003).
+
+    Args:
+        positions: share of the area more susceptible than each landslide, as of ``SusceptibilityHistogram.position``.
+        weights: how often each landslide counts.
+    """
+    order = np.argsort(shares_above, kind="stable")
+    counts = np.ones(len(shares_above)) if weights is None else weights.astype(float)
+    reached = np.concatenate([[0.0], np.cumsum(counts[order]) / counts.sum()])
+    return reached[np.searchsorted(shares_above[order], AXIS, side="right")]
+
+
+def curve_with_band(y: np.ndarray, repeats: Sequence[np.ndarray]) -> Curve:
+    """Return a curve on ``AXIS`` with the 95 % band of repeats, point by point.
+
+    Args:
+        y: the curve.
+        repeats: curves that vary as another sample would.
+    """
+    if len(repeats) < MIN_REPEATS:
+        return Curve(AXIS, y, np.full_like(y, np.nan), np.full_like(y, np.nan))
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(repeats, [tail, 1 - tail], axis=0)
+    return Curve(AXIS, y, low, high)

@@ -1,0 +1,288 @@
+"""Susceptibility, rain, coefficient and zone of each cell, window by window, and the class that follows.
+Area of each warning class, by region and susceptibility zone.
+What a warning map says in words, and what about its inputs should be looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterator, Mapping, Protocol, Sequence
+
+import numpy as np
+import rasterio
+
+from ..errors import ParameterInvalid
+from ..factors.categorical import PolygonClasses, RasterClasses
+from ..factors.climate import ContinuousRaster
+from ..grid import Block, Grid
+from ..inputs.rasters import read_window
+from ..progress import Progress
+from ..safety.thresholds import ClassCoefficient, safety_factor
+from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, Thresholds
+
+
+def classify(factor: np.ndarray, susceptibility: np.ndarray, limits: Thresholds) -> np.ndarray:
+    """Return the warning class of each cell, uint8; the rule is the table in :mod:`.classes`.
+
+    Args:
+        factor: safety factor, NaN where there is none.
+        susceptibility: 0 to 1, NaN where there is none; the same shape.
+        limits: the thresholds.
+    """
+    low, high = np.float32(limits.p_low), np.float32(limits.p_high)
+    with np.errstate(invalid="ignore"):
+        above_threshold = factor < limits.fs_critical
+        near_threshold = factor < (limits.fs_critical if limits.fs_watch is None else limits.fs_watch)
+        susceptible, highly_susceptible = susceptibility >= low, susceptibility >= high
+    result = np.full(factor.shape, NO_WARNING, dtype=np.uint8)
+    result[above_threshold | (near_threshold & susceptible)] = WATCH
+    result[above_threshold & susceptible] = WARNING
+    result[above_threshold & highly_susceptible] = SEVERE
+    result[np.isnan(factor)] = NOT_ASSESSED
+    result[np.isnan(susceptibility)] = NODATA
+    return result
+
+
+@dataclass
+class WarningBlock:
+    """What one block of the grid holds."""
+
+    susceptibility: np.ndarray
+    """float32, NaN without data."""
+
+    rain: np.ndarray
+    """Rain of seven days in mm, float64, NaN without data, coefficient or susceptibility."""
+
+    factor: np.ndarray
+    """Safety factor, float64, NaN in the same cells."""
+
+    without_k: np.ndarray
+    """Whether a cell has susceptibility and rain but no coefficient."""
+
+    negative: int
+    """Cells of the map with negative rain, which count as without."""
+
+
+class WarningLayers:
+    """All inputs of the warning on the grid of the susceptibility map."""
+
+    def __init__(self, dataset: rasterio.DatasetReader, grid: Grid, rain: Sequence[ContinuousRaster],
+                 landform: PolygonClasses | RasterClasses | None, codes: Sequence[int],
+                 coefficients: Sequence[ClassCoefficient], fallback: ClassCoefficient | None) -> None:
+        """Join open inputs.
+
+        Args:
+            dataset: the susceptibility map.
+            grid: its grid.
+            rain: rasters whose sum is the rain of seven days, in mm.
+            landform: landform codes; ``None`` for one coefficient everywhere.
+            codes: code of each coefficient's class; empty without landform.
+            coefficients: one a code, or one in all.
+            rest: coefficient of cells without a landform; ``None`` leaves them without a judgement.
+        """
+        self.grid = grid
+        self._dataset, self._rain, self._landform = dataset, rain, landform
+        outside = coefficients[0] if landform is None else fallback
+        # Entry 0 is what cells without a code find.
+        self._k = np.full(max(codes, default=0) + 1, np.nan)
+        self._k[0] = np.nan if outside is None else outside.k
+        for code, one in zip(codes, coefficients):
+            self._k[code] = one.k
+
+    def read(self, block: Block) -> WarningBlock:
+        """Return the cells of a block.
+
+        Raises:
+            ParameterInvalid: a susceptibility lies outside 0 to 1.
+        """
+        values = read_window(self._dataset, block.row, block.column, block.height, block.width, [1])[0]
+        values[np.isinf(values)] = np.nan
+        on_map = ~np.isnan(values)
+        if on_map.any():
+            low, high = float(np.min(values, where=on_map, initial=1)), float(np.max(values, where=on_map, initial=0))
+            if low < 0 or high > 1:
+                raise ParameterInvalid(f"The susceptibility raster {self._dataset.name} holds "
+                                       f"{low if low < 0 else high:g}, but the thresholds are for values from 0 to 1. "
+                                       "Give the map of \"Predict susceptibility\", or scale yours to 0 to 1.")
+        rain = sum((one.read(block).astype(np.float64) for one in self._rain), np.zeros(values.shape))
+        with np.errstate(invalid="ignore"):
+            negative = rain < 0
+        rain[negative | ~np.isfinite(rain)] = np.nan
+        k: np.ndarray | float = self._k[0]
+        if self._landform is not None:
+            k = self._k[np.nan_to_num(self._landform.read(block), nan=0.0).astype(np.int64)]
+        factor = safety_factor(rain, k)
+        factor[~on_map] = np.nan
+        assessed = ~np.isnan(factor)
+        without_k = on_map & ~assessed & ~np.isnan(rain)
+        rain[~assessed] = np.nan
+        return WarningBlock(values, rain, factor, without_k, int((negative & on_map).sum()))
+
+
+ALL = "all"
+COLUMNS = ("region", "zone", "zone_name", "cells", "km2", *(f"{key}_km2" for key in KEYS.values()),
+           *(f"{key}_share" for key in KEYS.values()), "mean_rain_mm", "highest_rain_mm")
+"""Columns of the table; shares are of the row's own area, 0 to 1. Rain is that of the cells that were judged; the
+highest stands in the rows of all zones together."""
+
+
+class WarningStatistics:
+    """Counts cells, area and rain; part 0 is the whole map, the others are the regions."""
+
+    def __init__(self, scopes: Sequence[str], zones: Mapping[int, str]) -> None:
+        """Start at nothing.
+
+        Args:
+            parts: names, the whole map first.
+            zones: name by number, from 1.
+        """
+        self.scopes, self.zones = list(scopes), dict(zones)
+        # Cells on the map but in no zone (a ZONES raster that is smaller) count as zone 0.
+        shape = (len(self.scopes), max(self.zones) + 1, max(KEYS) + 1)
+        self.cells, self.area, self._rain = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros(shape)
+        self._highest = np.full(len(self.scopes), np.nan)
+
+    def add(self, scope: int, mask: np.ndarray | None, classes: np.ndarray, zones: np.ndarray, rain: np.ndarray,
+            row_area: np.ndarray) -> None:
+        """Count the cells of a window.
+
+        Args:
+            part: 0 for the whole map, or the number of a region from 1.
+            mask: which cells belong to the part; ``None`` for all.
+            classes: warning class, 0 off the map.
+            zones: susceptibility zone, 0 for none.
+            rain: in mm, NaN where nothing was judged.
+            row_area: area of a cell of each row in square metres.
+        """
+        if mask is not None:
+            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+            if not len(rows):
+                return
+            window = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+            inside = mask[window]
+            # Class 0 is not counted.
+            classes, zones, rain = np.where(inside, classes[window], np.uint8(0)), zones[window], rain[window]
+            rain, row_area = np.where(inside, rain, np.nan), row_area[window[0]]
+        # Area is the same along a row, so cells are counted by row, zone and class: much faster than adding areas.
+        shape = (len(row_area), *self.cells.shape[1:])
+        key = zones.astype(np.int64) * shape[2] + classes
+        key += (np.arange(shape[0]) * (shape[1] * shape[2]))[:, None]
+        size = shape[0] * shape[1] * shape[2]
+        counts = np.bincount(key.ravel(), minlength=size).reshape(shape)
+        rain_sums = np.bincount(key.ravel(), np.nan_to_num(rain, nan=0.0).ravel(), minlength=size).reshape(shape)
+        counts[..., 0] = 0
+        rain_sums[..., [0, NOT_ASSESSED]] = 0
+        self.cells[scope] += counts.sum(axis=0)
+        self.area[scope] += np.tensordot(row_area, counts, axes=1)
+        self._rain[scope] += np.tensordot(row_area, rain_sums, axes=1)
+        self._highest[scope] = np.fmax(self._highest[scope], np.fmax.reduce(rain, axis=None))
+
+    def km2(self, scope: int = 0) -> dict[int, float]:
+        """Return the area of each class in a part, by class."""
+        return {number: float(self.area[scope, :, number].sum()) / 1e6 for number in KEYS}
+
+    def counts(self) -> dict[int, int]:
+        """Return the cells of each class on the whole map."""
+        return {number: int(self.cells[0, :, number].sum()) for number in KEYS}
+
+    def highest_rain(self) -> float:
+        """Return the highest rain on the map in mm, NaN where there is none."""
+        return float(self._highest[0])
+
+    def rows(self) -> Iterator[list[Any]]:
+        """Give the rows of the table: for each part all zones together, then each zone."""
+        for scope, name in enumerate(self.scopes):
+            yield self._row(scope, name, slice(None), "", ALL, self._highest[scope])
+            for zone, label in self.zones.items():
+                yield self._row(scope, name, slice(zone, zone + 1), zone, label, None)
+
+    def _row(self, scope: int, name: str, zones: slice, number: int | str, label: str, highest: float | None
+             ) -> list[Any]:
+        area = self.area[scope, zones].sum(axis=0)[list(KEYS)] / 1e6
+        total, assessed = area.sum(), area.sum() - area[list(KEYS).index(NOT_ASSESSED)]
+        shares = area / total if total else [None] * len(KEYS)
+        mean = self._rain[scope, zones].sum() / 1e6 / assessed if assessed else None
+        return [name, number, label, int(self.cells[scope, zones].sum()), total, *area, *shares, mean, highest]
+
+
+MAX_PLAUSIBLE_RAIN = 600.0
+"""mm in seven days above which it is asked whether RAIN is something else; an annual sum is easily given."""
+
+MIN_PLAUSIBLE_RAIN = 1.0
+"""mm below which it is asked whether RAIN is in metres."""
+
+
+@dataclass
+class InputIssues:
+    """What was met on the way besides the classes."""
+
+    negative_cells: int = 0
+    """Cells of the map with negative rain."""
+
+    without_k_m2: float = 0.0
+    """Area of the map with rain but without a coefficient."""
+
+    overlap_m2: float = 0.0
+    """Area of the map in more than one region."""
+
+
+class WarningSink(Protocol):
+    """Who keeps warnings."""
+
+    def warn(self, text: str) -> None:
+        """Take a warning."""
+
+
+def log_result(tally: WarningStatistics, limits: Thresholds, coefficients: Sequence[ClassCoefficient], issues: InputIssues,
+               warning_log: WarningSink, progress: Progress) -> None:
+    """Say the areas, and warn of what may mislead.
+
+    Args:
+        tally: the finished counts.
+        limits: the thresholds.
+        coefficients: of the landform classes.
+        seen: what was met besides.
+        notes: hears what may mislead.
+        progress: hears the rest.
+    """
+    for one in coefficients:
+        rain = limits.rainfall_ratio(limits.fs_critical) * one.critical_rainfall
+        progress.report(0.96, f"{one.label}: warning above {rain:.1f} mm in seven days (k {one.k:g}, {one.source}).")
+    areas = tally.km2()
+    total = sum(areas.values())
+    for number, name in NAMES.items():
+        progress.report(0.97, f"{name}: {areas[number]:,.2f} km², {areas[number] / total:.1%}")
+    _check_rain_unit(tally.highest_rain(), issues.negative_cells, warning_log)
+    _warn_about_gaps(areas[NOT_ASSESSED], issues.without_k_m2 / 1e6, total, warning_log)
+    assessed = [number for number in NAMES if number != NOT_ASSESSED and areas[number]]
+    if len(assessed) == 1:
+        lowest = min(limits.rainfall_ratio(limits.fs_critical) * one.critical_rainfall for one in coefficients)
+        because = f"no more than {tally.highest_rain():.1f} mm fall, and the lowest threshold is {lowest:.1f} mm" \
+            if assessed[0] < WATCH else f"up to {tally.highest_rain():.1f} mm fall"
+        warning_log.warn(f'All of the map that was judged is in one class, "{NAMES[assessed[0]]}": {because}.')
+    empty = [name for scope, name in enumerate(tally.scopes) if not tally.cells[scope].any()]
+    if empty:
+        warning_log.warn(f"These regions have no cell of the map: {', '.join(empty)}.")
+    if issues.overlap_m2:
+        warning_log.warn(f"{issues.overlap_m2 / 1e6:,.2f} km² lie in more than one region and count in each of them, so the "
+                   "regions do not add up to the whole.")
+
+
+def _check_rain_unit(highest: float, negative_cells: int, warning_log: WarningSink) -> None:
+    if highest > MAX_PLAUSIBLE_RAIN:
+        warning_log.warn(f"RAIN is up to {highest:,.0f} mm, which seven days seldom bring. Is it the rain of a "
+                   "month or a year, or in tenths of a millimetre?")
+    elif 0 < highest < MIN_PLAUSIBLE_RAIN:
+        warning_log.warn(f"RAIN is nowhere above {highest:.3g} mm. Is it in metres? Then multiply it by 1,000 first.")
+    if negative_cells:
+        warning_log.warn(f"{negative_cells:,} cells have negative rain and are not judged. Set the nodata value of the "
+                   "raster if these stand for no data.")
+
+
+def _warn_about_gaps(unjudged: float, without_k: float, total: float, warning_log: WarningSink) -> None:
+    without_rain = unjudged - without_k
+    if without_rain > 1e-9 * total:
+        warning_log.warn(f"{without_rain:,.2f} km² of the map ({without_rain / total:.1%}) have no rain data and are not "
+                   "judged. That is no all-clear.")
+    if without_k > 1e-9 * total:
+        warning_log.warn(f"{without_k:,.2f} km² of the map ({without_k / total:.1%}) have no landform and are not judged. "
+                   "That is no all-clear; give K for a coefficient there.")

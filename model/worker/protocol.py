@@ -1,0 +1,335 @@
+"""Values as JSON and back, without pickle: what a caller may hand to the core, and what the core hands back.
+
+Arrays and long lists lie in a binary file beside the message, so that a layer with a million vertices is one copy and
+no single call into the JSON library keeps the caller's other threads waiting.
+
+========================  =======================================================
+value                     JSON
+========================  =======================================================
+None, bool, number, text  itself; NaN and the infinities as Python's JSON spells them
+list                      a list; from ``CHUNK_LENGTH`` items on ``{"$pieces": [[offset, bytes], ...]}``
+tuple                     ``{"$tuple": [...]}``
+dict                      an object, or ``{"$dict": [[key, value], ...]}`` for keys that are no plain text
+path                      ``{"$path": text}``
+NumPy array               ``{"$array": [offset, dtype, shape]}``
+function                  ``{"$function": number}``: the other side calls back
+an input type             ``{"$input": [name, {field: value}]}``, see :data:`INPUTS`
+another dataclass         ``{"$record": {field: value}}``, in results only; read as a :class:`Record`
+========================  =======================================================
+One end of the line between QGIS and the process that computes: a message is a line of JSON, and at times a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import re
+import threading
+from pathlib import Path, PurePath
+from types import SimpleNamespace
+from typing import Any, BinaryIO, Callable
+
+import numpy as np
+
+from ..errors import MessageInvalid
+from ..factors.sources import CategoricalInput, StationPoints
+from ..inputs.vectors import Lines, Points, Polygons
+from ..training.settings import TrainingSettings
+from ..warning.classes import Thresholds
+
+INPUTS = {kind.__name__: kind for kind in (Points, Lines, Polygons, CategoricalInput, StationPoints, TrainingSettings,
+                                           Thresholds)}
+"""The only classes that a message can make an object of."""
+CHUNK_LENGTH = 1000
+"""Items of a list that are read and written at once."""
+_ALIGNED = 64
+"""Bytes to which the places of arrays in the file are rounded up."""
+_NUMBERS, _SCALARS = "biufc", "biufU"
+"""Kinds of NumPy types that arrays may have, and of those that stand for a plain value."""
+_TYPE = re.compile(rf"[<>|=]?[{_NUMBERS}][0-9]{{1,2}}")
+"""How NumPy names the types of such arrays."""
+_PLAIN = frozenset((type(None), bool, int, float, str))
+
+
+class _NotSerializable(Exception):
+    """A value that is not sent."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.key_path: list[str] = []
+
+
+class Record(SimpleNamespace):
+    """A result of the core with its fields as attributes, whatever class it had there."""
+
+
+class MessageEncoder:
+    """Turns the values of one message into JSON, and gathers what goes into the file beside it."""
+
+    def __init__(self, records: bool) -> None:
+        """Start a message.
+
+        Args:
+            records: whether dataclasses that are no inputs may be in it, as results are.
+        """
+        self.records = records
+        self.functions: list[Callable[..., Any]] = []
+        self.chunks: list[Any] = []
+        """Bytes and arrays of the file beside the message, in their order."""
+        self.size = 0
+        """Bytes of that file so far."""
+
+    def encode(self, value: Any, where: str = "value") -> Any:
+        """Return what stands for a value in JSON.
+
+        Args:
+            value: to send.
+            where: what it is, for the message.
+
+        Raises:
+            MessageInvalid: it is of a kind that is not sent.
+        """
+        try:
+            return self._encode(value)
+        except _NotSerializable as error:
+            raise MessageInvalid(f"{'.'.join([where, *error.key_path])} is {error.what}, which is not sent between QGIS "
+                                 "and the process that computes.") from error
+
+    def _encode(self, value: Any) -> Any:
+        if type(value) in _PLAIN:
+            return value
+        if isinstance(value, list):
+            return self._list(value)
+        if isinstance(value, tuple):
+            return {"$tuple": self._list(list(value))}
+        if isinstance(value, dict):
+            return self._dict(value)
+        if isinstance(value, np.ndarray):
+            return self._array(value)
+        if isinstance(value, np.generic) and value.dtype.kind in _SCALARS:
+            return value.item()
+        if isinstance(value, PurePath):
+            return {"$path": str(value)}
+        if isinstance(value, Record):
+            return {"$record": self._named(vars(value))}
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return self._object(value)
+        if isinstance(value, (bool, int, float, str)):
+            return value
+        if callable(value) and not isinstance(value, type):
+            self.functions.append(value)
+            return {"$function": len(self.functions) - 1}
+        raise _NotSerializable(f"a {type(value).__name__}")
+
+    def write(self, path: Path) -> None:
+        """Write the file that belongs to the message."""
+        with open(path, "wb") as stream:
+            for chunk in self.chunks:
+                stream.write(chunk)
+
+    def _list(self, values: list[Any]) -> Any:
+        if len(values) < CHUNK_LENGTH:
+            return [self._encode(item) for item in values]
+        pieces = []
+        for start in range(0, len(values), CHUNK_LENGTH):
+            part = [self._encode(item) for item in values[start:start + CHUNK_LENGTH]]
+            pieces.append(self._keep(json.dumps(part).encode("ascii")))
+        return {"$pieces": pieces}
+
+    def _dict(self, values: dict[Any, Any]) -> Any:
+        if all(type(key) is str and not key.startswith("$") for key in values):
+            return self._named(values)
+        return {"$dict": [[self._encode(key), self._encode(item)] for key, item in values.items()]}
+
+    def _named(self, values: dict[str, Any]) -> dict[str, Any]:
+        found = {}
+        for name, item in values.items():
+            try:
+                found[name] = self._encode(item)
+            except _NotSerializable as error:
+                error.key_path.insert(0, name)
+                raise
+        return found
+
+    def _array(self, array: np.ndarray) -> Any:
+        if array.dtype.kind not in _NUMBERS:
+            raise _NotSerializable(f"an array of {array.dtype}")
+        offset, _ = self._keep(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        return {"$array": [offset, array.dtype.str, list(array.shape)]}
+
+    def _keep(self, content: Any) -> list[int]:
+        """Put bytes into the file and return where they begin and how many they are."""
+        gap = -self.size % _ALIGNED
+        if gap:
+            self.chunks.append(bytes(gap))
+        offset = self.size + gap
+        self.chunks.append(content)
+        self.size = offset + len(content)
+        return [offset, len(content)]
+
+    def _object(self, value: Any) -> Any:
+        kind = type(value)
+        known = INPUTS.get(kind.__name__) is kind
+        if not known and not self.records:
+            raise _NotSerializable(f"a {kind.__name__}")
+        fields = self._named({item.name: getattr(value, item.name) for item in dataclasses.fields(value)
+                              if item.init or not known})
+        return {"$input": [kind.__name__, fields]} if known else {"$record": fields}
+
+
+class MessageDecoder:
+    """Turns the JSON of one message back into values."""
+
+    def __init__(self, content: bytes | bytearray = b"", function: Callable[[int], Callable[..., Any]] | None = None
+                 ) -> None:
+        """Keep what the message refers to.
+
+        Args:
+            content: of the file beside the message. Arrays share its memory, and can be changed if it can.
+            function: gives the function of a number; without it there can be none in the message.
+        """
+        self._content = memoryview(content)
+        self._function = function
+
+    def decode(self, value: Any) -> Any:
+        """Return the value that JSON stands for.
+
+        Raises:
+            MessageInvalid: the message is not as :class:`MessageEncoder` makes them.
+        """
+        try:
+            return self._decode(value)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+            raise MessageInvalid(f"A message between QGIS and the process that computes cannot be read ({error}). "
+                                 "Install Scarp again if it happens again.") from error
+
+    def _decode(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._decode(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        mark = next(iter(value), "")
+        if not mark.startswith("$"):
+            return {key: self._decode(item) for key, item in value.items()}
+        content = value[mark]
+        if mark == "$pieces":
+            return [self._decode(item) for place in content for item in json.loads(self._bytes(*place))]
+        if mark == "$tuple":
+            return tuple(self._decode(content))
+        if mark == "$dict":
+            return {self._decode(key): self._decode(item) for key, item in content}
+        if mark == "$path":
+            return Path(content)
+        if mark == "$array":
+            return self._array(*content)
+        if mark == "$function" and self._function is not None:
+            return self._function(int(content))
+        if mark == "$input":
+            name, fields = content
+            return INPUTS[name](**{key: self._decode(item) for key, item in fields.items()})
+        if mark == "$record":
+            return Record(**{key: self._decode(item) for key, item in content.items()})
+        raise MessageInvalid(f'A message between QGIS and the process that computes has the unknown mark "{mark}".')
+
+    def _bytes(self, offset: int, length: int) -> bytes:
+        if offset < 0 or length < 0 or offset + length > len(self._content):
+            raise ValueError("the file beside it is too short")
+        return bytes(self._content[offset:offset + length])
+
+    def _array(self, offset: int, kind: str, shape: list[int]) -> np.ndarray:
+        # NumPy takes other texts apart as if they were Python.
+        if not isinstance(kind, str) or not _TYPE.fullmatch(kind):
+            raise ValueError("it has an array of an unknown type")
+        dtype = np.dtype(kind)
+        count = 1
+        for side in shape:
+            count *= int(side)
+        return np.frombuffer(self._content, dtype, count, int(offset)).reshape(shape) if count \
+            else np.empty(shape, dtype)
+
+
+CALL, CANCEL, ANSWER = "call", "cancel", "answer"
+"""What QGIS sends: to run a job, to stop it, and what a function that the job called returned."""
+PROGRESS, WARNING, FUNCTION, RESULT, ERROR = "progress", "warning", "function", "result", "error"
+"""What the process sends: how far it is, a call of a function of QGIS's, and how the job ended."""
+HEARTBEAT = "beat"
+"""What the process sends now and then while a job says nothing: that it is there."""
+SEARCH_PATH = "search_path.json"
+"""File in the folder of a run with the places where the process is to look for libraries."""
+
+
+class Channel:
+    """Sends messages; may be used by several threads."""
+
+    def __init__(self, stream: BinaryIO, folder: Path, name: str, records: bool) -> None:
+        """Keep where messages go.
+
+        Args:
+            stream: where the lines are written.
+            folder: private to the two ends, for the files beside messages.
+            name: of this end, for the names of its files.
+            records: whether results may be sent, see ``MessageEncoder``.
+        """
+        self._stream, self._folder, self._name, self._records = stream, folder, name, records
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, content: Any = None) -> list[Callable[..., Any]]:
+        """Send a message.
+
+        Args:
+            kind: one of the kinds above.
+            content: anything that ``MessageEncoder`` knows.
+
+        Returns:
+            The functions in it, by their number in the message.
+
+        Raises:
+            MessageInvalid: the content holds what is not sent.
+            OSError: the other end is gone, or the disk is full.
+        """
+        writer = MessageEncoder(self._records)
+        message = {"kind": kind, "content": writer.encode(content, kind)}
+        if writer.chunks:
+            name = f"{self._name}{next(self._numbers)}.bin"
+            writer.write(self._folder / name)
+            message["file"] = name
+        line = json.dumps(message).encode("ascii") + b"\n"
+        with self._lock:
+            self._stream.write(line)
+            self._stream.flush()
+        return writer.functions
+
+
+def read_message(line: bytes, folder: Path, function: Callable[[int], Callable[..., Any]] | None = None
+                 ) -> tuple[str, Any]:
+    """Return kind and content of a message; the file beside it is deleted.
+
+    Args:
+        line: of JSON.
+        folder: as in :class:`Channel`.
+        function: see ``MessageDecoder``.
+
+    Raises:
+        MessageInvalid: it is no message.
+    """
+    try:
+        message = json.loads(line)
+        kind, name = str(message["kind"]), message.get("file")
+        content = _take(folder, name) if name else b""
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise MessageInvalid(f"A line between QGIS and the process that computes is no message ({error}).") from error
+    return kind, MessageDecoder(content, function).decode(message.get("content"))
+
+
+def _take(folder: Path, name: str) -> bytearray:
+    """Return the content of a file of the folder, and delete it."""
+    path = folder / name
+    if path.parent != folder:
+        raise ValueError(f"{name} is not in its folder")
+    with open(path, "rb") as stream:
+        content = bytearray(path.stat().st_size)
+        stream.readinto(content)
+    path.unlink()
+    return content

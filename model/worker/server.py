@@ -1,0 +1,176 @@
+"""The process that computes: runs one job at a time, hears Cancel meanwhile, and ends when QGIS is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO, Callable
+
+from ..errors import Cancelled, MessageInvalid, OutputNotWritable, ScarpError
+from ..memory import is_out_of_memory
+from ..outputs.atomic import DISK_ERRORS
+from ..outputs.temp_files import add_temp_file_listener
+from ..outputs.transaction import add_commit_listener
+from . import journal
+from .protocol import ANSWER, CALL, CANCEL, ERROR, FUNCTION, HEARTBEAT, PROGRESS, RESULT, WARNING, Channel, read_message
+from .registry import job
+
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds that a job may take to stop once QGIS is gone; then the process ends in any case."""
+HEARTBEAT_INTERVAL = 5.0
+"""Seconds between two messages that say no more than that the process lives, sent while it works."""
+MIN_PROGRESS_STEP = 0.001
+"""Smallest change of the share done that is told: a bar shows no less."""
+
+
+def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
+    """Answer calls until the other end closes the line; never returns, so that nothing of torch's end is waited for.
+
+    Args:
+        incoming: lines of QGIS.
+        outgoing: lines to QGIS.
+        folder: private to this run, for the files beside messages.
+    """
+    worker = _Worker(outgoing, folder)
+    add_temp_file_listener(lambda temporary: journal.record_temp_file(folder, temporary))
+    add_commit_listener(lambda taken: journal.record_commit(folder, taken))
+    threading.Thread(target=worker.listen, args=(incoming,), daemon=True).start()
+    threading.Thread(target=worker.send_heartbeats, daemon=True).start()
+    worker.run_calls()
+    shutil.rmtree(folder, ignore_errors=True)
+    sys.stderr.flush()
+    os._exit(0)
+
+
+class _Worker:
+    """Two threads share it: one listens, the other works."""
+
+    def __init__(self, outgoing: BinaryIO, folder: Path) -> None:
+        self.channel = Channel(outgoing, folder, "core", records=True)
+        self.cancelled = threading.Event()
+        self._folder = folder
+        self._working = False
+        self._calls: queue.Queue[Any] = queue.Queue()
+        self._callback_results: queue.Queue[Any] = queue.Queue()
+
+    def listen(self, incoming: BinaryIO) -> None:
+        """Sort what arrives, until the line is closed."""
+        for line in iter(incoming.readline, b""):
+            try:
+                kind, content = read_message(line, self._folder, self._callback_proxy)
+            except ScarpError as error:
+                self._calls.put(error)
+                continue
+            if kind == CALL:
+                self._calls.put(content)
+            elif kind == ANSWER:
+                self._callback_results.put(content)
+            elif kind == CANCEL:
+                self.cancelled.set()
+            else:
+                self._calls.put(MessageInvalid(f'The process that computes got a message of unknown kind: "{kind}".'))
+        self.cancelled.set()
+        self._calls.put(None)
+        # A job that does not look at whether to stop must not outlive QGIS.
+        time.sleep(SHUTDOWN_TIMEOUT)
+        journal.remove(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os._exit(1)
+
+    def send_heartbeats(self) -> None:
+        """Say now and then that the process is there while a job is at work, so that one that hangs can be told."""
+        with contextlib.suppress(OSError):
+            while True:
+                time.sleep(HEARTBEAT_INTERVAL)
+                if self._working:
+                    self.channel.send(HEARTBEAT)
+
+    def run_calls(self) -> None:
+        """Run calls one after the other."""
+        while True:
+            call = self._calls.get()
+            if call is None:
+                return
+            try:
+                self._working = True
+                self._send_result(self._run(call))
+            except BrokenPipeError:
+                return
+            except Exception as error:  # noqa: BLE001 - whatever it is, QGIS is told
+                if not self._send_error(error):
+                    return
+            finally:
+                self._working = False
+
+    def _send_result(self, result: Any) -> None:
+        try:
+            self.channel.send(RESULT, result)
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            raise OutputNotWritable(f"The result could not be handed to QGIS through {self._folder}: "
+                                    f"{error.strerror}. Make room on the disk of temporary files. The files that the "
+                                    "run has written are complete and stay.") from error
+
+    def _run(self, call: Any) -> Any:
+        if isinstance(call, ScarpError):
+            raise call
+        if self.cancelled.is_set():
+            raise Cancelled()
+        values = dict(call["named"])
+        if call["progress"]:
+            values["progress"] = _ChannelProgress(self)
+        return job(call["job"])(*call["values"], **values)
+
+    def _send_error(self, error: Exception) -> bool:
+        """Send an error; return whether the other end is there."""
+        kind = "MemoryError" if is_out_of_memory(error) else type(error).__name__
+        try:
+            self.channel.send(ERROR, {
+                "kind": kind, "text": str(error), "expected": isinstance(error, ScarpError),
+                "library": getattr(error, "name", None) if isinstance(error, ImportError) else None,
+                "trace": "".join(traceback.format_exception(type(error), error, error.__traceback__))})
+        except BrokenPipeError:
+            return False
+        return True
+
+    def _callback_proxy(self, number: int) -> Callable[..., Any]:
+        """Return a stand-in for a function of QGIS's that a call came with."""
+        def ask(*values: Any) -> Any:
+            self.channel.send(FUNCTION, {"number": number, "values": list(values)})
+            while True:
+                try:
+                    return self._callback_results.get(timeout=0.1)
+                except queue.Empty:
+                    if self.cancelled.is_set():
+                        raise Cancelled() from None
+
+        return ask
+
+
+class _ChannelProgress:
+    """The core's progress, told over the line."""
+
+    def __init__(self, worker: _Worker) -> None:
+        self._worker, self._fraction = worker, -1.0
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Tell how far it is; what moves no bar and says nothing is kept back."""
+        if text or fraction >= self._fraction + MIN_PROGRESS_STEP:
+            self._fraction = max(fraction, self._fraction)
+            self._worker.channel.send(PROGRESS, [fraction, text])
+
+    def warn(self, text: str) -> None:
+        """Tell a warning."""
+        self._worker.channel.send(WARNING, text)
+
+    def cancelled(self) -> bool:
+        """Whether Cancel was pressed, or QGIS is gone."""
+        return self._worker.cancelled.is_set()
