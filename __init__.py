@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def classFactory(iface: Any) -> Any:  # noqa: N802 - QGIS looks for this name
+def classFactory(iface: Any) -> Any:
     """Return the plugin; QGIS calls this. The core is importable without QGIS, hence the import here."""
     from .plugin import ScarpPlugin
 

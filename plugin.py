@@ -23,13 +23,13 @@ class ScarpPlugin:
         self.translator = translation.install()
         self._restore_results_list: list[Callable[[], None]] = []
 
-    def initProcessing(self) -> None:  # noqa: N802 - QGIS calls this name
+    def initProcessing(self) -> None:
         """Register the provider; all that ``qgis_process`` calls."""
         self._add_provider()
         # A graphical model can only be read when the algorithms in it are registered.
         self.provider.refreshAlgorithms()
 
-    def initGui(self) -> None:  # noqa: N802 - QGIS calls this name
+    def initGui(self) -> None:
         """Start in a window."""
         from .gui.menu import ScarpMenu
 

@@ -23,24 +23,39 @@ class CheckFactors(ScarpAlgorithm):
         "kelvin), outliers, classes with hardly any cells, missing data, and factors that say the same thing twice: "
         "Pearson correlation over 0.7, variance inflation factor over 10, Cramér's V between classes. With labels, "
         "the report shows how each factor differs where landslides are.\n"
-        "It never stops at the first problem, and changes nothing.")
+        "It never stops at the first problem, and changes nothing."
+    )
 
     def define(self) -> None:
-        self.declare(p.raster("STACK", "Factor stack"), "Raster from \"Build factor stack\".")
-        self.declare(p.raster("LABELS", "Landslide labels", optional=True),
-                     "Raster from \"Build landslide labels\" on the same grid. With it the report compares landslide "
-                     "cells with the others.")
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML),
-                     "One file with tables and figures, to open in any browser or send by mail.")
-        self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV),
-                     "The findings as a table, one a row.")
+        self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
+        self.declare(
+            p.raster("LABELS", "Landslide labels", optional=True),
+            'Raster from "Build landslide labels" on the same grid. With it the report compares landslide '
+            "cells with the others.",
+        )
+        self.declare(
+            p.file_output("OUTPUT_HTML", "Report", p.HTML),
+            "One file with tables and figures, to open in any browser or send by mail.",
+        )
+        self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV), "The findings as a table, one a row.")
         self.declare_number("ERRORS", "findings to mend before training")
         self.declare_number("WARNINGS", "findings to read before training")
         self.declare_number("NOTES", "further remarks")
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
-        summary = arguments.core.call("check_factors", arguments.raster("STACK"), html, table,
-                                      labels=arguments.raster("LABELS"), progress=arguments.progress)
-        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "ERRORS": summary.errors, "WARNINGS": summary.warnings,
-                "NOTES": summary.notes}
+        summary = arguments.core.call(
+            "check_factors",
+            arguments.raster("STACK"),
+            html,
+            table,
+            labels=arguments.raster("LABELS"),
+            progress=arguments.progress,
+        )
+        return {
+            "OUTPUT_HTML": html,
+            "OUTPUT_TABLE": table,
+            "ERRORS": summary.errors,
+            "WARNINGS": summary.warnings,
+            "NOTES": summary.notes,
+        }

@@ -26,33 +26,51 @@ class ClassifyZones(ScarpAlgorithm):
         "Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.\n"
         "By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from the least to the most "
         "susceptible, as in the paper, exact and by true area on the ground. To cut another map, of a later year or of "
-        "the neighbouring region, at the same values, give these zones as BREAKS_FROM.")
+        "the neighbouring region, at the same values, give these zones as BREAKS_FROM."
+    )
 
     def define(self) -> None:
-        self.declare(p.raster("SUSCEPTIBILITY", "Susceptibility"),
-                     "Map from \"Predict susceptibility\", or any raster in which more means more susceptible.")
-        self.declare(p.choice("METHOD", "Method", METHODS, AREA_SHARES),
-                     "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. "
-                     "natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides "
-                     "in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.")
-        self.declare(p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
-                     "Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and "
-                     "landslide_share (which takes 1, 4, 15, 30, 50 when this is left as it is). There are as many "
-                     "zones as numbers; equal_interval and natural_breaks take only that from it.")
-        self.declare(p.table("BREAKS", "Breaks", ["Upper value"]),
-                     "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving "
-                     "them is enough, METHOD need not be changed.")
-        self.declare(p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_FILTER),
-                     "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is "
-                     "cut at the same values. Giving it is enough, METHOD and BREAKS need not be changed.")
-        self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
-                     "The inventory, for METHOD landslide_share.")
-        self.declare(p.region(),
-                     "Name of the region for a column of the zone table. Empty: the one that the map states, if any.")
-        self.declare(p.raster_output("OUTPUT", "Susceptibility zones"),
-                     "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.")
-        self.declare(p.file_output("OUTPUT_TABLE", "Zone table", p.CSV, optional=True, by_default=False),
-                     "Range of values, cells, km² and share of each zone.")
+        self.declare(
+            p.raster("SUSCEPTIBILITY", "Susceptibility"),
+            'Map from "Predict susceptibility", or any raster in which more means more susceptible.',
+        )
+        self.declare(
+            p.choice("METHOD", "Method", METHODS, AREA_SHARES),
+            "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. "
+            "natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides "
+            "in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.",
+        )
+        self.declare(
+            p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
+            "Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and "
+            "landslide_share (which takes 1, 4, 15, 30, 50 when this is left as it is). There are as many "
+            "zones as numbers; equal_interval and natural_breaks take only that from it.",
+        )
+        self.declare(
+            p.table("BREAKS", "Breaks", ["Upper value"]),
+            "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving "
+            "them is enough, METHOD need not be changed.",
+        )
+        self.declare(
+            p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_FILTER),
+            "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is "
+            "cut at the same values. Giving it is enough, METHOD and BREAKS need not be changed.",
+        )
+        self.declare(
+            p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
+            "The inventory, for METHOD landslide_share.",
+        )
+        self.declare(
+            p.region(), "Name of the region for a column of the zone table. Empty: the one that the map states, if any."
+        )
+        self.declare(
+            p.raster_output("OUTPUT", "Susceptibility zones"),
+            "GeoTIFF of zone numbers from 1, very low; 0 is no data. Names and colours are in it.",
+        )
+        self.declare(
+            p.file_output("OUTPUT_TABLE", "Zone table", p.CSV, optional=True, by_default=False),
+            "Range of values, cells, km² and share of each zone.",
+        )
 
     def check(self, arguments: Arguments) -> None:
         method, shares, breaks = self._scheme(arguments)
@@ -68,10 +86,19 @@ class ClassifyZones(ScarpAlgorithm):
         if method == LANDSLIDE_SHARE:
             crs = arguments.grid_crs(susceptibility, "susceptibility")
             landslides = arguments.points_or_polygons("LANDSLIDES", crs)
-        summary = arguments.core.call("classify_zones", susceptibility, output, method=method, shares=shares,
-                                      breaks=breaks, breaks_from=earlier, landslides=landslides,
-                                      region=arguments.text("REGION"), output_table=table,
-                                      progress=arguments.progress)
+        summary = arguments.core.call(
+            "classify_zones",
+            susceptibility,
+            output,
+            method=method,
+            shares=shares,
+            breaks=breaks,
+            breaks_from=earlier,
+            landslides=landslides,
+            region=arguments.text("REGION"),
+            output_table=table,
+            progress=arguments.progress,
+        )
         style_output(arguments.context, output, "zones" if len(summary.names) == 5 else SIDECAR_STYLE)
         return {"OUTPUT": output, "OUTPUT_TABLE": table}
 
@@ -86,7 +113,11 @@ class ClassifyZones(ScarpAlgorithm):
         if given and method == AREA_SHARES and untouched:
             method = BREAKS
         if given and method != BREAKS:
-            raise ParameterInvalid(tr("{given} is given, but METHOD is {method}, which does not use it. Set METHOD to "
-                                      "breaks, or leave {given} empty.").format(given=given, method=method))
+            raise ParameterInvalid(
+                tr(
+                    "{given} is given, but METHOD is {method}, which does not use it. Set METHOD to "
+                    "breaks, or leave {given} empty."
+                ).format(given=given, method=method)
+            )
         # The shares shown at the start are of the area; of landslides the core knows better ones.
         return method, [] if untouched and method == LANDSLIDE_SHARE else shares, breaks

@@ -14,10 +14,13 @@ from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
 from .base.styles import style_output
 
-NUMBERS = (("AUC", "area under the ROC curve of the best map"), ("AUC_LOW", "lower end of its 95 % interval"),
-           ("AUC_HIGH", "upper end of its 95 % interval"),
-           ("LEAD", "by how much its AUC is above that of the second best map"),
-           ("P", "probability of such a lead between equally good maps, corrected for all pairs"))
+NUMBERS = (
+    ("AUC", "area under the ROC curve of the best map"),
+    ("AUC_LOW", "lower end of its 95 % interval"),
+    ("AUC_HIGH", "upper end of its 95 % interval"),
+    ("LEAD", "by how much its AUC is above that of the second best map"),
+    ("P", "probability of such a lead between equally good maps, corrected for all pairs"),
+)
 
 
 class CompareModels(ScarpAlgorithm):
@@ -39,56 +42,94 @@ class CompareModels(ScarpAlgorithm):
         "Maps of several regions count as one: give all rasters of a model the same name in NAMES, and the summary "
         "table has a row a region. One model alone is enough for that.\n"
         "A map looks better on the landslides it was trained on. Give the training windows and look at the test "
-        "windows, or take landslides that none of the maps has seen.")
+        "windows, or take landslides that none of the maps has seen."
+    )
 
     def define(self) -> None:
-        self.declare(p.rasters("SUSCEPTIBILITY", "Susceptibility maps", optional=False),
-                     "Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus "
-                     "the second. A map may be in several rasters, one a region; see NAMES.")
-        self.declare(p.table("NAMES", "Names of the maps", ["Name"]),
-                     "One name a raster, in their order, for report and tables. Rasters with the same name are pieces "
-                     "of one map, such as the maps of five regions. Empty: the names of the layers.")
-        self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
-                     "The inventory; best one that was not used for training.")
-        self.declare(p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
-                     "representative: one cell of each polygon, one well inside it. cells: every cell, so that "
-                     "large landslides count more. Without effect on points.", advanced=True)
-        self.declare(p.vector("STABLE", "Stable points", p.POINT, optional=True),
-                     "Points known to be stable. Without them they are drawn at random, the same for all maps.")
-        self.declare(p.vector("REGIONS", "Regions", p.POLYGON, optional=True),
-                     "Polygons for which the numbers are given separately, with their mean and the worst one. Without "
-                     "them the pieces of a map are the regions.")
-        self.declare(p.field("REGION_FIELD", "Region field", "REGIONS"),
-                     "Field with the name of each region. Without it they are numbered.")
-        self.declare(p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
-                     "Layer of windows that a training wrote, with the field subset. They count for all maps.")
-        self.declare(p.choice("SUBSET", "Judge on", SUBSETS, SUBSETS[0]),
-                     "Which points the main numbers are of: all, or those in train, validation or test windows. The "
-                     "report has all of them whenever WINDOWS is given.")
-        self.declare(p.number("THRESHOLD", "Threshold", THRESHOLD, 0, 1, decimals=4),
-                     "From this susceptibility on a cell counts as called landslide, for the maps whose values run "
-                     "from 0 to 1.")
-        self.declare(p.number("DISTANCE", "Distance of stable points (m)", DISTANCE, 0, 1e6),
-                     "Stable points are drawn at least this far from every landslide; as far as the largest label "
-                     "radius is sensible.")
-        self.declare(p.table("SHARES", "Shares of the zones (%)", ["Share (%)"],
-                             [int(share) for share in DEFAULT_SHARES]),
-                     "Percent of the common ground by zone, from the least to the most susceptible, 100 in all. All "
-                     "maps are cut alike, so that their zones can be compared.", advanced=True)
-        self.declare(p.integer("REPEATS", "Repeats", REPEATS, 1, 10000),
-                     "How often the stable points are drawn, for the intervals and tests.", advanced=True)
-        self.declare(p.integer("SEED", "Seed", 1, 0, 2147483647),
-                     "Start of the random draw; the same seed gives the same report.", advanced=True)
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML),
-                     "One file with tables and figures, to open in any browser, print or send by mail.")
-        self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
-                     "All numbers of the report as a table, with their intervals; the same as JSON beside it.")
-        self.declare(p.file_output("OUTPUT_SUMMARY", "Summary by region", p.CSV, optional=True),
-                     "One row a region with the main numbers of each map, then the whole, the mean and the worst "
-                     "region.")
-        self.declare(p.raster_output("OUTPUT_DIFFERENCE", "Difference of the first two maps", optional=True),
-                     "First map minus the second, on the grid of the first. Where one of them is not within 0 to 1, "
-                     "ranks are subtracted: the share of the ground that is less susceptible.")
+        self.declare(
+            p.rasters("SUSCEPTIBILITY", "Susceptibility maps", optional=False),
+            "Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus "
+            "the second. A map may be in several rasters, one a region; see NAMES.",
+        )
+        self.declare(
+            p.table("NAMES", "Names of the maps", ["Name"]),
+            "One name a raster, in their order, for report and tables. Rasters with the same name are pieces "
+            "of one map, such as the maps of five regions. Empty: the names of the layers.",
+        )
+        self.declare(
+            p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
+            "The inventory; best one that was not used for training.",
+        )
+        self.declare(
+            p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
+            "representative: one cell of each polygon, one well inside it. cells: every cell, so that "
+            "large landslides count more. Without effect on points.",
+            advanced=True,
+        )
+        self.declare(
+            p.vector("STABLE", "Stable points", p.POINT, optional=True),
+            "Points known to be stable. Without them they are drawn at random, the same for all maps.",
+        )
+        self.declare(
+            p.vector("REGIONS", "Regions", p.POLYGON, optional=True),
+            "Polygons for which the numbers are given separately, with their mean and the worst one. Without "
+            "them the pieces of a map are the regions.",
+        )
+        self.declare(
+            p.field("REGION_FIELD", "Region field", "REGIONS"),
+            "Field with the name of each region. Without it they are numbered.",
+        )
+        self.declare(
+            p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
+            "Layer of windows that a training wrote, with the field subset. They count for all maps.",
+        )
+        self.declare(
+            p.choice("SUBSET", "Judge on", SUBSETS, SUBSETS[0]),
+            "Which points the main numbers are of: all, or those in train, validation or test windows. The "
+            "report has all of them whenever WINDOWS is given.",
+        )
+        self.declare(
+            p.number("THRESHOLD", "Threshold", THRESHOLD, 0, 1, decimals=4),
+            "From this susceptibility on a cell counts as called landslide, for the maps whose values run from 0 to 1.",
+        )
+        self.declare(
+            p.number("DISTANCE", "Distance of stable points (m)", DISTANCE, 0, 1e6),
+            "Stable points are drawn at least this far from every landslide; as far as the largest label "
+            "radius is sensible.",
+        )
+        self.declare(
+            p.table("SHARES", "Shares of the zones (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
+            "Percent of the common ground by zone, from the least to the most susceptible, 100 in all. All "
+            "maps are cut alike, so that their zones can be compared.",
+            advanced=True,
+        )
+        self.declare(
+            p.integer("REPEATS", "Repeats", REPEATS, 1, 10000),
+            "How often the stable points are drawn, for the intervals and tests.",
+            advanced=True,
+        )
+        self.declare(
+            p.integer("SEED", "Seed", 1, 0, 2147483647),
+            "Start of the random draw; the same seed gives the same report.",
+            advanced=True,
+        )
+        self.declare(
+            p.file_output("OUTPUT_HTML", "Report", p.HTML),
+            "One file with tables and figures, to open in any browser, print or send by mail.",
+        )
+        self.declare(
+            p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
+            "All numbers of the report as a table, with their intervals; the same as JSON beside it.",
+        )
+        self.declare(
+            p.file_output("OUTPUT_SUMMARY", "Summary by region", p.CSV, optional=True),
+            "One row a region with the main numbers of each map, then the whole, the mean and the worst region.",
+        )
+        self.declare(
+            p.raster_output("OUTPUT_DIFFERENCE", "Difference of the first two maps", optional=True),
+            "First map minus the second, on the grid of the first. Where one of them is not within 0 to 1, "
+            "ranks are subtracted: the share of the ground that is less susceptible.",
+        )
         for name, label in NUMBERS:
             self.declare_number(name, label)
         self.declare_text("BEST", "name of the map with the highest AUC")
@@ -108,16 +149,37 @@ class CompareModels(ScarpAlgorithm):
         crs = arguments.grid_crs(paths[arguments.core.call("finest_map", paths, names)], "susceptibility")
         region_field = arguments.field("REGION_FIELD")
         summary = arguments.core.call(
-            "compare_models", paths, arguments.points_or_polygons("LANDSLIDES", crs), html, table, names=names,
-            stable=arguments.points("STABLE", crs), regions=arguments.polygons("REGIONS", crs, [region_field]),
-            region_field=region_field, windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
-            subset=arguments.choice("SUBSET"), threshold=arguments.number("THRESHOLD"),
-            distance=arguments.number("DISTANCE"), repeats=arguments.integer("REPEATS"),
-            seed=arguments.integer("SEED"), shares=read_numbers(arguments.table("SHARES"), "SHARES"),
-            polygon_mode=arguments.choice("POLYGON_MODE"), output_difference=difference,
-            output_summary=by_region, progress=arguments.progress)
+            "compare_models",
+            paths,
+            arguments.points_or_polygons("LANDSLIDES", crs),
+            html,
+            table,
+            names=names,
+            stable=arguments.points("STABLE", crs),
+            regions=arguments.polygons("REGIONS", crs, [region_field]),
+            region_field=region_field,
+            windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
+            subset=arguments.choice("SUBSET"),
+            threshold=arguments.number("THRESHOLD"),
+            distance=arguments.number("DISTANCE"),
+            repeats=arguments.integer("REPEATS"),
+            seed=arguments.integer("SEED"),
+            shares=read_numbers(arguments.table("SHARES"), "SHARES"),
+            polygon_mode=arguments.choice("POLYGON_MODE"),
+            output_difference=difference,
+            output_summary=by_region,
+            progress=arguments.progress,
+        )
         style_output(arguments.context, difference, "difference")
-        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_SUMMARY": by_region,
-                "OUTPUT_DIFFERENCE": difference, "BEST": summary.best, "AUC": summary.auc.value,
-                "AUC_LOW": summary.auc.low, "AUC_HIGH": summary.auc.high, "LEAD": summary.lead,
-                "P": summary.p if summary.p is not None and math.isfinite(summary.p) else None}
+        return {
+            "OUTPUT_HTML": html,
+            "OUTPUT_TABLE": table,
+            "OUTPUT_SUMMARY": by_region,
+            "OUTPUT_DIFFERENCE": difference,
+            "BEST": summary.best,
+            "AUC": summary.auc.value,
+            "AUC_LOW": summary.auc.low,
+            "AUC_HIGH": summary.auc.high,
+            "LEAD": summary.lead,
+            "P": summary.p if summary.p is not None and math.isfinite(summary.p) else None,
+        }

@@ -48,19 +48,28 @@ class Rerun(ScarpAlgorithm):
         "their own and compared with the earlier ones: rasters cell by cell, tables row by row, models weight by "
         "weight, numbers to the last digit. Inputs that have changed since are named.\n"
         "On the same machine with the same versions all of it should be the same. Other versions, another processor "
-        "or a graphics card round differently, which shows in the last digits.")
+        "or a graphics card round differently, which shows in the last digits."
+    )
 
     def define(self) -> None:
-        self.declare(QgsProcessingParameterFile("RECORD", "Run record", p.FILE, "", None, False, tr(RECORD)),
-                     "The .run.json file beside an output. Any output of the run will do, and all are made again.")
-        self.declare(QgsProcessingParameterString("REPLACE", "Inputs that lie elsewhere now", None, True, True),
-                     "One line an input, such as STACK=/data/factors.tif, for inputs that were moved, or that were "
-                     "temporary layers and are saved now. Files beside the record are found by their name.",
-                     advanced=True)
-        self.declare(p.folder_output("FOLDER", "Folder for the repetition"),
-                     "Where the outputs are made again, under their names. None of these names may be taken there.")
-        self.declare(p.file_output("OUTPUT_TABLE", "Comparison", p.CSV),
-                     "Inputs, outputs and numbers, then and now, one a row, with what differs.")
+        self.declare(
+            QgsProcessingParameterFile("RECORD", "Run record", p.FILE, "", None, False, tr(RECORD)),
+            "The .run.json file beside an output. Any output of the run will do, and all are made again.",
+        )
+        self.declare(
+            QgsProcessingParameterString("REPLACE", "Inputs that lie elsewhere now", None, True, True),
+            "One line an input, such as STACK=/data/factors.tif, for inputs that were moved, or that were "
+            "temporary layers and are saved now. Files beside the record are found by their name.",
+            advanced=True,
+        )
+        self.declare(
+            p.folder_output("FOLDER", "Folder for the repetition"),
+            "Where the outputs are made again, under their names. None of these names may be taken there.",
+        )
+        self.declare(
+            p.file_output("OUTPUT_TABLE", "Comparison", p.CSV),
+            "Inputs, outputs and numbers, then and now, one a row, with what differs.",
+        )
         self.declare_number("SAME", "1 when all outputs and numbers are the same, else 0")
         self.declare_number("COMPARED", "outputs and numbers compared")
         self.declare_number("DIFFERENT", "outputs and numbers that differ")
@@ -72,20 +81,31 @@ class Rerun(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         call, folder, table = _call(arguments), Path(str(arguments.output("FOLDER"))), arguments.output("OUTPUT_TABLE")
         algorithm = _algorithm(call)
-        inputs = restore_inputs(call, parse_replacements(arguments.text("REPLACE"), call, EXCLUDED_PARAMETERS), arguments.progress)
+        inputs = restore_inputs(
+            call, parse_replacements(arguments.text("REPLACE"), call, EXCLUDED_PARAMETERS), arguments.progress
+        )
         for name in [name for name in EXCLUDED_PARAMETERS if inputs.pop(name, None)]:
             arguments.progress.report(0.0, tr("{name} is left out: the run is repeated without it.").format(name=name))
         outputs = _outputs(algorithm, call, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        arguments.progress.report(0.0, tr("Running {algorithm} again, first run at {time}.").format(
-            algorithm=call.algorithm, time=call.started))
+        arguments.progress.report(
+            0.0,
+            tr("Running {algorithm} again, first run at {time}.").format(algorithm=call.algorithm, time=call.started),
+        )
         made = _run(algorithm, {**inputs, **outputs}, arguments)
         record = _record_of(made)
         pairs = _pairs(call, outputs)
-        summary = arguments.core.call("compare_runs", call.record, record, pairs, table,
-                                      progress=SubProgress(arguments.progress, 0.5, 1.0))
-        return {"FOLDER": str(folder), "OUTPUT_TABLE": table, "SAME": int(summary.same), "COMPARED": summary.compared,
-                "DIFFERENT": summary.different, "INPUTS_CHANGED": len(summary.changed)}
+        summary = arguments.core.call(
+            "compare_runs", call.record, record, pairs, table, progress=SubProgress(arguments.progress, 0.5, 1.0)
+        )
+        return {
+            "FOLDER": str(folder),
+            "OUTPUT_TABLE": table,
+            "SAME": int(summary.same),
+            "COMPARED": summary.compared,
+            "DIFFERENT": summary.different,
+            "INPUTS_CHANGED": len(summary.changed),
+        }
 
 
 def _call(arguments: Arguments) -> RecordedRun:
@@ -96,8 +116,12 @@ def _algorithm(call: RecordedRun) -> QgsProcessingAlgorithm:
     """Return a fresh object of the recorded algorithm."""
     found = QgsApplication.processingRegistry().createAlgorithmById(call.algorithm)
     if not isinstance(found, ScarpAlgorithm) or found.name() == RERUN_ID:
-        raise ParameterInvalid(tr("RECORD is of {algorithm}, which this version of Scarp cannot run again. Give the "
-                                  "record of another run.").format(algorithm=call.algorithm))
+        raise ParameterInvalid(
+            tr(
+                "RECORD is of {algorithm}, which this version of Scarp cannot run again. Give the "
+                "record of another run."
+            ).format(algorithm=call.algorithm)
+        )
     return found
 
 
@@ -124,8 +148,11 @@ def _outputs(algorithm: QgsProcessingAlgorithm, call: RecordedRun, folder: Path)
         outputs[definition.name()] = str(folder / name)
     taken = [path for path in outputs.values() if os.path.isfile(path)]
     if taken or (str(folder) in outputs.values() and folder.is_dir() and any(folder.iterdir())):
-        raise ParameterInvalid(tr("FOLDER {folder} already holds files that the repetition would write over. Give a "
-                                  "new folder.").format(folder=folder))
+        raise ParameterInvalid(
+            tr("FOLDER {folder} already holds files that the repetition would write over. Give a new folder.").format(
+                folder=folder
+            )
+        )
     return outputs
 
 
@@ -151,8 +178,9 @@ def _record_of(made: dict[str, Any]) -> str:
         found = next((record for record in records if record.is_file()), None)
         if found is not None:
             return str(found)
-    raise InputMissing(tr("The repetition left no run record, so it cannot be compared. Check that its folder can be "
-                          "written."))
+    raise InputMissing(
+        tr("The repetition left no run record, so it cannot be compared. Check that its folder can be written.")
+    )
 
 
 def _pairs(call: RecordedRun, outputs: dict[str, str]) -> dict[str, tuple[str, str]]:

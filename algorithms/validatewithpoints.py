@@ -13,9 +13,13 @@ from .base.arguments import Arguments
 from .base.sinks import WkbType, point, write_sink
 from .base.styles import style_output
 
-NUMBERS = (("AUC", "area under the ROC curve"), ("AUC_LOW", "lower end of its 95 % interval"),
-           ("AUC_HIGH", "upper end of its 95 % interval"), ("RECALL", "share of landslides found"),
-           ("KAPPA", "Cohen's kappa"))
+NUMBERS = (
+    ("AUC", "area under the ROC curve"),
+    ("AUC_LOW", "lower end of its 95 % interval"),
+    ("AUC_HIGH", "upper end of its 95 % interval"),
+    ("RECALL", "share of landslides found"),
+    ("KAPPA", "Cohen's kappa"),
+)
 TEST_NUMBER = ("AUC_TEST", "AUC of the points in test windows, when WINDOWS is given")
 
 
@@ -34,56 +38,99 @@ class ValidateWithPoints(ScarpAlgorithm):
         "Stable points are drawn at random, as many as landslides, away from them; the draw is repeated and intervals "
         "are given. A map always fits the landslides it was trained on: give the training windows, and the report "
         "says how many points lie in them and gives the numbers of the test windows beside those of all. Those are "
-        "the ones to trust.")
+        "the ones to trust."
+    )
 
     def define(self) -> None:
-        self.declare(p.raster("SUSCEPTIBILITY", "Susceptibility"),
-                     "Map from \"Predict susceptibility\", or any other raster from 0 (stable) to 1.")
-        self.declare(p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
-                     "The inventory; best one that was not used for training.")
-        self.declare(p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
-                     "representative: one cell of each polygon, one well inside it. cells: every cell, so that "
-                     "large landslides count more. Without effect on points.", advanced=True)
-        self.declare(p.vector("STABLE", "Stable points", p.POINT, optional=True),
-                     "Points known to be stable. Without them they are drawn at random.")
-        self.declare(p.raster("ZONES", "Zones", optional=True),
-                     "Raster from \"Classify zones\", for the table of landslides and area per zone.")
-        self.declare(p.vector("REGIONS", "Regions", p.POLYGON, optional=True),
-                     "Polygons for which all numbers are given separately.")
-        self.declare(p.field("REGION_FIELD", "Region field", "REGIONS"),
-                     "Field with the name of each region. Without it they are numbered.")
-        self.declare(p.region(),
-                     "Name of the region that the map shows, for a column of the table of numbers and of the points. "
-                     "Empty: the one that the map states, if any.")
-        self.declare(p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
-                     "Layer of windows that the training wrote, with the field subset.")
-        self.declare(p.choice("SUBSET", "Judge on", SUBSETS, SUBSETS[0]),
-                     "Which points AUC, RECALL and KAPPA are of: all, or those in train, validation or test windows. "
-                     "The report has all of them whenever WINDOWS is given.")
-        self.declare(p.number("THRESHOLD", "Threshold", THRESHOLD, 0, 1, decimals=4),
-                     "From this susceptibility on a cell counts as called landslide, for recall, kappa and the "
-                     "confusion matrix. 0.5 as in the paper.")
-        self.declare(p.number("DISTANCE", "Distance of stable points (m)", DISTANCE, 0, 1e6),
-                     "Stable points are drawn at least this far from every landslide; as far as the largest label "
-                     "radius is sensible.")
-        self.declare(p.integer("REPEATS", "Repeats", REPEATS, 1, 10000),
-                     "How often the stable points are drawn, for the intervals.", advanced=True)
-        self.declare(p.integer("SEED", "Seed", 1, 0, 2147483647),
-                     "Start of the random draw; the same seed gives the same report.", advanced=True)
-        self.declare(p.raster("DEM", "Elevation for the relief", optional=True),
-                     "DEM whose relief lies under the maps of the report and the PDF. Without it Scarp looks for the "
-                     "one that the run records beside map and factor stack name, or takes the stack's slope and "
-                     "aspect.", advanced=True)
-        self.declare(p.file_output("OUTPUT_HTML", "Report", p.HTML),
-                     "One file with tables and figures, to open in any browser, print or send by mail.")
-        self.declare(p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
-                     "All numbers of the report as a table, with their intervals.")
-        self.declare(p.vector_output("OUTPUT_POINTS", "Points by outcome", p.POINT),
-                     "Landslide and stable points with their susceptibility and outcome: hit, miss, false_alarm, "
-                     "correct_rejection.")
-        self.declare(p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False),
-                     "The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow "
-                     "and zone table, drawn by QGIS's layout engine. Not made unless asked for.")
+        self.declare(
+            p.raster("SUSCEPTIBILITY", "Susceptibility"),
+            'Map from "Predict susceptibility", or any other raster from 0 (stable) to 1.',
+        )
+        self.declare(
+            p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
+            "The inventory; best one that was not used for training.",
+        )
+        self.declare(
+            p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
+            "representative: one cell of each polygon, one well inside it. cells: every cell, so that "
+            "large landslides count more. Without effect on points.",
+            advanced=True,
+        )
+        self.declare(
+            p.vector("STABLE", "Stable points", p.POINT, optional=True),
+            "Points known to be stable. Without them they are drawn at random.",
+        )
+        self.declare(
+            p.raster("ZONES", "Zones", optional=True),
+            'Raster from "Classify zones", for the table of landslides and area per zone.',
+        )
+        self.declare(
+            p.vector("REGIONS", "Regions", p.POLYGON, optional=True),
+            "Polygons for which all numbers are given separately.",
+        )
+        self.declare(
+            p.field("REGION_FIELD", "Region field", "REGIONS"),
+            "Field with the name of each region. Without it they are numbered.",
+        )
+        self.declare(
+            p.region(),
+            "Name of the region that the map shows, for a column of the table of numbers and of the points. "
+            "Empty: the one that the map states, if any.",
+        )
+        self.declare(
+            p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
+            "Layer of windows that the training wrote, with the field subset.",
+        )
+        self.declare(
+            p.choice("SUBSET", "Judge on", SUBSETS, SUBSETS[0]),
+            "Which points AUC, RECALL and KAPPA are of: all, or those in train, validation or test windows. "
+            "The report has all of them whenever WINDOWS is given.",
+        )
+        self.declare(
+            p.number("THRESHOLD", "Threshold", THRESHOLD, 0, 1, decimals=4),
+            "From this susceptibility on a cell counts as called landslide, for recall, kappa and the "
+            "confusion matrix. 0.5 as in the paper.",
+        )
+        self.declare(
+            p.number("DISTANCE", "Distance of stable points (m)", DISTANCE, 0, 1e6),
+            "Stable points are drawn at least this far from every landslide; as far as the largest label "
+            "radius is sensible.",
+        )
+        self.declare(
+            p.integer("REPEATS", "Repeats", REPEATS, 1, 10000),
+            "How often the stable points are drawn, for the intervals.",
+            advanced=True,
+        )
+        self.declare(
+            p.integer("SEED", "Seed", 1, 0, 2147483647),
+            "Start of the random draw; the same seed gives the same report.",
+            advanced=True,
+        )
+        self.declare(
+            p.raster("DEM", "Elevation for the relief", optional=True),
+            "DEM whose relief lies under the maps of the report and the PDF. Without it Scarp looks for the "
+            "one that the run records beside map and factor stack name, or takes the stack's slope and "
+            "aspect.",
+            advanced=True,
+        )
+        self.declare(
+            p.file_output("OUTPUT_HTML", "Report", p.HTML),
+            "One file with tables and figures, to open in any browser, print or send by mail.",
+        )
+        self.declare(
+            p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
+            "All numbers of the report as a table, with their intervals.",
+        )
+        self.declare(
+            p.vector_output("OUTPUT_POINTS", "Points by outcome", p.POINT),
+            "Landslide and stable points with their susceptibility and outcome: hit, miss, false_alarm, "
+            "correct_rejection.",
+        )
+        self.declare(
+            p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False),
+            "The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow "
+            "and zone table, drawn by QGIS's layout engine. Not made unless asked for.",
+        )
         for name, label in (*NUMBERS, TEST_NUMBER):
             self.declare_number(name, label)
 
@@ -93,24 +140,46 @@ class ValidateWithPoints(ScarpAlgorithm):
         crs = arguments.grid_crs(susceptibility, "susceptibility")
         region_field = arguments.field("REGION_FIELD")
         summary = arguments.core.call(
-            "validate_with_points", susceptibility, arguments.points_or_polygons("LANDSLIDES", crs), html, table,
-            stable=arguments.points("STABLE", crs), zones=arguments.raster("ZONES"),
-            regions=arguments.polygons("REGIONS", crs, [region_field]), region_field=region_field,
-            windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]), subset=arguments.choice("SUBSET"),
-            threshold=arguments.number("THRESHOLD"), distance=arguments.number("DISTANCE"),
-            repeats=arguments.integer("REPEATS"), seed=arguments.integer("SEED"),
-            polygon_mode=arguments.choice("POLYGON_MODE"), region=arguments.text("REGION"), dem=arguments.raster("DEM"),
+            "validate_with_points",
+            susceptibility,
+            arguments.points_or_polygons("LANDSLIDES", crs),
+            html,
+            table,
+            stable=arguments.points("STABLE", crs),
+            zones=arguments.raster("ZONES"),
+            regions=arguments.polygons("REGIONS", crs, [region_field]),
+            region_field=region_field,
+            windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
+            subset=arguments.choice("SUBSET"),
+            threshold=arguments.number("THRESHOLD"),
+            distance=arguments.number("DISTANCE"),
+            repeats=arguments.integer("REPEATS"),
+            seed=arguments.integer("SEED"),
+            polygon_mode=arguments.choice("POLYGON_MODE"),
+            region=arguments.text("REGION"),
+            dem=arguments.raster("DEM"),
             sheet_relief=QgsProcessingUtils.generateTempFilename("relief.tif") if pdf is not None else None,
-            progress=arguments.progress)
+            progress=arguments.progress,
+        )
         points = write_sink(
-            arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs,
-            ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points))
+            arguments,
+            "OUTPUT_POINTS",
+            POINT_FIELDS,
+            WkbType.Point,
+            crs,
+            ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points),
+        )
         style_output(arguments.context, points, "points")
         if pdf is not None:
             from .base.map_pdf import write_pdf
 
             write_pdf(pdf, summary.sheet, arguments.progress)
         test = next((result for result in summary.results if result.scope.name == "test"), None)
-        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_POINTS": points, "OUTPUT_PDF": pdf,
-                "AUC_TEST": test.auc.value if test is not None else None,
-                **{name: getattr(summary, name.lower()) for name, _ in NUMBERS}}
+        return {
+            "OUTPUT_HTML": html,
+            "OUTPUT_TABLE": table,
+            "OUTPUT_POINTS": points,
+            "OUTPUT_PDF": pdf,
+            "AUC_TEST": test.auc.value if test is not None else None,
+            **{name: getattr(summary, name.lower()) for name, _ in NUMBERS},
+        }

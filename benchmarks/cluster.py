@@ -12,8 +12,9 @@ import contextlib
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 EMPTY_JOBS = 3000
 
@@ -37,8 +38,14 @@ def cluster(workers: int) -> Iterator[str]:
     """Start worker processes of one thread each, and give the address of their scheduler."""
     import distributed
 
-    with distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
-                                  dashboard_address="127.0.0.1:0", memory_limit=0) as started:
+    with distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,
+    ) as started:
         yield started.scheduler_address
 
 
@@ -53,8 +60,10 @@ def measure_scheduler(folder: Path, side: int) -> None:
                 started = time.perf_counter()
                 list(connected.run(os.path.basename, [("x",)] * EMPTY_JOBS, Quiet(), ordered=ordered))
                 each = (time.perf_counter() - started) / EMPTY_JOBS
-                print(f"empty jobs, {workers} workers, {'in order' if ordered else 'as done':8}: {1000 * each:5.2f} ms "
-                      f"a job, {1 / each:,.0f} jobs a second")
+                print(
+                    f"empty jobs, {workers} workers, {'in order' if ordered else 'as done':8}: {1000 * each:5.2f} ms "
+                    f"a job, {1 / each:,.0f} jobs a second"
+                )
 
 
 def measure_factors(folder: Path, side: int) -> None:
@@ -81,8 +90,15 @@ def measure_prediction(folder: Path, side: int) -> None:
         make_model(folder / f"{net}.safetensors", net)
 
         def predict(scheduler: str, net: str = net) -> None:
-            predict_susceptibility(folder / "stack.tif", [folder / f"{net}.safetensors"], folder / "map.tif",
-                                   device="cpu", precision="bf16", scheduler=scheduler, progress=Quiet())
+            predict_susceptibility(
+                folder / "stack.tif",
+                [folder / f"{net}.safetensors"],
+                folder / "map.tif",
+                device="cpu",
+                precision="bf16",
+                scheduler=scheduler,
+                progress=Quiet(),
+            )
 
         _compare(f"prediction, {net}", side, predict)
 
@@ -94,12 +110,18 @@ def _compare(what: str, side: int, run: Callable[[str], None]) -> None:
             started = time.perf_counter()
             run(scheduler)
             seconds = time.perf_counter() - started
-            print(f"{what}, {side}² cells, {name}: {seconds:6.1f} s, {side * side / seconds / 1e6:5.2f} million cells "
-                  "a second", flush=True)
+            print(
+                f"{what}, {side}² cells, {name}: {seconds:6.1f} s, {side * side / seconds / 1e6:5.2f} million cells "
+                "a second",
+                flush=True,
+            )
 
 
-MEASURES: dict[str, Callable[[Path, int], None]] = {"scheduler": measure_scheduler, "factors": measure_factors,
-                                                    "prediction": measure_prediction}
+MEASURES: dict[str, Callable[[Path, int], None]] = {
+    "scheduler": measure_scheduler,
+    "factors": measure_factors,
+    "prediction": measure_prediction,
+}
 
 
 def main() -> None:

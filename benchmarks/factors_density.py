@@ -65,9 +65,9 @@ def exact(parts: list[np.ndarray], xy: np.ndarray, radius: float) -> np.ndarray:
     totals = []
     for point in xy:
         from_point = start - point
-        middle = -(from_point * step).sum(1) / size ** 2
+        middle = -(from_point * step).sum(1) / size**2
         away = (from_point[:, 0] * step[:, 1] - from_point[:, 1] * step[:, 0]) / size
-        half = np.sqrt(np.maximum(radius ** 2 - away ** 2, 0)) / size
+        half = np.sqrt(np.maximum(radius**2 - away**2, 0)) / size
         share = np.minimum(middle + half, 1) - np.maximum(middle - half, 0)
         totals.append((np.maximum(share, 0) * size).sum())
     return np.array(totals)
@@ -98,7 +98,9 @@ def ours(parts: list[np.ndarray], grid: Grid, radius: float) -> tuple[np.ndarray
         density = LineDensity(Lines(name="lines", parts=parts), grid, radius, "lines", NullProgress())
 
         def fill(block: Block) -> None:
-            result[block.row:block.row + block.height, block.column:block.column + block.width] = density.read(block)
+            result[block.row : block.row + block.height, block.column : block.column + block.width] = density.read(
+                block
+            )
 
         with retain_freed_memory(), ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(fill, grid.blocks()))
@@ -114,18 +116,22 @@ def main() -> None:
     sys.path.append("/usr/share/qgis/python/plugins")
     import processing
     from processing.core.Processing import Processing
+
     Processing.initialize()
 
-    print(f"{'scene':42} {'cells':>8} {'native/s':>9} {'scarp/s':>11} {'times':>7} {'native off':>10} "
-          f"{'scarp off':>10}")
+    print(
+        f"{'scene':42} {'cells':>8} {'native/s':>9} {'scarp/s':>11} {'times':>7} {'native off':>10} {'scarp off':>10}"
+    )
     for seed, (title, lines, vertices, step, side, cell, radius) in enumerate(SCENES):
         parts = wander(lines, vertices, step, side, seed)
         with tempfile.TemporaryDirectory() as folder:
             path, layer = str(Path(folder) / "native.tif"), layer_of(parts)
             started = time.perf_counter()
-            processing.run("native:linedensity", {
-                "INPUT": layer, "WEIGHT": "weight", "RADIUS": radius, "PIXEL_SIZE": cell, "OUTPUT": path,
-            }, feedback=QgsProcessingFeedback())
+            processing.run(
+                "native:linedensity",
+                {"INPUT": layer, "WEIGHT": "weight", "RADIUS": radius, "PIXEL_SIZE": cell, "OUTPUT": path},
+                feedback=QgsProcessingFeedback(),
+            )
             native_seconds = time.perf_counter() - started
             with rasterio.open(path) as dataset:
                 grid = Grid.of(dataset, "native")
@@ -137,12 +143,15 @@ def main() -> None:
         rows, columns = random.integers(0, grid.height, 500), random.integers(0, grid.width, 500)
         left, _, _, top = grid.bounds
         xy = np.stack([left + (columns + 0.5) * cell, top - (rows + 0.5) * cell], axis=1)
-        truth = exact(parts, xy, radius) / (np.pi * radius ** 2)
+        truth = exact(parts, xy, radius) / (np.pi * radius**2)
         scale = truth.max()
         off_native = np.abs(native[rows, columns] - truth).max() / scale
         off_scarp = np.abs(scarp[rows, columns] / 1000 - truth).max() / scale
-        print(f"{title:42} {cells:8} {cells / native_seconds:9,.0f} {cells / seconds:11,.0f} "
-              f"{native_seconds / seconds:7,.0f} {off_native:10.2%} {off_scarp:10.3%}", flush=True)
+        print(
+            f"{title:42} {cells:8} {cells / native_seconds:9,.0f} {cells / seconds:11,.0f} "
+            f"{native_seconds / seconds:7,.0f} {off_native:10.2%} {off_scarp:10.3%}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -29,10 +29,22 @@ def write_dem(path: Path, grid: Grid, **options: Any) -> None:
     """Write hills and roughness, float32; only a strip at a time is in memory."""
     random = np.random.default_rng(0)
     x = np.arange(grid.width, dtype=np.float32) * CELL
-    waves = [(2 * np.pi / length, random.random() * 6, random.random() * 6, length / 12)
-             for length in (40_000, 17_000, 7_000, 3_100, 1_300, 600)]
-    profile = {"driver": "GTiff", "width": grid.width, "height": grid.height, "count": 1, "dtype": "float32",
-               "crs": grid.crs, "transform": grid.transform, "nodata": -9999, "bigtiff": "if_safer", **options}
+    waves = [
+        (2 * np.pi / length, random.random() * 6, random.random() * 6, length / 12)
+        for length in (40_000, 17_000, 7_000, 3_100, 1_300, 600)
+    ]
+    profile = {
+        "driver": "GTiff",
+        "width": grid.width,
+        "height": grid.height,
+        "count": 1,
+        "dtype": "float32",
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "nodata": -9999,
+        "bigtiff": "if_safer",
+        **options,
+    }
     with rasterio.open(path, "w", **profile) as dataset:
         for row in range(0, grid.height, 256):
             rows = min(256, grid.height - row)
@@ -71,8 +83,14 @@ def make_polygons(grid: Grid, across: int, classes: int, name: str, seed: int) -
     for row in range(across):
         for column in range(across):
             corners = [nodes[row, column], nodes[row, column + 1], nodes[row + 1, column + 1], nodes[row + 1, column]]
-            ring = np.concatenate([side(corners[0], corners[1]), side(corners[1], corners[2]),
-                                   side(corners[3], corners[2])[::-1], side(corners[0], corners[3])[::-1]])
+            ring = np.concatenate(
+                [
+                    side(corners[0], corners[1]),
+                    side(corners[1], corners[2]),
+                    side(corners[3], corners[2])[::-1],
+                    side(corners[0], corners[3])[::-1],
+                ]
+            )
             geometries.append({"type": "Polygon", "coordinates": [ring]})
     labels = [f"{name} {number}" for number in random.integers(1, classes + 1, len(geometries))]
     return CategoricalInput(Polygons(name=name, fields={"class": labels}, geometries=geometries), "class", name=name)
@@ -89,8 +107,18 @@ def write_climate(path: Path, grid: Grid, low: float, high: float, seed: int) ->
     values = random.uniform(low, high, (height // 16 + 3, width // 16 + 3))
     values = np.kron(values, np.ones((16, 16)))[:height, :width].astype(np.float32)
     place = Affine(cell, 0, left - 2 * cell, 0, -cell, top + 2 * cell)
-    with rasterio.open(path, "w", driver="GTiff", width=width, height=height, count=1, dtype="float32", nodata=-9999,
-                       crs="EPSG:4326", transform=place) as dataset:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=width,
+        height=height,
+        count=1,
+        dtype="float32",
+        nodata=-9999,
+        crs="EPSG:4326",
+        transform=place,
+    ) as dataset:
         dataset.write(values, 1)
 
 
@@ -105,7 +133,8 @@ def ten_factors(folder: Path, side: int) -> dict[str, Any]:
         "dem": folder / "dem.tif",
         "landform": make_polygons(grid, max(2, round(20 * side / LARGEST)), 6, "landform", 3),
         "rivers": make_lines(grid, max(1, round(RIVERS * share)), 200, 50.0, "rivers", 4),
-        "precipitation": folder / "rain.tif", "temperature": folder / "temperature.tif",
+        "precipitation": folder / "rain.tif",
+        "temperature": folder / "temperature.tif",
         "faults": make_lines(grid, max(1, round(FAULTS * share)), 150, 200.0, "faults", 5),
         "lithology": make_polygons(grid, max(2, round(40 * side / LARGEST)), 30, "lithology", 6),
         "seismic": make_polygons(grid, max(2, round(8 * side / LARGEST)), 5, "intensity", 7),

@@ -58,9 +58,19 @@ def measure(folder: Path, side: int) -> dict[str, float]:
     used = time.process_time()
     summary = build_factor_stack(arguments.pop("dem"), folder / "stack.tif", progress=clock, **arguments)
     seconds = time.perf_counter() - clock.started
-    return {"side": side, "cells": summary.cells, "vertices": lines, "seconds": seconds, "prepared": clock.walk,
-            "walked": clock.walked - clock.walk, "processor": time.process_time() - used, "peak": peak_mb(),
-            "before": clock.memory, "bytes": (folder / "stack.tif").stat().st_size, "factors": len(summary.factors)}
+    return {
+        "side": side,
+        "cells": summary.cells,
+        "vertices": lines,
+        "seconds": seconds,
+        "prepared": clock.walk,
+        "walked": clock.walked - clock.walk,
+        "processor": time.process_time() - used,
+        "peak": peak_mb(),
+        "before": clock.memory,
+        "bytes": (folder / "stack.tif").stat().st_size,
+        "factors": len(summary.factors),
+    }
 
 
 def main() -> None:
@@ -69,17 +79,23 @@ def main() -> None:
         print(json.dumps(measure(Path(sys.argv[2]), int(sys.argv[3]))))
         return
     sides = [int(argument) for argument in sys.argv[1:]] or SIDES
-    print(f"{'side':>6} {'cells':>12} {'vertices':>9} {'seconds':>8} {'prepare':>8} {'blocks':>8} {'rest':>6} "
-          f"{'Mcells/s':>9} {'CPU s':>7} {'peak MB':>8} {'before':>7} {'GB':>6}")
+    print(
+        f"{'side':>6} {'cells':>12} {'vertices':>9} {'seconds':>8} {'prepare':>8} {'blocks':>8} {'rest':>6} "
+        f"{'Mcells/s':>9} {'CPU s':>7} {'peak MB':>8} {'before':>7} {'GB':>6}"
+    )
     for side in sides:
         with tempfile.TemporaryDirectory(prefix="scarp-bench-") as folder:
-            result = subprocess.run([sys.executable, __file__, "child", folder, str(side)], check=True,
-                                    stdout=subprocess.PIPE, text=True)
+            result = subprocess.run(
+                [sys.executable, __file__, "child", folder, str(side)], check=True, stdout=subprocess.PIPE, text=True
+            )
         got = json.loads(result.stdout.splitlines()[-1])
         rest = got["seconds"] - got["prepared"] - got["walked"]
-        print(f"{side:6} {got['cells']:12,} {got['vertices']:9,} {got['seconds']:8.1f} {got['prepared']:8.1f} "
-              f"{got['walked']:8.1f} {rest:6.1f} {got['cells'] / got['seconds'] / 1e6:9.2f} {got['processor']:7.1f} "
-              f"{got['peak']:8.0f} {got['before']:7.0f} {got['bytes'] / 1e9:6.2f}", flush=True)
+        print(
+            f"{side:6} {got['cells']:12,} {got['vertices']:9,} {got['seconds']:8.1f} {got['prepared']:8.1f} "
+            f"{got['walked']:8.1f} {rest:6.1f} {got['cells'] / got['seconds'] / 1e6:9.2f} {got['processor']:7.1f} "
+            f"{got['peak']:8.0f} {got['before']:7.0f} {got['bytes'] / 1e9:6.2f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -43,8 +43,12 @@ def read_windows(path: Path, grid: Grid, bands: list[int] | None) -> float:
         for block in grid.blocks(WINDOW):
             whole = block.padded(HALO)
             row, column = max(whole.row, 0), max(whole.column, 0)
-            window = Block(row, column, min(whole.row + whole.height, grid.height) - row,
-                           min(whole.column + whole.width, grid.width) - column).window
+            window = Block(
+                row,
+                column,
+                min(whole.row + whole.height, grid.height) - row,
+                min(whole.column + whole.width, grid.width) - column,
+            ).window
             dataset.read(bands, window=window)
     return time.perf_counter() - started
 
@@ -62,8 +66,10 @@ def main() -> None:
             values = [stack.read(block) for block in blocks]
         cells = side * side
         plain = 0
-        print(f"{'storage':34} {'bytes/cell':>10} {'of deflate':>10} {'write':>7} {'CPU ns':>7} {'read':>7} "
-              f"{'one band':>9}")
+        print(
+            f"{'storage':34} {'bytes/cell':>10} {'of deflate':>10} {'write':>7} {'CPU ns':>7} {'read':>7} "
+            f"{'one band':>9}"
+        )
         for title, options in STORAGES:
             written, used = [], []
             for _ in range(2):
@@ -80,8 +86,11 @@ def main() -> None:
                     raise SystemExit(f"{title}: what was read is not what was written")
             size = path.stat().st_size
             plain = plain or size
-            print(f"{title:34} {size / cells:10.1f} {size / plain:10.0%} {cells / min(written) / 1e6:7.1f} "
-                  f"{min(used) / cells * 1e9:7.0f} {cells / read / 1e6:7.1f} {cells / single / 1e6:9.1f}", flush=True)
+            print(
+                f"{title:34} {size / cells:10.1f} {size / plain:10.0%} {cells / min(written) / 1e6:7.1f} "
+                f"{min(used) / cells * 1e9:7.0f} {cells / read / 1e6:7.1f} {cells / single / 1e6:9.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -39,8 +39,17 @@ def scarp(dem: Path, output: Path, side: int, workers: int) -> float:
     started = time.perf_counter()
     grid = make_grid(side)
     maker = terrain_source(dem, grid, "horn")
-    profile = {"driver": "GTiff", "width": side, "height": side, "count": 3, "dtype": "float32", "crs": grid.crs,
-               "transform": grid.transform, "interleave": "band", "bigtiff": "if_safer"}
+    profile = {
+        "driver": "GTiff",
+        "width": side,
+        "height": side,
+        "count": 3,
+        "dtype": "float32",
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "interleave": "band",
+        "bigtiff": "if_safer",
+    }
     with retain_freed_memory(), ExitStack() as opened:
         readers: queue.SimpleQueue = queue.SimpleQueue()
         for _ in range(workers):
@@ -82,21 +91,27 @@ def main() -> None:
         both = best["slope"] + best["aspect"]
         cells = side * side / 1e6
         print(f"{'what':44} {'seconds':>8} {'Mcells/s':>9} {'times':>6}")
-        for title, seconds in (("gdaldem slope", best["slope"]), ("gdaldem aspect", best["aspect"]),
-                               ("gdaldem slope and aspect", both),
-                               (f"scarp slope, aspect, curvature, {cores} threads", best["all"]),
-                               ("scarp slope, aspect, curvature, 1 thread", best["one"])):
+        for title, seconds in (
+            ("gdaldem slope", best["slope"]),
+            ("gdaldem aspect", best["aspect"]),
+            ("gdaldem slope and aspect", both),
+            (f"scarp slope, aspect, curvature, {cores} threads", best["all"]),
+            ("scarp slope, aspect, curvature, 1 thread", best["one"]),
+        ):
             print(f"{title:44} {seconds:8.2f} {cells / seconds:9.1f} {both / seconds:6.2f}")
         off = wrong = 0.0
-        with rasterio.open(folder / "slope.tif") as slope, rasterio.open(folder / "aspect.tif") as aspect, \
-                rasterio.open(folder / "scarp.tif") as ours:
+        with (
+            rasterio.open(folder / "slope.tif") as slope,
+            rasterio.open(folder / "aspect.tif") as aspect,
+            rasterio.open(folder / "scarp.tif") as ours,
+        ):
             for block in make_grid(side).blocks():
                 values = ours.read(window=block.window)
                 off = max(off, float(np.abs(values[0] - slope.read(1, window=block.window)).max()))
                 direction = aspect.read(1, window=block.window)
                 code = np.where(direction == -9999, 1, 2 + np.floor((direction + 22.5) / 45) % 8)
                 wrong += np.count_nonzero(code != values[2])
-        print(f"largest difference of slope {off:.5f} degrees; {wrong / side ** 2:.5%} of the aspect classes differ")
+        print(f"largest difference of slope {off:.5f} degrees; {wrong / side**2:.5%} of the aspect classes differ")
 
 
 if __name__ == "__main__":

@@ -35,9 +35,12 @@ from torch import nn
 CONTINUOUS = [f"amount_{number}" for number in range(6)]
 CATEGORICAL = [f"class_{number}" for number in range(4)]
 CLASSES = {code: f"class {code}" for code in range(1, 10)}
-NETS = {"default": {"type": "additive_unet", "width": 16, "depth": 1, "continuous": len(CONTINUOUS), "knots": 8},
-        "w32d4": {"type": "unet", "width": 32, "depth": 4}, "w16d1": {"type": "unet", "width": 16, "depth": 1},
-        "w32d2": {"type": "unet", "width": 32, "depth": 2}}
+NETS = {
+    "default": {"type": "additive_unet", "width": 16, "depth": 1, "continuous": len(CONTINUOUS), "knots": 8},
+    "w32d4": {"type": "unet", "width": 32, "depth": 4},
+    "w16d1": {"type": "unet", "width": 16, "depth": 1},
+    "w32d2": {"type": "unet", "width": 32, "depth": 2},
+}
 BARE_SIDES = (256, 512, 1024)
 REPEATS = 3
 
@@ -48,25 +51,31 @@ def make_stack(path: Path, side: int) -> None:
     Amounts are rounded so that a cell takes about 20 bytes, as many a factor as in real mountains.
     """
     grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), side, side)
-    factors = [*(StackFactor(name, "continuous") for name in CONTINUOUS),
-               *(StackFactor(name, "categorical", classes=CLASSES) for name in CATEGORICAL)]
+    factors = [
+        *(StackFactor(name, "continuous") for name in CONTINUOUS),
+        *(StackFactor(name, "categorical", classes=CLASSES) for name in CATEGORICAL),
+    ]
     rng = np.random.default_rng(1)
     with create_stack(path, grid, factors) as dataset:
         for block in grid.blocks():
             coarse = rng.normal(size=(len(factors), block.height // 16 + 1, block.width // 16 + 1))
-            values = np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2)[:, :block.height, :block.width]
+            values = np.repeat(np.repeat(coarse, 16, axis=1), 16, axis=2)[:, : block.height, : block.width]
             values = values.astype(np.float32)
-            values[len(CONTINUOUS):] = np.clip(np.round(5 + 2 * values[len(CONTINUOUS):]), 1, 9)
-            values[:len(CONTINUOUS)] += 0.1 * rng.standard_normal(values[:len(CONTINUOUS)].shape, dtype=np.float32)
-            values[:len(CONTINUOUS)] = np.round(values[:len(CONTINUOUS)] * 4096) / 4096
+            values[len(CONTINUOUS) :] = np.clip(np.round(5 + 2 * values[len(CONTINUOUS) :]), 1, 9)
+            values[: len(CONTINUOUS)] += 0.1 * rng.standard_normal(values[: len(CONTINUOUS)].shape, dtype=np.float32)
+            values[: len(CONTINUOUS)] = np.round(values[: len(CONTINUOUS)] * 4096) / 4096
             dataset.write(values, window=block.window)
 
 
 def make_model(path: Path, net: str, encoding: str = "one_hot") -> None:
     """Write an untrained model whose map is as lively as a trained one's; so is its speed."""
-    specs = [*(FactorSpec(name, "continuous", minimum=-9, maximum=9) for name in CONTINUOUS),
-             *(FactorSpec(name, "categorical", classes=CLASSES, mean=5, std=2, minimum=1, maximum=9,
-                          seen=tuple(CLASSES)) for name in CATEGORICAL)]
+    specs = [
+        *(FactorSpec(name, "continuous", minimum=-9, maximum=9) for name in CONTINUOUS),
+        *(
+            FactorSpec(name, "categorical", classes=CLASSES, mean=5, std=2, minimum=1, maximum=9, seen=tuple(CLASSES))
+            for name in CATEGORICAL
+        ),
+    ]
     architecture = {"channels": Encoding(specs, encoding).channels, "dropout": 0.2, **NETS[net]}
     torch.manual_seed(1)
     network = build_network(architecture)
@@ -110,16 +119,22 @@ def bare(folder: Path, net: str, precision: str) -> tuple[float, float, float]:
                 logits = unet(low)
                 if hasattr(network, "curves"):
                     logits.float().add_(network.curves(image))
-                found.append((time.perf_counter() - start) / side ** 2)
-    return 1 / min(found) / 1e6, min(found) * 1024 ** 2, peak()
+                found.append((time.perf_counter() - start) / side**2)
+    return 1 / min(found) / 1e6, min(found) * 1024**2, peak()
 
 
 def whole(folder: Path, net: str, precision: str, side: int, tile: int) -> tuple[float, float, float]:
     """Million cells a second from file to file, seconds and peak memory."""
     start = time.perf_counter()
-    summary = predict_susceptibility(folder / f"stack{side}.tif", [folder / f"{net}.safetensors"],
-                                     folder / f"map{os.getpid()}.tif", tile=tile, device="cpu", precision=precision,
-                                     progress=NullProgress())
+    summary = predict_susceptibility(
+        folder / f"stack{side}.tif",
+        [folder / f"{net}.safetensors"],
+        folder / f"map{os.getpid()}.tif",
+        tile=tile,
+        device="cpu",
+        precision=precision,
+        progress=NullProgress(),
+    )
     seconds = time.perf_counter() - start
     for item in folder.glob(f"map{os.getpid()}.tif*"):
         item.unlink()
@@ -161,8 +176,10 @@ def main() -> None:
                         for tile in chosen.tiles.split(","):
                             rate, seconds, memory = pool.apply(whole, (folder, net, precision, side, int(tile)))
                             label = f"{net} {precision}: {side}², tile {int(tile) or 'automatic'}"
-                            print(f"{label:44}{rate:10.2f}{seconds:10.1f}{memory:10.0f}{rate / reference:10.0%}",
-                                  flush=True)
+                            print(
+                                f"{label:44}{rate:10.2f}{seconds:10.1f}{memory:10.0f}{rate / reference:10.0%}",
+                                flush=True,
+                            )
 
 
 if __name__ == "__main__":

@@ -34,8 +34,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable
 
 import numpy as np
 import rasterio
@@ -72,8 +73,9 @@ def predict_scarp(folder: Path, stack: Path, output: Path, precision: str) -> tu
     from scarp.model.progress import NullProgress
 
     start = time.perf_counter()
-    summary = predict_susceptibility(stack, [folder / f"{NET}.safetensors"], output, device="cpu", precision=precision,
-                                     progress=NullProgress())
+    summary = predict_susceptibility(
+        stack, [folder / f"{NET}.safetensors"], output, device="cpu", precision=precision, progress=NullProgress()
+    )
     seconds = time.perf_counter() - start
     if summary.precision != {"fp32": "float32", "bf16": "bfloat16"}[precision]:
         raise SystemExit(f"Scarp computed in {summary.precision}, not in {precision}.")
@@ -139,15 +141,24 @@ def predict_deepness(folder: Path, stack: Path, output: Path, chosen: argparse.N
     model = definition.model_class(path)
     model.check_loaded_model_outputs()
     mapping = ChannelsMapping()
-    mapping.set_image_channels([ImageChannelStandaloneBand(band + 1, layer.bandName(band + 1))
-                                for band in range(layer.bandCount())])
+    mapping.set_image_channels(
+        [ImageChannelStandaloneBand(band + 1, layer.bandName(band + 1)) for band in range(layer.bandCount())]
+    )
     mapping.set_number_of_model_inputs(model.get_number_of_channels())
     overlap = ProcessingOverlap(ProcessingOverlapOptions.OVERLAP_IN_PERCENT, model.get_metadata_tiles_overlap())
     parameters = definition.parameters_class(
-        resolution_cm_per_px=model.get_metadata_resolution(), processed_area_type=ProcessedAreaType.ENTIRE_LAYER,
-        tile_size_px=model.get_metadata_tile_size(), batch_size=model.get_model_batch_size(), local_cache=False,
-        input_layer_id=layer.id(), mask_layer_id=None, processing_overlap=overlap, input_channels_mapping=mapping,
-        output_scaling=model.get_metadata_regression_output_scaling(), model=model)
+        resolution_cm_per_px=model.get_metadata_resolution(),
+        processed_area_type=ProcessedAreaType.ENTIRE_LAYER,
+        tile_size_px=model.get_metadata_tile_size(),
+        batch_size=model.get_model_batch_size(),
+        local_cache=False,
+        input_layer_id=layer.id(),
+        mask_layer_id=None,
+        processing_overlap=overlap,
+        input_channels_mapping=mapping,
+        output_scaling=model.get_metadata_regression_output_scaling(),
+        model=model,
+    )
     processor = definition.map_processor_class(rlayer=layer, vlayer_mask=None, map_canvas=None, params=parameters)
     processor.run()
     seconds = time.perf_counter() - start
@@ -158,8 +169,13 @@ def predict_deepness(folder: Path, stack: Path, output: Path, chosen: argparse.N
     return f"Deepness {version(chosen.deepness)}, stride {parameters.processing_stride_px}", seconds
 
 
-ROWS = {"fp32": predict_fp32, "bf16": predict_bf16, "plain": predict_plain, "onnx": predict_onnx,
-        "deepness": predict_deepness}
+ROWS = {
+    "fp32": predict_fp32,
+    "bf16": predict_bf16,
+    "plain": predict_plain,
+    "onnx": predict_onnx,
+    "deepness": predict_deepness,
+}
 
 
 def version(checkout: str) -> str:
@@ -199,19 +215,35 @@ def export(folder: Path) -> None:
             raw = torch.where(torch.isnan(raw.sum(dim=1, keepdim=True)), self.nothing, raw)
             scores = (raw[:, encoding.continuous] - self.mean) / self.std
             # Deepness divides by 255 and multiplies again: codes are no longer whole.
-            classes = [(torch.round(raw[:, place:place + 1]) == getattr(self, f"codes{place}")).float()
-                       for place in encoding.categorical]
+            classes = [
+                (torch.round(raw[:, place : place + 1]) == getattr(self, f"codes{place}")).float()
+                for place in encoding.categorical
+            ]
             image = torch.cat([scores, *classes], dim=1)
             return torch.softmax(self.network(image), dim=1)[:, 1:]
 
     path = folder / f"{NET}.onnx"
-    torch.onnx.export(FromRaw(), (torch.ones(1, factors, TILE, TILE),), str(path), input_names=["raw"],
-                      output_names=["susceptibility"], opset_version=17, dynamo=False)
+    torch.onnx.export(
+        FromRaw(),
+        (torch.ones(1, factors, TILE, TILE),),
+        str(path),
+        input_names=["raw"],
+        output_names=["susceptibility"],
+        opset_version=17,
+        dynamo=False,
+    )
     graph = onnx.load(str(path))
     # Deepness takes every band for bytes and divides by 255; the standardisation takes that back.
-    metadata = {"model_type": "Regressor", "class_names": {"0": "susceptibility"}, "tile_size": TILE,
-                "tiles_overlap": OVERLAP, "resolution": 100 * model.pixel_size, "reg_output_scaling": BYTES,
-                "standardization_mean": [0.0] * factors, "standardization_std": [1 / 255] * factors}
+    metadata = {
+        "model_type": "Regressor",
+        "class_names": {"0": "susceptibility"},
+        "tile_size": TILE,
+        "tiles_overlap": OVERLAP,
+        "resolution": 100 * model.pixel_size,
+        "reg_output_scaling": BYTES,
+        "standardization_mean": [0.0] * factors,
+        "standardization_std": [1 / 255] * factors,
+    }
     for key, value in metadata.items():
         graph.metadata_props.add(key=key, value=json.dumps(value))
     onnx.save(graph, str(path))
@@ -229,12 +261,14 @@ def in_own_process(python: str, arguments: Sequence[str], folder: Path) -> dict[
     Raises:
         RuntimeError: it failed; the message is its last line.
     """
-    environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"
+    }
     environment |= {"QT_QPA_PLATFORM": "offscreen", "TMPDIR": str(folder)}
     # Deepness leaves a file in the current folder.
-    done = subprocess.run([python, str(Path(__file__).resolve()), *arguments], env=environment, cwd=folder,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [python, str(Path(__file__).resolve()), *arguments], env=environment, cwd=folder, capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
     return json.loads(done.stdout.splitlines()[-1])
@@ -281,7 +315,7 @@ def print_rows(rows: Iterable[str], folder: Path, frame: int, chosen: argparse.N
         frame: cells around the map that are not compared.
         chosen: the options.
     """
-    cells = chosen.side ** 2 / 1e6
+    cells = chosen.side**2 / 1e6
     fastest = None
     print(f"{'row':44}{'Mcells/s':>10}{'seconds':>10}{'peak MB':>10}{'largest':>11}{'mean':>11}{'bf16 is':>10}")
     for row in rows:
@@ -293,8 +327,9 @@ def print_rows(rows: Iterable[str], folder: Path, frame: int, chosen: argparse.N
             if row in ("onnx", "deepness") and not (folder / f"{NET}.onnx").exists():
                 in_own_process(chosen.python, ["--run", "export", "--folder", str(folder)], folder)
             run = measure(row, folder, chosen)
-            largest, mean = difference(folder / f"{row}.tif", folder / "fp32.tif", BYTES if row == "deepness" else 1,
-                                       frame)
+            largest, mean = difference(
+                folder / f"{row}.tif", folder / "fp32.tif", BYTES if row == "deepness" else 1, frame
+            )
         except RuntimeError as error:
             if row == "fp32":
                 raise
@@ -302,8 +337,11 @@ def print_rows(rows: Iterable[str], folder: Path, frame: int, chosen: argparse.N
             continue
         seconds = run["seconds"]
         fastest = seconds if row == "bf16" else fastest
-        print(f"{run['label']:44}{cells / seconds:10.2f}{seconds:10.1f}{run['peak']:10.0f}{largest:11.6f}{mean:11.6f}"
-              f"{f'{seconds / fastest:.1f} x' if fastest else '':>10}", flush=True)
+        print(
+            f"{run['label']:44}{cells / seconds:10.2f}{seconds:10.1f}{run['peak']:10.0f}{largest:11.6f}{mean:11.6f}"
+            f"{f'{seconds / fastest:.1f} x' if fastest else '':>10}",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -44,20 +44,46 @@ def main() -> None:
         options.keep.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     print(f"{'core':8} {'step':34} {'seconds':>8} {'longest pause (ms)':>19} {'at (s)':>7} {'over 100 ms':>12}")
     for row in rows:
-        print(f"{row['mode']:8} {row['step']:34} {row['seconds']:8.2f} {row['longest']:19.0f} {row['at']:7.1f} "
-              f"{row['over']:12d}")
+        print(
+            f"{row['mode']:8} {row['step']:34} {row['seconds']:8.2f} {row['longest']:19.0f} {row['at']:7.1f} "
+            f"{row['over']:12d}"
+        )
 
 
 def in_a_window(folder: Path, scratch: Path, mode: str, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Open a window, have it do the steps, and return its rows."""
-    orders = {"folder": str(folder), "scratch": str(scratch), "epochs": options.epochs, "only": options.only,
-              "answer": str(scratch / "rows.json")}
-    variables = {**os.environ, "QGIS_CUSTOM_CONFIG_PATH": str(scratch / "profile"), "SCARP_RUN": mode,
-                 "SCARP_STATE": str(scratch / "state"), ORDERS: json.dumps(orders)}
+    orders = {
+        "folder": str(folder),
+        "scratch": str(scratch),
+        "epochs": options.epochs,
+        "only": options.only,
+        "answer": str(scratch / "rows.json"),
+    }
+    variables = {
+        **os.environ,
+        "QGIS_CUSTOM_CONFIG_PATH": str(scratch / "profile"),
+        "SCARP_RUN": mode,
+        "SCARP_STATE": str(scratch / "state"),
+        ORDERS: json.dumps(orders),
+    }
     variables.pop("QT_QPA_PLATFORM", None)
     program = shutil.which("qgis.bin") or "qgis"
-    subprocess.run(["xvfb-run", "-a", "-s", "-screen 0 1500x950x24", program, "--nologo", "--noversioncheck", "--code",
-                    str(WINDOW)], env=variables, check=False, timeout=900)
+    subprocess.run(
+        [
+            "xvfb-run",
+            "-a",
+            "-s",
+            "-screen 0 1500x950x24",
+            program,
+            "--nologo",
+            "--noversioncheck",
+            "--code",
+            str(WINDOW),
+        ],
+        env=variables,
+        check=False,
+        timeout=900,
+    )
     return json.loads((scratch / "rows.json").read_text(encoding="utf-8"))
 
 

@@ -51,23 +51,42 @@ def steps(orders: dict[str, Any]) -> list[tuple[str, str, dict[str, Any], float 
     """Return name, algorithm, parameters, and after how many seconds to cancel."""
     folder, scratch = Path(orders["folder"]), Path(orders["scratch"])
     stack, labels = str(folder / "factors.tif"), str(folder / "labels.tif")
-    training = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": str(folder / "safety_factor.tif"), "SEED": 1,
-                "EPOCHS": orders["epochs"], "OUTPUT": str(scratch / "model.safetensors"),
-                "OUTPUT_WINDOWS": str(scratch / "windows.gpkg"), "OUTPUT_HTML": str(scratch / "training.html")}
-    prediction = {"STACK": stack, "MODEL": str(folder / "model.safetensors"), "SAMPLES": 8,
-                  "OUTPUT": str(scratch / "map.tif"), "OUTPUT_UNCERTAINTY": str(scratch / "spread.tif")}
-    validation = {"SUSCEPTIBILITY": str(scratch / "map.tif"), "REPEATS": 200,
-                  "LANDSLIDES": str(folder / "data" / "landslides.gpkg"),
-                  "OUTPUT_HTML": str(scratch / "report.html"), "OUTPUT_TABLE": str(scratch / "report.csv"),
-                  "OUTPUT_POINTS": str(scratch / "points.gpkg")}
+    training = {
+        "STACK": stack,
+        "LABELS": labels,
+        "SAFETY_FACTOR": str(folder / "safety_factor.tif"),
+        "SEED": 1,
+        "EPOCHS": orders["epochs"],
+        "OUTPUT": str(scratch / "model.safetensors"),
+        "OUTPUT_WINDOWS": str(scratch / "windows.gpkg"),
+        "OUTPUT_HTML": str(scratch / "training.html"),
+    }
+    prediction = {
+        "STACK": stack,
+        "MODEL": str(folder / "model.safetensors"),
+        "SAMPLES": 8,
+        "OUTPUT": str(scratch / "map.tif"),
+        "OUTPUT_UNCERTAINTY": str(scratch / "spread.tif"),
+    }
+    validation = {
+        "SUSCEPTIBILITY": str(scratch / "map.tif"),
+        "REPEATS": 200,
+        "LANDSLIDES": str(folder / "data" / "landslides.gpkg"),
+        "OUTPUT_HTML": str(scratch / "report.html"),
+        "OUTPUT_TABLE": str(scratch / "report.csv"),
+        "OUTPUT_POINTS": str(scratch / "points.gpkg"),
+    }
     forest = {"KIND": "random_forest", "STACK": stack, "LABELS": labels, "OUTPUT": str(scratch / "forest.safetensors")}
-    return [("train", "trainpcum", training, None), ("predict, 8 samples", "predictsusceptibility", prediction, None),
-            ("validate", "validatewithpoints", validation, None),
-            ("cancel training after 1 s", "trainpcum", {**training, "EPOCHS": 500}, 1.0),
-            ("cancel training after 8 s", "trainpcum", {**training, "EPOCHS": 500}, 8.0),
-            ("cancel prediction after 4 s", "predictsusceptibility", {**prediction, "SAMPLES": 64}, 4.0),
-            ("cancel forest after 5 s", "traincomparisonmodel", forest, 5.0),
-            ("cancel validation after 5 s", "validatewithpoints", {**validation, "REPEATS": 5000}, 5.0)]
+    return [
+        ("train", "trainpcum", training, None),
+        ("predict, 8 samples", "predictsusceptibility", prediction, None),
+        ("validate", "validatewithpoints", validation, None),
+        ("cancel training after 1 s", "trainpcum", {**training, "EPOCHS": 500}, 1.0),
+        ("cancel training after 8 s", "trainpcum", {**training, "EPOCHS": 500}, 8.0),
+        ("cancel prediction after 4 s", "predictsusceptibility", {**prediction, "SAMPLES": 64}, 4.0),
+        ("cancel forest after 5 s", "traincomparisonmodel", forest, 5.0),
+        ("cancel validation after 5 s", "validatewithpoints", {**validation, "REPEATS": 5000}, 5.0),
+    ]
 
 
 class Session:
@@ -90,8 +109,16 @@ class Session:
 
     def note(self, step: str, seconds: float, pauses: list[tuple[float, float]]) -> None:
         worst = sorted(pauses, reverse=True)[:5]
-        self.rows.append({"step": step, "seconds": seconds, "longest": worst[0][0], "at": worst[0][1], "worst": worst,
-                          "over": sum(length > 100 for length, _ in pauses)})
+        self.rows.append(
+            {
+                "step": step,
+                "seconds": seconds,
+                "longest": worst[0][0],
+                "at": worst[0][1],
+                "worst": worst,
+                "over": sum(length > 100 for length, _ in pauses),
+            }
+        )
 
     def following(self) -> None:
         import processing

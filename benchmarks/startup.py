@@ -22,8 +22,9 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 ORDERS = "SCARP_STARTUP"
 """Environment variable with the file that the script in the window writes."""
@@ -61,8 +62,12 @@ def main() -> None:
 def screen() -> Iterator[str]:
     """Give the name of a virtual screen; the server itself finds a free number."""
     reading, writing = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "1500x950x24", "-nolisten", "tcp"],
-                              pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1500x950x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     os.close(writing)
     try:
         with os.fdopen(reading) as numbers:
@@ -78,14 +83,21 @@ def install(package: Path, profile: Path) -> None:
     plugins.mkdir(parents=True)
     with zipfile.ZipFile(package) as archive:
         archive.extractall(plugins)
-    subprocess.run([os.environ["SCARP_QGIS_PROCESS"], "plugins", "enable", "scarp"], check=True, capture_output=True,
-                   env=variables(profile, QT_QPA_PLATFORM="offscreen"))
+    subprocess.run(
+        [os.environ["SCARP_QGIS_PROCESS"], "plugins", "enable", "scarp"],
+        check=True,
+        capture_output=True,
+        env=variables(profile, QT_QPA_PLATFORM="offscreen"),
+    )
 
 
 def variables(profile: Path, **more: str) -> dict[str, str]:
     """Return the environment of a QGIS with this profile, with nothing of the checkout in it."""
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("SCARP_", "PYTHON")) and name not in ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SCARP_", "PYTHON")) and name not in ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")
+    }
     return {**kept, "QGIS_CUSTOM_CONFIG_PATH": str(profile), **more}
 
 
@@ -97,15 +109,19 @@ def start(profile: Path, display: str) -> dict[str, float]:
     target = profile / "times.json"
     target.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [program, "--nologo", "--noversioncheck", "--code", __file__], stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, env=variables(profile, DISPLAY=display, SCARP_STARTED=str(time.time()),
-                                                 **{ORDERS: str(target)}))
+        [program, "--nologo", "--noversioncheck", "--code", __file__],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=variables(profile, DISPLAY=display, SCARP_STARTED=str(time.time()), **{ORDERS: str(target)}),
+    )
     try:
         process.wait(LIMIT)
     except subprocess.TimeoutExpired:
         process.kill()
-        raise SystemExit(f"QGIS was not complete after {LIMIT} s. A plugin that fails at the start shows a message "
-                         "that nobody answers here.") from None
+        raise SystemExit(
+            f"QGIS was not complete after {LIMIT} s. A plugin that fails at the start shows a message "
+            "that nobody answers here."
+        ) from None
     return json.loads(target.read_text(encoding="utf-8"))
 
 
@@ -157,18 +173,27 @@ def choosing() -> float:
 def table(found: dict[str, list[dict[str, float]]]) -> str:
     """Return the medians, and the difference of each round's pair."""
     columns = {"clock": "clock, ms", "processor": "processor, ms", "plugin": "plugin, ms", "gap": "longest gap, ms"}
-    lines = [f"| {len(found['with'])} rounds, median | " + " | ".join(columns.values()) + " |",
-             "|---|" + "---:|" * len(columns)]
+    lines = [
+        f"| {len(found['with'])} rounds, median | " + " | ".join(columns.values()) + " |",
+        "|---|" + "---:|" * len(columns),
+    ]
     for name, rows in found.items():
         values = [statistics.median(row[column] for row in rows) * 1000 for column in columns]
         lines.append(f"| {name} Scarp | " + " | ".join(f"{value:.0f}" for value in values) + " |")
-    differences = [[(one[column] - other[column]) * 1000 for one, other in zip(found["with"], found["without"])]
-                   for column in columns]
-    lines.append("| difference | " + " | ".join(
-        f"{statistics.median(values):.0f} ({min(values):.0f}…{max(values):.0f})" for values in differences) + " |")
+    differences = [
+        [(one[column] - other[column]) * 1000 for one, other in zip(found["with"], found["without"])]
+        for column in columns
+    ]
+    lines.append(
+        "| difference | "
+        + " | ".join(f"{statistics.median(values):.0f} ({min(values):.0f}…{max(values):.0f})" for values in differences)
+        + " |"
+    )
     chosen = statistics.median(row["choosing"] for row in found["with"]) * 1000
-    lines.append(f"\n{found['with'][0]['algorithms']:.0f} algorithms and models were there. Choosing where to run took "
-                 f"{chosen:.1f} ms.")
+    lines.append(
+        f"\n{found['with'][0]['algorithms']:.0f} algorithms and models were there. Choosing where to run took "
+        f"{chosen:.1f} ms."
+    )
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """Draw the results of ``training_folds.py``: one line a model, one dot a region (or fold figure) and seed.
 
-    ./run python benchmarks/training_figure.py RESULTS.csv … --plan kinds --output FIGURE.png
+./run python benchmarks/training_figure.py RESULTS.csv … --plan kinds --output FIGURE.png
 """
 
 from __future__ import annotations
@@ -33,11 +33,20 @@ def main() -> None:
                 some = [row for row in rows if row["model"] == model and row["area"] == area]
                 regions = [name for name in rows[0] if name.startswith("region ")] or ["worst_fold"]
                 dots = [float(row[name]) for row in some for name in regions if row.get(name)]
-                means = [np.mean([float(row[name]) for name in regions]) if len(regions) > 1 else float(row["auc"])
-                         for row in some]
+                means = [
+                    np.mean([float(row[name]) for name in regions]) if len(regions) > 1 else float(row["auc"])
+                    for row in some
+                ]
                 axis.plot(dots, [place] * len(dots), ".", color=SOFT, label="regions" if place == 0 else None)
-                axis.plot(means, [place] * len(means), "|", color=VERMILION, markersize=11, markeredgewidth=2,
-                          label="mean, one line a seed" if place == 0 else None)
+                axis.plot(
+                    means,
+                    [place] * len(means),
+                    "|",
+                    color=VERMILION,
+                    markersize=11,
+                    markeredgewidth=2,
+                    label="mean, one line a seed" if place == 0 else None,
+                )
             axis.axvline(0.5, color=BLUE, linewidth=0.5, linestyle=":")
             axis.set_title(area)
             axis.set_xlabel("AUC on blocks never seen")

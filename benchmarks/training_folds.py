@@ -36,14 +36,29 @@ SHARES = (0.3, 0.5, 0.7, 0.9)
 P_LOW, FS_CRITICAL = 0.15, 0.5
 
 PLANS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
-    "ablation": {f"1:{weight:g} {physics}": ("pcum", {"weight_landslide": weight, "physics": physics, "patience": 5})
-                 for weight in (4.0, 5.0) for physics in ("none", "indicator", "hinge")},
-    "kinds": {TITLES[kind]: (kind, {}) for kind in (
-        "pcum", "unet", "bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
-        "weights_of_evidence")},
+    "ablation": {
+        f"1:{weight:g} {physics}": ("pcum", {"weight_landslide": weight, "physics": physics, "patience": 5})
+        for weight in (4.0, 5.0)
+        for physics in ("none", "indicator", "hinge")
+    },
+    "kinds": {
+        TITLES[kind]: (kind, {})
+        for kind in (
+            "pcum",
+            "unet",
+            "bpnn",
+            "resnet",
+            "logistic_regression",
+            "random_forest",
+            "frequency_ratio",
+            "weights_of_evidence",
+        )
+    },
     "pcum": {TITLES["pcum"]: ("pcum", {})},
-    "real": {TITLES[kind]: (kind, {}) for kind in (
-        "pcum", "logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence")},
+    "real": {
+        TITLES[kind]: (kind, {})
+        for kind in ("pcum", "logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence")
+    },
     "encoding": {f"{encoding}": ("pcum", {"encoding": encoding}) for encoding in ("codes", "one_hot")},
 }
 
@@ -73,9 +88,18 @@ def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, rando
     landslides, started = points_of(area["landslides"]), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "map.tif")
-        result = cross_validate(area["stack"], area["labels"], landslides, path, kind=kind, settings=settings,
-                                folds=5, safety_factor=area.get("safety") if kind == "pcum" else None,
-                                random_split=random_split, progress=NullProgress())
+        result = cross_validate(
+            area["stack"],
+            area["labels"],
+            landslides,
+            path,
+            kind=kind,
+            settings=settings,
+            folds=5,
+            safety_factor=area.get("safety") if kind == "pcum" else None,
+            random_split=random_split,
+            progress=NullProgress(),
+        )
         row: dict[str, Any] = {"auc": result.auc, "worst_fold": result.lowest, "pooled": result.pooled}
         if result.random is not None:
             row["random"] = result.random
@@ -96,8 +120,9 @@ def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, rando
     row |= {"recall": recall, "kappa": recall - alarms}
     edges = np.quantile(values[np.isfinite(values)], SHARES)
     shares = np.bincount(np.searchsorted(edges, slides, side="left"), minlength=5) / len(slides)
-    row |= {f"ratio {zone + 1}": share / part
-            for zone, (share, part) in enumerate(zip(shares, np.diff([0, *SHARES, 1])))}
+    row |= {
+        f"ratio {zone + 1}": share / part for zone, (share, part) in enumerate(zip(shares, np.diff([0, *SHARES, 1])))
+    }
     if "safety" in area:
         with rasterio.open(area["safety"]) as dataset:
             warned = (dataset.read(1) < FS_CRITICAL) & np.isfinite(values)
@@ -166,6 +191,7 @@ def main() -> None:
                 write_rows(given.results, rows)
                 print(rows[-1], flush=True)
     print_table(rows)
+    return None
 
 
 if __name__ == "__main__":

@@ -38,16 +38,20 @@ def make_scene(folder: Path, side: int) -> None:
     """Write stack, labels and safety factor, by windows; one cell in seven is landslide, where the first factor is
     high."""
     grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), side, side)
-    factors = [*(StackFactor(name, "continuous") for name in CONTINUOUS),
-               *(StackFactor(name, "categorical", classes=CLASSES) for name in CATEGORICAL)]
+    factors = [
+        *(StackFactor(name, "continuous") for name in CONTINUOUS),
+        *(StackFactor(name, "categorical", classes=CLASSES) for name in CATEGORICAL),
+    ]
     rng = np.random.default_rng(1)
-    with create_stack(folder / "stack.tif", grid, factors) as stack, \
-            create_raster(folder / "labels.tif", grid, "uint8", 255, overviews=None) as labels, \
-            create_raster(folder / "safety.tif", grid, "float32", np.nan, overviews=None) as safety:
+    with (
+        create_stack(folder / "stack.tif", grid, factors) as stack,
+        create_raster(folder / "labels.tif", grid, "uint8", 255, overviews=None) as labels,
+        create_raster(folder / "safety.tif", grid, "float32", np.nan, overviews=None) as safety,
+    ):
         for block in grid.blocks():
             coarse = rng.normal(size=(len(factors), -(-block.height // BLOB), -(-block.width // BLOB)))
-            values = coarse.repeat(BLOB, axis=1).repeat(BLOB, axis=2)[:, :block.height, :block.width]
-            values[len(CONTINUOUS):] = np.clip(np.round(5 + 2 * values[len(CONTINUOUS):]), 1, 9)
+            values = coarse.repeat(BLOB, axis=1).repeat(BLOB, axis=2)[:, : block.height, : block.width]
+            values[len(CONTINUOUS) :] = np.clip(np.round(5 + 2 * values[len(CONTINUOUS) :]), 1, 9)
             stack.write(values.astype(np.float32), window=block.window)
             labels.write((values[0] > 1.07).astype(np.uint8), 1, window=block.window)
             safety.write((0.5 - 0.1 * values[1]).astype(np.float32), 1, window=block.window)
@@ -57,9 +61,15 @@ def measure(folder: Path, preset: str, given: dict[str, Any], results: multiproc
     """Train once and report windows, seconds and the peak of this process."""
     before = peak()
     started = time.monotonic()
-    result = train_pcum(folder / "stack.tif", folder / "labels.tif", folder / "model.safetensors",
-                        safety_factor=folder / "safety.tif", settings=preset_settings(preset, given),
-                        output_html=folder / "report.html", progress=NullProgress())
+    result = train_pcum(
+        folder / "stack.tif",
+        folder / "labels.tif",
+        folder / "model.safetensors",
+        safety_factor=folder / "safety.tif",
+        settings=preset_settings(preset, given),
+        output_html=folder / "report.html",
+        progress=NullProgress(),
+    )
     results.put((len(result.windows), result.precision, time.monotonic() - started, before, peak()))
 
 
@@ -91,8 +101,10 @@ def main() -> None:
             if process.exitcode:
                 raise SystemExit(f"The run with the preset {preset} failed.")
             windows, precision, seconds, before, highest = results.get()
-            print(f"| {preset} | {windows:,} | {precision} | {seconds:.0f} s | {before:,.0f} MB | {highest:,.0f} MB |",
-                  flush=True)
+            print(
+                f"| {preset} | {windows:,} | {precision} | {seconds:.0f} s | {before:,.0f} MB | {highest:,.0f} MB |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ TYPES = (torch.float32, torch.bfloat16)
 
 def seconds(width: int, depth: int, device: torch.device, repeats: int) -> list[float]:
     """Return the median time of a step in each arithmetic."""
-    side = padded_side(SIDE, 2 ** depth)
+    side = padded_side(SIDE, 2**depth)
     generator = torch.Generator().manual_seed(1)
     image = torch.randn(BATCH, CHANNELS, side, side, generator=generator).to(device, memory_format=torch.channels_last)
     labels = (torch.rand(BATCH, side, side, generator=generator) < 0.2).to(device, torch.uint8)
@@ -53,8 +53,9 @@ def seconds(width: int, depth: int, device: torch.device, repeats: int) -> list[
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=["8x1", "16x1", "16x2", "32x1", "64x2"],
-                        help="width x depth of each network")
+    parser.add_argument(
+        "--networks", nargs="+", default=["8x1", "16x1", "16x2", "32x1", "64x2"], help="width x depth of each network"
+    )
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")

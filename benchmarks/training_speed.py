@@ -51,7 +51,7 @@ def matrix_rate(dtype: torch.dtype, device: torch.device, repeats: int) -> float
     """Return floating-point operations a second of a large matrix product."""
     size = 2048 if device.type == "cpu" else 8192
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    return 2 * size ** 3 / seconds_of(lambda: a @ b, device, repeats)
+    return 2 * size**3 / seconds_of(lambda: a @ b, device, repeats)
 
 
 def step_of(width: int, depth: int, dtype: torch.dtype, device: torch.device) -> tuple[Callable[[], None], int]:
@@ -82,17 +82,25 @@ def whole_training(device: torch.device, epochs: int, precision: str) -> float:
     random = np.random.default_rng(1)
     count, factors = 3991, [StackFactor(f"factor{number}", "continuous") for number in range(10)]
     windows = WindowSet(
-        np.zeros((count, 2), dtype=np.int64), SIDE, 0, random.normal(size=(count, 10, SIDE, SIDE)).astype(np.float32),
+        np.zeros((count, 2), dtype=np.int64),
+        SIDE,
+        0,
+        random.normal(size=(count, 10, SIDE, SIDE)).astype(np.float32),
         (random.random((count, SIDE, SIDE)) < 0.17).astype(np.uint8),
-        random.random((count, SIDE, SIDE)).astype(np.float32), np.zeros(count, dtype=np.uint8))
+        random.random((count, SIDE, SIDE)).astype(np.float32),
+        np.zeros(count, dtype=np.uint8),
+    )
     settings = TrainingSettings(epochs=epochs, patience=0, precision=precision)
     encoding = Encoding(fit_factors(factors, windows.training_cells()), "one_hot")
-    network = build_network({"type": "unet", "channels": 10, "width": settings.width, "depth": settings.depth,
-                             "dropout": 0.2}, 1).to(device)
+    network = build_network(
+        {"type": "unet", "channels": 10, "width": settings.width, "depth": settings.depth, "dropout": 0.2}, 1
+    ).to(device)
     started = time.perf_counter()
     data = TrainingData(windows, encoding, device, NullProgress())
     loss = PcumLoss("hinge", 0.1, 0.15, 0.5, 5.0, 1.0)
-    train_network(network, data, np.arange(count), np.arange(0, count, 10), loss, settings, TYPES[precision], NullProgress())
+    train_network(
+        network, data, np.arange(count), np.arange(0, count, 10), loss, settings, TYPES[precision], NullProgress()
+    )
     return time.perf_counter() - started
 
 
@@ -105,8 +113,10 @@ def main() -> None:
     given = arguments.parse_args()
     device = choose_device(given.device)
     print(f"{device}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print(f"{'width':>5} {'depth':>5} {'type':>5} {'ms a step':>10} {'windows/s':>10} {'GFLOP/s':>9} {'matrix':>9} "
-          f"{'share':>6}")
+    print(
+        f"{'width':>5} {'depth':>5} {'type':>5} {'ms a step':>10} {'windows/s':>10} {'GFLOP/s':>9} {'matrix':>9} "
+        f"{'share':>6}"
+    )
     with retain_freed_memory():
         for width, depth in NETWORKS:
             for name, dtype in TYPES.items():
@@ -114,8 +124,11 @@ def main() -> None:
                 before = matrix_rate(dtype, device, given.repeats)
                 seconds = seconds_of(step, device, given.repeats)
                 rate = (before + matrix_rate(dtype, device, given.repeats)) / 2
-                print(f"{width:5} {depth:5} {name:>5} {1000 * seconds:10.1f} {BATCH / seconds:10.0f} "
-                      f"{work / seconds / 1e9:9.0f} {rate / 1e9:9.0f} {work / seconds / rate:6.0%}", flush=True)
+                print(
+                    f"{width:5} {depth:5} {name:>5} {1000 * seconds:10.1f} {BATCH / seconds:10.0f} "
+                    f"{work / seconds / 1e9:9.0f} {rate / 1e9:9.0f} {work / seconds / rate:6.0%}",
+                    flush=True,
+                )
         if given.epochs:
             for precision in TYPES:
                 seconds = whole_training(device, given.epochs, precision)

@@ -1,6 +1,6 @@
 """How long a layer with a million vertices takes over the line to the process that computes, and to be read there.
 
-    ./run python benchmarks/worker_line.py [--repeats 5]
+./run python benchmarks/worker_line.py [--repeats 5]
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     circle = np.stack([np.cos(np.linspace(0, 7, VERTICES)), np.sin(np.linspace(0, 7, VERTICES))], axis=1)
-    layer = Polygons("big", "", {"name": [f"unit {number}" for number in range(POLYGONS)]},
-                     [{"type": "Polygon", "coordinates": [circle + number]} for number in range(POLYGONS)])
+    layer = Polygons(
+        "big",
+        "",
+        {"name": [f"unit {number}" for number in range(POLYGONS)]},
+        [{"type": "Polygon", "coordinates": [circle + number]} for number in range(POLYGONS)],
+    )
     times = [over_the_line(layer) for _ in range(options.repeats)]
     for what, seconds in zip(("sent", "read"), zip(*times)):
         print(f"{what}: {1000 * statistics.median(seconds):.0f} ms, median of {options.repeats}")

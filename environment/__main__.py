@@ -42,8 +42,11 @@ def _install(environment: PrivateEnvironment, given: argparse.Namespace) -> int:
     try:
         facts = probe(Interpreter(Path(given.python), own=given.python == sys.executable))
         source = _source(given, facts.configuration)
-        build = given.build or (builds.recommended(facts.target, builds.cards()) if source.kind is SourceKind.INTERNET
-                                else builds.BUILD_OF_SOURCE)
+        build = given.build or (
+            builds.recommended(facts.target, builds.cards())
+            if source.kind is SourceKind.INTERNET
+            else builds.BUILD_OF_SOURCE
+        )
         request = Request(facts, build, source, environment)
         Installer(request, print, lambda share, text: None, lambda: bool(stopped)).run()
     except (InstallFailed, InterpreterStartError, InstallCancelled) as error:
@@ -57,7 +60,13 @@ def _source(given: argparse.Namespace, configuration: dict[str, str]) -> Source:
     proxy = Proxy(host, int(port)) if host and port.isdigit() else Proxy(given.proxy or "")
     if given.wheels:
         return Source(SourceKind.FOLDER, Path(given.wheels).expanduser().absolute())
-    kind = SourceKind(given.source) if given.source else SourceKind.CONFIGURED if custom_index_settings(configuration) else SourceKind.INTERNET
+    kind = (
+        SourceKind(given.source)
+        if given.source
+        else SourceKind.CONFIGURED
+        if custom_index_settings(configuration)
+        else SourceKind.INTERNET
+    )
     return Source(kind, proxy=proxy)
 
 
@@ -67,15 +76,22 @@ def _fail(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python3 -m scarp.environment", description=(
-        "Makes, shows or removes the private Python environment in which Scarp computes."))
+    parser = argparse.ArgumentParser(
+        prog="python3 -m scarp.environment",
+        description=("Makes, shows or removes the private Python environment in which Scarp computes."),
+    )
     parser.add_argument("command", choices=("install", "status", "remove"))
     parser.add_argument("--folder", required=True, help="of the environment")
     parser.add_argument("--python", default=sys.executable, help="make it with this Python; the running one by default")
     parser.add_argument("--build", choices=sorted(builds.labels()), help="of torch; detected by default")
-    parser.add_argument("--source", choices=("internet", "configured"), help=(
-        "internet: PyTorch's index for torch and the public index for the rest; configured: as pip is configured on "
-        "this computer, the default where it has a source of its own"))
+    parser.add_argument(
+        "--source",
+        choices=("internet", "configured"),
+        help=(
+            "internet: PyTorch's index for torch and the public index for the rest; configured: as pip is configured on "
+            "this computer, the default where it has a source of its own"
+        ),
+    )
     parser.add_argument("--wheels", help="install from this folder of wheels, without network")
     parser.add_argument("--proxy", help="host:port; one with a password goes into the variable HTTPS_PROXY instead")
     return parser

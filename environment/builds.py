@@ -1,5 +1,6 @@
 """NVIDIA graphics cards of this computer, as their driver's own program tells.
-Which libraries in which versions, and which build of torch for which computer. The lists are in resources."""
+Which libraries in which versions, and which build of torch for which computer. The lists are in resources.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +10,11 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from .i18n import tr
 from .interpreter import version_problem
@@ -134,9 +136,10 @@ def problem(target: Target) -> str | None:
     if unfit:
         return unfit
     if _torch_entry(target) is None:
-        return tr("torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). "
-                  "Choose another Python.").format(
-                      version=".".join(map(str, target.version)), system=target.platform, machine=target.machine)
+        return tr(
+            "torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). "
+            "Choose another Python."
+        ).format(version=".".join(map(str, target.version)), system=target.platform, machine=target.machine)
     return None
 
 
@@ -157,8 +160,11 @@ def recommended(target: Target, cards: Sequence[Card]) -> str:
     version compatibility"); which cards a build of torch has code for stands in PyTorch's RELEASE.md.
     """
     table = _table()["builds"]
-    fitting = [build.name for build in available(target)
-               if "driver" in table[build.name] and any(_is_supported_by(table[build.name], card, target) for card in cards)]
+    fitting = [
+        build.name
+        for build in available(target)
+        if "driver" in table[build.name] and any(_is_supported_by(table[build.name], card, target) for card in cards)
+    ]
     return fitting[-1] if fitting else CPU
 
 

@@ -24,9 +24,20 @@ from .sources import Proxy
 
 PACKAGE = Path(__file__).resolve().parent.parent
 LIBRARIES = ("numpy", "GDAL", "torch", "rasterio", "scikit-learn", "scipy", "safetensors", "matplotlib", "jinja2")
-VARIABLES = (*PYTHON_VARIABLES, "OSGEO4W_ROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
-             "OMP_NUM_THREADS", "SCARP_RUN", "SCARP_PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "PIP_CONFIG_FILE",
-             "PIP_INDEX_URL")
+VARIABLES = (
+    *PYTHON_VARIABLES,
+    "OSGEO4W_ROOT",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "SCARP_RUN",
+    "SCARP_PYTHON",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "PIP_CONFIG_FILE",
+    "PIP_INDEX_URL",
+)
 LOG_LINES = 25
 
 DiagnosticItems = dict[str, Callable[[], Any]]
@@ -42,11 +53,18 @@ class Section:
     def text(self) -> str:
         """Return the section as lines."""
         width = max(len(name) for name in self.facts)
-        return "\n".join([self.heading, *(f"  {name:<{width}}  {_answer(query)}" for name, query in self.facts.items())])
+        return "\n".join(
+            [self.heading, *(f"  {name:<{width}}  {_answer(query)}" for name, query in self.facts.items())]
+        )
 
 
-def report(environment: PrivateEnvironment, qgis: DiagnosticItems, where: Callable[[], Any] | None = None,
-           proxy: Proxy = Proxy(), redact: Redactor | None = None) -> str:
+def report(
+    environment: PrivateEnvironment,
+    qgis: DiagnosticItems,
+    where: Callable[[], Any] | None = None,
+    proxy: Proxy = Proxy(),
+    redact: Redactor | None = None,
+) -> str:
     """Return the whole report. Starts programs and takes some seconds, so never in the window's thread.
 
     Args:
@@ -58,8 +76,9 @@ def report(environment: PrivateEnvironment, qgis: DiagnosticItems, where: Callab
     """
     redact = redact or Redactor(secrets=proxy.secrets())
     sections = [
-        Section("Scarp", {"version": _scarp_version, "folder": lambda: PACKAGE,
-                          **({"computes in": where} if where else {})}),
+        Section(
+            "Scarp", {"version": _scarp_version, "folder": lambda: PACKAGE, **({"computes in": where} if where else {})}
+        ),
         Section("QGIS", qgis or {"version": lambda: "not running"}),
         Section("Computer", computer()),
         Section("Python of QGIS", python_of_qgis()),
@@ -79,31 +98,44 @@ def report(environment: PrivateEnvironment, qgis: DiagnosticItems, where: Callab
 
 def computer() -> DiagnosticItems:
     """Return facts of the computer."""
-    return {"system": platform.platform, "processor": lambda: f"{platform.machine()}, {os.cpu_count()} threads",
-            "memory": _memory, "graphics cards": _cards}
+    return {
+        "system": platform.platform,
+        "processor": lambda: f"{platform.machine()}, {os.cpu_count()} threads",
+        "memory": _memory,
+        "graphics cards": _cards,
+    }
 
 
 def python_of_qgis() -> DiagnosticItems:
     """Return facts of the Python that QGIS runs on."""
-    return {"version": lambda: sys.version.replace("\n", " "), "sys.executable": lambda: sys.executable,
-            "found executable": lambda: getattr(qgis_interpreter(), "executable", "none"), "prefix": lambda: sys.prefix}
+    return {
+        "version": lambda: sys.version.replace("\n", " "),
+        "sys.executable": lambda: sys.executable,
+        "found executable": lambda: getattr(qgis_interpreter(), "executable", "none"),
+        "prefix": lambda: sys.prefix,
+    }
 
 
 def private(environment: PrivateEnvironment) -> DiagnosticItems:
     """Return facts of the private environment; a complete one is started and proves its libraries."""
     status = environment.status()
-    facts: DiagnosticItems = {"folder": lambda: environment.folder,
-                    "state": lambda: f"{status.state.value} {status.reason}".strip(),
-                    "free on its disk": lambda: f"{disk_space.free(environment.folder):.1f} GB"}
+    facts: DiagnosticItems = {
+        "folder": lambda: environment.folder,
+        "state": lambda: f"{status.state.value} {status.reason}".strip(),
+        "free on its disk": lambda: f"{disk_space.free(environment.folder):.1f} GB",
+    }
     if status.state is State.ABSENT:
         return facts
     mark = environment.mark()
     if mark:
-        facts["made"] = lambda: (f"{mark.get('made')}, build {mark.get('build')}, {mark.get('gigabytes')} GB, with "
-                                 f"{mark.get('base')}")
+        facts["made"] = lambda: (
+            f"{mark.get('made')}, build {mark.get('build')}, {mark.get('gigabytes')} GB, with {mark.get('base')}"
+        )
     if environment.python is None:
         return facts
-    code, text = capture_output([str(environment.python), str(SELF_TEST_SCRIPT)], seconds=180, variables=environment.variables())
+    code, text = capture_output(
+        [str(environment.python), str(SELF_TEST_SCRIPT)], seconds=180, variables=environment.variables()
+    )
     try:
         proof = json.loads(text.strip().splitlines()[-1]) if code == 0 else None
     except (ValueError, IndexError):

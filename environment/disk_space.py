@@ -43,8 +43,10 @@ def problem(folder: Path, gigabytes: float) -> str | None:
     left = free(folder)
     if left >= gigabytes:
         return None
-    return tr("{needed:.1f} GB are needed and {left:.1f} GB are free on the disk of {folder}. Make room, or choose a "
-              "folder on another disk.").format(needed=gigabytes, left=left, folder=folder)
+    return tr(
+        "{needed:.1f} GB are needed and {left:.1f} GB are free on the disk of {folder}. Make room, or choose a "
+        "folder on another disk."
+    ).format(needed=gigabytes, left=left, folder=folder)
 
 
 def path_problem(folder: Path, platform: str = sys.platform, long_paths: bool | None = None) -> str | None:
@@ -60,9 +62,10 @@ def path_problem(folder: Path, platform: str = sys.platform, long_paths: bool | 
         return None
     if _long_paths_allowed() if long_paths is None else long_paths:
         return None
-    return tr("The folder's path is {length} characters long. Windows allows {allowed} here, because files of torch "
-              "lie deep. Choose a shorter one, such as C:\\scarp.").format(
-                  length=len(str(folder)), allowed=WINDOWS_LIMIT - 1 - LONGEST_RELATIVE_PATH)
+    return tr(
+        "The folder's path is {length} characters long. Windows allows {allowed} here, because files of torch "
+        "lie deep. Choose a shorter one, such as C:\\scarp."
+    ).format(length=len(str(folder)), allowed=WINDOWS_LIMIT - 1 - LONGEST_RELATIVE_PATH)
 
 
 def size(*folders: Path) -> int:

@@ -37,8 +37,20 @@ def pip_version():
     return pip.__version__
 
 
-json.dump({"version": list(sys.version_info[:3]), "platform": sys.platform, "machine": platform.machine(),
-           "executable": sys.executable, "base": getattr(sys, "_base_executable", "") or sys.executable,
-           "prefix": sys.prefix, "bits": 64 if sys.maxsize > 2**32 else 32, "venv": has("venv"),
-           "ensurepip": has("ensurepip"), "pip": pip_version(), "ssl": imports("ssl"),
-           "libc": " ".join(platform.libc_ver())}, sys.stdout)
+json.dump(
+    {
+        "version": list(sys.version_info[:3]),
+        "platform": sys.platform,
+        "machine": platform.machine(),
+        "executable": sys.executable,
+        "base": getattr(sys, "_base_executable", "") or sys.executable,
+        "prefix": sys.prefix,
+        "bits": 64 if sys.maxsize > 2**32 else 32,
+        "venv": has("venv"),
+        "ensurepip": has("ensurepip"),
+        "pip": pip_version(),
+        "ssl": imports("ssl"),
+        "libc": " ".join(platform.libc_ver()),
+    },
+    sys.stdout,
+)

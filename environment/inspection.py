@@ -60,26 +60,41 @@ def probe(interpreter: Interpreter) -> PythonInfo:
         command = [str(interpreter.executable), "-s", str(SCRIPT)]
     code, text = capture_output(command, seconds=60, variables=variables)
     try:
-        said = json.loads(text[text.index("{"):]) if code == 0 else {}
+        said = json.loads(text[text.index("{") :]) if code == 0 else {}
     except ValueError:
         said = {}
     if not said:
-        raise InterpreterStartError(tr("{python} does not start as a Python: {reason}").format(
-            python=interpreter.executable, reason=text.strip()[-300:] or code))
+        raise InterpreterStartError(
+            tr("{python} does not start as a Python: {reason}").format(
+                python=interpreter.executable, reason=text.strip()[-300:] or code
+            )
+        )
     if said["bits"] != 64:
-        raise InterpreterStartError(tr("{python} is a Python of 32 bits, for which there is no torch.").format(
-            python=interpreter.executable))
+        raise InterpreterStartError(
+            tr("{python} is a Python of 32 bits, for which there is no torch.").format(python=interpreter.executable)
+        )
     configuration = {}
     if said["pip"]:
-        code, text = capture_output([str(interpreter.executable), "-m", "pip", "config", "list"], seconds=60,
-                               variables=variables)
+        code, text = capture_output(
+            [str(interpreter.executable), "-m", "pip", "config", "list"], seconds=60, variables=variables
+        )
         configuration = parse_configuration(text) if code == 0 else {}
         named = variables.get("PIP_CONFIG_FILE")
         if named:
             configuration = {**read_configuration(named), **configuration}
     version = tuple(said["version"])
-    return PythonInfo(interpreter, version, Target(version[:2], said["platform"], said["machine"]), said["base"],
-                 said["venv"], said["ensurepip"], said["pip"], said["ssl"], said["libc"], configuration)
+    return PythonInfo(
+        interpreter,
+        version,
+        Target(version[:2], said["platform"], said["machine"]),
+        said["base"],
+        said["venv"],
+        said["ensurepip"],
+        said["pip"],
+        said["ssl"],
+        said["libc"],
+        configuration,
+    )
 
 
 def running_target() -> Target:

@@ -8,8 +8,9 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 from . import builds, disk_space, lock
 from .failures import InstallCancelled, InstallFailed, explain
@@ -26,8 +27,9 @@ ProgressCallback = Callable[[float, str], None]
 class Installer:
     """One installation. It may be run again after it failed or was cancelled; steps that are done are not repeated."""
 
-    def __init__(self, request: Request, line: Callable[[str], None], report: ProgressCallback,
-                 cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, request: Request, line: Callable[[str], None], report: ProgressCallback, cancelled: Callable[[], bool]
+    ) -> None:
         """Prepare.
 
         Args:
@@ -56,13 +58,20 @@ class Installer:
         if not request.facts.venv:
             problems.append(explain(["No module named venv"]))
         if self.environment.is_foreign():
-            problems.append(tr("{folder} holds other files. Choose an empty folder, or one that does not exist yet."
-                               ).format(folder=folder))
+            problems.append(
+                tr("{folder} holds other files. Choose an empty folder, or one that does not exist yet.").format(
+                    folder=folder
+                )
+            )
         else:
             # What is there already does not have to find room again.
             there = disk_space.size(folder) / disk_space.GIGABYTE if folder.is_dir() else 0.0
-            problems.append(disk_space.problem(folder, max(
-                disk_space.RESERVED_GIGABYTES, disk_space.needed(request.sizes(), request.source.kind) - there)))
+            problems.append(
+                disk_space.problem(
+                    folder,
+                    max(disk_space.RESERVED_GIGABYTES, disk_space.needed(request.sizes(), request.source.kind) - there),
+                )
+            )
         found = next((problem for problem in problems if problem), None)
         if found:
             raise InstallFailed(found)
@@ -133,8 +142,14 @@ class Installer:
         return done
 
     def _save_progress(self, done: list[str]) -> None:
-        self.environment.write_progress_record({"key": self.request.key, "made_with": self.request.base_key, "done": done,
-                                      "variables": self.request.facts.interpreter.variables()})
+        self.environment.write_progress_record(
+            {
+                "key": self.request.key,
+                "made_with": self.request.base_key,
+                "done": done,
+                "variables": self.request.facts.interpreter.variables(),
+            }
+        )
 
     def _discard_partial_packages(self) -> None:
         """Take away the records of packages that pip was writing when it was stopped, or it takes them for installed.
@@ -164,10 +179,12 @@ class Installer:
         if changed:
             done.remove("download")
             self._save_progress(done)
-            raise InstallFailed(tr(
-                "{files}: changed on this disk after it was loaded. It was deleted, and nothing of it was installed. "
-                "Try again: it is loaded anew. If it happens again, have the disk and the virus scanner looked at."
-                ).format(files=", ".join(path.name for path in changed)))
+            raise InstallFailed(
+                tr(
+                    "{files}: changed on this disk after it was loaded. It was deleted, and nothing of it was installed. "
+                    "Try again: it is loaded anew. If it happens again, have the disk and the virus scanner looked at."
+                ).format(files=", ".join(path.name for path in changed))
+            )
 
     def _self_test_result(self, output: list[str]) -> dict[str, Any]:
         try:
@@ -183,15 +200,25 @@ class Installer:
         def idle() -> None:
             if step.growing_folders and size_meter.look():
                 part = min(0.98, size_meter.bytes / disk_space.GIGABYTE / max(step.gigabytes, 0.01))
-                self._report(share + weight * part, tr("{title}: {size:.1f} of about {all:.1f} GB").format(
-                    title=step.title, size=size_meter.bytes / disk_space.GIGABYTE, all=step.gigabytes))
+                self._report(
+                    share + weight * part,
+                    tr("{title}: {size:.1f} of about {all:.1f} GB").format(
+                        title=step.title, size=size_meter.bytes / disk_space.GIGABYTE, all=step.gigabytes
+                    ),
+                )
 
         self._report(share, step.title)
         self._log_line(f"\n{step.title}")
         self._log_line("> " + " ".join(step.command))
         # A start that fails is an OSError, explained where all of them are.
-        code = run(step.command, step.variables, self._log_line, self._cancelled, idle,
-                   str(disk_space.existing(self.environment.folder)))
+        code = run(
+            step.command,
+            step.variables,
+            self._log_line,
+            self._cancelled,
+            idle,
+            str(disk_space.existing(self.environment.folder)),
+        )
         if code is None:
             self._log_line(tr("Cancelled."))
             raise InstallCancelled(tr("Cancelled. Try again to go on where it stopped."))
@@ -215,20 +242,29 @@ class Installer:
             shutil.rmtree(folder, ignore_errors=True)
         record = {
             "base": os.path.realpath(self.environment.executable) if sys.platform != "win32" else facts.base,
-            "python": self_test_result.get("python", ""), "build": self.request.build,
+            "python": self_test_result.get("python", ""),
+            "build": self.request.build,
             # Only a Python that QGIS itself runs on has to follow QGIS.
             "qgis_python": list(self.environment.qgis_version) if facts.interpreter.own else None,
-            "variables": facts.interpreter.variables(), "proof": self_test_result, "seconds": round(seconds),
+            "variables": facts.interpreter.variables(),
+            "proof": self_test_result,
+            "seconds": round(seconds),
             "gigabytes": round(disk_space.size(self.environment.folder) / disk_space.GIGABYTE, 2),
             "made": time.strftime("%Y-%m-%d %H:%M"),
         }
         self.environment.write_completion_record(record)
         self._report(1.0, tr("Done"))
-        self._log_line(tr("\nDone in {minutes:.1f} minutes. The environment takes {size:.1f} GB.").format(
-            minutes=seconds / 60, size=record["gigabytes"]))
+        self._log_line(
+            tr("\nDone in {minutes:.1f} minutes. The environment takes {size:.1f} GB.").format(
+                minutes=seconds / 60, size=record["gigabytes"]
+            )
+        )
         if self_test_result.get("device_problem"):
-            self._log_line(tr("The graphics card cannot be used: {problem}. Scarp will compute on the processor.").format(
-                problem=self_test_result["device_problem"]))
+            self._log_line(
+                tr("The graphics card cannot be used: {problem}. Scarp will compute on the processor.").format(
+                    problem=self_test_result["device_problem"]
+                )
+            )
         return record
 
     def _log_line(self, text: str) -> None:
@@ -262,8 +298,11 @@ class Installer:
             try:
                 _lock(file.fileno())
             except OSError as error:
-                raise InstallFailed(tr("Another QGIS is installing into {folder}. Wait until it has finished.").format(
-                    folder=self.environment.folder)) from error
+                raise InstallFailed(
+                    tr("Another QGIS is installing into {folder}. Wait until it has finished.").format(
+                        folder=self.environment.folder
+                    )
+                ) from error
             try:
                 yield
             finally:

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import Callable, Mapping
+from typing import Callable
 
 from .i18n import tr
 
@@ -25,10 +26,27 @@ OLDEST = (3, 9)
 NEWEST = (3, 14)
 """Versions of Python for which Scarp's list of libraries has builds."""
 
-PYTHON_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "PYTHONEXECUTABLE", "PYTHONSTARTUP", "PYTHONPLATLIBDIR", "PYTHONUSERBASE",
-           "PYTHONINSPECT", "PYTHONDEBUG", "PYTHONWARNINGS", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV", "CONDA_PREFIX",
-           "QGIS_PREFIX_PATH", "QT_PLUGIN_PATH", "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA",
-           "GEOTIFF_CSV")
+PYTHON_VARIABLES = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONEXECUTABLE",
+    "PYTHONSTARTUP",
+    "PYTHONPLATLIBDIR",
+    "PYTHONUSERBASE",
+    "PYTHONINSPECT",
+    "PYTHONDEBUG",
+    "PYTHONWARNINGS",
+    "__PYVENV_LAUNCHER__",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "QGIS_PREFIX_PATH",
+    "QT_PLUGIN_PATH",
+    "GDAL_DATA",
+    "GDAL_DRIVER_PATH",
+    "PROJ_LIB",
+    "PROJ_DATA",
+    "GEOTIFF_CSV",
+)
 """Variables that QGIS's launchers set for QGIS. In another Python they lead to the wrong standard library, the wrong
 packages, or to data files of another GDAL and PROJ than the one that rasterio brings."""
 
@@ -100,8 +118,9 @@ def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
     return found
 
 
-def clean_environment(extra: Mapping[str, str] | None = None,
-                      variables: Mapping[str, str] | None = None) -> dict[str, str]:
+def clean_environment(
+    extra: Mapping[str, str] | None = None, variables: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return environment variables for a Python that is not QGIS's embedded one.
 
     ``PATH`` stays as it is: on Windows the C runtime that Python itself is linked to is found through it.
@@ -111,16 +130,22 @@ def clean_environment(extra: Mapping[str, str] | None = None,
         variables: ``os.environ`` unless given.
     """
     # Windows ignores the case of names, and os.environ there has them in capitals.
-    kept = {name: value for name, value in (os.environ if variables is None else variables).items()
-            if name.upper() not in PYTHON_VARIABLES}
+    kept = {
+        name: value
+        for name, value in (os.environ if variables is None else variables).items()
+        if name.upper() not in PYTHON_VARIABLES
+    }
     # Packages in the user's own folder must not get in front of those of the environment.
     kept.update({"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"})
     kept.update(extra or {})
     return kept
 
 
-def dll_folder(interpreter: Interpreter, is_dir: Callable[[str], bool] = os.path.isdir,
-               names: Callable[[str], list[str]] = os.listdir) -> Path | None:
+def dll_folder(
+    interpreter: Interpreter,
+    is_dir: Callable[[str], bool] = os.path.isdir,
+    names: Callable[[str], list[str]] = os.listdir,
+) -> Path | None:
     """Return the folder with the DLLs that OSGeo4W's Python shares with QGIS, None for any other Python.
 
     Its ``_ssl`` and ``_sqlite3`` need DLLs from ``<root>\\bin``. QGIS's own Python adds that folder in a
@@ -140,8 +165,9 @@ def version_problem(version: tuple[int, ...]) -> str | None:
     """Say that a version of Python is not supported, or return None."""
     if OLDEST <= tuple(version[:2]) <= NEWEST:
         return None
-    return tr("Python {version} is not supported: Scarp's libraries are chosen for Python {oldest} to {newest}."
-              ).format(version=_dotted(version[:2]), oldest=_dotted(OLDEST), newest=_dotted(NEWEST))
+    return tr(
+        "Python {version} is not supported: Scarp's libraries are chosen for Python {oldest} to {newest}."
+    ).format(version=_dotted(version[:2]), oldest=_dotted(OLDEST), newest=_dotted(NEWEST))
 
 
 def _dotted(version: tuple[int, ...]) -> str:
@@ -158,20 +184,28 @@ def _own_candidates(layout: Layout) -> list[PurePath]:
         if root:
             places.append(layout.path(root, "apps", f"Python{version.replace('.', '')}", "python.exe"))
         return places
-    named = [layout.path(path) for path in (layout.base_executable, layout.executable)
-             if path and layout.path(path).name.lower().startswith("python")]
+    named = [
+        layout.path(path)
+        for path in (layout.base_executable, layout.executable)
+        if path and layout.path(path).name.lower().startswith("python")
+    ]
     if layout.platform == "darwin":
         places = []
         for contents in _app_bundle_contents(layout):
-            places += [layout.path(contents, folder, name)
-                       for folder in ("MacOS/bin", "MacOS", "Frameworks/bin", "Resources/python/bin")
-                       for name in (f"python{version}", "python3", "python")]
+            places += [
+                layout.path(contents, folder, name)
+                for folder in ("MacOS/bin", "MacOS", "Frameworks/bin", "Resources/python/bin")
+                for name in (f"python{version}", "python3", "python")
+            ]
         # Inside the bundle the wrapper scripts and binaries of the bundle come before whatever sys says.
         return places + named + [layout.path(prefix, "bin", f"python{version}") for prefix in prefixes]
     # Python inside a program takes the first python3 in PATH for its own executable. With pyenv or a virtual
     # environment active that is another Python; what lies below the prefix is the right one.
-    return ([layout.path(prefix, "bin", f"python{version}") for prefix in prefixes] + named
-            + [layout.path(prefix, "bin", "python3") for prefix in prefixes])
+    return (
+        [layout.path(prefix, "bin", f"python{version}") for prefix in prefixes]
+        + named
+        + [layout.path(prefix, "bin", "python3") for prefix in prefixes]
+    )
 
 
 def _app_bundle_contents(layout: Layout) -> list[str]:
@@ -180,8 +214,8 @@ def _app_bundle_contents(layout: Layout) -> list[str]:
     for path in (layout.executable, layout.prefix, layout.base_prefix):
         parts = layout.path(path).parts if path else ()
         for number, part in enumerate(parts):
-            if part.endswith(".app") and parts[number + 1:number + 2] == ("Contents",):
-                found.append(str(layout.path(*parts[:number + 2])))
+            if part.endswith(".app") and parts[number + 1 : number + 2] == ("Contents",):
+                found.append(str(layout.path(*parts[: number + 2])))
                 break
     return list(dict.fromkeys(found))
 
@@ -211,8 +245,15 @@ def _other_candidates(layout: Layout) -> list[PurePath]:
                     places.append(layout.path(layout.variables[variable], *inner, "python.exe"))
         return places
     if layout.platform == "darwin":
-        return [layout.path(place.format(version=version)) for version in versions for place in (
-            "/Library/Frameworks/Python.framework/Versions/{version}/bin/python{version}",
-            "/opt/homebrew/bin/python{version}", "/usr/local/bin/python{version}")]
-    return [layout.path(folder, f"python{version}") for version in versions
-            for folder in ("/usr/bin", "/usr/local/bin")]
+        return [
+            layout.path(place.format(version=version))
+            for version in versions
+            for place in (
+                "/Library/Frameworks/Python.framework/Versions/{version}/bin/python{version}",
+                "/opt/homebrew/bin/python{version}",
+                "/usr/local/bin/python{version}",
+            )
+        ]
+    return [
+        layout.path(folder, f"python{version}") for version in versions for folder in ("/usr/bin", "/usr/local/bin")
+    ]

@@ -68,7 +68,8 @@ def compare(folder: Path) -> WheelVerification:
 def verified_message(found: WheelVerification) -> str:
     """Say how many wheels were verified, for the log."""
     return tr("{count} of {all} wheels are files that Scarp's list of hashes knows.").format(
-        count=len(found.verified), all=len(found.verified) + len(found.other) + len(found.unknown))
+        count=len(found.verified), all=len(found.verified) + len(found.other) + len(found.unknown)
+    )
 
 
 def unverified_message(found: WheelVerification) -> str:
@@ -76,7 +77,8 @@ def unverified_message(found: WheelVerification) -> str:
     others = [path.name for path in (*found.other, *found.unknown)]
     more = ["…"] if len(others) > MAX_NAMED_FILES else []
     return tr("Not known to it, and taken as they are, because you chose the source: {files}").format(
-        files=", ".join([*others[:MAX_NAMED_FILES], *more]))
+        files=", ".join([*others[:MAX_NAMED_FILES], *more])
+    )
 
 
 @lru_cache(maxsize=1)

@@ -73,8 +73,14 @@ class Request:
     @property
     def key(self) -> str:
         """Return a hash of what makes the steps what they are: done steps are skipped as long as it stays."""
-        content = (self.base_key, builds.requirements_hash(), self.build, self.source.kind.value, str(self.source.folder),
-                   lock.lock_hash() if self.source.kind is SourceKind.INTERNET else "")
+        content = (
+            self.base_key,
+            builds.requirements_hash(),
+            self.build,
+            self.source.kind.value,
+            str(self.source.folder),
+            lock.lock_hash() if self.source.kind is SourceKind.INTERNET else "",
+        )
         return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     def sizes(self) -> builds.Build:
@@ -99,30 +105,102 @@ def steps(request: Request) -> list[InstallStep]:
     torch = builds.requirement_of_torch(facts.target, request.build)
     size = request.sizes()
     wheels = str(request.wheels)
-    made = [InstallStep("make", tr("Make the environment"), (str(facts.interpreter.executable), "-m", "venv", "--without-pip",
-                                                      str(environment.folder)), plain, 0.02)]
+    made = [
+        InstallStep(
+            "make",
+            tr("Make the environment"),
+            (str(facts.interpreter.executable), "-m", "venv", "--without-pip", str(environment.folder)),
+            plain,
+            0.02,
+        )
+    ]
     if facts.ensurepip:
-        made.append(InstallStep("pip", tr("Put pip into it"), (python, "-m", "ensurepip", "--default-pip"), alone, 0.04))
+        made.append(
+            InstallStep("pip", tr("Put pip into it"), (python, "-m", "ensurepip", "--default-pip"), alone, 0.04)
+        )
     growing_folders = (request.wheels, request.temporary)
     if source.kind is SourceKind.INTERNET:
         # What torch needs is in the lock, apart from NVIDIA's libraries, which CUDA builds bring from the same index.
         options = ("--no-deps",) if request.build == builds.CPU else ()
-        made.append(InstallStep("torch", tr("Load torch"), (
-            *pip, "download", "--dest", wheels, *options, "--index-url", builds.index_of_torch(request.build), torch),
-            loading, 0.35, growing_folders, size.download))
+        made.append(
+            InstallStep(
+                "torch",
+                tr("Load torch"),
+                (
+                    *pip,
+                    "download",
+                    "--dest",
+                    wheels,
+                    *options,
+                    "--index-url",
+                    builds.index_of_torch(request.build),
+                    torch,
+                ),
+                loading,
+                0.35,
+                growing_folders,
+                size.download,
+            )
+        )
         # A file that is not in the lock is refused before it gets into the folder, and pip chooses nothing by itself.
-        made.append(InstallStep("download", tr("Load the other libraries"), (
-            *pip, "download", "--dest", wheels, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r",
-            str(lock.LOCK)), loading, 0.15, growing_folders, size.download))
+        made.append(
+            InstallStep(
+                "download",
+                tr("Load the other libraries"),
+                (
+                    *pip,
+                    "download",
+                    "--dest",
+                    wheels,
+                    "--require-hashes",
+                    "--no-deps",
+                    "--only-binary",
+                    ":all:",
+                    "-r",
+                    str(lock.LOCK),
+                ),
+                loading,
+                0.15,
+                growing_folders,
+                size.download,
+            )
+        )
     elif source.kind is SourceKind.CONFIGURED:
-        made.append(InstallStep("download", tr("Load the other libraries"), (
-            *pip, "download", "--dest", wheels, "-r", str(builds.LIBRARIES), torch), loading, 0.15, growing_folders,
-            size.download))
-    made.append(InstallStep("install", tr("Unpack and install"), (
-        *pip, "install", "--no-index", "--find-links", wheels, "--no-warn-script-location", "-r",
-        str(builds.LIBRARIES), torch), alone, 0.35, (environment.folder / "lib", environment.folder / "Lib"),
-        size.installed))
-    made.append(InstallStep("prove", tr("Prove that every library works"), (python, str(SELF_TEST_SCRIPT)), plain, 0.09))
+        made.append(
+            InstallStep(
+                "download",
+                tr("Load the other libraries"),
+                (*pip, "download", "--dest", wheels, "-r", str(builds.LIBRARIES), torch),
+                loading,
+                0.15,
+                growing_folders,
+                size.download,
+            )
+        )
+    made.append(
+        InstallStep(
+            "install",
+            tr("Unpack and install"),
+            (
+                *pip,
+                "install",
+                "--no-index",
+                "--find-links",
+                wheels,
+                "--no-warn-script-location",
+                "-r",
+                str(builds.LIBRARIES),
+                torch,
+            ),
+            alone,
+            0.35,
+            (environment.folder / "lib", environment.folder / "Lib"),
+            size.installed,
+        )
+    )
+    made.append(
+        InstallStep("prove", tr("Prove that every library works"), (python, str(SELF_TEST_SCRIPT)), plain, 0.09)
+    )
     return made
 
 
@@ -144,10 +222,13 @@ def pip_command(request: Request) -> tuple[str, ...]:
     wheels = sorted(path for folder in folders if folder.is_dir() for path in folder.glob("pip-*.whl"))
     if wheels:
         return (python, str(wheels[-1] / "pip"))
-    raise InstallFailed(tr(
-        "{python} has no pip and cannot make one. On Debian and Ubuntu: sudo apt install python3-venv. In a Flatpak, "
-        "or without administrator's rights, put a wheel of pip (pip-….whl) into a folder of wheels and install "
-        "from that, or choose another Python.").format(python=request.facts.interpreter.executable))
+    raise InstallFailed(
+        tr(
+            "{python} has no pip and cannot make one. On Debian and Ubuntu: sudo apt install python3-venv. In a Flatpak, "
+            "or without administrator's rights, put a wheel of pip (pip-….whl) into a folder of wheels and install "
+            "from that, or choose another Python."
+        ).format(python=request.facts.interpreter.executable)
+    )
 
 
 def site_file(request: Request) -> tuple[Path, str] | None:

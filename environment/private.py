@@ -12,9 +12,10 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from . import builds
 from .i18n import tr
@@ -131,8 +132,9 @@ class PrivateEnvironment:
         if not mark:
             return Status(State.INCOMPLETE if (self.folder / PROGRESS_FILE).is_file() else State.ABSENT)
         if not self.executable.is_file():
-            return Status(State.OUTDATED, tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was "
-                                          "moved."))
+            return Status(
+                State.OUTDATED, tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was moved.")
+            )
         if mark.get("format") != FORMAT or mark.get("list") != builds.requirements_hash():
             return Status(State.OUTDATED, tr("The environment was made for another version of Scarp."))
         base = mark.get("base", "")
@@ -142,8 +144,12 @@ class PrivateEnvironment:
             return Status(State.OUTDATED, tr("The Python that it was made with is gone or was replaced."))
         made_for = mark.get("qgis_python")
         if made_for and tuple(made_for) != self.qgis_version:
-            return Status(State.OUTDATED, tr("It was made with Python {old}; QGIS now runs on Python {new}.").format(
-                old=".".join(map(str, made_for)), new=".".join(map(str, self.qgis_version))))
+            return Status(
+                State.OUTDATED,
+                tr("It was made with Python {old}; QGIS now runs on Python {new}.").format(
+                    old=".".join(map(str, made_for)), new=".".join(map(str, self.qgis_version))
+                ),
+            )
         return Status(State.READY)
 
     def is_scarp_environment(self) -> bool:

@@ -11,7 +11,8 @@ import subprocess  # nosec B404
 import sys
 import threading
 import time
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
 
 TERMINATE_TIMEOUT = 3.0
 """Seconds that a program gets to end by itself before it is killed."""
@@ -19,7 +20,9 @@ POLL_INTERVAL = 0.1
 """Seconds between two looks at whether the user has cancelled."""
 
 
-def capture_output(command: Sequence[str], seconds: float, variables: Mapping[str, str] | None = None) -> tuple[int, str]:
+def capture_output(
+    command: Sequence[str], seconds: float, variables: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """Run a program that answers quickly.
 
     Returns:
@@ -27,9 +30,18 @@ def capture_output(command: Sequence[str], seconds: float, variables: Mapping[st
     """
     try:
         # A list of arguments without a shell; the programs are those of the callers in this package.
-        done = subprocess.run(list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # nosec B603
-                              stdin=subprocess.DEVNULL, timeout=seconds, env=None if variables is None
-                              else dict(variables), encoding="utf-8", errors="replace", check=False, **_no_console_flags())
+        done = subprocess.run(
+            list(command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # nosec B603
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
+            env=None if variables is None else dict(variables),
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            **_no_console_flags(),
+        )
     except subprocess.TimeoutExpired:
         return -1, f"It did not answer within {seconds:g} seconds."
     except OSError as error:
@@ -37,8 +49,14 @@ def capture_output(command: Sequence[str], seconds: float, variables: Mapping[st
     return done.returncode, done.stdout
 
 
-def run(command: Sequence[str], variables: Mapping[str, str], line: Callable[[str], None],
-        cancelled: Callable[[], bool], idle: Callable[[], None] | None = None, folder: str | None = None) -> int | None:
+def run(
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    line: Callable[[str], None],
+    cancelled: Callable[[], bool],
+    idle: Callable[[], None] | None = None,
+    folder: str | None = None,
+) -> int | None:
     """Run a program, handing on each line, until it ends or the user cancels.
 
     Args:
@@ -86,7 +104,9 @@ def end(process: subprocess.Popen[str]) -> None:
     """End a process and all that it started."""
     if sys.platform == "win32":
         root = os.environ.get("SYSTEMROOT", r"C:\Windows")
-        capture_output([os.path.join(root, "System32", "taskkill.exe"), "/F", "/T", "/PID", str(process.pid)], seconds=10)
+        capture_output(
+            [os.path.join(root, "System32", "taskkill.exe"), "/F", "/T", "/PID", str(process.pid)], seconds=10
+        )
     else:
         _signal_group(process.pid, signal.SIGTERM)
         started = time.monotonic()
@@ -102,9 +122,19 @@ def end(process: subprocess.Popen[str]) -> None:
 
 def _start(command: Sequence[str], variables: Mapping[str, str], folder: str | None) -> subprocess.Popen[str]:
     # A list of arguments without a shell; a group of its own, so that all of its children can be ended with it.
-    return subprocess.Popen(list(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,  # nosec B603
-                            stdin=subprocess.DEVNULL, env=dict(variables), cwd=folder, encoding="utf-8",
-                            errors="replace", bufsize=1, start_new_session=sys.platform != "win32", **_no_console_flags())
+    return subprocess.Popen(
+        list(command),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # nosec B603
+        stdin=subprocess.DEVNULL,
+        env=dict(variables),
+        cwd=folder,
+        encoding="utf-8",
+        errors="replace",
+        bufsize=1,
+        start_new_session=sys.platform != "win32",
+        **_no_console_flags(),
+    )
 
 
 def _no_console_flags() -> dict[str, Any]:

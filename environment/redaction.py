@@ -6,25 +6,49 @@ import getpass
 import os
 import re
 import socket
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 USER = "<user>"
 REDACTED = "***"
-COMMON_NAMES = {"root", "user", "users", "admin", "administrator", "home", "qgis", "python", "python3", "scarp", "local",
-          "localhost", "debian", "ubuntu", "linux", "windows", "share", "default", "profile", "torch", "data", "test"}
+COMMON_NAMES = {
+    "root",
+    "user",
+    "users",
+    "admin",
+    "administrator",
+    "home",
+    "qgis",
+    "python",
+    "python3",
+    "scarp",
+    "local",
+    "localhost",
+    "debian",
+    "ubuntu",
+    "linux",
+    "windows",
+    "share",
+    "default",
+    "profile",
+    "torch",
+    "data",
+    "test",
+}
 """Names that are also words: they are only taken out of paths."""
 
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
-FOLDER = re.compile(r"((?:^|[\\/])(?:Users|home|Benutzer|Documents and Settings)[\\/]+)([^\\/:\"'<>|\s]+)",
-                    re.IGNORECASE)
+FOLDER = re.compile(
+    r"((?:^|[\\/])(?:Users|home|Benutzer|Documents and Settings)[\\/]+)([^\\/:\"'<>|\s]+)", re.IGNORECASE
+)
 
 
 class Redactor:
     """Replaces what tells who the user is."""
 
-    def __init__(self, home: str | None = None, user: str | None = None, computer: str | None = None,
-                 secrets: Iterable[str] = ()) -> None:
+    def __init__(
+        self, home: str | None = None, user: str | None = None, computer: str | None = None, secrets: Iterable[str] = ()
+    ) -> None:
         """Take what is to be hidden; what is not given is that of the running user.
 
         Args:
@@ -34,9 +58,11 @@ class Redactor:
             secrets: passwords and the like, hidden wherever they stand.
         """
         self.home = str(Path.home()) if home is None else home
-        self.names = [name for name in (_user() if user is None else user,
-                                        socket.gethostname() if computer is None else computer)
-                      if len(name) >= 3 and name.lower() not in COMMON_NAMES]
+        self.names = [
+            name
+            for name in (_user() if user is None else user, socket.gethostname() if computer is None else computer)
+            if len(name) >= 3 and name.lower() not in COMMON_NAMES
+        ]
         self.secrets = sorted(filter(None, secrets), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:

@@ -59,8 +59,15 @@ def _rasterio(found: dict[str, Any]) -> None:
 
     found["gdal"] = rasterio.__gdal_version__
     # EPSG codes come from PROJ's database: another PROJ's, named in the environment, would fail here.
-    profile = {"driver": "GTiff", "width": 2, "height": 2, "count": 1, "dtype": "float32",
-               "crs": CRS.from_epsg(32633), "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
+    profile = {
+        "driver": "GTiff",
+        "width": 2,
+        "height": 2,
+        "count": 1,
+        "dtype": "float32",
+        "crs": CRS.from_epsg(32633),
+        "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6),
+    }
     with MemoryFile() as memory:
         with memory.open(**profile) as raster:
             raster.write(numpy.ones((1, 2, 2), "float32"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import configparser
 import enum
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Mapping
 from urllib.parse import quote
 
 from .i18n import tr
@@ -101,9 +101,17 @@ class Source:
         return {**settings, **ALWAYS}
 
 
-ALWAYS = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_CACHE_DIR": "1", "PIP_USER": "0",
-          "PIP_REQUIRE_VIRTUALENV": "0", "PIP_NO_COLOR": "1", "PIP_PROGRESS_BAR": "off", "PIP_ONLY_BINARY": ":all:",
-          "PIP_NO_PYTHON_VERSION_WARNING": "1"}
+ALWAYS = {
+    "PIP_NO_INPUT": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_CACHE_DIR": "1",
+    "PIP_USER": "0",
+    "PIP_REQUIRE_VIRTUALENV": "0",
+    "PIP_NO_COLOR": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_ONLY_BINARY": ":all:",
+    "PIP_NO_PYTHON_VERSION_WARNING": "1",
+}
 """Never asks, never compiles, keeps no second copy in a cache."""
 
 
@@ -141,8 +149,12 @@ def read_configuration(path: str) -> dict[str, str]:
     except (configparser.Error, UnicodeDecodeError):
         # pip itself will say what is wrong with it.
         return {}
-    return {option.replace("_", "-"): value.strip() for section in ("download", "install", "global")
-            if parser.has_section(section) for option, value in parser.items(section)}
+    return {
+        option.replace("_", "-"): value.strip()
+        for section in ("download", "install", "global")
+        if parser.has_section(section)
+        for option, value in parser.items(section)
+    }
 
 
 def custom_index_settings(configuration: Mapping[str, str]) -> list[str]:

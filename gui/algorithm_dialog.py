@@ -1,13 +1,15 @@
 """The help beside a dialog: a picture of what comes out, and the texts of the algorithm with headings.
 QGIS's dialog of an algorithm, with suggestions from the project, checks while typing, and help with a picture.
 
-All the rest is QGIS's own, so that running, batch, history and the log are as everywhere in Processing."""
+All the rest is QGIS's own, so that running, batch, history and the log are as everywhere in Processing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from processing.gui.AlgorithmDialog import AlgorithmDialog
 from qgis.core import Qgis, QgsMessageLog, QgsProcessingAlgorithm
@@ -57,8 +59,9 @@ def _summary(algorithm: QgsProcessingAlgorithm) -> list[str]:
 
 
 def _section(title: str, definitions: Iterable[Any]) -> list[str]:
-    items = [f"<p><b>{escape(item.description())}</b><br>{escape(item.help())}</p>" for item in definitions
-             if item.help()]
+    items = [
+        f"<p><b>{escape(item.description())}</b><br>{escape(item.help())}</p>" for item in definitions if item.help()
+    ]
     return [f"<h4>{escape(title)}</h4>", *items] if items else []
 
 
@@ -83,10 +86,15 @@ class ScarpDialog(AlgorithmDialog):
             self._live_validator = LiveValidator(self.algorithm(), panel.wrappers, panel.processing_context, self)
         except (AttributeError, TypeError) as error:
             # The inside of QGIS's dialog may change; it is of more use without these than not at all.
-            QgsMessageLog.logMessage(tr("The dialog of {title} is shown without Scarp's additions: {reason}").format(
-                title=algorithm.displayName(), reason=error), "Scarp", Qgis.MessageLevel.Warning)
+            QgsMessageLog.logMessage(
+                tr("The dialog of {title} is shown without Scarp's additions: {reason}").format(
+                    title=algorithm.displayName(), reason=error
+                ),
+                "Scarp",
+                Qgis.MessageLevel.Warning,
+            )
 
-    def setParameters(self, parameters: dict[str, Any]) -> None:  # noqa: N802 - QGIS's name
+    def setParameters(self, parameters: dict[str, Any]) -> None:
         """Fill in values of an earlier run or of a script; suggestions do not mix with them."""
         self._never_shown = self._never_shown and not parameters
         if self._suggestions is not None:
@@ -99,7 +107,7 @@ class ScarpDialog(AlgorithmDialog):
             if self._live_validator is not None:
                 self._live_validator.forget()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+    def showEvent(self, event: QShowEvent) -> None:
         """Suggest layers and fields when the dialog is first shown, unless it was filled before."""
         super().showEvent(event)
         if self._never_shown and self._suggestions is not None:

@@ -58,8 +58,12 @@ class DiagnosticsDialog(QDialog):
         self.setWindowIcon(QIcon(str(ICON)))
         self.resize(760, 640)
         self.work: FunctionTask | None = None
-        about = QLabel(tr("Add this report to a question or a bug report. Your name, your home folder and passwords "
-                          "are taken out; read it before you publish it."))
+        about = QLabel(
+            tr(
+                "Add this report to a question or a bug report. Your name, your home folder and passwords "
+                "are taken out; read it before you publish it."
+            )
+        )
         about.setWordWrap(True)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
@@ -87,7 +91,9 @@ class DiagnosticsDialog(QDialog):
         # What only the thread of the window may ask is asked here.
         environment, qgis, proxy = PrivateEnvironment(default_folder()), qgis_items(), proxy_of_qgis()
         runtime = _where_scarp_computes()
-        self.work = FunctionTask(tr("Scarp: diagnostics"), lambda work: report(environment, qgis, lambda: runtime, proxy))
+        self.work = FunctionTask(
+            tr("Scarp: diagnostics"), lambda work: report(environment, qgis, lambda: runtime, proxy)
+        )
         self.work.ended.connect(self._collected)
         self.work.start()
 
@@ -100,8 +106,11 @@ class DiagnosticsDialog(QDialog):
         try:
             path.write_text(self.text.toPlainText(), encoding="utf-8")
         except OSError as error:
-            QMessageBox.warning(self, self.windowTitle(), tr("{path} cannot be written: {reason}").format(
-                path=path, reason=error.strerror))
+            QMessageBox.warning(
+                self,
+                self.windowTitle(),
+                tr("{path} cannot be written: {reason}").format(path=path, reason=error.strerror),
+            )
 
     def _choose_file(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, tr("Save the report"), "scarp-diagnostics.txt", "*.txt")
@@ -117,9 +126,16 @@ class DiagnosticsDialog(QDialog):
 
 def qgis_items() -> DiagnosticItems:
     """Return facts that only QGIS knows, already asked."""
-    asked = {"version": f"{Qgis.version()} ({Qgis.devVersion()})", "Qt": qVersion(), "PyQt": PYQT_VERSION_STR,
-             "GDAL": _gdal(), "operating system": QSysInfo.prettyProductName(), "language": language(),
-             "profile": QgsApplication.qgisSettingsDirPath(), "program": QgsApplication.applicationFilePath()}
+    asked = {
+        "version": f"{Qgis.version()} ({Qgis.devVersion()})",
+        "Qt": qVersion(),
+        "PyQt": PYQT_VERSION_STR,
+        "GDAL": _gdal(),
+        "operating system": QSysInfo.prettyProductName(),
+        "language": language(),
+        "profile": QgsApplication.qgisSettingsDirPath(),
+        "program": QgsApplication.applicationFilePath(),
+    }
     return {name: (lambda value=value: value) for name, value in asked.items()}
 
 

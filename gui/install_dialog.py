@@ -103,11 +103,13 @@ class InstallDialog(QDialog):
         if found:
             self.look_at(found[0])
         else:
-            self.form.show_facts(None, [], tr("No Python was found. Install one from python.org and choose it with "
-                                              "Other…"))
+            self.form.show_facts(
+                None, [], tr("No Python was found. Install one from python.org and choose it with Other…")
+            )
 
     def look_at(self, interpreter: Interpreter) -> None:
         """Ask a Python what it is, in the background."""
+
         def ask(work: FunctionTask) -> Any:
             cards = builds.cards()
             try:
@@ -145,9 +147,13 @@ class InstallDialog(QDialog):
     def remove(self) -> None:
         """Delete the environment, after asking."""
         environment = PrivateEnvironment(self.form.environment_folder())
-        answer = QMessageBox.question(self, self.windowTitle(), tr(
-            "Delete Scarp's environment in {folder}? Scarp cannot compute in it afterwards. Nothing else is deleted."
-        ).format(folder=environment.folder))
+        answer = QMessageBox.question(
+            self,
+            self.windowTitle(),
+            tr(
+                "Delete Scarp's environment in {folder}? Scarp cannot compute in it afterwards. Nothing else is deleted."
+            ).format(folder=environment.folder),
+        )
         if answer == QMessageBox.StandardButton.Yes:
             self._start(FunctionTask(tr("Scarp: remove libraries"), lambda work: environment.remove()), self._removed)
 
@@ -188,8 +194,12 @@ class InstallDialog(QDialog):
             self.step.setText(tr("Removed"))
             self.output.clear()
         else:
-            self.bar.pushCritical("", tr("Not everything could be deleted: {reason}. Close other QGIS windows and try "
-                                         "again.").format(reason=error))
+            self.bar.pushCritical(
+                "",
+                tr("Not everything could be deleted: {reason}. Close other QGIS windows and try again.").format(
+                    reason=error
+                ),
+            )
 
     def _show_line(self, text: str) -> None:
         # The last line of the proof is for programs.
@@ -210,17 +220,23 @@ class InstallDialog(QDialog):
         if status.state is State.READY:
             versions = mark.get("proof", {}).get("versions", {})
             text = tr("<b>Installed.</b> torch {torch} on Python {python}, {size} GB, made {made}.").format(
-                torch=escape(str(versions.get("torch", "?"))), python=escape(str(mark.get("python"))),
-                size=mark.get("gigabytes"), made=escape(str(mark.get("made"))))
+                torch=escape(str(versions.get("torch", "?"))),
+                python=escape(str(mark.get("python"))),
+                size=mark.get("gigabytes"),
+                made=escape(str(mark.get("made"))),
+            )
         elif status.state is State.OUTDATED:
             text = tr("<b>Must be installed again.</b> {reason} What is still right is kept.").format(
-                reason=escape(status.reason))
+                reason=escape(status.reason)
+            )
         elif status.state is State.INCOMPLETE:
             text = tr("<b>Not complete.</b> An installation stopped here; Try again goes on with it.")
         else:
             text = tr("<b>Not installed yet.</b>")
-        about = tr("Scarp computes with torch, rasterio, scikit-learn and others. They go into a folder of their own; "
-                   "the Python packages of QGIS are not changed.")
+        about = tr(
+            "Scarp computes with torch, rasterio, scikit-learn and others. They go into a folder of their own; "
+            "the Python packages of QGIS are not changed."
+        )
         self.state.setText(f"{text} {about}")
         names = {State.READY: tr("Install again"), State.OUTDATED: tr("Install"), State.INCOMPLETE: tr("Try again")}
         self.install_button.setText(names.get(status.state, tr("Install")))
@@ -257,8 +273,12 @@ class InstallDialog(QDialog):
         self.install_button, self.cancel_button = QPushButton(tr("Install")), QPushButton(tr("Cancel"))
         self.remove_button, self.log_button = QPushButton(tr("Remove…")), QPushButton(tr("Open log"))
         self.install_button.setDefault(True)
-        for button, slot in ((self.install_button, self.install), (self.cancel_button, self.cancel),
-                             (self.remove_button, self.remove), (self.log_button, self._open_log)):
+        for button, slot in (
+            (self.install_button, self.install),
+            (self.cancel_button, self.cancel),
+            (self.remove_button, self.remove),
+            (self.log_button, self._open_log),
+        ):
             button.clicked.connect(slot)
             button.setAutoDefault(button is self.install_button)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget, QgsPasswordLineEdit
 from qgis.PyQt.QtCore import Qt, pyqtSignal
@@ -130,8 +131,9 @@ class InstallForm(QWidget):
 
     def typed_proxy(self) -> Proxy:
         """Return the proxy as typed."""
-        return Proxy(self.host.text().strip(), self.port.value(), self.user.text().strip(), self.password.text(),
-                     self._scheme)
+        return Proxy(
+            self.host.text().strip(), self.port.value(), self.user.text().strip(), self.password.text(), self._scheme
+        )
 
     def show_disk_space(self, *_: Any) -> None:
         """Say how much room is needed and there."""
@@ -145,11 +147,18 @@ class InstallForm(QWidget):
         if request.environment.is_scarp_environment():
             # Most of what is needed is there already; the installation itself looks closely.
             problem = disk_space.path_problem(folder)
-        load = "" if request.source.kind is SourceKind.FOLDER else tr("Loads about {size:.1f} GB. ").format(
-            size=sizes.download)
-        self.space_label.setText(problem or load + tr(
-            "Needs {needed:.1f} GB while it installs and {stays:.1f} GB afterwards; {free:.0f} GB are free.").format(
-                needed=needed, stays=sizes.installed, free=disk_space.free(folder)))
+        load = (
+            ""
+            if request.source.kind is SourceKind.FOLDER
+            else tr("Loads about {size:.1f} GB. ").format(size=sizes.download)
+        )
+        self.space_label.setText(
+            problem
+            or load
+            + tr(
+                "Needs {needed:.1f} GB while it installs and {stays:.1f} GB afterwards; {free:.0f} GB are free."
+            ).format(needed=needed, stays=sizes.installed, free=disk_space.free(folder))
+        )
         self.space_label.setStyleSheet("color: #c0392b;" if problem else "")
 
     def _kind(self) -> SourceKind:
@@ -170,9 +179,15 @@ class InstallForm(QWidget):
             for name in names:
                 mark = tr(" (recommended)") if name == recommended and kind is SourceKind.INTERNET else ""
                 self.build.addItem(builds.labels(self.facts.target)[name] + mark, name)
-            self.build.setCurrentIndex(self.build.findData(recommended if kind is SourceKind.INTERNET else builds.BUILD_OF_SOURCE))
-            self.card.setText("; ".join(tr("{name} with driver {driver}").format(name=card.name, driver=card.driver)
-                                        for card in self._cards) or tr("No NVIDIA graphics card was found."))
+            self.build.setCurrentIndex(
+                self.build.findData(recommended if kind is SourceKind.INTERNET else builds.BUILD_OF_SOURCE)
+            )
+            self.card.setText(
+                "; ".join(
+                    tr("{name} with driver {driver}").format(name=card.name, driver=card.driver) for card in self._cards
+                )
+                or tr("No NVIDIA graphics card was found.")
+            )
         self.build.blockSignals(False)
         self.show_disk_space()
 

@@ -1,5 +1,6 @@
 """Where the marks of an axis stand, and how its numbers are written.
-A small chart of one measure by epoch, drawn in the colours of the window."""
+A small chart of one measure by epoch, drawn in the colours of the window.
+"""
 
 from __future__ import annotations
 
@@ -117,8 +118,10 @@ class AxisTransform:
 
     def at(self, epoch: float, value: float) -> QPointF:
         """Return where a value stands."""
-        return QPointF(self._plot.left() + (epoch - self._first) * self._x_factor,
-                       self._plot.bottom() - (value - self._low) * self._y_factor)
+        return QPointF(
+            self._plot.left() + (epoch - self._first) * self._x_factor,
+            self._plot.bottom() - (value - self._low) * self._y_factor,
+        )
 
     def top(self, epoch: float) -> QPointF:
         """Return where an epoch stands on the upper edge."""
@@ -158,11 +161,11 @@ class LineChart(QLabel):
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt calls this name
+    def sizeHint(self) -> QSize:
         """Return a size at which all is readable."""
         return QSize(240, 9 * self.fontMetrics().height())
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt calls this name
+    def minimumSizeHint(self) -> QSize:
         """Return the least size."""
         return QSize(10 * self.fontMetrics().horizontalAdvance("M"), 7 * self.fontMetrics().height())
 
@@ -177,18 +180,18 @@ class LineChart(QLabel):
             self._hovered_epoch = epoch
             self.update()
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt calls this name
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Tell the epoch under the mouse."""
         epochs = 0 if self.history is None else self.history.epoch
         if epochs and self._plot.width():
             self.hovered.emit(min(max(self._scale.epoch_at(event.pos().x()), 1), epochs))
 
-    def leaveEvent(self, event: Any) -> None:  # noqa: N802 - Qt calls this name
+    def leaveEvent(self, event: Any) -> None:
         """Tell that the mouse is gone."""
         self.hovered.emit(0)
         super().leaveEvent(event)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt calls this name
+    def paintEvent(self, event: QPaintEvent) -> None:
         """Draw."""
         colours = ChartColours(self.palette())
         painter = QPainter(self)
@@ -201,8 +204,11 @@ class LineChart(QLabel):
         history = self.history
         if history is None or not self._has_data(history):
             painter.setPen(colours.muted)
-            painter.drawText(self.rect().adjusted(_GAP, 0, -_GAP, 0),
-                             Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.placeholder_text)
+            painter.drawText(
+                self.rect().adjusted(_GAP, 0, -_GAP, 0),
+                Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
+                self.placeholder_text,
+            )
         else:
             self._draw_axes(painter, colours, history)
             self._draw_curves(painter, colours, history)
@@ -271,26 +277,33 @@ class LineChart(QLabel):
             painter.setPen(QPen(colours.grid, 1))
             painter.drawLine(place, QPointF(self._plot.right(), place.y()))
             painter.setPen(colours.muted)
-            painter.drawText(QPointF(left - _GAP - metrics.horizontalAdvance(text),
-                                     place.y() + metrics.ascent() / 2 - 1), text)
+            painter.drawText(
+                QPointF(left - _GAP - metrics.horizontalAdvance(text), place.y() + metrics.ascent() / 2 - 1), text
+            )
         most = max(2, int(self._plot.width() / (1.5 * metrics.horizontalAdvance(str(int(last))) + 8)))
         for epoch in ticks(first, last, most, whole=True):
             text = str(int(epoch))
             place = scale.at(epoch, low)
             painter.setPen(colours.muted)
-            painter.drawText(QPointF(place.x() - metrics.horizontalAdvance(text) / 2,
-                                     self._plot.bottom() + _GAP / 2 + metrics.ascent()), text)
+            painter.drawText(
+                QPointF(
+                    place.x() - metrics.horizontalAdvance(text) / 2, self._plot.bottom() + _GAP / 2 + metrics.ascent()
+                ),
+                text,
+            )
         painter.setFont(self.font())
 
     def _draw_curves(self, painter: QPainter, colours: ChartColours, history: History) -> None:
         if history.best_epoch:
             if self._running and history.head.patience:
-                painter.fillRect(QRectF(self._scale.top(history.best_epoch), self._scale.bottom(history.last_epoch)),
-                                 colours.band)
+                painter.fillRect(
+                    QRectF(self._scale.top(history.best_epoch), self._scale.bottom(history.last_epoch)), colours.band
+                )
             self._draw_epoch(painter, QPen(colours.muted, 1, Qt.PenStyle.DashLine), history.best_epoch)
         for path, colour, width in zip(self._lines(history), (colours.train, colours.validation), (1.3, 2.0)):
-            painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap,
-                                Qt.PenJoinStyle.RoundJoin))
+            painter.setPen(
+                QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+            )
             painter.drawPath(path)
         self._draw_dot(painter, colours, history, history.best_epoch, "validation", colours.validation, 4.0)
         if self._hovered_epoch and self._hovered_epoch <= history.epoch:
@@ -302,8 +315,16 @@ class LineChart(QLabel):
         painter.setPen(pen)
         painter.drawLine(self._scale.top(epoch), self._scale.bottom(epoch))
 
-    def _draw_dot(self, painter: QPainter, colours: ChartColours, history: History, epoch: int, subset: str,
-                  colour: QColor, radius: float) -> None:
+    def _draw_dot(
+        self,
+        painter: QPainter,
+        colours: ChartColours,
+        history: History,
+        epoch: int,
+        subset: str,
+        colour: QColor,
+        radius: float,
+    ) -> None:
         value = self._series(history, subset).at(epoch)
         if value is not None:
             painter.setPen(QPen(colours.background, 1.5))

@@ -1,9 +1,11 @@
 """Links in messages that open one of Scarp's windows, such as ``scarp:install``.
-The menu *Plugins > Scarp*. What an entry opens is imported when it is first opened, so that QGIS starts fast."""
+The menu *Plugins > Scarp*. What an entry opens is imported when it is first opened, so that QGIS starts fast.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, Callable
 
 from qgis.PyQt.QtCore import QObject, QTimer, QUrl, pyqtSlot
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
@@ -75,8 +77,9 @@ class ScarpMenu:
 
             self.dock = TrainingDock(self.iface.mainWindow())
             # As a tab over the Toolbox: below it, most of the curves would be out of sight.
-            self.iface.addTabifiedDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock, ["ProcessingToolbox"],
-                                             True)
+            self.iface.addTabifiedDockWidget(
+                Qt.DockWidgetArea.RightDockWidgetArea, self.dock, ["ProcessingToolbox"], True
+            )
         self.dock.show()
         self.dock.raise_()
 

@@ -1,14 +1,16 @@
 """A text box that offers the fields of a layer, for inputs that may be a raster or a vector layer.
 Which field of a layer a parameter probably means, by its name in English or Chinese.
 Which layer of a project an input probably means: by what its bands and fields are called, or by its own name.
-Fills a dialog with the layers and fields that a step probably means; what the user chose stays."""
+Fills a dialog with the layers and fields that a step probably means; what the user chose stays.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from qgis.core import (
     QgsApplication,
@@ -49,8 +51,9 @@ class FieldCompleter:
         self._completer = QCompleter(self._names, box)
         self._completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         box.setCompleter(self._completer)
-        self._action = box.addAction(QgsApplication.getThemeIcon("/mActionArrowDown.svg"),
-                                     QLineEdit.ActionPosition.TrailingPosition)
+        self._action = box.addAction(
+            QgsApplication.getThemeIcon("/mActionArrowDown.svg"), QLineEdit.ActionPosition.TrailingPosition
+        )
         self._action.setToolTip(tr("Fields of the layer"))
         self._action.triggered.connect(self._show_all)
         self.set_fields([])
@@ -73,8 +76,21 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "LANDFORM_FIELD": TERRAIN_KEYWORDS,
     "TOPOGRAPHY_FIELD": TERRAIN_KEYWORDS,
     "SEISMIC_FIELD": ("intensity", "seismic", "pga", "earthquake", "烈度", "地震", "峰值加速度"),
-    "REGION_FIELD": ("region name", "name", "region", "district", "county", "province", "名称", "区域", "地区", "分区",
-                     "区", "县", "市"),
+    "REGION_FIELD": (
+        "region name",
+        "name",
+        "region",
+        "district",
+        "county",
+        "province",
+        "名称",
+        "区域",
+        "地区",
+        "分区",
+        "区",
+        "县",
+        "市",
+    ),
     "ALPHA_FIELD": ("alpha", "α"),
     "BETA_FIELD": ("beta", "β"),
     "RAINY_DAYS_FIELD": ("rainy days", "rain days", "wet days", "days", "雨日", "降雨日数", "降水日数", "雨天"),
@@ -109,8 +125,10 @@ def guess_field(parameter: str, fields: Sequence[str]) -> str | None:
 def matches_keyword(keywords: Sequence[str], name: str) -> bool:
     """Whether one of some keywords is among the words of a name; Chinese ones may be any part of it."""
     words = _words(name)
-    return any(_has_word(words, _words(keyword)) or not keyword.isascii() and _has_part(words, _words(keyword))
-               for keyword in keywords)
+    return any(
+        _has_word(words, _words(keyword)) or (not keyword.isascii() and _has_part(words, _words(keyword)))
+        for keyword in keywords
+    )
 
 
 def _words(name: str) -> list[str]:
@@ -125,7 +143,7 @@ def _matches_whole_name(words: list[str], keyword: list[str]) -> bool:
 
 
 def _has_word(words: list[str], keyword: list[str]) -> bool:
-    return any(words[start:start + len(keyword)] == keyword for start in range(len(words)))
+    return any(words[start : start + len(keyword)] == keyword for start in range(len(words)))
 
 
 def _has_part(words: list[str], keyword: list[str]) -> bool:
@@ -181,6 +199,7 @@ def _band(*descriptions: str) -> Callable[[LayerInfo], bool]:
 
 def _named(*words: str, geometries: tuple[str, ...] = (), raster: bool = False) -> Callable[[LayerInfo], bool]:
     """Return a look for a layer of a kind with one of some words in its name."""
+
     def fits(layer: LayerInfo) -> bool:
         kind = layer.geometry in geometries if layer.geometry else raster and len(layer.bands) == 1
         return kind and matches_keyword(words, layer.name)
@@ -230,8 +249,11 @@ SUGGESTED_WHEN_OPTIONAL = frozenset(_LAYER_MATCHERS) - {"DEM", "LANDSLIDES"}
 is about."""
 
 
-_GEOMETRIES = {QgsWkbTypes.GeometryType.PointGeometry: POINT, QgsWkbTypes.GeometryType.LineGeometry: LINE,
-               QgsWkbTypes.GeometryType.PolygonGeometry: POLYGON}
+_GEOMETRIES = {
+    QgsWkbTypes.GeometryType.PointGeometry: POINT,
+    QgsWkbTypes.GeometryType.LineGeometry: LINE,
+    QgsWkbTypes.GeometryType.PolygonGeometry: POLYGON,
+}
 _ONE_LAYER = ("raster", "source", "layer", "vector")
 _MAX_BANDS = 100
 """Bands from which a raster is no factor stack but a cube, whose names take long to read."""
@@ -246,8 +268,12 @@ def describe_layer(layer: QgsMapLayer) -> LayerInfo:
         bands = tuple(re.sub(r" \(\w+\)$", "", name.partition(": ")[2]) for name in names)
         return LayerInfo(layer.id(), layer.name(), bands=bands)
     if isinstance(layer, QgsVectorLayer):
-        return LayerInfo(layer.id(), layer.name(), _GEOMETRIES.get(layer.geometryType(), "other"),
-                          fields=tuple(field.name() for field in layer.fields()))
+        return LayerInfo(
+            layer.id(),
+            layer.name(),
+            _GEOMETRIES.get(layer.geometryType(), "other"),
+            fields=tuple(field.name() for field in layer.fields()),
+        )
     return LayerInfo(layer.id(), layer.name(), "other")
 
 
@@ -282,7 +308,7 @@ class Suggestions(QObject):
             elif isinstance(definition, QgsProcessingParameterField):
                 self._fields.setdefault(definition.parentLayerParameterName(), []).append(definition.name())
             elif definition.type() == "string" and definition.name().endswith(RASTER_OR_VECTOR_FIELD):
-                self._fields.setdefault(definition.name()[:-len(RASTER_OR_VECTOR_FIELD)], []).append(definition.name())
+                self._fields.setdefault(definition.name()[: -len(RASTER_OR_VECTOR_FIELD)], []).append(definition.name())
                 self._choices[definition.name()] = FieldCompleter(wrappers[definition.name()].wrappedWidget())
         for layer in self._fields:
             if layer in wrappers:
@@ -301,8 +327,11 @@ class Suggestions(QObject):
             found = guess_layer(name, [item for item in facts if _accepts(definition, item)])
             if found is not None and self._value(name) != found:
                 self._wrappers[name].setParameterValue(found, self._context)
-            elif found is None and name != "REFERENCE" and any(
-                    item.key == self._value(name) and is_other_product(name, item) for item in facts):
+            elif (
+                found is None
+                and name != "REFERENCE"
+                and any(item.key == self._value(name) and is_other_product(name, item) for item in facts)
+            ):
                 # QGIS takes the first layer there is: labels would be computed with as rain. Its wrapper empties no
                 # box that must be filled.
                 box = self._wrappers[name].wrappedWidget().findChild(QComboBox)

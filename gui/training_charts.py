@@ -23,12 +23,21 @@ class TrainingCharts(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         """Make empty charts."""
         super().__init__(parent)
-        titles = {"loss": (tr("Loss"), tr("What training makes small. The epoch with the lowest loss of the validation "
-                                          "windows gives the model its weights.")),
-                  "accuracy": (tr("Accuracy"), tr("Share of the cells on the right side of 0.5.")),
-                  "recall": (tr("Recall"), tr("Share of the landslide cells with a probability of at least 0.5.")),
-                  "violation_rate": (tr("Violation rate"), tr("Share of the cells under a warning of the safety factor "
-                                                              "that the model calls safe."))}
+        titles = {
+            "loss": (
+                tr("Loss"),
+                tr(
+                    "What training makes small. The epoch with the lowest loss of the validation "
+                    "windows gives the model its weights."
+                ),
+            ),
+            "accuracy": (tr("Accuracy"), tr("Share of the cells on the right side of 0.5.")),
+            "recall": (tr("Recall"), tr("Share of the landslide cells with a probability of at least 0.5.")),
+            "violation_rate": (
+                tr("Violation rate"),
+                tr("Share of the cells under a warning of the safety factor that the model calls safe."),
+            ),
+        }
         self.charts = [LineChart(name, titles[name][0], self) for name in NUMBERS]
         for chart in self.charts:
             chart.setToolTip(titles[chart.name][1])
@@ -47,9 +56,17 @@ class TrainingCharts(QWidget):
         history = None if follower is None else follower.history
         state = "" if follower is None else follower.state()
         for chart in self.charts:
-            chart.placeholder_text = "" if history is None else tr("The first epoch is not over yet.") \
-                if not history.epoch and state == RUNNING else tr("There is no epoch.") if not history.epoch else \
-                tr("There was no safety factor.") if chart.name == "violation_rate" else tr("Nothing to measure.")
+            chart.placeholder_text = (
+                ""
+                if history is None
+                else tr("The first epoch is not over yet.")
+                if not history.epoch and state == RUNNING
+                else tr("There is no epoch.")
+                if not history.epoch
+                else tr("There was no safety factor.")
+                if chart.name == "violation_rate"
+                else tr("Nothing to measure.")
+            )
             chart.show_history(history, state)
         self.legend.show_state(state == RUNNING and history is not None and history.head.patience > 0)
         if history is None or not history.epoch:
@@ -61,7 +78,7 @@ class TrainingCharts(QWidget):
             chart.show_epoch(epoch)
         self.legend.show_epoch(epoch)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt calls this name
+    def resizeEvent(self, event: QResizeEvent) -> None:
         """Put the charts into one column or two."""
         super().resizeEvent(event)
         self._arrange(2 if self.width() >= _MIN_CHART_WIDTH_EM * self.fontMetrics().horizontalAdvance("M") else 1)
@@ -82,7 +99,7 @@ class Legend(QLabel):
         self._patience, self._epoch = False, 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt calls this name
+    def sizeHint(self) -> QSize:
         """Return the height of a line of text."""
         return QSize(100, self.fontMetrics().height() + 4)
 
@@ -96,22 +113,27 @@ class Legend(QLabel):
         self._epoch = epoch
         self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt calls this name
+    def paintEvent(self, event: QPaintEvent) -> None:
         """Draw signs and words from the left, as many as there is room for."""
         colours, painter = ChartColours(self.palette()), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle, x, metrics = self.height() / 2, 4.0, self.fontMetrics()
-        signs: list[tuple[Any, str]] = [(QPen(colours.train, 1.5), tr("training")),
-                                        (QPen(colours.validation, 2.5), tr("validation")),
-                                        (QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best epoch"))]
+        signs: list[tuple[Any, str]] = [
+            (QPen(colours.train, 1.5), tr("training")),
+            (QPen(colours.validation, 2.5), tr("validation")),
+            (QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best epoch")),
+        ]
         if self._patience:
             signs.append((None, tr("patience")))
         text = ""
         if self._epoch:
             text = tr("epoch {n}").format(n=self._epoch)
             painter.setPen(colours.text)
-            painter.drawText(QRectF(self.rect().adjusted(0, 0, -6, 0)),
-                             Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+            painter.drawText(
+                QRectF(self.rect().adjusted(0, 0, -6, 0)),
+                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
+                text,
+            )
         room = self.width() - (metrics.horizontalAdvance(text) + 18 if self._epoch else 0)
         for pen, text in signs:
             width = metrics.horizontalAdvance(text)

@@ -56,12 +56,12 @@ class TrainingDock(QDockWidget):
         self.stop_button.clicked.connect(self.stop)
         self._refresh()
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt calls this name
+    def showEvent(self, event: QShowEvent) -> None:
         """Begin to look at the files."""
         super().showEvent(event)
         self._timer.start(0)
 
-    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt calls this name
+    def hideEvent(self, event: QHideEvent) -> None:
         """Look no more."""
         self._timer.stop()
         super().hideEvent(event)
@@ -95,9 +95,12 @@ class TrainingDock(QDockWidget):
 
     def open_file(self, path: str | Path = "") -> None:
         """Show a model or history file; ask for one when none is given."""
-        path = path or QFileDialog.getOpenFileName(
-            self, tr("Open the curves of a training"), "",
-            tr("Models and histories") + " (*.safetensors *.jsonl)")[0]
+        path = (
+            path
+            or QFileDialog.getOpenFileName(
+                self, tr("Open the curves of a training"), "", tr("Models and histories") + " (*.safetensors *.jsonl)"
+            )[0]
+        )
         if not path:
             return
         try:
@@ -129,14 +132,24 @@ class TrainingDock(QDockWidget):
             self.poll()
 
     def _body(self) -> QWidget:
-        self._open = self._action("mActionFileOpen.svg", tr("Open…"),
-                                  tr("Show the curves of a model file or of a history file"), self.open_file)
-        self._report = self._action("mActionNewReport.svg", tr("Report"),
-                                    tr("Open the report of this training in the browser"), self.open_report)
-        self._shown_folder = self._action("mIconFolderOpen.svg", tr("Folder"),
-                                          tr("Show the model in the file manager"), self.show_folder)
-        self._removal = self._action("mActionRemove.svg", tr("Remove"),
-                                     tr("Take this training out of the list; its model stays"), self.remove)
+        self._open = self._action(
+            "mActionFileOpen.svg",
+            tr("Open…"),
+            tr("Show the curves of a model file or of a history file"),
+            self.open_file,
+        )
+        self._report = self._action(
+            "mActionNewReport.svg",
+            tr("Report"),
+            tr("Open the report of this training in the browser"),
+            self.open_report,
+        )
+        self._shown_folder = self._action(
+            "mIconFolderOpen.svg", tr("Folder"), tr("Show the model in the file manager"), self.show_folder
+        )
+        self._removal = self._action(
+            "mActionRemove.svg", tr("Remove"), tr("Take this training out of the list; its model stays"), self.remove
+        )
         self._removal.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
         self._removal.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.list.addAction(self._removal)
@@ -189,8 +202,13 @@ class TrainingDock(QDockWidget):
         if history is None:
             sentences = [tr("Trainings appear here as soon as they begin, also those started in a console.")]
         running = history is not None and follower.state() == RUNNING
-        key = (id(history), None if history is None else history.epoch, running, sentences,
-               follower is not None and follower.stop_requested)
+        key = (
+            id(history),
+            None if history is None else history.epoch,
+            running,
+            sentences,
+            follower is not None and follower.stop_requested,
+        )
         if key == self._drawn:
             return
         self._drawn = key

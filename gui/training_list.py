@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
@@ -97,7 +98,9 @@ class TrainingList(QTreeWidget):
             return
         self._shown[key] = shown
         epochs, best = f"{history.epoch} / {history.head.epochs}", str(history.best_epoch or "–")
-        for column, text in enumerate((display_name(history), state_label(follower), epochs, best, start_text(history))):
+        for column, text in enumerate(
+            (display_name(history), state_label(follower), epochs, best, start_text(history))
+        ):
             item.setText(column, text)
         item.setIcon(STATE, status_dot(_STATE_COLOURS.get(state, "#8a8f94")))
         item.setToolTip(NAME, history.head.output)

@@ -30,8 +30,15 @@ def state_label(follower: Follower) -> str:
     """Return the state in one or two words."""
     if follower.stop_requested:
         return tr("stopping")
-    return {RUNNING: tr("running"), EPOCHS: tr("finished"), PATIENCE: tr("finished"), STOPPED: tr("stopped"),
-            CANCELLED: tr("cancelled"), FAILED: tr("failed"), LOST: tr("broken off")}[follower.state()]
+    return {
+        RUNNING: tr("running"),
+        EPOCHS: tr("finished"),
+        PATIENCE: tr("finished"),
+        STOPPED: tr("stopped"),
+        CANCELLED: tr("cancelled"),
+        FAILED: tr("failed"),
+        LOST: tr("broken off"),
+    }[follower.state()]
 
 
 def start_text(history: History) -> str:
@@ -39,8 +46,11 @@ def start_text(history: History) -> str:
     moment = QDateTime.fromMSecsSinceEpoch(int(1000 * history.started))
     today = time.localtime(history.started)[:3] == time.localtime()[:3]
     locale = QLocale()
-    return locale.toString(moment.time(), QLocale.FormatType.ShortFormat) if today else \
-        locale.toString(moment.date(), QLocale.FormatType.ShortFormat)
+    return (
+        locale.toString(moment.time(), QLocale.FormatType.ShortFormat)
+        if today
+        else locale.toString(moment.date(), QLocale.FormatType.ShortFormat)
+    )
 
 
 def duration_text(seconds: float) -> str:
@@ -65,12 +75,16 @@ def status_text(follower: Follower) -> list[str]:
     first = {
         EPOCHS: tr("Finished after all {n} epochs.").format(n=history.epoch) + " " + best,
         PATIENCE: tr("Finished after epoch {n}, {patience} epochs without improvement.").format(
-            n=history.epoch, patience=history.head.patience) + " " + best,
+            n=history.epoch, patience=history.head.patience
+        )
+        + " "
+        + best,
         STOPPED: tr("Stopped by hand after epoch {n}.").format(n=history.epoch) + " " + best,
         CANCELLED: tr("Cancelled after epoch {n}. There is no model.").format(n=history.epoch),
         FAILED: tr("Failed after epoch {n}: {reason}").format(n=history.epoch, reason=history.text),
         LOST: tr("Nothing was heard of it since epoch {n}: its program was closed, or ended by the system.").format(
-            n=history.epoch),
+            n=history.epoch
+        ),
     }[state]
     return [first, *_best_metrics(history)]
 
@@ -82,11 +96,15 @@ def _progress_sentence(history: History, stop_requested: bool) -> list[str]:
         return [tr("It stops now. The model gets the weights of epoch {n}.").format(n=history.best_epoch)]
     most = history.head.epochs
     if not history.epoch:
-        text = tr("In the first of at most {most} epochs: {percent} % done.") if history.share else \
-            tr("Windows are being read; then at most {most} epochs.")
+        text = (
+            tr("In the first of at most {most} epochs: {percent} % done.")
+            if history.share
+            else tr("Windows are being read; then at most {most} epochs.")
+        )
         return [text.format(most=most, percent=round(100 * history.share))]
     first = tr("Epoch {n} of at most {most} is done, epoch {best} is the best.").format(
-        n=history.epoch, most=most, best=history.best_epoch)
+        n=history.epoch, most=most, best=history.best_epoch
+    )
     return [first, *_time_left(history), *_patience_sentence(history)]
 
 
@@ -100,8 +118,11 @@ def _time_left(history: History) -> list[str]:
     latest = duration_text((history.head.epochs - history.epoch - share) * seconds_per_epoch)
     if last == history.head.epochs or sooner == latest:
         return [tr("{latest} left at most, {each} an epoch.").format(latest=latest, each=each)]
-    return [tr("{sooner} left if it gets no better, {latest} at most; {each} an epoch.").format(
-        sooner=sooner, latest=latest, each=each)]
+    return [
+        tr("{sooner} left if it gets no better, {latest} at most; {each} an epoch.").format(
+            sooner=sooner, latest=latest, each=each
+        )
+    ]
 
 
 def _patience_sentence(history: History) -> list[str]:
@@ -116,8 +137,11 @@ def _best_metrics(history: History) -> list[str]:
     if "auc" not in metrics:
         return []
     parts = [tr("AUC {value}").format(value=f"{metrics['auc']:.3f}")]
-    for name, text in (("recall", tr("recall {n} %")), ("accuracy", tr("accuracy {n} %")),
-                       ("violation_rate", tr("violation rate {n} %"))):
+    for name, text in (
+        ("recall", tr("recall {n} %")),
+        ("accuracy", tr("accuracy {n} %")),
+        ("violation_rate", tr("violation rate {n} %")),
+    ):
         if name in metrics:
             parts.append(text.format(n=round(100 * metrics[name])))
     return [tr("Test windows: {numbers}.").format(numbers=", ".join(parts))]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from .networks.dropout import set_sample
 from .outputs.atomic import atomic_output, checksum
 from .training.devices import choose_device, choose_precision, lower_precision
 
-MAX_FILE_BYTES = 2 * 1024 ** 3
+MAX_FILE_BYTES = 2 * 1024**3
 _CHECKSUM = "checksum"
 """Of the tensors, in what the file says of the training: files from before it was kept have none."""
 _COUNTERS = "num_batches_tracked"
@@ -122,13 +123,23 @@ def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
         OutputNotWritable: the file cannot be written.
     """
     tensors = network_tensors(model.network)
-    header = write_header({
-        "format": FORMAT, "program": "scarp", "kind": model.kind, "architecture": model.architecture,
-        "encoding": model.encoding, "factors": [factor_to_dict(spec) for spec in model.factors],
-        "pixel_size": model.pixel_size, "settings": model.settings, "seed": model.seed, "history": model.history,
-        "metrics": model.metrics, "training": {**model.training, _CHECKSUM: checksum(tensors)},
-        "versions": model.versions,
-    })
+    header = write_header(
+        {
+            "format": FORMAT,
+            "program": "scarp",
+            "kind": model.kind,
+            "architecture": model.architecture,
+            "encoding": model.encoding,
+            "factors": [factor_to_dict(spec) for spec in model.factors],
+            "pixel_size": model.pixel_size,
+            "settings": model.settings,
+            "seed": model.seed,
+            "history": model.history,
+            "metrics": model.metrics,
+            "training": {**model.training, _CHECKSUM: checksum(tensors)},
+            "versions": model.versions,
+        }
+    )
     # Never write what would be refused on reading.
     read_header(header, Path(path).name)
     content = save(tensors, metadata={HEADER_KEY: header})
@@ -168,16 +179,27 @@ def load_model(path: str | os.PathLike) -> TrainedModel:
         except ParameterInvalid as error:
             raise _invalid(path, f"its network is wrong: {error}") from error
     return TrainedModel(
-        kind=header["kind"], architecture=header["architecture"], encoding=header["encoding"],
-        factors=header["factors"], pixel_size=float(header["pixel_size"]), settings=header["settings"],
-        seed=header["seed"], history=header["history"], metrics=header["metrics"], training=header["training"],
-        versions=header["versions"], network=network)
+        kind=header["kind"],
+        architecture=header["architecture"],
+        encoding=header["encoding"],
+        factors=header["factors"],
+        pixel_size=float(header["pixel_size"]),
+        settings=header["settings"],
+        seed=header["seed"],
+        history=header["history"],
+        metrics=header["metrics"],
+        training=header["training"],
+        versions=header["versions"],
+        network=network,
+    )
 
 
 def network_tensors(network: nn.Module) -> dict[str, np.ndarray]:
     """Return a network's weights and batch-norm statistics as arrays by name: float32, or int32 where it has them."""
-    return {name: value.detach().to("cpu", _stored(value)[0]).contiguous().numpy()
-            for name, value in sorted(_state(network).items())}
+    return {
+        name: value.detach().to("cpu", _stored(value)[0]).contiguous().numpy()
+        for name, value in sorted(_state(network).items())
+    }
 
 
 def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
@@ -194,8 +216,10 @@ def _build(header: Mapping[str, Any], path: Path) -> nn.Module:
         check_architecture(header["architecture"])
         channels = Encoding(header["factors"], header["encoding"]).channels
         if header["architecture"]["channels"] != channels:
-            raise _invalid(path, f"its network reads {header['architecture']['channels']} channels, but its factors "
-                                 f"give {channels}")
+            raise _invalid(
+                path,
+                f"its network reads {header['architecture']['channels']} channels, but its factors give {channels}",
+            )
         with torch.device("meta"):
             return build_network(header["architecture"])
     except ParameterInvalid as error:
@@ -227,5 +251,6 @@ def _read_tensors(stream: Any, network: nn.Module, path: Path) -> dict[str, np.n
 
 
 def _invalid(path: Path, what: str) -> ModelFileInvalid:
-    return ModelFileInvalid(f"The model {path} cannot be used: {what}. Choose a model file written by Scarp, or train "
-                            "it again.")
+    return ModelFileInvalid(
+        f"The model {path} cannot be used: {what}. Choose a model file written by Scarp, or train it again."
+    )

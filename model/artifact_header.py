@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from .encoding import CODES, MAX_CLASSES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
@@ -18,23 +19,43 @@ FORMAT = 1
 HEADER_KEY = "scarp"
 """One key only: the library writes several in no fixed order."""
 
-KINDS = ("pcum", "unet", "bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
-         "weights_of_evidence")
+KINDS = (
+    "pcum",
+    "unet",
+    "bpnn",
+    "resnet",
+    "logistic_regression",
+    "random_forest",
+    "frequency_ratio",
+    "weights_of_evidence",
+)
 
 MAX_HEADER_LENGTH = 16 * 1024 * 1024
 MAX_FACTORS = 256
 MAX_TEXT_LENGTH = 1000
 _MAX_DEPTH = 8
 
-_FIELDS = ("format", "program", "kind", "architecture", "encoding", "factors", "pixel_size", "settings", "seed",
-           "history", "metrics", "training", "versions")
+_FIELDS = (
+    "format",
+    "program",
+    "kind",
+    "architecture",
+    "encoding",
+    "factors",
+    "pixel_size",
+    "settings",
+    "seed",
+    "history",
+    "metrics",
+    "training",
+    "versions",
+)
 _FACTOR_FIELDS = ("name", "kind", "unit", "title", "classes", "mean", "std", "minimum", "maximum", "seen")
 
 
 def write_header(content: Mapping[str, Any]) -> str:
     """Return the header as JSON; the same content gives the same text. NaN becomes null."""
-    return json.dumps(_without_nan(content), sort_keys=True, ensure_ascii=False, allow_nan=False,
-                      separators=(",", ":"))
+    return json.dumps(_without_nan(content), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def read_header(text: str, source: str) -> dict[str, Any]:
@@ -59,15 +80,19 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     if not _is_integer(content.get("format")) or content["format"] < 1:
         raise check.invalid("its format number is missing")
     if content["format"] > FORMAT:
-        raise ModelFileInvalid(f"The model {source} was written by a newer version of Scarp (format "
-                               f"{content['format']}, this version reads up to {FORMAT}). Update the plugin.")
+        raise ModelFileInvalid(
+            f"The model {source} was written by a newer version of Scarp (format "
+            f"{content['format']}, this version reads up to {FORMAT}). Update the plugin."
+        )
     if set(content) != set(_FIELDS):
-        raise check.invalid("fields of its header are missing or unknown: "
-                          + ", ".join(sorted(str(name)[:40] for name in set(content) ^ set(_FIELDS))))
+        raise check.invalid(
+            "fields of its header are missing or unknown: "
+            + ", ".join(sorted(str(name)[:40] for name in set(content) ^ set(_FIELDS)))
+        )
     check.require(content["kind"] in KINDS, f"its kind {content['kind']!r:.60} is not known")
     check.require(content["encoding"] in (CODES, ONE_HOT), "its encoding is not known")
     check.require(_is_number(content["pixel_size"]) and 0 < content["pixel_size"] < 1e7, "its pixel size is wrong")
-    check.require(_is_integer(content["seed"]) and 0 <= content["seed"] < 2 ** 63, "its seed is wrong")
+    check.require(_is_integer(content["seed"]) and 0 <= content["seed"] < 2**63, "its seed is wrong")
     for name in ("architecture", "settings", "metrics", "training", "versions"):
         check.require(isinstance(content[name], dict), f"its {name} is no table")
         check.plain(content[name], name)
@@ -75,8 +100,10 @@ def read_header(text: str, source: str) -> dict[str, Any]:
     for epoch in content["history"]:
         check.require(isinstance(epoch, dict) and len(epoch) <= 40, "its history is wrong")
         check.require(all(value is None or _is_number(value) for value in epoch.values()), "its history is wrong")
-    check.require(isinstance(content["factors"], list) and 1 <= len(content["factors"]) <= MAX_FACTORS,
-                  f"it has no factors, or more than {MAX_FACTORS}")
+    check.require(
+        isinstance(content["factors"], list) and 1 <= len(content["factors"]) <= MAX_FACTORS,
+        f"it has no factors, or more than {MAX_FACTORS}",
+    )
     content["factors"] = [_read_factor(item, check) for item in content["factors"]]
     names = [spec.name for spec in content["factors"]]
     check.require(len(set(names)) == len(names), "two of its factors have the same name")
@@ -112,9 +139,18 @@ def read_header_of_file(path: str | os.PathLike) -> dict[str, Any]:
 
 def factor_to_dict(spec: FactorSpec) -> dict[str, Any]:
     """Return a factor as plain values for the header."""
-    return {"name": spec.name, "kind": spec.kind, "unit": spec.unit, "title": spec.title,
-            "classes": {str(code): label for code, label in sorted(spec.classes.items())}, "mean": spec.mean,
-            "std": spec.std, "minimum": spec.minimum, "maximum": spec.maximum, "seen": list(spec.seen)}
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "unit": spec.unit,
+        "title": spec.title,
+        "classes": {str(code): label for code, label in sorted(spec.classes.items())},
+        "mean": spec.mean,
+        "std": spec.std,
+        "minimum": spec.minimum,
+        "maximum": spec.maximum,
+        "seen": list(spec.seen),
+    }
 
 
 def is_storable(value: Any) -> bool:
@@ -141,13 +177,26 @@ def _read_factor(item: Any, check: _Checker) -> FactorSpec:
     for code, label in classes.items():
         check.require(code.isascii() and code.isdigit() and len(code) <= 8, f"{where} has a wrong class code")
         check.text(label, f"a class of {where}")
-    check.require(isinstance(seen, list) and len(seen) <= MAX_CLASSES
-                  and all(_is_integer(code) and 0 <= code < 2 ** 24 for code in seen)
-                  and all(a < b for a, b in zip(seen, seen[1:])), f"{where} has wrong trained classes")
+    check.require(
+        isinstance(seen, list)
+        and len(seen) <= MAX_CLASSES
+        and all(_is_integer(code) and 0 <= code < 2**24 for code in seen)
+        and all(a < b for a, b in zip(seen, seen[1:])),
+        f"{where} has wrong trained classes",
+    )
     check.require(bool(seen) == (item["kind"] == CATEGORICAL), f"{where} has wrong trained classes")
-    return FactorSpec(item["name"], item["kind"], item["unit"], item["title"],
-                      {int(code): label for code, label in classes.items()}, float(item["mean"]), float(item["std"]),
-                      float(item["minimum"]), float(item["maximum"]), tuple(seen))
+    return FactorSpec(
+        item["name"],
+        item["kind"],
+        item["unit"],
+        item["title"],
+        {int(code): label for code, label in classes.items()},
+        float(item["mean"]),
+        float(item["std"]),
+        float(item["minimum"]),
+        float(item["maximum"]),
+        tuple(seen),
+    )
 
 
 class _Checker:
@@ -155,8 +204,9 @@ class _Checker:
         self.source = source
 
     def invalid(self, what: str) -> ModelFileInvalid:
-        return ModelFileInvalid(f"The model {self.source} cannot be used: {what}. Choose a model file written by "
-                                "Scarp, or train it again.")
+        return ModelFileInvalid(
+            f"The model {self.source} cannot be used: {what}. Choose a model file written by Scarp, or train it again."
+        )
 
     def require(self, condition: bool, what: str) -> None:
         if not condition:
@@ -182,8 +232,9 @@ class _Checker:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 \
-        and math.isfinite(value)
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
+    )
 
 
 def _is_integer(value: Any) -> bool:

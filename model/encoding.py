@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -215,7 +216,11 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
             # Sums of squares around a typical value keep their digits, around zero they may not (elevation, rain).
             shift = values.mean(axis=1)
         deviation = values - shift[:, None]
-        total, square, count = total + deviation.sum(axis=1), square + (deviation ** 2).sum(axis=1), count + values.shape[1]
+        total, square, count = (
+            total + deviation.sum(axis=1),
+            square + (deviation**2).sum(axis=1),
+            count + values.shape[1],
+        )
         low, high = np.minimum(low, values.min(axis=1)), np.maximum(high, values.max(axis=1))
         for index, factor in enumerate(factor_list):
             if factor.kind == CATEGORICAL:
@@ -228,19 +233,35 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
     # What is left of rounding is no variation.
     std[std <= 1e-6 * np.maximum(np.abs(low), np.abs(high))] = 0
     std[low == high] = 0
-    return [FactorSpec(factor.name, factor.kind, factor.unit, factor.title, dict(factor.classes), float(mean[i]),
-                       float(std[i]), float(low[i]), float(high[i]), tuple(sorted(int(code) for code in seen[i])))
-            for i, factor in enumerate(factor_list)]
+    return [
+        FactorSpec(
+            factor.name,
+            factor.kind,
+            factor.unit,
+            factor.title,
+            dict(factor.classes),
+            float(mean[i]),
+            float(std[i]),
+            float(low[i]),
+            float(high[i]),
+            tuple(sorted(int(code) for code in seen[i])),
+        )
+        for i, factor in enumerate(factor_list)
+    ]
 
 
 def _check_codes(name: str, codes: set[float]) -> None:
     if len(codes) > MAX_CLASSES:
-        raise ParameterInvalid(f'The categorical factor "{name}" has more than {MAX_CLASSES} classes. Merge classes, '
-                               "or give it as a continuous factor.")
-    wrong = [code for code in codes if code != int(code) or not 0 <= code < 2 ** 24]
+        raise ParameterInvalid(
+            f'The categorical factor "{name}" has more than {MAX_CLASSES} classes. Merge classes, '
+            "or give it as a continuous factor."
+        )
+    wrong = [code for code in codes if code != int(code) or not 0 <= code < 2**24]
     if wrong:
-        raise ParameterInvalid(f'The categorical factor "{name}" has the value {wrong[0]:g}, which is no class code. '
-                               "Give it as a continuous factor.")
+        raise ParameterInvalid(
+            f'The categorical factor "{name}" has the value {wrong[0]:g}, which is no class code. '
+            "Give it as a continuous factor."
+        )
 
 
 class ClassMatcher:
@@ -262,15 +283,22 @@ class ClassMatcher:
             if not spec.is_categorical or not spec.classes or not factor.classes:
                 continue
             codes = {normalise_label(label): code for code, label in spec.classes.items()}
-            pairs = {int(code): codes.get(normalise_label(label), UNSEEN_CODE) for code, label in factor.classes.items()}
+            pairs = {
+                int(code): codes.get(normalise_label(label), UNSEEN_CODE) for code, label in factor.classes.items()
+            }
             missing = [factor.classes[code] for code, target in pairs.items() if target == UNSEEN_CODE]
             if missing:
                 self.unknown[spec.name] = missing
             if any(code != target for code, target in pairs.items()):
                 self.translated.append(spec.name)
                 ordered = sorted(pairs)
-                self._translations.append((index, np.array(ordered, dtype=np.float32),
-                                           np.array([pairs[code] for code in ordered], dtype=np.float32)))
+                self._translations.append(
+                    (
+                        index,
+                        np.array(ordered, dtype=np.float32),
+                        np.array([pairs[code] for code in ordered], dtype=np.float32),
+                    )
+                )
 
     def apply(self, raw: np.ndarray) -> np.ndarray:
         """Translate codes in place in an array of shape (factors, height, width), and return it."""

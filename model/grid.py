@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
 import numpy as np
 import rasterio
@@ -71,18 +71,23 @@ class Grid:
         """
         name = f"The {role} raster {dataset.name}"
         if not dataset.crs:
-            raise CrsMissing(f"{name} has no coordinate reference system. Set it in QGIS: Raster > Projections > "
-                             "Assign projection.")
+            raise CrsMissing(
+                f"{name} has no coordinate reference system. Set it in QGIS: Raster > Projections > Assign projection."
+            )
         if not (dataset.crs.is_geographic or dataset.crs.is_projected):
-            raise CrsMissing(f"{name} has a local coordinate reference system, into which no other layer can be "
-                             "brought. Set the one it was surveyed in: Raster > Projections > Assign projection.")
+            raise CrsMissing(
+                f"{name} has a local coordinate reference system, into which no other layer can be "
+                "brought. Set the one it was surveyed in: Raster > Projections > Assign projection."
+            )
         a, b, _, d, e, _ = dataset.transform[:6]
         if b or d:
-            raise GridUnsupported(f"{name} is rotated or sheared. Make it north-up with Raster > Projections > "
-                                  "Warp (reproject).")
+            raise GridUnsupported(
+                f"{name} is rotated or sheared. Make it north-up with Raster > Projections > Warp (reproject)."
+            )
         if e > 0 or a < 0:
-            raise GridUnsupported(f"{name} is stored south-up or mirrored. Make it north-up with Raster > "
-                                  "Projections > Warp (reproject).")
+            raise GridUnsupported(
+                f"{name} is stored south-up or mirrored. Make it north-up with Raster > Projections > Warp (reproject)."
+            )
         if dataset.width < 1 or dataset.height < 1:
             raise GridUnsupported(f"{name} has no cells.")
         _check_transform(dataset.transform, max(dataset.width, dataset.height), name)
@@ -213,8 +218,10 @@ class Grid:
         if abs(a.c - b.c) > abs(a.a) / 100 or abs(a.f - b.f) > abs(a.e) / 100:
             differences.append(f"upper left corner {a.c:.10g}, {a.f:.10g} against {b.c:.10g}, {b.f:.10g}")
         if differences:
-            raise GridMismatch(f"The {mine} and the {theirs} are not on the same grid: {'; '.join(differences)}. "
-                               f"Make the {theirs} with the {mine} as its reference.")
+            raise GridMismatch(
+                f"The {mine} and the {theirs} are not on the same grid: {'; '.join(differences)}. "
+                f"Make the {theirs} with the {mine} as its reference."
+            )
 
 
 def metres_per_degree(latitude: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
@@ -230,7 +237,7 @@ def metres_per_degree(latitude: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.nd
     semi_major, flattening = ellipsoid(crs)
     eccentricity2 = flattening * (2 - flattening)
     w2 = 1 - eccentricity2 * np.sin(latitude) ** 2
-    meridian = semi_major * (1 - eccentricity2) / w2 ** 1.5
+    meridian = semi_major * (1 - eccentricity2) / w2**1.5
     normal = semi_major / np.sqrt(w2)
     return normal * np.cos(latitude) * math.pi / 180, meridian * math.pi / 180
 
@@ -251,19 +258,28 @@ def _check_transform(place: Affine, side: int, name: str) -> None:
     low, high = max(_CELL_SIZE_RANGE[0], farthest * _COORDINATE_RESOLUTION), _CELL_SIZE_RANGE[1]
     # Comparisons with what is no number are false.
     if not (low < abs(a) < high and low < abs(e) < high and farthest < _MAX_COORDINATE and side <= MAX_CELLS_PER_SIDE):
-        raise GridUnsupported(f"{name} has {side:,} cells along a side, of {a:g} × {abs(e):g} map units, from {c:g}, "
-                              f"{f:g} on. No map is like that: is the file damaged? Make it again.")
+        raise GridUnsupported(
+            f"{name} has {side:,} cells along a side, of {a:g} × {abs(e):g} map units, from {c:g}, "
+            f"{f:g} on. No map is like that: is the file damaged? Make it again."
+        )
 
 
 def _check_degrees(grid: Grid, name: str) -> None:
     """Refuse degrees that are none; rasters of the whole Earth may reach a cell farther than it does."""
     left, bottom, right, top = grid.bounds
     wide, tall = grid.transform.a, -grid.transform.e
-    if not (-90 - tall <= bottom and top <= 90 + tall and -2 * 360 <= left and right <= 2 * 360
-            and right - left <= 360 + 2 * wide):
-        raise GridUnsupported(f"{name} has a coordinate reference system in degrees, but reaches from {left:.10g} to "
-                              f"{right:.10g} in longitude and from {bottom:.10g} to {top:.10g} in latitude. If its "
-                              "coordinates are metres, set the right system: Raster > Projections > Assign projection.")
+    if not (
+        -90 - tall <= bottom
+        and top <= 90 + tall
+        and left >= -2 * 360
+        and right <= 2 * 360
+        and right - left <= 360 + 2 * wide
+    ):
+        raise GridUnsupported(
+            f"{name} has a coordinate reference system in degrees, but reaches from {left:.10g} to "
+            f"{right:.10g} in longitude and from {bottom:.10g} to {top:.10g} in latitude. If its "
+            "coordinates are metres, set the right system: Raster > Projections > Assign projection."
+        )
 
 
 def _metres_per_unit(crs: CRS) -> float:

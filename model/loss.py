@@ -61,8 +61,15 @@ class PcumLoss:
       a gradient that raises p.
     """
 
-    def __init__(self, physics: str, physics_weight: float, p_low: float, fs_critical: float, weight_landslide: float,
-                 weight_stable: float) -> None:
+    def __init__(
+        self,
+        physics: str,
+        physics_weight: float,
+        p_low: float,
+        fs_critical: float,
+        weight_landslide: float,
+        weight_stable: float,
+    ) -> None:
         """Keep the settings; see :class:`~.training.settings.TrainingSettings`."""
         self.physics, self.physics_weight, self.p_low, self.fs_critical = physics, physics_weight, p_low, fs_critical
         self.weight_landslide, self.weight_stable = weight_landslide, weight_stable
@@ -82,9 +89,17 @@ class PcumLoss:
         weight = torch.where(slide, self.weight_landslide, self.weight_stable) * known_label
         entropy = functional.softplus(torch.where(slide, -difference, difference))
         zero = difference.new_zeros(())
-        terms = LossTerms((weight * entropy).sum(), known_label.sum(), zero, zero, zero, zero,
-                          (((difference >= 0) == slide) & known_label).sum(), slide.sum(),
-                          (slide & (difference >= 0)).sum())
+        terms = LossTerms(
+            (weight * entropy).sum(),
+            known_label.sum(),
+            zero,
+            zero,
+            zero,
+            zero,
+            (((difference >= 0) == slide) & known_label).sum(),
+            slide.sum(),
+            (slide & (difference >= 0)).sum(),
+        )
         if safety is None:
             return terms
         known = torch.isfinite(safety)

@@ -12,7 +12,7 @@ import contextlib
 import ctypes
 import platform
 import threading
-from typing import Iterator
+from collections.abc import Iterator
 
 # Of malloc.h. The threshold for mmap cannot be higher than half a heap of glibc's.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3

@@ -15,8 +15,17 @@ from .errors import ParameterInvalid
 Value = TypeVar("Value")
 
 
-def number(default: Value, lowest: float, highest: float, label: str = "", help_text: str = "", *,
-           open_limits: bool = False, decimals: int | None = None, advanced: bool = False) -> Value:
+def number(
+    default: Value,
+    lowest: float,
+    highest: float,
+    label: str = "",
+    help_text: str = "",
+    *,
+    open_limits: bool = False,
+    decimals: int | None = None,
+    advanced: bool = False,
+) -> Value:
     """Declare a number; it is whole if its default is an ``int``.
 
     Args:
@@ -29,12 +38,14 @@ def number(default: Value, lowest: float, highest: float, label: str = "", help_
         decimals: shown in the dialog; QGIS's default without.
         advanced: folded away in the dialog.
     """
-    return _option(default, label, help_text, advanced, limits=(lowest, highest), open_limits=open_limits,
-                   decimals=decimals)
+    return _option(
+        default, label, help_text, advanced, limits=(lowest, highest), open_limits=open_limits, decimals=decimals
+    )
 
 
-def choice(default: str, choices: tuple[str, ...], label: str = "", help_text: str = "", *, advanced: bool = False
-           ) -> str:
+def choice(
+    default: str, choices: tuple[str, ...], label: str = "", help_text: str = "", *, advanced: bool = False
+) -> str:
     """Declare an enumeration with static strings."""
     return _option(default, label, help_text, advanced, choices=choices)
 
@@ -50,7 +61,9 @@ def text(default: str, label: str = "", help_text: str = "", *, advanced: bool =
 
 
 def _option(default: Any, label: str, help_text: str, advanced: bool, **more: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"label": label, "help": help_text, "advanced": advanced, **more})
+    return dataclasses.field(
+        default=default, metadata={"label": label, "help": help_text, "advanced": advanced, **more}
+    )
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of a file; the longest run records, of stacks with thousands of inputs, have some megabytes."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -42,15 +43,19 @@ class StackFactor:
     @classmethod
     def of(cls, definition: FactorDefinition, classes: Mapping[int, str] | None = None) -> StackFactor:
         """Return the factor that a definition describes, with its class table if it has one."""
-        return cls(definition.name, definition.kind, definition.unit, definition.title,
-                   dict(definition.classes if classes is None else classes))
+        return cls(
+            definition.name,
+            definition.kind,
+            definition.unit,
+            definition.title,
+            dict(definition.classes if classes is None else classes),
+        )
 
     def tags(self) -> dict[str, str]:
         """Return the band metadata that describe the factor."""
         tags = {"kind": self.kind, "unit": self.unit, "title": self.title}
         if self.kind == CATEGORICAL:
-            tags["classes"] = json.dumps({str(code): label for code, label in self.classes.items()},
-                                         ensure_ascii=False)
+            tags["classes"] = json.dumps({str(code): label for code, label in self.classes.items()}, ensure_ascii=False)
         return tags
 
 
@@ -81,9 +86,11 @@ class Stack:
         """
         missing = [name for name in names if name not in self._bands]
         if missing:
-            raise FactorMissing(f"The factor stack {self.dataset.name} has no {_join_names(missing)}. It has: "
-                                f"{', '.join(self._bands)}. Build the stack with the inputs for the missing factors, "
-                                "or train a model on the factors there are.")
+            raise FactorMissing(
+                f"The factor stack {self.dataset.name} has no {_join_names(missing)}. It has: "
+                f"{', '.join(self._bands)}. Build the stack with the inputs for the missing factors, "
+                "or train a model on the factors there are."
+            )
         return [self._bands[name] for name in names]
 
     def read(self, block: Block, names: Sequence[str] | None = None) -> np.ndarray:
@@ -120,15 +127,21 @@ def open_stack(path: str | os.PathLike) -> Iterator[Stack]:
         stack = Stack(dataset)
         repeated = sorted({name for name in stack.names if stack.names.count(name) > 1})
         if repeated:
-            raise InputCorrupt(f"The factor stack {path} has more than one band named {_join_names(repeated)}. "
-                               "Build it again with scarp:buildfactorstack.")
+            raise InputCorrupt(
+                f"The factor stack {path} has more than one band named {_join_names(repeated)}. "
+                "Build it again with scarp:buildfactorstack."
+            )
         yield stack
 
 
 @contextlib.contextmanager
-def create_stack(path: str | os.PathLike, grid: Grid, factors: Sequence[StackFactor],
-                 tags: Mapping[str, str] | None = None, options: Mapping[str, Any] | None = None
-                 ) -> Iterator[rasterio.io.DatasetWriter]:
+def create_stack(
+    path: str | os.PathLike,
+    grid: Grid,
+    factors: Sequence[StackFactor],
+    tags: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[rasterio.io.DatasetWriter]:
     """Create a factor stack that gets its name only when it is complete.
 
     Args:
@@ -142,9 +155,17 @@ def create_stack(path: str | os.PathLike, grid: Grid, factors: Sequence[StackFac
         The open dataset; write windows of shape (factors, height, width) to it, NaN at nodata.
     """
     # Classes would turn into fractions in averaged overviews, so the whole stack takes the nearest cell.
-    with create_raster(path, grid, "float32", np.nan, [factor.name for factor in factors],
-                       [factor.tags() for factor in factors], {FORMAT_TAG: FORMAT_VERSION, **(tags or {})},
-                       overviews=Resampling.nearest, options=options) as dataset:
+    with create_raster(
+        path,
+        grid,
+        "float32",
+        np.nan,
+        [factor.name for factor in factors],
+        [factor.tags() for factor in factors],
+        {FORMAT_TAG: FORMAT_VERSION, **(tags or {})},
+        overviews=Resampling.nearest,
+        options=options,
+    ) as dataset:
         yield dataset
 
 
@@ -166,16 +187,26 @@ def _read_factor(dataset: rasterio.DatasetReader, band: int) -> StackFactor:
     tags = dataset.tags(band)
     name = dataset.descriptions[band - 1]
     if not name:
-        raise InputCorrupt(f"Band {band} of the factor stack {dataset.name} has no name, so no factor can be found in "
-                           "it. Build the stack with scarp:buildfactorstack.")
+        raise InputCorrupt(
+            f"Band {band} of the factor stack {dataset.name} has no name, so no factor can be found in "
+            "it. Build the stack with scarp:buildfactorstack."
+        )
     known = FACTORS.get(name, FactorDefinition(name, CONTINUOUS, "", name))
     kind = tags.get("kind", known.kind)
     if kind not in (CONTINUOUS, CATEGORICAL):
-        raise InputCorrupt(f'Band {band} ({name}) of the factor stack {dataset.name} has the unknown kind "{kind}"; '
-                           f"it should be {CONTINUOUS} or {CATEGORICAL}.")
+        raise InputCorrupt(
+            f'Band {band} ({name}) of the factor stack {dataset.name} has the unknown kind "{kind}"; '
+            f"it should be {CONTINUOUS} or {CATEGORICAL}."
+        )
     classes = read_classes(tags["classes"], dataset.name, name) if "classes" in tags else dict(known.classes)
-    return StackFactor(name, kind, tags.get("unit", known.unit), tags.get("title", known.title),
-                       classes if kind == CATEGORICAL else {}, band)
+    return StackFactor(
+        name,
+        kind,
+        tags.get("unit", known.unit),
+        tags.get("title", known.title),
+        classes if kind == CATEGORICAL else {},
+        band,
+    )
 
 
 def read_classes(text: str, source: str, name: str) -> dict[int, str]:
@@ -187,8 +218,10 @@ def read_classes(text: str, source: str, name: str) -> dict[int, str]:
     try:
         return {int(code): str(label) for code, label in parse_json(text).items()}
     except (ValueError, AttributeError) as error:
-        raise InputCorrupt(f"The class table of {name} in {source} cannot be read: {error}. "
-                           "Build the stack again with scarp:buildfactorstack.") from error
+        raise InputCorrupt(
+            f"The class table of {name} in {source} cannot be read: {error}. "
+            "Build the stack again with scarp:buildfactorstack."
+        ) from error
 
 
 def _join_names(names: Sequence[str]) -> str:

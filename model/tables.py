@@ -1,5 +1,6 @@
 """Short lists and tables that users type: comma-separated text or the rows of a Processing matrix.
-Tables of results: CSV for a spreadsheet, and the same as JSON beside it for programs."""
+Tables of results: CSV for a spreadsheet, and the same as JSON beside it for programs.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +8,17 @@ import csv
 import json
 import math
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 from .errors import ParameterInvalid
 from .outputs.atomic import atomic_output, write_text
 
 
-def read_numbers(value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf,
-                 maximum: float = math.inf) -> list[float]:
+def read_numbers(
+    value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf, maximum: float = math.inf
+) -> list[float]:
     """Read a list of numbers.
 
     Args:
@@ -38,8 +41,9 @@ def read_texts(value: str | Sequence[Any] | None) -> list[str]:
     return [str(entry).strip() for entry in _entries(value)]
 
 
-def read_pairs(value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf,
-               maximum: float = math.inf) -> dict[str, float]:
+def read_pairs(
+    value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf, maximum: float = math.inf
+) -> dict[str, float]:
     """Read a table of two columns, a text and a number, into a mapping.
 
     Args:
@@ -56,8 +60,10 @@ def read_pairs(value: str | Sequence[Any] | None, name: str, minimum: float = -m
     """
     entries = _entries(value)
     if len(entries) % 2:
-        raise ParameterInvalid(f"{name} has {len(entries)} entries, but it takes rows of two: a name and a number. "
-                               "Add the entry that is missing, or take out the one too many.")
+        raise ParameterInvalid(
+            f"{name} has {len(entries)} entries, but it takes rows of two: a name and a number. "
+            "Add the entry that is missing, or take out the one too many."
+        )
     pairs: dict[str, float] = {}
     for key, number in zip(entries[::2], entries[1::2]):
         text = str(key).strip()
@@ -92,8 +98,10 @@ def _number(entry: Any, name: str, minimum: float, maximum: float) -> float:
     try:
         number = float(str(entry).strip())
     except ValueError:
-        raise ParameterInvalid(f'{name} should hold numbers, but one entry is "{entry}". Write a number there, with a '
-                               "point for decimals and a comma between entries.") from None
+        raise ParameterInvalid(
+            f'{name} should hold numbers, but one entry is "{entry}". Write a number there, with a '
+            "point for decimals and a comma between entries."
+        ) from None
     if not math.isfinite(number) or not minimum <= number <= maximum:
         raise ParameterInvalid(f"{name} holds {entry}. Write {_describe_bounds(minimum, maximum)} there.")
     return number
@@ -120,17 +128,22 @@ def write_table(output: str | os.PathLike, columns: Sequence[str], rows: Iterabl
         OutputNotWritable: a file cannot be written.
     """
     plain = [[_json_value(value) for value in row] for row in rows]
-    with atomic_output(output) as temporary, \
-            open(temporary, "w", newline="", encoding="utf-8", errors="replace") as stream:
+    with (
+        atomic_output(output) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8", errors="replace") as stream,
+    ):
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(columns)
         table.writerows([[_csv_cell(cell) for cell in row] for row in plain])
-    write_text(json_sibling(output), json.dumps([dict(zip(columns, row)) for row in plain], indent=1,
-                                               ensure_ascii=False) + "\n")
+    write_text(
+        json_sibling(output),
+        json.dumps([dict(zip(columns, row)) for row in plain], indent=1, ensure_ascii=False) + "\n",
+    )
 
 
-def prepend_region(columns: Sequence[str], rows: Iterable[Sequence[Any]], region: str
-                ) -> tuple[list[str], list[list[Any]]]:
+def prepend_region(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], region: str
+) -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows with the region in front, so that tables of several regions can be put together.
 
     Args:

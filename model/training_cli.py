@@ -9,7 +9,8 @@ import dataclasses
 import inspect
 import signal
 import sys
-from typing import Any, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .errors import Cancelled, ScarpError
 from .training.settings import PRESETS, RECOMMENDED, TrainingSettings, in_preset, in_words, preset_help, preset_settings
@@ -69,21 +70,33 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, with an option for every training setting."""
     result = argparse.ArgumentParser(
         prog="python -m scarp.model.training_cli",
-        description="Trains PCUM on a factor stack and landslide labels, and writes the model file.")
-    for name, text in (("stack", "factor stack"), ("labels", "label raster on the stack's grid: 1 landslide, 0 "
-                                                   "stable, 255 unknown"), ("output", "model file, .safetensors")):
+        description="Trains PCUM on a factor stack and landslide labels, and writes the model file.",
+    )
+    for name, text in (
+        ("stack", "factor stack"),
+        ("labels", "label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown"),
+        ("output", "model file, .safetensors"),
+    ):
         result.add_argument(name, metavar=name.upper(), help=text)
     result.add_argument("--safety-factor", metavar="FILE", help="safety factor on the stack's grid")
     result.add_argument("--start-from", metavar="FILE", help="trained model to go on from, on this stack and labels")
     result.add_argument("--checkpoint", metavar="FILE", help="state of the run; when it exists, the run goes on")
     result.add_argument("--html", metavar="FILE", help="report with the curves")
-    result.add_argument("--preset", choices=PRESETS, default=RECOMMENDED,
-                        help=f"values of all settings that are not given; {RECOMMENDED} by default")
+    result.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default=RECOMMENDED,
+        help=f"values of all settings that are not given; {RECOMMENDED} by default",
+    )
     group = result.add_argument_group("settings")
     texts = _texts()
     for item in dataclasses.fields(TrainingSettings):
-        group.add_argument(f"--{item.name.rstrip('_').replace('_', '-')}", dest=item.name, default=None,
-                           **_option(item, texts.get(item.name, "")))
+        group.add_argument(
+            f"--{item.name.rstrip('_').replace('_', '-')}",
+            dest=item.name,
+            default=None,
+            **_option(item, texts.get(item.name, "")),
+        )
     return result
 
 
@@ -110,9 +123,11 @@ def _texts() -> dict[str, str]:
         body = ast.parse(inspect.getsource(TrainingSettings)).body[0].body
     except (OSError, SyntaxError):
         return {}
-    return {field.target.id: " ".join(text.value.value.replace("`", "").split())
-            for field, text in zip(body, body[1:])
-            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)}
+    return {
+        field.target.id: " ".join(text.value.value.replace("`", "").split())
+        for field, text in zip(body, body[1:])
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 def _train(options: dict[str, Any], progress: Lines) -> str:
@@ -123,9 +138,18 @@ def _train(options: dict[str, Any], progress: Lines) -> str:
     # Not before the options are understood: torch takes seconds to load.
     from .jobs.train_pcum import train_pcum
 
-    train_pcum(options["stack"], options["labels"], options["output"], safety_factor=options["safety_factor"],
-               settings=settings, start_from=options["start_from"], given=given, checkpoint=options["checkpoint"],
-               output_html=options["html"], progress=progress)
+    train_pcum(
+        options["stack"],
+        options["labels"],
+        options["output"],
+        safety_factor=options["safety_factor"],
+        settings=settings,
+        start_from=options["start_from"],
+        given=given,
+        checkpoint=options["checkpoint"],
+        output_html=options["html"],
+        progress=progress,
+    )
     return options["output"]
 
 

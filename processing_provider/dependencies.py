@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from qgis.core import QgsApplication
 
@@ -55,11 +56,14 @@ def how_to_install(packages: Iterable[str], link: bool = False) -> str:
         entry = f'<a href="{LINK}">{entry}</a>'
     need = tr("Scarp needs {names} for this step.").format(names=_listed(names))
     if has_window() and _is_installing():
-        wait = tr("It is being installed; the bar at the bottom of QGIS's window shows how far it is. Open the step "
-                  "again when that is done.")
+        wait = tr(
+            "It is being installed; the bar at the bottom of QGIS's window shows how far it is. Open the step "
+            "again when that is done."
+        )
         return f"{need} {wait}"
     how = tr("Choose {entry}: it installs what is missing beside QGIS, whose own packages it does not change.").format(
-        entry=entry)
+        entry=entry
+    )
     environment = PrivateEnvironment(default_folder())
     status = environment.status()
     parts = [need, status.reason, how] if status.state is State.OUTDATED else [need, how]
@@ -84,8 +88,10 @@ def command_line(environment: Any) -> str:
     # Not resolved: a link named scarp is what Python must find, whatever the folder behind it is called.
     plugins = Path(__file__).absolute().parent.parent.parent
     change = "cd /d" if sys.platform == "win32" else "cd"
-    return f'{change} "{plugins}" && "{qgis_python() or "python3"}" -m scarp.environment install --folder ' \
-           f'"{environment.folder}"'
+    return (
+        f'{change} "{plugins}" && "{qgis_python() or "python3"}" -m scarp.environment install --folder '
+        f'"{environment.folder}"'
+    )
 
 
 def load_error_message(error: Exception) -> str:
@@ -93,9 +99,10 @@ def load_error_message(error: Exception) -> str:
     name = getattr(error, "name", None) or tr("A library that Scarp needs")
     if name.split(".")[0] == __name__.split(".")[0]:
         return tr("Scarp's own files are not complete ({error}). Install the plugin again.").format(error=error)
-    return tr("{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of "
-              "QGIS. Let Scarp compute in an environment of its own: Plugins > Scarp > Install what Scarp needs…"
-              ).format(name=name, error=error)
+    return tr(
+        "{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of "
+        "QGIS. Let Scarp compute in an environment of its own: Plugins > Scarp > Install what Scarp needs…"
+    ).format(name=name, error=error)
 
 
 def _pip_hint(names: list[str]) -> str:
@@ -105,7 +112,8 @@ def _pip_hint(names: list[str]) -> str:
 
     python = PrivateEnvironment(default_folder()).python or qgis_python() or "python3"
     return tr("This needs {names}, which Scarp does not install by itself. Add it with: {command}").format(
-        names=_listed(names), command=f'"{python}" -m pip install {" ".join(names)}')
+        names=_listed(names), command=f'"{python}" -m pip install {" ".join(names)}'
+    )
 
 
 def _is_importable(module: str) -> bool:

@@ -67,36 +67,36 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         """Return the icon in the Toolbox."""
         return QIcon(self.svgIconPath())
 
-    def svgIconPath(self) -> str:  # noqa: N802 - QGIS's name
+    def svgIconPath(self) -> str:
         """Return the icon's file: the model's own, or that of all models."""
         own = ICONS / f"{self.name()}.svg"
         return str(own if own.is_file() else ICONS / "model.svg")
 
-    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+    def shortDescription(self) -> str:
         """Return the first paragraph of the help, the tooltip in the Toolbox; QGIS's own is empty for a model."""
         return str(self.helpContent().get("ALG_DESC", "")).split("\n")[0]
 
-    def helpUrl(self) -> str:  # noqa: N802 - QGIS's name
+    def helpUrl(self) -> str:
         """Return the page that the dialog's Help button opens."""
         return help_page(self.name())
 
-    def postProcessAlgorithm(self, context: QgsProcessingContext,  # noqa: N802 - QGIS's name
-                             feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """Give the layers the titles of the outputs; QGIS calls them by their short names, which stay for scripts."""
-        titles = {output.name().split(":")[-1]: output.description()
-                  for output in self.destinationParameterDefinitions()}
+        titles = {
+            output.name().split(":")[-1]: output.description() for output in self.destinationParameterDefinitions()
+        }
         for key in context.layersToLoadOnCompletion():
             details = context.layerToLoadOnCompletionDetails(key)
             details.name = titles.get(details.name, details.name)
         return super().postProcessAlgorithm(context, feedback)
 
-    def createCustomParametersWidget(self, parent: Any = None) -> Any:  # noqa: N802 - QGIS's name
+    def createCustomParametersWidget(self, parent: Any = None) -> Any:
         """Return QGIS's dialog with Scarp's additions; only called in a window."""
         from ..gui.algorithm_dialog import ScarpDialog
 
         return ScarpDialog(self, parent)
 
-    def createInstance(self) -> Any:  # noqa: N802 - QGIS's name
+    def createInstance(self) -> Any:
         """Return a fresh model for one run."""
         model = ScarpModel.read(self._path)
         model.setProvider(self.provider())

@@ -31,9 +31,23 @@ PACKAGE = Path(__file__).resolve().parent.parent
 ICON = PACKAGE / "resources" / "icons" / "scarp.svg"
 MODELS = PACKAGE / "resources" / "models"
 
-ALGORITHMS = (CreateDemoData, BuildFactorStack, CheckFactors, BuildBufferedLabels, BuildSafetyFactor, TrainPcum,
-              TrainComparisonModel, PredictSusceptibility, ClassifyZones, RainfallWarning, ValidateWithPoints,
-              CompareModels, CrossValidate, ExplainSusceptibility, Rerun)
+ALGORITHMS = (
+    CreateDemoData,
+    BuildFactorStack,
+    CheckFactors,
+    BuildBufferedLabels,
+    BuildSafetyFactor,
+    TrainPcum,
+    TrainComparisonModel,
+    PredictSusceptibility,
+    ClassifyZones,
+    RainfallWarning,
+    ValidateWithPoints,
+    CompareModels,
+    CrossValidate,
+    ExplainSusceptibility,
+    Rerun,
+)
 
 
 class ScarpProvider(QgsProcessingProvider):
@@ -47,7 +61,7 @@ class ScarpProvider(QgsProcessingProvider):
         """Return the name in the Toolbox."""
         return "Scarp"
 
-    def longName(self) -> str:  # noqa: N802 - QGIS's name
+    def longName(self) -> str:
         """Return the name with what it is for."""
         return tr("Scarp (landslide susceptibility)")
 
@@ -55,19 +69,19 @@ class ScarpProvider(QgsProcessingProvider):
         """Return the icon in the Toolbox."""
         return QIcon(str(ICON))
 
-    def svgIconPath(self) -> str:  # noqa: N802 - QGIS's name
+    def svgIconPath(self) -> str:
         """Return the icon's file."""
         return str(ICON)
 
-    def supportedOutputRasterLayerExtensions(self) -> list[str]:  # noqa: N802 - QGIS's name
+    def supportedOutputRasterLayerExtensions(self) -> list[str]:
         """Scarp writes GeoTIFF and nothing else."""
         return ["tif", "tiff"]
 
-    def defaultRasterFileExtension(self) -> str:  # noqa: N802 - QGIS's name
+    def defaultRasterFileExtension(self) -> str:
         """Scarp writes GeoTIFF, whatever the user's own default is."""
         return "tif"
 
-    def supportsNonFileBasedOutput(self) -> bool:  # noqa: N802 - QGIS's name
+    def supportsNonFileBasedOutput(self) -> bool:
         """Vector outputs go through Processing's own sinks, so memory layers and databases work."""
         return True
 
@@ -76,7 +90,7 @@ class ScarpProvider(QgsProcessingProvider):
         settings.hide()
         super().unload()
 
-    def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
+    def loadAlgorithms(self) -> None:
         """Add the algorithms; once the provider is registered, show the settings and add the graphical models too.
 
         A graphical model can only be read when the algorithms in it are registered.
@@ -108,7 +122,8 @@ class ScarpProvider(QgsProcessingProvider):
     def _add_model(self, path: Path) -> None:
         model = ScarpModel.read(path)
         if model is None:
-            QgsMessageLog.logMessage(tr("The graphical model {path} cannot be read.").format(path=path), "Scarp",
-                                     Qgis.MessageLevel.Warning)
+            QgsMessageLog.logMessage(
+                tr("The graphical model {path} cannot be read.").format(path=path), "Scarp", Qgis.MessageLevel.Warning
+            )
         else:
             self.addAlgorithm(model)

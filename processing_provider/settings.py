@@ -55,9 +55,11 @@ def show(provider: str, icon: QIcon) -> None:
     ways = [tr("Automatic"), tr("In a process of its own"), tr("Inside QGIS")]
     config.ProcessingConfig.setGroupIcon(provider, icon)
     for setting in (
-            config.Setting(provider, _RUN, tr("Where Scarp computes"), ways[0], valuetype=config.Setting.SELECTION,
-                           options=ways),
-            config.Setting(provider, _GROUPS, tr("Put the layers of a run into a group"), True)):
+        config.Setting(
+            provider, _RUN, tr("Where Scarp computes"), ways[0], valuetype=config.Setting.SELECTION, options=ways
+        ),
+        config.Setting(provider, _GROUPS, tr("Put the layers of a run into a group"), True),
+    ):
         config.ProcessingConfig.addSetting(setting)
         # Only these: readSettings would read all of Processing's again, longer than the rest of Scarp's start.
         setting.read()

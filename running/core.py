@@ -1,9 +1,11 @@
 """The core inside QGIS: a call is a call.
-The way of one run to the core, opened at its first call."""
+The way of one run to the core, opened at its first call.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ..model.errors import LibraryMissing
 from ..model.progress import Progress

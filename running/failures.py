@@ -51,17 +51,22 @@ def rebuild_error(payload: dict[str, Any]) -> Exception:
 
 def cannot_start(python: str, error: OSError) -> CoreProcessError:
     """Return the error for a Python that cannot be started."""
-    return CoreProcessError(tr(
-        "The Python that Scarp computes with cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
-        "what Scarp needs… and install again.").format(python=python, reason=error.strerror or error))
+    return CoreProcessError(
+        tr(
+            "The Python that Scarp computes with cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
+            "what Scarp needs… and install again."
+        ).format(python=python, reason=error.strerror or error)
+    )
 
 
 def temp_folder_error(error: OSError) -> CoreProcessError:
     """Return the error for a folder for temporary files in which the run's own cannot be made."""
-    return CoreProcessError(tr(
-        "The folder for temporary files {folder} cannot be written ({reason}), so the process that computes cannot be "
-        "started or heard. Make room on its disk, or name another folder in the variable TMPDIR.").format(
-            folder=tempfile.gettempdir(), reason=error.strerror or error))
+    return CoreProcessError(
+        tr(
+            "The folder for temporary files {folder} cannot be written ({reason}), so the process that computes cannot be "
+            "started or heard. Make room on its disk, or name another folder in the variable TMPDIR."
+        ).format(folder=tempfile.gettempdir(), reason=error.strerror or error)
+    )
 
 
 def connection_closed(log: str) -> CoreProcessError:
@@ -70,9 +75,14 @@ def connection_closed(log: str) -> CoreProcessError:
     Args:
         log: the last that it printed.
     """
-    return CoreProcessError(tr(
-        "The process that computes stopped talking to QGIS and was ended. Start again; if it happens again, install "
-        "the libraries again with Plugins > Scarp > Install what Scarp needs….") + f" {_recovery_hint()}", log)
+    return CoreProcessError(
+        tr(
+            "The process that computes stopped talking to QGIS and was ended. Start again; if it happens again, install "
+            "the libraries again with Plugins > Scarp > Install what Scarp needs…."
+        )
+        + f" {_recovery_hint()}",
+        log,
+    )
 
 
 def process_exited(code: int | None, log: str) -> CoreProcessError:
@@ -94,20 +104,29 @@ def _exit_reason(code: int | None) -> str:
     # Shells and containers tell of signals by 128 and the number.
     signals = {-number, number - 128}
     if signals & _numbers("SIGKILL") or number in _WINDOWS_MEMORY:
-        return tr("The process that computes was ended by the system, most likely because memory ran out. Choose a "
-                  "smaller TILE, BATCH or area, or close other programs.")
+        return tr(
+            "The process that computes was ended by the system, most likely because memory ran out. Choose a "
+            "smaller TILE, BATCH or area, or close other programs."
+        )
     if signals & _numbers("SIGSEGV", "SIGBUS", "SIGABRT") or number in _WINDOWS_CRASH:
-        return tr("The process that computes crashed ({code}). The log says where. If it happens again, install the "
-                  "libraries again with Plugins > Scarp > Install what Scarp needs….").format(code=_name(code))
+        return tr(
+            "The process that computes crashed ({code}). The log says where. If it happens again, install the "
+            "libraries again with Plugins > Scarp > Install what Scarp needs…."
+        ).format(code=_name(code))
     if signals & _numbers("SIGILL") or number in _WINDOWS_PROCESSOR:
-        return tr("The process that computes crashed because a library uses instructions that this computer's "
-                  "processor does not have. Install an older version of torch with Plugins > Scarp > Install what "
-                  "Scarp needs….")
+        return tr(
+            "The process that computes crashed because a library uses instructions that this computer's "
+            "processor does not have. Install an older version of torch with Plugins > Scarp > Install what "
+            "Scarp needs…."
+        )
     if number in _WINDOWS_LIBRARY:
-        return tr("The Python that Scarp computes with lacks a part of itself ({code}). Install again with Plugins > "
-                  "Scarp > Install what Scarp needs….").format(code=_name(code))
+        return tr(
+            "The Python that Scarp computes with lacks a part of itself ({code}). Install again with Plugins > "
+            "Scarp > Install what Scarp needs…."
+        ).format(code=_name(code))
     return tr("The process that computes ended without a result ({code}). The log has the last that it said.").format(
-        code=_name(code))
+        code=_name(code)
+    )
 
 
 def _numbers(*names: str) -> set[int]:

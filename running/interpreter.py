@@ -3,15 +3,17 @@
 In a window the core gets a process of its own whenever there is a Python for it: the private environment, or the
 Python that QGIS runs on when it has the libraries. A crash then ends only that process, and its memory goes back to
 the system. Without a window (``qgis_process``, scripts) there is nothing to keep alive, so the core runs inside QGIS
-when the libraries are there, which saves starting another Python."""
+when the libraries are there, which saves starting another Python.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable
 
 from ..processing_provider import dependencies
 from ..processing_provider.settings import AUTOMATIC, INSIDE, PROCESS, has_window, where_to_run
@@ -79,7 +81,11 @@ def candidate_runtimes(mode: str, window: bool) -> list[Runtime]:
     if mode == INSIDE:
         return [_in_process()]
     named = os.environ.get(PYTHON)
-    processes = [_from_variable(named)] if named else [runtime for runtime in (_private_environment(), _qgis_python()) if runtime is not None]
+    processes = (
+        [_from_variable(named)]
+        if named
+        else [runtime for runtime in (_private_environment(), _qgis_python()) if runtime is not None]
+    )
     if mode == PROCESS:
         return processes
     return [*processes, _in_process()] if window else [_in_process(), *processes]
@@ -107,8 +113,9 @@ def _private_environment() -> Runtime | None:
     environment = PrivateEnvironment(default_folder())
     if environment.python is None:
         return None
-    return _subprocess(str(environment.python), environment.variables(),
-                    lambda modules: _packages(environment.missing(list(modules))))
+    return _subprocess(
+        str(environment.python), environment.variables(), lambda modules: _packages(environment.missing(list(modules)))
+    )
 
 
 def _qgis_python() -> Runtime | None:
@@ -127,8 +134,12 @@ def _qgis_python() -> Runtime | None:
     return _subprocess(str(interpreter.executable), variables, dependencies.missing, folders)
 
 
-def _subprocess(python: str, variables: dict[str, str], missing: Callable[[Iterable[str]], list[str]],
-             search_path: tuple[str, ...] = ()) -> Runtime:
+def _subprocess(
+    python: str,
+    variables: dict[str, str],
+    missing: Callable[[Iterable[str]], list[str]],
+    search_path: tuple[str, ...] = (),
+) -> Runtime:
     # A Python that is told by a variable where its standard library is must listen to its variables.
     flags = ("-s",) if "PYTHONHOME" in variables else ("-I",)
     return Runtime(missing, (python, *flags, "-X", "utf8"), tuple(variables.items()), search_path)

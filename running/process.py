@@ -14,8 +14,9 @@ import subprocess  # nosec B404
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Sequence
+from typing import Any, BinaryIO, Callable
 
 from ..model.errors import Cancelled, MessageInvalid
 from ..model.outputs.atomic import DISK_ERRORS
@@ -78,14 +79,18 @@ class SubprocessCore:
         self._stderr_tail: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
         self._folder = _make_run_folder(runtime.search_path)
         try:
-            self._process = _start([*runtime.command, str(WORKER_SCRIPT), str(self._folder)],
-                                   _process_environment(dict(runtime.variables), self._folder))
+            self._process = _start(
+                [*runtime.command, str(WORKER_SCRIPT), str(self._folder)],
+                _process_environment(dict(runtime.variables), self._folder),
+            )
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise cannot_start(runtime.command[0], error) from error
         self._channel = Channel(self._process.stdin, self._folder, "qgis", records=False)
-        self._threads = [threading.Thread(target=target, args=(stream,), daemon=True) for target, stream in (
-            (self._read_stdout, self._process.stdout), (self._read_stderr, self._process.stderr))]
+        self._threads = [
+            threading.Thread(target=target, args=(stream,), daemon=True)
+            for target, stream in ((self._read_stdout, self._process.stdout), (self._read_stderr, self._process.stderr))
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -98,8 +103,9 @@ class SubprocessCore:
         """Run a job; see ``Core.call``."""
         progress = named.pop("progress", None)
         try:
-            functions = self._channel.send(CALL, {"job": job, "values": list(values), "named": named,
-                                                  "progress": progress is not None})
+            functions = self._channel.send(
+                CALL, {"job": job, "values": list(values), "named": named, "progress": progress is not None}
+            )
         except OSError as error:
             if error.errno in DISK_ERRORS:
                 raise temp_folder_error(error) from error
@@ -136,9 +142,12 @@ class SubprocessCore:
             except queue.Empty:
                 if time.monotonic() > last_message + HEARTBEAT_TIMEOUT:
                     last_message = math.inf
-                    progress.warn(tr("The process that computes has not answered for {seconds} seconds. The computer "
-                                     "may be busy or short of memory. Wait, or press Cancel, which ends it.").format(
-                                         seconds=round(HEARTBEAT_TIMEOUT)))
+                    progress.warn(
+                        tr(
+                            "The process that computes has not answered for {seconds} seconds. The computer "
+                            "may be busy or short of memory. Wait, or press Cancel, which ends it."
+                        ).format(seconds=round(HEARTBEAT_TIMEOUT))
+                    )
                 continue
             last_message = time.monotonic()
             if line is None:
@@ -153,7 +162,7 @@ class SubprocessCore:
             if kind == FUNCTION:
                 try:
                     self._channel.send(ANSWER, functions[content["number"]](*content["values"]))
-                except Exception as error:  # noqa: BLE001 - the job is stopped first, then it is raised
+                except Exception as error:
                     callback_error, stopped = error, stopped or self._stop()
             elif kind == PROGRESS:
                 progress.report(*content)
@@ -230,6 +239,13 @@ def _start(command: Sequence[str], variables: dict[str, str]) -> subprocess.Pope
     # Ctrl+C in a terminal: it ends QGIS, and with QGIS the line, which tells this process to stop and clean up.
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     # A list of arguments and no shell.
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,  # nosec B603
-                            stderr=subprocess.PIPE, env=variables, start_new_session=True, creationflags=flags,
-                            pass_fds=held_lock_descriptors())
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,  # nosec B603
+        stderr=subprocess.PIPE,
+        env=variables,
+        start_new_session=True,
+        creationflags=flags,
+        pass_fds=held_lock_descriptors(),
+    )

@@ -27,11 +27,16 @@ def compiler() -> str:
     candidates = [shutil.which(name) for name in NAMES] + [f"{folder}/lrelease" for folder in FOLDERS]
     for candidate in candidates:
         # qtchooser's lrelease is there even when the tool behind it is not.
-        if candidate and os.path.exists(candidate) \
-                and subprocess.run([candidate, "-version"], capture_output=True, check=False).returncode == 0:
+        if (
+            candidate
+            and os.path.exists(candidate)
+            and subprocess.run([candidate, "-version"], capture_output=True, check=False).returncode == 0
+        ):
             return candidate
-    raise SystemExit("The translations cannot be compiled: Qt's lrelease is missing. On Debian and Ubuntu it is in the "
-                     "package qttools5-dev-tools, elsewhere in Qt's Linguist tools.")
+    raise SystemExit(
+        "The translations cannot be compiled: Qt's lrelease is missing. On Debian and Ubuntu it is in the "
+        "package qttools5-dev-tools, elsewhere in Qt's Linguist tools."
+    )
 
 
 def compile_one(source: Path, target: Path) -> None:
@@ -41,8 +46,9 @@ def compile_one(source: Path, target: Path) -> None:
         SystemExit: ``lrelease`` refuses the file; its words are in the message.
     """
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    outcome = subprocess.run([compiler(), str(source), "-qm", str(unfinished)], capture_output=True, text=True,
-                             check=False)
+    outcome = subprocess.run(
+        [compiler(), str(source), "-qm", str(unfinished)], capture_output=True, text=True, check=False
+    )
     if outcome.returncode != 0:
         unfinished.unlink(missing_ok=True)
         raise SystemExit(f"{source} cannot be compiled: {outcome.stderr or outcome.stdout}")

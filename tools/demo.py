@@ -47,7 +47,7 @@ class Chain:
         if process.returncode:
             print(process.stderr or process.stdout, file=sys.stderr)
             sys.exit(f"scarp:{algorithm} failed; its log is {log}.")
-        return json.loads(process.stdout[process.stdout.index("{"):])["results"]
+        return json.loads(process.stdout[process.stdout.index("{") :])["results"]
 
 
 def truth_correlation(susceptibility: Path, truth: Path) -> float:
@@ -75,35 +75,89 @@ def main(folder: Path) -> None:
     stack, labels = folder / "factors.tif", folder / "labels.tif"
     safety, model = folder / "safety_factor.tif", folder / "model.safetensors"
     susceptibility, zones = folder / "susceptibility.tif", folder / "zones.tif"
-    chain.run("buildfactorstack", DEM=data / "dem.tif", AREA=data / "study_area.gpkg",
-              LANDFORM=data / "landform.gpkg", LANDFORM_FIELD="landform",
-              RIVERS=data / "rivers.gpkg", RIVER_RADIUS=1000,
-              PRECIPITATION=data / "precipitation.tif", TEMPERATURE=data / "temperature.tif",
-              FAULTS=data / "faults.gpkg", FAULT_RADIUS=3000,
-              LITHOLOGY=data / "lithology.gpkg", LITHOLOGY_FIELD="lithology",
-              SEISMIC=data / "seismic.gpkg", SEISMIC_FIELD="intensity", OUTPUT=stack)
-    chain.run("buildbufferedlabels", LANDSLIDES=data / "landslides.gpkg", SCALE_FIELD="scale", RADII=RADII,
-              REFERENCE=stack, OUTPUT=labels)
-    chain.run("checkfactors", STACK=stack, LABELS=labels, OUTPUT_HTML=folder / "factors.html",
-              OUTPUT_TABLE=folder / "factors.csv")
-    chain.run("buildsafetyfactor", REFERENCE=stack, PRECIPITATION=data / "precipitation.tif",
-              CLIMATE=data / "climate.gpkg", ALPHA_FIELD="alpha", BETA_FIELD="beta", RAINY_DAYS_FIELD="rainy_days",
-              TOPOGRAPHY=data / "landform.gpkg", TOPOGRAPHY_FIELD="landform", OUTPUT=safety,
-              OUTPUT_TABLE=folder / "safety_factor.csv")
-    chain.run("trainpcum", STACK=stack, LABELS=labels, SAFETY_FACTOR=safety, SEED=SEED, OUTPUT=model,
-              OUTPUT_WINDOWS=folder / "windows.gpkg", OUTPUT_HTML=folder / "training.html")
-    chain.run("predictsusceptibility", STACK=stack, MODEL=model, OUTPUT=susceptibility,
-              OUTPUT_APPLICABILITY=folder / "applicability.tif")
+    chain.run(
+        "buildfactorstack",
+        DEM=data / "dem.tif",
+        AREA=data / "study_area.gpkg",
+        LANDFORM=data / "landform.gpkg",
+        LANDFORM_FIELD="landform",
+        RIVERS=data / "rivers.gpkg",
+        RIVER_RADIUS=1000,
+        PRECIPITATION=data / "precipitation.tif",
+        TEMPERATURE=data / "temperature.tif",
+        FAULTS=data / "faults.gpkg",
+        FAULT_RADIUS=3000,
+        LITHOLOGY=data / "lithology.gpkg",
+        LITHOLOGY_FIELD="lithology",
+        SEISMIC=data / "seismic.gpkg",
+        SEISMIC_FIELD="intensity",
+        OUTPUT=stack,
+    )
+    chain.run(
+        "buildbufferedlabels",
+        LANDSLIDES=data / "landslides.gpkg",
+        SCALE_FIELD="scale",
+        RADII=RADII,
+        REFERENCE=stack,
+        OUTPUT=labels,
+    )
+    chain.run(
+        "checkfactors",
+        STACK=stack,
+        LABELS=labels,
+        OUTPUT_HTML=folder / "factors.html",
+        OUTPUT_TABLE=folder / "factors.csv",
+    )
+    chain.run(
+        "buildsafetyfactor",
+        REFERENCE=stack,
+        PRECIPITATION=data / "precipitation.tif",
+        CLIMATE=data / "climate.gpkg",
+        ALPHA_FIELD="alpha",
+        BETA_FIELD="beta",
+        RAINY_DAYS_FIELD="rainy_days",
+        TOPOGRAPHY=data / "landform.gpkg",
+        TOPOGRAPHY_FIELD="landform",
+        OUTPUT=safety,
+        OUTPUT_TABLE=folder / "safety_factor.csv",
+    )
+    chain.run(
+        "trainpcum",
+        STACK=stack,
+        LABELS=labels,
+        SAFETY_FACTOR=safety,
+        SEED=SEED,
+        OUTPUT=model,
+        OUTPUT_WINDOWS=folder / "windows.gpkg",
+        OUTPUT_HTML=folder / "training.html",
+    )
+    chain.run(
+        "predictsusceptibility",
+        STACK=stack,
+        MODEL=model,
+        OUTPUT=susceptibility,
+        OUTPUT_APPLICABILITY=folder / "applicability.tif",
+    )
     chain.run("classifyzones", SUSCEPTIBILITY=susceptibility, OUTPUT=zones, OUTPUT_TABLE=folder / "zones.csv")
     validation = chain.run(
-        "validatewithpoints", SUSCEPTIBILITY=susceptibility, LANDSLIDES=data / "landslides.gpkg", ZONES=zones,
-        REGIONS=data / "regions.gpkg", REGION_FIELD="name", WINDOWS=folder / "windows.gpkg", SEED=SEED,
-        OUTPUT_HTML=folder / "report.html", OUTPUT_TABLE=folder / "validation.csv",
-        OUTPUT_POINTS=folder / "points.gpkg", OUTPUT_PDF=folder / "map.pdf")
+        "validatewithpoints",
+        SUSCEPTIBILITY=susceptibility,
+        LANDSLIDES=data / "landslides.gpkg",
+        ZONES=zones,
+        REGIONS=data / "regions.gpkg",
+        REGION_FIELD="name",
+        WINDOWS=folder / "windows.gpkg",
+        SEED=SEED,
+        OUTPUT_HTML=folder / "report.html",
+        OUTPUT_TABLE=folder / "validation.csv",
+        OUTPUT_POINTS=folder / "points.gpkg",
+        OUTPUT_PDF=folder / "map.pdf",
+    )
     started = time.perf_counter()
     # Its noise (QGIS tries to write a georeference into the PNG, which GDAL refuses) is of no use unless it fails.
-    project = subprocess.run([sys.executable, str(Path(__file__).with_name("demo_project.py")), str(folder)],
-                             capture_output=True, text=True)
+    project = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("demo_project.py")), str(folder)], capture_output=True, text=True
+    )
     if project.returncode:
         sys.exit(f"The project and the picture could not be made:\n{project.stderr}")
     chain.seconds["project and picture"] = time.perf_counter() - started
@@ -113,21 +167,29 @@ def main(folder: Path) -> None:
 def print_table(folder: Path, chain: Chain, validation: dict) -> None:
     """Print what came out and where it lies."""
     print()
-    print(f"  AUC {validation['AUC']:.3f} of all points, {validation['AUC_TEST']:.3f} of those in test windows   "
-          f"recall {validation['RECALL']:.3f}   kappa {validation['KAPPA']:.3f}")
+    print(
+        f"  AUC {validation['AUC']:.3f} of all points, {validation['AUC_TEST']:.3f} of those in test windows   "
+        f"recall {validation['RECALL']:.3f}   kappa {validation['KAPPA']:.3f}"
+    )
     correlation = truth_correlation(folder / "susceptibility.tif", folder / "data" / "true_probability.tif")
     print(f"  Rank correlation of susceptibility with the true probability: {correlation:.3f}")
-    print("  Frequency ratio per zone: "
-          + ", ".join(f"{name} {ratio:.2f}" for name, ratio in zip(ZONES, zone_ratios(folder / "validation.csv"))))
+    print(
+        "  Frequency ratio per zone: "
+        + ", ".join(f"{name} {ratio:.2f}" for name, ratio in zip(ZONES, zone_ratios(folder / "validation.csv")))
+    )
     print("  Seconds per step:")
     for step, seconds in chain.seconds.items():
         print(f"    {step:<24}{seconds:8.1f}")
     print(f"    {'total':<24}{sum(chain.seconds.values()):8.1f}")
     print()
-    for name, what in (("report.html", "validation report"), ("training.html", "training curves"),
-                       ("factors.html", "check of the factors"), ("map.pdf", "map sheet to print"),
-                       ("map.png", "map with legend"),
-                       ("scarp-demo.qgz", "QGIS project with styled layers")):
+    for name, what in (
+        ("report.html", "validation report"),
+        ("training.html", "training curves"),
+        ("factors.html", "check of the factors"),
+        ("map.pdf", "map sheet to print"),
+        ("map.png", "map with legend"),
+        ("scarp-demo.qgz", "QGIS project with styled layers"),
+    ):
         print(f"  {folder / name}  {what}")
 
 

@@ -100,9 +100,17 @@ def add_layout(project: QgsProject, layers: dict[str, object]) -> QgsPrintLayout
     map_item.setFrameEnabled(True)
 
     add_label(layout, "Landslide susceptibility, Scarp demo (synthetic area)", 10, 8, 240, 10, 18, True)
-    add_label(layout, "Physics-constrained U-Net. Zones by area share:\n30, 20, 20, 20 and 10 % of the area, from very "
-              "low\nto very high. The area, its landslides and its\ntruth are made by a program.",
-              196, 160, 92, 26, 8, False)
+    add_label(
+        layout,
+        "Physics-constrained U-Net. Zones by area share:\n30, 20, 20, 20 and 10 % of the area, from very "
+        "low\nto very high. The area, its landslides and its\ntruth are made by a program.",
+        196,
+        160,
+        92,
+        26,
+        8,
+        False,
+    )
 
     legend = QgsLayoutItemLegend(layout)
     legend.setAutoUpdateModel(False)
@@ -140,8 +148,9 @@ def place(item: object, x: float, y: float, width: float, height: float) -> None
     item.attemptResize(QgsLayoutSize(width, height))
 
 
-def add_label(layout: QgsPrintLayout, text: str, x: float, y: float, width: float, height: float, size: int,
-              bold: bool) -> None:
+def add_label(
+    layout: QgsPrintLayout, text: str, x: float, y: float, width: float, height: float, size: int, bold: bool
+) -> None:
     """Add a text to the layout."""
     label = QgsLayoutItemLabel(layout)
     label.setText(text)
@@ -160,8 +169,7 @@ def main(folder: Path) -> None:
     project.setFilePathStorage(Qgis.FilePathType.Relative)
     layers = add_layers(project, folder)
     project.setCrs(layers["zones.tif"].crs())
-    project.viewSettings().setDefaultViewExtent(
-        _referenced(layers["zones.tif"].extent(), layers["zones.tif"].crs()))
+    project.viewSettings().setDefaultViewExtent(_referenced(layers["zones.tif"].extent(), layers["zones.tif"].crs()))
     layout = add_layout(project, layers)
     settings = QgsLayoutExporter.ImageExportSettings()
     settings.dpi = 150

@@ -25,7 +25,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["SCARP_RUN"] = "inside"
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from qgis.core import QgsApplication, QgsProcessingFeedback  # noqa: E402
+from qgis.core import QgsApplication, QgsProcessingFeedback
 
 
 def main() -> None:
@@ -47,9 +47,11 @@ def main() -> None:
 
     def run(algorithm: str, **parameters: Any) -> dict[str, Any]:
         print(f"  {algorithm}", flush=True)
-        return processing.run(f"scarp:{algorithm}", {name: str(value) if isinstance(value, Path) else value
-                                                     for name, value in parameters.items()},
-                              feedback=QgsProcessingFeedback(False))
+        return processing.run(
+            f"scarp:{algorithm}",
+            {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()},
+            feedback=QgsProcessingFeedback(False),
+        )
 
     with tempfile.TemporaryDirectory() as folder:
         values = measure(run, Path(folder))

@@ -96,14 +96,17 @@ def draw_stack(path: Path, name: str) -> None:
     with open_stack(path) as stack:
         for place, factor in enumerate(stack.factor(band) for band in BANDS):
             rows = stack.grid.width * height // width
-            values = stack.dataset.read(factor.band, window=Window(0, 0, stack.grid.width, rows),
-                                        out_shape=(height, width))
+            values = stack.dataset.read(
+                factor.band, window=Window(0, 0, stack.grid.width, rows), out_shape=(height, width)
+            )
             if factor.kind == CATEGORICAL:
                 colours = colormaps["tab10"](values.astype(int) % 10)
             else:
                 colours = colormaps["viridis"](np.interp(values, np.nanpercentile(values, [2, 98]), [0, 1]))
-            picture.paste(Image.fromarray((colours[..., :3] * 255).astype("uint8")),
-                          (place % across * (width + gap), place // across * (height + gap)))
+            picture.paste(
+                Image.fromarray((colours[..., :3] * 255).astype("uint8")),
+                (place % across * (width + gap), place // across * (height + gap)),
+            )
     keep(picture, name)
 
 
@@ -155,24 +158,59 @@ def compute(demo: Path, made: Path) -> None:
     """Make what the demo does not."""
     stack, labels = demo / "factors.tif", demo / "labels.tif"
     landslides = demo / "data" / "landslides.gpkg"
-    run("rainfallwarning", SUSCEPTIBILITY=demo / "susceptibility.tif", RAIN=demo / "data" / "precipitation.tif",
-        K=0.0019, OUTPUT=made / "warning.tif", OUTPUT_TABLE=made / "warning.csv")
-    run("traincomparisonmodel", KIND="logistic_regression", STACK=stack, LABELS=labels,
-        OUTPUT=made / "regression.safetensors", OUTPUT_WINDOWS=made / "blocks.gpkg")
+    run(
+        "rainfallwarning",
+        SUSCEPTIBILITY=demo / "susceptibility.tif",
+        RAIN=demo / "data" / "precipitation.tif",
+        K=0.0019,
+        OUTPUT=made / "warning.tif",
+        OUTPUT_TABLE=made / "warning.csv",
+    )
+    run(
+        "traincomparisonmodel",
+        KIND="logistic_regression",
+        STACK=stack,
+        LABELS=labels,
+        OUTPUT=made / "regression.safetensors",
+        OUTPUT_WINDOWS=made / "blocks.gpkg",
+    )
     run("predictsusceptibility", STACK=stack, MODEL=made / "regression.safetensors", OUTPUT=made / "regression.tif")
-    run("comparemodels", SUSCEPTIBILITY=[str(demo / "susceptibility.tif"), str(made / "regression.tif")],
-        NAMES="PCUM,regression", LANDSLIDES=landslides, REPEATS=20, OUTPUT_HTML=made / "comparison.html",
-        OUTPUT_TABLE=made / "comparison.csv", OUTPUT_DIFFERENCE=made / "difference.tif")
-    run("crossvalidate", KIND="logistic_regression", STACK=stack, LABELS=labels, LANDSLIDES=landslides,
-        RANDOM_SPLIT=False, OUTPUT=made / "outoffold.tif", OUTPUT_TABLE=made / "folds.csv",
-        OUTPUT_FOLDS=made / "folds.gpkg")
-    run("explainsusceptibility", STACK=stack, MODEL=demo / "model.safetensors", LABELS=labels, BLOCKS=120,
-        OUTPUT_HTML=made / "explanation.html", OUTPUT_TABLE=made / "explanation.csv",
-        OUTPUT_LEADING=made / "leading.tif")
+    run(
+        "comparemodels",
+        SUSCEPTIBILITY=[str(demo / "susceptibility.tif"), str(made / "regression.tif")],
+        NAMES="PCUM,regression",
+        LANDSLIDES=landslides,
+        REPEATS=20,
+        OUTPUT_HTML=made / "comparison.html",
+        OUTPUT_TABLE=made / "comparison.csv",
+        OUTPUT_DIFFERENCE=made / "difference.tif",
+    )
+    run(
+        "crossvalidate",
+        KIND="logistic_regression",
+        STACK=stack,
+        LABELS=labels,
+        LANDSLIDES=landslides,
+        RANDOM_SPLIT=False,
+        OUTPUT=made / "outoffold.tif",
+        OUTPUT_TABLE=made / "folds.csv",
+        OUTPUT_FOLDS=made / "folds.gpkg",
+    )
+    run(
+        "explainsusceptibility",
+        STACK=stack,
+        MODEL=demo / "model.safetensors",
+        LABELS=labels,
+        BLOCKS=120,
+        OUTPUT_HTML=made / "explanation.html",
+        OUTPUT_TABLE=made / "explanation.csv",
+        OUTPUT_LEADING=made / "leading.tif",
+    )
 
 
 def draw(demo: Path, made: Path) -> None:
     """Draw all pictures."""
+
     def relief() -> QgsMapLayer:
         return layer(demo / "data" / "dem.tif", "hillshade")
 
@@ -180,15 +218,23 @@ def draw(demo: Path, made: Path) -> None:
         return layer(demo / "data" / "landslides.gpkg", "landslides")
 
     susceptibility, zones = demo / "susceptibility.tif", demo / "zones.tif"
-    draw_map([landslides(), layer(demo / "data" / "rivers.gpkg", "rivers"), layer(demo / "data" / "faults.gpkg",
-              "faults"), relief()], "createdemodata")
+    draw_map(
+        [
+            landslides(),
+            layer(demo / "data" / "rivers.gpkg", "rivers"),
+            layer(demo / "data" / "faults.gpkg", "faults"),
+            relief(),
+        ],
+        "createdemodata",
+    )
     draw_stack(demo / "factors.tif", "buildfactorstack")
     draw_figure(demo / "factors.html", "Continuous factors", "checkfactors")
     draw_map([landslides(), layer(demo / "labels.tif", "labels"), relief()], "buildbufferedlabels", 0.5)
     draw_map([layer(demo / "safety_factor.tif", "safety_factor"), relief()], "buildsafetyfactor")
     draw_figure(demo / "training.html", "Each epoch", "trainpcum")
-    draw_map([layer(made / "blocks.gpkg", "windows"), layer(demo / "labels.tif", "labels")], "traincomparisonmodel",
-             0.9)
+    draw_map(
+        [layer(made / "blocks.gpkg", "windows"), layer(demo / "labels.tif", "labels")], "traincomparisonmodel", 0.9
+    )
     draw_map([layer(susceptibility, "susceptibility"), relief()], "predictsusceptibility")
     draw_map([layer(zones, "zones"), relief()], "classifyzones")
     draw_map([layer(made / "warning.tif", "warning"), relief()], "rainfallwarning")

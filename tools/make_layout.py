@@ -51,8 +51,9 @@ def text_format(size: float, bold: bool = False, colour: QColor = INK) -> QgsTex
     return result
 
 
-def place(layout: QgsPrintLayout, item: QgsLayoutItem, name: str, x: float, y: float, width: float, height: float
-          ) -> None:
+def place(
+    layout: QgsPrintLayout, item: QgsLayoutItem, name: str, x: float, y: float, width: float, height: float
+) -> None:
     """Add an item at a place in millimetres."""
     item.setId(name)
     layout.addLayoutItem(item)
@@ -60,8 +61,17 @@ def place(layout: QgsPrintLayout, item: QgsLayoutItem, name: str, x: float, y: f
     item.attemptResize(QgsLayoutSize(width, height))
 
 
-def label(layout: QgsPrintLayout, name: str, x: float, y: float, width: float, height: float, size: float,
-          bold: bool = False, colour: QColor = INK) -> None:
+def label(
+    layout: QgsPrintLayout,
+    name: str,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    size: float,
+    bold: bool = False,
+    colour: QColor = INK,
+) -> None:
     """Add an empty text."""
     item = QgsLayoutItemLabel(layout)
     item.setText(name)

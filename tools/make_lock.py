@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, NamedTuple
+from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
@@ -48,26 +49,41 @@ class Place(NamedTuple):
         """Return what conditions of requirements are evaluated with."""
         platform, _, machine = self.system.partition("-")
         names = {"linux": ("Linux", "posix"), "win32": ("Windows", "nt"), "darwin": ("Darwin", "posix")}[platform]
-        return {"python_version": f"3.{self.minor}", "python_full_version": f"3.{self.minor}.0",
-                "sys_platform": platform, "platform_machine": machine, "platform_system": names[0],
-                "os_name": names[1], "implementation_name": "cpython", "platform_python_implementation": "CPython",
-                "implementation_version": f"3.{self.minor}.0", "extra": ""}
+        return {
+            "python_version": f"3.{self.minor}",
+            "python_full_version": f"3.{self.minor}.0",
+            "sys_platform": platform,
+            "platform_machine": machine,
+            "platform_system": names[0],
+            "os_name": names[1],
+            "implementation_name": "cpython",
+            "platform_python_implementation": "CPython",
+            "implementation_version": f"3.{self.minor}.0",
+            "extra": "",
+        }
 
 
 MINORS = range(9, 15)
 GLIBC = 28
 """The C library that torch asks for, 2.28; what needs a newer one would not run where torch runs."""
 SYSTEMS: dict[str, list[str]] = {
-    **{f"linux-{machine}": [f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC, 4, -1)]
-       + [f"manylinux{year}_{machine}" for year in ("2014", "2010", "1")] for machine in ("x86_64", "aarch64")},
+    **{
+        f"linux-{machine}": [f"manylinux_2_{minor}_{machine}" for minor in range(GLIBC, 4, -1)]
+        + [f"manylinux{year}_{machine}" for year in ("2014", "2010", "1")]
+        for machine in ("x86_64", "aarch64")
+    },
     "win32-AMD64": ["win_amd64"],
     "darwin-arm64": ["macosx_14_0_arm64"],
     "darwin-x86_64": ["macosx_13_0_x86_64"],
 }
 """Systems, and what pip calls the oldest of them that are looked at."""
-WHEELS = {"linux-x86_64": r"manylinux\w*_x86_64", "linux-aarch64": r"manylinux\w*_aarch64",
-          "win32-AMD64": r"win_amd64", "darwin-arm64": r"macosx_\w+_(arm64|universal2)",
-          "darwin-x86_64": r"macosx_\w+_(x86_64|intel|universal2)"}
+WHEELS = {
+    "linux-x86_64": r"manylinux\w*_x86_64",
+    "linux-aarch64": r"manylinux\w*_aarch64",
+    "win32-AMD64": r"win_amd64",
+    "darwin-arm64": r"macosx_\w+_(arm64|universal2)",
+    "darwin-x86_64": r"macosx_\w+_(x86_64|intel|universal2)",
+}
 """What the platforms in the names of a system's wheels look like."""
 
 
@@ -88,14 +104,34 @@ def report(place: Place, requirements: Iterable[str], *options: str) -> list[dic
     Raises:
         SystemExit: pip found no answer.
     """
-    variables = {name: value for name, value in os.environ.items()
-                 if not name.startswith("PIP_") or name in ("PIP_CERT", "PIP_PROXY", "PIP_DEFAULT_TIMEOUT")}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PIP_") or name in ("PIP_CERT", "PIP_PROXY", "PIP_DEFAULT_TIMEOUT")
+    }
     variables["PIP_CONFIG_FILE"] = os.devnull
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input",
-                   "--disable-pip-version-check", "--report", str(file), "--target", folder, "--only-binary", ":all:",
-                   "--python-version", f"3.{place.minor}", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--dry-run",
+            "--ignore-installed",
+            "--quiet",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--report",
+            str(file),
+            "--target",
+            folder,
+            "--only-binary",
+            ":all:",
+            "--python-version",
+            f"3.{place.minor}",
+            *options,
+        ]
         for platform in SYSTEMS[place.system]:
             command += ["--platform", platform]
         done = subprocess.run([*command, *requirements], env=variables, capture_output=True, text=True)
@@ -149,8 +185,13 @@ def closure(place: Place, torch: str) -> dict[str, str]:
 
 def index() -> str:
     """Return the address of the public index, as pip itself says it."""
-    help_text = subprocess.run([sys.executable, "-m", "pip", "download", "--help"], capture_output=True, text=True,
-                               check=True, env={**os.environ, "COLUMNS": "200", "PIP_CONFIG_FILE": os.devnull}).stdout
+    help_text = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "200", "PIP_CONFIG_FILE": os.devnull},
+    ).stdout
     return re.search(r"\(default\s+(https://\S+?)/?\)", help_text)[1]
 
 
@@ -179,8 +220,13 @@ def hashes(address: str, name: str, version: str, where: set[Place]) -> list[str
     request = urllib.request.Request(f"{address}/{name}/", headers={"Accept": "application/vnd.pypi.simple.v1+json"})
     with urllib.request.urlopen(request, timeout=180) as answer:
         files = json.load(answer)["files"]
-    files = [file for file in files if file["filename"].endswith(".whl") and not file.get("yanked")
-             and str(_version_of(file["filename"])) == version]
+    files = [
+        file
+        for file in files
+        if file["filename"].endswith(".whl")
+        and not file.get("yanked")
+        and str(_version_of(file["filename"])) == version
+    ]
     for place in where:
         if not any(fits(file["filename"], {place}) for file in files):
             raise SystemExit(f"{name} {version} has no wheel for Python 3.{place.minor} on {place.system}.")
@@ -207,8 +253,10 @@ def _condition(where: set[Place]) -> str:
         minors = sorted(place.minor for place in where if place.system == system)
         if minors:
             by_versions.setdefault(_versions(minors), []).append(system)
-    parts = [" and ".join(part for part in (versions, _systems(systems)) if part)
-             for versions, systems in by_versions.items()]
+    parts = [
+        " and ".join(part for part in (versions, _systems(systems)) if part)
+        for versions, systems in by_versions.items()
+    ]
     return parts[0] if len(parts) == 1 else " or ".join(f"({part})" if " and " in part else part for part in parts)
 
 
@@ -232,8 +280,9 @@ def _systems(systems: list[str]) -> str:
         machines = [system.partition("-")[2] for system in systems if system.startswith(platform)]
         whole = len(machines) == sum(system.startswith(platform) for system in SYSTEMS)
         if machines:
-            parts.append(f'sys_platform == "{platform}"'
-                         + ("" if whole else f' and platform_machine == "{machines[0]}"'))
+            parts.append(
+                f'sys_platform == "{platform}"' + ("" if whole else f' and platform_machine == "{machines[0]}"')
+            )
     return parts[0] if len(parts) == 1 else "(" + " or ".join(parts) + ")"
 
 

@@ -16,14 +16,31 @@ MODELS = Path(__file__).resolve().parent.parent / "resources" / "models"
 GROUP = "5 Whole chain"
 
 CLIMATE = ("TEMPERATURE", "TEMPERATURE_FIELD")
-LAYERS = ("RIVERS", "RIVER_RADIUS", "FAULTS", "FAULT_RADIUS", "LANDFORM", "LANDFORM_FIELD", "LITHOLOGY",
-          "LITHOLOGY_FIELD", "SEISMIC", "SEISMIC_FIELD", "EXTRA_CONTINUOUS", "EXTRA_CATEGORICAL")
+LAYERS = (
+    "RIVERS",
+    "RIVER_RADIUS",
+    "FAULTS",
+    "FAULT_RADIUS",
+    "LANDFORM",
+    "LANDFORM_FIELD",
+    "LITHOLOGY",
+    "LITHOLOGY_FIELD",
+    "SEISMIC",
+    "SEISMIC_FIELD",
+    "EXTRA_CONTINUOUS",
+    "EXTRA_CATEGORICAL",
+)
 LABELS = ("LANDSLIDES", "SCALE_FIELD", "RADII", "RING")
 RAIN = ("ALPHA", "BETA", "RAINY_DAYS", "CLIMATE", "ALPHA_FIELD", "BETA_FIELD", "RAINY_DAYS_FIELD")
 TRAINING = ("PHYSICS", "SPLIT", "WINDOW", "BLOCK", "EPOCHS", "WIDTH", "DEPTH", "BATCH", "DEVICE")
 
 FACTORS_COLOUR, LABELS_COLOUR, TRAIN_COLOUR, MAP_COLOUR, CHECK_COLOUR = (
-    "#e8f1e4", "#f6ecd9", "#e3ecf7", "#f7e4e1", "#ece6f4")
+    "#e8f1e4",
+    "#f6ecd9",
+    "#e3ecf7",
+    "#f7e4e1",
+    "#ece6f4",
+)
 
 
 def same(*names: str) -> dict[str, str]:
@@ -35,11 +52,21 @@ def take_chain_inputs(builder: ModelBuilder) -> None:
     """Take the inputs of a chain that trains: layers, landslides, climate and the settings of the training."""
     builder.take("buildfactorstack", "DEM", "AREA")
     builder.take("buildbufferedlabels", *LABELS)
-    builder.take_as("buildbufferedlabels", "AREA", "MAPPED_AREA", "Mapped area",
-                    "Polygons of where landslides were looked for. Outside, nothing is learned. Without it the whole "
-                    "study area counts as mapped.")
-    builder.take_as("buildsafetyfactor", "PRECIPITATION", "PRECIPITATION", "Annual precipitation (mm)",
-                    "Raster of millimetres a year. It is a factor, and the safety factor is computed from it.")
+    builder.take_as(
+        "buildbufferedlabels",
+        "AREA",
+        "MAPPED_AREA",
+        "Mapped area",
+        "Polygons of where landslides were looked for. Outside, nothing is learned. Without it the whole "
+        "study area counts as mapped.",
+    )
+    builder.take_as(
+        "buildsafetyfactor",
+        "PRECIPITATION",
+        "PRECIPITATION",
+        "Annual precipitation (mm)",
+        "Raster of millimetres a year. It is a factor, and the safety factor is computed from it.",
+    )
     builder.take("buildfactorstack", *CLIMATE, *LAYERS)
     builder.take("buildsafetyfactor", *RAIN, "K_TABLE")
     builder.take("trainpcum", *TRAINING)
@@ -54,28 +81,64 @@ def run_up_to_training(builder: ModelBuilder) -> None:
     labels = builder.group("2 Landslide labels", (0, 400), (*LABELS, "MAPPED_AREA"), 1, LABELS_COLOUR)
     safety = builder.group("3 Safety factor", (540, 400), (*RAIN, "K_TABLE"), 2, LABELS_COLOUR)
     training = builder.group("4 Training of PCUM", (1320, 0), (*TRAINING, "SEED"), 2, TRAIN_COLOUR)
-    builder.run("stack", "buildfactorstack", factors, same("DEM", "AREA", "PRECIPITATION", *CLIMATE, *LAYERS),
-                {"OUTPUT": ("STACK", "Factor stack")})
-    builder.run("labels", "buildbufferedlabels", labels,
-                {**same(*LABELS), "AREA": "MAPPED_AREA", "REFERENCE": ("stack", "OUTPUT")},
-                {"OUTPUT": ("LABELS", "Landslide labels")})
-    builder.run("safety", "buildsafetyfactor", safety,
-                {**same("PRECIPITATION", *RAIN, "K_TABLE"), "REFERENCE": ("stack", "OUTPUT"),
-                 "LANDSLIDES": "LANDSLIDES", "TOPOGRAPHY": "LANDFORM", "TOPOGRAPHY_FIELD": "LANDFORM_FIELD"},
-                {"OUTPUT": ("SAFETY_FACTOR", "Safety factor")})
-    builder.run("training", "trainpcum", training,
-                {**same(*TRAINING, "SEED"), "STACK": ("stack", "OUTPUT"), "LABELS": ("labels", "OUTPUT"),
-                 "SAFETY_FACTOR": ("safety", "OUTPUT")},
-                {"OUTPUT": ("MODEL", "Trained model"), "OUTPUT_WINDOWS": ("WINDOWS", "Windows"),
-                 "OUTPUT_HTML": ("TRAINING_REPORT", "Training report")}, needed=("WINDOWS",))
+    builder.run(
+        "stack",
+        "buildfactorstack",
+        factors,
+        same("DEM", "AREA", "PRECIPITATION", *CLIMATE, *LAYERS),
+        {"OUTPUT": ("STACK", "Factor stack")},
+    )
+    builder.run(
+        "labels",
+        "buildbufferedlabels",
+        labels,
+        {**same(*LABELS), "AREA": "MAPPED_AREA", "REFERENCE": ("stack", "OUTPUT")},
+        {"OUTPUT": ("LABELS", "Landslide labels")},
+    )
+    builder.run(
+        "safety",
+        "buildsafetyfactor",
+        safety,
+        {
+            **same("PRECIPITATION", *RAIN, "K_TABLE"),
+            "REFERENCE": ("stack", "OUTPUT"),
+            "LANDSLIDES": "LANDSLIDES",
+            "TOPOGRAPHY": "LANDFORM",
+            "TOPOGRAPHY_FIELD": "LANDFORM_FIELD",
+        },
+        {"OUTPUT": ("SAFETY_FACTOR", "Safety factor")},
+    )
+    builder.run(
+        "training",
+        "trainpcum",
+        training,
+        {
+            **same(*TRAINING, "SEED"),
+            "STACK": ("stack", "OUTPUT"),
+            "LABELS": ("labels", "OUTPUT"),
+            "SAFETY_FACTOR": ("safety", "OUTPUT"),
+        },
+        {
+            "OUTPUT": ("MODEL", "Trained model"),
+            "OUTPUT_WINDOWS": ("WINDOWS", "Windows"),
+            "OUTPUT_HTML": ("TRAINING_REPORT", "Training report"),
+        },
+        needed=("WINDOWS",),
+    )
 
 
-def predict(builder: ModelBuilder, group: Group, child: str, model: str, output: tuple[str, str], title: str = ""
-            ) -> None:
+def predict(
+    builder: ModelBuilder, group: Group, child: str, model: str, output: tuple[str, str], title: str = ""
+) -> None:
     """Add a step that maps the stack with a model trained in the step ``model``."""
-    builder.run(child, "predictsusceptibility", group,
-                {**same("DEVICE"), "STACK": ("stack", "OUTPUT"), "MODEL": (model, "OUTPUT")}, {"OUTPUT": output},
-                title=title)
+    builder.run(
+        child,
+        "predictsusceptibility",
+        group,
+        {**same("DEVICE"), "STACK": ("stack", "OUTPUT"), "MODEL": (model, "OUTPUT")},
+        {"OUTPUT": output},
+        title=title,
+    )
 
 
 def cut_and_validate(builder: ModelBuilder, zones: Group, validation: Group, regions: bool = False) -> None:
@@ -87,25 +150,44 @@ def cut_and_validate(builder: ModelBuilder, zones: Group, validation: Group, reg
         validation: frame of the validation.
         regions: whether the model has REGIONS and REGION_FIELD.
     """
-    builder.run("zones", "classifyzones", zones, {**same("SHARES"), "SUSCEPTIBILITY": ("map", "OUTPUT")},
-                {"OUTPUT": ("ZONES", "Susceptibility zones"), "OUTPUT_TABLE": ("ZONE_TABLE", "Zone table")})
-    builder.run("validation", "validatewithpoints", validation,
-                {**same("LANDSLIDES", "DISTANCE", "SEED", *(("REGIONS", "REGION_FIELD") if regions else ())),
-                 "SUSCEPTIBILITY": ("map", "OUTPUT"), "ZONES": ("zones", "OUTPUT"),
-                 "WINDOWS": ("training", "OUTPUT_WINDOWS")},
-                {"OUTPUT_HTML": ("REPORT", "Validation report"), "OUTPUT_TABLE": ("NUMBERS", "Validation numbers"),
-                 "OUTPUT_POINTS": ("POINTS", "Points by outcome")})
+    builder.run(
+        "zones",
+        "classifyzones",
+        zones,
+        {**same("SHARES"), "SUSCEPTIBILITY": ("map", "OUTPUT")},
+        {"OUTPUT": ("ZONES", "Susceptibility zones"), "OUTPUT_TABLE": ("ZONE_TABLE", "Zone table")},
+    )
+    builder.run(
+        "validation",
+        "validatewithpoints",
+        validation,
+        {
+            **same("LANDSLIDES", "DISTANCE", "SEED", *(("REGIONS", "REGION_FIELD") if regions else ())),
+            "SUSCEPTIBILITY": ("map", "OUTPUT"),
+            "ZONES": ("zones", "OUTPUT"),
+            "WINDOWS": ("training", "OUTPUT_WINDOWS"),
+        },
+        {
+            "OUTPUT_HTML": ("REPORT", "Validation report"),
+            "OUTPUT_TABLE": ("NUMBERS", "Validation numbers"),
+            "OUTPUT_POINTS": ("POINTS", "Points by outcome"),
+        },
+    )
 
 
 def factors_to_zones() -> ModelBuilder:
     """Return the model of the whole chain."""
     builder = ModelBuilder(
-        "Landslide susceptibility, from factors to zones", GROUP,
-        {"ALG_DESC": "Runs the whole chain in one go: factor stack, landslide labels, safety factor, training of PCUM, "
-                     "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and "
-                     "annual precipitation; each further layer adds a factor. The settings not shown here have their "
-                     "defaults; for those, run the steps one by one. Read the report before you use the map: it "
-                     "tells numbers of the test windows from those of all points."})
+        "Landslide susceptibility, from factors to zones",
+        GROUP,
+        {
+            "ALG_DESC": "Runs the whole chain in one go: factor stack, landslide labels, safety factor, training of PCUM, "
+            "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and "
+            "annual precipitation; each further layer adds a factor. The settings not shown here have their "
+            "defaults; for those, run the steps one by one. Read the report before you use the map: it "
+            "tells numbers of the test windows from those of all points."
+        },
+    )
     take_chain_inputs(builder)
     run_up_to_training(builder)
     maps = builder.group("5 Map and zones", (1320, 400), ("SHARES",), 1, MAP_COLOUR)
@@ -115,47 +197,78 @@ def factors_to_zones() -> ModelBuilder:
     return builder
 
 
-COMPARED = (("forest", "random_forest", "random forest"), ("regression", "logistic_regression", "logistic regression"),
-            ("ratio", "frequency_ratio", "frequency ratio"))
+COMPARED = (
+    ("forest", "random_forest", "random forest"),
+    ("regression", "logistic_regression", "logistic regression"),
+    ("ratio", "frequency_ratio", "frequency ratio"),
+)
 """Steps of the comparison models: id, KIND, and the name in reports."""
 
 
 def chain_with_comparisons() -> ModelBuilder:
     """Return the model of the chain with three other kinds of model, all judged on the same points."""
     builder = ModelBuilder(
-        "Landslide susceptibility, beside comparison models", GROUP,
-        {"ALG_DESC": "Runs the whole chain and sets PCUM beside the models that analysts know: a random forest, "
-                     "logistic regression and the frequency ratio, trained on the same labels and tested on the same "
-                     "blocks of land. The comparison says which map is better, whether that could be chance, and where "
-                     "the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual "
-                     "precipitation; each further layer adds a factor. With regions, all numbers are given by region, "
-                     "and the summary has a row for each. Look at the test windows: a map always fits the landslides "
-                     "it was trained on."})
+        "Landslide susceptibility, beside comparison models",
+        GROUP,
+        {
+            "ALG_DESC": "Runs the whole chain and sets PCUM beside the models that analysts know: a random forest, "
+            "logistic regression and the frequency ratio, trained on the same labels and tested on the same "
+            "blocks of land. The comparison says which map is better, whether that could be chance, and where "
+            "the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual "
+            "precipitation; each further layer adds a factor. With regions, all numbers are given by region, "
+            "and the summary has a row for each. Look at the test windows: a map always fits the landslides "
+            "it was trained on."
+        },
+    )
     take_chain_inputs(builder)
     builder.take("comparemodels", "REGIONS", "REGION_FIELD")
     run_up_to_training(builder)
     others = builder.group("5 Comparison models", (1320, 400), (), 0, TRAIN_COLOUR)
     maps = builder.group("6 Maps", (1790, 400), (), 0, MAP_COLOUR)
     zones = builder.group("7 Zones of PCUM", (2120, 400), ("SHARES",), 1, MAP_COLOUR)
-    checks = builder.group("8 Comparison and validation", (2720, 0), ("REGIONS", "REGION_FIELD", "DISTANCE"), 1,
-                           CHECK_COLOUR)
+    checks = builder.group(
+        "8 Comparison and validation", (2720, 0), ("REGIONS", "REGION_FIELD", "DISTANCE"), 1, CHECK_COLOUR
+    )
     predict(builder, maps, "map", "training", ("SUSCEPTIBILITY", "Susceptibility"), "Predict with PCUM")
     for child, kind, name in COMPARED:
         title = name.capitalize()
-        builder.run(child, "traincomparisonmodel", others,
-                    {**same("BLOCK", "SEED"), "KIND": Literal(kind), "STACK": ("stack", "OUTPUT"),
-                     "LABELS": ("labels", "OUTPUT")},
-                    {"OUTPUT": (f"MODEL_{child.upper()}", f"Trained model, {name}")}, title=title)
-        predict(builder, maps, f"map_{child}", child, (f"SUSCEPTIBILITY_{child.upper()}", f"Susceptibility, {name}"),
-                f"Predict with {name}")
-    builder.run("comparison", "comparemodels", checks,
-                {**same("LANDSLIDES", "REGIONS", "REGION_FIELD", "DISTANCE", "SEED"),
-                 "SUSCEPTIBILITY": [("map", "OUTPUT"), *((f"map_{child}", "OUTPUT") for child, _, _ in COMPARED)],
-                 "NAMES": Literal(["PCUM", *(name for _, _, name in COMPARED)]),
-                 "WINDOWS": ("training", "OUTPUT_WINDOWS")},
-                {"OUTPUT_HTML": ("COMPARISON", "Comparison report"),
-                 "OUTPUT_TABLE": ("COMPARISON_NUMBERS", "Comparison numbers"),
-                 "OUTPUT_SUMMARY": ("SUMMARY", "Summary by region")})
+        builder.run(
+            child,
+            "traincomparisonmodel",
+            others,
+            {
+                **same("BLOCK", "SEED"),
+                "KIND": Literal(kind),
+                "STACK": ("stack", "OUTPUT"),
+                "LABELS": ("labels", "OUTPUT"),
+            },
+            {"OUTPUT": (f"MODEL_{child.upper()}", f"Trained model, {name}")},
+            title=title,
+        )
+        predict(
+            builder,
+            maps,
+            f"map_{child}",
+            child,
+            (f"SUSCEPTIBILITY_{child.upper()}", f"Susceptibility, {name}"),
+            f"Predict with {name}",
+        )
+    builder.run(
+        "comparison",
+        "comparemodels",
+        checks,
+        {
+            **same("LANDSLIDES", "REGIONS", "REGION_FIELD", "DISTANCE", "SEED"),
+            "SUSCEPTIBILITY": [("map", "OUTPUT"), *((f"map_{child}", "OUTPUT") for child, _, _ in COMPARED)],
+            "NAMES": Literal(["PCUM", *(name for _, _, name in COMPARED)]),
+            "WINDOWS": ("training", "OUTPUT_WINDOWS"),
+        },
+        {
+            "OUTPUT_HTML": ("COMPARISON", "Comparison report"),
+            "OUTPUT_TABLE": ("COMPARISON_NUMBERS", "Comparison numbers"),
+            "OUTPUT_SUMMARY": ("SUMMARY", "Summary by region"),
+        },
+    )
     cut_and_validate(builder, zones, checks, regions=True)
     return builder
 
@@ -163,42 +276,80 @@ def chain_with_comparisons() -> ModelBuilder:
 def new_area() -> ModelBuilder:
     """Return the model that maps another area with a model trained before."""
     builder = ModelBuilder(
-        "Landslide susceptibility of a new area, with a trained model", GROUP,
-        {"ALG_DESC": "Maps an area without landslides of its own with a model that was trained elsewhere: factor "
-                     "stack, a check of the factors, susceptibility, zones, and a map of where the land differs from "
-                     "what the model knows. Give the DEM, the model file, and a layer for every factor that the model "
-                     "was trained with; if one is missing, the log names it. Classes are matched by their names. To "
-                     "see zones at the values of the earlier area, give its zones or zone table as well. Do not trust "
-                     "the map where the applicability shows factors outside the training range, and validate it as "
-                     "soon as there are landslides to do so."})
-    builder.take_as("predictsusceptibility", "MODEL", "MODEL", "Trained model",
-                    "The .safetensors file that \"Train PCUM\" or \"Train comparison model\" wrote for another area.")
+        "Landslide susceptibility of a new area, with a trained model",
+        GROUP,
+        {
+            "ALG_DESC": "Maps an area without landslides of its own with a model that was trained elsewhere: factor "
+            "stack, a check of the factors, susceptibility, zones, and a map of where the land differs from "
+            "what the model knows. Give the DEM, the model file, and a layer for every factor that the model "
+            "was trained with; if one is missing, the log names it. Classes are matched by their names. To "
+            "see zones at the values of the earlier area, give its zones or zone table as well. Do not trust "
+            "the map where the applicability shows factors outside the training range, and validate it as "
+            "soon as there are landslides to do so."
+        },
+    )
+    builder.take_as(
+        "predictsusceptibility",
+        "MODEL",
+        "MODEL",
+        "Trained model",
+        'The .safetensors file that "Train PCUM" or "Train comparison model" wrote for another area.',
+    )
     builder.take("buildfactorstack", "DEM", "AREA", "PRECIPITATION", "PRECIPITATION_FIELD", *CLIMATE, *LAYERS)
-    builder.take_as("buildfactorstack", "SLOPE_METHOD", "SLOPE_METHOD", "Slope formula",
-                    "The one that the stack of the training had; horn unless you changed it. The radii for rivers and "
-                    "faults must be those of the training as well.")
+    builder.take_as(
+        "buildfactorstack",
+        "SLOPE_METHOD",
+        "SLOPE_METHOD",
+        "Slope formula",
+        "The one that the stack of the training had; horn unless you changed it. The radii for rivers and "
+        "faults must be those of the training as well.",
+    )
     builder.take("predictsusceptibility", "REGION", "DEVICE")
-    builder.take_as("classifyzones", "BREAKS_FROM", "BREAKS_FROM", "Zones of the earlier area",
-                    "Zone raster, run record or zone table of the area that the model was trained on: this map is cut "
-                    "at the same values, so that zones mean the same. Without it the zones have fixed shares of this "
-                    "area.")
+    builder.take_as(
+        "classifyzones",
+        "BREAKS_FROM",
+        "BREAKS_FROM",
+        "Zones of the earlier area",
+        "Zone raster, run record or zone table of the area that the model was trained on: this map is cut "
+        "at the same values, so that zones mean the same. Without it the zones have fixed shares of this "
+        "area.",
+    )
     builder.take("classifyzones", "SHARES", advanced=True)
     layers = ("PRECIPITATION", "PRECIPITATION_FIELD", *CLIMATE, *LAYERS, "SLOPE_METHOD")
     factors = builder.group("1 Factors of the new area", (0, 0), ("DEM", "AREA", *layers), 3, FACTORS_COLOUR)
     maps = builder.group("2 Susceptibility", (1000, 0), ("MODEL", "REGION", "DEVICE"), 1, MAP_COLOUR)
     zones = builder.group("3 Zones", (1560, 0), ("BREAKS_FROM", "SHARES"), 1, MAP_COLOUR)
-    builder.run("stack", "buildfactorstack", factors, {**same("DEM", "AREA", *layers), "CLASSES_FROM": "MODEL"},
-                {"OUTPUT": ("STACK", "Factor stack")})
-    builder.run("check", "checkfactors", factors, {"STACK": ("stack", "OUTPUT")},
-                {"OUTPUT_HTML": ("FACTOR_REPORT", "Report on the factors"),
-                 "OUTPUT_TABLE": ("FACTOR_FINDINGS", "Findings on the factors")})
-    builder.run("map", "predictsusceptibility", maps,
-                {**same("MODEL", "REGION", "DEVICE"), "STACK": ("stack", "OUTPUT")},
-                {"OUTPUT": ("SUSCEPTIBILITY", "Susceptibility"),
-                 "OUTPUT_APPLICABILITY": ("APPLICABILITY", "Applicability")})
-    builder.run("zones", "classifyzones", zones,
-                {**same("BREAKS_FROM", "SHARES"), "SUSCEPTIBILITY": ("map", "OUTPUT")},
-                {"OUTPUT": ("ZONES", "Susceptibility zones"), "OUTPUT_TABLE": ("ZONE_TABLE", "Zone table")})
+    builder.run(
+        "stack",
+        "buildfactorstack",
+        factors,
+        {**same("DEM", "AREA", *layers), "CLASSES_FROM": "MODEL"},
+        {"OUTPUT": ("STACK", "Factor stack")},
+    )
+    builder.run(
+        "check",
+        "checkfactors",
+        factors,
+        {"STACK": ("stack", "OUTPUT")},
+        {
+            "OUTPUT_HTML": ("FACTOR_REPORT", "Report on the factors"),
+            "OUTPUT_TABLE": ("FACTOR_FINDINGS", "Findings on the factors"),
+        },
+    )
+    builder.run(
+        "map",
+        "predictsusceptibility",
+        maps,
+        {**same("MODEL", "REGION", "DEVICE"), "STACK": ("stack", "OUTPUT")},
+        {"OUTPUT": ("SUSCEPTIBILITY", "Susceptibility"), "OUTPUT_APPLICABILITY": ("APPLICABILITY", "Applicability")},
+    )
+    builder.run(
+        "zones",
+        "classifyzones",
+        zones,
+        {**same("BREAKS_FROM", "SHARES"), "SUSCEPTIBILITY": ("map", "OUTPUT")},
+        {"OUTPUT": ("ZONES", "Susceptibility zones"), "OUTPUT_TABLE": ("ZONE_TABLE", "Zone table")},
+    )
     return builder
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 from scarp.tests.reliability.campaigns import NAMES
 from scarp.tests.reliability.results import FOLDER
@@ -17,18 +18,18 @@ from scarp.tests.reliability.results import FOLDER
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 ABOUT = {
     "bad_input": "Bad and unusual input for every algorithm, run through Processing. A message must name the input and "
-                 "say how to mend it; nothing may be left but what the table names; an earlier result of the same name "
-                 "stays as it was.",
+    "say how to mend it; nothing may be left but what the table names; an earlier result of the same name "
+    "stays as it was.",
     "properties": "Property-based tests (hypothesis) of the core: rasters of any shape, nodata pattern, tile and "
-                  "window size. Nodata in is nodata out, counts add up, values lie within 0 and 1, zones are ordered, "
-                  "tiles equal the whole, area shares add to 1, no cell moves, no block is learned from and tested on.",
+    "window size. Nodata in is nodata out, counts add up, values lie within 0 and 1, zones are ordered, "
+    "tiles equal the whole, area shares add to 1, no cell moves, no block is learned from and tested on.",
     "fuzz_models": "Model files, whole ones mutated: bits, lengths, headers, declared shapes, offsets, JSON "
-                   "inside. No code runs, 2 s at most for each, 2 GB of memory at most, one family of exceptions.",
+    "inside. No code runs, 2 s at most for each, 2 GB of memory at most, one family of exceptions.",
     "fuzz_records": "Run records, class tables, breaks, histories and checkpoints, mutated in the same way.",
     "fuzz_rasters": "Mutated GeoTIFFs, in processes of their own, since GDAL itself may crash.",
     "fuzz_layers": "Mutated GeoPackages and QML styles, read by QGIS as Scarp has it read them.",
     "faults_kill": "kill -9 at a random moment of every algorithm. Every file is whole, the older one or absent; the "
-                   "next run gives the uninterrupted result, and so does resuming.",
+    "next run gives the uninterrupted result, and so does resuming.",
     "faults_same_output": "Two runs write the same output at once.",
     "faults_disk_full": "A small disk that fills up in each of the files of every algorithm.",
     "faults_worker": "The core's process is killed, crashes, falls silent or talks nonsense in the middle of a job.",
@@ -36,7 +37,8 @@ ABOUT = {
 }
 
 BESIDES = (
-    "## What tests hold besides", "",
+    "## What tests hold besides",
+    "",
     "- A model file runs no code: it is safetensors with a JSON header, and no shipped module imports pickle or calls",
     "  `torch.load`, `eval`, `exec` or a shell (`tests/core/test_architecture.py`, over every file).",
     "- No SQL and no expression is built from a name or a value: features are read and written through objects, and",
@@ -47,37 +49,51 @@ BESIDES = (
     "- A graphics card that is not there, has too little memory or vanishes in the middle, simulated",
     "  (`tests/core/test_device_faults.py`), and clocks that jump (`tests/core/test_clock.py`).",
     "- Silent errors: inputs that changed, units, other cell sizes, values outside the training data",
-    "  ([reproducing.md](reproducing.md)).", "")
+    "  ([reproducing.md](reproducing.md)).",
+    "",
+)
 
 
 def main() -> int:
     """Write the page; the exit status tells whether all campaigns have run."""
     missing = [name for name in NAMES if not (FOLDER / f"{name}.json").is_file()]
     if missing:
-        print(f"The page was not written: {', '.join(missing)} never ran here. Run ./run reliability "
-              f"{' '.join(missing)}.", file=sys.stderr)
+        print(
+            f"The page was not written: {', '.join(missing)} never ran here. Run ./run reliability "
+            f"{' '.join(missing)}.",
+            file=sys.stderr,
+        )
         return 1
     found = {name: json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")) for name in NAMES}
-    PAGE.write_text("\n".join([*head(found), *campaigns(found), *BESIDES, *cases(found["bad_input"])]),
-                    encoding="utf-8")
+    PAGE.write_text(
+        "\n".join([*head(found), *campaigns(found), *BESIDES, *cases(found["bad_input"])]), encoding="utf-8"
+    )
     return 0
 
 
 def head(found: dict[str, dict[str, Any]]) -> list[str]:
     """Return the title and what the page is."""
     bad, properties = found["bad_input"]["counts"], found["properties"]["counts"]
-    hostile = sum(number for name in ("fuzz_models", "fuzz_records") for what, number in found[name]["counts"].items()
-                  if what.endswith(": inputs"))
+    hostile = sum(
+        number
+        for name in ("fuzz_models", "fuzz_records")
+        for what, number in found[name]["counts"].items()
+        if what.endswith(": inputs")
+    )
     kills = found["faults_kill"]["counts"]
     failures = sum(len(one["failures"]) for one in found.values())
     return [
-        "# Reliability", "",
+        "# Reliability",
+        "",
         "What Scarp does with bad input, faults and hostile files, shown by tests with counts. This page is made by",
         "`./run reliability` (hours; `./run reliability NAME …` runs some) and never written by hand. A quick part of",
-        "every campaign is in `./run test`.", "",
+        "every campaign is in `./run test`.",
+        "",
         f"In short: {bad['cases']:,} cases of bad or unusual input, {bad['refused with a message']:,} of them refused "
         f"with a message; {properties['examples']:,} examples of properties; {hostile:,} hostile model files and "
-        f"records; {kills['kills']:,} kills; {failures} failures.", ""]
+        f"records; {kills['kills']:,} kills; {failures} failures.",
+        "",
+    ]
 
 
 def campaigns(found: dict[str, dict[str, Any]]) -> Iterable[str]:
@@ -86,15 +102,30 @@ def campaigns(found: dict[str, dict[str, Any]]) -> Iterable[str]:
     for name, one in found.items():
         machine = one["machine"]
         place = ", ".join([f"QGIS {machine['qgis']}"] if "qgis" in machine else [])
-        ran = ", ".join(part for part in (one["when"], place, f"Python {machine['python']}", machine["system"],
-                                          f"{machine['cores']} cores", f"{one['seconds']:,.0f} s") if part)
+        ran = ", ".join(
+            part
+            for part in (
+                one["when"],
+                place,
+                f"Python {machine['python']}",
+                machine["system"],
+                f"{machine['cores']} cores",
+                f"{one['seconds']:,.0f} s",
+            )
+            if part
+        )
         yield from [f"### {name}", "", ABOUT[name], "", f"Ran {ran}.", ""]
-        rows = [(what, f"{number:,}" if isinstance(number, int) else str(number))
-                for what, number in one["counts"].items()]
+        rows = [
+            (what, f"{number:,}" if isinstance(number, int) else str(number)) for what, number in one["counts"].items()
+        ]
         yield from table(("count", "number"), rows)
         if one["failures"]:
-            yield from ["", "Failures:", "", *(f"- {', '.join(f'{key} {value}' for key, value in failure.items())}"
-                                               for failure in one["failures"])]
+            yield from [
+                "",
+                "Failures:",
+                "",
+                *(f"- {', '.join(f'{key} {value}' for key, value in failure.items())}" for failure in one["failures"]),
+            ]
         elif "failures" not in one["counts"]:
             yield from ["", "No failure."]
         yield ""
@@ -102,9 +133,13 @@ def campaigns(found: dict[str, dict[str, Any]]) -> Iterable[str]:
 
 def cases(bad: dict[str, Any]) -> Iterable[str]:
     """Give the table of bad input by algorithm."""
-    yield from ["## Bad and unusual input", "",
-                "*Refused* with the message that the user reads. *Works*: what holds after the run, and in italics",
-                "what the log said. Nothing was left after a refusal except where *left* says so.", ""]
+    yield from [
+        "## Bad and unusual input",
+        "",
+        "*Refused* with the message that the user reads. *Works*: what holds after the run, and in italics",
+        "what the log said. Nothing was left after a refusal except where *left* says so.",
+        "",
+    ]
     for algorithm in dict.fromkeys(row["algorithm"] for row in bad["cases"]):
         rows = [row for row in bad["cases"] if row["algorithm"] == algorithm]
         yield from [f"### {algorithm}", ""]
@@ -122,8 +157,11 @@ def outcome(row: dict[str, Any]) -> str:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """Return a table in Markdown."""
-    return [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|",
-            *(f"| {' | '.join(map(plain, row))} |" for row in rows)]
+    return [
+        f"| {' | '.join(heads)} |",
+        "|---" * len(heads) + "|",
+        *(f"| {' | '.join(map(plain, row))} |" for row in rows),
+    ]
 
 
 def plain(text: str) -> str:

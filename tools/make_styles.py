@@ -38,8 +38,18 @@ from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours
 STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
 
 # Magma turned round, in equal steps: light is little, dark is much, and equal steps look equal, also without colours.
-PERCEPTUAL = ("#fcfdbf", "#fece91", "#fe9f6d", "#f7705c", "#de4968", "#b73779", "#8c2981", "#641a80", "#3b0f70",
-              "#150e37")
+PERCEPTUAL = (
+    "#fcfdbf",
+    "#fece91",
+    "#fe9f6d",
+    "#f7705c",
+    "#de4968",
+    "#b73779",
+    "#8c2981",
+    "#641a80",
+    "#3b0f70",
+    "#150e37",
+)
 BLUES = ("#f7fbff", "#d0e1f2", "#94c4df", "#4a98c9", "#1764ab", "#08306b")
 GREYS = ("#ffffff", "#d9d9d9", "#a6a6a6", "#737373", "#404040")
 # Okabe and Ito's colours, which any kind of colour vision tells apart, and two more for ten folds.
@@ -55,8 +65,9 @@ def ramp(layer: QgsRasterLayer, colours: tuple[str, ...], low: float, high: floa
 def stops(layer: QgsRasterLayer, items: list[tuple[float, str, str]]) -> None:
     """Show the first band in colours blended between stops of value, colour and label."""
     function = QgsColorRampShader(items[0][0], items[-1][0], None, QgsColorRampShader.Type.Interpolated)
-    function.setColorRampItemList([QgsColorRampShader.ColorRampItem(value, QColor(colour), label)
-                                   for value, colour, label in items])
+    function.setColorRampItemList(
+        [QgsColorRampShader.ColorRampItem(value, QColor(colour), label) for value, colour, label in items]
+    )
     shader = QgsRasterShader()
     shader.setRasterShaderFunction(function)
     renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
@@ -67,43 +78,93 @@ def stops(layer: QgsRasterLayer, items: list[tuple[float, str, str]]) -> None:
 
 def classes(layer: QgsRasterLayer, items: list[tuple[int, QColor, str]]) -> None:
     """Show the first band as classes of value, colour and name."""
-    layer.setRenderer(QgsPalettedRasterRenderer(
-        layer.dataProvider(), 1, [QgsPalettedRasterRenderer.Class(*item) for item in items]))
+    layer.setRenderer(
+        QgsPalettedRasterRenderer(layer.dataProvider(), 1, [QgsPalettedRasterRenderer.Class(*item) for item in items])
+    )
 
 
 def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
     """Return a styled layer by style name."""
     path = folder / "cells.tif"
-    with rasterio.open(path, "w", driver="GTiff", width=2, height=2, count=1, dtype="float32", crs="EPSG:32633",
-                       transform=rasterio.transform.from_origin(500000, 5000000, 30, 30)) as target:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=2,
+        height=2,
+        count=1,
+        dtype="float32",
+        crs="EPSG:32633",
+        transform=rasterio.transform.from_origin(500000, 5000000, 30, 30),
+    ) as target:
         target.write(np.array([[[0, 0.3], [0.6, 1]]], dtype="float32"))
-    names = ("susceptibility", "zones", "warning", "labels", "safety_factor", "rainfall", "uncertainty",
-             "applicability", "difference", "stack", "hillshade")
+    names = (
+        "susceptibility",
+        "zones",
+        "warning",
+        "labels",
+        "safety_factor",
+        "rainfall",
+        "uncertainty",
+        "applicability",
+        "difference",
+        "stack",
+        "hillshade",
+    )
     layers = {name: QgsRasterLayer(str(path), name) for name in names}
     ramp(layers["susceptibility"], PERCEPTUAL, 0, 1)
-    classes(layers["zones"], [(zone, QColor(*colour), DEFAULT_ZONE_NAMES[zone - 1])
-                              for zone, colour in zone_colours(len(DEFAULT_ZONE_NAMES)).items() if zone])
+    classes(
+        layers["zones"],
+        [
+            (zone, QColor(*colour), DEFAULT_ZONE_NAMES[zone - 1])
+            for zone, colour in zone_colours(len(DEFAULT_ZONE_NAMES)).items()
+            if zone
+        ],
+    )
     classes(layers["warning"], [(number, QColor(*COLOURS[number]), name) for number, name in NAMES.items()])
     classes(layers["labels"], [(0, QColor("#deebda"), "stable"), (1, QColor("#c0392b"), "landslide")])
-    stops(layers["safety_factor"], [
-        (0.0, "#67001f", "0, rain far above the threshold"), (0.25, "#d6604d", "0.25"), (0.4999, "#f9d0bd", ""),
-        (0.5, "#f7f7f7", "0.5, at the threshold"), (0.75, "#92c5de", "0.75"), (1.0, "#2166ac", "1, no rain")])
+    stops(
+        layers["safety_factor"],
+        [
+            (0.0, "#67001f", "0, rain far above the threshold"),
+            (0.25, "#d6604d", "0.25"),
+            (0.4999, "#f9d0bd", ""),
+            (0.5, "#f7f7f7", "0.5, at the threshold"),
+            (0.75, "#92c5de", "0.75"),
+            (1.0, "#2166ac", "1, no rain"),
+        ],
+    )
     ramp(layers["rainfall"], BLUES, 0, 250, " mm")
     ramp(layers["uncertainty"], GREYS, 0, 0.3)
-    stops(layers["applicability"], [
-        (0, "#00ffffff", "0, inside the training range"), (1, "#fee8c8", "1 factor outside"),
-        (3, "#fc8d59", "3 factors outside"), (10, "#7f0000", "10 factors outside")])
+    stops(
+        layers["applicability"],
+        [
+            (0, "#00ffffff", "0, inside the training range"),
+            (1, "#fee8c8", "1 factor outside"),
+            (3, "#fc8d59", "3 factors outside"),
+            (10, "#7f0000", "10 factors outside"),
+        ],
+    )
     # ColorBrewer's PuOr, as in the report: readable with any kind of colour vision.
-    stops(layers["difference"], [
-        (-0.5, "#542788", "-0.5, the second map is higher"), (-0.3, "#998ec3", "-0.3"), (-0.1, "#d8daeb", "-0.1"),
-        (0.0, "#f7f7f7", "0, alike"), (0.1, "#fee0b6", "0.1"), (0.3, "#f1a340", "0.3"),
-        (0.5, "#b35806", "0.5, the first map is higher")])
+    stops(
+        layers["difference"],
+        [
+            (-0.5, "#542788", "-0.5, the second map is higher"),
+            (-0.3, "#998ec3", "-0.3"),
+            (-0.1, "#d8daeb", "-0.1"),
+            (0.0, "#f7f7f7", "0, alike"),
+            (0.1, "#fee0b6", "0.1"),
+            (0.3, "#f1a340", "0.3"),
+            (0.5, "#b35806", "0.5, the first map is higher"),
+        ],
+    )
     grey = QgsSingleBandGrayRenderer(layers["stack"].dataProvider(), 1)
     contrast = QgsContrastEnhancement(layers["stack"].dataProvider().dataType(1))
     contrast.setMinimumValue(0)
     contrast.setMaximumValue(60)
     contrast.setContrastEnhancementAlgorithm(
-        QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum)
+        QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
+    )
     grey.setContrastEnhancement(contrast)
     layers["stack"].setRenderer(grey)
     hillshade = QgsHillshadeRenderer(layers["hillshade"].dataProvider(), 1, 315, 45)
@@ -118,14 +179,18 @@ def rasters(folder: Path) -> dict[str, QgsRasterLayer]:
 
 def categories(layer: QgsVectorLayer, field: str, items: list[tuple[object, str, object]]) -> None:
     """Show features by the value of a field: value, label and symbol."""
-    layer.setRenderer(QgsCategorizedSymbolRenderer(
-        field, [QgsRendererCategory(value, symbol, label) for value, label, symbol in items]))
+    layer.setRenderer(
+        QgsCategorizedSymbolRenderer(
+            field, [QgsRendererCategory(value, symbol, label) for value, label, symbol in items]
+        )
+    )
 
 
 def marker(shape: str, colour: str, size: float, edge: str = "#303030") -> QgsMarkerSymbol:
     """Return a point symbol, millimetres."""
-    return QgsMarkerSymbol.createSimple({"name": shape, "color": colour, "size": str(size),
-                                         "outline_color": edge, "outline_width": "0.15"})
+    return QgsMarkerSymbol.createSimple(
+        {"name": shape, "color": colour, "size": str(size), "outline_color": edge, "outline_width": "0.15"}
+    )
 
 
 def outline(colour: str) -> QgsFillSymbol:
@@ -137,8 +202,9 @@ def tint(colour: str) -> QgsFillSymbol:
     """Return a polygon symbol with an outline and a thin filling of one colour."""
     filling = QColor(colour)
     filling.setAlpha(70)
-    return QgsFillSymbol.createSimple({"color": ",".join(map(str, filling.getRgb())), "outline_color": colour,
-                                       "outline_width": "0.4"})
+    return QgsFillSymbol.createSimple(
+        {"color": ",".join(map(str, filling.getRgb())), "outline_color": colour, "outline_width": "0.4"}
+    )
 
 
 def vectors() -> dict[str, QgsVectorLayer]:
@@ -151,24 +217,44 @@ def vectors() -> dict[str, QgsVectorLayer]:
         "rivers": QgsVectorLayer("LineString?crs=EPSG:32633", "rivers", "memory"),
         "faults": QgsVectorLayer("LineString?crs=EPSG:32633", "faults", "memory"),
     }
-    categories(layers["windows"], "subset", [
-        ("train", "training", outline("#0072b2")), ("validation", "validation", outline("#e69f00")),
-        ("test", "test", outline("#cc0066"))])
+    categories(
+        layers["windows"],
+        "subset",
+        [
+            ("train", "training", outline("#0072b2")),
+            ("validation", "validation", outline("#e69f00")),
+            ("test", "test", outline("#cc0066")),
+        ],
+    )
     # The map of the folds lies below, so they only tint it.
-    categories(layers["folds"], "fold", [
-        *((number, f"fold {number}", tint(colour)) for number, colour in enumerate(FOLDS, 1)),
-        (None, "further folds", tint("#606060"))])
-    categories(layers["points"], "outcome", [
-        # Most of them lie in the zone "very high", which is as red as they are.
-        ("hit", "landslide, found", marker("circle", "#b2182b", 2.2, "#ffffff")),
-        ("miss", "landslide, missed", marker("cross_fill", "#ffd400", 3.0)),
-        ("false_alarm", "stable, false alarm", marker("triangle", "#fdae61", 2.2)),
-        ("correct_rejection", "stable, rightly so", marker("circle", "#4393c3", 1.5))])
+    categories(
+        layers["folds"],
+        "fold",
+        [
+            *((number, f"fold {number}", tint(colour)) for number, colour in enumerate(FOLDS, 1)),
+            (None, "further folds", tint("#606060")),
+        ],
+    )
+    categories(
+        layers["points"],
+        "outcome",
+        [
+            # Most of them lie in the zone "very high", which is as red as they are.
+            ("hit", "landslide, found", marker("circle", "#b2182b", 2.2, "#ffffff")),
+            ("miss", "landslide, missed", marker("cross_fill", "#ffd400", 3.0)),
+            ("false_alarm", "stable, false alarm", marker("triangle", "#fdae61", 2.2)),
+            ("correct_rejection", "stable, rightly so", marker("circle", "#4393c3", 1.5)),
+        ],
+    )
     layers["landslides"].setRenderer(QgsSingleSymbolRenderer(marker("circle", "#1a1a1a", 1.3)))
-    layers["rivers"].setRenderer(QgsSingleSymbolRenderer(
-        QgsLineSymbol.createSimple({"line_color": "#2f80b8", "line_width": "0.4"})))
-    layers["faults"].setRenderer(QgsSingleSymbolRenderer(
-        QgsLineSymbol.createSimple({"line_color": "#8b1a4a", "line_width": "0.5", "line_style": "dash"})))
+    layers["rivers"].setRenderer(
+        QgsSingleSymbolRenderer(QgsLineSymbol.createSimple({"line_color": "#2f80b8", "line_width": "0.4"}))
+    )
+    layers["faults"].setRenderer(
+        QgsSingleSymbolRenderer(
+            QgsLineSymbol.createSimple({"line_color": "#8b1a4a", "line_width": "0.5", "line_style": "dash"})
+        )
+    )
     return layers
 
 

@@ -66,8 +66,10 @@ def problems(messages: list[Message], house: translation_rules.House) -> list[st
         if message.state or not message.translation:
             lines.append(f"not translated ({message.places}): {message.source}")
             continue
-        lines += [f"{fault}: {message.source} -> {message.translation}"
-                  for fault in translation_rules.faults(message.source, message.translation, house, finished)]
+        lines += [
+            f"{fault}: {message.source} -> {message.translation}"
+            for fault in translation_rules.faults(message.source, message.translation, house, finished)
+        ]
     return lines
 
 
@@ -83,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     texts, faults, house = collect()
     paths = set(FOLDER.glob("scarp_*.ts")) | ({FOLDER / f"scarp_{options.language}.ts"} if options.language else set())
     for path in sorted(paths):
-        language = path.stem[len("scarp_"):]
+        language = path.stem[len("scarp_") :]
         messages = translation_file.merged(texts, translation_file.read(path), options.prune)
         content = translation_file.as_xml(messages, CODES.get(language, language))
         found = problems(messages, house)

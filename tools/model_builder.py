@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from qgis.core import (
     QgsApplication,
@@ -125,8 +126,16 @@ class ModelBuilder:
             self.model.setParameterComponent(component)
         return made
 
-    def run(self, child: str, algorithm: str, group: Group, inputs: Mapping[str, Any],
-            outputs: Mapping[str, tuple[str, str]], needed: tuple[str, ...] = (), title: str = "") -> None:
+    def run(
+        self,
+        child: str,
+        algorithm: str,
+        group: Group,
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, tuple[str, str]],
+        needed: tuple[str, ...] = (),
+        title: str = "",
+    ) -> None:
         """Add a step.
 
         Args:

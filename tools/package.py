@@ -27,7 +27,7 @@ LEFT_OUT = {".ts", ".qm", ".pyc", ".pyo"}
 """Kinds in those folders that do not ship as they are: translations are compiled anew, caches are Python's."""
 
 TIME = (1980, 1, 1, 0, 0, 0)
-LIMIT = 2 ** 20
+LIMIT = 2**20
 """Bytes that the zip should stay under, 1 MB as file managers count: it is downloaded over field stations' lines."""
 
 
@@ -43,8 +43,9 @@ def shipped() -> list[Path]:
             if path.is_dir() or path.suffix in LEFT_OUT:
                 continue
             if path.suffix not in KINDS or path.name.startswith("."):
-                raise SystemExit(f"{path} is of a kind that does not ship. Remove it, or name its kind in "
-                                 "tools/package.py.")
+                raise SystemExit(
+                    f"{path} is of a kind that does not ship. Remove it, or name its kind in tools/package.py."
+                )
             found.append(path.relative_to(ROOT))
     return found
 
@@ -83,8 +84,10 @@ def metadata() -> tuple[str, str]:
         parser.read_string(text)
         version = dict(parser.items("general"))["version"]
     except (configparser.Error, KeyError) as error:
-        raise SystemExit(f"QGIS could not read metadata.txt with the newest section of CHANGELOG.md: {error}. A "
-                         "percent sign must be written as a word.") from error
+        raise SystemExit(
+            f"QGIS could not read metadata.txt with the newest section of CHANGELOG.md: {error}. A "
+            "percent sign must be written as a word."
+        ) from error
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise SystemExit(f"The version in metadata.txt is {version!r}; it must be MAJOR.MINOR.PATCH, such as 0.1.0.")
     return text, version
@@ -96,9 +99,11 @@ def readme() -> str:
     parser.read(ROOT / "metadata.txt", encoding="utf-8")
     repository = parser["general"]["repository"]
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.sub(r"(!?)\[([^]]*)]\((?!https?://|#)([^)]+)\)",
-                  lambda link: f"{link[1]}[{link[2]}]({repository}/{'raw' if link[1] else 'blob'}/main/{link[3]})",
-                  text)
+    return re.sub(
+        r"(!?)\[([^]]*)]\((?!https?://|#)([^)]+)\)",
+        lambda link: f"{link[1]}[{link[2]}]({repository}/{'raw' if link[1] else 'blob'}/main/{link[3]})",
+        text,
+    )
 
 
 def contents() -> tuple[dict[str, bytes], str]:

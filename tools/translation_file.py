@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable, Mapping
 from xml.sax.saxutils import escape
 
 CONTEXT = "Scarp"
@@ -39,9 +39,12 @@ def read(path: Path) -> dict[str, Message]:
         translation = element.find("translation")
         state = "" if translation is None else translation.get("type", "")
         text = "" if translation is None else translation.text or ""
-        message = Message(element.findtext("source", ""), text,
-                          VANISHED if state == "obsolete" else state or ("" if text else UNFINISHED),
-                          element.findtext("extracomment", ""))
+        message = Message(
+            element.findtext("source", ""),
+            text,
+            VANISHED if state == "obsolete" else state or ("" if text else UNFINISHED),
+            element.findtext("extracomment", ""),
+        )
         found[message.source] = message
     return found
 
@@ -60,16 +63,23 @@ def merged(texts: Mapping[str, str], known: Mapping[str, Message], prune: bool =
         state = old.state if old.state != VANISHED else "" if old.translation else UNFINISHED
         messages.append(Message(source, old.translation, state, places))
     if not prune:
-        messages += [Message(old.source, old.translation, VANISHED)
-                     for old in known.values() if old.source not in texts and old.translation]
+        messages += [
+            Message(old.source, old.translation, VANISHED)
+            for old in known.values()
+            if old.source not in texts and old.translation
+        ]
     return sorted(messages, key=lambda message: message.source)
 
 
 def as_xml(messages: Iterable[Message], language: str) -> str:
     """Return the whole file as text."""
-    lines = ['<?xml version="1.0" encoding="utf-8"?>', "<!DOCTYPE TS>",
-             f'<TS version="2.1" language="{language}" sourcelanguage="en">', "<context>",
-             f"    <name>{CONTEXT}</name>"]
+    lines = [
+        '<?xml version="1.0" encoding="utf-8"?>',
+        "<!DOCTYPE TS>",
+        f'<TS version="2.1" language="{language}" sourcelanguage="en">',
+        "<context>",
+        f"    <name>{CONTEXT}</name>",
+    ]
     for message in messages:
         state = f' type="{message.state}"' if message.state else ""
         lines += ["    <message>", f"        <source>{_escaped(message.source)}</source>"]

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Iterable, Mapping
 
-EXACT = tuple((what, re.compile(pattern, re.ASCII)) for what, pattern in (
-    ("placeholders", r"\{\w*(?::[^{}]*)?\}"),
-    ("tags", r"</?\w+[^<>]*>|&\w+;"),
-    ("links", r"\w+://[^\s\"<>]+[\w/]"),
-    ("file filters", r"\(\*[^()]*\)$"),
-    ("file endings", r"(?<![\w/])\*?\.[a-z]\w*(?:\.[a-z]\w*)*"),
-    ("file names", r"[\w/]+\.(?:md|csv|json|txt|html|py|tif)\b"),
-    ("numbers", r"(?<![\w.])\d+(?:[.,]\d+)*"),
-    ("words with underscores", r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b")))
+EXACT = tuple(
+    (what, re.compile(pattern, re.ASCII))
+    for what, pattern in (
+        ("placeholders", r"\{\w*(?::[^{}]*)?\}"),
+        ("tags", r"</?\w+[^<>]*>|&\w+;"),
+        ("links", r"\w+://[^\s\"<>]+[\w/]"),
+        ("file filters", r"\(\*[^()]*\)$"),
+        ("file endings", r"(?<![\w/])\*?\.[a-z]\w*(?:\.[a-z]\w*)*"),
+        ("file names", r"[\w/]+\.(?:md|csv|json|txt|html|py|tif)\b"),
+        ("numbers", r"(?<![\w.])\d+(?:[.,]\d+)*"),
+        ("words with underscores", r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b"),
+    )
+)
 """Kinds of parts that must be the same, and equally often; Chinese characters are no part of a word here."""
 _CHOICE = re.compile(r"(?:^|(?<=[.:;] ))([a-z][a-z0-9_]+)(?=: )")
 """A choice that is explained: ``hinge: below the …``."""
 _NAME = re.compile(r"\b[A-Z][A-Z0-9_]+\b", re.ASCII)
-_QUOTED = re.compile("\"([^\"]+)\"")
+_QUOTED = re.compile('"([^"]+)"')
 _MENU = re.compile(r"> Scarp > ([^.…]+…?)")
 """An entry of Scarp's menu that a text sends the user to."""
 
@@ -49,10 +53,15 @@ def faults(source: str, translation: str, house: House, translations: Mapping[st
     found = []
     for what, pattern in EXACT:
         found += _differences(what, pattern.findall(source), pattern.findall(translation))
-    found += _differences("parameter names", *([name for name in _NAME.findall(text) if name in house.parameters]
-                                               for text in (source, translation)))
-    found += [f"the choice {word} must stay as it is" for word in sorted(set(_CHOICE.findall(source)) & house.choices)
-              if not re.search(rf"\b{word}\b", translation, re.ASCII)]
+    found += _differences(
+        "parameter names",
+        *([name for name in _NAME.findall(text) if name in house.parameters] for text in (source, translation)),
+    )
+    found += [
+        f"the choice {word} must stay as it is"
+        for word in sorted(set(_CHOICE.findall(source)) & house.choices)
+        if not re.search(rf"\b{word}\b", translation, re.ASCII)
+    ]
     titles = set(_QUOTED.findall(source)) & house.titles | set(_MENU.findall(source)) & set(translations)
     for title in sorted(titles):
         if translations.get(title, title) not in translation:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 from xml.etree import ElementTree
 
 from qgis.PyQt.QtCore import QCoreApplication, QTranslator
 
 PACKAGE = Path(__file__).resolve().parent.parent
 NOT_SHIPPED = {"tests", "tools", "benchmarks", "docs"}
-PASSES_VALUES = {"algorithms/base/algorithm.py", "algorithms/base/algorithm.py", "algorithms/base/parameters.py", "gui/algorithm_dialog.py",
-                 "processing_provider/models.py"}
+PASSES_VALUES = {
+    "algorithms/base/algorithm.py",
+    "algorithms/base/parameters.py",
+    "gui/algorithm_dialog.py",
+    "processing_provider/models.py",
+}
 """Where ``tr`` takes values instead of literals: texts that algorithms state and models hold."""
 
 
@@ -30,7 +35,7 @@ class Recorder(QTranslator):
         self.places: dict[str, list[str]] = defaultdict(list)
         self._context = context
 
-    def isEmpty(self) -> bool:  # noqa: N802 - Qt's name
+    def isEmpty(self) -> bool:
         """Return False, or Qt would not ask."""
         return False
 
@@ -68,11 +73,15 @@ def in_code() -> tuple[dict[str, list[str]], list[str]]:
                 continue
             literals = list(_literals(call.args[0], constants)) if len(call.args) == 1 else []
             if isinstance(call.func, ast.Attribute):
-                faults.append(f"{name}:{call.lineno}: import tr from translation.py and call it by its name; the tr() "
-                              "of Qt's objects looks elsewhere.")
+                faults.append(
+                    f"{name}:{call.lineno}: import tr from translation.py and call it by its name; the tr() "
+                    "of Qt's objects looks elsewhere."
+                )
             elif not literals and name not in PASSES_VALUES:
-                faults.append(f"{name}:{call.lineno}: tr() takes one literal text here, with values put in afterwards: "
-                              'tr("{n} files").format(n=3)')
+                faults.append(
+                    f"{name}:{call.lineno}: tr() takes one literal text here, with values put in afterwards: "
+                    'tr("{n} files").format(n=3)'
+                )
             for text in literals:
                 if name not in found[text]:
                     found[text].append(name)
@@ -97,15 +106,21 @@ def in_algorithms(provider: Any) -> tuple[dict[str, list[str]], list[str]]:
     finally:
         QCoreApplication.removeTranslator(recorder)
     whole = _strings_of_models() | {text for path in sources() for text in _strings(path)}
-    composed = [f"{', '.join(places)}: a text is put together before tr() sees it: {text!r}"
-                for text, places in recorder.places.items() if text not in whole]
+    composed = [
+        f"{', '.join(places)}: a text is put together before tr() sees it: {text!r}"
+        for text, places in recorder.places.items()
+        if text not in whole
+    ]
     return recorder.places, composed
 
 
 def sources() -> list[Path]:
     """Return the Python files that ship."""
-    return [path for path in sorted(PACKAGE.rglob("*.py"))
-            if not any(part in NOT_SHIPPED or part.startswith(".") for part in path.relative_to(PACKAGE).parts)]
+    return [
+        path
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if not any(part in NOT_SHIPPED or part.startswith(".") for part in path.relative_to(PACKAGE).parts)
+    ]
 
 
 def _is_tr(function: ast.expr) -> bool:
@@ -127,10 +142,16 @@ def _literals(node: ast.expr, constants: dict[str, str]) -> Iterator[str]:
 
 def _constants(tree: ast.Module) -> dict[str, str]:
     """Return the texts that a module names at its top, such as ``CSV = "CSV (*.csv)"``."""
-    return {node.targets[0].id: node.value.value for node in tree.body
-            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id.isupper() and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)}
+    return {
+        node.targets[0].id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and len(node.targets) == 1
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id.isupper()
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
 
 
 def _strings(path: Path) -> Iterator[str]:

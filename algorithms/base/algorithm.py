@@ -1,14 +1,16 @@
 """How a help text ends: what a parameter is when it is not given; and the help that a graphical model's file keeps.
 Which page the Help button of a step's dialog opens. The pages do not ship, so they are the repository's.
-What all of Scarp's algorithms share: help, checks, progress, and failures in words."""
+What all of Scarp's algorithms share: help, checks, progress, and failures in words.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from qgis.core import (
     NULL,
@@ -77,11 +79,15 @@ def translate_help(text: str) -> str:
 def split(text: str) -> tuple[str, str | None, str | None, str | None]:
     """Return an English help text without its ending, then default value, usual value and the paper's, or None."""
     default = _DEFAULT.search(text)
-    text = text[:default.start()] if default else text
+    text = text[: default.start()] if default else text
     preset = _PRESET.search(text)
-    text = text[:preset.start()] if preset else text
-    return (text, default["value"] if default else None, preset["usual"] if preset else None,
-            preset["paper"] if preset else None)
+    text = text[: preset.start()] if preset else text
+    return (
+        text,
+        default["value"] if default else None,
+        preset["usual"] if preset else None,
+        preset["paper"] if preset else None,
+    )
 
 
 def _default(value: str) -> str:
@@ -131,7 +137,7 @@ def help_page(name: str) -> str:
     return f"{_repository()}/blob/main/{PAGES[name]}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _repository() -> str:
     """Return the address that ``metadata.txt`` states, the only place where it is written."""
     for line in METADATA.read_text(encoding="utf-8").splitlines():
@@ -175,8 +181,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Call the core and return the outputs by name."""
         raise NotImplementedError
 
-    def declare(self, definition: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False,
-                ending: str = "") -> None:
+    def declare(
+        self, definition: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False, ending: str = ""
+    ) -> None:
         """Add a parameter with its help.
 
         Args:
@@ -191,8 +198,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             definition.setFlags(definition.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(definition)
 
-    def declare_option(self, options: type[Options], name: str, ending: str = "", without_default: bool = False
-                       ) -> None:
+    def declare_option(
+        self, options: type[Options], name: str, ending: str = "", without_default: bool = False
+    ) -> None:
         """Add the parameter of one option, such as ``threshold``, with its label and help.
 
         Args:
@@ -221,11 +229,11 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Return the id without the provider."""
         return self.ID
 
-    def displayName(self) -> str:  # noqa: N802
+    def displayName(self) -> str:
         """Return the title in the Toolbox."""
         return tr(self.TITLE)
 
-    def groupId(self) -> str:  # noqa: N802
+    def groupId(self) -> str:
         """Return the group's id."""
         return self.GROUP[0]
 
@@ -241,19 +249,19 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Return the icon."""
         return QIcon(self.svgIconPath())
 
-    def svgIconPath(self) -> str:  # noqa: N802
+    def svgIconPath(self) -> str:
         """Return the icon's file."""
         return str(ICONS / f"{self.ID}.svg")
 
-    def createInstance(self) -> ScarpAlgorithm:  # noqa: N802
+    def createInstance(self) -> ScarpAlgorithm:
         """Return a fresh object for one run."""
         return type(self)()
 
-    def shortDescription(self) -> str:  # noqa: N802
+    def shortDescription(self) -> str:
         """Return the first sentence of the summary, the tooltip in the Toolbox."""
         return tr(self.SUMMARY).split("\n")[0]
 
-    def shortHelpString(self) -> str:  # noqa: N802
+    def shortHelpString(self) -> str:
         """Return summary, parameters and outputs, each with its help, as plain paragraphs."""
         paragraphs = [line for line in tr(self.SUMMARY).split("\n") if line.strip()]
         inputs = [item for item in self.parameterDefinitions() if not item.isDestination()]
@@ -267,27 +275,26 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             paragraphs.append(tr("Numbers: ") + "; ".join(f"{item.name()} {item.description()}" for item in numbers))
         return "\n".join(paragraphs)
 
-    def helpUrl(self) -> str:  # noqa: N802
+    def helpUrl(self) -> str:
         """Return the page that the dialog's Help button opens."""
         return help_page(self.ID)
 
-    def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802
+    def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare the parameters."""
         self.define()
 
-    def createCustomParametersWidget(self, parent: Any = None) -> Any:  # noqa: N802
+    def createCustomParametersWidget(self, parent: Any = None) -> Any:
         """Return QGIS's dialog with Scarp's additions; only called in a window."""
         from ...gui.algorithm_dialog import ScarpDialog
 
         return ScarpDialog(self, parent)
 
-    def canExecute(self) -> tuple[bool, str]:  # noqa: N802
+    def canExecute(self) -> tuple[bool, str]:
         """Say whether the libraries are there, and if not, which are missing and how to install them."""
         missing_packages = choose_runtime(self.REQUIRED_MODULES).missing_packages
         return (False, how_to_install(missing_packages, link=has_window())) if missing_packages else (True, "")
 
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext  # noqa: N802
-                             ) -> tuple[bool, str]:
+    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Say what is wrong with the values, in words and naming the parameter, before the run starts."""
         choice = choose_runtime(self.REQUIRED_MODULES)
         if choice.missing_packages:
@@ -308,8 +315,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
             return False, load_error_message(error)
         return True, ""
 
-    def processAlgorithm(self, parameters: dict[str, Any], context: QgsProcessingContext,  # noqa: N802
-                         feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def processAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
         """Run the step; every failure becomes a ``QgsProcessingException`` with a message in words."""
         progress = FeedbackProgress(feedback)
         try:
@@ -323,8 +331,11 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
                     results = self.compute(arguments)
                 record_call(arguments, results)
             group_layers(context, self.displayName(), results)
-            self._written_outputs = [str(results[definition.name()]) for definition in self.destinationParameterDefinitions()
-                          if results.get(definition.name())]
+            self._written_outputs = [
+                str(results[definition.name()])
+                for definition in self.destinationParameterDefinitions()
+                if results.get(definition.name())
+            ]
             # Numbers that there are not are left out. Files and layers that were not asked for are named with None: a
             # model exported to Python looks all of them up.
             named = {definition.name() for definition in self.destinationParameterDefinitions()}
@@ -336,8 +347,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
             raise failure(error, self.displayName(), feedback) from error
 
-    def postProcessAlgorithm(self, context: QgsProcessingContext,  # noqa: N802
-                             feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """Have layers of the project show the files that the run has written over theirs."""
         from .styles import refresh_layers
 

@@ -1,18 +1,15 @@
 """The coordinate reference system of the study grid, as QGIS knows it.
-The values of one run, read as the core takes them."""
+The values of one run, read as the core takes them.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-from typing import Any, Sequence, Tuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from qgis.core import (
-    QgsCoordinateReferenceSystem,
-    QgsProcessingAlgorithm,
-    QgsProcessingContext,
-    QgsRasterLayer,
-)
+from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingAlgorithm, QgsProcessingContext, QgsRasterLayer
 
 from ...model.errors import CrsMissing, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.options import Option, Options
@@ -36,8 +33,12 @@ def grid_crs(wkt: str, path: str, role: str) -> QgsCoordinateReferenceSystem:
     """
     crs = _own_crs(wkt)
     if not crs.isValid():
-        raise CrsMissing(tr("QGIS does not know the coordinate reference system of the raster {path} ({role}). "
-                            "Reproject it with Raster > Projections > Warp (reproject).").format(path=path, role=role))
+        raise CrsMissing(
+            tr(
+                "QGIS does not know the coordinate reference system of the raster {path} ({role}). "
+                "Reproject it with Raster > Projections > Warp (reproject)."
+            ).format(path=path, role=role)
+        )
     return crs
 
 
@@ -57,15 +58,21 @@ def _own_crs(wkt: str) -> QgsCoordinateReferenceSystem:
     return crs
 
 
-Bounds = Tuple[float, float, float, float]
+Bounds = tuple[float, float, float, float]
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
 class Arguments:
     """Reads the parameters of one run."""
 
-    def __init__(self, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext,
-                 progress: FeedbackProgress, core: Any) -> None:
+    def __init__(
+        self,
+        algorithm: QgsProcessingAlgorithm,
+        parameters: dict[str, Any],
+        context: QgsProcessingContext,
+        progress: FeedbackProgress,
+        core: Any,
+    ) -> None:
         """Keep what a run was given.
 
         Args:
@@ -160,8 +167,11 @@ class Arguments:
         address = str(plain(self.parameters["SCHEDULER"])).strip() if self.given("SCHEDULER") else ""
         missing_packages = self.core.missing(["distributed"]) if address else []
         if missing_packages:
-            raise LibraryMissing(tr("{how_to_install}\nOr leave SCHEDULER empty to compute on this computer.")
-                                 .format(how_to_install=how_to_install(missing_packages)))
+            raise LibraryMissing(
+                tr("{how_to_install}\nOr leave SCHEDULER empty to compute on this computer.").format(
+                    how_to_install=how_to_install(missing_packages)
+                )
+            )
         return address
 
     def file(self, name: str) -> str | None:
@@ -229,8 +239,6 @@ class Arguments:
         Raises:
             CrsMissing: the raster has none that QGIS knows; the core's other errors when it cannot be opened.
         """
-        pass
-
         extent = self.core.call("raster_extent", path, role, reaches=list(reaches))
         self._bounds = extent.bounds
         return grid_crs(extent.crs_wkt, path, role), extent.bounds, *extent.buffered_bounds
@@ -250,8 +258,17 @@ class Arguments:
         source = self.algorithm.parameterAsSource(self.parameters, name, self.context)
         if source is None:
             raise self._cannot_open(name, tr("a vector layer"))
-        return VectorReader(source, name, source_text(self.parameters[name], self.context), crs, self.context,
-                            self.progress, near, self.read, self._bounds)
+        return VectorReader(
+            source,
+            name,
+            source_text(self.parameters[name], self.context),
+            crs,
+            self.context,
+            self.progress,
+            near,
+            self.read,
+            self._bounds,
+        )
 
     def points(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()) -> Any:
         """Return points, or None when the input was left empty."""
@@ -263,17 +280,25 @@ class Arguments:
         reader = self.vector(name, crs, near)
         return None if reader is None else reader.lines()
 
-    def polygons(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = (),
-                 optional_fields: Sequence[str] = (), near: Bounds | None = None) -> Any:
+    def polygons(
+        self,
+        name: str,
+        crs: QgsCoordinateReferenceSystem,
+        fields: Sequence[str | None] = (),
+        optional_fields: Sequence[str] = (),
+        near: Bounds | None = None,
+    ) -> Any:
         """Return polygons, or None when the input was left empty."""
         reader = self.vector(name, crs, near)
         if reader is None:
             return None
-        return reader.polygons([item for item in fields if item]
-                               + [item for item in optional_fields if reader.has_field(item)])
+        return reader.polygons(
+            [item for item in fields if item] + [item for item in optional_fields if reader.has_field(item)]
+        )
 
-    def points_or_polygons(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()
-                           ) -> Any:
+    def points_or_polygons(
+        self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()
+    ) -> Any:
         """Return points or polygons, whichever the layer holds, or None when the input was left empty."""
         from .layers import POINT, POLYGON
 
@@ -319,8 +344,10 @@ class Arguments:
 
     def written_paths(self) -> list[str]:
         """Return the files and folders that the run writes, a checkpoint among them."""
-        places = [output_path(self.parameters.get(definition.name()))
-                  for definition in self.algorithm.destinationParameterDefinitions()]
+        places = [
+            output_path(self.parameters.get(definition.name()))
+            for definition in self.algorithm.destinationParameterDefinitions()
+        ]
         known = self.algorithm.parameterDefinition("CHECKPOINT") is not None
         checkpoint = self.file("CHECKPOINT") if known else None
         # Where there is no folder, the core will say so.
@@ -339,13 +366,19 @@ class Arguments:
         if not self.given(layer) or self.is_raster(layer):
             return
         if not self.given(field):
-            raise ParameterInvalid(tr("{layer} is a vector layer, so {field} must name the field that holds {what}. "
-                                      "Set {field}.").format(layer=layer, field=field, what=what))
+            raise ParameterInvalid(
+                tr("{layer} is a vector layer, so {field} must name the field that holds {what}. Set {field}.").format(
+                    layer=layer, field=field, what=what
+                )
+            )
         opened = self.algorithm.parameterAsLayer(self.parameters, layer, self.context)
         require_field_of(opened.name(), layer, opened.fields(), self.field(field) or "")
 
     def _cannot_open(self, name: str, kind: str) -> InputMissing:
         value = plain(self.parameters.get(name))
         shown = value.name() if hasattr(value, "name") else value
-        return InputMissing(tr('{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists '
-                               "and is whole.").format(name=name, value=shown, wanted=kind))
+        return InputMissing(
+            tr(
+                '{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists and is whole.'
+            ).format(name=name, value=shown, wanted=kind)
+        )

@@ -1,6 +1,7 @@
 """How long a run will still take, as far as its progress so far tells.
 Whatever goes wrong in a run, as one sentence for the user; what explains it goes into the log.
-The progress that the core reports to, talking to QGIS."""
+The progress that the core reports to, talking to QGIS.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +69,9 @@ class ProgressEstimator:
         silent = now - (self._last_reported[0] if self._last_reported else self._started_at)
         if half is None:
             return None
-        if silent < REPORT_ANYWAY_AFTER and (quarter is None or max(half, quarter) > MAX_RATE_RATIO * min(half, quarter)):
+        if silent < REPORT_ANYWAY_AFTER and (
+            quarter is None or max(half, quarter) > MAX_RATE_RATIO * min(half, quarter)
+        ):
             return None
         left = (1 - fraction) / half
         if self._last_reported is not None:
@@ -92,7 +95,7 @@ class ProgressEstimator:
             self._shares.append(fraction)
             if len(self._times) > 2000:
                 gone = bisect.bisect_right(self._times, self._started_at + (now - self._started_at) / 3) - 1
-                del self._times[:max(gone, 0)], self._shares[:max(gone, 0)]
+                del self._times[: max(gone, 0)], self._shares[: max(gone, 0)]
 
 
 def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> QgsProcessingException:
@@ -110,15 +113,18 @@ def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> Qg
         _log(traceback.format_exc(), feedback)
         return QgsProcessingException(load_error_message(error))
     if is_out_of_memory(error):
-        return QgsProcessingException(tr("The computer ran out of memory. Close other programs, or choose a smaller "
-                                         "area, tile or batch."))
+        return QgsProcessingException(
+            tr("The computer ran out of memory. Close other programs, or choose a smaller area, tile or batch.")
+        )
     # A fault of Scarp's own: the trace goes to the log, for the report.
     remote = isinstance(error, UnexpectedCoreError)
     _log(error.log if remote else traceback.format_exc(), feedback)
     return QgsProcessingException(
-        tr("{title} failed in a way that Scarp did not foresee: {error}. Nothing was left under the outputs' names. "
-           "Please report it with the log.")
-        .format(title=title, error=str(error) if remote else f"{type(error).__name__}: {error}"))
+        tr(
+            "{title} failed in a way that Scarp did not foresee: {error}. Nothing was left under the outputs' names. "
+            "Please report it with the log."
+        ).format(title=title, error=str(error) if remote else f"{type(error).__name__}: {error}")
+    )
 
 
 def _log(text: str, feedback: QgsProcessingFeedback) -> None:
@@ -180,12 +186,16 @@ def _process_ui_events() -> None:
     Up to 3.22 at least, batches and the model designer do so, and QGIS itself lets the window live only at messages.
     """
     application = QCoreApplication.instance()
-    if (isinstance(application, QApplication) and QThread.currentThread() == application.thread()
-            and any(_is_running_dialog(widget) for widget in QApplication.topLevelWidgets())):
+    if (
+        isinstance(application, QApplication)
+        and QThread.currentThread() == application.thread()
+        and any(_is_running_dialog(widget) for widget in QApplication.topLevelWidgets())
+    ):
         QCoreApplication.processEvents()
 
 
 def _is_running_dialog(widget: QWidget) -> bool:
     """Whether a window is a dialog of Processing in which something runs that can be cancelled."""
-    return widget.inherits("QgsProcessingAlgorithmDialogBase") and widget.isVisible() \
-        and widget.cancelButton().isEnabled()
+    return (
+        widget.inherits("QgsProcessingAlgorithmDialogBase") and widget.isVisible() and widget.cancelButton().isEnabled()
+    )

@@ -7,7 +7,8 @@ The well-known binary form of lines and polygons as arrays; much faster than ask
 From QGIS layers to what the core takes: paths of raster files, and plain points, lines and polygons.
 
 Vector layers arrive in the CRS of the study grid, in two dimensions, without curves, with valid polygons; what was
-mended or left out is counted and said."""
+mended or left out is counted and said.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ import hashlib
 import json
 import math
 import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qgis.core import (
@@ -200,13 +202,24 @@ def raster_path(layer: QgsRasterLayer, progress: Progress) -> str:
     provider = layer.dataProvider()
     if provider is None or provider.name() != "gdal":
         kind = provider.name() if provider is not None else "unknown"
-        raise InputCorrupt(tr('The raster layer "{layer}" is no raster file (its kind is {kind}). Save it as a GeoTIFF '
-                              "with Export > Save As, and use that.").format(layer=layer.name(), kind=kind))
+        raise InputCorrupt(
+            tr(
+                'The raster layer "{layer}" is no raster file (its kind is {kind}). Save it as a GeoTIFF '
+                "with Export > Save As, and use that."
+            ).format(layer=layer.name(), kind=kind)
+        )
     if layer.crs() != provider.crs():
-        progress.warn(tr('The raster layer "{layer}" was given the CRS {given} in this project, but its file says '
-                         "{found}. Scarp reads the file. Write the CRS into the file with Raster > Projections > "
-                         "Assign projection.").format(layer=layer.name(), given=layer.crs().authid() or tr("none"),
-                                                      found=provider.crs().authid() or tr("none")))
+        progress.warn(
+            tr(
+                'The raster layer "{layer}" was given the CRS {given} in this project, but its file says '
+                "{found}. Scarp reads the file. Write the CRS into the file with Raster > Projections > "
+                "Assign projection."
+            ).format(
+                layer=layer.name(),
+                given=layer.crs().authid() or tr("none"),
+                found=provider.crs().authid() or tr("none"),
+            )
+        )
     return layer.source().split("|")[0]
 
 
@@ -243,7 +256,9 @@ class VectorReader:
     @property
     def _grid_crosses_antimeridian(self) -> bool:
         """Whether a place of the grid may have another longitude in the layer."""
-        return self.bounds is not None and self.crs.isGeographic() and crosses_antimeridian(self.bounds[0], self.bounds[2])
+        return (
+            self.bounds is not None and self.crs.isGeographic() and crosses_antimeridian(self.bounds[0], self.bounds[2])
+        )
 
     def has_field(self, name: str) -> bool:
         """Whether the layer has a field."""
@@ -255,7 +270,7 @@ class VectorReader:
         xy: list[tuple[float, float]] = []
         values: dict[str, list[Any]] = {name: [] for name in columns}
         for geometry, attributes in self._features(POINT, columns):
-            for point in (geometry.asMultiPoint() if geometry.isMultipart() else [geometry.asPoint()]):
+            for point in geometry.asMultiPoint() if geometry.isMultipart() else [geometry.asPoint()]:
                 xy.append((point.x(), point.y()))
                 for name, index in columns.items():
                     values[name].append(_plain(attributes[index]))
@@ -275,8 +290,11 @@ class VectorReader:
         values: dict[str, list[Any]] = {name: [] for name in columns}
         for geometry, attributes in self._features(POLYGON, columns):
             polygons = polygon_parts(bytes(geometry.asWkb()))
-            geometries.append({"type": "MultiPolygon", "coordinates": polygons} if len(polygons) > 1 else
-                              {"type": "Polygon", "coordinates": polygons[0]})
+            geometries.append(
+                {"type": "MultiPolygon", "coordinates": polygons}
+                if len(polygons) > 1
+                else {"type": "Polygon", "coordinates": polygons[0]}
+            )
             for name, index in columns.items():
                 values[name].append(_plain(attributes[index]))
         return self._with_checksum(Polygons(self.name, self.text, values, geometries))
@@ -293,24 +311,39 @@ class VectorReader:
     def require_kind(self, *wanted: Any) -> None:
         """Raise :class:`ParameterInvalid` when the layer holds none of some types of geometry."""
         if self.geometry_type not in wanted:
-            raise ParameterInvalid(tr('{parameter} takes {wanted}, but the layer "{layer}" holds {held}. Choose '
-                                      "another layer.").format(
-                parameter=self.parameter, wanted=tr(" or ").join(map(_named, wanted)), layer=self.name,
-                held=_named(self.geometry_type)))
+            raise ParameterInvalid(
+                tr('{parameter} takes {wanted}, but the layer "{layer}" holds {held}. Choose another layer.').format(
+                    parameter=self.parameter,
+                    wanted=tr(" or ").join(map(_named, wanted)),
+                    layer=self.name,
+                    held=_named(self.geometry_type),
+                )
+            )
 
     def _features(self, wanted: Any, columns: dict[str, int]) -> Iterator[tuple[QgsGeometry, list[Any]]]:
         """Walk the features with clean geometries in the CRS of the grid."""
         self.require_kind(wanted)
         if not self.source.sourceCrs().isValid():
-            raise CrsMissing(tr('The layer "{layer}" for {parameter} has no coordinate reference system. Set it in '
-                                "QGIS: Layer > Set CRS of Layer.").format(layer=self.name, parameter=self.parameter))
+            raise CrsMissing(
+                tr(
+                    'The layer "{layer}" for {parameter} has no coordinate reference system. Set it in '
+                    "QGIS: Layer > Set CRS of Layer."
+                ).format(layer=self.name, parameter=self.parameter)
+            )
         transform = QgsCoordinateTransform(self.source.sourceCrs(), self.crs, self.context.transformContext())
         # An invalid transformation would hand the coordinates on as they are.
         if not transform.isValid():
-            raise CrsMissing(tr('There is no way from the coordinate reference system of the layer "{layer}" for '
-                                "{parameter} ({crs}) to that of the grid. Set the right one in QGIS: Layer > Set CRS "
-                                "of Layer.").format(layer=self.name, parameter=self.parameter,
-                                                    crs=self.source.sourceCrs().description() or tr("a local one")))
+            raise CrsMissing(
+                tr(
+                    'There is no way from the coordinate reference system of the layer "{layer}" for '
+                    "{parameter} ({crs}) to that of the grid. Set the right one in QGIS: Layer > Set CRS "
+                    "of Layer."
+                ).format(
+                    layer=self.name,
+                    parameter=self.parameter,
+                    crs=self.source.sourceCrs().description() or tr("a local one"),
+                )
+            )
         request = QgsFeatureRequest().setSubsetOfAttributes(list(columns.values()))
         rectangle = self._rectangle(transform)
         if rectangle is not None:
@@ -325,10 +358,16 @@ class VectorReader:
                 used = True
                 yield geometry, feature.attributes()
         if self._counts and not used:
-            raise LayerEmpty(tr('{parameter}: no feature of "{layer}" can be used; {counts}. Draw them again, or '
-                                "choose another layer.").format(
-                parameter=self.parameter, layer=self.name,
-                counts=", ".join(f"{number} {why}" for why, number in self._counts.items())))
+            raise LayerEmpty(
+                tr(
+                    '{parameter}: no feature of "{layer}" can be used; {counts}. Draw them again, or '
+                    "choose another layer."
+                ).format(
+                    parameter=self.parameter,
+                    layer=self.name,
+                    counts=", ".join(f"{number} {why}" for why, number in self._counts.items()),
+                )
+            )
         self._log_counts(wanted)
 
     def _rectangle(self, transform: QgsCoordinateTransform) -> QgsRectangle | None:
@@ -396,17 +435,25 @@ class VectorReader:
     def _log_counts(self, wanted: Any) -> None:
         for why, number in self._counts.items():
             if why == _REPAIRED:
-                self.progress.report(0.0, tr('{parameter}: {number} invalid {shapes} of "{layer}" were mended.').format(
-                    parameter=self.parameter, number=number, shapes=_named(wanted), layer=self.name))
+                self.progress.report(
+                    0.0,
+                    tr('{parameter}: {number} invalid {shapes} of "{layer}" were mended.').format(
+                        parameter=self.parameter, number=number, shapes=_named(wanted), layer=self.name
+                    ),
+                )
             else:
-                self.progress.warn(tr('{parameter}: {number} features of "{layer}" {why} were left out.').format(
-                    parameter=self.parameter, number=number, layer=self.name, why=why))
+                self.progress.warn(
+                    tr('{parameter}: {number} features of "{layer}" {why} were left out.').format(
+                        parameter=self.parameter, number=number, layer=self.name, why=why
+                    )
+                )
 
 
 def _named(geometry_type: Any) -> str:
     """Return a type of geometry in words."""
     return {POINT: tr("points"), LINE: tr("lines"), POLYGON: tr("polygons")}.get(
-        geometry_type, tr("no points, lines or polygons"))
+        geometry_type, tr("no points, lines or polygons")
+    )
 
 
 def _plain(value: Any) -> Any:

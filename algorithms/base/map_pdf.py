@@ -2,14 +2,16 @@
 
 Layouts are graphics scenes and belong to the main thread, while an algorithm computes in another one when it runs from
 the Toolbox. So the sheet is drawn in the main thread, as QGIS does with its own layout algorithms, with a project of
-its own: that of the user stays as it is."""
+its own: that of the user stays as it is.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any, Callable
 
 from qgis.core import (
     QgsColorRampShader,
@@ -75,7 +77,7 @@ class _MainThreadCall(QObject):
         if not self.abandoned:
             try:
                 self._function()
-            except Exception as error:  # noqa: BLE001 - handed on to the thread that waits
+            except Exception as error:
                 self.error = error
         self.done.set()
         _pending_calls.discard(self)
@@ -121,9 +123,13 @@ def write_pdf(output: str | os.PathLike, sheet: Any, progress: Progress) -> None
         run_in_main_thread(lambda: _draw(str(temporary), sheet), progress)
         # What the exporter says is not asked: Qt writes on when the disk is full, and calls that a success.
         if not _is_complete_pdf(temporary):
-            raise OutputNotWritable(tr("The PDF {path} could not be written; the other files of the run are complete "
-                                       "and stay. Check that the disk has room and that the file is not open "
-                                       "elsewhere.").format(path=output))
+            raise OutputNotWritable(
+                tr(
+                    "The PDF {path} could not be written; the other files of the run are complete "
+                    "and stay. Check that the disk has room and that the file is not open "
+                    "elsewhere."
+                ).format(path=output)
+            )
         stop_if_cancelled(progress)
 
 
@@ -149,7 +155,8 @@ def _draw(path: str, sheet: Any) -> None:
         layout.itemById(name).setText(_escape_expressions(getattr(sheet, name)))
     layout.itemById("source").setText(
         f"{sheet.source} CRS of the data: {zones.crs().authid() or zones.crs().description()}. "
-        f"Scale 1 : {map_item.scale():,.0f} on A4.")
+        f"Scale 1 : {map_item.scale():,.0f} on A4."
+    )
     layout.itemById("north").setPicturePath(str(TEMPLATES / "north.svg"))
     _fill_scale_bar(layout.itemById("scale"), map_item)
     _fill_legend(layout.itemById("legend"), [*points, zones], len(sheet.names))
@@ -194,14 +201,23 @@ def _zones(sheet: Any) -> QgsRasterLayer:
     if sheet.breaks:
         limits = [*sheet.breaks, float("inf")]
         function = QgsColorRampShader(0, 1, None, QgsColorRampShader.Type.Discrete)
-        function.setColorRampItemList([QgsColorRampShader.ColorRampItem(limit, colours[number], names[number])
-                                       for number, limit in enumerate(limits, 1)])
+        function.setColorRampItemList(
+            [
+                QgsColorRampShader.ColorRampItem(limit, colours[number], names[number])
+                for number, limit in enumerate(limits, 1)
+            ]
+        )
         shader = QgsRasterShader()
         shader.setRasterShaderFunction(function)
         layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
     else:
-        layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, [
-            QgsPalettedRasterRenderer.Class(number, colours[number], name) for number, name in names.items()]))
+        layer.setRenderer(
+            QgsPalettedRasterRenderer(
+                layer.dataProvider(),
+                1,
+                [QgsPalettedRasterRenderer.Class(number, colours[number], name) for number, name in names.items()],
+            )
+        )
     # Multiplied with the hillshade below, the relief shows through the colours.
     layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
     return layer
@@ -216,8 +232,9 @@ def _hillshade_layer(path: str | None) -> list[QgsRasterLayer]:
     return [layer]
 
 
-def _points(label: str, colour: str, places: Sequence[tuple[float, float]], crs: QgsCoordinateReferenceSystem
-            ) -> QgsVectorLayer:
+def _points(
+    label: str, colour: str, places: Sequence[tuple[float, float]], crs: QgsCoordinateReferenceSystem
+) -> QgsVectorLayer:
     layer = QgsVectorLayer("Point", label, "memory")
     layer.setCrs(crs)
     features = []
@@ -227,9 +244,19 @@ def _points(label: str, colour: str, places: Sequence[tuple[float, float]], crs:
         features.append(feature)
     layer.dataProvider().addFeatures(features)
     size = 1.4 if len(places) < 500 else 0.9
-    layer.setRenderer(QgsSingleSymbolRenderer(QgsMarkerSymbol.createSimple(
-        {"name": "circle", "size": str(size), "color": colour, "outline_width": "0.12",
-         "outline_color": "#ffffff" if colour != "#ffffff" else "#1f2933"})))
+    layer.setRenderer(
+        QgsSingleSymbolRenderer(
+            QgsMarkerSymbol.createSimple(
+                {
+                    "name": "circle",
+                    "size": str(size),
+                    "color": colour,
+                    "outline_width": "0.12",
+                    "outline_color": "#ffffff" if colour != "#ffffff" else "#1f2933",
+                }
+            )
+        )
+    )
     return layer
 
 
@@ -245,8 +272,9 @@ def _fill_scale_bar(bar: Any, map_item: QgsLayoutItemMap) -> None:
     metres = QgsUnitTypes.fromUnitToUnitFactor(map_item.crs().mapUnits(), QgsUnitTypes.DistanceUnit.DistanceMeters)
     length = round_length(extent.width() * metres / 8)
     kilometres = length >= 1000
-    bar.setUnits(QgsUnitTypes.DistanceUnit.DistanceKilometers if kilometres
-                 else QgsUnitTypes.DistanceUnit.DistanceMeters)
+    bar.setUnits(
+        QgsUnitTypes.DistanceUnit.DistanceKilometers if kilometres else QgsUnitTypes.DistanceUnit.DistanceMeters
+    )
     bar.setUnitLabel("km" if kilometres else "m")
     bar.setNumberOfSegmentsLeft(0)
     bar.setNumberOfSegments(2)

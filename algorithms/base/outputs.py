@@ -14,8 +14,9 @@ from .values import LAYER_TYPES, is_given, output_path, plain, source_text
 MODEL = "safetensors"
 
 
-def require_distinct_outputs(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
-                       ) -> None:
+def require_distinct_outputs(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> None:
     """Check that no output takes the place of an input, or of another output.
 
     Outputs get their names when they are complete, so the run would go well, and the input would be gone.
@@ -29,12 +30,18 @@ def require_distinct_outputs(algorithm: QgsProcessingAlgorithm, parameters: dict
         if path is None:
             continue
         if definition.type() != "folderDestination" and os.path.isdir(path):
-            raise ParameterInvalid(tr("{name} is {path}, which is a folder. Give the name of a file.").format(
-                name=definition.name(), path=path))
+            raise ParameterInvalid(
+                tr("{name} is {path}, which is a folder. Give the name of a file.").format(
+                    name=definition.name(), path=path
+                )
+            )
         other = taken.get(_normalized_path(path))
         if other is not None:
-            raise ParameterInvalid(tr("{name} would overwrite {other}: both are {path}. Choose another place for "
-                                      "{name}.").format(name=definition.name(), other=other, path=path))
+            raise ParameterInvalid(
+                tr("{name} would overwrite {other}: both are {path}. Choose another place for {name}.").format(
+                    name=definition.name(), other=other, path=path
+                )
+            )
         taken[_normalized_path(path)] = definition.name()
 
 
@@ -44,14 +51,21 @@ def require_suffix(definition: QgsProcessingParameterDefinition, path: str) -> N
     Raises:
         ParameterInvalid: it has another ending than models have.
     """
-    if definition.type() == "fileDestination" and definition.defaultFileExtension() == MODEL \
-            and not path.lower().endswith(f".{MODEL}"):
-        raise ParameterInvalid(tr("{name} is {path}, but the file of a model must end in {ending}. Give it such a "
-                                  "name.").format(name=definition.name(), path=path, ending=f".{MODEL}"))
+    if (
+        definition.type() == "fileDestination"
+        and definition.defaultFileExtension() == MODEL
+        and not path.lower().endswith(f".{MODEL}")
+    ):
+        raise ParameterInvalid(
+            tr("{name} is {path}, but the file of a model must end in {ending}. Give it such a name.").format(
+                name=definition.name(), path=path, ending=f".{MODEL}"
+            )
+        )
 
 
-def _inputs(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
-            ) -> dict[str, str]:
+def _inputs(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> dict[str, str]:
     """Return the parameter of each file that goes in, by its place."""
     found = {}
     for definition in algorithm.parameterDefinitions():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from qgis.core import (
     QgsProcessing,
@@ -28,8 +29,12 @@ from ...model.options import Option
 from ...translation import tr
 
 Source = QgsProcessing.SourceType
-POINT, LINE, POLYGON, RASTER = (Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon,
-                                Source.TypeRaster)
+POINT, LINE, POLYGON, RASTER = (
+    Source.TypeVectorPoint,
+    Source.TypeVectorLine,
+    Source.TypeVectorPolygon,
+    Source.TypeRaster,
+)
 
 FILE = QgsProcessingParameterFile.Behavior.File
 
@@ -40,13 +45,19 @@ PDF = "PDF (*.pdf)"
 ZONES_FILTER = "Zones, run record or zone table (*.tif *.tiff *.json *.csv)"
 
 DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(16)), "mps")
-DEVICE_HELP = ("What computes. auto: an NVIDIA graphics card when there is one, else the processor. cuda:1 is the "
-               "second graphics card; mps is that of an Apple computer.")
-SCHEDULER_HELP = ("Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters "
-                  "and the output must lie on storage that all machines see at the same path. Leave it empty to "
-                  "compute on this computer; Scarp's docs/cluster.md shows how to start a cluster.")
-PRECISION_HELP = ("Numbers the network computes with. auto: the fastest that is exact enough on this device. fp32 is "
-                  "the most exact; bf16 and fp16 are faster where the device has them.")
+DEVICE_HELP = (
+    "What computes. auto: an NVIDIA graphics card when there is one, else the processor. cuda:1 is the "
+    "second graphics card; mps is that of an Apple computer."
+)
+SCHEDULER_HELP = (
+    "Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters "
+    "and the output must lie on storage that all machines see at the same path. Leave it empty to "
+    "compute on this computer; Scarp's docs/cluster.md shows how to start a cluster."
+)
+PRECISION_HELP = (
+    "Numbers the network computes with. auto: the fastest that is exact enough on this device. fp32 is "
+    "the most exact; bf16 and fp16 are faster where the device has them."
+)
 
 
 def raster(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterLayer:
@@ -87,19 +98,28 @@ def raster_or_vector_field(name: str, label: str) -> QgsProcessingParameterStrin
     return QgsProcessingParameterString(name, label, None, False, True)
 
 
-def number(name: str, label: str, default: float | None, minimum: float, maximum: float, optional: bool = False,
-           decimals: int = 1) -> QgsProcessingParameterNumber:
+def number(
+    name: str,
+    label: str,
+    default: float | None,
+    minimum: float,
+    maximum: float,
+    optional: bool = False,
+    decimals: int = 1,
+) -> QgsProcessingParameterNumber:
     """Return a number; ``decimals`` are those of the input box, which cuts further ones off."""
-    definition = QgsProcessingParameterNumber(name, label, QgsProcessingParameterNumber.Type.Double, default, optional,
-                                              minimum, maximum)
+    definition = QgsProcessingParameterNumber(
+        name, label, QgsProcessingParameterNumber.Type.Double, default, optional, minimum, maximum
+    )
     definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
     return definition
 
 
 def integer(name: str, label: str, default: int, minimum: int, maximum: int) -> QgsProcessingParameterNumber:
     """Return a whole number."""
-    return QgsProcessingParameterNumber(name, label, QgsProcessingParameterNumber.Type.Integer, default, False,
-                                        minimum, maximum)
+    return QgsProcessingParameterNumber(
+        name, label, QgsProcessingParameterNumber.Type.Integer, default, False, minimum, maximum
+    )
 
 
 def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
@@ -118,14 +138,20 @@ def option(declared: Option, without_default: bool = False) -> QgsProcessingPara
     if isinstance(declared.default, bool):
         return flag(declared.parameter, declared.label, declared.default)
     if declared.choices is not None:
-        return QgsProcessingParameterEnum(declared.parameter, declared.label, list(declared.choices), False, default,
-                                          without_default, True)
+        return QgsProcessingParameterEnum(
+            declared.parameter, declared.label, list(declared.choices), False, default, without_default, True
+        )
     if declared.limits is None:
         return QgsProcessingParameterString(declared.parameter, declared.label, default or None, False, True)
     kinds = QgsProcessingParameterNumber.Type
     definition = QgsProcessingParameterNumber(
-        declared.parameter, declared.label, kinds.Integer if declared.is_integer else kinds.Double, default,
-        without_default, *declared.limits)
+        declared.parameter,
+        declared.label,
+        kinds.Integer if declared.is_integer else kinds.Double,
+        default,
+        without_default,
+        *declared.limits,
+    )
     if declared.decimals is not None:
         definition.setMetadata({"widget_wrapper": {"decimals": declared.decimals}})
     return definition
@@ -156,8 +182,15 @@ def table(name: str, label: str, columns: Sequence[str], default: Sequence[Any] 
 
     It is optional for QGIS, which otherwise takes a matrix that is not given as missing in spite of its default.
     """
-    return QgsProcessingParameterMatrix(name, label, max(len(default) // len(columns), 1), False,
-                                        [tr(column) for column in columns], list(default) or None, True)
+    return QgsProcessingParameterMatrix(
+        name,
+        label,
+        max(len(default) // len(columns), 1),
+        False,
+        [tr(column) for column in columns],
+        list(default) or None,
+        True,
+    )
 
 
 def model_file(name: str, label: str) -> QgsProcessingParameterFile:
@@ -180,8 +213,9 @@ def raster_output(name: str, label: str, optional: bool = False) -> QgsProcessin
     return QgsProcessingParameterRasterDestination(name, label, None, optional, not optional)
 
 
-def file_output(name: str, label: str, file_filter: str, optional: bool = False, by_default: bool = True
-                ) -> QgsProcessingParameterFileDestination:
+def file_output(
+    name: str, label: str, file_filter: str, optional: bool = False, by_default: bool = True
+) -> QgsProcessingParameterFileDestination:
     """Return a file to write."""
     return QgsProcessingParameterFileDestination(name, label, tr(file_filter), None, optional, by_default)
 

@@ -12,8 +12,9 @@ from .arguments import Arguments, FeedbackProgress
 from .values import is_given, is_required, parameter_problem
 
 
-def live_validation_message(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any],
-                          context: QgsProcessingContext) -> str:
+def live_validation_message(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> str:
     """Return what is wrong with the values given so far, in a sentence with the labels of the dialog; empty if nothing.
 
     What is merely still empty is no fault yet, and libraries are none of the user's values.

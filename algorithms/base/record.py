@@ -3,13 +3,15 @@ The inputs of a recorded run, found again.
 The shell's part of the run record: the call as it was made, so that ``scarp:rerun`` can make it again.
 
 The core knows what it was handed: paths, arrays, settings. What QGIS was asked for, under the names that the user
-knows, is added to the records that the core wrote; vector layers, which QGIS writes, get a record as well."""
+knows, is added to the records that the core wrote; vector layers, which QGIS writes, get a record as well.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Container
 from pathlib import Path
-from typing import Any, Container
+from typing import Any
 
 from qgis.core import (
     NULL,
@@ -55,8 +57,11 @@ def serialize_parameter(arguments: Arguments, definition: QgsProcessingParameter
     if kind == "file":
         return ";".join(_absolute(path) for path in _paths(arguments.file(name) or ""))
     if kind == "number":
-        return arguments.integer(name) if definition.dataType() == type(definition).Type.Integer \
+        return (
+            arguments.integer(name)
+            if definition.dataType() == type(definition).Type.Integer
             else arguments.number(name)
+        )
     if kind == "boolean":
         return arguments.flag(name)
     if kind == "enum":
@@ -150,8 +155,11 @@ def parse_replacements(text: str, call: RecordedRun, without: Container[str]) ->
         name, sign, value = (part.strip() for part in line.partition("="))
         if not sign or name not in call.parameters or name in without:
             names = ", ".join(name for name in call.parameters if name not in without)
-            raise ParameterInvalid(tr('REPLACE has the line "{line}", which should be NAME=path with one of these '
-                                      "names: {names}.").format(line=line.strip(), names=names))
+            raise ParameterInvalid(
+                tr('REPLACE has the line "{line}", which should be NAME=path with one of these names: {names}.').format(
+                    line=line.strip(), names=names
+                )
+            )
         found[name] = value
     return found
 
@@ -180,8 +188,11 @@ def restore_inputs(call: RecordedRun, replaced: dict[str, str], progress: Progre
         elif value is not None:
             found[name] = deserialize_parameter(_relocate(name, value, call, progress, gone))
     if gone:
-        raise InputMissing(tr("The run cannot be repeated as it was. {problems} Save or find these, and name them in "
-                              "REPLACE.").format(problems=" ".join(gone)))
+        raise InputMissing(
+            tr("The run cannot be repeated as it was. {problems} Save or find these, and name them in REPLACE.").format(
+                problems=" ".join(gone)
+            )
+        )
     return found
 
 
@@ -190,10 +201,12 @@ def _problem(name: str, value: Any) -> str:
     for one in value if isinstance(value, list) else [value]:
         if isinstance(one, dict) and TEMPORARY in one:
             return tr('{name} was the temporary layer "{layer}", which no file holds.').format(
-                name=name, layer=one[TEMPORARY])
+                name=name, layer=one[TEMPORARY]
+            )
         if isinstance(one, dict) and one.get(SELECTED):
             return tr("{name} was the selected features of {layer} alone, and which ones is not recorded.").format(
-                name=name, layer=one.get(SOURCE))
+                name=name, layer=one.get(SOURCE)
+            )
     return ""
 
 
@@ -210,8 +223,10 @@ def _relocate(name: str, value: Any, call: RecordedRun, progress: Progress, gone
         if not beside.is_file():
             gone.append(tr("{name}: {path} does not exist any more.").format(name=name, path=path))
             continue
-        progress.report(0.0, tr("{name}: {path} is gone; {beside} is taken in its place.").format(
-            name=name, path=path, beside=beside))
+        progress.report(
+            0.0,
+            tr("{name}: {path} is gone; {beside} is taken in its place.").format(name=name, path=path, beside=beside),
+        )
         source = source.replace(path, str(beside))
     return {**value, SOURCE: source} if isinstance(value, dict) else source
 
@@ -229,14 +244,19 @@ def record_call(arguments: Arguments, results: dict[str, Any]) -> None:
     try:
         _write(arguments, results, outputs)
     except (OutputNotWritable, OSError, ValueError) as error:
-        arguments.progress.warn(tr("The run record could not be completed, so \"Repeat a run\" cannot repeat this run: "
-                                   "{error}").format(error=error))
+        arguments.progress.warn(
+            tr('The run record could not be completed, so "Repeat a run" cannot repeat this run: {error}').format(
+                error=error
+            )
+        )
 
 
 def _files(arguments: Arguments, results: dict[str, Any]) -> dict[str, str]:
     """Return the outputs that are files or folders, by name."""
-    paths = {definition.name(): str(results.get(definition.name()) or "").split("|")[0]
-             for definition in arguments.algorithm.destinationParameterDefinitions()}
+    paths = {
+        definition.name(): str(results.get(definition.name()) or "").split("|")[0]
+        for definition in arguments.algorithm.destinationParameterDefinitions()
+    }
     return {name: os.path.abspath(path) for name, path in paths.items() if path and os.path.exists(path)}
 
 
@@ -256,14 +276,18 @@ def _outputs_with_core_record(path: str, algorithm: str) -> list[str]:
     """Return the files, an output or those in an output folder, beside which the core has written a record."""
     if os.path.isfile(path):
         return [path] if os.path.isfile(f"{path}{RECORD_SUFFIX}") else []
-    beside = [str(record)[:-len(RECORD_SUFFIX)] for record in sorted(Path(path).glob(f"*{RECORD_SUFFIX}"))]
+    beside = [str(record)[: -len(RECORD_SUFFIX)] for record in sorted(Path(path).glob(f"*{RECORD_SUFFIX}"))]
     return [one for one in beside if os.path.isfile(one) and read_record(one).get("algorithm") == algorithm]
 
 
 def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
     """Return the call: parameters as Processing takes them, what was read, what came out."""
-    known = {str(one["source"]).split("|")[0]: one for value in inputs.values()
-             for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict) and "sha256" in one}
+    known = {
+        str(one["source"]).split("|")[0]: one
+        for value in inputs.values()
+        for one in (value if isinstance(value, list) else [value])
+        if isinstance(one, dict) and "sha256" in one
+    }
     parameters, files = {}, {}
     for definition in arguments.algorithm.parameterDefinitions():
         name = definition.name()
@@ -273,10 +297,23 @@ def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any])
         paths = recorded_paths(definition, parameters[name])
         if paths:
             # The core has read through the large ones already.
-            files[name] = [{"source": path, **{key: known[path][key] for key in ("bytes", "sha256")}}
-                           if path in known else describe_input(path) for path in paths]
-    outputs = {definition.name(): results.get(definition.name())
-               for definition in arguments.algorithm.destinationParameterDefinitions()}
+            files[name] = [
+                {"source": path, **{key: known[path][key] for key in ("bytes", "sha256")}}
+                if path in known
+                else describe_input(path)
+                for path in paths
+            ]
+    outputs = {
+        definition.name(): results.get(definition.name())
+        for definition in arguments.algorithm.destinationParameterDefinitions()
+    }
     numbers = {name: value for name, value in results.items() if name not in outputs and value is not None}
-    return {"parameters": parameters, "files": files, "layers": arguments.read, "outputs": outputs,
-            "written": arguments.written, "numbers": numbers, "qgis": Qgis.QGIS_VERSION}
+    return {
+        "parameters": parameters,
+        "files": files,
+        "layers": arguments.read,
+        "outputs": outputs,
+        "written": arguments.written,
+        "numbers": numbers,
+        "qgis": Qgis.QGIS_VERSION,
+    }

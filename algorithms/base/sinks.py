@@ -1,13 +1,15 @@
 """Vector files that QGIS writes: whole under their final name, or as before.
-From plain features of the core to vector layers: Processing sinks, and the GeoPackages of the demo."""
+From plain features of the core to vector layers: Processing sinks, and the GeoPackages of the demo.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from qgis.core import (
     Qgis,
@@ -71,8 +73,11 @@ def atomic_layer(path: str) -> Iterator[Path]:
         # The analyst knows the file by its own name.
         raise OutputNotWritable(str(error).replace(str(folder / final.name), str(final))) from error
     except OSError as error:
-        raise OutputNotWritable(tr("{name} could not be written: {error}. Check that the disk has room.")
-                                .format(name=final, error=error.strerror or error)) from error
+        raise OutputNotWritable(
+            tr("{name} could not be written: {error}. Check that the disk has room.").format(
+                name=final, error=error.strerror or error
+            )
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -108,16 +113,25 @@ def fields_of(columns: Iterable[tuple[str, str]]) -> QgsFields:
         types = {TEXT: QMetaType.Type.QString, INTEGER: QMetaType.Type.Int, REAL: QMetaType.Type.Double}
     else:
         # By name: Qt 6 has no QVariant.Type, and QGIS's checker for Qt 6 wants no line that mentions it.
-        types = {TEXT: QVariant.nameToType("QString"), INTEGER: QVariant.nameToType("int"),
-                 REAL: QVariant.nameToType("double")}
+        types = {
+            TEXT: QVariant.nameToType("QString"),
+            INTEGER: QVariant.nameToType("int"),
+            REAL: QVariant.nameToType("double"),
+        }
     fields = QgsFields()
     for name, kind in columns:
         fields.append(QgsField(name, types[kind]))
     return fields
 
 
-def write_sink(arguments: Arguments, name: str, columns: Sequence[tuple[str, str]], wkb_type: Any,
-               crs: QgsCoordinateReferenceSystem, rows: Iterable[tuple[QgsGeometry, Sequence[Any]]]) -> str | None:
+def write_sink(
+    arguments: Arguments,
+    name: str,
+    columns: Sequence[tuple[str, str]],
+    wkb_type: Any,
+    crs: QgsCoordinateReferenceSystem,
+    rows: Iterable[tuple[QgsGeometry, Sequence[Any]]],
+) -> str | None:
     """Write features into the sink of an output; return its layer id or path, None when it is not wanted.
 
     The sink is only made here, after the computation, so that a cancelled run leaves no empty layer.
@@ -131,14 +145,19 @@ def write_sink(arguments: Arguments, name: str, columns: Sequence[tuple[str, str
     if path is None:
         return _fill_sink(arguments, name, value, fields_of(columns), wkb_type, crs, rows)
     with atomic_layer(path) as temporary:
-        written = _fill_sink(arguments, name, _redirect_sink(value, str(temporary)), fields_of(columns), wkb_type, crs,
-                             rows)
+        written = _fill_sink(
+            arguments, name, _redirect_sink(value, str(temporary)), fields_of(columns), wkb_type, crs, rows
+        )
     # QGIS gives a file without an ending one of its own.
-    destination = path + written[len(str(temporary)):]
+    destination = path + written[len(str(temporary)) :]
     if isinstance(value, QgsProcessingOutputLayerDefinition) and value.destinationProject is not None:
         title = value.destinationName or arguments.algorithm.parameterDefinition(name).description()
-        arguments.context.addLayerToLoadOnCompletion(destination, QgsProcessingContext.LayerDetails(
-            title, value.destinationProject, name, QgsProcessingUtils.LayerHint.Vector))
+        arguments.context.addLayerToLoadOnCompletion(
+            destination,
+            QgsProcessingContext.LayerDetails(
+                title, value.destinationProject, name, QgsProcessingUtils.LayerHint.Vector
+            ),
+        )
     return destination
 
 
@@ -151,11 +170,19 @@ def _redirect_sink(value: Any, path: str) -> Any:
     return moved
 
 
-def _fill_sink(arguments: Arguments, name: str, value: Any, fields: QgsFields, wkb_type: Any,
-               crs: QgsCoordinateReferenceSystem, rows: Iterable[tuple[QgsGeometry, Sequence[Any]]]) -> str:
+def _fill_sink(
+    arguments: Arguments,
+    name: str,
+    value: Any,
+    fields: QgsFields,
+    wkb_type: Any,
+    crs: QgsCoordinateReferenceSystem,
+    rows: Iterable[tuple[QgsGeometry, Sequence[Any]]],
+) -> str:
     try:
-        sink, destination = arguments.algorithm.parameterAsSink({**arguments.parameters, name: value}, name,
-                                                                arguments.context, fields, wkb_type, crs)
+        sink, destination = arguments.algorithm.parameterAsSink(
+            {**arguments.parameters, name: value}, name, arguments.context, fields, wkb_type, crs
+        )
     except QgsProcessingException as error:
         raise _not_written(name, str(error)) from error
     if sink is None:
@@ -175,9 +202,12 @@ def _fill_sink(arguments: Arguments, name: str, value: Any, fields: QgsFields, w
 
 
 def _not_written(name: str, why: str) -> OutputNotWritable:
-    return OutputNotWritable(tr("{name} could not be written: {error}. Check that the disk has room, or choose another "
-                                "place for it. The other outputs are complete and stay.").format(
-        name=name, error=why.strip().rstrip(".")))
+    return OutputNotWritable(
+        tr(
+            "{name} could not be written: {error}. Check that the disk has room, or choose another "
+            "place for it. The other outputs are complete and stay."
+        ).format(name=name, error=why.strip().rstrip("."))
+    )
 
 
 def rectangle(left: float, bottom: float, right: float, top: float) -> QgsGeometry:
@@ -190,8 +220,9 @@ def point(x: float, y: float) -> QgsGeometry:
     return QgsGeometry.fromPointXY(QgsPointXY(x, y))
 
 
-def write_vectors(folder: Path, layers: Mapping[str, Any], crs_wkt: str, context: QgsProcessingContext
-                  ) -> dict[str, dict[str, Any]]:
+def write_vectors(
+    folder: Path, layers: Mapping[str, Any], crs_wkt: str, context: QgsProcessingContext
+) -> dict[str, dict[str, Any]]:
     """Write points, lines and polygons as one GeoPackage each, ``NAME.gpkg``; return what each holds, by file name.
 
     Raises:
@@ -203,8 +234,9 @@ def write_vectors(folder: Path, layers: Mapping[str, Any], crs_wkt: str, context
     return {f"{name}.gpkg": layer_checksum(layer) for name, layer in layers.items()}
 
 
-def _write_geopackage(path: Path, name: str, layer: Any, crs: QgsCoordinateReferenceSystem,
-                      transforms: QgsCoordinateTransformContext) -> None:
+def _write_geopackage(
+    path: Path, name: str, layer: Any, crs: QgsCoordinateReferenceSystem, transforms: QgsCoordinateTransformContext
+) -> None:
     from ...model.inputs.vectors import Lines, Points
 
     columns = [(field, _type_of(values)) for field, values in layer.fields.items()]
@@ -212,8 +244,10 @@ def _write_geopackage(path: Path, name: str, layer: Any, crs: QgsCoordinateRefer
     if isinstance(layer, Points):
         kind, shapes = WkbType.Point, (point(x, y) for x, y in layer.xy)
     elif isinstance(layer, Lines):
-        kind, shapes = WkbType.LineString, (
-            QgsGeometry.fromPolylineXY([QgsPointXY(x, y) for x, y in part]) for part in layer.parts)
+        kind, shapes = (
+            WkbType.LineString,
+            (QgsGeometry.fromPolylineXY([QgsPointXY(x, y) for x, y in part]) for part in layer.parts),
+        )
     else:
         kind, shapes = WkbType.MultiPolygon, (_multi_polygon(shape) for shape in layer.geometries)
     options = QgsVectorFileWriter.SaveVectorOptions()
@@ -230,8 +264,11 @@ def _write_geopackage(path: Path, name: str, layer: Any, crs: QgsCoordinateRefer
     # Deleting the writer closes the file.
     del writer
     if failed or not has_feature_count(str(path), written):
-        raise OutputNotWritable(tr("{name} could not be written: {error}. Check that the disk has room.")
-                                .format(name=path.name, error=message or tr("not all of it reached the disk")))
+        raise OutputNotWritable(
+            tr("{name} could not be written: {error}. Check that the disk has room.").format(
+                name=path.name, error=message or tr("not all of it reached the disk")
+            )
+        )
 
 
 def _feature(fields: QgsFields, geometry: QgsGeometry, values: Sequence[Any]) -> QgsFeature:
@@ -255,4 +292,5 @@ def _multi_polygon(shape: Mapping[str, Any]) -> QgsGeometry:
     """Return a GeoJSON polygon or multi-polygon as a QGIS geometry."""
     parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
     return QgsGeometry.fromMultiPolygonXY(
-        [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in parts])
+        [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in parts]
+    )

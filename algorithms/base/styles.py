@@ -1,15 +1,17 @@
 """What a map says of itself, put where QGIS shows it: the abstract in the layer's properties and on its tooltip.
 Styles for results that QGIS loads: the QML files of ``resources/styles``, which also serve by hand.
 The layers of a run in one group of the layer tree: of a step, of a row of a batch, of a whole graphical model.
-Layers of the project whose file a run has written anew."""
+Layers of the project whose file a run has written anew.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from osgeo import gdal
 from qgis.core import (
@@ -59,8 +61,22 @@ STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"
 """Stands for the style that the core wrote beside a raster of classes."""
 
-ORDER = ("stack", "rainfall", "safety_factor", "labels", "applicability", "uncertainty", "susceptibility",
-         "difference", "zones", SIDECAR_STYLE, "warning", "folds", "windows", "points")
+ORDER = (
+    "stack",
+    "rainfall",
+    "safety_factor",
+    "labels",
+    "applicability",
+    "uncertainty",
+    "susceptibility",
+    "difference",
+    "zones",
+    SIDECAR_STYLE,
+    "warning",
+    "folds",
+    "windows",
+    "points",
+)
 """From the bottom of a layer group to its top: what goes in, what comes out of it, outlines and points over both."""
 
 
@@ -80,8 +96,9 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
         """Place among the layers of a run; more is nearer to the top."""
         self._style = style
 
-    def postProcessLayer(self, layer: QgsMapLayer, context: QgsProcessingContext,  # noqa: N802 - QGIS's name
-                         feedback: QgsProcessingFeedback) -> None:
+    def postProcessLayer(
+        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
         """Style and move the layer; called in the main thread when it is loaded."""
         if self._style:
             self._apply(layer, feedback)
@@ -90,12 +107,16 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
             self.run.place(layer, self.order, context)
 
     def _apply(self, layer: QgsMapLayer, feedback: QgsProcessingFeedback) -> None:
-        path = Path(layer.source().split("|")[0]).with_suffix(".qml") if self._style == SIDECAR_STYLE \
+        path = (
+            Path(layer.source().split("|")[0]).with_suffix(".qml")
+            if self._style == SIDECAR_STYLE
             else STYLES / f"{self._style}.qml"
+        )
         message, done = layer.loadNamedStyle(str(path))
         if not done:
-            feedback.pushWarning(tr('The layer "{name}" could not be styled: {reason}')
-                                 .format(name=layer.name(), reason=message))
+            feedback.pushWarning(
+                tr('The layer "{name}" could not be styled: {reason}').format(name=layer.name(), reason=message)
+            )
         elif self._style == "folds":
             _hide_absent_categories(layer)
         layer.triggerRepaint()
@@ -248,9 +269,13 @@ def _new_name(title: str, saved: str) -> str:
     """Return a name that no other group of this session has, so that runs in the same minute stay apart."""
     time = datetime.now().strftime("%H:%M")
     name = (tr("Scarp: {step}, {file}, {time}") if saved else tr("Scarp: {step}, {time}")).format(
-        step=title, file=saved, time=time)
-    unused = next(candidate for candidate in (name, *(f"{name} ({number})" for number in range(2, len(_names) + 3)))
-                  if candidate not in _names)
+        step=title, file=saved, time=time
+    )
+    unused = next(
+        candidate
+        for candidate in (name, *(f"{name} ({number})" for number in range(2, len(_names) + 3)))
+        if candidate not in _names
+    )
     _names.add(unused)
     return unused
 
@@ -289,8 +314,12 @@ def _refresh(layer: QgsMapLayer) -> None:
 
 def _has_changed(layer: QgsRasterLayer) -> bool:
     provider = layer.dataProvider()
-    return provider is None or not provider.isValid() or provider.extent() != layer.extent() \
+    return (
+        provider is None
+        or not provider.isValid()
+        or provider.extent() != layer.extent()
         or (provider.xSize(), provider.ySize()) != (layer.width(), layer.height())
+    )
 
 
 def _normalized_path(source: str) -> str:

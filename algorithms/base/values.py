@@ -57,8 +57,11 @@ def rows_of(value: Any) -> Any:
     if not isinstance(value, (list, tuple)):
         value = [value]
     flat = [cell for row in value for cell in (row if isinstance(row, (list, tuple)) else [row])]
-    return [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in flat
-            if cell is not None and cell != NULL]
+    return [
+        int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+        for cell in flat
+        if cell is not None and cell != NULL
+    ]
 
 
 def source_text(value: Any, context: QgsProcessingContext) -> str:
@@ -101,14 +104,18 @@ def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -
     index = fields.lookupField(name)
     if index < 0:
         known = ", ".join(item.name() for item in fields) or tr("none")
-        raise FieldUnusable(tr('The layer "{layer}" for {parameter} has no field "{field}". It has: {known}. '
-                               "Choose one of these, or another layer.")
-                            .format(layer=layer, parameter=parameter, field=name, known=known))
+        raise FieldUnusable(
+            tr(
+                'The layer "{layer}" for {parameter} has no field "{field}". It has: {known}. '
+                "Choose one of these, or another layer."
+            ).format(layer=layer, parameter=parameter, field=name, known=known)
+        )
     return int(index)
 
 
-def parameter_problem(definition: QgsProcessingParameterDefinition, parameters: dict[str, Any],
-               context: QgsProcessingContext) -> str:
+def parameter_problem(
+    definition: QgsProcessingParameterDefinition, parameters: dict[str, Any], context: QgsProcessingContext
+) -> str:
     """Return what is wrong with the value of one input parameter, in words; empty when nothing is.
 
     QGIS itself only says "Incorrect parameter value for X".
@@ -118,8 +125,11 @@ def parameter_problem(definition: QgsProcessingParameterDefinition, parameters: 
     value = parameters.get(definition.name())
     title = f"{definition.name()} ({definition.description()})"
     if not is_given(value):
-        return tr("{title} is missing. Give {wanted}.").format(title=title, wanted=_expected_type(definition)) \
-            if is_required(definition) else ""
+        return (
+            tr("{title} is missing. Give {wanted}.").format(title=title, wanted=_expected_type(definition))
+            if is_required(definition)
+            else ""
+        )
     if definition.type() == "number" and number_problem(definition, value):
         return number_problem(definition, value)
     if definition.checkValueIsAcceptable(value, context):
@@ -132,17 +142,25 @@ def parameter_problem(definition: QgsProcessingParameterDefinition, parameters: 
         gone = [str(item) for item in items if _is_missing_file(item)]
         if gone:
             return tr('{title}: there is no file or layer "{value}". Check the path.').format(
-                title=title, value=", ".join(gone))
-        problem = tr('{title}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists, is whole '
-                     "and is of the right kind.")
+                title=title, value=", ".join(gone)
+            )
+        problem = tr(
+            '{title}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists, is whole '
+            "and is of the right kind."
+        )
     return problem.format(title=title, value=shown, wanted=_expected_type(definition))
 
 
 def _is_missing_file(item: Any) -> bool:
     """Whether a value is the path of a file that does not exist, as far as can be told of what may be any source."""
     path = item.split("|")[0] if isinstance(item, str) else ""
-    return bool(os.path.splitext(path)[1]) and "=" not in path and "://" not in path and not path.startswith("/vsi") \
+    return (
+        bool(os.path.splitext(path)[1])
+        and "=" not in path
+        and "://" not in path
+        and not path.startswith("/vsi")
         and not os.path.exists(path)
+    )
 
 
 def number_problem(definition: QgsProcessingParameterDefinition, value: Any) -> str:
@@ -164,7 +182,8 @@ def number_problem(definition: QgsProcessingParameterDefinition, value: Any) -> 
     except (ValueError, OverflowError):
         pass
     return tr('{title} is "{value}", but should be {wanted}.').format(
-        title=f"{definition.name()} ({definition.description()})", value=shown, wanted=_expected_type(definition))
+        title=f"{definition.name()} ({definition.description()})", value=shown, wanted=_expected_type(definition)
+    )
 
 
 def _expected_type(definition: QgsProcessingParameterDefinition) -> str:
@@ -173,13 +192,22 @@ def _expected_type(definition: QgsProcessingParameterDefinition) -> str:
     if kind == "enum":
         return tr("one of {choices}").format(choices=", ".join(definition.options()))
     if kind == "number":
-        text = tr("a whole number from {lowest} to {highest}") \
-            if definition.dataType() == QgsProcessingParameterNumber.Type.Integer \
+        text = (
+            tr("a whole number from {lowest} to {highest}")
+            if definition.dataType() == QgsProcessingParameterNumber.Type.Integer
             else tr("a number from {lowest} to {highest}")
+        )
         return text.format(lowest=f"{definition.minimum():.10g}", highest=f"{definition.maximum():.10g}")
     if kind == "file" and definition.fileFilter():
         return tr("a file of this kind: {filter}").format(filter=definition.fileFilter())
-    return {"raster": tr("a raster"), "source": tr("a vector layer"), "vector": tr("a vector layer"),
-            "layer": tr("a raster or vector layer"), "multilayer": tr("layers"), "file": tr("a file"),
-            "field": tr("the name of a field"), "boolean": tr("true or false"),
-            "matrix": tr("comma-separated text or a table")}.get(kind, tr("a value"))
+    return {
+        "raster": tr("a raster"),
+        "source": tr("a vector layer"),
+        "vector": tr("a vector layer"),
+        "layer": tr("a raster or vector layer"),
+        "multilayer": tr("layers"),
+        "file": tr("a file"),
+        "field": tr("the name of a field"),
+        "boolean": tr("true or false"),
+        "matrix": tr("comma-separated text or a table"),
+    }.get(kind, tr("a value"))

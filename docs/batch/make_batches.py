@@ -11,34 +11,47 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path, PurePath
-from typing import Dict, Tuple
 
 MODEL, BREAKS, WINDOWS, LANDSLIDES = "model.safetensors", "training_zones.csv", "windows.gpkg", "landslides.gpkg"
 DISTANCE = 300
 """Metres between a stable point and the next landslide."""
 
-Row = Tuple[Dict[str, object], Dict[str, str]]
+Row = tuple[dict[str, object], dict[str, str]]
 """Parameters and outputs of one row."""
 
 
 def predict(folder: str, region: str) -> Row:
     """Return the row that maps a region."""
-    return ({"STACK": f"{folder}/factors_{region}.tif", "MODEL": f"{folder}/{MODEL}", "REGION": region},
-            {"OUTPUT": f"{folder}/susceptibility_{region}.tif"})
+    return (
+        {"STACK": f"{folder}/factors_{region}.tif", "MODEL": f"{folder}/{MODEL}", "REGION": region},
+        {"OUTPUT": f"{folder}/susceptibility_{region}.tif"},
+    )
 
 
 def classify(folder: str, region: str) -> Row:
     """Return the row that cuts a region's map at the values of the area that the model was trained on."""
-    return ({"SUSCEPTIBILITY": f"{folder}/susceptibility_{region}.tif", "BREAKS_FROM": f"{folder}/{BREAKS}"},
-            {"OUTPUT": f"{folder}/zones_{region}.tif", "OUTPUT_TABLE": f"{folder}/zones_{region}.csv"})
+    return (
+        {"SUSCEPTIBILITY": f"{folder}/susceptibility_{region}.tif", "BREAKS_FROM": f"{folder}/{BREAKS}"},
+        {"OUTPUT": f"{folder}/zones_{region}.tif", "OUTPUT_TABLE": f"{folder}/zones_{region}.csv"},
+    )
 
 
 def validate(folder: str, region: str) -> Row:
     """Return the row that validates a region's map."""
-    return ({"SUSCEPTIBILITY": f"{folder}/susceptibility_{region}.tif", "LANDSLIDES": f"{folder}/{LANDSLIDES}",
-             "ZONES": f"{folder}/zones_{region}.tif", "WINDOWS": f"{folder}/{WINDOWS}", "DISTANCE": DISTANCE},
-            {"OUTPUT_HTML": f"{folder}/report_{region}.html", "OUTPUT_TABLE": f"{folder}/numbers_{region}.csv",
-             "OUTPUT_POINTS": f"{folder}/points_{region}.gpkg"})
+    return (
+        {
+            "SUSCEPTIBILITY": f"{folder}/susceptibility_{region}.tif",
+            "LANDSLIDES": f"{folder}/{LANDSLIDES}",
+            "ZONES": f"{folder}/zones_{region}.tif",
+            "WINDOWS": f"{folder}/{WINDOWS}",
+            "DISTANCE": DISTANCE,
+        },
+        {
+            "OUTPUT_HTML": f"{folder}/report_{region}.html",
+            "OUTPUT_TABLE": f"{folder}/numbers_{region}.csv",
+            "OUTPUT_POINTS": f"{folder}/points_{region}.gpkg",
+        },
+    )
 
 
 STEPS = {"1_predict": predict, "2_classify": classify, "3_validate": validate}
@@ -46,8 +59,17 @@ STEPS = {"1_predict": predict, "2_classify": classify, "3_validate": validate}
 
 def as_json(rows: list[Row]) -> str:
     """Return a batch as QGIS 3.22 to 3.38 saves it: values are written as Python writes them."""
-    return json.dumps([{"PARAMETERS": {name: repr(value) for name, value in parameters.items()}, "OUTPUTS": outputs}
-                       for parameters, outputs in rows], indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            [
+                {"PARAMETERS": {name: repr(value) for name, value in parameters.items()}, "OUTPUTS": outputs}
+                for parameters, outputs in rows
+            ],
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def as_batch(rows: list[Row]) -> str:
@@ -76,7 +98,7 @@ def write(folder: PurePath, regions: list[str], into: Path) -> list[Path]:
 
 def regions_in(folder: Path) -> list[str]:
     """Return the names of the regions that have a factor stack in a folder."""
-    return sorted(path.stem[len("factors_"):] for path in folder.glob("factors_*.tif"))
+    return sorted(path.stem[len("factors_") :] for path in folder.glob("factors_*.tif"))
 
 
 def main() -> None:

@@ -151,11 +151,14 @@ class ContinuousBand(_Band):
             if value == self.minimum:
                 self.plausible_low = max(self.plausible_low, float(np.nextafter(np.float32(value), np.float32(np.inf))))
             else:
-                self.plausible_high = min(self.plausible_high, float(np.nextafter(np.float32(value), np.float32(-np.inf))))
+                self.plausible_high = min(
+                    self.plausible_high, float(np.nextafter(np.float32(value), np.float32(-np.inf)))
+                )
         self.edges = np.linspace(*self._plot_range(), HISTOGRAM_BINS + 1)
 
-    def second(self, values: np.ndarray, landslide: np.ndarray | None, known: np.ndarray | None
-               ) -> tuple[np.ndarray, np.ndarray, None]:
+    def second(
+        self, values: np.ndarray, landslide: np.ndarray | None, known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, None]:
         """Take in the same cells of the second walk.
 
         Args:
@@ -195,8 +198,10 @@ class ContinuousBand(_Band):
         """Return the smallest or largest value where it looks like a nodata value that was not declared."""
         found = []
         # Where they are many, the fence lies beyond them; so far below zero no factor has cells in plenty.
-        for value, far in ((self.minimum, self.minimum <= NODATA_BELOW or self.minimum < self.low_fence),
-                           (self.maximum, self.maximum > self.high_fence)):
+        for value, far in (
+            (self.minimum, self.minimum <= NODATA_BELOW or self.minimum < self.low_fence),
+            (self.maximum, self.maximum > self.high_fence),
+        ):
             if far and any(math.isclose(value, sentinel, rel_tol=1e-6) for sentinel in SENTINELS):
                 found.append(value)
         return found
@@ -278,8 +283,9 @@ class CategoricalBand(_Band):
         self._index = np.full(CODE_LIMIT, -1, dtype=np.int64)
         self._index[self.codes] = np.arange(len(self.codes))
 
-    def second(self, values: np.ndarray, landslide: np.ndarray | None, known: np.ndarray | None
-               ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def second(
+        self, values: np.ndarray, landslide: np.ndarray | None, known: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Take in the same cells of the second walk.
 
         Args:

@@ -94,10 +94,19 @@ def check_associations(found: Associations) -> list[Finding]:
             if math.isinf(inflation):
                 message = "Its variance inflation factor is infinite: the other continuous factors give it exactly."
             else:
-                message = (f"Its variance inflation factor is {inflation_text(inflation)}, over {VIF_LIMIT:.0f}: the "
-                        "other continuous factors together nearly give it.")
-            findings.append(Finding(WARNING, "variance inflation", name, f"{message} {_closest(name, found)}",
-                                    "Leave it out, or the factors that go with it."))
+                message = (
+                    f"Its variance inflation factor is {inflation_text(inflation)}, over {VIF_LIMIT:.0f}: the "
+                    "other continuous factors together nearly give it."
+                )
+            findings.append(
+                Finding(
+                    WARNING,
+                    "variance inflation",
+                    name,
+                    f"{message} {_closest(name, found)}",
+                    "Leave it out, or the factors that go with it.",
+                )
+            )
     return findings
 
 
@@ -129,8 +138,23 @@ def _check_pair(first: str, second: str, value: float, symbol: str) -> list[Find
     name = "Pearson's r" if symbol == "r" else "Cramér's V"
     pair = f"{first} × {second}"
     if abs(value) >= DUPLICATE_LIMIT:
-        return [Finding(WARNING, "copy", pair, f"One gives the other ({name} = {number(value)}): the same layer twice, "
-                        "or one computed from the other.", "Leave one of the two out.")]
-    return [Finding(WARNING, "correlation", pair, f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}: "
-                    "the two say much the same, and their separate effects cannot be told.",
-                    "Leave one of the two out, or keep both and do not read meaning into either alone.")]
+        return [
+            Finding(
+                WARNING,
+                "copy",
+                pair,
+                f"One gives the other ({name} = {number(value)}): the same layer twice, "
+                "or one computed from the other.",
+                "Leave one of the two out.",
+            )
+        ]
+    return [
+        Finding(
+            WARNING,
+            "correlation",
+            pair,
+            f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}: "
+            "the two say much the same, and their separate effects cannot be told.",
+            "Leave one of the two out, or keep both and do not read meaning into either alone.",
+        )
+    ]

@@ -1,12 +1,13 @@
 """What a check found, and the table of all of it.
-What the values of a factor can be, by the factor's name, and the limits from which a check speaks up."""
+What the values of a factor can be, by the factor's name, and the limits from which a check speaks up.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Iterable, Sequence
 
 from .. import tables
 from ..training.settings import default
@@ -123,16 +124,18 @@ class CheckSummary:
 
     def __post_init__(self) -> None:
         """Count the findings."""
-        self.errors, self.warnings, self.notes = (count(self.findings, severity)
-                                                  for severity in (ERROR, WARNING, NOTE))
+        self.errors, self.warnings, self.notes = (count(self.findings, severity) for severity in (ERROR, WARNING, NOTE))
 
     @property
     def verdict(self) -> str:
         """One sentence that sums up the findings."""
         if not self.errors + self.warnings + self.notes:
             return "Nothing to complain about: all checks passed."
-        parts = [f"{number} {name if number == 1 else name + 's'}" for number, name in
-                 ((self.errors, ERROR), (self.warnings, WARNING), (self.notes, NOTE)) if number]
+        parts = [
+            f"{number} {name if number == 1 else name + 's'}"
+            for number, name in ((self.errors, ERROR), (self.warnings, WARNING), (self.notes, NOTE))
+            if number
+        ]
         found = f"Found: {', '.join(parts)}."
         if self.errors:
             return f"{found} Mend the errors before you train."
@@ -147,9 +150,22 @@ def write_table(path: str | os.PathLike, findings: Sequence[Finding]) -> None:
     Raises:
         OutputNotWritable: a file cannot be written.
     """
-    tables.write_table(path, COLUMNS, [
-        (finding.severity, finding.factor, finding.check, finding.message, finding.cells,
-         None if finding.share is None else 100 * finding.share, finding.remedy) for finding in findings])
+    tables.write_table(
+        path,
+        COLUMNS,
+        [
+            (
+                finding.severity,
+                finding.factor,
+                finding.check,
+                finding.message,
+                finding.cells,
+                None if finding.share is None else 100 * finding.share,
+                finding.remedy,
+            )
+            for finding in findings
+        ],
+    )
 
 
 CORRELATION_LIMIT = 0.7
@@ -203,31 +219,70 @@ class PlausibleRange:
     """A distance between the 1st and 99th percentile below this is next to nothing, in the factor's unit."""
 
 
-_DENSITY = PlausibleRange(0.0, math.inf, "a density of lines is never negative",
-                    "Build the density again, and look for a nodata value that was not declared.", 0.001)
+_DENSITY = PlausibleRange(
+    0.0,
+    math.inf,
+    "a density of lines is never negative",
+    "Build the density again, and look for a nodata value that was not declared.",
+    0.001,
+)
 
 PLAUSIBLE_RANGES = {
-    "slope": PlausibleRange(0.0, 90.0, "a slope gradient lies between 0 and 90 degrees",
-                      "Build the slope in degrees, not in percent, and look for a nodata value that was not declared.",
-                      0.5),
-    "profile_curvature": PlausibleRange(-10.0, 10.0, "a curvature beyond 10 1/m is a radius below 10 cm",
-                                  "Build the curvature again in 1/m, and look for a nodata value of the DEM that was "
-                                  "not declared.", 1e-6),
+    "slope": PlausibleRange(
+        0.0,
+        90.0,
+        "a slope gradient lies between 0 and 90 degrees",
+        "Build the slope in degrees, not in percent, and look for a nodata value that was not declared.",
+        0.5,
+    ),
+    "profile_curvature": PlausibleRange(
+        -10.0,
+        10.0,
+        "a curvature beyond 10 1/m is a radius below 10 cm",
+        "Build the curvature again in 1/m, and look for a nodata value of the DEM that was not declared.",
+        1e-6,
+    ),
     "river_density": _DENSITY,
     "fault_density": _DENSITY,
-    "precipitation": PlausibleRange(0.0, 15000.0, "annual precipitation lies between 0 and 15,000 mm",
-                              "Declare the nodata value of the rain raster, check that it is in mm a year, and build "
-                              "the stack again.", 1.0),
-    "temperature": PlausibleRange(-60.0, 40.0, "annual mean temperature lies between −60 and 40 °C",
-                            "Declare the nodata value of the temperature raster, check that it is in °C, and build "
-                            "the stack again.", 0.05),
+    "precipitation": PlausibleRange(
+        0.0,
+        15000.0,
+        "annual precipitation lies between 0 and 15,000 mm",
+        "Declare the nodata value of the rain raster, check that it is in mm a year, and build the stack again.",
+        1.0,
+    ),
+    "temperature": PlausibleRange(
+        -60.0,
+        40.0,
+        "annual mean temperature lies between −60 and 40 °C",
+        "Declare the nodata value of the temperature raster, check that it is in °C, and build the stack again.",
+        0.05,
+    ),
 }
 
-_NEVER_NEGATIVE = PlausibleRange(0.0, math.inf, "a density or a distance is never negative",
-                           "Declare the nodata value of the layer, and build the stack again.")
+_NEVER_NEGATIVE = PlausibleRange(
+    0.0,
+    math.inf,
+    "a density or a distance is never negative",
+    "Declare the nodata value of the layer, and build the stack again.",
+)
 
-SENTINELS = (-9999.0, -99999.0, -32768.0, -32767.0, -2147483648.0, -3.4028234663852886e38, -999.0, -1e20, 9999.0,
-             32767.0, 65535.0, 99999.0, 1e20, 3.4028234663852886e38)
+SENTINELS = (
+    -9999.0,
+    -99999.0,
+    -32768.0,
+    -32767.0,
+    -2147483648.0,
+    -3.4028234663852886e38,
+    -999.0,
+    -1e20,
+    9999.0,
+    32767.0,
+    65535.0,
+    99999.0,
+    1e20,
+    3.4028234663852886e38,
+)
 """Numbers that rasters hold in place of data, often without saying so."""
 
 

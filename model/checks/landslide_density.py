@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 from .band_statistics import CategoricalBand
 from .findings import ERROR, FEW_LANDSLIDE_CELLS, NOTE, WARNING, Finding, join_names, number
@@ -57,45 +57,98 @@ def check_labels(scan: StackScan) -> list[Finding]:
     for band in scan.continuous_bands:
         outside = band.cells_outside_labelled()
         if band.finite and outside > OUTSIDE_SHARE * band.finite:
-            findings.append(Finding(
-                NOTE, "extrapolation", band.name, f"Cells lie outside {number(band.labelled_minimum)} to "
-                f"{number(band.labelled_maximum)}, the range of the cells with a label: the model has to guess there.",
-                "Label a more varied area, or read the map there with care.", outside, band.finite))
+            findings.append(
+                Finding(
+                    NOTE,
+                    "extrapolation",
+                    band.name,
+                    f"Cells lie outside {number(band.labelled_minimum)} to "
+                    f"{number(band.labelled_maximum)}, the range of the cells with a label: the model has to guess there.",
+                    "Label a more varied area, or read the map there with care.",
+                    outside,
+                    band.finite,
+                )
+            )
     return findings
 
 
 def _check_counts(counts: LabelCounts) -> list[Finding]:
     findings = []
     if counts.other:
-        findings.append(Finding(
-            ERROR, "label value", "labels",
-            "Cells hold a value that is no label: 1 is landslide, 0 stable, 255 unknown.",
-            "Make the labels with scarp:buildbufferedlabels.", counts.other, counts.cells))
+        findings.append(
+            Finding(
+                ERROR,
+                "label value",
+                "labels",
+                "Cells hold a value that is no label: 1 is landslide, 0 stable, 255 unknown.",
+                "Make the labels with scarp:buildbufferedlabels.",
+                counts.other,
+                counts.cells,
+            )
+        )
     if counts.landslide == 0:
-        return findings + [Finding(ERROR, "no landslides", "labels", "No cell is labelled landslide (1).",
-                                   "Check that the landslide layer lies inside the stack.", 0, counts.cells)]
+        return [
+            *findings,
+            Finding(
+                ERROR,
+                "no landslides",
+                "labels",
+                "No cell is labelled landslide (1).",
+                "Check that the landslide layer lies inside the stack.",
+                0,
+                counts.cells,
+            ),
+        ]
     if counts.stable_used == 0:
-        findings.append(Finding(ERROR, "no stable cells", "labels", "No cell with data is labelled stable (0).",
-                                "Use smaller RADII or RING, or a larger mapped area.", 0, counts.cells))
+        findings.append(
+            Finding(
+                ERROR,
+                "no stable cells",
+                "labels",
+                "No cell with data is labelled stable (0).",
+                "Use smaller RADII or RING, or a larger mapped area.",
+                0,
+                counts.cells,
+            )
+        )
     if counts.landslide_lost:
         share = counts.landslide_lost / counts.landslide
-        findings.append(Finding(
-            ERROR if share == 1 else WARNING if share > 0.05 else NOTE, "landslides lost", "labels",
-            "Landslide cells lie where some factor has no data; they are lost to training.",
-            "Fill the gaps of the factors there; the table of factors tells which have some.",
-            counts.landslide_lost, counts.landslide))
+        findings.append(
+            Finding(
+                ERROR if share == 1 else WARNING if share > 0.05 else NOTE,
+                "landslides lost",
+                "labels",
+                "Landslide cells lie where some factor has no data; they are lost to training.",
+                "Fill the gaps of the factors there; the table of factors tells which have some.",
+                counts.landslide_lost,
+                counts.landslide,
+            )
+        )
     used = counts.landslide_used
     if 0 < used < FEW_LANDSLIDE_CELLS:
-        findings.append(Finding(
-            WARNING, "few landslides", "labels",
-            "A network learns little from so few landslide cells, and its numbers will vary from run to run.",
-            "Add landslides, use larger RADII, or train KIND=logistic_regression with scarp:traincomparisonmodel.",
-            used, used + counts.stable_used))
+        findings.append(
+            Finding(
+                WARNING,
+                "few landslides",
+                "labels",
+                "A network learns little from so few landslide cells, and its numbers will vary from run to run.",
+                "Add landslides, use larger RADII, or train KIND=logistic_regression with scarp:traincomparisonmodel.",
+                used,
+                used + counts.stable_used,
+            )
+        )
     if used and counts.stable_used and used > counts.stable_used:
-        findings.append(Finding(
-            WARNING, "landslides everywhere", "labels",
-            "More than half of the labelled cells are landslide; the buffers are probably too wide.",
-            "Use smaller RADII, in keeping with the true size of the landslides.", used, used + counts.stable_used))
+        findings.append(
+            Finding(
+                WARNING,
+                "landslides everywhere",
+                "labels",
+                "More than half of the labelled cells are landslide; the buffers are probably too wide.",
+                "Use smaller RADII, in keeping with the true size of the landslides.",
+                used,
+                used + counts.stable_used,
+            )
+        )
     return findings
 
 
@@ -105,17 +158,32 @@ def _check_classes(band: CategoricalBand) -> list[Finding]:
     named = [place for place, code in enumerate(band.codes) if not band.factor.classes or code in band.factor.classes]
     unseen = [place for place in named if band.known[place] == 0]
     if unseen and len(unseen) < len(band.codes):
-        findings.append(Finding(
-            WARNING, "unlabelled class", band.name, f"Classes without any labelled cell: {_names(band, unseen)}. A "
-            "model does not see them in training, and the map there is a guess.",
-            "Map landslides in these classes too, or mask them with AREA.",
-            int(band.counts[unseen].sum()), band.finite))
+        findings.append(
+            Finding(
+                WARNING,
+                "unlabelled class",
+                band.name,
+                f"Classes without any labelled cell: {_names(band, unseen)}. A "
+                "model does not see them in training, and the map there is a guess.",
+                "Map landslides in these classes too, or mask them with AREA.",
+                int(band.counts[unseen].sum()),
+                band.finite,
+            )
+        )
     without_landslides = [place for place in named if band.known[place] > 0 and band.landslides[place] == 0]
     if without_landslides:
         cells = int(band.known[without_landslides].sum())
-        findings.append(Finding(
-            NOTE, "no landslides in class", band.name, f"Classes without a landslide cell: {_names(band, without_landslides)}.",
-            "Nothing, if that is true of the ground and not a gap in the inventory.", cells, int(band.known.sum())))
+        findings.append(
+            Finding(
+                NOTE,
+                "no landslides in class",
+                band.name,
+                f"Classes without a landslide cell: {_names(band, without_landslides)}.",
+                "Nothing, if that is true of the ground and not a gap in the inventory.",
+                cells,
+                int(band.known.sum()),
+            )
+        )
     return findings
 
 

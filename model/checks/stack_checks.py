@@ -1,5 +1,6 @@
 """What the bands of a stack say they are, read so that a fault becomes a finding and the reading goes on.
-Where there is data and where not: empty bands, bands that cost others their cells, infinities."""
+Where there is data and where not: empty bands, bands that cost others their cells, infinities.
+"""
 
 from __future__ import annotations
 
@@ -43,16 +44,28 @@ def check_size(grid: Grid) -> list[Finding]:
     findings = []
     size = grid.cell_size()
     if TRAINING_WINDOW / size < MIN_WINDOW_CELLS:
-        findings.append(Finding(
-            WARNING, "cell size", "", f"Cells are {size:.0f} m wide: a training window of {TRAINING_WINDOW:.0f} m has "
-            f"only {max(1, round(TRAINING_WINDOW / size))} of them a side, too few to show a slope's shape.",
-            f"Build the stack from a finer DEM (30 m, say), or train with WINDOW of at least "
-            f"{MIN_WINDOW_CELLS * size:.0f} m."))
+        findings.append(
+            Finding(
+                WARNING,
+                "cell size",
+                "",
+                f"Cells are {size:.0f} m wide: a training window of {TRAINING_WINDOW:.0f} m has "
+                f"only {max(1, round(TRAINING_WINDOW / size))} of them a side, too few to show a slope's shape.",
+                f"Build the stack from a finer DEM (30 m, say), or train with WINDOW of at least "
+                f"{MIN_WINDOW_CELLS * size:.0f} m.",
+            )
+        )
     if min(grid.width, grid.height) * size < TRAINING_WINDOW:
-        findings.append(Finding(
-            ERROR, "extent", "", f"The stack is {grid.width * size / 1000:.2f} × {grid.height * size / 1000:.2f} km, "
-            f"smaller than one training window of {TRAINING_WINDOW:.0f} m.",
-            "Build the stack from a DEM of a larger area, or train with a smaller WINDOW."))
+        findings.append(
+            Finding(
+                ERROR,
+                "extent",
+                "",
+                f"The stack is {grid.width * size / 1000:.2f} × {grid.height * size / 1000:.2f} km, "
+                f"smaller than one training window of {TRAINING_WINDOW:.0f} m.",
+                "Build the stack from a DEM of a larger area, or train with a smaller WINDOW.",
+            )
+        )
     return findings
 
 
@@ -61,25 +74,46 @@ def read_factors(dataset: rasterio.DatasetReader) -> tuple[list[StackFactor], li
     factors: list[StackFactor] = []
     findings: list[Finding] = []
     if FORMAT_TAG not in dataset.tags():
-        findings.append(Finding(
-            NOTE, "format", "", "The raster was not written by scarp:buildfactorstack. Factors are known by the band "
-            "names, and units cannot be checked.", "Nothing, if the band names, units and class codes are right."))
+        findings.append(
+            Finding(
+                NOTE,
+                "format",
+                "",
+                "The raster was not written by scarp:buildfactorstack. Factors are known by the band "
+                "names, and units cannot be checked.",
+                "Nothing, if the band names, units and class codes are right.",
+            )
+        )
     for band in dataset.indexes:
         factor, found = _read_factor(dataset, band)
         if factor.name in {other.name for other in factors}:
-            findings.append(Finding(
-                ERROR, "name", factor.name, f'Band {band} has the name "{factor.name}" of an earlier band; a model '
-                "would find only one of them.", "Rename one of the layers and build the stack again."))
-            factor = StackFactor(f"{factor.name} (band {band})", factor.kind, factor.unit, factor.title,
-                                 factor.classes, band)
+            findings.append(
+                Finding(
+                    ERROR,
+                    "name",
+                    factor.name,
+                    f'Band {band} has the name "{factor.name}" of an earlier band; a model '
+                    "would find only one of them.",
+                    "Rename one of the layers and build the stack again.",
+                )
+            )
+            factor = StackFactor(
+                f"{factor.name} (band {band})", factor.kind, factor.unit, factor.title, factor.classes, band
+            )
         factors.append(factor)
         findings.extend(found)
     absent = [name for name in FACTORS if name not in {factor.name for factor in factors}]
     if absent:
-        findings.append(Finding(
-            NOTE, "absent", "", f"{len(FACTORS) - len(absent)} of the ten standard factors are there. Missing: "
-            f"{join_names(absent, 10)}.", "Add their inputs when you build the stack, if you have them; training works "
-            "without."))
+        findings.append(
+            Finding(
+                NOTE,
+                "absent",
+                "",
+                f"{len(FACTORS) - len(absent)} of the ten standard factors are there. Missing: "
+                f"{join_names(absent, 10)}.",
+                "Add their inputs when you build the stack, if you have them; training works without.",
+            )
+        )
     return factors, findings
 
 
@@ -90,8 +124,11 @@ def check_label_grid(labels: rasterio.DatasetReader, grid: Grid) -> list[Finding
         other = Grid.of(labels, "label")
         grid.require_same(other, "factor stack", "label raster")
     except (CrsMissing, GridUnsupported, GridMismatch) as error:
-        return [Finding(ERROR, "alignment", "labels", f"{_first_sentence(error)} No landslide cells are counted here.",
-                        remedy)]
+        return [
+            Finding(
+                ERROR, "alignment", "labels", f"{_first_sentence(error)} No landslide cells are counted here.", remedy
+            )
+        ]
     return []
 
 
@@ -101,28 +138,44 @@ def _read_factor(dataset: rasterio.DatasetReader, band: int) -> tuple[StackFacto
     findings = []
     if not name:
         name = f"band {band}"
-        findings.append(Finding(ERROR, "name", name, f"Band {band} has no name, so no model can find it.", REBUILD_HINT))
+        findings.append(
+            Finding(ERROR, "name", name, f"Band {band} has no name, so no model can find it.", REBUILD_HINT)
+        )
     known = FACTORS.get(name, FactorDefinition(name, CONTINUOUS, "", name))
     kind = tags.get("kind", known.kind)
     if kind not in (CONTINUOUS, CATEGORICAL):
-        findings.append(Finding(
-            ERROR, "kind", name, f'The band states the kind "{kind}"; it is read as {known.kind} here.',
-            f"It should be {CONTINUOUS} or {CATEGORICAL}. {REBUILD_HINT}"))
+        findings.append(
+            Finding(
+                ERROR,
+                "kind",
+                name,
+                f'The band states the kind "{kind}"; it is read as {known.kind} here.',
+                f"It should be {CONTINUOUS} or {CATEGORICAL}. {REBUILD_HINT}",
+            )
+        )
         kind = known.kind
     elif name in FACTORS and kind != known.kind:
-        findings.append(Finding(
-            ERROR, "kind", name, f"The band is stored as {kind}, but {name} is {known.kind}.", REBUILD_HINT))
+        findings.append(
+            Finding(ERROR, "kind", name, f"The band is stored as {kind}, but {name} is {known.kind}.", REBUILD_HINT)
+        )
     unit = tags.get("unit", known.unit)
     if name in FACTORS and unit != known.unit:
-        findings.append(Finding(
-            WARNING, "unit", name, f'The band states the unit "{unit}"; {name} should be in {known.unit or "no unit"}.',
-            f"Convert the layer and build the stack again: models expect {known.unit or 'class codes'}."))
+        findings.append(
+            Finding(
+                WARNING,
+                "unit",
+                name,
+                f'The band states the unit "{unit}"; {name} should be in {known.unit or "no unit"}.',
+                f"Convert the layer and build the stack again: models expect {known.unit or 'class codes'}.",
+            )
+        )
     classes, found = _read_class_table(dataset, name, tags, known) if kind == CATEGORICAL else ({}, [])
     return StackFactor(name, kind, unit, tags.get("title", known.title), classes, band), findings + found
 
 
-def _read_class_table(dataset: rasterio.DatasetReader, name: str, tags: dict[str, str], known: FactorDefinition
-                      ) -> tuple[dict[int, str], list[Finding]]:
+def _read_class_table(
+    dataset: rasterio.DatasetReader, name: str, tags: dict[str, str], known: FactorDefinition
+) -> tuple[dict[int, str], list[Finding]]:
     if "classes" not in tags:
         if known.classes:
             return dict(known.classes), []
@@ -130,22 +183,36 @@ def _read_class_table(dataset: rasterio.DatasetReader, name: str, tags: dict[str
     try:
         classes = read_classes(tags["classes"], dataset.name, name)
     except (InputCorrupt, json.JSONDecodeError):
-        return dict(known.classes), [Finding(ERROR, "class table", name, "The class table cannot be read.", REBUILD_HINT)]
+        return dict(known.classes), [
+            Finding(ERROR, "class table", name, "The class table cannot be read.", REBUILD_HINT)
+        ]
     if not classes:
         return {}, [_no_table(name)]
     labels = list(classes.values())
     repeated = sorted({label for label in labels if labels.count(label) > 1})
     if repeated:
-        return classes, [Finding(
-            WARNING, "class table", name, f"Several codes have the same label: {join_names(repeated)}. Another area could "
-            "not be matched by label.", "Give each class its own label in the source layer, and build again.")]
+        return classes, [
+            Finding(
+                WARNING,
+                "class table",
+                name,
+                f"Several codes have the same label: {join_names(repeated)}. Another area could "
+                "not be matched by label.",
+                "Give each class its own label in the source layer, and build again.",
+            )
+        ]
     return classes, []
 
 
 def _no_table(name: str) -> Finding:
-    return Finding(WARNING, "class table", name, "The band has no class table, so codes mean nothing outside this "
-                   "stack and a second area cannot be matched by label.",
-                   "Build the factor from a layer with a class field, or from a raster with class names.")
+    return Finding(
+        WARNING,
+        "class table",
+        name,
+        "The band has no class table, so codes mean nothing outside this "
+        "stack and a second area cannot be matched by label.",
+        "Build the factor from a layer with a class field, or from a raster with class names.",
+    )
 
 
 def _first_sentence(error: Exception) -> str:
@@ -184,11 +251,16 @@ def read_nodata_counts(dataset: rasterio.DatasetReader, stack: str | os.PathLike
         return _nodata_counts_from_record(stack)
     try:
         study = int(tags[STUDY_TAG])
-        nodata_counts = {name: int(dataset.tags(band)[NODATA_TAG]) for band, name in enumerate(dataset.descriptions, 1)
-                 if name and NODATA_TAG in dataset.tags(band)}
+        nodata_counts = {
+            name: int(dataset.tags(band)[NODATA_TAG])
+            for band, name in enumerate(dataset.descriptions, 1)
+            if name and NODATA_TAG in dataset.tags(band)
+        }
     except ValueError:
         return NodataCounts()
-    consistent = 0 < study <= dataset.width * dataset.height and all(0 <= cells <= study for cells in nodata_counts.values())
+    consistent = 0 < study <= dataset.width * dataset.height and all(
+        0 <= cells <= study for cells in nodata_counts.values()
+    )
     return NodataCounts(study, nodata_counts) if consistent else NodataCounts()
 
 
@@ -202,16 +274,28 @@ def _nodata_counts_from_record(stack: str | os.PathLike) -> NodataCounts:
         nodata_counts = {name: int(cells) for name, cells in record["without_data"].items() if name != "elevation"}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return NodataCounts()
-    return NodataCounts(study, nodata_counts) if study > 0 and all(0 <= cells <= study for cells in nodata_counts.values()) else NodataCounts()
+    return (
+        NodataCounts(study, nodata_counts)
+        if study > 0 and all(0 <= cells <= study for cells in nodata_counts.values())
+        else NodataCounts()
+    )
 
 
 def check_nodata_counts(nodata_counts: NodataCounts) -> list[Finding]:
     """Report factors that cost the study area cells."""
-    return [Finding(
-        WARNING if cells > NODATA_WARNING_SHARE * nodata_counts.study else NOTE, "nodata", name,
-        "The factor had no data in cells of the study area; they are lost to all factors, to training and to the map.",
-        "Use a source that covers the area, or leave the factor out if the cells matter more.", cells, nodata_counts.study)
-        for name, cells in nodata_counts.cells.items() if cells]
+    return [
+        Finding(
+            WARNING if cells > NODATA_WARNING_SHARE * nodata_counts.study else NOTE,
+            "nodata",
+            name,
+            "The factor had no data in cells of the study area; they are lost to all factors, to training and to the map.",
+            "Use a source that covers the area, or leave the factor out if the cells matter more.",
+            cells,
+            nodata_counts.study,
+        )
+        for name, cells in nodata_counts.cells.items()
+        if cells
+    ]
 
 
 def check_coverage(scan: StackScan) -> list[Finding]:
@@ -221,28 +305,67 @@ def check_coverage(scan: StackScan) -> list[Finding]:
     empty = [band for band in bands if not band.finite]
     for band in bands:
         if band.infinite:
-            findings.append(Finding(
-                ERROR, "infinite", band.name,
-                "Cells hold an infinite number, as a division by zero leaves it; they are left out here.",
-                "Mend the source raster (Raster calculator), and build the stack again.",
-                band.infinite, band.cells))
+            findings.append(
+                Finding(
+                    ERROR,
+                    "infinite",
+                    band.name,
+                    "Cells hold an infinite number, as a division by zero leaves it; they are left out here.",
+                    "Mend the source raster (Raster calculator), and build the stack again.",
+                    band.infinite,
+                    band.cells,
+                )
+            )
     if len(empty) == len(bands):
-        return findings + [Finding(
-            ERROR, "empty", "", "The stack holds no data at all.",
-            "Check that DEM, AREA and the other inputs overlap, and build the stack again.",
-            scan.cells, scan.cells)]
+        return [
+            *findings,
+            Finding(
+                ERROR,
+                "empty",
+                "",
+                "The stack holds no data at all.",
+                "Check that DEM, AREA and the other inputs overlap, and build the stack again.",
+                scan.cells,
+                scan.cells,
+            ),
+        ]
     for band in empty:
-        findings.append(Finding(
-            ERROR, "empty", band.name, "The band holds no data at all, so no cell of the stack can be used with it.",
-            "Check that its input overlaps the DEM, or leave the factor out.", band.cells, band.cells))
+        findings.append(
+            Finding(
+                ERROR,
+                "empty",
+                band.name,
+                "The band holds no data at all, so no cell of the stack can be used with it.",
+                "Check that its input overlaps the DEM, or leave the factor out.",
+                band.cells,
+                band.cells,
+            )
+        )
     if scan.valid == 0:
-        findings.append(Finding(
-            ERROR, "empty", "", "No cell has data in all factors: where one has data, another has none.",
-            "Check that the inputs overlap each other.", scan.cells, scan.cells))
+        findings.append(
+            Finding(
+                ERROR,
+                "empty",
+                "",
+                "No cell has data in all factors: where one has data, another has none.",
+                "Check that the inputs overlap each other.",
+                scan.cells,
+                scan.cells,
+            )
+        )
     elif scan.valid < MIN_CELLS:
-        findings.append(Finding(
-            ERROR, "extent", "", f"Only {scan.valid:,} cells have data in all factors, less than one training window "
-            f"({MIN_CELLS:,} cells).", "Use a larger area or finer cells.", scan.valid, scan.cells))
+        findings.append(
+            Finding(
+                ERROR,
+                "extent",
+                "",
+                f"Only {scan.valid:,} cells have data in all factors, less than one training window "
+                f"({MIN_CELLS:,} cells).",
+                "Use a larger area or finer cells.",
+                scan.valid,
+                scan.cells,
+            )
+        )
     findings.extend(_check_union(scan, [band for band in bands if band.finite]))
     return findings
 
@@ -256,15 +379,29 @@ def _check_union(scan: StackScan, bands: list[ContinuousBand | CategoricalBand])
     alone = [band for band in bands if band.lost_alone > band.infinite] if len(bands) == len(scan.bands) else []
     for band in alone:
         share = band.lost_alone / (scan.valid + band.lost_alone)
-        findings.append(Finding(
-            WARNING if share > NODATA_WARNING_SHARE else NOTE, "nodata", band.name,
-            "Cells lack data in this factor only; they are lost to training and to the map.",
-            "Fill the gaps of its source, or leave the factor out if the cells matter more.",
-            band.lost_alone, band.cells))
+        findings.append(
+            Finding(
+                WARNING if share > NODATA_WARNING_SHARE else NOTE,
+                "nodata",
+                band.name,
+                "Cells lack data in this factor only; they are lost to training and to the map.",
+                "Fill the gaps of its source, or leave the factor out if the cells matter more.",
+                band.lost_alone,
+                band.cells,
+            )
+        )
     if not alone and not any(band.infinite for band in bands):
         most = max(band.finite for band in bands)
         sparse = [band for band in bands if band.finite < most] or bands
-        findings.append(Finding(
-            NOTE, "nodata", "", "The factors differ in where they have data; cells that lack one are lost.",
-            f"Fill the gaps of {join_names([band.name for band in sparse])}.", scan.cells - scan.valid, scan.cells))
+        findings.append(
+            Finding(
+                NOTE,
+                "nodata",
+                "",
+                "The factors differ in where they have data; cells that lack one are lost.",
+                f"Fill the gaps of {join_names([band.name for band in sparse])}.",
+                scan.cells - scan.valid,
+                scan.cells,
+            )
+        )
     return findings

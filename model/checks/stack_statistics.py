@@ -1,13 +1,14 @@
 """Counting: two walks over all cells of a stack by windows, in memory that does not grow with the raster.
 
 The first walk finds ranges, moments and class codes; the second, which knows them, makes histograms, exact quantiles,
-covariances and contingency tables, with the landslide cells beside all cells when there are labels."""
+covariances and contingency tables, with the landslide cells beside all cells when there are labels.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Iterator, Sequence
 
 import numpy as np
 import rasterio
@@ -74,8 +75,12 @@ class StackScan:
         return [band for band in self.bands if isinstance(band, CategoricalBand)]
 
 
-def scan(dataset: rasterio.DatasetReader, factors: Sequence[StackFactor], labels: rasterio.DatasetReader | None,
-           progress: Progress) -> StackScan:
+def scan(
+    dataset: rasterio.DatasetReader,
+    factors: Sequence[StackFactor],
+    labels: rasterio.DatasetReader | None,
+    progress: Progress,
+) -> StackScan:
     """Count everything that the checks and the report need.
 
     Args:
@@ -113,15 +118,21 @@ def _first_pass(result: StackScan, dataset: rasterio.DatasetReader, grid: Grid, 
                 band.lost_alone += int(np.count_nonzero(empty & (missing == 1)))
 
 
-def _second_pass(result: StackScan, dataset: rasterio.DatasetReader, grid: Grid, labels: rasterio.DatasetReader | None,
-                 usable: Sequence[int], progress: Progress) -> None:
+def _second_pass(
+    result: StackScan,
+    dataset: rasterio.DatasetReader,
+    grid: Grid,
+    labels: rasterio.DatasetReader | None,
+    usable: Sequence[int],
+    progress: Progress,
+) -> None:
     bands = result.bands
     varying = [number for number in usable if isinstance(bands[number], ContinuousBand) and bands[number].varies]
     classed = [number for number in usable if isinstance(bands[number], CategoricalBand) and bands[number].countable]
     result.continuous = [bands[number].name for number in varying]
     result.comoments = CoMoments(len(varying))
     for position, number in enumerate(classed):
-        for other in classed[position + 1:]:
+        for other in classed[position + 1 :]:
             shape = len(bands[number].codes), len(bands[other].codes)
             result.tables[bands[number].name, bands[other].name] = np.zeros(shape, dtype=np.int64)
     for block, raw in _iterate_blocks(dataset, grid, progress):
@@ -159,7 +170,9 @@ def _number_of(bands: Sequence[ContinuousBand | CategoricalBand], name: str) -> 
     return next(number for number, band in enumerate(bands) if band.name == name)
 
 
-def _iterate_blocks(dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> Iterator[tuple[Block, np.ndarray]]:
+def _iterate_blocks(
+    dataset: rasterio.DatasetReader, grid: Grid, progress: Progress
+) -> Iterator[tuple[Block, np.ndarray]]:
     """Give blocks and their cells, float32 of shape (bands, cells), reporting and listening for a cancel before each.
 
     The next block is read while the caller works on this one.
@@ -200,8 +213,9 @@ def _read(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
     return raw.reshape(raw.shape[0], -1)
 
 
-def _read_labels(labels: rasterio.DatasetReader | None, block: Block, counts: LabelCounts | None
-                 ) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _read_labels(
+    labels: rasterio.DatasetReader | None, block: Block, counts: LabelCounts | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return where cells are landslides and where their label is known, counting all values on the way."""
     if labels is None or counts is None:
         return None, None

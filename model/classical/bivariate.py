@@ -17,8 +17,9 @@ _NO_PENALTY_C = 1e6
 _MIN_SLOPE = 1e-6
 
 
-def fit_tables(kind: str, encoding: Encoding, values: np.ndarray, labels: np.ndarray, area: np.ndarray,
-               weights: np.ndarray) -> tuple[nn.Module, dict, str]:
+def fit_tables(
+    kind: str, encoding: Encoding, values: np.ndarray, labels: np.ndarray, area: np.ndarray, weights: np.ndarray
+) -> tuple[nn.Module, dict, str]:
     """Fill the tables from training cells.
 
     Continuous factors are cut into bins of equal area. The weight of a class is its frequency ratio (share of the
@@ -49,7 +50,7 @@ def fit_tables(kind: str, encoding: Encoding, values: np.ndarray, labels: np.nda
             for number in range(len(edges) + 1):
                 table[number] = class_weight(kind, place == number, slide, area)
             # Where there are fewer bins, the last edge stands for the missing ones, and so does the last weight.
-            table[len(edges) + 1:] = table[len(edges)]
+            table[len(edges) + 1 :] = table[len(edges)]
             last = edges[-1] if len(edges) else np.float32(0)
             padded = np.concatenate([edges, np.full(BINS - 1 - len(edges), last, dtype=np.float32)])
             network.edges[factor] = torch.from_numpy(padded)

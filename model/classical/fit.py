@@ -1,9 +1,11 @@
 """What a network of single cells says of many cells, in parts, so that a user who cancels need not wait for all.
-From cells to a fitted model with its numbers: what all models of single cells share."""
+From cells to a fitted model with its numbers: what all models of single cells share.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,13 +42,16 @@ def predict_logits(network: nn.Module, values: np.ndarray, progress: Progress) -
     with torch.inference_mode():
         for start in range(0, len(values), CHUNK_CELLS):
             stop_if_cancelled(progress)
-            logits = network(torch.from_numpy(values[start:start + CHUNK_CELLS].T[None, :, :, None].copy()))[0, :, :, 0]
+            logits = network(torch.from_numpy(values[start : start + CHUNK_CELLS].T[None, :, :, None].copy()))[
+                0, :, :, 0
+            ]
             logit_parts.append(logits[1] - logits[0])
     return torch.cat(logit_parts)
 
 
-def fit_cell_model(kind: str, cells: CellSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress
-              ) -> FittedNetwork:
+def fit_cell_model(
+    kind: str, cells: CellSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress
+) -> FittedNetwork:
     """Fit a model on the cells for training and validation, and measure it on those for test.
 
     Validation cells serve to choose what the method leaves open (C of the regression, by blocks of both; leaves of the
@@ -67,15 +72,17 @@ def fit_cell_model(kind: str, cells: CellSet, factors: Sequence[Any], settings: 
         ParameterInvalid: the kind is not of single cells.
     """
     if kind not in CELL_KINDS:
-        raise ParameterInvalid(f'KIND is "{kind}", which does not learn from single cells. Choose one of: '
-                               f"{', '.join(CELL_KINDS)}.")
+        raise ParameterInvalid(
+            f'KIND is "{kind}", which does not learn from single cells. Choose one of: {", ".join(CELL_KINDS)}.'
+        )
     settings = enforce_kind_settings(kind, settings)
     rows = cells.rows(TRAIN, VALIDATION)
     specs = fit_factors(factors, [cells.values[rows].T])
     for spec in specs:
         if spec.std == 0:
-            progress.warn(f'The factor "{spec.name}" has the same value in all training cells, so the model cannot '
-                          "use it.")
+            progress.warn(
+                f'The factor "{spec.name}" has the same value in all training cells, so the model cannot use it.'
+            )
     encoding = Encoding(specs, settings.encoding)
     values, labels, area = encoded(encoding, cells.values[rows]), cells.labels[rows].astype(np.int64), cells.weights()
     weights = sample_weights(labels, area[rows], settings)
@@ -85,14 +92,21 @@ def fit_cell_model(kind: str, cells: CellSet, factors: Sequence[Any], settings: 
         groups = None if cells.groups is None else cells.groups[rows]
         network, architecture, summary = fit_regression(values, labels, weights, groups, inner)
     elif kind == FOREST:
-        network, architecture, summary = fit_forest(values, labels, weights, cells.subsets[rows] == VALIDATION,
-                                                 settings.seed, inner)
+        network, architecture, summary = fit_forest(
+            values, labels, weights, cells.subsets[rows] == VALIDATION, settings.seed, inner
+        )
     else:
         network, architecture, summary = fit_tables(kind, encoding, values, labels, area[rows], weights)
     progress.report(0.95, summary)
     tested = cells.rows(TEST)
-    metrics = cell_metrics(network, encoded(encoding, cells.values[tested]), cells.labels[tested], area[tested],
-                           settings, SubProgress(progress, 0.95, 1.0))
+    metrics = cell_metrics(
+        network,
+        encoded(encoding, cells.values[tested]),
+        cells.labels[tested],
+        area[tested],
+        settings,
+        SubProgress(progress, 0.95, 1.0),
+    )
     progress.report(1.0)
     return FittedNetwork(network.eval(), architecture, specs, [], 0, metrics, "cpu", "fp32")
 
@@ -120,8 +134,14 @@ def sample_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSetti
     return weights / weights.mean()
 
 
-def cell_metrics(network: nn.Module, values: np.ndarray, labels: np.ndarray, area: np.ndarray,
-                 settings: TrainingSettings, progress: Progress) -> dict[str, float | None]:
+def cell_metrics(
+    network: nn.Module,
+    values: np.ndarray,
+    labels: np.ndarray,
+    area: np.ndarray,
+    settings: TrainingSettings,
+    progress: Progress,
+) -> dict[str, float | None]:
     """Return loss, accuracy, recall and AUC over the area that the cells stand for; ``None`` without both classes."""
     names = ("loss", "accuracy", "recall", "violation_rate", "auc", "best_epoch", "epochs")
     metrics: dict[str, float | None] = dict.fromkeys(names)
@@ -129,8 +149,12 @@ def cell_metrics(network: nn.Module, values: np.ndarray, labels: np.ndarray, are
         return metrics
     share = torch.sigmoid(predict_logits(network, values, progress).double()).numpy()
     right = (share >= 0.5) == (labels == 1)
-    metrics.update({
-        "loss": float(log_loss(labels, share, sample_weight=sample_weights(labels, area, settings), labels=[0, 1])),
-        "accuracy": float(np.average(right, weights=area)), "recall": float(right[labels == 1].mean()),
-        "auc": float(roc_auc_score(labels, share, sample_weight=area))})
+    metrics.update(
+        {
+            "loss": float(log_loss(labels, share, sample_weight=sample_weights(labels, area, settings), labels=[0, 1])),
+            "accuracy": float(np.average(right, weights=area)),
+            "recall": float(right[labels == 1].mean()),
+            "auc": float(roc_auc_score(labels, share, sample_weight=area)),
+        }
+    )
     return metrics

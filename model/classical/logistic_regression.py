@@ -19,8 +19,9 @@ _DEFAULT_C = 1e-2
 _MAX_ITERATIONS = 1000
 
 
-def fit_regression(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None,
-                   progress: Progress) -> tuple[nn.Module, dict, str]:
+def fit_regression(
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None, progress: Progress
+) -> tuple[nn.Module, dict, str]:
     """Fit a logistic regression.
 
     Args:
@@ -43,14 +44,18 @@ def fit_regression(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, 
     return network, architecture, summary
 
 
-def _choose_c(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None,
-            progress: Progress) -> tuple[float, str]:
+def _choose_c(
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None, progress: Progress
+) -> tuple[float, str]:
     """Return the strength with the lowest loss on blocks held back, and a sentence about it."""
     count = 0 if groups is None else min(_INNER_FOLDS, len(np.unique(groups)))
     if count < 2:
         return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because there are too few blocks to choose it by."
-    folds = [(train, test) for train, test in GroupKFold(count).split(values, labels, groups)
-             if len(np.unique(labels[train])) == 2]
+    folds = [
+        (train, test)
+        for train, test in GroupKFold(count).split(values, labels, groups)
+        if len(np.unique(labels[train])) == 2
+    ]
     if not folds:
         return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because landslide and stable cells share no block to choose it by."
     losses = np.zeros(len(C_VALUES))

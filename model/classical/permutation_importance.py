@@ -20,8 +20,11 @@ def channel_names(encoding: Encoding) -> list[tuple[str, str]]:
     names = [(encoding.factors[index].name, "") for index in encoding.continuous]
     for index in encoding.categorical:
         spec = encoding.factors[index]
-        names += [(spec.name, spec.classes.get(code, f"code {code}")) for code in spec.seen] \
-            if encoding.mode == ONE_HOT else [(spec.name, "")]
+        names += (
+            [(spec.name, spec.classes.get(code, f"code {code}")) for code in spec.seen]
+            if encoding.mode == ONE_HOT
+            else [(spec.name, "")]
+        )
     return names
 
 
@@ -40,14 +43,17 @@ def class_weight_rows(kind: str, network: nn.Module, encoding: Encoding) -> list
         edges = np.unique(network.edges[factor].double().numpy()) if spec.std > 0 else np.empty(0)
         ends = [spec.minimum, *(edges * spec.std + spec.mean), spec.maximum]
         weights = network.bins[factor].tolist()
-        rows += [(spec.name, f"{ends[place]:.4g} to {ends[place + 1]:.4g}", weights[place] + neutral)
-                 for place in range(len(edges) + 1)]
+        rows += [
+            (spec.name, f"{ends[place]:.4g} to {ends[place + 1]:.4g}", weights[place] + neutral)
+            for place in range(len(edges) + 1)
+        ]
     classes = network.classes.tolist()
     return rows + [(*names[network.continuous + place], weight + neutral) for place, weight in enumerate(classes)]
 
 
-def permutation_importance(network: nn.Module, encoding: Encoding, values: np.ndarray, labels: np.ndarray, seed: int,
-                     progress: Progress) -> list[tuple[str, float]]:
+def permutation_importance(
+    network: nn.Module, encoding: Encoding, values: np.ndarray, labels: np.ndarray, seed: int, progress: Progress
+) -> list[tuple[str, float]]:
     """Return by how much the AUC falls when the values of one factor are shuffled among the cells, largest first.
 
     Args:
@@ -62,8 +68,9 @@ def permutation_importance(network: nn.Module, encoding: Encoding, values: np.nd
         Factor and fall, empty when one of the classes is missing.
     """
     generator = np.random.default_rng([seed, 7])
-    chosen = np.sort(np.concatenate([generator.permutation(np.flatnonzero(labels == label))[:MAX_CELLS]
-                                     for label in (0, 1)]))
+    chosen = np.sort(
+        np.concatenate([generator.permutation(np.flatnonzero(labels == label))[:MAX_CELLS] for label in (0, 1)])
+    )
     values, labels = values[chosen], labels[chosen]
     if len(np.unique(labels)) < 2:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -25,8 +25,14 @@ _CANCEL_CHECK_SECONDS = 0.7
 """Seconds, about, between two looks at whether the user cancelled; how many trees that are is no matter to them."""
 
 
-def fit_forest(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, is_validation: np.ndarray, seed: int,
-               progress: Progress) -> tuple[nn.Module, dict, str]:
+def fit_forest(
+    values: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    is_validation: np.ndarray,
+    seed: int,
+    progress: Progress,
+) -> tuple[nn.Module, dict, str]:
     """Grow a forest.
 
     Args:
@@ -45,14 +51,28 @@ def fit_forest(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, is_v
     if len(np.unique(labels[is_validation])) == 2 and len(np.unique(labels[~is_validation])) == 2:
         losses = []
         for number, size in enumerate(LEAF_SIZES):
-            candidate = _grow(values[~is_validation], labels[~is_validation], weights[~is_validation], _TUNING_TREES, size, seed,
-                          SubProgress(progress, 0.1 * number, 0.1 * (number + 1)))
+            candidate = _grow(
+                values[~is_validation],
+                labels[~is_validation],
+                weights[~is_validation],
+                _TUNING_TREES,
+                size,
+                seed,
+                SubProgress(progress, 0.1 * number, 0.1 * (number + 1)),
+            )
             probability = candidate.predict_proba(values[is_validation])[:, 1]
-            losses.append(log_loss(labels[is_validation], np.clip(probability, 1e-4, 1 - 1e-4),
-                                   sample_weight=weights[is_validation], labels=[0, 1]))
+            losses.append(
+                log_loss(
+                    labels[is_validation],
+                    np.clip(probability, 1e-4, 1 - 1e-4),
+                    sample_weight=weights[is_validation],
+                    labels=[0, 1],
+                )
+            )
         leaf = LEAF_SIZES[int(np.argmin(losses))]
-        summary = (f"A leaf has at least {leaf} cells, the best of {', '.join(map(str, LEAF_SIZES))} on the validation "
-                "blocks.")
+        summary = (
+            f"A leaf has at least {leaf} cells, the best of {', '.join(map(str, LEAF_SIZES))} on the validation blocks."
+        )
     forest = _grow(values, labels, weights, TREES, leaf, seed, SubProgress(progress, 0.4, 1.0))
     network, architecture = forest_to_network(forest)
     return network, architecture, f"{summary} {TREES} trees with {architecture['nodes']:,} nodes."
@@ -62,8 +82,13 @@ def forest_to_network(forest: RandomForestClassifier) -> tuple[nn.Module, dict]:
     """Return a fitted forest of the classes 0 and 1 as a network that gives the same shares, and its architecture."""
     trees = [estimator.tree_ for estimator in forest.estimators_]
     sizes = [tree.node_count for tree in trees]
-    architecture = {"type": "forest", "channels": int(forest.n_features_in_), "trees": len(trees),
-                    "nodes": int(sum(sizes)), "depth": int(max(tree.max_depth for tree in trees))}
+    architecture = {
+        "type": "forest",
+        "channels": int(forest.n_features_in_),
+        "trees": len(trees),
+        "nodes": int(sum(sizes)),
+        "depth": int(max(tree.max_depth for tree in trees)),
+    }
     network = build_network(architecture)
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     with torch.no_grad():
@@ -93,11 +118,13 @@ def _round_down(threshold: np.ndarray) -> np.ndarray:
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
-def _grow(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, trees: int, leaf: int, seed: int,
-          progress: Progress) -> RandomForestClassifier:
+def _grow(
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, trees: int, leaf: int, seed: int, progress: Progress
+) -> RandomForestClassifier:
     min_step = step = os.cpu_count() or 1
-    forest = RandomForestClassifier(n_estimators=0, min_samples_leaf=leaf, max_depth=MAX_DEPTH, random_state=seed,
-                                    n_jobs=min_step, warm_start=True)
+    forest = RandomForestClassifier(
+        n_estimators=0, min_samples_leaf=leaf, max_depth=MAX_DEPTH, random_state=seed, n_jobs=min_step, warm_start=True
+    )
     while forest.n_estimators < trees:
         stop_if_cancelled(progress)
         began = time.monotonic()

@@ -6,9 +6,10 @@ import contextlib
 import os
 import time
 import uuid
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ..errors import ClusterUnreachable, ClusterUnsuitable, LibraryMissing
 from ..progress import Progress, stop_if_cancelled
@@ -25,13 +26,16 @@ WORKER_TIMEOUT = 20.0
 RESPONSE_TIMEOUT = 60.0
 """Seconds for all workers to answer a question; the first one makes them import Scarp from the storage."""
 
-START_HINT = ("Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: "
-       "dask worker {address} --nthreads 1 --nworkers N. Scarp's docs/cluster.md shows how.")
+START_HINT = (
+    "Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: "
+    "dask worker {address} --nthreads 1 --nworkers N. Scarp's docs/cluster.md shows how."
+)
 
 
 @contextlib.contextmanager
-def connect(address: str, progress: Progress, reads: Iterable[str | os.PathLike] = (),
-            folder: str | os.PathLike | None = None) -> Iterator[Cluster | None]:
+def connect(
+    address: str, progress: Progress, reads: Iterable[str | os.PathLike] = (), folder: str | os.PathLike | None = None
+) -> Iterator[Cluster | None]:
     """Connect to a scheduler, and check its workers; without an address, give ``None``: compute on this computer.
 
     Args:
@@ -54,13 +58,21 @@ def connect(address: str, progress: Progress, reads: Iterable[str | os.PathLike]
     except ImportError as error:
         raise LibraryMissing(
             f"SCHEDULER is {address}, but the Python that runs Scarp has no package distributed ({error}). Install it "
-            "(python3 -m pip install distributed), or leave SCHEDULER empty to compute on this computer.") from error
-    client = _call_with_timeout(lambda: _client(distributed, address), progress, 2 * CONNECT_TIMEOUT + 5, f"SCHEDULER {address}",
-                        on_late_result=lambda client: client.close(timeout=1))
+            "(python3 -m pip install distributed), or leave SCHEDULER empty to compute on this computer."
+        ) from error
+    client = _call_with_timeout(
+        lambda: _client(distributed, address),
+        progress,
+        2 * CONNECT_TIMEOUT + 5,
+        f"SCHEDULER {address}",
+        on_late_result=lambda client: client.close(timeout=1),
+    )
     cluster = Cluster(client, uuid.uuid4().hex)
     try:
         threads = _await_workers(client, address, progress)
-        _log_workers(_check_versions(_call_on_all_workers(client, progress, worker_info), address, progress), threads, progress)
+        _log_workers(
+            _check_versions(_call_on_all_workers(client, progress, worker_info), address, progress), threads, progress
+        )
         _check_storage(client, [Path(path) for path in reads], folder, progress)
         yield cluster
     finally:
@@ -84,14 +96,17 @@ def _client(distributed: Any, address: str) -> Any:
         raise ClusterUnreachable(
             f"There is no Dask scheduler to be reached at SCHEDULER {address} ({_first_line(error)}). Check the "
             "address, and that the scheduler runs (dask scheduler prints its address) and no firewall is between; or "
-            "leave SCHEDULER empty to compute on this computer.") from error
+            "leave SCHEDULER empty to compute on this computer."
+        ) from error
 
 
 def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, int]:
     """Return the threads of each worker when there is at least one."""
     deadline = time.monotonic() + WORKER_TIMEOUT
     warned = False
-    while not (threads := _call_with_timeout(client.nthreads, progress, RESPONSE_TIMEOUT, f"the scheduler at {address}")):
+    while not (
+        threads := _call_with_timeout(client.nthreads, progress, RESPONSE_TIMEOUT, f"the scheduler at {address}")
+    ):
         if time.monotonic() > deadline:
             raise ClusterUnreachable(f"The scheduler at {address} has no workers. {START_HINT.format(address=address)}")
         if not warned:
@@ -102,10 +117,13 @@ def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, i
     return dict(threads)
 
 
-def _call_on_all_workers(client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any) -> dict[str, Answer]:
+def _call_on_all_workers(
+    client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any
+) -> dict[str, Answer]:
     """Call a function on all workers at once and return the answers, or exceptions, by worker."""
-    return _call_with_timeout(lambda: client.run(function, *arguments, on_error="return"), progress, RESPONSE_TIMEOUT,
-                      "the workers")
+    return _call_with_timeout(
+        lambda: client.run(function, *arguments, on_error="return"), progress, RESPONSE_TIMEOUT, "the workers"
+    )
 
 
 def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> dict[str, WorkerInfo]:
@@ -113,28 +131,38 @@ def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> 
     for worker, other in found.items():
         # Dask hands on the words of an import that failed, not its class.
         if isinstance(other, BaseException) and "No module named 'scarp" in str(other):
-            raise ClusterUnsuitable(f"The worker {worker} cannot import Scarp ({other}). "
-                                    f"{START_HINT.format(address=address)}")
+            raise ClusterUnsuitable(
+                f"The worker {worker} cannot import Scarp ({other}). {START_HINT.format(address=address)}"
+            )
         if isinstance(other, BaseException):
-            raise ClusterUnsuitable(f"The worker {worker} cannot run Scarp: {_first_line(other)}. Install what Scarp "
-                                    "needs for its Python, in the versions of this computer.") from other
+            raise ClusterUnsuitable(
+                f"The worker {worker} cannot run Scarp: {_first_line(other)}. Install what Scarp "
+                "needs for its Python, in the versions of this computer."
+            ) from other
         if other.version != mine.version:
-            raise ClusterUnsuitable(f"The worker {worker} runs Scarp {other.version}, but this computer runs "
-                                    f"{mine.version}. Install the same version, then start the worker again.")
+            raise ClusterUnsuitable(
+                f"The worker {worker} runs Scarp {other.version}, but this computer runs "
+                f"{mine.version}. Install the same version, then start the worker again."
+            )
     for library, version in mine.libraries.items():
         others = sorted({str(one.libraries.get(library, "none")) for one in found.values()} - {version})
         if others:
-            progress.warn(f"Workers have {library} {', '.join(others)}, this computer has {version}; results may "
-                          "differ in the last digits.")
+            progress.warn(
+                f"Workers have {library} {', '.join(others)}, this computer has {version}; results may "
+                "differ in the last digits."
+            )
     return found
 
 
 def _log_workers(found: dict[str, WorkerInfo], threads: dict[str, int], progress: Progress) -> None:
     machines = len({one.machine for one in found.values()})
     limits = [one.memory for one in found.values() if one.memory]
-    memory = f", {sum(limits) / 2 ** 30:.1f} GiB of memory" if len(limits) == len(found) else ""
-    progress.report(0, f"Cluster: {len(found)} workers on {machines} machine{'s' if machines > 1 else ''} with "
-                       f"{sum(threads.values())} threads{memory}.")
+    memory = f", {sum(limits) / 2**30:.1f} GiB of memory" if len(limits) == len(found) else ""
+    progress.report(
+        0,
+        f"Cluster: {len(found)} workers on {machines} machine{'s' if machines > 1 else ''} with "
+        f"{sum(threads.values())} threads{memory}.",
+    )
 
 
 def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | None, progress: Progress) -> None:
@@ -154,7 +182,9 @@ def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | N
                 token.unlink()
     for worker, storage_check in answers.items():
         if isinstance(storage_check, BaseException):
-            raise ClusterUnsuitable(f"The worker {worker} cannot look at the storage: {_first_line(storage_check)}.") from storage_check
+            raise ClusterUnsuitable(
+                f"The worker {worker} cannot look at the storage: {_first_line(storage_check)}."
+            ) from storage_check
         _require_shared_storage(worker, storage_check, folder)
 
 
@@ -163,15 +193,22 @@ def _require_shared_storage(worker: str, storage_check: StorageCheck, folder: st
         raise ClusterUnsuitable(
             f"The worker {worker} does not see {len(storage_check.differing_files)} of the input files as this computer does: "
             f"{'; '.join(storage_check.differing_files[:3])}. Put the inputs on storage that all machines share, mounted at the same "
-            "path.")
+            "path."
+        )
     if storage_check.unwritable:
         raise ClusterUnsuitable(
             f"The worker {worker} cannot write to the folder of the output, {folder} ({storage_check.unwritable}). Choose an "
-            "output on storage that all machines share, mounted at the same path and writable for the workers.")
+            "output on storage that all machines share, mounted at the same path and writable for the workers."
+        )
 
 
-def _call_with_timeout(call: Callable[[], Answer], progress: Progress, seconds: float, peer: str,
-               on_late_result: Callable[[Answer], None] | None = None) -> Answer:
+def _call_with_timeout(
+    call: Callable[[], Answer],
+    progress: Progress,
+    seconds: float,
+    peer: str,
+    on_late_result: Callable[[Answer], None] | None = None,
+) -> Answer:
     """Return what a call returns that cannot be interrupted; stop waiting on cancel, or when it takes too long.
 
     Args:
@@ -188,8 +225,10 @@ def _call_with_timeout(call: Callable[[], Answer], progress: Progress, seconds: 
         while not wait([future], timeout=0.2).done:
             stop_if_cancelled(progress)
             if time.monotonic() > deadline:
-                raise ClusterUnreachable(f"Waiting for {peer} took more than {seconds:.0f} seconds. Check the "
-                                         "address, the network, and the shared storage of the workers.")
+                raise ClusterUnreachable(
+                    f"Waiting for {peer} took more than {seconds:.0f} seconds. Check the "
+                    "address, the network, and the shared storage of the workers."
+                )
         try:
             return future.result()
         except OSError as error:

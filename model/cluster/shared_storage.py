@@ -1,5 +1,6 @@
 """Part files: what jobs leave on the shared storage until the run puts them together.
-Large things that all jobs of a run need: written to the shared storage once, not sent with every job."""
+Large things that all jobs of a run need: written to the shared storage once, not sent with every job.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ import os
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -37,8 +39,10 @@ def partial_results_folder(output: str | os.PathLike) -> Iterator[Path]:
     try:
         folder.mkdir()
     except OSError as error:
-        raise OutputNotWritable(f"The folder {final.parent} cannot be written ({error.strerror or error}). "
-                                "Choose another place for the output.") from error
+        raise OutputNotWritable(
+            f"The folder {final.parent} cannot be written ({error.strerror or error}). "
+            "Choose another place for the output."
+        ) from error
     try:
         yield folder
     finally:
@@ -68,8 +72,10 @@ def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
             temporary.unlink()
         if not final.parent.exists():
             raise Cancelled() from error
-        raise OutputNotWritable(f"A worker could not write {final}: {error.strerror or error}. Check that the shared "
-                                "storage has room and that the workers may write there.") from error
+        raise OutputNotWritable(
+            f"A worker could not write {final}: {error.strerror or error}. Check that the shared "
+            "storage has room and that the workers may write there."
+        ) from error
 
 
 def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.ndarray:
@@ -90,15 +96,18 @@ def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.nda
             break
         except FileNotFoundError as error:
             if time.monotonic() > deadline:
-                raise WorkerFailed(f"A worker reported the file {path} as written, but it is not to be seen from "
-                                   "here. Is the folder on storage that all machines share?") from error
+                raise WorkerFailed(
+                    f"A worker reported the file {path} as written, but it is not to be seen from "
+                    "here. Is the folder on storage that all machines share?"
+                ) from error
             # Listing the folder makes network file systems ask their server.
             with contextlib.suppress(OSError):
                 os.listdir(Path(path).parent)
             time.sleep(0.1)
         except (OSError, ValueError, EOFError) as error:
-            raise WorkerFailed(f"The file {path} that a worker wrote cannot be read: {error}. Check the shared "
-                               "storage.") from error
+            raise WorkerFailed(
+                f"The file {path} that a worker wrote cannot be read: {error}. Check the shared storage."
+            ) from error
     if remove:
         with contextlib.suppress(OSError):
             os.unlink(path)
@@ -108,7 +117,8 @@ def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.nda
 @dataclass(frozen=True)
 class SharedObject:
     """Where a shared object lies. The digest comes with the job, over Dask's own connection, so that nobody who can
-    merely write to the storage can slip the workers another object."""
+    merely write to the storage can slip the workers another object.
+    """
 
     path: str
     digest: str
@@ -143,9 +153,13 @@ def open_shared(shared: SharedObject) -> Any:
     try:
         content = Path(shared.path).read_bytes()
     except OSError as error:
-        raise WorkerFailed(f"A worker cannot read {shared.path}: {error.strerror or error}. Is the folder on storage "
-                           "that all machines share?") from error
+        raise WorkerFailed(
+            f"A worker cannot read {shared.path}: {error.strerror or error}. Is the folder on storage "
+            "that all machines share?"
+        ) from error
     if hashlib.sha256(content).hexdigest() != shared.digest:
-        raise WorkerFailed(f"The file {shared.path} on the shared storage is not what was written there. Check the "
-                           "storage, and that nobody else writes to the folder of the output.")
+        raise WorkerFailed(
+            f"The file {shared.path} on the shared storage is not what was written there. Check the "
+            "storage, and that nobody else writes to the folder of the output."
+        )
     return deserialize_bytes(content)

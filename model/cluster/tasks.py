@@ -1,5 +1,6 @@
 """What runs on the workers: nothing here needs Dask, so that jobs can be called anywhere.
-Running jobs on the workers of a cluster: few at a time, again when a worker dies, never more than are wanted."""
+Running jobs on the workers of a cluster: few at a time, again when a worker dies, never more than are wanted.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ import queue
 import threading
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ..errors import ClusterUnreachable, ScarpError, WorkerFailed
 from ..outputs.atomic import scarp_version, versions
@@ -70,8 +72,9 @@ def worker_info(dask_worker: Any = None) -> WorkerInfo:
     """Return what a worker is; Dask hands its own object in."""
     found = versions()
     limit = getattr(getattr(dask_worker, "memory_manager", None), "memory_limit", None)
-    return WorkerInfo(VERSION, {name: found[name] for name in ("python", *LIBRARIES) if name in found},
-                       platform.node(), limit or None)
+    return WorkerInfo(
+        VERSION, {name: found[name] for name in ("python", *LIBRARIES) if name in found}, platform.node(), limit or None
+    )
 
 
 def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> StorageCheck:
@@ -128,7 +131,7 @@ def cached(load: Callable[..., Cached], *arguments: Any) -> Cached:
         key = (load, arguments)
         if key not in of_run:
             of_run[key] = load(*arguments)
-            for oldest in [name for name in _runs if name != run][:max(0, len(_runs) - MAX_CACHED_RUNS)]:
+            for oldest in [name for name in _runs if name != run][: max(0, len(_runs) - MAX_CACHED_RUNS)]:
                 drop_cache(oldest)
         return of_run[key]
 
@@ -179,8 +182,9 @@ class Cluster:
         self._client = client
         self.name = name
 
-    def run(self, function: Callable[..., Any], jobs: Sequence[Sequence[Any]], progress: Progress,
-            ordered: bool = False) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, function: Callable[..., Any], jobs: Sequence[Sequence[Any]], progress: Progress, ordered: bool = False
+    ) -> Iterator[tuple[int, Any]]:
         """Call a function for each job on the workers, and give number and result of each that is done.
 
         A job whose worker dies is done again by another. Close the iterator (``contextlib.closing``) when you leave
@@ -205,7 +209,9 @@ class Cluster:
         try:
             while done < len(jobs):
                 capacity = pending.capacity()
-                pending.submit_up_to(capacity, min(len(jobs), first + ORDERED_WINDOW * capacity) if ordered else len(jobs))
+                pending.submit_up_to(
+                    capacity, min(len(jobs), first + ORDERED_WINDOW * capacity) if ordered else len(jobs)
+                )
                 number, result = pending.next_result()
                 results[number] = result
                 for number in [number] if not ordered else range(first, len(jobs)):
@@ -221,8 +227,9 @@ class Cluster:
 class _PendingJobs:
     """The jobs that are with the cluster."""
 
-    def __init__(self, client: Any, name: str, function: Callable[..., Any], jobs: Sequence[Sequence[Any]],
-                 progress: Progress) -> None:
+    def __init__(
+        self, client: Any, name: str, function: Callable[..., Any], jobs: Sequence[Sequence[Any]], progress: Progress
+    ) -> None:
         self._client, self._name, self._function, self._jobs = client, name, function, jobs
         self._progress = progress
         self._completed: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -242,8 +249,15 @@ class _PendingJobs:
         """Hand jobs to the cluster until it has ``most``, but none from number ``end`` on."""
         while len(self._submitted) < capacity and self._next < end:
             number = self._next
-            future = self._client.submit(run_job, self._name, self._function, tuple(self._jobs[number]),
-                                         key=f"{self._key}-{number}", pure=False, retries=RETRIES)
+            future = self._client.submit(
+                run_job,
+                self._name,
+                self._function,
+                tuple(self._jobs[number]),
+                key=f"{self._key}-{number}",
+                pure=False,
+                retries=RETRIES,
+            )
             self._submitted[future.key] = number, future
             self._next += 1
             future.add_done_callback(self._completed.put)
@@ -282,8 +296,9 @@ class _PendingJobs:
                 # The worker that held the result may be gone, and the job runs again.
                 stop_if_cancelled(self._progress)
             except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
-                raise ClusterUnreachable("The connection to the scheduler was lost, or somebody took the jobs back. "
-                                         f"{RETRY_HINT}") from error
+                raise ClusterUnreachable(
+                    f"The connection to the scheduler was lost, or somebody took the jobs back. {RETRY_HINT}"
+                ) from error
             except Exception as error:
                 raise self._failed(error, number) from error
         if isinstance(result, JobFailure):
@@ -294,11 +309,15 @@ class _PendingJobs:
         what = f"Job {number + 1:,} of {len(self._jobs):,} ({self._function.__name__})"
         if type(error).__name__ == "KilledWorker":
             times = getattr(error, "allowed_failures", 0) + 1
-            return WorkerFailed(f"{what} ended {times} workers. They most likely ran out of memory: give each worker "
-                                "more (fewer workers a machine, --memory-limit), or choose smaller tiles. The log of "
-                                "the workers says more.")
-        problem = WorkerFailed(f"{what} failed on its worker, also when tried again: {type(error).__name__}: {error}. "
-                               "The log of the workers says more.")
+            return WorkerFailed(
+                f"{what} ended {times} workers. They most likely ran out of memory: give each worker "
+                "more (fewer workers a machine, --memory-limit), or choose smaller tiles. The log of "
+                "the workers says more."
+            )
+        problem = WorkerFailed(
+            f"{what} failed on its worker, also when tried again: {type(error).__name__}: {error}. "
+            "The log of the workers says more."
+        )
         problem.__cause__ = error
         return problem
 
@@ -311,13 +330,16 @@ class _PendingJobs:
         try:
             self._threads = sum(self._client.nthreads().values())
         except Exception as error:
-            raise ClusterUnreachable(f"The connection to the scheduler was lost ({error or type(error).__name__}). "
-                                     f"{RETRY_HINT}") from error
+            raise ClusterUnreachable(
+                f"The connection to the scheduler was lost ({error or type(error).__name__}). {RETRY_HINT}"
+            ) from error
         if self._threads:
             self._workers_seen_at = now
         elif now - self._workers_seen_at > WORKER_TIMEOUT:
-            raise ClusterUnreachable(f"The cluster has had no workers for {WORKER_TIMEOUT / 60:.0f} minutes. Start workers, "
-                                     "then run this step again.")
+            raise ClusterUnreachable(
+                f"The cluster has had no workers for {WORKER_TIMEOUT / 60:.0f} minutes. Start workers, "
+                "then run this step again."
+            )
         elif now - self._workers_seen_at > 2 * COUNT_INTERVAL and now - self._warned_at > 60:
             self._warned_at = now
             self._progress.warn(f"All workers are gone. Waiting for new ones, up to {WORKER_TIMEOUT / 60:.0f} minutes.")

@@ -1,15 +1,16 @@
 """How two maps agree, cell by cell: zones (matrix, kappa), ranks (Spearman), and the mean difference.
 The walks over all maps at once: what each part of the ground holds, the ranks of each map, and how maps agree.
-The map of how two maps differ, on the grid of the first."""
+The map of how two maps differ, on the grid of the first.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Iterator, Sequence
 
 import numpy as np
 
@@ -37,8 +38,16 @@ class PairAccumulator:
         self.difference = 0.0
         self.absolute_difference = 0.0
 
-    def add(self, zone_a: np.ndarray, zone_b: np.ndarray, rank_a: np.ndarray, rank_b: np.ndarray, a: np.ndarray,
-            b: np.ndarray, areas: np.ndarray | float) -> None:
+    def add(
+        self,
+        zone_a: np.ndarray,
+        zone_b: np.ndarray,
+        rank_a: np.ndarray,
+        rank_b: np.ndarray,
+        a: np.ndarray,
+        b: np.ndarray,
+        areas: np.ndarray | float,
+    ) -> None:
         """Add cells: zones from 1, ranks less one half, values, all of shape (cells,), and areas in square metres."""
         zones = len(self.matrix)
         place = (zone_a.astype(np.int64) - 1) * zones + (zone_b - 1)
@@ -78,7 +87,9 @@ class Agreement:
     mean_absolute_difference: float
 
 
-def agreement(pair: tuple[int, int], sums: PairAccumulator, variances: tuple[float, float], comparable_values: bool) -> Agreement:
+def agreement(
+    pair: tuple[int, int], sums: PairAccumulator, variances: tuple[float, float], comparable_values: bool
+) -> Agreement:
     """Return what the sums say.
 
     Args:
@@ -92,9 +103,16 @@ def agreement(pair: tuple[int, int], sums: PairAccumulator, variances: tuple[flo
     spread = math.sqrt(variances[0] * variances[1])
     spearman = float(np.clip(sums.ranks / area / spread, -1, 1)) if spread > 0 else math.nan
     return Agreement(
-        *pair, sums.matrix / 1e6, float(sums.matrix[steps == 0].sum() / area),
-        float(sums.matrix[steps <= 1].sum() / area), kappa(sums.matrix, steps > 0), kappa(sums.matrix, steps ** 2),
-        spearman, sums.difference / area if comparable_values else math.nan, sums.absolute_difference / area if comparable_values else math.nan)
+        *pair,
+        sums.matrix / 1e6,
+        float(sums.matrix[steps == 0].sum() / area),
+        float(sums.matrix[steps <= 1].sum() / area),
+        kappa(sums.matrix, steps > 0),
+        kappa(sums.matrix, steps**2),
+        spearman,
+        sums.difference / area if comparable_values else math.nan,
+        sums.absolute_difference / area if comparable_values else math.nan,
+    )
 
 
 def kappa(matrix: np.ndarray, weights: np.ndarray) -> float:
@@ -139,8 +157,11 @@ def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | N
     Raises:
         NoOverlap: there is no cell where all maps have data.
     """
-    found = MapScan({scope.name: MapStatistics() for scope in scopes}, [AreaRanks() for _ in range(layers.maps)],
-                   [0.0] * layers.maps)
+    found = MapScan(
+        {scope.name: MapStatistics() for scope in scopes},
+        [AreaRanks() for _ in range(layers.maps)],
+        [0.0] * layers.maps,
+    )
     for view, area in _iterate_blocks(layers, SubProgress(progress, 0.0, 0.6)):
         for number, values in enumerate(view.values_by_map):
             found.area_m2[number] += float(np.isfinite(values).sum(axis=1) @ area)
@@ -159,8 +180,10 @@ def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | N
             if near_landslide is not None:
                 part.frame.add(view.block, (inside & ~near_landslide).sum(axis=1), area)
     if not found.common_area_m2:
-        raise NoOverlap("There is no cell where all maps have data, so nothing can be compared. Leave out the map that "
-                        "covers other ground, or check the CRS of each.")
+        raise NoOverlap(
+            "There is no cell where all maps have data, so nothing can be compared. Leave out the map that "
+            "covers other ground, or check the CRS of each."
+        )
     for ranks in found.ranks:
         ranks.refine()
     for view, area in _iterate_blocks(layers, SubProgress(progress, 0.6, 1.0)):
@@ -170,8 +193,9 @@ def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | N
     return found
 
 
-def accumulate_agreement(layers: JointLayers, ranks: Sequence[AreaRanks], zones: Sequence[np.ndarray], count: int,
-                   progress: Progress) -> dict[tuple[int, int], PairAccumulator]:
+def accumulate_agreement(
+    layers: JointLayers, ranks: Sequence[AreaRanks], zones: Sequence[np.ndarray], count: int, progress: Progress
+) -> dict[tuple[int, int], PairAccumulator]:
     """Walk the maps once more and sum up, for each pair, how zones and ranks go together.
 
     Args:
@@ -234,8 +258,13 @@ def compute_difference(first: np.ndarray, second: np.ndarray, ranks: tuple[AreaR
     return (ranks[0].rank(first) - ranks[1].rank(second)).astype(np.float32)
 
 
-def write_difference(first: Mosaic, second: Mosaic, ranks: tuple[AreaRanks, AreaRanks] | None, output: str | os.PathLike,
-                     progress: Progress) -> None:
+def write_difference(
+    first: Mosaic,
+    second: Mosaic,
+    ranks: tuple[AreaRanks, AreaRanks] | None,
+    output: str | os.PathLike,
+    progress: Progress,
+) -> None:
     """Write the difference as float32 GeoTIFF, NaN nodata.
 
     Args:
@@ -259,5 +288,6 @@ def write_difference(first: Mosaic, second: Mosaic, ranks: tuple[AreaRanks, Area
                 seen = seen or bool(np.isfinite(cells).any())
                 target.write(cells, 1, window=block.window)
             if not seen:
-                raise NoOverlap(f'No cell has data in both "{first.name}" and "{second.name}", so there is no '
-                                "difference to draw.")
+                raise NoOverlap(
+                    f'No cell has data in both "{first.name}" and "{second.name}", so there is no difference to draw.'
+                )

@@ -1,13 +1,14 @@
 """One map made of several rasters: those of five regions, say, that one model made, read as if they were one.
 The pieces of a map: whether they are pieces at all or the same ground twice, and the regions that they stand for.
-Several maps as one: what the stages of a validation ask of a map, for the ground where all of them have data."""
+Several maps as one: what the stages of a validation ask of a map, for the ground where all of them have data.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import os
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from affine import Affine
@@ -99,8 +100,10 @@ class ResampledMosaic:
         self.mosaic = mosaic
         self.pieces = [ResampledSource(piece, grid, stack) for piece in mosaic.pieces]
         if not any(piece.reaches(Block(0, 0, grid.height, grid.width)) for piece in self.pieces):
-            raise NoOverlap(f'The map "{mosaic.name}" of SUSCEPTIBILITY has no common ground with the others. Choose '
-                            "maps of one area, and check that each has its right CRS.")
+            raise NoOverlap(
+                f'The map "{mosaic.name}" of SUSCEPTIBILITY has no common ground with the others. Choose '
+                "maps of one area, and check that each has its right CRS."
+            )
 
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32, NaN where no piece has one."""
@@ -126,21 +129,30 @@ def _union_grid(name: str, pieces: Sequence[Source], anchor: int) -> Grid:
     values_by_map = [bounds_in(piece.grid, own) for piece in pieces]
     for piece, bounds in zip(pieces, values_by_map):
         if not all(map(math.isfinite, bounds)):
-            raise NoOverlap(f'The piece "{piece.label}" of the map "{name}" cannot be brought into the CRS of its '
-                            f'piece "{pieces[anchor].label}". Check that each has its right CRS.')
+            raise NoOverlap(
+                f'The piece "{piece.label}" of the map "{name}" cannot be brought into the CRS of its '
+                f'piece "{pieces[anchor].label}". Check that each has its right CRS.'
+            )
     left, bottom, right, top = (choose(side) for choose, side in zip((min, min, max, max), zip(*values_by_map)))
     t = own.transform
-    first_column, first_row = (math.floor(place + _ALIGNMENT_TOLERANCE) for place in ((left - t.c) / t.a, (top - t.f) / t.e))
-    last_column, last_row = (math.ceil(place - _ALIGNMENT_TOLERANCE) for place in ((right - t.c) / t.a, (bottom - t.f) / t.e))
-    return Grid(own.crs, t * Affine.translation(first_column, first_row), last_column - first_column,
-                last_row - first_row)
+    first_column, first_row = (
+        math.floor(place + _ALIGNMENT_TOLERANCE) for place in ((left - t.c) / t.a, (top - t.f) / t.e)
+    )
+    last_column, last_row = (
+        math.ceil(place - _ALIGNMENT_TOLERANCE) for place in ((right - t.c) / t.a, (bottom - t.f) / t.e)
+    )
+    return Grid(
+        own.crs, t * Affine.translation(first_column, first_row), last_column - first_column, last_row - first_row
+    )
 
 
 MAX_PIECE_OVERLAP = 0.5
 """Share of a piece that earlier ones may cover. Neighbours share a rim; two maps of one area share nearly all."""
 
 
-def check_piece_overlap(maps: Sequence[ResampledMosaic], grid: Grid, warning_log: WarningLog, progress: Progress) -> None:
+def check_piece_overlap(
+    maps: Sequence[ResampledMosaic], grid: Grid, warning_log: WarningLog, progress: Progress
+) -> None:
     """Walk the maps that have pieces, and look for those that lie on each other.
 
     Args:
@@ -180,10 +192,13 @@ def _check_overlap(one: ResampledMosaic, piece_area: np.ndarray, covered: np.nda
             raise ParameterInvalid(
                 f'NAMES lists "{one.mosaic.name}" twice or more, which makes the rasters of that name pieces of one '
                 f'map, but {covered[number] / piece_area[number]:.0%} of "{piece.label}" lies on the ground of those '
-                "before it. Give each map of the same ground a name of its own.")
+                "before it. Give each map of the same ground a name of its own."
+            )
     if covered.any():
-        warning_log.warn(f'Pieces of the map "{one.mosaic.name}" overlap on {covered.sum() / 1e6:,.2f} km²; there the one '
-                   "that comes first in the list counts.")
+        warning_log.warn(
+            f'Pieces of the map "{one.mosaic.name}" overlap on {covered.sum() / 1e6:,.2f} km²; there the one '
+            "that comes first in the list counts."
+        )
 
 
 class PieceRegions:
@@ -219,8 +234,14 @@ class PieceRegions:
 class JointLayers(MapLayers):
     """Maps read on one grid, with windows, regions and landslide buffers. They have no zones of their own here."""
 
-    def __init__(self, maps: Sequence[ResampledMosaic], grid: Grid, names: Sequence[str],
-                 subsets: SubsetMap | None = None, regions: RegionMap | PieceRegions | None = None) -> None:
+    def __init__(
+        self,
+        maps: Sequence[ResampledMosaic],
+        grid: Grid,
+        names: Sequence[str],
+        subsets: SubsetMap | None = None,
+        regions: RegionMap | PieceRegions | None = None,
+    ) -> None:
         """Join the maps; all are read on ``grid``.
 
         Args:

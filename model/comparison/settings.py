@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from ..errors import ParameterInvalid
 
@@ -25,12 +25,15 @@ def map_names(given: Sequence[str], layers: Sequence[str]) -> list[str]:
     names = [name.strip() for name in given]
     if any(names):
         if len(names) != len(layers):
-            raise ParameterInvalid(f"NAMES has {len(names)} name{'' if len(names) == 1 else 's'} for {len(layers)} "
-                                   "maps. Give one name a map, in "
-                                   "their order, or leave NAMES empty.")
+            raise ParameterInvalid(
+                f"NAMES has {len(names)} name{'' if len(names) == 1 else 's'} for {len(layers)} "
+                "maps. Give one name a map, in "
+                "their order, or leave NAMES empty."
+            )
         if not all(names):
-            raise ParameterInvalid(f"NAMES leaves map {names.index('') + 1} without a name. Give one name a map, or "
-                                   "leave NAMES empty.")
+            raise ParameterInvalid(
+                f"NAMES leaves map {names.index('') + 1} without a name. Give one name a map, or leave NAMES empty."
+            )
     else:
         names = []
         for number, layer in enumerate(layers, 1):
@@ -42,5 +45,6 @@ def map_names(given: Sequence[str], layers: Sequence[str]) -> list[str]:
             f"SUSCEPTIBILITY has {maps} map{'' if maps == 1 else 's'}, but a comparison takes {MIN_MAPS} to "
             f"{MAX_MAPS}. Rasters that lie beside each other, the regions of one model say, count as one map when "
             f"NAMES gives them the same name; there may be {MAX_PIECES} of them. Give more maps; a single one "
-            "is judged by scarp:validatewithpoints.")
+            "is judged by scarp:validatewithpoints."
+        )
     return names

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Iterator, Protocol, Sequence
+from typing import Protocol
 
 import numpy as np
 import rasterio
@@ -81,9 +82,19 @@ class ResampledSource:
             nodata = dataset.nodata
             if nodata is None and dataset.dtypes[0].startswith("float"):
                 nodata = np.nan
-            self._view = stack.enter_context(WarpedVRT(
-                dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
-                resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32"))
+            self._view = stack.enter_context(
+                WarpedVRT(
+                    dataset,
+                    crs=grid.crs,
+                    transform=grid.transform,
+                    width=grid.width,
+                    height=grid.height,
+                    resampling=Resampling.nearest,
+                    src_nodata=nodata,
+                    nodata=np.nan,
+                    dtype="float32",
+                )
+            )
         left, bottom, right, top = bounds_in(source.grid, grid)
         t = grid.transform
         self._columns = (left - t.c) / t.a, (right - t.c) / t.a
@@ -91,23 +102,35 @@ class ResampledSource:
 
     def reaches(self, block: Block) -> bool:
         """Whether the raster's rectangle has ground in common with a block."""
-        return (self._rows[0] < block.row + block.height and self._rows[1] > block.row
-                and self._columns[0] < block.column + block.width and self._columns[1] > block.column)
+        return (
+            self._rows[0] < block.row + block.height
+            and self._rows[1] > block.row
+            and self._columns[0] < block.column + block.width
+            and self._columns[1] > block.column
+        )
 
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32, NaN where there are none."""
         if self._view is not None:
-            return self._source.mask_nodata(read_window(self._view, block.row, block.column, block.height, block.width,
-                                                  [1])[0])
+            return self._source.mask_nodata(
+                read_window(self._view, block.row, block.column, block.height, block.width, [1])[0]
+            )
         mine, theirs = self._source.grid, self._grid
         if mine == theirs:
-            return self._source.mask_nodata(read_window(self._source.dataset, block.row, block.column, block.height,
-                                                  block.width, [1])[0])
+            return self._source.mask_nodata(
+                read_window(self._source.dataset, block.row, block.column, block.height, block.width, [1])[0]
+            )
         a, b = mine.transform, theirs.transform
         columns = np.floor((b.c + b.a * (block.column + np.arange(block.width) + 0.5) - a.c) / a.a).astype(np.int64)
         rows = np.floor((b.f + b.e * (block.row + np.arange(block.height) + 0.5) - a.f) / a.e).astype(np.int64)
-        cells = read_window(self._source.dataset, int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1,
-                            int(columns[-1] - columns[0]) + 1, [1])[0]
+        cells = read_window(
+            self._source.dataset,
+            int(rows[0]),
+            int(columns[0]),
+            int(rows[-1] - rows[0]) + 1,
+            int(columns[-1] - columns[0]) + 1,
+            [1],
+        )[0]
         return self._source.mask_nodata(cells)[np.ix_(rows - rows[0], columns - columns[0])]
 
 
@@ -123,8 +146,10 @@ def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> It
         InputMissing, InputCorrupt, CrsMissing, GridUnsupported: a raster cannot be used.
     """
     with contextlib.ExitStack() as stack:
-        yield [Source(stack.enter_context(open_raster(path, f'susceptibility ("{name}")')), name)
-               for path, name in zip(paths, names)]
+        yield [
+            Source(stack.enter_context(open_raster(path, f'susceptibility ("{name}")')), name)
+            for path, name in zip(paths, names)
+        ]
 
 
 class HasCellSize(Protocol):

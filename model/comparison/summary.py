@@ -1,10 +1,12 @@
 """The summary over regions: one row a region, the numbers of each map beside each other, and the whole below.
-All numbers of a comparison as one tidy table: part of the ground, map, other map, measure, value and interval."""
+All numbers of a comparison as one tidy table: part of the ground, map, other map, measure, value and interval.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ..statistics.intervals import Estimate
 from ..validation.measures import ScopeResult
@@ -21,7 +23,7 @@ WHOLE, TESTED, MEAN, WORST = "(all)", "(test windows)", "(mean of the regions)",
 
 def region_labels(results: Mapping[str, Sequence[ScopeResult]]) -> list[str]:
     """Return the names of the regions that have numbers."""
-    return [scope[len(REGION_PREFIX):] for scope in results if scope.startswith(REGION_PREFIX)]
+    return [scope[len(REGION_PREFIX) :] for scope in results if scope.startswith(REGION_PREFIX)]
 
 
 def summary_columns(names: Sequence[str], probabilities: Sequence[bool]) -> list[str]:
@@ -37,8 +39,13 @@ def summary_columns(names: Sequence[str], probabilities: Sequence[bool]) -> list
     return [*columns, "best", "p"] if len(names) > 1 else columns
 
 
-def summary_rows(results: Mapping[str, Sequence[ScopeResult]], tests: Mapping[str, Sequence[PairTest]], main: str,
-                 names: Sequence[str], probabilities: Sequence[bool]) -> list[list[Any]]:
+def summary_rows(
+    results: Mapping[str, Sequence[ScopeResult]],
+    tests: Mapping[str, Sequence[PairTest]],
+    main: str,
+    names: Sequence[str],
+    probabilities: Sequence[bool],
+) -> list[list[Any]]:
     """Return the rows: the regions, the whole, and over more than one region the mean and the worst of each number.
 
     Where the numbers are of all ground and there are test windows, these have a row as well: what the maps are worth on
@@ -55,18 +62,29 @@ def summary_rows(results: Mapping[str, Sequence[ScopeResult]], tests: Mapping[st
     parts = [*((label, main, f"{REGION_PREFIX}{label}") for label in labels), (WHOLE, main, main)]
     if main == ALL and TEST in results:
         parts.append((TESTED, TEST, TEST))
-    rows = [[label, judged_on, *_counts(results[scope][0]), *_numbers(results[scope], probabilities),
-             *_best(results[scope], tests[scope], names)] for label, judged_on, scope in parts]
+    rows = [
+        [
+            label,
+            judged_on,
+            *_counts(results[scope][0]),
+            *_numbers(results[scope], probabilities),
+            *_best(results[scope], tests[scope], names),
+        ]
+        for label, judged_on, scope in parts
+    ]
     if len(labels) < 2:
         return rows
     first, last = 5, len(rows[0]) - (2 if len(names) > 1 else 0)
-    regions = list(zip(*(row[first:last] for row in rows[:len(labels)])))
+    regions = list(zip(*(row[first:last] for row in rows[: len(labels)])))
     blank = [None] * (len(rows[0]) - last)
     for title, together in ((MEAN, lambda column: math.fsum(column) / len(column)), (WORST, min)):
         rows.append([title, main, None, None, None, *(together(column) for column in regions), *blank])
     # The ends of intervals are of one region each: no interval of the mean can be made of them.
-    ends = [place for place, name in enumerate(summary_columns(names, probabilities))
-            if first <= place < last and name.endswith(("auc_low", "auc_high"))]
+    ends = [
+        place
+        for place, name in enumerate(summary_columns(names, probabilities))
+        if first <= place < last and name.endswith(("auc_low", "auc_high"))
+    ]
     for row in rows[-2:]:
         for place in ends:
             row[place] = None
@@ -110,8 +128,9 @@ def find_pair_test(tests: Sequence[PairTest], one: int, other: int) -> PairTest:
 Row = tuple[str, str, str, str, float, float, float, str]
 
 
-def result_rows(results: Mapping[str, Sequence[ScopeResult]], names: Sequence[str], probabilities: Sequence[bool]
-                ) -> Iterator[Row]:
+def result_rows(
+    results: Mapping[str, Sequence[ScopeResult]], names: Sequence[str], probabilities: Sequence[bool]
+) -> Iterator[Row]:
     """Give the numbers of each map in each part of the ground.
 
     Args:
@@ -121,8 +140,12 @@ def result_rows(results: Mapping[str, Sequence[ScopeResult]], names: Sequence[st
     """
     for scope, maps in results.items():
         for name, result, probability in zip(names, maps, probabilities):
-            for measure, value in (("landslides", result.landslides), ("stable_points", result.stable),
-                                   ("repeats", result.repeats), ("area_km2", result.area_km2)):
+            for measure, value in (
+                ("landslides", result.landslides),
+                ("stable_points", result.stable),
+                ("repeats", result.repeats),
+                ("area_km2", result.area_km2),
+            ):
                 yield _row(scope, name, "", measure, Estimate(float(value)))
             yield _row(scope, name, "", "auc", result.auc)
             yield _row(scope, name, "", "auc_over_draws", result.auc_draws)
@@ -146,8 +169,11 @@ def pair_rows(tests: Mapping[str, Sequence[PairTest]], names: Sequence[str]) -> 
             first, second = names[test.first], names[test.second]
             yield _row(scope, first, second, "auc_difference", test.bootstrap)
             yield _row(scope, first, second, "auc_difference_delong", test.delong)
-            for measure, value in (("p_delong", test.p_delong), ("p_bootstrap", test.p_bootstrap),
-                                   ("p_corrected", test.p_corrected)):
+            for measure, value in (
+                ("p_delong", test.p_delong),
+                ("p_bootstrap", test.p_bootstrap),
+                ("p_corrected", test.p_corrected),
+            ):
                 yield _row(scope, first, second, measure, Estimate(value))
 
 
@@ -155,10 +181,15 @@ def agreement_rows(pairs: Sequence[Agreement], names: Sequence[str]) -> Iterator
     """Give how zones and ranks of each pair of maps agree."""
     for pair in pairs:
         first, second = names[pair.first], names[pair.second]
-        for measure, value in (("same_zone", pair.same), ("same_or_next_zone", pair.same_or_adjacent),
-                               ("kappa", pair.kappa), ("weighted_kappa", pair.weighted_kappa),
-                               ("spearman", pair.spearman), ("mean_difference", pair.mean_difference),
-                               ("mean_absolute_difference", pair.mean_absolute_difference)):
+        for measure, value in (
+            ("same_zone", pair.same),
+            ("same_or_next_zone", pair.same_or_adjacent),
+            ("kappa", pair.kappa),
+            ("weighted_kappa", pair.weighted_kappa),
+            ("spearman", pair.spearman),
+            ("mean_difference", pair.mean_difference),
+            ("mean_absolute_difference", pair.mean_absolute_difference),
+        ):
             yield _row(ALL, first, second, measure, Estimate(value))
         for row, of_row in enumerate(pair.matrix_km2, 1):
             for column, area in enumerate(of_row, 1):
@@ -172,10 +203,21 @@ def number_row(scope: str, name: str, measure: str, value: float) -> Row:
 
 def as_metrics(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return the rows that name a result, for the run record."""
-    return [{"scope": row[0], "map": row[1], "other": row[2], "measure": row[3], "value": row[4]} for row in rows
-            if not row[3].startswith("zone_") and row[4] == row[4]]
+    return [
+        {"scope": row[0], "map": row[1], "other": row[2], "measure": row[3], "value": row[4]}
+        for row in rows
+        if not row[3].startswith("zone_") and row[4] == row[4]
+    ]
 
 
 def _row(scope: str, name: str, other: str, measure: str, estimate: Estimate) -> Row:
-    return (scope, name, other, measure, float(estimate.value), float(estimate.low), float(estimate.high),
-            estimate.interval)
+    return (
+        scope,
+        name,
+        other,
+        measure,
+        float(estimate.value),
+        float(estimate.low),
+        float(estimate.high),
+        estimate.interval,
+    )

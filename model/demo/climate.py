@@ -47,15 +47,20 @@ class ClimateFields:
     """Seven-day rainfall over its threshold, R7 / Rc = k · R7, on the study area; Fs = 1 / (1 + ratio); float32."""
 
 
-def make_climate(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator,
-                 progress: Progress) -> ClimateFields:
+def make_climate(
+    frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator, progress: Progress
+) -> ClimateFields:
     """Make temperature that falls with height, and rain that grows from dry valleys to mid slopes and windward sides.
 
     The amounts are fitted so that the safety factor is below 0.5 on a tenth of the area, spread over the regions.
     """
     count = int(np.ceil(frame.size * CELL / CLIMATE_CELL)) + 2
-    grid = Grid(frame.grid.crs, Affine(CLIMATE_CELL, 0, ORIGIN[0] - CLIMATE_CELL, 0, -CLIMATE_CELL,
-                                       ORIGIN[1] + CLIMATE_CELL), count, count)
+    grid = Grid(
+        frame.grid.crs,
+        Affine(CLIMATE_CELL, 0, ORIGIN[0] - CLIMATE_CELL, 0, -CLIMATE_CELL, ORIGIN[1] + CLIMATE_CELL),
+        count,
+        count,
+    )
     place = ((np.arange(count) - 0.5) * CLIMATE_CELL) / CELL + frame.pad - 0.5
 
     def at(field: np.ndarray) -> np.ndarray:
@@ -77,8 +82,11 @@ def make_climate(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cove
     rain = at(layout.blend_climate([climate.rainfall for climate in layout.climates], frame))
     plain = np.isin(cover.landform, [list(LANDFORMS).index(name) for name in (GLACIAL_PLAINS, RIVER_PLAINS, LAKES)])
     plain = np.pad(ndimage.gaussian_filter(plain.astype(np.float32), 350 / CELL), frame.pad, mode="edge")
-    rain = rain * np.exp(0.6 * lift - 1.0 * np.maximum(lift, 0) ** 2 - 0.5 * np.tanh(rising / 0.25)
-                         + 0.07 * noise[1]) * (1 - 0.45 * np.minimum(1.6 * at(plain), 1.0))
+    rain = (
+        rain
+        * np.exp(0.6 * lift - 1.0 * np.maximum(lift, 0) ** 2 - 0.5 * np.tanh(rising / 0.25) + 0.07 * noise[1])
+        * (1 - 0.45 * np.minimum(1.6 * at(plain), 1.0))
+    )
 
     zone = frame.crop(sample(layout.climate, frame.side))
     per_mm = np.array([c.alpha * c.beta * 7 / c.rainy_days for c in layout.climates], dtype=np.float32)[zone]
@@ -91,8 +99,13 @@ def make_climate(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cove
     rain = rain * at(layout.blend(factors, frame, 1500.0))
     ratio = per_mm * _onto(rain, frame)
     scale = 1 / _upper(ratio)
-    return ClimateFields(grid, (rain * scale).astype(np.float32), temperature.astype(np.float32),
-                   _onto(temperature, frame), (ratio * scale).astype(np.float32))
+    return ClimateFields(
+        grid,
+        (rain * scale).astype(np.float32),
+        temperature.astype(np.float32),
+        _onto(temperature, frame),
+        (ratio * scale).astype(np.float32),
+    )
 
 
 def _upper(ratio: np.ndarray) -> float:

@@ -2,7 +2,8 @@
 
 Method: receivers by steepest descent among eight neighbours; basins that end in a pit are joined to the outlets along
 the minimum spanning tree of the passes between basins (Cordonnier, Bovy & Braun 2019, Earth Surf. Dynam. 7, 549), and
-the path from pass to pit is turned round. All steps are array operations; loops run over path lengths, not cells."""
+the path from pass to pit is turned round. All steps are array operations; loops run over path lengths, not cells.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class Flow:
         """Return the sum of ``amount`` over each cell and all cells upstream; same shape, float64."""
         total = amount.ravel()[self.order].astype(np.float64)
         for level in range(len(self.starts) - 2, 0, -1):
-            low, middle, high = self.starts[level - 1:level + 2]
+            low, middle, high = self.starts[level - 1 : level + 2]
             total[low:middle] += np.bincount(self.parent[middle:high] - low, total[middle:high], middle - low)
         return self._back(total, amount.shape)
 

@@ -1,10 +1,12 @@
 """The square on which the demo is computed: the study area and a margin, so that its border is no cliff or divide.
-Classes on a grid as polygons that cover the study area without gaps or overlaps."""
+Classes on a grid as polygons that cover the study area without gaps or overlaps.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -70,7 +72,7 @@ class DemoFrame:
 
     def crop(self, field: np.ndarray) -> np.ndarray:
         """Return the study area's part of an array of the frame's full resolution."""
-        return field[self.pad:self.pad + self.size, self.pad:self.pad + self.size]
+        return field[self.pad : self.pad + self.size, self.pad : self.pad + self.size]
 
     def to_map(self, xy: np.ndarray) -> np.ndarray:
         """Turn positions in the frame, shape (points, 2), into map coordinates."""
@@ -132,8 +134,9 @@ def resample(field: np.ndarray, side: int) -> np.ndarray:
     return ndimage.zoom(field.astype(np.float32), side / field.shape[0], order=1, mode="nearest", grid_mode=True)
 
 
-def fractal(rng: np.random.Generator, side: int, extent: float, longest: float, shortest: float = 0.0,
-            exponent: float = 2.0) -> np.ndarray:
+def fractal(
+    rng: np.random.Generator, side: int, extent: float, longest: float, shortest: float = 0.0, exponent: float = 2.0
+) -> np.ndarray:
     """Make smooth random hills: noise whose amplitude falls with a power of the wave number.
 
     Args:
@@ -154,7 +157,7 @@ def fractal(rng: np.random.Generator, side: int, extent: float, longest: float, 
     lowest = 1.0 / min(longest, extent)
     gain = np.maximum(wave, lowest) ** -exponent * (wave >= 0.7 * lowest)
     if shortest:
-        gain *= np.exp(-(wave * shortest) ** 2)
+        gain *= np.exp(-((wave * shortest) ** 2))
     field = fft.irfft2(spectrum * gain.astype(np.float32), s=(side, side)).astype(np.float32)
     return (field - field.mean()) / max(float(field.std()), 1e-12)
 
@@ -173,15 +176,17 @@ def distance_to(lines: list[np.ndarray], frame: DemoFrame, side: int) -> np.ndar
     shapes = [{"type": "LineString", "coordinates": line.tolist()} for line in lines if len(line) > 1]
     if not shapes:
         return np.full((side, side), 1e6, dtype=np.float32)
-    marks = features.rasterize(shapes, out_shape=(side, side), transform=frame.transform(side), all_touched=True,
-                               dtype="uint8")
+    marks = features.rasterize(
+        shapes, out_shape=(side, side), transform=frame.transform(side), all_touched=True, dtype="uint8"
+    )
     if not marks.any():
         return np.full((side, side), 1e6, dtype=np.float32)
     return ndimage.distance_transform_edt(marks == 0, sampling=frame.extent / side).astype(np.float32)
 
 
-def polygons_of(classes: np.ndarray, frame: DemoFrame, name: str, fields: Mapping[str, Sequence[Any]],
-                merge: bool = False) -> Polygons:
+def polygons_of(
+    classes: np.ndarray, frame: DemoFrame, name: str, fields: Mapping[str, Sequence[Any]], merge: bool = False
+) -> Polygons:
     """Outline the classes of the study area.
 
     Args:
@@ -196,10 +201,13 @@ def polygons_of(classes: np.ndarray, frame: DemoFrame, name: str, fields: Mappin
     """
     found: list[tuple[int, dict[str, Any]]] = [
         (int(value), shape)
-        for shape, value in features.shapes(classes.astype(np.uint8), connectivity=4, transform=frame.grid.transform)]
+        for shape, value in features.shapes(classes.astype(np.uint8), connectivity=4, transform=frame.grid.transform)
+    ]
     if merge:
-        found = [(value, _joined([shape for other, shape in found if other == value]))
-                 for value in sorted({value for value, _ in found})]
+        found = [
+            (value, _joined([shape for other, shape in found if other == value]))
+            for value in sorted({value for value, _ in found})
+        ]
     columns = {key: [values[index] for index, _ in found] for key, values in fields.items()}
     return Polygons(name, fields=columns, geometries=[shape for _, shape in found])
 

@@ -1,10 +1,12 @@
 """The text that lies beside the demo data and says what they are.
-The whole demo, made subject by subject; every subject has its own stream of chance from the one seed."""
+The whole demo, made subject by subject; every subject has its own stream of chance from the one seed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping, Union
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +38,9 @@ def about(summary: Mapping[str, Any]) -> str:
     """Return the text for a demo with this summary."""
     regions = "\n".join(
         f"  {region.number}  {region.name}: {region.title}; weight {region.weight:g}, mean probability "
-        f"{region.mean_probability:g}, climate zone {region.climate}" for region in REGIONS[:summary["regions"]])
+        f"{region.mean_probability:g}, climate zone {region.climate}"
+        for region in REGIONS[: summary["regions"]]
+    )
     return f"""\
 These data are synthetic. They show no real place, although they carry a real map projection.
 Made by Scarp, "Create demo data": {summary["size"]} x {summary["size"]} cells of 30 m, seed {summary["seed"]}.
@@ -96,8 +100,11 @@ class World:
 
 def check_parameters(size: int, regions: int, seed: int) -> None:
     """Raise :class:`ParameterInvalid` if a number of :func:`make_world` is out of its range."""
-    for name, value, least, most in (("SIZE", size, MIN_SIZE, MAX_SIZE), ("REGIONS", regions, 1, len(REGIONS)),
-                                     ("SEED", seed, 0, 2 ** 63 - 1)):
+    for name, value, least, most in (
+        ("SIZE", size, MIN_SIZE, MAX_SIZE),
+        ("REGIONS", regions, 1, len(REGIONS)),
+        ("SEED", seed, 0, 2**63 - 1),
+    ):
         if int(value) != value or not least <= value <= most:
             raise ParameterInvalid(f"{name} is {value}, but the demo takes a whole number from {least} to {most}.")
 
@@ -132,7 +139,9 @@ def make_world(size: int, regions: int, seed: int, progress: Progress) -> World:
     stop_if_cancelled(progress)
     climate_fields = make_climate(frame, layout, terrain, ground, next(streams), progress)
     progress.report(0.88, "True landslide probability and the inventory drawn from it.")
-    truth = compute_truth(frame, layout, bedrock, terrain, ground, climate_fields, people, SubProgress(progress, 0.88, 0.96))
+    truth = compute_truth(
+        frame, layout, bedrock, terrain, ground, climate_fields, people, SubProgress(progress, 0.88, 0.96)
+    )
     stop_if_cancelled(progress)
     detection_chance = detection_probability(frame, terrain, people)
     stop_if_cancelled(progress)
@@ -141,7 +150,7 @@ def make_world(size: int, regions: int, seed: int, progress: Progress) -> World:
     return World(frame, layout, bedrock, terrain, ground, climate_fields, people, truth, detection_chance, landslides)
 
 
-def layers(world: World) -> dict[str, Union[Points, Lines, Polygons]]:
+def layers(world: World) -> dict[str, Points | Lines | Polygons]:
     """Return the vector layers of a demo area in map coordinates, by name."""
     frame, layout = world.frame, world.layout
     region = frame.crop(sample(layout.region, frame.side))
@@ -159,15 +168,30 @@ def layers(world: World) -> dict[str, Union[Points, Lines, Polygons]]:
         "lithology": polygons_of(world.cover.rock, frame, "lithology", {"lithology": [rock.name for rock in ROCKS]}),
         "landform": polygons_of(world.cover.landform, frame, "landform", {"landform": list(LANDFORMS)}),
         "seismic": polygons_of(intensity, frame, "seismic", {"intensity": list(INTENSITIES)}),
-        "climate": polygons_of(zone, frame, "climate", {
-            "zone": [climate.name for climate in layout.climates],
-            "alpha": [climate.alpha for climate in layout.climates],
-            "beta": [climate.beta for climate in layout.climates],
-            "rainy_days": [climate.rainy_days for climate in layout.climates]}, merge=True),
-        "regions": polygons_of(region, frame, "regions", {
-            "region": [home.number for home in layout.regions],
-            "name": [home.name for home in layout.regions],
-            "cause": [home.title for home in layout.regions]}, merge=True),
-        "study_area": Polygons("study_area", fields={"name": ["synthetic study area"]},
-                               geometries=[box(frame.grid.bounds)]),
+        "climate": polygons_of(
+            zone,
+            frame,
+            "climate",
+            {
+                "zone": [climate.name for climate in layout.climates],
+                "alpha": [climate.alpha for climate in layout.climates],
+                "beta": [climate.beta for climate in layout.climates],
+                "rainy_days": [climate.rainy_days for climate in layout.climates],
+            },
+            merge=True,
+        ),
+        "regions": polygons_of(
+            region,
+            frame,
+            "regions",
+            {
+                "region": [home.number for home in layout.regions],
+                "name": [home.name for home in layout.regions],
+                "cause": [home.title for home in layout.regions],
+            },
+            merge=True,
+        ),
+        "study_area": Polygons(
+            "study_area", fields={"name": ["synthetic study area"]}, geometries=[box(frame.grid.bounds)]
+        ),
     }

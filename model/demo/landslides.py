@@ -34,11 +34,16 @@ def detection_probability(frame: DemoFrame, terrain: Terrain, people: Infrastruc
     valley = terrain.area >= 15
     if valley.any():
         road = np.minimum(road, frame.crop(ndimage.distance_transform_edt(~valley, sampling=CELL)))
-    return (MIN_DETECTION + (1 - MIN_DETECTION) * np.exp(-(road / DETECTION_DISTANCE) ** 1.5)).astype(np.float32)
+    return (MIN_DETECTION + (1 - MIN_DETECTION) * np.exp(-((road / DETECTION_DISTANCE) ** 1.5))).astype(np.float32)
 
 
-def draw_inventory(frame: DemoFrame, probability: np.ndarray, detection_chance: np.ndarray, relief: np.ndarray,
-                   rng: np.random.Generator) -> Points:
+def draw_inventory(
+    frame: DemoFrame,
+    probability: np.ndarray,
+    detection_chance: np.ndarray,
+    relief: np.ndarray,
+    rng: np.random.Generator,
+) -> Points:
     """Draw landslide points, each in another cell, with chance proportional to probability × detection.
 
     Args:
@@ -66,5 +71,6 @@ def draw_inventory(frame: DemoFrame, probability: np.ndarray, detection_chance: 
     for index in rng.choice(count, size=max(2, round(UNSIZED_SHARE * count)), replace=False):
         scale[index] = None
     again = rng.choice(count, size=max(2, round(DUPLICATE_SHARE * count)), replace=False)
-    return Points("landslides", fields={"scale": scale + [scale[index] for index in again]},
-                  xy=np.vstack([xy, xy[again]]))
+    return Points(
+        "landslides", fields={"scale": scale + [scale[index] for index in again]}, xy=np.vstack([xy, xy[again]])
+    )

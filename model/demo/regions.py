@@ -61,8 +61,20 @@ class Region:
 REGIONS = (
     Region(1, "Great bend", "river", "river erosion", "Nyingchi", (0.76, 0.78), 1.15, 0.0, 0.8, 0.0, 2.2, 0.07),
     Region(2, "Gorges", "incision", "deeply incised valleys", "Qamdo", (0.82, 0.22), 1.5, 4.0, 0.2, 0.0, 1.6, 0.075),
-    Region(3, "Till valleys", "till_and_faults", "glacial till and faults", "Nyingchi", (0.5, 0.2),
-           1.0, -1.0, 1.0, 1.0, 1.8, 0.06),
+    Region(
+        3,
+        "Till valleys",
+        "till_and_faults",
+        "glacial till and faults",
+        "Nyingchi",
+        (0.5, 0.2),
+        1.0,
+        -1.0,
+        1.0,
+        1.0,
+        1.8,
+        0.06,
+    ),
     Region(4, "High ranges", "frost", "freeze-thaw", "Nedong", (0.18, 0.22), 1.75, -1.0, 0.7, 0.5, 1.8, 0.08),
     Region(5, "Settled valley", "human", "human activity", "Lhasa", (0.24, 0.78), 0.75, -3.0, 3.0, 0.0, 3.0, 0.055),
 )
@@ -115,8 +127,15 @@ def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layou
     climate = np.array([names.index(r.climate) for r in regions], dtype=np.uint8)[np.argmin(far, axis=0)]
     course = np.column_stack([along_river, across_river])
     course = (course * frame.size + frame.pad) * frame.extent / frame.side
-    return Layout(regions, _smooth_borders(region, frame), _smooth_borders(climate, frame), tuple(CLIMATES[name] for name in names),
-                  course, fractal(rng, frame.base_side, frame.extent, 3000, 800), float(rng.uniform(0, np.pi)))
+    return Layout(
+        regions,
+        _smooth_borders(region, frame),
+        _smooth_borders(climate, frame),
+        tuple(CLIMATES[name] for name in names),
+        course,
+        fractal(rng, frame.base_side, frame.extent, 3000, 800),
+        float(rng.uniform(0, np.pi)),
+    )
 
 
 def _reorient(u: np.ndarray, v: np.ndarray, turn: int, back: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -137,7 +156,7 @@ def _main_river(frame: DemoFrame, rng: np.random.Generator) -> np.ndarray:
     across = np.full(along.size, 0.78)
     for wavelength in (18.0, 9.0, 4.0, 1.8, 0.8):
         waves = kilometres / wavelength
-        size = min(0.008 * wavelength ** 1.1 * 18 / kilometres, 0.1)
+        size = min(0.008 * wavelength**1.1 * 18 / kilometres, 0.1)
         steps = np.interp(along * max(waves, 0.8) * 2, np.arange(-40, 640), rng.normal(size=680))
         smooth = ndimage.gaussian_filter1d(steps, along.size / (max(waves, 0.8) * 2 * (1 + 2 * margin)) * 0.35)
         across += size * smooth

@@ -25,7 +25,9 @@ class Infrastructure:
     roads: list[np.ndarray]
 
 
-def make_infrastructure(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator) -> Infrastructure:
+def make_infrastructure(
+    frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator
+) -> Infrastructure:
     """Found villages on gentle ground by rivers, hamlets on the slopes of the settled region, and build roads.
 
     The main road follows the main river's valley; every village joins it by the cheapest way.
@@ -66,7 +68,9 @@ def make_infrastructure(frame: DemoFrame, layout: Layout, terrain: Terrain, cove
     return Infrastructure(homes, roads)
 
 
-def _settlements(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator) -> np.ndarray:
+def _settlements(
+    frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator
+) -> np.ndarray:
     """Choose cells: villages by weight of the region, and as many hamlets on slopes where people are the cause."""
     region = frame.crop(sample(layout.region, frame.side))
     settled = np.array([region.cause == "human" for region in layout.regions])[region]
@@ -76,8 +80,11 @@ def _settlements(frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cove
     hamlets &= (cover.above_river > 80) & (cover.above_river < 500)
     count = int(np.clip(round(frame.area_km2 / 18), 2, 120))
     chosen = []
-    for fit, number in ((villages & settled, count // 2), (hamlets, round(0.8 * count)),
-                        (villages & ~settled, -(-count // 3))):
+    for fit, number in (
+        (villages & settled, count // 2),
+        (hamlets, round(0.8 * count)),
+        (villages & ~settled, -(-count // 3)),
+    ):
         cells = np.flatnonzero(fit.ravel())
         chosen.append(rng.choice(cells, size=min(number, cells.size), replace=False))
     row, column = np.divmod(np.concatenate(chosen).astype(np.float64), frame.size)

@@ -18,8 +18,9 @@ MIN_DROP = 0.01
 """Metres that every cell lies above the one it flows to, at least."""
 
 
-def finish_terrain(frame: DemoFrame, layout: Layout, forcing: Forcing, height: np.ndarray, rng: np.random.Generator,
-           progress: Progress) -> Terrain:
+def finish_terrain(
+    frame: DemoFrame, layout: Layout, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress
+) -> Terrain:
     """Widen valleys, add lakes and roughness, and route the water on the result.
 
     Args:
@@ -108,8 +109,8 @@ def _valleys(frame: DemoFrame, layout: Layout, height: np.ndarray, area: np.ndar
     if ice.max() > 0:
         distance, river, size = _nearest_river(height, area, 3.0)
         reach = 200 * np.clip(size / 4, 0.5, 4) ** 0.3
-        limit = river + distance ** 2 / (2.0 * reach)
-        height = height - ice * np.maximum(height - limit, 0) * np.exp(-(distance / (1.6 * reach)) ** 4)
+        limit = river + distance**2 / (2.0 * reach)
+        height = height - ice * np.maximum(height - limit, 0) * np.exp(-((distance / (1.6 * reach)) ** 4))
     return height
 
 
@@ -141,8 +142,9 @@ def _roughen(frame: DemoFrame, height: np.ndarray, area: np.ndarray, rng: np.ran
     return ndimage.gaussian_filter(height + (rough * steep + bars) * calm, 0.7)
 
 
-def _lakes(frame: DemoFrame, layout: Layout, height: np.ndarray, flow: Flow, area: np.ndarray, rng: np.random.Generator
-           ) -> tuple[np.ndarray, np.ndarray]:
+def _lakes(
+    frame: DemoFrame, layout: Layout, height: np.ndarray, flow: Flow, area: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Dam a few valleys, mostly where ice left moraines, and fill them."""
     count = int(np.clip(round(frame.area_km2 / 40), 1, 200))
     ice = resample(layout.blend([0.1 + region.glacial for region in layout.regions], frame), frame.side)

@@ -38,8 +38,9 @@ class Cover:
     """Index into ``LANDFORMS``, uint8."""
 
 
-def cover(frame: DemoFrame, layout: Layout, bedrock: Bedrock, terrain: Terrain, rng: np.random.Generator,
-          progress: Progress) -> Cover:
+def cover(
+    frame: DemoFrame, layout: Layout, bedrock: Bedrock, terrain: Terrain, rng: np.random.Generator, progress: Progress
+) -> Cover:
     """Lay till and alluvium over the bedrock and tell the landforms apart."""
     height = terrain.height
     down, across = np.gradient(height, CELL)

@@ -1,7 +1,8 @@
 """The land surface: uplift against rivers that cut and hillslopes that fail, from coarse cells to fine ones.
 
 Rivers follow the stream power law with n = 1, solved implicitly from the outlets up (Braun & Willett 2013,
-Geomorphology 180-181, 170), with hillslopes no steeper than the angle they stand at, and soil creep as diffusion."""
+Geomorphology 180-181, 170), with hillslopes no steeper than the angle they stand at, and soil creep as diffusion.
+"""
 
 from __future__ import annotations
 
@@ -61,11 +62,16 @@ class Forcing:
 
     def at(self, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return uplift, erodibility and the tangent of the angle on ``side`` × ``side`` cells."""
-        return (resample(self.uplift, side), resample(self.erodibility, side),
-                np.tan(np.radians(resample(self.angle, side))))
+        return (
+            resample(self.uplift, side),
+            resample(self.erodibility, side),
+            np.tan(np.radians(resample(self.angle, side))),
+        )
 
 
-def evolve_terrain(frame: DemoFrame, layout: Layout, forcing: Forcing, rng: np.random.Generator, progress: Progress) -> np.ndarray:
+def evolve_terrain(
+    frame: DemoFrame, layout: Layout, forcing: Forcing, rng: np.random.Generator, progress: Progress
+) -> np.ndarray:
     """Let rivers and hillslopes shape the land until both keep pace with uplift.
 
     Returns:
@@ -74,11 +80,11 @@ def evolve_terrain(frame: DemoFrame, layout: Layout, forcing: Forcing, rng: np.r
     sides = [frame.side]
     while sides[0] > 110:
         sides.insert(0, -(-sides[0] // 2))
-    steps = [140, 60, 30, 16][:len(sides)] + [8] * (len(sides) - 4)
+    steps = [140, 60, 30, 16][: len(sides)] + [8] * (len(sides) - 4)
     if len(sides) > 1:
         steps[-1] = 4
-    work = np.array([count * side ** 2 for count, side in zip(steps, sides)], dtype=float)
-    work += 140 * 64 ** 2  # what a step costs beside its cells
+    work = np.array([count * side**2 for count, side in zip(steps, sides)], dtype=float)
+    work += 140 * 64**2  # what a step costs beside its cells
     done = np.concatenate([[0], np.cumsum(work)]) / work.sum()
     border_outlets = _border_outlets(frame, rng)
     height = None
@@ -95,26 +101,36 @@ def evolve_terrain(frame: DemoFrame, layout: Layout, forcing: Forcing, rng: np.r
         fields = forcing.at(side)
         part = SubProgress(progress, done[number], done[number + 1])
         for step in range(count):
-            years = (120_000 if step < 0.7 * count else 40_000) * (0.6 ** number)
+            years = (120_000 if step < 0.7 * count else 40_000) * (0.6**number)
             height = _advance(height, fixed, fields, cell, years, rng, progress)
             part.report((step + 1) / count)
     return height.astype(np.float32)
 
 
-def relax_hillslopes(frame: DemoFrame, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress
-           ) -> np.ndarray:
+def relax_hillslopes(
+    frame: DemoFrame, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress
+) -> np.ndarray:
     """Let slopes fail that something cut too steep; cliffs somewhat steeper than hillslopes stay."""
     border = np.zeros(height.shape, dtype=bool)
     border[[0, -1], :] = border[:, [0, -1]] = True
     _, erodibility, _ = forcing.at(frame.side)
     steepest = np.tan(np.radians(np.clip(resample(forcing.angle, frame.side) + 12, 38, 50)))
-    for _ in range(RELAXATION_STEPS):  # a slope that fails leaves a cliff at the divide, which fails to this side next time
+    for _ in range(
+        RELAXATION_STEPS
+    ):  # a slope that fails leaves a cliff at the divide, which fails to this side next time
         height = _advance(height, border, (np.float32(0), erodibility, steepest), CELL, 1.0, rng, progress)
     return height.astype(np.float32)
 
 
-def _advance(height: np.ndarray, fixed: np.ndarray, fields: tuple[np.ndarray, np.ndarray, np.ndarray], cell: float,
-             years: float, rng: np.random.Generator, progress: Progress) -> np.ndarray:
+def _advance(
+    height: np.ndarray,
+    fixed: np.ndarray,
+    fields: tuple[np.ndarray, np.ndarray, np.ndarray],
+    cell: float,
+    years: float,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> np.ndarray:
     """Take one implicit step of uplift, incision and slope failure, and one of creep."""
     uplift, erodibility, steepest = fields
     preference = 1 + 0.25 * rng.standard_normal(height.shape, dtype=np.float32)
@@ -126,8 +142,8 @@ def _advance(height: np.ndarray, fixed: np.ndarray, fields: tuple[np.ndarray, np
     side = height.shape[1]
     here, there = np.divmod(order, side), np.divmod(flow.receiver[order], side)
     length = cell * np.hypot(here[0] - there[0], here[1] - there[1])
-    length[:flow.starts[1]] = cell
-    power = (erodibility.ravel()[order] * years * area[order] ** CONCAVITY / length)
+    length[: flow.starts[1]] = cell
+    power = erodibility.ravel()[order] * years * area[order] ** CONCAVITY / length
     level = np.where(fixed, height, height + uplift * years).ravel()[order].astype(np.float64)
     rise = steepest.ravel()[order] * length
     for span in flow.levels(upwards=True):
@@ -148,7 +164,7 @@ def make_forcing(frame: DemoFrame, layout: Layout, bedrock: Bedrock, rng: np.ran
     uplift = UPLIFT * layout.blend([region.uplift for region in layout.regions], frame, 900)
     uplift *= 1 + 0.2 * fractal(rng, side, extent, 12_000, 2_000, 1.8)
     hardness = np.array([rock.erodibility for rock in ROCKS], dtype=np.float32)[bedrock.rock]
-    crushed = np.exp(-(distance_to(bedrock.faults, frame, side) / 200) ** 2)
+    crushed = np.exp(-((distance_to(bedrock.faults, frame, side) / 200) ** 2))
     erodibility = ndimage.gaussian_filter(hardness, 1.0) * (1 + 1.2 * crushed)
     erodibility *= np.exp(0.35 * fractal(rng, side, extent, 4_000, exponent=1.2))
     angle = np.array([rock.angle for rock in ROCKS], dtype=np.float32)[bedrock.rock]

@@ -11,7 +11,8 @@ Resour. Res. 30, 1153). Each cause j, an index from 0 to 1, divides it by its we
     F' = F / (1 + w1 c1 + w2 c2 + ...)
 
 and the probability is 1 / (1 + exp((ln F' - t) / s)), averaged over the size of a landslide. The threshold t of each
-region is set such that the mean probability in the region is the one that ``regions`` states."""
+region is set such that the mean probability in the region is the one that ``regions`` states.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +62,16 @@ class Truth:
     """Index of each cause, 0 to 1, float32, by the names in ``regions``."""
 
 
-def compute_truth(frame: DemoFrame, layout: Layout, bedrock: Bedrock, terrain: Terrain, cover: Cover, climate_fields: ClimateFields,
-               people: Infrastructure, progress: Progress) -> Truth:
+def compute_truth(
+    frame: DemoFrame,
+    layout: Layout,
+    bedrock: Bedrock,
+    terrain: Terrain,
+    cover: Cover,
+    climate_fields: ClimateFields,
+    people: Infrastructure,
+    progress: Progress,
+) -> Truth:
     """Compute the true probability field as the module states it."""
     causes = _causes(frame, bedrock, terrain, cover, climate_fields, people)
     progress.report(0.4)
@@ -78,7 +87,10 @@ def compute_truth(frame: DemoFrame, layout: Layout, bedrock: Bedrock, terrain: T
     stop_if_cancelled(progress)
     log_safety_margin = np.log(_safety(frame, terrain, cover, climate_fields)) - np.log(weight)
     log_safety_margin[cover.landform == list(LANDFORMS).index(LAKES)] += 1.0
-    threshold = [_threshold(log_safety_margin[region == number], home.mean_probability) for number, home in enumerate(layout.regions)]
+    threshold = [
+        _threshold(log_safety_margin[region == number], home.mean_probability)
+        for number, home in enumerate(layout.regions)
+    ]
     limit = frame.crop(resample(layout.blend(threshold, frame), frame.side))
     probability = 1 / (1 + np.exp(np.clip((log_safety_margin - limit) / SHARPNESS, -50, 50)))
     probability = ndimage.gaussian_filter(probability, LANDSLIDE_SIZE / CELL, mode="nearest")
@@ -99,8 +111,14 @@ def _safety(frame: DemoFrame, terrain: Terrain, cover: Cover, climate_fields: Cl
     return np.minimum(safety, 100.0)
 
 
-def _causes(frame: DemoFrame, bedrock: Bedrock, terrain: Terrain, cover: Cover, climate_fields: ClimateFields, people: Infrastructure
-            ) -> dict[str, np.ndarray]:
+def _causes(
+    frame: DemoFrame,
+    bedrock: Bedrock,
+    terrain: Terrain,
+    cover: Cover,
+    climate_fields: ClimateFields,
+    people: Infrastructure,
+) -> dict[str, np.ndarray]:
     """Return the index of each cause on the study area, 0 to 1."""
     height = frame.crop(terrain.height).astype(np.float32)
     wide = frame.crop(ndimage.gaussian_filter(terrain.height, 700 / CELL))
@@ -109,18 +127,22 @@ def _causes(frame: DemoFrame, bedrock: Bedrock, terrain: Terrain, cover: Cover, 
     till = ndimage.gaussian_filter((cover.rock == rock_number("glacial till")).astype(np.float32), 2)
     down = np.gradient(ndimage.gaussian_filter(height, 2), CELL)[0]
     sunny = 0.5 + 0.5 * np.tanh(3 * down)
-    frost = np.exp(-((climate_fields.fine_temperature + 0.5) / 2.2) ** 2) * (0.45 + 0.55 * sunny)
+    frost = np.exp(-(((climate_fields.fine_temperature + 0.5) / 2.2) ** 2)) * (0.45 + 0.55 * sunny)
     road = distance_to(people.roads, frame, frame.side)
     home = [np.vstack([place, place + 1.0]) for place in people.settlements]
-    human = np.maximum(np.exp(-frame.crop(road) / 140),
-                       0.7 * np.exp(-frame.crop(distance_to(home, frame, frame.side)) / 250))
-    return {name: np.clip(index, 0, 1).astype(np.float32) for name, index in {
-        "river": bank,
-        "incision": np.clip((wide - height) / 260, 0, 1),
-        "till_and_faults": np.maximum(fault, 0.75 * till),
-        "frost": frost,
-        "human": human,
-    }.items()}
+    human = np.maximum(
+        np.exp(-frame.crop(road) / 140), 0.7 * np.exp(-frame.crop(distance_to(home, frame, frame.side)) / 250)
+    )
+    return {
+        name: np.clip(index, 0, 1).astype(np.float32)
+        for name, index in {
+            "river": bank,
+            "incision": np.clip((wide - height) / 260, 0, 1),
+            "till_and_faults": np.maximum(fault, 0.75 * till),
+            "frost": frost,
+            "human": human,
+        }.items()
+    }
 
 
 def _near_water(frame: DemoFrame, terrain: Terrain, least: float, reach: float) -> np.ndarray:
@@ -135,7 +157,7 @@ def _threshold(log_safety_margin: np.ndarray, mean: float) -> float:
     """Find t such that the mean of 1 / (1 + exp((reserve - t) / s)) is ``mean``, by bisection."""
     if not log_safety_margin.size:
         return 0.0
-    some = log_safety_margin[::max(log_safety_margin.size // 200_000, 1)]
+    some = log_safety_margin[:: max(log_safety_margin.size // 200_000, 1)]
     low, high = float(some.min()) - 3, float(some.max()) + 3
     for _ in range(50):
         middle = (low + high) / 2

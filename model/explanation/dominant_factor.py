@@ -13,14 +13,15 @@ a cell's values do to its neighbours, and of each cell for itself they took sixt
 from the one land that is average in everything, a factor with a best value in the middle seems to lower the
 susceptibility wherever it is: on the demo, rain then raised it in hardly a cell that it led. Captum would bring the
 gradients and no more.
-The factor that leads in each cell: the one that adds or takes most."""
+The factor that leads in each cell: the one that adds or takes most.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 import rasterio
@@ -57,8 +58,9 @@ class BaselineInputs:
         """
         generator = np.random.default_rng([seed, 25])
         levels = [(number + 0.5) / count for number in range(count)]
-        values = np.stack([generator.permutation(weighted_quantile(plane, cells.weights, levels))
-                           for plane in cells.values]).astype(np.float32)
+        values = np.stack(
+            [generator.permutation(weighted_quantile(plane, cells.weights, levels)) for plane in cells.values]
+        ).astype(np.float32)
         self.images = subject.model.encoder.encode(values[:, None])[0][:, 0].T.copy()
         """Encoded, float32 (lands, channels)."""
         self.orders = np.stack([generator.permutation(len(values)) for _ in range(count)])
@@ -68,8 +70,9 @@ class BaselineInputs:
         return len(self.images)
 
 
-def contributions(subject: ExplainedModel, raw: np.ndarray, baselines: BaselineInputs, progress: Progress
-                  ) -> tuple[np.ndarray, np.ndarray]:
+def contributions(
+    subject: ExplainedModel, raw: np.ndarray, baselines: BaselineInputs, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what each factor adds to the logit of each cell.
 
     Args:
@@ -86,10 +89,15 @@ def contributions(subject: ExplainedModel, raw: np.ndarray, baselines: BaselineI
     image, valid = subject.model.encoder.encode(raw)
     device = subject.model.device
     encoded, has_data = torch.from_numpy(image).to(device), torch.from_numpy(valid).to(device)
-    channels = [torch.from_numpy(np.flatnonzero(subject.factor_of_channel == factor)).to(device)
-                for factor in range(len(subject.factors))]
+    channels = [
+        torch.from_numpy(np.flatnonzero(subject.factor_of_channel == factor)).to(device)
+        for factor in range(len(subject.factors))
+    ]
     result = torch.zeros((len(channels), *valid.shape), dtype=torch.float32, device=device)
-    end, started = subject.landslide_logit(encoded[None])[0], torch.zeros(valid.shape, dtype=torch.float32, device=device)
+    end, started = (
+        subject.landslide_logit(encoded[None])[0],
+        torch.zeros(valid.shape, dtype=torch.float32, device=device),
+    )
     for number, (typical, order) in enumerate(zip(baselines.images, baselines.orders.tolist())):
         start = torch.from_numpy(typical).to(device)[:, None, None] * has_data
         first = subject.landslide_logit(start[None])[0]
@@ -114,8 +122,24 @@ NODATA = 0
 TILE_SIDE = 256
 """Side of a tile in cells: large beside the default network's halo, and a step of the progress each second or so."""
 
-_COLOURS = ("#e69f00", "#332288", "#ddcc77", "#117733", "#0072b2", "#88ccee", "#cc6677", "#882255", "#999933",
-            "#aa4499", "#44aa99", "#777777", "#661100", "#6699cc", "#000000", "#bbbbbb")
+_COLOURS = (
+    "#e69f00",
+    "#332288",
+    "#ddcc77",
+    "#117733",
+    "#0072b2",
+    "#88ccee",
+    "#cc6677",
+    "#882255",
+    "#999933",
+    "#aa4499",
+    "#44aa99",
+    "#777777",
+    "#661100",
+    "#6699cc",
+    "#000000",
+    "#bbbbbb",
+)
 """Tol's muted scheme (2021) with two of Okabe and Ito's (2008), for any kind of colour vision, and more for many."""
 
 
@@ -169,24 +193,42 @@ class _DominanceSums:
             raise TooFewData("No cell of the area has data in all of the model's factors.")
         with np.errstate(invalid="ignore"):
             raising_share = self.raised / self.dominant_area
-        return DominanceStatistics(self.dominant_area / self.area, raising_share, self.size / self.area, self.count, self.cells,
-                          self.dominant_area / 1e6, whole)
+        return DominanceStatistics(
+            self.dominant_area / self.area,
+            raising_share,
+            self.size / self.area,
+            self.count,
+            self.cells,
+            self.dominant_area / 1e6,
+            whole,
+        )
 
 
-def dominant_factors_of_tiles(subject: ExplainedModel, tiles: Tiles, baselines: BaselineInputs, progress: Progress) -> DominanceStatistics:
+def dominant_factors_of_tiles(
+    subject: ExplainedModel, tiles: Tiles, baselines: BaselineInputs, progress: Progress
+) -> DominanceStatistics:
     """Find who leads in the blocks that are in memory."""
     sums = _DominanceSums(len(subject.factors))
     with retain_freed_memory():
         for some in tiles.batches():
             raw = np.concatenate([tiles.raw(tile) for tile in some], axis=1)
-            found, _ = contributions(subject, raw, baselines, SubProgress(progress, some[0] / len(tiles), some.stop / len(tiles)))
+            found, _ = contributions(
+                subject, raw, baselines, SubProgress(progress, some[0] / len(tiles), some.stop / len(tiles))
+            )
             for tile, one in zip(some, np.split(found, len(some), axis=1)):
                 sums.add(tiles.core(one), tiles.inside[tile], np.full(tiles.inside[tile].shape, tiles.weights[tile]))
     return sums.result(False)
 
 
-def write_dominant_factor(subject: ExplainedModel, grid: Grid, mask: AreaMask, baselines: BaselineInputs,
-                  output: str | os.PathLike, progress: Progress, side: int = TILE_SIDE) -> DominanceStatistics:
+def write_dominant_factor(
+    subject: ExplainedModel,
+    grid: Grid,
+    mask: AreaMask,
+    baselines: BaselineInputs,
+    output: str | os.PathLike,
+    progress: Progress,
+    side: int = TILE_SIDE,
+) -> DominanceStatistics:
     """Write the leading factor of every cell of the area.
 
     Tiles are aligned and carry the network's halo, so the raster does not depend on them.
@@ -204,26 +246,42 @@ def write_dominant_factor(subject: ExplainedModel, grid: Grid, mask: AreaMask, b
         TooFewData: no cell has all factors.
     """
     sums, tiling = _DominanceSums(len(subject.factors)), Tiling.of(grid, side, subject.model.halo, subject.model.align)
-    colours = {NODATA: (0, 0, 0, 0), **{number: factor_colour(number - 1) for number in range(1, len(sums.dominant_area) + 1)}}
-    band = {"kind": "categorical",
-            "classes": json.dumps({str(n): title for n, title in enumerate(subject.titles, 1)}, ensure_ascii=False)}
-    tags = {"MEANING": "factor that adds or takes most, against typical land", "REFERENCES": str(len(baselines)),
-            "FACTORS": ", ".join(subject.model.factor_names)}
-    with retain_freed_memory(), create_raster(output, grid, "uint8", NODATA, ["leading factor"], [band], tags,
-                                      overviews=Resampling.mode, colours=colours) as target:
+    colours = {
+        NODATA: (0, 0, 0, 0),
+        **{number: factor_colour(number - 1) for number in range(1, len(sums.dominant_area) + 1)},
+    }
+    band = {
+        "kind": "categorical",
+        "classes": json.dumps({str(n): title for n, title in enumerate(subject.titles, 1)}, ensure_ascii=False),
+    }
+    tags = {
+        "MEANING": "factor that adds or takes most, against typical land",
+        "REFERENCES": str(len(baselines)),
+        "FACTORS": ", ".join(subject.model.factor_names),
+    }
+    with (
+        retain_freed_memory(),
+        create_raster(
+            output, grid, "uint8", NODATA, ["leading factor"], [band], tags, overviews=Resampling.mode, colours=colours
+        ) as target,
+    ):
         for number, tile in enumerate(tiling):
             stop_if_cancelled(progress)
             part = SubProgress(progress, number / len(tiling), (number + 1) / len(tiling))
             _write_tile(target, subject, grid, mask, tile, baselines, sums, part)
             part.report(1.0)
-        result = sums.result(True)
-    return result
+        return sums.result(True)
 
 
 def write_factor_names(output: str | os.PathLike, titles: Sequence[str], found: DominanceStatistics) -> None:
     """Write names, cells and area of the factors beside the raster of leading factors."""
-    write_class_attributes(output, [ClassRow(number, title, factor_colour(number - 1), int(cells), float(km2))
-                              for number, (title, cells, km2) in enumerate(zip(titles, found.dominant_cells, found.km2), 1)])
+    write_class_attributes(
+        output,
+        [
+            ClassRow(number, title, factor_colour(number - 1), int(cells), float(km2))
+            for number, (title, cells, km2) in enumerate(zip(titles, found.dominant_cells, found.km2), 1)
+        ],
+    )
 
 
 def factor_colour(factor: int) -> tuple[int, int, int, int]:
@@ -232,15 +290,23 @@ def factor_colour(factor: int) -> tuple[int, int, int, int]:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16), 255
 
 
-def _write_tile(target: rasterio.io.DatasetWriter, subject: ExplainedModel, grid: Grid, mask: AreaMask, tile: Tile,
-                baselines: BaselineInputs, sums: _DominanceSums, progress: Progress) -> None:
+def _write_tile(
+    target: rasterio.io.DatasetWriter,
+    subject: ExplainedModel,
+    grid: Grid,
+    mask: AreaMask,
+    tile: Tile,
+    baselines: BaselineInputs,
+    sums: _DominanceSums,
+    progress: Progress,
+) -> None:
     core, (row, column) = tile.core, tile.offset
     dominant = np.full((core.height, core.width), NODATA, dtype=np.uint8)
     if mask.touches(core):
         wanted = mask.read(core)
         raw = subject.read(tile.read) if wanted.any() else None
         if raw is not None:
-            wanted &= np.isfinite(raw[:, row:row + core.height, column:column + core.width]).all(axis=0)
+            wanted &= np.isfinite(raw[:, row : row + core.height, column : column + core.width]).all(axis=0)
             if wanted.any():
                 found, _ = contributions(subject, raw, baselines, progress)
                 rows, columns = slice(row, row + core.height), slice(column, column + core.width)

@@ -1,5 +1,6 @@
 """The model that is explained, as functions of a stack's values and of encoded factors.
-How well scores tell landslide cells from stable ones, by blocks, so that blocks can be drawn again and again."""
+How well scores tell landslide cells from stable ones, by blocks, so that blocks can be drawn again and again.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ class ExplainedModel:
         self._matcher = ClassMatcher(self.specs, self.factors)
         encoder = model.encoder
         widths = [table.shape[1] for table in encoder.tables]
-        self.factor_of_channel = np.array([*encoder.continuous, *np.repeat(encoder.categorical, widths)], dtype=np.int64)
+        self.factor_of_channel = np.array(
+            [*encoder.continuous, *np.repeat(encoder.categorical, widths)], dtype=np.int64
+        )
         """Number of the factor that each channel belongs to."""
 
     @property

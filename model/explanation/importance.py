@@ -4,13 +4,15 @@ Permutation importance: how much worse the map gets when a factor comes from oth
 Breiman (2001) permutes single values. In a map neighbours are alike, and a network looks at neighbourhoods: single
 cells swapped would show it land that there is not anywhere. So whole blocks are swapped, each factor with its own
 texture and with its own surroundings at the place that it comes from (as blocks are for spatial cross-validation,
-Roberts et al. 2017)."""
+Roberts et al. 2017).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from typing import Callable
 
 import numpy as np
 from scipy.stats import rankdata
@@ -53,8 +55,10 @@ def relations(subject: ExplainedModel, cells: Cells) -> list[FactorAssociation]:
     values = cells.values[:, ::step]
     categorical = [spec.is_categorical for spec in subject.specs]
     ranks = [None if one else rankdata(plane) for one, plane in zip(categorical, values)]
-    classes = [np.unique(plane, return_inverse=True)[1] if one else _quantile_classes(plane)
-               for one, plane in zip(categorical, values)]
+    classes = [
+        np.unique(plane, return_inverse=True)[1] if one else _quantile_classes(plane)
+        for one, plane in zip(categorical, values)
+    ]
     found = []
     for first in range(len(values)):
         for second in range(first + 1, len(values)):
@@ -120,7 +124,9 @@ def permutations(tiles: int, repeats: int, seed: int) -> np.ndarray:
     return np.stack([generator.permutation(tiles) for _ in range(repeats)])
 
 
-def score_tiles(subject: ExplainedModel, tiles: Tiles, tile_input: Callable[[int], np.ndarray], progress: Progress) -> ScoreHistogram:
+def score_tiles(
+    subject: ExplainedModel, tiles: Tiles, tile_input: Callable[[int], np.ndarray], progress: Progress
+) -> ScoreHistogram:
     """Predict all tiles and count what the model says of their labelled cells.
 
     Args:
@@ -135,8 +141,15 @@ def score_tiles(subject: ExplainedModel, tiles: Tiles, tile_input: Callable[[int
     return scores
 
 
-def block_permutation_importance(subject: ExplainedModel, tiles: Tiles, base: ScoreHistogram, correlated_groups: Sequence[tuple[int, ...]], repeats: int,
-                       seed: int, progress: Progress) -> tuple[Skill, list[PermutationImportance]]:
+def block_permutation_importance(
+    subject: ExplainedModel,
+    tiles: Tiles,
+    base: ScoreHistogram,
+    correlated_groups: Sequence[tuple[int, ...]],
+    repeats: int,
+    seed: int,
+    progress: Progress,
+) -> tuple[Skill, list[PermutationImportance]]:
     """Swap factors among the blocks and see what the map loses.
 
     The interval holds both kinds of chance: which blocks were swapped with which, and which blocks there are at all
@@ -154,23 +167,36 @@ def block_permutation_importance(subject: ExplainedModel, tiles: Tiles, base: Sc
     Returns:
         Skill of the map, and one entry a group in their order.
     """
-    orders, weights, once = permutations(len(tiles), repeats, seed), bootstrap_weights(tiles.weights, seed), tiles.weights[None]
+    orders, weights, once = (
+        permutations(len(tiles), repeats, seed),
+        bootstrap_weights(tiles.weights, seed),
+        tiles.weights[None],
+    )
     of_repeat = np.arange(len(weights)) % repeats
     base_auc, base_loss = base.auc(weights), base.mean_loss(weights)
-    skill = Skill(bootstrap_estimate(base.auc(once)[0], base_auc), bootstrap_estimate(base.mean_loss(once)[0], base_loss))
+    skill = Skill(
+        bootstrap_estimate(base.auc(once)[0], base_auc), bootstrap_estimate(base.mean_loss(once)[0], base_loss)
+    )
     result = []
     with retain_freed_memory():
         for number, group in enumerate(correlated_groups):
             drops, increases = np.zeros(repeats), np.zeros(repeats)
             drop_draws, increase_draws = np.zeros(len(weights)), np.zeros(len(weights))
             for repeat, order in enumerate(orders):
-                scores = score_tiles(subject, tiles, lambda tile: tiles.with_factors_from(tile, group, int(order[tile])),
-                                     progress)
+                scores = score_tiles(
+                    subject, tiles, lambda tile: tiles.with_factors_from(tile, group, int(order[tile])), progress
+                )
                 mine = of_repeat == repeat
                 drops[repeat] = skill.auc.value - scores.auc(once)[0]
                 increases[repeat] = scores.mean_loss(once)[0] - skill.loss.value
                 drop_draws[mine] = base_auc[mine] - scores.auc(weights[mine])
                 increase_draws[mine] = scores.mean_loss(weights[mine]) - base_loss[mine]
                 progress.report((number + (repeat + 1) / repeats) / len(correlated_groups))
-            result.append(PermutationImportance(group, bootstrap_estimate(drops.mean(), drop_draws), bootstrap_estimate(increases.mean(), increase_draws)))
+            result.append(
+                PermutationImportance(
+                    group,
+                    bootstrap_estimate(drops.mean(), drop_draws),
+                    bootstrap_estimate(increases.mean(), increase_draws),
+                )
+            )
     return skill, result

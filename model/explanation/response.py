@@ -3,7 +3,8 @@
 The first is partial dependence (Friedman 2001): mean susceptibility over blocks of real land in which one factor is set
 to a value in every cell, so that the network, too, sees it everywhere. The second is counted, not modelled. They differ
 where a factor goes together with others: the share of landslides then also shows what the others do.
-Does the map answer to a factor as the land does? Judged on the response curve, with its own uncertainty."""
+Does the map answer to a factor as the land does? Judged on the response curve, with its own uncertainty.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +84,9 @@ class ResponseCurve:
         return bool(self.labels)
 
 
-def response_curve(subject: ExplainedModel, tiles: Tiles, cells: Cells, factor: int, seed: int, progress: Progress) -> ResponseCurve:
+def response_curve(
+    subject: ExplainedModel, tiles: Tiles, cells: Cells, factor: int, seed: int, progress: Progress
+) -> ResponseCurve:
     """Try values of one factor.
 
     Args:
@@ -107,18 +110,24 @@ def response_curve(subject: ExplainedModel, tiles: Tiles, cells: Cells, factor: 
     sums, counts = np.zeros((len(tiles), len(values))), np.zeros((len(values), _STEPS))
     with retain_freed_memory():
         for column, value in enumerate(values):
-            for tile, found in tiles.iterate_predictions(subject, lambda one: tiles.with_value(one, factor, value), progress):
+            for tile, found in tiles.iterate_predictions(
+                subject, lambda one: tiles.with_value(one, factor, value), progress
+            ):
                 found = found[tiles.inside[tile] & np.isfinite(found)]
                 sums[tile, column] = found.sum(dtype=np.float64)
                 place = np.minimum((found * _STEPS).astype(np.int64), _STEPS - 1)
                 counts[column] += tiles.weights[tile] * np.bincount(place, minlength=_STEPS)
             progress.report((column + 1) / len(values))
     sizes = tiles.inside.sum(axis=(1, 2)).astype(np.float64)
-    mean, draws = curve_mean(sums, sizes, tiles.weights[None]), curve_mean(sums, sizes, bootstrap_weights(tiles.weights, seed))
+    mean, draws = (
+        curve_mean(sums, sizes, tiles.weights[None]),
+        curve_mean(sums, sizes, bootstrap_weights(tiles.weights, seed)),
+    )
     ends = np.array([percentile_interval(column, LEVEL) for column in draws.T])
     labels = [subject.labels(factor).get(int(code), f"class {int(code)}") for code in values] if categorical else []
-    return ResponseCurve(factor, values, labels, mean[0], ends[:, 0], ends[:, 1], _spread(counts), sums, sizes, observed,
-                 left_out)
+    return ResponseCurve(
+        factor, values, labels, mean[0], ends[:, 0], ends[:, 1], _spread(counts), sums, sizes, observed, left_out
+    )
 
 
 def curve_mean(sums: np.ndarray, cells: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -212,8 +221,13 @@ class Expectation:
 
 
 EXPECTATIONS = {
-    "slope": Expectation(RISES, "Gravity pulls harder on steeper ground. Above about 35 degrees rock stands that has "
-                                "nothing loose left, so no more is expected there.", 5.0, 35.0),
+    "slope": Expectation(
+        RISES,
+        "Gravity pulls harder on steeper ground. Above about 35 degrees rock stands that has "
+        "nothing loose left, so no more is expected there.",
+        5.0,
+        35.0,
+    ),
     "river_density": Expectation(RISES, "Rivers undercut the slopes beside them."),
     "distance_to_rivers": Expectation(FALLS, "Rivers undercut the slopes beside them."),
     "precipitation": Expectation(RISES, "Water in the ground takes its strength."),
@@ -224,12 +238,25 @@ EXPECTATIONS = {
 }
 """By factor name; nothing is said of others. Reichenbach et al. (2018) review what such factors do."""
 
-_ALIASES = {f"{first}{second}": f"distance_to_{line}s" for line in ("river", "fault", "road")
-            for first, second in ((f"{line}_", "distance"), (f"{line}s_", "distance"), ("distance_", line),
-                                  ("distance_", f"{line}s"), ("distance_to_", line), ("dist_", line),
-                                  ("dist_", f"{line}s"))}
-_ALIASES |= {"rainfall": "precipitation", "annual_precipitation": "precipitation", "slope_gradient": "slope",
-             "seismicity": "seismic_intensity"}
+_ALIASES = {
+    f"{first}{second}": f"distance_to_{line}s"
+    for line in ("river", "fault", "road")
+    for first, second in (
+        (f"{line}_", "distance"),
+        (f"{line}s_", "distance"),
+        ("distance_", line),
+        ("distance_", f"{line}s"),
+        ("distance_to_", line),
+        ("dist_", line),
+        ("dist_", f"{line}s"),
+    )
+}
+_ALIASES |= {
+    "rainfall": "precipitation",
+    "annual_precipitation": "precipitation",
+    "slope_gradient": "slope",
+    "seismicity": "seismic_intensity",
+}
 _ROMAN = {"i": 1, "v": 5, "x": 10}
 
 
@@ -273,14 +300,22 @@ def assess_curve(curve: ResponseCurve, expected: Expectation, weights: np.ndarra
     """
     places = np.array([ordinal(label) for label in curve.labels]) if curve.is_categorical else curve.values
     if not np.isfinite(places).all():
-        return CurveAssessment(curve.factor, NOT_ASSESSED, expected, reason="its class names hold no number to order them by")
+        return CurveAssessment(
+            curve.factor, NOT_ASSESSED, expected, reason="its class names hold no number to order them by"
+        )
     order = np.argsort(places, kind="stable")
     places, sums = places[order], curve.blocks[:, order]
     low, high = max(expected.low, places[0]), min(expected.high, places[-1])
     wanted = expected.high - expected.low
     if not high > low or (math.isfinite(wanted) and high - low < MIN_RANGE_SHARE * wanted):
-        return CurveAssessment(curve.factor, NOT_ASSESSED, expected, low, high,
-                         reason="its values in the area cover too little of the range")
+        return CurveAssessment(
+            curve.factor,
+            NOT_ASSESSED,
+            expected,
+            low,
+            high,
+            reason="its values in the area cover too little of the range",
+        )
     inner = (places > low) & (places < high)
     ends = np.stack([_sums_at(places, sums, low), _sums_at(places, sums, high)], axis=1)
     path = np.concatenate([ends[:, :1], sums[:, inner], ends[:, 1:]], axis=1)
@@ -289,8 +324,18 @@ def assess_curve(curve: ResponseCurve, expected: Expectation, weights: np.ndarra
     change = Estimate(float(mean[-1] - mean[0]), *percentile_interval(draws[:, 1] - draws[:, 0], LEVEL), "bootstrap")
     total_variation = float(np.abs(np.diff(mean)).sum())
     turns = total_variation > FLAT_CHANGE and abs(change.value) < MIN_NET_CHANGE * total_variation
-    return CurveAssessment(curve.factor, _verdict(change, expected.direction, total_variation), expected, float(low), float(high),
-                     float(mean[0]), float(mean[-1]), change, turns, _observed_thirds(curve, order, places, low, high))
+    return CurveAssessment(
+        curve.factor,
+        _verdict(change, expected.direction, total_variation),
+        expected,
+        float(low),
+        float(high),
+        float(mean[0]),
+        float(mean[-1]),
+        change,
+        turns,
+        _observed_thirds(curve, order, places, low, high),
+    )
 
 
 def ordinal(label: str) -> float:
@@ -302,8 +347,12 @@ def ordinal(label: str) -> float:
     if not word:
         return math.nan
     numbers = [_ROMAN[letter] for letter in word.group()]
-    return float(sum(-one if any(later > one for later in numbers[place + 1:place + 2]) else one
-                     for place, one in enumerate(numbers)))
+    return float(
+        sum(
+            -one if any(later > one for later in numbers[place + 1 : place + 2]) else one
+            for place, one in enumerate(numbers)
+        )
+    )
 
 
 def _verdict(change: Estimate, direction: str, total_variation: float) -> str:
@@ -322,7 +371,9 @@ def _sums_at(places: np.ndarray, sums: np.ndarray, value: float) -> np.ndarray:
     return sums[:, right - 1] * (1 - part) + sums[:, right] * part
 
 
-def _observed_thirds(curve: ResponseCurve, order: np.ndarray, places: np.ndarray, low: float, high: float) -> tuple[float, float]:
+def _observed_thirds(
+    curve: ResponseCurve, order: np.ndarray, places: np.ndarray, low: float, high: float
+) -> tuple[float, float]:
     found = curve.observed
     middle = places if curve.is_categorical else (found.edges[1:] + found.edges[:-1]) / 2
     share, cells = (found.share[order], found.cells[order]) if curve.is_categorical else (found.share, found.cells)

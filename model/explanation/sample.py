@@ -1,11 +1,13 @@
 """The study area in square blocks: where labels are, and which blocks are looked at.
-The blocks in memory: whole, with the land around them, for the network; and single cells of more blocks."""
+The blocks in memory: whole, with the land around them, for the network; and single cells of more blocks.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Callable, Iterator
+from typing import Callable
 
 import numpy as np
 import rasterio
@@ -57,13 +59,16 @@ def block_side_cells(grid: Grid, metres: float, align: int) -> int:
     """
     side = max(1, math.ceil(round(metres / grid.cell_size()) / align)) * align
     if grid.block_count(side) > _MAX_BLOCKS:
-        raise ParameterInvalid(f"BLOCK is {metres:g} m, which cuts the area into {grid.block_count(side):,} blocks. "
-                               "Set it to a kilometre or two.")
+        raise ParameterInvalid(
+            f"BLOCK is {metres:g} m, which cuts the area into {grid.block_count(side):,} blocks. "
+            "Set it to a kilometre or two."
+        )
     return side
 
 
-def count_labels(labels: rasterio.DatasetReader, grid: Grid, mask: AreaMask, side: int, progress: Progress
-                  ) -> LabelBlocks:
+def count_labels(
+    labels: rasterio.DatasetReader, grid: Grid, mask: AreaMask, side: int, progress: Progress
+) -> LabelBlocks:
     """Count the labels in the blocks, by windows.
 
     Args:
@@ -89,14 +94,19 @@ def count_labels(labels: rasterio.DatasetReader, grid: Grid, mask: AreaMask, sid
             rows, columns = np.arange(0, block.height, side), np.arange(0, block.width, side)
             for value, count in counts.items():
                 found = np.add.reduceat(np.add.reduceat(marks == value, rows, axis=0, dtype=np.int64), columns, axis=1)
-                count[block.row // side:block.row // side + len(rows),
-                      block.column // side:block.column // side + len(columns)] = found
+                count[
+                    block.row // side : block.row // side + len(rows),
+                    block.column // side : block.column // side + len(columns),
+                ] = found
         progress.report((number + 1) / total)
-    for value, name, remedy in ((LANDSLIDE, "landslide", "Give the labels of an area with landslides."),
-                              (STABLE, "stable", "Labels need stable cells (0) too; make them with Build landslide "
-                                                 "labels.")):
+    for value, name, remedy in (
+        (LANDSLIDE, "landslide", "Give the labels of an area with landslides."),
+        (STABLE, "stable", "Labels need stable cells (0) too; make them with Build landslide labels."),
+    ):
         if not counts[value].any():
-            raise TooFewData(f"LABELS {labels.name} has no {name} cell in the area, so nothing can be measured. {remedy}")
+            raise TooFewData(
+                f"LABELS {labels.name} has no {name} cell in the area, so nothing can be measured. {remedy}"
+            )
     return LabelBlocks(side, counts[LANDSLIDE], counts[STABLE])
 
 
@@ -113,11 +123,15 @@ def sample_blocks(found: LabelBlocks, most: int, seed: int) -> BlockSample:
     of = int(labelled.sum())
     if of < MIN_BLOCKS:
         number = f"{of} block{'' if of == 1 else 's'} of {found.side} × {found.side} cells"
-        raise TooFewData(f"LABELS has labels in {number} of the area only, but it takes {MIN_BLOCKS} at least. Set "
-                         "BLOCK to a smaller distance, or take a larger area.")
+        raise TooFewData(
+            f"LABELS has labels in {number} of the area only, but it takes {MIN_BLOCKS} at least. Set "
+            "BLOCK to a smaller distance, or take a larger area."
+        )
     generator = np.random.default_rng([seed, 20])
-    strata = [generator.permutation(np.flatnonzero(labelled & (found.landslide > 0))),
-              generator.permutation(np.flatnonzero(labelled & (found.landslide == 0)))]
+    strata = [
+        generator.permutation(np.flatnonzero(labelled & (found.landslide > 0))),
+        generator.permutation(np.flatnonzero(labelled & (found.landslide == 0))),
+    ]
     first = min(len(strata[0]), max(most // 2, most - len(strata[1])))
     taken = [first, min(len(strata[1]), most - first)]
     numbers = np.concatenate([stratum[:count] for stratum, count in zip(strata, taken)])
@@ -125,8 +139,11 @@ def sample_blocks(found: LabelBlocks, most: int, seed: int) -> BlockSample:
     order = np.argsort(numbers)
     rows, columns = np.unravel_index(numbers[order], labelled.shape)
     side = found.side
-    return BlockSample([Block(int(row) * side, int(column) * side, side, side) for row, column in zip(rows, columns)],
-                  weights[order], of)
+    return BlockSample(
+        [Block(int(row) * side, int(column) * side, side, side) for row, column in zip(rows, columns)],
+        weights[order],
+        of,
+    )
 
 
 MAX_TILE_BYTES = 400e6
@@ -195,10 +212,11 @@ class Tiles:
 
     def core(self, array: np.ndarray) -> np.ndarray:
         """Return the block of an array of a whole tile, shape (..., size, size)."""
-        return array[..., self.halo:self.halo + self.side, self.halo:self.halo + self.side]
+        return array[..., self.halo : self.halo + self.side, self.halo : self.halo + self.side]
 
-    def iterate_predictions(self, subject: ExplainedModel, tile_input: Callable[[int], np.ndarray], progress: Progress
-                  ) -> Iterator[tuple[int, np.ndarray]]:
+    def iterate_predictions(
+        self, subject: ExplainedModel, tile_input: Callable[[int], np.ndarray], progress: Progress
+    ) -> Iterator[tuple[int, np.ndarray]]:
         """Give the number of each tile and the susceptibility of its block, float32 (side, side), NaN without data.
 
         Several tiles go through the network as one image. Each carries its halo and has sizes that are multiples of
@@ -226,8 +244,16 @@ class Tiles:
         if count >= len(self):
             return self
         some = np.sort(np.random.default_rng([seed, 23]).permutation(len(self))[:count])
-        return Tiles(self.side, self.halo, self.values[some], self.valid[some], self.labels[some], self.inside[some],
-                     self.weights[some] * len(self) / count, [self.places[number] for number in some])
+        return Tiles(
+            self.side,
+            self.halo,
+            self.values[some],
+            self.valid[some],
+            self.labels[some],
+            self.inside[some],
+            self.weights[some] * len(self) / count,
+            [self.places[number] for number in some],
+        )
 
 
 @dataclass
@@ -248,7 +274,7 @@ def max_tiles(subject: ExplainedModel, side: int, asked: int) -> int:
     """Return how many blocks fit the memory, at most as many as asked for."""
     halo = _round_up(subject.model.halo, subject.model.align)
     size = min(side, MAX_CELLWISE_SIDE) if is_cellwise(subject) else side + 2 * halo
-    return max(2, min(asked, int(MAX_TILE_BYTES // (4 * len(subject.factors) * size ** 2))))
+    return max(2, min(asked, int(MAX_TILE_BYTES // (4 * len(subject.factors) * size**2))))
 
 
 def is_cellwise(subject: ExplainedModel) -> bool:
@@ -256,8 +282,14 @@ def is_cellwise(subject: ExplainedModel) -> bool:
     return subject.model.halo == 0 and subject.model.align == 1
 
 
-def read_tiles(subject: ExplainedModel, labels: rasterio.DatasetReader, mask: AreaMask, chosen: BlockSample, seed: int,
-               progress: Progress) -> Tiles:
+def read_tiles(
+    subject: ExplainedModel,
+    labels: rasterio.DatasetReader,
+    mask: AreaMask,
+    chosen: BlockSample,
+    seed: int,
+    progress: Progress,
+) -> Tiles:
     """Read blocks whole and with the land around them; of large ones only some cells if the model judges each alone.
 
     Raises:
@@ -266,11 +298,18 @@ def read_tiles(subject: ExplainedModel, labels: rasterio.DatasetReader, mask: Ar
     whole, halo = chosen.places[0].height, _round_up(subject.model.halo, subject.model.align)
     side = min(whole, MAX_CELLWISE_SIDE) if is_cellwise(subject) else whole
     # The same cells of every block, so that a swapped block brings those that lie alike.
-    some = np.sort(np.random.default_rng([seed, 26]).permutation(whole ** 2)[:side ** 2]) if side < whole else None
+    some = np.sort(np.random.default_rng([seed, 26]).permutation(whole**2)[: side**2]) if side < whole else None
     size, count = side + 2 * halo, len(chosen.places)
-    tiles = Tiles(side, halo, np.empty((count, len(subject.factors), size, size), dtype=np.float32),
-                  np.empty((count, size, size), dtype=bool), np.empty((count, side, side), dtype=np.uint8),
-                  np.empty((count, side, side), dtype=bool), chosen.weights.copy(), [])
+    tiles = Tiles(
+        side,
+        halo,
+        np.empty((count, len(subject.factors), size, size), dtype=np.float32),
+        np.empty((count, size, size), dtype=bool),
+        np.empty((count, side, side), dtype=np.uint8),
+        np.empty((count, side, side), dtype=bool),
+        chosen.weights.copy(),
+        [],
+    )
     kept = 0
     for number, place in enumerate(chosen.places):
         stop_if_cancelled(progress)
@@ -278,8 +317,10 @@ def read_tiles(subject: ExplainedModel, labels: rasterio.DatasetReader, mask: Ar
         valid = np.isfinite(values).all(axis=0)
         values = _filled(values, valid)
         if some is not None:
-            values, valid, wanted, marks = (array.reshape(*array.shape[:-2], -1)[..., some].reshape(
-                *array.shape[:-2], side, side) for array in (values, valid, wanted, marks))
+            values, valid, wanted, marks = (
+                array.reshape(*array.shape[:-2], -1)[..., some].reshape(*array.shape[:-2], side, side)
+                for array in (values, valid, wanted, marks)
+            )
         inside = tiles.core(valid) & wanted
         marks[~inside] = UNKNOWN
         if (marks != UNKNOWN).any():
@@ -289,18 +330,34 @@ def read_tiles(subject: ExplainedModel, labels: rasterio.DatasetReader, mask: Ar
             tiles.places.append(place)
             kept += 1
         progress.report((number + 1) / count)
-    tiles = Tiles(side, halo, tiles.values[:kept], tiles.valid[:kept], tiles.labels[:kept], tiles.inside[:kept],
-                  tiles.weights[:kept], tiles.places)
+    tiles = Tiles(
+        side,
+        halo,
+        tiles.values[:kept],
+        tiles.valid[:kept],
+        tiles.labels[:kept],
+        tiles.inside[:kept],
+        tiles.weights[:kept],
+        tiles.places,
+    )
     slides, stable = int((tiles.labels == LANDSLIDE).sum()), int((tiles.labels == STABLE).sum())
     if kept < 2 or not slides or not stable:
-        raise TooFewData(f"The {kept} blocks that have data in all of the model's factors hold {slides:,} landslide "
-                         f"and {stable:,} stable cells, but it takes both. Check that stack and labels cover the same "
-                         "land, and set BLOCK to a smaller distance.")
+        raise TooFewData(
+            f"The {kept} blocks that have data in all of the model's factors hold {slides:,} landslide "
+            f"and {stable:,} stable cells, but it takes both. Check that stack and labels cover the same "
+            "land, and set BLOCK to a smaller distance."
+        )
     return tiles
 
 
-def read_cells(subject: ExplainedModel, labels: rasterio.DatasetReader, mask: AreaMask, chosen: BlockSample, seed: int,
-               progress: Progress) -> Cells:
+def read_cells(
+    subject: ExplainedModel,
+    labels: rasterio.DatasetReader,
+    mask: AreaMask,
+    chosen: BlockSample,
+    seed: int,
+    progress: Progress,
+) -> Cells:
     """Draw single cells evenly from each of some blocks."""
     generator = np.random.default_rng([seed, 21])
     share = max(1, CELLS // len(chosen.places))
@@ -310,19 +367,27 @@ def read_cells(subject: ExplainedModel, labels: rasterio.DatasetReader, mask: Ar
         values = subject.read(place)
         row, column = np.nonzero(np.isfinite(values).all(axis=0) & mask.read(place))
         if len(row):
-            some = np.arange(len(row)) if len(row) <= share else np.sort(
-                generator.choice(len(row), share, replace=False))
+            some = (
+                np.arange(len(row)) if len(row) <= share else np.sort(generator.choice(len(row), share, replace=False))
+            )
             weight = chosen.weights[number] * len(row) / len(some)
             row, column = row[some], column[some]
-            parts.append((values[:, row, column], read_labels(labels, place)[row, column],
-                          np.full(len(some), weight), np.full(len(some), number, dtype=np.int32)))
+            parts.append(
+                (
+                    values[:, row, column],
+                    read_labels(labels, place)[row, column],
+                    np.full(len(some), weight),
+                    np.full(len(some), number, dtype=np.int32),
+                )
+            )
         progress.report((number + 1) / len(chosen.places))
     if not parts:
-        raise TooFewData("No cell with a label has data in all of the model's factors. Check that stack and labels "
-                         "cover the same land.")
+        raise TooFewData(
+            "No cell with a label has data in all of the model's factors. Check that stack and labels "
+            "cover the same land."
+        )
     values, marks, weights, blocks = zip(*parts)
-    return Cells(np.concatenate(values, axis=1), np.concatenate(marks), np.concatenate(weights),
-                 np.concatenate(blocks))
+    return Cells(np.concatenate(values, axis=1), np.concatenate(marks), np.concatenate(weights), np.concatenate(blocks))
 
 
 def _filled(values: np.ndarray, valid: np.ndarray) -> np.ndarray:

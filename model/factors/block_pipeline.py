@@ -1,5 +1,6 @@
 """Walking the grid: all factors of a block at once, in several threads, with nodata made common to all.
-Computing the blocks of a factor stack on the workers of a cluster."""
+Computing the blocks of a factor stack on the workers of a cluster.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ import math
 import os
 import queue
 from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Iterator, Protocol, Sequence
+from typing import Protocol
 
 import numpy as np
 import rasterio
@@ -88,15 +90,17 @@ def _union_range(first: tuple[float, float], second: tuple[float, float]) -> tup
 
 def block_side(grid: Grid) -> int:
     """Return the side of the blocks that a grid is computed in; by the grid alone, so that sums in the blocks round
-    alike on every machine."""
+    alike on every machine.
+    """
     side = BLOCK
     while side > TILE and grid.block_count(side) < 2 * MAX_WORKERS:
         side //= 2
     return side
 
 
-def walk(grid: Grid, factor_sources: Sequence[FactorSource], mask: Mask, progress: Progress
-         ) -> Iterator[tuple[Block, np.ndarray, BlockStatistics]]:
+def walk(
+    grid: Grid, factor_sources: Sequence[FactorSource], mask: Mask, progress: Progress
+) -> Iterator[tuple[Block, np.ndarray, BlockStatistics]]:
     """Compute blocks in several threads and give them in order: block, values of all factors, and notes."""
     side = block_side(grid)
     total = grid.block_count(side)
@@ -137,8 +141,9 @@ def _wait_for_result(future: Future, progress: Progress) -> tuple[Block, np.ndar
     return future.result()
 
 
-def compute_block(block: Block, readers: Sequence[Reader], factor_sources: Sequence[FactorSource], mask: Mask
-                  ) -> tuple[np.ndarray, BlockStatistics]:
+def compute_block(
+    block: Block, readers: Sequence[Reader], factor_sources: Sequence[FactorSource], mask: Mask
+) -> tuple[np.ndarray, BlockStatistics]:
     """Return all factors of a block, NaN where any has no data, and what :class:`StackStatistics` adds up."""
     values = np.empty((band_count(factor_sources), block.height, block.width), dtype=np.float32)
     statistics = BlockStatistics.empty(len(factor_sources))
@@ -189,8 +194,11 @@ def _record_ranges(values: np.ndarray, factor_sources: Sequence[FactorSource], s
             statistics.extremes[definition.name] = low, float(np.fmax.reduce(band, axis=None, initial=-np.inf))
     if definitions[0].name == "slope" and "slope" in statistics.extremes:
         slope = values[0]
-        statistics.slopes = (int(np.count_nonzero(~np.isnan(slope))), float(np.nansum(slope, dtype=np.float64)),
-                        int(np.count_nonzero(slope > SPIKE_SLOPE)))
+        statistics.slopes = (
+            int(np.count_nonzero(~np.isnan(slope))),
+            float(np.nansum(slope, dtype=np.float64)),
+            int(np.count_nonzero(slope > SPIKE_SLOPE)),
+        )
 
 
 def band_count(factor_sources: Sequence[FactorSource]) -> int:
@@ -249,8 +257,10 @@ class StackStatistics:
 
     def without_data(self) -> dict[str, int]:
         """Return cells without data by factor."""
-        return {"elevation": int(self._counts[0, 1]),
-                **{name: int(self._counts[place, 0]) for place, name in enumerate(self._names) if place}}
+        return {
+            "elevation": int(self._counts[0, 1]),
+            **{name: int(self._counts[place, 0]) for place, name in enumerate(self._names) if place},
+        }
 
     def lost_alone(self) -> dict[str, int]:
         """Return cells by the only factor without data."""
@@ -264,20 +274,27 @@ class StackStatistics:
             raise TooFewData("The DEM has no data in the study area. Check the DEM and the area.")
         if not self.valid:
             costs = ", ".join(f"{name} {cells:,}" for name, cells in self.without_data().items() if cells)
-            raise TooFewData(f"No cell has data in all factors, so {output} would be empty. Of {self.study:,} cells "
-                             f"with elevation these have none: {costs}. Check the extent of these layers, or leave "
-                             "one out.")
+            raise TooFewData(
+                f"No cell has data in all factors, so {output} would be empty. Of {self.study:,} cells "
+                f"with elevation these have none: {costs}. Check the extent of these layers, or leave "
+                "one out."
+            )
 
     def log_summary(self, progress: Progress) -> None:
         """Log what each factor costs."""
         area, bare = (int(count) for count in self._counts[0])
-        progress.report(1, f"{self.valid:,} of {area:,} cells ({self.valid / area:.1%}) have data in all factors; "
-                           f"{bare:,} have no elevation.")
+        progress.report(
+            1,
+            f"{self.valid:,} of {area:,} cells ({self.valid / area:.1%}) have data in all factors; "
+            f"{bare:,} have no elevation.",
+        )
         lost_alone = self.lost_alone()
         for name, cells in self.without_data().items():
             if name != "elevation" and cells:
-                progress.warn(f"{name} costs cells: it has no data in {cells:,} cells ({cells / self.study:.2%} of "
-                              f"those with elevation), in {lost_alone[name]:,} of them it alone.")
+                progress.warn(
+                    f"{name} costs cells: it has no data in {cells:,} cells ({cells / self.study:.2%} of "
+                    f"those with elevation), in {lost_alone[name]:,} of them it alone."
+                )
 
 
 @dataclass
@@ -288,8 +305,14 @@ class WorkerInputs:
     mask: Mask
 
 
-def iterate_blocks_on_cluster(cluster: Cluster, output: str | os.PathLike, grid: Grid, factor_sources: Sequence[FactorSource], mask: Mask,
-            progress: Progress) -> Iterator[tuple[Block, np.ndarray, BlockStatistics]]:
+def iterate_blocks_on_cluster(
+    cluster: Cluster,
+    output: str | os.PathLike,
+    grid: Grid,
+    factor_sources: Sequence[FactorSource],
+    mask: Mask,
+    progress: Progress,
+) -> Iterator[tuple[Block, np.ndarray, BlockStatistics]]:
     """Do what ``walk`` does, to the same values, on a cluster; blocks come through files beside the output."""
     blocks = list(grid.blocks(block_side(grid)))
     with partial_results_folder(output) as folder, retain_freed_memory():

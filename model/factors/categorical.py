@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import html
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -35,8 +36,9 @@ def label_text(value: Any) -> str:
     return str(value).strip()
 
 
-def assign_codes(labels: Iterable[str], known: Mapping[int, str] | None, factor: str, progress: Progress
-                 ) -> dict[int, str]:
+def assign_codes(
+    labels: Iterable[str], known: Mapping[int, str] | None, factor: str, progress: Progress
+) -> dict[int, str]:
     """Return the class table of a factor: label by code.
 
     Args:
@@ -52,8 +54,10 @@ def assign_codes(labels: Iterable[str], known: Mapping[int, str] | None, factor:
     table = dict(known or {})
     new = sorted(set(labels) - set(table.values()), key=_label_sort_key)
     if known and new:
-        progress.warn(f"{factor}: the classes {', '.join(new)} are not in the earlier class table and get new codes. "
-                      "A model trained with that table has never seen them.")
+        progress.warn(
+            f"{factor}: the classes {', '.join(new)} are not in the earlier class table and get new codes. "
+            "A model trained with that table has never seen them."
+        )
     first = max(table, default=0) + 1
     table.update({first + place: label for place, label in enumerate(new)})
     return table
@@ -69,8 +73,15 @@ def _label_sort_key(label: str) -> tuple[int, float, str]:
 class PolygonClasses:
     """Classes from polygons whose field names the class."""
 
-    def __init__(self, polygons: Polygons, field: str, grid: Grid, factor: str, known: Mapping[int, str] | None,
-                 progress: Progress) -> None:
+    def __init__(
+        self,
+        polygons: Polygons,
+        field: str,
+        grid: Grid,
+        factor: str,
+        known: Mapping[int, str] | None,
+        progress: Progress,
+    ) -> None:
         """Give the classes codes.
 
         Args:
@@ -87,26 +98,35 @@ class PolygonClasses:
             NoOverlap: no polygon reaches into the grid.
         """
         if not len(polygons):
-            raise LayerEmpty(f'The layer "{polygons.name}" ({factor}) has no polygon. Choose another layer, or leave '
-                             "the factor out.")
+            raise LayerEmpty(
+                f'The layer "{polygons.name}" ({factor}) has no polygon. Choose another layer, or leave the factor out.'
+            )
         self._burner = PolygonBurner(polygons, grid)
         labels = [label_text(value) for value in polygons.column(field)]
         inside = self._burner.reaching(Block(0, 0, grid.height, grid.width))
         if not len(inside):
-            raise NoOverlap(f'No polygon of the layer "{polygons.name}" ({factor}) overlaps the study grid. Check '
-                            "its CRS, or choose the layer of this area.")
+            raise NoOverlap(
+                f'No polygon of the layer "{polygons.name}" ({factor}) overlaps the study grid. Check '
+                "its CRS, or choose the layer of this area."
+            )
         empty = [number for number in inside if not labels[number]]
         if len(empty) == len(inside):
-            raise FieldUnusable(f'The field "{field}" of the layer "{polygons.name}" ({factor}) is empty in every '
-                                "polygon on the study grid. Choose the field that names the class.")
+            raise FieldUnusable(
+                f'The field "{field}" of the layer "{polygons.name}" ({factor}) is empty in every '
+                "polygon on the study grid. Choose the field that names the class."
+            )
         if empty:
-            progress.warn(f'{len(empty)} polygons of the layer "{polygons.name}" ({factor}) have no value in the field '
-                          f'"{field}" and count as no data.')
+            progress.warn(
+                f'{len(empty)} polygons of the layer "{polygons.name}" ({factor}) have no value in the field '
+                f'"{field}" and count as no data.'
+            )
         present = {labels[number] for number in inside} - {""}
         if len(present) > MAX_CLASSES:
-            raise FieldUnusable(f'The field "{field}" of the layer "{polygons.name}" ({factor}) has {len(present)} '
-                                f"different values; a factor takes up to {MAX_CLASSES} classes. Choose the field that "
-                                "names the class.")
+            raise FieldUnusable(
+                f'The field "{field}" of the layer "{polygons.name}" ({factor}) has {len(present)} '
+                f"different values; a factor takes up to {MAX_CLASSES} classes. Choose the field that "
+                "names the class."
+            )
         self.classes = assign_codes(present, known, factor, progress)
         codes = {label: code for code, label in self.classes.items()}
         self._codes = np.array([codes.get(label, 0) for label in labels])
@@ -188,8 +208,17 @@ def _view(dataset: rasterio.DatasetReader, grid: Grid) -> WarpedVRT:
     nodata = dataset.nodata
     if nodata is None and dataset.dtypes[0].startswith("float"):
         nodata = np.nan
-    return WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
-                     resampling=Resampling.nearest, src_nodata=nodata, nodata=np.nan, dtype="float32")
+    return WarpedVRT(
+        dataset,
+        crs=grid.crs,
+        transform=grid.transform,
+        width=grid.width,
+        height=grid.height,
+        resampling=Resampling.nearest,
+        src_nodata=nodata,
+        nodata=np.nan,
+        dtype="float32",
+    )
 
 
 def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progress) -> np.ndarray:
@@ -202,14 +231,18 @@ def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progre
         if not len(values):
             continue
         if np.abs(values).max() >= MAX_CLASS_CODE:
-            raise ParameterInvalid(f"The {factor} raster {path} holds the class number "
-                                   f"{values[np.abs(values) >= MAX_CLASS_CODE][0]:.10g}. Scarp tells class numbers below "
-                                   f"{MAX_CLASS_CODE:,} apart. Reclassify the raster, or if the number stands for no "
-                                   "data, declare it as nodata.")
+            raise ParameterInvalid(
+                f"The {factor} raster {path} holds the class number "
+                f"{values[np.abs(values) >= MAX_CLASS_CODE][0]:.10g}. Scarp tells class numbers below "
+                f"{MAX_CLASS_CODE:,} apart. Reclassify the raster, or if the number stands for no "
+                "data, declare it as nodata."
+            )
         if (values != np.floor(values)).any():
-            raise ParameterInvalid(f"The {factor} raster {path} holds {values[values != np.floor(values)][0]:g}, but "
-                                   "classes are whole numbers. Give it as an extra continuous factor, or reclassify "
-                                   "it.")
+            raise ParameterInvalid(
+                f"The {factor} raster {path} holds {values[values != np.floor(values)][0]:g}, but "
+                "classes are whole numbers. Give it as an extra continuous factor, or reclassify "
+                "it."
+            )
         low, high = values.min(), values.max()
         if high - low < 1 << 20:
             counts = np.bincount((values - low).astype(np.int64))
@@ -217,11 +250,15 @@ def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progre
         else:
             found.update(np.unique(values).tolist())
         if len(found) > MAX_CLASSES:
-            raise ParameterInvalid(f"The {factor} raster {path} has more than {MAX_CLASSES} different values. Is it "
-                                   "an amount? Give it as an extra continuous factor, or reclassify it.")
+            raise ParameterInvalid(
+                f"The {factor} raster {path} has more than {MAX_CLASSES} different values. Is it "
+                "an amount? Give it as an extra continuous factor, or reclassify it."
+            )
     if not found:
-        raise NoOverlap(f"The {factor} raster {path} has no data on the study grid. Check its CRS, or choose "
-                        "the raster of this area.")
+        raise NoOverlap(
+            f"The {factor} raster {path} has no data on the study grid. Check its CRS, or choose "
+            "the raster of this area."
+        )
     return np.array(sorted(found), dtype=np.float32)
 
 
@@ -254,8 +291,12 @@ def _attribute_names(text: str) -> dict[int, str]:
     found = re.search(r"<GDALRasterAttributeTable[^>]*>(.*?)</GDALRasterAttributeTable>", text, re.DOTALL)
     if not found:
         return {}
-    usages = [int(usage) for usage in re.findall(r"<FieldDefn[^>]*>.*?<Usage[^>]*>(\d+)</Usage>.*?</FieldDefn>",
-                                                 found.group(1), re.DOTALL)]
+    usages = [
+        int(usage)
+        for usage in re.findall(
+            r"<FieldDefn[^>]*>.*?<Usage[^>]*>(\d+)</Usage>.*?</FieldDefn>", found.group(1), re.DOTALL
+        )
+    ]
     if 2 not in usages:
         return {}
     names = {}

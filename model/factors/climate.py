@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import rasterio
@@ -41,12 +41,16 @@ def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> Non
         NoOverlap: it lies elsewhere.
     """
     if not dataset.crs:
-        raise CrsMissing(f"The {role} raster {dataset.name} has no coordinate reference system. Set it in QGIS: "
-                         "Raster > Projections > Assign projection.")
+        raise CrsMissing(
+            f"The {role} raster {dataset.name} has no coordinate reference system. Set it in QGIS: "
+            "Raster > Projections > Assign projection."
+        )
     if not (dataset.crs.is_geographic or dataset.crs.is_projected):
-        raise CrsMissing(f"The {role} raster {dataset.name} has a local coordinate reference system, from which there "
-                         "is no way to the study grid. Set the one it was surveyed in: Raster > Projections > Assign "
-                         "projection.")
+        raise CrsMissing(
+            f"The {role} raster {dataset.name} has a local coordinate reference system, from which there "
+            "is no way to the study grid. Set the one it was surveyed in: Raster > Projections > Assign "
+            "projection."
+        )
     if "complex" in dataset.dtypes[0]:
         raise InputCorrupt(f"The {role} raster {dataset.name} holds complex numbers. Give a raster of plain numbers.")
     try:
@@ -58,8 +62,10 @@ def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> Non
         return
     west, south, east, north = grid.bounds
     if left >= east or right <= west or bottom >= north or top <= south:
-        raise NoOverlap(f"The {role} raster {dataset.name} does not overlap the study grid. Check its CRS, or "
-                        "choose the raster of this area.")
+        raise NoOverlap(
+            f"The {role} raster {dataset.name} does not overlap the study grid. Check its CRS, or "
+            "choose the raster of this area."
+        )
 
 
 class ContinuousRaster:
@@ -91,9 +97,18 @@ class ContinuousRaster:
             if nodata is None and dataset.dtypes[0].startswith("float"):
                 nodata = math.nan
             # float32 whatever the input holds: GDAL would round interpolated integers, which makes steps.
-            with WarpedVRT(dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
-                           resampling=Resampling.bilinear, src_nodata=nodata, nodata=math.nan, dtype="float32",
-                           tolerance=TOLERANCE) as view:
+            with WarpedVRT(
+                dataset,
+                crs=grid.crs,
+                transform=grid.transform,
+                width=grid.width,
+                height=grid.height,
+                resampling=Resampling.bilinear,
+                src_nodata=nodata,
+                nodata=math.nan,
+                dtype="float32",
+                tolerance=TOLERANCE,
+            ) as view:
                 yield cls(view)
 
     def read(self, block: Block) -> np.ndarray:
@@ -125,8 +140,10 @@ class StationSurface:
         values = points.numbers(stations.field)
         usable = np.isfinite(values) & np.isfinite(points.xy).all(axis=1)
         if not usable.all():
-            progress.warn(f'{np.count_nonzero(~usable)} stations of the layer "{points.name}" ({role}) have no value '
-                          f'in the field "{stations.field}" and are left out.')
+            progress.warn(
+                f'{np.count_nonzero(~usable)} stations of the layer "{points.name}" ({role}) have no value '
+                f'in the field "{stations.field}" and are left out.'
+            )
         # Metres about the middle of the grid; one scale will do, as only the weights of stations depend on it.
         self._grid = grid
         width, height = grid.spacing(grid.height // 2, 1)
@@ -135,14 +152,23 @@ class StationSurface:
         places, owner, count = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
         if len(places) < 3:
             number = f"{len(places)} place{'' if len(places) == 1 else 's'}"
-            raise TooFewData(f'The layer "{points.name}" ({role}) has stations with a value at {number}; at least 3 '
-                             "are needed to interpolate. Add stations, or give a raster.")
+            raise TooFewData(
+                f'The layer "{points.name}" ({role}) has stations with a value at {number}; at least 3 '
+                "are needed to interpolate. Add stations, or give a raster."
+            )
         means = np.bincount(owner.reshape(-1), values[usable]) / count
         if (count > 1).any():
-            progress.warn(f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) lie on the place '
-                          "of another one; their mean is taken.")
-        self._surface = RBFInterpolator(places, means, kernel="linear", degree=0,
-                                        neighbors=NEIGHBOURS if len(places) > MAX_GLOBAL_STATIONS else None)
+            progress.warn(
+                f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) lie on the place '
+                "of another one; their mean is taken."
+            )
+        self._surface = RBFInterpolator(
+            places,
+            means,
+            kernel="linear",
+            degree=0,
+            neighbors=NEIGHBOURS if len(places) > MAX_GLOBAL_STATIONS else None,
+        )
         self.count = len(places)
 
     def read(self, block: Block) -> np.ndarray:

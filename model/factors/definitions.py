@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Iterable
 
 CONTINUOUS = "continuous"
 CATEGORICAL = "categorical"
@@ -21,7 +21,7 @@ FAULT_RADIUS = 5000.0
 
 MAX_CLASSES = 250
 """Largest number of classes of a factor; what has more is an amount in disguise."""
-MAX_CLASS_CODE = 2 ** 24
+MAX_CLASS_CODE = 2**24
 """Class numbers from it on are not all told apart in float32, in which stacks are stored."""
 
 ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 8: "W", 9: "NW"}
@@ -45,7 +45,8 @@ class FactorDefinition:
 
 
 FACTORS = {
-    definition.name: definition for definition in (
+    definition.name: definition
+    for definition in (
         FactorDefinition("slope", CONTINUOUS, "degrees", "Slope gradient"),
         FactorDefinition("profile_curvature", CONTINUOUS, "1/m", "Profile curvature"),
         FactorDefinition("aspect", CATEGORICAL, "", "Slope aspect", ASPECT_CLASSES),

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,11 @@ class LineDensity:
         if not math.isfinite(radius) or radius <= 0:
             raise ParameterInvalid(f"The radius of the density of {role} is {radius:g} m; it should be above 0.")
         if radius < grid.cell_size() / 2:
-            raise ParameterInvalid(f"The radius of the density of {role}, {radius:g} m, is less than half a cell "
-                                   f"({grid.cell_size():.4g} m), so most lines would be missed. Is it in "
-                                   "degrees or in kilometres? Give a larger one, in metres.")
+            raise ParameterInvalid(
+                f"The radius of the density of {role}, {radius:g} m, is less than half a cell "
+                f"({grid.cell_size():.4g} m), so most lines would be missed. Is it in "
+                "degrees or in kilometres? Give a larger one, in metres."
+            )
         self._radius, self._progress = float(radius), progress
         self._scale = CellSizeByRow(grid, radius)
         # Blocks are computed side by side; a grid of few blocks would leave cores idle, so there the lines are shared
@@ -85,9 +88,11 @@ class LineDensity:
         if self._threads == 1:
             partial_lengths, full_length_steps = self._sums(segments, chunks, block)
         else:
-            shares = [chunks[thread::self._threads] for thread in range(self._threads)]
+            shares = [chunks[thread :: self._threads] for thread in range(self._threads)]
             with ThreadPoolExecutor(min(self._threads, os.cpu_count() or 1)) as pool:
-                (partial_lengths, full_length_steps), *others = pool.map(lambda share: self._sums(segments, share, block), shares)
+                (partial_lengths, full_length_steps), *others = pool.map(
+                    lambda share: self._sums(segments, share, block), shares
+                )
             # In this order always, so that the sums do not depend on how many cores there are.
             for more_parts, more_wholes in others:
                 partial_lengths += more_parts
@@ -96,7 +101,7 @@ class LineDensity:
         partial_lengths += full_length_steps
         # What the running sum leaves of nothing is rounding, not line.
         partial_lengths[partial_lengths < 1e-7 * self._radius] = 0
-        return (partial_lengths[:, :-1] * (1000 / (math.pi * self._radius ** 2))).astype(np.float32)
+        return (partial_lengths[:, :-1] * (1000 / (math.pi * self._radius**2))).astype(np.float32)
 
     def _sums(self, segments: Segments, chunks: Sequence[slice], block: Block) -> tuple[np.ndarray, np.ndarray]:
         """Return what :func:`add_segment_lengths` adds up of some of the pieces."""
@@ -104,14 +109,15 @@ class LineDensity:
         partial_lengths, full_length_steps = (np.zeros((block.height, block.width + 1)) for _ in range(2))
         for chunk in chunks:
             stop_if_cancelled(self._progress)
-            add_segment_lengths(segments.take(chunk), self._radius, self._scale, block, partial_lengths, full_length_steps)
+            add_segment_lengths(
+                segments.take(chunk), self._radius, self._scale, block, partial_lengths, full_length_steps
+            )
         return partial_lengths, full_length_steps
 
     def _segments_near(self, block: Block) -> Segments:
         """Return the pieces whose circles may reach into a block, about in the order of their rows."""
         reach = self._reach[1] + self._tall / 2
-        first, last = np.searchsorted(self._row, [block.row - reach,
-                                                  block.row + block.height + reach + self._slack])
+        first, last = np.searchsorted(self._row, [block.row - reach, block.row + block.height + reach + self._slack])
         segments = self._segments.take(slice(first, last))
         low = np.array([block.column, block.row]) - self._reach
         high = np.array([block.column + block.width, block.row + block.height]) + self._reach
@@ -123,8 +129,14 @@ class LineDensity:
         return segments if near.all() else segments.take(near)
 
 
-def add_segment_lengths(segments: Segments, radius: float, scale: CellSizeByRow, block: Block, partial_lengths: np.ndarray, full_length_steps: np.ndarray
-                ) -> None:
+def add_segment_lengths(
+    segments: Segments,
+    radius: float,
+    scale: CellSizeByRow,
+    block: Block,
+    partial_lengths: np.ndarray,
+    full_length_steps: np.ndarray,
+) -> None:
     """Add the length of some pieces within the radius of each cell centre of a block.
 
     Everything is measured from the middle of each piece, in metres eastward and southward, so that single precision
@@ -146,13 +158,18 @@ def add_segment_lengths(segments: Segments, radius: float, scale: CellSizeByRow,
     full = np.flatnonzero(full_left < full_right)
     lengths = np.take(segments.length, full // reach.rows)
     at = np.take(line, full)
-    _add(full_length_steps, np.concatenate([at + np.take(full_left, full), at + np.take(full_right, full)]),
-         np.concatenate([lengths, -lengths]))
+    _add(
+        full_length_steps,
+        np.concatenate([at + np.take(full_left, full), at + np.take(full_right, full)]),
+        np.concatenate([lengths, -lengths]),
+    )
     for first, last in ((left, full_left), (full_right, right)):
         _add_fringe(reach, line, first, last, partial_lengths)
 
 
-def _add_fringe(reach: _SegmentCoverage, line: np.ndarray, first: np.ndarray, last: np.ndarray, partial_lengths: np.ndarray) -> None:
+def _add_fringe(
+    reach: _SegmentCoverage, line: np.ndarray, first: np.ndarray, last: np.ndarray, partial_lengths: np.ndarray
+) -> None:
     """Add the parts of pieces within the circles of the cells from ``first`` up to ``last`` of each row."""
     # Most fringes are a cell or two wide: those go through whole arrays, the rest is picked out. What a row does not
     # need goes to the spare column.
@@ -267,13 +284,21 @@ class _SegmentCoverage:
         if pairs is None:
             y, cell = self._y, self._cell
             base, shift, cos, sin, half, density = (
-                self._base, self._shift, self._cos, self._sin, self._half, self._density)
+                self._base,
+                self._shift,
+                self._cos,
+                self._sin,
+                self._half,
+                self._density,
+            )
         else:
             segment = pairs // self.rows
             y = np.take(self._y, pairs)
             cell = np.take(self._cell, pairs) if np.ndim(self._cell) else self._cell
-            base, shift, cos, sin, half, density = (np.take(one, segment) for one in (
-                self._base, self._shift, self._cos, self._sin, self._half, self._density))
+            base, shift, cos, sin, half, density = (
+                np.take(one, segment)
+                for one in (self._base, self._shift, self._cos, self._sin, self._half, self._density)
+            )
         x = column.astype(np.float32)
         x -= base
         x -= shift
@@ -306,4 +331,4 @@ def _add(target: np.ndarray, index: np.ndarray, values: np.ndarray) -> None:
         return
     first = int(index.min())
     sums = np.bincount(index - first, values)
-    target.reshape(-1)[first:first + len(sums)] += sums
+    target.reshape(-1)[first : first + len(sums)] += sums

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Callable, ContextManager, Mapping, Protocol
+from typing import Callable, ContextManager, Protocol
 
 import numpy as np
 
@@ -42,8 +43,10 @@ class FactorSource:
 
 def terrain_source(dem: str | os.PathLike, grid: Grid, method: str) -> FactorSource:
     """Return the maker of slope, profile curvature and aspect; errors as in :class:`TerrainFactors`."""
-    return _checked_source(tuple(FACTORS[name] for name in TERRAIN_FACTORS),
-                   partial(TerrainFactors.open, _absolute_path(dem), grid, method))
+    return _checked_source(
+        tuple(FACTORS[name] for name in TERRAIN_FACTORS),
+        partial(TerrainFactors.open, _absolute_path(dem), grid, method),
+    )
 
 
 def density_source(name: str, lines: Lines, grid: Grid, radius: float, role: str, progress: Progress) -> FactorSource:
@@ -51,8 +54,9 @@ def density_source(name: str, lines: Lines, grid: Grid, radius: float, role: str
     return _shared_source(FACTORS[name], LineDensity(lines, grid, radius, role, progress))
 
 
-def continuous_source(definition: FactorDefinition, source: str | os.PathLike | StationPoints, grid: Grid,
-                     progress: Progress) -> FactorSource:
+def continuous_source(
+    definition: FactorDefinition, source: str | os.PathLike | StationPoints, grid: Grid, progress: Progress
+) -> FactorSource:
     """Return the maker of an amount; errors as in :class:`ContinuousRaster` and :class:`StationSurface`."""
     role = definition.name
     if isinstance(source, StationPoints):
@@ -62,8 +66,13 @@ def continuous_source(definition: FactorDefinition, source: str | os.PathLike | 
     return _checked_source((definition,), partial(ContinuousRaster.open, _absolute_path(source), grid, role))
 
 
-def categorical_source(definition: FactorDefinition, source: CategoricalInput, grid: Grid,
-                      known: Mapping[int, str] | None, progress: Progress) -> FactorSource:
+def categorical_source(
+    definition: FactorDefinition,
+    source: CategoricalInput,
+    grid: Grid,
+    known: Mapping[int, str] | None,
+    progress: Progress,
+) -> FactorSource:
     """Return the maker of classes; errors as in :class:`PolygonClasses` and :class:`RasterClasses`."""
     if source.polygons is not None:
         if not source.field:
@@ -72,11 +81,14 @@ def categorical_source(definition: FactorDefinition, source: CategoricalInput, g
         return _shared_source(replace(definition, classes=polygons.classes), polygons)
     path = _absolute_path(source.raster)
     table = RasterClasses.scan(path, grid, definition.name, known, progress)
-    return FactorSource((replace(definition, classes=table.classes),),
-                       partial(RasterClasses.open, path, grid, definition.name, table))
+    return FactorSource(
+        (replace(definition, classes=table.classes),), partial(RasterClasses.open, path, grid, definition.name, table)
+    )
 
 
-def _checked_source(definitions: tuple[FactorDefinition, ...], opener: Callable[[], ContextManager[Reader]]) -> FactorSource:
+def _checked_source(
+    definitions: tuple[FactorDefinition, ...], opener: Callable[[], ContextManager[Reader]]
+) -> FactorSource:
     """Return the maker of an input that was opened once, so that its errors come before the work."""
     with opener():
         pass

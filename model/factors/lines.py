@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
 import numpy as np
 
@@ -74,7 +74,9 @@ class CellSizeByRow:
         return float(self._height.min())
 
 
-def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: CellSizeByRow, role: str, progress: Progress) -> Segments:
+def prepare_lines(
+    lines: Lines, grid: Grid, radius: float, scale: CellSizeByRow, role: str, progress: Progress
+) -> Segments:
     """Turn a line layer into straight pieces that lie within the radius of the grid, roughly in the order of rows.
 
     Lines that are there twice, also in the opposite direction, count once. Vertices far finer than the cell are
@@ -123,15 +125,21 @@ def prepare_lines(lines: Lines, grid: Grid, radius: float, scale: CellSizeByRow,
     if broken:
         progress.warn(f'{broken} vertices of the layer "{lines.name}" ({role}) have no coordinates and are left out.')
     if not batches:
-        raise LayerEmpty(f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
-                         f"the {role} out.")
+        raise LayerEmpty(
+            f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
+            f"the {role} out."
+        )
     if (most < low).any() or (least > high).any():
-        raise NoOverlap(f'The layer "{lines.name}" ({role}) lies outside the study grid. Check its CRS, or choose the '
-                        "layer of this area.")
+        raise NoOverlap(
+            f'The layer "{lines.name}" ({role}) lies outside the study grid. Check its CRS, or choose the '
+            "layer of this area."
+        )
     segments = _sort_by_row(batches)
     if not len(segments):
-        progress.warn(f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the study grid, so '
-                      "the density is 0 everywhere. Check that this is so in nature.")
+        progress.warn(
+            f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the study grid, so '
+            "the density is 0 everywhere. Check that this is so in nature."
+        )
     return segments
 
 
@@ -157,8 +165,9 @@ def _unique_lines(lines: Lines, role: str, progress: Progress) -> list[np.ndarra
             seen.add(code)
     if not repeated:
         return parts
-    progress.warn(f'{len(repeated)} lines of the layer "{lines.name}" ({role}) are there more than once and are '
-                  "counted once.")
+    progress.warn(
+        f'{len(repeated)} lines of the layer "{lines.name}" ({role}) are there more than once and are counted once.'
+    )
     return [part for number, part in enumerate(parts) if number not in repeated]
 
 
@@ -190,7 +199,7 @@ def _concatenate_lines(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray,
         usable = np.isfinite(vertices).all(axis=0)
         lost = int(np.count_nonzero(~usable))
         owner = np.repeat(np.arange(len(parts)), counts)[usable]
-        vertices, ends = vertices[:, usable], np.append(owner[1:] != owner[:-1], True)[:len(owner)]
+        vertices, ends = vertices[:, usable], np.append(owner[1:] != owner[:-1], True)[: len(owner)]
     repeats = (vertices[0, 1:] == vertices[0, :-1]) & (vertices[1, 1:] == vertices[1, :-1]) & ~ends[:-1]
     if repeats.any():
         # The last of equal vertices stays: it is the one that knows whether the line ends.
@@ -199,7 +208,9 @@ def _concatenate_lines(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray,
     return vertices, ends, lost
 
 
-def _drop_distant_steps(vertices: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _drop_distant_steps(
+    vertices: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Leave out the steps between vertices that lie beyond ``low`` or ``high``, both of shape (2, 1)."""
     below, above = vertices < low, vertices > high
     away = ((below[:, 1:] & below[:, :-1]) | (above[:, 1:] & above[:, :-1])).any(axis=0)
@@ -210,7 +221,9 @@ def _drop_distant_steps(vertices: np.ndarray, ends: np.ndarray, low: np.ndarray,
     return vertices[:, kept], ends[kept]
 
 
-def _split_long_segments(vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRow, longest: float) -> tuple[np.ndarray, np.ndarray]:
+def _split_long_segments(
+    vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRow, longest: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Measure the steps from vertex to vertex, and cut those longer than ``longest`` metres into equal pieces.
 
     Returns:
@@ -236,8 +249,9 @@ def _segment_lengths(vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRo
     return length
 
 
-def _simplify(vertices: np.ndarray, length: np.ndarray, scale: CellSizeByRow, tolerance: float, longest: float
-          ) -> tuple[np.ndarray, np.ndarray]:
+def _simplify(
+    vertices: np.ndarray, length: np.ndarray, scale: CellSizeByRow, tolerance: float, longest: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Leave out vertices as long as every point of a line stays within ``tolerance`` metres of the place it had.
 
     Each pass looks at every second vertex of a line, counted from its start so that the other lines do not matter, and

@@ -1,9 +1,11 @@
 """Burning polygons into blocks of a grid, also polygons with very many vertices and grids with very many blocks.
-The mapped area: which cells of a window lie in the polygons that the user drew."""
+The mapped area: which cells of a window lie in the polygons that the user drew.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from rasterio.enums import MergeAlg
@@ -27,8 +29,9 @@ class PolygonBurner:
         """Return the numbers of the features whose bounding box reaches into a block."""
         left, bottom, right, top = self._extent(block)
         bounds = self._bounds
-        return np.flatnonzero((bounds[:, 0] < right) & (bounds[:, 2] > left)
-                              & (bounds[:, 1] < top) & (bounds[:, 3] > bottom))
+        return np.flatnonzero(
+            (bounds[:, 0] < right) & (bounds[:, 2] > left) & (bounds[:, 1] < top) & (bounds[:, 3] > bottom)
+        )
 
     def burn(self, block: Block, features: Sequence[int], values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return which polygon each cell centre lies in.
@@ -43,8 +46,12 @@ class PolygonBurner:
             shape (height, width).
         """
         extent = self._extent(block)
-        chosen = [(geometry, value) for number, value in zip(features, values)
-                  for geometry in [_clip_to_extent(self._shapes[number], extent)] if geometry]
+        chosen = [
+            (geometry, value)
+            for number, value in zip(features, values)
+            for geometry in [_clip_to_extent(self._shapes[number], extent)]
+            if geometry
+        ]
         shape = (block.height, block.width)
         if not chosen:
             return np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.uint16)
@@ -56,15 +63,22 @@ class PolygonBurner:
 
     def _extent(self, block: Block) -> tuple[float, float, float, float]:
         transform = self._grid.block_transform(block)
-        return (transform.c, transform.f + block.height * transform.e, transform.c + block.width * transform.a,
-                transform.f)
+        return (
+            transform.c,
+            transform.f + block.height * transform.e,
+            transform.c + block.width * transform.a,
+            transform.f,
+        )
 
 
 def _rings(geometry: dict[str, Any]) -> list[list[np.ndarray]]:
     """Return the polygons of a GeoJSON geometry as lists of rings, shape (vertices, 2) each."""
     polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-    return [[np.asarray(ring, dtype=np.float64)[:, :2] for ring in polygon if len(ring) > 3]
-            for polygon in polygons if len(polygon) and len(polygon[0]) > 3]
+    return [
+        [np.asarray(ring, dtype=np.float64)[:, :2] for ring in polygon if len(ring) > 3]
+        for polygon in polygons
+        if len(polygon) and len(polygon[0]) > 3
+    ]
 
 
 def _bounds(polygons: list[list[np.ndarray]]) -> tuple[float, ...]:
@@ -74,7 +88,9 @@ def _bounds(polygons: list[list[np.ndarray]]) -> tuple[float, ...]:
     return (*corners.min(axis=0), *corners.max(axis=0))
 
 
-def _clip_to_extent(polygons: list[list[np.ndarray]], extent: tuple[float, float, float, float]) -> dict[str, Any] | None:
+def _clip_to_extent(
+    polygons: list[list[np.ndarray]], extent: tuple[float, float, float, float]
+) -> dict[str, Any] | None:
     """Return a geometry that covers the same part of an extent with as few vertices as possible; None for none."""
     coordinates = []
     for polygon in polygons:
@@ -116,12 +132,16 @@ class AreaMask:
         if area is None:
             return
         if not len(area):
-            raise LayerEmpty(f'The layer "{area.name}" given as {role} has no polygon. Draw the area, or leave {role} '
-                             "empty to use the whole raster.")
+            raise LayerEmpty(
+                f'The layer "{area.name}" given as {role} has no polygon. Draw the area, or leave {role} '
+                "empty to use the whole raster."
+            )
         self._extent = polygon_extents(grid, area)
         if not any(self._intersecting(Block(0, 0, grid.height, grid.width))):
-            raise NoOverlap(f'No polygon of the layer "{area.name}" given as {role} overlaps the raster. Check the '
-                            "CRS of both and that the area is the right one.")
+            raise NoOverlap(
+                f'No polygon of the layer "{area.name}" given as {role} overlaps the raster. Check the '
+                "CRS of both and that the area is the right one."
+            )
 
     def touches(self, block: Block) -> bool:
         """Whether a polygon's bounding box reaches into the block; ``False`` means that no cell is in the area."""
@@ -143,8 +163,13 @@ class AreaMask:
 
 def burn(grid: Grid, block: Block, shapes: list) -> np.ndarray:
     """Return whether each cell's centre lies in any of the GeoJSON geometries, bool, shape of the block."""
-    return rasterize(((shape, 1) for shape in shapes), out_shape=(block.height, block.width), fill=0, dtype=np.uint8,
-                     transform=grid.block_transform(block)).astype(bool)
+    return rasterize(
+        ((shape, 1) for shape in shapes),
+        out_shape=(block.height, block.width),
+        fill=0,
+        dtype=np.uint8,
+        transform=grid.block_transform(block),
+    ).astype(bool)
 
 
 def polygon_extents(grid: Grid, polygons: Polygons) -> np.ndarray:
@@ -157,12 +182,16 @@ def polygon_extents(grid: Grid, polygons: Polygons) -> np.ndarray:
 def extents_intersect(extent: np.ndarray, block: Block, halo: float | np.ndarray = 0.0) -> np.ndarray:
     """Return which extents (see :func:`polygon_extents`), grown by ``halo`` cells, reach into a block."""
     top, left, bottom, right = extent.T
-    return ((bottom + halo >= block.row) & (top - halo <= block.row + block.height)
-            & (right + halo >= block.column) & (left - halo <= block.column + block.width))
+    return (
+        (bottom + halo >= block.row)
+        & (top - halo <= block.row + block.height)
+        & (right + halo >= block.column)
+        & (left - halo <= block.column + block.width)
+    )
 
 
 def inside_grid(grid: Grid, block: Block) -> np.ndarray:
     """Return which cells of a block, which may reach over the border, lie in the grid."""
     rows = np.arange(block.row, block.row + block.height)
     columns = np.arange(block.column, block.column + block.width)
-    return (((rows >= 0) & (rows < grid.height))[:, None] & ((columns >= 0) & (columns < grid.width))[None])
+    return ((rows >= 0) & (rows < grid.height))[:, None] & ((columns >= 0) & (columns < grid.width))[None]

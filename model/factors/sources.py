@@ -24,8 +24,10 @@ class CategoricalInput:
         if (self.polygons is None) == (self.raster is None):
             raise ParameterInvalid(f'Classes "{self.name}" take polygons or a raster: give one of the two.')
         if self.polygons is not None and not self.field:
-            raise ParameterInvalid(f'The polygons "{self.polygons.name}" need a field that names the class. '
-                                   "Choose it in the parameter beside the layer.")
+            raise ParameterInvalid(
+                f'The polygons "{self.polygons.name}" need a field that names the class. '
+                "Choose it in the parameter beside the layer."
+            )
 
     @property
     def source(self) -> str:

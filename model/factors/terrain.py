@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import rasterio
@@ -58,11 +58,14 @@ class TerrainFactors:
             GridUnsupported: the grid has fewer than two rows or columns, so no slope.
         """
         if method not in SLOPE_METHODS:
-            raise ParameterInvalid(f'The slope method "{method}" is unknown. Choose one of: '
-                                   f'{", ".join(SLOPE_METHODS)}.')
+            raise ParameterInvalid(
+                f'The slope method "{method}" is unknown. Choose one of: {", ".join(SLOPE_METHODS)}.'
+            )
         if min(grid.shape) < 2:
-            raise GridUnsupported(f"The DEM {dem.name} has {grid.width} × {grid.height} cells. Slopes need at "
-                                  "least two rows and two columns. Give a larger DEM.")
+            raise GridUnsupported(
+                f"The DEM {dem.name} has {grid.width} × {grid.height} cells. Slopes need at "
+                "least two rows and two columns. Give a larger DEM."
+            )
         self._dem, self._grid, self._method = dem, grid, method
         self.lowest = math.inf
         self.extremes = math.inf, -math.inf
@@ -123,13 +126,15 @@ class TerrainFactors:
                     rows, columns = slice(row, row + 3), slice(column, column + 3)
                     corner = filled[rows, columns].copy()
                     corner[:, outer] = corner[:, 1]
-                    result[:, row:row + 1, column:column + 1] = terrain_derivatives(
-                        window[rows, columns], corner, width[row:row + 1], height[row:row + 1], self._method)
+                    result[:, row : row + 1, column : column + 1] = terrain_derivatives(
+                        window[rows, columns], corner, width[row : row + 1], height[row : row + 1], self._method
+                    )
         return result
 
 
-def terrain_derivatives(elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height: np.ndarray, method: str = HORN
-           ) -> np.ndarray:
+def terrain_derivatives(
+    elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height: np.ndarray, method: str = HORN
+) -> np.ndarray:
     """Return slope, profile curvature and aspect of an array of elevations.
 
     Args:
@@ -150,14 +155,14 @@ def terrain_derivatives(elevation: np.ndarray, filled: np.ndarray, width: np.nda
         out = result[:, first:last]
         widths, heights = width[first:last, None], height[first:last, None]
         # float64: curvature is a difference of differences of elevations that agree in their first digits.
-        z = elevation[first:last + 2].astype(np.float64)
+        z = elevation[first : last + 2].astype(np.float64)
         missing = np.isnan(z)
         if not missing.any():
             neighbours = _NeighbourDifferences(z)
             _slope_and_aspect(neighbours, widths, heights, method, out)
             _profile_curvature(neighbours, widths, heights, out[1])
             continue
-        level = filled[first:last + 2].astype(np.float64)
+        level = filled[first : last + 2].astype(np.float64)
         _slope_and_aspect(_NeighbourDifferences(level, "level"), widths, heights, method, out)
         _profile_curvature(_NeighbourDifferences(z, "mirrored"), widths, heights, out[1])
         out[:, missing[1:-1, 1:-1]] = np.nan
@@ -191,15 +196,17 @@ class _NeighbourDifferences:
 
     def _fill_missing(self, z: np.ndarray, mirrored: bool) -> list[np.ndarray]:
         rows, columns = self.centre.shape
-        around = [z[row:row + rows, column:column + columns] for row, column in NEIGHBOURS]
+        around = [z[row : row + rows, column : column + columns] for row, column in NEIGHBOURS]
         if mirrored:
-            around = [np.where(np.isnan(one), 2 * self.centre - opposite, one)
-                      for one, opposite in zip(around, around[::-1])]
+            around = [
+                np.where(np.isnan(one), 2 * self.centre - opposite, one) for one, opposite in zip(around, around[::-1])
+            ]
         return [np.where(np.isnan(one), self.centre, one) for one in around]
 
 
-def _slope_and_aspect(around: _NeighbourDifferences, width: np.ndarray, height: np.ndarray, method: str, out: np.ndarray
-                      ) -> None:
+def _slope_and_aspect(
+    around: _NeighbourDifferences, width: np.ndarray, height: np.ndarray, method: str, out: np.ndarray
+) -> None:
     """Fill ``out[0]`` with slopes in degrees and ``out[2]`` with aspect classes."""
     if method == HORN:
         east = (around.east_above + 2 * around.east + around.east_below) / (8 * width)

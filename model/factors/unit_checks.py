@@ -29,8 +29,14 @@ def quantity_from_name(name: str) -> str:
     words = re.split(r"[\W_\d]+", name.lower())
     if any(_UNIT_PATTERN.fullmatch(word) or (not word.isascii() and _UNIT_PATTERN.search(word)) for word in words):
         return name
-    return next((factor for factor, known in _QUANTITY_WORDS.items()
-                 if any(one in words or (not one.isascii() and one in name) for one in known)), name)
+    return next(
+        (
+            factor
+            for factor, known in _QUANTITY_WORDS.items()
+            if any(one in words or (not one.isascii() and one in name) for one in known)
+        ),
+        name,
+    )
 
 
 def suspect_elevation_unit(lowest: float, highest: float, mean_slope: float) -> str:
@@ -42,14 +48,20 @@ def suspect_elevation_unit(lowest: float, highest: float, mean_slope: float) -> 
         mean_slope: in degrees, as computed with the elevations taken as metres.
     """
     if highest > MAX_LAND_ELEVATION:
-        return (f"The DEM goes up to {highest:,.0f} m, higher than any land. Are its elevations in feet or in "
-                "decimetres? Then slopes come out too steep: convert it to metres first (Raster calculator).")
+        return (
+            f"The DEM goes up to {highest:,.0f} m, higher than any land. Are its elevations in feet or in "
+            "decimetres? Then slopes come out too steep: convert it to metres first (Raster calculator)."
+        )
     if highest < MAX_LOW_ELEVATION and highest - lowest > 0.1 and mean_slope < MAX_FLAT_MEAN_SLOPE:
-        return (f"The DEM goes from {lowest:.3g} to {highest:.3g} m, and the mean slope is {mean_slope:.2g} degrees. "
-                "Are its elevations in kilometres? Then multiply it by 1000 first (Raster calculator).")
+        return (
+            f"The DEM goes from {lowest:.3g} to {highest:.3g} m, and the mean slope is {mean_slope:.2g} degrees. "
+            "Are its elevations in kilometres? Then multiply it by 1000 first (Raster calculator)."
+        )
     if mean_slope > MAX_MEAN_SLOPE:
-        return (f"The mean slope is {mean_slope:.0f} degrees, steeper than any mountains. Are the elevations of the "
-                "DEM in another unit than metres, or are its coordinates degrees though its CRS says metres?")
+        return (
+            f"The mean slope is {mean_slope:.0f} degrees, steeper than any mountains. Are the elevations of the "
+            "DEM in another unit than metres, or are its coordinates degrees though its CRS says metres?"
+        )
     return ""
 
 
@@ -63,8 +75,10 @@ def suspect_spikes(steep: int, cells: int, cell_size: float) -> str:
     """
     if not steep or cell_size < SPIKE_MIN_CELL_SIZE:
         return ""
-    return (f"{steep:,} of {cells:,} cells are steeper than {SPIKE_SLOPE:g} degrees: these are spikes, holes or seams of the "
-            "DEM rather than land. Look at them on the map, and fill or smooth the DEM there.")
+    return (
+        f"{steep:,} of {cells:,} cells are steeper than {SPIKE_SLOPE:g} degrees: these are spikes, holes or seams of the "
+        "DEM rather than land. Look at them on the map, and fill or smooth the DEM there."
+    )
 
 
 def suspect_value_unit(factor: str, lowest: float, highest: float) -> str:
@@ -76,7 +90,7 @@ def suspect_value_unit(factor: str, lowest: float, highest: float) -> str:
         highest: value met.
     """
     quantity = quantity_from_name(factor)
-    if quantity == "precipitation" and 0 <= lowest and 0 < highest < 20:
+    if quantity == "precipitation" and lowest >= 0 and 0 < highest < 20:
         return f"{factor} is nowhere above {highest:.3g}: is it in metres, in cm, or for a day, and not in mm a year?"
     if quantity == "precipitation" and highest > 30000:
         return f"{factor} goes up to {highest:,.0f}: is it in tenths of a millimetre, and not in mm a year?"
@@ -86,7 +100,7 @@ def suspect_value_unit(factor: str, lowest: float, highest: float) -> str:
         return f"{factor} goes from {lowest:.4g} to {highest:.4g}: is it in tenths of a degree, and not in °C?"
     if quantity == "slope" and factor != "slope" and highest > 90.5:
         return f"{factor} goes up to {highest:.4g}: is it in percent, and not in degrees?"
-    if quantity == "slope" and factor != "slope" and 0 <= lowest and 0.05 < highest < 1.6:
+    if quantity == "slope" and factor != "slope" and lowest >= 0 and 0.05 < highest < 1.6:
         return f"{factor} is nowhere above {highest:.3g}: is it in radians, or a tangent, and not in degrees?"
     return ""
 
@@ -101,5 +115,7 @@ def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> st
     """
     if not 0 < metres < cell_size:
         return ""
-    return (f"{parameter} is {metres:g} m, less than a cell of {cell_size:.3g} m. Is it in degrees or in kilometres? "
-            "Distances are given in metres.")
+    return (
+        f"{parameter} is {metres:g} m, less than a cell of {cell_size:.3g} m. Is it in degrees or in kilometres? "
+        "Distances are given in metres."
+    )

@@ -9,8 +9,9 @@ import json
 import math
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from ..errors import HistoryInvalid
 from . import storage
@@ -163,7 +164,9 @@ class Follower:
         except OSError:
             # Locked for a moment, say: the next look will tell.
             return False
-        self.stop_requested = self.history is not None and not self.history.ended and storage.stop_file(self.path).exists()
+        self.stop_requested = (
+            self.history is not None and not self.history.ended and storage.stop_file(self.path).exists()
+        )
         return status.st_size > self._offset and not self.done
 
     def _update_idle_time(self, status: os.stat_result) -> None:
@@ -172,7 +175,10 @@ class Follower:
         if touched != self._touched:
             first, self._touched = self._touched is None, touched
             # A time in the future says nothing of when it was.
-            self._idle_seconds, self._idle_since = max(time.time() - status.st_mtime, 0.0) if first else 0.0, self.last_polled
+            self._idle_seconds, self._idle_since = (
+                max(time.time() - status.st_mtime, 0.0) if first else 0.0,
+                self.last_polled,
+            )
 
     def _restart(self) -> None:
         self.history, self.not_a_history, self._offset, self._partial_line = None, False, 0, b""
@@ -215,8 +221,10 @@ def read_history(path: str | os.PathLike) -> Follower:
     if follower.deleted:
         raise HistoryInvalid(f"The file {path} does not exist.")
     if follower.history is None:
-        raise HistoryInvalid(f"The file {path} is no history of a training. Choose a .jsonl file that a training of "
-                             "Scarp wrote, or a model file.")
+        raise HistoryInvalid(
+            f"The file {path} is no history of a training. Choose a .jsonl file that a training of "
+            "Scarp wrote, or a model file."
+        )
     return follower
 
 
@@ -249,11 +257,19 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
 def _parse_head(content: Mapping[str, Any]) -> History | None:
     """Return the history that a head begins; ``None`` when it is no head that this version knows."""
     epochs, patience = content.get("epochs"), content.get("patience")
-    if content.get(HEAD) != FORMAT or not all(type(value) is int and 0 <= value <= MAX_EPOCHS
-                                              for value in (epochs, patience)):
+    if content.get(HEAD) != FORMAT or not all(
+        type(value) is int and 0 <= value <= MAX_EPOCHS for value in (epochs, patience)
+    ):
         return None
-    head = RunInfo(_text(content.get("kind")), _text(content.get("output")), epochs, patience,
-                _text(content.get("report")), _text(content.get("part")), content.get("stoppable") is True)
+    head = RunInfo(
+        _text(content.get("kind")),
+        _text(content.get("output")),
+        epochs,
+        patience,
+        _text(content.get("report")),
+        _text(content.get("part")),
+        content.get("stoppable") is True,
+    )
     return History(head, _number(content.get("started")) or 0.0)
 
 

@@ -4,7 +4,8 @@ A history is a text file of JSON lines. The first, the head, says what is traine
 for how far a slow epoch has come, and at last one for how it ended. A file without that last line belongs to a training
 that runs, or that was killed: while a training lives, it touches its file every few seconds.
 Numbers that grow by one an epoch and are drawn often, also when there are a hundred thousand of them.
-Where the histories of a user's trainings lie: one folder, whatever started the training."""
+Where the histories of a user's trainings lie: one folder, whatever started the training.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ import sys
 import time
 import uuid
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 NUMBERS = ("loss", "accuracy", "recall", "violation_rate")
 """What is measured in each epoch."""
@@ -94,7 +95,7 @@ class Series:
         points: list[tuple[float, float]] = []
         together = max(1, -(-2 * len(self._lows) // most))
         for first in range(0, len(self._lows), together):
-            low, high = min(self._lows[first:first + together]), max(self._highs[first:first + together])
+            low, high = min(self._lows[first : first + together]), max(self._highs[first : first + together])
             middle = min((first + together / 2) * BUCKET, len(self.values))
             points += [(middle, math.nan)] if low > high else [(middle, low), (middle, high)]
         return _split_at_gaps(points)
@@ -176,7 +177,7 @@ def remove(history: str | os.PathLike) -> None:
 
 def _prune(folder: Path) -> None:
     now = time.time()
-    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True)[MAX_HISTORIES - 1:]:
+    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True)[MAX_HISTORIES - 1 :]:
         with contextlib.suppress(OSError):
             if now - path.stat().st_mtime > _MIN_AGE:
                 remove(path)

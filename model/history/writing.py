@@ -7,10 +7,11 @@ import json
 import os
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Mapping, TextIO
+from typing import Any, Callable, TextIO
 
 from ..errors import Cancelled, ScarpError
 from . import storage
@@ -49,8 +50,12 @@ class TrainingLog:
     one that cannot be written ends with a warning, and the training goes on.
     """
 
-    def __init__(self, path: str | os.PathLike | None = None, head: RunInfo | None = None,
-                 warn: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike | None = None,
+        head: RunInfo | None = None,
+        warn: Callable[[str], None] = lambda text: None,
+    ) -> None:
         """Begin.
 
         Args:
@@ -179,5 +184,7 @@ def begin_history(head: RunInfo, warn: Callable[[str], None]) -> TrainingLog:
 
 
 def _not_kept_message(error: Exception) -> str:
-    return (f"The dock Training cannot follow this training, because its history cannot be written ({error}). The "
-            "training itself goes on, and the model will hold its curves.")
+    return (
+        f"The dock Training cannot follow this training, because its history cannot be written ({error}). The "
+        "training itself goes on, and the model will hold its curves."
+    )

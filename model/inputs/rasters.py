@@ -1,12 +1,14 @@
 """Whether all of a GeoTIFF reached the disk.
-Opening rasters with messages that help, reading windows that may reach over the border, writing whole files."""
+Opening rasters with messages that help, reading windows that may reach over the border, writing whole files.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -51,7 +53,7 @@ def _is_block_complete(dataset: rasterio.DatasetReader, band: int, level: int | 
     """Whether a block begins and ends inside the file; GDAL knows no place of a block that was never written."""
     first = dataset.get_tag_item(f"BLOCK_OFFSET_{block}", "TIFF", bidx=band, ovr=level)
     length = dataset.get_tag_item(f"BLOCK_SIZE_{block}", "TIFF", bidx=band, ovr=level)
-    return bool(first and length) and 0 < int(length) and int(first) + int(length) <= size
+    return bool(first and length) and int(length) > 0 and int(first) + int(length) <= size
 
 
 TILE = 256
@@ -91,21 +93,28 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
         InputMissing: there is no such file.
         InputCorrupt: the file is no raster, or GDAL fails to read it.
     """
-    if not os.path.exists(path) and "://" not in str(path) and ":" not in str(path)[2:] \
-            and not str(path).startswith("/vsi"):
+    if (
+        not os.path.exists(path)
+        and "://" not in str(path)
+        and ":" not in str(path)[2:]
+        and not str(path).startswith("/vsi")
+    ):
         raise InputMissing(f"The {role} raster {path} does not exist. Check the path.")
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         try:
             dataset = rasterio.open(path)
         except GDAL_ERRORS as error:
-            raise InputCorrupt(f"The {role} raster {path} cannot be opened: {error}. Is it a raster, and whole?"
-                               ) from error
+            raise InputCorrupt(
+                f"The {role} raster {path} cannot be opened: {error}. Is it a raster, and whole?"
+            ) from error
         with dataset:
             _roles[dataset] = role
             if dataset.count > MAX_BANDS:
-                raise InputCorrupt(f"The {role} raster {path} has {dataset.count:,} bands; Scarp reads rasters of up "
-                                   f"to {MAX_BANDS:,}. If it is not damaged, take the bands that you need out of it "
-                                   "with Raster > Conversion > Translate.")
+                raise InputCorrupt(
+                    f"The {role} raster {path} has {dataset.count:,} bands; Scarp reads rasters of up "
+                    f"to {MAX_BANDS:,}. If it is not damaged, take the bands that you need out of it "
+                    "with Raster > Conversion > Translate."
+                )
             try:
                 yield dataset
             except GDAL_ERRORS as error:
@@ -117,8 +126,16 @@ def region_name(dataset: rasterio.DatasetReader, given: str = "") -> str:
     return given.strip() or dataset.tags().get(REGION_TAG, "").strip()
 
 
-def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: int, width: int,
-                bands: Sequence[int] | None = None, fill: float = np.nan, sound: bool = True) -> np.ndarray:
+def read_window(
+    dataset: rasterio.DatasetReader,
+    row: int,
+    column: int,
+    height: int,
+    width: int,
+    bands: Sequence[int] | None = None,
+    fill: float = np.nan,
+    sound: bool = True,
+) -> np.ndarray:
     """Read cells as float32, with declared nodata as NaN; cells outside the raster hold ``fill``.
 
 
@@ -150,7 +167,7 @@ def read_window(dataset: rasterio.DatasetReader, row: int, column: int, height: 
     if cells.shape[1:] == (height, width):
         return cells
     result = np.full((len(numbers), height, width), fill, dtype=np.float32)
-    result[:, top - row:bottom - row, left - column:right - column] = cells
+    result[:, top - row : bottom - row, left - column : right - column] = cells
     return result
 
 
@@ -158,8 +175,10 @@ def _read_error(role: str, path: str | os.PathLike, error: BaseException) -> Inp
     # rasterio's own words only point at those of GDAL.
     while error.__cause__ is not None:
         error = error.__cause__
-    return InputCorrupt(f"Reading the {role} raster {path} failed: {str(error).rstrip('.')}. The file may be damaged; "
-                        "open it in QGIS, or make it again.")
+    return InputCorrupt(
+        f"Reading the {role} raster {path} failed: {str(error).rstrip('.')}. The file may be damaged; "
+        "open it in QGIS, or make it again."
+    )
 
 
 def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window: Window) -> np.ndarray:
@@ -204,11 +223,18 @@ def read_scaled(dataset: rasterio.DatasetReader, block: Any, band: int = 1) -> n
 
 
 @contextlib.contextmanager
-def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float, bands: Sequence[str] = ("",),
-                  band_tags: Sequence[Mapping[str, str]] = (), tags: Mapping[str, str] | None = None,
-                  overviews: Resampling | None = Resampling.average,
-                  colours: Mapping[int, tuple[int, int, int, int]] | None = None,
-                  options: Mapping[str, Any] | None = None) -> Iterator[rasterio.io.DatasetWriter]:
+def create_raster(
+    path: str | os.PathLike,
+    grid: Any,
+    dtype: str,
+    nodata: float,
+    bands: Sequence[str] = ("",),
+    band_tags: Sequence[Mapping[str, str]] = (),
+    tags: Mapping[str, str] | None = None,
+    overviews: Resampling | None = Resampling.average,
+    colours: Mapping[int, tuple[int, int, int, int]] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[rasterio.io.DatasetWriter]:
     """Create a tiled, compressed GeoTIFF that gets its name only when it is complete.
 
     Storage as measured in ``benchmarks/factors_storage.py``: bands apart read three times as fast as bands mixed, and
@@ -233,10 +259,24 @@ def create_raster(path: str | os.PathLike, grid: Any, dtype: str, nodata: float,
         OutputNotWritable: the file cannot be written.
     """
     profile = {
-        "driver": "GTiff", "width": grid.width, "height": grid.height, "count": len(bands), "dtype": dtype,
-        "crs": grid.crs, "transform": grid.transform, "nodata": nodata, "tiled": True, "blockxsize": TILE,
-        "blockysize": TILE, "interleave": "band", "compress": "zstd", "zstd_level": 1, "predictor": 2,
-        "bigtiff": "if_safer", "num_threads": "all_cpus", **(options or {}),
+        "driver": "GTiff",
+        "width": grid.width,
+        "height": grid.height,
+        "count": len(bands),
+        "dtype": dtype,
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": TILE,
+        "blockysize": TILE,
+        "interleave": "band",
+        "compress": "zstd",
+        "zstd_level": 1,
+        "predictor": 2,
+        "bigtiff": "if_safer",
+        "num_threads": "all_cpus",
+        **(options or {}),
     }
     with atomic_output(path) as temporary:
         try:
@@ -269,8 +309,10 @@ def _open_writer(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWr
 
 
 def _write_error(path: str | os.PathLike, why: str) -> OutputNotWritable:
-    return OutputNotWritable(f"{Path(path)} could not be written: {why.rstrip('.')}. Check that the disk has room, or "
-                             "choose another place for the output.")
+    return OutputNotWritable(
+        f"{Path(path)} could not be written: {why.rstrip('.')}. Check that the disk has room, or "
+        "choose another place for the output."
+    )
 
 
 def _add_overviews(path: Path, resampling: Resampling) -> None:

@@ -47,8 +47,10 @@ class _Layer:
             try:
                 numbers[index] = float(str(value).strip().replace(",", "."))
             except ValueError:
-                raise FieldUnusable(f'The field "{name}" of the layer "{self.name}" should hold numbers, but feature '
-                                    f'{index + 1} has "{value}". Choose another field, or mend the value.') from None
+                raise FieldUnusable(
+                    f'The field "{name}" of the layer "{self.name}" should hold numbers, but feature '
+                    f'{index + 1} has "{value}". Choose another field, or mend the value.'
+                ) from None
         return numbers
 
 

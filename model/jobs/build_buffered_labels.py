@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Mapping
 
 import numpy as np
 from rasterio.enums import Resampling
@@ -70,9 +70,17 @@ class LabelSummary:
     """Stable cells to one landslide cell."""
 
 
-def build_buffered_labels(landslides: Points | Polygons, reference: str | os.PathLike, output: str | os.PathLike, *,
-                          scale_field: str | None = None, radii: Mapping[str, float] | None = None,
-                          ring: float = 0.0, area: Polygons | None = None, progress: Progress) -> LabelSummary:
+def build_buffered_labels(
+    landslides: Points | Polygons,
+    reference: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    scale_field: str | None = None,
+    radii: Mapping[str, float] | None = None,
+    ring: float = 0.0,
+    area: Polygons | None = None,
+    progress: Progress,
+) -> LabelSummary:
     """Write the label raster: 1 landslide, 0 stable, 255 unknown.
 
     Cells whose centre lies within the radius of a landslide are 1, and so is the cell that holds the landslide. Cells
@@ -107,10 +115,15 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
     assigned = assign_radii(values, len(landslides), table, scale_field or "", progress)
     metres = np.array(assigned.radius, dtype=np.float64)
     _report_radii(assigned, ring, is_polygons, progress)
-    record = RunRecord("buildbufferedlabels",
-                       {"SCALE_FIELD": scale_field, "RADII": table, "RING": ring},
-                       {"LANDSLIDES": landslides.source or landslides.name, "REFERENCE": reference,
-                        "AREA": (area.source or area.name) if area is not None else None})
+    record = RunRecord(
+        "buildbufferedlabels",
+        {"SCALE_FIELD": scale_field, "RADII": table, "RING": ring},
+        {
+            "LANDSLIDES": landslides.source or landslides.name,
+            "REFERENCE": reference,
+            "AREA": (area.source or area.name) if area is not None else None,
+        },
+    )
     warn_stale_inputs({"reference raster": reference}, progress)
     with open_raster(reference, "reference") as dataset:
         grid = Grid.of(dataset, "reference")
@@ -124,18 +137,31 @@ def build_buffered_labels(landslides: Points | Polygons, reference: str | os.Pat
             buffers, places, small = PointBuffers(grid, landslides.xy, metres, ring), landslides.xy, 0
         row, column, inside = grid.cell_indices(places)
         if not inside.any():
-            raise LayerEmpty(f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the '
-                             "reference raster. Check the CRS of both and that they show the same area.")
-        counts, area_m2, on_unknown = _write(dataset, grid, buffers, mask, (row[inside], column[inside]), output,
-                                             SubProgress(progress, 0.05, 0.97))
+            raise LayerEmpty(
+                f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the '
+                "reference raster. Check the CRS of both and that they show the same area."
+            )
+        counts, area_m2, on_unknown = _write(
+            dataset, grid, buffers, mask, (row[inside], column[inside]), output, SubProgress(progress, 0.05, 0.97)
+        )
     cells = row[inside] * grid.width + column[inside]
     summary = LabelSummary(
-        landslides=len(landslides), used=int(inside.sum()), outside=int((~inside).sum()), on_unknown=on_unknown,
-        duplicates=len(places) - len(np.unique(places, axis=0)), same_cell=len(cells) - len(np.unique(cells)),
-        small_polygons=small, used_by_scale=assigned.counts, metres_by_scale=assigned.metres,
-        landslide_cells=counts[LANDSLIDE], stable_cells=counts[STABLE], unknown_cells=counts[UNKNOWN],
-        landslide_km2=area_m2[LANDSLIDE] / 1e6, mapped_km2=(area_m2[LANDSLIDE] + area_m2[STABLE]) / 1e6,
-        ratio=counts[STABLE] / counts[LANDSLIDE])
+        landslides=len(landslides),
+        used=int(inside.sum()),
+        outside=int((~inside).sum()),
+        on_unknown=on_unknown,
+        duplicates=len(places) - len(np.unique(places, axis=0)),
+        same_cell=len(cells) - len(np.unique(cells)),
+        small_polygons=small,
+        used_by_scale=assigned.counts,
+        metres_by_scale=assigned.metres,
+        landslide_cells=counts[LANDSLIDE],
+        stable_cells=counts[STABLE],
+        unknown_cells=counts[UNKNOWN],
+        landslide_km2=area_m2[LANDSLIDE] / 1e6,
+        mapped_km2=(area_m2[LANDSLIDE] + area_m2[STABLE]) / 1e6,
+        ratio=counts[STABLE] / counts[LANDSLIDE],
+    )
     _report(summary, landslides.name, progress)
     record.write({"OUTPUT": output}, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
@@ -150,8 +176,11 @@ def _choose_radii(radii: Mapping[str, float] | None, is_polygons: bool, progress
     if given and given != DEFAULT_RADII:
         return given
     if given:
-        progress.report(0.0, "The landslides are polygons and RADII is as set at the start: the polygons are used "
-                             "without a buffer. Change RADII to put a buffer around them.")
+        progress.report(
+            0.0,
+            "The landslides are polygons and RADII is as set at the start: the polygons are used "
+            "without a buffer. Change RADII to put a buffer around them.",
+        )
     return {UNRECORDED: 0.0}
 
 
@@ -161,12 +190,15 @@ def _report_radii(assigned: RadiusAssignment, ring: float, is_polygons: bool, pr
         progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
     wide = [name for name, number in assigned.counts.items() if number and assigned.metres[name] >= ring]
     if ring and wide:
-        progress.warn(f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get "
-                      "no ring. RING counts from the landslide, not from the edge of its buffer.")
+        progress.warn(
+            f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get "
+            "no ring. RING counts from the landslide, not from the edge of its buffer."
+        )
 
 
-def _check_distance_units(assigned: RadiusAssignment, ring: float, cell_size: float, is_polygons: bool, progress: Progress
-                         ) -> None:
+def _check_distance_units(
+    assigned: RadiusAssignment, ring: float, cell_size: float, is_polygons: bool, progress: Progress
+) -> None:
     largest = max((metres for name, metres in assigned.metres.items() if assigned.counts[name]), default=0.0)
     # Outlines stand for themselves, and a narrow buffer around them may be meant.
     questions = [suspect_distance_unit("RING", ring, cell_size)]
@@ -176,15 +208,23 @@ def _check_distance_units(assigned: RadiusAssignment, ring: float, cell_size: fl
         progress.warn(question)
 
 
-def _write(dataset, grid: Grid, buffers: Buffers, mask: AreaMask, cells: tuple[np.ndarray, np.ndarray],
-           output: str | os.PathLike, progress: Progress) -> tuple[dict[int, int], dict[int, float], int]:
+def _write(
+    dataset,
+    grid: Grid,
+    buffers: Buffers,
+    mask: AreaMask,
+    cells: tuple[np.ndarray, np.ndarray],
+    output: str | os.PathLike,
+    progress: Progress,
+) -> tuple[dict[int, int], dict[int, float], int]:
     """Write the raster; return cells and square metres by label, and the landslides on unknown cells."""
     counts = dict.fromkeys((STABLE, LANDSLIDE, UNKNOWN), 0)
     areas = dict.fromkeys(counts, 0.0)
     on_unknown, done, total = 0, 0, grid.block_count()
     # Cells of the table's colours are names: an overview must show one of them, never a mean.
-    with create_raster(output, grid, "uint8", UNKNOWN, ["landslide label"], overviews=Resampling.mode,
-                       colours=COLOURS) as target:
+    with create_raster(
+        output, grid, "uint8", UNKNOWN, ["landslide label"], overviews=Resampling.mode, colours=COLOURS
+    ) as target:
         for block in grid.blocks():
             stop_if_cancelled(progress)
             mapped = _mapped_cells(dataset, mask, block)
@@ -203,8 +243,10 @@ def _write(dataset, grid: Grid, buffers: Buffers, mask: AreaMask, cells: tuple[n
             done += 1
             progress.report(done / total)
         if not counts[LANDSLIDE]:
-            raise TooFewData("No cell got a landslide label: every landslide lies outside AREA or where the reference "
-                             "raster has no data. Check that AREA and the reference show the mapped area.")
+            raise TooFewData(
+                "No cell got a landslide label: every landslide lies outside AREA or where the reference "
+                "raster has no data. Check that AREA and the reference show the mapped area."
+            )
     return counts, areas, on_unknown
 
 
@@ -218,24 +260,39 @@ def _mapped_cells(dataset, mask: AreaMask, block: Block) -> np.ndarray:
 
 
 def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
-    progress.report(0.98, f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster "
-                          f"({summary.duplicates:,} at the place of another one, {summary.same_cell:,} in the cell of "
-                          f"another one).")
-    progress.report(0.98, f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), "
-                          f"{summary.stable_cells:,} stable, {summary.unknown_cells:,} unknown; "
-                          f"{summary.ratio:.1f} stable cells to one landslide cell.")
+    progress.report(
+        0.98,
+        f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster "
+        f"({summary.duplicates:,} at the place of another one, {summary.same_cell:,} in the cell of "
+        f"another one).",
+    )
+    progress.report(
+        0.98,
+        f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), "
+        f"{summary.stable_cells:,} stable, {summary.unknown_cells:,} unknown; "
+        f"{summary.ratio:.1f} stable cells to one landslide cell.",
+    )
     if summary.small_polygons:
-        progress.report(0.98, f"{summary.small_polygons:,} landslide polygons are too small to hold a cell centre; "
-                              "each got the cell of a point inside it.")
+        progress.report(
+            0.98,
+            f"{summary.small_polygons:,} landslide polygons are too small to hold a cell centre; "
+            "each got the cell of a point inside it.",
+        )
     if summary.outside:
         progress.warn(f'{summary.outside:,} landslides of "{name}" lie outside the reference raster.')
     if summary.on_unknown:
-        progress.warn(f"{summary.on_unknown:,} landslides lie outside AREA or where the reference has no data; their "
-                      "own cells are unknown.")
+        progress.warn(
+            f"{summary.on_unknown:,} landslides lie outside AREA or where the reference has no data; their "
+            "own cells are unknown."
+        )
     if not summary.stable_cells:
-        progress.warn("No stable cell is left, so nothing can be learned from these labels. Take smaller RADII or a "
-                      "smaller RING, or a larger AREA.")
+        progress.warn(
+            "No stable cell is left, so nothing can be learned from these labels. Take smaller RADII or a "
+            "smaller RING, or a larger AREA."
+        )
     elif summary.landslide_cells > MAX_LANDSLIDE_SHARE * (summary.landslide_cells + summary.stable_cells):
         share = summary.landslide_cells / (summary.landslide_cells + summary.stable_cells)
-        progress.warn(f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this "
-                      "inventory. Take RADII near the landslides' own size.")
+        progress.warn(
+            f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this "
+            "inventory. Take RADII near the landslides' own size."
+        )

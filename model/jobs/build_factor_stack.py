@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from ..cluster.connection import connect
 from ..cluster.tasks import Cluster
@@ -70,16 +71,27 @@ class StackSummary:
     warnings: list[str] = field(default_factory=list)
 
 
-def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, area: Polygons | None = None,
-                       slope_method: str = HORN, landform: CategoricalInput | None = None,
-                       rivers: Lines | None = None, river_radius: float = RIVER_RADIUS,
-                       precipitation: str | os.PathLike | StationPoints | None = None,
-                       temperature: str | os.PathLike | StationPoints | None = None,
-                       faults: Lines | None = None, fault_radius: float = FAULT_RADIUS,
-                       lithology: CategoricalInput | None = None, seismic: CategoricalInput | None = None,
-                       extra_continuous: Sequence[Any] = (), extra_categorical: Sequence[CategoricalInput] = (),
-                       class_table: str | os.PathLike | None = None, scheduler: str = "", progress: Progress
-                       ) -> StackSummary:
+def build_factor_stack(
+    dem: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    area: Polygons | None = None,
+    slope_method: str = HORN,
+    landform: CategoricalInput | None = None,
+    rivers: Lines | None = None,
+    river_radius: float = RIVER_RADIUS,
+    precipitation: str | os.PathLike | StationPoints | None = None,
+    temperature: str | os.PathLike | StationPoints | None = None,
+    faults: Lines | None = None,
+    fault_radius: float = FAULT_RADIUS,
+    lithology: CategoricalInput | None = None,
+    seismic: CategoricalInput | None = None,
+    extra_continuous: Sequence[Any] = (),
+    extra_categorical: Sequence[CategoricalInput] = (),
+    class_table: str | os.PathLike | None = None,
+    scheduler: str = "",
+    progress: Progress,
+) -> StackSummary:
     """Bring all factors onto the grid of the DEM and write them as one raster with a band a factor.
 
     A cell without data in any factor has no data in all of them. Inputs that are not given are not in the stack.
@@ -118,22 +130,55 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
     log = WarningLog(progress)
     named = [item if isinstance(item, tuple) else (item, Path(str(item)).stem) for item in extra_continuous]
     # First of all: whoever mistyped an address should not have to wait to hear of it.
-    with connect(scheduler, log, _rasters_of(dem, landform, precipitation, temperature, lithology, seismic,
-                                               *(path for path, _ in named), *extra_categorical),
-                 Path(output).parent) as cluster:
-        record = RunRecord("buildfactorstack", {
-            "slope_method": slope_method, "river_radius": river_radius, "fault_radius": fault_radius,
-            "fields": {name: source.field for name, source in (
-                ("landform", landform), ("lithology", lithology), ("seismic", seismic),
-                ("precipitation", precipitation), ("temperature", temperature)) if getattr(source, "field", None)},
-            **({"scheduler": scheduler} if cluster else {}),
-        }, {
-            "dem": dem, "area": _source(area), "landform": _source(landform), "rivers": _source(rivers),
-            "precipitation": _source(precipitation), "temperature": _source(temperature), "faults": _source(faults),
-            "lithology": _source(lithology), "seismic": _source(seismic),
-            "extra_continuous": [path for path, _ in named] or None,
-            "extra_categorical": [source.source for source in extra_categorical] or None, "class_table": class_table,
-        })
+    with connect(
+        scheduler,
+        log,
+        _rasters_of(
+            dem,
+            landform,
+            precipitation,
+            temperature,
+            lithology,
+            seismic,
+            *(path for path, _ in named),
+            *extra_categorical,
+        ),
+        Path(output).parent,
+    ) as cluster:
+        record = RunRecord(
+            "buildfactorstack",
+            {
+                "slope_method": slope_method,
+                "river_radius": river_radius,
+                "fault_radius": fault_radius,
+                "fields": {
+                    name: source.field
+                    for name, source in (
+                        ("landform", landform),
+                        ("lithology", lithology),
+                        ("seismic", seismic),
+                        ("precipitation", precipitation),
+                        ("temperature", temperature),
+                    )
+                    if getattr(source, "field", None)
+                },
+                **({"scheduler": scheduler} if cluster else {}),
+            },
+            {
+                "dem": dem,
+                "area": _source(area),
+                "landform": _source(landform),
+                "rivers": _source(rivers),
+                "precipitation": _source(precipitation),
+                "temperature": _source(temperature),
+                "faults": _source(faults),
+                "lithology": _source(lithology),
+                "seismic": _source(seismic),
+                "extra_continuous": [path for path, _ in named] or None,
+                "extra_categorical": [source.source for source in extra_categorical] or None,
+                "class_table": class_table,
+            },
+        )
         grid = _study_grid(dem, log)
         mask = AreaMask(grid, area)
         known = read_class_tables(class_table)
@@ -159,12 +204,17 @@ def build_factor_stack(dem: str | os.PathLike, output: str | os.PathLike, *, are
         taken = list(FACTORS)
         for path, layer in named:
             taken.append(_extra_name(layer, taken, log))
-            factor_sources.append(continuous_source(FactorDefinition(taken[-1], CONTINUOUS, "", layer), path, grid, log))
+            factor_sources.append(
+                continuous_source(FactorDefinition(taken[-1], CONTINUOUS, "", layer), path, grid, log)
+            )
         for source in extra_categorical:
             layer = source.name or Path(source.source).stem
             taken.append(_extra_name(layer, taken, log))
-            factor_sources.append(categorical_source(FactorDefinition(taken[-1], CATEGORICAL, "", layer), source, grid,
-                                            known.get(taken[-1]), log))
+            factor_sources.append(
+                categorical_source(
+                    FactorDefinition(taken[-1], CATEGORICAL, "", layer), source, grid, known.get(taken[-1]), log
+                )
+            )
         return _write(output, grid, factor_sources, mask, cluster, record, log)
 
 
@@ -172,8 +222,10 @@ def _extra_name(layer: str, taken: Sequence[str], progress: Progress) -> str:
     """Return the name of an extra factor, and say so when it is not that of its layer."""
     wanted, name = factor_name(layer), factor_name(layer, taken)
     if name != wanted:
-        progress.warn(f'The extra factor "{layer}" is called {name} in the stack, because {wanted} is the name of '
-                      "another factor. Rename the layer if it is another quantity; leave it out if it is the same.")
+        progress.warn(
+            f'The extra factor "{layer}" is called {name} in the stack, because {wanted} is the name of '
+            "another factor. Rename the layer if it is another quantity; leave it out if it is the same."
+        )
     return name
 
 
@@ -189,24 +241,46 @@ def _study_grid(dem: str | os.PathLike, log: WarningLog) -> Grid:
         grid = Grid.of(dataset, "DEM")
         unit = (dataset.units[0] or "").strip().lower()
     if "foot" in unit or "feet" in unit or unit == "ft":
-        log.warn(f'The DEM says that its elevations are in "{unit}". They are taken as metres, so slopes come out '
-                   "too steep. Multiply the DEM by 0.3048 (Raster calculator) first.")
+        log.warn(
+            f'The DEM says that its elevations are in "{unit}". They are taken as metres, so slopes come out '
+            "too steep. Multiply the DEM by 0.3048 (Raster calculator) first."
+        )
     scale_factor = grid.scale_factor()
     if abs(scale_factor - 1) > MAX_SCALE_ERROR:
-        log.warn(f"In the CRS of the DEM one metre on the ground measures {scale_factor:.3g} m here, and slopes, "
-                   "densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first.")
+        log.warn(
+            f"In the CRS of the DEM one metre on the ground measures {scale_factor:.3g} m here, and slopes, "
+            "densities and all distances are off by as much. Warp the DEM to the UTM zone of the area first."
+        )
     return grid
 
 
-def _write(output: str | os.PathLike, grid: Grid, factor_sources: Sequence[FactorSource], mask: AreaMask,
-           cluster: Cluster | None, record: RunRecord, log: WarningLog) -> StackSummary:
+def _write(
+    output: str | os.PathLike,
+    grid: Grid,
+    factor_sources: Sequence[FactorSource],
+    mask: AreaMask,
+    cluster: Cluster | None,
+    record: RunRecord,
+    log: WarningLog,
+) -> StackSummary:
     """Compute all blocks, write them, and tell what came out."""
-    factors = [StackFactor.of(definition) for factor_source in factor_sources for definition in factor_source.definitions]
+    factors = [
+        StackFactor.of(definition) for factor_source in factor_sources for definition in factor_source.definitions
+    ]
     names = [factor.name for factor in factors]
     log.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
-    totals = StackStatistics(["elevation" if factor_source is factor_sources[0] else factor_source.definitions[0].name for factor_source in factor_sources])
+    totals = StackStatistics(
+        [
+            "elevation" if factor_source is factor_sources[0] else factor_source.definitions[0].name
+            for factor_source in factor_sources
+        ]
+    )
     part = SubProgress(log, PREPARED, COMPUTED)
-    block_results = walk(grid, factor_sources, mask, part) if cluster is None else iterate_blocks_on_cluster(cluster, output, grid, factor_sources, mask, part)
+    block_results = (
+        walk(grid, factor_sources, mask, part)
+        if cluster is None
+        else iterate_blocks_on_cluster(cluster, output, grid, factor_sources, mask, part)
+    )
     with create_stack(output, grid, factors) as dataset, contextlib.closing(block_results) as blocks:
         for block, values, statistics in blocks:
             dataset.write(values, window=block.window)
@@ -215,18 +289,35 @@ def _write(output: str | os.PathLike, grid: Grid, factor_sources: Sequence[Facto
         write_nodata_counts(dataset, totals.study, totals.without_data())
     totals.log_summary(SubProgress(log, 0, COMPUTED))
     if totals.lowest < math.inf:
-        log.warn(f"The DEM holds elevations down to {totals.lowest:g} m, which stand for nodata that was not "
-                   "declared: the cells there and beside them have wrong slopes. Set the nodata value of the DEM "
-                   "(Raster > Conversion > Translate, \"Assign a specified NoData value\"), and build the stack again.")
+        log.warn(
+            f"The DEM holds elevations down to {totals.lowest:g} m, which stand for nodata that was not "
+            "declared: the cells there and beside them have wrong slopes. Set the nodata value of the DEM "
+            '(Raster > Conversion > Translate, "Assign a specified NoData value"), and build the stack again.'
+        )
     for question in totals.questions(grid.cell_size()):
         log.warn(question)
     for name, cells in totals.overlapping().items():
         log.warn(f"{name}: {cells:,} cells lie in more than one polygon; the later one in the layer was taken.")
-    summary = StackSummary(names, grid.width * grid.height, totals.study, totals.valid, totals.without_data(), totals.lost_alone(),
-                           totals.overlapping(),
-                           {one.name: one.classes for one in factors if one.kind == CATEGORICAL}, log.warnings)
-    record.write({"OUTPUT": output}, factors=names, study_cells=summary.study_cells, valid_cells=summary.valid_cells,
-                 without_data=summary.without_data, classes=summary.classes, warnings=summary.warnings)
+    summary = StackSummary(
+        names,
+        grid.width * grid.height,
+        totals.study,
+        totals.valid,
+        totals.without_data(),
+        totals.lost_alone(),
+        totals.overlapping(),
+        {one.name: one.classes for one in factors if one.kind == CATEGORICAL},
+        log.warnings,
+    )
+    record.write(
+        {"OUTPUT": output},
+        factors=names,
+        study_cells=summary.study_cells,
+        valid_cells=summary.valid_cells,
+        without_data=summary.without_data,
+        classes=summary.classes,
+        warnings=summary.warnings,
+    )
     return summary
 
 

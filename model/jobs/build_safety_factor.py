@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Mapping
 
 from ..factors.sources import CategoricalInput
 from ..grid import Grid
@@ -53,13 +53,25 @@ class SafetySummary:
     """Cells with rainfall but without a landform class."""
 
 
-def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.PathLike, output: str | os.PathLike, *,
-                        alpha: float, beta: float, rainy_days: float, climate: Polygons | None = None,
-                        alpha_field: str | None = None, beta_field: str | None = None,
-                        rainy_days_field: str | None = None, topography: CategoricalInput | None = None,
-                        k_table: Mapping[str, float] | None = None, landslides: Points | Polygons | None = None,
-                        output_rainfall: str | os.PathLike | None = None,
-                        output_table: str | os.PathLike | None = None, progress: Progress) -> SafetySummary:
+def build_safety_factor(
+    reference: str | os.PathLike,
+    precipitation: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    alpha: float,
+    beta: float,
+    rainy_days: float,
+    climate: Polygons | None = None,
+    alpha_field: str | None = None,
+    beta_field: str | None = None,
+    rainy_days_field: str | None = None,
+    topography: CategoricalInput | None = None,
+    k_table: Mapping[str, float] | None = None,
+    landslides: Points | Polygons | None = None,
+    output_rainfall: str | os.PathLike | None = None,
+    output_table: str | os.PathLike | None = None,
+    progress: Progress,
+) -> SafetySummary:
     """Write the safety factor Fs = 1 / (1 + k · R7), with R7 = α · β · (7 / n) · annual rain.
 
     Fs is under 0.5 exactly where the seven-day rainfall exceeds the critical rainfall 1/k (Zhang & Deng 2026,
@@ -95,15 +107,29 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
         if path is not None:
             check_writable(path)
     progress = warning_log = WarningLog(progress)
-    season = RainySeason(float(alpha), float(beta), float(rainy_days), climate, alpha_field, beta_field, rainy_days_field)
+    season = RainySeason(
+        float(alpha), float(beta), float(rainy_days), climate, alpha_field, beta_field, rainy_days_field
+    )
     table = dict(k_table or {})
     record = RunRecord(
         "buildsafetyfactor",
-        {"ALPHA": alpha, "BETA": beta, "RAINY_DAYS": rainy_days, "ALPHA_FIELD": alpha_field, "BETA_FIELD": beta_field,
-         "RAINY_DAYS_FIELD": rainy_days_field, "K_TABLE": table},
-        {"REFERENCE": reference, "PRECIPITATION": precipitation,
-         "CLIMATE": _source(climate), "TOPOGRAPHY": topography.source if topography is not None else None,
-         "LANDSLIDES": _source(landslides)})
+        {
+            "ALPHA": alpha,
+            "BETA": beta,
+            "RAINY_DAYS": rainy_days,
+            "ALPHA_FIELD": alpha_field,
+            "BETA_FIELD": beta_field,
+            "RAINY_DAYS_FIELD": rainy_days_field,
+            "K_TABLE": table,
+        },
+        {
+            "REFERENCE": reference,
+            "PRECIPITATION": precipitation,
+            "CLIMATE": _source(climate),
+            "TOPOGRAPHY": topography.source if topography is not None else None,
+            "LANDSLIDES": _source(landslides),
+        },
+    )
     with open_raster(reference, "reference") as dataset:
         grid = Grid.of(dataset, "reference")
         season.prepare(grid, progress)
@@ -112,18 +138,27 @@ def build_safety_factor(reference: str | os.PathLike, precipitation: str | os.Pa
             if landslides is not None:
                 rainfall, classes = rainfall_at_landslides(layers, landslides, SubProgress(progress, 0.1, 0.3))
             coefficients, fallback = choose_coefficients(layers.labels, table, rainfall, classes, progress)
-            statistics = write_layers(layers, coefficients, fallback, output, output_rainfall, SubProgress(progress, 0.3, 0.97))
+            statistics = write_layers(
+                layers, coefficients, fallback, output, output_rainfall, SubProgress(progress, 0.3, 0.97)
+            )
     summary = SafetySummary(
-        classes=statistics.classes, cells=statistics.cells,
+        classes=statistics.classes,
+        cells=statistics.cells,
         share_warned=sum(one.warned for one in statistics.classes) / statistics.cells,
-        landslides_used=0 if rainfall is None else len(rainfall), rainfall_minimum=statistics.minimum,
-        rainfall_maximum=statistics.maximum, share_outside_climate=statistics.outside_climate / statistics.cells_with_rain,
-        cells_without_class=statistics.without_class)
+        landslides_used=0 if rainfall is None else len(rainfall),
+        rainfall_minimum=statistics.minimum,
+        rainfall_maximum=statistics.maximum,
+        share_outside_climate=statistics.outside_climate / statistics.cells_with_rain,
+        cells_without_class=statistics.without_class,
+    )
     _report(summary, statistics, progress)
     if output_table is not None:
         write_table(output_table, COLUMNS, _rows(summary))
-    record.write({"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table},
-                 summary=asdict(summary), warnings=warning_log.warnings)
+    record.write(
+        {"OUTPUT": output, "OUTPUT_RAINFALL": output_rainfall, "OUTPUT_TABLE": output_table},
+        summary=asdict(summary),
+        warnings=warning_log.warnings,
+    )
     progress.report(1.0)
     return summary
 
@@ -135,31 +170,56 @@ def _source(layer: Points | Polygons | None) -> str | None:
 def _report(summary: SafetySummary, statistics: SafetyStatistics, progress: Progress) -> None:
     for one in summary.classes:
         share = one.warned / one.cells if one.cells else 0.0
-        progress.report(0.98, f"{one.label}: k {one.k:.4f} ({one.source}), critical rainfall "
-                              f"{one.critical_rainfall:.1f} mm, {one.cells:,} cells, {share:.1%} with a safety factor "
-                              f"under {CRITICAL_SAFETY_FACTOR:g}.")
-    progress.report(0.98, f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm; "
-                          f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor under "
-                          f"{CRITICAL_SAFETY_FACTOR:g}.")
+        progress.report(
+            0.98,
+            f"{one.label}: k {one.k:.4f} ({one.source}), critical rainfall "
+            f"{one.critical_rainfall:.1f} mm, {one.cells:,} cells, {share:.1%} with a safety factor "
+            f"under {CRITICAL_SAFETY_FACTOR:g}.",
+        )
+    progress.report(
+        0.98,
+        f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm; "
+        f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor under "
+        f"{CRITICAL_SAFETY_FACTOR:g}.",
+    )
     question = suspect_rainfall_unit(summary.rainfall_maximum)
     if question:
         progress.warn(question)
     if statistics.negative:
-        progress.warn(f"{statistics.negative:,} cells have negative rain and are nodata. Set the nodata value of the "
-                      "precipitation raster if these stand for no data.")
+        progress.warn(
+            f"{statistics.negative:,} cells have negative rain and are nodata. Set the nodata value of the "
+            "precipitation raster if these stand for no data."
+        )
     if summary.share_outside_climate:
-        progress.warn(f"{summary.share_outside_climate:.1%} of the cells lie outside the polygons of CLIMATE; the "
-                      "single ALPHA, BETA and RAINY_DAYS hold there.")
+        progress.warn(
+            f"{summary.share_outside_climate:.1%} of the cells lie outside the polygons of CLIMATE; the "
+            "single ALPHA, BETA and RAINY_DAYS hold there."
+        )
     if summary.cells_without_class:
         with_k = any(one.label == UNCLASSIFIED for one in summary.classes)
-        what = "take k from all landslides or the row \"all\"" if with_k else \
-            "are nodata; give LANDSLIDES or a row \"all\" in K_TABLE for a coefficient there"
+        what = (
+            'take k from all landslides or the row "all"'
+            if with_k
+            else 'are nodata; give LANDSLIDES or a row "all" in K_TABLE for a coefficient there'
+        )
         progress.warn(f"{summary.cells_without_class:,} cells with rain have no landform class and {what}.")
     if summary.share_warned == 0:
-        progress.warn("No cell has a safety factor under 0.5, so the constraint has no effect in training. Check "
-                      "ALPHA, BETA, RAINY_DAYS and k against the rainfall above.")
+        progress.warn(
+            "No cell has a safety factor under 0.5, so the constraint has no effect in training. Check "
+            "ALPHA, BETA, RAINY_DAYS and k against the rainfall above."
+        )
 
 
 def _rows(summary: SafetySummary) -> list[tuple[object, ...]]:
-    return [(one.label, one.landslides, one.critical_rainfall, one.k, one.source, one.cells,
-             one.warned / one.cells if one.cells else None) for one in summary.classes]
+    return [
+        (
+            one.label,
+            one.landslides,
+            one.critical_rainfall,
+            one.k,
+            one.source,
+            one.cells,
+            one.warned / one.cells if one.cells else None,
+        )
+        for one in summary.classes
+    ]

@@ -26,8 +26,14 @@ from ..progress import Progress, SubProgress
 from ..report.factor_checks import build_page
 
 
-def check_factors(stack: str | os.PathLike, output_html: str | os.PathLike, output_table: str | os.PathLike, *,
-                  labels: str | os.PathLike | None = None, progress: Progress) -> CheckSummary:
+def check_factors(
+    stack: str | os.PathLike,
+    output_html: str | os.PathLike,
+    output_table: str | os.PathLike,
+    *,
+    labels: str | os.PathLike | None = None,
+    progress: Progress,
+) -> CheckSummary:
     """Look through a factor stack, and a label raster if given, and report everything doubtful.
 
     Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows.
@@ -68,18 +74,38 @@ def check_factors(stack: str | os.PathLike, output_html: str | os.PathLike, outp
         stack_scan = scan(dataset, factors, label_dataset, SubProgress(progress, 0.0, 0.9))
         association_result = associations(stack_scan)
         nodata_counts = read_nodata_counts(dataset, stack)
-        findings = sort_by_severity([*findings, *check_coverage(stack_scan), *check_nodata_counts(nodata_counts), *check_values(stack_scan),
-                            *check_associations(association_result), *check_labels(stack_scan)])
+        findings = sort_by_severity(
+            [
+                *findings,
+                *check_coverage(stack_scan),
+                *check_nodata_counts(nodata_counts),
+                *check_values(stack_scan),
+                *check_associations(association_result),
+                *check_labels(stack_scan),
+            ]
+        )
         summary = CheckSummary(
-            findings, [factor.name for factor in factors], stack_scan.cells, stack_scan.complete,
+            findings,
+            [factor.name for factor in factors],
+            stack_scan.cells,
+            stack_scan.complete,
             None if stack_scan.labels is None else stack_scan.labels.landslide_used,
-            dict(zip(association_result.continuous, (float(value) for value in association_result.inflation))))
+            dict(zip(association_result.continuous, (float(value) for value in association_result.inflation))),
+        )
         progress.report(0.92, "Writing the report.")
-        page = build_page(dataset, grid if grid_is_valid else None, labels, summary, stack_scan, association_result, nodata_counts)
+        page = build_page(
+            dataset, grid if grid_is_valid else None, labels, summary, stack_scan, association_result, nodata_counts
+        )
     page.write(output_html)
     write_table(output_table, findings)
-    record.write({"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}, errors=summary.errors,
-                 warnings=summary.warnings, notes=summary.notes, cells=summary.cells, valid_cells=summary.valid_cells)
+    record.write(
+        {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table},
+        errors=summary.errors,
+        warnings=summary.warnings,
+        notes=summary.notes,
+        cells=summary.cells,
+        valid_cells=summary.valid_cells,
+    )
     for finding in findings:
         if finding.severity == ERROR:
             progress.warn(f"{finding.factor + ': ' if finding.factor else ''}{finding.message}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Callable, Sequence
+from typing import Callable
 
 import numpy as np
 import rasterio
@@ -57,11 +58,19 @@ class ZoneSummary:
     """Landslides that set the breaks, for ``landslide_share``."""
 
 
-def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike, *, method: str = AREA_SHARES,
-                   shares: Sequence[float] = (), breaks: Sequence[float] = (),
-                   breaks_from: str | os.PathLike | None = None, landslides: Points | Polygons | None = None,
-                   region: str = "", output_table: str | os.PathLike | None = None, progress: Progress
-                   ) -> ZoneSummary:
+def classify_zones(
+    susceptibility: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    method: str = AREA_SHARES,
+    shares: Sequence[float] = (),
+    breaks: Sequence[float] = (),
+    breaks_from: str | os.PathLike | None = None,
+    landslides: Points | Polygons | None = None,
+    region: str = "",
+    output_table: str | os.PathLike | None = None,
+    progress: Progress,
+) -> ZoneSummary:
     """Cut a susceptibility map into zones.
 
     Args:
@@ -90,10 +99,20 @@ def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike,
     scheme = _scheme(method, shares, breaks, breaks_from)
     if method == LANDSLIDE_SHARE and landslides is None:
         raise ParameterInvalid("METHOD is landslide_share, but LANDSLIDES is empty. Give the landslide inventory.")
-    record = RunRecord("classifyzones", {"METHOD": method, "SHARES": list(shares), "BREAKS": list(scheme.breaks),
-                                         **({"REGION": region} if region else {})},
-                       {"SUSCEPTIBILITY": susceptibility, "BREAKS_FROM": breaks_from,
-                        "LANDSLIDES": (landslides.source or landslides.name) if landslides is not None else None})
+    record = RunRecord(
+        "classifyzones",
+        {
+            "METHOD": method,
+            "SHARES": list(shares),
+            "BREAKS": list(scheme.breaks),
+            **({"REGION": region} if region else {}),
+        },
+        {
+            "SUSCEPTIBILITY": susceptibility,
+            "BREAKS_FROM": breaks_from,
+            "LANDSLIDES": (landslides.source or landslides.name) if landslides is not None else None,
+        },
+    )
     progress = warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility}, progress)
     with retain_freed_memory(), open_raster(susceptibility, "susceptibility") as dataset:
@@ -103,16 +122,25 @@ def classify_zones(susceptibility: str | os.PathLike, output: str | os.PathLike,
         for text in stored_warnings(dataset):
             progress.report(0.6, f"The map says of itself: {text}")
         tags = {MEANING_TAG: ZONE_MEANING, MAP_TAG: _map_checksum(record), **warning_tags(stored_warnings(dataset))}
-        counts = write_zones(dataset, grid, summary.breaks, method, output, region, SubProgress(progress, 0.6, 0.95),
-                             {name: value for name, value in tags.items() if value})
+        counts = write_zones(
+            dataset,
+            grid,
+            summary.breaks,
+            method,
+            output,
+            region,
+            SubProgress(progress, 0.6, 0.95),
+            {name: value for name, value in tags.items() if value},
+        )
     _complete_summary(summary, counts, progress)
     write_zone_attributes(output, counts)
     if output_table is not None:
         _write_table(output_table, summary, region)
     for name, cells, km2, share in zip(summary.names, summary.cells, summary.km2, summary.shares):
         progress.report(0.98, f"{name}: {cells:,} cells, {km2:,.2f} km², {share:.2%}")
-    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, summary=asdict(summary),
-                 warnings=warning_log.warnings)
+    record.write(
+        {"OUTPUT": output, "OUTPUT_TABLE": output_table}, summary=asdict(summary), warnings=warning_log.warnings
+    )
     progress.report(1.0)
     return summary
 
@@ -121,20 +149,28 @@ def _map_checksum(record: RunRecord) -> str:
     return str((record.inputs() or {}).get("SUSCEPTIBILITY", {}).get("sha256", ""))
 
 
-def _scheme(method: str, shares: Sequence[float], breaks: Sequence[float], breaks_from: str | os.PathLike | None
-            ) -> Scheme:
+def _scheme(
+    method: str, shares: Sequence[float], breaks: Sequence[float], breaks_from: str | os.PathLike | None
+) -> Scheme:
     if breaks_from is None:
         return read_scheme(method, shares, breaks)
     if len(breaks) or method != BREAKS:
-        raise ParameterInvalid(f"BREAKS_FROM is given, and so is {'BREAKS' if len(breaks) else f'METHOD {method}'}. "
-                               "Leave one of them out; METHOD breaks goes with BREAKS_FROM.")
+        raise ParameterInvalid(
+            f"BREAKS_FROM is given, and so is {'BREAKS' if len(breaks) else f'METHOD {method}'}. "
+            "Leave one of them out; METHOD breaks goes with BREAKS_FROM."
+        )
     # Where cells were tied, an earlier run may have equal breaks, with an empty zone between.
     earlier = read_breaks(breaks_from)
     return Scheme(BREAKS, (), tuple(earlier), len(earlier) + 1)
 
 
-def _find_breaks(dataset: rasterio.DatasetReader, grid: Grid, scheme: Scheme, landslides: Points | Polygons | None,
-                 progress: Progress) -> ZoneSummary:
+def _find_breaks(
+    dataset: rasterio.DatasetReader,
+    grid: Grid,
+    scheme: Scheme,
+    landslides: Points | Polygons | None,
+    progress: Progress,
+) -> ZoneSummary:
     # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
     summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
     if scheme.method == BREAKS:
@@ -176,8 +212,9 @@ def _as_float32(breaks: Sequence[float]) -> list[float]:
     return [float(np.float32(limit)) for limit in breaks]
 
 
-def _susceptibility_at_landslides(dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
-            ) -> np.ndarray:
+def _susceptibility_at_landslides(
+    dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
+) -> np.ndarray:
     if isinstance(landslides, Polygons):
         xy = np.array([interior_point(shape) for shape in landslides.geometries]).reshape(-1, 2)
     else:
@@ -185,27 +222,37 @@ def _susceptibility_at_landslides(dataset: rasterio.DatasetReader, grid: Grid, l
     values = values_at(dataset, grid, xy, progress)
     valid = values[np.isfinite(values)]
     if not len(valid):
-        raise LayerEmpty(f'No landslide of "{landslides.name}" lies on a cell with susceptibility, so no share of them '
-                         "can be cut. Check the CRS of both and that they show the same area.")
+        raise LayerEmpty(
+            f'No landslide of "{landslides.name}" lies on a cell with susceptibility, so no share of them '
+            "can be cut. Check the CRS of both and that they show the same area."
+        )
     if len(valid) < len(values):
-        progress.warn(f'{len(values) - len(valid):,} of {len(values):,} landslides of "{landslides.name}" lie off the '
-                      "map or on nodata and are left out.")
+        progress.warn(
+            f'{len(values) - len(valid):,} of {len(values):,} landslides of "{landslides.name}" lie off the '
+            "map or on nodata and are left out."
+        )
     return valid
 
 
 def _warn_decreasing_shares(scheme: Scheme, progress: Progress) -> None:
     parts = np.diff(np.concatenate([[0.0], scheme.shares, [1.0]]))
     if parts[0] >= parts[-1]:
-        progress.warn(f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and "
-                      f"{parts[-1]:.0%} into the most susceptible one. With landslide_share the shares are of the "
-                      "landslides, and usually rise, for example 1, 4, 15, 30, 50.")
+        progress.warn(
+            f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and "
+            f"{parts[-1]:.0%} into the most susceptible one. With landslide_share the shares are of the "
+            "landslides, and usually rise, for example 1, 4, 15, 30, 50."
+        )
 
 
-def _record_ties(summary: ZoneSummary, targets: Sequence[float], found: WeightedQuantiles, what: str, progress: Progress) -> None:
+def _record_ties(
+    summary: ZoneSummary, targets: Sequence[float], found: WeightedQuantiles, what: str, progress: Progress
+) -> None:
     for limit, target, share, tie in zip(found.values, targets, found.cumulative_shares, found.tied_shares):
         if share - target > TIE_TOLERANCE and tie > 1.5 * found.max_cell_weight:
-            summary.ties.append(f"{tie:.2%} of the {what} has exactly the value {limit:.6g}, so {share:.2%} instead of "
-                                f"{target:.2%} lies up to that break")
+            summary.ties.append(
+                f"{tie:.2%} of the {what} has exactly the value {limit:.6g}, so {share:.2%} instead of "
+                f"{target:.2%} lies up to that break"
+            )
     if summary.ties and what == "area":
         progress.warn(f"Cells with equal values cannot be parted: {'; '.join(summary.ties)}.")
     elif summary.ties:
@@ -218,12 +265,16 @@ def _complete_summary(summary: ZoneSummary, counts: ZoneCounts, progress: Progre
     summary.minimum, summary.maximum = counts.minimum, counts.maximum
     progress.report(0.97, f"Susceptibility from {counts.minimum:.6g} to {counts.maximum:.6g}.")
     if counts.minimum < -_ROUNDING or counts.maximum > 1 + _ROUNDING:
-        progress.warn(f"The map goes from {counts.minimum:.4g} to {counts.maximum:.4g}, not within 0 to 1. Is it in "
-                      "percent, or another raster? Breaks of other maps do not fit it then.")
+        progress.warn(
+            f"The map goes from {counts.minimum:.4g} to {counts.maximum:.4g}, not within 0 to 1. Is it in "
+            "percent, or another raster? Breaks of other maps do not fit it then."
+        )
     summary.shares = [km2 / total for km2 in counts.km2]
     empty = [name for name, cells in zip(summary.names, counts.cells) if not cells]
     if empty:
-        progress.warn(f"No cell lies in these zones: {', '.join(empty)}. The breaks are {_format_breaks(summary.breaks)}.")
+        progress.warn(
+            f"No cell lies in these zones: {', '.join(empty)}. The breaks are {_format_breaks(summary.breaks)}."
+        )
 
 
 def _write_table(path: str | os.PathLike, summary: ZoneSummary, region: str) -> None:
@@ -231,6 +282,8 @@ def _write_table(path: str | os.PathLike, summary: ZoneSummary, region: str) -> 
     lower = [min(summary.minimum, summary.breaks[0]), *summary.breaks]
     upper = [*summary.breaks, max(summary.maximum, summary.breaks[-1])]
     columns = ["zone", "name", "lower", "upper", "cells", "km2", "share"]
-    rows = [[number, *row] for number, row in enumerate(zip(
-        summary.names, lower, upper, summary.cells, summary.km2, summary.shares), 1)]
+    rows = [
+        [number, *row]
+        for number, row in enumerate(zip(summary.names, lower, upper, summary.cells, summary.km2, summary.shares), 1)
+    ]
     write_table(path, *prepend_region(columns, rows, region))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Sequence
 
 import numpy as np
 
@@ -94,14 +94,28 @@ class ComparisonSummary:
         return next(test for test in self.tests[scope] if (test.first, test.second) == pair)
 
 
-def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Points | Polygons,
-                   output_html: str | os.PathLike | None, output_table: str | os.PathLike | None, *,
-                   names: Sequence[str] = (), stable: Points | None = None, regions: Polygons | None = None,
-                   region_field: str | None = None, windows: Polygons | None = None, subset: str = ALL,
-                   threshold: float = THRESHOLD, distance: float = DISTANCE, repeats: int = REPEATS, seed: int = 0,
-                   shares: Sequence[float] = (), polygon_mode: str = POLYGON_MODES[0],
-                   output_difference: str | os.PathLike | None = None,
-                   output_summary: str | os.PathLike | None = None, progress: Progress) -> ComparisonSummary:
+def compare_models(
+    susceptibility: Sequence[str | os.PathLike],
+    landslides: Points | Polygons,
+    output_html: str | os.PathLike | None,
+    output_table: str | os.PathLike | None,
+    *,
+    names: Sequence[str] = (),
+    stable: Points | None = None,
+    regions: Polygons | None = None,
+    region_field: str | None = None,
+    windows: Polygons | None = None,
+    subset: str = ALL,
+    threshold: float = THRESHOLD,
+    distance: float = DISTANCE,
+    repeats: int = REPEATS,
+    seed: int = 0,
+    shares: Sequence[float] = (),
+    polygon_mode: str = POLYGON_MODES[0],
+    output_difference: str | os.PathLike | None = None,
+    output_summary: str | os.PathLike | None = None,
+    progress: Progress,
+) -> ComparisonSummary:
     """Compare maps on the same landslides, the same stable points and the same ground.
 
     Rasters that ``names`` gives the same name are pieces of one map: where they overlap the first one counts. Without
@@ -146,19 +160,38 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
     belongs_to = map_names(names, [os.path.splitext(os.path.basename(str(path)))[0] for path in susceptibility])
     titles = list(dict.fromkeys(belongs_to))
     if output_difference is not None and len(titles) < 2:
-        raise ParameterInvalid("OUTPUT_DIFFERENCE is the first map minus the second, but there is one map only. Leave "
-                               "OUTPUT_DIFFERENCE empty.")
+        raise ParameterInvalid(
+            "OUTPUT_DIFFERENCE is the first map minus the second, but there is one map only. Leave "
+            "OUTPUT_DIFFERENCE empty."
+        )
     scheme = read_scheme(AREA_SHARES, shares, [])
-    outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_SUMMARY": output_summary,
-               "OUTPUT_DIFFERENCE": output_difference}
+    outputs = {
+        "OUTPUT_HTML": output_html,
+        "OUTPUT_TABLE": output_table,
+        "OUTPUT_SUMMARY": output_summary,
+        "OUTPUT_DIFFERENCE": output_difference,
+    }
     for path in outputs.values():
         if path is not None:
             check_writable(path)
-    parameters = {"NAMES": belongs_to, "SUBSET": subset, "THRESHOLD": threshold, "DISTANCE": distance,
-                  "REPEATS": repeats, "SEED": seed, "SHARES": list(shares) or list(DEFAULT_SHARES),
-                  "POLYGON_MODE": polygon_mode, "REGION_FIELD": region_field}
-    inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], "LANDSLIDES": layer_source(landslides),
-              "STABLE": layer_source(stable), "REGIONS": layer_source(regions), "WINDOWS": layer_source(windows)}
+    parameters = {
+        "NAMES": belongs_to,
+        "SUBSET": subset,
+        "THRESHOLD": threshold,
+        "DISTANCE": distance,
+        "REPEATS": repeats,
+        "SEED": seed,
+        "SHARES": list(shares) or list(DEFAULT_SHARES),
+        "POLYGON_MODE": polygon_mode,
+        "REGION_FIELD": region_field,
+    }
+    inputs = {
+        "SUSCEPTIBILITY": [str(path) for path in susceptibility],
+        "LANDSLIDES": layer_source(landslides),
+        "STABLE": layer_source(stable),
+        "REGIONS": layer_source(regions),
+        "WINDOWS": layer_source(windows),
+    }
     record = RunRecord("comparemodels", parameters, inputs)
     warning_log = WarningLog(progress)
     for path in susceptibility:
@@ -171,17 +204,34 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
         sampled = [ResampledMosaic(one, grid, stack) for one in maps]
         require_on_map(landslides, grid)
         check_piece_overlap(sampled, grid, warning_log, SubProgress(progress, 0.0, 0.03))
-        layers = JointLayers(sampled, grid, list(labels.values()),
-                             SubsetMap(grid, windows) if windows is not None else None,
-                             _regions(sampled, grid, regions, region_field))
+        layers = JointLayers(
+            sampled,
+            grid,
+            list(labels.values()),
+            SubsetMap(grid, windows) if windows is not None else None,
+            _regions(sampled, grid, regions, region_field),
+        )
         try:
-            data = prepare_validation(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
-                          polygon_mode == "cells", warning_log, SubProgress(progress, 0.03, 0.08))
+            data = prepare_validation(
+                layers,
+                landslides,
+                stable,
+                main_scope(subset),
+                repeats,
+                distance,
+                threshold,
+                seed,
+                polygon_mode == "cells",
+                warning_log,
+                SubProgress(progress, 0.03, 0.08),
+            )
         except LayerEmpty:
             _raise_if_map_empty(sampled, grid)
             raise
         progress.report(0.08, f"{len(data.landslides):,} cells with data in all maps hold a landslide.")
-        survey = scan_maps(layers, data.scopes, data.buffers if stable is None else None, SubProgress(progress, 0.08, 0.4))
+        survey = scan_maps(
+            layers, data.scopes, data.buffers if stable is None else None, SubProgress(progress, 0.08, 0.4)
+        )
         zones = [ranks.zones(scheme.shares) for ranks in survey.ranks]
         probabilities = [ranks.minimum >= -_ROUNDING and ranks.maximum <= 1 + _ROUNDING for ranks in survey.ranks]
         draws = draw_for_scopes(data, survey.parts, SubProgress(progress, 0.4, 0.55))
@@ -203,11 +253,27 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
             facts = _facts(maps, survey, data, probabilities)
             images = comparison_images(maps, reference, survey.ranks, zones, by_rank)
             settings = {**parameters, "Repeats made": data.repeats, **inputs}
-            page = comparison_page(ComparisonReportInput(
-                facts, landslides.name, data.landslides.counts, data.stable is not None, measured.results, measured.tests,
-                agreements, data.main.name, labels, images, by_rank is not None, threshold, distance,
-                f"{maps[reference].cell_size:,.4g} m, those of {titles[reference]}", survey.common_area_m2 / 1e6,
-                warning_log.warnings, {name: value for name, value in settings.items() if value is not None}))
+            page = comparison_page(
+                ComparisonReportInput(
+                    facts,
+                    landslides.name,
+                    data.landslides.counts,
+                    data.stable is not None,
+                    measured.results,
+                    measured.tests,
+                    agreements,
+                    data.main.name,
+                    labels,
+                    images,
+                    by_rank is not None,
+                    threshold,
+                    distance,
+                    f"{maps[reference].cell_size:,.4g} m, those of {titles[reference]}",
+                    survey.common_area_m2 / 1e6,
+                    warning_log.warnings,
+                    {name: value for name, value in settings.items() if value is not None},
+                )
+            )
         stop_if_cancelled(progress)
         if output_difference is not None:
             write_difference(maps[0], maps[1], by_rank, output_difference, SubProgress(progress, 0.9, 0.99))
@@ -217,8 +283,11 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
     if output_table is not None:
         write_table(output_table, TABLE_COLUMNS, rows)
     if output_summary is not None:
-        write_table(output_summary, summary_columns(titles, probabilities),
-                    summary_rows(measured.results, measured.tests, data.main.name, titles, probabilities))
+        write_table(
+            output_summary,
+            summary_columns(titles, probabilities),
+            summary_rows(measured.results, measured.tests, data.main.name, titles, probabilities),
+        )
     record.write(outputs, metrics=as_metrics(rows), warnings=warning_log.warnings)
     main = measured.results[data.main.name]
     best, *others = rank_by_auc(main)
@@ -226,59 +295,115 @@ def compare_models(susceptibility: Sequence[str | os.PathLike], landslides: Poin
     if others:
         lead = main[best].auc.value - main[others[0]].auc.value
         p = find_pair_test(measured.tests[data.main.name], best, others[0]).p_corrected
-    progress.report(1.0, f'The highest AUC is {main[best].auc.value:.3f}, of "{titles[best]}".' if others else
-                    f'The AUC of "{titles[best]}" is {main[best].auc.value:.3f}.')
-    return ComparisonSummary(titles, titles[best], main[best].auc, lead, p, measured.results, measured.tests,
-                             agreements, warning_log.warnings)
+    progress.report(
+        1.0,
+        f'The highest AUC is {main[best].auc.value:.3f}, of "{titles[best]}".'
+        if others
+        else f'The AUC of "{titles[best]}" is {main[best].auc.value:.3f}.',
+    )
+    return ComparisonSummary(
+        titles,
+        titles[best],
+        main[best].auc,
+        lead,
+        p,
+        measured.results,
+        measured.tests,
+        agreements,
+        warning_log.warnings,
+    )
 
 
 def _raise_if_map_empty(maps: Sequence[ResampledMosaic], grid: Grid) -> None:
     """Raise when landslides are on no common ground because a map has none: then it is not the landslides' fault."""
     for one in maps:
         if one.is_empty(grid):
-            raise TooFewData(f'The map "{one.mosaic.name}" of SUSCEPTIBILITY has no cell with data on the ground of '
-                             "the others. Choose another map, or make it again.")
+            raise TooFewData(
+                f'The map "{one.mosaic.name}" of SUSCEPTIBILITY has no cell with data on the ground of '
+                "the others. Choose another map, or make it again."
+            )
 
 
-def _regions(maps: Sequence[ResampledMosaic], grid: Grid, regions: Polygons | None, field: str | None
-             ) -> RegionMap | PieceRegions | None:
+def _regions(
+    maps: Sequence[ResampledMosaic], grid: Grid, regions: Polygons | None, field: str | None
+) -> RegionMap | PieceRegions | None:
     """Return the regions: the polygons given, else the pieces of the first map that has some."""
     if regions is not None:
         return RegionMap(grid, regions, field)
     return next((PieceRegions(one) for one in maps if len(one.pieces) > 1), None)
 
 
-def _agreements(layers: JointLayers, survey: MapScan, zones: Sequence[np.ndarray], probabilities: Sequence[bool],
-                count: int, progress: Progress) -> list[Agreement]:
+def _agreements(
+    layers: JointLayers,
+    survey: MapScan,
+    zones: Sequence[np.ndarray],
+    probabilities: Sequence[bool],
+    count: int,
+    progress: Progress,
+) -> list[Agreement]:
     if layers.maps < 2:
         return []
     sums = accumulate_agreement(layers, survey.ranks, zones, count, progress)
-    return [agreement(pair, total, (survey.ranks[pair[0]].variance, survey.ranks[pair[1]].variance),
-                      probabilities[pair[0]] and probabilities[pair[1]]) for pair, total in sums.items()]
+    return [
+        agreement(
+            pair,
+            total,
+            (survey.ranks[pair[0]].variance, survey.ranks[pair[1]].variance),
+            probabilities[pair[0]] and probabilities[pair[1]],
+        )
+        for pair, total in sums.items()
+    ]
 
 
-def _rows(data: ValidationData, survey: MapScan, measured: ComparisonResults, agreements: Sequence[Agreement], names: Sequence[str],
-          probabilities: Sequence[bool]) -> list[tuple]:
+def _rows(
+    data: ValidationData,
+    survey: MapScan,
+    measured: ComparisonResults,
+    agreements: Sequence[Agreement],
+    names: Sequence[str],
+    probabilities: Sequence[bool],
+) -> list[tuple]:
     counts = data.landslides.counts
-    rows = [number_row("input", "", f"landslide_{name}", value) for name, value in (
-        ("features", counts.features), ("off_map", counts.off_map), ("places", counts.places),
-        ("on_nodata", counts.on_nodata), ("doubled", counts.duplicates), ("thinned", counts.thinned))]
+    rows = [
+        number_row("input", "", f"landslide_{name}", value)
+        for name, value in (
+            ("features", counts.features),
+            ("off_map", counts.off_map),
+            ("places", counts.places),
+            ("on_nodata", counts.on_nodata),
+            ("doubled", counts.duplicates),
+            ("thinned", counts.thinned),
+        )
+    ]
     rows.append(number_row("input", "", "compared_km2", survey.common_area_m2 / 1e6))
     for name, without, area in zip(names, counts.without, survey.area_m2):
-        rows += [number_row("input", name, "landslides_without_value", without),
-                 number_row("input", name, "area_km2", area / 1e6)]
+        rows += [
+            number_row("input", name, "landslides_without_value", without),
+            number_row("input", name, "area_km2", area / 1e6),
+        ]
     for number, name in enumerate(names):
-        values = [maps[number].auc.value for scope, maps in measured.results.items()
-                  if scope.startswith(REGION_PREFIX)]
+        values = [maps[number].auc.value for scope, maps in measured.results.items() if scope.startswith(REGION_PREFIX)]
         if values:
-            rows += [number_row("regions", name, "auc_mean", float(np.mean(values))),
-                     number_row("regions", name, "auc_worst", min(values))]
-    return [*rows, *result_rows(measured.results, names, probabilities), *pair_rows(measured.tests, names),
-            *agreement_rows(agreements, names)]
+            rows += [
+                number_row("regions", name, "auc_mean", float(np.mean(values))),
+                number_row("regions", name, "auc_worst", min(values)),
+            ]
+    return [
+        *rows,
+        *result_rows(measured.results, names, probabilities),
+        *pair_rows(measured.tests, names),
+        *agreement_rows(agreements, names),
+    ]
 
 
-def _facts(maps: Sequence[Mosaic], survey: MapScan, data: ValidationData, probabilities: Sequence[bool]) -> list[MapFacts]:
-    return [MapFacts(one.name, len(one.pieces), one.cell_size, (ranks.minimum, ranks.maximum), probability,
-                     area / 1e6, without)
-            for one, ranks, probability, area, without in zip(
-                maps, survey.ranks, probabilities, survey.area_m2, data.landslides.counts.without)]
+def _facts(
+    maps: Sequence[Mosaic], survey: MapScan, data: ValidationData, probabilities: Sequence[bool]
+) -> list[MapFacts]:
+    return [
+        MapFacts(
+            one.name, len(one.pieces), one.cell_size, (ranks.minimum, ranks.maximum), probability, area / 1e6, without
+        )
+        for one, ranks, probability, area, without in zip(
+            maps, survey.ranks, probabilities, survey.area_m2, data.landslides.counts.without
+        )
+    ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Mapping, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 from rasterio.enums import Resampling
@@ -38,8 +39,15 @@ class DemoData:
 WriteVectors = Callable[[Path, DemoData], None]
 
 
-def create_demo_data(folder: str | os.PathLike, *, size: int = 600, regions: int = 5, seed: int = 1,
-                     write_vectors: WriteVectors | None = None, progress: Progress) -> DemoData:
+def create_demo_data(
+    folder: str | os.PathLike,
+    *,
+    size: int = 600,
+    regions: int = 5,
+    seed: int = 1,
+    write_vectors: WriteVectors | None = None,
+    progress: Progress,
+) -> DemoData:
     """Make a synthetic study area from a seed and write it into a folder, whole or not at all.
 
     Args:
@@ -67,8 +75,12 @@ def create_demo_data(folder: str | os.PathLike, *, size: int = 600, regions: int
         world = make_world(int(size), int(regions), int(seed), SubProgress(progress, 0.0, 0.85))
         rasters = _write_rasters(world, temporary, SubProgress(progress, 0.85, 0.92))
         stop_if_cancelled(progress)
-        demo = DemoData({name: final / path.name for name, path in rasters.items()}, layers(world),
-                        world.frame.grid.crs.to_wkt(), _summary(world, int(seed)))
+        demo = DemoData(
+            {name: final / path.name for name, path in rasters.items()},
+            layers(world),
+            world.frame.grid.crs.to_wkt(),
+            _summary(world, int(seed)),
+        )
         write_text(temporary / "about.txt", about(demo.summary))
         progress.report(0.95, "Writing the vector layers.")
         stop_if_cancelled(progress)
@@ -85,19 +97,33 @@ def _write_rasters(world: World, folder: Path, progress: Progress) -> dict[str, 
     contents: tuple[tuple[str, str, Grid, np.ndarray, Mapping[str, str]], ...] = (
         ("dem", "elevation", frame.grid, frame.crop(world.terrain.height), {"unit": "m"}),
         ("precipitation", "annual precipitation", world.climate_fields.grid, world.climate_fields.rain, {"unit": "mm"}),
-        ("temperature", "annual mean temperature", world.climate_fields.grid, world.climate_fields.temperature, {"unit": "°C"}),
+        (
+            "temperature",
+            "annual mean temperature",
+            world.climate_fields.grid,
+            world.climate_fields.temperature,
+            {"unit": "°C"},
+        ),
         ("true_probability", "true landslide probability", frame.grid, world.truth.probability, {"unit": "1"}),
     )
     written = {}
     for number, (name, title, grid, values, tags) in enumerate(contents):
         stop_if_cancelled(progress)
         path = folder / f"{name}.tif"
-        with create_raster(path, grid, "float32", float("nan"), [title], [tags], {"SCARP_DEMO": "synthetic data"},
-                           overviews=Resampling.average) as raster:
+        with create_raster(
+            path,
+            grid,
+            "float32",
+            float("nan"),
+            [title],
+            [tags],
+            {"SCARP_DEMO": "synthetic data"},
+            overviews=Resampling.average,
+        ) as raster:
             for block in grid.blocks():
                 stop_if_cancelled(progress)
                 rows = slice(block.row, block.row + block.height)
-                raster.write(values[rows, block.column:block.column + block.width], 1, window=block.window)
+                raster.write(values[rows, block.column : block.column + block.width], 1, window=block.window)
         written[name] = path
         progress.report((number + 1) / len(contents))
     return written
@@ -107,9 +133,12 @@ def _summary(world: World, seed: int) -> dict[str, Any]:
     frame, landslides = world.frame, world.landslides
     height = frame.crop(world.terrain.height)
     return {
-        "size": frame.size, "regions": len(world.layout.regions), "seed": seed,
+        "size": frame.size,
+        "regions": len(world.layout.regions),
+        "seed": seed,
         "area_km2": round(frame.area_km2, 2),
-        "elevation_min_m": round(float(height.min()), 1), "elevation_max_m": round(float(height.max()), 1),
+        "elevation_min_m": round(float(height.min()), 1),
+        "elevation_max_m": round(float(height.max()), 1),
         "slope_median_deg": round(float(np.median(world.cover.slope)), 2),
         "landslides": len(landslides),
         "landslides_without_size": sum(scale is None for scale in landslides.fields["scale"]),

@@ -1,11 +1,12 @@
 """Which of several maps has the smallest cells: layers are read in its CRS.
-CRS and bounds of a raster: what the shell must know to read vector layers beside it."""
+CRS and bounds of a raster: what the shell must know to read vector layers beside it.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 from ..comparison.mosaic import finest_raster
 from ..grid import Grid

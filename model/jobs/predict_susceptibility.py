@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Callable, Iterator, Sequence
+from typing import Callable
 
 import numpy as np
 import torch
@@ -85,12 +86,22 @@ class PredictionSummary:
     """Cells by factor and label of classes that training never saw."""
 
 
-def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.PathLike], output: str | os.PathLike,
-                           *, area: Polygons | None = None, tile: int = 0, device: str = "auto",
-                           precision: str = "auto", samples: int = 0, scheduler: str = "", region: str = "",
-                           output_uncertainty: str | os.PathLike | None = None,
-                           output_applicability: str | os.PathLike | None = None, progress: Progress
-                           ) -> PredictionSummary:
+def predict_susceptibility(
+    stack: str | os.PathLike,
+    models: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    *,
+    area: Polygons | None = None,
+    tile: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    samples: int = 0,
+    scheduler: str = "",
+    region: str = "",
+    output_uncertainty: str | os.PathLike | None = None,
+    output_applicability: str | os.PathLike | None = None,
+    progress: Progress,
+) -> PredictionSummary:
     """Predict the susceptibility of every cell that has all factors.
 
     Models that judge a patch of land as a whole give a map with one cell a patch, from the stack's corner on; such a
@@ -136,15 +147,24 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
     if not models:
         raise ParameterInvalid("MODEL is empty. Give at least one trained model.")
     if output_uncertainty is not None and len(models) * max(samples, 1) < 2:
-        raise ParameterInvalid("OUTPUT_UNCERTAINTY is the standard deviation over several maps. Set SAMPLES to 2 or "
-                               "more, or give several models.")
+        raise ParameterInvalid(
+            "OUTPUT_UNCERTAINTY is the standard deviation over several maps. Set SAMPLES to 2 or "
+            "more, or give several models."
+        )
     loaded = [load_model(path) for path in models]
-    record = RunRecord("predictsusceptibility",
-                       {"TILE": tile, "DEVICE": device, "PRECISION": precision, "SAMPLES": samples,
-                        **({"SCHEDULER": scheduler} if scheduler else {}),
-                        **({"REGION": region} if region else {})},
-                       {"STACK": stack, "MODEL": list(models),
-                        "AREA": (area.source or area.name) if area is not None else None}, background=True)
+    record = RunRecord(
+        "predictsusceptibility",
+        {
+            "TILE": tile,
+            "DEVICE": device,
+            "PRECISION": precision,
+            "SAMPLES": samples,
+            **({"SCHEDULER": scheduler} if scheduler else {}),
+            **({"REGION": region} if region else {}),
+        },
+        {"STACK": stack, "MODEL": list(models), "AREA": (area.source or area.name) if area is not None else None},
+        background=True,
+    )
     with contextlib.ExitStack() as closing:
         opened = closing.enter_context(open_stack(stack))
         warn_stale_inputs({"factor stack": stack}, progress)
@@ -156,22 +176,40 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         plan = make_plan(opened.grid, ensemble, setup.engines, setup.device, tile)
         applicability = Applicability(ensemble.factors, ensemble.specs)
         wanted = [name for name, path in paths.items() if path is not None]
-        work = TileWork(ensemble, setup.engines, plan.tiling, mask, applicability, wanted, setup.device,
-                        progress)
+        work = TileWork(ensemble, setup.engines, plan.tiling, mask, applicability, wanted, setup.device, progress)
         _log_plan(plan, ensemble, str(setup.device), cluster is not None, progress)
         hashes = [sha256(path) for path in models]
         parts = None
         if cluster is not None or opened.grid.width * opened.grid.height * ensemble.members >= RESUME_MIN_WORK:
-            parts = tile_cache_for(output, stack, area, {
-                "models": hashes, "samples": samples, "arrays": wanted, "torch": torch.__version__,
-                "tiling": [plan.tiling.side, plan.tiling.height, plan.tiling.halo, plan.tiling.align],
-                "device": setup.device.type, "arithmetic": [str(dtype) for dtype in setup.dtypes]})
+            parts = tile_cache_for(
+                output,
+                stack,
+                area,
+                {
+                    "models": hashes,
+                    "samples": samples,
+                    "arrays": wanted,
+                    "torch": torch.__version__,
+                    "tiling": [plan.tiling.side, plan.tiling.height, plan.tiling.halo, plan.tiling.align],
+                    "device": setup.device.type,
+                    "arithmetic": [str(dtype) for dtype in setup.dtypes],
+                },
+            )
         closing.enter_context(full_precision_fp32(setup.device))
         closing.enter_context(resuming(parts, record, progress))
         part = SubProgress(progress, 0.02, 0.95)
         if cluster is not None and parts is not None:
-            remote = Remote(str(Path(stack).absolute()), tuple(str(Path(path).absolute()) for path in models), area,
-                            samples, device, precision, (plan.tiling.side, plan.tiling.height), tuple(wanted), parts)
+            remote = Remote(
+                str(Path(stack).absolute()),
+                tuple(str(Path(path).absolute()) for path in models),
+                area,
+                samples,
+                device,
+                precision,
+                (plan.tiling.side, plan.tiling.height),
+                tuple(wanted),
+                parts,
+            )
             tiles = compute_remotely(cluster, remote, plan.tiling, work, part)
         else:
             tiles = compute_tiles(opened, work, plan, part, parts)
@@ -187,20 +225,41 @@ def predict_susceptibility(stack: str | os.PathLike, models: Sequence[str | os.P
         tags = _tags(loaded, hashes, ensemble, area, region)
         tally = _write(tiles, opened.grid, ensemble, applicability, paths, tags, final_tags)
     summary = PredictionSummary(
-        cells=tally.cells, patch=ensemble.patch, mean=tally.total / tally.cells, minimum=tally.minimum,
-        maximum=tally.maximum, members=ensemble.members,
-        tile=plan.tiling.side, tile_height=plan.tiling.height, halo=plan.tiling.halo, tiles=tally.tiles,
-        tiles_skipped=tally.skipped, tiles_taken=tally.reused, device=str(setup.device), precision=setup.name,
-        share_outside=applicability.share_outside, warnings=warning_log.warnings,
+        cells=tally.cells,
+        patch=ensemble.patch,
+        mean=tally.total / tally.cells,
+        minimum=tally.minimum,
+        maximum=tally.maximum,
+        members=ensemble.members,
+        tile=plan.tiling.side,
+        tile_height=plan.tiling.height,
+        halo=plan.tiling.halo,
+        tiles=tally.tiles,
+        tiles_skipped=tally.skipped,
+        tiles_taken=tally.reused,
+        device=str(setup.device),
+        precision=setup.name,
+        share_outside=applicability.share_outside,
+        warnings=warning_log.warnings,
         cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
-        unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen})
-    progress.report(0.98, f"{summary.cells:,} cells predicted; susceptibility {summary.minimum:.4f} to "
-                          f"{summary.maximum:.4f}, mean {summary.mean:.4f}.")
+        unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen},
+    )
+    progress.report(
+        0.98,
+        f"{summary.cells:,} cells predicted; susceptibility {summary.minimum:.4f} to "
+        f"{summary.maximum:.4f}, mean {summary.mean:.4f}.",
+    )
     if tally.reused:
-        progress.report(0.98, f"{tally.reused:,} of {tally.tiles:,} tiles are those of an earlier run with the same "
-                              "inputs that was stopped.")
-    record.write({"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty,
-                  "OUTPUT_APPLICABILITY": output_applicability}, summary=asdict(summary), warnings=warning_log.warnings)
+        progress.report(
+            0.98,
+            f"{tally.reused:,} of {tally.tiles:,} tiles are those of an earlier run with the same "
+            "inputs that was stopped.",
+        )
+    record.write(
+        {"OUTPUT": output, "OUTPUT_UNCERTAINTY": output_uncertainty, "OUTPUT_APPLICABILITY": output_applicability},
+        summary=asdict(summary),
+        warnings=warning_log.warnings,
+    )
     progress.report(1.0)
     return summary
 
@@ -215,16 +274,26 @@ def _hash_of_stack(record: RunRecord) -> str:
 
 def _warn_lost_cells(tally: PredictionTotals, precision: str, progress: Progress) -> None:
     if tally.lost:
-        progress.warn(f"{tally.lost:,} cells have all factors, but the network gave no number for them in "
-                      f"{precision}; they are nodata. Set PRECISION to fp32.")
+        progress.warn(
+            f"{tally.lost:,} cells have all factors, but the network gave no number for them in "
+            f"{precision}; they are nodata. Set PRECISION to fp32."
+        )
 
 
-def _connect(scheduler: str, stack: str | os.PathLike, models: Sequence[str | os.PathLike],
-             output: str | os.PathLike, closing: contextlib.ExitStack, progress: Progress) -> Cluster | None:
+def _connect(
+    scheduler: str,
+    stack: str | os.PathLike,
+    models: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    closing: contextlib.ExitStack,
+    progress: Progress,
+) -> Cluster | None:
     """Return the cluster of an address; ``None`` without one."""
     if scheduler and not os.path.isfile(stack):
-        raise ClusterUnsuitable(f"The factor stack {stack} is not a file, so workers of a cluster cannot open it. Save "
-                                "it as a GeoTIFF on storage that all machines share, or leave SCHEDULER empty.")
+        raise ClusterUnsuitable(
+            f"The factor stack {stack} is not a file, so workers of a cluster cannot open it. Save "
+            "it as a GeoTIFF on storage that all machines share, or leave SCHEDULER empty."
+        )
     return closing.enter_context(connect(scheduler, progress, [stack, *models], Path(output).parent))
 
 
@@ -241,23 +310,36 @@ def _log_plan(plan: Plan, ensemble: Ensemble, device: str, remote: bool, progres
         where = f"on {device}, {plan.workers} at a time; about {math.ceil(plan.bytes_expected / 1e6):,} MB of memory"
     progress.report(0.02, f"Predicting {grid.width:,} × {grid.height:,} cells in {work}, {where}.")
     if ensemble.patch > 1:
-        progress.report(0.02, f"The model judges {ensemble.patch} × {ensemble.patch} cells as a whole, so the map has "
-                              f"cells of {ensemble.patch * grid.cell_size():.4g} m.")
+        progress.report(
+            0.02,
+            f"The model judges {ensemble.patch} × {ensemble.patch} cells as a whole, so the map has "
+            f"cells of {ensemble.patch * grid.cell_size():.4g} m.",
+        )
 
 
-def _tags(models: Sequence[TrainedModel], hashes: Sequence[str], ensemble: Ensemble, area: Polygons | None,
-          region: str) -> dict[str, str]:
+def _tags(
+    models: Sequence[TrainedModel], hashes: Sequence[str], ensemble: Ensemble, area: Polygons | None, region: str
+) -> dict[str, str]:
     return {
-        MEANING_TAG: MEANING, "MODEL_KIND": ", ".join(model.kind for model in models),
-        MODEL_TAG: ", ".join(hashes), "SAMPLES": str(ensemble.samples),
-        "FACTORS": ", ".join(ensemble.factor_names), **({"AREA": area.name} if area is not None else {}),
+        MEANING_TAG: MEANING,
+        "MODEL_KIND": ", ".join(model.kind for model in models),
+        MODEL_TAG: ", ".join(hashes),
+        "SAMPLES": str(ensemble.samples),
+        "FACTORS": ", ".join(ensemble.factor_names),
+        **({"AREA": area.name} if area is not None else {}),
         **({REGION_TAG: region} if region else {}),
     }
 
 
-def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Applicability,
-           paths: dict[str, str | os.PathLike | None], tags: dict[str, str],
-           final_tags: Callable[[PredictionTotals], dict[str, str]]) -> PredictionTotals:
+def _write(
+    tiles: Iterator,
+    grid: Grid,
+    ensemble: Ensemble,
+    applicability: Applicability,
+    paths: dict[str, str | os.PathLike | None],
+    tags: dict[str, str],
+    final_tags: Callable[[PredictionTotals], dict[str, str]],
+) -> PredictionTotals:
     """Open the outputs, write the tiles, and close them; none gets its name unless all were written.
 
     What is only known in the end goes into the metadata of all: ``conclude`` returns it.
@@ -270,19 +352,28 @@ def _write(tiles: Iterator, grid: Grid, ensemble: Ensemble, applicability: Appli
         def raster(name: str, grid: Grid, dtype: str, nodata: float, title: str, overviews: Resampling):
             if paths[name] is None:
                 return None
-            return opened.enter_context(create_raster(paths[name], grid, dtype, nodata, [title], tags=tags,
-                                                      overviews=overviews))
+            return opened.enter_context(
+                create_raster(paths[name], grid, dtype, nodata, [title], tags=tags, overviews=overviews)
+            )
 
         outputs = OutputRasters(
-            raster(MEAN, coarse, "float32", np.nan, "relative landslide susceptibility",
-                   Resampling.average),
-            raster(SPREAD, coarse, "float32", np.nan, "standard deviation of the relative landslide susceptibility",
-                   Resampling.average),
-            raster(OUTSIDE, grid, "uint8", NOT_APPLICABLE, "factors outside the training data", Resampling.nearest))
+            raster(MEAN, coarse, "float32", np.nan, "relative landslide susceptibility", Resampling.average),
+            raster(
+                SPREAD,
+                coarse,
+                "float32",
+                np.nan,
+                "standard deviation of the relative landslide susceptibility",
+                Resampling.average,
+            ),
+            raster(OUTSIDE, grid, "uint8", NOT_APPLICABLE, "factors outside the training data", Resampling.nearest),
+        )
         tally = write_tiles(tiles, outputs, ensemble.patch, applicability)
         if not tally.cells:
-            raise TooFewData(f"No cell {'of AREA ' if 'AREA' in tags else ''}has data in all of the model's factors: "
-                             f"{', '.join(ensemble.factor_names)}. Look at the stack in QGIS for the one without data.")
+            raise TooFewData(
+                f"No cell {'of AREA ' if 'AREA' in tags else ''}has data in all of the model's factors: "
+                f"{', '.join(ensemble.factor_names)}. Look at the stack in QGIS for the one without data."
+            )
         facts = final_tags(tally)
         for dataset in (outputs.mean, outputs.spread, outputs.outside):
             if dataset is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Mapping, Sequence
 
 import numpy as np
 import rasterio
@@ -58,12 +58,22 @@ class WarningSummary:
     warnings: list[str]
 
 
-def rainfall_warning(susceptibility: str | os.PathLike, rain: Sequence[str | os.PathLike], output: str | os.PathLike,
-                     output_table: str | os.PathLike, *, k: float | None = None,
-                     topography: CategoricalInput | None = None, k_table: Mapping[str, float] | None = None,
-                     limits: Thresholds = Thresholds(), zones: str | os.PathLike | None = None,
-                     regions: Polygons | None = None, region_field: str | None = None,
-                     output_safety: str | os.PathLike | None = None, progress: Progress) -> WarningSummary:
+def rainfall_warning(
+    susceptibility: str | os.PathLike,
+    rain: Sequence[str | os.PathLike],
+    output: str | os.PathLike,
+    output_table: str | os.PathLike,
+    *,
+    k: float | None = None,
+    topography: CategoricalInput | None = None,
+    k_table: Mapping[str, float] | None = None,
+    limits: Thresholds = Thresholds(),
+    zones: str | os.PathLike | None = None,
+    regions: Polygons | None = None,
+    region_field: str | None = None,
+    output_safety: str | os.PathLike | None = None,
+    progress: Progress,
+) -> WarningSummary:
     """Write where the rain of seven days calls for a warning, in classes.
 
     The safety factor is Fs = 1 / (1 + k · R7) with the rain R7 as it fell or is forecast (Zhang & Deng 2026, section
@@ -96,11 +106,23 @@ def rainfall_warning(susceptibility: str | os.PathLike, rain: Sequence[str | os.
     table = _coefficients(k, k_table or {}, topography is not None)
     record = RunRecord(
         "rainfallwarning",
-        {"K": k, "K_TABLE": dict(k_table or {}), "P_LOW": limits.p_low, "P_HIGH": limits.p_high,
-         "FS_CRITICAL": limits.fs_critical, "FS_WATCH": limits.fs_watch, "REGION_FIELD": region_field},
-        {"SUSCEPTIBILITY": susceptibility, "RAIN": list(rain), "ZONES": zones,
-         "TOPOGRAPHY": topography.source if topography is not None else None,
-         "REGIONS": (regions.source or regions.name) if regions is not None else None})
+        {
+            "K": k,
+            "K_TABLE": dict(k_table or {}),
+            "P_LOW": limits.p_low,
+            "P_HIGH": limits.p_high,
+            "FS_CRITICAL": limits.fs_critical,
+            "FS_WATCH": limits.fs_watch,
+            "REGION_FIELD": region_field,
+        },
+        {
+            "SUSCEPTIBILITY": susceptibility,
+            "RAIN": list(rain),
+            "ZONES": zones,
+            "TOPOGRAPHY": topography.source if topography is not None else None,
+            "REGIONS": (regions.source or regions.name) if regions is not None else None,
+        },
+    )
     warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility, "zone raster": zones}, warning_log)
     with contextlib.ExitStack() as opened:
@@ -117,20 +139,35 @@ def rainfall_warning(susceptibility: str | os.PathLike, rain: Sequence[str | os.
         region_map = _regions(grid, regions, region_field)
         zone_source = _zones(opened, dataset, grid, zones, SubProgress(progress, 0.0, 0.3))
         tally = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zone_source.names)
-        issues = _write_blocks(layers, limits, zone_source, region_map, tally, output, output_safety,
-                     warning_tags(warning_log.warnings), SubProgress(progress, 0.3, 0.95))
+        issues = _write_blocks(
+            layers,
+            limits,
+            zone_source,
+            region_map,
+            tally,
+            output,
+            output_safety,
+            warning_tags(warning_log.warnings),
+            SubProgress(progress, 0.3, 0.95),
+        )
     counts, km2 = tally.counts(), tally.km2()
-    write_class_attributes(output, [ClassRow(number, name, COLOURS[number], counts[number], km2[number])
-                              for number, name in NAMES.items()])
+    write_class_attributes(
+        output, [ClassRow(number, name, COLOURS[number], counts[number], km2[number]) for number, name in NAMES.items()]
+    )
     write_table(output_table, COLUMNS, tally.rows())
     log_result(tally, limits, coefficients, issues, warning_log, progress)
     total = sum(km2.values())
     summary = WarningSummary(
         {KEYS[number]: area for number, area in km2.items()},
         {KEYS[number]: area / total for number, area in km2.items()},
-        (km2[WARNING] + km2[SEVERE]) / total, tally.highest_rain(), coefficients, warning_log.warnings)
-    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_SAFETY_FACTOR": output_safety},
-                 summary=asdict(summary))
+        (km2[WARNING] + km2[SEVERE]) / total,
+        tally.highest_rain(),
+        coefficients,
+        warning_log.warnings,
+    )
+    record.write(
+        {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_SAFETY_FACTOR": output_safety}, summary=asdict(summary)
+    )
     progress.report(1.0)
     return summary
 
@@ -139,32 +176,48 @@ def _coefficients(k: float | None, table: Mapping[str, float], landform: bool) -
     """Return K_TABLE with K as its row for everything else."""
     fallback = [label for label in table if label.strip().casefold() == FALLBACK_ROW]
     if k is not None and not 0 < k < float("inf"):
-        raise ParameterInvalid(f"K is {k:g}, but it is 1 divided by the rain of the threshold in mm and must be above "
-                               "0, for example 0.0129 for 77.5 mm.")
+        raise ParameterInvalid(
+            f"K is {k:g}, but it is 1 divided by the rain of the threshold in mm and must be above "
+            "0, for example 0.0129 for 77.5 mm."
+        )
     if k is not None and fallback:
-        raise ParameterInvalid(f'Both K and a row "{FALLBACK_ROW}" of K_TABLE are given, and both are for land without '
-                               "another coefficient. Keep one of them.")
+        raise ParameterInvalid(
+            f'Both K and a row "{FALLBACK_ROW}" of K_TABLE are given, and both are for land without '
+            "another coefficient. Keep one of them."
+        )
     if k is None and not table and not landform:
-        raise ParameterInvalid("There is no threshold to hold the rain against. Give K, which is 1 divided by the "
-                               "rain in mm that brings landslides in your area, or TOPOGRAPHY with the landform. The "
-                               "paper has K = 0.0129 for mountains in southeastern Tibet (77.5 mm in seven days).")
+        raise ParameterInvalid(
+            "There is no threshold to hold the rain against. Give K, which is 1 divided by the "
+            "rain in mm that brings landslides in your area, or TOPOGRAPHY with the landform. The "
+            "paper has K = 0.0129 for mountains in southeastern Tibet (77.5 mm in seven days)."
+        )
     return {**table, **({FALLBACK_ROW: k} if k is not None else {})}
 
 
-def _open_layers(opened: contextlib.ExitStack, dataset: rasterio.DatasetReader, grid: Grid,
-                 rain: Sequence[str | os.PathLike], topography: CategoricalInput | None, table: Mapping[str, float],
-                 warning_log: WarningLog, progress: Progress) -> tuple[WarningLayers, list[ClassCoefficient]]:
+def _open_layers(
+    opened: contextlib.ExitStack,
+    dataset: rasterio.DatasetReader,
+    grid: Grid,
+    rain: Sequence[str | os.PathLike],
+    topography: CategoricalInput | None,
+    table: Mapping[str, float],
+    warning_log: WarningLog,
+    progress: Progress,
+) -> tuple[WarningLayers, list[ClassCoefficient]]:
     rasters = []
     for path in rain:
         with open_raster(path, "rain") as one:
             if one.count > 1:
-                warning_log.warn(f"The rain raster {path} has {one.count} bands; the first one is used. If they are days, "
-                           "give each day as a raster of its own, the others as MORE_RAIN.")
+                warning_log.warn(
+                    f"The rain raster {path} has {one.count} bands; the first one is used. If they are days, "
+                    "give each day as a raster of its own, the others as MORE_RAIN."
+                )
         rasters.append(opened.enter_context(ContinuousRaster.open(str(path), grid, "rain")))
     landform, classes = opened.enter_context(open_landform(topography, grid, progress))
     codes = sorted(classes)
-    coefficients, fallback = choose_coefficients([classes[code] for code in codes], table, None, None, warning_log,
-                                             parameter_hint="K or K_TABLE")
+    coefficients, fallback = choose_coefficients(
+        [classes[code] for code in codes], table, None, None, warning_log, parameter_hint="K or K_TABLE"
+    )
     layers = WarningLayers(dataset, grid, rasters, landform, codes, coefficients, fallback)
     return layers, [*coefficients, *([fallback] if fallback is not None else [])]
 
@@ -174,13 +227,20 @@ def _regions(grid: Grid, regions: Polygons | None, field: str | None) -> RegionM
         return None
     found = RegionMap(grid, regions, field)
     if not found.regions_in_block(Block(0, 0, grid.height, grid.width)):
-        raise NoOverlap(f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. '
-                        "Check the CRS of both, or leave REGIONS empty.")
+        raise NoOverlap(
+            f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. '
+            "Check the CRS of both, or leave REGIONS empty."
+        )
     return found
 
 
-def _zones(opened: contextlib.ExitStack, dataset: rasterio.DatasetReader, grid: Grid, zones: str | os.PathLike | None,
-           progress: Progress) -> ZoneSource:
+def _zones(
+    opened: contextlib.ExitStack,
+    dataset: rasterio.DatasetReader,
+    grid: Grid,
+    zones: str | os.PathLike | None,
+    progress: Progress,
+) -> ZoneSource:
     if zones is not None:
         return ZoneSource.from_raster(opened.enter_context(open_raster(zones, "zones")), grid, progress)
     scheme = read_scheme(AREA_SHARES, [], [])
@@ -189,18 +249,39 @@ def _zones(opened: contextlib.ExitStack, dataset: rasterio.DatasetReader, grid: 
     return ZoneSource(zone_names(scheme.zones), found.values)
 
 
-def _write_blocks(layers: WarningLayers, limits: Thresholds, zones: ZoneSource, regions: RegionMap | None, tally: WarningStatistics,
-          output: str | os.PathLike, output_safety: str | os.PathLike | None, warning_metadata: Mapping[str, str],
-          progress: Progress) -> InputIssues:
+def _write_blocks(
+    layers: WarningLayers,
+    limits: Thresholds,
+    zones: ZoneSource,
+    regions: RegionMap | None,
+    tally: WarningStatistics,
+    output: str | os.PathLike,
+    output_safety: str | os.PathLike | None,
+    warning_metadata: Mapping[str, str],
+    progress: Progress,
+) -> InputIssues:
     grid, issues = layers.grid, InputIssues()
     band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in NAMES.items()})}
     watch = "" if limits.fs_watch is None else f", FS_WATCH {limits.fs_watch:g}"
-    tags = {"THRESHOLDS": f"P_LOW {limits.p_low:g}, P_HIGH {limits.p_high:g}, "
-                          f"FS_CRITICAL {limits.fs_critical:g}{watch}", **warning_metadata}
+    tags = {
+        "THRESHOLDS": f"P_LOW {limits.p_low:g}, P_HIGH {limits.p_high:g}, FS_CRITICAL {limits.fs_critical:g}{watch}",
+        **warning_metadata,
+    }
     done, total = 0, grid.block_count()
     with contextlib.ExitStack() as opened:
-        target = opened.enter_context(create_raster(output, grid, "uint8", NODATA, ["landslide warning"], [band], tags,
-                                                    overviews=Resampling.mode, colours=COLOURS))
+        target = opened.enter_context(
+            create_raster(
+                output,
+                grid,
+                "uint8",
+                NODATA,
+                ["landslide warning"],
+                [band],
+                tags,
+                overviews=Resampling.mode,
+                colours=COLOURS,
+            )
+        )
         safety = None
         if output_safety is not None:
             safety = opened.enter_context(create_raster(output_safety, grid, "float32", np.nan, ["safety factor"]))
@@ -211,8 +292,12 @@ def _write_blocks(layers: WarningLayers, limits: Thresholds, zones: ZoneSource, 
             target.write(classes, 1, window=block.window)
             if safety is not None:
                 safety.write(window.factor.astype(np.float32), 1, window=block.window)
-            cells = (classes, zones.read(block, window.susceptibility), window.rain,
-                     grid.cell_area(block.row, block.height))
+            cells = (
+                classes,
+                zones.read(block, window.susceptibility),
+                window.rain,
+                grid.cell_area(block.row, block.height),
+            )
             tally.add(0, None, *cells)
             issues.negative_cells += window.negative
             issues.without_k_m2 += float(window.without_k.sum(axis=1) @ cells[3])
@@ -227,6 +312,8 @@ def _write_blocks(layers: WarningLayers, limits: Thresholds, zones: ZoneSource, 
             progress.report(done / total)
         if not np.isfinite(tally.highest_rain()):
             negative = f" {issues.negative_cells:,} cells have negative rain." if issues.negative_cells else ""
-            raise TooFewData("No cell of the susceptibility map has both rain and a coefficient k. Look at RAIN and "
-                             f"TOPOGRAPHY in QGIS for the one without data there.{negative}")
+            raise TooFewData(
+                "No cell of the susceptibility map has both rain and a coefficient k. Look at RAIN and "
+                f"TOPOGRAPHY in QGIS for the one without data there.{negative}"
+            )
     return issues

@@ -6,7 +6,8 @@ import contextlib
 import dataclasses
 import json
 import os
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -28,8 +29,15 @@ from ..windows.reading import TRAIN, WindowSet
 from ..windows.split import SUBSETS
 
 
-def start_training_log(kind: str, output: str | os.PathLike, settings: TrainingSettings, progress: Progress,
-           report: str | os.PathLike | None = None, part: str = "", stoppable: bool = True) -> TrainingLog:
+def start_training_log(
+    kind: str,
+    output: str | os.PathLike,
+    settings: TrainingSettings,
+    progress: Progress,
+    report: str | os.PathLike | None = None,
+    part: str = "",
+    stoppable: bool = True,
+) -> TrainingLog:
     """Begin the history of a training.
 
     Args:
@@ -43,8 +51,18 @@ def start_training_log(kind: str, output: str | os.PathLike, settings: TrainingS
     """
     if kind in CELL_KINDS:
         return TrainingLog()
-    return begin_history(RunInfo(kind, os.path.abspath(output), settings.epochs, settings.patience,
-                      "" if report is None else os.path.abspath(report), part, stoppable), progress.warn)
+    return begin_history(
+        RunInfo(
+            kind,
+            os.path.abspath(output),
+            settings.epochs,
+            settings.patience,
+            "" if report is None else os.path.abspath(report),
+            part,
+            stoppable,
+        ),
+        progress.warn,
+    )
 
 
 def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
@@ -53,8 +71,9 @@ def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progres
         return settings
     weight = settings.weight_stable * train["stable_cells"] / train["landslide_cells"]
     weight = min(float(f"{weight:.3g}"), limits("weight_landslide")[1])
-    progress.report(0.08, f"WEIGHT_LANDSLIDE is automatic: {weight:g}, so that landslide and stable cells count the "
-                          "same.")
+    progress.report(
+        0.08, f"WEIGHT_LANDSLIDE is automatic: {weight:g}, so that landslide and stable cells count the same."
+    )
     return dataclasses.replace(settings, weight_landslide=weight)
 
 
@@ -76,9 +95,16 @@ def describe_windows(windows: WindowSet) -> list[dict[str, Any]]:
         some = windows.of(number)
         counts = np.bincount(windows.labels[some].ravel(), minlength=256)
         slides, stable = int(counts[LANDSLIDE]), int(counts[STABLE])
-        result.append({"name": name, "windows": len(some), "landslide_windows": int((shares[some] > 0).sum()),
-                       "landslide_cells": slides, "stable_cells": stable,
-                       "landslide_share": slides / max(slides + stable, 1)})
+        result.append(
+            {
+                "name": name,
+                "windows": len(some),
+                "landslide_windows": int((shares[some] > 0).sum()),
+                "landslide_cells": slides,
+                "stable_cells": stable,
+                "landslide_share": slides / max(slides + stable, 1),
+            }
+        )
     return result
 
 
@@ -103,8 +129,9 @@ def safety_factor_mask(windows: WindowSet) -> np.ndarray:
     """
     known = np.isfinite(windows.safety[windows.of(TRAIN)])
     if not known.any():
-        raise ParameterInvalid("The safety factor has no data in any training window. Check that it covers the area of "
-                               "the labels.")
+        raise ParameterInvalid(
+            "The safety factor has no data in any training window. Check that it covers the area of the labels."
+        )
     return known
 
 
@@ -118,8 +145,9 @@ def label_settings(labels: str | os.PathLike) -> dict[str, Any]:
     return found if len(json.dumps(found)) < 10000 and is_storable(found) else {}
 
 
-def trained_model(kind: str, fitted: FittedNetwork, settings: TrainingSettings, grid: Grid, training: dict[str, Any]
-                  ) -> TrainedModel:
+def trained_model(
+    kind: str, fitted: FittedNetwork, settings: TrainingSettings, grid: Grid, training: dict[str, Any]
+) -> TrainedModel:
     """Return what a model file holds.
 
     Args:
@@ -130,10 +158,19 @@ def trained_model(kind: str, fitted: FittedNetwork, settings: TrainingSettings, 
         training: what is to be said of windows or cells, and of labels.
     """
     return TrainedModel(
-        kind=kind, architecture=fitted.architecture, encoding=settings.encoding, factors=fitted.factors,
-        pixel_size=grid.cell_size(), settings=settings.as_dict(), seed=settings.seed, history=fitted.history,
-        metrics=fitted.metrics, training={**training, **_training_environment(fitted)},
-        versions=versions(), network=fitted.network)
+        kind=kind,
+        architecture=fitted.architecture,
+        encoding=settings.encoding,
+        factors=fitted.factors,
+        pixel_size=grid.cell_size(),
+        settings=settings.as_dict(),
+        seed=settings.seed,
+        history=fitted.history,
+        metrics=fitted.metrics,
+        training={**training, **_training_environment(fitted)},
+        versions=versions(),
+        network=fitted.network,
+    )
 
 
 def _training_environment(fitted: FittedNetwork) -> dict[str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Sequence
 
 import numpy as np
 import rasterio
@@ -76,15 +76,28 @@ class ValidationSummary:
         return next((result for result in self.results if result.scope.name == name), None)
 
 
-def validate_with_points(susceptibility: str | os.PathLike, landslides: Points | Polygons,
-                         output_html: str | os.PathLike | None, output_table: str | os.PathLike | None, *,
-                         stable: Points | None = None, zones: str | os.PathLike | None = None,
-                         regions: Polygons | None = None, region_field: str | None = None,
-                         windows: Polygons | None = None, subset: str = ALL, threshold: float = THRESHOLD,
-                         distance: float = DISTANCE, repeats: int = REPEATS, seed: int = 0,
-                         polygon_mode: str = POLYGON_MODES[0], region: str = "",
-                         dem: str | os.PathLike | None = None, sheet_relief: str | os.PathLike | None = None,
-                         progress: Progress) -> ValidationSummary:
+def validate_with_points(
+    susceptibility: str | os.PathLike,
+    landslides: Points | Polygons,
+    output_html: str | os.PathLike | None,
+    output_table: str | os.PathLike | None,
+    *,
+    stable: Points | None = None,
+    zones: str | os.PathLike | None = None,
+    regions: Polygons | None = None,
+    region_field: str | None = None,
+    windows: Polygons | None = None,
+    subset: str = ALL,
+    threshold: float = THRESHOLD,
+    distance: float = DISTANCE,
+    repeats: int = REPEATS,
+    seed: int = 0,
+    polygon_mode: str = POLYGON_MODES[0],
+    region: str = "",
+    dem: str | os.PathLike | None = None,
+    sheet_relief: str | os.PathLike | None = None,
+    progress: Progress,
+) -> ValidationSummary:
     """Test a susceptibility map against landslides and stable points (Zhang & Deng 2026, section 4.2).
 
     Args:
@@ -120,11 +133,25 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
     for path in (output_html, output_table):
         if path is not None:
             check_writable(path)
-    parameters = {"SUBSET": subset, "THRESHOLD": threshold, "DISTANCE": distance, "REPEATS": repeats, "SEED": seed,
-                  "POLYGON_MODE": polygon_mode, "REGION_FIELD": region_field,
-                  **({"REGION": region} if region else {})}
-    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, "LANDSLIDES": layer_source(landslides),
-              "STABLE": layer_source(stable), "REGIONS": layer_source(regions), "WINDOWS": layer_source(windows), "DEM": dem}
+    parameters = {
+        "SUBSET": subset,
+        "THRESHOLD": threshold,
+        "DISTANCE": distance,
+        "REPEATS": repeats,
+        "SEED": seed,
+        "POLYGON_MODE": polygon_mode,
+        "REGION_FIELD": region_field,
+        **({"REGION": region} if region else {}),
+    }
+    inputs = {
+        "SUSCEPTIBILITY": susceptibility,
+        "ZONES": zones,
+        "LANDSLIDES": layer_source(landslides),
+        "STABLE": layer_source(stable),
+        "REGIONS": layer_source(regions),
+        "WINDOWS": layer_source(windows),
+        "DEM": dem,
+    }
     warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility, "zone raster": zones}, warning_log)
     relief = find_relief(susceptibility, dem)
@@ -136,61 +163,117 @@ def validate_with_points(susceptibility: str | os.PathLike, landslides: Points |
         if dataset.count > 1:
             warning_log.warn(f"The susceptibility raster has {dataset.count} bands; the first one is used.")
         if dem is not None and relief is not None and not relief_covers(relief, grid.crs, grid.bounds):
-            warning_log.warn(f"The DEM {dem} does not reach over the map, so there is no relief under the maps of the "
-                       "report. Give the DEM of this area, or leave DEM empty.")
+            warning_log.warn(
+                f"The DEM {dem} does not reach over the map, so there is no relief under the maps of the "
+                "report. Give the DEM of this area, or leave DEM empty."
+            )
             relief = None
         require_on_map(landslides, grid)
         zone_dataset = stack.enter_context(open_raster(zones, "zones")) if zones is not None else None
-        layers = MapLayers(dataset, grid, _zones(dataset, zone_dataset, grid, SubProgress(progress, 0.0, 0.15)),
-                           SubsetMap(grid, windows) if windows is not None else None,
-                           RegionMap(grid, regions, region_field) if regions is not None else None)
-        data = prepare_validation(layers, landslides, stable, main_scope(subset), repeats, distance, threshold, seed,
-                      polygon_mode == "cells", warning_log, SubProgress(progress, 0.15, 0.25))
+        layers = MapLayers(
+            dataset,
+            grid,
+            _zones(dataset, zone_dataset, grid, SubProgress(progress, 0.0, 0.15)),
+            SubsetMap(grid, windows) if windows is not None else None,
+            RegionMap(grid, regions, region_field) if regions is not None else None,
+        )
+        data = prepare_validation(
+            layers,
+            landslides,
+            stable,
+            main_scope(subset),
+            repeats,
+            distance,
+            threshold,
+            seed,
+            polygon_mode == "cells",
+            warning_log,
+            SubProgress(progress, 0.15, 0.25),
+        )
         progress.report(0.25, f"{len(data.landslides):,} cells of the map hold a landslide.")
-        census = collect_map_statistics(layers, data.scopes, data.buffers if stable is None else None, SubProgress(progress, 0.25, 0.45))
+        census = collect_map_statistics(
+            layers, data.scopes, data.buffers if stable is None else None, SubProgress(progress, 0.25, 0.45)
+        )
         draws = draw_for_scopes(data, census, SubProgress(progress, 0.45, 0.7))
         results = _measure(data, census, draws, SubProgress(progress, 0.7, 0.88))
         main = next(result for result in results if result.scope.name == data.main.name)
         warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, layer_source(windows))
         warn_about_validation(results, main, data.landslides, layers, warning_log)
         points = _points(data, draws, region, SubProgress(progress, 0.88, 0.92))
-        rows = [*count_rows("landslide", data.landslides.counts),
-                *(count_rows("stable", data.stable.counts) if data.stable is not None else []),
-                *(row for result in results for row in scope_rows(result))]
+        rows = [
+            *count_rows("landslide", data.landslides.counts),
+            *(count_rows("stable", data.stable.counts) if data.stable is not None else []),
+            *(row for result in results for row in scope_rows(result)),
+        ]
         stop_if_cancelled(progress)
         if output_html is not None:
             settings = {**parameters, "Repeats made": data.repeats}
-            validation_page(ValidationReportInput(
-                map_name=os.path.basename(str(susceptibility)), landslide_name=landslides.name,
-                landslides=data.landslides.counts, stable=data.stable.counts if data.stable is not None else None,
-                zones=zone_image(dataset, zone_dataset, layers, relief=relief), zone_names=layers.zones.names,
-                breaks=layers.zones.breaks, results=results, main=main, points=points, threshold=threshold,
-                distance=distance, warnings=warning_log.warnings,
-                settings={name: str(value) for name, value in settings.items() if value is not None},
-                inputs=record.inputs(), relief=os.path.basename(relief.path) if relief is not None else "",
-                regions=region_views(results, dataset, zone_dataset, layers, relief),
-                subset_counts=_subset_counts(data)), progress).write(output_html)
+            validation_page(
+                ValidationReportInput(
+                    map_name=os.path.basename(str(susceptibility)),
+                    landslide_name=landslides.name,
+                    landslides=data.landslides.counts,
+                    stable=data.stable.counts if data.stable is not None else None,
+                    zones=zone_image(dataset, zone_dataset, layers, relief=relief),
+                    zone_names=layers.zones.names,
+                    breaks=layers.zones.breaks,
+                    results=results,
+                    main=main,
+                    points=points,
+                    threshold=threshold,
+                    distance=distance,
+                    warnings=warning_log.warnings,
+                    settings={name: str(value) for name, value in settings.items() if value is not None},
+                    inputs=record.inputs(),
+                    relief=os.path.basename(relief.path) if relief is not None else "",
+                    regions=region_views(results, dataset, zone_dataset, layers, relief),
+                    subset_counts=_subset_counts(data),
+                ),
+                progress,
+            ).write(output_html)
         stop_if_cancelled(progress)
         sheet = None
         if sheet_relief is not None:
             if relief is not None:
                 write_hillshade(sheet_relief, susceptibility, relief)
             sheet = validation_sheet(
-                susceptibility, zones, None if relief is None else str(sheet_relief), landslides.name, main,
-                layers.zones.names, layers.zones.breaks, [(point.x, point.y, point.outcome) for point in points],
-                threshold, warning_log.warnings)
+                susceptibility,
+                zones,
+                None if relief is None else str(sheet_relief),
+                landslides.name,
+                main,
+                layers.zones.names,
+                layers.zones.breaks,
+                [(point.x, point.y, point.outcome) for point in points],
+                threshold,
+                warning_log.warnings,
+            )
     if output_table is not None:
         write_table(output_table, rows, region)
-    record.write({"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}, metrics=as_metrics(rows),
-                 warnings=warning_log.warnings)
+    record.write(
+        {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table},
+        metrics=as_metrics(rows),
+        warnings=warning_log.warnings,
+    )
     progress.report(1.0, _result_text(main))
-    return ValidationSummary(main.auc.value, main.auc.low, main.auc.high, main.measures["recall"].value,
-                             main.measures["kappa"].value, main.landslides, main.stable, results, points, warning_log.warnings,
-                             sheet)
+    return ValidationSummary(
+        main.auc.value,
+        main.auc.low,
+        main.auc.high,
+        main.measures["recall"].value,
+        main.measures["kappa"].value,
+        main.landslides,
+        main.stable,
+        results,
+        points,
+        warning_log.warnings,
+        sheet,
+    )
 
 
-def _zones(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, grid: Grid, progress: Progress
-           ) -> ZoneSource:
+def _zones(
+    dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, grid: Grid, progress: Progress
+) -> ZoneSource:
     if zones is not None:
         return ZoneSource.from_raster(zones, grid, progress)
     scheme = read_scheme(AREA_SHARES, [], [])
@@ -199,7 +282,9 @@ def _zones(dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None
     return ZoneSource(zone_names(scheme.zones), found.values)
 
 
-def _measure(data: ValidationData, census: dict[str, MapStatistics], draws: dict[str, Draws], progress: Progress) -> list[ScopeResult]:
+def _measure(
+    data: ValidationData, census: dict[str, MapStatistics], draws: dict[str, Draws], progress: Progress
+) -> list[ScopeResult]:
     results = []
     for number, scope in enumerate(data.scopes):
         stable = stable_values(data, draws, scope)
@@ -207,13 +292,28 @@ def _measure(data: ValidationData, census: dict[str, MapStatistics], draws: dict
             continue
         values = stable[0]
         sample = data.landslides.take(data.landslides.cell_values.in_scope(scope))
-        of_zone = {int(zone): int(count) for zone, count in zip(*np.unique(sample.cell_values.zones, return_counts=True))}
+        of_zone = {
+            int(zone): int(count) for zone, count in zip(*np.unique(sample.cell_values.zones, return_counts=True))
+        }
         counted = census[scope.name]
         table = zone_table(of_zone, counted.zone_area_m2, data.layers.zones.names)
-        results.append(evaluate_scope(
-            scope, sample.cell_values.values, sample.feature, counted.ranking.share_above(sample.cell_values.values), values,
-            data.stable is None, data.repeats, data.threshold, counted.area_m2 / 1e6, table, of_zone.get(0, 0), data.seed,
-            SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))))
+        results.append(
+            evaluate_scope(
+                scope,
+                sample.cell_values.values,
+                sample.feature,
+                counted.ranking.share_above(sample.cell_values.values),
+                values,
+                data.stable is None,
+                data.repeats,
+                data.threshold,
+                counted.area_m2 / 1e6,
+                table,
+                of_zone.get(0, 0),
+                data.seed,
+                SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes)),
+            )
+        )
     return results
 
 
@@ -225,9 +325,13 @@ def _points(data: ValidationData, draws: dict[str, Draws], region: str, progress
 
 def _bare_points(data: ValidationData, draws: dict[str, Draws], progress: Progress) -> list[PointFeature]:
     labels: Sequence[str] = data.layers.regions.labels if data.layers.regions is not None else []
-    points = landslide_points(data.landslides.take(data.landslides.cell_values.in_scope(data.main)), data.threshold, labels)
+    points = landslide_points(
+        data.landslides.take(data.landslides.cell_values.in_scope(data.main)), data.threshold, labels
+    )
     if data.stable is not None:
-        return points + stable_points(data.stable.take(data.stable.cell_values.in_scope(data.main)), data.threshold, labels)
+        return points + stable_points(
+            data.stable.take(data.stable.cell_values.in_scope(data.main)), data.threshold, labels
+        )
     drawn = draws[data.main.name]
     cell_values = data.layers.cell_values(drawn.rows, drawn.columns, progress)
     return points + drawn_points(data.layers.grid, drawn.rows, drawn.columns, cell_values, data.threshold, labels)
@@ -241,6 +345,8 @@ def _subset_counts(data: ValidationData) -> dict[str, int]:
 
 def _result_text(main: ScopeResult) -> str:
     interval = f" (95 % interval {main.auc.low:.3f} to {main.auc.high:.3f})" if main.auc.has_interval else ""
-    return (f"AUC {main.auc.value:.3f}{interval}, recall {main.measures['recall'].value:.3f}, "
-            f"kappa {main.measures['kappa'].value:.3f}, from {main.landslides:,} landslides and {main.stable:,} stable "
-            "points.")
+    return (
+        f"AUC {main.auc.value:.3f}{interval}, recall {main.measures['recall'].value:.3f}, "
+        f"kappa {main.measures['kappa'].value:.3f}, from {main.landslides:,} landslides and {main.stable:,} stable "
+        "points."
+    )

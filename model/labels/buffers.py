@@ -8,7 +8,8 @@ within a millimetre of the geodesic for radii up to 1 km and latitudes up to 75 
 from __future__ import annotations
 
 import math
-from typing import Iterator, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 from rasterio.features import rasterize
@@ -75,7 +76,8 @@ class PointBuffers:
             (self._row + self._rows_reached >= block.row)
             & (self._row - self._rows_reached <= block.row + block.height)
             & (self._column + self._columns_reached >= block.column)
-            & (self._column - self._columns_reached <= block.column + block.width))
+            & (self._column - self._columns_reached <= block.column + block.width)
+        )
         inside = self._discs(block, chosen, self._radius)
         row = np.floor(self._row[chosen]).astype(np.int64) - block.row
         column = np.floor(self._column[chosen]).astype(np.int64) - block.column
@@ -90,8 +92,9 @@ class PointBuffers:
         edges = np.zeros(block.height * (block.width + 1), dtype=np.int64)
         for part in self._point_chunks(chosen):
             first = np.maximum(np.floor(self._row[part] - self._rows_reached[part]), block.row).astype(np.int64)
-            last = np.minimum(np.floor(self._row[part] + self._rows_reached[part]),
-                              block.row + block.height - 1).astype(np.int64)
+            last = np.minimum(
+                np.floor(self._row[part] + self._rows_reached[part]), block.row + block.height - 1
+            ).astype(np.int64)
             length = np.maximum(last - first + 1, 0)
             point = np.repeat(part, length)
             if not len(point):
@@ -101,7 +104,7 @@ class PointBuffers:
             height = (self._height_at(row) + self._height_at(own)) / 2
             width = (self._width_at(row) + self._width_at(own)) / 2
             north = (row + 0.5 - self._row[point]) * height
-            half = (radius[point] + RADIUS_TOLERANCE * height) ** 2 - north ** 2
+            half = (radius[point] + RADIUS_TOLERANCE * height) ** 2 - north**2
             crossed = half >= 0
             half = np.sqrt(half[crossed]) / width[crossed]
             centre = self._column[point[crossed]] - 0.5 - block.column
@@ -118,7 +121,7 @@ class PointBuffers:
             rows = float(2 * self._rows_reached[chosen].max() + 1)
             step = max(int(MAX_SPANS / rows), 1)
             for start in range(0, len(chosen), step):
-                yield chosen[start:start + step]
+                yield chosen[start : start + step]
 
     def _width_at(self, row: np.ndarray) -> np.ndarray:
         return self._width[np.clip(row + self._margin, 0, len(self._width) - 1)]
@@ -202,8 +205,13 @@ class PolygonBuffers:
             chosen = np.flatnonzero(extents_intersect(self._extent, block))
             if len(chosen):
                 shapes = ((self._polygons.geometries[index], int(index) + 1) for index in chosen)
-                numbers = rasterize(shapes, out_shape=(block.height, block.width), fill=0, dtype=np.int32,
-                                    transform=grid.block_transform(block))
+                numbers = rasterize(
+                    shapes,
+                    out_shape=(block.height, block.width),
+                    fill=0,
+                    dtype=np.int32,
+                    transform=grid.block_transform(block),
+                )
                 seen[np.unique(numbers)] = True
         unseen = np.flatnonzero(~seen[1:] & extents_intersect(self._extent, whole))
         # A polygon may also be hidden under another one; each that was not seen is looked at alone.
@@ -211,8 +219,12 @@ class PolygonBuffers:
         for index in unseen:
             stop_if_cancelled(progress)
             top, left, bottom, right = self._extent[index]
-            block = Block(math.floor(top), math.floor(left), math.ceil(bottom) - math.floor(top) + 1,
-                          math.ceil(right) - math.floor(left) + 1)
+            block = Block(
+                math.floor(top),
+                math.floor(left),
+                math.ceil(bottom) - math.floor(top) + 1,
+                math.ceil(right) - math.floor(left) + 1,
+            )
             small = block.height * block.width <= MAX_SPANS
             if small and not burn(grid, block, [self._polygons.geometries[index]]).any():
                 empty.append(index)
@@ -225,14 +237,16 @@ def interior_point(geometry: dict) -> tuple[float, float]:
     The line crosses the largest part at half its height, or near it when it would only touch corners there.
     """
     parts = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-    rings = max(([np.asarray(ring, dtype=float)[:, :2] for ring in part] for part in parts),
-                key=lambda part: _ring_area(part[0]))
+    rings = max(
+        ([np.asarray(ring, dtype=float)[:, :2] for ring in part] for part in parts),
+        key=lambda part: _ring_area(part[0]),
+    )
     low, high = rings[0][:, 1].min(), rings[0][:, 1].max()
     best = (0.0, float(rings[0][0, 0]), float(rings[0][0, 1]))
     for share in (0.5, 0.4871, 0.3173, 0.6871):
         y = low + share * (high - low)
         crossings = np.sort(np.concatenate([_crossings(ring, y) for ring in rings]))
-        spans = crossings[1::2] - crossings[::2][:len(crossings) // 2]
+        spans = crossings[1::2] - crossings[::2][: len(crossings) // 2]
         if len(spans):
             widest = int(np.argmax(spans))
             if spans[widest] > best[0]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from ..errors import ParameterInvalid
 from ..progress import Progress
@@ -25,8 +26,23 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "large": ("large", "big", "l", "大"),
     "medium": ("medium", "moderate", "middle", "mid", "m", "中"),
     "small": ("small", "little", "minor", "s", "小"),
-    UNRECORDED: (UNRECORDED, "unknown", "not recorded", "none", "null", "nan", "na", "n/a", "missing", "unclassified",
-                 "", "未记录", "未知", "不详", "无"),
+    UNRECORDED: (
+        UNRECORDED,
+        "unknown",
+        "not recorded",
+        "none",
+        "null",
+        "nan",
+        "na",
+        "n/a",
+        "missing",
+        "unclassified",
+        "",
+        "未记录",
+        "未知",
+        "不详",
+        "无",
+    ),
 }
 """Spellings of each size, as :func:`normalise` leaves them."""
 
@@ -49,8 +65,9 @@ class RadiusAssignment:
     """Radius by row of the table."""
 
 
-def assign_radii(values: Sequence[Any] | None, count: int, radii: Mapping[str, float], field: str,
-                 progress: Progress) -> RadiusAssignment:
+def assign_radii(
+    values: Sequence[Any] | None, count: int, radii: Mapping[str, float], field: str, progress: Progress
+) -> RadiusAssignment:
     """Give every landslide its radius.
 
     A value is looked up in the table by its text (case, white space and a trailing ``.0`` do not matter), then by its
@@ -71,13 +88,15 @@ def assign_radii(values: Sequence[Any] | None, count: int, radii: Mapping[str, f
     if values is None:
         values = [None] * count
     found = [_match_row(value, table) for value in values]
-    codes = sorted({normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)},
-                   key=float)
+    codes = sorted(
+        {normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)}, key=float
+    )
     if codes:
         raise ParameterInvalid(
             f'The field "{field}" holds the codes {", ".join(codes)}, and RADII does not say how many metres each is. '
             "Codes have no common order: 1 is the largest landslide in some inventories and the smallest in others. "
-            f'Add a row for each to RADII, for example "{codes[0]}, 300".')
+            f'Add a row for each to RADII, for example "{codes[0]}, 300".'
+        )
     fallback = table.get(UNRECORDED)
     if None in found or any(row == UNRECORDED and UNRECORDED not in rows for row in found):
         fallback = _fallback(values, found, rows, field, progress)
@@ -133,18 +152,23 @@ def _match_row(value: Any, table: Mapping[str, str]) -> str | None:
     return UNRECORDED if _SYNONYM_GROUP.get(text) == UNRECORDED else None
 
 
-def _fallback(values: Sequence[Any], found: Sequence[str | None], rows: Mapping[str, float], field: str,
-              progress: Progress) -> str:
+def _fallback(
+    values: Sequence[Any], found: Sequence[str | None], rows: Mapping[str, float], field: str, progress: Progress
+) -> str:
     """Return the row for landslides whose size is not in the table, and say so."""
     row = UNRECORDED if UNRECORDED in rows else min(rows, key=lambda name: rows[name])
     unknown = Counter(str(value) for value, name in zip(values, found) if name is None)
     if unknown:
         listed = ", ".join(f'"{value}" ({number})' for value, number in unknown.most_common(_MAX_LISTED_VALUES))
         more = f" and {len(unknown) - _MAX_LISTED_VALUES} more" if len(unknown) > _MAX_LISTED_VALUES else ""
-        progress.warn(f'{sum(unknown.values())} landslides have a size in "{field}" that RADII does not list: '
-                      f'{listed}{more}. They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.')
+        progress.warn(
+            f'{sum(unknown.values())} landslides have a size in "{field}" that RADII does not list: '
+            f'{listed}{more}. They get the {rows[row]:g} m of "{row}". Add rows to RADII if that is wrong.'
+        )
     without = sum(name == UNRECORDED for name in found)
     if without and row != UNRECORDED:
-        progress.warn(f'{without} landslides have no size and RADII has no row "{UNRECORDED}": they get the smallest '
-                      f'radius, {rows[row]:g} m of "{row}".')
+        progress.warn(
+            f'{without} landslides have no size and RADII has no row "{UNRECORDED}": they get the smallest '
+            f'radius, {rows[row]:g} m of "{row}".'
+        )
     return row

@@ -10,7 +10,8 @@ own). One whose numbers could be wrong in ways that torch does not notice has ``
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, Callable
 
 import torch
 from torch import nn
@@ -21,15 +22,27 @@ from .patch_classifiers import Bpnn, ResNet
 from .per_cell import Forest, Linear, Tables
 from .unet import UNet
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "additive_unet": AdditiveUNet, "bpnn": Bpnn,
-                                                 "resnet": ResNet, "linear": Linear, "tables": Tables,
-                                                 "forest": Forest}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "unet": UNet,
+    "additive_unet": AdditiveUNet,
+    "bpnn": Bpnn,
+    "resnet": ResNet,
+    "linear": Linear,
+    "tables": Tables,
+    "forest": Forest,
+}
 _CHANNELS, _PATCH, _WIDTH, _DROPOUT = (1, 4096), (2, 1024), (1, 256), (0.0, 0.95)
 
 _LIMITS: dict[str, dict[str, tuple[float, float]]] = {
     "unet": {"channels": _CHANNELS, "width": _WIDTH, "depth": (1, 6), "dropout": _DROPOUT},
-    "additive_unet": {"channels": _CHANNELS, "width": _WIDTH, "depth": (1, 6), "dropout": _DROPOUT,
-                      "continuous": (1, 4096), "knots": (2, 64)},
+    "additive_unet": {
+        "channels": _CHANNELS,
+        "width": _WIDTH,
+        "depth": (1, 6),
+        "dropout": _DROPOUT,
+        "continuous": (1, 4096),
+        "knots": (2, 64),
+    },
     "bpnn": {"channels": _CHANNELS, "patch": _PATCH, "width": (1, 4096), "dropout": _DROPOUT},
     "resnet": {"channels": _CHANNELS, "patch": _PATCH, "width": _WIDTH, "dropout": _DROPOUT},
     "linear": {"channels": _CHANNELS},
@@ -76,8 +89,10 @@ def build_network(architecture: Mapping[str, Any], seed: int | None = None) -> n
     parameters = {name: value for name, value in architecture.items() if name != "type"}
     size = NETWORKS[kind].parameter_count(**parameters)
     if size > MAX_PARAMETERS:
-        raise ParameterInvalid(f"A network of this width and depth has {size:,} parameters; the most is "
-                               f"{MAX_PARAMETERS:,}. Make WIDTH or DEPTH smaller.")
+        raise ParameterInvalid(
+            f"A network of this width and depth has {size:,} parameters; the most is "
+            f"{MAX_PARAMETERS:,}. Make WIDTH or DEPTH smaller."
+        )
     if seed is None:
         return NETWORKS[kind](**parameters)
     with torch.device("meta"):

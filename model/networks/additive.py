@@ -96,10 +96,10 @@ class Curves(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             image = image.float()
             low, high = self.knots[:, :1, None], self.knots[:, -1:, None]
-            values = torch.minimum(torch.maximum(image[:, :self.continuous], low), high)
-            total = self.linear(torch.cat([values, image[:, self.continuous:]], dim=1))
+            values = torch.minimum(torch.maximum(image[:, : self.continuous], low), high)
+            total = self.linear(torch.cat([values, image[:, self.continuous :]], dim=1))
             for factor in range(self.continuous):
-                hats = _hat_basis(values[:, factor:factor + 1], self.knots[factor])
+                hats = _hat_basis(values[:, factor : factor + 1], self.knots[factor])
                 total = total + functional.conv2d(hats, self.heights[factor][:, :, None, None])
         return total
 

@@ -1,6 +1,7 @@
 """What networks share that give one answer for a whole patch of land.
 The back-propagation network of the paper's comparison (Zhang and Deng 2026, section 5.2): one answer a patch.
-The residual network of the paper's comparison (Zhang and Deng 2026, section 5.2): one answer a patch."""
+The residual network of the paper's comparison (Zhang and Deng 2026, section 5.2): one answer a patch.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +55,11 @@ class Bpnn(PatchNetwork):
         super().__init__(channels, patch)
         layers: list[nn.Module] = []
         for index in range(HIDDEN):
-            layers += [nn.Conv2d(channels * patch ** 2 if index == 0 else width, width, 1), nn.Sigmoid(),
-                       ChannelDropout(width, dropout)]
+            layers += [
+                nn.Conv2d(channels * patch**2 if index == 0 else width, width, 1),
+                nn.Sigmoid(),
+                ChannelDropout(width, dropout),
+            ]
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 2, 1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -74,7 +78,7 @@ class Bpnn(PatchNetwork):
     @staticmethod
     def parameter_count(channels: int, patch: int, width: int, dropout: float) -> int:
         """Return how many weights such a network has, without building it."""
-        return channels * patch ** 2 * width + (HIDDEN - 1) * width ** 2 + HIDDEN * width + 2 * width + 2
+        return channels * patch**2 * width + (HIDDEN - 1) * width**2 + HIDDEN * width + 2 * width + 2
 
 
 BLOCKS = 3
@@ -98,11 +102,15 @@ class ResNet(PatchNetwork):
             dropout: share of channels dropped in training before the last layer.
         """
         super().__init__(channels, patch)
-        widths = [channels, *(width * 2 ** block for block in range(BLOCKS))]
+        widths = [channels, *(width * 2**block for block in range(BLOCKS))]
         self.blocks = nn.ModuleList(ResidualBlock(widths[i], widths[i + 1]) for i in range(BLOCKS))
         # A convolution as large as the map that is left is a fully connected layer.
-        self.head = nn.Sequential(nn.Conv2d(widths[-1], widths[-1], _pooled(patch)), nn.LeakyReLU(SLOPE, inplace=True),
-                                  ChannelDropout(widths[-1], dropout), nn.Conv2d(widths[-1], 2, 1))
+        self.head = nn.Sequential(
+            nn.Conv2d(widths[-1], widths[-1], _pooled(patch)),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            ChannelDropout(widths[-1], dropout),
+            nn.Conv2d(widths[-1], 2, 1),
+        )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return logits.
@@ -127,11 +135,11 @@ class ResNet(PatchNetwork):
         """Return how many weights such a network has, without building it."""
         total, inputs = 0, channels
         for block in range(BLOCKS):
-            outputs = width * 2 ** block
-            total += 9 * inputs * outputs + 9 * outputs ** 2 + 4 * outputs
+            outputs = width * 2**block
+            total += 9 * inputs * outputs + 9 * outputs**2 + 4 * outputs
             total += inputs * outputs if inputs != outputs else 0
             inputs = outputs
-        return total + _pooled(patch) ** 2 * inputs ** 2 + inputs + 2 * inputs + 2
+        return total + _pooled(patch) ** 2 * inputs**2 + inputs + 2 * inputs + 2
 
 
 class ResidualBlock(nn.Module):
@@ -141,9 +149,12 @@ class ResidualBlock(nn.Module):
         """Build the layers; the input passes a 1 × 1 convolution when the number of channels changes."""
         super().__init__()
         self.inner = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs),
-            nn.LeakyReLU(SLOPE, inplace=True), nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outputs))
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

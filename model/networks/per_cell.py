@@ -1,10 +1,11 @@
 """A logistic regression over the channels of a cell, as a network.
 A weight for each class of each factor, as a network: frequency ratio and weights of evidence.
-A random forest as a network: its trees as plain arrays, walked by torch."""
+A random forest as a network: its trees as plain arrays, walked by torch.
+"""
 
 from __future__ import annotations
 
-from typing import Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import nn

@@ -34,9 +34,10 @@ class UNet(nn.Module):
         """
         super().__init__()
         self.channels, self.depth = channels, depth
-        widths = [width * 2 ** level for level in range(depth + 1)]
+        widths = [width * 2**level for level in range(depth + 1)]
         self.encoder = nn.ModuleList(
-            _level(channels if level == 0 else widths[level], widths[level], dropout) for level in range(depth + 1))
+            _level(channels if level == 0 else widths[level], widths[level], dropout) for level in range(depth + 1)
+        )
         self.down = nn.ModuleList(nn.Conv2d(widths[level], widths[level + 1], 2, stride=2) for level in range(depth))
         self.up = nn.ModuleList(nn.Conv2d(widths[level + 1], widths[level], 1) for level in range(depth))
         self.decoder = nn.ModuleList(_level(2 * widths[level], widths[level], dropout) for level in range(depth))
@@ -66,7 +67,7 @@ class UNet(nn.Module):
     @property
     def align(self) -> int:
         """Sizes and tile origins must be multiples of this."""
-        return 2 ** self.depth
+        return 2**self.depth
 
     @property
     def halo(self) -> int:
@@ -76,7 +77,7 @@ class UNet(nn.Module):
     @staticmethod
     def parameter_count(channels: int, width: int, depth: int, dropout: float) -> int:
         """Return how many weights such a network has, without building it."""
-        widths = [width * 2 ** level for level in range(depth + 1)]
+        widths = [width * 2**level for level in range(depth + 1)]
 
         def level(inputs: int, outputs: int) -> int:
             # A convolution before a batch norm has no bias; a batch norm has scale and shift.
@@ -102,7 +103,7 @@ def receptive_margin(depth: int, convolutions: int) -> int:
         depth: halvings.
         convolutions: 3 × 3 convolutions at each level of the encoder and of the decoder.
     """
-    margin, group = 0, 2 ** depth
+    margin, group = 0, 2**depth
     for place in range(group):
         first, last = _decoder_interval(place, place, 0, depth, convolutions)
         margin = max(margin, -first, last - (group - 1))
@@ -130,6 +131,10 @@ def _encoder_interval(first: int, last: int, level: int, convolutions: int) -> t
 def _level(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = []
     for index in range(CONVOLUTIONS):
-        layers += [nn.Conv2d(inputs if index == 0 else outputs, outputs, 3, padding=1, bias=False),
-                   nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE, inplace=True), ChannelDropout(outputs, dropout)]
+        layers += [
+            nn.Conv2d(inputs if index == 0 else outputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.LeakyReLU(SLOPE, inplace=True),
+            ChannelDropout(outputs, dropout),
+        ]
     return nn.Sequential(*layers)

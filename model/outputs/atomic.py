@@ -14,9 +14,10 @@ import threading
 import time
 import uuid
 import zlib
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any, Callable
 
 from ..errors import OutputNotWritable
 from ..safe_json import read_json
@@ -60,8 +61,10 @@ def atomic_output(output: str | os.PathLike, permanent: bool = False) -> Iterato
     except OSError as error:
         if not _is_output_error(error, temporary):
             raise
-        raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}. "
-                                "Check that the disk has room and that the file is not open elsewhere.") from error
+        raise OutputNotWritable(
+            f"{final} could not be written: {error.strerror or error}. "
+            "Check that the disk has room and that the file is not open elsewhere."
+        ) from error
     finally:
         remove_temp_file(temporary)
 
@@ -98,8 +101,10 @@ def atomic_output_folder(output: str | os.PathLike) -> Iterator[Path]:
     except OSError as error:
         if not _is_output_error(error, temporary):
             raise
-        raise OutputNotWritable(f"{final} could not be written: {error.strerror or error}. Check that the disk has "
-                                "room, or choose another place for the output.") from error
+        raise OutputNotWritable(
+            f"{final} could not be written: {error.strerror or error}. Check that the disk has "
+            "room, or choose another place for the output."
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -118,16 +123,19 @@ def check_writable(output: str | os.PathLike) -> None:
     final = Path(output)
     folder = final.parent
     if not os.path.isdir(folder):
-        raise OutputNotWritable(f"The folder {folder} for the output {final.name} does not exist. "
-                                "Make it, or choose another place for the output.")
+        raise OutputNotWritable(
+            f"The folder {folder} for the output {final.name} does not exist. "
+            "Make it, or choose another place for the output."
+        )
     probe = folder / f".scarp-{uuid.uuid4().hex[:8]}.probe"
     try:
         probe.touch(exist_ok=False)
         # Another run may have taken it for one that a killed run left.
         probe.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputNotWritable(f"The folder {folder} cannot be written ({error.strerror or error}). "
-                                "Choose another place for the output.") from error
+        raise OutputNotWritable(
+            f"The folder {folder} cannot be written ({error.strerror or error}). Choose another place for the output."
+        ) from error
     # Said before the work is done: the name itself is first used when the output is complete.
     beside = "" if final.suffix in _NO_RECORD_SUFFIXES else RECORD_SUFFIX
     try:
@@ -136,8 +144,9 @@ def check_writable(output: str | os.PathLike) -> None:
         return
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise OutputNotWritable(f"The output {final} cannot have this name ({why}). Choose a shorter or a plainer one."
-                                ) from error
+        raise OutputNotWritable(
+            f"The output {final} cannot have this name ({why}). Choose a shorter or a plainer one."
+        ) from error
 
 
 def write_text(output: str | os.PathLike, text: str) -> None:
@@ -191,8 +200,10 @@ def write_record(output: str | os.PathLike, content: Mapping[str, Any]) -> None:
     Raises:
         OutputNotWritable: it cannot be written.
     """
-    write_text(f"{output}{RECORD_SUFFIX}",
-               json.dumps(content, indent=1, ensure_ascii=False, default=_json_default, allow_nan=True))
+    write_text(
+        f"{output}{RECORD_SUFFIX}",
+        json.dumps(content, indent=1, ensure_ascii=False, default=_json_default, allow_nan=True),
+    )
 
 
 def checksum(arrays: Mapping[str, Any]) -> int:
@@ -210,8 +221,9 @@ def checksum(arrays: Mapping[str, Any]) -> int:
 class RunRecord:
     """What was run, on what, with which settings; written as JSON beside each output when the run succeeds."""
 
-    def __init__(self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any],
-                 background: bool = False) -> None:
+    def __init__(
+        self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any], background: bool = False
+    ) -> None:
         """Start the clock.
 
         Args:
@@ -223,10 +235,7 @@ class RunRecord:
         """
         self._started = time.time()
         self._clock = time.perf_counter()
-        self.content: dict[str, Any] = {
-            "algorithm": f"scarp:{algorithm}",
-            "parameters": dict(parameters),
-        }
+        self.content: dict[str, Any] = {"algorithm": f"scarp:{algorithm}", "parameters": dict(parameters)}
         self._inputs: Future = Future()
         if background:
             threading.Thread(target=self._hash_inputs, args=(dict(inputs),), daemon=True).start()
@@ -239,6 +248,7 @@ class RunRecord:
 
     def on_inputs_known(self, callback: Callable[[dict[str, Any]], None]) -> None:
         """Call a function with :meth:`inputs` as soon as they are known, unless it or reading them fails."""
+
         def on_done(known: Future) -> None:
             with contextlib.suppress(OSError, OutputNotWritable):
                 callback(known.result())
@@ -291,7 +301,7 @@ def _compute_info(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return the number of threads, which decides how sums are rounded, for runs that computed on a device."""
     torch = sys.modules.get("torch")
     summary = results.get("summary")
-    on_device = "device" in results or isinstance(summary, Mapping) and "device" in summary
+    on_device = "device" in results or (isinstance(summary, Mapping) and "device" in summary)
     return {"threads": torch.get_num_threads()} if on_device and torch is not None else {}
 
 

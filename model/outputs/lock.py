@@ -3,7 +3,8 @@
 The files of a run take their names one after the other, so of two runs that write the same output at once, the map of
 one could come to lie beside the record of the other. Each run therefore holds a lock on a hidden file beside each of
 its outputs. The system lets go of it when the process ends, however it ends: no lock is ever left over, and neither
-clocks nor process numbers have to be believed. Where a file system knows no locks, runs go on without."""
+clocks nor process numbers have to be believed. Where a file system knows no locks, runs go on without.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +14,10 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import Any
 
 from ..errors import OutputNotWritable
 from ..safe_json import parse_json
@@ -93,8 +95,9 @@ def _lock(final: Path) -> int | None:
             owner = _owner(descriptor)
             os.close(descriptor)
             if error.errno in _LOCKED_ERRNOS:
-                raise OutputNotWritable(f"{final} is being written by another run{owner}. Wait until that is done, or "
-                                        "choose another name.") from error
+                raise OutputNotWritable(
+                    f"{final} is being written by another run{owner}. Wait until that is done, or choose another name."
+                ) from error
             return None
         if _is_same_file(descriptor, path):
             _write_owner(descriptor)

@@ -67,15 +67,19 @@ def remove_orphans(final: Path) -> None:
 
 def _sibling_names(final: Path) -> list[str]:
     """Return the names of an output and of what Scarp writes beside it."""
-    return [final.name, *(f"{final.name}{ending}" for ending in _SIDECAR_SUFFIXES), f"{final.stem}.qml",
-            f"{final.stem}.json"]
+    return [
+        final.name,
+        *(f"{final.name}{ending}" for ending in _SIDECAR_SUFFIXES),
+        f"{final.stem}.qml",
+        f"{final.stem}.json",
+    ]
 
 
 def _remove(folder: Path, hashes: set[str]) -> None:
     with contextlib.suppress(OSError):
         for item in folder.glob(".*"):
             found = _NAME.fullmatch(item.name)
-            if found and found[1] in hashes or _PROBE.fullmatch(item.name):
+            if (found and found[1] in hashes) or _PROBE.fullmatch(item.name):
                 if item.is_dir() and not item.is_symlink():
                     shutil.rmtree(item, ignore_errors=True)
                 with contextlib.suppress(OSError):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -58,8 +59,9 @@ class Applicability:
             if not known[0].is_categorical:
                 found.trained = max(spec.minimum for spec in known), min(spec.maximum for spec in known)
 
-    def find(self, raw: np.ndarray, numbers: Sequence[Sequence[np.ndarray]], valid: np.ndarray
-             ) -> tuple[np.ndarray, dict[str, Any]]:
+    def find(
+        self, raw: np.ndarray, numbers: Sequence[Sequence[np.ndarray]], valid: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Look at one tile; may be called by several threads.
 
         Args:
@@ -96,8 +98,11 @@ class Applicability:
                 facts["lowest"] = float(values.min()) if values.min() < low else None
                 facts["highest"] = float(values.max()) if values.max() > high else None
             factors[found.name] = facts
-        facts = {"cells": int(np.count_nonzero(valid)), "cells_outside": int(np.count_nonzero(count)),
-                 "factors": factors}
+        facts = {
+            "cells": int(np.count_nonzero(valid)),
+            "cells_outside": int(np.count_nonzero(count)),
+            "factors": factors,
+        }
         count[~valid] = NODATA
         return count, facts
 
@@ -127,8 +132,10 @@ class Applicability:
             progress.report(1.0, "All cells lie within the range and the classes of the training data.")
             return
         parts = [self._sentence(found) for found in sorted(self.outside, key=lambda found: -found.cells) if found.cells]
-        text = (f"{self.cells_outside:,} cells ({self.share_outside:.2%}) lie outside the training data in at least "
-                f"one factor: {'; '.join(parts)}.")
+        text = (
+            f"{self.cells_outside:,} cells ({self.share_outside:.2%}) lie outside the training data in at least "
+            f"one factor: {'; '.join(parts)}."
+        )
         if self.share_outside >= WARN_SHARE:
             progress.warn(f"{text} There the map extrapolates; OUTPUT_APPLICABILITY shows where.")
         else:
@@ -139,8 +146,7 @@ class Applicability:
         if not found.unseen:
             ends = [f"down to {found.lowest:.4g}"] if np.isfinite(found.lowest) else []
             ends += [f"up to {found.highest:.4g}"] if np.isfinite(found.highest) else []
-            return (f"{share} (trained on {found.trained[0]:.4g} to {found.trained[1]:.4g}, here "
-                    f"{' and '.join(ends)})")
+            return f"{share} (trained on {found.trained[0]:.4g} to {found.trained[1]:.4g}, here {' and '.join(ends)})"
         listed = ", ".join(f'"{label}" {cells:,} cells' for label, cells in found.unseen.most_common(_LISTED))
         more = f" and {len(found.unseen) - _LISTED} more" if len(found.unseen) > _LISTED else ""
         return f"{share} (classes not seen in training: {listed}{more})"

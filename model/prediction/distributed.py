@@ -6,9 +6,10 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import rasterio
 import torch
@@ -58,13 +59,22 @@ class _Opened:
         # Not in a context that would end in some other thread when this is let go of.
         self.stack = Stack(rasterio.open(remote.stack))
         models = [load_model(path) for path in remote.models]
-        ensemble = Ensemble(self.stack, models, [os.path.basename(path) for path in remote.models], remote.samples,
-                            NullProgress())
+        ensemble = Ensemble(
+            self.stack, models, [os.path.basename(path) for path in remote.models], remote.samples, NullProgress()
+        )
         mask = AreaMask(self.stack.grid, remote.area)
         setup = choose_compute_setup(self.stack, ensemble, mask, remote.device, remote.precision, NullProgress())
         tiling = Tiling.of(self.stack.grid, remote.tile[0], ensemble.halo, ensemble.align, remote.tile[1])
-        self.work = TileWork(ensemble, setup.engines, tiling, mask,
-                             Applicability(ensemble.factors, ensemble.specs), remote.names, setup.device, NullProgress())
+        self.work = TileWork(
+            ensemble,
+            setup.engines,
+            tiling,
+            mask,
+            Applicability(ensemble.factors, ensemble.specs),
+            remote.names,
+            setup.device,
+            NullProgress(),
+        )
         self.device, self.parts = setup.device, remote.parts
         self.tiles = list(tiling)
         self.reading = threading.Lock()
@@ -83,8 +93,9 @@ def predict_part(shared: SharedObject, number: int) -> dict[str, Any]:
     return done.facts
 
 
-def compute_remotely(cluster: Cluster, remote: Remote, tiling: Tiling, work: TileWork, progress: Progress
-                     ) -> Iterator[tuple[Tile, TileResult]]:
+def compute_remotely(
+    cluster: Cluster, remote: Remote, tiling: Tiling, work: TileWork, progress: Progress
+) -> Iterator[tuple[Tile, TileResult]]:
     """Let a cluster compute all tiles that are not there yet, and give all of them in the order of the tiling.
 
     Args:
@@ -99,8 +110,11 @@ def compute_remotely(cluster: Cluster, remote: Remote, tiling: Tiling, work: Til
         ScarpError: as ``Cluster.run`` raises it.
     """
     tiles = list(tiling)
-    there = {number for number in remote.parts.known() if number < len(tiles)
-             and remote.parts.load(number, work.shapes(tiles[number])) is not None}
+    there = {
+        number
+        for number in remote.parts.known()
+        if number < len(tiles) and remote.parts.load(number, work.shapes(tiles[number])) is not None
+    }
     shared = share(remote, remote.parts.path / JOB)
     jobs = [(shared, number) for number in range(len(tiles)) if number not in there]
     with contextlib.closing(cluster.run(predict_part, jobs, progress, ordered=True)) as results:
@@ -119,8 +133,10 @@ def _load(parts: TileCache, number: int, tile: Tile, work: TileWork) -> TileResu
     deadline = time.monotonic() + VISIBILITY_TIMEOUT
     while (found := parts.load(number, work.shapes(tile))) is None:
         if time.monotonic() > deadline:
-            raise WorkerFailed(f"A worker wrote tile {number} to {Path(parts.path)}, but it is not to be read from "
-                               "here. Is the folder of the output on storage that all machines share?")
+            raise WorkerFailed(
+                f"A worker wrote tile {number} to {Path(parts.path)}, but it is not to be read from "
+                "here. Is the folder of the output on storage that all machines share?"
+            )
         with contextlib.suppress(OSError):
             os.listdir(parts.path)
         time.sleep(0.1)

@@ -79,7 +79,7 @@ class UNetEngine:
             for first, last, logit in unet.logit(image, height, width, core, step):
                 if self._curves is not None:
                     logit += self._curves.logit(tile, first, last, core.left, core.right)
-                result[first - core.top:last - core.top] = logit
+                result[first - core.top : last - core.top] = logit
         return result.cpu().numpy()
 
     def _of(self, sample: int | None) -> FastUNet:
@@ -127,4 +127,4 @@ class ModuleEngine:
                 logits = network(self._encoder.image(tile, first, last))[0].float()
                 result[first:last] = logits[1] - logits[0]
                 step((last - first) / height)
-        return result[core.top:core.bottom, core.left:core.right].cpu().numpy()
+        return result[core.top : core.bottom, core.left : core.right].cpu().numpy()

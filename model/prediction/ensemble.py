@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -39,8 +39,9 @@ class EnsembleResult:
 class Ensemble:
     """Several models over one stack; each gets its own factors, with classes matched by label."""
 
-    def __init__(self, stack: Stack, models: Sequence[TrainedModel], names: Sequence[str], samples: int,
-                 progress: Progress) -> None:
+    def __init__(
+        self, stack: Stack, models: Sequence[TrainedModel], names: Sequence[str], samples: int, progress: Progress
+    ) -> None:
         """Compare the models with the stack.
 
         Args:
@@ -69,10 +70,13 @@ class Ensemble:
             self._matchers.append(_match_classes(model, name, factors, progress))
             _check_pixel(model, name, stack, progress)
         self.specs: list[list[FactorSpec]] = [
-            [spec for model in models for spec in model.factors if spec.name == name] for name in self.factor_names]
+            [spec for model in models for spec in model.factors if spec.name == name] for name in self.factor_names
+        ]
         if samples and not any(float(model.architecture.get("dropout", 0)) > 0 for model in models):
-            progress.warn("SAMPLES asks for dropout samples, but no model was trained with DROPOUT above 0, so all "
-                          "samples of a model are the same.")
+            progress.warn(
+                "SAMPLES asks for dropout samples, but no model was trained with DROPOUT above 0, so all "
+                "samples of a model are the same."
+            )
 
     @property
     def members(self) -> int:
@@ -97,21 +101,27 @@ class Ensemble:
 
     def engines(self, device: torch.device, dtypes: Sequence[torch.dtype]) -> list[Engine]:
         """Make all models ready on a device, each in its arithmetic."""
-        return [make_engine(model, tables, device, dtype)
-                for model, tables, dtype in zip(self.models, self._tables, dtypes)]
+        return [
+            make_engine(model, tables, device, dtype) for model, tables, dtype in zip(self.models, self._tables, dtypes)
+        ]
 
     @property
     def bytes_per_cell(self) -> float:
         """Memory for a cell of a tile as the models see it, and for what they say of it."""
-        packed = sum(4 * (len(model.encoder.continuous) + len(tables.groups))
-                     for model, tables in zip(self.models, self._tables))
+        packed = sum(
+            4 * (len(model.encoder.continuous) + len(tables.groups)) for model, tables in zip(self.models, self._tables)
+        )
         return packed + (BYTES_RESULT if self.members > 1 else 8)
 
     def packed(self, height: int, width: int) -> list[CompactTile]:
         """Return room for a tile of a size, one a model."""
-        return [CompactTile(torch.empty(len(model.encoder.continuous), height, width),
-                            [torch.empty(height, width, dtype=torch.int32) for _ in tables.groups])
-                for model, tables in zip(self.models, self._tables)]
+        return [
+            CompactTile(
+                torch.empty(len(model.encoder.continuous), height, width),
+                [torch.empty(height, width, dtype=torch.int32) for _ in tables.groups],
+            )
+            for model, tables in zip(self.models, self._tables)
+        ]
 
     def pack(self, raw: np.ndarray, into: Sequence[CompactTile], first: int) -> list[list[np.ndarray]]:
         """Put rows of a tile into the form that the models see.
@@ -127,12 +137,10 @@ class Ensemble:
         """
         found: list[list[np.ndarray]] = [[] for _ in self.factors]
         last = first + raw.shape[1]
-        for model, places, matcher, tables, target in zip(self.models, self._factor_indices, self._matchers, self._tables,
-                                                          into):
-            if matcher.translated or places != list(range(len(raw))):
-                own = matcher.apply(raw[places])
-            else:
-                own = raw
+        for model, places, matcher, tables, target in zip(
+            self.models, self._factor_indices, self._matchers, self._tables, into
+        ):
+            own = matcher.apply(raw[places]) if matcher.translated or places != list(range(len(raw))) else raw
             tile, numbers, _ = tables.pack(own)
             target.scores[:, first:last] = tile.scores
             for key, part in zip(target.keys, tile.keys):
@@ -141,7 +149,9 @@ class Ensemble:
                 found[places[index]].append(plane)
         return found
 
-    def predict(self, engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span, step: Step) -> EnsembleResult:
+    def predict(
+        self, engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span, step: Step
+    ) -> EnsembleResult:
         """Return mean and standard deviation of all models and samples over the core of a tile.
 
         Sample ``s`` drops the same channels in every tile, so samples, too, do not depend on the tiles.
@@ -189,24 +199,32 @@ def full_precision_fp32(device: torch.device) -> Iterator[None]:
 def _check_factors(model: TrainedModel, name: str, factors: Sequence[StackFactor], progress: Progress) -> None:
     for spec, factor in zip(model.factors, factors):
         if spec.kind != factor.kind:
-            raise ParameterInvalid(f'The factor "{spec.name}" is {spec.kind} in the model {name} but {factor.kind} in '
-                                   "the factor stack. Build the stack as the one the model was trained on.")
+            raise ParameterInvalid(
+                f'The factor "{spec.name}" is {spec.kind} in the model {name} but {factor.kind} in '
+                "the factor stack. Build the stack as the one the model was trained on."
+            )
         if spec.unit and factor.unit and spec.unit != factor.unit:
-            progress.warn(f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {name} was '
-                          f"trained on {spec.unit}. Build the stack in the model's units.")
+            progress.warn(
+                f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {name} was '
+                f"trained on {spec.unit}. Build the stack in the model's units."
+            )
 
 
-def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor], progress: Progress
-                   ) -> ClassMatcher:
+def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor], progress: Progress) -> ClassMatcher:
     for spec, factor in zip(model.factors, factors):
         if spec.is_categorical and not (spec.classes and factor.classes):
             where = "stack" if spec.classes else f"model {name}"
-            progress.warn(f'The {where} has no class names for "{spec.name}", so its class codes are taken to mean '
-                          "the same in both.")
+            progress.warn(
+                f'The {where} has no class names for "{spec.name}", so its class codes are taken to mean '
+                "the same in both."
+            )
     matcher = ClassMatcher(model.factors, factors)
     if matcher.translated:
-        progress.report(0.0, f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
-                             f"{name}; they are matched by their names.")
+        progress.report(
+            0.0,
+            f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
+            f"{name}; they are matched by their names.",
+        )
     for factor, labels in matcher.unknown.items():
         listed = ", ".join(f'"{label}"' for label in labels)
         progress.report(0.0, f"Classes of {factor} in the stack that the model {name} does not know: {listed}.")
@@ -216,6 +234,8 @@ def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor
 def _check_pixel(model: TrainedModel, name: str, stack: Stack, progress: Progress) -> None:
     size = stack.grid.cell_size()
     if abs(size / model.pixel_size - 1) > PIXEL_TOLERANCE:
-        progress.warn(f"The cells of the stack are {size:.4g} m, but the model {name} was trained on cells of "
-                      f"{model.pixel_size:.4g} m. Its patterns are sizes in cells, so the map may be wrong. Build the "
-                      "stack on the model's cell size, or train on this one.")
+        progress.warn(
+            f"The cells of the stack are {size:.4g} m, but the model {name} was trained on cells of "
+            f"{model.pixel_size:.4g} m. Its patterns are sizes in cells, so the map may be wrong. Build the "
+            "stack on the model's cell size, or train on this one."
+        )

@@ -3,7 +3,8 @@
 On a processor each thread computes tiles of its own: layers that several threads share make all of them wait for the
 slowest, and reading and writing always take one of them away for a while. Only where tiles would get so small that
 most of the work goes into their halos do threads share a tile.
-The walk over the tiles: one thread reads, some compute, the caller's writes."""
+The walk over the tiles: one thread reads, some compute, the caller's writes.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ import math
 import os
 import threading
 from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -78,8 +80,14 @@ class Plan:
     """Memory for tiles on the device, and on the computer for those waiting."""
 
 
-def make_plan(grid: Grid, ensemble: Ensemble, engines: Sequence[Engine], device: torch.device, side: int = 0,
-              workers: int | None = None) -> Plan:
+def make_plan(
+    grid: Grid,
+    ensemble: Ensemble,
+    engines: Sequence[Engine],
+    device: torch.device,
+    side: int = 0,
+    workers: int | None = None,
+) -> Plan:
     """Choose tiles and threads.
 
     Args:
@@ -97,15 +105,18 @@ def make_plan(grid: Grid, ensemble: Ensemble, engines: Sequence[Engine], device:
     if side < 0 or side > MAX_SIDE:
         raise ParameterInvalid(f"TILE is {side}, but it is a number of cells up to {MAX_SIDE}, or 0 for automatic.")
     if align > SIDES[0]:
-        raise ParameterInvalid(f"The models of MODEL judge patches of land whose sizes fit together only every "
-                               f"{align:,} cells. Predict with each of them by itself.")
+        raise ParameterInvalid(
+            f"The models of MODEL judge patches of land whose sizes fit together only every "
+            f"{align:,} cells. Predict with each of them by itself."
+        )
     cores = torch.get_num_threads() if device.type == "cpu" else GPU_WORKERS
     budget = _memory(device)
     plans = []
     for count in [workers] if workers else _divisors(cores):
         threads = max(cores // count, 1) if device.type == "cpu" else 1
-        for width, height in [(side, side)] if side else [(width, times * width) for width in SIDES
-                                                          for times in HEIGHT_RATIOS]:
+        for width, height in (
+            [(side, side)] if side else [(width, times * width) for width in SIDES for times in HEIGHT_RATIOS]
+        ):
             tiling = Tiling.of(grid, width, halo, align, height)
             busy = min(count, len(tiling))
             plans.append(Plan(tiling, busy, threads, _bytes(tiling, ensemble, engines, busy)))
@@ -125,7 +136,9 @@ def _bytes(tiling: Tiling, ensemble: Ensemble, engines: Sequence[Engine], worker
 def _duration(plan: Plan) -> float:
     """Return what a plan is expected to take, in any unit."""
     tiling, grid = plan.tiling, plan.tiling.grid
-    core = min(tiling.height, round_up(grid.height, tiling.align)) * min(tiling.side, round_up(grid.width, tiling.align))
+    core = min(tiling.height, round_up(grid.height, tiling.align)) * min(
+        tiling.side, round_up(grid.width, tiling.align)
+    )
     # About half of the work is on the way down, where the halo counts.
     work = (core + math.prod(tiling.largest)) / 2
     # Nothing can be computed while the first tile is read.
@@ -164,14 +177,20 @@ class OutputRasters:
     @property
     def names(self) -> list[str]:
         """Arrays that a tile must have."""
-        return [name for name, raster in ((MEAN, self.mean), (SPREAD, self.spread), (OUTSIDE, self.outside))
-                if raster is not None]
+        return [
+            name
+            for name, raster in ((MEAN, self.mean), (SPREAD, self.spread), (OUTSIDE, self.outside))
+            if raster is not None
+        ]
 
     def write(self, tile: Tile, done: TileResult, patch: int) -> None:
         """Write a tile."""
         coarse = coarse_block(tile.core, patch)
-        for name, raster, block in ((MEAN, self.mean, coarse), (SPREAD, self.spread, coarse),
-                                    (OUTSIDE, self.outside, tile.core)):
+        for name, raster, block in (
+            (MEAN, self.mean, coarse),
+            (SPREAD, self.spread, coarse),
+            (OUTSIDE, self.outside, tile.core),
+        ):
             if raster is not None:
                 raster.write(done.arrays[name], 1, window=block.window)
 
@@ -212,8 +231,9 @@ class PredictionTotals:
             applicability.add(found)
 
 
-def write_tiles(tiles: Iterable[tuple[Tile, TileResult]], outputs: OutputRasters, patch: int, applicability: Applicability
-                ) -> PredictionTotals:
+def write_tiles(
+    tiles: Iterable[tuple[Tile, TileResult]], outputs: OutputRasters, patch: int, applicability: Applicability
+) -> PredictionTotals:
     """Write tiles as they come and add up what is said of them.
 
     Args:
@@ -230,8 +250,9 @@ def write_tiles(tiles: Iterable[tuple[Tile, TileResult]], outputs: OutputRasters
     return tally
 
 
-def compute_tiles(stack: Stack, work: TileWork, plan: Plan, progress: Progress, parts: TileCache | None = None
-                  ) -> Iterator[tuple[Tile, TileResult]]:
+def compute_tiles(
+    stack: Stack, work: TileWork, plan: Plan, progress: Progress, parts: TileCache | None = None
+) -> Iterator[tuple[Tile, TileResult]]:
     """Compute all tiles and give them in the order of the tiling, whatever the threads do.
 
     Args:
@@ -264,7 +285,12 @@ def compute_tiles(stack: Stack, work: TileWork, plan: Plan, progress: Progress, 
         return None if number in known else work.read(stack, tile)
 
     # One reader, for a dataset bears one thread at a time, and neighbours find in its cache what they share.
-    with retain_freed_memory(), _threads(plan), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(plan.workers) as pool:
+    with (
+        retain_freed_memory(),
+        _threads(plan),
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(plan.workers) as pool,
+    ):
         waiting: deque[tuple[Tile, Future]] = deque()
         try:
             for number, tile in enumerate(plan.tiling):

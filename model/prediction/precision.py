@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -53,8 +53,9 @@ class ComputeSetup:
         return str(min(self.dtypes, key=lambda dtype: torch.finfo(dtype).bits)).replace("torch.", "")
 
 
-def choose_compute_setup(stack: Stack, ensemble: Ensemble, mask: Mask, device: str, precision: str, progress: Progress
-                      ) -> ComputeSetup:
+def choose_compute_setup(
+    stack: Stack, ensemble: Ensemble, mask: Mask, device: str, precision: str, progress: Progress
+) -> ComputeSetup:
     """Choose device and arithmetic, and check that they give the map of the processor in fp32.
 
     Args:
@@ -73,8 +74,12 @@ def choose_compute_setup(stack: Stack, ensemble: Ensemble, mask: Mask, device: s
         chosen = torch.device("mps")
     cpu = torch.device("cpu")
     dtype = choose_precision(precision, chosen)
-    if precision == "auto" and chosen.type == "cpu" and cpu_has_bf16() \
-            and stack.grid.width * stack.grid.height > SMALL_MAP_CELLS:
+    if (
+        precision == "auto"
+        and chosen.type == "cpu"
+        and cpu_has_bf16()
+        and stack.grid.width * stack.grid.height > SMALL_MAP_CELLS
+    ):
         dtype = torch.bfloat16
 
     def made(where: torch.device, wanted: torch.dtype) -> ComputeSetup:
@@ -93,8 +98,10 @@ def choose_compute_setup(stack: Stack, ensemble: Ensemble, mask: Mask, device: s
             if where == cpu:
                 raise
             # A driver, a missing operation, memory that others took: a map on the processor is better than none.
-            progress.warn(f"{where} failed when it was tried with {wanted} ({str(error).splitlines()[0][:200]}), so "
-                          "it is not used, and the map takes longer.")
+            progress.warn(
+                f"{where} failed when it was tried with {wanted} ({str(error).splitlines()[0][:200]}), so "
+                "it is not used, and the map takes longer."
+            )
             continue
         if found is not None and found.is_acceptable:
             progress.report(0.01, f"{fast.name} on {where} against float32 on the processor: {found}.")
@@ -102,9 +109,11 @@ def choose_compute_setup(stack: Stack, ensemble: Ensemble, mask: Mask, device: s
         if found is None and wanted == torch.float32:
             return fast
         if found is not None:
-            progress.warn(f"{fast.name} on {where} does not give the map that float32 on the processor gives: {found}; "
-                          f"accepted are a difference under {MAX_DIFFERENCE} and a correlation over "
-                          f"{MIN_RANK_CORRELATION}. So it is not used, and the map takes longer.")
+            progress.warn(
+                f"{fast.name} on {where} does not give the map that float32 on the processor gives: {found}; "
+                f"accepted are a difference under {MAX_DIFFERENCE} and a correlation over "
+                f"{MIN_RANK_CORRELATION}. So it is not used, and the map takes longer."
+            )
     return exact
 
 
@@ -123,12 +132,15 @@ class Agreement:
         return self.difference < MAX_DIFFERENCE and self.rank_correlation > MIN_RANK_CORRELATION
 
     def __str__(self) -> str:
-        return (f"mean difference {self.difference:.5f}, rank correlation {self.rank_correlation:.5f} in "
-                f"{self.cells:,} cells")
+        return (
+            f"mean difference {self.difference:.5f}, rank correlation {self.rank_correlation:.5f} in "
+            f"{self.cells:,} cells"
+        )
 
 
-def compare_engines(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine], other: Sequence[Engine]
-            ) -> Agreement | None:
+def compare_engines(
+    stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine], other: Sequence[Engine]
+) -> Agreement | None:
     """Compute a few places both ways; ``None`` when no place with data is found.
 
     Args:
@@ -146,7 +158,7 @@ def compare_engines(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[
         row, column = tile.offset
         core = Span(row, column, row + tile.core.height, column + tile.core.width)
         wanted = mask.read(tile.core)
-        wanted &= np.isfinite(values[:, core.top:core.bottom, core.left:core.right]).all(axis=0)
+        wanted &= np.isfinite(values[:, core.top : core.bottom, core.left : core.right]).all(axis=0)
         if not wanted.any():
             continue
         tiles = ensemble.packed(*values.shape[1:])
@@ -166,8 +178,10 @@ def compare_engines(stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[
 
 
 def _mean(engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span) -> np.ndarray:
-    maps = [1 / (1 + np.exp(-engine.logit(tile, core, None, lambda share: None).astype(np.float64)))
-            for engine, tile in zip(engines, tiles)]
+    maps = [
+        1 / (1 + np.exp(-engine.logit(tile, core, None, lambda share: None).astype(np.float64)))
+        for engine, tile in zip(engines, tiles)
+    ]
     return np.mean(maps, axis=0)
 
 
@@ -178,5 +192,6 @@ def _sample_tiles(stack: Stack, ensemble: Ensemble) -> Iterator[Tile]:
     order = np.random.default_rng(0).permutation(rows * columns)[:_MAX_CANDIDATES]
     for number in order.tolist():
         row, column = number // columns * tiling.side, number % columns * tiling.side
-        yield tiling.around(Block(row, column, min(tiling.side, stack.grid.height - row),
-                                  min(tiling.side, stack.grid.width - column)))
+        yield tiling.around(
+            Block(row, column, min(tiling.side, stack.grid.height - row), min(tiling.side, stack.grid.width - column))
+        )

@@ -3,7 +3,8 @@
 Each tile is a file of its own, written under another name and then renamed, so what is there is whole. The folder's
 name is made of all that the tiles depend on; the content of large inputs is checked by a hash that is computed while
 the tiles are.
-Going on with a prediction that was stopped: when its tiles may be used, and when they are removed."""
+Going on with a prediction that was stopped: when its tiles may be used, and when they are removed.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +14,9 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -97,7 +99,7 @@ class TileCache:
             with safe_open(str(self._file(number)), framework="np") as stream:
                 file_metadata = stream.metadata() or {}
                 facts = parse_json(file_metadata.get(FACTS, "null"))
-                arrays = {name: stream.get_tensor(name) for name in stream.keys()}
+                arrays = {name: stream.get_tensor(name) for name in stream}
         except (SafetensorError, OSError, ValueError):
             return None
         if not isinstance(facts, dict) or {name: array.shape for name, array in arrays.items()} != dict(shapes):
@@ -146,12 +148,15 @@ def _explain_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputNotWritable(f"{path} could not be written: {error.strerror or error}. Tiles that are done are kept "
-                                "there until the map is complete. Check that the disk has room.") from error
+        raise OutputNotWritable(
+            f"{path} could not be written: {error.strerror or error}. Tiles that are done are kept "
+            "there until the map is complete. Check that the disk has room."
+        ) from error
 
 
-def tile_cache_for(output: str | os.PathLike, stack: str | os.PathLike, area: Polygons | None, settings: Mapping[str, Any]
-             ) -> TileCache | None:
+def tile_cache_for(
+    output: str | os.PathLike, stack: str | os.PathLike, area: Polygons | None, settings: Mapping[str, Any]
+) -> TileCache | None:
     """Return where the tiles of a run lie, beside its output; ``None`` when the stack is no file of which to know.
 
     Args:
@@ -163,8 +168,10 @@ def tile_cache_for(output: str | os.PathLike, stack: str | os.PathLike, area: Po
     if not os.path.isfile(stack):
         return None
     found = os.stat(stack)
-    return TileCache(Path(output).absolute().parent, {
-        "stack": [str(Path(stack).absolute()), found.st_size, found.st_mtime_ns], "area": _digest(area), **settings})
+    return TileCache(
+        Path(output).absolute().parent,
+        {"stack": [str(Path(stack).absolute()), found.st_size, found.st_mtime_ns], "area": _digest(area), **settings},
+    )
 
 
 @contextlib.contextmanager
@@ -186,8 +193,11 @@ def resuming(parts: TileCache | None, record: RunRecord, progress: Progress) -> 
             parts.remove()
     for other in sorted(parts.path.parent.glob(FOLDER_PATTERN)):
         if other != parts.path:
-            progress.report(0.02, f"{other} holds tiles of another prediction that was stopped. Delete it if you do "
-                                  "not mean to go on with that.")
+            progress.report(
+                0.02,
+                f"{other} holds tiles of another prediction that was stopped. Delete it if you do "
+                "not mean to go on with that.",
+            )
     parts.begin()
     record.on_inputs_known(lambda inputs: parts.state(_hashes(inputs)))
     try:
@@ -195,8 +205,11 @@ def resuming(parts: TileCache | None, record: RunRecord, progress: Progress) -> 
     except BaseException:
         kept = len(parts.known())
         if kept:
-            progress.report(0.99, f"{kept:,} tiles are kept in {parts.path}. Start again with the same inputs and an "
-                                  "output in the same folder to go on, or delete the folder.")
+            progress.report(
+                0.99,
+                f"{kept:,} tiles are kept in {parts.path}. Start again with the same inputs and an "
+                "output in the same folder to go on, or delete the folder.",
+            )
         else:
             parts.remove()
         raise

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterator, Protocol, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -68,8 +69,17 @@ class TileResult:
 class TileWork:
     """Computes tiles; several threads may use one."""
 
-    def __init__(self, ensemble: Ensemble, engines: Sequence[Engine], tiling: Tiling, mask: Mask,
-                 applicability: Applicability, names: Sequence[str], device: torch.device, progress: Progress) -> None:
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        engines: Sequence[Engine],
+        tiling: Tiling,
+        mask: Mask,
+        applicability: Applicability,
+        names: Sequence[str],
+        device: torch.device,
+        progress: Progress,
+    ) -> None:
         """Keep what all tiles need.
 
         Args:
@@ -100,19 +110,22 @@ class TileWork:
         row, column = tile.offset
         tiles = self._allocate_tiles(tile.read.height, tile.read.width)
         for first, last in _rows(tile.read):
-            values = stack.read(Block(tile.read.row + first, tile.read.column, last - first, tile.read.width),
-                                self._ensemble.factor_names)
+            values = stack.read(
+                Block(tile.read.row + first, tile.read.column, last - first, tile.read.width),
+                self._ensemble.factor_names,
+            )
             numbers = self._ensemble.pack(values, tiles, first)
             top, bottom = max(first, row), min(last, row + shape[0])
             if top >= bottom:
                 continue
             here = slice(top - first, bottom - first), slice(column, column + shape[1])
-            wanted = read.wanted[top - row:bottom - row]
+            wanted = read.wanted[top - row : bottom - row]
             wanted &= complete_cells(values[(slice(None), *here)])
             if wanted.any():
                 outside, found = self._applicability.find(
-                    values[(slice(None), *here)], [[plane[here] for plane in planes] for planes in numbers], wanted)
-                read.outside[top - row:bottom - row] = outside
+                    values[(slice(None), *here)], [[plane[here] for plane in planes] for planes in numbers], wanted
+                )
+                read.outside[top - row : bottom - row] = outside
                 read.found.append(found)
         if read.wanted.any():
             read.tiles = tiles
@@ -143,8 +156,11 @@ class TileWork:
         step(max(1 - counted_so_far, 0.0))
         self._free_tiles.append(read.tiles)
         predicted = read.wanted & np.isfinite(mean)
-        facts: dict[str, Any] = {"skipped": 0, "outside": read.found,
-                                 "lost": int(np.count_nonzero(read.wanted) - np.count_nonzero(predicted))}
+        facts: dict[str, Any] = {
+            "skipped": 0,
+            "outside": read.found,
+            "lost": int(np.count_nonzero(read.wanted) - np.count_nonzero(predicted)),
+        }
         mean[~predicted] = np.nan
         read.outside[~predicted] = NOT_APPLICABLE
         mean = coarsen(mean, self._ensemble.patch)
@@ -154,22 +170,29 @@ class TileWork:
         known = mean[np.isfinite(mean)]
         facts["cells"] = len(known)
         if len(known):
-            facts.update(total=float(known.sum(dtype=np.float64)), minimum=float(known.min()),
-                         maximum=float(known.max()))
+            facts.update(
+                total=float(known.sum(dtype=np.float64)), minimum=float(known.min()), maximum=float(known.max())
+            )
         arrays = {MEAN: mean, SPREAD: spread, OUTSIDE: read.outside}
         return TileResult({name: arrays[name] for name in self.names}, facts)
 
     def empty(self, tile: Tile) -> TileResult:
         """Return a tile without any cell to predict."""
-        arrays = {name: np.full(shape, NOT_APPLICABLE, dtype=np.uint8) if name == OUTSIDE
-                  else np.full(shape, np.nan, dtype=np.float32) for name, shape in self.shapes(tile).items()}
+        arrays = {
+            name: np.full(shape, NOT_APPLICABLE, dtype=np.uint8)
+            if name == OUTSIDE
+            else np.full(shape, np.nan, dtype=np.float32)
+            for name, shape in self.shapes(tile).items()
+        }
         return TileResult(arrays, {"skipped": 1, "cells": 0, "lost": 0})
 
     def shapes(self, tile: Tile) -> dict[str, tuple[int, int]]:
         """Return the shapes of the arrays of a tile."""
         coarse = coarse_block(tile.core, self._ensemble.patch)
-        return {name: (tile.core.height, tile.core.width) if name == OUTSIDE else (coarse.height, coarse.width)
-                for name in self.names}
+        return {
+            name: (tile.core.height, tile.core.width) if name == OUTSIDE else (coarse.height, coarse.width)
+            for name in self.names
+        }
 
     def _allocate_tiles(self, height: int, width: int) -> list[CompactTile]:
         """Return room for a tile; that of an earlier one where it fits, for fresh memory is slow at first."""
@@ -194,9 +217,9 @@ class TileWork:
                 waiting += self._fallback(piece, device, error)
                 continue
             row, column = piece.core.row - tile.core.row, piece.core.column - tile.core.column
-            mean[row:row + piece.core.height, column:column + piece.core.width] = result.mean
+            mean[row : row + piece.core.height, column : column + piece.core.width] = result.mean
             if spread is not None:
-                spread[row:row + piece.core.height, column:column + piece.core.width] = result.spread
+                spread[row : row + piece.core.height, column : column + piece.core.width] = result.spread
         return mean, spread
 
     def _fallback(self, piece: Tile, device: torch.device, error: Exception) -> list[Tile]:
@@ -220,10 +243,13 @@ class TileWork:
     def _crop_to_wanted(self, tile: Tile, wanted: np.ndarray) -> Tile:
         """Return the part of a tile outside of which no cell is wanted."""
         core, align = tile.core, self.tiling.align
-        (top, bottom), (left, right) = ((found[0] // align * align, found[-1] + 1) for found in (
-            np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))))
-        return self.tiling.around(Block(core.row + int(top), core.column + int(left), int(bottom - top),
-                                        int(right - left)))
+        (top, bottom), (left, right) = (
+            (found[0] // align * align, found[-1] + 1)
+            for found in (np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0)))
+        )
+        return self.tiling.around(
+            Block(core.row + int(top), core.column + int(left), int(bottom - top), int(right - left))
+        )
 
     def _predict_piece(self, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step) -> EnsembleResult:
         """Compute a piece of a tile from what was read for the whole tile."""
@@ -255,14 +281,17 @@ class TileWork:
                 # Another thread has gone over meanwhile.
                 return
             if device.type == "cpu":
-                raise DeviceUnavailable("The memory is too small for the smallest tiles. Close other programs, or use "
-                                        "a smaller model.")
-            self._progress.warn(f"{why}; the rest of the map is computed on the processor, which is slower and gives "
-                                "the same.")
+                raise DeviceUnavailable(
+                    "The memory is too small for the smallest tiles. Close other programs, or use a smaller model."
+                )
+            self._progress.warn(
+                f"{why}; the rest of the map is computed on the processor, which is slower and gives the same."
+            )
             cpu = torch.device("cpu")
             # The engines first: threads that compute do not wait for the lock.
             self._engines = self._ensemble.engines(
-                cpu, [effective_dtype(model, torch.float32) for model in self._ensemble.models])
+                cpu, [effective_dtype(model, torch.float32) for model in self._ensemble.models]
+            )
             self._device = cpu
 
 

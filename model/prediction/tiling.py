@@ -3,13 +3,14 @@
 A network that halves its resolution sees cells in groups of ``align``; a tile that starts in the middle of a group is
 seen with other groups and gets other values, however much context it has. So every tile, halo included, starts at a
 multiple of ``align`` counted from the raster's corner, and its halo is no narrower than what the network looks at.
-Cells outside the raster are read as without data, for tiles and for the whole raster alike."""
+Cells outside the raster are read as without data, for tiles and for the whole raster alike.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Iterator
 
 import numpy as np
 from affine import Affine
@@ -53,7 +54,13 @@ class Tiling:
     @classmethod
     def of(cls, grid: Grid, side: int, halo: int, align: int, height: int | None = None) -> Tiling:
         """Return the tiling whose sides and halo are rounded up to multiples of ``align``."""
-        return cls(grid, round_up(side, align), round_up(halo, align), align, round_up(side if height is None else height, align))
+        return cls(
+            grid,
+            round_up(side, align),
+            round_up(halo, align),
+            align,
+            round_up(side if height is None else height, align),
+        )
 
     def __len__(self) -> int:
         return math.ceil(self.grid.height / self.height) * math.ceil(self.grid.width / self.side)
@@ -64,14 +71,26 @@ class Tiling:
         for first in range(0, self.grid.width, band):
             for row in range(0, self.grid.height, self.height):
                 for column in range(first, min(first + band, self.grid.width), self.side):
-                    yield self.around(Block(row, column, min(self.height, self.grid.height - row),
-                                            min(self.side, self.grid.width - column)))
+                    yield self.around(
+                        Block(
+                            row,
+                            column,
+                            min(self.height, self.grid.height - row),
+                            min(self.side, self.grid.width - column),
+                        )
+                    )
 
     def around(self, core: Block) -> Tile:
         """Return the tile of a core that starts on the alignment."""
-        return Tile(core, Block(core.row - self.halo, core.column - self.halo,
-                                round_up(core.height, self.align) + 2 * self.halo,
-                                round_up(core.width, self.align) + 2 * self.halo))
+        return Tile(
+            core,
+            Block(
+                core.row - self.halo,
+                core.column - self.halo,
+                round_up(core.height, self.align) + 2 * self.halo,
+                round_up(core.width, self.align) + 2 * self.halo,
+            ),
+        )
 
     def quarters(self, tile: Tile) -> list[Tile]:
         """Return the tiles that a tile falls apart into; itself alone when it is too small for that."""
@@ -80,28 +99,40 @@ class Tiling:
         if side < MIN_SIDE or side >= longest:
             return [tile]
         core = tile.core
-        return [self.around(Block(row, column, min(side, core.row + core.height - row),
-                                  min(side, core.column + core.width - column)))
-                for row in range(core.row, core.row + core.height, side)
-                for column in range(core.column, core.column + core.width, side)]
+        return [
+            self.around(
+                Block(
+                    row, column, min(side, core.row + core.height - row), min(side, core.column + core.width - column)
+                )
+            )
+            for row in range(core.row, core.row + core.height, side)
+            for column in range(core.column, core.column + core.width, side)
+        ]
 
     @property
     def largest(self) -> tuple[int, int]:
         """Height and width of the largest tile with its halo."""
-        return (round_up(min(self.height, self.grid.height), self.align) + 2 * self.halo,
-                round_up(min(self.side, self.grid.width), self.align) + 2 * self.halo)
+        return (
+            round_up(min(self.height, self.grid.height), self.align) + 2 * self.halo,
+            round_up(min(self.side, self.grid.width), self.align) + 2 * self.halo,
+        )
 
 
 def coarse_grid(grid: Grid, patch: int) -> Grid:
     """Return the grid whose cells are ``patch`` × ``patch`` cells of another, from the same corner and covering it."""
-    return replace(grid, transform=grid.transform * Affine.scale(patch), width=math.ceil(grid.width / patch),
-                   height=math.ceil(grid.height / patch))
+    return replace(
+        grid,
+        transform=grid.transform * Affine.scale(patch),
+        width=math.ceil(grid.width / patch),
+        height=math.ceil(grid.height / patch),
+    )
 
 
 def coarse_block(block: Block, patch: int) -> Block:
     """Return a block of the coarse grid; the first row and column of the fine one are multiples of ``patch``."""
-    return Block(block.row // patch, block.column // patch, math.ceil(block.height / patch),
-                 math.ceil(block.width / patch))
+    return Block(
+        block.row // patch, block.column // patch, math.ceil(block.height / patch), math.ceil(block.width / patch)
+    )
 
 
 def coarsen(values: np.ndarray, patch: int) -> np.ndarray:
@@ -115,11 +146,11 @@ def coarsen(values: np.ndarray, patch: int) -> np.ndarray:
         return values
     padded = np.pad(values, [(0, -size % patch) for size in values.shape], constant_values=np.nan)
     rows, columns = padded.shape[0] // patch, padded.shape[1] // patch
-    parts = padded.reshape(rows, patch, columns, patch).transpose(0, 2, 1, 3).reshape(rows, columns, patch ** 2)
+    parts = padded.reshape(rows, patch, columns, patch).transpose(0, 2, 1, 3).reshape(rows, columns, patch**2)
     known = np.isfinite(parts)
     # All known cells of a patch have the same value; the largest is any of them.
     largest = np.where(known, parts, -np.inf).max(axis=2)
-    return np.where(2 * known.sum(axis=2) >= patch ** 2, largest, np.nan).astype(values.dtype)
+    return np.where(2 * known.sum(axis=2) >= patch**2, largest, np.nan).astype(values.dtype)
 
 
 def round_up(number: int, step: int) -> int:

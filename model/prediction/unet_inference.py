@@ -9,13 +9,15 @@ A trained U-Net for whole tiles: the same function as :class:`~..networks.unet.U
   convolution of a decoder level is one over the skip connection plus one of these, and nothing is joined.
 - The halo is there for the deep levels. On the way up only what the core needs is computed.
 - Every level is computed in strips of rows as the level that reads it asks for them, and forgets them when they are no
-  longer looked at. So a tile takes the memory of a band of rows, and may be tall: the halo then costs little."""
+  longer looked at. So a tile takes the memory of a band of rows, and may be tall: the halo then costs little.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Callable, Iterator
+from typing import Callable
 
 import torch
 from torch import nn
@@ -52,7 +54,7 @@ class RowBuffer:
         joined = torch.empty(size, dtype=parts[0].dtype, device=parts[0].device, memory_format=torch.channels_last)
         row = 0
         for part in parts:
-            joined[:, :, row:row + part.shape[2]] = part
+            joined[:, :, row : row + part.shape[2]] = part
             row += part.shape[2]
         return joined
 
@@ -94,8 +96,12 @@ class Span:
 
     def slab(self, margin: int, height: int, width: int) -> Span:
         """Return the span with a margin, out to even rows and columns, within an image of a size."""
-        return Span(max(_even_below(self.top - margin), 0), max(_even_below(self.left - margin), 0),
-                    min(_even_above(self.bottom + margin), height), min(_even_above(self.right + margin), width))
+        return Span(
+            max(_even_below(self.top - margin), 0),
+            max(_even_below(self.left - margin), 0),
+            min(_even_above(self.bottom + margin), height),
+            min(_even_above(self.right + margin), width),
+        )
 
     def halved(self) -> Span:
         """Return what an even span covers at half the resolution."""
@@ -160,29 +166,36 @@ class FastUNet:
 
         def ready(weight: torch.Tensor, bias: torch.Tensor) -> Weights:
             # Rounded before it is moved: Apple GPUs know no double precision.
-            return (weight.to(dtype).to(device).contiguous(memory_format=torch.channels_last),
-                    bias.to(dtype).to(device))
+            return (
+                weight.to(dtype).to(device).contiguous(memory_format=torch.channels_last),
+                bias.to(dtype).to(device),
+            )
 
         def second(level: nn.Sequential) -> Weights:
             weight, bias = _folded(level, 1)
             return ready(_masked(weight, level, 0), bias)
 
         self.encoder = [_Level(ready(*_folded(level, 0)), second(level)) for level in unet.encoder]
-        self.down = [ready(_masked(layer.weight.double(), level, 1), layer.bias.double())
-                     for layer, level in zip(unet.down, unet.encoder)]
+        self.down = [
+            ready(_masked(layer.weight.double(), level, 1), layer.bias.double())
+            for layer, level in zip(unet.down, unet.encoder)
+        ]
         self.decoder, self.upsample = [], []
         for place, level in enumerate(unet.decoder):
             weight, bias = _folded(level, 0)
-            skip = _masked(weight[:, :len(weight)], unet.encoder[place], 1)
-            coarse = as_transposed_convolution(weight[:, len(weight):]).to(dtype).to(device)
-            self.decoder.append(_Level(ready(skip, bias), second(level),
-                                       coarse.contiguous(memory_format=torch.channels_last)))
+            skip = _masked(weight[:, : len(weight)], unet.encoder[place], 1)
+            coarse = as_transposed_convolution(weight[:, len(weight) :]).to(dtype).to(device)
+            self.decoder.append(
+                _Level(ready(skip, bias), second(level), coarse.contiguous(memory_format=torch.channels_last))
+            )
             below = unet.encoder[last] if place + 1 == last else unet.decoder[place + 1]
             self.upsample.append(ready(_masked(unet.up[place].weight.double(), below, 1), unet.up[place].bias.double()))
         head = unet.head.weight.double()
         # In full precision: 16 bits of a logit alone would move the susceptibility by a thousandth.
-        self._head = [part.to(torch.float32).to(device) for part in (
-            _masked(head[1:] - head[:1], unet.decoder[0], 1), unet.head.bias.double().diff())]
+        self._head = [
+            part.to(torch.float32).to(device)
+            for part in (_masked(head[1:] - head[:1], unet.decoder[0], 1), unet.head.bias.double().diff())
+        ]
 
     @property
     def bytes_per_column(self) -> float:
@@ -194,8 +207,9 @@ class FastUNet:
             rows += WAITING_ROWS_FACTOR * lag + LIVE_MAPS_FACTOR * strip
         return torch.finfo(self._dtype).bits // 8 * self.width * rows
 
-    def logit(self, image: Image, height: int, width: int, core: Span, step: Step
-              ) -> Iterator[tuple[int, int, torch.Tensor]]:
+    def logit(
+        self, image: Image, height: int, width: int, core: Span, step: Step
+    ) -> Iterator[tuple[int, int, torch.Tensor]]:
         """Compute a tile.
 
         Args:
@@ -267,11 +281,17 @@ class _StripForward:
                 below.add(next(self._upsampled[level]))
             self._down_to(level, bottom)
             features = functional.conv2d(skips.get(top, bottom), *weights.first, padding=PADDING)
-            features += functional.conv_transpose2d(below.get(top // 2, bottom // 2), weights.coarse, stride=2,
-                                                    padding=1)[:, :, 1:-1]
+            features += functional.conv_transpose2d(
+                below.get(top // 2, bottom // 2), weights.coarse, stride=2, padding=1
+            )[:, :, 1:-1]
             features = _pair(features, weights)
-            yield first, last, features[:, :, first % 2:first % 2 + last - first,
-                                        wanted.left - slab.left:wanted.right - slab.left]
+            yield (
+                first,
+                last,
+                features[
+                    :, :, first % 2 : first % 2 + last - first, wanted.left - slab.left : wanted.right - slab.left
+                ],
+            )
             top = last - MARGIN - last % 2
             skips.forget(top)
             below.forget(top // 2)
@@ -289,7 +309,7 @@ class _StripForward:
             self._down_to(depth - 1, 2 * (last + MARGIN))
             features = self._features(depth, coarse.get(first - MARGIN, last + MARGIN))
             coarse.forget(last - MARGIN)
-            yield first, last, features[..., wanted.left:wanted.right]
+            yield first, last, features[..., wanted.left : wanted.right]
             self._step(0.5 / (depth + 1) * (last - first) / (bottom - top))
 
     def _down_to(self, level: int, end: int) -> None:
@@ -309,7 +329,7 @@ class _StripForward:
             self._coarse[level].add(functional.conv2d(features, *self._unet.down[level], stride=2))
             above, under = max(first, slab.top), min(last, slab.bottom)
             if above < under:
-                self._skips[level].add(features[:, :, above - first:under - first, slab.left:slab.right])
+                self._skips[level].add(features[:, :, above - first : under - first, slab.left : slab.right])
             self._done[level] = last
             self._step(0.5 / (self._unet.depth + 1) * (last - first) / (bottom - top))
 
@@ -336,10 +356,12 @@ def _activated(features: torch.Tensor) -> torch.Tensor:
 def _folded(level: nn.Sequential, number: int) -> Weights:
     """Return convolution and batch norm of a level as one convolution, in double precision."""
     layers = [layer for layer in level if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
-    convolution, norm = layers[2 * number:2 * number + 2]
+    convolution, norm = layers[2 * number : 2 * number + 2]
     scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
-    return (convolution.weight.double() * scale[:, None, None, None],
-            norm.bias.double() - norm.running_mean.double() * scale)
+    return (
+        convolution.weight.double() * scale[:, None, None, None],
+        norm.bias.double() - norm.running_mean.double() * scale,
+    )
 
 
 def _masked(weight: torch.Tensor, level: nn.Sequential, number: int) -> torch.Tensor:

@@ -3,7 +3,8 @@ What a network needs of a tile, in little memory: z-scores, and one number that 
 
 A one-hot image has a channel for each class, most of them zero. Written out for a whole tile it takes several times the
 memory of the factors and as long as a convolution. Here it is looked up, a few rows at a time, in tables with one row
-for each combination of classes, in the arithmetic and order that the convolutions want."""
+for each combination of classes, in the arithmetic and order that the convolutions want.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class FastCurves:
         knots = curves.knots.detach().double().cpu().numpy()
         heights = _difference(curves.heights.detach().transpose(0, 1))
         # The linear term is level beyond the outer knots like the curves, so it is part of them.
-        heights = heights + weight[:curves.continuous, None] * knots
+        heights = heights + weight[: curves.continuous, None] * knots
         slopes = np.diff(heights) / np.diff(knots)
 
         def on_device(array: np.ndarray) -> torch.Tensor:
@@ -52,7 +53,7 @@ class FastCurves:
         self._device = device
         columns, channel = [], curves.continuous
         for table in encoding.tables:
-            columns.append(table.astype(np.float64) @ weight[channel:channel + table.shape[1], None])
+            columns.append(table.astype(np.float64) @ weight[channel : channel + table.shape[1], None])
             channel += table.shape[1]
         self._classes = [table.sum(dim=1).to(device) for table in tables.combined(columns)]
 
@@ -69,13 +70,13 @@ class FastCurves:
         pieces = torch.empty(*self._start.shape[:2], min(size, scores.shape[1]), device=self._device)
         zero = torch.zeros((), device=self._device)
         for start in range(0, scores.shape[1], size):
-            part = scores[:, None, start:start + size]
-            reach = pieces[:, :, :part.shape[2]]
+            part = scores[:, None, start : start + size]
+            reach = pieces[:, :, : part.shape[2]]
             torch.sub(part, self._start, out=reach)
             # Three times as fast as one clamp between tensors.
             torch.maximum(reach, zero, out=reach)
             torch.minimum(reach, self._length, out=reach)
-            total[start:start + size] += torch.mv(reach.reshape(len(self._slopes), -1).t(), self._slopes)
+            total[start : start + size] += torch.mv(reach.reshape(len(self._slopes), -1).t(), self._slopes)
         return total.reshape(shape)
 
 
@@ -183,7 +184,7 @@ class ClassTables:
             sizes = [len(columns[place]) for place in group]
             parts = []
             for number, place in enumerate(group):
-                row = np.arange(int(np.prod(sizes))) // int(np.prod(sizes[number + 1:])) % sizes[number]
+                row = np.arange(int(np.prod(sizes))) // int(np.prod(sizes[number + 1 :])) % sizes[number]
                 parts.append(np.asarray(columns[place], dtype=np.float32)[row])
             tables.append(torch.from_numpy(np.concatenate(parts, axis=1)))
         return tables
@@ -213,7 +214,7 @@ class StripEncoder:
             flat = torch.empty((last - first) * width, self._channels, dtype=self._dtype, device=scores.device)
             column = self._continuous
             for table, key in zip(self._tables, keys):
-                flat[:, column:column + table.shape[1]] = torch.embedding(table, key)
+                flat[:, column : column + table.shape[1]] = torch.embedding(table, key)
                 column += table.shape[1]
         for channel in range(self._continuous):
             flat[:, channel] = scores[channel].reshape(-1)

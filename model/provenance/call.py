@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any
 
 from ..errors import InputCorrupt, InputMissing
 from ..outputs.atomic import RECORD_SUFFIX
@@ -72,18 +73,28 @@ def read_recorded_run(path: str | os.PathLike) -> RecordedRun:
         raise InputCorrupt(f"{record} is no run record of Scarp. Give the {RECORD_SUFFIX} file beside an output.")
     call = content.get("call")
     if not isinstance(call, dict) or not isinstance(call.get("parameters"), dict):
-        raise InputCorrupt(f"The run record {record} does not say with which parameters {content['algorithm']} was "
-                           "called: it is of an older version of Scarp, or of a run outside QGIS. Run the algorithm "
-                           "again to get a full record.")
+        raise InputCorrupt(
+            f"The run record {record} does not say with which parameters {content['algorithm']} was "
+            "called: it is of an older version of Scarp, or of a run outside QGIS. Run the algorithm "
+            "again to get a full record."
+        )
     return RecordedRun(
-        record=record, algorithm=content["algorithm"], parameters=call["parameters"],
-        files={name: [_file(one) for one in value if isinstance(one, dict)]
-               for name, value in _table(call, "files").items() if isinstance(value, list)},
-        layers=_tables(call, "layers"), written=_tables(call, "written"),
+        record=record,
+        algorithm=content["algorithm"],
+        parameters=call["parameters"],
+        files={
+            name: [_file(one) for one in value if isinstance(one, dict)]
+            for name, value in _table(call, "files").items()
+            if isinstance(value, list)
+        },
+        layers=_tables(call, "layers"),
+        written=_tables(call, "written"),
         outputs={name: value for name, value in _table(call, "outputs").items() if isinstance(value, str)},
         made={name: _file(value) for name, value in _table(content, "outputs").items() if isinstance(value, dict)},
-        numbers=_table(call, "numbers"), environment=_environment(content, call),
-        started=str(content.get("started", ""))[:40])
+        numbers=_table(call, "numbers"),
+        environment=_environment(content, call),
+        started=str(content.get("started", ""))[:40],
+    )
 
 
 def _environment(content: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, str]:

@@ -1,14 +1,16 @@
 """What a file was made from, by the record beside it, and whether that is still as it was.
 Whether zones and windows belong to the susceptibility map they are used with, and what the map says of itself.
-What a model says of the files that it was trained on, and whether those at hand are the same."""
+What a model says of the files that it was trained on, and whether those at hand are the same.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Protocol
+from typing import Any, Protocol
 
 import rasterio
 
@@ -47,9 +49,11 @@ def warn_stale_inputs(inputs: Mapping[str, str | os.PathLike | None], warning_si
     """
     for role, path in inputs.items():
         for change in changes_since(path) if path is not None else ():
-            warning_sink.warn(f"The {role} {Path(path).name} was made from {Path(change.path).name} ({change.parameter}), "
-                          f"which has changed since. Make the {role} again, unless it is the older state that you "
-                          "mean.")
+            warning_sink.warn(
+                f"The {role} {Path(path).name} was made from {Path(change.path).name} ({change.parameter}), "
+                f"which has changed since. Make the {role} again, unless it is the older state that you "
+                "mean."
+            )
 
 
 def changes_since(output: str | os.PathLike) -> list[ChangedInput]:
@@ -66,9 +70,12 @@ def changes_since(output: str | os.PathLike) -> list[ChangedInput]:
     except (OSError, ValueError):
         return []
     inputs = record.get("inputs")
-    return [ChangedInput(name, path) for name, entry in _entries(inputs if isinstance(inputs, dict) else {})
-            for path in [str(entry["source"]).split("|")[0]]
-            if Path(path).suffix.lower() not in _CHANGED_BY_READING and _changed(path, entry)]
+    return [
+        ChangedInput(name, path)
+        for name, entry in _entries(inputs if isinstance(inputs, dict) else {})
+        for path in [str(entry["source"]).split("|")[0]]
+        if Path(path).suffix.lower() not in _CHANGED_BY_READING and _changed(path, entry)
+    ]
 
 
 def recorded_checksum(output: str | os.PathLike, parameter: str) -> str:
@@ -104,8 +111,13 @@ def _changed(path: str, entry: Mapping[str, Any]) -> bool:
 _MODEL = ".safetensors"
 
 
-def warn_inconsistent_layers(dataset: rasterio.DatasetReader, inputs: Mapping[str, Any], warning_sink: WarningSink,
-                zones: str | os.PathLike | None = None, windows: str | None = None) -> None:
+def warn_inconsistent_layers(
+    dataset: rasterio.DatasetReader,
+    inputs: Mapping[str, Any],
+    warning_sink: WarningSink,
+    zones: str | os.PathLike | None = None,
+    windows: str | None = None,
+) -> None:
     """Warn of what was said when the map was made, and of zones and windows that are of another one.
 
     Args:
@@ -121,19 +133,25 @@ def warn_inconsistent_layers(dataset: rasterio.DatasetReader, inputs: Mapping[st
     if zones is not None:
         of_zones = _map_of_zones(zones)
         if of_zones and of_map and of_zones != of_map:
-            warning_sink.warn(f"The zones {Path(zones).name} were cut from another state of the map than "
-                          f"{Path(dataset.name).name} has now. Classify the map again.")
+            warning_sink.warn(
+                f"The zones {Path(zones).name} were cut from another state of the map than "
+                f"{Path(dataset.name).name} has now. Classify the map again."
+            )
     models = [one.strip() for one in dataset.tags().get(MODEL_TAG, "").split(",") if one.strip()]
     of_windows = _model_of_windows(windows) if windows else ""
     if not models or not of_windows:
         return
     if of_windows not in models:
-        warning_sink.warn("The training windows are not those of the model that made the map, so a landslide in a test "
-                      "window may be one that the model was trained on. Give the windows of the same training.")
+        warning_sink.warn(
+            "The training windows are not those of the model that made the map, so a landslide in a test "
+            "window may be one that the model was trained on. Give the windows of the same training."
+        )
     elif len(models) > 1:
-        warning_sink.warn(f"The map is the mean of {len(models)} models, and the training windows are those of one. A test "
-                      "window of one model may be a training window of another, and the numbers of the test windows "
-                      "then flatter the map.")
+        warning_sink.warn(
+            f"The map is the mean of {len(models)} models, and the training windows are those of one. A test "
+            "window of one model may be a training window of another, and the numbers of the test windows "
+            "then flatter the map."
+        )
 
 
 def _map_of_zones(zones: str | os.PathLike) -> str:
@@ -167,8 +185,9 @@ def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid) -> dict[str, A
         inputs: as the run record describes them.
         grid: of the stack.
     """
-    found = {name: entry["sha256"] for name, entry in (inputs or {}).items()
-             if isinstance(entry, dict) and "sha256" in entry}
+    found = {
+        name: entry["sha256"] for name, entry in (inputs or {}).items() if isinstance(entry, dict) and "sha256" in entry
+    }
     return {INPUTS: {**found, GRID: _grid(grid)}}
 
 
@@ -189,7 +208,9 @@ def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: 
     return _same_grid(recorded.get(GRID), _grid(grid)) and recorded[parameter] != sha256
 
 
-def warn_changed_stack(training: Mapping[str, Any], name: str, sha256: str, grid: Grid, warning_sink: WarningSink) -> None:
+def warn_changed_stack(
+    training: Mapping[str, Any], name: str, sha256: str, grid: Grid, warning_sink: WarningSink
+) -> None:
     """Warn when the stack is that of the training by its cells, and not by its values.
 
     Args:
@@ -200,8 +221,10 @@ def warn_changed_stack(training: Mapping[str, Any], name: str, sha256: str, grid
         listener: told.
     """
     if changed_since_training(training, "STACK", sha256, grid):
-        warning_sink.warn(f"The factor stack has the cells of the one that the model {name} was trained on, but has been "
-                      "made again or changed since. If that is not on purpose, train the model again on this stack.")
+        warning_sink.warn(
+            f"The factor stack has the cells of the one that the model {name} was trained on, but has been "
+            "made again or changed since. If that is not on purpose, train the model again on this stack."
+        )
 
 
 def _grid(grid: Grid) -> list[float]:
@@ -210,6 +233,10 @@ def _grid(grid: Grid) -> list[float]:
 
 
 def _same_grid(recorded: Any, grid: list[float]) -> bool:
-    if not isinstance(recorded, list) or len(recorded) != _NUMBERS or not all(isinstance(one, (int, float)) for one in recorded):
+    if (
+        not isinstance(recorded, list)
+        or len(recorded) != _NUMBERS
+        or not all(isinstance(one, (int, float)) for one in recorded)
+    ):
         return False
     return all(abs(one - other) <= _SAME * max(abs(one), abs(other)) for one, other in zip(recorded, grid))

@@ -1,10 +1,12 @@
 """What a map says of itself: what its values are, and what may mislead in them. Kept in the file, wherever it goes.
 
-Light enough for the shell to import."""
+Light enough for the shell to import.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import rasterio
@@ -28,7 +30,7 @@ def warning_tags(warnings: Sequence[str]) -> dict[str, str]:
     """Return the metadata item for warnings; nothing without any."""
     lines = [" ".join(text.split())[:LONGEST] for text in dict.fromkeys(warnings) if text.strip()]
     if len(lines) > MOST_WARNINGS:
-        lines[MOST_WARNINGS - 1:] = [f"{len(lines) - MOST_WARNINGS + 1} more warnings are in the run record."]
+        lines[MOST_WARNINGS - 1 :] = [f"{len(lines) - MOST_WARNINGS + 1} more warnings are in the run record."]
     return {WARNINGS_TAG: "\n".join(lines)} if lines else {}
 
 

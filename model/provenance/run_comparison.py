@@ -2,17 +2,19 @@
 Two tables row by row.
 Two trained models: their weights, and what their headers say.
 Two rasters cell by cell.
-A run and its repetition, side by side: what went in, what came out, and on what they ran."""
+A run and its repetition, side by side: what went in, what came out, and on what they ran.
+"""
 
 from __future__ import annotations
 
 import csv
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -50,8 +52,9 @@ def compare_tables(then: str | os.PathLike, now: str | os.PathLike) -> Differenc
         InputCorrupt: one of them cannot be read.
     """
     before, after = _rows(then), _rows(now)
-    differing = [(number, first, second) for number, (first, second) in enumerate(zip_longest(before, after))
-                 if first != second]
+    differing = [
+        (number, first, second) for number, (first, second) in enumerate(zip_longest(before, after)) if first != second
+    ]
     if not differing:
         return Difference(True, "the same in every row")
     if len(before) != len(after):
@@ -59,8 +62,9 @@ def compare_tables(then: str | os.PathLike, now: str | os.PathLike) -> Differenc
     else:
         lines = ""
     header = before[0] if before else []
-    shown = "; ".join(_describe_row(number, first or [], second or [], header)
-                      for number, first, second in differing[:_SHOWN])
+    shown = "; ".join(
+        _describe_row(number, first or [], second or [], header) for number, first, second in differing[:_SHOWN]
+    )
     more = f"; and {len(differing) - _SHOWN:,} more" if len(differing) > _SHOWN else ""
     return Difference(False, f"{lines}{len(differing):,} rows differ: {shown}{more}")
 
@@ -78,8 +82,11 @@ def _describe_row(number: int, before: list[str], after: list[str], header: list
         return "other columns"
     if not before or not after:
         return f"row {number} is {'new' if after else 'gone'}"
-    cells = [f"{header[place] if place < len(header) else place + 1}: {first} then, {second} now"
-             for place, (first, second) in enumerate(zip_longest(before, after, fillvalue="")) if first != second]
+    cells = [
+        f"{header[place] if place < len(header) else place + 1}: {first} then, {second} now"
+        for place, (first, second) in enumerate(zip_longest(before, after, fillvalue=""))
+        if first != second
+    ]
     return f"row {number} ({', '.join(cells[:2])}{', …' if len(cells) > 2 else ''})"
 
 
@@ -95,19 +102,31 @@ def compare_model_files(then: str | os.PathLike, now: str | os.PathLike) -> Diff
     """
     first, second = load_model(then), load_model(now)
     before, after = network_tensors(first.network), network_tensors(second.network)
-    if first.kind != second.kind or {name: one.shape for name, one in before.items()} != \
-            {name: one.shape for name, one in after.items()}:
+    if first.kind != second.kind or {name: one.shape for name, one in before.items()} != {
+        name: one.shape for name, one in after.items()
+    }:
         return Difference(False, f"another network: {first.kind} then, {second.kind} now, of other shapes")
-    largest = max((float(np.abs(before[name].astype(np.float64) - after[name].astype(np.float64)).max(initial=0.0))
-                   for name in before), default=0.0)
+    largest = max(
+        (
+            float(np.abs(before[name].astype(np.float64) - after[name].astype(np.float64)).max(initial=0.0))
+            for name in before
+        ),
+        default=0.0,
+    )
     excluded = _COMPARED_ELSEWHERE | {"network", "device", "dtype"}
     compared = [name for name in vars(first) if not name.startswith("_") and name not in excluded]
     parts = [name for name in compared if _plain(getattr(first, name)) != _plain(getattr(second, name))]
     if largest == 0 and not parts:
         return Difference(True, "the same weights and description; only versions of libraries differ")
-    return Difference(largest == 0 and set(parts) <= {"training"}, "; ".join([
-        f"weights differ by {largest:.3g} at most" if largest else "the same weights",
-        *([f"other {', '.join(parts)}"] if parts else [])]))
+    return Difference(
+        largest == 0 and set(parts) <= {"training"},
+        "; ".join(
+            [
+                f"weights differ by {largest:.3g} at most" if largest else "the same weights",
+                *([f"other {', '.join(parts)}"] if parts else []),
+            ]
+        ),
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -144,8 +163,11 @@ def compare_rasters(then: str | os.PathLike, now: str | os.PathLike, progress: P
         if first.count != second.count:
             return Difference(False, f"{first.count} bands then, {second.count} now")
         grid, other = Grid.of(first, "earlier"), Grid.of(second, "repeated")
-        if first.shape != second.shape or not first.transform.almost_equals(second.transform) \
-                or first.crs != second.crs:
+        if (
+            first.shape != second.shape
+            or not first.transform.almost_equals(second.transform)
+            or first.crs != second.crs
+        ):
             return Difference(False, f"another grid: {_shape(grid)} then, {_shape(other)} now")
         bands = [_Band() for _ in first.indexes]
         total = grid.block_count()
@@ -157,8 +179,10 @@ def compare_rasters(then: str | os.PathLike, now: str | os.PathLike, progress: P
             progress.report(done / total)
         if all(band.same for band in bands):
             return Difference(True, "the same in every cell" + _described(first, second))
-        return Difference(False, "; ".join(
-            _describe_band(number, band, first) for number, band in enumerate(bands, 1) if not band.same))
+        return Difference(
+            False,
+            "; ".join(_describe_band(number, band, first) for number, band in enumerate(bands, 1) if not band.same),
+        )
 
 
 def _add(band: _Band, before: np.ndarray, after: np.ndarray) -> None:
@@ -219,7 +243,9 @@ class ComparisonLine:
         return self.part, self.name, same, self.found.text, self.then, self.now
 
 
-def compare_recorded_runs(then: RecordedRun, now: RecordedRun, paths: Mapping[str, tuple[str, str]], progress: Progress) -> list[ComparisonLine]:
+def compare_recorded_runs(
+    then: RecordedRun, now: RecordedRun, paths: Mapping[str, tuple[str, str]], progress: Progress
+) -> list[ComparisonLine]:
     """Compare two runs of the same algorithm.
 
     Args:
@@ -233,15 +259,28 @@ def compare_recorded_runs(then: RecordedRun, now: RecordedRun, paths: Mapping[st
         part = SubProgress(progress, number / len(paths), (number + 1) / len(paths))
         made = then.made.get(name) or next((one for one in then.made.values() if one.source == before), None)
         lines.append(ComparisonLine(OUTPUT, name, _files(then, now, name, made, before, after, part), before, after))
-    lines += [ComparisonLine(OUTPUT, name, _contents(then.written[name], now.written.get(name)), then.outputs.get(name, ""))
-              for name in then.written if name not in paths]
+    lines += [
+        ComparisonLine(OUTPUT, name, _contents(then.written[name], now.written.get(name)), then.outputs.get(name, ""))
+        for name in then.written
+        if name not in paths
+    ]
     for name, value in then.numbers.items():
-        lines.append(ComparisonLine(NUMBER, name, _values(value, now.numbers.get(name)), _shown(value),
-                          _shown(now.numbers.get(name))))
+        lines.append(
+            ComparisonLine(
+                NUMBER, name, _values(value, now.numbers.get(name)), _shown(value), _shown(now.numbers.get(name))
+            )
+        )
     for name in dict.fromkeys([*then.environment, *now.environment]):
         before, after = then.environment.get(name, ""), now.environment.get(name, "")
-        lines.append(ComparisonLine(ENVIRONMENT, name, Difference(before == after, "the same" if before == after else "another"), before,
-                          after))
+        lines.append(
+            ComparisonLine(
+                ENVIRONMENT,
+                name,
+                Difference(before == after, "the same" if before == after else "another"),
+                before,
+                after,
+            )
+        )
     return lines
 
 
@@ -272,8 +311,15 @@ def _contents(then: Mapping[str, Any], now: Mapping[str, Any] | None) -> Differe
     return Difference(False, f"{then.get('features')} features, of which some lie elsewhere or have other values")
 
 
-def _files(then: RecordedRun, now: RecordedRun, name: str, made: RecordedFile | None, before: str, after: str, progress: Progress
-           ) -> Difference:
+def _files(
+    then: RecordedRun,
+    now: RecordedRun,
+    name: str,
+    made: RecordedFile | None,
+    before: str,
+    after: str,
+    progress: Progress,
+) -> Difference:
     if Path(after).suffix.lower() in _REPORTS:
         return Difference(None, "made again; a report states times and paths, so it is not compared")
     if name in then.written:
@@ -284,15 +330,19 @@ def _files(then: RecordedRun, now: RecordedRun, name: str, made: RecordedFile | 
     if made is not None and made.sha256 == fresh:
         return SAME_BYTES
     if not os.path.isfile(before):
-        return Difference(False if made is not None and made.sha256 else None,
-                          "differs; the earlier file is gone, so it is not known in what"
-                          if made is not None and made.sha256 else "the earlier file is gone")
+        return Difference(
+            False if made is not None and made.sha256 else None,
+            "differs; the earlier file is gone, so it is not known in what"
+            if made is not None and made.sha256
+            else "the earlier file is gone",
+        )
     # Of two files that differ in storage only, the content counts.
     changed = made is not None and made.sha256 and sha256(before) != made.sha256
     found = _content(before, after, progress)
     if changed:
-        return Difference(found.same,
-                          f"the earlier file has been changed since it was made; as it is now: {found.text}")
+        return Difference(
+            found.same, f"the earlier file has been changed since it was made; as it is now: {found.text}"
+        )
     return found
 
 
@@ -304,7 +354,6 @@ def _content(before: str, after: str, progress: Progress) -> Difference:
         return compare_tables(before, after)
     if suffix == _MODEL:
         # Only here: most runs make no model, and the library of networks takes seconds to load.
-        pass
 
         return compare_model_files(before, after)
     if sha256(before) == sha256(after):

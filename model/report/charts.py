@@ -2,7 +2,8 @@
 
 Colours are Okabe and Ito's (2008), which readers with any kind of colour vision can tell apart; lines differ in dash
 pattern too, so that a print in grey still reads.
-Curves and bars of a validation report."""
+Curves and bars of a validation report.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import io
 import re
 import threading
 import warnings
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import matplotlib
 import numpy as np
@@ -35,12 +36,32 @@ SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 
 _STYLE = {
-    "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9.5,
-    "axes.labelsize": 8.5, "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
-    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT,
-    "axes.linewidth": 0.7, "axes.grid": True, "grid.color": RULE, "grid.linewidth": 0.6, "axes.axisbelow": True,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left", "axes.titleweight": "bold",
-    "legend.frameon": False, "lines.linewidth": 1.6, "figure.facecolor": "white", "text.usetex": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 8.5,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "figure.facecolor": "white",
+    "text.usetex": False,
 }
 _UNDRAWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _PNG = re.compile(rb"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
@@ -68,7 +89,7 @@ def escape_mathtext(text: str) -> str:
 def shorten(text: str, length: int = 32) -> str:
     """Return a text cut to ``length`` characters, for a legend or a tick."""
     text = _drawable(text)
-    return text if len(text) <= length else f"{text[:length - 1]}…"
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _drawable(text: str) -> str:
@@ -173,16 +194,37 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     low = np.array([row.frequency_ratio.low for row in rows])
     high = np.array([row.frequency_ratio.high for row in rows])
     axes.bar(places, np.nan_to_num(values), color=list(colours), edgecolor=SOFT, linewidth=0.6, width=0.68)
-    axes.errorbar(places, values, yerr=np.maximum([values - low, high - values], 0), fmt="none", ecolor=INK,
-                  elinewidth=1, capsize=3)
+    axes.errorbar(
+        places,
+        values,
+        yerr=np.maximum([values - low, high - values], 0),
+        fmt="none",
+        ecolor=INK,
+        elinewidth=1,
+        capsize=3,
+    )
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--")
-    axes.annotate("as many as by chance", (-0.57, 1), xytext=(0, 2), textcoords="offset points", color=VERMILION,
-                  fontsize=7.5, va="bottom", ha="left")
+    axes.annotate(
+        "as many as by chance",
+        (-0.57, 1),
+        xytext=(0, 2),
+        textcoords="offset points",
+        color=VERMILION,
+        fontsize=7.5,
+        va="bottom",
+        ha="left",
+    )
     top = float(np.nanmax(np.append(high, 1.5)))
     for place, value, end in zip(places, values, high):
         if np.isfinite(value):
-            axes.text(place, end + top * 0.02, f"{value:.2f}" if value >= 0.1 else f"{value:.3f}", ha="center",
-                      va="bottom", fontsize=8)
+            axes.text(
+                place,
+                end + top * 0.02,
+                f"{value:.2f}" if value >= 0.1 else f"{value:.3f}",
+                ha="center",
+                va="bottom",
+                fontsize=8,
+            )
     axes.set_xticks(places)
     axes.set_xticklabels([escape_mathtext(shorten(row.name, 20)) for row in rows])
     axes.set_ylim(0, top * 1.14)

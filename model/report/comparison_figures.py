@@ -1,10 +1,11 @@
 """The maps of a comparison at the size of a page, all on one grid so that they can be laid side by side.
-Figures of a comparison: ROC curves of all maps, their zones side by side, and where two of them differ."""
+Figures of a comparison: ROC curves of all maps, their zones side by side, and where two of them differ.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Sequence
 
 import numpy as np
 from affine import Affine
@@ -41,8 +42,13 @@ class ComparisonImages:
     """First map minus the second; ``None`` for one map."""
 
 
-def comparison_images(maps: Sequence[Mosaic], reference: int, ranks: Sequence[AreaRanks], zones: Sequence[np.ndarray],
-                      by_rank: tuple[AreaRanks, AreaRanks] | None) -> ComparisonImages:
+def comparison_images(
+    maps: Sequence[Mosaic],
+    reference: int,
+    ranks: Sequence[AreaRanks],
+    zones: Sequence[np.ndarray],
+    by_rank: tuple[AreaRanks, AreaRanks] | None,
+) -> ComparisonImages:
     """Read all maps small.
 
     Args:
@@ -56,8 +62,12 @@ def comparison_images(maps: Sequence[Mosaic], reference: int, ranks: Sequence[Ar
     frame = _frame(maps[reference])
     relief = find_relief(maps[reference].pieces[0].dataset.name) if len(maps[reference].pieces) == 1 else None
     if relief is not None:
-        frame = replace(frame, shade=compute_hillshade(relief, grid.crs, frame.bounds, frame.cells.shape,
-                                              frame.metres_east, frame.metres_north))
+        frame = replace(
+            frame,
+            shade=compute_hillshade(
+                relief, grid.crs, frame.bounds, frame.cells.shape, frame.metres_east, frame.metres_north
+            ),
+        )
     values = [frame.cells if one is maps[reference] else _onto(one, grid, frame) for one in maps]
     shown = []
     for cells, one, of_bin in zip(values, ranks, zones):
@@ -78,8 +88,9 @@ def _frame(one: Mosaic) -> MapImage:
     factor = max(1.0, max(grid.shape) / MAX_SIDE)
     width, height = grid.spacing(grid.height // 2, 1)
     empty = np.full([max(1, round(side / factor)) for side in grid.shape], np.nan, dtype=np.float32)
-    frame = MapImage(empty, grid.bounds, float(width[0]) / abs(grid.transform.a),
-                     float(height[0]) / abs(grid.transform.e))
+    frame = MapImage(
+        empty, grid.bounds, float(width[0]) / abs(grid.transform.a), float(height[0]) / abs(grid.transform.e)
+    )
     return replace(frame, cells=_onto(one, grid, frame))
 
 
@@ -99,9 +110,17 @@ def _onto(one: Mosaic, grid: Grid, frame: MapImage) -> np.ndarray:
             continue
         own = _read(piece, (left, bottom, right, top))
         cells = np.full(frame.cells.shape, np.nan, dtype=np.float32)
-        reproject(own.cells, cells, src_transform=_transform(own), src_crs=piece.grid.crs, src_nodata=np.nan,
-                  dst_transform=_transform(frame), dst_crs=grid.crs, dst_nodata=np.nan,
-                  resampling=Resampling.nearest)
+        reproject(
+            own.cells,
+            cells,
+            src_transform=_transform(own),
+            src_crs=piece.grid.crs,
+            src_nodata=np.nan,
+            dst_transform=_transform(frame),
+            dst_crs=grid.crs,
+            dst_nodata=np.nan,
+            resampling=Resampling.nearest,
+        )
         result = np.where(np.isfinite(result), result, cells)
     return result
 
@@ -124,8 +143,10 @@ def roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
     axes.grid(color=RULE)
     axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
     # Several bands over each other hide the curves; the intervals stand in the table.
-    bare = [(label, Curve(curve.x, curve.y, np.full_like(curve.y, np.nan), np.full_like(curve.y, np.nan)))
-            for label, curve in curves]
+    bare = [
+        (label, Curve(curve.x, curve.y, np.full_like(curve.y, np.nan), np.full_like(curve.y, np.nan)))
+        for label, curve in curves
+    ]
     draw_curves(axes, bare)
     axes.get_legend().set_frame_on(True)
     axes.get_legend().get_frame().set(facecolor="white", alpha=0.8, edgecolor="none")
@@ -153,8 +174,14 @@ def zone_panels(names: Sequence[str], zones: Sequence[MapImage], labels: dict[in
     colours = zone_colours(len(labels))
     legend = figure.add_subplot(parts[rows, :])
     legend.set_axis_off()
-    legend.legend(handles=[Patch(facecolor=css_colour(colours[zone]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
-                           for zone, name in labels.items()], loc="center", ncol=min(len(labels), 5))
+    legend.legend(
+        handles=[
+            Patch(facecolor=css_colour(colours[zone]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
+            for zone, name in labels.items()
+        ],
+        loc="center",
+        ncol=min(len(labels), 5),
+    )
     return figure
 
 
@@ -170,8 +197,13 @@ def difference_map(image: MapImage, label: str) -> Figure:
     limit = limit if limit > 0 else 1.0
     colours, norm = LinearSegmentedColormap.from_list("difference", DIFFERENCE), Normalize(-limit, limit)
     left, bottom, right, top = image.bounds
-    axes.imshow(np.ma.masked_invalid(image.cells), extent=(left, right, bottom, top), cmap=colours, norm=norm,
-                interpolation="none")
+    axes.imshow(
+        np.ma.masked_invalid(image.cells),
+        extent=(left, right, bottom, top),
+        cmap=colours,
+        norm=norm,
+        interpolation="none",
+    )
     axes.set_aspect(image.metres_north / image.metres_east)
     axes.grid(False)
     axes.set_xticks([])

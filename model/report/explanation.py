@@ -1,13 +1,15 @@
 """What was found, in sentences.
 The numbers of an explanation as one table.
 Figures of an explanation: importance, responses, the leading factor. Call them within ``report.figures.style``.
-The report of an explanation."""
+The report of an explanation.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -66,18 +68,25 @@ def describe_assessment(found: CurveAssessment, unit: str, companions: Sequence[
         return f"Not judged: {found.reason}."
     moved = "rises" if found.change.value > 0 else "falls"
     span = f"From {format_value(found.low)} to {format_value(found.high)} {unit}".rstrip()
-    text = f"{span} it {moved} from {found.start:.2f} to {found.end:.2f}: a change of {format_estimate(found.change, 2)}."
+    text = (
+        f"{span} it {moved} from {found.start:.2f} to {found.end:.2f}: a change of {format_estimate(found.change, 2)}."
+    )
     if found.turns:
         text += " The curve turns on the way, so look at it."
     low, high = found.observed
     if math.isfinite(low) and math.isfinite(high):
-        text += (f" Landslides are {percent(low, 1)} of the labelled cells in the lower third of that range, "
-                 f"{percent(high, 1)} in the upper.")
+        text += (
+            f" Landslides are {percent(low, 1)} of the labelled cells in the lower third of that range, "
+            f"{percent(high, 1)} in the upper."
+        )
         agrees = (high > low) == (found.expectation.direction == RISES)
         if found.verdict == AGAINST:
             who = " and ".join(companions) or "other factors"
-            text += (f" So the land is as expected and the map is not: {who} may have taken this one's part."
-                     if agrees else " So the land here, too, is not as expected.")
+            text += (
+                f" So the land is as expected and the map is not: {who} may have taken this one's part."
+                if agrees
+                else " So the land here, too, is not as expected."
+            )
     return text
 
 
@@ -100,11 +109,24 @@ def explanation_rows(found: Explanation) -> list[list[Any]]:
     rows = [_row("map", "", None, "auc", found.skill.auc), _row("map", "", None, "log_loss", found.skill.loss)]
     for one in found.importance:
         name = " + ".join(names[number] for number in one.factors)
-        rows += [_row("importance", name, None, "auc_fall", one.auc_drop),
-                 _row("importance", name, None, "log_loss_rise", one.loss_increase)]
+        rows += [
+            _row("importance", name, None, "auc_fall", one.auc_drop),
+            _row("importance", name, None, "log_loss_rise", one.loss_increase),
+        ]
     for one in found.relations:
-        rows.append(["association", f"{names[one.first]} + {names[one.second]}", None, one.measure, one.value, None,
-                     None, None, None])
+        rows.append(
+            [
+                "association",
+                f"{names[one.first]} + {names[one.second]}",
+                None,
+                one.measure,
+                one.value,
+                None,
+                None,
+                None,
+                None,
+            ]
+        )
     for curve in found.curves:
         name = names[curve.factor]
         at = curve.labels or [float(value) for value in curve.values]
@@ -118,18 +140,30 @@ def explanation_rows(found: Explanation) -> list[list[Any]]:
             rows.append(_row("observed", name, span, "landslide_share", share, int(observed.cells[place])))
             rows.append(["observed", name, span, "area_share", float(observed.area[place]), None, None, None, None])
     for one in found.assessments:
-        rows.append(_row("plausibility", names[one.factor], f"{one.low:.6g} to {one.high:.6g}", "change", one.change,
-                         text=one.verdict))
+        rows.append(
+            _row(
+                "plausibility",
+                names[one.factor],
+                f"{one.low:.6g} to {one.high:.6g}",
+                "change",
+                one.change,
+                text=one.verdict,
+            )
+        )
     for number, name in enumerate(names):
         dominant = found.leading
-        for measure, values in (("area_share", dominant.share), ("raising_share", dominant.raising_share),
-                                ("mean_contribution", dominant.size)):
+        for measure, values in (
+            ("area_share", dominant.share),
+            ("raising_share", dominant.raising_share),
+            ("mean_contribution", dominant.size),
+        ):
             rows.append(["leading", name, None, measure, float(values[number]), None, None, None, None])
     return rows
 
 
-def _row(part: str, factor: str, at: Any, measure: str, found: Estimate, cells: int | None = None,
-         text: str | None = None) -> list[Any]:
+def _row(
+    part: str, factor: str, at: Any, measure: str, found: Estimate, cells: int | None = None, text: str | None = None
+) -> list[Any]:
     return [part, factor, at, measure, found.value, found.low, found.high, cells, text]
 
 
@@ -146,8 +180,15 @@ def importance_chart(found: Sequence[PermutationImportance], names: Sequence[str
     values = np.array([one.auc_drop.value for one in found])
     ends = np.array([[one.auc_drop.low, one.auc_drop.high] for one in found])
     axes.barh(places, values, color=[BLUE if len(one.factors) == 1 else TOGETHER for one in found], height=0.62)
-    axes.errorbar(values, places, xerr=np.nan_to_num(np.maximum([values - ends[:, 0], ends[:, 1] - values], 0)),
-                  fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
+    axes.errorbar(
+        values,
+        places,
+        xerr=np.nan_to_num(np.maximum([values - ends[:, 0], ends[:, 1] - values], 0)),
+        fmt="none",
+        ecolor=INK,
+        elinewidth=1,
+        capsize=2.5,
+    )
     axes.axvline(0, color=SOFT, linewidth=0.8)
     axes.set_yticks(places)
     axes.set_yticklabels([escape_mathtext(shorten(name, 44)) for name in names])
@@ -171,17 +212,28 @@ def dominant_factor_map(image: MapImage, names: Sequence[str], found: DominanceS
     axes, beside = figure.subplots(1, 2, gridspec_kw={"width_ratios": (width, PAGE_WIDTH - width)})
     colours = [css_colour(factor_colour(number)) for number in range(len(names))]
     shown = np.where(image.cells > 0, image.cells, np.nan)
-    axes.imshow(np.ma.masked_invalid(shown), extent=(left, right, bottom, top), interpolation="none",
-                cmap=ListedColormap(colours), norm=BoundaryNorm(np.arange(0.5, len(names) + 1), len(names)))
+    axes.imshow(
+        np.ma.masked_invalid(shown),
+        extent=(left, right, bottom, top),
+        interpolation="none",
+        cmap=ListedColormap(colours),
+        norm=BoundaryNorm(np.arange(0.5, len(names) + 1), len(names)),
+    )
     axes.set_aspect(image.metres_north / image.metres_east)
     axes.grid(False)
     axes.set_xticks([])
     axes.set_yticks([])
     draw_scale_bar(axes, image)
     order = [number for number in np.argsort(-found.share, kind="stable") if found.share[number] >= 0.0005]
-    handles = [Patch(facecolor=colours[number], edgecolor=SOFT, linewidth=0.5,
-                     label=escape_mathtext(f"{shorten(names[number], 26)}  {100 * found.share[number]:.1f} %"))
-               for number in order]
+    handles = [
+        Patch(
+            facecolor=colours[number],
+            edgecolor=SOFT,
+            linewidth=0.5,
+            label=escape_mathtext(f"{shorten(names[number], 26)}  {100 * found.share[number]:.1f} %"),
+        )
+        for number in order
+    ]
     beside.legend(handles=handles, loc="upper left", borderaxespad=0)
     beside.axis("off")
     return figure
@@ -197,8 +249,18 @@ def _line(curve: ResponseCurve, title: str, unit: str) -> Figure:
     middle = (observed.edges[1:] + observed.edges[:-1]) / 2
     other = upper.twinx()
     ends = np.maximum([observed.share - observed.low, observed.high - observed.share], 0)
-    other.errorbar(middle, observed.share, yerr=np.nan_to_num(ends), color=VERMILION, marker="s", markersize=3,
-                   linewidth=0.9, linestyle=":", elinewidth=0.8, capsize=1.5)
+    other.errorbar(
+        middle,
+        observed.share,
+        yerr=np.nan_to_num(ends),
+        color=VERMILION,
+        marker="s",
+        markersize=3,
+        linewidth=0.9,
+        linestyle=":",
+        elinewidth=0.8,
+        capsize=1.5,
+    )
     _axes(upper, other, title)
     lower.bar(middle, observed.area, width=np.diff(observed.edges) * 0.94 if len(middle) > 1 else 1.0, color=BARS)
     lower.set_yticks([])
@@ -215,18 +277,36 @@ def _classes(curve: ResponseCurve, title: str) -> Figure:
     axes = figure.subplots()
     places = np.arange(count)[::-1]
     axes.barh(places, curve.mean, color=BARS, height=0.66)
-    axes.errorbar(curve.mean, places, xerr=np.nan_to_num(np.maximum([curve.mean - curve.low, curve.high - curve.mean],
-                                                                    0)),
-                  fmt="none", ecolor=BLUE, elinewidth=1.6)
+    axes.errorbar(
+        curve.mean,
+        places,
+        xerr=np.nan_to_num(np.maximum([curve.mean - curve.low, curve.high - curve.mean], 0)),
+        fmt="none",
+        ecolor=BLUE,
+        elinewidth=1.6,
+    )
     other = axes.twiny()
     observed = curve.observed
     ends = np.maximum([observed.share - observed.low, observed.high - observed.share], 0)
-    other.errorbar(observed.share, places, xerr=np.nan_to_num(ends), fmt="s", color=VERMILION, markersize=3.5,
-                   elinewidth=0.8, capsize=1.5)
+    other.errorbar(
+        observed.share,
+        places,
+        xerr=np.nan_to_num(ends),
+        fmt="s",
+        color=VERMILION,
+        markersize=3.5,
+        elinewidth=0.8,
+        capsize=1.5,
+    )
     axes.set_title(escape_mathtext(shorten(title, 40)))
     axes.set_yticks(places)
-    axes.set_yticklabels([escape_mathtext(f"{shorten(label, _LETTERS)} {100 * area:.0f} %")
-                          for label, area in zip(curve.labels, observed.area)], fontsize=7)
+    axes.set_yticklabels(
+        [
+            escape_mathtext(f"{shorten(label, _LETTERS)} {100 * area:.0f} %")
+            for label, area in zip(curve.labels, observed.area)
+        ],
+        fontsize=7,
+    )
     axes.set_xlim(0, 1)
     axes.grid(False, axis="y")
     axes.tick_params(axis="x", colors=BLUE, labelsize=7)
@@ -240,8 +320,12 @@ def _axes(axes: Axes, other: Axes, title: str) -> None:
     axes.tick_params(axis="y", colors=BLUE, labelsize=7)
     lines = other.containers[0].lines
     values = np.asarray(lines[0].get_ydata(), dtype=float)
-    tops = [float(segment[:, 1].max()) for bars in lines[2] for segment in bars.get_segments()
-            if len(segment) and np.isfinite(segment[:, 1]).all()]
+    tops = [
+        float(segment[:, 1].max())
+        for bars in lines[2]
+        for segment in bars.get_segments()
+        if len(segment) and np.isfinite(segment[:, 1]).all()
+    ]
     _observed_axis(other, other.yaxis, values, np.array(tops or [0.0]), other.set_ylim)
 
 
@@ -293,16 +377,30 @@ def explanation_page(found: Explanation, stack_name: str, settings: Mapping[str,
         page.warning(text)
     sample, first = found.sample, found.ranking[0]
     judged = [one.verdict for one in found.assessments]
-    page.key_numbers([
-        ("Most important factor", found.subject.titles[first.factors[0]],
-         f"Without its order the AUC falls by {format_estimate(first.auc_drop)}."),
-        ("AUC of the map", round(found.skill.auc.value, 3),
-         f"On the labels of {sample['blocks']:,} blocks: {format_estimate(found.skill.auc)}."),
-        ("Clearly needed", f"{sum(is_significant(one) for one in found.ranking)} of {len(found.ranking)}",
-         "Factors whose interval of the fall lies above 0."),
-        ("As expected", f"{judged.count('as expected')} of {len(judged)}" if judged else "–",
-         "Factors for which something is known beforehand, and the map agrees."),
-    ])
+    page.key_numbers(
+        [
+            (
+                "Most important factor",
+                found.subject.titles[first.factors[0]],
+                f"Without its order the AUC falls by {format_estimate(first.auc_drop)}.",
+            ),
+            (
+                "AUC of the map",
+                round(found.skill.auc.value, 3),
+                f"On the labels of {sample['blocks']:,} blocks: {format_estimate(found.skill.auc)}.",
+            ),
+            (
+                "Clearly needed",
+                f"{sum(is_significant(one) for one in found.ranking)} of {len(found.ranking)}",
+                "Factors whose interval of the fall lies above 0.",
+            ),
+            (
+                "As expected",
+                f"{judged.count('as expected')} of {len(judged)}" if judged else "–",
+                "Factors for which something is known beforehand, and the map agrees.",
+            ),
+        ]
+    )
     with style():
         _importance(page, found)
         _plausibility(page, found)
@@ -316,24 +414,37 @@ def explanation_page(found: Explanation, stack_name: str, settings: Mapping[str,
 def _importance(page: Page, found: Explanation) -> None:
     together = [one for one in found.importance if len(one.factors) > 1]
     shown = sorted(found.ranking + together, key=lambda one: -one.auc_drop.value)
-    page.figure("What the map needs", importance_chart(shown, [found.name_of(one) for one in shown]),
-                "Fall of the AUC when a factor is swapped among blocks of land, with its 95 % interval. Grey: factors "
-                "that go together, swapped at once.")
-    page.table("", ["Factor", "Fall of AUC (95 % interval)", "Rise of log loss (95 % interval)"],
-               [[found.name_of(one), format_estimate(one.auc_drop), format_estimate(one.loss_increase)] for one in shown],
-               "0: the map would be as good without the factor's order. Below 0: chance, or the factor misleads. It is "
-               "what this model uses, not what causes landslides.")
+    page.figure(
+        "What the map needs",
+        importance_chart(shown, [found.name_of(one) for one in shown]),
+        "Fall of the AUC when a factor is swapped among blocks of land, with its 95 % interval. Grey: factors "
+        "that go together, swapped at once.",
+    )
+    page.table(
+        "",
+        ["Factor", "Fall of AUC (95 % interval)", "Rise of log loss (95 % interval)"],
+        [[found.name_of(one), format_estimate(one.auc_drop), format_estimate(one.loss_increase)] for one in shown],
+        "0: the map would be as good without the factor's order. Below 0: chance, or the factor misleads. It is "
+        "what this model uses, not what causes landslides.",
+    )
     if found.relations:
         listed = "; ".join(describe_association(one, found.subject.titles) for one in found.relations)
-        page.text("Factors that go together", f"{listed}.",
-                  "Of factors that say the same the model needs only one, so each alone seems less important than it "
-                  "is, and the importance is shared among them in a way that another training may change. Read the "
-                  "grey bar for what they are worth together; it can be less than one of them alone, because factors "
-                  "swapped together still fit each other." if together else
-                  "They share their importance, in a way that another training may change.")
+        page.text(
+            "Factors that go together",
+            f"{listed}.",
+            "Of factors that say the same the model needs only one, so each alone seems less important than it "
+            "is, and the importance is shared among them in a way that another training may change. Read the "
+            "grey bar for what they are worth together; it can be less than one of them alone, because factors "
+            "swapped together still fit each other."
+            if together
+            else "They share their importance, in a way that another training may change.",
+        )
     else:
-        page.text("Factors that go together", f"No two factors have an association of {MIN_ASSOCIATION:g} or more, so the "
-                  "importance of each can be read by itself.")
+        page.text(
+            "Factors that go together",
+            f"No two factors have an association of {MIN_ASSOCIATION:g} or more, so the "
+            "importance of each can be read by itself.",
+        )
 
 
 def _plausibility(page: Page, found: Explanation) -> None:
@@ -341,11 +452,20 @@ def _plausibility(page: Page, found: Explanation) -> None:
     if not found.assessments:
         page.text("Does it make sense?", "None of the factors is one of which something is expected beforehand.")
         return
-    page.table("Does it make sense?", ["Factor", "Expected", "Judgement", "What the map does"],
-               [[titles[one.factor], describe_expectation(one, specs[one.factor].unit), one.verdict,
-                 describe_assessment(one, specs[one.factor].unit, _companions(found, one.factor))]
-                for one in found.assessments],
-               f"{FLAT_NOTE} The interval is for other blocks of this land; another training is a further uncertainty.")
+    page.table(
+        "Does it make sense?",
+        ["Factor", "Expected", "Judgement", "What the map does"],
+        [
+            [
+                titles[one.factor],
+                describe_expectation(one, specs[one.factor].unit),
+                one.verdict,
+                describe_assessment(one, specs[one.factor].unit, _companions(found, one.factor)),
+            ]
+            for one in found.assessments
+        ],
+        f"{FLAT_NOTE} The interval is for other blocks of this land; another training is a further uncertainty.",
+    )
 
 
 def _companions(found: Explanation, factor: int) -> list[str]:
@@ -355,11 +475,13 @@ def _companions(found: Explanation, factor: int) -> list[str]:
 
 def _responses(page: Page, found: Explanation) -> None:
     order = [one.factors[0] for one in found.ranking]
-    page.text("How the map answers to each factor",
-              "Blue, left or lower scale: mean susceptibility of the blocks when every cell has that value, with its "
-              "95 % interval (dark) and the range of the middle 80 % of the cells (light). Vermilion, right or upper "
-              "scale: landslide cells among the labelled cells that do have it. Below, or behind a class: share of the "
-              "area. Where the two differ, the factor goes together with others that do the work.")
+    page.text(
+        "How the map answers to each factor",
+        "Blue, left or lower scale: mean susceptibility of the blocks when every cell has that value, with its "
+        "95 % interval (dark) and the range of the middle 80 % of the cells (light). Vermilion, right or upper "
+        "scale: landslide cells among the labelled cells that do have it. Below, or behind a class: share of the "
+        "area. Where the two differ, the factor goes together with others that do the work.",
+    )
     for number in order:
         curve, spec = found.curves[number], found.subject.specs[number]
         more = f" {curve.left_out} smaller classes not shown." if curve.left_out else ""
@@ -369,21 +491,32 @@ def _responses(page: Page, found: Explanation) -> None:
 def _add_dominant_factor(page: Page, found: Explanation) -> None:
     dominant, titles = found.leading, found.subject.titles
     where = "the whole area" if dominant.whole else f"{found.sample['response_blocks']} blocks of the area"
-    text = (f"In each cell of {where} the factor leads that adds or takes most, compared with typical land of the "
-            "area (Shapley values of the logit). It says what sets a place apart from the rest of this area, so a "
-            "factor that is alike everywhere leads nowhere.")
+    text = (
+        f"In each cell of {where} the factor leads that adds or takes most, compared with typical land of the "
+        "area (Shapley values of the logit). It says what sets a place apart from the rest of this area, so a "
+        "factor that is alike everywhere leads nowhere."
+    )
     if found.image is None:
         page.text("The leading factor", text + " For a map of it, set OUTPUT_LEADING.")
     else:
         page.figure("The leading factor", dominant_factor_map(found.image, titles, dominant), text)
     order = np.argsort(-dominant.share, kind="stable")
-    page.table("", ["Factor", "Leads in", "Raises there", "Mean contribution (logit)"],
-               [[titles[number], percent(float(dominant.share[number]), 1),
-                 percent(float(dominant.raising_share[number]), 0) if dominant.share[number] > 0 else "–", float(dominant.size[number])]
-                for number in order],
-               "Leads in: share of the area. Raises there: share of those cells in which it raises the "
-               "susceptibility; in the others it lowers it. Mean contribution: of its absolute value, over all cells.",
-               swatches=[css_colour(factor_colour(int(number))) for number in order])
+    page.table(
+        "",
+        ["Factor", "Leads in", "Raises there", "Mean contribution (logit)"],
+        [
+            [
+                titles[number],
+                percent(float(dominant.share[number]), 1),
+                percent(float(dominant.raising_share[number]), 0) if dominant.share[number] > 0 else "–",
+                float(dominant.size[number]),
+            ]
+            for number in order
+        ],
+        "Leads in: share of the area. Raises there: share of those cells in which it raises the "
+        "susceptibility; in the others it lowers it. Mean contribution: of its absolute value, over all cells.",
+        swatches=[css_colour(factor_colour(int(number))) for number in order],
+    )
 
 
 def _method(found: Explanation) -> Sequence[str]:
@@ -391,8 +524,11 @@ def _method(found: Explanation) -> Sequence[str]:
     return (
         f"The labelled cells of {sample['blocks']:,} of {sample['of']:,} blocks of {sample['side']:,.0f} m were judged:"
         f" {sample['landslide']:,} landslide and {sample['stable']:,} stable cells"
-        + (", half of the blocks with landslides as far as there are, weighted back to the area."
-           if sample["blocks"] < sample["of"] else "."),
+        + (
+            ", half of the blocks with landslides as far as there are, weighted back to the area."
+            if sample["blocks"] < sample["of"]
+            else "."
+        ),
         f"Importance: {sample['repeats']} times the blocks swap one factor among each other, whole, with its texture "
         "and with its surroundings at the place that it comes from, so that the network sees real land (after Breiman "
         "2001). Where the other place has no data, the value beside the gap stands in. Intervals: percentiles over the "

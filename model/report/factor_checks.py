@@ -1,14 +1,15 @@
 """Figures of the check report: correlation as a heat map, distributions with the landslide cells laid over.
 
 Call the functions within ``report.figures.style``.
-The report of a check: findings first, then what was counted, as tables and figures that print on A4."""
+The report of a check: findings first, then what was counted, as tables and figures that print on A4.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 import rasterio
@@ -66,8 +67,16 @@ def heat_map(matrix: np.ndarray, names: Sequence[str], width: float, signed: boo
             value = matrix[row, column]
             flagged = not math.isnan(value) and abs(value) > CORRELATION_LIMIT
             text = "–" if math.isnan(value) else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
-            axes.text(column, row - 1, text, ha="center", va="center", fontsize=size,
-                      color="white" if flagged else INK, fontweight="bold" if flagged else "normal")
+            axes.text(
+                column,
+                row - 1,
+                text,
+                ha="center",
+                va="center",
+                fontsize=size,
+                color="white" if flagged else INK,
+                fontweight="bold" if flagged else "normal",
+            )
     _name_ticks(axes, [names[row] for row in rows], [names[column] for column in columns])
     return figure
 
@@ -109,8 +118,16 @@ def distribution(band: ContinuousBand, width: float, height: float, labelled: bo
     _note_spike(axes, band, counts, labelled, _axis_top(heights) < density.max())
     outside = band.finite - int(band.histogram.sum())
     if outside:
-        axes.text(1.0, 1.0, f"{outside:,} cells beyond", ha="right", va="top", fontsize=6.5, color=SOFT,
-                  transform=axes.transAxes)
+        axes.text(
+            1.0,
+            1.0,
+            f"{outside:,} cells beyond",
+            ha="right",
+            va="top",
+            fontsize=6.5,
+            color=SOFT,
+            transform=axes.transAxes,
+        )
     return figure
 
 
@@ -141,8 +158,14 @@ def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
         note = format_percent(share)
         if labelled:
             note = "–" if math.isnan(ratio) else f"× {ratio:.2f}"
-        axes.text(100 * max(share, slides if labelled else 0) + largest * 0.02, place, note, va="center", fontsize=7,
-                  color=SOFT)
+        axes.text(
+            100 * max(share, slides if labelled else 0) + largest * 0.02,
+            place,
+            note,
+            va="center",
+            fontsize=7,
+            color=SOFT,
+        )
     axes.set_yticks(places)
     axes.set_yticklabels([shorten(row[0], 26) for row in rows], parse_math=False, fontsize=7.5)
     axes.tick_params(axis="y", length=0)
@@ -154,20 +177,26 @@ def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
 def _class_rows(band: CategoricalBand, labelled: bool) -> list[tuple[str, float, float, float]]:
     """Return label, share of cells, share of landslide cells and frequency ratio of the classes to draw."""
     if labelled:
-        rows = [(share.label, share.area_share, share.landslide_share, share.frequency_ratio, share.code)
-                for share in frequency_ratios(band)]
+        rows = [
+            (share.label, share.area_share, share.landslide_share, share.frequency_ratio, share.code)
+            for share in frequency_ratios(band)
+        ]
     else:
         total = max(int(band.counts.sum()), 1)
-        rows = [(band.label(code), cells / total, 0.0, math.nan, code)
-                for code, cells in zip(band.codes, band.counts.tolist())]
+        rows = [
+            (band.label(code), cells / total, 0.0, math.nan, code)
+            for code, cells in zip(band.codes, band.counts.tolist())
+        ]
     rows = [(label, _or_zero(area), _or_zero(slides), ratio, code) for label, area, slides, ratio, code in rows]
     if len(rows) <= MAX_BARS:
         return [row[:4] for row in rows]
     rows.sort(key=lambda row: -row[1])
-    kept, rest = sorted(rows[:MAX_BARS - 1], key=lambda row: row[4]), rows[MAX_BARS - 1:]
+    kept, rest = sorted(rows[: MAX_BARS - 1], key=lambda row: row[4]), rows[MAX_BARS - 1 :]
     area, slides = sum(row[1] for row in rest), sum(row[2] for row in rest)
-    return [*(row[:4] for row in kept),
-            (f"{len(rest)} smaller classes", area, slides, slides / area if labelled and area else math.nan)]
+    return [
+        *(row[:4] for row in kept),
+        (f"{len(rest)} smaller classes", area, slides, slides / area if labelled and area else math.nan),
+    ]
 
 
 def _axis_top(heights: Sequence[np.ndarray]) -> float:
@@ -188,8 +217,15 @@ def _note_spike(axes: Axes, band: ContinuousBand, counts: np.ndarray, labelled: 
         text += f",\n    {format_percent(band.histogram_landslide[place] / slides)} of the landslides"
     right = place < len(counts) / 2
     shift = (1.8 if right else -1.8) * (band.edges[1] - band.edges[0])
-    axes.text(band.edges[place + 1 if right else place] + shift, axes.get_ylim()[1] * 0.97,
-              text if right else text[2:], ha="left" if right else "right", va="top", fontsize=7, color=SOFT)
+    axes.text(
+        band.edges[place + 1 if right else place] + shift,
+        axes.get_ylim()[1] * 0.97,
+        text if right else text[2:],
+        ha="left" if right else "right",
+        va="top",
+        fontsize=7,
+        color=SOFT,
+    )
 
 
 def _density(counts: np.ndarray, total: int, edges: np.ndarray) -> np.ndarray:
@@ -205,8 +241,9 @@ def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None
     axes.set_yticks(range(len(rows)))
     axes.set_yticklabels([shorten(name, 24) for name in rows], parse_math=False)
     axes.set_xticks(range(len(columns)))
-    axes.set_xticklabels([shorten(name, 24) for name in columns], parse_math=False, rotation=35, ha="right",
-                         rotation_mode="anchor")
+    axes.set_xticklabels(
+        [shorten(name, 24) for name in columns], parse_math=False, rotation=35, ha="right", rotation_mode="anchor"
+    )
     axes.tick_params(length=0)
     axes.grid(False)
     for spine in axes.spines.values():
@@ -224,8 +261,15 @@ FEW_FACTORS = 7
 """Up to so many factors, a heat map takes half of the page's width."""
 
 
-def build_page(dataset: rasterio.DatasetReader, grid: Grid | None, labels: str | os.PathLike | None,
-            summary: CheckSummary, scan: StackScan, association_result: Associations, nodata_counts: NodataCounts) -> Page:
+def build_page(
+    dataset: rasterio.DatasetReader,
+    grid: Grid | None,
+    labels: str | os.PathLike | None,
+    summary: CheckSummary,
+    scan: StackScan,
+    association_result: Associations,
+    nodata_counts: NodataCounts,
+) -> Page:
     """Return the report.
 
     Args:
@@ -239,13 +283,18 @@ def build_page(dataset: rasterio.DatasetReader, grid: Grid | None, labels: str |
     """
     beside = f" with the labels {Path(labels).name}" if labels is not None else ""
     page = Page("Check of the factor stack", f"{Path(dataset.name).name}{beside}")
-    page.key_numbers([
-        ("Errors", summary.errors, SEVERITIES[ERROR].capitalize() + "."),
-        ("Warnings", summary.warnings, SEVERITIES[WARNING].capitalize() + "."),
-        ("Notes", summary.notes, SEVERITIES[NOTE].capitalize() + "."),
-        ("Usable cells", format_percent(summary.valid_cells / max(summary.cells, 1)),
-         f"{summary.valid_cells:,} of {summary.cells:,} cells have data in all factors."),
-    ])
+    page.key_numbers(
+        [
+            ("Errors", summary.errors, SEVERITIES[ERROR].capitalize() + "."),
+            ("Warnings", summary.warnings, SEVERITIES[WARNING].capitalize() + "."),
+            ("Notes", summary.notes, SEVERITIES[NOTE].capitalize() + "."),
+            (
+                "Usable cells",
+                format_percent(summary.valid_cells / max(summary.cells, 1)),
+                f"{summary.valid_cells:,} of {summary.cells:,} cells have data in all factors.",
+            ),
+        ]
+    )
     page.text("", summary.verdict)
     _add_findings(page, summary)
     _add_factors(page, scan, association_result)
@@ -264,10 +313,16 @@ def build_page(dataset: rasterio.DatasetReader, grid: Grid | None, labels: str |
 def _add_findings(page: Page, summary: CheckSummary) -> None:
     if not summary.findings:
         return
-    rows = [[finding.severity, finding.factor or "whole stack", finding.message, finding.cells_text, finding.remedy]
-            for finding in summary.findings]
-    page.table("What was found, and how to mend it", ["Severity", "Factor", "What", "Cells", "How to mend it"], rows,
-               swatches=[SWATCHES[finding.severity] for finding in summary.findings])
+    rows = [
+        [finding.severity, finding.factor or "whole stack", finding.message, finding.cells_text, finding.remedy]
+        for finding in summary.findings
+    ]
+    page.table(
+        "What was found, and how to mend it",
+        ["Severity", "Factor", "What", "Cells", "How to mend it"],
+        rows,
+        swatches=[SWATCHES[finding.severity] for finding in summary.findings],
+    )
 
 
 def _add_factors(page: Page, scan: StackScan, association_result: Associations) -> None:
@@ -275,31 +330,57 @@ def _add_factors(page: Page, scan: StackScan, association_result: Associations) 
     rows = []
     for band in scan.continuous_bands:
         unit = f", {band.factor.unit}" if band.factor.unit else ""
-        rows.append([f"{band.name}{unit}", _share(band.empty + band.infinite, band.cells), _format_short(band.mean),
-                     _format_short(band.standard_deviation), *_five_numbers(band), inflation_text(inflation.get(band.name, math.nan))])
+        rows.append(
+            [
+                f"{band.name}{unit}",
+                _share(band.empty + band.infinite, band.cells),
+                _format_short(band.mean),
+                _format_short(band.standard_deviation),
+                *_five_numbers(band),
+                inflation_text(inflation.get(band.name, math.nan)),
+            ]
+        )
     if rows:
-        page.table("Continuous factors", ["Factor", "No data", "Mean", "SD", "Least", "5 %", "Median", "95 %", "Most",
-                                          "VIF"], rows,
-                   f"SD: standard deviation. 5 % and 95 %: that share of the cells lies at or below. VIF: variance "
-                   f"inflation factor; over {VIF_LIMIT:.0f}, the other continuous factors give this one nearly.")
+        page.table(
+            "Continuous factors",
+            ["Factor", "No data", "Mean", "SD", "Least", "5 %", "Median", "95 %", "Most", "VIF"],
+            rows,
+            f"SD: standard deviation. 5 % and 95 %: that share of the cells lies at or below. VIF: variance "
+            f"inflation factor; over {VIF_LIMIT:.0f}, the other continuous factors give this one nearly.",
+        )
     rows = []
     for band in scan.categorical_bands:
         most = band.label(band.codes[int(band.counts.argmax())]) if band.codes else None
         share = _share(int(band.counts.max(initial=0)), band.finite) if band.codes else None
-        rows.append([band.name, _share(band.empty + band.infinite, band.cells), len(band.codes), most, share,
-                     int((band.counts < FEW_CELLS).sum())])
+        rows.append(
+            [
+                band.name,
+                _share(band.empty + band.infinite, band.cells),
+                len(band.codes),
+                most,
+                share,
+                int((band.counts < FEW_CELLS).sum()),
+            ]
+        )
     if rows:
-        page.table("Categorical factors", ["Factor", "No data", "Classes", "Commonest class", "Its share",
-                                           f"Classes under {FEW_CELLS} cells"], rows)
+        page.table(
+            "Categorical factors",
+            ["Factor", "No data", "Classes", "Commonest class", "Its share", f"Classes under {FEW_CELLS} cells"],
+            rows,
+        )
 
 
 def _add_nodata_counts(page: Page, nodata_counts: NodataCounts) -> None:
     """Add what each factor cost the study area, where that is known and not nothing."""
     rows = [[name, cells, _share(cells, nodata_counts.study)] for name, cells in nodata_counts.cells.items() if cells]
     if rows:
-        page.table("Cells lost when the stack was built", ["Factor without data", "Cells", "Share"], rows,
-                   f"Of the {nodata_counts.study:,} cells with elevation in the study area; a cell can lack several factors, "
-                   "and is then lost to all.")
+        page.table(
+            "Cells lost when the stack was built",
+            ["Factor without data", "Cells", "Share"],
+            rows,
+            f"Of the {nodata_counts.study:,} cells with elevation in the study area; a cell can lack several factors, "
+            "and is then lost to all.",
+        )
 
 
 def _add_grid(page: Page, dataset: rasterio.DatasetReader, grid: Grid | None, scan: StackScan) -> None:
@@ -317,16 +398,26 @@ def _add_associations(page: Page, scan: StackScan, association_result: Associati
     if len(association_result.continuous) > 1:
         half = len(association_result.continuous) <= FEW_FACTORS
         width = PAGE_WIDTH / 2 if half else PAGE_WIDTH
-        page.figure(heading, heat_map(association_result.pearson, [titles[name] for name in association_result.continuous], width, True),
-                    f"Pearson's r of the continuous factors over the usable cells. White on colour: beyond "
-                    f"±{CORRELATION_LIMIT}.", half=half)
+        page.figure(
+            heading,
+            heat_map(association_result.pearson, [titles[name] for name in association_result.continuous], width, True),
+            f"Pearson's r of the continuous factors over the usable cells. White on colour: beyond "
+            f"±{CORRELATION_LIMIT}.",
+            half=half,
+        )
         heading = ""
     if len(association_result.categorical) > 1:
         half = len(association_result.categorical) <= FEW_FACTORS
         width = PAGE_WIDTH / 2 if half else PAGE_WIDTH
-        page.figure(heading, heat_map(association_result.cramer, [titles[name] for name in association_result.categorical], width, False),
-                    f"Cramér's V of the categorical factors: 0 independent, 1 one gives the other. White on colour: "
-                    f"beyond {CORRELATION_LIMIT}.", half=half)
+        page.figure(
+            heading,
+            heat_map(
+                association_result.cramer, [titles[name] for name in association_result.categorical], width, False
+            ),
+            f"Cramér's V of the categorical factors: 0 independent, 1 one gives the other. White on colour: "
+            f"beyond {CORRELATION_LIMIT}.",
+            half=half,
+        )
 
 
 def _add_distributions(page: Page, scan: StackScan, labelled: bool) -> None:
@@ -336,42 +427,68 @@ def _add_distributions(page: Page, scan: StackScan, labelled: bool) -> None:
         page.figure(heading, distribution(band, PAGE_WIDTH / 2, 1.7, labelled), half=True)
         heading = ""
     if scan.continuous_bands:
-        page.text("", "Densities over the cells with a label. Where the line runs above the grey, landslides are more "
-                  "common than on average; where the two agree, the factor alone says nothing of landslides."
-                  if labelled else
-                  "Densities. With a label raster (LABELS), the landslide cells are laid over.")
+        page.text(
+            "",
+            "Densities over the cells with a label. Where the line runs above the grey, landslides are more "
+            "common than on average; where the two agree, the factor alone says nothing of landslides."
+            if labelled
+            else "Densities. With a label raster (LABELS), the landslide cells are laid over.",
+        )
     heading = "Categorical factors: " + ("landslide cells (orange) against all (grey)" if labelled else "all cells")
     for band in scan.categorical_bands:
         page.figure(heading, class_bars(band, PAGE_WIDTH / 2, labelled), half=True)
         heading = ""
     if scan.categorical_bands and labelled:
-        page.text("", "Shares over the cells with a label. The number is the frequency ratio: share of the landslide "
-                  "cells over share of the cells, above 1 where landslides are more common than on average.")
+        page.text(
+            "",
+            "Shares over the cells with a label. The number is the frequency ratio: share of the landslide "
+            "cells over share of the cells, above 1 where landslides are more common than on average.",
+        )
 
 
 def _add_landslides(page: Page, scan: StackScan) -> None:
     labels = scan.labels
     if labels is None:
         return
-    page.settings("Labels", {
-        "Landslide cells (1)": labels.landslide, "Stable cells (0)": labels.stable, "Unknown (255)": labels.unknown,
-        "Landslide cells with data": labels.landslide_used, "Stable cells with data": labels.stable_used,
-        "Stable cells to one landslide cell": labels.stable_used / labels.landslide_used})
+    page.settings(
+        "Labels",
+        {
+            "Landslide cells (1)": labels.landslide,
+            "Stable cells (0)": labels.stable,
+            "Unknown (255)": labels.unknown,
+            "Landslide cells with data": labels.landslide_used,
+            "Stable cells with data": labels.stable_used,
+            "Stable cells to one landslide cell": labels.stable_used / labels.landslide_used,
+        },
+    )
     heading, note = "Landslide cells by class", ""
     for place, band in enumerate(scan.categorical_bands):
-        rows = [[f"{share.code}  {share.label}", share.cells, f"{100 * share.area_share:.2f}", share.landslides,
-                 f"{100 * share.landslide_share:.2f}", f"{share.frequency_ratio:.2f}" if share.cells else None]
-                for share in frequency_ratios(band)]
+        rows = [
+            [
+                f"{share.code}  {share.label}",
+                share.cells,
+                f"{100 * share.area_share:.2f}",
+                share.landslides,
+                f"{100 * share.landslide_share:.2f}",
+                f"{share.frequency_ratio:.2f}" if share.cells else None,
+            ]
+            for share in frequency_ratios(band)
+        ]
         if place == len(scan.categorical_bands) - 1:
             note = "Over the cells with a label. Frequency ratio: second share over the first."
-        page.table(heading, [band.factor.title or band.name, "Cells", "Share, %", "Landslide cells", "Share, %",
-                             "Frequency ratio"], rows, note)
+        page.table(
+            heading,
+            [band.factor.title or band.name, "Cells", "Share, %", "Landslide cells", "Share, %", "Frequency ratio"],
+            rows,
+            note,
+        )
         heading = ""
 
 
 def _add_limits(page: Page) -> None:
     page.text(
-        "What is checked", "Every cell is counted. Errors and warnings: bands without a name, CRS or data; infinite "
+        "What is checked",
+        "Every cell is counted. Errors and warnings: bands without a name, CRS or data; infinite "
         "and impossible values; signs of another unit (kelvin, tenths of a degree, percent, metres); undeclared nodata "
         "values; constant and nearly constant bands; cells far from all others; class codes that are not whole or not "
         f"in the class table; classes with fewer than {FEW_CELLS} cells; labels on another grid or with other values "
@@ -380,14 +497,17 @@ def _add_limits(page: Page) -> None:
         f"over {VIF_LIMIT:.0f}. These are customary limits and no laws: a network can use correlated factors, but what "
         "each does cannot be told apart.",
         "What no check can see: a layer of another year or place with plausible values, and landslides that nobody "
-        "mapped.")
+        "mapped.",
+    )
 
 
 def _five_numbers(band: ContinuousBand) -> list[str]:
     if not band.finite:
         return [_format_short(math.nan)] * 5
-    return [_format_short(value) for value in (band.minimum, band.quantile(0.05), band.quantile(0.5), band.quantile(0.95),
-                                        band.maximum)]
+    return [
+        _format_short(value)
+        for value in (band.minimum, band.quantile(0.05), band.quantile(0.5), band.quantile(0.95), band.maximum)
+    ]
 
 
 def _format_short(value: float) -> str:

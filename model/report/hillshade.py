@@ -90,8 +90,9 @@ def relief_covers(relief: Relief, crs: CRS, bounds: Bounds) -> bool:
         return _window_within(dem, _bounds_in(dem, crs, bounds)) is not None
 
 
-def compute_hillshade(relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], metres_east: float,
-             metres_north: float) -> np.ndarray:
+def compute_hillshade(
+    relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], metres_east: float, metres_north: float
+) -> np.ndarray:
     """Return how bright the ground lies in the sun.
 
     Args:
@@ -116,8 +117,9 @@ def compute_hillshade(relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int
     left, bottom, right, top = bounds
     if min(shape) < 2:
         return np.full(shape, np.nan, dtype=np.float32)
-    south, east = np.gradient(height.astype(np.float64), (top - bottom) * metres_north / shape[0],
-                              (right - left) * metres_east / shape[1])
+    south, east = np.gradient(
+        height.astype(np.float64), (top - bottom) * metres_north / shape[0], (right - left) * metres_east / shape[1]
+    )
     return _shade(np.hypot(east, south), np.arctan2(-east, south))
 
 
@@ -144,8 +146,14 @@ def write_hillshade(output: str | os.PathLike, susceptibility: str | os.PathLike
     factor = max(1.0, max(grid.shape) / _MAX_FILE_SIDE)
     rows, columns = (max(1, round(side / factor)) for side in grid.shape)
     width, height = grid.spacing(grid.height // 2, 1)
-    shade = compute_hillshade(relief, grid.crs, grid.bounds, (rows, columns), float(width[0]) / abs(grid.transform.a),
-                     float(height[0]) / abs(grid.transform.e))
+    shade = compute_hillshade(
+        relief,
+        grid.crs,
+        grid.bounds,
+        (rows, columns),
+        float(width[0]) / abs(grid.transform.a),
+        float(height[0]) / abs(grid.transform.e),
+    )
     # As a layer is multiplied with it, flat ground is nearly white.
     grey = np.nan_to_num(np.clip(shade / 0.8, 0, 1) * 0.6 + 0.4, nan=0.0) * 255
     small = Grid(grid.crs, from_bounds(*grid.bounds, columns, rows), columns, rows)
@@ -171,12 +179,21 @@ def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tup
     factor = max(1.0, max(window.height, window.width) / max(shape))
     small = max(1, round(window.height / factor)), max(1, round(window.width / factor))
     thin = not dem.overviews(1) and window.width * window.height > _MAX_AVERAGED_CELLS
-    cells = dem.read(1, window=window, out_shape=small, masked=True,
-                     resampling=Resampling.nearest if thin else Resampling.average)
+    cells = dem.read(
+        1, window=window, out_shape=small, masked=True, resampling=Resampling.nearest if thin else Resampling.average
+    )
     transform = dem.window_transform(window) * rasterio.Affine.scale(window.width / small[1], window.height / small[0])
-    reproject(cells.astype(np.float32).filled(np.nan), result, src_transform=transform, src_crs=dem.crs or crs,
-              src_nodata=np.nan, dst_transform=from_bounds(*bounds, shape[1], shape[0]), dst_crs=crs, dst_nodata=np.nan,
-              resampling=Resampling.bilinear)
+    reproject(
+        cells.astype(np.float32).filled(np.nan),
+        result,
+        src_transform=transform,
+        src_crs=dem.crs or crs,
+        src_nodata=np.nan,
+        dst_transform=from_bounds(*bounds, shape[1], shape[0]),
+        dst_crs=crs,
+        dst_nodata=np.nan,
+        resampling=Resampling.bilinear,
+    )
     return result
 
 
@@ -186,9 +203,14 @@ def _hillshade_from_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int,
         slope, aspect = stack.factor("slope"), stack.factor("aspect")
         if stack.grid.crs != crs:
             return np.full(shape, np.nan, dtype=np.float32)
-        cells = stack.dataset.read([slope.band, aspect.band], boundless=True, fill_value=np.nan,
-                                   window=window_of(*bounds, transform=stack.grid.transform),
-                                   out_shape=(2, _OVERSAMPLING * shape[0], _OVERSAMPLING * shape[1]), resampling=Resampling.nearest)
+        cells = stack.dataset.read(
+            [slope.band, aspect.band],
+            boundless=True,
+            fill_value=np.nan,
+            window=window_of(*bounds, transform=stack.grid.transform),
+            out_shape=(2, _OVERSAMPLING * shape[0], _OVERSAMPLING * shape[1]),
+            resampling=Resampling.nearest,
+        )
     facing = np.radians(45 * (cells[1] - 2) if aspect.kind == CATEGORICAL else cells[1])
     flat = cells[1] < 2 if aspect.kind == CATEGORICAL else cells[1] < 0
     shade = _shade(np.where(flat, 0, np.tan(np.radians(cells[0].astype(np.float64)))), facing)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Sequence
 
 from ..outputs.atomic import scarp_version
 from ..validation.measures import ScopeResult
@@ -41,9 +41,18 @@ class MapSheet:
     source: str
 
 
-def validation_sheet(susceptibility: str | os.PathLike, zones: str | os.PathLike | None, hillshade: str | None,
-                     landslides: str, main: ScopeResult, names: Mapping[int, str], breaks: Sequence[float],
-                     points: Sequence[tuple[float, float, str]], threshold: float, warnings: Sequence[str]) -> MapSheet:
+def validation_sheet(
+    susceptibility: str | os.PathLike,
+    zones: str | os.PathLike | None,
+    hillshade: str | None,
+    landslides: str,
+    main: ScopeResult,
+    names: Mapping[int, str],
+    breaks: Sequence[float],
+    points: Sequence[tuple[float, float, str]],
+    threshold: float,
+    warnings: Sequence[str],
+) -> MapSheet:
     """Return the sheet of a validation.
 
     Args:
@@ -60,26 +69,46 @@ def validation_sheet(susceptibility: str | os.PathLike, zones: str | os.PathLike
     """
     table = [list(COLUMNS)]
     for row in reversed(main.zones):
-        table.append([row.name, f"{row.landslides:,}", percent(row.landslide_share.value, 1), f"{row.area_km2:,.1f}",
-                      percent(row.area_share, 1), ratio_text(row.frequency_ratio.value),
-                      interval_text(row.frequency_ratio, 2)])
-    kinds = [(f"Landslide found, {_number(points, 'hit')}", "#1f2933", _places(points, "hit")),
-             (f"Landslide missed, {_number(points, 'miss')}", "#ffffff", _places(points, "miss"))]
+        table.append(
+            [
+                row.name,
+                f"{row.landslides:,}",
+                percent(row.landslide_share.value, 1),
+                f"{row.area_km2:,.1f}",
+                percent(row.area_share, 1),
+                ratio_text(row.frequency_ratio.value),
+                interval_text(row.frequency_ratio, 2),
+            ]
+        )
+    kinds = [
+        (f"Landslide found, {_number(points, 'hit')}", "#1f2933", _places(points, "hit")),
+        (f"Landslide missed, {_number(points, 'miss')}", "#ffffff", _places(points, "miss")),
+    ]
     name = os.path.basename(str(susceptibility))
     return MapSheet(
-        "Relative landslide susceptibility", f"Map: {name}. Landslides: {landslides}. {subset_phrase(main.scope.name)}.",
-        str(susceptibility if zones is None else zones), list(breaks) if zones is None else [], dict(names),
-        zone_colours(len(names)), hillshade, [kind for kind in kinds if kind[2]], table,
-        _notes(main, threshold, warnings), f"Scarp {scarp_version()}, {time.strftime('%Y-%m-%d')}.")
+        "Relative landslide susceptibility",
+        f"Map: {name}. Landslides: {landslides}. {subset_phrase(main.scope.name)}.",
+        str(susceptibility if zones is None else zones),
+        list(breaks) if zones is None else [],
+        dict(names),
+        zone_colours(len(names)),
+        hillshade,
+        [kind for kind in kinds if kind[2]],
+        table,
+        _notes(main, threshold, warnings),
+        f"Scarp {scarp_version()}, {time.strftime('%Y-%m-%d')}.",
+    )
 
 
 def _notes(main: ScopeResult, threshold: float, warnings: Sequence[str]) -> str:
     auc, recall = main.auc, main.measures["recall"]
     interval = f" (95 % interval {interval_text(auc)})" if auc.has_interval else ""
-    lines = ["Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. "
-             "Susceptibility orders places; it is no probability of a landslide.",
-             f"AUC {auc.value:.3f}{interval}. Recall at {threshold:g}: {recall.value:.3f}. "
-             f"{main.landslides:,} landslides against {main.stable:,} stable points."]
+    lines = [
+        "Ratio: share of the landslides divided by share of the area; 1 is as many landslides as by chance. "
+        "Susceptibility orders places; it is no probability of a landslide.",
+        f"AUC {auc.value:.3f}{interval}. Recall at {threshold:g}: {recall.value:.3f}. "
+        f"{main.landslides:,} landslides against {main.stable:,} stable points.",
+    ]
     lines += [_truncated(text) for text in warnings[:MOST_WARNINGS]]
     if len(warnings) > MOST_WARNINGS:
         lines.append(f"{len(warnings) - MOST_WARNINGS} more warnings are in the report.")

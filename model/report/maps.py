@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -64,11 +65,16 @@ class PointGroup:
     @property
     def drawn(self) -> np.ndarray:
         """The points that are drawn: all, or every second, third … of very many."""
-        return self.xy[::max(1, -(-len(self.xy) // MAX_POINTS))]
+        return self.xy[:: max(1, -(-len(self.xy) // MAX_POINTS))]
 
 
-def read_map(dataset: rasterio.DatasetReader, grid: Grid, categorical: bool = False,
-             bounds: tuple[float, float, float, float] | None = None, max_side: int = MAX_SIDE) -> MapImage:
+def read_map(
+    dataset: rasterio.DatasetReader,
+    grid: Grid,
+    categorical: bool = False,
+    bounds: tuple[float, float, float, float] | None = None,
+    max_side: int = MAX_SIDE,
+) -> MapImage:
     """Read a raster's first band at the size of a page, from its overviews where it has them.
 
     Args:
@@ -82,17 +88,30 @@ def read_map(dataset: rasterio.DatasetReader, grid: Grid, categorical: bool = Fa
     factor = max(1.0, max(part.height, part.width) / max_side)
     shape = max(1, round(part.height / factor)), max(1, round(part.width / factor))
     thin = categorical or (not dataset.overviews(1) and part.width * part.height > MAX_AVERAGED_CELLS)
-    cells = dataset.read(1, window=part.window, out_shape=shape, masked=True,
-                         resampling=Resampling.nearest if thin else Resampling.average)
+    cells = dataset.read(
+        1,
+        window=part.window,
+        out_shape=shape,
+        masked=True,
+        resampling=Resampling.nearest if thin else Resampling.average,
+    )
     width, height = grid.spacing(part.row + part.height // 2, 1)
     t = grid.block_transform(part)
-    return MapImage(cells.astype(np.float32).filled(np.nan),
-                    (t.c, t.f + t.e * part.height, t.c + t.a * part.width, t.f),
-                    float(width[0]) / abs(grid.transform.a), float(height[0]) / abs(grid.transform.e))
+    return MapImage(
+        cells.astype(np.float32).filled(np.nan),
+        (t.c, t.f + t.e * part.height, t.c + t.a * part.width, t.f),
+        float(width[0]) / abs(grid.transform.a),
+        float(height[0]) / abs(grid.transform.e),
+    )
 
 
-def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGroup],
-             outlines: Mapping[str, Sequence[np.ndarray]] | None = None, max_height: float = 7.4) -> Figure:
+def zone_map(
+    zones: MapImage,
+    names: Mapping[int, str],
+    points: Sequence[PointGroup],
+    outlines: Mapping[str, Sequence[np.ndarray]] | None = None,
+    max_height: float = 7.4,
+) -> Figure:
     """Draw zones with points, legend, scale bar and north arrow.
 
     Args:
@@ -118,15 +137,38 @@ def zone_map(zones: MapImage, names: Mapping[int, str], points: Sequence[PointGr
     draw_scale_bar(axes, zones)
     draw_north_arrow(axes)
     colours = zone_colours(len(names))
-    _legend(figure, width, 0.0, "Susceptibility", [
-        Patch(facecolor=css_colour(colours[number]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
-        for number, name in reversed(list(names.items()))])
+    _legend(
+        figure,
+        width,
+        0.0,
+        "Susceptibility",
+        [
+            Patch(facecolor=css_colour(colours[number]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
+            for number, name in reversed(list(names.items()))
+        ],
+    )
     shown = [group for group in points if len(group.xy)]
     if shown:
-        _legend(figure, width, 0.42 + 0.175 * len(names), "Landslides", [
-            Line2D([], [], linestyle="none", marker=group.marker, markerfacecolor=group.face,
-                   markeredgecolor=group.edge, markeredgewidth=0.7, markersize=5, label=escape_mathtext(group.label))
-            for group in shown])
+        _legend(
+            figure,
+            width,
+            0.42 + 0.175 * len(names),
+            "Landslides",
+            [
+                Line2D(
+                    [],
+                    [],
+                    linestyle="none",
+                    marker=group.marker,
+                    markerfacecolor=group.face,
+                    markeredgecolor=group.edge,
+                    markeredgewidth=0.7,
+                    markersize=5,
+                    label=escape_mathtext(group.label),
+                )
+                for group in shown
+            ],
+        )
     return figure
 
 
@@ -134,9 +176,18 @@ def _legend(figure: Figure, width: float, down: float, title: str, handles: list
     """Put a legend beside the map, ``down`` inches below its upper edge."""
     left, top = (MARGIN + width + 0.18) / PAGE_WIDTH, 1 - (MARGIN + down) / figure.get_figheight()
     figure.text(left, top, title, fontweight="bold", va="top", ha="left")
-    figure.add_artist(Legend(figure, handles, [handle.get_label() for handle in handles], loc="upper left",
-                             bbox_to_anchor=(left, top - 0.17 / figure.get_figheight()), borderaxespad=0,
-                             bbox_transform=figure.transFigure, borderpad=0))
+    figure.add_artist(
+        Legend(
+            figure,
+            handles,
+            [handle.get_label() for handle in handles],
+            loc="upper left",
+            bbox_to_anchor=(left, top - 0.17 / figure.get_figheight()),
+            borderaxespad=0,
+            bbox_transform=figure.transFigure,
+            borderpad=0,
+        )
+    )
 
 
 def rings_of(geometries: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
@@ -153,8 +204,13 @@ def clip_to_geometries(image: MapImage, geometries: Sequence[Mapping[str, Any]])
     left, bottom, right, top = image.bounds
     rows, columns = image.cells.shape
     transform = Affine((right - left) / columns, 0, left, 0, (bottom - top) / rows, top)
-    inside = rasterize([(geometry, 1) for geometry in geometries], out_shape=image.cells.shape, fill=0,
-                       transform=transform, dtype=np.uint8)
+    inside = rasterize(
+        [(geometry, 1) for geometry in geometries],
+        out_shape=image.cells.shape,
+        fill=0,
+        transform=transform,
+        dtype=np.uint8,
+    )
     return replace(image, cells=np.where(inside == 1, image.cells, np.nan))
 
 
@@ -185,8 +241,16 @@ def draw_points(axes: Axes, group: PointGroup, scale: float = 1.0) -> None:
     """Lay points over a map, smaller the more there are."""
     if len(group.xy):
         size = scale * float(np.clip(9000 / len(group.xy), 5, 22))
-        axes.scatter(group.drawn[:, 0], group.drawn[:, 1], s=size, marker=group.marker, facecolor=group.face,
-                     edgecolor=group.edge, linewidth=0.08 * size ** 0.5 + 0.1, zorder=3)
+        axes.scatter(
+            group.drawn[:, 0],
+            group.drawn[:, 1],
+            s=size,
+            marker=group.marker,
+            facecolor=group.face,
+            edgecolor=group.edge,
+            linewidth=0.08 * size**0.5 + 0.1,
+            zorder=3,
+        )
 
 
 def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> None:
@@ -196,9 +260,18 @@ def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> Non
         axes.add_patch(Outline(ring[:, :2], closed=True, fill=False, edgecolor=INK, linewidth=0.9, zorder=4))
     if name and len(rings):
         ring = max(rings, key=len)
-        axes.annotate(escape_mathtext(name), ((ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()), ha="center",
-                      va="top", xytext=(0, -3), textcoords="offset points", fontsize=7, zorder=6, annotation_clip=True,
-                      bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2})
+        axes.annotate(
+            escape_mathtext(name),
+            ((ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()),
+            ha="center",
+            va="top",
+            xytext=(0, -3),
+            textcoords="offset points",
+            fontsize=7,
+            zorder=6,
+            annotation_clip=True,
+            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2},
+        )
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])
 
@@ -223,15 +296,31 @@ def draw_scale_bar(axes: Axes, image: MapImage) -> None:
     length = metres / image.metres_east / (right - left)
     text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
     place = {"transform": axes.transAxes, "zorder": 7, "clip_on": False}
-    axes.add_patch(Outline([(0.02, 0.015), (0.06 + length, 0.015), (0.06 + length, 0.075), (0.02, 0.075)],
-                           facecolor="white", alpha=0.8, edgecolor="none", **place))
+    axes.add_patch(
+        Outline(
+            [(0.02, 0.015), (0.06 + length, 0.015), (0.06 + length, 0.075), (0.02, 0.075)],
+            facecolor="white",
+            alpha=0.8,
+            edgecolor="none",
+            **place,
+        )
+    )
     axes.plot([0.04, 0.04 + length], [0.03, 0.03], color=INK, linewidth=2.4, solid_capstyle="butt", **place)
     axes.text(0.04 + length / 2, 0.04, text, ha="center", va="bottom", fontsize=7.5, **place)
 
 
 def draw_north_arrow(axes: Axes) -> None:
     """Draw an arrow at the upper right: up is north on every grid that Scarp takes."""
-    axes.annotate("N", xy=(0.955, 0.985), xytext=(0.955, 0.915), xycoords="axes fraction", ha="center", va="center",
-                  fontsize=8.5, fontweight="bold", zorder=7,
-                  bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
-                  arrowprops={"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": INK, "linewidth": 1.1})
+    axes.annotate(
+        "N",
+        xy=(0.955, 0.985),
+        xytext=(0.955, 0.915),
+        xycoords="axes fraction",
+        ha="center",
+        va="center",
+        fontsize=8.5,
+        fontweight="bold",
+        zorder=7,
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
+        arrowprops={"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": INK, "linewidth": 1.1},
+    )

@@ -3,7 +3,8 @@ How numbers and parts of the map are worded in a validation report.
 One HTML report: headings, tables, figures and warnings in, one file out that needs nothing else.
 
 The file carries its style and its figures (SVG, as data), asks the network for nothing, and allows no script to run.
-Every text is escaped on its way into the page, so a layer or a field may have any name."""
+Every text is escaped on its way into the page, so a layer or a field may have any name.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ import math
 import os
 import re
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -33,9 +35,13 @@ def subset_phrase(name: str) -> str:
 def scope_title(name: str) -> str:
     """Return the name of a part of the map for a table."""
     if name.startswith(REGION_PREFIX):
-        return name[len(REGION_PREFIX):]
-    return {ALL: "All of the map", "train": "Training windows", "validation": "Validation windows",
-            "test": "Test windows"}.get(name, name)
+        return name[len(REGION_PREFIX) :]
+    return {
+        ALL: "All of the map",
+        "train": "Training windows",
+        "validation": "Validation windows",
+        "test": "Test windows",
+    }.get(name, name)
 
 
 def short_scope_title(name: str) -> str:
@@ -108,8 +114,14 @@ class Page:
         """Add paragraphs of plain text; an empty heading continues the section before."""
         self._add("text", heading, paragraphs=list(paragraphs))
 
-    def table(self, heading: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str = "",
-              swatches: Sequence[str] = ()) -> None:
+    def table(
+        self,
+        heading: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        note: str = "",
+        swatches: Sequence[str] = (),
+    ) -> None:
         """Add a table.
 
         Args:
@@ -127,8 +139,15 @@ class Page:
             if len(row) != len(columns):
                 raise ValueError(f"a row of the table '{heading}' has {len(row)} cells for {len(columns)} columns")
         numeric = [bool(cells) and all(_looks_numeric(row[index]) for row in cells) for index in range(len(columns))]
-        self._add("table", heading, columns=list(columns), rows=cells, numeric=numeric, note=note,
-                  swatches=list(swatches) or [""] * len(cells))
+        self._add(
+            "table",
+            heading,
+            columns=list(columns),
+            rows=cells,
+            numeric=numeric,
+            note=note,
+            swatches=list(swatches) or [""] * len(cells),
+        )
 
     def figure(self, heading: str, figure: Figure, caption: str = "", half: bool = False) -> None:
         """Add a matplotlib figure as SVG.
@@ -145,8 +164,9 @@ class Page:
 
     def settings(self, heading: str, values: Mapping[str, Any], note: str = "") -> None:
         """Add a compact list of settings, name and value."""
-        self._add("settings", heading, values=[(str(name), format_cell(value)) for name, value in values.items()],
-                  note=note)
+        self._add(
+            "settings", heading, values=[(str(name), format_cell(value)) for name, value in values.items()], note=note
+        )
 
     def page_break(self) -> None:
         """Begin a new sheet here when the page is printed."""
@@ -154,11 +174,21 @@ class Page:
 
     def html(self) -> str:
         """Return the page as HTML text."""
-        environment = Environment(loader=FileSystemLoader(str(TEMPLATES)), autoescape=True, trim_blocks=True,
-                                  lstrip_blocks=True, undefined=StrictUndefined)
+        environment = Environment(
+            loader=FileSystemLoader(str(TEMPLATES)),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+        )
         return environment.get_template("report.html").render(
-            title=self._title, subtitle=self._subtitle, warnings=self._warnings, sections=self._sections,
-            version=scarp_version(), date=time.strftime("%Y-%m-%d"))
+            title=self._title,
+            subtitle=self._subtitle,
+            warnings=self._warnings,
+            sections=self._sections,
+            version=scarp_version(),
+            date=time.strftime("%Y-%m-%d"),
+        )
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the page whole or not at all.

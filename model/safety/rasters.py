@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Iterator, Mapping, Sequence
 
 import numpy as np
 import rasterio
@@ -43,8 +43,15 @@ class RainfallBlock:
 class RainfallLayers:
     """All inputs of the safety factor on one grid."""
 
-    def __init__(self, reference: rasterio.DatasetReader, grid: Grid, rain: ContinuousRaster, season: RainySeason,
-                 landform: PolygonClasses | RasterClasses | None, classes: Mapping[int, str]) -> None:
+    def __init__(
+        self,
+        reference: rasterio.DatasetReader,
+        grid: Grid,
+        rain: ContinuousRaster,
+        season: RainySeason,
+        landform: PolygonClasses | RasterClasses | None,
+        classes: Mapping[int, str],
+    ) -> None:
         """Join open inputs and the label of each landform code; :func:`open_layers` opens them."""
         self.grid = grid
         self.labels = [classes[code] for code in sorted(classes)]
@@ -71,8 +78,14 @@ class RainfallLayers:
 
 
 @contextlib.contextmanager
-def open_layers(reference: rasterio.DatasetReader, grid: Grid, precipitation: str | os.PathLike, season: RainySeason,
-                topography: CategoricalInput | None, progress: Progress) -> Iterator[RainfallLayers]:
+def open_layers(
+    reference: rasterio.DatasetReader,
+    grid: Grid,
+    precipitation: str | os.PathLike,
+    season: RainySeason,
+    topography: CategoricalInput | None,
+    progress: Progress,
+) -> Iterator[RainfallLayers]:
     """Open rain and landform on the grid of the reference.
 
     Raises:
@@ -86,8 +99,9 @@ def open_layers(reference: rasterio.DatasetReader, grid: Grid, precipitation: st
 
 
 @contextlib.contextmanager
-def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Progress
-                  ) -> Iterator[tuple[PolygonClasses | RasterClasses | None, Mapping[int, str]]]:
+def open_landform(
+    topography: CategoricalInput | None, grid: Grid, progress: Progress
+) -> Iterator[tuple[PolygonClasses | RasterClasses | None, Mapping[int, str]]]:
     """Open the landform on a grid, with the label of each code; nothing and no labels without one.
 
     Raises:
@@ -106,8 +120,9 @@ def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Pro
             yield opened, class_table.classes
 
 
-def rainfall_at_landslides(layers: RainfallLayers, landslides: Points | Polygons, progress: Progress
-                           ) -> tuple[np.ndarray, np.ndarray]:
+def rainfall_at_landslides(
+    layers: RainfallLayers, landslides: Points | Polygons, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
     """Return rainfall and class at the historical landslides that lie on cells with rainfall.
 
     Landslides at exactly the same place count once. Of polygons a point inside stands for each.
@@ -124,15 +139,22 @@ def rainfall_at_landslides(layers: RainfallLayers, landslides: Points | Polygons
         places = landslides.xy
     unique = np.unique(places, axis=0)
     if len(unique) < len(places):
-        progress.warn(f'{len(places) - len(unique):,} landslides of "{landslides.name}" lie at the place of another '
-                      "one and do not count for the critical rainfall.")
+        progress.warn(
+            f'{len(places) - len(unique):,} landslides of "{landslides.name}" lie at the place of another '
+            "one and do not count for the critical rainfall."
+        )
     row, column, inside = layers.grid.cell_indices(unique)
     rainfall, classes = np.full(len(unique), np.nan), np.full(len(unique), -1, dtype=np.int64)
     done, total = 0, layers.grid.block_count()
     for block in layers.grid.blocks():
         stop_if_cancelled(progress)
-        here = np.flatnonzero(inside & (row >= block.row) & (row < block.row + block.height)
-                              & (column >= block.column) & (column < block.column + block.width))
+        here = np.flatnonzero(
+            inside
+            & (row >= block.row)
+            & (row < block.row + block.height)
+            & (column >= block.column)
+            & (column < block.column + block.width)
+        )
         if len(here):
             window = layers.read(block)
             at = row[here] - block.row, column[here] - block.column
@@ -141,11 +163,15 @@ def rainfall_at_landslides(layers: RainfallLayers, landslides: Points | Polygons
         progress.report(done / total)
     usable = np.isfinite(rainfall)
     if not usable.any():
-        raise LayerEmpty(f'None of the {len(unique)} landslides of "{landslides.name}" lies on a cell with rainfall. '
-                         "Check the CRS of both and that they show the same area.")
+        raise LayerEmpty(
+            f'None of the {len(unique)} landslides of "{landslides.name}" lies on a cell with rainfall. '
+            "Check the CRS of both and that they show the same area."
+        )
     if not usable.all():
-        progress.warn(f'{int((~usable).sum()):,} landslides of "{landslides.name}" lie outside the reference raster or '
-                      "where there is no rainfall, and are left out.")
+        progress.warn(
+            f'{int((~usable).sum()):,} landslides of "{landslides.name}" lie outside the reference raster or '
+            "where there is no rainfall, and are left out."
+        )
     return rainfall[usable], classes[usable]
 
 
@@ -169,8 +195,14 @@ class SafetyStatistics:
     maximum: float = -np.inf
 
 
-def write_layers(layers: RainfallLayers, coefficients: Sequence[ClassCoefficient], fallback: ClassCoefficient | None,
-                 output: str | os.PathLike, output_rainfall: str | os.PathLike | None, progress: Progress) -> SafetyStatistics:
+def write_layers(
+    layers: RainfallLayers,
+    coefficients: Sequence[ClassCoefficient],
+    fallback: ClassCoefficient | None,
+    output: str | os.PathLike,
+    output_rainfall: str | os.PathLike | None,
+    progress: Progress,
+) -> SafetyStatistics:
     """Write the safety factor and, if wanted, the seven-day rainfall.
 
     Args:
@@ -191,14 +223,30 @@ def write_layers(layers: RainfallLayers, coefficients: Sequence[ClassCoefficient
     k = np.array([np.nan if one is None else one.k for one in table])
     done, total = 0, layers.grid.block_count()
     with contextlib.ExitStack() as opened:
-        target = opened.enter_context(create_raster(
-            output, layers.grid, "float32", np.nan, ["safety factor"], overviews=Resampling.average,
-            tags={"MEANING": f"1 / (1 + k R7); a warning stands under {CRITICAL_SAFETY_FACTOR:g}"}))
+        target = opened.enter_context(
+            create_raster(
+                output,
+                layers.grid,
+                "float32",
+                np.nan,
+                ["safety factor"],
+                overviews=Resampling.average,
+                tags={"MEANING": f"1 / (1 + k R7); a warning stands under {CRITICAL_SAFETY_FACTOR:g}"},
+            )
+        )
         rain_target = None
         if output_rainfall is not None:
-            rain_target = opened.enter_context(create_raster(
-                output_rainfall, layers.grid, "float32", np.nan, ["seven-day rainfall"], [{"unit": "mm"}],
-                overviews=Resampling.average))
+            rain_target = opened.enter_context(
+                create_raster(
+                    output_rainfall,
+                    layers.grid,
+                    "float32",
+                    np.nan,
+                    ["seven-day rainfall"],
+                    [{"unit": "mm"}],
+                    overviews=Resampling.average,
+                )
+            )
         for block in layers.grid.blocks():
             stop_if_cancelled(progress)
             window = layers.read(block)
@@ -211,15 +259,22 @@ def write_layers(layers: RainfallLayers, coefficients: Sequence[ClassCoefficient
             progress.report(done / total)
         if not statistics.cells:
             negative = f" {statistics.negative:,} cells have negative rain." if statistics.negative else ""
-            raise TooFewData("No cell has a safety factor: REFERENCE, PRECIPITATION and TOPOGRAPHY have no cell with "
-                             f"data in common. Look at them in QGIS for the one without.{negative}")
+            raise TooFewData(
+                "No cell has a safety factor: REFERENCE, PRECIPITATION and TOPOGRAPHY have no cell with "
+                f"data in common. Look at them in QGIS for the one without.{negative}"
+            )
     if not single_class and fallback is not None and fallback.cells:
         statistics.classes.append(fallback)
     return statistics
 
 
-def _update_statistics(statistics: SafetyStatistics, window: RainfallBlock, factor: np.ndarray, table: Sequence[ClassCoefficient | None],
-           single_class: bool) -> None:
+def _update_statistics(
+    statistics: SafetyStatistics,
+    window: RainfallBlock,
+    factor: np.ndarray,
+    table: Sequence[ClassCoefficient | None],
+    single_class: bool,
+) -> None:
     cells_with_rain = np.isfinite(window.rainfall)
     valid = np.isfinite(factor)
     statistics.negative += window.negative

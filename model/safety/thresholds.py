@@ -2,13 +2,14 @@
 The regional coefficient k of each landform class: given, from historical landslides, or from the paper.
 
 k = 1 / Rc, where Rc in mm is the critical seven-day rainfall (Zhang & Deng 2026, equation 3), the 95th percentile of
-the seven-day rainfall at the historical landslides of a class."""
+the seven-day rainfall at the historical landslides of a class.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Sequence
 
 import numpy as np
 from rasterio.features import rasterize
@@ -32,16 +33,21 @@ MIN_PLAUSIBLE_RAINFALL, MAX_PLAUSIBLE_RAINFALL = 5.0, 1500.0
 def suspect_rainfall_unit(highest: float) -> str:
     """Return a question about the unit of the rain by its highest seven days in mm, empty when they are plausible."""
     if highest < MIN_PLAUSIBLE_RAINFALL:
-        return (f"The seven-day rainfall is nowhere above {highest:.3g} mm. Is PRECIPITATION in metres, in inches or "
-                "for a month, or ALPHA too small? PRECIPITATION is in mm a year.")
+        return (
+            f"The seven-day rainfall is nowhere above {highest:.3g} mm. Is PRECIPITATION in metres, in inches or "
+            "for a month, or ALPHA too small? PRECIPITATION is in mm a year."
+        )
     if highest > MAX_PLAUSIBLE_RAINFALL:
-        return (f"The seven-day rainfall is up to {highest:,.0f} mm, more than nearly anywhere. Is PRECIPITATION in "
-                "tenths of a millimetre, or RAINY_DAYS too small? PRECIPITATION is in mm a year.")
+        return (
+            f"The seven-day rainfall is up to {highest:,.0f} mm, more than nearly anywhere. Is PRECIPITATION in "
+            "tenths of a millimetre, or RAINY_DAYS too small? PRECIPITATION is in mm a year."
+        )
     return ""
 
 
-def seven_day_rainfall(annual: np.ndarray, alpha: np.ndarray | float, beta: np.ndarray | float,
-                       rainy_days: np.ndarray | float) -> np.ndarray:
+def seven_day_rainfall(
+    annual: np.ndarray, alpha: np.ndarray | float, beta: np.ndarray | float, rainy_days: np.ndarray | float
+) -> np.ndarray:
     """Return R7 = α · β · (7 / n) · R_annual in mm, NaN where the annual rainfall is.
 
     Zhang & Deng (2026), equation 4, with the factor β that the text and table 2 give and the printed equation leaves
@@ -90,23 +96,37 @@ class RainySeason:
             low, high = _LIMITS[name]
             if not low < value <= high:
                 percent = " A percentage is divided by 100 first." if name == "ALPHA" and 1 < value <= 100 else ""
-                raise ParameterInvalid(f"{name} is {value:g}, but it must lie above {low:g} and not above {high:g}."
-                                       f"{percent}")
+                raise ParameterInvalid(
+                    f"{name} is {value:g}, but it must lie above {low:g} and not above {high:g}.{percent}"
+                )
         if self.rainy_days < 7:
-            progress.warn(f"RAINY_DAYS is {self.rainy_days:g}: with fewer than 7 rainy days the formula gives more "
-                          "rain in a week than in the whole season.")
-        self._fields = {name: field for name, field in (
-            ("ALPHA", self.alpha_field), ("BETA", self.beta_field), ("RAINY_DAYS", self.rainy_days_field)) if field}
+            progress.warn(
+                f"RAINY_DAYS is {self.rainy_days:g}: with fewer than 7 rainy days the formula gives more "
+                "rain in a week than in the whole season."
+            )
+        self._fields = {
+            name: field
+            for name, field in (
+                ("ALPHA", self.alpha_field),
+                ("BETA", self.beta_field),
+                ("RAINY_DAYS", self.rainy_days_field),
+            )
+            if field
+        }
         if self.zones is None:
             return
         if not self._fields:
-            raise ParameterInvalid("CLIMATE is given, but none of ALPHA_FIELD, BETA_FIELD and RAINY_DAYS_FIELD. Choose "
-                                   "the fields that hold the values of each zone.")
+            raise ParameterInvalid(
+                "CLIMATE is given, but none of ALPHA_FIELD, BETA_FIELD and RAINY_DAYS_FIELD. Choose "
+                "the fields that hold the values of each zone."
+            )
         self._grid = grid
         self._extent = polygon_extents(grid, self.zones) if len(self.zones) else np.empty((0, 4))
         if not extents_intersect(self._extent, Block(0, 0, grid.height, grid.width)).any():
-            raise NoOverlap(f'No polygon of the layer "{self.zones.name}" given as CLIMATE overlaps the reference '
-                            "raster. Check the CRS of both.")
+            raise NoOverlap(
+                f'No polygon of the layer "{self.zones.name}" given as CLIMATE overlaps the reference '
+                "raster. Check the CRS of both."
+            )
         self._values = {name: self._read_field(name, field, progress) for name, field in self._fields.items()}
 
     def read(self, block: Block) -> tuple[np.ndarray | float, np.ndarray | float, np.ndarray | float, np.ndarray]:
@@ -122,8 +142,9 @@ class RainySeason:
         zone = np.zeros(shape, dtype=np.int32)
         if len(chosen):
             shapes = ((self.zones.geometries[index], number) for number, index in enumerate(chosen, 1))
-            zone = rasterize(shapes, out_shape=shape, fill=0, dtype=np.int32,
-                             transform=self._grid.block_transform(block))
+            zone = rasterize(
+                shapes, out_shape=shape, fill=0, dtype=np.int32, transform=self._grid.block_transform(block)
+            )
         read = []
         for name, value in defaults.items():
             table = np.array([value, *(self._values[name][chosen] if name in self._values else ())])
@@ -136,13 +157,17 @@ class RainySeason:
         with np.errstate(invalid="ignore"):
             wrong = values[(values <= low) | (values > high)]
         if len(wrong):
-            raise FieldUnusable(f'The field "{field}" of the layer "{self.zones.name}" holds {wrong[0]:g} for {name}, '
-                                f"but it must lie above {low:g} and not above {high:g}.")
+            raise FieldUnusable(
+                f'The field "{field}" of the layer "{self.zones.name}" holds {wrong[0]:g} for {name}, '
+                f"but it must lie above {low:g} and not above {high:g}."
+            )
         empty = np.isnan(values)
         if empty.any():
             defaults = {"ALPHA": self.alpha, "BETA": self.beta, "RAINY_DAYS": self.rainy_days}[name]
-            progress.warn(f'The field "{field}" of the layer "{self.zones.name}" is empty in {int(empty.sum())} '
-                          f"polygons; {name} is {defaults:g} there.")
+            progress.warn(
+                f'The field "{field}" of the layer "{self.zones.name}" is empty in {int(empty.sum())} '
+                f"polygons; {name} is {defaults:g} there."
+            )
         return np.where(empty, {"ALPHA": self.alpha, "BETA": self.beta, "RAINY_DAYS": self.rainy_days}[name], values)
 
 
@@ -176,10 +201,14 @@ PAPER_K = {
 _LAND = "plain|terrace|flat|valley|fan|basin"
 _LANDFORM_PATTERNS = (
     # Order matters: a lacustrine plain is no lake, a glacial terrace no glacier.
-    ("plains or terraces formed by alluvial, fluvial, or lacustrine deposits",
-     rf"({_LAND}).*(alluvi|fluvi|lacustr)|(alluvi|fluvi|lacustr).*({_LAND}|deposit)|冲积|洪积|湖积"),
-    ("plains or terraces formed by sedimentary or glacial deposits",
-     rf"({_LAND}).*(sediment|glaci|morain|till)|(sediment|glaci|morain).*({_LAND}|deposit)|沉积|冰碛|冰水|冰川堆积"),
+    (
+        "plains or terraces formed by alluvial, fluvial, or lacustrine deposits",
+        rf"({_LAND}).*(alluvi|fluvi|lacustr)|(alluvi|fluvi|lacustr).*({_LAND}|deposit)|冲积|洪积|湖积",
+    ),
+    (
+        "plains or terraces formed by sedimentary or glacial deposits",
+        rf"({_LAND}).*(sediment|glaci|morain|till)|(sediment|glaci|morain).*({_LAND}|deposit)|沉积|冰碛|冰水|冰川堆积",
+    ),
     ("glaciers", r"\b(glacier|glaciers|ice ?field|ice cap)\b|^(glacial|ice)$|冰川"),
     ("lakes", r"\b(lake|lakes|reservoir|water bod(y|ies))\b|^water$|湖"),
     ("mountainous", r"\b(mountain|mountains|mountainous|montane)\b|山"),
@@ -222,9 +251,14 @@ def match_paper_class(label: str) -> str | None:
     return None
 
 
-def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainfall: np.ndarray | None,
-                        classes: np.ndarray | None, progress: Progress, parameter_hint: str = "LANDSLIDES or K_TABLE"
-                        ) -> tuple[list[ClassCoefficient], ClassCoefficient | None]:
+def choose_coefficients(
+    labels: Sequence[str],
+    table: Mapping[str, float],
+    rainfall: np.ndarray | None,
+    classes: np.ndarray | None,
+    progress: Progress,
+    parameter_hint: str = "LANDSLIDES or K_TABLE",
+) -> tuple[list[ClassCoefficient], ClassCoefficient | None]:
     """Return k of each class, and k of cells without a class.
 
     In this order: the class's row of the table, the 95th percentile of the rainfall at its landslides, that of all
@@ -250,8 +284,10 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
     given = _read_table(labels, table)
     pooled = _percentile(rainfall)
     if rainfall is not None and pooled is None:
-        progress.warn(f"Only {len(rainfall)} landslides lie on cells with rainfall; a percentile needs {MIN_LANDSLIDES}, so "
-                      "LANDSLIDES is not used.")
+        progress.warn(
+            f"Only {len(rainfall)} landslides lie on cells with rainfall; a percentile needs {MIN_LANDSLIDES}, so "
+            "LANDSLIDES is not used."
+        )
     fallback = _fallback_coefficient(given, rainfall, classes, pooled)
     if not labels:
         if fallback is None:
@@ -259,7 +295,8 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
                 "There is nothing to take the coefficient k from. Give LANDSLIDES (at least "
                 f"{MIN_LANDSLIDES} inside the rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the row "
                 f'"{FALLBACK_ROW}", for example "{FALLBACK_ROW}, 0.0129", the value of the paper for mountains in '
-                "southeastern Tibet.")
+                "southeastern Tibet."
+            )
         fallback.label = WHOLE_AREA
         return [fallback], None
     found = [_class_coefficient(number, label, given, rainfall, classes, pooled) for number, label in enumerate(labels)]
@@ -267,7 +304,8 @@ def choose_coefficients(labels: Sequence[str], table: Mapping[str, float], rainf
     if missing:
         raise ParameterInvalid(
             f"These landform classes have no coefficient k: {', '.join(missing)}. Give {parameter_hint}: in K_TABLE a row for "
-            f'each, or one row "{FALLBACK_ROW}" for all of them.')
+            f'each, or one row "{FALLBACK_ROW}" for all of them.'
+        )
     coefficients = [coefficient for coefficient in found if coefficient is not None]
     _warn_about_sources(coefficients, progress, parameter_hint)
     return coefficients, fallback
@@ -279,18 +317,28 @@ def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, 
     given: dict[str, float] = {}
     for label, k in table.items():
         if not 0 < k < float("inf"):
-            raise ParameterInvalid(f'K_TABLE gives {k} for "{label}", but k is a number above 0 in 1/mm. Write 1 '
-                                   "divided by the rain of the threshold in mm, such as 0.0129.")
+            raise ParameterInvalid(
+                f'K_TABLE gives {k} for "{label}", but k is a number above 0 in 1/mm. Write 1 '
+                "divided by the rain of the threshold in mm, such as 0.0129."
+            )
         if _normalise_label(label) not in known:
-            raise ParameterInvalid(f'K_TABLE has a row "{label}", but the landform classes are: '
-                                   f"{', '.join(labels) or 'none, since TOPOGRAPHY is empty'}. Name a class as it "
-                                   f'is written there, or use the row "{FALLBACK_ROW}".')
+            raise ParameterInvalid(
+                f'K_TABLE has a row "{label}", but the landform classes are: '
+                f"{', '.join(labels) or 'none, since TOPOGRAPHY is empty'}. Name a class as it "
+                f'is written there, or use the row "{FALLBACK_ROW}".'
+            )
         given[_normalise_label(label)] = float(k)
     return given
 
 
-def _class_coefficient(number: int, label: str, given: Mapping[str, float], rainfall: np.ndarray | None,
-              classes: np.ndarray | None, pooled: float | None) -> ClassCoefficient | None:
+def _class_coefficient(
+    number: int,
+    label: str,
+    given: Mapping[str, float],
+    rainfall: np.ndarray | None,
+    classes: np.ndarray | None,
+    pooled: float | None,
+) -> ClassCoefficient | None:
     own = rainfall[classes == number] if rainfall is not None and classes is not None else np.empty(0)
     count = len(own)
     if _normalise_label(label) in given:
@@ -306,8 +354,9 @@ def _class_coefficient(number: int, label: str, given: Mapping[str, float], rain
     return None if row is None else ClassCoefficient(label, PAPER_K[row], f'paper, table 3, "{row}"', count)
 
 
-def _fallback_coefficient(given: Mapping[str, float], rainfall: np.ndarray | None, classes: np.ndarray | None, pooled: float | None
-          ) -> ClassCoefficient | None:
+def _fallback_coefficient(
+    given: Mapping[str, float], rainfall: np.ndarray | None, classes: np.ndarray | None, pooled: float | None
+) -> ClassCoefficient | None:
     """Return the coefficient of cells without a class, or of all cells when there are no classes."""
     count = 0 if rainfall is None or classes is None else int((classes < 0).sum())
     if FALLBACK_ROW in given:
@@ -327,12 +376,16 @@ def _percentile(rainfall: np.ndarray | None) -> float | None:
 def _warn_about_sources(coefficients: Sequence[ClassCoefficient], progress: Progress, parameter_hint: str) -> None:
     from_paper = [one.label for one in coefficients if one.source.startswith("paper")]
     if from_paper:
-        progress.warn(f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}. Elsewhere "
-                      f"give {parameter_hint}.")
+        progress.warn(
+            f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}. Elsewhere "
+            f"give {parameter_hint}."
+        )
     pooled = [f"{one.label} ({one.landslides})" for one in coefficients if one.source.startswith("all landslides")]
     if pooled:
-        progress.warn(f"These classes have fewer than {MIN_LANDSLIDES} landslides with rainfall and take k from all "
-                      f"landslides: {', '.join(pooled)}.")
+        progress.warn(
+            f"These classes have fewer than {MIN_LANDSLIDES} landslides with rainfall and take k from all "
+            f"landslides: {', '.join(pooled)}."
+        )
 
 
 def _normalise_label(label: str) -> str:

@@ -2,11 +2,12 @@
 
 The bits of float32 numbers sort as the numbers do (see ``zones.quantiles``). A first walk counts area by the upper 16
 bits. The second counts it more finely: a bin is halved until it holds a few millionths of the area or the values are
-told apart exactly, so ranks are exact to that, and ties stay ties."""
+told apart exactly, so ranks are exact to that, and ties stay ties.
+"""
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class AreaRanks:
             counted = np.bincount(index - first) * areas
         else:
             counted = np.bincount(index - first, weights=areas)
-        self._area[first:first + len(counted)] += counted
+        self._area[first : first + len(counted)] += counted
 
     def refine(self) -> None:
         """Split the bins by what they hold, and empty them for the second walk."""
@@ -97,7 +98,7 @@ class AreaRanks:
             return result
         for share in shares:
             place = int(np.searchsorted(reached[filled], share * reached[-1] * (1 - _ROUNDING), side="left"))
-            result[filled[min(place, len(filled) - 1)] + 1:] += 1
+            result[filled[min(place, len(filled) - 1)] + 1 :] += 1
         return result
 
     def shares(self, zones: np.ndarray, count: int) -> np.ndarray:

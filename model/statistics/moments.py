@@ -1,7 +1,8 @@
 """Means, variances and covariances of more cells than memory holds, without loss of digits.
 
 Each chunk is centred on its own mean and merged (Chan, Golub and LeVeque 1979), so that a precipitation of 2000 ± 1 mm
-keeps its variance, which the plain sums of x and x² would lose."""
+keeps its variance, which the plain sums of x and x² would lose.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ class CoMoments:
             values: finite numbers of any float type, shape (variables, cells).
         """
         for start in range(0, values.shape[1], CHUNK):
-            chunk = values[:, start:start + CHUNK].astype(np.float64)
+            chunk = values[:, start : start + CHUNK].astype(np.float64)
             mean = chunk.mean(axis=1)
             chunk -= mean[:, None]
             # The mean of a chunk is itself rounded; what it misses is put back to the products and to the mean.

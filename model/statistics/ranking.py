@@ -1,7 +1,8 @@
 """The whole map in order of susceptibility, kept as a fine histogram so that any map fits in memory.
 
 Bins follow the bits of a float32: their width is a thousandth of the distance from 0 or, in the upper half, from 1.
-So a map that crowds near 0 or 1, as network outputs do, is still ranked finely."""
+So a map that crowds near 0 or 1, as network outputs do, is still ranked finely.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ class SusceptibilityHistogram:
         if bins.size:
             first = int(bins.min())
             counted = np.bincount(bins - first, weights=areas)
-            self.area[first:first + counted.size] += counted
+            self.area[first : first + counted.size] += counted
 
     @property
     def total(self) -> float:

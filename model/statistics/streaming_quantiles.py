@@ -2,11 +2,12 @@
 
 The bits of a float32, with the sign turned round, are a whole number in the order of the values. The first pass counts
 the upper 16 bits of it, which place every quantile within 0.8 %; the second counts the lower 16 bits of the few
-numbers that matter, which gives the value itself."""
+numbers that matter, which gives the value itself.
+"""
 
 from __future__ import annotations
 
-from typing import Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -61,8 +62,11 @@ class StreamingQuantiles:
 
     def prepare_exact(self, probabilities: Iterable[float]) -> None:
         """Say, between the passes, which quantiles :meth:`exact` will be asked for."""
-        places = sorted({self._bin_of(probability) for probability in probabilities} | {int(self.upper.argmax())}
-                        if self.count else set())
+        places = sorted(
+            {self._bin_of(probability) for probability in probabilities} | {int(self.upper.argmax())}
+            if self.count
+            else set()
+        )
         self._slot[:] = -1
         self._slot[places] = np.arange(len(places))
         self._lower = np.zeros((len(places), BINS), dtype=np.int64)
@@ -102,7 +106,7 @@ class StreamingQuantiles:
     def count_outside(self, low: float, high: float) -> int:
         """Return how many cells lie outside ``low`` to ``high``, less those within 0.8 % of either."""
         places = ordered_bits(np.array([low, high], dtype=np.float32)) >> np.uint32(16)
-        return int(self.upper[:int(places[0])].sum() + self.upper[int(places[1]) + 1:].sum())
+        return int(self.upper[: int(places[0])].sum() + self.upper[int(places[1]) + 1 :].sum())
 
     def _rank(self, probability: float) -> int:
         # Rounding first, so that 0.07 · 100 is 7 and not 7.000000000000001.

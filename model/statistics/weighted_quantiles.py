@@ -2,12 +2,14 @@
 
 The bits of float32 numbers, read as whole numbers with the sign turned round, sort as the numbers do. A first pass
 counts weight by the upper 16 bits; it shows in which of 65,536 bins each quantile lies. A second pass counts the lower
-16 bits of the cells in those bins only, which names the value exactly."""
+16 bits of the cells in those bins only, which names the value exactly.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Callable, Iterator, Sequence
+from typing import Callable
 
 import numpy as np
 

@@ -43,15 +43,21 @@ class TrainingState:
     """Of the gradients in fp16; 0 when not used."""
 
 
-def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: dict[str, Any], precision: str,
-                start: str = "") -> str:
+def fingerprint(
+    windows: WindowSet, settings: TrainingSettings, architecture: dict[str, Any], precision: str, start: str = ""
+) -> str:
     """Return a hash over all that shapes a training run: windows, settings, network, arithmetic, what it starts from.
 
     The arithmetic is the one in use: an automatic choice may differ on another computer.
     """
     digest = hashlib.sha256()
-    plain = {"settings": settings.as_dict(), "architecture": architecture, "torch": torch.__version__,
-             "precision": precision, "start": start}
+    plain = {
+        "settings": settings.as_dict(),
+        "architecture": architecture,
+        "torch": torch.__version__,
+        "precision": precision,
+        "start": start,
+    }
     digest.update(json.dumps(plain, sort_keys=True).encode())
     for array in (windows.factors, windows.labels, windows.safety, windows.subsets):
         if array is not None:
@@ -60,8 +66,9 @@ def fingerprint(windows: WindowSet, settings: TrainingSettings, architecture: di
     return digest.hexdigest()
 
 
-def save_state(path: str | os.PathLike, key: str, state: TrainingState, network: nn.Module,
-               optimiser: torch.optim.Optimizer) -> None:
+def save_state(
+    path: str | os.PathLike, key: str, state: TrainingState, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> None:
     """Write a checkpoint whole or not at all.
 
     Args:
@@ -80,15 +87,29 @@ def save_state(path: str | os.PathLike, key: str, state: TrainingState, network:
     for number, moments in optimiser.state_dict()["state"].items():
         tensors.update({f"optimiser/{number}/{name}": torch.as_tensor(value) for name, value in moments.items()})
     arrays = {name: value.detach().cpu().contiguous().numpy() for name, value in tensors.items()}
-    header = {"format": _FORMAT, "key": key, "epoch": state.epoch, "best_epoch": state.best_epoch,
-              "scale": state.scale, "history": state.history}
+    header = {
+        "format": _FORMAT,
+        "key": key,
+        "epoch": state.epoch,
+        "best_epoch": state.best_epoch,
+        "scale": state.scale,
+        "history": state.history,
+    }
     content = save(arrays, metadata={_KEY: json.dumps({**header, "checksum": _checksum(header, arrays)})})
     with atomic_output(path, permanent=True) as temporary:
         temporary.write_bytes(content)
 
 
-def try_save_state(path: str | os.PathLike, key: str, state: TrainingState, network: nn.Module,
-                     optimiser: torch.optim.Optimizer, has_previous: bool, failed: bool, progress: Progress) -> bool:
+def try_save_state(
+    path: str | os.PathLike,
+    key: str,
+    state: TrainingState,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    has_previous: bool,
+    failed: bool,
+    progress: Progress,
+) -> bool:
     """Write a checkpoint as :func:`save_state` does; return whether that failed.
 
     The first time a failure ends the training: the path is wrong. Later, when a disk has filled up, the training is
@@ -113,14 +134,17 @@ def try_save_state(path: str | os.PathLike, key: str, state: TrainingState, netw
         if not has_previous:
             raise
         if not failed:
-            progress.warn(f"{error} The training goes on; if it is ended now, it can only go on from the last "
-                          "checkpoint that was written.")
+            progress.warn(
+                f"{error} The training goes on; if it is ended now, it can only go on from the last "
+                "checkpoint that was written."
+            )
         return True
     return False
 
 
-def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser: torch.optim.Optimizer
-               ) -> TrainingState | None:
+def load_state(
+    path: str | os.PathLike, key: str, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> TrainingState | None:
     """Read a checkpoint into network and optimiser.
 
     Returns:
@@ -140,8 +164,9 @@ def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser:
             if header.get("key") != key:
                 raise ParameterInvalid(
                     f"The checkpoint {path} belongs to a run with other data or settings, so this run cannot go on "
-                    "from it. Choose another CHECKPOINT file, delete this one, or give the same data and settings.")
-            arrays = {name: stream.get_tensor(name) for name in stream.keys()}
+                    "from it. Choose another CHECKPOINT file, delete this one, or give the same data and settings."
+                )
+            arrays = {name: stream.get_tensor(name) for name in stream}
             # After a power failure, or on a worn disk, a file may be readable and not what was written.
             if header.pop("checksum", None) != _checksum(header, arrays):
                 raise _invalid(path, "it is damaged")
@@ -151,8 +176,13 @@ def load_state(path: str | os.PathLike, key: str, network: nn.Module, optimiser:
         raise _invalid(path, f"it cannot be read ({error})") from error
 
 
-def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: nn.Module,
-             optimiser: torch.optim.Optimizer, path: str | os.PathLike) -> TrainingState:
+def _restore(
+    header: dict[str, Any],
+    tensors: dict[str, torch.Tensor],
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    path: str | os.PathLike,
+) -> TrainingState:
     own = network.state_dict()
     parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "best": {}, "average": {}}
     moments: dict[int, dict[str, torch.Tensor]] = {}
@@ -171,8 +201,9 @@ def _restore(header: dict[str, Any], tensors: dict[str, torch.Tensor], network: 
     optimiser.load_state_dict({"state": moments, "param_groups": groups})
     device = next(network.parameters()).device
     best, ema = ({name: value.to(device) for name, value in parts[part].items()} for part in ("best", "average"))
-    return TrainingState(int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best, ema,
-                 float(header["scale"]))
+    return TrainingState(
+        int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best, ema, float(header["scale"])
+    )
 
 
 def _checksum(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> int:
@@ -180,5 +211,7 @@ def _checksum(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> int:
 
 
 def _invalid(path: str | os.PathLike, what: str) -> ModelFileInvalid:
-    return ModelFileInvalid(f"The checkpoint {path} cannot be used: {what}. Choose another file as CHECKPOINT; one "
-                            "that is not there yet is made.")
+    return ModelFileInvalid(
+        f"The checkpoint {path} cannot be used: {what}. Choose another file as CHECKPOINT; one "
+        "that is not there yet is made."
+    )

@@ -1,5 +1,6 @@
 """The eight ways to turn and mirror a window, with the aspect codes turned along.
-Windows as tensors, ready to be made into batches on the device."""
+Windows as tensors, ready to be made into batches on the device.
+"""
 
 from __future__ import annotations
 
@@ -113,9 +114,14 @@ class TrainingData:
         self._safety = tensors[3] if len(tensors) > 3 else None
         self._tables = [torch.from_numpy(table).to(device) for table in encoding.tables]
         cells = torch.arange(padded * padded).view(padded, padded)
-        self._sources = torch.stack([flip_rotate(cells, orientation).flatten() for orientation in range(ORIENTATIONS)]).to(home)
-        self._aspect_lookups = {row: torch.from_numpy(aspect_lookup(encoding.factors[index]).astype(np.uint8)).to(home)
-                        for row, index in enumerate(encoding.categorical) if encoding.factors[index].name == ASPECT}
+        self._sources = torch.stack(
+            [flip_rotate(cells, orientation).flatten() for orientation in range(ORIENTATIONS)]
+        ).to(home)
+        self._aspect_lookups = {
+            row: torch.from_numpy(aspect_lookup(encoding.factors[index]).astype(np.uint8)).to(home)
+            for row, index in enumerate(encoding.categorical)
+            if encoding.factors[index].name == ASPECT
+        }
 
     def batch(self, numbers: np.ndarray, orientations: np.ndarray | None = None) -> Batch:
         """Return some windows.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.utils.deterministic
@@ -32,13 +33,17 @@ def choose_device(name: str) -> torch.device:
             raise DeviceUnavailable("DEVICE is mps, but torch finds no Apple GPU here. Choose auto or cpu.")
         return torch.device("mps")
     if not torch.cuda.is_available():
-        raise DeviceUnavailable(f"DEVICE is {name}, but torch finds no CUDA GPU here: there is none, its driver is "
-                                "missing, or this torch was built without CUDA. Choose auto or cpu.")
+        raise DeviceUnavailable(
+            f"DEVICE is {name}, but torch finds no CUDA GPU here: there is none, its driver is "
+            "missing, or this torch was built without CUDA. Choose auto or cpu."
+        )
     device = torch.device(name) if ":" in name else _cuda()
     count = torch.cuda.device_count()
     if device.index >= count:
-        raise DeviceUnavailable(f"DEVICE is {name}, but there are {count} CUDA GPUs here, numbered from 0. "
-                                f"Choose cuda:{count - 1} or less, or auto.")
+        raise DeviceUnavailable(
+            f"DEVICE is {name}, but there are {count} CUDA GPUs here, numbered from 0. "
+            f"Choose cuda:{count - 1} or less, or auto."
+        )
     return device
 
 
@@ -46,14 +51,17 @@ def _cuda() -> torch.device:
     try:
         return torch.device("cuda", torch.cuda.current_device())
     except RuntimeError as error:
-        raise DeviceUnavailable(f"The GPU is there but cannot be used: {_first_line(error)}. Restart the computer or "
-                                "install the card's driver again, or choose DEVICE=cpu.") from error
+        raise DeviceUnavailable(
+            f"The GPU is there but cannot be used: {_first_line(error)}. Restart the computer or "
+            "install the card's driver again, or choose DEVICE=cpu."
+        ) from error
 
 
 def is_device_failure(error: BaseException) -> bool:
     """Whether an error says that a graphics card failed or vanished: torch's own kind, or words of its drivers."""
     return isinstance(error, RuntimeError) and (
-        type(error).__name__ == "AcceleratorError" or any(words in str(error).lower() for words in _FAILURE_MESSAGES))
+        type(error).__name__ == "AcceleratorError" or any(words in str(error).lower() for words in _FAILURE_MESSAGES)
+    )
 
 
 @contextlib.contextmanager
@@ -72,16 +80,22 @@ def device_errors_explained(device: torch.device, checkpoint: str | os.PathLike 
     try:
         yield
     except RuntimeError as error:
-        if isinstance(error, torch.cuda.OutOfMemoryError) or device.type != "cpu" and is_out_of_memory(error):
-            raise DeviceUnavailable("The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
-                                    "smaller, close other programs that use it, or use DEVICE=cpu.") from error
+        if isinstance(error, torch.cuda.OutOfMemoryError) or (device.type != "cpu" and is_out_of_memory(error)):
+            raise DeviceUnavailable(
+                "The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
+                "smaller, close other programs that use it, or use DEVICE=cpu."
+            ) from error
         if not is_device_failure(error):
             raise
-        again = f"The training goes on from {checkpoint} when it is started again with the same settings" \
-            if checkpoint and os.path.isfile(checkpoint) else "Start the training again"
+        again = (
+            f"The training goes on from {checkpoint} when it is started again with the same settings"
+            if checkpoint and os.path.isfile(checkpoint)
+            else "Start the training again"
+        )
         raise DeviceUnavailable(
             f"The GPU failed during the training: {_first_line(error)}. Its driver was restarted, the computer slept, "
-            f"or the card is at fault. {again}, after a restart of QGIS, or with DEVICE=cpu.") from error
+            f"or the card is at fault. {again}, after a restart of QGIS, or with DEVICE=cpu."
+        ) from error
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -171,7 +185,8 @@ class _DeterminismSwitches:
                 "deterministic": torch.are_deterministic_algorithms_enabled(),
                 "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
                 "fill": torch.utils.deterministic.fill_uninitialized_memory,
-                "cudnn": torch.backends.cudnn.deterministic, "benchmark": torch.backends.cudnn.benchmark,
+                "cudnn": torch.backends.cudnn.deterministic,
+                "benchmark": torch.backends.cudnn.benchmark,
                 "workspace": os.environ.get(_WORKSPACE),
             }
             os.environ.setdefault(_WORKSPACE, ":4096:8")
@@ -198,9 +213,20 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
 
 
-_FAILURE_MESSAGES = ("cuda error", "cuda unknown error", "cudnn error", "cudnn_status", "cublas_status", "cusolver_status",
-             "no cuda gpus are available", "device-side assert", "nvml", "hip error", "mps backend",
-             "driver shutting down")
+_FAILURE_MESSAGES = (
+    "cuda error",
+    "cuda unknown error",
+    "cudnn error",
+    "cudnn_status",
+    "cublas_status",
+    "cusolver_status",
+    "no cuda gpus are available",
+    "device-side assert",
+    "nvml",
+    "hip error",
+    "mps backend",
+    "driver shutting down",
+)
 """Parts of what torch says of a card that fails, in lower case."""
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _DETERMINISM = _DeterminismSwitches()

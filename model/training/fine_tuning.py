@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,8 +47,10 @@ class StartModel:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.architecture.get("type") not in NETWORKS:
-            raise ParameterInvalid(f"START_FROM is a model of kind {self.kind} ({self.name}), but training can go on "
-                                   f"only from {' and '.join(KINDS)}. Choose another model, or leave START_FROM empty.")
+            raise ParameterInvalid(
+                f"START_FROM is a model of kind {self.kind} ({self.name}), but training can go on "
+                f"only from {' and '.join(KINDS)}. Choose another model, or leave START_FROM empty."
+            )
 
 
 def fine_tune_settings(start: StartModel, settings: TrainingSettings, given: Collection[str] = ()) -> TrainingSettings:
@@ -69,7 +72,8 @@ def fine_tune_settings(start: StartModel, settings: TrainingSettings, given: Col
         if name in given and getattr(settings, name) != value:
             raise ParameterInvalid(
                 f"{parameter_name(name)} is {getattr(settings, name)}, but the model {start.name} of START_FROM has "
-                f"{value}, which cannot change any more. Leave {parameter_name(name)} empty.")
+                f"{value}, which cannot change any more. Leave {parameter_name(name)} empty."
+            )
     if "learning_rate" not in given:
         own["learning_rate"] = max(LEARNING_RATE_FACTOR * settings.learning_rate, 1e-8)
     return dataclasses.replace(settings, **own)
@@ -78,13 +82,16 @@ def fine_tune_settings(start: StartModel, settings: TrainingSettings, given: Col
 def check_pixel_size(start: StartModel, size: float, progress: Progress) -> None:
     """Warn when the new area's cells, in metres, are not of the start's size."""
     if start.pixel_size and abs(size / start.pixel_size - 1) > PIXEL_TOLERANCE:
-        progress.warn(f"The cells of the stack are {size:.4g} m, but the model {start.name} of START_FROM was trained "
-                      f"on cells of {start.pixel_size:.4g} m. Its patterns are sizes in cells, so it may help little. "
-                      "Build the stack on the model's cell size.")
+        progress.warn(
+            f"The cells of the stack are {size:.4g} m, but the model {start.name} of START_FROM was trained "
+            f"on cells of {start.pixel_size:.4g} m. Its patterns are sizes in cells, so it may help little. "
+            "Build the stack on the model's cell size."
+        )
 
 
-def adapt_windows(start: StartModel, windows: WindowSet, factors: Sequence[Any], progress: Progress
-                  ) -> tuple[WindowSet, list[FactorSpec]]:
+def adapt_windows(
+    start: StartModel, windows: WindowSet, factors: Sequence[Any], progress: Progress
+) -> tuple[WindowSet, list[FactorSpec]]:
     """Return windows in the start's factors and class codes, and what the new model knows of the factors.
 
     Mean and standard deviation stay the start's, or its weights would mean something else. Classes are matched by
@@ -103,12 +110,16 @@ def adapt_windows(start: StartModel, windows: WindowSet, factors: Sequence[Any],
     """
     places = _factor_indices(start, factors, progress)
     mine = [factors[place] for place in places]
-    specs = [_add_labels(spec, factor) if start.encoding == ONE_HOT else spec
-             for spec, factor in zip(start.factors, mine)]
+    specs = [
+        _add_labels(spec, factor) if start.encoding == ONE_HOT else spec for spec, factor in zip(start.factors, mine)
+    ]
     matcher = ClassMatcher(specs, mine)
     if matcher.translated:
-        progress.report(0.0, f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
-                             f"{start.name}; they are matched by their names.")
+        progress.report(
+            0.0,
+            f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
+            f"{start.name}; they are matched by their names.",
+        )
     values = np.empty((len(windows), len(places), *windows.factors.shape[2:]), dtype=np.float32)
     for index in range(len(windows)):
         values[index] = matcher.apply(windows.factors[index][places])
@@ -156,26 +167,37 @@ def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progres
     place = {factor.name: index for index, factor in enumerate(factors)}
     missing = [spec.name for spec in start.factors if spec.name not in place]
     if missing:
-        raise FactorMissing(f"The factor stack has no {', '.join(missing)}, which the model {start.name} of START_FROM "
-                            f"needs. It has: {', '.join(place)}. Build the stack with the inputs for the missing "
-                            "factors, or leave START_FROM empty.")
+        raise FactorMissing(
+            f"The factor stack has no {', '.join(missing)}, which the model {start.name} of START_FROM "
+            f"needs. It has: {', '.join(place)}. Build the stack with the inputs for the missing "
+            "factors, or leave START_FROM empty."
+        )
     wanted = {spec.name for spec in start.factors}
     ignored = [name for name in place if name not in wanted]
     if ignored:
-        progress.report(0.0, f"The model {start.name} does not know these factors of the stack, so they are left "
-                             f"aside: {', '.join(ignored)}.")
+        progress.report(
+            0.0,
+            f"The model {start.name} does not know these factors of the stack, so they are left "
+            f"aside: {', '.join(ignored)}.",
+        )
     for spec in start.factors:
         factor = factors[place[spec.name]]
         if factor.kind != spec.kind:
-            raise ParameterInvalid(f'The factor "{spec.name}" is {spec.kind} in the model {start.name} but '
-                                   f"{factor.kind} in the factor stack. Build the stack as the one the model was "
-                                   "trained on.")
+            raise ParameterInvalid(
+                f'The factor "{spec.name}" is {spec.kind} in the model {start.name} but '
+                f"{factor.kind} in the factor stack. Build the stack as the one the model was "
+                "trained on."
+            )
         if spec.unit and factor.unit and spec.unit != factor.unit:
-            progress.warn(f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {start.name} was '
-                          f"trained on {spec.unit}. Build the stack in the model's units.")
+            progress.warn(
+                f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {start.name} was '
+                f"trained on {spec.unit}. Build the stack in the model's units."
+            )
         if spec.is_categorical and not (spec.classes and factor.classes):
-            progress.warn(f'The {"stack" if spec.classes else "model " + start.name} has no class names for '
-                          f'"{spec.name}", so its class codes are taken to mean the same in both.')
+            progress.warn(
+                f"The {'stack' if spec.classes else 'model ' + start.name} has no class names for "
+                f'"{spec.name}", so its class codes are taken to mean the same in both.'
+            )
     return [place[spec.name] for spec in start.factors]
 
 
@@ -199,8 +221,13 @@ def _add_labels(spec: FactorSpec, factor: Any) -> FactorSpec:
     return dataclasses.replace(spec, classes=classes)
 
 
-def _extend_specs(start: StartModel, specs: Sequence[FactorSpec], windows: WindowSet, unknown: Mapping[str, Sequence[str]],
-             progress: Progress) -> list[FactorSpec]:
+def _extend_specs(
+    start: StartModel,
+    specs: Sequence[FactorSpec],
+    windows: WindowSet,
+    unknown: Mapping[str, Sequence[str]],
+    progress: Progress,
+) -> list[FactorSpec]:
     low, high = np.full(len(specs), np.inf), np.full(len(specs), -np.inf)
     found: list[set[int]] = [set() for _ in specs]
     categorical = [index for index, spec in enumerate(specs) if spec.is_categorical]
@@ -212,17 +239,25 @@ def _extend_specs(start: StartModel, specs: Sequence[FactorSpec], windows: Windo
     result = []
     for index, spec in enumerate(specs):
         if not spec.is_categorical:
-            result.append(dataclasses.replace(spec, minimum=min(spec.minimum, float(low[index])),
-                                              maximum=max(spec.maximum, float(high[index]))))
+            result.append(
+                dataclasses.replace(
+                    spec, minimum=min(spec.minimum, float(low[index])), maximum=max(spec.maximum, float(high[index]))
+                )
+            )
             continue
         new = sorted(found[index] - set(spec.seen))
-        result.append(_add_classes(spec, [code for code in new if code >= 0], start, progress)
-                      if start.encoding == ONE_HOT else spec)
+        result.append(
+            _add_classes(spec, [code for code in new if code >= 0], start, progress)
+            if start.encoding == ONE_HOT
+            else spec
+        )
         if start.encoding != ONE_HOT and new:
             names = [*unknown.get(spec.name, ()), *(f"code {code}" for code in new if code >= 0)]
-            progress.warn(f'The factor "{spec.name}" has classes that the model {start.name} never saw: '
-                          f"{', '.join(names)}. It was trained with ENCODING=codes, which has no place for new "
-                          "classes, so they count as no class at all.")
+            progress.warn(
+                f'The factor "{spec.name}" has classes that the model {start.name} never saw: '
+                f"{', '.join(names)}. It was trained with ENCODING=codes, which has no place for new "
+                "classes, so they count as no class at all."
+            )
     return result
 
 
@@ -232,9 +267,12 @@ def _add_classes(spec: FactorSpec, new: Sequence[int], start: StartModel, progre
         return spec
     seen = tuple(sorted({*spec.seen, *new}))
     if len(seen) > MAX_CLASSES:
-        raise ParameterInvalid(f'The factor "{spec.name}" would have more than {MAX_CLASSES} classes with those of '
-                               f"the model {start.name}. Merge classes.")
+        raise ParameterInvalid(
+            f'The factor "{spec.name}" would have more than {MAX_CLASSES} classes with those of '
+            f"the model {start.name}. Merge classes."
+        )
     names = ", ".join(spec.classes.get(code, f"code {code}") for code in new)
     progress.report(0.0, f'New classes of the factor "{spec.name}" that the model {start.name} did not have: {names}.')
-    return dataclasses.replace(spec, seen=seen, minimum=min(spec.minimum, float(seen[0])),
-                               maximum=max(spec.maximum, float(seen[-1])))
+    return dataclasses.replace(
+        spec, seen=seen, minimum=min(spec.minimum, float(seen[0])), maximum=max(spec.maximum, float(seen[-1]))
+    )

@@ -1,12 +1,14 @@
 """What each kind of network is built of, and the labels that networks with one answer a patch learn from.
-From windows to a fitted network with its numbers: what every way of training a network shares."""
+From windows to a fitted network with its numbers: what every way of training a network shares.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,8 +42,9 @@ MIN_KNOT_STEP = 1e-3
 """Between two knots, in standard deviations."""
 
 
-def network_architecture(kind: str, channels: int, settings: TrainingSettings, cell: float, continuous: int = 0
-                    ) -> dict[str, Any]:
+def network_architecture(
+    kind: str, channels: int, settings: TrainingSettings, cell: float, continuous: int = 0
+) -> dict[str, Any]:
     """Return the description of a network, for ``build_network``.
 
     Args:
@@ -62,8 +65,13 @@ def network_architecture(kind: str, channels: int, settings: TrainingSettings, c
     if settings.knots == 1:
         raise ParameterInvalid("KNOTS is 1, but a curve needs at least two knots. Choose 0 for no curves.")
     if settings.knots and continuous:
-        return {"type": "additive_unet", "depth": settings.depth, "continuous": continuous, "knots": settings.knots,
-                **common}
+        return {
+            "type": "additive_unet",
+            "depth": settings.depth,
+            "continuous": continuous,
+            "knots": settings.knots,
+            **common,
+        }
     return {"type": "unet", "depth": settings.depth, **common}
 
 
@@ -107,15 +115,17 @@ def label_patches(windows: WindowSet, patch: int) -> WindowSet:
     parts = windows.labels.reshape(count, padded // patch, patch, padded // patch, patch)
     known = (parts != UNKNOWN).sum(axis=(2, 4), keepdims=True)
     slide = (parts == LANDSLIDE).any(axis=(2, 4), keepdims=True)
-    one = np.where(2 * known < patch ** 2, UNKNOWN, np.where(slide, LANDSLIDE, STABLE))
+    one = np.where(2 * known < patch**2, UNKNOWN, np.where(slide, LANDSLIDE, STABLE))
     labels = np.where(parts != UNKNOWN, one, UNKNOWN).astype(np.uint8).reshape(windows.labels.shape)
     result = dataclasses.replace(windows, labels=labels)
     for number, name in enumerate(SUBSETS):
         some = labels[result.of(number)]
         for value, what in ((LANDSLIDE, "with a landslide"), (STABLE, "without one")):
             if len(some) and not (some == value).any():
-                raise TooFewData(f"The {name} windows hold no patch of {patch} × {patch} cells {what}. Use a larger "
-                                 "area, other label radii, a smaller BLOCK, another SEED, or another KIND.")
+                raise TooFewData(
+                    f"The {name} windows hold no patch of {patch} × {patch} cells {what}. Use a larger "
+                    "area, other label radii, a smaller BLOCK, another SEED, or another KIND."
+                )
     return result
 
 
@@ -164,9 +174,17 @@ class TrainingResult:
     """How a training in epochs ended: ``epochs``, ``patience``, or ``stopped`` by hand."""
 
 
-def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress,
-                checkpoint: str | os.PathLike | None = None, kind: str = "pcum", start: StartModel | None = None,
-                cell: float | None = None, log: TrainingLog | None = None) -> FittedNetwork:
+def fit_network(
+    windows: WindowSet,
+    factors: Sequence[Any],
+    settings: TrainingSettings,
+    progress: Progress,
+    checkpoint: str | os.PathLike | None = None,
+    kind: str = "pcum",
+    start: StartModel | None = None,
+    cell: float | None = None,
+    log: TrainingLog | None = None,
+) -> FittedNetwork:
     """Fit statistics and network on the training windows and measure on the test windows, where there are any.
 
     Args:
@@ -192,8 +210,9 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     if start is None:
         specs = fit_factors(factors, windows.training_cells())
         encoding = Encoding(specs, settings.encoding)
-        architecture = network_architecture(kind, encoding.channels, settings, cell or settings.window / windows.side,
-                                       len(encoding.continuous))
+        architecture = network_architecture(
+            kind, encoding.channels, settings, cell or settings.window / windows.side, len(encoding.continuous)
+        )
         windows = label_patches(windows, architecture.get("patch", 1))
         network = build_network(architecture, settings.seed)
         if isinstance(network, AdditiveUNet):
@@ -207,28 +226,63 @@ def fit_network(windows: WindowSet, factors: Sequence[Any], settings: TrainingSe
     key = ""
     if checkpoint:
         key = fingerprint(windows, settings, architecture, str(dtype), start.sha256 if start else "")
-    loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical,
-                    settings.weight_landslide, settings.weight_stable)
+    loss = PcumLoss(
+        settings.physics,
+        settings.lambda_,
+        settings.p_low,
+        settings.fs_critical,
+        settings.weight_landslide,
+        settings.weight_stable,
+    )
     with device_errors_explained(device, checkpoint), deterministic_torch(), retain_freed_memory():
         network.to(device)
         data = TrainingData(windows, encoding, device, SubProgress(progress, 0.0, 0.03))
-        fit = train_network(network, data, windows.of(TRAIN), windows.of(VALIDATION), loss, settings, dtype,
-                            SubProgress(progress, 0.03, 0.97), checkpoint, key, log)
+        fit = train_network(
+            network,
+            data,
+            windows.of(TRAIN),
+            windows.of(VALIDATION),
+            loss,
+            settings,
+            dtype,
+            SubProgress(progress, 0.03, 0.97),
+            checkpoint,
+            key,
+            log,
+        )
         metrics = evaluate_test_windows(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)
     metrics.update({"best_epoch": fit.best_epoch, "epochs": len(fit.history)})
-    return FittedNetwork(network.cpu(), architecture, specs, fit.history, fit.best_epoch, metrics, str(device),
-                         {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype], fit.ended)
+    return FittedNetwork(
+        network.cpu(),
+        architecture,
+        specs,
+        fit.history,
+        fit.best_epoch,
+        metrics,
+        str(device),
+        {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype],
+        fit.ended,
+    )
 
 
 def _require_batches(architecture: dict[str, Any], count: int, batch: int) -> None:
     """Refuse batches of one window for a network whose batch norm may be left with a single value a channel."""
     if architecture["type"] == "resnet" and count // max(1, -(-count // batch)) < 2:
-        raise ParameterInvalid(f"BATCH is {batch}, which leaves a batch of one window, too few for a ResNet. Make "
-                               "BATCH 3 or more, or use more windows.")
+        raise ParameterInvalid(
+            f"BATCH is {batch}, which leaves a batch of one window, too few for a ResNet. Make "
+            "BATCH 3 or more, or use more windows."
+        )
 
 
-def evaluate_test_windows(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,
-                 dtype: torch.dtype, progress: Progress) -> dict[str, float | None]:
+def evaluate_test_windows(
+    network: nn.Module,
+    data: TrainingData,
+    numbers: np.ndarray,
+    loss: PcumLoss,
+    batch: int,
+    dtype: torch.dtype,
+    progress: Progress,
+) -> dict[str, float | None]:
     """Return the numbers of :func:`evaluate` and the area under the ROC curve over all labelled cells.
 
     All are ``None`` without windows; the area also when one of the classes is missing.
@@ -251,8 +305,9 @@ def evaluate_test_windows(network: nn.Module, data: TrainingData, numbers: np.nd
 def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress: Progress) -> None:
     for index, spec in enumerate(specs):
         if spec.std == 0:
-            progress.warn(f'The factor "{spec.name}" has the same value in all training windows, so the model cannot '
-                          "use it.")
+            progress.warn(
+                f'The factor "{spec.name}" has the same value in all training windows, so the model cannot use it.'
+            )
         if not spec.is_categorical:
             continue
         new: set[int] = set()
@@ -261,5 +316,7 @@ def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress
                 new |= set(np.unique(cells[index]).astype(int).tolist()) - {*spec.seen, int(UNSEEN_CODE)}
         if new:
             labels = ", ".join(spec.classes.get(code, f"code {code}") for code in sorted(new))
-            progress.warn(f'Of the factor "{spec.name}", these classes occur in validation or test windows but not in '
-                          f"training windows, so the model treats them as no class at all: {labels}.")
+            progress.warn(
+                f'Of the factor "{spec.name}", these classes occur in validation or test windows but not in '
+                f"training windows, so the model treats them as no class at all: {labels}."
+            )

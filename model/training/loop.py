@@ -1,5 +1,6 @@
 """A running average of a network's weights, which errs less from step to step than the weights themselves.
-The loop over epochs."""
+The loop over epochs.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import copy
 import math
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -93,9 +95,19 @@ class FitResult:
     """``epochs``, ``patience`` or ``stopped``."""
 
 
-def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, validation: np.ndarray, loss: PcumLoss,
-                  settings: TrainingSettings, dtype: torch.dtype, progress: Progress,
-                  checkpoint: str | os.PathLike | None = None, key: str = "", log: TrainingLog | None = None) -> FitResult:
+def train_network(
+    network: nn.Module,
+    data: TrainingData,
+    train: np.ndarray,
+    validation: np.ndarray,
+    loss: PcumLoss,
+    settings: TrainingSettings,
+    dtype: torch.dtype,
+    progress: Progress,
+    checkpoint: str | os.PathLike | None = None,
+    key: str = "",
+    log: TrainingLog | None = None,
+) -> FitResult:
     """Train until the validation loss stops falling, and keep the weights of its lowest epoch.
 
     When the log is asked to stop, the epoch under way is dropped and training ends as if patience had run out; in the
@@ -142,8 +154,9 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
         if checkpoint and (last or time.monotonic() - written >= checkpoints.WRITE_INTERVAL):
             state.scale = float(trainer.scaler.get_scale()) if trainer.scaler.is_enabled() else 0.0
             state.ema = trainer.ema.weights()
-            failed = checkpoints.try_save_state(checkpoint, key, state, network, trainer.optimiser, has_previous, failed,
-                                                  progress)
+            failed = checkpoints.try_save_state(
+                checkpoint, key, state, network, trainer.optimiser, has_previous, failed, progress
+            )
             written, has_previous = time.monotonic(), True
         now, text = time.monotonic(), ""
         if last or state.epoch == first + 1 or state.epoch % LOG_EVERY == 0 or now - last_logged >= MAX_LOG_INTERVAL:
@@ -152,8 +165,10 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
     set_generator(network, None)
     network.load_state_dict(state.best)
     if stopped:
-        progress.warn(f"Training was stopped by hand after {state.epoch} of at most {settings.epochs} epochs. The "
-                      f"model has the weights of epoch {state.best_epoch}, the best until then.")
+        progress.warn(
+            f"Training was stopped by hand after {state.epoch} of at most {settings.epochs} epochs. The "
+            f"model has the weights of epoch {state.best_epoch}, the best until then."
+        )
     ended = STOPPED if stopped else PATIENCE if _patience_exhausted(state, settings) else EPOCHS
     return FitResult(state.history, state.best_epoch, ended)
 
@@ -161,8 +176,16 @@ def train_network(network: nn.Module, data: TrainingData, train: np.ndarray, val
 class _Trainer:
     """What the steps of training share."""
 
-    def __init__(self, network: nn.Module, data: TrainingData, loss: PcumLoss, settings: TrainingSettings,
-                 dtype: torch.dtype, progress: Progress, log: TrainingLog) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        data: TrainingData,
+        loss: PcumLoss,
+        settings: TrainingSettings,
+        dtype: torch.dtype,
+        progress: Progress,
+        log: TrainingLog,
+    ) -> None:
         self.network, self.data, self.loss, self.settings = network, data, loss, settings
         self.dtype, self.progress, self.log = dtype, progress, log
         network.to(memory_format=torch.channels_last)
@@ -181,8 +204,9 @@ class _Trainer:
         self.ema.restore(state.ema)
         for numbers in state.history:
             self.log.epoch(numbers, timed=False)
-        self.progress.report(state.epoch / self.settings.epochs,
-                             f"Going on after epoch {state.epoch} from the checkpoint {checkpoint}.")
+        self.progress.report(
+            state.epoch / self.settings.epochs, f"Going on after epoch {state.epoch} from the checkpoint {checkpoint}."
+        )
         if state.scale and self.scaler.is_enabled():
             self.scaler.load_state_dict({**self.scaler.state_dict(), "scale": state.scale})
         return state
@@ -195,7 +219,7 @@ class _Trainer:
         """
         settings, data = self.settings, self.data
         generator = np.random.default_rng([settings.seed, 5, number])
-        self.dropout.manual_seed(int(generator.integers(2 ** 31)))
+        self.dropout.manual_seed(int(generator.integers(2**31)))
         order = generator.permutation(train)
         orientations = generator.integers(0, ORIENTATIONS, size=len(order))
         self.network.train()
@@ -219,8 +243,9 @@ class _Trainer:
             sums = sums.to(data.device) + terms.sums() if data.device.type == "cuda" else sums + terms.sums().cpu()
             share = float(part[-1] + 1) / len(order)
             self.log.report_epoch_share(number, share)
-            self.progress.report((number - 1 + 0.9 * share) / settings.epochs,
-                                 self._forecast(share, time.monotonic() - started))
+            self.progress.report(
+                (number - 1 + 0.9 * share) / settings.epochs, self._forecast(share, time.monotonic() - started)
+            )
         self.forecast_given = True
         return _numbers(sums)
 
@@ -234,13 +259,22 @@ class _Trainer:
         if self.forecast_given or seconds < FORECAST_AFTER:
             return ""
         self.forecast_given = True
-        return (f"An epoch takes about {duration(seconds / share)}, so the {self.settings.epochs} epochs at most take "
-                f"{duration(seconds / share * self.settings.epochs)}.")
+        return (
+            f"An epoch takes about {duration(seconds / share)}, so the {self.settings.epochs} epochs at most take "
+            f"{duration(seconds / share * self.settings.epochs)}."
+        )
 
 
-def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: PcumLoss, batch: int,
-             dtype: torch.dtype, progress: Progress,
-             collect: Callable[[torch.Tensor, torch.Tensor], None] | None = None) -> dict[str, float | None]:
+def evaluate(
+    network: nn.Module,
+    data: TrainingData,
+    numbers: np.ndarray,
+    loss: PcumLoss,
+    batch: int,
+    dtype: torch.dtype,
+    progress: Progress,
+    collect: Callable[[torch.Tensor, torch.Tensor], None] | None = None,
+) -> dict[str, float | None]:
     """Return loss, accuracy, recall and violation rate of some windows, without dropout.
 
     Args:
@@ -268,15 +302,21 @@ def evaluate(network: nn.Module, data: TrainingData, numbers: np.ndarray, loss: 
     return _numbers(sums)
 
 
-def _append_epoch(state: TrainingState, trained: dict[str, float | None], validated: dict[str, float | None], ema: WeightEma
-            ) -> None:
+def _append_epoch(
+    state: TrainingState, trained: dict[str, float | None], validated: dict[str, float | None], ema: WeightEma
+) -> None:
     """Add an epoch to the state, and its weights when they are the best yet."""
     state.epoch += 1
-    numbers = {"epoch": state.epoch, **{f"train_{name}": value for name, value in trained.items()},
-               **{f"validation_{name}": value for name, value in validated.items()}}
+    numbers = {
+        "epoch": state.epoch,
+        **{f"train_{name}": value for name, value in trained.items()},
+        **{f"validation_{name}": value for name, value in validated.items()},
+    }
     if not math.isfinite(numbers["train_loss"]) or not math.isfinite(numbers["validation_loss"]):
-        raise TooFewData(f"The loss became infinite in epoch {state.epoch}: a factor holds impossible values, or "
-                         "LEARNING_RATE is too high. Run Check factors, or lower LEARNING_RATE.")
+        raise TooFewData(
+            f"The loss became infinite in epoch {state.epoch}: a factor holds impossible values, or "
+            "LEARNING_RATE is too high. Run Check factors, or lower LEARNING_RATE."
+        )
     state.history.append(numbers)
     if not state.best_epoch or numbers["validation_loss"] < state.history[state.best_epoch - 1]["validation_loss"]:
         state.best_epoch, state.best = state.epoch, ema.weights()
@@ -306,8 +346,13 @@ def _epoch_summary(state: TrainingState, settings: TrainingSettings, seconds: fl
     lowest = f"lowest validation loss {best['validation_loss']:.4f} in epoch {state.best_epoch}"
     if _patience_exhausted(state, settings):
         return f"Stopped after epoch {state.epoch}, {settings.patience} epochs without improvement; {lowest}."
-    left = f"{duration((settings.epochs - state.epoch) * seconds)} left at most" \
-        if state.epoch < settings.epochs else "none left"
-    return (f"Epoch {state.epoch} of at most {settings.epochs}: loss {now['train_loss']:.4f}, validation "
-            f"{now['validation_loss']:.4f}, recall {100 * (now['validation_recall'] or 0):.0f} %; {lowest}; "
-            f"{seconds:.1f} s an epoch, {left}.")
+    left = (
+        f"{duration((settings.epochs - state.epoch) * seconds)} left at most"
+        if state.epoch < settings.epochs
+        else "none left"
+    )
+    return (
+        f"Epoch {state.epoch} of at most {settings.epochs}: loss {now['train_loss']:.4f}, validation "
+        f"{now['validation_loss']:.4f}, recall {100 * (now['validation_recall'] or 0):.0f} %; {lowest}; "
+        f"{seconds:.1f} s an epoch, {left}."
+    )

@@ -1,14 +1,16 @@
 """Settings of a training run; importable without torch, so that the shell can show choices, limits and defaults.
 Sets of training settings with a name; importable without torch, so that the shell can show their values.
-The kinds of model and what each asks of the training settings; importable without torch, for the shell."""
+The kinds of model and what each asks of the training settings; importable without torch, for the shell.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from ..errors import ParameterInvalid
 
@@ -81,7 +83,7 @@ class TrainingSettings:
     curves the map is better where landslides are few: they say of each factor what tables of classes would say."""
     dropout: float = _number(0.2, 0.0, 0.95)
     """Share of channels dropped in training."""
-    seed: int = _number(1, 0, 2 ** 31 - 1)
+    seed: int = _number(1, 0, 2**31 - 1)
     """Seed of everything random."""
     device: str = "auto"
     """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
@@ -143,11 +145,26 @@ RECOMMENDED, PAPER = "recommended", "paper"
 PRESETS = (RECOMMENDED, PAPER)
 
 PAPER_VALUES: dict[str, Any] = {
-    "physics": "indicator", "lambda_": 0.1, "p_low": 0.15, "fs_critical": 0.5, "weight_landslide": 5.0,
-    "weight_stable": 1.0, "window": 1500.0, "split": "random", "epochs": 1000, "patience": 0, "learning_rate": 1e-4,
-    "augment": False, "encoding": "codes", "knots": 0, "averaging": 0.0,
+    "physics": "indicator",
+    "lambda_": 0.1,
+    "p_low": 0.15,
+    "fs_critical": 0.5,
+    "weight_landslide": 5.0,
+    "weight_stable": 1.0,
+    "window": 1500.0,
+    "split": "random",
+    "epochs": 1000,
+    "patience": 0,
+    "learning_rate": 1e-4,
+    "augment": False,
+    "encoding": "codes",
+    "knots": 0,
+    "averaging": 0.0,
     # Not printed; chosen here.
-    "width": 32, "depth": 4, "batch": 32, "dropout": 0.2,
+    "width": 32,
+    "depth": 4,
+    "batch": 32,
+    "dropout": 0.2,
 }
 """What Zhang and Deng (2026) print: sections 3.2.3 and 3.3, equations 1 and 5. Width, depth, batch and dropout are not
 printed. All other settings, and all of ``recommended``, are the defaults of :class:`TrainingSettings`."""
@@ -193,16 +210,22 @@ def preset_overrides(usual: TrainingSettings, given: Mapping[str, Any]) -> list[
         usual: settings of the preset when nothing is given.
         given: settings that the user set.
     """
-    return [f"{parameter_name(name)}={in_words(value)} was given and wins over the preset's "
-            f"{in_words(getattr(usual, name))}."
-            for name, value in given.items() if in_preset(name) and value != getattr(usual, name)]
+    return [
+        f"{parameter_name(name)}={in_words(value)} was given and wins over the preset's "
+        f"{in_words(getattr(usual, name))}."
+        for name, value in given.items()
+        if in_preset(name) and value != getattr(usual, name)
+    ]
 
 
 def preset_help(name: str) -> str:
     """Return what a setting is when it is not given, under each preset, as a sentence."""
     usual, printed = (in_words(preset_value(preset, name)) for preset in PRESETS)
-    return f"When not given: {usual}." if usual == printed else \
-        f"When not given: {usual}, or {printed} with PRESET={PAPER}."
+    return (
+        f"When not given: {usual}."
+        if usual == printed
+        else f"When not given: {usual}, or {printed} with PRESET={PAPER}."
+    )
 
 
 def in_words(value: Any) -> str:
@@ -236,9 +259,16 @@ KINDS = (PCUM, *COMPARISON_KINDS)
 PATCH = 600.0
 """Side in metres of the land that BPNN and ResNet answer for at once, as in the paper."""
 
-TITLES = {PCUM: "PCUM", UNET: "U-Net", BPNN: "BP neural network", RESNET: "ResNet",
-          REGRESSION: "logistic regression", FOREST: "random forest", FREQUENCY_RATIO: "frequency ratio",
-          WEIGHTS_OF_EVIDENCE: "weights of evidence"}
+TITLES = {
+    PCUM: "PCUM",
+    UNET: "U-Net",
+    BPNN: "BP neural network",
+    RESNET: "ResNet",
+    REGRESSION: "logistic regression",
+    FOREST: "random forest",
+    FREQUENCY_RATIO: "frequency ratio",
+    WEIGHTS_OF_EVIDENCE: "weights of evidence",
+}
 
 _RECOMMENDED_OVERRIDES: dict[str, dict[str, Any]] = {
     UNET: {"weight_landslide": 4.0, "weight_stable": 1.0},
@@ -296,7 +326,7 @@ def patch_cells(kind: str, cell: float) -> int:
 
 def window_alignment(kind: str, settings: TrainingSettings, cell: float) -> int:
     """Return of what the sides of training windows must be a multiple, for ``collect_windows``."""
-    return patch_cells(kind, cell) if kind in PATCH_KINDS else 2 ** settings.depth
+    return patch_cells(kind, cell) if kind in PATCH_KINDS else 2**settings.depth
 
 
 def _check_kind(kind: str) -> None:

@@ -53,8 +53,9 @@ class EvaluationSample:
     """bool: a landslide, or a stable cell."""
 
 
-def draw_evaluation_sample(grid: Grid, labels: str | os.PathLike, landslides: Points | Polygons, seed: int, progress: Progress
-                ) -> EvaluationSample:
+def draw_evaluation_sample(
+    grid: Grid, labels: str | os.PathLike, landslides: Points | Polygons, seed: int, progress: Progress
+) -> EvaluationSample:
     """Return the landslides' cells, each once, and stable cells drawn evenly where the labels are 0.
 
     Args:
@@ -70,14 +71,20 @@ def draw_evaluation_sample(grid: Grid, labels: str | os.PathLike, landslides: Po
     rows, columns, inside = grid.cell_indices(representative_points(landslides))
     cells = np.unique(rows[inside] * grid.width + columns[inside])
     if not len(cells):
-        raise TooFewData(f'No landslide of the layer "{landslides.name}" lies on the factor stack. Check the CRS of '
-                         "both, or choose the inventory of this area.")
+        raise TooFewData(
+            f'No landslide of the layer "{landslides.name}" lies on the factor stack. Check the CRS of '
+            "both, or choose the inventory of this area."
+        )
     if len(cells) < MIN_LANDSLIDES:
-        raise TooFewData(f'The landslides of the layer "{landslides.name}" lie in one cell of the factor stack, so '
-                         "nothing can be judged by them. Give a larger inventory as LANDSLIDES.")
+        raise TooFewData(
+            f'The landslides of the layer "{landslides.name}" lie in one cell of the factor stack, so '
+            "nothing can be judged by them. Give a larger inventory as LANDSLIDES."
+        )
     if len(cells) < FEW_LANDSLIDES:
-        progress.warn(f'The landslides of the layer "{landslides.name}" lie in {len(cells)} cells only; below '
-                      f"{FEW_LANDSLIDES} the AUC is rough, and that of single folds says little.")
+        progress.warn(
+            f'The landslides of the layer "{landslides.name}" lie in {len(cells)} cells only; below '
+            f"{FEW_LANDSLIDES} the AUC is rough, and that of single folds says little."
+        )
     # A random number for each stable cell, of which the smallest are kept: one walk, bounded memory, even chances.
     rng = np.random.default_rng([seed, 7])
     kept, random_keys = np.empty(0, dtype=np.int64), np.empty(0)
@@ -105,8 +112,12 @@ def sample_raster(path: str | os.PathLike, sample: EvaluationSample, progress: P
     with open_raster(path, "susceptibility") as dataset:
         for block in Grid.of(dataset, "susceptibility").blocks():
             stop_if_cancelled(progress)
-            here = np.flatnonzero((sample.rows >= block.row) & (sample.rows < block.row + block.height)
-                                  & (sample.columns >= block.column) & (sample.columns < block.column + block.width))
+            here = np.flatnonzero(
+                (sample.rows >= block.row)
+                & (sample.rows < block.row + block.height)
+                & (sample.columns >= block.column)
+                & (sample.columns < block.column + block.width)
+            )
             if len(here):
                 window = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
                 values[here] = window[sample.rows[here] - block.row, sample.columns[here] - block.column]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Iterator, Sequence
 
 import numpy as np
 import rasterio
@@ -78,8 +78,9 @@ class CellValues:
 class ZoneSource:
     """Zones of a map: from a zone raster on the same grid, or by breaks."""
 
-    def __init__(self, names: Sequence[str], breaks: Sequence[float] = (),
-                 dataset: rasterio.DatasetReader | None = None) -> None:
+    def __init__(
+        self, names: Sequence[str], breaks: Sequence[float] = (), dataset: rasterio.DatasetReader | None = None
+    ) -> None:
         """Keep either breaks or an open raster.
 
         Args:
@@ -108,9 +109,11 @@ class ZoneSource:
             if found.size:
                 low, high = float(found.min()), float(found.max())
                 if low < 0 or high > MAX_ZONES or np.any(found != np.floor(found)):
-                    raise InputCorrupt(f"The zone raster {dataset.name} holds values from {low:g} to {high:g}. Zones "
-                                       f"are whole numbers from 1 (very low) to at most {MAX_ZONES}, 0 for no data. "
-                                       "Make it with scarp:classifyzones.")
+                    raise InputCorrupt(
+                        f"The zone raster {dataset.name} holds values from {low:g} to {high:g}. Zones "
+                        f"are whole numbers from 1 (very low) to at most {MAX_ZONES}, 0 for no data. "
+                        "Make it with scarp:classifyzones."
+                    )
                 highest = max(highest, int(high))
         if not highest:
             raise InputCorrupt(f"The zone raster {dataset.name} has no zone at all. Make it with scarp:classifyzones.")
@@ -130,8 +133,14 @@ class MapLayers:
     maps = 1
     """How many maps there are on the grid; several when maps are compared."""
 
-    def __init__(self, dataset: rasterio.DatasetReader, grid: Grid, zones: ZoneSource,
-                 subsets: SubsetMap | None = None, regions: RegionMap | None = None) -> None:
+    def __init__(
+        self,
+        dataset: rasterio.DatasetReader,
+        grid: Grid,
+        zones: ZoneSource,
+        subsets: SubsetMap | None = None,
+        regions: RegionMap | None = None,
+    ) -> None:
         """Join the layers; all lie on ``grid``."""
         self.grid, self.zones, self.subsets, self.regions = grid, zones, subsets, regions
         self._dataset = dataset
@@ -147,16 +156,20 @@ class MapLayers:
         if valid.any():
             low, high = float(values[valid].min()), float(values[valid].max())
             if low < -_ROUNDING or high > 1 + _ROUNDING:
-                raise InputCorrupt(f"The susceptibility raster {self._dataset.name} holds values from {low:g} to "
-                                   f"{high:g}, but susceptibility lies between 0 and 1. Choose the raster that "
-                                   "scarp:predictsusceptibility wrote, or rescale this one with the raster calculator.")
+                raise InputCorrupt(
+                    f"The susceptibility raster {self._dataset.name} holds values from {low:g} to "
+                    f"{high:g}, but susceptibility lies between 0 and 1. Choose the raster that "
+                    "scarp:predictsusceptibility wrote, or rescale this one with the raster calculator."
+                )
         values[~valid] = np.nan
         subset = np.zeros(values.shape, dtype=np.uint8) if self.subsets is None else self.subsets.read(block)
         return MapBlock(block, values[None], valid, self.zones.read(block, values), subset)
 
     def inside(self, view: MapBlock, scope: Scope) -> np.ndarray | None:
         """Return which cells of a window belong to a part of the map, bool; ``None`` when none can."""
-        if scope.region is not None and (self.regions is None or scope.region not in self.regions.regions_in_block(view.block)):
+        if scope.region is not None and (
+            self.regions is None or scope.region not in self.regions.regions_in_block(view.block)
+        ):
             return None
         inside = view.valid
         if scope.subset:
@@ -183,9 +196,12 @@ class MapLayers:
             progress: reported to and asked whether to stop.
         """
         labels = self.regions.labels if self.regions is not None else []
-        result = CellValues(np.full((self.maps, len(rows)), np.nan, dtype=np.float32),
-                            np.zeros(len(rows), dtype=np.uint8), np.zeros(len(rows), dtype=np.uint8),
-                            np.zeros((len(rows), len(labels)), dtype=bool))
+        result = CellValues(
+            np.full((self.maps, len(rows)), np.nan, dtype=np.float32),
+            np.zeros(len(rows), dtype=np.uint8),
+            np.zeros(len(rows), dtype=np.uint8),
+            np.zeros((len(rows), len(labels)), dtype=bool),
+        )
         for block, chosen in cells_by_block(self.grid, rows, columns, progress):
             view = self.read(block)
             cell = rows[chosen] - block.row, columns[chosen] - block.column
@@ -198,8 +214,9 @@ class MapLayers:
         return result
 
 
-def cells_by_block(grid: Grid, rows: np.ndarray, columns: np.ndarray, progress: Progress
-                   ) -> Iterator[tuple[Block, np.ndarray]]:
+def cells_by_block(
+    grid: Grid, rows: np.ndarray, columns: np.ndarray, progress: Progress
+) -> Iterator[tuple[Block, np.ndarray]]:
     """Walk the windows of the grid that hold any of some cells, with the numbers of those cells."""
     across = math.ceil(grid.width / BLOCK)
     numbers = (rows // BLOCK) * across + columns // BLOCK

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Sequence
 
 import numpy as np
 
@@ -28,8 +28,9 @@ class MapStatistics:
     """Cells from which stable points are drawn; empty when none are to be drawn."""
 
 
-def collect_map_statistics(layers: MapLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress
-                ) -> dict[str, MapStatistics]:
+def collect_map_statistics(
+    layers: MapLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress
+) -> dict[str, MapStatistics]:
     """Walk the map once.
 
     Args:

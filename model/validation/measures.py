@@ -6,14 +6,15 @@ landslides stay; it shows only the luck of the draw. *bootstrap*: the stable poi
 resampled with replacement (Efron 1979), whole features at a time; it shows what another inventory of the same size
 would give. *DeLong*: the AUC's variance over both samples in closed form (DeLong et al. 1988), averaged over the draws.
 Recall and the shares of table 4 depend on the landslides alone and have Wilson's interval.
-All numbers of a validation as one tidy table: scope, measure, value, low, high, kind of interval."""
+All numbers of a validation as one tidy table: scope, measure, value, low, high, kind of interval.
+"""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import binomtest
@@ -85,8 +86,11 @@ def non_monotonic_pairs(rows: Sequence[ZoneRow]) -> list[tuple[str, str]]:
     Zones without area are passed over. A useful map has none.
     """
     known = [row for row in rows if math.isfinite(row.frequency_ratio.value)]
-    return [(low.name, high.name) for low, high in zip(known, known[1:])
-            if high.frequency_ratio.value <= low.frequency_ratio.value]
+    return [
+        (low.name, high.name)
+        for low, high in zip(known, known[1:])
+        if high.frequency_ratio.value <= low.frequency_ratio.value
+    ]
 
 
 def insignificant_increases(rows: Sequence[ZoneRow], level: float = 0.05) -> list[tuple[str, str]]:
@@ -103,9 +107,13 @@ def insignificant_increases(rows: Sequence[ZoneRow], level: float = 0.05) -> lis
     unsure = []
     for low, high in zip(known, known[1:]):
         both = low.landslides + high.landslides
-        if high.frequency_ratio.value > low.frequency_ratio.value and binomtest(
-                high.landslides, both, high.area_share / (low.area_share + high.area_share),
-                alternative="greater").pvalue > level:
+        if (
+            high.frequency_ratio.value > low.frequency_ratio.value
+            and binomtest(
+                high.landslides, both, high.area_share / (low.area_share + high.area_share), alternative="greater"
+            ).pvalue
+            > level
+        ):
             unsure.append((low.name, high.name))
     return unsure
 
@@ -155,9 +163,21 @@ class ScopeResult:
     their differences, repeat by repeat, are a paired bootstrap."""
 
 
-def evaluate_scope(scope: Scope, landslide: np.ndarray, feature: np.ndarray, shares_above: np.ndarray, stable: np.ndarray,
-            drawn: bool, repeats: int, threshold: float, area_km2: float, zones: Sequence[ZoneRow], unzoned: int,
-            seed: int, progress: Progress) -> ScopeResult:
+def evaluate_scope(
+    scope: Scope,
+    landslide: np.ndarray,
+    feature: np.ndarray,
+    shares_above: np.ndarray,
+    stable: np.ndarray,
+    drawn: bool,
+    repeats: int,
+    threshold: float,
+    area_km2: float,
+    zones: Sequence[ZoneRow],
+    unzoned: int,
+    seed: int,
+    progress: Progress,
+) -> ScopeResult:
     """Measure one part of the map.
 
     Args:
@@ -203,10 +223,16 @@ def evaluate_scope(scope: Scope, landslide: np.ndarray, feature: np.ndarray, sha
             bands["precision"].append(threshold_curve.precision())
             bands["success"].append(success_rate_curve(shares_above, weights))
             resampled["precision area"].append(threshold_curve.average_precision())
-    mean = Confusion(*(float(np.mean([getattr(count, name) for count in counts]))
-                       for name in ("hits", "misses", "false_alarms", "correct_rejections")))
-    measures = {name: from_repeats(_mean([getattr(count, name) for count in counts]), np.array(resampled[name]),
-                                   "bootstrap") for name in MEASURES}
+    mean = Confusion(
+        *(
+            float(np.mean([getattr(count, name) for count in counts]))
+            for name in ("hits", "misses", "false_alarms", "correct_rejections")
+        )
+    )
+    measures = {
+        name: from_repeats(_mean([getattr(count, name) for count in counts]), np.array(resampled[name]), "bootstrap")
+        for name in MEASURES
+    }
     if clusters == len(landslide):
         # Cells of one polygon are not independent, which Wilson's interval asks for.
         measures["recall"] = Estimate(mean.recall, *wilson_interval(mean.hits, len(landslide)), "Wilson")
@@ -215,19 +241,32 @@ def evaluate_scope(scope: Scope, landslide: np.ndarray, feature: np.ndarray, sha
     pooled, share = stable.ravel(), 1 / len(stable)
     threshold_curve, reliability = ThresholdCurve(landslide, pooled, None, share), calibration(landslide, pooled, share)
     return ScopeResult(
-        scope=scope, landslides=len(landslide), stable=stable.shape[1], repeats=repeats, drawn=drawn,
+        scope=scope,
+        landslides=len(landslide),
+        stable=stable.shape[1],
+        repeats=repeats,
+        drawn=drawn,
         area_km2=area_km2,
         auc=from_repeats(auc, np.array(resampled["auc"]), "bootstrap"),
         auc_draws=from_repeats(auc, aucs, "draws"),
         auc_delong=Estimate(auc, *normal_interval(auc, variance), "DeLong"),
-        average_precision=from_repeats(threshold_curve.average_precision(), np.array(resampled["precision area"]), "bootstrap"),
-        measures=measures, confusion=mean, first=counts[0], youden_threshold=threshold_curve.best_threshold(),
+        average_precision=from_repeats(
+            threshold_curve.average_precision(), np.array(resampled["precision area"]), "bootstrap"
+        ),
+        measures=measures,
+        confusion=mean,
+        first=counts[0],
+        youden_threshold=threshold_curve.best_threshold(),
         success_rate_auc=from_repeats(1 - float(shares_above.mean()), np.array(resampled["success"]), "bootstrap"),
         brier=from_repeats(reliability.brier, np.array(resampled["brier"]), "bootstrap"),
         roc=curve_with_band(threshold_curve.roc(), bands["roc"]),
         precision=curve_with_band(threshold_curve.precision(), bands["precision"]),
         success=curve_with_band(success_rate_curve(shares_above), bands["success"]),
-        calibration=reliability, zones=list(zones), unzoned=unzoned, auc_repeats=np.array(resampled["auc"]))
+        calibration=reliability,
+        zones=list(zones),
+        unzoned=unzoned,
+        auc_repeats=np.array(resampled["auc"]),
+    )
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -241,21 +280,41 @@ Row = tuple[str, str, Estimate]
 
 def count_rows(role: str, counts: SampleCounts) -> list[Row]:
     """Return what became of the features of a layer, ``role`` being ``landslide`` or ``stable``."""
-    entries = {"features": counts.features, "off_map": counts.off_map, "places": counts.places,
-               "on_nodata": counts.on_nodata, "doubled": counts.duplicates, "thinned": counts.thinned}
+    entries = {
+        "features": counts.features,
+        "off_map": counts.off_map,
+        "places": counts.places,
+        "on_nodata": counts.on_nodata,
+        "doubled": counts.duplicates,
+        "thinned": counts.thinned,
+    }
     return [("input", f"{role}_{name}", Estimate(float(value))) for name, value in entries.items()]
 
 
 def scope_rows(result: ScopeResult) -> list[Row]:
     """Return all numbers of one part of the map."""
-    plain = {"landslides": result.landslides, "stable_points": result.stable, "repeats": result.repeats,
-             "area_km2": result.area_km2, "true_positives": result.confusion.hits,
-             "false_negatives": result.confusion.misses, "false_positives": result.confusion.false_alarms,
-             "true_negatives": result.confusion.correct_rejections, "youden_threshold": result.youden_threshold,
-             "expected_calibration_error": result.calibration.ece, "landslides_without_zone": result.unzoned}
-    estimates = {"auc": result.auc, "auc_over_draws": result.auc_draws, "auc_delong": result.auc_delong,
-                 "success_rate_area": result.success_rate_auc, "average_precision": result.average_precision,
-                 **result.measures, "brier_score": result.brier}
+    plain = {
+        "landslides": result.landslides,
+        "stable_points": result.stable,
+        "repeats": result.repeats,
+        "area_km2": result.area_km2,
+        "true_positives": result.confusion.hits,
+        "false_negatives": result.confusion.misses,
+        "false_positives": result.confusion.false_alarms,
+        "true_negatives": result.confusion.correct_rejections,
+        "youden_threshold": result.youden_threshold,
+        "expected_calibration_error": result.calibration.ece,
+        "landslides_without_zone": result.unzoned,
+    }
+    estimates = {
+        "auc": result.auc,
+        "auc_over_draws": result.auc_draws,
+        "auc_delong": result.auc_delong,
+        "success_rate_area": result.success_rate_auc,
+        "average_precision": result.average_precision,
+        **result.measures,
+        "brier_score": result.brier,
+    }
     for row in result.zones:
         zone = f"zone_{row.zone}"
         plain[f"{zone}_landslides"] = row.landslides
@@ -264,8 +323,10 @@ def scope_rows(result: ScopeResult) -> list[Row]:
         estimates[f"{zone}_landslide_share"] = row.landslide_share
         estimates[f"{zone}_frequency_ratio"] = row.frequency_ratio
     name = result.scope.name
-    return [*((name, measure, Estimate(float(value))) for measure, value in plain.items()),
-            *((name, measure, estimate) for measure, estimate in estimates.items())]
+    return [
+        *((name, measure, Estimate(float(value))) for measure, value in plain.items()),
+        *((name, measure, estimate) for measure, estimate in estimates.items()),
+    ]
 
 
 def write_table(output: str | os.PathLike, rows: Sequence[Row], region: str = "") -> None:
@@ -279,9 +340,17 @@ def write_table(output: str | os.PathLike, rows: Sequence[Row], region: str = ""
     Raises:
         OutputNotWritable: the file cannot be written.
     """
-    tables.write_table(output, *tables.prepend_region(TABLE_COLUMNS, [
-        (scope, measure, estimate.value, estimate.low, estimate.high, estimate.interval)
-        for scope, measure, estimate in rows], region))
+    tables.write_table(
+        output,
+        *tables.prepend_region(
+            TABLE_COLUMNS,
+            [
+                (scope, measure, estimate.value, estimate.low, estimate.high, estimate.interval)
+                for scope, measure, estimate in rows
+            ],
+            region,
+        ),
+    )
 
 
 def as_metrics(rows: Sequence[Row]) -> dict[str, dict[str, object]]:
@@ -289,6 +358,9 @@ def as_metrics(rows: Sequence[Row]) -> dict[str, dict[str, object]]:
     result: dict[str, dict[str, object]] = {}
     for scope, measure, estimate in rows:
         value = estimate.value if math.isfinite(estimate.value) else None
-        result.setdefault(scope, {})[measure] = {"value": value, "low": estimate.low, "high": estimate.high,
-                                                 "interval": estimate.interval} if estimate.has_interval else value
+        result.setdefault(scope, {})[measure] = (
+            {"value": value, "low": estimate.low, "high": estimate.high, "interval": estimate.interval}
+            if estimate.has_interval
+            else value
+        )
     return result

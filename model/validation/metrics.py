@@ -4,13 +4,14 @@ Whether a susceptibility of 0.7 goes with landslides in 7 of 10 cases; here amon
 With as many stable points as landslides, the share of landslides is set by the design at one half. So these figures
 compare maps and show the shape of the curve; they do not make a relative susceptibility a probability.
 ROC curve, area under it (AUC), its variance after DeLong, and the paired test between two maps.
-Curves on a common axis, so that repeats can be given a band: ROC, precision over recall, success rate."""
+Curves on a common axis, so that repeats can be given a band: ROC, precision over recall, success rate.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 from scipy.stats import norm, rankdata
@@ -78,8 +79,9 @@ MEASURES = ("recall", "kappa", "accuracy", "precision", "f1", "specificity")
 """Measures of :class:`Confusion`, the paper's two first."""
 
 
-def confusion_at(landslide: np.ndarray, stable: np.ndarray, threshold: float,
-                 weights: np.ndarray | None = None) -> Confusion:
+def confusion_at(
+    landslide: np.ndarray, stable: np.ndarray, threshold: float, weights: np.ndarray | None = None
+) -> Confusion:
     """Count landslides and stable points on both sides of a threshold.
 
     Args:
@@ -117,8 +119,9 @@ class Calibration:
     """Expected calibration error: mean distance between the two columns above, weighted by points."""
 
 
-def calibration(landslide: np.ndarray, stable: np.ndarray, stable_weight: float = 1.0,
-                weights: np.ndarray | None = None) -> Calibration:
+def calibration(
+    landslide: np.ndarray, stable: np.ndarray, stable_weight: float = 1.0, weights: np.ndarray | None = None
+) -> Calibration:
     """Compare susceptibility with outcome.
 
     Args:
@@ -129,8 +132,9 @@ def calibration(landslide: np.ndarray, stable: np.ndarray, stable_weight: float 
     """
     values = np.concatenate([landslide, stable]).astype(np.float64)
     outcome = np.concatenate([np.ones(len(landslide)), np.zeros(len(stable))])
-    counts = np.concatenate([np.ones(len(landslide)) if weights is None else weights.astype(float),
-                             np.full(len(stable), stable_weight)])
+    counts = np.concatenate(
+        [np.ones(len(landslide)) if weights is None else weights.astype(float), np.full(len(stable), stable_weight)]
+    )
     bins = np.minimum((np.clip(values, 0, 1) * BINS).astype(int), BINS - 1)
     points = np.bincount(bins, weights=counts, minlength=BINS)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -158,8 +162,9 @@ class Placements:
         """Variance of the AUC over samples of both landslides and stable points; NaN with fewer than two of either."""
         if len(self.landslide) < 2 or len(self.stable) < 2:
             return math.nan
-        return float(np.var(self.landslide, ddof=1) / len(self.landslide)
-                     + np.var(self.stable, ddof=1) / len(self.stable))
+        return float(
+            np.var(self.landslide, ddof=1) / len(self.landslide) + np.var(self.stable, ddof=1) / len(self.stable)
+        )
 
 
 def placements(landslide: np.ndarray, stable: np.ndarray) -> Placements:
@@ -175,8 +180,8 @@ def placements(landslide: np.ndarray, stable: np.ndarray) -> Placements:
     if not len(landslide) or not len(stable):
         raise TooFewData("A ROC curve needs at least one landslide and one stable point.")
     both = rankdata(np.concatenate([landslide, stable]))
-    above = (both[:len(landslide)] - rankdata(landslide)) / len(stable)
-    below = 1 - (both[len(landslide):] - rankdata(stable)) / len(landslide)
+    above = (both[: len(landslide)] - rankdata(landslide)) / len(stable)
+    below = 1 - (both[len(landslide) :] - rankdata(stable)) / len(landslide)
     return Placements(float(above.mean()), above, below)
 
 
@@ -199,8 +204,9 @@ class AucDifference:
     """Two-sided probability of such a difference, or a larger one, if both maps were equally good."""
 
 
-def compare_auc(landslide_a: np.ndarray, stable_a: np.ndarray, landslide_b: np.ndarray, stable_b: np.ndarray,
-                level: float = LEVEL) -> AucDifference:
+def compare_auc(
+    landslide_a: np.ndarray, stable_a: np.ndarray, landslide_b: np.ndarray, stable_b: np.ndarray, level: float = LEVEL
+) -> AucDifference:
     """Test whether two maps differ in AUC on the same landslides and the same stable points.
 
     Args:
@@ -220,13 +226,12 @@ def compare_auc(landslide_a: np.ndarray, stable_a: np.ndarray, landslide_b: np.n
         raise TooFewData("A test between two maps needs at least two landslides and two stable points.")
     a, b = placements(landslide_a, stable_a), placements(landslide_b, stable_b)
     difference = a.auc - b.auc
-    variance = float(np.var(a.landslide - b.landslide, ddof=1) / len(landslide_a)
-                     + np.var(a.stable - b.stable, ddof=1) / len(stable_a))
+    variance = float(
+        np.var(a.landslide - b.landslide, ddof=1) / len(landslide_a)
+        + np.var(a.stable - b.stable, ddof=1) / len(stable_a)
+    )
     error = math.sqrt(variance)
-    if error > 0:
-        z = difference / error
-    else:
-        z = math.copysign(math.inf, difference) if difference else 0.0
+    z = difference / error if error > 0 else math.copysign(math.inf, difference) if difference else 0.0
     half = float(norm.ppf(0.5 + level / 2)) * error
     return AucDifference(difference, error, difference - half, difference + half, z, float(2 * norm.sf(abs(z))))
 
@@ -247,8 +252,9 @@ class Curve:
 class ThresholdCurve:
     """What every threshold would give: the points of the ROC curve, from which the other measures follow."""
 
-    def __init__(self, landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None,
-                 stable_weight: float = 1.0) -> None:
+    def __init__(
+        self, landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None, stable_weight: float = 1.0
+    ) -> None:
         """Cut at every value.
 
         Args:
@@ -258,14 +264,16 @@ class ThresholdCurve:
             weights: how often each landslide counts; once by default.
             stable_weight: weight of a stable point: one over the number of draws.
         """
-        counts = np.concatenate([np.ones(len(landslide)) if weights is None else weights,
-                                 np.full(len(stable), stable_weight)])
+        counts = np.concatenate(
+            [np.ones(len(landslide)) if weights is None else weights, np.full(len(stable), stable_weight)]
+        )
         truth = np.concatenate([np.ones(len(landslide), dtype=int), np.zeros(len(stable), dtype=int)])
         scores = np.concatenate([landslide, stable]).astype(np.float64)
-        self._false_positive_rate, self._true_positive_rate, self._thresholds = roc_curve(truth, scores, sample_weight=counts,
-                                                                drop_intermediate=False)
-        self._landslides = float(counts[:len(landslide)].sum())
-        self._stable = float(counts[len(landslide):].sum())
+        self._false_positive_rate, self._true_positive_rate, self._thresholds = roc_curve(
+            truth, scores, sample_weight=counts, drop_intermediate=False
+        )
+        self._landslides = float(counts[: len(landslide)].sum())
+        self._stable = float(counts[len(landslide) :].sum())
         # scikit-learn begins the curve with a threshold above every score.
         self._thresholds[0] = scores.max()
 

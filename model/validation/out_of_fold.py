@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Iterator, Mapping
 
 import numpy as np
 import rasterio
@@ -49,8 +49,9 @@ class _CellwiseEnsemble(Ensemble):
     patch = 1
 
 
-def predict_fold(stack: Stack, model: TrainedModel, folds: Folds, fold: int, output: str | os.PathLike,
-                 progress: Progress) -> None:
+def predict_fold(
+    stack: Stack, model: TrainedModel, folds: Folds, fold: int, output: str | os.PathLike, progress: Progress
+) -> None:
     """Predict the cells of one fold, every other cell being nodata.
 
     Args:
@@ -66,16 +67,25 @@ def predict_fold(stack: Stack, model: TrainedModel, folds: Folds, fold: int, out
     engines = ensemble.engines(model.device, [model.dtype])
     plan = make_plan(stack.grid, ensemble, engines, model.device, TILE_SIDE)
     applicability = Applicability(ensemble.factors, ensemble.specs)
-    work = TileWork(ensemble, engines, plan.tiling, FoldMask(folds, fold), applicability, [MEAN], model.device,
-                    progress)
-    with full_precision_fp32(model.device), create_raster(output, stack.grid, "float32", np.nan,
-                                                       ["landslide susceptibility"], overviews=None) as raster, \
-            contextlib.closing(compute_tiles(stack, work, plan, progress)) as tiles:
+    work = TileWork(
+        ensemble, engines, plan.tiling, FoldMask(folds, fold), applicability, [MEAN], model.device, progress
+    )
+    with (
+        full_precision_fp32(model.device),
+        create_raster(output, stack.grid, "float32", np.nan, ["landslide susceptibility"], overviews=None) as raster,
+        contextlib.closing(compute_tiles(stack, work, plan, progress)) as tiles,
+    ):
         write_tiles(tiles, OutputRasters(raster), ensemble.patch, applicability)
 
 
-def merge_folds(maps: Mapping[int, Path], folds: Folds, grid: Grid, output: str | os.PathLike, tags: Mapping[str, str],
-          progress: Progress) -> None:
+def merge_folds(
+    maps: Mapping[int, Path],
+    folds: Folds,
+    grid: Grid,
+    output: str | os.PathLike,
+    tags: Mapping[str, str],
+    progress: Progress,
+) -> None:
     """Put the maps of all folds together: each cell from the model that did not see its block.
 
     Args:
@@ -88,9 +98,17 @@ def merge_folds(maps: Mapping[int, Path], folds: Folds, grid: Grid, output: str 
     """
     with contextlib.ExitStack() as opened:
         sources = {fold: opened.enter_context(open_raster(path, "fold")) for fold, path in maps.items()}
-        target = opened.enter_context(create_raster(output, grid, "float32", np.nan,
-                                                    ["out-of-fold relative landslide susceptibility"], tags=dict(tags),
-                                                    overviews=Resampling.average))
+        target = opened.enter_context(
+            create_raster(
+                output,
+                grid,
+                "float32",
+                np.nan,
+                ["out-of-fold relative landslide susceptibility"],
+                tags=dict(tags),
+                overviews=Resampling.average,
+            )
+        )
         total = grid.block_count()
         for done, block in enumerate(grid.blocks()):
             stop_if_cancelled(progress)
@@ -103,8 +121,9 @@ def _merge_block(sources: Mapping[int, rasterio.DatasetReader], folds: Folds, bl
     fold_of = folds.cell_groups(block.row, block.column, block.height, block.width)
     for fold in np.unique(fold_of):
         mine = fold_of == fold
-        result[mine] = read_window(sources[int(fold)], block.row, block.column, block.height, block.width,
-                                   bands=[1])[0][mine]
+        result[mine] = read_window(sources[int(fold)], block.row, block.column, block.height, block.width, bands=[1])[
+            0
+        ][mine]
     return result
 
 

@@ -4,12 +4,13 @@ Random stable points: cells drawn with a chance proportional to their true area,
 A first walk over the map counts, per row of each window, the cells that may be drawn; on a geographic grid all cells of
 a row have one area. The draw picks a row by its total area and a cell in it by number. A second walk over the windows
 with drawn cells finds where those are and what the map says there.
-The points of a validation as plain features, for the layer that shows where the map was right and where wrong."""
+The points of a validation as plain features, for the layer that shows where the map was right and where wrong.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Sequence
 
 import numpy as np
 from rasterio.features import rasterize
@@ -63,12 +64,24 @@ class Sample:
 
     def take(self, chosen: np.ndarray, counts: SampleCounts | None = None) -> Sample:
         """Return part of the sample, ``chosen`` being a mask or numbers."""
-        return Sample(self.rows[chosen], self.columns[chosen], self.xy[chosen], self.feature[chosen],
-                      self.cell_values.take(chosen), counts or self.counts)
+        return Sample(
+            self.rows[chosen],
+            self.columns[chosen],
+            self.xy[chosen],
+            self.feature[chosen],
+            self.cell_values.take(chosen),
+            counts or self.counts,
+        )
 
 
-def sample_layer(layer: Points | Polygons, layers: MapLayers, every_cell: bool, max_cells: int, rng: np.random.Generator,
-          progress: Progress) -> Sample:
+def sample_layer(
+    layer: Points | Polygons,
+    layers: MapLayers,
+    every_cell: bool,
+    max_cells: int,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> Sample:
     """Bring a layer to cells of the map.
 
     A cell counts once, whatever the number of features in it: two landslides mapped in one cell say the same about
@@ -99,8 +112,15 @@ def sample_layer(layer: Points | Polygons, layers: MapLayers, every_cell: bool, 
     distinct = len(kept)
     if distinct > max_cells:
         kept = np.sort(rng.choice(kept, max_cells, replace=False))
-    counts = SampleCounts(len(layer), off_map, places, int((~valid).sum()), int(valid.sum()) - distinct,
-                    distinct - len(kept), tuple((~np.isfinite(cell_values.values_by_map)).sum(axis=1).tolist()))
+    counts = SampleCounts(
+        len(layer),
+        off_map,
+        places,
+        int((~valid).sum()),
+        int(valid.sum()) - distinct,
+        distinct - len(kept),
+        tuple((~np.isfinite(cell_values.values_by_map)).sum(axis=1).tolist()),
+    )
     return Sample(rows, columns, xy, feature, cell_values, counts).take(kept, counts)
 
 
@@ -111,8 +131,9 @@ def representative_points(layer: Points | Polygons) -> np.ndarray:
     return layer.xy
 
 
-def _covered_cells(grid: Grid, polygons: Polygons, progress: Progress
-                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+def _covered_cells(
+    grid: Grid, polygons: Polygons, progress: Progress
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Return row, column and polygon number of every cell whose centre is in a polygon, and the polygons off the map.
 
     A polygon too small to hold a centre has the cell of a point inside it. Where polygons overlap, the later one has
@@ -128,8 +149,13 @@ def _covered_cells(grid: Grid, polygons: Polygons, progress: Progress
         chosen = np.flatnonzero(extents_intersect(extent, block))
         if len(chosen):
             shapes = ((polygons.geometries[index], int(index) + 1) for index in chosen)
-            numbers = rasterize(shapes, out_shape=(block.height, block.width), fill=0, dtype=np.int32,
-                                transform=grid.block_transform(block))
+            numbers = rasterize(
+                shapes,
+                out_shape=(block.height, block.width),
+                fill=0,
+                dtype=np.int32,
+                transform=grid.block_transform(block),
+            )
             row, column = np.nonzero(numbers)
             number = numbers[row, column].astype(np.int64) - 1
             seen[number] = True
@@ -225,8 +251,14 @@ class Draws:
         return self.values_by_map[0]
 
 
-def draw_stable(layers: MapLayers, scopes: dict[str, tuple[Scope, SamplingFrame, int]], buffers: Buffers, repeats: int,
-                seed: int, progress: Progress) -> dict[str, Draws]:
+def draw_stable(
+    layers: MapLayers,
+    scopes: dict[str, tuple[Scope, SamplingFrame, int]],
+    buffers: Buffers,
+    repeats: int,
+    seed: int,
+    progress: Progress,
+) -> dict[str, Draws]:
     """Draw stable points for several parts of the map.
 
     Args:
@@ -251,14 +283,17 @@ def draw_stable(layers: MapLayers, scopes: dict[str, tuple[Scope, SamplingFrame,
             ids.append(frame.draw(rng, number))
         drawn[name] = np.stack(ids)
         points = drawn[name].shape[1]
-        result[name] = Draws(np.full((layers.maps, *drawn[name].shape), np.nan, dtype=np.float32),
-                             np.zeros(points, dtype=np.int64), np.zeros(points, dtype=np.int64))
+        result[name] = Draws(
+            np.full((layers.maps, *drawn[name].shape), np.nan, dtype=np.float32),
+            np.zeros(points, dtype=np.int64),
+            np.zeros(points, dtype=np.int64),
+        )
         first = frame.block_offsets
         flat = drawn[name].ravel()
         order = np.argsort(flat, kind="stable")
         edges = np.searchsorted(flat[order], first)
         for index, block in enumerate(frame.blocks):
-            chosen = order[edges[index]:edges[index + 1]]
+            chosen = order[edges[index] : edges[index + 1]]
             if len(chosen):
                 wanted.setdefault(block, []).append((name, chosen, int(first[index])))
     for done, (block, parts) in enumerate(wanted.items()):
@@ -308,20 +343,37 @@ def stable_points(sample: Sample, threshold: float, regions: Sequence[str]) -> l
     return _features(sample.xy, sample.cell_values, sample.feature + 1, threshold, regions, "stable", OUTCOMES[2:])
 
 
-def drawn_points(grid: Grid, rows: np.ndarray, columns: np.ndarray, cell_values: CellValues, threshold: float,
-                   regions: Sequence[str]) -> list[PointFeature]:
+def drawn_points(
+    grid: Grid, rows: np.ndarray, columns: np.ndarray, cell_values: CellValues, threshold: float, regions: Sequence[str]
+) -> list[PointFeature]:
     """Return drawn stable points, at the centres of their cells, as false alarms and correct rejections."""
     t = grid.transform
     xy = np.stack([t.c + t.a * (columns + 0.5), t.f + t.e * (rows + 0.5)], axis=1)
     return _features(xy, cell_values, None, threshold, regions, "stable", OUTCOMES[2:])
 
 
-def _features(xy: np.ndarray, cell_values: CellValues, feature: np.ndarray | None, threshold: float, regions: Sequence[str],
-              kind: str, outcomes: Sequence[str]) -> list[PointFeature]:
+def _features(
+    xy: np.ndarray,
+    cell_values: CellValues,
+    feature: np.ndarray | None,
+    threshold: float,
+    regions: Sequence[str],
+    kind: str,
+    outcomes: Sequence[str],
+) -> list[PointFeature]:
     subsets = {code: name for name, code in SUBSET_CODES.items()}
     called = cell_values.values >= threshold
-    return [PointFeature(
-        float(xy[index, 0]), float(xy[index, 1]), kind, outcomes[0] if called[index] else outcomes[1],
-        float(cell_values.values[index]), int(cell_values.zones[index]), subsets.get(int(cell_values.subset[index]), ""),
-        "; ".join(regions[region] for region in np.flatnonzero(cell_values.regions[index])),
-        int(feature[index]) if feature is not None else None) for index in range(len(xy))]
+    return [
+        PointFeature(
+            float(xy[index, 0]),
+            float(xy[index, 1]),
+            kind,
+            outcomes[0] if called[index] else outcomes[1],
+            float(cell_values.values[index]),
+            int(cell_values.zones[index]),
+            subsets.get(int(cell_values.subset[index]), ""),
+            "; ".join(regions[region] for region in np.flatnonzero(cell_values.regions[index])),
+            int(feature[index]) if feature is not None else None,
+        )
+        for index in range(len(xy))
+    ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 
@@ -47,15 +47,19 @@ class SubsetMap:
             FieldUnusable: the field is missing, or a value is none of the three.
         """
         if not len(windows):
-            raise LayerEmpty(f'The layer "{windows.name}" given as WINDOWS has no window. Give the windows that '
-                             "scarp:trainpcum wrote, or leave WINDOWS empty.")
+            raise LayerEmpty(
+                f'The layer "{windows.name}" given as WINDOWS has no window. Give the windows that '
+                "scarp:trainpcum wrote, or leave WINDOWS empty."
+            )
         self._grid, self._windows = grid, windows
         codes = []
         for index, value in enumerate(windows.column(field)):
             name = SUBSET_SPELLINGS.get(str(value).strip().lower())
             if name is None:
-                raise FieldUnusable(f'The field "{field}" of the layer "{windows.name}" given as WINDOWS has "{value}" '
-                                    f"in feature {index + 1}. It must be train, validation or test.")
+                raise FieldUnusable(
+                    f'The field "{field}" of the layer "{windows.name}" given as WINDOWS has "{value}" '
+                    f"in feature {index + 1}. It must be train, validation or test."
+                )
             codes.append(SUBSET_CODES[name])
         self._codes = np.array(codes)
         self._extent = polygon_extents(grid, windows)
@@ -97,8 +101,9 @@ class RegionMap:
             FieldUnusable: there is no such field.
         """
         if not len(regions):
-            raise LayerEmpty(f'The layer "{regions.name}" given as REGIONS has no polygon. Draw the regions, or leave '
-                             "REGIONS empty.")
+            raise LayerEmpty(
+                f'The layer "{regions.name}" given as REGIONS has no polygon. Draw the regions, or leave REGIONS empty.'
+            )
         self._grid, self._regions = grid, regions
         values: Sequence[object] = regions.column(field) if field else list(range(1, len(regions) + 1))
         labels = ["(no name)" if value is None or not str(value).strip() else _label(value) for value in values]

@@ -6,8 +6,15 @@ SUBSETS = ("all", "train", "validation", "test")
 SUBSET_CODES = {"train": 1, "validation": 2, "test": 3}
 """Codes of a cell's subset; 0 is a cell in no window. A cell in windows of several subsets has the lowest code."""
 
-SUBSET_SPELLINGS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation",
-                    "val": "validation", "test": "test", "testing": "test"}
+SUBSET_SPELLINGS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 POLYGON_MODES = ("representative", "cells")
 """One cell per landslide polygon (that of a point well inside it), or every cell."""
@@ -29,8 +36,15 @@ MAX_DRAWN = 5_000_000
 OUTCOMES = ("hit", "miss", "false_alarm", "correct_rejection")
 """A landslide at or above the threshold, one below, a stable point at or above, one below."""
 
-POINT_FIELDS = (("kind", "text"), ("outcome", "text"), ("susceptibility", "real"), ("zone", "integer"),
-                ("subset", "text"), ("region", "text"), ("feature", "integer"))
+POINT_FIELDS = (
+    ("kind", "text"),
+    ("outcome", "text"),
+    ("susceptibility", "real"),
+    ("zone", "integer"),
+    ("subset", "text"),
+    ("region", "text"),
+    ("feature", "integer"),
+)
 """Attributes of the validation points, in the order of :class:`PointFeature`."""
 
 TABLE_COLUMNS = ("scope", "measure", "value", "low", "high", "interval")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from .map_layers import MapLayers
 from .measures import ScopeResult, non_monotonic_pairs
@@ -12,8 +12,9 @@ from .scopes import ALL
 from .settings import FEW_LANDSLIDES, SUBSET_CODES
 
 
-def warn_about_validation(results: Sequence[ScopeResult], main: ScopeResult, landslides: Sample, layers: MapLayers, warning_log: WarningLog
-          ) -> None:
+def warn_about_validation(
+    results: Sequence[ScopeResult], main: ScopeResult, landslides: Sample, layers: MapLayers, warning_log: WarningLog
+) -> None:
     """Warn of fits taken for tests, of few landslides, and of maps that are no use.
 
     Args:
@@ -25,15 +26,21 @@ def warn_about_validation(results: Sequence[ScopeResult], main: ScopeResult, lan
     """
     trained = int((landslides.cell_values.subset == SUBSET_CODES["train"]).sum())
     if layers.subsets is None:
-        warning_log.warn("No window layer was given, so Scarp cannot tell which landslides the model was trained on. If "
-                   "these are the training landslides, the numbers show a fit, not a test.")
+        warning_log.warn(
+            "No window layer was given, so Scarp cannot tell which landslides the model was trained on. If "
+            "these are the training landslides, the numbers show a fit, not a test."
+        )
     elif main.scope.name == ALL and trained:
-        text = (f"{trained:,} of {len(landslides):,} landslides lie in training windows: for those the map shows a "
-                "fit, not a test.")
+        text = (
+            f"{trained:,} of {len(landslides):,} landslides lie in training windows: for those the map shows a "
+            "fit, not a test."
+        )
         test = next((result for result in results if result.scope.name == "test"), None)
         if test is not None:
-            text += (f" The {test.landslides:,} landslides of the test windows alone give an AUC of "
-                     f"{test.auc.value:.3f}, against {main.auc.value:.3f} for all.")
+            text += (
+                f" The {test.landslides:,} landslides of the test windows alone give an AUC of "
+                f"{test.auc.value:.3f}, against {main.auc.value:.3f} for all."
+            )
         warning_log.warn(text)
     elif main.scope.name == "train":
         warning_log.warn("The numbers are for the training windows: they show a fit, not a test.")
@@ -42,8 +49,10 @@ def warn_about_validation(results: Sequence[ScopeResult], main: ScopeResult, lan
     if main.unzoned:
         warning_log.warn(f"{main.unzoned:,} landslides lie in cells without a zone and are not in the zone table.")
     if main.auc.value < 0.5:
-        warning_log.warn(f"The AUC is {main.auc.value:.3f}, below 0.5: landslides lie on less susceptible cells than stable "
-                   "points do. Is the map turned round, or of another area?")
+        warning_log.warn(
+            f"The AUC is {main.auc.value:.3f}, below 0.5: landslides lie on less susceptible cells than stable "
+            "points do. Is the map turned round, or of another area?"
+        )
     wrong = non_monotonic_pairs(main.zones)
     if wrong:
         pairs = ", ".join(f"{low} to {high}" for low, high in wrong)

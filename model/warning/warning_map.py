@@ -1,11 +1,13 @@
 """Susceptibility, rain, coefficient and zone of each cell, window by window, and the class that follows.
 Area of each warning class, by region and susceptibility zone.
-What a warning map says in words, and what about its inputs should be looked at again."""
+What a warning map says in words, and what about its inputs should be looked at again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Protocol, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import rasterio
@@ -65,9 +67,16 @@ class WarningBlock:
 class WarningLayers:
     """All inputs of the warning on the grid of the susceptibility map."""
 
-    def __init__(self, dataset: rasterio.DatasetReader, grid: Grid, rain: Sequence[ContinuousRaster],
-                 landform: PolygonClasses | RasterClasses | None, codes: Sequence[int],
-                 coefficients: Sequence[ClassCoefficient], fallback: ClassCoefficient | None) -> None:
+    def __init__(
+        self,
+        dataset: rasterio.DatasetReader,
+        grid: Grid,
+        rain: Sequence[ContinuousRaster],
+        landform: PolygonClasses | RasterClasses | None,
+        codes: Sequence[int],
+        coefficients: Sequence[ClassCoefficient],
+        fallback: ClassCoefficient | None,
+    ) -> None:
         """Join open inputs.
 
         Args:
@@ -100,9 +109,11 @@ class WarningLayers:
         if on_map.any():
             low, high = float(np.min(values, where=on_map, initial=1)), float(np.max(values, where=on_map, initial=0))
             if low < 0 or high > 1:
-                raise ParameterInvalid(f"The susceptibility raster {self._dataset.name} holds "
-                                       f"{low if low < 0 else high:g}, but the thresholds are for values from 0 to 1. "
-                                       "Give the map of \"Predict susceptibility\", or scale yours to 0 to 1.")
+                raise ParameterInvalid(
+                    f"The susceptibility raster {self._dataset.name} holds "
+                    f"{low if low < 0 else high:g}, but the thresholds are for values from 0 to 1. "
+                    'Give the map of "Predict susceptibility", or scale yours to 0 to 1.'
+                )
         rain = sum((one.read(block).astype(np.float64) for one in self._rain), np.zeros(values.shape))
         with np.errstate(invalid="ignore"):
             negative = rain < 0
@@ -119,8 +130,17 @@ class WarningLayers:
 
 
 ALL = "all"
-COLUMNS = ("region", "zone", "zone_name", "cells", "km2", *(f"{key}_km2" for key in KEYS.values()),
-           *(f"{key}_share" for key in KEYS.values()), "mean_rain_mm", "highest_rain_mm")
+COLUMNS = (
+    "region",
+    "zone",
+    "zone_name",
+    "cells",
+    "km2",
+    *(f"{key}_km2" for key in KEYS.values()),
+    *(f"{key}_share" for key in KEYS.values()),
+    "mean_rain_mm",
+    "highest_rain_mm",
+)
 """Columns of the table; shares are of the row's own area, 0 to 1. Rain is that of the cells that were judged; the
 highest stands in the rows of all zones together."""
 
@@ -141,8 +161,15 @@ class WarningStatistics:
         self.cells, self.area, self._rain = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros(shape)
         self._highest = np.full(len(self.scopes), np.nan)
 
-    def add(self, scope: int, mask: np.ndarray | None, classes: np.ndarray, zones: np.ndarray, rain: np.ndarray,
-            row_area: np.ndarray) -> None:
+    def add(
+        self,
+        scope: int,
+        mask: np.ndarray | None,
+        classes: np.ndarray,
+        zones: np.ndarray,
+        rain: np.ndarray,
+        row_area: np.ndarray,
+    ) -> None:
         """Count the cells of a window.
 
         Args:
@@ -157,7 +184,7 @@ class WarningStatistics:
             rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
             if not len(rows):
                 return
-            window = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+            window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
             inside = mask[window]
             # Class 0 is not counted.
             classes, zones, rain = np.where(inside, classes[window], np.uint8(0)), zones[window], rain[window]
@@ -195,8 +222,9 @@ class WarningStatistics:
             for zone, label in self.zones.items():
                 yield self._row(scope, name, slice(zone, zone + 1), zone, label, None)
 
-    def _row(self, scope: int, name: str, zones: slice, number: int | str, label: str, highest: float | None
-             ) -> list[Any]:
+    def _row(
+        self, scope: int, name: str, zones: slice, number: int | str, label: str, highest: float | None
+    ) -> list[Any]:
         area = self.area[scope, zones].sum(axis=0)[list(KEYS)] / 1e6
         total, assessed = area.sum(), area.sum() - area[list(KEYS).index(NOT_ASSESSED)]
         shares = area / total if total else [None] * len(KEYS)
@@ -232,8 +260,14 @@ class WarningSink(Protocol):
         """Take a warning."""
 
 
-def log_result(tally: WarningStatistics, limits: Thresholds, coefficients: Sequence[ClassCoefficient], issues: InputIssues,
-               warning_log: WarningSink, progress: Progress) -> None:
+def log_result(
+    tally: WarningStatistics,
+    limits: Thresholds,
+    coefficients: Sequence[ClassCoefficient],
+    issues: InputIssues,
+    warning_log: WarningSink,
+    progress: Progress,
+) -> None:
     """Say the areas, and warn of what may mislead.
 
     Args:
@@ -256,33 +290,46 @@ def log_result(tally: WarningStatistics, limits: Thresholds, coefficients: Seque
     assessed = [number for number in NAMES if number != NOT_ASSESSED and areas[number]]
     if len(assessed) == 1:
         lowest = min(limits.rainfall_ratio(limits.fs_critical) * one.critical_rainfall for one in coefficients)
-        because = f"no more than {tally.highest_rain():.1f} mm fall, and the lowest threshold is {lowest:.1f} mm" \
-            if assessed[0] < WATCH else f"up to {tally.highest_rain():.1f} mm fall"
+        because = (
+            f"no more than {tally.highest_rain():.1f} mm fall, and the lowest threshold is {lowest:.1f} mm"
+            if assessed[0] < WATCH
+            else f"up to {tally.highest_rain():.1f} mm fall"
+        )
         warning_log.warn(f'All of the map that was judged is in one class, "{NAMES[assessed[0]]}": {because}.')
     empty = [name for scope, name in enumerate(tally.scopes) if not tally.cells[scope].any()]
     if empty:
         warning_log.warn(f"These regions have no cell of the map: {', '.join(empty)}.")
     if issues.overlap_m2:
-        warning_log.warn(f"{issues.overlap_m2 / 1e6:,.2f} km² lie in more than one region and count in each of them, so the "
-                   "regions do not add up to the whole.")
+        warning_log.warn(
+            f"{issues.overlap_m2 / 1e6:,.2f} km² lie in more than one region and count in each of them, so the "
+            "regions do not add up to the whole."
+        )
 
 
 def _check_rain_unit(highest: float, negative_cells: int, warning_log: WarningSink) -> None:
     if highest > MAX_PLAUSIBLE_RAIN:
-        warning_log.warn(f"RAIN is up to {highest:,.0f} mm, which seven days seldom bring. Is it the rain of a "
-                   "month or a year, or in tenths of a millimetre?")
+        warning_log.warn(
+            f"RAIN is up to {highest:,.0f} mm, which seven days seldom bring. Is it the rain of a "
+            "month or a year, or in tenths of a millimetre?"
+        )
     elif 0 < highest < MIN_PLAUSIBLE_RAIN:
         warning_log.warn(f"RAIN is nowhere above {highest:.3g} mm. Is it in metres? Then multiply it by 1,000 first.")
     if negative_cells:
-        warning_log.warn(f"{negative_cells:,} cells have negative rain and are not judged. Set the nodata value of the "
-                   "raster if these stand for no data.")
+        warning_log.warn(
+            f"{negative_cells:,} cells have negative rain and are not judged. Set the nodata value of the "
+            "raster if these stand for no data."
+        )
 
 
 def _warn_about_gaps(unjudged: float, without_k: float, total: float, warning_log: WarningSink) -> None:
     without_rain = unjudged - without_k
     if without_rain > 1e-9 * total:
-        warning_log.warn(f"{without_rain:,.2f} km² of the map ({without_rain / total:.1%}) have no rain data and are not "
-                   "judged. That is no all-clear.")
+        warning_log.warn(
+            f"{without_rain:,.2f} km² of the map ({without_rain / total:.1%}) have no rain data and are not "
+            "judged. That is no all-clear."
+        )
     if without_k > 1e-9 * total:
-        warning_log.warn(f"{without_k:,.2f} km² of the map ({without_k / total:.1%}) have no landform and are not judged. "
-                   "That is no all-clear; give K for a coefficient there.")
+        warning_log.warn(
+            f"{without_k:,.2f} km² of the map ({without_k / total:.1%}) have no landform and are not judged. "
+            "That is no all-clear; give K for a coefficient there."
+        )

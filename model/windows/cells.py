@@ -54,8 +54,9 @@ class CellSet:
         return result
 
 
-def sample_cells(stack: Any, labels: rasterio.DatasetReader, split: BlockSplit | None, most: int, seed: int,
-                 progress: Progress) -> CellSet:
+def sample_cells(
+    stack: Any, labels: rasterio.DatasetReader, split: BlockSplit | None, most: int, seed: int, progress: Progress
+) -> CellSet:
     """Draw cells evenly over the area of each subset, landslide cells and stable ones apart.
 
     Every cell draws a number; those with the lowest numbers are the sample. So the memory is bounded, and the sample
@@ -112,14 +113,20 @@ class _KeySample:
         keys = np.concatenate(self.keys)
         parts = tuple(np.concatenate(columns) for columns in zip(*self.parts))
         if len(keys) > self.most:
-            lowest = np.argpartition(keys, self.most)[:self.most]
+            lowest = np.argpartition(keys, self.most)[: self.most]
             keys, parts = keys[lowest], tuple(part[lowest] for part in parts)
             self.limit = keys.max()
         self.keys, self.parts = [keys], [parts]
 
 
-def _add(kept: dict[tuple[int, int], _KeySample], stack: Any, label_values: np.ndarray, block: Block, split: BlockSplit | None,
-         generator: np.random.Generator) -> None:
+def _add(
+    kept: dict[tuple[int, int], _KeySample],
+    stack: Any,
+    label_values: np.ndarray,
+    block: Block,
+    split: BlockSplit | None,
+    generator: np.random.Generator,
+) -> None:
     values = stack.read(block)
     row, column = np.nonzero((label_values != UNKNOWN) & np.isfinite(values).all(axis=0))
     label, keys = label_values[row, column], generator.random(len(row))
@@ -129,8 +136,9 @@ def _add(kept: dict[tuple[int, int], _KeySample], stack: Any, label_values: np.n
     else:
         subset = split.cell_groups(block.row, block.column, block.height, block.width)[row, column]
         blocks = split.blocks
-        group = ((block.row + row) // blocks.rows * blocks.shape[1]
-                 + (block.column + column) // blocks.columns).astype(np.int32)
+        group = ((block.row + row) // blocks.rows * blocks.shape[1] + (block.column + column) // blocks.columns).astype(
+            np.int32
+        )
     place = (block.row + row) * np.int64(stack.grid.width) + block.column + column
     for (number, value), lowest in kept.items():
         mine = np.flatnonzero((subset == number) & (subset != NO_SUBSET) & (label == value))
@@ -144,15 +152,23 @@ def _merge_samples(kept: dict[tuple[int, int], _KeySample], factors: int) -> Cel
     for (subset, label), lowest in kept.items():
         totals[subset, label] = lowest.total
         if subset == _TRAIN and not lowest.total:
-            raise TooFewData(f"There is no {'landslide' if label else 'stable'} cell in the blocks for training. Use "
-                             "more landslides or a larger area, a smaller BLOCK, or another SEED.")
+            raise TooFewData(
+                f"There is no {'landslide' if label else 'stable'} cell in the blocks for training. Use "
+                "more landslides or a larger area, a smaller BLOCK, or another SEED."
+            )
         lowest.prune()
         for places, groups, values in lowest.parts:
-            some = (places, groups, values.reshape(-1, factors), np.full(len(places), label, dtype=np.uint8),
-                    np.full(len(places), subset, dtype=np.uint8))
+            some = (
+                places,
+                groups,
+                values.reshape(-1, factors),
+                np.full(len(places), label, dtype=np.uint8),
+                np.full(len(places), subset, dtype=np.uint8),
+            )
             for column, part in zip(columns, some):
                 column.append(part)
     places, groups, values, labels, subsets = (np.concatenate(column) for column in columns)
     order = np.argsort(places)
-    return CellSet(np.ascontiguousarray(values[order], dtype=np.float32), labels[order], subsets[order],
-                   groups[order], totals)
+    return CellSet(
+        np.ascontiguousarray(values[order], dtype=np.float32), labels[order], subsets[order], groups[order], totals
+    )

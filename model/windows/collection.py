@@ -3,7 +3,8 @@
 A network that mostly sees slopes near landslides learns the neighbourhood and not the region, yet its map is judged
 over the region. So most windows cover the area evenly, and those at landslides only make sure that each of them is
 met whole and in different places of a window.
-From stack and labels to windows, or to single cells, in memory: the whole stage in one call."""
+From stack and labels to windows, or to single cells, in memory: the whole stage in one call.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +62,9 @@ def _lattice_windows(survey: LabelScan, side: int, generator: np.random.Generato
         starts = [np.arange(-((offset[axis] + shift[axis]) % side), survey.grid.shape[axis], side) for axis in (0, 1)]
         lattice = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, 2)
         lattice = _inside(lattice, survey, side)
-        origins = np.concatenate([origins, lattice[_labelled(lattice, survey, side) >= _MIN_EXPECTED_SHARE * side * side]])
+        origins = np.concatenate(
+            [origins, lattice[_labelled(lattice, survey, side) >= _MIN_EXPECTED_SHARE * side * side]]
+        )
         if len(origins) >= TARGET_WINDOWS:
             break
     return np.unique(origins, axis=0)
@@ -88,7 +91,7 @@ def _landslide_windows(survey: LabelScan, side: int, most: int, generator: np.ra
     order = generator.permutation(len(cells))
     origins, position = [], 0
     while len(origins) < most:
-        open_ = np.flatnonzero(~covered[order[position:position + 4096]])
+        open_ = np.flatnonzero(~covered[order[position : position + 4096]])
         if not len(open_):
             position += 4096
             if position >= len(order):
@@ -106,8 +109,13 @@ def _landslide_windows(survey: LabelScan, side: int, most: int, generator: np.ra
 
 def _inside(origins: np.ndarray, survey: LabelScan, side: int) -> np.ndarray:
     """Shift windows that reach over the border of the grid back into it, as far as the grid is large enough."""
-    return np.stack([np.clip(origins[:, axis], min(0, (size - side) // 2), max(size - side, 0))
-                     for axis, size in enumerate(survey.grid.shape)], axis=1)
+    return np.stack(
+        [
+            np.clip(origins[:, axis], min(0, (size - side) // 2), max(size - side, 0))
+            for axis, size in enumerate(survey.grid.shape)
+        ],
+        axis=1,
+    )
 
 
 MIN_SIDE = 4
@@ -142,9 +150,15 @@ class CellCollection:
         result = []
         for row, column in np.argwhere(self.split.subsets != NO_SUBSET).tolist():
             share = self.survey.landslide[row, column] / max(self.survey.labelled[row, column], 1)
-            result.append(WindowFeature(*self.split.blocks.bounds(grid, row, column),
-                                        SUBSETS[self.split.subsets[row, column]],
-                                        "landslide" if share > 0 else "stable", float(share), seed))
+            result.append(
+                WindowFeature(
+                    *self.split.blocks.bounds(grid, row, column),
+                    SUBSETS[self.split.subsets[row, column]],
+                    "landslide" if share > 0 else "stable",
+                    float(share),
+                    seed,
+                )
+            )
         return result
 
 
@@ -164,16 +178,22 @@ def window_capacity(stack: Any, window: float, align: int, least: int = 2, copie
     size, smallest = stack.grid.cell_size(), align if least == 1 else MIN_SIDE
     side = round(window / size)
     if side < smallest:
-        raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cell{'' if side == 1 else 's'} of {size:.4g} "
-                               f"m. Make it at least {math.ceil(smallest * size)} m.")
+        raise ParameterInvalid(
+            f"WINDOW is {window:g} m, which is {side} cell{'' if side == 1 else 's'} of {size:.4g} "
+            f"m. Make it at least {math.ceil(smallest * size)} m."
+        )
     if side > max(stack.grid.shape):
-        raise ParameterInvalid(f"WINDOW is {window:g} m, but the factor stack is only "
-                               f"{max(stack.grid.shape) * size:.0f} m across. Make WINDOW smaller.")
+        raise ParameterInvalid(
+            f"WINDOW is {window:g} m, but the factor stack is only "
+            f"{max(stack.grid.shape) * size:.0f} m across. Make WINDOW smaller."
+        )
     padded = padded_side(side, align, least)
     most = min(MAX_WINDOWS, MAX_BYTES // (4 * copies * len(stack.factors) * padded * padded))
     if most < len(SUBSETS):
-        raise ParameterInvalid(f"WINDOW is {window:g} m, which is {side} cells; windows of this size with "
-                               f"{len(stack.factors)} factors do not fit into memory. Make WINDOW smaller.")
+        raise ParameterInvalid(
+            f"WINDOW is {window:g} m, which is {side} cells; windows of this size with "
+            f"{len(stack.factors)} factors do not fit into memory. Make WINDOW smaller."
+        )
     return side, int(most)
 
 
@@ -183,9 +203,19 @@ def fine_blocks(grid: Grid, side: int) -> Blocks:
     return Blocks(step, step, (-(-grid.height // step), -(-grid.width // step)))
 
 
-def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None, *,
-                    window: float, block: float, spatial: bool, align: int, seed: int, progress: Progress,
-                    least: int = 2) -> WindowCollection:
+def collect_windows(
+    stack: Any,
+    labels: rasterio.DatasetReader,
+    safety: rasterio.DatasetReader | None,
+    *,
+    window: float,
+    block: float,
+    spatial: bool,
+    align: int,
+    seed: int,
+    progress: Progress,
+    least: int = 2,
+) -> WindowCollection:
     """Survey the area, share it out, place windows and read them.
 
     Args:
@@ -208,19 +238,30 @@ def collect_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio
     """
     side, most = window_capacity(stack, window, align, least)
     if spatial and block < window:
-        raise ParameterInvalid(f"BLOCK is {block:g} m, smaller than WINDOW ({window:g} m), so no window would fit into "
-                               "a block. Make BLOCK at least twice WINDOW.")
+        raise ParameterInvalid(
+            f"BLOCK is {block:g} m, smaller than WINDOW ({window:g} m), so no window would fit into "
+            "a block. Make BLOCK at least twice WINDOW."
+        )
     blocks = Blocks.of(stack.grid, block)
     found = survey(stack, labels, blocks, fine_blocks(stack.grid, side), seed, SubProgress(progress, 0.0, 0.4))
     split = BlockSplit(blocks, assign_blocks(found.landslide, found.labelled, SHARES, seed)) if spatial else None
     origins = place_windows(found, side, most, seed)
-    windows = read_windows(stack, labels, safety, origins, side, align, split, seed, SubProgress(progress, 0.4, 1.0),
-                           least)
+    windows = read_windows(
+        stack, labels, safety, origins, side, align, split, seed, SubProgress(progress, 0.4, 1.0), least
+    )
     return WindowCollection(windows, found, split)
 
 
-def collect_cells(stack: Any, labels: rasterio.DatasetReader, *, block: float, spatial: bool, seed: int,
-                  progress: Progress, most: int = MAX_CELLS) -> CellCollection:
+def collect_cells(
+    stack: Any,
+    labels: rasterio.DatasetReader,
+    *,
+    block: float,
+    spatial: bool,
+    seed: int,
+    progress: Progress,
+    most: int = MAX_CELLS,
+) -> CellCollection:
     """Survey the area, share it out in the same blocks as :func:`collect_windows`, and draw cells.
 
     Args:

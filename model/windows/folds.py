@@ -47,8 +47,12 @@ class Folds:
             TooFewData: outside the fold, landslides lie in fewer than two blocks.
         """
         held_out = self.table == fold
-        subsets = assign_blocks(np.where(held_out, 0, self.landslide), np.where(held_out, 0, self.labelled),
-                                (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
+        subsets = assign_blocks(
+            np.where(held_out, 0, self.landslide),
+            np.where(held_out, 0, self.labelled),
+            (1 - VALIDATION_SHARE, VALIDATION_SHARE),
+            seed,
+        )
         subsets[held_out & (self.labelled > 0)] = TEST
         return BlockSplit(self.blocks, subsets)
 
@@ -71,9 +75,11 @@ def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, coun
     table = None if with_landslides < count else assign_blocks(landslide, labelled, [1 / count] * count, seed)
     held_out = 0 if table is None else np.bincount(table[landslide > 0], minlength=count).max()
     if table is None or with_landslides - held_out < 2:
-        raise TooFewData(f"Landslides lie in {with_landslides} blocks only, too few for {count} folds with a block to "
-                         "train and one to validate on outside each. Make BLOCK smaller, use more landslides, or "
-                         "change FOLDS.")
+        raise TooFewData(
+            f"Landslides lie in {with_landslides} blocks only, too few for {count} folds with a block to "
+            "train and one to validate on outside each. Make BLOCK smaller, use more landslides, or "
+            "change FOLDS."
+        )
     # No model sees a block without labels, so any of them may predict it.
     empty = np.flatnonzero(table.ravel() == NO_SUBSET)
     table.ravel()[empty] = np.arange(len(empty)) % count
@@ -99,18 +105,25 @@ def split_windows(windows: WindowSet, split: BlockSplit) -> WindowSet:
     known = windows.labels != UNKNOWN
     numbers, subsets = [], []
     for subset in (TRAIN, VALIDATION):
-        enough = np.flatnonzero((known & (parts == subset)).sum(axis=(1, 2)) >= MIN_LABELLED_SHARE * windows.side ** 2)
+        enough = np.flatnonzero((known & (parts == subset)).sum(axis=(1, 2)) >= MIN_LABELLED_SHARE * windows.side**2)
         mine = windows.labels[enough][parts[enough] == subset]
         for value, what in ((LANDSLIDE, "landslide"), (STABLE, "stable")):
             if not (mine == value).any():
-                raise TooFewData(f"A fold leaves no {what} cell to {'train' if subset == TRAIN else 'validate'} on. "
-                                 "Use more landslides, a smaller BLOCK, a smaller WINDOW, another SEED, or other "
-                                 "FOLDS.")
+                raise TooFewData(
+                    f"A fold leaves no {what} cell to {'train' if subset == TRAIN else 'validate'} on. "
+                    "Use more landslides, a smaller BLOCK, a smaller WINDOW, another SEED, or other "
+                    "FOLDS."
+                )
         numbers.append(enough)
         subsets.append(np.full(len(enough), subset, dtype=np.uint8))
     chosen, subset_of = np.concatenate(numbers), np.concatenate(subsets)
     mine = parts[chosen] == subset_of[:, None, None]
     safety = None if windows.safety is None else np.where(mine, windows.safety[chosen], np.float32(np.nan))
     return dataclasses.replace(
-        windows, origins=windows.origins[chosen], factors=windows.factors[chosen], safety=safety,
-        labels=np.where(mine, windows.labels[chosen], np.uint8(UNKNOWN)), subsets=subset_of)
+        windows,
+        origins=windows.origins[chosen],
+        factors=windows.factors[chosen],
+        safety=safety,
+        labels=np.where(mine, windows.labels[chosen], np.uint8(UNKNOWN)),
+        subsets=subset_of,
+    )

@@ -59,7 +59,7 @@ class WindowSet:
         """Walk the labelled cells of a subset in batches of shape (factors, cells)."""
         numbers = self.of(subset)
         for start in range(0, len(numbers), per_batch):
-            part = numbers[start:start + per_batch]
+            part = numbers[start : start + per_batch]
             yield np.moveaxis(self.factors[part], 1, 0)[:, self.labels[part] != UNKNOWN]
 
     def features(self, grid: Grid, seed: int) -> list[WindowFeature]:
@@ -69,8 +69,18 @@ class WindowSet:
             transform = grid.transform
             left, top = transform.c + transform.a * float(origin[1]), transform.f + transform.e * float(origin[0])
             right, bottom = left + transform.a * self.side, top + transform.e * self.side
-            result.append(WindowFeature(left, bottom, right, top, SUBSETS[subset],
-                                        "landslide" if share > 0 else "stable", float(share), seed))
+            result.append(
+                WindowFeature(
+                    left,
+                    bottom,
+                    right,
+                    top,
+                    SUBSETS[subset],
+                    "landslide" if share > 0 else "stable",
+                    float(share),
+                    seed,
+                )
+            )
         return result
 
 
@@ -100,9 +110,18 @@ def padded_side(side: int, align: int, least: int = 2) -> int:
     return max(-(-side // align), least) * align
 
 
-def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.DatasetReader | None,
-                 origins: np.ndarray, side: int, align: int, split: BlockSplit | None, seed: int | None,
-                 progress: Progress, least: int = 2) -> WindowSet:
+def read_windows(
+    stack: Any,
+    labels: rasterio.DatasetReader,
+    safety: rasterio.DatasetReader | None,
+    origins: np.ndarray,
+    side: int,
+    align: int,
+    split: BlockSplit | None,
+    seed: int | None,
+    progress: Progress,
+    least: int = 2,
+) -> WindowSet:
     """Read windows, give each to a subset and hide the cells of other subsets.
 
     Args:
@@ -129,7 +148,7 @@ def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.Da
     known = np.empty((len(origins), padded, padded), dtype=np.float32) if safety is not None else None
     subsets, kept = np.zeros(len(origins), dtype=np.uint8), 0
     inner = np.zeros((padded, padded), dtype=bool)
-    inner[margin:margin + side, margin:margin + side] = True
+    inner[margin : margin + side, margin : margin + side] = True
     chosen = []
     for index, (row, column) in enumerate(origins.tolist()):
         stop_if_cancelled(progress)
@@ -141,7 +160,9 @@ def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.Da
         mine = inner
         if split is not None:
             cell_groups = split.cell_groups(block.row, block.column, padded, padded)
-            counts = np.bincount(cell_groups[(window_labels != UNKNOWN) & (cell_groups != NO_SUBSET)], minlength=len(SUBSETS))
+            counts = np.bincount(
+                cell_groups[(window_labels != UNKNOWN) & (cell_groups != NO_SUBSET)], minlength=len(SUBSETS)
+            )
             subsets[kept] = int(counts.argmax())
             mine = cell_groups == subsets[kept]
             window_labels[~mine] = UNKNOWN
@@ -156,8 +177,15 @@ def read_windows(stack: Any, labels: rasterio.DatasetReader, safety: rasterio.Da
             progress.report(index / len(origins))
     if split is None and seed is not None:
         subsets[:kept] = _random_subsets((label_values[:kept] == LANDSLIDE).any(axis=(1, 2)), seed)
-    result = WindowSet(origins[chosen], side, margin, factors[:kept], label_values[:kept],
-                       None if known is None else known[:kept], subsets[:kept])
+    result = WindowSet(
+        origins[chosen],
+        side,
+        margin,
+        factors[:kept],
+        label_values[:kept],
+        None if known is None else known[:kept],
+        subsets[:kept],
+    )
     if split is not None or seed is not None:
         _check(result)
     return result
@@ -179,6 +207,8 @@ def _check(windows: WindowSet) -> None:
         labels = windows.labels[windows.of(number)]
         for value, what in ((LANDSLIDE, "landslide"), (STABLE, "stable")):
             if not (labels == value).any():
-                raise TooFewData(f"The {name} windows hold no {what} cell ({len(labels)} of {len(windows)} windows are "
-                                 f"for {name}). Use more landslides or a larger area, a smaller WINDOW, a smaller "
-                                 "BLOCK, another SEED, or SPLIT=random.")
+                raise TooFewData(
+                    f"The {name} windows hold no {what} cell ({len(labels)} of {len(windows)} windows are "
+                    f"for {name}). Use more landslides or a larger area, a smaller WINDOW, a smaller "
+                    "BLOCK, another SEED, or SPLIT=random."
+                )

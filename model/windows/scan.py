@@ -55,13 +55,16 @@ def read_labels(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
     known = np.isfinite(values) & (values != UNKNOWN)
     wrong = values[known & (values != STABLE) & (values != LANDSLIDE)]
     if wrong.size:
-        raise InputCorrupt(f"The label raster {dataset.name} holds the value {wrong[0]:g}. Labels are 1 (landslide), "
-                           "0 (stable) and 255 (unknown); make them with Build landslide labels.")
+        raise InputCorrupt(
+            f"The label raster {dataset.name} holds the value {wrong[0]:g}. Labels are 1 (landslide), "
+            "0 (stable) and 255 (unknown); make them with Build landslide labels."
+        )
     return np.where(known, np.where(values == LANDSLIDE, LANDSLIDE, STABLE), UNKNOWN).astype(np.uint8)
 
 
-def survey(stack: Any, labels: rasterio.DatasetReader, blocks: Blocks, fine_blocks: Blocks, seed: int,
-           progress: Progress) -> LabelScan:
+def survey(
+    stack: Any, labels: rasterio.DatasetReader, blocks: Blocks, fine_blocks: Blocks, seed: int, progress: Progress
+) -> LabelScan:
     """Walk stack and labels once.
 
     Args:
@@ -91,13 +94,19 @@ def survey(stack: Any, labels: rasterio.DatasetReader, blocks: Blocks, fine_bloc
             blocks.sums(slide, block.row, block.column, landslide)
             blocks.sums(known, block.row, block.column, labelled)
             fine_blocks.sums(known, block.row, block.column, fine)
-            found = np.argwhere(slide) + [block.row, block.column]
+            found = [*np.argwhere(slide), block.row, block.column]
             if len(found) > MAX_CELLS_PER_BLOCK:
                 found = found[np.sort(generator.choice(len(found), MAX_CELLS_PER_BLOCK, replace=False))]
             cells.append(found)
         progress.report((index + 1) / count)
-    result = LabelScan(grid, landslide, labelled, fine_blocks, fine,
-                    np.concatenate(cells) if cells else np.empty((0, 2), dtype=np.int64))
+    result = LabelScan(
+        grid,
+        landslide,
+        labelled,
+        fine_blocks,
+        fine,
+        np.concatenate(cells) if cells else np.empty((0, 2), dtype=np.int64),
+    )
     _check(result, lost, labels.name, progress)
     return result
 
@@ -105,10 +114,13 @@ def survey(stack: Any, labels: rasterio.DatasetReader, blocks: Blocks, fine_bloc
 def _check(result: LabelScan, lost: int, name: str, progress: Progress) -> None:
     if not result.landslide_cells:
         reason = f"its {lost:,} landslide cells all lie where a factor has no data" if lost else "it has none"
-        raise TooFewData(f"The label raster {name} gives no landslide cell to learn from: {reason}. Check the "
-                         "landslides and the extent of the factors.")
+        raise TooFewData(
+            f"The label raster {name} gives no landslide cell to learn from: {reason}. Check the "
+            "landslides and the extent of the factors."
+        )
     if not result.stable_cells:
-        raise TooFewData(f"The label raster {name} gives no stable cell to learn from. Use smaller label radii, or a "
-                         "larger area.")
+        raise TooFewData(
+            f"The label raster {name} gives no stable cell to learn from. Use smaller label radii, or a larger area."
+        )
     if lost:
         progress.warn(f"{lost:,} landslide cells lie where a factor has no data and are not used.")

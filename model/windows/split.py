@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 
@@ -72,10 +72,12 @@ class BlockSplit:
         """Return the subset of each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid."""
         down = (row + np.arange(height)) // self.blocks.rows
         across = (column + np.arange(width)) // self.blocks.columns
-        inside = (((down >= 0) & (down < self.blocks.shape[0]))[:, None]
-                  & ((across >= 0) & (across < self.blocks.shape[1]))[None, :])
+        inside = ((down >= 0) & (down < self.blocks.shape[0]))[:, None] & (
+            (across >= 0) & (across < self.blocks.shape[1])
+        )[None, :]
         table = self.subsets[np.clip(down, 0, self.blocks.shape[0] - 1)][
-            :, np.clip(across, 0, self.blocks.shape[1] - 1)]
+            :, np.clip(across, 0, self.blocks.shape[1] - 1)
+        ]
         return np.where(inside, table, np.uint8(NO_SUBSET))
 
 
@@ -102,8 +104,10 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     without = np.flatnonzero((slides == 0) & (cells > 0))
     if len(with_slides) < len(shares):
         number = f"{len(with_slides)} block{'' if len(with_slides) == 1 else 's'}"
-        raise TooFewData(f"Landslides lie in {number} only, but each of the {len(shares)} subsets "
-                         "needs at least one. Make BLOCK smaller, use more landslides, or use SPLIT=random.")
+        raise TooFewData(
+            f"Landslides lie in {number} only, but each of the {len(shares)} subsets "
+            "needs at least one. Make BLOCK smaller, use more landslides, or use SPLIT=random."
+        )
     generator = np.random.default_rng([seed, 1])
     best, best_cost = np.full(slides.shape, NO_SUBSET, dtype=np.uint8), np.inf
     target = np.asarray(shares, dtype=np.float64)
@@ -113,8 +117,10 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
         _assign_randomly(without, cells, target, generator, subsets)
         cost = 0.0
         for values in (slides, cells):
-            found = np.bincount(subsets[subsets != NO_SUBSET], weights=values[subsets != NO_SUBSET],
-                                minlength=len(target)) / values.sum()
+            found = (
+                np.bincount(subsets[subsets != NO_SUBSET], weights=values[subsets != NO_SUBSET], minlength=len(target))
+                / values.sum()
+            )
             cost += float(((found - target) ** 2 / target).sum())
             cost += 1000.0 * float((found == 0).sum())
         if cost < best_cost:
@@ -122,8 +128,9 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     return _fill_empty(best, slides, len(target)).reshape(landslide.shape)
 
 
-def _assign_randomly(blocks: np.ndarray, weight: np.ndarray, shares: np.ndarray, generator: np.random.Generator,
-          subsets: np.ndarray) -> None:
+def _assign_randomly(
+    blocks: np.ndarray, weight: np.ndarray, shares: np.ndarray, generator: np.random.Generator, subsets: np.ndarray
+) -> None:
     """Put blocks in random order and cut the order where the summed weight reaches each share."""
     if not len(blocks):
         return

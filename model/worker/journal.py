@@ -39,8 +39,13 @@ def record_commit(folder: Path, taken: CommittedFile | None) -> None:
     if taken is None:
         _write(folder, _KEPT)
     else:
-        _write(folder, _COMMITTED, str(taken.final.absolute()),
-               None if taken.backup is None else str(taken.backup.absolute()), taken.file_id)
+        _write(
+            folder,
+            _COMMITTED,
+            str(taken.final.absolute()),
+            None if taken.backup is None else str(taken.backup.absolute()),
+            taken.file_id,
+        )
 
 
 def remove(folder: Path) -> None:
@@ -79,8 +84,13 @@ def _read(path: Path) -> tuple[list[Path], list[CommittedFile]]:
                 temporaries.append(Path(values[0]))
             elif kind == _COMMITTED:
                 final, backup, file_id = values
-                taken.append(CommittedFile(Path(final), None if backup is None else Path(backup),
-                                   None if file_id is None else (file_id[0], file_id[1])))
+                taken.append(
+                    CommittedFile(
+                        Path(final),
+                        None if backup is None else Path(backup),
+                        None if file_id is None else (file_id[0], file_id[1]),
+                    )
+                )
             else:
                 taken.clear()
     return temporaries, taken

@@ -16,7 +16,8 @@ function                  ``{"$function": number}``: the other side calls back
 an input type             ``{"$input": [name, {field: value}]}``, see :data:`INPUTS`
 another dataclass         ``{"$record": {field: value}}``, in results only; read as a :class:`Record`
 ========================  =======================================================
-One end of the line between QGIS and the process that computes: a message is a line of JSON, and at times a file."""
+One end of the line between QGIS and the process that computes: a message is a line of JSON, and at times a file.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +38,10 @@ from ..inputs.vectors import Lines, Points, Polygons
 from ..training.settings import TrainingSettings
 from ..warning.classes import Thresholds
 
-INPUTS = {kind.__name__: kind for kind in (Points, Lines, Polygons, CategoricalInput, StationPoints, TrainingSettings,
-                                           Thresholds)}
+INPUTS = {
+    kind.__name__: kind
+    for kind in (Points, Lines, Polygons, CategoricalInput, StationPoints, TrainingSettings, Thresholds)
+}
 """The only classes that a message can make an object of."""
 CHUNK_LENGTH = 1000
 """Items of a list that are read and written at once."""
@@ -93,8 +96,10 @@ class MessageEncoder:
         try:
             return self._encode(value)
         except _NotSerializable as error:
-            raise MessageInvalid(f"{'.'.join([where, *error.key_path])} is {error.what}, which is not sent between QGIS "
-                                 "and the process that computes.") from error
+            raise MessageInvalid(
+                f"{'.'.join([where, *error.key_path])} is {error.what}, which is not sent between QGIS "
+                "and the process that computes."
+            ) from error
 
     def _encode(self, value: Any) -> Any:
         if type(value) in _PLAIN:
@@ -133,7 +138,7 @@ class MessageEncoder:
             return [self._encode(item) for item in values]
         pieces = []
         for start in range(0, len(values), CHUNK_LENGTH):
-            part = [self._encode(item) for item in values[start:start + CHUNK_LENGTH]]
+            part = [self._encode(item) for item in values[start : start + CHUNK_LENGTH]]
             pieces.append(self._keep(json.dumps(part).encode("ascii")))
         return {"$pieces": pieces}
 
@@ -173,16 +178,18 @@ class MessageEncoder:
         known = INPUTS.get(kind.__name__) is kind
         if not known and not self.records:
             raise _NotSerializable(f"a {kind.__name__}")
-        fields = self._named({item.name: getattr(value, item.name) for item in dataclasses.fields(value)
-                              if item.init or not known})
+        fields = self._named(
+            {item.name: getattr(value, item.name) for item in dataclasses.fields(value) if item.init or not known}
+        )
         return {"$input": [kind.__name__, fields]} if known else {"$record": fields}
 
 
 class MessageDecoder:
     """Turns the JSON of one message back into values."""
 
-    def __init__(self, content: bytes | bytearray = b"", function: Callable[[int], Callable[..., Any]] | None = None
-                 ) -> None:
+    def __init__(
+        self, content: bytes | bytearray = b"", function: Callable[[int], Callable[..., Any]] | None = None
+    ) -> None:
         """Keep what the message refers to.
 
         Args:
@@ -201,8 +208,10 @@ class MessageDecoder:
         try:
             return self._decode(value)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
-            raise MessageInvalid(f"A message between QGIS and the process that computes cannot be read ({error}). "
-                                 "Install Scarp again if it happens again.") from error
+            raise MessageInvalid(
+                f"A message between QGIS and the process that computes cannot be read ({error}). "
+                "Install Scarp again if it happens again."
+            ) from error
 
     def _decode(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -235,7 +244,7 @@ class MessageDecoder:
     def _bytes(self, offset: int, length: int) -> bytes:
         if offset < 0 or length < 0 or offset + length > len(self._content):
             raise ValueError("the file beside it is too short")
-        return bytes(self._content[offset:offset + length])
+        return bytes(self._content[offset : offset + length])
 
     def _array(self, offset: int, kind: str, shape: list[int]) -> np.ndarray:
         # NumPy takes other texts apart as if they were Python.
@@ -245,8 +254,9 @@ class MessageDecoder:
         count = 1
         for side in shape:
             count *= int(side)
-        return np.frombuffer(self._content, dtype, count, int(offset)).reshape(shape) if count \
-            else np.empty(shape, dtype)
+        return (
+            np.frombuffer(self._content, dtype, count, int(offset)).reshape(shape) if count else np.empty(shape, dtype)
+        )
 
 
 CALL, CANCEL, ANSWER = "call", "cancel", "answer"
@@ -302,8 +312,9 @@ class Channel:
         return writer.functions
 
 
-def read_message(line: bytes, folder: Path, function: Callable[[int], Callable[..., Any]] | None = None
-                 ) -> tuple[str, Any]:
+def read_message(
+    line: bytes, folder: Path, function: Callable[[int], Callable[..., Any]] | None = None
+) -> tuple[str, Any]:
     """Return kind and content of a message; the file beside it is deleted.
 
     Args:

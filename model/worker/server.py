@@ -103,7 +103,7 @@ class _Worker:
                 self._send_result(self._run(call))
             except BrokenPipeError:
                 return
-            except Exception as error:  # noqa: BLE001 - whatever it is, QGIS is told
+            except Exception as error:
                 if not self._send_error(error):
                     return
             finally:
@@ -115,9 +115,11 @@ class _Worker:
         except OSError as error:
             if error.errno not in DISK_ERRORS:
                 raise
-            raise OutputNotWritable(f"The result could not be handed to QGIS through {self._folder}: "
-                                    f"{error.strerror}. Make room on the disk of temporary files. The files that the "
-                                    "run has written are complete and stay.") from error
+            raise OutputNotWritable(
+                f"The result could not be handed to QGIS through {self._folder}: "
+                f"{error.strerror}. Make room on the disk of temporary files. The files that the "
+                "run has written are complete and stay."
+            ) from error
 
     def _run(self, call: Any) -> Any:
         if isinstance(call, ScarpError):
@@ -133,16 +135,23 @@ class _Worker:
         """Send an error; return whether the other end is there."""
         kind = "MemoryError" if is_out_of_memory(error) else type(error).__name__
         try:
-            self.channel.send(ERROR, {
-                "kind": kind, "text": str(error), "expected": isinstance(error, ScarpError),
-                "library": getattr(error, "name", None) if isinstance(error, ImportError) else None,
-                "trace": "".join(traceback.format_exception(type(error), error, error.__traceback__))})
+            self.channel.send(
+                ERROR,
+                {
+                    "kind": kind,
+                    "text": str(error),
+                    "expected": isinstance(error, ScarpError),
+                    "library": getattr(error, "name", None) if isinstance(error, ImportError) else None,
+                    "trace": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+                },
+            )
         except BrokenPipeError:
             return False
         return True
 
     def _callback_proxy(self, number: int) -> Callable[..., Any]:
         """Return a stand-in for a function of QGIS's that a call came with."""
+
         def ask(*values: Any) -> Any:
             self.channel.send(FUNCTION, {"number": number, "values": list(values)})
             while True:

@@ -1,7 +1,8 @@
 """Natural breaks: classes with the least variance within (Fisher 1958, Jenks 1967).
 
 The optimum is found by dynamic programming on a histogram of 4,096 equal bins, so it is exact to a bin's width and
-needs no sample and no seed."""
+needs no sample and no seed.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +50,11 @@ def natural_breaks(scan: CellScan, classes: int, minimum: float, maximum: float)
         total += np.bincount(index, weights * shifted, minlength=BINS)
     filled = np.flatnonzero(weight)
     if len(filled) < classes:
-        raise TooFewData(f"The susceptibility raster has {len(filled)} clearly different "
-                         f"value{'' if len(filled) == 1 else 's'} only, too few for {classes} natural classes. Take "
-                         "another METHOD.")
+        raise TooFewData(
+            f"The susceptibility raster has {len(filled)} clearly different "
+            f"value{'' if len(filled) == 1 else 's'} only, too few for {classes} natural classes. Take "
+            "another METHOD."
+        )
     starts = fisher_class_starts(total[filled] / weight[filled], weight[filled], classes)
     # A break is the last float32 below the first bin of the next class, since a zone holds its upper bound.
     edges = (minimum + filled[starts] * width).astype(np.float32)
@@ -70,12 +73,12 @@ def fisher_class_starts(values: np.ndarray, weights: np.ndarray, classes: int) -
         Indices into ``values``, rising, shape (classes − 1,).
     """
     centred = values - np.average(values, weights=weights)
-    sums = [np.concatenate([[0.0], np.cumsum(weights * centred ** power)]) for power in (0, 1, 2)]
+    sums = [np.concatenate([[0.0], np.cumsum(weights * centred**power)]) for power in (0, 1, 2)]
 
     def sum_of_squares(first: np.ndarray, last: int) -> np.ndarray:
         """Sum of squares about the mean of the values first … last."""
         mass, moment, square = (part[last + 1] - part[first] for part in sums)
-        return np.maximum(square - moment ** 2 / mass, 0.0)
+        return np.maximum(square - moment**2 / mass, 0.0)
 
     count = len(values)
     best = np.array([sum_of_squares(np.array([0]), last)[0] for last in range(count)])

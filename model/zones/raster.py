@@ -1,6 +1,7 @@
 """Names, counts and colours of the classes of a raster, where GDAL and QGIS look for them.
 Reading the cells of a susceptibility raster, cutting them into zones, and writing the zone raster.
-Breaks of an earlier run, so that maps of several years or regions are cut at the same values."""
+Breaks of an earlier run, so that maps of several years or regions are cut at the same values.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ import io
 import json
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable
 
 import numpy as np
 import rasterio
@@ -51,10 +53,20 @@ def write_class_attributes(output: str | os.PathLike, rows: Sequence[ClassRow]) 
         rows: classes by rising value from 1, without gap; 0 is no data.
     """
     # Type 0 is a whole number, 1 a real number, 2 text; usage 1 the cell count, 2 the name, 5 the value, 6 to 8 colour.
-    columns = [("Value", 0, 5), ("Count", 1, 1), ("Name", 2, 2), ("km2", 1, 0), ("Share", 1, 0), ("Red", 0, 6),
-               ("Green", 0, 7), ("Blue", 0, 8)]
-    fields = "".join(f'<FieldDefn index="{index}"><Name>{name}</Name><Type>{kind}</Type><Usage>{usage}</Usage>'
-                     "</FieldDefn>" for index, (name, kind, usage) in enumerate(columns))
+    columns = [
+        ("Value", 0, 5),
+        ("Count", 1, 1),
+        ("Name", 2, 2),
+        ("km2", 1, 0),
+        ("Share", 1, 0),
+        ("Red", 0, 6),
+        ("Green", 0, 7),
+        ("Blue", 0, 8),
+    ]
+    fields = "".join(
+        f'<FieldDefn index="{index}"><Name>{name}</Name><Type>{kind}</Type><Usage>{usage}</Usage></FieldDefn>'
+        for index, (name, kind, usage) in enumerate(columns)
+    )
     total = sum(row.km2 for row in rows)
     lines = ""
     for index, row in enumerate(rows):
@@ -62,17 +74,24 @@ def write_class_attributes(output: str | os.PathLike, rows: Sequence[ClassRow]) 
         entries = [row.value, row.cells, html.escape(row.name), f"{row.km2:.6f}", f"{share:.8f}", *row.colour[:3]]
         lines += f'<Row index="{index}">' + "".join(f"<F>{entry}</F>" for entry in entries) + "</Row>"
     names = "".join(f"<Category>{html.escape(name)}</Category>" for name in ["no data", *(row.name for row in rows)])
-    write_text(f"{output}.aux.xml",
-               f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames>'
-               f'<GDALRasterAttributeTable tableType="thematic">{fields}{lines}</GDALRasterAttributeTable>'
-               "</PAMRasterBand></PAMDataset>\n")
+    write_text(
+        f"{output}.aux.xml",
+        f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{names}</CategoryNames>'
+        f'<GDALRasterAttributeTable tableType="thematic">{fields}{lines}</GDALRasterAttributeTable>'
+        "</PAMRasterBand></PAMDataset>\n",
+    )
     entries = "".join(
         '<paletteEntry value="{}" color="#{:02x}{:02x}{:02x}" alpha="{}" label="{}"/>'.format(
-            row.value, *row.colour, html.escape(row.name)) for row in rows)
-    write_text(Path(output).with_suffix(".qml"),
-               '<qgis version="3.22.0" styleCategories="Symbology"><pipe><rasterrenderer type="paletted" band="1" '
-               f'alphaBand="-1" opacity="1" nodataColor=""><colorPalette>{entries}</colorPalette></rasterrenderer>'
-               "</pipe></qgis>\n")
+            row.value, *row.colour, html.escape(row.name)
+        )
+        for row in rows
+    )
+    write_text(
+        Path(output).with_suffix(".qml"),
+        '<qgis version="3.22.0" styleCategories="Symbology"><pipe><rasterrenderer type="paletted" band="1" '
+        f'alphaBand="-1" opacity="1" nodataColor=""><colorPalette>{entries}</colorPalette></rasterrenderer>'
+        "</pipe></qgis>\n",
+    )
 
 
 @dataclass
@@ -95,6 +114,7 @@ def scan_cells(dataset: rasterio.DatasetReader, grid: Grid, progress: Callable[[
         grid: its grid.
         progress: called at the start of each walk for the progress to report to.
     """
+
     def scan():
         scan_progress, done, total = progress(), 0, grid.block_count()
         for block in grid.blocks():
@@ -105,6 +125,7 @@ def scan_cells(dataset: rasterio.DatasetReader, grid: Grid, progress: Callable[[
             yield values[valid], areas[valid]
             done += 1
             scan_progress.report(done / total)
+
     return scan
 
 
@@ -113,8 +134,13 @@ def values_at(dataset: rasterio.DatasetReader, grid: Grid, xy: np.ndarray, progr
     row, column, inside = grid.cell_indices(xy)
     found = np.full(len(xy), np.nan, dtype=np.float32)
     for block in grid.blocks():
-        here = np.flatnonzero(inside & (row >= block.row) & (row < block.row + block.height)
-                              & (column >= block.column) & (column < block.column + block.width))
+        here = np.flatnonzero(
+            inside
+            & (row >= block.row)
+            & (row < block.row + block.height)
+            & (column >= block.column)
+            & (column < block.column + block.width)
+        )
         if len(here):
             stop_if_cancelled(progress)
             values = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
@@ -131,9 +157,16 @@ def assign_zones(values: np.ndarray, breaks: Sequence[float]) -> np.ndarray:
     return zones
 
 
-def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[float], method: str,
-                output: str | os.PathLike, region: str, progress: Progress, extra_tags: Mapping[str, str] | None = None
-                ) -> ZoneCounts:
+def write_zones(
+    dataset: rasterio.DatasetReader,
+    grid: Grid,
+    breaks: Sequence[float],
+    method: str,
+    output: str | os.PathLike,
+    region: str,
+    progress: Progress,
+    extra_tags: Mapping[str, str] | None = None,
+) -> ZoneCounts:
     """Write the zone raster with colours, class names and overviews; return what is in it.
 
     Args:
@@ -153,12 +186,25 @@ def write_zones(dataset: rasterio.DatasetReader, grid: Grid, breaks: Sequence[fl
     names = zone_names(zones)
     cells, areas = np.zeros(zones + 1, dtype=np.int64), np.zeros(zones + 1)
     minimum, maximum = np.inf, -np.inf
-    tags = {"METHOD": method, "BREAKS": ", ".join(f"{limit:.9g}" for limit in breaks),
-            **({REGION_TAG: region} if region else {}), **(extra_tags or {})}
+    tags = {
+        "METHOD": method,
+        "BREAKS": ", ".join(f"{limit:.9g}" for limit in breaks),
+        **({REGION_TAG: region} if region else {}),
+        **(extra_tags or {}),
+    }
     band = {"kind": "categorical", "classes": json.dumps({str(n): name for n, name in enumerate(names, 1)})}
     done, total = 0, grid.block_count()
-    with create_raster(output, grid, "uint8", NODATA, ["susceptibility zone"], [band], tags,
-                       overviews=Resampling.mode, colours=zone_colours(zones)) as target:
+    with create_raster(
+        output,
+        grid,
+        "uint8",
+        NODATA,
+        ["susceptibility zone"],
+        [band],
+        tags,
+        overviews=Resampling.mode,
+        colours=zone_colours(zones),
+    ) as target:
         for block in grid.blocks():
             stop_if_cancelled(progress)
             values = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
@@ -184,8 +230,13 @@ def write_zone_attributes(output: str | os.PathLike, counts: ZoneCounts) -> None
     """Write the names and the attribute table of the zones beside their raster."""
     zones = len(counts.cells)
     colours = zone_colours(zones)
-    write_class_attributes(output, [ClassRow(number, name, colours[number], counts.cells[number - 1], counts.km2[number - 1])
-                              for number, name in enumerate(zone_names(zones), 1)])
+    write_class_attributes(
+        output,
+        [
+            ClassRow(number, name, colours[number], counts.cells[number - 1], counts.km2[number - 1])
+            for number, name in enumerate(zone_names(zones), 1)
+        ],
+    )
 
 
 ALGORITHM = "scarp:classifyzones"
@@ -219,10 +270,14 @@ def read_breaks(path: str | os.PathLike) -> list[float]:
         breaks = _breaks_from_table(_csv_rows(source), source)
     elif kind == ".json":
         content = _json(source)
-        breaks = _breaks_from_record(content, source) if isinstance(content, dict) else _breaks_from_table(content, source)
+        breaks = (
+            _breaks_from_record(content, source) if isinstance(content, dict) else _breaks_from_table(content, source)
+        )
     else:
-        raise ParameterInvalid(f"BREAKS_FROM is {source.name}, but breaks are read from a zone raster (.tif), its run "
-                               f"record ({RECORD_SUFFIX}), or its zone table (.csv or .json).")
+        raise ParameterInvalid(
+            f"BREAKS_FROM is {source.name}, but breaks are read from a zone raster (.tif), its run "
+            f"record ({RECORD_SUFFIX}), or its zone table (.csv or .json)."
+        )
     if not 1 <= len(breaks) < MAX_ZONES:
         raise _no_breaks_error(source)
     # Nine digits name a float32; read back as one, the breaks are those of that run to the bit.
@@ -274,19 +329,23 @@ def _csv_rows(source: Path) -> list[dict[str, str]]:
             raise ValueError("it is far larger than any zone table")
         return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     except (OSError, ValueError, csv.Error) as error:
-        raise InputCorrupt(f"BREAKS_FROM: {source} cannot be read: {error}. Give the zone table as it was written."
-                           ) from error
+        raise InputCorrupt(
+            f"BREAKS_FROM: {source} cannot be read: {error}. Give the zone table as it was written."
+        ) from error
 
 
 def _json(source: Path) -> Any:
     try:
         return read_json(source)
     except (OSError, ValueError) as error:
-        raise InputCorrupt(f"BREAKS_FROM: {source} cannot be read: {error}. Give the file as it was written."
-                           ) from error
+        raise InputCorrupt(
+            f"BREAKS_FROM: {source} cannot be read: {error}. Give the file as it was written."
+        ) from error
 
 
 def _no_breaks_error(source: Path) -> InputCorrupt:
-    return InputCorrupt(f"BREAKS_FROM: {source} holds no breaks of {ALGORITHM}. Give a zone raster that it made, the "
-                        f"run record beside it ({source.stem if source.suffix == '.tif' else 'zones'}.tif"
-                        f"{RECORD_SUFFIX}), or its zone table.")
+    return InputCorrupt(
+        f"BREAKS_FROM: {source} holds no breaks of {ALGORITHM}. Give a zone raster that it made, the "
+        f"run record beside it ({source.stem if source.suffix == '.tif' else 'zones'}.tif"
+        f"{RECORD_SUFFIX}), or its zone table."
+    )

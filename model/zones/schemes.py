@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 from ..errors import ParameterInvalid
 
@@ -68,13 +68,17 @@ def read_scheme(method: str, shares: Sequence[float], breaks: Sequence[float]) -
     default = DEFAULT_LANDSLIDE_SHARES if method == LANDSLIDE_SHARE else DEFAULT_SHARES
     percent = [float(share) for share in shares] or list(default)
     if not 2 <= len(percent) <= MAX_ZONES:
-        raise ParameterInvalid(f"SHARES has {len(percent)} entries, but a map has 2 to {MAX_ZONES} zones. Give as "
-                               "many shares as there shall be zones.")
+        raise ParameterInvalid(
+            f"SHARES has {len(percent)} entries, but a map has 2 to {MAX_ZONES} zones. Give as "
+            "many shares as there shall be zones."
+        )
     if method in (EQUAL_INTERVAL, NATURAL_BREAKS):
         return Scheme(method, (), (), len(percent))
     if min(percent) < 0 or abs(sum(percent) - 100) > _ROUNDING:
-        raise ParameterInvalid(f"SHARES sums to {sum(percent):g}, but it is the percent per zone and must sum to 100, "
-                               "none below 0. Example: 30, 20, 20, 20, 10 from the least to the most susceptible.")
+        raise ParameterInvalid(
+            f"SHARES sums to {sum(percent):g}, but it is the percent per zone and must sum to 100, "
+            "none below 0. Example: 30, 20, 20, 20, 10 from the least to the most susceptible."
+        )
     cumulative = [sum(percent[:count]) / 100 for count in range(1, len(percent))]
     return Scheme(method, tuple(cumulative), (), len(percent))
 
@@ -102,12 +106,17 @@ def zone_colours(zones: int) -> dict[int, tuple[int, int, int, int]]:
 def _checked_breaks(breaks: Sequence[float]) -> tuple[float, ...]:
     values = tuple(float(value) for value in breaks)
     if not values:
-        raise ParameterInvalid("METHOD is breaks, but BREAKS is empty. Give the upper bounds of all zones but the "
-                               "last, for example 0.2, 0.4, 0.6, 0.8 for five zones.")
+        raise ParameterInvalid(
+            "METHOD is breaks, but BREAKS is empty. Give the upper bounds of all zones but the "
+            "last, for example 0.2, 0.4, 0.6, 0.8 for five zones."
+        )
     if len(values) >= MAX_ZONES:
-        raise ParameterInvalid(f"BREAKS has {len(values)} entries, but a map has at most {MAX_ZONES} zones. Leave "
-                               "some of them out.")
+        raise ParameterInvalid(
+            f"BREAKS has {len(values)} entries, but a map has at most {MAX_ZONES} zones. Leave some of them out."
+        )
     if any(not low < high for low, high in zip(values, values[1:])) or any(value != value for value in values):
-        raise ParameterInvalid(f"BREAKS is {', '.join(f'{value:g}' for value in values)}, but each break must be "
-                               "greater than the one before.")
+        raise ParameterInvalid(
+            f"BREAKS is {', '.join(f'{value:g}' for value in values)}, but each break must be "
+            "greater than the one before."
+        )
     return values

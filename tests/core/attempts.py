@@ -48,7 +48,9 @@ def forget() -> None:
 class Attempt:
     """One try, with what it said."""
 
-    def __init__(self, facts, folder: Path, source: Source, build: str = builds.BUILD_OF_SOURCE, cancel=lambda line: False):
+    def __init__(
+        self, facts, folder: Path, source: Source, build: str = builds.BUILD_OF_SOURCE, cancel=lambda line: False
+    ):
         self.environment = PrivateEnvironment(folder)
         self.lines: list[str] = []
         self.reports: list[tuple[float, str]] = []
@@ -61,14 +63,16 @@ class Attempt:
         self.stop = self.stop or self.cancel(text)
 
     def run(self):
-        return Installer(self.request, self.line, lambda share, text: self.reports.append((share, text)),
-                         lambda: self.stop).run()
+        return Installer(
+            self.request, self.line, lambda share, text: self.reports.append((share, text)), lambda: self.stop
+        ).run()
 
     def start_with(self, base: Path) -> Attempt:
         """Let it find an environment in which pip is already."""
         shutil.copytree(base, self.environment.folder, symlinks=True)
-        self.environment.write_progress_record({"key": self.request.key, "made_with": self.request.base_key,
-                                      "done": ["make", "pip"]})
+        self.environment.write_progress_record(
+            {"key": self.request.key, "made_with": self.request.base_key, "done": ["make", "pip"]}
+        )
         return self
 
     @property

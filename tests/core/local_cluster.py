@@ -17,8 +17,13 @@ def local_cluster(workers: int, threads: int = 1):
 
     before = dict(os.environ)
     try:
-        with distributed.LocalCluster(n_workers=workers, threads_per_worker=threads, processes=True, host="127.0.0.1",
-                                      dashboard_address="127.0.0.1:0") as cluster:
+        with distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=threads,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+        ) as cluster:
             yield cluster
     finally:
         os.environ.clear()

@@ -15,20 +15,28 @@ from scarp.model.stack import StackFactor, create_stack
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
 SOILS = {code: f"soil {code}" for code in range(1, 7)}
-FACTORS = [StackFactor("slope", "continuous", "degrees"), StackFactor("lithology", "categorical", classes=ROCKS),
-           StackFactor("precipitation", "continuous", "mm"), StackFactor("soil", "categorical", classes=SOILS)]
-SPECS = [FactorSpec("precipitation", "continuous", "mm", mean=900, std=200, minimum=300, maximum=1500),
-         FactorSpec("lithology", "categorical", classes=ROCKS, mean=2, std=0.8, minimum=1, maximum=3, seen=(1, 3)),
-         FactorSpec("slope", "continuous", "degrees", mean=25, std=12, minimum=0, maximum=60),
-         FactorSpec("soil", "categorical", classes=SOILS, mean=3, std=1.7, minimum=1, maximum=6, seen=(1, 2, 4, 5, 6))]
-KINDS = {"unet1": {"type": "unet", "width": 5, "depth": 1, "dropout": 0.3},
-         "unet4": {"type": "unet", "width": 3, "depth": 4, "dropout": 0.3},
-         "pcum": {"type": "additive_unet", "width": 5, "depth": 2, "dropout": 0.3, "continuous": 2, "knots": 5},
-         "bpnn": {"type": "bpnn", "patch": 20, "width": 8, "dropout": 0.3},
-         "resnet": {"type": "resnet", "patch": 20, "width": 4, "dropout": 0.3},
-         "linear": {"type": "linear"},
-         "tables": {"type": "tables", "continuous": 2, "bins": 4},
-         "forest": {"type": "forest", "trees": 2, "nodes": 10, "depth": 2}}
+FACTORS = [
+    StackFactor("slope", "continuous", "degrees"),
+    StackFactor("lithology", "categorical", classes=ROCKS),
+    StackFactor("precipitation", "continuous", "mm"),
+    StackFactor("soil", "categorical", classes=SOILS),
+]
+SPECS = [
+    FactorSpec("precipitation", "continuous", "mm", mean=900, std=200, minimum=300, maximum=1500),
+    FactorSpec("lithology", "categorical", classes=ROCKS, mean=2, std=0.8, minimum=1, maximum=3, seen=(1, 3)),
+    FactorSpec("slope", "continuous", "degrees", mean=25, std=12, minimum=0, maximum=60),
+    FactorSpec("soil", "categorical", classes=SOILS, mean=3, std=1.7, minimum=1, maximum=6, seen=(1, 2, 4, 5, 6)),
+]
+KINDS = {
+    "unet1": {"type": "unet", "width": 5, "depth": 1, "dropout": 0.3},
+    "unet4": {"type": "unet", "width": 3, "depth": 4, "dropout": 0.3},
+    "pcum": {"type": "additive_unet", "width": 5, "depth": 2, "dropout": 0.3, "continuous": 2, "knots": 5},
+    "bpnn": {"type": "bpnn", "patch": 20, "width": 8, "dropout": 0.3},
+    "resnet": {"type": "resnet", "patch": 20, "width": 4, "dropout": 0.3},
+    "linear": {"type": "linear"},
+    "tables": {"type": "tables", "continuous": 2, "bins": 4},
+    "forest": {"type": "forest", "trees": 2, "nodes": 10, "depth": 2},
+}
 
 
 def model(kind: str, encoding: str = "one_hot", seed: int = 1, **changes) -> TrainedModel:
@@ -64,9 +72,15 @@ def _grow(forest: Forest) -> None:
     """Two trees of two levels."""
     for tree, first in enumerate((0, 5)):
         forest.roots[tree] = first
-        for node, (left, right, feature, threshold, share) in enumerate((
-                (1, 2, tree, 0.1, 0.5), (1, 1, 0, 0.0, 0.2), (3, 4, 3, 0.5, 0.6), (3, 3, 0, 0.0, 0.9),
-                (4, 4, 0, 0.0, 0.4 + tree / 10))):
+        for node, (left, right, feature, threshold, share) in enumerate(
+            (
+                (1, 2, tree, 0.1, 0.5),
+                (1, 1, 0, 0.0, 0.2),
+                (3, 4, 3, 0.5, 0.6),
+                (3, 3, 0, 0.0, 0.9),
+                (4, 4, 0, 0.0, 0.4 + tree / 10),
+            )
+        ):
             forest.left[first + node], forest.right[first + node] = first + left, first + right
             forest.feature[first + node], forest.threshold[first + node] = feature, threshold
             forest.share[first + node] = share
@@ -75,8 +89,14 @@ def _grow(forest: Forest) -> None:
 def values(height: int, width: int, seed: int = 1) -> np.ndarray:
     """Return a stack of noise with ragged nodata."""
     rng = np.random.default_rng(seed)
-    raw = np.stack([rng.uniform(0, 55, (height, width)), rng.integers(1, 4, (height, width)),
-                    rng.uniform(400, 1400, (height, width)), rng.integers(1, 7, (height, width))]).astype(np.float32)
+    raw = np.stack(
+        [
+            rng.uniform(0, 55, (height, width)),
+            rng.integers(1, 4, (height, width)),
+            rng.uniform(400, 1400, (height, width)),
+            rng.integers(1, 7, (height, width)),
+        ]
+    ).astype(np.float32)
     raw[0][rng.random((height, width)) < 0.02] = np.nan
     raw[2, : height // 5, : width // 3] = np.nan
     raw[:, np.add.outer(np.arange(height), np.arange(width)) > 0.85 * (height + width)] = np.nan

@@ -13,8 +13,9 @@ import json
 import os
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -37,14 +38,21 @@ def for_all(examples: int, **strategies: st.SearchStrategy) -> Callable[[Callabl
         examples: in the profile ``ci``.
         **strategies: for the arguments.
     """
+
     def prepare(test: Callable) -> Callable:
         @functools.wraps(test)
         def counted(*given_here: Any, **arguments: Any) -> None:
             _ran[f"{test.__module__.rpartition('.')[2]}.{test.__name__}"] += 1
             test(*given_here, **arguments)
 
-        chosen = settings(max_examples=examples * TIMES, derandomize=PROFILE == "ci", deadline=None, database=None,
-                          print_blob=True, suppress_health_check=list(HealthCheck))
+        chosen = settings(
+            max_examples=examples * TIMES,
+            derandomize=PROFILE == "ci",
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        )
         return chosen(given(**strategies)(counted))
 
     return prepare
@@ -98,25 +106,38 @@ def holes(draw: st.DrawFn, shape: tuple[int, int]) -> np.ndarray:
     """Draw where a raster has no data, bool: nowhere, almost everywhere, ragged, stripes, a frame, one cell."""
     height, width = shape
     rows, columns = np.mgrid[:height, :width]
-    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
-    kind = draw(st.sampled_from(("none", "ragged", "dense", "rows", "columns", "frame", "corner", "one",
-                                 "all but one")))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kind = draw(
+        st.sampled_from(("none", "ragged", "dense", "rows", "columns", "frame", "corner", "one", "all but one"))
+    )
     one = (rows == draw(st.integers(0, height - 1))) & (columns == draw(st.integers(0, width - 1)))
-    return {"none": np.zeros(shape, dtype=bool), "ragged": rng.random(shape) < 0.2, "dense": rng.random(shape) < 0.85,
-            "rows": rows % 3 == 1, "columns": columns % 4 == 2, "one": one, "all but one": ~one,
-            "frame": (rows == 0) | (columns == 0) | (rows == height - 1) | (columns == width - 1),
-            "corner": (rows < height / 2) & (columns < width / 2)}[kind]
+    return {
+        "none": np.zeros(shape, dtype=bool),
+        "ragged": rng.random(shape) < 0.2,
+        "dense": rng.random(shape) < 0.85,
+        "rows": rows % 3 == 1,
+        "columns": columns % 4 == 2,
+        "one": one,
+        "all but one": ~one,
+        "frame": (rows == 0) | (columns == 0) | (rows == height - 1) | (columns == width - 1),
+        "corner": (rows < height / 2) & (columns < width / 2),
+    }[kind]
 
 
 @st.composite
 def maps(draw: st.DrawFn, shape: tuple[int, int], low: float = 0.0, high: float = 1.0) -> np.ndarray:
     """Draw a map, float32, NaN where there is no data: noise, few values (ties), a plane, one value, both ends."""
-    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kind = draw(st.sampled_from(("noise", "few", "plane", "one", "ends", "skewed")))
     plane = np.add.outer(np.arange(shape[0]), np.arange(shape[1])) / max(sum(shape) - 2, 1)
-    share = {"noise": rng.random(shape), "few": rng.integers(0, 4, shape) / 3, "plane": plane,
-             "one": np.full(shape, draw(st.sampled_from((0.0, 0.25, 1.0)))), "ends": rng.integers(0, 2, shape) * 1.0,
-             "skewed": rng.random(shape) ** 8}[kind]
+    share = {
+        "noise": rng.random(shape),
+        "few": rng.integers(0, 4, shape) / 3,
+        "plane": plane,
+        "one": np.full(shape, draw(st.sampled_from((0.0, 0.25, 1.0)))),
+        "ends": rng.integers(0, 2, shape) * 1.0,
+        "skewed": rng.random(shape) ** 8,
+    }[kind]
     values = (low + (high - low) * share).astype(np.float32)
     return np.where(draw(holes(shape)), np.float32(np.nan), np.clip(values, low, high)).astype(np.float32)
 
@@ -137,4 +158,6 @@ def read(path: Path) -> np.ndarray:
 def same_place(path: Path, grid: Grid) -> None:
     """A raster lies where the grid does, to the bit."""
     found = Grid.from_file(path, "test")
-    assert found.transform == grid.transform and found.shape == grid.shape and found.crs == grid.crs
+    assert found.transform == grid.transform
+    assert found.shape == grid.shape
+    assert found.crs == grid.crs

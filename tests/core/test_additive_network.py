@@ -19,8 +19,16 @@ KNOTS = [[-1.5, -0.3, 0.0, 0.2, 2.0], [-3.0, -2.0, -1.0, 0.0, 1.0], [0.0, 0.1, 0
 
 
 def architecture(**changes):
-    return {"type": "additive_unet", "channels": 7, "width": 3, "depth": 1, "dropout": 0.2, "continuous": 3, "knots": 5,
-            **changes}
+    return {
+        "type": "additive_unet",
+        "channels": 7,
+        "width": 3,
+        "depth": 1,
+        "dropout": 0.2,
+        "continuous": 3,
+        "knots": 5,
+        **changes,
+    }
 
 
 def filled(**changes):
@@ -60,8 +68,10 @@ def test_it_is_the_sum_of_its_parts_and_the_curves_are_those_of_interp():
 def test_values_beyond_the_outer_knots_do_not_run_away():
     curves = filled().curves
     with torch.no_grad():
-        far, near = (curves(torch.tensor([[*values, 0.0, 0.0, 0.0, 1.0]])[:, :, None, None])
-                     for values in ((99.0, -99.0, 99.0), (2.0, -3.0, 5.0)))
+        far, near = (
+            curves(torch.tensor([[*values, 0.0, 0.0, 0.0, 1.0]])[:, :, None, None])
+            for values in ((99.0, -99.0, 99.0), (2.0, -3.0, 5.0))
+        )
     assert torch.equal(far, near)
 
 
@@ -71,7 +81,7 @@ def test_context_is_that_of_the_unet(depth):
     assert (network.halo, network.align, network.patch) == (plain.halo, plain.align, 1)
 
 
-@pytest.mark.parametrize("channels,continuous,knots", [(7, 3, 5), (4, 4, 2), (40, 1, 64)])
+@pytest.mark.parametrize(("channels", "continuous", "knots"), [(7, 3, 5), (4, 4, 2), (40, 1, 64)])
 def test_parameter_count_is_an_upper_bound_near_the_truth(channels, continuous, knots):
     given = architecture(channels=channels, continuous=continuous, knots=knots)
     network = build_network(given, 1)
@@ -95,8 +105,9 @@ def model_of(network):
 def test_it_travels_in_a_model_file(tmp_path):
     model = model_of(filled())
     save_model(model, tmp_path / "model.safetensors")
-    raw = np.concatenate([np.random.default_rng(0).normal(size=(3, 9, 11)),
-                          np.random.default_rng(1).integers(1, 5, (1, 9, 11))]).astype(np.float32)
+    raw = np.concatenate(
+        [np.random.default_rng(0).normal(size=(3, 9, 11)), np.random.default_rng(1).integers(1, 5, (1, 9, 11))]
+    ).astype(np.float32)
     assert np.array_equal(load_model(tmp_path / "model.safetensors").probability(raw), model.probability(raw))
 
 
@@ -125,7 +136,9 @@ def test_knots_lie_at_quantiles_of_the_training_cells(count):
     stack = [StackFactor("rain", "continuous"), StackFactor("rivers", "continuous"), StackFactor("rock", "categorical")]
     encoding = Encoding(fit_factors(stack, windows.training_cells()), "one_hot")
     knots = quantile_knots(encoding, windows, count)
-    assert knots.shape == (2, count) and knots.dtype == np.float32 and (np.diff(knots, axis=1) > 0).all()
+    assert knots.shape == (2, count)
+    assert knots.dtype == np.float32
+    assert (np.diff(knots, axis=1) > 0).all()
     cells = factors[:20, 0][labels[:20] != 255]
     physical = knots[0] * encoding.factors[0].std + encoding.factors[0].mean
     shares = [(cells <= value).mean() for value in physical]
@@ -134,7 +147,8 @@ def test_knots_lie_at_quantiles_of_the_training_cells(count):
 
 def test_settings_decide_on_curves():
     with_curves = network_architecture("pcum", 7, TrainingSettings(), 30.0, 3)
-    assert with_curves["type"] == "additive_unet" and with_curves["knots"] == TrainingSettings().knots
+    assert with_curves["type"] == "additive_unet"
+    assert with_curves["knots"] == TrainingSettings().knots
     assert network_architecture("unet", 7, TrainingSettings(), 30.0, 3) == with_curves
     for settings, continuous in ((TrainingSettings(knots=0), 3), (TrainingSettings(), 0)):
         assert network_architecture("pcum", 7, settings, 30.0, continuous)["type"] == "unet"

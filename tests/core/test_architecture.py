@@ -18,23 +18,86 @@ ROOT_MODULES = ("__init__.py", "plugin.py", "translation.py")
 STARTS_PROCESSES = ("environment", "running")
 """The only folders that may start another program: each does so with a list of arguments, never through a shell."""
 
-TURNS_TEXT_INTO_CODE = {"ExecuteSQL", "setSubsetString", "setFilterExpression", "QgsExpression", "executescript",
-                        "executeSql"}
+TURNS_TEXT_INTO_CODE = {
+    "ExecuteSQL",
+    "setSubsetString",
+    "setFilterExpression",
+    "QgsExpression",
+    "executescript",
+    "executeSql",
+}
 """Ways to have a text run as SQL or as an expression; a name or value that a user gave must never become one."""
 
-STAGES = ("errors", "options", "memory", "progress", "safe_json", "outputs", "history", "cluster", "tables", "inputs", "grid",
-          "statistics", "factors", "stack", "labels", "safety", "windows", "encoding", "networks", "loss", "training",
-          "classical", "artifact_header", "artifact", "prediction", "zones", "validation", "warning", "comparison",
-          "checks", "explanation", "report", "provenance", "jobs", "worker", "training_cli")
+STAGES = (
+    "errors",
+    "options",
+    "memory",
+    "progress",
+    "safe_json",
+    "outputs",
+    "history",
+    "cluster",
+    "tables",
+    "inputs",
+    "grid",
+    "statistics",
+    "factors",
+    "stack",
+    "labels",
+    "safety",
+    "windows",
+    "encoding",
+    "networks",
+    "loss",
+    "training",
+    "classical",
+    "artifact_header",
+    "artifact",
+    "prediction",
+    "zones",
+    "validation",
+    "warning",
+    "comparison",
+    "checks",
+    "explanation",
+    "report",
+    "provenance",
+    "jobs",
+    "worker",
+    "training_cli",
+)
 """The way through the core: a stage imports only those before it, and itself."""
 
 ASIDE = {"demo": {"errors", "progress", "outputs", "inputs", "grid", "safety"}}
 """Parts beside the way, and the stages they may use."""
 
-NEVER_IN_CORE = {"qgis", "osgeo", "PyQt5", "PyQt6", "processing", "algorithms", "processing_provider", "plugin", "gui",
-                 "running", "environment", "translation"}
-LIBRARIES = {"torch", "numpy", "scipy", "rasterio", "affine", "sklearn", "safetensors", "matplotlib", "jinja2",
-             "PIL", "distributed"}
+NEVER_IN_CORE = {
+    "qgis",
+    "osgeo",
+    "PyQt5",
+    "PyQt6",
+    "processing",
+    "algorithms",
+    "processing_provider",
+    "plugin",
+    "gui",
+    "running",
+    "environment",
+    "translation",
+}
+LIBRARIES = {
+    "torch",
+    "numpy",
+    "scipy",
+    "rasterio",
+    "affine",
+    "sklearn",
+    "safetensors",
+    "matplotlib",
+    "jinja2",
+    "PIL",
+    "distributed",
+}
 HEAVY = {"torch", "rasterio", "sklearn", "scipy", "matplotlib", "safetensors", "distributed"}
 
 
@@ -55,7 +118,7 @@ def imports_of(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = package[:len(package) - node.level + 1] if node.level else []
+            base = package[: len(package) - node.level + 1] if node.level else []
             module = [*base, *(node.module.split(".") if node.module else [])]
             found |= {".".join([*module, alias.name]) for alias in node.names}
     return found
@@ -91,7 +154,7 @@ def test_a_stage_imports_only_earlier_ones(path):
         assert used <= ASIDE[own]
         return
     assert own in STAGES, f"{own} has no place in the order of the stages"
-    allowed = set(STAGES[:STAGES.index(own)])
+    allowed = set(STAGES[: STAGES.index(own)])
     if own == "jobs":
         allowed |= set(ASIDE)
     assert used <= allowed
@@ -107,8 +170,11 @@ def test_nothing_dangerous_ships(path):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"eval", "exec", "compile", "__import__"}, where
         if isinstance(node, ast.Call):
-            assert not [word for word in node.keywords if word.arg in ("shell", "allow_pickle")
-                        and ast.unparse(word.value) != "False"], where
+            assert not [
+                word
+                for word in node.keywords
+                if word.arg in ("shell", "allow_pickle") and ast.unparse(word.value) != "False"
+            ], where
         if isinstance(node, ast.Attribute):
             assert node.attr not in TURNS_TEXT_INTO_CODE, f"{where}: {node.attr}"
             assert ast.unparse(node) not in {"torch.load", "os.system", "os.popen"}, where
@@ -136,13 +202,36 @@ def test_the_shell_imports_the_heavy_core_only_when_it_runs(path):
 
 def test_light_modules_import_nothing_heavy():
     """What the shell reads choices and defaults from when QGIS starts."""
-    light = ("errors", "options", "progress", "history.folder", "tables", "factors.definitions", "zones.schemes",
-             "training.settings", "validation.settings", "warning.classes", "comparison.settings",
-             "explanation.settings", "provenance.call", "provenance.map_tags")
-    code = "\n".join([*(f"import scarp.model.{module}" for module in light), "import sys",
-                      f"print(*sorted(set(sys.modules) & {HEAVY | {'numpy'}!r}))"])
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                            env={"PYTHONPATH": str(ROOT / ".build" / "plugins"), "PATH": "/usr/bin:/bin"})
+    light = (
+        "errors",
+        "options",
+        "progress",
+        "history.folder",
+        "tables",
+        "factors.definitions",
+        "zones.schemes",
+        "training.settings",
+        "validation.settings",
+        "warning.classes",
+        "comparison.settings",
+        "explanation.settings",
+        "provenance.call",
+        "provenance.map_tags",
+    )
+    code = "\n".join(
+        [
+            *(f"import scarp.model.{module}" for module in light),
+            "import sys",
+            f"print(*sorted(set(sys.modules) & {HEAVY | {'numpy'}!r}))",
+        ]
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT / ".build" / "plugins"), "PATH": "/usr/bin:/bin"},
+    )
     assert result.stdout.strip() == ""
 
 
@@ -166,10 +255,20 @@ def test_the_shell_needs_no_library_but_numpy():
     """QGIS brings NumPy; all else may live in the private environment alone, where the core then runs."""
     modules = core_modules_of_the_shell()
     assert len(modules) > 10
-    code = "\n".join([*(f"import scarp.{module}" for module in modules), "import sys",
-                      f"print(*sorted(set(sys.modules) & {HEAVY | {'jinja2', 'PIL', 'affine'}!r}))"])
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                            env={"PYTHONPATH": str(ROOT / ".build" / "plugins"), "PATH": "/usr/bin:/bin"})
+    code = "\n".join(
+        [
+            *(f"import scarp.{module}" for module in modules),
+            "import sys",
+            f"print(*sorted(set(sys.modules) & {HEAVY | {'jinja2', 'PIL', 'affine'}!r}))",
+        ]
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT / ".build" / "plugins"), "PATH": "/usr/bin:/bin"},
+    )
     assert result.stdout.strip() == ""
 
 
@@ -179,8 +278,13 @@ def test_the_shell_calls_jobs_by_their_names():
     for folder in ("algorithms", "gui"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "call" \
-                        and isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "core":
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr == "call"
+                    and isinstance(node.func.value, ast.Attribute)
+                    and node.func.value.attr == "core"
+                ):
                     called.add(node.args[0].value)
     assert len(called) > 10
     for name in called:

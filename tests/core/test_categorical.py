@@ -20,8 +20,10 @@ WHOLE = Block(0, 0, 100, 120)
 
 
 def box(left, bottom, right, top):
-    return {"type": "Polygon", "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top),
-                                                (left, bottom)]]}
+    return {
+        "type": "Polygon",
+        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
+    }
 
 
 def polygons(geometries, labels):
@@ -38,22 +40,28 @@ def blob(random, vertices):
     angle = np.sort(random.uniform(0, 2 * np.pi, vertices))
     ring = centre + size * np.stack([np.cos(angle), np.sin(angle)], axis=1) * random.uniform(0.5, 1, (vertices, 1))
     hole = centre + 0.2 * size * np.stack([np.cos(angle[::-5]), np.sin(angle[::-5])], axis=1)
-    return {"type": "Polygon", "coordinates": [[*map(tuple, ring), tuple(ring[0])],
-                                               [*map(tuple, hole), tuple(hole[0])]]}
+    return {
+        "type": "Polygon",
+        "coordinates": [[*map(tuple, ring), tuple(ring[0])], [*map(tuple, hole), tuple(hole[0])]],
+    }
 
 
 def test_codes_follow_the_labels_not_the_order_of_the_polygons():
     table = classes([box(0, 0, 400, 1000), box(400, 0, 1200, 1000)], ["shale", "granite"])
     assert table.classes == {1: "granite", 2: "shale"}
     codes = table.read(WHOLE)
-    assert (codes[:, :40] == 2).all() and (codes[:, 40:] == 1).all()
+    assert (codes[:, :40] == 2).all()
+    assert (codes[:, 40:] == 1).all()
 
 
-@pytest.mark.parametrize("values, table", [
-    ([10, 9, 2.0], {1: "2", 2: "9", 3: "10"}),
-    (["VII", " VI ", "VIII"], {1: "VI", 2: "VII", 3: "VIII"}),
-    (["b", "10", "9"], {1: "9", 2: "10", 3: "b"}),
-])
+@pytest.mark.parametrize(
+    ("values", "table"),
+    [
+        ([10, 9, 2.0], {1: "2", 2: "9", 3: "10"}),
+        (["VII", " VI ", "VIII"], {1: "VI", 2: "VII", 3: "VIII"}),
+        (["b", "10", "9"], {1: "9", 2: "10", 3: "b"}),
+    ],
+)
 def test_numbers_are_sorted_by_size_and_text_by_alphabet(values, table):
     assert assign_codes({label_text(value) for value in values}, None, "seismic", NullProgress()) == table
 
@@ -65,13 +73,16 @@ def test_blockwise_burn_equals_whole_grid(side, vertices):
     geometries = [blob(random, vertices) for _ in range(12)]
     table = classes(geometries, [f"rock {number % 5}" for number in range(12)])
     codes = {label: code for code, label in table.classes.items()}
-    expected = rasterize([(geometry, codes[f"rock {number % 5}"]) for number, geometry in enumerate(geometries)],
-                         out_shape=GRID.shape, transform=GRID.transform).astype(float)
+    expected = rasterize(
+        [(geometry, codes[f"rock {number % 5}"]) for number, geometry in enumerate(geometries)],
+        out_shape=GRID.shape,
+        transform=GRID.transform,
+    ).astype(float)
     expected[expected == 0] = np.nan
     covers = sum(rasterize([(geometry, 1)], out_shape=GRID.shape, transform=GRID.transform) for geometry in geometries)
     got, overlapping = np.empty(GRID.shape), 0
     for block in GRID.blocks(side):
-        got[block.row:block.row + block.height, block.column:block.column + block.width] = table.read(block)
+        got[block.row : block.row + block.height, block.column : block.column + block.width] = table.read(block)
         overlapping += table.overlapping
     np.testing.assert_array_equal(got, expected)
     assert overlapping == np.count_nonzero(covers > 1) > 0
@@ -80,7 +91,8 @@ def test_blockwise_burn_equals_whole_grid(side, vertices):
 def test_the_later_polygon_wins_and_overlaps_are_counted():
     table = classes([box(0, 0, 800, 1000), box(600, 0, 1200, 1000)], ["a", "b"])
     codes = table.read(WHOLE)
-    assert (codes[:, :60] == 1).all() and (codes[:, 60:] == 2).all()
+    assert (codes[:, :60] == 1).all()
+    assert (codes[:, 60:] == 2).all()
     assert table.overlapping == 100 * 20
 
 
@@ -93,11 +105,14 @@ def test_multipolygons_with_holes_keep_the_hole():
 
 def test_cells_without_polygon_or_label_are_nan():
     progress = NullProgress()
-    table = classes([box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(0, 0, 100, 100)], ["a", None, ""],
-                    progress=progress)
+    table = classes(
+        [box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(0, 0, 100, 100)], ["a", None, ""], progress=progress
+    )
     codes = table.read(WHOLE)
-    assert (codes[:, :40] == 1).all() and np.isnan(codes[:, 40:]).all()
-    assert "2 polygons" in progress.warnings[0] and "rock" in progress.warnings[0]
+    assert (codes[:, :40] == 1).all()
+    assert np.isnan(codes[:, 40:]).all()
+    assert "2 polygons" in progress.warnings[0]
+    assert "rock" in progress.warnings[0]
 
 
 def test_polygons_beyond_the_grid_make_no_class():
@@ -107,8 +122,12 @@ def test_polygons_beyond_the_grid_make_no_class():
 def test_a_second_area_matches_by_label():
     first = classes([box(0, 0, 400, 1000), box(400, 0, 1200, 1000)], ["shale", "granite"]).classes
     progress = NullProgress()
-    second = classes([box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(800, 0, 1200, 1000)],
-                     ["basalt", "granite", "shale"], first, progress)
+    second = classes(
+        [box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(800, 0, 1200, 1000)],
+        ["basalt", "granite", "shale"],
+        first,
+        progress,
+    )
     assert second.classes == {1: "granite", 2: "shale", 3: "basalt"}
     codes = second.read(WHOLE)
     assert codes[0, [0, 50, 100]].tolist() == [3, 1, 2]
@@ -118,20 +137,25 @@ def test_a_second_area_matches_by_label():
 def test_known_classes_stay_in_the_table_without_a_warning():
     progress = NullProgress()
     table = classes([box(0, 0, 400, 1000)], ["shale"], {1: "granite", 4: "shale"}, progress)
-    assert table.classes == {1: "granite", 4: "shale"} and not progress.warnings
+    assert table.classes == {1: "granite", 4: "shale"}
+    assert not progress.warnings
     assert table.read(WHOLE)[0, 0] == 4
 
 
-@pytest.mark.parametrize("geometries, labels, error, text", [
-    ([], [], LayerEmpty, "no polygon"),
-    ([box(9000, 0, 9100, 50)], ["a"], NoOverlap, "CRS"),
-    ([box(0, 0, 400, 1000)], [None], FieldUnusable, "empty"),
-    ([box(0, 0, 400, 1000)] * 300, [str(number) for number in range(300)], FieldUnusable, "300 different"),
-])
+@pytest.mark.parametrize(
+    ("geometries", "labels", "error", "text"),
+    [
+        ([], [], LayerEmpty, "no polygon"),
+        ([box(9000, 0, 9100, 50)], ["a"], NoOverlap, "CRS"),
+        ([box(0, 0, 400, 1000)], [None], FieldUnusable, "empty"),
+        ([box(0, 0, 400, 1000)] * 300, [str(number) for number in range(300)], FieldUnusable, "300 different"),
+    ],
+)
 def test_layers_that_cannot_serve_are_refused(geometries, labels, error, text):
     with pytest.raises(error, match=text) as failure:
         classes(geometries, labels)
-    assert "geology" in str(failure.value) and "lithology" in str(failure.value)
+    assert "geology" in str(failure.value)
+    assert "lithology" in str(failure.value)
 
 
 def test_a_missing_field_is_named():
@@ -147,8 +171,18 @@ def test_classes_are_polygons_or_a_raster():
 
 
 def write(path, values, transform=GRID.transform, crs=GRID.crs, nodata=None):
-    with rasterio.open(path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
-                       dtype=values.dtype, transform=transform, crs=crs, nodata=nodata) as dataset:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[0],
+        width=values.shape[1],
+        count=1,
+        dtype=values.dtype,
+        transform=transform,
+        crs=crs,
+        nodata=nodata,
+    ) as dataset:
         dataset.write(values, 1)
     return str(path)
 
@@ -159,8 +193,9 @@ def raster(path, known=None, grid=GRID):
         return table, opened.read(Block(0, 0, grid.height, grid.width))
 
 
-@pytest.mark.parametrize("dtype, nodata", [("uint8", 0), ("uint8", None), ("int16", -1), ("float32", np.nan),
-                                           ("int32", -9999)])
+@pytest.mark.parametrize(
+    ("dtype", "nodata"), [("uint8", 0), ("uint8", None), ("int16", -1), ("float32", np.nan), ("int32", -9999)]
+)
 def test_raster_values_become_codes_in_their_order(tmp_path, dtype, nodata):
     values = np.random.default_rng(0).choice([3, 11, 20], GRID.shape).astype(dtype)
     if nodata is not None:
@@ -175,7 +210,8 @@ def test_category_names_become_labels(tmp_path):
     path = write(tmp_path / "classes.tif", np.random.default_rng(0).choice([1, 2], GRID.shape).astype(np.uint8))
     (tmp_path / "classes.tif.aux.xml").write_text(
         '<PAMDataset><PAMRasterBand band="1"><CategoryNames><Category></Category><Category>sand &amp; silt</Category>'
-        "<Category>bare rock</Category></CategoryNames></PAMRasterBand></PAMDataset>")
+        "<Category>bare rock</Category></CategoryNames></PAMRasterBand></PAMDataset>"
+    )
     table, codes = raster(path)
     assert table.classes == {1: "bare rock", 2: "sand & silt"}
     with rasterio.open(path) as dataset:
@@ -189,7 +225,8 @@ def test_an_attribute_table_gives_the_labels(tmp_path):
         '<FieldDefn index="0"><Name>VALUE</Name><Type>0</Type><Usage>5</Usage></FieldDefn>'
         '<FieldDefn index="1"><Name>CLASS</Name><Type>2</Type><Usage>2</Usage></FieldDefn>'
         '<Row index="0"><F>4</F><F>forest</F></Row><Row index="1"><F>7</F><F>lake</F></Row>'
-        "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>")
+        "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
+    )
     table, _ = raster(path)
     assert table.classes == {1: "forest", 2: "lake"}
     assert table.values.tolist() == [4, 7]
@@ -198,7 +235,8 @@ def test_an_attribute_table_gives_the_labels(tmp_path):
 def test_a_raster_matches_known_classes_by_label(tmp_path):
     path = write(tmp_path / "classes.tif", np.full(GRID.shape, 20, np.uint8))
     table, codes = raster(path, {1: "3", 2: "20"})
-    assert table.classes == {1: "3", 2: "20"} and (codes == 2).all()
+    assert table.classes == {1: "3", 2: "20"}
+    assert (codes == 2).all()
 
 
 def test_a_raster_in_another_crs_keeps_its_classes(tmp_path, real_data):
@@ -213,11 +251,14 @@ def test_a_raster_in_another_crs_keeps_its_classes(tmp_path, real_data):
     assert own.crs != degrees.crs
 
 
-@pytest.mark.parametrize("values, error, text", [
-    (np.full(GRID.shape, 1.5, np.float32), ParameterInvalid, "whole numbers"),
-    (np.arange(12_000, dtype=np.int32).reshape(GRID.shape), ParameterInvalid, "different values"),
-    (np.full(GRID.shape, np.nan, np.float32), NoOverlap, "no data"),
-])
+@pytest.mark.parametrize(
+    ("values", "error", "text"),
+    [
+        (np.full(GRID.shape, 1.5, np.float32), ParameterInvalid, "whole numbers"),
+        (np.arange(12_000, dtype=np.int32).reshape(GRID.shape), ParameterInvalid, "different values"),
+        (np.full(GRID.shape, np.nan, np.float32), NoOverlap, "no data"),
+    ],
+)
 def test_rasters_that_cannot_serve_are_refused(tmp_path, values, error, text):
     with pytest.raises(error, match=text):
         raster(write(tmp_path / "classes.tif", values))

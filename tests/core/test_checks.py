@@ -49,8 +49,10 @@ def good_stack():
         "lithology": rng.integers(1, 5, (ROWS, COLUMNS)),
         "seismic_intensity": rng.integers(1, 5, (ROWS, COLUMNS)),
     }
-    factors = {name: StackFactor.of(definition, definition.classes or LABELS if definition.kind == "categorical"
-                                    else None) for name, definition in FACTORS.items()}
+    factors = {
+        name: StackFactor.of(definition, definition.classes or LABELS if definition.kind == "categorical" else None)
+        for name, definition in FACTORS.items()
+    }
     return {name: array.astype(np.float32) for name, array in arrays.items()}, factors
 
 
@@ -62,8 +64,13 @@ def write_stack(path, arrays, factors, **tags):
 
 
 def run(folder, labels=None, stack="stack.tif"):
-    return check_factors(folder / stack, folder / "report.html", folder / "table.csv",
-                         labels=None if labels is None else folder / labels, progress=NullProgress())
+    return check_factors(
+        folder / stack,
+        folder / "report.html",
+        folder / "table.csv",
+        labels=None if labels is None else folder / labels,
+        progress=NullProgress(),
+    )
 
 
 @pytest.fixture
@@ -73,8 +80,11 @@ def no_figures(monkeypatch):
 
 
 def grave(summary):
-    return {(finding.severity, finding.check, finding.factor, finding.cells) for finding in summary.findings
-            if finding.severity != "note"}
+    return {
+        (finding.severity, finding.check, finding.factor, finding.cells)
+        for finding in summary.findings
+        if finding.severity != "note"
+    }
 
 
 def test_a_valid_stack_has_no_findings(tmp_path):
@@ -85,7 +95,8 @@ def test_a_valid_stack_has_no_findings(tmp_path):
     assert summary.cells == summary.valid_cells == CELLS
     assert "Nothing to complain about" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert len((tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()) == 1
-    assert (tmp_path / "report.html.run.json").is_file() and (tmp_path / "table.csv.run.json").is_file()
+    assert (tmp_path / "report.html.run.json").is_file()
+    assert (tmp_path / "table.csv.run.json").is_file()
 
 
 def _add(arrays, factors, name, array, kind="continuous", classes=None):
@@ -96,12 +107,14 @@ def _add(arrays, factors, name, array, kind="continuous", classes=None):
 def _set(name, value, rows=slice(0, 4), columns=slice(0, 10)):
     def change(arrays, factors):
         arrays[name][rows, columns] = value
+
     return change
 
 
 def _apply(name, function):
     def change(arrays, factors):
         arrays[name] = np.float32(function(arrays[name]))
+
     return change
 
 
@@ -151,52 +164,85 @@ HOLE = 20 * COLUMNS
 FAULTS = {
     "negative slope": (_set("slope", -1), {("error", "range", "slope", 40)}),
     "slope over 90": (_set("slope", 90.5), {("error", "range", "slope", 40)}),
-    "slope in percent": (_apply("slope", lambda a: 100 * np.tan(np.radians(a)) * 1.5),
-                         {("error", "unit", "slope", CELLS)}),
+    "slope in percent": (
+        _apply("slope", lambda a: 100 * np.tan(np.radians(a)) * 1.5),
+        {("error", "unit", "slope", CELLS)},
+    ),
     "slope without scale": (_apply("slope", lambda a: 90 - a / 1000), {("error", "unit", "slope", CELLS)}),
     "slope in radians": (_apply("slope", np.radians), {("warning", "unit", "slope", CELLS)}),
     "negative rain": (_set("precipitation", -9999), {("error", "range", "precipitation", 40)}),
-    "rain in metres": (_apply("precipitation", lambda a: np.abs(a) / 1000),
-                       {("warning", "unit", "precipitation", CELLS)}),
+    "rain in metres": (
+        _apply("precipitation", lambda a: np.abs(a) / 1000),
+        {("warning", "unit", "precipitation", CELLS)},
+    ),
     "tenths of a degree": (_apply("temperature", lambda a: 10 * a), {("error", "unit", "temperature", CELLS)}),
     "kelvin": (_apply("temperature", lambda a: a + 273.15), {("error", "unit", "temperature", CELLS)}),
     "hot kelvin": (_apply("temperature", lambda a: a + 302), {("error", "unit", "temperature", CELLS)}),
     "a few hot cells": (_set("temperature", 55), {("error", "range", "temperature", 40)}),
-    "curvature of ArcGIS": (_apply("profile_curvature", lambda a: -100 * a),
-                            {("error", "unit", "profile_curvature", CELLS)}),
+    "curvature of ArcGIS": (
+        _apply("profile_curvature", lambda a: -100 * a),
+        {("error", "unit", "profile_curvature", CELLS)},
+    ),
     "curvature outliers": (_set("profile_curvature", 4.0), {("warning", "outliers", "profile_curvature", 40)}),
     "negative density": (_set("river_density", -0.5), {("error", "range", "river_density", 40)}),
     "density in metres": (_apply("river_density", lambda a: 1000 * a), {("error", "unit", "river_density", CELLS)}),
-    "aspect code 0": (_set("aspect", 0), {("error", "class code", "aspect", 40),
-                                          ("warning", "small class", "aspect", 40)}),
+    "aspect code 0": (
+        _set("aspect", 0),
+        {("error", "class code", "aspect", 40), ("warning", "small class", "aspect", 40)},
+    ),
     "aspect code 10": (_set("aspect", 10, slice(0, 20)), {("error", "class code", "aspect", 200)}),
     "interpolated classes": (_set("lithology", 2.5), {("error", "class code", "lithology", 40)}),
     "code 300": (_set("lithology", 300, slice(0, 20)), {("error", "class code", "lithology", 200)}),
     "negative code": (_set("lithology", -5), {("error", "class code", "lithology", 40)}),
     "infinite": (_set("fault_density", np.inf), {("error", "infinite", "fault_density", 40)}),
-    "small class": (lambda a, f: (a["lithology"].__setitem__(a["lithology"] == 4, 3),
-                                  a["lithology"].__setitem__((0, slice(0, 99)), 4)),
-                    {("warning", "small class", "lithology", 99)}),
-    "constant": (_apply("precipitation", lambda a: np.full_like(a, 800)),
-                 {("error", "constant", "precipitation", CELLS)}),
-    "nearly constant": (_apply("fault_density", lambda a: np.where(np.arange(CELLS).reshape(a.shape) < 150, 0.4, 0)),
-                        {("warning", "nearly constant", "fault_density", CELLS - 150)}),
-    "hardly any spread": (_apply("precipitation", lambda a: 800 + a / 1e4),
-                          {("warning", "nearly constant", "precipitation", CELLS)}),
+    "small class": (
+        lambda a, f: (
+            a["lithology"].__setitem__(a["lithology"] == 4, 3),
+            a["lithology"].__setitem__((0, slice(0, 99)), 4),
+        ),
+        {("warning", "small class", "lithology", 99)},
+    ),
+    "constant": (
+        _apply("precipitation", lambda a: np.full_like(a, 800)),
+        {("error", "constant", "precipitation", CELLS)},
+    ),
+    "nearly constant": (
+        _apply("fault_density", lambda a: np.where(np.arange(CELLS).reshape(a.shape) < 150, 0.4, 0)),
+        {("warning", "nearly constant", "fault_density", CELLS - 150)},
+    ),
+    "hardly any spread": (
+        _apply("precipitation", lambda a: 800 + a / 1e4),
+        {("warning", "nearly constant", "precipitation", CELLS)},
+    ),
     "one class": (_one_class, {("error", "constant", "landform", CELLS)}),
-    "copy": (_duplicate, {("warning", "copy", "river_density × river_copy", None),
-                          ("warning", "variance inflation", "river_density", None),
-                          ("warning", "variance inflation", "river_copy", None)}),
+    "copy": (
+        _duplicate,
+        {
+            ("warning", "copy", "river_density × river_copy", None),
+            ("warning", "variance inflation", "river_density", None),
+            ("warning", "variance inflation", "river_copy", None),
+        },
+    ),
     "copied classes": (_twin_classes, {("warning", "copy", "lithology × geology", None)}),
-    "sum of two": (_sum_of_two, {("warning", "correlation", "precipitation × index", None),
-                                 ("warning", "correlation", "temperature × index", None),
-                                 ("warning", "variance inflation", "precipitation", None),
-                                 ("warning", "variance inflation", "temperature", None),
-                                 ("warning", "variance inflation", "index", None)}),
+    "sum of two": (
+        _sum_of_two,
+        {
+            ("warning", "correlation", "precipitation × index", None),
+            ("warning", "correlation", "temperature × index", None),
+            ("warning", "variance inflation", "precipitation", None),
+            ("warning", "variance inflation", "temperature", None),
+            ("warning", "variance inflation", "index", None),
+        },
+    ),
     "classes as amounts": (_classes_as_amounts, {("warning", "few values", "land_cover", None)}),
-    "amounts as classes": (_amounts_as_classes, {("error", "class code", "parcels", None),
-                                                 ("warning", "small class", "parcels", CELLS),
-                                                 ("warning", "class table", "parcels", None)}),
+    "amounts as classes": (
+        _amounts_as_classes,
+        {
+            ("error", "class code", "parcels", None),
+            ("warning", "small class", "parcels", CELLS),
+            ("warning", "class table", "parcels", None),
+        },
+    ),
     "equal labels": (_same_labels, {("warning", "class table", "landform", None)}),
     "no class table": (_no_labels, {("warning", "class table", "landform", None)}),
     "wrong kind": (_wrong_kind, None),
@@ -219,8 +265,10 @@ def test_a_fault_is_found_and_nothing_else(tmp_path, fault, no_figures):
     assert all(finding.message and finding.remedy for finding in summary.findings)
 
 
-@pytest.mark.parametrize("factor, offset, words", [
-    (10, 0, {"tenths of a degree"}), (1, 273.15, {"kelvin", "tenths of a degree"}), (1, 302, {"kelvin"})])
+@pytest.mark.parametrize(
+    ("factor", "offset", "words"),
+    [(10, 0, {"tenths of a degree"}), (1, 273.15, {"kelvin", "tenths of a degree"}), (1, 302, {"kelvin"})],
+)
 def test_the_right_unit_of_temperature_is_named(tmp_path, no_figures, factor, offset, words):
     arrays, factors = good_stack()
     arrays["temperature"] = factor * arrays["temperature"] + offset
@@ -256,20 +304,31 @@ def test_all_faults_at_once_are_all_in_the_table(tmp_path):
     summary = run(tmp_path)
     with open(tmp_path / "table.csv", encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [(row["severity"], row["factor"], row["check"], row["what"], row["mend"]) for row in rows] == \
-        [(found.severity, found.factor, found.check, found.message, found.remedy) for found in summary.findings]
-    assert [row["cells"] for row in rows] == ["" if found.cells is None else str(found.cells)
-                                              for found in summary.findings]
+    assert [(row["severity"], row["factor"], row["check"], row["what"], row["mend"]) for row in rows] == [
+        (found.severity, found.factor, found.check, found.message, found.remedy) for found in summary.findings
+    ]
+    assert [row["cells"] for row in rows] == [
+        "" if found.cells is None else str(found.cells) for found in summary.findings
+    ]
     order = [row["severity"] for row in rows]
     assert order == sorted(order, key=["error", "warning", "note"].index)
     assert (summary.errors, summary.warnings) == (5, 4)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "kelvin" in html and "Nothing to complain about" not in html
+    assert "kelvin" in html
+    assert "Nothing to complain about" not in html
 
 
 def test_a_stack_without_names_tags_or_crs_is_reported_and_not_refused(tmp_path):
-    with rasterio.open(tmp_path / "stack.tif", "w", driver="GTiff", width=60, height=60, count=3, dtype="float32",
-                       transform=from_origin(0, 0, 30, 30)) as target:
+    with rasterio.open(
+        tmp_path / "stack.tif",
+        "w",
+        driver="GTiff",
+        width=60,
+        height=60,
+        count=3,
+        dtype="float32",
+        transform=from_origin(0, 0, 30, 30),
+    ) as target:
         target.write(np.random.default_rng(0).random((3, 60, 60), dtype=np.float32) + 1)
         target.set_band_description(2, "ndvi")
         target.set_band_description(3, "ndvi")
@@ -293,8 +352,11 @@ def test_tags_that_cannot_be_read_are_reported(tmp_path, no_figures):
         target.update_tags(1, kind="number")
         target.update_tags(9, classes="{broken")
         target.update_tags(7, unit="K")
-    assert {("error", "kind", "slope", None), ("error", "class table", "lithology", None),
-            ("warning", "unit", "temperature", None)} <= grave(run(tmp_path))
+    assert {
+        ("error", "kind", "slope", None),
+        ("error", "class table", "lithology", None),
+        ("warning", "unit", "temperature", None),
+    } <= grave(run(tmp_path))
 
 
 def test_an_empty_stack_and_one_without_common_cells(tmp_path):
@@ -302,7 +364,8 @@ def test_an_empty_stack_and_one_without_common_cells(tmp_path):
     arrays = {name: np.full_like(array, np.nan) for name, array in arrays.items()}
     write_stack(tmp_path / "stack.tif", arrays, factors)
     summary = run(tmp_path)
-    assert grave(summary) == {("error", "empty", "", CELLS)} and summary.valid_cells == 0
+    assert grave(summary) == {("error", "empty", "", CELLS)}
+    assert summary.valid_cells == 0
     arrays, factors = good_stack()
     arrays["slope"][:65] = np.nan
     arrays["aspect"][65:] = np.nan
@@ -312,8 +375,12 @@ def test_an_empty_stack_and_one_without_common_cells(tmp_path):
 
 def _record(folder, **content):
     size = (folder / "stack.tif").stat().st_size
-    record = {"outputs": {"OUTPUT": {"bytes": size}}, "study_cells": CELLS,
-              "without_data": {"elevation": 7, "lithology": 0, "temperature": 40, "fault_density": 2000}, **content}
+    record = {
+        "outputs": {"OUTPUT": {"bytes": size}},
+        "study_cells": CELLS,
+        "without_data": {"elevation": 7, "lithology": 0, "temperature": 40, "fault_density": 2000},
+        **content,
+    }
     (folder / "stack.tif.run.json").write_text(json.dumps(record), encoding="utf-8")
 
 
@@ -322,12 +389,15 @@ def test_nodata_counts_are_read_from_the_run_record(tmp_path):
     _record(tmp_path)
     summary = run(tmp_path)
     assert {(found.severity, found.check, found.factor, found.cells, found.of) for found in summary.findings} == {
-        ("warning", "nodata", "fault_density", 2000, CELLS), ("note", "nodata", "temperature", 40, CELLS)}
+        ("warning", "nodata", "fault_density", 2000, CELLS),
+        ("note", "nodata", "temperature", 40, CELLS),
+    }
     assert "Cells lost when the stack was built" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("content", [{"outputs": {"OUTPUT": {"bytes": 1}}}, {"outputs": []}, {"without_data": 3},
-                                     {"study_cells": "many"}])
+@pytest.mark.parametrize(
+    "content", [{"outputs": {"OUTPUT": {"bytes": 1}}}, {"outputs": []}, {"without_data": 3}, {"study_cells": "many"}]
+)
 def test_a_run_record_of_another_file_is_ignored(tmp_path, content):
     write_stack(tmp_path / "stack.tif", *good_stack())
     _record(tmp_path, **content)
@@ -348,11 +418,12 @@ def test_nodata_counts_of_the_stack_precede_those_of_its_record(tmp_path, no_fig
         write_nodata_counts(target, CELLS - 5, {"elevation": 5, "lithology": 0, "temperature": 33})
     _record(tmp_path)
     assert _costs(tmp_path) == NodataCounts(CELLS - 5, {"lithology": 0, "temperature": 33})
-    assert {(found.severity, found.check, found.factor, found.cells, found.of) for found in run(tmp_path).findings} \
-        == {("note", "nodata", "temperature", 33, CELLS - 5)}
+    assert {(found.severity, found.check, found.factor, found.cells, found.of) for found in run(tmp_path).findings} == {
+        ("note", "nodata", "temperature", 33, CELLS - 5)
+    }
 
 
-@pytest.mark.parametrize("study, cells", [(CELLS + 1, 5), (100, 101), (0, 0), ("many", 5)])
+@pytest.mark.parametrize(("study", "cells"), [(CELLS + 1, 5), (100, 101), (0, 0), ("many", 5)])
 def test_impossible_nodata_count_tags_are_ignored(tmp_path, study, cells):
     write_stack(tmp_path / "stack.tif", *good_stack())
     with rasterio.open(tmp_path / "stack.tif", "r+") as target:
@@ -379,8 +450,15 @@ def test_stair_steps_are_a_note(tmp_path, no_figures):
 
 
 def _labels(folder, values, name="labels.tif", **changes):
-    grid = Grid(**{"crs": CRS.from_epsg(32643), "transform": from_origin(4e5, 4e6, 30, 30), "width": COLUMNS,
-                   "height": ROWS, **changes})
+    grid = Grid(
+        **{
+            "crs": CRS.from_epsg(32643),
+            "transform": from_origin(4e5, 4e6, 30, 30),
+            "width": COLUMNS,
+            "height": ROWS,
+            **changes,
+        }
+    )
     with create_raster(folder / name, grid, "uint8", 255, ["landslide label"]) as target:
         target.write(values.astype(np.uint8), 1)
 
@@ -424,12 +502,14 @@ def _some(arrays):
 
 LABEL_FAULTS = {
     "none": (lambda a: np.zeros((ROWS, COLUMNS)), {("error", "no landslides", "labels", 0)}),
-    "few": (lambda a: (a["slope"] > 55), {("warning", "few landslides", "labels")}),
-    "everywhere": (lambda a: (a["slope"] > 5), {("warning", "landslides everywhere", "labels")}),
+    "few": (lambda a: a["slope"] > 55, {("warning", "few landslides", "labels")}),
+    "everywhere": (lambda a: a["slope"] > 5, {("warning", "landslides everywhere", "labels")}),
     "no stable": (lambda a: np.where(_some(a), 1, 255), {("error", "no stable cells", "labels", 0)}),
     "other value": (lambda a: np.where(a["slope"] > 65, 7, _some(a)), {("error", "label value", "labels")}),
-    "class unseen": (lambda a: np.where(a["lithology"] == 2, 255, _some(a)),
-                     {("warning", "unlabelled class", "lithology")}),
+    "class unseen": (
+        lambda a: np.where(a["lithology"] == 2, 255, _some(a)),
+        {("warning", "unlabelled class", "lithology")},
+    ),
 }
 
 
@@ -439,7 +519,7 @@ def test_a_fault_of_the_labels_is_found(tmp_path, fault, no_figures):
     arrays, factors = good_stack()
     write_stack(tmp_path / "stack.tif", arrays, factors)
     _labels(tmp_path, change(arrays))
-    found = {entry[:len(next(iter(expected)))] for entry in grave(run(tmp_path, "labels.tif"))}
+    found = {entry[: len(next(iter(expected)))] for entry in grave(run(tmp_path, "labels.tif"))}
     assert found == expected
 
 
@@ -465,13 +545,20 @@ def test_values_beyond_the_labelled_ones_are_a_note(tmp_path, no_figures):
     assert 0.9 * beyond <= found[0].cells <= beyond
 
 
-@pytest.mark.parametrize("changes", [{"width": COLUMNS - 1}, {"transform": from_origin(4e5 + 15, 4e6, 30, 30)},
-                                     {"crs": CRS.from_epsg(32644)}, {"crs": None}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": COLUMNS - 1},
+        {"transform": from_origin(4e5 + 15, 4e6, 30, 30)},
+        {"crs": CRS.from_epsg(32644)},
+        {"crs": None},
+    ],
+)
 def test_labels_on_another_grid_are_reported_and_the_rest_goes_on(tmp_path, changes, no_figures):
     arrays, factors = good_stack()
     arrays["slope"][0, 0] = -3
     write_stack(tmp_path / "stack.tif", arrays, factors)
-    _labels(tmp_path, _some(arrays)[:, :changes.get("width", COLUMNS)], **changes)
+    _labels(tmp_path, _some(arrays)[:, : changes.get("width", COLUMNS)], **changes)
     summary = run(tmp_path, "labels.tif")
     assert grave(summary) == {("error", "alignment", "labels", None), ("error", "range", "slope", 1)}
     assert summary.landslide_cells is None
@@ -486,8 +573,11 @@ def test_names_and_labels_of_any_kind_are_shown_and_not_run(tmp_path):
     _labels(tmp_path, _some(arrays))
     run(tmp_path, "labels.tif")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<script>alert" not in html and "&lt;script&gt;alert" in html and "花岗岩" in html
-    assert "http://" not in html and "https://" not in html
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+    assert "花岗岩" in html
+    assert "http://" not in html
+    assert "https://" not in html
 
 
 class _Impatient(NullProgress):
@@ -504,8 +594,9 @@ class _Impatient(NullProgress):
 def test_cancelling_leaves_no_output(tmp_path, after):
     write_stack(tmp_path / "stack.tif", *good_stack())
     with pytest.raises(Cancelled):
-        check_factors(tmp_path / "stack.tif", tmp_path / "report.html", tmp_path / "table.csv",
-                      progress=_Impatient(after))
+        check_factors(
+            tmp_path / "stack.tif", tmp_path / "report.html", tmp_path / "table.csv", progress=_Impatient(after)
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stack.tif"]
 
 
@@ -520,7 +611,8 @@ def test_progress_moves_from_start_to_end(tmp_path, monkeypatch):
     write_stack(tmp_path / "stack.tif", *good_stack())
     check_factors(tmp_path / "stack.tif", tmp_path / "report.html", tmp_path / "table.csv", progress=Listener())
     assert Listener.fractions == sorted(Listener.fractions)
-    assert Listener.fractions[-1] == 1.0 and len(Listener.fractions) >= 10
+    assert Listener.fractions[-1] == 1.0
+    assert len(Listener.fractions) >= 10
 
 
 def test_files_that_cannot_be_opened_are_named(tmp_path):
@@ -533,7 +625,9 @@ def test_files_that_cannot_be_opened_are_named(tmp_path):
     with pytest.raises(InputMissing, match="labels"):
         run(tmp_path, "labels.tif")
     with pytest.raises(OutputNotWritable, match="absent"):
-        check_factors(tmp_path / "stack.tif", tmp_path / "absent" / "r.html", tmp_path / "t.csv", progress=NullProgress())
+        check_factors(
+            tmp_path / "stack.tif", tmp_path / "absent" / "r.html", tmp_path / "t.csv", progress=NullProgress()
+        )
 
 
 def test_the_variance_inflation_of_the_summary_is_that_of_numpy(tmp_path, no_figures):

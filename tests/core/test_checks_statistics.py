@@ -47,7 +47,8 @@ def test_correlation_is_nan_for_a_variable_that_does_not_vary():
     moments = CoMoments(3)
     moments.add(values)
     matrix = moments.correlation()
-    assert np.isnan(matrix[1]).all() and np.isnan(matrix[:, 1]).all()
+    assert np.isnan(matrix[1]).all()
+    assert np.isnan(matrix[:, 1]).all()
     assert matrix[0, 2] == pytest.approx(np.corrcoef(values[0], values[2])[0, 1], abs=1e-14)
 
 
@@ -150,8 +151,12 @@ def _scene(rows=300, columns=290):
 
 def _write(folder, grid, arrays, labels, options=None):
     classes = {code: f"class {code}" for code in range(1, 6)}
-    factors = [StackFactor(name, "categorical", classes=classes) if name in ("lithology", "landform")
-               else StackFactor(name, "continuous") for name in arrays]
+    factors = [
+        StackFactor(name, "categorical", classes=classes)
+        if name in ("lithology", "landform")
+        else StackFactor(name, "continuous")
+        for name in arrays
+    ]
     with create_stack(folder / "stack.tif", grid, factors, options=options) as target:
         target.write(np.stack(list(arrays.values())))
     with create_raster(folder / "labels.tif", grid, "uint8", 255, ["landslide label"]) as target:

@@ -24,8 +24,18 @@ DEGREES = Grid(CRS.from_epsg(4326), Affine(1 / 1200, 0, 93.31, 0, -1 / 1200, 31.
 
 
 def write(path, values, crs="EPSG:4326", nodata=-9999, transform_=Affine(COARSE, 0, LEFT, 0, -COARSE, TOP)):
-    with rasterio.open(path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
-                       dtype=values.dtype, transform=transform_, crs=crs, nodata=nodata) as dataset:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[0],
+        width=values.shape[1],
+        count=1,
+        dtype=values.dtype,
+        transform=transform_,
+        crs=crs,
+        nodata=nodata,
+    ) as dataset:
         dataset.write(values, 1)
     return str(path)
 
@@ -41,7 +51,7 @@ def read(path, grid, block=None):
 
 def degrees_of(grid):
     """Return longitude and latitude of each cell centre."""
-    rows, columns = np.mgrid[:grid.height, :grid.width]
+    rows, columns = np.mgrid[: grid.height, : grid.width]
     t = grid.transform
     x, y = t.c + (columns + 0.5) * t.a, t.f + (rows + 0.5) * t.e
     if grid.is_geographic:
@@ -56,8 +66,9 @@ def test_bilinear_between_cell_centres_without_shift(tmp_path, grid, dtype):
     values = coarse(dtype)
     got = read(write(tmp_path / "rain.tif", values, nodata=None), grid)
     longitude, latitude = degrees_of(grid)
-    expected = map_coordinates(values.astype(float), [(TOP - latitude) / COARSE - 0.5,
-                                                      (longitude - LEFT) / COARSE - 0.5], order=1)
+    expected = map_coordinates(
+        values.astype(float), [(TOP - latitude) / COARSE - 0.5, (longitude - LEFT) / COARSE - 0.5], order=1
+    )
     # Neighbouring cells differ by up to 2,900 mm, of which a ten-thousandth may be lost.
     assert np.abs(got - expected).max() < 0.3
 
@@ -87,7 +98,8 @@ def test_nodata_does_not_bleed_in(tmp_path, nodata):
     grid = Grid(CRS.from_epsg(4326), Affine(COARSE / 10, 0, LEFT, 0, -COARSE / 10, TOP), 200, 200)
     got = read(write(tmp_path / "rain.tif", values, nodata=None if np.isnan(nodata) else nodata), grid)
     good = values[np.isfinite(values) & (values > 0)]
-    assert np.nanmin(got) >= good.min() and np.nanmax(got) <= good.max()
+    assert np.nanmin(got) >= good.min()
+    assert np.nanmax(got) <= good.max()
     missing = np.isnan(got)
     inner = np.zeros_like(missing)
     inner[55:85, 65:115] = True
@@ -100,7 +112,8 @@ def test_nodata_does_not_bleed_in(tmp_path, nodata):
 def test_what_the_raster_does_not_cover_is_nan(tmp_path):
     grid = Grid(CRS.from_epsg(4326), Affine(COARSE / 10, 0, LEFT - 1, 0, -COARSE / 10, TOP), 100, 50)
     missing = np.isnan(read(write(tmp_path / "rain.tif", coarse()), grid))
-    assert missing[:, :60].all() and not missing[:, 60:].any()
+    assert missing[:, :60].all()
+    assert not missing[:, 60:].any()
 
 
 def test_a_finer_raster_is_averaged(tmp_path):
@@ -148,7 +161,8 @@ def test_the_surface_passes_through_the_stations(grid):
     got = surface.read(Block(0, 0, grid.height, grid.width))
     rows, columns, _ = grid.cell_indices(points.points.xy)
     assert np.abs(got[rows, columns] - points.points.fields["rain"]).max() < 15
-    assert got.min() > 480 and got.max() < 920
+    assert got.min() > 480
+    assert got.max() < 920
 
 
 def test_blocks_of_a_station_surface_meet_without_a_seam():
@@ -169,7 +183,8 @@ def test_stations_without_value_and_duplicates_are_warned_about():
     progress = NullProgress()
     surface = StationSurface(points, UTM, "precipitation", progress)
     assert surface.count == 8
-    assert any("no value" in text for text in progress.warnings) and any("mean" in text for text in progress.warnings)
+    assert any("no value" in text for text in progress.warnings)
+    assert any("mean" in text for text in progress.warnings)
 
 
 def test_stations_that_cannot_serve_are_refused():

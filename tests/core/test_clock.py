@@ -27,8 +27,12 @@ HOUR, DAY = 3600.0, 86400.0
 JUMPS = [-DAY, -HOUR, HOUR, DAY]
 HEAD_OF_TEST = RunInfo("pcum", "/out/m.safetensors", 20, 5)
 
-WALL_CLOCK = {"model/outputs/atomic.py": 1, "model/history/writing.py": 1, "model/history/storage.py": 1,
-              "model/history/reading.py": 1}
+WALL_CLOCK = {
+    "model/outputs/atomic.py": 1,
+    "model/history/writing.py": 1,
+    "model/history/storage.py": 1,
+    "model/history/reading.py": 1,
+}
 """Where the time of day is asked for: when a run and a training began, which histories may be thrown away, and how old
 a history is when it is first seen. A new place needs a reason, for the time of day may go backwards."""
 
@@ -61,13 +65,17 @@ def asks_for_the_time_of_day(tree: ast.AST) -> int:
 
 
 def test_durations_never_come_from_the_time_of_day():
-    found = {str(path.relative_to(ROOT)): number for path in sources()
-             if (number := asks_for_the_time_of_day(ast.parse(path.read_text(encoding="utf-8"))))}
+    found = {
+        str(path.relative_to(ROOT)): number
+        for path in sources()
+        if (number := asks_for_the_time_of_day(ast.parse(path.read_text(encoding="utf-8"))))
+    }
     assert found == WALL_CLOCK
 
 
-@pytest.mark.parametrize("source", ["import time\na = time.time() - b", "from time import time",
-                                    "import time\na = time.time_ns()"])
+@pytest.mark.parametrize(
+    "source", ["import time\na = time.time() - b", "from time import time", "import time\na = time.time_ns()"]
+)
 def test_the_search_finds_what_it_is_for(source):
     assert asks_for_the_time_of_day(ast.parse(source))
 
@@ -83,6 +91,7 @@ def test_a_run_takes_as_long_as_it_takes(tmp_path, jump, seconds):
 
 # Histories
 
+
 @pytest.mark.parametrize("seconds", JUMPS)
 def test_a_training_stays_alive_when_the_clock_is_set(tmp_path, jump, monkeypatch, seconds):
     """Between its touches and after; and one that has ended is given up, whatever the clock says."""
@@ -97,7 +106,8 @@ def test_a_training_stays_alive_when_the_clock_is_set(tmp_path, jump, monkeypatc
     # Touched by a machine with the new time.
     os.utime(log.path, (time.time(), time.time()))
     follower.poll()
-    assert follower.state() == RUNNING and follower.state(follower.last_polled + LOST_AFTER - 1) == RUNNING
+    assert follower.state() == RUNNING
+    assert follower.state(follower.last_polled + LOST_AFTER - 1) == RUNNING
     follower.poll()
     assert follower.state(follower.last_polled + LOST_AFTER + 1) == LOST
     log._close_stream()
@@ -129,8 +139,14 @@ def test_a_drive_whose_clock_is_behind_is_believed_at_the_first_touch(tmp_path, 
 def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monkeypatch, seconds):
     monkeypatch.setattr(writing, "_LOOK", 0.0)
     with TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST) as log:
-        numbers = {"epoch": 1, **{f"{subset}_{name}": 0.5 for subset in ("train", "validation")
-                                  for name in ("loss", "accuracy", "recall", "violation_rate")}}
+        numbers = {
+            "epoch": 1,
+            **{
+                f"{subset}_{name}": 0.5
+                for subset in ("train", "validation")
+                for name in ("loss", "accuracy", "recall", "violation_rate")
+            },
+        }
         log.start_clock()
         jump(seconds)
         log.epoch(numbers)
@@ -143,11 +159,16 @@ def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monk
 
 # What is left, and what was changed
 
+
 @pytest.mark.parametrize("seconds", [-400 * DAY, *JUMPS])
 def test_what_killed_runs_left_goes_whatever_its_time(tmp_path, seconds):
     final = tmp_path / "map.tif"
-    left = [temp_path_beside(final, ".part.tif"), temp_path_beside(final, ".earlier"),
-            temp_path_beside(Path(f"{final}.run.json"), ".part.json"), lock_file(final)]
+    left = [
+        temp_path_beside(final, ".part.tif"),
+        temp_path_beside(final, ".earlier"),
+        temp_path_beside(Path(f"{final}.run.json"), ".part.json"),
+        lock_file(final),
+    ]
     others = [temp_path_beside(tmp_path / name, ".part.tif") for name in ("map.csv", "other.tif")]
     for path in (*left, *others):
         path.write_text("left")
@@ -182,7 +203,8 @@ def test_tiles_are_gone_on_with_whatever_their_time(tmp_path, jump, seconds):
     for path in parts.path.iterdir():
         os.utime(path, (time.time(), time.time()))
     again = TileCache(tmp_path, {"stack": "a"})
-    assert again.path == parts.path and again.known() == {3}
+    assert again.path == parts.path
+    assert again.known() == {3}
     np.testing.assert_array_equal(again.load(3, {"mean": (2, 2)})[0]["mean"], tile["mean"])
 
 

@@ -74,11 +74,14 @@ def address():
 
     # A local cluster gives a worker up whose name is not there this long after it was lost: also one that was started
     # again, and is just being started for the second time.
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1,
-                          "distributed.deploy.lost-worker-timeout": "1 hour"}):
-        with local_cluster(2) as cluster:
-            yield cluster.scheduler_address
-            pids = processes(cluster.scheduler_address)
+    with (
+        dask.config.set(
+            {"distributed.scheduler.allowed-failures": 1, "distributed.deploy.lost-worker-timeout": "1 hour"}
+        ),
+        local_cluster(2) as cluster,
+    ):
+        yield cluster.scheduler_address
+        pids = processes(cluster.scheduler_address)
     deadline = time.monotonic() + 60
     while any(map(alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -110,36 +113,62 @@ def whole(address):
 def inputs(tmp_path_factory):
     """Every kind of input, with nodata that was not declared and polygons that overlap."""
     folder = tmp_path_factory.mktemp("cluster")
-    y, x = np.mgrid[:GRID.height, :GRID.width]
+    y, x = np.mgrid[: GRID.height, : GRID.width]
     random = np.random.default_rng(0)
     left, bottom, right, top = GRID.bounds
     coarse = Affine(3000, 0, left, 0, -3000, top)
 
     def write(name, values, transform=GRID.transform, nodata=None):
-        with rasterio.open(folder / name, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
-                           dtype=values.dtype, transform=transform, crs=GRID.crs, nodata=nodata) as dataset:
+        with rasterio.open(
+            folder / name,
+            "w",
+            driver="GTiff",
+            height=values.shape[0],
+            width=values.shape[1],
+            count=1,
+            dtype=values.dtype,
+            transform=transform,
+            crs=GRID.crs,
+            nodata=nodata,
+        ) as dataset:
             dataset.write(values, 1)
         return str(folder / name)
 
     def box(x0, x1):
-        return {"type": "Polygon", "coordinates": [np.array(
-            [(x0, bottom), (x1, bottom), (x1, top), (x0, top), (x0, bottom)])]}
+        return {
+            "type": "Polygon",
+            "coordinates": [np.array([(x0, bottom), (x1, bottom), (x1, top), (x0, top), (x0, bottom)])],
+        }
 
     dem = (1500 + 200 * np.sin(x / 20) * np.cos(y / 25)).astype(np.float32)
     dem[:300, :300] = -9999
     dem[500, 700] = -32000
-    walk = np.cumsum(random.normal(0, 60, (6, 400, 2)), axis=1) + [left + 15000, bottom + 12000]
-    stations = Points(name="stations", xy=random.uniform([left, bottom], [right, top], (12, 2)),
-                      fields={"t": list(random.uniform(2, 9, 12))})
+    walk = [*np.cumsum(random.normal(0, 60, (6, 400, 2)), axis=1), left + 15000, bottom + 12000]
+    stations = Points(
+        name="stations",
+        xy=random.uniform([left, bottom], [right, top], (12, 2)),
+        fields={"t": list(random.uniform(2, 9, 12))},
+    )
     middle = (left + right) / 2
     return {
-        "dem": write("dem.tif", dem, nodata=-9999), "rivers": Lines(name="rivers", parts=list(walk)),
+        "dem": write("dem.tif", dem, nodata=-9999),
+        "rivers": Lines(name="rivers", parts=list(walk)),
         "precipitation": write("rain.tif", random.uniform(500, 900, (10, 12)).astype(np.float32), coarse),
         "temperature": StationPoints(stations, "t"),
-        "lithology": CategoricalInput(Polygons(name="rocks", geometries=[box(left, middle + 3000), box(middle, right)],
-                                               fields={"rock": ["shale", "granite"]}), "rock", name="rocks"),
-        "extra_categorical": [CategoricalInput(raster=write(
-            "cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8)), name="cover")],
+        "lithology": CategoricalInput(
+            Polygons(
+                name="rocks",
+                geometries=[box(left, middle + 3000), box(middle, right)],
+                fields={"rock": ["shale", "granite"]},
+            ),
+            "rock",
+            name="rocks",
+        ),
+        "extra_categorical": [
+            CategoricalInput(
+                raster=write("cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8)), name="cover"
+            )
+        ],
         "area": Polygons(name="area", geometries=[box(left, right - 9000)]),
     }
 
@@ -153,10 +182,14 @@ def local(inputs, tmp_path_factory):
 
 def require_same(local, output, summary):
     with rasterio.open(local[0]) as expected, rasterio.open(output) as got:
-        assert str(got.profile) == str(expected.profile) and got.descriptions == expected.descriptions
-        assert got.tags() == expected.tags() and got.overviews(1) == expected.overviews(1)
+        assert str(got.profile) == str(expected.profile)
+        assert got.descriptions == expected.descriptions
+        assert got.tags() == expected.tags()
+        assert got.overviews(1) == expected.overviews(1)
         np.testing.assert_array_equal(got.read(), expected.read())
-    assert summary == local[1] and summary.overlapping and len(summary.warnings) >= 2
+    assert summary == local[1]
+    assert summary.overlapping
+    assert len(summary.warnings) >= 2
     assert sorted(path.name for path in output.parent.iterdir()) == [output.name, f"{output.name}.run.json"]
 
 
@@ -180,17 +213,23 @@ def test_each_job_result_is_returned_and_reported_once(whole):
         results = list(cluster.run(jobs.square, [(number,) for number in range(60)], progress))
         assert list(cluster.run(jobs.square, [], progress)) == []
     assert sorted(results) == [(number, number * number) for number in range(60)]
-    assert "2 workers" in progress.texts[0] and "2 threads" in progress.texts[0]
-    assert progress.fractions == sorted(progress.fractions) and progress.fractions[-1] == 1
+    assert "2 workers" in progress.texts[0]
+    assert "2 threads" in progress.texts[0]
+    assert progress.fractions == sorted(progress.fractions)
+    assert progress.fractions[-1] == 1
     assert not progress.warnings
 
 
 def test_in_order_no_job_is_begun_far_ahead(whole, tmp_path):
     with connect(whole, NullProgress()) as cluster:
-        assert [number for number, _ in cluster.run(jobs.late, [(number,) for number in range(40)], NullProgress(), True)] \
-            == list(range(40))
-        with contextlib.closing(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.0) for number in range(200)],
-                                            NullProgress(), ordered=True)) as results:
+        assert [
+            number for number, _ in cluster.run(jobs.late, [(number,) for number in range(40)], NullProgress(), True)
+        ] == list(range(40))
+        with contextlib.closing(
+            cluster.run(
+                jobs.leave_a_mark, [(str(tmp_path), number, 0.0) for number in range(200)], NullProgress(), ordered=True
+            )
+        ) as results:
             next(results)
             time.sleep(0.5)
             assert len(list(tmp_path.iterdir())) <= 12
@@ -202,7 +241,8 @@ def test_cached_objects_are_loaded_once_per_process_and_dropped_after_the_run(wh
 
     with connect(whole, NullProgress()) as cluster:
         first = loaded(cluster)
-        assert loaded(cluster) == first and len(first) == len({pid for pid, _ in first}) <= 2
+        assert loaded(cluster) == first
+        assert len(first) == len({pid for pid, _ in first}) <= 2
     with connect(whole, NullProgress()) as cluster:
         assert not loaded(cluster) & first
     assert jobs.load_once(7) != jobs.load_once(7), "outside a run nothing is kept"
@@ -237,8 +277,11 @@ def test_a_stack_is_the_same_when_a_worker_is_killed_in_the_middle(whole, inputs
 def test_a_stack_is_the_same_of_a_worker_with_threads(inputs, local, tmp_path):
     with local_cluster(1, threads=3) as cluster:
         output = tmp_path / "stack.tif"
-        require_same(local, output, build_factor_stack(output=output, scheduler=cluster.scheduler_address,
-                                                       progress=NullProgress(), **inputs))
+        require_same(
+            local,
+            output,
+            build_factor_stack(output=output, scheduler=cluster.scheduler_address, progress=NullProgress(), **inputs),
+        )
 
 
 def test_cancel_leaves_nothing(whole, inputs, tmp_path):
@@ -283,8 +326,17 @@ def free_port():
         return one.getsockname()[1]
 
 
-@pytest.mark.parametrize("text", ["tcp://127.0.0.1:{port}", "127.0.0.1:{port}", "tls://127.0.0.1:{port}", "tcp://",
-                                  "ftp://127.0.0.1:{port}", "tcp://127.0.0.1:port"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tcp://127.0.0.1:{port}",
+        "127.0.0.1:{port}",
+        "tls://127.0.0.1:{port}",
+        "tcp://",
+        "ftp://127.0.0.1:{port}",
+        "tcp://127.0.0.1:port",
+    ],
+)
 def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
     monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 0.5)
     with pytest.raises(ClusterUnreachable, match="SCHEDULER"), connect(text.format(port=free_port()), NullProgress()):
@@ -304,7 +356,10 @@ def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
 
 def test_workers_of_another_version(monkeypatch, whole):
     monkeypatch.setattr(tasks, "VERSION", "0.0.1")
-    with pytest.raises(ClusterUnsuitable, match="runs Scarp .*this computer runs 0.0.1"), connect(whole, NullProgress()):
+    with (
+        pytest.raises(ClusterUnsuitable, match="runs Scarp .*this computer runs 0.0.1"),
+        connect(whole, NullProgress()),
+    ):
         pass
 
 
@@ -313,7 +368,8 @@ def test_library_version_mismatch_is_reported(monkeypatch, whole):
     progress = NullProgress()
     with connect(whole, progress):
         pass
-    assert len(progress.warnings) == 2 and "this computer has 0.1" in progress.warnings[1]
+    assert len(progress.warnings) == 2
+    assert "this computer has 0.1" in progress.warnings[1]
 
 
 def test_workers_that_cannot_import_scarp(whole):
@@ -329,7 +385,9 @@ def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
         assert [path.name for path in tmp_path.iterdir()] == ["dem.tif"]
     # Here everything is shared, so the workers are asked for what only this computer could have.
     sight = tasks.check_storage([(str(file), 4), (str(tmp_path / "none"), 1)], str(tmp_path / "other" / "token"))
-    assert "3 bytes instead of 4" in sight.differing_files[0] and "No such file" in sight.differing_files[1] and sight.unwritable
+    assert "3 bytes instead of 4" in sight.differing_files[0]
+    assert "No such file" in sight.differing_files[1]
+    assert sight.unwritable
     with pytest.raises(ClusterUnsuitable, match="2 of the input files.*same path"):
         connection._require_shared_storage("tcp://w:1", sight, tmp_path)
     with pytest.raises(ClusterUnsuitable, match="cannot write to the folder of the output.*same path"):
@@ -339,7 +397,8 @@ def test_storage_that_is_not_shared(whole, tmp_path, monkeypatch):
 def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     with partial_results_folder(tmp_path / "map.tif") as folder:
-        assert folder.parent == tmp_path and folder.name.startswith(".map.")
+        assert folder.parent == tmp_path
+        assert folder.name.startswith(".map.")
         save_partial_result(folder / "1.npy", values)
         save_partial_result(folder / "1.npy", values[:, ::-1])
         np.testing.assert_array_equal(load_partial_result(folder / "1.npy", remove=True), values[:, ::-1])

@@ -45,8 +45,18 @@ HOSTILE = '<script>alert("x")</script> & $1 $2'
 
 
 def write(path, values, cell=CELL, crs=UTM, left=LEFT, top=TOP, nodata=np.nan, dtype="float32"):
-    with rasterio.open(path, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1, dtype=dtype,
-                       crs=crs, nodata=nodata, transform=from_origin(left, top, cell, cell)) as target:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=values.shape[1],
+        height=values.shape[0],
+        count=1,
+        dtype=dtype,
+        crs=crs,
+        nodata=nodata,
+        transform=from_origin(left, top, cell, cell),
+    ) as target:
         target.write(values.astype(dtype), 1)
     return path
 
@@ -57,8 +67,10 @@ def xy_of(rows, columns):
 
 def box(row, column, height, width):
     (left, top), (right, bottom) = xy_of([row - 0.5, row + height - 0.5], [column - 0.5, column + width - 0.5])
-    return {"type": "Polygon", "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top),
-                                                (left, bottom)]]}
+    return {
+        "type": "Polygon",
+        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
+    }
 
 
 class Case:
@@ -84,7 +96,8 @@ class Case:
             "cubed": write(folder / "cubed.tif", 100 * self.good.astype(float) ** 3 - 7),
             "poor": write(folder / "poor.tif", self.poor),
             "classes": write(folder / "classes.tif", self.classes, nodata=0, dtype="uint8"),
-            "coarse": write(folder / "coarse.tif", self.poor[::20, ::20], cell=20 * CELL)}
+            "coarse": write(folder / "coarse.tif", self.poor[::20, ::20], cell=20 * CELL),
+        }
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +107,13 @@ def case(tmp_path_factory):
 
 def run(case, folder, *maps, html=False, **options):
     settings = {"repeats": 25, "distance": 90.0, "progress": NullProgress(), **options}
-    return compare_models([case.paths.get(name, name) for name in maps], settings.pop("landslides", case.slides),
-                          folder / "report.html" if html else None, folder / "table.csv", **settings)
+    return compare_models(
+        [case.paths.get(name, name) for name in maps],
+        settings.pop("landslides", case.slides),
+        folder / "report.html" if html else None,
+        folder / "table.csv",
+        **settings,
+    )
 
 
 def rows_of(folder):
@@ -126,9 +144,14 @@ def ranks_of(values, weights=1.0, parts=7):
 def test_rank_correlation_is_scipys(kind):
     rng = np.random.default_rng(1)
     base = rng.standard_normal(60_000)
-    a = {"uniform": rng.random(60_000) * 0.5 + 0.5 * (base > 0), "crowded": 1 / (1 + np.exp(-12 * base)),
-         "narrow": 0.5 + 1e-3 * base, "classes": np.digitize(base, [-1, 0, 1]), "signed": -base ** 3,
-         "one outlier": np.where(np.arange(60_000) == 5, 1e30, base)}[kind].astype(np.float32)
+    a = {
+        "uniform": rng.random(60_000) * 0.5 + 0.5 * (base > 0),
+        "crowded": 1 / (1 + np.exp(-12 * base)),
+        "narrow": 0.5 + 1e-3 * base,
+        "classes": np.digitize(base, [-1, 0, 1]),
+        "signed": -(base**3),
+        "one outlier": np.where(np.arange(60_000) == 5, 1e30, base),
+    }[kind].astype(np.float32)
     b = (base + rng.standard_normal(60_000)).astype(np.float32)
     first, second = ranks_of(a), ranks_of(b)
     product = np.mean((first.rank(a) - 0.5) * (second.rank(b) - 0.5))
@@ -166,13 +189,14 @@ def test_kappa_is_scikit_learns(weights):
     matrix = np.zeros((5, 5))
     np.add.at(matrix, (a, b), 1)
     steps = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
-    found = kappa(matrix, steps ** 2 if weights else steps > 0)
+    found = kappa(matrix, steps**2 if weights else steps > 0)
     assert found == pytest.approx(cohen_kappa_score(a, b, weights=weights))
 
 
 def test_holm_against_hand():
     assert holm_correction([0.01, 0.04, 0.03, math.nan, 0.005])[:3] == pytest.approx([0.03, 0.06, 0.06])
-    assert math.isnan(holm_correction([0.01, math.nan])[1]) and holm_correction([0.9, 0.8]) == [1.0, 1.0]
+    assert math.isnan(holm_correction([0.01, math.nan])[1])
+    assert holm_correction([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_paired_test_keeps_its_level_and_agrees_with_a_bootstrap():
@@ -204,24 +228,31 @@ def test_identical_maps_do_not_differ(case, tmp_path):
     test = summary.test_of("good", "again")
     assert (test.delong.value, test.bootstrap.low, test.bootstrap.high, test.p_corrected) == (0, 0, 0, 1)
     found = summary.agreements[0]
-    assert found.kappa == found.weighted_kappa == found.same == 1 and found.spearman == pytest.approx(1)
+    assert found.kappa == found.weighted_kappa == found.same == 1
+    assert found.spearman == pytest.approx(1)
     with rasterio.open(tmp_path / "d.tif") as difference:
         cells = difference.read(1)
-        assert difference.dtypes == ("float32",) and math.isnan(difference.nodata)
-    assert np.array_equal(np.isfinite(cells), np.isfinite(case.good)) and np.nanmax(np.abs(cells)) == 0
+        assert difference.dtypes == ("float32",)
+        assert math.isnan(difference.nodata)
+    assert np.array_equal(np.isfinite(cells), np.isfinite(case.good))
+    assert np.nanmax(np.abs(cells)) == 0
 
 
 def test_a_map_of_other_values_in_the_same_order_is_the_same_map(case, tmp_path):
     summary = run(case, tmp_path, "good", "cubed", "poor")
     first, second, _ = summary.results["all"]
-    assert first.auc == second.auc and np.array_equal(first.roc.y, second.roc.y)
+    assert first.auc == second.auc
+    assert np.array_equal(first.roc.y, second.roc.y)
     assert summary.test_of("good", "cubed").p_corrected == 1
     found = {(one.first, one.second): one for one in summary.agreements}
-    assert found[0, 1].spearman == pytest.approx(1) and found[0, 1].kappa == pytest.approx(1, abs=1e-4)
+    assert found[0, 1].spearman == pytest.approx(1)
+    assert found[0, 1].kappa == pytest.approx(1, abs=1e-4)
     assert found[0, 2].spearman == pytest.approx(found[1, 2].spearman, abs=1e-6)
-    assert math.isnan(found[0, 1].mean_difference) and math.isfinite(found[0, 2].mean_difference)
+    assert math.isnan(found[0, 1].mean_difference)
+    assert math.isfinite(found[0, 2].mean_difference)
     table = rows_of(tmp_path)
-    assert ("all", "good", "", "recall") in table and ("all", "cubed", "", "recall") not in table
+    assert ("all", "good", "", "recall") in table
+    assert ("all", "cubed", "", "recall") not in table
     assert any("cubed" in text and "not within 0 to 1" in text for text in summary.warnings)
 
 
@@ -236,39 +267,48 @@ def test_numbers_against_brute_force(case, tmp_path):
     assert found.weighted_kappa == pytest.approx(cohen_kappa_score(*zones, weights="quadratic"), abs=2e-4)
     assert found.matrix_km2.sum() == pytest.approx(stable.sum() * 900 / 1e6)
     assert found.mean_difference == pytest.approx(np.mean(both[0].astype(float) - both[1]))
-    exact = [np.mean([(one < value).mean() for value in grid[case.rows, case.columns]])
-             for one, grid in zip(both, (case.good, case.poor))]
+    exact = [
+        np.mean([(one < value).mean() for value in grid[case.rows, case.columns]])
+        for one, grid in zip(both, (case.good, case.poor))
+    ]
     for result, auc in zip(summary.results["all"], exact):
         assert result.auc.value == pytest.approx(auc, abs=0.05)
         assert result.success_rate_auc.value == pytest.approx(auc, abs=1e-3)
     test = summary.test_of("good", "poor")
-    assert summary.best == "good" and test.p_delong < 1e-3 and test.p_bootstrap < 1e-3
+    assert summary.best == "good"
+    assert test.p_delong < 1e-3
+    assert test.p_bootstrap < 1e-3
     width = test.delong.high - test.delong.low
     assert test.bootstrap.high - test.bootstrap.low == pytest.approx(width, rel=0.35)
     assert test.delong.low < test.bootstrap.value < test.delong.high
     table = rows_of(tmp_path)
     assert float(table["all", "good", "poor", "spearman"]["value"]) == pytest.approx(found.spearman)
-    assert (tmp_path / "table.json").exists() and (tmp_path / "table.csv.run.json").exists()
+    assert (tmp_path / "table.json").exists()
+    assert (tmp_path / "table.csv.run.json").exists()
 
 
 def test_the_points_are_those_of_validate_with_points(case, tmp_path):
     from scarp.model.jobs.validate_with_points import validate_with_points
 
-    alone = validate_with_points(case.paths["good"], case.slides, None, tmp_path / "v.csv", repeats=25, distance=90.0,
-                                 progress=NullProgress())
+    alone = validate_with_points(
+        case.paths["good"], case.slides, None, tmp_path / "v.csv", repeats=25, distance=90.0, progress=NullProgress()
+    )
     among = run(case, tmp_path, "good", "again").results["all"][0]
-    assert alone.of("all").auc == among.auc and alone.of("all").measures == among.measures
+    assert alone.of("all").auc == among.auc
+    assert alone.of("all").measures == among.measures
 
 
 def test_another_cell_size_is_read_at_the_nearest_cell(case, tmp_path):
     fine = write(tmp_path / "blown up.tif", np.repeat(np.repeat(case.poor[::20, ::20], 20, 0), 20, 1))
     summary = run(case, tmp_path, "good", "coarse", fine)
     coarse, blown = summary.results["all"][1:]
-    assert coarse.auc == blown.auc and summary.test_of("coarse", "blown up").p_corrected == 1
+    assert coarse.auc == blown.auc
+    assert summary.test_of("coarse", "blown up").p_corrected == 1
     turned = run(case, tmp_path, "coarse", "good", output_difference=tmp_path / "d.tif")
     assert turned.results["all"][0].auc == coarse.auc
     with rasterio.open(tmp_path / "d.tif") as difference:
-        assert difference.shape == (10, 12) and difference.transform.a == 600
+        assert difference.shape == (10, 12)
+        assert difference.transform.a == 600
         expected = case.poor[::20, ::20] - case.good[10::20, 10::20]
         np.testing.assert_allclose(difference.read(1), expected, atol=1e-6)
     assert finest_raster([case.paths["coarse"], case.paths["good"]], ["a", "b"]) == 1
@@ -279,8 +319,9 @@ def test_another_crs_and_extent(case, tmp_path):
     step = 1.3 / 3600
     (left,), (top,) = warp_points(UTM, "EPSG:4326", [LEFT + 120 * CELL], [TOP])
     rows, columns = np.mgrid[:180, :125]
-    x, y = warp_points("EPSG:4326", UTM, (left + (columns.ravel() + 0.5) * step).tolist(),
-                       (top - (rows.ravel() + 0.5) * step).tolist())
+    x, y = warp_points(
+        "EPSG:4326", UTM, (left + (columns.ravel() + 0.5) * step).tolist(), (top - (rows.ravel() + 0.5) * step).tolist()
+    )
     row = np.floor((TOP - np.array(y)) / CELL).astype(int).reshape(rows.shape)
     column = np.floor((np.array(x) - LEFT) / CELL).astype(int).reshape(rows.shape)
     inside = (row >= 0) & (row < HEIGHT) & (column >= 0) & (column < WIDTH)
@@ -290,7 +331,8 @@ def test_another_crs_and_extent(case, tmp_path):
     with contextlib.ExitStack() as stack:
         source = Source(stack.enter_context(rasterio.open(path)), "degrees")
         seen = ResampledSource(source, Grid(UTM, from_origin(LEFT, TOP, CELL, CELL), WIDTH, HEIGHT), stack).read(
-            Block(20, 130, 150, 100))
+            Block(20, 130, 150, 100)
+        )
     assert np.nanmean(np.abs(seen - case.good[20:170, 130:230])) < 0.03
     summary = run(case, tmp_path, "good", path)
     east = int((case.columns >= 122).sum())
@@ -316,18 +358,32 @@ def test_an_official_map_of_classes_with_a_mark_it_does_not_declare(case, tmp_pa
     with rasterio.open(tmp_path / "d.tif") as difference:
         cells = difference.read(1)
         assert difference.descriptions == ("difference of ranks",)
-    assert np.isnan(cells[150:]).all() and np.nanmax(np.abs(cells)) < 1
+    assert np.isnan(cells[150:]).all()
+    assert np.nanmax(np.abs(cells)) < 1
     assert any("official" in text and "-9999" in text for text in summary.warnings)
     assert any("official" in text and "has 5 values" in text for text in summary.warnings)
 
 
 def test_regions_windows_and_subsets(case, tmp_path):
-    regions = Polygons(name="regions", fields={"name": ["west", HOSTILE]},
-                       geometries=[box(0, 0, 200, 120), box(0, 120, 200, 120)])
-    windows = Polygons(name="windows", fields={"subset": ["train", "test"]},
-                       geometries=[box(0, 0, 100, 240), box(100, 0, 100, 240)])
-    summary = run(case, tmp_path, "good", "poor", "classes", html=True, regions=regions, region_field="name",
-                  windows=windows, subset="test", names=["A & <b>", "B $x$", HOSTILE])
+    regions = Polygons(
+        name="regions", fields={"name": ["west", HOSTILE]}, geometries=[box(0, 0, 200, 120), box(0, 120, 200, 120)]
+    )
+    windows = Polygons(
+        name="windows", fields={"subset": ["train", "test"]}, geometries=[box(0, 0, 100, 240), box(100, 0, 100, 240)]
+    )
+    summary = run(
+        case,
+        tmp_path,
+        "good",
+        "poor",
+        "classes",
+        html=True,
+        regions=regions,
+        region_field="name",
+        windows=windows,
+        subset="test",
+        names=["A & <b>", "B $x$", HOSTILE],
+    )
     assert list(summary.results) == ["all", "train", "test", f"region: {HOSTILE}", "region: west"]
     assert summary.auc == summary.results["test"][0].auc
     assert summary.results["test"][0].landslides == (case.rows >= 100).sum()
@@ -336,23 +392,34 @@ def test_regions_windows_and_subsets(case, tmp_path):
     assert float(table["regions", "A & <b>", "", "auc_mean"]["value"]) == pytest.approx(np.mean(values))
     assert float(table["regions", "A & <b>", "", "auc_worst"]["value"]) == pytest.approx(min(values))
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in page and "A &amp; &lt;b&gt;" in page and "src=\"http" not in page
-    for words in ("Better, or chance?", "corrected after Holm", "Worst region", "Weighted kappa", "Where they differ",
-                  "Read this first"):
+    assert "<script" not in page
+    assert "A &amp; &lt;b&gt;" in page
+    assert 'src="http' not in page
+    for words in (
+        "Better, or chance?",
+        "corrected after Holm",
+        "Worst region",
+        "Weighted kappa",
+        "Where they differ",
+        "Read this first",
+    ):
         assert words in page
     record = json.loads((tmp_path / "report.html.run.json").read_text(encoding="utf-8"))
-    assert len(record["inputs"]["SUSCEPTIBILITY"]) == 3 and record["inputs"]["SUSCEPTIBILITY"][0]["sha256"]
+    assert len(record["inputs"]["SUSCEPTIBILITY"]) == 3
+    assert record["inputs"]["SUSCEPTIBILITY"][0]["sha256"]
     assert any("training windows count for all maps" in text for text in record["warnings"])
 
 
 def test_given_stable_points_and_polygons(case, tmp_path):
     rng = np.random.default_rng(7)
     stable = Points(name="stable", xy=xy_of(rng.integers(10, HEIGHT, 90), rng.integers(0, WIDTH, 90)))
-    polygons = Polygons(name="outlines", geometries=[box(row, column, 3, 3) for row, column in
-                                                     zip(case.rows, case.columns)])
+    polygons = Polygons(
+        name="outlines", geometries=[box(row, column, 3, 3) for row, column in zip(case.rows, case.columns)]
+    )
     one = run(case, tmp_path, "good", "poor", stable=stable, landslides=polygons)
     every = run(case, tmp_path, "good", "poor", stable=stable, landslides=polygons, polygon_mode="cells")
-    assert not one.tests["all"][0].clustered and every.tests["all"][0].clustered
+    assert not one.tests["all"][0].clustered
+    assert every.tests["all"][0].clustered
     assert every.results["all"][0].landslides > 3 * one.results["all"][0].landslides
     again = run(case, tmp_path, "good", "again", stable=stable, landslides=polygons, polygon_mode="cells")
     assert again.tests["all"][0].p_corrected == 1
@@ -374,29 +441,40 @@ def far_away(case, tmp_path):
     return write(tmp_path / "far.tif", case.poor, left=LEFT + 1e6)
 
 
-@pytest.mark.parametrize("maps, options, error, words", [
-    (["good"], {}, ParameterInvalid, ["SUSCEPTIBILITY", "1 map"]),
-    (["good"] * 13, {}, ParameterInvalid, ["13 maps"]),
-    (["good", "poor"], {"names": ["one"]}, ParameterInvalid, ["NAMES", "1 name for 2"]),
-    (["good", "poor"], {"names": ["one", "one"]}, ParameterInvalid, ["NAMES", "twice"]),
-    (["good", "poor"], {"subset": "test"}, ParameterInvalid, ["WINDOWS"]),
-    (["good", "poor"], {"shares": [30, 20]}, ParameterInvalid, ["SHARES", "100"]),
-    (["good", "poor"], {"repeats": 0}, ParameterInvalid, ["REPEATS"]),
-    (["good", "nowhere.tif"], {}, InputMissing, ["nowhere", "does not exist"]),
-    (["good", "far"], {}, NoOverlap, ["far", "no common ground"]),
-    (["good", "no crs"], {}, CrsMissing, ["no crs", "coordinate reference system"]),
-    (["good", "empty"], {}, TooFewData, ["empty", "no cell with data"]),
-    (["good", "poor"], {"landslides": Points(name="none", xy=np.empty((0, 2)))}, LayerEmpty, ["none", "no feature"]),
-    (["good", "poor"], {"output_difference": "/nowhere at all/d.tif"}, OutputNotWritable, ["does not exist"]),
-])
+@pytest.mark.parametrize(
+    ("maps", "options", "error", "words"),
+    [
+        (["good"], {}, ParameterInvalid, ["SUSCEPTIBILITY", "1 map"]),
+        (["good"] * 13, {}, ParameterInvalid, ["13 maps"]),
+        (["good", "poor"], {"names": ["one"]}, ParameterInvalid, ["NAMES", "1 name for 2"]),
+        (["good", "poor"], {"names": ["one", "one"]}, ParameterInvalid, ["NAMES", "twice"]),
+        (["good", "poor"], {"subset": "test"}, ParameterInvalid, ["WINDOWS"]),
+        (["good", "poor"], {"shares": [30, 20]}, ParameterInvalid, ["SHARES", "100"]),
+        (["good", "poor"], {"repeats": 0}, ParameterInvalid, ["REPEATS"]),
+        (["good", "nowhere.tif"], {}, InputMissing, ["nowhere", "does not exist"]),
+        (["good", "far"], {}, NoOverlap, ["far", "no common ground"]),
+        (["good", "no crs"], {}, CrsMissing, ["no crs", "coordinate reference system"]),
+        (["good", "empty"], {}, TooFewData, ["empty", "no cell with data"]),
+        (
+            ["good", "poor"],
+            {"landslides": Points(name="none", xy=np.empty((0, 2)))},
+            LayerEmpty,
+            ["none", "no feature"],
+        ),
+        (["good", "poor"], {"output_difference": "/nowhere at all/d.tif"}, OutputNotWritable, ["does not exist"]),
+    ],
+)
 def test_bad_input(case, tmp_path, maps, options, error, words):
-    paths = {"far": lambda: far_away(case, tmp_path),
-             "no crs": lambda: write(tmp_path / "no crs.tif", case.poor, crs=None),
-             "empty": lambda: write(tmp_path / "empty.tif", np.full_like(case.poor, np.nan))}
+    paths = {
+        "far": lambda: far_away(case, tmp_path),
+        "no crs": lambda: write(tmp_path / "no crs.tif", case.poor, crs=None),
+        "empty": lambda: write(tmp_path / "empty.tif", np.full_like(case.poor, np.nan)),
+    }
     with pytest.raises(error) as caught:
         run(case, tmp_path, *[paths[name]() if name in paths else name for name in maps], html=True, **options)
     assert all(word in str(caught.value) for word in words), caught.value
-    assert not (tmp_path / "report.html").exists() and not (tmp_path / "table.csv").exists()
+    assert not (tmp_path / "report.html").exists()
+    assert not (tmp_path / "table.csv").exists()
 
 
 @pytest.mark.parametrize("after", [1, 40, 120])
@@ -409,8 +487,16 @@ def test_cancel_leaves_nothing(case, tmp_path, after):
             return Stops.asked > after
 
     with pytest.raises(Cancelled):
-        run(case, tmp_path, "good", "poor", html=True, repeats=200, progress=Stops(),
-            output_difference=tmp_path / "d.tif")
+        run(
+            case,
+            tmp_path,
+            "good",
+            "poor",
+            html=True,
+            repeats=200,
+            progress=Stops(),
+            output_difference=tmp_path / "d.tif",
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -39,8 +39,10 @@ from sklearn.metrics import roc_auc_score
 SIZE, CELL = 140, 60.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SIZE, SIZE)
 PATCH = 10
-FACTORS = [StackFactor("slope", "continuous", "degrees", "Slope"),
-           StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"})]
+FACTORS = [
+    StackFactor("slope", "continuous", "degrees", "Slope"),
+    StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"}),
+]
 SMALL = {"block": 1800.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu", "precision": "fp32"}
 
 
@@ -77,8 +79,10 @@ def area(tmp_path_factory):
 def models(area, tmp_path_factory):
     """One model of each kind."""
     folder = tmp_path_factory.mktemp("models")
-    results = {kind: train(area, kind, folder / f"{kind}.safetensors", html=folder / f"{kind}.html")
-               for kind in COMPARISON_KINDS}
+    results = {
+        kind: train(area, kind, folder / f"{kind}.safetensors", html=folder / f"{kind}.html")
+        for kind in COMPARISON_KINDS
+    }
     return folder, results
 
 
@@ -87,8 +91,15 @@ def settings(kind, **changes):
 
 
 def train(area, kind, output, progress=None, html=None, **changes):
-    return train_comparison_model(kind, area / "stack.tif", area / "labels.tif", output, output_html=html,
-                                  settings=settings(kind, **changes), progress=progress or NullProgress())
+    return train_comparison_model(
+        kind,
+        area / "stack.tif",
+        area / "labels.tif",
+        output,
+        output_html=html,
+        settings=settings(kind, **changes),
+        progress=progress or NullProgress(),
+    )
 
 
 def read(path):
@@ -116,22 +127,25 @@ def test_settings_of_each_kind():
         network_architecture("random_forest", 3, TrainingSettings(), 30.0)
 
 
-@pytest.mark.parametrize("cell,patch", [(30.0, 20), (12.5, 48), (28.4, 21), (250.0, 2), (900.0, 2)])
+@pytest.mark.parametrize(("cell", "patch"), [(30.0, 20), (12.5, 48), (28.4, 21), (250.0, 2), (900.0, 2)])
 def test_a_patch_is_600_metres(cell, patch):
-    assert patch_cells("bpnn", cell) == patch and patch_cells("unet", cell) == patch_cells("random_forest", cell) == 1
+    assert patch_cells("bpnn", cell) == patch
+    assert patch_cells("unet", cell) == patch_cells("random_forest", cell) == 1
     assert network_architecture("resnet", 3, TrainingSettings(), cell)["patch"] == patch
-    assert padded_side(patch, patch, 1) == patch and padded_side(patch + 1, patch, 1) == 2 * patch
+    assert padded_side(patch, patch, 1) == patch
+    assert padded_side(patch + 1, patch, 1) == 2 * patch
     assert padded_side(4, 4) == 8
 
 
 def windows_of(labels):
     count, side = labels.shape[:2]
     factors = np.zeros((count, 1, side, side), np.float32)
-    return WindowSet(np.zeros((count, 2), dtype=np.int64), side, 0, factors, labels, None,
-                     np.zeros(count, dtype=np.uint8))
+    return WindowSet(
+        np.zeros((count, 2), dtype=np.int64), side, 0, factors, labels, None, np.zeros(count, dtype=np.uint8)
+    )
 
 
-@pytest.mark.parametrize("cell,side", [(30.0, 20), (200.0, 3), (250.0, 2)])
+@pytest.mark.parametrize(("cell", "side"), [(30.0, 20), (200.0, 3), (250.0, 2)])
 def test_a_window_holds_a_patch(cell, side):
     """Of a smaller window no patch would be known by half."""
     grid = Grid(GRID.crs, Affine(cell, 0, 500000, 0, -cell, 3300000), 100, 100)
@@ -144,17 +158,23 @@ def test_a_window_holds_a_patch(cell, side):
 
 def test_patch_labels():
     labels = np.zeros((4, 4, 4), dtype=np.uint8)
-    labels[0, 0, 1] = 1          # a landslide cell
-    labels[1, 2:] = 255          # half of it unknown
-    labels[2, 1:] = 255          # more than half unknown
+    labels[0, 0, 1] = 1  # a landslide cell
+    labels[1, 2:] = 255  # half of it unknown
+    labels[2, 1:] = 255  # more than half unknown
     labels[3, 3, 3], labels[3, 0] = 1, 255
     found = label_patches(windows_of(labels), 4).labels
-    assert (found[0] == 1).all() and (found[1, :2] == 0).all() and (found[1, 2:] == 255).all()
-    assert (found[2] == 255).all() and (found[3, 0] == 255).all() and (found[3, 1:] == 1).all()
+    assert (found[0] == 1).all()
+    assert (found[1, :2] == 0).all()
+    assert (found[1, 2:] == 255).all()
+    assert (found[2] == 255).all()
+    assert (found[3, 0] == 255).all()
+    assert (found[3, 1:] == 1).all()
     small = label_patches(windows_of(labels), 2).labels
-    assert (small[0, :2, :2] == 1).all() and (small[0, 2:] == 0).all()
+    assert (small[0, :2, :2] == 1).all()
+    assert (small[0, 2:] == 0).all()
     again = label_patches(windows_of(found), 4).labels
-    assert np.array_equal(again, found) and label_patches(windows_of(labels), 1).labels is labels
+    assert np.array_equal(again, found)
+    assert label_patches(windows_of(labels), 1).labels is labels
     with pytest.raises(TooFewData, match="train windows hold no patch"):
         label_patches(windows_of(np.zeros((2, 4, 4), dtype=np.uint8)), 4)
 
@@ -165,23 +185,27 @@ def test_patch_labels():
 def test_cells_of_a_subset_lie_in_its_blocks_and_are_all_there(area):
     with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
         found = collect_cells(stack, labels, block=1800.0, spatial=True, seed=1, progress=NullProgress())
-        windows = collect_windows(stack, labels, None, window=600.0, block=1800.0, spatial=True, align=2, seed=1,
-                                  progress=NullProgress())
+        windows = collect_windows(
+            stack, labels, None, window=600.0, block=1800.0, spatial=True, align=2, seed=1, progress=NullProgress()
+        )
         raw, marks = stack.dataset.read(), labels.read(1)
     assert np.array_equal(found.split.subsets, windows.split.subsets)
     subset = found.split.cell_groups(0, 0, SIZE, SIZE)
     usable = np.isfinite(raw).all(axis=0) & (marks != 255) & (subset != NO_SUBSET)
     cells = found.cells
     assert len(cells) == usable.sum() == cells.totals.sum()
-    assert np.array_equal(cells.values, raw[:, usable].T) and np.array_equal(cells.labels, marks[usable])
-    assert np.array_equal(cells.subsets, subset[usable]) and (cells.weights() == 1).all()
+    assert np.array_equal(cells.values, raw[:, usable].T)
+    assert np.array_equal(cells.labels, marks[usable])
+    assert np.array_equal(cells.subsets, subset[usable])
+    assert (cells.weights() == 1).all()
     assert len(np.unique(cells.groups)) == (found.split.subsets != NO_SUBSET).sum()
     features = found.features(GRID, 1)
     assert len(features) == (found.split.subsets != NO_SUBSET).sum()
-    assert min(item.left for item in features) == GRID.bounds[0] and max(item.right for item in features) == \
-        GRID.bounds[2] and {item.subset for item in features} == {"train", "validation", "test"}
+    assert min(item.left for item in features) == GRID.bounds[0]
+    assert max(item.right for item in features) == GRID.bounds[2]
+    assert {item.subset for item in features} == {"train", "validation", "test"}
     area_of = sum((item.right - item.left) * (item.top - item.bottom) for item in features)
-    assert area_of == pytest.approx((subset != NO_SUBSET).sum() * CELL ** 2)
+    assert area_of == pytest.approx((subset != NO_SUBSET).sum() * CELL**2)
 
 
 @pytest.mark.parametrize("spatial", [True, False])
@@ -189,7 +213,8 @@ def test_a_sample_is_bounded_even_and_the_same_each_time(area, spatial):
     with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
         whole = collect_cells(stack, labels, block=1800.0, spatial=spatial, seed=1, progress=NullProgress())
         one, two, other = (sample_cells(stack, labels, whole.split, 300, seed, NullProgress()) for seed in (1, 1, 2))
-    assert np.array_equal(one.values, two.values) and not np.array_equal(one.values, other.values)
+    assert np.array_equal(one.values, two.values)
+    assert not np.array_equal(one.values, other.values)
     for subset in range(3):
         for label in (0, 1):
             assert ((one.subsets == subset) & (one.labels == label)).sum() == min(300, one.totals[subset, label])
@@ -212,12 +237,18 @@ def test_every_kind_learns_and_says_what_it_did(models, kind):
     assert {item.subset for item in result.windows} == {"train", "validation", "test"}
     assert bool(result.history) == (kind not in CELL_KINDS)
     record = json.loads((folder / f"{kind}.safetensors.run.json").read_text(encoding="utf-8"))
-    assert record["parameters"]["KIND"] == kind and record["metrics"]["auc"] == result.metrics["auc"]
+    assert record["parameters"]["KIND"] == kind
+    assert record["metrics"]["auc"] == result.metrics["auc"]
     page = (folder / f"{kind}.html").read_text(encoding="utf-8")
-    assert "slope" in page and "data:image/svg+xml" in page
-    for word, kinds in (("Coefficients", ["logistic_regression"]), ("Contrast", ["weights_of_evidence"]),
-                        ("Frequency ratio", ["frequency_ratio"]), ("Fall of the AUC", CELL_KINDS),
-                        ("Each epoch", ["unet", *PATCH_KINDS])):
+    assert "slope" in page
+    assert "data:image/svg+xml" in page
+    for word, kinds in (
+        ("Coefficients", ["logistic_regression"]),
+        ("Contrast", ["weights_of_evidence"]),
+        ("Frequency ratio", ["frequency_ratio"]),
+        ("Fall of the AUC", CELL_KINDS),
+        ("Each epoch", ["unet", *PATCH_KINDS]),
+    ):
         assert (word in page) == (kind in kinds), word
 
 
@@ -243,19 +274,32 @@ def test_numbers_of_the_test_are_those_of_the_map(area, models, tmp_path):
 
 def test_random_split_is_warned_of(area, tmp_path):
     result = train(area, "logistic_regression", tmp_path / "m.safetensors", split="random")
-    assert any("SPLIT" in text for text in result.warnings) and result.windows == []
+    assert any("SPLIT" in text for text in result.warnings)
+    assert result.windows == []
 
 
 def test_wrong_inputs(area, tmp_path):
     with pytest.raises(ParameterInvalid, match="KIND"):
-        train_comparison_model("svm", area / "stack.tif", area / "labels.tif", tmp_path / "m.safetensors",
-                               settings=TrainingSettings(), progress=NullProgress())
+        train_comparison_model(
+            "svm",
+            area / "stack.tif",
+            area / "labels.tif",
+            tmp_path / "m.safetensors",
+            settings=TrainingSettings(),
+            progress=NullProgress(),
+        )
     other = Grid(GRID.crs, GRID.transform, SIZE - 1, SIZE)
     with create_raster(tmp_path / "l.tif", other, "uint8", 255, overviews=None) as dataset:
         dataset.write(np.zeros(other.shape, dtype=np.uint8), 1)
     with pytest.raises(GridMismatch, match="label"):
-        train_comparison_model("random_forest", area / "stack.tif", tmp_path / "l.tif", tmp_path / "m.safetensors",
-                               settings=TrainingSettings(), progress=NullProgress())
+        train_comparison_model(
+            "random_forest",
+            area / "stack.tif",
+            tmp_path / "l.tif",
+            tmp_path / "m.safetensors",
+            settings=TrainingSettings(),
+            progress=NullProgress(),
+        )
     assert not (tmp_path / "m.safetensors").exists()
 
 
@@ -282,8 +326,16 @@ def test_cancelling_leaves_nothing(area, tmp_path, kind):
 def test_maps_do_not_depend_on_the_tiles(area, models, tmp_path, kind):
     path, maps = models[1][kind].model, []
     for tile in (0, 48, 64, 512):
-        summary = predict_susceptibility(area / "stack.tif", [path], tmp_path / "p.tif", tile=tile, device="cpu",
-                                         precision="fp32", output_applicability=tmp_path / "a.tif", progress=NullProgress())
+        summary = predict_susceptibility(
+            area / "stack.tif",
+            [path],
+            tmp_path / "p.tif",
+            tile=tile,
+            device="cpu",
+            precision="fp32",
+            output_applicability=tmp_path / "a.tif",
+            progress=NullProgress(),
+        )
         maps.append(read(tmp_path / "p.tif"))
         assert summary.cells == np.isfinite(maps[-1]).sum()
     with open_stack(area / "stack.tif") as stack:
@@ -295,7 +347,8 @@ def test_maps_do_not_depend_on_the_tiles(area, models, tmp_path, kind):
         whole = one_a_patch(whole)
     assert np.nanstd(whole) > 1e-4
     for found in maps:
-        assert np.array_equal(np.isnan(found), np.isnan(whole)) and np.nanmax(np.abs(found - whole)) < 1e-5
+        assert np.array_equal(np.isnan(found), np.isnan(whole))
+        assert np.nanmax(np.abs(found - whole)) < 1e-5
     assert read(tmp_path / "a.tif").shape == GRID.shape
 
 
@@ -305,8 +358,8 @@ def one_a_patch(fine):
     result = np.full((rows, columns), np.nan, dtype=np.float32)
     for row in range(rows):
         for column in range(columns):
-            part = fine[row * PATCH:(row + 1) * PATCH, column * PATCH:(column + 1) * PATCH]
-            if np.isfinite(part).sum() * 2 >= PATCH ** 2:
+            part = fine[row * PATCH : (row + 1) * PATCH, column * PATCH : (column + 1) * PATCH]
+            if np.isfinite(part).sum() * 2 >= PATCH**2:
                 assert np.nanmax(part) - np.nanmin(part) < 1e-6
                 result[row, column] = np.nanmax(part)
     return result
@@ -320,20 +373,28 @@ def test_maps_of_patches_have_cells_of_600_metres(area, models, tmp_path):
     with create_stack(tmp_path / "stack.tif", grid, FACTORS) as dataset:
         dataset.write(raw)
     paths = [models[1][kind].model for kind in PATCH_KINDS]
-    summary = predict_susceptibility(tmp_path / "stack.tif", paths, tmp_path / "p.tif", tile=64,
-                                     output_uncertainty=tmp_path / "u.tif", progress=NullProgress())
+    summary = predict_susceptibility(
+        tmp_path / "stack.tif",
+        paths,
+        tmp_path / "p.tif",
+        tile=64,
+        output_uncertainty=tmp_path / "u.tif",
+        progress=NullProgress(),
+    )
     assert summary.patch == PATCH
     each = np.stack([one_a_patch(load_model(path).probability(raw)) for path in paths])
     assert np.nanmax(np.abs(read(tmp_path / "p.tif") - each.mean(axis=0))) < 1e-5
     assert np.nanmax(np.abs(read(tmp_path / "u.tif") - each.std(axis=0, ddof=1))) < 1e-5
     for name in ("p.tif", "u.tif"):
         with rasterio.open(tmp_path / name) as dataset:
-            assert dataset.shape == (14, 12) and dataset.res == (600.0, 600.0)
+            assert dataset.shape == (14, 12)
+            assert dataset.res == (600.0, 600.0)
             assert (dataset.transform.c, dataset.transform.f) == (500000, 3300000)
             found = dataset.read(1)
         assert np.array_equal(np.isnan(found), np.isnan(each[0]))
         # Of the last row there are six of ten rows of cells, of the last column only three of ten.
-        assert np.isfinite(found[13, :11]).all() and np.isnan(found[:, 11]).all()
+        assert np.isfinite(found[13, :11]).all()
+        assert np.isnan(found[:, 11]).all()
 
 
 def test_patches_and_cells_together_keep_the_cells_of_the_stack(area, models, tmp_path):
@@ -342,15 +403,22 @@ def test_patches_and_cells_together_keep_the_cells_of_the_stack(area, models, tm
     with open_stack(area / "stack.tif") as stack:
         each = [load_model(path).probability(stack.dataset.read()) for path in paths]
     found = read(tmp_path / "p.tif")
-    assert summary.patch == 1 and found.shape == GRID.shape
+    assert summary.patch == 1
+    assert found.shape == GRID.shape
     assert np.nanmax(np.abs(found - np.mean(each, axis=0))) < 1e-5
 
 
 def test_all_kinds_are_tested_on_the_same_land_as_pcum(area, models, tmp_path):
-    result = train_pcum(area / "stack.tif", area / "labels.tif", tmp_path / "m.safetensors",
-                        settings=TrainingSettings(**{**SMALL, "window": 960.0, "physics": "none"}), progress=NullProgress())
-    blocks = {(item.left, item.bottom, item.right, item.top): item.subset
-              for item in models[1]["random_forest"].windows}
+    result = train_pcum(
+        area / "stack.tif",
+        area / "labels.tif",
+        tmp_path / "m.safetensors",
+        settings=TrainingSettings(**{**SMALL, "window": 960.0, "physics": "none"}),
+        progress=NullProgress(),
+    )
+    blocks = {
+        (item.left, item.bottom, item.right, item.top): item.subset for item in models[1]["random_forest"].windows
+    }
     inside = 0
     for window in result.windows:
         for (left, bottom, right, top), subset in blocks.items():

@@ -20,10 +20,13 @@ from scarp.model.progress import NullProgress
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-SPECS = [FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),
-         FactorSpec("rain", "continuous", "mm", "Rain", {}, 900.0, 200.0, 300.0, 1500.0),
-         FactorSpec("rock", "categorical", "", "Rock", {1: "granite", 2: "schist", 7: "till"}, 2.0, 1.0, 1.0, 7.0,
-                    (1, 2, 7))]
+SPECS = [
+    FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),
+    FactorSpec("rain", "continuous", "mm", "Rain", {}, 900.0, 200.0, 300.0, 1500.0),
+    FactorSpec(
+        "rock", "categorical", "", "Rock", {1: "granite", 2: "schist", 7: "till"}, 2.0, 1.0, 1.0, 7.0, (1, 2, 7)
+    ),
+]
 ENCODING = Encoding(SPECS, "one_hot")
 
 
@@ -56,8 +59,13 @@ def model(kind, network, architecture):
 
 def raw_values(height=50, width=70, seed=1):
     generator = np.random.default_rng(seed)
-    raw = np.stack([generator.normal(20, 8, (height, width)), generator.normal(900, 200, (height, width)),
-                    generator.choice([1, 2, 7, 9], (height, width))]).astype(np.float32)
+    raw = np.stack(
+        [
+            generator.normal(20, 8, (height, width)),
+            generator.normal(900, 200, (height, width)),
+            generator.choice([1, 2, 7, 9], (height, width)),
+        ]
+    ).astype(np.float32)
     raw[0][generator.random((height, width)) < 0.05] = np.nan
     return raw
 
@@ -81,14 +89,15 @@ def test_a_patch_has_one_answer_that_depends_on_nothing_else(kind, patch):
     values = torch.randn(2, 4, 3 * patch, 2 * patch)
     with torch.inference_mode():
         logits = network(values)
-        alone = network(values[1:, :, patch:2 * patch, :patch])
+        alone = network(values[1:, :, patch : 2 * patch, :patch])
     assert logits.shape == (2, 2, 3 * patch, 2 * patch)
     blocks = logits.reshape(2, 2, 3, patch, 2, patch)
     assert torch.equal(blocks, blocks[:, :, :, :1, :, :1].expand_as(blocks))
-    assert torch.allclose(alone, logits[1:, :, patch:2 * patch, :patch], atol=1e-5)
+    assert torch.allclose(alone, logits[1:, :, patch : 2 * patch, :patch], atol=1e-5)
     assert logits[:, :, ::patch, ::patch].std() > 1e-4
     assert sum(value.numel() for value in network.parameters()) == type(network).parameter_count(
-        **{name: value for name, value in architecture.items() if name != "type"})
+        **{name: value for name, value in architecture.items() if name != "type"}
+    )
 
 
 def test_bpnn_is_three_dense_layers_over_the_flattened_patch():
@@ -100,7 +109,8 @@ def test_bpnn_is_three_dense_layers_over_the_flattened_patch():
     for layer in dense[:-1]:
         expected = torch.sigmoid(layer.weight[:, :, 0, 0] @ expected + layer.bias)
     expected = dense[-1].weight[:, :, 0, 0] @ expected + dense[-1].bias
-    assert torch.allclose(network(values)[0, :, 0, 0], expected, atol=1e-5) and len(dense) == 4
+    assert torch.allclose(network(values)[0, :, 0, 0], expected, atol=1e-5)
+    assert len(dense) == 4
 
 
 # Regression, forest and tables against scikit-learn and by hand
@@ -137,7 +147,8 @@ def test_forest_grown_in_steps_is_the_same_each_time():
     values, labels, weights = cells(600)
     held = np.arange(600) >= 450
     one, two = (fit_forest(values, labels, weights, held, 3, NullProgress()) for _ in range(2))
-    assert one[2] == two[2] and one[1] == two[1]
+    assert one[2] == two[2]
+    assert one[1] == two[1]
     for name, value in one[0].state_dict().items():
         assert torch.equal(value, two[0].state_dict()[name])
 
@@ -188,7 +199,8 @@ def test_tables_sum_the_weight_of_each_class(kind):
     assert np.abs(index - expected).max() < 1e-4
     # The order of the index is the order of the map.
     share, order = shares(network, values), np.argsort(index, kind="stable")
-    assert (np.diff(share[order]) >= -1e-7).all() and share.std() > 0.05
+    assert (np.diff(share[order]) >= -1e-7).all()
+    assert share.std() > 0.05
     # A class never seen is no channel at all: it adds nothing.
     unseen = values[:1].copy()
     unseen[:, 2:] = 0
@@ -211,8 +223,9 @@ def small(kind):
     return fit_tables(kind, ENCODING, values, labels, weights, weights)[:2]
 
 
-@pytest.mark.parametrize("kind", ["bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio",
-                                  "weights_of_evidence"])
+@pytest.mark.parametrize(
+    "kind", ["bpnn", "resnet", "logistic_regression", "random_forest", "frequency_ratio", "weights_of_evidence"]
+)
 def test_every_kind_comes_back_as_it_was(tmp_path, kind):
     network, architecture = small(kind)
     one = model(kind, network, architecture)
@@ -221,16 +234,32 @@ def test_every_kind_comes_back_as_it_was(tmp_path, kind):
     assert (two.kind, two.architecture, two.patch) == (kind, architecture, architecture.get("patch", 1))
     raw = raw_values()
     found = two.probability(raw)
-    assert np.array_equal(found, one.probability(raw), equal_nan=True) and np.nanstd(found) > 0
+    assert np.array_equal(found, one.probability(raw), equal_nan=True)
+    assert np.nanstd(found) > 0
     assert np.array_equal(np.isnan(found), np.isnan(raw).any(axis=0))
     save_model(two, tmp_path / "b.safetensors")
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("name,place,value", [
-    ("left", 0, 10 ** 6), ("left", 0, -1), ("right", 0, 2 ** 31 - 1), ("left", 3, 0), ("right", 1, 1),
-    ("feature", 0, 5), ("feature", 0, -1), ("roots", 0, 1), ("roots", 1, 0), ("roots", -1, 10 ** 6),
-    ("share", 0, 1.5), ("share", 0, -0.1), ("share", 0, float("nan")), ("threshold", 0, float("inf"))])
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        ("left", 0, 10**6),
+        ("left", 0, -1),
+        ("right", 0, 2**31 - 1),
+        ("left", 3, 0),
+        ("right", 1, 1),
+        ("feature", 0, 5),
+        ("feature", 0, -1),
+        ("roots", 0, 1),
+        ("roots", 1, 0),
+        ("roots", -1, 10**6),
+        ("share", 0, 1.5),
+        ("share", 0, -0.1),
+        ("share", 0, float("nan")),
+        ("threshold", 0, float("inf")),
+    ],
+)
 def test_forests_that_lead_nowhere_are_refused(tmp_path, name, place, value):
     path = tmp_path / "f.safetensors"
     save_model(model("random_forest", *forest_to_network(grown())), path)
@@ -248,8 +277,10 @@ def test_arrays_of_the_wrong_form_are_refused(tmp_path, change):
     path = tmp_path / "f.safetensors"
     if change == "edges":
         values, labels, weights = cells(300)
-        save_model(model("frequency_ratio", *fit_tables("frequency_ratio", ENCODING, values, labels, weights,
-                                                        weights)[:2]), path)
+        save_model(
+            model("frequency_ratio", *fit_tables("frequency_ratio", ENCODING, values, labels, weights, weights)[:2]),
+            path,
+        )
     else:
         save_model(model("random_forest", *forest_to_network(grown())), path)
     with safe_open(str(path), framework="np") as stream:
@@ -267,14 +298,19 @@ def test_arrays_of_the_wrong_form_are_refused(tmp_path, change):
         load_model(path)
 
 
-@pytest.mark.parametrize("architecture", [
-    {"type": "forest", "channels": 3, "trees": 5, "nodes": 4, "depth": 3},
-    {"type": "forest", "channels": 3, "trees": 5, "nodes": 10 ** 9, "depth": 3},
-    {"type": "forest", "channels": 3, "trees": 5, "nodes": 10, "depth": 10 ** 6},
-    {"type": "tables", "channels": 3, "continuous": 4, "bins": 10},
-    {"type": "bpnn", "channels": 4096, "patch": 1024, "width": 64, "dropout": 0.1},
-    {"type": "resnet", "channels": 3, "patch": 1, "width": 4, "dropout": 0.1},
-    {"type": "linear", "channels": 0}, {"type": "linear", "channels": 3, "width": 4}])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        {"type": "forest", "channels": 3, "trees": 5, "nodes": 4, "depth": 3},
+        {"type": "forest", "channels": 3, "trees": 5, "nodes": 10**9, "depth": 3},
+        {"type": "forest", "channels": 3, "trees": 5, "nodes": 10, "depth": 10**6},
+        {"type": "tables", "channels": 3, "continuous": 4, "bins": 10},
+        {"type": "bpnn", "channels": 4096, "patch": 1024, "width": 64, "dropout": 0.1},
+        {"type": "resnet", "channels": 3, "patch": 1, "width": 4, "dropout": 0.1},
+        {"type": "linear", "channels": 0},
+        {"type": "linear", "channels": 3, "width": 4},
+    ],
+)
 def test_descriptions_that_ask_for_too_much_are_refused(architecture):
     with pytest.raises(ParameterInvalid):
         check_architecture(architecture)

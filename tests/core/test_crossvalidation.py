@@ -59,8 +59,9 @@ def area(tmp_path_factory):
     for row, column in chosen:
         labels[(rows - row) ** 2 + (columns - column) ** 2 <= 2] = 1
     labels[120:, 180:] = 255
-    with create_stack(folder / "stack.tif", GRID, [StackFactor("slope", "continuous", "degrees"),
-                                                   StackFactor("noise", "continuous")]) as dataset:
+    with create_stack(
+        folder / "stack.tif", GRID, [StackFactor("slope", "continuous", "degrees"), StackFactor("noise", "continuous")]
+    ) as dataset:
         dataset.write(values)
     with create_raster(folder / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
         dataset.write(labels, 1)
@@ -77,19 +78,29 @@ def folds_of(folder, count=4, seed=1):
 
 def run(area, output, kind="logistic_regression", folds=4, progress=None, random_split=True, table=None, **settings):
     folder, _, _, points = area
-    return cross_validate(folder / "stack.tif", folder / "labels.tif", points, output, kind=kind, folds=folds,
-                          settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
-                          random_split=random_split, output_table=table, progress=progress or NullProgress())
+    return cross_validate(
+        folder / "stack.tif",
+        folder / "labels.tif",
+        points,
+        output,
+        kind=kind,
+        folds=folds,
+        settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
+        random_split=random_split,
+        output_table=table,
+        progress=progress or NullProgress(),
+    )
 
 
 # Folds
 
 
-@pytest.mark.parametrize("count", (2, 3, 5))
-@pytest.mark.parametrize("seed", (1, 2))
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_every_block_is_in_one_fold_and_every_fold_has_landslides(area, count, seed):
     folds, found = folds_of(area[0], count, seed)
-    assert folds.table.shape == found.landslide.shape and set(np.unique(folds.table)) == set(range(count))
+    assert folds.table.shape == found.landslide.shape
+    assert set(np.unique(folds.table)) == set(range(count))
     for fold in range(count):
         assert found.landslide[folds.table == fold].sum() > 0
 
@@ -106,7 +117,7 @@ def test_a_model_never_sees_its_fold(area, fold):
     assert 0.05 < share < 0.4
 
 
-@pytest.mark.parametrize("landslide,count", [([[5, 3], [0, 0]], 3), ([[5, 3], [4, 0]], 2), ([[5, 0], [0, 0]], 2)])
+@pytest.mark.parametrize(("landslide", "count"), [([[5, 3], [0, 0]], 3), ([[5, 3], [4, 0]], 2), ([[5, 0], [0, 0]], 2)])
 def test_too_few_blocks_say_what_to_change(landslide, count):
     """Three blocks would do for two folds, but outside the fold with two of them there is only one."""
     with pytest.raises(TooFewData, match="Make BLOCK smaller") as caught:
@@ -118,8 +129,15 @@ def test_windows_without_landslides_are_refused():
     """The only landslide lies in the block for validation."""
     labels = np.zeros((2, 8, 8), dtype=np.uint8)
     labels[:, 0, 7] = 1
-    windows = WindowSet(np.zeros((2, 2), dtype=np.int64), 8, 0, np.zeros((2, 1, 8, 8), np.float32), labels, None,
-                        np.zeros(2, dtype=np.uint8))
+    windows = WindowSet(
+        np.zeros((2, 2), dtype=np.int64),
+        8,
+        0,
+        np.zeros((2, 1, 8, 8), np.float32),
+        labels,
+        None,
+        np.zeros(2, dtype=np.uint8),
+    )
     split = BlockSplit(Blocks(8, 4, (1, 2)), np.array([[TRAIN, VALIDATION]], dtype=np.uint8))
     with pytest.raises(TooFewData, match="no landslide cell to train on"):
         split_windows(windows, split)
@@ -154,8 +172,9 @@ def test_cut_windows_share_no_label(area):
 
 
 def test_merged_map_takes_each_cell_from_its_fold(tmp_path):
-    folds = Folds(Blocks(30, 40, (6, 5)), np.arange(30).reshape(6, 5).astype(np.uint8) % 3, np.ones((6, 5)),
-                  np.ones((6, 5)), 3)
+    folds = Folds(
+        Blocks(30, 40, (6, 5)), np.arange(30).reshape(6, 5).astype(np.uint8) % 3, np.ones((6, 5)), np.ones((6, 5)), 3
+    )
     maps = {}
     for fold in range(3):
         maps[fold] = tmp_path / f"{fold}.tif"
@@ -173,10 +192,19 @@ def test_merged_map_takes_each_cell_from_its_fold(tmp_path):
     assert np.array_equal(merged[~gap], (of / np.float32(10))[~gap].astype(np.float32))
 
 
-@pytest.mark.parametrize("kind,settings", [
-    ("pcum", {"epochs": 4, "width": 4}), ("unet", {"epochs": 2, "width": 4}), ("logistic_regression", {}),
-    ("weights_of_evidence", {}), ("frequency_ratio", {}), ("random_forest", {}),
-    ("bpnn", {"epochs": 2, "width": 4}), ("resnet", {"epochs": 2, "width": 4})])
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("pcum", {"epochs": 4, "width": 4}),
+        ("unet", {"epochs": 2, "width": 4}),
+        ("logistic_regression", {}),
+        ("weights_of_evidence", {}),
+        ("frequency_ratio", {}),
+        ("random_forest", {}),
+        ("bpnn", {"epochs": 2, "width": 4}),
+        ("resnet", {"epochs": 2, "width": 4}),
+    ],
+)
 def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
     if kind in ("bpnn", "resnet"):
         settings["window"] = 600.0
@@ -184,15 +212,19 @@ def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
     with rasterio.open(tmp_path / "map.tif") as dataset:
         values = dataset.read(1)
     valid = np.isfinite(area[1]).all(axis=0)
-    assert np.array_equal(np.isfinite(values), valid) and values[valid].min() >= 0 and values[valid].max() <= 1
-    assert result.random is None and result.lowest <= result.auc
+    assert np.array_equal(np.isfinite(values), valid)
+    assert values[valid].min() >= 0
+    assert values[valid].max() <= 1
+    assert result.random is None
+    assert result.lowest <= result.auc
     if kind not in ("bpnn", "resnet"):
         assert result.auc > 0.75
     assert [row.fold for row in result.folds] == ["1", "2", "3", ALL]
     assert not list(tmp_path.glob(".scarp-folds-*"))
     with open(tmp_path / "table.csv", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    assert tuple(rows[0]) == COLUMNS and len(rows) == 4
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) == 4
     assert float(rows[0]["auc"]) == pytest.approx(result.folds[0].auc, rel=1e-5)
     assert (rows[0]["epochs"] != "") == (kind in ("pcum", "unet", "bpnn", "resnet"))
 
@@ -201,7 +233,8 @@ def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
 def test_models_of_patches_have_a_random_split_too(area, tmp_path, kind):
     """Its patches are as large as theirs: of smaller ones no patch of land would be known by half."""
     result = run(area, tmp_path / "map.tif", kind, 3, epochs=1, width=4, window=600.0)
-    assert result.random is not None and result.gap == pytest.approx(result.random - result.auc)
+    assert result.random is not None
+    assert result.gap == pytest.approx(result.random - result.auc)
 
 
 def test_windows_fit_into_memory(area, tmp_path, monkeypatch):
@@ -221,7 +254,7 @@ def test_a_run_cancelled_in_the_random_split_leaves_nothing(area, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind,settings", [("logistic_regression", {}), ("pcum", {"epochs": 2, "width": 4})])
+@pytest.mark.parametrize(("kind", "settings"), [("logistic_regression", {}), ("pcum", {"epochs": 2, "width": 4})])
 def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, settings):
     """Wrong labels in one fold change the map everywhere but there; not even where windows lie tells of them."""
     folder, _, labels, points = area
@@ -233,30 +266,49 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
     # Swapped in pairs, so that the blocks keep their counts and the folds stay as they are.
     for row in range(folds.blocks.shape[0]):
         for column in range(folds.blocks.shape[1]):
-            part = np.s_[row * folds.blocks.rows:(row + 1) * folds.blocks.rows,
-                         column * folds.blocks.columns:(column + 1) * folds.blocks.columns]
+            part = np.s_[
+                row * folds.blocks.rows : (row + 1) * folds.blocks.rows,
+                column * folds.blocks.columns : (column + 1) * folds.blocks.columns,
+            ]
             cells = np.argwhere(swap[part] & np.isfinite(area[1][:, part[0], part[1]]).all(axis=0))
             found = labels[part][tuple(cells.T)]
             wrong[part][tuple(cells.T)] = found[::-1]
     (tmp_path / "other").mkdir()
     with create_raster(tmp_path / "other" / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
         dataset.write(wrong, 1)
-    cross_validate(folder / "stack.tif", tmp_path / "other" / "labels.tif", points, tmp_path / "after.tif",
-                   kind=kind, folds=4, random_split=False, progress=NullProgress(),
-                   settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}))
+    cross_validate(
+        folder / "stack.tif",
+        tmp_path / "other" / "labels.tif",
+        points,
+        tmp_path / "after.tif",
+        kind=kind,
+        folds=4,
+        random_split=False,
+        progress=NullProgress(),
+        settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
+    )
     maps = []
     for name in ("before", "after"):
         with rasterio.open(tmp_path / f"{name}.tif") as dataset:
             maps.append(dataset.read(1))
-    assert not np.array_equal(wrong, labels) and before.auc > 0.7
+    assert not np.array_equal(wrong, labels)
+    assert before.auc > 0.7
     assert np.array_equal(maps[0][held], maps[1][held], equal_nan=True)
     assert not np.array_equal(maps[0][~held], maps[1][~held], equal_nan=True)
 
 
 def test_the_same_seed_gives_the_same_bytes(area, tmp_path):
     for name in ("a", "b"):
-        run(area, tmp_path / f"{name}.tif", "pcum", 2, epochs=2, width=4, random_split=False,
-            table=tmp_path / f"{name}.csv")
+        run(
+            area,
+            tmp_path / f"{name}.tif",
+            "pcum",
+            2,
+            epochs=2,
+            width=4,
+            random_split=False,
+            table=tmp_path / f"{name}.csv",
+        )
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
@@ -276,10 +328,12 @@ def test_auc_by_fold_is_that_of_scikit_learn(area, tmp_path):
     assert np.array_equal(values, sample_raster(tmp_path / "map.tif", sample, NullProgress()), equal_nan=True)
     fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
     valid = np.isfinite(values)
-    expected = [roc_auc_score(sample.landslide[some], values[some])
-                for some in (valid & (fold_of == fold) for fold in range(4))]
+    expected = [
+        roc_auc_score(sample.landslide[some], values[some]) for some in (valid & (fold_of == fold) for fold in range(4))
+    ]
     assert [row.auc for row in result.folds[:-1]] == pytest.approx(expected)
-    assert result.auc == pytest.approx(np.mean(expected)) and result.lowest == pytest.approx(min(expected))
+    assert result.auc == pytest.approx(np.mean(expected))
+    assert result.lowest == pytest.approx(min(expected))
     assert result.folds[-1].auc == pytest.approx(roc_auc_score(sample.landslide[valid], values[valid]))
     for row in result.folds:
         assert row.low <= row.auc <= row.high
@@ -293,7 +347,8 @@ def test_a_fold_without_landslides_has_no_number(area):
     fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
     values[sample.landslide & (fold_of == 2)] = np.nan
     found = score_folds(values, sample, folds)
-    assert np.isnan(found[2].auc) and found[2].landslides == 0
+    assert np.isnan(found[2].auc)
+    assert found[2].landslides == 0
     assert mean_auc(found) == pytest.approx(np.mean([row.auc for index, row in enumerate(found[:-1]) if index != 2]))
 
 
@@ -305,22 +360,26 @@ def test_memorising_shows_as_a_gap(tmp_path):
     labels = np.zeros((side, side), dtype=np.uint8)
     for row, column in random.integers(6, side - 6, (16, 2)):
         labels[(rows - row) ** 2 + (columns - column) ** 2 <= 25] = 1
-    with create_stack(tmp_path / "stack.tif", grid, [StackFactor("row", "continuous"),
-                                                     StackFactor("column", "continuous")]) as dataset:
+    with create_stack(
+        tmp_path / "stack.tif", grid, [StackFactor("row", "continuous"), StackFactor("column", "continuous")]
+    ) as dataset:
         dataset.write(np.stack([rows, columns]).astype(np.float32))
     with create_raster(tmp_path / "labels.tif", grid, "uint8", 255, ["labels"], overviews=None) as dataset:
         dataset.write(labels, 1)
     cells = random.permutation(np.argwhere(labels == 1))[:200]
     xy = np.stack([500000 + (cells[:, 1] + 0.5) * CELL, 3300000 - (cells[:, 0] + 0.5) * CELL], axis=1)
     progress = Listening()
-    result = run((tmp_path, None, None, Points("landslides", xy=xy)), tmp_path / "map.tif", "random_forest", 3,
-                 progress)
+    result = run(
+        (tmp_path, None, None, Points("landslides", xy=xy)), tmp_path / "map.tif", "random_forest", 3, progress
+    )
     assert result.gap == pytest.approx(result.random - result.auc)
-    assert result.random > 0.9 and result.auc < 0.75 and result.gap > 0.2
+    assert result.random > 0.9
+    assert result.auc < 0.75
+    assert result.gap > 0.2
     assert any("random split" in text for text in progress.texts)
 
 
-@pytest.mark.parametrize("folds", (1, 51))
+@pytest.mark.parametrize("folds", [1, 51])
 def test_folds_out_of_range(area, tmp_path, folds):
     with pytest.raises(ParameterInvalid, match="FOLDS"):
         run(area, tmp_path / "map.tif", folds=folds)
@@ -329,17 +388,32 @@ def test_folds_out_of_range(area, tmp_path, folds):
 
 def test_unknown_kinds_are_refused(area, tmp_path):
     with pytest.raises(ParameterInvalid, match="KIND"):
-        cross_validate(area[0] / "stack.tif", area[0] / "labels.tif", area[3], tmp_path / "map.tif", kind="svm",
-                       settings=settings_of_kind("unet", "recommended", {}), folds=3, progress=NullProgress())
+        cross_validate(
+            area[0] / "stack.tif",
+            area[0] / "labels.tif",
+            area[3],
+            tmp_path / "map.tif",
+            kind="svm",
+            settings=settings_of_kind("unet", "recommended", {}),
+            folds=3,
+            progress=NullProgress(),
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_landslides_off_the_stack_are_refused(area, tmp_path):
     folder = area[0]
     with pytest.raises(TooFewData, match="far away"):
-        cross_validate(folder / "stack.tif", folder / "labels.tif", Points("far away", xy=np.zeros((3, 2))),
-                       tmp_path / "map.tif", kind="logistic_regression", folds=3, progress=NullProgress(),
-                       settings=settings_of_kind("logistic_regression", "recommended", {"block": BLOCK}))
+        cross_validate(
+            folder / "stack.tif",
+            folder / "labels.tif",
+            Points("far away", xy=np.zeros((3, 2))),
+            tmp_path / "map.tif",
+            kind="logistic_regression",
+            folds=3,
+            progress=NullProgress(),
+            settings=settings_of_kind("logistic_regression", "recommended", {"block": BLOCK}),
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -351,4 +425,5 @@ def test_block_features_hold_fold_and_auc(area, tmp_path):
     for block in result.blocks:
         assert block.auc == result.folds[block.fold - 1].auc
         assert 500000 <= block.left < block.right <= 500000 + WIDTH * CELL
-    assert folds.table.dtype == np.uint8 and (folds.table != NO_SUBSET).all()
+    assert folds.table.dtype == np.uint8
+    assert (folds.table != NO_SUBSET).all()

@@ -62,19 +62,22 @@ def region(world: World, vectors: dict) -> np.ndarray:
 
 def burn(world: World, geometries: list[dict], values: list[int]) -> np.ndarray:
     grid = world.frame.grid
-    return features.rasterize(zip(geometries, values), out_shape=grid.shape, transform=grid.transform, fill=0,
-                              dtype="int32")
+    return features.rasterize(
+        zip(geometries, values), out_shape=grid.shape, transform=grid.transform, fill=0, dtype="int32"
+    )
 
 
 def distance_to_lines(world: World, parts: list[np.ndarray]) -> np.ndarray:
     shapes = [({"type": "LineString", "coordinates": part.tolist()}, 1) for part in parts]
-    marks = features.rasterize(shapes, out_shape=world.frame.grid.shape, transform=world.frame.grid.transform,
-                               all_touched=True)
+    marks = features.rasterize(
+        shapes, out_shape=world.frame.grid.shape, transform=world.frame.grid.transform, all_touched=True
+    )
     return ndimage.distance_transform_edt(marks == 0, sampling=30.0)
 
 
-def auc_against_chance(field: np.ndarray, cells: tuple[np.ndarray, np.ndarray], where: np.ndarray | None = None
-                       ) -> float:
+def auc_against_chance(
+    field: np.ndarray, cells: tuple[np.ndarray, np.ndarray], where: np.ndarray | None = None
+) -> float:
     """AUC of a field at points against 4000 random cells, both within ``where``."""
     generator = np.random.default_rng(5)
     where = np.ones(field.shape, dtype=bool) if where is None else where
@@ -94,9 +97,12 @@ def point_cells(world: World) -> tuple[np.ndarray, np.ndarray]:
 
 # --- the folder -------------------------------------------------------------------------------------------------
 
+
 def test_same_seed_same_files_and_another_seed_others(tmp_path: Path) -> None:
-    made = [create_demo_data(tmp_path / name, size=128, regions=3, seed=seed, progress=NullProgress())
-            for name, seed in (("a", 4), ("b", 4), ("c", 5))]
+    made = [
+        create_demo_data(tmp_path / name, size=128, regions=3, seed=seed, progress=NullProgress())
+        for name, seed in (("a", 4), ("b", 4), ("c", 5))
+    ]
     for name in RASTERS:
         first, second, other = (sha256(demo.rasters[name]) for demo in made)
         assert first == second
@@ -121,28 +127,36 @@ def test_rasters_and_records_are_complete(tmp_path: Path) -> None:
         seen.append((folder, demo))
 
     progress = Listening()
-    demo = create_demo_data(tmp_path / "demo", size=128, regions=5, seed=2, write_vectors=write_vectors,
-                            progress=progress)
-    assert seen and seen[0][1] is demo
+    demo = create_demo_data(
+        tmp_path / "demo", size=128, regions=5, seed=2, write_vectors=write_vectors, progress=progress
+    )
+    assert seen
+    assert seen[0][1] is demo
     names = {path.name for path in (tmp_path / "demo").iterdir()}
     assert {f"{name}.tif" for name in RASTERS} | {"landslides.gpkg", "about.txt"} <= names
     assert {f"{name}.tif.run.json" for name in RASTERS} <= names
     assert "synthetic" in (tmp_path / "demo" / "about.txt").read_text(encoding="utf-8")
-    assert progress.fractions == sorted(progress.fractions) and progress.fractions[-1] == 1.0
+    assert progress.fractions == sorted(progress.fractions)
+    assert progress.fractions[-1] == 1.0
     for name in RASTERS:
         with rasterio.open(demo.rasters[name]) as raster:
             values = raster.read(1)
-            assert raster.crs.to_epsg() == 32646 and np.isfinite(values).all()
+            assert raster.crs.to_epsg() == 32646
+            assert np.isfinite(values).all()
             if name in ("precipitation", "temperature"):
                 assert raster.res == (1000.0, 1000.0)
                 left, bottom, right, top = raster.bounds
                 area = seen[0][1].vectors["study_area"].bounds()[0]
-                assert left + 500 <= area[0] and bottom + 500 <= area[1]
-                assert right - 500 >= area[2] and top - 500 >= area[3]
+                assert left + 500 <= area[0]
+                assert bottom + 500 <= area[1]
+                assert right - 500 >= area[2]
+                assert top - 500 >= area[3]
             else:
-                assert raster.shape == (128, 128) and raster.res == (30.0, 30.0)
+                assert raster.shape == (128, 128)
+                assert raster.res == (30.0, 30.0)
             if name == "true_probability":
-                assert 0 <= values.min() and values.max() <= 1
+                assert values.min() >= 0
+                assert values.max() <= 1
     assert not list(tmp_path.glob(".*"))
 
 
@@ -167,8 +181,9 @@ def test_failure_of_the_writer_leaves_no_folder(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [{"size": 10}, {"size": 5000}, {"regions": 0}, {"regions": 6}, {"seed": -1},
-                                   {"size": 128.5}])
+@pytest.mark.parametrize(
+    "wrong", [{"size": 10}, {"size": 5000}, {"regions": 0}, {"regions": 6}, {"seed": -1}, {"size": 128.5}]
+)
 def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(ParameterInvalid, match=next(iter(wrong)).upper()):
         create_demo_data(tmp_path / "demo", **{"size": 128, **wrong}, progress=NullProgress())
@@ -204,10 +219,13 @@ def test_works_in_a_thread_without_touching_the_global_random_state() -> None:
 
 # --- the land ---------------------------------------------------------------------------------------------------
 
+
 def test_terrain_is_mountainous_with_flat_floors(world: World) -> None:
     height, slope = world.frame.crop(world.terrain.height), world.cover.slope
-    assert 2400 < height.min() and height.max() < 6500 and np.ptp(height) > 1200
-    assert 0.75 < np.mean((slope > 10) & (slope < 42))
+    assert height.min() > 2400
+    assert height.max() < 6500
+    assert np.ptp(height) > 1200
+    assert np.mean((slope > 10) & (slope < 42)) > 0.75
     assert 0.01 < np.mean(slope < 6) < 0.25
     assert slope.max() < 70
 
@@ -217,7 +235,7 @@ def test_every_path_of_water_descends(world: World) -> None:
     moving = np.flatnonzero(flow.receiver != np.arange(flow.receiver.size))
     assert (height[moving] > height[flow.receiver[moving]]).all()
     side = world.frame.side
-    row, column = np.divmod(flow.order[:flow.starts[1]], side)
+    row, column = np.divmod(flow.order[: flow.starts[1]], side)
     assert ((row == 0) | (row == side - 1) | (column == 0) | (column == side - 1)).all()
 
 
@@ -254,7 +272,8 @@ def test_strahler_orders_follow_the_rule(vectors: dict) -> None:
         if len(donors) > 1:
             assert order == (donors[0] + 1 if donors[0] == donors[1] else donors[0])
             checked += 1
-    assert checked > 5 and max(rivers.fields["strahler"]) >= 3
+    assert checked > 5
+    assert max(rivers.fields["strahler"]) >= 3
 
 
 def test_routing_matches_a_flood_from_the_border() -> None:
@@ -285,7 +304,7 @@ def test_routing_matches_a_flood_from_the_border() -> None:
                     heapq.heappush(queue, (level[a, b], a, b))
     np.testing.assert_allclose(highest.reshape(height.shape), level)
     total = flow.accumulate(np.ones(height.shape))
-    assert total.ravel()[flow.order[:flow.starts[1]]].sum() == height.size
+    assert total.ravel()[flow.order[: flow.starts[1]]].sum() == height.size
     assert total.min() == 1
 
 
@@ -295,7 +314,8 @@ def test_lines_are_cut_at_the_border(world: World, vectors: dict) -> None:
         assert len(vectors[name])
         for part in vectors[name].parts:
             assert len(part) >= 2
-            assert (part >= [left - 1e-6, bottom - 1e-6]).all() and (part <= [right + 1e-6, top + 1e-6]).all()
+            assert (part >= [left - 1e-6, bottom - 1e-6]).all()
+            assert (part <= [right + 1e-6, top + 1e-6]).all()
     zigzag = np.array([[-1.0, 0.5], [0.5, 0.5], [0.5, 2.0], [0.7, 2.0], [0.7, 0.2]])
     pieces = clip_lines([zigzag], (0.0, 0.0, 1.0, 1.0))
     np.testing.assert_allclose(pieces[0], [[0, 0.5], [0.5, 0.5], [0.5, 1.0]])
@@ -303,6 +323,7 @@ def test_lines_are_cut_at_the_border(world: World, vectors: dict) -> None:
 
 
 # --- polygons ---------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("name", POLYGONS)
 def test_polygons_cover_without_gaps_or_overlaps(world: World, vectors: dict, name: str) -> None:
@@ -312,9 +333,12 @@ def test_polygons_cover_without_gaps_or_overlaps(world: World, vectors: dict, na
     area = 0.0
     for geometry in layer.geometries:
         count += features.rasterize([geometry], out_shape=grid.shape, transform=grid.transform, dtype="uint8")
-        area += sum(ring_area(polygon[0]) - sum(ring_area(hole) for hole in polygon[1:]) for polygon in (
-            [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]))
-    assert count.min() == 1 and count.max() == 1
+        area += sum(
+            ring_area(polygon[0]) - sum(ring_area(hole) for hole in polygon[1:])
+            for polygon in ([geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"])
+        )
+    assert count.min() == 1
+    assert count.max() == 1
     assert area == pytest.approx((SIZE * 30.0) ** 2)
 
 
@@ -333,15 +357,22 @@ def ring_area(ring: list[tuple[float, float]]) -> float:
 
 
 def test_classes_are_those_promised(vectors: dict) -> None:
-    assert list(LANDFORMS) == ["lakes", "glaciers", "plains or terraces of sedimentary or glacial deposits",
-                               "plains or terraces of alluvial, fluvial or lacustrine deposits", "mountains"]
+    assert list(LANDFORMS) == [
+        "lakes",
+        "glaciers",
+        "plains or terraces of sedimentary or glacial deposits",
+        "plains or terraces of alluvial, fluvial or lacustrine deposits",
+        "mountains",
+    ]
     assert set(vectors["landform"].fields["landform"]) <= set(LANDFORMS)
     assert len(set(vectors["landform"].fields["landform"])) >= 3
     assert 6 <= len(set(vectors["lithology"].fields["lithology"])) <= 8
     assert set(vectors["seismic"].fields["intensity"]) == {"VII", "VIII", "IX"}
     assert vectors["regions"].fields["region"] == [1, 2, 3, 4, 5]
-    zones = {zone: (alpha, beta) for zone, alpha, beta in zip(*(vectors["climate"].fields[name] for name in (
-        "zone", "alpha", "beta")))}
+    zones = {
+        zone: (alpha, beta)
+        for zone, alpha, beta in zip(*(vectors["climate"].fields[name] for name in ("zone", "alpha", "beta")))
+    }
     assert zones == {"Nyingchi": (0.8, 2.5), "Nedong": (0.8, 2.2), "Lhasa": (0.9, 2.0), "Qamdo": (0.75, 2.3)}
     assert all(40 <= days <= 153 for days in vectors["climate"].fields["rainy_days"])
 
@@ -353,19 +384,23 @@ def test_landform_labels_are_understood_by_the_safety_factor() -> None:
 
 def test_regions_have_about_equal_areas(region: np.ndarray) -> None:
     shares = np.bincount(region.ravel(), minlength=6)[1:] / region.size
-    assert shares.min() > 0.13 and shares.max() < 0.27
+    assert shares.min() > 0.13
+    assert shares.max() < 0.27
 
 
 # --- climate ----------------------------------------------------------------------------------------------------
+
 
 def test_safety_factor_warns_on_a_minority(world: World, vectors: dict) -> None:
     """Fs from the layers as a user has them, computed anew: polygons burnt in, rain read bilinearly."""
     frame, climate_fields = world.frame, world.climate_fields
     zones, forms = vectors["climate"], vectors["landform"]
-    per_mm = np.array([a * b * 7 / n for a, b, n in zip(*(zones.fields[name] for name in (
-        "alpha", "beta", "rainy_days")))])[burn(world, zones.geometries, list(range(len(zones))))]
-    k = np.array(list(LANDFORMS.values()))[burn(world, forms.geometries, [
-        list(LANDFORMS).index(label) for label in forms.fields["landform"]])]
+    per_mm = np.array(
+        [a * b * 7 / n for a, b, n in zip(*(zones.fields[name] for name in ("alpha", "beta", "rainy_days")))]
+    )[burn(world, zones.geometries, list(range(len(zones))))]
+    k = np.array(list(LANDFORMS.values()))[
+        burn(world, forms.geometries, [list(LANDFORMS).index(label) for label in forms.fields["landform"]])
+    ]
     left, _, _, top = frame.grid.bounds
     column = (left + 30 * (np.arange(SIZE) + 0.5) - climate_fields.grid.transform.c) / 1000 - 0.5
     row = (climate_fields.grid.transform.f - top + 30 * (np.arange(SIZE) + 0.5)) / 1000 - 0.5
@@ -374,7 +409,8 @@ def test_safety_factor_warns_on_a_minority(world: World, vectors: dict) -> None:
     np.testing.assert_allclose(safety, 1 / (1 + climate_fields.threshold_ratio), rtol=1e-4)
     warned = safety < 0.5
     assert 0.03 < warned.mean() < 0.2
-    assert 100 < rain.min() and rain.max() < 1500
+    assert rain.min() > 100
+    assert rain.max() < 1500
     truth = world.truth.probability
     assert truth[warned].mean() > truth[~warned].mean()
 
@@ -382,10 +418,12 @@ def test_safety_factor_warns_on_a_minority(world: World, vectors: dict) -> None:
 def test_temperature_falls_with_height(world: World) -> None:
     height, fine_temperature = world.frame.crop(world.terrain.height), world.climate_fields.fine_temperature
     assert spearmanr(ndimage.gaussian_filter(height, 13).ravel()[::97], fine_temperature.ravel()[::97])[0] < -0.9
-    assert -15 < fine_temperature.min() and fine_temperature.max() < 20
+    assert fine_temperature.min() > -15
+    assert fine_temperature.max() < 20
 
 
 # --- truth and inventory ----------------------------------------------------------------------------------------
+
 
 def test_points_follow_the_truth(world: World) -> None:
     truth, cells = world.truth.probability, point_cells(world)
@@ -395,7 +433,8 @@ def test_points_follow_the_truth(world: World) -> None:
     counts = np.bincount(tenth, minlength=10)
     assert spearmanr(np.arange(10), counts)[0] > 0.85
     assert counts[-2:].sum() > 0.6 * counts.sum()
-    assert 0.04 < truth.mean() < 0.1 and truth.max() > 0.7
+    assert 0.04 < truth.mean() < 0.1
+    assert truth.max() > 0.7
 
 
 def test_number_grows_with_the_area() -> None:
@@ -419,8 +458,9 @@ def test_every_region_has_points(world: World, region: np.ndarray) -> None:
     assert counts.min() >= 0.04 * counts.sum()
 
 
-@pytest.mark.parametrize("number, cause", [(1, "river"), (2, "incision"), (3, "till_and_faults"), (4, "frost"),
-                                           (5, "human")])
+@pytest.mark.parametrize(
+    ("number", "cause"), [(1, "river"), (2, "incision"), (3, "till_and_faults"), (4, "frost"), (5, "human")]
+)
 def test_cause_dominates_in_its_region(world: World, region: np.ndarray, number: int, cause: str) -> None:
     """A regression of the truth on slope and all causes finds the region's own cause the strongest of the causes."""
     here = (region == number) & (world.cover.slope > 10)
@@ -435,8 +475,9 @@ def test_cause_dominates_in_its_region(world: World, region: np.ndarray, number:
     assert strength[cause] > 0.5
 
 
-def test_points_of_region_1_are_near_rivers_and_of_region_5_near_roads(world: World, vectors: dict, region: np.ndarray
-                                                                       ) -> None:
+def test_points_of_region_1_are_near_rivers_and_of_region_5_near_roads(
+    world: World, vectors: dict, region: np.ndarray
+) -> None:
     cells = point_cells(world)
     river = distance_to_lines(world, vectors["rivers"].parts)
     road = distance_to_lines(world, vectors["roads"].parts)
@@ -450,7 +491,8 @@ def test_points_of_region_3_are_near_faults_or_on_till(world: World, vectors: di
     lithology = vectors["lithology"]
     till = burn(world, lithology.geometries, [int(unit == "glacial till") for unit in lithology.fields["lithology"]])
     here = region == 3
-    assert till[here].mean() > 0.1 and till[(region == 1) | (region == 2) | (region == 5)].mean() < till[here].mean()
+    assert till[here].mean() > 0.1
+    assert till[(region == 1) | (region == 2) | (region == 5)].mean() < till[here].mean()
     near = np.exp(-fault / 400) + 0.75 * till
     assert auc_against_chance(near, point_cells(world), here) > 0.58
 

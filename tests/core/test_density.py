@@ -38,7 +38,7 @@ def compute(parts, study, radius, side=1024, progress=None):
     density = LineDensity(Lines(name="rivers", parts=parts), study, radius, "rivers", progress or NullProgress())
     result = np.empty(study.shape, dtype=np.float32)
     for block in study.blocks(side):
-        result[block.row:block.row + block.height, block.column:block.column + block.width] = density.read(block)
+        result[block.row : block.row + block.height, block.column : block.column + block.width] = density.read(block)
     return result
 
 
@@ -51,12 +51,12 @@ def exact(parts, xy, radius):
     result = []
     for point in xy:
         offset = start - point
-        foot = -(offset * step).sum(axis=1) / size ** 2
+        foot = -(offset * step).sum(axis=1) / size**2
         away = (offset[:, 0] * step[:, 1] - offset[:, 1] * step[:, 0]) / size
-        half = np.sqrt(np.maximum(radius ** 2 - away ** 2, 0)) / size
+        half = np.sqrt(np.maximum(radius**2 - away**2, 0)) / size
         share = np.minimum(foot + half, 1) - np.maximum(foot - half, 0)
         result.append((np.maximum(share, 0) * size).sum())
-    return np.array(result) * 1000 / (np.pi * radius ** 2)
+    return np.array(result) * 1000 / (np.pi * radius**2)
 
 
 def sample(study, count=400, seed=0):
@@ -65,7 +65,7 @@ def sample(study, count=400, seed=0):
     cells = random.integers(0, study.width, (count, 2))
     border = count // 8
     cells[:border, 0] = random.choice([0, study.height - 1], border)
-    cells[border:2 * border, 1] = random.choice([0, study.width - 1], border)
+    cells[border : 2 * border, 1] = random.choice([0, study.width - 1], border)
     cells[:4] = [[0, 0], [0, study.width - 1], [study.height - 1, 0], [study.height - 1, study.width - 1]]
     cells[4:7] = np.array([[0.70, 0.28], [0.71, 0.28], [0.72, 0.29]]) * study.width
     t = study.transform
@@ -122,7 +122,7 @@ def test_equals_shapely_with_a_circle_of_a_thousand_corners():
     lines = shapely.MultiLineString([shapely.LineString(part) for part in parts])
     cells, xy = sample(grid(), 100)
     expected = np.array([lines.intersection(shapely.Point(point).buffer(1000.0, quad_segs=250)).length for point in xy])
-    got = density[cells[:, 0], cells[:, 1]] * np.pi * 1000.0 ** 2 / 1000
+    got = density[cells[:, 0], cells[:, 1]] * np.pi * 1000.0**2 / 1000
     assert np.abs(got - expected).max() / expected.max() < 0.005
 
 
@@ -131,11 +131,15 @@ def test_equals_shapely_with_a_circle_of_a_thousand_corners():
 def test_metres_on_the_ground_on_a_geographic_grid(latitude, radius):
     cell, side = 3 / 3600, 150
     study = Grid(CRS.from_epsg(4326), Affine(cell, 0, 94, 0, -cell, latitude + side * cell / 2), side, side)
-    parts = [np.array([94, latitude - side * cell / 2]) + part
-             for part in walks(15, 20, side * cell / 25, side * cell)]
+    parts = [np.array([94, latitude - side * cell / 2]) + part for part in walks(15, 20, side * cell / 25, side * cell)]
     density = compute(parts, study, radius)
-    fine = [np.concatenate([a + np.linspace(0, 1, 30, endpoint=False)[:, None] * (b - a)
-                            for a, b in zip(part[:-1], part[1:])] + [part[-1:]]) for part in parts]
+    fine = [
+        np.concatenate(
+            [a + np.linspace(0, 1, 30, endpoint=False)[:, None] * (b - a) for a, b in zip(part[:-1], part[1:])]
+            + [part[-1:]]
+        )
+        for part in parts
+    ]
     cells, xy = sample(study, 25)
     worst = 0.0
     for (row, column), (longitude, phi) in zip(cells, xy):
@@ -175,9 +179,11 @@ def test_duplicate_lines_count_once_with_a_warning():
     line, other = walks(2, 30, 50.0)
     progress = NullProgress()
     once = compute([line, other], grid(), 500.0)
-    np.testing.assert_array_equal(compute([line, other, line.copy(), line[::-1]], grid(), 500.0, progress=progress),
-                                  once)
-    assert len(progress.warnings) == 1 and "2 lines" in progress.warnings[0]
+    np.testing.assert_array_equal(
+        compute([line, other, line.copy(), line[::-1]], grid(), 500.0, progress=progress), once
+    )
+    assert len(progress.warnings) == 1
+    assert "2 lines" in progress.warnings[0]
     # A line that merely covers the same ground is another line.
     shifted = compute([line, line + 0.5], grid(), 500.0)
     assert shifted.max() > 1.9 * compute([line], grid(), 500.0).max()
@@ -187,8 +193,9 @@ def test_lines_without_length_change_nothing():
     line = walks(1, 30, 50.0)[0]
     point = np.array([[1800.0, 1800.0], [1800.0, 1800.0]])
     stuttering = np.repeat(line, 3, axis=0)
-    np.testing.assert_allclose(compute([stuttering, point, line[:1]], grid(), 500.0), compute([line], grid(), 500.0),
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        compute([stuttering, point, line[:1]], grid(), 500.0), compute([line], grid(), 500.0), atol=1e-5
+    )
 
 
 def test_vertices_without_coordinates_are_dropped_with_a_warning():
@@ -200,7 +207,7 @@ def test_vertices_without_coordinates_are_dropped_with_a_warning():
     assert "no coordinates" in progress.warnings[0]
 
 
-@pytest.mark.parametrize("vertices,step", ((12, 60.0), (200, 4.0)))
+@pytest.mark.parametrize(("vertices", "step"), [(12, 60.0), (200, 4.0)])
 def test_the_order_of_the_lines_does_not_matter(vertices, step):
     parts, study = walks(60, vertices, step), grid()
     before = compute(parts, study, 300.0)

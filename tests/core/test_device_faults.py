@@ -35,6 +35,7 @@ BUG = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 @pytest.fixture
 def failing(monkeypatch):
     """Returns a function that has the n-th batch of a training, checks included, fail."""
+
     def fail(error: BaseException, number: int) -> None:
         plain, count = PcumLoss.__call__, 0
 
@@ -46,11 +47,14 @@ def failing(monkeypatch):
             return plain(self, *values)
 
         monkeypatch.setattr(PcumLoss, "__call__", batch)
+
     return fail
 
 
 @pytest.mark.parametrize("number", [1, 7])
-@pytest.mark.parametrize("error, words", [(FULL, "too little memory.*BATCH"), (GONE, "failed.*launch failure.*cpu")])
+@pytest.mark.parametrize(
+    ("error", "words"), [(FULL, "too little memory.*BATCH"), (GONE, "failed.*launch failure.*cpu")]
+)
 def test_a_training_says_what_the_card_did_and_how_to_go_on(failing, number, error, words):
     failing(error, number)
     with pytest.raises(DeviceUnavailable, match=words) as caught:
@@ -77,24 +81,40 @@ def test_a_training_goes_on_from_its_checkpoint_after_the_card_failed(tmp_path, 
     monkeypatch.undo()
     resumed, whole = fit(epochs=8, checkpoint=path), fit(epochs=8)
     assert path.read_bytes() != kept, "it went on"
-    assert weights(resumed) == weights(whole) and resumed.history == whole.history
+    assert weights(resumed) == weights(whole)
+    assert resumed.history == whole.history
 
 
-@pytest.mark.parametrize("device, error, told", [
-    (CARD, RuntimeError("MPS backend out of memory"), True), (CARD, FULL, True), (CPU, GONE, True),
-    (CPU, RuntimeError("DefaultCPUAllocator: can't allocate memory"), False), (CARD, BUG, False)])
+@pytest.mark.parametrize(
+    ("device", "error", "told"),
+    [
+        (CARD, RuntimeError("MPS backend out of memory"), True),
+        (CARD, FULL, True),
+        (CPU, GONE, True),
+        (CPU, RuntimeError("DefaultCPUAllocator: can't allocate memory"), False),
+        (CARD, BUG, False),
+    ],
+)
 def test_what_is_told_of_the_device(device, error, told):
     with pytest.raises(DeviceUnavailable if told else RuntimeError), device_errors_explained(device):
         raise error
 
 
-@pytest.mark.parametrize("text, failure", [
-    ("CUDA error: device-side assert triggered", True), ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", True),
-    ("No CUDA GPUs are available", True), ("NVML_SUCCESS == r INTERNAL ASSERT FAILED", True),
-    ("shapes cannot be multiplied", False), ("", False)])
+@pytest.mark.parametrize(
+    ("text", "failure"),
+    [
+        ("CUDA error: device-side assert triggered", True),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", True),
+        ("No CUDA GPUs are available", True),
+        ("NVML_SUCCESS == r INTERNAL ASSERT FAILED", True),
+        ("shapes cannot be multiplied", False),
+        ("", False),
+    ],
+)
 def test_words_of_drivers(text, failure):
     assert is_device_failure(RuntimeError(text)) == failure
-    assert not is_device_failure(ValueError(text)) and not is_out_of_memory(RuntimeError(text))
+    assert not is_device_failure(ValueError(text))
+    assert not is_out_of_memory(RuntimeError(text))
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
@@ -148,26 +168,29 @@ def prepared(tmp_path):
         applicability = Applicability(ensemble.factors, ensemble.specs)
 
         def work(device, *engines):
-            return TileWork(ensemble, engines, tiling, AreaMask(dataset.grid, None), applicability, [MEAN], device,
-                            progress)
+            return TileWork(
+                ensemble, engines, tiling, AreaMask(dataset.grid, None), applicability, [MEAN], device, progress
+            )
 
         yield SimpleNamespace(stack=dataset, engines=engines, tiling=tiling, work=work, progress=progress)
 
 
 def maps(work, prepared):
-    return [work.compute(tile, work.read(prepared.stack, tile), lambda share: None).arrays[MEAN]
-            for tile in prepared.tiling]
+    return [
+        work.compute(tile, work.read(prepared.stack, tile), lambda share: None).arrays[MEAN] for tile in prepared.tiling
+    ]
 
 
 @pytest.mark.parametrize("number", [1, 3])
-@pytest.mark.parametrize("error, words", [(FULL, "memory"), (GONE, "launch failure")])
+@pytest.mark.parametrize(("error", "words"), [(FULL, "memory"), (GONE, "launch failure")])
 def test_a_map_is_finished_on_the_processor(prepared, error, words, number):
     expected = maps(prepared.work(CPU, *prepared.engines), prepared)
     found = maps(prepared.work(CARD, Card(prepared.engines[0], error, number)), prepared)
     for one, other in zip(found, expected):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, equal_nan=True)
     assert len(prepared.progress.warnings) == 1
-    assert words in prepared.progress.warnings[0] and "processor" in prepared.progress.warnings[0]
+    assert words in prepared.progress.warnings[0]
+    assert "processor" in prepared.progress.warnings[0]
 
 
 @pytest.mark.parametrize("error", [GONE, FULL])
@@ -177,12 +200,15 @@ def test_threads_that_fail_together_all_go_over(prepared, error):
     work = prepared.work(CARD, Card(prepared.engines[0], error, 1, together=2))
     tiles = list(prepared.tiling)[:2]
     # Pieces are not cut, so that both fail at the same moment with what is the smallest.
-    work.tiling = SimpleNamespace(align=prepared.tiling.align, around=prepared.tiling.around,
-                                  quarters=lambda piece: [piece])
+    work.tiling = SimpleNamespace(
+        align=prepared.tiling.align, around=prepared.tiling.around, quarters=lambda piece: [piece]
+    )
     read = [work.read(prepared.stack, tile) for tile in tiles]
     with ThreadPoolExecutor(2) as pool:
-        found = [done.arrays[MEAN] for done in pool.map(
-            lambda pair: work.compute(*pair, lambda share: None), zip(tiles, read))]
+        found = [
+            done.arrays[MEAN]
+            for done in pool.map(lambda pair: work.compute(*pair, lambda share: None), zip(tiles, read))
+        ]
     for one, other in zip(found, expected):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, equal_nan=True)
     assert len(prepared.progress.warnings) == 1

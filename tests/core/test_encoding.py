@@ -8,16 +8,24 @@ from scarp.model.encoding import ClassMatcher, Encoding, FactorSpec, fit_factors
 from scarp.model.errors import ParameterInvalid
 from scarp.model.stack import StackFactor
 
-FACTORS = [StackFactor("slope", "continuous", "degrees"),
-           StackFactor("rock", "categorical", classes={1: "granite", 3: "schist", 7: "till", 9: "lake"}),
-           StackFactor("rain", "continuous", "mm"),
-           StackFactor("aspect", "categorical")]
+FACTORS = [
+    StackFactor("slope", "continuous", "degrees"),
+    StackFactor("rock", "categorical", classes={1: "granite", 3: "schist", 7: "till", 9: "lake"}),
+    StackFactor("rain", "continuous", "mm"),
+    StackFactor("aspect", "categorical"),
+]
 
 
 def raw_values(size=40, seed=0, nodata=0.1):
     generator = np.random.default_rng(seed)
-    raw = np.stack([generator.gamma(3, 8, (size, size)), generator.choice([1, 3, 7], (size, size)),
-                    1e6 + generator.normal(0, 3, (size, size)), generator.integers(1, 10, (size, size))])
+    raw = np.stack(
+        [
+            generator.gamma(3, 8, (size, size)),
+            generator.choice([1, 3, 7], (size, size)),
+            1e6 + generator.normal(0, 3, (size, size)),
+            generator.integers(1, 10, (size, size)),
+        ]
+    )
     for band in raw:
         band[generator.random((size, size)) < nodata] = np.nan
     return raw.astype(np.float32)
@@ -33,8 +41,10 @@ def test_channels_follow_from_the_values(mode):
     raw = raw_values()
     encoding = fitted(raw, mode)
     image, valid = encoding.encode(raw)
-    assert image.dtype == np.float32 and image.shape == (encoding.channels, 40, 40)
-    assert np.array_equal(valid, np.isfinite(raw).all(axis=0)) and 0 < valid.sum() < valid.size
+    assert image.dtype == np.float32
+    assert image.shape == (encoding.channels, 40, 40)
+    assert np.array_equal(valid, np.isfinite(raw).all(axis=0))
+    assert 0 < valid.sum() < valid.size
     assert (image[:, ~valid] == 0).all()
     for channel, band in ((0, 0), (1, 2)):
         cells = raw[band][valid].astype(np.float64)
@@ -45,7 +55,8 @@ def test_channels_follow_from_the_values(mode):
         assert np.allclose(image[2][valid], (cells - cells.mean()) / cells.std(), atol=1e-5)
     else:
         assert encoding.channels == 2 + 3 + 9
-        assert (image[2:5, valid].sum(axis=0) == 1).all() and (image[5:, valid].sum(axis=0) == 1).all()
+        assert (image[2:5, valid].sum(axis=0) == 1).all()
+        assert (image[5:, valid].sum(axis=0) == 1).all()
         assert np.array_equal(image[3] == 1, valid & (raw[1] == 3))
 
 
@@ -57,7 +68,8 @@ def test_statistics_do_not_depend_on_batches(pieces):
         assert spec.mean == pytest.approx(values.mean(), rel=1e-12)
         assert spec.std == pytest.approx(values.std(), rel=1e-6)
         assert (spec.minimum, spec.maximum) == (values.min(), values.max())
-    assert specs[1].seen == (1, 3, 7) and specs[0].seen == ()
+    assert specs[1].seen == (1, 3, 7)
+    assert specs[0].seen == ()
 
 
 @pytest.mark.parametrize("mode", ["codes", "one_hot"])
@@ -70,7 +82,8 @@ def test_unseen_class_is_no_class_and_is_reported(mode):
     rock = image[2:3] if mode == "codes" else image[2:5]
     assert (rock[:, 5, 5:8] == 0).all()
     assert np.array_equal(valid, encoding.encode(raw)[1])
-    assert encoding.unseen(other) == {"rock": {9}} and encoding.unseen(raw) == {}
+    assert encoding.unseen(other) == {"rock": {9}}
+    assert encoding.unseen(raw) == {}
 
 
 @pytest.mark.parametrize("mode", ["codes", "one_hot"])
@@ -100,7 +113,8 @@ def test_classes_match_by_label():
     raw = np.array([[[4, 1, 2], [3, np.nan, 8]]], dtype=np.float32)
     matched = matcher.apply(raw)
     assert np.array_equal(matched, np.array([[[2, 3, -1], [1, np.nan, -1]]], dtype=np.float32), equal_nan=True)
-    assert matcher.unknown == {"rock": ["basalt"]} and matcher.translated == ["rock"]
+    assert matcher.unknown == {"rock": ["basalt"]}
+    assert matcher.translated == ["rock"]
     assert Encoding([spec], "one_hot").unseen(matched) == {"rock": {-1}}
 
 
@@ -108,4 +122,6 @@ def test_equal_class_tables_change_nothing():
     spec = FactorSpec("rock", "categorical", classes={1: "granite", 2: "schist"}, seen=(1, 2))
     matcher = ClassMatcher([spec], [StackFactor("rock", "categorical", classes={1: "granite", 2: "schist"})])
     raw = np.array([[[1, 2, 5]]], dtype=np.float32)
-    assert np.array_equal(matcher.apply(raw.copy()), raw) and not matcher.translated and not matcher.unknown
+    assert np.array_equal(matcher.apply(raw.copy()), raw)
+    assert not matcher.translated
+    assert not matcher.unknown

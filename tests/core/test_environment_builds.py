@@ -12,8 +12,11 @@ from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Card, Target
 VERSIONS = [(3, minor) for minor in range(9, 15)]
 SYSTEMS = [("linux", "x86_64"), ("linux", "aarch64"), ("win32", "AMD64"), ("darwin", "arm64"), ("darwin", "x86_64")]
 TARGETS = [Target(version, *system) for version in VERSIONS for system in SYSTEMS]
-NOTHING_FOR = {Target((3, 13), "darwin", "x86_64"), Target((3, 14), "darwin", "x86_64"),
-               Target((3, 9), "linux", "aarch64")}
+NOTHING_FOR = {
+    Target((3, 13), "darwin", "x86_64"),
+    Target((3, 14), "darwin", "x86_64"),
+    Target((3, 9), "linux", "aarch64"),
+}
 """There is no torch, or no rasterio."""
 
 
@@ -26,13 +29,17 @@ def test_every_library_stands_in_the_list_once_for_each_computer(target):
     requirements = pytest.importorskip("packaging.requirements")
     if target in NOTHING_FOR:
         return
-    values = {"python_version": f"3.{target.version[1]}", "sys_platform": target.platform,
-              "platform_machine": target.machine}
+    values = {
+        "python_version": f"3.{target.version[1]}",
+        "sys_platform": target.platform,
+        "platform_machine": target.machine,
+    }
     lines = [line for line in builds.LIBRARIES.read_text().splitlines() if line and not line.startswith("#")]
     asked = [item for item in map(requirements.Requirement, lines) if not item.marker or item.marker.evaluate(values)]
     names = [item.name for item in asked]
-    assert sorted(names) == sorted({"numpy", "scipy", "scikit-learn", "rasterio", "safetensors", "matplotlib", "attrs",
-                                    "jinja2"})
+    assert sorted(names) == sorted(
+        {"numpy", "scipy", "scikit-learn", "rasterio", "safetensors", "matplotlib", "attrs", "jinja2"}
+    )
     assert all(re.fullmatch(r"==[\d.]+", str(item.specifier)) for item in asked), "not pinned"
 
 
@@ -54,12 +61,23 @@ def test_old_macs_get_the_numpy_that_their_torch_was_built_for():
     assert 'numpy==1.26.4; sys_platform == "darwin" and platform_machine == "x86_64"' in builds.LIBRARIES.read_text()
 
 
-@pytest.mark.parametrize("driver, capability, version, expected", [
-    ("580.95.05", 8.6, (3, 12), "cu130"), ("580.95.05", 12.0, (3, 12), "cu130"), ("580.95.05", 9.0, (3, 11), "cu130"),
-    ("580.95.05", 6.1, (3, 12), "cu126"), ("560.35.03", 8.6, (3, 12), "cu126"), ("525.60.13", 7.5, (3, 10), "cu126"),
-    ("560.35.03", 12.0, (3, 12), CPU), ("520.61.05", 8.6, (3, 12), CPU), ("580.95.05", 3.5, (3, 12), CPU),
-    ("560.35.03", None, (3, 12), "cu126"), ("580.95.05", 8.6, (3, 9), "cu128"), ("560.35.03", 6.1, (3, 9), "cu126"),
-])
+@pytest.mark.parametrize(
+    ("driver", "capability", "version", "expected"),
+    [
+        ("580.95.05", 8.6, (3, 12), "cu130"),
+        ("580.95.05", 12.0, (3, 12), "cu130"),
+        ("580.95.05", 9.0, (3, 11), "cu130"),
+        ("580.95.05", 6.1, (3, 12), "cu126"),
+        ("560.35.03", 8.6, (3, 12), "cu126"),
+        ("525.60.13", 7.5, (3, 10), "cu126"),
+        ("560.35.03", 12.0, (3, 12), CPU),
+        ("520.61.05", 8.6, (3, 12), CPU),
+        ("580.95.05", 3.5, (3, 12), CPU),
+        ("560.35.03", None, (3, 12), "cu126"),
+        ("580.95.05", 8.6, (3, 9), "cu128"),
+        ("560.35.03", 6.1, (3, 9), "cu126"),
+    ],
+)
 def test_the_newest_build_that_driver_and_card_can_run_is_recommended(driver, capability, version, expected):
     card = Card("card", driver, "8 GB", capability)
     assert builds.recommended(Target(version, "linux", "x86_64"), [card]) == expected
@@ -72,13 +90,16 @@ def test_one_good_card_beside_an_old_one_counts():
     assert builds.recommended(Target((3, 12), "win32", "AMD64"), cards) == "cu130"
 
 
-@pytest.mark.parametrize("target, build, expected", [
-    (Target((3, 12), "win32", "AMD64"), "cu130", "torch==2.13.0+cu130"),
-    (Target((3, 12), "linux", "x86_64"), CPU, "torch==2.13.0+cpu"),
-    (Target((3, 12), "linux", "x86_64"), BUILD_OF_SOURCE, "torch==2.13.0"),
-    (Target((3, 12), "darwin", "arm64"), CPU, "torch==2.13.0"),
-    (Target((3, 9), "linux", "x86_64"), "cu126", "torch==2.8.0+cu126"),
-])
+@pytest.mark.parametrize(
+    ("target", "build", "expected"),
+    [
+        (Target((3, 12), "win32", "AMD64"), "cu130", "torch==2.13.0+cu130"),
+        (Target((3, 12), "linux", "x86_64"), CPU, "torch==2.13.0+cpu"),
+        (Target((3, 12), "linux", "x86_64"), BUILD_OF_SOURCE, "torch==2.13.0"),
+        (Target((3, 12), "darwin", "arm64"), CPU, "torch==2.13.0"),
+        (Target((3, 9), "linux", "x86_64"), "cu126", "torch==2.8.0+cu126"),
+    ],
+)
 def test_the_build_is_asked_for_by_its_exact_name(target, build, expected):
     assert builds.requirement_of_torch(target, build) == expected
     assert builds.index_of_torch(build).endswith(f"/whl/{build}")
@@ -103,12 +124,18 @@ def test_every_build_in_the_table_has_a_label():
     assert {name for entry in table["torch"] for name in entry["builds"]} == set(table["builds"])
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("NVIDIA RTX 4070, 591.86, 12282 MiB, 8.9\n", [Card("NVIDIA RTX 4070", "591.86", "12282 MiB", 8.9)]),
-    ("Tesla K80, 470.82.01, 11441 MiB\nTesla K80, 470.82.01, 11441 MiB\n",
-     [Card("Tesla K80", "470.82.01", "11441 MiB")] * 2),
-    ("Quadro, 450.1, 1 MiB, [N/A]\n", [Card("Quadro", "450.1", "1 MiB")]),
-    ("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver, really, no, 1\n", []), ("", []),
-])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("NVIDIA RTX 4070, 591.86, 12282 MiB, 8.9\n", [Card("NVIDIA RTX 4070", "591.86", "12282 MiB", 8.9)]),
+        (
+            "Tesla K80, 470.82.01, 11441 MiB\nTesla K80, 470.82.01, 11441 MiB\n",
+            [Card("Tesla K80", "470.82.01", "11441 MiB")] * 2,
+        ),
+        ("Quadro, 450.1, 1 MiB, [N/A]\n", [Card("Quadro", "450.1", "1 MiB")]),
+        ("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver, really, no, 1\n", []),
+        ("", []),
+    ],
+)
 def test_the_drivers_answer_is_read(text, expected):
     assert builds.parse(text) == expected

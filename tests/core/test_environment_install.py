@@ -57,8 +57,9 @@ def packages_of(python: Path) -> str:
     """Return a hash of names, sizes and times of all that a Python imports from."""
     code = "import sys, site; print(*sys.path, site.getusersitepackages(), sep='\\n')"
     found = hashlib.sha256()
-    said = subprocess.run([str(python), "-c", code], check=True, capture_output=True, text=True,
-                          env=clean_environment())
+    said = subprocess.run(
+        [str(python), "-c", code], check=True, capture_output=True, text=True, env=clean_environment()
+    )
     for folder in filter(os.path.isdir, said.stdout.split("\n")[1:]):
         for path, _, files in sorted(os.walk(folder)):
             for name in sorted(files):
@@ -77,12 +78,19 @@ def test_from_a_folder_of_wheels_and_the_python_below_stays_as_it_was(facts, tmp
     assert packages_of(facts.interpreter.executable) == before
     assert attempt.environment.status().state is State.READY
     assert attempt.environment.missing(["torch", "fakeraster", "fakelearn"]) == []
-    said = subprocess.run([str(attempt.environment.python), "-c", "import torch; print(torch.__version__)"], check=True,
-                          capture_output=True, text=True, env=attempt.environment.variables()).stdout.split()
+    said = subprocess.run(
+        [str(attempt.environment.python), "-c", "import torch; print(torch.__version__)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=attempt.environment.variables(),
+    ).stdout.split()
     assert said[0] == torch_of(facts) == record["proof"]["versions"]["torch"]
-    assert not (attempt.environment.folder / "wheels").exists() and not (attempt.environment.folder / "tmp").exists()
+    assert not (attempt.environment.folder / "wheels").exists()
+    assert not (attempt.environment.folder / "tmp").exists()
     shares = [share for share, _ in attempt.reports]
-    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     assert attempt.environment.log.read_text().strip().endswith(attempt.lines[-1].strip())
     assert "fakelearn" in attempt.environment.log.read_text()
 
@@ -95,8 +103,7 @@ def test_from_the_internet_torch_comes_from_its_own_index(facts, base, tmp_path,
     ordinary = wheels_of(tmp_path / "ordinary", torch_of(facts))
     write_lock(tmp_path / "libraries.lock", ordinary)
     monkeypatch.setattr(plan.builds, "index_of_torch", lambda build: write_index(tmp_path / build, torch))
-    monkeypatch.setattr(sources, "ALWAYS", {
-        **sources.ALWAYS, "PIP_INDEX_URL": write_index(tmp_path / "all", ordinary)})
+    monkeypatch.setattr(sources, "ALWAYS", {**sources.ALWAYS, "PIP_INDEX_URL": write_index(tmp_path / "all", ordinary)})
     attempt = Attempt(facts, tmp_path / "py", Source(), builds.CPU).start_with(base)
     attempt.run()
     assert attempt.environment.mark()["proof"]["versions"]["torch"] == f"{torch_of(facts)}+cpu"
@@ -107,15 +114,17 @@ def test_as_pip_is_configured(facts, base, tmp_path, monkeypatch):
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
     config = tmp_path / "pip.conf"
     # What would break an installation into an environment must not reach it.
-    config.write_text(f"[global]\nno-index = true\nfind-links = {wheels}\nuser = true\n"
-                      f"[install]\ntarget = {tmp_path}/t\n")
+    config.write_text(
+        f"[global]\nno-index = true\nfind-links = {wheels}\nuser = true\n[install]\ntarget = {tmp_path}/t\n"
+    )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     asked = probe(facts.interpreter)
     assert sources.custom_index_settings(asked.configuration)
     attempt = Attempt(asked, tmp_path / "py", Source(SourceKind.CONFIGURED)).start_with(base)
     attempt.run()
-    assert attempt.environment.python and not (tmp_path / "t").exists()
+    assert attempt.environment.python
+    assert not (tmp_path / "t").exists()
 
 
 def test_a_failure_is_explained_and_the_next_try_goes_on(facts, tmp_path):
@@ -124,15 +133,18 @@ def test_a_failure_is_explained_and_the_next_try_goes_on(facts, tmp_path):
     attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels))
     with pytest.raises(InstallFailed, match="no fakelearn==2.0"):
         attempt.run()
-    assert attempt.environment.status().state is State.INCOMPLETE and attempt.environment.python is None
+    assert attempt.environment.status().state is State.INCOMPLETE
+    assert attempt.environment.python is None
     kept.rename(wheels / "fakelearn-2.0-py3-none-any.whl")
     again = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels))
     again.run()
     assert again.environment.python
-    assert again.text.count("done before") == 2 and "-m venv" not in again.text
+    assert again.text.count("done before") == 2
+    assert "-m venv" not in again.text
     third = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels))
     third.run()
-    assert third.text.count("done before") == 3 and "Prove" in third.text
+    assert third.text.count("done before") == 3
+    assert "Prove" in third.text
 
 
 def test_cancel_ends_all_processes_and_the_next_try_goes_on(facts, base, tmp_path, monkeypatch):
@@ -140,10 +152,13 @@ def test_cancel_ends_all_processes_and_the_next_try_goes_on(facts, base, tmp_pat
     # A step that starts a child of its own and waits for it, as pip does when it builds or compiles.
     slow = tmp_path / "proof.py"
     whole = slow.read_text()
-    slow.write_text("import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', "
-                    f"'import time; time.sleep(600)  # {tmp_path.name}'])\nprint('waits', flush=True)\nchild.wait()\n")
-    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels),
-                      cancel=lambda line: line == "waits").start_with(base)
+    slow.write_text(
+        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', "
+        f"'import time; time.sleep(600)  # {tmp_path.name}'])\nprint('waits', flush=True)\nchild.wait()\n"
+    )
+    attempt = Attempt(
+        facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels), cancel=lambda line: line == "waits"
+    ).start_with(base)
     with pytest.raises(InstallCancelled):
         attempt.run()
     deadline = time.monotonic() + 60
@@ -194,21 +209,39 @@ def test_another_build_replaces_the_one_that_is_there(facts, base, tmp_path):
 def test_one_made_with_another_python_is_made_again(facts, base, tmp_path):
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
     attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels)).start_with(base)
-    attempt.environment.write_progress_record({"made_with": "/usr/bin/python3.0 3.0.0", "done": ["make", "pip", "install"]})
+    attempt.environment.write_progress_record(
+        {"made_with": "/usr/bin/python3.0 3.0.0", "done": ["make", "pip", "install"]}
+    )
     (attempt.environment.folder / "of the old one").touch()
     attempt.run()
-    assert attempt.environment.python and not (attempt.environment.folder / "of the old one").exists()
+    assert attempt.environment.python
+    assert not (attempt.environment.folder / "of the old one").exists()
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda request, monkeypatch: (request.environment.folder.mkdir(), (request.environment.folder / "x").touch()),
-     "holds other files"),
-    (lambda request, monkeypatch: monkeypatch.setattr(disk_space, "free", lambda folder: 0.1), "GB are free"),
-    (lambda request, monkeypatch: monkeypatch.setattr(disk_space, "path_problem", lambda folder: "too deep"), "too deep"),
-    (lambda request, monkeypatch: [path.unlink() for path in request.source.folder.iterdir()], "no wheels"),
-    (lambda request, monkeypatch: object.__setattr__(request, "facts", type(request.facts)(
-        **{**request.facts.__dict__, "venv": False})), "lacks venv"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (
+            lambda request, monkeypatch: (
+                request.environment.folder.mkdir(),
+                (request.environment.folder / "x").touch(),
+            ),
+            "holds other files",
+        ),
+        (lambda request, monkeypatch: monkeypatch.setattr(disk_space, "free", lambda folder: 0.1), "GB are free"),
+        (
+            lambda request, monkeypatch: monkeypatch.setattr(disk_space, "path_problem", lambda folder: "too deep"),
+            "too deep",
+        ),
+        (lambda request, monkeypatch: [path.unlink() for path in request.source.folder.iterdir()], "no wheels"),
+        (
+            lambda request, monkeypatch: object.__setattr__(
+                request, "facts", type(request.facts)(**{**request.facts.__dict__, "venv": False})
+            ),
+            "lacks venv",
+        ),
+    ],
+)
 def test_what_cannot_work_is_refused_before_anything_is_changed(facts, tmp_path, monkeypatch, spoil, words):
     attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
     spoil(attempt.request, monkeypatch)
@@ -230,8 +263,9 @@ def test_two_at_once_into_one_folder_are_refused(facts, tmp_path):
         return True
 
     with pytest.raises(InstallCancelled):
-        Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels),
-                cancel=lambda line: not said and try_again(line)).run()
+        Attempt(
+            facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels), cancel=lambda line: not said and try_again(line)
+        ).run()
     assert said
 
 
@@ -256,29 +290,39 @@ def test_the_proxy_is_used_and_its_password_stays_out_of_log_and_arguments(facts
     with pytest.raises(InstallFailed, match="proxy wants a user name"):
         attempt.run()
     server.close()
-    assert asked and asked[0].startswith(b"CONNECT download.pytorch.org:443")
+    assert asked
+    assert asked[0].startswith(b"CONNECT download.pytorch.org:443")
     assert b"Proxy-Authorization: Basic" in asked[0] or b"proxy-authorization: basic" in asked[0].lower()
     for text in (attempt.text, attempt.environment.log.read_text()):
         assert "s3cr3t" not in text
     assert not [part for step in plan.steps(attempt.request) for part in step.command if "s3cr3t" in part]
 
 
-@pytest.mark.parametrize("has, expected", [
-    ({"ensurepip": True}, "own"), ({"ensurepip": False, "pip": "23.0.1"}, "--python"),
-    ({"ensurepip": False, "pip": "20.0"}, "wheel"), ({"ensurepip": False, "pip": ""}, "wheel"),
-])
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ({"ensurepip": True}, "own"),
+        ({"ensurepip": False, "pip": "23.0.1"}, "--python"),
+        ({"ensurepip": False, "pip": "20.0"}, "wheel"),
+        ({"ensurepip": False, "pip": ""}, "wheel"),
+    ],
+)
 def test_pip_comes_from_where_there_is_one(facts, tmp_path, monkeypatch, has, expected):
     wheels = tmp_path / "w"
     wheels.mkdir()
     (wheels / "pip-25.0-py3-none-any.whl").touch()
     monkeypatch.setattr(plan, "SYSTEM_WHEELS", tmp_path / "none")
     other = type(facts)(**{**facts.__dict__, **has})
-    request = Request(other, builds.BUILD_OF_SOURCE, Source(SourceKind.FOLDER, wheels), PrivateEnvironment(tmp_path / "py"))
+    request = Request(
+        other, builds.BUILD_OF_SOURCE, Source(SourceKind.FOLDER, wheels), PrivateEnvironment(tmp_path / "py")
+    )
     command = plan.pip_command(request)
     own = str(request.environment.executable)
-    assert {"own": command == (own, "-m", "pip"),
-            "--python": command[1:] == ("-m", "pip", "--python", own),
-            "wheel": command == (own, str(wheels / "pip-25.0-py3-none-any.whl" / "pip"))}[expected]
+    assert {
+        "own": command == (own, "-m", "pip"),
+        "--python": command[1:] == ("-m", "pip", "--python", own),
+        "wheel": command == (own, str(wheels / "pip-25.0-py3-none-any.whl" / "pip")),
+    }[expected]
     (wheels / "pip-25.0-py3-none-any.whl").unlink()
     if expected == "wheel":
         with pytest.raises(InstallFailed, match="python3-venv"):
@@ -292,7 +336,8 @@ def test_without_ensurepip_the_pip_of_the_other_python_installs_into_the_environ
     without = type(facts)(**{**facts.__dict__, "ensurepip": False})
     attempt = Attempt(without, tmp_path / "py", Source(SourceKind.FOLDER, wheels_of(tmp_path / "w", torch_of(facts))))
     attempt.run()
-    assert attempt.environment.python and attempt.environment.missing(["pip"]) == ["pip"]
+    assert attempt.environment.python
+    assert attempt.environment.missing(["pip"]) == ["pip"]
     assert packages_of(facts.interpreter.executable) == before
 
 
@@ -301,7 +346,8 @@ def test_osgeo4w_gets_the_file_that_finds_its_dlls(facts, base, tmp_path, monkey
     assert plan.site_file(attempt.request) is None
     monkeypatch.setattr(plan, "dll_folder", lambda interpreter: r"C:\OSGeo4W\bin")
     path, content = plan.site_file(attempt.request)
-    assert path.name == "sitecustomize.py" and path.parent == attempt.environment.site_packages
+    assert path.name == "sitecustomize.py"
+    assert path.parent == attempt.environment.site_packages
     asked: list[str] = []
     monkeypatch.setattr(os, "add_dll_directory", asked.append, raising=False)
     exec(compile(content, str(path), "exec"), {})
@@ -327,8 +373,12 @@ for number in range(3):
         assert time.monotonic() < until
         time.sleep(0.01)
 """
-    assert processes.run([sys.executable, "-c", code], clean_environment(), lambda line: (heard / line).touch(),
-                         lambda: False) == 0
+    assert (
+        processes.run(
+            [sys.executable, "-c", code], clean_environment(), lambda line: (heard / line).touch(), lambda: False
+        )
+        == 0
+    )
     assert sorted(path.name for path in heard.iterdir()) == ["0", "1", "2"]
 
 
@@ -336,11 +386,14 @@ def test_the_command_line_installs_shows_and_removes(tmp_path, facts, capsys):
     wheels = wheels_of(tmp_path / "w", torch_of(facts))
     folder = tmp_path / "py"
     common = ["--folder", str(folder)]
-    assert main(["status", *common]) == 1 and "absent" in capsys.readouterr().out
+    assert main(["status", *common]) == 1
+    assert "absent" in capsys.readouterr().out
     assert main(["install", *common, "--wheels", str(wheels), "--python", str(facts.interpreter.executable)]) == 0
     assert str(PrivateEnvironment(folder).python) in capsys.readouterr().out
-    assert main(["status", *common]) == 0 and read_json(folder / COMPLETE_FILE)["build"] == builds.BUILD_OF_SOURCE
-    assert main(["remove", *common]) == 0 and not folder.exists()
+    assert main(["status", *common]) == 0
+    assert read_json(folder / COMPLETE_FILE)["build"] == builds.BUILD_OF_SOURCE
+    assert main(["remove", *common]) == 0
+    assert not folder.exists()
     assert main(["install", *common, "--wheels", str(tmp_path / "none")]) == 1
     assert "Choose the folder" in capsys.readouterr().err
 
@@ -349,7 +402,9 @@ def test_the_module_starts_from_the_plugins_folder_without_qgis():
     plugins = Path(__file__).resolve().parents[2] / ".build" / "plugins"
     command = [str(qgis_interpreter().executable), "-m", "scarp.environment", "status", "--folder", "/nowhere"]
     said = subprocess.run(command, cwd=plugins, capture_output=True, text=True, env=clean_environment())
-    assert said.returncode == 1 and said.stdout.strip() == "absent" and not said.stderr
+    assert said.returncode == 1
+    assert said.stdout.strip() == "absent"
+    assert not said.stderr
 
 
 def test_the_log_is_kept_when_the_environment_goes(facts, base, tmp_path):

@@ -32,7 +32,9 @@ def environment(tmp_path) -> PrivateEnvironment:
     (made.folder / "bin").mkdir()
     made.executable.symlink_to(base)
     made.write_progress_record({"done": ["make"]})
-    made.write_completion_record({"base": os.path.realpath(base), "qgis_python": list(HERE), "variables": {"PYTHONHOME": "/x"}})
+    made.write_completion_record(
+        {"base": os.path.realpath(base), "qgis_python": list(HERE), "variables": {"PYTHONHOME": "/x"}}
+    )
     return made
 
 
@@ -53,19 +55,22 @@ def test_its_modules_are_found_without_starting_it(environment):
     assert PrivateEnvironment(environment.folder / "no").missing(["torch"]) == ["torch"]
 
 
-@pytest.mark.parametrize("spoil, state", [
-    (lambda e: (e.folder / COMPLETE_FILE).unlink(), State.INCOMPLETE),
-    (lambda e: (e.folder / COMPLETE_FILE).write_text("{"), State.INCOMPLETE),
-    (lambda e: (e.folder / COMPLETE_FILE).write_text("[]"), State.INCOMPLETE),
-    (lambda e: [(e.folder / name).unlink() for name in (COMPLETE_FILE, PROGRESS_FILE)], State.ABSENT),
-    (lambda e: change(e, list="another"), State.OUTDATED),
-    (lambda e: change(e, format=0), State.OUTDATED),
-    (lambda e: change(e, base="/usr/bin/python0"), State.OUTDATED),
-    (lambda e: change(e, qgis_python=[3, 0]), State.OUTDATED),
-    (lambda e: Path(os.path.realpath(e.executable)).unlink(), State.OUTDATED),
-    (lambda e: e.executable.unlink(), State.OUTDATED),
-    (lambda e: e.write_progress_record({}), State.INCOMPLETE),
-])
+@pytest.mark.parametrize(
+    ("spoil", "state"),
+    [
+        (lambda e: (e.folder / COMPLETE_FILE).unlink(), State.INCOMPLETE),
+        (lambda e: (e.folder / COMPLETE_FILE).write_text("{"), State.INCOMPLETE),
+        (lambda e: (e.folder / COMPLETE_FILE).write_text("[]"), State.INCOMPLETE),
+        (lambda e: [(e.folder / name).unlink() for name in (COMPLETE_FILE, PROGRESS_FILE)], State.ABSENT),
+        (lambda e: change(e, list="another"), State.OUTDATED),
+        (lambda e: change(e, format=0), State.OUTDATED),
+        (lambda e: change(e, base="/usr/bin/python0"), State.OUTDATED),
+        (lambda e: change(e, qgis_python=[3, 0]), State.OUTDATED),
+        (lambda e: Path(os.path.realpath(e.executable)).unlink(), State.OUTDATED),
+        (lambda e: e.executable.unlink(), State.OUTDATED),
+        (lambda e: e.write_progress_record({}), State.INCOMPLETE),
+    ],
+)
 def test_an_incomplete_environment_has_no_python(environment, spoil, state):
     spoil(environment)
     assert environment.status().state is state
@@ -96,7 +101,9 @@ def test_removing_takes_the_environment_and_nothing_else(environment, tmp_path):
     beside.write_text("stays")
     outside = tmp_path / "system" / "python3.x"
     environment.remove()
-    assert not environment.folder.exists() and beside.read_text() == "stays" and outside.exists()
+    assert not environment.folder.exists()
+    assert beside.read_text() == "stays"
+    assert outside.exists()
     environment.remove()
 
 
@@ -104,7 +111,8 @@ def test_a_folder_that_is_not_scarps_is_left_alone(tmp_path):
     other = PrivateEnvironment(tmp_path / "thesis")
     other.folder.mkdir()
     (other.folder / "chapter.txt").write_text("years of work")
-    assert other.is_foreign() and not other.is_scarp_environment()
+    assert other.is_foreign()
+    assert not other.is_scarp_environment()
     with pytest.raises(OSError, match="not made by Scarp"):
         other.remove()
     assert (other.folder / "chapter.txt").exists()
@@ -119,7 +127,8 @@ def test_a_removal_that_fails_in_the_middle_can_be_repeated(environment, monkeyp
     monkeypatch.setattr(private.shutil, "rmtree", refuse)
     with pytest.raises(PermissionError):
         environment.remove()
-    assert environment.status().state is State.INCOMPLETE and environment.python is None
+    assert environment.status().state is State.INCOMPLETE
+    assert environment.python is None
     monkeypatch.undo()
     environment.remove()
     assert not environment.folder.exists()

@@ -16,52 +16,73 @@ from scarp.environment.sources import Proxy, Source, SourceKind, custom_index_se
 FAILURES = [
     ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
     ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
-    ("pip is configured with locations that require TLS/SSL, however the ssl module in Python is not available.",
-     "no encryption"),
-    ("ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy Authentication Required'))",
-     "wants a user name"),
-    ("Max retries exceeded (Caused by ProxyError('Cannot connect to proxy.', NewConnectionError('refused')))",
-     "proxy cannot be reached"),
-    ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed",
-     "not trusted"),
-    ("NewConnectionError(': Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')",
-     "no connection"),
+    (
+        "pip is configured with locations that require TLS/SSL, however the ssl module in Python is not available.",
+        "no encryption",
+    ),
+    (
+        "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy Authentication Required'))",
+        "wants a user name",
+    ),
+    (
+        "Max retries exceeded (Caused by ProxyError('Cannot connect to proxy.', NewConnectionError('refused')))",
+        "proxy cannot be reached",
+    ),
+    (
+        "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed",
+        "not trusted",
+    ),
+    (
+        "NewConnectionError(': Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')",
+        "no connection",
+    ),
     ("ReadTimeoutError(\"HTTPSConnectionPool(host='x', port=443): Read timed out.\")", "connection broke"),
-    ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Someone may have tampered with them.\n"
-     "    numpy==2.4.6 from https://mirror/numpy.whl (from -r list (line 3)):\n        Expected sha256 1\n"
-     "             Got        2", "not the one that was expected (numpy==2.4.6)"),
+    (
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Someone may have tampered with them.\n"
+        "    numpy==2.4.6 from https://mirror/numpy.whl (from -r list (line 3)):\n        Expected sha256 1\n"
+        "             Got        2",
+        "not the one that was expected (numpy==2.4.6)",
+    ),
     ("ERROR: HTTP error 403 while getting https://mirror/torch.whl (403 Client Error: Forbidden)", "refused access"),
     ("ERROR: No matching distribution found for torch==2.13.0+cu130", "no torch==2.13.0+cu130"),
     ("Fatal Python error: init_fs_encoding\nModuleNotFoundError: No module named 'encodings'", "own standard library"),
     ("/usr/bin/python3: No module named ensurepip", "lacks ensurepip"),
     ("[WinError 206] The filename or extension is too long", "too long"),
-    ("HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
-     "too long"),
-    ("PermissionError: [WinError 32] The process cannot access the file because it is being used by another process",
-     "Another program"),
+    (
+        "HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
+        "too long",
+    ),
+    (
+        "PermissionError: [WinError 32] The process cannot access the file because it is being used by another process",
+        "Another program",
+    ),
     ("PermissionError: [Errno 13] Permission denied: '/opt/scarp'", "not allowed"),
-    ("OSError: [WinError 126] The specified module could not be found. Error loading \"c10.dll\"", "Visual C++"),
+    ('OSError: [WinError 126] The specified module could not be found. Error loading "c10.dll"', "Visual C++"),
     ("ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found", "too old"),
     ("something new", "something new"),
 ]
 
 
-@pytest.mark.parametrize("line, expected", FAILURES)
+@pytest.mark.parametrize(("line", "expected"), FAILURES)
 def test_known_failures_are_explained(line, expected):
     said = explain(["noise", *line.splitlines(), "more noise" if expected != "something new" else ""], 1)
-    assert expected in said and "{" not in said
+    assert expected in said
+    assert "{" not in said
 
 
-@pytest.mark.parametrize("code, expected", [(-9, "memory"), (-4, "processor")])
+@pytest.mark.parametrize(("code", "expected"), [(-9, "memory"), (-4, "processor")])
 def test_signals_are_explained(code, expected):
     assert expected in explain(["Collecting torch"], code)
 
 
-@pytest.mark.parametrize("folder, long_paths, fits", [
-    (r"C:\Users\somebody\AppData\Local\scarp\py312", False, True),
-    (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", False, False),
-    (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", True, True),
-])
+@pytest.mark.parametrize(
+    ("folder", "long_paths", "fits"),
+    [
+        (r"C:\Users\somebody\AppData\Local\scarp\py312", False, True),
+        (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", False, False),
+        (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", True, True),
+    ],
+)
 def test_windows_is_warned_of_long_paths(folder, long_paths, fits):
     problem = disk_space.path_problem(Path(folder), "win32", long_paths)
     assert (problem is None) == fits
@@ -86,10 +107,15 @@ def test_sizes_count_files_once_and_follow_no_links(tmp_path):
     assert disk_space.size(tmp_path / "a", tmp_path / "missing") == 1000
 
 
-@pytest.mark.parametrize("proxy, url", [
-    (Proxy(), ""), (Proxy("proxy", 8080), "http://proxy:8080"), (Proxy("proxy"), "http://proxy"),
-    (Proxy("proxy", 8080, "me", "p@ss/word"), "http://me:p%40ss%2Fword@proxy:8080"),
-])
+@pytest.mark.parametrize(
+    ("proxy", "url"),
+    [
+        (Proxy(), ""),
+        (Proxy("proxy", 8080), "http://proxy:8080"),
+        (Proxy("proxy"), "http://proxy"),
+        (Proxy("proxy", 8080, "me", "p@ss/word"), "http://me:p%40ss%2Fword@proxy:8080"),
+    ],
+)
 def test_a_proxys_address_is_escaped_and_its_password_never_shown(proxy, url):
     assert proxy.url == url
     assert "p@ss" not in repr(proxy)
@@ -103,7 +129,8 @@ def test_a_proxy_that_pip_cannot_use_is_refused(proxy):
 
 
 def test_a_folder_without_wheels_is_refused(tmp_path):
-    assert Source(SourceKind.FOLDER, None).problem() and Source(SourceKind.FOLDER, tmp_path).problem()
+    assert Source(SourceKind.FOLDER, None).problem()
+    assert Source(SourceKind.FOLDER, tmp_path).problem()
     (tmp_path / "numpy-1-py3-none-any.whl").touch()
     assert "torch" in Source(SourceKind.FOLDER, tmp_path).problem()
     (tmp_path / "torch-1-py3-none-any.whl").touch()
@@ -124,22 +151,29 @@ nonsense
 def test_pips_settings_are_read():
     found = parse_configuration(CONFIG)
     assert found["extra-index-url"].split() == ["https://a.example/simple", "https://b.example/simple"]
-    assert found["timeout"] == "7" and "no-index" not in found
-    assert custom_index_settings(found) and not custom_index_settings({"cert": "x", "timeout": "7"})
+    assert found["timeout"] == "7"
+    assert "no-index" not in found
+    assert custom_index_settings(found)
+    assert not custom_index_settings({"cert": "x", "timeout": "7"})
 
 
 def test_each_source_takes_what_is_its_own_from_pips_settings(monkeypatch):
     settings = parse_configuration(CONFIG)
     here = {"PIP_INDEX_URL": "https://own.example/simple", "PIP_TARGET": "/elsewhere", "HOME": "/home/a"}
     internet = Source(SourceKind.INTERNET, proxy=Proxy("p", 1)).variables(settings, here)
-    assert internet["PIP_CERT"] == "/etc/own.pem" and internet["PIP_PROXY"] == "http://p:1"
-    assert "PIP_EXTRA_INDEX_URL" not in internet and "PIP_INDEX_URL" not in internet
+    assert internet["PIP_CERT"] == "/etc/own.pem"
+    assert internet["PIP_PROXY"] == "http://p:1"
+    assert "PIP_EXTRA_INDEX_URL" not in internet
+    assert "PIP_INDEX_URL" not in internet
     configured = Source(SourceKind.CONFIGURED).variables(settings, here)
-    assert configured["PIP_INDEX_URL"] == "https://own.example/simple" and "PIP_CONFIG_FILE" not in configured
+    assert configured["PIP_INDEX_URL"] == "https://own.example/simple"
+    assert "PIP_CONFIG_FILE" not in configured
     folder = Source(SourceKind.FOLDER, Path("/wheels")).variables(settings, here)
     assert not {"PIP_INDEX_URL", "PIP_CERT", "PIP_PROXY"} & set(folder)
     for found in (internet, configured, folder):
-        assert found["PIP_USER"] == "0" and found["PIP_ONLY_BINARY"] == ":all:" and found["PIP_NO_INPUT"] == "1"
+        assert found["PIP_USER"] == "0"
+        assert found["PIP_ONLY_BINARY"] == ":all:"
+        assert found["PIP_NO_INPUT"] == "1"
 
 
 HIDERS = {
@@ -149,16 +183,23 @@ HIDERS = {
 }
 
 
-@pytest.mark.parametrize("hider, text, expected", [
-    ("linux", "/home/mayer/.local/x", "~/.local/x"), ("linux", "/home/mayers/x", "/home/<user>/x"),
-    ("linux", "host mayers-laptop, user MAYER", "host <user>, user <user>"),
-    ("linux", "password s3cret", "password ***"), ("linux", "the mayerling", "the mayerling"),
-    ("linux", "http://me:pw@proxy:1/x", "http://***@proxy:1/x"),
-    ("linux", "/home/other/file", "/home/<user>/file"),
-    ("windows", r"C:\Users\Eva Mayer\AppData", r"~\AppData"), ("windows", "c:/users/eva mayer/x", "~/x"),
-    ("windows", r"C:\Users\EVAMAY~1\AppData\Local\Temp", r"C:\Users\<user>\AppData\Local\Temp"),
-    ("root", "/root/x and root cause", "~/x and root cause"), ("root", "/rooted", "/rooted"),
-])
+@pytest.mark.parametrize(
+    ("hider", "text", "expected"),
+    [
+        ("linux", "/home/mayer/.local/x", "~/.local/x"),
+        ("linux", "/home/mayers/x", "/home/<user>/x"),
+        ("linux", "host mayers-laptop, user MAYER", "host <user>, user <user>"),
+        ("linux", "password s3cret", "password ***"),
+        ("linux", "the mayerling", "the mayerling"),
+        ("linux", "http://me:pw@proxy:1/x", "http://***@proxy:1/x"),
+        ("linux", "/home/other/file", "/home/<user>/file"),
+        ("windows", r"C:\Users\Eva Mayer\AppData", r"~\AppData"),
+        ("windows", "c:/users/eva mayer/x", "~/x"),
+        ("windows", r"C:\Users\EVAMAY~1\AppData\Local\Temp", r"C:\Users\<user>\AppData\Local\Temp"),
+        ("root", "/root/x and root cause", "~/x and root cause"),
+        ("root", "/rooted", "/rooted"),
+    ],
+)
 def test_names_and_passwords_are_redacted(hider, text, expected):
     assert HIDERS[hider](text) == expected
 
@@ -174,10 +215,24 @@ def test_the_report_has_everything_and_no_name(tmp_path, monkeypatch):
     def broken() -> str:
         raise RuntimeError(f"cannot read {home}")
 
-    text = diagnostics.report(environment, {"version": lambda: "3.99", "broken": broken}, lambda: "a process", proxy,
-                              Redactor(str(home), "mayer", "laptop", proxy.secrets()))
-    for word in ("3.99", "a process", sys.version.split()[0], "numpy", "absent", "line one", "PYTHONPATH", "8080",
-                 "not known (RuntimeError"):
+    text = diagnostics.report(
+        environment,
+        {"version": lambda: "3.99", "broken": broken},
+        lambda: "a process",
+        proxy,
+        Redactor(str(home), "mayer", "laptop", proxy.secrets()),
+    )
+    for word in (
+        "3.99",
+        "a process",
+        sys.version.split()[0],
+        "numpy",
+        "absent",
+        "line one",
+        "PYTHONPATH",
+        "8080",
+        "not known (RuntimeError",
+    ):
         assert word in text
     for word in ("mayer", "s3cret", str(home)):
         assert word not in text

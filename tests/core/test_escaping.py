@@ -41,9 +41,26 @@ from scarp.model.tables import write_table
 from scarp.model.training.settings import TrainingSettings, settings_of_kind
 
 SCRIPT = "<script>alert(1)</script>"
-NAMES = [SCRIPT, '"><img src=x onerror=alert(1)>', "' onmouseover='alert(1)", "]]></svg><script>alert(1)</script>",
-         "{{7*7}}{% raw %}", "$x^{$", "\\frac{$1}{0}", "\u202elive\u2066\u200f", "滑坡 😀", "=1+1|cmd", "@SUM(A1)",
-         "&lt;b&gt;&#60;", "%s %(x)s {0}", "-->", "javascript:alert(1)", "a\x01b\x0bc", "l1\nl2", "\ufffe"]
+NAMES = [
+    SCRIPT,
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "]]></svg><script>alert(1)</script>",
+    "{{7*7}}{% raw %}",
+    "$x^{$",
+    "\\frac{$1}{0}",
+    "\u202elive\u2066\u200f",
+    "滑坡 😀",
+    "=1+1|cmd",
+    "@SUM(A1)",
+    "&lt;b&gt;&#60;",
+    "%s %(x)s {0}",
+    "-->",
+    "javascript:alert(1)",
+    "a\x01b\x0bc",
+    "l1\nl2",
+    "\ufffe",
+]
 FILES = ["<svg onload=alert(1)>$x", "{{7*7}} ' onload='", "=1+1 &amp; 滑坡"]
 """Names that a file may have."""
 
@@ -53,12 +70,20 @@ GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, CELL, CELL), 
 VOID = {"meta", "img", "br"}
 ALLOWED = set(re.findall(r"<([a-z][a-z0-9]*)", (TEMPLATES / "report.html").read_text(encoding="utf-8"))) | {"b"}
 CLASSES = {"warnings", "numbers", "kept", "number", "swatched", "together", "swatch", "note", "half", "break"}
-PLAIN = {"lang": r"en", "charset": r"utf-8", "http-equiv": r"Content-Security-Policy", "name": r"viewport",
-         "src": r"data:image/(svg\+xml|png);base64,[A-Za-z0-9+/=]+", "style": r"background: #[0-9a-f]{6}",
-         "content": r"default-src 'none'; img-src data:; style-src 'unsafe-inline'|width=device-width, initial-scale=1"}
+PLAIN = {
+    "lang": r"en",
+    "charset": r"utf-8",
+    "http-equiv": r"Content-Security-Policy",
+    "name": r"viewport",
+    "src": r"data:image/(svg\+xml|png);base64,[A-Za-z0-9+/=]+",
+    "style": r"background: #[0-9a-f]{6}",
+    "content": r"default-src 'none'; img-src data:; style-src 'unsafe-inline'|width=device-width, initial-scale=1",
+}
 SVG = "{http://www.w3.org/2000/svg}"
-DRAWN = {f"{SVG}{name}" for name in ("svg", "defs", "style", "g", "path", "use", "clipPath", "rect", "image", "text",
-                                     "tspan", "metadata")}
+DRAWN = {
+    f"{SVG}{name}"
+    for name in ("svg", "defs", "style", "g", "path", "use", "clipPath", "rect", "image", "text", "tspan", "metadata")
+}
 
 
 class Parsed(HTMLParser):
@@ -112,13 +137,19 @@ def check_page(path: Path, *shown: str) -> Parsed:
 def check_svg(content: bytes) -> None:
     """A figure is sound XML, draws only, and asks for nothing from outside."""
     for element in ElementTree.fromstring(content).iter():
-        assert element.tag in DRAWN or "metadata" in element.tag or "rdf" in element.tag or "purl" in element.tag \
-            or "creativecommons" in element.tag, element.tag
+        assert (
+            element.tag in DRAWN
+            or "metadata" in element.tag
+            or "rdf" in element.tag
+            or "purl" in element.tag
+            or "creativecommons" in element.tag
+        ), element.tag
         for name, value in element.attrib.items():
             assert not name.lower().startswith("on"), name
             if name.endswith("href"):
                 assert value.startswith(("#", "data:image/png;base64,"))
-        assert "@import" not in (element.text or "") and "url(http" not in (element.text or "")
+        assert "@import" not in (element.text or "")
+        assert "url(http" not in (element.text or "")
 
 
 def check_table(path: Path, *names: str) -> None:
@@ -139,14 +170,18 @@ def check_table(path: Path, *names: str) -> None:
 def box(row, column, height, width):
     left, top = GRID.transform * (column, row)
     right, bottom = GRID.transform * (column + width, row + height)
-    return {"type": "Polygon", "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top),
-                                                (left, bottom)]]}
+    return {
+        "type": "Polygon",
+        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
+    }
 
 
 ROCKS = {1: NAMES[0], 2: NAMES[5], 3: "=1+1"}
-FACTORS = [StackFactor(NAMES[1], "continuous", NAMES[0], NAMES[3]),
-           StackFactor(NAMES[5], "continuous", "$", NAMES[4]),
-           StackFactor(NAMES[8], "categorical", "", NAMES[2], ROCKS)]
+FACTORS = [
+    StackFactor(NAMES[1], "continuous", NAMES[0], NAMES[3]),
+    StackFactor(NAMES[5], "continuous", "$", NAMES[4]),
+    StackFactor(NAMES[8], "categorical", "", NAMES[2], ROCKS),
+]
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +189,20 @@ def area(tmp_path_factory):
     """A stack, labels, points and regions of hostile names, and models and maps in files of such names."""
     folder = tmp_path_factory.mktemp("names")
     rng = np.random.default_rng(3)
-    slope = 20 + 12 * np.sin(np.arange(HEIGHT) / 9)[:, None] * np.cos(np.arange(WIDTH) / 13) + rng.normal(
-        0, 2, (HEIGHT, WIDTH))
+    slope = (
+        20
+        + 12 * np.sin(np.arange(HEIGHT) / 9)[:, None] * np.cos(np.arange(WIDTH) / 13)
+        + rng.normal(0, 2, (HEIGHT, WIDTH))
+    )
     values = np.stack([slope, rng.normal(0, 1, slope.shape), rng.integers(1, 4, slope.shape)]).astype(np.float32)
-    paths = {"stack": folder / f"{FILES[0]}.tif", "labels": folder / f"{FILES[1]}.tif",
-             "model": folder / f"{FILES[2]}.safetensors", "map": folder / f"{FILES[0]} map.tif",
-             "other": folder / f"{FILES[1]} map.tif", "zones": folder / f"{FILES[2]} zones.tif"}
+    paths = {
+        "stack": folder / f"{FILES[0]}.tif",
+        "labels": folder / f"{FILES[1]}.tif",
+        "model": folder / f"{FILES[2]}.safetensors",
+        "map": folder / f"{FILES[0]} map.tif",
+        "other": folder / f"{FILES[1]} map.tif",
+        "zones": folder / f"{FILES[2]} zones.tif",
+    }
     with create_stack(paths["stack"], GRID, FACTORS) as dataset:
         dataset.write(values)
     with create_raster(paths["labels"], GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
@@ -168,42 +211,78 @@ def area(tmp_path_factory):
     rows, columns = steep[rng.choice(len(steep), 80, replace=False)].T
     xy = np.stack(GRID.transform * (columns + 0.5, rows + 0.5), axis=1)
     points = Points(NAMES[1], f"/data/{NAMES[0]}.gpkg|layername={NAMES[3]}", xy=xy)
-    regions = Polygons(NAMES[2], "", {NAMES[6]: NAMES[:12]},
-                       [box(HEIGHT // 3 * (place % 3), WIDTH // 4 * (place // 3), HEIGHT // 3, WIDTH // 4)
-                        for place in range(12)])
-    train_comparison_model("logistic_regression", paths["stack"], paths["labels"], paths["model"],
-                           settings=settings_of_kind("logistic_regression", "recommended", SMALL),
-                           output_html=folder / "trained.html", progress=NullProgress())
+    regions = Polygons(
+        NAMES[2],
+        "",
+        {NAMES[6]: NAMES[:12]},
+        [box(HEIGHT // 3 * (place % 3), WIDTH // 4 * (place // 3), HEIGHT // 3, WIDTH // 4) for place in range(12)],
+    )
+    train_comparison_model(
+        "logistic_regression",
+        paths["stack"],
+        paths["labels"],
+        paths["model"],
+        settings=settings_of_kind("logistic_regression", "recommended", SMALL),
+        output_html=folder / "trained.html",
+        progress=NullProgress(),
+    )
     predict_susceptibility(paths["stack"], [paths["model"]], paths["map"], region=NAMES[0], progress=NullProgress())
     with create_raster(paths["other"], GRID, "float32", np.nan, overviews=None) as dataset:
         dataset.write((1 / (1 + np.exp(-values[0] / 10 + 2 + values[1]))).astype(np.float32), 1)
-    classify_zones(paths["map"], paths["zones"], region=NAMES[9], output_table=folder / "zones.csv", progress=NullProgress())
+    classify_zones(
+        paths["map"], paths["zones"], region=NAMES[9], output_table=folder / "zones.csv", progress=NullProgress()
+    )
     return folder, paths, points, regions
 
 
 def test_training_reports(area, tmp_path):
     folder, paths, _, _ = area
     check_page(folder / "trained.html", NAMES[1])
-    train_pcum(paths["stack"], paths["labels"], tmp_path / "m.safetensors", output_html=tmp_path / "t.html",
-               settings=TrainingSettings(window=480, block=960, epochs=1, width=2, depth=1, device="cpu"),
-               progress=NullProgress())
+    train_pcum(
+        paths["stack"],
+        paths["labels"],
+        tmp_path / "m.safetensors",
+        output_html=tmp_path / "t.html",
+        settings=TrainingSettings(window=480, block=960, epochs=1, width=2, depth=1, device="cpu"),
+        progress=NullProgress(),
+    )
     check_page(tmp_path / "t.html")
 
 
 def test_validation_report(area, tmp_path):
     _, paths, points, regions = area
-    validate_with_points(paths["map"], points, tmp_path / "v.html", tmp_path / "v.csv", zones=paths["zones"],
-                         regions=regions, region_field=NAMES[6], distance=60, repeats=5, region=NAMES[10],
-                         progress=NullProgress())
+    validate_with_points(
+        paths["map"],
+        points,
+        tmp_path / "v.html",
+        tmp_path / "v.csv",
+        zones=paths["zones"],
+        regions=regions,
+        region_field=NAMES[6],
+        distance=60,
+        repeats=5,
+        region=NAMES[10],
+        progress=NullProgress(),
+    )
     check_page(tmp_path / "v.html", points.name, paths["map"].name, *NAMES[:9])
     check_table(tmp_path / "v.csv", *NAMES[:9])
 
 
 def test_comparison_report(area, tmp_path):
     _, paths, points, regions = area
-    compare_models([paths["map"], paths["other"]], points, tmp_path / "c.html", tmp_path / "c.csv",
-                   names=[NAMES[3], NAMES[5]], regions=regions, region_field=NAMES[6], distance=60, repeats=5,
-                   output_summary=tmp_path / "s.csv", progress=NullProgress())
+    compare_models(
+        [paths["map"], paths["other"]],
+        points,
+        tmp_path / "c.html",
+        tmp_path / "c.csv",
+        names=[NAMES[3], NAMES[5]],
+        regions=regions,
+        region_field=NAMES[6],
+        distance=60,
+        repeats=5,
+        output_summary=tmp_path / "s.csv",
+        progress=NullProgress(),
+    )
     check_page(tmp_path / "c.html", NAMES[3], NAMES[5], points.name, *NAMES[:3])
     check_table(tmp_path / "c.csv", NAMES[3])
     check_table(tmp_path / "s.csv", NAMES[3])
@@ -211,16 +290,28 @@ def test_comparison_report(area, tmp_path):
 
 def test_checks_report(area, tmp_path):
     _, paths, _, _ = area
-    check_factors(paths["stack"], tmp_path / "k.html", tmp_path / "k.csv", labels=paths["labels"], progress=NullProgress())
+    check_factors(
+        paths["stack"], tmp_path / "k.html", tmp_path / "k.csv", labels=paths["labels"], progress=NullProgress()
+    )
     check_page(tmp_path / "k.html", *(factor.name for factor in FACTORS))
     check_table(tmp_path / "k.csv")
 
 
 def test_explanation_report(area, tmp_path):
     _, paths, _, _ = area
-    explain_susceptibility(paths["stack"], paths["model"], paths["labels"], tmp_path / "e.html", tmp_path / "e.csv",
-                           output_leading=tmp_path / "e.tif", block=600, blocks=8, repeats=2, references=2,
-                           progress=NullProgress())
+    explain_susceptibility(
+        paths["stack"],
+        paths["model"],
+        paths["labels"],
+        tmp_path / "e.html",
+        tmp_path / "e.csv",
+        output_leading=tmp_path / "e.tif",
+        block=600,
+        blocks=8,
+        repeats=2,
+        references=2,
+        progress=NullProgress(),
+    )
     check_page(tmp_path / "e.html", NAMES[3])
     check_table(tmp_path / "e.csv", NAMES[1])
 
@@ -229,12 +320,29 @@ def test_tables_of_warning_and_cross_validation(area, tmp_path):
     _, paths, points, regions = area
     with create_raster(tmp_path / f"{FILES[1]}.tif", GRID, "float32", np.nan, overviews=None) as dataset:
         dataset.write(np.full((1, HEIGHT, WIDTH), 90, dtype=np.float32))
-    rainfall_warning(paths["map"], [tmp_path / f"{FILES[1]}.tif"], tmp_path / "w.tif", tmp_path / "w.csv", k=0.0129,
-                     regions=regions, region_field=NAMES[6], progress=NullProgress())
+    rainfall_warning(
+        paths["map"],
+        [tmp_path / f"{FILES[1]}.tif"],
+        tmp_path / "w.tif",
+        tmp_path / "w.csv",
+        k=0.0129,
+        regions=regions,
+        region_field=NAMES[6],
+        progress=NullProgress(),
+    )
     check_table(tmp_path / "w.csv", *NAMES[:12])
-    cross_validate(paths["stack"], paths["labels"], points, tmp_path / "o.tif", kind="logistic_regression",
-                   settings=settings_of_kind("logistic_regression", "recommended", SMALL), folds=2,
-                   random_split=False, output_table=tmp_path / "o.csv", progress=NullProgress())
+    cross_validate(
+        paths["stack"],
+        paths["labels"],
+        points,
+        tmp_path / "o.tif",
+        kind="logistic_regression",
+        settings=settings_of_kind("logistic_regression", "recommended", SMALL),
+        folds=2,
+        random_split=False,
+        output_table=tmp_path / "o.csv",
+        progress=NullProgress(),
+    )
     check_table(tmp_path / "o.csv")
 
 
@@ -284,11 +392,29 @@ def test_a_name_is_drawn_as_it_is(name):
     assert width == pytest.approx(box.width, rel=1e-6)
 
 
-@pytest.mark.parametrize("cell,written", [
-    ("=1+1", "'=1+1"), ("+a", "'+a"), ("-a", "'-a"), ("@a", "'@a"), ("\ta", "'\ta"), ("\ra", "'\na"),
-    ("a\r\nb", "a\nb"), ("a=1", "a=1"),
-    ("-5", "-5"), ("+5.5e3", "+5.5e3"), (-5.5, "-5.5"), (None, ""), (True, "True"), ("", ""), ("'=x", "'=x"),
-    ('=HYPERLINK("x")', "'=HYPERLINK(\"x\")"), ("a\nb", "a\nb"), ("\udcff", "?")])
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+a", "'+a"),
+        ("-a", "'-a"),
+        ("@a", "'@a"),
+        ("\ta", "'\ta"),
+        ("\ra", "'\na"),
+        ("a\r\nb", "a\nb"),
+        ("a=1", "a=1"),
+        ("-5", "-5"),
+        ("+5.5e3", "+5.5e3"),
+        (-5.5, "-5.5"),
+        (None, ""),
+        (True, "True"),
+        ("", ""),
+        ("'=x", "'=x"),
+        ('=HYPERLINK("x")', '\'=HYPERLINK("x")'),
+        ("a\nb", "a\nb"),
+        ("\udcff", "?"),
+    ],
+)
 def test_a_cell_is_no_formula_and_the_other_table_has_it_as_it_is(tmp_path, cell, written):
     write_table(tmp_path / "t.csv", ["a", "b"], [[cell, 1]])
     with open(tmp_path / "t.csv", newline="", encoding="utf-8") as stream:
@@ -297,8 +423,20 @@ def test_a_cell_is_no_formula_and_the_other_table_has_it_as_it_is(tmp_path, cell
         assert json.loads((tmp_path / "t.json").read_text(encoding="utf-8")) == [{"a": cell, "b": 1}]
 
 
-@pytest.mark.parametrize("name", ["a[b]*?.tif", "'; rm -rf x.tif", "$(id).tif", "%TEMP%.tif", "😀滑坡.tif", "a|b.tif",
-                                  " x .tif", "-rf.tif", "a\nb.tif"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a[b]*?.tif",
+        "'; rm -rf x.tif",
+        "$(id).tif",
+        "%TEMP%.tif",
+        "😀滑坡.tif",
+        "a|b.tif",
+        " x .tif",
+        "-rf.tif",
+        "a\nb.tif",
+    ],
+)
 def test_outputs_of_any_name_are_written_there_and_leave_nothing_else(tmp_path, name):
     """Brackets and stars in a name are no pattern: what a failed run left is found and removed."""
     write_text(tmp_path / name, "x")
@@ -306,10 +444,12 @@ def test_outputs_of_any_name_are_written_there_and_leave_nothing_else(tmp_path, 
         temporary.write_text("half")
         temporary.with_name(f"{temporary.name}.aux.xml").write_text("half")
         raise ScarpError("stop")
-    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "x"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "x"
     RunRecord("trainpcum", {"NAME": name}, {"STACK": tmp_path / name}).write({"OUTPUT": tmp_path / name})
     record = json.loads((tmp_path / f"{name}.run.json").read_text(encoding="utf-8"))
-    assert record["parameters"]["NAME"] == name and record["outputs"]["OUTPUT"]["bytes"] == 1
+    assert record["parameters"]["NAME"] == name
+    assert record["outputs"]["OUTPUT"]["bytes"] == 1
 
 
 def test_a_file_name_that_is_no_text_does_not_fail_a_run_at_its_end(tmp_path):

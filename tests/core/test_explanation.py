@@ -49,20 +49,36 @@ from scipy.stats import spearmanr
 from sklearn.metrics import log_loss, roc_auc_score
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
-FACTORS = [StackFactor("slope", "continuous", "degrees", "Slope gradient"),
-           StackFactor("lithology", "categorical", "", "Lithology", ROCKS),
-           StackFactor("temperature", "continuous", "°C", "Temperature")]
-SPECS = [FactorSpec("slope", "continuous", "degrees", mean=25, std=10, minimum=0, maximum=55),
-         FactorSpec("lithology", "categorical", classes=ROCKS, mean=2, std=0.8, minimum=1, maximum=3, seen=(1, 2, 3)),
-         FactorSpec("temperature", "continuous", "°C", mean=5, std=3, minimum=-5, maximum=15)]
+FACTORS = [
+    StackFactor("slope", "continuous", "degrees", "Slope gradient"),
+    StackFactor("lithology", "categorical", "", "Lithology", ROCKS),
+    StackFactor("temperature", "continuous", "°C", "Temperature"),
+]
+SPECS = [
+    FactorSpec("slope", "continuous", "degrees", mean=25, std=10, minimum=0, maximum=55),
+    FactorSpec("lithology", "categorical", classes=ROCKS, mean=2, std=0.8, minimum=1, maximum=3, seen=(1, 2, 3)),
+    FactorSpec("temperature", "continuous", "°C", mean=5, std=3, minimum=-5, maximum=15),
+]
 WEIGHTS, BIAS = [1.6, 0.0, 0.3, 0.0, -0.4], -1.0
 """Of slope, temperature (which is not used) and the three rocks."""
 CELL, TILE_SIDE = 30.0, 20
 
 
 def trained(architecture: dict, network: torch.nn.Module, kind: str = "pcum") -> TrainedModel:
-    return TrainedModel(kind=kind, architecture=architecture, encoding="one_hot", factors=SPECS, pixel_size=CELL,
-                        settings={}, seed=1, history=[], metrics={}, training={}, versions={}, network=network)
+    return TrainedModel(
+        kind=kind,
+        architecture=architecture,
+        encoding="one_hot",
+        factors=SPECS,
+        pixel_size=CELL,
+        settings={},
+        seed=1,
+        history=[],
+        metrics={},
+        training={},
+        versions={},
+        network=network,
+    )
 
 
 def logistic(weights=WEIGHTS) -> TrainedModel:
@@ -85,7 +101,7 @@ def unet(kind: str = "additive_unet") -> TrainedModel:
         for name, value in network.state_dict().items():
             if name.endswith("running_var"):
                 value.uniform_(0.05, 0.3)
-            elif "curves" in name and not name.endswith("knots") or name.endswith("bias"):
+            elif ("curves" in name and not name.endswith("knots")) or name.endswith("bias"):
                 value.uniform_(-0.5, 0.5)
     return trained(architecture, network)
 
@@ -119,7 +135,7 @@ def grid_of(raw: np.ndarray, left: float = 500000.0) -> Grid:
 
 def write_stack(path, raw: np.ndarray, factors=FACTORS) -> str:
     with create_stack(path, grid_of(raw), factors) as dataset:
-        dataset.write(raw[:len(factors)])
+        dataset.write(raw[: len(factors)])
     return str(path)
 
 
@@ -140,15 +156,25 @@ def case(tmp_path):
     """Paths of a stack, a model and labels that the model itself drew."""
     raw, model = land(), logistic()
     save_model(model, tmp_path / "m.safetensors")
-    return {"stack": write_stack(tmp_path / "s.tif", raw), "model": str(tmp_path / "m.safetensors"),
-            "labels": write_labels(tmp_path / "l.tif", true_labels(raw, model))}
+    return {
+        "stack": write_stack(tmp_path / "s.tif", raw),
+        "model": str(tmp_path / "m.safetensors"),
+        "labels": write_labels(tmp_path / "l.tif", true_labels(raw, model)),
+    }
 
 
 def explain(case: dict, folder, leading: bool = True, progress=None, **settings):
     return explain_susceptibility(
-        case["stack"], case["model"], case["labels"], folder / "r.html", folder / "t.csv",
-        output_leading=folder / "lead.tif" if leading else None, device="cpu", progress=progress or NullProgress(),
-        **{"block": TILE_SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, **settings})
+        case["stack"],
+        case["model"],
+        case["labels"],
+        folder / "r.html",
+        folder / "t.csv",
+        output_leading=folder / "lead.tif" if leading else None,
+        device="cpu",
+        progress=progress or NullProgress(),
+        **{"block": TILE_SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, **settings},
+    )
 
 
 def rows_of(folder, part: str) -> list[dict]:
@@ -175,12 +201,15 @@ def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tm
     found = {(row["factor"], row["measure"]): row for row in rows_of(tmp_path, "importance")}
     for measure in ("auc_fall", "log_loss_rise"):
         unused = found["temperature", measure]
-        assert float(unused["low"]) <= 0 <= float(unused["high"]) and abs(float(unused["value"])) < 1e-9
+        assert float(unused["low"]) <= 0 <= float(unused["high"])
+        assert abs(float(unused["value"])) < 1e-9
     slope = found["slope", "auc_fall"]
     assert 0.1 < float(slope["low"]) < float(slope["value"]) < float(slope["high"])
     assert summary.verdicts == {"slope": "as expected"}
-    assert summary.leading["slope"] > 0.8 and summary.leading["temperature"] == 0
-    assert 0.7 < summary.auc < 0.95 and summary.blocks == 48
+    assert summary.leading["slope"] > 0.8
+    assert summary.leading["temperature"] == 0
+    assert 0.7 < summary.auc < 0.95
+    assert summary.blocks == 48
 
 
 def patches() -> TrainedModel:
@@ -194,7 +223,8 @@ def test_any_kind_of_model_can_be_explained(case, tmp_path, kind, make):
     summary = explain({**case, "model": str(tmp_path / "k.safetensors")}, tmp_path, blocks=20)
     assert sum(summary.leading.values()) == pytest.approx(1)
     if kind == "forest":
-        assert summary.leading["slope"] == pytest.approx(1) and dict(summary.ranking)["lithology"] == 0
+        assert summary.leading["slope"] == pytest.approx(1)
+        assert dict(summary.ranking)["lithology"] == 0
 
 
 def test_skill_is_that_of_scikit_learn():
@@ -221,12 +251,14 @@ def test_the_response_is_the_logistic_function(case):
     expected = 1 / (1 + np.exp(-(1.6 * (curve.values - 25) / 10 + BIAS)))
     np.testing.assert_allclose(curve.mean, expected, atol=1e-5)
     np.testing.assert_allclose(curve.low, curve.high, atol=1e-6)
-    assert (np.abs(curve.spread - curve.mean) < 2e-3).all() and (np.diff(curve.mean) > 0).all()
+    assert (np.abs(curve.spread - curve.mean) < 2e-3).all()
+    assert (np.diff(curve.mean) > 0).all()
     flat = response_curve(subject, tiles, cells, 2, 1, NullProgress())
     assert np.ptp(flat.mean) < 1e-6
     judged = assess_curve(curve, expectation_of("slope"), tiles.weights, 1)
     ends = [1 / (1 + np.exp(-(1.6 * (value - 25) / 10 + BIAS))) for value in (5, 35)]
-    assert judged.verdict == "as expected" and judged.change.value == pytest.approx(ends[1] - ends[0], abs=0.02)
+    assert judged.verdict == "as expected"
+    assert judged.change.value == pytest.approx(ends[1] - ends[0], abs=0.02)
     opened.__exit__(None, None, None)
 
 
@@ -279,10 +311,15 @@ def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path):
         write_dominant_factor(subject, grid_of(raw), mask, lands, tmp_path / f"{side}.tif", NullProgress(), side)
         with rasterio.open(tmp_path / f"{side}.tif") as dataset:
             found.append(dataset.read(1))
-            assert dataset.nodata == 0 and dataset.colormap(1)[1][3] == 255
-            assert json.loads(dataset.tags(1)["classes"]) == {"1": "Slope gradient", "2": "Lithology",
-                                                              "3": "Temperature"}
-    assert ((found[0] > 0) == np.isfinite(raw).all(axis=0)).all() and len(np.unique(found[0])) == 4
+            assert dataset.nodata == 0
+            assert dataset.colormap(1)[1][3] == 255
+            assert json.loads(dataset.tags(1)["classes"]) == {
+                "1": "Slope gradient",
+                "2": "Lithology",
+                "3": "Temperature",
+            }
+    assert ((found[0] > 0) == np.isfinite(raw).all(axis=0)).all()
+    assert len(np.unique(found[0])) == 4
     for other in found[1:]:
         assert (other != found[0]).mean() < 2e-4, "but for rounding where two factors tie"
     opened.__exit__(None, None, None)
@@ -291,8 +328,16 @@ def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path):
 def test_permuting_blocks_keeps_values_and_texture():
     rng = np.random.default_rng(1)
     values = rng.random((9, 3, 12, 12)).astype(np.float32)
-    tiles = Tiles(8, 2, values, np.ones((9, 12, 12), bool), np.zeros((9, 8, 8), np.uint8), np.ones((9, 8, 8), bool),
-                  np.ones(9), [])
+    tiles = Tiles(
+        8,
+        2,
+        values,
+        np.ones((9, 12, 12), bool),
+        np.zeros((9, 8, 8), np.uint8),
+        np.ones((9, 8, 8), bool),
+        np.ones(9),
+        [],
+    )
     orders = permutations(9, 5, seed=1)
     assert all(sorted(order) == list(range(9)) for order in orders)
     for order in orders:
@@ -307,7 +352,8 @@ def test_gaps_of_another_place_are_filled_and_own_gaps_stay(case, tmp_path):
     path = write_stack(tmp_path / "g.tif", raw)
     labels = write_labels(tmp_path / "gl.tif", true_labels(raw, logistic()))
     opened, subject, tiles, _ = sampled(path, labels, unet())
-    assert np.isfinite(tiles.values).all() and not tiles.valid.all()
+    assert np.isfinite(tiles.values).all()
+    assert not tiles.valid.all()
     for tile in range(len(tiles)):
         with_factors_from = tiles.with_factors_from(tile, (0,), (tile + 1) % len(tiles))
         assert (np.isfinite(with_factors_from).all(axis=0) == tiles.valid[tile]).all()
@@ -320,14 +366,17 @@ def test_a_sample_of_blocks_stands_for_all():
     slides = rng.integers(0, 5, (40, 50)) * (rng.random((40, 50)) < 0.05)
     found = LabelBlocks(10, slides, np.full((40, 50), 100))
     many, few = sample_blocks(found, 200, 1), sample_blocks(found, 60, 1)
-    assert len(many.places) == 200 and len(few.places) == 60 and few.of == 2000
+    assert len(many.places) == 200
+    assert len(few.places) == 60
+    assert few.of == 2000
     assert set(few.places) <= set(many.places), "fewer blocks are a part of more"
     for chosen in (many, few):
         with_slides = np.array([slides[place.row // 10, place.column // 10] > 0 for place in chosen.places])
         assert chosen.weights[with_slides].sum() == pytest.approx((slides > 0).sum())
         assert chosen.weights.sum() == pytest.approx(2000)
     everything = sample_blocks(found, 5000, 1)
-    assert len(everything.places) == 2000 and (everything.weights == 1).all()
+    assert len(everything.places) == 2000
+    assert (everything.weights == 1).all()
 
 
 @pytest.mark.parametrize("make", [logistic, unet])
@@ -335,15 +384,17 @@ def test_tiles_say_what_the_map_says(tmp_path, make, monkeypatch):
     """Several tiles at once, and single cells of a block, are judged as in one piece of land."""
     raw, model = land(ragged=True), make()
     monkeypatch.setattr("scarp.model.explanation.sample.THINNED", 9)
-    opened, subject, tiles, _ = sampled(write_stack(tmp_path / "s.tif", raw),
-                                        write_labels(tmp_path / "l.tif", true_labels(raw, model)), model)
+    opened, subject, tiles, _ = sampled(
+        write_stack(tmp_path / "s.tif", raw), write_labels(tmp_path / "l.tif", true_labels(raw, model)), model
+    )
     margin = 64
     around = np.pad(raw, [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
     whole = model.probability(around)[margin:-margin, margin:-margin]
-    assert tiles.side == (9 if model.halo == 0 else 20) and len(list(tiles.batches())) < len(tiles)
+    assert tiles.side == (9 if model.halo == 0 else 20)
+    assert len(list(tiles.batches())) < len(tiles)
     for tile, found in tiles.iterate_predictions(subject, tiles.raw, NullProgress()):
         place = tiles.places[tile]
-        here = whole[place.row:place.row + 20, place.column:place.column + 20]
+        here = whole[place.row : place.row + 20, place.column : place.column + 20]
         known = np.isfinite(found)
         assert (known == tiles.inside[tile]).all()
         if model.halo:
@@ -362,9 +413,12 @@ def test_the_same_seed_gives_the_same_bytes(case, tmp_path):
         assert first == second
         assert file.startswith("lead") or first != other
     record = json.loads((tmp_path / "a" / "r.html.run.json").read_text(encoding="utf-8"))
-    assert record["parameters"]["SEED"] == 1 and record["metrics"]["leading"]["slope"] > 0.5
+    assert record["parameters"]["SEED"] == 1
+    assert record["metrics"]["leading"]["slope"] > 0.5
     page = (tmp_path / "a" / "r.html").read_text(encoding="utf-8")
-    assert "Read this first" in page and "as expected" in page and "Slope gradient" in page
+    assert "Read this first" in page
+    assert "as expected" in page
+    assert "Slope gradient" in page
 
 
 def test_classes_are_matched_by_label(case, tmp_path):
@@ -382,23 +436,31 @@ def test_classes_are_matched_by_label(case, tmp_path):
 
 def test_only_the_area_is_looked_at(case, tmp_path):
     left, top = 500000.0, 3300000.0
-    ring = [(left, top), (left + 80 * CELL, top), (left + 80 * CELL, top - 120 * CELL), (left, top - 120 * CELL),
-            (left, top)]
+    ring = [
+        (left, top),
+        (left + 80 * CELL, top),
+        (left + 80 * CELL, top - 120 * CELL),
+        (left, top - 120 * CELL),
+        (left, top),
+    ]
     area = Polygons("half", "", {}, [{"type": "Polygon", "coordinates": [ring]}])
     summary = explain(case, tmp_path, area=area)
     assert summary.blocks == 24
     with rasterio.open(tmp_path / "lead.tif") as dataset:
         found = dataset.read(1)
-    assert (found[:, :80] > 0).all() and not found[:, 80:].any()
+    assert (found[:, :80] > 0).all()
+    assert not found[:, 80:].any()
 
 
 def test_factor_associations_and_their_groups():
     rng = np.random.default_rng(3)
     first = rng.normal(size=4000)
-    second, third = first ** 3 + 0.1 * rng.normal(size=4000), rng.normal(size=4000)
+    second, third = first**3 + 0.1 * rng.normal(size=4000), rng.normal(size=4000)
     rock = np.digitize(third, [-0.5, 0.5]) + 1.0
-    specs = [FactorSpec(name, kind) for name, kind in (("a", "continuous"), ("b", "continuous"), ("c", "continuous"),
-                                                       ("d", "categorical"))]
+    specs = [
+        FactorSpec(name, kind)
+        for name, kind in (("a", "continuous"), ("b", "continuous"), ("c", "continuous"), ("d", "categorical"))
+    ]
     subject = type("Two", (), {"specs": specs})()
     cells = Cells(np.stack([first, second, third, rock]), np.zeros(4000), np.ones(4000), np.zeros(4000, int))
     found = relations(subject, cells)
@@ -410,22 +472,49 @@ def test_factor_associations_and_their_groups():
     assert correlated_groups([FactorAssociation(0, 1, 0.9, "")], 2) == [], "all factors at once would say nothing new"
 
 
-@pytest.mark.parametrize(("label", "number"), [("VII", 7), ("zone VIII", 8), ("0.15 g", 0.15), ("0,2 g", 0.2),
-                                               ("intensity 9", 9), ("IX", 9), ("granite", np.nan)])
+@pytest.mark.parametrize(
+    ("label", "number"),
+    [
+        ("VII", 7),
+        ("zone VIII", 8),
+        ("0.15 g", 0.15),
+        ("0,2 g", 0.2),
+        ("intensity 9", 9),
+        ("IX", 9),
+        ("granite", np.nan),
+    ],
+)
 def test_classes_with_numbers_have_an_order(label, number):
     assert ordinal(label) == pytest.approx(number, nan_ok=True)
 
 
-@pytest.mark.parametrize(("means", "verdict", "turns"), [
-    ([0.2, 0.3, 0.4, 0.6], "as expected", False), ([0.6, 0.5, 0.3, 0.2], "against expectation", False),
-    ([0.300, 0.301, 0.299, 0.305], "flat", False), ([0.2, 0.9, 0.1, 0.3], "as expected", True)])
+@pytest.mark.parametrize(
+    ("means", "verdict", "turns"),
+    [
+        ([0.2, 0.3, 0.4, 0.6], "as expected", False),
+        ([0.6, 0.5, 0.3, 0.2], "against expectation", False),
+        ([0.300, 0.301, 0.299, 0.305], "flat", False),
+        ([0.2, 0.9, 0.1, 0.3], "as expected", True),
+    ],
+)
 def test_curve_assessment(means, verdict, turns):
     rng = np.random.default_rng(0)
     blocks = 100 * np.clip(np.array(means) + rng.normal(0, 0.01, (40, 1)), 0, 1)
-    nothing = ObservedShares(np.linspace(0, 30, 4), np.full(3, np.nan), np.full(3, np.nan), np.full(3, np.nan), np.ones(3),
-                       np.zeros(3, int))
-    curve = ResponseCurve(0, np.array([0.0, 10, 20, 30]), [], np.array(means), np.array(means), np.array(means),
-                  np.zeros((2, 4)), blocks, np.full(40, 100.0), nothing)
+    nothing = ObservedShares(
+        np.linspace(0, 30, 4), np.full(3, np.nan), np.full(3, np.nan), np.full(3, np.nan), np.ones(3), np.zeros(3, int)
+    )
+    curve = ResponseCurve(
+        0,
+        np.array([0.0, 10, 20, 30]),
+        [],
+        np.array(means),
+        np.array(means),
+        np.array(means),
+        np.zeros((2, 4)),
+        blocks,
+        np.full(40, 100.0),
+        nothing,
+    )
     judged = assess_curve(curve, Expectation("rises", ""), np.ones(40), 1)
     assert (judged.verdict, judged.turns) == (verdict, turns)
     assert judged.change.value == pytest.approx(means[-1] - means[0], abs=1e-6)
@@ -435,38 +524,47 @@ def test_curve_assessment(means, verdict, turns):
 
 
 def test_known_names():
-    assert expectation_of("slope").low == 5 and expectation_of("river_distance").direction == "falls"
-    assert expectation_of("distance_to_roads").direction == "falls" and expectation_of("landcover") is None
+    assert expectation_of("slope").low == 5
+    assert expectation_of("river_distance").direction == "falls"
+    assert expectation_of("distance_to_roads").direction == "falls"
+    assert expectation_of("landcover") is None
 
 
-@pytest.mark.parametrize(("change", "error", "words"), [
-    ({"labels": "shifted"}, GridMismatch, ["grid", "label"]),
-    ({"labels": "stable"}, TooFewData, ["no landslide cell"]),
-    ({"labels": "slides"}, TooFewData, ["no stable cell"]),
-    ({"stack": "two"}, FactorMissing, ["temperature"]),
-    ({"block": 3000.0}, TooFewData, ["BLOCK"]),
-    ({"block": 0.0}, ParameterInvalid, ["BLOCK"]),
-    ({"repeats": 1}, ParameterInvalid, ["REPEATS"]),
-    ({"references": 0}, ParameterInvalid, ["REFERENCES"]),
-    ({"blocks": 3}, ParameterInvalid, ["BLOCKS"]),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"labels": "shifted"}, GridMismatch, ["grid", "label"]),
+        ({"labels": "stable"}, TooFewData, ["no landslide cell"]),
+        ({"labels": "slides"}, TooFewData, ["no stable cell"]),
+        ({"stack": "two"}, FactorMissing, ["temperature"]),
+        ({"block": 3000.0}, TooFewData, ["BLOCK"]),
+        ({"block": 0.0}, ParameterInvalid, ["BLOCK"]),
+        ({"repeats": 1}, ParameterInvalid, ["REPEATS"]),
+        ({"references": 0}, ParameterInvalid, ["REFERENCES"]),
+        ({"blocks": 3}, ParameterInvalid, ["BLOCKS"]),
+    ],
+)
 def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, error, words):
     raw = land()
-    made = {"shifted": lambda: write_labels(tmp_path / "x.tif", true_labels(raw, logistic()), 500015.0),
-            "stable": lambda: write_labels(tmp_path / "x.tif", np.zeros(raw.shape[1:], np.uint8)),
-            "slides": lambda: write_labels(tmp_path / "x.tif", np.ones(raw.shape[1:], np.uint8)),
-            "two": lambda: write_stack(tmp_path / "x.tif", raw, FACTORS[:2])}
+    made = {
+        "shifted": lambda: write_labels(tmp_path / "x.tif", true_labels(raw, logistic()), 500015.0),
+        "stable": lambda: write_labels(tmp_path / "x.tif", np.zeros(raw.shape[1:], np.uint8)),
+        "slides": lambda: write_labels(tmp_path / "x.tif", np.ones(raw.shape[1:], np.uint8)),
+        "two": lambda: write_stack(tmp_path / "x.tif", raw, FACTORS[:2]),
+    }
     inputs = {name: made[value]() for name, value in change.items() if name in case}
     settings = {name: value for name, value in change.items() if name not in case}
     (tmp_path / "out").mkdir()
     with pytest.raises(error) as caught:
         explain({**case, **inputs}, tmp_path / "out", **settings)
-    assert all(word in str(caught.value) for word in words) and isinstance(caught.value, ScarpError)
+    assert all(word in str(caught.value) for word in words)
+    assert isinstance(caught.value, ScarpError)
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_cancel_leaves_nothing(case, tmp_path):
     """Wherever it comes, also after the raster is whole and before the report is."""
+
     class Stops(NullProgress):
         def __init__(self, after: float) -> None:
             super().__init__()

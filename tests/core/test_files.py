@@ -32,7 +32,8 @@ def test_file_appears_only_when_the_block_succeeds(tmp_path):
     output = tmp_path / "map.tif"
     with atomic_output(output) as temporary:
         temporary.write_bytes(b"whole")
-        assert temporary.parent == tmp_path and temporary.suffix == ".tif"
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".tif"
         assert not output.exists()
     assert output.read_bytes() == b"whole"
     assert names(tmp_path) == ["map.tif"]
@@ -42,11 +43,10 @@ def test_file_appears_only_when_the_block_succeeds(tmp_path):
 def test_failure_keeps_the_older_file_and_leaves_nothing_else(tmp_path, failure):
     output = tmp_path / "map.tif"
     output.write_bytes(b"old")
-    with pytest.raises(type(failure)):
-        with atomic_output(output) as temporary:
-            temporary.write_bytes(b"half")
-            temporary.with_name(temporary.name + ".aux.xml").write_text("side")
-            raise failure
+    with pytest.raises(type(failure)), atomic_output(output) as temporary:
+        temporary.write_bytes(b"half")
+        temporary.with_name(temporary.name + ".aux.xml").write_text("side")
+        raise failure
     assert output.read_bytes() == b"old"
     assert names(tmp_path) == ["map.tif"]
 
@@ -59,10 +59,9 @@ def test_folder_is_moved_as_a_whole_and_keeps_strangers(tmp_path):
         (temporary / "dem.tif").write_text("dem")
         assert names(output) == ["mine.txt"]
     assert names(output) == ["dem.tif", "mine.txt"]
-    with pytest.raises(Cancelled):
-        with atomic_output_folder(tmp_path / "other") as temporary:
-            (temporary / "dem.tif").write_text("dem")
-            raise Cancelled()
+    with pytest.raises(Cancelled), atomic_output_folder(tmp_path / "other") as temporary:
+        (temporary / "dem.tif").write_text("dem")
+        raise Cancelled()
     assert names(tmp_path) == ["demo"]
 
 
@@ -74,20 +73,21 @@ def test_missing_folder_is_said_before_the_work(tmp_path):
 
 
 def test_full_disk_is_an_output_failure_but_a_missing_input_is_not(tmp_path):
-    with pytest.raises(OutputNotWritable, match="could not be written"):
-        with atomic_output(tmp_path / "map.tif"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(FileNotFoundError):
-        with atomic_output(tmp_path / "map.tif"):
-            open(tmp_path / "input.csv")
+    with pytest.raises(OutputNotWritable, match="could not be written"), atomic_output(tmp_path / "map.tif"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError), atomic_output(tmp_path / "map.tif"):
+        open(tmp_path / "input.csv")
 
 
 def test_record_names_inputs_with_hash_and_outputs(tmp_path):
     source, output = tmp_path / "dem.tif", tmp_path / "out.tif"
     source.write_bytes(b"dem")
     output.write_bytes(b"out")
-    record = RunRecord("trainpcum", {"SEED": 1, "RADII": {"small": 300.0}},
-                       {"DEM": source, "AREA": None, "MODEL": [source], "POINTS": "memory layer"})
+    record = RunRecord(
+        "trainpcum",
+        {"SEED": 1, "RADII": {"small": 300.0}},
+        {"DEM": source, "AREA": None, "MODEL": [source], "POINTS": "memory layer"},
+    )
     record.write({"OUTPUT": output, "OUTPUT_HTML": None}, auc=np.float32(0.5), shares=np.arange(3))
     content = json.loads((tmp_path / ("out.tif" + RECORD_SUFFIX)).read_text(encoding="utf-8"))
     digest, modified = hashlib.sha256(b"dem").hexdigest(), source.stat().st_mtime_ns
@@ -98,7 +98,8 @@ def test_record_names_inputs_with_hash_and_outputs(tmp_path):
         "POINTS": {"source": "memory layer"},
     }
     assert content["outputs"]["OUTPUT"]["sha256"] == hashlib.sha256(b"out").hexdigest()
-    assert content["shares"] == [0, 1, 2] and content["auc"] == 0.5
+    assert content["shares"] == [0, 1, 2]
+    assert content["auc"] == 0.5
     assert content["versions"]["scarp"] == scarp_version() != "unknown"
     assert content["parameters"]["RADII"] == {"small": 300.0}
 
@@ -151,8 +152,9 @@ def test_a_name_of_just_the_right_length_serves_with_all_that_lies_beside(tmp_pa
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=b " + "c" * 5000,
-                                    "a\0b"])
+@pytest.mark.parametrize(
+    "source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=b " + "c" * 5000, "a\0b"]
+)
 def test_the_source_of_a_layer_that_is_no_file_is_kept_as_it_is(tmp_path, source):
     """Sources of databases are longer than any file's name may be."""
     record = RunRecord("classifyzones", {}, {"LANDSLIDES": source})
@@ -175,6 +177,7 @@ def test_nested_temp_file_is_removed_with_its_output(tmp_path):
     for path in (outer, inner):
         path.write_text("begun by a run that was killed")
     remove_orphans(tmp_path / "other.tif")
-    assert outer.exists() and inner.exists()
+    assert outer.exists()
+    assert inner.exists()
     remove_orphans(final)
     assert not list(tmp_path.iterdir())

@@ -49,7 +49,9 @@ def test_damaged_files_are_read_or_refused_and_nothing_else(tmp_path, watch, mon
     fuzzing.read_all(target, watch, 99, range(60))
     outcome = fuzzing.read_all(target, watch, 7, range(count))
     assert not outcome.failures
-    assert outcome.inputs == count and outcome.accepted and outcome.refused
+    assert outcome.inputs == count
+    assert outcome.accepted
+    assert outcome.refused
     assert outcome.grown < 500e6
 
 
@@ -107,7 +109,8 @@ class Crashing(Faulty):
 def test_the_fuzzer_outlives_a_crash(tmp_path, monkeypatch):
     monkeypatch.setattr(fuzzing, "WARM", 1)
     outcome = fuzzing.read_in_processes(Crashing, tmp_path, 1, 8)
-    assert outcome.inputs == 8 and outcome.accepted == 6
+    assert outcome.inputs == 8
+    assert outcome.accepted == 6
     for what in ("signal 9", "MemoryError"):
         assert any(what in failure for failure in outcome.failures)
 
@@ -161,8 +164,15 @@ def test_nothing_that_ships_can_unpickle():
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             where, name = f"{path.relative_to(ROOT)}:{node.lineno}", ast.unparse(node.func)
-            assert name not in {"torch.load", "torch.jit.load", "torch.package.PackageImporter", "torch.hub.load",
-                                "yaml.load", "pickle.load", "pickle.loads"}, where
+            assert name not in {
+                "torch.load",
+                "torch.jit.load",
+                "torch.package.PackageImporter",
+                "torch.hub.load",
+                "yaml.load",
+                "pickle.load",
+                "pickle.loads",
+            }, where
             if name in {"np.load", "numpy.load", "np.fromregex", "np.genfromtxt"}:
                 allowed = {word.arg: ast.unparse(word.value) for word in node.keywords}.get("allow_pickle")
                 assert allowed == "False", where
@@ -173,30 +183,62 @@ def test_json_from_outside_comes_through_one_reader():
 
     The others here read what Scarp's own processes and installer write in folders of their own.
     """
-    own = {"model/safe_json.py", "model/history/reading.py", "model/worker/protocol.py", "model/worker/protocol.py",
-           "model/worker/start.py"}
-    found = {str(path.relative_to(ROOT).as_posix()) for path in shipped()
-             if path.is_relative_to(ROOT / "model") and any(
-                 isinstance(node, ast.Attribute) and ast.unparse(node) in {"json.loads", "json.load"}
-                 for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))}
+    own = {"model/safe_json.py", "model/history/reading.py", "model/worker/protocol.py", "model/worker/start.py"}
+    found = {
+        str(path.relative_to(ROOT).as_posix())
+        for path in shipped()
+        if path.is_relative_to(ROOT / "model")
+        and any(
+            isinstance(node, ast.Attribute) and ast.unparse(node) in {"json.loads", "json.load"}
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        )
+    }
     assert found == own
 
 
 # JSON that is a bomb
 
 
-@pytest.mark.parametrize("text", [
-    "[" * 100_000, "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), '{"a":' * 5000 + "1" + "}" * 5000, "9" * 1_000_000,
-    "-" + "9" * 100, '{"a": 1, "a": 2}', '{"b": {"a": 1, "a": 1}}', '"\\ud800"', '{"\\udc00": 1}', '["a", "\\uDBFF x"]',
-    "\ufeff1", "", "nul", "\x00", '{"a" 1}', "１", b"\xff\xfe1\x00", b'"\xed\xa0\x80"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
+        '{"a":' * 5000 + "1" + "}" * 5000,
+        "9" * 1_000_000,
+        "-" + "9" * 100,
+        '{"a": 1, "a": 2}',
+        '{"b": {"a": 1, "a": 1}}',
+        '"\\ud800"',
+        '{"\\udc00": 1}',
+        '["a", "\\uDBFF x"]',
+        "\ufeff1",
+        "",
+        "nul",
+        "\x00",
+        '{"a" 1}',
+        "１",
+        b"\xff\xfe1\x00",
+        b'"\xed\xa0\x80"',
+    ],
+)
 def test_hostile_json_is_refused(text):
     with pytest.raises(ValueError):
         parse_json(text)
 
 
-@pytest.mark.parametrize("value", [
-    {"a": [1, 2.5, None, True, "x"]}, "😀 滑坡 \u202e", [[]] * 5000, 10 ** 39, {"a": "9" * 1000}, [1.5e-300, -0.0],
-    {str(number): {"b": number} for number in range(300)}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": [1, 2.5, None, True, "x"]},
+        "😀 滑坡 \u202e",
+        [[]] * 5000,
+        10**39,
+        {"a": "9" * 1000},
+        [1.5e-300, -0.0],
+        {str(number): {"b": number} for number in range(300)},
+    ],
+)
 def test_plain_json_is_read_as_python_does(value, tmp_path):
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False), json.dumps(value, indent=1).encode()):
         assert parse_json(text) == value
@@ -239,7 +281,7 @@ def test_a_model_from_before_there_were_checksums_is_read(tmp_path):
     model = load_model(target.path)
     assert "checksum" not in model.training
     length = int.from_bytes(target.seeds[0][:8], "little")
-    header = json.loads(json.loads(target.seeds[0][8:8 + length])["__metadata__"][HEADER_KEY])
+    header = json.loads(json.loads(target.seeds[0][8 : 8 + length])["__metadata__"][HEADER_KEY])
     tensors = {name: value.numpy() for name, value in model.network.state_dict().items() if "num_batches" not in name}
     assert header["training"].pop("checksum") == checksum(tensors)
     save_file(tensors, target.path, metadata={HEADER_KEY: json.dumps(header)})

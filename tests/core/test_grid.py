@@ -27,8 +27,18 @@ def utm(rows: int = 20, columns: int = 30, cell: float = 30.0) -> Grid:
 
 def write(path, values, transform_, crs, **profile):
     values = np.atleast_3d(values.T).T if values.ndim == 2 else values
-    with rasterio.open(path, "w", driver="GTiff", height=values.shape[-2], width=values.shape[-1],
-                       count=len(values), dtype=values.dtype, transform=transform_, crs=crs, **profile) as dataset:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[-2],
+        width=values.shape[-1],
+        count=len(values),
+        dtype=values.dtype,
+        transform=transform_,
+        crs=crs,
+        **profile,
+    ) as dataset:
         dataset.write(values)
     return path
 
@@ -48,15 +58,16 @@ def test_spacing_on_a_geographic_grid_equals_proj(latitude):
 
 def test_spacing_on_a_projected_grid_is_the_cell_in_metres():
     width, height = Grid(CRS.from_epsg(32645), Affine(20, 0, 0, 0, -35, 0), 5, 4).spacing()
-    assert (width == 20).all() and (height == 35).all()
+    assert (width == 20).all()
+    assert (height == 35).all()
     feet = CRS.from_epsg(2263)
     width, _ = Grid(feet, Affine(100, 0, 0, 0, -100, 0), 5, 4).spacing()
     assert width[0] == pytest.approx(30.48, rel=1e-4)
 
 
-@pytest.mark.parametrize("crs, x, y, expected", [
-    (32645, 500_000, 3_000_000, 0.9996), (3857, 0, 0, 1.0), (3857, 0, 8_399_738, 2.0),
-])
+@pytest.mark.parametrize(
+    ("crs", "x", "y", "expected"), [(32645, 500_000, 3_000_000, 0.9996), (3857, 0, 0, 1.0), (3857, 0, 8_399_738, 2.0)]
+)
 def test_the_scale_factor_of_a_projection_is_known(crs, x, y, expected):
     grid = Grid(CRS.from_epsg(crs), Affine(30, 0, x - 300, 0, -30, y + 300), 20, 20)
     # Web Mercator treats the ellipsoid as a sphere, so its stretch is not quite 1 / cos of the latitude.
@@ -85,16 +96,19 @@ def test_blocks_cover_every_cell_once(side, shape):
     grid = utm(*shape)
     seen = np.zeros(shape, dtype=int)
     for block in grid.blocks(side):
-        seen[block.row:block.row + block.height, block.column:block.column + block.width] += 1
+        seen[block.row : block.row + block.height, block.column : block.column + block.width] += 1
     assert (seen == 1).all()
     assert grid.block_count(side) == len(list(grid.blocks(side)))
 
 
-@pytest.mark.parametrize("transform_, what", [
-    (Affine(30, 5, 0, 5, -30, 0), "rotated"),
-    (Affine(30, 0, 0, 0, 30, 0), "south-up"),
-    (Affine(-30, 0, 0, 0, -30, 0), "mirrored"),
-])
+@pytest.mark.parametrize(
+    ("transform_", "what"),
+    [
+        (Affine(30, 5, 0, 5, -30, 0), "rotated"),
+        (Affine(30, 0, 0, 0, 30, 0), "south-up"),
+        (Affine(-30, 0, 0, 0, -30, 0), "mirrored"),
+    ],
+)
 def test_grids_that_would_come_out_wrong_are_refused(tmp_path, transform_, what):
     path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), transform_, "EPSG:32645")
     with pytest.raises(GridUnsupported, match=what) as failure:
@@ -109,17 +123,25 @@ def test_a_raster_without_crs_is_refused(tmp_path):
 
 
 def test_a_raster_in_a_local_crs_is_refused(tmp_path):
-    path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), Affine(30, 0, 0, 0, -30, 0),
-                 'LOCAL_CS["site",UNIT["metre",1]]')
+    path = write(
+        tmp_path / "dem.tif",
+        np.ones((4, 5), np.float32),
+        Affine(30, 0, 0, 0, -30, 0),
+        'LOCAL_CS["site",UNIT["metre",1]]',
+    )
     with pytest.raises(CrsMissing, match="local"):
         Grid.from_file(path, "DEM")
 
 
-@pytest.mark.parametrize("change, word", [
-    ({"crs": CRS.from_epsg(32646)}, "CRS"), ({"width": 31}, "cells"),
-    ({"transform": Affine(30.1, 0, 500_000, 0, -30, 3_000_000)}, "cell size"),
-    ({"transform": Affine(30, 0, 500_015, 0, -30, 3_000_000)}, "corner"),
-])
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"crs": CRS.from_epsg(32646)}, "CRS"),
+        ({"width": 31}, "cells"),
+        ({"transform": Affine(30.1, 0, 500_000, 0, -30, 3_000_000)}, "cell size"),
+        ({"transform": Affine(30, 0, 500_015, 0, -30, 3_000_000)}, "corner"),
+    ],
+)
 def test_another_grid_is_told_apart(change, word):
     mine = utm()
     mine.require_same(utm(), "stack", "labels")
@@ -130,14 +152,26 @@ def test_another_grid_is_told_apart(change, word):
 
 def test_cells_of_points_are_the_cells_they_lie_in():
     grid = utm()
-    rows, columns, inside = grid.cell_indices(np.array([[500_015.0, 2_999_985.0], [500_030.0, 2_999_970.0],
-                                                    [499_999.0, 2_999_985.0], [np.nan, 0.0]]))
-    assert rows[:2].tolist() == [0, 1] and columns[:2].tolist() == [0, 1]
+    rows, columns, inside = grid.cell_indices(
+        np.array([[500_015.0, 2_999_985.0], [500_030.0, 2_999_970.0], [499_999.0, 2_999_985.0], [np.nan, 0.0]])
+    )
+    assert rows[:2].tolist() == [0, 1]
+    assert columns[:2].tolist() == [0, 1]
     assert inside.tolist() == [True, True, False, False]
 
 
-@pytest.mark.parametrize("dtype, nodata", [("uint8", None), ("uint8", 3), ("int16", -9999), ("float32", math.nan),
-                                           ("float32", -3.4028234663852886e38), ("float64", -1e30), ("int32", None)])
+@pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [
+        ("uint8", None),
+        ("uint8", 3),
+        ("int16", -9999),
+        ("float32", math.nan),
+        ("float32", -3.4028234663852886e38),
+        ("float64", -1e30),
+        ("int32", None),
+    ],
+)
 @pytest.mark.parametrize("window", [(0, 0, 12, 9), (-2, -3, 20, 15), (5, 4, 3, 3), (50, 0, 2, 2)])
 def test_a_window_holds_the_values_and_nan_where_there_are_none(tmp_path, dtype, nodata, window):
     values = np.random.default_rng(0).integers(0, 5, (2, 12, 9)).astype(dtype)
@@ -152,7 +186,7 @@ def test_a_window_holds_the_values_and_nan_where_there_are_none(tmp_path, dtype,
     with rasterio.open(path) as dataset:
         got = read_window(dataset, *window)
     assert got.dtype == np.float32
-    np.testing.assert_array_equal(got, padded[:, 60 + row:60 + row + height, 60 + column:60 + column + width])
+    np.testing.assert_array_equal(got, padded[:, 60 + row : 60 + row + height, 60 + column : 60 + column + width])
 
 
 def test_a_mask_band_counts_as_nodata(tmp_path):

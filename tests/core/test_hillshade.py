@@ -21,7 +21,7 @@ from scarp.model.stack import StackFactor, create_stack
 from scipy.ndimage import gaussian_filter
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000, 3300000, 30, 30), 90, 70)
-ROWS, COLUMNS = np.mgrid[:GRID.height, :GRID.width]
+ROWS, COLUMNS = np.mgrid[: GRID.height, : GRID.width]
 
 
 def write(path, values: np.ndarray, grid: Grid = GRID):
@@ -32,8 +32,14 @@ def write(path, values: np.ndarray, grid: Grid = GRID):
 
 def shade(path, shape=GRID.shape, grid: Grid = GRID, is_stack: bool = False) -> np.ndarray:
     width, height = grid.spacing(grid.height // 2, 1)
-    return compute_hillshade(Relief(str(path), is_stack), grid.crs, grid.bounds, shape, float(width[0]) / grid.transform.a,
-                    float(height[0]) / -grid.transform.e)
+    return compute_hillshade(
+        Relief(str(path), is_stack),
+        grid.crs,
+        grid.bounds,
+        shape,
+        float(width[0]) / grid.transform.a,
+        float(height[0]) / -grid.transform.e,
+    )
 
 
 @pytest.mark.parametrize("facing", range(0, 360, 45))
@@ -55,7 +61,8 @@ def test_flat_ground_keeps_its_colour(tmp_path):
     colours = np.random.default_rng(0).random((*GRID.shape, 3))
     np.testing.assert_allclose(apply_hillshade(colours, found), colours)
     np.testing.assert_array_equal(apply_hillshade(colours, np.full(GRID.shape, np.nan)), colours)
-    assert np.all(apply_hillshade(colours, np.zeros(GRID.shape)) <= colours) and np.all(apply_hillshade(colours, np.ones(GRID.shape)) <= 1)
+    assert np.all(apply_hillshade(colours, np.zeros(GRID.shape)) <= colours)
+    assert np.all(apply_hillshade(colours, np.ones(GRID.shape)) <= 1)
 
 
 @pytest.mark.skipif(shutil.which("gdaldem") is None, reason="gdaldem is not installed")
@@ -68,7 +75,8 @@ def test_rough_ground_against_gdaldem(tmp_path):
     ours = shade(tmp_path / "dem.tif")[2:-2, 2:-2]
     steep = np.hypot(*np.gradient(heights, 30))
     assert np.percentile(steep, 95) > math.tan(math.radians(35)), "so that nothing is exaggerated"
-    assert np.abs(ours - theirs).mean() < 0.02 and np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
+    assert np.abs(ours - theirs).mean() < 0.02
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("by_class", [True, False])
@@ -77,8 +85,10 @@ def test_slope_and_aspect_serve_without_a_dem(tmp_path, by_class):
     south, east = np.gradient(heights, 30)
     facing = np.degrees(np.arctan2(-east, south)) % 360
     aspect = 2 + np.round(facing / 45) % 8 if by_class else facing
-    factors = [StackFactor("slope", "continuous", "degrees"),
-               StackFactor.of(FACTORS["aspect"]) if by_class else StackFactor("aspect", "continuous", "degrees")]
+    factors = [
+        StackFactor("slope", "continuous", "degrees"),
+        StackFactor.of(FACTORS["aspect"]) if by_class else StackFactor("aspect", "continuous", "degrees"),
+    ]
     with create_stack(tmp_path / "stack.tif", GRID, factors) as dataset:
         dataset.write(np.stack([np.degrees(np.arctan(np.hypot(east, south))), aspect]).astype(np.float32))
     found = shade(tmp_path / "stack.tif", is_stack=True)
@@ -90,17 +100,33 @@ def test_slope_and_aspect_serve_without_a_dem(tmp_path, by_class):
 def test_a_dem_of_another_grid_and_crs_is_brought_onto_the_map(tmp_path):
     """The same hill in degrees and in metres, the first three times as fine and larger than the map."""
     write(tmp_path / "dem.tif", 3000 * np.exp(-((ROWS - 35) ** 2 + (COLUMNS - 45) ** 2) / 500))
-    subprocess.run(["gdalwarp", "-q", "-t_srs", "EPSG:4326", "-r", "bilinear", "-tr", "0.0001", "0.0001",
-                    tmp_path / "dem.tif", tmp_path / "degrees.tif"], check=True)
+    subprocess.run(
+        [
+            "gdalwarp",
+            "-q",
+            "-t_srs",
+            "EPSG:4326",
+            "-r",
+            "bilinear",
+            "-tr",
+            "0.0001",
+            "0.0001",
+            tmp_path / "dem.tif",
+            tmp_path / "degrees.tif",
+        ],
+        check=True,
+    )
     ours, theirs = shade(tmp_path / "degrees.tif"), shade(tmp_path / "dem.tif")
     both = np.isfinite(ours) & np.isfinite(theirs)
-    assert both.mean() > 0.9 and np.abs(ours - theirs)[both].mean() < 0.02
+    assert both.mean() > 0.9
+    assert np.abs(ours - theirs)[both].mean() < 0.02
 
 
 def test_ground_beyond_the_dem_has_no_shade(tmp_path):
     west = Grid(GRID.crs, GRID.transform, 45, 70)
     found = shade(write(tmp_path / "dem.tif", 30.0 * COLUMNS[:, :45], west))
-    assert np.isfinite(found[:, :40]).all() and np.isnan(found[:, 48:]).all()
+    assert np.isfinite(found[:, :40]).all()
+    assert np.isnan(found[:, 48:]).all()
     far = Grid(GRID.crs, from_origin(900000, 3300000, 30, 30), 90, 70)
     assert np.isnan(shade(tmp_path / "dem.tif", grid=far)).all()
 
@@ -113,7 +139,8 @@ def test_smaller_pictures_show_the_same_relief(tmp_path):
 
 def record(output, **inputs) -> None:
     output.with_name(f"{output.name}.run.json").write_text(
-        json.dumps({"inputs": {name: {"source": str(path)} for name, path in inputs.items()}}), encoding="utf-8")
+        json.dumps({"inputs": {name: {"source": str(path)} for name, path in inputs.items()}}), encoding="utf-8"
+    )
 
 
 def test_the_records_lead_to_the_elevation(tmp_path):
@@ -136,8 +163,9 @@ def test_the_records_lead_to_the_elevation(tmp_path):
         find_relief(probability, tmp_path / "absent.tif")
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"inputs": []}', '{"inputs": {"STACK": "x"}}',
-                                  '{"inputs": {"STACK": {}}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"inputs": []}', '{"inputs": {"STACK": "x"}}', '{"inputs": {"STACK": {}}}']
+)
 def test_a_broken_record_leads_nowhere(tmp_path, text):
     (tmp_path / "map.tif.run.json").write_text(text, encoding="utf-8")
     assert find_relief(tmp_path / "map.tif") is None

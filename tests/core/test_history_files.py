@@ -35,13 +35,24 @@ from scarp.tests.core import test_artifact, test_comparison_models
 
 
 def head(**changes):
-    return {HEAD: 1, **asdict(RunInfo("pcum", "/maps/model.safetensors", 100, 10)), "started": 1.7e9, "process": 1,
-            **changes}
+    return {
+        HEAD: 1,
+        **asdict(RunInfo("pcum", "/maps/model.safetensors", 100, 10)),
+        "started": 1.7e9,
+        "process": 1,
+        **changes,
+    }
 
 
 def epoch(number, loss=1.0, **changes):
-    return {"epoch": number, **{name: 0.5 for name in SERIES}, "train_loss": loss, "validation_loss": loss,
-            "seconds": 2.0, **changes}
+    return {
+        "epoch": number,
+        **dict.fromkeys(SERIES, 0.5),
+        "train_loss": loss,
+        "validation_loss": loss,
+        "seconds": 2.0,
+        **changes,
+    }
 
 
 def bytes_of(*lines):
@@ -56,8 +67,13 @@ def read(path):
 
 
 def content(history):
-    return (history.head, history.best_epoch, history.ended, history.metrics,
-            {name: series.values.tolist() for name, series in history.series.items()})
+    return (
+        history.head,
+        history.best_epoch,
+        history.ended,
+        history.metrics,
+        {name: series.values.tolist() for name, series in history.series.items()},
+    )
 
 
 @pytest.fixture
@@ -70,16 +86,21 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 7, 100, 5000])
 def test_lines_may_arrive_in_any_pieces(path, size):
-    whole = bytes_of(head(), *(epoch(number, 1 / number) for number in range(1, 8)),
-                     {END: PATIENCE, "metrics": {"auc": 0.8, "loss": None}})
+    whole = bytes_of(
+        head(),
+        *(epoch(number, 1 / number) for number in range(1, 8)),
+        {END: PATIENCE, "metrics": {"auc": 0.8, "loss": None}},
+    )
     path.write_bytes(b"")
     follower = Follower(path)
     for start in range(0, len(whole), size):
         with open(path, "ab") as stream:
-            stream.write(whole[start:start + size])
+            stream.write(whole[start : start + size])
         follower.poll()
-    assert follower.history.epoch == follower.history.best_epoch == 7 and follower.done
-    assert follower.state() == PATIENCE and follower.history.metrics == {"auc": 0.8}
+    assert follower.history.epoch == follower.history.best_epoch == 7
+    assert follower.done
+    assert follower.state() == PATIENCE
+    assert follower.history.metrics == {"auc": 0.8}
     assert content(follower.history) == content(read(path).history)
 
 
@@ -90,7 +111,8 @@ def test_a_poll_reads_at_most_the_given_bytes(path):
         looks += 1
         assert 0 <= follower.history.epoch - last <= 4096 / 100
         last = follower.history.epoch
-    assert follower.history.epoch == 199 and looks >= path.stat().st_size // 4096
+    assert follower.history.epoch == 199
+    assert looks >= path.stat().st_size // 4096
 
 
 def test_the_best_epoch_is_the_first_of_the_lowest(path):
@@ -105,7 +127,7 @@ def test_the_best_epoch_is_the_first_of_the_lowest(path):
         assert follower.history.last_epoch == follower.history.best_epoch + 10
 
 
-@pytest.mark.parametrize("patience,epochs,last", [(10, 100, 11), (0, 100, 100), (10, 4, 4)])
+@pytest.mark.parametrize(("patience", "epochs", "last"), [(10, 100, 11), (0, 100, 100), (10, 4, 4)])
 def test_the_last_epoch_follows_patience_and_epochs(path, patience, epochs, last):
     path.write_bytes(bytes_of(head(patience=patience, epochs=epochs), epoch(1), epoch(2, 2.0)))
     assert read(path).history.last_epoch == last
@@ -118,35 +140,56 @@ def test_a_slow_epoch_tells_how_far_it_is(path):
     with open(path, "ab") as stream:
         stream.write(bytes_of(epoch(2)))
     follower.poll()
-    assert follower.history.share == 0 and follower.history.seconds_per_epoch() == 2.0
+    assert follower.history.share == 0
+    assert follower.history.seconds_per_epoch() == 2.0
 
 
 def test_a_file_that_vanishes_or_is_made_anew(path):
     follower = Follower(path)
-    assert not follower.poll() and follower.deleted
+    assert not follower.poll()
+    assert follower.deleted
     path.write_bytes(bytes_of(head(), epoch(1), epoch(2)))
     follower.poll()
-    assert not follower.deleted and follower.history.epoch == 2
+    assert not follower.deleted
+    assert follower.history.epoch == 2
     path.write_bytes(bytes_of(head(kind="unet"), epoch(1)))
     follower.poll()
-    assert follower.history.epoch == 1 and follower.history.head.kind == "unet"
+    assert follower.history.epoch == 1
+    assert follower.history.head.kind == "unet"
     path.unlink()
     follower.poll()
-    assert follower.deleted and follower.done and follower.history.epoch == 1
+    assert follower.deleted
+    assert follower.done
+    assert follower.history.epoch == 1
 
 
 # Foreign and damaged files
 
 
-@pytest.mark.parametrize("line", [
-    b"{}\n", b"[1, 2]\n", b"null\n", b"\n", b"\x00\xff\xfe\n", b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n',
-    b'{"scarp_training": 1}\n', b'{"scarp_training": 1, "epochs": true, "patience": 1}\n',
-    b'{"scarp_training": 1, "epochs": 1e400, "patience": 1}\n', b"[" * 60000 + b"\n", b"x" * (MAX_LINE_BYTES + 10),
-    b'{"scarp_training": 1, "epochs": -1, "patience": 1}\n', b'{"epoch": 1, "train_loss": 1}\n'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{}\n",
+        b"[1, 2]\n",
+        b"null\n",
+        b"\n",
+        b"\x00\xff\xfe\n",
+        b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n',
+        b'{"scarp_training": 1}\n',
+        b'{"scarp_training": 1, "epochs": true, "patience": 1}\n',
+        b'{"scarp_training": 1, "epochs": 1e400, "patience": 1}\n',
+        b"[" * 60000 + b"\n",
+        b"x" * (MAX_LINE_BYTES + 10),
+        b'{"scarp_training": 1, "epochs": -1, "patience": 1}\n',
+        b'{"epoch": 1, "train_loss": 1}\n',
+    ],
+)
 def test_other_files_are_not_histories(path, line):
     path.write_bytes(line + bytes_of(head(), epoch(1)))
     follower = read(path)
-    assert follower.not_a_history and follower.history is None and follower.done
+    assert follower.not_a_history
+    assert follower.history is None
+    assert follower.done
     with pytest.raises(HistoryInvalid, match=path.name):
         read_history(path)
 
@@ -164,36 +207,62 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         read_history(tmp_path / "none.jsonl")
 
 
-@pytest.mark.parametrize("line", [
-    b"{half", b"[]", b'"epoch"', b'{"epoch": 7, "train_loss": 1, "validation_loss": 1}', b'{"epoch": 2}',
-    b'{"epoch": 2, "train_loss": NaN, "validation_loss": 1}', b'{"epoch": 2, "train_loss": "1", "validation_loss": 1}',
-    b'{"epoch": "2"}', b'{"ended": "well"}', b'{"ended": []}', b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100,
-    b'{"epoch": 2, "train_loss": 1e999, "validation_loss": 1}', b"y" * (3 * MAX_LINE_BYTES)])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{half",
+        b"[]",
+        b'"epoch"',
+        b'{"epoch": 7, "train_loss": 1, "validation_loss": 1}',
+        b'{"epoch": 2}',
+        b'{"epoch": 2, "train_loss": NaN, "validation_loss": 1}',
+        b'{"epoch": 2, "train_loss": "1", "validation_loss": 1}',
+        b'{"epoch": "2"}',
+        b'{"ended": "well"}',
+        b'{"ended": []}',
+        b'{"in_epoch": 2, "share": "x"}',
+        b"\xff" * 100,
+        b'{"epoch": 2, "train_loss": 1e999, "validation_loss": 1}',
+        b"y" * (3 * MAX_LINE_BYTES),
+    ],
+)
 def test_damaged_lines_are_passed_over(path, line):
     path.write_bytes(bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {END: EPOCHS}))
     follower = read(path)
-    assert follower.history.epoch == 3 and follower.history.ended == EPOCHS
+    assert follower.history.epoch == 3
+    assert follower.history.ended == EPOCHS
 
 
 def test_what_comes_after_the_end_is_not_believed(path):
     path.write_bytes(bytes_of(head(), epoch(1), {END: STOPPED}, epoch(2), {END: EPOCHS}))
-    assert read(path).history.epoch == 1 and read(path).state() == STOPPED
+    assert read(path).history.epoch == 1
+    assert read(path).state() == STOPPED
 
 
 def test_texts_and_times_of_strangers_are_bounded(path):
-    path.write_bytes(bytes_of(head(kind=["x"], output="a" * 9999, report=3, started="now"), epoch(1, seconds=-5),
-                              {END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}))
+    path.write_bytes(
+        bytes_of(
+            head(kind=["x"], output="a" * 9999, report=3, started="now"),
+            epoch(1, seconds=-5),
+            {END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}},
+        )
+    )
     history = read(path).history
-    assert history.head.kind == history.head.report == "" and len(history.head.output) <= 4096
-    assert history.started == 0 and history.seconds.at(1) == 0 and len(history.text) <= 4096
+    assert history.head.kind == history.head.report == ""
+    assert len(history.head.output) <= 4096
+    assert history.started == 0
+    assert history.seconds.at(1) == 0
+    assert len(history.text) <= 4096
     assert history.metrics == {"recall": 0.5}
 
 
 def test_lone_surrogates_are_replaced(path):
-    path.write_bytes(bytes_of(head(output="\udfff\ud800"), {END: "failed", "text": "\ud800 滑",
-                                                            "metrics": {"\udc00": 0.5}}))
+    path.write_bytes(
+        bytes_of(head(output="\udfff\ud800"), {END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}})
+    )
     history = read(path).history
-    assert history.head.output == "??" and history.text == "? 滑"
+    assert history.head.output == "??"
+    assert history.text == "? 滑"
     assert list(history.metrics) == ["?"]
 
 
@@ -204,15 +273,18 @@ def test_lone_surrogates_are_replaced(path):
 @pytest.mark.parametrize("gaps", [False, True])
 def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
     generator = np.random.default_rng(count)
-    values = [None if gaps and number % 500 > 400 else float(value)
-              for number, value in enumerate(generator.normal(0, 1, count))]
+    values = [
+        None if gaps and number % 500 > 400 else float(value)
+        for number, value in enumerate(generator.normal(0, 1, count))
+    ]
     series = Series()
     for value in values:
         series.append(value)
     known = [(number, value) for number, value in enumerate(values, 1) if value is not None]
-    whole = [point for line in series.lines(10 ** 6) for point in line]
+    whole = [point for line in series.lines(10**6) for point in line]
     few = [point for line in series.lines(100) for point in line]
-    assert whole == known and len(few) <= 100
+    assert whole == known
+    assert len(few) <= 100
     assert series.empty == (not known)
     if known:
         for points in (whole, few):
@@ -225,7 +297,10 @@ def test_a_line_is_broken_where_there_is_no_value():
     for value in (None, 1.0, 2.0, None, None, 3.0, None):
         series.append(value)
     assert series.lines(100) == [[(2, 1.0), (3, 2.0)], [(6, 3.0)]]
-    assert series.at(1) is None and series.at(3) == 2.0 and series.at(0) is None and series.at(99) is None
+    assert series.at(1) is None
+    assert series.at(3) == 2.0
+    assert series.at(0) is None
+    assert series.at(99) is None
 
 
 # A folder
@@ -233,7 +308,8 @@ def test_a_line_is_broken_where_there_is_no_value():
 
 def test_a_folder_is_followed(tmp_path):
     trainings = HistoryFolder(tmp_path / "later")
-    assert not trainings.poll() and not trainings.followers
+    assert not trainings.poll()
+    assert not trainings.followers
     (tmp_path / "later").mkdir()
     for number in range(3):
         (tmp_path / "later" / f"{number}.jsonl").write_bytes(bytes_of(head(), epoch(1)))
@@ -258,7 +334,9 @@ def test_files_opened_by_hand_stay_and_are_not_thrown_away(tmp_path, path):
     trainings.forget(key)
     trainings.forget(str(inside))
     trainings.poll(10)
-    assert not trainings.followers and path.exists() and not inside.exists()
+    assert not trainings.followers
+    assert path.exists()
+    assert not inside.exists()
 
 
 def test_no_file_waits_for_ever_when_there_is_little_time(tmp_path):
@@ -268,7 +346,8 @@ def test_no_file_waits_for_ever_when_there_is_little_time(tmp_path):
     trainings = HistoryFolder(tmp_path)
     for _ in range(12 * (len(lines) // (32 * 1024) + 1)):
         trainings.poll(0.0)
-    assert {item.history.epoch for item in trainings.followers.values()} == {799} and not trainings.poll(0.5)
+    assert {item.history.epoch for item in trainings.followers.values()} == {799}
+    assert not trainings.poll(0.5)
 
 
 def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
@@ -282,14 +361,20 @@ def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
         if number:
             os.utime(old, (0, 0))
     fresh = storage.new_history()
-    assert fresh.parent == first.parent and fresh != first
+    assert fresh.parent == first.parent
+    assert fresh != first
     assert sorted(item.name[:8] for item in fresh.parent.glob("*.jsonl")) == ["20000100", "20000103", "20000104"]
     assert sorted(item.name[:8] for item in fresh.parent.glob("*.stop")) == ["20000100", "20000103", "20000104"]
 
 
-@pytest.mark.parametrize("platform,variable,ending", [
-    ("win32", "LOCALAPPDATA", "scarp"), ("linux", "XDG_STATE_HOME", "scarp"),
-    ("darwin", "", "Application Support/scarp")])
+@pytest.mark.parametrize(
+    ("platform", "variable", "ending"),
+    [
+        ("win32", "LOCALAPPDATA", "scarp"),
+        ("linux", "XDG_STATE_HOME", "scarp"),
+        ("darwin", "", "Application Support/scarp"),
+    ],
+)
 def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, ending):
     monkeypatch.delenv("SCARP_STATE", raising=False)
     monkeypatch.setattr(storage.sys, "platform", platform)
@@ -299,7 +384,8 @@ def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, en
         assert storage.state_folder() == tmp_path / "given" / "scarp"
         monkeypatch.delenv(variable)
     found = storage.state_folder()
-    assert found.is_relative_to(tmp_path) and found.as_posix().endswith(ending)
+    assert found.is_relative_to(tmp_path)
+    assert found.as_posix().endswith(ending)
 
 
 # In model files
@@ -327,12 +413,16 @@ def test_the_header_is_read_without_the_library(models):
 def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
     result = test_artifact.train(area, tmp_path / "m.safetensors", html=tmp_path / "m.html", epochs=4)
     history = history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", time.time())
-    assert history.epoch == 4 and history.best_epoch == result.metrics["best_epoch"] and history.ended == EPOCHS
+    assert history.epoch == 4
+    assert history.best_epoch == result.metrics["best_epoch"]
+    assert history.ended == EPOCHS
     for subset in ("train", "validation"):
         for name in NUMBERS:
-            assert [history.series[f"{subset}_{name}"].at(number) for number in range(1, 5)] == \
-                [item[f"{subset}_{name}"] for item in result.history]
-    assert history.head.report == str(tmp_path / "m.html") and not history.head.stoppable
+            assert [history.series[f"{subset}_{name}"].at(number) for number in range(1, 5)] == [
+                item[f"{subset}_{name}"] for item in result.history
+            ]
+    assert history.head.report == str(tmp_path / "m.html")
+    assert not history.head.stoppable
     assert history.metrics["auc"] == result.metrics["auc"]
 
 
@@ -354,10 +444,19 @@ def test_models_of_before_have_an_end_too(models):
         history_of_model(header, models, 0)
 
 
-@pytest.mark.parametrize("start", [
-    b"", b"\x05\x00", b"\xff" * 40, (2 * MAX_HEADER_LENGTH + 1).to_bytes(8, "little") + b"{}", b"\x02" + b"\0" * 7 + b"{}",
-    b"\x02" + b"\0" * 7 + b"[]", b"\x06" + b"\0" * 7 + b"{half }",
-    (22).to_bytes(8, "little") + b'{"__metadata__": "no"}'])
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"\x05\x00",
+        b"\xff" * 40,
+        (2 * MAX_HEADER_LENGTH + 1).to_bytes(8, "little") + b"{}",
+        b"\x02" + b"\0" * 7 + b"{}",
+        b"\x02" + b"\0" * 7 + b"[]",
+        b"\x06" + b"\0" * 7 + b"{half }",
+        (22).to_bytes(8, "little") + b'{"__metadata__": "no"}',
+    ],
+)
 def test_other_files_are_no_models(tmp_path, start):
     (tmp_path / "m.safetensors").write_bytes(start)
     with pytest.raises(ModelFileInvalid, match="m.safetensors"):

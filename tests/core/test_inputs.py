@@ -13,8 +13,9 @@ from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.tables import read_numbers, read_pairs
 
 
-@pytest.mark.parametrize("value", ["30, 20,20 ,20,10", [30, "20", 20.0, 20, 10], [[30, 20], [20, 20, 10]],
-                                   "30;20;20;20;10"])
+@pytest.mark.parametrize(
+    "value", ["30, 20,20 ,20,10", [30, "20", 20.0, 20, 10], [[30, 20], [20, 20, 10]], "30;20;20;20;10"]
+)
 def test_numbers_come_as_text_or_rows(value):
     assert read_numbers(value, "SHARES") == [30, 20, 20, 20, 10]
 
@@ -56,8 +57,13 @@ def test_numbers_of_a_field_may_be_text_and_empty():
 def test_polygon_bounds_cover_all_parts():
     square = [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]]
     far = [[5, 5], [6, 5], [6, 7], [5, 5]]
-    layer = Polygons("a", geometries=[{"type": "Polygon", "coordinates": [square]},
-                                      {"type": "MultiPolygon", "coordinates": [[square], [far]]}])
+    layer = Polygons(
+        "a",
+        geometries=[
+            {"type": "Polygon", "coordinates": [square]},
+            {"type": "MultiPolygon", "coordinates": [[square], [far]]},
+        ],
+    )
     np.testing.assert_array_equal(layer.bounds(), [[0, 0, 2, 1], [0, 0, 6, 7]])
 
 
@@ -68,17 +74,21 @@ def test_raster_is_written_tiled_with_overviews_and_read_over_the_border(tmp_pat
     path = tmp_path / "a.tif"
     values = np.random.default_rng(0).random((2, 260, 300), dtype=np.float32)
     values[:, 5, 7] = np.nan
-    with create_raster(path, GRID, "float32", np.nan, ("a", "b"), ({"unit": "m"}, {"unit": "mm"}),
-                       {"KIND": "x"}) as dataset:
+    with create_raster(
+        path, GRID, "float32", np.nan, ("a", "b"), ({"unit": "m"}, {"unit": "mm"}), {"KIND": "x"}
+    ) as dataset:
         dataset.write(values)
     with open_raster(path, "test") as dataset:
-        assert dataset.descriptions == ("a", "b") and dataset.tags(2)["unit"] == "mm"
-        assert dataset.tags()["KIND"] == "x" and dataset.profile["tiled"]
+        assert dataset.descriptions == ("a", "b")
+        assert dataset.tags(2)["unit"] == "mm"
+        assert dataset.tags()["KIND"] == "x"
+        assert dataset.profile["tiled"]
         assert dataset.block_shapes[0] == (256, 256)
         assert Grid.of(dataset, "test") == GRID
         window = read_window(dataset, -3, 290, 10, 20, bands=[2])
     assert window.shape == (1, 10, 20)
-    assert np.isnan(window[:, :3]).all() and np.isnan(window[:, :, 10:]).all()
+    assert np.isnan(window[:, :3]).all()
+    assert np.isnan(window[:, :, 10:]).all()
     np.testing.assert_array_equal(window[0, 3:, :10], values[1, :7, 290:])
 
 
@@ -98,16 +108,14 @@ def test_failures_name_role_and_path(tmp_path):
     with pytest.raises(InputCorrupt, match="DEM raster .*text.tif cannot be opened"):
         with open_raster(tmp_path / "text.tif", "DEM"):
             pass
-    with pytest.raises(OutputNotWritable):
-        with create_raster(tmp_path / "nowhere" / "a.tif", GRID, "uint8", 255):
-            pass
+    with pytest.raises(OutputNotWritable), create_raster(tmp_path / "nowhere" / "a.tif", GRID, "uint8", 255):
+        pass
 
 
 def test_truncated_raster_is_reported_while_reading(tmp_path):
     path = tmp_path / "a.tif"
     with create_raster(path, GRID, "float32", np.nan, overviews=None) as dataset:
         dataset.write(np.random.default_rng(0).random((1, 260, 300), dtype=np.float32))
-    path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
-    with pytest.raises(InputCorrupt, match="label raster"):
-        with open_raster(path, "label") as dataset:
-            read_window(dataset, 0, 0, 260, 300)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputCorrupt, match="label raster"), open_raster(path, "label") as dataset:
+        read_window(dataset, 0, 0, 260, 300)

@@ -21,8 +21,10 @@ from scarp.model.labels.scales import DEFAULT_RADII, assign_radii
 from scarp.model.progress import NullProgress
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 70, 50)
-DEGREES = {latitude: Grid(CRS.from_epsg(4326), from_origin(95.0, latitude, 1 / 3600, 1 / 3600), 60, 50)
-           for latitude in (0.005, 30.0, 60.0, -45.0)}
+DEGREES = {
+    latitude: Grid(CRS.from_epsg(4326), from_origin(95.0, latitude, 1 / 3600, 1 / 3600), 60, 50)
+    for latitude in (0.005, 30.0, 60.0, -45.0)
+}
 OBLONG = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 12.5, 40.0), 90, 40)
 GRIDS = {"utm": UTM, "oblong": OBLONG, **{f"latitude {key:g}": grid for key, grid in DEGREES.items()}}
 
@@ -40,8 +42,9 @@ def on_the_ellipsoid(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
     a, f = 6378137.0, 1 / 298.257223563
     lam, phi = np.radians(longitude), np.radians(latitude)
     n = a / np.sqrt(1 - f * (2 - f) * np.sin(phi) ** 2)
-    return np.stack([n * np.cos(phi) * np.cos(lam), n * np.cos(phi) * np.sin(lam),
-                     n * (1 - f) ** 2 * np.sin(phi)], axis=-1)
+    return np.stack(
+        [n * np.cos(phi) * np.cos(lam), n * np.cos(phi) * np.sin(lam), n * (1 - f) ** 2 * np.sin(phi)], axis=-1
+    )
 
 
 def distances(grid: Grid, xy: np.ndarray) -> np.ndarray:
@@ -100,7 +103,8 @@ def test_discs_equal_distances_on_the_ground(name, seed):
     assert inside[own].all()
     assert not ((distance <= ring - slack).any(axis=0) & ~near).any()
     assert not (near & ~(distance <= ring + slack).any(axis=0)).any()
-    assert surely.any() and not inside.all()
+    assert surely.any()
+    assert not inside.all()
 
 
 def test_a_centre_exactly_on_the_circle_counts():
@@ -112,7 +116,8 @@ def test_a_centre_exactly_on_the_circle_counts():
         inside, _ = PointBuffers(grid, centre, np.array([300.0]), 0.0).read(Block(0, 0, 50, 70))
         offsets = np.hypot(*np.meshgrid(np.arange(70) - 30, np.arange(50) - 20))
         assert np.array_equal(inside, offsets <= 10)
-        assert inside[26, 38] and inside[10, 30]
+        assert inside[26, 38]
+        assert inside[10, 30]
 
 
 def test_chunks_of_a_large_inventory_change_nothing(monkeypatch):
@@ -122,7 +127,8 @@ def test_chunks_of_a_large_inventory_change_nothing(monkeypatch):
     whole = PointBuffers(UTM, xy, radius, 90.0).read(block)
     monkeypatch.setattr("scarp.model.labels.buffers.SPANS", 20)
     parts = PointBuffers(UTM, xy, radius, 90.0).read(block)
-    assert np.array_equal(whole[0], parts[0]) and np.array_equal(whole[1], parts[1])
+    assert np.array_equal(whole[0], parts[0])
+    assert np.array_equal(whole[1], parts[1])
 
 
 def test_labels_of_points(tmp_path):
@@ -135,8 +141,16 @@ def test_labels_of_points(tmp_path):
     points = Points(name="slides", fields={"size": ["Large", "small"] * 6}, xy=np.concatenate([xy, xy[:1]])[:13])
     points.fields["size"].append("Large")
     reference = raster(tmp_path / "reference.tif", UTM, values)
-    summary = build_buffered_labels(points, reference, tmp_path / "labels.tif", scale_field="size",
-                                    radii={"large": 100.0, "small": 40.0}, ring=130.0, area=area, progress=NullProgress())
+    summary = build_buffered_labels(
+        points,
+        reference,
+        tmp_path / "labels.tif",
+        scale_field="size",
+        radii={"large": 100.0, "small": 40.0},
+        ring=130.0,
+        area=area,
+        progress=NullProgress(),
+    )
     distance = distances(UTM, points.xy)
     radius = np.array([100.0, 40.0] * 6 + [100.0])[:, None, None]
     expected = np.where((distance <= 130.0).any(axis=0), UNKNOWN, STABLE)
@@ -147,7 +161,8 @@ def test_labels_of_points(tmp_path):
     expected[:8, :10] = UNKNOWN
     found = labels_of(tmp_path / "labels.tif")
     assert np.array_equal(found, expected)
-    assert summary.landslide_cells == (expected == 1).sum() and summary.stable_cells == (expected == 0).sum()
+    assert summary.landslide_cells == (expected == 1).sum()
+    assert summary.stable_cells == (expected == 0).sum()
     assert summary.unknown_cells == (expected == 255).sum()
     assert summary.ratio == pytest.approx((expected == 0).sum() / (expected == 1).sum())
     assert summary.landslide_km2 == pytest.approx((expected == 1).sum() * 900 / 1e6)
@@ -157,7 +172,8 @@ def test_labels_of_points(tmp_path):
     unknown[:, 55:] = unknown[:8, :10] = True
     assert summary.on_unknown == unknown[row, column].sum()
     with rasterio.open(tmp_path / "labels.tif") as dataset:
-        assert dataset.nodata == 255 and dataset.dtypes == ("uint8",)
+        assert dataset.nodata == 255
+        assert dataset.dtypes == ("uint8",)
         Grid.of(dataset, "labels").require_same(UTM, "labels", "reference")
     record = json.loads((tmp_path / "labels.tif.run.json").read_text())
     assert record["summary"]["landslide_cells"] == summary.landslide_cells
@@ -166,8 +182,13 @@ def test_labels_of_points(tmp_path):
 
 def test_no_landslide_vanishes_however_small_the_radius(tmp_path):
     xy = random_points(UTM, 40, 8, margin=0.0)
-    build_buffered_labels(Points(name="slides", xy=xy), raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif",
-                          radii={"unrecorded": 0.0}, progress=NullProgress())
+    build_buffered_labels(
+        Points(name="slides", xy=xy),
+        raster(tmp_path / "r.tif", UTM),
+        tmp_path / "labels.tif",
+        radii={"unrecorded": 0.0},
+        progress=NullProgress(),
+    )
     row, column, _ = UTM.cell_indices(xy)
     found = labels_of(tmp_path / "labels.tif")
     assert (found[row, column] == LANDSLIDE).all()
@@ -178,8 +199,13 @@ def test_points_outside_the_grid_are_counted_and_reach_in(tmp_path):
     left, _, _, top = UTM.bounds
     xy = np.array([[left - 40.0, top - 700.0], [left + 900.0, top - 700.0], [left - 1e6, top], [np.nan, np.nan]])
     progress = NullProgress()
-    summary = build_buffered_labels(Points(name="slides", xy=xy), raster(tmp_path / "r.tif", UTM),
-                                    tmp_path / "labels.tif", radii={"unrecorded": 100.0}, progress=progress)
+    summary = build_buffered_labels(
+        Points(name="slides", xy=xy),
+        raster(tmp_path / "r.tif", UTM),
+        tmp_path / "labels.tif",
+        radii={"unrecorded": 100.0},
+        progress=progress,
+    )
     assert (summary.landslides, summary.used, summary.outside) == (4, 1, 3)
     assert any("3 landslides" in text and "outside" in text for text in progress.warnings)
     assert labels_of(tmp_path / "labels.tif")[23, 0] == LANDSLIDE
@@ -190,7 +216,9 @@ def test_none_inside_is_an_error_and_leaves_no_file(tmp_path):
     with pytest.raises(LayerEmpty, match="inside the reference"):
         build_buffered_labels(points, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif", progress=NullProgress())
     with pytest.raises(LayerEmpty, match="no feature"):
-        build_buffered_labels(Points(name="slides"), tmp_path / "r.tif", tmp_path / "labels.tif", progress=NullProgress())
+        build_buffered_labels(
+            Points(name="slides"), tmp_path / "r.tif", tmp_path / "labels.tif", progress=NullProgress()
+        )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.tif"]
 
 
@@ -203,8 +231,9 @@ def test_area_elsewhere_and_area_without_landslides(tmp_path):
         build_buffered_labels(points, reference, tmp_path / "labels.tif", area=elsewhere, progress=NullProgress())
     far = Polygons(name="mapped", geometries=[square(right - 90, bottom, right, bottom + 90)])
     with pytest.raises(TooFewData, match="AREA"):
-        build_buffered_labels(points, reference, tmp_path / "labels.tif", area=far, radii={"unrecorded": 60},
-                              progress=NullProgress())
+        build_buffered_labels(
+            points, reference, tmp_path / "labels.tif", area=far, radii={"unrecorded": 60}, progress=NullProgress()
+        )
     assert not (tmp_path / "labels.tif").exists()
 
 
@@ -222,22 +251,46 @@ def test_cancel_leaves_nothing(tmp_path):
 
 def test_radii_too_large_for_the_inventory_are_said(tmp_path):
     progress = NullProgress()
-    build_buffered_labels(Points(name="slides", xy=random_points(UTM, 40, 1, 0.0)), raster(tmp_path / "r.tif", UTM),
-                          tmp_path / "labels.tif", progress=progress)
+    build_buffered_labels(
+        Points(name="slides", xy=random_points(UTM, 40, 1, 0.0)),
+        raster(tmp_path / "r.tif", UTM),
+        tmp_path / "labels.tif",
+        progress=progress,
+    )
     assert any("radii are large" in text or "No stable cell" in text for text in progress.warnings)
 
 
-@pytest.mark.parametrize(("spelling", "row"), [
-    ("giant", "giant"), ("Very large", "giant"), ("特大型", "giant"), ("超大型", "giant"), ("LARGE", "large"),
-    ("大型", "large"), ("Large-scale landslide", "large"), ("big", "large"), ("Medium", "medium"), ("中型滑坡", "medium"),
-    (" moderate ", "medium"), ("small", "small"), ("小型", "small"), ("小", "small"), (None, "unrecorded"),
-    ("", "unrecorded"), ("NULL", "unrecorded"), (float("nan"), "unrecorded"), ("unknown", "unrecorded"),
-    ("未知", "unrecorded")])
+@pytest.mark.parametrize(
+    ("spelling", "row"),
+    [
+        ("giant", "giant"),
+        ("Very large", "giant"),
+        ("特大型", "giant"),
+        ("超大型", "giant"),
+        ("LARGE", "large"),
+        ("大型", "large"),
+        ("Large-scale landslide", "large"),
+        ("big", "large"),
+        ("Medium", "medium"),
+        ("中型滑坡", "medium"),
+        (" moderate ", "medium"),
+        ("small", "small"),
+        ("小型", "small"),
+        ("小", "small"),
+        (None, "unrecorded"),
+        ("", "unrecorded"),
+        ("NULL", "unrecorded"),
+        (float("nan"), "unrecorded"),
+        ("unknown", "unrecorded"),
+        ("未知", "unrecorded"),
+    ],
+)
 def test_sizes_in_many_spellings(spelling, row):
     progress = NullProgress()
     assigned = assign_radii([spelling], 1, DEFAULT_RADII, "scale", progress)
     assert [name for name, number in assigned.counts.items() if number] == [row]
-    assert assigned.radius[0] == DEFAULT_RADII[row] and not progress.warnings
+    assert assigned.radius[0] == DEFAULT_RADII[row]
+    assert not progress.warnings
 
 
 @pytest.mark.parametrize("value", [2, 2.0, "2", " 2.0 ", np.int64(2), np.float32(2)])
@@ -255,8 +308,10 @@ def test_codes_that_the_table_does_not_list_are_never_guessed():
 def test_unknown_words_use_unrecorded_with_a_warning_that_counts():
     progress = NullProgress()
     assigned = assign_radii(["rockfall", "rockfall", "flow", "small"], 4, DEFAULT_RADII, "type", progress)
-    assert list(assigned.radius) == [300.0] * 4 and assigned.counts["unrecorded"] == 3
-    assert '"rockfall" (2)' in progress.warnings[0] and progress.warnings[0].startswith("3 landslides")
+    assert list(assigned.radius) == [300.0] * 4
+    assert assigned.counts["unrecorded"] == 3
+    assert '"rockfall" (2)' in progress.warnings[0]
+    assert progress.warnings[0].startswith("3 landslides")
 
 
 def test_without_a_row_for_unrecorded_the_smallest_radius_is_used_and_said():
@@ -268,11 +323,21 @@ def test_without_a_row_for_unrecorded_the_smallest_radius_is_used_and_said():
 
 def test_user_rows_in_their_own_spelling_meet_values_in_another():
     assigned = assign_radii(["large", "中型"], 2, {"大型": 50, "Mid": 20}, "class", NullProgress())
-    assert list(assigned.radius) == [50, 20] and assigned.counts == {"大型": 1, "Mid": 1}
+    assert list(assigned.radius) == [50, 20]
+    assert assigned.counts == {"大型": 1, "Mid": 1}
 
 
-@pytest.mark.parametrize("radii", [{}, {"large": -1.0}, {"large": float("nan")}, {"large": 1.0, "Large ": 2.0},
-                                   {"2": 1.0, "2.0": 3.0}, {"unrecorded": 1.0, "unknown": 2.0}])
+@pytest.mark.parametrize(
+    "radii",
+    [
+        {},
+        {"large": -1.0},
+        {"large": float("nan")},
+        {"large": 1.0, "Large ": 2.0},
+        {"2": 1.0, "2.0": 3.0},
+        {"unrecorded": 1.0, "unknown": 2.0},
+    ],
+)
 def test_tables_that_cannot_be_used(radii):
     with pytest.raises(ParameterInvalid, match="RADII"):
         assign_radii(["large"], 1, radii, "scale", NullProgress())
@@ -291,9 +356,11 @@ def test_a_ring_within_the_radius_is_said(tmp_path):
     progress = NullProgress()
     points = Points(name="slides", xy=random_points(UTM, 2, 1, 0.0))
     reference = raster(tmp_path / "r.tif", UTM)
-    summary = build_buffered_labels(points, reference, tmp_path / "l.tif", radii={"unrecorded": 90.0}, ring=80.0,
-                                    progress=progress)
-    assert summary.unknown_cells == 0 and any("RING" in text for text in progress.warnings)
+    summary = build_buffered_labels(
+        points, reference, tmp_path / "l.tif", radii={"unrecorded": 90.0}, ring=80.0, progress=progress
+    )
+    assert summary.unknown_cells == 0
+    assert any("RING" in text for text in progress.warnings)
 
 
 def even_odd(grid: Grid, rings: list) -> np.ndarray:
@@ -341,32 +408,41 @@ def test_polygons_and_their_buffers(name, radius, monkeypatch):
     row, column = np.nonzero(core)
     centres = np.stack([t.c + t.a * (column + 0.5), t.f + t.e * (row + 0.5)], axis=1)
     nearest = distances(grid, centres).min(axis=0)
-    assert (inside[nearest <= radius - 0.05]).all() and not inside[nearest > radius + 0.05].any()
+    assert (inside[nearest <= radius - 0.05]).all()
+    assert not inside[nearest > radius + 0.05].any()
     assert (near[nearest <= ring - 0.05]).all() if ring else not near.any()
     assert not near[nearest > ring + 0.05].any()
 
 
 def test_polygons_smaller_than_a_cell_are_not_lost(tmp_path):
     left, _, _, top = UTM.bounds
-    tiny = [square(left + 30 * c + 2, top - 30 * r - 9, left + 30 * c + 9, top - 30 * r - 2)
-            for r, c in ((3, 4), (20, 30), (49, 69))]
+    tiny = [
+        square(left + 30 * c + 2, top - 30 * r - 9, left + 30 * c + 9, top - 30 * r - 2)
+        for r, c in ((3, 4), (20, 30), (49, 69))
+    ]
     hidden = square(left + 30 * 9, top - 30 * 13, left + 30 * 13, top - 30 * 9)
     polygons = Polygons(name="slides", geometries=[*tiny, hidden, hidden])
-    summary = build_buffered_labels(polygons, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif",
-                                    radii=DEFAULT_RADII, progress=NullProgress())
+    summary = build_buffered_labels(
+        polygons, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif", radii=DEFAULT_RADII, progress=NullProgress()
+    )
     expected = np.zeros(UTM.shape)
     for row, column in ((3, 4), (20, 30), (49, 69)):
         expected[row, column] = 1
     expected[9:13, 9:13] = 1
     assert np.array_equal(labels_of(tmp_path / "labels.tif"), expected)
-    assert summary.small_polygons == 3 and summary.landslide_cells == 19
+    assert summary.small_polygons == 3
+    assert summary.landslide_cells == 19
 
 
 def test_a_point_inside_any_polygon():
-    hole = {"type": "Polygon", "coordinates": [
-        [[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]], [[1, 1], [9, 1], [9, 9], [1, 9], [1, 1]]]}
-    crescent = {"type": "Polygon", "coordinates": [
-        [[0, 0], [10, 0], [10, 10], [0, 10], [0, 8], [8, 8], [8, 2], [0, 2], [0, 0]]]}
+    hole = {
+        "type": "Polygon",
+        "coordinates": [[[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]], [[1, 1], [9, 1], [9, 9], [1, 9], [1, 1]]],
+    }
+    crescent = {
+        "type": "Polygon",
+        "coordinates": [[[0, 0], [10, 0], [10, 10], [0, 10], [0, 8], [8, 8], [8, 2], [0, 2], [0, 0]]],
+    }
     two = {"type": "MultiPolygon", "coordinates": [[[[20, 0], [21, 0], [21, 1], [20, 0]]], hole["coordinates"]]}
     for shape in (hole, crescent, two):
         x, y = interior_point(shape)
@@ -381,9 +457,10 @@ def test_area_mask_by_blocks_and_over_the_border():
     mask = AreaMask(UTM, area)
     expected = np.any([even_odd(UTM, [ring]) for ring in rings], axis=0)
     whole = mask.read(Block(-5, -5, 60, 80))
-    assert np.array_equal(whole[5:55, 5:75], expected) and whole.sum() == expected.sum()
+    assert np.array_equal(whole[5:55, 5:75], expected)
+    assert whole.sum() == expected.sum()
     for block in UTM.blocks(16):
-        part = expected[block.row:block.row + block.height, block.column:block.column + block.width]
+        part = expected[block.row : block.row + block.height, block.column : block.column + block.width]
         assert np.array_equal(mask.read(block), part)
         assert mask.touches(block) or not part.any()
     assert AreaMask(UTM, None).read(Block(-5, -5, 60, 80)).sum() == UTM.width * UTM.height
@@ -403,10 +480,24 @@ def test_kaghan_with_radii_for_its_size_classes(real_data, tmp_path):
     xy = np.array([struct.unpack("<2d", blob_[-16:]) for blob_, _ in rows])
     points = Points(name="landslides", fields={"scale_class": [value for _, value in rows]}, xy=xy)
     with pytest.raises(ParameterInvalid, match="codes 1, 2, 3"):
-        build_buffered_labels(points, folder / "dem.tif", tmp_path / "l.tif", scale_field="scale_class",
-                              radii=DEFAULT_RADII, progress=NullProgress())
-    summary = build_buffered_labels(points, folder / "dem.tif", tmp_path / "l.tif", scale_field="scale_class",
-                                    radii={"1": 30, "2": 60, "3": 120}, ring=150.0, progress=NullProgress())
-    assert summary.landslides == 2827 and summary.duplicates > 0
+        build_buffered_labels(
+            points,
+            folder / "dem.tif",
+            tmp_path / "l.tif",
+            scale_field="scale_class",
+            radii=DEFAULT_RADII,
+            progress=NullProgress(),
+        )
+    summary = build_buffered_labels(
+        points,
+        folder / "dem.tif",
+        tmp_path / "l.tif",
+        scale_field="scale_class",
+        radii={"1": 30, "2": 60, "3": 120},
+        ring=150.0,
+        progress=NullProgress(),
+    )
+    assert summary.landslides == 2827
+    assert summary.duplicates > 0
     assert 0.01 < summary.landslide_cells / (826 * 987) < 0.2
     assert summary.landslide_cells + summary.stable_cells + summary.unknown_cells == 826 * 987

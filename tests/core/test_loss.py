@@ -35,8 +35,12 @@ def batch(seed=0):
 @pytest.mark.parametrize("seed", range(3))
 def test_cross_entropy_is_the_mean_of_weighted_torch_cross_entropy(weights, seed):
     logits, labels, _ = batch(seed)
-    expected = functional.cross_entropy(logits, labels.long(), torch.tensor([weights[1], weights[0]]),
-                                        ignore_index=255, reduction="sum") / (labels != 255).sum()
+    expected = (
+        functional.cross_entropy(
+            logits, labels.long(), torch.tensor([weights[1], weights[0]]), ignore_index=255, reduction="sum"
+        )
+        / (labels != 255).sum()
+    )
     assert torch.allclose(loss("none", *weights)(logits, labels, None).loss, expected, rtol=1e-5)
 
 
@@ -52,7 +56,9 @@ def test_physics_by_hand(physics):
         return 0.1 * strength / (1 + math.exp(fs - 1))
 
     assert terms.physics.item() == pytest.approx(step(0.05, 0.3) + step(0.14, 0.49), rel=1e-4)
-    assert terms.known.item() == 5 and terms.constrained.item() == 4 and terms.violations.item() == 2
+    assert terms.known.item() == 5
+    assert terms.constrained.item() == 4
+    assert terms.violations.item() == 2
     assert terms.loss.item() == pytest.approx(terms.physics.item() / 5, rel=1e-6)
     assert terms.labelled.item() == 0
 
@@ -64,13 +70,15 @@ def gradient(physics, probability, safety, label=255):
     return (logits.grad[0, 1] - logits.grad[0, 0]).item()
 
 
-@pytest.mark.parametrize("probability,safety", list(itertools.product([0.01, 0.1, 0.14], [0.1, 0.4, 0.499])))
+@pytest.mark.parametrize(("probability", "safety"), list(itertools.product([0.01, 0.1, 0.14], [0.1, 0.4, 0.499])))
 def test_hinge_raises_the_probability_where_a_warning_is_not_heeded(probability, safety):
     # Descent goes against the gradient: a negative one raises the landslide logit.
     assert gradient("hinge", probability, safety) < 0
 
 
-@pytest.mark.parametrize("probability,safety", [(0.16, 0.1), (0.9, 0.1), (0.01, 0.5), (0.01, 0.9), (0.01, math.nan)])
+@pytest.mark.parametrize(
+    ("probability", "safety"), [(0.16, 0.1), (0.9, 0.1), (0.01, 0.5), (0.01, 0.9), (0.01, math.nan)]
+)
 def test_hinge_is_silent_elsewhere(probability, safety):
     assert gradient("hinge", probability, safety) == 0
 
@@ -100,7 +108,8 @@ def test_masked_cells_have_no_effect(physics):
     assert torch.equal(one.sums(), two.sums())
     given = changed.clone().requires_grad_()
     loss(physics)(given, labels, safety).loss.backward()
-    assert (given.grad[hidden] == 0).all() and torch.isfinite(given.grad).all()
+    assert (given.grad[hidden] == 0).all()
+    assert torch.isfinite(given.grad).all()
 
 
 @pytest.mark.parametrize("physics", ["none", "hinge"])
@@ -108,7 +117,7 @@ def test_counts_and_sums_add_up_over_batches(physics):
     logits, labels, safety = batch()
     function = loss(physics)
     whole = function(logits, labels, safety).sums()
-    parts = sum(function(logits[i:i + 1], labels[i:i + 1], safety[i:i + 1]).sums() for i in range(3))
+    parts = sum(function(logits[i : i + 1], labels[i : i + 1], safety[i : i + 1]).sums() for i in range(3))
     assert torch.allclose(whole, parts, rtol=1e-6)
     difference = (logits[:, 1] - logits[:, 0]).numpy()
     truth, known = labels.numpy() == 1, labels.numpy() != 255
@@ -120,4 +129,5 @@ def test_extreme_logits_stay_finite():
     logits = torch.tensor([1e4, -1e4]).reshape(1, 2, 1, 1).requires_grad_()
     terms = loss("hinge")(logits, torch.ones(1, 1, 1, dtype=torch.uint8), torch.full((1, 1, 1), 0.1))
     terms.loss.backward()
-    assert torch.isfinite(terms.loss) and torch.isfinite(logits.grad).all()
+    assert torch.isfinite(terms.loss)
+    assert torch.isfinite(logits.grad).all()

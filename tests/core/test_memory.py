@@ -75,7 +75,6 @@ def test_last_one_out_puts_the_defaults_back(monkeypatch):
 def test_failure_inside_puts_the_defaults_back_too(monkeypatch):
     calls = []
     monkeypatch.setattr(memory, "_set", lambda library, values: calls.append(values))
-    with pytest.raises(ValueError):
-        with retain_freed_memory():
-            raise ValueError
+    with pytest.raises(ValueError), retain_freed_memory():
+        raise ValueError
     assert calls[-1] == memory._DEFAULTS

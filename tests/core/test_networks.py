@@ -36,7 +36,7 @@ def test_output_has_the_size_of_the_input(depth, width, size):
     assert net(torch.zeros(2, 3, height, width_)).shape == (2, 2, height, width_)
 
 
-@pytest.mark.parametrize("channels,width,depth", [(1, 1, 1), (7, 4, 2), (40, 16, 3), (3, 2, 6)])
+@pytest.mark.parametrize(("channels", "width", "depth"), [(1, 1, 1), (7, 4, 2), (40, 16, 3), (3, 2, 6)])
 def test_parameter_count(channels, width, depth):
     net = network(channels, width, depth)
     assert sum(item.numel() for item in net.parameters()) == UNet.parameter_count(channels, width, depth, 0.1)
@@ -58,9 +58,13 @@ def test_halo_is_the_exact_receptive_field(depth):
         net(image)[0, 1, cell, cell].backward()
         rows = np.flatnonzero(image.grad[0].abs().sum(dim=(0, 2)).numpy())
         columns = np.flatnonzero(image.grad[0].abs().sum(dim=(0, 1)).numpy())
-        assert 0 < rows.min() and rows.max() < size - 1
-        farthest = max(farthest, *(first - ends.min() for ends in (rows, columns)),
-                       *(ends.max() - (first + net.align - 1) for ends in (rows, columns)))
+        assert rows.min() > 0
+        assert rows.max() < size - 1
+        farthest = max(
+            farthest,
+            *(first - ends.min() for ends in (rows, columns)),
+            *(ends.max() - (first + net.align - 1) for ends in (rows, columns)),
+        )
     assert farthest == net.halo
 
 
@@ -73,10 +77,10 @@ def test_aligned_tile_with_halo_equals_the_whole(depth):
     with torch.no_grad():
         whole = net(image)[..., halo:-halo, halo:-halo]
         for row in range(0, size - 2 * halo, halo):
-            tile = net(image[..., row:row + 3 * halo, :])[..., halo:-halo, halo:-halo]
-            assert torch.allclose(tile, whole[..., row:row + halo, :], atol=1e-12)
+            tile = net(image[..., row : row + 3 * halo, :])[..., halo:-halo, halo:-halo]
+            assert torch.allclose(tile, whole[..., row : row + halo, :], atol=1e-12)
         # A tile that begins off the 2^depth grid is another computation.
-        shifted = net(image[..., 1:1 + size - net.align, :])[..., halo:halo + 1, halo:-halo]
+        shifted = net(image[..., 1 : 1 + size - net.align, :])[..., halo : halo + 1, halo:-halo]
         assert (shifted - whole[..., 1:2, :]).abs().max() > 0.01
 
 
@@ -88,7 +92,8 @@ def test_dropout_acts_in_training_and_in_samples_only():
         assert torch.equal(net(image), plain)
         set_sample(net, 5)
         first = net(image)
-        assert not torch.allclose(first, plain) and torch.equal(net(image), first)
+        assert not torch.allclose(first, plain)
+        assert torch.equal(net(image), first)
         # One mask for all windows: the sample of a window does not depend on its neighbours.
         assert torch.allclose(net(image[1:]), first[1:], atol=1e-6)
         set_sample(net, 6)
@@ -106,22 +111,37 @@ def test_seeds_have_nothing_to_do_with_the_global_generator():
     set_sample(nets[0], 3)
     assert torch.equal(torch.get_rng_state(), state)
     one, two, other = (torch.cat([item.flatten() for item in net.state_dict().values()]) for net in nets)
-    assert torch.equal(one, two) and not torch.equal(one, other)
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
 
 
 def test_seeded_weights_are_spread_like_those_of_torch():
     description = {"type": "unet", "channels": 8, "width": 16, "depth": 2, "dropout": 0.3}
-    for mine, theirs in zip(build_network(description, 1).state_dict().values(),
-                            build_network(description).state_dict().values()):
-        assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
+    for mine, theirs in zip(
+        build_network(description, 1).state_dict().values(), build_network(description).state_dict().values()
+    ):
+        assert mine.shape == theirs.shape
+        assert mine.dtype == theirs.dtype
         if mine.numel() < 100:
             continue
         wanted = float(theirs.double().std(correction=0))
         assert float(mine.double().std(correction=0)) == pytest.approx(wanted, rel=0.2)
 
 
-@pytest.mark.parametrize("change", [{"width": 0}, {"width": 257}, {"depth": 7}, {"depth": 1.0}, {"dropout": 1.0},
-                                    {"channels": True}, {"type": "vit"}, {"extra": 1}, {"width": "8"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 0},
+        {"width": 257},
+        {"depth": 7},
+        {"depth": 1.0},
+        {"dropout": 1.0},
+        {"channels": True},
+        {"type": "vit"},
+        {"extra": 1},
+        {"width": "8"},
+    ],
+)
 def test_wrong_description_is_refused(change):
     with pytest.raises(ParameterInvalid):
         check_architecture({"type": "unet", "channels": 3, "width": 4, "depth": 2, "dropout": 0.1, **change})

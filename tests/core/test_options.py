@@ -6,7 +6,6 @@ import dataclasses
 import math
 
 import pytest
-
 from scarp.model.errors import ParameterInvalid
 from scarp.model.options import Options, choice, flag, number, text
 
@@ -23,20 +22,34 @@ class Example(Options):
 
 def test_defaults_pass_their_own_check():
     assert Example().as_dict() == {
-        "lambda_": 0.1, "threshold": 0.5, "repeats": 200, "mode": "fast", "augment": True, "region": ""}
+        "lambda_": 0.1,
+        "threshold": 0.5,
+        "repeats": 200,
+        "mode": "fast",
+        "augment": True,
+        "region": "",
+    }
 
 
 def test_record_uses_parameter_names():
     assert Example(lambda_=1.0).record()["LAMBDA"] == 1.0
 
 
-@pytest.mark.parametrize("values,message", [
-    ({"lambda_": 1.5}, "LAMBDA is 1.5, but must lie between 0 and 1."),
-    ({"lambda_": math.nan}, "must lie between"), ({"lambda_": math.inf}, "must lie between"),
-    ({"threshold": 0}, "both excluded"), ({"threshold": 1.0}, "both excluded"),
-    ({"repeats": 2.5}, "must be a whole number"), ({"repeats": True}, "must be a whole number"),
-    ({"lambda_": "1"}, "must be a number"), ({"mode": "slow"}, "Choose one of: fast, exact"),
-    ({"augment": 1}, "must be true or false")])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lambda_": 1.5}, "LAMBDA is 1.5, but must lie between 0 and 1."),
+        ({"lambda_": math.nan}, "must lie between"),
+        ({"lambda_": math.inf}, "must lie between"),
+        ({"threshold": 0}, "both excluded"),
+        ({"threshold": 1.0}, "both excluded"),
+        ({"repeats": 2.5}, "must be a whole number"),
+        ({"repeats": True}, "must be a whole number"),
+        ({"lambda_": "1"}, "must be a number"),
+        ({"mode": "slow"}, "Choose one of: fast, exact"),
+        ({"augment": 1}, "must be true or false"),
+    ],
+)
 def test_invalid_values_name_parameter_and_remedy(values, message):
     with pytest.raises(ParameterInvalid, match=message.replace(".", r"\.")):
         Example(**values)
@@ -45,4 +58,5 @@ def test_invalid_values_name_parameter_and_remedy(values, message):
 def test_option_describes_its_field():
     option = Example.option("lambda_")
     assert (option.parameter, option.label, option.limits, option.decimals) == ("LAMBDA", "Weight", (0.0, 1.0), 4)
-    assert Example.option("repeats").advanced and Example.option("repeats").is_integer
+    assert Example.option("repeats").advanced
+    assert Example.option("repeats").is_integer

@@ -20,7 +20,9 @@ CPU = torch.device("cpu")
 def test_a_transposed_convolution_is_one_over_a_nearest_interpolation():
     weight, image = torch.randn(5, 7, 3, 3).double(), torch.randn(1, 7, 6, 9).double()
     plain = functional.conv2d(functional.interpolate(image, scale_factor=2, mode="nearest"), weight, padding=1)
-    assert torch.allclose(plain, functional.conv_transpose2d(image, as_transposed_convolution(weight), stride=2, padding=1))
+    assert torch.allclose(
+        plain, functional.conv_transpose2d(image, as_transposed_convolution(weight), stride=2, padding=1)
+    )
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
@@ -42,10 +44,11 @@ def test_the_fast_unet_is_the_trained_one(monkeypatch, depth, rows, sample):
         logits = network(image)[0]
         fast = FastUNet(network, CPU, torch.float32)
         for first, last, part in fast.logit(lambda top, bottom: image[:, :, top:bottom], *size, core, shares.append):
-            found[first - halo:last - halo] = part
-    expected = (logits[1] - logits[0])[halo:halo + height, halo:halo + width]
+            found[first - halo : last - halo] = part
+    expected = (logits[1] - logits[0])[halo : halo + height, halo : halo + width]
     assert (found - expected).abs().max() < 1e-5 * max(1, float(expected.abs().max()))
-    assert expected.std() > 0.01 and sum(shares) == pytest.approx(1)
+    assert expected.std() > 0.01
+    assert sum(shares) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("spacing", [1.0, 1e-3])
@@ -56,8 +59,10 @@ def test_the_fast_curves_are_the_trained_ones(spacing, encoding):
     encoder = Encoding(SPECS, encoding)
     trained = Curves(encoder.channels, 2, 6)
     with torch.no_grad():
-        trained.knots.copy_(torch.tensor([[-2.0, -1.5, 0.0, 0.1, 1.0, 2.0], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]])
-                            * torch.tensor([[1.0], [spacing]]))
+        trained.knots.copy_(
+            torch.tensor([[-2.0, -1.5, 0.0, 0.1, 1.0, 2.0], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]])
+            * torch.tensor([[1.0], [spacing]])
+        )
         for value in trained.parameters():
             value.normal_(std=2)
     raw = values(90, 101)[[2, 1, 0, 3]]
@@ -81,7 +86,8 @@ def test_rows_of_a_compact_tile_are_the_encoded_image(monkeypatch, encoding, lar
     tile, numbers, valid = tables.pack(raw)
     image, known = encoder.encode(raw)
     assert len(tables.groups) == (1 if largest > 20 else 2)
-    assert np.array_equal(valid, known) and np.array_equal(numbers, encoder.split(raw)[1])
+    assert np.array_equal(valid, known)
+    assert np.array_equal(numbers, encoder.split(raw)[1])
     found = StripEncoder(tables, encoder, CPU, torch.float32).image(tile, 11, 40)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert np.array_equal(found[0].numpy(), image[:, 11:40])

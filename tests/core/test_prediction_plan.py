@@ -32,13 +32,21 @@ CPU = torch.device("cpu")
 def open_with(tmp_path):
     """Opens a small stack with models of the kinds given."""
     with contextlib.ExitStack() as closing:
+
         def opened(*kinds):
             paths = [saved(tmp_path / f"{number}.safetensors", kind) for number, kind in enumerate(kinds)]
-            progress, dataset = NullProgress(), closing.enter_context(open_stack(stack(tmp_path / "s.tif", values(300, 280))))
+            progress, dataset = (
+                NullProgress(),
+                closing.enter_context(open_stack(stack(tmp_path / "s.tif", values(300, 280)))),
+            )
             ensemble = Ensemble(dataset, [load_model(path) for path in paths], paths, 0, progress)
-            return SimpleNamespace(stack=dataset, ensemble=ensemble, progress=progress,
-                                   engines=ensemble.engines(CPU, [torch.float32] * len(paths)),
-                                   mask=AreaMask(dataset.grid, None))
+            return SimpleNamespace(
+                stack=dataset,
+                ensemble=ensemble,
+                progress=progress,
+                engines=ensemble.engines(CPU, [torch.float32] * len(paths)),
+                mask=AreaMask(dataset.grid, None),
+            )
 
         yield opened
 
@@ -55,8 +63,10 @@ def test_the_plan_fits_the_memory_whatever_the_raster(open_with, monkeypatch, co
     for width, height in ((50, 40), (1000, 700), (4000, 4000), (300_000, 200_000)):
         made = make_plan(grid(width, height), opened.ensemble, opened.engines, CPU)
         assert made.bytes_expected <= pipeline.MEMORY
-        assert 1 <= made.workers * made.threads <= cores and made.workers <= len(made.tiling)
-        assert made.tiling.halo >= opened.ensemble.halo and made.tiling.side % opened.ensemble.align == 0
+        assert 1 <= made.workers * made.threads <= cores
+        assert made.workers <= len(made.tiling)
+        assert made.tiling.halo >= opened.ensemble.halo
+        assert made.tiling.side % opened.ensemble.align == 0
     # A large map leaves no core idle.
     assert made.workers * made.threads == cores
 
@@ -76,7 +86,7 @@ def test_less_memory_means_smaller_tiles_or_fewer_at_once(open_with, monkeypatch
 def test_the_side_asked_for_is_taken(open_with):
     opened = open_with("unet4")
     assert make_plan(grid(900, 900), opened.ensemble, opened.engines, CPU, 100).tiling.side == 112
-    for wrong in (-1, 10 ** 6):
+    for wrong in (-1, 10**6):
         with pytest.raises(ParameterInvalid, match="TILE"):
             make_plan(grid(900, 900), opened.ensemble, opened.engines, CPU, wrong)
 
@@ -92,7 +102,8 @@ def test_patches_that_do_not_fit_together(open_with, monkeypatch):
 def test_bf16_is_taken_where_it_gives_the_map_of_fp32(open_with, kind):
     opened = open_with(kind)
     chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
-    assert chosen.name == ("float32" if kind == "forest" else "bfloat16") and not opened.progress.warnings
+    assert chosen.name == ("float32" if kind == "forest" else "bfloat16")
+    assert not opened.progress.warnings
 
 
 @pytest.mark.parametrize("name", ["MOST_DIFFERENCE", "LEAST_RANK_CORRELATION"])
@@ -101,7 +112,8 @@ def test_bf16_that_differs_is_said_and_not_used(open_with, monkeypatch, name):
     monkeypatch.setattr(precision, name, {"MOST_DIFFERENCE": 1e-9, "LEAST_RANK_CORRELATION": 0.9999999}[name])
     chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
     assert chosen.name == "float32"
-    assert len(opened.progress.warnings) == 1 and "mean difference" in opened.progress.warnings[0]
+    assert len(opened.progress.warnings) == 1
+    assert "mean difference" in opened.progress.warnings[0]
 
 
 def test_a_network_that_overflows_in_bf16_is_computed_in_fp32(open_with, monkeypatch):
@@ -115,7 +127,8 @@ def test_a_network_that_overflows_in_bf16_is_computed_in_fp32(open_with, monkeyp
 
     monkeypatch.setattr(UNetEngine, "logit", broken)
     chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
-    assert chosen.name == "float32" and opened.progress.warnings
+    assert chosen.name == "float32"
+    assert opened.progress.warnings
 
 
 def test_auto_takes_bf16_for_large_maps_on_processors_that_have_it(open_with, monkeypatch):
@@ -124,7 +137,7 @@ def test_auto_takes_bf16_for_large_maps_on_processors_that_have_it(open_with, mo
     def chosen() -> str:
         return choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "auto", NullProgress()).name
 
-    for has, small, expected in ((True, 0, "bfloat16"), (True, 10 ** 6, "float32"), (False, 0, "float32")):
+    for has, small, expected in ((True, 0, "bfloat16"), (True, 10**6, "float32"), (False, 0, "float32")):
         monkeypatch.setattr(precision, "cpu_has_bf16", lambda has=has: has)
         monkeypatch.setattr(precision, "SMALL", small)
         assert chosen() == expected
@@ -135,11 +148,13 @@ def test_the_whole_map_in_bf16_is_near_that_in_fp32(tmp_path):
     trained = saved(tmp_path / "m.safetensors", "pcum")
     maps = []
     for arithmetic in ("fp32", "bf16"):
-        summary = predict_susceptibility(path, [trained], tmp_path / "p.tif", precision=arithmetic, device="cpu",
-                                         progress=NullProgress())
+        summary = predict_susceptibility(
+            path, [trained], tmp_path / "p.tif", precision=arithmetic, device="cpu", progress=NullProgress()
+        )
         with rasterio.open(tmp_path / "p.tif") as dataset:
             maps.append(dataset.read(1))
-    assert summary.precision == "bfloat16" and 0 < np.nanmean(np.abs(maps[0] - maps[1])) < 0.002
+    assert summary.precision == "bfloat16"
+    assert 0 < np.nanmean(np.abs(maps[0] - maps[1])) < 0.002
 
 
 @pytest.mark.parametrize("kind", ["pcum", "bpnn"])
@@ -149,8 +164,9 @@ def test_tiles_too_large_for_the_device_are_computed_in_pieces(tmp_path, monkeyp
 
     def predicted():
         progress = NullProgress()
-        predict_susceptibility(path, [trained], tmp_path / "p.tif", tile=512, device="cpu", precision="fp32",
-                               progress=progress)
+        predict_susceptibility(
+            path, [trained], tmp_path / "p.tif", tile=512, device="cpu", precision="fp32", progress=progress
+        )
         with rasterio.open(tmp_path / "p.tif") as dataset:
             return dataset.read(1), [text for text in progress.warnings if "processor" in text]
 
@@ -166,8 +182,10 @@ def test_tiles_too_large_for_the_device_are_computed_in_pieces(tmp_path, monkeyp
 
     monkeypatch.setattr(engine, "logit", small)
     pieces, warnings = predicted()
-    assert len(sizes) > 4 and not warnings
-    assert np.array_equal(np.isnan(pieces), np.isnan(whole)) and np.nanmax(np.abs(pieces - whole)) < 1e-5
+    assert len(sizes) > 4
+    assert not warnings
+    assert np.array_equal(np.isnan(pieces), np.isnan(whole))
+    assert np.nanmax(np.abs(pieces - whole)) < 1e-5
 
     def never(self, tile, core, sample, step):
         raise MemoryError()
@@ -194,20 +212,24 @@ def test_a_gpu_without_memory_hands_over_to_the_processor(open_with, monkeypatch
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
 
     exact = TileWork(opened.ensemble, opened.engines, tiling, opened.mask, applicability, [MEAN], CPU, NullProgress())
-    work = TileWork(opened.ensemble, [Full()], tiling, opened.mask, applicability, [MEAN], torch.device("meta"),
-                    opened.progress)
+    work = TileWork(
+        opened.ensemble, [Full()], tiling, opened.mask, applicability, [MEAN], torch.device("meta"), opened.progress
+    )
     tile = next(iter(tiling))
-    expected, found = (one.compute(tile, one.read(opened.stack, tile), lambda share: None).arrays[MEAN]
-                       for one in (exact, work))
+    expected, found = (
+        one.compute(tile, one.read(opened.stack, tile), lambda share: None).arrays[MEAN] for one in (exact, work)
+    )
     assert np.nanmax(np.abs(found - expected)) < 1e-6
-    assert len(opened.progress.warnings) == 1 and "processor" in opened.progress.warnings[0]
+    assert len(opened.progress.warnings) == 1
+    assert "processor" in opened.progress.warnings[0]
 
 
 def test_threads_of_torch_are_put_back(tmp_path):
     before = torch.get_num_threads()
     path = stack(tmp_path / "stack.tif", values(300, 280))
-    predict_susceptibility(path, [saved(tmp_path / "m.safetensors", "pcum")], tmp_path / "p.tif", tile=64,
-                           progress=NullProgress())
+    predict_susceptibility(
+        path, [saved(tmp_path / "m.safetensors", "pcum")], tmp_path / "p.tif", tile=64, progress=NullProgress()
+    )
     assert torch.get_num_threads() == before
 
 
@@ -217,5 +239,7 @@ def test_a_device_that_fails_when_tried_is_not_used(open_with, monkeypatch):
     monkeypatch.setattr(precision, "choose_device", lambda name: torch.device("meta"))
     monkeypatch.setattr(precision, "choose_precision", lambda name, device: torch.float32)
     chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cuda", "auto", opened.progress)
-    assert chosen.device == CPU and chosen.name == "float32"
-    assert len(opened.progress.warnings) == 1 and "meta failed" in opened.progress.warnings[0]
+    assert chosen.device == CPU
+    assert chosen.name == "float32"
+    assert len(opened.progress.warnings) == 1
+    assert "meta failed" in opened.progress.warnings[0]

@@ -66,9 +66,17 @@ def area(tmp_path, monkeypatch):
 
 def predict(area: Path, name: str, progress=None, **settings):
     (area / name).mkdir(exist_ok=True)
-    return predict_susceptibility(area / "stack.tif", [area / "model.safetensors"], area / name / "p.tif", tile=64,
-                                  samples=2, output_uncertainty=area / name / "u.tif",
-                                  output_applicability=area / name / "a.tif", progress=progress or NullProgress(), **settings)
+    return predict_susceptibility(
+        area / "stack.tif",
+        [area / "model.safetensors"],
+        area / name / "p.tif",
+        tile=64,
+        samples=2,
+        output_uncertainty=area / name / "u.tif",
+        output_applicability=area / name / "a.tif",
+        progress=progress or NullProgress(),
+        **settings,
+    )
 
 
 def hashes(area: Path, name: str) -> list[str]:
@@ -86,8 +94,10 @@ def test_a_killed_run_goes_on(area):
     outputs = [str(area / "killed" / f"{kind}.tif") for kind in "pua"]
     kept = 0
     for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", SLOW, str(area / "stack.tif"),
-                                    str(area / "model.safetensors"), *outputs], env={**os.environ})
+        process = subprocess.Popen(
+            [sys.executable, "-c", SLOW, str(area / "stack.tif"), str(area / "model.safetensors"), *outputs],
+            env={**os.environ},
+        )
         deadline = time.monotonic() + 240
         while time.monotonic() < deadline and process.poll() is None:
             folders = unfinished(area, "killed")
@@ -102,9 +112,11 @@ def test_a_killed_run_goes_on(area):
         kept = now
     progress = Listener()
     summary = predict(area, "killed", progress)
-    assert summary.tiles_taken == kept and summary.tiles == TILES
+    assert summary.tiles_taken == kept
+    assert summary.tiles == TILES
     assert hashes(area, "killed") == hashes(area, "whole")
-    assert not unfinished(area, "killed") and any("earlier run" in text for text in progress.texts)
+    assert not unfinished(area, "killed")
+    assert any("earlier run" in text for text in progress.texts)
     assert {item.suffix for item in (area / "killed").iterdir()} <= {".tif", ".json", ".xml"}
 
 
@@ -113,12 +125,14 @@ def test_a_cancelled_run_says_what_is_kept_and_goes_on(area):
     progress = Listener(cancel_at=0.4)
     with pytest.raises(Cancelled):
         predict(area, "again", progress)
-    folder, = unfinished(area, "again")
+    (folder,) = unfinished(area, "again")
     assert any(str(folder) in text for text in progress.texts)
     assert [item for item in (area / "again").iterdir() if item != folder] == []
     summary = predict(area, "again")
-    assert 0 < summary.tiles_taken < TILES and hashes(area, "again") == hashes(area, "whole")
-    assert summary.mean == whole.mean and summary.share_outside == whole.share_outside
+    assert 0 < summary.tiles_taken < TILES
+    assert hashes(area, "again") == hashes(area, "whole")
+    assert summary.mean == whole.mean
+    assert summary.share_outside == whole.share_outside
     assert summary.unseen_classes == whole.unseen_classes
 
 
@@ -134,14 +148,15 @@ def test_damaged_tiles_are_computed_again(area):
     tiles[2].write_bytes(content)
     tiles[3].write_bytes(b"\xff" * 3000)
     summary = predict(area, "damaged")
-    assert summary.tiles_taken <= len(tiles) - 4 and hashes(area, "damaged") == hashes(area, "whole")
+    assert summary.tiles_taken <= len(tiles) - 4
+    assert hashes(area, "damaged") == hashes(area, "whole")
 
 
 def test_other_inputs_begin_anew(area):
     """Another stack of the same size and time, found by its hash; another model, another area by their own names."""
     with pytest.raises(Cancelled):
         predict(area, "p", Listener(cancel_at=0.5))
-    folder, = unfinished(area, "p")
+    (folder,) = unfinished(area, "p")
     before = os.stat(area / "stack.tif")
     content = bytearray((area / "stack.tif").read_bytes())
     other = values(SIDE, SIDE, seed=2)
@@ -150,18 +165,21 @@ def test_other_inputs_begin_anew(area):
     place = content.find(b"Elevation") if b"Elevation" in content else content.find(b"precipitation")
     assert place > 0
     changed = bytes(content).replace(b"degrees", b"Degrees", 1)
-    assert len(changed) == len(content) and changed != bytes(content)
+    assert len(changed) == len(content)
+    assert changed != bytes(content)
     (area / "stack.tif").write_bytes(changed)
     os.utime(area / "stack.tif", ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert predict(area, "p").tiles_taken == 0 and not unfinished(area, "p")
+    assert predict(area, "p").tiles_taken == 0
+    assert not unfinished(area, "p")
 
     with pytest.raises(Cancelled):
         predict(area, "p", Listener(cancel_at=0.5))
-    folder, = unfinished(area, "p")
+    (folder,) = unfinished(area, "p")
     saved(area / "model.safetensors", "pcum", seed=2)
     progress = Listener()
     assert predict(area, "p", progress).tiles_taken == 0
-    assert unfinished(area, "p") == [folder] and any(str(folder) in text for text in progress.texts)
+    assert unfinished(area, "p") == [folder]
+    assert any(str(folder) in text for text in progress.texts)
 
 
 def test_small_maps_leave_nothing_behind(area, monkeypatch):
@@ -184,12 +202,16 @@ def test_a_full_disk_is_one_clear_message(area, monkeypatch):
 
 def test_cached_tiles_are_complete_or_absent(tmp_path):
     parts = TileCache(tmp_path, {"a": 1})
-    assert parts.path != TileCache(tmp_path, {"a": 2}).path and not parts.has_previous_run and parts.hashes() == {}
+    assert parts.path != TileCache(tmp_path, {"a": 2}).path
+    assert not parts.has_previous_run
+    assert parts.hashes() == {}
     parts.begin()
     arrays = {"mean": np.random.default_rng(0).random((5, 7)).astype(np.float32), "spread": None}
     parts.save(3, arrays, {"cells": 4})
     found, facts = parts.load(3, {"mean": (5, 7)})
-    assert np.array_equal(found["mean"], arrays["mean"]) and facts == {"cells": 4} and parts.known() == {3}
+    assert np.array_equal(found["mean"], arrays["mean"])
+    assert facts == {"cells": 4}
+    assert parts.known() == {3}
     for number, shapes in ((3, {"mean": (7, 5)}), (3, {"mean": (5, 7), "spread": (5, 7)}), (4, {"mean": (5, 7)})):
         assert parts.load(number, shapes) is None
     parts.remove()
@@ -202,8 +224,16 @@ def test_another_area_has_tiles_of_its_own(tmp_path):
     other = ring.copy()
     other[2500, 0] += 1e-6
     (tmp_path / "stack.tif").write_bytes(b"x")
-    folders = [tile_cache_for(tmp_path / "p.tif", tmp_path / "stack.tif", area, {}).path for area in (
-        None, *(Polygons(name="a", geometries=[{"type": "Polygon", "coordinates": [one]}]) for one in (
-            ring, other, ring.copy())))]
-    assert len(set(folders[:3])) == 3 and folders[1] == folders[3]
+    folders = [
+        tile_cache_for(tmp_path / "p.tif", tmp_path / "stack.tif", area, {}).path
+        for area in (
+            None,
+            *(
+                Polygons(name="a", geometries=[{"type": "Polygon", "coordinates": [one]}])
+                for one in (ring, other, ring.copy())
+            ),
+        )
+    ]
+    assert len(set(folders[:3])) == 3
+    assert folders[1] == folders[3]
     assert tile_cache_for(tmp_path / "p.tif", "/vsimem/stack.tif", None, {}) is None

@@ -16,8 +16,16 @@ from scarp.tests.core.prediction_models import KINDS, in_one_piece, model, saved
 
 
 def predicted(path, trained, folder, tile, samples=0):
-    predict_susceptibility(path, [trained], folder / "p.tif", tile=tile, device="cpu", precision="fp32",
-                           samples=samples, progress=NullProgress())
+    predict_susceptibility(
+        path,
+        [trained],
+        folder / "p.tif",
+        tile=tile,
+        device="cpu",
+        precision="fp32",
+        samples=samples,
+        progress=NullProgress(),
+    )
     with rasterio.open(folder / "p.tif") as dataset:
         return dataset.read(1)
 
@@ -29,7 +37,8 @@ def test_the_map_is_that_of_the_whole(tmp_path, kind, height, width):
     raw = values(height, width, seed=height)
     path, trained = stack(tmp_path / "stack.tif", raw), saved(tmp_path / "m.safetensors", kind)
     expected = in_one_piece(model(kind), raw)
-    assert np.array_equal(np.isnan(expected), np.isnan(raw).any(axis=0)) and np.nanstd(expected) > 0.01
+    assert np.array_equal(np.isnan(expected), np.isnan(raw).any(axis=0))
+    assert np.nanstd(expected) > 0.01
     expected = coarsen(expected, KINDS[kind].get("patch", 1))
     for tile in (256, 512, 1024, 0):
         found = predicted(path, trained, tmp_path, tile)
@@ -54,8 +63,23 @@ def grid(width: int, height: int) -> Grid:
 def test_tiles_are_ordered_by_bands(monkeypatch):
     monkeypatch.setattr(module, "BAND", 128)
     places = [(tile.core.row, tile.core.column) for tile in Tiling.of(grid(300, 130), 64, 3, 4)]
-    assert places == [(0, 0), (0, 64), (64, 0), (64, 64), (128, 0), (128, 64), (0, 128), (0, 192), (64, 128),
-                      (64, 192), (128, 128), (128, 192), (0, 256), (64, 256), (128, 256)]
+    assert places == [
+        (0, 0),
+        (0, 64),
+        (64, 0),
+        (64, 64),
+        (128, 0),
+        (128, 64),
+        (0, 128),
+        (0, 192),
+        (64, 128),
+        (64, 192),
+        (128, 128),
+        (128, 192),
+        (0, 256),
+        (64, 256),
+        (128, 256),
+    ]
 
 
 @pytest.mark.parametrize(("width", "height", "align"), [(1000, 700, 16), (513, 64, 4), (300, 1200, 20)])
@@ -73,11 +97,14 @@ def test_quarters_cover_a_tile_and_lie_within_what_was_read_for_it(width, height
             waiting += smaller
         for piece in least:
             core, read = piece.core, piece.read
-            covered[core.row:core.row + core.height, core.column:core.column + core.width] += 1
-            assert read.row >= tile.read.row and read.column >= tile.read.column
+            covered[core.row : core.row + core.height, core.column : core.column + core.width] += 1
+            assert read.row >= tile.read.row
+            assert read.column >= tile.read.column
             assert read.row + read.height <= tile.read.row + tile.read.height
             assert read.column + read.width <= tile.read.column + tile.read.width
-            assert read.row % align == 0 and read.column % align == 0 and max(core.height, core.width) <= 160
+            assert read.row % align == 0
+            assert read.column % align == 0
+            assert max(core.height, core.width) <= 160
         core = tile.core
-        assert (covered[core.row:core.row + core.height, core.column:core.column + core.width] == 1).all()
+        assert (covered[core.row : core.row + core.height, core.column : core.column + core.width] == 1).all()
         assert covered.sum() == core.height * core.width

@@ -25,10 +25,12 @@ TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MODEST = st.floats(-1e37, 1e37)
-WHOLE = st.integers(-2 ** 63, 2 ** 63)
-PLAIN = st.recursive(st.none() | st.booleans() | WHOLE | st.floats(-1e299, 1e299) | TEXT,
-                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
-                     max_leaves=12)
+WHOLE = st.integers(-(2**63), 2**63)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | WHOLE | st.floats(-1e299, 1e299) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
 TABLES = st.dictionaries(TEXT, PLAIN, max_size=4)
 
 
@@ -38,30 +40,52 @@ def specs(draw):
     found = []
     for name in draw(st.lists(TEXT.filter(bool), min_size=1, max_size=6, unique=True)):
         low, high = sorted(draw(st.tuples(MODEST, MODEST)))
-        common = {"unit": draw(TEXT), "title": draw(TEXT), "mean": draw(MODEST), "minimum": low, "maximum": high,
-                  "std": draw(st.floats(0, 1e37))}
+        common = {
+            "unit": draw(TEXT),
+            "title": draw(TEXT),
+            "mean": draw(MODEST),
+            "minimum": low,
+            "maximum": high,
+            "std": draw(st.floats(0, 1e37)),
+        }
         if draw(st.booleans()):
             found.append(FactorSpec(name, "continuous", **common))
         else:
             classes = draw(st.dictionaries(st.integers(0, 99_999_999), TEXT, max_size=5))
-            seen = draw(st.sets(st.integers(0, 2 ** 24 - 1), min_size=1, max_size=9))
+            seen = draw(st.sets(st.integers(0, 2**24 - 1), min_size=1, max_size=9))
             found.append(FactorSpec(name, "categorical", classes=classes, seen=tuple(sorted(seen)), **common))
     return found
 
 
-@for_all(150, factors=specs(), tables=st.lists(TABLES, min_size=5, max_size=5), seed=st.integers(0, 2 ** 63 - 1),
-         pixel=st.floats(1e-6, 9e6), kind=st.sampled_from(KINDS), encoding=st.sampled_from(("codes", "one_hot")),
-         history=st.lists(st.dictionaries(TEXT, st.none() | MODEST | WHOLE, max_size=5), max_size=4))
+@for_all(
+    150,
+    factors=specs(),
+    tables=st.lists(TABLES, min_size=5, max_size=5),
+    seed=st.integers(0, 2**63 - 1),
+    pixel=st.floats(1e-6, 9e6),
+    kind=st.sampled_from(KINDS),
+    encoding=st.sampled_from(("codes", "one_hot")),
+    history=st.lists(st.dictionaries(TEXT, st.none() | MODEST | WHOLE, max_size=5), max_size=4),
+)
 def test_a_model_header_comes_back_as_it_was(factors, tables, seed, pixel, kind, encoding, history):
     names = ("architecture", "settings", "metrics", "training", "versions")
-    content = {"format": FORMAT, "program": "scarp", "kind": kind, "encoding": encoding, "pixel_size": pixel,
-               "factors": [factor_to_dict(spec) for spec in factors], "seed": seed, "history": history,
-               **dict(zip(names, tables))}
+    content = {
+        "format": FORMAT,
+        "program": "scarp",
+        "kind": kind,
+        "encoding": encoding,
+        "pixel_size": pixel,
+        "factors": [factor_to_dict(spec) for spec in factors],
+        "seed": seed,
+        "history": history,
+        **dict(zip(names, tables)),
+    }
     text = write_header(content)
     found = read_header(text, "m")
     assert found["factors"] == factors
     assert {name: found[name] for name in content if name != "factors"} == {
-        name: value for name, value in content.items() if name != "factors"}
+        name: value for name, value in content.items() if name != "factors"
+    }
     assert write_header(content) == text
     text.encode("utf-8")
 
@@ -73,42 +97,58 @@ def test_json_from_outside_is_read_as_it_was_written(value, indent, ascii_only):
 
 @for_all(60, columns=st.lists(NAMES, min_size=1, max_size=5, unique=True), data=st.data())
 def test_both_forms_of_a_table_hold_the_same(columns, data):
-    cell = st.none() | st.booleans() | st.integers(-10 ** 9, 10 ** 9) | st.floats() | TEXT
+    cell = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats() | TEXT
     rows = data.draw(st.lists(st.lists(cell, min_size=len(columns), max_size=len(columns)), max_size=6))
     with workplace() as folder:
         write_table(folder / "t.csv", columns, rows)
         with open(folder / "t.csv", newline="", encoding="utf-8") as stream:
             read = list(csv.reader(stream))
         told = json.loads((folder / "t.json").read_text(encoding="utf-8"))
-    assert read[0] == columns and len(read) == len(rows) + 1 == len(told) + 1
+    assert read[0] == columns
+    assert len(read) == len(rows) + 1 == len(told) + 1
     for row, cells, objects in zip(rows, read[1:], told):
         assert list(objects) == columns
         for value, text, item in zip(row, cells, objects.values()):
-            if value is None or isinstance(value, float) and not math.isfinite(value):
-                assert text == "" and item is None
+            if value is None or (isinstance(value, float) and not math.isfinite(value)):
+                assert text == ""
+                assert item is None
             elif isinstance(value, float):
                 assert float(text) == item == pytest.approx(value, rel=1e-9)
             elif isinstance(value, str):
                 assert item == value
                 assert text.lstrip("'") == value.replace("\r\n", "\n").replace("\r", "\n").lstrip("'")
             else:
-                assert text == str(value) and item == value
+                assert text == str(value)
+                assert item == value
 
 
-ARRAYS = st.builds(lambda kind, shape, seed: np.random.default_rng(seed).integers(0, 200, shape).astype(kind),
-                   st.sampled_from(("<f4", "<f8", "u1", "<i8", "<u2", "?", "<c16")),
-                   st.lists(st.integers(0, 4), max_size=3), st.integers(0, 99))
-VALUES = st.recursive(st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False) | TEXT | ARRAYS,
-                      lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=3)
-                      | st.lists(inner, max_size=3).map(tuple)
-                      | st.dictionaries(st.integers(0, 9) | st.none() | TEXT, inner, max_size=3), max_leaves=10)
+ARRAYS = st.builds(
+    lambda kind, shape, seed: np.random.default_rng(seed).integers(0, 200, shape).astype(kind),
+    st.sampled_from(("<f4", "<f8", "u1", "<i8", "<u2", "?", "<c16")),
+    st.lists(st.integers(0, 4), max_size=3),
+    st.integers(0, 99),
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False) | TEXT | ARRAYS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(TEXT, inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.integers(0, 9) | st.none() | TEXT, inner, max_size=3)
+    ),
+    max_leaves=10,
+)
 
 
 def equal(one, two) -> bool:
     """Whether two values are the same in kind and in content, arrays too."""
     if isinstance(one, np.ndarray):
-        return isinstance(two, np.ndarray) and one.dtype == two.dtype and one.shape == two.shape \
+        return (
+            isinstance(two, np.ndarray)
+            and one.dtype == two.dtype
+            and one.shape == two.shape
             and np.array_equal(one, two)
+        )
     if isinstance(one, (list, tuple)):
         return type(one) is type(two) and len(one) == len(two) and all(map(equal, one, two))
     if isinstance(one, dict):
@@ -137,7 +177,8 @@ def test_long_lists_and_layers_arrive_as_they_were(length, item, name, count):
     ring = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]
     areas = Polygons(name, "", {name: [item]}, [{"type": "Polygon", "coordinates": [ring]}])
     one, two = sent([points, areas], records=False)
-    assert isinstance(one, Points) and isinstance(two, Polygons)
+    assert isinstance(one, Points)
+    assert isinstance(two, Polygons)
     assert (one.name, one.source, one.fields, two.geometries) == (name, name, points.fields, areas.geometries)
     assert np.array_equal(one.xy, xy)
     assert sent(Record(a=[item], b=xy)).a == [item]
@@ -147,10 +188,11 @@ def test_long_lists_and_layers_arrive_as_they_were(length, item, name, count):
 def test_a_stack_round_trips_its_factor_metadata(grid, data):
     """Names, units, titles and class labels of any letters."""
     factors = []
-    for name in data.draw(st.lists(NAMES.filter(lambda text: text == text.strip()), min_size=1, max_size=3,
-                                   unique=True)):
+    for name in data.draw(
+        st.lists(NAMES.filter(lambda text: text == text.strip()), min_size=1, max_size=3, unique=True)
+    ):
         kind = data.draw(st.sampled_from(("continuous", "categorical")))
-        classes = data.draw(st.dictionaries(st.integers(0, 2 ** 24), TEXT, max_size=4)) if kind == "categorical" else {}
+        classes = data.draw(st.dictionaries(st.integers(0, 2**24), TEXT, max_size=4)) if kind == "categorical" else {}
         unit, title = (data.draw(NAMES.filter(lambda text: text == text.strip())) for _ in range(2))
         factors.append(StackFactor(name, kind, unit, title, classes))
     values = np.arange(len(factors) * grid.width * grid.height, dtype=np.float32).reshape(-1, *grid.shape)
@@ -162,7 +204,8 @@ def test_a_stack_round_trips_its_factor_metadata(grid, data):
             backwards = stack.names[::-1]
             cells = stack.read(Block(0, 0, grid.height, grid.width), backwards)
     assert [(one.name, one.kind, one.unit, one.title, one.classes) for one in found] == [
-        (one.name, one.kind, one.unit, one.title, one.classes) for one in factors]
+        (one.name, one.kind, one.unit, one.title, one.classes) for one in factors
+    ]
     assert np.array_equal(cells, values[::-1])
 
 
@@ -173,7 +216,8 @@ def test_a_run_record_holds_what_was_recorded(parameters, results):
         record = RunRecord("trainpcum", parameters, {"STACK": folder / "out.tif"})
         record.write({"OUTPUT": folder / "out.tif"}, **results)
         found = read_record(folder / "out.tif")
-    assert found["parameters"] == parameters and {name: found[name] for name in results} == results
+    assert found["parameters"] == parameters
+    assert {name: found[name] for name in results} == results
     assert found["inputs"]["STACK"]["sha256"] == found["outputs"]["OUTPUT"]["sha256"]
 
 

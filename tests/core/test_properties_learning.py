@@ -25,18 +25,32 @@ from sklearn.metrics import roc_auc_score
 def surveyed(draw):
     """Draw labels with clumps of landslides on a stack with gaps, windows, blocks and a split."""
     grid = draw(grids(largest=90, least=40, degrees=False))
-    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     labels = np.zeros(grid.shape, dtype=np.uint8)
     for row, column in zip(*(rng.integers(0, size, draw(st.integers(6, 30))) for size in grid.shape)):
-        labels[row:row + 3, column:column + 3] = 1
+        labels[row : row + 3, column : column + 3] = 1
     labels[draw(holes(grid.shape)) & (rng.random(grid.shape) < 0.7)] = 255
-    raw = np.stack([rng.normal(20, 5, grid.shape), rng.integers(1, 4, grid.shape), rng.normal(0, 1, grid.shape),
-                    rng.integers(1, 7, grid.shape)]).astype(np.float32)
+    raw = np.stack(
+        [
+            rng.normal(20, 5, grid.shape),
+            rng.integers(1, 4, grid.shape),
+            rng.normal(0, 1, grid.shape),
+            rng.integers(1, 7, grid.shape),
+        ]
+    ).astype(np.float32)
     raw[0][draw(holes(grid.shape)) & (rng.random(grid.shape) < 0.5)] = np.nan
     cell = max(grid.transform.a, -grid.transform.e)
     window = draw(st.integers(4, 12))
-    return grid, raw, labels, window * cell, draw(st.integers(window, 30)) * cell, draw(st.sampled_from((1, 2, 4))), \
-        draw(st.integers(0, 50)), draw(st.sampled_from((13, 1024)))
+    return (
+        grid,
+        raw,
+        labels,
+        window * cell,
+        draw(st.integers(window, 30)) * cell,
+        draw(st.sampled_from((1, 2, 4))),
+        draw(st.integers(0, 50)),
+        draw(st.sampled_from((13, 1024))),
+    )
 
 
 @for_all(30, case=surveyed())
@@ -49,8 +63,17 @@ def test_no_label_serves_two_subsets(case):
         write(folder / "l.tif", grid, labels, "uint8", 255)
         with open_stack(folder / "s.tif") as opened, open_raster(folder / "l.tif", "label") as marks:
             try:
-                found = collect_windows(opened, marks, None, window=window, block=block, spatial=True, align=align,
-                                        seed=seed, progress=NullProgress())
+                found = collect_windows(
+                    opened,
+                    marks,
+                    None,
+                    window=window,
+                    block=block,
+                    spatial=True,
+                    align=align,
+                    seed=seed,
+                    progress=NullProgress(),
+                )
                 cells = collect_cells(opened, marks, block=block, spatial=True, seed=seed, progress=NullProgress())
             except (TooFewData, ParameterInvalid):
                 return
@@ -62,9 +85,11 @@ def test_no_label_serves_two_subsets(case):
         for i, j in np.argwhere(own != 255):
             served[subset, row + i, column + j] = True
             assert own[i, j] == labels[row + i, column + j], "a label moved"
-        inner = slice(max(-row, 0), min(grid.height - row, padded)), slice(max(-column, 0),
-                                                                           min(grid.width - column, padded))
-        there = raw[:, row + inner[0].start:row + inner[0].stop, column + inner[1].start:column + inner[1].stop]
+        inner = (
+            slice(max(-row, 0), min(grid.height - row, padded)),
+            slice(max(-column, 0), min(grid.width - column, padded)),
+        )
+        there = raw[:, row + inner[0].start : row + inner[0].stop, column + inner[1].start : column + inner[1].stop]
         assert np.array_equal(factors[:, inner[0], inner[1]], there, equal_nan=True), "a factor moved"
     assert served.sum(axis=0).max() == 1
     known = (labels != 255) & np.isfinite(raw).all(axis=0)
@@ -78,8 +103,7 @@ def test_no_label_serves_two_subsets(case):
     assert {int(item) for item in windows.subsets} == {0, 1, 2}
 
 
-@for_all(40, shape=st.tuples(st.integers(3, 9), st.integers(3, 9)), seed=st.integers(0, 10 ** 6),
-         count=st.integers(2, 6))
+@for_all(40, shape=st.tuples(st.integers(3, 9), st.integers(3, 9)), seed=st.integers(0, 10**6), count=st.integers(2, 6))
 def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape, seed, count):
     rng = np.random.default_rng(seed)
     labelled = rng.integers(0, 60, shape) * (rng.random(shape) < 0.9)
@@ -90,7 +114,8 @@ def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape
         # A fold that took most of the blocks, because they have few landslides, may leave too few to the others.
         assert (landslide > 0).sum() < 2 * count + 2
         return
-    assert set(np.unique(folds.table)) <= set(range(count)) and folds.table.shape == shape
+    assert set(np.unique(folds.table)) <= set(range(count))
+    assert folds.table.shape == shape
     for fold in range(count):
         try:
             split = folds.split_excluding(fold, seed)
@@ -98,7 +123,8 @@ def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape
             continue
         assert isinstance(split, BlockSplit)
         held = folds.table == fold
-        assert (split.subsets[held & (labelled > 0)] == 2).all() and not (split.subsets[~held] == 2).any()
+        assert (split.subsets[held & (labelled > 0)] == 2).all()
+        assert not (split.subsets[~held] == 2).any()
         assert np.array_equal(split.subsets == NO_SUBSET, labelled == 0)
 
 
@@ -107,13 +133,18 @@ def validated(draw):
     """Draw a map, landslides and stable points in and around it, and two regions."""
     grid = draw(grids(largest=30, least=6))
     count, stable = draw(st.integers(1, 25)), draw(st.integers(1, 25))
-    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32 - 1)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     away = draw(st.sampled_from((0.0, 0.0, 0.3)))
     places = [rng.uniform(-away, 1 + away, (number, 2)) * (grid.width, grid.height) for number in (count, stable)]
     if draw(st.booleans()):
         places[0][: count // 2] = places[0][0]
-    return (grid, draw(maps(grid.shape)), [np.stack(grid.transform * tuple(one.T), axis=1) for one in places],
-            draw(st.sampled_from((0.3, 0.5))), draw(st.sampled_from((9, 1024))))
+    return (
+        grid,
+        draw(maps(grid.shape)),
+        [np.stack(grid.transform * tuple(one.T), axis=1) for one in places],
+        draw(st.sampled_from((0.3, 0.5))),
+        draw(st.sampled_from((9, 1024))),
+    )
 
 
 @for_all(30, case=validated())
@@ -122,15 +153,27 @@ def test_a_validation_counts_every_point_that_was_given(case):
     slides, stable = (Points(name, xy=xy) for name, xy in zip(("slides", "stable"), places))
     left, bottom, right, top = grid.bounds
     middle = (left + right) / 2
-    halves = [[[x0, bottom], [x1, bottom], [x1, top], [x0, top], [x0, bottom]]
-              for x0, x1 in ((left, middle), (middle, right))]
-    regions = Polygons("halves", "", {"name": ["west", "east"]}, [{"type": "Polygon", "coordinates": [half]}
-                                                                  for half in halves])
+    halves = [
+        [[x0, bottom], [x1, bottom], [x1, top], [x0, top], [x0, bottom]] for x0, x1 in ((left, middle), (middle, right))
+    ]
+    regions = Polygons(
+        "halves", "", {"name": ["west", "east"]}, [{"type": "Polygon", "coordinates": [half]} for half in halves]
+    )
     with workplace() as folder, windows_of(side):
         path = write(folder / "map.tif", grid, susceptibility)
         try:
-            found = validate_with_points(path, slides, None, folder / "v.csv", stable=stable, regions=regions,
-                                         region_field="name", threshold=threshold, repeats=3, progress=NullProgress())
+            found = validate_with_points(
+                path,
+                slides,
+                None,
+                folder / "v.csv",
+                stable=stable,
+                regions=regions,
+                region_field="name",
+                threshold=threshold,
+                repeats=3,
+                progress=NullProgress(),
+            )
         except ScarpError:
             assert [item.name for item in folder.iterdir()] == ["map.tif"]
             return
@@ -138,11 +181,15 @@ def test_a_validation_counts_every_point_that_was_given(case):
             table = {(row["scope"], row["measure"]): row["value"] for row in csv.DictReader(stream)}
     taken: set[tuple[int, int]] = set()
     for role, points in (("landslide", slides), ("stable", stable)):
-        count = {name: int(float(table["input", f"{role}_{name}"])) for name in (
-            "features", "off_map", "places", "on_nodata", "doubled", "thinned")}
+        count = {
+            name: int(float(table["input", f"{role}_{name}"]))
+            for name in ("features", "off_map", "places", "on_nodata", "doubled", "thinned")
+        }
         _, _, inside = grid.cell_indices(points.xy)
-        assert count["features"] == len(points) and count["off_map"] == (~inside).sum()
-        assert count["places"] == inside.sum() and count["thinned"] == 0
+        assert count["features"] == len(points)
+        assert count["off_map"] == (~inside).sum()
+        assert count["places"] == inside.sum()
+        assert count["thinned"] == 0
         row, column, here = grid.cell_indices(points.xy)
         empty = np.isnan(susceptibility[row, column]) & here
         assert count["on_nodata"] == empty.sum()

@@ -18,9 +18,15 @@ from scarp.tests.core.prediction_models import FACTORS, SPECS, model, saved, sta
 from scarp.tests.core.properties import for_all, holes, read, windows_of, workplace
 
 DEPTHS = {f"unet{depth}": {"kind": "unet1", "depth": depth, "width": 5 - depth} for depth in (1, 2, 3)}
-ENGINES = {**DEPTHS, "pcum": {"kind": "pcum"}, "linear": {"kind": "linear"}, "tables": {"kind": "tables"},
-           "forest": {"kind": "forest"}, "bpnn": {"kind": "bpnn", "patch": 5},
-           "resnet": {"kind": "resnet", "patch": 6}}
+ENGINES = {
+    **DEPTHS,
+    "pcum": {"kind": "pcum"},
+    "linear": {"kind": "linear"},
+    "tables": {"kind": "tables"},
+    "forest": {"kind": "forest"},
+    "bpnn": {"kind": "bpnn", "patch": 5},
+    "resnet": {"kind": "resnet", "patch": 6},
+}
 CELLS = {"linear", "tables", "forest"}
 """Engines that judge each cell by itself."""
 
@@ -30,14 +36,14 @@ def in_one_piece(trained: TrainedModel, raw: np.ndarray) -> np.ndarray:
     order = [[factor.name for factor in FACTORS].index(spec.name) for spec in trained.factors]
     margin = round_up(trained.halo, trained.align)
     around = np.pad(raw[order], [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
-    return trained.probability(around)[margin:margin + raw.shape[1], margin:margin + raw.shape[2]]
+    return trained.probability(around)[margin : margin + raw.shape[1], margin : margin + raw.shape[2]]
 
 
 @st.composite
 def scenes(draw, largest=40):
     """Draw a stack of four factors with gaps in each, a tile, and windows for what walks the grid."""
     height, width = draw(st.integers(1, largest)), draw(st.integers(1, largest))
-    raw = values(height, width, draw(st.integers(0, 10 ** 6)))
+    raw = values(height, width, draw(st.integers(0, 10**6)))
     for band in range(len(raw)):
         raw[band][draw(holes((height, width)))] = np.nan
     # Ragged gaps of each factor alone leave little; often one for all.
@@ -62,8 +68,9 @@ def test_a_map_is_that_of_the_whole_whatever_the_tiles(engine, scene, encoding, 
         path, file = stack(folder / "s.tif", raw), saved(folder / "m.safetensors", **settings)
         before = {item.name for item in folder.iterdir()}
         try:
-            found = predict_susceptibility(path, [file], folder / "p.tif", tile=tile, device="cpu", precision="fp32",
-                                           progress=NullProgress())
+            found = predict_susceptibility(
+                path, [file], folder / "p.tif", tile=tile, device="cpu", precision="fp32", progress=NullProgress()
+            )
         except TooFewData:
             assert not np.isfinite(expected).any()
             assert {item.name for item in folder.iterdir()} == before
@@ -72,7 +79,8 @@ def test_a_map_is_that_of_the_whole_whatever_the_tiles(engine, scene, encoding, 
         grid, map_grid = Grid.from_file(path, "stack"), Grid.from_file(folder / "p.tif", "map")
     assert np.array_equal(np.isnan(result), np.isnan(expected))
     assert np.nanmax(np.abs(result - expected)) < 2e-5
-    assert np.nanmin(result) >= 0 and np.nanmax(result) <= 1
+    assert np.nanmin(result) >= 0
+    assert np.nanmax(result) <= 1
     assert found.cells == np.isfinite(expected).sum()
     assert (found.minimum, found.maximum) == (np.nanmin(result), np.nanmax(result))
     assert (map_grid.transform.c, map_grid.transform.f) == (grid.transform.c, grid.transform.f)
@@ -89,8 +97,15 @@ def test_a_cell_that_is_judged_by_itself_has_its_value_wherever_it_lies(scene, e
         file, maps_ = saved(folder / "m.safetensors", engine), []
         for number, cells in enumerate((raw, dealt)):
             try:
-                predict_susceptibility(stack(folder / f"{number}.tif", cells), [file], folder / "p.tif", tile=tile,
-                                       device="cpu", precision="fp32", progress=NullProgress())
+                predict_susceptibility(
+                    stack(folder / f"{number}.tif", cells),
+                    [file],
+                    folder / "p.tif",
+                    tile=tile,
+                    device="cpu",
+                    precision="fp32",
+                    progress=NullProgress(),
+                )
             except TooFewData:
                 assert not np.isfinite(raw).all(axis=0).any()
                 return
@@ -104,30 +119,43 @@ def test_channels_are_scores_and_single_classes(scene, mode):
     encoding = Encoding(SPECS, mode)
     order = [[factor.name for factor in FACTORS].index(spec.name) for spec in SPECS]
     image, valid = encoding.encode(raw[order])
-    assert np.array_equal(valid, np.isfinite(raw).all(axis=0)) and np.isfinite(image).all()
-    assert (image[:, ~valid] == 0).all() and image.shape == (encoding.channels, *valid.shape)
+    assert np.array_equal(valid, np.isfinite(raw).all(axis=0))
+    assert np.isfinite(image).all()
+    assert (image[:, ~valid] == 0).all()
+    assert image.shape == (encoding.channels, *valid.shape)
     first = len(encoding.continuous)
     for channel, index in enumerate(encoding.continuous):
         spec = SPECS[index]
         assert image[channel][valid] == pytest.approx((raw[order[index]][valid] - spec.mean) / spec.std, abs=1e-4)
     if mode == "one_hot":
         for table, index in zip(encoding.tables, encoding.categorical):
-            own = image[first:first + table.shape[1]]
+            own = image[first : first + table.shape[1]]
             seen = np.isin(raw[order[index]], SPECS[index].seen) & valid
             assert np.array_equal(own.sum(axis=0), seen.astype(np.float32)), "one class a cell, none for unseen ones"
             first += table.shape[1]
 
 
-@for_all(60, height=st.integers(1, 500), width=st.integers(1, 500), side=st.integers(1, 300), tall=st.integers(1, 3),
-         halo=st.integers(0, 60), align=st.sampled_from((1, 2, 4, 8, 20)))
+@for_all(
+    60,
+    height=st.integers(1, 500),
+    width=st.integers(1, 500),
+    side=st.integers(1, 300),
+    tall=st.integers(1, 3),
+    halo=st.integers(0, 60),
+    align=st.sampled_from((1, 2, 4, 8, 20)),
+)
 def test_tiles_cover_every_cell_once_with_all_that_it_needs(height, width, side, tall, halo, align):
     grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), width, height)
     covered = np.zeros(grid.shape, dtype=np.int32)
     for tile in Tiling.of(grid, side, halo, align, tall * side):
         core, around = tile.core, tile.read
-        covered[core.row:core.row + core.height, core.column:core.column + core.width] += 1
-        for first, size, inner, length in ((around.row, around.height, core.row, core.height),
-                                           (around.column, around.width, core.column, core.width)):
-            assert first % align == 0 and size % align == 0
-            assert inner - first >= halo and first + size >= inner + length + halo
+        covered[core.row : core.row + core.height, core.column : core.column + core.width] += 1
+        for first, size, inner, length in (
+            (around.row, around.height, core.row, core.height),
+            (around.column, around.width, core.column, core.width),
+        ):
+            assert first % align == 0
+            assert size % align == 0
+            assert inner - first >= halo
+            assert first + size >= inner + length + halo
     assert (covered == 1).all()

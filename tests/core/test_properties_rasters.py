@@ -37,8 +37,12 @@ def stacks(draw):
     count = draw(st.integers(1, 4))
     values = np.stack([draw(maps(grid.shape, -50, 4000)) for _ in range(count)])
     asked = draw(st.permutations(range(count)))
-    block = Block(draw(st.integers(-5, grid.height)), draw(st.integers(-5, grid.width)), draw(st.integers(1, 40)),
-                  draw(st.integers(1, 40)))
+    block = Block(
+        draw(st.integers(-5, grid.height)),
+        draw(st.integers(-5, grid.width)),
+        draw(st.integers(1, 40)),
+        draw(st.integers(1, 40)),
+    )
     return grid, values, asked, block, draw(SIDES)
 
 
@@ -49,8 +53,10 @@ def test_a_stack_gives_back_every_cell_where_it_was(case):
     with workplace() as folder:
         with create_stack(folder / "s.tif", grid, factors) as dataset:
             for part in grid.blocks(side):
-                dataset.write(values[:, part.row:part.row + part.height, part.column:part.column + part.width],
-                              window=part.window)
+                dataset.write(
+                    values[:, part.row : part.row + part.height, part.column : part.column + part.width],
+                    window=part.window,
+                )
         same_place(folder / "s.tif", grid)
         with open_stack(folder / "s.tif") as stack:
             whole = stack.read(Block(0, 0, *grid.shape), [f"f{number}" for number in asked])
@@ -58,7 +64,7 @@ def test_a_stack_gives_back_every_cell_where_it_was(case):
     assert np.array_equal(whole, values[list(asked)], equal_nan=True)
     around = np.pad(values, [(0, 0), (45, 45), (45, 45)], constant_values=np.nan)
     row, column = block.row + 45, block.column + 45
-    assert np.array_equal(piece, around[:, row:row + block.height, column:column + block.width], equal_nan=True)
+    assert np.array_equal(piece, around[:, row : row + block.height, column : column + block.width], equal_nan=True)
 
 
 @st.composite
@@ -66,9 +72,14 @@ def terrains(draw):
     """Draw elevation, an amount, classes and an area, all on one grid."""
     grid = draw(grids(largest=24, least=2))
     classes = draw(maps(grid.shape, 1, 5))
-    return (grid, draw(maps(grid.shape, 0, 3000)), draw(maps(grid.shape, 0, 2000)), np.round(classes),
-            draw(st.none() | st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 24), st.integers(1, 24))),
-            draw(SIDES))
+    return (
+        grid,
+        draw(maps(grid.shape, 0, 3000)),
+        draw(maps(grid.shape, 0, 2000)),
+        np.round(classes),
+        draw(st.none() | st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 24), st.integers(1, 24))),
+        draw(SIDES),
+    )
 
 
 def area_of(grid: Grid, box) -> tuple[Polygons | None, np.ndarray]:
@@ -78,7 +89,7 @@ def area_of(grid: Grid, box) -> tuple[Polygons | None, np.ndarray]:
         return None, inside
     row, column, height, width = box
     inside[:] = False
-    inside[row:row + height, column:column + width] = True
+    inside[row : row + height, column : column + width] = True
     left, top = grid.transform * (column, row)
     right, bottom = grid.transform * (column + width, row + height)
     ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
@@ -95,10 +106,15 @@ def test_a_built_stack_keeps_every_cell_in_its_place(case):
         write(folder / "rock.tif", grid, np.where(np.isnan(classes), 0, classes), "uint8", 0)
         before = {item.name for item in folder.iterdir()}
         try:
-            found = build_factor_stack(folder / "dem.tif", folder / "s.tif", area=area, slope_method="horn",
-                                       precipitation=folder / "rain.tif",
-                                       lithology=CategoricalInput(raster=str(folder / "rock.tif"), name="rock"),
-                                       progress=NullProgress())
+            found = build_factor_stack(
+                folder / "dem.tif",
+                folder / "s.tif",
+                area=area,
+                slope_method="horn",
+                precipitation=folder / "rain.tif",
+                lithology=CategoricalInput(raster=str(folder / "rock.tif"), name="rock"),
+                progress=NullProgress(),
+            )
         except ScarpError:
             assert {item.name for item in folder.iterdir()} == before
             return
@@ -117,10 +133,10 @@ def test_a_built_stack_keeps_every_cell_in_its_place(case):
     assert np.array_equal(names, classes[known].astype(int)), "a class stays in its cell"
     assert ((values["slope"][known] >= 0) & (values["slope"][known] <= 90)).all()
     assert set(np.unique(values["aspect"][known])) <= set(range(1, 10))
-    assert found.valid_cells == known.sum() and found.cells == grid.width * grid.height
+    assert found.valid_cells == known.sum()
+    assert found.cells == grid.width * grid.height
     assert found.study_cells == (inside & np.isfinite(elevation)).sum()
-    assert all(0 <= alone <= found.without_data[name] <= found.study_cells
-               for name, alone in found.lost_alone.items())
+    assert all(0 <= alone <= found.without_data[name] <= found.study_cells for name, alone in found.lost_alone.items())
 
 
 @st.composite
@@ -147,8 +163,16 @@ def test_labels_are_where_the_landslides_are(case):
     with workplace() as folder, windows_of(side):
         write(folder / "r.tif", grid, np.where(gaps, np.nan, 1.0))
         try:
-            found = build_buffered_labels(points, folder / "r.tif", folder / "l.tif", scale_field="size", radii=radii,
-                                          ring=ring, area=area, progress=NullProgress())
+            found = build_buffered_labels(
+                points,
+                folder / "r.tif",
+                folder / "l.tif",
+                scale_field="size",
+                radii=radii,
+                ring=ring,
+                area=area,
+                progress=NullProgress(),
+            )
         except (LayerEmpty, TooFewData, ScarpError):
             assert [item.name for item in folder.iterdir()] == ["r.tif"]
             return
@@ -161,7 +185,8 @@ def test_labels_are_where_the_landslides_are(case):
     radius = np.array([radii[size.strip().lower()] for size in sizes])[:, None, None]
     slide, near = (away <= radius).any(axis=0), (away <= ring).any(axis=0)
     on_circle = (np.abs(away - radius) < 1e-4 * grid.cell_size()).any(axis=0) | (
-        np.abs(away - ring) < 1e-4 * grid.cell_size()).any(axis=0)
+        np.abs(away - ring) < 1e-4 * grid.cell_size()
+    ).any(axis=0)
     row, column, here = grid.cell_indices(xy)
     slide[row[here], column[here]] = True
     expected = np.where(gaps | ~inside, 255, np.where(slide, 1, np.where(near & (ring > 0), 255, 0)))
@@ -172,14 +197,20 @@ def test_labels_are_where_the_landslides_are(case):
     counts = [int((labels == value).sum()) for value in (1, 0, 255)]
     assert counts == [found.landslide_cells, found.stable_cells, found.unknown_cells]
     assert sum(counts) == grid.width * grid.height
-    assert found.used + found.outside == found.landslides == len(points) and found.used == here.sum()
+    assert found.used + found.outside == found.landslides == len(points)
+    assert found.used == here.sum()
     assert sum(found.used_by_scale.values()) == len(points)
     assert found.on_unknown == (gaps | ~inside)[row[here], column[here]].sum()
 
 
-WRONG = {"south-up": Affine(30, 0, 5e5, 0, 30, 3.2e6), "mirrored": Affine(-30, 0, 5e5, 0, -30, 3.3e6),
-         "rotated": Affine(30, 5, 5e5, 5, -30, 3.3e6), "sheared": Affine(30, 5, 5e5, 0, -30, 3.3e6),
-         "far away": Affine(30, 0, 5e13, 0, -30, 3.3e6), "tiny": Affine(1e-10, 0, 5e5, 0, -1e-10, 3.3e6)}
+WRONG = {
+    "south-up": Affine(30, 0, 5e5, 0, 30, 3.2e6),
+    "mirrored": Affine(-30, 0, 5e5, 0, -30, 3.3e6),
+    "rotated": Affine(30, 5, 5e5, 5, -30, 3.3e6),
+    "sheared": Affine(30, 5, 5e5, 0, -30, 3.3e6),
+    "far away": Affine(30, 0, 5e13, 0, -30, 3.3e6),
+    "tiny": Affine(1e-10, 0, 5e5, 0, -1e-10, 3.3e6),
+}
 
 
 @pytest.mark.parametrize("way", WRONG)
@@ -187,8 +218,18 @@ WRONG = {"south-up": Affine(30, 0, 5e5, 0, 30, 3.2e6), "mirrored": Affine(-30, 0
 def test_a_raster_that_does_not_lie_north_up_is_refused_by_every_job(tmp_path, job, way):
     """Silently read as north-up, it would give a map upside down."""
     path = tmp_path / "wrong.tif"
-    with rasterio.open(path, "w", driver="GTiff", width=20, height=16, count=1, dtype="float32",
-                       crs=CRS.from_epsg(32646), transform=WRONG[way], nodata=np.nan) as dataset:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=20,
+        height=16,
+        count=1,
+        dtype="float32",
+        crs=CRS.from_epsg(32646),
+        transform=WRONG[way],
+        nodata=np.nan,
+    ) as dataset:
         dataset.write(np.full((1, 16, 20), 0.5, dtype=np.float32))
         dataset.set_band_description(1, "slope")
     points = Points("slides", xy=np.array([[5e5 + 50, 3.3e6 - 50]]))
@@ -198,12 +239,14 @@ def test_a_raster_that_does_not_lie_north_up_is_refused_by_every_job(tmp_path, j
     calls = {
         "stack": lambda: build_factor_stack(path, out, progress=quiet),
         "labels": lambda: build_buffered_labels(points, path, out, progress=quiet),
-        "safety": lambda: build_safety_factor(path, path, out, alpha=0.5, beta=1, rainy_days=60, k_table={"all": 0.01},
-                                              progress=quiet),
+        "safety": lambda: build_safety_factor(
+            path, path, out, alpha=0.5, beta=1, rainy_days=60, k_table={"all": 0.01}, progress=quiet
+        ),
         "zones": lambda: classify_zones(path, out, progress=quiet),
         "predict": lambda: predict_susceptibility(path, [model], out, progress=quiet),
         "warning": lambda: rainfall_warning(path, [path], out, tmp_path / "w.csv", k=0.01, progress=quiet),
-        "validate": lambda: validate_with_points(path, points, None, tmp_path / "v.csv", progress=quiet)}
+        "validate": lambda: validate_with_points(path, points, None, tmp_path / "v.csv", progress=quiet),
+    }
     with pytest.raises(GridUnsupported, match="wrong.tif"):
         calls[job]()
     assert {item.name for item in tmp_path.iterdir()} == before
@@ -221,26 +264,51 @@ def test_a_marked_cell_stays_where_it_is_through_every_step(tmp_path):
     mark = np.zeros(grid.shape)
     mark[row, column] = 1
     rain = write(tmp_path / "rain.tif", grid, 400 + 500 * mark)
-    build_factor_stack(write(tmp_path / "dem.tif", grid, 1000 + 7 * np.arange(37) + mark * 0), tmp_path / "s.tif",
-                       precipitation=rain, progress=NullProgress())
+    build_factor_stack(
+        write(tmp_path / "dem.tif", grid, 1000 + 7 * np.arange(37) + mark * 0),
+        tmp_path / "s.tif",
+        precipitation=rain,
+        progress=NullProgress(),
+    )
     with open_stack(tmp_path / "s.tif") as stack:
         cells = stack.read(Block(0, 0, *grid.shape), ["precipitation"])[0]
     assert np.argwhere(cells > 800).tolist() == [[row, column]]
-    build_buffered_labels(point, tmp_path / "s.tif", tmp_path / "l.tif", radii={"unrecorded": 1.0}, progress=NullProgress())
+    build_buffered_labels(
+        point, tmp_path / "s.tif", tmp_path / "l.tif", radii={"unrecorded": 1.0}, progress=NullProgress()
+    )
     assert np.argwhere(read(tmp_path / "l.tif") == 1).tolist() == [[row, column]]
     with create_stack(tmp_path / "p.tif", grid, FACTORS) as dataset:
         dataset.write(np.stack([25 + 30 * mark, 1 + 2 * mark, 900 + 0 * mark, 2 + 0 * mark]).astype(np.float32))
-    predict_susceptibility(tmp_path / "p.tif", [saved(tmp_path / "m.safetensors", "linear")], tmp_path / "map.tif",
-                           tile=16, precision="fp32", device="cpu", progress=NullProgress())
+    predict_susceptibility(
+        tmp_path / "p.tif",
+        [saved(tmp_path / "m.safetensors", "linear")],
+        tmp_path / "map.tif",
+        tile=16,
+        precision="fp32",
+        device="cpu",
+        progress=NullProgress(),
+    )
     values = read(tmp_path / "map.tif")
-    assert (values != values[0, 0]).sum() == 1 and values[row, column] != values[0, 0]
+    assert (values != values[0, 0]).sum() == 1
+    assert values[row, column] != values[0, 0]
     low, high = sorted((values[row, column], values[0, 0]))
-    classify_zones(tmp_path / "map.tif", tmp_path / "z.tif", method="breaks", breaks=[float((low + high) / 2)],
-                   progress=NullProgress())
+    classify_zones(
+        tmp_path / "map.tif",
+        tmp_path / "z.tif",
+        method="breaks",
+        breaks=[float((low + high) / 2)],
+        progress=NullProgress(),
+    )
     zones = read(tmp_path / "z.tif")
     assert np.argwhere(zones != zones[0, 0]).tolist() == [[row, column]]
-    rainfall_warning(tmp_path / "map.tif", [write(tmp_path / "week.tif", grid, 5 + 300 * mark)], tmp_path / "w.tif",
-                     tmp_path / "w.csv", k=0.0129, progress=NullProgress())
+    rainfall_warning(
+        tmp_path / "map.tif",
+        [write(tmp_path / "week.tif", grid, 5 + 300 * mark)],
+        tmp_path / "w.tif",
+        tmp_path / "w.csv",
+        k=0.0129,
+        progress=NullProgress(),
+    )
     warned = read(tmp_path / "w.tif")
     assert np.argwhere(warned != warned[0, 0]).tolist() == [[row, column]]
     for name in ("s.tif", "l.tif", "map.tif", "z.tif", "w.tif"):

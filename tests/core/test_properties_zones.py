@@ -33,8 +33,11 @@ def zoned(draw):
     """Draw a map and how to cut it."""
     grid = draw(grids())
     method = draw(st.sampled_from((AREA_SHARES, EQUAL_INTERVAL, NATURAL_BREAKS, BREAKS)))
-    given = {"breaks": draw(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=6, unique=True).map(sorted))} \
-        if method == BREAKS else {"shares": draw(shares())}
+    given = (
+        {"breaks": draw(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=6, unique=True).map(sorted))}
+        if method == BREAKS
+        else {"shares": draw(shares())}
+    )
     return grid, draw(maps(grid.shape)), method, given, draw(SIDES)
 
 
@@ -45,8 +48,9 @@ def test_zones_cover_the_map_in_order_and_their_areas_add_up(case):
     with workplace() as folder, windows_of(side):
         path = write(folder / "map.tif", grid, values)
         try:
-            found = classify_zones(path, folder / "z.tif", method=method, **given, output_table=folder / "z.csv",
-                                   progress=NullProgress())
+            found = classify_zones(
+                path, folder / "z.tif", method=method, **given, output_table=folder / "z.csv", progress=NullProgress()
+            )
         except TooFewData:
             assert not known.any() or method == NATURAL_BREAKS
             assert [item.name for item in folder.iterdir()] == ["map.tif"]
@@ -54,16 +58,19 @@ def test_zones_cover_the_map_in_order_and_their_areas_add_up(case):
         zones = read(folder / "z.tif")
         same_place(folder / "z.tif", grid)
         assert np.array_equal(zones > 0, known), "nodata in is nodata out"
-        assert zones.max() <= len(found.names) and found.cells == [int((zones == number).sum()) for number
-                                                                   in range(1, len(found.names) + 1)]
+        assert zones.max() <= len(found.names)
+        assert found.cells == [int((zones == number).sum()) for number in range(1, len(found.names) + 1)]
         area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
-        assert found.km2 == pytest.approx([area[zones == number].sum() / 1e6
-                                           for number in range(1, len(found.names) + 1)])
-        assert sum(found.shares) == pytest.approx(1) and min(found.shares) >= 0
+        assert found.km2 == pytest.approx(
+            [area[zones == number].sum() / 1e6 for number in range(1, len(found.names) + 1)]
+        )
+        assert sum(found.shares) == pytest.approx(1)
+        assert min(found.shares) >= 0
         assert sum(found.cells) == known.sum()
         # The same as cutting at the breaks: so order is kept and equal values stay together.
-        assert np.array_equal(zones[known], 1 + np.searchsorted(np.array(found.breaks, dtype=np.float32),
-                                                                values[known], side="left"))
+        assert np.array_equal(
+            zones[known], 1 + np.searchsorted(np.array(found.breaks, dtype=np.float32), values[known], side="left")
+        )
         if method == AREA_SHARES:
             reached = np.cumsum(found.shares)[:-1]
             assert (reached >= np.cumsum(given["shares"])[:-1] / 100 - 1e-9).all()
@@ -73,15 +80,16 @@ def test_zones_cover_the_map_in_order_and_their_areas_add_up(case):
         assert [row["lower"] for row in rows[1:]] == [row["upper"] for row in rows[:-1]]
 
 
-@for_all(25, case=zoned(), other=st.integers(0, 2 ** 31))
+@for_all(25, case=zoned(), other=st.integers(0, 2**31))
 def test_the_breaks_of_a_run_cut_again_as_it_did(case, other):
     """From the raster, the record and both tables alike, to the bit; and on another map of other ties."""
     grid, values, method, given, side = case
     with workplace() as folder, windows_of(side):
         path = write(folder / "map.tif", grid, values)
         try:
-            found = classify_zones(path, folder / "z.tif", method=method, **given, output_table=folder / "z.csv",
-                                   progress=NullProgress())
+            found = classify_zones(
+                path, folder / "z.tif", method=method, **given, output_table=folder / "z.csv", progress=NullProgress()
+            )
         except ScarpError:
             return
         for name in ("z.tif", "z.tif.run.json", "z.csv", "z.json"):
@@ -90,7 +98,9 @@ def test_the_breaks_of_a_run_cut_again_as_it_did(case, other):
         assert np.array_equal(read(folder / "again.tif"), read(folder / "z.tif"))
         shuffled = np.random.default_rng(other).permutation(values.ravel()).reshape(values.shape)
         write(path, grid, shuffled)
-        again = classify_zones(path, folder / "s.tif", method=BREAKS, breaks_from=folder / "z.tif", progress=NullProgress())
+        again = classify_zones(
+            path, folder / "s.tif", method=BREAKS, breaks_from=folder / "z.tif", progress=NullProgress()
+        )
         assert again.cells == found.cells, "how many cells a zone has does not depend on where they lie"
 
 
@@ -100,8 +110,14 @@ def warned(draw):
     grid = draw(grids(largest=30))
     low, high = draw(st.sampled_from(((0.1, 0.15), (0.15, 0.5), (0.3, 0.75))))
     limits = Thresholds(p_low=low, p_high=high, fs_watch=draw(st.sampled_from((None, 0.6, 0.9))))
-    return grid, draw(maps(grid.shape)), draw(maps(grid.shape, 0.0, 250.0)), draw(st.sampled_from((0.0129, 0.004))), \
-        limits, draw(SIDES)
+    return (
+        grid,
+        draw(maps(grid.shape)),
+        draw(maps(grid.shape, 0.0, 250.0)),
+        draw(st.sampled_from((0.0129, 0.004))),
+        limits,
+        draw(SIDES),
+    )
 
 
 @for_all(40, case=warned())
@@ -111,25 +127,41 @@ def test_a_warning_follows_its_rule_in_every_cell(case):
     with workplace() as folder, windows_of(side):
         path, wet = write(folder / "map.tif", grid, values), write(folder / "rain.tif", grid, rain)
         try:
-            found = rainfall_warning(path, [wet], folder / "w.tif", folder / "w.csv", k=k, limits=limits,
-                                     output_safety=folder / "fs.tif", progress=NullProgress())
+            found = rainfall_warning(
+                path,
+                [wet],
+                folder / "w.tif",
+                folder / "w.csv",
+                k=k,
+                limits=limits,
+                output_safety=folder / "fs.tif",
+                progress=NullProgress(),
+            )
         except TooFewData:
             assert not judged.any()
             return
         classes, factor = read(folder / "w.tif"), read(folder / "fs.tif")
         for made in ("w.tif", "fs.tif"):
             same_place(folder / made, grid)
-    assert np.array_equal(classes == NODATA, ~known) and np.array_equal(classes == NOT_ASSESSED, known & ~judged)
+    assert np.array_equal(classes == NODATA, ~known)
+    assert np.array_equal(classes == NOT_ASSESSED, known & ~judged)
     assert np.array_equal(np.isfinite(factor), judged)
     assert ((factor[judged] > 0) & (factor[judged] <= 1)).all()
     # The table of the rule, where the rounding of a threshold cannot matter.
     exact = 1 / (1 + k * rain.astype(np.float64))
     watch = limits.fs_watch or 0.0
-    clear = judged & (np.abs(exact - limits.fs_critical) > 1e-6) & (np.abs(exact - watch) > 1e-6) & ~np.isin(
-        values, np.array([limits.p_low, limits.p_high], dtype=np.float32))
+    clear = (
+        judged
+        & (np.abs(exact - limits.fs_critical) > 1e-6)
+        & (np.abs(exact - watch) > 1e-6)
+        & ~np.isin(values, np.array([limits.p_low, limits.p_high], dtype=np.float32))
+    )
     level = (values > limits.p_low).astype(int) + (values > limits.p_high)
-    expected = np.where(exact < limits.fs_critical, np.array([WATCH, WARNING, SEVERE])[level],
-                        np.where((exact < watch) & (level > 0), WATCH, NO_WARNING))
+    expected = np.where(
+        exact < limits.fs_critical,
+        np.array([WATCH, WARNING, SEVERE])[level],
+        np.where((exact < watch) & (level > 0), WATCH, NO_WARNING),
+    )
     assert np.array_equal(classes[clear], expected[clear])
     area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
     assert sum(found.km2.values()) == pytest.approx(area[known].sum() / 1e6)
@@ -141,8 +173,16 @@ def test_a_warning_follows_its_rule_in_every_cell(case):
 def rained(draw):
     """Draw a reference, the rain of a year, and a season."""
     grid = draw(grids(largest=30))
-    return (grid, draw(maps(grid.shape)), draw(maps(grid.shape, 0.0, 3000.0)), draw(st.floats(0.01, 1)),
-            draw(st.floats(0.1, 20)), draw(st.integers(7, 366)), draw(st.floats(0.0005, 0.1)), draw(SIDES))
+    return (
+        grid,
+        draw(maps(grid.shape)),
+        draw(maps(grid.shape, 0.0, 3000.0)),
+        draw(st.floats(0.01, 1)),
+        draw(st.floats(0.1, 20)),
+        draw(st.integers(7, 366)),
+        draw(st.floats(0.0005, 0.1)),
+        draw(SIDES),
+    )
 
 
 @for_all(40, case=rained())
@@ -151,9 +191,17 @@ def test_the_safety_factor_is_its_formula_in_every_cell(case):
     known = np.isfinite(reference) & np.isfinite(rain)
     with workplace() as folder, windows_of(side):
         try:
-            found = build_safety_factor(write(folder / "r.tif", grid, reference), write(folder / "p.tif", grid, rain),
-                                        folder / "fs.tif", alpha=alpha, beta=beta, rainy_days=days,
-                                        k_table={"all": k}, output_rainfall=folder / "r7.tif", progress=NullProgress())
+            found = build_safety_factor(
+                write(folder / "r.tif", grid, reference),
+                write(folder / "p.tif", grid, rain),
+                folder / "fs.tif",
+                alpha=alpha,
+                beta=beta,
+                rainy_days=days,
+                k_table={"all": k},
+                output_rainfall=folder / "r7.tif",
+                progress=NullProgress(),
+            )
         except TooFewData:
             assert not known.any()
             assert {item.name for item in folder.iterdir()} == {"r.tif", "p.tif"}
@@ -161,7 +209,8 @@ def test_the_safety_factor_is_its_formula_in_every_cell(case):
         factor, week = read(folder / "fs.tif"), read(folder / "r7.tif")
         for made in ("fs.tif", "r7.tif"):
             same_place(folder / made, grid)
-    assert np.array_equal(np.isfinite(factor), known) and found.cells == known.sum()
+    assert np.array_equal(np.isfinite(factor), known)
+    assert found.cells == known.sum()
     expected = alpha * beta * 7 / days * rain.astype(np.float64)
     assert week[known] == pytest.approx(expected[known], rel=1e-5, abs=1e-5)
     assert factor[known] == pytest.approx(1 / (1 + k * expected[known]), rel=1e-5)

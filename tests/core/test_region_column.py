@@ -30,9 +30,18 @@ def maps(tmp_path_factory):
     folder = tmp_path_factory.mktemp("maps")
     values = np.random.default_rng(1).random((SIDE, SIDE)).astype(np.float32)
     for name, tags in (("plain", {}), ("named", {"REGION": NAME})):
-        with rasterio.open(folder / f"{name}.tif", "w", driver="GTiff", width=SIDE, height=SIDE, count=1,
-                           dtype="float32", crs=CRS.from_epsg(32646), nodata=math.nan,
-                           transform=from_origin(LEFT, TOP, CELL, CELL)) as target:
+        with rasterio.open(
+            folder / f"{name}.tif",
+            "w",
+            driver="GTiff",
+            width=SIDE,
+            height=SIDE,
+            count=1,
+            dtype="float32",
+            crs=CRS.from_epsg(32646),
+            nodata=math.nan,
+            transform=from_origin(LEFT, TOP, CELL, CELL),
+        ) as target:
             target.write(values, 1)
             target.update_tags(**tags)
     return {name: folder / f"{name}.tif" for name in ("plain", "named")}
@@ -46,13 +55,14 @@ def rows_of(path):
 CASES = [("plain", "", ""), ("plain", " West ", "West"), ("named", "", NAME), ("named", "West", "West")]
 
 
-@pytest.mark.parametrize("source, given, expected", CASES)
+@pytest.mark.parametrize(("source", "given", "expected"), CASES)
 def test_zone_table_and_raster(maps, tmp_path, source, given, expected):
     table, output = tmp_path / "zones.csv", tmp_path / "zones.tif"
     made = classify_zones(maps[source], output, region=given, output_table=table, progress=NullProgress())
     rows = rows_of(table)
     assert list(rows[0]) == (["region", *ZONE_COLUMNS] if expected else ZONE_COLUMNS)
-    assert {row.get("region", "") for row in rows} == {expected} and len(rows) == 5
+    assert {row.get("region", "") for row in rows} == {expected}
+    assert len(rows) == 5
     with rasterio.open(output) as zones:
         assert zones.tags().get("REGION", "") == expected
     for source_of_breaks in (table, table.with_suffix(".json"), output):
@@ -61,18 +71,40 @@ def test_zone_table_and_raster(maps, tmp_path, source, given, expected):
     assert record["parameters"].get("REGION", "") == given
 
 
-@pytest.mark.parametrize("source, given, expected", CASES)
+@pytest.mark.parametrize(("source", "given", "expected"), CASES)
 def test_validation_table_and_points(maps, tmp_path, source, given, expected):
     rng = np.random.default_rng(2)
-    slides = Points(name="slides", xy=np.stack([LEFT + rng.uniform(0, SIDE * CELL, 40),
-                                                TOP - rng.uniform(0, SIDE * CELL, 40)], axis=1))
+    slides = Points(
+        name="slides",
+        xy=np.stack([LEFT + rng.uniform(0, SIDE * CELL, 40), TOP - rng.uniform(0, SIDE * CELL, 40)], axis=1),
+    )
     half = LEFT + CELL * SIDE / 2
-    west = Polygons(name="parts", fields={"part": ["left half"]}, geometries=[{"type": "Polygon", "coordinates": [
-        [(LEFT, TOP), (half, TOP), (half, TOP - SIDE * CELL), (LEFT, TOP - SIDE * CELL), (LEFT, TOP)]]}])
+    west = Polygons(
+        name="parts",
+        fields={"part": ["left half"]},
+        geometries=[
+            {
+                "type": "Polygon",
+                "coordinates": [
+                    [(LEFT, TOP), (half, TOP), (half, TOP - SIDE * CELL), (LEFT, TOP - SIDE * CELL), (LEFT, TOP)]
+                ],
+            }
+        ],
+    )
     found = {}
     for regions in (None, west):
-        summary = validate_with_points(maps[source], slides, None, tmp_path / "v.csv", repeats=5, distance=30.0,
-                                       region=given, regions=regions, region_field="part", progress=NullProgress())
+        summary = validate_with_points(
+            maps[source],
+            slides,
+            None,
+            tmp_path / "v.csv",
+            repeats=5,
+            distance=30.0,
+            region=given,
+            regions=regions,
+            region_field="part",
+            progress=NullProgress(),
+        )
         found[regions is not None] = summary.points
         rows = rows_of(tmp_path / "v.csv")
         assert list(rows[0]) == (["region", *TABLE_COLUMNS] if expected else list(TABLE_COLUMNS))

@@ -42,6 +42,7 @@ def test_nothing_is_said_early_of_what_has_hardly_begun_or_is_done():
 
 def test_a_rate_drop_between_stages_is_noticed():
     """Half the work in ten seconds, the other half in a hundred."""
+
     def pace(now: float) -> float:
         return now / 20 if now < 10 else 0.5 + (now - 10) / 200
 
@@ -53,11 +54,13 @@ def test_a_rate_drop_between_stages_is_noticed():
 
 def test_a_stop_in_between_does_not_break_it():
     said = run(lambda now: min(now, 50) / 100 if now < 60 else 0.5 + (now - 60) / 100, 110.0)
-    assert said and all(left > 0 for _, _, left in said)
+    assert said
+    assert all(left > 0 for _, _, left in said)
 
 
 def test_a_quick_beginning_does_not_mislead():
     """A twelfth of the work in five seconds, as reading the data, and then an hour of training."""
+
     def pace(now: float) -> float:
         return 0.08 * now / 5 if now < 5 else 0.08 + 0.92 * (now - 5) / 3600
 
@@ -69,6 +72,7 @@ def test_a_quick_beginning_does_not_mislead():
 
 def test_coarse_progress_steps_give_an_estimate_too():
     said = run(lambda now: (now // 30) / 20, 600.0)
-    assert said and len(said) < 25
+    assert said
+    assert len(said) < 25
     for now, _, left in said:
         assert left == pytest.approx(600 - now, rel=0.35, abs=35)

@@ -17,12 +17,12 @@ from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
-from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
 from scarp.model.report.lengths import round_length
+from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
 from scarp.model.report.page import MISSING, Page, format_cell
 from scarp.model.zones.schemes import COLOUR_RAMP
 
-HOSTILE = '"><script>alert(1)</script><img src=http://example.org/x onerror=alert(1)> & \'{{ 7 * 7 }} $x$'
+HOSTILE = "\"><script>alert(1)</script><img src=http://example.org/x onerror=alert(1)> & '{{ 7 * 7 }} $x$"
 VOID = {"meta", "img", "link", "br", "input"}
 
 
@@ -78,7 +78,8 @@ def page_of(text: str) -> Page:
 def test_hostile_texts_stay_text():
     tags = Tags(page_of(HOSTILE).html())
     assert tags.balanced
-    assert not tags.all("script") and not tags.all("link")
+    assert not tags.all("script")
+    assert not tags.all("link")
     assert all(source["src"].startswith("data:image/svg+xml;base64,") for source in tags.all("img"))
     assert all(not name.startswith("on") for _, attributes in tags.found for name in attributes)
     assert tags.text.count(HOSTILE) >= 12
@@ -86,7 +87,10 @@ def test_hostile_texts_stay_text():
 
 def test_page_asks_the_network_for_nothing():
     html = page_of("plain words").html()
-    assert "http://" not in html and "https://" not in html and "@import" not in html and "url(" not in html
+    assert "http://" not in html
+    assert "https://" not in html
+    assert "@import" not in html
+    assert "url(" not in html
     policy = [meta for meta in Tags(html).all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
     assert "default-src 'none'" in policy[0]["content"]
 
@@ -113,10 +117,22 @@ def test_numbers_stand_flush_right_and_texts_do_not():
     assert [cell.get("class") for cell in Tags(page.html()).all("th")] == [None, "number", "number"]
 
 
-@pytest.mark.parametrize("value, text", [
-    (None, MISSING), (float("nan"), MISSING), (np.float32("nan"), MISSING), (True, "yes"), (12345, "12,345"),
-    (np.int64(7), "7"), (0.123456, "0.1235"), (np.float32(0.5), "0.5"), (98765.4, "98,765"), ("1 km", "1 km"),
-    ([1, 2.5], "1, 2.5")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, MISSING),
+        (float("nan"), MISSING),
+        (np.float32("nan"), MISSING),
+        (True, "yes"),
+        (12345, "12,345"),
+        (np.int64(7), "7"),
+        (0.123456, "0.1235"),
+        (np.float32(0.5), "0.5"),
+        (98765.4, "98,765"),
+        ("1 km", "1 km"),
+        ([1, 2.5], "1, 2.5"),
+    ],
+)
 def test_cells(value, text):
     assert format_cell(value) == text
 
@@ -128,7 +144,7 @@ def test_page_is_written_whole_or_not_at_all(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("label, as_text", [("a line $5 and $6", False), ("特大型 landslides", True)])
+@pytest.mark.parametrize(("label", "as_text"), [("a line $5 and $6", False), ("特大型 landslides", True)])
 def test_figures_are_svg_and_repeatable(label, as_text):
     first, second = svg_data(small_figure(label)), svg_data(small_figure(label))
     assert first == second
@@ -139,15 +155,18 @@ def test_figures_are_svg_and_repeatable(label, as_text):
 
 def test_short_texts():
     assert shorten("short", 10) == "short"
-    assert shorten("much too long", 6) == "much …" and len(shorten("much too long", 6)) == 6
+    assert shorten("much too long", 6) == "much …"
+    assert len(shorten("much too long", 6)) == 6
 
 
-@pytest.mark.parametrize("metres, expected", [(1, 1), (1.9, 1), (2, 2), (4999, 2000), (5000, 5000), (99999, 50000)])
+@pytest.mark.parametrize(("metres", "expected"), [(1, 1), (1.9, 1), (2, 2), (4999, 2000), (5000, 5000), (99999, 50000)])
 def test_scale_bars_have_round_lengths(metres, expected):
     assert round_length(metres) == expected
 
 
-@pytest.mark.parametrize("epsg, origin, cell", [(32646, (500000.0, 3300000.0), 30.0), (4326, (95.0, 30.0), 1 / 1200)])
+@pytest.mark.parametrize(
+    ("epsg", "origin", "cell"), [(32646, (500000.0, 3300000.0), 30.0), (4326, (95.0, 30.0), 1 / 1200)]
+)
 def test_map_image_keeps_place_and_proportions(tmp_path, epsg, origin, cell):
     grid = Grid(CRS.from_epsg(epsg), from_origin(*origin, cell, cell), 300, 200)
     values = np.add.outer(np.zeros(200), np.arange(300)).astype(np.float32)
@@ -157,7 +176,8 @@ def test_map_image_keeps_place_and_proportions(tmp_path, epsg, origin, cell):
         whole = read_map(dataset, grid, max_side=100)
         left, bottom, right, top = grid.bounds
         east_half = read_map(dataset, grid, bounds=((left + right) / 2, bottom, right, top))
-    assert whole.cells.shape == (67, 100) and whole.bounds == pytest.approx(grid.bounds)
+    assert whole.cells.shape == (67, 100)
+    assert whole.bounds == pytest.approx(grid.bounds)
     assert np.all(np.diff(whole.cells, axis=1) > 0)
     np.testing.assert_array_equal(east_half.cells, values[:, 150:])
     width, height = grid.spacing(100, 1)
@@ -175,8 +195,12 @@ def test_map_is_cut_to_a_region(tmp_path):
     expected[7:, :5] = 1
     np.testing.assert_array_equal(clip_to_geometries(image, [corner]).cells, expected)
     with style():
-        figure = zone_map(image, {1: "low $5", 2: "high"}, [PointGroup("found", np.array([[5.0, 5.0]]), "o", "k", "w")],
-                          {"region": [np.array(corner["coordinates"][0])]})
+        figure = zone_map(
+            image,
+            {1: "low $5", 2: "high"},
+            [PointGroup("found", np.array([[5.0, 5.0]]), "o", "k", "w")],
+            {"region": [np.array(corner["coordinates"][0])]},
+        )
     assert svg_data(figure).startswith("data:image/svg+xml")
 
 
@@ -197,7 +221,9 @@ def test_few_colours_are_stored_as_a_palette_and_stay_alike():
 
 def lightness(colour: np.ndarray) -> np.ndarray:
     """CIELAB of linear RGB."""
-    xyz = np.array([[.4124, .3576, .1805], [.2126, .7152, .0722], [.0193, .1192, .9505]]) @ np.clip(colour, 0, 1)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ np.clip(
+        colour, 0, 1
+    )
     x, y, z = (np.cbrt(part) if part > 0.008856 else 7.787 * part + 16 / 116 for part in xyz / (0.9505, 1, 1.089))
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
@@ -205,10 +231,15 @@ def lightness(colour: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("missing", ["none", "green", "red"])
 def test_zone_colours_can_be_told_apart_without_red_or_green(missing):
     """Green- and red-blindness after Vienot, Brettel and Mollon (1999)."""
-    cones = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [.0299566, .184309, 1.46709]])
-    seen = {"none": np.eye(3), "green": np.array([[1, 0, 0], [.494207, 0, 1.24827], [0, 0, 1]]),
-            "red": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]])}[missing]
-    linear = [np.where(part <= .04045, part / 12.92, ((part + .055) / 1.055) ** 2.4) for part in np.array(COLOUR_RAMP) / 255]
+    cones = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]])
+    seen = {
+        "none": np.eye(3),
+        "green": np.array([[1, 0, 0], [0.494207, 0, 1.24827], [0, 0, 1]]),
+        "red": np.array([[0, 2.02344, -2.52581], [0, 1, 0], [0, 0, 1]]),
+    }[missing]
+    linear = [
+        np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4) for part in np.array(COLOUR_RAMP) / 255
+    ]
     found = np.array([lightness(np.linalg.inv(cones) @ seen @ cones @ colour) for colour in linear])
     assert np.all(np.diff(found[:, 0]) < 0), "from light to dark"
     assert np.all(np.linalg.norm(np.diff(found, axis=0), axis=1) > 15), "2.3 is the least difference that is seen"

@@ -74,8 +74,9 @@ def build(tmp_path, precipitation, output="fs.tif", progress=None, **settings):
     if not reference.exists():
         raster(reference, GRID, np.ones(GRID.shape))
     path = precipitation if isinstance(precipitation, str) else raster(tmp_path / "rain.tif", GRID, precipitation)
-    return build_safety_factor(reference, path, tmp_path / output, **{**SEASON, **settings},
-                               progress=progress or NullProgress())
+    return build_safety_factor(
+        reference, path, tmp_path / output, **{**SEASON, **settings}, progress=progress or NullProgress()
+    )
 
 
 def test_equations_by_hand():
@@ -89,14 +90,32 @@ def test_equations_by_hand():
     assert safety_factor(np.array(0.0), 0.0129) == 1.0
 
 
-@pytest.mark.parametrize(("label", "row"), [
-    *((label, label) for label in PAPER_K), ("Lakes", "lakes"), ("Lake", "lakes"), ("GLACIER", "glaciers"),
-    ("mountains", "mountainous"), ("High mountain", "mountainous"), ("山地", "mountainous"), ("湖泊", "lakes"),
-    ("plains or terraces of sedimentary or glacial deposits", GLACIAL_PLAINS),
-    ("plains or terraces of alluvial, fluvial or lacustrine deposits", RIVER_PLAINS),
-    ("Alluvial plain", RIVER_PLAINS), ("lacustrine plain", RIVER_PLAINS), ("fluvial_terrace", RIVER_PLAINS),
-    ("glacial terrace", GLACIAL_PLAINS), ("Moraine deposits", GLACIAL_PLAINS), ("冲积平原", RIVER_PLAINS),
-    ("冰川", "glaciers"), ("冰碛台地", GLACIAL_PLAINS), ("hills", None), ("3", None), ("desert", None)])
+@pytest.mark.parametrize(
+    ("label", "row"),
+    [
+        *((label, label) for label in PAPER_K),
+        ("Lakes", "lakes"),
+        ("Lake", "lakes"),
+        ("GLACIER", "glaciers"),
+        ("mountains", "mountainous"),
+        ("High mountain", "mountainous"),
+        ("山地", "mountainous"),
+        ("湖泊", "lakes"),
+        ("plains or terraces of sedimentary or glacial deposits", GLACIAL_PLAINS),
+        ("plains or terraces of alluvial, fluvial or lacustrine deposits", RIVER_PLAINS),
+        ("Alluvial plain", RIVER_PLAINS),
+        ("lacustrine plain", RIVER_PLAINS),
+        ("fluvial_terrace", RIVER_PLAINS),
+        ("glacial terrace", GLACIAL_PLAINS),
+        ("Moraine deposits", GLACIAL_PLAINS),
+        ("冲积平原", RIVER_PLAINS),
+        ("冰川", "glaciers"),
+        ("冰碛台地", GLACIAL_PLAINS),
+        ("hills", None),
+        ("3", None),
+        ("desert", None),
+    ],
+)
 def test_labels_of_the_paper_in_many_wordings(label, row):
     assert match_paper_class(label) == row
 
@@ -104,8 +123,14 @@ def test_labels_of_the_paper_in_many_wordings(label, row):
 def test_single_coefficient_from_all_landslides(tmp_path):
     values, points = rain(), landslides(200)
     progress = NullProgress()
-    summary = build(tmp_path, values, landslides=points, output_rainfall=tmp_path / "r7.tif",
-                    output_table=tmp_path / "table.csv", progress=progress)
+    summary = build(
+        tmp_path,
+        values,
+        landslides=points,
+        output_rainfall=tmp_path / "r7.tif",
+        output_table=tmp_path / "table.csv",
+        progress=progress,
+    )
     r7 = values.astype(np.float32) * FACTOR
     row, column, _ = GRID.cell_indices(np.unique(points.xy, axis=0))
     critical = np.percentile(r7[row, column], 95)
@@ -114,9 +139,11 @@ def test_single_coefficient_from_all_landslides(tmp_path):
     with open(tmp_path / "table.csv", encoding="utf-8") as stream:
         (line,) = csv.DictReader(stream)
     assert float(line["critical_rainfall_mm"]) == pytest.approx(critical, rel=1e-5)
-    assert float(line["k"]) == pytest.approx(1 / critical, rel=1e-5) and int(line["landslides"]) == len(row)
+    assert float(line["k"]) == pytest.approx(1 / critical, rel=1e-5)
+    assert int(line["landslides"]) == len(row)
     assert float(line["share_below_critical"]) == pytest.approx((r7 > critical).mean(), abs=1e-6)
-    assert summary.cells == r7.size and summary.share_warned == pytest.approx((r7 > critical).mean(), abs=1e-6)
+    assert summary.cells == r7.size
+    assert summary.share_warned == pytest.approx((r7 > critical).mean(), abs=1e-6)
 
 
 def test_percentile_of_each_class_and_fallback_to_all(tmp_path):
@@ -151,16 +178,22 @@ def test_coefficients_of_the_paper_by_label_and_said(tmp_path):
 
 
 def test_k_table_wins_over_everything(tmp_path):
-    summary = build(tmp_path, rain(), topography=landforms("lakes", "karst", "hills"), landslides=landslides(200),
-                    k_table={"Karst ": 0.02, "lakes": 0.03})
+    summary = build(
+        tmp_path,
+        rain(),
+        topography=landforms("lakes", "karst", "hills"),
+        landslides=landslides(200),
+        k_table={"Karst ": 0.02, "lakes": 0.03},
+    )
     assert {one.label: one.k for one in summary.classes if one.source == "K_TABLE"} == {"lakes": 0.03, "karst": 0.02}
     assert "percentile" in {one.label: one.source for one in summary.classes}["hills"]
     only_all = build(tmp_path, rain(), topography=landforms("karst", "dunes"), k_table={"all": 0.017, "dunes": 0.01})
     assert {one.label: one.k for one in only_all.classes} == {"karst": 0.017, "dunes": 0.01}
 
 
-@pytest.mark.parametrize(("table", "match"), [({"karst": -0.1}, "above 0"), ({"karst": float("nan")}, "above 0"),
-                                              ({"moon": 0.01}, "moon")])
+@pytest.mark.parametrize(
+    ("table", "match"), [({"karst": -0.1}, "above 0"), ({"karst": float("nan")}, "above 0"), ({"moon": 0.01}, "moon")]
+)
 def test_k_tables_that_cannot_be_used(tmp_path, table, match):
     with pytest.raises(ParameterInvalid, match=match):
         build(tmp_path, rain(), topography=landforms("karst", "dunes"), k_table=table)
@@ -187,18 +220,22 @@ def test_landslides_off_the_map_and_doubled_do_not_count(tmp_path):
     row, column, _ = GRID.cell_indices(np.unique(base.xy, axis=0))
     assert summary.landslides_used == (column < 70).sum()
     assert summary.classes[0].critical_rainfall == pytest.approx(
-        np.percentile(values[row, column][column < 70] * FACTOR, 95), rel=1e-4)
+        np.percentile(values[row, column][column < 70] * FACTOR, 95), rel=1e-4
+    )
     assert any("20 landslides" in text or "20 of" in text for text in progress.warnings)
     with pytest.raises(LayerEmpty, match="slides"):
         build(tmp_path, values, landslides=Points(name="slides", xy=np.array([[0.0, 0.0]])))
 
 
 def test_cells_outside_all_classes_are_nodata_unless_there_is_a_k_for_them(tmp_path):
-    half = CategoricalInput(Polygons(name="landform", geometries=[square(LEFT, BOTTOM, LEFT + 1200, TOP)],
-                                     fields={"name": ["lakes"]}), "name")
+    half = CategoricalInput(
+        Polygons(name="landform", geometries=[square(LEFT, BOTTOM, LEFT + 1200, TOP)], fields={"name": ["lakes"]}),
+        "name",
+    )
     progress = NullProgress()
     build(tmp_path, rain(), topography=half, progress=progress)
-    assert np.isnan(band(tmp_path / "fs.tif")[:, 40:]).all() and np.isfinite(band(tmp_path / "fs.tif")[:, :40]).all()
+    assert np.isnan(band(tmp_path / "fs.tif")[:, 40:]).all()
+    assert np.isfinite(band(tmp_path / "fs.tif")[:, :40]).all()
     assert any("no landform class" in text for text in progress.warnings)
     summary = build(tmp_path, rain(), topography=half, k_table={"all": 0.02})
     assert np.isfinite(band(tmp_path / "fs.tif")).all()
@@ -212,19 +249,31 @@ def test_topography_as_a_raster_of_codes(tmp_path):
     summary = build(tmp_path, np.full(GRID.shape, 900.0), topography=source, k_table={"1": 0.01, "4": 0.03})
     r7 = 900 * FACTOR
     assert band(tmp_path / "fs.tif")[0, [0, 29, 30, 79]] == pytest.approx(
-        [1 / (1 + 0.01 * r7)] * 2 + [1 / (1 + 0.03 * r7)] * 2, rel=1e-5)
+        [1 / (1 + 0.01 * r7)] * 2 + [1 / (1 + 0.03 * r7)] * 2, rel=1e-5
+    )
     assert [one.cells for one in summary.classes] == [60 * 30, 60 * 50]
 
 
 def test_climate_zones_override_the_single_values(tmp_path):
     middle, quarter = LEFT + 1200, LEFT + 600
-    zones = Polygons(name="climate",
-                     geometries=[square(LEFT, BOTTOM, quarter, TOP), square(quarter, BOTTOM, middle, TOP)],
-                     fields={"a": [0.75, "0,9"], "b": [2.3, None], "n": [100, 80]})
+    zones = Polygons(
+        name="climate",
+        geometries=[square(LEFT, BOTTOM, quarter, TOP), square(quarter, BOTTOM, middle, TOP)],
+        fields={"a": [0.75, "0,9"], "b": [2.3, None], "n": [100, 80]},
+    )
     values = rain(4)
     progress = NullProgress()
-    summary = build(tmp_path, values, climate=zones, alpha_field="a", beta_field="b", rainy_days_field="n",
-                    k_table={"all": 0.0129}, output_rainfall=tmp_path / "r7.tif", progress=progress)
+    summary = build(
+        tmp_path,
+        values,
+        climate=zones,
+        alpha_field="a",
+        beta_field="b",
+        rainy_days_field="n",
+        k_table={"all": 0.0129},
+        output_rainfall=tmp_path / "r7.tif",
+        progress=progress,
+    )
     expected = values * FACTOR
     expected[:, :20] = values[:, :20] * 0.75 * 2.3 * 7 / 100
     expected[:, 20:40] = values[:, 20:40] * 0.9 * 2.5 * 7 / 80
@@ -237,8 +286,11 @@ def test_climate_zones_override_the_single_values(tmp_path):
 def test_climate_zones_that_cannot_be_used(tmp_path):
     zones = Polygons(name="climate", geometries=[square(LEFT, BOTTOM, RIGHT, TOP)], fields={"a": [1.4], "t": ["wet"]})
     for settings, error, match in (
-            ({"alpha_field": "a"}, FieldUnusable, "ALPHA"), ({"alpha_field": "t"}, FieldUnusable, "wet"),
-            ({"alpha_field": "none"}, FieldUnusable, "none"), ({}, ParameterInvalid, "ALPHA_FIELD")):
+        ({"alpha_field": "a"}, FieldUnusable, "ALPHA"),
+        ({"alpha_field": "t"}, FieldUnusable, "wet"),
+        ({"alpha_field": "none"}, FieldUnusable, "none"),
+        ({}, ParameterInvalid, "ALPHA_FIELD"),
+    ):
         with pytest.raises(error, match=match):
             build(tmp_path, rain(), climate=zones, k_table={"all": 0.01}, **settings)
     far = Polygons(name="climate", geometries=[square(0, 0, 1, 1)], fields={"a": [0.8]})
@@ -246,8 +298,17 @@ def test_climate_zones_that_cannot_be_used(tmp_path):
         build(tmp_path, rain(), climate=far, alpha_field="a", k_table={"all": 0.01})
 
 
-@pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"alpha": 1.2}, {"beta": 0.0}, {"rainy_days": 0.0},
-                                   {"rainy_days": 400.0}, {"alpha": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"alpha": 0.0},
+        {"alpha": 1.2},
+        {"beta": 0.0},
+        {"rainy_days": 0.0},
+        {"rainy_days": 400.0},
+        {"alpha": float("nan")},
+    ],
+)
 def test_parameters_out_of_range(tmp_path, wrong):
     with pytest.raises(ParameterInvalid, match=next(iter(wrong)).upper()):
         build(tmp_path, rain(), k_table={"all": 0.01}, **wrong)
@@ -261,13 +322,22 @@ def test_coarse_rain_in_degrees_comes_without_stair_steps(tmp_path):
     x = coarse.transform.c + cell * (np.arange(12) + 0.5)
     y = coarse.transform.f - cell * (np.arange(12) + 0.5)
     plane = 500 + 9000 * (x[None] - west) + 6000 * (y[:, None] - south)
-    build(tmp_path, raster(tmp_path / "coarse.tif", coarse, plane), k_table={"all": 0.0129},
-          output_rainfall=tmp_path / "r7.tif")
+    build(
+        tmp_path,
+        raster(tmp_path / "coarse.tif", coarse, plane),
+        k_table={"all": 0.0129},
+        output_rainfall=tmp_path / "r7.tif",
+    )
     found = band(tmp_path / "r7.tif") / FACTOR
     from rasterio.warp import transform
+
     columns, rows = np.meshgrid(np.arange(80), np.arange(60))
-    lon, lat = transform(GRID.crs, "EPSG:4326", (LEFT + 30 * (columns + 0.5)).ravel().tolist(),
-                         (TOP - 30 * (rows + 0.5)).ravel().tolist())
+    lon, lat = transform(
+        GRID.crs,
+        "EPSG:4326",
+        (LEFT + 30 * (columns + 0.5)).ravel().tolist(),
+        (TOP - 30 * (rows + 0.5)).ravel().tolist(),
+    )
     expected = 500 + 9000 * (np.array(lon) - west) + 6000 * (np.array(lat) - south)
     assert np.abs(found.ravel() - expected).max() < 1.0
     assert (np.diff(found, axis=1) > 0).all()
@@ -283,9 +353,12 @@ def test_negative_rain_gaps_and_reference_nodata(tmp_path):
     progress = NullProgress()
     summary = build(tmp_path, values, k_table={"all": 0.0129}, output_rainfall=tmp_path / "r7.tif", progress=progress)
     found = band(tmp_path / "fs.tif")
-    assert np.isnan(found[5:7, 5:9]).all() and np.isnan(found[20, 20]) and np.isnan(found[40:, :10]).all()
+    assert np.isnan(found[5:7, 5:9]).all()
+    assert np.isnan(found[20, 20])
+    assert np.isnan(found[40:, :10]).all()
     inside = found[np.isfinite(found)]
-    assert ((inside > 0) & (inside <= 1)).all() and summary.cells == len(inside)
+    assert ((inside > 0) & (inside <= 1)).all()
+    assert summary.cells == len(inside)
     assert any("negative" in text for text in progress.warnings)
 
 
@@ -317,7 +390,8 @@ def test_blocks_change_nothing(tmp_path, monkeypatch):
 
 def test_coefficient_of_cells_without_class_is_none_without_a_source():
     found, fallback = choose_coefficients(["lakes"], {}, None, None, NullProgress())
-    assert found[0].k == 0.0119 and fallback is None
+    assert found[0].k == 0.0119
+    assert fallback is None
 
 
 def test_season_reads_zones_by_block():
@@ -341,9 +415,18 @@ def test_kaghan_with_its_coarse_rain(real_data, tmp_path):
         rows = base.execute(f'select "{column}" from "{table}"').fetchall()
     points = Points(name="landslides", xy=np.array([struct.unpack("<2d", row[0][-16:]) for row in rows]))
     summary = build_safety_factor(
-        folder / "dem.tif", folder / "rainfall_annual_mm_worldclim10m.tif", tmp_path / "fs.tif", alpha=0.55, beta=2.0,
-        rainy_days=45, landslides=points, output_rainfall=tmp_path / "r7.tif", progress=NullProgress())
-    assert summary.cells == 826 * 987 and 2500 < summary.landslides_used < 2827
+        folder / "dem.tif",
+        folder / "rainfall_annual_mm_worldclim10m.tif",
+        tmp_path / "fs.tif",
+        alpha=0.55,
+        beta=2.0,
+        rainy_days=45,
+        landslides=points,
+        output_rainfall=tmp_path / "r7.tif",
+        progress=NullProgress(),
+    )
+    assert summary.cells == 826 * 987
+    assert 2500 < summary.landslides_used < 2827
     assert 1 / summary.classes[0].k == pytest.approx(summary.classes[0].critical_rainfall)
     r7, fs = band(tmp_path / "r7.tif"), band(tmp_path / "fs.tif")
     assert np.array_equal(fs < 0.5, r7 > summary.classes[0].critical_rainfall)

@@ -32,8 +32,9 @@ def other(tmp_path):
     begun = []
 
     def hold(*outputs) -> subprocess.Popen:
-        process = subprocess.Popen([sys.executable, "-c", HOLD, *map(str, outputs)], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, *map(str, outputs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         begun.append(process)
         assert process.stdout.readline() == "held\n"
         return process
@@ -66,8 +67,10 @@ def test_lock_conflict_names_the_owner(tmp_path, other):
 
 def test_a_killed_run_releases_its_lock(tmp_path, other):
     process = other(tmp_path / "map.tif")
-    left = [temp_path_beside(tmp_path / f"map{ending}", ".part") for ending in (
-        ".tif", ".qml", ".json", ".tif.run.json", ".tif.aux.xml", ".tif.json")]
+    left = [
+        temp_path_beside(tmp_path / f"map{ending}", ".part")
+        for ending in (".tif", ".qml", ".json", ".tif.run.json", ".tif.aux.xml", ".tif.json")
+    ]
     for path in left:
         path.write_text("half")
     os.kill(process.pid, signal.SIGKILL)
@@ -82,8 +85,9 @@ def test_child_process_inherits_locks(tmp_path):
     """QGIS may be killed before the process that computes has ended."""
     reading, writing = os.pipe()
     with output_lock([tmp_path / "map.tif"]):
-        worker = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=reading,
-                                  pass_fds=held_lock_descriptors())
+        worker = subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=reading, pass_fds=held_lock_descriptors()
+        )
         os.close(reading)
         held = held_lock_descriptors()[0]
         # As the death of the run would, and unlike its end, which removes the file.
@@ -173,8 +177,9 @@ def test_stale_sidecars_are_removed(tmp_path, ends_well):
     try:
         with output_transaction():
             write_text(tmp_path / "map.tif", "new")
-            assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["map.qml", "map.tif"], \
+            assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["map.qml", "map.tif"], (
                 "a style of the user's stays"
+            )
             if not ends_well:
                 raise KeyboardInterrupt
     except KeyboardInterrupt:

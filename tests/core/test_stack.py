@@ -38,23 +38,40 @@ LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
 
 def box(left, bottom, right, top):
     """Return a rectangle in shares of the grid."""
-    x, y = (LEFT + share * (RIGHT - LEFT) for share in (left, right)), (BOTTOM + share * (TOP - BOTTOM)
-                                                                        for share in (bottom, top))
+    x, y = (
+        (LEFT + share * (RIGHT - LEFT) for share in (left, right)),
+        (BOTTOM + share * (TOP - BOTTOM) for share in (bottom, top)),
+    )
     (x0, x1), (y0, y1) = x, y
     return {"type": "Polygon", "coordinates": [[(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]]}
 
 
 def geology(*rows, name="geology"):
-    return CategoricalInput(Polygons(name=name, geometries=[box(*bounds) for *bounds, _ in rows],
-                                     fields={"rock": [label for *_, label in rows]}), "rock", name=name)
+    return CategoricalInput(
+        Polygons(
+            name=name, geometries=[box(*bounds) for *bounds, _ in rows], fields={"rock": [label for *_, label in rows]}
+        ),
+        "rock",
+        name=name,
+    )
 
 
 ROCKS = [(-0.1, -0.1, 0.5, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")]
 
 
 def write(path, values, transform=GRID.transform, crs=GRID.crs, nodata=-9999):
-    with rasterio.open(path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
-                       dtype=values.dtype, transform=transform, crs=crs, nodata=nodata) as dataset:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[0],
+        width=values.shape[1],
+        count=1,
+        dtype=values.dtype,
+        transform=transform,
+        crs=crs,
+        nodata=nodata,
+    ) as dataset:
         dataset.write(values, 1)
     return str(path)
 
@@ -63,19 +80,20 @@ def write(path, values, transform=GRID.transform, crs=GRID.crs, nodata=-9999):
 def inputs(tmp_path_factory):
     """DEM with a hole, rain that misses the east, temperature, a class raster, rivers and faults."""
     folder = tmp_path_factory.mktemp("inputs")
-    y, x = np.mgrid[:GRID.height, :GRID.width]
+    y, x = np.mgrid[: GRID.height, : GRID.width]
     dem = (1500 + 200 * np.sin(x / 20) * np.cos(y / 25)).astype(np.float32)
     dem[:20, :30] = -9999
     coarse = Affine(900, 0, LEFT, 0, -900, TOP)
     random = np.random.default_rng(0)
-    walk = np.cumsum(random.normal(0, 40, (5, 200, 2)), axis=1) + [LEFT + 4000, BOTTOM + 4000]
+    walk = [*np.cumsum(random.normal(0, 40, (5, 200, 2)), axis=1), LEFT + 4000, BOTTOM + 4000]
     return {
         "dem": write(folder / "dem.tif", dem),
         "precipitation": write(folder / "rain.tif", random.uniform(500, 900, (10, 8)).astype(np.float32), coarse),
         "temperature": write(folder / "temperature.tif", random.uniform(2, 9, (10, 11)).astype(np.float32), coarse),
         "cover": write(folder / "Land Cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8), nodata=None),
         "wetness": write(folder / "wetness.tif", random.normal(0, 1, GRID.shape).astype(np.float32)),
-        "rivers": Lines(name="rivers", parts=list(walk)), "faults": Lines(name="faults", parts=list(walk[:2])),
+        "rivers": Lines(name="rivers", parts=list(walk)),
+        "faults": Lines(name="faults", parts=list(walk[:2])),
     }
 
 
@@ -91,9 +109,19 @@ def read(path, names=None):
 
 def test_all_ten_factors_and_extra_ones_in_their_order(inputs, tmp_path):
     output = tmp_path / "stack.tif"
-    summary = build(inputs, output, "precipitation", "temperature", "rivers", "faults", landform=geology(*ROCKS),
-                    lithology=geology(*ROCKS), seismic=geology(*ROCKS), extra_continuous=[inputs["wetness"]],
-                    extra_categorical=[CategoricalInput(raster=inputs["cover"], name="Land Cover")])
+    summary = build(
+        inputs,
+        output,
+        "precipitation",
+        "temperature",
+        "rivers",
+        "faults",
+        landform=geology(*ROCKS),
+        lithology=geology(*ROCKS),
+        seismic=geology(*ROCKS),
+        extra_continuous=[inputs["wetness"]],
+        extra_categorical=[CategoricalInput(raster=inputs["cover"], name="Land Cover")],
+    )
     with open_stack(output) as stack:
         assert stack.names == [*FACTORS, "wetness", "land_cover"] == summary.factors
         assert stack.grid == GRID
@@ -104,7 +132,8 @@ def test_all_ten_factors_and_extra_ones_in_their_order(inputs, tmp_path):
             definition = FACTORS[factor.name]
             assert (factor.kind, factor.unit, factor.title) == (definition.kind, definition.unit, definition.title)
         assert stack.dataset.tags()["SCARP_STACK"] == "1"
-        assert set(stack.dataset.dtypes) == {"float32"} and np.isnan(stack.dataset.nodata)
+        assert set(stack.dataset.dtypes) == {"float32"}
+        assert np.isnan(stack.dataset.nodata)
 
 
 def test_a_dem_alone_gives_the_terrain(inputs, tmp_path):
@@ -116,24 +145,41 @@ def test_a_dem_alone_gives_the_terrain(inputs, tmp_path):
 
 def test_nodata_is_the_union_and_the_loss_per_factor_is_reported(inputs, tmp_path):
     output, progress = tmp_path / "stack.tif", NullProgress()
-    summary = build(inputs, output, "precipitation", "temperature", progress=progress,
-                    lithology=geology((-0.1, 0.1, 1.1, 1.1, "shale")))
+    summary = build(
+        inputs,
+        output,
+        "precipitation",
+        "temperature",
+        progress=progress,
+        lithology=geology((-0.1, 0.1, 1.1, 1.1, "shale")),
+    )
     values = read(output)
     missing = np.isnan(values)
     assert (missing == missing[0]).all()
     # Rain covers 240 of 300 columns; the lowest tenth, 28 rows, has no rock; both lack the corner.
-    assert summary.without_data == {"elevation": 600, "precipitation": 280 * 60, "temperature": 0,
-                                    "lithology": 28 * 300}
+    assert summary.without_data == {
+        "elevation": 600,
+        "precipitation": 280 * 60,
+        "temperature": 0,
+        "lithology": 28 * 300,
+    }
     assert summary.lost_alone == {"precipitation": 252 * 60, "temperature": 0, "lithology": 28 * 240}
     assert summary.valid_cells == np.count_nonzero(~missing[0]) == 252 * 240 - 600
     assert [text.split()[0] for text in progress.warnings] == ["precipitation", "lithology"]
-    assert "16,800 cells" in progress.warnings[0] and summary.warnings == progress.warnings
+    assert "16,800 cells" in progress.warnings[0]
+    assert summary.warnings == progress.warnings
     assert f"{280 * 60 / (280 * 300 - 600):.2%} of those" in progress.warnings[0], "the uncovered share"
     # Any copy of the file says so too.
     with rasterio.open(output) as dataset:
         assert dataset.tags()["study_cells"] == str(280 * 300 - 600)
-        assert [dataset.tags(band).get("nodata_cells") for band in dataset.indexes] == \
-            [None, None, None, "16800", "0", "8400"]
+        assert [dataset.tags(band).get("nodata_cells") for band in dataset.indexes] == [
+            None,
+            None,
+            None,
+            "16800",
+            "0",
+            "8400",
+        ]
 
 
 def test_the_area_masks(inputs, tmp_path):
@@ -141,7 +187,8 @@ def test_the_area_masks(inputs, tmp_path):
     area = Polygons(name="area", geometries=[box(0.25, 0.25, 0.75, 0.75)])
     summary = build(inputs, output, area=area)
     valid = np.isfinite(read(output)[0])
-    assert valid[70:210, 75:225].all() and summary.valid_cells == 140 * 150 == np.count_nonzero(valid)
+    assert valid[70:210, 75:225].all()
+    assert summary.valid_cells == 140 * 150 == np.count_nonzero(valid)
     assert summary.without_data == {"elevation": 0}
 
 
@@ -156,8 +203,12 @@ def test_values_are_the_same_inside_and_outside_of_an_area(inputs, tmp_path):
 
 def test_overlapping_polygons_are_counted_and_reported(inputs, tmp_path):
     progress = NullProgress()
-    summary = build(inputs, tmp_path / "stack.tif", progress=progress,
-                    lithology=geology((-0.1, -0.1, 0.6, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")))
+    summary = build(
+        inputs,
+        tmp_path / "stack.tif",
+        progress=progress,
+        lithology=geology((-0.1, -0.1, 0.6, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")),
+    )
     assert summary.overlapping == {"lithology": 280 * 30}
     assert any("more than one polygon" in text for text in progress.warnings)
 
@@ -165,8 +216,13 @@ def test_overlapping_polygons_are_counted_and_reported(inputs, tmp_path):
 def test_a_second_area_takes_the_classes_of_the_first(inputs, tmp_path):
     build(inputs, tmp_path / "first.tif", lithology=geology(*ROCKS))
     progress = NullProgress()
-    build(inputs, tmp_path / "second.tif", lithology=geology((-0.1, -0.1, 0.5, 1.1, "basalt"), ROCKS[1]),
-          class_table=tmp_path / "first.tif", progress=progress)
+    build(
+        inputs,
+        tmp_path / "second.tif",
+        lithology=geology((-0.1, -0.1, 0.5, 1.1, "basalt"), ROCKS[1]),
+        class_table=tmp_path / "first.tif",
+        progress=progress,
+    )
     with open_stack(tmp_path / "second.tif") as stack:
         assert stack.factor("lithology").classes == {1: "granite", 2: "shale", 3: "basalt"}
     assert set(np.unique(read(tmp_path / "second.tif", ["lithology"])[0, 30:])) == {1.0, 3.0}
@@ -175,12 +231,20 @@ def test_a_second_area_takes_the_classes_of_the_first(inputs, tmp_path):
 
 def test_a_second_area_takes_the_classes_of_a_trained_model(inputs, tmp_path):
     architecture = {"type": "unet", "channels": 2, "width": 2, "depth": 1, "dropout": 0.0}
-    specs = [FactorSpec("slope", "continuous"),
-             FactorSpec("lithology", "categorical", classes={1: "shale", 2: "granite"}, seen=(1, 2))]
-    save_model(TrainedModel("pcum", architecture, "codes", specs, 30.0, {}, 1, [], {}, {}, {},
-                            build_network(architecture)), tmp_path / "model.safetensors")
-    build(inputs, tmp_path / "second.tif", lithology=geology(*ROCKS, (0.4, 0.4, 0.6, 0.6, "basalt")),
-          class_table=tmp_path / "model.safetensors")
+    specs = [
+        FactorSpec("slope", "continuous"),
+        FactorSpec("lithology", "categorical", classes={1: "shale", 2: "granite"}, seen=(1, 2)),
+    ]
+    save_model(
+        TrainedModel("pcum", architecture, "codes", specs, 30.0, {}, 1, [], {}, {}, {}, build_network(architecture)),
+        tmp_path / "model.safetensors",
+    )
+    build(
+        inputs,
+        tmp_path / "second.tif",
+        lithology=geology(*ROCKS, (0.4, 0.4, 0.6, 0.6, "basalt")),
+        class_table=tmp_path / "model.safetensors",
+    )
     with open_stack(tmp_path / "second.tif") as stack:
         assert stack.factor("lithology").classes == {1: "shale", 2: "granite", 3: "basalt"}
         # A factor that the model does not have keeps its own classes.
@@ -203,8 +267,16 @@ def test_the_file_is_the_same_with_any_number_of_workers(inputs, tmp_path, monke
     contents = []
     for workers in (1, 3, 3):
         monkeypatch.setattr(os, "cpu_count", lambda: workers)
-        build(inputs, tmp_path / "stack.tif", "precipitation", "temperature", "rivers", "faults",
-              lithology=geology(*ROCKS), extra_continuous=[inputs["wetness"]])
+        build(
+            inputs,
+            tmp_path / "stack.tif",
+            "precipitation",
+            "temperature",
+            "rivers",
+            "faults",
+            lithology=geology(*ROCKS),
+            extra_continuous=[inputs["wetness"]],
+        )
         contents.append((tmp_path / "stack.tif").read_bytes())
     assert contents[0] == contents[1] == contents[2]
 
@@ -220,7 +292,9 @@ def test_progress_moves_and_ends(inputs, tmp_path):
 
     progress = Watch()
     build(inputs, tmp_path / "stack.tif", "rivers", progress=progress)
-    assert progress.seen == sorted(progress.seen) and progress.seen[-1] >= 0.9 and len(set(progress.seen)) > 3
+    assert progress.seen == sorted(progress.seen)
+    assert progress.seen[-1] >= 0.9
+    assert len(set(progress.seen)) > 3
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.9])
@@ -249,13 +323,15 @@ def test_a_run_record_lies_beside_the_stack(inputs, tmp_path):
     assert record["algorithm"] == "scarp:buildfactorstack"
     assert record["parameters"]["river_radius"] == 800.0
     assert len(record["inputs"]["dem"]["sha256"]) == 64
-    assert record["valid_cells"] == summary.valid_cells and record["warnings"] == summary.warnings
+    assert record["valid_cells"] == summary.valid_cells
+    assert record["warnings"] == summary.warnings
 
 
 def test_a_projection_with_large_scale_error_is_warned_about(tmp_path):
     mercator = Affine(30, 0, 0, 0, -30, 8_400_000)
-    dem = write(tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32), mercator,
-                "EPSG:3857")
+    dem = write(
+        tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32), mercator, "EPSG:3857"
+    )
     progress = NullProgress()
     build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
     assert "UTM" in progress.warnings[0]
@@ -265,18 +341,22 @@ def test_a_projection_with_large_scale_error_is_warned_about(tmp_path):
 def test_undeclared_nodata_of_the_dem_is_warned_about(tmp_path, nodata):
     elevations = np.random.default_rng(0).integers(500, 530, (40, 40)).astype(np.int16)
     progress = NullProgress()
-    build_factor_stack(write(tmp_path / "sound.tif", elevations, nodata=None), tmp_path / "stack.tif",
-                       progress=progress)
+    build_factor_stack(
+        write(tmp_path / "sound.tif", elevations, nodata=None), tmp_path / "stack.tif", progress=progress
+    )
     assert not progress.warnings
     elevations[7:9, 3:5] = nodata
-    build_factor_stack(write(tmp_path / "declared.tif", elevations, nodata=nodata), tmp_path / "stack.tif",
-                       progress=progress)
+    build_factor_stack(
+        write(tmp_path / "declared.tif", elevations, nodata=nodata), tmp_path / "stack.tif", progress=progress
+    )
     assert not progress.warnings
     build_factor_stack(write(tmp_path / "dem.tif", elevations, nodata=None), tmp_path / "stack.tif", progress=progress)
-    assert len(progress.warnings) == 1 and f"{nodata} m" in progress.warnings[0] and "nodata" in progress.warnings[0]
+    assert len(progress.warnings) == 1
+    assert f"{nodata} m" in progress.warnings[0]
+    assert "nodata" in progress.warnings[0]
 
 
-@pytest.mark.parametrize("unit, told", [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
+@pytest.mark.parametrize(("unit", "told"), [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
 def test_a_dem_in_feet_is_warned_about(tmp_path, unit, told):
     dem = write(tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32))
     with rasterio.open(dem, "r+") as dataset:
@@ -286,19 +366,26 @@ def test_a_dem_in_feet_is_warned_about(tmp_path, unit, told):
     assert any("0.3048" in text for text in progress.warnings) == told
 
 
-@pytest.mark.parametrize("options, error, text", [
-    ({"precipitation": "elsewhere"}, NoOverlap, "precipitation"),
-    ({"lithology": geology((5, 5, 6, 6, "shale"))}, NoOverlap, "lithology"),
-    ({"rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])}, NoOverlap, "streams"),
-    ({"area": Polygons(name="area", geometries=[box(5, 5, 6, 6)])}, NoOverlap, "area"),
-    ({"slope_method": "steepest"}, ParameterInvalid, "steepest"),
-    ({"river_radius": -1.0, "rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])}, ParameterInvalid,
-     "radius"),
-])
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"precipitation": "elsewhere"}, NoOverlap, "precipitation"),
+        ({"lithology": geology((5, 5, 6, 6, "shale"))}, NoOverlap, "lithology"),
+        ({"rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])}, NoOverlap, "streams"),
+        ({"area": Polygons(name="area", geometries=[box(5, 5, 6, 6)])}, NoOverlap, "area"),
+        ({"slope_method": "steepest"}, ParameterInvalid, "steepest"),
+        (
+            {"river_radius": -1.0, "rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])},
+            ParameterInvalid,
+            "radius",
+        ),
+    ],
+)
 def test_wrong_input_is_named(inputs, tmp_path, options, error, text):
     if options.get("precipitation") == "elsewhere":
-        options = {"precipitation": write(tmp_path / "rain.tif", np.ones((5, 5), np.float32),
-                                          Affine(900, 0, 0, 0, -900, 0))}
+        options = {
+            "precipitation": write(tmp_path / "rain.tif", np.ones((5, 5), np.float32), Affine(900, 0, 0, 0, -900, 0))
+        }
     with pytest.raises(error, match=text):
         build(inputs, tmp_path / "stack.tif", **options)
     assert not (tmp_path / "stack.tif").exists()
@@ -315,17 +402,25 @@ def test_an_unwritable_output_is_reported_first(inputs, tmp_path):
         build(inputs, tmp_path / "nowhere" / "stack.tif")
 
 
-@pytest.mark.parametrize("layer, taken, name", [
-    ("Soil Wetness", [], "soil_wetness"), ("slope", FACTORS, "slope_2"), ("a b", ["a_b", "a_b_2"], "a_b_3"),
-    ("  §§ ", [], "factor"), ("Distance (m)", [], "distance_m"),
-])
+@pytest.mark.parametrize(
+    ("layer", "taken", "name"),
+    [
+        ("Soil Wetness", [], "soil_wetness"),
+        ("slope", FACTORS, "slope_2"),
+        ("a b", ["a_b", "a_b_2"], "a_b_3"),
+        ("  §§ ", [], "factor"),
+        ("Distance (m)", [], "distance_m"),
+    ],
+)
 def test_extra_factors_get_names_of_their_own(layer, taken, name):
     assert factor_name(layer, taken) == name
 
 
 def some_stack(path, names=("slope", "geology"), **options):
-    factors = [StackFactor(names[0], "continuous", "degrees", "Slope"),
-               StackFactor(names[1], "categorical", "", "Geology", {1: 'a "quoted" one', 2: "Löß"})]
+    factors = [
+        StackFactor(names[0], "continuous", "degrees", "Slope"),
+        StackFactor(names[1], "categorical", "", "Geology", {1: 'a "quoted" one', 2: "Löß"}),
+    ]
     grid = Grid(GRID.crs, GRID.transform, 40, 30)
     values = np.arange(2400, dtype=np.float32).reshape(2, 30, 40)
     with create_stack(path, grid, factors, **options) as dataset:
@@ -338,10 +433,10 @@ def test_what_is_written_is_read_back(tmp_path):
     with open_stack(tmp_path / "stack.tif") as stack:
         assert stack.factor("geology").classes == {1: 'a "quoted" one', 2: "Löß"}
         assert stack.band_indexes(["geology", "slope"]) == [2, 1]
-        np.testing.assert_array_equal(stack.read(Block(5, 6, 7, 8), ["geology", "slope"]),
-                                      values[::-1, 5:12, 6:14])
+        np.testing.assert_array_equal(stack.read(Block(5, 6, 7, 8), ["geology", "slope"]), values[::-1, 5:12, 6:14])
         beyond = stack.read(Block(-2, 35, 6, 10))
-        assert np.isnan(beyond[:, :2]).all() and np.isnan(beyond[:, :, 5:]).all()
+        assert np.isnan(beyond[:, :2]).all()
+        assert np.isnan(beyond[:, :, 5:]).all()
         np.testing.assert_array_equal(beyond[:, 2:, :5], values[:, :4, 35:])
 
 

@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ["__init__.py", "plugin.py", "translation.py", "algorithms", "environment", "gui", "model",
-        "processing_provider", "running"]
+OURS = [
+    "__init__.py",
+    "plugin.py",
+    "translation.py",
+    "algorithms",
+    "environment",
+    "gui",
+    "model",
+    "processing_provider",
+    "running",
+]
 
 
 def check(module: str, *arguments: str) -> None:

@@ -22,8 +22,18 @@ needs_gdaldem = pytest.mark.skipif(not shutil.which("gdaldem"), reason="gdaldem 
 
 
 def write(path, values, transform_, crs="EPSG:32645", nodata=None):
-    with rasterio.open(path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
-                       dtype=values.dtype, transform=transform_, crs=crs, nodata=nodata) as dataset:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[0],
+        width=values.shape[1],
+        count=1,
+        dtype=values.dtype,
+        transform=transform_,
+        crs=crs,
+        nodata=nodata,
+    ) as dataset:
         dataset.write(values, 1)
     return path
 
@@ -35,14 +45,19 @@ def compute(path, method=HORN, side=1024):
         terrain = TerrainFactors(dataset, grid, method)
         result = np.empty((3, *grid.shape), dtype=np.float32)
         for block in grid.blocks(side):
-            result[:, block.row:block.row + block.height, block.column:block.column + block.width] = terrain.read(block)
+            result[:, block.row : block.row + block.height, block.column : block.column + block.width] = terrain.read(
+                block
+            )
     return result
 
 
 def gdaldem(factor, path, method):
     output = path.with_name(f"{path.stem}-{factor}.tif")
-    subprocess.run(["gdaldem", factor, str(path), str(output), "-compute_edges", "-q", "-alg", GDALDEM[method]],
-                   check=True, capture_output=True)
+    subprocess.run(
+        ["gdaldem", factor, str(path), str(output), "-compute_edges", "-q", "-alg", GDALDEM[method]],
+        check=True,
+        capture_output=True,
+    )
     with rasterio.open(output) as dataset:
         values = dataset.read(1)
     return np.where(values == -9999, np.nan, values)
@@ -56,7 +71,7 @@ def aspect_class(degrees):
 def rough(shape=(61, 47), seed=0):
     """Return a rough surface in eighths of a metre, which float32 adds without rounding."""
     random = np.random.default_rng(seed)
-    y, x = np.mgrid[:shape[0], :shape[1]]
+    y, x = np.mgrid[: shape[0], : shape[1]]
     surface = 2000 + 300 * np.sin(x / 9) * np.cos(y / 7) + random.normal(0, 8, shape)
     surface[10:16, 5:12] = 1500
     return (np.round(surface * 8) / 8).astype(np.float32)
@@ -79,7 +94,8 @@ def test_equal_to_gdaldem_with_borders_holes_and_oblong_cells(tmp_path, method, 
         expected = aspect_class(gdaldem("aspect", path, method))
         expected[surface == -9999] = np.nan
         np.testing.assert_array_equal(aspect, expected)
-    assert np.isnan(aspect[surface == -9999]).all() and np.isfinite(aspect[surface != -9999]).all()
+    assert np.isnan(aspect[surface == -9999]).all()
+    assert np.isfinite(aspect[surface != -9999]).all()
 
 
 @needs_gdaldem
@@ -105,7 +121,7 @@ def test_equal_to_saga_on_a_real_dem(real_data):
     beside = np.zeros(slope.shape, dtype=bool)
     for row in range(3):
         for column in range(3):
-            beside |= missing[row:row + slope.shape[0], column:column + slope.shape[1]]
+            beside |= missing[row : row + slope.shape[0], column : column + slope.shape[1]]
     valid = np.isfinite(slope)
     np.testing.assert_array_equal(valid, np.isfinite(saga_slope))
     assert np.abs(slope - saga_slope)[~beside].max() < 1e-5, "every cell with all eight neighbours"
@@ -116,7 +132,7 @@ def test_equal_to_saga_on_a_real_dem(real_data):
 
 def local(grid):
     """Return metres east and north of the middle of a geographic grid, by PROJ."""
-    rows, columns = np.mgrid[:grid.height, :grid.width]
+    rows, columns = np.mgrid[: grid.height, : grid.width]
     t = grid.transform
     longitude, latitude = t.c + (columns + 0.5) * t.a, t.f + (rows + 0.5) * t.e
     middle = f"+proj=aeqd +lat_0={latitude.mean()} +lon_0={longitude.mean()} +datum=WGS84 +units=m"
@@ -131,13 +147,14 @@ def arcsecond_grid(latitude, side=61):
 
 @pytest.mark.parametrize("method", SLOPE_METHODS)
 @pytest.mark.parametrize("latitude", LATITUDES)
-@pytest.mark.parametrize("facing, dip", [(90, 15), (90, 45), (45, 30), (200, 5), (317, 60), (0, 45)])
+@pytest.mark.parametrize(("facing", "dip"), [(90, 15), (90, 45), (45, 30), (200, 5), (317, 60), (0, 45)])
 def test_a_tilted_plane_in_degrees_has_its_slope_and_aspect(tmp_path, method, latitude, facing, dip):
     grid = arcsecond_grid(latitude)
     x, y = local(grid)
     downhill = x * np.sin(np.radians(facing)) + y * np.cos(np.radians(facing))
-    path = write(tmp_path / "dem.tif", (3000 - np.tan(np.radians(dip)) * downhill).astype(np.float32), grid.transform,
-                 grid.crs)
+    path = write(
+        tmp_path / "dem.tif", (3000 - np.tan(np.radians(dip)) * downhill).astype(np.float32), grid.transform, grid.crs
+    )
     slope, curvature, aspect = compute(path, method)
     assert np.abs(slope - dip).max() < 0.02
     assert (aspect == aspect_class(np.array(float(facing)))).all()
@@ -150,48 +167,51 @@ def test_a_gaussian_hill_in_degrees_has_its_slope_and_curvature(tmp_path, method
     grid = arcsecond_grid(latitude, 121)
     x, y = local(grid)
     height, width = 600.0, 1200.0
-    square = x ** 2 + y ** 2
-    hill = height * np.exp(-square / (2 * width ** 2))
-    steep = hill * np.sqrt(square) / width ** 2
+    square = x**2 + y**2
+    hill = height * np.exp(-square / (2 * width**2))
+    steep = hill * np.sqrt(square) / width**2
     path = write(tmp_path / "dem.tif", (2000 + hill).astype(np.float64), grid.transform, grid.crs)
     slope, curvature, aspect = compute(path, method)
     inner = np.s_[1:-1, 1:-1]
     assert np.abs(slope - np.degrees(np.arctan(steep)))[inner].max() < 0.02
     # Along the radius the profile is z(ρ); its curvature z″ / (1 + z′²)^1.5 with the sign turned is convex positive.
-    bend = hill * (square / width ** 4 - 1 / width ** 2)
+    bend = hill * (square / width**4 - 1 / width**2)
     away = np.sqrt(square) > 100
-    expected = -bend / (1 + steep ** 2) ** 1.5
+    expected = -bend / (1 + steep**2) ** 1.5
     assert np.abs(curvature - expected)[inner][away[inner]].max() < 5e-6
     facing = np.degrees(np.arctan2(x, y)) % 360
     clear = away & (np.abs(facing % 45 - 22.5) > 0.5)
     assert (aspect == aspect_class(facing))[clear].all()
 
 
-@pytest.mark.parametrize("sign, expected", [(-1, 1), (1, -1)])
+@pytest.mark.parametrize(("sign", "expected"), [(-1, 1), (1, -1)])
 def test_convex_is_positive_as_stated(tmp_path, sign, expected):
     x = np.arange(20) * 10.0
     # A slope that steepens downhill is convex.
-    profile = (1000 + sign * 0.002 * x ** 2 - 0.9 * x).astype(np.float32)
+    profile = (1000 + sign * 0.002 * x**2 - 0.9 * x).astype(np.float32)
     path = write(tmp_path / "dem.tif", np.tile(profile, (10, 1)), Affine(10, 0, 0, 0, -10, 0))
     curvature = compute(path)[1][2:-2, 2:-2]
     assert (np.sign(curvature) == expected).all()
     gradient = sign * 0.004 * x[2:-2] - 0.9
-    assert curvature[0] == pytest.approx(-sign * 0.004 / (1 + gradient ** 2) ** 1.5, rel=1e-3)
+    assert curvature[0] == pytest.approx(-sign * 0.004 / (1 + gradient**2) ** 1.5, rel=1e-3)
 
 
 def test_flat_ground_is_class_one_without_slope_or_curvature(tmp_path):
     path = write(tmp_path / "dem.tif", np.full((8, 9), 1234.5, np.float32), Affine(30, 0, 0, 0, -30, 0))
     slope, curvature, aspect = compute(path)
-    assert (slope == 0).all() and (curvature == 0).all() and (aspect == 1).all()
+    assert (slope == 0).all()
+    assert (curvature == 0).all()
+    assert (aspect == 1).all()
     assert ASPECT_CLASSES[1] == "flat"
 
 
-@pytest.mark.parametrize("code, label", [(code, label) for code, label in ASPECT_CLASSES.items() if code > 1])
+@pytest.mark.parametrize(("code", "label"), [(code, label) for code, label in ASPECT_CLASSES.items() if code > 1])
 def test_each_direction_has_its_class(tmp_path, code, label):
     east, north = ("E" in label) - ("W" in label), ("N" in label) - ("S" in label)
     y, x = np.mgrid[:9, :9]
-    path = write(tmp_path / "dem.tif", (500.0 - 3 * (x * east - y * north)).astype(np.float32),
-                 Affine(30, 0, 0, 0, -30, 0))
+    path = write(
+        tmp_path / "dem.tif", (500.0 - 3 * (x * east - y * north)).astype(np.float32), Affine(30, 0, 0, 0, -30, 0)
+    )
     assert (compute(path)[2] == code).all()
 
 

@@ -49,7 +49,8 @@ def test_folder_of_a_run_that_fails(tmp_path, made_before):
             (temporary / "rivers").write_text("new")
         assert contents(folder)["dem"] == "new"
         raise ValueError
-    assert contents(tmp_path) == before and folder.exists() == made_before
+    assert contents(tmp_path) == before
+    assert folder.exists() == made_before
 
 
 def test_partial_commit_survives_a_later_failure(tmp_path):
@@ -74,6 +75,7 @@ def test_roll_back_leaves_files_of_another_run(tmp_path):
 
 def test_disk_without_second_names_keeps_what_is_new(tmp_path, monkeypatch):
     """There the older file cannot be brought back, so the new one, which is whole, stays."""
+
     def refuse(*_):
         raise OSError("no links here")
 

@@ -31,10 +31,23 @@ from scarp.model.training.settings import TrainingSettings, choices, default, li
 from scarp.model.windows.reading import WindowSet
 
 CPU = torch.device("cpu")
-FACTORS = [StackFactor("slope", "continuous", "degrees"), StackFactor("aspect", "categorical"),
-           StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"})]
-SMALL = {"epochs": 4, "patience": 0, "batch": 8, "width": 4, "depth": 1, "learning_rate": 5e-3,
-         "weight_landslide": 3.0, "physics": "none", "device": "cpu", "precision": "fp32"}
+FACTORS = [
+    StackFactor("slope", "continuous", "degrees"),
+    StackFactor("aspect", "categorical"),
+    StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"}),
+]
+SMALL = {
+    "epochs": 4,
+    "patience": 0,
+    "batch": 8,
+    "width": 4,
+    "depth": 1,
+    "learning_rate": 5e-3,
+    "weight_landslide": 3.0,
+    "physics": "none",
+    "device": "cpu",
+    "precision": "fp32",
+}
 """In fp32: what is chosen by itself is another arithmetic on another processor."""
 
 
@@ -53,7 +66,7 @@ def windows_of(count=40, side=10, padded=12, seed=0, safety=True):
     factors[:, 0][hidden] = np.nan
     margin = (padded - side) // 2
     inner = np.zeros((padded, padded), dtype=bool)
-    inner[margin:margin + side, margin:margin + side] = True
+    inner[margin : margin + side, margin : margin + side] = True
     labels[hidden | ~inner] = 255
     fs[hidden | ~inner] = np.nan
     subsets = np.repeat([0, 1, 2], [count - 2 * (count // 4), count // 4, count // 4]).astype(np.uint8)
@@ -62,8 +75,13 @@ def windows_of(count=40, side=10, padded=12, seed=0, safety=True):
 
 
 def fit(windows=None, progress=None, checkpoint=None, **changes):
-    return fit_network(windows or windows_of(), FACTORS, TrainingSettings(**{**SMALL, **changes}),
-                       progress or NullProgress(), checkpoint)
+    return fit_network(
+        windows or windows_of(),
+        FACTORS,
+        TrainingSettings(**{**SMALL, **changes}),
+        progress or NullProgress(),
+        checkpoint,
+    )
 
 
 def bytes_of(network):
@@ -110,11 +128,32 @@ class CancelAfter(NullProgress):
 # Settings
 
 
-@pytest.mark.parametrize("name,value", [
-    ("physics", "soft"), ("split", "blocks"), ("encoding", "onehot"), ("precision", "fp64"), ("device", "gpu"),
-    ("device", "cuda:x"), ("epochs", 0), ("epochs", 2.5), ("epochs", True), ("batch", -1), ("learning_rate", 0.0),
-    ("learning_rate", float("nan")), ("dropout", 1.0), ("depth", 9), ("width", "8"), ("window", float("inf")),
-    ("seed", -1), ("augment", 1), ("lambda_", -0.1), ("p_low", 0.0), ("weight_stable", 0.0)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("physics", "soft"),
+        ("split", "blocks"),
+        ("encoding", "onehot"),
+        ("precision", "fp64"),
+        ("device", "gpu"),
+        ("device", "cuda:x"),
+        ("epochs", 0),
+        ("epochs", 2.5),
+        ("epochs", True),
+        ("batch", -1),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("dropout", 1.0),
+        ("depth", 9),
+        ("width", "8"),
+        ("window", float("inf")),
+        ("seed", -1),
+        ("augment", 1),
+        ("lambda_", -0.1),
+        ("p_low", 0.0),
+        ("weight_stable", 0.0),
+    ],
+)
 def test_settings_out_of_range_name_the_parameter(name, value):
     with pytest.raises(ParameterInvalid, match=parameter_name(name)):
         TrainingSettings(**{name: value})
@@ -144,8 +183,9 @@ def aspect_of(height):
 def test_aspect_is_transformed_with_the_surface(orientation):
     generator = np.random.default_rng(0)
     rows, columns = np.mgrid[:32, :32] / 32.0
-    height = sum(generator.normal() * np.sin(6 * (a * rows + b * columns) + c)
-                 for a, b, c in generator.normal(size=(8, 3)))
+    height = sum(
+        generator.normal() * np.sin(6 * (a * rows + b * columns) + c) for a, b, c in generator.normal(size=(8, 3))
+    )
     height[:8, :8] = 0.0
     before = aspect_of(height)
     after = aspect_of(flip_rotate(torch.from_numpy(height), orientation).numpy())
@@ -158,17 +198,20 @@ def test_aspect_is_transformed_with_the_surface(orientation):
 def test_eight_orientations_differ_and_keep_all_cells():
     image = torch.arange(16).reshape(4, 4)
     results = {tuple(flip_rotate(image, orientation).flatten().tolist()) for orientation in range(ORIENTATIONS)}
-    assert len(results) == 8 and torch.equal(flip_rotate(image, 0), image)
+    assert len(results) == 8
+    assert torch.equal(flip_rotate(image, 0), image)
     for orientation in range(ORIENTATIONS):
         assert sorted(transform_aspect(code, orientation) for code in range(1, 10)) == list(range(1, 10))
-        assert transform_aspect(1, orientation) == 1 and transform_aspect(77, orientation) == 77
+        assert transform_aspect(1, orientation) == 1
+        assert transform_aspect(77, orientation) == 77
 
 
 def test_aspect_table_knows_nodata_and_unseen():
     table = aspect_lookup(FactorSpec("aspect", "categorical", seen=(1, 2, 8)))
     assert table.shape == (8, 5)
     assert table[1].tolist() == [0, 1, 3, 4, 4]  # north becomes west, west becomes south, which was never seen
-    assert (table[:, 0] == 0).all() and (table[:, -1] == 4).all()
+    assert (table[:, 0] == 0).all()
+    assert (table[:, -1] == 4).all()
 
 
 @pytest.mark.parametrize("encoding", ["codes", "one_hot"])
@@ -186,18 +229,22 @@ def test_batches_equal_the_encoding_of_transformed_values(encoding, orientation)
         image, _ = tables.encode(raw)
         assert np.allclose(batch.image[place].numpy(), image, atol=1e-6)
         for found, source in ((batch.labels, windows.labels), (batch.safety, windows.safety)):
-            assert np.array_equal(found[place].numpy(), flip_rotate(torch.from_numpy(source[number]), turned).numpy(),
-                                  equal_nan=True)
+            assert np.array_equal(
+                found[place].numpy(), flip_rotate(torch.from_numpy(source[number]), turned).numpy(), equal_nan=True
+            )
 
 
 # Determinism
 
 
-@pytest.mark.parametrize("changes", [{}, {"augment": False, "encoding": "codes", "depth": 2},
-                                     {"physics": "hinge", "precision": "bf16"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"augment": False, "encoding": "codes", "depth": 2}, {"physics": "hinge", "precision": "bf16"}]
+)
 def test_same_seed_same_weights_and_another_seed_others(changes):
     one, two, other = fit(**changes), fit(**changes), fit(seed=2, **changes)
-    assert weights(one) == weights(two) and one.history == two.history and one.metrics == two.metrics
+    assert weights(one) == weights(two)
+    assert one.history == two.history
+    assert one.metrics == two.metrics
     assert weights(one) != weights(other)
 
 
@@ -207,10 +254,18 @@ def test_training_leaves_the_process_as_it_was():
     random.seed(7)
 
     def state():
-        return (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist(), random.getstate(),
-                torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic,
-                torch.backends.cudnn.benchmark, torch.get_num_threads(), torch.get_default_dtype(),
-                os.environ.get("CUBLAS_WORKSPACE_CONFIG"), torch.is_grad_enabled())
+        return (
+            torch.get_rng_state().tolist(),
+            np.random.get_state()[1].tolist(),
+            random.getstate(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.backends.cudnn.deterministic,
+            torch.backends.cudnn.benchmark,
+            torch.get_num_threads(),
+            torch.get_default_dtype(),
+            os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+            torch.is_grad_enabled(),
+        )
 
     before = state()
     fit(epochs=1)
@@ -227,7 +282,8 @@ def test_two_trainings_at_once_do_not_disturb_each_other():
     alone = [weights(fit(seed=seed)) for seed in (1, 2)]
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(lambda seed: weights(fit(seed=seed)), (1, 2)))
-    assert together == alone and not torch.are_deterministic_algorithms_enabled()
+    assert together == alone
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 # Learning
@@ -249,25 +305,29 @@ def test_history_and_metrics(safety):
     best = min(fitted.history, key=lambda item: item["validation_loss"])
     assert fitted.best_epoch == fitted.metrics["best_epoch"] == best["epoch"]
     for item in (*fitted.history, {f"train_{name}": value for name, value in fitted.metrics.items()}):
-        assert 0 <= item["train_accuracy"] <= 1 and 0 <= item["train_recall"] <= 1
+        assert 0 <= item["train_accuracy"] <= 1
+        assert 0 <= item["train_recall"] <= 1
         assert (item["train_violation_rate"] is None) == (not safety)
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.99])
-@pytest.mark.parametrize("losses,best", [((1.0, 2.0, 3.0, 4.0), 1), ((3.0, 1.0, 2.0, 1.5), 2),
-                                         ((3.0, 1.0, 1.0, 2.0), 2), ((4.0, 2.0, 3.0, 1.0), 4)])
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [((1.0, 2.0, 3.0, 4.0), 1), ((3.0, 1.0, 2.0, 1.5), 2), ((3.0, 1.0, 1.0, 2.0), 2), ((4.0, 2.0, 3.0, 1.0), 4)],
+)
 def test_weights_are_those_of_the_best_epoch(validation_losses, losses, best, averaging):
     """Of the lowest validation loss, and of the first one of equals; as if training had ended there."""
     validated = validation_losses(losses)
     long = fit(epochs=len(losses), averaging=averaging)
     assert [item["validation_loss"] for item in long.history] == list(losses)
     assert len({tuple(one.values()) for one in validated}) == len(losses), "each has its own"
-    assert long.best_epoch == best and weights(long) == validated[best - 1]
+    assert long.best_epoch == best
+    assert weights(long) == validated[best - 1]
     validation_losses(losses)
     assert weights(fit(epochs=best, averaging=averaging)) == weights(long)
 
 
-@pytest.mark.parametrize("batch,fine", [(1, False), (2, True), (3, True)])
+@pytest.mark.parametrize(("batch", "fine"), [(1, False), (2, True), (3, True)])
 def test_a_batch_of_one_is_refused_where_batch_norm_cannot_bear_it(batch, fine):
     windows = windows_of(side=12)
     changes = {**SMALL, "batch": batch, "epochs": 1}
@@ -285,7 +345,8 @@ def test_a_checkpoint_does_not_go_on_in_other_arithmetic(tmp_path):
 def test_patience_ends_training(validation_losses):
     validation_losses([5.0, 3.0, 4.0, 4.0, 2.0, 2.0, 3.0, 2.5, 1.0])
     fitted = fit(epochs=60, patience=3)
-    assert fitted.best_epoch == 5 and len(fitted.history) == 8
+    assert fitted.best_epoch == 5
+    assert len(fitted.history) == 8
 
 
 def test_hinge_lowers_the_violation_rate_and_indicator_changes_no_weight():
@@ -294,10 +355,13 @@ def test_hinge_lowers_the_violation_rate_and_indicator_changes_no_weight():
     flat = windows.factors[:, 0] < 16
     windows.safety[np.isfinite(windows.safety)] = np.where(flat, 0.3, 0.7)[np.isfinite(windows.safety)]
     # A U-Net alone: with curves and averaging so little is called safe that nothing is left to correct.
-    found = {physics: fit(windows, physics=physics, epochs=12, lambda_=5.0, knots=0, averaging=0.0)
-             for physics in ("none", "indicator", "hinge")}
+    found = {
+        physics: fit(windows, physics=physics, epochs=12, lambda_=5.0, knots=0, averaging=0.0)
+        for physics in ("none", "indicator", "hinge")
+    }
     rates = {physics: item.history[-1]["validation_violation_rate"] for physics, item in found.items()}
-    assert rates["none"] > 0.05 and rates["hinge"] < 0.7 * rates["none"]
+    assert rates["none"] > 0.05
+    assert rates["hinge"] < 0.7 * rates["none"]
     # What is reported differs, and so may the best epoch; the weights on the way there do not.
     for one, two in zip(found["none"].history, found["indicator"].history):
         assert one["train_accuracy"] == two["train_accuracy"]
@@ -314,9 +378,9 @@ def test_unseen_and_constant_factors_are_told():
     assert any('"slope" has the same value' in text for text in progress.warnings)
 
 
-@pytest.mark.parametrize("side,depth", [(4, 1), (5, 3), (7, 2)])
+@pytest.mark.parametrize(("side", "depth"), [(4, 1), (5, 3), (7, 2)])
 def test_tiny_windows_and_batches_train(side, depth):
-    padded = max(-(-side // 2 ** depth), 2) * 2 ** depth
+    padded = max(-(-side // 2**depth), 2) * 2**depth
     fitted = fit(windows_of(side=side, padded=max(padded, 4)), depth=depth, batch=1, epochs=1)
     assert np.isfinite(fitted.history[0]["train_loss"])
 
@@ -333,7 +397,8 @@ def test_interrupted_run_ends_with_the_same_weights(tmp_path, monkeypatch, stop,
     with pytest.raises(Cancelled):
         fit(progress=CancelAfter(stop, 4), checkpoint=path, **changes)
     with_checkpoint = fit(checkpoint=path, **changes)
-    assert weights(with_checkpoint) == weights(whole) and with_checkpoint.history == whole.history
+    assert weights(with_checkpoint) == weights(whole)
+    assert with_checkpoint.history == whole.history
     # A finished run is not trained again.
     assert weights(fit(checkpoint=path, **changes)) == weights(whole)
 
@@ -353,7 +418,7 @@ def test_damaged_checkpoint_is_refused(tmp_path, damage):
     path = tmp_path / "state.safetensors"
     fit(checkpoint=path, epochs=1)
     content = path.read_bytes()
-    path.write_bytes({"text": b"not a checkpoint at all", "cut": content[:len(content) // 2], "empty": b""}[damage])
+    path.write_bytes({"text": b"not a checkpoint at all", "cut": content[: len(content) // 2], "empty": b""}[damage])
     with pytest.raises(ModelFileInvalid, match="Choose another file"):
         fit(checkpoint=path, epochs=1)
 
@@ -372,12 +437,14 @@ def test_missing_gpu_is_told(name):
 def test_precision_that_the_device_lacks_is_told():
     with pytest.raises(DeviceUnavailable, match="fp16"):
         choose_precision("fp16", CPU)
-    assert choose_precision("bf16", CPU) == torch.bfloat16 and choose_precision("fp32", CPU) == torch.float32
+    assert choose_precision("bf16", CPU) == torch.bfloat16
+    assert choose_precision("fp32", CPU) == torch.float32
 
 
 def test_lower_precision_stays_close():
     full, low = fit(precision="fp32", epochs=6), fit(precision="bf16", epochs=6)
-    assert low.precision == "bf16" and low.metrics["auc"] == pytest.approx(full.metrics["auc"], abs=0.05)
+    assert low.precision == "bf16"
+    assert low.metrics["auc"] == pytest.approx(full.metrics["auc"], abs=0.05)
 
 
 def test_cancelling_is_heard_in_every_batch():
@@ -396,13 +463,26 @@ def test_the_log_can_be_read():
 
     fit(progress=Log(), epochs=25, width=2)
     told = [text for text in lines if text.startswith("Epoch")]
-    assert [int(text.split()[1]) for text in told] == [1, 10, 20, 25] and all("left" in text for text in told)
-    assert told[-1].endswith("none left.") and not [text for text in lines if text.startswith("An epoch takes")]
+    assert [int(text.split()[1]) for text in told] == [1, 10, 20, 25]
+    assert all("left" in text for text in told)
+    assert told[-1].endswith("none left.")
+    assert not [text for text in lines if text.startswith("An epoch takes")]
 
 
-@pytest.mark.parametrize("seconds,words", [(0, "a few seconds"), (8, "10 seconds"), (42, "40 seconds"),
-                                           (95, "2 minutes"), (3000, "50 minutes"), (5500, "1 hour 30 minutes"),
-                                           (7200, "2 hours"), (100000, "27 hours 50 minutes"), (300000, "3 days")])
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "a few seconds"),
+        (8, "10 seconds"),
+        (42, "40 seconds"),
+        (95, "2 minutes"),
+        (3000, "50 minutes"),
+        (5500, "1 hour 30 minutes"),
+        (7200, "2 hours"),
+        (100000, "27 hours 50 minutes"),
+        (300000, "3 days"),
+    ],
+)
 def test_time_left_is_said_as_people_do(seconds, words):
     assert duration(seconds) == words
 
@@ -418,7 +498,8 @@ def test_slow_epochs_are_told_one_by_one(monkeypatch):
 
     fit(progress=Log(), epochs=3, width=2)
     assert [text.split()[1] for text in lines if text.startswith("Epoch")] == ["1", "2", "3"]
-    assert [text for text in lines if text.startswith("An epoch takes")] == lines[:1] and "3 epochs" in lines[0]
+    assert [text for text in lines if text.startswith("An epoch takes")] == lines[:1]
+    assert "3 epochs" in lines[0]
 
 
 def test_training_precision_follows_the_device(monkeypatch):
@@ -433,7 +514,8 @@ def test_training_precision_follows_the_device(monkeypatch):
         assert training_precision("auto", CPU) == (torch.bfloat16 if has else torch.float32)
         # Maps stay exact.
         assert choose_precision("auto", CPU) == torch.float32
-        assert training_precision("fp32", CPU) == torch.float32 and training_precision("bf16", CPU) == torch.bfloat16
+        assert training_precision("fp32", CPU) == torch.float32
+        assert training_precision("bf16", CPU) == torch.bfloat16
     assert training_precision("auto", torch.device("mps")) == torch.float32
     with pytest.raises(DeviceUnavailable, match="fp16"):
         training_precision("fp16", CPU)

@@ -22,13 +22,33 @@ from scarp.model.training import loop
 
 PLUGINS = Path(__file__).resolve().parent.parent.parent / ".build" / "plugins"
 SIZE, CELL = 96, 30.0
-OPTIONS = ["--window", "480", "--block", "480", "--width", "4", "--epochs", "4", "--patience", "0", "--batch", "9",
-           "--device", "cpu", "--precision", "fp32"]
+OPTIONS = [
+    "--window",
+    "480",
+    "--block",
+    "480",
+    "--width",
+    "4",
+    "--epochs",
+    "4",
+    "--patience",
+    "0",
+    "--batch",
+    "9",
+    "--device",
+    "cpu",
+    "--precision",
+    "fp32",
+]
 
 
 def environment(**more):
-    return {**os.environ, "PYTHONPATH": f"{PLUGINS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-            "OMP_NUM_THREADS": "1", **more}
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{PLUGINS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -65,24 +85,38 @@ def test_help_lists_every_setting(capsys):
         assert word in text
 
 
-@pytest.mark.parametrize("more,word", [([], "does not exist"), (["--epochs", "0"], "EPOCHS")])
+@pytest.mark.parametrize(("more", "word"), [([], "does not exist"), (["--epochs", "0"], "EPOCHS")])
 def test_a_failure_is_one_message(tmp_path, capsys, more, word):
     command = [str(tmp_path / "none.tif"), "labels.tif", str(tmp_path / "m.safetensors"), "--physics", "none", *more]
     assert training_cli.main(command) == 1
     text = capsys.readouterr().err
-    assert word in text and "Traceback" not in text and len(text.splitlines()) == 1
+    assert word in text
+    assert "Traceback" not in text
+    assert len(text.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 
 def test_the_module_runs_as_a_program(tmp_path):
-    result = subprocess.run([sys.executable, "-m", "scarp.model.training_cli", "--width", "x", "a", "b", "c"], text=True,
-                            env=environment(), capture_output=True)
-    assert result.returncode == 2 and "--width" in result.stderr
+    result = subprocess.run(
+        [sys.executable, "-m", "scarp.model.training_cli", "--width", "x", "a", "b", "c"],
+        text=True,
+        env=environment(),
+        capture_output=True,
+    )
+    assert result.returncode == 2
+    assert "--width" in result.stderr
 
 
 def test_interrupted_training_resumes_from_its_checkpoint(area, uninterrupted, tmp_path, monkeypatch):
-    command = [*area, str(tmp_path / "m.safetensors"), *OPTIONS, "--checkpoint", str(tmp_path / "state"), "--html",
-               str(tmp_path / "m.html")]
+    command = [
+        *area,
+        str(tmp_path / "m.safetensors"),
+        *OPTIONS,
+        "--checkpoint",
+        str(tmp_path / "state"),
+        "--html",
+        str(tmp_path / "m.html"),
+    ]
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     original = loop._append
 
@@ -95,12 +129,23 @@ def test_interrupted_training_resumes_from_its_checkpoint(area, uninterrupted, t
         patch.setattr(loop, "_append", append)
         assert training_cli.main(command) == training_cli.CANCELLED
     assert [item.name for item in tmp_path.iterdir()] == ["state"]
-    result = subprocess.run([sys.executable, "-m", "scarp.model.training_cli", *command], env=environment(),
-                            capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        [sys.executable, "-m", "scarp.model.training_cli", *command],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count("Going on after epoch 2") == 1 and result.stdout.split() == [command[2]]
-    assert {item.name for item in tmp_path.iterdir()} == {"m.safetensors", "m.safetensors.run.json", "m.html",
-                                                          "m.html.run.json", "state"}
+    assert result.stderr.count("Going on after epoch 2") == 1
+    assert result.stdout.split() == [command[2]]
+    assert {item.name for item in tmp_path.iterdir()} == {
+        "m.safetensors",
+        "m.safetensors.run.json",
+        "m.html",
+        "m.html.run.json",
+        "state",
+    }
     model = load_model(tmp_path / "m.safetensors")
     for first, second in zip(uninterrupted.history, model.history):
         assert second["train_loss"] == pytest.approx(first["train_loss"], rel=1e-4)

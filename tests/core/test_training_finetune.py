@@ -61,9 +61,12 @@ def other_area(seed=5, count=40):
     rock[::5] = 2
     extra = np.random.default_rng(0).normal(size=rock.shape)
     windows.factors = np.stack([rock, old[:, 0], extra, old[:, 1]], axis=1).astype(np.float32)
-    factors = [StackFactor("rock", "categorical", classes={7: " Granite", 3: "schist", 1: "TILL", 2: NEW}),
-               StackFactor("slope", "continuous", "degrees"), StackFactor("rain", "continuous", "mm"),
-               StackFactor("aspect", "categorical")]
+    factors = [
+        StackFactor("rock", "categorical", classes={7: " Granite", 3: "schist", 1: "TILL", 2: NEW}),
+        StackFactor("slope", "continuous", "degrees"),
+        StackFactor("rain", "continuous", "mm"),
+        StackFactor("aspect", "categorical"),
+    ]
     return windows, factors
 
 
@@ -85,15 +88,19 @@ def test_the_start_is_the_old_model(starts, encoding):
     new = 1 if encoding == "one_hot" else 0
     assert architecture["channels"] == start.architecture["channels"] + new
     for raw in windows_of(4, seed=9).factors:
-        assert np.allclose(logits(network, specs, encoding, raw),
-                           logits(start.network, start.factors, encoding, raw), atol=1e-6)
+        assert np.allclose(
+            logits(network, specs, encoding, raw), logits(start.network, start.factors, encoding, raw), atol=1e-6
+        )
     if new:
         spec = next(item for item in specs if item.name == "rock")
         # A class that it cannot weigh yet is no class at all.
         unseen = adapted.factors[0].copy()
         unseen[2][unseen[2] == spec.seen[-1]] = 99
-        assert np.allclose(logits(network, specs, encoding, adapted.factors[0]),
-                           logits(start.network, start.factors, encoding, unseen), atol=1e-6)
+        assert np.allclose(
+            logits(network, specs, encoding, adapted.factors[0]),
+            logits(start.network, start.factors, encoding, unseen),
+            atol=1e-6,
+        )
 
 
 def test_classes_are_matched_by_label_and_factors_by_name(starts):
@@ -106,8 +113,11 @@ def test_classes_are_matched_by_label_and_factors_by_name(starts):
     assert np.array_equal(adapted.factors[same], old[same], equal_nan=True)
     rock = specs[2]
     code = [code for code, label in rock.classes.items() if label == NEW]
-    assert len(code) == 1 and code[0] not in start.factors[2].seen and code[0] in rock.seen
-    assert set(start.factors[2].seen) < set(rock.seen) and (adapted.factors[::5, 2] == code[0]).all()
+    assert len(code) == 1
+    assert code[0] not in start.factors[2].seen
+    assert code[0] in rock.seen
+    assert set(start.factors[2].seen) < set(rock.seen)
+    assert (adapted.factors[::5, 2] == code[0]).all()
     assert any("rain" in line and "left aside" in line for line in log.lines)
     assert any("New classes" in line and NEW in line for line in log.lines)
     # A map of either area finds its classes in the new model.
@@ -122,14 +132,16 @@ def test_statistics_stay_and_ranges_widen(starts):
     slope[0][np.isfinite(slope[0])] += 1000
     _, specs = adapt_windows(start, windows, factors, NullProgress())
     assert (specs[0].mean, specs[0].std) == (start.factors[0].mean, start.factors[0].std)
-    assert specs[0].minimum <= start.factors[0].minimum and specs[0].maximum > 1000
+    assert specs[0].minimum <= start.factors[0].minimum
+    assert specs[0].maximum > 1000
 
 
 def test_codes_have_no_place_for_a_new_class(starts):
     windows, factors = other_area()
     log = Log()
     adapted, specs = adapt_windows(starts["codes"], windows, factors, log)
-    assert specs[2] == starts["codes"].factors[2] and (adapted.factors[::5, 2] == -1).all()
+    assert specs[2] == starts["codes"].factors[2]
+    assert (adapted.factors[::5, 2] == -1).all()
     assert any(NEW in text and "ENCODING=codes" in text for text in log.warnings)
 
 
@@ -139,7 +151,8 @@ def test_without_class_names_codes_mean_the_same(starts):
     log = Log()
     adapted, specs = adapt_windows(starts["one_hot"], windows, factors, log)
     assert np.array_equal(adapted.factors, windows.factors, equal_nan=True)
-    assert specs[2].seen == (1, 2, 3, 8) and any("no class names" in text for text in log.warnings)
+    assert specs[2].seen == (1, 2, 3, 8)
+    assert any("no class names" in text for text in log.warnings)
 
 
 def test_what_does_not_fit_is_told(starts):
@@ -164,17 +177,21 @@ def test_network_comes_from_the_model_and_steps_are_smaller(starts):
     found = fine_tune_settings(start, TrainingSettings())
     assert (found.encoding, found.width, found.depth, found.dropout) == ("codes", 4, 1, SMALL.get("dropout", 0.2))
     assert found.learning_rate == pytest.approx(0.1 * TrainingSettings().learning_rate)
-    assert fine_tune_settings(start, settings(learning_rate=0.02, encoding="codes"),
-                         {"learning_rate", "width", "encoding"}).learning_rate == 0.02
+    assert (
+        fine_tune_settings(
+            start, settings(learning_rate=0.02, encoding="codes"), {"learning_rate", "width", "encoding"}
+        ).learning_rate
+        == 0.02
+    )
 
 
-@pytest.mark.parametrize("name,value", [("width", 8), ("depth", 2), ("encoding", "codes"), ("dropout", 0.5)])
+@pytest.mark.parametrize(("name", "value"), [("width", 8), ("depth", 2), ("encoding", "codes"), ("dropout", 0.5)])
 def test_a_given_value_that_the_model_lacks_is_refused(starts, name, value):
     with pytest.raises(ParameterInvalid, match=f"{name.upper()} is {value}, but .* Leave {name.upper()} empty"):
         fine_tune_settings(starts["one_hot"], settings(**{name: value}), {name})
 
 
-@pytest.mark.parametrize("size,warned", [(30.0, False), (30.2, False), (12.5, True)])
+@pytest.mark.parametrize(("size", "warned"), [(30.0, False), (30.2, False), (12.5, True)])
 def test_another_cell_size_is_told(starts, size, warned):
     log = Log()
     check_pixel_size(dataclasses.replace(starts["codes"], pixel_size=30.0), size, log)
@@ -207,19 +224,27 @@ def test_a_new_class_is_learned(starts):
     tuned = fine_tune(starts["one_hot"], windows, factors, learning_rate=5e-3)
     place = Encoding(tuned.factors, "one_hot").channels - 1
     first = next(value for value in tuned.network.parameters() if value.dim() == 4)
-    assert tuned.factors[2].classes[tuned.factors[2].seen[-1]] == NEW and first[:, place].abs().max() > 0
+    assert tuned.factors[2].classes[tuned.factors[2].seen[-1]] == NEW
+    assert first[:, place].abs().max() > 0
 
 
 def test_few_landslides_are_better_used_with_a_start(starts):
     """Area B has the same country and few labels; held-out land of B judges."""
     start = start_of(windows=windows_of(80, seed=11), epochs=15)
     few, held_out = windows_of(8, seed=21), windows_of(60, seed=22)
-    parts = {name: np.concatenate([getattr(few, name), getattr(held_out, name)])
-             for name in ("sites", "factors", "labels", "safety")}
+    parts = {
+        name: np.concatenate([getattr(few, name), getattr(held_out, name)])
+        for name in ("sites", "factors", "labels", "safety")
+    }
     subsets = np.concatenate([np.array([0, 0, 0, 0, 0, 0, 1, 1]), np.full(60, 2)]).astype(np.uint8)
     windows = dataclasses.replace(few, **parts, subsets=subsets)
-    aucs = [[fit_network(windows, FACTORS, settings(epochs=15, seed=seed), NullProgress()).metrics["auc"],
-             fine_tune(start, windows, FACTORS, epochs=15, seed=seed).metrics["auc"]] for seed in (1, 2, 3)]
+    aucs = [
+        [
+            fit_network(windows, FACTORS, settings(epochs=15, seed=seed), NullProgress()).metrics["auc"],
+            fine_tune(start, windows, FACTORS, epochs=15, seed=seed).metrics["auc"],
+        ]
+        for seed in (1, 2, 3)
+    ]
     assert all(tuned > scratch for scratch, tuned in aucs), aucs
 
 
@@ -230,5 +255,6 @@ def test_a_checkpoint_belongs_to_its_start(starts, tmp_path):
     with pytest.raises(ParameterInvalid, match="other data or settings"):
         fit_network(windows, FACTORS, given, NullProgress(), path)
     with pytest.raises(ParameterInvalid, match="other data or settings"):
-        fit_network(windows, FACTORS, given, NullProgress(), path,
-                    start=dataclasses.replace(starts["one_hot"], sha256="1" * 64))
+        fit_network(
+            windows, FACTORS, given, NullProgress(), path, start=dataclasses.replace(starts["one_hot"], sha256="1" * 64)
+        )

@@ -56,7 +56,8 @@ def lines_of(path):
 
 def only(folder):
     found = list(folder.iterdir())
-    assert len(found) == 1 and found[0].suffix == ".jsonl"
+    assert len(found) == 1
+    assert found[0].suffix == ".jsonl"
     return found[0]
 
 
@@ -68,8 +69,9 @@ def followed(path):
 
 
 def epochs_of(path):
-    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines_of(path)
-            if EPOCH in line]
+    return [
+        {name: value for name, value in line.items() if name != "seconds"} for line in lines_of(path) if EPOCH in line
+    ]
 
 
 def train(log=None, progress=None, checkpoint=None, **changes):
@@ -106,25 +108,31 @@ def test_the_history_is_that_of_the_model_file(area, few_trees_area, tmp_path, s
     else:
         result = test_comparison_models.train(few_trees_area, kind, output, html=html)
     lines, follower = lines_of(only(state)), followed(only(state))
-    assert lines[0][HEAD] == 1 and lines[0]["kind"] == kind and lines[0]["output"] == str(output)
+    assert lines[0][HEAD] == 1
+    assert lines[0]["kind"] == kind
+    assert lines[0]["output"] == str(output)
     assert lines[0]["report"] == str(html)
     assert epochs_of(only(state)) == load_model(output).history == result.history
     assert lines[-1][END] == result.ended == load_model(output).training["ended"] == EPOCHS
     assert json.loads(Path(f"{output}.run.json").read_text())["ended"] == EPOCHS
-    assert follower.state() == EPOCHS and follower.history.epoch == len(result.history)
+    assert follower.state() == EPOCHS
+    assert follower.history.epoch == len(result.history)
     assert follower.history.best_epoch == result.metrics["best_epoch"]
     assert follower.history.metrics == {name: value for name, value in result.metrics.items() if value is not None}
 
 
 def test_models_without_epochs_have_no_history(few_trees_area, tmp_path, state):
     result = test_comparison_models.train(few_trees_area, "logistic_regression", tmp_path / "m.safetensors")
-    assert not state.exists() and result.ended == "" and "ended" not in load_model(tmp_path / "m.safetensors").training
+    assert not state.exists()
+    assert result.ended == ""
+    assert "ended" not in load_model(tmp_path / "m.safetensors").training
 
 
 def test_patience_that_runs_out_is_told(area, tmp_path, state):
     result = test_artifact.train(area, tmp_path / "m.safetensors", epochs=60, patience=1, learning_rate=0.05)
     history = followed(only(state)).history
-    assert result.ended == history.ended == PATIENCE and history.epoch == history.best_epoch + 1 == history.last_epoch
+    assert result.ended == history.ended == PATIENCE
+    assert history.epoch == history.best_epoch + 1 == history.last_epoch
 
 
 def test_a_history_grows_epoch_by_epoch(state):
@@ -147,7 +155,8 @@ def test_every_fold_has_a_history_that_cannot_be_stopped(folds_area, tmp_path, s
     test_crossvalidation.run(folds_area, tmp_path / "map.tif", "unet", folds=2, epochs=2, width=4, device="cpu")
     found = [followed(path).history for path in sorted(state.iterdir())]
     assert {history.head.part for history in found} == {
-        f"fold {fold} of 2, {split} split" for fold in (1, 2) for split in ("spatial", "random")}
+        f"fold {fold} of 2, {split} split" for fold in (1, 2) for split in ("spatial", "random")
+    }
     assert all(history.ended == EPOCHS and history.epoch == 2 and not history.head.stoppable for history in found)
 
 
@@ -161,9 +170,11 @@ def test_a_stopped_training_is_one_that_had_so_many_epochs(epochs, rate):
     with StopsAfter(epochs) as log:
         stopped = train(log, learning_rate=rate)
     whole = train(epochs=epochs, learning_rate=rate)
-    assert stopped.ended == STOPPED and whole.ended == EPOCHS
+    assert stopped.ended == STOPPED
+    assert whole.ended == EPOCHS
     assert weights(stopped) == weights(whole)
-    assert stopped.history == whole.history and stopped.metrics == whole.metrics
+    assert stopped.history == whole.history
+    assert stopped.metrics == whole.metrics
     if rate > 0.1 and epochs == 4:
         assert stopped.best_epoch < 4
 
@@ -171,7 +182,8 @@ def test_a_stopped_training_is_one_that_had_so_many_epochs(epochs, rate):
 def test_without_a_best_epoch_the_first_one_is_finished():
     with StopsAfter(0) as log:
         stopped = train(log)
-    assert weights(stopped) == weights(train(epochs=1)) and stopped.ended == STOPPED
+    assert weights(stopped) == weights(train(epochs=1))
+    assert stopped.ended == STOPPED
 
 
 def test_a_stop_does_not_wait_for_the_epoch_to_end():
@@ -188,7 +200,8 @@ def test_a_stop_does_not_wait_for_the_epoch_to_end():
 
     with Asked(storage.new_history(), HEAD_OF_TEST) as log:
         stopped = train(log, batch=2)
-    assert steps[-1] == "asked" and len(stopped.history) == 1
+    assert steps[-1] == "asked"
+    assert len(stopped.history) == 1
 
 
 def test_a_stopped_training_says_so_everywhere(area, tmp_path, state, monkeypatch):
@@ -236,9 +249,16 @@ def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     assert known == sorted(known) and not known[0] and known[-1], "times of this process only"
 
 
-@pytest.mark.parametrize("error,ended,text", [
-    (Cancelled(), CANCELLED, ""), (KeyboardInterrupt(), CANCELLED, ""), (TooFewData("Too few."), FAILED, "Too few."),
-    (ZeroDivisionError("x"), FAILED, "ZeroDivisionError: x"), (None, FAILED, "The training ended without a result.")])
+@pytest.mark.parametrize(
+    ("error", "ended", "text"),
+    [
+        (Cancelled(), CANCELLED, ""),
+        (KeyboardInterrupt(), CANCELLED, ""),
+        (TooFewData("Too few."), FAILED, "Too few."),
+        (ZeroDivisionError("x"), FAILED, "ZeroDivisionError: x"),
+        (None, FAILED, "The training ended without a result."),
+    ],
+)
 def test_how_it_ended_is_written_whatever_happens(error, ended, text):
     try:
         with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
@@ -284,7 +304,8 @@ def test_a_killed_training_is_lost(state):
     process.stdout.close()
     follower = followed(only(state))
     now = time.monotonic()
-    assert follower.state(now + 1) == RUNNING and follower.state(now + LOST_AFTER + 1) == LOST
+    assert follower.state(now + 1) == RUNNING
+    assert follower.state(now + LOST_AFTER + 1) == LOST
     assert follower.history.epoch == 1 and not follower.done, "it might only sleep"
 
 
@@ -298,6 +319,7 @@ def test_a_history_that_cannot_be_written_costs_nothing(area, tmp_path, monkeypa
 
 def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch):
     with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
+
         class Full:
             def write(self, _):
                 raise OSError(28, "No space left on device")
@@ -336,25 +358,49 @@ def wait_for(state, epochs, seconds=60):
 
 
 def command(area, output):
-    return [str(area / "stack.tif"), str(area / "labels.tif"), str(output), "--safety-factor",
-            str(area / "safety.tif"), "--window", "480", "--block", "960", "--width", "4", "--device", "cpu",
-            "--epochs", "5000", "--patience", "0"]
+    return [
+        str(area / "stack.tif"),
+        str(area / "labels.tif"),
+        str(output),
+        "--safety-factor",
+        str(area / "safety.tif"),
+        "--window",
+        "480",
+        "--block",
+        "960",
+        "--width",
+        "4",
+        "--device",
+        "cpu",
+        "--epochs",
+        "5000",
+        "--patience",
+        "0",
+    ]
 
 
 def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     output = tmp_path / "m.safetensors"
-    process = subprocess.Popen([sys.executable, "-m", "scarp.model.training_cli", *command(area, output)], text=True,
-                               stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=console())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scarp.model.training_cli", *command(area, output)],
+        text=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=console(),
+    )
     try:
         follower = wait_for(state, 2)
-        assert follower.state() == RUNNING and not follower.stop_requested and follower.history.head.epochs == 5000
+        assert follower.state() == RUNNING
+        assert not follower.stop_requested
+        assert follower.history.head.epochs == 5000
         storage.request_stop(follower.path)
         follower.poll()
         assert follower.stop_requested
         _, text = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert process.returncode == 0 and "stopped by hand" in text
+    assert process.returncode == 0
+    assert "stopped by hand" in text
     while follower.poll():
         pass
     model = load_model(output)
@@ -367,11 +413,13 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
 def test_a_history_that_cannot_be_kept_is_told_once_and_stops_nothing():
     told = []
     log = TrainingLog(warn=told.append)
-    log._stream = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115 - the log closes it
+    log._stream = open("/dev/full", "w", encoding="utf-8")
     with log:
         log.epoch({"epoch": 1})
         log.epoch({"epoch": 2})
-    assert len(told) == 1 and "cannot be written" in told[0] and "goes on" in told[0]
+    assert len(told) == 1
+    assert "cannot be written" in told[0]
+    assert "goes on" in told[0]
 
 
 def test_a_folder_of_histories_that_cannot_be_made_is_told(tmp_path, monkeypatch):
@@ -380,4 +428,6 @@ def test_a_folder_of_histories_that_cannot_be_made_is_told(tmp_path, monkeypatch
     told = []
     with writing.begin_history(HEAD_OF_TEST, told.append) as log:
         log.epoch({"epoch": 1})
-    assert log.path is None and len(told) == 1 and "cannot be written" in told[0]
+    assert log.path is None
+    assert len(told) == 1
+    assert "cannot be written" in told[0]

@@ -37,7 +37,8 @@ def test_paper_is_as_printed():
     assert (paper.window, paper.split, paper.encoding, paper.augment) == (1500, "random", "codes", False)
     assert (paper.epochs, paper.patience, paper.learning_rate) == (1000, 0, 1e-4)
     for name in ("seed", "device", "precision", "block"):
-        assert not in_preset(name) and getattr(paper, name) == default(name)
+        assert not in_preset(name)
+        assert getattr(paper, name) == default(name)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -67,7 +68,10 @@ def test_what_is_no_preset_or_setting_is_refused():
 
 
 def test_help_and_log_hold_the_values():
-    assert "1000 with PRESET=paper" in preset_help("epochs") and str(default("epochs")) in preset_help("epochs")
+    assert "1000 with PRESET=paper" in preset_help("epochs")
+    assert str(default("epochs")) in preset_help("epochs")
     line = summary(preset_settings(PAPER, {}))
-    assert "LAMBDA 0.1," in line and "AUGMENT false" in line and "\n" not in line
+    assert "LAMBDA 0.1," in line
+    assert "AUGMENT false" in line
+    assert "\n" not in line
     assert all(parameter_name(name) in line for name in NAMES)

@@ -42,8 +42,9 @@ def test_a_run_killed_at_any_moment_ends_the_same(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     for number in range(KILLS):
         before = path.stat().st_mtime_ns if path.is_file() else 0
-        process = subprocess.Popen([sys.executable, "-c", CHILD, str(path), str((number + 1) / (KILLS + 1))],
-                                   env=environment)
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(path), str((number + 1) / (KILLS + 1))], env=environment
+        )
         # At least one epoch further than the last time, then at any moment of any epoch, also while it writes.
         while process.poll() is None and (path.stat().st_mtime_ns if path.is_file() else 0) == before:
             time.sleep(0.002)
@@ -53,7 +54,8 @@ def test_a_run_killed_at_any_moment_ends_the_same(tmp_path):
         assert process.returncode == -signal.SIGKILL
     resumed, whole = fit(checkpoint=path, **RUN), fit(**RUN)
     assert weights(resumed) == weights(whole)
-    assert resumed.history == whole.history and resumed.metrics == whole.metrics
+    assert resumed.history == whole.history
+    assert resumed.metrics == whole.metrics
 
 
 def test_a_checkpoint_that_was_being_written_leaves_the_last_one(tmp_path, monkeypatch):
@@ -65,7 +67,7 @@ def test_a_checkpoint_that_was_being_written_leaves_the_last_one(tmp_path, monke
     def dies(self, content):
         seen.append(self)
         if len(seen) == 3:
-            write(self, content[:len(content) // 2])
+            write(self, content[: len(content) // 2])
             raise KeyboardInterrupt
         return write(self, content)
 
@@ -92,7 +94,8 @@ def test_a_disk_that_fills_up_costs_the_checkpoint_and_not_the_training(tmp_path
 
     monkeypatch.setattr(Path, "write_bytes", fills)
     fitted = fit(progress=progress, checkpoint=path, epochs=8)
-    assert weights(fitted) == weights(fit(epochs=8)) and count > 5
+    assert weights(fitted) == weights(fit(epochs=8))
+    assert count > 5
     assert len([text for text in progress.warnings if "No space left" in text and "goes on" in text]) == 1
     assert [item.name for item in tmp_path.iterdir()] == [path.name], "the last whole one"
     count = 3

@@ -43,8 +43,10 @@ def xy_of(rows, columns) -> np.ndarray:
 def box(row: float, column: float, height: float, width: float) -> dict:
     left, top = xy_of([row - 0.6], [column - 0.4])[0]
     right, bottom = xy_of([row + height - 0.6], [column + width - 0.4])[0]
-    return {"type": "Polygon", "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top),
-                                                (left, bottom)]]}
+    return {
+        "type": "Polygon",
+        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
+    }
 
 
 class Case:
@@ -64,10 +66,15 @@ class Case:
         with create_raster(self.path, GRID, "float32", np.nan, ["landslide susceptibility"]) as dataset:
             dataset.write(self.values, 1)
         self.windows = Polygons(
-            name="windows", fields={"subset": ["train", "train", "validation", "test"]},
-            geometries=[box(0, 0, 100, 120), box(100, 0, 100, 100), box(100, 100, 100, 40), box(0, 110, 100, 130)])
-        self.regions = Polygons(name="regions", fields={"name": ["west", HOSTILE, "far away"]},
-                                geometries=[box(0, 0, 200, 120), box(0, 120, 200, 120), box(900, 900, 5, 5)])
+            name="windows",
+            fields={"subset": ["train", "train", "validation", "test"]},
+            geometries=[box(0, 0, 100, 120), box(100, 0, 100, 100), box(100, 100, 100, 40), box(0, 110, 100, 130)],
+        )
+        self.regions = Polygons(
+            name="regions",
+            fields={"name": ["west", HOSTILE, "far away"]},
+            geometries=[box(0, 0, 200, 120), box(0, 120, 200, 120), box(900, 900, 5, 5)],
+        )
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +86,9 @@ def run(case: Case, folder, **options):
     """Validate with few repeats; ``html`` asks for the report, whose figures take most of the time."""
     settings = {"repeats": 25, "distance": 90.0, "progress": NullProgress(), **options}
     report = folder / "report.html" if settings.pop("html", False) else None
-    return validate_with_points(case.path, settings.pop("landslides", case.landslides), report, folder / "table.csv",
-                                **settings)
+    return validate_with_points(
+        case.path, settings.pop("landslides", case.landslides), report, folder / "table.csv", **settings
+    )
 
 
 def table_of(folder) -> dict[tuple[str, str], list[str]]:
@@ -97,10 +105,15 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
     points = summary.points
     assert [point.susceptibility for point in points[:150]] == pytest.approx(landslide.tolist())
     stable = np.array([point.susceptibility for point in points if point.kind == "stable"])
-    assert len(points) == 300 and len(stable) == 150
+    assert len(points) == 300
+    assert len(stable) == 150
     outcomes = {name: sum(point.outcome == name for point in points) for name in OUTCOMES}
-    assert outcomes == {"hit": (landslide >= 0.5).sum(), "miss": (landslide < 0.5).sum(),
-                        "false_alarm": (stable >= 0.5).sum(), "correct_rejection": (stable < 0.5).sum()}
+    assert outcomes == {
+        "hit": (landslide >= 0.5).sum(),
+        "miss": (landslide < 0.5).sum(),
+        "false_alarm": (stable >= 0.5).sum(),
+        "correct_rejection": (stable < 0.5).sum(),
+    }
     main = summary.of("all")
     assert (main.first.hits, main.first.false_alarms) == (outcomes["hit"], outcomes["false_alarm"])
     assert summary.recall == pytest.approx((landslide >= 0.5).mean())
@@ -112,7 +125,8 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
     assert abs(summary.auc - exact) < 0.05
     assert summary.auc_low < summary.auc < summary.auc_high
     t = table_of(tmp_path)
-    assert float(t["all", "auc"][0]) == pytest.approx(summary.auc) and t["all", "auc"][3] == "bootstrap"
+    assert float(t["all", "auc"][0]) == pytest.approx(summary.auc)
+    assert t["all", "auc"][3] == "bootstrap"
     assert float(t["all", "kappa"][0]) == pytest.approx(summary.kappa)
     assert float(t["input", "landslide_features"][0]) == 150
     record = json.loads((tmp_path / "table.csv.run.json").read_text(encoding="utf-8"))
@@ -123,7 +137,8 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
 def test_the_interval_of_draws_is_inside_the_one_of_another_inventory(case, tmp_path):
     main = run(case, tmp_path, repeats=100).of("all")
     widths = [one.high - one.low for one in (main.auc_draws, main.auc, main.auc_delong)]
-    assert widths[0] < widths[1] and widths[1] == pytest.approx(widths[2], rel=0.35)
+    assert widths[0] < widths[1]
+    assert widths[1] == pytest.approx(widths[2], rel=0.35)
 
 
 def test_same_seed_same_table(case, tmp_path):
@@ -192,7 +207,8 @@ def test_without_windows_the_report_says_what_it_cannot_know(case, tmp_path):
 def test_regions_have_numbers_of_their_own(case, tmp_path):
     summary = run(case, tmp_path, regions=case.regions, region_field="name")
     west, east = summary.of("region: west"), summary.of(f"region: {HOSTILE}")
-    assert west.landslides == (case.columns < 120).sum() and west.landslides + east.landslides == 150
+    assert west.landslides == (case.columns < 120).sum()
+    assert west.landslides + east.landslides == 150
     assert west.area_km2 + east.area_km2 == pytest.approx(summary.of("all").area_km2)
     assert any("far away" in text for text in summary.warnings)
     assert {point.region for point in summary.points} == {"west", HOSTILE}
@@ -204,7 +220,8 @@ def test_hostile_names_stay_text(case, tmp_path):
     hostile = Points(name=HOSTILE, source=HOSTILE, xy=np.concatenate([case.landslides.xy, [[0.0, 0.0]]]))
     run(case, tmp_path, landslides=hostile, regions=case.regions, region_field="name", html=True)
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in html and "&lt;script&gt;" in html
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
 
 
 def test_given_stable_points_are_used(case, tmp_path):
@@ -216,8 +233,10 @@ def test_given_stable_points_are_used(case, tmp_path):
     stable = np.array([case.values[cell] for cell in sorted(cells)])
     landslide = case.values[case.rows, case.columns]
     expected = roc_auc_score(np.repeat([1, 0], [150, len(stable)]), np.concatenate([landslide, stable]))
-    assert summary.stable == len(stable) and summary.auc == pytest.approx(expected)
-    assert not summary.of("all").auc_draws.has_interval and summary.auc_low < expected < summary.auc_high
+    assert summary.stable == len(stable)
+    assert summary.auc == pytest.approx(expected)
+    assert not summary.of("all").auc_draws.has_interval
+    assert summary.auc_low < expected < summary.auc_high
     assert any("lie in the cell of a landslide" in text for text in summary.warnings)
 
 
@@ -240,13 +259,16 @@ def test_a_map_without_contrast_has_an_auc_of_one_half(tmp_path):
     with rasterio.open(flat.path, "r+") as dataset:
         dataset.write(np.full(GRID.shape, 0.4, dtype=np.float32), 1)
     summary = run(flat, tmp_path)
-    assert summary.auc == 0.5 and summary.kappa == 0 and summary.of("all").success_rate_auc.value == pytest.approx(0.5)
+    assert summary.auc == 0.5
+    assert summary.kappa == 0
+    assert summary.of("all").success_rate_auc.value == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("mode", ("representative", "cells"))
+@pytest.mark.parametrize("mode", ["representative", "cells"])
 def test_landslides_may_be_polygons(case, tmp_path, mode):
-    polygons = Polygons(name="slides", geometries=[box(row, column, 3, 2) for row, column in
-                                                   zip(range(20, 180, 4), range(10, 210, 5))])
+    polygons = Polygons(
+        name="slides", geometries=[box(row, column, 3, 2) for row, column in zip(range(20, 180, 4), range(10, 210, 5))]
+    )
     summary = run(case, tmp_path, landslides=polygons, polygon_mode=mode)
     assert summary.landslides == (40 if mode == "representative" else 240)
     assert any("Every cell of a landslide polygon" in text for text in summary.warnings) == (mode == "cells")
@@ -257,34 +279,45 @@ def test_landslides_may_be_polygons(case, tmp_path, mode):
 
 def test_resampling_whole_landslides_widens_the_interval(case, tmp_path):
     """Cells of one landslide are alike, so many cells of few landslides say less than they seem to."""
-    polygons = Polygons(name="slides", geometries=[box(row, column, 8, 8) for row in range(20, 190, 40)
-                                                   for column in range(10, 230, 40)])
+    polygons = Polygons(
+        name="slides",
+        geometries=[box(row, column, 8, 8) for row in range(20, 190, 40) for column in range(10, 230, 40)],
+    )
     main = run(case, tmp_path, landslides=polygons, polygon_mode="cells", distance=0.0, repeats=60).of("all")
     assert main.auc.high - main.auc.low > 1.5 * (main.auc_delong.high - main.auc_delong.low)
 
 
-@pytest.mark.parametrize("options, error, words", [
-    ({"subset": "test"}, ParameterInvalid, "WINDOWS is empty"),
-    ({"subset": "exam"}, ParameterInvalid, "SUBSET"),
-    ({"threshold": 1.5}, ParameterInvalid, "THRESHOLD"),
-    ({"distance": -1.0}, ParameterInvalid, "DISTANCE"),
-    ({"distance": float("nan")}, ParameterInvalid, "DISTANCE"),
-    ({"repeats": 0}, ParameterInvalid, "REPEATS"),
-    ({"seed": -1}, ParameterInvalid, "SEED"),
-    ({"polygon_mode": "all"}, ParameterInvalid, "POLYGON_MODE"),
-    ({"distance": 90000.0}, TooFewData, "Make DISTANCE smaller"),
-    ({"landslides": Points(name="none")}, LayerEmpty, "no feature"),
-    ({"landslides": Points(name="far", xy=np.array([[0.0, 0.0]]))}, LayerEmpty, "outside the raster"),
-    ({"landslides": Points(name="void", xy=xy_of([2, 3], [2, 3]))}, LayerEmpty, "2 on cells without data"),
-    ({"landslides": Points(name="one", xy=xy_of([50], [50]))}, TooFewData, "at least 2"),
-    ({"stable": Points(name="none")}, LayerEmpty, "STABLE"),
-    ({"stable": Points(name="far", xy=np.array([[0.0, 0.0]]))}, LayerEmpty, "STABLE"),
-    ({"regions": Polygons(name="none")}, LayerEmpty, "REGIONS"),
-    ({"regions": Polygons(name="r", geometries=[box(0, 0, 9, 9)]), "region_field": "x"}, FieldUnusable, '"x"'),
-    ({"windows": Polygons(name="w", fields={"subset": ["train"]}, geometries=[box(0, 0, 200, 240)]),
-      "subset": "test"}, LayerEmpty, "0 landslides lie in test windows"),
-    ({"zones": "/nowhere/zones.tif"}, InputMissing, "zones"),
-])
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"subset": "test"}, ParameterInvalid, "WINDOWS is empty"),
+        ({"subset": "exam"}, ParameterInvalid, "SUBSET"),
+        ({"threshold": 1.5}, ParameterInvalid, "THRESHOLD"),
+        ({"distance": -1.0}, ParameterInvalid, "DISTANCE"),
+        ({"distance": float("nan")}, ParameterInvalid, "DISTANCE"),
+        ({"repeats": 0}, ParameterInvalid, "REPEATS"),
+        ({"seed": -1}, ParameterInvalid, "SEED"),
+        ({"polygon_mode": "all"}, ParameterInvalid, "POLYGON_MODE"),
+        ({"distance": 90000.0}, TooFewData, "Make DISTANCE smaller"),
+        ({"landslides": Points(name="none")}, LayerEmpty, "no feature"),
+        ({"landslides": Points(name="far", xy=np.array([[0.0, 0.0]]))}, LayerEmpty, "outside the raster"),
+        ({"landslides": Points(name="void", xy=xy_of([2, 3], [2, 3]))}, LayerEmpty, "2 on cells without data"),
+        ({"landslides": Points(name="one", xy=xy_of([50], [50]))}, TooFewData, "at least 2"),
+        ({"stable": Points(name="none")}, LayerEmpty, "STABLE"),
+        ({"stable": Points(name="far", xy=np.array([[0.0, 0.0]]))}, LayerEmpty, "STABLE"),
+        ({"regions": Polygons(name="none")}, LayerEmpty, "REGIONS"),
+        ({"regions": Polygons(name="r", geometries=[box(0, 0, 9, 9)]), "region_field": "x"}, FieldUnusable, '"x"'),
+        (
+            {
+                "windows": Polygons(name="w", fields={"subset": ["train"]}, geometries=[box(0, 0, 200, 240)]),
+                "subset": "test",
+            },
+            LayerEmpty,
+            "0 landslides lie in test windows",
+        ),
+        ({"zones": "/nowhere/zones.tif"}, InputMissing, "zones"),
+    ],
+)
 def test_bad_input_is_refused_in_plain_words(case, tmp_path, options, error, words):
     with pytest.raises(error, match=words):
         run(case, tmp_path, **options)
@@ -317,17 +350,18 @@ class Impatient(NullProgress):
 
 
 def test_cancelling_leaves_nothing(case, tmp_path):
-    polite = Impatient(10 ** 9)
+    polite = Impatient(10**9)
     run(case, tmp_path, progress=polite, html=True)
     for path in tmp_path.iterdir():
         path.unlink()
-    asked = 10 ** 9 - polite.patience
+    asked = 10**9 - polite.patience
     assert asked > 30
     for patience in [0, 1, 2, 5, *np.linspace(6, asked - 1, 6).astype(int).tolist()]:
         with pytest.raises(Cancelled):
             run(case, tmp_path, progress=Impatient(patience), html=True)
         names = {path.name for path in tmp_path.iterdir()}
-        assert "table.csv" not in names and not [name for name in names if name.startswith(".")]
+        assert "table.csv" not in names
+        assert not [name for name in names if name.startswith(".")]
         for path in tmp_path.iterdir():
             path.unlink()
 
@@ -348,14 +382,16 @@ def test_progress_moves_on_over_several_windows(case, tmp_path):
     listener = Listener()
     run(case, tmp_path, progress=listener, landslides=Points(name="slides", xy=xy_of(range(5, 35), range(0, 900, 30))))
     assert all(low <= high + 1e-9 for low, high in zip(listener.fractions, listener.fractions[1:]))
-    assert listener.fractions[-1] == 1 and len(set(listener.fractions)) > 20
+    assert listener.fractions[-1] == 1
+    assert len(set(listener.fractions)) > 20
 
 
 def test_few_landslides_and_few_repeats_are_warned_of(case, tmp_path):
     few = Points(name="few", xy=case.landslides.xy[:12])
     summary = run(case, tmp_path, landslides=few, repeats=3, html=True)
     assert any("Only 12 landslides" in text for text in summary.warnings)
-    assert not summary.of("all").auc.has_interval and summary.of("all").auc_delong.has_interval
+    assert not summary.of("all").auc.has_interval
+    assert summary.of("all").auc_delong.has_interval
     assert "fewer than 20 repeats" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
@@ -375,21 +411,31 @@ def test_relief_lies_under_the_maps(case, tmp_path, given):
     case = copy.copy(case)
     case.path = tmp_path / "map.tif"
     shutil.copy(Case(tmp_path).path, case.path)
-    rows, columns = np.mgrid[:GRID.height, :GRID.width]
+    rows, columns = np.mgrid[: GRID.height, : GRID.width]
     with create_raster(tmp_path / "dem.tif", GRID, "float32", np.nan, ["elevation"], overviews=None) as dataset:
         dataset.write((500 + 200 * np.sin(rows / 9) * np.cos(columns / 7)).astype(np.float32), 1)
     if not given:
         (tmp_path / "stack.tif").touch()
         for output, name, source in (("map.tif", "STACK", "stack.tif"), ("stack.tif", "dem", "dem.tif")):
             (tmp_path / f"{output}.run.json").write_text(json.dumps({"inputs": {name: {"source": f"/gone/{source}"}}}))
-    summary = run(case, tmp_path, html=True, dem=tmp_path / "dem.tif" if given else None, regions=case.regions,
-                  region_field="name", sheet_relief=tmp_path / "relief.tif")
+    summary = run(
+        case,
+        tmp_path,
+        html=True,
+        dem=tmp_path / "dem.tif" if given else None,
+        regions=case.regions,
+        region_field="name",
+        sheet_relief=tmp_path / "relief.tif",
+    )
     assert "Relief from dem.tif" in (tmp_path / "report.html").read_text(encoding="utf-8")
     sheet = summary.sheet
-    assert sheet.hillshade == str(tmp_path / "relief.tif") and len(sheet.breaks) == 4
+    assert sheet.hillshade == str(tmp_path / "relief.tif")
+    assert len(sheet.breaks) == 4
     with rasterio.open(sheet.hillshade) as relief:
         grey = relief.read(1)
-        assert relief.bounds == pytest.approx(GRID.bounds) and grey.min() > 50 and np.ptp(grey) > 80
+        assert relief.bounds == pytest.approx(GRID.bounds)
+        assert grey.min() > 50
+        assert np.ptp(grey) > 80
     assert [row[0] for row in sheet.table[1:]] == ["very high", "high", "medium", "low", "very low"]
     assert sum(len(places) for _, _, places in sheet.points) == summary.landslides
     assert f"AUC {summary.auc:.3f}" in sheet.notes
@@ -398,4 +444,5 @@ def test_relief_lies_under_the_maps(case, tmp_path, given):
 def test_a_map_without_relief_is_drawn_flat(case, tmp_path):
     summary = run(case, tmp_path, html=True, sheet_relief=tmp_path / "relief.tif")
     assert "Relief from" not in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert summary.sheet.hillshade is None and not (tmp_path / "relief.tif").exists()
+    assert summary.sheet.hillshade is None
+    assert not (tmp_path / "relief.tif").exists()

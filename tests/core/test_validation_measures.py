@@ -36,12 +36,183 @@ TABLE_5 = [((1728, 227, 560, 1395), "0.884", "0.597"), ((1741, 214, 559, 1396), 
 
 # Three tests for the use of an operation on the 43 complete cases of DeLong et al. (1988): albumin, total protein,
 # Krebs-Goplerud score, outcome.
-OVARIAN = np.array("""
-3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 1.6 5.6 5 1 3.8 5.7 5 1
-3.7 6.7 6 1 3.2 5.4 4 1 3.8 6.6 6 1 4.1 6.6 5 1 3.6 5.7 5 1 4.3 7.0 4 1 3.6 6.7 4 0 2.3 4.4 6 1 4.2 7.6 4 0
-4.0 6.6 6 0 3.5 5.8 6 1 3.8 6.8 7 1 3.0 4.7 8 0 4.5 7.4 5 1 3.7 7.4 5 1 3.1 6.6 6 1 4.1 8.2 6 1 4.3 7.0 5 1
-4.3 6.5 4 1 3.2 5.1 5 1 2.6 4.7 6 1 3.3 6.8 6 0 1.7 4.0 7 0 3.7 6.1 5 1 3.3 6.3 7 1 4.2 7.7 6 1 3.5 6.2 5 1
-2.9 5.7 9 0 2.1 4.8 7 1 2.8 6.2 8 0 4.0 7.0 7 1 3.3 5.7 6 1 3.7 6.9 5 1 3.6 6.6 5 1""".split(), float).reshape(-1, 4)
+OVARIAN = np.array(
+    [
+        "3.0",
+        "5.8",
+        "10",
+        "0",
+        "3.2",
+        "6.3",
+        "5",
+        "1",
+        "3.9",
+        "6.8",
+        "3",
+        "1",
+        "2.8",
+        "4.8",
+        "6",
+        "0",
+        "3.2",
+        "5.8",
+        "3",
+        "1",
+        "0.9",
+        "4.0",
+        "5",
+        "0",
+        "2.5",
+        "5.7",
+        "8",
+        "0",
+        "1.6",
+        "5.6",
+        "5",
+        "1",
+        "3.8",
+        "5.7",
+        "5",
+        "1",
+        "3.7",
+        "6.7",
+        "6",
+        "1",
+        "3.2",
+        "5.4",
+        "4",
+        "1",
+        "3.8",
+        "6.6",
+        "6",
+        "1",
+        "4.1",
+        "6.6",
+        "5",
+        "1",
+        "3.6",
+        "5.7",
+        "5",
+        "1",
+        "4.3",
+        "7.0",
+        "4",
+        "1",
+        "3.6",
+        "6.7",
+        "4",
+        "0",
+        "2.3",
+        "4.4",
+        "6",
+        "1",
+        "4.2",
+        "7.6",
+        "4",
+        "0",
+        "4.0",
+        "6.6",
+        "6",
+        "0",
+        "3.5",
+        "5.8",
+        "6",
+        "1",
+        "3.8",
+        "6.8",
+        "7",
+        "1",
+        "3.0",
+        "4.7",
+        "8",
+        "0",
+        "4.5",
+        "7.4",
+        "5",
+        "1",
+        "3.7",
+        "7.4",
+        "5",
+        "1",
+        "3.1",
+        "6.6",
+        "6",
+        "1",
+        "4.1",
+        "8.2",
+        "6",
+        "1",
+        "4.3",
+        "7.0",
+        "5",
+        "1",
+        "4.3",
+        "6.5",
+        "4",
+        "1",
+        "3.2",
+        "5.1",
+        "5",
+        "1",
+        "2.6",
+        "4.7",
+        "6",
+        "1",
+        "3.3",
+        "6.8",
+        "6",
+        "0",
+        "1.7",
+        "4.0",
+        "7",
+        "0",
+        "3.7",
+        "6.1",
+        "5",
+        "1",
+        "3.3",
+        "6.3",
+        "7",
+        "1",
+        "4.2",
+        "7.7",
+        "6",
+        "1",
+        "3.5",
+        "6.2",
+        "5",
+        "1",
+        "2.9",
+        "5.7",
+        "9",
+        "0",
+        "2.1",
+        "4.8",
+        "7",
+        "1",
+        "2.8",
+        "6.2",
+        "8",
+        "0",
+        "4.0",
+        "7.0",
+        "7",
+        "1",
+        "3.3",
+        "5.7",
+        "6",
+        "1",
+        "3.7",
+        "6.9",
+        "5",
+        "1",
+        "3.6",
+        "6.6",
+        "5",
+        "1",
+    ],
+    float,
+).reshape(-1, 4)
 POSITIVE = OVARIAN[:, 3] == 1
 ALBUMIN, PROTEIN, SCORE = OVARIAN[:, 0], OVARIAN[:, 1], -OVARIAN[:, 2]
 
@@ -75,7 +246,7 @@ def test_table_4_of_the_paper(model):
     assert non_monotonic_pairs(rows) == []
 
 
-@pytest.mark.parametrize("counts, recall, kappa", TABLE_5)
+@pytest.mark.parametrize(("counts", "recall", "kappa"), TABLE_5)
 def test_table_5_of_the_paper(counts, recall, kappa):
     found = Confusion(*counts)
     assert f"{found.recall:.3f}" == recall
@@ -90,12 +261,15 @@ def test_non_monotonic_ratios_are_named():
 
 def test_insignificant_increases_are_found():
     few = zone_table({1: 2, 2: 2, 3: 3, 4: 4, 5: 9}, AREA, NAMES)
-    assert non_monotonic_pairs(few) == [] and insignificant_increases(few) == [("very low", "low"), ("low", "medium"), ("medium", "high")]
+    assert non_monotonic_pairs(few) == []
+    assert insignificant_increases(few) == [("very low", "low"), ("low", "medium"), ("medium", "high")]
     many = zone_table({zone: 100 * count for zone, count in {1: 2, 2: 2, 3: 3, 4: 4, 5: 9}.items()}, AREA, NAMES)
-    assert non_monotonic_pairs(many) == [] and insignificant_increases(many) == []
+    assert non_monotonic_pairs(many) == []
+    assert insignificant_increases(many) == []
     p = binomtest(9, 13, 10 / 30, alternative="greater").pvalue
     last = ("high", "very high")
-    assert last in insignificant_increases(few, p * 0.99) and last not in insignificant_increases(few, p)
+    assert last in insignificant_increases(few, p * 0.99)
+    assert last not in insignificant_increases(few, p)
 
 
 def test_zones_of_the_paper_increase_significantly():
@@ -106,12 +280,14 @@ def test_zones_of_the_paper_increase_significantly():
 
 def test_zone_without_landslides_has_an_interval():
     row = zone_table({5: 50}, AREA, NAMES)[0]
-    assert row.frequency_ratio.value == 0 and row.frequency_ratio.low == 0 and row.frequency_ratio.high > 0.1
+    assert row.frequency_ratio.value == 0
+    assert row.frequency_ratio.low == 0
+    assert row.frequency_ratio.high > 0.1
 
 
-@pytest.mark.parametrize("ties", (False, True))
-@pytest.mark.parametrize("threshold", (0.2, 0.5, 0.9))
-@pytest.mark.parametrize("stable", (40, 120))
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("stable", [40, 120])
 def test_confusion_against_scikit_learn(ties, threshold, stable):
     landslide, other = scores(1, 80, stable, ties)
     truth, value = joined(landslide, other)
@@ -136,8 +312,8 @@ def test_weights_stand_for_repetition():
     assert calibration(landslide, stable, 1.0, weights).brier == pytest.approx(calibration(repeated, stable).brier)
 
 
-@pytest.mark.parametrize("ties", (False, True))
-@pytest.mark.parametrize("landslides, stable", ((1, 1), (2, 50), (80, 120), (300, 40)))
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize(("landslides", "stable"), [(1, 1), (2, 50), (80, 120), (300, 40)])
 def test_auc_against_scikit_learn(ties, landslides, stable):
     landslide, other = scores(3, landslides, stable, ties)
     found = placements(landslide, other)
@@ -152,42 +328,50 @@ def test_auc_needs_both_kinds():
 
 def by_definition(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
     """AUC of both tests and the variance of the difference by DeLong's equations 2 and 4 to 6, pair by pair."""
-    wins = [(test[POSITIVE][:, None] > test[~POSITIVE]) + 0.5 * (test[POSITIVE][:, None] == test[~POSITIVE])
-            for test in (first, second)]
+    wins = [
+        (test[POSITIVE][:, None] > test[~POSITIVE]) + 0.5 * (test[POSITIVE][:, None] == test[~POSITIVE])
+        for test in (first, second)
+    ]
     over_positive, over_negative = (np.cov([win.mean(axis=axis) for win in wins]) for axis in (1, 0))
     covariance = over_positive / POSITIVE.sum() + over_negative / (~POSITIVE).sum()
     contrast = np.array([1, -1])
     return wins[0].mean(), covariance[0, 0], float(contrast @ covariance @ contrast)
 
 
-@pytest.mark.parametrize("test", (ALBUMIN, SCORE, PROTEIN))
+@pytest.mark.parametrize("test", [ALBUMIN, SCORE, PROTEIN])
 def test_delong_on_its_own_data(test):
     area, variance, _ = by_definition(test, SCORE)
     found = placements(test[POSITIVE], test[~POSITIVE])
     assert (found.auc, found.variance) == pytest.approx((area, variance), rel=1e-12)
     low, high = normal_interval(found.auc, found.variance)
-    assert high - low == pytest.approx(2 * 1.959964 * variance ** 0.5, rel=1e-6)
+    assert high - low == pytest.approx(2 * 1.959964 * variance**0.5, rel=1e-6)
 
 
-@pytest.mark.parametrize("test, area, error, low, high", [(ALBUMIN, 0.7366, 0.0927, 0.5549, 0.9182),
-                                                          (SCORE, 0.7258, 0.1028, 0.5243, 0.9273),
-                                                          (PROTEIN, 0.6478, 0.1000, 0.4518, 0.8439)])
+@pytest.mark.parametrize(
+    ("test", "area", "error", "low", "high"),
+    [
+        (ALBUMIN, 0.7366, 0.0927, 0.5549, 0.9182),
+        (SCORE, 0.7258, 0.1028, 0.5243, 0.9273),
+        (PROTEIN, 0.6478, 0.1000, 0.4518, 0.8439),
+    ],
+)
 def test_delong_as_printed_elsewhere(test, area, error, low, high):
     """The figures that SAS prints for these data (SAS/STAT user's guide, comparing ROC curves)."""
     found = placements(test[POSITIVE], test[~POSITIVE])
-    printed = [round(value, 4) for value in (found.auc, found.variance ** 0.5,
-                                             *normal_interval(found.auc, found.variance))]
+    printed = [
+        round(value, 4) for value in (found.auc, found.variance**0.5, *normal_interval(found.auc, found.variance))
+    ]
     assert printed == [area, error, low, high]
 
 
-@pytest.mark.parametrize("test", (ALBUMIN, PROTEIN))
+@pytest.mark.parametrize("test", [ALBUMIN, PROTEIN])
 def test_paired_test_on_its_own_data(test):
     area, _, variance = by_definition(test, SCORE)
     found = compare_auc(test[POSITIVE], test[~POSITIVE], SCORE[POSITIVE], SCORE[~POSITIVE])
     assert found.difference == pytest.approx(area - by_definition(SCORE, test)[0])
-    assert found.standard_error ** 2 == pytest.approx(variance)
-    assert found.p == pytest.approx(chi2.sf(found.difference ** 2 / variance, 1))
-    assert found.high - found.low == pytest.approx(2 * 1.959964 * variance ** 0.5, rel=1e-6)
+    assert found.standard_error**2 == pytest.approx(variance)
+    assert found.p == pytest.approx(chi2.sf(found.difference**2 / variance, 1))
+    assert found.high - found.low == pytest.approx(2 * 1.959964 * variance**0.5, rel=1e-6)
 
 
 def test_a_map_does_not_differ_from_itself():
@@ -214,7 +398,7 @@ def test_delong_interval_covers_the_truth():
     assert 0.91 <= covered / 400 <= 0.985
 
 
-@pytest.mark.parametrize("ties", (False, True))
+@pytest.mark.parametrize("ties", [False, True])
 def test_curves_against_scikit_learn(ties):
     landslide, stable = scores(7, ties=ties)
     truth, value = joined(landslide, stable)
@@ -222,7 +406,9 @@ def test_curves_against_scikit_learn(ties):
     assert cuts.average_precision() == pytest.approx(metrics.average_precision_score(truth, value))
     assert metrics.auc(AXIS, cuts.roc()) == pytest.approx(metrics.roc_auc_score(truth, value), abs=0.01)
     roc = cuts.roc()
-    assert roc[0] == 0 and roc[-1] == 1 and np.all(np.diff(roc) >= 0)
+    assert roc[0] == 0
+    assert roc[-1] == 1
+    assert np.all(np.diff(roc) >= 0)
     precision, recall, _ = metrics.precision_recall_curve(truth, value)
     best = [precision[:-1][recall[:-1] >= reached - 1e-9].max() for reached in AXIS]
     np.testing.assert_allclose(cuts.precision(), best)
@@ -230,8 +416,10 @@ def test_curves_against_scikit_learn(ties):
 
 def test_best_threshold_is_best():
     landslide, stable = scores(8)
-    sums = {cut: confusion_at(landslide, stable, cut).recall + confusion_at(landslide, stable, cut).specificity
-            for cut in np.concatenate([landslide, stable])}
+    sums = {
+        cut: confusion_at(landslide, stable, cut).recall + confusion_at(landslide, stable, cut).specificity
+        for cut in np.concatenate([landslide, stable])
+    }
     assert sums[np.float32(ThresholdCurve(landslide, stable).best_threshold())] == pytest.approx(max(sums.values()))
 
 
@@ -244,15 +432,16 @@ def test_curve_of_all_draws_is_the_mean_of_their_curves():
     assert placements(landslide, np.concatenate(draws)).auc == pytest.approx(np.mean(aucs))
 
 
-@pytest.mark.parametrize("ties", (False, True))
+@pytest.mark.parametrize("ties", [False, True])
 def test_calibration_against_scikit_learn(ties):
     landslide, stable = scores(10, ties=ties)
     truth, value = joined(landslide, stable)
     found = calibration(landslide, stable)
     assert found.brier == pytest.approx(metrics.brier_score_loss(truth, value.astype(float)))
     bins = np.minimum((value.astype(float) * 10).astype(int), 9)
-    expected = sum(np.sum(bins == one) * abs(truth[bins == one].mean() - value[bins == one].mean())
-                   for one in np.unique(bins)) / len(truth)
+    expected = sum(
+        np.sum(bins == one) * abs(truth[bins == one].mean() - value[bins == one].mean()) for one in np.unique(bins)
+    ) / len(truth)
     assert found.ece == pytest.approx(expected)
     assert found.points.sum() == len(truth)
 
@@ -265,8 +454,10 @@ def test_susceptibilities_that_are_shares_are_calibrated():
 
 
 # Low and high of Wilson's score interval, from its quadratic equation solved by hand for z = 1.959964.
-@pytest.mark.parametrize("successes, trials, low, high", [
-    (0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (1741, 1955, 0.8759, 0.9036)])
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (1741, 1955, 0.8759, 0.9036)],
+)
 def test_wilson(successes, trials, low, high):
     assert wilson_interval(successes, trials) == pytest.approx((low, high), abs=6e-5)
 
@@ -281,11 +472,19 @@ def test_few_repeats_give_no_interval():
 
 def test_bins_rank_as_values_do():
     rng = np.random.default_rng(12)
-    values = np.concatenate([rng.random(20000), 10.0 ** -rng.uniform(0, 30, 5000), 1 - 10.0 ** -rng.uniform(0, 7, 5000),
-                             [0.0, -0.0, 0.5, 1.0]]).astype(np.float32)
+    values = np.concatenate(
+        [
+            rng.random(20000),
+            10.0 ** -rng.uniform(0, 30, 5000),
+            1 - 10.0 ** -rng.uniform(0, 7, 5000),
+            [0.0, -0.0, 0.5, 1.0],
+        ]
+    ).astype(np.float32)
     order = np.argsort(values, kind="stable")
     bins = bin_index(values)[order]
-    assert np.all(np.diff(bins) >= 0) and bins[0] == 0 and bins[-1] == BINS - 1
+    assert np.all(np.diff(bins) >= 0)
+    assert bins[0] == 0
+    assert bins[-1] == BINS - 1
     ahead = np.diff(values[order].astype(np.float64)) > 1.1e-3 * np.minimum(values[order][1:], 1 - values[order][:-1])
     assert np.all(np.diff(bins)[ahead] > 0)
 
@@ -305,6 +504,10 @@ def test_share_above_is_the_area_above():
 def test_success_rate_curve_counts_landslides_in_the_best_area():
     positions = np.array([0.0, 0.1, 0.1, 0.4, 1.0])
     curve = success_rate_curve(positions)
-    assert curve[0] == pytest.approx(0.2) and curve[20] == pytest.approx(0.6) and curve[-1] == 1
+    assert curve[0] == pytest.approx(0.2)
+    assert curve[20] == pytest.approx(0.6)
+    assert curve[-1] == 1
     weights = np.array([0.0, 2.0, 0.0, 2.0, 1.0])
-    np.testing.assert_allclose(success_rate_curve(positions, weights), success_rate_curve(np.repeat(positions, weights.astype(int))))
+    np.testing.assert_allclose(
+        success_rate_curve(positions, weights), success_rate_curve(np.repeat(positions, weights.astype(int)))
+    )

@@ -31,8 +31,10 @@ def box(grid: Grid, row: float, column: float, height: float, width: float) -> d
     t = grid.transform
     left, right = t.c + t.a * column, t.c + t.a * (column + width)
     top, bottom = t.f + t.e * row, t.f + t.e * (row + height)
-    return {"type": "Polygon", "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top),
-                                                (left, bottom)]]}
+    return {
+        "type": "Polygon",
+        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
+    }
 
 
 def at_cells(grid: Grid, rows, columns, shift: float = 0.5) -> np.ndarray:
@@ -62,7 +64,7 @@ def buffers_of(grid: Grid, points: Points, distance: float) -> PointBuffers:
     return PointBuffers(grid, points.xy, np.full(len(points), distance), 0.0)
 
 
-@pytest.mark.parametrize("distance", (0.0, 200.0))
+@pytest.mark.parametrize("distance", [0.0, 200.0])
 def test_stable_points_are_valid_distinct_and_away_from_landslides(layers_of, distance):
     rng = np.random.default_rng(0)
     values = rng.random(WIDE.shape)
@@ -73,7 +75,8 @@ def test_stable_points_are_valid_distinct_and_away_from_landslides(layers_of, di
     scope = Scope("all")
     census = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"]
     draws = draw_stable(layers, {"all": (scope, census.frame, 300)}, buffers, 7, 5, NullProgress())["all"]
-    assert census.cells == np.isfinite(values).sum() and draws.values.shape == (7, 300)
+    assert census.cells == np.isfinite(values).sum()
+    assert draws.values.shape == (7, 300)
     assert np.isfinite(draws.values).all()
     cells = draws.rows * WIDE.width + draws.columns
     assert len(np.unique(cells)) == 300
@@ -82,7 +85,11 @@ def test_stable_points_are_valid_distinct_and_away_from_landslides(layers_of, di
     gaps = np.sqrt(((centres[:, None] - slides.xy[None]) ** 2).sum(axis=2)).min(axis=1)
     assert gaps.min() > max(distance, 15 / 2)
     assert {(row // 1024, column // 1024) for row, column in zip(draws.rows, draws.columns)} == {
-        (0, 0), (0, 1), (1, 0), (1, 1)}
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 1),
+    }
 
 
 def test_draws_differ_but_repeat_with_the_seed(layers_of):
@@ -91,8 +98,10 @@ def test_draws_differ_but_repeat_with_the_seed(layers_of):
     buffers = buffers_of(UTM, slides, 100.0)
     scope = Scope("all")
     frame = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"].frame
-    first, again, other = (draw_stable(layers, {"all": (scope, frame, 50)}, buffers, 4, seed, NullProgress())["all"].values
-                           for seed in (3, 3, 4))
+    first, again, other = (
+        draw_stable(layers, {"all": (scope, frame, 50)}, buffers, 4, seed, NullProgress())["all"].values
+        for seed in (3, 3, 4)
+    )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert len({tuple(row) for row in first.tolist()}) == 4
@@ -105,8 +114,10 @@ def test_chance_is_proportional_to_true_area(layers_of):
     buffers = buffers_of(NORTH, slides, 0.0)
     scope = Scope("all")
     frame = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"].frame
-    rows = [draw_stable(layers, {"all": (scope, frame, 1000)}, buffers, 1, seed, NullProgress())["all"].rows
-            for seed in range(20)]
+    rows = [
+        draw_stable(layers, {"all": (scope, frame, 1000)}, buffers, 1, seed, NullProgress())["all"].rows
+        for seed in range(20)
+    ]
     counted = np.bincount(np.concatenate(rows) // 50, minlength=12)
     area = NORTH.cell_area().reshape(12, 50).sum(axis=1)
     assert area[-1] > 2 * area[0]
@@ -114,14 +125,16 @@ def test_chance_is_proportional_to_true_area(layers_of):
     assert chisquare(counted).pvalue < 1e-6
 
 
-@pytest.mark.parametrize("number", (40, 60, 100, 150))
+@pytest.mark.parametrize("number", [40, 60, 100, 150])
 def test_sampling_frame_gives_each_cell_once(number):
     frame = SamplingFrame()
     frame.add(Block(0, 0, 3, 50), np.array([20, 0, 30]), np.array([1.0, 1.0, 2.0]))
     frame.add(Block(3, 0, 2, 50), np.array([0, 50]), np.array([1.0, 3.0]))
     drawn = frame.draw(np.random.default_rng(0), number)
-    assert frame.cells == 100 and len(drawn) == len(np.unique(drawn)) == min(number, 100)
-    assert drawn.min() >= 0 and drawn.max() < 100
+    assert frame.cells == 100
+    assert len(drawn) == len(np.unique(drawn)) == min(number, 100)
+    assert drawn.min() >= 0
+    assert drawn.max() < 100
 
 
 def test_both_sampling_algorithms_have_the_same_probabilities():
@@ -146,8 +159,13 @@ def test_points_are_counted_where_they_go(layers_of):
     values = np.full(UTM.shape, 0.3)
     values[0, 0] = np.nan
     layers = layers_of(UTM, values)
-    xy = np.concatenate([at_cells(UTM, [0, 10, 10, 10, 20], [0, 10, 10, 10, 20]), at_cells(UTM, [10], [10], 0.9),
-                         [[0.0, 0.0], [np.nan, np.nan]]])
+    xy = np.concatenate(
+        [
+            at_cells(UTM, [0, 10, 10, 10, 20], [0, 10, 10, 10, 20]),
+            at_cells(UTM, [10], [10], 0.9),
+            [[0.0, 0.0], [np.nan, np.nan]],
+        ]
+    )
     sample = sample_layer(Points(name="slides", xy=xy), layers, False, 1000, np.random.default_rng(0), NullProgress())
     counts = sample.counts
     assert (counts.features, counts.off_map, counts.on_nodata, counts.duplicates) == (8, 2, 1, 3)
@@ -157,10 +175,22 @@ def test_points_are_counted_where_they_go(layers_of):
 
 
 def polygons_of(grid: Grid) -> Polygons:
-    return Polygons(name="slides", geometries=[
-        box(grid, 3, 3, 10, 4), box(grid, 8, 5, 10, 10), box(grid, 40.6, 40.6, 0.2, 0.2), box(grid, -50, 3, 10, 10),
-        {"type": "Polygon", "coordinates": [*box(grid, 60, 60, 21, 21)["coordinates"],
-                                            box(grid, 62, 62, 17, 17)["coordinates"][0][::-1]]}])
+    return Polygons(
+        name="slides",
+        geometries=[
+            box(grid, 3, 3, 10, 4),
+            box(grid, 8, 5, 10, 10),
+            box(grid, 40.6, 40.6, 0.2, 0.2),
+            box(grid, -50, 3, 10, 10),
+            {
+                "type": "Polygon",
+                "coordinates": [
+                    *box(grid, 60, 60, 21, 21)["coordinates"],
+                    box(grid, 62, 62, 17, 17)["coordinates"][0][::-1],
+                ],
+            },
+        ],
+    )
 
 
 def test_every_cell_of_polygons(layers_of):
@@ -171,7 +201,8 @@ def test_every_cell_of_polygons(layers_of):
     found = np.zeros(UTM.shape, dtype=bool)
     found[sample.rows, sample.columns] = True
     np.testing.assert_array_equal(found, covered)
-    assert sample.counts.off_map == 1 and len(sample) == covered.sum()
+    assert sample.counts.off_map == 1
+    assert len(sample) == covered.sum()
     assert set(sample.feature.tolist()) == {0, 1, 2, 4}
 
 
@@ -187,13 +218,17 @@ def test_one_cell_a_polygon(layers_of):
 def test_very_many_cells_are_thinned(layers_of):
     layers = layers_of(UTM, np.full(UTM.shape, 0.3))
     sample = sample_layer(polygons_of(UTM), layers, True, 50, np.random.default_rng(0), NullProgress())
-    assert len(sample) == 50 and sample.counts.thinned > 0
+    assert len(sample) == 50
+    assert sample.counts.thinned > 0
     assert sample.counts.places - sample.counts.thinned == 50
 
 
 def test_training_windows_win_where_windows_overlap():
-    windows = Polygons(name="windows", fields={"subset": ["test", "Training", "validation"]},
-                       geometries=[box(UTM, 0, 0, 30, 30), box(UTM, 20, 20, 30, 30), box(UTM, 25, 0, 10, 60)])
+    windows = Polygons(
+        name="windows",
+        fields={"subset": ["test", "Training", "validation"]},
+        geometries=[box(UTM, 0, 0, 30, 30), box(UTM, 20, 20, 30, 30), box(UTM, 25, 0, 10, 60)],
+    )
     codes = SubsetMap(UTM, windows).read(Block(0, 0, *UTM.shape))
     assert (codes[10, 10], codes[25, 25], codes[28, 5], codes[45, 45], codes[90, 90]) == (3, 1, 2, 1, 0)
     shifted = SubsetMap(UTM, windows).read(Block(15, 10, 40, 40))
@@ -209,13 +244,17 @@ def test_windows_must_say_their_subset(fields):
 
 
 def test_features_of_one_name_are_one_region():
-    regions = Polygons(name="regions", fields={"code": [10.0, 2.0, 10.0, None]},
-                       geometries=[box(UTM, 0, 0, 5, 5), box(UTM, 10, 10, 5, 5), box(UTM, 50, 50, 5, 5),
-                                   box(UTM, 90, 90, 5, 5)])
+    regions = Polygons(
+        name="regions",
+        fields={"code": [10.0, 2.0, 10.0, None]},
+        geometries=[box(UTM, 0, 0, 5, 5), box(UTM, 10, 10, 5, 5), box(UTM, 50, 50, 5, 5), box(UTM, 90, 90, 5, 5)],
+    )
     found = RegionMap(UTM, regions, "code")
     assert found.labels == ["2", "10", "(no name)"]
     cells = found.read(Block(0, 0, *UTM.shape), 1)
-    assert cells.sum() == 50 and cells[2, 2] and cells[52, 52]
+    assert cells.sum() == 50
+    assert cells[2, 2]
+    assert cells[52, 52]
     assert RegionMap(UTM, regions, None).labels == ["1", "2", "3", "4"]
 
 
@@ -224,10 +263,12 @@ def test_zones_by_breaks_hold_their_upper_bound(layers_of):
     values[0, :] = 0.50001
     values[1, :] = np.nan
     view = layers_of(UTM, values).read(Block(0, 0, *UTM.shape))
-    assert (view.zones[0] == 2).all() and (view.zones[1] == 0).all() and (view.zones[2:] == 1).all()
+    assert (view.zones[0] == 2).all()
+    assert (view.zones[1] == 0).all()
+    assert (view.zones[2:] == 1).all()
 
 
-@pytest.mark.parametrize("value", (1.5, -0.2, 37.0))
+@pytest.mark.parametrize("value", [1.5, -0.2, 37.0])
 def test_a_map_is_no_susceptibility_outside_0_to_1(layers_of, value):
     values = np.full(UTM.shape, 0.5)
     values[7, 7] = value

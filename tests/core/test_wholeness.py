@@ -49,16 +49,30 @@ def test_raster_cut_off_anywhere(tmp_path, side):
         assert [path.name for path in tmp_path.iterdir()] == ["whole.tif"]
 
 
-@pytest.mark.parametrize("side, constant", [(1, True), (256, True), (257, False), (1100, False), (1100, True)])
+@pytest.mark.parametrize(("side", "constant"), [(1, True), (256, True), (257, False), (1100, False), (1100, True)])
 def test_complete_rasters_are_complete(tmp_path, side, constant):
-    values = np.full((side, side), np.nan, dtype=np.float32) if constant else \
-        np.random.default_rng(0).random((side, side), dtype=np.float32)
+    values = (
+        np.full((side, side), np.nan, dtype=np.float32)
+        if constant
+        else np.random.default_rng(0).random((side, side), dtype=np.float32)
+    )
     assert is_complete(write(tmp_path / "a.tif", side, values))
 
 
 def test_block_that_was_never_written(tmp_path):
-    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", width=600, height=600, count=1, dtype="float32",
-                       tiled=True, blockxsize=256, blockysize=256, sparse_ok=True) as target:
+    with rasterio.open(
+        tmp_path / "a.tif",
+        "w",
+        driver="GTiff",
+        width=600,
+        height=600,
+        count=1,
+        dtype="float32",
+        tiled=True,
+        blockxsize=256,
+        blockysize=256,
+        sparse_ok=True,
+    ) as target:
         target.write(np.ones((256, 256), dtype=np.float32), 1, window=rasterio.windows.Window(0, 0, 256, 256))
     assert not is_complete(tmp_path / "a.tif")
 
@@ -70,5 +84,6 @@ def test_numbers_larger_than_any_quantity_are_no_data(tmp_path, value):
     with rasterio.open(write(tmp_path / "a.tif", 40, values)) as dataset:
         cells = read_window(dataset, 0, 0, 40, 40)
         plain = read_window(dataset, 0, 0, 40, 40, sound=False)
-    assert np.isnan(cells[:, 3, 4]).all() and np.isnan(cells).sum() == 2
+    assert np.isnan(cells[:, 3, 4]).all()
+    assert np.isnan(cells).sum() == 2
     np.testing.assert_array_equal(plain[0], values)

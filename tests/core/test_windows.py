@@ -27,7 +27,7 @@ def landslide_mask(seed=0, count=40, radius=4):
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
     for row, column in zip(generator.integers(0, HEIGHT, count), generator.integers(0, WIDTH, count)):
-        mask |= (rows - row) ** 2 + (columns - column) ** 2 <= radius ** 2
+        mask |= (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
     return mask
 
 
@@ -55,15 +55,27 @@ def area(tmp_path_factory):
 
 @contextlib.contextmanager
 def opened(folder):
-    with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as labels, \
-            open_raster(folder / "safety.tif", "safety factor") as safety:
+    with (
+        open_stack(folder / "stack.tif") as stack,
+        open_raster(folder / "labels.tif", "label") as labels,
+        open_raster(folder / "safety.tif", "safety factor") as safety,
+    ):
         yield stack, labels, safety
 
 
 def collect(folder, window=600.0, block=1200.0, spatial=True, align=4, seed=1, progress=None):
     with opened(folder) as (stack, labels, safety):
-        return collect_windows(stack, labels, safety, window=window, block=block, spatial=spatial, align=align,
-                               seed=seed, progress=progress or NullProgress())
+        return collect_windows(
+            stack,
+            labels,
+            safety,
+            window=window,
+            block=block,
+            spatial=spatial,
+            align=align,
+            seed=seed,
+            progress=progress or NullProgress(),
+        )
 
 
 def place_in_grid(array, row, column, side, fill):
@@ -76,12 +88,12 @@ def place_in_grid(array, row, column, side, fill):
     return result
 
 
-@pytest.mark.parametrize("rows,columns", [(7, 11), (150, 190), (1, 1), (40, 200)])
+@pytest.mark.parametrize(("rows", "columns"), [(7, 11), (150, 190), (1, 1), (40, 200)])
 @pytest.mark.parametrize("piece", [(0, 0, 150, 190), (33, 21, 50, 80), (149, 189, 1, 1)])
 def test_sums_by_block_equal_a_count_of_each_cell(rows, columns, piece):
     row, column, height, width = piece
     blocks = Blocks(rows, columns, (-(-HEIGHT // rows), -(-WIDTH // columns)))
-    mask = landslide_mask()[row:row + height, column:column + width]
+    mask = landslide_mask()[row : row + height, column : column + width]
     found, expected = np.ones(blocks.shape, dtype=np.int64), np.ones(blocks.shape, dtype=np.int64)
     blocks.sums(mask, row, column, found)
     for i, j in np.argwhere(mask):
@@ -149,10 +161,11 @@ def test_windows_cover_landslides_and_area(side, seed):
     assert np.array_equal(origins, place_windows(survey_of(mask, everywhere), side, 100000, seed))
     assert len(np.unique(origins, axis=0)) == len(origins)
     for axis, size in enumerate((HEIGHT, WIDTH)):
-        assert origins[:, axis].min() >= min(0, size - side) and origins[:, axis].max() <= max(0, size - side)
+        assert origins[:, axis].min() >= min(0, size - side)
+        assert origins[:, axis].max() <= max(0, size - side)
     covered = np.zeros((HEIGHT, WIDTH), dtype=int)
     for row, column in origins:
-        covered[max(row, 0):row + side, max(column, 0):column + side] += 1
+        covered[max(row, 0) : row + side, max(column, 0) : column + side] += 1
     assert (covered > 0).all()
 
 
@@ -166,7 +179,8 @@ def test_landslides_do_not_sit_in_the_middle_of_windows():
         assert len(hold)
         places.append([75, 95] - hold[0])
     places = np.array(places)
-    assert (places.min(axis=0) <= 8).all() and (places.max(axis=0) >= 31).all()
+    assert (places.min(axis=0) <= 8).all()
+    assert (places.max(axis=0) >= 31).all()
     assert (np.abs(places.mean(axis=0) - 20) < 5).all()
 
 
@@ -176,7 +190,7 @@ def test_number_of_windows_is_bounded():
         assert 0.8 * most <= len(place_windows(survey_of(landslide_mask(), everywhere), 10, most, 1)) <= most
 
 
-@pytest.mark.parametrize("window,align", [(600, 1), (600, 2), (600, 16), (750, 4), (390, 8), (1230, 16)])
+@pytest.mark.parametrize(("window", "align"), [(600, 1), (600, 2), (600, 16), (750, 4), (390, 8), (1230, 16)])
 @pytest.mark.parametrize("spatial", [True, False])
 def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
     folder, values, labels, safety = area
@@ -184,7 +198,9 @@ def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
     windows = collected.windows
     side = round(window / CELL)
     padded = windows.labels.shape[-1]
-    assert windows.side == side and padded % align == 0 and padded == padded_side(side, align) >= side
+    assert windows.side == side
+    assert padded % align == 0
+    assert padded == padded_side(side, align) >= side
     invalid = ~np.isfinite(values).all(axis=0)
     generator = np.random.default_rng(0)
     for index in generator.choice(len(windows), 12, replace=False):
@@ -194,7 +210,7 @@ def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
         assert np.array_equal(windows.factors[index], around, equal_nan=True)
         expected = place_in_grid(np.where(invalid, 255, labels).astype(np.uint8), row, column, padded, 255)
         frame = np.ones((padded, padded), dtype=bool)
-        frame[windows.margin:windows.margin + side, windows.margin:windows.margin + side] = False
+        frame[windows.margin : windows.margin + side, windows.margin : windows.margin + side] = False
         expected[frame] = 255
         other = np.zeros((padded, padded), dtype=bool)
         if spatial:
@@ -223,7 +239,8 @@ def test_random_split_shares_out_windows_of_both_kinds(area):
     for kind in (True, False):
         for subset, share in enumerate(SHARES):
             assert ((windows.subsets == subset) & (landslide == kind)).sum() == pytest.approx(
-                share * (landslide == kind).sum(), abs=1)
+                share * (landslide == kind).sum(), abs=1
+            )
 
 
 @pytest.mark.parametrize("spatial", [True, False])
@@ -238,7 +255,8 @@ def test_training_cells_are_the_labelled_cells_of_training_windows(area):
     windows = collect(area[0]).windows
     cells = np.concatenate(list(windows.training_cells(per_batch=7)), axis=1)
     expected = [windows.factors[i][:, windows.labels[i] != 255] for i in windows.of(0)]
-    assert np.array_equal(cells, np.concatenate(expected, axis=1)) and np.isfinite(cells).all()
+    assert np.array_equal(cells, np.concatenate(expected, axis=1))
+    assert np.isfinite(cells).all()
 
 
 def test_features_have_map_coordinates(area):
@@ -246,24 +264,37 @@ def test_features_have_map_coordinates(area):
     features = windows.features(GRID, 1)
     assert len(features) == len(windows)
     for feature, site, marks in zip(features, windows.origins, windows.labels):
-        assert feature.left == 500000 + CELL * site[1] and feature.top == 3300000 - CELL * site[0]
+        assert feature.left == 500000 + CELL * site[1]
+        assert feature.top == 3300000 - CELL * site[0]
         assert feature.right - feature.left == feature.top - feature.bottom == CELL * windows.side
         share = (marks == 1).sum() / (marks != 255).sum()
         assert feature.landslide_share == pytest.approx(share)
         assert feature.kind == ("landslide" if share else "stable")
 
 
-@pytest.mark.parametrize("change,error,text", [
-    ({"window": 90.0}, ParameterInvalid, "at least 120 m"), ({"window": 9000.0}, ParameterInvalid, "smaller"),
-    ({"block": 500.0}, ParameterInvalid, "BLOCK"), ({"block": 5000.0}, TooFewData, "BLOCK smaller"),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"window": 90.0}, ParameterInvalid, "at least 120 m"),
+        ({"window": 9000.0}, ParameterInvalid, "smaller"),
+        ({"block": 500.0}, ParameterInvalid, "BLOCK"),
+        ({"block": 5000.0}, TooFewData, "BLOCK smaller"),
+    ],
+)
 def test_impossible_settings_say_what_to_change(area, change, error, text):
     with pytest.raises(error, match=text):
         collect(area[0], **change)
 
 
-@pytest.mark.parametrize("value,error,text", [(0, TooFewData, "landslide"), (1, TooFewData, "stable"),
-                                              (3, InputCorrupt, "value 3"), (255, TooFewData, "landslide")])
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0, TooFewData, "landslide"),
+        (1, TooFewData, "stable"),
+        (3, InputCorrupt, "value 3"),
+        (255, TooFewData, "landslide"),
+    ],
+)
 def test_useless_labels_say_so(area, tmp_path, value, error, text):
     for name in ("stack", "safety"):
         (tmp_path / f"{name}.tif").symlink_to(area[0] / f"{name}.tif")
@@ -278,4 +309,5 @@ def test_landslides_without_factors_are_told(area, tmp_path):
     collect(area[0], progress=progress)
     invalid = ~np.isfinite(area[1]).all(axis=0)
     lost = int(((area[2] == 1) & invalid).sum())
-    assert lost > 0 and any(f"{lost:,} landslide cells" in text for text in progress.warnings)
+    assert lost > 0
+    assert any(f"{lost:,} landslide cells" in text for text in progress.warnings)

@@ -24,7 +24,10 @@ class Line:
         self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-X", "utf8", str(package / "model" / "worker" / "start.py"), str(folder)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         self.channel = Channel(self.process.stdin, folder, "test", records=False)
 
     def ask(self, job: str, *values: Any, progress: bool = False, **named: Any) -> None:
@@ -130,17 +133,28 @@ def test_what_libraries_print_does_not_get_into_the_line(line):
 def test_it_is_isolated_and_known_as_scarp(line, package):
     line.ask("odd_job", "name")
     kind, (name, path, isolated) = line.hear()
-    assert kind == RESULT and name == "scarp.model.jobs.odd_job" and isolated == 1
+    assert kind == RESULT
+    assert name == "scarp.model.jobs.odd_job"
+    assert isolated == 1
     assert not [folder for folder in path if folder.startswith(str(package.parent))]
 
 
-@pytest.mark.parametrize("what, kind, expected", [
-    ("memory", "MemoryError", False), ("torch", "MemoryError", False), ("too few", "TooFewData", True),
-    ("bug", "KeyError", False), ("library", "ModuleNotFoundError", False), ("unsendable", "MessageInvalid", True)])
+@pytest.mark.parametrize(
+    ("what", "kind", "expected"),
+    [
+        ("memory", "MemoryError", False),
+        ("torch", "MemoryError", False),
+        ("too few", "TooFewData", True),
+        ("bug", "KeyError", False),
+        ("library", "ModuleNotFoundError", False),
+        ("unsendable", "MessageInvalid", True),
+    ],
+)
 def test_errors_are_reported_and_the_next_call_works(line, what, kind, expected):
     line.ask("odd_job", what)
     heard, told = line.hear()
-    assert heard == ERROR and (told["kind"], told["expected"]) == (kind, expected)
+    assert heard == ERROR
+    assert (told["kind"], told["expected"]) == (kind, expected)
     assert told["library"] == ("no_such_library" if what == "library" else None)
     assert "odd_job.py" in told["trace"] or what == "unsendable"
     line.ask("odd_job", "name")
@@ -151,7 +165,9 @@ def test_errors_are_reported_and_the_next_call_works(line, what, kind, expected)
 def test_only_jobs_can_be_called(line, job):
     line.ask(job)
     kind, told = line.hear()
-    assert kind == ERROR and told["kind"] == "MessageInvalid" and told["expected"]
+    assert kind == ERROR
+    assert told["kind"] == "MessageInvalid"
+    assert told["expected"]
 
 
 @pytest.mark.parametrize("sent", [b"nonsense\n", b'{"kind": "what"}\n', b'{"kind": "call", "content": {"$x": 1}}\n'])
@@ -159,7 +175,8 @@ def test_a_bad_line_is_answered_and_the_next_call_works(line, sent):
     line.process.stdin.write(sent)
     line.process.stdin.flush()
     kind, told = line.hear()
-    assert kind == ERROR and told["kind"] == "MessageInvalid"
+    assert kind == ERROR
+    assert told["kind"] == "MessageInvalid"
     line.ask("odd_job", "name")
     assert line.hear()[0] == RESULT
 
@@ -169,7 +186,8 @@ def test_cancel_is_received_during_a_job(line):
     assert line.hear()[0] == PROGRESS
     line.channel.send(CANCEL)
     kind, told = line.answer()
-    assert kind == ERROR and told["kind"] == "Cancelled"
+    assert kind == ERROR
+    assert told["kind"] == "Cancelled"
 
 
 def test_small_progress_steps_are_throttled(line):
@@ -200,7 +218,7 @@ def test_a_job_that_ignores_cancel_does_not_outlive_qgis(line, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize("what, code", [("crash", -signal.SIGSEGV), ("leave", 3), ("killed", -signal.SIGKILL)])
+@pytest.mark.parametrize(("what", "code"), [("crash", -signal.SIGSEGV), ("leave", 3), ("killed", -signal.SIGKILL)])
 def test_a_crash_ends_the_line_and_nothing_else(line, what, code):
     line.ask("odd_job", what)
     assert line.process.stdout.readline() == b""

@@ -24,7 +24,7 @@ def write_wheel(folder: Path, name: str, version: str, needs: tuple[str, ...] = 
     files = {
         f"{name}/__init__.py": code or f"__version__ = {version!r}\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-                            + "".join(f"Requires-Dist: {need}\n" for need in needs),
+        + "".join(f"Requires-Dist: {need}\n" for need in needs),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = f"{info}/RECORD"
@@ -48,8 +48,10 @@ def write_index(folder: Path, wheels: Path) -> str:
     for name in {wheel.name.partition("-")[0] for wheel in wheels.glob("*.whl")}:
         page = folder / name / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
-        links = [f'<a href="{wheel.as_uri()}#sha256={digest(wheel)}">{wheel.name}</a>'
-                 for wheel in sorted(wheels.glob(f"{name}-*.whl"))]
+        links = [
+            f'<a href="{wheel.as_uri()}#sha256={digest(wheel)}">{wheel.name}</a>'
+            for wheel in sorted(wheels.glob(f"{name}-*.whl"))
+        ]
         page.write_text(f"<html><body>{''.join(links)}</body></html>")
     return folder.as_uri()
 

@@ -18,8 +18,21 @@ SIZE = 240
 REGIONS = 5
 SEED = 1
 RADII = "giant,300,large,250,medium,200,small,150,unrecorded,150"
-TRAINING = {"WINDOW": 900, "BLOCK": 1200, "EPOCHS": 6, "PATIENCE": 0, "BATCH": 64, "WIDTH": 8, "DEPTH": 2,
-            "LEARNING_RATE": 0.001, "AUGMENT": False, "DROPOUT": 0, "SEED": SEED, "DEVICE": "cpu", "PRECISION": "fp32"}
+TRAINING = {
+    "WINDOW": 900,
+    "BLOCK": 1200,
+    "EPOCHS": 6,
+    "PATIENCE": 0,
+    "BATCH": 64,
+    "WIDTH": 8,
+    "DEPTH": 2,
+    "LEARNING_RATE": 0.001,
+    "AUGMENT": False,
+    "DROPOUT": 0,
+    "SEED": SEED,
+    "DEVICE": "cpu",
+    "PRECISION": "fp32",
+}
 """Few and small steps: rounding grows from step to step, and after many a network is another one on every processor."""
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
 PIECES = 6
@@ -35,33 +48,69 @@ def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
     """
     data = folder / "data"
     made = run("createdemodata", SIZE=SIZE, REGIONS=REGIONS, SEED=SEED, OUTPUT=data)
-    found: dict[str, Any] = {"demo": {"landslides": made["LANDSLIDES"], "dem": _amounts(data / "dem.tif"),
-                                      "true_probability": _amounts(data / "true_probability.tif")}}
+    found: dict[str, Any] = {
+        "demo": {
+            "landslides": made["LANDSLIDES"],
+            "dem": _amounts(data / "dem.tif"),
+            "true_probability": _amounts(data / "true_probability.tif"),
+        }
+    }
     stack, labels, safety = folder / "factors.tif", folder / "labels.tif", folder / "safety.tif"
-    run("buildfactorstack", DEM=data / "dem.tif", AREA=data / "study_area.gpkg", LANDFORM=data / "landform.gpkg",
-        LANDFORM_FIELD="landform", RIVERS=data / "rivers.gpkg", RIVER_RADIUS=1000,
-        PRECIPITATION=data / "precipitation.tif", TEMPERATURE=data / "temperature.tif", FAULTS=data / "faults.gpkg",
-        FAULT_RADIUS=3000, LITHOLOGY=data / "lithology.gpkg", LITHOLOGY_FIELD="lithology",
-        SEISMIC=data / "seismic.gpkg", SEISMIC_FIELD="intensity", OUTPUT=stack)
+    run(
+        "buildfactorstack",
+        DEM=data / "dem.tif",
+        AREA=data / "study_area.gpkg",
+        LANDFORM=data / "landform.gpkg",
+        LANDFORM_FIELD="landform",
+        RIVERS=data / "rivers.gpkg",
+        RIVER_RADIUS=1000,
+        PRECIPITATION=data / "precipitation.tif",
+        TEMPERATURE=data / "temperature.tif",
+        FAULTS=data / "faults.gpkg",
+        FAULT_RADIUS=3000,
+        LITHOLOGY=data / "lithology.gpkg",
+        LITHOLOGY_FIELD="lithology",
+        SEISMIC=data / "seismic.gpkg",
+        SEISMIC_FIELD="intensity",
+        OUTPUT=stack,
+    )
     found["factors"] = _factors(stack)
-    run("buildbufferedlabels", LANDSLIDES=data / "landslides.gpkg", SCALE_FIELD="scale", RADII=RADII, REFERENCE=stack,
-        OUTPUT=labels)
+    run(
+        "buildbufferedlabels",
+        LANDSLIDES=data / "landslides.gpkg",
+        SCALE_FIELD="scale",
+        RADII=RADII,
+        REFERENCE=stack,
+        OUTPUT=labels,
+    )
     found["labels"] = _classes(labels)
-    run("buildsafetyfactor", REFERENCE=stack, PRECIPITATION=data / "precipitation.tif", CLIMATE=data / "climate.gpkg",
-        ALPHA_FIELD="alpha", BETA_FIELD="beta", RAINY_DAYS_FIELD="rainy_days", TOPOGRAPHY=data / "landform.gpkg",
-        TOPOGRAPHY_FIELD="landform", OUTPUT=safety)
+    run(
+        "buildsafetyfactor",
+        REFERENCE=stack,
+        PRECIPITATION=data / "precipitation.tif",
+        CLIMATE=data / "climate.gpkg",
+        ALPHA_FIELD="alpha",
+        BETA_FIELD="beta",
+        RAINY_DAYS_FIELD="rainy_days",
+        TOPOGRAPHY=data / "landform.gpkg",
+        TOPOGRAPHY_FIELD="landform",
+        OUTPUT=safety,
+    )
     found["safety"] = _amounts(safety)
     model, windows = folder / "model.safetensors", folder / "windows.gpkg"
-    trained = run("trainpcum", STACK=stack, LABELS=labels, SAFETY_FACTOR=safety, OUTPUT=model, OUTPUT_WINDOWS=windows,
-                  **TRAINING)
-    found["training"] = {name.lower(): trained[name] for name in ("AUC", "RECALL", "ACCURACY", "LOSS",
-                                                                  "VIOLATION_RATE")}
+    trained = run(
+        "trainpcum", STACK=stack, LABELS=labels, SAFETY_FACTOR=safety, OUTPUT=model, OUTPUT_WINDOWS=windows, **TRAINING
+    )
+    found["training"] = {
+        name.lower(): trained[name] for name in ("AUC", "RECALL", "ACCURACY", "LOSS", "VIOLATION_RATE")
+    }
     record = json.loads(Path(f"{model}.run.json").read_text(encoding="utf-8"))
-    found["windows"] = {one["name"]: {name: one[name] for name in ("windows", "landslide_windows", "landslide_cells",
-                                                                   "stable_cells")} for one in record["windows"]}
+    found["windows"] = {
+        one["name"]: {name: one[name] for name in ("windows", "landslide_windows", "landslide_cells", "stable_cells")}
+        for one in record["windows"]
+    }
     plain = folder / "ratio.safetensors"
-    run("traincomparisonmodel", KIND="frequency_ratio", STACK=stack, LABELS=labels, BLOCK=1200, SEED=SEED,
-        OUTPUT=plain)
+    run("traincomparisonmodel", KIND="frequency_ratio", STACK=stack, LABELS=labels, BLOCK=1200, SEED=SEED, OUTPUT=plain)
     for kind, path in (("pcum", model), ("frequency_ratio", plain)):
         found[kind] = _map(run, folder / kind, stack, path, data, windows)
     return found
@@ -71,35 +120,59 @@ def surroundings() -> dict[str, str]:
     """Return what the numbers depend on besides the code."""
     from scarp.model.outputs.atomic import versions
 
-    return {**{name: value for name, value in versions().items() if name != "scarp"}, "machine": platform.machine(),
-            "instructions": torch.backends.cpu.get_cpu_capability()}
+    return {
+        **{name: value for name, value in versions().items() if name != "scarp"},
+        "machine": platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
 
 
-def _map(run: Callable[..., dict[str, Any]], folder: Path, stack: Path, model: Path, data: Path, windows: Path
-         ) -> dict[str, Any]:
+def _map(
+    run: Callable[..., dict[str, Any]], folder: Path, stack: Path, model: Path, data: Path, windows: Path
+) -> dict[str, Any]:
     folder.mkdir()
     susceptibility, zones = folder / "susceptibility.tif", folder / "zones.tif"
     run("predictsusceptibility", STACK=stack, MODEL=model, DEVICE="cpu", PRECISION="fp32", OUTPUT=susceptibility)
     run("classifyzones", SUSCEPTIBILITY=susceptibility, OUTPUT=zones)
     summary = json.loads(Path(f"{zones}.run.json").read_text(encoding="utf-8"))["summary"]
-    judged = run("validatewithpoints", SUSCEPTIBILITY=susceptibility, LANDSLIDES=data / "landslides.gpkg", ZONES=zones,
-                 WINDOWS=windows, REPEATS=20,
-                 SEED=SEED, OUTPUT_HTML=folder / "report.html", OUTPUT_TABLE=folder / "numbers.csv")
-    warned = run("rainfallwarning", SUSCEPTIBILITY=susceptibility, RAIN=data / "precipitation.tif", K=0.002,
-                 ZONES=zones, OUTPUT=folder / "warning.tif", OUTPUT_TABLE=folder / "warning.csv")
-    return {"susceptibility": {**_amounts(susceptibility), "quantiles": _quantiles(susceptibility)},
-            "pieces": _pieces(susceptibility),
-            "zones": {name: summary[name] for name in ("breaks", "cells", "shares")},
-            "validation": {name.lower(): judged[name] for name in ("AUC", "AUC_LOW", "AUC_HIGH", "AUC_TEST", "RECALL",
-                                                                   "KAPPA")},
-            "warning": _classes(folder / "warning.tif"),
-            "warned_share": warned.get("WARNED_SHARE")}
+    judged = run(
+        "validatewithpoints",
+        SUSCEPTIBILITY=susceptibility,
+        LANDSLIDES=data / "landslides.gpkg",
+        ZONES=zones,
+        WINDOWS=windows,
+        REPEATS=20,
+        SEED=SEED,
+        OUTPUT_HTML=folder / "report.html",
+        OUTPUT_TABLE=folder / "numbers.csv",
+    )
+    warned = run(
+        "rainfallwarning",
+        SUSCEPTIBILITY=susceptibility,
+        RAIN=data / "precipitation.tif",
+        K=0.002,
+        ZONES=zones,
+        OUTPUT=folder / "warning.tif",
+        OUTPUT_TABLE=folder / "warning.csv",
+    )
+    return {
+        "susceptibility": {**_amounts(susceptibility), "quantiles": _quantiles(susceptibility)},
+        "pieces": _pieces(susceptibility),
+        "zones": {name: summary[name] for name in ("breaks", "cells", "shares")},
+        "validation": {
+            name.lower(): judged[name] for name in ("AUC", "AUC_LOW", "AUC_HIGH", "AUC_TEST", "RECALL", "KAPPA")
+        },
+        "warning": _classes(folder / "warning.tif"),
+        "warned_share": warned.get("WARNED_SHARE"),
+    }
 
 
 def _factors(stack: Path) -> dict[str, Any]:
     with open_stack(stack) as opened:
-        return {factor.name: _classes(stack, number) if factor.kind == "categorical" else _amounts(stack, number)
-                for number, factor in enumerate(opened.factors, 1)}
+        return {
+            factor.name: _classes(stack, number) if factor.kind == "categorical" else _amounts(stack, number)
+            for number, factor in enumerate(opened.factors, 1)
+        }
 
 
 def _read(path: Path, band: int = 1) -> np.ndarray:
@@ -113,9 +186,16 @@ def _amounts(path: Path, band: int = 1) -> dict[str, Any]:
     known = np.isfinite(values)
     rows, columns = np.nonzero(known)
     kept = values[known]
-    return {"cells": int(known.sum()), "mean": float(kept.mean()), "std": float(kept.std()),
-            "minimum": float(kept.min()), "maximum": float(kept.max()), "sum": math.fsum(kept),
-            "by_row": math.fsum(kept * rows), "by_column": math.fsum(kept * columns)}
+    return {
+        "cells": int(known.sum()),
+        "mean": float(kept.mean()),
+        "std": float(kept.std()),
+        "minimum": float(kept.min()),
+        "maximum": float(kept.max()),
+        "sum": math.fsum(kept),
+        "by_row": math.fsum(kept * rows),
+        "by_column": math.fsum(kept * columns),
+    }
 
 
 def _classes(path: Path, band: int = 1) -> dict[str, int]:
@@ -133,6 +213,10 @@ def _pieces(path: Path) -> list[list[float | None]]:
     values = _read(path)
     means = []
     for rows in np.array_split(values, PIECES, axis=0):
-        means.append([float(np.nanmean(piece)) if np.isfinite(piece).any() else None
-                      for piece in np.array_split(rows, PIECES, axis=1)])
+        means.append(
+            [
+                float(np.nanmean(piece)) if np.isfinite(piece).any() else None
+                for piece in np.array_split(rows, PIECES, axis=1)
+            ]
+        )
     return means

@@ -20,12 +20,19 @@ A shift by one cell, another class for one in a thousand cells, or 0.01 % more r
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 CELLS = 240 * 240
 EXACT = ("demo/landslides", "labels/", "windows/")
-COUNTS = ("/cells", "/warning/", "factors/aspect/", "factors/landform/", "factors/lithology/",
-          "factors/seismic_intensity/")
+COUNTS = (
+    "/cells",
+    "/warning/",
+    "factors/aspect/",
+    "factors/landform/",
+    "factors/lithology/",
+    "factors/seismic_intensity/",
+)
 JUDGED = ("/validation/", "training/")
 TRAINED = "pcum/"
 
@@ -33,16 +40,20 @@ TRAINED = "pcum/"
 def differences(expected: Any, found: Any) -> list[str]:
     """Return in words what differs beyond its tolerance."""
     before, after = dict(flat(expected)), dict(flat(found))
-    texts = [f"{name}: {before.get(name, 'nothing')} expected, {after.get(name, 'nothing')} found"
-             for name in sorted(before.keys() ^ after.keys())]
+    texts = [
+        f"{name}: {before.get(name, 'nothing')} expected, {after.get(name, 'nothing')} found"
+        for name in sorted(before.keys() ^ after.keys())
+    ]
     for name in before.keys() & after.keys():
         one, other = before[name], after[name]
         if one is None or other is None:
             if one != other:
                 texts.append(f"{name}: {one} expected, {other} found")
         elif abs(one - other) > tolerance(name, one):
-            texts.append(f"{name}: {one!r} expected, {other!r} found, {abs(one - other):.3g} apart where "
-                         f"{tolerance(name, one):.3g} may be")
+            texts.append(
+                f"{name}: {one!r} expected, {other!r} found, {abs(one - other):.3g} apart where "
+                f"{tolerance(name, one):.3g} may be"
+            )
     return sorted(texts)
 
 
@@ -54,8 +65,11 @@ def tolerance(name: str, value: float) -> float:
         return 0.02
     if isinstance(value, int) and any(part in name for part in COUNTS):
         # Cells of the input are what they are; classes of a map have borders that a last digit moves.
-        return 2e-3 * CELLS if name.startswith((TRAINED, "frequency_ratio/")) and not name.endswith(
-            "susceptibility/cells") else 2.0
+        return (
+            2e-3 * CELLS
+            if name.startswith((TRAINED, "frequency_ratio/")) and not name.endswith("susceptibility/cells")
+            else 2.0
+        )
     if name.startswith(TRAINED):
         # Sums are of values from 0 to 1 over all cells, or of those times a row or column.
         scale = {"sum": CELLS, "by_row": CELLS * 240, "by_column": CELLS * 240}.get(name.rpartition("/")[2], 1)

@@ -27,8 +27,9 @@ LIMIT = 900
 def package(tmp_path_factory) -> Path:
     """The plugin as users get it: the zip."""
     path = tmp_path_factory.mktemp("package") / "scarp.zip"
-    done = subprocess.run([sys.executable, str(ROOT / "tools" / "package.py"), str(path)], capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "package.py"), str(path)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return path
 
@@ -51,23 +52,46 @@ def play(package, qgis_program, tmp_path):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         profile = tmp_path / "profile"
-        variables = {name: value for name, value in os.environ.items()
-                     if name not in ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")}
-        variables.update({
-            "QGIS_CUSTOM_CONFIG_PATH": str(profile), "SCARP_GUI_PACKAGE": str(package),
-            "SCARP_GUI_FOLDER": str(folder), "SCARP_GUI_DATA": str(tmp_path / "data"),
-            "SCARP_STATE": str(tmp_path / "state"),
-            # The libraries, and nothing of the checkout: the plugin comes from the zip.
-            "PYTHONPATH": os.pathsep.join([str(HERE / "window"), str(HERE / "scenarios"),
-                                           sysconfig.get_path("purelib")]),
-            "SCARP_GUI_SCENARIO": scenario, "PYTHONDONTWRITEBYTECODE": "1", **environment})
+        variables = {
+            name: value for name, value in os.environ.items() if name not in ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")
+        }
+        variables.update(
+            {
+                "QGIS_CUSTOM_CONFIG_PATH": str(profile),
+                "SCARP_GUI_PACKAGE": str(package),
+                "SCARP_GUI_FOLDER": str(folder),
+                "SCARP_GUI_DATA": str(tmp_path / "data"),
+                "SCARP_STATE": str(tmp_path / "state"),
+                # The libraries, and nothing of the checkout: the plugin comes from the zip.
+                "PYTHONPATH": os.pathsep.join(
+                    [str(HERE / "window"), str(HERE / "scenarios"), sysconfig.get_path("purelib")]
+                ),
+                "SCARP_GUI_SCENARIO": scenario,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                **environment,
+            }
+        )
         log = folder / "qgis.log"
         with log.open("w", encoding="utf-8") as stream:
             try:
                 subprocess.run(
-                    ["xvfb-run", "-a", "-s", "-screen 0 1500x950x24", qgis_program, "--nologo", "--noversioncheck",
-                     "--code", str(HERE / "window" / "begin.py")],
-                    env=variables, stdout=stream, stderr=subprocess.STDOUT, timeout=LIMIT, cwd=tmp_path)
+                    [
+                        "xvfb-run",
+                        "-a",
+                        "-s",
+                        "-screen 0 1500x950x24",
+                        qgis_program,
+                        "--nologo",
+                        "--noversioncheck",
+                        "--code",
+                        str(HERE / "window" / "begin.py"),
+                    ],
+                    env=variables,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    timeout=LIMIT,
+                    cwd=tmp_path,
+                )
             except subprocess.TimeoutExpired:
                 pytest.fail(f"{scenario} did not end within {LIMIT} s; see {folder}")
         result = folder / "result.json"

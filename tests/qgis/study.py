@@ -68,8 +68,9 @@ def runner() -> Runner:
 
     Processing.initialize()
 
-    def run_algorithm(algorithm: str, feedback: QgsProcessingFeedback | None = None, **parameters: Any
-                      ) -> dict[str, Any]:
+    def run_algorithm(
+        algorithm: str, feedback: QgsProcessingFeedback | None = None, **parameters: Any
+    ) -> dict[str, Any]:
         values = {name: str(value) if isinstance(value, Path) else value for name, value in parameters.items()}
         context = QgsProcessingContext()
         context.setProject(QgsProject.instance())
@@ -81,8 +82,9 @@ def runner() -> Runner:
 def make_area(folder: Path) -> None:
     """Write the inputs of a tiny study area: valleys, and landslides on the steeper slopes."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
-    heights = (800 + 250 * np.sin(columns / 9) * np.cos(rows / 14) + 120 * np.sin(rows / 5 + columns / 23)
-               + 2 * rows).astype("float32")
+    heights = (
+        800 + 250 * np.sin(columns / 9) * np.cos(rows / 14) + 120 * np.sin(rows / 5 + columns / 23) + 2 * rows
+    ).astype("float32")
     write_raster(folder / "dem.tif", heights)
     write_raster(folder / "precipitation.tif", 600 + 300 * rows[:12, :12] / 12 + 100 * columns[:12, :12] / 12, cell=300)
     write_raster(folder / "temperature.tif", 12 - rows[:12, :12] / 3.0, cell=300)
@@ -92,40 +94,97 @@ def make_area(folder: Path) -> None:
     steep = np.argwhere(slope > np.quantile(slope, 0.8))
     steep = steep[rng.permutation(len(steep))[:90]]
     sizes = ["large", "small", None]
-    write_layer(folder / "landslides.gpkg", "Point", "scale:string,note:string,year:integer",
-                [(f"Point ({LEFT + CELL * (column + 0.5)} {TOP - CELL * (row + 0.5)})",
-                  [sizes[number % 3], "text", 2000 + number]) for number, (row, column) in enumerate(steep)])
+    write_layer(
+        folder / "landslides.gpkg",
+        "Point",
+        "scale:string,note:string,year:integer",
+        [
+            (
+                f"Point ({LEFT + CELL * (column + 0.5)} {TOP - CELL * (row + 0.5)})",
+                [sizes[number % 3], "text", 2000 + number],
+            )
+            for number, (row, column) in enumerate(steep)
+        ],
+    )
     right, bottom = LEFT + SIZE * CELL, TOP - SIZE * CELL
     middle = (LEFT + right) / 2
-    halves = [(f"Polygon (({LEFT} {TOP}, {middle} {TOP}, {middle} {bottom}, {LEFT} {bottom}, {LEFT} {TOP}))", "west"),
-              (f"Polygon (({middle} {TOP}, {right} {TOP}, {right} {bottom}, {middle} {bottom}, {middle} {TOP}))",
-               "east")]
-    for name, field, labels in (("lithology", "rock", ("granite", "schist")), ("regions", "region", ("west", "east")),
-                                ("landform", "landform", ("mountain", "valley")), ("seismic", "zone", ("VII", "VIII"))):
-        write_layer(folder / f"{name}.gpkg", "Polygon", f"{field}:string",
-                    [(shape, [label]) for (shape, _), label in zip(halves, labels)])
-    write_layer(folder / "climate.gpkg", "Polygon", "alpha:string,beta:double,days:integer",
-                [(shape, values) for (shape, _), values in zip(halves, (["0.8", 2.5, 100], ["0.9", 2.0, 80]))])
-    write_layer(folder / "rivers.gpkg", "LineString", "name:string",
-                [(f"LineString ({LEFT + 500 * number} {TOP}, {LEFT + 400 * number + 300} {bottom})", [f"r{number}"])
-                 for number in range(1, 6)])
-    write_layer(folder / "faults.gpkg", "LineString", "",
-                [(f"LineString ({LEFT} {TOP - 1000}, {right} {TOP - 2500})", [])])
+    halves = [
+        (f"Polygon (({LEFT} {TOP}, {middle} {TOP}, {middle} {bottom}, {LEFT} {bottom}, {LEFT} {TOP}))", "west"),
+        (f"Polygon (({middle} {TOP}, {right} {TOP}, {right} {bottom}, {middle} {bottom}, {middle} {TOP}))", "east"),
+    ]
+    for name, field, labels in (
+        ("lithology", "rock", ("granite", "schist")),
+        ("regions", "region", ("west", "east")),
+        ("landform", "landform", ("mountain", "valley")),
+        ("seismic", "zone", ("VII", "VIII")),
+    ):
+        write_layer(
+            folder / f"{name}.gpkg",
+            "Polygon",
+            f"{field}:string",
+            [(shape, [label]) for (shape, _), label in zip(halves, labels)],
+        )
+    write_layer(
+        folder / "climate.gpkg",
+        "Polygon",
+        "alpha:string,beta:double,days:integer",
+        [(shape, values) for (shape, _), values in zip(halves, (["0.8", 2.5, 100], ["0.9", 2.0, 80]))],
+    )
+    write_layer(
+        folder / "rivers.gpkg",
+        "LineString",
+        "name:string",
+        [
+            (f"LineString ({LEFT + 500 * number} {TOP}, {LEFT + 400 * number + 300} {bottom})", [f"r{number}"])
+            for number in range(1, 6)
+        ],
+    )
+    write_layer(
+        folder / "faults.gpkg", "LineString", "", [(f"LineString ({LEFT} {TOP - 1000}, {right} {TOP - 2500})", [])]
+    )
 
 
 def make_chain(folder: Path, area: Path, run: Runner) -> dict[str, Path]:
     """Run the whole chain; return stack, labels, safety factor, model, windows, susceptibility, zones."""
-    files = {name: folder / f"{name}.{ending}" for name, ending in (
-        ("stack", "tif"), ("labels", "tif"), ("safety", "tif"), ("model", "safetensors"), ("windows", "gpkg"),
-        ("susceptibility", "tif"), ("zones", "tif"))}
+    files = {
+        name: folder / f"{name}.{ending}"
+        for name, ending in (
+            ("stack", "tif"),
+            ("labels", "tif"),
+            ("safety", "tif"),
+            ("model", "safetensors"),
+            ("windows", "gpkg"),
+            ("susceptibility", "tif"),
+            ("zones", "tif"),
+        )
+    }
     run("buildfactorstack", OUTPUT=files["stack"], **stack_inputs(area))
-    run("buildbufferedlabels", LANDSLIDES=area / "landslides.gpkg", SCALE_FIELD="scale", RADII=RADII,
-        REFERENCE=files["stack"], OUTPUT=files["labels"])
-    run("buildsafetyfactor", REFERENCE=files["stack"], PRECIPITATION=area / "precipitation.tif",
-        TOPOGRAPHY=area / "landform.gpkg", TOPOGRAPHY_FIELD="landform", LANDSLIDES=area / "landslides.gpkg",
-        OUTPUT=files["safety"])
-    run("trainpcum", STACK=files["stack"], LABELS=files["labels"], SAFETY_FACTOR=files["safety"],
-        OUTPUT=files["model"], OUTPUT_WINDOWS=files["windows"], **TRAINING)
+    run(
+        "buildbufferedlabels",
+        LANDSLIDES=area / "landslides.gpkg",
+        SCALE_FIELD="scale",
+        RADII=RADII,
+        REFERENCE=files["stack"],
+        OUTPUT=files["labels"],
+    )
+    run(
+        "buildsafetyfactor",
+        REFERENCE=files["stack"],
+        PRECIPITATION=area / "precipitation.tif",
+        TOPOGRAPHY=area / "landform.gpkg",
+        TOPOGRAPHY_FIELD="landform",
+        LANDSLIDES=area / "landslides.gpkg",
+        OUTPUT=files["safety"],
+    )
+    run(
+        "trainpcum",
+        STACK=files["stack"],
+        LABELS=files["labels"],
+        SAFETY_FACTOR=files["safety"],
+        OUTPUT=files["model"],
+        OUTPUT_WINDOWS=files["windows"],
+        **TRAINING,
+    )
     run("predictsusceptibility", STACK=files["stack"], MODEL=files["model"], OUTPUT=files["susceptibility"])
     run("classifyzones", SUSCEPTIBILITY=files["susceptibility"], OUTPUT=files["zones"])
     return files

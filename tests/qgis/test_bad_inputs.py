@@ -26,10 +26,12 @@ _GDALS = (".aux.xml", "-wal", "-shm", "-journal")
 _PREFIX = "Unable to execute algorithm"
 """What QGIS puts before the message of a check."""
 _OF_PYTHON = re.compile(r"Traceback|did not foresee|<class|object at 0x|\bNoneType\b|\b[A-Za-z]+(Error|Exception)\b")
-_MENDS = re.compile(r"\b(Add|Assign|Build|Check|Choose|Close|Correct|Delete|Draw|Export|Fill|Give|Keep|Leave|Look|"
-                    r"Lower|Make|Merge|Mend|Name|Open|Read|Reclassify|Reproject|Rescale|Run|Save|Set|Take|Train|Update|"
-                    r"Use|Write)\b"
-                    r"|(open|make) (it|them) |Is it a raster|should be|must|lies between|from \d")
+_MENDS = re.compile(
+    r"\b(Add|Assign|Build|Check|Choose|Close|Correct|Delete|Draw|Export|Fill|Give|Keep|Leave|Look|"
+    r"Lower|Make|Merge|Mend|Name|Open|Read|Reclassify|Reproject|Rescale|Run|Save|Set|Take|Train|Update|"
+    r"Use|Write)\b"
+    r"|(open|make) (it|them) |Is it a raster|should be|must|lies between|from \d"
+)
 """How a message says what to do: in the imperative, or by what would be right."""
 
 
@@ -48,8 +50,11 @@ def test_bad_input(case, run, chain, area, tmp_path, table):
     at.folder.mkdir()
     at.out.mkdir()
     changes = case.make(at)
-    values = {**{name: at.out / file for name, file in OUTPUTS[case.algorithm].items()},
-              **good_inputs(case.algorithm, at), **changes}
+    values = {
+        **{name: at.out / file for name, file in OUTPUTS[case.algorithm].items()},
+        **good_inputs(case.algorithm, at),
+        **changes,
+    }
     values = {name: _plain(value) for name, value in values.items() if value is not None}
     listener, message, results = Listener(), "", {}
     with case.around(at):
@@ -65,9 +70,19 @@ def test_bad_input(case, run, chain, area, tmp_path, table):
         left = sorted(name for name, content in _files(tmp_path).items() if before.get(name) != content)
         lost = sorted(set(before) - set(_files(tmp_path)))
     said = "\n".join([*listener.warnings, *(line for line in listener.lines if not line.startswith("Results:"))])
-    table.append({"name": case.name, "algorithm": case.algorithm, "given": case.given,
-                  "expected": "refused" if case.error else "works", "works": case.works, "message": message,
-                  "said": _line(case.said, said), "left": left if message else [], "seconds": round(seconds, 2)})
+    table.append(
+        {
+            "name": case.name,
+            "algorithm": case.algorithm,
+            "given": case.given,
+            "expected": "refused" if case.error else "works",
+            "works": case.works,
+            "message": message,
+            "said": _line(case.said, said),
+            "left": left if message else [],
+            "seconds": round(seconds, 2),
+        }
+    )
     assert not lost
     if case.error:
         assert message, "it was not refused"
@@ -81,8 +96,11 @@ def test_bad_input(case, run, chain, area, tmp_path, table):
 
 
 def test_every_algorithm_has_cases(plugin):
-    of_scarp = {item.name() for item in QgsApplication.processingRegistry().providerById("scarp").algorithms()
-                if hasattr(item, "check")}
+    of_scarp = {
+        item.name()
+        for item in QgsApplication.processingRegistry().providerById("scarp").algorithms()
+        if hasattr(item, "check")
+    }
     refused = {case.algorithm for case in CASES if case.error}
     assert refused == set(OUTPUTS)
     assert refused >= of_scarp - {"rerun"}
@@ -128,7 +146,7 @@ def _files(folder: Path) -> dict[str, str]:
         if path.name.endswith(_GDALS):
             continue
         name = str(path.relative_to(folder))
-        opaque = path.is_dir() or name.startswith("given") and path.suffix == ".gpkg"
+        opaque = path.is_dir() or (name.startswith("given") and path.suffix == ".gpkg")
         found[name] = "" if opaque else hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
@@ -143,8 +161,10 @@ def _is_clear(message: str, case: Case, changes: dict[str, Any], run: Any) -> No
     assert not _OF_PYTHON.search(message), message
     assert len(message) > 40 and message.endswith((".", "?", ".)")), message
     assert _MENDS.search(message), f"it does not say how to mend it: {message}"
-    definitions = {item.name(): item.description() for item in
-                   QgsApplication.processingRegistry().algorithmById(f"scarp:{case.algorithm}").parameterDefinitions()}
+    definitions = {
+        item.name(): item.description()
+        for item in QgsApplication.processingRegistry().algorithmById(f"scarp:{case.algorithm}").parameterDefinitions()
+    }
     names = {*changes} or {*OUTPUTS[case.algorithm]}
     words = set()
     for name in names:
@@ -153,8 +173,9 @@ def _is_clear(message: str, case: Case, changes: dict[str, Any], run: Any) -> No
     if not changes:
         words |= set(OUTPUTS[case.algorithm].values())
     lower = message.lower()
-    named = any(word.lower() in lower for word in words if word) \
-        or any(re.search(rf"\b{name}\b", message) for name in definitions)
+    named = any(word.lower() in lower for word in words if word) or any(
+        re.search(rf"\b{name}\b", message) for name in definitions
+    )
     assert named, f"it does not name the input {sorted(words)}: {message}"
 
 

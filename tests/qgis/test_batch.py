@@ -56,14 +56,25 @@ def five(run, area, chain, tmp_path_factory, make_batches) -> Path:
     for number, region in enumerate(REGIONS):
         left, right, bottom = LEFT + number * width, LEFT + (number + 1) * width, TOP - SIZE * CELL
         strip = folder / f"name_{region}.gpkg"
-        write_layer(strip, "Polygon", "name:string", [(
-            f"Polygon (({left} {TOP}, {right} {TOP}, {right} {bottom}, {left} {bottom}, {left} {TOP}))", [region])])
+        write_layer(
+            strip,
+            "Polygon",
+            "name:string",
+            [(f"Polygon (({left} {TOP}, {right} {TOP}, {right} {bottom}, {left} {bottom}, {left} {TOP}))", [region])],
+        )
         run("buildfactorstack", AREA=strip, OUTPUT=folder / f"factors_{region}.tif", **stack_inputs(area))
-    for name, source in ((make_batches.MODEL, chain["model"]), (make_batches.WINDOWS, chain["windows"]),
-                         (make_batches.LANDSLIDES, area / "landslides.gpkg")):
+    for name, source in (
+        (make_batches.MODEL, chain["model"]),
+        (make_batches.WINDOWS, chain["windows"]),
+        (make_batches.LANDSLIDES, area / "landslides.gpkg"),
+    ):
         shutil.copy(source, folder / name)
-    run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=folder / "training_zones.tif",
-        OUTPUT_TABLE=folder / make_batches.BREAKS)
+    run(
+        "classifyzones",
+        SUSCEPTIBILITY=chain["susceptibility"],
+        OUTPUT=folder / "training_zones.tif",
+        OUTPUT_TABLE=folder / make_batches.BREAKS,
+    )
     assert make_batches.regions_in(folder) == REGIONS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(make_batches, "DISTANCE", 90)
@@ -132,7 +143,8 @@ def test_both_formats_say_the_same():
     for step in STEPS:
         old = json.loads((BATCH / f"{step}.json").read_text(encoding="utf-8"))
         new = json.loads((BATCH / f"{step}.batch").read_text(encoding="utf-8"))
-        assert new["format"] == "batch_3.40" and len(old) == len(new["rows"]) == 5
+        assert new["format"] == "batch_3.40"
+        assert len(old) == len(new["rows"]) == 5
         for before, after in zip(old, new["rows"]):
             assert before["OUTPUTS"] == after["OUTPUTS"]
             assert before["PARAMETERS"] == {name: repr(value) for name, value in after["PARAMETERS"].items()}
@@ -158,20 +170,30 @@ def test_five_rows_from_saved_batches(open_batch, five, run, monkeypatch):
         assert (five / f"report_{region}.html").stat().st_size > 0
     uppers = {tuple(row["upper"] for row in rows_of(five / f"zones_{region}.csv")[:-1]) for region in REGIONS}
     assert len(uppers) == 1, "all regions are cut at the values of the area that the model was trained on"
-    result = run("comparemodels", SUSCEPTIBILITY=[str(five / f"susceptibility_{region}.tif") for region in REGIONS],
-                 NAMES=["PCUM"] * 5, LANDSLIDES=five / "landslides.gpkg", WINDOWS=five / "windows.gpkg", DISTANCE=90,
-                 OUTPUT_HTML=five / "summary.html", OUTPUT_TABLE=five / "summary_numbers.csv",
-                 OUTPUT_SUMMARY=five / "summary.csv")
+    result = run(
+        "comparemodels",
+        SUSCEPTIBILITY=[str(five / f"susceptibility_{region}.tif") for region in REGIONS],
+        NAMES=["PCUM"] * 5,
+        LANDSLIDES=five / "landslides.gpkg",
+        WINDOWS=five / "windows.gpkg",
+        DISTANCE=90,
+        OUTPUT_HTML=five / "summary.html",
+        OUTPUT_TABLE=five / "summary_numbers.csv",
+        OUTPUT_SUMMARY=five / "summary.csv",
+    )
     # Newer dialogs close themselves when all rows are done, and their lists stay empty.
     if not hasattr(gui, "QgsProcessingBatchAlgorithmDialogBase"):
         shown = [Path(one.filename).name for one in resultsList.getResults()]
         assert {f"report_{region}.html" for region in REGIONS} <= set(shown), "the reports are in the results viewer"
-    assert result["BEST"] == "PCUM" and "LEAD" not in result and "P" not in result
+    assert result["BEST"] == "PCUM"
+    assert "LEAD" not in result
+    assert "P" not in result
     summary = {row["region"]: row for row in rows_of(five / "summary.csv")}
     assert set(summary) - SUMMARY_ROWS == set(REGIONS)
     for region in REGIONS:
-        alone = {row["measure"]: row["value"] for row in rows_of(five / f"numbers_{region}.csv")
-                 if row["scope"] == "all"}
+        alone = {
+            row["measure"]: row["value"] for row in rows_of(five / f"numbers_{region}.csv") if row["scope"] == "all"
+        }
         assert float(summary[region]["landslides"]) == float(alone["landslides"])
         assert float(summary[region]["PCUM auc"]) == pytest.approx(float(alone["auc"]), abs=0.1)
 
@@ -186,8 +208,10 @@ def test_results_without_a_time_are_taken_while_scarp_is_loaded(run):
         listed.addResult(icon=None, name="a", result="a.html")
         listed.addResult(icon=None, name="b", timestamp=time.gmtime(0), result="b.html")
         first, second = listed.getResults()[-2:]
-        assert first.filename == "a.html" and first.timestamp.tm_year > 2000
-        assert second.filename == "b.html" and second.timestamp == time.gmtime(0)
+        assert first.filename == "a.html"
+        assert first.timestamp.tm_year > 2000
+        assert second.filename == "b.html"
+        assert second.timestamp == time.gmtime(0)
         assert batch_results.patch_results_list() is not restore
     finally:
         restore()
@@ -200,8 +224,19 @@ def test_filled_by_pattern_and_expressions(open_batch, five, monkeypatch):
     from processing.gui import BatchPanel
 
     typed = re.findall(r"^\| ([A-Z_]+) \| .+? \| `(.+?)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [name for name, _ in typed] == ["STACK", "REGION", "OUTPUT", "SUSCEPTIBILITY", "OUTPUT", "OUTPUT_TABLE",
-                                           "SUSCEPTIBILITY", "ZONES", "OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_POINTS"]
+    assert [name for name, _ in typed] == [
+        "STACK",
+        "REGION",
+        "OUTPUT",
+        "SUSCEPTIBILITY",
+        "OUTPUT",
+        "OUTPUT_TABLE",
+        "SUSCEPTIBILITY",
+        "ZONES",
+        "OUTPUT_HTML",
+        "OUTPUT_TABLE",
+        "OUTPUT_POINTS",
+    ]
 
     class Expression:
         text = ""
@@ -214,11 +249,11 @@ def test_filled_by_pattern_and_expressions(open_batch, five, monkeypatch):
 
         exec_ = exec
 
-        def expressionText(self) -> str:  # noqa: N802 - QGIS's name
+        def expressionText(self) -> str:
             return Expression.text
 
     class Pattern(Expression):
-        def setWindowTitle(self, _: str) -> None:  # noqa: N802 - Qt's name
+        def setWindowTitle(self, _: str) -> None:
             pass
 
         def files(self) -> list[str]:
@@ -261,15 +296,27 @@ def value_in(panel: Any, row: int, name: str) -> Any:
 @pytest.mark.skipif(not PROGRAM or not shutil.which("bash"), reason="qgis_process or bash is not installed")
 def test_the_loop_of_qgis_process(tmp_path):
     """``prepare.sh`` and ``run.sh`` as they stand, on a small area with a short training."""
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
-                   "HOME": str(tmp_path), "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"), "SIZE": "200",
-                   "PYTHONPATH": sysconfig.get_path("purelib"), "QGIS_PROCESS": str(PROGRAM), "EPOCHS": "2",
-                   "DISTANCE": "150"}
+    environment = {
+        **os.environ,
+        "QT_QPA_PLATFORM": "offscreen",
+        "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
+        "HOME": str(tmp_path),
+        "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"),
+        "SIZE": "200",
+        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "QGIS_PROCESS": str(PROGRAM),
+        "EPOCHS": "2",
+        "DISTANCE": "150",
+    }
     folder = tmp_path / "five regions"
-    for command in ([PROGRAM, "plugins", "enable", "scarp"], ["bash", BATCH / "prepare.sh", folder],
-                    ["bash", BATCH / "run.sh", folder]):
-        done = subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True,
-                              timeout=600)
+    for command in (
+        [PROGRAM, "plugins", "enable", "scarp"],
+        ["bash", BATCH / "prepare.sh", folder],
+        ["bash", BATCH / "run.sh", folder],
+    ):
+        done = subprocess.run(
+            [str(part) for part in command], env=environment, capture_output=True, text=True, timeout=600
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     summary = {row["region"]: row for row in rows_of(folder / "summary.csv")}
     assert set(summary) - SUMMARY_ROWS == set(DEMO_REGIONS)
@@ -282,15 +329,19 @@ def test_the_loop_of_qgis_process(tmp_path):
 def test_the_loop_says_what_failed(tmp_path):
     (tmp_path / "factors_a.tif").write_text("no raster")
     environment = {**os.environ, "QGIS_PROCESS": "false"}
-    done = subprocess.run(["bash", str(BATCH / "run.sh"), str(tmp_path)], env=environment, capture_output=True,
-                          text=True)
-    assert done.returncode != 0 and not (tmp_path / "summary.csv").exists()
+    done = subprocess.run(
+        ["bash", str(BATCH / "run.sh"), str(tmp_path)], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert not (tmp_path / "summary.csv").exists()
 
 
 def test_powershell_says_the_same_as_bash():
     """It cannot run here; at least both name the same algorithms and parameters."""
     bash, power = ((BATCH / name).read_text(encoding="utf-8") for name in ("run.sh", "run.ps1"))
     steps = re.findall(r"^ *step ([a-z]+)", bash, re.MULTILINE)
-    assert steps == re.findall(r'^ *Step "([a-z]+)"', power, re.MULTILINE) and len(steps) == 4
+    assert steps == re.findall(r'^ *Step "([a-z]+)"', power, re.MULTILINE)
+    assert len(steps) == 4
     parameters = [set(re.findall(r"\b([A-Z][A-Z_]{3,})=", text)) for text in (bash, power)]
-    assert parameters[0] == parameters[1] and {"SUSCEPTIBILITY", "REGION", "OUTPUT_SUMMARY"} < parameters[0]
+    assert parameters[0] == parameters[1]
+    assert {"SUSCEPTIBILITY", "REGION", "OUTPUT_SUMMARY"} < parameters[0]

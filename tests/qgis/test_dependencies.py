@@ -32,10 +32,16 @@ provider = QgsApplication.processingRegistry().providerById("scarp")
 
 
 def child(code: str, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / ".build" / "plugins"), *filter(
-        None, [os.environ.get("PYTHONPATH")])]), "QT_QPA_PLATFORM": "offscreen"}
-    result = subprocess.run([sys.executable, "-c", START + code, *arguments], capture_output=True, text=True,
-                            env=environment, timeout=120)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(
+            [str(ROOT / ".build" / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
+        "QT_QPA_PLATFORM": "offscreen",
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", START + code, *arguments], capture_output=True, text=True, env=environment, timeout=120
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -65,11 +71,16 @@ def test_it_loads_without_a_window_and_unloads():
     assert child("plugin.unload(); print(QgsApplication.processingRegistry().providerById('scarp'))").strip() == "None"
 
 
-@pytest.mark.parametrize("blocked, algorithm, packages", [
-    ("torch", "trainpcum", ["torch"]), ("torch", "predictsusceptibility", ["torch"]),
-    ("rasterio", "buildfactorstack", ["rasterio"]), ("sklearn", "validatewithpoints", ["scikit-learn"]),
-    ("torch,rasterio,sklearn,safetensors", "trainpcum", ["torch", "rasterio", "scikit-learn", "safetensors"]),
-])
+@pytest.mark.parametrize(
+    ("blocked", "algorithm", "packages"),
+    [
+        ("torch", "trainpcum", ["torch"]),
+        ("torch", "predictsusceptibility", ["torch"]),
+        ("rasterio", "buildfactorstack", ["rasterio"]),
+        ("sklearn", "validatewithpoints", ["scikit-learn"]),
+        ("torch,rasterio,sklearn,safetensors", "trainpcum", ["torch", "rasterio", "scikit-learn", "safetensors"]),
+    ],
+)
 def test_missing_libraries_are_named(blocked, algorithm, packages):
     code = f"""
 algorithm = provider.algorithm({algorithm!r})
@@ -83,28 +94,45 @@ except QgsProcessingException as error:
 """
     number, can, checked, raised = child(code, blocked).strip().splitlines()
     assert int(number) >= 9
-    assert can.startswith("(False") and checked.startswith("(False")
+    assert can.startswith("(False")
+    assert checked.startswith("(False")
     for line in (can, checked, raised):
         for package in packages:
             assert package in line
-        assert "install" in line.lower() and "Traceback" not in line
+        assert "install" in line.lower()
+        assert "Traceback" not in line
 
 
-@pytest.mark.parametrize("algorithm, job", [
-    ("createdemodata", "create_demo_data"), ("buildfactorstack", "build_factor_stack"),
-    ("checkfactors", "check_factors"), ("buildbufferedlabels", "build_buffered_labels"),
-    ("buildsafetyfactor", "build_safety_factor"), ("trainpcum", "train_pcum"),
-    ("traincomparisonmodel", "train_comparison_model"),
-    ("predictsusceptibility", "predict_susceptibility"), ("classifyzones", "classify_zones"),
-    ("rainfallwarning", "rainfall_warning"),
-    ("validatewithpoints", "validate_with_points"), ("comparemodels", "compare_models"),
-    ("explainsusceptibility", "explain_susceptibility")])
+@pytest.mark.parametrize(
+    ("algorithm", "job"),
+    [
+        ("createdemodata", "create_demo_data"),
+        ("buildfactorstack", "build_factor_stack"),
+        ("checkfactors", "check_factors"),
+        ("buildbufferedlabels", "build_buffered_labels"),
+        ("buildsafetyfactor", "build_safety_factor"),
+        ("trainpcum", "train_pcum"),
+        ("traincomparisonmodel", "train_comparison_model"),
+        ("predictsusceptibility", "predict_susceptibility"),
+        ("classifyzones", "classify_zones"),
+        ("rainfallwarning", "rainfall_warning"),
+        ("validatewithpoints", "validate_with_points"),
+        ("comparemodels", "compare_models"),
+        ("explainsusceptibility", "explain_susceptibility"),
+    ],
+)
 def test_each_algorithm_says_what_its_job_imports(plugin, algorithm, job):
     needs = set(plugin.provider.algorithm(algorithm).REQUIRED_MODULES)
     heavy = {"torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"}
     code = f"import sys, scarp.model.jobs.{job}; print(*{heavy!r} & set(sys.modules))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120,
-                            env={**os.environ, "PYTHONPATH": str(ROOT / ".build" / "plugins")})
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".build" / "plugins")},
+    )
     imported = set(result.stdout.split())
     # scipy comes with scikit-learn and is also imported through it.
     assert imported - needs <= ({"scipy"} if "sklearn" in needs else set())
@@ -118,7 +146,8 @@ def test_a_library_that_cannot_be_loaded_is_named():
     from scarp.processing_provider.dependencies import load_error_message
 
     message = load_error_message(ImportError("numpy.core.multiarray failed to import", name="torch"))
-    assert message.startswith("torch is installed but cannot be loaded") and "NumPy" in message
+    assert message.startswith("torch is installed but cannot be loaded")
+    assert "NumPy" in message
 
 
 def test_headless_install_command_is_shown_and_works(tmp_path):
@@ -127,10 +156,15 @@ from scarp.processing_provider.dependencies import how_to_install
 print(how_to_install(["torch"], link=False))
 """
     said = child(code, "torch")
-    assert "Plugins > Scarp > Install what Scarp needs" in said and "<a" not in said
+    assert "Plugins > Scarp > Install what Scarp needs" in said
+    assert "<a" not in said
     command = said.partition("Without a window: ")[2].strip()
-    shown = subprocess.run(["sh", "-c", command.replace(" install ", " status ")], capture_output=True, text=True,
-                           env={**os.environ, "PYTHONPATH": ""})
+    shown = subprocess.run(
+        ["sh", "-c", command.replace(" install ", " status ")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
     assert shown.stdout.strip().splitlines()[:1] in (["absent"], ["ready"], ["half made"]), shown.stderr
 
 
@@ -144,7 +178,8 @@ def test_what_the_environment_does_not_hold_is_added_by_name():
     from scarp.processing_provider.dependencies import how_to_install
 
     said = how_to_install(["distributed"])
-    assert "-m pip install distributed" in said and "Install what Scarp needs" not in said
+    assert "-m pip install distributed" in said
+    assert "Install what Scarp needs" not in said
 
 
 def test_while_the_libraries_are_being_installed_the_message_says_to_wait(run, monkeypatch):

@@ -19,9 +19,25 @@ from qgis.PyQt.QtGui import QIcon, QImage
 from qgis.PyQt.QtWidgets import QTextBrowser
 from scarp.gui import live_validation
 
-NAMES = ("createdemodata", "buildfactorstack", "checkfactors", "buildbufferedlabels", "buildsafetyfactor", "trainpcum",
-         "traincomparisonmodel", "predictsusceptibility", "classifyzones", "rainfallwarning", "validatewithpoints",
-         "comparemodels", "crossvalidate", "explainsusceptibility", "factorstozones", "newarea", "chainwithcomparisons")
+NAMES = (
+    "createdemodata",
+    "buildfactorstack",
+    "checkfactors",
+    "buildbufferedlabels",
+    "buildsafetyfactor",
+    "trainpcum",
+    "traincomparisonmodel",
+    "predictsusceptibility",
+    "classifyzones",
+    "rainfallwarning",
+    "validatewithpoints",
+    "comparemodels",
+    "crossvalidate",
+    "explainsusceptibility",
+    "factorstozones",
+    "newarea",
+    "chainwithcomparisons",
+)
 
 
 @pytest.fixture
@@ -133,21 +149,45 @@ def said(window, wait: float = 60.0):
 
 
 EXPECTED = {
-    "buildfactorstack": {"DEM": "dem", "PRECIPITATION": "precipitation", "TEMPERATURE": "temperature",
-                         "RIVERS": "rivers", "FAULTS": "faults", "LITHOLOGY": "lithology", "LANDFORM": "landform",
-                         "AREA": None},
+    "buildfactorstack": {
+        "DEM": "dem",
+        "PRECIPITATION": "precipitation",
+        "TEMPERATURE": "temperature",
+        "RIVERS": "rivers",
+        "FAULTS": "faults",
+        "LITHOLOGY": "lithology",
+        "LANDFORM": "landform",
+        "AREA": None,
+    },
     "trainpcum": {"STACK": "stack", "LABELS": "labels", "SAFETY_FACTOR": "safety"},
     "classifyzones": {"SUSCEPTIBILITY": "susceptibility", "LANDSLIDES": None},
-    "validatewithpoints": {"SUSCEPTIBILITY": "susceptibility", "LANDSLIDES": "landslides", "ZONES": "zones",
-                           "REGIONS": "regions", "STABLE": None, "DEM": None},
-    "buildsafetyfactor": {"REFERENCE": "stack", "PRECIPITATION": "precipitation", "CLIMATE": "climate",
-                          "TOPOGRAPHY": "landform"},
-    "factorstozones": {"DEM": "dem", "LANDSLIDES": "landslides", "PRECIPITATION": "precipitation"}}
+    "validatewithpoints": {
+        "SUSCEPTIBILITY": "susceptibility",
+        "LANDSLIDES": "landslides",
+        "ZONES": "zones",
+        "REGIONS": "regions",
+        "STABLE": None,
+        "DEM": None,
+    },
+    "buildsafetyfactor": {
+        "REFERENCE": "stack",
+        "PRECIPITATION": "precipitation",
+        "CLIMATE": "climate",
+        "TOPOGRAPHY": "landform",
+    },
+    "factorstozones": {"DEM": "dem", "LANDSLIDES": "landslides", "PRECIPITATION": "precipitation"},
+}
 FIELDS = {
     "buildfactorstack": {"LITHOLOGY_FIELD": "rock", "LANDFORM_FIELD": "landform", "PRECIPITATION_FIELD": None},
-    "validatewithpoints": {"REGION_FIELD": "region"}, "buildbufferedlabels": {"SCALE_FIELD": "scale"},
-    "buildsafetyfactor": {"ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", "RAINY_DAYS_FIELD": "days",
-                          "TOPOGRAPHY_FIELD": "landform"}}
+    "validatewithpoints": {"REGION_FIELD": "region"},
+    "buildbufferedlabels": {"SCALE_FIELD": "scale"},
+    "buildsafetyfactor": {
+        "ALPHA_FIELD": "alpha",
+        "BETA_FIELD": "beta",
+        "RAINY_DAYS_FIELD": "days",
+        "TOPOGRAPHY_FIELD": "landform",
+    },
+}
 
 
 @pytest.mark.parametrize("name", sorted({*EXPECTED, *FIELDS}))
@@ -177,7 +217,8 @@ def test_what_was_given_is_not_mixed_with_suggestions(dialog, layers):
     window.show()
     assert value_of(window, "TOPOGRAPHY") == layers["lithology"].id()
     assert value_of(window, "REFERENCE") == layers["dem"].id()
-    assert value_of(window, "TOPOGRAPHY_FIELD") is None and value_of(window, "CLIMATE") is None
+    assert value_of(window, "TOPOGRAPHY_FIELD") is None
+    assert value_of(window, "CLIMATE") is None
 
 
 def test_a_field_that_the_user_chose_stays_and_a_suggested_one_follows_the_layer(dialog, layers):
@@ -212,13 +253,16 @@ def test_validation_message_appears_while_typing_and_clears_once_fixed(dialog, l
     window.show()
     assert said(window) == ""
     set_value(window, "SHARES", [50, 30, 30])
-    assert "110" in said(window) and "“Shares (%)”" in said(window) and "SHARES" not in said(window)
+    assert "110" in said(window)
+    assert "“Shares (%)”" in said(window)
+    assert "SHARES" not in said(window)
     set_value(window, "SHARES", [50, 30, 20])
     assert said(window) == ""
     window = dialog("buildfactorstack")
     window.show()
     set_value(window, "LITHOLOGY_FIELD", "granite")
-    assert '"granite"' in said(window) and "rock" in said(window)
+    assert '"granite"' in said(window)
+    assert "rock" in said(window)
     set_value(window, "LITHOLOGY_FIELD", "rock")
     assert said(window) == ""
 
@@ -252,7 +296,8 @@ def test_a_slow_look_is_the_last_one(dialog, layers, monkeypatch):
     assert said(window) == "The shares are wrong."
     # Nobody looks again, so nobody knows.
     set_value(window, "SHARES", [40, 60])
-    assert said(window) == "" and len(looks) == 1
+    assert said(window) == ""
+    assert len(looks) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,27 +17,30 @@ from scarp.gui.suggestions import (
 )
 
 
-@pytest.mark.parametrize("parameter, fields, expected", [
-    ("SCALE_FIELD", ["fid", "scale", "note"], "scale"),
-    ("SCALE_FIELD", ["编号", "规模", "日期"], "规模"),
-    ("SCALE_FIELD", ["编号", "滑坡规模等级"], "滑坡规模等级"),
-    ("SCALE_FIELD", ["SlideSize", "year"], "SlideSize"),
-    ("LITHOLOGY_FIELD", ["OBJECTID", "ROCK_TYPE"], "ROCK_TYPE"),
-    ("LITHOLOGY_FIELD", ["id", "岩性描述"], "岩性描述"),
-    ("LANDFORM_FIELD", ["fid", "地貌类型"], "地貌类型"),
-    ("TOPOGRAPHY_FIELD", ["fid", "landform"], "landform"),
-    ("SEISMIC_FIELD", ["zone", "烈度"], "烈度"),
-    ("SEISMIC_FIELD", ["Intensity_MMI", "name"], "Intensity_MMI"),
-    ("REGION_FIELD", ["fid", "region", "name", "cause"], "name"),
-    ("REGION_FIELD", ["fid", "县"], "县"),
-    ("ALPHA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "alpha"),
-    ("BETA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "beta"),
-    ("RAINY_DAYS_FIELD", ["zone", "alpha", "beta", "rainy_days"], "rainy_days"),
-    ("RAINY_DAYS_FIELD", ["年雨日数"], "年雨日数"),
-    ("PRECIPITATION_FIELD", ["station", "PRECIPITAT"], "PRECIPITAT"),
-    ("PRECIPITATION_FIELD", ["站点", "年降水量"], "年降水量"),
-    ("TEMPERATURE_FIELD", ["station", "temp_c"], "temp_c"),
-])
+@pytest.mark.parametrize(
+    ("parameter", "fields", "expected"),
+    [
+        ("SCALE_FIELD", ["fid", "scale", "note"], "scale"),
+        ("SCALE_FIELD", ["编号", "规模", "日期"], "规模"),
+        ("SCALE_FIELD", ["编号", "滑坡规模等级"], "滑坡规模等级"),
+        ("SCALE_FIELD", ["SlideSize", "year"], "SlideSize"),
+        ("LITHOLOGY_FIELD", ["OBJECTID", "ROCK_TYPE"], "ROCK_TYPE"),
+        ("LITHOLOGY_FIELD", ["id", "岩性描述"], "岩性描述"),
+        ("LANDFORM_FIELD", ["fid", "地貌类型"], "地貌类型"),
+        ("TOPOGRAPHY_FIELD", ["fid", "landform"], "landform"),
+        ("SEISMIC_FIELD", ["zone", "烈度"], "烈度"),
+        ("SEISMIC_FIELD", ["Intensity_MMI", "name"], "Intensity_MMI"),
+        ("REGION_FIELD", ["fid", "region", "name", "cause"], "name"),
+        ("REGION_FIELD", ["fid", "县"], "县"),
+        ("ALPHA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "alpha"),
+        ("BETA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "beta"),
+        ("RAINY_DAYS_FIELD", ["zone", "alpha", "beta", "rainy_days"], "rainy_days"),
+        ("RAINY_DAYS_FIELD", ["年雨日数"], "年雨日数"),
+        ("PRECIPITATION_FIELD", ["station", "PRECIPITAT"], "PRECIPITAT"),
+        ("PRECIPITATION_FIELD", ["站点", "年降水量"], "年降水量"),
+        ("TEMPERATURE_FIELD", ["station", "temp_c"], "temp_c"),
+    ],
+)
 def test_the_field_is_found_by_name(parameter, fields, expected):
     assert guess_field(parameter, fields) == expected
     assert guess_field(parameter, fields[::-1]) == expected
@@ -62,7 +65,8 @@ def test_a_short_word_does_not_find_a_longer_one_by_chance():
     assert guess_field("REGION_FIELD", ["小区划代码"]) is None
     assert guess_field("PRECIPITATION_FIELD", ["comment"]) is None
     assert not matches_keyword(["dem"], "demography")
-    assert matches_keyword(["dem"], "DEM 30 m") and matches_keyword(["高程"], "西藏高程数据")
+    assert matches_keyword(["dem"], "DEM 30 m")
+    assert matches_keyword(["高程"], "西藏高程数据")
 
 
 def raster(key, *bands, name=""):
@@ -85,11 +89,28 @@ PROJECT = [
 ]
 
 
-@pytest.mark.parametrize("parameter, key", [
-    ("STACK", "stack"), ("REFERENCE", "stack"), ("LABELS", "labels"), ("SAFETY_FACTOR", "safety"),
-    ("SUSCEPTIBILITY", "map"), ("ZONES", "zones"), ("DEM", "ground"), ("LANDSLIDES", "slides"), ("RIVERS", "rivers"),
-    ("LITHOLOGY", "rocks"), ("WINDOWS", "windows"), ("CLIMATE", "climate"),
-    ("FAULTS", None), ("REGIONS", None), ("AREA", None), ("STABLE", None), ("UNKNOWN", None)])
+@pytest.mark.parametrize(
+    ("parameter", "key"),
+    [
+        ("STACK", "stack"),
+        ("REFERENCE", "stack"),
+        ("LABELS", "labels"),
+        ("SAFETY_FACTOR", "safety"),
+        ("SUSCEPTIBILITY", "map"),
+        ("ZONES", "zones"),
+        ("DEM", "ground"),
+        ("LANDSLIDES", "slides"),
+        ("RIVERS", "rivers"),
+        ("LITHOLOGY", "rocks"),
+        ("WINDOWS", "windows"),
+        ("CLIMATE", "climate"),
+        ("FAULTS", None),
+        ("REGIONS", None),
+        ("AREA", None),
+        ("STABLE", None),
+        ("UNKNOWN", None),
+    ],
+)
 def test_layers_are_found_by_what_they_are(parameter, key):
     assert guess_layer(parameter, PROJECT) == key
     assert guess_layer(parameter, PROJECT[::-1]) == key

@@ -36,6 +36,6 @@ def test_the_help_button_opens_a_section_that_is_there(algorithms, name):
     # A fresh object, as a dialog has it: QGIS asks that one.
     address = algorithms[name].create().helpUrl()
     assert address.startswith(start)
-    page, _, section = address[len(start):].partition("#")
+    page, _, section = address[len(start) :].partition("#")
     assert (ROOT / page).is_file()
     assert not section or section in anchors(ROOT / page)

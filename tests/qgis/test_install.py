@@ -75,11 +75,13 @@ def said(dialog) -> str:
 def test_it_shows_the_python_of_qgis_and_what_fits_this_computer(dialog):
     assert str(qgis_interpreter().executable) in dialog.form.python.currentText()
     kinds = [dialog.form.source.itemData(number) for number in range(dialog.form.source.count())]
-    assert kinds[0] is SourceKind.INTERNET and kinds[-1] is SourceKind.FOLDER
+    assert kinds[0] is SourceKind.INTERNET
+    assert kinds[-1] is SourceKind.FOLDER
     names = [dialog.form.build.itemData(number) for number in range(dialog.form.build.count())]
     assert "cpu" in names
     assert "GB" in dialog.form.space_label.text()
-    assert dialog.install_button.isEnabled() and not dialog.cancel_button.isEnabled()
+    assert dialog.install_button.isEnabled()
+    assert not dialog.cancel_button.isEnabled()
     assert not dialog.remove_button.isVisibleTo(dialog)
 
 
@@ -88,10 +90,12 @@ def test_the_build_follows_the_source(dialog):
     form.source.setCurrentIndex(form.source.findData(SourceKind.INTERNET))
     assert BUILD_OF_SOURCE not in [form.build.itemData(number) for number in range(form.build.count())]
     assert "recommended" in form.build.currentText()
-    assert form.proxy.isVisibleTo(form) and not form.wheels.isVisibleTo(form)
+    assert form.proxy.isVisibleTo(form)
+    assert not form.wheels.isVisibleTo(form)
     form.source.setCurrentIndex(form.source.findData(SourceKind.FOLDER))
     assert form.build.currentData() == BUILD_OF_SOURCE
-    assert form.wheels.isVisibleTo(form) and not form.proxy.isVisibleTo(form)
+    assert form.wheels.isVisibleTo(form)
+    assert not form.proxy.isVisibleTo(form)
 
 
 def test_installing_keeps_the_window_free_and_algorithms_find_the_environment(dialog, wheels, tmp_path, monkeypatch):
@@ -107,10 +111,13 @@ def test_installing_keeps_the_window_free_and_algorithms_find_the_environment(di
     monkeypatch.setattr(install_dialog.Installer, "run", run)
     choose_wheels(dialog, wheels)
     dialog.install()
-    assert dialog.work is not None and dialog.cancel_button.isEnabled() and not dialog.form.isEnabled()
+    assert dialog.work is not None
+    assert dialog.cancel_button.isEnabled()
+    assert not dialog.form.isEnabled()
     wait(dialog)
     assert threads == {False}, "pip ran in the thread of the window"
-    assert "ready" in said(dialog) and "Installed" in dialog.state.text()
+    assert "ready" in said(dialog)
+    assert "Installed" in dialog.state.text()
     assert "fakeraster" in dialog.output.toPlainText()
     assert dialog.progress.value() == 1000
     environment = PrivateEnvironment(tmp_path / "py")
@@ -128,7 +135,8 @@ def test_cancel_then_go_on_then_remove(dialog, wheels, tmp_path, monkeypatch):
         time.sleep(0.01)
     dialog.cancel()
     wait(dialog)
-    assert "Cancelled" in said(dialog) and dialog.install_button.text() == "Try again"
+    assert "Cancelled" in said(dialog)
+    assert dialog.install_button.text() == "Try again"
     assert environment.status().state is State.INCOMPLETE
     dialog.install()
     wait(dialog)
@@ -136,10 +144,12 @@ def test_cancel_then_go_on_then_remove(dialog, wheels, tmp_path, monkeypatch):
     answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
     monkeypatch.setattr(QMessageBox, "question", lambda *args: answers.pop(0))
     dialog.remove()
-    assert dialog.work is None and environment.python
+    assert dialog.work is None
+    assert environment.python
     dialog.remove()
     wait(dialog)
-    assert not environment.folder.exists() and "Not installed" in dialog.state.text()
+    assert not environment.folder.exists()
+    assert "Not installed" in dialog.state.text()
 
 
 def test_a_failure_is_said_and_its_log_offered(dialog, wheels, tmp_path):
@@ -148,14 +158,17 @@ def test_a_failure_is_said_and_its_log_offered(dialog, wheels, tmp_path):
     dialog.install()
     wait(dialog)
     assert "no fakelearn==2.0" in said(dialog)
-    assert dialog.log_button.isVisibleTo(dialog) and "fakelearn" in PrivateEnvironment(tmp_path / "py").log.read_text()
-    assert dialog.install_button.text() == "Try again" and dialog.install_button.isEnabled()
+    assert dialog.log_button.isVisibleTo(dialog)
+    assert "fakelearn" in PrivateEnvironment(tmp_path / "py").log.read_text()
+    assert dialog.install_button.text() == "Try again"
+    assert dialog.install_button.isEnabled()
 
 
 def test_a_python_that_does_not_start_is_named(dialog):
     dialog.form.add_python(Path("/bin/false"))
     wait(dialog)
-    assert "/bin/false" in dialog.form.card.text() and not dialog.install_button.isEnabled()
+    assert "/bin/false" in dialog.form.card.text()
+    assert not dialog.install_button.isEnabled()
 
 
 def test_the_proxy_of_qgis_is_taken_over(plugin):

@@ -54,10 +54,16 @@ def load(project, plugin, monkeypatch):
         feedback = QgsProcessingFeedback(False)
         values = {}
         for name, value in parameters.items():
-            is_layer = algorithm.parameterDefinition(name).isDestination() and \
-                algorithm.parameterDefinition(name).type() in ("rasterDestination", "sink")
-            values[name] = QgsProcessingOutputLayerDefinition(str(value), project) if is_layer else \
-                value if not hasattr(value, "parts") else str(value)
+            is_layer = algorithm.parameterDefinition(name).isDestination() and algorithm.parameterDefinition(
+                name
+            ).type() in ("rasterDestination", "sink")
+            values[name] = (
+                QgsProcessingOutputLayerDefinition(str(value), project)
+                if is_layer
+                else value
+                if not hasattr(value, "parts")
+                else str(value)
+            )
         results, done = algorithm.create().run(values, context, feedback)
         assert done, feedback.textLog()
         try:
@@ -74,16 +80,25 @@ def load(project, plugin, monkeypatch):
 def groups(node=None):
     """Return the names of groups and of the layers in each, from top to bottom."""
     node = node or QgsProject.instance().layerTreeRoot()
-    return [(child.name(), [layer.name() for layer in child.findLayers()]) for child in node.children()
-            if QgsLayerTree.isGroup(child)]
+    return [
+        (child.name(), [layer.name() for layer in child.findLayers()])
+        for child in node.children()
+        if QgsLayerTree.isGroup(child)
+    ]
 
 
 def test_the_layers_of_a_step_are_in_one_group_from_what_goes_in_to_what_comes_out(load, chain, project):
     before = project.addMapLayer(QgsVectorLayer("Point?crs=EPSG:4326", "mine", "memory"))
-    load("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], OUTPUT=TEMPORARY,
-         OUTPUT_APPLICABILITY=TEMPORARY)
-    (name, layers), = groups()
-    assert name.startswith("Scarp: Predict susceptibility, ") and layers == ["Susceptibility", "Applicability"]
+    load(
+        "predictsusceptibility",
+        STACK=chain["stack"],
+        MODEL=chain["model"],
+        OUTPUT=TEMPORARY,
+        OUTPUT_APPLICABILITY=TEMPORARY,
+    )
+    ((name, layers),) = groups()
+    assert name.startswith("Scarp: Predict susceptibility, ")
+    assert layers == ["Susceptibility", "Applicability"]
     assert [child.name() for child in project.layerTreeRoot().children()].count("Susceptibility") == 0
     assert project.layerTreeRoot().findLayer(before.id()).parent() == project.layerTreeRoot()
     assert len(project.mapLayers()) == 3
@@ -97,7 +112,8 @@ def test_every_run_has_a_group_of_its_own_with_the_newest_on_top_and_is_styled(l
         load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=TEMPORARY)
     names = [name for name, _ in groups()]
     assert len(set(names)) == 4
-    assert "north" in names[3] and "south" in names[2]
+    assert "north" in names[3]
+    assert "south" in names[2]
     assert all(len(layers) == 1 for _, layers in groups())
     for layer in QgsProject.instance().mapLayers().values():
         assert [item.label for item in layer.renderer().classes()][-1] == "very high"
@@ -107,7 +123,7 @@ def test_classes_are_unfolded_and_a_second_run_into_the_same_file_leaves_no_empt
     for _ in range(2):
         load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
     assert [len(layers) for _, layers in groups()] == [1]
-    node, = QgsProject.instance().layerTreeRoot().findLayers()
+    (node,) = QgsProject.instance().layerTreeRoot().findLayers()
     assert node.isExpanded()
 
 
@@ -119,8 +135,9 @@ def small_model(plugin):
     for name in ("MAP", "RAIN"):
         model.addModelParameter(QgsProcessingParameterRasterLayer(name, name), QgsProcessingModelParameter(name))
     for child, algorithm, inputs, title in (
-            ("zones", "classifyzones", {"SUSCEPTIBILITY": "MAP"}, "Zones"),
-            ("warning", "rainfallwarning", {"SUSCEPTIBILITY": "MAP", "RAIN": "RAIN"}, "Warning")):
+        ("zones", "classifyzones", {"SUSCEPTIBILITY": "MAP"}, "Zones"),
+        ("warning", "rainfallwarning", {"SUSCEPTIBILITY": "MAP", "RAIN": "RAIN"}, "Warning"),
+    ):
         step = QgsProcessingModelChildAlgorithm(f"scarp:{algorithm}")
         step.setChildId(child)
         for name, parameter in inputs.items():
@@ -141,7 +158,7 @@ def test_a_model_has_one_group_named_after_it(load, chain, plugin):
     model = small_model(plugin)
     outputs = {item.name(): TEMPORARY for item in model.destinationParameterDefinitions()}
     load(model, MAP=chain["susceptibility"], RAIN=chain["susceptibility"], **outputs)
-    (name, layers), = groups()
+    ((name, layers),) = groups()
     assert name.startswith("Scarp: Zones and warning, ")
     assert layers == ["Warning", "Zones"]
 
@@ -149,7 +166,8 @@ def test_a_model_has_one_group_named_after_it(load, chain, plugin):
 def test_groups_can_be_switched_off(load, chain, project):
     QgsSettings().setValue("Processing/Configuration/SCARP_GROUP_LAYERS", False)
     load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=TEMPORARY)
-    assert groups() == [] and len(project.mapLayers()) == 1
+    assert groups() == []
+    assert len(project.mapLayers()) == 1
 
 
 def test_the_users_own_group_for_results_stays_around_them(load, chain):
@@ -158,12 +176,14 @@ def test_the_users_own_group_for_results_stays_around_them(load, chain):
     QgsSettings().setValue("Processing/Configuration/RESULTS_GROUP_NAME", "My results")
     ProcessingConfig.readSettings()
     load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=TEMPORARY)
-    (name, _), = groups()
+    ((name, _),) = groups()
     assert name == "My results"
     inner = groups(QgsProject.instance().layerTreeRoot().findGroup(name))
-    assert len(inner) == 1 and inner[0][1] == ["Susceptibility zones"]
+    assert len(inner) == 1
+    assert inner[0][1] == ["Susceptibility zones"]
 
 
 def test_a_layer_that_is_not_loaded_changes_nothing(load, chain, project, run, tmp_path):
     run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
-    assert groups() == [] and not project.mapLayers()
+    assert groups() == []
+    assert not project.mapLayers()

@@ -16,8 +16,10 @@ def abstract_of(path) -> str:
 
 
 def test_a_map_says_that_it_is_relative_and_zones_that_they_are_zones(chain):
-    assert abstract_of(chain["susceptibility"]).splitlines()[0] == \
-        "Values: relative susceptibility, not a calibrated probability."
+    assert (
+        abstract_of(chain["susceptibility"]).splitlines()[0]
+        == "Values: relative susceptibility, not a calibrated probability."
+    )
     assert abstract_of(chain["zones"]).startswith("Values: zones of relative susceptibility")
 
 
@@ -29,7 +31,8 @@ def test_warnings_of_a_model_at_another_cell_size_are_in_the_layer(run, chain, t
         dataset.transform = dataset.transform * dataset.transform.scale(3)
     run("predictsusceptibility", STACK=coarse, MODEL=chain["model"], OUTPUT=tmp_path / "map.tif")
     lines = abstract_of(tmp_path / "map.tif").splitlines()
-    assert lines[1] == "Warnings when it was made:" and any("cells" in line for line in lines[2:])
+    assert lines[1] == "Warnings when it was made:"
+    assert any("cells" in line for line in lines[2:])
     zoned = run("classifyzones", SUSCEPTIBILITY=tmp_path / "map.tif", OUTPUT=tmp_path / "zones.tif")
     assert lines[2] in abstract_of(zoned["OUTPUT"])
 

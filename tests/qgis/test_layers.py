@@ -40,11 +40,13 @@ class Listener(NullProgress):
 @pytest.fixture
 def read(plugin):
     """Return a function that gives the arguments of one algorithm for some values."""
+
     def arguments(algorithm, **values):
         context = QgsProcessingContext()
         context.setProject(QgsProject.instance())
         definition = plugin.provider.algorithm(algorithm).create()
         return Arguments(definition, values, context, Listener(), Core(definition.REQUIRED_MODULES, Listener()))
+
     return arguments
 
 
@@ -97,8 +99,10 @@ def test_selection_and_subset_filter_are_kept(read, tmp_path):
 
 
 def test_z_m_and_parts(read):
-    rows = [(f"MultiPointZM (({LEFT} {TOP} 7 8),({LEFT + 1} {TOP} 7 8))", ["x", 1]),
-            (f"MultiPointZM (({LEFT + 2} {TOP} 7 8))", ["y", 2])]
+    rows = [
+        (f"MultiPointZM (({LEFT} {TOP} 7 8),({LEFT + 1} {TOP} 7 8))", ["x", 1]),
+        (f"MultiPointZM (({LEFT + 2} {TOP} 7 8))", ["y", 2]),
+    ]
     points, _ = slides(read, memory_layer("MultiPointZM", "size:string,year:integer", rows), ["size"])
     np.testing.assert_array_equal(points.xy, [[LEFT, TOP], [LEFT + 1, TOP], [LEFT + 2, TOP]])
     assert points.fields["size"] == ["x", "x", "y"]
@@ -117,12 +121,14 @@ def test_empty_attributes_are_none(read):
 
 
 def test_invalid_polygons_are_repaired_and_counted(read):
-    bow_tie = (f"Polygon (({LEFT} {TOP}, {LEFT + 100} {TOP - 100}, {LEFT + 100} {TOP}, {LEFT} {TOP - 100}, "
-               f"{LEFT} {TOP}))")
+    bow_tie = (
+        f"Polygon (({LEFT} {TOP}, {LEFT + 100} {TOP - 100}, {LEFT + 100} {TOP}, {LEFT} {TOP - 100}, {LEFT} {TOP}))"
+    )
     layer = memory_layer("Polygon", "", [(bow_tie, [])])
     polygons, arguments = slides(read, layer)
     shape = polygons.geometries[0]
-    assert shape["type"] == "MultiPolygon" and len(shape["coordinates"]) == 2
+    assert shape["type"] == "MultiPolygon"
+    assert len(shape["coordinates"]) == 2
     assert any("1 invalid polygons" in text and "mended" in text for text in arguments.progress.lines)
     assert not arguments.progress.warnings
 
@@ -131,22 +137,31 @@ def test_polygons_keep_holes_and_fields(read):
     ring = f"({LEFT} {TOP}, {LEFT + 90} {TOP}, {LEFT + 90} {TOP - 90}, {LEFT} {TOP - 90}, {LEFT} {TOP})"
     hole = f"({LEFT + 30} {TOP - 30}, {LEFT + 60} {TOP - 30}, {LEFT + 60} {TOP - 60}, {LEFT + 30} {TOP - 30})"
     polygons, _ = slides(read, memory_layer("Polygon", "name:string", [(f"Polygon ({ring},{hole})", ["p"])]), ["name"])
-    assert polygons.fields == {"name": ["p"]} and len(polygons.geometries[0]["coordinates"]) == 2
+    assert polygons.fields == {"name": ["p"]}
+    assert len(polygons.geometries[0]["coordinates"]) == 2
     np.testing.assert_allclose(polygons.bounds(), [[LEFT, TOP - 90, LEFT + 90, TOP]])
 
 
 def test_curves_become_straight_lines(read):
-    circle = (f"CurvePolygonZ (CircularStringZ ({LEFT} {TOP} 1, {LEFT + 50} {TOP + 50} 1, {LEFT + 100} {TOP} 1, "
-              f"{LEFT + 50} {TOP - 50} 1, {LEFT} {TOP} 1))")
+    circle = (
+        f"CurvePolygonZ (CircularStringZ ({LEFT} {TOP} 1, {LEFT + 50} {TOP + 50} 1, {LEFT + 100} {TOP} 1, "
+        f"{LEFT + 50} {TOP - 50} 1, {LEFT} {TOP} 1))"
+    )
     polygons, _ = slides(read, memory_layer("CurvePolygonZ", "", [(circle, [])]))
     corners = np.array(polygons.geometries[0]["coordinates"][0])
-    assert corners.shape[1] == 2 and len(corners) > 50
+    assert corners.shape[1] == 2
+    assert len(corners) > 50
     np.testing.assert_allclose(np.hypot(corners[:, 0] - LEFT - 50, corners[:, 1] - TOP), 50, atol=1e-6)
 
 
 def test_lines_come_by_parts(read):
-    rows = [(f"MultiLineStringZ (({LEFT} {TOP} 1, {LEFT + 5} {TOP} 1),({LEFT} {TOP} 1, {LEFT} {TOP - 5} 2, {LEFT + 1} "
-             f"{TOP - 5} 2))", [])]
+    rows = [
+        (
+            f"MultiLineStringZ (({LEFT} {TOP} 1, {LEFT + 5} {TOP} 1),({LEFT} {TOP} 1, {LEFT} {TOP - 5} 2, {LEFT + 1} "
+            f"{TOP - 5} 2))",
+            [],
+        )
+    ]
     lines = read("buildfactorstack", RIVERS=memory_layer("MultiLineStringZ", "", rows)).lines("RIVERS", GRID)
     assert [len(part) for part in lines.parts] == [2, 3]
     np.testing.assert_array_equal(lines.parts[1], [[LEFT, TOP], [LEFT, TOP - 5], [LEFT + 1, TOP - 5]])
@@ -181,8 +196,9 @@ def _scattered(crs):
 def _reaching(parts):
     """Return the bounding boxes that reach into ``NEAR``, sorted."""
     boxes = [(*part.min(axis=0), *part.max(axis=0)) for part in parts]
-    return sorted(box for box in boxes
-                  if box[0] <= NEAR[2] and box[2] >= NEAR[0] and box[1] <= NEAR[3] and box[3] >= NEAR[1])
+    return sorted(
+        box for box in boxes if box[0] <= NEAR[2] and box[2] >= NEAR[0] and box[1] <= NEAR[3] and box[3] >= NEAR[1]
+    )
 
 
 @pytest.mark.parametrize("crs", [CRS, "EPSG:4326", "EPSG:3857", "EPSG:32644"])
@@ -192,23 +208,30 @@ def test_of_a_large_layer_only_what_is_near_is_read_and_nothing_is_missed(read, 
     assert len(whole) == 261
     monkeypatch.setattr(layers, "MANY", 100)
     part = arguments.lines("RIVERS", GRID, NEAR).parts
-    assert len(part) < 100 and len(_reaching(whole)) > 10
+    assert len(part) < 100
+    assert len(_reaching(whole)) > 10
     np.testing.assert_array_equal(_reaching(part), _reaching(whole))
 
 
 def test_a_large_layer_that_lies_elsewhere_is_read_whole(read, monkeypatch):
     monkeypatch.setattr(layers, "MANY", 100)
-    rows = [(f"LineString ({LEFT + side} {TOP + 9 * number}, {LEFT + side + 5} {TOP})", [])
-            for side in (-90_000, 90_000) for number in range(100)]
+    rows = [
+        (f"LineString ({LEFT + side} {TOP + 9 * number}, {LEFT + side + 5} {TOP})", [])
+        for side in (-90_000, 90_000)
+        for number in range(100)
+    ]
     arguments = read("buildfactorstack", RIVERS=memory_layer("LineString", "", rows))
     assert len(arguments.lines("RIVERS", GRID, NEAR).parts) == 200
 
 
 def test_of_large_polygon_layers_only_what_is_near_is_read(read, monkeypatch):
     monkeypatch.setattr(layers, "MANY", 100)
-    rows = [(f"Polygon (({x} {y}, {x + 900} {y}, {x} {y - 900}, {x} {y}))", [str(number)])
-            for number, (x, y) in enumerate((LEFT + 1000 * column, TOP + 1000 * row)
-                                            for column in range(-20, 20) for row in range(-20, 20))]
+    rows = [
+        (f"Polygon (({x} {y}, {x + 900} {y}, {x} {y - 900}, {x} {y}))", [str(number)])
+        for number, (x, y) in enumerate(
+            (LEFT + 1000 * column, TOP + 1000 * row) for column in range(-20, 20) for row in range(-20, 20)
+        )
+    ]
     arguments = read("buildfactorstack", LITHOLOGY=memory_layer("Polygon", "rock:string", rows), LITHOLOGY_FIELD="rock")
     few = arguments.classes("LITHOLOGY", GRID, NEAR).polygons
     assert 4 <= len(few) < 40
@@ -247,10 +270,14 @@ def test_classes_from_polygons_and_from_a_raster(read, tmp_path):
     square = f"Polygon (({LEFT} {TOP}, {LEFT + 90} {TOP}, {LEFT + 90} {TOP - 90}, {LEFT} {TOP}))"
     layer = memory_layer("Polygon", "rock:string", [(square, ["schist"])], name="geology")
     found = read("buildfactorstack", LITHOLOGY=layer, LITHOLOGY_FIELD="rock").classes("LITHOLOGY", GRID)
-    assert found.polygons.fields == {"rock": ["schist"]} and found.field == "rock" and found.raster is None
+    assert found.polygons.fields == {"rock": ["schist"]}
+    assert found.field == "rock"
+    assert found.raster is None
     path = write_raster(tmp_path / "geology.tif", np.ones((4, 4)))
     found = read("buildfactorstack", LITHOLOGY=str(path)).classes("LITHOLOGY", GRID)
-    assert found.raster == str(path) and found.polygons is None and found.name == "geology"
+    assert found.raster == str(path)
+    assert found.polygons is None
+    assert found.name == "geology"
 
 
 def test_rasters_must_be_files(read, tmp_path):
@@ -270,9 +297,16 @@ def test_a_crs_given_only_in_the_project_is_warned_of(read, tmp_path):
     assert any("EPSG:4326" in text and CRS in text for text in arguments.progress.warnings)
 
 
-@pytest.mark.parametrize("given, wanted", [
-    ("1,600,2,500", "1,600,2,500"), (["1", "600"], ["1", "600"]), ([1.0, 600.0], [1, 600]), ([["a", 1.5]], ["a", 1.5]),
-    (None, ["giant", 600, "large", 500, "medium", 400, "small", 300, "unrecorded", 300])])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("1,600,2,500", "1,600,2,500"),
+        (["1", "600"], ["1", "600"]),
+        ([1.0, 600.0], [1, 600]),
+        ([["a", 1.5]], ["a", 1.5]),
+        (None, ["giant", 600, "large", 500, "medium", 400, "small", 300, "unrecorded", 300]),
+    ],
+)
 def test_tables_are_text_or_lists(read, given, wanted):
     assert read("buildbufferedlabels", RADII=given).table("RADII") == wanted
 
@@ -307,6 +341,8 @@ def test_the_crs_of_the_grid_outlives_the_thread_of_an_earlier_run(qgis_app):
     one.join()
     second_may_look.set()
     other.join()
-    assert made["second"].isValid() and "32719" in made["content"]
+    assert made["second"].isValid()
+    assert "32719" in made["content"]
     later = grid_crs(wkt, "a.tif", "DEM")
-    assert later.toWkt() and later.authid() == "EPSG:32719"
+    assert later.toWkt()
+    assert later.authid() == "EPSG:32719"

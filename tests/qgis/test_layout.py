@@ -28,8 +28,13 @@ ITEMS = ("title", "subtitle", "map", "north", "legend", "scale", "zones", "notes
 
 @pytest.fixture(scope="module")
 def inputs(area, chain):
-    return {"SUSCEPTIBILITY": chain["susceptibility"], "LANDSLIDES": area / "landslides.gpkg", "DISTANCE": 150,
-            "REPEATS": 3, "SEED": 5}
+    return {
+        "SUSCEPTIBILITY": chain["susceptibility"],
+        "LANDSLIDES": area / "landslides.gpkg",
+        "DISTANCE": 150,
+        "REPEATS": 3,
+        "SEED": 5,
+    }
 
 
 def pages(path) -> int:
@@ -56,20 +61,34 @@ def test_template_has_all_items(plugin):
     layout = QgsPrintLayout(project)
     layout.loadFromTemplate(document, QgsReadWriteContext())
     assert all(layout.itemById(name) is not None for name in ITEMS)
-    assert isinstance(layout.itemById("map"), QgsLayoutItemMap) and layout.pageCollection().pageCount() == 1
+    assert isinstance(layout.itemById("map"), QgsLayoutItemMap)
+    assert layout.pageCollection().pageCount() == 1
 
 
 @pytest.mark.parametrize("with_zones", [True, False])
 def test_validation_draws_a_sheet(run, inputs, chain, area, tmp_path, with_zones):
     before = set(QgsProject.instance().mapLayers())
     zones = {"ZONES": chain["zones"], "DEM": area / "dem.tif"} if with_zones else {}
-    result = run("validatewithpoints", **inputs, **zones, OUTPUT_HTML=tmp_path / "r.html",
-                 OUTPUT_TABLE=tmp_path / "t.csv", OUTPUT_PDF=tmp_path / "map.pdf")
+    result = run(
+        "validatewithpoints",
+        **inputs,
+        **zones,
+        OUTPUT_HTML=tmp_path / "r.html",
+        OUTPUT_TABLE=tmp_path / "t.csv",
+        OUTPUT_PDF=tmp_path / "map.pdf",
+    )
     assert result["OUTPUT_PDF"] == str(tmp_path / "map.pdf")
-    assert pages(tmp_path / "map.pdf") == 1 and drawn(tmp_path / "map.pdf") > 100_000
+    assert pages(tmp_path / "map.pdf") == 1
+    assert drawn(tmp_path / "map.pdf") > 100_000
     assert set(QgsProject.instance().mapLayers()) == before
     assert {path.name for path in tmp_path.iterdir()} == {
-        "r.html", "r.html.run.json", "t.csv", "t.csv.run.json", "t.json", "map.pdf"}
+        "r.html",
+        "r.html.run.json",
+        "t.csv",
+        "t.csv.run.json",
+        "t.json",
+        "map.pdf",
+    }
 
 
 def test_a_sheet_that_was_cut_short_is_no_success(run, inputs, tmp_path, monkeypatch):
@@ -77,21 +96,27 @@ def test_a_sheet_that_was_cut_short_is_no_success(run, inputs, tmp_path, monkeyp
     from scarp.algorithms.base import map_pdf as layout
 
     class Cut(QgsLayoutExporter):
-        def exportToPdf(self, path, settings):  # noqa: N802 - QGIS's name
+        def exportToPdf(self, path, settings):
             outcome = super().exportToPdf(path, settings)
             os.truncate(path, os.path.getsize(path) // 2)
             return outcome
 
     monkeypatch.setattr(layout, "QgsLayoutExporter", Cut)
     with pytest.raises(QgsProcessingException, match="map.pdf could not be written; the other files"):
-        run("validatewithpoints", **inputs, OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv",
-            OUTPUT_PDF=tmp_path / "map.pdf")
+        run(
+            "validatewithpoints",
+            **inputs,
+            OUTPUT_HTML=tmp_path / "r.html",
+            OUTPUT_TABLE=tmp_path / "t.csv",
+            OUTPUT_PDF=tmp_path / "map.pdf",
+        )
     assert not (tmp_path / "map.pdf").exists()
 
 
 def test_no_sheet_unless_asked_for(run, inputs, tmp_path):
     result = run("validatewithpoints", **inputs, OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv")
-    assert not result.get("OUTPUT_PDF") and not list(tmp_path.glob("*.pdf"))
+    assert not result.get("OUTPUT_PDF")
+    assert not list(tmp_path.glob("*.pdf"))
 
 
 def in_background(function) -> list:
@@ -101,7 +126,7 @@ def in_background(function) -> list:
     def call() -> None:
         try:
             outcome.append(function())
-        except Exception as error:  # noqa: BLE001 - for the test to look at
+        except Exception as error:
             outcome.append(error)
 
     thread = threading.Thread(target=call)
@@ -114,9 +139,17 @@ def in_background(function) -> list:
 
 def test_sheet_of_an_algorithm_in_another_thread(run, inputs, chain, tmp_path):
     feedback = Listener()
-    outcome = in_background(lambda: run("validatewithpoints", feedback, **inputs, ZONES=chain["zones"],
-                                        OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv",
-                                        OUTPUT_PDF=tmp_path / "map.pdf"))
+    outcome = in_background(
+        lambda: run(
+            "validatewithpoints",
+            feedback,
+            **inputs,
+            ZONES=chain["zones"],
+            OUTPUT_HTML=tmp_path / "r.html",
+            OUTPUT_TABLE=tmp_path / "t.csv",
+            OUTPUT_PDF=tmp_path / "map.pdf",
+        )
+    )
     assert isinstance(outcome[0], dict), outcome
     assert pages(tmp_path / "map.pdf") == 1
 
@@ -136,7 +169,8 @@ def test_queued_calls_run_in_the_main_thread(plugin):
     assert in_background(lambda: run_in_main_thread(look, NullProgress())) == [None]
     assert seen == [True, True]
     (error,) = in_background(lambda: run_in_main_thread(fail, NullProgress()))
-    assert isinstance(error, ValueError) and "from there" in str(error)
+    assert isinstance(error, ValueError)
+    assert "from there" in str(error)
 
 
 def test_cancel_does_not_wait_for_a_busy_main_thread(plugin):
@@ -157,7 +191,8 @@ def test_cancel_does_not_wait_for_a_busy_main_thread(plugin):
     thread = threading.Thread(target=call)
     thread.start()
     thread.join(60)
-    assert not thread.is_alive() and len(outcome) == 1
+    assert not thread.is_alive()
+    assert len(outcome) == 1
     QgsApplication.processEvents()
     assert not seen, "what was given up is not done later"
 

@@ -26,7 +26,8 @@ def test_handles_threads_and_temporaries_do_not_pile_up(run, chain, tmp_path):
     for _ in range(6):
         run("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], OUTPUT=tmp_path / "map.tif")
         seen.append(held())
-    assert seen[-1].handles <= seen[1].handles and seen[-1].threads <= seen[1].threads
+    assert seen[-1].handles <= seen[1].handles
+    assert seen[-1].threads <= seen[1].threads
     assert not temporaries(tmp_path)
 
 
@@ -34,11 +35,18 @@ def test_handles_threads_and_temporaries_do_not_pile_up(run, chain, tmp_path):
 def test_a_queue_of_tasks_gives_what_runs_one_by_one_give(run, chain, tmp_path, monkeypatch, way):
     monkeypatch.setenv("SCARP_RUN", way)
     monkeypatch.setenv("SCARP_PYTHON", sys.executable)
-    calls = [("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"]}),
-             ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]}),
-             ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"]})]
-    assert queue([(name, {**inputs, "OUTPUT": tmp_path / f"{number}.tif"})
-                  for number, (name, inputs) in enumerate(calls)], 120) == [True] * 3
+    calls = [
+        ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"]}),
+        ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]}),
+        ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"]}),
+    ]
+    assert (
+        queue(
+            [(name, {**inputs, "OUTPUT": tmp_path / f"{number}.tif"}) for number, (name, inputs) in enumerate(calls)],
+            120,
+        )
+        == [True] * 3
+    )
     for number, expected in enumerate(("susceptibility", "zones", "susceptibility")):
         assert cells(tmp_path / f"{number}.tif") == cells(chain[expected])
     assert not temporaries(tmp_path)
@@ -50,8 +58,11 @@ def open_layer():
     project, made = QgsProject.instance(), []
 
     def opened(path):
-        layer = QgsRasterLayer(str(path), path.stem) if path.suffix == ".tif" else \
-            QgsVectorLayer(str(path), path.stem, "ogr")
+        layer = (
+            QgsRasterLayer(str(path), path.stem)
+            if path.suffix == ".tif"
+            else QgsVectorLayer(str(path), path.stem, "ogr")
+        )
         assert layer.isValid()
         project.addMapLayer(layer, False)
         made.append(layer.id())
@@ -63,8 +74,11 @@ def open_layer():
 
 def shown(layer):
     block = layer.dataProvider().block(1, layer.extent(), layer.width(), layer.height())
-    return [0.0 if block.isNoData(row, column) else block.value(row, column)
-            for row in range(block.height()) for column in range(block.width())]
+    return [
+        0.0 if block.isNoData(row, column) else block.value(row, column)
+        for row in range(block.height())
+        for column in range(block.width())
+    ]
 
 
 @pytest.mark.parametrize("grid", ["same", "another"])
@@ -81,17 +95,27 @@ def test_an_open_map_shows_the_new_file(run, chain, tmp_path, open_layer, grid):
         source = tmp_path / "s.tif"
         run("predictsusceptibility", STACK=stack, MODEL=chain["model"], OUTPUT=source)
     run("classifyzones", SUSCEPTIBILITY=source, OUTPUT=path, METHOD="equal_interval")
-    assert shown(layer) != before and asked and layer.isValid() and type(layer.renderer()) is renderer
+    assert shown(layer) != before
+    assert asked
+    assert layer.isValid()
+    assert type(layer.renderer()) is renderer
     fresh = QgsRasterLayer(str(path), "fresh")
-    assert shown(layer) == shown(fresh) and layer.extent() == fresh.extent()
+    assert shown(layer) == shown(fresh)
+    assert layer.extent() == fresh.extent()
     assert (layer.width(), layer.height()) == (fresh.width(), fresh.height())
 
 
 def test_an_open_vector_layer_shows_the_new_file(run, chain, area, tmp_path, open_layer):
     path = tmp_path / "points.gpkg"
-    parameters = {"SUSCEPTIBILITY": chain["susceptibility"], "LANDSLIDES": area / "landslides.gpkg", "DISTANCE": 100,
-                  "REPEATS": 20, "OUTPUT_HTML": tmp_path / "v.html", "OUTPUT_TABLE": tmp_path / "v.csv",
-                  "OUTPUT_POINTS": path}
+    parameters = {
+        "SUSCEPTIBILITY": chain["susceptibility"],
+        "LANDSLIDES": area / "landslides.gpkg",
+        "DISTANCE": 100,
+        "REPEATS": 20,
+        "OUTPUT_HTML": tmp_path / "v.html",
+        "OUTPUT_TABLE": tmp_path / "v.csv",
+        "OUTPUT_POINTS": path,
+    }
     run("validatewithpoints", SEED=1, **parameters)
     layer = open_layer(path)
     before = sorted(feature.geometry().asWkt() for feature in layer.getFeatures())
@@ -108,11 +132,17 @@ def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
 
     def forbidden(source, target):
         if str(target) == str(path):
-            raise PermissionError(13, "The process cannot access the file because it is being used by another process",
-                                  str(source), 32, str(target))
+            raise PermissionError(
+                13,
+                "The process cannot access the file because it is being used by another process",
+                str(source),
+                32,
+                str(target),
+            )
         return replace(source, target)
 
     monkeypatch.setattr(os, "replace", forbidden)
     with pytest.raises(QgsProcessingException, match=r"zones\.tif could not be written.*not open elsewhere"):
         run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=path)
-    assert cells(path) == cells(chain["zones"]) and [item.name for item in tmp_path.iterdir()] == ["zones.tif"]
+    assert cells(path) == cells(chain["zones"])
+    assert [item.name for item in tmp_path.iterdir()] == ["zones.tif"]

@@ -20,9 +20,11 @@ from qgis.PyQt.QtCore import QRectF
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TITLES = {"factorstozones": "Landslide susceptibility, from factors to zones",
-          "chainwithcomparisons": "Landslide susceptibility, beside comparison models",
-          "newarea": "Landslide susceptibility of a new area, with a trained model"}
+TITLES = {
+    "factorstozones": "Landslide susceptibility, from factors to zones",
+    "chainwithcomparisons": "Landslide susceptibility, beside comparison models",
+    "newarea": "Landslide susceptibility of a new area, with a trained model",
+}
 SHORT = {name: value for name, value in TRAINING.items() if name != "PATIENCE"}
 SUBCLASS = QgsProcessing.PythonOutputType.PythonQgsProcessingAlgorithmSubclass
 
@@ -45,7 +47,8 @@ def test_all_files_are_registered(plugin):
 def test_the_model_has_title_group_icon_and_help(model):
     assert model.id() == f"scarp:{model.name()}"
     assert model.displayName() == TITLES[model.name()]
-    assert model.group().startswith("5") and not model.icon().isNull()
+    assert model.group().startswith("5")
+    assert not model.icon().isNull()
     instance = model.create()
     for item in [*model.parameterDefinitions(), *instance.parameterDefinitions()]:
         assert item.help(), item.name()
@@ -68,8 +71,11 @@ def test_the_file_holds_the_defaults_of_today(plugin, model):
             if sources[0].source() == static_value and (child, name) not in written:
                 assert sources[0].staticValue() == algorithm.parameterDefinition(name).defaultValue(), name
         given = {item.name() for item in model.parameterDefinitions()}
-        missing = {item.name() for item in algorithm.parameterDefinitions()
-                   if item.defaultValue() is not None and not item.isDestination()} - set(step.parameterSources())
+        missing = {
+            item.name()
+            for item in algorithm.parameterDefinitions()
+            if item.defaultValue() is not None and not item.isDestination()
+        } - set(step.parameterSources())
         assert not missing, "settings that the file does not hold"
         for item in algorithm.parameterDefinitions():
             if item.name() in given and not item.isDestination() and item.name() != "AREA":
@@ -82,11 +88,20 @@ def test_boxes_do_not_overlap_and_stand_in_their_frames(model):
     for name, step in model.childAlgorithms().items():
         boxes.append((name, step.position(), 30, 30))
         boxes += [(f"{name}:{output}", one.position(), 30, 0) for output, one in step.modelOutputs().items()]
-    areas = {name: QRectF(at.x() - 100, at.y() - high / 2 - link, 200, high + 2 * link)
-             for name, at, high, link in boxes}
-    frames = [QRectF(one.position().x() - one.size().width() / 2, one.position().y() - one.size().height() / 2,
-                     one.size().width(), one.size().height()) for one in model.groupBoxes()]
-    assert len(areas) == len(boxes) and frames
+    areas = {
+        name: QRectF(at.x() - 100, at.y() - high / 2 - link, 200, high + 2 * link) for name, at, high, link in boxes
+    }
+    frames = [
+        QRectF(
+            one.position().x() - one.size().width() / 2,
+            one.position().y() - one.size().height() / 2,
+            one.size().width(),
+            one.size().height(),
+        )
+        for one in model.groupBoxes()
+    ]
+    assert len(areas) == len(boxes)
+    assert frames
     for number, (name, area) in enumerate(areas.items()):
         assert sum(frame.contains(area) for frame in frames) == 1, name
         for other, taken in list(areas.items())[:number]:
@@ -100,7 +115,8 @@ def test_it_opens_as_a_plain_model(plugin, model):
     assert opened.fromFile(str(file_of(model.name())))
     assert set(opened.childAlgorithms()) == set(model.childAlgorithms())
     again = QgsProcessingModelAlgorithm()
-    assert again.loadVariant(opened.toVariant()) and again.toVariant() == opened.toVariant()
+    assert again.loadVariant(opened.toVariant())
+    assert again.toVariant() == opened.toVariant()
 
 
 # What they make
@@ -114,17 +130,41 @@ def outputs_of(model, folder: Path, endings: dict[str, str]) -> dict[str, Path]:
     return {name: folder / f"{name.split(':')[1].lower()}.{endings[name.split(':')[1]]}" for name in wanted}
 
 
-CHAIN = {"STACK": "tif", "LABELS": "tif", "SAFETY_FACTOR": "tif", "MODEL": "safetensors", "WINDOWS": "gpkg",
-         "TRAINING_REPORT": "html", "SUSCEPTIBILITY": "tif", "ZONES": "tif", "ZONE_TABLE": "csv", "REPORT": "html",
-         "NUMBERS": "csv", "POINTS": "gpkg"}
-COMPARED = {"COMPARISON": "html", "COMPARISON_NUMBERS": "csv", "SUMMARY": "csv",
-            **{f"{what}_{kind}": ending for kind in ("FOREST", "REGRESSION", "RATIO")
-               for what, ending in (("MODEL", "safetensors"), ("SUSCEPTIBILITY", "tif"))}}
+CHAIN = {
+    "STACK": "tif",
+    "LABELS": "tif",
+    "SAFETY_FACTOR": "tif",
+    "MODEL": "safetensors",
+    "WINDOWS": "gpkg",
+    "TRAINING_REPORT": "html",
+    "SUSCEPTIBILITY": "tif",
+    "ZONES": "tif",
+    "ZONE_TABLE": "csv",
+    "REPORT": "html",
+    "NUMBERS": "csv",
+    "POINTS": "gpkg",
+}
+COMPARED = {
+    "COMPARISON": "html",
+    "COMPARISON_NUMBERS": "csv",
+    "SUMMARY": "csv",
+    **{
+        f"{what}_{kind}": ending
+        for kind in ("FOREST", "REGRESSION", "RATIO")
+        for what, ending in (("MODEL", "safetensors"), ("SUSCEPTIBILITY", "tif"))
+    },
+}
 
 
 def chain_inputs(area: Path) -> dict[str, object]:
-    return {"LANDSLIDES": area / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII, "DISTANCE": 150,
-            **stack_inputs(area), **SHORT}
+    return {
+        "LANDSLIDES": area / "landslides.gpkg",
+        "SCALE_FIELD": "scale",
+        "RADII": RADII,
+        "DISTANCE": 150,
+        **stack_inputs(area),
+        **SHORT,
+    }
 
 
 def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
@@ -137,11 +177,29 @@ def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
 
 
 def test_it_runs_without_the_optional_layers(run, area):
-    result = run("factorstozones", DEM=area / "dem.tif", LANDSLIDES=area / "landslides.gpkg", RADII=RADII,
-                 PRECIPITATION=area / "precipitation.tif", DISTANCE=150, **{**SHORT, "EPOCHS": 1},
-                 **{name: QgsProcessing.TEMPORARY_OUTPUT for name in (
-                     "stack:STACK", "labels:LABELS", "safety:SAFETY_FACTOR", "training:MODEL", "training:WINDOWS",
-                     "map:SUSCEPTIBILITY", "zones:ZONES", "validation:REPORT", "validation:NUMBERS")})
+    result = run(
+        "factorstozones",
+        DEM=area / "dem.tif",
+        LANDSLIDES=area / "landslides.gpkg",
+        RADII=RADII,
+        PRECIPITATION=area / "precipitation.tif",
+        DISTANCE=150,
+        **{**SHORT, "EPOCHS": 1},
+        **dict.fromkeys(
+            (
+                "stack:STACK",
+                "labels:LABELS",
+                "safety:SAFETY_FACTOR",
+                "training:MODEL",
+                "training:WINDOWS",
+                "map:SUSCEPTIBILITY",
+                "zones:ZONES",
+                "validation:REPORT",
+                "validation:NUMBERS",
+            ),
+            QgsProcessing.TEMPORARY_OUTPUT,
+        ),
+    )
     with rasterio.open(result["map:SUSCEPTIBILITY"]) as found:
         assert np.isfinite(found.read(1)).any()
     assert "test windows" in Path(result["validation:REPORT"]).read_text(encoding="utf-8")
@@ -153,8 +211,9 @@ def test_the_chain_beside_comparison_models(plugin, run, area, tmp_path):
     for path in outputs.values():
         assert path.stat().st_size > 0, path.name
     with open(tmp_path / "comparison_numbers.csv", newline="", encoding="utf-8") as stream:
-        numbers = {(row["scope"], row["map"], row["other"], row["measure"]): row["value"]
-                   for row in csv.DictReader(stream)}
+        numbers = {
+            (row["scope"], row["map"], row["other"], row["measure"]): row["value"] for row in csv.DictReader(stream)
+        }
     for name in ("PCUM", "random forest", "logistic regression", "frequency ratio"):
         assert 0 <= float(numbers["all", name, "", "auc"]) <= 1
     assert float(numbers["all", "PCUM", "random forest", "p_corrected"]) <= 1
@@ -166,8 +225,15 @@ def test_the_chain_beside_comparison_models(plugin, run, area, tmp_path):
     assert float(validated["auc"]) == pytest.approx(float(numbers["all", "PCUM", "", "auc"]), abs=0.02)
 
 
-NEW_AREA = {"STACK": "tif", "FACTOR_REPORT": "html", "FACTOR_FINDINGS": "csv", "SUSCEPTIBILITY": "tif",
-            "APPLICABILITY": "tif", "ZONES": "tif", "ZONE_TABLE": "csv"}
+NEW_AREA = {
+    "STACK": "tif",
+    "FACTOR_REPORT": "html",
+    "FACTOR_FINDINGS": "csv",
+    "SUSCEPTIBILITY": "tif",
+    "APPLICABILITY": "tif",
+    "ZONES": "tif",
+    "ZONE_TABLE": "csv",
+}
 
 
 def test_a_new_area_with_a_trained_model(plugin, run, area, chain, tmp_path):
@@ -186,13 +252,23 @@ def test_a_new_area_with_a_trained_model(plugin, run, area, chain, tmp_path):
 
 
 def test_a_new_area_cuts_by_its_own_shares_without_earlier_zones(run, area, chain, tmp_path):
-    result = run("newarea", MODEL=chain["model"], **stack_inputs(area), **{
-        "stack:STACK": tmp_path / "s.tif", "check:FACTOR_REPORT": tmp_path / "f.html",
-        "check:FACTOR_FINDINGS": tmp_path / "f.csv", "map:SUSCEPTIBILITY": tmp_path / "m.tif",
-        "zones:ZONES": tmp_path / "z.tif", "zones:ZONE_TABLE": tmp_path / "z.csv"})
+    result = run(
+        "newarea",
+        MODEL=chain["model"],
+        **stack_inputs(area),
+        **{
+            "stack:STACK": tmp_path / "s.tif",
+            "check:FACTOR_REPORT": tmp_path / "f.html",
+            "check:FACTOR_FINDINGS": tmp_path / "f.csv",
+            "map:SUSCEPTIBILITY": tmp_path / "m.tif",
+            "zones:ZONES": tmp_path / "z.tif",
+            "zones:ZONE_TABLE": tmp_path / "z.csv",
+        },
+    )
     with open(result["zones:ZONE_TABLE"], newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    assert [round(float(row["share"]), 2) for row in rows] == [0.3, 0.2, 0.2, 0.2, 0.1] and "region" not in rows[0]
+    assert [round(float(row["share"]), 2) for row in rows] == [0.3, 0.2, 0.2, 0.2, 0.1]
+    assert "region" not in rows[0]
 
 
 # Opened, changed, exported
@@ -242,10 +318,17 @@ def test_the_python_export_gives_the_same_map(plugin, run, area, chain, tmp_path
     assert opened.fromFile(str(file_of("newarea")))
     script = exported(opened, tmp_path).create()
     values = {item.name(): item.defaultValue() for item in script.parameterDefinitions()}
-    paths = {item.description(): tmp_path / f"{number}.{'csv' if item.type() == 'fileDestination' else 'tif'}"
-             for number, item in enumerate(script.destinationParameterDefinitions())}
-    values.update({item.name(): paths[item.description()] for item in script.destinationParameterDefinitions()
-                   if not item.flags() & item.Flag.FlagOptional})
+    paths = {
+        item.description(): tmp_path / f"{number}.{'csv' if item.type() == 'fileDestination' else 'tif'}"
+        for number, item in enumerate(script.destinationParameterDefinitions())
+    }
+    values.update(
+        {
+            item.name(): paths[item.description()]
+            for item in script.destinationParameterDefinitions()
+            if not item.flags() & item.Flag.FlagOptional
+        }
+    )
     run_file(script, {**values, "MODEL": chain["model"], **stack_inputs(area)})
     with rasterio.open(chain["susceptibility"]) as expected, rasterio.open(paths["Susceptibility"]) as found:
         np.testing.assert_array_equal(found.read(1), expected.read(1))
@@ -268,11 +351,19 @@ def test_a_changed_copy_becomes_the_users_model(plugin, run, area, chain, tmp_pa
     provider.refreshAlgorithms()
     mine = QgsApplication.processingRegistry().algorithmById("model:mine")
     assert mine is not None
-    run_file(mine.create(), {
-        "MODEL": chain["model"], **stack_inputs(area), "stack:STACK": tmp_path / "s.tif",
-        "check:FACTOR_REPORT": tmp_path / "f.html", "check:FACTOR_FINDINGS": tmp_path / "f.csv",
-        "map:SUSCEPTIBILITY": tmp_path / "m.tif", "zones:ZONES": tmp_path / "z.tif",
-        "zones:ZONE_TABLE": tmp_path / "z.csv"})
+    run_file(
+        mine.create(),
+        {
+            "MODEL": chain["model"],
+            **stack_inputs(area),
+            "stack:STACK": tmp_path / "s.tif",
+            "check:FACTOR_REPORT": tmp_path / "f.html",
+            "check:FACTOR_FINDINGS": tmp_path / "f.csv",
+            "map:SUSCEPTIBILITY": tmp_path / "m.tif",
+            "zones:ZONES": tmp_path / "z.tif",
+            "zones:ZONE_TABLE": tmp_path / "z.csv",
+        },
+    )
     with open(tmp_path / "z.csv", newline="", encoding="utf-8") as stream:
         widths = [float(row["upper"]) - float(row["lower"]) for row in csv.DictReader(stream)]
     assert widths == pytest.approx([widths[0]] * 5, rel=1e-3)

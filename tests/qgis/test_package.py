@@ -25,8 +25,9 @@ NEVER = {".exe", ".dll", ".so", ".dylib", ".bat", ".sh", ".ps1", ".cmd", ".pyc",
 
 
 def build(target: Path) -> Path:
-    result = subprocess.run([sys.executable, str(ROOT / "tools" / "package.py"), str(target)], capture_output=True,
-                            text=True, timeout=120)
+    result = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "package.py"), str(target)], capture_output=True, text=True, timeout=120
+    )
     assert result.returncode == 0, result.stderr
     assert str(target) in result.stdout
     return target
@@ -83,11 +84,21 @@ def bare_qgis(profile, tmp_path_factory):
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name.split('.')[0] in {LIBRARIES!r}:\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
-        "sys.meta_path.insert(0, Blocker())\n")
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("QGIS_", "PYTHON", "SCARP_", "VIRTUAL_ENV"))}
-    environment = {**kept, "QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(profile),
-                   "HOME": str(profile), "PYTHONPATH": str(blocker), "PYTHONDONTWRITEBYTECODE": "1"}
+        "sys.meta_path.insert(0, Blocker())\n"
+    )
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("QGIS_", "PYTHON", "SCARP_", "VIRTUAL_ENV"))
+    }
+    environment = {
+        **kept,
+        "QT_QPA_PLATFORM": "offscreen",
+        "QGIS_CUSTOM_CONFIG_PATH": str(profile),
+        "HOME": str(profile),
+        "PYTHONPATH": str(blocker),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
     def call(*arguments: str, code: int = 0) -> str:
         result = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, env=environment, timeout=120)
@@ -107,18 +118,21 @@ def run_tool(*arguments: str, folder: Path) -> subprocess.CompletedProcess:
 
 def test_one_folder_and_only_what_ships(archive, entries):
     names = [entry.filename for entry in entries]
-    assert names[0] == "scarp/__init__.py" and len(names) == len(set(names))
+    assert names[0] == "scarp/__init__.py"
+    assert len(names) == len(set(names))
     for name in ("metadata.txt", "LICENSE", "README.md", "plugin.py", "model/jobs/train_pcum.py"):
         assert f"scarp/{name}" in names
     for entry in entries:
         parts = entry.filename.split("/")
-        assert parts[0] == "scarp" and ".." not in parts
+        assert parts[0] == "scarp"
+        assert ".." not in parts
         assert not {"tests", "benchmarks", "tools", "docs", "__pycache__", ".git", "__MACOSX"} & set(parts)
-        assert not parts[-1].startswith(".") and Path(parts[-1]).suffix not in NEVER
+        assert not parts[-1].startswith(".")
+        assert Path(parts[-1]).suffix not in NEVER
         assert not (entry.external_attr >> 16) & 0o111, "executable"
         if parts[-1].endswith(".svg"):
             assert entry.file_size < 20_000, "an icon this large holds a picture"
-    assert archive.stat().st_size < 2 ** 20
+    assert archive.stat().st_size < 2**20
 
 
 def test_it_is_the_same_bytes_every_time(archive, tmp_path):
@@ -135,12 +149,15 @@ def test_a_stray_file_stops_the_build(tmp_path):
     stray.write_bytes(b"weights")
     command = [sys.executable, str(copy / "tools" / "package.py"), str(tmp_path / "stray.zip")]
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode != 0 and str(stray) in result.stderr and not (tmp_path / "stray.zip").exists()
+    assert result.returncode != 0
+    assert str(stray) in result.stderr
+    assert not (tmp_path / "stray.zip").exists()
     stray.unlink()
     text = (copy / "metadata.txt").read_text(encoding="utf-8")
     (copy / "metadata.txt").write_text(re.sub("^version=.*$", "version=1.0", text, flags=re.M), encoding="utf-8")
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode != 0 and "MAJOR.MINOR.PATCH" in result.stderr
+    assert result.returncode != 0
+    assert "MAJOR.MINOR.PATCH" in result.stderr
 
 
 def test_metadata_is_what_the_repository_asks_for(installed, metadata):
@@ -152,9 +169,11 @@ def test_metadata_is_what_the_repository_asks_for(installed, metadata):
     assert "/" not in metadata["author"]
     assert metadata["hasProcessingProvider"] == "yes", "qgis_process loads no other plugins"
     assert (installed / metadata["icon"]).is_file()
-    assert metadata["qgisMinimumVersion"] == "3.22" and metadata["qgisMaximumVersion"].startswith("4.")
+    assert metadata["qgisMinimumVersion"] == "3.22"
+    assert metadata["qgisMaximumVersion"].startswith("4.")
     assert "supportsQt6" not in metadata, "withdrawn; the maximum version says it"
-    assert "Install what Scarp needs" in metadata["about"] and len(metadata["changelog"]) > 100
+    assert "Install what Scarp needs" in metadata["about"]
+    assert len(metadata["changelog"]) > 100
     for name in ("experimental", "deprecated", "server"):
         assert metadata[name] in ("True", "False")
 
@@ -168,7 +187,8 @@ def test_the_readme_leads_to_pages_that_the_zip_does_not_have(installed):
 def test_every_translation_is_compiled(installed):
     sources = {path.stem for path in (ROOT / "resources" / "translations").glob("*.ts")}
     compiled = {path.stem: path.stat().st_size for path in (installed / "resources" / "translations").glob("*.qm")}
-    assert set(compiled) == sources and all(compiled.values())
+    assert set(compiled) == sources
+    assert all(compiled.values())
 
 
 def test_every_import_inside_the_plugin_finds_its_file(installed):
@@ -180,7 +200,7 @@ def test_every_import_inside_the_plugin_finds_its_file(installed):
         package = list(path.relative_to(installed).parts[:-1])
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.level:
-                base = package[:len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
+                base = package[: len(package) - node.level + 1] + (node.module.split(".") if node.module else [])
                 assert is_there(base) or (not base and not node.module), f"{path}:{node.lineno}"
                 if not node.module:
                     missing = [alias.name for alias in node.names if not is_there([*base, alias.name])]
@@ -197,8 +217,9 @@ def test_bandit_finds_nothing(installed):
 
 def test_detect_secrets_finds_nothing(installed):
     # The repository passes over metadata.txt, where packing tools put commit hashes.
-    result = run_tool("detect_secrets", "scan", "--all-files", "--exclude-files", r"metadata\.txt", ".",
-                      folder=installed.parent)
+    result = run_tool(
+        "detect_secrets", "scan", "--all-files", "--exclude-files", r"metadata\.txt", ".", folder=installed.parent
+    )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["results"] == {}
 
@@ -212,7 +233,15 @@ def test_a_bare_qgis_loads_it_and_says_what_is_missing(bare_qgis, plugin, instal
     listed = set(re.findall(r"\bscarp:\w+", bare_qgis("list")))
     assert listed == {algorithm.id() for algorithm in plugin.provider.algorithms()}
     assert "WINDOW" in bare_qgis("help", "scarp:trainpcum")
-    said = bare_qgis("run", "scarp:trainpcum", "--", f"STACK={installed}/LICENSE", f"LABELS={installed}/LICENSE",
-                     "OUTPUT=model.safetensors", code=1)
-    assert "torch" in said and "Install what Scarp needs" in said
+    said = bare_qgis(
+        "run",
+        "scarp:trainpcum",
+        "--",
+        f"STACK={installed}/LICENSE",
+        f"LABELS={installed}/LICENSE",
+        "OUTPUT=model.safetensors",
+        code=1,
+    )
+    assert "torch" in said
+    assert "Install what Scarp needs" in said
     assert "Traceback" not in said

@@ -8,30 +8,30 @@ from qgis.core import QgsProcessingParameterDefinition
 FROZEN = {
     "createdemodata": "SIZE [REGIONS] SEED OUTPUT",
     "buildfactorstack": "DEM [AREA] [LANDFORM] [LANDFORM_FIELD] [RIVERS] [RIVER_RADIUS] [PRECIPITATION] [TEMPERATURE] "
-                        "[FAULTS] [FAULT_RADIUS] [LITHOLOGY] [LITHOLOGY_FIELD] [SEISMIC] [SEISMIC_FIELD] "
-                        "[EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL] [SCHEDULER] OUTPUT",
+    "[FAULTS] [FAULT_RADIUS] [LITHOLOGY] [LITHOLOGY_FIELD] [SEISMIC] [SEISMIC_FIELD] "
+    "[EXTRA_CONTINUOUS] [EXTRA_CATEGORICAL] [SCHEDULER] OUTPUT",
     "checkfactors": "STACK OUTPUT_HTML OUTPUT_TABLE",
     "buildbufferedlabels": "LANDSLIDES [SCALE_FIELD] RADII [RING] REFERENCE [AREA] OUTPUT",
     "buildsafetyfactor": "REFERENCE PRECIPITATION ALPHA BETA RAINY_DAYS [CLIMATE] [ALPHA_FIELD] [BETA_FIELD] "
-                         "[RAINY_DAYS_FIELD] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] [LANDSLIDES] OUTPUT "
-                         "[OUTPUT_RAINFALL] [OUTPUT_TABLE]",
+    "[RAINY_DAYS_FIELD] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] [LANDSLIDES] OUTPUT "
+    "[OUTPUT_RAINFALL] [OUTPUT_TABLE]",
     "trainpcum": "STACK LABELS [SAFETY_FACTOR] PHYSICS LAMBDA P_LOW FS_CRITICAL WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW "
-                 "SPLIT BLOCK EPOCHS PATIENCE LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE "
-                 "PRECISION [PRESET] [START_FROM] [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
+    "SPLIT BLOCK EPOCHS PATIENCE LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE "
+    "PRECISION [PRESET] [START_FROM] [CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
     "traincomparisonmodel": "KIND STACK LABELS WEIGHT_LANDSLIDE WEIGHT_STABLE WINDOW SPLIT BLOCK EPOCHS PATIENCE "
-                            "LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE PRECISION "
-                            "[CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
+    "LEARNING_RATE BATCH AUGMENT ENCODING WIDTH DEPTH DROPOUT SEED DEVICE PRECISION "
+    "[CHECKPOINT] OUTPUT [OUTPUT_WINDOWS] [OUTPUT_HTML]",
     "predictsusceptibility": "STACK MODEL [AREA] TILE DEVICE PRECISION [SAMPLES] OUTPUT [OUTPUT_UNCERTAINTY] "
-                             "[OUTPUT_APPLICABILITY]",
+    "[OUTPUT_APPLICABILITY]",
     "classifyzones": "SUSCEPTIBILITY METHOD SHARES [BREAKS] [BREAKS_FROM] [LANDSLIDES] OUTPUT [OUTPUT_TABLE]",
     "rainfallwarning": "SUSCEPTIBILITY RAIN [K] [TOPOGRAPHY] [TOPOGRAPHY_FIELD] [K_TABLE] P_LOW FS_CRITICAL [REGIONS] "
-                       "[REGION_FIELD] [MORE_RAIN] [P_HIGH] [FS_WATCH] [ZONES] OUTPUT OUTPUT_TABLE",
+    "[REGION_FIELD] [MORE_RAIN] [P_HIGH] [FS_WATCH] [ZONES] OUTPUT OUTPUT_TABLE",
     "validatewithpoints": "SUSCEPTIBILITY LANDSLIDES [STABLE] [ZONES] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] "
-                          "THRESHOLD DISTANCE REPEATS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_POINTS]",
+    "THRESHOLD DISTANCE REPEATS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_POINTS]",
     "explainsusceptibility": "STACK MODEL LABELS SEED OUTPUT_HTML OUTPUT_TABLE [OUTPUT_LEADING]",
     "comparemodels": "SUSCEPTIBILITY LANDSLIDES [STABLE] [REGIONS] [REGION_FIELD] [WINDOWS] [SUBSET] REPEATS SEED "
-                     "[NAMES] [THRESHOLD] [DISTANCE] [SHARES] [POLYGON_MODE] OUTPUT_HTML OUTPUT_TABLE "
-                     "[OUTPUT_DIFFERENCE]",
+    "[NAMES] [THRESHOLD] [DISTANCE] [SHARES] [POLYGON_MODE] OUTPUT_HTML OUTPUT_TABLE "
+    "[OUTPUT_DIFFERENCE]",
 }
 """As in the design: what is not in brackets must be given or has a default; nothing is ever renamed."""
 
@@ -41,8 +41,15 @@ CHOICES = {
     ("trainpcum", "SPLIT"): ["spatial_blocks", "random"],
     ("trainpcum", "ENCODING"): ["codes", "one_hot"],
     ("trainpcum", "PRECISION"): ["auto", "fp32", "bf16", "fp16"],
-    ("traincomparisonmodel", "KIND"): ["unet", "bpnn", "resnet", "logistic_regression", "random_forest",
-                                       "frequency_ratio", "weights_of_evidence"],
+    ("traincomparisonmodel", "KIND"): [
+        "unet",
+        "bpnn",
+        "resnet",
+        "logistic_regression",
+        "random_forest",
+        "frequency_ratio",
+        "weights_of_evidence",
+    ],
     ("predictsusceptibility", "PRECISION"): ["auto", "fp32", "bf16", "fp16"],
     ("classifyzones", "METHOD"): ["area_shares", "equal_interval", "natural_breaks", "landslide_share", "breaks"],
     ("validatewithpoints", "SUBSET"): ["all", "train", "validation", "test"],
@@ -71,11 +78,14 @@ def test_ids_and_names_are_as_frozen(algorithms, name):
 @pytest.mark.parametrize("name", FROZEN)
 def test_everything_has_help(algorithms, name):
     algorithm = algorithms[name]
-    assert algorithm.displayName() and algorithm.group()[0].isdigit() and algorithm.tags()
+    assert algorithm.displayName()
+    assert algorithm.group()[0].isdigit()
+    assert algorithm.tags()
     assert not algorithm.icon().isNull()
     for item in algorithm.parameterDefinitions():
         assert len(item.help()) > 20 and item.help().rstrip().endswith("."), item.name()
-        assert item.description() and item.description() != item.name()
+        assert item.description()
+        assert item.description() != item.name()
         assert item.help() in algorithm.shortHelpString()
         assert f"[{item.name()}]" in algorithm.shortHelpString()
 
@@ -95,21 +105,24 @@ def test_defaults_are_acceptable(algorithms):
 @pytest.mark.parametrize("key", CHOICES)
 def test_choices_are_static_words(algorithms, key):
     definition = algorithms[key[0]].parameterDefinition(key[1])
-    assert definition.options() == CHOICES[key] and definition.usesStaticStrings()
-    assert definition.defaultValue() in (CHOICES[key] if not definition.flags() & OPTIONAL
-                                         else [*CHOICES[key], None])
+    assert definition.options() == CHOICES[key]
+    assert definition.usesStaticStrings()
+    assert definition.defaultValue() in (CHOICES[key] if not definition.flags() & OPTIONAL else [*CHOICES[key], None])
 
 
 def test_groups_follow_the_work(algorithms):
-    order = sorted({(algorithm.group(), algorithm.groupId()) for algorithm in algorithms.values()
-                    if algorithm.name() in FROZEN})
+    order = sorted(
+        {(algorithm.group(), algorithm.groupId()) for algorithm in algorithms.values() if algorithm.name() in FROZEN}
+    )
     assert [group for _, group in order] == ["prepare", "train", "map", "validate"]
 
 
 def test_what_an_analyst_need_not_touch_is_folded_away(algorithms):
     advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
     shown = [item.name() for item in algorithms["trainpcum"].parameterDefinitions() if not item.flags() & advanced]
-    assert "STACK" in shown and "LEARNING_RATE" not in shown and len(shown) <= 10
+    assert "STACK" in shown
+    assert "LEARNING_RATE" not in shown
+    assert len(shown) <= 10
 
 
 def test_radii_shown_are_those_of_the_core():

@@ -8,22 +8,37 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDERS = ("algorithms", "environment", "gui", "processing_provider", "running", "tools", "tests/qgis", "tests/gui")
-FILES = sorted([ROOT / "plugin.py", ROOT / "translation.py",
-                *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))])
+FILES = sorted(
+    [
+        ROOT / "plugin.py",
+        ROOT / "translation.py",
+        *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")),
+    ]
+)
 GONE = {
-    "exec_": "exec", "QRegExp": "QRegularExpression", "QRegExpValidator": "QRegularExpressionValidator",
-    "QDesktopWidget": "QScreen", "qApp": "QApplication.instance()", "QTextCodec": "str.encode",
-    "setTextCodec": "setEncoding", "setMargin": "setContentsMargins", "globalPos": "globalPosition",
-    "MidButton": "MiddleButton", "TextColorRole": "ForegroundRole", "BackgroundColorRole": "BackgroundRole",
-    "QWebView": "QTextBrowser", "HighQualityAntialiasing": "Antialiasing",
-    "resources_rc": "files by their path", "AA_EnableHighDpiScaling": "nothing",
+    "exec_": "exec",
+    "QRegExp": "QRegularExpression",
+    "QRegExpValidator": "QRegularExpressionValidator",
+    "QDesktopWidget": "QScreen",
+    "qApp": "QApplication.instance()",
+    "QTextCodec": "str.encode",
+    "setTextCodec": "setEncoding",
+    "setMargin": "setContentsMargins",
+    "globalPos": "globalPosition",
+    "MidButton": "MiddleButton",
+    "TextColorRole": "ForegroundRole",
+    "BackgroundColorRole": "BackgroundRole",
+    "QWebView": "QTextBrowser",
+    "HighQualityAntialiasing": "Antialiasing",
+    "resources_rc": "files by their path",
+    "AA_EnableHighDpiScaling": "nothing",
     "AA_UseHighDpiPixmaps": "nothing",
 }
 """What PyQt6 does not have, and what to write for it."""
@@ -131,20 +146,27 @@ def test_every_qt_name_is_there_in_pyqt6():
     wanted = set()
     for path in FILES:
         tree = tree_of(path)
-        imported = {name: (module.split(".")[2], original) for name, (module, original) in
-                    names_from_qgis(tree).items() if module.startswith("qgis.PyQt.")}
+        imported = {
+            name: (module.split(".")[2], original)
+            for name, (module, original) in names_from_qgis(tree).items()
+            if module.startswith("qgis.PyQt.")
+        }
         wanted |= {(module, (original,)) for module, original in imported.values()}
         for _, (first, *rest) in chains(tree):
             # Only names of classes and enums: what starts small is a method, and QGIS adds some to PyQt.
             if first in imported and rest and all(name[0].isupper() for name in rest):
                 module, original = imported[first]
                 wanted.add((module, (original, *rest)))
-    wanted = {(MOVED.get(chain[0], module), chain) for module, chain in wanted
-              if chain[0] not in ("QVariant", "NULL", "pyqtSignal", "pyqtSlot")}
+    wanted = {
+        (MOVED.get(chain[0], module), chain)
+        for module, chain in wanted
+        if chain[0] not in ("QVariant", "NULL", "pyqtSignal", "pyqtSlot")
+    }
     assert len(wanted) > 30
     if subprocess.run([sys.executable, "-c", "import PyQt6.QtWidgets"], capture_output=True).returncode:
         pytest.skip("PyQt6 is not installed")
-    result = subprocess.run([sys.executable, "-c", IN_QT6], input=json.dumps(sorted(wanted)), capture_output=True,
-                            text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", IN_QT6], input=json.dumps(sorted(wanted)), capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == []

@@ -32,7 +32,7 @@ def blocks() -> dict[str, str]:
         if part.startswith("## "):
             heading = part[3:]
         elif part.startswith("```python"):
-            found[heading] = found.get(heading, "") + part[len("```python\n"):-len("```")]
+            found[heading] = found.get(heading, "") + part[len("```python\n") : -len("```")]
     return found
 
 
@@ -50,8 +50,12 @@ def console(run, tmp_path_factory) -> dict[str, Any]:
 
 def test_the_page_has_three_recipes_and_what_is_shortened():
     page, recipes = PAGE.read_text(encoding="utf-8"), blocks()
-    assert list(recipes) == ["", "1 The whole chain", "2 Several models as one, and how sure they are",
-                             "3 Five regions and one summary"]
+    assert list(recipes) == [
+        "",
+        "1 The whole chain",
+        "2 Several models as one, and how sure they are",
+        "3 Five regions and one summary",
+    ]
     for text in SHORTER:
         assert page.count(text) == 1, text
     assert max(len(line) for code in recipes.values() for line in code.splitlines()) <= 120
@@ -67,8 +71,10 @@ def test_the_ensemble_is_the_mean_and_has_a_spread(console):
     folder = console["FOLDER"]
     with rasterio.open(folder / "uncertainty.tif") as spread, rasterio.open(folder / "ensemble.tif") as mean:
         deviation, values = spread.read(1), mean.read(1)
-    assert np.nanmax(deviation) > 0 and np.nanmin(deviation) >= 0
-    assert 0 <= np.nanmin(values) and np.nanmax(values) <= 1
+    assert np.nanmax(deviation) > 0
+    assert np.nanmin(deviation) >= 0
+    assert np.nanmin(values) >= 0
+    assert np.nanmax(values) <= 1
     assert np.isfinite(values).sum() == console["ensemble"]["CELLS"]
 
 
@@ -79,8 +85,11 @@ def test_five_regions_have_a_row_each(console):
     assert len(console["maps"]) == 5
     names = {"Great bend", "Gorges", "Till valleys", "High ranges", "Settled valley"}
     # There is a row of the test windows when enough landslides lie in them.
-    assert {row["region"] for row in rows} - {"(test windows)"} == names | {"(all)", "(mean of the regions)",
-                                                                            "(worst region)"}
+    assert {row["region"] for row in rows} - {"(test windows)"} == names | {
+        "(all)",
+        "(mean of the regions)",
+        "(worst region)",
+    }
     for name in names:
         for table in (f"zones_{name}.csv", f"numbers_{name}.csv"):
             with open(folder / table, encoding="utf-8", newline="") as stream:

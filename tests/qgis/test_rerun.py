@@ -20,8 +20,14 @@ def record_of(path: Path) -> dict:
 
 def repeat(run, tmp_path, output, listener=None, **more):
     """Return what the repetition returned, and the rows of its table by part and name."""
-    result = run("rerun", listener or Listener(), RECORD=f"{output}.run.json", FOLDER=tmp_path / "again",
-                 OUTPUT_TABLE=tmp_path / "comparison.csv", **more)
+    result = run(
+        "rerun",
+        listener or Listener(),
+        RECORD=f"{output}.run.json",
+        FOLDER=tmp_path / "again",
+        OUTPUT_TABLE=tmp_path / "comparison.csv",
+        **more,
+    )
     with open(tmp_path / "comparison.csv", encoding="utf-8") as stream:
         rows = {(row["part"], row["name"]): row for row in csv.DictReader(stream)}
     return result, rows
@@ -31,16 +37,31 @@ def repeat(run, tmp_path, output, listener=None, **more):
 def numbers(run, chain, area, tmp_path_factory) -> Path:
     """A validation with all of its outputs."""
     folder = tmp_path_factory.mktemp("numbers")
-    run("validatewithpoints", SUSCEPTIBILITY=chain["susceptibility"], LANDSLIDES=area / "landslides.gpkg",
-        ZONES=chain["zones"], WINDOWS=chain["windows"], REPEATS=3, OUTPUT_HTML=folder / "report.html",
-        OUTPUT_TABLE=folder / "numbers.csv", OUTPUT_POINTS=folder / "points.gpkg")
+    run(
+        "validatewithpoints",
+        SUSCEPTIBILITY=chain["susceptibility"],
+        LANDSLIDES=area / "landslides.gpkg",
+        ZONES=chain["zones"],
+        WINDOWS=chain["windows"],
+        REPEATS=3,
+        OUTPUT_HTML=folder / "report.html",
+        OUTPUT_TABLE=folder / "numbers.csv",
+        OUTPUT_POINTS=folder / "points.gpkg",
+    )
     return folder / "numbers.csv"
 
 
-@pytest.mark.parametrize("step, outputs", [
-    ("stack", {"OUTPUT"}), ("labels", {"OUTPUT"}), ("safety", {"OUTPUT"}), ("model", {"OUTPUT", "OUTPUT_WINDOWS"}),
-    ("susceptibility", {"OUTPUT"}), ("zones", {"OUTPUT"}),
-])
+@pytest.mark.parametrize(
+    ("step", "outputs"),
+    [
+        ("stack", {"OUTPUT"}),
+        ("labels", {"OUTPUT"}),
+        ("safety", {"OUTPUT"}),
+        ("model", {"OUTPUT", "OUTPUT_WINDOWS"}),
+        ("susceptibility", {"OUTPUT"}),
+        ("zones", {"OUTPUT"}),
+    ],
+)
 def test_every_step_of_the_chain_gives_the_same_again(run, chain, tmp_path, step, outputs):
     before = {path: path.read_bytes() for path in chain.values()}
     result, rows = repeat(run, tmp_path, chain[step])
@@ -56,7 +77,8 @@ def test_every_step_of_the_chain_gives_the_same_again(run, chain, tmp_path, step
 def test_a_validation_gives_the_same_numbers_and_points(run, numbers, tmp_path):
     result, rows = repeat(run, tmp_path, numbers)
     assert result["SAME"] == 1
-    assert rows["output", "OUTPUT_TABLE"]["same"] == "yes" and rows["output", "OUTPUT_POINTS"]["same"] == "yes"
+    assert rows["output", "OUTPUT_TABLE"]["same"] == "yes"
+    assert rows["output", "OUTPUT_POINTS"]["same"] == "yes"
     assert rows["output", "OUTPUT_HTML"]["same"] == "not compared"
     assert rows["number", "AUC"]["then"] == rows["number", "AUC"]["now"] != ""
 
@@ -84,8 +106,9 @@ def test_the_record_holds_every_parameter_under_its_name(chain, plugin):
     declared = {one.name() for one in algorithm.parameterDefinitions()}
     assert set(call["parameters"]) | set(call["outputs"]) == declared
     assert {name: call["parameters"][name] for name in TRAINING} == TRAINING
-    assert call["parameters"]["DEVICE"] == "auto" and call["parameters"]["LAMBDA"] is None
-    assert {name for name in call["files"]} == {"STACK", "LABELS", "SAFETY_FACTOR"}
+    assert call["parameters"]["DEVICE"] == "auto"
+    assert call["parameters"]["LAMBDA"] is None
+    assert set(call["files"]) == {"STACK", "LABELS", "SAFETY_FACTOR"}
     assert all(len(one["sha256"]) == 64 for files in call["files"].values() for one in files)
 
 
@@ -99,26 +122,37 @@ def test_a_changed_raster_and_its_effect_are_named(run, area, tmp_path):
         dem.write(heights, 1)
     listener = Listener()
     result, rows = repeat(run, tmp_path, tmp_path / "stack.tif", listener)
-    assert result["SAME"] == 0 and result["INPUTS_CHANGED"] == 1
+    assert result["SAME"] == 0
+    assert result["INPUTS_CHANGED"] == 1
     assert {name for (part, name), row in rows.items() if part == "input" and row["same"] == "no"} == {"DEM"}
     difference = rows["output", "OUTPUT"]["what"]
-    assert "slope" in difference and "cells differ" in difference and "temperature" not in difference
+    assert "slope" in difference
+    assert "cells differ" in difference
+    assert "temperature" not in difference
     said = " ".join(listener.warnings)
-    assert "Inputs have changed since the run: DEM" in said and "the inputs named above have changed" in said
+    assert "Inputs have changed since the run: DEM" in said
+    assert "the inputs named above have changed" in said
 
 
 def test_a_layer_is_compared_by_its_features_and_not_by_its_file(run, area, chain, tmp_path):
     """GeoPackages change when they are only looked at; what counts is what was read."""
     slides = tmp_path / "landslides.gpkg"
     shutil.copy(area / "landslides.gpkg", slides)
-    run("buildbufferedlabels", LANDSLIDES=slides, SCALE_FIELD="scale", RADII=RADII, REFERENCE=chain["stack"],
-        OUTPUT=tmp_path / "labels.tif")
+    run(
+        "buildbufferedlabels",
+        LANDSLIDES=slides,
+        SCALE_FIELD="scale",
+        RADII=RADII,
+        REFERENCE=chain["stack"],
+        OUTPUT=tmp_path / "labels.tif",
+    )
     layer = QgsVectorLayer(str(slides), "", "ogr")
     note = layer.fields().lookupField("note")
     first = next(layer.getFeatures())
     layer.dataProvider().changeAttributeValues({first.id(): {note: "a field that no one asked for"}})
     result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
-    assert result["SAME"] == 1 and rows["input", "LANDSLIDES"]["same"] == "yes"
+    assert result["SAME"] == 1
+    assert rows["input", "LANDSLIDES"]["same"] == "yes"
     layer.dataProvider().deleteFeatures([first.id()])
     shutil.rmtree(tmp_path / "again")
     result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
@@ -136,7 +170,8 @@ def test_temporary_layers_are_named_and_can_be_replaced(run, area, chain, tmp_pa
 
     saved = write_layer(tmp_path / "sketched.gpkg", "Point", "scale:string", places)
     result, rows = repeat(run, tmp_path, tmp_path / "labels.tif", REPLACE=f"LANDSLIDES={saved}")
-    assert result["SAME"] == 1 and rows["input", "LANDSLIDES"]["same"] == "yes"
+    assert result["SAME"] == 1
+    assert rows["input", "LANDSLIDES"]["same"] == "yes"
 
 
 def test_selected_features_are_refused(run, area, chain, tmp_path):
@@ -146,8 +181,12 @@ def test_selected_features_are_refused(run, area, chain, tmp_path):
     QgsProject.instance().addMapLayer(layer)
     try:
         layer.selectByIds([1, 2, 3])
-        run("buildbufferedlabels", LANDSLIDES=QgsProcessingFeatureSourceDefinition(layer.id(), True),
-            REFERENCE=chain["stack"], OUTPUT=tmp_path / "labels.tif")
+        run(
+            "buildbufferedlabels",
+            LANDSLIDES=QgsProcessingFeatureSourceDefinition(layer.id(), True),
+            REFERENCE=chain["stack"],
+            OUTPUT=tmp_path / "labels.tif",
+        )
     finally:
         QgsProject.instance().removeMapLayer(layer)
     with pytest.raises(QgsProcessingException, match="LANDSLIDES was the selected features"):
@@ -155,11 +194,17 @@ def test_selected_features_are_refused(run, area, chain, tmp_path):
 
 
 def test_a_subset_of_features_is_repeated(run, area, chain, tmp_path):
-    run("buildbufferedlabels", LANDSLIDES=f"{area / 'landslides.gpkg'}|subset=\"year\" < 2040", RADII=RADII,
-        REFERENCE=chain["stack"], OUTPUT=tmp_path / "labels.tif")
+    run(
+        "buildbufferedlabels",
+        LANDSLIDES=f'{area / "landslides.gpkg"}|subset="year" < 2040',
+        RADII=RADII,
+        REFERENCE=chain["stack"],
+        OUTPUT=tmp_path / "labels.tif",
+    )
     assert record_of(tmp_path / "labels.tif")["call"]["layers"]["LANDSLIDES"]["features"] == 40
     result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
-    assert result["SAME"] == 1 and rows["input", "LANDSLIDES"]["what"] == "the same 40 features"
+    assert result["SAME"] == 1
+    assert rows["input", "LANDSLIDES"]["what"] == "the same 40 features"
 
 
 def test_a_moved_folder_is_found_beside_its_record(run, chain, tmp_path):
@@ -180,8 +225,12 @@ def test_a_moved_folder_is_found_beside_its_record(run, chain, tmp_path):
 
 def test_the_earlier_outputs_are_never_written_over(run, chain, tmp_path):
     with pytest.raises(QgsProcessingException, match="already holds files"):
-        run("rerun", RECORD=f"{chain['zones']}.run.json", FOLDER=chain["zones"].parent,
-            OUTPUT_TABLE=tmp_path / "comparison.csv")
+        run(
+            "rerun",
+            RECORD=f"{chain['zones']}.run.json",
+            FOLDER=chain["zones"].parent,
+            OUTPUT_TABLE=tmp_path / "comparison.csv",
+        )
 
 
 def test_changed_and_missing_earlier_outputs_are_distinguished(run, chain, tmp_path):
@@ -200,12 +249,16 @@ def test_changed_and_missing_earlier_outputs_are_distinguished(run, chain, tmp_p
     assert result["SAME"] == 1, "the repetition is what was made then, whatever became of the file"
 
 
-@pytest.mark.parametrize("content, message", [
-    ("{", "cannot be read"), ('{"algorithm": "native:buffer"}', "is no run record of Scarp"),
-    ('{"algorithm": "scarp:trainpcum"}', "does not say with which parameters"),
-    ('{"algorithm": "scarp:rerun", "call": {"parameters": {}}}', "cannot run again"),
-    ('{"algorithm": "scarp:nothing", "call": {"parameters": {}}}', "cannot run again"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read"),
+        ('{"algorithm": "native:buffer"}', "is no run record of Scarp"),
+        ('{"algorithm": "scarp:trainpcum"}', "does not say with which parameters"),
+        ('{"algorithm": "scarp:rerun", "call": {"parameters": {}}}', "cannot run again"),
+        ('{"algorithm": "scarp:nothing", "call": {"parameters": {}}}', "cannot run again"),
+    ],
+)
 def test_a_record_that_cannot_be_used_says_why(run, tmp_path, content, message):
     (tmp_path / "bad.tif.run.json").write_text(content)
     with pytest.raises(QgsProcessingException, match=message):
@@ -228,8 +281,15 @@ def test_a_record_of_others_writes_and_calls_nowhere_else(run, chain, tmp_path):
 
 
 def test_layers_in_memory_are_compared_by_their_content(run, chain, tmp_path):
-    result = run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], PHYSICS="none",
-                 OUTPUT=tmp_path / "model.safetensors", OUTPUT_WINDOWS=QgsProcessing.TEMPORARY_OUTPUT, **TRAINING)
+    result = run(
+        "trainpcum",
+        STACK=chain["stack"],
+        LABELS=chain["labels"],
+        PHYSICS="none",
+        OUTPUT=tmp_path / "model.safetensors",
+        OUTPUT_WINDOWS=QgsProcessing.TEMPORARY_OUTPUT,
+        **TRAINING,
+    )
     assert result["OUTPUT_WINDOWS"]
     _, rows = repeat(run, tmp_path, tmp_path / "model.safetensors")
     assert rows["output", "OUTPUT_WINDOWS"]["same"] == "yes"
@@ -239,4 +299,5 @@ def test_a_password_is_not_kept(plugin):
     from scarp.algorithms.base.values import strip_password
 
     kept = strip_password("dbname='slides' host=db.example.org user='anna' password='hush' table=\"a\".\"b\" (geom)")
-    assert "hush" not in kept and "anna" in kept
+    assert "hush" not in kept
+    assert "anna" in kept

@@ -69,14 +69,17 @@ def test_choice(monkeypatch, mode, window, private, own, inside):
     allowed = {"automatic": set(ready), "process": {"private", "own"}, "inside": {"inside"}}[mode]
     assert bool(chosen.missing_packages) == (not any(ready[one] for one in allowed))
     if not chosen.missing_packages:
-        assert ready[name] and name in allowed
+        assert ready[name]
+        assert name in allowed
         best = ("private", "own", "inside") if window or mode == "process" else ("inside", "private", "own")
         assert name == next(one for one in best if one in allowed and ready[one])
     assert chosen.fallback is None or (name == "inside" and not chosen.fallback.inside and mode == "automatic")
 
 
-@pytest.mark.parametrize("word, expected", [("auto", "automatic"), ("process", "process"), ("Inside ", "inside"),
-                                            ("nonsense", "set"), ("", "set")])
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("auto", "automatic"), ("process", "process"), ("Inside ", "inside"), ("nonsense", "set"), ("", "set")],
+)
 def test_the_variable_wins_over_the_setting(monkeypatch, word, expected):
     monkeypatch.setenv("SCARP_RUN", word)
     monkeypatch.setattr(interpreter, "where_to_run", lambda: "set")
@@ -119,7 +122,8 @@ def test_a_library_inside_qgis_that_does_not_fit_is_replaced_by_the_process(monk
         monkeypatch.setattr("scarp.running.core.InProcessCore", Broken)
         with pytest.raises(Exception, match="does not exist"):
             core.call("raster_extent", "/no/such.tif", "DEM")
-    assert len(progress.warnings) == 1 and "torch" in progress.warnings[0]
+    assert len(progress.warnings) == 1
+    assert "torch" in progress.warnings[0]
 
 
 def test_missing_libraries_are_reported_before_any_work(monkeypatch):
@@ -134,9 +138,17 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("kill -9 $$", "memory ran out"), ("exit 137", "memory ran out"), ("kill -SEGV $$", "crashed .SIGSEGV"),
-    ("kill -ILL $$", "instructions"), ("echo last words >&2; exit 3", "exit code 3"), ("exit 0", "exit code 0")])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("kill -9 $$", "memory ran out"),
+        ("exit 137", "memory ran out"),
+        ("kill -SEGV $$", "crashed .SIGSEGV"),
+        ("kill -ILL $$", "instructions"),
+        ("echo last words >&2; exit 3", "exit code 3"),
+        ("exit 0", "exit code 0"),
+    ],
+)
 def test_the_exit_reason_of_a_process_is_reported(tmp_path, text, expected):
     core = SubprocessCore(Runtime(lambda modules: [], (str(script(tmp_path / "python", text)),)), NullProgress())
     with pytest.raises(CoreProcessError, match=expected) as caught:
@@ -152,20 +164,36 @@ def test_a_python_that_cannot_be_started_is_named(python):
         SubprocessCore(Runtime(lambda modules: [], (python,)), NullProgress())
 
 
-@pytest.mark.parametrize("code, words", [(0xC0000005, "0xC0000005"), (0xC0000017, "memory"), (0xC0000135, "lacks"),
-                                         (0xC000001D, "instructions"), (-1073741819, "0xC0000005"), (1, "0x00000001")])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0xC0000005, "0xC0000005"),
+        (0xC0000017, "memory"),
+        (0xC0000135, "lacks"),
+        (0xC000001D, "instructions"),
+        (-1073741819, "0xC0000005"),
+        (1, "0x00000001"),
+    ],
+)
 def test_windows_exit_codes_are_explained(monkeypatch, code, words):
     monkeypatch.setattr(failures.sys, "platform", "win32")
     assert words in str(failures.process_exited(code, ""))
 
 
-@pytest.mark.parametrize("told, kind", [
-    ({"kind": "TooFewData", "expected": True}, TooFewData), ({"kind": "Cancelled", "expected": True}, Cancelled),
-    ({"kind": "MemoryError", "expected": False}, MemoryError), ({"kind": "KeyError", "expected": False}, UnexpectedCoreError),
-    ({"kind": "ImportError", "expected": False, "library": "torch"}, ImportError)])
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"kind": "TooFewData", "expected": True}, TooFewData),
+        ({"kind": "Cancelled", "expected": True}, Cancelled),
+        ({"kind": "MemoryError", "expected": False}, MemoryError),
+        ({"kind": "KeyError", "expected": False}, UnexpectedCoreError),
+        ({"kind": "ImportError", "expected": False, "library": "torch"}, ImportError),
+    ],
+)
 def test_worker_errors_are_rebuilt_with_their_class(told, kind):
     error = failures.rebuild_error({"text": "There are 3.", "library": None, "trace": "trace", **told})
-    assert type(error) is kind and "There are 3." in str(error)
+    assert type(error) is kind
+    assert "There are 3." in str(error)
 
 
 class Striker(Listener):
@@ -176,7 +204,7 @@ class Striker(Listener):
         self._strike = strike
         self.when: float | None = None
 
-    def pushInfo(self, info: str) -> None:  # noqa: N802
+    def pushInfo(self, info: str) -> None:
         super().pushInfo(info)
         if self.when is None and info.startswith("Settings:"):
             self.when = time.perf_counter()
@@ -184,12 +212,18 @@ class Striker(Listener):
 
 
 def train(run, chain, tmp_path, listener, **more: Any) -> Any:
-    return run("trainpcum", listener, STACK=chain["stack"], LABELS=chain["labels"],
-               OUTPUT=tmp_path / "model.safetensors", OUTPUT_HTML=tmp_path / "page.html",
-               **{**TRAINING, "EPOCHS": 100000, **more})
+    return run(
+        "trainpcum",
+        listener,
+        STACK=chain["stack"],
+        LABELS=chain["labels"],
+        OUTPUT=tmp_path / "model.safetensors",
+        OUTPUT_HTML=tmp_path / "page.html",
+        **{**TRAINING, "EPOCHS": 100000, **more},
+    )
 
 
-@pytest.mark.parametrize("number, words", [(signal.SIGKILL, "memory ran out"), (signal.SIGSEGV, "crashed")])
+@pytest.mark.parametrize(("number", "words"), [(signal.SIGKILL, "memory ran out"), (signal.SIGSEGV, "crashed")])
 def test_a_crash_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, started, number, words):
     listener = Striker(lambda: os.kill(started[-1].number, number))
     with pytest.raises(QgsProcessingException, match=words):
@@ -225,16 +259,30 @@ def test_a_function_that_fails_stops_the_job_and_is_raised_here(tmp_path, in_a_p
         raise OSError("no room")
 
     with Core(["rasterio"], NullProgress()) as core, pytest.raises(OSError, match="no room"):
-        core.call("create_demo_data", tmp_path / "demo", size=64, regions=1, seed=1, write_vectors=write,
-                  progress=NullProgress())
+        core.call(
+            "create_demo_data",
+            tmp_path / "demo",
+            size=64,
+            regions=1,
+            seed=1,
+            write_vectors=write,
+            progress=NullProgress(),
+        )
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
-                                   RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+    ],
+)
 def test_out_of_memory_is_reported(error):
     message = str(failure(error, "Train", Listener()))
-    assert "out of memory" in message and "smaller" in message
+    assert "out of memory" in message
+    assert "smaller" in message
 
 
 def test_the_remaining_time_is_reported_periodically(monkeypatch):
@@ -243,7 +291,7 @@ def test_the_remaining_time_is_reported_periodically(monkeypatch):
             super().__init__()
             self.told: list[str] = []
 
-        def setProgressText(self, text: str) -> None:  # noqa: N802
+        def setProgressText(self, text: str) -> None:
             self.told.append(text)
 
     clock = [0.0]
@@ -253,6 +301,9 @@ def test_the_remaining_time_is_reported_periodically(monkeypatch):
     for step in range(1, 1201):
         clock[0] = step / 2
         progress.report(step / 1200)
-    assert bar.told[0] == "About 10 minutes left" and bar.told[-1] == "A few seconds left"
-    assert 10 < len(bar.told) < 25 and len(set(bar.told)) == len(bar.told)
-    assert bar.progress() == 100 and not bar.lines
+    assert bar.told[0] == "About 10 minutes left"
+    assert bar.told[-1] == "A few seconds left"
+    assert 10 < len(bar.told) < 25
+    assert len(set(bar.told)) == len(bar.told)
+    assert bar.progress() == 100
+    assert not bar.lines

@@ -26,35 +26,106 @@ def steps(area: Path, made: Callable[[str], Path]) -> list[tuple[str, dict[str, 
         ("createdemodata", {"SIZE": 64, "REGIONS": 2, "SEED": 3}, {"OUTPUT": "demo"}),
         ("buildfactorstack", stack_inputs(area), {"OUTPUT": "stack.tif"}),
         ("checkfactors", {"STACK": stack}, {"OUTPUT_HTML": "check.html", "OUTPUT_TABLE": "check.csv"}),
-        ("buildbufferedlabels", {"LANDSLIDES": slides, "SCALE_FIELD": "scale", "RADII": RADII, "REFERENCE": stack},
-         {"OUTPUT": "labels.tif"}),
-        ("buildsafetyfactor", {"REFERENCE": stack, "PRECIPITATION": area / "precipitation.tif", "LANDSLIDES": slides,
-                               "TOPOGRAPHY": area / "landform.gpkg", "TOPOGRAPHY_FIELD": "landform"},
-         {"OUTPUT": "safety.tif", "OUTPUT_RAINFALL": "rain.tif", "OUTPUT_TABLE": "k.csv"}),
-        ("trainpcum", {**training, "SAFETY_FACTOR": made("safety.tif"), **TRAINING},
-         {"OUTPUT": "model.safetensors", "OUTPUT_WINDOWS": "windows.gpkg"}),
-        ("traincomparisonmodel", {**training, "KIND": "random_forest", "BLOCK": 900, "SEED": 1},
-         {"OUTPUT": "forest.safetensors", "OUTPUT_WINDOWS": "blocks.gpkg"}),
-        ("crossvalidate", {**training, "KIND": "logistic_regression", "LANDSLIDES": slides, "BLOCK": 900, "FOLDS": 2,
-                           "RANDOM_SPLIT": False}, {"OUTPUT": "folds.tif", "OUTPUT_TABLE": "folds.csv",
-                                                    "OUTPUT_FOLDS": "folds.gpkg"}),
-        ("predictsusceptibility", {"STACK": stack, "MODEL": made("model.safetensors"), "SAMPLES": 2, "DEVICE": "cpu",
-                                   "AREA": area / "regions.gpkg"},
-         {"OUTPUT": "map.tif", "OUTPUT_UNCERTAINTY": "spread.tif", "OUTPUT_APPLICABILITY": "outside.tif"}),
+        (
+            "buildbufferedlabels",
+            {"LANDSLIDES": slides, "SCALE_FIELD": "scale", "RADII": RADII, "REFERENCE": stack},
+            {"OUTPUT": "labels.tif"},
+        ),
+        (
+            "buildsafetyfactor",
+            {
+                "REFERENCE": stack,
+                "PRECIPITATION": area / "precipitation.tif",
+                "LANDSLIDES": slides,
+                "TOPOGRAPHY": area / "landform.gpkg",
+                "TOPOGRAPHY_FIELD": "landform",
+            },
+            {"OUTPUT": "safety.tif", "OUTPUT_RAINFALL": "rain.tif", "OUTPUT_TABLE": "k.csv"},
+        ),
+        (
+            "trainpcum",
+            {**training, "SAFETY_FACTOR": made("safety.tif"), **TRAINING},
+            {"OUTPUT": "model.safetensors", "OUTPUT_WINDOWS": "windows.gpkg"},
+        ),
+        (
+            "traincomparisonmodel",
+            {**training, "KIND": "random_forest", "BLOCK": 900, "SEED": 1},
+            {"OUTPUT": "forest.safetensors", "OUTPUT_WINDOWS": "blocks.gpkg"},
+        ),
+        (
+            "crossvalidate",
+            {
+                **training,
+                "KIND": "logistic_regression",
+                "LANDSLIDES": slides,
+                "BLOCK": 900,
+                "FOLDS": 2,
+                "RANDOM_SPLIT": False,
+            },
+            {"OUTPUT": "folds.tif", "OUTPUT_TABLE": "folds.csv", "OUTPUT_FOLDS": "folds.gpkg"},
+        ),
+        (
+            "predictsusceptibility",
+            {
+                "STACK": stack,
+                "MODEL": made("model.safetensors"),
+                "SAMPLES": 2,
+                "DEVICE": "cpu",
+                "AREA": area / "regions.gpkg",
+            },
+            {"OUTPUT": "map.tif", "OUTPUT_UNCERTAINTY": "spread.tif", "OUTPUT_APPLICABILITY": "outside.tif"},
+        ),
         ("classifyzones", {"SUSCEPTIBILITY": made("map.tif")}, {"OUTPUT": "zones.tif", "OUTPUT_TABLE": "zones.csv"}),
-        ("rainfallwarning", {"SUSCEPTIBILITY": made("map.tif"), "RAIN": area / "precipitation.tif", "K": 0.01,
-                             "REGIONS": area / "regions.gpkg", "REGION_FIELD": "region"},
-         {"OUTPUT": "warning.tif", "OUTPUT_TABLE": "warning.csv"}),
-        ("validatewithpoints", {"SUSCEPTIBILITY": made("map.tif"), "LANDSLIDES": slides, "DISTANCE": 100,
-                                "REPEATS": 20, "WINDOWS": made("windows.gpkg"), "SEED": 1},
-         {"OUTPUT_HTML": "report.html", "OUTPUT_TABLE": "report.csv", "OUTPUT_POINTS": "points.gpkg",
-          "OUTPUT_PDF": "sheet.pdf"}),
-        ("comparemodels", {"SUSCEPTIBILITY": [str(made("map.tif")), str(made("folds.tif"))], "LANDSLIDES": slides,
-                           "DISTANCE": 100, "REPEATS": 20},
-         {"OUTPUT_HTML": "compare.html", "OUTPUT_TABLE": "compare.csv", "OUTPUT_DIFFERENCE": "difference.tif"}),
-        ("explainsusceptibility", {"STACK": stack, "MODEL": made("forest.safetensors"), "LABELS": labels,
-                                   "BLOCK": 600, "REPEATS": 2, "BLOCKS": 20},
-         {"OUTPUT_HTML": "explained.html", "OUTPUT_TABLE": "explained.csv", "OUTPUT_LEADING": "leading.tif"}),
+        (
+            "rainfallwarning",
+            {
+                "SUSCEPTIBILITY": made("map.tif"),
+                "RAIN": area / "precipitation.tif",
+                "K": 0.01,
+                "REGIONS": area / "regions.gpkg",
+                "REGION_FIELD": "region",
+            },
+            {"OUTPUT": "warning.tif", "OUTPUT_TABLE": "warning.csv"},
+        ),
+        (
+            "validatewithpoints",
+            {
+                "SUSCEPTIBILITY": made("map.tif"),
+                "LANDSLIDES": slides,
+                "DISTANCE": 100,
+                "REPEATS": 20,
+                "WINDOWS": made("windows.gpkg"),
+                "SEED": 1,
+            },
+            {
+                "OUTPUT_HTML": "report.html",
+                "OUTPUT_TABLE": "report.csv",
+                "OUTPUT_POINTS": "points.gpkg",
+                "OUTPUT_PDF": "sheet.pdf",
+            },
+        ),
+        (
+            "comparemodels",
+            {
+                "SUSCEPTIBILITY": [str(made("map.tif")), str(made("folds.tif"))],
+                "LANDSLIDES": slides,
+                "DISTANCE": 100,
+                "REPEATS": 20,
+            },
+            {"OUTPUT_HTML": "compare.html", "OUTPUT_TABLE": "compare.csv", "OUTPUT_DIFFERENCE": "difference.tif"},
+        ),
+        (
+            "explainsusceptibility",
+            {
+                "STACK": stack,
+                "MODEL": made("forest.safetensors"),
+                "LABELS": labels,
+                "BLOCK": 600,
+                "REPEATS": 2,
+                "BLOCKS": 20,
+            },
+            {"OUTPUT_HTML": "explained.html", "OUTPUT_TABLE": "explained.csv", "OUTPUT_LEADING": "leading.tif"},
+        ),
     ]
 
 
@@ -78,17 +149,37 @@ print(json.dumps(["imported", sorted({module.split(".")[0] for module in sys.mod
 def both(area, run, tmp_path_factory) -> dict[str, tuple[Path, dict[str, Any]]]:
     """Folder and results of the chain, by where it ran."""
     folder = tmp_path_factory.mktemp("inside")
-    inside = {algorithm: run(algorithm, **inputs, **{name: folder / file for name, file in outputs.items()})
-              for algorithm, inputs, outputs in steps(area, folder.joinpath)}
+    inside = {
+        algorithm: run(algorithm, **inputs, **{name: folder / file for name, file in outputs.items()})
+        for algorithm, inputs, outputs in steps(area, folder.joinpath)
+    }
     other = tmp_path_factory.mktemp("process")
-    todo = [(algorithm, {name: str(value) if isinstance(value, Path) else value for name, value in
-                         {**inputs, **{name: other / file for name, file in outputs.items()}}.items()})
-            for algorithm, inputs, outputs in steps(area, other.joinpath)]
-    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / ".build" / "plugins"), *filter(
-        None, [os.environ.get("PYTHONPATH")])]), "QT_QPA_PLATFORM": "offscreen", "SCARP_RUN": "auto",
-        "SCARP_PYTHON": sys.executable}
-    done = subprocess.run([sys.executable, "-c", START + IN_A_PROCESS, BLOCKED, json.dumps(todo)], capture_output=True,
-                          text=True, env=variables, timeout=900)
+    todo = [
+        (
+            algorithm,
+            {
+                name: str(value) if isinstance(value, Path) else value
+                for name, value in {**inputs, **{name: other / file for name, file in outputs.items()}}.items()
+            },
+        )
+        for algorithm, inputs, outputs in steps(area, other.joinpath)
+    ]
+    variables = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(
+            [str(ROOT / ".build" / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
+        "QT_QPA_PLATFORM": "offscreen",
+        "SCARP_RUN": "auto",
+        "SCARP_PYTHON": sys.executable,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", START + IN_A_PROCESS, BLOCKED, json.dumps(todo)],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=900,
+    )
     assert done.returncode == 0, done.stderr
     results = dict(json.loads(line) for line in done.stdout.splitlines())
     assert not [result for result in results.values() if isinstance(result, str)]
@@ -102,13 +193,15 @@ def test_qgis_itself_needs_none_of_the_libraries(both):
 ALL = [(algorithm, file) for algorithm, _, outputs in steps(Path(), Path) for file in outputs.values()]
 
 
-@pytest.mark.parametrize("algorithm, file", ALL, ids=[file for _, file in ALL])
+@pytest.mark.parametrize(("algorithm", "file"), ALL, ids=[file for _, file in ALL])
 def test_every_output_is_the_same(both, algorithm, file):
     one, other = (both[way][0] / file for way in ("inside", "process"))
-    assert one.exists() and other.exists()
+    assert one.exists()
+    assert other.exists()
     if one.is_dir():
         names = sorted(path.name for path in one.iterdir())
-        assert names == sorted(path.name for path in other.iterdir()) and len(names) > 10
+        assert names == sorted(path.name for path in other.iterdir())
+        assert len(names) > 10
         for name in names:
             same(one / name, other / name)
     else:
@@ -129,7 +222,8 @@ def same(one: Path, other: Path) -> None:
 
 def features(path: Path) -> list[tuple[str, list[Any]]]:
     layer = QgsVectorLayer(str(path))
-    assert layer.isValid() and layer.featureCount()
+    assert layer.isValid()
+    assert layer.featureCount()
     return [(feature.geometry().asWkt(), feature.attributes()) for feature in layer.getFeatures()]
 
 
@@ -157,5 +251,6 @@ def test_the_numbers_returned_are_the_same(both, algorithm):
 
 def test_the_record_tells_of_the_process_that_computed(both):
     one, other = (json.loads((both[way][0] / "model.safetensors.run.json").read_text()) for way in both)
-    assert one["device"] == other["device"] and one["versions"] == other["versions"]
+    assert one["device"] == other["device"]
+    assert one["versions"] == other["versions"]
     assert one["versions"]["torch"]

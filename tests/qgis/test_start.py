@@ -50,10 +50,18 @@ plugin = classFactory(interface)
 
 def window(code: str):
     """Run code in a process with such a window; return what it prints, read as JSON."""
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": os.pathsep.join(
-        filter(None, [str(ROOT / ".build" / "plugins"), os.environ.get("PYTHONPATH")]))}
-    result = subprocess.run([sys.executable, "-c", f"{WINDOW}{code}\nsys.stdout.flush()\nos._exit(0)"],
-                            capture_output=True, text=True, env=environment, timeout=120)
+    environment = {
+        **os.environ,
+        "QT_QPA_PLATFORM": "offscreen",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / ".build" / "plugins"), os.environ.get("PYTHONPATH")])),
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", f"{WINDOW}{code}\nsys.stdout.flush()\nos._exit(0)"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+    )
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr, result.stderr
     return json.loads(result.stdout)
@@ -80,21 +88,31 @@ interface.initializationCompleted.emit()
 wait()
 print(json.dumps([at_once, waited, there()]))
 """)
-    assert models and set(at_once) == set(waited) == set(everything) - models
+    assert models
+    assert set(at_once) == set(waited) == set(everything) - models
     assert complete == everything
 
 
 def test_the_models_come_soon_when_the_plugin_is_enabled_later(everything):
-    assert window("""
+    assert (
+        window("""
 interface.window.show()
 plugin.initGui()
 wait()
 print(json.dumps(there()))
-""") == everything
+""")
+        == everything
+    )
 
 
-@pytest.mark.parametrize("moment", ["", "interface.initializationCompleted.emit()",
-                                    "interface.initializationCompleted.emit(); application.processEvents()"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "",
+        "interface.initializationCompleted.emit()",
+        "interface.initializationCompleted.emit(); application.processEvents()",
+    ],
+)
 def test_it_can_be_taken_out_at_any_moment(moment):
     left = window(f"""
 plugin.initGui()
@@ -108,14 +126,17 @@ print(json.dumps([there(), len(interface.actions)]))
 
 
 def test_all_algorithms_asked_for_anew_stay_single(everything):
-    assert window("""
+    assert (
+        window("""
 plugin.initGui()
 interface.initializationCompleted.emit()
 plugin.provider.refreshAlgorithms()
 wait()
 plugin.provider.refreshAlgorithms()
 print(json.dumps(there()))
-""") == everything
+""")
+        == everything
+    )
 
 
 def test_the_start_imports_no_window_and_no_environment():

@@ -37,8 +37,14 @@ def test_zones_have_the_names_and_colours_of_the_core(chain):
 def test_classes_have_a_legend_without_any_style_given(chain, run, tmp_path):
     """QGIS finds names and colours beside the raster and lists no more than the classes, whatever their number."""
     run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], SHARES="50,30,20", OUTPUT=tmp_path / "z.tif")
-    run("rainfallwarning", SUSCEPTIBILITY=chain["susceptibility"], RAIN=chain["susceptibility"], K=0.01,
-        OUTPUT=tmp_path / "w.tif", OUTPUT_TABLE=tmp_path / "w.csv")
+    run(
+        "rainfallwarning",
+        SUSCEPTIBILITY=chain["susceptibility"],
+        RAIN=chain["susceptibility"],
+        K=0.01,
+        OUTPUT=tmp_path / "w.tif",
+        OUTPUT_TABLE=tmp_path / "w.csv",
+    )
     for name, names, colours in (("z", zone_names(3), zone_colours(3)), ("w", NAMES.values(), COLOURS)):
         layer = QgsRasterLayer(str(tmp_path / f"{name}.tif"))
         found = layer.renderer().classes()
@@ -57,15 +63,19 @@ def test_points_and_windows_have_a_symbol_for_every_value(chain):
     assert {item.value() for item in points.renderer().categories()} == set(OUTCOMES)
     windows = styled(QgsVectorLayer(str(chain["windows"])), "windows")
     values = windows.uniqueValues(windows.fields().lookupField("subset"))
-    assert values and values <= {item.value() for item in windows.renderer().categories()}
+    assert values
+    assert values <= {item.value() for item in windows.renderer().categories()}
 
 
 @pytest.mark.parametrize("path", sorted(STYLES.glob("*.qml")), ids=lambda path: path.stem)
 def test_every_style_loads(path: Path, chain):
     vector = path.stem in ("points", "windows", "folds", "landslides", "rivers", "faults")
     kind = {"rivers": "LineString", "faults": "LineString", "windows": "Polygon", "folds": "Polygon"}
-    layer = QgsVectorLayer(f"{kind.get(path.stem, 'Point')}?field=outcome:string", "x", "memory") if vector \
+    layer = (
+        QgsVectorLayer(f"{kind.get(path.stem, 'Point')}?field=outcome:string", "x", "memory")
+        if vector
         else QgsRasterLayer(str(chain["susceptibility"]))
+    )
     styled(layer, path.stem)
 
 
@@ -77,16 +87,22 @@ def test_results_are_styled_when_loaded(chain, area, run, tmp_path, plugin):
     context.addLayerToLoadOnCompletion(output, QgsProcessingContext.LayerDetails("Zones", QgsProject.instance()))
     feedback = QgsProcessingFeedback(False)
     results, done = algorithm.run({"SUSCEPTIBILITY": str(chain["susceptibility"]), "OUTPUT": output}, context, feedback)
-    assert done and results["OUTPUT"] == output
+    assert done
+    assert results["OUTPUT"] == output
     details = context.layerToLoadOnCompletionDetails(output)
     layer = QgsRasterLayer(output)
     details.postProcessor().postProcessLayer(layer, context, feedback)
     assert [item.label for item in layer.renderer().classes()] == list(DEFAULT_ZONE_NAMES)
 
 
-@pytest.mark.parametrize("folds, labels", [
-    ((1, 2, 3), ["fold 1", "fold 2", "fold 3"]), ((5, 4), ["fold 4", "fold 5"]),
-    ((1, 11, 50), ["fold 1", "further folds"])])
+@pytest.mark.parametrize(
+    ("folds", "labels"),
+    [
+        ((1, 2, 3), ["fold 1", "fold 2", "fold 3"]),
+        ((5, 4), ["fold 4", "fold 5"]),
+        ((1, 11, 50), ["fold 1", "further folds"]),
+    ],
+)
 def test_the_legend_lists_the_folds_that_there_are(qgis_app, folds, labels):
     layer = QgsVectorLayer("Polygon?crs=EPSG:32633&field=fold:integer", "folds", "memory")
     features = []
@@ -109,7 +125,8 @@ def test_a_style_that_cannot_be_read_is_said_and_the_layer_stays(chain, plugin):
     feedback = QgsProcessingFeedback(False)
     layer = QgsRasterLayer(str(chain["susceptibility"]), "map")
     Styler(SIDECAR_STYLE).postProcessLayer(layer, QgsProcessingContext(), feedback)
-    assert layer.isValid() and '"map"' in feedback.textLog()
+    assert layer.isValid()
+    assert '"map"' in feedback.textLog()
 
 
 def test_every_report_is_one_that_the_result_viewer_lists(plugin):

@@ -59,16 +59,26 @@ class Training:
     def epochs(self, *losses, **changes):
         for loss in losses:
             self.done += 1
-            self.write({"epoch": self.done, **{name: 0.4 for name in SERIES}, "train_loss": loss,
-                        "validation_loss": loss, "seconds": 2.0, **changes})
+            self.write(
+                {
+                    "epoch": self.done,
+                    **dict.fromkeys(SERIES, 0.4),
+                    "train_loss": loss,
+                    "validation_loss": loss,
+                    "seconds": 2.0,
+                    **changes,
+                }
+            )
 
     def end(self, how, **more):
         self.write({END: how, "metrics": {"auc": 0.812, "recall": 0.7}, **more})
 
 
 def rows(dock):
-    return [[dock.list.topLevelItem(row).text(column) for column in range(5)]
-            for row in range(dock.list.topLevelItemCount())]
+    return [
+        [dock.list.topLevelItem(row).text(column) for column in range(5)]
+        for row in range(dock.list.topLevelItemCount())
+    ]
 
 
 def texts(dock):
@@ -79,8 +89,9 @@ def picture(dock, number=0):
     """Return how many pixels of a chart have each colour."""
     chart = dock.charts.charts[number]
     image = chart.grab().toImage()
-    return collections.Counter(image.pixelColor(x, y).name() for x in range(image.width())
-                               for y in range(image.height()))
+    return collections.Counter(
+        image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())
+    )
 
 
 def drawn(pixels, colour):
@@ -94,18 +105,22 @@ def drawn(pixels, colour):
 
 def test_without_a_training_the_dock_says_what_will_come(dock):
     dock.poll()
-    assert not rows(dock) and "console" in texts(dock) and not dock.stop_button.isEnabled()
+    assert not rows(dock)
+    assert "console" in texts(dock)
+    assert not dock.stop_button.isEnabled()
 
 
 def test_a_training_that_grows_is_followed(dock, folder):
     training = Training(folder)
     dock.poll()
-    assert rows(dock)[0][:4] == ["a (PCUM)", "running", "0 / 100", "–"] and dock.stop_button.isEnabled()
+    assert rows(dock)[0][:4] == ["a (PCUM)", "running", "0 / 100", "–"]
+    assert dock.stop_button.isEnabled()
     assert "Windows are being read" in texts(dock)
     training.epochs(3.0, 2.0, 2.5)
     dock.poll()
     assert rows(dock)[0][2:4] == ["3 / 100", "2"]
-    assert "Epoch 3 of at most 100" in texts(dock) and "epoch 2 is the best" in texts(dock)
+    assert "Epoch 3 of at most 100" in texts(dock)
+    assert "epoch 2 is the best" in texts(dock)
     assert "1 of 10 epochs without improvement" in texts(dock)
     assert "18 s left if it gets no better, 3 min at most; 2.0 s an epoch" in texts(dock)
     training.write({"epoch": 4, "train_loss": 1.0, "validation_loss": 1.0}, end="")
@@ -116,19 +131,25 @@ def test_a_training_that_grows_is_followed(dock, folder):
     assert rows(dock)[0][2:4] == ["4 / 100", "4"]
 
 
-@pytest.mark.parametrize("how,word,sentence", [
-    (EPOCHS, "finished", "Finished after all 2 epochs. The model has the weights of epoch 1."),
-    (PATIENCE, "finished", "Finished after epoch 2, 10 epochs without improvement. The model has the weights of"),
-    (STOPPED, "stopped", "Stopped by hand after epoch 2. The model has the weights of epoch 1."),
-    (CANCELLED, "cancelled", "Cancelled after epoch 2. There is no model."),
-    (FAILED, "failed", "Failed after epoch 2: The loss became infinite.")])
+@pytest.mark.parametrize(
+    ("how", "word", "sentence"),
+    [
+        (EPOCHS, "finished", "Finished after all 2 epochs. The model has the weights of epoch 1."),
+        (PATIENCE, "finished", "Finished after epoch 2, 10 epochs without improvement. The model has the weights of"),
+        (STOPPED, "stopped", "Stopped by hand after epoch 2. The model has the weights of epoch 1."),
+        (CANCELLED, "cancelled", "Cancelled after epoch 2. There is no model."),
+        (FAILED, "failed", "Failed after epoch 2: The loss became infinite."),
+    ],
+)
 def test_every_end_state_is_shown(dock, folder, how, word, sentence):
     training = Training(folder)
     training.epochs(1.0, 2.0)
     training.end(how, text="The loss became infinite.")
     dock.poll()
-    assert rows(dock)[0][STATE] == word and sentence in texts(dock)
-    assert not dock.stop_button.isEnabled() and "AUC 0.812, recall 70 %" in texts(dock)
+    assert rows(dock)[0][STATE] == word
+    assert sentence in texts(dock)
+    assert not dock.stop_button.isEnabled()
+    assert "AUC 0.812, recall 70 %" in texts(dock)
 
 
 def test_a_killed_training_is_marked_lost_and_recovers_if_it_was_suspended(dock, folder):
@@ -136,11 +157,13 @@ def test_a_killed_training_is_marked_lost_and_recovers_if_it_was_suspended(dock,
     training.epochs(1.0)
     os.utime(training.path, (0, 0))
     dock.poll()
-    assert rows(dock)[0][STATE] == "broken off" and "since epoch 1" in texts(dock)
+    assert rows(dock)[0][STATE] == "broken off"
+    assert "since epoch 1" in texts(dock)
     assert not dock.stop_button.isEnabled()
     training.epochs(0.5)
     dock.poll()
-    assert rows(dock)[0][STATE] == "running" and dock.stop_button.isEnabled()
+    assert rows(dock)[0][STATE] == "running"
+    assert dock.stop_button.isEnabled()
 
 
 def test_the_newest_is_on_top_and_one_that_begins_is_shown(dock, folder):
@@ -172,10 +195,13 @@ def test_foreign_damaged_and_deleted_files_do_no_harm(dock, folder):
     training.epochs(0.5)
     dock.poll()
     dock.poll()
-    assert [row[NAME] for row in rows(dock)] == ["a (PCUM)"] and rows(dock)[0][EPOCH] == "2 / 100"
+    assert [row[NAME] for row in rows(dock)] == ["a (PCUM)"]
+    assert rows(dock)[0][EPOCH] == "2 / 100"
     training.path.unlink()
     dock.poll()
-    assert not rows(dock) and dock.list.current == "" and "console" in texts(dock)
+    assert not rows(dock)
+    assert dock.list.current == ""
+    assert "console" in texts(dock)
 
 
 def test_a_long_history_is_read_in_small_pieces(dock, folder):
@@ -214,8 +240,10 @@ def test_stop_asks_the_training_that_is_shown_and_no_other(dock, folder):
     dock.poll()
     dock.list.choose(str(one.path))
     dock.stop_button.click()
-    assert storage.stop_file(one.path).exists() and not storage.stop_file(two.path).exists()
-    assert not dock.stop_button.isEnabled() and "The model gets the weights of epoch 1" in texts(dock)
+    assert storage.stop_file(one.path).exists()
+    assert not storage.stop_file(two.path).exists()
+    assert not dock.stop_button.isEnabled()
+    assert "The model gets the weights of epoch 1" in texts(dock)
     dock.poll()
     assert {row[NAME]: row[STATE] for row in rows(dock)} == {"one (PCUM)": "stopping", "two (PCUM)": "running"}
     storage.stop_file(one.path).unlink()
@@ -234,7 +262,8 @@ def test_before_the_first_epoch_it_is_said_that_stopping_takes_until_its_end(doc
 def test_folds_cannot_be_stopped(dock, folder):
     Training(folder, part="fold 2 of 5, spatial split", stoppable=False)
     dock.poll()
-    assert rows(dock)[0][NAME] == "a (PCUM, fold 2 of 5, spatial split)" and not dock.stop_button.isEnabled()
+    assert rows(dock)[0][NAME] == "a (PCUM, fold 2 of 5, spatial split)"
+    assert not dock.stop_button.isEnabled()
 
 
 def test_a_failed_stop_request_is_reported(dock, folder, monkeypatch):
@@ -247,7 +276,8 @@ def test_a_failed_stop_request_is_reported(dock, folder, monkeypatch):
     Training(folder)
     dock.poll()
     dock.stop()
-    assert "Permission denied" in dock.message.text() and dock.stop_button.isEnabled()
+    assert "Permission denied" in dock.message.text()
+    assert dock.stop_button.isEnabled()
 
 
 # Other files
@@ -256,9 +286,11 @@ def test_a_failed_stop_request_is_reported(dock, folder, monkeypatch):
 def test_a_model_file_shows_its_curves(dock, chain):
     dock.open_file(chain["model"])
     header = read_header_of_file(chain["model"])
-    assert rows(dock)[0][NAME] == "model (PCUM)" and rows(dock)[0][STATE] == "finished"
+    assert rows(dock)[0][NAME] == "model (PCUM)"
+    assert rows(dock)[0][STATE] == "finished"
     assert rows(dock)[0][EPOCH].startswith(f"{len(header['history'])} /")
-    assert rows(dock)[0][BEST] == str(header["metrics"]["best_epoch"]) and not dock.message.text()
+    assert rows(dock)[0][BEST] == str(header["metrics"]["best_epoch"])
+    assert not dock.message.text()
     history = dock.charts.charts[0].history
     assert history.series["validation_loss"].values.tolist() == [item["validation_loss"] for item in header["history"]]
 
@@ -266,7 +298,8 @@ def test_a_model_file_shows_its_curves(dock, chain):
 def test_an_unreadable_history_file_is_reported(dock, folder, chain):
     for path in (chain["stack"], folder / "none.jsonl", folder / "none.safetensors"):
         dock.open_file(path)
-        assert path.name in dock.message.text() and not rows(dock)
+        assert path.name in dock.message.text()
+        assert not rows(dock)
 
 
 def test_report_and_folder_open(dock, folder, tmp_path, monkeypatch):
@@ -305,7 +338,9 @@ def test_removing_takes_the_history_and_leaves_the_rest(dock, folder, tmp_path):
     assert running.path.exists()
     dock.list.choose(str(ended.path))
     dock._removal.trigger()
-    assert not ended.path.exists() and model.exists() and len(rows(dock)) == 1
+    assert not ended.path.exists()
+    assert model.exists()
+    assert len(rows(dock)) == 1
 
 
 # Charts
@@ -313,8 +348,16 @@ def test_removing_takes_the_history_and_leaves_the_rest(dock, folder, tmp_path):
 
 def hover(chart, share):
     point = QPointF(chart.width() * share, chart.height() / 2)
-    QApplication.sendEvent(chart, QMouseEvent(QEvent.Type.MouseMove, point, Qt.MouseButton.NoButton,
-                                              Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier))
+    QApplication.sendEvent(
+        chart,
+        QMouseEvent(
+            QEvent.Type.MouseMove,
+            point,
+            Qt.MouseButton.NoButton,
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+        ),
+    )
 
 
 def test_curves_and_best_epoch_are_drawn(dock, folder):
@@ -347,12 +390,14 @@ def test_the_epoch_under_the_mouse_is_marked_in_all_charts(dock, folder):
     chart.grab()
     for place_of, epoch in ((0.0, 1), (1.0, 11)):
         hover(chart, place_of)
-        assert [item._hovered_epoch for item in dock.charts.charts] == [epoch] * 4 and dock.charts.legend._epoch == epoch
+        assert [item._hovered_epoch for item in dock.charts.charts] == [epoch] * 4
+        assert dock.charts.legend._epoch == epoch
     seen = []
     chart.hovered.connect(seen.append)
     for step in range(21):
         hover(chart, step / 20)
-    assert seen == sorted(seen) and set(seen) == set(range(1, 12))
+    assert seen == sorted(seen)
+    assert set(seen) == set(range(1, 12))
     QApplication.sendEvent(chart, QEvent(QEvent.Type.Leave))
     assert [item._hovered_epoch for item in dock.charts.charts] == [0] * 4
 
@@ -367,8 +412,9 @@ def test_charts_stand_in_two_columns_when_there_is_room(dock):
         assert len({chart.x() for chart in dock.charts.charts}) == columns
 
 
-@pytest.mark.parametrize("text,base", [("#000000", "#ffffff"), ("#dddddd", "#202020"), ("#dddddd", "#ffffff"),
-                                       ("#000000", "#101010")])
+@pytest.mark.parametrize(
+    ("text", "base"), [("#000000", "#ffffff"), ("#dddddd", "#202020"), ("#dddddd", "#ffffff"), ("#000000", "#101010")]
+)
 def test_everything_stands_out_from_the_background(text, base):
     """Also when a theme changes only the text, as those of QGIS do; contrast as WCAG defines it."""
     from scarp.gui.line_chart import ChartColours
@@ -385,16 +431,20 @@ def test_everything_stands_out_from_the_background(text, base):
 
 def contrast(one, two):
     def luminance(colour):
-        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-                 for part in (colour.redF(), colour.greenF(), colour.blueF())]
+        parts = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in (colour.redF(), colour.greenF(), colour.blueF())
+        ]
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
     high, low = sorted((luminance(one), luminance(two)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("low,high", [(0.0, 1.0), (0.9, 1.3), (1.0, 2.0), (1.0, 100000.0), (-0.02, 1.02), (3e-6, 4e-6),
-                                      (0.69, 0.71), (1e3, 1e9)])
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(0.0, 1.0), (0.9, 1.3), (1.0, 2.0), (1.0, 100000.0), (-0.02, 1.02), (3e-6, 4e-6), (0.69, 0.71), (1e3, 1e9)],
+)
 @pytest.mark.parametrize("most", [2, 3, 5, 12])
 @pytest.mark.parametrize("whole", [False, True])
 def test_marks_of_an_axis_are_round_and_few(low, high, most, whole):
@@ -412,12 +462,15 @@ def test_marks_of_an_axis_are_round_and_few(low, high, most, whole):
         assert len(found) >= 2
 
 
-@pytest.mark.parametrize("low,high", [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5), (0.2, 0.9), (3.0, 3.0), (1e-9, 2e-9)])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5), (0.2, 0.9), (3.0, 3.0), (1e-9, 2e-9)])
 @pytest.mark.parametrize("share", [False, True])
 def test_an_axis_has_room_for_its_values(low, high, share):
     from scarp.gui.line_chart import value_range
 
     bottom, top = value_range(low, high, share)
-    assert bottom < top and bottom <= low and top >= high
+    assert bottom < top
+    assert bottom <= low
+    assert top >= high
     if share and high <= 1:
-        assert bottom >= -0.02 and high <= top <= 1.02
+        assert bottom >= -0.02
+        assert high <= top <= 1.02

@@ -15,10 +15,18 @@ from scarp.tests.qgis.tiny import TRAINING, Listener
 @pytest.fixture
 def train(run, chain, tmp_path):
     """Return a function that trains and gives the log and the settings as used."""
+
     def call(**parameters):
         output, log = tmp_path / "model.safetensors", Listener()
-        run("trainpcum", log, STACK=chain["stack"], LABELS=chain["labels"], SAFETY_FACTOR=chain["safety"],
-            OUTPUT=output, **parameters)
+        run(
+            "trainpcum",
+            log,
+            STACK=chain["stack"],
+            LABELS=chain["labels"],
+            SAFETY_FACTOR=chain["safety"],
+            OUTPUT=output,
+            **parameters,
+        )
         record = json.loads(output.with_name("model.safetensors.run.json").read_text(encoding="utf-8"))
         return log, record["settings_used"]
 
@@ -30,7 +38,11 @@ def test_paper_fills_what_is_not_given(train, augment):
     given = {**TRAINING, "EPOCHS": 1} if augment is None else {**TRAINING, "EPOCHS": 1, "AUGMENT": augment}
     log, used = train(PRESET="paper", **given)
     assert (used["encoding"], used["split"], used["learning_rate"], used["physics"]) == (
-        "codes", "random", 1e-4, "indicator")
+        "codes",
+        "random",
+        1e-4,
+        "indicator",
+    )
     assert (used["weight_landslide"], used["weight_stable"]) == (5, 1)
     assert (used["epochs"], used["width"], used["window"]) == (1, TRAINING["WIDTH"], TRAINING["WINDOW"])
     assert used["augment"] is bool(augment)
@@ -38,7 +50,9 @@ def test_paper_fills_what_is_not_given(train, augment):
     assert told is bool(augment)
     assert "EPOCHS=1 was given and wins over the preset's 1000." in log.lines
     settings = [line for line in log.lines if line.startswith("Settings: ")]
-    assert len(settings) == 1 and "ENCODING codes" in settings[0] and "LEARNING_RATE 0.0001" in settings[0]
+    assert len(settings) == 1
+    assert "ENCODING codes" in settings[0]
+    assert "LEARNING_RATE 0.0001" in settings[0]
 
 
 def test_empty_values_are_the_presets(train):
@@ -52,7 +66,8 @@ def test_empty_values_are_the_presets(train):
 def test_training_goes_on_from_a_model(train, chain, tmp_path):
     given = {name: value for name, value in TRAINING.items() if name not in ("WIDTH", "DEPTH")}
     _, used = train(START_FROM=str(chain["model"]), **given)
-    assert used["width"] == TRAINING["WIDTH"] and used["learning_rate"] == pytest.approx(default("learning_rate") / 10)
+    assert used["width"] == TRAINING["WIDTH"]
+    assert used["learning_rate"] == pytest.approx(default("learning_rate") / 10)
     model = load_model(tmp_path / "model.safetensors")
     assert model.training["start_from"] == {"name": "model.safetensors", "sha256": sha256(chain["model"])}
     assert model.factors == load_model(chain["model"]).factors

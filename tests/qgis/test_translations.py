@@ -54,12 +54,25 @@ print(json.dumps(found))
 
 def child(tmp_path: Path, code: str, *arguments: str) -> str:
     """Run code in a Python of its own, with a fresh profile."""
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
-                   "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf-8",
-                   "PYTHONPATH": os.pathsep.join([str(ROOT / ".build" / "plugins"),
-                                                  *filter(None, [os.environ.get("PYTHONPATH")])])}
-    result = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120,
-                            env=environment, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "QT_QPA_PLATFORM": "offscreen",
+        "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
+        "HOME": str(tmp_path),
+        "LC_ALL": "C.UTF-8",
+        "PYTHONIOENCODING": "utf-8",
+        "PYTHONPATH": os.pathsep.join(
+            [str(ROOT / ".build" / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ),
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        encoding="utf-8",
+    )
     assert result.returncode == 0, result.stderr + result.stdout
     return result.stdout
 
@@ -83,6 +96,7 @@ def shown(compiled, tmp_path_factory):
             output = child(tmp_path_factory.mktemp("language"), SHOW, language, str(compiled))
             known[language] = json.loads(output.strip().splitlines()[-1])
         return known[language]
+
     return show
 
 
@@ -92,8 +106,10 @@ def algorithms(shown: dict) -> dict:
 
 def test_every_text_is_translated_and_says_the_same(tmp_path):
     """``tools/make_translations.py --check`` finds no new text, no fault in the code and no fault in a translation."""
-    code = "import sys; from scarp.tools.make_translations import main; sys.argv = ['x']; code = main(['--check']); " \
-           "sys.stdout.flush(); sys.exit(code)"
+    code = (
+        "import sys; from scarp.tools.make_translations import main; sys.argv = ['x']; code = main(['--check']); "
+        "sys.stdout.flush(); sys.exit(code)"
+    )
     assert "0 to do" in child(tmp_path, code)
 
 
@@ -122,7 +138,8 @@ def test_what_programs_read_is_the_same_in_every_language(shown):
     assert list(english) == list(chinese)
     for name, algorithm in english.items():
         other = chinese[name]
-        assert algorithm["group id"] == other["group id"] and algorithm["choices"] == other["choices"]
+        assert algorithm["group id"] == other["group id"]
+        assert algorithm["choices"] == other["choices"]
         assert list(algorithm["parameters"]) == list(other["parameters"])
         assert list(algorithm["outputs"]) == list(other["outputs"])
         assert algorithm["title"] != other["title"]
@@ -151,51 +168,66 @@ def test_qgis_process_speaks_chinese(tmp_path):
     settings = tmp_path / "profiles" / "default" / "QGIS" / "QGIS3.ini"
     settings.parent.mkdir(parents=True)
     settings.write_text("[locale]\nuserLocale=zh-Hans\noverrideFlag=true\n[PythonPlugins]\nscarp=true\n")
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path),
-                   "HOME": str(tmp_path), "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"),
-                   "PYTHONPATH": sysconfig.get_path("purelib"), "LC_ALL": "C.UTF-8"}
+    environment = {
+        **os.environ,
+        "QT_QPA_PLATFORM": "offscreen",
+        "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path),
+        "HOME": str(tmp_path),
+        "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"),
+        "PYTHONPATH": sysconfig.get_path("purelib"),
+        "LC_ALL": "C.UTF-8",
+    }
     result = subprocess.run([PROGRAM, "help", "scarp:trainpcum"], capture_output=True, env=environment, timeout=120)
     text = result.stdout.decode("utf-8")
     assert result.returncode == 0, text
-    assert "训练 PCUM" in text and "因子栈" in text and "LEARNING_RATE" in text and "hinge" in text
+    assert "训练 PCUM" in text
+    assert "因子栈" in text
+    assert "LEARNING_RATE" in text
+    assert "hinge" in text
 
 
 def message(source: str, translation: str) -> list[str]:
-    house = translation_rules.House(frozenset({"METHOD", "K_TABLE"}), frozenset({"hinge", "none"}),
-                                    frozenset({"Train PCUM"}))
+    house = translation_rules.House(
+        frozenset({"METHOD", "K_TABLE"}), frozenset({"hinge", "none"}), frozenset({"Train PCUM"})
+    )
     return translation_rules.faults(source, translation, house, {"Train PCUM": "训练 PCUM", "Install…": "安装…"})
 
 
-@pytest.mark.parametrize("source, right, wrong", [
-    ("{n} files", "{n} 个文件", "{m} 个文件"),
-    ("<b>Read</b> this", "请<b>阅读</b>", "请<b>阅读<b>"),
-    ("Set METHOD.", "请设置 METHOD。", "请设置方法。"),
-    ("hinge: a rule. none: no rule.", "hinge：规则。none：无。", "铰链：规则。none：无。"),
-    ("See \"Train PCUM\".", "见“训练 PCUM”。", "见“Train PCUM”。"),
-    ("Use Plugins > Scarp > Install….", "请用“插件 > Scarp > 安装…”。", "请用“插件 > Scarp > 设置…”。"),
-    ("Table (*.csv)", "表格 (*.csv)", "表格（*.csv）"),
-    ("A .safetensors file", "一个 .safetensors 文件", "一个模型文件"),
-    ("Cells of 30 m", "30 m 的像元", "像元"),
-    ("One.\nTwo.", "一。\n二。", "一。二。"),
-    ("Install…", "安装…", "安装"),
-    ("area_shares is best", "area_shares 最好", "面积占比最好"),
-    ("See https://doi.org/10.1.", "见 https://doi.org/10.1。", "见网页。"),
-    (" Default: {value}.", "默认值：{value}。", "Default {value}"),
-])
+@pytest.mark.parametrize(
+    ("source", "right", "wrong"),
+    [
+        ("{n} files", "{n} 个文件", "{m} 个文件"),
+        ("<b>Read</b> this", "请<b>阅读</b>", "请<b>阅读<b>"),
+        ("Set METHOD.", "请设置 METHOD。", "请设置方法。"),
+        ("hinge: a rule. none: no rule.", "hinge：规则。none：无。", "铰链：规则。none：无。"),
+        ('See "Train PCUM".', "见“训练 PCUM”。", "见“Train PCUM”。"),
+        ("Use Plugins > Scarp > Install….", "请用“插件 > Scarp > 安装…”。", "请用“插件 > Scarp > 设置…”。"),
+        ("Table (*.csv)", "表格 (*.csv)", "表格（*.csv）"),
+        ("A .safetensors file", "一个 .safetensors 文件", "一个模型文件"),
+        ("Cells of 30 m", "30 m 的像元", "像元"),
+        ("One.\nTwo.", "一。\n二。", "一。二。"),
+        ("Install…", "安装…", "安装"),
+        ("area_shares is best", "area_shares 最好", "面积占比最好"),
+        ("See https://doi.org/10.1.", "见 https://doi.org/10.1。", "见网页。"),
+        (" Default: {value}.", "默认值：{value}。", "Default {value}"),
+    ],
+)
 def test_a_translation_must_keep_what_users_type_and_click(source, right, wrong):
     assert message(source, right) == []
     assert message(source, wrong)
 
 
 def test_a_file_keeps_its_translations_and_their_order(tmp_path):
-    texts = {"Old": "a.py", "New & <odd> \"text\"": "b.py", "Gone": "c.py"}
+    texts = {"Old": "a.py", 'New & <odd> "text"': "b.py", "Gone": "c.py"}
     known = {"Old": Message("Old", "旧", ""), "Gone": Message("Gone", "去", "")}
     first = translation_file.merged(texts, known)
     path = tmp_path / "scarp_zh.ts"
     path.write_text(translation_file.as_xml(first, "zh_CN"), encoding="utf-8")
     read = translation_file.read(path)
-    assert list(read) == sorted(texts) and [read[item.source] for item in first] == first
-    assert read["Old"].translation == "旧" and read["New & <odd> \"text\""].state == UNFINISHED
+    assert list(read) == sorted(texts)
+    assert [read[item.source] for item in first] == first
+    assert read["Old"].translation == "旧"
+    assert read['New & <odd> "text"'].state == UNFINISHED
     del texts["Gone"]
     second = translation_file.merged(texts, read)
     assert {item.source: item.state for item in second}["Gone"] == VANISHED
@@ -209,22 +241,33 @@ def test_a_file_keeps_its_translations_and_their_order(tmp_path):
 def test_files_are_what_linguist_reads():
     for path in TRANSLATIONS.glob("*.ts"):
         root = ElementTree.parse(path).getroot()
-        assert root.tag == "TS" and root.get("language", "").startswith(path.stem[len("scarp_"):])
+        assert root.tag == "TS"
+        assert root.get("language", "").startswith(path.stem[len("scarp_") :])
         assert [name.text for name in root.iter("name")] == [translation_file.CONTEXT]
 
 
-@pytest.mark.parametrize("line, fault", [
-    ("tr('A text')", None), ("tr('A ' 'text')", None), ("tr('A' if x else 'B')", None), ("tr(NAMED)", None),
-    ("tr(text)", "literal"), ("tr('A' if x else text)", "literal"),
-    ("tr(f'{n} files')", "literal"), ("tr('{n} files'.format(n=n))", "literal"), ("self.tr('A text')", "import tr"),
-])
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("tr('A text')", None),
+        ("tr('A ' 'text')", None),
+        ("tr('A' if x else 'B')", None),
+        ("tr(NAMED)", None),
+        ("tr(text)", "literal"),
+        ("tr('A' if x else text)", "literal"),
+        ("tr(f'{n} files')", "literal"),
+        ("tr('{n} files'.format(n=n))", "literal"),
+        ("self.tr('A text')", "import tr"),
+    ],
+)
 def test_texts_that_no_translator_would_see_are_found(monkeypatch, tmp_path, line, fault):
     (tmp_path / "gui").mkdir()
     code = f"x = n = text = 3; NAMED = 'A text'\nprint({line})\n"
     (tmp_path / "gui" / "dialog.py").write_text(code, encoding="utf-8")
     monkeypatch.setattr(translation_texts, "PACKAGE", tmp_path)
     found, faults = translation_texts.in_code()
-    assert bool(faults) == bool(fault) and (fault is None or fault in faults[0] and "gui/dialog.py:2" in faults[0])
+    assert bool(faults) == bool(fault)
+    assert fault is None or (fault in faults[0] and "gui/dialog.py:2" in faults[0])
     assert bool(found) or fault == "literal"
 
 
@@ -232,15 +275,17 @@ def test_a_text_put_together_before_it_is_translated_is_found(plugin):
     class Composing(type(plugin.provider.algorithm("classifyzones"))):
         SUMMARY = "Cuts into " + str(5) + " zones."
 
-        def createInstance(self):  # noqa: N802 - QGIS's name
+        def createInstance(self):
             return Composing()
 
     class Provider:
-        def longName(self):  # noqa: N802 - QGIS's name
+        def longName(self):
             return ""
 
         def algorithms(self):
             return [Composing()]
 
     found, composed = translation_texts.in_algorithms(Provider())
-    assert "Cuts into 5 zones." in found and len(composed) == 1 and "Cuts into 5 zones." in composed[0]
+    assert "Cuts into 5 zones." in found
+    assert len(composed) == 1
+    assert "Cuts into 5 zones." in composed[0]

@@ -22,8 +22,17 @@ SIZE = 120
 CELL = 30.0
 LEFT, TOP = 300000.0, 3850000.0
 
-TRAINING = {"WINDOW": 600, "BLOCK": 900, "EPOCHS": 3, "PATIENCE": 0, "WIDTH": 4, "DEPTH": 1, "BATCH": 8, "SEED": 1,
-            "PRECISION": "fp32"}
+TRAINING = {
+    "WINDOW": 600,
+    "BLOCK": 900,
+    "EPOCHS": 3,
+    "PATIENCE": 0,
+    "WIDTH": 4,
+    "DEPTH": 1,
+    "BATCH": 8,
+    "SEED": 1,
+    "PRECISION": "fp32",
+}
 """A training that is over in seconds, in arithmetic that every processor has."""
 RADII = "large,150,small,90,unrecorded,90"
 
@@ -39,11 +48,11 @@ class Listener(QgsProcessingFeedback):
         self._reports = 0
         self.progressChanged.connect(self._count)
 
-    def pushInfo(self, info: str) -> None:  # noqa: N802
+    def pushInfo(self, info: str) -> None:
         self.lines.append(info)
         self._count()
 
-    def pushWarning(self, warning: str) -> None:  # noqa: N802
+    def pushWarning(self, warning: str) -> None:
         self.warnings.append(warning)
 
     def _count(self, *_: Any) -> None:
@@ -54,29 +63,50 @@ class Listener(QgsProcessingFeedback):
 
 def stack_inputs(area: Path) -> dict[str, Any]:
     """Return the inputs of a stack with all ten factors."""
-    return {"DEM": area / "dem.tif", "RIVERS": area / "rivers.gpkg", "PRECIPITATION": area / "precipitation.tif",
-            "TEMPERATURE": area / "temperature.tif", "FAULTS": area / "faults.gpkg", "FAULT_RADIUS": 1500,
-            "LANDFORM": area / "landform.gpkg", "LANDFORM_FIELD": "landform",
-            "LITHOLOGY": area / "lithology.gpkg", "LITHOLOGY_FIELD": "rock",
-            "SEISMIC": area / "seismic.gpkg", "SEISMIC_FIELD": "zone"}
+    return {
+        "DEM": area / "dem.tif",
+        "RIVERS": area / "rivers.gpkg",
+        "PRECIPITATION": area / "precipitation.tif",
+        "TEMPERATURE": area / "temperature.tif",
+        "FAULTS": area / "faults.gpkg",
+        "FAULT_RADIUS": 1500,
+        "LANDFORM": area / "landform.gpkg",
+        "LANDFORM_FIELD": "landform",
+        "LITHOLOGY": area / "lithology.gpkg",
+        "LITHOLOGY_FIELD": "rock",
+        "SEISMIC": area / "seismic.gpkg",
+        "SEISMIC_FIELD": "zone",
+    }
 
 
-def write_raster(path: Path, values: np.ndarray, cell: float = CELL, crs: str | None = CRS, left: float = LEFT,
-                 top: float = TOP) -> Path:
+def write_raster(
+    path: Path, values: np.ndarray, cell: float = CELL, crs: str | None = CRS, left: float = LEFT, top: float = TOP
+) -> Path:
     """Write a single-band GeoTIFF."""
-    with rasterio.open(path, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1,
-                       dtype="float32", crs=crs, nodata=-9999,
-                       transform=rasterio.transform.from_origin(left, top, cell, cell)) as target:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=values.shape[1],
+        height=values.shape[0],
+        count=1,
+        dtype="float32",
+        crs=crs,
+        nodata=-9999,
+        transform=rasterio.transform.from_origin(left, top, cell, cell),
+    ) as target:
         target.write(values.astype("float32"), 1)
     return path
 
 
-def memory_layer(geometry: str, fields: str, rows: list[tuple[str, list[Any]]], crs: str = CRS, name: str = "layer"
-                 ) -> QgsVectorLayer:
+def memory_layer(
+    geometry: str, fields: str, rows: list[tuple[str, list[Any]]], crs: str = CRS, name: str = "layer"
+) -> QgsVectorLayer:
     """Return a memory layer from WKT and attributes."""
     definition = "".join(f"&field={field}" for field in fields.split(",") if field)
-    layer = QgsVectorLayer(f"{geometry}?crs={crs}{definition}" if crs else f"{geometry}?{definition[1:]}", name,
-                           "memory")
+    layer = QgsVectorLayer(
+        f"{geometry}?crs={crs}{definition}" if crs else f"{geometry}?{definition[1:]}", name, "memory"
+    )
     if not crs:
         layer.setCrs(QgsCoordinateReferenceSystem())
     features = []
@@ -95,7 +125,8 @@ def write_layer(path: Path, geometry: str, fields: str, rows: list[tuple[str, li
     layer = memory_layer(geometry, fields, rows, crs, path.stem)
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.layerName = path.stem
-    error = QgsVectorFileWriter.writeAsVectorFormatV3(layer, str(path), QgsProject.instance().transformContext(),
-                                                      options)
+    error = QgsVectorFileWriter.writeAsVectorFormatV3(
+        layer, str(path), QgsProject.instance().transformContext(), options
+    )
     assert error[0] == QgsVectorFileWriter.WriterError.NoError, error
     return path

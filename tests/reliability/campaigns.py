@@ -9,8 +9,19 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("bad_input", "properties", "fuzz_models", "fuzz_records", "fuzz_rasters", "fuzz_layers", "faults_kill",
-         "faults_same_output", "faults_disk_full", "faults_worker", "load")
+NAMES = (
+    "bad_input",
+    "properties",
+    "fuzz_models",
+    "fuzz_records",
+    "fuzz_rasters",
+    "fuzz_layers",
+    "faults_kill",
+    "faults_same_output",
+    "faults_disk_full",
+    "faults_worker",
+    "load",
+)
 """Each is a script in this folder and leaves ``.build/reliability/NAME.json``; in the order of the page."""
 
 
@@ -32,7 +43,7 @@ def main() -> int:
     if failed:
         print(f"Failures in: {', '.join(failed)}.")
     # Who asks for some of them may never have run the others; the page is then left as it is.
-    return 1 if failed or page.returncode and not named else 0
+    return 1 if failed or (page.returncode and not named) else 0
 
 
 if __name__ == "__main__":

@@ -82,8 +82,9 @@ class Case:
         return f"{self.algorithm}, {self.where} with {self.free:,} bytes free{more}"
 
 
-def cases_of(folder: Path, disk: Disk, sizes: int, chance: random.Random, only: list[str], seconds: float
-             ) -> list[Case]:
+def cases_of(
+    folder: Path, disk: Disk, sizes: int, chance: random.Random, only: list[str], seconds: float
+) -> list[Case]:
     """Run every step once with room enough, and return the cases that its files suggest.
 
     Args:
@@ -154,13 +155,15 @@ def judge(case: Case, outcome: dict[str, Any], disk: Disk) -> list[str]:
         reason = what_is_wrong(path)
         wrong += [f"{path.name} is not whole: {reason}"] if reason else []
     names = {path.relative_to(out) for path in [*new, *old]}
-    expected = {path.relative_to(_older(disk.place.parent, case.algorithm))
-                for path in _older(disk.place.parent, case.algorithm).rglob("*") if path.is_file()}
+    expected = {
+        path.relative_to(_older(disk.place.parent, case.algorithm))
+        for path in _older(disk.place.parent, case.algorithm).rglob("*")
+        if path.is_file()
+    }
     if error is None:
         # Of which it warns, a record may lack: without it a run cannot be repeated.
         told = any("run record could not be completed" in text for text in outcome["warnings"])
-        missing = sorted(str(name) for name in expected - names
-                         if not (told and str(name).endswith(RECORD_SUFFIX)))
+        missing = sorted(str(name) for name in expected - names if not (told and str(name).endswith(RECORD_SUFFIX)))
         wrong += [f"went well without {', '.join(missing)}"] if missing else []
         # A record may be completed later than the output, or not at all, of which the run warns.
         # A checkpoint from which there was nothing left to do is not written again.
@@ -202,8 +205,14 @@ def _rooms(disk: Disk, sizes: int) -> list[int]:
 
 
 def _run(case: Case, out: Path, temporary: Path, state: Path) -> dict[str, Any]:
-    os.environ.update({"TMPDIR": str(temporary), "SCARP_STATE": str(state),
-                       "SCARP_RUN": "process" if case.process else "inside", "SCARP_PYTHON": sys.executable})
+    os.environ.update(
+        {
+            "TMPDIR": str(temporary),
+            "SCARP_STATE": str(state),
+            "SCARP_RUN": "process" if case.process else "inside",
+            "SCARP_PYTHON": sys.executable,
+        }
+    )
     tempfile.tempdir = str(temporary)
     listener, begun = Listener(), time.monotonic()
     from scarp.tests.qgis.study import runner
@@ -211,7 +220,7 @@ def _run(case: Case, out: Path, temporary: Path, state: Path) -> dict[str, Any]:
     error = None
     try:
         runner()(case.algorithm, listener, **case.step.parameters(out))
-    except Exception as raised:  # noqa: BLE001 - whatever it is, it is judged
+    except Exception as raised:
         error = f"{raised}"
     return {"error": error, "warnings": listener.warnings, "seconds": time.monotonic() - begun}
 

@@ -37,8 +37,9 @@ def main() -> int:
         return 0
     if os.environ.get(ALONE) != "1":
         # Whatever happens, nothing stays mounted.
-        return subprocess.run(["unshare", "--mount", sys.executable, *sys.argv],
-                              env={**os.environ, ALONE: "1"}, check=False).returncode
+        return subprocess.run(
+            ["unshare", "--mount", sys.executable, *sys.argv], env={**os.environ, ALONE: "1"}, check=False
+        ).returncode
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="scarp-disk-") as folder:
         counts, failures = _campaign(Path(folder), options.sizes, random.Random(options.seed), options.only)
@@ -46,8 +47,9 @@ def main() -> int:
     return results.tell(name, counts, failures, time.monotonic() - begun)
 
 
-def _campaign(folder: Path, sizes: int, chance: random.Random, only: list[str]
-              ) -> tuple[dict[str, int], list[dict[str, Any]]]:
+def _campaign(
+    folder: Path, sizes: int, chance: random.Random, only: list[str]
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
     disk = Disk(folder / "disk")
     try:
         return _all(disk, folder, cases_of(folder, disk, sizes, chance, only, SECONDS))
@@ -56,9 +58,16 @@ def _campaign(folder: Path, sizes: int, chance: random.Random, only: list[str]
 
 
 def _all(disk: Disk, folder: Path, cases: list[Case]) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    counts = {"runs": 0, "algorithms": len({case.algorithm for case in cases}), "disk filled, run refused": 0,
-              "room enough, run went well": 0, "with older results": 0, "folder for temporary files full": 0,
-              "history could not be written": 0, "in a process of its own": 0}
+    counts = {
+        "runs": 0,
+        "algorithms": len({case.algorithm for case in cases}),
+        "disk filled, run refused": 0,
+        "room enough, run went well": 0,
+        "with older results": 0,
+        "folder for temporary files full": 0,
+        "history could not be written": 0,
+        "in a process of its own": 0,
+    }
     failures = []
     for number, case in enumerate(cases, 1):
         counts["runs"] += 1

@@ -60,10 +60,26 @@ def _shared_out(folder: Path, options: argparse.Namespace) -> tuple[dict[str, in
     names, parts = options.only or list(ALGORITHMS), []
     for number in range(options.jobs):
         part = folder / f"{number}.json"
-        values = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in (
-            "kills", "changes", "in_a_process", "minutes")]
-        parts.append((part, subprocess.Popen([sys.executable, __file__, *values, f"--seed={options.seed + number}",
-                                              f"--part={part}", "--only", *names[number::options.jobs]])))
+        values = [
+            f"--{name.replace('_', '-')}={getattr(options, name)}"
+            for name in ("kills", "changes", "in_a_process", "minutes")
+        ]
+        parts.append(
+            (
+                part,
+                subprocess.Popen(
+                    [
+                        sys.executable,
+                        __file__,
+                        *values,
+                        f"--seed={options.seed + number}",
+                        f"--part={part}",
+                        "--only",
+                        *names[number :: options.jobs],
+                    ]
+                ),
+            )
+        )
     counts: dict[str, int] = {}
     failures: list[dict[str, Any]] = []
     for part, process in parts:
@@ -81,14 +97,25 @@ class _Campaign:
         self.kills, self.options, self.chance = Kills(folder), options, random.Random(options.seed)
         self.failures: list[dict[str, Any]] = []
         self.begun = time.monotonic()
-        self.counts = {"kills": 0, "algorithms": 0, "at random moments": 0, "before a change of a file": 0,
-                       "with the core in a process": 0, "with older results": 0, "came too late, not counted": 0,
-                       "files compared byte for byte or row by row": 0, "files only known to be whole": 0}
+        self.counts = {
+            "kills": 0,
+            "algorithms": 0,
+            "at random moments": 0,
+            "before a change of a file": 0,
+            "with the core in a process": 0,
+            "with older results": 0,
+            "came too late, not counted": 0,
+            "files compared byte for byte or row by row": 0,
+            "files only known to be whole": 0,
+        }
 
     def play(self) -> tuple[dict[str, int], list[dict[str, Any]]]:
         known = {name: self._learn(name) for name in self.options.only or self.kills.steps}
-        in_a_process = {name: self._seconds_in_a_process(name) for name in IN_A_PROCESS
-                        if name in known and self.options.in_a_process}
+        in_a_process = {
+            name: self._seconds_in_a_process(name)
+            for name in IN_A_PROCESS
+            if name in known and self.options.in_a_process
+        }
         for number in range(max(self.options.kills, self.options.changes, self.options.in_a_process)):
             for name, one in known.items():
                 if self.options.minutes and time.monotonic() - self.begun > 60 * self.options.minutes:
@@ -101,8 +128,12 @@ class _Campaign:
                     self._kill(name, one, "before a change of a file", change=self.chance.randint(1, one.changes))
                 if name in in_a_process and number < self.options.in_a_process:
                     os.environ["SCARP_RUN"] = "process"
-                    self._kill(name, one, "with the core in a process",
-                               seconds=self.chance.uniform(0.3, 0.95) * in_a_process[name])
+                    self._kill(
+                        name,
+                        one,
+                        "with the core in a process",
+                        seconds=self.chance.uniform(0.3, 0.95) * in_a_process[name],
+                    )
                     os.environ["SCARP_RUN"] = "inside"
         return self.counts, self.failures
 
@@ -124,8 +155,14 @@ class _Campaign:
 
     def _kill(self, name: str, known: Known, how: str, **when: Any) -> None:
         older = bool(known.old) and self.chance.random() < 0.5
-        case = ", ".join([name, *(f"{key} {value:.4g}" for key, value in when.items()), how,
-                          *(["older results there"] if older else [])])
+        case = ", ".join(
+            [
+                name,
+                *(f"{key} {value:.4g}" for key, value in when.items()),
+                how,
+                *(["older results there"] if older else []),
+            ]
+        )
         try:
             self.kills.begin(name, older)
             if not self.kills.kill(name, **when):

@@ -53,8 +53,9 @@ def main() -> int:
                     kind, wrong = "lost", [str(error)]
                 failures += [{"case": f"{name}, {apart:.3f} s apart", "wrong": text} for text in wrong]
                 print(f"{name}, {apart:.3f} s apart: {kind}; {'; '.join(wrong) or 'as it should be'}", flush=True)
-    return results.tell("faults_same_output_some" if options.only else "faults_same_output", counts, failures,
-                        time.monotonic() - begun)
+    return results.tell(
+        "faults_same_output_some" if options.only else "faults_same_output", counts, failures, time.monotonic() - begun
+    )
 
 
 def _round(kills: Kills, name: str, known: Known, apart: float) -> tuple[str, list[str]]:
@@ -69,8 +70,10 @@ def _round(kills: Kills, name: str, known: Known, apart: float) -> tuple[str, li
     wrong += [f"left {left}" for left in temporaries(kills.out)]
     # Some pages and sheets hold the time, so that no two are the same.
     same = [path for path, text in known.new.items() if text]
-    own = [all(contents.get(path) == reference[path] for path in same if path in reference)
-           for reference in (known.new, known.old)]
+    own = [
+        all(contents.get(path) == reference[path] for path in same if path in reference)
+        for reference in (known.new, known.old)
+    ]
     if not any(own):
         wrong.append("the files are not those of one run")
     if any(told) and not wrong and not own[0 if not told[0] else 1]:
@@ -88,7 +91,7 @@ def _both(kills: Kills, name: str, apart: float) -> list[str]:
             text = ""
             try:
                 kills.run_here(name, other)
-            except BaseException as error:  # noqa: BLE001 - told
+            except BaseException as error:
                 text = f"{type(error).__name__}: {error}"
             os.write(writing, text.encode()[:60000])
             os._exit(0)

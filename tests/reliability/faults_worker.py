@@ -17,8 +17,14 @@ from scarp.tests.reliability.steps import steps
 from scarp.tests.reliability.wholeness import what_is_wrong
 from scarp.tests.reliability.worker_cases import FAULTS, Illness, begin_processes, suffer
 
-LONG = ("trainpcum", "traincomparisonmodel", "predictsusceptibility", "validatewithpoints", "crossvalidate",
-        "explainsusceptibility")
+LONG = (
+    "trainpcum",
+    "traincomparisonmodel",
+    "predictsusceptibility",
+    "validatewithpoints",
+    "crossvalidate",
+    "explainsusceptibility",
+)
 """What takes long with real data, and so is most likely to be under way when something happens."""
 
 
@@ -29,8 +35,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     chance, begun = random.Random(options.seed), time.monotonic()
-    counts = {"faults": 0, "jobs": len(LONG), **dict.fromkeys(FAULTS, 0), "too late to count": 0,
-              "next run went well": 0}
+    counts = {
+        "faults": 0,
+        "jobs": len(LONG),
+        **dict.fromkeys(FAULTS, 0),
+        "too late to count": 0,
+        "next run went well": 0,
+    }
     failures = []
     with tempfile.TemporaryDirectory(prefix="scarp-worker-") as name:
         folder = Path(name)

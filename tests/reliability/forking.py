@@ -44,7 +44,7 @@ def in_a_fork(work: Callable[[], Any], seconds: float) -> Any:
 def _answer(work: Callable[[], Any], writing: int) -> None:
     try:
         text = json.dumps({"answer": work()})
-    except BaseException:  # noqa: BLE001 - told to the parent
+    except BaseException:
         text = json.dumps({"trace": traceback.format_exc()})
     with os.fdopen(writing, "w", encoding="utf-8") as stream:
         stream.write(text)

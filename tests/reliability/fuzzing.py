@@ -19,9 +19,10 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from select import select
-from typing import Any, Callable, Mapping, Protocol
+from typing import Any, Callable, Protocol
 
 from scarp.model.errors import ScarpError
 from scarp.tests.reliability import results
@@ -29,7 +30,7 @@ from scarp.tests.reliability.watching import Watch
 
 SECONDS = 2.0
 """Of the processor, for one input: by the clock on the wall, a busy machine would make every reader slow."""
-MEMORY = 2 * 1024 ** 3
+MEMORY = 2 * 1024**3
 """Bytes of address space that a reader may add to what the process has when it begins."""
 BATCH = 2000
 """Inputs of one process; a crash costs no more than these."""
@@ -114,17 +115,23 @@ def campaign(name: str, about: str, targets: Mapping[str, Callable[[Path], Targe
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
         for what, make in targets.items():
             found = read_in_processes(make, Path(place), given.seed, given.inputs)
-            counts.update({f"{what}: inputs": found.inputs, f"{what}: accepted": found.accepted,
-                           f"{what}: refused": found.refused,
-                           f"{what}: slowest, ms": round(1000 * found.slowest),
-                           f"{what}: memory gained, MB": round(found.grown / 1e6)})
+            counts.update(
+                {
+                    f"{what}: inputs": found.inputs,
+                    f"{what}: accepted": found.accepted,
+                    f"{what}: refused": found.refused,
+                    f"{what}: slowest, ms": round(1000 * found.slowest),
+                    f"{what}: memory gained, MB": round(found.grown / 1e6),
+                }
+            )
             counts[f"{what}: crashes"] = sum(one["count"] for words, one in found.failures.items() if _ENDED in words)
             failures += [{"reader": what, "what": words, **numbers} for words, numbers in found.failures.items()]
     return results.tell(name, counts, failures, time.perf_counter() - begun)
 
 
-def read_all(target: Target, watch: Watch, seed: int, numbers: range, tell: Callable[[int], None] = lambda number: None
-             ) -> Outcome:
+def read_all(
+    target: Target, watch: Watch, seed: int, numbers: range, tell: Callable[[int], None] = lambda number: None
+) -> Outcome:
     """Read inputs one after the other in this process."""
     outcome = Outcome()
     previous = signal.signal(signal.SIGPROF, _hang)
@@ -171,8 +178,9 @@ def read_in_processes(make: Callable[[Path], Target], place: Path, seed: int, co
     return total
 
 
-def _in_process(make: Callable[[Path], Target], folder: Path, seed: int, numbers: range, mark: mmap.mmap
-                ) -> tuple[dict[str, Any] | None, str]:
+def _in_process(
+    make: Callable[[Path], Target], folder: Path, seed: int, numbers: range, mark: mmap.mmap
+) -> tuple[dict[str, Any] | None, str]:
     source, drain = os.pipe()
     child = os.fork()
     if not child:
@@ -206,8 +214,11 @@ def _in_process(make: Callable[[Path], Target], folder: Path, seed: int, numbers
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
         raise SystemExit("The campaign itself failed, see above.")
-    ended = f"{_ENDED} by signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else \
-        f"{_ENDED} with status {os.WEXITSTATUS(status)}"
+    ended = (
+        f"{_ENDED} by signal {os.WTERMSIG(status)}"
+        if os.WIFSIGNALED(status)
+        else f"{_ENDED} with status {os.WEXITSTATUS(status)}"
+    )
     return (json.loads(text), "") if text and status == 0 else (None, ended)
 
 

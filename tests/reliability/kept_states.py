@@ -25,8 +25,13 @@ class Checkpoint:
         network(torch.ones(1, 2)).sum().backward()
         optimiser.step()
         weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        save_state(path, self.KEY, TrainingState(1, [{"epoch": 1, "train_loss": 0.5}], 1, weights, weights, 0.0), network,
-                   optimiser)
+        save_state(
+            path,
+            self.KEY,
+            TrainingState(1, [{"epoch": 1, "train_loss": 0.5}], 1, weights, weights, 0.0),
+            network,
+            optimiser,
+        )
         self._content = path.read_bytes()
 
     @staticmethod
@@ -42,7 +47,7 @@ class Checkpoint:
             content = change.broken_bytes(content)
         else:
             length = int.from_bytes(content[:8], "little")
-            outer = json.loads(content[8:8 + length])
+            outer = json.loads(content[8 : 8 + length])
             if change.random.random() < 0.7:
                 key = next(iter(outer["__metadata__"]))
                 outer["__metadata__"][key] = change.broken_json(json.loads(outer["__metadata__"][key]))
@@ -50,15 +55,18 @@ class Checkpoint:
             else:
                 text = change.broken_json(outer)
             head = text.encode("utf-8", "replace")
-            content = len(head).to_bytes(8, "little") + head + content[8 + length:]
+            content = len(head).to_bytes(8, "little") + head + content[8 + length :]
         self.path.write_bytes(content)
 
     def read(self) -> None:
         """Go on from it as a training does."""
         network, optimiser = self._fresh()
         state = load_state(self.path, self.KEY, network, optimiser)
-        assert state is not None and state.epoch >= 1 and 0 <= state.best_epoch <= state.epoch
-        assert len(state.history) == state.epoch and all(isinstance(line, dict) for line in state.history)
+        assert state is not None
+        assert state.epoch >= 1
+        assert 0 <= state.best_epoch <= state.epoch
+        assert len(state.history) == state.epoch
+        assert all(isinstance(line, dict) for line in state.history)
         json.dumps(state.history).encode("utf-8")
         network(torch.ones(1, 2)).sum().backward()
         optimiser.step()
@@ -95,8 +103,16 @@ class Message:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         writer = MessageEncoder(records=True)
-        content = writer.encode({"job": "predict", "values": np.arange(6.0), "pair": (1, None), "path": Path("a"),
-                                 "long": list(range(1500)), "codes": {1: "granite"}})
+        content = writer.encode(
+            {
+                "job": "predict",
+                "values": np.arange(6.0),
+                "pair": (1, None),
+                "path": Path("a"),
+                "long": list(range(1500)),
+                "codes": {1: "granite"},
+            }
+        )
         writer.write(folder / "sent.bin")
         self._file = (folder / "sent.bin").read_bytes()
         self._message = {"kind": "call", "content": content, "file": "sent.bin"}

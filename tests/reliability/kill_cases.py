@@ -24,12 +24,21 @@ SECONDS = 240.0
 OLD = 1_000_000_000
 """Time of older results, in seconds since 1970, by which they are told from new ones."""
 OTHERWISE: dict[str, dict[str, Any]] = {
-    "createdemodata": {"SEED": 2}, "buildfactorstack": {"FAULT_RADIUS": 900}, "checkfactors": {"LABELS": None},
-    "buildbufferedlabels": {"RADII": "large,240,small,90,unrecorded,60"}, "buildsafetyfactor": {"ALPHA": 0.6},
-    "trainpcum": {"SEED": 2}, "traincomparisonmodel": {"SEED": 2}, "crossvalidate": {"SEED": 2},
-    "predictsusceptibility": {"SAMPLES": 3}, "classifyzones": {"METHOD": "natural_breaks"},
-    "rainfallwarning": {"K": 0.02}, "validatewithpoints": {"SEED": 2}, "comparemodels": {"SEED": 2},
-    "explainsusceptibility": {"SEED": 2}}
+    "createdemodata": {"SEED": 2},
+    "buildfactorstack": {"FAULT_RADIUS": 900},
+    "checkfactors": {"LABELS": None},
+    "buildbufferedlabels": {"RADII": "large,240,small,90,unrecorded,60"},
+    "buildsafetyfactor": {"ALPHA": 0.6},
+    "trainpcum": {"SEED": 2},
+    "traincomparisonmodel": {"SEED": 2},
+    "crossvalidate": {"SEED": 2},
+    "predictsusceptibility": {"SAMPLES": 3},
+    "classifyzones": {"METHOD": "natural_breaks"},
+    "rainfallwarning": {"K": 0.02},
+    "validatewithpoints": {"SEED": 2},
+    "comparemodels": {"SEED": 2},
+    "explainsusceptibility": {"SEED": 2},
+}
 """What makes other results of the same names, as an earlier run may have left them. A repetition never overwrites."""
 _CHANGES = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir")
 
@@ -102,6 +111,7 @@ class Kills:
         Raises:
             Lost: it failed.
         """
+
         def work() -> tuple[float, int]:
             changes = self._watch(None)
             begun = time.monotonic()
@@ -195,7 +205,7 @@ class Kills:
     def _tells_of_another(self, name: str) -> bool:
         """Whether a file says something of another one, as a record does, or the same, as the twin of a table."""
         table = (self.out / name).with_suffix(".csv")
-        return name.endswith((".run.json", ".aux.xml")) or name.endswith(".json") and table.exists()
+        return name.endswith((".run.json", ".aux.xml")) or (name.endswith(".json") and table.exists())
 
     def _like_new(self, known: Known) -> list[str]:
         wrong = [f"left {name}" for name in temporaries(self.out)]
@@ -248,13 +258,17 @@ class Kills:
 
     def _files(self) -> list[Path]:
         """Return what could be taken for a result."""
-        return [path for path in sorted(self.out.rglob("*")) if path.is_file()
-                and not any(part.startswith(".") for part in path.relative_to(self.out).parts)]
+        return [
+            path
+            for path in sorted(self.out.rglob("*"))
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(self.out).parts)
+        ]
 
     def contents(self) -> dict[str, str]:
         """Return the fingerprints of all that could be taken for a result, by name."""
-        return in_a_fork(lambda: {str(path.relative_to(self.out)): fingerprint(path) for path in self._files()},
-                         SECONDS)
+        return in_a_fork(
+            lambda: {str(path.relative_to(self.out)): fingerprint(path) for path in self._files()}, SECONDS
+        )
 
 
 def _wrong_record(path: Path) -> list[str]:
@@ -263,8 +277,11 @@ def _wrong_record(path: Path) -> list[str]:
     if not record.is_file():
         return []
     outputs = json.loads(record.read_text(encoding="utf-8"))["outputs"]
-    hashes = {entry["sha256"] for entry in outputs.values()
-              if os.path.basename(str(entry["source"])) == path.name and "sha256" in entry}
+    hashes = {
+        entry["sha256"]
+        for entry in outputs.values()
+        if os.path.basename(str(entry["source"])) == path.name and "sha256" in entry
+    }
     if hashes and hashlib.sha256(path.read_bytes()).hexdigest() not in hashes:
         return [f"the record beside {path.name} is that of another file"]
     return []

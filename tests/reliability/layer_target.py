@@ -82,7 +82,8 @@ class LayerTarget:
         kind = reader.geometry_type
         if kind == POINT:
             points = reader.points(fields)
-            assert points.xy.shape == (len(points), 2) and np.isfinite(points.xy).all()
+            assert points.xy.shape == (len(points), 2)
+            assert np.isfinite(points.xy).all()
             assert all(len(points.fields[name]) == len(points) for name in fields)
         elif kind == LINE:
             assert all(part.ndim == 2 and part.shape[1] == 2 for part in reader.lines().parts)
@@ -96,15 +97,20 @@ class LayerTarget:
             fields.append(field)
         options = QgsVectorFileWriter.SaveVectorOptions()
         options.driverName, options.layerName = "GPKG", kind
-        writer = QgsVectorFileWriter.create(str(self._path), fields, KINDS[kind], self._crs,
-                                            self._context.transformContext(), options)
+        writer = QgsVectorFileWriter.create(
+            str(self._path), fields, KINDS[kind], self._crs, self._context.transformContext(), options
+        )
         for number in range(6):
             feature = QgsFeature(fields)
             corner = QgsPointXY(500100.0 + 40 * number, 3299800.0)
             ring = [corner, QgsPointXY(corner.x() + 30, corner.y()), QgsPointXY(corner.x(), corner.y() + 30), corner]
-            feature.setGeometry({"points": QgsGeometry.fromPointXY(corner),
-                                 "lines": QgsGeometry.fromPolylineXY(ring[:3]),
-                                 "areas": QgsGeometry.fromPolygonXY([ring])}[kind])
+            feature.setGeometry(
+                {
+                    "points": QgsGeometry.fromPointXY(corner),
+                    "lines": QgsGeometry.fromPolylineXY(ring[:3]),
+                    "areas": QgsGeometry.fromPolygonXY([ring]),
+                }[kind]
+            )
             feature.setAttributes([f"滑坡 {number}", float(number)])
             writer.addFeature(feature)
         del writer
@@ -125,7 +131,7 @@ class LayerTarget:
                 # Numbers of the coordinates, which broken bytes seldom meet.
                 place = len(shape) - 8 * change.random.randrange(1, 5)
                 number8 = np.array(change.one_of((np.nan, np.inf, -np.inf, 1e308, -1e308, 0.0, 5e-324)))
-                shape = shape[:place] + number8.tobytes() + shape[place + 8:]
+                shape = shape[:place] + number8.tobytes() + shape[place + 8 :]
             else:
                 shape = change.broken_bytes(shape)
             base.execute(f"UPDATE {table} SET geom = ? WHERE fid = ?", (shape, number))
@@ -133,7 +139,7 @@ class LayerTarget:
             base.execute(f"UPDATE {table} SET name = ?, size = ?", (change.one_of(TEXTS), change.one_of(TEXTS)))
         elif action == 3:
             column = change.one_of(("srs_id", "geometry_type_name", "column_name", "z", "m"))
-            base.execute(f"UPDATE gpkg_geometry_columns SET {column} = ?", (change.one_of((*TEXTS, 0, -1, 2 ** 40)),))
+            base.execute(f"UPDATE gpkg_geometry_columns SET {column} = ?", (change.one_of((*TEXTS, 0, -1, 2**40)),))
         else:
             column = change.one_of(("definition", "organization_coordsys_id", "srs_name"))
             base.execute(f"UPDATE gpkg_spatial_ref_sys SET {column} = ?", (change.one_of((*TEXTS, LONG, 0, -1)),))
@@ -156,7 +162,8 @@ class StyleTarget:
         self._style = folder / "map.qml"
         self._layers: list[Callable[[], object]] = [
             lambda: QgsRasterLayer(str(folder / "map.tif"), "map"),
-            lambda: QgsVectorLayer("Point?crs=EPSG:32646&field=size:double", "points", "memory")]
+            lambda: QgsVectorLayer("Point?crs=EPSG:32646&field=size:double", "points", "memory"),
+        ]
         self._layer = self._layers[0]
 
     def make(self, seed: int, number: int) -> None:
@@ -169,8 +176,11 @@ class StyleTarget:
             content = change.broken_bytes(content, self._seeds)
             if change.random.random() < 0.5:
                 place = content.find(b'="', change.random.randrange(len(content) + 1)) + 2
-                content = content[:place] + change.one_of((*TEXTS, *map(str, BYTES))).encode("utf-8", "replace") \
+                content = (
+                    content[:place]
+                    + change.one_of((*TEXTS, *map(str, BYTES))).encode("utf-8", "replace")
                     + content[place:]
+                )
         self._style.write_bytes(content)
         self._layer = change.one_of(self._layers)
 
@@ -186,7 +196,10 @@ def _growing(content: bytes, change: Mutator) -> bytes:
     if change.random.random() < 0.5:
         entities = '<!ENTITY a SYSTEM "file:///etc/passwd">'
     else:
-        entities = '<!ENTITY a0 "scarp">' + "".join(
-            f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 12)) + '<!ENTITY a "&a11;">'
+        entities = (
+            '<!ENTITY a0 "scarp">'
+            + "".join(f'<!ENTITY a{level} "{f"&a{level - 1};" * 10}">' for level in range(1, 12))
+            + '<!ENTITY a "&a11;">'
+        )
     text = content.decode("utf-8")
-    return f"<!DOCTYPE qgis [{entities}]>{text[text.index('<qgis'):].replace('>', '>&a;', 3)}".encode()
+    return f"<!DOCTYPE qgis [{entities}]>{text[text.index('<qgis') :].replace('>', '>&a;', 3)}".encode()

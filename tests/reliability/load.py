@@ -63,9 +63,13 @@ def _row(run: Runner, stack: Path, model: Path, folder: Path, runs: int) -> tupl
     first, last = counted[0], counted[-1]
     # The middle of the last ones: a single look may meet what is about to be given back.
     end = statistics.median(one.memory for one in counted[-3:])
-    found = {"MB after the 5th": round(first.memory / 1e6), "MB after the last": round(end / 1e6),
-             "most MB between": round(max(one.memory for one in counted) / 1e6),
-             "file handles": f"{first.handles} to {last.handles}", "threads": f"{first.threads} to {last.threads}"}
+    found = {
+        "MB after the 5th": round(first.memory / 1e6),
+        "MB after the last": round(end / 1e6),
+        "most MB between": round(max(one.memory for one in counted) / 1e6),
+        "file handles": f"{first.handles} to {last.handles}",
+        "threads": f"{first.threads} to {last.threads}",
+    }
     wrong = [f"left {name}" for name in temporaries(folder)]
     if end > MORE * first.memory:
         wrong.append(f"memory grew from {first.memory / 1e6:.0f} to {end / 1e6:.0f} MB")
@@ -81,10 +85,14 @@ def _queue(run: Runner, chain: dict[str, Path], folder: Path, number: int) -> li
 
     def calls(place: Path) -> list[tuple[str, dict[str, Any]]]:
         place.mkdir(parents=True)
-        kinds = [("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"], "DEVICE": "cpu"}),
-                 ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]})]
-        return [(kind, {**inputs, "OUTPUT": place / f"{index}.tif"})
-                for index, (kind, inputs) in enumerate((kinds * number)[:number])]
+        kinds = [
+            ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"], "DEVICE": "cpu"}),
+            ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]}),
+        ]
+        return [
+            (kind, {**inputs, "OUTPUT": place / f"{index}.tif"})
+            for index, (kind, inputs) in enumerate((kinds * number)[:number])
+        ]
 
     for algorithm, parameters in calls(folder / "alone"):
         run(algorithm, **parameters)
@@ -94,8 +102,10 @@ def _queue(run: Runner, chain: dict[str, Path], folder: Path, number: int) -> li
         return [str(error)]
     wrong = [f"run {index} failed" for index, ok in enumerate(ended) if not ok]
     for index in range(number):
-        with rasterio.open(folder / "alone" / f"{index}.tif") as one, \
-                rasterio.open(folder / "together" / f"{index}.tif") as other:
+        with (
+            rasterio.open(folder / "alone" / f"{index}.tif") as one,
+            rasterio.open(folder / "together" / f"{index}.tif") as other,
+        ):
             if one.read().tobytes() != other.read().tobytes():
                 wrong.append(f"the result of run {index} differs")
     return wrong + [f"left {name}" for name in temporaries(folder)]

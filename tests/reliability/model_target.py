@@ -17,19 +17,40 @@ from scarp.model.networks.per_cell import Forest, Tables
 from scarp.model.outputs.atomic import write_text
 from scarp.tests.reliability.mutations import NUMBERS, Mutator, Raw, dumps
 
-FACTORS = [FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),
-           FactorSpec("lithology", "categorical", "", "岩性", {1: "granite", 2: "schist"}, 1.5, 0.5, 1.0, 2.0, (1, 2))]
-NETWORKS = {"unet": {"type": "unet", "width": 1, "depth": 1, "dropout": 0.2},
-            "additive": {"type": "additive_unet", "width": 1, "depth": 1, "dropout": 0.0, "continuous": 1, "knots": 3},
-            "bpnn": {"type": "bpnn", "patch": 2, "width": 2, "dropout": 0.1},
-            "resnet": {"type": "resnet", "patch": 2, "width": 1, "dropout": 0.1},
-            "linear": {"type": "linear"},
-            "tables": {"type": "tables", "continuous": 1, "bins": 3},
-            "forest": {"type": "forest", "trees": 2, "nodes": 6, "depth": 1}}
-HISTORY = [{"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "seconds": 0.1, "train_recall": None},
-           {"epoch": 2, "train_loss": 0.5, "validation_loss": 0.5, "seconds": 0.1, "train_recall": 0.5}]
-TYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,
-         "U64": 8, "BOOL": 1, "C64": 8, "F4": 1, "X": 1}
+FACTORS = [
+    FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),
+    FactorSpec("lithology", "categorical", "", "岩性", {1: "granite", 2: "schist"}, 1.5, 0.5, 1.0, 2.0, (1, 2)),
+]
+NETWORKS = {
+    "unet": {"type": "unet", "width": 1, "depth": 1, "dropout": 0.2},
+    "additive": {"type": "additive_unet", "width": 1, "depth": 1, "dropout": 0.0, "continuous": 1, "knots": 3},
+    "bpnn": {"type": "bpnn", "patch": 2, "width": 2, "dropout": 0.1},
+    "resnet": {"type": "resnet", "patch": 2, "width": 1, "dropout": 0.1},
+    "linear": {"type": "linear"},
+    "tables": {"type": "tables", "continuous": 1, "bins": 3},
+    "forest": {"type": "forest", "trees": 2, "nodes": 6, "depth": 1},
+}
+HISTORY = [
+    {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "seconds": 0.1, "train_recall": None},
+    {"epoch": 2, "train_loss": 0.5, "validation_loss": 0.5, "seconds": 0.1, "train_recall": 0.5},
+]
+TYPES = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "F8_E4M3": 1,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "U64": 8,
+    "BOOL": 1,
+    "C64": 8,
+    "F4": 1,
+    "X": 1,
+}
 RAW = np.stack([np.linspace(0, 60, 36).reshape(6, 6), np.ones((6, 6))]).astype(np.float32)
 
 
@@ -51,8 +72,17 @@ class ModelTarget:
             load_model(self.path)
             self.seeds.append(self.path.read_bytes())
         self._copy = folder / "copy.safetensors"
-        self._ways = (self._bytes, self._bytes, self._header, self._header, self._header, self._table, self._table,
-                      self._tensors, self._tensors)
+        self._ways = (
+            self._bytes,
+            self._bytes,
+            self._header,
+            self._header,
+            self._header,
+            self._table,
+            self._table,
+            self._tensors,
+            self._tensors,
+        )
 
     def make(self, seed: int, number: int) -> None:
         """Write the file of a number."""
@@ -67,7 +97,8 @@ class ModelTarget:
             header = None
         model = load_model(self.path)
         assert header is not None, "the header alone was refused"
-        assert header["factors"] == model.factors and header["history"] == model.history
+        assert header["factors"] == model.factors
+        assert header["history"] == model.history
         found = model.probability(np.repeat(RAW[:1], len(model.factors), axis=0))
         assert found.shape == RAW.shape[1:] and ((found >= 0) & (found <= 1) | np.isnan(found)).all(), "no probability"
         # What came in can go out again.
@@ -101,8 +132,9 @@ class ModelTarget:
             elif action == 1:
                 entry["shape"] = [change.one_of(NUMBERS) for _ in range(change.random.randrange(5))]
             elif action == 2:
-                entry["shape"] = change.one_of(([], [0], [1, *shape], shape[::-1], [-1], [1.5], [2 ** 62, 4],
-                                                [2 ** 32, 2 ** 32], [1] * 10000))
+                entry["shape"] = change.one_of(
+                    ([], [0], [1, *shape], shape[::-1], [-1], [1.5], [2**62, 4], [2**32, 2**32], [1] * 10000)
+                )
             elif action == 3:
                 entry["data_offsets"] = [change.one_of(NUMBERS), change.one_of(NUMBERS)]
             elif action == 4:
@@ -118,8 +150,17 @@ class ModelTarget:
             else:
                 entry[change.one_of(list(sound[name]))] = change.value()
         if change.random.random() < 0.1:
-            outer["__metadata__"] = change.one_of((None, [], {}, {"format": "pt"}, {HEADER_KEY: 1},
-                                                   Raw('{"a":1,"a":2}'), {**outer["__metadata__"], "a": "b"}))
+            outer["__metadata__"] = change.one_of(
+                (
+                    None,
+                    [],
+                    {},
+                    {"format": "pt"},
+                    {HEADER_KEY: 1},
+                    Raw('{"a":1,"a":2}'),
+                    {**outer["__metadata__"], "a": "b"},
+                )
+            )
         return _packed(outer, data)
 
     def _tensors(self, change: Mutator) -> bytes:
@@ -147,8 +188,9 @@ class ModelTarget:
         return _packed(outer, values.tobytes())
 
 
-_WORDS = [int(np.float32(value).view(np.uint32)) for value in (np.nan, np.inf, -np.inf, 0, -1, 1, 3e38, -3e38, 1e-45)] \
-    + [0, 1, 2, 3, 5, 6, 7, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]
+_WORDS = [
+    int(np.float32(value).view(np.uint32)) for value in (np.nan, np.inf, -np.inf, 0, -1, 1, 3e38, -3e38, 1e-45)
+] + [0, 1, 2, 3, 5, 6, 7, 2**31 - 1, 2**31, 2**32 - 1]
 
 
 def _model(kind: str) -> TrainedModel:
@@ -166,15 +208,31 @@ def _model(kind: str) -> TrainedModel:
         network.left.copy_(torch.tensor([1, 1, 2, 4, 4, 5]))
         network.right.copy_(torch.tensor([2, 1, 2, 5, 4, 5]))
         network.share.copy_(torch.tensor([0.5, 0.1, 0.9, 0.5, 0.2, 0.8]))
-    kinds = {"linear": "logistic_regression", "tables": "frequency_ratio", "forest": "random_forest",
-             "additive": "pcum"}
-    return TrainedModel(kinds.get(kind, kind), architecture, encoding, FACTORS, 30.0, {"epochs": 2, "patience": 1}, 1,
-                        HISTORY, {"auc": 0.8}, {"subsets": []}, {"torch": "2"}, network)
+    kinds = {
+        "linear": "logistic_regression",
+        "tables": "frequency_ratio",
+        "forest": "random_forest",
+        "additive": "pcum",
+    }
+    return TrainedModel(
+        kinds.get(kind, kind),
+        architecture,
+        encoding,
+        FACTORS,
+        30.0,
+        {"epochs": 2, "patience": 1},
+        1,
+        HISTORY,
+        {"auc": 0.8},
+        {"subsets": []},
+        {"torch": "2"},
+        network,
+    )
 
 
 def _parts(content: bytes) -> tuple[dict[str, Any], bytes]:
     length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8:8 + length]), content[8 + length:]
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
 
 
 def _packed(outer: Any, data: bytes) -> bytes:

@@ -9,20 +9,101 @@ from __future__ import annotations
 import copy
 import json
 import random
-from typing import Any, Callable, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 BYTES = (0x00, 0x01, 0x22, 0x2C, 0x2F, 0x5B, 0x5C, 0x7B, 0x7D, 0x7F, 0x80, 0xC0, 0xFE, 0xFF)
-NUMBERS = (0, 1, 2, 7, 8, 255, 256, 2 ** 15, 2 ** 16, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53, 2 ** 63 - 1,
-           2 ** 63, 2 ** 64 - 1)
+NUMBERS = (
+    0,
+    1,
+    2,
+    7,
+    8,
+    255,
+    256,
+    2**15,
+    2**16,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**32,
+    2**53,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+)
 LONG = "A" * 5000
-TEXTS = ("", " ", "\x00", "\n", LONG, "../../../../etc/passwd", "/dev/zero", "/proc/self/mem", "C:\\CON",
-         "\\\\host\\share", "file:///etc/passwd", "|layername=x", "'; DROP TABLE x; --", "<script>alert(1)</script>",
-         "]]>", "{{7*7}}",
-         "${7*7}", "%s%s%n", "__class__", "__reduce__", "os.system", "\u202e\u2066", "\u0000\uffff", "e\u0301", "滑坡",
-         "😀", "１２", "٣", "NaN", "inf", "-0", "0x10", "1e999", "1_000", "=1+1", "unet", "forest", "tables", "linear",
-         "categorical", "continuous", "scarp", "scarp:classifyzones", "true", "null")
-WHOLE = (0, 1, -1, 2, 3, 5, 64, 127, 255, 256, 1000, 4096, 65535, 65536, 2 ** 31, -2 ** 31, 2 ** 32, 2 ** 53 + 1,
-         2 ** 63, 2 ** 64, 10 ** 30, 10 ** 400)
+TEXTS = (
+    "",
+    " ",
+    "\x00",
+    "\n",
+    LONG,
+    "../../../../etc/passwd",
+    "/dev/zero",
+    "/proc/self/mem",
+    "C:\\CON",
+    "\\\\host\\share",
+    "file:///etc/passwd",
+    "|layername=x",
+    "'; DROP TABLE x; --",
+    "<script>alert(1)</script>",
+    "]]>",
+    "{{7*7}}",
+    "${7*7}",
+    "%s%s%n",
+    "__class__",
+    "__reduce__",
+    "os.system",
+    "\u202e\u2066",
+    "\u0000\uffff",
+    "e\u0301",
+    "滑坡",
+    "😀",
+    "１２",
+    "٣",
+    "NaN",
+    "inf",
+    "-0",
+    "0x10",
+    "1e999",
+    "1_000",
+    "=1+1",
+    "unet",
+    "forest",
+    "tables",
+    "linear",
+    "categorical",
+    "continuous",
+    "scarp",
+    "scarp:classifyzones",
+    "true",
+    "null",
+)
+WHOLE = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    5,
+    64,
+    127,
+    255,
+    256,
+    1000,
+    4096,
+    65535,
+    65536,
+    2**31,
+    -(2**31),
+    2**32,
+    2**53 + 1,
+    2**63,
+    2**64,
+    10**30,
+    10**400,
+)
 REAL = (0.0, -0.0, 0.5, -1.5, 1e-320, 1e-30, 1e30, 3.5e38, -3.5e38, 1e300, 1.7e308)
 
 
@@ -41,11 +122,24 @@ class Twice(dict):
         self.name, self.other = name, other
 
 
-RAW = (lambda: Raw("NaN"), lambda: Raw("-Infinity"), lambda: Raw("1e999"), lambda: Raw("9" * 6000),
-       lambda: Raw('"\\ud800"'), lambda: Raw('"\\udfff\\ud800"'), lambda: Raw("[" * 2000 + "]" * 2000),
-       lambda: Raw('{"a":' * 1500 + "1" + "}" * 1500), lambda: Raw("[" * 100 + "1" + "]" * 100),
-       lambda: Raw("[" * 950 + "1" + "]" * 950), lambda: Raw("[" * 50000), lambda: Raw("0" * 50), lambda: Raw("-"),
-       lambda: Raw("tru"), lambda: Raw('"\\u12"'), lambda: Raw('"\t"'))
+RAW = (
+    lambda: Raw("NaN"),
+    lambda: Raw("-Infinity"),
+    lambda: Raw("1e999"),
+    lambda: Raw("9" * 6000),
+    lambda: Raw('"\\ud800"'),
+    lambda: Raw('"\\udfff\\ud800"'),
+    lambda: Raw("[" * 2000 + "]" * 2000),
+    lambda: Raw('{"a":' * 1500 + "1" + "}" * 1500),
+    lambda: Raw("[" * 100 + "1" + "]" * 100),
+    lambda: Raw("[" * 950 + "1" + "]" * 950),
+    lambda: Raw("[" * 50000),
+    lambda: Raw("0" * 50),
+    lambda: Raw("-"),
+    lambda: Raw("tru"),
+    lambda: Raw('"\\u12"'),
+    lambda: Raw('"\t"'),
+)
 
 
 def dumps(value: Any) -> str:
@@ -85,8 +179,16 @@ class Mutator:
             content: to be damaged.
             others: from which pieces may come.
         """
-        damages: list[Callable[[bytearray], None]] = [self._flip, self._set, self._cut, self._insert, self._delete,
-                                                      self._copy, self._length, self._number]
+        damages: list[Callable[[bytearray], None]] = [
+            self._flip,
+            self._set,
+            self._cut,
+            self._insert,
+            self._delete,
+            self._copy,
+            self._length,
+            self._number,
+        ]
         result = bytearray(content)
         for _ in range(self.random.choice((1, 1, 1, 2, 3, 6))):
             if others and self.random.random() < 0.1:
@@ -107,11 +209,21 @@ class Mutator:
 
     def value(self, level: int = 0) -> Any:
         """Return any value, hostile ones more often than not."""
-        kinds = [lambda: self.one_of(TEXTS), lambda: self.one_of(WHOLE), lambda: self.one_of(REAL), lambda: None,
-                 lambda: self.one_of((True, False)), lambda: self.one_of(RAW)(), lambda: [], dict]
+        kinds = [
+            lambda: self.one_of(TEXTS),
+            lambda: self.one_of(WHOLE),
+            lambda: self.one_of(REAL),
+            lambda: None,
+            lambda: self.one_of((True, False)),
+            lambda: self.one_of(RAW)(),
+            list,
+            dict,
+        ]
         if level < 3:
-            kinds += [lambda: [self.value(level + 1) for _ in range(self.random.randrange(4))],
-                      lambda: {self.one_of(TEXTS): self.value(level + 1) for _ in range(self.random.randrange(4))}]
+            kinds += [
+                lambda: [self.value(level + 1) for _ in range(self.random.randrange(4))],
+                lambda: {self.one_of(TEXTS): self.value(level + 1) for _ in range(self.random.randrange(4))},
+            ]
         return self.one_of(kinds)()
 
     def _change(self, tree: list) -> None:
@@ -129,8 +241,9 @@ class Mutator:
         elif action == 3 and isinstance(value, list):
             value[:] = self.one_of((value * 2, value[::-1], [*value, self.value()], value * 50))
         elif action == 4 and isinstance(value, (int, float)):
-            holder[key] = self.one_of((value + 1, value - 1, -value, value * 2, value // 2, Raw(f"{value}.0"),
-                                       Raw("-0.0")))
+            holder[key] = self.one_of(
+                (value + 1, value - 1, -value, value * 2, value // 2, Raw(f"{value}.0"), Raw("-0.0"))
+            )
         elif action == 5:
             other, name = self.one_of(places)
             # A tree that holds itself has no text.
@@ -157,7 +270,7 @@ class Mutator:
             content[self._place(content)] = self.one_of(BYTES)
 
     def _cut(self, content: bytearray) -> None:
-        del content[self.random.randrange(len(content) + 1):]
+        del content[self.random.randrange(len(content) + 1) :]
 
     def _insert(self, content: bytearray) -> None:
         place = self._place(content)
@@ -165,11 +278,11 @@ class Mutator:
 
     def _delete(self, content: bytearray) -> None:
         place = self._place(content)
-        del content[place:place + self.one_of((1, 2, 8, 64))]
+        del content[place : place + self.one_of((1, 2, 8, 64))]
 
     def _copy(self, content: bytearray) -> None:
         place, target = self._place(content), self._place(content)
-        content[target:target] = content[place:place + self.one_of((4, 32, 256))]
+        content[target:target] = content[place : place + self.one_of((4, 32, 256))]
 
     def _length(self, content: bytearray) -> None:
         content[:8] = self.one_of(NUMBERS).to_bytes(8, "little")
@@ -177,8 +290,8 @@ class Mutator:
     def _number(self, content: bytearray) -> None:
         size = self.one_of((2, 4, 8))
         place = self._place(content, size)
-        number = self.one_of(NUMBERS) % 256 ** size
-        content[place:place + size] = number.to_bytes(size, self.one_of(("little", "big")))
+        number = self.one_of(NUMBERS) % 256**size
+        content[place : place + size] = number.to_bytes(size, self.one_of(("little", "big")))
 
     def _splice(self, content: bytearray, other: bytes) -> None:
         first, second = self.random.randrange(len(content) + 1), self.random.randrange(len(other) + 1)

@@ -40,14 +40,21 @@ def _run(module: Path, times: int) -> tuple[Counter[str], list[dict[str, str]]]:
     with tempfile.TemporaryDirectory() as folder:
         told, report = Path(folder) / "counts.json", Path(folder) / "report.xml"
         environment = {**os.environ, "SCARP_EXAMPLES": str(times), "SCARP_EXAMPLES_COUNTS": str(told)}
-        code = subprocess.run([sys.executable, "-m", "pytest", str(module), "-p", "no:pytest_qgis", "-q",
-                               f"--junitxml={report}"], cwd=ROOT, env=environment, check=False).returncode
+        code = subprocess.run(
+            [sys.executable, "-m", "pytest", str(module), "-p", "no:pytest_qgis", "-q", f"--junitxml={report}"],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+        ).returncode
         examples = Counter(json.loads(told.read_text(encoding="utf-8"))) if told.is_file() else Counter()
         if not report.is_file():
             return examples, [{"property": module.stem, "what": f"pytest ended with {code}"}]
         cases = ElementTree.parse(report).getroot().iter("testcase")
-        failures = [{"property": case.get("name", ""), "what": problem.get("message", "")[:300]}
-                    for case in cases for problem in (*case.findall("failure"), *case.findall("error"))]
+        failures = [
+            {"property": case.get("name", ""), "what": problem.get("message", "")[:300]}
+            for case in cases
+            for problem in (*case.findall("failure"), *case.findall("error"))
+        ]
         if code and not failures:
             failures.append({"property": module.stem, "what": f"pytest ended with {code}"})
         return examples, failures

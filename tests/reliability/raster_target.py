@@ -44,14 +44,22 @@ class RasterTarget:
         values = rng.random((20, 24), dtype=np.float32)
         values[:3, :5] = np.nan
         # What changes the size of a compressed or tiled file is soon found out; plain ones let more through.
-        plain = {"compress": None, "tiled": False, "predictor": None, "blockxsize": None, "blockysize": None,
-                 "zstd_level": None}
+        plain = {
+            "compress": None,
+            "tiled": False,
+            "predictor": None,
+            "blockxsize": None,
+            "blockysize": None,
+            "zstd_level": None,
+        }
         self._stacks, self._maps, self._zones = [], [], []
         for number, (grid, options) in enumerate(((GRID, {}), (DEGREES, {"compress": "lzw"}), (GRID, plain))):
             options = {name: value for name, value in options.items() if value is not None}
             path = folder / f"seed{number}.tif"
-            factors = [StackFactor("slope", "continuous", "degrees"),
-                       StackFactor("lithology", "categorical", classes={1: "granite", 2: "滑坡"})]
+            factors = [
+                StackFactor("slope", "continuous", "degrees"),
+                StackFactor("lithology", "categorical", classes={1: "granite", 2: "滑坡"}),
+            ]
             with create_stack(path, grid, factors, options=options) as dataset:
                 dataset.write(np.stack([values * 60, np.round(values) + 1]))
             self._stacks.append(path.read_bytes())
@@ -63,8 +71,11 @@ class RasterTarget:
         for leftover in folder.iterdir():
             leftover.unlink()
         self._reads: dict[str, tuple[list[bytes], Callable[[], None]]] = {
-            "stack": (self._stacks, self._read_stack), "map": (self._maps, self._read_map),
-            "job": (self._maps, self._classify), "zones": (self._zones, self._read_zones)}
+            "stack": (self._stacks, self._read_stack),
+            "map": (self._maps, self._read_map),
+            "job": (self._maps, self._classify),
+            "zones": (self._zones, self._read_zones),
+        }
         self._read: Callable[[], None] = lambda: None
 
     def make(self, seed: int, number: int) -> None:
@@ -74,8 +85,9 @@ class RasterTarget:
         for leftover in self._folder.iterdir():
             leftover.unlink()
         content = change.one_of(seeds)
-        self.path.write_bytes(change.broken_bytes(content, seeds) if change.random.random() < 0.4 else
-                              _broken_tags(content, change))
+        self.path.write_bytes(
+            change.broken_bytes(content, seeds) if change.random.random() < 0.4 else _broken_tags(content, change)
+        )
 
     def read(self) -> None:
         """Read it."""
@@ -85,7 +97,8 @@ class RasterTarget:
         with open_stack(self.path) as stack:
             for block in (Block(0, 0, 30, 30), Block(stack.grid.height - 5, stack.grid.width - 5, 8, 8)):
                 values = stack.read(block)
-                assert values.shape == (len(stack.names), block.height, block.width) and values.dtype == np.float32
+                assert values.shape == (len(stack.names), block.height, block.width)
+                assert values.dtype == np.float32
             _check_grid(stack.grid)
             for factor in stack.factors:
                 assert f"{factor.classes}{factor.title}{factor.unit}".encode() is not None
@@ -109,12 +122,14 @@ class RasterTarget:
             left = set(os.listdir(self._folder)) - before
             assert not left, f"{sorted(left)} was left"
             raise
-        assert abs(sum(summary.shares) - 1) < 1e-6 and all(np.isfinite(summary.km2))
+        assert abs(sum(summary.shares) - 1) < 1e-6
+        assert all(np.isfinite(summary.km2))
 
     def _read_zones(self) -> None:
         with open_raster(self.path, "zones") as dataset:
             for code, label in class_names(dataset).items():
-                assert isinstance(code, int) and label.encode("utf-8")
+                assert isinstance(code, int)
+                assert label.encode("utf-8")
         read_breaks(self.path)
 
 
@@ -125,27 +140,32 @@ def _broken_tags(content: bytes, change: Mutator) -> bytes:
     """
     result = bytearray(content)
     directory = int.from_bytes(content[4:8], "little")
-    entries = int.from_bytes(content[directory:directory + 2], "little")
+    entries = int.from_bytes(content[directory : directory + 2], "little")
     for _ in range(change.one_of((1, 1, 2, 3))):
         place = directory + 2 + 12 * change.random.randrange(entries)
         _, kind, count, where = struct.unpack_from("<HHII", content, place)
         action = change.random.randrange(5)
         if action == 0 and kind == _DOUBLE:
             number = where + 8 * change.random.randrange(count)
-            result[number:number + 8] = struct.pack("<d", change.one_of(_DOUBLES))
+            result[number : number + 8] = struct.pack("<d", change.one_of(_DOUBLES))
         elif action == 1 and kind == _TEXT and count > 4:
             result[where + change.random.randrange(count)] = change.one_of(BYTES)
         elif action == 2:
-            result[place + 4:place + 8] = (change.one_of(NUMBERS) % 2 ** 32).to_bytes(4, "little")
+            result[place + 4 : place + 8] = (change.one_of(NUMBERS) % 2**32).to_bytes(4, "little")
         elif action == 3:
-            result[place + 2:place + 4] = change.random.randrange(20).to_bytes(2, "little")
+            result[place + 2 : place + 4] = change.random.randrange(20).to_bytes(2, "little")
         else:
             value = change.one_of((*NUMBERS, where + 1, max(where - 1, 0), 2 * where))
-            result[place + 8:place + 12] = (value % 2 ** 32).to_bytes(4, "little")
+            result[place + 8 : place + 12] = (value % 2**32).to_bytes(4, "little")
     return bytes(result)
 
 
 def _check_grid(grid: Grid) -> None:
     width, height = grid.spacing(0, min(grid.height, 100))
-    assert np.isfinite(width).all() and np.isfinite(height).all() and (height > 0).all() and (width > 0).all()
-    assert np.isfinite(grid.bounds).all() and np.isfinite(grid.cell_size()) and np.isfinite(grid.stretch())
+    assert np.isfinite(width).all()
+    assert np.isfinite(height).all()
+    assert (height > 0).all()
+    assert (width > 0).all()
+    assert np.isfinite(grid.bounds).all()
+    assert np.isfinite(grid.cell_size())
+    assert np.isfinite(grid.stretch())

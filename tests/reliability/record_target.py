@@ -22,29 +22,69 @@ from scarp.model.zones.raster import read_breaks
 from scarp.tests.reliability.kept_states import Checkpoint, Message, Tiles
 from scarp.tests.reliability.mutations import LONG, TEXTS, Mutator
 
-ZONES = {"algorithm": "scarp:classifyzones", "parameters": {"METHOD": "area_shares", "BREAKS": []},
-         "summary": {"method": "area_shares", "names": ["very low", "low", "medium"], "breaks": [0.25, 0.5],
-                     "cells": [3, 2, 1], "km2": [0.3, 0.2, 0.1]},
-         "inputs": {"SUSCEPTIBILITY": {"source": "map.tif", "bytes": 9, "sha256": "00"}}, "seconds": 1.5}
-TABLE = [{"zone": 1, "name": "low", "lower": 0.0, "upper": 0.25, "cells": 3},
-         {"zone": 2, "name": "medium", "lower": 0.25, "upper": 0.5, "cells": 2},
-         {"zone": 3, "name": "high", "lower": 0.5, "upper": 1.0, "cells": 1}]
+ZONES = {
+    "algorithm": "scarp:classifyzones",
+    "parameters": {"METHOD": "area_shares", "BREAKS": []},
+    "summary": {
+        "method": "area_shares",
+        "names": ["very low", "low", "medium"],
+        "breaks": [0.25, 0.5],
+        "cells": [3, 2, 1],
+        "km2": [0.3, 0.2, 0.1],
+    },
+    "inputs": {"SUSCEPTIBILITY": {"source": "map.tif", "bytes": 9, "sha256": "00"}},
+    "seconds": 1.5,
+}
+TABLE = [
+    {"zone": 1, "name": "low", "lower": 0.0, "upper": 0.25, "cells": 3},
+    {"zone": 2, "name": "medium", "lower": 0.25, "upper": 0.5, "cells": 2},
+    {"zone": 3, "name": "high", "lower": 0.5, "upper": 1.0, "cells": 1},
+]
 CSV = "zone,name,lower,upper,cells\n1,low,0,0.25,3\n2,medium,0.25,0.5,2\n3,high,0.5,1,1\n"
-LABELS = {"algorithm": "scarp:buildbufferedlabels", "parameters": {"SCALE_FIELD": None, "RADII": {"small": 300.0},
-                                                                   "RING": 0.0}}
-STACK = {"outputs": {"OUTPUT": {"bytes": 5}}, "study_cells": 100, "without_data": {"slope": 3, "elevation": 0},
-         "inputs": {"STACK": {"source": "stack.tif"}, "dem": {"source": "dem.tif"}}}
-HISTORY = [{"scarp_training": 1, "kind": "pcum", "output": "m.safetensors", "epochs": 9, "patience": 3, "report": "",
-            "part": "", "stoppable": True, "started": 1.5e9, "process": 1},
-           {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "train_recall": None, "seconds": 0.1},
-           {"in_epoch": 2, "share": 0.5},
-           {"epoch": 2, "train_loss": 0.6, "validation_loss": 0.5, "train_recall": 0.5, "seconds": 0.1},
-           {"ended": "epochs", "text": "", "metrics": {"auc": 0.8}}]
-CALL = {**STACK, "algorithm": "scarp:buildfactorstack", "versions": {"scarp": "0.1"}, "device": "cpu", "started": "now",
-        "call": {"parameters": {"DEM": "dem.tif", "SEED": 1}, "qgis": "3.22",
-                 "files": {"DEM": [{"source": "dem.tif", "sha256": "0" * 64}]},
-                 "layers": {"AREA": {"features": 1, "content_sha256": "00"}}, "outputs": {"OUTPUT": "s.tif"},
-                 "written": {}, "numbers": {"AUC": 0.5}}}
+LABELS = {
+    "algorithm": "scarp:buildbufferedlabels",
+    "parameters": {"SCALE_FIELD": None, "RADII": {"small": 300.0}, "RING": 0.0},
+}
+STACK = {
+    "outputs": {"OUTPUT": {"bytes": 5}},
+    "study_cells": 100,
+    "without_data": {"slope": 3, "elevation": 0},
+    "inputs": {"STACK": {"source": "stack.tif"}, "dem": {"source": "dem.tif"}},
+}
+HISTORY = [
+    {
+        "scarp_training": 1,
+        "kind": "pcum",
+        "output": "m.safetensors",
+        "epochs": 9,
+        "patience": 3,
+        "report": "",
+        "part": "",
+        "stoppable": True,
+        "started": 1.5e9,
+        "process": 1,
+    },
+    {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "train_recall": None, "seconds": 0.1},
+    {"in_epoch": 2, "share": 0.5},
+    {"epoch": 2, "train_loss": 0.6, "validation_loss": 0.5, "train_recall": 0.5, "seconds": 0.1},
+    {"ended": "epochs", "text": "", "metrics": {"auc": 0.8}},
+]
+CALL = {
+    **STACK,
+    "algorithm": "scarp:buildfactorstack",
+    "versions": {"scarp": "0.1"},
+    "device": "cpu",
+    "started": "now",
+    "call": {
+        "parameters": {"DEM": "dem.tif", "SEED": 1},
+        "qgis": "3.22",
+        "files": {"DEM": [{"source": "dem.tif", "sha256": "0" * 64}]},
+        "layers": {"AREA": {"features": 1, "content_sha256": "00"}},
+        "outputs": {"OUTPUT": "s.tif"},
+        "written": {},
+        "numbers": {"AUC": 0.5},
+    },
+}
 CLASSES = {"1": "granite", "2": "schist", "30": "滑坡"}
 
 
@@ -67,9 +107,22 @@ class RecordTarget:
         self._tiles = Tiles(folder)
         self._message = Message(folder)
         self._ways: list[Callable[[Mutator], None]] = [
-            self._zone_record, self._zone_table, self._zone_csv, self._label_record, self._stack_record, self._relief,
-            self._class_table, self._zone_names, self._history, self._hashes, self._tile, self._checkpointed,
-            self._sent, self._run, self._tables]
+            self._zone_record,
+            self._zone_table,
+            self._zone_csv,
+            self._label_record,
+            self._stack_record,
+            self._relief,
+            self._class_table,
+            self._zone_names,
+            self._history,
+            self._hashes,
+            self._tile,
+            self._checkpointed,
+            self._sent,
+            self._run,
+            self._tables,
+        ]
         self._read: Callable[[], None] = lambda: None
 
     def make(self, seed: int, number: int) -> None:
@@ -148,8 +201,9 @@ class RecordTarget:
         self._read = lambda: _read_history(path)
 
     def _hashes(self, change: Mutator) -> None:
-        (self._tiles.parts.path / "inputs.json").write_text(self._text({"STACK": "00", "MODEL": "11"}, change), "utf-8",
-                                                            "replace")
+        (self._tiles.parts.path / "inputs.json").write_text(
+            self._text({"STACK": "00", "MODEL": "11"}, change), "utf-8", "replace"
+        )
         self._read = lambda: _check_plain(self._tiles.parts.hashes())
 
     def _tile(self, change: Mutator) -> None:
@@ -180,8 +234,11 @@ def _read_history(path: Path) -> None:
         if not follower.poll():
             break
     history = follower.history
-    assert history is not None and 0 <= history.best_epoch <= history.epoch
-    assert follower.state(0.0) and history.last_epoch >= 0 and (history.seconds_per_epoch() or 0) >= 0
+    assert history is not None
+    assert 0 <= history.best_epoch <= history.epoch
+    assert follower.state(0.0)
+    assert history.last_epoch >= 0
+    assert (history.seconds_per_epoch() or 0) >= 0
     _check_plain([history.head.output, history.text, history.metrics])
     for series in history.series.values():
         assert len(series) == history.epoch

@@ -7,14 +7,16 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / ".build" / "reliability"
 
 
-def tell(name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], seconds: float,
-         **more: Any) -> int:
+def tell(
+    name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, Any]], seconds: float, **more: Any
+) -> int:
     """Print what a campaign found and write it.
 
     Args:
@@ -34,9 +36,19 @@ def tell(name: str, counts: Mapping[str, Any], failures: Sequence[Mapping[str, A
         print("FAILED ", ", ".join(f"{key} {value}" for key, value in failure.items()))
     print(f"{name}: {len(failures)} failures in {seconds:,.0f} s")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"name": name, "when": time.strftime("%Y-%m-%d"), "machine": machine(), "counts": dict(counts),
-                       "failures": list(failures), "seconds": round(seconds, 1), **more},
-                      indent=1, ensure_ascii=False)
+    text = json.dumps(
+        {
+            "name": name,
+            "when": time.strftime("%Y-%m-%d"),
+            "machine": machine(),
+            "counts": dict(counts),
+            "failures": list(failures),
+            "seconds": round(seconds, 1),
+            **more,
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
     (FOLDER / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
     return 1 if failures else 0
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from scarp.tests.qgis.study import Runner, make_area, make_chain
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
@@ -41,39 +42,79 @@ def steps(area: Path, chain: Mapping[str, Path], run: Runner, folder: Path) -> d
     return {
         "createdemodata": Step({"SIZE": 64, "SEED": 1}, {"OUTPUT": "demo"}),
         "buildfactorstack": Step(stack_inputs(area), {"OUTPUT": "stack.tif"}),
-        "checkfactors": Step({"STACK": stack, "LABELS": labels},
-                             {"OUTPUT_HTML": "check.html", "OUTPUT_TABLE": "check.csv"}),
-        "buildbufferedlabels": Step({"LANDSLIDES": slides, "SCALE_FIELD": "scale", "RADII": RADII, "REFERENCE": stack},
-                                    {"OUTPUT": "labels.tif"}),
-        "buildsafetyfactor": Step({"REFERENCE": stack, "PRECIPITATION": area / "precipitation.tif",
-                                   "TOPOGRAPHY": area / "landform.gpkg", "TOPOGRAPHY_FIELD": "landform",
-                                   "LANDSLIDES": slides},
-                                  {"OUTPUT": "fs.tif", "OUTPUT_RAINFALL": "r7.tif", "OUTPUT_TABLE": "k.csv"}),
-        "trainpcum": Step({"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety, **TRAINING},
-                          {"OUTPUT": "m.safetensors", "OUTPUT_WINDOWS": "w.gpkg", "OUTPUT_HTML": "t.html",
-                           "CHECKPOINT": "state.ckpt"}),
-        "traincomparisonmodel": Step({"STACK": stack, "LABELS": labels, "BLOCK": 900, "KIND": "random_forest",
-                                      "SEED": 1},
-                                     {"OUTPUT": "m.safetensors", "OUTPUT_WINDOWS": "w.gpkg", "OUTPUT_HTML": "t.html"}),
-        "crossvalidate": Step({"KIND": "logistic_regression", "STACK": stack, "LABELS": labels, "LANDSLIDES": slides,
-                               "FOLDS": 2, "BLOCK": 900, **fold},
-                              {"OUTPUT": "cv.tif", "OUTPUT_TABLE": "cv.csv", "OUTPUT_FOLDS": "folds.gpkg"}),
-        "predictsusceptibility": Step({"STACK": stack, "MODEL": chain["model"], "SAMPLES": 2, "TILE": 64},
-                                      {"OUTPUT": "s.tif", "OUTPUT_UNCERTAINTY": "u.tif",
-                                       "OUTPUT_APPLICABILITY": "a.tif"}),
+        "checkfactors": Step(
+            {"STACK": stack, "LABELS": labels}, {"OUTPUT_HTML": "check.html", "OUTPUT_TABLE": "check.csv"}
+        ),
+        "buildbufferedlabels": Step(
+            {"LANDSLIDES": slides, "SCALE_FIELD": "scale", "RADII": RADII, "REFERENCE": stack}, {"OUTPUT": "labels.tif"}
+        ),
+        "buildsafetyfactor": Step(
+            {
+                "REFERENCE": stack,
+                "PRECIPITATION": area / "precipitation.tif",
+                "TOPOGRAPHY": area / "landform.gpkg",
+                "TOPOGRAPHY_FIELD": "landform",
+                "LANDSLIDES": slides,
+            },
+            {"OUTPUT": "fs.tif", "OUTPUT_RAINFALL": "r7.tif", "OUTPUT_TABLE": "k.csv"},
+        ),
+        "trainpcum": Step(
+            {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety, **TRAINING},
+            {
+                "OUTPUT": "m.safetensors",
+                "OUTPUT_WINDOWS": "w.gpkg",
+                "OUTPUT_HTML": "t.html",
+                "CHECKPOINT": "state.ckpt",
+            },
+        ),
+        "traincomparisonmodel": Step(
+            {"STACK": stack, "LABELS": labels, "BLOCK": 900, "KIND": "random_forest", "SEED": 1},
+            {"OUTPUT": "m.safetensors", "OUTPUT_WINDOWS": "w.gpkg", "OUTPUT_HTML": "t.html"},
+        ),
+        "crossvalidate": Step(
+            {
+                "KIND": "logistic_regression",
+                "STACK": stack,
+                "LABELS": labels,
+                "LANDSLIDES": slides,
+                "FOLDS": 2,
+                "BLOCK": 900,
+                **fold,
+            },
+            {"OUTPUT": "cv.tif", "OUTPUT_TABLE": "cv.csv", "OUTPUT_FOLDS": "folds.gpkg"},
+        ),
+        "predictsusceptibility": Step(
+            {"STACK": stack, "MODEL": chain["model"], "SAMPLES": 2, "TILE": 64},
+            {"OUTPUT": "s.tif", "OUTPUT_UNCERTAINTY": "u.tif", "OUTPUT_APPLICABILITY": "a.tif"},
+        ),
         "classifyzones": Step({"SUSCEPTIBILITY": susceptibility}, {"OUTPUT": "z.tif", "OUTPUT_TABLE": "z.csv"}),
-        "rainfallwarning": Step({"SUSCEPTIBILITY": susceptibility, "RAIN": area / "precipitation.tif", "K": 0.01},
-                                {"OUTPUT": "r.tif", "OUTPUT_TABLE": "r.csv", "OUTPUT_SAFETY_FACTOR": "rf.tif"}),
-        "validatewithpoints": Step({"SUSCEPTIBILITY": susceptibility, "LANDSLIDES": slides, "DISTANCE": 100,
-                                    "REPEATS": REPEATS, "ZONES": chain["zones"]},
-                                   {"OUTPUT_HTML": "v.html", "OUTPUT_TABLE": "v.csv", "OUTPUT_POINTS": "p.gpkg",
-                                    "OUTPUT_PDF": "v.pdf"}),
-        "comparemodels": Step({"SUSCEPTIBILITY": [str(susceptibility), str(area / "dem.tif")], "LANDSLIDES": slides,
-                               "DISTANCE": 100, "REPEATS": REPEATS},
-                              {"OUTPUT_HTML": "c.html", "OUTPUT_TABLE": "c.csv", "OUTPUT_DIFFERENCE": "c.tif"}),
-        "explainsusceptibility": Step({"STACK": stack, "MODEL": chain["model"], "LABELS": labels, "BLOCK": 600,
-                                       "REPEATS": 3},
-                                      {"OUTPUT_HTML": "e.html", "OUTPUT_TABLE": "e.csv", "OUTPUT_LEADING": "e.tif"}),
+        "rainfallwarning": Step(
+            {"SUSCEPTIBILITY": susceptibility, "RAIN": area / "precipitation.tif", "K": 0.01},
+            {"OUTPUT": "r.tif", "OUTPUT_TABLE": "r.csv", "OUTPUT_SAFETY_FACTOR": "rf.tif"},
+        ),
+        "validatewithpoints": Step(
+            {
+                "SUSCEPTIBILITY": susceptibility,
+                "LANDSLIDES": slides,
+                "DISTANCE": 100,
+                "REPEATS": REPEATS,
+                "ZONES": chain["zones"],
+            },
+            {"OUTPUT_HTML": "v.html", "OUTPUT_TABLE": "v.csv", "OUTPUT_POINTS": "p.gpkg", "OUTPUT_PDF": "v.pdf"},
+        ),
+        "comparemodels": Step(
+            {
+                "SUSCEPTIBILITY": [str(susceptibility), str(area / "dem.tif")],
+                "LANDSLIDES": slides,
+                "DISTANCE": 100,
+                "REPEATS": REPEATS,
+            },
+            {"OUTPUT_HTML": "c.html", "OUTPUT_TABLE": "c.csv", "OUTPUT_DIFFERENCE": "c.tif"},
+        ),
+        "explainsusceptibility": Step(
+            {"STACK": stack, "MODEL": chain["model"], "LABELS": labels, "BLOCK": 600, "REPEATS": 3},
+            {"OUTPUT_HTML": "e.html", "OUTPUT_TABLE": "e.csv", "OUTPUT_LEADING": "e.tif"},
+        ),
         "rerun": Step({"RECORD": Path(f"{recorded}.run.json")}, {"FOLDER": "again", "OUTPUT_TABLE": "again.csv"}),
     }
 
@@ -85,19 +126,21 @@ def prepare_steps(folder: Path, run: Runner) -> dict[str, list[dict[str, Any]]]:
         place.mkdir()
     make_area(area)
     made = steps(area, make_chain(chain, area, run), run, more)
-    return {name: [{key: str(value) if isinstance(value, Path) else value for key, value in step.inputs.items()},
-                   step.outputs] for name, step in made.items()}
+    return {
+        name: [
+            {key: str(value) if isinstance(value, Path) else value for key, value in step.inputs.items()},
+            step.outputs,
+        ]
+        for name, step in made.items()
+    }
 
 
 def load_libraries() -> None:
     """Import what runs need, so that a child has it."""
-    import matplotlib.pyplot  # noqa: F401
-    import sklearn.ensemble  # noqa: F401
-    import torch  # noqa: F401
     from scarp.model.worker.registry import JOBS, job
 
     for path in sorted(JOBS.glob("*.py")):
         try:
             job(path.stem)
-        except Exception:  # noqa: BLE001 - helpers of jobs are no jobs
+        except Exception:
             continue

@@ -8,18 +8,51 @@ import os
 import sys
 from pathlib import Path
 
-_PROGRAMS = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.startfile",
-             "subprocess.", "pty.", "socket.", "ctypes.dlopen", "ctypes.call_function", "pickle.", "marshal.",
-             "urllib.", "http.", "webbrowser.", "sqlite3.", "code.__new__", "exec", "compile")
-_FILES = ("open", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate",
-          "shutil.")
+_PROGRAMS = (
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "os.forkpty",
+    "os.startfile",
+    "subprocess.",
+    "pty.",
+    "socket.",
+    "ctypes.dlopen",
+    "ctypes.call_function",
+    "pickle.",
+    "marshal.",
+    "urllib.",
+    "http.",
+    "webbrowser.",
+    "sqlite3.",
+    "code.__new__",
+    "exec",
+    "compile",
+)
+_FILES = (
+    "open",
+    "os.remove",
+    "os.rename",
+    "os.mkdir",
+    "os.rmdir",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+    "os.truncate",
+    "shutil.",
+)
 
 
 def _memory_calls() -> set[int | None]:
     """Return where the C library has the functions by which Scarp limits how much freed memory it keeps."""
     library = ctypes.CDLL(None)
-    return {ctypes.cast(getattr(library, name), ctypes.c_void_p).value for name in ("mallopt", "malloc_trim")
-            if hasattr(library, name)}
+    return {
+        ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+        for name in ("mallopt", "malloc_trim")
+        if hasattr(library, name)
+    }
 
 
 class Watch:
@@ -53,7 +86,8 @@ class Watch:
                 # A run record names its inputs, and an input's own record may say more. Outputs state the versions of
                 # libraries; to read these is no harm, and to run what stands there would show.
                 libraries = tuple(filter(None, sys.path)) if str(arguments[1]).startswith("r") else ()
-                names = [name for name in names[:1] if not name.endswith(".run.json")
-                         and not name.startswith(libraries)]
+                names = [
+                    name for name in names[:1] if not name.endswith(".run.json") and not name.startswith(libraries)
+                ]
             if any(not name.startswith(self._folder) for name in names):
                 self.seen.append(f"{event} {arguments!r:.200}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 from scarp.running import process
 from scarp.tests.qgis.study import Runner
@@ -17,8 +17,14 @@ from scarp.tests.reliability.steps import Step
 from scarp.tests.reliability.wholeness import temporaries, what_is_wrong
 
 SICK = Path(__file__).resolve().with_name("sick_worker.py")
-FAULTS = {"kill": "memory ran out", "segv": "crashed", "silent": "stopped talking", "garbage": "no message",
-          "hang": "Cancelled", "memory": "out of memory"}
+FAULTS = {
+    "kill": "memory ran out",
+    "segv": "crashed",
+    "silent": "stopped talking",
+    "garbage": "no message",
+    "hang": "Cancelled",
+    "memory": "out of memory",
+}
 """What happens to the process, and what the user must read."""
 SECONDS = 6.0
 """Longest time from the fault to the message; a second or two on a quiet machine."""
@@ -57,7 +63,7 @@ def sick(fault: str, share: float, struck: Path) -> Iterator[None]:
 class Waiting(Listener):
     """Cancels a run that says that its process does not answer."""
 
-    def pushWarning(self, warning: str) -> None:  # noqa: N802
+    def pushWarning(self, warning: str) -> None:
         super().pushWarning(warning)
         if "has not answered" in warning:
             self.cancel()
@@ -68,8 +74,9 @@ def begin_processes() -> None:
     os.environ.update({"SCARP_RUN": "process", "SCARP_PYTHON": sys.executable})
 
 
-def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float = 9.0, seconds: float = SECONDS
-           ) -> list[str]:
+def suffer(
+    case: Illness, step: Step, run: Runner, folder: Path, silence: float = 9.0, seconds: float = SECONDS
+) -> list[str]:
     """Run a step whose process falls ill; return what is not as it should be, or ``too late`` when it was done before.
 
     Args:
@@ -94,7 +101,7 @@ def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float 
         with sick(case.fault, case.share, struck):
             run(case.algorithm, listener, **step.parameters(out))
         return ["too late"] if not struck.exists() else ["went well in spite of the fault"]
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is judged
+    except Exception as error:
         took, message = time.time() - float(struck.read_text()) if struck.exists() else 0.0, str(error)
     finally:
         process.HEARTBEAT_TIMEOUT = patience
@@ -105,8 +112,11 @@ def suffer(case: Illness, step: Step, run: Runner, folder: Path, silence: float 
     if FAULTS[case.fault] not in message:
         wrong.append(f"said: {message}")
     wrong += [f"{name} is not as it was" for name, content in before.items() if contents(out).get(name) != content]
-    wrong += [f"left {name}: {what_is_wrong(out / name) or 'whole, of a run that failed'}"
-              for name in sorted(set(contents(out)) - set(before)) if not name.startswith(("state.", "."))]
+    wrong += [
+        f"left {name}: {what_is_wrong(out / name) or 'whole, of a run that failed'}"
+        for name in sorted(set(contents(out)) - set(before))
+        if not name.startswith(("state.", "."))
+    ]
     return wrong
 
 

@@ -14,8 +14,9 @@ def as_saved_by(panel, rows):
     """Return rows in the format of this QGIS: before 3.40 values were written as Python; now that asks for consent."""
     if hasattr(panel, "load_batch_file_3_40_version"):
         return {"format": "batch_3.40", "rows": rows}
-    return [{part: {name: repr(value) for name, value in values.items()} for part, values in row.items()}
-            for row in rows]
+    return [
+        {part: {name: repr(value) for name, value in values.items()} for part, values in row.items()} for row in rows
+    ]
 
 
 def scenario(player: Player) -> Scenario:
@@ -26,23 +27,37 @@ def scenario(player: Player) -> Scenario:
     processing.run("scarp:createdemodata", {"SIZE": 200, "OUTPUT": str(demo)})
     stacks = []
     for number in range(1, 6):
-        area = processing.run("native:extractbyexpression", {
-            "INPUT": str(demo / "regions.gpkg"), "EXPRESSION": f"@row_number={number} or $id={number}",
-            "OUTPUT": "TEMPORARY_OUTPUT"})["OUTPUT"]
+        area = processing.run(
+            "native:extractbyexpression",
+            {
+                "INPUT": str(demo / "regions.gpkg"),
+                "EXPRESSION": f"@row_number={number} or $id={number}",
+                "OUTPUT": "TEMPORARY_OUTPUT",
+            },
+        )["OUTPUT"]
         stacks.append(str(regions / f"region_{number}_factors.tif"))
         processing.run("scarp:buildfactorstack", {"DEM": str(demo / "dem.tif"), "AREA": area, "OUTPUT": stacks[-1]})
-    labels = processing.run("scarp:buildbufferedlabels", {
-        "LANDSLIDES": str(demo / "landslides.gpkg"), "RADII": "unrecorded,150", "REFERENCE": str(demo / "dem.tif"),
-        "OUTPUT": str(DATA / "labels.tif")})["OUTPUT"]
-    whole = processing.run("scarp:buildfactorstack", {"DEM": str(demo / "dem.tif"),
-                                                      "OUTPUT": str(DATA / "factors.tif")})["OUTPUT"]
-    model = processing.run("scarp:traincomparisonmodel", {
-        "KIND": "logistic_regression", "STACK": whole, "LABELS": labels,
-        "OUTPUT": str(DATA / "model.safetensors")})["OUTPUT"]
+    labels = processing.run(
+        "scarp:buildbufferedlabels",
+        {
+            "LANDSLIDES": str(demo / "landslides.gpkg"),
+            "RADII": "unrecorded,150",
+            "REFERENCE": str(demo / "dem.tif"),
+            "OUTPUT": str(DATA / "labels.tif"),
+        },
+    )["OUTPUT"]
+    whole = processing.run(
+        "scarp:buildfactorstack", {"DEM": str(demo / "dem.tif"), "OUTPUT": str(DATA / "factors.tif")}
+    )["OUTPUT"]
+    model = processing.run(
+        "scarp:traincomparisonmodel",
+        {"KIND": "logistic_regression", "STACK": whole, "LABELS": labels, "OUTPUT": str(DATA / "model.safetensors")},
+    )["OUTPUT"]
     outputs = [path.replace("_factors", "_susceptibility") for path in stacks]
-    rows = [{"PARAMETERS": {"STACK": stack, "MODEL": model, "REGION": f"Region {number}"},
-             "OUTPUTS": {"OUTPUT": output}}
-            for number, (stack, output) in enumerate(zip(stacks, outputs), start=1)]
+    rows = [
+        {"PARAMETERS": {"STACK": stack, "MODEL": model, "REGION": f"Region {number}"}, "OUTPUTS": {"OUTPUT": output}}
+        for number, (stack, output) in enumerate(zip(stacks, outputs), start=1)
+    ]
     saved = DATA / "predict.json"
 
     dialog = yield from open_step(player, "Predict susceptibility", batch=True)
@@ -70,8 +85,9 @@ def scenario(player: Player) -> Scenario:
     player.note("outputs", outputs)
     player.note("layers", layers())
     player.picture("batch-layers")
-    player.note("regions", [json.loads(Path(f"{path}.run.json").read_text(encoding="utf-8"))["parameters"]
-                            for path in outputs])
+    player.note(
+        "regions", [json.loads(Path(f"{path}.run.json").read_text(encoding="utf-8"))["parameters"] for path in outputs]
+    )
     message = top_window("QMessageBox")
     player.note("message", message.text() if message is not None else "")
 

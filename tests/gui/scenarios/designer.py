@@ -1,6 +1,5 @@
 """Scarp's graphical models open in the model designer."""
 
-
 from play import Player, Scenario, later, top_window
 from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
 from setup import install, start
@@ -25,8 +24,12 @@ def scenario(player: Player) -> Scenario:
         player.picture(f"designer-{model.name()}", designer)
         opened = designer.model()
         valid, problems = opened.validate()
-        shown[model.name()] = {"steps": len(opened.childAlgorithms()), "valid": valid, "problems": problems,
-                               "python": "\n".join(opened.asPythonCode(_python(), 4))}
+        shown[model.name()] = {
+            "steps": len(opened.childAlgorithms()),
+            "valid": valid,
+            "problems": problems,
+            "python": "\n".join(opened.asPythonCode(_python(), 4)),
+        }
         designer.setDirty(False)
         designer.close()
         yield player.pause()

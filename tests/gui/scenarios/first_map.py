@@ -1,6 +1,5 @@
 """From the zip to a validated map of the demo, by the dialogs of the Toolbox. The pictures are the tutorial's."""
 
-
 from play import Player, Scenario, top_window
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import QPoint
@@ -28,8 +27,11 @@ def scenario(player: Player) -> Scenario:
     entry("Install").trigger()
     dialog = yield player.wait(lambda: top_window("InstallDialog"), "the install dialog", 20)
     # It first looks at the computer: which Pythons, which graphics card, how much room.
-    yield player.wait(lambda: any(button.isEnabled() and "Install" in button.text()
-                                  for button in dialog.findChildren(QPushButton)), "the dialog to be ready", 60)
+    yield player.wait(
+        lambda: any(button.isEnabled() and "Install" in button.text() for button in dialog.findChildren(QPushButton)),
+        "the dialog to be ready",
+        60,
+    )
     yield player.pause(1)
     player.picture("02-install", dialog)
     dialog.close()
@@ -44,45 +46,105 @@ def scenario(player: Player) -> Scenario:
     yield player.pause()
     player.picture("03-toolbox")
 
-    files = {name: str(DATA / f"{name}.{ending}") for name, ending in (
-        ("factors", "tif"), ("labels", "tif"), ("safety_factor", "tif"), ("model", "safetensors"),
-        ("windows", "gpkg"), ("training", "html"), ("susceptibility", "tif"), ("zones", "tif"), ("zones_table", "csv"),
-        ("report", "html"), ("validation", "csv"), ("points", "gpkg"))}
+    files = {
+        name: str(DATA / f"{name}.{ending}")
+        for name, ending in (
+            ("factors", "tif"),
+            ("labels", "tif"),
+            ("safety_factor", "tif"),
+            ("model", "safetensors"),
+            ("windows", "gpkg"),
+            ("training", "html"),
+            ("susceptibility", "tif"),
+            ("zones", "tif"),
+            ("zones_table", "csv"),
+            ("report", "html"),
+            ("validation", "csv"),
+            ("points", "gpkg"),
+        )
+    }
     demo = DATA / "demo"
     player.note("files", {**files, "demo": str(demo)})
     DATA.mkdir(parents=True, exist_ok=True)
 
     steps = (
         ("Create demo data", {"SIZE": SIZE, "OUTPUT": str(demo)}),
-        ("Build factor stack", {
-            "DEM": str(demo / "dem.tif"), "AREA": str(demo / "study_area.gpkg"),
-            "LANDFORM": str(demo / "landform.gpkg"), "LANDFORM_FIELD": "landform",
-            "RIVERS": str(demo / "rivers.gpkg"), "RIVER_RADIUS": 1000,
-            "PRECIPITATION": str(demo / "precipitation.tif"), "TEMPERATURE": str(demo / "temperature.tif"),
-            "FAULTS": str(demo / "faults.gpkg"), "FAULT_RADIUS": 3000,
-            "LITHOLOGY": str(demo / "lithology.gpkg"), "LITHOLOGY_FIELD": "lithology",
-            "SEISMIC": str(demo / "seismic.gpkg"), "SEISMIC_FIELD": "intensity", "OUTPUT": files["factors"]}),
-        ("Build landslide labels", {
-            "LANDSLIDES": str(demo / "landslides.gpkg"), "SCALE_FIELD": "scale", "RADII": RADII,
-            "REFERENCE": files["factors"], "OUTPUT": files["labels"]}),
-        ("Build safety factor", {
-            "REFERENCE": files["factors"], "PRECIPITATION": str(demo / "precipitation.tif"),
-            "CLIMATE": str(demo / "climate.gpkg"), "ALPHA_FIELD": "alpha", "BETA_FIELD": "beta",
-            "RAINY_DAYS_FIELD": "rainy_days", "TOPOGRAPHY": str(demo / "landform.gpkg"),
-            "TOPOGRAPHY_FIELD": "landform", "OUTPUT": files["safety_factor"]}),
-        ("Train PCUM", {
-            "STACK": files["factors"], "LABELS": files["labels"], "SAFETY_FACTOR": files["safety_factor"],
-            "OUTPUT": files["model"], "OUTPUT_WINDOWS": files["windows"], "OUTPUT_HTML": files["training"],
-            **TRAINING}),
-        ("Predict susceptibility", {
-            "STACK": files["factors"], "MODEL": files["model"], "OUTPUT": files["susceptibility"]}),
-        ("Classify zones", {
-            "SUSCEPTIBILITY": files["susceptibility"], "OUTPUT": files["zones"],
-            "OUTPUT_TABLE": files["zones_table"]}),
-        ("Validate with points", {
-            "SUSCEPTIBILITY": files["susceptibility"], "LANDSLIDES": str(demo / "landslides.gpkg"),
-            "ZONES": files["zones"], "WINDOWS": files["windows"], "OUTPUT_HTML": files["report"],
-            "OUTPUT_TABLE": files["validation"], "OUTPUT_POINTS": files["points"]}),
+        (
+            "Build factor stack",
+            {
+                "DEM": str(demo / "dem.tif"),
+                "AREA": str(demo / "study_area.gpkg"),
+                "LANDFORM": str(demo / "landform.gpkg"),
+                "LANDFORM_FIELD": "landform",
+                "RIVERS": str(demo / "rivers.gpkg"),
+                "RIVER_RADIUS": 1000,
+                "PRECIPITATION": str(demo / "precipitation.tif"),
+                "TEMPERATURE": str(demo / "temperature.tif"),
+                "FAULTS": str(demo / "faults.gpkg"),
+                "FAULT_RADIUS": 3000,
+                "LITHOLOGY": str(demo / "lithology.gpkg"),
+                "LITHOLOGY_FIELD": "lithology",
+                "SEISMIC": str(demo / "seismic.gpkg"),
+                "SEISMIC_FIELD": "intensity",
+                "OUTPUT": files["factors"],
+            },
+        ),
+        (
+            "Build landslide labels",
+            {
+                "LANDSLIDES": str(demo / "landslides.gpkg"),
+                "SCALE_FIELD": "scale",
+                "RADII": RADII,
+                "REFERENCE": files["factors"],
+                "OUTPUT": files["labels"],
+            },
+        ),
+        (
+            "Build safety factor",
+            {
+                "REFERENCE": files["factors"],
+                "PRECIPITATION": str(demo / "precipitation.tif"),
+                "CLIMATE": str(demo / "climate.gpkg"),
+                "ALPHA_FIELD": "alpha",
+                "BETA_FIELD": "beta",
+                "RAINY_DAYS_FIELD": "rainy_days",
+                "TOPOGRAPHY": str(demo / "landform.gpkg"),
+                "TOPOGRAPHY_FIELD": "landform",
+                "OUTPUT": files["safety_factor"],
+            },
+        ),
+        (
+            "Train PCUM",
+            {
+                "STACK": files["factors"],
+                "LABELS": files["labels"],
+                "SAFETY_FACTOR": files["safety_factor"],
+                "OUTPUT": files["model"],
+                "OUTPUT_WINDOWS": files["windows"],
+                "OUTPUT_HTML": files["training"],
+                **TRAINING,
+            },
+        ),
+        (
+            "Predict susceptibility",
+            {"STACK": files["factors"], "MODEL": files["model"], "OUTPUT": files["susceptibility"]},
+        ),
+        (
+            "Classify zones",
+            {"SUSCEPTIBILITY": files["susceptibility"], "OUTPUT": files["zones"], "OUTPUT_TABLE": files["zones_table"]},
+        ),
+        (
+            "Validate with points",
+            {
+                "SUSCEPTIBILITY": files["susceptibility"],
+                "LANDSLIDES": str(demo / "landslides.gpkg"),
+                "ZONES": files["zones"],
+                "WINDOWS": files["windows"],
+                "OUTPUT_HTML": files["report"],
+                "OUTPUT_TABLE": files["validation"],
+                "OUTPUT_POINTS": files["points"],
+            },
+        ),
     )
     gaps, numbers = {}, {}
     for number, (title, values) in enumerate(steps, start=4):

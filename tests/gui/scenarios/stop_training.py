@@ -16,15 +16,22 @@ def scenario(player: Player) -> Scenario:
     stack, labels = DATA / "factors.tif", DATA / "labels.tif"
     processing.run("scarp:createdemodata", {"SIZE": 200, "OUTPUT": str(demo)})
     processing.run("scarp:buildfactorstack", {"DEM": str(demo / "dem.tif"), "OUTPUT": str(stack)})
-    processing.run("scarp:buildbufferedlabels", {
-        "LANDSLIDES": str(demo / "landslides.gpkg"), "RADII": "unrecorded,150", "REFERENCE": str(stack),
-        "OUTPUT": str(labels)})
+    processing.run(
+        "scarp:buildbufferedlabels",
+        {
+            "LANDSLIDES": str(demo / "landslides.gpkg"),
+            "RADII": "unrecorded,150",
+            "REFERENCE": str(stack),
+            "OUTPUT": str(labels),
+        },
+    )
     entry("Training").trigger()
     for name in ("cancelled", "stopped"):
         output = DATA / f"{name}.safetensors"
         dialog = yield from open_step(player, "Train PCUM")
-        fill(dialog, STACK=str(stack), LABELS=str(labels), PHYSICS="none", EPOCHS=5000, PATIENCE=5000,
-             OUTPUT=str(output))
+        fill(
+            dialog, STACK=str(stack), LABELS=str(labels), PHYSICS="none", EPOCHS=5000, PATIENCE=5000, OUTPUT=str(output)
+        )
         ended = []
         dialog.algorithmFinished.connect(lambda done, results: ended.append((done, time.perf_counter())))
         later(dialog.runButton().click)
@@ -39,9 +46,15 @@ def scenario(player: Player) -> Scenario:
         else:
             training.stop_button.click()
         yield player.wait(lambda: ended, "the training to end", 60)
-        player.note(name, {"seconds": round(ended[0][1] - pressed, 2), "done": ended[0][0],
-                           "left": sorted(path.name for path in DATA.iterdir() if name in path.name),
-                           "gap": round(player.heart.longest, 3)})
+        player.note(
+            name,
+            {
+                "seconds": round(ended[0][1] - pressed, 2),
+                "done": ended[0][0],
+                "left": sorted(path.name for path in DATA.iterdir() if name in path.name),
+                "gap": round(player.heart.longest, 3),
+            },
+        )
         yield player.wait(lambda: not _epochs(training), "the dock to notice", 30)
         yield player.pause(1)
         player.note(f"{name}_says", training.status_text.text())

@@ -11,5 +11,6 @@ try:
 except BaseException:
     # QGIS would only show a message and wait for ever.
     Path(os.environ["SCARP_GUI_FOLDER"], "result.json").write_text(
-        json.dumps({"error": traceback.format_exc(), "found": {}, "pictures": []}), encoding="utf-8")
+        json.dumps({"error": traceback.format_exc(), "found": {}, "pictures": []}), encoding="utf-8"
+    )
     os._exit(1)

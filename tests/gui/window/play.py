@@ -11,9 +11,10 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Generator
+from typing import Any, Callable
 
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QTimer
@@ -124,8 +125,13 @@ class Player:
     def _finish(self, error: str) -> None:
         if error:
             self.picture("failure")
-        result = {"error": error, "found": self.found, "pictures": self.pictures, "qgis": _version(),
-                  "seconds": round(time.perf_counter() - self._started, 1)}
+        result = {
+            "error": error,
+            "found": self.found,
+            "pictures": self.pictures,
+            "qgis": _version(),
+            "seconds": round(time.perf_counter() - self._started, 1),
+        }
         (self.folder / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
         # QGIS would ask whether to save the project.
         sys.stdout.flush()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from play import Player, Until, later, top_window
 from qgis.core import QgsProcessingContext, QgsProject
@@ -126,9 +127,16 @@ def layers() -> list[dict[str, str]]:
     for node in QgsProject.instance().layerTreeRoot().findLayers():
         layer = node.layer()
         renderer = layer.renderer() if hasattr(layer, "renderer") else None
-        found.append({"name": layer.name(), "crs": layer.crs().authid(),
-                      "group": node.parent().name() if node.parent() else "", "kind": type(layer).__name__,
-                      "renderer": renderer.type() if renderer is not None else "", "source": layer.source()})
+        found.append(
+            {
+                "name": layer.name(),
+                "crs": layer.crs().authid(),
+                "group": node.parent().name() if node.parent() else "",
+                "kind": type(layer).__name__,
+                "renderer": renderer.type() if renderer is not None else "",
+                "source": layer.source(),
+            }
+        )
     return found
 
 

@@ -6,6 +6,17 @@ from . import classes, grids, labels, lines, models, places, points, rasters, tr
 from .case import Case
 
 CASES: tuple[Case, ...] = (
-    *rasters.CASES, *grids.CASES, *classes.CASES, *points.CASES, *lines.CASES, *labels.CASES, *values.CASES,
-    *training.CASES, *models.CASES, *warnings.CASES, *validation.CASES, *places.CASES)
+    *rasters.CASES,
+    *grids.CASES,
+    *classes.CASES,
+    *points.CASES,
+    *lines.CASES,
+    *labels.CASES,
+    *values.CASES,
+    *training.CASES,
+    *models.CASES,
+    *warnings.CASES,
+    *validation.CASES,
+    *places.CASES,
+)
 """In the order of the table in ``docs/reliability.md``."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Mapping
+from typing import Any, Callable, ContextManager
 
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
 
@@ -70,16 +71,22 @@ OUTPUTS: dict[str, dict[str, str]] = {
     "buildbufferedlabels": {"OUTPUT": "labels.tif"},
     "buildsafetyfactor": {"OUTPUT": "safety.tif", "OUTPUT_RAINFALL": "rain.tif", "OUTPUT_TABLE": "thresholds.csv"},
     "trainpcum": {"OUTPUT": "model.safetensors", "OUTPUT_WINDOWS": "windows.gpkg", "OUTPUT_HTML": "model.html"},
-    "traincomparisonmodel": {"OUTPUT": "model.safetensors", "OUTPUT_WINDOWS": "windows.gpkg",
-                             "OUTPUT_HTML": "model.html"},
+    "traincomparisonmodel": {
+        "OUTPUT": "model.safetensors",
+        "OUTPUT_WINDOWS": "windows.gpkg",
+        "OUTPUT_HTML": "model.html",
+    },
     "crossvalidate": {"OUTPUT": "folds.tif", "OUTPUT_TABLE": "folds.csv", "OUTPUT_FOLDS": "folds.gpkg"},
     "predictsusceptibility": {"OUTPUT": "map.tif", "OUTPUT_APPLICABILITY": "outside.tif"},
     "classifyzones": {"OUTPUT": "zones.tif", "OUTPUT_TABLE": "zones.csv"},
     "rainfallwarning": {"OUTPUT": "warning.tif", "OUTPUT_TABLE": "warning.csv", "OUTPUT_SAFETY_FACTOR": "fs.tif"},
     "validatewithpoints": {"OUTPUT_HTML": "report.html", "OUTPUT_TABLE": "report.csv", "OUTPUT_POINTS": "points.gpkg"},
     "comparemodels": {"OUTPUT_HTML": "report.html", "OUTPUT_TABLE": "report.csv", "OUTPUT_DIFFERENCE": "minus.tif"},
-    "explainsusceptibility": {"OUTPUT_HTML": "report.html", "OUTPUT_TABLE": "report.csv",
-                              "OUTPUT_LEADING": "leading.tif"},
+    "explainsusceptibility": {
+        "OUTPUT_HTML": "report.html",
+        "OUTPUT_TABLE": "report.csv",
+        "OUTPUT_LEADING": "leading.tif",
+    },
 }
 """Names of all outputs that a case asks for, by parameter."""
 
@@ -93,20 +100,36 @@ def good_inputs(algorithm: str, at: Workplace) -> dict[str, Any]:
         "createdemodata": {"SIZE": 64},
         "buildfactorstack": {"DEM": area / "dem.tif"},
         "checkfactors": learned,
-        "buildbufferedlabels": {"LANDSLIDES": area / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII,
-                                "REFERENCE": chain["stack"]},
-        "buildsafetyfactor": {"REFERENCE": chain["stack"], "PRECIPITATION": area / "precipitation.tif",
-                              "K_TABLE": "all,0.01"},
+        "buildbufferedlabels": {
+            "LANDSLIDES": area / "landslides.gpkg",
+            "SCALE_FIELD": "scale",
+            "RADII": RADII,
+            "REFERENCE": chain["stack"],
+        },
+        "buildsafetyfactor": {
+            "REFERENCE": chain["stack"],
+            "PRECIPITATION": area / "precipitation.tif",
+            "K_TABLE": "all,0.01",
+        },
         "trainpcum": {**learned, **TRAINING},
         "traincomparisonmodel": {**learned, "KIND": "frequency_ratio", "BLOCK": 900},
-        "crossvalidate": {**learned, "LANDSLIDES": area / "landslides.gpkg", "KIND": "frequency_ratio", "BLOCK": 900,
-                          "FOLDS": 2, "RANDOM_SPLIT": False},
+        "crossvalidate": {
+            **learned,
+            "LANDSLIDES": area / "landslides.gpkg",
+            "KIND": "frequency_ratio",
+            "BLOCK": 900,
+            "FOLDS": 2,
+            "RANDOM_SPLIT": False,
+        },
         "predictsusceptibility": {"STACK": chain["stack"], "MODEL": chain["model"]},
         "classifyzones": {"SUSCEPTIBILITY": chain["susceptibility"]},
         "rainfallwarning": {"SUSCEPTIBILITY": chain["susceptibility"], "RAIN": area / "precipitation.tif", "K": 0.01},
         "validatewithpoints": judged,
-        "comparemodels": {**judged, "SUSCEPTIBILITY": [chain["susceptibility"], chain["susceptibility"]],
-                          "NAMES": "first,second"},
+        "comparemodels": {
+            **judged,
+            "SUSCEPTIBILITY": [chain["susceptibility"], chain["susceptibility"]],
+            "NAMES": "first,second",
+        },
         "explainsusceptibility": {**learned, "MODEL": chain["model"], "BLOCK": 900, "REPEATS": 2},
     }[algorithm]
 

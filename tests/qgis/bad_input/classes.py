@@ -12,8 +12,10 @@ from scarp.tests.qgis.tiny import CELL, LEFT, TOP, memory_layer, write_layer
 
 
 def _rock(values, **options):
-    return lambda at: {"DEM": raster(at.folder / "dem.tif", heights()),
-                       "LITHOLOGY": raster(at.folder / "rock.tif", values(), **options)}
+    return lambda at: {
+        "DEM": raster(at.folder / "dem.tif", heights()),
+        "LITHOLOGY": raster(at.folder / "rock.tif", values(), **options),
+    }
 
 
 def _codes(high: float):
@@ -21,17 +23,25 @@ def _codes(high: float):
         values = np.ones((40, 40))
         values[:, 20:] = high
         return values
+
     return make
 
 
 def _strips(number: int):
     """Return polygons with as many classes, which cover the study area from west to east."""
+
     def make(at: Workplace) -> dict:
         width = 120 * CELL / number
-        rows = [(f"Polygon (({LEFT + i * width} {TOP}, {LEFT + (i + 1) * width} {TOP}, {LEFT + (i + 1) * width} "
-                 f"{TOP - 3600}, {LEFT + i * width} {TOP - 3600}, {LEFT + i * width} {TOP}))", [f"rock {i}"])
-                for i in range(number)]
+        rows = [
+            (
+                f"Polygon (({LEFT + i * width} {TOP}, {LEFT + (i + 1) * width} {TOP}, {LEFT + (i + 1) * width} "
+                f"{TOP - 3600}, {LEFT + i * width} {TOP - 3600}, {LEFT + i * width} {TOP}))",
+                [f"rock {i}"],
+            )
+            for i in range(number)
+        ]
         return {"LITHOLOGY": memory_layer("Polygon", "rock:string", rows, name="rocks"), "LITHOLOGY_FIELD": "rock"}
+
     return make
 
 
@@ -40,13 +50,15 @@ def _two_codes(outcome: Outcome) -> None:
         band = dataset.descriptions.index("lithology") + 1
         values, classes = dataset.read(band), json.loads(dataset.tags(band)["classes"])
     found = np.unique(values[np.isfinite(values)])
-    assert len(found) == 2 and {str(int(code)) for code in found} <= set(classes) | {"-5", "1", "16777215"}
+    assert len(found) == 2
+    assert {str(int(code)) for code in found} <= set(classes) | {"-5", "1", "16777215"}
 
 
 def _half_void(outcome: Outcome) -> None:
     with rasterio.open(outcome.results["OUTPUT"]) as dataset:
         values = dataset.read(dataset.descriptions.index("lithology") + 1)
-    assert np.isnan(values[:, 20:]).all() and (values[5:-5, 5:15] == 1).all()
+    assert np.isnan(values[:, 20:]).all()
+    assert (values[5:-5, 5:15] == 1).all()
 
 
 def _kept(outcome: Outcome) -> None:
@@ -57,68 +69,191 @@ def _kept(outcome: Outcome) -> None:
 
 def _quoted(at: Workplace) -> dict:
     labels = ['<b>"granite"</b>', "片麻岩 & schist; a,b"]
-    halves = [f"Polygon (({x} {TOP}, {x + 1800} {TOP}, {x + 1800} {TOP - 3600}, {x} {TOP - 3600}, {x} {TOP}))"
-              for x in (LEFT, LEFT + 1800)]
+    halves = [
+        f"Polygon (({x} {TOP}, {x + 1800} {TOP}, {x + 1800} {TOP - 3600}, {x} {TOP - 3600}, {x} {TOP}))"
+        for x in (LEFT, LEFT + 1800)
+    ]
     layer = write_layer(at.folder / "rock.gpkg", "Polygon", "rock:string", [(s, [n]) for s, n in zip(halves, labels)])
     return {"LITHOLOGY": layer, "LITHOLOGY_FIELD": "rock"}
 
 
 CASES = (
-    Case("codes-overflow", "buildfactorstack", "Rock codes 1 and 16777217, which float32 cannot hold",
-         _rock(_codes(16777217), dtype="int32", nodata=0), r"lithology raster .*16777216.*16,777,216"),
-    Case("codes-uint32", "buildfactorstack", "Rock codes 1 and 4294967295, the largest of 32 bits",
-         _rock(_codes(4294967295), dtype="uint32", nodata=0), r"lithology raster .*429496729\d"),
-    Case("codes-int64-as-float", "buildfactorstack", "Rock codes 1 and 9.2e18 as floating-point numbers",
-         _rock(_codes(9.2e18), dtype="float64", nodata=0), r"lithology raster .*9\.2.*e\+18"),
-    Case("codes-negative", "buildfactorstack", "Rock codes 1 and -5", _rock(_codes(-5), dtype="int32", nodata=0),
-         works="Both are classes.", holds=_two_codes),
-    Case("codes-fraction", "buildfactorstack", "Rock codes 1 and 1.5", _rock(_codes(1.5), nodata=0),
-         r"lithology raster .*1\.5.*whole numbers"),
-    Case("codes-infinite", "buildfactorstack", "Rock codes 1 and infinity", _rock(_codes(np.inf), nodata=0),
-         works="Cells with infinity are nodata.", holds=_half_void),
-    Case("codes-300", "buildfactorstack", "A rock raster of 300 classes",
-         _rock(lambda: np.arange(1600).reshape(40, 40) % 300 + 1, dtype="int32", nodata=0),
-         r"lithology raster .*more than \d+ different values"),
-    Case("polygons-300", "buildfactorstack", "Rock polygons of 300 classes", _strips(300),
-         r'"rock" of the layer "rocks".*has 300 different values'),
-    Case("codes-all-nodata", "buildfactorstack", "A rock raster without any value",
-         _rock(lambda: np.zeros((40, 40)), dtype="int32", nodata=0), r"lithology raster .*no data"),
-    Case("class-names", "buildfactorstack", "Rock names with <b>, quotes, commas, & and Chinese", _quoted,
-         works="They are classes like any other, kept letter by letter.", holds=_kept),
-    Case("landform-field-missing", "buildfactorstack", "Landform polygons without LANDFORM_FIELD",
-         lambda at: {"LANDFORM": at.area / "landform.gpkg"}, r"Set LANDFORM_FIELD"),
-    Case("landform-field-unknown", "buildfactorstack", "LITHOLOGY_FIELD names a field that the layer lacks",
-         lambda at: {"LITHOLOGY": at.area / "lithology.gpkg", "LITHOLOGY_FIELD": "stone"},
-         r'LITHOLOGY has no field "stone".*rock'),
-    Case("landform-field-empty", "buildfactorstack", "Rock polygons whose field is empty everywhere",
-         lambda at: {"LITHOLOGY": memory_layer("Polygon", "rock:string", [(WHOLE, [None])], name="rocks"),
-                     "LITHOLOGY_FIELD": "rock"}, r'"rock" of the layer "rocks".*empty'),
-    Case("classes-from-nowhere", "buildfactorstack", "CLASSES_FROM names a file that does not exist",
-         lambda at: {"CLASSES_FROM": at.folder / "old.tif", "LITHOLOGY": at.area / "lithology.gpkg",
-                     "LITHOLOGY_FIELD": "rock"}, r"old\.tif does not exist"),
-    Case("classes-from-vector", "buildfactorstack", "CLASSES_FROM names a vector layer",
-         lambda at: {"CLASSES_FROM": at.area / "lithology.gpkg", "LITHOLOGY": at.area / "lithology.gpkg",
-                     "LITHOLOGY_FIELD": "rock"}, r"CLASSES_FROM.*\*\.safetensors"),
-    Case("classes-from-dem", "buildfactorstack", "CLASSES_FROM names a DEM",
-         lambda at: {"CLASSES_FROM": at.area / "dem.tif", "LITHOLOGY": at.area / "lithology.gpkg",
-                     "LITHOLOGY_FIELD": "rock"}, r"Band 1 .*has no name"),
-    Case("classes-from-broken-model", "buildfactorstack", "CLASSES_FROM names a model file that is a text",
-         lambda at: {"CLASSES_FROM": text(at.folder / "old.safetensors"), "LITHOLOGY": at.area / "lithology.gpkg",
-                     "LITHOLOGY_FIELD": "rock"}, r"old\.safetensors"),
-    Case("stack-classes-renamed", "predictsusceptibility",
-         "A stack whose rocks are called otherwise than those that the model learned",
-         lambda at: {"STACK": _renamed(at)}, works="The map is made, and the log names the rocks unknown to the model.",
-         said=r"lithology.*(basalt|tuff)"),
-    Case("stack-classes-swapped", "predictsusceptibility",
-         "A stack with the model's rock names under each other's codes", lambda at: {"STACK": _swapped(at)},
-         works="Classes are found by name: the map is that of the model's own stack.",
-         holds=lambda outcome: _same_map(outcome)),
-    Case("stack-kind-changed", "predictsusceptibility", "A stack whose lithology is measured, not classes",
-         lambda at: {"STACK": _retagged(at, kind="continuous")},
-         r'"lithology" is categorical in the model .*but continuous'),
-    Case("start-from-other-kind", "trainpcum", "A stack whose lithology is measured, to train on from a model",
-         lambda at: {"STACK": _retagged(at, kind="continuous"), "START_FROM": at.chain["model"], "WIDTH": None,
-                     "DEPTH": None}, r'"lithology" is categorical in the model'),
+    Case(
+        "codes-overflow",
+        "buildfactorstack",
+        "Rock codes 1 and 16777217, which float32 cannot hold",
+        _rock(_codes(16777217), dtype="int32", nodata=0),
+        r"lithology raster .*16777216.*16,777,216",
+    ),
+    Case(
+        "codes-uint32",
+        "buildfactorstack",
+        "Rock codes 1 and 4294967295, the largest of 32 bits",
+        _rock(_codes(4294967295), dtype="uint32", nodata=0),
+        r"lithology raster .*429496729\d",
+    ),
+    Case(
+        "codes-int64-as-float",
+        "buildfactorstack",
+        "Rock codes 1 and 9.2e18 as floating-point numbers",
+        _rock(_codes(9.2e18), dtype="float64", nodata=0),
+        r"lithology raster .*9\.2.*e\+18",
+    ),
+    Case(
+        "codes-negative",
+        "buildfactorstack",
+        "Rock codes 1 and -5",
+        _rock(_codes(-5), dtype="int32", nodata=0),
+        works="Both are classes.",
+        holds=_two_codes,
+    ),
+    Case(
+        "codes-fraction",
+        "buildfactorstack",
+        "Rock codes 1 and 1.5",
+        _rock(_codes(1.5), nodata=0),
+        r"lithology raster .*1\.5.*whole numbers",
+    ),
+    Case(
+        "codes-infinite",
+        "buildfactorstack",
+        "Rock codes 1 and infinity",
+        _rock(_codes(np.inf), nodata=0),
+        works="Cells with infinity are nodata.",
+        holds=_half_void,
+    ),
+    Case(
+        "codes-300",
+        "buildfactorstack",
+        "A rock raster of 300 classes",
+        _rock(lambda: np.arange(1600).reshape(40, 40) % 300 + 1, dtype="int32", nodata=0),
+        r"lithology raster .*more than \d+ different values",
+    ),
+    Case(
+        "polygons-300",
+        "buildfactorstack",
+        "Rock polygons of 300 classes",
+        _strips(300),
+        r'"rock" of the layer "rocks".*has 300 different values',
+    ),
+    Case(
+        "codes-all-nodata",
+        "buildfactorstack",
+        "A rock raster without any value",
+        _rock(lambda: np.zeros((40, 40)), dtype="int32", nodata=0),
+        r"lithology raster .*no data",
+    ),
+    Case(
+        "class-names",
+        "buildfactorstack",
+        "Rock names with <b>, quotes, commas, & and Chinese",
+        _quoted,
+        works="They are classes like any other, kept letter by letter.",
+        holds=_kept,
+    ),
+    Case(
+        "landform-field-missing",
+        "buildfactorstack",
+        "Landform polygons without LANDFORM_FIELD",
+        lambda at: {"LANDFORM": at.area / "landform.gpkg"},
+        r"Set LANDFORM_FIELD",
+    ),
+    Case(
+        "landform-field-unknown",
+        "buildfactorstack",
+        "LITHOLOGY_FIELD names a field that the layer lacks",
+        lambda at: {"LITHOLOGY": at.area / "lithology.gpkg", "LITHOLOGY_FIELD": "stone"},
+        r'LITHOLOGY has no field "stone".*rock',
+    ),
+    Case(
+        "landform-field-empty",
+        "buildfactorstack",
+        "Rock polygons whose field is empty everywhere",
+        lambda at: {
+            "LITHOLOGY": memory_layer("Polygon", "rock:string", [(WHOLE, [None])], name="rocks"),
+            "LITHOLOGY_FIELD": "rock",
+        },
+        r'"rock" of the layer "rocks".*empty',
+    ),
+    Case(
+        "classes-from-nowhere",
+        "buildfactorstack",
+        "CLASSES_FROM names a file that does not exist",
+        lambda at: {
+            "CLASSES_FROM": at.folder / "old.tif",
+            "LITHOLOGY": at.area / "lithology.gpkg",
+            "LITHOLOGY_FIELD": "rock",
+        },
+        r"old\.tif does not exist",
+    ),
+    Case(
+        "classes-from-vector",
+        "buildfactorstack",
+        "CLASSES_FROM names a vector layer",
+        lambda at: {
+            "CLASSES_FROM": at.area / "lithology.gpkg",
+            "LITHOLOGY": at.area / "lithology.gpkg",
+            "LITHOLOGY_FIELD": "rock",
+        },
+        r"CLASSES_FROM.*\*\.safetensors",
+    ),
+    Case(
+        "classes-from-dem",
+        "buildfactorstack",
+        "CLASSES_FROM names a DEM",
+        lambda at: {
+            "CLASSES_FROM": at.area / "dem.tif",
+            "LITHOLOGY": at.area / "lithology.gpkg",
+            "LITHOLOGY_FIELD": "rock",
+        },
+        r"Band 1 .*has no name",
+    ),
+    Case(
+        "classes-from-broken-model",
+        "buildfactorstack",
+        "CLASSES_FROM names a model file that is a text",
+        lambda at: {
+            "CLASSES_FROM": text(at.folder / "old.safetensors"),
+            "LITHOLOGY": at.area / "lithology.gpkg",
+            "LITHOLOGY_FIELD": "rock",
+        },
+        r"old\.safetensors",
+    ),
+    Case(
+        "stack-classes-renamed",
+        "predictsusceptibility",
+        "A stack whose rocks are called otherwise than those that the model learned",
+        lambda at: {"STACK": _renamed(at)},
+        works="The map is made, and the log names the rocks unknown to the model.",
+        said=r"lithology.*(basalt|tuff)",
+    ),
+    Case(
+        "stack-classes-swapped",
+        "predictsusceptibility",
+        "A stack with the model's rock names under each other's codes",
+        lambda at: {"STACK": _swapped(at)},
+        works="Classes are found by name: the map is that of the model's own stack.",
+        holds=lambda outcome: _same_map(outcome),
+    ),
+    Case(
+        "stack-kind-changed",
+        "predictsusceptibility",
+        "A stack whose lithology is measured, not classes",
+        lambda at: {"STACK": _retagged(at, kind="continuous")},
+        r'"lithology" is categorical in the model .*but continuous',
+    ),
+    Case(
+        "start-from-other-kind",
+        "trainpcum",
+        "A stack whose lithology is measured, to train on from a model",
+        lambda at: {
+            "STACK": _retagged(at, kind="continuous"),
+            "START_FROM": at.chain["model"],
+            "WIDTH": None,
+            "DEPTH": None,
+        },
+        r'"lithology" is categorical in the model',
+    ),
 )
 
 

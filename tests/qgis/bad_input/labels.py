@@ -10,17 +10,20 @@ from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP
 
 def _labels(value, **options):
     """Return a maker of parameters with labels of one value, or of an array."""
+
     def make(at: Workplace) -> dict:
         def change(values: np.ndarray) -> None:
             values[:] = value
+
         return {"LABELS": changed(at.chain["labels"], at.folder / "labels.tif", change), **options}
+
     return make
 
 
 def _few(number: int, stable: int = 0) -> np.ndarray:
     """Return labels with as many landslide cells side by side, the rest stable (0) or unknown (255)."""
     values = np.full((SIZE, SIZE), stable, dtype="uint8")
-    values[60, 20:20 + number] = 1
+    values[60, 20 : 20 + number] = 1
     return values
 
 
@@ -44,40 +47,113 @@ CASES = (
     Case("labels-shares", "trainpcum", "Labels between 0 and 1", _shares, r"label raster .*holds the value"),
     Case("comparison-all-stable", "traincomparisonmodel", "Labels without a landslide", _labels(0), _ONE_CLASS),
     Case("comparison-all-landslide", "traincomparisonmodel", "Labels without stable ground", _labels(1), _ONE_CLASS),
-    Case("comparison-one-cell", "traincomparisonmodel", "Labels with one landslide cell", _labels(_few(1)),
-         r"(?i)landslide"),
-    Case("comparison-resnet-one-cell", "traincomparisonmodel", "Labels with one landslide cell, for a ResNet",
-         _labels(_few(1), KIND="resnet", EPOCHS=1), r"(?i)landslide"),
-    Case("comparison-strange", "traincomparisonmodel", "Labels with values from 0 to 8", _strange,
-         r"label raster .*holds the value"),
+    Case(
+        "comparison-one-cell",
+        "traincomparisonmodel",
+        "Labels with one landslide cell",
+        _labels(_few(1)),
+        r"(?i)landslide",
+    ),
+    Case(
+        "comparison-resnet-one-cell",
+        "traincomparisonmodel",
+        "Labels with one landslide cell, for a ResNet",
+        _labels(_few(1), KIND="resnet", EPOCHS=1),
+        r"(?i)landslide",
+    ),
+    Case(
+        "comparison-strange",
+        "traincomparisonmodel",
+        "Labels with values from 0 to 8",
+        _strange,
+        r"label raster .*holds the value",
+    ),
     Case("folds-all-stable", "crossvalidate", "Labels without a landslide", _labels(0), _ONE_CLASS),
     Case("folds-all-landslide", "crossvalidate", "Labels without stable ground", _labels(1), _ONE_CLASS),
-    Case("explain-all-stable", "explainsusceptibility", "Labels without a landslide", _labels(0),
-         r"LABELS.*no landslide cell"),
+    Case(
+        "explain-all-stable",
+        "explainsusceptibility",
+        "Labels without a landslide",
+        _labels(0),
+        r"LABELS.*no landslide cell",
+    ),
     Case("explain-all-landslide", "explainsusceptibility", "Labels without stable ground", _labels(1), r"LABELS"),
-    Case("too-few-windows", "trainpcum", "A block as large as the area, too few for three subsets",
-         lambda at: {"WINDOW": 1500, "BLOCK": 3600}, r"Landslides lie in 1 block only.*Make BLOCK smaller"),
-    Case("one-window", "trainpcum", "A window as large as the area, split at random",
-         lambda at: {"WINDOW": 3600, "SPLIT": "random"}, r"(?i)window"),
-    Case("window-too-large", "trainpcum", "A window larger than the area", lambda at: {"WINDOW": 9000, "BLOCK": 20000},
-         r"WINDOW is 9000 m.*smaller"),
+    Case(
+        "too-few-windows",
+        "trainpcum",
+        "A block as large as the area, too few for three subsets",
+        lambda at: {"WINDOW": 1500, "BLOCK": 3600},
+        r"Landslides lie in 1 block only.*Make BLOCK smaller",
+    ),
+    Case(
+        "one-window",
+        "trainpcum",
+        "A window as large as the area, split at random",
+        lambda at: {"WINDOW": 3600, "SPLIT": "random"},
+        r"(?i)window",
+    ),
+    Case(
+        "window-too-large",
+        "trainpcum",
+        "A window larger than the area",
+        lambda at: {"WINDOW": 9000, "BLOCK": 20000},
+        r"WINDOW is 9000 m.*smaller",
+    ),
     Case("window-under-cell", "trainpcum", "A window smaller than a cell", lambda at: {"WINDOW": 20}, r"WINDOW is 20"),
-    Case("block-under-window", "trainpcum", "Blocks smaller than a window", lambda at: {"BLOCK": 300},
-         r"BLOCK is 300 m, smaller than WINDOW"),
-    Case("comparison-one-block", "traincomparisonmodel", "One block for the whole area", lambda at: {"BLOCK": 90000},
-         r"BLOCK|block"),
-    Case("folds-more-than-blocks", "crossvalidate", "More folds than blocks with landslides",
-         lambda at: {"FOLDS": 40, "BLOCK": 1800}, r"FOLDS|BLOCK"),
-    Case("folds-slides-outside", "crossvalidate", "Landslides of another country",
-         lambda at: {"LANDSLIDES": points([(LEFT - 90000, TOP)], name="elsewhere")}, r"elsewhere.*factor stack"),
-    Case("folds-slides-one", "crossvalidate", "One landslide only",
-         lambda at: {"LANDSLIDES": points([(LEFT + 40 * CELL, TOP - 40 * CELL)])},
-         r'landslides of the layer "slides" lie in one cell'),
-    Case("explain-block-too-large", "explainsusceptibility", "One block for the whole area",
-         lambda at: {"BLOCK": 5000}, r"labels in 1 block .*BLOCK"),
-    Case("thresholds-too-few", "buildsafetyfactor", "Thresholds from three landslides",
-         lambda at: {"K_TABLE": None, "LANDSLIDES": points([(LEFT + 900 * i, TOP - 900 * i) for i in (1, 2, 3)])},
-         r"(?i)landslides"),
-    Case("thresholds-from-nothing", "buildsafetyfactor", "No landslides, no table of k and no terrain",
-         lambda at: {"K_TABLE": None}, r"K_TABLE|LANDSLIDES"),
+    Case(
+        "block-under-window",
+        "trainpcum",
+        "Blocks smaller than a window",
+        lambda at: {"BLOCK": 300},
+        r"BLOCK is 300 m, smaller than WINDOW",
+    ),
+    Case(
+        "comparison-one-block",
+        "traincomparisonmodel",
+        "One block for the whole area",
+        lambda at: {"BLOCK": 90000},
+        r"BLOCK|block",
+    ),
+    Case(
+        "folds-more-than-blocks",
+        "crossvalidate",
+        "More folds than blocks with landslides",
+        lambda at: {"FOLDS": 40, "BLOCK": 1800},
+        r"FOLDS|BLOCK",
+    ),
+    Case(
+        "folds-slides-outside",
+        "crossvalidate",
+        "Landslides of another country",
+        lambda at: {"LANDSLIDES": points([(LEFT - 90000, TOP)], name="elsewhere")},
+        r"elsewhere.*factor stack",
+    ),
+    Case(
+        "folds-slides-one",
+        "crossvalidate",
+        "One landslide only",
+        lambda at: {"LANDSLIDES": points([(LEFT + 40 * CELL, TOP - 40 * CELL)])},
+        r'landslides of the layer "slides" lie in one cell',
+    ),
+    Case(
+        "explain-block-too-large",
+        "explainsusceptibility",
+        "One block for the whole area",
+        lambda at: {"BLOCK": 5000},
+        r"labels in 1 block .*BLOCK",
+    ),
+    Case(
+        "thresholds-too-few",
+        "buildsafetyfactor",
+        "Thresholds from three landslides",
+        lambda at: {"K_TABLE": None, "LANDSLIDES": points([(LEFT + 900 * i, TOP - 900 * i) for i in (1, 2, 3)])},
+        r"(?i)landslides",
+    ),
+    Case(
+        "thresholds-from-nothing",
+        "buildsafetyfactor",
+        "No landslides, no table of k and no terrain",
+        lambda at: {"K_TABLE": None},
+        r"K_TABLE|LANDSLIDES",
+    ),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable
 
 import numpy as np
 import rasterio
@@ -15,7 +16,7 @@ from scarp.tests.qgis.bad_input.case import Workplace
 from scarp.tests.qgis.tiny import CELL, CRS, LEFT, SIZE, TOP, memory_layer
 
 RIGHT, BOTTOM = LEFT + SIZE * CELL, TOP - SIZE * CELL
-WHOLE = (f"Polygon (({LEFT} {TOP}, {RIGHT} {TOP}, {RIGHT} {BOTTOM}, {LEFT} {BOTTOM}, {LEFT} {TOP}))")
+WHOLE = f"Polygon (({LEFT} {TOP}, {RIGHT} {TOP}, {RIGHT} {BOTTOM}, {LEFT} {BOTTOM}, {LEFT} {TOP}))"
 """The study area as WKT."""
 ELSEWHERE = f"Point ({LEFT - 90000} {TOP})"
 
@@ -26,14 +27,36 @@ def heights(rows: int = 40, columns: int = 40) -> np.ndarray:
     return (500 + 90 * np.sin(x / 5) * np.cos(y / 7) + 3 * y).astype("float32")
 
 
-def raster(path: Path, values: np.ndarray, crs: str | None = CRS, cell: float = CELL, left: float = LEFT,
-           top: float = TOP, nodata: float | None = -9999, dtype: str = "float32", names: Sequence[str] = (),
-           tags: Mapping[str, str] | None = None, transform: Any = None, **options: Any) -> Path:
+def raster(
+    path: Path,
+    values: np.ndarray,
+    crs: str | None = CRS,
+    cell: float = CELL,
+    left: float = LEFT,
+    top: float = TOP,
+    nodata: float | None = -9999,
+    dtype: str = "float32",
+    names: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+    transform: Any = None,
+    **options: Any,
+) -> Path:
     """Write a GeoTIFF of one band, or of several from values of shape (bands, rows, columns)."""
     bands = values if values.ndim == 3 else values[None]
     place = transform if transform is not None else from_origin(left, top, cell, cell)
-    with rasterio.open(path, "w", driver="GTiff", width=bands.shape[2], height=bands.shape[1], count=len(bands),
-                       dtype=dtype, crs=crs, nodata=nodata, transform=place, **options) as target:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=bands.shape[2],
+        height=bands.shape[1],
+        count=len(bands),
+        dtype=dtype,
+        crs=crs,
+        nodata=nodata,
+        transform=place,
+        **options,
+    ) as target:
         target.write(bands.astype(dtype))
         for number, name in enumerate(names, 1):
             target.set_band_description(number, name)
@@ -80,7 +103,7 @@ def text(path: Path, words: str = "This is a text, whatever its name says.") -> 
 def truncated(source: Path, path: Path, share: float = 0.5) -> Path:
     """Copy the first part of a file, as a download that broke off leaves it."""
     content = source.read_bytes()
-    path.write_bytes(content[:int(len(content) * share)])
+    path.write_bytes(content[: int(len(content) * share)])
     return path
 
 
@@ -105,8 +128,13 @@ def places(at: Workplace) -> list[tuple[float, float]]:
     return [(feature.geometry().asPoint().x(), feature.geometry().asPoint().y()) for feature in layer.getFeatures()]
 
 
-def points(xy: Sequence[tuple[float, float]], fields: str = "", rows: Sequence[Sequence[Any]] | None = None,
-           crs: str = CRS, name: str = "slides") -> QgsVectorLayer:
+def points(
+    xy: Sequence[tuple[float, float]],
+    fields: str = "",
+    rows: Sequence[Sequence[Any]] | None = None,
+    crs: str = CRS,
+    name: str = "slides",
+) -> QgsVectorLayer:
     """Return a memory layer of points."""
     layer = memory_layer("Point", fields, [], crs, name)
     features = []

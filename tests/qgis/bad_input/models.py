@@ -16,19 +16,20 @@ def rewritten(source: Path, path: Path, change: Callable[[dict[str, Any]], None]
     """Copy a model file with another header: its length, JSON with one text of JSON in it, then the numbers."""
     content = source.read_bytes()
     length = struct.unpack("<Q", content[:8])[0]
-    outer = json.loads(content[8:8 + length])
+    outer = json.loads(content[8 : 8 + length])
     header = json.loads(outer["__metadata__"]["scarp"])
     change(header)
     outer["__metadata__"]["scarp"] = json.dumps(header)
     text_of_it = json.dumps(outer).encode()
     text_of_it += b" " * (-len(text_of_it) % 8)
-    path.write_bytes(struct.pack("<Q", len(text_of_it)) + text_of_it + content[8 + length:])
+    path.write_bytes(struct.pack("<Q", len(text_of_it)) + text_of_it + content[8 + length :])
     return path
 
 
 def _with_header(**values: Any):
-    return lambda at: {"MODEL": rewritten(at.chain["model"], at.folder / "other.safetensors",
-                                          lambda header: header.update(values))}
+    return lambda at: {
+        "MODEL": rewritten(at.chain["model"], at.folder / "other.safetensors", lambda header: header.update(values))
+    }
 
 
 def _pickled(at: Workplace) -> dict:
@@ -47,6 +48,7 @@ def _foreign(at: Workplace) -> dict:
 
 def _without(name: str):
     """Return a maker of parameters with a stack that lacks a factor."""
+
     def make(at: Workplace) -> dict:
         import rasterio
 
@@ -60,57 +62,155 @@ def _without(name: str):
                     target.set_band_description(place, dataset.descriptions[band - 1])
                     target.update_tags(place, **dataset.tags(band))
         return {"STACK": path}
+
     return make
 
 
 CASES = (
-    Case("model-missing", "predictsusceptibility", "A model that does not exist",
-         lambda at: {"MODEL": at.folder / "none.safetensors"}, r"none\.safetensors does not exist"),
+    Case(
+        "model-missing",
+        "predictsusceptibility",
+        "A model that does not exist",
+        lambda at: {"MODEL": at.folder / "none.safetensors"},
+        r"none\.safetensors does not exist",
+    ),
     Case("model-left-out", "predictsusceptibility", "No model", lambda at: {"MODEL": None}, r"MODEL .*is missing"),
-    Case("model-empty", "predictsusceptibility", "A model file of no bytes",
-         lambda at: {"MODEL": empty(at.folder / "bad.safetensors")}, r"bad\.safetensors"),
-    Case("model-text", "predictsusceptibility", "A text file called bad.safetensors",
-         lambda at: {"MODEL": text(at.folder / "bad.safetensors")}, r"bad\.safetensors"),
-    Case("model-truncated", "predictsusceptibility", "The first half of a model file",
-         lambda at: {"MODEL": truncated(at.chain["model"], at.folder / "bad.safetensors")}, r"bad\.safetensors"),
-    Case("model-corrupt", "predictsusceptibility", "A model file with noise in its weights",
-         lambda at: {"MODEL": corrupt(at.chain["model"], at.folder / "bad.safetensors", 0.9, 0.95)},
-         r"bad\.safetensors"),
-    Case("model-head-corrupt", "predictsusceptibility", "A model file with noise in its head",
-         lambda at: {"MODEL": corrupt(at.chain["model"], at.folder / "bad.safetensors", 0.01, 0.1)},
-         r"bad\.safetensors"),
-    Case("model-newer", "predictsusceptibility", "A model of a newer format version", _with_header(format=99),
-         r"other\.safetensors was written by a newer version .*Update the plugin"),
-    Case("model-unknown-kind", "predictsusceptibility", "A model of an unknown kind", _with_header(kind="oracle"),
-         r"other\.safetensors .*kind"),
-    Case("model-not-scarp", "predictsusceptibility", "A .safetensors file of another program", _foreign,
-         r"other\.safetensors"),
-    Case("model-pickle", "predictsusceptibility", "A pickle file called weights.safetensors", _pickled,
-         r"weights\.safetensors"),
-    Case("model-is-raster", "predictsusceptibility", "The factor stack given as model",
-         lambda at: {"MODEL": at.chain["stack"]}, r"MODEL"),
-    Case("model-is-folder", "predictsusceptibility", "A folder given as model",
-         lambda at: {"MODEL": at.folder}, r"MODEL"),
-    Case("more-models-missing", "predictsusceptibility", "A second model that does not exist",
-         lambda at: {"MORE_MODELS": [at.folder / "second.safetensors"]}, r"second\.safetensors"),
-    Case("stack-lacks-factor", "predictsusceptibility", "A stack without the lithology that the model needs",
-         _without("lithology"), r"factor stack .*stack\.tif has no lithology"),
-    Case("explain-model-missing", "explainsusceptibility", "A model that does not exist",
-         lambda at: {"MODEL": at.folder / "none.safetensors"}, r"none\.safetensors"),
-    Case("explain-model-newer", "explainsusceptibility", "A model of a newer format version", _with_header(format=99),
-         r"newer version"),
-    Case("explain-stack-lacks-factor", "explainsusceptibility", "A stack without the slope that the model needs",
-         _without("slope"), r"has no slope"),
-    Case("explain-stack-void", "explainsusceptibility", "A factor stack without any value",
-         lambda at: {"STACK": changed(at.chain["stack"], at.folder / "stack.tif", _void)}, r"(?i)stack|LABELS"),
-    Case("start-from-text", "trainpcum", "START_FROM names a text file",
-         lambda at: {"START_FROM": text(at.folder / "old.safetensors"), "WIDTH": None, "DEPTH": None},
-         r"old\.safetensors"),
-    Case("start-from-width", "trainpcum", "START_FROM with another WIDTH than its model has",
-         lambda at: {"START_FROM": at.chain["model"], "WIDTH": 16, "DEPTH": None}, r"WIDTH is 16.*Leave WIDTH empty"),
-    Case("start-from-lacks-factor", "trainpcum", "START_FROM with a stack that lacks its lithology",
-         lambda at: {**_without("lithology")(at), "START_FROM": at.chain["model"], "WIDTH": None, "DEPTH": None},
-         r"has no lithology.*START_FROM"),
+    Case(
+        "model-empty",
+        "predictsusceptibility",
+        "A model file of no bytes",
+        lambda at: {"MODEL": empty(at.folder / "bad.safetensors")},
+        r"bad\.safetensors",
+    ),
+    Case(
+        "model-text",
+        "predictsusceptibility",
+        "A text file called bad.safetensors",
+        lambda at: {"MODEL": text(at.folder / "bad.safetensors")},
+        r"bad\.safetensors",
+    ),
+    Case(
+        "model-truncated",
+        "predictsusceptibility",
+        "The first half of a model file",
+        lambda at: {"MODEL": truncated(at.chain["model"], at.folder / "bad.safetensors")},
+        r"bad\.safetensors",
+    ),
+    Case(
+        "model-corrupt",
+        "predictsusceptibility",
+        "A model file with noise in its weights",
+        lambda at: {"MODEL": corrupt(at.chain["model"], at.folder / "bad.safetensors", 0.9, 0.95)},
+        r"bad\.safetensors",
+    ),
+    Case(
+        "model-head-corrupt",
+        "predictsusceptibility",
+        "A model file with noise in its head",
+        lambda at: {"MODEL": corrupt(at.chain["model"], at.folder / "bad.safetensors", 0.01, 0.1)},
+        r"bad\.safetensors",
+    ),
+    Case(
+        "model-newer",
+        "predictsusceptibility",
+        "A model of a newer format version",
+        _with_header(format=99),
+        r"other\.safetensors was written by a newer version .*Update the plugin",
+    ),
+    Case(
+        "model-unknown-kind",
+        "predictsusceptibility",
+        "A model of an unknown kind",
+        _with_header(kind="oracle"),
+        r"other\.safetensors .*kind",
+    ),
+    Case(
+        "model-not-scarp",
+        "predictsusceptibility",
+        "A .safetensors file of another program",
+        _foreign,
+        r"other\.safetensors",
+    ),
+    Case(
+        "model-pickle",
+        "predictsusceptibility",
+        "A pickle file called weights.safetensors",
+        _pickled,
+        r"weights\.safetensors",
+    ),
+    Case(
+        "model-is-raster",
+        "predictsusceptibility",
+        "The factor stack given as model",
+        lambda at: {"MODEL": at.chain["stack"]},
+        r"MODEL",
+    ),
+    Case(
+        "model-is-folder", "predictsusceptibility", "A folder given as model", lambda at: {"MODEL": at.folder}, r"MODEL"
+    ),
+    Case(
+        "more-models-missing",
+        "predictsusceptibility",
+        "A second model that does not exist",
+        lambda at: {"MORE_MODELS": [at.folder / "second.safetensors"]},
+        r"second\.safetensors",
+    ),
+    Case(
+        "stack-lacks-factor",
+        "predictsusceptibility",
+        "A stack without the lithology that the model needs",
+        _without("lithology"),
+        r"factor stack .*stack\.tif has no lithology",
+    ),
+    Case(
+        "explain-model-missing",
+        "explainsusceptibility",
+        "A model that does not exist",
+        lambda at: {"MODEL": at.folder / "none.safetensors"},
+        r"none\.safetensors",
+    ),
+    Case(
+        "explain-model-newer",
+        "explainsusceptibility",
+        "A model of a newer format version",
+        _with_header(format=99),
+        r"newer version",
+    ),
+    Case(
+        "explain-stack-lacks-factor",
+        "explainsusceptibility",
+        "A stack without the slope that the model needs",
+        _without("slope"),
+        r"has no slope",
+    ),
+    Case(
+        "explain-stack-void",
+        "explainsusceptibility",
+        "A factor stack without any value",
+        lambda at: {"STACK": changed(at.chain["stack"], at.folder / "stack.tif", _void)},
+        r"(?i)stack|LABELS",
+    ),
+    Case(
+        "start-from-text",
+        "trainpcum",
+        "START_FROM names a text file",
+        lambda at: {"START_FROM": text(at.folder / "old.safetensors"), "WIDTH": None, "DEPTH": None},
+        r"old\.safetensors",
+    ),
+    Case(
+        "start-from-width",
+        "trainpcum",
+        "START_FROM with another WIDTH than its model has",
+        lambda at: {"START_FROM": at.chain["model"], "WIDTH": 16, "DEPTH": None},
+        r"WIDTH is 16.*Leave WIDTH empty",
+    ),
+    Case(
+        "start-from-lacks-factor",
+        "trainpcum",
+        "START_FROM with a stack that lacks its lithology",
+        lambda at: {**_without("lithology")(at), "START_FROM": at.chain["model"], "WIDTH": None, "DEPTH": None},
+        r"has no lithology.*START_FROM",
+    ),
 )
 
 
