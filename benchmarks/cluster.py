@@ -69,6 +69,7 @@ def measure_scheduler(folder: Path, side: int) -> None:
 def measure_factors(folder: Path, side: int) -> None:
     """Print the time of a ten-factor stack without and with a cluster."""
     from factors_scene import ten_factors
+
     from scarp.model.jobs.build_factor_stack import build_factor_stack
 
     arguments = ten_factors(folder, side)
@@ -83,6 +84,7 @@ def measure_factors(folder: Path, side: int) -> None:
 def measure_prediction(folder: Path, side: int) -> None:
     """Print the time of a map without and with a cluster."""
     from prediction import make_model, make_stack
+
     from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 
     make_stack(folder / "stack.tif", side)

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.transform import from_origin
+from scipy.ndimage import zoom
+
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_models import compare_models
 from scarp.model.progress import NullProgress
-from scipy.ndimage import zoom
 
 LEFT, TOP, CELL, COARSE = 300000.0, 3300000.0, 30.0, 20
 LANDSLIDES, STRIP, STEP = 2000, 512, 64

@@ -26,6 +26,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QVariant
+
 from scarp.model.factors.density import LineDensity
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Lines

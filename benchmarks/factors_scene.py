@@ -9,6 +9,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+
 from scarp.model.factors.sources import CategoricalInput
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Lines, Polygons

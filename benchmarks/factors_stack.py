@@ -50,6 +50,7 @@ def peak_mb() -> float:
 def measure(folder: Path, side: int) -> dict[str, float]:
     """Build one stack and return its figures."""
     from factors_scene import ten_factors
+
     from scarp.model.jobs.build_factor_stack import build_factor_stack
 
     arguments = ten_factors(folder, side)

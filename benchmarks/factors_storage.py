@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from factors_scene import ten_factors
+
 from scarp.model.grid import Block, Grid
 from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.progress import NullProgress

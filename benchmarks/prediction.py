@@ -22,6 +22,8 @@ import numpy as np
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from torch import nn
+
 from scarp.model.artifact import TrainedModel, load_model, save_model
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.grid import Grid
@@ -30,7 +32,6 @@ from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
-from torch import nn
 
 CONTINUOUS = [f"amount_{number}" for number in range(6)]
 CATEGORICAL = [f"class_{number}" for number in range(4)]

@@ -95,6 +95,7 @@ def predict_bf16(folder: Path, stack: Path, output: Path, chosen: argparse.Names
 def predict_plain(folder: Path, stack: Path, output: Path, chosen: argparse.Namespace) -> tuple[str, float]:
     """Predict with the network as torch runs it when nothing is done for it."""
     import torch
+
     from scarp.model.artifact import load_model
 
     start = time.perf_counter()
@@ -189,8 +190,9 @@ def export(folder: Path) -> None:
     """Write the network as one ONNX file for ONNX Runtime and Deepness: raw factors in, susceptibility out."""
     import onnx
     import torch
-    from scarp.model.artifact import load_model
     from torch import nn
+
+    from scarp.model.artifact import load_model
 
     model = load_model(folder / f"{NET}.safetensors")
     encoding, factors = model.encoder, len(model.factors)
@@ -370,6 +372,7 @@ def main() -> None:
         parser.error(f"--rows are {', '.join(ROWS)}")
 
     from prediction import make_model, make_stack
+
     from scarp.model.artifact import load_model
 
     if os.path.sep in chosen.python:

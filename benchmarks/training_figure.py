@@ -10,6 +10,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+
 from scarp.model.report.charts import BLUE, SOFT, VERMILION, new_figure, style
 
 

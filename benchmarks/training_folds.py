@@ -24,13 +24,14 @@ import numpy as np
 import rasterio
 from osgeo import ogr
 from rasterio.features import rasterize
+from sklearn.metrics import roc_auc_score
+
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.progress import NullProgress
 from scarp.model.training.settings import TITLES, settings_of_kind
 from scarp.model.validation.fold_scores import draw_evaluation_sample, sample_raster
-from sklearn.metrics import roc_auc_score
 
 SHARES = (0.3, 0.5, 0.7, 0.9)
 P_LOW, FS_CRITICAL = 0.15, 0.5

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.jobs.train_pcum import train_pcum

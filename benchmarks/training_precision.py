@@ -13,6 +13,7 @@ import statistics
 import time
 
 import torch
+
 from scarp.model.loss import PcumLoss
 from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network

@@ -16,6 +16,8 @@ from typing import Callable
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from scarp.model.encoding import Encoding, fit_factors
 from scarp.model.loss import PcumLoss
 from scarp.model.memory import retain_freed_memory
@@ -27,7 +29,6 @@ from scarp.model.training.devices import choose_device, lower_precision
 from scarp.model.training.loop import train_network
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.windows.reading import WindowSet
-from torch.utils.flop_counter import FlopCounterMode
 
 CHANNELS, SIDE, BATCH = 40, 50, 32
 NETWORKS = ((16, 1), (16, 2), (32, 2), (32, 4))

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.worker.protocol import CALL, Channel, read_message
 

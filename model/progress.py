@@ -1,4 +1,4 @@
-"""How a long computation tells its caller where it stands, and hears that it should stop."""
+"""Progress, warnings and cancellation of a long computation."""
 
 from __future__ import annotations
 
@@ -58,16 +58,17 @@ class SubProgress:
 
 
 class WarningLog(SubProgress):
-    """Passes everything on and keeps the warnings for report and record."""
+    """Passes everything on and keeps each warning once, for report and record."""
 
     def __init__(self, parent: Progress) -> None:
         super().__init__(parent, 0.0, 1.0)
         self.warnings: list[str] = []
 
     def warn(self, text: str) -> None:
-        """Keep the warning and pass it on."""
-        self.warnings.append(text)
-        super().warn(text)
+        """Keep the warning and pass it on, unless it was given before."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+            super().warn(text)
 
 
 def stop_if_cancelled(progress: Progress) -> None:

@@ -32,6 +32,7 @@ from qgis.PyQt.QtCore import QByteArray, QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QImage, QPainter
 from qgis.PyQt.QtSvg import QSvgRenderer
 from rasterio.windows import Window
+
 from scarp.model.factors.definitions import CATEGORICAL
 from scarp.model.stack import open_stack
 

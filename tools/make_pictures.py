@@ -20,6 +20,7 @@ from matplotlib.colors import LightSource
 from matplotlib.figure import Figure
 from osgeo import ogr
 from PIL import Image
+
 from scarp.model.stack import open_stack
 
 MOST_PIXELS = 500

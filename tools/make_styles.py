@@ -32,6 +32,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtGui import QColor
+
 from scarp.model.warning.classes import COLOURS, NAMES
 from scarp.model.zones.schemes import DEFAULT_ZONE_NAMES, zone_colours
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication
+
 from scarp.tools import translation_file, translation_rules, translation_texts
 from scarp.tools.translation_file import VANISHED, Message
 

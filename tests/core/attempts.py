@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from scarp.environment import builds, lock, plan
 from scarp.environment.inspection import PythonInfo, probe
 from scarp.environment.install import Installer

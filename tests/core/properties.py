@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from scarp.model.artifact import TrainedModel, load_model, save_model
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid

@@ -11,6 +11,8 @@ from affine import Affine
 from rasterio.crs import CRS
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from sklearn.metrics import roc_auc_score
+
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import (
@@ -29,7 +31,6 @@ from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
 from scarp.model.training.settings import TrainingSettings
-from sklearn.metrics import roc_auc_score
 
 SIZE, CELL = 160, 30.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SIZE, SIZE)

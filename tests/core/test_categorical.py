@@ -8,6 +8,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.features import rasterize
+
 from scarp.model.errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
 from scarp.model.factors.categorical import PolygonClasses, RasterClasses, assign_codes, label_text
 from scarp.model.factors.sources import CategoricalInput

@@ -12,6 +12,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.checks import stack_statistics
 from scarp.model.checks.landslide_density import frequency_ratios
 from scarp.model.checks.stack_checks import NodataCounts, read_nodata_counts

@@ -7,6 +7,9 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from scipy.stats.contingency import association
+from sklearn.linear_model import LinearRegression
+
 from scarp.model.checks import stack_statistics
 from scarp.model.checks.band_statistics import PROBABILITIES
 from scarp.model.checks.correlation import associations, cramers_v, variance_inflation
@@ -16,8 +19,6 @@ from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
 from scarp.model.statistics.moments import CHUNK, CoMoments
 from scarp.model.statistics.streaming_quantiles import StreamingQuantiles, ordered_bits, values_of
-from scipy.stats.contingency import association
-from sklearn.linear_model import LinearRegression
 
 
 @pytest.mark.parametrize("cells", [2, 3, 1000, CHUNK, CHUNK + 1, 3 * CHUNK + 17])

@@ -8,13 +8,14 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
+from scipy.ndimage import map_coordinates
+
 from scarp.model.errors import CrsMissing, FieldUnusable, InputMissing, NoOverlap, TooFewData
 from scarp.model.factors.climate import ContinuousRaster, StationSurface
 from scarp.model.factors.sources import StationPoints
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points
 from scarp.model.progress import NullProgress
-from scipy.ndimage import map_coordinates
 
 COARSE = 1 / 6
 LEFT, TOP = 92.0, 33.0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from scarp.model.history import storage, writing
 from scarp.model.history.reading import Follower, read_history
 from scarp.model.history.storage import LOST, LOST_AFTER, RUNNING

@@ -16,6 +16,7 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+
 from scarp.model.cluster import connection, tasks
 from scarp.model.cluster.connection import connect
 from scarp.model.cluster.shared_storage import (

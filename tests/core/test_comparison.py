@@ -13,6 +13,10 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.warp import transform as warp_points
+from scipy.ndimage import gaussian_filter
+from scipy.stats import spearmanr
+from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
 from scarp.model.comparison.agreement import kappa
 from scarp.model.comparison.mosaic import finest_raster
 from scarp.model.comparison.paired_tests import holm_correction
@@ -35,9 +39,6 @@ from scarp.model.progress import NullProgress
 from scarp.model.statistics.area_ranks import AreaRanks
 from scarp.model.validation.metrics import compare_auc
 from scarp.model.zones.raster import assign_zones
-from scipy.ndimage import gaussian_filter
-from scipy.stats import spearmanr
-from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 UTM = CRS.from_epsg(32643)
 LEFT, TOP, CELL, HEIGHT, WIDTH = 300000.0, 3850000.0, 30.0, 200, 240

@@ -10,6 +10,8 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+from sklearn.metrics import roc_auc_score
+
 from scarp.model.artifact import load_model
 from scarp.model.classical import random_forest
 from scarp.model.errors import Cancelled, GridMismatch, ParameterInvalid, TooFewData
@@ -34,7 +36,6 @@ from scarp.model.windows.cells import sample_cells
 from scarp.model.windows.collection import MAX_WINDOWS, collect_cells, collect_windows, window_capacity
 from scarp.model.windows.reading import WindowSet, padded_side
 from scarp.model.windows.split import NO_SUBSET
-from sklearn.metrics import roc_auc_score
 
 SIZE, CELL = 140, 60.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SIZE, SIZE)

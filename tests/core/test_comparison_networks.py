@@ -7,6 +7,9 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
 from scarp.model.classical import logistic_regression
 from scarp.model.classical.bivariate import BINS, bin_edges, class_weight, fit_tables
@@ -17,8 +20,6 @@ from scarp.model.errors import ModelFileInvalid, ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
 from scarp.model.networks.per_cell import MIN_SHARE
 from scarp.model.progress import NullProgress
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 
 SPECS = [
     FactorSpec("slope", "continuous", "degrees", "Slope", {}, 20.0, 8.0, 0.0, 60.0),

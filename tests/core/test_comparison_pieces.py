@@ -14,6 +14,8 @@ from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.transform import from_origin
 from rasterio.warp import calculate_default_transform, reproject
+from scipy.ndimage import gaussian_filter
+
 from scarp.model.comparison.mosaic import Mosaic, ResampledMosaic, finest_raster, group_into_mosaics
 from scarp.model.comparison.settings import MAX_MAPS, map_names
 from scarp.model.comparison.sources import Source, open_sources
@@ -23,7 +25,6 @@ from scarp.model.grid import Block
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_models import compare_models
 from scarp.model.progress import NullProgress
-from scipy.ndimage import gaussian_filter
 
 UTM = CRS.from_epsg(32646)
 LEFT, TOP, CELL, SIDE = 500000.0, 3300000.0, 30.0, 200

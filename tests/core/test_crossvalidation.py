@@ -9,6 +9,8 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+from sklearn.metrics import roc_auc_score
+
 from scarp.model.errors import Cancelled, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
@@ -25,7 +27,6 @@ from scarp.model.windows.folds import Folds, make_folds, split_windows
 from scarp.model.windows.reading import TEST, TRAIN, VALIDATION, WindowSet, read_windows
 from scarp.model.windows.scan import survey
 from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
-from sklearn.metrics import roc_auc_score
 
 HEIGHT, WIDTH, CELL = 160, 200, 30.0
 GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), WIDTH, HEIGHT)

@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import features
+from scipy import ndimage
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
 from scarp.model.demo.drainage import route
 from scarp.model.demo.frame import DemoFrame, clip_lines
 from scarp.model.demo.generate import World, layers, make_world
@@ -18,9 +22,6 @@ from scarp.model.jobs.create_demo_data import DemoData, create_demo_data
 from scarp.model.outputs.atomic import sha256
 from scarp.model.progress import NullProgress
 from scarp.model.safety.thresholds import PAPER_K, match_paper_class
-from scipy import ndimage
-from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score
 
 SIZE, SEED = 360, 1
 RASTERS = ("dem", "precipitation", "temperature", "true_probability")

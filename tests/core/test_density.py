@@ -7,6 +7,7 @@ import pytest
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
+
 from scarp.model.errors import Cancelled, LayerEmpty, NoOverlap, ParameterInvalid
 from scarp.model.factors import lines as prepared
 from scarp.model.factors.density import LineDensity

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+
 from scarp.model.artifact import load_model
 from scarp.model.errors import DeviceUnavailable
 from scarp.model.factors.polygons import AreaMask

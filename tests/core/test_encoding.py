@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from scarp.model.encoding import ClassMatcher, Encoding, FactorSpec, fit_factors
 from scarp.model.errors import ParameterInvalid
 from scarp.model.stack import StackFactor

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+
 from scarp.environment import builds
 from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Card, Target
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from scarp.environment import builds, disk_space, plan, processes, sources
 from scarp.environment.__main__ import main
 from scarp.environment.failures import InstallCancelled, InstallFailed

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path, PureWindowsPath
 
 import pytest
+
 from scarp.environment.interpreter import (
     PYTHON_VARIABLES,
     Interpreter,

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
 from scarp.environment import builds, lock, plan, sources
 from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Target
 from scarp.environment.failures import InstallFailed

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scarp.environment import builds
 from scarp.environment.private import COMPLETE_FILE, PROGRESS_FILE, PrivateEnvironment, State
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scarp.environment import diagnostics, disk_space
 from scarp.environment.builds import Build
 from scarp.environment.failures import explain

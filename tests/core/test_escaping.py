@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.errors import ScarpError
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster

@@ -11,6 +11,9 @@ import rasterio
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from scipy.stats import spearmanr
+from sklearn.metrics import log_loss, roc_auc_score
+
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, ScarpError, TooFewData
@@ -45,8 +48,6 @@ from scarp.model.jobs.explain_susceptibility import explain_susceptibility
 from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scipy.stats import spearmanr
-from sklearn.metrics import log_loss, roc_auc_score
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
 FACTORS = [

@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import pytest
+
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
 from scarp.model.outputs.atomic import (
     RECORD_SUFFIX,

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+
 from scarp.model.artifact import load_model
 from scarp.model.artifact_header import HEADER_KEY, read_header_of_file
 from scarp.model.errors import InputCorrupt, ModelFileInvalid

@@ -10,6 +10,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
+
 from scarp.model.errors import CrsMissing, GridMismatch, GridUnsupported
 from scarp.model.grid import Block, Grid, metres_per_degree
 from scarp.model.inputs.rasters import read_scaled, read_window

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.artifact import load_model, save_model
 from scarp.model.artifact_header import read_header
 from scarp.model.errors import InputCorrupt, InputMissing

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.errors import InputCorrupt, ParameterInvalid
 from scarp.model.factors.unit_checks import (
     quantity_from_name,

@@ -12,13 +12,14 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from scipy.ndimage import gaussian_filter
+
 from scarp.model.errors import InputMissing
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.report.hillshade import FLAT, Relief, apply_hillshade, compute_hillshade, find_relief
 from scarp.model.stack import StackFactor, create_stack
-from scipy.ndimage import gaussian_filter
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000, 3300000, 30, 30), 90, 70)
 ROWS, COLUMNS = np.mgrid[: GRID.height, : GRID.width]

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+
 from scarp.model.artifact import load_model, save_model
 from scarp.model.artifact_header import MAX_HEADER_LENGTH, read_header_of_file
 from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid

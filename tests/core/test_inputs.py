@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from rasterio.crs import CRS
+
 from scarp.model.errors import FieldUnusable, InputCorrupt, InputMissing, OutputNotWritable, ParameterInvalid
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster, read_window

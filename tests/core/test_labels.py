@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.errors import Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.polygons import AreaMask
 from scarp.model.grid import Block, Grid

@@ -8,8 +8,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from scarp.model.loss import PcumLoss
 from torch.nn import functional
+
+from scarp.model.loss import PcumLoss
 
 
 def loss(physics="none", weight_landslide=5.0, weight_stable=1.0):

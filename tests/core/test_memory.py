@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from scarp.model import memory
 from scarp.model.memory import retain_freed_memory
 

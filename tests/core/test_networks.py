@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from scarp.model.errors import ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
 from scarp.model.networks.dropout import set_sample

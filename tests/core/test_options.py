@@ -6,6 +6,7 @@ import dataclasses
 import math
 
 import pytest
+
 from scarp.model.errors import ParameterInvalid
 from scarp.model.options import Options, choice, flag, number, text
 

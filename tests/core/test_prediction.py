@@ -10,6 +10,7 @@ import rasterio
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.errors import (

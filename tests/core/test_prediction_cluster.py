@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+
 from scarp.model.errors import Cancelled, ClusterUnreachable
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
+
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.networks.additive import Curves
 from scarp.model.networks.dropout import set_sample
@@ -12,7 +14,6 @@ from scarp.model.prediction import unet_inference, unet_weights
 from scarp.model.prediction.unet_inference import FastUNet, Span, as_transposed_convolution
 from scarp.model.prediction.unet_weights import ClassTables, FastCurves, StripEncoder
 from scarp.tests.core.prediction_models import SPECS, model, values
-from torch.nn import functional
 
 CPU = torch.device("cpu")
 

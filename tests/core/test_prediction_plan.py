@@ -11,6 +11,7 @@ import rasterio
 import torch
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.artifact import load_model
 from scarp.model.errors import DeviceUnavailable, ParameterInvalid
 from scarp.model.factors.polygons import AreaMask

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from scarp.model.errors import Cancelled, OutputNotWritable
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs import predict_susceptibility as job

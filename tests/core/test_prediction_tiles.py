@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.grid import Grid
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.prediction import tiling as module

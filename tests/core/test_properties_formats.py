@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+
 from scarp.model.artifact_header import FORMAT, KINDS, factor_to_dict, read_header, write_header
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import ParameterInvalid

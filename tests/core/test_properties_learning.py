@@ -7,6 +7,8 @@ import csv
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
 from scarp.model.inputs.rasters import open_raster
 from scarp.model.inputs.vectors import Points, Polygons
@@ -18,7 +20,6 @@ from scarp.model.windows.folds import make_folds
 from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
 from scarp.tests.core.prediction_models import FACTORS
 from scarp.tests.core.properties import for_all, grids, holes, maps, windows_of, workplace, write
-from sklearn.metrics import roc_auc_score
 
 
 @st.composite

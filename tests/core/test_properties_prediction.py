@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.artifact import TrainedModel
 from scarp.model.encoding import Encoding
 from scarp.model.errors import TooFewData

@@ -8,6 +8,7 @@ import rasterio
 from affine import Affine
 from hypothesis import strategies as st
 from rasterio.crs import CRS
+
 from scarp.model.errors import GridUnsupported, LayerEmpty, ScarpError, TooFewData
 from scarp.model.factors.sources import CategoricalInput
 from scarp.model.grid import Block, Grid

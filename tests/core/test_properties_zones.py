@@ -7,6 +7,7 @@ import csv
 import numpy as np
 import pytest
 from hypothesis import strategies as st
+
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
 from scarp.model.jobs.build_safety_factor import build_safety_factor
 from scarp.model.jobs.classify_zones import classify_zones

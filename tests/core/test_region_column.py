@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.jobs.validate_with_points import validate_with_points

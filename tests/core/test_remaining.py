@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from scarp.algorithms.base.feedback import MIN_CHANGE, MIN_ELAPSED, MIN_FRACTION, MIN_INTERVAL, ProgressEstimator
 
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster

@@ -11,6 +11,7 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
 from rasterio.warp import transform_bounds
+
 from scarp.model.errors import Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.sources import CategoricalInput
 from scarp.model.grid import Block, Grid

@@ -10,6 +10,7 @@ import sys
 import threading
 
 import pytest
+
 from scarp.model.errors import OutputNotWritable
 from scarp.model.outputs import lock as module
 from scarp.model.outputs.atomic import write_text

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import (

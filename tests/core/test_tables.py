@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+
 from scarp.model.errors import OutputNotWritable
 from scarp.model.tables import json_sibling, write_table
 

@@ -11,6 +11,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.warp import transform
+
 from scarp.model.errors import GridUnsupported, ParameterInvalid
 from scarp.model.factors.definitions import ASPECT_CLASSES, HORN, SLOPE_METHODS, ZEVENBERGEN_THORNE
 from scarp.model.factors.terrain import TerrainFactors

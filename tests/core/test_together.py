@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from scarp.model.errors import Cancelled
 from scarp.model.outputs.atomic import atomic_output_folder, write_text
 from scarp.model.outputs.transaction import commit_partial, output_transaction

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import Cancelled, DeviceUnavailable, ModelFileInvalid, ParameterInvalid
 from scarp.model.progress import NullProgress, duration

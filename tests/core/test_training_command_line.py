@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from rasterio.crs import CRS
+
 from scarp.model import training_cli
 from scarp.model.artifact import load_model
 from scarp.model.grid import Grid

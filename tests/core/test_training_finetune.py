@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+
 from scarp.model.encoding import ClassMatcher, Encoding
 from scarp.model.errors import FactorMissing, ParameterInvalid
 from scarp.model.progress import NullProgress

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from scarp.model.artifact import load_model
 from scarp.model.errors import Cancelled, TooFewData
 from scarp.model.history import storage, writing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from scarp.model.errors import ParameterInvalid
 from scarp.model.training.settings import (
     PAPER,

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from scarp.model.errors import Cancelled, OutputNotWritable
 from scarp.model.progress import NullProgress
 from scarp.model.training import checkpoint as checkpoints

@@ -12,6 +12,9 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+from scipy.ndimage import gaussian_filter
+from sklearn.metrics import roc_auc_score
+
 from scarp.model.errors import (
     Cancelled,
     FieldUnusable,
@@ -28,8 +31,6 @@ from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
-from scipy.ndimage import gaussian_filter
-from sklearn.metrics import roc_auc_score
 
 GRID = Grid(CRS.from_epsg(4326), from_origin(95.0, 30.0, 1 / 3600, 1 / 3600), 240, 200)
 HOSTILE = '<script>alert("x")</script> & "Medog" $1 $2'

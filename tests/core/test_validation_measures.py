@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest, chi2
+from sklearn import metrics
+
 from scarp.model.errors import TooFewData
 from scarp.model.statistics.intervals import from_repeats, percentile_interval, wilson_interval
 from scarp.model.statistics.ranking import BINS, SusceptibilityHistogram, bin_index
@@ -20,8 +23,6 @@ from scarp.model.validation.metrics import (
     placements,
     success_rate_curve,
 )
-from scipy.stats import binomtest, chi2
-from sklearn import metrics
 
 NAMES = dict(enumerate(("very low", "low", "medium", "high", "very high"), 1))
 AREA = {1: 30.0, 2: 20.0, 3: 20.0, 4: 20.0, 5: 10.0}

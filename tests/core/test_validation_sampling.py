@@ -7,6 +7,8 @@ import pytest
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 from rasterio.transform import from_origin
+from scipy.stats import chisquare
+
 from scarp.model.errors import FieldUnusable, GridMismatch, InputCorrupt, LayerEmpty, TooFewData
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
@@ -17,7 +19,6 @@ from scarp.model.validation.map_layers import MapLayers, ZoneSource
 from scarp.model.validation.map_statistics import collect_map_statistics
 from scarp.model.validation.sampling import SamplingFrame, draw_stable, sample_layer
 from scarp.model.validation.scopes import RegionMap, Scope, SubsetMap
-from scipy.stats import chisquare
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 130, 110)
 WIDE = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 1300, 1150)

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 from rasterio.crs import CRS
+
 from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, is_complete, read_window

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from rasterio.crs import CRS
+
 from scarp.model.errors import InputCorrupt, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster

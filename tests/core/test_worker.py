@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from scarp.model.worker.protocol import CALL, CANCEL, ERROR, HEARTBEAT, PROGRESS, RESULT, Channel, read_message
 
 START = Path(__file__).resolve().parents[2] / "model" / "worker" / "start.py"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from scarp.model.errors import MessageInvalid
 from scarp.model.factors.sources import CategoricalInput, StationPoints
 from scarp.model.inputs.vectors import Lines, Points, Polygons

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, LayerEmpty, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster

@@ -11,6 +11,7 @@ from typing import Any, Callable
 import numpy as np
 import rasterio
 import torch
+
 from scarp.model.stack import open_stack
 
 VALUES = Path(__file__).with_name("demo.json")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from scarp.tests.qgis.study import load_plugin, make_area, make_chain, runner
 
 # The networks here are so small that a second thread only costs; read when torch is imported.

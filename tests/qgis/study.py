@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 import numpy as np
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
+
 from scarp.tests.qgis.tiny import (
     CELL,
     LEFT,

@@ -19,6 +19,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.stack import open_stack
 from scarp.tests.qgis.tiny import (

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from qgis.core import QgsApplication, QgsProcessingException
+
 from scarp.tests.qgis.bad_input import CASES
 from scarp.tests.qgis.bad_input.case import OUTPUTS, Case, Outcome, Workplace, good_inputs
 from scarp.tests.qgis.tiny import Listener

@@ -22,6 +22,7 @@ from qgis import gui
 from qgis.core import QgsApplication, QgsVectorLayer
 from qgis.PyQt import sip
 from qgis.PyQt.QtWidgets import QFileDialog
+
 from scarp.gui import batch_results
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, stack_inputs, write_layer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from qgis.core import QgsProcessingException
+
 from scarp.tests.qgis.tiny import RADII, TRAINING, Listener, stack_inputs
 
 

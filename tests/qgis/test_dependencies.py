@@ -184,6 +184,7 @@ def test_what_the_environment_does_not_hold_is_added_by_name():
 
 def test_while_the_libraries_are_being_installed_the_message_says_to_wait(run, monkeypatch):
     from qgis.core import QgsApplication, QgsTask
+
     from scarp.processing_provider import dependencies
 
     monkeypatch.setattr(dependencies, "has_window", lambda: True)

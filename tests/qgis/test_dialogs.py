@@ -17,6 +17,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QIcon, QImage
 from qgis.PyQt.QtWidgets import QTextBrowser
+
 from scarp.gui import live_validation
 
 NAMES = (

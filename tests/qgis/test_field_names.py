@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from scarp.gui.suggestions import (
     KEYWORDS,
     LINE,

@@ -6,6 +6,7 @@ import copy
 import json
 
 import pytest
+
 from scarp.tests.golden.chain import VALUES, measure, surroundings
 from scarp.tests.golden.comparing import differences
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from scarp.algorithms.base.algorithm import PAGES
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -13,6 +13,7 @@ from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtNetwork import QNetworkProxy
 from qgis.PyQt.QtWidgets import QMessageBox
+
 from scarp.environment import builds, plan
 from scarp.environment.builds import BUILD_OF_SOURCE
 from scarp.environment.inspection import running_target

@@ -18,6 +18,7 @@ from qgis.core import (
     QgsProject,
     QgsVectorLayer,
 )
+
 from scarp.model.outputs.lock import output_lock
 from scarp.tests.qgis.tiny import Listener
 

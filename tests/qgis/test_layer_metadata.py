@@ -6,6 +6,7 @@ import shutil
 
 import rasterio
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsRasterLayer, QgsVectorLayer
+
 from scarp.algorithms.base.styles import Styler, fill_abstract
 
 

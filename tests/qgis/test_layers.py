@@ -14,6 +14,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+
 from scarp.algorithms.base import layers
 from scarp.algorithms.base.arguments import Arguments
 from scarp.model.errors import CrsMissing, FieldUnusable, InputCorrupt, ParameterInvalid
@@ -315,6 +316,7 @@ def test_the_crs_of_the_grid_outlives_the_thread_of_an_earlier_run(qgis_app):
     import threading
 
     from qgis.core import QgsCoordinateReferenceSystem
+
     from scarp.algorithms.base.arguments import grid_crs
 
     # A text that nothing else has asked for: QGIS keeps what it made of a text.

@@ -19,6 +19,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtXml import QDomDocument
+
 from scarp.model.errors import Cancelled
 from scarp.model.progress import NullProgress
 from scarp.tests.qgis.tiny import Listener

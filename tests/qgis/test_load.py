@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import rasterio
 from qgis.core import QgsProcessingException, QgsProject, QgsRasterLayer, QgsVectorLayer
+
 from scarp.tests.reliability.loading import enlarge, held, queue
 from scarp.tests.reliability.wholeness import temporaries
 

@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingModelChildParameterSource,
 )
 from qgis.PyQt.QtCore import QRectF
+
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
 
 ROOT = Path(__file__).resolve().parent.parent.parent

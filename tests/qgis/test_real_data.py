@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
+
 from scarp.model.stack import open_stack
 
 RADII = "1,30,2,60,3,120,unrecorded,30"

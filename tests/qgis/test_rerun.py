@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from qgis.core import QgsProcessing, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsVectorLayer
+
 from scarp.tests.qgis.tiny import CELL, LEFT, RADII, TOP, TRAINING, Listener, memory_layer, stack_inputs
 
 

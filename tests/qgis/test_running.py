@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from qgis.core import QgsProcessingException, QgsSettings
+
 from scarp.algorithms.base.feedback import FeedbackProgress, failure
 from scarp.model.errors import Cancelled, LibraryMissing, TooFewData
 from scarp.model.progress import NullProgress
@@ -88,6 +89,7 @@ def test_the_variable_wins_over_the_setting(monkeypatch, word, expected):
 
 def test_the_setting_is_shown_stored_by_number_and_taken_out_again(run, monkeypatch):
     from processing.core.ProcessingConfig import ProcessingConfig
+
     from scarp.processing_provider import settings
 
     key = settings._STORE + settings._RUN

@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 import pytest
 from qgis.core import QgsVectorLayer
+
 from scarp.tests.qgis.test_dependencies import START
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from qgis.core import QgsProcessingException
+
 from scarp.model.cluster import connection
 from scarp.tests.core.local_cluster import local_cluster
 from scarp.tests.qgis.tiny import stack_inputs

@@ -15,6 +15,7 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
+
 from scarp.algorithms.base.styles import ORDER, SIDECAR_STYLE, STYLES, Styler
 from scarp.model.validation.settings import OUTCOMES
 from scarp.model.warning.classes import COLOURS, NAMES

@@ -13,6 +13,7 @@ import pytest
 from qgis.PyQt.QtCore import QEvent, QPointF, Qt
 from qgis.PyQt.QtGui import QColor, QMouseEvent, QPalette
 from qgis.PyQt.QtWidgets import QApplication
+
 from scarp.model.artifact_header import read_header_of_file
 from scarp.model.history import storage
 from scarp.model.history.storage import CANCELLED, END, EPOCHS, FAILED, HEAD, PATIENCE, SERIES, STOPPED

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from qgis.core import QgsProcessingException
+
 from scarp.model.artifact import load_model
 from scarp.model.outputs.atomic import sha256
 from scarp.model.training.settings import default

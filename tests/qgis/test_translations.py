@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from scarp.tools import compile_translations, translation_file, translation_rules, translation_texts
 from scarp.tools.translation_file import UNFINISHED, VANISHED, Message
 

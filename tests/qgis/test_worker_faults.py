@@ -6,6 +6,7 @@ import os
 import sys
 
 import pytest
+
 from scarp.model.errors import ScarpError
 from scarp.running import process
 from scarp.tests.reliability.steps import Step

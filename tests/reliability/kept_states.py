@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
+
 from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.training.checkpoint import TrainingState, load_state, save_state
 from scarp.model.worker.protocol import MessageEncoder, read_message
 from scarp.tests.reliability.mutations import Mutator
-from torch import nn
 
 
 class Checkpoint:

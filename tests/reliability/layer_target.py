@@ -23,6 +23,7 @@ from qgis.core import (
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QVariant
+
 from scarp.algorithms.base.layers import LINE, POINT, VectorReader
 from scarp.model.errors import LayerEmpty
 from scarp.model.inputs.rasters import create_raster

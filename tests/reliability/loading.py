@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from qgis.core import QgsApplication, QgsProcessingAlgRunnerTask, QgsProcessingContext, QgsProject
 from qgis.PyQt.QtCore import QCoreApplication
+
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.tests.qgis.tiny import Listener

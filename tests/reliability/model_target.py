@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from scarp.model.artifact import TrainedModel, load_model, save_model
 from scarp.model.artifact_header import HEADER_KEY, read_header_of_file
 from scarp.model.encoding import Encoding, FactorSpec

@@ -10,6 +10,7 @@ from typing import Callable
 import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import from_origin
+
 from scarp.model.factors.categorical import class_names
 from scarp.model.grid import BLOCK, Block, Grid
 from scarp.model.inputs.rasters import create_raster, open_raster, read_window

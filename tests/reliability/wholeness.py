@@ -10,6 +10,7 @@ from typing import Callable
 
 import rasterio
 from safetensors import safe_open
+
 from scarp.model.inputs.rasters import is_complete
 
 HIDDEN = "."

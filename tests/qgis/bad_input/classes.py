@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import rasterio
+
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import WHOLE, changed, heights, raster, text
 from scarp.tests.qgis.tiny import CELL, LEFT, TOP, memory_layer, write_layer

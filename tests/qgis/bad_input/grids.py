@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.transform import from_origin
+
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import changed, heights, moved, points, raster
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP

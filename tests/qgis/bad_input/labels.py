@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from scarp.tests.qgis.bad_input.case import Case, Workplace
 from scarp.tests.qgis.bad_input.making import changed, points, raster
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import rasterio
+
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import BOTTOM, RIGHT, WHOLE
 from scarp.tests.qgis.tiny import CELL, LEFT, TOP, memory_layer

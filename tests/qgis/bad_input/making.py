@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 from qgis.core import QgsFeature, QgsGeometry, QgsPointXY, QgsVectorLayer
 from rasterio.transform import from_origin
+
 from scarp.tests.qgis.bad_input.case import Workplace
 from scarp.tests.qgis.tiny import CELL, CRS, LEFT, SIZE, TOP, memory_layer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import rasterio
 from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
+
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import (
     ELSEWHERE,

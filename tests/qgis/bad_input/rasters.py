@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import rasterio
+
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import changed, copied, corrupt, empty, heights, raster, text, truncated
 from scarp.tests.qgis.tiny import LEFT, SIZE, TOP

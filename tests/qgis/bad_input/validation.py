@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
 from scarp.tests.qgis.bad_input.making import ELSEWHERE, WHOLE, changed, many_points, places, points, raster
 from scarp.tests.qgis.tiny import CELL, LEFT, TOP, memory_layer
