@@ -29,12 +29,9 @@ class Runtime:
 
     missing: Callable[[Iterable[str]], list[str]]
     """Returns the packages to install for the modules that it lacks, without starting it."""
-    command: tuple[str, ...] = ()
-    """Starts it; empty for the Python inside QGIS."""
-    variables: tuple[tuple[str, str], ...] = ()
-    """Its environment variables, all of them."""
-    search_path: tuple[str, ...] = ()
-    """Where it looks for libraries, when that is not its own business."""
+    command: tuple[str, ...] = ()  # starts it; empty for the Python inside QGIS
+    variables: tuple[tuple[str, str], ...] = ()  # its environment variables, all of them
+    search_path: tuple[str, ...] = ()  # where it looks for libraries, when that is not its own business
 
     @property
     def inside(self) -> bool:
@@ -47,10 +44,8 @@ class RuntimeChoice:
     """Where a run takes place."""
 
     runtime: Runtime
-    missing_packages: tuple[str, ...]
-    """Packages to install before it can."""
-    fallback: Runtime | None = None
-    """Where to run instead when a library inside QGIS turns out not to fit."""
+    missing_packages: tuple[str, ...]  # packages to install before it can
+    fallback: Runtime | None = None  # where to run instead when a library inside QGIS turns out not to fit
 
 
 def choose_runtime(needs: Iterable[str]) -> RuntimeChoice:

@@ -49,16 +49,12 @@ from .failures import (
 from .interpreter import Runtime
 
 WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
-POLL_INTERVAL = 0.05
-"""Seconds between two looks at whether the user cancelled."""
-CANCEL_TIMEOUT = 1.5
-"""Seconds that the process may take to stop after Cancel; then it is ended."""
-EXIT_TIMEOUT = 1.0
-"""Seconds that it may take to end when it has nothing to do."""
+POLL_INTERVAL = 0.05  # seconds between two looks at whether the user cancelled
+CANCEL_TIMEOUT = 1.5  # seconds that the process may take to stop after Cancel; then it is ended
+EXIT_TIMEOUT = 1.0  # seconds that it may take to end when it has nothing to do
 HEARTBEAT_TIMEOUT = 20.0
 """Seconds without a word, not even a beat, after which the user is told; longer than a busy computer makes it wait."""
-LOG_LINES = 200
-"""Lines of what it prints that are kept for the log."""
+LOG_LINES = 200  # lines of what it prints that are kept for the log
 
 
 class SubprocessCore:
@@ -181,7 +177,7 @@ class SubprocessCore:
         """End the process at once and take away what it had begun."""
         self._process.kill()
         self._process.wait()
-        journal.remove(self._folder)
+        journal.undo_unfinished_run(self._folder)
 
     def _ended(self) -> CoreProcessError:
         """Return the error for a process that ended by itself."""
@@ -190,7 +186,7 @@ class SubprocessCore:
         except subprocess.TimeoutExpired:
             self._kill()
             return connection_closed("\n".join(self._stderr_tail))
-        journal.remove(self._folder)
+        journal.undo_unfinished_run(self._folder)
         self._threads[1].join(EXIT_TIMEOUT)
         return process_exited(self._process.returncode, "\n".join(self._stderr_tail))
 

@@ -1,9 +1,9 @@
-"""One run at a time writes an output.
+"""The output lock: only one run at a time writes an output.
 
-The files of a run take their names one after the other, so of two runs that write the same output at once, the map of
-one could come to lie beside the record of the other. Each run therefore holds a lock on a hidden file beside each of
-its outputs. The system lets go of it when the process ends, however it ends: no lock is ever left over, and neither
-clocks nor process numbers have to be believed. Where a file system knows no locks, runs go on without.
+The files of a run are renamed one after the other, so of two runs that write the same output at once, the map of one
+could end up beside the record of the other. Each run therefore locks a hidden file beside each of its outputs. The
+system releases the lock when the process ends, however it ends: no stale lock is ever left, and neither clocks nor
+process ids need to be trusted. Without file-lock support, no lock is taken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 from ..errors import OutputNotWritable
 from ..safe_json import parse_json
@@ -26,31 +25,28 @@ from .temp_files import name_hash, remove_orphans
 try:
     import fcntl
 except ImportError:
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # Windows
     import msvcrt
 
 SUFFIX = ".writing"
 _LOCKED_ERRNOS = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
-_LOCK_OFFSET = 1 << 30
-"""Where Windows locks: it lets nobody read what is locked, and who holds the lock is to be read."""
+_LOCK_OFFSET = 1 << 30  # on Windows, where nobody can read locked bytes, beyond the text about the owner
 _MAX_TRIES = 100
 
-_held_locks: ContextVar[dict[str, int | None]] = ContextVar("outputs of this run", default={})
+_held_locks: ContextVar[dict[str, int | None] | None] = ContextVar("locks of this run", default=None)
 
 
 @contextlib.contextmanager
 def output_lock(outputs: Iterable[str | os.PathLike]) -> Iterator[None]:
-    """Be the only run that writes some outputs while the block runs; what killed runs left of them is removed.
-
-    A run inside the run may write the same outputs.
+    """Lock outputs while the block runs, and remove what killed runs left of them; a nested run may lock them again.
 
     Args:
-        outputs: files and folders, in folders that are there.
+        outputs: files and folders, in existing folders.
 
     Raises:
-        OutputNotWritable: another run writes one of them; the message says which run.
+        OutputNotWritable: another run is writing one of them; the message says which run.
     """
-    held = dict(_held_locks.get())
+    held = dict(_held_locks.get() or {})
     with contextlib.ExitStack() as locks:
         for output in outputs:
             final = Path(os.path.abspath(output))
@@ -68,24 +64,23 @@ def output_lock(outputs: Iterable[str | os.PathLike]) -> Iterator[None]:
 
 
 def held_lock_descriptors() -> list[int]:
-    """Return the open files of this run's locks; a process that works for the run must hold them as long as it lives.
-
-    On Windows, where a process cannot be given them, there are none.
-    """
-    return [] if fcntl is None else [descriptor for descriptor in _held_locks.get().values() if descriptor is not None]
+    """Return the open lock files of this run, which its worker process must inherit; none on Windows, which cannot."""
+    if fcntl is None:
+        return []
+    return [descriptor for descriptor in (_held_locks.get() or {}).values() if descriptor is not None]
 
 
 def lock_file(final: Path) -> Path:
-    """Return the file beside an output on which the lock is."""
+    """Return the hidden file beside an output that is locked."""
     return final.with_name(f".{final.stem[:40]}.{name_hash(final.name)}{SUFFIX}")
 
 
 def _lock(final: Path) -> int | None:
-    """Take the lock; ``None`` where there can be none."""
+    """Take the lock; ``None`` without file-lock support."""
     path = lock_file(final)
     for _ in range(_MAX_TRIES):
         try:
-            # A link that somebody put there is not followed: the file it leads to would be written over.
+            # A symbolic link is not followed: its target would be overwritten.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError:
             return None
@@ -102,7 +97,7 @@ def _lock(final: Path) -> int | None:
         if _is_same_file(descriptor, path):
             _write_owner(descriptor)
             return descriptor
-        # Who held it has removed the file just now.
+        # The previous owner has just removed the file.
         os.close(descriptor)
     return None
 
@@ -120,18 +115,17 @@ def _release(final: Path, descriptor: int | None) -> None:
         return
     path = lock_file(final)
     if fcntl is not None:
-        # Before the lock goes, so that the file of the next run is never the one removed.
+        # Before the lock is released, so that the next run's file is never the one removed.
         with contextlib.suppress(OSError):
             path.unlink()
     os.close(descriptor)
     if fcntl is None:
-        # Windows removes no file that is open, by this run or by the next.
+        # Windows cannot remove an open file.
         with contextlib.suppress(OSError):
             path.unlink()
 
 
 def _is_same_file(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one of its name."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except OSError:
@@ -139,7 +133,7 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
 
 
 def _write_owner(descriptor: int) -> None:
-    """Write down who holds the lock, for the message of others; on a full disk it goes without."""
+    """Record the owner for the message of other runs; on a full disk it is left out."""
     text = json.dumps({"process": os.getpid(), "computer": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M")})
     with contextlib.suppress(OSError):
         os.ftruncate(descriptor, 0)
@@ -148,10 +142,10 @@ def _write_owner(descriptor: int) -> None:
 
 
 def _owner(descriptor: int) -> str:
-    """Return in words who holds the lock, empty where that cannot be read."""
+    """Return the owner in words; empty if it cannot be read."""
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
-        content: Any = parse_json(os.read(descriptor, 1000).decode())
+        content = parse_json(os.read(descriptor, 1000).decode())
         process, computer, since = int(content["process"]), str(content["computer"])[:60], str(content["since"])[:16]
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -1,4 +1,4 @@
-"""The outputs of one run belong together: when it fails, none of them is left, and what lay there before is back."""
+"""All outputs of a run form one transaction: if the run fails, all are rolled back to what was there before."""
 
 from __future__ import annotations
 
@@ -10,32 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from .temp_files import temp_path_beside
-
-RECORD_SUFFIX = ".run.json"
-_SIDECAR_SUFFIXES = (RECORD_SUFFIX, ".aux.xml", ".ovr", ".msk")
-"""Endings of what lies beside a file and says something of its content: true of the older one, not of the new one."""
+from .temp_files import sidecar_files, temp_path_beside
 
 
 @dataclass(frozen=True)
 class CommittedFile:
-    """A name that a run took."""
+    """A file that a run has renamed to its final name."""
 
     final: Path
-    backup: Path | None
-    """Where the older file of that name is kept."""
-    file_id: tuple[int, int] | None
-    """What tells the run's own file from one that another run gave the name to since; None when the run has none."""
+    backup: Path | None  # where the older file of that name is kept
+    file_id: tuple[int, int] | None  # tells the run's own file from a later one of another run; None for a mere backup
 
 
-_committed: ContextVar[list[CommittedFile] | None] = ContextVar("names taken", default=None)
+_committed: ContextVar[list[CommittedFile] | None] = ContextVar("committed files", default=None)
 _listeners: list[Callable[[CommittedFile | None], None]] = []
 
 
 def add_commit_listener(listener: Callable[[CommittedFile | None], None]) -> None:
-    """Have a function told of every name before it is taken, and of ``None`` when all so far stay.
+    """Call a function before every commit, and with ``None`` when all commits so far become permanent.
 
-    So that another process can :func:`roll_back` what a process took that was ended.
+    With that another process can :func:`roll_back` the commits of a killed one.
     """
     _listeners.append(listener)
 
@@ -44,8 +38,8 @@ def add_commit_listener(listener: Callable[[CommittedFile | None], None]) -> Non
 def output_transaction() -> Iterator[None]:
     """Run a block whose outputs stay only if it succeeds; see :func:`commit`.
 
-    A disk may be full after the map, but before its record is written: a map without its record, or without the table
-    that was asked for with it, would look like the result of a run that went well.
+    A disk may fill up between the map and its record. A map without its record, or without the table requested with
+    it, would look like the result of a successful run.
     """
     committed: list[CommittedFile] = []
     token = _committed.set(committed)
@@ -60,7 +54,7 @@ def output_transaction() -> Iterator[None]:
 
 
 def commit_partial() -> None:
-    """Keep what the run has written so far even if it fails later: a model that took hours to train, say."""
+    """Make the commits so far permanent even if the run fails later: a model that took hours to train, say."""
     committed = _committed.get()
     if committed is not None:
         _discard_backups(committed)
@@ -68,11 +62,7 @@ def commit_partial() -> None:
 
 
 def commit(temporary: Path, final: Path) -> None:
-    """Give a complete file its name; inside :func:`output_transaction` in a way that can be undone.
-
-    Args:
-        temporary: the file, in the folder of the output.
-        final: its name from now on.
+    """Rename a complete temporary file to its final name; inside :func:`output_transaction` this can be rolled back.
 
     Raises:
         OSError: the file cannot be renamed.
@@ -88,12 +78,12 @@ def commit(temporary: Path, final: Path) -> None:
         try:
             os.link(final, backup)
         except OSError:
-            # A disk that knows no second name for a file. The older one goes now, so the new one must stay.
+            # A file system without hard links. The older file is replaced now, so the new one must stay.
             can_be_undone = False
     if previous is None:
         _remove_stale_sidecars(final, committed)
     if can_be_undone:
-        # A file keeps its mark when it is renamed.
+        # A file keeps its id when it is renamed.
         _notify(CommittedFile(final, backup, _file_id(temporary)))
     try:
         os.replace(temporary, final)
@@ -108,30 +98,28 @@ def commit(temporary: Path, final: Path) -> None:
 
 
 def _remove_stale_sidecars(final: Path, committed: list[CommittedFile]) -> None:
-    """Take away what tells of an older file, before the new one has its name.
+    """Remove sidecar files of an older output before the new one is renamed into place.
 
-    A run that is killed before it has written its own record must not leave the record of another file beside its
-    output, nor numbers or overviews of other cells.
+    A run killed before it has written its own record must not leave the record, statistics or overviews of another
+    file beside its output.
     """
-    file_id = {one.final for one in committed}
-    sidecars = [Path(f"{final}{ending}") for ending in _SIDECAR_SUFFIXES]
-    if final.suffix.lower() == ".csv":
-        # The same table, which is written after it.
-        sidecars.append(final.with_suffix(".json"))
-    for sidecar in sidecars:
-        if sidecar not in file_id and sidecar.is_file():
-            one = CommittedFile(sidecar, temp_path_beside(sidecar, ".earlier"), None)
-            _notify(one)
-            try:
-                os.replace(sidecar, one.backup)
-            except OSError:
-                # Open elsewhere; the new record will take its place, or that will be told.
-                continue
-            committed.append(one)
+    own = {one.final for one in committed}
+    for sidecar in sidecar_files(final):
+        if sidecar in own or not sidecar.is_file():
+            continue
+        backup = temp_path_beside(sidecar, ".earlier")
+        one = CommittedFile(sidecar, backup, None)
+        _notify(one)
+        try:
+            os.replace(sidecar, backup)
+        except OSError:
+            # Open elsewhere; the new record will replace it or report why not.
+            continue
+        committed.append(one)
 
 
 def register_folder(folder: Path) -> None:
-    """Note that the run made a folder."""
+    """Note that the run created a folder."""
     committed = _committed.get()
     if committed is not None:
         committed.append(CommittedFile(folder, None, _file_id(folder)))
@@ -139,30 +127,10 @@ def register_folder(folder: Path) -> None:
 
 
 def roll_back(committed: Sequence[CommittedFile]) -> None:
-    """Take away what a run wrote under names that it took, and put back what lay there before.
-
-    Args:
-        taken: in the order in which they were taken.
-    """
+    """Remove what a run committed and restore what was there before, last commit first."""
     for one in reversed(committed):
         with contextlib.suppress(OSError):
             _restore(one)
-
-
-def _discard_backups(committed: Sequence[CommittedFile]) -> None:
-    _notify(None)
-    for one in committed:
-        _discard_backup(one.backup)
-
-
-def _notify(one: CommittedFile | None) -> None:
-    for listener in _listeners:
-        listener(one)
-
-
-def _file_id(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_ino, 0 if path.is_dir() else status.st_mtime_ns
 
 
 def _restore(one: CommittedFile) -> None:
@@ -180,7 +148,23 @@ def _restore(one: CommittedFile) -> None:
         one.final.unlink()
 
 
+def _discard_backups(committed: Sequence[CommittedFile]) -> None:
+    _notify(None)
+    for one in committed:
+        _discard_backup(one.backup)
+
+
 def _discard_backup(backup: Path | None) -> None:
     if backup is not None:
         with contextlib.suppress(OSError):
             backup.unlink()
+
+
+def _notify(one: CommittedFile | None) -> None:
+    for listener in _listeners:
+        listener(one)
+
+
+def _file_id(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_ino, 0 if path.is_dir() else status.st_mtime_ns

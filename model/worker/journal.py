@@ -1,101 +1,68 @@
-"""What a run has begun beside its outputs, written down as it is done, so that an ended process leaves nothing."""
+"""The journal: temporary files and commits of a run, recorded in its folder so that a killed run can be undone."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import threading
 from pathlib import Path
 from typing import Any
 
+from ..outputs.temp_files import remove_temp_file
 from ..outputs.transaction import CommittedFile, roll_back
 from ..safe_json import parse_json
 
-JOURNAL_NAME = "unfinished.jsonl"
-"""In the folder of a run: temporary files and folders that its process made, and names that it took, one a line."""
+JOURNAL_NAME = "unfinished.jsonl"  # in the run's folder, one temporary file or commit per line
 _TEMPORARY, _COMMITTED, _KEPT = "temporary", "taken", "kept"
 
 _lock = threading.Lock()
 
 
 def record_temp_file(folder: Path, temporary: Path) -> None:
-    """Write down a temporary file or folder.
-
-    Args:
-        folder: of the run.
-        temporary: what is about to be made.
-    """
+    """Record a temporary file or folder that is about to be created by the run with this folder."""
     _write(folder, _TEMPORARY, str(temporary.absolute()))
 
 
-def record_commit(folder: Path, taken: CommittedFile | None) -> None:
-    """Write down a name that is about to be taken, or with ``None`` that all so far stay.
-
-    Args:
-        folder: of the run.
-        taken: as :func:`~scarp.model.outputs.transaction.add_commit_listener` tells it.
-    """
-    if taken is None:
+def record_commit(folder: Path, committed: CommittedFile | None) -> None:
+    """Record a commit that is about to be made, or with ``None`` that all so far are permanent."""
+    if committed is None:
         _write(folder, _KEPT)
     else:
-        _write(
-            folder,
-            _COMMITTED,
-            str(taken.final.absolute()),
-            None if taken.backup is None else str(taken.backup.absolute()),
-            taken.file_id,
-        )
+        backup = None if committed.backup is None else str(committed.backup.absolute())
+        _write(folder, _COMMITTED, str(committed.final.absolute()), backup, committed.file_id)
 
 
-def remove(folder: Path) -> None:
-    """Undo what an ended process left: names that it took are given back, and temporary files removed.
+def undo_unfinished_run(folder: Path) -> None:
+    """Roll back what a killed process committed and remove its temporary files.
 
-    With them goes what GDAL put beside them under longer names. What was finished stays, and so do the parts that a
-    later run goes on from.
-
-    Args:
-        folder: of the run.
+    What was finished stays, and so do the tiles that a later run resumes from.
     """
-    temporaries, taken = _read(folder / JOURNAL_NAME)
-    # First: older files that come back are among the temporary ones.
-    roll_back(taken)
+    temporaries, committed = _read(folder / JOURNAL_NAME)
+    # First: the older files that are restored are among the temporary ones.
+    roll_back(committed)
     for temporary in temporaries:
-        for orphan in temporary.parent.glob(f"{_glob_escape(temporary.name)}*"):
-            shutil.rmtree(orphan, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                orphan.unlink()
+        remove_temp_file(temporary)
 
 
 def _write(folder: Path, *line: Any) -> None:
-    # A run is not to fail because the disk of temporary files is full: the next run of the same output tidies up, too.
+    # A full disk of temporary files must not fail the run: the next run of the same output removes orphans, too.
     with _lock, contextlib.suppress(OSError), open(folder / JOURNAL_NAME, "a", encoding="utf-8") as stream:
         stream.write(f"{json.dumps(line)}\n")
 
 
 def _read(path: Path) -> tuple[list[Path], list[CommittedFile]]:
     temporaries: list[Path] = []
-    taken: list[CommittedFile] = []
+    committed: list[CommittedFile] = []
     with contextlib.suppress(OSError, ValueError):
-        # The last line may have been cut short, when the process was ended.
+        # The last line may be cut short if the process was killed.
         for text in path.read_text(encoding="utf-8").splitlines():
             kind, *values = parse_json(text)
             if kind == _TEMPORARY:
                 temporaries.append(Path(values[0]))
             elif kind == _COMMITTED:
                 final, backup, file_id = values
-                taken.append(
-                    CommittedFile(
-                        Path(final),
-                        None if backup is None else Path(backup),
-                        None if file_id is None else (file_id[0], file_id[1]),
-                    )
-                )
+                backup_path = None if backup is None else Path(backup)
+                committed.append(CommittedFile(Path(final), backup_path, file_id and (file_id[0], file_id[1])))
             else:
-                taken.clear()
-    return temporaries, taken
-
-
-def _glob_escape(name: str) -> str:
-    """Return a pattern that matches a name as it stands."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+                committed.clear()
+    return temporaries, committed

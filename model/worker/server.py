@@ -22,12 +22,10 @@ from . import journal
 from .protocol import ANSWER, CALL, CANCEL, ERROR, FUNCTION, HEARTBEAT, PROGRESS, RESULT, WARNING, Channel, read_message
 from .registry import job
 
-SHUTDOWN_TIMEOUT = 5.0
-"""Seconds that a job may take to stop once QGIS is gone; then the process ends in any case."""
+SHUTDOWN_TIMEOUT = 5.0  # seconds that a job may take to stop once QGIS is gone; then the process ends in any case
 HEARTBEAT_INTERVAL = 5.0
 """Seconds between two messages that say no more than that the process lives, sent while it works."""
-MIN_PROGRESS_STEP = 0.001
-"""Smallest change of the share done that is told: a bar shows no less."""
+MIN_PROGRESS_STEP = 0.001  # smallest change of the share done that is told: a bar shows no less
 
 
 def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
@@ -80,7 +78,7 @@ class _Worker:
         self._calls.put(None)
         # A job that does not look at whether to stop must not outlive QGIS.
         time.sleep(SHUTDOWN_TIMEOUT)
-        journal.remove(self._folder)
+        journal.undo_unfinished_run(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(1)
 

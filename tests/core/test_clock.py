@@ -16,7 +16,8 @@ from scarp.model.history import storage, writing
 from scarp.model.history.reading import Follower, read_history
 from scarp.model.history.storage import LOST, LOST_AFTER, RUNNING
 from scarp.model.history.writing import RunInfo, TrainingLog
-from scarp.model.outputs.atomic import RunRecord, write_text
+from scarp.model.outputs.atomic import write_text
+from scarp.model.outputs.run_record import RunRecord
 from scarp.model.outputs.lock import lock_file, output_lock
 from scarp.model.outputs.temp_files import temp_path_beside
 from scarp.model.prediction.tile_cache import TileCache
@@ -29,7 +30,7 @@ JUMPS = [-DAY, -HOUR, HOUR, DAY]
 HEAD_OF_TEST = RunInfo("pcum", "/out/m.safetensors", 20, 5)
 
 WALL_CLOCK = {
-    "model/outputs/atomic.py": 1,
+    "model/outputs/run_record.py": 1,
     "model/history/writing.py": 1,
     "model/history/storage.py": 1,
     "model/history/reading.py": 1,
@@ -138,7 +139,7 @@ def test_a_drive_whose_clock_is_behind_is_believed_at_the_first_touch(tmp_path, 
 
 @pytest.mark.parametrize("seconds", JUMPS)
 def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monkeypatch, seconds):
-    monkeypatch.setattr(writing, "_LOOK", 0.0)
+    monkeypatch.setattr(writing, "_STOP_CHECK_INTERVAL", 0.0)
     with TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST) as log:
         numbers = {
             "epoch": 1,

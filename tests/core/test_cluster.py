@@ -36,7 +36,7 @@ from scarp.model.errors import (
     OutputNotWritable,
     WorkerFailed,
 )
-from scarp.model.factors.sources import CategoricalInput, StationPoints
+from scarp.model.factors.inputs import CategoricalInput, StationPoints
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.build_factor_stack import build_factor_stack
@@ -345,12 +345,12 @@ def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
 
 
 def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
-    monkeypatch.setattr(connection, "PATIENCE", 0.5)
+    monkeypatch.setattr(connection, "WORKER_TIMEOUT", 0.5)
     with local_cluster(0) as cluster:
         with pytest.raises(ClusterUnreachable, match="no workers.*dask worker tcp://127"):
             with connect(cluster.scheduler_address, NullProgress()):
                 pass
-        monkeypatch.setattr(connection, "PATIENCE", 120)
+        monkeypatch.setattr(connection, "WORKER_TIMEOUT", 120)
         with pytest.raises(Cancelled), connect(cluster.scheduler_address, Listener(cancel_after=0.5)):
             pass
 

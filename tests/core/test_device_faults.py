@@ -71,7 +71,7 @@ def test_a_fault_of_our_own_is_not_blamed_on_the_card(failing):
 
 @pytest.mark.parametrize("error", [FULL, GONE])
 def test_a_training_goes_on_from_its_checkpoint_after_the_card_failed(tmp_path, monkeypatch, failing, error):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path = tmp_path / "state.safetensors"
     with monkeypatch.context():
         failing(error, 12)

@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from scarp.model.artifact import load_model
 from scarp.model.artifact_header import HEADER_KEY, read_header_of_file
 from scarp.model.errors import InputCorrupt, ModelFileInvalid
-from scarp.model.outputs.atomic import checksum
+from scarp.model.outputs.run_record import checksum
 from scarp.model.safe_json import MAX_DEPTH, parse_json, read_json
 from scarp.tests.reliability import fuzzing
 from scarp.tests.reliability.model_target import ModelTarget
@@ -254,7 +254,7 @@ def test_no_number_is_read_only_where_it_may_be():
 
 
 def test_a_file_without_end_is_not_read_to_its_end(monkeypatch):
-    monkeypatch.setattr("scarp.model.safe_json.LONGEST", 1000)
+    monkeypatch.setattr("scarp.model.safe_json.MAX_BYTES", 1000)
     if not Path("/dev/zero").exists():
         pytest.skip("this system has no such file")
     with pytest.raises(ValueError, match="longer"):

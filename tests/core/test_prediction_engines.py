@@ -80,7 +80,7 @@ def test_the_fast_curves_are_the_trained_ones(spacing, encoding):
 @pytest.mark.parametrize("largest", [1, 20, 10_000])
 def test_rows_of_a_compact_tile_are_the_encoded_image(monkeypatch, encoding, largest):
     """With one table for all classes, and with one a factor."""
-    monkeypatch.setattr(unet_weights, "LARGEST_TABLE", largest)
+    monkeypatch.setattr(unet_weights, "MAX_TABLE_ROWS", largest)
     encoder = Encoding(SPECS, encoding)
     tables = ClassTables(encoder)
     raw = values(60, 70)[[2, 1, 0, 3]]

@@ -107,10 +107,10 @@ def test_bf16_is_taken_where_it_gives_the_map_of_fp32(open_with, kind):
     assert not opened.progress.warnings
 
 
-@pytest.mark.parametrize("name", ["MOST_DIFFERENCE", "LEAST_RANK_CORRELATION"])
+@pytest.mark.parametrize("name", ["MAX_DIFFERENCE", "MIN_RANK_CORRELATION"])
 def test_bf16_that_differs_is_said_and_not_used(open_with, monkeypatch, name):
     opened = open_with("pcum")
-    monkeypatch.setattr(precision, name, {"MOST_DIFFERENCE": 1e-9, "LEAST_RANK_CORRELATION": 0.9999999}[name])
+    monkeypatch.setattr(precision, name, {"MAX_DIFFERENCE": 1e-9, "MIN_RANK_CORRELATION": 0.9999999}[name])
     chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
     assert chosen.name == "float32"
     assert len(opened.progress.warnings) == 1
@@ -140,7 +140,7 @@ def test_auto_takes_bf16_for_large_maps_on_processors_that_have_it(open_with, mo
 
     for has, small, expected in ((True, 0, "bfloat16"), (True, 10**6, "float32"), (False, 0, "float32")):
         monkeypatch.setattr(precision, "cpu_has_bf16", lambda has=has: has)
-        monkeypatch.setattr(precision, "SMALL", small)
+        monkeypatch.setattr(precision, "SMALL_MAP_CELLS", small)
         assert chosen() == expected
 
 

@@ -56,7 +56,7 @@ ODD_JOB = '''
 import ctypes, os, signal, subprocess, sys, time
 from pathlib import Path
 from ..errors import TooFewData
-from ..files import complete_or_absent
+from ..outputs.atomic import atomic_output
 from ..progress import stop_if_cancelled
 
 def odd_job(what, output=None, progress=None):
@@ -90,7 +90,7 @@ def odd_job(what, output=None, progress=None):
             stop_if_cancelled(progress)
             progress.report(0.5, "")
     if what == "deaf":
-        with complete_or_absent(output) as temporary:
+        with atomic_output(output) as temporary:
             temporary.write_text("half")
             progress.report(0.5, "half")
             time.sleep(60)

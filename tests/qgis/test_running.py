@@ -61,9 +61,9 @@ def test_choice(monkeypatch, mode, window, private, own, inside):
     monkeypatch.delenv("SCARP_PYTHON", raising=False)
     monkeypatch.setattr(interpreter, "where_to_run", lambda: mode)
     monkeypatch.setattr(interpreter, "has_window", lambda: window)
-    monkeypatch.setattr(interpreter, "_private", lambda: None if private is None else runtime("private", private))
-    monkeypatch.setattr(interpreter, "_own", lambda: None if own is None else runtime("own", own))
-    monkeypatch.setattr(interpreter, "_inside", lambda: runtime("inside", inside))
+    monkeypatch.setattr(interpreter, "_private_environment", lambda: None if private is None else runtime("private", private))
+    monkeypatch.setattr(interpreter, "_qgis_python", lambda: None if own is None else runtime("own", own))
+    monkeypatch.setattr(interpreter, "_in_process", lambda: runtime("inside", inside))
     chosen = choose_runtime(["torch", "rasterio"])
     name = "inside" if chosen.runtime.inside else chosen.runtime.command[0]
     ready = {"private": private == (), "own": own == (), "inside": inside == ()}

@@ -10,17 +10,9 @@ import numpy as np
 import pytest
 
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
-from scarp.model.outputs.atomic import (
-    RECORD_SUFFIX,
-    RunRecord,
-    atomic_output,
-    atomic_output_folder,
-    check_writable,
-    describe_input,
-    read_record,
-    scarp_version,
-    write_text,
-)
+from scarp.model.outputs.atomic import atomic_output, atomic_output_folder, check_writable, write_text
+from scarp.model.outputs.run_record import RunRecord, describe_input, read_record, scarp_version
+from scarp.model.outputs.temp_files import RECORD_SUFFIX
 from scarp.model.outputs.temp_files import remove_orphans, temp_path_beside
 from scarp.model.progress import NullProgress, SubProgress, stop_if_cancelled
 

@@ -11,7 +11,7 @@ import pytest
 from scarp.model.errors import Cancelled
 from scarp.model.outputs.atomic import atomic_output_folder, write_text
 from scarp.model.outputs.transaction import commit_partial, output_transaction
-from scarp.model.worker.journal import remove
+from scarp.model.worker.journal import undo_unfinished_run
 
 
 def contents(folder):
@@ -103,7 +103,7 @@ from scarp.model.outputs.transaction import output_transaction, commit_partial, 
 from scarp.model.worker import journal
 
 run, out, moment = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-add_temp_file_listener(lambda path: journal.note(run, path))
+add_temp_file_listener(lambda path: journal.record_temp_file(run, path))
 add_commit_listener(lambda taken: journal.record_commit(run, taken))
 
 def make(name):
@@ -134,9 +134,9 @@ def test_commits_of_a_killed_process_are_rolled_back(tmp_path, moment):
     for name, text in older.items():
         (out / name).write_text(text)
     subprocess.run([sys.executable, "-c", ENDED, str(run), str(out), moment], check=False, timeout=60)
-    remove(run)
+    undo_unfinished_run(run)
     found = {path.name: path.read_text() for path in out.iterdir()}
     new = {"map.tif": "new map.tif", "table.csv": "new table.csv"}
     assert found == {"before": older, "kept": new, "done": {**new, "other.tif": "new other.tif"}}[moment]
-    remove(run)
+    undo_unfinished_run(run)
     assert {path.name for path in out.iterdir()} == set(found), "what was given back is no longer the run's"

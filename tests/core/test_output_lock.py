@@ -130,7 +130,7 @@ def test_a_drive_without_locks_is_written_all_the_same(tmp_path, monkeypatch, nu
     def refuse(_):
         raise OSError(number, "no locks here")
 
-    monkeypatch.setattr(module, "_take", refuse)
+    monkeypatch.setattr(module, "_acquire", refuse)
     mine = temp_path_beside(tmp_path / "map.tif", ".part.tif")
     mine.write_text("of a run that may live")
     with output_lock([tmp_path / "map.tif"]):
