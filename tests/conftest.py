@@ -1,7 +1,8 @@
-"""What the tests of the core and of the QGIS shell share."""
+"""Fixtures and checks of all test suites."""
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import os
 import tempfile
@@ -15,7 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 LINK = ROOT / ".build" / "plugins" / "scarp"
 if not LINK.exists():
     LINK.parent.mkdir(parents=True, exist_ok=True)
-    LINK.symlink_to(ROOT, target_is_directory=True)
+    try:
+        LINK.symlink_to(ROOT, target_is_directory=True)
+    except OSError:
+        # Windows lets only administrators make symbolic links; a junction does as well.
+        import _winapi
+
+        _winapi.CreateJunction(str(ROOT), str(LINK))
     importlib.invalidate_caches()
 
 
@@ -31,3 +38,23 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"The real data are not at {folder}. Set SCARP_TEST_DATA to their folder to run this test.")
     return folder
+
+
+def unexpected_skips(reasons: list[str]) -> list[str]:
+    """Return the reasons that match no pattern of ``expected_skips.txt``."""
+    lines = (ROOT / "tests" / "expected_skips.txt").read_text(encoding="utf-8").splitlines()
+    patterns = [line for line in lines if line.strip() and not line.startswith("#")]
+    return [reason for reason in reasons if not any(fnmatch.fnmatch(reason, pattern) for pattern in patterns)]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when a test was skipped for a reason that is not expected."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    found = unexpected_skips(sorted({report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)}))
+    if found and not os.environ.get("SCARP_ALLOW_SKIPS"):
+        reporter.write_line("Unexpected skips (see tests/expected_skips.txt):", red=True)
+        for reason in found:
+            reporter.write_line(f"  {reason}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
