@@ -9,8 +9,7 @@ from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QObject, QTimer
 from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from ..algorithms.base.prevalidation import live_validation_message
-from ..algorithms.base.values import plain
+from ..algorithms.base.values import live_validation_message, plain
 
 DEBOUNCE_MS = 300
 """Milliseconds without a change after which the values are looked at."""

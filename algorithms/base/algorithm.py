@@ -1,7 +1,4 @@
-"""How a help text ends: what a parameter is when it is not given; and the help that a graphical model's file keeps.
-Which page the Help button of a step's dialog opens. The pages do not ship, so they are the repository's.
-What all of Scarp's algorithms share: help, checks, progress, and failures in words.
-"""
+"""What all of Scarp's algorithms share: declaration, help, checks, and the course of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ from qgis.PyQt.QtGui import QIcon
 from ...model.errors import ScarpError
 from ...model.options import Options
 from ...model.outputs.lock import output_lock
-from ...model.training.settings import PAPER, RECOMMENDED, in_words, preset_value
+from ...model.training.settings import PAPER, RECOMMENDED, format_value, preset_value
 from ...processing_provider.dependencies import how_to_install, load_error_message
 from ...processing_provider.settings import has_window
 from ...running.core import Core
@@ -35,147 +32,40 @@ from ...running.interpreter import choose_runtime
 from ...translation import tr
 from . import parameters
 from .arguments import Arguments
-from .feedback import FeedbackProgress
+from .feedback import FeedbackProgress, failure
 from .record import record_call
-from .styles import group_layers
+from .styles import group_layers, refresh_layers
 from .values import parameter_problem
 
-_DEFAULT = re.compile(r" Default: (?P<value>\S.*)\.$")
-_PRESET = re.compile(r" When not given: (?P<usual>\S+?)(?:, or (?P<paper>\S+) with PRESET=paper)?\.$")
-"""The endings as English models have them. That they agree with the texts below is tested."""
-
-
-def default_sentence(definition: QgsProcessingParameterDefinition) -> str:
-    """Return `` Default: VALUE.`` for the help, as one would type it; empty when there is none."""
-    value = definition.defaultValue()
-    if definition.isDestination() or value is None or value == NULL:
-        return ""
-    if isinstance(value, bool):
-        return _default("yes" if value else "no")
-    if isinstance(value, (list, tuple)):
-        return _default(",".join(str(cell) for cell in value))
-    return _default(f"{value:g}" if isinstance(value, float) else str(value))
-
-
-def preset_sentence(name: str) -> str:
-    """Return what a training setting is when it is not given, under each preset, as a closing sentence.
-
-    Args:
-        name: of a setting that the presets govern.
-    """
-    usual, paper = (in_words(preset_value(preset, name)) for preset in (RECOMMENDED, PAPER))
-    return _preset(usual, None if usual == paper else paper)
-
-
-def translate_help(text: str) -> str:
-    """Return an English help text of a graphical model in the language of QGIS.
-
-    It was copied from an algorithm's parameter with its ending, which is not part of the text that is translated.
-    """
-    body, value, usual, paper = split(text)
-    return tr(body) + (_preset(usual, paper) if usual else "") + (_default(value) if value else "")
-
-
-def split(text: str) -> tuple[str, str | None, str | None, str | None]:
-    """Return an English help text without its ending, then default value, usual value and the paper's, or None."""
-    default = _DEFAULT.search(text)
-    text = text[: default.start()] if default else text
-    preset = _PRESET.search(text)
-    text = text[: preset.start()] if preset else text
-    return (
-        text,
-        default["value"] if default else None,
-        preset["usual"] if preset else None,
-        preset["paper"] if preset else None,
-    )
-
-
-def _default(value: str) -> str:
-    words = {"yes": tr("yes"), "no": tr("no")}
-    return tr(" Default: {value}.").format(value=words.get(value, value))
-
-
-def _preset(usual: str, paper: str | None) -> str:
-    if paper is None:
-        return tr(" When not given: {usual}.").format(usual=usual)
-    return tr(" When not given: {usual}, or {paper} with PRESET=paper.").format(usual=usual, paper=paper)
-
-
-METADATA = Path(__file__).resolve().parent.parent.parent / "metadata.txt"
-
-PAGES = {
-    "createdemodata": "README.md#try-it",
-    "buildfactorstack": "docs/method.md#factors",
-    "checkfactors": "docs/real-data.md#kaghan-and-siran-valleys-pakistan",
-    "buildbufferedlabels": "docs/method.md#labels",
-    "buildsafetyfactor": "docs/method.md#safety-factor",
-    "trainpcum": "docs/method.md#presets-and-training-on",
-    "traincomparisonmodel": "docs/method.md#models-to-compare-with",
-    "predictsusceptibility": "docs/method.md#prediction",
-    "classifyzones": "docs/method.md#zones",
-    "rainfallwarning": "docs/method.md#rainfall-warning",
-    "validatewithpoints": "docs/method.md#validation",
-    "comparemodels": "docs/method.md#comparing-maps",
-    "crossvalidate": "docs/method.md#validation",
-    "explainsusceptibility": "docs/method.md#explaining-a-map",
-    "rerun": "README.md#the-steps",
-    "factorstozones": "docs/tutorial.md",
-    "chainwithcomparisons": "docs/method.md#models-to-compare-with",
-    "newarea": "README.md#the-steps",
-}
-"""Page of the repository, with the section, by the name of the algorithm or graphical model."""
-
-
-def help_page(name: str) -> str:
-    """Return the address of the page on an algorithm or graphical model.
-
-    Without one QGIS would open its own manual at a page that is not there.
-
-    Args:
-        name: of the algorithm, without the provider.
-    """
-    return f"{_repository()}/blob/main/{PAGES[name]}"
-
-
-@cache
-def _repository() -> str:
-    """Return the address that ``metadata.txt`` states, the only place where it is written."""
-    for line in METADATA.read_text(encoding="utf-8").splitlines():
-        if line.startswith("repository="):
-            return line.partition("=")[2].strip().rstrip("/")
-    raise ValueError(f"{METADATA} states no repository. Install the plugin anew.")
-
-
-ICONS = Path(__file__).resolve().parent.parent.parent / "resources" / "icons"
-
+PACKAGE = Path(__file__).resolve().parent.parent.parent
 PREPARE = ("prepare", "1 Prepare data")
 TRAIN = ("train", "2 Train")
 MAP = ("map", "3 Map")
 VALIDATE = ("validate", "4 Validate")
-
 CORE = ("rasterio",)
-"""Modules that every step needs."""
+"""Modules that every algorithm needs."""
 
 
 class ScarpAlgorithm(QgsProcessingAlgorithm):
-    """One step of the work. A subclass states the fields below, declares parameters and calls the core."""
+    """One step of the workflow. A subclass states the fields below, declares parameters and calls the core."""
 
     ID = ""
     """Frozen; also the name of the module and of the icon."""
     TITLE = ""
     GROUP = PREPARE
     SUMMARY = ""
-    """What the step does and when to use it, for an analyst who has not read the paper. Lines become paragraphs."""
+    """What it does and when to use it, for an analyst who has not read the paper. Lines become paragraphs."""
     TAGS: tuple[str, ...] = ()
     REQUIRED_MODULES: tuple[str, ...] = CORE
     """Modules that must be importable."""
+    _written_outputs: Sequence[str] = ()
 
     def define(self) -> None:
         """Declare the parameters and outputs, in the order of the dialog."""
         raise NotImplementedError
 
     def check(self, arguments: Arguments) -> None:
-        """Look for what is wrong before the run starts, cheaply; raise a ``ScarpError``."""
+        """Raise a ``ScarpError`` for what is wrong before the run starts, as far as it is quickly found."""
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         """Call the core and return the outputs by name."""
@@ -187,8 +77,8 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Add a parameter with its help.
 
         Args:
-            definition: from ``algorithms.parameters``.
-            help_text: what it is, with unit and what the default means; the default itself is added.
+            definition: from ``algorithms.base.parameters``.
+            help_text: what it is, with unit and the meaning of the default; the default itself is added.
             advanced: folded away in the dialog.
             ending: more help, already in the language of QGIS.
         """
@@ -220,10 +110,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         """Add a text that the algorithm returns."""
         self.addOutput(QgsProcessingOutputString(name, tr(label)))
 
-    _written_outputs: Sequence[str] = ()
-    """Outputs of the run that has just succeeded."""
-
-    # What QGIS calls, with its names.
+    # QGIS calls the following methods.
 
     def name(self) -> str:
         """Return the id without the provider."""
@@ -238,7 +125,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         return self.GROUP[0]
 
     def group(self) -> str:
-        """Return the group's title; the number keeps the groups in the order of the work."""
+        """Return the group's title; its number keeps the groups in the order of the workflow."""
         return tr(self.GROUP[1])
 
     def tags(self) -> list[str]:
@@ -251,25 +138,24 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
 
     def svgIconPath(self) -> str:
         """Return the icon's file."""
-        return str(ICONS / f"{self.ID}.svg")
+        return str(PACKAGE / "resources" / "icons" / f"{self.ID}.svg")
 
     def createInstance(self) -> ScarpAlgorithm:
         """Return a fresh object for one run."""
         return type(self)()
 
     def shortDescription(self) -> str:
-        """Return the first sentence of the summary, the tooltip in the Toolbox."""
+        """Return the first paragraph of the summary, the tooltip in the Toolbox."""
         return tr(self.SUMMARY).split("\n")[0]
 
     def shortHelpString(self) -> str:
         """Return summary, parameters and outputs, each with its help, as plain paragraphs."""
         paragraphs = [line for line in tr(self.SUMMARY).split("\n") if line.strip()]
-        inputs = [item for item in self.parameterDefinitions() if not item.isDestination()]
-        outputs = [item for item in self.parameterDefinitions() if item.isDestination()]
-        for heading, items in ((tr("PARAMETERS"), inputs), (tr("OUTPUTS"), outputs)):
-            paragraphs.append(heading)
-            paragraphs += [f"{item.description()} [{item.name()}]: {item.help()}" for item in items]
-        declared = {item.name() for item in outputs}
+        definitions = self.parameterDefinitions()
+        for heading, outputs in ((tr("PARAMETERS"), False), (tr("OUTPUTS"), True)):
+            items = [item for item in definitions if item.isDestination() == outputs]
+            paragraphs += [heading, *(f"{item.description()} [{item.name()}]: {item.help()}" for item in items)]
+        declared = {item.name() for item in definitions}
         numbers = [item for item in self.outputDefinitions() if item.name() not in declared]
         if numbers:
             paragraphs.append(tr("Numbers: ") + "; ".join(f"{item.name()} {item.description()}" for item in numbers))
@@ -290,12 +176,12 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         return ScarpDialog(self, parent)
 
     def canExecute(self) -> tuple[bool, str]:
-        """Say whether the libraries are there, and if not, which are missing and how to install them."""
+        """Return whether the libraries are there, and if not, how to install them."""
         missing_packages = choose_runtime(self.REQUIRED_MODULES).missing_packages
         return (False, how_to_install(missing_packages, link=has_window())) if missing_packages else (True, "")
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        """Say what is wrong with the values, in words and naming the parameter, before the run starts."""
+        """Return whether a run can start, and if not, what is wrong with which parameter."""
         choice = choose_runtime(self.REQUIRED_MODULES)
         if choice.missing_packages:
             return False, how_to_install(choice.missing_packages)
@@ -306,19 +192,22 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         accepted, message = super().checkParameterValues(parameters, context)
         if not accepted:
             return False, message
-        progress = FeedbackProgress(QgsProcessingFeedback(False))
         try:
-            self.check(Arguments(self, parameters, context, progress, Core(self.REQUIRED_MODULES, progress, choice)))
+            self.check_values(parameters, context, Core(self.REQUIRED_MODULES, _silent_progress(), choice))
         except ScarpError as error:
             return False, str(error)
         except ImportError as error:
             return False, load_error_message(error)
         return True, ""
 
+    def check_values(self, parameters: dict[str, Any], context: QgsProcessingContext, core: Core | None = None) -> None:
+        """Run :meth:`check` on parameter values; without a core, as much of it as needs none."""
+        self.check(Arguments(self, parameters, context, _silent_progress(), core))
+
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        """Run the step; every failure becomes a ``QgsProcessingException`` with a message in words."""
+        """Run the algorithm; every failure becomes a ``QgsProcessingException`` with a message for the user."""
         progress = FeedbackProgress(feedback)
         try:
             with contextlib.ExitStack() as lock_stack:
@@ -326,30 +215,116 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
                     arguments = Arguments(self, parameters, context, progress, core)
                     arguments.check_outputs()
                     core.require()
-                    # Until the record is complete: it must be that of these outputs.
+                    # Held until the record is complete: it must be that of these outputs.
                     lock_stack.enter_context(output_lock(arguments.written_paths()))
                     results = self.compute(arguments)
                 record_call(arguments, results)
             group_layers(context, self.displayName(), results)
-            self._written_outputs = [
-                str(results[definition.name()])
-                for definition in self.destinationParameterDefinitions()
-                if results.get(definition.name())
-            ]
-            # Numbers that there are not are left out. Files and layers that were not asked for are named with None: a
-            # model exported to Python looks all of them up.
-            named = {definition.name() for definition in self.destinationParameterDefinitions()}
-            return {name: value for name, value in results.items() if value is not None or name in named}
+            names = [definition.name() for definition in self.destinationParameterDefinitions()]
+            self._written_outputs = [str(results[name]) for name in names if results.get(name)]
+            # Numbers without a value are left out. Outputs that were not asked for are named with None: a model
+            # exported to Python looks all of them up.
+            return {name: value for name, value in results.items() if value is not None or name in names}
         except QgsProcessingException:
             raise
         except Exception as error:
-            from .feedback import failure
-
             raise failure(error, self.displayName(), feedback) from error
 
     def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        """Have layers of the project show the files that the run has written over theirs."""
-        from .styles import refresh_layers
-
+        """Have layers of the project show the files that the run has overwritten."""
         refresh_layers(context.project(), self._written_outputs)
         return {}
+
+
+def _silent_progress() -> FeedbackProgress:
+    return FeedbackProgress(QgsProcessingFeedback(False))
+
+
+_DEFAULT = re.compile(r" Default: (?P<value>\S.*)\.$")
+_PRESET = re.compile(r" When not given: (?P<usual>\S+?)(?:, or (?P<paper>\S+) with PRESET=paper)?\.$")
+"""The endings of help texts as English models have them. A test compares them with the texts below."""
+
+
+def default_sentence(definition: QgsProcessingParameterDefinition) -> str:
+    """Return `` Default: VALUE.`` for the help, as one would type it; empty if there is none."""
+    value = definition.defaultValue()
+    if definition.isDestination() or value is None or value == NULL:
+        return ""
+    if isinstance(value, bool):
+        return _default("yes" if value else "no")
+    if isinstance(value, (list, tuple)):
+        return _default(",".join(str(cell) for cell in value))
+    return _default(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def preset_sentence(name: str) -> str:
+    """Return the values of a training setting under each preset, as the last sentence of its help."""
+    usual, paper = (format_value(preset_value(preset, name)) for preset in (RECOMMENDED, PAPER))
+    return _preset(usual, None if usual == paper else paper)
+
+
+def translate_help(text: str) -> str:
+    """Translate an English help text of a graphical model.
+
+    It was copied from an algorithm's parameter with its ending, which is not part of the text that is translated.
+    """
+    body, value, usual, paper = split(text)
+    return tr(body) + (_preset(usual, paper) if usual else "") + (_default(value) if value else "")
+
+
+def split(text: str) -> tuple[str, str | None, str | None, str | None]:
+    """Return an English help text without its ending, then default value, usual value and the paper's, or None."""
+    default = _DEFAULT.search(text)
+    text = text[: default.start()] if default else text
+    preset = _PRESET.search(text)
+    text = text[: preset.start()] if preset else text
+    value = default["value"] if default else None
+    return (text, value, preset["usual"], preset["paper"]) if preset else (text, value, None, None)
+
+
+def _default(value: str) -> str:
+    words = {"yes": tr("yes"), "no": tr("no")}
+    return tr(" Default: {value}.").format(value=words.get(value, value))
+
+
+def _preset(usual: str, paper: str | None) -> str:
+    if paper is None:
+        return tr(" When not given: {usual}.").format(usual=usual)
+    return tr(" When not given: {usual}, or {paper} with PRESET=paper.").format(usual=usual, paper=paper)
+
+
+PAGES = {
+    "createdemodata": "README.md#try-it",
+    "buildfactorstack": "docs/method.md#factors",
+    "checkfactors": "docs/real-data.md#kaghan-and-siran-valleys-pakistan",
+    "buildbufferedlabels": "docs/method.md#labels",
+    "buildsafetyfactor": "docs/method.md#safety-factor",
+    "trainpcum": "docs/method.md#presets-and-training-on",
+    "traincomparisonmodel": "docs/method.md#models-to-compare-with",
+    "predictsusceptibility": "docs/method.md#prediction",
+    "classifyzones": "docs/method.md#zones",
+    "rainfallwarning": "docs/method.md#rainfall-warning",
+    "validatewithpoints": "docs/method.md#validation",
+    "comparemodels": "docs/method.md#comparing-maps",
+    "crossvalidate": "docs/method.md#validation",
+    "explainsusceptibility": "docs/method.md#explaining-a-map",
+    "rerun": "README.md#the-steps",
+    "factorstozones": "docs/tutorial.md",
+    "chainwithcomparisons": "docs/method.md#models-to-compare-with",
+    "newarea": "README.md#the-steps",
+}
+"""Page of the repository by the name of the algorithm or graphical model."""
+
+
+def help_page(name: str) -> str:
+    """Return the address of the page on an algorithm or graphical model; without one QGIS would open its own manual."""
+    return f"{_repository()}/blob/main/{PAGES[name]}"
+
+
+@cache
+def _repository() -> str:
+    metadata = PACKAGE / "metadata.txt"
+    for line in metadata.read_text(encoding="utf-8").splitlines():
+        if line.startswith("repository="):
+            return line.partition("=")[2].strip().rstrip("/")
+    raise ValueError(f"{metadata} states no repository. Install the plugin again.")

@@ -1,6 +1,4 @@
-"""The coordinate reference system of the study grid, as QGIS knows it.
-The values of one run, read as the core takes them.
-"""
+"""The arguments of one run, read as the core takes them."""
 
 from __future__ import annotations
 
@@ -16,54 +14,24 @@ from ...model.options import Option, Options
 from ...processing_provider.dependencies import how_to_install
 from ...translation import tr
 from .feedback import FeedbackProgress
-from .outputs import require_distinct_outputs, require_suffix
-from .values import is_given, number_problem, output_path, plain, require_field_of, rows_of, source_text
-
-
-def grid_crs(wkt: str, path: str, role: str) -> QgsCoordinateReferenceSystem:
-    """Return the CRS of the study grid, as the core read it from the raster.
-
-    Args:
-        wkt: the CRS in the words of the core.
-        path: of the raster, for the message.
-        role: what the raster is in this run.
-
-    Raises:
-        CrsMissing: QGIS does not know it.
-    """
-    crs = _own_crs(wkt)
-    if not crs.isValid():
-        raise CrsMissing(
-            tr(
-                "QGIS does not know the coordinate reference system of the raster {path} ({role}). "
-                "Reproject it with Raster > Projections > Warp (reproject)."
-            ).format(path=path, role=role)
-        )
-    return crs
-
-
-def _own_crs(wkt: str) -> QgsCoordinateReferenceSystem:
-    """Return a CRS that no other thread can take away.
-
-    QGIS hands the same object to all who ask for the same text. It belongs to the thread that asked first, and when
-    that thread ends the object goes on calling itself valid, but has no content any more: layers are then written
-    without a CRS (seen on QGIS 3.22 in a window, where the threads of earlier runs end after 30 s).
-    """
-    crs = QgsCoordinateReferenceSystem.fromWkt(wkt)
-    if crs.isValid() and not crs.toWkt():
-        QgsCoordinateReferenceSystem.invalidateCache()
-        crs = QgsCoordinateReferenceSystem.fromWkt(wkt)
-    # Setting the epoch, here to none as it was, makes a copy that belongs to this thread.
-    crs.setCoordinateEpoch(math.nan)
-    return crs
-
+from .values import (
+    is_given,
+    number_problem,
+    output_path,
+    plain,
+    require_distinct_outputs,
+    require_field_of,
+    rows_of,
+    source_text,
+)
 
 Bounds = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
 class Arguments:
-    """Reads the parameters of one run."""
+    """Reads the parameters of one run. What was left empty and has no default is None, or an empty text or list."""
 
     def __init__(
         self,
@@ -73,26 +41,23 @@ class Arguments:
         progress: FeedbackProgress,
         core: Any,
     ) -> None:
-        """Keep what a run was given.
+        """Keep the values.
 
         Args:
-            algorithm: whose parameters they are.
+            algorithm: that declares the parameters.
             parameters: values by name.
             context: of the run.
-            progress: where the core reports to.
-            core: the way to the core, a ``running.core.Core``.
+            progress: receives progress and warnings.
+            core: a ``running.core.Core``; None while a dialog is being filled in.
         """
-        self.algorithm = algorithm
-        self.parameters = parameters
-        self.context = context
-        self.progress = progress
-        self.core = core
+        self.algorithm, self.parameters, self.context = algorithm, parameters, context
+        self.progress, self.core = progress, core
         self.read: dict[str, dict[str, Any]] = {}
-        """What was read of each vector input, for the run record."""
+        """Name and checksum of each vector input that was read, for the run record."""
         self.written: dict[str, dict[str, Any]] = {}
-        """What was written to each vector output."""
-        self._bounds: Bounds | None = None
-        """Of the grid that vector layers are brought onto, once it is known."""
+        """Checksum of each vector output that was written."""
+        self.bounds: Bounds | None = None
+        """Of the study grid, once it is known."""
 
     def given(self, name: str) -> bool:
         """Whether the user gave a value."""
@@ -104,10 +69,9 @@ class Arguments:
         return float(self.algorithm.parameterAsDouble(self.parameters, name, self.context))
 
     def optional_number(self, name: str) -> float | None:
-        """Return a number, or None when it was left empty and has no default."""
-        if self.given(name) or self.algorithm.parameterDefinition(name).defaultValue() is not None:
-            return self.number(name)
-        return None
+        """Return a number, or None."""
+        has_default = self.algorithm.parameterDefinition(name).defaultValue() is not None
+        return self.number(name) if self.given(name) or has_default else None
 
     def integer(self, name: str) -> int:
         """Return a whole number."""
@@ -115,21 +79,21 @@ class Arguments:
         return int(self.algorithm.parameterAsInt(self.parameters, name, self.context))
 
     def _require_number(self, name: str) -> None:
-        """Raise :class:`ParameterInvalid` for what QGIS makes some number of; the steps of models are not checked."""
+        """Raise :class:`ParameterInvalid` for a wrong number; QGIS does not check the steps of graphical models."""
         problem = number_problem(self.algorithm.parameterDefinition(name), self.parameters.get(name))
         if problem:
             raise ParameterInvalid(problem)
 
     def choice(self, name: str) -> str:
-        """Return a word of an enumeration."""
+        """Return the word chosen from an enumeration."""
         return self.algorithm.parameterAsEnumString(self.parameters, name, self.context)
 
     def text(self, name: str) -> str:
-        """Return a text without blanks around it, empty when it was left empty."""
+        """Return a text without surrounding spaces."""
         return self.algorithm.parameterAsString(self.parameters, name, self.context).strip() if self.given(name) else ""
 
     def flag(self, name: str) -> bool:
-        """Return yes or no."""
+        """Return the state of a check box."""
         return bool(self.algorithm.parameterAsBoolean(self.parameters, name, self.context))
 
     def options(self, kind: type[AnyOptions], **given: Any) -> AnyOptions:
@@ -152,10 +116,12 @@ class Arguments:
             return self.choice(option.parameter)
         if option.limits is None:
             return self.text(option.parameter)
+        if option.default is None:
+            return self.optional_number(option.parameter)
         return (self.integer if option.is_integer else self.number)(option.parameter)
 
     def field(self, name: str) -> str | None:
-        """Return the name of a field, or None."""
+        """Return the name of a field."""
         return str(plain(self.parameters[name])) if self.given(name) else None
 
     def scheduler(self) -> str:
@@ -165,17 +131,14 @@ class Arguments:
             LibraryMissing: there is an address but not the library that a cluster needs.
         """
         address = str(plain(self.parameters["SCHEDULER"])).strip() if self.given("SCHEDULER") else ""
-        missing_packages = self.core.missing(["distributed"]) if address else []
-        if missing_packages:
-            raise LibraryMissing(
-                tr("{how_to_install}\nOr leave SCHEDULER empty to compute on this computer.").format(
-                    how_to_install=how_to_install(missing_packages)
-                )
-            )
+        packages = self.core.missing(["distributed"]) if address and self.core else []
+        if packages:
+            text = tr("{how_to_install}\nOr leave SCHEDULER empty to compute on this computer.")
+            raise LibraryMissing(text.format(how_to_install=how_to_install(packages)))
         return address
 
     def file(self, name: str) -> str | None:
-        """Return the path of an input file, or None."""
+        """Return the path of an input file."""
         return self.algorithm.parameterAsFile(self.parameters, name, self.context) if self.given(name) else None
 
     def files(self, name: str) -> list[str]:
@@ -183,12 +146,12 @@ class Arguments:
         return list(self.algorithm.parameterAsFileList(self.parameters, name, self.context)) if self.given(name) else []
 
     def table(self, name: str) -> Any:
-        """Return a table as text or a flat list; its default when it was left empty."""
+        """Return a table as text or a flat list."""
         value = self.parameters.get(name)
         return rows_of(value if is_given(value) else self.algorithm.parameterDefinition(name).defaultValue())
 
     def raster(self, name: str) -> str | None:
-        """Return the path of a raster, or None when it was left empty."""
+        """Return the path of a raster."""
         from .layers import raster_path
 
         if not self.given(name):
@@ -205,15 +168,12 @@ class Arguments:
         if not self.given(name):
             return []
         layers = self.algorithm.parameterAsLayerList(self.parameters, name, self.context)
-        for layer in layers:
-            if not isinstance(layer, QgsRasterLayer) or not layer.isValid():
-                raise self._cannot_open(name, tr("rasters"))
-        if not layers:
+        if not layers or not all(isinstance(layer, QgsRasterLayer) and layer.isValid() for layer in layers):
             raise self._cannot_open(name, tr("rasters"))
         return [(raster_path(layer, self.progress), layer.name()) for layer in layers]
 
     def is_raster(self, name: str) -> bool:
-        """Whether the layer given for a parameter that takes both is a raster."""
+        """Whether the layer of a parameter that takes rasters and vector layers is a raster."""
         if not self.given(name):
             return False
         layer = self.algorithm.parameterAsLayer(self.parameters, name, self.context)
@@ -222,11 +182,11 @@ class Arguments:
         return isinstance(layer, QgsRasterLayer)
 
     def grid_crs(self, path: str, role: str) -> QgsCoordinateReferenceSystem:
-        """Return the CRS that vector layers are brought into, as the core reads it from a raster."""
+        """Return the CRS of the study grid, to which vector layers are transformed; see :meth:`grid`."""
         return self.grid(path, role)[0]
 
     def grid(self, path: str, role: str, *reaches: float) -> tuple[Any, ...]:
-        """Return the CRS of a raster, its bounds, and its bounds grown by each of some distances.
+        """Return the CRS of a raster, its bounds, and its bounds buffered by each of some distances.
 
         Args:
             path: of the raster.
@@ -234,22 +194,22 @@ class Arguments:
             reaches: metres.
 
         Returns:
-            A ``QgsCoordinateReferenceSystem``, then left, bottom, right, top in it as often as asked for.
+            A ``QgsCoordinateReferenceSystem``, then :data:`Bounds` in it, one and as many as there are reaches.
 
         Raises:
-            CrsMissing: the raster has none that QGIS knows; the core's other errors when it cannot be opened.
+            CrsMissing: the raster has none that QGIS knows; the core's other errors if it cannot be opened.
         """
         extent = self.core.call("raster_extent", path, role, reaches=list(reaches))
-        self._bounds = extent.bounds
+        self.bounds = extent.bounds
         return grid_crs(extent.crs_wkt, path, role), extent.bounds, *extent.buffered_bounds
 
     def vector(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
-        """Return a ``VectorReader`` for a vector input, or None when it was left empty.
+        """Return a ``VectorReader`` of a vector input, or None.
 
         Args:
             name: of the parameter.
-            crs: what the layer is brought into.
-            near: left, bottom, right, top in ``crs``; of a large layer, features beyond are not read.
+            crs: to transform to.
+            near: bounds in ``crs``; of a large layer, features beyond are not read.
         """
         from .layers import VectorReader
 
@@ -258,25 +218,16 @@ class Arguments:
         source = self.algorithm.parameterAsSource(self.parameters, name, self.context)
         if source is None:
             raise self._cannot_open(name, tr("a vector layer"))
-        return VectorReader(
-            source,
-            name,
-            source_text(self.parameters[name], self.context),
-            crs,
-            self.context,
-            self.progress,
-            near,
-            self.read,
-            self._bounds,
-        )
+        text = source_text(self.parameters[name], self.context)
+        return VectorReader(source, name, text, crs, self.context, self.progress, near, self.read, self.bounds)
 
     def points(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()) -> Any:
-        """Return points, or None when the input was left empty."""
+        """Return points, or None."""
         reader = self.vector(name, crs)
         return None if reader is None else reader.points([item for item in fields if item])
 
     def lines(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
-        """Return lines, or None when the input was left empty."""
+        """Return lines, or None."""
         reader = self.vector(name, crs, near)
         return None if reader is None else reader.lines()
 
@@ -288,18 +239,16 @@ class Arguments:
         optional_fields: Sequence[str] = (),
         near: Bounds | None = None,
     ) -> Any:
-        """Return polygons, or None when the input was left empty."""
+        """Return polygons, or None."""
         reader = self.vector(name, crs, near)
         if reader is None:
             return None
-        return reader.polygons(
-            [item for item in fields if item] + [item for item in optional_fields if reader.has_field(item)]
-        )
+        return reader.polygons([*filter(None, fields), *filter(reader.has_field, optional_fields)])
 
     def points_or_polygons(
         self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()
     ) -> Any:
-        """Return points or polygons, whichever the layer holds, or None when the input was left empty."""
+        """Return points or polygons, whichever the layer holds, or None."""
         from .layers import POINT, POLYGON
 
         reader = self.vector(name, crs)
@@ -310,8 +259,8 @@ class Arguments:
         return reader.polygons(wanted) if reader.geometry_type == POLYGON else reader.points(wanted)
 
     def classes(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
-        """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster; None when left empty."""
-        from ...model.factors.sources import CategoricalInput
+        """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster, or None."""
+        from ...model.factors.settings import CategoricalInput
 
         if not self.given(name):
             return None
@@ -323,40 +272,37 @@ class Arguments:
         return CategoricalInput(polygons=polygons, field=field, name=polygons.name)
 
     def output(self, name: str) -> str | None:
-        """Return the path of a raster, file or folder to write; None when it is not wanted."""
-        definition = self.algorithm.parameterDefinition(name)
+        """Return the path of a raster, file or folder to write; None if it is not wanted."""
         if not self.given(name):
             return None
-        if definition.type() == "rasterDestination":
-            return self.algorithm.parameterAsOutputLayer(self.parameters, name, self.context) or None
-        return self.algorithm.parameterAsFileOutput(self.parameters, name, self.context) or None
+        is_raster = self.algorithm.parameterDefinition(name).type() == "rasterDestination"
+        read = self.algorithm.parameterAsOutputLayer if is_raster else self.algorithm.parameterAsFileOutput
+        return read(self.parameters, name, self.context) or None
 
     def check_outputs(self) -> None:
-        """Raise before long work when an output file could not be made, or would take the place of another file."""
+        """Raise before long work if an output cannot be written or would overwrite another file of the run."""
         from ...model.outputs.atomic import check_writable
 
         require_distinct_outputs(self.algorithm, self.parameters, self.context)
-        for definition in self.algorithm.destinationParameterDefinitions():
-            path = output_path(self.parameters.get(definition.name()))
-            if path is not None:
-                require_suffix(definition, path)
-                check_writable(path)
+        for path in self._output_paths():
+            check_writable(path)
+
+    def _output_paths(self) -> list[str]:
+        definitions = self.algorithm.destinationParameterDefinitions()
+        paths = [output_path(self.parameters.get(definition.name())) for definition in definitions]
+        return [path for path in paths if path is not None]
 
     def written_paths(self) -> list[str]:
-        """Return the files and folders that the run writes, a checkpoint among them."""
-        places = [
-            output_path(self.parameters.get(definition.name()))
-            for definition in self.algorithm.destinationParameterDefinitions()
-        ]
-        known = self.algorithm.parameterDefinition("CHECKPOINT") is not None
-        checkpoint = self.file("CHECKPOINT") if known else None
-        # Where there is no folder, the core will say so.
+        """Return the files and folders that the run writes, including a checkpoint."""
+        has_checkpoint = self.algorithm.parameterDefinition("CHECKPOINT") is not None
+        checkpoint = self.file("CHECKPOINT") if has_checkpoint else None
+        # If its folder does not exist, the core reports it.
         if checkpoint and os.path.isdir(os.path.dirname(os.path.abspath(checkpoint))):
-            places.append(checkpoint)
-        return [place for place in places if place is not None]
+            return [*self._output_paths(), checkpoint]
+        return self._output_paths()
 
     def require_field(self, layer: str, field: str, what: str) -> None:
-        """Raise when a polygon or point layer was given without the field that holds its values, or with one not in it.
+        """Raise if a vector layer was given without the field that holds its values, or with one that it lacks.
 
         Args:
             layer: name of the parameter.
@@ -366,19 +312,44 @@ class Arguments:
         if not self.given(layer) or self.is_raster(layer):
             return
         if not self.given(field):
-            raise ParameterInvalid(
-                tr("{layer} is a vector layer, so {field} must name the field that holds {what}. Set {field}.").format(
-                    layer=layer, field=field, what=what
-                )
-            )
+            text = tr("{layer} is a vector layer, so {field} must name the field that holds {what}. Set {field}.")
+            raise ParameterInvalid(text.format(layer=layer, field=field, what=what))
         opened = self.algorithm.parameterAsLayer(self.parameters, layer, self.context)
         require_field_of(opened.name(), layer, opened.fields(), self.field(field) or "")
 
     def _cannot_open(self, name: str, kind: str) -> InputMissing:
         value = plain(self.parameters.get(name))
         shown = value.name() if hasattr(value, "name") else value
-        return InputMissing(
-            tr(
-                '{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists and is whole.'
-            ).format(name=name, value=shown, wanted=kind)
+        text = tr(
+            '{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists and is complete.'
         )
+        return InputMissing(text.format(name=name, value=shown, wanted=kind))
+
+
+def grid_crs(wkt: str, path: str, role: str) -> QgsCoordinateReferenceSystem:
+    """Return the CRS of the study grid that the core read from a raster.
+
+    Args:
+        wkt: the CRS.
+        path: of the raster, for the message.
+        role: what the raster is in this run.
+
+    Raises:
+        CrsMissing: QGIS does not know it.
+    """
+    # QGIS hands out one shared object for each WKT. It belongs to the thread that asked first; once that thread has
+    # ended, the object still calls itself valid but is empty, and layers are written without a CRS (QGIS 3.22 in a
+    # window, where the threads of earlier runs end after 30 s).
+    crs = QgsCoordinateReferenceSystem.fromWkt(wkt)
+    if crs.isValid() and not crs.toWkt():
+        QgsCoordinateReferenceSystem.invalidateCache()
+        crs = QgsCoordinateReferenceSystem.fromWkt(wkt)
+    # Setting the epoch, to none as before, makes a copy that belongs to this thread.
+    crs.setCoordinateEpoch(math.nan)
+    if not crs.isValid():
+        text = tr(
+            "QGIS does not know the coordinate reference system of the raster {path} ({role}). "
+            "Reproject it with Raster > Projections > Warp (reproject)."
+        )
+        raise CrsMissing(text.format(path=path, role=role))
+    return crs

@@ -1,11 +1,7 @@
-"""How long a run will still take, as far as its progress so far tells.
-Whatever goes wrong in a run, as one sentence for the user; what explains it goes into the log.
-The progress that the core reports to, talking to QGIS.
-"""
+"""Progress, time left and failures of a run, as QGIS shows them."""
 
 from __future__ import annotations
 
-import bisect
 import time
 import traceback
 
@@ -20,86 +16,94 @@ from ...processing_provider.dependencies import load_error_message
 from ...running.failures import UnexpectedCoreError
 from ...translation import tr
 
-MIN_ELAPSED = 8.0
-"""Seconds of a run in which nothing is said: its first steps tell little."""
-MIN_FRACTION = 0.02
-"""Share of the work before which nothing is said."""
-MIN_CHANGE = 0.2
-"""What is said changes when the time left has changed by this share."""
-MIN_INTERVAL = 5.0
-"""Seconds between two changes, at least."""
-MAX_RATE_RATIO = 1.4
-"""By how much the pace of the last half and that of the last quarter of a run may differ to be believed."""
-REPORT_ANYWAY_AFTER = 45.0
-"""Seconds after which the pace of the last half is believed in any case."""
+SMOOTHING = 0.3
+"""Share of the elapsed time over which the rate is smoothed."""
+MIN_ELAPSED, MIN_FRACTION = 8.0, 0.02
+"""Seconds and share of the work before which nothing is estimated."""
+MIN_INTERVAL, MIN_CHANGE = 5.0, 0.2
+"""Seconds between two estimates, and the relative change that makes a new one worth showing."""
 
 
 class ProgressEstimator:
-    """Listens to the share of the work done, and says now and then how long the rest will take.
-
-    The pace is that of the later half of the run: early steps have another pace than the long ones, and a pace of the
-    last seconds would jump about. While that half still holds two stages of different pace nothing is said. What is
-    said goes into a log, so it is said anew only when it has changed much: about fifteen times an hour of work.
-    """
+    """Estimates the time left from an exponentially smoothed rate, as tqdm does."""
 
     def __init__(self, now: float) -> None:
-        """Start.
-
-        Args:
-            now: seconds of a clock that never goes back.
-        """
-        self._started_at, self._last = now, 0.0
-        self._times, self._shares = [now], [0.0]
-        self._last_reported: tuple[float, float] | None = None
+        """Start at a time in seconds of a monotonic clock."""
+        self._started = self._updated = now
+        self._fraction = self._rate = 0.0
+        self._shown: tuple[float, float] | None = None
 
     def seconds(self, fraction: float, now: float) -> float | None:
-        """Return the seconds left when there is something new to say, else None.
+        """Return the seconds left if the estimate is new enough to be shown, else None.
 
         Args:
             fraction: share of the work done, 0 to 1.
-            now: as in the constructor.
+            now: time, as in the constructor.
         """
-        if fraction <= self._last:
+        if fraction <= self._fraction or now <= self._updated:
             return None
-        self._last = fraction
-        self._add_sample(fraction, now)
-        if now - self._started_at < MIN_ELAPSED or not MIN_FRACTION <= fraction < 1:
+        elapsed, interval = now - self._started, now - self._updated
+        weight = min(1.0, interval / (SMOOTHING * elapsed))
+        self._rate += weight * ((fraction - self._fraction) / interval - self._rate)
+        self._fraction, self._updated = fraction, now
+        if elapsed < MIN_ELAPSED or not MIN_FRACTION <= fraction < 1:
             return None
-        half, quarter = self._rate(0.5, fraction, now), self._rate(0.25, fraction, now)
-        silent = now - (self._last_reported[0] if self._last_reported else self._started_at)
-        if half is None:
-            return None
-        if silent < REPORT_ANYWAY_AFTER and (
-            quarter is None or max(half, quarter) > MAX_RATE_RATIO * min(half, quarter)
-        ):
-            return None
-        left = (1 - fraction) / half
-        if self._last_reported is not None:
-            when, seconds = self._last_reported
-            less, more = left < seconds * (1 - MIN_CHANGE), left > max(seconds - (now - when), 1.0) * (1 + MIN_CHANGE)
-            if silent < MIN_INTERVAL or not (less or more):
+        left = (1 - fraction) / self._rate
+        if self._shown is not None:
+            when, shown = self._shown
+            expected = max(shown - (now - when), 1.0)
+            changed = left < shown * (1 - MIN_CHANGE) or left > expected * (1 + MIN_CHANGE)
+            if not changed or now - when < MIN_INTERVAL:
                 return None
-        self._last_reported = now, left
+        self._shown = now, left
         return left
 
-    def _rate(self, part: float, fraction: float, now: float) -> float | None:
-        """Return the share done in a second over the last part of the run, None when nothing was."""
-        first = max(bisect.bisect_right(self._times, now - part * (now - self._started_at)) - 1, 0)
-        done, seconds = fraction - self._shares[first], now - self._times[first]
-        return done / seconds if done > 0 and seconds > 0 else None
 
-    def _add_sample(self, fraction: float, now: float) -> None:
-        """Keep where the run stood, some two hundred times in its last half."""
-        if now - self._times[-1] >= (now - self._started_at) / 400:
-            self._times.append(now)
-            self._shares.append(fraction)
-            if len(self._times) > 2000:
-                gone = bisect.bisect_right(self._times, self._started_at + (now - self._started_at) / 3) - 1
-                del self._times[: max(gone, 0)], self._shares[: max(gone, 0)]
+class FeedbackProgress:
+    """The core's ``Progress``, passed on to QGIS."""
+
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
+        """Report to the feedback of a run."""
+        self.feedback = feedback
+        self._percent = -1.0
+        self._estimator = ProgressEstimator(time.monotonic())
+        self._time_left = ""
+
+    def report(self, fraction: float, text: str = "") -> None:
+        """Move the progress bar forward, log the text, and update the time left."""
+        percent = 100 * min(max(fraction, 0.0), 1.0)
+        if text:
+            self.feedback.pushInfo(text)
+        # Every change is a signal to the window: tenths of a percent are enough.
+        if percent >= self._percent + 0.1 or percent == 100 > self._percent:
+            self._percent = percent
+            self.feedback.setProgress(percent)
+            seconds = self._estimator.seconds(percent / 100, time.monotonic())
+            text = self._time_left if seconds is None else self._time_left_text(seconds)
+            if text != self._time_left:
+                self._time_left = text
+                self.feedback.setProgressText(text)
+
+    def warn(self, text: str) -> None:
+        """Log a warning."""
+        self.feedback.pushWarning(text)
+
+    def cancelled(self) -> bool:
+        """Whether the user pressed Cancel."""
+        _process_ui_events()
+        return self.feedback.isCanceled()
+
+    def _time_left_text(self, seconds: float) -> str:
+        if seconds < FEW_SECONDS:
+            return tr("A few seconds left")
+        # In a graphical model the steps to come are not known.
+        one_step = isinstance(self.feedback, QgsProcessingMultiStepFeedback)
+        text = tr("About {time} left for this step" if one_step else "About {time} left")
+        return text.format(time=duration(seconds))
 
 
 def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> QgsProcessingException:
-    """Return what an algorithm raises for an error, and log what explains it.
+    """Return the exception to raise for an error of a run, with a message for the user, and log the details.
 
     Args:
         error: of the run.
@@ -107,83 +111,30 @@ def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> Qg
         feedback: of the run.
     """
     if isinstance(error, ScarpError):
-        _log(getattr(error, "log", ""), feedback)
-        return QgsProcessingException(str(error))
-    if isinstance(error, ImportError):
-        _log(traceback.format_exc(), feedback)
-        return QgsProcessingException(load_error_message(error))
-    if is_out_of_memory(error):
-        return QgsProcessingException(
-            tr("The computer ran out of memory. Close other programs, or choose a smaller area, tile or batch.")
+        message, log = str(error), getattr(error, "log", "")
+    elif isinstance(error, ImportError):
+        message, log = load_error_message(error), traceback.format_exc()
+    elif is_out_of_memory(error):
+        message = tr("The computer ran out of memory. Close other programs, or choose a smaller area, tile or batch.")
+        log = ""
+    else:
+        # An error in Scarp itself: the traceback goes to the log, for the report.
+        remote = isinstance(error, UnexpectedCoreError)
+        log = error.log if remote else traceback.format_exc()
+        text = tr(
+            "{title} failed with an unexpected error: {error}. No incomplete output was left. "
+            "Please report this with the log."
         )
-    # A fault of Scarp's own: the trace goes to the log, for the report.
-    remote = isinstance(error, UnexpectedCoreError)
-    _log(error.log if remote else traceback.format_exc(), feedback)
-    return QgsProcessingException(
-        tr(
-            "{title} failed in a way that Scarp did not foresee: {error}. Nothing was left under the outputs' names. "
-            "Please report it with the log."
-        ).format(title=title, error=str(error) if remote else f"{type(error).__name__}: {error}")
-    )
-
-
-def _log(text: str, feedback: QgsProcessingFeedback) -> None:
-    if text:
-        feedback.pushDebugInfo(text)
-
-
-class FeedbackProgress:
-    """The core's progress, talking to QGIS."""
-
-    def __init__(self, feedback: QgsProcessingFeedback) -> None:
-        """Keep the feedback of a run."""
-        self._feedback = feedback
-        self._percent = -1.0
-        self._estimator = ProgressEstimator(time.monotonic())
-        self._last_reported = ""
-
-    @property
-    def feedback(self) -> QgsProcessingFeedback:
-        """The feedback of the run, for an algorithm that runs another one."""
-        return self._feedback
-
-    def report(self, fraction: float, text: str = "") -> None:
-        """Move the bar, forward only, log the text, and say now and then how long it will still take."""
-        percent = 100 * min(max(fraction, 0.0), 1.0)
-        if text:
-            self._feedback.pushInfo(text)
-        # Every change is a signal to the window: tenths of a percent are enough for a bar.
-        if percent >= self._percent + 0.1 or percent == 100 > self._percent:
-            self._percent = percent
-            self._feedback.setProgress(percent)
-            seconds = self._estimator.seconds(percent / 100, time.monotonic())
-            words = self._last_reported if seconds is None else self._time_left_text(seconds)
-            if words != self._last_reported:
-                self._last_reported = words
-                self._feedback.setProgressText(words)
-
-    def warn(self, text: str) -> None:
-        """Log a warning."""
-        self._feedback.pushWarning(text)
-
-    def cancelled(self) -> bool:
-        """Whether Cancel was pressed."""
-        _process_ui_events()
-        return self._feedback.isCanceled()
-
-    def _time_left_text(self, seconds: float) -> str:
-        if seconds < FEW_SECONDS:
-            return tr("A few seconds left")
-        # Of a graphical model only the step that runs is known.
-        if isinstance(self._feedback, QgsProcessingMultiStepFeedback):
-            return tr("About {time} left for this step").format(time=duration(seconds))
-        return tr("About {time} left").format(time=duration(seconds))
+        message = text.format(title=title, error=str(error) if remote else f"{type(error).__name__}: {error}")
+    if log:
+        feedback.pushDebugInfo(log)
+    return QgsProcessingException(message)
 
 
 def _process_ui_events() -> None:
-    """Let the window draw itself and hear Cancel where QGIS runs an algorithm in the main thread.
+    """Let the window repaint and see Cancel where QGIS runs an algorithm in the main thread.
 
-    Up to 3.22 at least, batches and the model designer do so, and QGIS itself lets the window live only at messages.
+    Up to 3.22 at least, batches and the model designer do so, and QGIS itself handles events only at messages.
     """
     application = QCoreApplication.instance()
     if (
@@ -195,7 +146,6 @@ def _process_ui_events() -> None:
 
 
 def _is_running_dialog(widget: QWidget) -> bool:
-    """Whether a window is a dialog of Processing in which something runs that can be cancelled."""
-    return (
-        widget.inherits("QgsProcessingAlgorithmDialogBase") and widget.isVisible() and widget.cancelButton().isEnabled()
-    )
+    """Whether a window is a Processing dialog with a run that can be cancelled."""
+    is_dialog = widget.inherits("QgsProcessingAlgorithmDialogBase") and widget.isVisible()
+    return is_dialog and widget.cancelButton().isEnabled()

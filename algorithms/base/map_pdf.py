@@ -1,7 +1,7 @@
-"""A map as PDF, drawn by QGIS's own layout engine from ``resources/templates/map.qpt``.
+"""A map as PDF, drawn by QGIS's layout engine from ``resources/templates/map.qpt``.
 
-Layouts are graphics scenes and belong to the main thread, while an algorithm computes in another one when it runs from
-the Toolbox. So the sheet is drawn in the main thread, as QGIS does with its own layout algorithms, with a project of
+Layouts are graphics scenes and belong to the main thread, while an algorithm started from the Toolbox computes in
+another one. So the sheet is drawn in the main thread, as QGIS does with its own layout algorithms, and in a project of
 its own: that of the user stays as it is.
 """
 
@@ -84,7 +84,7 @@ class _MainThreadCall(QObject):
 
 
 _pending_calls: set[_MainThreadCall] = set()
-"""An errand lives until the main thread has come to it, also when nobody waits any more."""
+"""Keeps a reference until the main thread has run the call, even if nobody waits for it any more."""
 
 
 def run_in_main_thread(function: Callable[[], None], progress: Progress) -> None:
@@ -107,12 +107,12 @@ def run_in_main_thread(function: Callable[[], None], progress: Progress) -> None
         raise call.error
 
 
-def write_pdf(output: str | os.PathLike, sheet: Any, progress: Progress) -> None:
-    """Draw a map sheet as PDF, whole or not at all.
+def write_pdf(output: str | os.PathLike[str], sheet: Any, progress: Progress) -> None:
+    """Write a map sheet as PDF, completely or not at all.
 
     Args:
         output: path of the PDF.
-        sheet: a ``model.report.sheet.MapSheet``.
+        sheet: a ``model.report.map_sheet.MapSheet``.
         progress: asked whether to stop.
 
     Raises:
@@ -121,29 +121,31 @@ def write_pdf(output: str | os.PathLike, sheet: Any, progress: Progress) -> None
     """
     with atomic_output(output) as temporary:
         run_in_main_thread(lambda: _draw(str(temporary), sheet), progress)
-        # What the exporter says is not asked: Qt writes on when the disk is full, and calls that a success.
-        if not _is_complete_pdf(temporary):
-            raise OutputNotWritable(
-                tr(
-                    "The PDF {path} could not be written; the other files of the run are complete "
-                    "and stay. Check that the disk has room and that the file is not open "
-                    "elsewhere."
-                ).format(path=output)
+        # The exporter's result says nothing: Qt ignores a full disk and reports success.
+        content = temporary.read_bytes() if temporary.is_file() else b""
+        if not content.rstrip().endswith(b"%%EOF"):
+            text = tr(
+                "The PDF {path} could not be written; the other files of the run are complete "
+                "and stay. Check that the disk has room and that the file is not open "
+                "elsewhere."
             )
+            raise OutputNotWritable(text.format(path=output))
         stop_if_cancelled(progress)
 
 
 def _draw(path: str, sheet: Any) -> None:
     project = QgsProject()
-    zones = _zones(sheet)
+    zones = _zone_layer(sheet)
     crs = _map_crs(zones)
     project.setCrs(crs)
     project.setEllipsoid(zones.crs().ellipsoidAcronym() or "EPSG:7030")
-    points = [_points(label, colour, places, zones.crs()) for label, colour, places in sheet.points]
-    shade = _hillshade_layer(sheet.hillshade)
-    layers = [*reversed(points), zones, *shade]
+    points = [_point_layer(label, colour, places, zones.crs()) for label, colour, places in sheet.points]
+    layers = [*reversed(points), zones, *_hillshade_layers(sheet.hillshade)]
     project.addMapLayers(layers, False)
-    layout = _template(project)
+    layout = QgsPrintLayout(project)
+    template = QDomDocument()
+    template.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))
+    layout.loadFromTemplate(template, QgsReadWriteContext())
     extent = QgsCoordinateTransform(zones.crs(), crs, project).transformBoundingBox(zones.extent())
     extent.scale(1.02)
     map_item = layout.itemById("map")
@@ -151,10 +153,10 @@ def _draw(path: str, sheet: Any) -> None:
     map_item.setLayers(layers)
     map_item.setKeepLayerSet(True)
     map_item.zoomToExtent(extent)
-    for name in ("title", "subtitle", "notes", "source"):
+    for name in ("title", "subtitle", "notes"):
         layout.itemById(name).setText(_escape_expressions(getattr(sheet, name)))
     layout.itemById("source").setText(
-        f"{sheet.source} CRS of the data: {zones.crs().authid() or zones.crs().description()}. "
+        f"{_escape_expressions(sheet.source)} CRS of the data: {zones.crs().authid() or zones.crs().description()}. "
         f"Scale 1 : {map_item.scale():,.0f} on A4."
     )
     layout.itemById("north").setPicturePath(str(TEMPLATES / "north.svg"))
@@ -168,22 +170,8 @@ def _draw(path: str, sheet: Any) -> None:
     QgsLayoutExporter(layout).exportToPdf(path, settings)
 
 
-def _is_complete_pdf(path: Path) -> bool:
-    """Whether a PDF is there to its last line."""
-    content = path.read_bytes() if path.is_file() else b""
-    return content.rstrip().endswith(b"%%EOF")
-
-
-def _template(project: QgsProject) -> QgsPrintLayout:
-    document = QDomDocument()
-    document.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))
-    layout = QgsPrintLayout(project)
-    layout.loadFromTemplate(document, QgsReadWriteContext())
-    return layout
-
-
 def _map_crs(layer: QgsRasterLayer) -> QgsCoordinateReferenceSystem:
-    """Return the layer's CRS, or for one in degrees a map projection for its middle: a map must not be squashed."""
+    """Return the layer's CRS, or for one in degrees a local projection, which does not distort the map."""
     crs = layer.crs()
     if not crs.isGeographic():
         return crs
@@ -193,38 +181,30 @@ def _map_crs(layer: QgsRasterLayer) -> QgsCoordinateReferenceSystem:
     return local if local.isValid() else crs
 
 
-def _zones(sheet: Any) -> QgsRasterLayer:
-    """Return the zones, the most susceptible first, as the legend shall have them."""
+def _zone_layer(sheet: Any) -> QgsRasterLayer:
     layer = QgsRasterLayer(sheet.raster, "Susceptibility")
+    provider = layer.dataProvider()
     names = {number: _escape_expressions(name) for number, name in sheet.names.items()}
     colours = {number: QColor(*sheet.colours[number]) for number in sheet.names}
     if sheet.breaks:
-        limits = [*sheet.breaks, float("inf")]
-        function = QgsColorRampShader(0, 1, None, QgsColorRampShader.Type.Discrete)
-        function.setColorRampItemList(
-            [
-                QgsColorRampShader.ColorRampItem(limit, colours[number], names[number])
-                for number, limit in enumerate(limits, 1)
-            ]
+        ramp = QgsColorRampShader(0, 1, None, QgsColorRampShader.Type.Discrete)
+        limits = enumerate([*sheet.breaks, float("inf")], 1)
+        ramp.setColorRampItemList(
+            [QgsColorRampShader.ColorRampItem(limit, colours[number], names[number]) for number, limit in limits]
         )
         shader = QgsRasterShader()
-        shader.setRasterShaderFunction(function)
-        layer.setRenderer(QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader))
+        shader.setRasterShaderFunction(ramp)
+        layer.setRenderer(QgsSingleBandPseudoColorRenderer(provider, 1, shader))
     else:
-        layer.setRenderer(
-            QgsPalettedRasterRenderer(
-                layer.dataProvider(),
-                1,
-                [QgsPalettedRasterRenderer.Class(number, colours[number], name) for number, name in names.items()],
-            )
-        )
+        classes = [QgsPalettedRasterRenderer.Class(number, colours[number], name) for number, name in names.items()]
+        layer.setRenderer(QgsPalettedRasterRenderer(provider, 1, classes))
     # Multiplied with the hillshade below, the relief shows through the colours.
     layer.setBlendMode(QPainter.CompositionMode.CompositionMode_Multiply)
     return layer
 
 
-def _hillshade_layer(path: str | None) -> list[QgsRasterLayer]:
-    """Return the relief as it is in the file; QGIS would stretch it from black to white."""
+def _hillshade_layers(path: str | None) -> list[QgsRasterLayer]:
+    """Return the hillshade with its own grey values; QGIS would stretch it from black to white."""
     if path is None:
         return []
     layer = QgsRasterLayer(path, "Relief")
@@ -232,7 +212,7 @@ def _hillshade_layer(path: str | None) -> list[QgsRasterLayer]:
     return [layer]
 
 
-def _points(
+def _point_layer(
     label: str, colour: str, places: Sequence[tuple[float, float]], crs: QgsCoordinateReferenceSystem
 ) -> QgsVectorLayer:
     layer = QgsVectorLayer("Point", label, "memory")
@@ -243,38 +223,26 @@ def _points(
         feature.setGeometry(point(x, y))
         features.append(feature)
     layer.dataProvider().addFeatures(features)
-    size = 1.4 if len(places) < 500 else 0.9
-    layer.setRenderer(
-        QgsSingleSymbolRenderer(
-            QgsMarkerSymbol.createSimple(
-                {
-                    "name": "circle",
-                    "size": str(size),
-                    "color": colour,
-                    "outline_width": "0.12",
-                    "outline_color": "#ffffff" if colour != "#ffffff" else "#1f2933",
-                }
-            )
-        )
-    )
+    size = "1.4" if len(places) < 500 else "0.9"
+    outline = "#ffffff" if colour != "#ffffff" else "#1f2933"
+    style = {"name": "circle", "size": size, "color": colour, "outline_width": "0.12", "outline_color": outline}
+    layer.setRenderer(QgsSingleSymbolRenderer(QgsMarkerSymbol.createSimple(style)))
     return layer
 
 
 def _escape_expressions(text: str) -> str:
-    """Return a text that QGIS shows as it is; between [% and %] it would look for an expression."""
+    """Return a text that QGIS shows as it is; between [% and %] it would evaluate an expression."""
     return text.replace("[%", "[\N{ZERO WIDTH SPACE}%")
 
 
 def _fill_scale_bar(bar: Any, map_item: QgsLayoutItemMap) -> None:
     from ...model.report.lengths import round_length
 
-    extent = map_item.extent()
-    metres = QgsUnitTypes.fromUnitToUnitFactor(map_item.crs().mapUnits(), QgsUnitTypes.DistanceUnit.DistanceMeters)
-    length = round_length(extent.width() * metres / 8)
+    units = QgsUnitTypes.DistanceUnit
+    metres = QgsUnitTypes.fromUnitToUnitFactor(map_item.crs().mapUnits(), units.DistanceMeters)
+    length = round_length(map_item.extent().width() * metres / 8)
     kilometres = length >= 1000
-    bar.setUnits(
-        QgsUnitTypes.DistanceUnit.DistanceKilometers if kilometres else QgsUnitTypes.DistanceUnit.DistanceMeters
-    )
+    bar.setUnits(units.DistanceKilometers if kilometres else units.DistanceMeters)
     bar.setUnitLabel("km" if kilometres else "m")
     bar.setNumberOfSegmentsLeft(0)
     bar.setNumberOfSegments(2)
@@ -283,13 +251,14 @@ def _fill_scale_bar(bar: Any, map_item: QgsLayoutItemMap) -> None:
 
 
 def _fill_legend(legend: Any, layers: Sequence[Any], zones: int) -> None:
+    """List the layers, of the zones the most susceptible first."""
     legend.setAutoUpdateModel(False)
     root = legend.model().rootGroup()
     root.clear()
     for layer in layers:
         node = root.addLayer(layer)
         if isinstance(layer, QgsRasterLayer):
-            # A node before those of the zones names the band, which says nothing to a reader.
+            # A node before those of the zones shows the name of the band.
             first = max(len(layer.legend().createLayerTreeModelLegendNodes(node)) - zones, 0)
             QgsMapLayerLegendUtils.setLegendNodeOrder(node, list(range(first + zones - 1, first - 1, -1)))
         legend.model().refreshLayerLegend(node)

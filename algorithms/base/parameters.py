@@ -25,17 +25,12 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from ...model.options import Option
+from ...model.options import DEVICES, Option
 from ...translation import tr
 
 Source = QgsProcessing.SourceType
-POINT, LINE, POLYGON, RASTER = (
-    Source.TypeVectorPoint,
-    Source.TypeVectorLine,
-    Source.TypeVectorPolygon,
-    Source.TypeRaster,
-)
-
+POINT, LINE, POLYGON = Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon
+RASTER = Source.TypeRaster
 FILE = QgsProcessingParameterFile.Behavior.File
 
 MODEL_FILE = "Scarp model (*.safetensors)"
@@ -43,21 +38,34 @@ HTML = "HTML (*.html)"
 CSV = "CSV (*.csv)"
 PDF = "PDF (*.pdf)"
 ZONES_FILTER = "Zones, run record or zone table (*.tif *.tiff *.json *.csv)"
+RASTER_OR_VECTOR_FIELD = "_FIELD"
+"""Suffix of the parameter of a field, after the name of an input that may be a raster or a vector layer."""
 
-DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{number}" for number in range(16)), "mps")
-DEVICE_HELP = (
-    "What computes. auto: an NVIDIA graphics card when there is one, else the processor. cuda:1 is the "
-    "second graphics card; mps is that of an Apple computer."
-)
-SCHEDULER_HELP = (
-    "Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters "
-    "and the output must lie on storage that all machines see at the same path. Leave it empty to "
-    "compute on this computer; Scarp's docs/cluster.md shows how to start a cluster."
-)
-PRECISION_HELP = (
-    "Numbers the network computes with. auto: the fastest that is exact enough on this device. fp32 is "
-    "the most exact; bf16 and fp16 are faster where the device has them."
-)
+
+def option(declared: Option, without_default: bool = False) -> QgsProcessingParameterDefinition:
+    """Return the parameter of an option of the core.
+
+    Args:
+        declared: gives name, label, default, limits and choices.
+        without_default: leave the parameter empty and optional, so that a given value can be told from a preset's.
+    """
+    name, label = declared.parameter, declared.label
+    default = None if without_default else declared.default
+    optional = without_default or declared.default is None
+    if isinstance(declared.default, bool):
+        return QgsProcessingParameterBoolean(name, label, declared.default)
+    if declared.choices is not None:
+        return QgsProcessingParameterEnum(name, label, list(declared.choices), False, default, optional, True)
+    if declared.limits is None:
+        return QgsProcessingParameterString(name, label, default or None, False, True)
+    kind = (
+        QgsProcessingParameterNumber.Type.Integer if declared.is_integer else QgsProcessingParameterNumber.Type.Double
+    )
+    definition = QgsProcessingParameterNumber(name, label, kind, default, optional, *declared.limits)
+    if declared.decimals is not None:
+        # Those of the input box, which cuts off further ones.
+        definition.setMetadata({"widget_wrapper": {"decimals": declared.decimals}})
+    return definition
 
 
 def raster(name: str, label: str, optional: bool = False) -> QgsProcessingParameterRasterLayer:
@@ -85,112 +93,21 @@ def field(name: str, label: str, parent: str) -> QgsProcessingParameterField:
     return QgsProcessingParameterField(name, label, None, parent, QgsProcessingParameterField.DataType.Any, False, True)
 
 
-RASTER_OR_VECTOR_FIELD = "_FIELD"
-"""Ending of the name of a field of an input that may be a raster or a vector layer, behind the name of that input."""
-
-
 def raster_or_vector_field(name: str, label: str) -> QgsProcessingParameterString:
-    """Return an optional field of an input that may as well be a raster: a text, for which dialogs offer the fields.
+    """Return an optional field of an input that may be a raster: a text, for which dialogs offer the fields.
 
-    A field parameter would fit better, but QGIS crashes (3.22 to 3.44 and newer) when one hangs on a box in which a
-    raster is chosen.
+    A field parameter would fit better, but QGIS crashes (3.22 to 3.44 and newer) if its layer is a raster.
     """
     return QgsProcessingParameterString(name, label, None, False, True)
-
-
-def number(
-    name: str,
-    label: str,
-    default: float | None,
-    minimum: float,
-    maximum: float,
-    optional: bool = False,
-    decimals: int = 1,
-) -> QgsProcessingParameterNumber:
-    """Return a number; ``decimals`` are those of the input box, which cuts further ones off."""
-    definition = QgsProcessingParameterNumber(
-        name, label, QgsProcessingParameterNumber.Type.Double, default, optional, minimum, maximum
-    )
-    definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
-    return definition
-
-
-def integer(name: str, label: str, default: int, minimum: int, maximum: int) -> QgsProcessingParameterNumber:
-    """Return a whole number."""
-    return QgsProcessingParameterNumber(
-        name, label, QgsProcessingParameterNumber.Type.Integer, default, False, minimum, maximum
-    )
-
-
-def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
-    """Return a choice of fixed words, which commands and models name as they are: ``PHYSICS=hinge``."""
-    return QgsProcessingParameterEnum(name, label, list(options), False, default, False, True)
-
-
-def option(declared: Option, without_default: bool = False) -> QgsProcessingParameterDefinition:
-    """Return the parameter of an option of the core.
-
-    Args:
-        declared: gives name, label, default, limits and choices.
-        without_default: leave the parameter empty and optional, so that a given value can be told from a preset's.
-    """
-    default = None if without_default else declared.default
-    if isinstance(declared.default, bool):
-        return flag(declared.parameter, declared.label, declared.default)
-    if declared.choices is not None:
-        return QgsProcessingParameterEnum(
-            declared.parameter, declared.label, list(declared.choices), False, default, without_default, True
-        )
-    if declared.limits is None:
-        return QgsProcessingParameterString(declared.parameter, declared.label, default or None, False, True)
-    kinds = QgsProcessingParameterNumber.Type
-    definition = QgsProcessingParameterNumber(
-        declared.parameter,
-        declared.label,
-        kinds.Integer if declared.is_integer else kinds.Double,
-        default,
-        without_default,
-        *declared.limits,
-    )
-    if declared.decimals is not None:
-        definition.setMetadata({"widget_wrapper": {"decimals": declared.decimals}})
-    return definition
-
-
-def device() -> QgsProcessingParameterEnum:
-    """Return the parameter DEVICE."""
-    return choice("DEVICE", "Device", DEVICES, "auto")
-
-
-def scheduler() -> QgsProcessingParameterString:
-    """Return the parameter SCHEDULER; declare it with ``SCHEDULER_HELP``, read it with ``Arguments.scheduler``."""
-    return QgsProcessingParameterString("SCHEDULER", "Dask scheduler", None, False, True)
-
-
-def region() -> QgsProcessingParameterString:
-    """Return the parameter REGION."""
-    return QgsProcessingParameterString("REGION", "Region", None, False, True)
-
-
-def flag(name: str, label: str, default: bool) -> QgsProcessingParameterBoolean:
-    """Return a yes or no."""
-    return QgsProcessingParameterBoolean(name, label, default)
 
 
 def table(name: str, label: str, columns: Sequence[str], default: Sequence[Any] = ()) -> QgsProcessingParameterMatrix:
     """Return a table that can also be typed as comma-separated text, row after row.
 
-    It is optional for QGIS, which otherwise takes a matrix that is not given as missing in spite of its default.
+    It is optional for QGIS, which otherwise reports an empty matrix as missing in spite of its default.
     """
-    return QgsProcessingParameterMatrix(
-        name,
-        label,
-        max(len(default) // len(columns), 1),
-        False,
-        [tr(column) for column in columns],
-        list(default) or None,
-        True,
-    )
+    rows, headings = max(len(default) // len(columns), 1), [tr(column) for column in columns]
+    return QgsProcessingParameterMatrix(name, label, rows, False, headings, list(default) or None, True)
 
 
 def model_file(name: str, label: str) -> QgsProcessingParameterFile:
@@ -228,3 +145,68 @@ def vector_output(name: str, label: str, geometry: Any, by_default: bool = True)
 def folder_output(name: str, label: str) -> QgsProcessingParameterFolderDestination:
     """Return a folder to write to."""
     return QgsProcessingParameterFolderDestination(name, label)
+
+
+# Until all algorithms declare their options.
+
+
+def number(
+    name: str,
+    label: str,
+    default: float | None,
+    minimum: float,
+    maximum: float,
+    optional: bool = False,
+    decimals: int = 1,
+) -> QgsProcessingParameterNumber:
+    """Return a number."""
+    kind = QgsProcessingParameterNumber.Type.Double
+    definition = QgsProcessingParameterNumber(name, label, kind, default, optional, minimum, maximum)
+    definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
+    return definition
+
+
+def integer(name: str, label: str, default: int, minimum: int, maximum: int) -> QgsProcessingParameterNumber:
+    """Return a whole number."""
+    kind = QgsProcessingParameterNumber.Type.Integer
+    return QgsProcessingParameterNumber(name, label, kind, default, False, minimum, maximum)
+
+
+def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
+    """Return a choice of fixed words, which commands and models name as they are: ``PHYSICS=hinge``."""
+    return QgsProcessingParameterEnum(name, label, list(options), False, default, False, True)
+
+
+def flag(name: str, label: str, default: bool) -> QgsProcessingParameterBoolean:
+    """Return a check box."""
+    return QgsProcessingParameterBoolean(name, label, default)
+
+
+DEVICE_HELP = (
+    "Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU "
+    "of an Apple computer."
+)
+SCHEDULER_HELP = (
+    "Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters and the "
+    "output must lie on storage that all machines see at the same path. Leave it empty to compute on this "
+    "computer; docs/cluster.md shows how to start a cluster."
+)
+PRECISION_HELP = (
+    "Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the "
+    "most accurate; bf16 and fp16 are faster where the device supports them."
+)
+
+
+def device() -> QgsProcessingParameterEnum:
+    """Return the parameter DEVICE."""
+    return choice("DEVICE", "Device", DEVICES, "auto")
+
+
+def scheduler() -> QgsProcessingParameterString:
+    """Return the parameter SCHEDULER."""
+    return QgsProcessingParameterString("SCHEDULER", "Dask scheduler", None, False, True)
+
+
+def region() -> QgsProcessingParameterString:
+    """Return the parameter REGION."""
+    return QgsProcessingParameterString("REGION", "Region", None, False, True)

@@ -1,9 +1,7 @@
-"""Parameter values as the run record keeps them: plain JSON that Processing takes back as it stands.
-The inputs of a recorded run, found again.
-The shell's part of the run record: the call as it was made, so that ``scarp:rerun`` can make it again.
+"""The call in the run record: what QGIS was asked for, so that ``scarp:rerun`` can repeat it.
 
-The core knows what it was handed: paths, arrays, settings. What QGIS was asked for, under the names that the user
-knows, is added to the records that the core wrote; vector layers, which QGIS writes, get a record as well.
+The core records paths, arrays and settings. The parameters of the Processing algorithm are added here, as plain JSON
+that Processing takes back; vector layers, which QGIS writes, get a record of their own.
 """
 
 from __future__ import annotations
@@ -21,11 +19,13 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeatureSourceDefinition,
     QgsProcessingParameterDefinition,
+    QgsProcessingParameterNumber,
     QgsProcessingUtils,
 )
 
 from ...model.errors import InputMissing, OutputNotWritable, ParameterInvalid
-from ...model.outputs.atomic import RECORD_SUFFIX, describe_input, read_record, write_record
+from ...model.outputs.run_record import describe_input, read_record, write_record
+from ...model.outputs.temp_files import RECORD_SUFFIX
 from ...model.progress import Progress
 from ...model.provenance.call import RecordedRun
 from ...translation import tr
@@ -33,16 +33,15 @@ from .arguments import Arguments
 from .values import LAYER_TYPES, is_given, plain, source_text, strip_password
 
 TEMPORARY = "temporary"
-"""Key under which a layer stands that only QGIS's memory holds; its value is the layer's name."""
+"""Key of the name of a layer that exists in QGIS's memory only."""
 SOURCE, SELECTED, LIMIT, FILTER = "source", "selected_only", "feature_limit", "filter"
-"""Keys of a layer of which only some features were taken."""
-_BY_PATH = ("ogr", "gdal")
-"""Providers that Processing takes a path to be for."""
-_MEMORY = "memory"
+"""Keys of a layer of which only some features were used."""
+_PATH_PROVIDERS = ("ogr", "gdal")
+"""Providers whose sources Processing takes as paths."""
 
 
 def serialize_parameter(arguments: Arguments, definition: QgsProcessingParameterDefinition) -> Any:
-    """Return the value of an input parameter with its default filled in; None for what was left empty."""
+    """Return the value of an input parameter with its default filled in; None if it was left empty."""
     name, kind = definition.name(), definition.type()
     value = arguments.parameters.get(name)
     if not is_given(value) and (kind in LAYER_TYPES or definition.defaultValue() in (None, NULL)):
@@ -56,75 +55,13 @@ def serialize_parameter(arguments: Arguments, definition: QgsProcessingParameter
         return _layer(value, arguments.context)
     if kind == "file":
         return ";".join(_absolute(path) for path in _paths(arguments.file(name) or ""))
+    if kind == "field":
+        return str(plain(value))
     if kind == "number":
-        return (
-            arguments.integer(name)
-            if definition.dataType() == type(definition).Type.Integer
-            else arguments.number(name)
-        )
-    if kind == "boolean":
-        return arguments.flag(name)
-    if kind == "enum":
-        return arguments.choice(name)
-    if kind == "matrix":
-        return arguments.table(name)
-    return str(plain(value)) if kind == "field" else arguments.text(name)
-
-
-def recorded_paths(definition: QgsProcessingParameterDefinition, value: Any) -> list[str]:
-    """Return the files that a recorded value names, of layers without what follows the path in their source."""
-    if definition.type() != "file" and definition.type() not in LAYER_TYPES:
-        return []
-    found = []
-    for one in value if isinstance(value, list) else [value]:
-        text = one.get(SOURCE) if isinstance(one, dict) else one
-        for path in _paths(str(text).split("|")[0]) if text else ():
-            if os.path.isfile(path):
-                found.append(path)
-    return found
-
-
-def _paths(text: str) -> list[str]:
-    # Several models stand in one text with semicolons between them.
-    return [text] if os.path.exists(text) else [part.strip() for part in text.split(";") if part.strip()]
-
-
-def _absolute(source: str) -> str:
-    """Return a source with its path made absolute, if it is one of a file."""
-    path, bar, rest = source.partition("|")
-    return f"{os.path.abspath(path)}{bar}{rest}" if os.path.exists(path) else source
-
-
-def _layer(value: Any, context: QgsProcessingContext) -> Any:
-    inner = plain(value)
-    layer = inner if isinstance(inner, QgsMapLayer) else context.getMapLayer(str(inner))
-    source = _source_of(layer) if layer is not None else _absolute(source_text(inner, context))
-    part = _part(value)
-    return {SOURCE: source, **part} if part and isinstance(source, str) else source
-
-
-def _source_of(layer: QgsMapLayer) -> Any:
-    if layer.providerType() == _MEMORY:
-        return {TEMPORARY: layer.name()}
-    source = strip_password(layer.source())
-    if layer.providerType() in _BY_PATH:
-        return _absolute(source)
-    return QgsProcessingUtils.encodeProviderKeyAndUri(layer.providerType(), source)
-
-
-def _part(value: Any) -> dict[str, Any]:
-    """Return what limits the features that are taken of a layer."""
-    if not isinstance(value, QgsProcessingFeatureSourceDefinition):
-        return {}
-    part: dict[str, Any] = {}
-    if value.selectedFeaturesOnly:
-        part[SELECTED] = True
-    if value.featureLimit >= 0:
-        part[LIMIT] = value.featureLimit
-    # QGIS 3.32 and newer.
-    if getattr(value, "filterExpression", ""):
-        part[FILTER] = value.filterExpression
-    return part
+        integer = definition.dataType() == QgsProcessingParameterNumber.Type.Integer
+        return arguments.integer(name) if integer else arguments.number(name)
+    readers = {"boolean": arguments.flag, "enum": arguments.choice, "matrix": arguments.table}
+    return readers.get(kind, arguments.text)(name)
 
 
 def deserialize_parameter(value: Any) -> Any:
@@ -137,98 +74,50 @@ def deserialize_parameter(value: Any) -> Any:
     return definition
 
 
-def parse_replacements(text: str, call: RecordedRun, without: Container[str]) -> dict[str, str]:
-    """Read the lines ``NAME=value`` of REPLACE.
-
-    Args:
-        text: lines, or parts with semicolons between them.
-        call: the recorded run.
-        without: names that cannot be set.
-
-    Raises:
-        ParameterInvalid: a line is no such pair, or names no parameter of the run.
-    """
-    found = {}
-    for line in text.replace(";", "\n").splitlines():
-        if not line.strip():
-            continue
-        name, sign, value = (part.strip() for part in line.partition("="))
-        if not sign or name not in call.parameters or name in without:
-            names = ", ".join(name for name in call.parameters if name not in without)
-            raise ParameterInvalid(
-                tr('REPLACE has the line "{line}", which should be NAME=path with one of these names: {names}.').format(
-                    line=line.strip(), names=names
-                )
-            )
-        found[name] = value
-    return found
+def recorded_paths(definition: QgsProcessingParameterDefinition, value: Any) -> list[str]:
+    """Return the files that a recorded value names."""
+    if definition.type() not in (*LAYER_TYPES, "file"):
+        return []
+    items = value if isinstance(value, list) else [value]
+    texts = [item.get(SOURCE) if isinstance(item, dict) else item for item in items]
+    paths = [path for text in texts if text for path in _paths(str(text).split("|")[0])]
+    return [path for path in paths if os.path.isfile(path)]
 
 
-def restore_inputs(call: RecordedRun, replaced: dict[str, str], progress: Progress) -> dict[str, Any]:
-    """Return the recorded parameters as Processing takes them, with files found where they lie now.
-
-    Args:
-        call: the recorded run.
-        replaced: what the user names instead, by parameter.
-        progress: hears of files that were found elsewhere.
-
-    Raises:
-        InputMissing: an input cannot be had again; all of them are named.
-    """
-    found, gone = {}, []
-    for name, value in call.parameters.items():
-        if name in replaced:
-            found[name] = replaced[name]
-            continue
-        problem = _problem(name, value)
-        if problem:
-            gone.append(problem)
-        elif isinstance(value, list) and call.files.get(name):
-            found[name] = [_relocate(name, one, call, progress, gone) for one in value]
-        elif value is not None:
-            found[name] = deserialize_parameter(_relocate(name, value, call, progress, gone))
-    if gone:
-        raise InputMissing(
-            tr("The run cannot be repeated as it was. {problems} Save or find these, and name them in REPLACE.").format(
-                problems=" ".join(gone)
-            )
-        )
-    return found
+def _paths(text: str) -> list[str]:
+    # Several models may stand in one text, separated by semicolons.
+    return [text] if os.path.exists(text) else [part.strip() for part in text.split(";") if part.strip()]
 
 
-def _problem(name: str, value: Any) -> str:
-    """Return why a recorded value cannot be had again, empty when it can."""
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, dict) and TEMPORARY in one:
-            return tr('{name} was the temporary layer "{layer}", which no file holds.').format(
-                name=name, layer=one[TEMPORARY]
-            )
-        if isinstance(one, dict) and one.get(SELECTED):
-            return tr("{name} was the selected features of {layer} alone, and which ones is not recorded.").format(
-                name=name, layer=one.get(SOURCE)
-            )
-    return ""
+def _absolute(source: str) -> str:
+    """Return a source with its path made absolute, if it is a file's."""
+    path, bar, rest = source.partition("|")
+    return f"{os.path.abspath(path)}{bar}{rest}" if os.path.exists(path) else source
 
 
-def _relocate(name: str, value: Any, call: RecordedRun, progress: Progress, gone: list[str]) -> Any:
-    """Return a value with the path in it as it is now; a file that is gone may lie beside the record."""
-    source = value.get(SOURCE) if isinstance(value, dict) else value
-    known = {one.source for one in call.files.get(name, [])}
-    if not isinstance(source, str) or not known:
-        return value
-    for path in sorted(known, key=len, reverse=True):
-        if os.path.exists(path) or path not in source:
-            continue
-        beside = Path(call.record).parent / Path(path.replace("\\", "/")).name
-        if not beside.is_file():
-            gone.append(tr("{name}: {path} does not exist any more.").format(name=name, path=path))
-            continue
-        progress.report(
-            0.0,
-            tr("{name}: {path} is gone; {beside} is taken in its place.").format(name=name, path=path, beside=beside),
-        )
-        source = source.replace(path, str(beside))
-    return {**value, SOURCE: source} if isinstance(value, dict) else source
+def _layer(value: Any, context: QgsProcessingContext) -> Any:
+    inner = plain(value)
+    layer = inner if isinstance(inner, QgsMapLayer) else context.getMapLayer(str(inner))
+    source = _source_of(layer) if layer is not None else _absolute(source_text(inner, context))
+    limits: dict[str, Any] = {}
+    if isinstance(value, QgsProcessingFeatureSourceDefinition):
+        if value.selectedFeaturesOnly:
+            limits[SELECTED] = True
+        if value.featureLimit >= 0:
+            limits[LIMIT] = value.featureLimit
+        # QGIS 3.32 and newer.
+        if getattr(value, "filterExpression", ""):
+            limits[FILTER] = value.filterExpression
+    return {SOURCE: source, **limits} if limits and isinstance(source, str) else source
+
+
+def _source_of(layer: QgsMapLayer) -> Any:
+    if layer.providerType() == "memory":
+        return {TEMPORARY: layer.name()}
+    source = strip_password(layer.source())
+    if layer.providerType() in _PATH_PROVIDERS:
+        return _absolute(source)
+    return QgsProcessingUtils.encodeProviderKeyAndUri(layer.providerType(), source)
 
 
 def record_call(arguments: Arguments, results: dict[str, Any]) -> None:
@@ -238,82 +127,155 @@ def record_call(arguments: Arguments, results: dict[str, Any]) -> None:
         arguments: of the run.
         results: outputs by name, as the algorithm returns them.
     """
-    outputs = _files(arguments, results)
+    outputs = {}
+    for definition in arguments.algorithm.destinationParameterDefinitions():
+        path = str(results.get(definition.name()) or "").split("|")[0]
+        if path and os.path.exists(path):
+            outputs[definition.name()] = os.path.abspath(path)
     if not outputs:
         return
     try:
         _write(arguments, results, outputs)
     except (OutputNotWritable, OSError, ValueError) as error:
-        arguments.progress.warn(
-            tr('The run record could not be completed, so "Repeat a run" cannot repeat this run: {error}').format(
-                error=error
-            )
-        )
-
-
-def _files(arguments: Arguments, results: dict[str, Any]) -> dict[str, str]:
-    """Return the outputs that are files or folders, by name."""
-    paths = {
-        definition.name(): str(results.get(definition.name()) or "").split("|")[0]
-        for definition in arguments.algorithm.destinationParameterDefinitions()
-    }
-    return {name: os.path.abspath(path) for name, path in paths.items() if path and os.path.exists(path)}
+        text = tr('The run record could not be completed, so "Repeat a run" cannot repeat this run: {error}')
+        arguments.progress.warn(text.format(error=error))
 
 
 def _write(arguments: Arguments, results: dict[str, Any], outputs: dict[str, str]) -> None:
     algorithm = f"scarp:{arguments.algorithm.name()}"
-    core_outputs = [path for name, path in outputs.items() if name not in arguments.written]
-    core_outputs = [one for path in core_outputs for one in _outputs_with_core_record(path, algorithm)]
-    common = read_record(core_outputs[0]) if core_outputs else {"algorithm": algorithm}
-    qgis_outputs = {name: describe_input(path) for name, path in outputs.items() if name in arguments.written}
+    by_qgis = {name: path for name, path in outputs.items() if name in arguments.written}
+    by_core = [
+        path
+        for name, output in outputs.items()
+        if name not in by_qgis
+        for path in _outputs_with_core_record(output, algorithm)
+    ]
+    common = read_record(by_core[0]) if by_core else {"algorithm": algorithm}
+    described = {name: describe_input(path) for name, path in by_qgis.items()}
     call = _call(arguments, results, common.get("inputs") or {})
-    for path in [*core_outputs, *(outputs[name] for name in qgis_outputs)]:
-        content = read_record(path) if path in core_outputs else common
-        write_record(path, {**content, "outputs": {**content.get("outputs", {}), **qgis_outputs}, "call": call})
+    for path in [*by_core, *by_qgis.values()]:
+        content = read_record(path) if path in by_core else common
+        write_record(path, {**content, "outputs": {**content.get("outputs", {}), **described}, "call": call})
 
 
 def _outputs_with_core_record(path: str, algorithm: str) -> list[str]:
-    """Return the files, an output or those in an output folder, beside which the core has written a record."""
+    """Return the files, an output or those in an output folder, for which the core has written a record."""
     if os.path.isfile(path):
         return [path] if os.path.isfile(f"{path}{RECORD_SUFFIX}") else []
-    beside = [str(record)[: -len(RECORD_SUFFIX)] for record in sorted(Path(path).glob(f"*{RECORD_SUFFIX}"))]
-    return [one for one in beside if os.path.isfile(one) and read_record(one).get("algorithm") == algorithm]
+    files = [str(record)[: -len(RECORD_SUFFIX)] for record in sorted(Path(path).glob(f"*{RECORD_SUFFIX}"))]
+    return [file for file in files if os.path.isfile(file) and read_record(file).get("algorithm") == algorithm]
 
 
 def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return the call: parameters as Processing takes them, what was read, what came out."""
+    """Return the call: parameters as Processing takes them, the layers read, the outputs.
+
+    Args:
+        inputs: of the core's record, whose checksums of large files are used again.
+    """
+    described = [item for value in inputs.values() for item in (value if isinstance(value, list) else [value])]
     known = {
-        str(one["source"]).split("|")[0]: one
-        for value in inputs.values()
-        for one in (value if isinstance(value, list) else [value])
-        if isinstance(one, dict) and "sha256" in one
+        str(item["source"]).split("|")[0]: {key: item[key] for key in ("bytes", "sha256")}
+        for item in described
+        if isinstance(item, dict) and "sha256" in item
     }
     parameters, files = {}, {}
     for definition in arguments.algorithm.parameterDefinitions():
-        name = definition.name()
         if definition.isDestination():
             continue
+        name = definition.name()
         parameters[name] = serialize_parameter(arguments, definition)
         paths = recorded_paths(definition, parameters[name])
         if paths:
-            # The core has read through the large ones already.
-            files[name] = [
-                {"source": path, **{key: known[path][key] for key in ("bytes", "sha256")}}
-                if path in known
-                else describe_input(path)
-                for path in paths
-            ]
-    outputs = {
-        definition.name(): results.get(definition.name())
-        for definition in arguments.algorithm.destinationParameterDefinitions()
-    }
-    numbers = {name: value for name, value in results.items() if name not in outputs and value is not None}
+            files[name] = [{"source": path, **known[path]} if path in known else describe_input(path) for path in paths]
+    destinations = [definition.name() for definition in arguments.algorithm.destinationParameterDefinitions()]
     return {
         "parameters": parameters,
         "files": files,
         "layers": arguments.read,
-        "outputs": outputs,
+        "outputs": {name: results.get(name) for name in destinations},
         "written": arguments.written,
-        "numbers": numbers,
+        "numbers": {name: value for name, value in results.items() if name not in destinations and value is not None},
         "qgis": Qgis.QGIS_VERSION,
     }
+
+
+def parse_replacements(text: str, call: RecordedRun, excluded: Container[str]) -> dict[str, str]:
+    """Return the pairs in the lines ``NAME=value`` of REPLACE.
+
+    Args:
+        text: lines, or parts separated by semicolons.
+        call: the recorded run.
+        excluded: names that cannot be set.
+
+    Raises:
+        ParameterInvalid: a line is no such pair, or names no parameter of the run.
+    """
+    allowed = [name for name in call.parameters if name not in excluded]
+    found = {}
+    for line in filter(str.strip, text.replace(";", "\n").splitlines()):
+        name, sign, value = (part.strip() for part in line.partition("="))
+        if not sign or name not in allowed:
+            message = tr('REPLACE has the line "{line}", which must be NAME=path with one of these names: {names}.')
+            raise ParameterInvalid(message.format(line=line.strip(), names=", ".join(allowed)))
+        found[name] = value
+    return found
+
+
+def restore_inputs(call: RecordedRun, replaced: dict[str, str], progress: Progress) -> dict[str, Any]:
+    """Return the recorded parameters as Processing takes them, with files found where they are now.
+
+    Args:
+        call: the recorded run.
+        replaced: values that the user gives instead, by parameter.
+        progress: receives a line for each file that was found elsewhere.
+
+    Raises:
+        InputMissing: inputs cannot be restored; all of them are named.
+    """
+    found: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, value in call.parameters.items():
+        problem = "" if name in replaced else _problem(name, value)
+        if name in replaced:
+            found[name] = replaced[name]
+        elif problem:
+            problems.append(problem)
+        elif isinstance(value, list) and call.files.get(name):
+            found[name] = [_relocate(name, item, call, progress, problems) for item in value]
+        elif value is not None:
+            found[name] = deserialize_parameter(_relocate(name, value, call, progress, problems))
+    if problems:
+        text = tr("The run cannot be repeated as it was. {problems} Save or find these, and name them in REPLACE.")
+        raise InputMissing(text.format(problems=" ".join(problems)))
+    return found
+
+
+def _problem(name: str, value: Any) -> str:
+    """Return why a recorded value cannot be restored, empty if it can."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict) and TEMPORARY in item:
+            text = tr('{name} was the temporary layer "{layer}", which was not saved in a file.')
+            return text.format(name=name, layer=item[TEMPORARY])
+        if isinstance(item, dict) and item.get(SELECTED):
+            text = tr("{name} was only the selected features of {layer}, and which ones is not recorded.")
+            return text.format(name=name, layer=item.get(SOURCE))
+    return ""
+
+
+def _relocate(name: str, value: Any, call: RecordedRun, progress: Progress, problems: list[str]) -> Any:
+    """Return a value with the path in it as it is now; a missing file may lie beside the record."""
+    source = value.get(SOURCE) if isinstance(value, dict) else value
+    known = {item.source for item in call.files.get(name, [])}
+    if not isinstance(source, str) or not known:
+        return value
+    for path in sorted(known, key=len, reverse=True):
+        if os.path.exists(path) or path not in source:
+            continue
+        beside = Path(call.record).parent / Path(path.replace("\\", "/")).name
+        if not beside.is_file():
+            problems.append(tr("{name}: {path} does not exist any more.").format(name=name, path=path))
+            continue
+        text = tr("{name}: {path} does not exist any more; using {beside} instead.")
+        progress.report(0.0, text.format(name=name, path=path, beside=beside))
+        source = source.replace(path, str(beside))
+    return {**value, SOURCE: source} if isinstance(value, dict) else source

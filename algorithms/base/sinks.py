@@ -1,5 +1,6 @@
-"""Vector files that QGIS writes: whole under their final name, or as before.
-From plain features of the core to vector layers: Processing sinks, and the GeoPackages of the demo.
+"""Vector outputs: features of the core written to Processing sinks and to the GeoPackages of the demo.
+
+A file has either its complete new content or that of before.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Any
 from qgis.core import (
     Qgis,
     QgsCoordinateReferenceSystem,
-    QgsCoordinateTransformContext,
     QgsFeature,
     QgsFeatureSink,
     QgsField,
@@ -38,18 +38,21 @@ from ...model.outputs.temp_files import temp_path_beside
 from ...model.outputs.transaction import commit, output_transaction
 from ...translation import tr
 from .arguments import Arguments
-from .layers import LayerChecksum, layer_checksum
 from .values import output_path
 
+WkbType = QgsWkbTypes.Type
+TEXT, INTEGER, REAL = "text", "integer", "real"
+Columns = Sequence[tuple[str, str]]
+"""Names of fields with the types TEXT, INTEGER and REAL."""
+Rows = Iterable[tuple[QgsGeometry, Sequence[Any]]]
 _SQLITE_SIDECARS = ("-journal", "-wal", "-shm")
-"""Endings of what SQLite keeps beside a database that is open."""
 _SHAPEFILE_SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix")
-"""Endings that get their names before the file that is opened by name."""
+"""Suffixes that are committed before the file that is opened by name."""
 
 
 @contextlib.contextmanager
 def atomic_layer(path: str) -> Iterator[Path]:
-    """Give a place to write a vector file to; the file takes its name only when the block succeeds.
+    """Give a place to write a vector file to; it takes its final name only when the block succeeds.
 
     Args:
         path: final path.
@@ -58,7 +61,7 @@ def atomic_layer(path: str) -> Iterator[Path]:
         A path with the same file name, after which a GeoPackage names its layer, in a hidden folder beside.
 
     Raises:
-        OutputNotWritable: the file cannot be given its name.
+        OutputNotWritable: the file cannot be written.
     """
     final = Path(path)
     folder = temp_path_beside(final, ".part")
@@ -70,69 +73,38 @@ def atomic_layer(path: str) -> Iterator[Path]:
             for item in made:
                 _commit(item, final.parent / item.name)
     except OutputNotWritable as error:
-        # The analyst knows the file by its own name.
+        # The user knows the file by its final name.
         raise OutputNotWritable(str(error).replace(str(folder / final.name), str(final))) from error
     except OSError as error:
-        raise OutputNotWritable(
-            tr("{name} could not be written: {error}. Check that the disk has room.").format(
-                name=final, error=error.strerror or error
-            )
-        ) from error
+        raise _file_not_written(str(final), str(error.strerror or error)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _commit(temporary: Path, final: Path) -> None:
-    # What SQLite has not yet brought into the older file would be brought into the new one.
-    for ending in _SQLITE_SIDECARS:
+    # SQLite would apply a journal of the older file to the new one.
+    for suffix in _SQLITE_SIDECARS:
         with contextlib.suppress(OSError):
-            Path(f"{final}{ending}").unlink()
+            Path(f"{final}{suffix}").unlink()
     commit(temporary, final)
 
 
 def has_feature_count(destination: str, features: int) -> bool:
-    """Return whether as many features as were written are to be read; what is no file is believed.
+    """Whether a file holds as many features as were written to it; what is no file is not checked.
 
-    What SQLite cannot store when a file is closed is only said on the console.
+    What SQLite cannot store when it closes a file is only printed to the console.
     """
     if not os.path.isfile(destination.split("|")[0]):
         return True
     layer = QgsVectorLayer(destination, "written", "ogr")
-    # Some formats do not know how many features they hold.
+    # Some formats do not know how many features they hold: -1.
     return layer.isValid() and layer.featureCount() in (features, -1)
 
 
-WkbType = QgsWkbTypes.Type
-TEXT, INTEGER, REAL = "text", "integer", "real"
-
-
-def fields_of(columns: Iterable[tuple[str, str]]) -> QgsFields:
-    """Return the fields of a layer from names and the types ``text``, ``integer`` and ``real``."""
-    # QGIS 3.38 went over from the types of QVariant to those of QMetaType; older ones refuse the new.
-    if Qgis.QGIS_VERSION_INT >= 33800:
-        types = {TEXT: QMetaType.Type.QString, INTEGER: QMetaType.Type.Int, REAL: QMetaType.Type.Double}
-    else:
-        # By name: Qt 6 has no QVariant.Type, and QGIS's checker for Qt 6 wants no line that mentions it.
-        types = {
-            TEXT: QVariant.nameToType("QString"),
-            INTEGER: QVariant.nameToType("int"),
-            REAL: QVariant.nameToType("double"),
-        }
-    fields = QgsFields()
-    for name, kind in columns:
-        fields.append(QgsField(name, types[kind]))
-    return fields
-
-
 def write_sink(
-    arguments: Arguments,
-    name: str,
-    columns: Sequence[tuple[str, str]],
-    wkb_type: Any,
-    crs: QgsCoordinateReferenceSystem,
-    rows: Iterable[tuple[QgsGeometry, Sequence[Any]]],
+    arguments: Arguments, name: str, columns: Columns, wkb_type: Any, crs: QgsCoordinateReferenceSystem, rows: Rows
 ) -> str | None:
-    """Write features into the sink of an output; return its layer id or path, None when it is not wanted.
+    """Write features into the sink of an output; return its layer id or path, None if it is not wanted.
 
     The sink is only made here, after the computation, so that a cancelled run leaves no empty layer.
 
@@ -142,72 +114,63 @@ def write_sink(
     if not arguments.given(name):
         return None
     value, path = arguments.parameters[name], output_path(arguments.parameters.get(name))
+    layer = (_fields(columns), wkb_type, crs)
     if path is None:
-        return _fill_sink(arguments, name, value, fields_of(columns), wkb_type, crs, rows)
+        return _fill_sink(arguments, name, value, layer, rows)
+    loads = isinstance(value, QgsProcessingOutputLayerDefinition)
     with atomic_layer(path) as temporary:
-        written = _fill_sink(
-            arguments, name, _redirect_sink(value, str(temporary)), fields_of(columns), wkb_type, crs, rows
-        )
-    # QGIS gives a file without an ending one of its own.
+        target: Any = str(temporary)
+        if loads:
+            # The temporary file must not be loaded into the project.
+            target = QgsProcessingOutputLayerDefinition(value)
+            target.sink, target.destinationProject = QgsProperty.fromValue(str(temporary)), None
+        written = _fill_sink(arguments, name, target, layer, rows)
+    # QGIS adds a suffix to a file without one.
     destination = path + written[len(str(temporary)) :]
-    if isinstance(value, QgsProcessingOutputLayerDefinition) and value.destinationProject is not None:
+    if loads and value.destinationProject is not None:
         title = value.destinationName or arguments.algorithm.parameterDefinition(name).description()
-        arguments.context.addLayerToLoadOnCompletion(
-            destination,
-            QgsProcessingContext.LayerDetails(
-                title, value.destinationProject, name, QgsProcessingUtils.LayerHint.Vector
-            ),
-        )
+        hint = QgsProcessingUtils.LayerHint.Vector
+        details = QgsProcessingContext.LayerDetails(title, value.destinationProject, name, hint)
+        arguments.context.addLayerToLoadOnCompletion(destination, details)
     return destination
 
 
-def _redirect_sink(value: Any, path: str) -> Any:
-    """Return the value of an output that is written to another place, and not loaded from there."""
-    if not isinstance(value, QgsProcessingOutputLayerDefinition):
-        return path
-    moved = QgsProcessingOutputLayerDefinition(value)
-    moved.sink, moved.destinationProject = QgsProperty.fromValue(path), None
-    return moved
+def _fill_sink(arguments: Arguments, name: str, value: Any, layer: tuple[QgsFields, Any, Any], rows: Rows) -> str:
+    # Not at the top: it imports NumPy, which QGIS would then load at its start.
+    from .layers import LayerChecksum
 
-
-def _fill_sink(
-    arguments: Arguments,
-    name: str,
-    value: Any,
-    fields: QgsFields,
-    wkb_type: Any,
-    crs: QgsCoordinateReferenceSystem,
-    rows: Iterable[tuple[QgsGeometry, Sequence[Any]]],
-) -> str:
+    parameters = {**arguments.parameters, name: value}
     try:
-        sink, destination = arguments.algorithm.parameterAsSink(
-            {**arguments.parameters, name: value}, name, arguments.context, fields, wkb_type, crs
-        )
+        sink, destination = arguments.algorithm.parameterAsSink(parameters, name, arguments.context, *layer)
     except QgsProcessingException as error:
-        raise _not_written(name, str(error)) from error
+        raise _sink_not_written(name, str(error)) from error
     if sink is None:
-        raise _not_written(name, tr("it cannot be made"))
+        raise _sink_not_written(name, tr("it cannot be made"))
     content, written = LayerChecksum(), 0
     for geometry, values in rows:
         content.add(bytes(geometry.asWkb()), values)
         written += 1
-        if not sink.addFeature(_feature(fields, geometry, values), QgsFeatureSink.Flag.FastInsert):
-            raise _not_written(name, sink.lastError())
+        if not sink.addFeature(_feature(layer[0], geometry, values), QgsFeatureSink.Flag.FastInsert):
+            raise _sink_not_written(name, sink.lastError())
     # Deleting the sink closes the file.
     del sink
     if not has_feature_count(destination, written):
-        raise _not_written(name, tr("not all of it reached the disk"))
+        raise _sink_not_written(name, tr("part of it did not reach the disk"))
     arguments.written[name] = content.summary()
     return destination
 
 
-def _not_written(name: str, why: str) -> OutputNotWritable:
-    return OutputNotWritable(
-        tr(
-            "{name} could not be written: {error}. Check that the disk has room, or choose another "
-            "place for it. The other outputs are complete and stay."
-        ).format(name=name, error=why.strip().rstrip("."))
+def _sink_not_written(name: str, why: str) -> OutputNotWritable:
+    text = tr(
+        "{name} could not be written: {error}. Check that the disk has room, or choose another "
+        "place for it. The other outputs are complete and stay."
     )
+    return OutputNotWritable(text.format(name=name, error=why.strip().rstrip(".")))
+
+
+def _file_not_written(name: str, why: str) -> OutputNotWritable:
+    text = tr("{name} could not be written: {error}. Check that the disk has room.")
+    return OutputNotWritable(text.format(name=name, error=why))
 
 
 def rectangle(left: float, bottom: float, right: float, top: float) -> QgsGeometry:
@@ -223,58 +186,75 @@ def point(x: float, y: float) -> QgsGeometry:
 def write_vectors(
     folder: Path, layers: Mapping[str, Any], crs_wkt: str, context: QgsProcessingContext
 ) -> dict[str, dict[str, Any]]:
-    """Write points, lines and polygons as one GeoPackage each, ``NAME.gpkg``; return what each holds, by file name.
+    """Write points, lines and polygons as one GeoPackage each, ``NAME.gpkg``; return their checksums by file name.
 
     Raises:
         OutputNotWritable: a file cannot be written.
     """
+    from .layers import layer_checksum
+
     crs = QgsCoordinateReferenceSystem.fromWkt(crs_wkt)
     for name, layer in layers.items():
-        _write_geopackage(folder / f"{name}.gpkg", name, layer, crs, context.transformContext())
+        _write_geopackage(folder / f"{name}.gpkg", layer, crs, context)
     return {f"{name}.gpkg": layer_checksum(layer) for name, layer in layers.items()}
 
 
-def _write_geopackage(
-    path: Path, name: str, layer: Any, crs: QgsCoordinateReferenceSystem, transforms: QgsCoordinateTransformContext
-) -> None:
-    from ...model.inputs.vectors import Lines, Points
-
-    columns = [(field, _type_of(values)) for field, values in layer.fields.items()]
-    fields = fields_of(columns)
-    if isinstance(layer, Points):
-        kind, shapes = WkbType.Point, (point(x, y) for x, y in layer.xy)
-    elif isinstance(layer, Lines):
-        kind, shapes = (
-            WkbType.LineString,
-            (QgsGeometry.fromPolylineXY([QgsPointXY(x, y) for x, y in part]) for part in layer.parts),
-        )
-    else:
-        kind, shapes = WkbType.MultiPolygon, (_multi_polygon(shape) for shape in layer.geometries)
+def _write_geopackage(path: Path, layer: Any, crs: QgsCoordinateReferenceSystem, context: QgsProcessingContext) -> None:
+    fields = _fields([(name, _type_of(values)) for name, values in layer.fields.items()])
+    wkb_type, shapes = _shapes(layer)
     options = QgsVectorFileWriter.SaveVectorOptions()
-    options.driverName = "GPKG"
-    options.layerName = name
-    writer = QgsVectorFileWriter.create(str(path), fields, kind, crs, transforms, options)
+    options.driverName, options.layerName = "GPKG", path.stem
+    writer = QgsVectorFileWriter.create(str(path), fields, wkb_type, crs, context.transformContext(), options)
     written = 0
     for number, shape in enumerate(shapes):
-        written += 1
-        values = [layer.fields[field][number] for field, _ in columns]
+        values = [column[number] for column in layer.fields.values()]
         writer.addFeature(_feature(fields, shape, values), QgsFeatureSink.Flag.FastInsert)
+        written += 1
     failed = writer.hasError() != QgsVectorFileWriter.WriterError.NoError
     message = writer.errorMessage()
     # Deleting the writer closes the file.
     del writer
     if failed or not has_feature_count(str(path), written):
-        raise OutputNotWritable(
-            tr("{name} could not be written: {error}. Check that the disk has room.").format(
-                name=path.name, error=message or tr("not all of it reached the disk")
-            )
-        )
+        raise _file_not_written(path.name, message or tr("part of it did not reach the disk"))
+
+
+def _shapes(layer: Any) -> tuple[Any, Iterator[QgsGeometry]]:
+    """Return the geometry type and the geometries of a layer of the core."""
+    from ...model.inputs.vectors import Lines, Points
+
+    if isinstance(layer, Points):
+        return WkbType.Point, (point(x, y) for x, y in layer.xy)
+    if isinstance(layer, Lines):
+        lines = (QgsGeometry.fromPolylineXY([QgsPointXY(x, y) for x, y in part]) for part in layer.parts)
+        return WkbType.LineString, lines
+    return WkbType.MultiPolygon, (_multi_polygon(shape) for shape in layer.geometries)
+
+
+def _multi_polygon(shape: Mapping[str, Any]) -> QgsGeometry:
+    """Return a GeoJSON polygon or multi-polygon as a QGIS geometry."""
+    parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
+    rings = [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in parts]
+    return QgsGeometry.fromMultiPolygonXY(rings)
+
+
+def _fields(columns: Columns) -> QgsFields:
+    # QGIS 3.38 changed from the types of QVariant to those of QMetaType; older versions refuse the new ones.
+    if Qgis.QGIS_VERSION_INT >= 33800:
+        types = {TEXT: QMetaType.Type.QString, INTEGER: QMetaType.Type.Int, REAL: QMetaType.Type.Double}
+    else:
+        # By name: Qt 6 has no QVariant.Type, and QGIS's checker for Qt 6 wants no line that mentions it.
+        names = {TEXT: "QString", INTEGER: "int", REAL: "double"}
+        types = {kind: QVariant.nameToType(name) for kind, name in names.items()}
+    fields = QgsFields()
+    for name, kind in columns:
+        fields.append(QgsField(name, types[kind]))
+    return fields
 
 
 def _feature(fields: QgsFields, geometry: QgsGeometry, values: Sequence[Any]) -> QgsFeature:
     feature = QgsFeature(fields)
     feature.setGeometry(geometry)
-    # NaN has no place in a table; it becomes an empty cell.
+    # NaN becomes an empty cell.
     feature.setAttributes([None if isinstance(value, float) and value != value else value for value in values])
     return feature
 
@@ -283,14 +263,4 @@ def _type_of(values: Sequence[Any]) -> str:
     given = [value for value in values if value is not None]
     if given and all(isinstance(value, int) for value in given):
         return INTEGER
-    if given and all(isinstance(value, (int, float)) for value in given):
-        return REAL
-    return TEXT
-
-
-def _multi_polygon(shape: Mapping[str, Any]) -> QgsGeometry:
-    """Return a GeoJSON polygon or multi-polygon as a QGIS geometry."""
-    parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
-    return QgsGeometry.fromMultiPolygonXY(
-        [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in parts]
-    )
+    return REAL if given and all(isinstance(value, (int, float)) for value in given) else TEXT

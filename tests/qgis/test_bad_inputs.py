@@ -26,7 +26,7 @@ _GDALS = (".aux.xml", "-wal", "-shm", "-journal")
 """Endings of what GDAL lays beside files that it reads."""
 _PREFIX = "Unable to execute algorithm"
 """What QGIS puts before the message of a check."""
-_OF_PYTHON = re.compile(r"Traceback|did not foresee|<class|object at 0x|\bNoneType\b|\b[A-Za-z]+(Error|Exception)\b")
+_OF_PYTHON = re.compile(r"Traceback|unexpected error|<class|object at 0x|\bNoneType\b|\b[A-Za-z]+(Error|Exception)\b")
 _MENDS = re.compile(
     r"\b(Add|Assign|Build|Check|Choose|Close|Correct|Delete|Draw|Export|Fill|Give|Keep|Leave|Look|"
     r"Lower|Make|Merge|Mend|Name|Open|Read|Reclassify|Reproject|Rescale|Run|Save|Set|Take|Train|Update|"

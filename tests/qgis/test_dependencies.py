@@ -55,13 +55,13 @@ def test_start_imports_no_library():
 def test_where_to_run_is_chosen_without_importing_a_library_or_starting_a_program():
     """So it costs little and can be asked before every run."""
     code = """
-from scarp.running.interpreter import choose
+from scarp.running.interpreter import choose_runtime
 def started(event, _):
     if event in ("subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system"):
         print(event)
 sys.addaudithook(started)
 needs = ["torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"]
-choose(needs)
+choose_runtime(needs)
 print(*{*needs, "numpy"} & set(sys.modules) - before)
 """
     assert child(code).split() == []

@@ -140,8 +140,8 @@ def test_a_layer_that_cannot_be_written_leaves_the_older_one(run, chain, area, t
     output = tmp_path / "points.gpkg"
     points(run, chain, area, output)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("points*")}
-    monkeypatch.setattr(sinks, "holds", lambda *_: False)
-    with pytest.raises(QgsProcessingException, match="not all of it reached the disk"):
+    monkeypatch.setattr(sinks, "has_feature_count", lambda *_: False)
+    with pytest.raises(QgsProcessingException, match="part of it did not reach the disk"):
         points(run, chain, area, output)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("points*")} == before
     assert not list(tmp_path.glob(".*"))

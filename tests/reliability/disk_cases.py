@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scarp.model.outputs.atomic import RECORD_SUFFIX
+from scarp.model.outputs.temp_files import RECORD_SUFFIX
 from scarp.tests.qgis.study import begin
 from scarp.tests.qgis.tiny import Listener
 from scarp.tests.reliability.forking import in_a_fork
@@ -186,7 +186,7 @@ def judge(case: Case, outcome: dict[str, Any], disk: Disk) -> list[str]:
 def _about_the_message(case: Case, error: str) -> list[str]:
     if not re.search("disk|room|space", error, re.IGNORECASE):
         return [f"does not speak of the disk: {error}"]
-    if re.search("did not foresee|Traceback", error):
+    if re.search("unexpected error|Traceback", error):
         return [f"was not foreseen: {error}"]
     named = re.search(r"/|\w\.(gpkg|tif|csv|html)\b", error) or any(name in error for name in case.step.outputs)
     return [] if named else [f"names no file: {error}"]
