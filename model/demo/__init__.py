@@ -1,1 +1,1 @@
-"""A synthetic study area whose truth is known, made from a seed: for trying Scarp and for judging its models."""
+"""A synthetic study area whose true landslide probability is known, generated from a seed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .frame import DemoFrame, fractal
+from .frame import DemoFrame, resample, smooth_borders
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,10 @@ class Climate:
     """A climate zone: what equation 4 and table 2 of the paper need."""
 
     name: str
-    alpha: float
-    """Share of the rainy season in annual rainfall (table 2)."""
-    beta: float
-    """Maximum over mean rainfall in the rainy season (table 2)."""
-    rainy_days: float
-    """Rainy days in the rainy season; the paper does not print them, these are plausible."""
-    rainfall: float
-    """Annual rainfall of the valleys in mm, before the fit to the thresholds."""
+    alpha: float  # share of the rainy season in annual rainfall (table 2)
+    beta: float  # maximum over mean rainfall in the rainy season (table 2)
+    rainy_days: float  # in the rainy season; the paper does not print them, these are plausible
+    rainfall: float  # annual rainfall of the valleys in mm, before the fit to the thresholds
 
 
 CLIMATES = {
@@ -35,48 +31,32 @@ CLIMATES = {
 
 @dataclass(frozen=True)
 class Region:
-    """What makes a region: its dominating cause, and how its land differs."""
+    """A region: its dominant cause, and how its land differs."""
 
     number: int
     name: str
     cause: str
     title: str
     climate: str
-    place: tuple[float, float]
-    """Rough centre as shares of the area: along the main river from its upper end, and across."""
-    uplift: float
-    """Uplift against the mean; more makes higher and steeper land."""
-    hillslope: float
-    """Degrees added to the angle that hillslopes stand at."""
-    floor: float
-    """Factor on the width of valley floors."""
-    glacial: float
-    """How far ice shaped the valleys, 0 to 1."""
-    weight: float
-    """How much the dominating cause at its strongest lowers the safety of a slope: divided by 1 + weight."""
-    mean_probability: float
-    """Mean of the landslide probability in the region."""
+    place: tuple[
+        float, float
+    ]  # rough centre as shares of the area: along the main river from its upper end, and across
+    uplift: float  # relative to the mean; more makes higher and steeper land
+    hillslope: float  # degrees added to the angle that hillslopes stand at
+    floor: float  # factor on the width of valley floors
+    glacial: float  # how far ice shaped the valleys, 0 to 1
+    weight: float  # the dominant cause at its strongest divides the safety of a slope by 1 + weight
+    mean_probability: float  # mean landslide probability in the region
 
 
 REGIONS = (
-    Region(1, "Great bend", "river", "river erosion", "Nyingchi", (0.76, 0.78), 1.15, 0.0, 0.8, 0.0, 2.2, 0.07),
-    Region(2, "Gorges", "incision", "deeply incised valleys", "Qamdo", (0.82, 0.22), 1.5, 4.0, 0.2, 0.0, 1.6, 0.075),
+    Region(1, "Great bend", "river", "river erosion", "Nyingchi", (0.76, 0.78), 1.15, 0, 0.8, 0, 2.2, 0.07),
+    Region(2, "Gorges", "incision", "deeply incised valleys", "Qamdo", (0.82, 0.22), 1.5, 4, 0.2, 0, 1.6, 0.075),
     Region(
-        3,
-        "Till valleys",
-        "till_and_faults",
-        "glacial till and faults",
-        "Nyingchi",
-        (0.5, 0.2),
-        1.0,
-        -1.0,
-        1.0,
-        1.0,
-        1.8,
-        0.06,
+        3, "Till valleys", "till_and_faults", "glacial till and faults", "Nyingchi", (0.5, 0.2), 1, -1, 1, 1, 1.8, 0.06
     ),
-    Region(4, "High ranges", "frost", "freeze-thaw", "Nedong", (0.18, 0.22), 1.75, -1.0, 0.7, 0.5, 1.8, 0.08),
-    Region(5, "Settled valley", "human", "human activity", "Lhasa", (0.24, 0.78), 0.75, -3.0, 3.0, 0.0, 3.0, 0.055),
+    Region(4, "High ranges", "frost", "freeze-thaw", "Nedong", (0.18, 0.22), 1.75, -1, 0.7, 0.5, 1.8, 0.08),
+    Region(5, "Settled valley", "human", "human activity", "Lhasa", (0.24, 0.78), 0.75, -3, 3, 0, 3, 0.055),
 )
 
 
@@ -84,28 +64,30 @@ REGIONS = (
 class Layout:
     """Where the regions and climate zones lie, and the course of the main river."""
 
+    frame: DemoFrame
     regions: tuple[Region, ...]
-    region: np.ndarray
-    """Index into ``regions``, uint8, on the frame's base grid."""
-    climate: np.ndarray
-    """Index into ``climates``, uint8, on the base grid."""
+    region: np.ndarray  # index into ``regions``, uint8, on the base grid
+    climate: np.ndarray  # index into ``climates``, uint8, on the base grid
     climates: tuple[Climate, ...]
-    river: np.ndarray
-    """Course of the main river from its upper end, positions in the frame, shape (vertices, 2)."""
-    unevenness: np.ndarray
-    """Chance field on the base grid, mean 0 and standard deviation 1, that varies the width of valley floors."""
-    strike: float
-    """Direction of folds and of the first family of faults, radians."""
+    river: np.ndarray  # course of the main river from its upper end, positions in the frame, shape (vertices, 2)
+    unevenness: np.ndarray  # random field on the base grid that varies the width of valley floors
+    strike: float  # direction of folds and of the first family of faults, radians
 
-    def blend(self, values: list[float], frame: DemoFrame, width: float = 600.0) -> np.ndarray:
-        """Spread one value a region over the base grid, with soft borders of about ``width`` metres."""
-        field = np.asarray(values, dtype=np.float32)[self.region]
-        return ndimage.gaussian_filter(field, width / (frame.extent / frame.base_side), mode="nearest")
+    def blend(self, values: list[float], width: float = 600.0) -> np.ndarray:
+        """Spread one value per region over the base grid, with soft borders of about ``width`` metres."""
+        return self._soften(values, self.region, width)
 
-    def blend_climate(self, values: list[float], frame: DemoFrame, width: float = 1500.0) -> np.ndarray:
-        """The same for one value a climate zone."""
-        field = np.asarray(values, dtype=np.float32)[self.climate]
-        return ndimage.gaussian_filter(field, width / (frame.extent / frame.base_side), mode="nearest")
+    def blend_climate(self, values: list[float], width: float = 1500.0) -> np.ndarray:
+        """Spread one value per climate zone over the base grid."""
+        return self._soften(values, self.climate, width)
+
+    def full(self, name: str, side: int = 0) -> np.ndarray:
+        """Return a property of the regions, such as ``glacial``, on the frame at full resolution or another."""
+        return resample(self.blend([getattr(region, name) for region in self.regions]), side or self.frame.side)
+
+    def _soften(self, values: list[float], classes: np.ndarray, width: float) -> np.ndarray:
+        field = np.asarray(values, dtype=np.float32)[classes]
+        return ndimage.gaussian_filter(field, width / (self.frame.extent / self.frame.base_side), mode="nearest")
 
 
 def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layout:
@@ -114,9 +96,9 @@ def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layou
     turn = int(rng.integers(8))
     river = _main_river(frame, rng)
     x, y = frame.centres(frame.base_side)
-    warp = [0.03 * fractal(rng, frame.base_side, frame.extent, frame.extent / 3, exponent=2.8) for _ in range(4)]
+    warp = [0.03 * frame.noise(rng, frame.extent / 3, exponent=2.8) for _ in range(4)]
     along, across = _reorient(x + 0 * y, y + 0 * x, turn)
-    along_river, across_river = _reorient(river[:, 0], river[:, 1], turn, back=True)
+    course = np.column_stack(_reorient(river[:, 0], river[:, 1], turn, back=True))
     places = np.array([region.place for region in regions]) + rng.normal(0, 0.02, (count, 2))
     distances = [(along + warp[0] - u) ** 2 + (across + warp[1] - v) ** 2 for u, v in places]
     inside = np.flatnonzero((x.ravel() > 0) & (x.ravel() < 1))
@@ -125,15 +107,15 @@ def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layou
     names = list(dict.fromkeys(r.climate for r in regions))
     far = [(along + warp[2] - u) ** 2 + (across + warp[3] - v) ** 2 - s for (u, v), s in zip(places, shift)]
     climate = np.array([names.index(r.climate) for r in regions], dtype=np.uint8)[np.argmin(far, axis=0)]
-    course = np.column_stack([along_river, across_river])
-    course = (course * frame.size + frame.pad) * frame.extent / frame.side
+    width = max(1.0, 0.015 * frame.extent / (frame.extent / frame.base_side))
     return Layout(
+        frame,
         regions,
-        _smooth_borders(region, frame),
-        _smooth_borders(climate, frame),
+        smooth_borders(region, width),
+        smooth_borders(climate, width),
         tuple(CLIMATES[name] for name in names),
-        course,
-        fractal(rng, frame.base_side, frame.extent, 3000, 800),
+        (course * frame.size + frame.pad) * frame.extent / frame.side,
+        frame.noise(rng, 3000, 800),
         float(rng.uniform(0, np.pi)),
     )
 
@@ -175,16 +157,3 @@ def _equal_areas(distances: list[np.ndarray]) -> np.ndarray:
         share = np.bincount(nearest.ravel(), minlength=count) / nearest.size
         shift += 0.15 * (1 / count - share) / (1 + 0.02 * step)
     return shift
-
-
-def _smooth_borders(classes: np.ndarray, frame: DemoFrame) -> np.ndarray:
-    """Smooth the borders between classes and drop splinters."""
-    width = max(1.0, 0.015 * frame.extent / (frame.extent / frame.base_side))
-    weight = [ndimage.gaussian_filter((classes == k).astype(np.float32), width) for k in range(classes.max() + 1)]
-    return np.argmax(weight, axis=0).astype(np.uint8)
-
-
-def sample(classes: np.ndarray, side: int) -> np.ndarray:
-    """Take classes over to ``side`` × ``side`` cells of the same square, by the nearest cell."""
-    pick = ((np.arange(side) + 0.5) * classes.shape[0] / side).astype(np.int64)
-    return classes[pick[:, None], pick[None, :]]

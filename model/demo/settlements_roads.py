@@ -8,36 +8,31 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .frame import CELL, DemoFrame, fractal
-from .regions import Layout, sample
-from .surficial_cover import LAKES, LANDFORMS, Cover
-from .terrain import Terrain
-
-LAKE = list(LANDFORMS).index(LAKES)
+from .drainage import HALF_NEIGHBOURS
+from .frame import CELL, fractal, neighbours, resample_nearest
+from .regions import Layout
+from .surficial_cover import LAKE, SurfaceCover
 
 
 @dataclass
 class Infrastructure:
     """Where people live and drive, positions in the frame."""
 
-    settlements: np.ndarray
-    """Shape (settlements, 2)."""
+    settlements: np.ndarray  # shape (settlements, 2)
     roads: list[np.ndarray]
 
 
-def make_infrastructure(
-    frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator
-) -> Infrastructure:
+def make_infrastructure(layout: Layout, cover: SurfaceCover, rng: np.random.Generator) -> Infrastructure:
     """Found villages on gentle ground by rivers, hamlets on the slopes of the settled region, and build roads.
 
     The main road follows the main river's valley; every village joins it by the cheapest way.
     """
-    homes = _settlements(frame, layout, terrain, cover, rng)
+    frame = layout.frame
+    homes = _settlements(layout, cover, rng)
     side = min(frame.size, 400)
     cell = frame.size * CELL / side
-    pick = ((np.arange(side) + 0.5) * frame.size / side).astype(np.int64)
-    slope = cover.slope[pick[:, None], pick[None, :]]
-    cost = 1 + (slope / 9) ** 2 + 30.0 * (cover.landform[pick[:, None], pick[None, :]] == LAKE)
+    slope = resample_nearest(cover.slope, side)
+    cost = 1 + (slope / 9) ** 2 + 30.0 * (resample_nearest(cover.landform, side) == LAKE)
     cost *= np.exp(0.5 * fractal(rng, side, frame.size * CELL, 2500, exponent=1.2))
     graph = _cost_graph(cost)
     margin = frame.pad * CELL
@@ -68,23 +63,18 @@ def make_infrastructure(
     return Infrastructure(homes, roads)
 
 
-def _settlements(
-    frame: DemoFrame, layout: Layout, terrain: Terrain, cover: Cover, rng: np.random.Generator
-) -> np.ndarray:
+def _settlements(layout: Layout, cover: SurfaceCover, rng: np.random.Generator) -> np.ndarray:
     """Choose cells: villages by weight of the region, and as many hamlets on slopes where people are the cause."""
-    region = frame.crop(sample(layout.region, frame.side))
-    settled = np.array([region.cause == "human" for region in layout.regions])[region]
+    frame = layout.frame
+    settled = np.array([region.cause == "human" for region in layout.regions])[frame.classes(layout.region)]
     dry = cover.landform != LAKE
     villages = dry & (cover.slope < 9) & (cover.above_river > 0.5) & (cover.above_river < 80)
     hamlets = dry & settled & (cover.slope > 8) & (cover.slope < 27)
     hamlets &= (cover.above_river > 80) & (cover.above_river < 500)
     count = int(np.clip(round(frame.area_km2 / 18), 2, 120))
+    wanted = ((villages & settled, count // 2), (hamlets, round(0.8 * count)), (villages & ~settled, -(-count // 3)))
     chosen = []
-    for fit, number in (
-        (villages & settled, count // 2),
-        (hamlets, round(0.8 * count)),
-        (villages & ~settled, -(-count // 3)),
-    ):
+    for fit, number in wanted:
         cells = np.flatnonzero(fit.ravel())
         chosen.append(rng.choice(cells, size=min(number, cells.size), replace=False))
     row, column = np.divmod(np.concatenate(chosen).astype(np.float64), frame.size)
@@ -93,12 +83,10 @@ def _settlements(
 
 def _cost_graph(cost: np.ndarray) -> sparse.csr_matrix:
     """Join each cell to its eight neighbours at the mean cost of the two."""
-    side = cost.shape[0]
     index = np.arange(cost.size).reshape(cost.shape)
     start, end, price = [], [], []
-    for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
-        here = (slice(0, side - down), slice(max(-right, 0), side - max(right, 0)))
-        there = (slice(down, side), slice(max(right, 0), side + min(right, 0)))
+    for down, right in HALF_NEIGHBOURS:
+        here, there = neighbours(cost.shape, down, right)
         start.append(index[here].ravel())
         end.append(index[there].ravel())
         price.append((np.hypot(down, right) * (cost[here] + cost[there]) / 2).ravel())
