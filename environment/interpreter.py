@@ -26,26 +26,10 @@ OLDEST = (3, 9)
 NEWEST = (3, 14)
 """Versions of Python for which Scarp's list of libraries has builds."""
 
-PYTHON_VARIABLES = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONEXECUTABLE",
-    "PYTHONSTARTUP",
-    "PYTHONPLATLIBDIR",
-    "PYTHONUSERBASE",
-    "PYTHONINSPECT",
-    "PYTHONDEBUG",
-    "PYTHONWARNINGS",
-    "__PYVENV_LAUNCHER__",
-    "VIRTUAL_ENV",
-    "CONDA_PREFIX",
-    "QGIS_PREFIX_PATH",
-    "QT_PLUGIN_PATH",
-    "GDAL_DATA",
-    "GDAL_DRIVER_PATH",
-    "PROJ_LIB",
-    "PROJ_DATA",
-    "GEOTIFF_CSV",
+PYTHON_VARIABLES = frozenset(
+    "PYTHONHOME PYTHONPATH PYTHONEXECUTABLE PYTHONSTARTUP PYTHONPLATLIBDIR PYTHONUSERBASE PYTHONINSPECT PYTHONDEBUG "
+    "PYTHONWARNINGS __PYVENV_LAUNCHER__ VIRTUAL_ENV CONDA_PREFIX QGIS_PREFIX_PATH QT_PLUGIN_PATH GDAL_DATA "
+    "GDAL_DRIVER_PATH PROJ_LIB PROJ_DATA GEOTIFF_CSV".split()
 )
 """Variables that QGIS's launchers set for QGIS. In another Python they lead to the wrong standard library, the wrong
 packages, or to data files of another GDAL and PROJ than the one that rasterio brings."""

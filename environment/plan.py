@@ -99,108 +99,35 @@ def steps(request: Request) -> list[InstallStep]:
     plain = sources.without_pip(clean_environment(facts.interpreter.variables()))
     temporary = {name: str(request.temporary) for name in ("TMPDIR", "TEMP", "TMP")}
     loading = {**plain, **source.variables(facts.configuration), **temporary}
-    alone = {**plain, **sources.isolated_pip_settings(), **temporary}
-    python = str(environment.executable)
-    pip = pip_command(request)
+    isolated = {**plain, **sources.isolated_pip_settings(), **temporary}
+    python, wheels, pip = str(environment.executable), str(request.wheels), pip_command(request)
+    download = (*pip, "download", "--dest", wheels)
     torch = builds.requirement_of_torch(facts.target, request.build)
-    size = request.sizes()
-    wheels = str(request.wheels)
-    made = [
-        InstallStep(
-            "make",
-            tr("Make the environment"),
-            (str(facts.interpreter.executable), "-m", "venv", "--without-pip", str(environment.folder)),
-            plain,
-            0.02,
-        )
-    ]
+    size, growing = request.sizes(), (request.wheels, request.temporary)
+
+    venv = (str(facts.interpreter.executable), "-m", "venv", "--without-pip", str(environment.folder))
+    made = [InstallStep("make", tr("Make the environment"), venv, plain, 0.02)]
     if facts.ensurepip:
-        made.append(
-            InstallStep("pip", tr("Put pip into it"), (python, "-m", "ensurepip", "--default-pip"), alone, 0.04)
-        )
-    growing_folders = (request.wheels, request.temporary)
+        ensurepip = (python, "-m", "ensurepip", "--default-pip")
+        made.append(InstallStep("pip", tr("Put pip into it"), ensurepip, isolated, 0.04))
     if source.kind is SourceKind.INTERNET:
         # What torch needs is in the lock, apart from NVIDIA's libraries, which CUDA builds bring from the same index.
         options = ("--no-deps",) if request.build == builds.CPU else ()
-        made.append(
-            InstallStep(
-                "torch",
-                tr("Load torch"),
-                (
-                    *pip,
-                    "download",
-                    "--dest",
-                    wheels,
-                    *options,
-                    "--index-url",
-                    builds.index_of_torch(request.build),
-                    torch,
-                ),
-                loading,
-                0.35,
-                growing_folders,
-                size.download,
-            )
-        )
+        command = (*download, *options, "--index-url", builds.index_of_torch(request.build), torch)
+        made.append(InstallStep("torch", tr("Load torch"), command, loading, 0.35, growing, size.download))
         # A file that is not in the lock is refused before it gets into the folder, and pip chooses nothing by itself.
-        made.append(
-            InstallStep(
-                "download",
-                tr("Load the other libraries"),
-                (
-                    *pip,
-                    "download",
-                    "--dest",
-                    wheels,
-                    "--require-hashes",
-                    "--no-deps",
-                    "--only-binary",
-                    ":all:",
-                    "-r",
-                    str(lock.LOCK),
-                ),
-                loading,
-                0.15,
-                growing_folders,
-                size.download,
-            )
-        )
+        locked = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(lock.LOCK))
     elif source.kind is SourceKind.CONFIGURED:
-        made.append(
-            InstallStep(
-                "download",
-                tr("Load the other libraries"),
-                (*pip, "download", "--dest", wheels, "-r", str(builds.LIBRARIES), torch),
-                loading,
-                0.15,
-                growing_folders,
-                size.download,
-            )
-        )
-    made.append(
-        InstallStep(
-            "install",
-            tr("Unpack and install"),
-            (
-                *pip,
-                "install",
-                "--no-index",
-                "--find-links",
-                wheels,
-                "--no-warn-script-location",
-                "-r",
-                str(builds.LIBRARIES),
-                torch,
-            ),
-            alone,
-            0.35,
-            (environment.folder / "lib", environment.folder / "Lib"),
-            size.installed,
-        )
-    )
-    made.append(
-        InstallStep("prove", tr("Prove that every library works"), (python, str(SELF_TEST_SCRIPT)), plain, 0.09)
-    )
+        locked = ("-r", str(builds.LIBRARIES), torch)
+    if source.kind is not SourceKind.FOLDER:
+        title = tr("Load the other libraries")
+        made.append(InstallStep("download", title, (*download, *locked), loading, 0.15, growing, size.download))
+    local = ("--no-index", "--find-links", wheels, "--no-warn-script-location")
+    install = (*pip, "install", *local, "-r", str(builds.LIBRARIES), torch)
+    packages = (environment.folder / "lib", environment.folder / "Lib")
+    made.append(InstallStep("install", tr("Unpack and install"), install, isolated, 0.35, packages, size.installed))
+    self_test = (python, str(SELF_TEST_SCRIPT))
+    made.append(InstallStep("prove", tr("Prove that every library works"), self_test, plain, 0.09))
     return made
 
 
