@@ -37,8 +37,8 @@ DECLARED = {
 }
 HEAVY = DECLARED - {"numpy"}
 LIGHT = (
-    "errors options progress history.reading tables factors.definitions zones.schemes training.settings validation.settings "
-    "warning.classes comparison.settings explanation.settings provenance.call provenance.map_tags"
+    "errors options progress history.reading tables factors.definitions zones.schemes training.settings "
+    "validation.settings warning.classes comparison.settings explanation.settings provenance.call provenance.map_tags"
 ).split()
 """Modules of the core from which the shell reads options when QGIS starts."""
 
