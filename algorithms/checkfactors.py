@@ -1,4 +1,4 @@
-"""``scarp:checkfactors``: the pre-flight before training."""
+"""``scarp:checkfactors``: checks of a factor stack before training."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class CheckFactors(ScarpAlgorithm):
     TAGS = ("collinearity", "correlation", "vif", "outliers", "report", "quality")
     REQUIRED_MODULES = (*CORE, "matplotlib", "jinja2")
     SUMMARY = (
-        "Looks through a factor stack before you train on it, and lists everything doubtful with how to mend it.\n"
+        "Checks a factor stack before training and reports potential problems and how to fix them.\n"
         "It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in "
-        "kelvin), outliers, classes with hardly any cells, missing data, and factors that say the same thing twice: "
-        "Pearson correlation over 0.7, variance inflation factor over 10, Cramér's V between classes. With labels, "
-        "the report shows how each factor differs where landslides are.\n"
+        "kelvin), outliers, classes with hardly any cells, missing data, and redundant factors: Pearson correlation "
+        "over 0.7, variance inflation factor over 10, Cramér's V between classes. With labels, the report shows how "
+        "each factor differs where landslides are.\n"
         "It never stops at the first problem, and changes nothing."
     )
 
@@ -30,15 +30,15 @@ class CheckFactors(ScarpAlgorithm):
         self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
         self.declare(
             p.raster("LABELS", "Landslide labels", optional=True),
-            'Raster from "Build landslide labels" on the same grid. With it the report compares landslide '
-            "cells with the others.",
+            'Raster from "Build landslide labels" on the same grid. With it the report compares landslide cells with '
+            "the others.",
         )
         self.declare(
             p.file_output("OUTPUT_HTML", "Report", p.HTML),
-            "One file with tables and figures, to open in any browser or send by mail.",
+            "One file with tables and figures that opens in any browser.",
         )
-        self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV), "The findings as a table, one a row.")
-        self.declare_number("ERRORS", "findings to mend before training")
+        self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV), "The findings as a table, one per row.")
+        self.declare_number("ERRORS", "findings to fix before training")
         self.declare_number("WARNINGS", "findings to read before training")
         self.declare_number("NOTES", "further remarks")
 

@@ -1,6 +1,6 @@
-"""The pre-flight before training: what is wrong or doubtful in a factor stack, and how to mend it.
+"""Checks of a factor stack before training: what is wrong or doubtful in it, and how to fix it.
 
-``layout`` reads what the bands say they are, ``statistics`` walks all cells twice by windows, ``coverage``,
-``continuous``, ``categorical``, ``association`` and ``landslides`` judge what was counted, ``presentation`` writes it
-up with the pictures of ``figures``. Every judgement is a ``Finding``; none of them stops the run.
+``stack_checks`` reads what the bands state, ``stack_statistics`` reads all cells twice by windows into the counts of
+``band_statistics``; ``stack_checks``, ``factor_checks``, ``correlation`` and ``landslide_density`` assess what was
+counted. Every problem is a ``Finding``; none stops the run.
 """

@@ -8,21 +8,19 @@ import numpy as np
 
 from ..stack import StackFactor
 from ..statistics.moments import CoMoments
-from ..statistics.streaming_quantiles import StreamingQuantiles
-from .findings import MOST_CLASSES, OUTLIER_FENCE, SENTINELS, plausible_range
+from ..statistics.order_statistics import StreamingQuantiles
+from .findings import MAX_CLASSES, OUTLIER_FENCE, SENTINELS, Finding, plausible_range
 
 HISTOGRAM_BINS = 48
 MAX_DISTINCT = 64
 """Different values of a continuous band that are kept; one with no more than these looks like classes."""
 
-CODE_LIMIT = 1 << 16
-"""Class codes are whole numbers below this."""
-
+CODE_LIMIT = 1 << 16  # class codes are whole numbers below this
+MAX_INVALID_VALUES = 1000  # values that are not class codes, of which the cells are counted
 MAX_IMPOSSIBLE_SHARE = 0.05
 """Up to this share of impossible cells, they are single errors; with more, the factor has another unit."""
 
 NODATA_BELOW = -9000.0
-
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -30,11 +28,9 @@ class _Band:
     def __init__(self, factor: StackFactor) -> None:
         self.factor = factor
         self.cells = 0
-        self.empty = 0
-        """Cells without data (NaN or the declared nodata value)."""
+        self.empty = 0  # cells without data (NaN or the declared nodata value)
         self.infinite = 0
-        self.lost_alone = 0
-        """Cells that lack data in this band only."""
+        self.lost_alone = 0  # cells that lack data in this band only
 
     @property
     def name(self) -> str:
@@ -45,6 +41,10 @@ class _Band:
     def finite(self) -> int:
         """Cells with data."""
         return self.cells - self.empty - self.infinite
+
+    def finding(self, severity: str, check: str, message: str, remedy: str, cells: int | None = None) -> Finding:
+        """Return a finding on this band; ``cells`` are some of the cells with data."""
+        return Finding(severity, check, self.name, message, remedy, cells, None if cells is None else self.finite)
 
     def _count(self, values: np.ndarray) -> np.ndarray:
         """Count cells with and without data; returns where there is some."""
@@ -62,28 +62,22 @@ class ContinuousBand(_Band):
     """The distribution of a continuous factor."""
 
     def __init__(self, factor: StackFactor) -> None:
-        """Begin with no cells."""
         super().__init__(factor)
         self.minimum, self.maximum = math.inf, -math.inf
         self.moments = CoMoments(1)
         self.quantiles = StreamingQuantiles()
-        self.below = self.above = 0
-        """Cells below and above what is possible."""
-        self.integer_cells = 0
-        """Cells that hold a whole number."""
+        self.below = self.above = 0  # cells below and above what is possible
+        self.integer_cells = 0  # cells that hold a whole number
         self.distinct: set[float] | None = set()
         """The different values, or ``None`` when there are more than ``MAX_DISTINCT``."""
         self.low_fence = self.high_fence = math.nan
         self.low_outliers = self.high_outliers = 0
-        self.at_minimum = self.at_maximum = 0
-        """Cells that hold just the smallest and the largest value."""
+        self.at_minimum = self.at_maximum = 0  # cells that hold exactly the smallest and the largest value
         self.plausible_low, self.plausible_high = -math.inf, math.inf
         """A few cells outside are impossible; they are left out of histogram and covariances."""
-        self.edges = np.empty(0)
-        """Edges of the histogram's bins, shape (bins + 1,)."""
+        self.edges = np.empty(0)  # of the histogram's bins, shape (bins + 1,)
         self.histogram = np.zeros(HISTOGRAM_BINS, dtype=np.int64)
-        self.histogram_labelled = np.zeros(HISTOGRAM_BINS, dtype=np.int64)
-        """Cells whose label is known."""
+        self.histogram_labelled = np.zeros(HISTOGRAM_BINS, dtype=np.int64)  # cells whose label is known
         self.histogram_landslide = np.zeros(HISTOGRAM_BINS, dtype=np.int64)
         self.labelled_minimum, self.labelled_maximum = math.inf, -math.inf
         """Range over the cells whose label is known: what a model can learn from."""
@@ -107,8 +101,8 @@ class ContinuousBand(_Band):
         """Return an exact quantile, one of ``PROBABILITIES``."""
         return self.quantiles.exact(probability)
 
-    def first(self, values: np.ndarray) -> np.ndarray:
-        """Take in cells of the first walk.
+    def first_pass(self, values: np.ndarray) -> np.ndarray:
+        """Count cells in the first pass.
 
         Args:
             values: float32, shape (cells,), NaN at nodata.
@@ -138,7 +132,7 @@ class ContinuousBand(_Band):
         return finite
 
     def finish_first_pass(self) -> None:
-        """Settle fences and bins after the first walk."""
+        """Set fences and bins after the first pass."""
         if not self.finite:
             return
         self.quantiles.prepare_exact(PROBABILITIES)
@@ -147,19 +141,17 @@ class ContinuousBand(_Band):
         limits = plausible_range(self.name)
         if self.below + self.above <= MAX_IMPOSSIBLE_SHARE * self.finite:
             self.plausible_low, self.plausible_high = limits.low, limits.high
-        for value in self.sentinels():
+        for value in map(np.float32, self.sentinels()):
             if value == self.minimum:
-                self.plausible_low = max(self.plausible_low, float(np.nextafter(np.float32(value), np.float32(np.inf))))
+                self.plausible_low = max(self.plausible_low, float(np.nextafter(value, np.float32(np.inf))))
             else:
-                self.plausible_high = min(
-                    self.plausible_high, float(np.nextafter(np.float32(value), np.float32(-np.inf)))
-                )
+                self.plausible_high = min(self.plausible_high, float(np.nextafter(value, np.float32(-np.inf))))
         self.edges = np.linspace(*self._plot_range(), HISTOGRAM_BINS + 1)
 
-    def second(
+    def second_pass(
         self, values: np.ndarray, landslide: np.ndarray | None, known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, None]:
-        """Take in the same cells of the second walk.
+        """Count the same cells in the second pass.
 
         Args:
             values: float32, shape (cells,), NaN at nodata.
@@ -195,16 +187,15 @@ class ContinuousBand(_Band):
         return finite, plausible, None
 
     def sentinels(self) -> list[float]:
-        """Return the smallest or largest value where it looks like a nodata value that was not declared."""
-        found = []
+        """Return the smallest or largest value where it looks like an undeclared nodata value."""
         # Where they are many, the fence lies beyond them; so far below zero no factor has cells in plenty.
-        for value, far in (
-            (self.minimum, self.minimum <= NODATA_BELOW or self.minimum < self.low_fence),
-            (self.maximum, self.maximum > self.high_fence),
-        ):
-            if far and any(math.isclose(value, sentinel, rel_tol=1e-6) for sentinel in SENTINELS):
-                found.append(value)
-        return found
+        low_is_far = self.minimum <= NODATA_BELOW or self.minimum < self.low_fence
+        extremes = ((self.minimum, low_is_far), (self.maximum, self.maximum > self.high_fence))
+        return [
+            value
+            for value, is_far in extremes
+            if is_far and any(math.isclose(value, sentinel, rel_tol=1e-6) for sentinel in SENTINELS)
+        ]
 
     def cells_outside_labelled(self) -> int:
         """Return about how many cells lie outside the range of the cells with a label (never too many)."""
@@ -233,69 +224,58 @@ class CategoricalBand(_Band):
     """The class codes of a categorical factor."""
 
     def __init__(self, factor: StackFactor) -> None:
-        """Begin with no cells."""
         super().__init__(factor)
         self._counts = np.zeros(CODE_LIMIT, dtype=np.int64)
         self.invalid_codes: dict[float, int] = {}
-        """Cells by value, of values that are no class code: fractions, negative or huge ones. A thousand at most."""
+        """Cells by value, of values that are not class codes: fractions, negative or huge ones."""
         self.invalid_code_cells = 0
         self.codes: list[int] = []
-        """Codes that occur, ascending."""
-        self.counts = np.empty(0, dtype=np.int64)
-        """Cells of each of ``codes``."""
-        self.known = np.empty(0, dtype=np.int64)
-        """Cells of each of ``codes`` whose label is known."""
-        self.landslides = np.empty(0, dtype=np.int64)
-        """Landslide cells of each of ``codes``."""
+        """Codes that occur, ascending; the arrays hold the cells of each, in all, labelled and of landslides."""
+        self.counts = self.known = self.landslides = np.empty(0, dtype=np.int64)
         self._index = np.empty(0, dtype=np.int64)
 
     @property
     def countable(self) -> bool:
         """Whether there are few enough classes to cross them with other factors."""
-        return 0 < len(self.codes) <= MOST_CLASSES
+        return 0 < len(self.codes) <= MAX_CLASSES
 
     def label(self, code: int) -> str:
         """Return the label of a code, or the code as text when the class table lacks it."""
         label = self.factor.classes.get(code) or f"code {code}"
         return f"class {label}" if label.isdigit() else label
 
-    def first(self, values: np.ndarray) -> np.ndarray:
-        """Take in cells of the first walk; returns where there is data (see :meth:`ContinuousBand.first`)."""
+    def first_pass(self, values: np.ndarray) -> np.ndarray:
+        """Count cells in the first pass; returns where there is data (see :meth:`ContinuousBand.first_pass`)."""
         finite = self._count(values)
         cells = values[finite]
         coded = _is_code(cells)
-        if coded.all():
-            self._counts += np.bincount(cells.astype(np.int64), minlength=CODE_LIMIT)
+        all_coded = bool(coded.all())
+        codes = cells if all_coded else cells[coded]
+        self._counts += np.bincount(codes.astype(np.int64), minlength=CODE_LIMIT)
+        if all_coded:
             return finite
-        self._counts += np.bincount(cells[coded].astype(np.int64), minlength=CODE_LIMIT)
-        self.invalid_code_cells += cells.size - int(np.count_nonzero(coded))
-        for value, cells_of_value in zip(*np.unique(cells[~coded], return_counts=True)):
-            if float(value) in self.invalid_codes or len(self.invalid_codes) < 1000:
-                self.invalid_codes[float(value)] = self.invalid_codes.get(float(value), 0) + int(cells_of_value)
+        self.invalid_code_cells += cells.size - codes.size
+        for value, count in zip(*np.unique(cells[~coded], return_counts=True)):
+            if float(value) in self.invalid_codes or len(self.invalid_codes) < MAX_INVALID_VALUES:
+                self.invalid_codes[float(value)] = self.invalid_codes.get(float(value), 0) + int(count)
         return finite
 
     def finish_first_pass(self) -> None:
-        """Settle the codes after the first walk."""
+        """Set the codes after the first pass."""
         self.codes = np.flatnonzero(self._counts).tolist()
         self.counts = self._counts[self.codes]
-        self.known = np.zeros(len(self.codes), dtype=np.int64)
-        self.landslides = np.zeros(len(self.codes), dtype=np.int64)
+        self.known, self.landslides = (np.zeros(len(self.codes), dtype=np.int64) for _ in range(2))
         self._index = np.full(CODE_LIMIT, -1, dtype=np.int64)
         self._index[self.codes] = np.arange(len(self.codes))
 
-    def second(
+    def second_pass(
         self, values: np.ndarray, landslide: np.ndarray | None, known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Take in the same cells of the second walk.
-
-        Args:
-            values: float32, shape (cells,), NaN at nodata.
-            landslide: where the label is landslide, or ``None`` without labels.
-            known: where the label is landslide or stable.
+        """Count the same cells in the second pass (see :meth:`ContinuousBand.second_pass`).
 
         Returns:
-            Where there is data, where it is sound (a class code, if most cells hold one), and the code's place in
-            ``codes``, −1 where it is none.
+            Where there is data, where it is plausible (a class code, if most cells hold one), and the index of the
+            code in ``codes``, −1 where it is none.
         """
         finite = np.isfinite(values)
         coded = _is_code(values)

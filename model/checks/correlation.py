@@ -1,13 +1,15 @@
-"""How much factors say the same: Pearson's correlation, variance inflation, Cramér's V."""
+"""Redundancy of factors: Pearson's correlation, variance inflation, Cramér's V."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from .findings import CORRELATION_LIMIT, DUPLICATE_LIMIT, VIF_LIMIT, WARNING, Finding, number
+from .findings import CORRELATION_LIMIT, DUPLICATE_LIMIT, VIF_LIMIT, WARNING, Finding, number_text
 from .stack_statistics import StackScan
 
 
@@ -21,9 +23,9 @@ class Associations:
     """Correlation matrix, float64, shape (continuous, continuous)."""
     inflation: np.ndarray
     """Variance inflation factors, shape (continuous,); infinite for a factor that others give exactly."""
-    categorical: list[str] = field(default_factory=list)
+    categorical: list[str]
     """Names of the categorical factors with two classes at least."""
-    cramer: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    cramer: np.ndarray
     """Cramér's V, float64, shape (categorical, categorical)."""
 
 
@@ -32,9 +34,8 @@ def associations(scan: StackScan) -> Associations:
     pearson = scan.comoments.correlation()
     names = [band.name for band in scan.categorical_bands if band.countable and len(band.codes) > 1]
     cramer = np.eye(len(names))
-    for row, first in enumerate(names):
-        for column in range(row + 1, len(names)):
-            cramer[row, column] = cramer[column, row] = cramers_v(scan.tables[first, names[column]])
+    for row, column in combinations(range(len(names)), 2):
+        cramer[row, column] = cramer[column, row] = cramers_v(scan.tables[names[row], names[column]])
     return Associations(scan.continuous, pearson, variance_inflation(pearson), names, cramer)
 
 
@@ -53,9 +54,9 @@ def variance_inflation(pearson: np.ndarray) -> np.ndarray:
     matrix = pearson[np.ix_(known, known)]
     if not np.isfinite(matrix).all():
         return result
-    for place, variable in enumerate(known):
-        others = np.delete(np.arange(len(known)), place)
-        toward = matrix[others, place]
+    for index, variable in enumerate(known):
+        others = np.delete(np.arange(len(known)), index)
+        toward = matrix[others, index]
         # The pseudo-inverse serves when the others are functions of each other, where an inverse does not exist.
         explained = float(toward @ np.linalg.pinv(matrix[np.ix_(others, others)], rcond=1e-10, hermitian=True) @ toward)
         result[variable] = math.inf if explained >= 1 - 1e-9 else 1 / (1 - explained)
@@ -80,34 +81,47 @@ def cramers_v(table: np.ndarray) -> float:
     return min(1.0, math.sqrt(chi2 / total / (min(counts.shape) - 1)))
 
 
-def check_associations(found: Associations) -> list[Finding]:
-    """Report pairs of factors that say the same, and factors that several others give together."""
-    findings = []
-    for row, first in enumerate(found.continuous):
-        for column in range(row + 1, len(found.continuous)):
-            findings += _check_pair(first, found.continuous[column], found.pearson[row, column], "r")
-    for row, first in enumerate(found.categorical):
-        for column in range(row + 1, len(found.categorical)):
-            findings += _check_pair(first, found.categorical[column], found.cramer[row, column], "V")
-    for name, inflation in zip(found.continuous, found.inflation):
+def check_associations(found: Associations) -> Iterator[Finding]:
+    """Report pairs of factors that are redundant, and factors that several others give together."""
+    for row, column in combinations(range(len(found.continuous)), 2):
+        pair = f"{found.continuous[row]} × {found.continuous[column]}"
+        yield from _check_pair(pair, found.pearson[row, column], "Pearson's r")
+    for row, column in combinations(range(len(found.categorical)), 2):
+        pair = f"{found.categorical[row]} × {found.categorical[column]}"
+        yield from _check_pair(pair, found.cramer[row, column], "Cramér's V")
+    for index, (name, inflation) in enumerate(zip(found.continuous, found.inflation)):
         if inflation > VIF_LIMIT:
-            if math.isinf(inflation):
-                message = "Its variance inflation factor is infinite: the other continuous factors give it exactly."
-            else:
-                message = (
-                    f"Its variance inflation factor is {inflation_text(inflation)}, over {VIF_LIMIT:.0f}: the "
-                    "other continuous factors together nearly give it."
-                )
-            findings.append(
-                Finding(
-                    WARNING,
-                    "variance inflation",
-                    name,
-                    f"{message} {_closest(name, found)}",
-                    "Leave it out, or the factors that go with it.",
-                )
-            )
-    return findings
+            over = "infinite" if math.isinf(inflation) else f"{inflation_text(inflation)}, over {VIF_LIMIT:.0f}"
+            how = "exactly" if math.isinf(inflation) else "almost"
+            message = f"Its variance inflation factor is {over}: the other continuous factors determine it {how}."
+            remedy = "Leave it out, or the factors that correlate with it."
+            yield Finding(WARNING, "variance inflation", name, f"{message} {_closest(index, found)}", remedy)
+
+
+def _check_pair(pair: str, value: float, name: str) -> Iterator[Finding]:
+    if abs(value) >= DUPLICATE_LIMIT:
+        message = (
+            f"One determines the other ({name} = {number_text(value)}): the same layer twice, or one computed from "
+            "the other."
+        )
+        yield Finding(WARNING, "copy", pair, message, "Leave one of the two out.")
+    elif abs(value) > CORRELATION_LIMIT:
+        message = (
+            f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}: the two are largely redundant, and their "
+            "separate effects cannot be distinguished."
+        )
+        remedy = "Leave one of the two out, or keep both and do not interpret either alone."
+        yield Finding(WARNING, "correlation", pair, message, remedy)
+
+
+def _closest(index: int, found: Associations) -> str:
+    """Return a sentence that says with which factor this one correlates most."""
+    row = np.abs(found.pearson[index])
+    row[index] = np.nan
+    if np.isnan(row).all():
+        return ""
+    other = int(np.nanargmax(row))
+    return f"It correlates most with {found.continuous[other]} (|r| = {_coefficient(row[other])})."
 
 
 def inflation_text(value: float) -> str:
@@ -119,42 +133,4 @@ def inflation_text(value: float) -> str:
 
 def _coefficient(value: float) -> str:
     """Return a coefficient with two decimals, or four near 1, where two would hide the difference."""
-    return number(round(float(value), 2 if abs(value) < 0.995 else 4))
-
-
-def _closest(name: str, found: Associations) -> str:
-    """Return a sentence that says with which factor this one goes most."""
-    row = np.abs(found.pearson[found.continuous.index(name)])
-    row[found.continuous.index(name)] = np.nan
-    if np.isnan(row).all():
-        return ""
-    other = int(np.nanargmax(row))
-    return f"It goes most with {found.continuous[other]} (|r| = {_coefficient(row[other])})."
-
-
-def _check_pair(first: str, second: str, value: float, symbol: str) -> list[Finding]:
-    if math.isnan(value) or abs(value) <= CORRELATION_LIMIT:
-        return []
-    name = "Pearson's r" if symbol == "r" else "Cramér's V"
-    pair = f"{first} × {second}"
-    if abs(value) >= DUPLICATE_LIMIT:
-        return [
-            Finding(
-                WARNING,
-                "copy",
-                pair,
-                f"One gives the other ({name} = {number(value)}): the same layer twice, "
-                "or one computed from the other.",
-                "Leave one of the two out.",
-            )
-        ]
-    return [
-        Finding(
-            WARNING,
-            "correlation",
-            pair,
-            f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}: "
-            "the two say much the same, and their separate effects cannot be told.",
-            "Leave one of the two out, or keep both and do not read meaning into either alone.",
-        )
-    ]
+    return number_text(round(float(value), 2 if abs(value) < 0.995 else 4))

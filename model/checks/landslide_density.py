@@ -1,12 +1,12 @@
-"""Landslide cells by factor, and what the label raster itself gives cause to say."""
+"""Landslide cells by factor, and checks of the label raster."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .band_statistics import CategoricalBand
-from .findings import ERROR, FEW_LANDSLIDE_CELLS, NOTE, WARNING, Finding, join_names, number
+from .findings import ERROR, FEW_LANDSLIDE_CELLS, NOTE, WARNING, Finding, join_names, number_text
 from .stack_statistics import LabelCounts, StackScan
 
 OUTSIDE_SHARE = 0.01
@@ -15,14 +15,12 @@ OUTSIDE_SHARE = 0.01
 
 @dataclass(frozen=True)
 class ClassShare:
-    """One class of a categorical factor against the landslides."""
+    """One class of a categorical factor against the landslides, over the cells whose label is known."""
 
     code: int
     label: str
     cells: int
-    """Cells of the class whose label is known."""
     landslides: int
-    """Landslide cells of the class."""
     area_share: float
     landslide_share: float
     frequency_ratio: float
@@ -44,148 +42,74 @@ def frequency_ratios(band: CategoricalBand) -> list[ClassShare]:
     return result
 
 
-def check_labels(scan: StackScan) -> list[Finding]:
+def check_labels(scan: StackScan) -> Iterator[Finding]:
     """Report what is doubtful in the labels, alone and against the factors; nothing without labels."""
-    counts = scan.labels
-    if counts is None:
-        return []
-    findings = _check_counts(counts)
-    if counts.landslide_used == 0:
-        return findings
+    if scan.labels is None:
+        return
+    yield from _check_counts(scan.labels)
+    if scan.labels.landslide_used == 0:
+        return
     for band in scan.categorical_bands:
-        findings += _check_classes(band)
-    for band in scan.continuous_bands:
-        outside = band.cells_outside_labelled()
-        if band.finite and outside > OUTSIDE_SHARE * band.finite:
-            findings.append(
-                Finding(
-                    NOTE,
-                    "extrapolation",
-                    band.name,
-                    f"Cells lie outside {number(band.labelled_minimum)} to "
-                    f"{number(band.labelled_maximum)}, the range of the cells with a label: the model has to guess there.",
-                    "Label a more varied area, or read the map there with care.",
-                    outside,
-                    band.finite,
-                )
+        yield from _check_classes(band)
+    for continuous in scan.continuous_bands:
+        outside = continuous.cells_outside_labelled()
+        if continuous.finite and outside > OUTSIDE_SHARE * continuous.finite:
+            low, high = number_text(continuous.labelled_minimum), number_text(continuous.labelled_maximum)
+            message = (
+                f"Cells lie outside {low} to {high}, the range of the labelled cells: the model extrapolates there."
             )
-    return findings
+            remedy = "Label a more varied area, or use the map there with care."
+            yield continuous.finding(NOTE, "extrapolation", message, remedy, outside)
 
 
-def _check_counts(counts: LabelCounts) -> list[Finding]:
-    findings = []
+def _check_counts(counts: LabelCounts) -> Iterator[Finding]:
+    used, lost = counts.landslide_used, counts.landslide_lost
+    labelled = used + counts.stable_used
     if counts.other:
-        findings.append(
-            Finding(
-                ERROR,
-                "label value",
-                "labels",
-                "Cells hold a value that is no label: 1 is landslide, 0 stable, 255 unknown.",
-                "Make the labels with scarp:buildbufferedlabels.",
-                counts.other,
-                counts.cells,
-            )
-        )
+        message = "Cells hold a value that is not a label: 1 is landslide, 0 stable, 255 unknown."
+        remedy = "Make the labels with scarp:buildbufferedlabels."
+        yield Finding(ERROR, "label value", "labels", message, remedy, counts.other, counts.cells)
     if counts.landslide == 0:
-        return [
-            *findings,
-            Finding(
-                ERROR,
-                "no landslides",
-                "labels",
-                "No cell is labelled landslide (1).",
-                "Check that the landslide layer lies inside the stack.",
-                0,
-                counts.cells,
-            ),
-        ]
+        message, remedy = "No cell is labelled landslide (1).", "Check that the landslide layer overlaps the stack."
+        yield Finding(ERROR, "no landslides", "labels", message, remedy, 0, counts.cells)
+        return
     if counts.stable_used == 0:
-        findings.append(
-            Finding(
-                ERROR,
-                "no stable cells",
-                "labels",
-                "No cell with data is labelled stable (0).",
-                "Use smaller RADII or RING, or a larger mapped area.",
-                0,
-                counts.cells,
-            )
-        )
-    if counts.landslide_lost:
-        share = counts.landslide_lost / counts.landslide
-        findings.append(
-            Finding(
-                ERROR if share == 1 else WARNING if share > 0.05 else NOTE,
-                "landslides lost",
-                "labels",
-                "Landslide cells lie where some factor has no data; they are lost to training.",
-                "Fill the gaps of the factors there; the table of factors tells which have some.",
-                counts.landslide_lost,
-                counts.landslide,
-            )
-        )
-    used = counts.landslide_used
+        message = "No cell with data is labelled stable (0)."
+        remedy = "Use smaller RADII or RING, or a larger mapped area."
+        yield Finding(ERROR, "no stable cells", "labels", message, remedy, 0, counts.cells)
+    if lost:
+        severity = ERROR if lost == counts.landslide else WARNING if lost > 0.05 * counts.landslide else NOTE
+        message = "Landslide cells lie where some factor has no data; they are lost to training."
+        remedy = "Fill the gaps of the factors there; the table of factors tells which have some."
+        yield Finding(severity, "landslides lost", "labels", message, remedy, lost, counts.landslide)
     if 0 < used < FEW_LANDSLIDE_CELLS:
-        findings.append(
-            Finding(
-                WARNING,
-                "few landslides",
-                "labels",
-                "A network learns little from so few landslide cells, and its numbers will vary from run to run.",
-                "Add landslides, use larger RADII, or train KIND=logistic_regression with scarp:traincomparisonmodel.",
-                used,
-                used + counts.stable_used,
-            )
-        )
-    if used and counts.stable_used and used > counts.stable_used:
-        findings.append(
-            Finding(
-                WARNING,
-                "landslides everywhere",
-                "labels",
-                "More than half of the labelled cells are landslide; the buffers are probably too wide.",
-                "Use smaller RADII, in keeping with the true size of the landslides.",
-                used,
-                used + counts.stable_used,
-            )
-        )
-    return findings
+        message = "A network learns little from so few landslide cells, and its results will vary from run to run."
+        remedy = "Add landslides, use larger RADII, or train KIND=logistic_regression with scarp:traincomparisonmodel."
+        yield Finding(WARNING, "few landslides", "labels", message, remedy, used, labelled)
+    if used > counts.stable_used > 0:
+        message = "More than half of the labelled cells are landslide; the buffers are probably too wide."
+        remedy = "Use smaller RADII, in keeping with the true size of the landslides."
+        yield Finding(WARNING, "landslides everywhere", "labels", message, remedy, used, labelled)
 
 
-def _check_classes(band: CategoricalBand) -> list[Finding]:
+def _check_classes(band: CategoricalBand) -> Iterator[Finding]:
     """Report classes that a model cannot learn from these labels."""
-    findings = []
-    named = [place for place, code in enumerate(band.codes) if not band.factor.classes or code in band.factor.classes]
-    unseen = [place for place in named if band.known[place] == 0]
+    named = [index for index, code in enumerate(band.codes) if not band.factor.classes or code in band.factor.classes]
+    unseen = [index for index in named if band.known[index] == 0]
     if unseen and len(unseen) < len(band.codes):
-        findings.append(
-            Finding(
-                WARNING,
-                "unlabelled class",
-                band.name,
-                f"Classes without any labelled cell: {_names(band, unseen)}. A "
-                "model does not see them in training, and the map there is a guess.",
-                "Map landslides in these classes too, or mask them with AREA.",
-                int(band.counts[unseen].sum()),
-                band.finite,
-            )
+        message = (
+            f"Classes without any labelled cell: {_names(band, unseen)}. A model does not see them in training, and "
+            "the map there is a guess."
         )
-    without_landslides = [place for place in named if band.known[place] > 0 and band.landslides[place] == 0]
-    if without_landslides:
-        cells = int(band.known[without_landslides].sum())
-        findings.append(
-            Finding(
-                NOTE,
-                "no landslides in class",
-                band.name,
-                f"Classes without a landslide cell: {_names(band, without_landslides)}.",
-                "Nothing, if that is true of the ground and not a gap in the inventory.",
-                cells,
-                int(band.known.sum()),
-            )
-        )
-    return findings
+        remedy = "Map landslides in these classes too, or mask them with AREA."
+        yield band.finding(WARNING, "unlabelled class", message, remedy, int(band.counts[unseen].sum()))
+    stable = [index for index in named if band.known[index] > 0 and band.landslides[index] == 0]
+    if stable:
+        message = f"Classes without a landslide cell: {_names(band, stable)}."
+        remedy = "Nothing, if that is true of the ground and not a gap in the inventory."
+        cells, known = int(band.known[stable].sum()), int(band.known.sum())
+        yield Finding(NOTE, "no landslides in class", band.name, message, remedy, cells, known)
 
 
-def _names(band: CategoricalBand, places: Sequence[int]) -> str:
-    return join_names([band.label(band.codes[place]) for place in places])
+def _names(band: CategoricalBand, indices: Sequence[int]) -> str:
+    return join_names([band.label(band.codes[index]) for index in indices])

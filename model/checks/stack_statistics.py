@@ -1,6 +1,6 @@
-"""Counting: two walks over all cells of a stack by windows, in memory that does not grow with the raster.
+"""Counting: two passes over all cells of a stack by windows, in memory that does not grow with the raster.
 
-The first walk finds ranges, moments and class codes; the second, which knows them, makes histograms, exact quantiles,
+The first pass finds ranges, moments and class codes; the second, which knows them, makes histograms, exact quantiles,
 covariances and contingency tables, with the landslide cells beside all cells when there are labels.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Union
 
 import numpy as np
 import rasterio
@@ -21,21 +23,21 @@ from ..stack import StackFactor
 from ..statistics.moments import CoMoments
 from .band_statistics import CategoricalBand, ContinuousBand
 
+Band = Union[ContinuousBand, CategoricalBand]
+
 CELLS_AT_ONCE = 3 * BLOCK * BLOCK
 """Band cells read at a time: 13 MB of float32, twice that with the next block."""
 
 
 @dataclass
 class LabelCounts:
-    """What the label raster holds."""
+    """Cells of the label raster by label, and how many of them have data in all factors."""
 
     landslide: int = 0
     stable: int = 0
     unknown: int = 0
-    other: int = 0
-    """Cells with a value that is no label."""
-    landslide_lost: int = 0
-    """Landslide cells without data in some factor."""
+    other: int = 0  # with a value that is not a label
+    landslide_lost: int = 0  # without data in some factor
     landslide_used: int = 0
     stable_used: int = 0
 
@@ -49,20 +51,17 @@ class LabelCounts:
 class StackScan:
     """Everything that was counted."""
 
-    cells: int
-    """Cells of the grid."""
-    bands: list[ContinuousBand | CategoricalBand]
-    valid: int = 0
-    """Cells with data in every band that has any data at all."""
-    complete: int = 0
-    """Cells with data in every band."""
+    cells: int  # of the grid
+    bands: list[Band]
+    labels: LabelCounts | None = None
+    valid: int = 0  # cells with data in every band that has any data at all
+    complete: int = 0  # cells with data in every band
     continuous: list[str] = field(default_factory=list)
     """Names of the varying continuous factors, in the order of ``comoments``."""
     comoments: CoMoments = field(default_factory=lambda: CoMoments(0))
     """Of the valid cells without impossible values."""
     tables: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     """Contingency table, int64, by the names of two categorical factors; of the same cells."""
-    labels: LabelCounts | None = None
 
     @property
     def continuous_bands(self) -> list[ContinuousBand]:
@@ -85,37 +84,36 @@ def scan(
 
     Args:
         dataset: the open stack; its grid may lack a CRS.
-        factors: one a band.
+        factors: one per band.
         labels: an open label raster on the same grid, or ``None``.
-        progress: told about every window; cancelling raises.
+        progress: receives progress; cancelling raises.
 
     Raises:
         Cancelled: the user asked to stop.
     """
     grid = Grid(dataset.crs, dataset.transform, dataset.width, dataset.height)
     bands = [CategoricalBand(factor) if factor.kind == CATEGORICAL else ContinuousBand(factor) for factor in factors]
-    result = StackScan(grid.width * grid.height, bands, labels=None if labels is None else LabelCounts())
+    result = StackScan(grid.width * grid.height, bands, None if labels is None else LabelCounts())
     _first_pass(result, dataset, grid, SubProgress(progress, 0.0, 0.45))
     for band in bands:
         band.finish_first_pass()
-    usable = [number for number, band in enumerate(bands) if band.finite]
-    _second_pass(result, dataset, grid, labels, usable, SubProgress(progress, 0.45, 1.0))
+    _second_pass(result, dataset, grid, labels, SubProgress(progress, 0.45, 1.0))
     return result
 
 
 def _first_pass(result: StackScan, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> None:
-    for block, raw in _iterate_blocks(dataset, grid, progress):
+    for _, raw in _iterate_blocks(dataset, grid, progress):
         missing = np.zeros(raw.shape[1], dtype=np.int32)
         lacking = []
         for band, values in zip(result.bands, raw):
-            empty = ~band.first(values)
+            empty = ~band.first_pass(values)
             lacking.append(empty if empty.any() else None)
             if empty.any():
                 missing += empty
         result.complete += int(np.count_nonzero(missing == 0))
-        for band, empty in zip(result.bands, lacking):
-            if empty is not None:
-                band.lost_alone += int(np.count_nonzero(empty & (missing == 1)))
+        for band, lacks in zip(result.bands, lacking):
+            if lacks is not None:
+                band.lost_alone += int(np.count_nonzero(lacks & (missing == 1)))
 
 
 def _second_pass(
@@ -123,70 +121,54 @@ def _second_pass(
     dataset: rasterio.DatasetReader,
     grid: Grid,
     labels: rasterio.DatasetReader | None,
-    usable: Sequence[int],
     progress: Progress,
 ) -> None:
-    bands = result.bands
-    varying = [number for number in usable if isinstance(bands[number], ContinuousBand) and bands[number].varies]
-    classed = [number for number in usable if isinstance(bands[number], CategoricalBand) and bands[number].countable]
-    result.continuous = [bands[number].name for number in varying]
+    usable = [(number, band) for number, band in enumerate(result.bands) if band.finite]
+    varying = [number for number, band in usable if isinstance(band, ContinuousBand) and band.varies]
+    classed = [band for _, band in usable if isinstance(band, CategoricalBand) and band.countable]
+    result.continuous = [result.bands[number].name for number in varying]
     result.comoments = CoMoments(len(varying))
-    for position, number in enumerate(classed):
-        for other in classed[position + 1 :]:
-            shape = len(bands[number].codes), len(bands[other].codes)
-            result.tables[bands[number].name, bands[other].name] = np.zeros(shape, dtype=np.int64)
+    for one, other in combinations(classed, 2):
+        result.tables[one.name, other.name] = np.zeros((len(one.codes), len(other.codes)), dtype=np.int64)
     for block, raw in _iterate_blocks(dataset, grid, progress):
         landslide, known = _read_labels(labels, block, result.labels)
-        valid = np.ones(raw.shape[1], dtype=bool)
-        sound = np.ones(raw.shape[1], dtype=bool)
-        indices: dict[int, np.ndarray] = {}
-        for number in usable:
-            finite, possible, index = bands[number].second(raw[number], landslide, known)
+        valid, plausible = (np.ones(raw.shape[1], dtype=bool) for _ in range(2))
+        codes: dict[str, np.ndarray] = {}
+        for number, band in usable:
+            finite, possible, index = band.second_pass(raw[number], landslide, known)
             valid &= finite
             if possible is not finite:
-                sound &= possible
+                plausible &= possible
             if index is not None:
-                indices[number] = index
-        sound &= valid
+                codes[band.name] = index
+        plausible &= valid
         result.valid += int(np.count_nonzero(valid))
-        if landslide is not None and result.labels is not None:
+        if landslide is not None and known is not None and result.labels is not None:
             result.labels.landslide_used += int(np.count_nonzero(landslide & valid))
             result.labels.landslide_lost += int(np.count_nonzero(landslide & ~valid))
             result.labels.stable_used += int(np.count_nonzero(known & ~landslide & valid))
-        if varying and sound.any():
-            result.comoments.add(raw[varying][:, sound])
+        if varying and plausible.any():
+            result.comoments.add(raw[varying][:, plausible])
         for (first, second), table in result.tables.items():
-            _count_pairs(table, indices[_number_of(bands, first)], indices[_number_of(bands, second)], sound)
-
-
-def _count_pairs(table: np.ndarray, first: np.ndarray, second: np.ndarray, sound: np.ndarray) -> None:
-    """Add the class pairs of sound cells to a contingency table; ``first`` and ``second`` are places, −1 for none."""
-    both = sound & (first >= 0) & (second >= 0)
-    joint = first[both] * table.shape[1] + second[both]
-    table += np.bincount(joint, minlength=table.size).reshape(table.shape)
-
-
-def _number_of(bands: Sequence[ContinuousBand | CategoricalBand], name: str) -> int:
-    return next(number for number, band in enumerate(bands) if band.name == name)
+            both = plausible & (codes[first] >= 0) & (codes[second] >= 0)
+            joint = codes[first][both] * table.shape[1] + codes[second][both]
+            table += np.bincount(joint, minlength=table.size).reshape(table.shape)
 
 
 def _iterate_blocks(
     dataset: rasterio.DatasetReader, grid: Grid, progress: Progress
 ) -> Iterator[tuple[Block, np.ndarray]]:
-    """Give blocks and their cells, float32 of shape (bands, cells), reporting and listening for a cancel before each.
-
-    The next block is read while the caller works on this one.
-    """
+    """Give blocks and their cells, float32 of shape (bands, cells); the next one is read while the caller works."""
     blocks = _blocks(dataset, grid)
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(_read, dataset, blocks[0])
-        for number, block in enumerate(blocks):
+        for number, block in enumerate(blocks, 1):
             raw = coming.result()
-            if number + 1 < len(blocks):
-                coming = reader.submit(_read, dataset, blocks[number + 1])
+            if number < len(blocks):
+                coming = reader.submit(_read, dataset, blocks[number])
             stop_if_cancelled(progress)
             yield block, raw
-            progress.report((number + 1) / len(blocks))
+            progress.report(number / len(blocks))
 
 
 def _blocks(dataset: rasterio.DatasetReader, grid: Grid) -> list[Block]:
@@ -205,7 +187,7 @@ def _blocks(dataset: rasterio.DatasetReader, grid: Grid) -> list[Block]:
 
 def _read(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
     """Return the cells of a block as float32, shape (bands, cells), NaN at nodata."""
-    raw = read_window(dataset, block.row, block.column, block.height, block.width, sound=False)
+    raw = read_window(dataset, block.row, block.column, block.height, block.width, mask_implausible=False)
     for band, scale, offset in zip(raw, dataset.scales, dataset.offsets):
         if scale != 1 or offset != 0:
             band *= np.float32(scale)

@@ -5,25 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ..checks.band_statistics import ContinuousBand
-from ..checks.correlation import associations, check_associations
-from ..checks.factor_checks import check_categorical, check_continuous
-from ..checks.findings import ERROR, CheckSummary, Finding, sort_by_severity, write_table
+from ..checks import correlation, factor_checks, stack_checks
+from ..checks.findings import ERROR, CheckSummary, write_table
 from ..checks.landslide_density import check_labels
-from ..checks.stack_checks import (
-    check_coverage,
-    check_label_grid,
-    check_nodata_counts,
-    check_size,
-    read_factors,
-    read_grid,
-    read_nodata_counts,
-)
-from ..checks.stack_statistics import StackScan, scan
+from ..checks.stack_statistics import scan
 from ..inputs.rasters import open_raster
-from ..outputs.atomic import RunRecord, check_writable
+from ..outputs.atomic import check_writable
+from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress
-from ..report.factor_checks import build_page
+from ..report.factor_checks import CheckReport, build_page
 
 
 def check_factors(
@@ -34,19 +24,16 @@ def check_factors(
     labels: str | os.PathLike | None = None,
     progress: Progress,
 ) -> CheckSummary:
-    """Look through a factor stack, and a label raster if given, and report everything doubtful.
+    """Check a factor stack, and a label raster if given, and report everything doubtful.
 
     Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows.
 
     Args:
         stack: factor stack, or any multi-band raster.
         output_html: report.
-        output_table: CSV, one finding a row.
+        output_table: CSV, one finding per row.
         labels: label raster on the stack's grid.
-        progress: told about every window.
-
-    Returns:
-        The findings and their numbers.
+        progress: receives progress and errors.
 
     Raises:
         InputMissing: a raster does not exist.
@@ -60,62 +47,44 @@ def check_factors(
     with contextlib.ExitStack() as opened:
         dataset = opened.enter_context(open_raster(stack, "factor stack"))
         label_dataset = opened.enter_context(open_raster(labels, "label")) if labels is not None else None
-        grid, findings = read_grid(dataset, "factor stack")
-        grid_is_valid = not findings
-        if grid_is_valid:
-            findings += check_size(grid)
-        factors, found = read_factors(dataset)
+        grid, findings = stack_checks.read_grid(dataset, "factor stack")
+        valid_grid = None if findings else grid
+        if valid_grid is not None:
+            findings += stack_checks.check_size(valid_grid)
+        factors, found = stack_checks.read_factors(dataset)
         findings += found
         if label_dataset is not None:
-            found = check_label_grid(label_dataset, grid)
+            found = list(stack_checks.check_label_grid(label_dataset, grid))
             findings += found
             label_dataset = None if found else label_dataset
         progress.report(0.0, f"Counting {grid.width:,} × {grid.height:,} cells of {len(factors)} factors.")
-        stack_scan = scan(dataset, factors, label_dataset, SubProgress(progress, 0.0, 0.9))
-        association_result = associations(stack_scan)
-        nodata_counts = read_nodata_counts(dataset, stack)
-        findings = sort_by_severity(
-            [
-                *findings,
-                *check_coverage(stack_scan),
-                *check_nodata_counts(nodata_counts),
-                *check_values(stack_scan),
-                *check_associations(association_result),
-                *check_labels(stack_scan),
-            ]
-        )
+        counted = scan(dataset, factors, label_dataset, SubProgress(progress, 0.0, 0.9))
+        linked = correlation.associations(counted)
+        nodata_counts = stack_checks.read_nodata_counts(dataset, stack)
+        findings += stack_checks.check_coverage(counted)
+        findings += stack_checks.check_nodata_counts(nodata_counts)
+        for band in counted.bands:
+            findings += factor_checks.check_band(band)
+        findings += correlation.check_associations(linked)
+        findings += check_labels(counted)
         summary = CheckSummary(
             findings,
             [factor.name for factor in factors],
-            stack_scan.cells,
-            stack_scan.complete,
-            None if stack_scan.labels is None else stack_scan.labels.landslide_used,
-            dict(zip(association_result.continuous, (float(value) for value in association_result.inflation))),
+            counted.cells,
+            counted.complete,
+            None if counted.labels is None else counted.labels.landslide_used,
+            dict(zip(linked.continuous, map(float, linked.inflation))),
         )
         progress.report(0.92, "Writing the report.")
-        page = build_page(
-            dataset, grid if grid_is_valid else None, labels, summary, stack_scan, association_result, nodata_counts
-        )
+        page = build_page(CheckReport(dataset, valid_grid, labels, summary, counted, linked, nodata_counts))
     page.write(output_html)
-    write_table(output_table, findings)
+    write_table(output_table, summary.findings)
     record.write(
         {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table},
-        errors=summary.errors,
-        warnings=summary.warnings,
-        notes=summary.notes,
-        cells=summary.cells,
-        valid_cells=summary.valid_cells,
+        **{name: getattr(summary, name) for name in ("errors", "warnings", "notes", "cells", "valid_cells")},
     )
-    for finding in findings:
+    for finding in summary.findings:
         if finding.severity == ERROR:
             progress.warn(f"{finding.factor + ': ' if finding.factor else ''}{finding.message}")
     progress.report(1.0, summary.verdict)
     return summary
-
-
-def check_values(stack_scan: StackScan) -> list[Finding]:
-    """Report what is doubtful in the values of each band, band by band."""
-    findings = []
-    for band in stack_scan.bands:
-        findings += check_continuous(band) if isinstance(band, ContinuousBand) else check_categorical(band)
-    return findings

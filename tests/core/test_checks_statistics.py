@@ -1,24 +1,23 @@
-"""Counting by windows: every number equals what NumPy, SciPy or scikit-learn says of the whole arrays."""
+"""Counting by windows: every number equals what NumPy, SciPy or scikit-learn gives for the whole arrays."""
 
 from __future__ import annotations
+
+import tracemalloc
 
 import numpy as np
 import pytest
 import rasterio
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 from scipy.stats.contingency import association
 from sklearn.linear_model import LinearRegression
 
 from scarp.model.checks import stack_statistics
 from scarp.model.checks.band_statistics import PROBABILITIES
 from scarp.model.checks.correlation import associations, cramers_v, variance_inflation
-from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
 from scarp.model.statistics.moments import CHUNK, CoMoments
-from scarp.model.statistics.streaming_quantiles import StreamingQuantiles, ordered_bits, values_of
+from scarp.model.statistics.order_statistics import StreamingQuantiles, sort_keys, values_of_keys
+from scarp.tests.core.conftest import utm_grid, write_raster
 
 
 @pytest.mark.parametrize("cells", [2, 3, 1000, CHUNK, CHUNK + 1, 3 * CHUNK + 17])
@@ -53,7 +52,7 @@ def test_correlation_is_nan_for_a_variable_that_does_not_vary():
     assert matrix[0, 2] == pytest.approx(np.corrcoef(values[0], values[2])[0, 1], abs=1e-14)
 
 
-def _awkward(name):
+def awkward(name):
     rng = np.random.default_rng(5)
     return {
         "normal": rng.normal(size=20_001),
@@ -67,7 +66,7 @@ def _awkward(name):
 
 @pytest.mark.parametrize("name", ["normal", "wide", "zeros", "few", "one", "negative"])
 def test_quantiles_equal_numpy(name):
-    values = _awkward(name)
+    values = awkward(name)
     quantiles = StreamingQuantiles()
     parts = np.array_split(values, 3)
     for part in parts:
@@ -90,12 +89,12 @@ def test_the_most_common_value_is_found():
     assert quantiles.most_common() == (2.5, int((values == 2.5).sum()))
 
 
-def test_ordered_bits_keep_the_order_and_the_value():
-    values = np.unique(_awkward("wide"))
-    bits = ordered_bits(values)
+def test_sort_keys_keep_the_order_and_the_value():
+    values = np.unique(awkward("wide"))
+    bits = sort_keys(values)
     assert (np.diff(bits.astype(np.int64)) > 0).all()
-    np.testing.assert_array_equal(values_of(bits), values)
-    assert ordered_bits(np.array([-0.0], np.float32)) == ordered_bits(np.array([0.0], np.float32))
+    np.testing.assert_array_equal(values_of_keys(bits), values)
+    assert sort_keys(np.array([-0.0], np.float32)) == sort_keys(np.array([0.0], np.float32))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -103,9 +102,9 @@ def test_variance_inflation_equals_regression(seed):
     rng = np.random.default_rng(seed)
     mixed = rng.normal(size=(400, 6)) @ rng.normal(size=(6, 6))
     found = variance_inflation(np.corrcoef(mixed.T))
-    for column in range(6):
+    for column, values in enumerate(mixed.T):
         others = np.delete(mixed, column, axis=1)
-        r2 = LinearRegression().fit(others, mixed[:, column]).score(others, mixed[:, column])
+        r2 = LinearRegression().fit(others, values).score(others, values)
         assert found[column] == pytest.approx(1 / (1 - r2), rel=1e-6)
     np.testing.assert_allclose(found, np.diag(np.linalg.inv(np.corrcoef(mixed.T))), rtol=1e-6)
 
@@ -132,10 +131,12 @@ def test_cramers_v_of_the_same_classes_is_one_and_of_one_class_does_not_exist():
     assert np.isnan(cramers_v(np.array([[5, 9, 2]])))
 
 
-def _scene(rows=300, columns=290):
+SHAPE = ROWS, COLUMNS = 300, 290
+
+
+def scene(rows=ROWS, columns=COLUMNS):
     """Return a grid, bands with gaps, and labels, as whole arrays."""
     rng = np.random.default_rng(3)
-    grid = Grid(CRS.from_epsg(32643), from_origin(4e5, 4e6, 30, 30), columns, rows)
     base = rng.normal(size=(rows, columns))
     arrays = {
         "slope": np.abs(base) * 12,
@@ -147,45 +148,41 @@ def _scene(rows=300, columns=290):
         array[rng.random(base.shape) < 0.03] = np.nan
     labels = np.where(base > 1, 1, 0).astype(np.uint8)
     labels[:, :31] = 255
-    return grid, {name: array.astype(np.float32) for name, array in arrays.items()}, labels
+    return utm_grid(rows, columns), {name: array.astype(np.float32) for name, array in arrays.items()}, labels
 
 
-def _write(folder, grid, arrays, labels, options=None):
+def write(folder, grid, arrays, labels, options=None):
     classes = {code: f"class {code}" for code in range(1, 6)}
-    factors = [
-        StackFactor(name, "categorical", classes=classes)
-        if name in ("lithology", "landform")
-        else StackFactor(name, "continuous")
-        for name in arrays
-    ]
+    kinds = {"lithology": ("categorical", "", "", classes), "landform": ("categorical", "", "", classes)}
+    factors = [StackFactor(name, *kinds.get(name, ("continuous",))) for name in arrays]
     with create_stack(folder / "stack.tif", grid, factors, options=options) as target:
         target.write(np.stack(list(arrays.values())))
-    with create_raster(folder / "labels.tif", grid, "uint8", 255, ["landslide label"]) as target:
-        target.write(labels, 1)
+    write_raster(folder / "labels.tif", labels, grid, nodata=255)
     return factors
 
 
-def _survey(folder, factors):
+def scan(folder, factors):
     with rasterio.open(folder / "stack.tif") as stack, rasterio.open(folder / "labels.tif") as labels:
         return stack_statistics.scan(stack, factors, labels, NullProgress())
 
 
 @pytest.fixture(scope="module")
 def scanned(tmp_path_factory):
-    """A survey in many small windows, and the whole arrays."""
-    folder = tmp_path_factory.mktemp("survey")
-    grid, arrays, labels = _scene()
-    factors = _write(folder, grid, arrays, labels)
+    """A scan in many small windows, and the whole arrays."""
+    folder = tmp_path_factory.mktemp("scan")
+    grid, arrays, labels = scene()
+    factors = write(folder, grid, arrays, labels)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
         assert len(stack_statistics._blocks(rasterio.open(folder / "stack.tif"), grid)) == 9
-        return _survey(folder, factors), arrays, labels
+        return scan(folder, factors), arrays, labels
 
 
 def test_scan_of_continuous_bands_equals_numpy(scanned):
-    scan, arrays, labels = scanned
-    for band in scan.continuous_bands:
-        values = arrays[band.name][np.isfinite(arrays[band.name])]
+    found, arrays, labels = scanned
+    for band in found.continuous_bands:
+        array = arrays[band.name]
+        values = array[np.isfinite(array)]
         exact = values.astype(np.float64)
         assert (band.finite, band.empty) == (values.size, labels.size - values.size)
         assert (band.minimum, band.maximum) == (values.min(), values.max())
@@ -194,74 +191,72 @@ def test_scan_of_continuous_bands_equals_numpy(scanned):
         for probability in PROBABILITIES:
             assert band.quantile(probability) == np.quantile(values, probability, method="inverted_cdf")
         drawn = len(band.histogram), (band.edges[0], band.edges[-1])
-        np.testing.assert_array_equal(band.histogram, np.histogram(values, *drawn)[0])
-        for counts, where in ((band.histogram_labelled, labels != 255), (band.histogram_landslide, labels == 1)):
-            chosen = arrays[band.name][where & np.isfinite(arrays[band.name])]
+        for counts, where in (
+            (band.histogram, labels >= 0),
+            (band.histogram_labelled, labels != 255),
+            (band.histogram_landslide, labels == 1),
+        ):
+            chosen = array[where & np.isfinite(array)]
             np.testing.assert_array_equal(counts, np.histogram(chosen, *drawn)[0])
 
 
 def test_scan_of_classes_equals_numpy(scanned):
-    scan, arrays, labels = scanned
-    for band in scan.categorical_bands:
-        for place, code in enumerate(band.codes):
+    found, arrays, labels = scanned
+    for band in found.categorical_bands:
+        for index, code in enumerate(band.codes):
             here = arrays[band.name] == code
-            assert band.counts[place] == here.sum()
-            assert band.known[place] == (here & (labels != 255)).sum()
-            assert band.landslides[place] == (here & (labels == 1)).sum()
+            assert band.counts[index] == here.sum()
+            assert band.known[index] == (here & (labels != 255)).sum()
+            assert band.landslides[index] == (here & (labels == 1)).sum()
 
 
 def test_scan_of_pairs_equals_numpy(scanned):
-    scan, arrays, labels = scanned
+    found, arrays, labels = scanned
     valid = np.logical_and.reduce([np.isfinite(array) for array in arrays.values()])
-    assert scan.valid == scan.complete == valid.sum()
-    association_result = associations(scan)
+    assert found.valid == found.complete == valid.sum()
+    linked = associations(found)
     exact = np.corrcoef(*(arrays[name][valid].astype(np.float64) for name in ("slope", "precipitation")))
-    np.testing.assert_allclose(association_result.pearson, exact, atol=1e-12)
+    np.testing.assert_allclose(linked.pearson, exact, atol=1e-12)
     table = np.zeros((5, 3), int)
-    np.add.at(table, (arrays["lithology"][valid].astype(int) - 1, arrays["landform"][valid].astype(int) - 1), 1)
-    np.testing.assert_array_equal(scan.tables["lithology", "landform"], table)
-    assert association_result.cramer[0, 1] == pytest.approx(association(table, method="cramer"), rel=1e-10)
-    assert scan.labels.landslide == (labels == 1).sum()
-    assert scan.labels.unknown == (labels == 255).sum()
-    assert scan.labels.landslide_used == ((labels == 1) & valid).sum()
-    assert scan.labels.landslide_lost == ((labels == 1) & ~valid).sum()
-    for band in scan.bands:
+    np.add.at(table, tuple(arrays[name][valid].astype(int) - 1 for name in ("lithology", "landform")), 1)
+    np.testing.assert_array_equal(found.tables["lithology", "landform"], table)
+    assert linked.cramer[0, 1] == pytest.approx(association(table, method="cramer"), rel=1e-10)
+    assert found.labels.landslide == (labels == 1).sum()
+    assert found.labels.unknown == (labels == 255).sum()
+    assert found.labels.landslide_used == ((labels == 1) & valid).sum()
+    assert found.labels.landslide_lost == ((labels == 1) & ~valid).sum()
+    for band in found.bands:
         others = [np.isfinite(arrays[name]) for name in arrays if name != band.name]
         assert band.lost_alone == (~np.isfinite(arrays[band.name]) & np.logical_and.reduce(others)).sum()
 
 
-def test_scan_is_the_same_in_any_windows(scanned, tmp_path, monkeypatch):
+@pytest.mark.parametrize("options", [None, {"tiled": False, "blockysize": 7}])
+def test_scan_is_the_same_in_any_windows(scanned, tmp_path, monkeypatch, options):
     small, arrays, labels = scanned
-    grid, _, _ = _scene()
-    for tiled in (True, False):
-        factors = _write(tmp_path, grid, arrays, labels, None if tiled else {"tiled": False, "blockysize": 7})
-        with rasterio.open(tmp_path / "stack.tif") as stack:
-            assert (stack.block_shapes[0] == (7, grid.width)) is not tiled
-        if not tiled:
-            monkeypatch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
-        other = _survey(tmp_path, factors)
-        for one, two in zip(small.bands, other.bands):
-            for name, value in vars(one).items():
-                if isinstance(value, np.ndarray):
-                    np.testing.assert_array_equal(value, vars(two)[name])
-                elif isinstance(value, (int, float)) and value == value:
-                    assert vars(two)[name] == value, name
-        np.testing.assert_allclose(small.comoments.products, other.comoments.products, rtol=1e-11)
+    factors = write(tmp_path, utm_grid(*SHAPE), arrays, labels, options)
+    with rasterio.open(tmp_path / "stack.tif") as stack:
+        assert (stack.block_shapes[0] == (7, COLUMNS)) is bool(options)
+    if options:
+        monkeypatch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
+    other = scan(tmp_path, factors)
+    for one, two in zip(small.bands, other.bands):
+        for name, value in vars(one).items():
+            if isinstance(value, np.ndarray):
+                np.testing.assert_array_equal(value, vars(two)[name])
+            elif isinstance(value, (int, float)) and value == value:
+                assert vars(two)[name] == value, name
+    np.testing.assert_allclose(small.comoments.products, other.comoments.products, rtol=1e-11)
 
 
 def test_memory_does_not_grow_with_the_raster(tmp_path, monkeypatch):
-    import tracemalloc
-
     monkeypatch.setattr(stack_statistics, "CELLS_AT_ONCE", 1)
     peaks = []
-    for number, side in enumerate((256, 1024)):
-        folder = tmp_path / str(number)
+    for side in (256, 1024):
+        folder = tmp_path / str(side)
         folder.mkdir()
-        grid, arrays, labels = _scene(side, side)
-        factors = _write(folder, grid, arrays, labels)
-        del arrays, labels
+        factors = write(folder, *scene(side, side))
         tracemalloc.start()
-        _survey(folder, factors)
+        scan(folder, factors)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     # 16 times the cells; the tables of quantiles and codes are the same for both.
