@@ -1,4 +1,4 @@
-"""``scarp:predictsusceptibility``: a trained model applied to a factor stack."""
+"""``scarp:predictsusceptibility``: apply a trained model to a factor stack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ..model.errors import InputMissing
-from ..model.training.settings import PRECISIONS
+from ..model.prediction.settings import PredictionOptions
 from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, MAP, ScarpAlgorithm
@@ -25,11 +25,11 @@ class PredictSusceptibility(ScarpAlgorithm):
     SUMMARY = (
         "Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack's own "
         "resolution.\n"
-        "The stack may be of another area than the one trained on, if it has the factors that the model needs, with "
-        "cells of about the same size. Factors are found by name, classes by their label. The map is computed in "
-        "tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled goes "
-        "on where it stopped when it is started again with the same inputs and an output in the same folder. The "
-        "values rank slopes; they are no probability per year."
+        "The stack may cover another area than the one trained on, if it has the factors that the model needs, with "
+        "cells of about the same size. Factors are found by name, classes by label. The map is computed in tiles that "
+        "overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it "
+        "is started again with the same inputs and an output in the same folder. The values rank slopes; they are no "
+        "probability per year."
     )
 
     def define(self) -> None:
@@ -39,42 +39,25 @@ class PredictSusceptibility(ScarpAlgorithm):
         )
         self.declare(
             p.model_file("MODEL", "Trained model"),
-            "A .safetensors file from a training algorithm. It knows its factors and how to scale them. "
-            "Several, with semicolons between them, are averaged.",
+            "A .safetensors file from a training algorithm. It contains its factors and how to scale them. "
+            "Several models, separated by semicolons, are averaged.",
         )
         self.declare(
             p.vector("AREA", "Area to map", p.POLYGON, optional=True),
-            "Polygons; cells outside get no data. Without it the whole stack is mapped.",
+            "Polygons; cells outside are nodata. Without it the whole stack is mapped.",
         )
-        self.declare(
-            p.region(),
-            "Name of the region that the map shows, for work on several regions. It is kept in the maps, and "
-            "the tables of the next steps get a column with it. Leave it empty for a single map.",
-        )
-        self.declare(
-            p.integer("TILE", "Tile size (cells)", 0, 0, 16384),
-            "Side of the tiles. 0 chooses it by the memory there is. It changes speed and memory, not the map.",
-            advanced=True,
-        )
-        self.declare(p.device(), p.DEVICE_HELP, advanced=True)
-        self.declare(p.choice("PRECISION", "Arithmetic", PRECISIONS, "auto"), p.PRECISION_HELP, advanced=True)
-        self.declare(
-            p.integer("SAMPLES", "Samples for uncertainty", 0, 0, 1000),
-            "How often each cell is computed with some of the network switched off at random (Monte-Carlo "
-            "dropout). The spread says how sure the model is. 0: not at all; 20 is a fair number and takes "
-            "20 times as long.",
-            advanced=True,
-        )
+        for name in ("region", "tile", "device", "precision", "samples"):
+            self.declare_option(PredictionOptions, name)
         self.declare(
             p.model_files("MORE_MODELS", "More models for an ensemble"),
             "Further models, whose maps are averaged with that of the first.",
             advanced=True,
         )
-        self.declare(p.scheduler(), p.SCHEDULER_HELP, advanced=True)
+        self.declare_option(PredictionOptions, "scheduler")
         self.declare(
             p.raster_output("OUTPUT", "Susceptibility"),
-            "GeoTIFF, 0 to 1, more is more susceptible. On the stack's cells, or on cells of 600 m when all "
-            "models judge patches of 600 m as a whole (BPNN and ResNet).",
+            "GeoTIFF, 0 to 1, more is more susceptible. On the stack's cells, or on cells of 600 m if all "
+            "models predict patches of 600 m (BPNN and ResNet).",
         )
         self.declare(
             p.raster_output("OUTPUT_UNCERTAINTY", "Uncertainty", optional=True),
@@ -82,8 +65,8 @@ class PredictSusceptibility(ScarpAlgorithm):
         )
         self.declare(
             p.raster_output("OUTPUT_APPLICABILITY", "Applicability", optional=True),
-            "GeoTIFF with the number of factors that lie outside what the model was trained on; 0 is inside. "
-            "Do not trust the map where many do.",
+            "GeoTIFF with the number of factors outside the training data of the model; 0 is inside. "
+            "Do not trust the map where many are outside.",
         )
         for name, label in (("CELLS", "cells mapped"), ("OUTSIDE_SHARE", "share of cells outside the training range")):
             self.declare_number(name, label)
@@ -97,9 +80,9 @@ class PredictSusceptibility(ScarpAlgorithm):
                 )
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        stack, output = arguments.raster("STACK"), arguments.output("OUTPUT")
-        uncertainty = arguments.output("OUTPUT_UNCERTAINTY")
-        applicability = arguments.output("OUTPUT_APPLICABILITY")
+        stack = arguments.raster("STACK")
+        names = ("OUTPUT", "OUTPUT_UNCERTAINTY", "OUTPUT_APPLICABILITY")
+        outputs = {name: arguments.output(name) for name in names}
         area = None
         if arguments.given("AREA"):
             area = arguments.polygons("AREA", arguments.grid_crs(stack, "factor stack"))
@@ -107,32 +90,20 @@ class PredictSusceptibility(ScarpAlgorithm):
             "predict_susceptibility",
             stack,
             self._models(arguments),
-            output,
+            outputs["OUTPUT"],
+            arguments.options(PredictionOptions, scheduler=arguments.scheduler()),
             area=area,
-            tile=arguments.integer("TILE"),
-            device=arguments.choice("DEVICE"),
-            precision=arguments.choice("PRECISION"),
-            samples=arguments.integer("SAMPLES"),
-            scheduler=arguments.scheduler(),
-            region=arguments.text("REGION"),
-            output_uncertainty=uncertainty,
-            output_applicability=applicability,
+            output_uncertainty=outputs["OUTPUT_UNCERTAINTY"],
+            output_applicability=outputs["OUTPUT_APPLICABILITY"],
             progress=arguments.progress,
         )
-        style_output(arguments.context, output, "susceptibility")
-        style_output(arguments.context, uncertainty, "uncertainty")
-        style_output(arguments.context, applicability, "applicability")
-        return {
-            "OUTPUT": output,
-            "OUTPUT_UNCERTAINTY": uncertainty,
-            "OUTPUT_APPLICABILITY": applicability,
-            "CELLS": summary.cells,
-            "OUTSIDE_SHARE": summary.share_outside,
-        }
+        for name, style in zip(names, ("susceptibility", "uncertainty", "applicability")):
+            style_output(arguments.context, outputs[name], style)
+        return {**outputs, "CELLS": summary.cells, "OUTSIDE_SHARE": summary.share_outside}
 
     @staticmethod
     def _models(arguments: Arguments) -> list[str]:
-        """Return the paths of all models; a name with a semicolon in it is taken as it is when it is a file."""
+        """Return the paths of all models; a name that contains a semicolon and is a file is one path."""
         first = arguments.file("MODEL") or ""
         paths = [first] if os.path.isfile(first) else [part.strip() for part in first.split(";") if part.strip()]
         return paths + arguments.files("MORE_MODELS")

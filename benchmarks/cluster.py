@@ -86,6 +86,7 @@ def measure_prediction(folder: Path, side: int) -> None:
     from prediction import make_model, make_stack
 
     from scarp.model.jobs.predict_susceptibility import predict_susceptibility
+    from scarp.model.prediction.settings import PredictionOptions
 
     make_stack(folder / "stack.tif", side)
     for net in ("default", "w32d4"):
@@ -96,9 +97,7 @@ def measure_prediction(folder: Path, side: int) -> None:
                 folder / "stack.tif",
                 [folder / f"{net}.safetensors"],
                 folder / "map.tif",
-                device="cpu",
-                precision="bf16",
-                scheduler=scheduler,
+                PredictionOptions(device="cpu", precision="bf16", scheduler=scheduler),
                 progress=Quiet(),
             )
 

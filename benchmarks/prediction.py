@@ -30,6 +30,7 @@ from scarp.model.grid import Grid
 from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
+from scarp.model.prediction.settings import PredictionOptions
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
 
@@ -131,9 +132,7 @@ def whole(folder: Path, net: str, precision: str, side: int, tile: int) -> tuple
         folder / f"stack{side}.tif",
         [folder / f"{net}.safetensors"],
         folder / f"map{os.getpid()}.tif",
-        tile=tile,
-        device="cpu",
-        precision=precision,
+        PredictionOptions(tile=tile, device="cpu", precision=precision),
         progress=NullProgress(),
     )
     seconds = time.perf_counter() - start

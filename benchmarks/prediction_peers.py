@@ -70,11 +70,13 @@ def tile_loop(stack: Path, output: Path, predict: Tile) -> None:
 def predict_scarp(folder: Path, stack: Path, output: Path, precision: str) -> tuple[str, float]:
     """Predict with Scarp, and give a label and the seconds."""
     from scarp.model.jobs.predict_susceptibility import predict_susceptibility
+    from scarp.model.prediction.settings import PredictionOptions
     from scarp.model.progress import NullProgress
 
     start = time.perf_counter()
+    options = PredictionOptions(device="cpu", precision=precision)
     summary = predict_susceptibility(
-        stack, [folder / f"{NET}.safetensors"], output, device="cpu", precision=precision, progress=NullProgress()
+        stack, [folder / f"{NET}.safetensors"], output, options, progress=NullProgress()
     )
     seconds = time.perf_counter() - start
     if summary.precision != {"fp32": "float32", "bf16": "bfloat16"}[precision]:

@@ -29,7 +29,7 @@ def number(
     """Declare a number; it is whole if its default is an ``int``.
 
     Args:
-        default: value when the user gives none.
+        default: value when the user gives none; ``None`` for an optional number.
         lowest: smallest value.
         highest: largest value.
         label: of the parameter in the dialog.
@@ -38,9 +38,8 @@ def number(
         decimals: shown in the dialog; QGIS's default without.
         advanced: folded away in the dialog.
     """
-    return _option(
-        default, label, help_text, advanced, limits=(lowest, highest), open_limits=open_limits, decimals=decimals
-    )
+    more = {"limits": (lowest, highest), "open_limits": open_limits, "decimals": decimals}
+    return _option(default, label, help_text, advanced, **more)
 
 
 def choice(
@@ -58,6 +57,38 @@ def flag(default: bool, label: str = "", help_text: str = "", *, advanced: bool 
 def text(default: str, label: str = "", help_text: str = "", *, advanced: bool = False) -> str:
     """Declare free text; checks beyond the type are the class's own, in ``__post_init__``."""
     return _option(default, label, help_text, advanced)
+
+
+DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(16)), "mps")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+def device() -> str:
+    """Declare DEVICE."""
+    help_text = (
+        "Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU "
+        "of an Apple computer."
+    )
+    return choice("auto", DEVICES, "Device", help_text, advanced=True)
+
+
+def precision() -> str:
+    """Declare PRECISION."""
+    help_text = (
+        "Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the "
+        "most accurate; bf16 and fp16 are faster where the device supports them."
+    )
+    return choice("auto", PRECISIONS, "Numerical precision", help_text, advanced=True)
+
+
+def scheduler() -> str:
+    """Declare SCHEDULER; read it with ``Arguments.scheduler``, which checks that the library is there."""
+    help_text = (
+        "Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters and the "
+        "output must lie on storage that all machines see at the same path. Leave it empty to compute on this "
+        "computer; docs/cluster.md shows how to start a cluster."
+    )
+    return text("", "Dask scheduler", help_text, advanced=True)
 
 
 def _option(default: Any, label: str, help_text: str, advanced: bool, **more: Any) -> Any:
@@ -92,6 +123,8 @@ class Option:
 
     def check(self, value: Any) -> None:
         """Raise :class:`ParameterInvalid` if a value is of another type, out of its limits or not among its choices."""
+        if value is None and self.default is None:
+            return
         if self.choices is not None:
             if value not in self.choices:
                 raise ParameterInvalid(f'{self.parameter} is "{value}". Choose one of: {", ".join(self.choices)}.')

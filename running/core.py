@@ -1,6 +1,4 @@
-"""The core inside QGIS: a call is a call.
-The way of one run to the core, opened at its first call.
-"""
+"""The core as an algorithm calls it: inside QGIS, where a call is a call, or in a worker process."""
 
 from __future__ import annotations
 
@@ -11,22 +9,22 @@ from ..model.errors import LibraryMissing
 from ..model.progress import Progress
 from ..model.worker.registry import job
 from ..processing_provider.dependencies import how_to_install, load_error_message
-from .interpreter import RuntimeChoice, choose_runtime
+from .interpreter import Runtime, RuntimeChoice, choose_runtime
 
 
 class InProcessCore:
     """Calls jobs in the thread of the run."""
 
     def call(self, name: str, *values: Any, **named: Any) -> Any:
-        """Run a job of the core and return its result; errors as the job."""
+        """Run a job; see :meth:`Core.call`."""
         return job(name)(*values, **named)
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Do nothing: no process was started."""
 
 
 class Core:
-    """Calls jobs of ``model/jobs``, wherever they run; use it as a context, so that a process of its own ends."""
+    """Calls jobs of ``model/jobs``, wherever they run; use it as a context, so that a worker process ends."""
 
     def __init__(self, needs: Sequence[str], progress: Progress, choice: RuntimeChoice | None = None) -> None:
         """Keep what a run needs; nothing is started yet.
@@ -34,7 +32,7 @@ class Core:
         Args:
             needs: modules that its jobs import.
             progress: asked whether to stop.
-            choice: where to run; chosen at the first call unless given.
+            choice: where to run; chosen at the first call by default.
         """
         self._needs, self._progress, self._choice = needs, progress, choice
         self._backend: Any = None
@@ -47,11 +45,11 @@ class Core:
             self._backend.close()
 
     def missing(self, modules: Iterable[str]) -> list[str]:
-        """Return the packages to install for the modules that are not there where the run takes place."""
+        """Return the packages to install for modules that are missing where the run takes place."""
         return self._runtime_choice().runtime.missing(modules)
 
     def require(self) -> None:
-        """Raise :class:`LibraryMissing` before any work when a library is not there."""
+        """Raise :class:`LibraryMissing` before any work if a library is missing."""
         if self._runtime_choice().missing_packages:
             raise LibraryMissing(how_to_install(self._runtime_choice().missing_packages))
 
@@ -59,23 +57,23 @@ class Core:
         """Run a job of the core.
 
         Args:
-            job: name of the module and function in ``model/jobs``.
-            *values: its arguments: plain values, paths, arrays, the layers of ``model.inputs`` and settings.
-            **named: further ones; ``progress`` hears how far it is, and functions are called in this thread.
+            job: name of a function in ``model/jobs``.
+            *values: its arguments: plain values, paths, arrays and the classes in ``model.worker.protocol.INPUTS``.
+            **named: further ones; ``progress`` receives progress and warnings, and functions are called in this thread.
 
         Returns:
-            Its result. From another process, dataclasses come as records with the same fields and no methods.
+            Its result. From a worker process, dataclasses come as records with the same fields and no methods.
 
         Raises:
             LibraryMissing: a library is missing.
-            ImportError: one is there and cannot be loaded.
-            ProcessEnded: the process crashed, ran out of memory or cannot be started.
-            Unforeseen: the job failed in the other process with an error that Scarp did not expect.
+            ImportError: one is installed and cannot be loaded.
+            CoreProcessError: the process crashed, ran out of memory or cannot be started.
+            UnexpectedCoreError: the job failed in the worker process with an error that Scarp did not expect.
             Exception: whatever the job raises.
         """
         if self._backend is None:
             self.require()
-            self._backend = _open_backend(self._runtime_choice().runtime, self._progress)
+            self._open_backend(self._runtime_choice().runtime)
         try:
             return self._backend.call(job, *values, **named)
         except ImportError as error:
@@ -83,7 +81,7 @@ class Core:
             if fallback is None or not isinstance(self._backend, InProcessCore):
                 raise
             self._progress.warn(load_error_message(error))
-            self._backend = _open_backend(fallback, self._progress)
+            self._open_backend(fallback)
             return self._backend.call(job, *values, **named)
 
     def _runtime_choice(self) -> RuntimeChoice:
@@ -91,10 +89,10 @@ class Core:
             self._choice = choose_runtime(self._needs)
         return self._choice
 
+    def _open_backend(self, runtime: Runtime) -> None:
+        if runtime.inside:
+            self._backend = InProcessCore()
+            return
+        from .process import SubprocessCore
 
-def _open_backend(runtime: Any, progress: Progress) -> Any:
-    if runtime.inside:
-        return InProcessCore()
-    from .process import SubprocessCore
-
-    return SubprocessCore(runtime, progress)
+        self._backend = SubprocessCore(runtime, self._progress)

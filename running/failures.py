@@ -1,4 +1,4 @@
-"""What to say when the process that computes fails, and its errors as those of this process."""
+"""Messages for failures of the worker process, and its errors as exceptions of this process."""
 
 from __future__ import annotations
 
@@ -16,29 +16,23 @@ _WINDOWS_PROCESSOR, _WINDOWS_LIBRARY = {0xC000001D}, {0xC0000135, 0xC0000139, 0x
 
 
 class CoreProcessError(errors.ScarpError):
-    """The process that computes could not be started, or ended before its work was done."""
+    """The worker process could not be started, or ended before its work was done; ``log`` is its last output."""
 
     def __init__(self, text: str, log: str = "") -> None:
-        """Keep what the user reads, and what goes into the log."""
         super().__init__(text)
         self.log = log
 
 
 class UnexpectedCoreError(Exception):
-    """An error that Scarp did not expect in the process that computes."""
+    """An error in the worker process that Scarp did not expect; ``log`` is its traceback."""
 
     def __init__(self, text: str, log: str) -> None:
-        """Keep kind and text of the error, and its trace for the log."""
         super().__init__(text)
         self.log = log
 
 
 def rebuild_error(payload: dict[str, Any]) -> Exception:
-    """Return the error that the other process told of, as the class that it has here.
-
-    Args:
-        told: ``kind``, ``text``, ``expected``, ``library`` and ``trace``, as ``model.worker.serving`` sends them.
-    """
+    """Return the error that ``model.worker.server`` sent, as an exception of the same class."""
     kind = getattr(errors, payload["kind"], None)
     if payload["expected"]:
         return kind(payload["text"]) if isinstance(kind, type) else errors.ScarpError(payload["text"])
@@ -53,45 +47,33 @@ def cannot_start(python: str, error: OSError) -> CoreProcessError:
     """Return the error for a Python that cannot be started."""
     return CoreProcessError(
         tr(
-            "The Python that Scarp computes with cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
+            "The Python of the worker process cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
             "what Scarp needs… and install again."
         ).format(python=python, reason=error.strerror or error)
     )
 
 
 def temp_folder_error(error: OSError) -> CoreProcessError:
-    """Return the error for a folder for temporary files in which the run's own cannot be made."""
+    """Return the error for a folder for temporary files that cannot be written."""
     return CoreProcessError(
         tr(
-            "The folder for temporary files {folder} cannot be written ({reason}), so the process that computes cannot be "
-            "started or heard. Make room on its disk, or name another folder in the variable TMPDIR."
+            "The folder for temporary files {folder} cannot be written ({reason}), so the worker process cannot "
+            "be used. Make room on its disk, or set another folder in the variable TMPDIR."
         ).format(folder=tempfile.gettempdir(), reason=error.strerror or error)
     )
 
 
 def connection_closed(log: str) -> CoreProcessError:
-    """Return the error for a process that closed its line but did not end by itself.
-
-    Args:
-        log: the last that it printed.
-    """
-    return CoreProcessError(
-        tr(
-            "The process that computes stopped talking to QGIS and was ended. Start again; if it happens again, install "
-            "the libraries again with Plugins > Scarp > Install what Scarp needs…."
-        )
-        + f" {_recovery_hint()}",
-        log,
+    """Return the error for a process that closed its channel but did not exit."""
+    text = tr(
+        "The worker process stopped responding and was ended. Start again; if it happens again, install the libraries "
+        "again with Plugins > Scarp > Install what Scarp needs…."
     )
+    return CoreProcessError(f"{text} {_recovery_hint()}", log)
 
 
 def process_exited(code: int | None, log: str) -> CoreProcessError:
-    """Return the error for a process that ended before it had answered.
-
-    Args:
-        code: its exit code; below zero the number of the signal that ended it; None when it is not known.
-        log: the last that it printed.
-    """
+    """Return the error for a process that exited with a code (the negative signal if killed) too early."""
     return CoreProcessError(f"{_exit_reason(code)} {_recovery_hint()}", log)
 
 
@@ -101,36 +83,36 @@ def _recovery_hint() -> str:
 
 def _exit_reason(code: int | None) -> str:
     number = 0 if code is None else code & 0xFFFFFFFF if sys.platform == "win32" else code
-    # Shells and containers tell of signals by 128 and the number.
+    # Shells and containers report signals as 128 plus the number.
     signals = {-number, number - 128}
     if signals & _numbers("SIGKILL") or number in _WINDOWS_MEMORY:
         return tr(
-            "The process that computes was ended by the system, most likely because memory ran out. Choose a "
+            "The worker process was ended by the system, most likely because memory ran out. Choose a "
             "smaller TILE, BATCH or area, or close other programs."
         )
     if signals & _numbers("SIGSEGV", "SIGBUS", "SIGABRT") or number in _WINDOWS_CRASH:
         return tr(
-            "The process that computes crashed ({code}). The log says where. If it happens again, install the "
+            "The worker process crashed ({code}). The log says where. If it happens again, install the "
             "libraries again with Plugins > Scarp > Install what Scarp needs…."
         ).format(code=_name(code))
     if signals & _numbers("SIGILL") or number in _WINDOWS_PROCESSOR:
         return tr(
-            "The process that computes crashed because a library uses instructions that this computer's "
+            "The worker process crashed because a library uses instructions that this computer's "
             "processor does not have. Install an older version of torch with Plugins > Scarp > Install what "
             "Scarp needs…."
         )
     if number in _WINDOWS_LIBRARY:
         return tr(
-            "The Python that Scarp computes with lacks a part of itself ({code}). Install again with Plugins > "
+            "The Python that Scarp computes with is incomplete ({code}). Install again with Plugins > "
             "Scarp > Install what Scarp needs…."
         ).format(code=_name(code))
-    return tr("The process that computes ended without a result ({code}). The log has the last that it said.").format(
+    return tr("The worker process ended without a result ({code}). The log has its last output.").format(
         code=_name(code)
     )
 
 
 def _numbers(*names: str) -> set[int]:
-    """Return the numbers of those signals that this system has."""
+    """Return the numbers of the signals that this system has."""
     return {int(getattr(signal, name)) for name in names if hasattr(signal, name)}
 
 

@@ -1,9 +1,9 @@
-"""Where the core runs, and what is lacking there.
+"""Which Python runs the core, and which packages it lacks.
 
-In a window the core gets a process of its own whenever there is a Python for it: the private environment, or the
-Python that QGIS runs on when it has the libraries. A crash then ends only that process, and its memory goes back to
-the system. Without a window (``qgis_process``, scripts) there is nothing to keep alive, so the core runs inside QGIS
-when the libraries are there, which saves starting another Python.
+In a window the core gets a worker process whenever there is a Python for it: the private environment, or the Python
+that QGIS runs on if it has the libraries. A crash then ends only that process, and its memory goes back to the system.
+Without a window (``qgis_process``, scripts) the core runs inside QGIS if the libraries are there, which saves starting
+another Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..processing_provider import dependencies
 from ..processing_provider.settings import AUTOMATIC, INSIDE, PROCESS, has_window, where_to_run
 
 RUN, PYTHON = "SCARP_RUN", "SCARP_PYTHON"
-"""Environment variables for tests and scripts: ``auto``, ``process`` or ``inside``, and the Python of the process."""
+"""Environment variables for tests and scripts: ``auto``, ``process`` or ``inside``, and the worker's Python."""
 _MODES = {"auto": AUTOMATIC, "process": PROCESS, "inside": INSIDE}
 
 
@@ -27,11 +27,10 @@ _MODES = {"auto": AUTOMATIC, "process": PROCESS, "inside": INSIDE}
 class Runtime:
     """A Python that the core can run in."""
 
-    missing: Callable[[Iterable[str]], list[str]]
-    """Returns the packages to install for the modules that it lacks, without starting it."""
+    missing: Callable[[Iterable[str]], list[str]]  # returns the packages to install for modules that it lacks
     command: tuple[str, ...] = ()  # starts it; empty for the Python inside QGIS
     variables: tuple[tuple[str, str], ...] = ()  # its environment variables, all of them
-    search_path: tuple[str, ...] = ()  # where it looks for libraries, when that is not its own business
+    search_path: tuple[str, ...] = ()  # of its libraries, unless it knows that itself
 
     @property
     def inside(self) -> bool:
@@ -49,11 +48,7 @@ class RuntimeChoice:
 
 
 def choose_runtime(needs: Iterable[str]) -> RuntimeChoice:
-    """Return where to run what needs some modules; cheap enough to ask before every run.
-
-    Args:
-        needs: names of modules, such as ``torch``.
-    """
+    """Return where to run jobs that import some modules, such as ``torch``; fast enough to call before every run."""
     modules = list(needs)
     found = [(runtime, runtime.missing(modules)) for runtime in candidate_runtimes(_configured_mode(), has_window())]
     if not found:
@@ -67,20 +62,12 @@ def choose_runtime(needs: Iterable[str]) -> RuntimeChoice:
 
 
 def candidate_runtimes(mode: str, window: bool) -> list[Runtime]:
-    """Return where the core may run, the best place first.
-
-    Args:
-        mode: ``automatic``, ``process`` or ``inside``.
-        window: whether QGIS has one.
-    """
+    """Return where the core may run in a mode (``automatic``, ``process``, ``inside``), the best runtime first."""
     if mode == INSIDE:
         return [_in_process()]
     named = os.environ.get(PYTHON)
-    processes = (
-        [_from_variable(named)]
-        if named
-        else [runtime for runtime in (_private_environment(), _qgis_python()) if runtime is not None]
-    )
+    found = (_from_variable(named),) if named else (_private_environment(), _qgis_python())
+    processes = [runtime for runtime in found if runtime is not None]
     if mode == PROCESS:
         return processes
     return [*processes, _in_process()] if window else [_in_process(), *processes]
@@ -95,32 +82,34 @@ def _in_process() -> Runtime:
 
 
 def _from_variable(python: str) -> Runtime:
-    """Return the Python that an environment variable names; what it has is known only when it runs."""
+    """Return the Python that the environment variable names; what it lacks is known only when it runs."""
     from ..environment.interpreter import clean_environment
 
     return _subprocess(python, clean_environment(), lambda modules: [])
 
 
 def _private_environment() -> Runtime | None:
-    # Imported here and not above: QGIS loads this module when it starts, and its start should cost little.
+    # Imported here: QGIS loads this module at start, which must stay fast.
     from ..environment.private import PrivateEnvironment, default_folder
 
     environment = PrivateEnvironment(default_folder())
     if environment.python is None:
         return None
-    return _subprocess(
-        str(environment.python), environment.variables(), lambda modules: _packages(environment.missing(list(modules)))
-    )
+
+    def missing(modules: Iterable[str]) -> list[str]:
+        return _packages(environment.missing(list(modules)))
+
+    return _subprocess(str(environment.python), environment.variables(), missing)
 
 
 def _qgis_python() -> Runtime | None:
-    """Return the Python that QGIS runs on, looking for libraries in the order in which QGIS does."""
+    """Return the Python that QGIS runs on, with QGIS's search path for libraries."""
     from ..environment.interpreter import qgis_interpreter
 
     interpreter = qgis_interpreter()
     if interpreter is None:
         return None
-    # The same libraries as inside QGIS must find the same data files, so QGIS's own variables stay.
+    # The libraries must find the same data files as inside QGIS, so QGIS's own variables stay.
     variables = {**os.environ, **interpreter.variables()}
     if interpreter.home is None:
         variables.pop("PYTHONHOME", None)
@@ -135,7 +124,7 @@ def _subprocess(
     missing: Callable[[Iterable[str]], list[str]],
     search_path: tuple[str, ...] = (),
 ) -> Runtime:
-    # A Python that is told by a variable where its standard library is must listen to its variables.
+    # A Python that finds its standard library by a variable must read its variables.
     flags = ("-s",) if "PYTHONHOME" in variables else ("-I",)
     return Runtime(missing, (python, *flags, "-X", "utf8"), tuple(variables.items()), search_path)
 

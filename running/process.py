@@ -1,4 +1,4 @@
-"""The core in a process of its own: starting it, calling jobs, stopping it, and telling why it ended."""
+"""The core in a worker process: start it, call jobs, stop it, and explain why it ended."""
 
 from __future__ import annotations
 
@@ -23,20 +23,8 @@ from ..model.outputs.atomic import DISK_ERRORS
 from ..model.outputs.lock import held_lock_descriptors
 from ..model.progress import Progress
 from ..model.worker import journal
-from ..model.worker.protocol import (
-    ANSWER,
-    CALL,
-    CANCEL,
-    ERROR,
-    FUNCTION,
-    HEARTBEAT,
-    PROGRESS,
-    RESULT,
-    SEARCH_PATH,
-    WARNING,
-    Channel,
-    read_message,
-)
+from ..model.worker import protocol as messages
+from ..model.worker.protocol import SEARCH_PATH, Channel, read_message
 from ..translation import tr
 from .failures import (
     CoreProcessError,
@@ -49,59 +37,49 @@ from .failures import (
 from .interpreter import Runtime
 
 WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
-POLL_INTERVAL = 0.05  # seconds between two looks at whether the user cancelled
-CANCEL_TIMEOUT = 1.5  # seconds that the process may take to stop after Cancel; then it is ended
-EXIT_TIMEOUT = 1.0  # seconds that it may take to end when it has nothing to do
-HEARTBEAT_TIMEOUT = 20.0
-"""Seconds without a word, not even a beat, after which the user is told; longer than a busy computer makes it wait."""
-LOG_LINES = 200  # lines of what it prints that are kept for the log
+POLL_INTERVAL = 0.05  # seconds between two checks whether the user cancelled
+CANCEL_TIMEOUT = 1.5  # seconds that the process may take to stop after Cancel; then it is killed
+EXIT_TIMEOUT = 1.0  # seconds that it may take to exit when it is idle
+HEARTBEAT_TIMEOUT = 20.0  # seconds without a message after which the user is warned; longer than on a busy computer
+LOG_LINES = 200  # lines of its output that are kept for the log
 
 
 class SubprocessCore:
     """One process, for the calls of one run."""
 
     def __init__(self, runtime: Runtime, progress: Progress) -> None:
-        """Start the process.
-
-        Args:
-            place: the Python to start.
-            progress: asked whether to stop, also in calls that do not report to it.
+        """Start the process; ``progress`` is asked whether to stop, also in calls that do not report to it.
 
         Raises:
-            ProcessEnded: it cannot be started.
+            CoreProcessError: it cannot be started.
         """
         self._progress = progress
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._stderr_tail: collections.deque[str] = collections.deque(maxlen=LOG_LINES)
         self._folder = _make_run_folder(runtime.search_path)
+        command = [*runtime.command, str(WORKER_SCRIPT), str(self._folder)]
         try:
-            self._process = _start(
-                [*runtime.command, str(WORKER_SCRIPT), str(self._folder)],
-                _process_environment(dict(runtime.variables), self._folder),
-            )
+            self._process = _start(command, _process_environment(dict(runtime.variables), self._folder))
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise cannot_start(runtime.command[0], error) from error
         self._channel = Channel(self._process.stdin, self._folder, "qgis", records=False)
-        self._threads = [
-            threading.Thread(target=target, args=(stream,), daemon=True)
-            for target, stream in ((self._read_stdout, self._process.stdout), (self._read_stderr, self._process.stderr))
-        ]
+        readers = ((self._read_stdout, self._process.stdout), (self._read_stderr, self._process.stderr))
+        self._threads = [threading.Thread(target=read, args=(stream,), daemon=True) for read, stream in readers]
         for thread in self._threads:
             thread.start()
 
     @property
-    def number(self) -> int:
-        """Number of the process in the system."""
+    def pid(self) -> int:
+        """Process id."""
         return self._process.pid
 
     def call(self, job: str, *values: Any, **named: Any) -> Any:
-        """Run a job; see ``Core.call``."""
+        """Run a job; see :meth:`.Core.call`."""
         progress = named.pop("progress", None)
+        content = {"job": job, "values": list(values), "named": named, "progress": progress is not None}
         try:
-            functions = self._channel.send(
-                CALL, {"job": job, "values": list(values), "named": named, "progress": progress is not None}
-            )
+            functions = self._channel.send(messages.CALL, content)
         except OSError as error:
             if error.errno in DISK_ERRORS:
                 raise temp_folder_error(error) from error
@@ -109,7 +87,7 @@ class SubprocessCore:
         return self._await_result(functions, progress or self._progress)
 
     def close(self) -> None:
-        """End the process and remove its folder; ends it hard when it does not go by itself."""
+        """End the process, by force if needed, and remove its folder."""
         with contextlib.suppress(OSError):
             self._process.stdin.close()
         try:
@@ -123,7 +101,7 @@ class SubprocessCore:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _await_result(self, functions: Sequence[Callable[..., Any]], progress: Progress) -> Any:
-        """Pass on what the job says until it has a result."""
+        """Pass on the job's progress until it has a result."""
         stopped: float | None = None
         callback_error: Exception | None = None
         last_message = time.monotonic()
@@ -140,7 +118,7 @@ class SubprocessCore:
                     last_message = math.inf
                     progress.warn(
                         tr(
-                            "The process that computes has not answered for {seconds} seconds. The computer "
+                            "The worker process has not responded for {seconds} seconds. The computer "
                             "may be busy or short of memory. Wait, or press Cancel, which ends it."
                         ).format(seconds=round(HEARTBEAT_TIMEOUT))
                     )
@@ -149,32 +127,32 @@ class SubprocessCore:
             if line is None:
                 raise callback_error or (Cancelled() if stopped is not None else self._ended())
             kind, content = read_message(line, self._folder)
-            if kind == HEARTBEAT:
+            if kind == messages.HEARTBEAT:
                 continue
-            if kind == RESULT:
+            if kind == messages.RESULT:
                 return content
-            if kind == ERROR:
+            if kind == messages.ERROR:
                 raise callback_error or rebuild_error(content)
-            if kind == FUNCTION:
+            if kind == messages.FUNCTION:
                 try:
-                    self._channel.send(ANSWER, functions[content["number"]](*content["values"]))
+                    self._channel.send(messages.ANSWER, functions[content["number"]](*content["values"]))
                 except Exception as error:
                     callback_error, stopped = error, stopped or self._stop()
-            elif kind == PROGRESS:
+            elif kind == messages.PROGRESS:
                 progress.report(*content)
-            elif kind == WARNING:
+            elif kind == messages.WARNING:
                 progress.warn(content)
             else:
-                raise MessageInvalid(f'The process that computes sent a message of the unknown kind "{kind}".')
+                raise MessageInvalid(f'The worker process sent a message of the unknown kind "{kind}".')
 
     def _stop(self) -> float:
         """Ask the process to stop and return when that was."""
         with contextlib.suppress(OSError):
-            self._channel.send(CANCEL)
+            self._channel.send(messages.CANCEL)
         return time.monotonic()
 
     def _kill(self) -> None:
-        """End the process at once and take away what it had begun."""
+        """Kill the process and undo what it had begun."""
         self._process.kill()
         self._process.wait()
         journal.undo_unfinished_run(self._folder)
@@ -201,10 +179,10 @@ class SubprocessCore:
 
 
 def _make_run_folder(search_path: Sequence[str]) -> Path:
-    """Make the folder of a run, and put into it where the process looks for libraries, if that is to be told.
+    """Create the folder of a run with the search path of the process, if it has one.
 
     Raises:
-        ProcessEnded: the folder for temporary files is full or cannot be written.
+        CoreProcessError: the folder for temporary files is full or cannot be written.
     """
     folder = None
     try:
@@ -219,20 +197,19 @@ def _make_run_folder(search_path: Sequence[str]) -> Path:
 
 
 def _process_environment(variables: dict[str, str], folder: Path) -> dict[str, str]:
-    """Return the environment variables of the process."""
-    # With one arena glibc gives freed memory back: a third less for a U-Net, and ten percent faster (measured).
+    # With one arena glibc returns freed memory: a third less for a U-Net, and ten percent faster (measured).
     variables.setdefault("MALLOC_ARENA_MAX", "1")
-    # Threads that wait for each other take no processor meanwhile. Beside other work (QGIS draws, a browser) the
+    # Threads that wait for each other do not spin. Beside other work (QGIS draws, a browser) the
     # default makes two threads slower than one; steps of a training took a third to a half as long (measured).
     variables.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # What libraries leave in the folder for temporary files goes when the run ends, however it ends.
+    # What libraries leave among the temporary files is removed when the run ends, however it ends.
     variables.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)))
     return variables
 
 
 def _start(command: Sequence[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
-    # On Windows a program of the console would open one, and its priority is set from here. A session of its own is for
-    # Ctrl+C in a terminal: it ends QGIS, and with QGIS the line, which tells this process to stop and clean up.
+    # On Windows a console program would open a console, and its priority is set here. It gets a session of its own for
+    # Ctrl+C in a terminal: that ends QGIS, which closes the channel, and then this process stops and cleans up.
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     # A list of arguments and no shell.
     return subprocess.Popen(

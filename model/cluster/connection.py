@@ -1,4 +1,4 @@
-"""Reaching a Dask cluster, and making sure that it can do the work before it starts."""
+"""Connecting to a Dask cluster, and checking that it can do the work before it starts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,10 @@ from ..progress import Progress, stop_if_cancelled
 from .tasks import Cluster, StorageCheck, WorkerInfo, check_storage, drop_cache, worker_info
 
 Answer = TypeVar("Answer")
-
-CONNECT_TIMEOUT = 10.0
-"""Seconds to reach the scheduler."""
-
-WORKER_TIMEOUT = 20.0
-"""Seconds to wait for the first worker."""
-
+CONNECT_TIMEOUT = 10.0  # seconds to reach the scheduler
+WORKER_TIMEOUT = 20.0  # seconds to wait for the first worker
 RESPONSE_TIMEOUT = 60.0
 """Seconds for all workers to answer a question; the first one makes them import Scarp from the storage."""
-
 START_HINT = (
     "Start workers on each machine, with Scarp under the name scarp in a folder of PYTHONPATH: "
     "dask worker {address} --nthreads 1 --nworkers N. Scarp's docs/cluster.md shows how."
@@ -36,11 +30,11 @@ START_HINT = (
 def connect(
     address: str, progress: Progress, reads: Iterable[str | os.PathLike] = (), folder: str | os.PathLike | None = None
 ) -> Iterator[Cluster | None]:
-    """Connect to a scheduler, and check its workers; without an address, give ``None``: compute on this computer.
+    """Connect to a scheduler and check its workers; without an address, yield ``None``: compute on this computer.
 
     Args:
         address: such as ``tcp://10.0.0.1:8786`` or ``node1:8786``; may be empty.
-        progress: told what the cluster has and of versions that differ; asked whether to go on.
+        progress: receives the cluster's size and differing versions; asked whether to stop.
         reads: paths that jobs will read; those that are files must be the same everywhere.
         folder: where jobs will write; must be shared, too.
 
@@ -70,9 +64,8 @@ def connect(
     cluster = Cluster(client, uuid.uuid4().hex)
     try:
         threads = _await_workers(client, address, progress)
-        _log_workers(
-            _check_versions(_call_on_all_workers(client, progress, worker_info), address, progress), threads, progress
-        )
+        workers = _check_versions(_call_on_all_workers(client, progress, worker_info), address, progress)
+        _log_workers(workers, threads, progress)
         _check_storage(client, [Path(path) for path in reads], folder, progress)
         yield cluster
     finally:
@@ -83,7 +76,7 @@ def connect(
 
 
 def _client(distributed: Any, address: str) -> Any:
-    # Made in two steps, to have hold of a client that fails: left to the garbage collector it keeps a thread, and can
+    # Made in two steps, to keep hold of a client that fails: left to the garbage collector it keeps a thread, and can
     # freeze the next one as it starts.
     client = distributed.Client.__new__(distributed.Client)
     try:
@@ -95,23 +88,22 @@ def _client(distributed: Any, address: str) -> Any:
             client.close(timeout=1)
         raise ClusterUnreachable(
             f"There is no Dask scheduler to be reached at SCHEDULER {address} ({_first_line(error)}). Check the "
-            "address, and that the scheduler runs (dask scheduler prints its address) and no firewall is between; or "
+            "address, that the scheduler runs (dask scheduler prints its address) and that no firewall blocks it; or "
             "leave SCHEDULER empty to compute on this computer."
         ) from error
 
 
 def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, int]:
-    """Return the threads of each worker when there is at least one."""
+    """Return the threads of each worker as soon as there is one."""
     deadline = time.monotonic() + WORKER_TIMEOUT
-    warned = False
-    while not (
-        threads := _call_with_timeout(client.nthreads, progress, RESPONSE_TIMEOUT, f"the scheduler at {address}")
-    ):
+    reported = False
+    peer = f"the scheduler at {address}"
+    while not (threads := _call_with_timeout(client.nthreads, progress, RESPONSE_TIMEOUT, peer)):
         if time.monotonic() > deadline:
             raise ClusterUnreachable(f"The scheduler at {address} has no workers. {START_HINT.format(address=address)}")
-        if not warned:
+        if not reported:
             progress.report(0, f"Waiting for workers at {address} ...")
-            warned = True
+            reported = True
         stop_if_cancelled(progress)
         time.sleep(0.2)
     return dict(threads)
@@ -119,7 +111,7 @@ def _await_workers(client: Any, address: str, progress: Progress) -> dict[str, i
 
 def _call_on_all_workers(
     client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any
-) -> dict[str, Answer]:
+) -> dict[str, Any]:
     """Call a function on all workers at once and return the answers, or exceptions, by worker."""
     return _call_with_timeout(
         lambda: client.run(function, *arguments, on_error="return"), progress, RESPONSE_TIMEOUT, "the workers"
@@ -129,7 +121,7 @@ def _call_on_all_workers(
 def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> dict[str, WorkerInfo]:
     mine = worker_info()
     for worker, other in found.items():
-        # Dask hands on the words of an import that failed, not its class.
+        # Dask passes on the text of a failed import, not its class.
         if isinstance(other, BaseException) and "No module named 'scarp" in str(other):
             raise ClusterUnsuitable(
                 f"The worker {worker} cannot import Scarp ({other}). {START_HINT.format(address=address)}"
@@ -158,11 +150,8 @@ def _log_workers(found: dict[str, WorkerInfo], threads: dict[str, int], progress
     machines = len({one.machine for one in found.values()})
     limits = [one.memory for one in found.values() if one.memory]
     memory = f", {sum(limits) / 2**30:.1f} GiB of memory" if len(limits) == len(found) else ""
-    progress.report(
-        0,
-        f"Cluster: {len(found)} workers on {machines} machine{'s' if machines > 1 else ''} with "
-        f"{sum(threads.values())} threads{memory}.",
-    )
+    where = f"{len(found)} workers on {machines} machine{'s' if machines > 1 else ''}"
+    progress.report(0, f"Cluster: {where} with {sum(threads.values())} threads{memory}.")
 
 
 def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | None, progress: Progress) -> None:
@@ -180,24 +169,22 @@ def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | N
         if token is not None:
             with contextlib.suppress(OSError):
                 token.unlink()
-    for worker, storage_check in answers.items():
-        if isinstance(storage_check, BaseException):
-            raise ClusterUnsuitable(
-                f"The worker {worker} cannot look at the storage: {_first_line(storage_check)}."
-            ) from storage_check
-        _require_shared_storage(worker, storage_check, folder)
+    for worker, found in answers.items():
+        if isinstance(found, BaseException):
+            raise ClusterUnsuitable(f"The worker {worker} cannot check the storage: {_first_line(found)}.") from found
+        _require_shared_storage(worker, found, folder)
 
 
-def _require_shared_storage(worker: str, storage_check: StorageCheck, folder: str | os.PathLike | None) -> None:
-    if storage_check.differing_files:
+def _require_shared_storage(worker: str, found: StorageCheck, folder: str | os.PathLike | None) -> None:
+    if found.differing_files:
         raise ClusterUnsuitable(
-            f"The worker {worker} does not see {len(storage_check.differing_files)} of the input files as this computer does: "
-            f"{'; '.join(storage_check.differing_files[:3])}. Put the inputs on storage that all machines share, mounted at the same "
-            "path."
+            f"The worker {worker} does not see {len(found.differing_files)} of the input files as this computer does: "
+            f"{'; '.join(found.differing_files[:3])}. Put the inputs on storage that all machines share, mounted at "
+            "the same path."
         )
-    if storage_check.unwritable:
+    if found.unwritable:
         raise ClusterUnsuitable(
-            f"The worker {worker} cannot write to the folder of the output, {folder} ({storage_check.unwritable}). Choose an "
+            f"The worker {worker} cannot write to the folder of the output, {folder} ({found.unwritable}). Choose an "
             "output on storage that all machines share, mounted at the same path and writable for the workers."
         )
 
@@ -209,19 +196,19 @@ def _call_with_timeout(
     peer: str,
     on_late_result: Callable[[Answer], None] | None = None,
 ) -> Answer:
-    """Return what a call returns that cannot be interrupted; stop waiting on cancel, or when it takes too long.
+    """Return the result of a call that cannot be interrupted; stop waiting on cancel or timeout.
 
     Args:
         call: what to do.
-        progress: asked whether to go on.
-        seconds: to wait at most.
-        whom: the call waits for, for messages.
-        late: called with what comes when nobody waits any more.
+        progress: asked whether to stop.
+        seconds: timeout.
+        peer: whom the call waits for, for messages.
+        on_late_result: receives a result that arrives when nobody waits any more.
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="scarp-cluster")
     deadline = time.monotonic() + seconds
+    future = pool.submit(call)
     try:
-        future = pool.submit(call)
         while not wait([future], timeout=0.2).done:
             stop_if_cancelled(progress)
             if time.monotonic() > deadline:
@@ -235,7 +222,8 @@ def _call_with_timeout(
             raise ClusterUnreachable(f"The connection to {peer} was lost: {_first_line(error)}.") from error
     finally:
         if on_late_result is not None and not future.done():
-            future.add_done_callback(lambda done: None if done.exception() else on_late_result(done.result()))
+            callback = on_late_result
+            future.add_done_callback(lambda done: None if done.exception() else callback(done.result()))
         pool.shutdown(wait=False)
 
 

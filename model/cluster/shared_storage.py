@@ -1,6 +1,4 @@
-"""Part files: what jobs leave on the shared storage until the run puts them together.
-Large things that all jobs of a run need: written to the shared storage once, not sent with every job.
-"""
+"""Files that jobs exchange through the shared storage: partial results, and objects that all jobs of a run need."""
 
 from __future__ import annotations
 
@@ -22,13 +20,12 @@ from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.temp_files import temp_path_beside
 
 VISIBILITY_TIMEOUT = 10.0
-"""Seconds until a file that one machine wrote is seen by another; network file systems may remember that it was not
-there."""
+"""Seconds until a file written by one machine is visible to another; network file systems cache that it is missing."""
 
 
 @contextlib.contextmanager
 def partial_results_folder(output: str | os.PathLike) -> Iterator[Path]:
-    """Give a new hidden folder beside an output, and remove it with all that is in it.
+    """Create a hidden folder beside an output, and remove it with its content at the end.
 
     Raises:
         OutputNotWritable: the output's folder does not exist or cannot be written.
@@ -46,7 +43,7 @@ def partial_results_folder(output: str | os.PathLike) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # Under another name first: a worker that has not heard yet that the run is over cannot put more into it.
+        # Renamed first: a worker that does not know yet that the run is over cannot write into it any more.
         gone = folder.with_name(f"{folder.name}.gone")
         with contextlib.suppress(OSError):
             folder.rename(gone)
@@ -55,10 +52,10 @@ def partial_results_folder(output: str | os.PathLike) -> Iterator[Path]:
 
 
 def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
-    """Write an array whole or not at all; a part that is there already, of a worker taken for dead, is replaced.
+    """Write an array atomically; an existing file, of a worker that was believed dead, is replaced.
 
     Raises:
-        Cancelled: the folder is gone, so nobody waits for the part any more.
+        Cancelled: the folder is gone, so nobody waits for the result any more.
         OutputNotWritable: it cannot be written.
     """
     final = Path(path)
@@ -79,58 +76,52 @@ def save_partial_result(path: str | os.PathLike, values: np.ndarray) -> None:
 
 
 def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.ndarray:
-    """Return the array of a part file.
-
-    Args:
-        path: as it was given to :func:`save_partial_result`.
-        remove: delete the file when it has been read.
+    """Return the array of :func:`save_partial_result`, and delete its file if ``remove``.
 
     Raises:
-        WorkerFailed: it is not there, or damaged.
+        WorkerFailed: the file is missing or damaged.
     """
-    deadline = time.monotonic() + VISIBILITY_TIMEOUT
-    while True:
-        try:
-            with open(path, "rb") as stream:
-                values = np.load(stream, allow_pickle=False)
-            break
-        except FileNotFoundError as error:
-            if time.monotonic() > deadline:
-                raise WorkerFailed(
-                    f"A worker reported the file {path} as written, but it is not to be seen from "
-                    "here. Is the folder on storage that all machines share?"
-                ) from error
-            # Listing the folder makes network file systems ask their server.
-            with contextlib.suppress(OSError):
-                os.listdir(Path(path).parent)
-            time.sleep(0.1)
-        except (OSError, ValueError, EOFError) as error:
-            raise WorkerFailed(
-                f"The file {path} that a worker wrote cannot be read: {error}. Check the shared storage."
-            ) from error
+    _await_file(path)
+    try:
+        with open(path, "rb") as stream:
+            values = np.load(stream, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise WorkerFailed(
+            f"A worker reported the file {path} as written, but it is not visible from here. Is the "
+            "folder of the output on storage that all machines share?"
+        ) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise WorkerFailed(
+            f"The file {path} that a worker wrote cannot be read: {error}. Check the shared storage."
+        ) from error
     if remove:
         with contextlib.suppress(OSError):
             os.unlink(path)
     return values
 
 
+def _await_file(path: str | os.PathLike) -> None:
+    """Wait until a file is visible, up to :data:`VISIBILITY_TIMEOUT`."""
+    deadline = time.monotonic() + VISIBILITY_TIMEOUT
+    while not os.path.isfile(path) and time.monotonic() < deadline:
+        # Listing the folder makes network file systems look again.
+        with contextlib.suppress(OSError):
+            os.listdir(Path(path).parent)
+        time.sleep(0.1)
+
+
 @dataclass(frozen=True)
 class SharedObject:
-    """Where a shared object lies. The digest comes with the job, over Dask's own connection, so that nobody who can
-    merely write to the storage can slip the workers another object.
+    """The place of a shared object. Its SHA-256 travels with the job, over Dask's own connection, so that nobody who
+    can merely write to the storage can make workers load another object.
     """
 
     path: str
     digest: str
 
 
-def share(value: Any, path: Path) -> SharedObject:
-    """Write an object for the workers.
-
-    Args:
-        value: of classes and functions of Scarp and of the libraries, without open files.
-        path: of the new file, on the shared storage.
-    """
+def share_object(value: Any, path: Path) -> SharedObject:
+    """Write an object for the workers: of classes and functions of Scarp and the libraries, without open files."""
     from distributed.protocol import serialize_bytes
 
     content = serialize_bytes(value)
@@ -140,16 +131,14 @@ def share(value: Any, path: Path) -> SharedObject:
 
 
 def open_shared(shared: SharedObject) -> Any:
-    """Return the object; meant for ``kept(open_shared, shared)`` on a worker.
+    """Return the object; meant for ``cached(open_shared, shared)`` on a worker.
 
     Raises:
-        WorkerFailed: the file is not there, or is another one.
+        WorkerFailed: the file is missing, or is another one.
     """
     from distributed.protocol import deserialize_bytes
 
-    deadline = time.monotonic() + VISIBILITY_TIMEOUT
-    while not Path(shared.path).is_file() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    _await_file(shared.path)
     try:
         content = Path(shared.path).read_bytes()
     except OSError as error:

@@ -1,5 +1,6 @@
-"""What runs on the workers: nothing here needs Dask, so that jobs can be called anywhere.
-Running jobs on the workers of a cluster: few at a time, again when a worker dies, never more than are wanted.
+"""Running jobs on the workers of a cluster: few at a time, again if a worker dies, never more than are wanted.
+
+The first half runs on the workers and does not need Dask, so that jobs can be called anywhere.
 """
 
 from __future__ import annotations
@@ -13,23 +14,19 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from ..errors import ClusterUnreachable, ScarpError, WorkerFailed
-from ..outputs.atomic import scarp_version, versions
+from ..outputs.run_record import scarp_version, versions
 from ..progress import Progress, stop_if_cancelled
 
-Cached = TypeVar("Kept")
+Cached = TypeVar("Cached")
 
-VERSION = scarp_version()
-"""Of the code that this process runs; a later installation changes the files, not the process."""
-
-LIBRARIES = ("torch", "rasterio", "numpy")
-"""Those whose version may change numbers."""
-
+VERSION = scarp_version()  # of the code that this process runs; a later installation changes the files, not the process
+LIBRARIES = ("torch", "rasterio", "numpy")  # those whose version may change numbers
 MAX_CACHED_RUNS = 3
 """Runs for which something is kept at the same time. Whoever was killed never says that the run is over."""
 
@@ -42,13 +39,10 @@ _current = threading.local()
 class WorkerInfo:
     """One worker process."""
 
-    version: str
-    """Of Scarp."""
-    libraries: dict[str, str]
-    """Version by library, and Python's."""
+    version: str  # of Scarp
+    libraries: dict[str, str]  # version by library, and Python's
     machine: str
-    memory: int | None
-    """Bytes that Dask lets it use; ``None`` for no limit."""
+    memory: int | None  # bytes that Dask lets it use; None for no limit
 
 
 @dataclass
@@ -57,42 +51,40 @@ class StorageCheck:
 
     differing_files: list[str] = field(default_factory=list)
     """Files that are missing there or have another size, and how."""
-    unwritable: str = ""
-    """Why it cannot write to the folder of the output; empty when it can."""
+    unwritable: str = ""  # why it cannot write to the folder of the output; empty when it can
 
 
 @dataclass
 class JobFailure:
-    """A failure in words; returned, as exceptions lose their class where Dask cannot rebuild them."""
+    """A failed job; returned, because exceptions lose their class where Dask cannot rebuild them."""
 
     error: ScarpError
 
 
 def worker_info(dask_worker: Any = None) -> WorkerInfo:
-    """Return what a worker is; Dask hands its own object in."""
+    """Return a description of this worker; Dask passes its own worker object."""
     found = versions()
     limit = getattr(getattr(dask_worker, "memory_manager", None), "memory_limit", None)
-    return WorkerInfo(
-        VERSION, {name: found[name] for name in ("python", *LIBRARIES) if name in found}, platform.node(), limit or None
-    )
+    libraries = {name: found[name] for name in ("python", *LIBRARIES) if name in found}
+    return WorkerInfo(VERSION, libraries, platform.node(), limit or None)
 
 
 def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> StorageCheck:
-    """Return whether this worker sees the same files and can write where they are wanted.
+    """Check that this worker sees the same files and can write to the output's folder.
 
     Args:
         sizes: path and size in bytes of each input.
-        token: a file in the folder of the output, beside which one more is made; ``None`` to leave that out.
+        token: a file in the output's folder, beside which another is created; ``None`` to skip that.
     """
-    storage_check = StorageCheck()
+    found = StorageCheck()
     for path, size in sizes:
         try:
             here = os.path.getsize(path)
         except OSError as error:
-            storage_check.differing_files.append(f"{path} ({error.strerror or error})")
+            found.differing_files.append(f"{path} ({error.strerror or error})")
             continue
         if here != size:
-            storage_check.differing_files.append(f"{path} ({here:,} bytes instead of {size:,})")
+            found.differing_files.append(f"{path} ({here:,} bytes instead of {size:,})")
     if token is not None:
         probe = Path(f"{token}.{uuid.uuid4().hex[:8]}")
         try:
@@ -100,8 +92,8 @@ def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> Storag
             probe.touch(exist_ok=False)
             probe.unlink()
         except OSError as error:
-            storage_check.unwritable = error.strerror or str(error)
-    return storage_check
+            found.unwritable = error.strerror or str(error)
+    return found
 
 
 def run_job(run: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
@@ -114,13 +106,9 @@ def run_job(run: str, function: Callable[..., Any], arguments: Sequence[Any]) ->
 
 
 def cached(load: Callable[..., Cached], *arguments: Any) -> Cached:
-    """Return ``load(*arguments)``, which is called once a process and run; outside a run it is called every time.
+    """Return ``load(*arguments)``, called once per process and run; outside a run it is called every time.
 
-    Several threads may use what is kept at the same time.
-
-    Args:
-        load: a function of a module.
-        arguments: must be hashable.
+    Several threads may use the cached object at the same time. The arguments must be hashable.
     """
     run = getattr(_current, "run", None)
     if run is None:
@@ -137,7 +125,7 @@ def cached(load: Callable[..., Cached], *arguments: Any) -> Cached:
 
 
 def drop_cache(run: str) -> None:
-    """Let go of what was kept for a run."""
+    """Drop the cached objects of a run."""
     with _lock:
         _runs.pop(run, None)
 
@@ -153,49 +141,42 @@ def _run_context(run: str) -> Iterator[None]:
 
 
 JOBS_PER_THREAD = 3
-"""Jobs with the cluster for each thread: one runs, the others are there when it is done. Far fewer than there are jobs,
-for the scheduler slows down with hundreds of thousands."""
+"""Pending jobs per thread: one runs, the others are ready when it is done. Far fewer than there are jobs, because the
+scheduler slows down with hundreds of thousands."""
 
 ORDERED_WINDOW = 2
 """Times as many jobs may be begun beyond the first that is not done, where results are wanted in order."""
 
-POLL = 0.25
-"""Seconds between two looks at whether the user asked to stop."""
-
-COUNT_INTERVAL = 5.0
-"""Seconds between two counts of the workers: some may have come or gone."""
-
+POLL = 0.25  # seconds between two looks at whether the user asked to stop
+COUNT_INTERVAL = 5.0  # seconds between two counts of the workers: some may have come or gone
 RETRIES = 2
 """Times that a job which fails without a reason that Scarp knows (a hiccup of the storage, say) is tried again."""
 
-WORKER_TIMEOUT = 600.0
-"""Seconds to wait for a worker when all are gone."""
-
+WORKER_TIMEOUT = 600.0  # seconds to wait for a worker when all are gone
 RETRY_HINT = "No output was written. Check that the scheduler runs, then run this step again."
 
 
 class Cluster:
-    """The workers of a scheduler; made by ``connect``."""
+    """The workers of a scheduler, under a name that no other run has; made by ``connect``."""
 
     def __init__(self, client: Any, name: str) -> None:
-        """Take a ``distributed.Client`` and a name that no other run has."""
         self._client = client
         self.name = name
 
     def run(
         self, function: Callable[..., Any], jobs: Sequence[Sequence[Any]], progress: Progress, ordered: bool = False
-    ) -> Iterator[tuple[int, Any]]:
-        """Call a function for each job on the workers, and give number and result of each that is done.
+    ) -> Generator[tuple[int, Any], None, None]:
+        """Call a function for each job on the workers, and yield number and result of each when it is done.
 
-        A job whose worker dies is done again by another. Close the iterator (``contextlib.closing``) when you leave
-        it early; it then takes back what has not run.
+        A job whose worker dies is run again by another. Close the iterator (``contextlib.closing``) if you leave it
+        early; it then cancels what has not run.
 
         Args:
             function: of a module that workers can import; must give the same when called twice.
-            jobs: its arguments, one tuple a job; small and plain.
-            progress: hears what share is done; asked four times a second whether to go on.
-            ordered: in the order of the jobs instead of as they are done. Jobs are then begun at most so far ahead of
-                the first that is not done that results need little room.
+            jobs: its arguments, one tuple per job; small and plain.
+            progress: 0 to 1 over the jobs; asked four times a second whether to stop.
+            ordered: in the order of the jobs instead of as completed. Jobs then run only a little ahead of the first
+                that is not done, so that few results have to wait.
 
         Raises:
             Cancelled: the user asked to stop.
@@ -209,23 +190,22 @@ class Cluster:
         try:
             while done < len(jobs):
                 capacity = pending.capacity()
-                pending.submit_up_to(
-                    capacity, min(len(jobs), first + ORDERED_WINDOW * capacity) if ordered else len(jobs)
-                )
+                end = min(len(jobs), first + ORDERED_WINDOW * capacity) if ordered else len(jobs)
+                pending.submit_up_to(capacity, end)
                 number, result = pending.next_result()
                 results[number] = result
-                for number in [number] if not ordered else range(first, len(jobs)):
-                    if number not in results:
+                for ready in range(first, len(jobs)) if ordered else [number]:
+                    if ready not in results:
                         break
-                    first, done = number + 1, done + 1
-                    yield number, results.pop(number)
+                    first, done = ready + 1, done + 1
+                    yield ready, results.pop(ready)
                     progress.report(done / len(jobs))
         finally:
             pending.cancel()
 
 
 class _PendingJobs:
-    """The jobs that are with the cluster."""
+    """The jobs that were submitted and have not returned."""
 
     def __init__(
         self, client: Any, name: str, function: Callable[..., Any], jobs: Sequence[Sequence[Any]], progress: Progress
@@ -241,29 +221,24 @@ class _PendingJobs:
         self._key = f"scarp_{function.__name__}-{uuid.uuid4().hex[:12]}"
 
     def capacity(self) -> int:
-        """Return how many jobs may be with the cluster."""
+        """Return how many jobs may be pending."""
         self._count()
         return max(4, JOBS_PER_THREAD * self._threads)
 
     def submit_up_to(self, capacity: int, end: int) -> None:
-        """Hand jobs to the cluster until it has ``most``, but none from number ``end`` on."""
+        """Submit jobs until ``capacity`` are pending, but none from number ``end`` on."""
         while len(self._submitted) < capacity and self._next < end:
             number = self._next
+            arguments, key = tuple(self._jobs[number]), f"{self._key}-{number}"
             future = self._client.submit(
-                run_job,
-                self._name,
-                self._function,
-                tuple(self._jobs[number]),
-                key=f"{self._key}-{number}",
-                pure=False,
-                retries=RETRIES,
+                run_job, self._name, self._function, arguments, key=key, pure=False, retries=RETRIES
             )
             self._submitted[future.key] = number, future
             self._next += 1
             future.add_done_callback(self._completed.put)
 
     def next_result(self) -> tuple[int, Any]:
-        """Return number and result of a job that is done; wait for one."""
+        """Wait for a job and return its number and result."""
         while True:
             stop_if_cancelled(self._progress)
             self._count()
@@ -278,7 +253,7 @@ class _PendingJobs:
                 return number, result
 
     def cancel(self) -> None:
-        """Take back all jobs that are not done."""
+        """Cancel all pending jobs."""
         futures = [future for _, future in self._submitted.values()]
         self._submitted.clear()
         if futures and self._client.status == "running":
@@ -297,7 +272,7 @@ class _PendingJobs:
                 stop_if_cancelled(self._progress)
             except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
                 raise ClusterUnreachable(
-                    f"The connection to the scheduler was lost, or somebody took the jobs back. {RETRY_HINT}"
+                    f"The connection to the scheduler was lost, or somebody cancelled the jobs. {RETRY_HINT}"
                 ) from error
             except Exception as error:
                 raise self._failed(error, number) from error
@@ -322,7 +297,7 @@ class _PendingJobs:
         return problem
 
     def _count(self) -> None:
-        """Count the threads now and then; give up when there are none for long."""
+        """Count the threads now and then; give up if there are none for long."""
         now = time.monotonic()
         if now - self._counted_at < COUNT_INTERVAL:
             return

@@ -1,4 +1,4 @@
-"""Where a model is asked beyond what it was trained on: values outside the trained range, classes never seen."""
+"""Where a model extrapolates: factor values outside the trained range, classes never seen in training."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from ..progress import Progress
 from ..stack import StackFactor
 
 NODATA = 255
-WARN_SHARE = 0.01
-"""Share of cells outside from which a warning is given and not only a line in the log."""
-
+WARN_SHARE = 0.01  # share of cells outside from which a warning is given and not only a line in the log
 _LISTED = 8
 
 
@@ -25,31 +23,23 @@ class FactorExtrapolation:
     """How far one factor of the stack leaves the training data."""
 
     name: str
-    trained: tuple[float, float] = (np.nan, np.nan)
-    """Trained range (continuous factors)."""
-
-    cells: int = 0
-    """Cells outside."""
-
-    lowest: float = np.inf
-    """Least value below the trained range (continuous factors); infinite when there is none."""
-
-    highest: float = -np.inf
-    """Greatest value above it."""
-
+    trained: tuple[float, float] = (np.nan, np.nan)  # trained range (continuous factors)
+    cells: int = 0  # cells outside
+    lowest: float = np.inf  # least value below the trained range (continuous factors); infinite when there is none
+    highest: float = -np.inf  # greatest value above it
     unseen: Counter = field(default_factory=Counter)
     """Cells by label of the classes that training never saw (categorical factors)."""
 
 
 class Applicability:
-    """Finds, tile by tile, the factors outside the training data of any of the models, and adds up what was found."""
+    """Finds, tile by tile, the factors outside the training data of any of the models, and adds up the cells."""
 
     def __init__(self, factors: Sequence[StackFactor], specs: Sequence[Sequence[FactorSpec]]) -> None:
-        """Prepare the counting.
+        """Start counting.
 
         Args:
             factors: of the stack, in the order of the arrays.
-            specs: for each factor what the models that use it know of it.
+            specs: for each factor its specification in the models that use it.
         """
         self._factors, self._specs = factors, specs
         self.outside = [FactorExtrapolation(factor.name) for factor in factors]
@@ -62,7 +52,7 @@ class Applicability:
     def find(
         self, raw: np.ndarray, numbers: Sequence[Sequence[np.ndarray]], valid: np.ndarray
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Look at one tile; may be called by several threads.
+        """Find what lies outside in one tile; may be called by several threads.
 
         Args:
             raw: values of the stack, shape (factors, height, width).
@@ -98,13 +88,9 @@ class Applicability:
                 facts["lowest"] = float(values.min()) if values.min() < low else None
                 facts["highest"] = float(values.max()) if values.max() > high else None
             factors[found.name] = facts
-        facts = {
-            "cells": int(np.count_nonzero(valid)),
-            "cells_outside": int(np.count_nonzero(count)),
-            "factors": factors,
-        }
+        cells, cells_outside = int(np.count_nonzero(valid)), int(np.count_nonzero(count))
         count[~valid] = NODATA
-        return count, facts
+        return count, {"cells": cells, "cells_outside": cells_outside, "factors": factors}
 
     def add(self, facts: Mapping[str, Any]) -> None:
         """Add up what was found in one tile."""
@@ -123,11 +109,11 @@ class Applicability:
 
     @property
     def share_outside(self) -> float:
-        """Share of the cells predicted for which at least one factor is outside."""
+        """Share of the predicted cells with at least one factor outside."""
         return self.cells_outside / self.cells if self.cells else 0.0
 
     def report(self, progress: Progress) -> None:
-        """Tell what lies outside, worst first."""
+        """Report what lies outside, worst first."""
         if not self.cells_outside:
             progress.report(1.0, "All cells lie within the range and the classes of the training data.")
             return

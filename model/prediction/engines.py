@@ -1,88 +1,104 @@
-"""Trained models made ready for whole tiles: each kind in the form that is fastest without changing the map."""
+"""Trained models prepared for whole tiles: each kind in the form that is fastest without changing the map."""
 
 from __future__ import annotations
 
 import copy
+import functools
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 
 from ..artifact import TrainedModel
-from ..networks.additive import AdditiveUNet
-from ..networks.dropout import set_sample
-from ..networks.unet import UNet
+from ..encoding import Encoding
+from ..networks.additive import AdditiveUNet, Curves
+from ..networks.unet import UNet, set_sample
 from ..training.devices import lower_precision
+from .compact_tile import ClassTables, CompactTile, StripEncoder
 from .unet_inference import FastUNet, Span, Step, rows_of_strip
-from .unet_weights import ClassTables, CompactTile, FastCurves, StripEncoder
 
 REDUCED_PRECISION_NETWORKS = ("unet", "additive_unet", "bpnn", "resnet")
 """Network types that gain from 16-bit arithmetic; the others look up or add, which 16 bits would only blur."""
-
-BYTES_MODULE = 24
-"""Memory for a cell and channel of a strip, for networks that are run as they were trained."""
+BYTES_MODULE = 24  # memory for a cell and channel of a strip, for networks that are run as they were trained
+CURVE_CELLS = 8192  # computed at once, so that all pieces of all curves stay in the cache of a processor
 
 
 class Engine(Protocol):
-    """A model on one device in one arithmetic. May be used by several threads at once."""
+    """A model on one device in one precision. May be used by several threads at once."""
 
-    bytes_per_column: float
-    """Memory for a column of a tile while it is computed in rows, beside the tile itself."""
+    bytes_per_column: float  # memory for a column of a tile while it is computed in rows, beside the tile itself
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit of landslide over stable.
 
         Args:
-            tile: its sides are multiples of the model's ``align``, and it reaches the model's halo beyond the core.
+            tile: its sides are multiples of the model's ``align``, and it extends the model's halo beyond the core.
             core: cells wanted.
             sample: seed of a dropout sample; ``None`` for the network without dropout.
-            step: hears the share of the work done since its last call, 1 in all; may raise to stop.
+            step: receives the share of the work done since its last call, 1 in all; may raise to stop.
 
         Returns:
             float32, shape (core.height, core.width).
         """
 
 
+@dataclass(frozen=True)
+class ComputeSetup:
+    """What a map is computed with."""
+
+    device: torch.device
+    dtypes: list[torch.dtype]  # one per model
+    engines: list[Engine]
+
+    @property
+    def name(self) -> str:
+        """Name of the lowest precision in use."""
+        return str(min(self.dtypes, key=lambda dtype: torch.finfo(dtype).bits)).replace("torch.", "")
+
+
 def effective_dtype(model: TrainedModel, dtype: torch.dtype) -> torch.dtype:
-    """Return the arithmetic for a model when a lower one was chosen for all that gain from it."""
+    """Return the dtype for a model if a lower one was chosen for all that gain from it."""
     return dtype if model.architecture["type"] in REDUCED_PRECISION_NETWORKS else torch.float32
 
 
 def make_engine(model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> Engine:
-    """Return a model on a device and in an arithmetic; the model itself stays as it is."""
-    kind = UNetEngine if isinstance(model.network, (UNet, AdditiveUNet)) else ModuleEngine
-    return kind(model, tables, device, dtype)
+    """Return a model on a device and in a precision; the model itself stays as it is."""
+    network = model.network
+    if isinstance(network, AdditiveUNet):
+        # Curves stay in full precision: 16 bits would blur them and gain nothing.
+        curves = FastCurves(network.curves, tables, model.encoder, device)
+        return UNetEngine(network.unet, curves, StripEncoder(tables, model.encoder, device, dtype), device, dtype)
+    if isinstance(network, UNet):
+        return UNetEngine(network, None, StripEncoder(tables, model.encoder, device, dtype), device, dtype)
+    return ModuleEngine(model, tables, device, dtype)
 
 
 class UNetEngine:
     """PCUM and the plain U-Net."""
 
-    def __init__(self, model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> None:
-        """Fold the network; samples are folded when they are asked for."""
-        network = model.network
-        additive = isinstance(network, AdditiveUNet)
-        self._unet: UNet = network.unet if additive else network
+    def __init__(
+        self, unet: UNet, curves: FastCurves | None, encoder: StripEncoder, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._unet, self._curves, self._encoder = unet, curves, encoder
         self._device, self._dtype = device, dtype
-        self._plain = FastUNet(self._unet, device, dtype)
-        self._encoder = StripEncoder(tables, model.encoder, device, dtype)
-        # Curves stay in full precision: 16 bits would blur them and gain nothing.
-        self._curves = FastCurves(network.curves, tables, model.encoder, device) if additive else None
+        self._plain = FastUNet(unet, device, dtype)
         self.bytes_per_column = self._plain.bytes_per_column
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""
-        unet, height, width = self._of(sample), *tile.shape
+        unet, height, width = self._sampled(sample), *tile.shape
         tile = tile.to(self._device)
         result = torch.empty((core.height, core.width), device=self._device)
         with torch.inference_mode():
-            image = _Image(self._encoder, tile)
+            image = functools.partial(self._encoder.image, tile)
             for first, last, logit in unet.logit(image, height, width, core, step):
                 if self._curves is not None:
                     logit += self._curves.logit(tile, first, last, core.left, core.right)
                 result[first - core.top : last - core.top] = logit
         return result.cpu().numpy()
 
-    def _of(self, sample: int | None) -> FastUNet:
+    def _sampled(self, sample: int | None) -> FastUNet:
         if sample is None:
             return self._plain
         unet = copy.deepcopy(self._unet)
@@ -90,21 +106,10 @@ class UNetEngine:
         return FastUNet(unet, self._device, self._dtype)
 
 
-class _Image:
-    """Rows of an encoded tile."""
-
-    def __init__(self, encoder: StripEncoder, tile: CompactTile) -> None:
-        self._encoder, self._tile = encoder, tile
-
-    def __call__(self, first: int, last: int) -> torch.Tensor:
-        return self._encoder.image(self._tile, first, last)
-
-
 class ModuleEngine:
-    """Every other kind: the network as it was trained, in strips. None of them looks beyond its patch."""
+    """Every other kind: the network as it was trained, in strips. None of them sees beyond its patch."""
 
     def __init__(self, model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> None:
-        """Copy the network; a sample is run in a copy of its own, because masks are set in its layers."""
         self._network = copy.deepcopy(model.network).eval().to(device)
         self._device, self._dtype, self._align = device, dtype, model.align
         self._channels = model.encoder.channels
@@ -115,6 +120,7 @@ class ModuleEngine:
         """Return the logit; see :class:`Engine`."""
         network = self._network
         if sample is not None:
+            # A copy, because masks are set in its layers.
             network = copy.deepcopy(network)
             set_sample(network, sample)
         height, width = tile.shape
@@ -128,3 +134,61 @@ class ModuleEngine:
                 result[first:last] = logits[1] - logits[0]
                 step((last - first) / height)
         return result[core.top : core.bottom, core.left : core.right].cpu().numpy()
+
+
+class FastCurves:
+    """What curves and class weights add to the logit of landslide over stable: one number per cell, looked up.
+
+    A curve is its value at the first knot plus, for each piece, the slope times how far a value reaches into the piece.
+    """
+
+    def __init__(self, curves: Curves, tables: ClassTables, encoding: Encoding, device: torch.device) -> None:
+        weight = _difference(curves.linear.weight.detach()[:, :, 0, 0])
+        bias = float(_difference(curves.linear.bias.detach()[:, None])[0])
+        knots = curves.knots.detach().double().cpu().numpy()
+        heights = _difference(curves.heights.detach().transpose(0, 1))
+        # The linear term is constant beyond the outer knots like the curves, so it is part of them.
+        heights = heights + weight[: curves.continuous, None] * knots
+        slopes = np.diff(heights) / np.diff(knots)
+
+        def on_device(array: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device)
+
+        self._start = on_device(knots[:, :-1, None])
+        self._length = on_device(np.diff(knots)[:, :, None])
+        self._slopes = on_device(slopes.reshape(-1))
+        self._base = bias + float(heights[:, 0].sum())
+        self._device = device
+        columns, channel = [], curves.continuous
+        for table in encoding.tables:
+            columns.append(table.astype(np.float64) @ weight[channel : channel + table.shape[1], None])
+            channel += table.shape[1]
+        self._classes = [table.sum(dim=1).to(device) for table in tables.combined(columns)]
+
+    def logit(self, tile: CompactTile, first: int, last: int, left: int, right: int) -> torch.Tensor:
+        """Return the logit of rows first … last and columns left … right (ends not included), float32."""
+        shape = last - first, right - left
+        scores = tile.scores[:, first:last, left:right].reshape(len(tile.scores), -1)
+        total = torch.full((scores.shape[1],), self._base, device=self._device)
+        for classes, key in zip(self._classes, tile.keys):
+            total += classes.index_select(0, key[first:last, left:right].reshape(-1))
+        if not len(scores):
+            return total.reshape(shape)
+        size = CURVE_CELLS if self._device.type == "cpu" else scores.shape[1]
+        pieces = torch.empty(*self._start.shape[:2], min(size, scores.shape[1]), device=self._device)
+        zero = torch.zeros((), device=self._device)
+        for start in range(0, scores.shape[1], size):
+            part = scores[:, None, start : start + size]
+            reach = pieces[:, :, : part.shape[2]]
+            torch.sub(part, self._start, out=reach)
+            # Three times as fast as one clamp between tensors.
+            torch.maximum(reach, zero, out=reach)
+            torch.minimum(reach, self._length, out=reach)
+            total[start : start + size] += torch.mv(reach.reshape(len(self._slopes), -1).t(), self._slopes)
+        return total.reshape(shape)
+
+
+def _difference(two: torch.Tensor) -> np.ndarray:
+    """Return landslide minus stable, float64."""
+    array = two.double().cpu().numpy()
+    return array[1] - array[0]

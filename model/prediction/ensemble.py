@@ -14,26 +14,21 @@ from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..stack import Stack, StackFactor
-from .engines import Engine, make_engine
+from .compact_tile import ClassTables, CompactTile
+from .engines import ComputeSetup, Engine, effective_dtype, make_engine
 from .unet_inference import Span, Step
-from .unet_weights import ClassTables, CompactTile
 
-PIXEL_TOLERANCE = 0.01
-"""Relative difference between the cell sizes of stack and model from which it is said."""
-
-BYTES_RESULT = 30
-"""Memory for a cell while the maps of several members are averaged, in double precision; a little above the need."""
-
+PIXEL_TOLERANCE = 0.01  # relative difference between the cell sizes of stack and model from which a warning is given
+BYTES_RESULT = 30  # memory for a cell while maps are averaged in double precision; a little above the need
 _SEED_STEP = 1_000_003
 
 
 @dataclass
 class EnsembleResult:
-    """What the models say of the core of a tile, float32; any number where a factor has no data."""
+    """Prediction of the core of a tile, float32; any number where a factor has no data."""
 
     mean: np.ndarray
-    spread: np.ndarray | None
-    """Standard deviation over models and samples; ``None`` with one of each."""
+    spread: np.ndarray | None  # standard deviation over models and samples; None for a single member
 
 
 class Ensemble:
@@ -47,16 +42,14 @@ class Ensemble:
         Args:
             stack: the open factor stack.
             models: trained models, already on their device.
-            names: what to call each in messages.
+            names: of the models in messages.
             samples: dropout samples of each model; 0 for the network without dropout.
-            progress: hears what may mislead.
+            progress: receives warnings about differences between stack and models.
 
         Raises:
             FactorMissing: the stack lacks factors.
-            ParameterInvalid: a factor is of another kind in the stack than in a model, or SAMPLES is out of range.
+            ParameterInvalid: a factor is of another kind in the stack than in a model.
         """
-        if not 0 <= samples <= 1000:
-            raise ParameterInvalid(f"SAMPLES is {samples}, but it is a number from 0 to 1000.")
         self.models, self.samples = list(models), samples
         self.factor_names = list(dict.fromkeys(name for model in models for name in model.factor_names))
         stack.band_indexes(self.factor_names)
@@ -80,41 +73,44 @@ class Ensemble:
 
     @property
     def members(self) -> int:
-        """Maps that the mean is taken of."""
+        """Number of maps that are averaged."""
         return len(self.models) * max(self.samples, 1)
 
     @property
     def halo(self) -> int:
-        """Cells of context that the widest-seeing model needs."""
+        """Largest halo of the models, in cells."""
         return max(model.halo for model in self.models)
 
     @property
     def align(self) -> int:
-        """Multiple of which tile origins must be for all models."""
+        """Least number of which tile origins must be multiples for all models."""
         return int(np.lcm.reduce([model.align for model in self.models]))
 
     @property
     def patch(self) -> int:
-        """Side in cells of the squares that share one answer, when it is the same for all models; else 1."""
+        """Side in cells of the patches with one value each, if it is the same for all models; else 1."""
         sides = {model.patch for model in self.models}
         return sides.pop() if len(sides) == 1 else 1
 
     def engines(self, device: torch.device, dtypes: Sequence[torch.dtype]) -> list[Engine]:
-        """Make all models ready on a device, each in its arithmetic."""
-        return [
-            make_engine(model, tables, device, dtype) for model, tables, dtype in zip(self.models, self._tables, dtypes)
-        ]
+        """Prepare all models on a device, each in its dtype."""
+        parts = zip(self.models, self._tables, dtypes)
+        return [make_engine(model, tables, device, dtype) for model, tables, dtype in parts]
+
+    def setup(self, device: torch.device, dtype: torch.dtype) -> ComputeSetup:
+        """Prepare all models on a device; those that gain from it in a dtype, the others in float32."""
+        dtypes = [effective_dtype(model, dtype) for model in self.models]
+        return ComputeSetup(device, dtypes, self.engines(device, dtypes))
 
     @property
     def bytes_per_cell(self) -> float:
-        """Memory for a cell of a tile as the models see it, and for what they say of it."""
-        packed = sum(
-            4 * (len(model.encoder.continuous) + len(tables.groups)) for model, tables in zip(self.models, self._tables)
-        )
+        """Memory for a cell of a tile as the models see it, and for its result."""
+        models = zip(self.models, self._tables)
+        packed = sum(4 * (len(model.encoder.continuous) + len(tables.groups)) for model, tables in models)
         return packed + (BYTES_RESULT if self.members > 1 else 8)
 
     def packed(self, height: int, width: int) -> list[CompactTile]:
-        """Return room for a tile of a size, one a model."""
+        """Allocate a tile of a size for each model."""
         return [
             CompactTile(
                 torch.empty(len(model.encoder.continuous), height, width),
@@ -124,22 +120,20 @@ class Ensemble:
         ]
 
     def pack(self, raw: np.ndarray, into: Sequence[CompactTile], first: int) -> list[list[np.ndarray]]:
-        """Put rows of a tile into the form that the models see.
+        """Convert rows of a tile to the form that the models read.
 
         Args:
             raw: values of the stack, shape (factors, rows, width), in the order of ``factor_names``.
             into: from :meth:`packed`.
-            first: row of the tile that is the first of ``raw``.
+            first: row of the tile where ``raw`` begins.
 
         Returns:
-            For each factor its class numbers for each of the models that use it, uint8 (rows, width); nothing for
-            continuous ones.
+            For each factor its class numbers for each model that uses it, uint8 (rows, width); none if continuous.
         """
         found: list[list[np.ndarray]] = [[] for _ in self.factors]
         last = first + raw.shape[1]
-        for model, places, matcher, tables, target in zip(
-            self.models, self._factor_indices, self._matchers, self._tables, into
-        ):
+        models = zip(self.models, self._factor_indices, self._matchers, self._tables, into)
+        for model, places, matcher, tables, target in models:
             own = matcher.apply(raw[places]) if matcher.translated or places != list(range(len(raw))) else raw
             tile, numbers, _ = tables.pack(own)
             target.scores[:, first:last] = tile.scores
@@ -154,13 +148,13 @@ class Ensemble:
     ) -> EnsembleResult:
         """Return mean and standard deviation of all models and samples over the core of a tile.
 
-        Sample ``s`` drops the same channels in every tile, so samples, too, do not depend on the tiles.
+        Sample ``s`` drops the same channels in every tile, so samples do not depend on the tiles either.
 
         Args:
             engines: from :meth:`engines`.
             tiles: from :meth:`packed`, filled.
             core: cells wanted.
-            step: hears the share done since its last call, 1 in all; may raise to stop.
+            step: receives the share of the work done since its last call, 1 in all; may raise to stop.
         """
         mean: np.ndarray | None = None
         squares = np.zeros(0, dtype=np.float64)
@@ -188,7 +182,7 @@ class Ensemble:
 
 @contextlib.contextmanager
 def full_precision_fp32(device: torch.device) -> Iterator[None]:
-    """Keep CUDA from computing fp32 convolutions with 10-bit factors, its default, which would show tile seams."""
+    """Keep CUDA from computing fp32 convolutions in TF32, its default, which would show tile seams."""
     if device.type != "cuda":
         yield
         return
@@ -201,7 +195,7 @@ def _check_factors(model: TrainedModel, name: str, factors: Sequence[StackFactor
         if spec.kind != factor.kind:
             raise ParameterInvalid(
                 f'The factor "{spec.name}" is {spec.kind} in the model {name} but {factor.kind} in '
-                "the factor stack. Build the stack as the one the model was trained on."
+                "the factor stack. Build the stack like the one the model was trained on."
             )
         if spec.unit and factor.unit and spec.unit != factor.unit:
             progress.warn(
@@ -215,15 +209,15 @@ def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor
         if spec.is_categorical and not (spec.classes and factor.classes):
             where = "stack" if spec.classes else f"model {name}"
             progress.warn(
-                f'The {where} has no class names for "{spec.name}", so its class codes are taken to mean '
-                "the same in both."
+                f'The {where} has no class names for "{spec.name}", so its class codes are assumed to '
+                "mean the same in both."
             )
     matcher = ClassMatcher(model.factors, factors)
     if matcher.translated:
         progress.report(
             0.0,
             f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
-            f"{name}; they are matched by their names.",
+            f"{name}; they are matched by name.",
         )
     for factor, labels in matcher.unknown.items():
         listed = ", ".join(f'"{label}"' for label in labels)
@@ -236,6 +230,6 @@ def _check_pixel(model: TrainedModel, name: str, stack: Stack, progress: Progres
     if abs(size / model.pixel_size - 1) > PIXEL_TOLERANCE:
         progress.warn(
             f"The cells of the stack are {size:.4g} m, but the model {name} was trained on cells of "
-            f"{model.pixel_size:.4g} m. Its patterns are sizes in cells, so the map may be wrong. Build the "
-            "stack on the model's cell size, or train on this one."
+            f"{model.pixel_size:.4g} m. The network counts in cells, so the map may be wrong. "
+            "Build the stack at the model's cell size, or train a model on this one."
         )

@@ -1,9 +1,8 @@
-"""How a prediction is shared out: tiles small enough for the memory, and threads that do not wait for each other.
+"""How a prediction is organised: tiles small enough for the memory, and threads that do not wait for each other.
 
-On a processor each thread computes tiles of its own: layers that several threads share make all of them wait for the
-slowest, and reading and writing always take one of them away for a while. Only where tiles would get so small that
-most of the work goes into their halos do threads share a tile.
-The walk over the tiles: one thread reads, some compute, the caller's writes.
+On a CPU each thread computes tiles of its own: layers that several threads share make all of them wait for the slowest,
+and reading and writing always take one of them away for a while. Threads share a tile only where tiles would get so
+small that most of the work goes into their halos. One thread reads, some compute, and the caller's writes.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -28,43 +27,25 @@ from ..memory import retain_freed_memory
 from ..progress import Progress, stop_if_cancelled
 from ..stack import Stack
 from .applicability import Applicability
-from .engines import Engine
+from .engines import ComputeSetup
 from .ensemble import Ensemble
 from .tile_cache import TileCache
 from .tile_inference import MEAN, OUTSIDE, READ_ROWS, SPREAD, TileResult, TileWork
 from .tiling import Tile, Tiling, coarse_block, round_up
 
-MEMORY = 1.05e9
-"""Bytes that tiles may take on a CPU; with libraries and caches the whole stays under 2 GB."""
-
-CPU_SHARE = 0.25
-"""Share of a small computer's memory that tiles may take."""
-
-GPU_SHARE = 0.5
-"""Share of a GPU's free memory that tiles may take."""
-
-GPU_WORKERS = 2
-"""Tiles at once on a GPU: one is copied while the other is computed."""
-
+MEMORY = 1.05e9  # bytes that tiles may take on a CPU; with libraries and caches the whole stays under 2 GB
+CPU_SHARE = 0.25  # share of a small computer's memory that tiles may take
+GPU_SHARE = 0.5  # share of a GPU's free memory that tiles may take
+GPU_WORKERS = 2  # tiles at once on a GPU: one is copied while the other is computed
 SIDES = (2048, 1536, 1024, 768, 512, 384, 256)
-"""Sides among which the automatic choice picks, largest first; multiples of a GeoTIFF block where they can be."""
-
+"""Sides for the automatic choice, largest first; multiples of a GeoTIFF block where possible."""
 HEIGHT_RATIOS = (4, 2, 1)
-"""Heights of a tile in its widths: a U-Net is computed in rows, so tall tiles have less halo and take little more."""
-
-MAX_SIDE = 16384
-
-SHARED_THREAD_EFFICIENCY = 0.85
-"""Speed of threads that share a tile, for threads that have their own."""
-
-FIRST_READ = 0.1
-"""Time to read a tile, for the time to compute one."""
-
-READ_AHEAD = 1
-"""Tiles that are read while others are computed."""
-
-BYTES_RAW = 12
-"""Memory for a cell and factor while rows are read, normalised and looked at."""
+"""Heights of a tile in widths: a U-Net is computed in rows, so tall tiles have less halo and hardly more memory."""
+SHARED_THREAD_EFFICIENCY = 0.85  # speed of threads that share a tile, relative to threads that have their own
+FIRST_READ = 0.1  # time to read a tile, relative to the time to compute one
+READ_AHEAD = 1  # tiles that are read while others are computed
+BYTES_RAW = 12  # memory for a cell and factor while rows are read, normalised and checked
+POLL = 0.1  # seconds between two checks whether the user cancelled
 
 
 @dataclass(frozen=True)
@@ -72,82 +53,62 @@ class Plan:
     """Tiles and threads of a prediction."""
 
     tiling: Tiling
-    workers: int
-    """Tiles computed at once."""
-    threads: int
-    """Of each worker."""
-    bytes_expected: float
-    """Memory for tiles on the device, and on the computer for those waiting."""
+    workers: int  # tiles computed at once
+    threads: int  # of each worker
+    bytes_expected: float  # memory for tiles on the device, and on the computer for those waiting
 
 
-def make_plan(
-    grid: Grid,
-    ensemble: Ensemble,
-    engines: Sequence[Engine],
-    device: torch.device,
-    side: int = 0,
-    workers: int | None = None,
-) -> Plan:
+def make_plan(grid: Grid, ensemble: Ensemble, setup: ComputeSetup, side: int = 0) -> Plan:
     """Choose tiles and threads.
 
     Args:
         grid: of the stack.
         ensemble: the models.
-        engines: of the models.
-        device: that they are on.
+        setup: their engines on a device.
         side: of a tile in cells; 0 for the one that is expected to be fastest.
-        workers: tiles computed at once; by default as many as the processor can, or :data:`GPU_WORKERS`.
 
     Raises:
-        ParameterInvalid: the side asked for is negative or far too large, or no tile suits all models.
+        ParameterInvalid: no tile suits all models.
     """
-    align, halo = ensemble.align, ensemble.halo
-    if side < 0 or side > MAX_SIDE:
-        raise ParameterInvalid(f"TILE is {side}, but it is a number of cells up to {MAX_SIDE}, or 0 for automatic.")
+    align, device = ensemble.align, setup.device
     if align > SIDES[0]:
         raise ParameterInvalid(
-            f"The models of MODEL judge patches of land whose sizes fit together only every "
-            f"{align:,} cells. Predict with each of them by itself."
+            f"The models of MODEL predict patches whose borders coincide only every {align:,} cells. "
+            "Predict with each of them by itself."
         )
     cores = torch.get_num_threads() if device.type == "cpu" else GPU_WORKERS
-    budget = _memory(device)
+    sizes = [(side, side)] if side else [(width, ratio * width) for width in SIDES for ratio in HEIGHT_RATIOS]
     plans = []
-    for count in [workers] if workers else _divisors(cores):
+    for count in (count for count in range(cores, 0, -1) if cores % count == 0):
         threads = max(cores // count, 1) if device.type == "cpu" else 1
-        for width, height in (
-            [(side, side)] if side else [(width, times * width) for width in SIDES for times in HEIGHT_RATIOS]
-        ):
-            tiling = Tiling.of(grid, width, halo, align, height)
+        for width, height in sizes:
+            tiling = Tiling.of(grid, width, ensemble.halo, align, height)
             busy = min(count, len(tiling))
-            plans.append(Plan(tiling, busy, threads, _bytes(tiling, ensemble, engines, busy)))
+            plans.append(Plan(tiling, busy, threads, _bytes(tiling, ensemble, setup, busy)))
+    budget = _memory(device)
     fitting = [plan for plan in plans if plan.bytes_expected <= budget]
     return min(fitting, key=_duration) if fitting else min(plans, key=lambda plan: plan.bytes_expected)
 
 
-def _bytes(tiling: Tiling, ensemble: Ensemble, engines: Sequence[Engine], workers: int) -> float:
+def _bytes(tiling: Tiling, ensemble: Ensemble, setup: ComputeSetup, workers: int) -> float:
     """Return the memory that a plan takes."""
     height, width = tiling.largest
     tile = height * width * ensemble.bytes_per_cell
-    computing = width * max(engine.bytes_per_column for engine in engines)
+    computing = width * max(engine.bytes_per_column for engine in setup.engines)
     reading = READ_ROWS * width * BYTES_RAW * len(ensemble.factors)
     return workers * (tile + computing) + READ_AHEAD * tile + reading
 
 
 def _duration(plan: Plan) -> float:
-    """Return what a plan is expected to take, in any unit."""
+    """Return the expected duration of a plan, in any unit."""
     tiling, grid = plan.tiling, plan.tiling.grid
-    core = min(tiling.height, round_up(grid.height, tiling.align)) * min(
-        tiling.side, round_up(grid.width, tiling.align)
-    )
-    # About half of the work is on the way down, where the halo counts.
-    work = (core + math.prod(tiling.largest)) / 2
+    height = min(tiling.height, round_up(grid.height, tiling.align))
+    width = min(tiling.side, round_up(grid.width, tiling.align))
+    # About half of the work is in the encoder, where the halo counts.
+    work = (height * width + math.prod(tiling.largest)) / 2
     # Nothing can be computed while the first tile is read.
     rounds = math.ceil(len(tiling) / plan.workers) + FIRST_READ
     return rounds * work / plan.threads / (1.0 if plan.threads == 1 else SHARED_THREAD_EFFICIENCY)
-
-
-def _divisors(number: int) -> list[int]:
-    return [count for count in range(number, 0, -1) if number % count == 0]
 
 
 def _memory(device: torch.device) -> float:
@@ -161,67 +122,41 @@ def _memory(device: torch.device) -> float:
         return MEMORY
 
 
-POLL = 0.1
-"""Seconds between two looks at whether the user asked to stop."""
-
-
 @dataclass
 class OutputRasters:
-    """Open rasters to write to; ``None`` for those not asked for."""
+    """Open rasters to write to; ``None`` for those not requested."""
 
-    mean: rasterio.io.DatasetWriter
-    """On the grid of the ensemble's patches, as ``spread``."""
+    mean: rasterio.io.DatasetWriter  # on the grid of the ensemble's patches, as spread
     spread: rasterio.io.DatasetWriter | None = None
     outside: rasterio.io.DatasetWriter | None = None
-
-    @property
-    def names(self) -> list[str]:
-        """Arrays that a tile must have."""
-        return [
-            name
-            for name, raster in ((MEAN, self.mean), (SPREAD, self.spread), (OUTSIDE, self.outside))
-            if raster is not None
-        ]
 
     def write(self, tile: Tile, done: TileResult, patch: int) -> None:
         """Write a tile."""
         coarse = coarse_block(tile.core, patch)
-        for name, raster, block in (
-            (MEAN, self.mean, coarse),
-            (SPREAD, self.spread, coarse),
-            (OUTSIDE, self.outside, tile.core),
-        ):
+        outputs = ((MEAN, self.mean, coarse), (SPREAD, self.spread, coarse), (OUTSIDE, self.outside, tile.core))
+        for name, raster, block in outputs:
             if raster is not None:
                 raster.write(done.arrays[name], 1, window=block.window)
 
 
 @dataclass
 class PredictionTotals:
-    """What was computed."""
+    """Sums over all tiles."""
 
     tiles: int = 0
-    skipped: int = 0
-    """Tiles without any cell to predict."""
-
-    reused: int = 0
-    """Tiles of an earlier run that was stopped."""
-
-    cells: int = 0
-    """Cells of the map predicted."""
-
-    lost: int = 0
-    """Cells with all factors for which the network gave no number (fp16 overflows)."""
-
-    total: float = 0.0
-    """Sum of the susceptibility over the cells predicted."""
-
+    skipped: int = 0  # tiles without any cell to predict
+    reused: int = 0  # tiles of an earlier run that was stopped
+    cells: int = 0  # cells of the map predicted
+    lost: int = 0  # cells with all factors for which the network returned no number (fp16 overflows)
+    total: float = 0.0  # sum of the susceptibility over the cells predicted
     minimum: float = np.inf
     maximum: float = -np.inf
 
     def add(self, facts: Mapping[str, Any], applicability: Applicability) -> None:
-        """Add up one tile."""
+        """Add one tile."""
         self.tiles += 1
         self.skipped += facts["skipped"]
+        self.reused += facts.get("taken", 0)
         self.cells += facts["cells"]
         self.lost += facts["lost"]
         if facts["cells"]:
@@ -231,60 +166,50 @@ class PredictionTotals:
             applicability.add(found)
 
 
-def write_tiles(
-    tiles: Iterable[tuple[Tile, TileResult]], outputs: OutputRasters, patch: int, applicability: Applicability
-) -> PredictionTotals:
-    """Write tiles as they come and add up what is said of them.
-
-    Args:
-        tiles: from :func:`compute_tiles`, or from a cluster.
-        outputs: open rasters on the stack's grid, or on that of the patches.
-        patch: cells of the stack along the side of a cell of the map.
-        applicability: adds up what is outside the training data.
-    """
-    tally = PredictionTotals()
+def write_tiles(tiles: Iterable[tuple[Tile, TileResult]], outputs: OutputRasters, work: TileWork) -> PredictionTotals:
+    """Write tiles as they come and add up their facts, those on applicability in ``work.applicability``."""
+    totals = PredictionTotals()
     for tile, done in tiles:
-        outputs.write(tile, done, patch)
-        tally.add(done.facts, applicability)
-        tally.reused += done.facts.get("taken", 0)
-    return tally
+        outputs.write(tile, done, work.patch)
+        totals.add(done.facts, work.applicability)
+    return totals
 
 
 def compute_tiles(
-    stack: Stack, work: TileWork, plan: Plan, progress: Progress, parts: TileCache | None = None
-) -> Iterator[tuple[Tile, TileResult]]:
-    """Compute all tiles and give them in the order of the tiling, whatever the threads do.
+    stack: Stack, work: TileWork, plan: Plan, progress: Progress, cache: TileCache | None = None
+) -> Generator[tuple[Tile, TileResult], None, None]:
+    """Compute all tiles and yield them in the order of the tiling, whatever the threads do.
 
     Args:
         stack: the open factor stack.
         work: computes a tile.
         plan: tiles and threads.
         progress: 0 to 1 over the tiles; asked ten times a second whether to stop.
-        parts: where tiles of an earlier run lie and new ones are kept; ``None`` to keep none.
+        cache: holds tiles of an earlier run and receives new ones; ``None`` to keep none.
 
     Raises:
         Cancelled: the user asked to stop.
     """
-    known = parts.known() if parts is not None else set()
+    known = cache.known() if cache is not None else set()
     counter = _ProgressCounter(len(plan.tiling), progress)
 
     def one(number: int, tile: Tile, read: Future) -> TileResult:
-        if number in known and parts is not None:
-            found = parts.load(number, work.shapes(tile))
+        if number in known and cache is not None:
+            found = cache.load(number, work.shapes(tile))
             if found is not None:
                 counter.step(1.0)
                 return TileResult(found[0], {**found[1], "taken": 1})
-            # Damaged: as if it were not there.
+            # Damaged: compute it anew.
             read = reader.submit(work.read, stack, tile)
         done = work.compute(tile, read.result(), counter.step)
-        if parts is not None and not done.facts["skipped"]:
-            parts.save(number, done.arrays, done.facts)
+        if cache is not None and not done.facts["skipped"]:
+            cache.save(number, done.arrays, done.facts)
         return done
 
     def read(number: int, tile: Tile) -> Any:
         return None if number in known else work.read(stack, tile)
 
-    # One reader, for a dataset bears one thread at a time, and neighbours find in its cache what they share.
+    # GDAL datasets are not thread-safe; a single reader also reuses the block cache.
     with (
         retain_freed_memory(),
         _threads(plan),
@@ -300,14 +225,14 @@ def compute_tiles(
             while waiting:
                 yield _next_result(waiting, counter)
         finally:
-            # After a failure or cancel nobody waits for what is still queued or under way.
+            # After a failure or cancel, do not wait for what is still queued or under way.
             counter.stop.set()
             reader.shutdown(wait=True, cancel_futures=True)
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _ProgressCounter:
-    """Adds up what the threads have done, and tells them to stop."""
+    """Adds up what the threads have done, and makes them stop."""
 
     def __init__(self, tiles: int, progress: Progress) -> None:
         self.stop = threading.Event()
@@ -316,14 +241,14 @@ class _ProgressCounter:
         self._lock = threading.Lock()
 
     def step(self, share: float) -> None:
-        """Count a share of a tile; raise :class:`Cancelled` in the thread that calls when it is to stop."""
+        """Count a share of a tile; raise :class:`Cancelled` in the calling thread if it is to stop."""
         if self.stop.is_set():
             raise Cancelled()
         with self._lock:
             self._done += share
 
     def report_progress(self) -> None:
-        """Report from the caller's thread, and stop all when the user asks for it."""
+        """Report from the caller's thread; raise :class:`Cancelled` if the user asks to stop."""
         stop_if_cancelled(self._progress)
         self._progress.report(min(self._done / self._tiles, 1.0))
 
@@ -338,7 +263,7 @@ def _next_result(waiting: deque[tuple[Tile, Future]], counter: _ProgressCounter)
 
 @contextlib.contextmanager
 def _threads(plan: Plan) -> Iterator[None]:
-    """Let torch use the plan's threads in each worker, and put its setting back."""
+    """Set torch to the plan's threads per worker, and restore its setting."""
     before = torch.get_num_threads()
     torch.set_num_threads(plan.threads)
     try:

@@ -1,9 +1,7 @@
-"""Tiles that are done, kept on disk until the map is: a run that was stopped goes on where it was.
+"""Finished tiles, kept on disk until the map is complete, so that a run that was stopped can be resumed.
 
-Each tile is a file of its own, written under another name and then renamed, so what is there is whole. The folder's
-name is made of all that the tiles depend on; the content of large inputs is checked by a hash that is computed while
-the tiles are.
-Going on with a prediction that was stopped: when its tiles may be used, and when they are removed.
+Each tile is a file of its own, renamed into place when complete. The folder's name is a hash of all that the tiles
+depend on; the content of large inputs is checked by a hash that is computed beside the tiles.
 """
 
 from __future__ import annotations
@@ -24,36 +22,35 @@ from safetensors.numpy import save
 
 from ..errors import OutputNotWritable
 from ..inputs.vectors import Polygons
-from ..outputs.atomic import RunRecord, checksum, scarp_version
+from ..outputs.run_record import RunRecord, checksum, scarp_version
 from ..progress import Progress
 from ..safe_json import parse_json, read_json
 
 FACTS, CHECKSUM = "facts", "checksum"
 HASHES = "inputs.json"
-FOLDER_PATTERN = ".scarp-*.unfinished"
-"""Names of all such folders."""
+FOLDER_PATTERN = ".scarp-*.unfinished"  # names of all such folders
 
 
 class TileCache:
     """The folder of a run's tiles."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Name the folder; nothing is written yet.
+        """Choose the cache's path; nothing is written yet.
 
         Args:
-            folder: in which it lies, that of the output.
-            settings: all that the tiles depend on, but for the content of large files; JSON-able.
+            folder: that of the output.
+            settings: all that the tiles depend on, except the content of large files; JSON-able.
         """
         text = json.dumps({"scarp": scarp_version(), **settings}, sort_keys=True, default=str)
         self.path = folder / f".scarp-{hashlib.sha256(text.encode()).hexdigest()[:20]}.unfinished"
 
     @property
     def has_previous_run(self) -> bool:
-        """Whether an earlier run left something."""
+        """Whether an earlier run left tiles."""
         return self.path.is_dir()
 
     def hashes(self) -> dict[str, str]:
-        """Return the hashes of the inputs from which the tiles there were computed; empty when nobody knows."""
+        """Return the hashes of the inputs from which the cached tiles were computed; empty if not known."""
         try:
             content = read_json(self.path / HASHES)
         except (OSError, ValueError):
@@ -61,45 +58,34 @@ class TileCache:
         return {str(name): str(value) for name, value in content.items()} if isinstance(content, dict) else {}
 
     def begin(self) -> None:
-        """Make the folder.
-
-        Raises:
-            OutputNotWritable: it cannot be made.
-        """
+        """Create the folder; raises :class:`OutputNotWritable`."""
         with _explain_os_errors(self.path):
             self.path.mkdir(exist_ok=True)
 
-    def state(self, hashes: Mapping[str, str]) -> None:
-        """Write down the hashes of the inputs."""
+    def set_hashes(self, hashes: Mapping[str, str]) -> None:
+        """Store the hashes of the inputs."""
         self._write(self.path / HASHES, json.dumps(dict(hashes)).encode())
 
     def save(self, number: int, arrays: Mapping[str, np.ndarray | None], facts: Mapping[str, Any]) -> None:
-        """Keep a tile, whole or not at all.
+        """Write a tile atomically; raises :class:`OutputNotWritable`.
 
         Args:
             number: of the tile.
             arrays: by name; those that are ``None`` are left out.
             facts: plain numbers by name, JSON-able.
-
-        Raises:
-            OutputNotWritable: it cannot be written.
         """
         present = {name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}
         file_metadata = {FACTS: json.dumps(dict(facts)), CHECKSUM: str(checksum(present))}
         self._write(self._file(number), save(present, metadata=file_metadata))
 
     def load(self, number: int, shapes: Mapping[str, tuple[int, int]]) -> tuple[dict[str, np.ndarray], dict] | None:
-        """Return a tile's arrays and facts; ``None`` when it is not there or is not what it should be.
-
-        Args:
-            number: of the tile.
-            shapes: of the arrays by name.
-        """
+        """Return a tile's arrays and facts; ``None`` if it is missing, damaged or of other shapes."""
         try:
             with safe_open(str(self._file(number)), framework="np") as stream:
                 file_metadata = stream.metadata() or {}
                 facts = parse_json(file_metadata.get(FACTS, "null"))
-                arrays = {name: stream.get_tensor(name) for name in stream}
+                names = stream.keys()
+                arrays = {name: stream.get_tensor(name) for name in names}
         except (SafetensorError, OSError, ValueError):
             return None
         if not isinstance(facts, dict) or {name: array.shape for name, array in arrays.items()} != dict(shapes):
@@ -108,7 +94,7 @@ class TileCache:
         return (arrays, facts) if file_metadata.get(CHECKSUM) == str(checksum(arrays)) else None
 
     def known(self) -> set[int]:
-        """Return the numbers of the tiles there."""
+        """Return the numbers of the cached tiles."""
         found = set()
         for item in self.path.glob("*.tile"):
             with contextlib.suppress(ValueError):
@@ -116,8 +102,8 @@ class TileCache:
         return found
 
     def remove(self) -> None:
-        """Remove the folder with all in it."""
-        # Under another name first, so that half of it is never taken for a whole.
+        """Remove the folder with its content."""
+        # Renamed first, so that half a cache is never taken for a whole one.
         gone = self.path.with_name(f"{self.path.name}.{uuid.uuid4().hex[:8]}")
         with contextlib.suppress(OSError):
             self.path.rename(gone)
@@ -125,7 +111,7 @@ class TileCache:
             shutil.rmtree(leftover, ignore_errors=True)
 
     def remove_orphans(self) -> None:
-        """Remove what runs that were killed while they removed their tiles have left in the folder."""
+        """Remove what runs that were killed while removing their tiles have left in the folder."""
         for gone in self.path.parent.glob(f"{FOLDER_PATTERN}.????????"):
             shutil.rmtree(gone, ignore_errors=True)
 
@@ -157,11 +143,11 @@ def _explain_os_errors(path: Path) -> Iterator[None]:
 def tile_cache_for(
     output: str | os.PathLike, stack: str | os.PathLike, area: Polygons | None, settings: Mapping[str, Any]
 ) -> TileCache | None:
-    """Return where the tiles of a run lie, beside its output; ``None`` when the stack is no file of which to know.
+    """Return the tile cache of a run, beside its output; ``None`` if the stack is not a file.
 
     Args:
         output: of the run.
-        stack: known by path, size and time here, and by its hash in :func:`resuming`.
+        stack: identified by path, size and time here, and by its hash in :func:`resuming`.
         area: to map.
         settings: all else that the tiles depend on, JSON-able.
     """
@@ -175,54 +161,53 @@ def tile_cache_for(
 
 
 @contextlib.contextmanager
-def resuming(parts: TileCache | None, record: RunRecord, progress: Progress) -> Iterator[None]:
+def resuming(cache: TileCache | None, record: RunRecord, progress: Progress) -> Iterator[None]:
     """Keep the tiles of a run that is stopped, and remove them when the map is complete.
 
     Args:
-        parts: of this run; ``None`` to keep none.
-        record: takes the hashes of the inputs in the background.
-        progress: told what is kept and what lies about.
+        cache: of this run; ``None`` to keep none.
+        record: hashes the inputs in the background.
+        progress: receives which tiles are kept, and unfinished runs found in the folder.
     """
-    if parts is None:
+    if cache is None:
         yield
         return
-    parts.remove_orphans()
-    if parts.has_previous_run:
+    cache.remove_orphans()
+    if cache.has_previous_run:
         progress.report(0.02, "An earlier run of this prediction was stopped; checking that its inputs were the same.")
-        if parts.hashes() != _hashes(record.inputs() or {}):
-            parts.remove()
-    for other in sorted(parts.path.parent.glob(FOLDER_PATTERN)):
-        if other != parts.path:
+        if cache.hashes() != _hashes(record.inputs() or {}):
+            cache.remove()
+    for other in sorted(cache.path.parent.glob(FOLDER_PATTERN)):
+        if other != cache.path:
             progress.report(
                 0.02,
                 f"{other} holds tiles of another prediction that was stopped. Delete it if you do "
-                "not mean to go on with that.",
+                "not want to resume that one.",
             )
-    parts.begin()
-    record.on_inputs_known(lambda inputs: parts.state(_hashes(inputs)))
+    cache.begin()
+    record.on_inputs_known(lambda inputs: cache.set_hashes(_hashes(inputs)))
     try:
         yield
     except BaseException:
-        kept = len(parts.known())
+        kept = len(cache.known())
         if kept:
             progress.report(
                 0.99,
-                f"{kept:,} tiles are kept in {parts.path}. Start again with the same inputs and an "
-                "output in the same folder to go on, or delete the folder.",
+                f"{kept:,} tiles are kept in {cache.path}. Start again with the same inputs and an "
+                "output in the same folder to resume, or delete the folder.",
             )
         else:
-            parts.remove()
+            cache.remove()
         raise
-    parts.remove()
+    cache.remove()
 
 
 def _hashes(inputs: dict[str, Any]) -> dict[str, str]:
-    """Return the hash of the stack, by far the largest input; the others are in the folder's name."""
+    """Return the hash of the stack, by far the largest input; the others are part of the folder's name."""
     return {"STACK": str(inputs.get("STACK", {}).get("sha256"))}
 
 
 def _digest(area: Polygons | None) -> str:
-    """Return a hash of what is to be mapped."""
     if area is None:
         return ""
     text = json.dumps(area.geometries, sort_keys=True, default=lambda array: array.tolist())

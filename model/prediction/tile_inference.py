@@ -1,4 +1,4 @@
-"""What is done for one tile: read, look at, compute. The same on this computer and on a cluster's workers."""
+"""Inference of one tile: read, find what lies outside the training data, compute. The same here and on a cluster."""
 
 from __future__ import annotations
 
@@ -21,46 +21,39 @@ from ..stack import Stack
 from ..training.devices import is_device_failure
 from .applicability import NODATA as NOT_APPLICABLE
 from .applicability import Applicability
-from .engines import Engine, effective_dtype
+from .compact_tile import CompactTile
+from .engines import ComputeSetup
 from .ensemble import Ensemble, EnsembleResult
 from .tiling import Tile, Tiling, coarse_block, coarsen
 from .unet_inference import Span, Step
-from .unet_weights import CompactTile
 
-READ_ROWS = TILE // 2
-"""Rows read at once: half a block of a raster, whose other half then comes from GDAL's cache."""
-
-MEAN, SPREAD, OUTSIDE = "mean", "spread", "outside"
-"""Arrays of a tile."""
+READ_ROWS = TILE // 2  # rows read at once: half a block of a raster, whose other half then comes from GDAL's cache
+MEAN, SPREAD, OUTSIDE = "mean", "spread", "outside"  # arrays of a tile
 
 
 class Mask(Protocol):
     """Cells to predict."""
 
-    def touches(self, block: Block) -> bool:
+    def may_intersect(self, block: Block) -> bool:
         """Whether any cell of the block may be wanted."""
 
     def read(self, block: Block) -> np.ndarray:
-        """Return which cells are, bool (height, width)."""
+        """Return which cells are wanted, bool (height, width)."""
 
 
 @dataclass
 class TileInput:
     """A tile as it was read."""
 
-    tiles: list[CompactTile]
-    """As each model sees it, with halo; empty when no cell is wanted."""
-    wanted: np.ndarray
-    """Cells of the core to predict that have all factors."""
-    outside: np.ndarray
-    """Factors outside the training data."""
-    found: list[dict[str, Any]]
-    """What there is to say of that, by rows."""
+    tiles: list[CompactTile]  # for each model, with halo; empty if no cell is wanted
+    wanted: np.ndarray  # cells of the core to predict that have all factors
+    outside: np.ndarray  # number of factors outside the training data
+    found: list[dict[str, Any]]  # facts about them for ``Applicability.add``, by rows
 
 
 @dataclass
 class TileResult:
-    """A tile as it is written: arrays of the core by name, and what there is to say of it in plain numbers."""
+    """A tile as it is written: arrays of the core by name, and facts about them as plain numbers."""
 
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any]
@@ -72,28 +65,25 @@ class TileWork:
     def __init__(
         self,
         ensemble: Ensemble,
-        engines: Sequence[Engine],
+        setup: ComputeSetup,
         tiling: Tiling,
         mask: Mask,
-        applicability: Applicability,
         names: Sequence[str],
-        device: torch.device,
         progress: Progress,
     ) -> None:
         """Keep what all tiles need.
 
         Args:
             ensemble: the models.
-            engines: of the models, on the device.
+            setup: their engines on a device.
             tiling: the tiles.
             mask: cells to predict.
-            applicability: finds factors outside the training data.
             names: arrays wanted: ``mean``, ``spread``, ``outside``.
-            device: of the engines.
-            progress: told when a GPU has to give up.
+            progress: warned if a GPU fails.
         """
-        self._ensemble, self._engines, self.tiling, self._mask = ensemble, engines, tiling, mask
-        self._applicability, self.names, self._device, self._progress = applicability, tuple(names), device, progress
+        self.tiling, self.names, self.patch = tiling, tuple(names), ensemble.patch
+        self.applicability = Applicability(ensemble.factors, ensemble.specs)
+        self._ensemble, self._setup, self._mask, self._progress = ensemble, setup, mask, progress
         self._lock = threading.Lock()
         self._streams = threading.local()
         self._free_tiles: list[list[CompactTile]] = []
@@ -102,7 +92,7 @@ class TileWork:
         """Read a tile, some rows at a time; one thread at a time for one stack."""
         shape = tile.core.height, tile.core.width
         read = TileInput([], np.zeros(shape, dtype=bool), np.full(shape, NOT_APPLICABLE, dtype=np.uint8), [])
-        if not self._mask.touches(tile.core):
+        if not self._mask.may_intersect(tile.core):
             return read
         read.wanted = self._mask.read(tile.core)
         if not read.wanted.any():
@@ -110,21 +100,19 @@ class TileWork:
         row, column = tile.offset
         tiles = self._allocate_tiles(tile.read.height, tile.read.width)
         for first, last in _rows(tile.read):
-            values = stack.read(
-                Block(tile.read.row + first, tile.read.column, last - first, tile.read.width),
-                self._ensemble.factor_names,
-            )
+            block = Block(tile.read.row + first, tile.read.column, last - first, tile.read.width)
+            values = stack.read(block, self._ensemble.factor_names)
             numbers = self._ensemble.pack(values, tiles, first)
             top, bottom = max(first, row), min(last, row + shape[0])
             if top >= bottom:
                 continue
             here = slice(top - first, bottom - first), slice(column, column + shape[1])
+            of_core = values[(slice(None), *here)]
             wanted = read.wanted[top - row : bottom - row]
-            wanted &= complete_cells(values[(slice(None), *here)])
+            wanted &= complete_cells(of_core)
             if wanted.any():
-                outside, found = self._applicability.find(
-                    values[(slice(None), *here)], [[plane[here] for plane in planes] for planes in numbers], wanted
-                )
+                classes = [[plane[here] for plane in planes] for planes in numbers]
+                outside, found = self.applicability.find(of_core, classes, wanted)
                 read.outside[top - row : bottom - row] = outside
                 read.found.append(found)
         if read.wanted.any():
@@ -139,7 +127,7 @@ class TileWork:
         Args:
             tile: from the tiling.
             read: from :meth:`read`.
-            step: hears the share of the tile done since its last call; may raise to stop.
+            step: receives the share of the tile done since its last call; may raise to stop.
         """
         if not read.tiles:
             step(1.0)
@@ -152,50 +140,43 @@ class TileWork:
             step(share)
 
         mean, spread = self._predict(tile, read, counted)
-        # What nobody wanted.
+        # The cells that are not wanted.
         step(max(1 - counted_so_far, 0.0))
         self._free_tiles.append(read.tiles)
         predicted = read.wanted & np.isfinite(mean)
-        facts: dict[str, Any] = {
-            "skipped": 0,
-            "outside": read.found,
-            "lost": int(np.count_nonzero(read.wanted) - np.count_nonzero(predicted)),
-        }
+        lost = int(np.count_nonzero(read.wanted) - np.count_nonzero(predicted))
         mean[~predicted] = np.nan
         read.outside[~predicted] = NOT_APPLICABLE
-        mean = coarsen(mean, self._ensemble.patch)
+        mean = coarsen(mean, self.patch)
+        arrays = {MEAN: mean, OUTSIDE: read.outside}
         if spread is not None:
             spread[~predicted] = np.nan
-            spread = coarsen(spread, self._ensemble.patch)
+            arrays[SPREAD] = coarsen(spread, self.patch)
         known = mean[np.isfinite(mean)]
-        facts["cells"] = len(known)
+        facts: dict[str, Any] = {"skipped": 0, "outside": read.found, "lost": lost, "cells": len(known)}
         if len(known):
-            facts.update(
-                total=float(known.sum(dtype=np.float64)), minimum=float(known.min()), maximum=float(known.max())
-            )
-        arrays = {MEAN: mean, SPREAD: spread, OUTSIDE: read.outside}
+            total = float(known.sum(dtype=np.float64))
+            facts.update(total=total, minimum=float(known.min()), maximum=float(known.max()))
         return TileResult({name: arrays[name] for name in self.names}, facts)
 
     def empty(self, tile: Tile) -> TileResult:
         """Return a tile without any cell to predict."""
         arrays = {
-            name: np.full(shape, NOT_APPLICABLE, dtype=np.uint8)
-            if name == OUTSIDE
-            else np.full(shape, np.nan, dtype=np.float32)
+            name: np.full(shape, NOT_APPLICABLE, np.uint8) if name == OUTSIDE else np.full(shape, np.nan, np.float32)
             for name, shape in self.shapes(tile).items()
         }
         return TileResult(arrays, {"skipped": 1, "cells": 0, "lost": 0})
 
     def shapes(self, tile: Tile) -> dict[str, tuple[int, int]]:
         """Return the shapes of the arrays of a tile."""
-        coarse = coarse_block(tile.core, self._ensemble.patch)
+        coarse = coarse_block(tile.core, self.patch)
         return {
             name: (tile.core.height, tile.core.width) if name == OUTSIDE else (coarse.height, coarse.width)
             for name in self.names
         }
 
     def _allocate_tiles(self, height: int, width: int) -> list[CompactTile]:
-        """Return room for a tile; that of an earlier one where it fits, for fresh memory is slow at first."""
+        """Return an earlier tile of this size, or a new one: the first use of fresh memory is slow."""
         while self._free_tiles:
             with contextlib.suppress(IndexError):
                 spare = self._free_tiles.pop()
@@ -205,25 +186,53 @@ class TileWork:
 
     def _predict(self, tile: Tile, read: TileInput, step: Step) -> tuple[np.ndarray, np.ndarray | None]:
         """Return mean and spread of a core, in pieces where a GPU's memory is too small for the tile."""
-        tiles = read.tiles
         mean = np.full((tile.core.height, tile.core.width), np.nan, dtype=np.float32)
         spread = mean.copy() if self._ensemble.members > 1 else None
         waiting = [self._crop_to_wanted(tile, read.wanted)]
         while waiting:
-            piece, device = waiting.pop(), self._device
+            piece, setup = waiting.pop(), self._setup
             try:
-                result = self._predict_piece(tile, piece, tiles, step)
+                result = self._predict_piece(setup, tile, piece, read.tiles, step)
             except (RuntimeError, MemoryError) as error:
-                waiting += self._fallback(piece, device, error)
+                waiting += self._fallback(piece, setup.device, error)
                 continue
             row, column = piece.core.row - tile.core.row, piece.core.column - tile.core.column
-            mean[row : row + piece.core.height, column : column + piece.core.width] = result.mean
-            if spread is not None:
-                spread[row : row + piece.core.height, column : column + piece.core.width] = result.spread
+            place = slice(row, row + piece.core.height), slice(column, column + piece.core.width)
+            mean[place] = result.mean
+            if spread is not None and result.spread is not None:
+                spread[place] = result.spread
         return mean, spread
 
+    def _crop_to_wanted(self, tile: Tile, wanted: np.ndarray) -> Tile:
+        """Return the part of a tile outside of which no cell is wanted."""
+        core, align = tile.core, self.tiling.align
+        (top, bottom), (left, right) = (
+            (int(found[0] // align * align), int(found[-1]) + 1)
+            for found in (np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0)))
+        )
+        return self.tiling.around(Block(core.row + top, core.column + left, bottom - top, right - left))
+
+    def _predict_piece(
+        self, setup: ComputeSetup, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step
+    ) -> EnsembleResult:
+        """Compute a piece of a tile from what was read for the whole tile."""
+        row, column = piece.read.row - tile.read.row, piece.read.column - tile.read.column
+        if piece.read != tile.read:
+            tiles = [one.part(row, column, piece.read.height, piece.read.width) for one in tiles]
+        row, column = piece.offset
+        core = Span(row, column, row + piece.core.height, column + piece.core.width)
+        share = piece.core.height * piece.core.width / (tile.core.height * tile.core.width)
+        if setup.device.type != "cuda":
+            return self._ensemble.predict(setup.engines, tiles, core, lambda part: step(share * part))
+        # One stream per thread, so that one tile is copied while another is computed.
+        stream = getattr(self._streams, "stream", None)
+        if stream is None:
+            stream = self._streams.stream = torch.cuda.Stream(setup.device)
+        with torch.cuda.device(setup.device), torch.cuda.stream(stream):
+            return self._ensemble.predict(setup.engines, tiles, core, lambda part: step(share * part))
+
     def _fallback(self, piece: Tile, device: torch.device, error: Exception) -> list[Tile]:
-        """Return what to compute instead of a piece at which a device gave up; raises what is no fault of devices."""
+        """Return what to compute instead of a piece on which a device failed; raise errors of other kinds."""
         if not is_out_of_memory(error):
             if not is_device_failure(error) or device.type == "cpu":
                 raise error
@@ -235,68 +244,28 @@ class TileWork:
             self._fall_back_to_cpu(device, f"The memory of {device} is too small even for small tiles of this model")
             return [piece]
         if device.type == "cuda":
-            # Which fails when the card does; the pieces then tell.
+            # This fails if the GPU does; the pieces then tell.
             with contextlib.suppress(RuntimeError):
                 torch.cuda.empty_cache()
         return smaller
 
-    def _crop_to_wanted(self, tile: Tile, wanted: np.ndarray) -> Tile:
-        """Return the part of a tile outside of which no cell is wanted."""
-        core, align = tile.core, self.tiling.align
-        (top, bottom), (left, right) = (
-            (found[0] // align * align, found[-1] + 1)
-            for found in (np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0)))
-        )
-        return self.tiling.around(
-            Block(core.row + int(top), core.column + int(left), int(bottom - top), int(right - left))
-        )
-
-    def _predict_piece(self, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step) -> EnsembleResult:
-        """Compute a piece of a tile from what was read for the whole tile."""
-        row, column = piece.read.row - tile.read.row, piece.read.column - tile.read.column
-        height, width = piece.read.height, piece.read.width
-        if piece.read != tile.read:
-            tiles = [one.part(row, column, height, width) for one in tiles]
-        row, column = piece.offset
-        core = Span(row, column, row + piece.core.height, column + piece.core.width)
-        share = piece.core.height * piece.core.width / (tile.core.height * tile.core.width)
-        if self._device.type != "cuda":
-            return self._ensemble.predict(self._engines, tiles, core, lambda part: step(share * part))
-        # A stream a thread, so that one tile is copied while another is computed.
-        stream = getattr(self._streams, "stream", None)
-        if stream is None:
-            stream = self._streams.stream = torch.cuda.Stream(self._device)
-        with torch.cuda.device(self._device), torch.cuda.stream(stream):
-            return self._ensemble.predict(self._engines, tiles, core, lambda part: step(share * part))
-
-    def _fall_back_to_cpu(self, device: torch.device, why: str) -> None:
-        """Go on on the processor.
-
-        Args:
-            device: on which it failed.
-            why: for the user.
-        """
+    def _fall_back_to_cpu(self, device: torch.device, reason: str) -> None:
+        """Continue on the CPU, unless another thread has already left the device that failed."""
         with self._lock:
-            if self._device != device:
-                # Another thread has gone over meanwhile.
+            if self._setup.device != device:
                 return
             if device.type == "cpu":
                 raise DeviceUnavailable(
                     "The memory is too small for the smallest tiles. Close other programs, or use a smaller model."
                 )
             self._progress.warn(
-                f"{why}; the rest of the map is computed on the processor, which is slower and gives the same."
+                f"{reason}; the rest of the map is computed on the processor, which is slower and gives the same map."
             )
-            cpu = torch.device("cpu")
-            # The engines first: threads that compute do not wait for the lock.
-            self._engines = self._ensemble.engines(
-                cpu, [effective_dtype(model, torch.float32) for model in self._ensemble.models]
-            )
-            self._device = cpu
+            self._setup = self._ensemble.setup(torch.device("cpu"), torch.float32)
 
 
 def _rows(read: Block) -> Iterator[tuple[int, int]]:
-    """Cut the rows of a tile where a raster's blocks end, so that none is decoded twice."""
+    """Split the rows of a tile where a raster's blocks end, so that none is decoded twice."""
     first = 0
     while first < read.height:
         last = min(first + READ_ROWS - (read.row + first) % READ_ROWS, read.height)

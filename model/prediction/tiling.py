@@ -1,9 +1,9 @@
 """Tiles: which cells are computed at once, and how much around them is read so that the result is exact.
 
-A network that halves its resolution sees cells in groups of ``align``; a tile that starts in the middle of a group is
-seen with other groups and gets other values, however much context it has. So every tile, halo included, starts at a
-multiple of ``align`` counted from the raster's corner, and its halo is no narrower than what the network looks at.
-Cells outside the raster are read as without data, for tiles and for the whole raster alike.
+A network that halves its resolution sees cells in groups of ``align``; a tile that starts in the middle of a group sees
+other groups and gives other values, however much context it has. So every tile, halo included, starts at a multiple of
+``align`` counted from the raster's corner, and its halo is at least the network's receptive field. Cells outside the
+raster are nodata, for tiles as for the whole raster.
 """
 
 from __future__ import annotations
@@ -17,26 +17,20 @@ from affine import Affine
 
 from ..grid import Block, Grid
 
-MIN_SIDE = 64
-"""Below it a tile is not cut further when memory runs out: the halo would cost more than is saved."""
-
-BAND = 2048
-"""Width in cells of the bands in which a grid is walked down; blocks of ten factors of twice that do not fit."""
+MIN_SIDE = 64  # smaller tiles are not split when memory runs out: the halo would cost more than is saved
+BAND = 2048  # width in cells of the bands walked from top to bottom; blocks of ten factors of twice that are too much
 
 
 @dataclass(frozen=True)
 class Tile:
     """One step of the prediction."""
 
-    core: Block
-    """Cells whose result is kept."""
-
-    read: Block
-    """Cells that the network sees; reaches over the raster's border."""
+    core: Block  # cells whose result is kept
+    read: Block  # cells that the network sees; extends over the raster's border
 
     @property
     def offset(self) -> tuple[int, int]:
-        """Row and column of the core in what is read."""
+        """Row and column of the core within the cells read."""
         return self.core.row - self.read.row, self.core.column - self.read.column
 
 
@@ -45,8 +39,7 @@ class Tiling:
     """A grid cut into tiles, row by row."""
 
     grid: Grid
-    side: int
-    """Width of a tile, and its height where no other is given."""
+    side: int  # width of a tile
     halo: int
     align: int
     height: int
@@ -54,57 +47,35 @@ class Tiling:
     @classmethod
     def of(cls, grid: Grid, side: int, halo: int, align: int, height: int | None = None) -> Tiling:
         """Return the tiling whose sides and halo are rounded up to multiples of ``align``."""
-        return cls(
-            grid,
-            round_up(side, align),
-            round_up(halo, align),
-            align,
-            round_up(side if height is None else height, align),
-        )
+        height = round_up(side if height is None else height, align)
+        return cls(grid, round_up(side, align), round_up(halo, align), align, height)
 
     def __len__(self) -> int:
         return math.ceil(self.grid.height / self.height) * math.ceil(self.grid.width / self.side)
 
     def __iter__(self) -> Iterator[Tile]:
-        """Walk down bands of :data:`BAND` cells: what tiles share with those below then still lies in GDAL's cache."""
+        """Walk down bands of :data:`BAND` cells: what tiles share with those below is then still in GDAL's cache."""
         band = max(1, BAND // self.side) * self.side
+        whole = Block(0, 0, self.grid.height, self.grid.width)
         for first in range(0, self.grid.width, band):
             for row in range(0, self.grid.height, self.height):
                 for column in range(first, min(first + band, self.grid.width), self.side):
-                    yield self.around(
-                        Block(
-                            row,
-                            column,
-                            min(self.height, self.grid.height - row),
-                            min(self.side, self.grid.width - column),
-                        )
-                    )
+                    yield self.around(_clip(row, column, self.height, self.side, whole))
 
     def around(self, core: Block) -> Tile:
         """Return the tile of a core that starts on the alignment."""
-        return Tile(
-            core,
-            Block(
-                core.row - self.halo,
-                core.column - self.halo,
-                round_up(core.height, self.align) + 2 * self.halo,
-                round_up(core.width, self.align) + 2 * self.halo,
-            ),
-        )
+        height, width = (round_up(size, self.align) + 2 * self.halo for size in (core.height, core.width))
+        return Tile(core, Block(core.row - self.halo, core.column - self.halo, height, width))
 
     def quarters(self, tile: Tile) -> list[Tile]:
-        """Return the tiles that a tile falls apart into; itself alone when it is too small for that."""
-        longest = max(tile.core.height, tile.core.width)
+        """Return the tiles that a tile can be split into; itself alone if it is too small for that."""
+        core = tile.core
+        longest = max(core.height, core.width)
         side = round_up(-(-longest // 2), self.align)
         if side < MIN_SIDE or side >= longest:
             return [tile]
-        core = tile.core
         return [
-            self.around(
-                Block(
-                    row, column, min(side, core.row + core.height - row), min(side, core.column + core.width - column)
-                )
-            )
+            self.around(_clip(row, column, side, side, core))
             for row in range(core.row, core.row + core.height, side)
             for column in range(core.column, core.column + core.width, side)
         ]
@@ -118,28 +89,29 @@ class Tiling:
         )
 
 
+def _clip(row: int, column: int, height: int, width: int, outer: Block) -> Block:
+    return Block(
+        row, column, min(height, outer.row + outer.height - row), min(width, outer.column + outer.width - column)
+    )
+
+
 def coarse_grid(grid: Grid, patch: int) -> Grid:
     """Return the grid whose cells are ``patch`` × ``patch`` cells of another, from the same corner and covering it."""
-    return replace(
-        grid,
-        transform=grid.transform * Affine.scale(patch),
-        width=math.ceil(grid.width / patch),
-        height=math.ceil(grid.height / patch),
-    )
+    width, height = math.ceil(grid.width / patch), math.ceil(grid.height / patch)
+    return replace(grid, transform=grid.transform * Affine.scale(patch), width=width, height=height)
 
 
 def coarse_block(block: Block, patch: int) -> Block:
     """Return a block of the coarse grid; the first row and column of the fine one are multiples of ``patch``."""
-    return Block(
-        block.row // patch, block.column // patch, math.ceil(block.height / patch), math.ceil(block.width / patch)
-    )
+    height, width = math.ceil(block.height / patch), math.ceil(block.width / patch)
+    return Block(block.row // patch, block.column // patch, height, width)
 
 
 def coarsen(values: np.ndarray, patch: int) -> np.ndarray:
     """Return one value for each patch of cells that share it: NaN where less than half of its cells have it.
 
     Args:
-        values: float (height, width), NaN without data, from the corner of a patch on; it may end within patches.
+        values: float (height, width), NaN nodata, starting at the corner of a patch; it may end within patches.
         patch: cells along the side of a patch.
     """
     if patch == 1:

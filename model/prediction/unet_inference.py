@@ -1,6 +1,4 @@
-"""Feature maps that are made row by row and forgotten when the rows below no longer look back at them.
-Rectangles of a tile and the strips in which they are computed.
-A trained U-Net for whole tiles: the same function as :class:`~..networks.unet.UNet`, with less work and memory.
+"""A trained U-Net for whole tiles: the same function as :class:`~..networks.unet.UNet`, with less work and memory.
 
 - Batch norm, and the masks of a dropout sample, are folded into the convolutions.
 - Of the two logits only the difference is computed.
@@ -23,17 +21,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..networks.dropout import ChannelDropout
-from ..networks.unet import CONVOLUTIONS, SLOPE, UNet
+from ..networks.unet import CONVOLUTIONS, SLOPE, ChannelDropout, UNet
 
 
 class RowBuffer:
-    """The rows of an image that are still needed, in the pieces in which they came."""
+    """The rows of an image that are still needed, in the pieces in which they came, from row ``first`` on."""
 
     def __init__(self, first: int) -> None:
-        """Begin with the number of the first row that will come."""
-        self.end = first
-        """Number of the row after the last that is there."""
+        self.end = first  # number of the row after the last that is there
         self._pieces: deque[tuple[int, torch.Tensor]] = deque()
 
     def add(self, rows: torch.Tensor) -> None:
@@ -59,20 +54,17 @@ class RowBuffer:
         return joined
 
     def forget(self, first: int) -> None:
-        """Say that rows before this one are no longer needed."""
+        """Drop pieces that end before this row."""
         while self._pieces and self._pieces[0][0] + self._pieces[0][1].shape[2] <= first:
             self._pieces.popleft()
 
 
 STRIP_ROWS, MIN_ROWS = 96, 8
 """Rows of a strip of the first level, halved from level to level, and the fewest. Two rows are computed twice; more
-rows would fill more of the processor's fast memory, and hold up more rows of the levels above."""
+rows would take more of the processor's cache, and keep more rows of the levels above waiting."""
 
-GPU_STRIP_ROWS = 1024
-"""The same on a GPU, which wants large pieces of work."""
-
-Step = Callable[[float], None]
-"""Hears the share of the work done since the last call, and may raise to stop."""
+GPU_STRIP_ROWS = 1024  # the same on a GPU, which wants large pieces of work
+Step = Callable[[float], None]  # receives the share of the work done since the last call; may raise to stop
 
 
 @dataclass(frozen=True)
@@ -86,22 +78,19 @@ class Span:
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return self.bottom - self.top
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """Number of columns."""
         return self.right - self.left
 
     def slab(self, margin: int, height: int, width: int) -> Span:
         """Return the span with a margin, out to even rows and columns, within an image of a size."""
-        return Span(
-            max(_even_below(self.top - margin), 0),
-            max(_even_below(self.left - margin), 0),
-            min(_even_above(self.bottom + margin), height),
-            min(_even_above(self.right + margin), width),
-        )
+        top, left = (max((start - margin) // 2 * 2, 0) for start in (self.top, self.left))
+        bottom, right = (-(-(end + margin) // 2) * 2 for end in (self.bottom, self.right))
+        return Span(top, left, min(bottom, height), min(right, width))
 
     def halved(self) -> Span:
         """Return what an even span covers at half the resolution."""
@@ -114,29 +103,17 @@ def rows_of_strip(level: int, device: torch.device) -> int:
     return max(rows >> level, MIN_ROWS) // 2 * 2
 
 
-def _even_below(number: int) -> int:
-    return number - number % 2
-
-
-def _even_above(number: int) -> int:
-    return number + number % 2
-
-
-MARGIN = CONVOLUTIONS
-"""Cells beyond its output that the convolutions of a level read."""
-
+MARGIN = CONVOLUTIONS  # cells beyond its output that the convolutions of a level read
 PADDING = (0, 1)
-"""Padding of rows and columns: rows beyond a strip are there, and at the sides is nothing that any output looks at."""
+"""Padding of rows and columns: rows beyond a strip are there, and no output depends on cells beyond the sides."""
 
 WAITING_ROWS_FACTOR, LIVE_MAPS_FACTOR = 2.4, 8.0
-"""Memory for the rows that wait, and feature maps of a strip that are alive at once; measured, with what the C library
-holds back between them: twice the sum of what is alive."""
+"""Memory for the rows that wait, and feature maps of a strip that are alive at once; measured, including what the C
+library holds back: twice the sum of what is alive."""
 
-Weights = tuple[torch.Tensor, torch.Tensor]
-"""Of a convolution: weight and bias."""
-
+Weights = tuple[torch.Tensor, torch.Tensor]  # of a convolution: weight and bias
 Image = Callable[[int, int], torch.Tensor]
-"""Gives rows first … last (not included) of an image, shape (1, channels, rows, width), channels last."""
+"""Returns rows first … last (not included) of an image, shape (1, channels, rows, width), channels last."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +127,7 @@ class _Level:
 
 
 class FastUNet:
-    """The logit of landslide over stable of a trained U-Net, on one device and in one arithmetic."""
+    """The logit of landslide over stable of a trained U-Net, on one device and in one dtype."""
 
     def __init__(self, unet: UNet, device: torch.device, dtype: torch.dtype) -> None:
         """Fold the weights.
@@ -217,7 +194,7 @@ class FastUNet:
             height: of the tile, a multiple of ``2 ** depth``.
             width: likewise.
             core: what is wanted; the tile reaches at least the network's halo beyond it.
-            step: hears of the progress.
+            step: receives the share of the work done.
 
         Yields:
             First and last row (not included) of a strip of the core, counted in the tile, and its logits, float32,
@@ -252,7 +229,7 @@ class _StripForward:
         self._wanted, self._slabs = wanted, slabs
         # First and last row of each level on the way down that any output looks at.
         self._needed = [(wanted[depth].top, wanted[depth].bottom)]
-        for level in reversed(range(depth)):
+        for _ in range(depth):
             first, last = self._needed[0]
             self._needed.insert(0, (2 * (first - MARGIN), 2 * (last + MARGIN)))
         if self._needed[0][0] < MARGIN or self._needed[0][1] > height - MARGIN:
@@ -264,41 +241,35 @@ class _StripForward:
         self._upsampled = [self._upsample_rows(level) for level in range(depth)]
 
     def close(self) -> None:
-        """Let go of all memory now: it is held in a circle, which Python would find only by and by."""
+        """Free all memory now: it is held in a reference cycle, which Python would collect only later."""
         self._upsampled.clear()
 
     def up(self, level: int) -> Iterator[tuple[int, int, torch.Tensor]]:
-        """Give the features of a level on the way up, in strips: first and last row, columns wanted."""
+        """Yield the features of a level on the way up, in strips: first and last row, columns wanted."""
         if level == self._unet.depth:
             yield from self._bottom()
             return
         weights, slab, wanted = self._unet.decoder[level], self._slabs[level], self._wanted[level]
         skips, below = self._skips[level], self._below[level]
         for first, last in self._strips(level, wanted.top, wanted.bottom):
-            # Out to even rows, for coarse ones cover two.
+            # Out to even rows, because each coarse row covers two.
             top, bottom = first - MARGIN - first % 2, last + MARGIN + last % 2
             while below.end < bottom // 2:
                 below.add(next(self._upsampled[level]))
             self._down_to(level, bottom)
             features = functional.conv2d(skips.get(top, bottom), *weights.first, padding=PADDING)
-            features += functional.conv_transpose2d(
-                below.get(top // 2, bottom // 2), weights.coarse, stride=2, padding=1
-            )[:, :, 1:-1]
+            coarse = below.get(top // 2, bottom // 2)
+            features += functional.conv_transpose2d(coarse, weights.coarse, stride=2, padding=1)[:, :, 1:-1]
             features = _pair(features, weights)
-            yield (
-                first,
-                last,
-                features[
-                    :, :, first % 2 : first % 2 + last - first, wanted.left - slab.left : wanted.right - slab.left
-                ],
-            )
+            rows = slice(first % 2, first % 2 + last - first)
+            yield first, last, features[:, :, rows, wanted.left - slab.left : wanted.right - slab.left]
             top = last - MARGIN - last % 2
             skips.forget(top)
             below.forget(top // 2)
             self._step(0.5 / self._unet.depth * (last - first) / wanted.height)
 
     def _upsample_rows(self, level: int) -> Iterator[torch.Tensor]:
-        """Give what the level below hands up to a level."""
+        """Yield the features that the level below passes up to a level."""
         for _, _, features in self.up(level + 1):
             yield functional.conv2d(features, *self._unet.upsample[level])
 
@@ -345,7 +316,7 @@ class _StripForward:
 
 
 def _pair(features: torch.Tensor, weights: _Level) -> torch.Tensor:
-    """Return what a level makes of its first convolution's result, which is overwritten."""
+    """Return the output of a level from its first convolution's result, which is overwritten."""
     return _activated(functional.conv2d(_activated(features), *weights.second, padding=PADDING))
 
 

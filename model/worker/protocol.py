@@ -1,7 +1,7 @@
-"""Values as JSON and back, without pickle: what a caller may hand to the core, and what the core hands back.
+"""The protocol between QGIS and the worker process: a message is a line of JSON, sometimes with a file beside it.
 
-Arrays and long lists lie in a binary file beside the message, so that a layer with a million vertices is one copy and
-no single call into the JSON library keeps the caller's other threads waiting.
+Values are encoded without pickle. Arrays and long lists are in the binary file beside the message, so that a layer with
+a million vertices is one copy and no single call into the JSON library blocks the caller's other threads.
 
 ========================  =======================================================
 value                     JSON
@@ -9,14 +9,13 @@ value                     JSON
 None, bool, number, text  itself; NaN and the infinities as Python's JSON spells them
 list                      a list; from ``CHUNK_LENGTH`` items on ``{"$pieces": [[offset, bytes], ...]}``
 tuple                     ``{"$tuple": [...]}``
-dict                      an object, or ``{"$dict": [[key, value], ...]}`` for keys that are no plain text
+dict                      an object, or ``{"$dict": [[key, value], ...]}`` for keys that are not plain text
 path                      ``{"$path": text}``
 NumPy array               ``{"$array": [offset, dtype, shape]}``
 function                  ``{"$function": number}``: the other side calls back
 an input type             ``{"$input": [name, {field: value}]}``, see :data:`INPUTS`
 another dataclass         ``{"$record": {field: value}}``, in results only; read as a :class:`Record`
 ========================  =======================================================
-One end of the line between QGIS and the process that computes: a message is a line of JSON, and at times a file.
 """
 
 from __future__ import annotations
@@ -32,31 +31,50 @@ from typing import Any, BinaryIO, Callable
 
 import numpy as np
 
+from ..comparison.settings import ComparisonOptions
+from ..demo.settings import DemoOptions
 from ..errors import MessageInvalid
-from ..factors.sources import CategoricalInput, StationPoints
+from ..explanation.settings import ExplanationInputs, ExplanationOptions
+from ..factors.settings import CategoricalInput, StationPoints
 from ..inputs.vectors import Lines, Points, Polygons
-from ..training.settings import TrainingSettings
-from ..warning.classes import Thresholds
+from ..prediction.settings import PredictionOptions
+from ..training.settings import CrossValidationOptions, TrainingSettings
+from ..validation.settings import EvaluationLayers, ValidationOptions
+from ..warning.classes import WarningInputs, WarningOptions
+from ..zones.schemes import ZoneOptions
 
 INPUTS = {
     kind.__name__: kind
-    for kind in (Points, Lines, Polygons, CategoricalInput, StationPoints, TrainingSettings, Thresholds)
+    for kind in (
+        Points,
+        Lines,
+        Polygons,
+        CategoricalInput,
+        StationPoints,
+        TrainingSettings,
+        CrossValidationOptions,
+        PredictionOptions,
+        ZoneOptions,
+        WarningInputs,
+        WarningOptions,
+        ExplanationInputs,
+        ExplanationOptions,
+        DemoOptions,
+        EvaluationLayers,
+        ValidationOptions,
+        ComparisonOptions,
+    )
 }
-"""The only classes that a message can make an object of."""
-CHUNK_LENGTH = 1000
-"""Items of a list that are read and written at once."""
-_ALIGNED = 64
-"""Bytes to which the places of arrays in the file are rounded up."""
+"""The only classes of which a message can create objects."""
+CHUNK_LENGTH = 1000  # items of a list that are read and written at once
+_ALIGNED = 64  # bytes to which the offsets of arrays in the file are rounded up
 _NUMBERS, _SCALARS = "biufc", "biufU"
 """Kinds of NumPy types that arrays may have, and of those that stand for a plain value."""
-_TYPE = re.compile(rf"[<>|=]?[{_NUMBERS}][0-9]{{1,2}}")
-"""How NumPy names the types of such arrays."""
+_TYPE = re.compile(rf"[<>|=]?[{_NUMBERS}][0-9]{{1,2}}")  # how NumPy names the types of such arrays
 _PLAIN = frozenset((type(None), bool, int, float, str))
 
 
 class _NotSerializable(Exception):
-    """A value that is not sent."""
-
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
@@ -64,41 +82,33 @@ class _NotSerializable(Exception):
 
 
 class Record(SimpleNamespace):
-    """A result of the core with its fields as attributes, whatever class it had there."""
+    """A result of the core: the fields of a dataclass as attributes, without its methods."""
 
 
 class MessageEncoder:
-    """Turns the values of one message into JSON, and gathers what goes into the file beside it."""
+    """Encodes the values of one message as JSON, and collects the content of the file beside it.
+
+    With ``records`` dataclasses other than :data:`INPUTS` are allowed, as results are.
+    """
 
     def __init__(self, records: bool) -> None:
-        """Start a message.
-
-        Args:
-            records: whether dataclasses that are no inputs may be in it, as results are.
-        """
         self.records = records
         self.functions: list[Callable[..., Any]] = []
-        self.chunks: list[Any] = []
-        """Bytes and arrays of the file beside the message, in their order."""
-        self.size = 0
-        """Bytes of that file so far."""
+        self.chunks: list[Any] = []  # bytes and arrays of the file beside the message, in their order
+        self.size = 0  # bytes of that file so far
 
     def encode(self, value: Any, where: str = "value") -> Any:
-        """Return what stands for a value in JSON.
-
-        Args:
-            value: to send.
-            where: what it is, for the message.
+        """Return the JSON for a value, which messages call ``where``.
 
         Raises:
-            MessageInvalid: it is of a kind that is not sent.
+            MessageInvalid: it contains a type that cannot be sent.
         """
         try:
             return self._encode(value)
         except _NotSerializable as error:
+            name = ".".join([where, *error.key_path])
             raise MessageInvalid(
-                f"{'.'.join([where, *error.key_path])} is {error.what}, which is not sent between QGIS "
-                "and the process that computes."
+                f"{name} is {error.what}, which cannot be sent between QGIS and the worker process."
             ) from error
 
     def _encode(self, value: Any) -> Any:
@@ -164,7 +174,7 @@ class MessageEncoder:
         return {"$array": [offset, array.dtype.str, list(array.shape)]}
 
     def _keep(self, content: Any) -> list[int]:
-        """Put bytes into the file and return where they begin and how many they are."""
+        """Append bytes to the file and return their offset and number."""
         gap = -self.size % _ALIGNED
         if gap:
             self.chunks.append(bytes(gap))
@@ -185,7 +195,7 @@ class MessageEncoder:
 
 
 class MessageDecoder:
-    """Turns the JSON of one message back into values."""
+    """Decodes the JSON of one message."""
 
     def __init__(
         self, content: bytes | bytearray = b"", function: Callable[[int], Callable[..., Any]] | None = None
@@ -193,23 +203,19 @@ class MessageDecoder:
         """Keep what the message refers to.
 
         Args:
-            content: of the file beside the message. Arrays share its memory, and can be changed if it can.
-            function: gives the function of a number; without it there can be none in the message.
+            content: of the file beside the message. Arrays share its memory, and are writable if it is.
+            function: returns the function of a number; without it the message can contain none.
         """
         self._content = memoryview(content)
         self._function = function
 
     def decode(self, value: Any) -> Any:
-        """Return the value that JSON stands for.
-
-        Raises:
-            MessageInvalid: the message is not as :class:`MessageEncoder` makes them.
-        """
+        """Return the value that :class:`MessageEncoder` encoded; raise :class:`MessageInvalid` for anything else."""
         try:
             return self._decode(value)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
             raise MessageInvalid(
-                f"A message between QGIS and the process that computes cannot be read ({error}). "
+                f"A message between QGIS and the worker process cannot be read ({error}). "
                 "Install Scarp again if it happens again."
             ) from error
 
@@ -239,7 +245,7 @@ class MessageDecoder:
             return INPUTS[name](**{key: self._decode(item) for key, item in fields.items()})
         if mark == "$record":
             return Record(**{key: self._decode(item) for key, item in content.items()})
-        raise MessageInvalid(f'A message between QGIS and the process that computes has the unknown mark "{mark}".')
+        raise MessageInvalid(f'A message between QGIS and the worker process has the unknown mark "{mark}".')
 
     def _bytes(self, offset: int, length: int) -> bytes:
         if offset < 0 or length < 0 or offset + length > len(self._content):
@@ -247,26 +253,24 @@ class MessageDecoder:
         return bytes(self._content[offset : offset + length])
 
     def _array(self, offset: int, kind: str, shape: list[int]) -> np.ndarray:
-        # NumPy takes other texts apart as if they were Python.
+        # NumPy parses other texts as if they were Python.
         if not isinstance(kind, str) or not _TYPE.fullmatch(kind):
             raise ValueError("it has an array of an unknown type")
         dtype = np.dtype(kind)
         count = 1
         for side in shape:
             count *= int(side)
-        return (
-            np.frombuffer(self._content, dtype, count, int(offset)).reshape(shape) if count else np.empty(shape, dtype)
-        )
+        if not count:
+            return np.empty(shape, dtype)
+        return np.frombuffer(self._content, dtype, count, int(offset)).reshape(shape)
 
 
 CALL, CANCEL, ANSWER = "call", "cancel", "answer"
-"""What QGIS sends: to run a job, to stop it, and what a function that the job called returned."""
+"""Sent by QGIS: run a job, stop it, and the result of a callback."""
 PROGRESS, WARNING, FUNCTION, RESULT, ERROR = "progress", "warning", "function", "result", "error"
-"""What the process sends: how far it is, a call of a function of QGIS's, and how the job ended."""
-HEARTBEAT = "beat"
-"""What the process sends now and then while a job says nothing: that it is there."""
-SEARCH_PATH = "search_path.json"
-"""File in the folder of a run with the places where the process is to look for libraries."""
+"""Sent by the worker process: progress, a warning, a callback, and how the job ended."""
+HEARTBEAT = "beat"  # sent by the worker process while a job is silent
+SEARCH_PATH = "search_path.json"  # file in the run's folder with the folders where the process looks for libraries
 
 
 class Channel:
@@ -276,51 +280,39 @@ class Channel:
         """Keep where messages go.
 
         Args:
-            stream: where the lines are written.
+            stream: for the lines.
             folder: private to the two ends, for the files beside messages.
             name: of this end, for the names of its files.
-            records: whether results may be sent, see ``MessageEncoder``.
+            records: see :class:`MessageEncoder`.
         """
         self._stream, self._folder, self._name, self._records = stream, folder, name, records
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
     def send(self, kind: str, content: Any = None) -> list[Callable[..., Any]]:
-        """Send a message.
-
-        Args:
-            kind: one of the kinds above.
-            content: anything that ``MessageEncoder`` knows.
-
-        Returns:
-            The functions in it, by their number in the message.
+        """Send a message of one of the kinds above, and return the functions in it by their number.
 
         Raises:
-            MessageInvalid: the content holds what is not sent.
+            MessageInvalid: the content has a type that cannot be sent.
             OSError: the other end is gone, or the disk is full.
         """
-        writer = MessageEncoder(self._records)
-        message = {"kind": kind, "content": writer.encode(content, kind)}
-        if writer.chunks:
+        encoder = MessageEncoder(self._records)
+        message = {"kind": kind, "content": encoder.encode(content, kind)}
+        if encoder.chunks:
             name = f"{self._name}{next(self._numbers)}.bin"
-            writer.write(self._folder / name)
+            encoder.write(self._folder / name)
             message["file"] = name
         line = json.dumps(message).encode("ascii") + b"\n"
         with self._lock:
             self._stream.write(line)
             self._stream.flush()
-        return writer.functions
+        return encoder.functions
 
 
 def read_message(
     line: bytes, folder: Path, function: Callable[[int], Callable[..., Any]] | None = None
 ) -> tuple[str, Any]:
-    """Return kind and content of a message; the file beside it is deleted.
-
-    Args:
-        line: of JSON.
-        folder: as in :class:`Channel`.
-        function: see ``MessageDecoder``.
+    """Return kind and content of a message, and delete the file beside it; see :class:`MessageDecoder`.
 
     Raises:
         MessageInvalid: it is no message.
@@ -330,12 +322,12 @@ def read_message(
         kind, name = str(message["kind"]), message.get("file")
         content = _take(folder, name) if name else b""
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise MessageInvalid(f"A line between QGIS and the process that computes is no message ({error}).") from error
+        raise MessageInvalid(f"A line between QGIS and the worker process is no message ({error}).") from error
     return kind, MessageDecoder(content, function).decode(message.get("content"))
 
 
 def _take(folder: Path, name: str) -> bytearray:
-    """Return the content of a file of the folder, and delete it."""
+    """Read and delete a file of the folder."""
     path = folder / name
     if path.parent != folder:
         raise ValueError(f"{name} is not in its folder")

@@ -1,4 +1,4 @@
-"""The jobs of the core by name: the only door for whoever calls it, inside QGIS or from another process."""
+"""The jobs of the core by name: the only entry point, inside QGIS and in the worker process."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from ..errors import MessageInvalid
 from ..outputs.transaction import output_transaction
 
 JOBS = Path(__file__).resolve().parent.parent / "jobs"
-_MODULES = {"finest_map": "map_queries", "raster_extent": "map_queries"}
-"""Modules of jobs that do not have the job's name."""
+_MODULES = {"finest_map": "map_queries", "raster_extent": "map_queries"}  # modules not named after their job
 
 
 def job(name: str) -> Callable[..., Any]:
-    """Return a job of ``model/jobs``; if it fails, it leaves no output.
-
-    Args:
-        name: such as ``train_pcum``.
+    """Return a job of ``model/jobs``, such as ``train_pcum``; if it fails, all its outputs are rolled back.
 
     Raises:
         MessageInvalid: there is no such job.
@@ -28,16 +24,16 @@ def job(name: str) -> Callable[..., Any]:
     """
     function, file = None, _MODULES.get(name, name)
     if name.isidentifier() and not name.startswith("_") and (JOBS / f"{file}.py").is_file():
-        # rasterio still multiplies transforms in the way that affine 3 complains of, at every window it reads.
+        # rasterio still multiplies transforms in a way that affine 3 warns of, at every window it reads.
         warnings.filterwarnings("ignore", "Use `@` matmul", PendingDeprecationWarning)
         module = importlib.import_module(f"..jobs.{file}", __package__)
         function = getattr(module, name, None)
     if function is None:
-        raise MessageInvalid(f'The core has no job "{name}". Install Scarp again: its files do not fit together.')
+        raise MessageInvalid(f'The core has no job "{name}". Install Scarp again: its files do not match.')
 
     @functools.wraps(function)
-    def leaving_all_or_none(*values: Any, **named: Any) -> Any:
+    def in_transaction(*values: Any, **named: Any) -> Any:
         with output_transaction():
             return function(*values, **named)
 
-    return leaving_all_or_none
+    return in_transaction

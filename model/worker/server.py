@@ -1,4 +1,4 @@
-"""The process that computes: runs one job at a time, hears Cancel meanwhile, and ends when QGIS is gone."""
+"""The worker process: runs one job at a time, can be cancelled meanwhile, and ends when QGIS is gone."""
 
 from __future__ import annotations
 
@@ -23,22 +23,21 @@ from .protocol import ANSWER, CALL, CANCEL, ERROR, FUNCTION, HEARTBEAT, PROGRESS
 from .registry import job
 
 SHUTDOWN_TIMEOUT = 5.0  # seconds that a job may take to stop once QGIS is gone; then the process ends in any case
-HEARTBEAT_INTERVAL = 5.0
-"""Seconds between two messages that say no more than that the process lives, sent while it works."""
-MIN_PROGRESS_STEP = 0.001  # smallest change of the share done that is told: a bar shows no less
+HEARTBEAT_INTERVAL = 5.0  # seconds between two heartbeats while a job runs
+MIN_PROGRESS_STEP = 0.001  # smallest change of progress that is sent: a progress bar shows no less
 
 
 def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
-    """Answer calls until the other end closes the line; never returns, so that nothing of torch's end is waited for.
+    """Run calls until QGIS closes the channel; never returns, so as not to wait for the end of torch's threads.
 
     Args:
-        incoming: lines of QGIS.
+        incoming: lines from QGIS.
         outgoing: lines to QGIS.
         folder: private to this run, for the files beside messages.
     """
     worker = _Worker(outgoing, folder)
     add_temp_file_listener(lambda temporary: journal.record_temp_file(folder, temporary))
-    add_commit_listener(lambda taken: journal.record_commit(folder, taken))
+    add_commit_listener(lambda committed: journal.record_commit(folder, committed))
     threading.Thread(target=worker.listen, args=(incoming,), daemon=True).start()
     threading.Thread(target=worker.send_heartbeats, daemon=True).start()
     worker.run_calls()
@@ -48,7 +47,7 @@ def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
 
 
 class _Worker:
-    """Two threads share it: one listens, the other works."""
+    """Shared by two threads: one listens, the other works."""
 
     def __init__(self, outgoing: BinaryIO, folder: Path) -> None:
         self.channel = Channel(outgoing, folder, "core", records=True)
@@ -59,7 +58,7 @@ class _Worker:
         self._callback_results: queue.Queue[Any] = queue.Queue()
 
     def listen(self, incoming: BinaryIO) -> None:
-        """Sort what arrives, until the line is closed."""
+        """Sort incoming messages until the channel is closed."""
         for line in iter(incoming.readline, b""):
             try:
                 kind, content = read_message(line, self._folder, self._callback_proxy)
@@ -73,17 +72,17 @@ class _Worker:
             elif kind == CANCEL:
                 self.cancelled.set()
             else:
-                self._calls.put(MessageInvalid(f'The process that computes got a message of unknown kind: "{kind}".'))
+                self._calls.put(MessageInvalid(f'The worker process got a message of unknown kind: "{kind}".'))
         self.cancelled.set()
         self._calls.put(None)
-        # A job that does not look at whether to stop must not outlive QGIS.
+        # A job that does not check for Cancel must not outlive QGIS.
         time.sleep(SHUTDOWN_TIMEOUT)
         journal.undo_unfinished_run(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
         os._exit(1)
 
     def send_heartbeats(self) -> None:
-        """Say now and then that the process is there while a job is at work, so that one that hangs can be told."""
+        """Send heartbeats while a job runs, so that QGIS notices a process that hangs."""
         with contextlib.suppress(OSError):
             while True:
                 time.sleep(HEARTBEAT_INTERVAL)
@@ -114,9 +113,8 @@ class _Worker:
             if error.errno not in DISK_ERRORS:
                 raise
             raise OutputNotWritable(
-                f"The result could not be handed to QGIS through {self._folder}: "
-                f"{error.strerror}. Make room on the disk of temporary files. The files that the "
-                "run has written are complete and stay."
+                f"The result could not be passed to QGIS through {self._folder}: {error.strerror}. Make room on the "
+                "disk of temporary files. The files that the run has written are complete and stay."
             ) from error
 
     def _run(self, call: Any) -> Any:
@@ -130,25 +128,22 @@ class _Worker:
         return job(call["job"])(*call["values"], **values)
 
     def _send_error(self, error: Exception) -> bool:
-        """Send an error; return whether the other end is there."""
-        kind = "MemoryError" if is_out_of_memory(error) else type(error).__name__
+        """Send an error; return whether QGIS is still there."""
+        content = {
+            "kind": "MemoryError" if is_out_of_memory(error) else type(error).__name__,
+            "text": str(error),
+            "expected": isinstance(error, ScarpError),
+            "library": getattr(error, "name", None) if isinstance(error, ImportError) else None,
+            "trace": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+        }
         try:
-            self.channel.send(
-                ERROR,
-                {
-                    "kind": kind,
-                    "text": str(error),
-                    "expected": isinstance(error, ScarpError),
-                    "library": getattr(error, "name", None) if isinstance(error, ImportError) else None,
-                    "trace": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
-                },
-            )
+            self.channel.send(ERROR, content)
         except BrokenPipeError:
             return False
         return True
 
     def _callback_proxy(self, number: int) -> Callable[..., Any]:
-        """Return a stand-in for a function of QGIS's that a call came with."""
+        """Return a function that calls back a function of QGIS that came with the call."""
 
         def ask(*values: Any) -> Any:
             self.channel.send(FUNCTION, {"number": number, "values": list(values)})
@@ -163,19 +158,19 @@ class _Worker:
 
 
 class _ChannelProgress:
-    """The core's progress, told over the line."""
+    """Progress that is sent over the channel."""
 
     def __init__(self, worker: _Worker) -> None:
         self._worker, self._fraction = worker, -1.0
 
     def report(self, fraction: float, text: str = "") -> None:
-        """Tell how far it is; what moves no bar and says nothing is kept back."""
+        """Send the progress, unless it has no text and moves no progress bar."""
         if text or fraction >= self._fraction + MIN_PROGRESS_STEP:
             self._fraction = max(fraction, self._fraction)
             self._worker.channel.send(PROGRESS, [fraction, text])
 
     def warn(self, text: str) -> None:
-        """Tell a warning."""
+        """Send a warning."""
         self._worker.channel.send(WARNING, text)
 
     def cancelled(self) -> bool:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import functools
+import inspect
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import pytest
@@ -88,3 +92,120 @@ class Listener(NullProgress):
     def cancelled(self) -> bool:
         self.questions += 1
         return self.questions > self.cancel_after or max(self.fractions, default=0.0) >= self.cancel_at
+
+
+LAYERS = ("stable", "regions", "region_field", "windows")
+
+
+def validate_with_points(susceptibility, landslides, output_html, output_table, **settings):
+    """Run the job of this name with layers and options as keywords."""
+    from scarp.model.jobs import validate_with_points as job
+    from scarp.model.validation.settings import EvaluationLayers, ValidationOptions
+
+    layers = EvaluationLayers(landslides, **_take(settings, *LAYERS))
+    paths = {"progress": NullProgress(), **_take(settings, "zones", "dem", "sheet_relief", "progress")}
+    options = ValidationOptions(**settings)
+    return job.validate_with_points(susceptibility, layers, output_html, output_table, options, **paths)
+
+
+def compare_models(susceptibility, landslides, output_html, output_table, **settings):
+    """Run the job of this name with layers and options as keywords."""
+    from scarp.model.comparison.settings import ComparisonOptions
+    from scarp.model.jobs import compare_models as job
+    from scarp.model.validation.settings import EvaluationLayers
+
+    layers = EvaluationLayers(landslides, **_take(settings, *LAYERS))
+    paths = {"progress": NullProgress(), **_take(settings, "output_difference", "output_summary", "progress")}
+    options = ComparisonOptions(**settings)
+    return job.compare_models(susceptibility, layers, output_html, output_table, options, **paths)
+
+
+def _take(settings, *names):
+    return {name: settings.pop(name) for name in names if name in settings}
+
+
+def classify_zones(susceptibility, output, **settings):
+    """Run the job of this name with layers and options as keywords."""
+    from scarp.model.jobs import classify_zones as job
+    from scarp.model.zones.schemes import ZoneOptions
+
+    paths = {"progress": NullProgress(), **_take(settings, "breaks_from", "landslides", "output_table", "progress")}
+    return job.classify_zones(susceptibility, output, ZoneOptions(**settings), **paths)
+
+
+def rainfall_warning(susceptibility, rain, output, output_table, **settings):
+    """Run the job of this name with layers and options as keywords."""
+    from scarp.model.jobs import rainfall_warning as job
+    from scarp.model.warning.classes import WarningInputs, WarningOptions
+
+    inputs = WarningInputs(susceptibility, rain, **_take(settings, "topography", "zones", "regions"))
+    paths = {"progress": NullProgress(), **_take(settings, "output_safety", "progress")}
+    return job.rainfall_warning(inputs, output, output_table, WarningOptions(**settings), **paths)
+
+
+def read_band(path) -> np.ndarray:
+    """Return the first band of a raster as it is stored."""
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
+
+
+def read_csv(path) -> list[dict[str, str]]:
+    """Return the rows of a table by column."""
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def checked_progress(monkeypatch) -> set[str]:
+    """Check that what functions of the core receive as progress is one; the names of the functions that did."""
+    checked: set[str] = set()
+
+    def check_arguments(function: Callable, names: list[str]) -> Callable:
+        @functools.wraps(function)
+        def checking(*values, **named):
+            arguments = inspect.signature(function).bind(*values, **named).arguments
+            for name in names:
+                for method in ("report", "warn", "cancelled"):
+                    assert callable(getattr(arguments[name], method, None)), f"{function}: {name} has no {method}"
+            checked.add(function.__name__)
+            return function(*values, **named)
+
+        return checking
+
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("scarp.model.")]
+    classes = [one for module in modules for one in vars(module).values() if inspect.isclass(one)]
+    for holder in modules + [one for one in classes if one.__module__.startswith("scarp.model.")]:
+        for name, function in list(vars(holder).items()):
+            if inspect.isfunction(function):
+                receiving = [key for key, kind in function.__annotations__.items() if kind == "Progress"]
+                if receiving and "return" not in receiving:
+                    monkeypatch.setattr(holder, name, check_arguments(function, receiving))
+    return checked
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Scheduler of a Dask cluster of two workers, each in a process of its own."""
+    from scarp.tests.core.local_cluster import two_workers
+
+    with two_workers() as address:
+        yield address
+
+
+@pytest.fixture
+def whole(address):
+    """The address, when both workers are there."""
+    import distributed
+
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    return address
+
+
+def write_stack(path: Path, values: np.ndarray, factors: list, grid: Grid | None = None) -> str:
+    """Write (factors, height, width) as a factor stack and return the path as text."""
+    from scarp.model.stack import create_stack
+
+    with create_stack(path, grid or utm_grid(*values.shape[1:]), factors) as dataset:
+        dataset.write(values.astype(np.float32))
+    return str(path)

@@ -1,4 +1,4 @@
-"""Untrained models with strong weights and busy batch statistics, so that any wrong context shows, and stacks."""
+"""Untrained models with strong weights and busy batch statistics, so that any wrong context shows; stacks; the job."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from rasterio.transform import from_origin
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.grid import Grid
+from scarp.model.jobs.predict_susceptibility import PredictionSummary, predict_susceptibility
 from scarp.model.networks import build_network
 from scarp.model.networks.per_cell import Forest
+from scarp.model.prediction.settings import PredictionOptions
+from scarp.model.prediction.tiling import round_up
+from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
@@ -40,9 +44,9 @@ KINDS = {
 }
 
 
-def model(kind: str, encoding: str = "one_hot", seed: int = 1, **changes) -> TrainedModel:
+def model(kind: str, encoding: str = "one_hot", seed: int = 1, factors=SPECS, **changes) -> TrainedModel:
     """Return a model of a kind, in evaluation mode."""
-    architecture = {"channels": Encoding(SPECS, encoding).channels, **KINDS[kind], **changes}
+    architecture = {"channels": Encoding(factors, encoding).channels, **KINDS[kind], **changes}
     network = build_network(architecture, seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -60,7 +64,7 @@ def model(kind: str, encoding: str = "one_hot", seed: int = 1, **changes) -> Tra
             network.edges.copy_(torch.tensor([[-1.0, 0.0, 1.0], [-0.5, 0.2, 0.9]]))
     if isinstance(network, Forest):
         _grow(network)
-    return TrainedModel("pcum", architecture, encoding, SPECS, 30.0, {}, seed, [], {}, {}, {}, network)
+    return TrainedModel("pcum", architecture, encoding, factors, 30.0, {}, seed, [], {}, {}, {}, network)
 
 
 def saved(path, kind: str, **settings) -> str:
@@ -73,49 +77,59 @@ def _grow(forest: Forest) -> None:
     """Two trees of two levels."""
     for tree, first in enumerate((0, 5)):
         forest.roots[tree] = first
-        for node, (left, right, feature, threshold, share) in enumerate(
-            (
-                (1, 2, tree, 0.1, 0.5),
-                (1, 1, 0, 0.0, 0.2),
-                (3, 4, 3, 0.5, 0.6),
-                (3, 3, 0, 0.0, 0.9),
-                (4, 4, 0, 0.0, 0.4 + tree / 10),
-            )
-        ):
+        nodes = (
+            (1, 2, tree, 0.1, 0.5),
+            (1, 1, 0, 0.0, 0.2),
+            (3, 4, 3, 0.5, 0.6),
+            (3, 3, 0, 0.0, 0.9),
+            (4, 4, 0, 0.0, 0.4 + tree / 10),
+        )
+        for node, (left, right, feature, threshold, share) in enumerate(nodes):
             forest.left[first + node], forest.right[first + node] = first + left, first + right
             forest.feature[first + node], forest.threshold[first + node] = feature, threshold
             forest.share[first + node] = share
 
 
-def values(height: int, width: int, seed: int = 1) -> np.ndarray:
-    """Return a stack of noise with ragged nodata."""
+def values(height: int, width: int, seed: int = 1, ragged: bool = True) -> np.ndarray:
+    """Return a stack of noise with ragged nodata, or without any."""
     rng = np.random.default_rng(seed)
-    raw = np.stack(
-        [
-            rng.uniform(0, 55, (height, width)),
-            rng.integers(1, 4, (height, width)),
-            rng.uniform(400, 1400, (height, width)),
-            rng.integers(1, 7, (height, width)),
-        ]
-    ).astype(np.float32)
-    raw[0][rng.random((height, width)) < 0.02] = np.nan
-    raw[2, : height // 5, : width // 3] = np.nan
-    raw[:, np.add.outer(np.arange(height), np.arange(width)) > 0.85 * (height + width)] = np.nan
+    shape = height, width
+    slope, rock = rng.uniform(0, 55, shape), rng.integers(1, 4, shape)
+    raw = np.stack([slope, rock, rng.uniform(400, 1400, shape), rng.integers(1, 7, shape)]).astype(np.float32)
+    if ragged:
+        raw[0][rng.random(shape) < 0.02] = np.nan
+        raw[2, : height // 5, : width // 3] = np.nan
+        raw[:, np.add.outer(np.arange(height), np.arange(width)) > 0.85 * (height + width)] = np.nan
     return raw
 
 
-def stack(path, raw: np.ndarray) -> str:
+def stack(path, raw: np.ndarray, factors=FACTORS, cell: float = 30.0) -> str:
     """Write a stack and return its path."""
-    grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), raw.shape[2], raw.shape[1])
-    with create_stack(path, grid, FACTORS) as dataset:
+    grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, cell, cell), raw.shape[2], raw.shape[1])
+    with create_stack(path, grid, factors) as dataset:
         dataset.write(raw)
     return str(path)
 
 
+def predict(
+    stack, models, output, *, area=None, output_uncertainty=None, output_applicability=None, progress=None, **options
+) -> PredictionSummary:
+    """Run the job with options by name."""
+    return predict_susceptibility(
+        stack,
+        models,
+        output,
+        PredictionOptions(**options),
+        area=area,
+        output_uncertainty=output_uncertainty,
+        output_applicability=output_applicability,
+        progress=progress or NullProgress(),
+    )
+
+
 def in_one_piece(trained: TrainedModel, raw: np.ndarray, sample: int | None = None) -> np.ndarray:
-    """Return what the trained network itself says of the whole raster, with country without data around it."""
+    """Return the network's own output for the whole raster, with as much nodata around it as it sees."""
     order = [[factor.name for factor in FACTORS].index(spec.name) for spec in trained.factors]
-    # A multiple of every alignment.
-    margin = 240
+    margin = round_up(trained.halo, trained.align)
     around = np.pad(raw[order], [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
-    return trained.probability(around, sample)[margin:-margin, margin:-margin]
+    return trained.probability(around, sample)[margin : margin + raw.shape[1], margin : margin + raw.shape[2]]

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.crs import CRS
 
 from scarp.model.cluster import connection, tasks
 from scarp.model.cluster.connection import connect
@@ -25,7 +24,7 @@ from scarp.model.cluster.shared_storage import (
     open_shared,
     partial_results_folder,
     save_partial_result,
-    share,
+    share_object,
 )
 from scarp.model.errors import (
     Cancelled,
@@ -36,78 +35,16 @@ from scarp.model.errors import (
     OutputNotWritable,
     WorkerFailed,
 )
-from scarp.model.factors.inputs import CategoricalInput, StationPoints
-from scarp.model.grid import Grid
+from scarp.model.factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.progress import NullProgress
 from scarp.tests.core import cluster_jobs as jobs
-from scarp.tests.core.local_cluster import local_cluster
+from scarp.tests.core.conftest import Listener, utm_grid, write_raster
+from scarp.tests.core.local_cluster import AtShare, alive, local_cluster, processes
 
 distributed = pytest.importorskip("distributed")
-GRID = Grid(CRS.from_epsg(32645), Affine(30, 0, 500_000, 0, -30, 3_000_000), 1100, 900)
-
-
-class Listener(NullProgress):
-    """Keeps what it hears, and calls a function or cancels at a share of the work."""
-
-    def __init__(self, at=2.0, call=None, cancel_after=None):
-        super().__init__()
-        self.fractions, self.texts = [], []
-        self._at, self._call = at, call
-        self._end = None if cancel_after is None else time.monotonic() + cancel_after
-
-    def report(self, fraction, text=""):
-        self.fractions.append(fraction)
-        self.texts += [text] if text else []
-        if fraction >= self._at and self._call:
-            call, self._call = self._call, None
-            call()
-
-    def cancelled(self):
-        return self._end is not None and time.monotonic() > self._end
-
-
-@pytest.fixture(scope="module")
-def address():
-    """Scheduler of two workers, each in a process of its own."""
-    import dask
-
-    # A local cluster gives a worker up whose name is not there this long after it was lost: also one that was started
-    # again, and is just being started for the second time.
-    with (
-        dask.config.set(
-            {"distributed.scheduler.allowed-failures": 1, "distributed.deploy.lost-worker-timeout": "1 hour"}
-        ),
-        local_cluster(2) as cluster,
-    ):
-        yield cluster.scheduler_address
-        pids = processes(cluster.scheduler_address)
-    deadline = time.monotonic() + 60
-    while any(map(alive, pids)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(alive, pids))
-
-
-def processes(address):
-    with distributed.Client(address, set_as_default=False) as client:
-        return list(client.run(os.getpid).values())
-
-
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "zombie" not in Path(f"/proc/{pid}/status").read_text() if Path(f"/proc/{pid}").exists() else False
-
-
-@pytest.fixture
-def whole(address):
-    """The address, when both workers are there."""
-    with distributed.Client(address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-    return address
+GRID = utm_grid(900, 1100)
 
 
 @pytest.fixture(scope="module")
@@ -119,57 +56,27 @@ def inputs(tmp_path_factory):
     left, bottom, right, top = GRID.bounds
     coarse = Affine(3000, 0, left, 0, -3000, top)
 
-    def write(name, values, transform=GRID.transform, nodata=None):
-        with rasterio.open(
-            folder / name,
-            "w",
-            driver="GTiff",
-            height=values.shape[0],
-            width=values.shape[1],
-            count=1,
-            dtype=values.dtype,
-            transform=transform,
-            crs=GRID.crs,
-            nodata=nodata,
-        ) as dataset:
-            dataset.write(values, 1)
-        return str(folder / name)
-
     def box(x0, x1):
-        return {
-            "type": "Polygon",
-            "coordinates": [np.array([(x0, bottom), (x1, bottom), (x1, top), (x0, top), (x0, bottom)])],
-        }
+        ring = np.array([(x0, bottom), (x1, bottom), (x1, top), (x0, top), (x0, bottom)])
+        return {"type": "Polygon", "coordinates": [ring]}
 
     dem = (1500 + 200 * np.sin(x / 20) * np.cos(y / 25)).astype(np.float32)
     dem[:300, :300] = -9999
     dem[500, 700] = -32000
-    walk = [*np.cumsum(random.normal(0, 60, (6, 400, 2)), axis=1), left + 15000, bottom + 12000]
-    stations = Points(
-        name="stations",
-        xy=random.uniform([left, bottom], [right, top], (12, 2)),
-        fields={"t": list(random.uniform(2, 9, 12))},
-    )
-    middle = (left + right) / 2
+    start = np.array([left + 15000, bottom + 12000])
+    walk = np.cumsum(random.normal(0, 60, (6, 400, 2)), axis=1) + start
+    places, degrees = random.uniform([left, bottom], [right, top], (12, 2)), list(random.uniform(2, 9, 12))
+    middle, rain = (left + right) / 2, random.uniform(500, 900, (10, 12)).astype(np.float32)
+    rocks = [box(left, middle + 3000), box(middle, right)]
+    rocks = Polygons(name="rocks", geometries=rocks, fields={"rock": ["shale", "granite"]})
+    cover = random.integers(1, 4, GRID.shape).astype(np.uint8)
     return {
-        "dem": write("dem.tif", dem, nodata=-9999),
+        "dem": write_raster(folder / "dem.tif", dem, GRID, nodata=-9999),
         "rivers": Lines(name="rivers", parts=list(walk)),
-        "precipitation": write("rain.tif", random.uniform(500, 900, (10, 12)).astype(np.float32), coarse),
-        "temperature": StationPoints(stations, "t"),
-        "lithology": CategoricalInput(
-            Polygons(
-                name="rocks",
-                geometries=[box(left, middle + 3000), box(middle, right)],
-                fields={"rock": ["shale", "granite"]},
-            ),
-            "rock",
-            name="rocks",
-        ),
-        "extra_categorical": [
-            CategoricalInput(
-                raster=write("cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8)), name="cover"
-            )
-        ],
+        "precipitation": write_raster(folder / "rain.tif", rain, GRID, transform=coarse),
+        "temperature": StationPoints(Points(name="stations", xy=places, fields={"t": degrees}), "t"),
+        "lithology": CategoricalInput(rocks, "rock", name="rocks"),
+        "extra_categorical": [CategoricalInput(raster=write_raster(folder / "cover.tif", cover, GRID), name="cover")],
         "area": Polygons(name="area", geometries=[box(left, right - 9000)]),
     }
 
@@ -178,7 +85,12 @@ def inputs(tmp_path_factory):
 def local(inputs, tmp_path_factory):
     """Stack and summary of a run without a cluster."""
     output = tmp_path_factory.mktemp("local") / "stack.tif"
-    return output, build_factor_stack(output=output, progress=NullProgress(), **inputs)
+    return output, build(inputs, output)
+
+
+def build(inputs, output, scheduler="", progress=None):
+    options = StackOptions(scheduler=scheduler)
+    return build_factor_stack(StackInputs(**inputs), output, options, progress or NullProgress())
 
 
 def require_same(local, output, summary):
@@ -197,9 +109,9 @@ def require_same(local, output, summary):
 # These two come first: while Dask is hidden, nothing in this process could start a worker again.
 def test_without_dask_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(LibraryMissing, match="pip install distributed.*SCHEDULER empty"):
-        with connect("tcp://127.0.0.1:8786", NullProgress()):
-            pass
+    message = "pip install distributed.*SCHEDULER empty"
+    with pytest.raises(LibraryMissing, match=message), connect("tcp://127.0.0.1:8786", NullProgress()):
+        pass
 
 
 def test_an_empty_address_means_this_computer(monkeypatch):
@@ -221,16 +133,12 @@ def test_each_job_result_is_returned_and_reported_once(whole):
     assert not progress.warnings
 
 
-def test_in_order_no_job_is_begun_far_ahead(whole, tmp_path):
+def test_ordered_jobs_do_not_run_far_ahead(whole, tmp_path):
     with connect(whole, NullProgress()) as cluster:
-        assert [
-            number for number, _ in cluster.run(jobs.late, [(number,) for number in range(40)], NullProgress(), True)
-        ] == list(range(40))
-        with contextlib.closing(
-            cluster.run(
-                jobs.leave_a_mark, [(str(tmp_path), number, 0.0) for number in range(200)], NullProgress(), ordered=True
-            )
-        ) as results:
+        results = cluster.run(jobs.late, [(number,) for number in range(40)], NullProgress(), True)
+        assert [number for number, _ in results] == list(range(40))
+        marks = [(str(tmp_path), number, 0.0) for number in range(200)]
+        with contextlib.closing(cluster.run(jobs.leave_a_mark, marks, NullProgress(), ordered=True)) as results:
             next(results)
             time.sleep(0.5)
             assert len(list(tmp_path.iterdir())) <= 12
@@ -249,9 +157,9 @@ def test_cached_objects_are_loaded_once_per_process_and_dropped_after_the_run(wh
     assert jobs.load_once(7) != jobs.load_once(7), "outside a run nothing is kept"
 
 
-def test_a_killed_worker_costs_its_job_and_nothing_else(whole, tmp_path):
+def test_a_killed_worker_costs_only_its_job(whole, tmp_path):
     victim = processes(whole)[0]
-    progress = Listener(0.2, lambda: os.kill(victim, signal.SIGKILL))
+    progress = AtShare(0.2, lambda: os.kill(victim, signal.SIGKILL))
     with connect(whole, progress) as cluster:
         results = list(cluster.run(jobs.leave_a_mark, [(str(tmp_path), number, 0.1) for number in range(30)], progress))
     assert sorted(number for number, _ in results) == list(range(30))
@@ -260,29 +168,25 @@ def test_a_killed_worker_costs_its_job_and_nothing_else(whole, tmp_path):
     assert len(list(tmp_path.iterdir())) - 30 <= 3
 
 
-def test_a_stack_is_the_same_as_of_one_computer(whole, inputs, local, tmp_path):
+def test_a_stack_is_the_same_as_on_one_computer(whole, inputs, local, tmp_path):
     output = tmp_path / "stack.tif"
-    require_same(local, output, build_factor_stack(output=output, scheduler=whole, progress=NullProgress(), **inputs))
+    require_same(local, output, build(inputs, output, whole))
     record = json.loads(Path(f"{output}.run.json").read_text())
     assert record["parameters"]["scheduler"] == whole
 
 
 def test_a_stack_is_the_same_when_a_worker_is_killed_in_the_middle(whole, inputs, local, tmp_path):
     victim = processes(whole)[1]
-    progress = Listener(0.15, lambda: os.kill(victim, signal.SIGKILL))
+    progress = AtShare(0.15, lambda: os.kill(victim, signal.SIGKILL))
     output = tmp_path / "stack.tif"
-    require_same(local, output, build_factor_stack(output=output, scheduler=whole, progress=progress, **inputs))
+    require_same(local, output, build(inputs, output, whole, progress))
     assert not alive(victim)
 
 
-def test_a_stack_is_the_same_of_a_worker_with_threads(inputs, local, tmp_path):
+def test_a_stack_is_the_same_from_a_worker_with_threads(inputs, local, tmp_path):
     with local_cluster(1, threads=3) as cluster:
         output = tmp_path / "stack.tif"
-        require_same(
-            local,
-            output,
-            build_factor_stack(output=output, scheduler=cluster.scheduler_address, progress=NullProgress(), **inputs),
-        )
+        require_same(local, output, build(inputs, output, cluster.scheduler_address))
 
 
 def test_cancel_leaves_nothing(whole, inputs, tmp_path):
@@ -299,10 +203,8 @@ def test_cancel_leaves_nothing(whole, inputs, tmp_path):
     assert len(list(tmp_path.glob("begun-*"))) == 2, "what had not begun was taken back"
     folder = tmp_path / "empty"
     folder.mkdir()
-    progress = Listener()
-    progress._at, progress._call = 0.1, lambda: setattr(progress, "_end", 0)
     with pytest.raises(Cancelled):
-        build_factor_stack(output=folder / "stack.tif", scheduler=whole, progress=progress, **inputs)
+        build(inputs, folder / "stack.tif", whole, Listener(cancel_at=0.1))
     assert not list(folder.iterdir())
 
 
@@ -312,11 +214,11 @@ def test_job_errors_are_raised_at_the_caller(whole, tmp_path):
             list(cluster.run(jobs.fail_in_words, [(3,)], NullProgress()))
         with pytest.raises(WorkerFailed, match="Job 1 of 1 .*OSError.*Input/output error"):
             list(cluster.run(jobs.fail_unforeseen, [(3,)], NullProgress()))
-        # A hiccup of the storage is no reason to give up.
+        # A temporary storage error is no reason to give up.
         assert list(cluster.run(jobs.fail_at_first, [(str(tmp_path),)], NullProgress())) == [(0, "done")]
 
 
-def test_a_job_that_ends_its_workers_is_given_up(whole):
+def test_a_job_that_kills_its_workers_is_given_up(whole):
     with connect(whole, NullProgress()) as cluster, pytest.raises(WorkerFailed, match="ended 2 workers.*memory"):
         list(cluster.run(jobs.end_the_worker, [()], NullProgress()))
 
@@ -327,17 +229,12 @@ def free_port():
         return one.getsockname()[1]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "tcp://127.0.0.1:{port}",
-        "127.0.0.1:{port}",
-        "tls://127.0.0.1:{port}",
-        "tcp://",
-        "ftp://127.0.0.1:{port}",
-        "tcp://127.0.0.1:port",
-    ],
+ADDRESSES = (
+    "tcp://127.0.0.1:{port} 127.0.0.1:{port} tls://127.0.0.1:{port} tcp:// ftp://127.0.0.1:{port} tcp://127.0.0.1:port"
 )
+
+
+@pytest.mark.parametrize("text", ADDRESSES.split())
 def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
     monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 0.5)
     with pytest.raises(ClusterUnreachable, match="SCHEDULER"), connect(text.format(port=free_port()), NullProgress()):
@@ -347,11 +244,11 @@ def test_a_scheduler_that_cannot_be_reached(monkeypatch, text):
 def test_a_scheduler_without_workers_and_cancel_while_waiting(monkeypatch):
     monkeypatch.setattr(connection, "WORKER_TIMEOUT", 0.5)
     with local_cluster(0) as cluster:
-        with pytest.raises(ClusterUnreachable, match="no workers.*dask worker tcp://127"):
-            with connect(cluster.scheduler_address, NullProgress()):
-                pass
+        address = cluster.scheduler_address
+        with pytest.raises(ClusterUnreachable, match="no workers.*dask worker tcp://127"), connect(address, Listener()):
+            pass
         monkeypatch.setattr(connection, "WORKER_TIMEOUT", 120)
-        with pytest.raises(Cancelled), connect(cluster.scheduler_address, Listener(cancel_after=0.5)):
+        with pytest.raises(Cancelled), connect(address, AtShare(seconds=0.5)):
             pass
 
 
@@ -414,11 +311,11 @@ def test_partial_results_are_complete_and_removed_after_the_run(tmp_path):
         pass
 
 
-def test_what_is_shared_is_what_was_written(tmp_path, monkeypatch):
+def test_a_shared_object_is_checked(tmp_path, monkeypatch):
     monkeypatch.setattr("scarp.model.cluster.shared_storage.VISIBILITY_TIMEOUT", 0.1)
-    shared = share({"lines": np.arange(5)}, tmp_path / "inputs")
+    shared = share_object({"lines": np.arange(5)}, tmp_path / "inputs")
     np.testing.assert_array_equal(open_shared(shared)["lines"], np.arange(5))
-    other = share({"lines": np.arange(6)}, tmp_path / "others")
+    other = share_object({"lines": np.arange(6)}, tmp_path / "others")
     with pytest.raises(WorkerFailed, match="not what was written"):
         open_shared(SharedObject(other.path, shared.digest))
     with pytest.raises(WorkerFailed, match="cannot read"):

@@ -1,4 +1,4 @@
-"""Graphics cards that run out of memory, fail or vanish, simulated: a training says so, a map is finished without."""
+"""GPUs that run out of memory, fail or vanish, simulated: a training explains it, a map is finished without."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scarp.model.errors import DeviceUnavailable
 from scarp.model.factors.polygons import AreaMask
 from scarp.model.loss import PcumLoss
 from scarp.model.memory import is_out_of_memory
-from scarp.model.prediction.applicability import Applicability
+from scarp.model.prediction.engines import ComputeSetup
 from scarp.model.prediction.ensemble import Ensemble
 from scarp.model.prediction.pipeline import make_plan
 from scarp.model.prediction.tile_inference import MEAN, TileWork
@@ -26,8 +26,8 @@ from scarp.model.training.devices import choose_device, device_errors_explained,
 from scarp.tests.core.prediction_models import saved, stack, values
 from scarp.tests.core.test_training import fit, weights
 
-CPU, CARD = torch.device("cpu"), torch.device("meta")
-"""The only other device that every torch has, one that computes nothing, in the place of a card."""
+CPU, GPU = torch.device("cpu"), torch.device("meta")
+"""The only other device that every torch has, one that computes nothing, in place of a GPU."""
 FULL = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 GONE = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later.")
 BUG = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
@@ -56,21 +56,21 @@ def failing(monkeypatch):
 @pytest.mark.parametrize(
     ("error", "words"), [(FULL, "too little memory.*BATCH"), (GONE, "failed.*launch failure.*cpu")]
 )
-def test_a_training_says_what_the_card_did_and_how_to_go_on(failing, number, error, words):
+def test_a_training_explains_gpu_errors_and_how_to_continue(failing, number, error, words):
     failing(error, number)
     with pytest.raises(DeviceUnavailable, match=words) as caught:
         fit(epochs=4)
     assert "\n" not in str(caught.value)
 
 
-def test_a_fault_of_our_own_is_not_blamed_on_the_card(failing):
+def test_a_bug_is_not_blamed_on_the_gpu(failing):
     failing(BUG, 3)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         fit(epochs=5)
 
 
 @pytest.mark.parametrize("error", [FULL, GONE])
-def test_a_training_goes_on_from_its_checkpoint_after_the_card_failed(tmp_path, monkeypatch, failing, error):
+def test_a_training_resumes_from_its_checkpoint_after_the_gpu_failed(tmp_path, monkeypatch, failing, error):
     monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path = tmp_path / "state.safetensors"
     with monkeypatch.context():
@@ -87,17 +87,17 @@ def test_a_training_goes_on_from_its_checkpoint_after_the_card_failed(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("device", "error", "told"),
+    ("device", "error", "blamed"),
     [
-        (CARD, RuntimeError("MPS backend out of memory"), True),
-        (CARD, FULL, True),
+        (GPU, RuntimeError("MPS backend out of memory"), True),
+        (GPU, FULL, True),
         (CPU, GONE, True),
         (CPU, RuntimeError("DefaultCPUAllocator: can't allocate memory"), False),
-        (CARD, BUG, False),
+        (GPU, BUG, False),
     ],
 )
-def test_what_is_told_of_the_device(device, error, told):
-    with pytest.raises(DeviceUnavailable if told else RuntimeError), device_errors_explained(device):
+def test_device_errors_are_recognised(device, error, blamed):
+    with pytest.raises(DeviceUnavailable if blamed else RuntimeError), device_errors_explained(device):
         raise error
 
 
@@ -112,14 +112,14 @@ def test_what_is_told_of_the_device(device, error, told):
         ("", False),
     ],
 )
-def test_words_of_drivers(text, failure):
+def test_driver_messages_are_recognised(text, failure):
     assert is_device_failure(RuntimeError(text)) == failure
     assert not is_device_failure(ValueError(text))
     assert not is_out_of_memory(RuntimeError(text))
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:0", "cuda:3"])
-def test_no_card(monkeypatch, name):
+def test_no_gpu(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(DeviceUnavailable, match=f"DEVICE is {name}.*auto or cpu"):
         choose_device(name)
@@ -127,7 +127,7 @@ def test_no_card(monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])
-def test_a_card_that_cannot_be_used(monkeypatch, name):
+def test_a_gpu_that_cannot_be_used(monkeypatch, name):
     def fails():
         raise RuntimeError("CUDA unknown error - this may be due to an incorrectly set up environment")
 
@@ -137,8 +137,8 @@ def test_a_card_that_cannot_be_used(monkeypatch, name):
         choose_device(name)
 
 
-class Card:
-    """An engine on a card that gives up at its n-th piece and for good; until then it is the processor's."""
+class FailingEngine:
+    """An engine on a GPU that fails from its n-th piece on; until then it is the CPU's."""
 
     bytes_per_cell = 1.0
 
@@ -164,16 +164,14 @@ def prepared(tmp_path):
     trained, progress = saved(tmp_path / "m.safetensors", "pcum"), NullProgress()
     with open_stack(stack(tmp_path / "s.tif", values(300, 280))) as dataset:
         ensemble = Ensemble(dataset, [load_model(trained)], [trained], 0, progress)
-        engines = ensemble.engines(CPU, [torch.float32])
-        tiling = make_plan(dataset.grid, ensemble, engines, CPU, 128).tiling
-        applicability = Applicability(ensemble.factors, ensemble.specs)
+        setup = ensemble.setup(CPU, torch.float32)
+        tiling = make_plan(dataset.grid, ensemble, setup, 128).tiling
 
         def work(device, *engines):
-            return TileWork(
-                ensemble, engines, tiling, AreaMask(dataset.grid, None), applicability, [MEAN], device, progress
-            )
+            on_device = ComputeSetup(device, setup.dtypes, list(engines))
+            return TileWork(ensemble, on_device, tiling, AreaMask(dataset.grid, None), [MEAN], progress)
 
-        yield SimpleNamespace(stack=dataset, engines=engines, tiling=tiling, work=work, progress=progress)
+        yield SimpleNamespace(stack=dataset, engines=setup.engines, tiling=tiling, work=work, progress=progress)
 
 
 def maps(work, prepared):
@@ -186,7 +184,7 @@ def maps(work, prepared):
 @pytest.mark.parametrize(("error", "words"), [(FULL, "memory"), (GONE, "launch failure")])
 def test_a_map_is_finished_on_the_processor(prepared, error, words, number):
     expected = maps(prepared.work(CPU, *prepared.engines), prepared)
-    found = maps(prepared.work(CARD, Card(prepared.engines[0], error, number)), prepared)
+    found = maps(prepared.work(GPU, FailingEngine(prepared.engines[0], error, number)), prepared)
     for one, other in zip(found, expected):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, equal_nan=True)
     assert len(prepared.progress.warnings) == 1
@@ -195,26 +193,22 @@ def test_a_map_is_finished_on_the_processor(prepared, error, words, number):
 
 
 @pytest.mark.parametrize("error", [GONE, FULL])
-def test_threads_that_fail_together_all_go_over(prepared, error):
-    """The second thread finds the processor in the card's place, and must not take it for what failed."""
+def test_threads_that_fail_together_all_fall_back(prepared, error):
+    """The second thread finds the CPU in the GPU's place, and must not take it for the device that failed."""
     expected = maps(prepared.work(CPU, *prepared.engines), prepared)[:2]
-    work = prepared.work(CARD, Card(prepared.engines[0], error, 1, together=2))
-    tiles = list(prepared.tiling)[:2]
-    # Pieces are not cut, so that both fail at the same moment with what is the smallest.
-    work.tiling = SimpleNamespace(
-        align=prepared.tiling.align, around=prepared.tiling.around, quarters=lambda piece: [piece]
-    )
+    work = prepared.work(GPU, FailingEngine(prepared.engines[0], error, 1, together=2))
+    tiles, tiling = list(prepared.tiling)[:2], prepared.tiling
+    # Pieces are not split, so that both fail at the same moment with the smallest.
+    work.tiling = SimpleNamespace(align=tiling.align, around=tiling.around, quarters=lambda piece: [piece])
     read = [work.read(prepared.stack, tile) for tile in tiles]
     with ThreadPoolExecutor(2) as pool:
-        found = [
-            done.arrays[MEAN]
-            for done in pool.map(lambda pair: work.compute(*pair, lambda share: None), zip(tiles, read))
-        ]
+        done = list(pool.map(lambda pair: work.compute(*pair, lambda share: None), zip(tiles, read)))
+        found = [one.arrays[MEAN] for one in done]
     for one, other in zip(found, expected):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6, equal_nan=True)
     assert len(prepared.progress.warnings) == 1
 
 
-def test_a_map_does_not_hide_a_fault_of_our_own(prepared):
+def test_a_prediction_does_not_hide_a_bug(prepared):
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        maps(prepared.work(CARD, Card(prepared.engines[0], BUG, 2)), prepared)
+        maps(prepared.work(GPU, FailingEngine(prepared.engines[0], BUG, 2)), prepared)

@@ -1,4 +1,4 @@
-"""Tiles and threads fit the memory, lower arithmetic is checked, and devices that give up are replaced."""
+"""Tiles and threads fit the memory, lower precision is checked, and devices that fail are replaced."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import rasterio
 import torch
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 
 from scarp.model.artifact import load_model
 from scarp.model.errors import DeviceUnavailable, ParameterInvalid
 from scarp.model.factors.polygons import AreaMask
-from scarp.model.grid import Grid
-from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.prediction import pipeline, precision
 from scarp.model.prediction.engines import ModuleEngine, UNetEngine
 from scarp.model.prediction.ensemble import Ensemble
 from scarp.model.prediction.pipeline import make_plan
 from scarp.model.prediction.precision import choose_compute_setup
+from scarp.model.prediction.settings import PredictionOptions
 from scarp.model.progress import NullProgress
 from scarp.model.stack import open_stack
-from scarp.tests.core.prediction_models import saved, stack, values
+from scarp.tests.core.conftest import utm_grid
+from scarp.tests.core.prediction_models import predict, saved, stack, values
+from scarp.tests.core.properties import read
 
 CPU = torch.device("cpu")
 
@@ -36,24 +34,18 @@ def open_with(tmp_path):
 
         def opened(*kinds):
             paths = [saved(tmp_path / f"{number}.safetensors", kind) for number, kind in enumerate(kinds)]
-            progress, dataset = (
-                NullProgress(),
-                closing.enter_context(open_stack(stack(tmp_path / "s.tif", values(300, 280)))),
-            )
+            progress, path = NullProgress(), stack(tmp_path / "s.tif", values(300, 280))
+            dataset = closing.enter_context(open_stack(path))
             ensemble = Ensemble(dataset, [load_model(path) for path in paths], paths, 0, progress)
-            return SimpleNamespace(
-                stack=dataset,
-                ensemble=ensemble,
-                progress=progress,
-                engines=ensemble.engines(CPU, [torch.float32] * len(paths)),
-                mask=AreaMask(dataset.grid, None),
-            )
+            setup, mask = ensemble.setup(CPU, torch.float32), AreaMask(dataset.grid, None)
+            return SimpleNamespace(stack=dataset, ensemble=ensemble, progress=progress, setup=setup, mask=mask)
 
         yield opened
 
 
-def grid(width: int, height: int) -> Grid:
-    return Grid(CRS.from_epsg(32646), from_origin(0, 0, 30, 30), width, height)
+def chosen_setup(opened, **options):
+    options = PredictionOptions(**{"device": "cpu", "precision": "bf16", **options})
+    return choose_compute_setup(opened.stack, opened.ensemble, opened.mask, options, opened.progress)
 
 
 @pytest.mark.parametrize("cores", [1, 2, 8, 16])
@@ -61,8 +53,8 @@ def grid(width: int, height: int) -> Grid:
 def test_the_plan_fits_the_memory_whatever_the_raster(open_with, monkeypatch, cores, kinds):
     monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
     opened = open_with(*kinds)
-    for width, height in ((50, 40), (1000, 700), (4000, 4000), (300_000, 200_000)):
-        made = make_plan(grid(width, height), opened.ensemble, opened.engines, CPU)
+    for height, width in ((40, 50), (700, 1000), (4000, 4000), (200_000, 300_000)):
+        made = make_plan(utm_grid(height, width), opened.ensemble, opened.setup)
         assert made.bytes_expected <= pipeline.MEMORY
         assert 1 <= made.workers * made.threads <= cores
         assert made.workers <= len(made.tiling)
@@ -74,86 +66,71 @@ def test_the_plan_fits_the_memory_whatever_the_raster(open_with, monkeypatch, co
 
 def test_less_memory_means_smaller_tiles_or_fewer_at_once(open_with, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    opened = open_with("unet4")
-    expected = []
+    opened, expected = open_with("unet4"), []
     for memory in (4e8, 7e8, 1e9, 4e9):
         monkeypatch.setattr(pipeline, "MEMORY", memory)
-        made = make_plan(grid(20_000, 20_000), opened.ensemble, opened.engines, CPU)
-        expected.append(made.bytes_expected)
-        assert made.bytes_expected <= memory
+        expected.append(make_plan(utm_grid(20_000, 20_000), opened.ensemble, opened.setup).bytes_expected)
+        assert expected[-1] <= memory
     assert expected == sorted(expected)
 
 
-def test_the_side_asked_for_is_taken(open_with):
+def test_a_given_tile_size_is_rounded_to_the_alignment(open_with):
     opened = open_with("unet4")
-    assert make_plan(grid(900, 900), opened.ensemble, opened.engines, CPU, 100).tiling.side == 112
+    assert make_plan(utm_grid(900, 900), opened.ensemble, opened.setup, 100).tiling.side == 112
     for wrong in (-1, 10**6):
         with pytest.raises(ParameterInvalid, match="TILE"):
-            make_plan(grid(900, 900), opened.ensemble, opened.engines, CPU, wrong)
+            PredictionOptions(tile=wrong)
 
 
 def test_patches_that_do_not_fit_together(open_with, monkeypatch):
     opened = open_with("bpnn")
     monkeypatch.setattr(Ensemble, "align", 503 * 509)
     with pytest.raises(ParameterInvalid, match="each of them by itself"):
-        make_plan(grid(900, 900), opened.ensemble, opened.engines, CPU)
+        make_plan(utm_grid(900, 900), opened.ensemble, opened.setup)
 
 
 @pytest.mark.parametrize("kind", ["pcum", "unet1", "bpnn", "forest"])
-def test_bf16_is_taken_where_it_gives_the_map_of_fp32(open_with, kind):
+def test_bf16_is_used_where_it_gives_the_map_of_fp32(open_with, kind):
     opened = open_with(kind)
-    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
-    assert chosen.name == ("float32" if kind == "forest" else "bfloat16")
+    assert chosen_setup(opened).name == ("float32" if kind == "forest" else "bfloat16")
     assert not opened.progress.warnings
 
 
-@pytest.mark.parametrize("name", ["MAX_DIFFERENCE", "MIN_RANK_CORRELATION"])
-def test_bf16_that_differs_is_said_and_not_used(open_with, monkeypatch, name):
+@pytest.mark.parametrize(("name", "limit"), [("MAX_DIFFERENCE", 1e-9), ("MIN_RANK_CORRELATION", 0.9999999)])
+def test_bf16_that_differs_is_warned_of_and_not_used(open_with, monkeypatch, name, limit):
     opened = open_with("pcum")
-    monkeypatch.setattr(precision, name, {"MAX_DIFFERENCE": 1e-9, "MIN_RANK_CORRELATION": 0.9999999}[name])
-    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
-    assert chosen.name == "float32"
+    monkeypatch.setattr(precision, name, limit)
+    assert chosen_setup(opened).name == "float32"
     assert len(opened.progress.warnings) == 1
     assert "mean difference" in opened.progress.warnings[0]
 
 
 def test_a_network_that_overflows_in_bf16_is_computed_in_fp32(open_with, monkeypatch):
-    """No number is no agreement."""
-    opened = open_with("pcum")
-    plain = UNetEngine.logit
+    opened, plain = open_with("pcum"), UNetEngine.logit
 
     def broken(self, tile, core, sample, step):
         result = plain(self, tile, core, sample, step)
         return np.full_like(result, np.nan) if self._dtype == torch.bfloat16 else result
 
     monkeypatch.setattr(UNetEngine, "logit", broken)
-    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "bf16", opened.progress)
-    assert chosen.name == "float32"
+    assert chosen_setup(opened).name == "float32"
     assert opened.progress.warnings
 
 
 def test_auto_takes_bf16_for_large_maps_on_processors_that_have_it(open_with, monkeypatch):
     opened = open_with("pcum")
-
-    def chosen() -> str:
-        return choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cpu", "auto", NullProgress()).name
-
     for has, small, expected in ((True, 0, "bfloat16"), (True, 10**6, "float32"), (False, 0, "float32")):
         monkeypatch.setattr(precision, "cpu_has_bf16", lambda has=has: has)
         monkeypatch.setattr(precision, "SMALL_MAP_CELLS", small)
-        assert chosen() == expected
+        assert chosen_setup(opened, precision="auto").name == expected
 
 
-def test_the_whole_map_in_bf16_is_near_that_in_fp32(tmp_path):
-    path = stack(tmp_path / "stack.tif", values(300, 280))
-    trained = saved(tmp_path / "m.safetensors", "pcum")
+def test_the_whole_map_in_bf16_is_close_to_that_in_fp32(tmp_path):
+    path, trained = stack(tmp_path / "stack.tif", values(300, 280)), saved(tmp_path / "m.safetensors", "pcum")
     maps = []
-    for arithmetic in ("fp32", "bf16"):
-        summary = predict_susceptibility(
-            path, [trained], tmp_path / "p.tif", precision=arithmetic, device="cpu", progress=NullProgress()
-        )
-        with rasterio.open(tmp_path / "p.tif") as dataset:
-            maps.append(dataset.read(1))
+    for name in ("fp32", "bf16"):
+        summary = predict(path, [trained], tmp_path / "p.tif", precision=name, device="cpu")
+        maps.append(read(tmp_path / "p.tif"))
     assert summary.precision == "bfloat16"
     assert 0 < np.nanmean(np.abs(maps[0] - maps[1])) < 0.002
 
@@ -164,12 +141,9 @@ def test_tiles_too_large_for_the_device_are_computed_in_pieces(tmp_path, monkeyp
     path, trained = stack(tmp_path / "stack.tif", values(300, 280)), saved(tmp_path / "m.safetensors", kind)
 
     def predicted():
-        progress = NullProgress()
-        predict_susceptibility(
-            path, [trained], tmp_path / "p.tif", tile=512, device="cpu", precision="fp32", progress=progress
-        )
-        with rasterio.open(tmp_path / "p.tif") as dataset:
-            return dataset.read(1), [text for text in progress.warnings if "processor" in text]
+        progress, output = NullProgress(), tmp_path / "p.tif"
+        predict(path, [trained], output, tile=512, device="cpu", precision="fp32", progress=progress)
+        return read(output), [text for text in progress.warnings if "processor" in text]
 
     whole, _ = predicted()
     engine = UNetEngine if kind == "pcum" else ModuleEngine
@@ -185,8 +159,7 @@ def test_tiles_too_large_for_the_device_are_computed_in_pieces(tmp_path, monkeyp
     pieces, warnings = predicted()
     assert len(sizes) > 4
     assert not warnings
-    assert np.array_equal(np.isnan(pieces), np.isnan(whole))
-    assert np.nanmax(np.abs(pieces - whole)) < 1e-5
+    assert np.allclose(pieces, whole, rtol=0, atol=1e-5, equal_nan=True)
 
     def never(self, tile, core, sample, step):
         raise MemoryError()
@@ -194,43 +167,12 @@ def test_tiles_too_large_for_the_device_are_computed_in_pieces(tmp_path, monkeyp
     monkeypatch.setattr(engine, "logit", never)
     with pytest.raises(DeviceUnavailable, match="memory"):
         predicted()
-    assert sorted(item.name for item in tmp_path.iterdir() if ".scarp" in item.name) == []
+    assert not [item for item in tmp_path.iterdir() if ".scarp" in item.name]
 
 
-def test_a_gpu_without_memory_hands_over_to_the_processor(open_with, monkeypatch):
-    """Simulated with the only other device that every torch has: one that computes nothing."""
-    from scarp.model.prediction.applicability import Applicability
-    from scarp.model.prediction.tile_inference import MEAN, TileWork
-
-    opened = open_with("pcum")
-    tiling = make_plan(opened.stack.grid, opened.ensemble, opened.engines, CPU, 512).tiling
-    applicability = Applicability(opened.ensemble.factors, opened.ensemble.specs)
-
-    class Full:
-        bytes_per_cell = 1.0
-
-        def logit(self, *_):
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
-
-    exact = TileWork(opened.ensemble, opened.engines, tiling, opened.mask, applicability, [MEAN], CPU, NullProgress())
-    work = TileWork(
-        opened.ensemble, [Full()], tiling, opened.mask, applicability, [MEAN], torch.device("meta"), opened.progress
-    )
-    tile = next(iter(tiling))
-    expected, found = (
-        one.compute(tile, one.read(opened.stack, tile), lambda share: None).arrays[MEAN] for one in (exact, work)
-    )
-    assert np.nanmax(np.abs(found - expected)) < 1e-6
-    assert len(opened.progress.warnings) == 1
-    assert "processor" in opened.progress.warnings[0]
-
-
-def test_threads_of_torch_are_put_back(tmp_path):
-    before = torch.get_num_threads()
-    path = stack(tmp_path / "stack.tif", values(300, 280))
-    predict_susceptibility(
-        path, [saved(tmp_path / "m.safetensors", "pcum")], tmp_path / "p.tif", tile=64, progress=NullProgress()
-    )
+def test_torch_threads_are_restored(tmp_path):
+    before, path = torch.get_num_threads(), stack(tmp_path / "stack.tif", values(300, 280))
+    predict(path, [saved(tmp_path / "m.safetensors", "pcum")], tmp_path / "p.tif", tile=64)
     assert torch.get_num_threads() == before
 
 
@@ -239,8 +181,7 @@ def test_a_device_that_fails_when_tried_is_not_used(open_with, monkeypatch):
     opened = open_with("pcum")
     monkeypatch.setattr(precision, "choose_device", lambda name: torch.device("meta"))
     monkeypatch.setattr(precision, "choose_precision", lambda name, device: torch.float32)
-    chosen = choose_compute_setup(opened.stack, opened.ensemble, opened.mask, "cuda", "auto", opened.progress)
-    assert chosen.device == CPU
-    assert chosen.name == "float32"
+    chosen = chosen_setup(opened, device="cuda", precision="auto")
+    assert (chosen.device, chosen.name) == (CPU, "float32")
     assert len(opened.progress.warnings) == 1
     assert "meta failed" in opened.progress.warnings[0]

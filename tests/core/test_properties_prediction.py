@@ -5,17 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 
-from scarp.model.artifact import TrainedModel
 from scarp.model.encoding import Encoding
 from scarp.model.errors import TooFewData
 from scarp.model.grid import Grid
-from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.prediction.tiling import Tiling, coarsen, round_up
-from scarp.model.progress import NullProgress
-from scarp.tests.core.prediction_models import FACTORS, SPECS, model, saved, stack, values
+from scarp.model.prediction.tiling import Tiling, coarsen
+from scarp.tests.core.conftest import utm_grid
+from scarp.tests.core.prediction_models import FACTORS, SPECS, in_one_piece, model, predict, saved, stack, values
 from scarp.tests.core.properties import for_all, holes, read, windows_of, workplace
 
 DEPTHS = {f"unet{depth}": {"kind": "unet1", "depth": depth, "width": 5 - depth} for depth in (1, 2, 3)}
@@ -28,16 +24,7 @@ ENGINES = {
     "bpnn": {"kind": "bpnn", "patch": 5},
     "resnet": {"kind": "resnet", "patch": 6},
 }
-CELLS = {"linear", "tables", "forest"}
-"""Engines that judge each cell by itself."""
-
-
-def in_one_piece(trained: TrainedModel, raw: np.ndarray) -> np.ndarray:
-    """Return what the network itself says of the whole raster, with as much empty land around it as it looks at."""
-    order = [[factor.name for factor in FACTORS].index(spec.name) for spec in trained.factors]
-    margin = round_up(trained.halo, trained.align)
-    around = np.pad(raw[order], [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
-    return trained.probability(around)[margin : margin + raw.shape[1], margin : margin + raw.shape[2]]
+CELLS = {"linear", "tables", "forest"}  # engines that predict each cell by itself
 
 
 @st.composite
@@ -55,7 +42,7 @@ def scenes(draw, largest=40):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @for_all(9, scene=scenes(), encoding=st.sampled_from(("one_hot", "codes")), seed=st.integers(1, 3))
-def test_a_map_is_that_of_the_whole_whatever_the_tiles(engine, scene, encoding, seed):
+def test_a_map_does_not_depend_on_the_tiles(engine, scene, encoding, seed):
     raw, tile, side = scene
     if engine == "tables":
         encoding = "one_hot"
@@ -69,9 +56,7 @@ def test_a_map_is_that_of_the_whole_whatever_the_tiles(engine, scene, encoding, 
         path, file = stack(folder / "s.tif", raw), saved(folder / "m.safetensors", **settings)
         before = {item.name for item in folder.iterdir()}
         try:
-            found = predict_susceptibility(
-                path, [file], folder / "p.tif", tile=tile, device="cpu", precision="fp32", progress=NullProgress()
-            )
+            found = predict(path, [file], folder / "p.tif", tile=tile, device="cpu", precision="fp32")
         except TooFewData:
             assert not np.isfinite(expected).any()
             assert {item.name for item in folder.iterdir()} == before
@@ -89,24 +74,17 @@ def test_a_map_is_that_of_the_whole_whatever_the_tiles(engine, scene, encoding, 
 
 
 @for_all(25, scene=scenes(), engine=st.sampled_from(sorted(CELLS)), seed=st.integers(0, 99))
-def test_a_cell_that_is_judged_by_itself_has_its_value_wherever_it_lies(scene, engine, seed):
-    """Cells dealt out anew have the same values, dealt out the same way: none is shifted, none knows its neighbours."""
+def test_a_cell_predicted_by_itself_has_the_same_value_at_any_place(scene, engine, seed):
+    """Permuted cells have the same values, permuted: none is shifted, none depends on its neighbours."""
     raw, tile, side = scene
     order = np.random.default_rng(seed).permutation(raw[0].size)
-    dealt = raw.reshape(len(raw), -1)[:, order].reshape(raw.shape)
+    permuted = raw.reshape(len(raw), -1)[:, order].reshape(raw.shape)
     with workplace() as folder, windows_of(side):
         file, maps_ = saved(folder / "m.safetensors", engine), []
-        for number, cells in enumerate((raw, dealt)):
+        for number, cells in enumerate((raw, permuted)):
             try:
-                predict_susceptibility(
-                    stack(folder / f"{number}.tif", cells),
-                    [file],
-                    folder / "p.tif",
-                    tile=tile,
-                    device="cpu",
-                    precision="fp32",
-                    progress=NullProgress(),
-                )
+                path = stack(folder / f"{number}.tif", cells)
+                predict(path, [file], folder / "p.tif", tile=tile, device="cpu", precision="fp32")
             except TooFewData:
                 assert not np.isfinite(raw).all(axis=0).any()
                 return
@@ -115,7 +93,7 @@ def test_a_cell_that_is_judged_by_itself_has_its_value_wherever_it_lies(scene, e
 
 
 @for_all(40, scene=scenes(), mode=st.sampled_from(("codes", "one_hot")))
-def test_channels_are_scores_and_single_classes(scene, mode):
+def test_channels_are_z_scores_and_one_hot_classes(scene, mode):
     raw, _, _ = scene
     encoding = Encoding(SPECS, mode)
     order = [[factor.name for factor in FACTORS].index(spec.name) for spec in SPECS]
@@ -145,8 +123,8 @@ def test_channels_are_scores_and_single_classes(scene, mode):
     halo=st.integers(0, 60),
     align=st.sampled_from((1, 2, 4, 8, 20)),
 )
-def test_tiles_cover_every_cell_once_with_all_that_it_needs(height, width, side, tall, halo, align):
-    grid = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), width, height)
+def test_tiles_cover_every_cell_once_with_its_halo(height, width, side, tall, halo, align):
+    grid = utm_grid(height, width)
     covered = np.zeros(grid.shape, dtype=np.int32)
     for tile in Tiling.of(grid, side, halo, align, tall * side):
         core, around = tile.core, tile.read

@@ -227,7 +227,7 @@ def train(run, chain, tmp_path, listener, **more: Any) -> Any:
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGKILL, "memory ran out"), (signal.SIGSEGV, "crashed")])
 def test_a_crash_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, started, number, words):
-    listener = Striker(lambda: os.kill(started[-1].number, number))
+    listener = Striker(lambda: os.kill(started[-1].pid, number))
     with pytest.raises(QgsProcessingException, match=words):
         train(run, chain, tmp_path, listener)
     assert number != signal.SIGSEGV or "Fatal Python error" in listener.textLog(), "the log says where"
@@ -239,13 +239,13 @@ def test_cancel_in_the_middle_of_a_training(run, chain, tmp_path, in_a_process, 
     with pytest.raises(QgsProcessingException, match="Cancelled"):
         train(run, chain, tmp_path, listener)
     with pytest.raises(ProcessLookupError):
-        os.kill(started[-1].number, 0)
+        os.kill(started[-1].pid, 0)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="signals")
 def test_a_process_that_ignores_cancel_is_killed(run, chain, tmp_path, in_a_process, started):
     def strike() -> None:
-        os.kill(started[-1].number, signal.SIGSTOP)
+        os.kill(started[-1].pid, signal.SIGSTOP)
         listener.cancel()
 
     listener = Striker(strike)
@@ -253,7 +253,7 @@ def test_a_process_that_ignores_cancel_is_killed(run, chain, tmp_path, in_a_proc
         train(run, chain, tmp_path, listener)
     assert time.perf_counter() - listener.when > CANCEL_TIMEOUT, "it was given the time to hear"
     with pytest.raises(ProcessLookupError):
-        os.kill(started[-1].number, 0)
+        os.kill(started[-1].pid, 0)
 
 
 def test_a_function_that_fails_stops_the_job_and_is_raised_here(tmp_path, in_a_process):

@@ -1,9 +1,8 @@
-"""The curves of an additive network, made for looking up: one number a cell instead of a channel for each knot.
-What a network needs of a tile, in little memory: z-scores, and one number that names all classes of a cell.
+"""What a network needs of a tile, in little memory: z-scores, and one number for all classes of a cell.
 
 A one-hot image has a channel for each class, most of them zero. Written out for a whole tile it takes several times the
 memory of the factors and as long as a convolution. Here it is looked up, a few rows at a time, in tables with one row
-for each combination of classes, in the arithmetic and order that the convolutions want.
+for each combination of classes, in the dtype and memory order that the convolutions want.
 """
 
 from __future__ import annotations
@@ -14,95 +13,20 @@ import numpy as np
 import torch
 
 from ..encoding import Encoding
-from ..networks.additive import Curves
 
-CELLS = 8192
-"""Computed at once, so that all pieces of all curves stay in the fast memory of a processor."""
-
-
-class FastCurves:
-    """What curves and class weights add to the logit of landslide over stable.
-
-    A curve is what it is at its first knot, and for each piece its slope times how far a value reaches into the piece.
-    """
-
-    def __init__(self, curves: Curves, tables: ClassTables, encoding: Encoding, device: torch.device) -> None:
-        """Take the weights of trained curves.
-
-        Args:
-            curves: on any device.
-            tables: of the model's classes.
-            encoding: of the model.
-            device: to compute on.
-        """
-        weight = _difference(curves.linear.weight.detach()[:, :, 0, 0])
-        bias = float(_difference(curves.linear.bias.detach()[:, None])[0])
-        knots = curves.knots.detach().double().cpu().numpy()
-        heights = _difference(curves.heights.detach().transpose(0, 1))
-        # The linear term is level beyond the outer knots like the curves, so it is part of them.
-        heights = heights + weight[: curves.continuous, None] * knots
-        slopes = np.diff(heights) / np.diff(knots)
-
-        def on_device(array: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device)
-
-        self._start = on_device(knots[:, :-1, None])
-        self._length = on_device(np.diff(knots)[:, :, None])
-        self._slopes = on_device(slopes.reshape(-1))
-        self._base = bias + float(heights[:, 0].sum())
-        self._device = device
-        columns, channel = [], curves.continuous
-        for table in encoding.tables:
-            columns.append(table.astype(np.float64) @ weight[channel : channel + table.shape[1], None])
-            channel += table.shape[1]
-        self._classes = [table.sum(dim=1).to(device) for table in tables.combined(columns)]
-
-    def logit(self, tile: CompactTile, first: int, last: int, left: int, right: int) -> torch.Tensor:
-        """Return the logit of rows first … last and columns left … right (ends not included), float32."""
-        shape = last - first, right - left
-        scores = tile.scores[:, first:last, left:right].reshape(len(tile.scores), -1)
-        total = torch.full((scores.shape[1],), self._base, device=self._device)
-        for classes, key in zip(self._classes, tile.keys):
-            total += classes.index_select(0, key[first:last, left:right].reshape(-1))
-        if not len(scores):
-            return total.reshape(shape)
-        size = CELLS if self._device.type == "cpu" else scores.shape[1]
-        pieces = torch.empty(*self._start.shape[:2], min(size, scores.shape[1]), device=self._device)
-        zero = torch.zeros((), device=self._device)
-        for start in range(0, scores.shape[1], size):
-            part = scores[:, None, start : start + size]
-            reach = pieces[:, :, : part.shape[2]]
-            torch.sub(part, self._start, out=reach)
-            # Three times as fast as one clamp between tensors.
-            torch.maximum(reach, zero, out=reach)
-            torch.minimum(reach, self._length, out=reach)
-            total[start : start + size] += torch.mv(reach.reshape(len(self._slopes), -1).t(), self._slopes)
-        return total.reshape(shape)
-
-
-def _difference(two: torch.Tensor) -> np.ndarray:
-    """Return the second less the first of what stands for landslide and stable, float64."""
-    array = two.double().cpu().numpy()
-    return array[1] - array[0]
-
-
-MAX_TABLE_ROWS = 16384
-"""Rows of a table; what it holds then stays in the fast memory of a processor."""
+MAX_TABLE_ROWS = 16384  # rows of a table; what it holds then stays in the fast memory of a processor
 
 
 @dataclass
 class CompactTile:
     """One tile as one model sees it."""
 
-    scores: torch.Tensor
-    """z-scores of the continuous factors, float32 (factors, height, width), 0 without data."""
-
-    keys: list[torch.Tensor]
-    """For each table the row of each cell, int32 (height, width)."""
+    scores: torch.Tensor  # z-scores of the continuous factors, float32 (factors, height, width), 0 without data
+    keys: list[torch.Tensor]  # for each table the row of each cell, int32 (height, width)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width."""
+        """Height and width in cells."""
         return self.scores.shape[-2], self.scores.shape[-1]
 
     def part(self, row: int, column: int, height: int, width: int) -> CompactTile:
@@ -130,8 +54,7 @@ class ClassTables:
     def __init__(self, encoding: Encoding) -> None:
         """Combine the tables of the factors while they stay small."""
         self._encoding = encoding
-        self.groups: list[list[int]] = []
-        """Places among the categorical factors that share a table."""
+        self.groups: list[list[int]] = []  # places among the categorical factors that share a table
         rows = 1
         for place, table in enumerate(encoding.tables):
             if not self.groups or rows * len(table) > MAX_TABLE_ROWS:
