@@ -6,7 +6,7 @@ from typing import Any
 
 from ..model.errors import ParameterInvalid
 from ..model.tables import read_numbers
-from ..model.zones.schemes import AREA_SHARES, BREAKS, DEFAULT_SHARES, LANDSLIDE_SHARE, METHODS, read_scheme
+from ..model.zones.schemes import AREA_SHARES, BREAKS, DEFAULT_SHARES, LANDSLIDE_SHARE, ZoneOptions, read_scheme
 from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, MAP, ScarpAlgorithm
@@ -34,27 +34,22 @@ class ClassifyZones(ScarpAlgorithm):
             p.raster("SUSCEPTIBILITY", "Susceptibility"),
             'Map from "Predict susceptibility", or any raster in which more means more susceptible.',
         )
-        self.declare(
-            p.choice("METHOD", "Method", METHODS, AREA_SHARES),
-            "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. "
-            "natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides "
-            "in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.",
-        )
+        self.declare_option(ZoneOptions, "method")
         self.declare(
             p.table("SHARES", "Shares (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
             "Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and "
-            "landslide_share (which takes 1, 4, 15, 30, 50 when this is left as it is). There are as many "
-            "zones as numbers; equal_interval and natural_breaks take only that from it.",
+            "landslide_share (which takes 1, 4, 15, 30, 50 if this is not changed). There are as many zones as "
+            "numbers; equal_interval and natural_breaks use only their count.",
         )
         self.declare(
             p.table("BREAKS", "Breaks", ["Upper value"]),
-            "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving "
-            "them is enough, METHOD need not be changed.",
+            "Rising values at which zones end, one fewer than there are zones. For METHOD breaks; METHOD need not be "
+            "changed if they are given.",
         )
         self.declare(
             p.input_file("BREAKS_FROM", "Breaks of an earlier run", p.ZONES_FILTER),
-            "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is "
-            "cut at the same values. Giving it is enough, METHOD and BREAKS need not be changed.",
+            "Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is cut at the "
+            "same values. METHOD and BREAKS need not be changed.",
         )
         self.declare(
             p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON, optional=True),
@@ -73,29 +68,23 @@ class ClassifyZones(ScarpAlgorithm):
         )
 
     def check(self, arguments: Arguments) -> None:
-        method, shares, breaks = self._scheme(arguments)
+        options = self._options(arguments)
         if not arguments.given("BREAKS_FROM"):
-            read_scheme(method, shares, breaks)
+            read_scheme(options.method, options.shares, options.breaks)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        susceptibility, output = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT")
-        table = arguments.output("OUTPUT_TABLE")
-        method, shares, breaks = self._scheme(arguments)
-        earlier = arguments.file("BREAKS_FROM")
-        landslides = None
-        if method == LANDSLIDE_SHARE:
+        susceptibility, output = str(arguments.raster("SUSCEPTIBILITY")), arguments.output("OUTPUT")
+        options, table, landslides = self._options(arguments), arguments.output("OUTPUT_TABLE"), None
+        if options.method == LANDSLIDE_SHARE:
             crs = arguments.grid_crs(susceptibility, "susceptibility")
             landslides = arguments.points_or_polygons("LANDSLIDES", crs)
         summary = arguments.core.call(
             "classify_zones",
             susceptibility,
             output,
-            method=method,
-            shares=shares,
-            breaks=breaks,
-            breaks_from=earlier,
+            options,
+            breaks_from=arguments.file("BREAKS_FROM"),
             landslides=landslides,
-            region=arguments.text("REGION"),
             output_table=table,
             progress=arguments.progress,
         )
@@ -103,8 +92,8 @@ class ClassifyZones(ScarpAlgorithm):
         return {"OUTPUT": output, "OUTPUT_TABLE": table}
 
     @staticmethod
-    def _scheme(arguments: Arguments) -> tuple[str, list[float], list[float]]:
-        """Return method, shares and breaks; breaks, given or of an earlier run, are enough to choose the method."""
+    def _options(arguments: Arguments) -> ZoneOptions:
+        """Return the options; breaks, given or of an earlier run, are enough to choose the method."""
         method = arguments.choice("METHOD")
         shares = read_numbers(arguments.table("SHARES"), "SHARES")
         breaks = read_numbers(arguments.table("BREAKS"), "BREAKS")
@@ -115,9 +104,11 @@ class ClassifyZones(ScarpAlgorithm):
         if given and method != BREAKS:
             raise ParameterInvalid(
                 tr(
-                    "{given} is given, but METHOD is {method}, which does not use it. Set METHOD to "
-                    "breaks, or leave {given} empty."
+                    "{given} is given, but METHOD is {method}, which does not use it. Set METHOD to breaks, or leave "
+                    "{given} empty."
                 ).format(given=given, method=method)
             )
-        # The shares shown at the start are of the area; of landslides the core knows better ones.
-        return method, [] if untouched and method == LANDSLIDE_SHARE else shares, breaks
+        # The default shares are of the area; the core has others for landslides.
+        if untouched and method == LANDSLIDE_SHARE:
+            shares = []
+        return ZoneOptions(method, shares, breaks, arguments.text("REGION"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..model.errors import ParameterMissing
 from ..model.tables import read_pairs
-from ..model.warning.classes import FS_CRITICAL, P_HIGH, P_LOW, Thresholds
+from ..model.warning.classes import WarningInputs, WarningOptions
 from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, MAP, ScarpAlgorithm
@@ -25,16 +25,16 @@ class RainfallWarning(ScarpAlgorithm):
     SUMMARY = (
         "Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, "
         "and a table of the area under warning by region and susceptibility zone.\n"
-        "The rain is held against the threshold 1/k of the kind of terrain by the safety factor Fs = 1 / (1 + k × "
+        "The rain is compared with the threshold 1/k of the terrain class by the safety factor Fs = 1 / (1 + k × "
         "rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.\n"
         "1 no warning: Fs is FS_CRITICAL (0.5) or more.\n"
         "2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH "
-        "also p from P_LOW on and Fs below FS_WATCH, the rain coming near the threshold.\n"
+        "also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.\n"
         "3 warning: Fs is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).\n"
         "4 severe warning: Fs is below FS_CRITICAL and p is P_HIGH or more.\n"
-        "5 not judged: no rain data or no k, which is no all-clear. 0: off the map.\n"
-        "All thresholds start as in the paper. They are for its area and its model: before a warning goes out, "
-        "compare them with past weeks of rain in yours."
+        "5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.\n"
+        "All default thresholds are the paper's, for its area and its model: before you issue a warning, compare them "
+        "with past weeks of rain in your area."
     )
 
     def define(self) -> None:
@@ -49,50 +49,27 @@ class RainfallWarning(ScarpAlgorithm):
         )
         self.declare(
             p.rasters("MORE_RAIN", "More rain to add (mm)"),
-            "Further rasters that are added to RAIN, for rain that comes by the day: one day as RAIN, the "
-            "other six here. Where one of them has no data there is no judgement.",
+            "Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. Cells "
+            "without data in one of them are not assessed.",
         )
+        self.declare_option(WarningOptions, "k")
         self.declare(
-            p.number("K", "k (1/mm)", None, 0, 1, optional=True, decimals=4),
-            "1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper's value for mountains in "
-            "southeastern Tibet. With TOPOGRAPHY it is for land without another k.",
-        )
-        self.declare(
-            p.raster_or_vector("TOPOGRAPHY", "Kinds of terrain", p.POLYGON),
-            'Polygons or a raster of class numbers, as for "Build safety factor"; each kind has its own '
-            "threshold. Needed when there is no K.",
+            p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON),
+            'Polygons or a raster of class numbers, as for "Build safety factor"; each class has its own threshold. '
+            "Needed when there is no K.",
         )
         self.declare(
             p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"),
-            "Field with the kind of terrain of each polygon. Needed for polygons only.",
+            "Field with the terrain class of each polygon. Needed for polygons only.",
         )
         self.declare(
-            p.table("K_TABLE", "k by kind of terrain (1/mm)", ["Kind of terrain", "k (1/mm)"]),
-            'One row a kind: its name and k, for instance those that "Build safety factor" found from your '
-            "landslides. As text: lakes,0.0119,glaciers,0.0263. Kinds without a row get K; without K the "
-            "paper's table holds, where the names match.",
+            p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]),
+            'One row per class: its name and k, for instance those that "Build safety factor" found from your '
+            "landslides. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the paper's "
+            "table applies, where the names match.",
         )
-        self.declare(
-            p.number("P_LOW", "Safe below this susceptibility", P_LOW, 0, 1, decimals=4),
-            "Slopes below it are only watched when the threshold is exceeded, those from it on are warned "
-            "of. 0.15 as in the paper.",
-        )
-        self.declare(
-            p.number("P_HIGH", "Severe from this susceptibility on", P_HIGH, 0, 1, decimals=4),
-            "Slopes from it on get a severe warning when the threshold is exceeded. 0.5, from which the "
-            "paper counts a cell as a landslide.",
-        )
-        self.declare(
-            p.number("FS_CRITICAL", "Critical safety factor", FS_CRITICAL, 0, 1, decimals=4),
-            "The threshold counts as exceeded below it. 0.5, as in the paper, is rain equal to 1/k; 0.4 is "
-            "one and a half times as much.",
-        )
-        self.declare(
-            p.number("FS_WATCH", "Watch below this safety factor", None, 0, 1, optional=True, decimals=4),
-            "Slopes from P_LOW on are watched below it already: 0.5556 is from four fifths of the threshold "
-            "on. Empty: no watch before the threshold is exceeded.",
-            advanced=True,
-        )
+        for name in ("p_low", "p_high", "fs_critical", "fs_watch"):
+            self.declare_option(WarningOptions, name)
         self.declare(
             p.raster("ZONES", "Zones", optional=True),
             'Raster from "Classify zones" on the map\'s grid, for the table. Without it the map is cut into '
@@ -124,38 +101,30 @@ class RainfallWarning(ScarpAlgorithm):
         self.declare_number("HIGHEST_RAIN", "highest rain on the map in mm")
 
     def check(self, arguments: Arguments) -> None:
-        arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the kind of terrain"))
-        table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
-        self._limits(arguments)
-        if not arguments.given("K") and not arguments.given("TOPOGRAPHY") and not table:
+        arguments.require_field("TOPOGRAPHY", "TOPOGRAPHY_FIELD", tr("the terrain class"))
+        options = self._options(arguments)
+        if options.k is None and not arguments.given("TOPOGRAPHY") and not options.k_table:
             raise ParameterMissing(
                 tr(
-                    "There is no threshold to hold the rain against. Give K, for example 0.0129 for "
-                    "77.5 mm in seven days, or TOPOGRAPHY with the kinds of terrain."
+                    "There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven "
+                    "days, or TOPOGRAPHY with the terrain classes."
                 )
             )
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        susceptibility, output = arguments.raster("SUSCEPTIBILITY"), arguments.output("OUTPUT")
-        table, safety = arguments.output("OUTPUT_TABLE"), arguments.output("OUTPUT_SAFETY_FACTOR")
+        susceptibility, options = str(arguments.raster("SUSCEPTIBILITY")), self._options(arguments)
+        output, table = arguments.output("OUTPUT"), arguments.output("OUTPUT_TABLE")
+        safety = arguments.output("OUTPUT_SAFETY_FACTOR")
         crs = arguments.grid_crs(susceptibility, "susceptibility")
-        region_field = arguments.field("REGION_FIELD")
-        more = [path for path, _ in arguments.named_rasters("MORE_RAIN")]
-        summary = arguments.core.call(
-            "rainfall_warning",
+        inputs = WarningInputs(
             susceptibility,
-            [arguments.raster("RAIN"), *more],
-            output,
-            table,
-            k=arguments.optional_number("K"),
-            topography=arguments.classes("TOPOGRAPHY", crs),
-            k_table=read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0),
-            limits=self._limits(arguments),
-            zones=arguments.raster("ZONES"),
-            regions=arguments.polygons("REGIONS", crs, [region_field]),
-            region_field=region_field,
-            output_safety=safety,
-            progress=arguments.progress,
+            [str(arguments.raster("RAIN")), *(path for path, _ in arguments.named_rasters("MORE_RAIN"))],
+            arguments.classes("TOPOGRAPHY", crs),
+            arguments.raster("ZONES"),
+            arguments.polygons("REGIONS", crs, [options.region_field]),
+        )
+        summary = arguments.core.call(
+            "rainfall_warning", inputs, output, table, options, output_safety=safety, progress=arguments.progress
         )
         style_output(arguments.context, output, "warning")
         style_output(arguments.context, safety, "safety_factor")
@@ -169,10 +138,6 @@ class RainfallWarning(ScarpAlgorithm):
         }
 
     @staticmethod
-    def _limits(arguments: Arguments) -> Thresholds:
-        return Thresholds(
-            arguments.number("P_LOW"),
-            arguments.number("P_HIGH"),
-            arguments.number("FS_CRITICAL"),
-            arguments.optional_number("FS_WATCH"),
-        )
+    def _options(arguments: Arguments) -> WarningOptions:
+        table = read_pairs(arguments.table("K_TABLE"), "K_TABLE", 0)
+        return arguments.options(WarningOptions, k_table=table, region_field=arguments.field("REGION_FIELD"))

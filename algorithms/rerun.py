@@ -1,4 +1,4 @@
-"""``scarp:rerun``: a recorded run made again, and compared with what it gave."""
+"""``scarp:rerun``: a recorded run repeated, and compared with the earlier results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qgis.core import (
 )
 
 from ..model.errors import InputMissing, ParameterInvalid
-from ..model.outputs.atomic import RECORD_SUFFIX
+from ..model.outputs.temp_files import RECORD_SUFFIX
 from ..model.progress import SubProgress
 from ..model.provenance.call import RecordedRun, read_recorded_run
 from ..translation import tr
@@ -28,13 +28,13 @@ from .base.record import parse_replacements, restore_inputs
 RERUN_ID = "rerun"
 RECORD = "Run record (*.run.json)"
 EXCLUDED_PARAMETERS = ("CHECKPOINT", "SCHEDULER")
-"""Parameters that are not repeated: a file to write and an address are not to be taken from a file of others. Training
-from a fresh start and computing here instead of on a cluster give the same."""
+"""Parameters that are not repeated: a record is not trusted with a file to write or an address to connect to. Training
+from the start and computing here instead of on a cluster give the same."""
 OUTPUT_SUFFIXES = {"rasterDestination": ".tif", "sink": ".gpkg"}
 
 
 class Rerun(ScarpAlgorithm):
-    """Reads a record, runs its algorithm again in a folder of its own, and has the core compare."""
+    """Reads a record, runs its algorithm again in a folder of its own, and lets the core compare."""
 
     ID = RERUN_ID
     TITLE = "Repeat a run"
@@ -42,33 +42,33 @@ class Rerun(ScarpAlgorithm):
     TAGS = ("reproduce", "repeat", "provenance", "run record", "hash", "audit")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy")
     SUMMARY = (
-        "Makes a recorded run again, with the recorded inputs and parameters, and says whether it gives the same.\n"
+        "Repeats a recorded run with the recorded inputs and parameters, and tests whether it gives the same results.\n"
         "Beside every output of Scarp lies its run record, a file that ends in .run.json. It names the algorithm, all "
-        "its parameters, and the inputs with checksums of what they held. The outputs are made again in a folder of "
+        "its parameters, and the inputs with checksums of their content. The outputs are made again in a folder of "
         "their own and compared with the earlier ones: rasters cell by cell, tables row by row, models weight by "
-        "weight, numbers to the last digit. Inputs that have changed since are named.\n"
-        "On the same machine with the same versions all of it should be the same. Other versions, another processor "
-        "or a graphics card round differently, which shows in the last digits."
+        "weight, numbers to the last digit. Inputs that have changed since are listed.\n"
+        "On the same machine with the same versions everything should be the same. Other versions, another processor "
+        "or a GPU round differently, which shows in the last digits."
     )
 
     def define(self) -> None:
         self.declare(
             QgsProcessingParameterFile("RECORD", "Run record", p.FILE, "", None, False, tr(RECORD)),
-            "The .run.json file beside an output. Any output of the run will do, and all are made again.",
+            "The .run.json file beside an output. Any output of the run will do; all are made again.",
         )
         self.declare(
-            QgsProcessingParameterString("REPLACE", "Inputs that lie elsewhere now", None, True, True),
-            "One line an input, such as STACK=/data/factors.tif, for inputs that were moved, or that were "
-            "temporary layers and are saved now. Files beside the record are found by their name.",
+            QgsProcessingParameterString("REPLACE", "Moved inputs", None, True, True),
+            "One line per input, such as STACK=/data/factors.tif, for inputs that were moved, or that were temporary "
+            "layers and have been saved since. Files beside the record are found by their name.",
             advanced=True,
         )
         self.declare(
             p.folder_output("FOLDER", "Folder for the repetition"),
-            "Where the outputs are made again, under their names. None of these names may be taken there.",
+            "Where the outputs are made again, under their names. It must not hold files of these names.",
         )
         self.declare(
             p.file_output("OUTPUT_TABLE", "Comparison", p.CSV),
-            "Inputs, outputs and numbers, then and now, one a row, with what differs.",
+            "Inputs, outputs and numbers, then and now, one per row, with what differs.",
         )
         self.declare_number("SAME", "1 when all outputs and numbers are the same, else 0")
         self.declare_number("COMPARED", "outputs and numbers compared")
@@ -76,27 +76,24 @@ class Rerun(ScarpAlgorithm):
         self.declare_number("INPUTS_CHANGED", "inputs that have changed since")
 
     def check(self, arguments: Arguments) -> None:
-        _algorithm(_call(arguments))
+        _algorithm(read_recorded_run(arguments.file("RECORD") or ""))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        call, folder, table = _call(arguments), Path(str(arguments.output("FOLDER"))), arguments.output("OUTPUT_TABLE")
-        algorithm = _algorithm(call)
-        inputs = restore_inputs(
-            call, parse_replacements(arguments.text("REPLACE"), call, EXCLUDED_PARAMETERS), arguments.progress
-        )
+        earlier, progress = read_recorded_run(arguments.file("RECORD") or ""), arguments.progress
+        folder, table = Path(str(arguments.output("FOLDER"))), arguments.output("OUTPUT_TABLE")
+        algorithm = _algorithm(earlier)
+        replacements = parse_replacements(arguments.text("REPLACE"), earlier, EXCLUDED_PARAMETERS)
+        inputs = restore_inputs(earlier, replacements, progress)
         for name in [name for name in EXCLUDED_PARAMETERS if inputs.pop(name, None)]:
-            arguments.progress.report(0.0, tr("{name} is left out: the run is repeated without it.").format(name=name))
-        outputs = _outputs(algorithm, call, folder)
+            progress.report(0.0, tr("{name} is left out: the run is repeated without it.").format(name=name))
+        outputs = _outputs(algorithm, earlier, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        arguments.progress.report(
-            0.0,
-            tr("Running {algorithm} again, first run at {time}.").format(algorithm=call.algorithm, time=call.started),
-        )
-        made = _run(algorithm, {**inputs, **outputs}, arguments)
-        record = _record_of(made)
-        pairs = _pairs(call, outputs)
+        text = tr("Running {algorithm} again, first run at {time}.")
+        progress.report(0.0, text.format(algorithm=earlier.algorithm, time=earlier.started))
+        record = _record_of(_run(algorithm, {**inputs, **outputs}, arguments))
+        pairs = _pairs(earlier, outputs)
         summary = arguments.core.call(
-            "compare_runs", call.record, record, pairs, table, progress=SubProgress(arguments.progress, 0.5, 1.0)
+            "compare_runs", earlier.record, record, pairs, table, progress=SubProgress(progress, 0.5, 1.0)
         )
         return {
             "FOLDER": str(folder),
@@ -108,51 +105,46 @@ class Rerun(ScarpAlgorithm):
         }
 
 
-def _call(arguments: Arguments) -> RecordedRun:
-    return read_recorded_run(arguments.file("RECORD") or "")
-
-
-def _algorithm(call: RecordedRun) -> QgsProcessingAlgorithm:
+def _algorithm(earlier: RecordedRun) -> QgsProcessingAlgorithm:
     """Return a fresh object of the recorded algorithm."""
-    found = QgsApplication.processingRegistry().createAlgorithmById(call.algorithm)
-    if not isinstance(found, ScarpAlgorithm) or found.name() == RERUN_ID:
+    registry: Any = QgsApplication.processingRegistry()  # optional in the stubs
+    algorithm = registry.createAlgorithmById(earlier.algorithm)
+    if not isinstance(algorithm, ScarpAlgorithm) or algorithm.name() == RERUN_ID:
         raise ParameterInvalid(
             tr(
-                "RECORD is of {algorithm}, which this version of Scarp cannot run again. Give the "
-                "record of another run."
-            ).format(algorithm=call.algorithm)
+                "RECORD is of {algorithm}, which this version of Scarp cannot run again. Choose the record of another "
+                "run."
+            ).format(algorithm=earlier.algorithm)
         )
-    return found
+    return algorithm
 
 
-def _outputs(algorithm: QgsProcessingAlgorithm, call: RecordedRun, folder: Path) -> dict[str, str]:
-    """Return where each output that was made is made again.
+def _outputs(algorithm: QgsProcessingAlgorithm, earlier: RecordedRun, folder: Path) -> dict[str, str]:
+    """Return where each output of the earlier run is made again.
 
     Raises:
-        ParameterInvalid: something of that name lies there.
+        ParameterInvalid: there is a file of that name.
     """
     outputs: dict[str, str] = {}
     for definition in algorithm.destinationParameterDefinitions():
-        before = call.outputs.get(definition.name())
+        parameter = definition.name()
+        before = earlier.outputs.get(parameter)
         if before is None:
             continue
         if definition.type() == "folderDestination":
-            outputs[definition.name()] = str(folder)
+            outputs[parameter] = str(folder)
             continue
         name = Path(before.split("|")[0]).name
         if not Path(name).suffix:
             # The id of a layer in memory.
-            name = definition.name().lower() + OUTPUT_SUFFIXES.get(definition.type(), "")
+            name = parameter.lower() + OUTPUT_SUFFIXES.get(definition.type(), "")
         if name in {Path(path).name for path in outputs.values()}:
-            name = f"{definition.name().lower()}_{name}"
-        outputs[definition.name()] = str(folder / name)
+            name = f"{parameter.lower()}_{name}"
+        outputs[parameter] = str(folder / name)
     taken = [path for path in outputs.values() if os.path.isfile(path)]
     if taken or (str(folder) in outputs.values() and folder.is_dir() and any(folder.iterdir())):
-        raise ParameterInvalid(
-            tr("FOLDER {folder} already holds files that the repetition would write over. Give a new folder.").format(
-                folder=folder
-            )
-        )
+        text = tr("FOLDER {folder} already holds files that the repetition would overwrite. Choose a new folder.")
+        raise ParameterInvalid(text.format(folder=folder))
     return outputs
 
 
@@ -164,30 +156,30 @@ def _run(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], argument
     if not accepted:
         raise ParameterInvalid(problem)
     feedback = QgsProcessingMultiStepFeedback(2, arguments.progress.feedback)
-    # Called as it is, and not through run(), which would turn the failure into a line of the log.
+    # Called directly, not through run(), which would turn a failure into a line of the log.
     return algorithm.processAlgorithm(parameters, context, feedback)
 
 
-def _record_of(made: dict[str, Any]) -> str:
+def _record_of(results: dict[str, Any]) -> str:
     """Return the record of the repetition."""
-    for value in made.values():
+    for value in results.values():
         path = Path(str(value)) if isinstance(value, str) else None
         if path is None:
             continue
         records = sorted(path.glob(f"*{RECORD_SUFFIX}")) if path.is_dir() else [Path(f"{path}{RECORD_SUFFIX}")]
-        found = next((record for record in records if record.is_file()), None)
-        if found is not None:
-            return str(found)
+        for record in records:
+            if record.is_file():
+                return str(record)
     raise InputMissing(
-        tr("The repetition left no run record, so it cannot be compared. Check that its folder can be written.")
+        tr("The repetition left no run record, so it cannot be compared. Check that its folder is writable.")
     )
 
 
-def _pairs(call: RecordedRun, outputs: dict[str, str]) -> dict[str, tuple[str, str]]:
+def _pairs(earlier: RecordedRun, outputs: dict[str, str]) -> dict[str, tuple[str, str]]:
     """Return the files to compare, then and now; those of a folder one by one."""
     pairs = {}
     for name, after in outputs.items():
-        before = call.outputs[name].split("|")[0]
+        before = earlier.outputs[name].split("|")[0]
         if not os.path.isdir(after):
             pairs[name] = before, after
             continue

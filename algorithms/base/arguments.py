@@ -50,7 +50,9 @@ class Arguments:
             progress: receives progress and warnings.
             core: a ``running.core.Core``; None while a dialog is being filled in.
         """
-        self.algorithm, self.parameters, self.context = algorithm, parameters, context
+        # Not as QgsProcessingAlgorithm: the stubs call nearly all that it returns optional.
+        self.algorithm: Any = algorithm
+        self.parameters, self.context = parameters, context
         self.progress, self.core = progress, core
         self.read: dict[str, dict[str, Any]] = {}
         """Name and checksum of each vector input that was read, for the run record."""
@@ -64,17 +66,14 @@ class Arguments:
         return is_given(self.parameters.get(name))
 
     def number(self, name: str) -> float:
-        """Return a number."""
         self._require_number(name)
         return float(self.algorithm.parameterAsDouble(self.parameters, name, self.context))
 
     def optional_number(self, name: str) -> float | None:
-        """Return a number, or None."""
         has_default = self.algorithm.parameterDefinition(name).defaultValue() is not None
         return self.number(name) if self.given(name) or has_default else None
 
     def integer(self, name: str) -> int:
-        """Return a whole number."""
         self._require_number(name)
         return int(self.algorithm.parameterAsInt(self.parameters, name, self.context))
 
@@ -121,7 +120,6 @@ class Arguments:
         return (self.integer if option.is_integer else self.number)(option.parameter)
 
     def field(self, name: str) -> str | None:
-        """Return the name of a field."""
         return str(plain(self.parameters[name])) if self.given(name) else None
 
     def scheduler(self) -> str:
@@ -138,20 +136,16 @@ class Arguments:
         return address
 
     def file(self, name: str) -> str | None:
-        """Return the path of an input file."""
         return self.algorithm.parameterAsFile(self.parameters, name, self.context) if self.given(name) else None
 
     def files(self, name: str) -> list[str]:
-        """Return the paths of a list of input files."""
         return list(self.algorithm.parameterAsFileList(self.parameters, name, self.context)) if self.given(name) else []
 
     def table(self, name: str) -> Any:
-        """Return a table as text or a flat list."""
         value = self.parameters.get(name)
         return rows_of(value if is_given(value) else self.algorithm.parameterDefinition(name).defaultValue())
 
     def raster(self, name: str) -> str | None:
-        """Return the path of a raster."""
         from .layers import raster_path
 
         if not self.given(name):
@@ -222,12 +216,10 @@ class Arguments:
         return VectorReader(source, name, text, crs, self.context, self.progress, near, self.read, self.bounds)
 
     def points(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()) -> Any:
-        """Return points, or None."""
         reader = self.vector(name, crs)
         return None if reader is None else reader.points([item for item in fields if item])
 
     def lines(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
-        """Return lines, or None."""
         reader = self.vector(name, crs, near)
         return None if reader is None else reader.lines()
 
@@ -239,7 +231,6 @@ class Arguments:
         optional_fields: Sequence[str] = (),
         near: Bounds | None = None,
     ) -> Any:
-        """Return polygons, or None."""
         reader = self.vector(name, crs, near)
         if reader is None:
             return None

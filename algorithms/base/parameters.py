@@ -28,7 +28,7 @@ from qgis.core import (
 from ...model.options import DEVICES, Option
 from ...translation import tr
 
-Source = QgsProcessing.SourceType
+Source: Any = QgsProcessing.SourceType
 POINT, LINE, POLYGON = Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon
 RASTER = Source.TypeRaster
 FILE = QgsProcessingParameterFile.Behavior.File

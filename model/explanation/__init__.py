@@ -1,1 +1,1 @@
-"""Explanation: which factors a trained model's map hangs on, how it answers to them, and which one leads where."""
+"""What a trained model's map depends on: permutation importance, response curves, dominant factors."""

@@ -1,19 +1,17 @@
-"""What each factor adds to the susceptibility of a cell, against typical land of the area.
+"""What each factor adds to the susceptibility of a cell compared with typical land, and which one dominates.
 
-Shapley values (1953) with the factors as players, sampled as Štrumbelj and Kononenko (2014) do: from land that has the
-same typical values everywhere, to the real land, factor after factor in some order. What the logit of a cell gains when
-a factor comes, counts for that factor, wherever its values lie that the network looks at; so a cell's contributions
-explain the cell's own susceptibility. Averaged over several typical lands and orders, each order also backwards. In
-every single order the gains sum to the logit − the logit of the typical land, so the contributions do so to rounding,
-with any number of orders.
+Shapley values (1953) with the factors as players, sampled as in Štrumbelj and Kononenko (2014): from baselines that
+have the same typical values everywhere to the real land, factor by factor in some order. What the logit of a cell gains
+when a factor is added counts for that factor, wherever in the network's field of view its values lie; so the
+contributions of a cell explain its own susceptibility. They are averaged over several baselines and orders, each order
+also reversed. In every single order the gains sum to the logit − the logit of the baseline, so the contributions do so
+to rounding, with any number of orders.
 
-Why not integrated gradients (Sundararajan, Taly and Yan 2017), of which these are the form without derivatives? Trees
-and tables have no gradient. A network's gradients are of one number a pass: of the sum over all cells they tell what
-a cell's values do to its neighbours, and of each cell for itself they took sixty times a prediction on a processor. And
-from the one land that is average in everything, a factor with a best value in the middle seems to lower the
-susceptibility wherever it is: on the demo, rain then raised it in hardly a cell that it led. Captum would bring the
-gradients and no more.
-The factor that leads in each cell: the one that adds or takes most.
+Why not integrated gradients (Sundararajan, Taly and Yan 2017), the form with derivatives? Trees and tables have no
+gradient. A network's gradients are of one number per pass: of the sum over all cells they tell what the values of a
+cell do to its neighbours, and for each cell by itself they took sixty times a prediction on a processor. And from the
+one baseline that is average in everything, a factor with a best value in the middle seems to lower the susceptibility
+everywhere: on the demo, rain then raised it in hardly any cell that it dominated. Captum would give the gradients only.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import rasterio
 import torch
 from rasterio.enums import Resampling
 
@@ -32,7 +29,6 @@ from ..errors import TooFewData
 from ..factors.polygons import AreaMask
 from ..grid import Grid
 from ..inputs.rasters import create_raster
-from ..memory import retain_freed_memory
 from ..prediction.tiling import Tile, Tiling
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..zones.raster import ClassRow, write_class_attributes
@@ -40,188 +36,149 @@ from .explained_model import ExplainedModel
 from .response import weighted_quantile
 from .sample import Cells, Tiles
 
+NODATA = 0
+TILE_SIDE = 256
+"""Cells per side: large compared with the default network's halo, and a step of the progress about every second."""
+_COLOURS = (
+    *("e69f00", "332288", "ddcc77", "117733", "0072b2", "88ccee", "cc6677", "882255"),
+    *("999933", "aa4499", "44aa99", "777777", "661100", "6699cc", "000000", "bbbbbb"),
+)
+"""Tol's muted scheme (2021) with two of Okabe and Ito's (2008), for any kind of colour vision, and more for many."""
+
 
 class BaselineInputs:
-    """Lands without texture, whose values are spread evenly over the area's, and the orders in which factors come."""
+    """Spatially constant inputs that spread evenly over the values of the area, and orders in which factors are added.
 
-    def __init__(self, subject: ExplainedModel, cells: Cells, count: int, seed: int) -> None:
-        """Draw them.
+    Each factor takes the middles of ``count`` equal parts of its distribution, shuffled (Latin hypercube; McKay,
+    Beckman and Conover 1979), so that a few baselines stand for its whole range.
+    """
 
-        Each factor takes the middles of ``count`` equal parts of its distribution, shuffled (Latin hypercube; McKay,
-        Beckman and Conover 1979), so that a few stand for the whole range of each.
-
-        Args:
-            subject: the model.
-            cells: of the area.
-            count: of lands.
-            seed: of all draws.
-        """
+    def __init__(self, explained: ExplainedModel, cells: Cells, count: int, seed: int) -> None:
         generator = np.random.default_rng([seed, 25])
         levels = [(number + 0.5) / count for number in range(count)]
         values = np.stack(
             [generator.permutation(weighted_quantile(plane, cells.weights, levels)) for plane in cells.values]
         ).astype(np.float32)
-        self.images = subject.model.encoder.encode(values[:, None])[0][:, 0].T.copy()
-        """Encoded, float32 (lands, channels)."""
+        self.images = explained.model.encoder.encode(values[:, None])[0][:, 0].T.copy()
+        """Encoded, float32 (baselines, channels)."""
         self.orders = np.stack([generator.permutation(len(values)) for _ in range(count)])
-        """Order of the factors for each land, int64 (lands, factors)."""
+        """Order of the factors for each baseline, int64 (baselines, factors)."""
 
     def __len__(self) -> int:
         return len(self.images)
 
 
-def contributions(
-    subject: ExplainedModel, raw: np.ndarray, baselines: BaselineInputs, progress: Progress
+def shapley_contributions(
+    explained: ExplainedModel, raw: np.ndarray, baselines: BaselineInputs, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what each factor adds to the logit of each cell.
 
     Args:
-        subject: the model.
-        raw: factors of a tile, its halo included, (factors, height, width), NaN without data; sizes are multiples of
-            ``align``.
-        lands: to compare with.
-        progress: 0 to 1 over the lands.
+        explained: the model.
+        raw: factors of a tile with its halo, (factors, height, width), NaN without data; height and width are multiples
+            of ``align``.
+        baselines: to compare with.
+        progress: 0 to 1 over the baselines.
 
     Returns:
-        float32 (factors, height, width), NaN without data, and what they sum to: logit − mean logit of the typical
-        lands, (height, width). A typical land lacks data where the real one does.
+        float32 (factors, height, width), NaN without data, and their sum: logit − mean logit of the baselines, (height,
+        width). A baseline lacks data where the real land does.
     """
-    image, valid = subject.model.encoder.encode(raw)
-    device = subject.model.device
+    image, valid = explained.model.encoder.encode(raw)
+    device = explained.model.device
     encoded, has_data = torch.from_numpy(image).to(device), torch.from_numpy(valid).to(device)
     channels = [
-        torch.from_numpy(np.flatnonzero(subject.factor_of_channel == factor)).to(device)
-        for factor in range(len(subject.factors))
+        torch.from_numpy(np.flatnonzero(explained.factor_of_channel == factor)).to(device)
+        for factor in range(len(explained.factors))
     ]
     result = torch.zeros((len(channels), *valid.shape), dtype=torch.float32, device=device)
-    end, started = (
-        subject.landslide_logit(encoded[None])[0],
-        torch.zeros(valid.shape, dtype=torch.float32, device=device),
-    )
-    for number, (typical, order) in enumerate(zip(baselines.images, baselines.orders.tolist())):
+    end = explained.landslide_logit(encoded[None])[0]
+    baseline_sum = torch.zeros(valid.shape, dtype=torch.float32, device=device)
+    for number, (typical, order) in enumerate(zip(baselines.images, baselines.orders.tolist()), 1):
         start = torch.from_numpy(typical).to(device)[:, None, None] * has_data
-        first = subject.landslide_logit(start[None])[0]
-        started += first
+        first = explained.landslide_logit(start[None])[0]
+        baseline_sum += first
+        # Both directions of the order at once.
         paths, last = torch.stack([start, start]), torch.stack([first, first])
-        for place, pair in enumerate(zip(order, order[::-1])):
+        for step, pair in enumerate(zip(order, order[::-1]), 1):
             stop_if_cancelled(progress)
-            for one, factor in enumerate(pair):
-                paths[one, channels[factor]] = encoded[channels[factor]]
-            now = subject.landslide_logit(paths) if place + 1 < len(order) else torch.stack([end, end])
-            for one, factor in enumerate(pair):
-                result[factor] += now[one] - last[one]
-            last = now
-        progress.report((number + 1) / len(baselines))
+            for path, factor in enumerate(pair):
+                paths[path, channels[factor]] = encoded[channels[factor]]
+            logit = explained.landslide_logit(paths) if step < len(order) else torch.stack([end, end])
+            for path, factor in enumerate(pair):
+                result[factor] += logit[path] - last[path]
+            last = logit
+        progress.report(number / len(baselines))
     result /= 2 * len(baselines)
-    contribution_sum = end - started / len(baselines)
-    result[:, ~has_data], contribution_sum[~has_data] = torch.nan, torch.nan
-    return result.cpu().numpy(), contribution_sum.cpu().numpy()
-
-
-NODATA = 0
-TILE_SIDE = 256
-"""Side of a tile in cells: large beside the default network's halo, and a step of the progress each second or so."""
-
-_COLOURS = (
-    "#e69f00",
-    "#332288",
-    "#ddcc77",
-    "#117733",
-    "#0072b2",
-    "#88ccee",
-    "#cc6677",
-    "#882255",
-    "#999933",
-    "#aa4499",
-    "#44aa99",
-    "#777777",
-    "#661100",
-    "#6699cc",
-    "#000000",
-    "#bbbbbb",
-)
-"""Tol's muted scheme (2021) with two of Okabe and Ito's (2008), for any kind of colour vision, and more for many."""
+    total = end - baseline_sum / len(baselines)
+    result[:, ~has_data], total[~has_data] = torch.nan, torch.nan
+    return result.cpu().numpy(), total.cpu().numpy()
 
 
 @dataclass
 class DominanceStatistics:
-    """Who leads, in figures."""
+    """Where factors dominate; arrays have one entry per factor."""
 
-    share: np.ndarray
-    """Share of the area in which each factor leads, (factors,)."""
-    raising_share: np.ndarray
-    """The part of that in which it raises the susceptibility, (factors,)."""
-    size: np.ndarray
-    """Mean absolute contribution of each factor in logits, (factors,)."""
-    cells: int
-    """Cells that were looked at."""
-    dominant_cells: np.ndarray
-    """Of these, those in which each factor leads, int64 (factors,)."""
-    km2: np.ndarray
-    """Their area; of blocks alone, their number weighted."""
-    whole: bool
-    """Whether that was the whole area and not the blocks alone."""
+    share: np.ndarray  # share of the area that the factor dominates
+    raising_share: np.ndarray  # the part of that in which it raises the susceptibility
+    mean_absolute: np.ndarray  # mean absolute contribution in logits
+    cells: np.ndarray  # cells that it dominates, int64
+    km2: np.ndarray  # their area; of sampled blocks, their weighted number
+    is_whole_area: bool  # False for sampled blocks
 
 
 class _DominanceSums:
     """Adds up contributions cell by cell."""
 
     def __init__(self, factors: int) -> None:
-        self.dominant_area, self.raised, self.size = np.zeros(factors), np.zeros(factors), np.zeros(factors)
-        self.cells, self.count = np.zeros(factors, dtype=np.int64), 0
-        self.area = 0.0
+        self._dominant_area, self._raising_area, self._absolute = (np.zeros(factors) for _ in range(3))
+        self._cells, self._area = np.zeros(factors, dtype=np.int64), 0.0
 
-    def add(self, found: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Count the cells wanted, weighted by (height, width); return the leading factors from 1, 0 elsewhere."""
-        wanted = wanted & np.isfinite(found).all(axis=0)
-        dominant = np.where(wanted, np.abs(np.nan_to_num(found)).argmax(axis=0) + 1, NODATA).astype(np.uint8)
-        weight, index, parts = weights[wanted], dominant[wanted] - 1, found[:, wanted]
+    def add(self, contributions: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Count the wanted cells by their weights (height, width); return dominant factors from 1, 0 elsewhere."""
+        wanted = wanted & np.isfinite(contributions).all(axis=0)
+        dominant = np.where(wanted, np.abs(np.nan_to_num(contributions)).argmax(axis=0) + 1, NODATA).astype(np.uint8)
+        weight, index, parts = weights[wanted], dominant[wanted] - 1, contributions[:, wanted]
         if len(index):
-            ahead = parts[index, np.arange(len(index))] > 0
-            factors = len(self.dominant_area)
-            self.dominant_area += np.bincount(index, weight, minlength=factors)
-            self.raised += np.bincount(index, weight * ahead, minlength=factors)
-            self.cells += np.bincount(index, minlength=factors)
-            self.size += np.abs(parts, dtype=np.float64) @ weight
-            self.area += float(weight.sum())
-            self.count += len(index)
+            raising, factors = parts[index, np.arange(len(index))] > 0, len(self._cells)
+            self._dominant_area += np.bincount(index, weight, minlength=factors)
+            self._raising_area += np.bincount(index, weight * raising, minlength=factors)
+            self._cells += np.bincount(index, minlength=factors)
+            self._absolute += np.abs(parts, dtype=np.float64) @ weight
+            self._area += float(weight.sum())
         return dominant
 
-    def result(self, whole: bool) -> DominanceStatistics:
-        """Return shares and means."""
-        if not self.count:
-            raise TooFewData("No cell of the area has data in all of the model's factors.")
+    def result(self, is_whole_area: bool) -> DominanceStatistics:
+        """Return shares and means.
+
+        Raises:
+            TooFewData: nothing was counted.
+        """
+        if not self._cells.any():
+            raise TooFewData("No cell of the area has data in all factors of the model.")
         with np.errstate(invalid="ignore"):
-            raising_share = self.raised / self.dominant_area
-        return DominanceStatistics(
-            self.dominant_area / self.area,
-            raising_share,
-            self.size / self.area,
-            self.count,
-            self.cells,
-            self.dominant_area / 1e6,
-            whole,
-        )
+            raising_share = self._raising_area / self._dominant_area
+        share, absolute, km2 = self._dominant_area / self._area, self._absolute / self._area, self._dominant_area / 1e6
+        return DominanceStatistics(share, raising_share, absolute, self._cells, km2, is_whole_area)
 
 
-def dominant_factors_of_tiles(
-    subject: ExplainedModel, tiles: Tiles, baselines: BaselineInputs, progress: Progress
+def dominance_in_tiles(
+    explained: ExplainedModel, tiles: Tiles, baselines: BaselineInputs, progress: Progress
 ) -> DominanceStatistics:
-    """Find who leads in the blocks that are in memory."""
-    sums = _DominanceSums(len(subject.factors))
-    with retain_freed_memory():
-        for some in tiles.batches():
-            raw = np.concatenate([tiles.raw(tile) for tile in some], axis=1)
-            found, _ = contributions(
-                subject, raw, baselines, SubProgress(progress, some[0] / len(tiles), some.stop / len(tiles))
-            )
-            for tile, one in zip(some, np.split(found, len(some), axis=1)):
-                sums.add(tiles.core(one), tiles.inside[tile], np.full(tiles.inside[tile].shape, tiles.weights[tile]))
-    return sums.result(False)
+    """Return the statistics of the sampled blocks."""
+    sums = _DominanceSums(len(explained.factors))
+    for batch in tiles.batches():
+        raw = np.concatenate([tiles.raw(tile) for tile in batch], axis=1)
+        part = SubProgress(progress, batch[0] / len(tiles), batch.stop / len(tiles))
+        found, _ = shapley_contributions(explained, raw, baselines, part)
+        for tile, contributions in zip(batch, np.split(found, len(batch), axis=1)):
+            inside = tiles.inside[tile]
+            sums.add(tiles.core(contributions), inside, np.full(inside.shape, tiles.weights[tile]))
+    return sums.result(is_whole_area=False)
 
 
 def write_dominant_factor(
-    subject: ExplainedModel,
+    explained: ExplainedModel,
     grid: Grid,
     mask: AreaMask,
     baselines: BaselineInputs,
@@ -229,87 +186,81 @@ def write_dominant_factor(
     progress: Progress,
     side: int = TILE_SIDE,
 ) -> DominanceStatistics:
-    """Write the leading factor of every cell of the area.
+    """Write the dominant factor of every cell within ``mask``.
 
-    Tiles are aligned and carry the network's halo, so the raster does not depend on them.
+    Tiles are aligned and carry the network's halo, so the raster does not depend on their ``side`` in cells.
 
     Args:
-        subject: the model.
+        explained: the model.
         grid: of its stack.
         mask: cells outside it become nodata.
-        lands: typical lands to compare with.
+        baselines: to compare with.
         output: path of the uint8 GeoTIFF: number of the factor in the model's order from 1, 0 nodata.
         progress: 0 to 1 over the tiles.
-        side: of a tile in cells.
+        side: of a tile.
 
     Raises:
         TooFewData: no cell has all factors.
     """
-    sums, tiling = _DominanceSums(len(subject.factors)), Tiling.of(grid, side, subject.model.halo, subject.model.align)
-    colours = {
-        NODATA: (0, 0, 0, 0),
-        **{number: factor_colour(number - 1) for number in range(1, len(sums.dominant_area) + 1)},
-    }
-    band = {
-        "kind": "categorical",
-        "classes": json.dumps({str(n): title for n, title in enumerate(subject.titles, 1)}, ensure_ascii=False),
-    }
+    sums = _DominanceSums(len(explained.factors))
+    tiling = Tiling.of(grid, side, explained.model.halo, explained.model.align)
+    titles = dict(enumerate(explained.titles, 1))
+    classes = json.dumps({str(number): title for number, title in titles.items()}, ensure_ascii=False)
+    band = {"kind": "categorical", "classes": classes}
     tags = {
         "MEANING": "factor that adds or takes most, against typical land",
         "REFERENCES": str(len(baselines)),
-        "FACTORS": ", ".join(subject.model.factor_names),
+        "FACTORS": ", ".join(explained.model.factor_names),
     }
-    with (
-        retain_freed_memory(),
-        create_raster(
-            output, grid, "uint8", NODATA, ["leading factor"], [band], tags, overviews=Resampling.mode, colours=colours
-        ) as target,
-    ):
+    colours = {NODATA: (0, 0, 0, 0), **{number: factor_colour(number - 1) for number in titles}}
+    names = ["leading factor"]
+    with create_raster(output, grid, "uint8", NODATA, names, [band], tags, Resampling.mode, colours) as target:
         for number, tile in enumerate(tiling):
             stop_if_cancelled(progress)
             part = SubProgress(progress, number / len(tiling), (number + 1) / len(tiling))
-            _write_tile(target, subject, grid, mask, tile, baselines, sums, part)
+            dominant = _dominant_in_tile(explained, grid, mask, tile, baselines, sums, part)
+            target.write(dominant, 1, window=tile.core.window)
             part.report(1.0)
-        return sums.result(True)
+        return sums.result(is_whole_area=True)
 
 
-def write_factor_names(output: str | os.PathLike, titles: Sequence[str], found: DominanceStatistics) -> None:
-    """Write names, cells and area of the factors beside the raster of leading factors."""
-    write_class_attributes(
-        output,
-        [
-            ClassRow(number, title, factor_colour(number - 1), int(cells), float(km2))
-            for number, (title, cells, km2) in enumerate(zip(titles, found.dominant_cells, found.km2), 1)
-        ],
-    )
-
-
-def factor_colour(factor: int) -> tuple[int, int, int, int]:
-    """Return red, green, blue, alpha of a factor by its number in the model's order."""
-    text = _COLOURS[factor % len(_COLOURS)]
-    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16), 255
-
-
-def _write_tile(
-    target: rasterio.io.DatasetWriter,
-    subject: ExplainedModel,
+def _dominant_in_tile(
+    explained: ExplainedModel,
     grid: Grid,
     mask: AreaMask,
     tile: Tile,
     baselines: BaselineInputs,
     sums: _DominanceSums,
     progress: Progress,
-) -> None:
+) -> np.ndarray:
     core, (row, column) = tile.core, tile.offset
-    dominant = np.full((core.height, core.width), NODATA, dtype=np.uint8)
-    if mask.touches(core):
-        wanted = mask.read(core)
-        raw = subject.read(tile.read) if wanted.any() else None
-        if raw is not None:
-            wanted &= np.isfinite(raw[:, row : row + core.height, column : column + core.width]).all(axis=0)
-            if wanted.any():
-                found, _ = contributions(subject, raw, baselines, progress)
-                rows, columns = slice(row, row + core.height), slice(column, column + core.width)
-                area = np.broadcast_to(grid.cell_area(core.row, core.height)[:, None], wanted.shape)
-                dominant = sums.add(found[:, rows, columns], wanted, area)
-    target.write(dominant, 1, window=core.window)
+    nothing = np.full((core.height, core.width), NODATA, dtype=np.uint8)
+    wanted = mask.read(core) if mask.may_intersect(core) else nothing.astype(bool)
+    if not wanted.any():
+        return nothing
+    raw = explained.read(tile.read)
+    inner = np.s_[:, row : row + core.height, column : column + core.width]
+    wanted &= np.isfinite(raw[inner]).all(axis=0)
+    if not wanted.any():
+        return nothing
+    found, _ = shapley_contributions(explained, raw, baselines, progress)
+    area = np.broadcast_to(grid.cell_area(core.row, core.height)[:, None], wanted.shape)
+    return sums.add(found[inner], wanted, area)
+
+
+def write_factor_names(output: str | os.PathLike, titles: Sequence[str], found: DominanceStatistics) -> None:
+    """Write names, cells and area of the factors beside the raster of dominant factors."""
+    rows = zip(titles, found.cells, found.km2)
+    write_class_attributes(
+        output,
+        [
+            ClassRow(number, title, factor_colour(number - 1), int(cells), float(km2))
+            for number, (title, cells, km2) in enumerate(rows, 1)
+        ],
+    )
+
+
+def factor_colour(factor: int) -> tuple[int, int, int, int]:
+    """Return red, green, blue, alpha of a factor by its number in the model's order."""
+    red, green, blue = bytes.fromhex(_COLOURS[factor % len(_COLOURS)])
+    return red, green, blue, 255

@@ -1,25 +1,68 @@
-"""Defaults and limits of an explanation; importable without torch, so that the shell can show them."""
+"""Options and inputs of an explanation; importable without torch and NumPy, so that the shell can show them."""
 
 from __future__ import annotations
 
-BLOCK = 2000.0
-"""Side in metres of the blocks that are swapped and resampled as a whole: landslides, and most factors, are alike over
-some hundred metres, so blocks of this size are nearly independent of each other."""
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-BLOCKS = 120
-"""Blocks that go through the network; with the default network a few minutes on one processor core."""
+from ..options import Options, device, number
 
-REPEATS = 10
-"""Permutations of each factor."""
-
-REFERENCES = 8
-"""Typical lands that the real one is compared with, for the leading factor. On the demo the same factor led in 89 % of
-the cells as with 64."""
-
-LIMITS = {"block": (1.0, 1e6), "blocks": (8, 10000), "repeats": (2, 1000), "references": (1, 1000)}
-
-LEVEL = 0.95
-"""Of all intervals."""
+if TYPE_CHECKING:
+    from ..inputs.vectors import Polygons
 
 DRAWS = 400
 """Resamples of the blocks for an interval."""
+
+
+@dataclass(frozen=True)
+class ExplanationOptions(Options):
+    """What a user can set about an explanation.
+
+    The defaults take a few minutes on one processor core with the default network. Landslides and most factors are
+    similar over some hundred metres, so blocks of 2 km are nearly independent of each other. On the demo the dominant
+    factor with 8 baselines was that with 64 in 89 % of the cells.
+    """
+
+    block: float = number(
+        2000.0,
+        1.0,
+        1e6,
+        "Block (m)",
+        "Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting "
+        "single cells would say little; a few times the length of a slope is sensible.",
+        decimals=1,
+        advanced=True,
+    )
+    blocks: int = number(
+        120,
+        8,
+        10000,
+        "Maximum number of blocks",
+        "How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.",
+        advanced=True,
+    )
+    repeats: int = number(10, 2, 1000, "Repeats", "Number of permutations of each factor.", advanced=True)
+    references: int = number(
+        8,
+        1,
+        1000,
+        "Baselines",
+        "Number of typical combinations of factor values with which each cell is compared to find its dominant factor. "
+        "More are more exact and take longer.",
+        advanced=True,
+    )
+    seed: int = number(
+        1, 0, 2147483647, "Seed", "Start of the random draws; the same seed gives the same report.", advanced=True
+    )
+    device: str = device()
+
+
+@dataclass
+class ExplanationInputs:
+    """What is explained, and on which labels."""
+
+    stack: str | os.PathLike
+    model: str | os.PathLike
+    labels: str | os.PathLike
+    area: Polygons | None = None

@@ -16,19 +16,22 @@ from ..inputs.rasters import open_raster, region_name
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import interior_point
 from ..memory import retain_freed_memory
-from ..outputs.atomic import RunRecord, check_writable
+from ..outputs.atomic import check_writable
+from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.lineage import warn_stale_inputs
 from ..provenance.map_tags import MAP_TAG, MEANING_TAG, ZONE_MEANING, stored_warnings, warning_tags
-from ..statistics.weighted_quantiles import WeightedQuantiles, weighted_quantiles
+from ..statistics.order_statistics import WeightedQuantiles, weighted_quantiles
 from ..tables import prepend_region, write_table
+from ..zones import schemes
 from ..zones.natural_breaks import natural_breaks, value_range
 from ..zones.raster import ZoneCounts, read_breaks, scan_cells, values_at, write_zone_attributes, write_zones
-from ..zones.schemes import AREA_SHARES, BREAKS, EQUAL_INTERVAL, LANDSLIDE_SHARE, Scheme, read_scheme, zone_names
+from ..zones.schemes import Scheme, ZoneOptions, zone_names
 
-_ROUNDING = 1e-4
+TABLE_COLUMNS = ("zone", "name", "lower", "upper", "cells", "km2", "share")
 TIE_TOLERANCE = 1e-4
-"""Share of the area by which a zone may miss its target before it is said that tied cells cause it."""
+"""Share of the area by which a zone may miss its target before tied cells are reported as the cause."""
+_ROUNDING = 1e-4
 
 
 @dataclass
@@ -37,37 +40,23 @@ class ZoneSummary:
 
     method: str
     names: list[str]
-    breaks: list[float]
-    """Upper bounds of all zones but the last; a cell equal to a break is in the lower zone."""
-
+    breaks: list[float]  # upper bounds of all zones but the last; a cell equal to a break is in the lower zone
     cells: list[int]
     km2: list[float]
-    shares: list[float]
-    """Share of the area in each zone, 0 to 1."""
-
-    minimum: float
-    """Smallest susceptibility of the map."""
-
+    shares: list[float]  # of the area, 0 to 1
+    minimum: float  # susceptibility of the map
     maximum: float
-    """Largest susceptibility of the map."""
-
-    ties: list[str] = field(default_factory=list)
-    """Breaks at which many cells have the same value, in words."""
-
-    landslides_used: int = 0
-    """Landslides that set the breaks, for ``landslide_share``."""
+    ties: list[str] = field(default_factory=list)  # breaks at which many cells have the same value, in words
+    landslides_used: int = 0  # landslides that set the breaks, for landslide_share
 
 
 def classify_zones(
     susceptibility: str | os.PathLike,
     output: str | os.PathLike,
+    options: ZoneOptions | None = None,
     *,
-    method: str = AREA_SHARES,
-    shares: Sequence[float] = (),
-    breaks: Sequence[float] = (),
     breaks_from: str | os.PathLike | None = None,
     landslides: Points | Polygons | None = None,
-    region: str = "",
     output_table: str | os.PathLike | None = None,
     progress: Progress,
 ) -> ZoneSummary:
@@ -76,16 +65,11 @@ def classify_zones(
     Args:
         susceptibility: raster, first band; nodata stays nodata.
         output: path of the uint8 GeoTIFF, 1 the least susceptible, 0 nodata.
-        method: ``area_shares`` (exact quantiles weighted by true cell area; Zhang & Deng 2026, section 4.1),
-            ``equal_interval`` of the map's range, ``natural_breaks`` (Fisher–Jenks), ``landslide_share`` (shares of
-            the landslides) or ``breaks``.
-        shares: percent per zone from the least susceptible on, summing to 100; empty for the method's default.
-        breaks: upper bounds of all zones but the last, for ``breaks``.
-        breaks_from: instead of ``breaks``, the zone raster, the run record or the zone table of an earlier run.
+        options: by default five zones with exact quantiles weighted by true cell area (Zhang & Deng 2026, section 4.1).
+        breaks_from: instead of breaks, the zone raster, the run record or the zone table of an earlier run.
         landslides: inventory for ``landslide_share``.
-        region: name of the region for table and metadata; by default what the map states.
-        output_table: path of a CSV with one row a zone; with a column ``region`` where there is one.
-        progress: hears breaks, shares and ties.
+        output_table: path of a CSV with one row per zone; with a column ``region`` where there is one.
+        progress: receives progress and warnings.
 
     Raises:
         ParameterInvalid: method, shares and breaks do not fit together, or landslides are missing.
@@ -96,72 +80,52 @@ def classify_zones(
     for path in (output, output_table):
         if path is not None:
             check_writable(path)
-    scheme = _scheme(method, shares, breaks, breaks_from)
-    if method == LANDSLIDE_SHARE and landslides is None:
-        raise ParameterInvalid("METHOD is landslide_share, but LANDSLIDES is empty. Give the landslide inventory.")
-    record = RunRecord(
-        "classifyzones",
-        {
-            "METHOD": method,
-            "SHARES": list(shares),
-            "BREAKS": list(scheme.breaks),
-            **({"REGION": region} if region else {}),
-        },
-        {
-            "SUSCEPTIBILITY": susceptibility,
-            "BREAKS_FROM": breaks_from,
-            "LANDSLIDES": (landslides.source or landslides.name) if landslides is not None else None,
-        },
-    )
+    options = options or ZoneOptions()
+    scheme = _scheme(options, breaks_from)
+    if scheme.method == schemes.LANDSLIDE_SHARE and landslides is None:
+        raise ParameterInvalid("METHOD is landslide_share, but LANDSLIDES is empty. Choose the landslide inventory.")
+    sources = {
+        "SUSCEPTIBILITY": susceptibility,
+        "BREAKS_FROM": breaks_from,
+        "LANDSLIDES": None if landslides is None else landslides.source or landslides.name,
+    }
+    record = RunRecord("classifyzones", {**options.record(), "BREAKS": list(scheme.breaks)}, sources)
     progress = warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility}, progress)
     with retain_freed_memory(), open_raster(susceptibility, "susceptibility") as dataset:
-        grid = Grid.of(dataset, "susceptibility")
-        region = region_name(dataset, region)
+        grid = Grid.from_dataset(dataset, "susceptibility")
+        region = region_name(dataset, options.region)
         summary = _find_breaks(dataset, grid, scheme, landslides, SubProgress(progress, 0.0, 0.6))
         for text in stored_warnings(dataset):
-            progress.report(0.6, f"The map says of itself: {text}")
-        tags = {MEANING_TAG: ZONE_MEANING, MAP_TAG: _map_checksum(record), **warning_tags(stored_warnings(dataset))}
-        counts = write_zones(
-            dataset,
-            grid,
-            summary.breaks,
-            method,
-            output,
-            region,
-            SubProgress(progress, 0.6, 0.95),
-            {name: value for name, value in tags.items() if value},
-        )
+            progress.report(0.6, f"Warning stored in the map: {text}")
+        checksum = str((record.inputs() or {}).get("SUSCEPTIBILITY", {}).get("sha256", ""))
+        tags = {MEANING_TAG: ZONE_MEANING, **({MAP_TAG: checksum} if checksum else {})}
+        tags |= warning_tags(stored_warnings(dataset))
+        part = SubProgress(progress, 0.6, 0.95)
+        counts = write_zones(dataset, grid, summary.breaks, scheme.method, output, region, part, tags)
     _complete_summary(summary, counts, progress)
     write_zone_attributes(output, counts)
     if output_table is not None:
         _write_table(output_table, summary, region)
     for name, cells, km2, share in zip(summary.names, summary.cells, summary.km2, summary.shares):
         progress.report(0.98, f"{name}: {cells:,} cells, {km2:,.2f} km², {share:.2%}")
-    record.write(
-        {"OUTPUT": output, "OUTPUT_TABLE": output_table}, summary=asdict(summary), warnings=warning_log.warnings
-    )
+    outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table}
+    record.write(outputs, summary=asdict(summary), warnings=warning_log.warnings)
     progress.report(1.0)
     return summary
 
 
-def _map_checksum(record: RunRecord) -> str:
-    return str((record.inputs() or {}).get("SUSCEPTIBILITY", {}).get("sha256", ""))
-
-
-def _scheme(
-    method: str, shares: Sequence[float], breaks: Sequence[float], breaks_from: str | os.PathLike | None
-) -> Scheme:
+def _scheme(options: ZoneOptions, breaks_from: str | os.PathLike | None) -> Scheme:
     if breaks_from is None:
-        return read_scheme(method, shares, breaks)
-    if len(breaks) or method != BREAKS:
+        return schemes.read_scheme(options.method, options.shares, options.breaks)
+    if options.breaks or options.method != schemes.BREAKS:
         raise ParameterInvalid(
-            f"BREAKS_FROM is given, and so is {'BREAKS' if len(breaks) else f'METHOD {method}'}. "
-            "Leave one of them out; METHOD breaks goes with BREAKS_FROM."
+            f"BREAKS_FROM is given, and so is {'BREAKS' if options.breaks else f'METHOD {options.method}'}. Leave one "
+            "of them out; METHOD breaks goes with BREAKS_FROM."
         )
     # Where cells were tied, an earlier run may have equal breaks, with an empty zone between.
     earlier = read_breaks(breaks_from)
-    return Scheme(BREAKS, (), tuple(earlier), len(earlier) + 1)
+    return Scheme(schemes.BREAKS, (), tuple(earlier), len(earlier) + 1)
 
 
 def _find_breaks(
@@ -173,24 +137,22 @@ def _find_breaks(
 ) -> ZoneSummary:
     # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
     summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
-    if scheme.method == BREAKS:
+    scan = scan_cells(dataset, grid, _progress_halves(progress))
+    if scheme.method == schemes.BREAKS:
         summary.breaks = _as_float32(scheme.breaks)
-        progress.report(1.0, f"Breaks at {_format_breaks(summary.breaks)}.")
-        return summary
-    if scheme.method == LANDSLIDE_SHARE and landslides is not None:
+    elif scheme.method == schemes.LANDSLIDE_SHARE and landslides is not None:
         scores = _susceptibility_at_landslides(dataset, grid, landslides, progress)
-        found = weighted_quantiles(lambda: iter([(scores, np.ones(len(scores)))]), scheme.shares)
-        summary.breaks, summary.landslides_used = found.values, len(scores)
+        quantiles = weighted_quantiles(lambda: iter([(scores, np.ones(len(scores)))]), scheme.shares)
+        summary.breaks, summary.landslides_used = quantiles.values, len(scores)
         _warn_decreasing_shares(scheme, progress)
-        _record_ties(summary, scheme.shares, found, "landslides", progress)
-    elif scheme.method == AREA_SHARES:
-        quantiles = weighted_quantiles(scan_cells(dataset, grid, _progress_halves(progress)), scheme.shares)
+        _record_ties(summary, scheme.shares, quantiles, "landslides", progress)
+    elif scheme.method == schemes.AREA_SHARES:
+        quantiles = weighted_quantiles(scan, scheme.shares)
         summary.breaks = quantiles.values
         _record_ties(summary, scheme.shares, quantiles, "area", progress)
     else:
-        scan = scan_cells(dataset, grid, _progress_halves(progress))
         minimum, maximum = value_range(scan)
-        if scheme.method == EQUAL_INTERVAL:
+        if scheme.method == schemes.EQUAL_INTERVAL:
             summary.breaks = _as_float32(np.linspace(minimum, maximum, scheme.zones + 1)[1:-1])
         else:
             summary.breaks = natural_breaks(scan, scheme.zones, minimum, maximum)
@@ -208,7 +170,7 @@ def _progress_halves(progress: Progress) -> Callable[[], Progress]:
     return lambda: halves.pop() if len(halves) > 1 else halves[0]
 
 
-def _as_float32(breaks: Sequence[float]) -> list[float]:
+def _as_float32(breaks: Sequence[float] | np.ndarray) -> list[float]:
     return [float(np.float32(limit)) for limit in breaks]
 
 
@@ -223,13 +185,13 @@ def _susceptibility_at_landslides(
     valid = values[np.isfinite(values)]
     if not len(valid):
         raise LayerEmpty(
-            f'No landslide of "{landslides.name}" lies on a cell with susceptibility, so no share of them '
-            "can be cut. Check the CRS of both and that they show the same area."
+            f'No landslide of "{landslides.name}" lies on a cell with susceptibility, so the map cannot be cut by '
+            "their shares. Check the CRS of both and that they show the same area."
         )
     if len(valid) < len(values):
         progress.warn(
-            f'{len(values) - len(valid):,} of {len(values):,} landslides of "{landslides.name}" lie off the '
-            "map or on nodata and are left out."
+            f'{len(values) - len(valid):,} of {len(values):,} landslides of "{landslides.name}" lie off the map or on '
+            "nodata and are ignored."
         )
     return valid
 
@@ -238,25 +200,27 @@ def _warn_decreasing_shares(scheme: Scheme, progress: Progress) -> None:
     parts = np.diff(np.concatenate([[0.0], scheme.shares, [1.0]]))
     if parts[0] >= parts[-1]:
         progress.warn(
-            f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and "
-            f"{parts[-1]:.0%} into the most susceptible one. With landslide_share the shares are of the "
-            "landslides, and usually rise, for example 1, 4, 15, 30, 50."
+            f"SHARES puts {parts[0]:.0%} of the landslides into the least susceptible zone and {parts[-1]:.0%} into "
+            "the most susceptible one. With landslide_share the shares are of the landslides, and usually rise, for "
+            "example 1, 4, 15, 30, 50."
         )
 
 
 def _record_ties(
-    summary: ZoneSummary, targets: Sequence[float], found: WeightedQuantiles, what: str, progress: Progress
+    summary: ZoneSummary, targets: Sequence[float], quantiles: WeightedQuantiles, of: str, progress: Progress
 ) -> None:
-    for limit, target, share, tie in zip(found.values, targets, found.cumulative_shares, found.tied_shares):
-        if share - target > TIE_TOLERANCE and tie > 1.5 * found.max_cell_weight:
+    found = zip(quantiles.values, targets, quantiles.cumulative_shares, quantiles.tied_shares)
+    for limit, target, share, tie in found:
+        if share - target > TIE_TOLERANCE and tie > 1.5 * quantiles.max_cell_weight:
             summary.ties.append(
-                f"{tie:.2%} of the {what} has exactly the value {limit:.6g}, so {share:.2%} instead of "
-                f"{target:.2%} lies up to that break"
+                f"{tie:.2%} of the {of} has exactly the value {limit:.6g}, so {share:.2%} instead of {target:.2%} lies "
+                "up to that break"
             )
-    if summary.ties and what == "area":
-        progress.warn(f"Cells with equal values cannot be parted: {'; '.join(summary.ties)}.")
+    if summary.ties and of == "area":
+        progress.warn(f"Cells with equal values cannot be split between zones: {'; '.join(summary.ties)}.")
     elif summary.ties:
-        progress.report(1.0, f"Landslides with equal values cannot be parted: {'; '.join(summary.ties)}.")
+        ties = "; ".join(summary.ties)
+        progress.report(1.0, f"Landslides with equal values cannot be split between zones: {ties}.")
 
 
 def _complete_summary(summary: ZoneSummary, counts: ZoneCounts, progress: Progress) -> None:
@@ -266,8 +230,8 @@ def _complete_summary(summary: ZoneSummary, counts: ZoneCounts, progress: Progre
     progress.report(0.97, f"Susceptibility from {counts.minimum:.6g} to {counts.maximum:.6g}.")
     if counts.minimum < -_ROUNDING or counts.maximum > 1 + _ROUNDING:
         progress.warn(
-            f"The map goes from {counts.minimum:.4g} to {counts.maximum:.4g}, not within 0 to 1. Is it in "
-            "percent, or another raster? Breaks of other maps do not fit it then."
+            f"The map ranges from {counts.minimum:.4g} to {counts.maximum:.4g}, not within 0 to 1. Is it in percent, "
+            "or another raster? Breaks of other maps do not fit it then."
         )
     summary.shares = [km2 / total for km2 in counts.km2]
     empty = [name for name, cells in zip(summary.names, counts.cells) if not cells]
@@ -281,9 +245,6 @@ def _write_table(path: str | os.PathLike, summary: ZoneSummary, region: str) -> 
     # The outer bounds are those of the map, or of the breaks where the map does not reach them.
     lower = [min(summary.minimum, summary.breaks[0]), *summary.breaks]
     upper = [*summary.breaks, max(summary.maximum, summary.breaks[-1])]
-    columns = ["zone", "name", "lower", "upper", "cells", "km2", "share"]
-    rows = [
-        [number, *row]
-        for number, row in enumerate(zip(summary.names, lower, upper, summary.cells, summary.km2, summary.shares), 1)
-    ]
-    write_table(path, *prepend_region(columns, rows, region))
+    columns = zip(summary.names, lower, upper, summary.cells, summary.km2, summary.shares)
+    rows = [[number, *row] for number, row in enumerate(columns, 1)]
+    write_table(path, *prepend_region(TABLE_COLUMNS, rows, region))

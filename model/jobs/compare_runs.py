@@ -7,33 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import ParameterInvalid
-from ..outputs.atomic import RunRecord, check_writable
+from ..outputs.atomic import check_writable
+from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress
+from ..provenance import run_comparison
 from ..provenance.call import read_recorded_run
-from ..provenance.run_comparison import (
-    COLUMNS,
-    ENVIRONMENT,
-    INPUT,
-    NUMBER,
-    OUTPUT,
-    ComparisonLine,
-    compare_recorded_runs,
-)
+from ..provenance.run_comparison import ENVIRONMENT, INPUT, NUMBER, OUTPUT, ComparisonLine
 from ..tables import write_table
 
 
 @dataclass
 class RunsSummary:
-    """What a repetition gave."""
+    """Whether a repetition gave the same."""
 
-    same: bool
-    """Whether all outputs that can be compared, and all numbers, came out the same."""
-    changed: list[str]
-    """Inputs that have changed since."""
-    compared: int
-    """Outputs and numbers compared."""
-    different: int
-    """Of those, how many differ."""
+    same: bool  # all outputs and numbers that can be compared
+    changed: list[str]  # inputs that have changed since
+    compared: int  # outputs and numbers
+    different: int  # of those
 
 
 def compare_runs(
@@ -50,8 +40,8 @@ def compare_runs(
         then: record of the earlier run.
         now: record of the repetition.
         paths: of the output files, then and now, by name.
-        output_table: path of a CSV with one row for each thing compared.
-        progress: hears what differs.
+        output_table: path of a CSV with one row per compared thing.
+        progress: receives progress and differences.
 
     Raises:
         InputMissing, InputCorrupt: a record or an output cannot be read.
@@ -59,33 +49,23 @@ def compare_runs(
     """
     if output_table is not None:
         check_writable(output_table)
-    first, second = read_recorded_run(then), read_recorded_run(now)
-    if first.algorithm != second.algorithm:
+    earlier, repeated = read_recorded_run(then), read_recorded_run(now)
+    if earlier.algorithm != repeated.algorithm:
         raise ParameterInvalid(
-            f"One record is of {first.algorithm}, the other of {second.algorithm}. Give two of the same algorithm."
+            f"One record is of {earlier.algorithm}, the other of {repeated.algorithm}. Choose two of the same "
+            "algorithm."
         )
-    record = RunRecord("rerun", {}, {"RECORD": first.record})
-    lines = compare_recorded_runs(
-        first,
-        second,
-        {name: (before, after) for name, (before, after) in paths.items()},
-        SubProgress(progress, 0.0, 0.9),
-    )
-    results = [line for line in lines if line.part in (OUTPUT, NUMBER)]
-    comparable = [line for line in results if line.found.same is not None]
-    different = [line for line in comparable if not line.found.same]
-    changed = [line.name for line in lines if line.part == INPUT and line.found.same is False]
-    summary = RunsSummary(bool(comparable) and not different, changed, len(comparable), len(different))
+    record = RunRecord("rerun", {}, {"RECORD": earlier.record})
+    pairs = {name: (before, after) for name, (before, after) in paths.items()}
+    lines = run_comparison.compare_recorded_runs(earlier, repeated, pairs, SubProgress(progress, 0.0, 0.9))
+    results = [line for line in lines if line.part in (OUTPUT, NUMBER) and line.difference.same is not None]
+    different = [line for line in results if not line.difference.same]
+    changed = [line.name for line in lines if line.part == INPUT and line.difference.same is False]
+    summary = RunsSummary(bool(results) and not different, changed, len(results), len(different))
     _log_result(summary, lines, different, progress)
     if output_table is not None:
-        write_table(output_table, COLUMNS, [line.row for line in lines])
-        record.write(
-            {"OUTPUT_TABLE": output_table},
-            same=summary.same,
-            changed=changed,
-            compared=summary.compared,
-            different=summary.different,
-        )
+        write_table(output_table, run_comparison.COLUMNS, [line.row for line in lines])
+        record.write({"OUTPUT_TABLE": output_table}, **vars(summary))
     progress.report(1.0)
     return summary
 
@@ -94,40 +74,39 @@ def _log_result(
     summary: RunsSummary, lines: Sequence[ComparisonLine], different: Sequence[ComparisonLine], progress: Progress
 ) -> None:
     for line in lines:
-        if line.part == OUTPUT and line.found.same is not False:
-            progress.report(0.95, f"{line.name}: {line.found.text}.")
+        if line.part == OUTPUT and line.difference.same is not False:
+            progress.report(0.95, f"{line.name}: {line.difference.text}.")
     if summary.changed:
         progress.warn(f"Inputs have changed since the run: {', '.join(summary.changed)}.")
     for line in different:
-        shown = f" ({line.then} then, {line.now} now)" if line.part == NUMBER else ""
-        progress.warn(f"{line.name}: {line.found.text}{shown}.")
+        values = f" ({line.then} then, {line.now} now)" if line.part == NUMBER else ""
+        progress.warn(f"{line.name}: {line.difference.text}{values}.")
     if summary.same:
         progress.report(
             0.98,
-            f"The run gives the same again: all {summary.compared} outputs and numbers that can be "
-            "compared are identical.",
+            f"The run was reproduced: all {summary.compared} outputs and numbers that can be compared are identical.",
         )
-        return
-    if not summary.compared:
+    elif not summary.compared:
         progress.warn("Nothing could be compared: the outputs of the earlier run are gone, or are reports only.")
-        return
+    else:
+        progress.warn(
+            f"The run gives something else: {summary.different} of {summary.compared} outputs and numbers differ. "
+            f"{_explain_difference(summary, lines)}"
+        )
+
+
+def _explain_difference(summary: RunsSummary, lines: Sequence[ComparisonLine]) -> str:
     others = [
         f"{line.name} {line.then or 'none'} then, {line.now or 'none'} now"
         for line in lines
-        if line.part == ENVIRONMENT and not line.found.same
+        if line.part == ENVIRONMENT and not line.difference.same
     ]
-    because = []
-    if summary.changed:
-        because.append("the inputs named above have changed")
+    causes = ["the inputs named above have changed"] if summary.changed else []
     if others:
-        because.append(f"it ran on something else ({'; '.join(others)})")
-    progress.warn(
-        f"The run gives something else: {summary.different} of {summary.compared} outputs and numbers "
-        f"differ. "
-        + (
-            f"What may explain it: {' and '.join(because)}."
-            if because
-            else "Inputs, versions, threads and device are the same, so this should not be. "
-            "A graphics card may round differently from run to run."
-        )
+        causes.append(f"it ran on something else ({'; '.join(others)})")
+    if causes:
+        return f"Possible causes: {' and '.join(causes)}."
+    return (
+        "Inputs, versions, threads and device are the same, so this should not happen. A GPU may round differently "
+        "from run to run."
     )

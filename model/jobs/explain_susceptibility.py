@@ -6,28 +6,13 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+import rasterio
 
 from ..artifact import TrainedModel, load_model
-from ..errors import ParameterInvalid
-from ..explanation.dominant_factor import (
-    BaselineInputs,
-    DominanceStatistics,
-    dominant_factors_of_tiles,
-    write_dominant_factor,
-    write_factor_names,
-)
+from ..explanation import dominant_factor, importance, response
 from ..explanation.explained_model import ExplainedModel
-from ..explanation.importance import (
-    PermutationImportance,
-    block_permutation_importance,
-    correlated_groups,
-    relations,
-    score_tiles,
-)
-from ..explanation.response import AGAINST, CLASSES, VALUES, assess_curve, expectation_of, response_curve
 from ..explanation.sample import (
     CELL_BLOCKS,
     BlockSample,
@@ -39,15 +24,16 @@ from ..explanation.sample import (
     read_tiles,
     sample_blocks,
 )
-from ..explanation.settings import BLOCK, BLOCKS, LIMITS, REFERENCES, REPEATS
+from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..factors.polygons import AreaMask
 from ..grid import Grid
 from ..inputs.rasters import open_raster
-from ..inputs.vectors import Polygons
 from ..labels import LANDSLIDE, STABLE
-from ..outputs.atomic import RunRecord, atomic_output, check_writable
+from ..memory import retain_freed_memory
+from ..outputs.atomic import atomic_output, check_writable
+from ..outputs.run_record import RunRecord
 from ..prediction.ensemble import full_precision_fp32
-from ..progress import Progress, SubProgress, duration, stop_if_cancelled
+from ..progress import Progress, SubProgress, WarningLog, duration, stop_if_cancelled
 from ..provenance.lineage import changed_since_training, warn_changed_stack, warn_stale_inputs
 from ..report.explanation import COLUMNS, Explanation, explanation_page, explanation_rows, format_estimate
 from ..report.maps import read_map
@@ -56,305 +42,231 @@ from ..tables import write_table
 
 FEW_BLOCKS = 30
 """Fewer blocks than this give rough intervals."""
-
 OPTIMISM_WARNING = (
-    "The labels are judged as they are given. Where the model was trained on them the map looks better, and its "
-    "factors more important, than on land it has not seen; give labels of other land, or an AREA that training left "
-    "out, for an honest measure."
+    "The labels are used as they are given. Where the model was trained on them, the map looks better and its factors "
+    "more important than in areas it has not seen; for an unbiased evaluation choose labels of another area, or an "
+    "AREA that was not used for training."
 )
 
 
 @dataclass
 class ExplanationSummary:
-    """The main numbers of an explanation."""
+    """The main numbers of an explanation, by factor name."""
 
     auc: float
     blocks: int
     landslide_cells: int
     stable_cells: int
-    ranking: list[tuple[str, float]]
-    """Factor name and fall of AUC, the most important first."""
-    verdicts: dict[str, str]
-    """Factor name and plausibility."""
-    leading: dict[str, float]
-    """Factor name and share of the area that it leads in."""
+    ranking: list[tuple[str, float]]  # drop in AUC, the most important factor first
+    verdicts: dict[str, str]  # plausibility
+    dominant_shares: dict[str, float]  # share of the area that each factor dominates
     warnings: list[str]
 
 
-class WarningLog:
-    """A progress that keeps the warnings for the report."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self.warnings = progress, []
-
-    def report(self, fraction: float, text: str = "") -> None:
-        self._progress.report(fraction, text)
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-        self._progress.warn(text)
-
-    def cancelled(self) -> bool:
-        return self._progress.cancelled()
-
-
 def explain_susceptibility(
-    stack: str | os.PathLike,
-    model: str | os.PathLike,
-    labels: str | os.PathLike,
-    output_html: str | os.PathLike | None,
-    output_table: str | os.PathLike | None,
+    inputs: ExplanationInputs,
+    options: ExplanationOptions,
     *,
+    output_html: str | os.PathLike | None = None,
+    output_table: str | os.PathLike | None = None,
     output_leading: str | os.PathLike | None = None,
-    area: Polygons | None = None,
-    block: float = BLOCK,
-    blocks: int = BLOCKS,
-    repeats: int = REPEATS,
-    references: int = REFERENCES,
-    seed: int = 1,
-    device: str = "auto",
     progress: Progress,
 ) -> ExplanationSummary:
-    """Find what drives a model's map: importance, responses, plausibility, leading factor.
+    """Find what drives a model's map: importance, responses, plausibility, dominant factor.
 
-    Only blocks of land go through the network, a stated number, so the time does not grow with the area; but for
+    Only a sample of blocks goes through the network, so the time does not grow with the area; except for
     ``output_leading``, which takes 2 × factors × references predictions of the area.
 
     Args:
-        stack: factor stack; factors are found by name, classes by label.
-        model: path of a trained model of any kind.
-        labels: label raster on the stack's grid.
+        inputs: factor stack (factors are found by name, classes by label), trained model of any kind, labels on the
+            stack's grid, and polygons to explain.
+        options: of the sample and its resamples.
         output_html: path of the report.
         output_table: path of the CSV with all numbers; the same as JSON goes beside it.
-        output_leading: path of the uint8 GeoTIFF of leading factors.
-        area: polygons to explain; ``None`` for the whole stack.
-        block: side in metres of the blocks that are swapped.
-        blocks: most blocks.
-        repeats: permutations of each factor.
-        references: typical lands to compare with.
-        seed: of all draws; the same seed gives the same bytes on the same machine.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        progress: hears what may mislead.
+        output_leading: path of the uint8 GeoTIFF of dominant factors.
+        progress: receives progress and warnings.
 
     Raises:
-        ParameterInvalid: a number is out of its range, or a factor is of another kind in the stack.
+        ParameterInvalid: a factor is of another kind in the stack than in the model.
         FactorMissing: the stack lacks factors of the model.
         GridMismatch: the labels are on another grid.
         TooFewData: too few blocks with labels, or labels of one class only.
     """
-    for name, value in (("block", block), ("blocks", blocks), ("repeats", repeats), ("references", references)):
-        low, high = LIMITS[name]
-        if not (math.isfinite(value) and low <= value <= high):
-            raise ParameterInvalid(f"{name.upper()} is {value:g}, but it lies between {low:g} and {high:g}.")
-    if seed < 0:
-        raise ParameterInvalid(f"SEED is {seed}, but it is 0 or more.")
-    for path in (output_html, output_table, output_leading):
+    outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_LEADING": output_leading}
+    for path in outputs.values():
         if path is not None:
             check_writable(path)
-    warning_log = WarningLog(progress)
-    parameters = {
-        "BLOCK": block,
-        "BLOCKS": blocks,
-        "REPEATS": repeats,
-        "REFERENCES": references,
-        "SEED": seed,
-        "DEVICE": device,
+    warning_log, area = WarningLog(progress), inputs.area
+    sources = {
+        "STACK": inputs.stack,
+        "MODEL": inputs.model,
+        "LABELS": inputs.labels,
+        "AREA": None if area is None else area.source or area.name,
     }
-    inputs = {
-        "STACK": stack,
-        "MODEL": model,
-        "LABELS": labels,
-        "AREA": (area.source or area.name) if area is not None else None,
-    }
-    record = RunRecord("explainsusceptibility", parameters, inputs)
-    warn_stale_inputs({"factor stack": stack, "labels": labels}, warning_log)
-    trained = load_model(model)
-    trained.to(device, "fp32")
-    # No output gets its name before all are made, the raster, which takes longest, last.
-    with contextlib.ExitStack() as made:
-        raster = None if output_leading is None else made.enter_context(atomic_output(output_leading))
-        with open_stack(stack) as opened, open_raster(labels, "label") as marks, full_precision_fp32(trained.device):
-            opened.grid.require_same(Grid.of(marks, "label"), "factor stack", "label raster")
-            _compare_with_training(
-                trained, os.path.basename(str(model)), record.inputs() or {}, opened.grid, warning_log
-            )
-            found = _explain(
-                opened, trained, os.path.basename(str(model)), marks, area, parameters, raster, warning_log
-            )
+    record = RunRecord("explainsusceptibility", options.record(), sources)
+    warn_stale_inputs({"factor stack": inputs.stack, "labels": inputs.labels}, warning_log)
+    trained, name = load_model(inputs.model), os.path.basename(str(inputs.model))
+    trained.to(options.device, "fp32")
+    # No output gets its name before all are made; the raster, which takes longest, comes last.
+    with contextlib.ExitStack() as opened:
+        raster = None if output_leading is None else opened.enter_context(atomic_output(output_leading))
+        with (
+            open_stack(inputs.stack) as stack,
+            open_raster(inputs.labels, "label") as labels,
+            full_precision_fp32(trained.device),
+            retain_freed_memory(),
+        ):
+            stack.grid.require_same(Grid.from_dataset(labels, "label"), "factor stack", "label raster")
+            _warn_of_changes(trained, name, record, stack.grid, warning_log)
+            explained = ExplainedModel(stack, trained, name, warning_log)
+            explanation = _explain(explained, stack, labels, AreaMask(stack.grid, area), options, raster, warning_log)
+        explanation.warnings = [*warning_log.warnings, OPTIMISM_WARNING]
         stop_if_cancelled(progress)
         if output_html is not None:
-            shown = {name: str(value) for name, value in inputs.items() if value is not None}
-            explanation_page(
-                found,
-                os.path.basename(str(stack)),
-                {**parameters, **shown, "Model kind": trained.kind, "Computed on": str(trained.device)},
-                progress,
-            ).write(output_html)
+            settings = {**options.record(), **{key: str(value) for key, value in sources.items() if value is not None}}
+            settings |= {"Model kind": trained.kind, "Computed on": str(trained.device)}
+            stack_name = os.path.basename(str(inputs.stack))
+            explanation_page(explanation, stack_name, settings, progress).write(output_html)
         if output_table is not None:
-            write_table(output_table, COLUMNS, explanation_rows(found))
+            write_table(output_table, COLUMNS, explanation_rows(explanation))
     if output_leading is not None:
-        write_factor_names(output_leading, found.subject.titles, found.leading)
-    summary = _summary(found)
-    record.write(
-        {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_LEADING": output_leading},
-        metrics={
-            "auc": summary.auc,
-            "auc_fall": dict(summary.ranking),
-            "plausibility": summary.verdicts,
-            "leading": summary.leading,
-        },
-        sample=found.sample,
-        device=str(trained.device),
-        warnings=found.warnings,
-    )
-    progress.report(1.0, _result_text(found))
+        dominant_factor.write_factor_names(output_leading, explained.titles, explanation.dominance)
+    summary = _summary(explanation)
+    metrics = {
+        "auc": summary.auc,
+        "auc_fall": dict(summary.ranking),
+        "plausibility": summary.verdicts,
+        "leading": summary.dominant_shares,
+    }
+    results = {"sample": explanation.sample, "device": str(trained.device), "warnings": explanation.warnings}
+    record.write(outputs, metrics=metrics, **results)
+    best = ", ".join(f"{explanation.title(one)} {format_estimate(one.auc_drop)}" for one in explanation.ranking[:3])
+    progress.report(1.0, f"AUC {format_estimate(explanation.skill.auc)}. Largest drops in AUC: {best}.")
     return summary
 
 
-def _compare_with_training(
-    model: TrainedModel, name: str, inputs: Mapping[str, Any], grid: Grid, warning_log: WarningLog
-) -> None:
-    """Tell how stack and labels stand to those that the model was trained on."""
-    warn_changed_stack(model.training, name, inputs["STACK"].get("sha256", ""), grid, warning_log)
-    if changed_since_training(model.training, "LABELS", inputs["LABELS"].get("sha256", ""), grid):
-        warning_log.warn(
-            f"The labels are not those that the model {name} was trained on. If they are of other landslides, "
-            "the AUC shows a test; if they were only made again, a fit."
+def _warn_of_changes(model: TrainedModel, name: str, record: RunRecord, grid: Grid, progress: Progress) -> None:
+    """Compare stack and labels with those that the model was trained on."""
+    checksums = {key: (record.inputs() or {})[key].get("sha256", "") for key in ("STACK", "LABELS")}
+    warn_changed_stack(model.training, name, checksums["STACK"], grid, progress)
+    if changed_since_training(model.training, "LABELS", checksums["LABELS"], grid):
+        progress.warn(
+            f"The labels are not those that the model {name} was trained on. If they are of other landslides, the AUC "
+            "is a test; if they were only made again, it shows the fit."
         )
 
 
 def _explain(
+    explained: ExplainedModel,
     stack: Stack,
-    model: TrainedModel,
-    name: str,
-    labels: Any,
-    area: Polygons | None,
-    parameters: dict[str, Any],
-    output_leading: str | os.PathLike | None,
-    progress: WarningLog,
+    labels: rasterio.DatasetReader,
+    mask: AreaMask,
+    options: ExplanationOptions,
+    output: str | os.PathLike | None,
+    progress: Progress,
 ) -> Explanation:
-    seed, repeats = parameters["SEED"], parameters["REPEATS"]
-    subject, mask, grid = ExplainedModel(stack, model, name, progress), AreaMask(stack.grid, area), stack.grid
-    side = block_side_cells(grid, parameters["BLOCK"], model.align)
-    label_blocks = count_labels(labels, grid, mask, side, SubProgress(progress, 0.0, 0.03))
-    chosen = sample_blocks(label_blocks, max_tiles(subject, side, parameters["BLOCKS"]), seed)
-    tiles = read_tiles(subject, labels, mask, chosen, seed, SubProgress(progress, 0.03, 0.06))
-    cells = read_cells(
-        subject,
-        labels,
-        mask,
-        sample_blocks(label_blocks, max(CELL_BLOCKS, len(chosen.places)), seed),
-        seed,
-        SubProgress(progress, 0.06, 0.09),
-    )
-    _warn_of_sample(tiles, progress)
-    associations = relations(subject, cells)
-    single = [(number,) for number in range(len(subject.factors))]
-    sets = single + correlated_groups(associations, len(single))
-    few = tiles.first(max(2, math.ceil(len(tiles) / 2)), seed)
-    base = _score_and_estimate_time(
-        subject, tiles, few, len(sets) * repeats, parameters["REFERENCES"], chosen, progress
-    )
-    skill, importance = block_permutation_importance(
-        subject, tiles, base, sets, repeats, seed, SubProgress(progress, 0.12, 0.5)
+    grid, seed = stack.grid, options.seed
+    side = block_side_cells(grid, options.block, explained.model.align)
+    counts = count_labels(labels, grid, mask, side, SubProgress(progress, 0.0, 0.03))
+    sample = sample_blocks(counts, max_tiles(explained, side, options.blocks), seed)
+    tiles = read_tiles(explained, labels, mask, sample, seed, SubProgress(progress, 0.03, 0.06))
+    more_blocks = sample_blocks(counts, max(CELL_BLOCKS, len(sample.blocks)), seed)
+    cells = read_cells(explained, labels, mask, more_blocks, seed, SubProgress(progress, 0.06, 0.09))
+    _warn_of_small_sample(tiles, progress)
+    associations = importance.factor_associations(explained, cells)
+    factors = range(len(explained.factors))
+    groups = [(number,) for number in factors] + importance.correlated_groups(associations, len(factors))
+    some = tiles.subsample(max(2, math.ceil(len(tiles) / 2)), seed)
+    base = _score_and_estimate_time(explained, tiles, some, len(groups), sample, options, progress)
+    skill, importances = importance.block_permutation_importance(
+        explained, tiles, base, groups, options.repeats, seed, SubProgress(progress, 0.12, 0.5)
     )
     curves = []
-    for number in range(len(single)):
-        start = 0.5 + 0.25 * number / len(single)
-        curves.append(
-            response_curve(subject, few, cells, number, seed, SubProgress(progress, start, start + 0.25 / len(single)))
-        )
-    assessments = []
-    for curve in curves:
-        expected = expectation_of(subject.specs[curve.factor].name)
-        if expected is not None:
-            assessments.append(assess_curve(curve, expected, few.weights, seed))
-            if assessments[-1].verdict == AGAINST:
-                progress.warn(
-                    f"The map answers to {subject.titles[curve.factor].lower()} against what is expected; "
-                    'see under "Does it make sense?".'
-                )
-    baselines, image = BaselineInputs(subject, cells, parameters["REFERENCES"], seed), None
-    whole = SubProgress(progress, 0.75, 0.97)
-    if output_leading is None:
-        dominant: DominanceStatistics = dominant_factors_of_tiles(subject, few, baselines, whole)
+    for number in factors:
+        part = SubProgress(progress, *(0.5 + 0.25 * (number + step) / len(factors) for step in (0, 1)))
+        curves.append(response.response_curve(explained, some, cells, number, seed, part))
+    assessments = _assess(explained, curves, some, seed, progress)
+    baselines, image = dominant_factor.BaselineInputs(explained, cells, options.references, seed), None
+    part = SubProgress(progress, 0.75, 0.97)
+    if output is None:
+        dominance = dominant_factor.dominance_in_tiles(explained, some, baselines, part)
     else:
-        dominant = write_dominant_factor(subject, grid, mask, baselines, output_leading, whole)
-        with open_raster(output_leading, "leading factor") as dataset:
-            image = read_map(dataset, Grid.of(dataset, "leading factor"), categorical=True)
-    sample = {
+        dominance = dominant_factor.write_dominant_factor(explained, grid, mask, baselines, output, part)
+        with open_raster(output, "dominant factor") as dataset:
+            image = read_map(dataset, Grid.from_dataset(dataset, "dominant factor"), categorical=True)
+    facts = {
         "blocks": len(tiles),
-        "of": chosen.of,
+        "of": sample.total_blocks,
         "side": side * grid.cell_size(),
         "landslide": int((tiles.labels == LANDSLIDE).sum()),
         "stable": int((tiles.labels == STABLE).sum()),
-        "response_blocks": len(few),
-        "references": parameters["REFERENCES"],
-        "repeats": repeats,
+        "response_blocks": len(some),
+        "references": options.references,
+        "repeats": options.repeats,
     }
-    return Explanation(
-        subject,
-        skill,
-        importance,
-        curves,
-        associations,
-        assessments,
-        dominant,
-        sample,
-        [*progress.warnings, OPTIMISM_WARNING],
-        image,
-    )
+    results = (skill, importances, curves, associations, assessments, dominance)
+    return Explanation(explained, *results, facts, image=image)
 
 
-def _warn_of_sample(tiles: Tiles, progress: Progress) -> None:
+def _warn_of_small_sample(tiles: Tiles, progress: Progress) -> None:
     with_slides = int((tiles.labels == LANDSLIDE).any(axis=(1, 2)).sum())
     if len(tiles) < FEW_BLOCKS or with_slides < FEW_BLOCKS // 2:
         progress.warn(
-            f"Only {len(tiles)} blocks have labels, {with_slides} of them landslides, so the intervals are "
-            "rough. A smaller BLOCK gives more."
+            f"Only {len(tiles)} blocks have labels, {with_slides} of them landslides, so the intervals are rough. A "
+            "smaller BLOCK gives more."
         )
 
 
 def _score_and_estimate_time(
-    subject: ExplainedModel,
+    explained: ExplainedModel,
     tiles: Tiles,
-    few: Tiles,
-    swaps: int,
-    references: int,
-    chosen: BlockSample,
+    some: Tiles,
+    groups: int,
+    sample: BlockSample,
+    options: ExplanationOptions,
     progress: Progress,
-) -> Any:
-    """Score the tiles as they are, and tell how long the rest will take."""
+) -> importance.ScoreHistogram:
+    """Score the unpermuted tiles, and report how long the rest will take."""
     started = time.perf_counter()
-    base = score_tiles(subject, tiles, tiles.raw, progress)
-    once = time.perf_counter() - started
-    tries = sum(CLASSES if spec.is_categorical else VALUES for spec in subject.specs)
-    half = len(few) / len(tiles)
-    seconds = once * (swaps + half * tries + half * 2 * references * len(subject.factors))
+    base = importance.score_tiles(explained, tiles, tiles.raw, progress)
+    once, half = time.perf_counter() - started, len(some) / len(tiles)
+    swaps = groups * options.repeats
+    values = sum(response.CLASSES if spec.is_categorical else response.VALUES for spec in explained.specs)
+    seconds = once * (swaps + half * values + half * 2 * options.references * len(explained.factors))
     progress.report(
         0.12,
-        f"{len(tiles):,} of {chosen.of:,} blocks are looked at, {tiles.side**2:,} cells each: "
-        f"{swaps:,} swaps, {tries:,} values; about {duration(seconds)} before a map of the leading "
-        "factor.",
+        f"{len(tiles):,} of {sample.total_blocks:,} blocks sampled, {tiles.side**2:,} cells each: {swaps:,} "
+        f"permutations, {values:,} values; about {duration(seconds)} without the map of the dominant factor.",
     )
     return base
 
 
-def _summary(found: Explanation) -> ExplanationSummary:
-    names = found.subject.model.factor_names
+def _assess(
+    explained: ExplainedModel, curves: list[response.ResponseCurve], tiles: Tiles, seed: int, progress: Progress
+) -> list[response.CurveAssessment]:
+    """Compare the curves of factors with a known effect with it."""
+    assessments = []
+    for curve in curves:
+        expected = response.expectation_of(explained.specs[curve.factor].name)
+        if expected is not None:
+            assessments.append(response.assess_curve(curve, expected, tiles.weights, seed))
+            if assessments[-1].verdict == response.AGAINST:
+                progress.warn(
+                    f"The response of the map to {explained.titles[curve.factor].lower()} is against expectation; see "
+                    '"Plausibility".'
+                )
+    return assessments
+
+
+def _summary(explanation: Explanation) -> ExplanationSummary:
+    names, sample = explanation.explained.model.factor_names, explanation.sample
     return ExplanationSummary(
-        found.skill.auc.value,
-        found.sample["blocks"],
-        found.sample["landslide"],
-        found.sample["stable"],
-        [(names[one.factors[0]], one.auc_drop.value) for one in found.ranking],
-        {names[one.factor]: one.verdict for one in found.assessments},
-        {name: float(share) for name, share in zip(names, found.leading.share)},
-        found.warnings,
+        explanation.skill.auc.value,
+        sample["blocks"],
+        sample["landslide"],
+        sample["stable"],
+        [(names[one.factors[0]], one.auc_drop.value) for one in explanation.ranking],
+        {names[one.factor]: one.verdict for one in explanation.assessments},
+        {name: float(share) for name, share in zip(names, explanation.dominance.share)},
+        explanation.warnings,
     )
-
-
-def _result_text(found: Explanation) -> str:
-    best: list[PermutationImportance] = found.ranking[:3]
-    listed = ", ".join(f"{found.name_of(one)} {format_estimate(one.auc_drop)}" for one in best)
-    return f"AUC {format_estimate(found.skill.auc)}. Fall of the AUC without a factor's order, the largest: {listed}."

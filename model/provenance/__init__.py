@@ -1,1 +1,1 @@
-"""Where results come from: what has changed since they were made, and whether a run gives the same again."""
+"""Provenance of results: what has changed since they were made, and whether a run can be reproduced."""

@@ -1,4 +1,4 @@
-"""A run as its record tells it, read without believing any of it; light enough for the shell to import."""
+"""A run as its record describes it, read as untrusted input; light enough for the shell to import."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InputCorrupt, InputMissing
-from ..outputs.atomic import RECORD_SUFFIX
+from ..outputs.temp_files import RECORD_SUFFIX
 from ..safe_json import read_json
 
 _ALGORITHM = re.compile(r"scarp:[a-z0-9]{1,60}")
@@ -18,42 +18,31 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class RecordedFile:
-    """A file as a run met it."""
+    """A file as it was at the time of a run."""
 
     source: str
-    sha256: str
-    """Empty when it is not known."""
+    sha256: str  # empty when it is not known
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A run: what was asked for, what it read, what came out."""
+    """Parameters, inputs and results of a run."""
 
-    record: str
-    """Path of the record."""
-    algorithm: str
-    """With the provider, such as ``scarp:trainpcum``."""
-    parameters: dict[str, Any]
-    """Values by name, as Processing takes them."""
-    files: dict[str, list[RecordedFile]]
-    """Input files by parameter."""
-    layers: dict[str, dict[str, Any]]
-    """What was read of vector inputs: ``features`` and ``content_sha256``, by parameter."""
-    outputs: dict[str, str]
-    """Path, or name of a layer in memory, by output that was made."""
-    made: dict[str, RecordedFile]
-    """Output files by name, as they were when they were made."""
-    written: dict[str, dict[str, Any]]
-    """What was written to vector outputs, like ``layers``."""
-    numbers: dict[str, Any]
-    """Results that are numbers or texts."""
-    environment: dict[str, str]
-    """Versions, device and arithmetic."""
+    record: str  # path of the record
+    algorithm: str  # with the provider, such as scarp:trainpcum
+    parameters: dict[str, Any]  # values by name, as Processing takes them
+    files: dict[str, list[RecordedFile]]  # input files by parameter
+    layers: dict[str, dict[str, Any]]  # features and content_sha256 of vector inputs, by parameter
+    outputs: dict[str, str]  # path, or name of a layer in memory, by output that was made
+    output_files: dict[str, RecordedFile]
+    written_layers: dict[str, dict[str, Any]]  # of vector outputs, like layers
+    numbers: dict[str, Any]  # results that are numbers or texts
+    environment: dict[str, str]  # versions, device and precision
     started: str
 
 
 def read_recorded_run(path: str | os.PathLike) -> RecordedRun:
-    """Read a run record, or that beside an output.
+    """Read a run record, or the one beside an output.
 
     Args:
         path: a ``.run.json``, or an output that has one beside it.
@@ -64,33 +53,31 @@ def read_recorded_run(path: str | os.PathLike) -> RecordedRun:
     """
     record = str(path) if str(path).lower().endswith(".json") else f"{path}{RECORD_SUFFIX}"
     if not os.path.isfile(record):
-        raise InputMissing(f"There is no run record {record}. Give the {RECORD_SUFFIX} file beside an output of Scarp.")
+        raise InputMissing(
+            f"There is no run record {record}. Choose the {RECORD_SUFFIX} file beside an output of Scarp."
+        )
     try:
         content = read_json(record)
     except (OSError, ValueError) as error:
-        raise InputCorrupt(f"The run record {record} cannot be read: {error}. Give it as Scarp wrote it.") from error
+        raise InputCorrupt(f"The run record {record} cannot be read: {error}. Choose it as Scarp wrote it.") from error
     if not isinstance(content, dict) or not _ALGORITHM.fullmatch(str(content.get("algorithm"))):
-        raise InputCorrupt(f"{record} is no run record of Scarp. Give the {RECORD_SUFFIX} file beside an output.")
+        raise InputCorrupt(f"{record} is no run record of Scarp. Choose the {RECORD_SUFFIX} file beside an output.")
     call = content.get("call")
     if not isinstance(call, dict) or not isinstance(call.get("parameters"), dict):
         raise InputCorrupt(
-            f"The run record {record} does not say with which parameters {content['algorithm']} was "
-            "called: it is of an older version of Scarp, or of a run outside QGIS. Run the algorithm "
-            "again to get a full record."
+            f"The run record {record} does not say with which parameters {content['algorithm']} was called: it is of "
+            "an older version of Scarp, or of a run outside QGIS. Run the algorithm again to get a full record."
         )
+    files = {name: value for name, value in _table(call, "files").items() if isinstance(value, list)}
     return RecordedRun(
         record=record,
         algorithm=content["algorithm"],
         parameters=call["parameters"],
-        files={
-            name: [_file(one) for one in value if isinstance(one, dict)]
-            for name, value in _table(call, "files").items()
-            if isinstance(value, list)
-        },
+        files={name: [_file(one) for one in value if isinstance(one, dict)] for name, value in files.items()},
         layers=_tables(call, "layers"),
-        written=_tables(call, "written"),
+        written_layers=_tables(call, "written"),
         outputs={name: value for name, value in _table(call, "outputs").items() if isinstance(value, str)},
-        made={name: _file(value) for name, value in _table(content, "outputs").items() if isinstance(value, dict)},
+        output_files={name: _file(value) for name, value in _tables(content, "outputs").items()},
         numbers=_table(call, "numbers"),
         environment=_environment(content, call),
         started=str(content.get("started", ""))[:40],
@@ -98,10 +85,10 @@ def read_recorded_run(path: str | os.PathLike) -> RecordedRun:
 
 
 def _environment(content: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, str]:
-    found = {"qgis": call.get("qgis"), **_table(content, "versions")}
-    for place in (content, _table(content, "summary")):
-        found.update({name: place[name] for name in ("device", "precision", "threads") if name in place})
-    return {name: str(value) for name, value in found.items() if value is not None}
+    values = {"qgis": call.get("qgis"), **_table(content, "versions")}
+    for part in (content, _table(content, "summary")):
+        values.update({name: part[name] for name in ("device", "precision", "threads") if name in part})
+    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def _file(value: Mapping[str, Any]) -> RecordedFile:
@@ -110,8 +97,8 @@ def _file(value: Mapping[str, Any]) -> RecordedFile:
 
 
 def _table(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = content.get(name)
-    return found if isinstance(found, dict) else {}
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _tables(content: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:

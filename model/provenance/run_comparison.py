@@ -1,9 +1,4 @@
-"""What comparing two things gave: a verdict, and a sentence for people.
-Two tables row by row.
-Two trained models: their weights, and what their headers say.
-Two rasters cell by cell.
-A run and its repetition, side by side: what went in, what came out, and on what they ran.
-"""
+"""A run compared with its repetition: inputs, outputs cell by cell and row by row, numbers, and the environment."""
 
 from __future__ import annotations
 
@@ -17,59 +12,51 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 
 from ..artifact import load_model, network_tensors
 from ..errors import InputCorrupt
 from ..grid import Grid
 from ..inputs.rasters import open_raster, read_window
-from ..outputs.atomic import sha256
+from ..outputs.run_record import sha256
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from .call import RecordedFile, RecordedRun
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two files, numbers or texts."""
+    """The result of a comparison."""
 
-    same: bool | None
-    """``None`` when they were not compared."""
-    text: str
-    """What differs, or why nothing was compared."""
+    same: bool | None  # None when nothing was compared
+    text: str  # what differs, or why nothing was compared
 
 
 SAME_BYTES = Difference(True, "identical to the byte")
+_MAX_ROWS = 3
+"""Rows that are listed."""
 
 
-_SHOWN = 3
-"""Rows that are named."""
-
-
-def compare_tables(then: str | os.PathLike, now: str | os.PathLike) -> Difference:
+def compare_tables(earlier: str | os.PathLike, repeated: str | os.PathLike) -> Difference:
     """Return which rows of two CSV tables differ.
 
     Raises:
         InputCorrupt: one of them cannot be read.
     """
-    before, after = _rows(then), _rows(now)
-    differing = [
-        (number, first, second) for number, (first, second) in enumerate(zip_longest(before, after)) if first != second
-    ]
+    before, after = _read_csv(earlier), _read_csv(repeated)
+    missing: list[str] = []
+    pairs = enumerate(zip_longest(before, after, fillvalue=missing))
+    differing = [(number, first, second) for number, (first, second) in pairs if first != second]
     if not differing:
         return Difference(True, "the same in every row")
+    text = ""
     if len(before) != len(after):
-        lines = f"{max(len(before) - 1, 0):,} rows then, {max(len(after) - 1, 0):,} now; "
-    else:
-        lines = ""
+        text = f"{max(len(before) - 1, 0):,} rows then, {max(len(after) - 1, 0):,} now; "
     header = before[0] if before else []
-    shown = "; ".join(
-        _describe_row(number, first or [], second or [], header) for number, first, second in differing[:_SHOWN]
-    )
-    more = f"; and {len(differing) - _SHOWN:,} more" if len(differing) > _SHOWN else ""
-    return Difference(False, f"{lines}{len(differing):,} rows differ: {shown}{more}")
+    shown = "; ".join(_describe_row(*row, header) for row in differing[:_MAX_ROWS])
+    more = f"; and {len(differing) - _MAX_ROWS:,} more" if len(differing) > _MAX_ROWS else ""
+    return Difference(False, f"{text}{len(differing):,} rows differ: {shown}{more}")
 
 
-def _rows(path: str | os.PathLike) -> list[list[str]]:
+def _read_csv(path: str | os.PathLike) -> list[list[str]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
             return list(csv.reader(stream))
@@ -83,137 +70,101 @@ def _describe_row(number: int, before: list[str], after: list[str], header: list
     if not before or not after:
         return f"row {number} is {'new' if after else 'gone'}"
     cells = [
-        f"{header[place] if place < len(header) else place + 1}: {first} then, {second} now"
-        for place, (first, second) in enumerate(zip_longest(before, after, fillvalue=""))
+        f"{header[index] if index < len(header) else index + 1}: {first} then, {second} now"
+        for index, (first, second) in enumerate(zip_longest(before, after, fillvalue=""))
         if first != second
     ]
     return f"row {number} ({', '.join(cells[:2])}{', …' if len(cells) > 2 else ''})"
 
 
-_COMPARED_ELSEWHERE = {"versions"}
-"""What is compared elsewhere."""
-
-
-def compare_model_files(then: str | os.PathLike, now: str | os.PathLike) -> Difference:
+def compare_model_files(earlier: str | os.PathLike, repeated: str | os.PathLike) -> Difference:
     """Return how far the weights of two models are apart, and which parts of their headers differ.
 
     Raises:
         InputMissing, ModelFileInvalid: one of them cannot be read.
     """
-    first, second = load_model(then), load_model(now)
+    first, second = load_model(earlier), load_model(repeated)
     before, after = network_tensors(first.network), network_tensors(second.network)
-    if first.kind != second.kind or {name: one.shape for name, one in before.items()} != {
-        name: one.shape for name, one in after.items()
-    }:
+    shapes = [{name: tensor.shape for name, tensor in tensors.items()} for tensors in (before, after)]
+    if first.kind != second.kind or shapes[0] != shapes[1]:
         return Difference(False, f"another network: {first.kind} then, {second.kind} now, of other shapes")
-    largest = max(
-        (
-            float(np.abs(before[name].astype(np.float64) - after[name].astype(np.float64)).max(initial=0.0))
-            for name in before
-        ),
-        default=0.0,
-    )
-    excluded = _COMPARED_ELSEWHERE | {"network", "device", "dtype"}
+    changes = [np.abs(before[name].astype(np.float64) - after[name].astype(np.float64)) for name in before]
+    largest = max((float(change.max(initial=0.0)) for change in changes), default=0.0)
+    # Versions are compared with the environment. NaN differs from itself, but its text does not.
+    excluded = {"versions", "network", "device", "dtype"}
     compared = [name for name in vars(first) if not name.startswith("_") and name not in excluded]
-    parts = [name for name in compared if _plain(getattr(first, name)) != _plain(getattr(second, name))]
+    parts = [name for name in compared if repr(getattr(first, name)) != repr(getattr(second, name))]
     if largest == 0 and not parts:
         return Difference(True, "the same weights and description; only versions of libraries differ")
-    return Difference(
-        largest == 0 and set(parts) <= {"training"},
-        "; ".join(
-            [
-                f"weights differ by {largest:.3g} at most" if largest else "the same weights",
-                *([f"other {', '.join(parts)}"] if parts else []),
-            ]
-        ),
-    )
-
-
-def _plain(value: Any) -> Any:
-    # NaN differs from itself, and stands for the same missing number.
-    return repr(value)
+    text = f"weights differ by {largest:.3g} at most" if largest else "the same weights"
+    if parts:
+        text += f"; other {', '.join(parts)}"
+    return Difference(largest == 0 and set(parts) <= {"training"}, text)
 
 
 @dataclass
-class _Band:
-    cells: int = 0
-    """Cells that differ in value."""
-    largest: float = 0.0
-    """Largest difference of two values."""
-    nodata_mismatch: int = 0
-    """Cells with data in one of the two only."""
+class _BandDifference:
+    cells: int = 0  # that differ in value
+    largest: float = 0.0  # difference of two values
+    nodata_mismatch: int = 0  # cells with data in only one of the two
 
     @property
     def same(self) -> bool:
         return not self.cells and not self.nodata_mismatch
 
+    def add(self, before: np.ndarray, after: np.ndarray) -> None:
+        """Compare the cells of a block."""
+        has_data, still = ~np.isnan(before), ~np.isnan(after)
+        self.nodata_mismatch += int(np.count_nonzero(has_data != still))
+        both = has_data & still
+        first, second = before[both].astype(np.float64), after[both].astype(np.float64)
+        # Equal infinities do not differ, though their difference is NaN.
+        differ = first != second
+        self.cells += int(np.count_nonzero(differ))
+        if differ.any():
+            self.largest = max(self.largest, float(np.abs(first[differ] - second[differ]).max()))
 
-def compare_rasters(then: str | os.PathLike, now: str | os.PathLike, progress: Progress) -> Difference:
-    """Return where two rasters differ, by windows, whatever their storage.
+    def describe(self, name: str) -> str:
+        parts = []
+        if self.cells:
+            parts.append(f"{self.cells:,} cells differ, by {self.largest:.3g} at most")
+        if self.nodata_mismatch:
+            parts.append(f"{self.nodata_mismatch:,} cells have data in one of the two only")
+        return f"{name}: {', '.join(parts)}"
 
-    Args:
-        then: the earlier one.
-        now: the later one.
-        progress: asked whether to stop.
+
+def compare_rasters(earlier: str | os.PathLike, repeated: str | os.PathLike, progress: Progress) -> Difference:
+    """Return where two rasters differ, window by window, whatever their storage.
 
     Raises:
         InputMissing, InputCorrupt: one of them cannot be read.
     """
-    with open_raster(then, "earlier") as first, open_raster(now, "repeated") as second:
+    with open_raster(earlier, "earlier") as first, open_raster(repeated, "repeated") as second:
         if first.count != second.count:
             return Difference(False, f"{first.count} bands then, {second.count} now")
-        grid, other = Grid.of(first, "earlier"), Grid.of(second, "repeated")
-        if (
-            first.shape != second.shape
-            or not first.transform.almost_equals(second.transform)
-            or first.crs != second.crs
-        ):
-            return Difference(False, f"another grid: {_shape(grid)} then, {_shape(other)} now")
-        bands = [_Band() for _ in first.indexes]
+        grid, other = Grid.from_dataset(first, "earlier"), Grid.from_dataset(second, "repeated")
+        same_place = first.transform.almost_equals(second.transform) and first.crs == second.crs
+        if first.shape != second.shape or not same_place:
+            return Difference(False, f"another grid: {_describe_grid(grid)} then, {_describe_grid(other)} now")
+        bands = [_BandDifference() for _ in first.indexes]
         total = grid.block_count()
         for done, block in enumerate(grid.blocks(), 1):
             stop_if_cancelled(progress)
-            place = block.row, block.column, block.height, block.width
-            for band, before, after in zip(bands, read_window(first, *place), read_window(second, *place)):
-                _add(band, before, after)
+            window = block.row, block.column, block.height, block.width
+            for band, before, after in zip(bands, read_window(first, *window), read_window(second, *window)):
+                band.add(before, after)
             progress.report(done / total)
-        if all(band.same for band in bands):
-            return Difference(True, "the same in every cell" + _described(first, second))
-        return Difference(
-            False,
-            "; ".join(_describe_band(number, band, first) for number, band in enumerate(bands, 1) if not band.same),
-        )
-
-
-def _add(band: _Band, before: np.ndarray, after: np.ndarray) -> None:
-    data, again = ~np.isnan(before), ~np.isnan(after)
-    band.nodata_mismatch += int(np.count_nonzero(data != again))
-    both = data & again
-    first, second = before[both].astype(np.float64), after[both].astype(np.float64)
-    # Equal infinities differ by nothing, though their difference is no number.
-    differ = first != second
-    band.cells += int(np.count_nonzero(differ))
-    if differ.any():
-        band.largest = max(band.largest, float(np.abs(first[differ] - second[differ]).max()))
-
-
-def _describe_band(number: int, band: _Band, dataset: rasterio.DatasetReader) -> str:
-    name = dataset.descriptions[number - 1] or f"band {number}"
-    parts = []
-    if band.cells:
-        parts.append(f"{band.cells:,} cells differ, by {band.largest:.3g} at most")
-    if band.nodata_mismatch:
-        parts.append(f"{band.nodata_mismatch:,} cells have data in one of the two only")
-    return f"{name}: {', '.join(parts)}"
-
-
-def _described(first: rasterio.DatasetReader, second: rasterio.DatasetReader) -> str:
-    before, after = first.tags(), second.tags()
+        names = [name or f"band {number}" for number, name in enumerate(first.descriptions, 1)]
+        before, after = first.tags(), second.tags()
+    differing = [band.describe(name) for name, band in zip(names, bands) if not band.same]
+    if differing:
+        return Difference(False, "; ".join(differing))
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    return f"; other metadata: {', '.join(changed)}" if changed else "; stored in another way"
+    how = f"other metadata: {', '.join(changed)}" if changed else "stored in another way"
+    return Difference(True, f"the same in every cell; {how}")
 
 
-def _shape(grid: Grid) -> str:
+def _describe_grid(grid: Grid) -> str:
     left, _, _, top = grid.bounds
     return f"{grid.width:,} × {grid.height:,} cells from {left:.10g}, {top:.10g}"
 
@@ -221,151 +172,129 @@ def _shape(grid: Grid) -> str:
 INPUT, OUTPUT, NUMBER, ENVIRONMENT = "input", "output", "number", "ran on"
 COLUMNS = ("part", "name", "same", "what", "then", "now")
 
-_RASTERS, _MODEL, _TABLE = (".tif", ".tiff"), ".safetensors", ".csv"
-_REPORTS = (".html", ".pdf")
-
 
 @dataclass(frozen=True)
 class ComparisonLine:
-    """One thing that was compared."""
+    """One compared thing."""
 
-    part: str
-    """``input``, ``output``, ``number`` or ``ran on``."""
+    part: str  # INPUT, OUTPUT, NUMBER or ENVIRONMENT
     name: str
-    found: Difference
+    difference: Difference
     then: str = ""
     now: str = ""
 
     @property
     def row(self) -> tuple[Any, ...]:
         """The line for a table."""
-        same = {True: "yes", False: "no", None: "not compared"}[self.found.same]
-        return self.part, self.name, same, self.found.text, self.then, self.now
+        same = {True: "yes", False: "no", None: "not compared"}[self.difference.same]
+        return self.part, self.name, same, self.difference.text, self.then, self.now
 
 
 def compare_recorded_runs(
-    then: RecordedRun, now: RecordedRun, paths: Mapping[str, tuple[str, str]], progress: Progress
+    earlier: RecordedRun, repeated: RecordedRun, paths: Mapping[str, tuple[str, str]], progress: Progress
 ) -> list[ComparisonLine]:
     """Compare two runs of the same algorithm.
 
     Args:
-        then: the earlier one.
-        now: the later one.
-        paths: of the output files, then and now, by name; files of a folder are named ``OUTPUT/file``.
+        earlier: the run.
+        repeated: its repetition.
+        paths: of the output files, earlier and repeated, by name; files of a folder are named ``OUTPUT/file``.
         progress: 0 to 1.
     """
-    lines = _inputs(then, now)
+    lines = _compare_inputs(earlier, repeated)
     for number, (name, (before, after)) in enumerate(paths.items()):
         part = SubProgress(progress, number / len(paths), (number + 1) / len(paths))
-        made = then.made.get(name) or next((one for one in then.made.values() if one.source == before), None)
-        lines.append(ComparisonLine(OUTPUT, name, _files(then, now, name, made, before, after, part), before, after))
-    lines += [
-        ComparisonLine(OUTPUT, name, _contents(then.written[name], now.written.get(name)), then.outputs.get(name, ""))
-        for name in then.written
-        if name not in paths
-    ]
-    for name, value in then.numbers.items():
-        lines.append(
-            ComparisonLine(
-                NUMBER, name, _values(value, now.numbers.get(name)), _shown(value), _shown(now.numbers.get(name))
-            )
-        )
-    for name in dict.fromkeys([*then.environment, *now.environment]):
-        before, after = then.environment.get(name, ""), now.environment.get(name, "")
-        lines.append(
-            ComparisonLine(
-                ENVIRONMENT,
-                name,
-                Difference(before == after, "the same" if before == after else "another"),
-                before,
-                after,
-            )
-        )
-    return lines
-
-
-def _inputs(then: RecordedRun, now: RecordedRun) -> list[ComparisonLine]:
-    lines = []
-    for name in dict.fromkeys([*then.files, *then.layers]):
-        before, after = then.files.get(name, []), now.files.get(name, [])
-        if name in then.layers:
-            found = _contents(then.layers[name], now.layers.get(name))
-        elif not before or not all(one.sha256 for one in before):
-            found = Difference(None, "its checksum was not recorded")
-        elif [one.sha256 for one in before] == [one.sha256 for one in after]:
-            found = SAME_BYTES
+        if name in earlier.written_layers and not _is_report(after):
+            difference = _compare_layers(earlier.written_layers[name], repeated.written_layers.get(name))
         else:
-            found = Difference(False, "changed since the run")
-        lines.append(ComparisonLine(INPUT, name, found, _sources(before), _sources(after)))
+            by_source = (one for one in earlier.output_files.values() if one.source == before)
+            recorded = earlier.output_files.get(name) or next(by_source, None)
+            difference = _compare_files(recorded.sha256 if recorded else "", before, after, part)
+        lines.append(ComparisonLine(OUTPUT, name, difference, before, after))
+    for name, layer in earlier.written_layers.items():
+        if name not in paths:
+            difference = _compare_layers(layer, repeated.written_layers.get(name))
+            lines.append(ComparisonLine(OUTPUT, name, difference, earlier.outputs.get(name, "")))
+    for name, value in earlier.numbers.items():
+        other = repeated.numbers.get(name)
+        difference = _compare_numbers(value, other)
+        lines.append(ComparisonLine(NUMBER, name, difference, _format(value), _format(other)))
+    for name in dict.fromkeys([*earlier.environment, *repeated.environment]):
+        before, after = earlier.environment.get(name, ""), repeated.environment.get(name, "")
+        difference = Difference(before == after, "the same" if before == after else "another")
+        lines.append(ComparisonLine(ENVIRONMENT, name, difference, before, after))
     return lines
 
 
-def _contents(then: Mapping[str, Any], now: Mapping[str, Any] | None) -> Difference:
-    """Compare what was read of, or written to, two vector layers."""
-    if now is None:
+def _compare_inputs(earlier: RecordedRun, repeated: RecordedRun) -> list[ComparisonLine]:
+    lines = []
+    for name in dict.fromkeys([*earlier.files, *earlier.layers]):
+        before, after = earlier.files.get(name, []), repeated.files.get(name, [])
+        if name in earlier.layers:
+            difference = _compare_layers(earlier.layers[name], repeated.layers.get(name))
+        elif not before or not all(one.sha256 for one in before):
+            difference = Difference(None, "its checksum was not recorded")
+        elif [one.sha256 for one in before] == [one.sha256 for one in after]:
+            difference = SAME_BYTES
+        else:
+            difference = Difference(False, "changed since the run")
+        lines.append(ComparisonLine(INPUT, name, difference, _sources(before), _sources(after)))
+    return lines
+
+
+def _compare_layers(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> Difference:
+    """Compare what was read from, or written to, two vector layers."""
+    if after is None:
         return Difference(None, "not there now")
-    if then.get("content_sha256") == now.get("content_sha256"):
-        return Difference(True, f"the same {then.get('features')} features")
-    if then.get("features") != now.get("features"):
-        return Difference(False, f"{then.get('features')} features then, {now.get('features')} now")
-    return Difference(False, f"{then.get('features')} features, of which some lie elsewhere or have other values")
+    count = before.get("features")
+    if before.get("content_sha256") == after.get("content_sha256"):
+        return Difference(True, f"the same {count} features")
+    if count != after.get("features"):
+        return Difference(False, f"{count} features then, {after.get('features')} now")
+    return Difference(False, f"{count} features, of which some lie elsewhere or have other values")
 
 
-def _files(
-    then: RecordedRun,
-    now: RecordedRun,
-    name: str,
-    made: RecordedFile | None,
-    before: str,
-    after: str,
-    progress: Progress,
-) -> Difference:
-    if Path(after).suffix.lower() in _REPORTS:
+def _is_report(path: str) -> bool:
+    return Path(path).suffix.lower() in (".html", ".pdf")
+
+
+def _compare_files(recorded_sha256: str, before: str, after: str, progress: Progress) -> Difference:
+    if _is_report(after):
         return Difference(None, "made again; a report states times and paths, so it is not compared")
-    if name in then.written:
-        return _contents(then.written[name], now.written.get(name))
     if not os.path.isfile(after):
         return Difference(False, "was not made now")
-    fresh = sha256(after)
-    if made is not None and made.sha256 == fresh:
+    if recorded_sha256 == sha256(after):
         return SAME_BYTES
     if not os.path.isfile(before):
-        return Difference(
-            False if made is not None and made.sha256 else None,
-            "differs; the earlier file is gone, so it is not known in what"
-            if made is not None and made.sha256
-            else "the earlier file is gone",
-        )
+        if recorded_sha256:
+            return Difference(False, "differs; the earlier file is gone, so it is not known in what")
+        return Difference(None, "the earlier file is gone")
     # Of two files that differ in storage only, the content counts.
-    changed = made is not None and made.sha256 and sha256(before) != made.sha256
-    found = _content(before, after, progress)
-    if changed:
-        return Difference(
-            found.same, f"the earlier file has been changed since it was made; as it is now: {found.text}"
-        )
-    return found
+    difference = _compare_contents(before, after, progress)
+    if recorded_sha256 and sha256(before) != recorded_sha256:
+        text = f"the earlier file has been changed since it was made; as it is now: {difference.text}"
+        return Difference(difference.same, text)
+    return difference
 
 
-def _content(before: str, after: str, progress: Progress) -> Difference:
+def _compare_contents(before: str, after: str, progress: Progress) -> Difference:
     suffix = Path(after).suffix.lower()
-    if suffix in _RASTERS:
+    if suffix in (".tif", ".tiff"):
         return compare_rasters(before, after, progress)
-    if suffix == _TABLE:
+    if suffix == ".csv":
         return compare_tables(before, after)
-    if suffix == _MODEL:
-        # Only here: most runs make no model, and the library of networks takes seconds to load.
-
+    if suffix == ".safetensors":
         return compare_model_files(before, after)
     if sha256(before) == sha256(after):
         return SAME_BYTES
     return Difference(None, "differs in bytes; files of this kind are not compared further")
 
 
-def _values(then: Any, now: Any) -> Difference:
-    if then == now or (_is_nan(then) and _is_nan(now)):
+def _compare_numbers(before: Any, after: Any) -> Difference:
+    if before == after or (_is_nan(before) and _is_nan(after)):
         return Difference(True, "the same")
-    if isinstance(then, (int, float)) and isinstance(now, (int, float)):
-        return Difference(False, f"differs by {abs(now - then):.3g}")
+    if isinstance(before, (int, float)) and isinstance(after, (int, float)):
+        return Difference(False, f"differs by {abs(after - before):.3g}")
     return Difference(False, "another")
 
 
@@ -373,7 +302,7 @@ def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     return "" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
 
 

@@ -1,7 +1,7 @@
-"""Relief under the maps of a report: from a DEM, or from the slope and aspect of a factor stack.
+"""Hillshade under the maps of a report: from a DEM, or from the slope and aspect of a factor stack.
 
-The elevation model is the one that the user gives. Without one, the run records lead to it: the susceptibility map's
-names the factor stack, and the stack's names the DEM.
+The DEM is the one that the user chose. Without one, the run records lead to it: the susceptibility map's names the
+factor stack, and the stack's names the DEM.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ from ..errors import ScarpError
 from ..factors.definitions import CATEGORICAL
 from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster
-from ..outputs.atomic import read_record
+from ..outputs.run_record import read_record
 from ..stack import open_stack
 
 AZIMUTH, ZENITH = math.radians(315), math.radians(45)
-"""The sun of mapmakers: north-west, halfway up."""
-FLAT = math.cos(ZENITH)
-"""Shade of flat ground."""
+"""The light of cartographers: from the north-west, halfway up."""
+FLAT = math.cos(ZENITH)  # shade of flat ground
 _TARGET_SLOPE = math.tan(math.radians(35))
 _MAX_EXAGGERATION = 6.0
 _MAX_AVERAGED_CELLS = 40_000_000
 """A larger DEM without overviews is thinned instead of averaged, which would read all of it."""
 _OVERSAMPLING = 2
-"""Slope and aspect are read this much finer than the picture, and their shade averaged: directions have no mean."""
+"""Slope and aspect are read this much finer than the image, and their shade averaged: directions have no mean."""
 _MAX_FILE_SIDE = 2400
 _STEPS = 32
 
@@ -50,8 +49,7 @@ class Relief:
     """Where the shape of the ground is known from."""
 
     path: str
-    is_stack: bool
-    """Whether it is a factor stack with slope and aspect; else it is a DEM."""
+    is_stack: bool  # a factor stack with slope and aspect, else a DEM
 
 
 def find_relief(susceptibility: str | os.PathLike, dem: str | os.PathLike | None = None) -> Relief | None:
@@ -93,19 +91,19 @@ def relief_covers(relief: Relief, crs: CRS, bounds: Bounds) -> bool:
 def compute_hillshade(
     relief: Relief, crs: CRS, bounds: Bounds, shape: tuple[int, int], metres_east: float, metres_north: float
 ) -> np.ndarray:
-    """Return how bright the ground lies in the sun.
+    """Return the hillshade.
 
     Args:
         relief: from :func:`find_relief`.
         crs: of the map.
-        bounds: left, bottom, right, top of the picture in map units.
-        shape: rows and columns of the picture.
+        bounds: left, bottom, right, top of the image in map units.
+        shape: rows and columns of the image.
         metres_east: metres per map unit from west to east.
         metres_north: metres per map unit from south to north.
 
     Returns:
-        float32 of ``shape``, cosine of the angle between the sun and the ground (Horn 1981), 0 where it is in its own
-        shade, NaN where there is no data. Gentle land is exaggerated up to six times.
+        float32 of ``shape``, cosine of the angle of incidence (Horn 1981), 0 in self-shadow, NaN where there is no
+        data. Gentle relief is exaggerated up to six times.
 
     Raises:
         InputCorrupt: the raster cannot be read.
@@ -124,19 +122,19 @@ def compute_hillshade(
 
 
 def apply_hillshade(colours: np.ndarray, shade: np.ndarray) -> np.ndarray:
-    """Return colours with the relief in them: flat ground keeps its colour, so that the legend holds.
+    """Return shaded colours; flat ground keeps its colour, so that the legend holds.
 
     Args:
         colours: red, green and blue from 0 to 1, shape (rows, columns, 3).
         shade: from :func:`compute_hillshade`, shape (rows, columns); NaN leaves the colour as it is.
     """
-    # In steps that the eye hardly sees, so that the picture is a third of the size.
+    # In steps that are hardly visible, so that the image file is a third of the size.
     beyond = np.round(np.nan_to_num(shade - FLAT, nan=0.0) * _STEPS)[..., None] / _STEPS
     return np.where(beyond < 0, colours * (1 + 0.8 * np.minimum(beyond, 0)), colours + (1 - colours) * 0.9 * beyond)
 
 
 def write_hillshade(output: str | os.PathLike, susceptibility: str | os.PathLike, relief: Relief) -> None:
-    """Write the relief of a map as a grey GeoTIFF of at most 2,400 cells a side, 1 dark to 255 bright, 0 no data.
+    """Write the hillshade of a map as a grey GeoTIFF of at most 2,400 cells a side, 1 dark to 255 bright, 0 no data.
 
     Raises:
         InputCorrupt: the relief cannot be read.
@@ -146,15 +144,9 @@ def write_hillshade(output: str | os.PathLike, susceptibility: str | os.PathLike
     factor = max(1.0, max(grid.shape) / _MAX_FILE_SIDE)
     rows, columns = (max(1, round(side / factor)) for side in grid.shape)
     width, height = grid.spacing(grid.height // 2, 1)
-    shade = compute_hillshade(
-        relief,
-        grid.crs,
-        grid.bounds,
-        (rows, columns),
-        float(width[0]) / abs(grid.transform.a),
-        float(height[0]) / abs(grid.transform.e),
-    )
-    # As a layer is multiplied with it, flat ground is nearly white.
+    east, north = float(width[0]) / abs(grid.transform.a), float(height[0]) / abs(grid.transform.e)
+    shade = compute_hillshade(relief, grid.crs, grid.bounds, (rows, columns), east, north)
+    # A layer is multiplied with it, so flat ground is nearly white.
     grey = np.nan_to_num(np.clip(shade / 0.8, 0, 1) * 0.6 + 0.4, nan=0.0) * 255
     small = Grid(grid.crs, from_bounds(*grid.bounds, columns, rows), columns, rows)
     with create_raster(output, small, "uint8", 0, ["hillshade"], overviews=None) as dataset:
@@ -171,7 +163,7 @@ def _shade(steepness: np.ndarray, facing: np.ndarray) -> np.ndarray:
 
 
 def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
-    """Return elevation on the cells of the picture, float32, NaN where there is none."""
+    """Return elevation on the cells of the image, float32, NaN where there is none."""
     result = np.full(shape, np.nan, dtype=np.float32)
     window = _window_within(dem, _bounds_in(dem, crs, bounds))
     if window is None:
@@ -179,9 +171,8 @@ def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tup
     factor = max(1.0, max(window.height, window.width) / max(shape))
     small = max(1, round(window.height / factor)), max(1, round(window.width / factor))
     thin = not dem.overviews(1) and window.width * window.height > _MAX_AVERAGED_CELLS
-    cells = dem.read(
-        1, window=window, out_shape=small, masked=True, resampling=Resampling.nearest if thin else Resampling.average
-    )
+    resampling = Resampling.nearest if thin else Resampling.average
+    cells = dem.read(1, window=window, out_shape=small, masked=True, resampling=resampling)
     transform = dem.window_transform(window) * rasterio.Affine.scale(window.width / small[1], window.height / small[0])
     reproject(
         cells.astype(np.float32).filled(np.nan),
@@ -236,7 +227,7 @@ def _window_within(dataset: rasterio.DatasetReader, bounds: Bounds) -> Window | 
 
 
 def _input_of(output: str | os.PathLike, name: str) -> Path | None:
-    """Return an input that the run record beside an output names and that is still there, or lies beside it."""
+    """Return an input that the run record of an output names, at its path or beside the output, if it is there."""
     try:
         inputs: Any = {key.lower(): value for key, value in read_record(output)["inputs"].items()}
         source = Path(inputs[name.lower()]["source"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -31,25 +32,26 @@ MAX_SIDE = 800
 LEGEND, MARGIN = 1.55, 0.22
 """Inches for the legend beside a map, and for the coordinates around it."""
 MAX_POINTS = 3000
-"""More points of one kind than this are thinned, to keep the map readable and the report small."""
+"""More points of one kind are thinned, to keep the map readable and the report small."""
 MAX_AVERAGED_CELLS = 40_000_000
 """A larger raster without overviews is thinned instead of averaged, which would read all of it."""
 
 
 @dataclass(frozen=True)
 class MapImage:
-    """A raster made small."""
+    """A raster reduced to the size of a page."""
 
-    cells: np.ndarray
-    """float32, NaN where there is no data, shape (rows, columns)."""
-    bounds: tuple[float, float, float, float]
-    """Left, bottom, right, top in map units."""
-    metres_east: float
-    """Metres per map unit from west to east, in the middle of the map."""
-    metres_north: float
-    """Metres per map unit from south to north."""
-    shade: np.ndarray | None = None
-    """Relief of the same shape, from ``hillshade.compute_hillshade``."""
+    cells: np.ndarray  # float32, NaN where there is no data, shape (rows, columns)
+    bounds: tuple[float, float, float, float]  # left, bottom, right, top in map units
+    metres_east: float  # metres per map unit from west to east, in the middle of the map
+    metres_north: float  # metres per map unit from south to north
+    shade: np.ndarray | None = None  # hillshade of the same shape
+
+    @property
+    def height_ratio(self) -> float:
+        """Height ÷ width on the ground."""
+        left, bottom, right, top = self.bounds
+        return (top - bottom) * self.metres_north / ((right - left) * self.metres_east)
 
 
 @dataclass(frozen=True)
@@ -80,21 +82,16 @@ def read_map(
     Args:
         dataset: the open raster.
         grid: its grid.
-        whole_classes: the cells are class numbers, which must not be averaged.
+        categorical: the cells are class numbers, which must not be averaged.
         bounds: left, bottom, right, top of the part to read, in map units; all of it by default.
-        longest: cells along the longer side of the result.
+        max_side: cells along the longer side of the result.
     """
     part = _block_within(grid, bounds)
     factor = max(1.0, max(part.height, part.width) / max_side)
     shape = max(1, round(part.height / factor)), max(1, round(part.width / factor))
     thin = categorical or (not dataset.overviews(1) and part.width * part.height > MAX_AVERAGED_CELLS)
-    cells = dataset.read(
-        1,
-        window=part.window,
-        out_shape=shape,
-        masked=True,
-        resampling=Resampling.nearest if thin else Resampling.average,
-    )
+    resampling = Resampling.nearest if thin else Resampling.average
+    cells = dataset.read(1, window=part.window, out_shape=shape, masked=True, resampling=resampling)
     width, height = grid.spacing(part.row + part.height // 2, 1)
     t = grid.block_transform(part)
     return MapImage(
@@ -103,6 +100,19 @@ def read_map(
         float(width[0]) / abs(grid.transform.a),
         float(height[0]) / abs(grid.transform.e),
     )
+
+
+def _block_within(grid: Grid, bounds: tuple[float, float, float, float] | None) -> Block:
+    """Return the cells within bounds, at least one."""
+    if bounds is None:
+        return Block(0, 0, grid.height, grid.width)
+    left, bottom, right, top = bounds
+    t = grid.transform
+    first_row = min(max(math.floor((top - t.f) / t.e), 0), grid.height - 1)
+    first_column = min(max(math.floor((left - t.c) / t.a), 0), grid.width - 1)
+    last_row = min(max(math.ceil((bottom - t.f) / t.e), first_row + 1), grid.height)
+    last_column = min(max(math.ceil((right - t.c) / t.a), first_column + 1), grid.width)
+    return Block(first_row, first_column, last_row - first_row, last_column - first_column)
 
 
 def zone_map(
@@ -117,15 +127,13 @@ def zone_map(
     Args:
         zones: zone numbers, 0 or NaN where there is none.
         names: zone names from the least susceptible on.
-        points: points to lay over, the first group at the bottom.
+        points: groups to draw, the first at the bottom.
         outlines: rings of each region by its name, in map coordinates.
-        tallest: the most height that the figure may have, in inches.
+        max_height: of the figure in inches.
     """
-    left, bottom, right, top = zones.bounds
-    ratio = (top - bottom) * zones.metres_north / ((right - left) * zones.metres_east)
-    # The sizes are known, so the axes are placed by hand: text margin left and below, legend on the right.
-    width = min(PAGE_WIDTH - LEGEND - MARGIN, (max_height - 2 * MARGIN) / ratio)
-    height = max(width * ratio, 0.4)
+    # The sizes are known, so the axes are placed by hand: coordinates left and below, legend on the right.
+    width = min(PAGE_WIDTH - LEGEND - MARGIN, (max_height - 2 * MARGIN) / zones.height_ratio)
+    height = max(width * zones.height_ratio, 0.4)
     figure = Figure(figsize=(PAGE_WIDTH, max(height + 2 * MARGIN, 2.3)))
     tall = figure.get_figheight()
     axes = figure.add_axes([MARGIN / PAGE_WIDTH, 1 - (MARGIN + height) / tall, width / PAGE_WIDTH, height / tall])
@@ -136,57 +144,39 @@ def zone_map(
         draw_outline(axes, rings, name)
     draw_scale_bar(axes, zones)
     draw_north_arrow(axes)
-    colours = zone_colours(len(names))
-    _legend(
-        figure,
-        width,
-        0.0,
-        "Susceptibility",
-        [
-            Patch(facecolor=css_colour(colours[number]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
-            for number, name in reversed(list(names.items()))
-        ],
-    )
-    shown = [group for group in points if len(group.xy)]
-    if shown:
-        _legend(
-            figure,
-            width,
-            0.42 + 0.175 * len(names),
-            "Landslides",
-            [
-                Line2D(
-                    [],
-                    [],
-                    linestyle="none",
-                    marker=group.marker,
-                    markerfacecolor=group.face,
-                    markeredgecolor=group.edge,
-                    markeredgewidth=0.7,
-                    markersize=5,
-                    label=escape_mathtext(group.label),
-                )
-                for group in shown
-            ],
+    colours, box = zone_colours(len(names)), {"edgecolor": SOFT, "linewidth": 0.5}
+    patches = [
+        Patch(facecolor=css_colour(colours[number]), label=escape_mathtext(name), **box)
+        for number, name in reversed(list(names.items()))
+    ]
+    _add_legend(figure, width, 0.0, "Susceptibility", patches)
+    point = {"linestyle": "none", "markeredgewidth": 0.7, "markersize": 5}
+    markers = [
+        Line2D(
+            [],
+            [],
+            marker=group.marker,
+            markerfacecolor=group.face,
+            markeredgecolor=group.edge,
+            label=escape_mathtext(group.label),
+            **point,
         )
+        for group in points
+        if len(group.xy)
+    ]
+    if markers:
+        _add_legend(figure, width, 0.42 + 0.175 * len(names), "Landslides", markers)
     return figure
 
 
-def _legend(figure: Figure, width: float, down: float, title: str, handles: list[object]) -> None:
+def _add_legend(figure: Figure, width: float, down: float, title: str, handles: Sequence[Artist]) -> None:
     """Put a legend beside the map, ``down`` inches below its upper edge."""
     left, top = (MARGIN + width + 0.18) / PAGE_WIDTH, 1 - (MARGIN + down) / figure.get_figheight()
     figure.text(left, top, title, fontweight="bold", va="top", ha="left")
+    place = {"loc": "upper left", "bbox_to_anchor": (left, top - 0.17 / figure.get_figheight())}
+    labels = [handle.get_label() for handle in handles]
     figure.add_artist(
-        Legend(
-            figure,
-            handles,
-            [handle.get_label() for handle in handles],
-            loc="upper left",
-            bbox_to_anchor=(left, top - 0.17 / figure.get_figheight()),
-            borderaxespad=0,
-            bbox_transform=figure.transFigure,
-            borderpad=0,
-        )
+        Legend(figure, handles, labels, borderaxespad=0, borderpad=0, bbox_transform=figure.transFigure, **place)
     )
 
 
@@ -204,24 +194,21 @@ def clip_to_geometries(image: MapImage, geometries: Sequence[Mapping[str, Any]])
     left, bottom, right, top = image.bounds
     rows, columns = image.cells.shape
     transform = Affine((right - left) / columns, 0, left, 0, (bottom - top) / rows, top)
-    inside = rasterize(
-        [(geometry, 1) for geometry in geometries],
-        out_shape=image.cells.shape,
-        fill=0,
-        transform=transform,
-        dtype=np.uint8,
-    )
+    shapes = [(geometry, 1) for geometry in geometries]
+    inside = rasterize(shapes, out_shape=image.cells.shape, fill=0, transform=transform, dtype=np.uint8)
     return replace(image, cells=np.where(inside == 1, image.cells, np.nan))
 
 
 def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
     """Fill axes with zone colours, at true proportions."""
     left, bottom, right, top = zones.bounds
-    table = np.array([zone_colours(count).get(number, (0, 0, 0, 0)) for number in range(count + 1)]) / 255
-    painted = table[np.nan_to_num(zones.cells, nan=0.0).astype(int).clip(0, count)]
+    colours = zone_colours(count)
+    table = np.array([colours[number] for number in range(count + 1)]) / 255
+    numbers = np.nan_to_num(zones.cells, nan=0.0)
+    painted = table[numbers.astype(int).clip(0, count)]
     if zones.shade is not None:
         painted[..., :3] = apply_hillshade(painted[..., :3], zones.shade)
-    painted[..., 3] = np.nan_to_num(zones.cells, nan=0.0) > 0
+    painted[..., 3] = numbers > 0
     axes.imshow(painted, extent=(left, right, bottom, top), interpolation="none")
     axes.set_aspect(zones.metres_north / zones.metres_east)
     axes.grid(False)
@@ -229,8 +216,7 @@ def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
         spine.set_visible(True)
         spine.set_color("#9aa5b1")
     axes.locator_params(axis="y", nbins=4)
-    ratio = (top - bottom) * zones.metres_north / ((right - left) * zones.metres_east)
-    axes.locator_params(axis="x", nbins=int(np.clip(round(3.5 / ratio), 1, 4)))
+    axes.locator_params(axis="x", nbins=int(np.clip(round(3.5 / zones.height_ratio), 1, 4)))
     axes.tick_params(labelsize=6.5, length=2)
     axes.ticklabel_format(useOffset=False, style="plain")
     for label in axes.get_yticklabels():
@@ -238,89 +224,45 @@ def draw_zones(axes: Axes, zones: MapImage, count: int) -> None:
 
 
 def draw_points(axes: Axes, group: PointGroup, scale: float = 1.0) -> None:
-    """Lay points over a map, smaller the more there are."""
+    """Draw points over a map, smaller the more there are."""
     if len(group.xy):
+        x, y = group.drawn[:, 0], group.drawn[:, 1]
         size = scale * float(np.clip(9000 / len(group.xy), 5, 22))
-        axes.scatter(
-            group.drawn[:, 0],
-            group.drawn[:, 1],
-            s=size,
-            marker=group.marker,
-            facecolor=group.face,
-            edgecolor=group.edge,
-            linewidth=0.08 * size**0.5 + 0.1,
-            zorder=3,
-        )
+        colours = {"facecolor": group.face, "edgecolor": group.edge}
+        axes.scatter(x, y, s=size, marker=group.marker, linewidth=0.08 * size**0.5 + 0.1, zorder=3, **colours)
 
 
 def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> None:
-    """Draw the outline of a region, with its name at the top left of its first ring."""
+    """Draw the outline of a region, with its name at the top of its longest ring."""
     limits = axes.get_xlim(), axes.get_ylim()
     for ring in rings:
         axes.add_patch(Outline(ring[:, :2], closed=True, fill=False, edgecolor=INK, linewidth=0.9, zorder=4))
     if name and len(rings):
         ring = max(rings, key=len)
-        axes.annotate(
-            escape_mathtext(name),
-            ((ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()),
-            ha="center",
-            va="top",
-            xytext=(0, -3),
-            textcoords="offset points",
-            fontsize=7,
-            zorder=6,
-            annotation_clip=True,
-            bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2},
-        )
+        top = (ring[:, 0].min() + ring[:, 0].max()) / 2, ring[:, 1].max()
+        place = {"ha": "center", "va": "top", "xytext": (0, -3), "textcoords": "offset points"}
+        box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2}
+        axes.annotate(escape_mathtext(name), top, fontsize=7, zorder=6, annotation_clip=True, bbox=box, **place)
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])
 
 
-def _block_within(grid: Grid, bounds: tuple[float, float, float, float] | None) -> Block:
-    """Return the cells within bounds, at least one."""
-    if bounds is None:
-        return Block(0, 0, grid.height, grid.width)
-    left, bottom, right, top = bounds
-    t = grid.transform
-    first_row = min(max(math.floor((top - t.f) / t.e), 0), grid.height - 1)
-    first_column = min(max(math.floor((left - t.c) / t.a), 0), grid.width - 1)
-    last_row = min(max(math.ceil((bottom - t.f) / t.e), first_row + 1), grid.height)
-    last_column = min(max(math.ceil((right - t.c) / t.a), first_column + 1), grid.width)
-    return Block(first_row, first_column, last_row - first_row, last_column - first_column)
-
-
 def draw_scale_bar(axes: Axes, image: MapImage) -> None:
     """Draw a scale bar of a round length at the lower left."""
-    left, bottom, right, top = image.bounds
+    left, _, right, _ = image.bounds
     metres = round_length((right - left) * image.metres_east / 4)
     length = metres / image.metres_east / (right - left)
     text = f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
     place = {"transform": axes.transAxes, "zorder": 7, "clip_on": False}
-    axes.add_patch(
-        Outline(
-            [(0.02, 0.015), (0.06 + length, 0.015), (0.06 + length, 0.075), (0.02, 0.075)],
-            facecolor="white",
-            alpha=0.8,
-            edgecolor="none",
-            **place,
-        )
-    )
+    corners = [(0.02, 0.015), (0.06 + length, 0.015), (0.06 + length, 0.075), (0.02, 0.075)]
+    axes.add_patch(Outline(corners, facecolor="white", alpha=0.8, edgecolor="none", **place))
     axes.plot([0.04, 0.04 + length], [0.03, 0.03], color=INK, linewidth=2.4, solid_capstyle="butt", **place)
     axes.text(0.04 + length / 2, 0.04, text, ha="center", va="bottom", fontsize=7.5, **place)
 
 
 def draw_north_arrow(axes: Axes) -> None:
-    """Draw an arrow at the upper right: up is north on every grid that Scarp takes."""
-    axes.annotate(
-        "N",
-        xy=(0.955, 0.985),
-        xytext=(0.955, 0.915),
-        xycoords="axes fraction",
-        ha="center",
-        va="center",
-        fontsize=8.5,
-        fontweight="bold",
-        zorder=7,
-        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
-        arrowprops={"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": INK, "linewidth": 1.1},
-    )
+    """Draw an arrow at the upper right: up is north on every grid that Scarp supports."""
+    place = {"xytext": (0.955, 0.915), "xycoords": "axes fraction", "ha": "center", "va": "center", "zorder": 7}
+    box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
+    arrow = {"arrowstyle": "-|>,head_width=0.28,head_length=0.5", "color": INK, "linewidth": 1.1}
+    axes.annotate("N", (0.955, 0.985), fontsize=8.5, fontweight="bold", bbox=box, arrowprops=arrow, **place)

@@ -1,1 +1,1 @@
-"""Landslide warning: rain of seven days against the threshold of the landform, on the slopes that may fail."""
+"""Rainfall warning: rain of seven days against the threshold of the terrain, by susceptibility."""

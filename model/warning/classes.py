@@ -1,4 +1,4 @@
-"""The rule of the warning, its classes and colours. Light: the Processing shell reads the defaults from here.
+"""The rule of the warning: its options, classes and colours. Light: the Processing shell reads them from here.
 
 =============================  ===============  =======================  ============
 seven days' rain               p < P_LOW        P_LOW <= p < P_HIGH      p >= P_HIGH
@@ -9,27 +9,26 @@ above it (Fs < FS_CRITICAL)    watch            warning                  severe
 =============================  ===============  =======================  ============
 
 Fs = 1 / (1 + k * R7) is below 0.5 exactly where the rain R7 exceeds the threshold 1 / k (Zhang & Deng 2026, equation
-2). The paper's constraint says that a map must not call a slope safe (p < 0.15) where that warning stands; so such
-slopes are watched, and the others warned of. A slope counts as a landslide from p = 0.5 on (table 5).
+2). The paper's constraint is that a map must not call a slope safe (p < 0.15) where that warning applies; so such
+slopes are on watch, and the others get a warning. A slope counts as a landslide from p = 0.5 on (table 5).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..errors import ParameterInvalid
+from ..options import Options, number
 
-P_LOW = 0.15
-"""Susceptibility below which the map calls a slope safe (Zhang & Deng 2026, equation 5)."""
-
-P_HIGH = 0.5
-"""Susceptibility from which the map calls a slope a landslide (table 5)."""
-
-FS_CRITICAL = 0.5
-"""Safety factor below which the warning stands."""
+if TYPE_CHECKING:
+    from ..factors.settings import CategoricalInput
+    from ..inputs.vectors import Polygons
 
 NODATA, NO_WARNING, WATCH, WARNING, SEVERE, NOT_ASSESSED = range(6)
-
+"""Not assessed is land with a susceptibility but without rain or coefficient."""
 NAMES = {
     NO_WARNING: "no warning",
     WATCH: "watch",
@@ -37,11 +36,8 @@ NAMES = {
     SEVERE: "severe warning",
     NOT_ASSESSED: "not judged",
 }
-"""Names of the classes; ``not judged`` is land with a susceptibility but without rain or coefficient."""
-
 KEYS = {NO_WARNING: "no_warning", WATCH: "watch", WARNING: "warning", SEVERE: "severe", NOT_ASSESSED: "not_judged"}
-"""The same in the column names of the table."""
-
+"""The classes in the column names of the table."""
 COLOURS = {
     NODATA: (0, 0, 0, 0),
     NO_WARNING: (226, 240, 217, 255),
@@ -54,38 +50,89 @@ COLOURS = {
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """Where the classes begin."""
+class WarningOptions(Options):
+    """Where the warning classes begin; the defaults are the paper's.
 
-    p_low: float = P_LOW
-    p_high: float = P_HIGH
-    fs_critical: float = FS_CRITICAL
-    fs_watch: float | None = None
-    """Safety factor below which susceptible slopes are watched already; ``None`` for no watch below the threshold."""
+    Raises:
+        ParameterInvalid: a value is out of range, or two are in the wrong order.
+    """
+
+    k: float | None = number(
+        None,
+        0,
+        1,
+        "k (1/mm)",
+        "1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper's value for mountains in southeastern Tibet. "
+        "With TOPOGRAPHY it is for land without another k.",
+        decimals=4,
+    )
+    k_table: dict[str, float] = field(default_factory=dict)  # k by terrain class
+    p_low: float = number(
+        0.15,
+        0,
+        1,
+        "Safe below this susceptibility",
+        "Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in "
+        "the paper.",
+        decimals=4,
+    )
+    p_high: float = number(
+        0.5,
+        0,
+        1,
+        "Severe from this susceptibility on",
+        "Slopes from it on get a severe warning when the threshold is exceeded. 0.5, from which the paper counts a "
+        "cell as a landslide.",
+        decimals=4,
+    )
+    fs_critical: float = number(
+        0.5,
+        0,
+        1,
+        "Critical safety factor",
+        "Below it the threshold counts as exceeded. 0.5, as in the paper, is rain equal to 1/k; 0.4 is one and a half "
+        "times as much.",
+        open_limits=True,
+        decimals=4,
+    )
+    fs_watch: float | None = number(
+        None,
+        0,
+        1,
+        "Watch below this safety factor",
+        "Slopes from P_LOW on are on watch below it already: 0.5556 is from four fifths of the threshold on. Empty: no "
+        "watch before the threshold is exceeded.",
+        decimals=4,
+        advanced=True,
+    )
+    region_field: str | None = None  # of the regions; they are numbered without
 
     def __post_init__(self) -> None:
-        """Check.
-
-        Raises:
-            ParameterInvalid: a threshold is out of range, or two are in the wrong order.
-        """
-        if not 0 <= self.p_low <= self.p_high <= 1:
+        """Check each value, and their order."""
+        super().__post_init__()
+        if self.k == 0:
             raise ParameterInvalid(
-                f"P_LOW is {self.p_low:g} and P_HIGH {self.p_high:g}, but they are susceptibilities "
-                "from 0 to 1, P_HIGH not below P_LOW."
+                "K is 0, but it is 1 divided by the rain of the threshold in mm, for example 0.0129 for 77.5 mm."
             )
-        if not 0 < self.fs_critical < 1:
-            raise ParameterInvalid(
-                f"FS_CRITICAL is {self.fs_critical:g}, but a safety factor lies between 0 and 1; "
-                "0.5 is rain at the threshold."
-            )
+        if self.p_low > self.p_high:
+            raise ParameterInvalid(f"P_LOW is {self.p_low:g}, but must not be above P_HIGH ({self.p_high:g}).")
         if self.fs_watch is not None and not self.fs_critical <= self.fs_watch < 1:
             raise ParameterInvalid(
-                f"FS_WATCH is {self.fs_watch:g}, but it must not be below FS_CRITICAL "
-                f"({self.fs_critical:g}) and be below 1, which is no rain at all. 0.5556 watches "
-                "from four fifths of the threshold on."
+                f"FS_WATCH is {self.fs_watch:g}, but must not be below FS_CRITICAL ({self.fs_critical:g}), and must be "
+                "below 1, which is no rain at all. 0.5556 sets a watch from four fifths of the threshold on."
             )
 
-    def rainfall_ratio(self, safety_factor: float) -> float:
-        """Return the rain at a safety factor as a share of 1 / k."""
-        return 1 / safety_factor - 1
+    def threshold_ratio(self) -> float:
+        """Return the rain at which a warning begins as a share of 1 / k."""
+        return 1 / self.fs_critical - 1
+
+
+@dataclass
+class WarningInputs:
+    """What a warning is made from."""
+
+    susceptibility: str | os.PathLike  # map from 0 to 1, first band
+    rain: Sequence[str | os.PathLike]  # rasters in any CRS whose sum is the rain of seven days in mm; first bands
+    topography: CategoricalInput | None = None  # terrain classes; None for one coefficient
+    zones: str | os.PathLike | None = None  # zone raster on the map's grid; None for five zones by area shares
+    regions: Polygons | None = None  # in the map's CRS; may overlap

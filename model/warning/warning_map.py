@@ -1,13 +1,10 @@
-"""Susceptibility, rain, coefficient and zone of each cell, window by window, and the class that follows.
-Area of each warning class, by region and susceptibility zone.
-What a warning map says in words, and what about its inputs should be looked at again.
-"""
+"""Warning class of each cell from susceptibility, rain and coefficient; its areas by region and zone; what to check."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -19,21 +16,21 @@ from ..grid import Block, Grid
 from ..inputs.rasters import read_window
 from ..progress import Progress
 from ..safety.thresholds import ClassCoefficient, safety_factor
-from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, Thresholds
+from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
 
 
-def classify(factor: np.ndarray, susceptibility: np.ndarray, limits: Thresholds) -> np.ndarray:
+def classify(factor: np.ndarray, susceptibility: np.ndarray, options: WarningOptions) -> np.ndarray:
     """Return the warning class of each cell, uint8; the rule is the table in :mod:`.classes`.
 
     Args:
         factor: safety factor, NaN where there is none.
         susceptibility: 0 to 1, NaN where there is none; the same shape.
-        limits: the thresholds.
+        options: the thresholds.
     """
-    low, high = np.float32(limits.p_low), np.float32(limits.p_high)
+    low, high = np.float32(options.p_low), np.float32(options.p_high)
     with np.errstate(invalid="ignore"):
-        above_threshold = factor < limits.fs_critical
-        near_threshold = factor < (limits.fs_critical if limits.fs_watch is None else limits.fs_watch)
+        above_threshold = factor < options.fs_critical
+        near_threshold = factor < (options.fs_critical if options.fs_watch is None else options.fs_watch)
         susceptible, highly_susceptible = susceptibility >= low, susceptibility >= high
     result = np.full(factor.shape, NO_WARNING, dtype=np.uint8)
     result[above_threshold | (near_threshold & susceptible)] = WATCH
@@ -46,22 +43,13 @@ def classify(factor: np.ndarray, susceptibility: np.ndarray, limits: Thresholds)
 
 @dataclass
 class WarningBlock:
-    """What one block of the grid holds."""
+    """The cells of one block of the grid."""
 
-    susceptibility: np.ndarray
-    """float32, NaN without data."""
-
-    rain: np.ndarray
-    """Rain of seven days in mm, float64, NaN without data, coefficient or susceptibility."""
-
-    factor: np.ndarray
-    """Safety factor, float64, NaN in the same cells."""
-
-    without_k: np.ndarray
-    """Whether a cell has susceptibility and rain but no coefficient."""
-
-    negative: int
-    """Cells of the map with negative rain, which count as without."""
+    susceptibility: np.ndarray  # float32, NaN without data
+    rain: np.ndarray  # of seven days in mm, float64, NaN without data, coefficient or susceptibility
+    factor: np.ndarray  # safety factor, float64, NaN in the same cells
+    without_k: np.ndarray  # whether a cell has susceptibility and rain but no coefficient
+    negative_cells: int  # cells of the map with negative rain, which counts as no data
 
 
 class WarningLayers:
@@ -73,9 +61,7 @@ class WarningLayers:
         grid: Grid,
         rain: Sequence[ContinuousRaster],
         landform: PolygonClasses | RasterClasses | None,
-        codes: Sequence[int],
-        coefficients: Sequence[ClassCoefficient],
-        fallback: ClassCoefficient | None,
+        coefficients: Mapping[int, ClassCoefficient],
     ) -> None:
         """Join open inputs.
 
@@ -84,17 +70,12 @@ class WarningLayers:
             grid: its grid.
             rain: rasters whose sum is the rain of seven days, in mm.
             landform: landform codes; ``None`` for one coefficient everywhere.
-            codes: code of each coefficient's class; empty without landform.
-            coefficients: one a code, or one in all.
-            rest: coefficient of cells without a landform; ``None`` leaves them without a judgement.
+            coefficients: by landform code; code 0 for cells without landform, which are otherwise not assessed.
         """
         self.grid = grid
         self._dataset, self._rain, self._landform = dataset, rain, landform
-        outside = coefficients[0] if landform is None else fallback
-        # Entry 0 is what cells without a code find.
-        self._k = np.full(max(codes, default=0) + 1, np.nan)
-        self._k[0] = np.nan if outside is None else outside.k
-        for code, one in zip(codes, coefficients):
+        self._k = np.full(max(coefficients, default=0) + 1, np.nan)
+        for code, one in coefficients.items():
             self._k[code] = one.k
 
     def read(self, block: Block) -> WarningBlock:
@@ -106,14 +87,13 @@ class WarningLayers:
         values = read_window(self._dataset, block.row, block.column, block.height, block.width, [1])[0]
         values[np.isinf(values)] = np.nan
         on_map = ~np.isnan(values)
-        if on_map.any():
-            low, high = float(np.min(values, where=on_map, initial=1)), float(np.max(values, where=on_map, initial=0))
-            if low < 0 or high > 1:
-                raise ParameterInvalid(
-                    f"The susceptibility raster {self._dataset.name} holds "
-                    f"{low if low < 0 else high:g}, but the thresholds are for values from 0 to 1. "
-                    'Give the map of "Predict susceptibility", or scale yours to 0 to 1.'
-                )
+        low, high = float(np.min(values, where=on_map, initial=1)), float(np.max(values, where=on_map, initial=0))
+        if low < 0 or high > 1:
+            raise ParameterInvalid(
+                f"The susceptibility raster {self._dataset.name} holds {low if low < 0 else high:g}, but the "
+                'thresholds are for values from 0 to 1. Choose the map of "Predict susceptibility", or scale yours to '
+                "0 to 1."
+            )
         rain = sum((one.read(block).astype(np.float64) for one in self._rain), np.zeros(values.shape))
         with np.errstate(invalid="ignore"):
             negative = rain < 0
@@ -141,18 +121,18 @@ COLUMNS = (
     "mean_rain_mm",
     "highest_rain_mm",
 )
-"""Columns of the table; shares are of the row's own area, 0 to 1. Rain is that of the cells that were judged; the
-highest stands in the rows of all zones together."""
+"""Columns of the table; shares are of the row's own area, 0 to 1. Rain is that of the assessed cells; the highest is
+given in the rows of all zones together."""
 
 
 class WarningStatistics:
-    """Counts cells, area and rain; part 0 is the whole map, the others are the regions."""
+    """Cells, area and rain of the whole map (scope 0) and of each region, and what is wrong with the inputs."""
 
     def __init__(self, scopes: Sequence[str], zones: Mapping[int, str]) -> None:
-        """Start at nothing.
+        """Start at zero.
 
         Args:
-            parts: names, the whole map first.
+            scopes: names, the whole map first.
             zones: name by number, from 1.
         """
         self.scopes, self.zones = list(scopes), dict(zones)
@@ -160,6 +140,9 @@ class WarningStatistics:
         shape = (len(self.scopes), max(self.zones) + 1, max(KEYS) + 1)
         self.cells, self.area, self._rain = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros(shape)
         self._highest = np.full(len(self.scopes), np.nan)
+        self.negative_cells = 0  # of the map with negative rain
+        self.without_k_m2 = 0.0  # area with rain but without a coefficient
+        self.overlap_m2 = 0.0  # area in more than one region
 
     def add(
         self,
@@ -173,11 +156,11 @@ class WarningStatistics:
         """Count the cells of a window.
 
         Args:
-            part: 0 for the whole map, or the number of a region from 1.
-            mask: which cells belong to the part; ``None`` for all.
+            scope: 0 for the whole map, or the number of a region from 1.
+            mask: which cells belong to the scope; ``None`` for all.
             classes: warning class, 0 off the map.
             zones: susceptibility zone, 0 for none.
-            rain: in mm, NaN where nothing was judged.
+            rain: in mm, NaN where nothing was assessed.
             row_area: area of a cell of each row in square metres.
         """
         if mask is not None:
@@ -203,9 +186,9 @@ class WarningStatistics:
         self._rain[scope] += np.tensordot(row_area, rain_sums, axes=1)
         self._highest[scope] = np.fmax(self._highest[scope], np.fmax.reduce(rain, axis=None))
 
-    def km2(self, scope: int = 0) -> dict[int, float]:
-        """Return the area of each class in a part, by class."""
-        return {number: float(self.area[scope, :, number].sum()) / 1e6 for number in KEYS}
+    def km2(self) -> dict[int, float]:
+        """Return the area of each class on the whole map."""
+        return {number: float(self.area[0, :, number].sum()) / 1e6 for number in KEYS}
 
     def counts(self) -> dict[int, int]:
         """Return the cells of each class on the whole map."""
@@ -216,120 +199,79 @@ class WarningStatistics:
         return float(self._highest[0])
 
     def rows(self) -> Iterator[list[Any]]:
-        """Give the rows of the table: for each part all zones together, then each zone."""
+        """Yield the rows of the table: for each scope all zones together, then each zone."""
         for scope, name in enumerate(self.scopes):
-            yield self._row(scope, name, slice(None), "", ALL, self._highest[scope])
+            yield [name, "", ALL, *self._numbers(scope, slice(None)), self._highest[scope]]
             for zone, label in self.zones.items():
-                yield self._row(scope, name, slice(zone, zone + 1), zone, label, None)
+                yield [name, zone, label, *self._numbers(scope, slice(zone, zone + 1)), None]
 
-    def _row(
-        self, scope: int, name: str, zones: slice, number: int | str, label: str, highest: float | None
-    ) -> list[Any]:
+    def _numbers(self, scope: int, zones: slice) -> list[Any]:
         area = self.area[scope, zones].sum(axis=0)[list(KEYS)] / 1e6
         total, assessed = area.sum(), area.sum() - area[list(KEYS).index(NOT_ASSESSED)]
         shares = area / total if total else [None] * len(KEYS)
         mean = self._rain[scope, zones].sum() / 1e6 / assessed if assessed else None
-        return [name, number, label, int(self.cells[scope, zones].sum()), total, *area, *shares, mean, highest]
+        return [int(self.cells[scope, zones].sum()), total, *area, *shares, mean]
 
 
 MAX_PLAUSIBLE_RAIN = 600.0
-"""mm in seven days above which it is asked whether RAIN is something else; an annual sum is easily given."""
-
+"""mm in seven days above which the user is asked whether RAIN is something else; an annual sum is easily given."""
 MIN_PLAUSIBLE_RAIN = 1.0
-"""mm below which it is asked whether RAIN is in metres."""
-
-
-@dataclass
-class InputIssues:
-    """What was met on the way besides the classes."""
-
-    negative_cells: int = 0
-    """Cells of the map with negative rain."""
-
-    without_k_m2: float = 0.0
-    """Area of the map with rain but without a coefficient."""
-
-    overlap_m2: float = 0.0
-    """Area of the map in more than one region."""
-
-
-class WarningSink(Protocol):
-    """Who keeps warnings."""
-
-    def warn(self, text: str) -> None:
-        """Take a warning."""
+"""mm below which the user is asked whether RAIN is in metres."""
 
 
 def log_result(
-    tally: WarningStatistics,
-    limits: Thresholds,
-    coefficients: Sequence[ClassCoefficient],
-    issues: InputIssues,
-    warning_log: WarningSink,
-    progress: Progress,
+    statistics: WarningStatistics, options: WarningOptions, coefficients: Sequence[ClassCoefficient], progress: Progress
 ) -> None:
-    """Say the areas, and warn of what may mislead.
-
-    Args:
-        tally: the finished counts.
-        limits: the thresholds.
-        coefficients: of the landform classes.
-        seen: what was met besides.
-        notes: hears what may mislead.
-        progress: hears the rest.
-    """
-    for one in coefficients:
-        rain = limits.rainfall_ratio(limits.fs_critical) * one.critical_rainfall
+    """Report the areas, and warn of what may mislead."""
+    thresholds = [options.threshold_ratio() * one.critical_rainfall for one in coefficients]
+    for one, rain in zip(coefficients, thresholds):
         progress.report(0.96, f"{one.label}: warning above {rain:.1f} mm in seven days (k {one.k:g}, {one.source}).")
-    areas = tally.km2()
+    areas, highest = statistics.km2(), statistics.highest_rain()
     total = sum(areas.values())
     for number, name in NAMES.items():
         progress.report(0.97, f"{name}: {areas[number]:,.2f} km², {areas[number] / total:.1%}")
-    _check_rain_unit(tally.highest_rain(), issues.negative_cells, warning_log)
-    _warn_about_gaps(areas[NOT_ASSESSED], issues.without_k_m2 / 1e6, total, warning_log)
+    _check_rain_unit(highest, statistics.negative_cells, progress)
+    _warn_about_gaps(areas[NOT_ASSESSED], statistics.without_k_m2 / 1e6, total, progress)
     assessed = [number for number in NAMES if number != NOT_ASSESSED and areas[number]]
     if len(assessed) == 1:
-        lowest = min(limits.rainfall_ratio(limits.fs_critical) * one.critical_rainfall for one in coefficients)
-        because = (
-            f"no more than {tally.highest_rain():.1f} mm fall, and the lowest threshold is {lowest:.1f} mm"
-            if assessed[0] < WATCH
-            else f"up to {tally.highest_rain():.1f} mm fall"
-        )
-        warning_log.warn(f'All of the map that was judged is in one class, "{NAMES[assessed[0]]}": {because}.')
-    empty = [name for scope, name in enumerate(tally.scopes) if not tally.cells[scope].any()]
+        because = f"up to {highest:.1f} mm fall"
+        if assessed[0] < WATCH:
+            because = f"no more than {highest:.1f} mm fall, and the lowest threshold is {min(thresholds):.1f} mm"
+        progress.warn(f'All assessed cells are in one class, "{NAMES[assessed[0]]}": {because}.')
+    empty = [name for scope, name in enumerate(statistics.scopes) if not statistics.cells[scope].any()]
     if empty:
-        warning_log.warn(f"These regions have no cell of the map: {', '.join(empty)}.")
-    if issues.overlap_m2:
-        warning_log.warn(
-            f"{issues.overlap_m2 / 1e6:,.2f} km² lie in more than one region and count in each of them, so the "
+        progress.warn(f"These regions have no cell of the map: {', '.join(empty)}.")
+    if statistics.overlap_m2:
+        progress.warn(
+            f"{statistics.overlap_m2 / 1e6:,.2f} km² lie in more than one region and count in each of them, so the "
             "regions do not add up to the whole."
         )
 
 
-def _check_rain_unit(highest: float, negative_cells: int, warning_log: WarningSink) -> None:
+def _check_rain_unit(highest: float, negative_cells: int, progress: Progress) -> None:
     if highest > MAX_PLAUSIBLE_RAIN:
-        warning_log.warn(
-            f"RAIN is up to {highest:,.0f} mm, which seven days seldom bring. Is it the rain of a "
-            "month or a year, or in tenths of a millimetre?"
+        progress.warn(
+            f"RAIN is up to {highest:,.0f} mm, which is rare in seven days. Is it the rain of a month or a year, or in "
+            "tenths of a millimetre?"
         )
     elif 0 < highest < MIN_PLAUSIBLE_RAIN:
-        warning_log.warn(f"RAIN is nowhere above {highest:.3g} mm. Is it in metres? Then multiply it by 1,000 first.")
+        progress.warn(f"RAIN is nowhere above {highest:.3g} mm. Is it in metres? Then multiply it by 1,000 first.")
     if negative_cells:
-        warning_log.warn(
-            f"{negative_cells:,} cells have negative rain and are not judged. Set the nodata value of the "
-            "raster if these stand for no data."
+        progress.warn(
+            f"{negative_cells:,} cells have negative rain and are not assessed. Set the nodata value of the raster if "
+            "these are cells without data."
         )
 
 
-def _warn_about_gaps(unjudged: float, without_k: float, total: float, warning_log: WarningSink) -> None:
-    without_rain = unjudged - without_k
+def _warn_about_gaps(unassessed: float, without_k: float, total: float, progress: Progress) -> None:
+    without_rain = unassessed - without_k
     if without_rain > 1e-9 * total:
-        warning_log.warn(
-            f"{without_rain:,.2f} km² of the map ({without_rain / total:.1%}) have no rain data and are not "
-            "judged. That is no all-clear."
+        progress.warn(
+            f"{without_rain:,.2f} km² of the map ({without_rain / total:.1%}) have no rain data and are not assessed. "
+            "This does not mean that they are safe."
         )
     if without_k > 1e-9 * total:
-        warning_log.warn(
-            f"{without_k:,.2f} km² of the map ({without_k / total:.1%}) have no landform and are not judged. "
-            "That is no all-clear; give K for a coefficient there."
+        progress.warn(
+            f"{without_k:,.2f} km² of the map ({without_k / total:.1%}) have no landform and are not assessed. This "
+            "does not mean that they are safe; set K to have a coefficient there."
         )

@@ -35,9 +35,11 @@ from ..comparison.settings import ComparisonOptions
 from ..demo.settings import DemoOptions
 from ..errors import MessageInvalid
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
-from ..factors.settings import CategoricalInput, StationPoints
+from ..factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
 from ..inputs.vectors import Lines, Points, Polygons
+from ..labels.scales import LabelOptions
 from ..prediction.settings import PredictionOptions
+from ..safety.settings import SafetyInputs, SafetyOptions
 from ..training.settings import CrossValidationOptions, TrainingSettings
 from ..validation.settings import EvaluationLayers, ValidationOptions
 from ..warning.classes import WarningInputs, WarningOptions
@@ -51,6 +53,11 @@ INPUTS = {
         Polygons,
         CategoricalInput,
         StationPoints,
+        StackInputs,
+        StackOptions,
+        LabelOptions,
+        SafetyInputs,
+        SafetyOptions,
         TrainingSettings,
         CrossValidationOptions,
         PredictionOptions,

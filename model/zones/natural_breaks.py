@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TooFewData
-from ..statistics.weighted_quantiles import CellScan
+from ..statistics.order_statistics import CellScan
 
 BINS = 4096
 
@@ -30,13 +30,7 @@ def value_range(scan: CellScan) -> tuple[float, float]:
 
 
 def natural_breaks(scan: CellScan, classes: int, minimum: float, maximum: float) -> list[float]:
-    """Return the upper bounds of all classes but the last.
-
-    Args:
-        walk: gives all cells.
-        classes: number of classes.
-        minimum: smallest value of the cells.
-        maximum: largest value of the cells.
+    """Return the upper bounds of all classes but the last, for cells from ``minimum`` to ``maximum``.
 
     Raises:
         TooFewData: the cells have fewer different values than there are classes.
@@ -51,12 +45,11 @@ def natural_breaks(scan: CellScan, classes: int, minimum: float, maximum: float)
     filled = np.flatnonzero(weight)
     if len(filled) < classes:
         raise TooFewData(
-            f"The susceptibility raster has {len(filled)} clearly different "
-            f"value{'' if len(filled) == 1 else 's'} only, too few for {classes} natural classes. Take "
-            "another METHOD."
+            f"The susceptibility raster has only {len(filled)} clearly different value"
+            f"{'' if len(filled) == 1 else 's'}, too few for {classes} natural classes. Choose another METHOD."
         )
     starts = fisher_class_starts(total[filled] / weight[filled], weight[filled], classes)
-    # A break is the last float32 below the first bin of the next class, since a zone holds its upper bound.
+    # A break is the last float32 below the first bin of the next class, since a zone includes its upper bound.
     edges = (minimum + filled[starts] * width).astype(np.float32)
     return [float(edge) for edge in np.nextafter(edges, np.float32(-np.inf))]
 

@@ -25,21 +25,21 @@ from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.check_factors import check_factors
 from scarp.model.jobs.classify_zones import classify_zones
-from scarp.model.jobs.compare_models import compare_models
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.jobs.explain_susceptibility import explain_susceptibility
-from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.jobs.rainfall_warning import rainfall_warning
 from scarp.model.jobs.train_comparison_model import train_comparison_model
 from scarp.model.jobs.train_pcum import train_pcum
-from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.outputs.atomic import RunRecord, atomic_output, write_text
+from scarp.model.outputs.atomic import atomic_output, write_text
+from scarp.model.outputs.run_record import RunRecord
 from scarp.model.progress import NullProgress
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
 from scarp.model.report.page import TEMPLATES, Page
 from scarp.model.stack import StackFactor, create_stack
 from scarp.model.tables import write_table
-from scarp.model.training.settings import TrainingSettings, settings_of_kind
+from scarp.model.training.settings import CrossValidationOptions, TrainingSettings, settings_of_kind
+from scarp.tests.core.conftest import compare_models, validate_with_points
+from scarp.tests.core.prediction_models import predict
 
 SCRIPT = "<script>alert(1)</script>"
 NAMES = [
@@ -227,7 +227,7 @@ def area(tmp_path_factory):
         output_html=folder / "trained.html",
         progress=NullProgress(),
     )
-    predict_susceptibility(paths["stack"], [paths["model"]], paths["map"], region=NAMES[0], progress=NullProgress())
+    predict(paths["stack"], [paths["model"]], paths["map"], region=NAMES[0], progress=NullProgress())
     with create_raster(paths["other"], GRID, "float32", np.nan, overviews=None) as dataset:
         dataset.write((1 / (1 + np.exp(-values[0] / 10 + 2 + values[1]))).astype(np.float32), 1)
     classify_zones(
@@ -337,10 +337,8 @@ def test_tables_of_warning_and_cross_validation(area, tmp_path):
         paths["labels"],
         points,
         tmp_path / "o.tif",
-        kind="logistic_regression",
+        options=CrossValidationOptions("logistic_regression", folds=2, random_split=False),
         settings=settings_of_kind("logistic_regression", "recommended", SMALL),
-        folds=2,
-        random_split=False,
         output_table=tmp_path / "o.csv",
         progress=NullProgress(),
     )

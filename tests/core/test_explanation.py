@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import rasterio
 import torch
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 from scipy.stats import spearmanr
 from sklearn.metrics import log_loss, roc_auc_score
 
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, ScarpError, TooFewData
-from scarp.model.explanation.dominant_factor import BaselineInputs, contributions, write_dominant_factor
+from scarp.model.explanation.dominant_factor import BaselineInputs, shapley_contributions, write_dominant_factor
 from scarp.model.explanation.explained_model import ExplainedModel, ScoreHistogram
-from scarp.model.explanation.importance import FactorAssociation, correlated_groups, permutations, relations
+from scarp.model.explanation.importance import FactorAssociation, correlated_groups, factor_associations, permutations
 from scarp.model.explanation.response import (
     Expectation,
     ObservedShares,
@@ -40,14 +38,14 @@ from scarp.model.explanation.sample import (
     read_tiles,
     sample_blocks,
 )
+from scarp.model.explanation.settings import ExplanationInputs, ExplanationOptions
 from scarp.model.factors.polygons import AreaMask
-from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.jobs.explain_susceptibility import explain_susceptibility
 from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
+from scarp.tests.core.conftest import Listener, read_band, read_csv, utm_grid, write_raster
 
 ROCKS = {1: "granite", 2: "schist", 3: "till"}
 FACTORS = [
@@ -65,28 +63,18 @@ WEIGHTS, BIAS = [1.6, 0.0, 0.3, 0.0, -0.4], -1.0
 CELL, TILE_SIDE = 30.0, 20
 
 
-def trained(architecture: dict, network: torch.nn.Module, kind: str = "pcum") -> TrainedModel:
-    return TrainedModel(
-        kind=kind,
-        architecture=architecture,
-        encoding="one_hot",
-        factors=SPECS,
-        pixel_size=CELL,
-        settings={},
-        seed=1,
-        history=[],
-        metrics={},
-        training={},
-        versions={},
-        network=network,
-    )
+def trained(architecture: dict, network: torch.nn.Module | None = None, kind: str = "pcum") -> TrainedModel:
+    nothing = {"settings": {}, "history": [], "metrics": {}, "training": {}, "versions": {}}
+    network = network or build_network(architecture, seed=1)
+    description = {"encoding": "one_hot", "factors": SPECS, "pixel_size": CELL, "seed": 1}
+    return TrainedModel(kind=kind, architecture=architecture, network=network, **description, **nothing)
 
 
 def logistic(weights=WEIGHTS) -> TrainedModel:
     architecture = {"type": "linear", "channels": 5}
     network = build_network(architecture)
     with torch.no_grad():
-        network.layer.weight.copy_(torch.tensor([weights[0], weights[1], *weights[2:]]).reshape(1, 5, 1, 1))
+        network.layer.weight.copy_(torch.tensor(weights).reshape(1, 5, 1, 1))
         network.layer.bias.fill_(BIAS)
     return trained(architecture, network, "logistic_regression")
 
@@ -130,20 +118,14 @@ def land(height: int = 120, width: int = 160, seed: int = 1, ragged: bool = Fals
     return raw.astype(np.float32)
 
 
-def grid_of(raw: np.ndarray, left: float = 500000.0) -> Grid:
-    return Grid(CRS.from_epsg(32646), from_origin(left, 3300000.0, CELL, CELL), raw.shape[2], raw.shape[1])
-
-
 def write_stack(path, raw: np.ndarray, factors=FACTORS) -> str:
-    with create_stack(path, grid_of(raw), factors) as dataset:
+    with create_stack(path, utm_grid(*raw.shape[1:]), factors) as dataset:
         dataset.write(raw[: len(factors)])
     return str(path)
 
 
-def write_labels(path, labels: np.ndarray, left: float = 500000.0) -> str:
-    with create_raster(path, grid_of(labels[None], left), "uint8", 255) as dataset:
-        dataset.write(labels, 1)
-    return str(path)
+def write_labels(path, labels: np.ndarray, left: float = 5e5) -> str:
+    return write_raster(path, labels, utm_grid(*labels.shape, left=left), nodata=255)
 
 
 def true_labels(raw: np.ndarray, model: TrainedModel, seed: int = 2) -> np.ndarray:
@@ -164,36 +146,36 @@ def case(tmp_path):
     }
 
 
-def explain(case: dict, folder, leading: bool = True, progress=None, **settings):
-    return explain_susceptibility(
-        case["stack"],
-        case["model"],
-        case["labels"],
-        folder / "r.html",
-        folder / "t.csv",
-        output_leading=folder / "lead.tif" if leading else None,
-        device="cpu",
-        progress=progress or NullProgress(),
-        **{"block": TILE_SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, **settings},
-    )
+def explain(case: dict, folder, leading: bool = True, progress=None, **options):
+    options = {"block": TILE_SIDE * CELL, "blocks": 60, "repeats": 4, "references": 4, "device": "cpu", **options}
+    outputs = {"output_html": folder / "r.html", "output_table": folder / "t.csv"}
+    if leading:
+        outputs["output_leading"] = folder / "lead.tif"
+    inputs = ExplanationInputs(**case)
+    return explain_susceptibility(inputs, ExplanationOptions(**options), **outputs, progress=progress or NullProgress())
 
 
 def rows_of(folder, part: str) -> list[dict]:
-    with open(folder / "t.csv", encoding="utf-8") as stream:
-        return [row for row in csv.DictReader(stream) if row["part"] == part]
+    return [row for row in read_csv(folder / "t.csv") if row["part"] == part]
 
 
-def sampled(path_stack, path_labels, model: TrainedModel, blocks: int = 60):
-    """Return subject, tiles and cells of a small area; the stack stays open until the test ends."""
-    opened = open_stack(path_stack)
-    stack = opened.__enter__()
-    subject, mask = ExplainedModel(stack, model, "m", NullProgress()), AreaMask(stack.grid, None)
-    with rasterio.open(path_labels) as labels:
-        side = block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
-        chosen = sample_blocks(count_labels(labels, stack.grid, mask, side, NullProgress()), blocks, 1)
-        tiles = read_tiles(subject, labels, mask, chosen, 1, NullProgress())
-        cells = read_cells(subject, labels, mask, chosen, 1, NullProgress())
-    return opened, subject, tiles, cells
+@pytest.fixture
+def sampled(request):
+    """A function that returns explained model, tiles and cells of a small area; the stack stays open for the test."""
+
+    def sample(path_stack, path_labels, model: TrainedModel, blocks: int = 60):
+        opened = open_stack(path_stack)
+        stack = opened.__enter__()
+        request.addfinalizer(lambda: opened.__exit__(None, None, None))
+        explained, mask = ExplainedModel(stack, model, "m", NullProgress()), AreaMask(stack.grid, None)
+        with rasterio.open(path_labels) as labels:
+            side = block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
+            chosen = sample_blocks(count_labels(labels, stack.grid, mask, side, NullProgress()), blocks, 1)
+            tiles = read_tiles(explained, labels, mask, chosen, 1, NullProgress())
+            cells = read_cells(explained, labels, mask, chosen, 1, NullProgress())
+        return explained, tiles, cells
+
+    return sample
 
 
 def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tmp_path):
@@ -207,24 +189,24 @@ def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tm
     slope = found["slope", "auc_fall"]
     assert 0.1 < float(slope["low"]) < float(slope["value"]) < float(slope["high"])
     assert summary.verdicts == {"slope": "as expected"}
-    assert summary.leading["slope"] > 0.8
-    assert summary.leading["temperature"] == 0
+    assert summary.dominant_shares["slope"] > 0.8
+    assert summary.dominant_shares["temperature"] == 0
     assert 0.7 < summary.auc < 0.95
     assert summary.blocks == 48
 
 
 def patches() -> TrainedModel:
     architecture = {"type": "bpnn", "channels": 5, "patch": 10, "width": 8, "dropout": 0.0}
-    return trained(architecture, build_network(architecture, seed=1), "bpnn")
+    return trained(architecture, kind="bpnn")
 
 
 @pytest.mark.parametrize(("kind", "make"), [("additive_unet", unet), ("forest", stump), ("bpnn", patches)])
 def test_any_kind_of_model_can_be_explained(case, tmp_path, kind, make):
     save_model(make(), tmp_path / "k.safetensors")
     summary = explain({**case, "model": str(tmp_path / "k.safetensors")}, tmp_path, blocks=20)
-    assert sum(summary.leading.values()) == pytest.approx(1)
+    assert sum(summary.dominant_shares.values()) == pytest.approx(1)
     if kind == "forest":
-        assert summary.leading["slope"] == pytest.approx(1)
+        assert summary.dominant_shares["slope"] == pytest.approx(1)
         assert dict(summary.ranking)["lithology"] == 0
 
 
@@ -234,7 +216,7 @@ def test_skill_is_that_of_scikit_learn():
     labels[::50] = 255
     scores = np.round(rng.random(900) * 0.6 + 0.3 * (labels == 1), 2)
     block, weights = rng.integers(0, 6, 900), np.array([1.0, 2, 3, 0, 1, 5])
-    counted = ScoreHistogram.empty(6)
+    counted = ScoreHistogram(6)
     for number in range(6):
         counted.add(number, scores[block == number], labels[block == number])
     known = labels != 255
@@ -245,164 +227,146 @@ def test_skill_is_that_of_scikit_learn():
     assert np.isnan(counted.auc(np.zeros((1, 6)))[0])
 
 
-def test_the_response_is_the_logistic_function(case):
-    """A model of one factor answers to it by a closed form, whatever the others are."""
-    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic([1.6, 0, 0, 0, 0]))
-    curve = response_curve(subject, tiles, cells, 0, 1, NullProgress())
-    expected = 1 / (1 + np.exp(-(1.6 * (curve.values - 25) / 10 + BIAS)))
-    np.testing.assert_allclose(curve.mean, expected, atol=1e-5)
+def test_the_response_is_the_logistic_function(case, sampled):
+    """A model of one factor responds to it by a closed form, whatever the others are."""
+
+    def logistic_function(slope):
+        return 1 / (1 + np.exp(-(1.6 * (slope - 25) / 10 + BIAS)))
+
+    explained, tiles, cells = sampled(case["stack"], case["labels"], logistic([1.6, 0, 0, 0, 0]))
+    curve = response_curve(explained, tiles, cells, 0, 1, NullProgress())
+    np.testing.assert_allclose(curve.mean, logistic_function(curve.values), atol=1e-5)
     np.testing.assert_allclose(curve.low, curve.high, atol=1e-6)
     assert (np.abs(curve.spread - curve.mean) < 2e-3).all()
     assert (np.diff(curve.mean) > 0).all()
-    flat = response_curve(subject, tiles, cells, 2, 1, NullProgress())
+    flat = response_curve(explained, tiles, cells, 2, 1, NullProgress())
     assert np.ptp(flat.mean) < 1e-6
-    judged = assess_curve(curve, expectation_of("slope"), tiles.weights, 1)
-    ends = [1 / (1 + np.exp(-(1.6 * (value - 25) / 10 + BIAS))) for value in (5, 35)]
-    assert judged.verdict == "as expected"
-    assert judged.change.value == pytest.approx(ends[1] - ends[0], abs=0.02)
-    opened.__exit__(None, None, None)
+    assessment = assess_curve(curve, expectation_of("slope"), tiles.weights, 1)
+    assert assessment.verdict == "as expected"
+    assert assessment.change.value == pytest.approx(logistic_function(35) - logistic_function(5), abs=0.02)
 
 
-def test_observed_shares_are_counted(case):
-    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic())
-    curve = response_curve(subject, tiles, cells, 1, 1, NullProgress())
+def test_observed_shares_are_counted(case, sampled):
+    explained, tiles, cells = sampled(case["stack"], case["labels"], logistic())
+    curve = response_curve(explained, tiles, cells, 1, 1, NullProgress())
     assert curve.labels == ["granite", "schist", "till"]
-    for place, code in enumerate(curve.values):
+    observed = curve.observed
+    for index, code in enumerate(curve.values):
         mine = cells.values[1] == code
-        assert curve.observed.share[place] == pytest.approx((cells.labels[mine] == 1).mean())
-        assert curve.observed.area[place] == pytest.approx(mine.mean())
-        assert curve.observed.low[place] <= curve.observed.share[place] <= curve.observed.high[place]
-    opened.__exit__(None, None, None)
+        assert observed.share[index] == pytest.approx((cells.labels[mine] == 1).mean())
+        assert observed.area[index] == pytest.approx(mine.mean())
+    assert (observed.low <= observed.share).all()
+    assert (observed.share <= observed.high).all()
 
 
 @pytest.mark.parametrize("make", [logistic, unet, stump])
-def test_contributions_sum_to_the_logit(case, make):
-    """Complete in every cell, for a line, a network that sees around and a tree, with any number of lands."""
+def test_contributions_sum_to_the_logit(case, sampled, make):
+    """Complete in every cell, for a line, a network with a field of view and a tree, with any number of baselines."""
     model = make()
-    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], model)
+    explained, tiles, cells = sampled(case["stack"], case["labels"], model)
     for count in (1, 3):
-        lands, raw = BaselineInputs(subject, cells, count, 1), tiles.raw(5)
-        found, whole = contributions(subject, raw, lands, NullProgress())
-        np.testing.assert_allclose(found.sum(axis=0), whole, atol=2e-4)
+        baselines, raw = BaselineInputs(explained, cells, count, 1), tiles.raw(5)
+        found, total = shapley_contributions(explained, raw, baselines, NullProgress())
+        np.testing.assert_allclose(found.sum(axis=0), total, atol=2e-4)
         probability = model.probability(raw)
         logit = np.log(probability / (1 - probability))
-        even = [torch.from_numpy(one[:, None, None] * np.isfinite(logit)) for one in lands.images]
+        even = [torch.from_numpy(one[:, None, None] * np.isfinite(logit)) for one in baselines.images]
         base = [model.network(one[None])[0].detach().numpy() for one in even]
-        np.testing.assert_allclose(whole, logit - np.mean([one[1] - one[0] for one in base], axis=0), atol=2e-3)
-    opened.__exit__(None, None, None)
+        np.testing.assert_allclose(total, logit - np.mean([one[1] - one[0] for one in base], axis=0), atol=2e-3)
 
 
-def test_contributions_of_a_line_are_its_terms(case):
-    opened, subject, tiles, cells = sampled(case["stack"], case["labels"], logistic())
-    lands, raw = BaselineInputs(subject, cells, 6, 1), tiles.raw(3)
-    found, _ = contributions(subject, raw, lands, NullProgress())
+def test_contributions_of_a_line_are_its_terms(case, sampled):
+    explained, tiles, cells = sampled(case["stack"], case["labels"], logistic())
+    baselines, raw = BaselineInputs(explained, cells, 6, 1), tiles.raw(3)
+    found, _ = shapley_contributions(explained, raw, baselines, NullProgress())
     slopes = weighted_quantile(cells.values[0], cells.weights, [(n + 0.5) / 6 for n in range(6)])
     np.testing.assert_allclose(found[0], 1.6 * (raw[0] - slopes.mean()) / 10, atol=1e-4)
     assert np.abs(found[2]).max() < 1e-5, "a factor that is not used adds nothing"
-    opened.__exit__(None, None, None)
 
 
-def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path):
+def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path, sampled):
     raw, model = land(150, 170, seed=5, ragged=True), unet()
     path = write_stack(tmp_path / "s.tif", raw)
     labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
-    opened, subject, _, cells = sampled(path, labels, model)
-    lands, mask, found = BaselineInputs(subject, cells, 2, 1), AreaMask(grid_of(raw), None), []
+    explained, _, cells = sampled(path, labels, model)
+    grid, baselines, found = utm_grid(150, 170), BaselineInputs(explained, cells, 2, 1), []
+    titles = {str(number): factor.title for number, factor in enumerate(FACTORS, 1)}
     for side in (32, 64, 256):
-        write_dominant_factor(subject, grid_of(raw), mask, lands, tmp_path / f"{side}.tif", NullProgress(), side)
-        with rasterio.open(tmp_path / f"{side}.tif") as dataset:
-            found.append(dataset.read(1))
+        output = tmp_path / f"{side}.tif"
+        write_dominant_factor(explained, grid, AreaMask(grid, None), baselines, output, NullProgress(), side)
+        found.append(read_band(output))
+        with rasterio.open(output) as dataset:
             assert dataset.nodata == 0
             assert dataset.colormap(1)[1][3] == 255
-            assert json.loads(dataset.tags(1)["classes"]) == {
-                "1": "Slope gradient",
-                "2": "Lithology",
-                "3": "Temperature",
-            }
+            assert json.loads(dataset.tags(1)["classes"]) == titles
     assert ((found[0] > 0) == np.isfinite(raw).all(axis=0)).all()
     assert len(np.unique(found[0])) == 4
     for other in found[1:]:
         assert (other != found[0]).mean() < 2e-4, "but for rounding where two factors tie"
-    opened.__exit__(None, None, None)
 
 
 def test_permuting_blocks_keeps_values_and_texture():
-    rng = np.random.default_rng(1)
-    values = rng.random((9, 3, 12, 12)).astype(np.float32)
-    tiles = Tiles(
-        8,
-        2,
-        values,
-        np.ones((9, 12, 12), bool),
-        np.zeros((9, 8, 8), np.uint8),
-        np.ones((9, 8, 8), bool),
-        np.ones(9),
-        [],
-    )
-    orders = permutations(9, 5, seed=1)
-    assert all(sorted(order) == list(range(9)) for order in orders)
-    for order in orders:
-        with_factors_from = np.stack([tiles.with_factors_from(tile, (1,), int(order[tile])) for tile in range(9)])
-        np.testing.assert_array_equal(with_factors_from[:, [0, 2]], values[:, [0, 2]])
-        np.testing.assert_array_equal(np.sort(with_factors_from[:, 1].ravel()), np.sort(values[:, 1].ravel()))
-        np.testing.assert_array_equal(with_factors_from[:, 1], values[order, 1])
+    values = np.random.default_rng(1).random((9, 3, 12, 12)).astype(np.float32)
+    cells = np.zeros((9, 8, 8), np.uint8)
+    tiles = Tiles(8, 2, values, np.ones((9, 12, 12), bool), cells, cells == 0, np.ones(9), [])
+    for order in permutations(9, 5, seed=1):
+        assert sorted(order) == list(range(9))
+        permuted = np.stack([tiles.permuted((1,), order)(tile) for tile in range(9)])
+        np.testing.assert_array_equal(permuted[:, [0, 2]], values[:, [0, 2]])
+        np.testing.assert_array_equal(permuted[:, 1], values[order, 1])
 
 
-def test_gaps_of_another_place_are_filled_and_own_gaps_stay(case, tmp_path):
+def test_gaps_of_another_place_are_filled_and_own_gaps_stay(tmp_path, sampled):
     raw = land(ragged=True)
     path = write_stack(tmp_path / "g.tif", raw)
     labels = write_labels(tmp_path / "gl.tif", true_labels(raw, logistic()))
-    opened, subject, tiles, _ = sampled(path, labels, unet())
+    _, tiles, _ = sampled(path, labels, unet())
     assert np.isfinite(tiles.values).all()
     assert not tiles.valid.all()
+    permuted = tiles.permuted((0,), np.roll(np.arange(len(tiles)), -1))
     for tile in range(len(tiles)):
-        with_factors_from = tiles.with_factors_from(tile, (0,), (tile + 1) % len(tiles))
-        assert (np.isfinite(with_factors_from).all(axis=0) == tiles.valid[tile]).all()
-        assert np.isin(with_factors_from[0, tiles.valid[tile]], raw[0]).all()
-    opened.__exit__(None, None, None)
+        found = permuted(tile)
+        assert (np.isfinite(found).all(axis=0) == tiles.valid[tile]).all()
+        assert np.isin(found[0, tiles.valid[tile]], raw[0]).all()
 
 
 def test_a_sample_of_blocks_stands_for_all():
     rng = np.random.default_rng(2)
     slides = rng.integers(0, 5, (40, 50)) * (rng.random((40, 50)) < 0.05)
-    found = LabelBlocks(10, slides, np.full((40, 50), 100))
-    many, few = sample_blocks(found, 200, 1), sample_blocks(found, 60, 1)
-    assert len(many.places) == 200
-    assert len(few.places) == 60
-    assert few.of == 2000
-    assert set(few.places) <= set(many.places), "fewer blocks are a part of more"
+    counts = LabelBlocks(10, slides, np.full((40, 50), 100))
+    many, few = sample_blocks(counts, 200, 1), sample_blocks(counts, 60, 1)
+    assert (len(many.blocks), len(few.blocks), few.total_blocks) == (200, 60, 2000)
+    assert set(few.blocks) <= set(many.blocks), "a smaller sample is part of a larger one"
     for chosen in (many, few):
-        with_slides = np.array([slides[place.row // 10, place.column // 10] > 0 for place in chosen.places])
+        with_slides = np.array([slides[block.row // 10, block.column // 10] > 0 for block in chosen.blocks])
         assert chosen.weights[with_slides].sum() == pytest.approx((slides > 0).sum())
         assert chosen.weights.sum() == pytest.approx(2000)
-    everything = sample_blocks(found, 5000, 1)
-    assert len(everything.places) == 2000
+    everything = sample_blocks(counts, 5000, 1)
+    assert len(everything.blocks) == 2000
     assert (everything.weights == 1).all()
 
 
 @pytest.mark.parametrize("make", [logistic, unet])
-def test_tiles_say_what_the_map_says(tmp_path, make, monkeypatch):
-    """Several tiles at once, and single cells of a block, are judged as in one piece of land."""
+def test_tiles_are_predicted_as_the_whole_map(tmp_path, sampled, make, monkeypatch):
+    """Several tiles at once, and single cells of a block, are predicted as in one piece of land."""
     raw, model = land(ragged=True), make()
-    monkeypatch.setattr("scarp.model.explanation.sample.THINNED", 9)
-    opened, subject, tiles, _ = sampled(
-        write_stack(tmp_path / "s.tif", raw), write_labels(tmp_path / "l.tif", true_labels(raw, model)), model
-    )
+    monkeypatch.setattr("scarp.model.explanation.sample.MAX_CELLWISE_SIDE", 9)
+    labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
+    explained, tiles, _ = sampled(write_stack(tmp_path / "s.tif", raw), labels, model)
     margin = 64
     around = np.pad(raw, [(0, 0), (margin, margin), (margin, margin)], constant_values=np.nan)
     whole = model.probability(around)[margin:-margin, margin:-margin]
     assert tiles.side == (9 if model.halo == 0 else 20)
     assert len(list(tiles.batches())) < len(tiles)
-    for tile, found in tiles.iterate_predictions(subject, tiles.raw, NullProgress()):
-        place = tiles.places[tile]
-        here = whole[place.row : place.row + 20, place.column : place.column + 20]
+    for tile, found in tiles.iterate_predictions(explained, tiles.raw, NullProgress()):
+        block = tiles.blocks[tile]
+        here = whole[block.row : block.row + 20, block.column : block.column + 20]
         known = np.isfinite(found)
         assert (known == tiles.inside[tile]).all()
         if model.halo:
             np.testing.assert_allclose(found, here, atol=1e-5)
         else:
             assert (np.abs(found[known][:, None] - here[np.isfinite(here)][None]).min(axis=1) < 1e-5).all()
-    opened.__exit__(None, None, None)
 
 
 def test_the_same_seed_gives_the_same_bytes(case, tmp_path):
@@ -435,20 +399,13 @@ def test_classes_are_matched_by_label(case, tmp_path):
     assert rows_of(tmp_path, "response") == rows_of(tmp_path / "other", "response")
 
 
-def test_only_the_area_is_looked_at(case, tmp_path):
-    left, top = 500000.0, 3300000.0
-    ring = [
-        (left, top),
-        (left + 80 * CELL, top),
-        (left + 80 * CELL, top - 120 * CELL),
-        (left, top - 120 * CELL),
-        (left, top),
-    ]
+def test_only_the_area_is_explained(case, tmp_path):
+    left, bottom, _, top = utm_grid(120, 160).bounds
+    right = left + 80 * CELL
+    ring = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     area = Polygons("half", "", {}, [{"type": "Polygon", "coordinates": [ring]}])
-    summary = explain(case, tmp_path, area=area)
-    assert summary.blocks == 24
-    with rasterio.open(tmp_path / "lead.tif") as dataset:
-        found = dataset.read(1)
+    assert explain({**case, "area": area}, tmp_path).blocks == 24
+    found = read_band(tmp_path / "lead.tif")
     assert (found[:, :80] > 0).all()
     assert not found[:, 80:].any()
 
@@ -458,13 +415,9 @@ def test_factor_associations_and_their_groups():
     first = rng.normal(size=4000)
     second, third = first**3 + 0.1 * rng.normal(size=4000), rng.normal(size=4000)
     rock = np.digitize(third, [-0.5, 0.5]) + 1.0
-    specs = [
-        FactorSpec(name, kind)
-        for name, kind in (("a", "continuous"), ("b", "continuous"), ("c", "continuous"), ("d", "categorical"))
-    ]
-    subject = type("Two", (), {"specs": specs})()
+    specs = [*(FactorSpec(name, "continuous") for name in "abc"), FactorSpec("d", "categorical")]
     cells = Cells(np.stack([first, second, third, rock]), np.zeros(4000), np.ones(4000), np.zeros(4000, int))
-    found = relations(subject, cells)
+    found = factor_associations(SimpleNamespace(specs=specs), cells)
     assert {(one.first, one.second) for one in found} == {(0, 1), (2, 3)}
     spearman = next(one for one in found if one.measure == "Spearman")
     assert spearman.value == pytest.approx(spearmanr(first, second).statistic)
@@ -476,13 +429,8 @@ def test_factor_associations_and_their_groups():
 @pytest.mark.parametrize(
     ("label", "number"),
     [
-        ("VII", 7),
-        ("zone VIII", 8),
-        ("0.15 g", 0.15),
-        ("0,2 g", 0.2),
-        ("intensity 9", 9),
-        ("IX", 9),
-        ("granite", np.nan),
+        *(("VII", 7), ("zone VIII", 8), ("0.15 g", 0.15), ("0,2 g", 0.2)),
+        *(("intensity 9", 9), ("IX", 9), ("granite", np.nan)),
     ],
 )
 def test_classes_with_numbers_have_an_order(label, number):
@@ -490,7 +438,7 @@ def test_classes_with_numbers_have_an_order(label, number):
 
 
 @pytest.mark.parametrize(
-    ("means", "verdict", "turns"),
+    ("means", "verdict", "non_monotonic"),
     [
         ([0.2, 0.3, 0.4, 0.6], "as expected", False),
         ([0.6, 0.5, 0.3, 0.2], "against expectation", False),
@@ -498,30 +446,22 @@ def test_classes_with_numbers_have_an_order(label, number):
         ([0.2, 0.9, 0.1, 0.3], "as expected", True),
     ],
 )
-def test_curve_assessment(means, verdict, turns):
-    rng = np.random.default_rng(0)
-    blocks = 100 * np.clip(np.array(means) + rng.normal(0, 0.01, (40, 1)), 0, 1)
-    nothing = ObservedShares(
-        np.linspace(0, 30, 4), np.full(3, np.nan), np.full(3, np.nan), np.full(3, np.nan), np.ones(3), np.zeros(3, int)
-    )
-    curve = ResponseCurve(
-        0,
-        np.array([0.0, 10, 20, 30]),
-        [],
-        np.array(means),
-        np.array(means),
-        np.array(means),
-        np.zeros((2, 4)),
-        blocks,
-        np.full(40, 100.0),
-        nothing,
-    )
-    judged = assess_curve(curve, Expectation("rises", ""), np.ones(40), 1)
-    assert (judged.verdict, judged.turns) == (verdict, turns)
-    assert judged.change.value == pytest.approx(means[-1] - means[0], abs=1e-6)
+def test_curve_assessment(means, verdict, non_monotonic):
+    mean, none = np.array(means), np.full(3, np.nan)
+    blocks = 100 * np.clip(mean + np.random.default_rng(0).normal(0, 0.01, (40, 1)), 0, 1)
+    nothing = ObservedShares(np.linspace(0, 30, 4), none, none, none, np.ones(3), np.zeros(3, int))
+    values = np.array([0.0, 10, 20, 30])
+    curve = ResponseCurve(0, values, [], mean, mean, mean, np.zeros((2, 4)), blocks, np.full(40, 100.0), nothing)
+
+    def assess(*expectation):
+        return assess_curve(curve, Expectation(*expectation), np.ones(40), 1)
+
+    found = assess("rises", "")
+    assert (found.verdict, found.non_monotonic) == (verdict, non_monotonic)
+    assert found.change.value == pytest.approx(means[-1] - means[0], abs=1e-6)
     opposite = {"as expected": "against expectation", "against expectation": "as expected"}
-    assert assess_curve(curve, Expectation("falls", ""), np.ones(40), 1).verdict == opposite.get(verdict, verdict)
-    assert assess_curve(curve, Expectation("rises", "", 25, 95), np.ones(40), 1).verdict == "not judged"
+    assert assess("falls", "").verdict == opposite.get(verdict, verdict)
+    assert assess("rises", "", 25, 95).verdict == "not judged"
 
 
 def test_known_names():
@@ -548,7 +488,7 @@ def test_known_names():
 def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, error, words):
     raw = land()
     made = {
-        "shifted": lambda: write_labels(tmp_path / "x.tif", true_labels(raw, logistic()), 500015.0),
+        "shifted": lambda: write_labels(tmp_path / "x.tif", true_labels(raw, logistic()), 5e5 + 15),
         "stable": lambda: write_labels(tmp_path / "x.tif", np.zeros(raw.shape[1:], np.uint8)),
         "slides": lambda: write_labels(tmp_path / "x.tif", np.ones(raw.shape[1:], np.uint8)),
         "two": lambda: write_stack(tmp_path / "x.tif", raw, FACTORS[:2]),
@@ -564,22 +504,12 @@ def test_bad_input_gets_a_message_and_leaves_nothing(case, tmp_path, change, err
 
 
 def test_cancel_leaves_nothing(case, tmp_path):
-    """Wherever it comes, also after the raster is whole and before the report is."""
-
-    class Stops(NullProgress):
-        def __init__(self, after: float) -> None:
-            super().__init__()
-            self.asked, self.after = 0, after
-
-        def cancelled(self) -> bool:
-            self.asked += 1
-            return self.asked > self.after
-
-    whole = Stops(np.inf)
+    """Wherever it comes, also after the raster is complete and before the report is."""
+    listener = Listener()
     (tmp_path / "whole").mkdir()
     (tmp_path / "out").mkdir()
-    explain(case, tmp_path / "whole", progress=whole)
-    for after in (0, whole.asked // 3, 2 * whole.asked // 3, whole.asked - 1):
+    explain(case, tmp_path / "whole", progress=listener)
+    for after in (0, listener.questions // 3, 2 * listener.questions // 3, listener.questions - 1):
         with pytest.raises(Cancelled):
-            explain(case, tmp_path / "out", progress=Stops(after))
+            explain(case, tmp_path / "out", progress=Listener(cancel_after=after))
         assert not list((tmp_path / "out").iterdir())

@@ -20,16 +20,16 @@ from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.classify_zones import classify_zones
 from scarp.model.jobs.compare_runs import compare_runs
-from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.jobs.rainfall_warning import rainfall_warning
-from scarp.model.jobs.validate_with_points import validate_with_points
-from scarp.model.outputs.atomic import RunRecord, read_record, sha256, write_record
+from scarp.model.outputs.run_record import RunRecord, read_record, sha256, write_record
 from scarp.model.progress import NullProgress
 from scarp.model.provenance.call import read_recorded_run
 from scarp.model.provenance.lineage import changed_since_training, changes_since, recorded_checksum, training_inputs
 from scarp.model.provenance.map_tags import LONGEST, MOST_WARNINGS, read_warnings, warning_tags
 from scarp.model.provenance.run_comparison import compare_rasters, compare_recorded_runs, compare_tables
 from scarp.tests.core import prediction_models
+from scarp.tests.core.conftest import validate_with_points
+from scarp.tests.core.prediction_models import predict as predict_with
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 64, 64)
 ROWS, COLUMNS = np.mgrid[:64, :64]
@@ -110,7 +110,7 @@ def stack(tmp_path) -> str:
 def model_of(path, stack: str, kind: str = "linear", pixel: float = 30.0) -> str:
     trained = prediction_models.model(kind)
     with rasterio.open(stack) as dataset:
-        grid = Grid.of(dataset, "stack")
+        grid = Grid.from_dataset(dataset, "stack")
     trained.training = training_inputs({"STACK": {"sha256": sha256(stack)}, "LABELS": {"sha256": "0" * 64}}, grid)
     trained.pixel_size = pixel
     save_model(trained, path)
@@ -119,7 +119,7 @@ def model_of(path, stack: str, kind: str = "linear", pixel: float = 30.0) -> str
 
 def predict(stack, model, output, **options) -> list[str]:
     listener = NullProgress()
-    predict_susceptibility(stack, [model], output, progress=listener, **options)
+    predict_with(stack, [model], output, progress=listener, **options)
     return listener.warnings
 
 
@@ -144,7 +144,7 @@ def test_a_model_file_keeps_checksums_and_no_paths(tmp_path, stack):
     assert trained.training["inputs"]["STACK"] == sha256(stack)
     assert str(tmp_path) not in json.dumps(trained.training)
     with rasterio.open(stack) as dataset:
-        grid = Grid.of(dataset, "stack")
+        grid = Grid.from_dataset(dataset, "stack")
     assert changed_since_training(trained.training, "STACK", "1" * 64, grid)
     assert not changed_since_training(trained.training, "STACK", "", grid)
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from scarp.model.errors import MessageInvalid
-from scarp.model.factors.sources import CategoricalInput, StationPoints
+from scarp.model.factors.settings import CategoricalInput, StationPoints
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.training.settings import TrainingSettings
-from scarp.model.warning.classes import Thresholds
+from scarp.model.warning.classes import WarningOptions
 from scarp.model.worker.protocol import (
     CALL,
     CHUNK_LENGTH,
@@ -137,7 +137,7 @@ def inputs() -> list[Any]:
         CategoricalInput(raster="/a.tif", name="cover"),
         StationPoints(points, "scale"),
         TrainingSettings(epochs=3, learning_rate=1e-5, physics="none"),
-        Thresholds(0.1, 0.6, 0.4, None),
+        WarningOptions(p_low=0.1, p_high=0.6, fs_critical=0.4),
     ]
 
 

@@ -94,11 +94,6 @@ class RecordTarget:
     name = "records"
 
     def __init__(self, folder: Path) -> None:
-        """Make one sound input for each reader.
-
-        Args:
-            folder: for the files.
-        """
         self._folder = folder
         self._texts: dict[str, str] = {}
         for name in ("map.tif", "labels.tif", "stack.tif", "dem.tif"):
@@ -131,7 +126,6 @@ class RecordTarget:
         change.one_of(self._ways)(change)
 
     def read(self) -> None:
-        """Have the reader read it."""
         self._read()
 
     def _json(self, name: str, content: Any, change: Mutator) -> Path:
@@ -245,7 +239,7 @@ def _read_history(path: Path) -> None:
 
 
 def _check_call(call: RecordedRun) -> None:
-    _check_plain(vars(call) | {"files": str(call.files), "made": str(call.made)})
+    _check_plain(vars(call) | {"files": str(call.files), "output_files": str(call.output_files)})
     assert re.fullmatch("scarp:[a-z0-9]+", call.algorithm)
     assert all(isinstance(value, str) for value in call.outputs.values())
 
