@@ -1,18 +1,18 @@
-"""``scarp:comparemodels``: which of several maps is the better one, and whether that could be chance."""
+"""``scarp:comparemodels``: which of several maps is the best, and whether that could be chance."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ..model.comparison.settings import map_names
+from ..model.comparison.settings import ComparisonOptions, map_names
 from ..model.tables import read_numbers, read_texts
-from ..model.validation.settings import DISTANCE, POLYGON_MODES, REPEATS, SUBSETS, THRESHOLD
 from ..model.zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme
 from .base import parameters as p
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
 from .base.styles import style_output
+from .validatewithpoints import evaluation_layers
 
 NUMBERS = (
     ("AUC", "area under the ROC curve of the best map"),
@@ -37,10 +37,10 @@ class CompareModels(ScarpAlgorithm):
         "their zones and in the order of the cells, and where they differ.\n"
         "The maps may have different cell sizes, extents and coordinate reference systems; everything is compared on "
         "the cells of the finest map, where all maps have data. A map of another agency can be one of them: any values "
-        "that rise with susceptibility will do, also classes. Measures at a threshold are only given for maps from 0 "
-        "to 1.\n"
+        "that rise with susceptibility will do, including classes. Measures at a threshold are only given for maps "
+        "from 0 to 1.\n"
         "Maps of several regions count as one: give all rasters of a model the same name in NAMES, and the summary "
-        "table has a row a region. One model alone is enough for that.\n"
+        "table has one row a region. One model alone is enough for that.\n"
         "A map looks better on the landslides it was trained on. Give the training windows and look at the test "
         "windows, or take landslides that none of the maps has seen."
     )
@@ -58,14 +58,9 @@ class CompareModels(ScarpAlgorithm):
         )
         self.declare(
             p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
-            "The inventory; best one that was not used for training.",
+            "The inventory; preferably one that was not used for training.",
         )
-        self.declare(
-            p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
-            "representative: one cell of each polygon, one well inside it. cells: every cell, so that "
-            "large landslides count more. Without effect on points.",
-            advanced=True,
-        )
+        self.declare_option(ComparisonOptions, "polygon_mode")
         self.declare(
             p.vector("STABLE", "Stable points", p.POINT, optional=True),
             "Points known to be stable. Without them they are drawn at random, the same for all maps.",
@@ -83,39 +78,20 @@ class CompareModels(ScarpAlgorithm):
             p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
             "Layer of windows that a training wrote, with the field subset. They count for all maps.",
         )
-        self.declare(
-            p.choice("SUBSET", "Judge on", SUBSETS, SUBSETS[0]),
-            "Which points the main numbers are of: all, or those in train, validation or test windows. The "
-            "report has all of them whenever WINDOWS is given.",
-        )
-        self.declare(
-            p.number("THRESHOLD", "Threshold", THRESHOLD, 0, 1, decimals=4),
-            "From this susceptibility on a cell counts as called landslide, for the maps whose values run from 0 to 1.",
-        )
-        self.declare(
-            p.number("DISTANCE", "Distance of stable points (m)", DISTANCE, 0, 1e6),
-            "Stable points are drawn at least this far from every landslide; as far as the largest label "
-            "radius is sensible.",
-        )
+        self.declare_option(ComparisonOptions, "subset")
+        self.declare_option(ComparisonOptions, "threshold")
+        self.declare_option(ComparisonOptions, "distance")
         self.declare(
             p.table("SHARES", "Shares of the zones (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
             "Percent of the common ground by zone, from the least to the most susceptible, 100 in all. All "
             "maps are cut alike, so that their zones can be compared.",
             advanced=True,
         )
-        self.declare(
-            p.integer("REPEATS", "Repeats", REPEATS, 1, 10000),
-            "How often the stable points are drawn, for the intervals and tests.",
-            advanced=True,
-        )
-        self.declare(
-            p.integer("SEED", "Seed", 1, 0, 2147483647),
-            "Start of the random draw; the same seed gives the same report.",
-            advanced=True,
-        )
+        self.declare_option(ComparisonOptions, "repeats")
+        self.declare_option(ComparisonOptions, "seed")
         self.declare(
             p.file_output("OUTPUT_HTML", "Report", p.HTML),
-            "One file with tables and figures, to open in any browser, print or send by mail.",
+            "One file with tables and figures, to open in any browser, print or send by e-mail.",
         )
         self.declare(
             p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
@@ -144,28 +120,17 @@ class CompareModels(ScarpAlgorithm):
         maps = arguments.named_rasters("SUSCEPTIBILITY")
         paths = [path for path, _ in maps]
         names = map_names(read_texts(arguments.table("NAMES")), [name for _, name in maps])
+        shares = read_numbers(arguments.table("SHARES"), "SHARES")
         html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
         difference, by_region = arguments.output("OUTPUT_DIFFERENCE"), arguments.output("OUTPUT_SUMMARY")
         crs = arguments.grid_crs(paths[arguments.core.call("finest_map", paths, names)], "susceptibility")
-        region_field = arguments.field("REGION_FIELD")
         summary = arguments.core.call(
             "compare_models",
             paths,
-            arguments.points_or_polygons("LANDSLIDES", crs),
+            evaluation_layers(arguments, crs),
             html,
             table,
-            names=names,
-            stable=arguments.points("STABLE", crs),
-            regions=arguments.polygons("REGIONS", crs, [region_field]),
-            region_field=region_field,
-            windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
-            subset=arguments.choice("SUBSET"),
-            threshold=arguments.number("THRESHOLD"),
-            distance=arguments.number("DISTANCE"),
-            repeats=arguments.integer("REPEATS"),
-            seed=arguments.integer("SEED"),
-            shares=read_numbers(arguments.table("SHARES"), "SHARES"),
-            polygon_mode=arguments.choice("POLYGON_MODE"),
+            arguments.options(ComparisonOptions, names=names, shares=shares),
             output_difference=difference,
             output_summary=by_region,
             progress=arguments.progress,

@@ -1,12 +1,12 @@
-"""``scarp:validatewithpoints``: how far a susceptibility map can be trusted."""
+"""``scarp:validatewithpoints``: the accuracy of a susceptibility map."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsProcessingUtils
+from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingUtils
 
-from ..model.validation.settings import DISTANCE, POINT_FIELDS, POLYGON_MODES, REPEATS, SUBSETS, THRESHOLD
+from ..model.validation.settings import POINT_FIELDS, EvaluationLayers, ValidationOptions
 from .base import parameters as p
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
@@ -23,6 +23,18 @@ NUMBERS = (
 TEST_NUMBER = ("AUC_TEST", "AUC of the points in test windows, when WINDOWS is given")
 
 
+def evaluation_layers(arguments: Arguments, crs: QgsCoordinateReferenceSystem) -> EvaluationLayers:
+    """Return the vector layers of a validation or comparison."""
+    region_field = arguments.field("REGION_FIELD")
+    return EvaluationLayers(
+        arguments.points_or_polygons("LANDSLIDES", crs),
+        arguments.points("STABLE", crs),
+        arguments.polygons("REGIONS", crs, [region_field]),
+        region_field,
+        arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
+    )
+
+
 class ValidateWithPoints(ScarpAlgorithm):
     """Parameters in, one call to ``validate_with_points``, report, table and points out."""
 
@@ -37,8 +49,8 @@ class ValidateWithPoints(ScarpAlgorithm):
         "landslides against its share of the area.\n"
         "Stable points are drawn at random, as many as landslides, away from them; the draw is repeated and intervals "
         "are given. A map always fits the landslides it was trained on: give the training windows, and the report "
-        "says how many points lie in them and gives the numbers of the test windows beside those of all. Those are "
-        "the ones to trust."
+        "states how many points lie in them and gives the numbers of the test windows beside those of all. Trust "
+        "those of the test windows."
     )
 
     def define(self) -> None:
@@ -48,14 +60,9 @@ class ValidateWithPoints(ScarpAlgorithm):
         )
         self.declare(
             p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
-            "The inventory; best one that was not used for training.",
+            "The inventory; preferably one that was not used for training.",
         )
-        self.declare(
-            p.choice("POLYGON_MODE", "Landslide polygons count as", POLYGON_MODES, POLYGON_MODES[0]),
-            "representative: one cell of each polygon, one well inside it. cells: every cell, so that "
-            "large landslides count more. Without effect on points.",
-            advanced=True,
-        )
+        self.declare_option(ValidationOptions, "polygon_mode")
         self.declare(
             p.vector("STABLE", "Stable points", p.POINT, optional=True),
             "Points known to be stable. Without them they are drawn at random.",
@@ -72,50 +79,25 @@ class ValidateWithPoints(ScarpAlgorithm):
             p.field("REGION_FIELD", "Region field", "REGIONS"),
             "Field with the name of each region. Without it they are numbered.",
         )
-        self.declare(
-            p.region(),
-            "Name of the region that the map shows, for a column of the table of numbers and of the points. "
-            "Empty: the one that the map states, if any.",
-        )
+        self.declare_option(ValidationOptions, "region")
         self.declare(
             p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
             "Layer of windows that the training wrote, with the field subset.",
         )
-        self.declare(
-            p.choice("SUBSET", "Judge on", SUBSETS, SUBSETS[0]),
-            "Which points AUC, RECALL and KAPPA are of: all, or those in train, validation or test windows. "
-            "The report has all of them whenever WINDOWS is given.",
-        )
-        self.declare(
-            p.number("THRESHOLD", "Threshold", THRESHOLD, 0, 1, decimals=4),
-            "From this susceptibility on a cell counts as called landslide, for recall, kappa and the "
-            "confusion matrix. 0.5 as in the paper.",
-        )
-        self.declare(
-            p.number("DISTANCE", "Distance of stable points (m)", DISTANCE, 0, 1e6),
-            "Stable points are drawn at least this far from every landslide; as far as the largest label "
-            "radius is sensible.",
-        )
-        self.declare(
-            p.integer("REPEATS", "Repeats", REPEATS, 1, 10000),
-            "How often the stable points are drawn, for the intervals.",
-            advanced=True,
-        )
-        self.declare(
-            p.integer("SEED", "Seed", 1, 0, 2147483647),
-            "Start of the random draw; the same seed gives the same report.",
-            advanced=True,
-        )
+        self.declare_option(ValidationOptions, "subset")
+        self.declare_option(ValidationOptions, "threshold")
+        self.declare_option(ValidationOptions, "distance")
+        self.declare_option(ValidationOptions, "repeats")
+        self.declare_option(ValidationOptions, "seed")
         self.declare(
             p.raster("DEM", "Elevation for the relief", optional=True),
-            "DEM whose relief lies under the maps of the report and the PDF. Without it Scarp looks for the "
-            "one that the run records beside map and factor stack name, or takes the stack's slope and "
-            "aspect.",
+            "DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the one "
+            "that the run records of map and factor stack name, or uses the stack's slope and aspect.",
             advanced=True,
         )
         self.declare(
             p.file_output("OUTPUT_HTML", "Report", p.HTML),
-            "One file with tables and figures, to open in any browser, print or send by mail.",
+            "One file with tables and figures, to open in any browser, print or send by e-mail.",
         )
         self.declare(
             p.file_output("OUTPUT_TABLE", "Numbers", p.CSV),
@@ -129,7 +111,7 @@ class ValidateWithPoints(ScarpAlgorithm):
         self.declare(
             p.file_output("OUTPUT_PDF", "Map sheet", p.PDF, optional=True, by_default=False),
             "The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow "
-            "and zone table, drawn by QGIS's layout engine. Not made unless asked for.",
+            "and zone table, drawn by QGIS's layout engine. Only made on request.",
         )
         for name, label in (*NUMBERS, TEST_NUMBER):
             self.declare_number(name, label)
@@ -137,38 +119,21 @@ class ValidateWithPoints(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         susceptibility = arguments.raster("SUSCEPTIBILITY")
         html, table, pdf = (arguments.output(name) for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_PDF"))
-        crs = arguments.grid_crs(susceptibility, "susceptibility")
-        region_field = arguments.field("REGION_FIELD")
+        crs = arguments.grid_crs(susceptibility or "", "susceptibility")
         summary = arguments.core.call(
             "validate_with_points",
             susceptibility,
-            arguments.points_or_polygons("LANDSLIDES", crs),
+            evaluation_layers(arguments, crs),
             html,
             table,
-            stable=arguments.points("STABLE", crs),
+            arguments.options(ValidationOptions),
             zones=arguments.raster("ZONES"),
-            regions=arguments.polygons("REGIONS", crs, [region_field]),
-            region_field=region_field,
-            windows=arguments.polygons("WINDOWS", crs, ["subset"], ["kind"]),
-            subset=arguments.choice("SUBSET"),
-            threshold=arguments.number("THRESHOLD"),
-            distance=arguments.number("DISTANCE"),
-            repeats=arguments.integer("REPEATS"),
-            seed=arguments.integer("SEED"),
-            polygon_mode=arguments.choice("POLYGON_MODE"),
-            region=arguments.text("REGION"),
             dem=arguments.raster("DEM"),
             sheet_relief=QgsProcessingUtils.generateTempFilename("relief.tif") if pdf is not None else None,
             progress=arguments.progress,
         )
-        points = write_sink(
-            arguments,
-            "OUTPUT_POINTS",
-            POINT_FIELDS,
-            WkbType.Point,
-            crs,
-            ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points),
-        )
+        rows = ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points)
+        points = write_sink(arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs, rows)
         style_output(arguments.context, points, "points")
         if pdf is not None:
             from .base.map_pdf import write_pdf

@@ -16,9 +16,11 @@ import rasterio
 from rasterio.transform import from_origin
 from scipy.ndimage import zoom
 
+from scarp.model.comparison.settings import ComparisonOptions
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_models import compare_models
 from scarp.model.progress import NullProgress
+from scarp.model.validation.settings import EvaluationLayers
 
 LEFT, TOP, CELL, COARSE = 300000.0, 3300000.0, 30.0, 20
 LANDSLIDES, STRIP, STEP = 2000, 512, 64
@@ -80,10 +82,10 @@ def main() -> None:
         started = time.perf_counter()
         compare_models(
             maps,
-            Points(name="landslides", xy=xy),
+            EvaluationLayers(Points(name="landslides", xy=xy), regions=regions),
             folder / "c.html",
             folder / "c.csv",
-            regions=regions,
+            ComparisonOptions(),
             output_difference=folder / "d.tif",
             progress=NullProgress(),
         )

@@ -30,8 +30,8 @@ from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import cross_validate
 from scarp.model.progress import NullProgress
-from scarp.model.training.settings import TITLES, settings_of_kind
-from scarp.model.validation.fold_scores import draw_evaluation_sample, sample_raster
+from scarp.model.training.settings import TITLES, CrossValidationOptions, settings_of_kind
+from scarp.model.validation.out_of_fold import draw_evaluation_sample, sample_raster
 
 SHARES = (0.3, 0.5, 0.7, 0.9)
 P_LOW, FS_CRITICAL = 0.15, 0.5
@@ -94,18 +94,16 @@ def run(area: dict[str, Any], kind: str, given: dict[str, Any], seed: int, rando
             area["labels"],
             landslides,
             path,
-            kind=kind,
+            options=CrossValidationOptions(kind, folds=5, random_split=random_split),
             settings=settings,
-            folds=5,
             safety_factor=area.get("safety") if kind == "pcum" else None,
-            random_split=random_split,
             progress=NullProgress(),
         )
         row: dict[str, Any] = {"auc": result.auc, "worst_fold": result.lowest, "pooled": result.pooled}
         if result.random is not None:
             row["random"] = result.random
         with rasterio.open(path) as dataset:
-            grid, values = Grid.of(dataset, "map"), dataset.read(1)
+            grid, values = Grid.from_dataset(dataset, "map"), dataset.read(1)
         # The points do not depend on the seed, so that all rows are judged on the same ones.
         sample = draw_evaluation_sample(grid, area["labels"], landslides, 1, NullProgress())
         at = sample_raster(path, sample, NullProgress())

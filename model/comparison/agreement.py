@@ -1,7 +1,4 @@
-"""How two maps agree, cell by cell: zones (matrix, kappa), ranks (Spearman), and the mean difference.
-The walks over all maps at once: what each part of the ground holds, the ranks of each map, and how maps agree.
-The map of how two maps differ, on the grid of the first.
-"""
+"""Agreement of two maps, cell by cell: zones (matrix, kappa), ranks (Spearman), mean difference, difference map."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import contextlib
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -18,48 +15,45 @@ from ..errors import NoOverlap
 from ..inputs.rasters import create_raster
 from ..labels.buffers import Buffers
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..statistics.area_ranks import AreaRanks
-from ..validation.map_layers import MapBlock
-from ..validation.map_statistics import MapStatistics
-from ..validation.scopes import Scope
+from ..statistics.order_statistics import AreaRanks
+from ..validation.map_layers import MapBlock, Scope
+from ..validation.sampling import MapStatistics
 from .mosaic import JointLayers, Mosaic, ResampledMosaic
 from .sources import iterate_fitting_blocks
+
+
+@dataclass(frozen=True)
+class MapCells:
+    """Cells of one map, all of shape (cells,)."""
+
+    values: np.ndarray
+    zones: np.ndarray  # from 1
+    ranks: np.ndarray  # less one half, their mean
 
 
 class PairAccumulator:
     """Sums over the cells of two maps, weighted by area."""
 
     def __init__(self, zones: int) -> None:
-        """Start at zero for maps of ``zones`` zones."""
         self.matrix = np.zeros((zones, zones))
         """Square metres by zone of the first map (rows) and of the second (columns)."""
-        self.ranks = 0.0
-        """Sum of area × rank × rank, ranks counted from their mean."""
+        self.ranks = 0.0  # sum of area × rank × rank, ranks counted from their mean
         self.difference = 0.0
         self.absolute_difference = 0.0
 
-    def add(
-        self,
-        zone_a: np.ndarray,
-        zone_b: np.ndarray,
-        rank_a: np.ndarray,
-        rank_b: np.ndarray,
-        a: np.ndarray,
-        b: np.ndarray,
-        areas: np.ndarray | float,
-    ) -> None:
-        """Add cells: zones from 1, ranks less one half, values, all of shape (cells,), and areas in square metres."""
+    def add(self, first: MapCells, second: MapCells, areas: np.ndarray | float) -> None:
+        """Add cells of both maps and their area in square metres."""
         zones = len(self.matrix)
-        place = (zone_a.astype(np.int64) - 1) * zones + (zone_b - 1)
-        difference = a.astype(np.float64) - b
+        place = (first.zones.astype(np.int64) - 1) * zones + (second.zones - 1)
+        difference = first.values.astype(np.float64) - second.values
         if isinstance(areas, float):
-            counted = np.bincount(place, minlength=zones * zones) * areas
-            self.ranks += float(rank_a @ rank_b) * areas
+            counted: np.ndarray = np.bincount(place, minlength=zones * zones) * areas
+            self.ranks += float(first.ranks @ second.ranks) * areas
             self.difference += float(difference.sum()) * areas
             self.absolute_difference += float(np.abs(difference).sum()) * areas
         else:
             counted = np.bincount(place, weights=areas, minlength=zones * zones)
-            self.ranks += float((areas * rank_a) @ rank_b)
+            self.ranks += float((areas * first.ranks) @ second.ranks)
             self.difference += float(areas @ difference)
             self.absolute_difference += float(areas @ np.abs(difference))
         self.matrix += counted.reshape(zones, zones)
@@ -71,32 +65,26 @@ class Agreement:
 
     first: int
     second: int
-    matrix_km2: np.ndarray
-    """Area by zone of the first map (rows) and of the second (columns)."""
-    same: float
-    """Share of the area in the same zone of both."""
-    same_or_adjacent: float
-    """Share of the area in the same zone or a neighbouring one."""
+    matrix_km2: np.ndarray  # area by zone of the first map (rows) and of the second (columns)
+    same_zone_share: float  # share of the area in the same zone of both
+    same_or_adjacent: float  # share of the area in the same zone or a neighbouring one
     kappa: float
-    weighted_kappa: float
-    """Kappa with quadratic weights: a disagreement counts by the square of the zones it reaches over."""
-    spearman: float
-    """Rank correlation; NaN where a map has one value only."""
-    mean_difference: float
-    """First minus second, mean over the area; NaN unless both are susceptibilities from 0 to 1."""
+    weighted_kappa: float  # kappa with quadratic weights: a disagreement counts by the square of the distance in zones
+    spearman: float  # rank correlation; NaN where a map has one value only
+    mean_difference: float  # first minus second, mean over the area; NaN unless both are susceptibilities from 0 to 1
     mean_absolute_difference: float
 
 
-def agreement(
+def summarise_agreement(
     pair: tuple[int, int], sums: PairAccumulator, variances: tuple[float, float], comparable_values: bool
 ) -> Agreement:
-    """Return what the sums say.
+    """Return the measures of agreement.
 
     Args:
         pair: numbers of the maps.
         sums: over all cells.
         variances: of the ranks of either map.
-        alike: whether the values of both can be subtracted.
+        comparable_values: whether the values of both can be subtracted.
     """
     area = float(sums.matrix.sum())
     steps = np.abs(np.subtract.outer(np.arange(len(sums.matrix)), np.arange(len(sums.matrix))))
@@ -120,10 +108,10 @@ def kappa(matrix: np.ndarray, weights: np.ndarray) -> float:
 
     Args:
         matrix: counts or areas, shape (classes, classes).
-        weights: how much each disagreement counts, 0 on the diagonal, the same shape.
+        weights: of each disagreement, 0 on the diagonal, the same shape.
 
     Returns:
-        1 for full agreement, 0 for that of chance; NaN where chance alone would agree wholly.
+        1 for full agreement, 0 for that of chance; NaN where chance alone would agree fully.
     """
     shares = matrix / matrix.sum()
     chance = np.outer(shares.sum(axis=1), shares.sum(axis=0))
@@ -133,97 +121,86 @@ def kappa(matrix: np.ndarray, weights: np.ndarray) -> float:
 
 @dataclass
 class MapScan:
-    """What the walks found."""
+    """Statistics of all maps on the common ground."""
 
-    parts: dict[str, MapStatistics]
-    """By name of the scope: cells, area, and where stable points may lie."""
-    ranks: list[AreaRanks]
-    """By map, over the ground where all maps have data."""
-    area_m2: list[float] = field(default_factory=list)
-    """By map, the area of its own data on the common grid."""
-    common_area_m2: float = 0.0
-    """Area where all maps have data."""
+    parts: dict[str, MapStatistics]  # by name of the scope: cells, area, and where stable points may lie
+    ranks: list[AreaRanks]  # by map, over the ground where all maps have data
+    area_m2: list[float]  # by map, the area of its own data on the common grid
+    common_area_m2: float = 0.0  # area where all maps have data
 
 
 def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress) -> MapScan:
-    """Walk the maps twice: for the parts of the ground and the rough ranks, then for the exact ones.
+    """Read the maps twice: for the scopes and the rough ranks, then for the exact ones.
 
     Args:
         layers: the maps.
         scopes: parts to count.
         buffers: cells near landslides, where no stable point may lie; ``None`` when none will be drawn.
-        progress: reported to and asked whether to stop.
+        progress: 0 to 1.
 
     Raises:
         NoOverlap: there is no cell where all maps have data.
     """
-    found = MapScan(
-        {scope.name: MapStatistics() for scope in scopes},
-        [AreaRanks() for _ in range(layers.maps)],
-        [0.0] * layers.maps,
-    )
+    parts = {scope.name: MapStatistics() for scope in scopes}
+    count = layers.map_count
+    scan = MapScan(parts, [AreaRanks() for _ in range(count)], [0.0] * count)
     for view, area in _iterate_blocks(layers, SubProgress(progress, 0.0, 0.6)):
         for number, values in enumerate(view.values_by_map):
-            found.area_m2[number] += float(np.isfinite(values).sum(axis=1) @ area)
+            scan.area_m2[number] += float(np.isfinite(values).sum(axis=1) @ area)
         if not view.valid.any():
             continue
-        found.common_area_m2 += float(view.valid.sum(axis=1) @ area)
-        _count(found.ranks, view, area)
-        near_landslide = layers.near_landslide(buffers, view.block) if buffers is not None else None
+        scan.common_area_m2 += float(view.valid.sum(axis=1) @ area)
+        _count(scan.ranks, view, area)
+        near_landslide = buffers.read(view.block)[0] if buffers is not None else None
         for scope in scopes:
-            inside = layers.inside(view, scope)
-            if inside is None or not inside.any():
-                continue
-            part = found.parts[scope.name]
-            part.cells += int(inside.sum())
-            part.area_m2 += float(inside.sum(axis=1) @ area)
-            if near_landslide is not None:
-                part.frame.add(view.block, (inside & ~near_landslide).sum(axis=1), area)
-    if not found.common_area_m2:
+            mask = layers.scope_mask(view, scope)
+            if mask.any():
+                parts[scope.name].add(view.block, mask, area, near_landslide)
+    if not scan.common_area_m2:
         raise NoOverlap(
             "There is no cell where all maps have data, so nothing can be compared. Leave out the map that "
             "covers other ground, or check the CRS of each."
         )
-    for ranks in found.ranks:
+    for ranks in scan.ranks:
         ranks.refine()
     for view, area in _iterate_blocks(layers, SubProgress(progress, 0.6, 1.0)):
-        _count(found.ranks, view, area)
-    for ranks in found.ranks:
+        _count(scan.ranks, view, area)
+    for ranks in scan.ranks:
         ranks.finish()
-    return found
+    return scan
 
 
 def accumulate_agreement(
     layers: JointLayers, ranks: Sequence[AreaRanks], zones: Sequence[np.ndarray], count: int, progress: Progress
 ) -> dict[tuple[int, int], PairAccumulator]:
-    """Walk the maps once more and sum up, for each pair, how zones and ranks go together.
+    """Read the maps once more and sum up, for each pair, how zones and ranks agree.
 
     Args:
         layers: the maps.
         ranks: of each map.
         zones: zone by bin of the ranks, of each map.
         count: number of zones.
-        progress: reported to and asked whether to stop.
+        progress: 0 to 1.
 
     Returns:
         Sums by pair of map numbers, the smaller first.
     """
-    sums = {pair: PairAccumulator(count) for pair in combinations(range(layers.maps), 2)}
+    sums = {pair: PairAccumulator(count) for pair in combinations(range(layers.map_count), 2)}
     for view, area in _iterate_blocks(layers, progress):
         if not view.valid.any():
             continue
         areas = _areas(view, area)
-        values = [one[view.valid] for one in view.values_by_map]
-        bins = [one.index(cells) for one, cells in zip(ranks, values)]
-        zone = [of_bin[index] for of_bin, index in zip(zones, bins)]
-        rank = [one.midranks[index] - 0.5 for one, index in zip(ranks, bins)]
+        cells = []
+        for values, of_map, of_bin in zip(view.values_by_map, ranks, zones):
+            index = of_map.index(values[view.valid])
+            cells.append(MapCells(values[view.valid], of_bin[index], of_map.midranks[index] - 0.5))
         for (first, second), total in sums.items():
-            total.add(zone[first], zone[second], rank[first], rank[second], values[first], values[second], areas)
+            total.add(cells[first], cells[second], areas)
     return sums
 
 
 def _iterate_blocks(layers: JointLayers, progress: Progress) -> Iterator[tuple[MapBlock, np.ndarray]]:
-    """Give each window, and the area of a cell by row in square metres."""
+    """Give each block, and the area of a cell by row in square metres."""
     total = layers.grid.block_count()
     for number, block in enumerate(layers.grid.blocks()):
         stop_if_cancelled(progress)
@@ -272,7 +249,7 @@ def write_difference(
         second: map to subtract, its nearest cell.
         ranks: as in :func:`compute_difference`.
         output: path of the GeoTIFF.
-        progress: reported to and asked whether to stop.
+        progress: 0 to 1.
 
     Raises:
         NoOverlap: no cell has data in both.

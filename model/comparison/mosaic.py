@@ -1,6 +1,6 @@
-"""One map made of several rasters: those of five regions, say, that one model made, read as if they were one.
-The pieces of a map: whether they are pieces at all or the same ground twice, and the regions that they stand for.
-Several maps as one: what the stages of a validation ask of a map, for the ground where all of them have data.
+"""Maps that may be made of several rasters, such as those of five regions, and several maps on one grid.
+
+The pieces of a map are read as if they were one raster; without a layer of regions they are the regions.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from affine import Affine
 
 from ..errors import NoOverlap, ParameterInvalid
 from ..grid import Block, Grid
-from ..progress import Progress, stop_if_cancelled
-from ..validation.map_layers import MapBlock, MapLayers, ZoneSource
-from ..validation.preparation import WarningLog
-from ..validation.scopes import RegionMap, SubsetMap, natural_sort_key
+from ..progress import Progress, WarningLog, stop_if_cancelled
+from ..validation.map_layers import MapBlock, MapLayers, Regions, SubsetMap, ZoneSource, natural_sort_key
 from .sources import ResampledSource, Source, bounds_in, finest, open_sources
 
 _ALIGNMENT_TOLERANCE = 1e-6
@@ -39,8 +37,7 @@ class Mosaic:
             NoOverlap: a piece cannot be brought into the CRS of the finest one.
         """
         self.name, self.pieces = name, list(pieces)
-        self.anchor = finest(self.pieces)
-        """Number of the piece whose cells the whole map has."""
+        self.anchor = finest(self.pieces)  # number of the piece whose cells the whole map has
         self.grid = _union_grid(name, self.pieces, self.anchor)
 
     @property
@@ -87,22 +84,17 @@ class ResampledMosaic:
     """A map read on a grid: each cell has the value of the first piece with data there, of its nearest cell."""
 
     def __init__(self, mosaic: Mosaic, grid: Grid, stack: contextlib.ExitStack) -> None:
-        """Prepare the way from the pieces to the grid.
-
-        Args:
-            mosaic: the map.
-            grid: the grid to read it on.
-            stack: closes what is opened.
+        """Prepare to read ``mosaic`` on ``grid``; ``stack`` closes what is opened.
 
         Raises:
-            NoOverlap: no piece has ground in common with the grid.
+            NoOverlap: no piece overlaps the grid.
         """
         self.mosaic = mosaic
         self.pieces = [ResampledSource(piece, grid, stack) for piece in mosaic.pieces]
-        if not any(piece.reaches(Block(0, 0, grid.height, grid.width)) for piece in self.pieces):
+        if not any(piece.intersects(Block(0, 0, grid.height, grid.width)) for piece in self.pieces):
             raise NoOverlap(
                 f'The map "{mosaic.name}" of SUSCEPTIBILITY has no common ground with the others. Choose '
-                "maps of one area, and check that each has its right CRS."
+                "maps of one area, and check that each has the right CRS."
             )
 
     def read(self, block: Block) -> np.ndarray:
@@ -113,12 +105,12 @@ class ResampledMosaic:
         return np.full((block.height, block.width), np.nan, dtype=np.float32) if result is None else result
 
     def is_empty(self, grid: Grid) -> bool:
-        """Whether no cell of the grid has a value; a walk over all of it."""
+        """Whether no cell of the grid has a value; reads all of it."""
         return not any(np.isfinite(self.read(block)).any() for block in grid.blocks())
 
     def read_pieces(self, block: Block) -> dict[int, np.ndarray]:
-        """Return the values of each piece that may reach into a block, by its number; the first one counts."""
-        return {number: piece.read(block) for number, piece in enumerate(self.pieces) if piece.reaches(block)}
+        """Return the values of each piece that may overlap a block, by its number; the first one counts."""
+        return {number: piece.read(block) for number, piece in enumerate(self.pieces) if piece.intersects(block)}
 
 
 def _union_grid(name: str, pieces: Sequence[Source], anchor: int) -> Grid:
@@ -126,62 +118,54 @@ def _union_grid(name: str, pieces: Sequence[Source], anchor: int) -> Grid:
     own = pieces[anchor].grid
     if len(pieces) == 1:
         return own
-    values_by_map = [bounds_in(piece.grid, own) for piece in pieces]
-    for piece, bounds in zip(pieces, values_by_map):
+    extents = [bounds_in(piece.grid, own) for piece in pieces]
+    for piece, bounds in zip(pieces, extents):
         if not all(map(math.isfinite, bounds)):
             raise NoOverlap(
                 f'The piece "{piece.label}" of the map "{name}" cannot be brought into the CRS of its '
-                f'piece "{pieces[anchor].label}". Check that each has its right CRS.'
+                f'piece "{pieces[anchor].label}". Check that each has the right CRS.'
             )
-    left, bottom, right, top = (choose(side) for choose, side in zip((min, min, max, max), zip(*values_by_map)))
-    t = own.transform
-    first_column, first_row = (
-        math.floor(place + _ALIGNMENT_TOLERANCE) for place in ((left - t.c) / t.a, (top - t.f) / t.e)
-    )
-    last_column, last_row = (
-        math.ceil(place - _ALIGNMENT_TOLERANCE) for place in ((right - t.c) / t.a, (bottom - t.f) / t.e)
-    )
-    return Grid(
-        own.crs, t * Affine.translation(first_column, first_row), last_column - first_column, last_row - first_row
-    )
+    left, bottom, right, top = (choose(side) for choose, side in zip((min, min, max, max), zip(*extents)))
+    t, tolerance = own.transform, _ALIGNMENT_TOLERANCE
+    column, row = math.floor((left - t.c) / t.a + tolerance), math.floor((top - t.f) / t.e + tolerance)
+    last_column, last_row = math.ceil((right - t.c) / t.a - tolerance), math.ceil((bottom - t.f) / t.e - tolerance)
+    return Grid(own.crs, t * Affine.translation(column, row), last_column - column, last_row - row)
 
 
 MAX_PIECE_OVERLAP = 0.5
-"""Share of a piece that earlier ones may cover. Neighbours share a rim; two maps of one area share nearly all."""
+"""Share of a piece that earlier ones may cover: neighbours share a rim, two maps of one area nearly all."""
 
 
 def check_piece_overlap(
     maps: Sequence[ResampledMosaic], grid: Grid, warning_log: WarningLog, progress: Progress
 ) -> None:
-    """Walk the maps that have pieces, and look for those that lie on each other.
+    """Look for pieces of one map that cover each other.
 
     Args:
         maps: read on ``grid``.
         grid: the common grid.
-        notes: told of pieces that share a rim.
-        progress: reported to and asked whether to stop.
+        warning_log: receives pieces that share a rim.
+        progress: 0 to 1.
 
     Raises:
         ParameterInvalid: most of a piece is covered by the pieces before it.
     """
-    joined = [one for one in maps if len(one.pieces) > 1]
-    own = [np.zeros(len(one.pieces)) for one in joined]
-    hidden = [np.zeros(len(one.pieces)) for one in joined]
+    areas = [(one, np.zeros(len(one.pieces)), np.zeros(len(one.pieces))) for one in maps if len(one.pieces) > 1]
     total = grid.block_count()
     for done, block in enumerate(grid.blocks()):
-        if not joined:
+        if not areas:
             return
         stop_if_cancelled(progress)
         progress.report(done / total)
-        area = grid.cell_area(block.row, block.height)
-        for one, piece_area, covered in zip(joined, own, hidden):
+        cell_area = grid.cell_area(block.row, block.height)
+        for one, piece_area, covered in areas:
             taken = np.zeros((block.height, block.width), dtype=bool)
             for number, cells in one.read_pieces(block).items():
                 known = np.isfinite(cells)
-                piece_area[number] += float(known.sum(axis=1) @ area)
-                covered[number] += float((known & taken).sum(axis=1) @ area)
+                piece_area[number] += float(known.sum(axis=1) @ cell_area)
+                covered[number] += float((known & taken).sum(axis=1) @ cell_area)
                 taken |= known
-    for one, piece_area, covered in zip(joined, own, hidden):
+    for one, piece_area, covered in areas:
         _check_overlap(one, piece_area, covered, warning_log)
 
 
@@ -208,14 +192,15 @@ class PieceRegions:
         """Take the labels of a map's pieces."""
         self._map = one
         labels = [piece.label for piece in one.mosaic.pieces]
-        self.labels = sorted(set(labels), key=natural_sort_key)
-        """Names in the order of the report."""
+        self.labels = sorted(set(labels), key=natural_sort_key)  # names in the order of the report
         self._number = [self.labels.index(label) for label in labels]
         self._last: tuple[Block, np.ndarray] | None = None
 
     def regions_in_block(self, block: Block) -> list[int]:
         """Return the numbers of the regions that may have cells in a block."""
-        return sorted({self._number[number] for number, piece in enumerate(self._map.pieces) if piece.reaches(block)})
+        return sorted(
+            {self._number[number] for number, piece in enumerate(self._map.pieces) if piece.intersects(block)}
+        )
 
     def read(self, block: Block, region: int) -> np.ndarray:
         """Return whether each cell has its value from a region, bool, shape of the block."""
@@ -232,32 +217,23 @@ class PieceRegions:
 
 
 class JointLayers(MapLayers):
-    """Maps read on one grid, with windows, regions and landslide buffers. They have no zones of their own here."""
+    """Maps read on one grid, with windows and regions. They have no zones of their own here."""
 
     def __init__(
         self,
         maps: Sequence[ResampledMosaic],
         grid: Grid,
-        names: Sequence[str],
+        zone_names: Sequence[str],
         subsets: SubsetMap | None = None,
-        regions: RegionMap | PieceRegions | None = None,
+        regions: Regions | None = None,
     ) -> None:
-        """Join the maps; all are read on ``grid``.
-
-        Args:
-            maps: the maps.
-            grid: the grid of the finest.
-            names: names of the zones that the maps will be cut into.
-            subsets: training windows.
-            regions: regions with numbers of their own.
-        """
-        super().__init__(None, grid, ZoneSource(names), subsets, regions)
-        self.maps = len(maps)
+        """Join the maps; all are read on ``grid`` and will be cut into zones of these names."""
+        super().__init__(None, grid, ZoneSource(zone_names), subsets, regions)
+        self.map_count = len(maps)
         self._maps = list(maps)
 
     def read(self, block: Block) -> MapBlock:
-        """Return a window: the values of each map, and where all of them have one."""
-        values_by_map = np.stack([one.read(block) for one in self._maps])
-        valid = np.isfinite(values_by_map).all(axis=0)
-        subset = np.zeros(valid.shape, dtype=np.uint8) if self.subsets is None else self.subsets.read(block)
-        return MapBlock(block, values_by_map, valid, np.zeros(valid.shape, dtype=np.uint8), subset)
+        """Return a block: the values of each map, and where all of them have one."""
+        values = np.stack([one.read(block) for one in self._maps])
+        valid = np.isfinite(values).all(axis=0)
+        return MapBlock(block, values, valid, np.zeros(valid.shape, dtype=np.uint8), self.read_subset(block))

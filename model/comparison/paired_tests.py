@@ -1,9 +1,7 @@
-"""Tests between two maps on the same points: DeLong's paired test and a paired bootstrap, corrected for many pairs.
+"""Paired tests between maps on the same points: DeLong's test and a paired bootstrap, corrected for many pairs.
 
 Each draw of stable points gives one DeLong test. The difference is the mean over all draws and its variance the mean of
-the draws' variances: the variance of a single draw, so the test does not grow surer by drawing more stable points.
-Each map measured on the same points, part of the ground by part, and every pair of maps tested.
-Warnings about a comparison: what makes one map look better than it is, and what numbers cannot be compared.
+the draws' variances: the variance of a single draw, so the test does not grow more certain with more stable points.
 """
 
 from __future__ import annotations
@@ -17,62 +15,54 @@ import numpy as np
 from scipy.stats import norm
 
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..statistics.area_ranks import AreaRanks
-from ..statistics.intervals import LEVEL, MIN_REPEATS, Estimate, from_repeats
-from ..validation.measures import ScopeResult, evaluate_scope, zone_table
+from ..statistics.intervals import MIN_REPEATS, Estimate, from_repeats, z_value
+from ..validation.measures import ScopePoints, ScopeResult, evaluate_scope, zone_table
 from ..validation.metrics import compare_auc
-from ..validation.preparation import ValidationData, WarningLog, stable_values
+from ..validation.preparation import ValidationData, stable_values
 from ..validation.sampling import Draws
-from ..validation.scopes import ALL
-from ..validation.settings import FEW_LANDSLIDES, SUBSET_CODES
-from .agreement import MapScan
+from ..validation.settings import ALL, FEW_LANDSLIDES
+from .agreement import Agreement, MapScan
 from .mosaic import Mosaic
 
-MAX_DELONG_DRAWS = 200
-"""Draws that the variance of a difference is taken from; more would hardly change their mean."""
+MAX_DELONG_DRAWS = 200  # draws that the variance of a difference is computed from; more would hardly change its mean
 
 
 @dataclass(frozen=True)
 class PairTest:
-    """Whether two maps differ in AUC on one part of the ground."""
+    """Whether two maps differ in AUC on one scope."""
 
     first: int
     second: int
-    bootstrap: Estimate
-    """Difference of the AUC, first minus second, with the interval of the paired bootstrap."""
-    delong: Estimate
-    """The same difference with DeLong's interval."""
-    p_delong: float
-    """Two-sided probability of such a difference, or a larger one, between equally good maps."""
-    p_bootstrap: float
-    """The same from the spread of the bootstrap; NaN with few repeats."""
+    bootstrap: Estimate  # difference of the AUC, first minus second, with the interval of the paired bootstrap
+    delong: Estimate  # the same difference with DeLong's interval
+    p_delong: float  # two-sided probability of such a difference, or a larger one, between equally good maps
+    p_bootstrap: float  # the same from the spread of the bootstrap; NaN with few repeats
     clustered: bool
-    """Whether several points belong to one landslide: DeLong's test takes them for independent, the bootstrap not."""
-    p_corrected: float = math.nan
-    """The p to judge by, after Holm (1979) for all pairs tested together."""
+    """Whether several points belong to one landslide: DeLong's test ignores that, the bootstrap does not."""
+    p_corrected: float = math.nan  # the decisive p, after Holm (1979) for all pairs tested together
 
     @property
     def p(self) -> float:
-        """The p to judge by, for this pair alone."""
+        """The decisive p for this pair alone."""
         return self.p_bootstrap if self.clustered else self.p_delong
 
     @property
     def estimate(self) -> Estimate:
-        """The difference with the interval to judge by."""
+        """The difference with the decisive interval."""
         return self.delong if not self.clustered or not self.bootstrap.has_interval else self.bootstrap
 
 
 def pair_tests(
     results: Sequence[ScopeResult], landslides: np.ndarray, stable: np.ndarray, clustered: bool, progress: Progress
 ) -> list[PairTest]:
-    """Test all pairs of maps on one part of the ground.
+    """Test all pairs of maps on one scope.
 
     Args:
-        results: of each map, measured with the same seed.
+        results: of each map, evaluated with the same seed.
         landslides: susceptibility at the landslides, shape (maps, landslides).
         stable: at the stable points, shape (maps, draws, points).
         clustered: whether several points belong to one landslide.
-        progress: reported to and asked whether to stop.
+        progress: 0 to 1.
     """
     pairs = list(combinations(range(len(results)), 2))
     tests = []
@@ -105,7 +95,7 @@ def _test(
             for draw in range(min(stable.shape[1], MAX_DELONG_DRAWS))
         ]
     error = math.sqrt(float(np.mean(variances))) if variances else math.nan
-    half = float(norm.ppf(0.5 + LEVEL / 2)) * error
+    half = z_value() * error
     resampled = results[a].auc_repeats - results[b].auc_repeats
     spread = float(np.std(resampled, ddof=1)) if len(resampled) >= MIN_REPEATS else math.nan
     return PairTest(
@@ -129,204 +119,177 @@ def _two_sided_p(difference: float, error: float) -> float:
 
 
 @dataclass
-class ComparisonResults:
-    """Numbers by part of the ground."""
+class Comparison:
+    """Several maps and how they compare."""
 
-    results: dict[str, list[ScopeResult]] = field(default_factory=dict)
-    """By scope, one of each map."""
-    tests: dict[str, list[PairTest]] = field(default_factory=dict)
-    """By scope, one of each pair of maps."""
+    maps: list[Mosaic]
+    reference: int  # number of the map on whose grid everything is compared
+    data: ValidationData
+    scan: MapScan
+    zones: list[np.ndarray]  # zone by bin of the ranks, of each map
+    zone_names: dict[int, str]
+    probabilities: list[bool]  # by map, whether its values are from 0 to 1, as measures at a threshold need
+    results: dict[str, list[ScopeResult]] = field(default_factory=dict)  # by scope, one of each map
+    tests: dict[str, list[PairTest]] = field(default_factory=dict)  # by scope, one of each pair of maps
+    agreements: list[Agreement] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the maps."""
+        return [one.name for one in self.maps]
+
+    @property
+    def main(self) -> list[ScopeResult]:
+        """Results of each map on the main scope."""
+        return self.results[self.data.main.name]
+
+    @property
+    def ranking(self) -> list[int]:
+        """Numbers of the maps, the highest AUC on the main scope first."""
+        return rank_by_auc(self.main)
+
+    def test_of_best(self) -> PairTest:
+        """Return the test of the two best maps on the main scope."""
+        return find_pair_test(self.tests[self.data.main.name], *self.ranking[:2])
 
 
-def evaluate_maps(
-    data: ValidationData,
-    survey: MapScan,
-    draws: Mapping[str, Draws],
-    zones: Sequence[np.ndarray],
-    zone_names: Mapping[int, str],
-    progress: Progress,
-) -> ComparisonResults:
-    """Measure all maps on all parts of the ground.
+def rank_by_auc(maps: Sequence[ScopeResult]) -> list[int]:
+    """Return the numbers of the maps, the highest AUC first."""
+    return sorted(range(len(maps)), key=lambda number: -maps[number].auc.value)
+
+
+def find_pair_test(tests: Sequence[PairTest], one: int, other: int) -> PairTest:
+    """Return the test of two maps, in either order."""
+    return next(test for test in tests if {test.first, test.second} == {one, other})
+
+
+def evaluate_maps(comparison: Comparison, draws: Mapping[str, Draws], progress: Progress) -> None:
+    """Evaluate all maps on all scopes, and keep results and tests.
 
     Args:
-        run: the points.
-        survey: parts of the ground and ranks of the maps.
+        comparison: the maps.
         draws: stable points by scope; empty when they were given.
-        zones: zone by bin of the ranks, of each map.
-        zone_names: names by zone.
-        progress: reported to and asked whether to stop.
+        progress: 0 to 1.
 
     Raises:
-        LayerEmpty: no given stable point lies in the main part.
+        LayerEmpty: no given stable point lies in the main scope.
     """
-    found = ComparisonResults()
+    data, scan = comparison.data, comparison.scan
     for number, scope in enumerate(data.scopes):
-        subprogress = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
+        part = SubProgress(progress, number / len(data.scopes), (number + 1) / len(data.scopes))
         stable = stable_values(data, draws, scope)
         if stable is None:
             continue
-        sample = data.landslides.take(data.landslides.cell_values.in_scope(scope))
+        sample = data.landslides.in_scope(scope)
         landslides = sample.cell_values.values_by_map
+        area_km2 = scan.parts[scope.name].area_m2 / 1e6
         results = []
-        for index, ranks in enumerate(survey.ranks):
+        for index, (values, ranks) in enumerate(zip(landslides, scan.ranks)):
             stop_if_cancelled(progress)
-            shares_above = 1 - ranks.rank(landslides[index])
-            table = []
-            if scope.name == ALL:
-                counts = np.bincount(zones[index][ranks.index(landslides[index])], minlength=len(zone_names) + 1)
-                areas = ranks.shares(zones[index], len(zone_names)) * survey.common_area_m2
-                table = zone_table(dict(enumerate(counts.tolist())), dict(enumerate(areas.tolist(), 1)), zone_names)
-            results.append(
-                evaluate_scope(
-                    scope,
-                    landslides[index],
-                    sample.feature,
-                    shares_above,
-                    stable[index],
-                    data.stable is None,
-                    data.repeats,
-                    data.threshold,
-                    survey.parts[scope.name].area_m2 / 1e6,
-                    table,
-                    0,
-                    data.seed,
-                    SubProgress(subprogress, 0.8 * index / len(survey.ranks), 0.8 * (index + 1) / len(survey.ranks)),
-                )
-            )
+            points = ScopePoints(values, sample.feature, 1 - ranks.rank(values), stable[index])
+            table = _zone_table(comparison, index, values) if scope.name == ALL else []
+            own = SubProgress(part, 0.8 * index / len(scan.ranks), 0.8 * (index + 1) / len(scan.ranks))
+            results.append(evaluate_scope(data, scope, points, area_km2, table, 0, own))
         clustered = len(np.unique(sample.feature)) < len(sample)
-        found.results[scope.name] = results
-        found.tests[scope.name] = pair_tests(results, landslides, stable, clustered, SubProgress(subprogress, 0.8, 1.0))
-    return found
+        comparison.results[scope.name] = results
+        tests = pair_tests(results, landslides, stable, clustered, SubProgress(part, 0.8, 1.0))
+        comparison.tests[scope.name] = tests
+
+
+def _zone_table(comparison: Comparison, index: int, landslides: np.ndarray) -> list:
+    ranks, zones, names = comparison.scan.ranks[index], comparison.zones[index], comparison.zone_names
+    counts = np.bincount(zones[ranks.index(landslides)], minlength=len(names) + 1)
+    areas = ranks.shares(zones, len(names)) * comparison.scan.common_area_m2
+    return zone_table(dict(enumerate(counts.tolist())), dict(enumerate(areas.tolist(), 1)), names)
 
 
 _NOTABLE_SHARE = 0.01
 """Share of the area, or of the points, above which a loss is worth a warning; also that of zones off their shares."""
 
 
-def warn_about_inputs(
-    maps: Sequence[Mosaic],
-    survey: MapScan,
-    data: ValidationData,
-    probabilities: Sequence[bool],
-    warning_log: WarningLog,
-) -> None:
-    """Warn of ground and points that maps lack, and of maps whose values are no probabilities.
-
-    Args:
-        maps: the maps.
-        survey: what they hold.
-        run: the points.
-        probabilities: by map, whether its values are from 0 to 1.
-        notes: told.
-    """
-    largest = max(survey.area_m2)
+def warn_about_inputs(comparison: Comparison) -> None:
+    """Warn of ground and points that maps lack, and of maps whose values are no probabilities."""
+    scan, warn = comparison.scan, comparison.data.warning_log.warn
+    largest = max(scan.area_m2)
+    without_data = comparison.data.landslides.counts.without_data
     for one, area, without, ranks, probability in zip(
-        maps, survey.area_m2, data.landslides.counts.without, survey.ranks, probabilities
+        comparison.maps, scan.area_m2, without_data, scan.ranks, comparison.probabilities
     ):
         if area < largest * (1 - _NOTABLE_SHARE):
-            warning_log.warn(
+            warn(
                 f'The map "{one.name}" has data on {area / 1e6:,.1f} km² of the {largest / 1e6:,.1f} km² '
                 "that the largest map has here. Only ground that all maps have is compared."
             )
         if without:
-            warning_log.warn(
-                f'{without:,} of the landslides lie where "{one.name}" has no data; no map is judged by them.'
-            )
+            warn(f'{without:,} of the landslides lie where "{one.name}" has no data; no map is evaluated on them.')
         if one.has_sentinel_values:
-            warning_log.warn(
-                f'The map "{one.name}" does not say which value means no data, and holds values such as '
+            warn(
+                f'The map "{one.name}" does not declare which value means no data, and holds values such as '
                 "-9999; these count as no data."
             )
         if one.bands > 1:
-            warning_log.warn(f'The map "{one.name}" has {one.bands} bands; the first one is used.')
+            warn(f'The map "{one.name}" has {one.bands} bands; the first one is used.')
         if ranks.minimum == ranks.maximum:
-            warning_log.warn(f'The map "{one.name}" has the value {ranks.minimum:g} everywhere, so it ranks nothing.')
+            warn(f'The map "{one.name}" has the value {ranks.minimum:g} everywhere, so it ranks nothing.')
         elif not probability:
-            warning_log.warn(
+            warn(
                 f'The values of "{one.name}" run from {ranks.minimum:g} to {ranks.maximum:g}, not within 0 '
                 "to 1. Its order counts: AUC, ranks and zones. It has no numbers at a threshold, and maps of "
                 "differences show ranks. High values must mean more susceptible."
             )
 
 
-def warn_about_zones(
-    names: Sequence[str],
-    ranks: Sequence[AreaRanks],
-    shares: Sequence[np.ndarray],
-    wanted: Sequence[float],
-    warning_log: WarningLog,
-) -> None:
-    """Warn of maps that cannot be cut into the zones asked for, because many cells have one value.
-
-    Args:
-        names: of the maps.
-        ranks: of the maps.
-        shares: by map, the share of the area in each zone.
-        wanted: the shares asked for.
-        notes: told.
-    """
-    for name, one, found in zip(names, ranks, shares):
-        if one.bins == len(wanted):
-            warning_log.warn(
-                f'The map "{name}" has {len(wanted)} values; these are taken for its zones, which have '
-                f"{', '.join(f'{share:.0%}' for share in found)} of the area, from the least susceptible on."
+def warn_about_zones(comparison: Comparison, shares: np.ndarray) -> None:
+    """Warn of maps that cannot be cut into zones of some shares, because many cells have one value."""
+    count = len(comparison.zone_names)
+    for name, ranks, zones in zip(comparison.names, comparison.scan.ranks, comparison.zones):
+        actual = ranks.shares(zones, count)
+        listed = ", ".join(f"{share:.0%}" for share in actual)
+        if ranks.bins == count:
+            comparison.data.warning_log.warn(
+                f'The map "{name}" has {count} values; these are taken for its zones, which have {listed} of the area, '
+                "from the least susceptible on."
             )
-        elif np.abs(found - np.asarray(wanted)).max() > _NOTABLE_SHARE:
-            warning_log.warn(
-                f'Many cells of "{name}" have the same value, so its zones do not have the shares asked for '
-                f"but {', '.join(f'{share:.0%}' for share in found)} of the area, from the least susceptible "
-                "on. Read the agreement of its zones with that in mind."
+        elif np.abs(actual - shares).max() > _NOTABLE_SHARE:
+            comparison.data.warning_log.warn(
+                f'Many cells of "{name}" have the same value, so its zones do not have the shares asked for but '
+                f"{listed} of the area, from the least susceptible on. Read the agreement of its zones with that in "
+                "mind."
             )
 
 
-def warn_about_results(
-    results: Mapping[str, Sequence[ScopeResult]],
-    main: str,
-    names: Sequence[str],
-    data: ValidationData,
-    warning_log: WarningLog,
-) -> None:
-    """Warn of fits taken for tests, of few landslides, and of maps that are no use.
-
-    Args:
-        results: by scope, one of each map.
-        main: name of the scope that the main numbers are for.
-        names: of the maps.
-        run: the points.
-        notes: told.
-    """
-    trained = int((data.landslides.cell_values.subset == SUBSET_CODES["train"]).sum())
+def warn_about_results(comparison: Comparison) -> None:
+    """Warn of fits taken for tests, of few landslides, and of maps that are no use."""
+    data, main, warn = comparison.data, comparison.data.main.name, comparison.data.warning_log.warn
+    trained = data.subset_counts().get("train", 0)
     if data.layers.subsets is None:
-        warning_log.warn(
+        warn(
             "No window layer was given, so Scarp cannot tell which landslides the models were trained on. A "
             "map looks better on its own training landslides: the comparison is only fair if none of the maps "
             "has seen these landslides, or all of them have."
         )
     else:
         if main == ALL and trained:
-            warning_log.warn(
-                f"{trained:,} of {len(data.landslides):,} landslides lie in training windows, where maps show a "
-                "fit, not a test."
-                + (
-                    " The numbers of the test windows stand beside those of all; trust those."
-                    if "test" in results
-                    else ""
-                )
+            has_test = "test" in comparison.results
+            test = " The numbers of the test windows stand beside those of all; trust those." if has_test else ""
+            warn(
+                f"{trained:,} of {len(data.landslides):,} landslides lie in training windows, where maps show a fit, "
+                f"not a test.{test}"
             )
         elif main == "train":
-            warning_log.warn("The numbers are for the training windows: they show a fit, not a test.")
-        warning_log.warn(
+            warn("The numbers are for the training windows: they show a fit, not a test.")
+        warn(
             "The training windows count for all maps. A map that was trained on other ground may have seen "
             "landslides of the test windows."
         )
-    first = results[main][0]
+    first = comparison.main[0]
     if first.landslides < FEW_LANDSLIDES:
-        warning_log.warn(f"Only {first.landslides} landslides count, so all numbers are rough; look at the intervals.")
+        warn(f"Only {first.landslides} landslides count, so all numbers are rough; look at the intervals.")
     if first.repeats < MIN_REPEATS:
-        warning_log.warn(f"With fewer than {MIN_REPEATS} repeats there is no bootstrap interval. Set REPEATS to 200.")
-    for name, result in zip(names, results[main]):
+        warn(f"With fewer than {MIN_REPEATS} repeats there is no bootstrap interval. Set REPEATS to 200.")
+    for name, result in zip(comparison.names, comparison.main):
         if result.auc.value < 0.5:
-            warning_log.warn(
+            warn(
                 f'The AUC of "{name}" is {result.auc.value:.3f}, below 0.5: landslides lie on lower values '
-                "than stable points do. Is the map turned round, so that low values mean more susceptible?"
+                "than stable points do. Is the map inverted, so that low values mean more susceptible?"
             )

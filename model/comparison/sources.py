@@ -19,7 +19,7 @@ from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window, region_name
 from ..progress import Progress, stop_if_cancelled
 
 NODATA_SENTINELS = np.array([-9999, -99999, -32768, np.finfo(np.float32).min], dtype=np.float32)
-"""Marks that rasters use for no data without saying so; no susceptibility has such a value."""
+"""Values that rasters use for no data without declaring it; no susceptibility has such a value."""
 
 
 class Source:
@@ -29,15 +29,15 @@ class Source:
         """Keep an open raster; ``name`` is that of the map.
 
         Raises:
-            CrsMissing, GridUnsupported: as ``Grid.of``.
+            CrsMissing, GridUnsupported: as ``Grid.from_dataset``.
         """
         self.dataset, self.name = dataset, name
-        self.grid = Grid.of(dataset, f'susceptibility ("{name}")')
+        self.grid = Grid.from_dataset(dataset, f'susceptibility ("{name}")')
         self.label = region_name(dataset) or Path(dataset.name).stem
-        """What a piece of a map is called: the region that the raster states, else its file's name."""
+        """Name of the piece: the region that the raster states, else its file's name."""
         self.nodata_undeclared = dataset.nodata is None
         self.has_sentinel_values = False
-        """Whether cells with one of the marks of ``NODATA_SENTINELS`` were met."""
+        """Whether cells with one of ``NODATA_SENTINELS`` were read."""
 
     @property
     def cell_size(self) -> float:
@@ -46,16 +46,16 @@ class Source:
 
     @property
     def is_integer(self) -> bool:
-        """Whether the raster holds whole numbers, classes say, which must not be averaged for a picture."""
+        """Whether the raster holds whole numbers, such as classes, which must not be averaged for a picture."""
         return np.issubdtype(np.dtype(self.dataset.dtypes[0]), np.integer)
 
     def mask_nodata(self, cells: np.ndarray) -> np.ndarray:
-        """Return values (float32) scaled as the raster declares, with NaN for marks of no data; changes its input."""
+        """Return values (float32) scaled as the raster declares, with NaN for no data; changes its input."""
         if self.nodata_undeclared:
-            marks = np.isin(cells, NODATA_SENTINELS)
-            if marks.any():
+            sentinels = np.isin(cells, NODATA_SENTINELS)
+            if sentinels.any():
                 self.has_sentinel_values = True
-                cells[marks] = np.nan
+                cells[sentinels] = np.nan
         cells[~np.isfinite(cells)] = np.nan
         scale, offset = self.dataset.scales[0], self.dataset.offsets[0]
         if (scale, offset) != (1, 0):
@@ -68,40 +68,23 @@ class ResampledSource:
     """A raster read on a grid: each cell has the value of the raster's cell that its centre lies in."""
 
     def __init__(self, source: Source, grid: Grid, stack: contextlib.ExitStack) -> None:
-        """Prepare the way from one grid to the other.
-
-        Args:
-            source: the raster.
-            grid: the grid to read it on.
-            stack: closes what is opened.
-        """
+        """Prepare to read ``source`` on ``grid``; ``stack`` closes what is opened."""
         self._source, self._grid = source, grid
         self._view: WarpedVRT | None = None
         if source.grid.crs != grid.crs:
-            dataset = source.dataset
-            nodata = dataset.nodata
-            if nodata is None and dataset.dtypes[0].startswith("float"):
+            nodata = source.dataset.nodata
+            if nodata is None and source.dataset.dtypes[0].startswith("float"):
                 nodata = np.nan
-            self._view = stack.enter_context(
-                WarpedVRT(
-                    dataset,
-                    crs=grid.crs,
-                    transform=grid.transform,
-                    width=grid.width,
-                    height=grid.height,
-                    resampling=Resampling.nearest,
-                    src_nodata=nodata,
-                    nodata=np.nan,
-                    dtype="float32",
-                )
-            )
+            target = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
+            values = {"src_nodata": nodata, "nodata": np.nan, "dtype": "float32", "resampling": Resampling.nearest}
+            self._view = stack.enter_context(WarpedVRT(source.dataset, **target, **values))
         left, bottom, right, top = bounds_in(source.grid, grid)
         t = grid.transform
         self._columns = (left - t.c) / t.a, (right - t.c) / t.a
         self._rows = (top - t.f) / t.e, (bottom - t.f) / t.e
 
-    def reaches(self, block: Block) -> bool:
-        """Whether the raster's rectangle has ground in common with a block."""
+    def intersects(self, block: Block) -> bool:
+        """Whether the raster's rectangle overlaps a block."""
         return (
             self._rows[0] < block.row + block.height
             and self._rows[1] > block.row
@@ -111,26 +94,16 @@ class ResampledSource:
 
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32, NaN where there are none."""
-        if self._view is not None:
-            return self._source.mask_nodata(
-                read_window(self._view, block.row, block.column, block.height, block.width, [1])[0]
-            )
         mine, theirs = self._source.grid, self._grid
-        if mine == theirs:
-            return self._source.mask_nodata(
-                read_window(self._source.dataset, block.row, block.column, block.height, block.width, [1])[0]
-            )
+        if self._view is not None or mine == theirs:
+            raster = self._view or self._source.dataset
+            cells = read_window(raster, block.row, block.column, block.height, block.width, [1])[0]
+            return self._source.mask_nodata(cells)
         a, b = mine.transform, theirs.transform
         columns = np.floor((b.c + b.a * (block.column + np.arange(block.width) + 0.5) - a.c) / a.a).astype(np.int64)
         rows = np.floor((b.f + b.e * (block.row + np.arange(block.height) + 0.5) - a.f) / a.e).astype(np.int64)
-        cells = read_window(
-            self._source.dataset,
-            int(rows[0]),
-            int(columns[0]),
-            int(rows[-1] - rows[0]) + 1,
-            int(columns[-1] - columns[0]) + 1,
-            [1],
-        )[0]
+        size = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+        cells = read_window(self._source.dataset, int(rows[0]), int(columns[0]), *size, [1])[0]
         return self._source.mask_nodata(cells)[np.ix_(rows - rows[0], columns - columns[0])]
 
 
@@ -178,7 +151,7 @@ def bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
 
 
 def iterate_fitting_blocks(grid: Grid, maps: Sequence[HasCellSize], progress: Progress) -> Iterator[Block]:
-    """Walk a grid in blocks in which no map has many more cells than in a block of its own."""
+    """Give the blocks of a grid, so small that no map has many more cells in one than in a block of its own."""
     size = grid.cell_size() / grid.scale_factor()
     ratio = max([1.0, *(size / one.cell_size for one in maps)])
     side = max(1, int(BLOCK / ratio))

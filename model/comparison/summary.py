@@ -1,6 +1,4 @@
-"""The summary over regions: one row a region, the numbers of each map beside each other, and the whole below.
-All numbers of a comparison as one tidy table: part of the ground, map, other map, measure, value and interval.
-"""
+"""Tables of a comparison: the summary over regions, and all numbers as one tidy table."""
 
 from __future__ import annotations
 
@@ -8,17 +6,18 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..statistics.intervals import Estimate
 from ..validation.measures import ScopeResult
-from ..validation.scopes import ALL, REGION_PREFIX
-from .agreement import Agreement
-from .paired_tests import PairTest
+from ..validation.settings import ALL, REGION_PREFIX
+from .paired_tests import Comparison, find_pair_test, rank_by_auc
 
 TEST = "test"
-THRESHOLD_METRICS = ("recall", "specificity", "precision", "kappa")
-"""Measures of maps with values from 0 to 1."""
+THRESHOLD_METRICS = ("recall", "specificity", "precision", "kappa")  # measures of maps with values from 0 to 1
 WHOLE, TESTED, MEAN, WORST = "(all)", "(test windows)", "(mean of the regions)", "(worst region)"
 """First cell of the rows that are no region."""
+_LEADING_COLUMNS = ("region", "judged_on", "landslides", "stable_points", "area_km2")
 
 
 def region_labels(results: Mapping[str, Sequence[ScopeResult]]) -> list[str]:
@@ -26,179 +25,144 @@ def region_labels(results: Mapping[str, Sequence[ScopeResult]]) -> list[str]:
     return [scope[len(REGION_PREFIX) :] for scope in results if scope.startswith(REGION_PREFIX)]
 
 
-def summary_columns(names: Sequence[str], probabilities: Sequence[bool]) -> list[str]:
-    """Return the columns: of the region, then of each map, and for several maps which one is the best.
-
-    Args:
-        names: of the maps.
-        probabilities: by map, whether its values are from 0 to 1.
-    """
-    columns = ["region", "judged_on", "landslides", "stable_points", "area_km2"]
-    for name, probability in zip(names, probabilities):
-        columns += [f"{name} {measure}" for measure in _measures(probability)]
-    return [*columns, "best", "p"] if len(names) > 1 else columns
+def region_aucs(results: Mapping[str, Sequence[ScopeResult]], number: int) -> list[float]:
+    """Return the AUC of one map in each region."""
+    return [results[f"{REGION_PREFIX}{label}"][number].auc.value for label in region_labels(results)]
 
 
-def summary_rows(
-    results: Mapping[str, Sequence[ScopeResult]],
-    tests: Mapping[str, Sequence[PairTest]],
-    main: str,
-    names: Sequence[str],
-    probabilities: Sequence[bool],
-) -> list[list[Any]]:
+def summary_columns(comparison: Comparison) -> list[str]:
+    """Return the columns: of the region, then of each map, and for several maps which one is the best."""
+    columns = list(_LEADING_COLUMNS)
+    for name, probability in zip(comparison.names, comparison.probabilities):
+        measures = ["auc", "auc_low", "auc_high", "average_precision", *(THRESHOLD_METRICS if probability else ())]
+        columns += [f"{name} {measure}" for measure in measures]
+    return [*columns, "best", "p"] if len(comparison.maps) > 1 else columns
+
+
+def summary_rows(comparison: Comparison) -> list[list[Any]]:
     """Return the rows: the regions, the whole, and over more than one region the mean and the worst of each number.
 
-    Where the numbers are of all ground and there are test windows, these have a row as well: what the maps are worth on
-    land never seen.
-
-    Args:
-        results: by part of the ground, one of each map.
-        tests: by part of the ground, one of each pair.
-        main: name of the part that the main numbers are for.
-        names: of the maps.
-        probabilities: by map, whether its values are from 0 to 1.
+    Where the numbers are of all ground and there are test windows, these have a row as well: the performance on land
+    never seen.
     """
-    labels = region_labels(results)
+    labels, main = region_labels(comparison.results), comparison.data.main.name
     parts = [*((label, main, f"{REGION_PREFIX}{label}") for label in labels), (WHOLE, main, main)]
-    if main == ALL and TEST in results:
+    if main == ALL and TEST in comparison.results:
         parts.append((TESTED, TEST, TEST))
-    rows = [
-        [
-            label,
-            judged_on,
-            *_counts(results[scope][0]),
-            *_numbers(results[scope], probabilities),
-            *_best(results[scope], tests[scope], names),
-        ]
-        for label, judged_on, scope in parts
-    ]
+    rows = [[label, judged_on, *_cells(comparison, scope)] for label, judged_on, scope in parts]
     if len(labels) < 2:
         return rows
-    first, last = 5, len(rows[0]) - (2 if len(names) > 1 else 0)
-    regions = list(zip(*(row[first:last] for row in rows[: len(labels)])))
-    blank = [None] * (len(rows[0]) - last)
-    for title, together in ((MEAN, lambda column: math.fsum(column) / len(column)), (WORST, min)):
-        rows.append([title, main, None, None, None, *(together(column) for column in regions), *blank])
+    columns = summary_columns(comparison)
+    first, last = len(_LEADING_COLUMNS), len(columns) - (2 if len(comparison.maps) > 1 else 0)
+    by_column = list(zip(*(row[first:last] for row in rows[: len(labels)])))
     # The ends of intervals are of one region each: no interval of the mean can be made of them.
-    ends = [
-        place
-        for place, name in enumerate(summary_columns(names, probabilities))
-        if first <= place < last and name.endswith(("auc_low", "auc_high"))
-    ]
-    for row in rows[-2:]:
-        for place in ends:
-            row[place] = None
+    ends = [name.endswith(("auc_low", "auc_high")) for name in columns[first:last]]
+    for title, combine in ((MEAN, lambda column: math.fsum(column) / len(column)), (WORST, min)):
+        cells = [None if end else combine(column) for end, column in zip(ends, by_column)]
+        rows.append([title, main, None, None, None, *cells, *[None] * (len(columns) - last)])
     return rows
 
 
-def _measures(probability: bool) -> list[str]:
-    return ["auc", "auc_low", "auc_high", "average_precision", *(THRESHOLD_METRICS if probability else ())]
-
-
-def _counts(result: ScopeResult) -> list[Any]:
-    return [result.landslides, result.stable, result.area_km2]
-
-
-def _numbers(maps: Sequence[ScopeResult], probabilities: Sequence[bool]) -> list[float]:
-    numbers = []
-    for result, probability in zip(maps, probabilities):
-        numbers += [result.auc.value, result.auc.low, result.auc.high, result.average_precision.value]
-        numbers += [result.measures[name].value for name in THRESHOLD_METRICS] if probability else []
-    return numbers
-
-
-def _best(maps: Sequence[ScopeResult], tests: Sequence[PairTest], names: Sequence[str]) -> list[Any]:
-    """Return the map with the highest AUC, and the p of its lead over the next; nothing for one map."""
-    if len(maps) < 2:
-        return []
-    best, second = rank_by_auc(maps)[:2]
-    return [names[best], find_pair_test(tests, best, second).p_corrected]
-
-
-def rank_by_auc(maps: Sequence[ScopeResult]) -> list[int]:
-    """Return the numbers of the maps, the highest AUC first."""
-    return sorted(range(len(maps)), key=lambda number: -maps[number].auc.value)
-
-
-def find_pair_test(tests: Sequence[PairTest], one: int, other: int) -> PairTest:
-    """Return the test of two maps, in either order."""
-    return next(test for test in tests if {test.first, test.second} == {one, other})
+def _cells(comparison: Comparison, scope: str) -> list[Any]:
+    maps = comparison.results[scope]
+    cells: list[Any] = [maps[0].landslides, maps[0].stable, maps[0].area_km2]
+    for result, probability in zip(maps, comparison.probabilities):
+        cells += [result.auc.value, result.auc.low, result.auc.high, result.average_precision.value]
+        cells += [result.measures[name].value for name in THRESHOLD_METRICS] if probability else []
+    if len(maps) > 1:
+        best, second = rank_by_auc(maps)[:2]
+        cells += [comparison.names[best], find_pair_test(comparison.tests[scope], best, second).p_corrected]
+    return cells
 
 
 Row = tuple[str, str, str, str, float, float, float, str]
 
 
-def result_rows(
-    results: Mapping[str, Sequence[ScopeResult]], names: Sequence[str], probabilities: Sequence[bool]
-) -> Iterator[Row]:
-    """Give the numbers of each map in each part of the ground.
-
-    Args:
-        results: by scope, one of each map.
-        names: of the maps.
-        probabilities: by map, whether its values are from 0 to 1, as measures at a threshold need.
-    """
-    for scope, maps in results.items():
-        for name, result, probability in zip(names, maps, probabilities):
-            for measure, value in (
-                ("landslides", result.landslides),
-                ("stable_points", result.stable),
-                ("repeats", result.repeats),
-                ("area_km2", result.area_km2),
-            ):
-                yield _row(scope, name, "", measure, Estimate(float(value)))
-            yield _row(scope, name, "", "auc", result.auc)
-            yield _row(scope, name, "", "auc_over_draws", result.auc_draws)
-            yield _row(scope, name, "", "auc_delong", result.auc_delong)
-            yield _row(scope, name, "", "average_precision", result.average_precision)
-            if scope == ALL:
-                yield _row(scope, name, "", "success_rate_area", result.success_rate_auc)
-                for zone in result.zones:
-                    yield _row(scope, name, "", f"zone_{zone.zone}_area_share", Estimate(zone.area_share))
-                    yield _row(scope, name, "", f"zone_{zone.zone}_landslide_share", zone.landslide_share)
-                    yield _row(scope, name, "", f"zone_{zone.zone}_frequency_ratio", zone.frequency_ratio)
-            if probability:
-                for measure, estimate in {**result.measures, "brier_score": result.brier}.items():
-                    yield _row(scope, name, "", measure, estimate)
+def table_rows(comparison: Comparison) -> list[Row]:
+    """Return all numbers."""
+    return [
+        *_input_rows(comparison),
+        *(row for scope in comparison.results for row in _result_rows(comparison, scope)),
+        *(row for scope in comparison.tests for row in _pair_rows(comparison, scope)),
+        *_agreement_rows(comparison),
+    ]
 
 
-def pair_rows(tests: Mapping[str, Sequence[PairTest]], names: Sequence[str]) -> Iterator[Row]:
-    """Give the paired tests of each part of the ground."""
-    for scope, pairs in tests.items():
-        for test in pairs:
-            first, second = names[test.first], names[test.second]
-            yield _row(scope, first, second, "auc_difference", test.bootstrap)
-            yield _row(scope, first, second, "auc_difference_delong", test.delong)
-            for measure, value in (
-                ("p_delong", test.p_delong),
-                ("p_bootstrap", test.p_bootstrap),
-                ("p_corrected", test.p_corrected),
-            ):
-                yield _row(scope, first, second, measure, Estimate(value))
+def _input_rows(comparison: Comparison) -> Iterator[Row]:
+    counts, scan = comparison.data.landslides.counts, comparison.scan
+    for name, value in counts.table().items():
+        yield _row("input", "", "", f"landslide_{name}", value)
+    yield _row("input", "", "", "compared_km2", scan.common_area_m2 / 1e6)
+    for name, without, area in zip(comparison.names, counts.without_data, scan.area_m2):
+        yield _row("input", name, "", "landslides_without_value", without)
+        yield _row("input", name, "", "area_km2", area / 1e6)
+    for number, name in enumerate(comparison.names):
+        values = region_aucs(comparison.results, number)
+        if values:
+            yield _row("regions", name, "", "auc_mean", float(np.mean(values)))
+            yield _row("regions", name, "", "auc_worst", min(values))
 
 
-def agreement_rows(pairs: Sequence[Agreement], names: Sequence[str]) -> Iterator[Row]:
-    """Give how zones and ranks of each pair of maps agree."""
-    for pair in pairs:
-        first, second = names[pair.first], names[pair.second]
-        for measure, value in (
-            ("same_zone", pair.same),
-            ("same_or_next_zone", pair.same_or_adjacent),
-            ("kappa", pair.kappa),
-            ("weighted_kappa", pair.weighted_kappa),
-            ("spearman", pair.spearman),
-            ("mean_difference", pair.mean_difference),
-            ("mean_absolute_difference", pair.mean_absolute_difference),
-        ):
-            yield _row(ALL, first, second, measure, Estimate(value))
+def _result_rows(comparison: Comparison, scope: str) -> Iterator[Row]:
+    for name, result, probability in zip(comparison.names, comparison.results[scope], comparison.probabilities):
+        numbers: dict[str, float | Estimate] = {
+            "landslides": result.landslides,
+            "stable_points": result.stable,
+            "repeats": result.repeats,
+            "area_km2": result.area_km2,
+            "auc": result.auc,
+            "auc_over_draws": result.auc_draws,
+            "auc_delong": result.auc_delong,
+            "average_precision": result.average_precision,
+        }
+        if scope == ALL:
+            numbers["success_rate_area"] = result.success_rate_auc
+            for zone in result.zones:
+                numbers[f"zone_{zone.zone}_area_share"] = zone.area_share
+                numbers[f"zone_{zone.zone}_landslide_share"] = zone.landslide_share
+                numbers[f"zone_{zone.zone}_frequency_ratio"] = zone.frequency_ratio
+        if probability:
+            numbers.update(result.measures, brier_score=result.brier)
+        for measure, value in numbers.items():
+            yield _row(scope, name, "", measure, value)
+
+
+def _pair_rows(comparison: Comparison, scope: str) -> Iterator[Row]:
+    for test in comparison.tests[scope]:
+        numbers: dict[str, float | Estimate] = {
+            "auc_difference": test.bootstrap,
+            "auc_difference_delong": test.delong,
+            "p_delong": test.p_delong,
+            "p_bootstrap": test.p_bootstrap,
+            "p_corrected": test.p_corrected,
+        }
+        first, second = comparison.names[test.first], comparison.names[test.second]
+        for measure, value in numbers.items():
+            yield _row(scope, first, second, measure, value)
+
+
+def _agreement_rows(comparison: Comparison) -> Iterator[Row]:
+    for pair in comparison.agreements:
+        numbers = {
+            "same_zone": pair.same_zone_share,
+            "same_or_next_zone": pair.same_or_adjacent,
+            "kappa": pair.kappa,
+            "weighted_kappa": pair.weighted_kappa,
+            "spearman": pair.spearman,
+            "mean_difference": pair.mean_difference,
+            "mean_absolute_difference": pair.mean_absolute_difference,
+        }
         for row, of_row in enumerate(pair.matrix_km2, 1):
             for column, area in enumerate(of_row, 1):
-                yield _row(ALL, first, second, f"zone_{row}_and_{column}_km2", Estimate(float(area)))
+                numbers[f"zone_{row}_and_{column}_km2"] = area
+        first, second = comparison.names[pair.first], comparison.names[pair.second]
+        for measure, value in numbers.items():
+            yield _row(ALL, first, second, measure, value)
 
 
-def number_row(scope: str, name: str, measure: str, value: float) -> Row:
-    """Return a number without interval."""
-    return _row(scope, name, "", measure, Estimate(float(value)))
+def _row(scope: str, name: str, other: str, measure: str, value: float | Estimate) -> Row:
+    one = value if isinstance(value, Estimate) else Estimate(value)
+    return scope, name, other, measure, float(one.value), float(one.low), float(one.high), one.interval
 
 
 def as_metrics(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -206,18 +170,5 @@ def as_metrics(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {"scope": row[0], "map": row[1], "other": row[2], "measure": row[3], "value": row[4]}
         for row in rows
-        if not row[3].startswith("zone_") and row[4] == row[4]
+        if not row[3].startswith("zone_") and not math.isnan(row[4])
     ]
-
-
-def _row(scope: str, name: str, other: str, measure: str, estimate: Estimate) -> Row:
-    return (
-        scope,
-        name,
-        other,
-        measure,
-        float(estimate.value),
-        float(estimate.low),
-        float(estimate.high),
-        estimate.interval,
-    )

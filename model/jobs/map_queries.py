@@ -30,10 +30,8 @@ class RasterExtent:
     """Where a raster lies."""
 
     crs_wkt: str
-    bounds: tuple[float, float, float, float]
-    """Left, bottom, right, top in map units."""
-    buffered_bounds: list[tuple[float, float, float, float]]
-    """The bounds grown by each distance asked for."""
+    bounds: tuple[float, float, float, float]  # left, bottom, right, top in map units
+    buffered_bounds: list[tuple[float, float, float, float]]  # the bounds grown by each distance asked for
 
 
 def raster_extent(path: str | os.PathLike, role: str, *, reaches: Sequence[float] = ()) -> RasterExtent:

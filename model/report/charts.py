@@ -1,8 +1,7 @@
-"""The style that all figures share, and how a figure becomes SVG in a page.
+"""Style of all figures, SVG for pages, and the curves and bars of validation reports.
 
 Colours are Okabe and Ito's (2008), which readers with any kind of colour vision can tell apart; lines differ in dash
-pattern too, so that a print in grey still reads.
-Curves and bars of a validation report.
+pattern too, so that a print in grey is still readable.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from PIL import Image
 from ..validation.measures import ZoneRow
 from ..validation.metrics import BINS, Calibration, Curve
 
-PAGE_WIDTH = 6.9
-"""Width of the text on an A4 page in inches."""
+PAGE_WIDTH = 6.9  # width of the text on an A4 page in inches
 
 INK, SOFT, RULE = "#1f2933", "#52606d", "#d9dee3"
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"
@@ -93,7 +91,7 @@ def shorten(text: str, length: int = 32) -> str:
 
 
 def _drawable(text: str) -> str:
-    """Return a text without the characters that no SVG may hold: a browser would show none of the figure."""
+    """Replace the characters that no SVG may hold: a browser would show none of the figure."""
     return _UNDRAWABLE.sub("\ufffd", text)
 
 
@@ -139,45 +137,47 @@ HALF_WIDTH = PAGE_WIDTH / 2 - 0.05
 
 def roc_chart(curves: Sequence[tuple[str, Curve]]) -> Figure:
     """Draw ROC curves, the first with its band, against the diagonal of a map without skill."""
-    figure, axes = _square()
-    axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
-    draw_curves(axes, curves)
-    axes.set_xlabel("False alarms, share of stable points")
-    axes.set_ylabel("Landslides found")
-    return figure
+    return _curve_chart(curves, "False alarms, share of stable points", "Landslides found")
 
 
 def success_chart(curves: Sequence[tuple[str, Curve]]) -> Figure:
     """Draw the share of landslides in the most susceptible share of the area."""
-    figure, axes = _square()
-    axes.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
-    draw_curves(axes, curves)
-    axes.set_xlabel("Share of the area, most susceptible first")
-    axes.set_ylabel("Landslides in it")
-    return figure
+    return _curve_chart(curves, "Share of the area, most susceptible first", "Landslides in it")
 
 
 def precision_chart(curves: Sequence[tuple[str, Curve]], chance: float) -> Figure:
     """Draw precision over recall, against the precision of a map without skill."""
-    figure, axes = _square()
-    axes.axhline(chance, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
-    draw_curves(axes, curves, "lower left")
-    axes.set_xlabel("Recall, share of landslides found")
-    axes.set_ylabel("Precision, landslides among the calls")
+    return _curve_chart(curves, "Recall, share of landslides found", "Precision", chance, "lower left")
+
+
+def _curve_chart(
+    curves: Sequence[tuple[str, Curve]], x: str, y: str, chance: float | None = None, legend: str = "lower right"
+) -> Figure:
+    figure = new_figure(3.1, HALF_WIDTH)
+    axes = figure.subplots()
+    axes.set_facecolor("white")
+    axes.grid(color=RULE)
+    if chance is None:
+        draw_diagonal(axes)
+    else:
+        axes.axhline(chance, **_CHANCE)
+    draw_curves(axes, curves, legend)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
     return figure
 
 
-def calibration_chart(found: Calibration) -> Figure:
+def calibration_chart(calibration: Calibration) -> Figure:
     """Draw the observed share of landslides over the susceptibility, with the number of points below."""
     figure = new_figure(3.1, HALF_WIDTH)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (4, 1)})
-    upper.plot([0, 1], [0, 1], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
-    filled = np.isfinite(found.predicted)
-    upper.plot(found.predicted[filled], found.observed[filled], color=BLUE, marker="o", markersize=4)
+    draw_diagonal(upper)
+    filled = np.isfinite(calibration.predicted)
+    upper.plot(calibration.predicted[filled], calibration.observed[filled], color=BLUE, marker="o", markersize=4)
     upper.set_ylabel("Landslides among the points")
     upper.set_ylim(-0.02, 1.02)
     upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    lower.bar((np.arange(BINS) + 0.5) / BINS, found.points, width=0.9 / BINS, color="#8fb8cf")
+    lower.bar((np.arange(BINS) + 0.5) / BINS, calibration.points, width=0.9 / BINS, color="#8fb8cf")
     lower.set_ylabel("Points")
     lower.set_xlabel("Relative susceptibility")
     lower.set_xlim(0, 1)
@@ -190,41 +190,19 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     figure = new_figure(2.3)
     axes = figure.subplots()
     places = np.arange(len(rows))
-    values = np.array([row.frequency_ratio.value for row in rows])
-    low = np.array([row.frequency_ratio.low for row in rows])
-    high = np.array([row.frequency_ratio.high for row in rows])
+    ratios = [row.frequency_ratio for row in rows]
+    values, low, high = (np.array(column) for column in zip(*((one.value, one.low, one.high) for one in ratios)))
     axes.bar(places, np.nan_to_num(values), color=list(colours), edgecolor=SOFT, linewidth=0.6, width=0.68)
-    axes.errorbar(
-        places,
-        values,
-        yerr=np.maximum([values - low, high - values], 0),
-        fmt="none",
-        ecolor=INK,
-        elinewidth=1,
-        capsize=3,
-    )
+    errors = np.maximum([values - low, high - values], 0)
+    axes.errorbar(places, values, yerr=errors, fmt="none", ecolor=INK, elinewidth=1, capsize=3)
     axes.axhline(1, color=VERMILION, linewidth=1, linestyle="--")
-    axes.annotate(
-        "as many as by chance",
-        (-0.57, 1),
-        xytext=(0, 2),
-        textcoords="offset points",
-        color=VERMILION,
-        fontsize=7.5,
-        va="bottom",
-        ha="left",
-    )
+    label = {"color": VERMILION, "fontsize": 7.5, "va": "bottom", "ha": "left"}
+    axes.annotate("as many as by chance", (-0.57, 1), xytext=(0, 2), textcoords="offset points", **label)
     top = float(np.nanmax(np.append(high, 1.5)))
     for place, value, end in zip(places, values, high):
         if np.isfinite(value):
-            axes.text(
-                place,
-                end + top * 0.02,
-                f"{value:.2f}" if value >= 0.1 else f"{value:.3f}",
-                ha="center",
-                va="bottom",
-                fontsize=8,
-            )
+            text = f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+            axes.text(place, end + top * 0.02, text, ha="center", va="bottom", fontsize=8)
     axes.set_xticks(places)
     axes.set_xticklabels([escape_mathtext(shorten(row.name, 20)) for row in rows])
     axes.set_ylim(0, top * 1.14)
@@ -232,6 +210,14 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
     axes.set_ylabel("Frequency ratio")
     axes.grid(False, axis="x")
     return figure
+
+
+_CHANCE = {"color": SOFT, "linewidth": 0.8, "linestyle": (0, (4, 3))}
+
+
+def draw_diagonal(axes: Axes) -> None:
+    """Draw the dashed diagonal of a map without skill."""
+    axes.plot([0, 1], [0, 1], **_CHANCE)
 
 
 def draw_curves(axes: Axes, curves: Sequence[tuple[str, Curve]], legend: str = "lower right") -> None:
@@ -243,11 +229,6 @@ def draw_curves(axes: Axes, curves: Sequence[tuple[str, Curve]], legend: str = "
         axes.plot(curve.x, curve.y, color=colour, linestyle=dash, label=escape_mathtext(label), zorder=3 - number / 10)
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc=legend, fontsize=7.2, handlelength=1.8, borderaxespad=0.2)
-    percent_axes(axes)
-
-
-def percent_axes(axes: Axes) -> None:
-    """Show both axes from 0 to 100 %."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     ticks = np.linspace(0, 1, 6)
@@ -255,11 +236,3 @@ def percent_axes(axes: Axes) -> None:
     axes.set_yticks(ticks)
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(-0.01, 1.01)
-
-
-def _square() -> tuple[Figure, Axes]:
-    figure = new_figure(3.1, HALF_WIDTH)
-    axes = figure.subplots()
-    axes.set_facecolor("white")
-    axes.grid(color=RULE)
-    return figure, axes

@@ -1,136 +1,90 @@
-"""What a report of a comparison is made of.
-What a report of a comparison says of regions, and of a map that stands alone.
-The report of a comparison: which map is the best, whether that could be chance, and where the maps differ.
-"""
+"""The report of a comparison: which map is the best, whether that could be chance, and where the maps differ."""
 
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from affine import Affine
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
 
-from ..comparison.agreement import Agreement
-from ..comparison.paired_tests import PairTest
+from ..comparison.agreement import compute_difference
+from ..comparison.mosaic import Mosaic
+from ..comparison.paired_tests import Comparison, PairTest
 from ..comparison.settings import SIGNIFICANCE_LEVEL
-from ..comparison.summary import (
-    THRESHOLD_METRICS,
-    find_pair_test,
-    rank_by_auc,
-    region_labels,
-    summary_columns,
-    summary_rows,
-)
-from ..statistics.intervals import Estimate
+from ..comparison.sources import Source, bounds_in
+from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
+from ..grid import Grid
+from ..statistics.order_statistics import AreaRanks
 from ..validation.measures import ScopeResult
-from ..validation.sampling import SampleCounts
-from ..validation.scopes import ALL, REGION_PREFIX
-from .charts import shorten, style
-from .comparison_figures import ComparisonImages, difference_map, roc_panel, zone_panels
-from .page import MISSING, Page, interval_sentence, interval_text, percent, ratio_text, scope_title, subset_phrase
+from ..validation.metrics import Curve
+from ..validation.settings import ALL
+from ..zones.schemes import zone_colours
+from . import charts, maps
+from .charts import PAGE_WIDTH, SOFT, escape_mathtext, shorten
+from .hillshade import find_relief
+from .page import (
+    MISSING,
+    Page,
+    css_colour,
+    interval_sentence,
+    interval_text,
+    percent,
+    ratio_text,
+    scope_title,
+    subset_phrase,
+)
+from .validation import add_hillshade
+
+MAX_PANELS, MAX_MATRICES = 12, 6
+MAX_COLUMNS = 3  # with more maps than this, tables have one row a map instead of one column
+MAX_SIDE = 500  # cells along the longer side of a map
+MAX_HEIGHT = 7.6  # inches that the maps side by side may have
+DIFFERENCE = ("#542788", "#998ec3", "#d8daeb", "#f7f7f7", "#fee0b6", "#f1a340", "#b35806")
+"""Purple to orange (ColorBrewer's PuOr), which readers with any kind of colour vision can tell apart."""
 
 
 @dataclass(frozen=True)
-class MapFacts:
-    """One of the maps."""
+class ComparisonImages:
+    """All maps at the size of a page, on one grid."""
 
-    name: str
-    pieces: int
-    """Rasters it is made of."""
-    cell_size: float
-    """Metres."""
-    range: tuple[float, float]
-    """Lowest and highest value on the compared ground."""
-    probability: bool
-    """Whether the values are from 0 to 1."""
-    area_km2: float
-    without: int
-    """Landslides where it has no data."""
+    zones: list[maps.MapImage]  # zones of each map, by the breaks of the common ground
+    difference: maps.MapImage | None
+    """First map minus the second; ``None`` for one map."""
 
 
 @dataclass(frozen=True)
 class ComparisonReportInput:
     """What a report is made of."""
 
-    maps: Sequence[MapFacts]
+    comparison: Comparison
     landslide_name: str
-    landslides: SampleCounts
-    given_stable: bool
-    results: Mapping[str, Sequence[ScopeResult]]
-    """By part of the ground, one of each map."""
-    tests: Mapping[str, Sequence[PairTest]]
-    agreements: Sequence[Agreement]
-    main: str
-    """Name of the part that the main numbers are for."""
-    zone_names: dict[int, str]
     images: ComparisonImages
-    by_rank: bool
-    """Whether differences are of ranks."""
-    threshold: float
-    distance: float
-    common_cells: str
-    """The common grid in words."""
-    area_km2: float
-    """Area that all maps have."""
-    warnings: Sequence[str]
+    by_rank: bool  # whether differences are of ranks
     settings: Mapping[str, object]
 
     @property
     def names(self) -> list[str]:
         """Names of the maps."""
-        return [one.name for one in self.maps]
+        return self.comparison.names
 
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one map."""
+        return len(self.comparison.maps) > 1
 
-def add_key_numbers(page: Page, content: ComparisonReportInput) -> None:
-    """Add the key numbers of a map that stands alone."""
-    main = content.results[content.main][0]
-    numbers = [
-        ("AUC", f"{main.auc.value:.3f}", f"{interval_sentence(main.auc)}0.5 is a coin toss, 1 is perfect."),
-        ("Landslides", f"{main.landslides:,}", f"on {content.area_km2:,.1f} km²."),
-    ]
-    regions = region_labels(content.results)
-    if regions:
-        values = [content.results[f"{REGION_PREFIX}{label}"][0].auc.value for label in regions]
-        worst = int(np.argmin(values))
-        numbers += [
-            ("Mean of the regions", f"{np.mean(values):.3f}", f"AUC over {len(regions)} regions."),
-            ("Worst region", f"{values[worst]:.3f}", f"AUC of {regions[worst]}."),
-        ]
-    page.key_numbers(numbers)
-
-
-def add_region_summary(page: Page, content: ComparisonReportInput) -> None:
-    """Add the summary over regions, as the table OUTPUT_SUMMARY has it, without what stands in the table above."""
-    if not region_labels(content.results):
-        return
-    probabilities = [one.probability for one in content.maps]
-    columns = summary_columns(content.names, probabilities)
-    rows = summary_rows(content.results, content.tests, content.main, content.names, probabilities)
-    for number, name in enumerate(content.names if any(probabilities) else []):
-        if not probabilities[number]:
-            continue
-        chosen = [columns.index(f"{name} {measure}") for measure in THRESHOLD_METRICS]
-        page.table(
-            "At the threshold, by region" if number == 0 else "",
-            ["Region", "Landslides", "Area, km²", *[measure.capitalize() for measure in THRESHOLD_METRICS]],
-            [
-                [
-                    row[0],
-                    row[2],
-                    f"{row[4]:,.1f}" if row[4] is not None else None,
-                    *[f"{row[place]:.3f}" for place in chosen],
-                ]
-                for row in rows
-            ],
-            f"{name}, from {content.threshold:g} on called landslide. The same numbers of all maps side by side "
-            "are in the summary table (OUTPUT_SUMMARY).",
-        )
-
-
-MAX_PANELS, MAX_MATRICES = 12, 6
-WIDE = 3
-"""With more maps than this, tables have one row a map instead of one column."""
+    @property
+    def main(self) -> list[ScopeResult]:
+        """Results of each map on the main scope."""
+        return self.comparison.main
 
 
 class Bold(str):
@@ -142,237 +96,387 @@ class Bold(str):
 
 
 def comparison_page(content: ComparisonReportInput) -> Page:
-    """Make the report."""
-    several = len(content.maps) > 1
-    title = (
-        "Comparison of maps of relative landslide susceptibility"
-        if several
-        else "Relative landslide susceptibility by region"
-    )
+    """Return the report."""
+    comparison = content.comparison
+    title = "Relative landslide susceptibility by region"
+    if content.several:
+        title = "Comparison of maps of relative landslide susceptibility"
     page = Page(
         title,
-        f"{'Maps' if several else 'Map'}: {', '.join(content.names)}. Landslides: "
-        f"{content.landslide_name}. {subset_phrase(content.main)}.",
+        f"{'Maps' if content.several else 'Map'}: {', '.join(content.names)}. Landslides: {content.landslide_name}. "
+        f"{subset_phrase(comparison.data.main.name)}.",
     )
-    for text in content.warnings:
+    for text in comparison.data.warning_log.warnings:
         page.warning(text)
-    with style():
-        if several:
-            _summary(page, content)
-        else:
-            add_key_numbers(page, content)
-        _auc(page, content)
-        add_region_summary(page, content)
-        if several:
-            _tests(page, content)
-        _roc(page, content)
-        _maps(page, content)
-        if several:
-            _agreement(page, content)
-        _zones(page, content)
-        _threshold(page, content)
-    _inputs(page, content)
-    _method(page, content)
-    page.settings("Settings of this run", content.settings)
+    with charts.style():
+        page.key_numbers(_numbers_of_best(comparison) if content.several else _numbers_of_single(comparison))
+        _add_auc(page, content)
+        _add_region_summary(page, comparison)
+        if content.several:
+            _add_tests(page, comparison)
+        _add_roc(page, comparison)
+        _add_maps(page, content)
+        if content.several:
+            _add_agreement(page, comparison)
+        _add_zones(page, comparison)
+        _add_threshold(page, comparison)
+    _add_inputs(page, comparison)
+    _add_method(page)
+    page.settings("Settings of this run", {name: v for name, v in content.settings.items() if v is not None})
     return page
 
 
-def describe_test(test: PairTest, names: Sequence[str]) -> str:
-    """Return what a paired test says, the better map first."""
-    first, second = names[test.first], names[test.second]
-    found = test.estimate
-    low, high = found.low, found.high
-    if found.value < 0:
-        first, second, low, high = second, first, -high, -low
-    difference = abs(found.value)
-    if found.value == 0:
-        return f"{first} and {second} have the same AUC on these points."
-    interval = f" ({low:.3f} to {high:.3f})" if found.has_interval else ""
-    text = f"The AUC of {first} is {difference:.3f}{interval} higher than that of {second}, {_p(test.p_corrected)}: "
-    if test.p_corrected != test.p_corrected:
-        return f"{text}too few points or repeats to tell whether that is chance."
-    return text + ("more than chance." if test.p_corrected < SIGNIFICANCE_LEVEL else "this could be chance.")
-
-
-def _summary(page: Page, content: ComparisonReportInput) -> None:
-    main = content.results[content.main]
-    best, second = rank_by_auc(main)[:2]
-    test = find_pair_test(content.tests[content.main], best, second)
-    pair = next(one for one in content.agreements if {one.first, one.second} == {best, second})
+def _numbers_of_single(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """Return the key numbers of a map that stands alone."""
+    main = comparison.main[0]
     numbers = [
+        ("AUC", f"{main.auc.value:.3f}", f"{interval_sentence(main.auc)}0.5 is a coin toss, 1 is perfect."),
+        ("Landslides", f"{main.landslides:,}", f"on {comparison.scan.common_area_m2 / 1e6:,.1f} km²."),
+    ]
+    regions, values = region_labels(comparison.results), region_aucs(comparison.results, 0)
+    if regions:
+        worst = int(np.argmin(values))
+        numbers += [
+            ("Mean of the regions", f"{np.mean(values):.3f}", f"AUC over {len(regions)} regions."),
+            ("Worst region", f"{values[worst]:.3f}", f"AUC of {regions[worst]}."),
+        ]
+    return numbers
+
+
+def _numbers_of_best(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """Return the key numbers of the best map and of how it compares with the next."""
+    names, main = comparison.names, comparison.main
+    best, second = comparison.ranking[:2]
+    test = comparison.test_of_best()
+    pair = next(one for one in comparison.agreements if {one.first, one.second} == {best, second})
+    significance = "Significant" if test.p_corrected < SIGNIFICANCE_LEVEL else "Could be chance"
+    return [
         (
             "Highest AUC",
             f"{main[best].auc.value:.3f}",
-            f"{content.names[best]}. {interval_sentence(main[best].auc)}0.5 is a coin toss, 1 is perfect.",
+            f"{names[best]}. {interval_sentence(main[best].auc)}0.5 is a coin toss, 1 is perfect.",
         ),
         (
             "Ahead of the next",
             f"{abs(test.estimate.value):.3f}",
-            f"{content.names[second]}. "
-            + ("More than chance" if test.p_corrected < SIGNIFICANCE_LEVEL else "Could be chance")
-            + f", {_p(test.p_corrected)}.",
+            f"{names[second]}. {significance}, {_p(test.p_corrected)}.",
         ),
-        ("In the same zone", percent(pair.same, 0), f"of the ground, in these two maps; kappa {pair.kappa:.2f}."),
+        (
+            "In the same zone",
+            percent(pair.same_zone_share, 0),
+            f"of the ground, in these two maps; kappa {pair.kappa:.2f}.",
+        ),
         (
             "Rank correlation",
-            f"{pair.spearman:.2f}" if np.isfinite(pair.spearman) else MISSING,
+            f"{pair.spearman:.2f}" if math.isfinite(pair.spearman) else MISSING,
             "of these two maps (Spearman): 1 is the same order of all cells, 0 none.",
         ),
     ]
-    page.key_numbers(numbers)
 
 
-def _auc(page: Page, content: ComparisonReportInput) -> None:
-    regions = [f"{REGION_PREFIX}{label}" for label in region_labels(content.results)]
-    values = {name: [result.auc.value for result in maps] for name, maps in content.results.items()}
+def _add_auc(page: Page, content: ComparisonReportInput) -> None:
+    names, results = content.names, content.comparison.results
+    narrow = len(names) <= MAX_COLUMNS
     rows: list[list[object]] = []
 
-    def add(title: str, landslides: int | None, cells: Sequence[str], best: int | None) -> None:
-        shown = [Bold(cell) if number == best and len(cells) > 1 else cell for number, cell in enumerate(cells)]
-        if len(content.maps) <= WIDE:
+    def add(title: str, landslides: int | None, values: Sequence[float], cells: Sequence[str]) -> None:
+        best = int(np.argmax(values)) if content.several else None
+        shown = [Bold(cell) if number == best else cell for number, cell in enumerate(cells)]
+        if narrow:
             rows.append([title, landslides, *shown])
         else:
-            rows.extend([title, landslides, name, cell] for name, cell in zip(content.names, shown))
+            rows.extend([title, landslides, name, cell] for name, cell in zip(names, shown))
 
-    for name, maps in content.results.items():
-        add(
-            scope_title(name),
-            maps[0].landslides,
-            [_with_interval(result.auc) for result in maps],
-            int(np.argmax(values[name])),
+    for scope, of_maps in results.items():
+        aucs = [result.auc for result in of_maps]
+        cells = [
+            f"{auc.value:.3f} ({auc.low:.3f}–{auc.high:.3f})" if auc.has_interval else f"{auc.value:.3f}"
+            for auc in aucs
+        ]
+        add(scope_title(scope), of_maps[0].landslides, [auc.value for auc in aucs], cells)
+    note = "Area under the ROC curve with its 95 % interval (bootstrap: other stable points, landslides resampled)"
+    if content.several:
+        note += (
+            "; the highest of each row is bold. All maps are evaluated on the same points. Intervals of two maps may "
+            "overlap though the maps differ: the tests below compare them point by point"
         )
-    worst_regions = ""
+    note += "."
+    regions = region_labels(results)
     if len(regions) > 1:
-        table = np.array([values[name] for name in regions])
-        mean, worst = table.mean(axis=0), table.min(axis=0)
-        add("Mean of the regions", None, [f"{value:.3f}" for value in mean], int(np.argmax(mean)))
-        add("Worst region", None, [f"{value:.3f}" for value in worst], int(np.argmax(worst)))
-        worst_regions = (
-            " Worst region: "
-            + ", ".join(
-                f"{scope_title(regions[int(number)])} for {name}"
-                for name, number in zip(content.names, table.argmin(axis=0))
-            )
-            + "."
-        )
-    columns = ["Part of the ground", "Landslides", *(content.names if len(content.maps) <= WIDE else ["Map", "AUC"])]
+        table = np.array([region_aucs(results, number) for number in range(len(names))])
+        for title, values in (("Mean of the regions", table.mean(axis=1)), ("Worst region", table.min(axis=1))):
+            add(title, None, values, [f"{value:.3f}" for value in values])
+        worst = [f"{regions[number]} for {name}" for name, number in zip(names, table.argmin(axis=1))]
+        note += f" Worst region: {', '.join(worst)}."
     page.table(
-        "AUC of each map",
-        columns,
-        rows,
-        "Area under the ROC curve with its 95 % interval (bootstrap: other stable points, landslides "
-        "resampled)"
-        + (
-            "; the highest of each row is bold. All maps are judged on the same points. Intervals "
-            "of two maps may overlap though the maps differ: the tests below compare them point by "
-            "point."
-            if len(content.maps) > 1
-            else "."
-        )
-        + worst_regions,
+        "AUC of each map", ["Part of the ground", "Landslides", *(names if narrow else ["Map", "AUC"])], rows, note
     )
 
 
-def _tests(page: Page, content: ComparisonReportInput) -> None:
-    tests = content.tests[content.main]
-    page.text("Better, or chance?", *[describe_test(test, content.names) for test in tests])
-    if content.main == ALL and "test" in content.tests:
-        page.text(
-            "",
-            "In the test windows alone: "
-            + " ".join(describe_test(test, content.names) for test in content.tests["test"]),
+def _add_region_summary(page: Page, comparison: Comparison) -> None:
+    """Add the summary over regions, as the table OUTPUT_SUMMARY has it, without what stands in the table above."""
+    if not region_labels(comparison.results):
+        return
+    columns, rows = summary_columns(comparison), summary_rows(comparison)
+    heading = "At the threshold, by region"
+    for number, name in enumerate(comparison.names):
+        if not comparison.probabilities[number]:
+            heading = "" if number == 0 else heading
+            continue
+        chosen = [columns.index(f"{name} {measure}") for measure in THRESHOLD_METRICS]
+        page.table(
+            heading,
+            ["Region", "Landslides", "Area, km²", *[measure.capitalize() for measure in THRESHOLD_METRICS]],
+            [[row[0], row[2], _number(row[4], ",.1f", None), *(f"{row[i]:.3f}" for i in chosen)] for row in rows],
+            f"{name}, classified as landslide from {comparison.data.options.threshold:g} on. The same numbers of all "
+            "maps side by side are in the summary table (OUTPUT_SUMMARY).",
         )
-    judged = tests[0]
-    how = (
-        "the paired bootstrap, which resamples whole landslides"
-        if judged.clustered
-        else "DeLong's paired test on the same points"
-    )
-    many = (
-        f" With {len(tests)} pairs, one of them may look different by chance alone, so the p-values are corrected "
-        "after Holm for all pairs."
-        if len(tests) > 1
-        else ""
-    )
+        heading = ""
+
+
+def _add_tests(page: Page, comparison: Comparison) -> None:
+    names, tests = comparison.names, comparison.tests[comparison.data.main.name]
+    page.text("Significant, or chance?", *[describe_test(test, names) for test in tests])
+    if comparison.data.main.name == ALL and "test" in comparison.tests:
+        alone = " ".join(describe_test(test, names) for test in comparison.tests["test"])
+        page.text("", f"In the test windows alone: {alone}")
+    how = "DeLong's paired test on the same points"
+    if tests[0].clustered:
+        how = "the paired bootstrap, which resamples whole landslides"
+    many = ""
+    if len(tests) > 1:
+        many = (
+            f" With {len(tests)} pairs, one of them may look different by chance alone, so the p-values are corrected "
+            "after Holm for all pairs."
+        )
     page.table(
         "",
         ["Pair", "Difference", "95 %, DeLong", "95 %, bootstrap", "p, DeLong", "p, bootstrap", "p, corrected"],
         [
             [
-                f"{content.names[test.first]} – {content.names[test.second]}",
+                f"{names[test.first]} – {names[test.second]}",
                 f"{test.delong.value:+.4f}",
                 interval_text(test.delong),
                 interval_text(test.bootstrap),
-                _p_cell(test.p_delong),
-                _p_cell(test.p_bootstrap),
-                _p_cell(test.p_corrected),
+                *(_p_cell(p) for p in (test.p_delong, test.p_bootstrap, test.p_corrected)),
             ]
             for test in tests
         ],
         f"First minus second. p is the probability of a difference this large between maps that are equally "
-        f"good; under {SIGNIFICANCE_LEVEL:g} it is called more than chance. Judged by {how}.{many} The "
+        f"good; under {SIGNIFICANCE_LEVEL:g} it is called significant. Tested by {how}.{many} The "
         "intervals are for each pair alone. The tests of regions and windows are in the table of numbers.",
     )
 
 
-def _roc(page: Page, content: ComparisonReportInput) -> None:
-    scopes = list(content.results)
-    chosen = [content.main, *[name for name in scopes if name != content.main]][:MAX_PANELS]
+def describe_test(test: PairTest, names: Sequence[str]) -> str:
+    """Return the result of a paired test in words, the better map first."""
+    first, second, difference = names[test.first], names[test.second], test.estimate
+    low, high = difference.low, difference.high
+    if difference.value == 0:
+        return f"{first} and {second} have the same AUC on these points."
+    if difference.value < 0:
+        first, second, low, high = second, first, -high, -low
+    interval = f" ({low:.3f} to {high:.3f})" if difference.has_interval else ""
+    text = f"The AUC of {first} is {abs(difference.value):.3f}{interval} higher than that of {second}, "
+    text += f"{_p(test.p_corrected)}: "
+    if math.isnan(test.p_corrected):
+        return f"{text}too few points or repeats to tell whether that is chance."
+    return text + ("significant." if test.p_corrected < SIGNIFICANCE_LEVEL else "this could be chance.")
+
+
+def _add_roc(page: Page, comparison: Comparison) -> None:
+    results, main = comparison.results, comparison.data.main.name
+    chosen = [main, *[name for name in results if name != main]][:MAX_PANELS]
     for number, scope in enumerate(chosen):
         curves = [
             (f"{shorten(name, 20)}, {result.auc.value:.3f}", result.roc)
-            for name, result in zip(content.names, content.results[scope])
+            for name, result in zip(comparison.names, results[scope])
         ]
-        page.figure("ROC curves" if number == 0 else "", roc_panel(scope_title(scope), curves), half=True)
+        page.figure("ROC curves" if number == 0 else "", _roc_panel(scope_title(scope), curves), half=True)
+    drawn = f" The first {len(chosen)} of {len(results)} parts are drawn." if len(chosen) < len(results) else ""
     page.text(
         "",
-        "Lowering the bar finds more landslides and gives more false alarms; the nearer to the upper left "
-        "corner, the better. The number is the AUC, the dashed diagonal is chance."
-        + (f" The first {len(chosen)} of {len(scopes)} parts are drawn." if len(chosen) < len(scopes) else ""),
+        "A lower threshold finds more landslides and gives more false alarms; the nearer to the upper left "
+        f"corner, the better. The number is the AUC, the dashed diagonal is chance.{drawn}",
     )
 
 
-def _maps(page: Page, content: ComparisonReportInput) -> None:
-    title = "The maps side by side" if len(content.maps) > 1 else "The map"
+def _roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
+    """Draw the ROC curves of all maps on one scope."""
+    figure = charts.new_figure(2.95, charts.HALF_WIDTH)
+    axes = figure.subplots()
+    axes.grid(color=charts.RULE)
+    charts.draw_diagonal(axes)
+    # Several bands over each other hide the curves; the intervals stand in the table.
+    none = np.full_like(curves[0][1].y, np.nan)
+    charts.draw_curves(axes, [(label, Curve(curve.x, curve.y, none, none)) for label, curve in curves])
+    axes.get_legend().set_frame_on(True)
+    axes.get_legend().get_frame().set(facecolor="white", alpha=0.8, edgecolor="none")
+    axes.set_title(escape_mathtext(shorten(title, 40)))
+    axes.set_xlabel("False alarms, share of stable points")
+    axes.set_ylabel("Landslides found")
+    return figure
+
+
+def _add_maps(page: Page, content: ComparisonReportInput) -> None:
     page.figure(
-        title,
-        zone_panels(content.names, content.images.zones, content.zone_names),
+        "The maps side by side" if content.several else "The map",
+        _zone_panels(content.names, content.images.zones, content.comparison.zone_names),
         "Zones of each map, cut by share of the common ground, so that equal colours mean equal ranks and not "
         "equal values. A map of as many classes as there are zones keeps its own.",
     )
     if content.images.difference is None:
         return
     first, second = content.names[:2]
-    what = "Difference of ranks" if content.by_rank else "Difference of susceptibility"
+    what, note = (
+        "Difference of susceptibility",
+        "A map can be higher everywhere and rank the cells alike; see the rank correlation.",
+    )
+    if content.by_rank:
+        what, note = (
+            "Difference of ranks",
+            "The values of the two do not mean the same, so ranks are compared: the share of the ground that "
+            "is less susceptible.",
+        )
     page.figure(
         "Where they differ",
-        difference_map(content.images.difference, what),
-        f"{first} minus {second}. Orange: {first} is higher; purple: {second} is higher. "
-        + (
-            "The values of the two do not mean the same, so ranks are compared: the share of the ground that "
-            "is less susceptible."
-            if content.by_rank
-            else "A map can be higher everywhere and rank the cells alike; see the rank correlation."
-        ),
+        _difference_map(content.images.difference, what),
+        f"{first} minus {second}. Orange: {first} is higher; purple: {second} is higher. {note}",
     )
 
 
-def _agreement(page: Page, content: ComparisonReportInput) -> None:
-    rows = [
-        [
-            f"{content.names[pair.first]} – {content.names[pair.second]}",
-            percent(pair.same, 1),
-            percent(pair.same_or_adjacent, 1),
-            f"{pair.kappa:.3f}",
-            f"{pair.weighted_kappa:.3f}",
-            f"{pair.spearman:.3f}" if np.isfinite(pair.spearman) else MISSING,
-            f"{pair.mean_difference:+.3f}" if np.isfinite(pair.mean_difference) else MISSING,
-            f"{pair.mean_absolute_difference:.3f}" if np.isfinite(pair.mean_absolute_difference) else MISSING,
-        ]
-        for pair in content.agreements
+def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRanks] | None) -> ComparisonImages:
+    """Read all maps small, on the ground of the reference.
+
+    Args:
+        comparison: the open maps.
+        by_rank: ranks of the first two maps where those are subtracted instead of the values.
+    """
+    reference = comparison.maps[comparison.reference]
+    grid = reference.grid
+    relief = find_relief(reference.pieces[0].dataset.name) if len(reference.pieces) == 1 else None
+    frame = add_hillshade(_frame(reference), relief, grid)
+    values = [frame.cells if one is reference else _onto(one, grid, frame) for one in comparison.maps]
+    zones = []
+    for cells, ranks, of_bin in zip(values, comparison.scan.ranks, comparison.zones):
+        known = np.isfinite(cells)
+        zone = np.full(cells.shape, np.nan, dtype=np.float32)
+        zone[known] = of_bin[ranks.index(cells[known])]
+        zones.append(replace(frame, cells=zone))
+    if len(values) < 2:
+        return ComparisonImages(zones, None)
+    return ComparisonImages(zones, replace(frame, cells=compute_difference(values[0], values[1], by_rank)))
+
+
+def _frame(one: Mosaic) -> maps.MapImage:
+    """Return a whole map at the size of a page."""
+    if len(one.pieces) == 1:
+        return _read(one.pieces[0], one.grid.bounds)
+    grid = one.grid
+    factor = max(1.0, max(grid.shape) / MAX_SIDE)
+    width, height = grid.spacing(grid.height // 2, 1)
+    empty = np.full([max(1, round(side / factor)) for side in grid.shape], np.nan, dtype=np.float32)
+    metres = float(width[0]) / abs(grid.transform.a), float(height[0]) / abs(grid.transform.e)
+    frame = maps.MapImage(empty, grid.bounds, *metres)
+    return replace(frame, cells=_onto(one, grid, frame))
+
+
+def _read(source: Source, bounds: tuple[float, float, float, float]) -> maps.MapImage:
+    categorical = source.is_integer or source.has_sentinel_values
+    image = maps.read_map(source.dataset, source.grid, categorical, bounds, MAX_SIDE)
+    return replace(image, cells=source.mask_nodata(image.cells))
+
+
+def _onto(one: Mosaic, grid: Grid, frame: maps.MapImage) -> np.ndarray:
+    """Return a map's cells at the places of a frame of a grid, float32; the nearest ones, as everything is compared."""
+    result = np.full(frame.cells.shape, np.nan, dtype=np.float32)
+    for piece in one.pieces:
+        left, bottom, right, top = bounds_in(grid, piece.grid)
+        low_x, low_y, high_x, high_y = piece.grid.bounds
+        left, bottom, right, top = max(left, low_x), max(bottom, low_y), min(right, high_x), min(top, high_y)
+        if left >= right or bottom >= top:
+            continue
+        own = _read(piece, (left, bottom, right, top))
+        cells = np.full(frame.cells.shape, np.nan, dtype=np.float32)
+        origin = {"src_transform": _transform(own), "src_crs": piece.grid.crs, "src_nodata": np.nan}
+        target = {"dst_transform": _transform(frame), "dst_crs": grid.crs, "dst_nodata": np.nan}
+        reproject(own.cells, cells, **origin, **target, resampling=Resampling.nearest)
+        result = np.where(np.isfinite(result), result, cells)
+    return result
+
+
+def _transform(image: maps.MapImage) -> Affine:
+    left, bottom, right, top = image.bounds
+    rows, columns = image.cells.shape
+    return Affine((right - left) / columns, 0, left, 0, (bottom - top) / rows, top)
+
+
+def _zone_panels(names: Sequence[str], zones: Sequence[maps.MapImage], labels: dict[int, str]) -> Figure:
+    """Draw the zones of all maps side by side, with one legend."""
+    columns = {1: 1, 2: 2, 4: 2}.get(len(zones), 3)
+    rows = -(-len(zones) // columns)
+    height = PAGE_WIDTH / columns * _ratio(zones[0]) + 0.2
+    figure = charts.new_figure(min(rows * height + 0.35, MAX_HEIGHT))
+    parts = figure.add_gridspec(rows + 1, columns, height_ratios=[*[height] * rows, 0.25])
+    for number, (name, image) in enumerate(zip(names, zones)):
+        axes = figure.add_subplot(parts[number // columns, number % columns])
+        maps.draw_zones(axes, image, len(labels))
+        axes.set_title(escape_mathtext(shorten(name, 30)), fontsize=8.5)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if not number:
+            maps.draw_scale_bar(axes, image)
+    colours = zone_colours(len(labels))
+    legend = figure.add_subplot(parts[rows, :])
+    legend.set_axis_off()
+    handles = [
+        Patch(facecolor=css_colour(colours[zone]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
+        for zone, name in labels.items()
     ]
+    legend.legend(handles=handles, loc="center", ncol=min(len(labels), 5))
+    return figure
+
+
+def _difference_map(image: maps.MapImage, label: str) -> Figure:
+    """Draw where the first map is higher (orange) and where the second is (purple)."""
+    # The sizes are known, so map and bar are placed by hand, side by side.
+    height = min(4.6 * _ratio(image), 4.4)
+    width, tall = height / _ratio(image) / PAGE_WIDTH, max(height, 1.6) + 0.1
+    figure = Figure(figsize=(PAGE_WIDTH, tall))
+    axes = figure.add_axes([0.002, 1 - (height + 0.05) / tall, width, height / tall])
+    known = np.abs(image.cells[np.isfinite(image.cells)])
+    limit = float(np.quantile(known, 0.98)) if known.size else 1.0
+    limit = limit if limit > 0 else 1.0
+    colours, norm = LinearSegmentedColormap.from_list("difference", DIFFERENCE), Normalize(-limit, limit)
+    left, bottom, right, top = image.bounds
+    cells, extent = np.ma.masked_invalid(image.cells), (left, right, bottom, top)
+    axes.imshow(cells, extent=extent, cmap=colours, norm=norm, interpolation="none")
+    axes.set_aspect(image.metres_north / image.metres_east)
+    axes.grid(False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color("#9aa5b1")
+    maps.draw_scale_bar(axes, image)
+    maps.draw_north_arrow(axes)
+    beside = figure.add_axes([0.002 + width + 0.03, 0.06, 0.025, 0.88])
+    bar = figure.colorbar(ScalarMappable(norm, colours), cax=beside, extend="both")
+    bar.set_label(escape_mathtext(label))
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _ratio(image: maps.MapImage) -> float:
+    """Return height over width on the ground."""
+    left, bottom, right, top = image.bounds
+    return (top - bottom) * image.metres_north / ((right - left) * image.metres_east)
+
+
+def _add_agreement(page: Page, comparison: Comparison) -> None:
+    names, zone_names = comparison.names, comparison.zone_names
     page.table(
-        "Do they say the same of the same ground?",
+        "Do the maps agree?",
         [
             "Pair",
             "Same zone",
@@ -383,136 +487,142 @@ def _agreement(page: Page, content: ComparisonReportInput) -> None:
             "Mean difference",
             "Mean distance",
         ],
-        rows,
-        f"Over {content.area_km2:,.1f} km², cell by cell and by area. Kappa is agreement beyond chance; "
-        "weighted kappa counts a disagreement by the square of the zones it reaches over. Rank correlation is "
+        [
+            [
+                f"{names[pair.first]} – {names[pair.second]}",
+                percent(pair.same_zone_share, 1),
+                percent(pair.same_or_adjacent, 1),
+                f"{pair.kappa:.3f}",
+                f"{pair.weighted_kappa:.3f}",
+                _number(pair.spearman, ".3f"),
+                _number(pair.mean_difference, "+.3f"),
+                _number(pair.mean_absolute_difference, ".3f"),
+            ]
+            for pair in comparison.agreements
+        ],
+        f"Over {comparison.scan.common_area_m2 / 1e6:,.1f} km², cell by cell and by area. Kappa is agreement beyond "
+        "chance; weighted kappa counts a disagreement by the square of the distance in zones. Rank correlation is "
         "Spearman's. Mean difference (first minus second) and mean distance are of the values, where both run "
         "from 0 to 1. Two maps can have the same AUC and agree little: then it matters which one is used.",
     )
-    for pair in content.agreements[:MAX_MATRICES]:
+    for pair in comparison.agreements[:MAX_MATRICES]:
         total = pair.matrix_km2.sum()
-        first, second = content.names[pair.first], content.names[pair.second]
-        rows = [
-            [name, *[f"{value:,.1f} ({100 * value / total:.1f} %)" for value in pair.matrix_km2[zone - 1]]]
-            for zone, name in content.zone_names.items()
-        ]
+        first, second = names[pair.first], names[pair.second]
+        rows: list[list[object]] = []
+        for row, name in enumerate(zone_names.values()):
+            cells = [f"{value:,.1f} ({100 * value / total:.1f} %)" for value in pair.matrix_km2[row]]
+            cells[row] = Bold(cells[row])
+            rows.append([name, *cells])
         page.table(
             "",
-            [f"{shorten(first, 24)} ↓ {shorten(second, 24)} →", *content.zone_names.values()],
-            [
-                [cell if number != row + 1 else Bold(cell) for number, cell in enumerate(cells)]
-                for row, cells in enumerate(rows)
-            ],
+            [f"{shorten(first, 24)} ↓ {shorten(second, 24)} →", *zone_names.values()],
+            rows,
             f"Area in km² and share of the ground, by zone of {first} (rows) and of {second} (columns).",
         )
-    if len(content.agreements) > MAX_MATRICES:
-        page.text(
-            "", f"The first {MAX_MATRICES} of {len(content.agreements)} pairs are shown; the table of numbers has all."
-        )
+    count = len(comparison.agreements)
+    if count > MAX_MATRICES:
+        page.text("", f"The first {MAX_MATRICES} of {count} pairs are shown; the table of numbers has all.")
 
 
-def _zones(page: Page, content: ComparisonReportInput) -> None:
-    maps = content.results.get(ALL)
-    if not maps or not maps[0].zones:
+def _add_zones(page: Page, comparison: Comparison) -> None:
+    of_maps = comparison.results.get(ALL)
+    if not of_maps or not of_maps[0].zones:
         return
     rows = [
-        [
-            name,
-            *[
-                f"{ratio_text(row.frequency_ratio.value)} ({percent(row.landslide_share.value, 1)})"
-                for row in result.zones
-            ],
-        ]
-        for name, result in zip(content.names, maps)
+        [name, *(f"{ratio_text(row.frequency_ratio.value)} ({percent(row.landslide_share.value, 1)})" for row in zones)]
+        for name, zones in zip(comparison.names, (result.zones for result in of_maps))
     ]
     page.table(
         "Landslides in the zones of each map",
-        ["Map", *content.zone_names.values()],
+        ["Map", *comparison.zone_names.values()],
         rows,
         "Frequency ratio, and in brackets the share of the landslides. The ratio is that share over the share "
         "of the ground: 1 is as many landslides as by chance. It should rise from zone to zone.",
     )
 
 
-def _threshold(page: Page, content: ComparisonReportInput) -> None:
-    judged = [(one.name, result) for one, result in zip(content.maps, content.results[content.main]) if one.probability]
-    if not judged:
-        return
+def _add_threshold(page: Page, comparison: Comparison) -> None:
     names = ("recall", "specificity", "precision", "f1", "accuracy", "kappa")
-    without = [one.name for one in content.maps if not one.probability]
+    titles = {name: name.capitalize() for name in names}
+    rows, without = [], []
+    for name, result, probability in zip(comparison.names, comparison.main, comparison.probabilities):
+        if probability:
+            cells = [f"{result.measures[key].value:.3f}" for key in titles]
+            rows.append([name, *cells, f"{result.brier.value:.3f}"])
+        else:
+            without.append(name)
+    if not rows:
+        return
+    not_for = f" Not for {', '.join(without)}, whose values are not from 0 to 1." if without else ""
     page.table(
-        f"At a threshold of {content.threshold:g}",
-        ["Map", *[{"f1": "F1"}.get(name, name.capitalize()) for name in names], "Brier score"],
-        [
-            [name, *[f"{result.measures[key].value:.3f}" for key in names], f"{result.brier.value:.3f}"]
-            for name, result in judged
-        ],
-        "Means over the draws; from the threshold on a point is called landslide. These numbers depend on the "
+        f"At a threshold of {comparison.data.options.threshold:g}",
+        ["Map", *titles.values(), "Brier score"],
+        rows,
+        "Means over the draws; from the threshold on a point is classified as landslide. These numbers depend on the "
         "height of the values: a map of the same order with lower values has a lower recall and the same AUC."
-        + (f" Not for {', '.join(without)}, whose values are not from 0 to 1." if without else ""),
+        f"{not_for}",
     )
 
 
-def _inputs(page: Page, content: ComparisonReportInput) -> None:
+def _add_inputs(page: Page, comparison: Comparison) -> None:
+    data, scan, reference = comparison.data, comparison.scan, comparison.maps[comparison.reference]
+    counts, main = data.landslides.counts, comparison.main[0]
     page.table(
         "The maps and the points",
         ["Map", "Rasters", "Cells, m", "Values", "Area with data, km²", "Landslides without"],
         [
             [
                 one.name,
-                f"{one.pieces:,}",
+                f"{len(one.pieces):,}",
                 f"{one.cell_size:.4g}",
-                f"{one.range[0]:.4g} – {one.range[1]:.4g}",
-                f"{one.area_km2:,.1f}",
-                f"{one.without:,}",
+                f"{ranks.minimum:.4g} – {ranks.maximum:.4g}",
+                f"{area / 1e6:,.1f}",
+                f"{without:,}",
             ]
-            for one in content.maps
+            for one, ranks, area, without in zip(comparison.maps, scan.ranks, scan.area_m2, counts.without_data)
         ],
-        f"Everything is compared on cells of {content.common_cells}; of the other maps the nearest cell "
-        "is read. Area and landslides are counted within the ground of that map. Of a map in several rasters "
-        "the first one with data counts.",
+        f"Everything is compared on cells of {reference.cell_size:,.4g} m, those of {reference.name}; of the other "
+        "maps the nearest cell is read. Area and landslides are counted within the ground of that map. Of a map in "
+        "several rasters the first one with data counts.",
     )
-    counts, main = content.landslides, content.results[content.main][0]
-    used = counts.places - counts.on_nodata - counts.duplicates - counts.thinned
+    stable = "Stable points were given."
+    if data.drawn:
+        stable = (
+            f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, at "
+            f"least {data.options.distance:g} m away from every landslide, where all maps have data."
+        )
     page.text(
         "",
         f"Of {counts.features:,} landslides, {counts.off_map:,} lie off the map, {counts.on_nodata:,} where "
-        f"a map has no data, and {counts.duplicates:,} in a cell that another one stands for; {used:,} cells "
-        f"are used, {main.landslides:,} of them in the part that is judged. "
-        + (
-            "Stable points were given."
-            if content.given_stable
-            else f"Stable points were drawn at random, {main.stable:,} at a time and {main.repeats:,} times over, at "
-            f"least {content.distance:g} m away from every landslide, where all maps have data."
-        ),
+        f"a map has no data, and {counts.duplicates:,} in a cell that another one stands for; {counts.used:,} cells "
+        f"are used, {main.landslides:,} of them in the part that is evaluated. {stable}",
     )
 
 
-def _method(page: Page, content: ComparisonReportInput) -> None:
+def _add_method(page: Page) -> None:
     page.text(
-        "How the numbers were made",
+        "How the numbers were computed",
         "Landslides and stable points are cells of the common grid where all maps have data, so no map gains or "
         "loses by points that another one lacks. Ties, as in a map of few classes, count half in the AUC.",
         "The difference of two maps is the mean over all draws of stable points. DeLong's test takes the mean "
         "variance of the draws; the bootstrap resamples landslides, draws other stable points, and gives both "
         "maps the same ones.",
         "Ranks and zones are by area, on the common ground, and tied cells share the mean of their ranks.",
-        "No test knows about landslides that were never mapped, or mapped only near roads.",
+        "No test accounts for landslides that were never mapped, or mapped only near roads.",
     )
 
 
-def _with_interval(estimate: Estimate) -> str:
-    interval = f" ({estimate.low:.3f}–{estimate.high:.3f})" if estimate.has_interval else ""
-    return f"{estimate.value:.3f}{interval}"
+def _number(value: float | None, form: str, missing: str | None = MISSING) -> str | None:
+    return format(value, form) if value is not None and math.isfinite(value) else missing
 
 
 def _p(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return "p unknown"
     return ("p < 0.001" if value < 0.001 else f"p = {value:.3f}").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _p_cell(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return MISSING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

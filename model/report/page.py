@@ -1,8 +1,6 @@
-"""Round lengths for scale bars; imports nothing, so that the Processing shell can use it.
-How numbers and parts of the map are worded in a validation report.
-One HTML report: headings, tables, figures and warnings in, one file out that needs nothing else.
+"""One HTML report: headings, tables, figures and warnings in, one file out that needs nothing else.
 
-The file carries its style and its figures (SVG, as data), asks the network for nothing, and allows no script to run.
+The file carries its style and its figures (SVG, as data), loads nothing from the network, and allows no script to run.
 Every text is escaped on its way into the page, so a layer or a field may have any name.
 """
 
@@ -18,35 +16,33 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..outputs.atomic import scarp_version, write_text
+from ..outputs.atomic import write_text
+from ..outputs.run_record import scarp_version
 from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..statistics.intervals import Estimate
-from ..validation.scopes import ALL, REGION_PREFIX
+from ..validation.settings import ALL, REGION_PREFIX, SUBSETS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def subset_phrase(name: str) -> str:
-    """Return which part of the map the main numbers are for, in words."""
+    """Return the scope of the main numbers in words."""
     return "All of the map" if name == ALL else f"Only the {name} windows"
 
 
 def scope_title(name: str) -> str:
-    """Return the name of a part of the map for a table."""
+    """Return the name of a scope for a table."""
     if name.startswith(REGION_PREFIX):
         return name[len(REGION_PREFIX) :]
-    return {
-        ALL: "All of the map",
-        "train": "Training windows",
-        "validation": "Validation windows",
-        "test": "Test windows",
-    }.get(name, name)
+    if name == ALL:
+        return "All of the map"
+    return f"{short_scope_title(name).capitalize()} windows" if name in SUBSETS else name
 
 
 def short_scope_title(name: str) -> str:
-    """Return the name of a part of the map for a legend."""
-    return {ALL: "all", "train": "training", "validation": "validation", "test": "test"}.get(name, name)
+    """Return the name of a scope for a legend."""
+    return "training" if name == "train" else name
 
 
 def percent(share: float, digits: int = 2) -> str:
@@ -167,10 +163,6 @@ class Page:
         self._add(
             "settings", heading, values=[(str(name), format_cell(value)) for name, value in values.items()], note=note
         )
-
-    def page_break(self) -> None:
-        """Begin a new sheet here when the page is printed."""
-        self._add("break", "")
 
     def html(self) -> str:
         """Return the page as HTML text."""

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-LEVEL = 0.95
-"""Level of all intervals."""
-MIN_REPEATS = 20
-"""With fewer repeats, no interval is taken from them."""
+LEVEL = 0.95  # level of all intervals
+MIN_REPEATS = 20  # with fewer repeats, no interval is taken from them
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,17 @@ class Estimate:
     low: float = math.nan
     high: float = math.nan
     interval: str = ""
-    """How the interval was made: ``draws``, ``bootstrap``, ``DeLong``, ``Wilson``, or nothing."""
+    """``draws``, ``bootstrap``, ``DeLong``, ``Wilson``, or nothing."""
 
     @property
     def has_interval(self) -> bool:
-        """Whether there is an interval."""
+        """Whether ``low`` and ``high`` are known."""
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+def z_value(level: float = LEVEL) -> float:
+    """Return half the width of the normal interval in standard errors: 1.96 for 95 %."""
+    return float(norm.ppf(0.5 + level / 2))
 
 
 def percentile_interval(repeats: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
@@ -68,7 +71,7 @@ def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> tu
     """
     if trials <= 0:
         return math.nan, math.nan
-    z = float(norm.ppf(0.5 + level / 2))
+    z = z_value(level)
     share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-CHUNK = 1 << 16
-"""Cells centred at a time: small enough for the processor's cache."""
+CHUNK = 1 << 16  # cells centred at a time: small enough for the processor's cache
 
 
 class CoMoments:
@@ -22,8 +21,7 @@ class CoMoments:
             variables: how many variables, at least 0.
         """
         self.count = 0
-        self.mean = np.zeros(variables)
-        """Means, float64, shape (variables,)."""
+        self.mean = np.zeros(variables)  # means, float64, shape (variables,)
         self.products = np.zeros((variables, variables))
         """Sums of (x − mean x)(y − mean y) over all cells, float64, shape (variables, variables)."""
 

@@ -1,57 +1,261 @@
-"""The susceptibility map and what lies over it, read window by window and at points."""
+"""The susceptibility map with its zones, windows and regions, read block by block and at points.
+
+A scope is a part of the map with numbers of its own: all of it, the training, validation and test windows, regions.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import rasterio
 
-from ..errors import InputCorrupt
+from ..errors import FieldUnusable, InputCorrupt, LayerEmpty
+from ..factors.polygons import burn, extents_intersect, polygon_extents
 from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import read_window
-from ..labels.buffers import Buffers
+from ..inputs.vectors import Polygons
 from ..progress import Progress, stop_if_cancelled
 from ..safe_json import parse_json
 from ..zones.raster import assign_zones
 from ..zones.schemes import MAX_ZONES, zone_names
-from .scopes import RegionMap, Scope, SubsetMap
+from .settings import SUBSET_CODES, SUBSET_SPELLINGS
 
 _ROUNDING = 1e-4
 
 
+@dataclass(frozen=True)
+class Scope:
+    """A part of the map."""
+
+    name: str
+    """As it stands in the table: ``all``, ``train``, ``validation``, ``test`` or ``region: LABEL``."""
+    subset: int = 0  # code of the subset whose windows it is limited to; 0 for no limit
+    region: int | None = None  # number of the region it is limited to
+    seed_offset: int = 0
+    """Number of its own stream of random numbers, so that one scope's draw does not change another's."""
+
+
+class SubsetMap:
+    """Which subset each cell's window belongs to."""
+
+    def __init__(self, grid: Grid, windows: Polygons, field: str = "subset") -> None:
+        """Read the windows' subsets.
+
+        Args:
+            grid: the map's grid.
+            windows: polygons in its CRS.
+            field: attribute with ``train``, ``validation`` or ``test``.
+
+        Raises:
+            LayerEmpty: the layer has no window.
+            FieldUnusable: the field is missing, or a value is none of the three.
+        """
+        if not len(windows):
+            raise LayerEmpty(
+                f'The layer "{windows.name}" given as WINDOWS has no window. Give the windows that '
+                "scarp:trainpcum wrote, or leave WINDOWS empty."
+            )
+        self._grid, self._windows = grid, windows
+        codes = []
+        for index, value in enumerate(windows.column(field)):
+            name = SUBSET_SPELLINGS.get(str(value).strip().lower())
+            if name is None:
+                raise FieldUnusable(
+                    f'The field "{field}" of the layer "{windows.name}" given as WINDOWS has "{value}" '
+                    f"in feature {index + 1}. It must be train, validation or test."
+                )
+            codes.append(SUBSET_CODES[name])
+        self._codes = np.array(codes)
+        self._extent = polygon_extents(grid, windows)
+
+    @property
+    def codes(self) -> set[int]:
+        """Codes of the subsets that have windows on the map."""
+        whole = Block(0, 0, self._grid.height, self._grid.width)
+        return set(self._codes[extents_intersect(self._extent, whole)].tolist())
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return the code of each cell, uint8, shape of the block; 0 where there is no window.
+
+        Where windows overlap, a training window wins over a validation window and that over a test window: cells that
+        the model has seen are no test.
+        """
+        result = np.zeros((block.height, block.width), dtype=np.uint8)
+        near = extents_intersect(self._extent, block)
+        for code in sorted(SUBSET_CODES.values(), reverse=True):
+            chosen = np.flatnonzero(near & (self._codes == code))
+            if len(chosen):
+                result[burn(self._grid, block, [self._windows.geometries[index] for index in chosen])] = code
+        return result
+
+
+class Regions(Protocol):
+    """Parts of the map with names."""
+
+    labels: list[str]  # names in the order of the report
+
+    def regions_in_block(self, block: Block) -> list[int]:
+        """Return the numbers of the regions that may have cells in a block."""
+
+    def read(self, block: Block, region: int) -> np.ndarray:
+        """Return whether each cell lies in a region, bool, shape of the block."""
+
+
+class RegionMap:
+    """Regions given as polygons; features with the same name are one region."""
+
+    def __init__(self, grid: Grid, regions: Polygons, field: str | None) -> None:
+        """Read the regions' names.
+
+        Args:
+            grid: the map's grid.
+            regions: polygons in its CRS.
+            field: attribute with the name; features are numbered without it.
+
+        Raises:
+            LayerEmpty: the layer has no polygon.
+            FieldUnusable: there is no such field.
+        """
+        if not len(regions):
+            raise LayerEmpty(
+                f'The layer "{regions.name}" given as REGIONS has no polygon. Draw the regions, or leave REGIONS empty.'
+            )
+        self._grid, self._regions = grid, regions
+        values: Sequence[object] = regions.column(field) if field else list(range(1, len(regions) + 1))
+        labels = ["(no name)" if value is None or not str(value).strip() else _label(value) for value in values]
+        self.labels = sorted(set(labels), key=natural_sort_key)
+        self._number = np.array([self.labels.index(label) for label in labels])
+        self._extent = polygon_extents(grid, regions)
+
+    def regions_in_block(self, block: Block) -> list[int]:
+        """Return the numbers of the regions that may have cells in a block."""
+        return sorted(set(self._number[extents_intersect(self._extent, block)].tolist()))
+
+    def read(self, block: Block, region: int) -> np.ndarray:
+        """Return whether each cell's centre lies in a region, bool, shape of the block."""
+        chosen = np.flatnonzero(extents_intersect(self._extent, block) & (self._number == region))
+        if not len(chosen):
+            return np.zeros((block.height, block.width), dtype=bool)
+        return burn(self._grid, block, [self._regions.geometries[index] for index in chosen])
+
+    def geometries(self, region: int) -> list[dict]:
+        """Return the GeoJSON geometries of a region."""
+        return [self._regions.geometries[index] for index in np.flatnonzero(self._number == region)]
+
+
+def _label(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+
+def natural_sort_key(label: str) -> tuple[int, float, str]:
+    """Sort numbers by amount and before names."""
+    try:
+        return 0, float(label), label
+    except ValueError:
+        return 1, 0.0, label
+
+
+class ZoneSource:
+    """Zones of a map: from a zone raster on the same grid, or by breaks."""
+
+    def __init__(
+        self, names: Sequence[str], breaks: Sequence[float] = (), dataset: rasterio.DatasetReader | None = None
+    ) -> None:
+        """Keep either breaks or an open raster.
+
+        Args:
+            names: of zones 1, 2, …
+            breaks: upper bounds of all zones but the last.
+            dataset: open zone raster; takes precedence over the breaks.
+        """
+        self.names = dict(enumerate(names, 1))
+        self.breaks = [float(limit) for limit in breaks]
+        self.dataset = dataset
+
+    @classmethod
+    def from_raster(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
+        """Check a zone raster and read its names.
+
+        Raises:
+            GridMismatch: it is not on the map's grid.
+            InputCorrupt: its values are no zone numbers.
+        """
+        grid.require_same(Grid.from_dataset(dataset, "zones"), "susceptibility map", "zone raster given as ZONES")
+        highest = 0
+        for block in grid.blocks():
+            stop_if_cancelled(progress)
+            cells = _read_first_band(dataset, block)
+            known = cells[np.isfinite(cells)]
+            if not known.size:
+                continue
+            low, high = float(known.min()), float(known.max())
+            if low < 0 or high > MAX_ZONES or np.any(known != np.floor(known)):
+                raise InputCorrupt(
+                    f"The zone raster {dataset.name} holds values from {low:g} to {high:g}. Zones are whole numbers "
+                    f"from 1 (very low) to at most {MAX_ZONES}, 0 for no data. Make it with scarp:classifyzones."
+                )
+            highest = max(highest, int(high))
+        if not highest:
+            raise InputCorrupt(f"The zone raster {dataset.name} has no zone at all. Make it with scarp:classifyzones.")
+        return cls(declared_zone_names(dataset, highest), dataset=dataset)
+
+    def read(self, block: Block, values: np.ndarray) -> np.ndarray:
+        """Return the zone of each cell, uint8, shape of the block; 0 where there is none."""
+        if self.dataset is None:
+            return assign_zones(values, self.breaks)
+        return np.nan_to_num(_read_first_band(self.dataset, block), nan=0.0).astype(np.uint8)
+
+
+def _read_first_band(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
+    return read_window(dataset, block.row, block.column, block.height, block.width, [1])[0]
+
+
+def declared_zone_names(dataset: rasterio.DatasetReader, highest: int) -> list[str]:
+    """Return the names that the zone raster states in its band metadata, else the usual ones."""
+    usual = zone_names(max(highest, 2))
+    try:
+        stated = parse_json(dataset.tags(1).get("classes", "{}"))
+    except ValueError:
+        return usual
+    if not isinstance(stated, dict) or not stated:
+        return usual
+    # Digits of other scripts, or raised ones, are digits too.
+    numbers = [int(key) for key in stated if key.isascii() and key.isdigit() and len(key) <= 3]
+    count = max([highest, *(number for number in numbers if number <= MAX_ZONES)])
+    usual = zone_names(max(count, 2))
+    return [str(stated.get(str(number), usual[number - 1])) for number in range(1, count + 1)]
+
+
 @dataclass
 class MapBlock:
-    """A window of the map."""
+    """A block of the map, or of several maps on one grid."""
 
     block: Block
     values_by_map: np.ndarray
     """Susceptibility in each of the maps, float32, NaN where there is none, shape (maps, height, width)."""
-    valid: np.ndarray
-    """Whether all maps have a susceptibility, bool."""
-    zones: np.ndarray
-    """Zone, uint8, 0 where there is none."""
-    subset: np.ndarray
-    """Code of the subset, uint8."""
+    valid: np.ndarray  # whether all maps have a susceptibility, bool
+    zones: np.ndarray  # zone, uint8, 0 where there is none
+    subset: np.ndarray  # code of the subset, uint8
 
     @property
     def values(self) -> np.ndarray:
-        """Susceptibility in the first map, float32, shape (height, width)."""
+        """Susceptibility in the first map."""
         return self.values_by_map[0]
 
 
 @dataclass
 class CellValues:
-    """What the map says at some cells."""
+    """Values of the map at some cells."""
 
     values_by_map: np.ndarray
     """Susceptibility in each of the maps, float32, NaN where there is none, shape (maps, cells)."""
     zones: np.ndarray
     subset: np.ndarray
-    regions: np.ndarray
-    """Whether the cell is in each region, bool, shape (cells, regions)."""
+    regions: np.ndarray  # whether the cell is in each region, bool, shape (cells, regions)
 
     @property
     def values(self) -> np.ndarray:
@@ -64,74 +268,21 @@ class CellValues:
         return np.isfinite(self.values_by_map).all(axis=0)
 
     def take(self, chosen: np.ndarray) -> CellValues:
-        """Return the attributes of some of the cells."""
+        """Return the values of some of the cells."""
         return CellValues(self.values_by_map[:, chosen], self.zones[chosen], self.subset[chosen], self.regions[chosen])
 
     def in_scope(self, scope: Scope) -> np.ndarray:
-        """Return which cells belong to a part of the map, bool, shape (cells,)."""
+        """Return which cells belong to a scope, bool, shape (cells,)."""
         inside = self.valid
         if scope.subset:
             inside = inside & (self.subset == scope.subset)
         return inside & self.regions[:, scope.region] if scope.region is not None else inside
 
 
-class ZoneSource:
-    """Zones of a map: from a zone raster on the same grid, or by breaks."""
-
-    def __init__(
-        self, names: Sequence[str], breaks: Sequence[float] = (), dataset: rasterio.DatasetReader | None = None
-    ) -> None:
-        """Keep either breaks or an open raster.
-
-        Args:
-            names: names of zones 1, 2, …
-            breaks: upper bounds of all zones but the last.
-            dataset: open zone raster; wins over the breaks.
-        """
-        self.names = dict(enumerate(names, 1))
-        self.breaks = [float(limit) for limit in breaks]
-        self._dataset = dataset
-
-    @classmethod
-    def from_raster(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
-        """Check a zone raster and read its names.
-
-        Raises:
-            GridMismatch: it is not on the map's grid.
-            InputCorrupt: its values are no zone numbers.
-        """
-        grid.require_same(Grid.of(dataset, "zones"), "susceptibility map", "zone raster given as ZONES")
-        highest = 0
-        for block in grid.blocks():
-            stop_if_cancelled(progress)
-            cells = read_window(dataset, block.row, block.column, block.height, block.width, [1])[0]
-            found = cells[np.isfinite(cells)]
-            if found.size:
-                low, high = float(found.min()), float(found.max())
-                if low < 0 or high > MAX_ZONES or np.any(found != np.floor(found)):
-                    raise InputCorrupt(
-                        f"The zone raster {dataset.name} holds values from {low:g} to {high:g}. Zones "
-                        f"are whole numbers from 1 (very low) to at most {MAX_ZONES}, 0 for no data. "
-                        "Make it with scarp:classifyzones."
-                    )
-                highest = max(highest, int(high))
-        if not highest:
-            raise InputCorrupt(f"The zone raster {dataset.name} has no zone at all. Make it with scarp:classifyzones.")
-        return cls(declared_zone_names(dataset, highest), dataset=dataset)
-
-    def read(self, block: Block, values: np.ndarray) -> np.ndarray:
-        """Return the zone of each cell, uint8, shape of the block; 0 where there is none."""
-        if self._dataset is None:
-            return assign_zones(values, self.breaks)
-        cells = read_window(self._dataset, block.row, block.column, block.height, block.width, [1])[0]
-        return np.nan_to_num(cells, nan=0.0).astype(np.uint8)
-
-
 class MapLayers:
-    """A susceptibility map with its zones, windows, regions and landslide buffers."""
+    """A susceptibility map with its zones, windows and regions."""
 
-    maps = 1
-    """How many maps there are on the grid; several when maps are compared."""
+    map_count = 1  # how many maps there are on the grid; several when maps are compared
 
     def __init__(
         self,
@@ -139,65 +290,51 @@ class MapLayers:
         grid: Grid,
         zones: ZoneSource,
         subsets: SubsetMap | None = None,
-        regions: RegionMap | None = None,
+        regions: Regions | None = None,
     ) -> None:
         """Join the layers; all lie on ``grid``."""
         self.grid, self.zones, self.subsets, self.regions = grid, zones, subsets, regions
-        self._dataset = dataset
+        self.dataset = dataset
 
     def read(self, block: Block) -> MapBlock:
-        """Return a window of the map.
+        """Return a block.
 
         Raises:
             InputCorrupt: a value is not a susceptibility between 0 and 1.
         """
-        values = read_window(self._dataset, block.row, block.column, block.height, block.width, [1])[0]
+        values = _read_first_band(self.dataset, block)
         valid = np.isfinite(values)
         if valid.any():
             low, high = float(values[valid].min()), float(values[valid].max())
             if low < -_ROUNDING or high > 1 + _ROUNDING:
                 raise InputCorrupt(
-                    f"The susceptibility raster {self._dataset.name} holds values from {low:g} to "
+                    f"The susceptibility raster {self.dataset.name} holds values from {low:g} to "
                     f"{high:g}, but susceptibility lies between 0 and 1. Choose the raster that "
                     "scarp:predictsusceptibility wrote, or rescale this one with the raster calculator."
                 )
         values[~valid] = np.nan
-        subset = np.zeros(values.shape, dtype=np.uint8) if self.subsets is None else self.subsets.read(block)
-        return MapBlock(block, values[None], valid, self.zones.read(block, values), subset)
+        return MapBlock(block, values[None], valid, self.zones.read(block, values), self.read_subset(block))
 
-    def inside(self, view: MapBlock, scope: Scope) -> np.ndarray | None:
-        """Return which cells of a window belong to a part of the map, bool; ``None`` when none can."""
-        if scope.region is not None and (
-            self.regions is None or scope.region not in self.regions.regions_in_block(view.block)
-        ):
-            return None
-        inside = view.valid
+    def read_subset(self, block: Block) -> np.ndarray:
+        """Return the code of each cell's subset, uint8; 0 everywhere without windows."""
+        return np.zeros((block.height, block.width), np.uint8) if self.subsets is None else self.subsets.read(block)
+
+    def scope_mask(self, view: MapBlock, scope: Scope) -> np.ndarray:
+        """Return which cells of a block belong to a scope, bool."""
+        mask = view.valid
         if scope.subset:
-            inside = inside & (view.subset == scope.subset)
-        if scope.region is not None and self.regions is not None:
-            inside = inside & self.regions.read(view.block, scope.region)
-        return inside
-
-    def candidates(self, view: MapBlock, scope: Scope, near_landslide: np.ndarray) -> np.ndarray | None:
-        """Return where a stable point of a part of the map may lie: inside it and not near a landslide."""
-        inside = self.inside(view, scope)
-        return None if inside is None else inside & ~near_landslide
-
-    def near_landslide(self, buffers: Buffers, block: Block) -> np.ndarray:
-        """Return which cells of a window are near a landslide, bool."""
-        return buffers.read(block)[0]
+            mask = mask & (view.subset == scope.subset)
+        if scope.region is None:
+            return mask
+        if self.regions is None or scope.region not in self.regions.regions_in_block(view.block):
+            return np.zeros_like(mask)
+        return mask & self.regions.read(view.block, scope.region)
 
     def cell_values(self, rows: np.ndarray, columns: np.ndarray, progress: Progress) -> CellValues:
-        """Return what the map says at cells.
-
-        Args:
-            rows: shape (cells,), within the grid.
-            columns: shape (cells,), within the grid.
-            progress: reported to and asked whether to stop.
-        """
+        """Return the values at cells within the grid, both of shape (cells,)."""
         labels = self.regions.labels if self.regions is not None else []
         result = CellValues(
-            np.full((self.maps, len(rows)), np.nan, dtype=np.float32),
+            np.full((self.map_count, len(rows)), np.nan, dtype=np.float32),
             np.zeros(len(rows), dtype=np.uint8),
             np.zeros(len(rows), dtype=np.uint8),
             np.zeros((len(rows), len(labels)), dtype=bool),
@@ -217,30 +354,14 @@ class MapLayers:
 def cells_by_block(
     grid: Grid, rows: np.ndarray, columns: np.ndarray, progress: Progress
 ) -> Iterator[tuple[Block, np.ndarray]]:
-    """Walk the windows of the grid that hold any of some cells, with the numbers of those cells."""
+    """Give the blocks of the grid that hold any of some cells, with the numbers of those cells."""
     across = math.ceil(grid.width / BLOCK)
     numbers = (rows // BLOCK) * across + columns // BLOCK
     order = np.argsort(numbers, kind="stable")
-    found, first = np.unique(numbers[order], return_index=True)
-    parts = np.split(order, first[1:]) if len(found) else []
-    for done, (number, chosen) in enumerate(zip(found, parts)):
+    blocks, first = np.unique(numbers[order], return_index=True)
+    parts = np.split(order, first[1:]) if len(blocks) else []
+    for done, (number, chosen) in enumerate(zip(blocks, parts)):
         stop_if_cancelled(progress)
-        progress.report(done / len(found))
+        progress.report(done / len(blocks))
         row, column = int(number) // across * BLOCK, int(number) % across * BLOCK
         yield Block(row, column, min(BLOCK, grid.height - row), min(BLOCK, grid.width - column)), chosen
-
-
-def declared_zone_names(dataset: rasterio.DatasetReader, highest: int) -> list[str]:
-    """Return the names that the zone raster states in its band metadata, else the usual ones."""
-    usual = zone_names(max(highest, 2))
-    try:
-        stated = parse_json(dataset.tags(1).get("classes", "{}"))
-    except ValueError:
-        return usual
-    if not isinstance(stated, dict) or not stated:
-        return usual
-    # Digits of other scripts, or raised ones, are digits too.
-    numbers = [int(key) for key in stated if key.isascii() and key.isdigit() and len(key) <= 3]
-    count = max([highest, *(number for number in numbers if number <= MAX_ZONES)])
-    usual = zone_names(max(count, 2))
-    return [str(stated.get(str(number), usual[number - 1])) for number in range(1, count + 1)]

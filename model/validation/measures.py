@@ -1,12 +1,11 @@
-"""Table 4 of the paper: landslides and area by zone, and their frequency ratio.
-All measures of one part of the map, with their intervals.
+"""All measures of one scope with their intervals, and the tables they stand in.
 
-Three kinds of interval, because there are two kinds of chance. *draws*: the stable points were drawn again, the
-landslides stay; it shows only the luck of the draw. *bootstrap*: the stable points were drawn again and the landslides
-resampled with replacement (Efron 1979), whole features at a time; it shows what another inventory of the same size
-would give. *DeLong*: the AUC's variance over both samples in closed form (DeLong et al. 1988), averaged over the draws.
-Recall and the shares of table 4 depend on the landslides alone and have Wilson's interval.
-All numbers of a validation as one tidy table: scope, measure, value, low, high, kind of interval.
+There are three kinds of interval, because there are two kinds of chance. *draws*: the stable points were drawn again,
+the landslides stay; it shows only the luck of the draw. *bootstrap*: the stable points were drawn again and the
+landslides resampled with replacement (Efron 1979), whole features at a time; it shows what another inventory of the
+same size would give. *DeLong*: the AUC's variance over both samples in closed form (DeLong et al. 1988), averaged over
+the draws. Recall and the shares of the zone table (table 4 of the paper) depend on the landslides alone and have
+Wilson's interval.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
@@ -22,22 +21,12 @@ from scipy.stats import binomtest
 from .. import tables
 from ..progress import Progress, stop_if_cancelled
 from ..statistics.intervals import Estimate, from_repeats, wilson_interval
-from .metrics import (
-    MEASURES,
-    Calibration,
-    Confusion,
-    Curve,
-    ThresholdCurve,
-    calibration,
-    confusion_at,
-    curve_with_band,
-    normal_interval,
-    placements,
-    success_rate_curve,
-)
-from .sampling import SampleCounts
-from .scopes import Scope
-from .settings import TABLE_COLUMNS
+from . import metrics
+from .map_layers import CellValues, Scope
+from .metrics import MEASURES, Calibration, Confusion, Curve, ThresholdCurve
+from .preparation import ValidationData
+from .sampling import Sample, SampleCounts
+from .settings import OUTCOMES, SUBSET_CODES, TABLE_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -47,17 +36,14 @@ class ZoneRow:
     zone: int
     name: str
     landslides: int
-    landslide_share: Estimate
-    """Of all landslides inside zones, 0 to 1."""
+    landslide_share: Estimate  # of all landslides inside zones, 0 to 1
     area_km2: float
-    area_share: float
-    """Of the area inside zones, 0 to 1."""
-    frequency_ratio: Estimate
-    """Share of the landslides divided by share of the area: 1 is as many as by chance."""
+    area_share: float  # of the area inside zones, 0 to 1
+    frequency_ratio: Estimate  # share of the landslides divided by share of the area: 1 is as many as by chance
 
 
 def zone_table(landslides: Mapping[int, int], area_m2: Mapping[int, float], names: Mapping[int, str]) -> list[ZoneRow]:
-    """Make table 4.
+    """Return table 4.
 
     The area is known, the landslides are a sample: the interval of the frequency ratio is Wilson's interval of the
     share of landslides, divided by the share of area. It also holds for a zone without any landslide.
@@ -75,7 +61,8 @@ def zone_table(landslides: Mapping[int, int], area_m2: Mapping[int, float], name
         share = count / all_landslides if all_landslides else math.nan
         low, high = wilson_interval(count, all_landslides)
         area_share = area / all_area if all_area else math.nan
-        ratio = Estimate(*(value / area_share if area_share else math.nan for value in (share, low, high)), "Wilson")
+        divisor = area_share or math.nan
+        ratio = Estimate(share / divisor, low / divisor, high / divisor, "Wilson")
         rows.append(ZoneRow(zone, name, count, Estimate(share, low, high, "Wilson"), area / 1e6, area_share, ratio))
     return rows
 
@@ -97,176 +84,192 @@ def insignificant_increases(rows: Sequence[ZoneRow], level: float = 0.05) -> lis
     """Return the pairs of neighbouring zones whose ratio rises, but by no more than chance may make, lower zone first.
 
     Were the density of landslides the same in both, the landslides of the two would fall into the upper one with the
-    chance of its share of their area: a binomial test, one-sided.
-
-    Args:
-        rows: the table.
-        level: of the test.
+    chance of its share of their area: a one-sided binomial test at ``level``.
     """
     known = [row for row in rows if math.isfinite(row.frequency_ratio.value)]
     unsure = []
     for low, high in zip(known, known[1:]):
-        both = low.landslides + high.landslides
-        if (
-            high.frequency_ratio.value > low.frequency_ratio.value
-            and binomtest(
-                high.landslides, both, high.area_share / (low.area_share + high.area_share), alternative="greater"
-            ).pvalue
-            > level
-        ):
+        if high.frequency_ratio.value <= low.frequency_ratio.value:
+            continue
+        chance = high.area_share / (low.area_share + high.area_share)
+        test = binomtest(high.landslides, low.landslides + high.landslides, chance, alternative="greater")
+        if test.pvalue > level:
             unsure.append((low.name, high.name))
     return unsure
 
 
-BAND_REPEATS = 100
-"""Repeats that the bands of the curves are made of."""
+BAND_REPEATS = 100  # repeats that the bands of the curves are made of
+
+
+@dataclass(frozen=True)
+class ScopePoints:
+    """Susceptibility at the points of a scope."""
+
+    landslide: np.ndarray  # shape (landslides,)
+    feature: np.ndarray  # number of the feature that each landslide cell belongs to; features are resampled whole
+    shares_above: np.ndarray  # share of the scope's area that is more susceptible than each landslide
+    stable: np.ndarray
+    """Shape (repeats, points), or (1, points) for given points, which are resampled with replacement instead."""
 
 
 @dataclass
 class ScopeResult:
-    """What was found for one part of the map."""
+    """Measures of one scope."""
 
     scope: Scope
     landslides: int
-    stable: int
-    """Stable points of one draw."""
+    stable: int  # stable points of one draw
     repeats: int
-    drawn: bool
-    """Whether the stable points were drawn, not given."""
+    drawn: bool  # whether the stable points were drawn, not given
+    threshold: float
     area_km2: float
-    auc: Estimate
-    """Mean over the draws, bootstrap interval."""
-    auc_draws: Estimate
-    """The same mean with the interval over the draws alone."""
+    auc: Estimate  # mean over the draws, bootstrap interval
+    auc_draws: Estimate  # the same mean with the interval over the draws alone
     auc_delong: Estimate
     average_precision: Estimate
     measures: dict[str, Estimate]
-    """Recall, kappa, accuracy, precision, F1 and specificity at the threshold, means over the draws."""
-    confusion: Confusion
-    """Mean counts over the draws."""
-    first: Confusion
-    """Counts of the first draw, the one in the point layer."""
-    youden_threshold: float
-    """Threshold with the largest sum of recall and specificity."""
-    success_rate_auc: Estimate
-    """Area under the success-rate curve: the AUC against the whole area, buffers included."""
+    """``MEASURES`` at the threshold, means over the draws."""
+    confusion: Confusion  # mean counts over the draws
+    first_draw: Confusion  # counts of the first draw, the one in the point layer
+    youden_threshold: float  # threshold with the largest sum of recall and specificity
+    success_rate_auc: Estimate  # area under the success-rate curve: the AUC against the whole area, buffers included
     brier: Estimate
     roc: Curve
     precision: Curve
     success: Curve
     calibration: Calibration
     zones: list[ZoneRow]
-    unzoned: int
-    """Landslides in cells without a zone."""
-    auc_repeats: np.ndarray = field(default_factory=lambda: np.empty(0))
-    """The AUC of each repeat. Maps measured on the same points with the same seed have the same resamples, so that
+    unzoned: int  # landslides in cells without a zone
+    auc_repeats: np.ndarray
+    """The AUC of each repeat. Maps evaluated on the same points with the same seed have the same resamples, so that
     their differences, repeat by repeat, are a paired bootstrap."""
+
+    def sentence(self) -> str:
+        """Return the main numbers as a sentence."""
+        interval = f" (95 % interval {self.auc.low:.3f} to {self.auc.high:.3f})" if self.auc.has_interval else ""
+        return (
+            f"AUC {self.auc.value:.3f}{interval}, recall {self.measures['recall'].value:.3f} and kappa "
+            f"{self.measures['kappa'].value:.3f} at a threshold of {self.threshold:g}, from {self.landslides:,} "
+            f"landslides and {self.stable:,} stable points."
+        )
 
 
 def evaluate_scope(
+    data: ValidationData,
     scope: Scope,
-    landslide: np.ndarray,
-    feature: np.ndarray,
-    shares_above: np.ndarray,
-    stable: np.ndarray,
-    drawn: bool,
-    repeats: int,
-    threshold: float,
+    points: ScopePoints,
     area_km2: float,
     zones: Sequence[ZoneRow],
     unzoned: int,
-    seed: int,
     progress: Progress,
 ) -> ScopeResult:
-    """Measure one part of the map.
+    """Evaluate one map on one scope.
 
     Args:
-        scope: the part.
-        landslide: susceptibility at its landslides, shape (landslides,).
-        feature: number of the feature that each landslide cell belongs to; features are resampled whole.
-        positions: share of the part's area that is more susceptible than each landslide.
-        stable: susceptibility at its stable points, shape (repeats, points), or (1, points) for given points.
-        drawn: whether the stable points were drawn; given ones are resampled with replacement instead.
-        repeats: number of draws, or of resamplings for given stable points.
-        threshold: at or above it a point is called landslide.
-        area_km2: area of the part.
+        data: options of the run.
+        scope: the part of the map.
+        points: its landslides and stable points.
+        area_km2: its area.
         zones: table 4.
         unzoned: landslides without a zone.
-        seed: of the resampling.
-        progress: asked whether to stop.
+        progress: 0 to 1.
     """
-    rng = np.random.default_rng([seed, 2, scope.seed_offset])
-    _, cluster = np.unique(feature, return_inverse=True)
-    clusters = int(cluster.max()) + 1
-    placed = [placements(landslide, points) for points in stable]
-    counts = [confusion_at(landslide, points, threshold) for points in stable]
-    resampled: dict[str, list[float]] = {name: [] for name in ("auc", "precision area", "success", "brier", *MEASURES)}
-    bands: dict[str, list[np.ndarray]] = {"roc": [], "precision": [], "success": []}
-    for repeat in range(repeats):
-        stop_if_cancelled(progress)
-        progress.report(repeat / repeats)
-        weights = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters)[cluster].astype(float)
-        if drawn:
-            points, below = stable[repeat], placed[repeat].landslide
-        else:
-            points = stable[0][rng.integers(0, stable.shape[1], stable.shape[1])]
-            below = placements(landslide, points).landslide
-        resampled["auc"].append(float(weights @ below / weights.sum()))
-        confusion = confusion_at(landslide, points, threshold, weights)
-        for name in MEASURES:
-            resampled[name].append(getattr(confusion, name))
-        resampled["success"].append(1 - float(weights @ shares_above / weights.sum()))
-        resampled["brier"].append(calibration(landslide, points, 1.0, weights).brier)
-        if repeat < BAND_REPEATS:
-            threshold_curve = ThresholdCurve(landslide, points, weights)
-            bands["roc"].append(threshold_curve.roc())
-            bands["precision"].append(threshold_curve.precision())
-            bands["success"].append(success_rate_curve(shares_above, weights))
-            resampled["precision area"].append(threshold_curve.average_precision())
+    threshold, landslide, stable = data.options.threshold, points.landslide, points.stable
+    placements = [metrics.placements(landslide, draw) for draw in stable]
+    counts = [metrics.confusion_at(landslide, draw, threshold) for draw in stable]
+    repeats = _Repeats(data, scope, points, placements, progress)
     mean = Confusion(
         *(
             float(np.mean([getattr(count, name) for count in counts]))
             for name in ("hits", "misses", "false_alarms", "correct_rejections")
         )
     )
-    measures = {
-        name: from_repeats(_mean([getattr(count, name) for count in counts]), np.array(resampled[name]), "bootstrap")
-        for name in MEASURES
-    }
-    if clusters == len(landslide):
+    measures = {name: repeats.estimate(name, _mean([getattr(count, name) for count in counts])) for name in MEASURES}
+    if repeats.clusters == len(landslide):
         # Cells of one polygon are not independent, which Wilson's interval asks for.
         measures["recall"] = Estimate(mean.recall, *wilson_interval(mean.hits, len(landslide)), "Wilson")
-    aucs = np.array([one.auc for one in placed])
-    auc, variance = float(aucs.mean()), float(np.mean([one.variance for one in placed]))
+    aucs = np.array([one.auc for one in placements])
+    auc, variance = float(aucs.mean()), float(np.mean([one.variance for one in placements]))
     pooled, share = stable.ravel(), 1 / len(stable)
-    threshold_curve, reliability = ThresholdCurve(landslide, pooled, None, share), calibration(landslide, pooled, share)
+    curve = ThresholdCurve(landslide, pooled, None, share)
+    calibration = metrics.calibration(landslide, pooled, share)
     return ScopeResult(
         scope=scope,
         landslides=len(landslide),
         stable=stable.shape[1],
-        repeats=repeats,
-        drawn=drawn,
+        repeats=data.repeats,
+        drawn=data.drawn,
+        threshold=threshold,
         area_km2=area_km2,
-        auc=from_repeats(auc, np.array(resampled["auc"]), "bootstrap"),
+        auc=repeats.estimate("auc", auc),
         auc_draws=from_repeats(auc, aucs, "draws"),
-        auc_delong=Estimate(auc, *normal_interval(auc, variance), "DeLong"),
-        average_precision=from_repeats(
-            threshold_curve.average_precision(), np.array(resampled["precision area"]), "bootstrap"
-        ),
+        auc_delong=Estimate(auc, *metrics.normal_interval(auc, variance), "DeLong"),
+        average_precision=repeats.estimate("average precision", curve.average_precision()),
         measures=measures,
         confusion=mean,
-        first=counts[0],
-        youden_threshold=threshold_curve.best_threshold(),
-        success_rate_auc=from_repeats(1 - float(shares_above.mean()), np.array(resampled["success"]), "bootstrap"),
-        brier=from_repeats(reliability.brier, np.array(resampled["brier"]), "bootstrap"),
-        roc=curve_with_band(threshold_curve.roc(), bands["roc"]),
-        precision=curve_with_band(threshold_curve.precision(), bands["precision"]),
-        success=curve_with_band(success_rate_curve(shares_above), bands["success"]),
-        calibration=reliability,
+        first_draw=counts[0],
+        youden_threshold=curve.best_threshold(),
+        success_rate_auc=repeats.estimate("success rate", 1 - float(points.shares_above.mean())),
+        brier=repeats.estimate("brier", calibration.brier),
+        roc=metrics.curve_with_band(curve.roc(), repeats.roc),
+        precision=metrics.curve_with_band(curve.precision(), repeats.precision),
+        success=metrics.curve_with_band(metrics.success_rate_curve(points.shares_above), repeats.success),
+        calibration=calibration,
         zones=list(zones),
         unzoned=unzoned,
-        auc_repeats=np.array(resampled["auc"]),
+        auc_repeats=np.array(repeats.values["auc"]),
     )
+
+
+class _Repeats:
+    """Measures and curves of each bootstrap repeat."""
+
+    def __init__(
+        self,
+        data: ValidationData,
+        scope: Scope,
+        points: ScopePoints,
+        placements: Sequence[metrics.Placements],
+        progress: Progress,
+    ) -> None:
+        self.values: dict[str, list[float]] = {
+            name: [] for name in ("auc", "average precision", "success rate", "brier", *MEASURES)
+        }
+        self.roc: list[np.ndarray] = []
+        self.precision: list[np.ndarray] = []
+        self.success: list[np.ndarray] = []
+        rng = np.random.default_rng([data.options.seed, 2, scope.seed_offset])
+        landslide, stable = points.landslide, points.stable
+        _, cluster = np.unique(points.feature, return_inverse=True)
+        self.clusters = int(cluster.max()) + 1
+        for repeat in range(data.repeats):
+            stop_if_cancelled(progress)
+            progress.report(repeat / data.repeats)
+            chosen = rng.integers(0, self.clusters, self.clusters)
+            weights = np.bincount(chosen, minlength=self.clusters)[cluster].astype(float)
+            if data.drawn:
+                draw, below = stable[repeat], placements[repeat].landslide
+            else:
+                draw = stable[0][rng.integers(0, stable.shape[1], stable.shape[1])]
+                below = metrics.placements(landslide, draw).landslide
+            self._add("auc", weights @ below / weights.sum())
+            confusion = metrics.confusion_at(landslide, draw, data.options.threshold, weights)
+            for name in MEASURES:
+                self._add(name, getattr(confusion, name))
+            self._add("success rate", 1 - float(weights @ points.shares_above / weights.sum()))
+            self._add("brier", metrics.calibration(landslide, draw, 1.0, weights).brier)
+            if repeat < BAND_REPEATS:
+                curve = ThresholdCurve(landslide, draw, weights)
+                self.roc.append(curve.roc())
+                self.precision.append(curve.precision())
+                self.success.append(metrics.success_rate_curve(points.shares_above, weights))
+                self._add("average precision", curve.average_precision())
+
+    def _add(self, name: str, value: float) -> None:
+        self.values[name].append(float(value))
+
+    def estimate(self, name: str, value: float) -> Estimate:
+        return from_repeats(value, np.array(self.values[name]), "bootstrap")
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -275,24 +278,71 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(finite)) if finite else float("nan")
 
 
+@dataclass(frozen=True)
+class PointFeature:
+    """A landslide or a stable point; the attributes are ``settings.POINT_FIELDS``."""
+
+    x: float
+    y: float
+    kind: str
+    """``landslide`` or ``stable``."""
+    outcome: str
+    """One of ``settings.OUTCOMES``."""
+    susceptibility: float
+    zone: int  # 0 where there is none
+    subset: str
+    """``train``, ``validation``, ``test``, or empty outside all windows."""
+    region: str
+    feature: int | None
+    """Number of the feature in its layer, from 1; ``None`` for a drawn point."""
+
+
+def point_features(
+    data: ValidationData, sample: Sample | tuple[np.ndarray, CellValues], kind: str, other_region: str = ""
+) -> list[PointFeature]:
+    """Return landslides as hits and misses, or stable points as false alarms and correct rejections.
+
+    Args:
+        data: threshold and names of the regions.
+        sample: cells of features, or coordinates, shape (points, 2), and values of drawn points.
+        kind: ``landslide`` or ``stable``.
+        other_region: of points in none of the regions.
+    """
+    if isinstance(sample, Sample):
+        xy, cells, numbers = sample.xy, sample.cell_values, [int(number) + 1 for number in sample.feature]
+    else:
+        (xy, cells), numbers = sample, None
+    names = data.layers.regions.labels if data.layers.regions is not None else []
+    subsets = {code: name for name, code in SUBSET_CODES.items()}
+    outcomes = OUTCOMES[:2] if kind == "landslide" else OUTCOMES[2:]
+    positive = cells.values >= data.options.threshold
+    return [
+        PointFeature(
+            float(xy[index, 0]),
+            float(xy[index, 1]),
+            kind,
+            outcomes[0] if positive[index] else outcomes[1],
+            float(cells.values[index]),
+            int(cells.zones[index]),
+            subsets.get(int(cells.subset[index]), ""),
+            "; ".join(names[region] for region in np.flatnonzero(cells.regions[index])) or other_region,
+            numbers[index] if numbers is not None else None,
+        )
+        for index in range(len(xy))
+    ]
+
+
 Row = tuple[str, str, Estimate]
 
 
-def count_rows(role: str, counts: SampleCounts) -> list[Row]:
+def count_rows(role: str, counts: SampleCounts | None) -> list[Row]:
     """Return what became of the features of a layer, ``role`` being ``landslide`` or ``stable``."""
-    entries = {
-        "features": counts.features,
-        "off_map": counts.off_map,
-        "places": counts.places,
-        "on_nodata": counts.on_nodata,
-        "doubled": counts.duplicates,
-        "thinned": counts.thinned,
-    }
+    entries = {} if counts is None else counts.table()
     return [("input", f"{role}_{name}", Estimate(float(value))) for name, value in entries.items()]
 
 
 def scope_rows(result: ScopeResult) -> list[Row]:
-    """Return all numbers of one part of the map."""
+    """Return all numbers of one scope."""
     plain = {
         "landslides": result.landslides,
         "stable_points": result.stable,
@@ -329,7 +379,7 @@ def scope_rows(result: ScopeResult) -> list[Row]:
     ]
 
 
-def write_table(output: str | os.PathLike, rows: Sequence[Row], region: str = "") -> None:
+def write_validation_table(output: str | os.PathLike, rows: Sequence[Row], region: str = "") -> None:
     """Write the table as CSV and JSON, whole or not at all; empty cells where there is no number.
 
     Args:
@@ -340,17 +390,8 @@ def write_table(output: str | os.PathLike, rows: Sequence[Row], region: str = ""
     Raises:
         OutputNotWritable: the file cannot be written.
     """
-    tables.write_table(
-        output,
-        *tables.prepend_region(
-            TABLE_COLUMNS,
-            [
-                (scope, measure, estimate.value, estimate.low, estimate.high, estimate.interval)
-                for scope, measure, estimate in rows
-            ],
-            region,
-        ),
-    )
+    cells = [(scope, name, one.value, one.low, one.high, one.interval) for scope, name, one in rows]
+    tables.write_table(output, *tables.prepend_region(TABLE_COLUMNS, cells, region))
 
 
 def as_metrics(rows: Sequence[Row]) -> dict[str, dict[str, object]]:

@@ -1,10 +1,9 @@
-"""Table 5 of the paper: landslides and stable points on both sides of a threshold, and what follows from it.
-Whether a susceptibility of 0.7 goes with landslides in 7 of 10 cases; here among the validation points only.
+"""Accuracy measures at landslides and stable points: confusion matrix, calibration, ROC curve, DeLong's test, curves.
 
-With as many stable points as landslides, the share of landslides is set by the design at one half. So these figures
-compare maps and show the shape of the curve; they do not make a relative susceptibility a probability.
-ROC curve, area under it (AUC), its variance after DeLong, and the paired test between two maps.
-Curves on a common axis, so that repeats can be given a band: ROC, precision over recall, success rate.
+Calibration asks whether a susceptibility of 0.7 goes with landslides in 7 of 10 cases, here among the validation points
+only. With as many stable points as landslides, the share of landslides is set by the design at one half. So its figures
+compare maps and show the shape of the curve; they do not make a relative susceptibility a probability. Curves are on a
+common axis, so that repeats can be given a band.
 """
 
 from __future__ import annotations
@@ -18,25 +17,21 @@ from scipy.stats import norm, rankdata
 from sklearn.metrics import roc_curve
 
 from ..errors import TooFewData
-from ..statistics.intervals import LEVEL, MIN_REPEATS
+from ..statistics.intervals import LEVEL, MIN_REPEATS, z_value
 
 
 @dataclass(frozen=True)
 class Confusion:
     """Counts at a threshold; they may be means over several draws."""
 
-    hits: float
-    """TP: landslides at or above the threshold."""
-    misses: float
-    """FN: landslides below it."""
-    false_alarms: float
-    """FP: stable points at or above it."""
-    correct_rejections: float
-    """TN: stable points below it."""
+    hits: float  # TP: landslides at or above the threshold
+    misses: float  # FN: landslides below it
+    false_alarms: float  # FP: stable points at or above it
+    correct_rejections: float  # TN: stable points below it
 
     @property
     def total(self) -> float:
-        """All points."""
+        """Number of points."""
         return self.hits + self.misses + self.false_alarms + self.correct_rejections
 
     @property
@@ -46,17 +41,17 @@ class Confusion:
 
     @property
     def specificity(self) -> float:
-        """Share of the stable points that were recognised."""
+        """Share of the stable points below the threshold."""
         return _ratio(self.correct_rejections, self.correct_rejections + self.false_alarms)
 
     @property
     def precision(self) -> float:
-        """Share of landslides among the points called landslide; depends on how many stable points were taken."""
+        """Share of landslides among the points classified as landslide; depends on how many stable points there are."""
         return _ratio(self.hits, self.hits + self.false_alarms)
 
     @property
     def accuracy(self) -> float:
-        """Share of the points that were called right, equation 8."""
+        """Share of the points that were classified correctly, equation 8."""
         return _ratio(self.hits + self.correct_rejections, self.total)
 
     @property
@@ -66,12 +61,12 @@ class Confusion:
 
     @property
     def kappa(self) -> float:
-        """Agreement beyond chance (Cohen 1960), equations 7 to 9; NaN where chance alone would agree wholly."""
+        """Agreement beyond chance (Cohen 1960), equations 7 to 9; NaN where chance alone would agree fully."""
         if not self.total:
             return math.nan
-        called = (self.hits + self.false_alarms) / self.total
+        positive = (self.hits + self.false_alarms) / self.total
         true = (self.hits + self.misses) / self.total
-        chance = called * true + (1 - called) * (1 - true)
+        chance = positive * true + (1 - positive) * (1 - true)
         return _ratio(self.accuracy - chance, 1 - chance)
 
 
@@ -87,7 +82,7 @@ def confusion_at(
     Args:
         landslide: susceptibility at the landslides, shape (landslides,).
         stable: susceptibility at the stable points, shape (stable points,).
-        threshold: a value at or above it is called landslide.
+        threshold: a value at or above it is classified as landslide.
         weights: how often each landslide counts; once by default. Scaled to the number of landslides.
     """
     found = landslide >= threshold
@@ -107,16 +102,12 @@ BINS = 10
 class Calibration:
     """Reliability in bins of equal width."""
 
-    predicted: np.ndarray
-    """Mean susceptibility by bin, NaN in an empty bin."""
-    observed: np.ndarray
-    """Share of landslides among the points of the bin, NaN in an empty bin."""
-    points: np.ndarray
-    """Points by bin (means over the draws)."""
+    predicted: np.ndarray  # mean susceptibility by bin, NaN in an empty bin
+    observed: np.ndarray  # share of landslides among the points of the bin, NaN in an empty bin
+    points: np.ndarray  # points by bin (means over the draws)
     brier: float
     """Mean squared difference between susceptibility and outcome (Brier 1950): 0 is best, 0.25 is a constant 0.5."""
-    ece: float
-    """Expected calibration error: mean distance between the two columns above, weighted by points."""
+    ece: float  # expected calibration error: mean distance between the two columns above, weighted by points
 
 
 def calibration(
@@ -154,12 +145,11 @@ class Placements:
     """Chance that a random landslide has a higher susceptibility than a random stable point, ties counted half."""
     landslide: np.ndarray
     """Per landslide, the share of stable points below it; float64, shape (landslides,). Their mean is the AUC."""
-    stable: np.ndarray
-    """Per stable point, the share of landslides above it; float64, shape (stable points,)."""
+    stable: np.ndarray  # per stable point, the share of landslides above it; float64, shape (stable points,)
 
     @property
     def variance(self) -> float:
-        """Variance of the AUC over samples of both landslides and stable points; NaN with fewer than two of either."""
+        """Variance of the AUC over samples of landslides and stable points; NaN with fewer than two of either."""
         if len(self.landslide) < 2 or len(self.stable) < 2:
             return math.nan
         return float(
@@ -187,7 +177,7 @@ def placements(landslide: np.ndarray, stable: np.ndarray) -> Placements:
 
 def normal_interval(value: float, variance: float, level: float = LEVEL) -> tuple[float, float]:
     """Return the normal interval of an AUC, cut at 0 and 1."""
-    half = float(norm.ppf(0.5 + level / 2)) * math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
+    half = z_value(level) * math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
     return (max(0.0, value - half), min(1.0, value + half)) if math.isfinite(half) else (math.nan, math.nan)
 
 
@@ -200,8 +190,7 @@ class AucDifference:
     low: float
     high: float
     z: float
-    p: float
-    """Two-sided probability of such a difference, or a larger one, if both maps were equally good."""
+    p: float  # two-sided probability of such a difference, or a larger one, if both maps were equally good
 
 
 def compare_auc(
@@ -232,7 +221,7 @@ def compare_auc(
     )
     error = math.sqrt(variance)
     z = difference / error if error > 0 else math.copysign(math.inf, difference) if difference else 0.0
-    half = float(norm.ppf(0.5 + level / 2)) * error
+    half = z_value(level) * error
     return AucDifference(difference, error, difference - half, difference + half, z, float(2 * norm.sf(abs(z))))
 
 
@@ -241,7 +230,7 @@ AXIS = np.linspace(0, 1, 201)
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve with its 95 % band; ``low`` and ``high`` are NaN without repeats enough."""
+    """A curve with its 95 % band; ``low`` and ``high`` are NaN with too few repeats."""
 
     x: np.ndarray
     y: np.ndarray
@@ -250,12 +239,12 @@ class Curve:
 
 
 class ThresholdCurve:
-    """What every threshold would give: the points of the ROC curve, from which the other measures follow."""
+    """The points of the ROC curve at every threshold, from which the other curves follow."""
 
     def __init__(
         self, landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None, stable_weight: float = 1.0
     ) -> None:
-        """Cut at every value.
+        """Take every value as a threshold.
 
         Args:
             landslide: susceptibility at the landslides, shape (landslides,).
@@ -306,7 +295,7 @@ def success_rate_curve(shares_above: np.ndarray, weights: np.ndarray | None = No
     """Return the share of landslides in the most susceptible shares of the area in ``AXIS`` (Chung and Fabbri 2003).
 
     Args:
-        positions: share of the area more susceptible than each landslide, as of ``SusceptibilityHistogram.position``.
+        shares_above: share of the area more susceptible than each landslide.
         weights: how often each landslide counts.
     """
     order = np.argsort(shares_above, kind="stable")

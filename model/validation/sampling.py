@@ -1,10 +1,9 @@
-"""Landslides and stable points of a layer, brought to distinct cells of the map; what is left out is counted.
-Random stable points: cells drawn with a chance proportional to their true area, without the map in memory.
+"""Landslides and stable points as distinct cells of the map; features that cannot be used are counted.
 
-A first walk over the map counts, per row of each window, the cells that may be drawn; on a geographic grid all cells of
-a row have one area. The draw picks a row by its total area and a cell in it by number. A second walk over the windows
-with drawn cells finds where those are and what the map says there.
-The points of a validation as plain features, for the layer that shows where the map was right and where wrong.
+Random stable points are drawn with a chance proportional to the true area of a cell, without the map in memory. A first
+pass counts, per row of each block, the cells that may be drawn (on a geographic grid all cells of a row have one area)
+and collects the statistics of each scope. The draw picks a row by its total area and a cell in it by number. A second
+pass over the blocks with drawn cells finds where those are and reads their values.
 """
 
 from __future__ import annotations
@@ -21,41 +20,48 @@ from ..grid import Block, Grid
 from ..inputs.vectors import Points, Polygons
 from ..labels.buffers import Buffers, interior_point
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from .map_layers import CellValues, MapLayers
-from .scopes import Scope
-from .settings import OUTCOMES, SUBSET_CODES
+from ..statistics.order_statistics import SusceptibilityHistogram, bin_index
+from .map_layers import CellValues, MapLayers, Scope
 
 
 @dataclass(frozen=True)
 class SampleCounts:
-    """Where the features of a layer went."""
+    """What became of the features of a layer."""
 
-    features: int
-    """Features in the layer."""
-    off_map: int
-    """Features outside the raster, or without coordinates."""
-    places: int
-    """Cells to look at: one a feature, or every cell of a polygon."""
-    on_nodata: int
-    """Places where the map has no value."""
-    duplicates: int
-    """Places in a cell that another one already stands for."""
-    thinned: int = 0
-    """Places left out at random because there are very many."""
-    without: tuple[int, ...] = ()
-    """Places without a value in each of the maps."""
+    features: int  # features in the layer
+    off_map: int  # features outside the raster, or without coordinates
+    candidate_cells: int  # cells to look at: one a feature, or every cell of a polygon
+    on_nodata: int  # candidate cells where the map has no value
+    duplicates: int  # candidate cells that another one already stands for
+    thinned: int = 0  # candidate cells left out at random because there are very many
+    without_data: tuple[int, ...] = ()  # candidate cells without a value in each of the maps
+
+    @property
+    def used(self) -> int:
+        """Cells that count."""
+        return self.candidate_cells - self.on_nodata - self.duplicates - self.thinned
+
+    def table(self) -> dict[str, int]:
+        """Return the counts by their names in tables."""
+        return {
+            "features": self.features,
+            "off_map": self.off_map,
+            "places": self.candidate_cells,
+            "on_nodata": self.on_nodata,
+            "doubled": self.duplicates,
+            "thinned": self.thinned,
+        }
 
 
 @dataclass
 class Sample:
-    """Distinct cells with a value, one per place that counts."""
+    """Distinct cells with a value."""
 
     rows: np.ndarray
     columns: np.ndarray
     xy: np.ndarray
     """Map coordinates of the feature (of the cell's centre, for every cell of a polygon), shape (cells, 2)."""
-    feature: np.ndarray
-    """Number of the feature in its layer, from 0."""
+    feature: np.ndarray  # number of the feature in its layer, from 0
     cell_values: CellValues
     counts: SampleCounts
 
@@ -64,14 +70,12 @@ class Sample:
 
     def take(self, chosen: np.ndarray, counts: SampleCounts | None = None) -> Sample:
         """Return part of the sample, ``chosen`` being a mask or numbers."""
-        return Sample(
-            self.rows[chosen],
-            self.columns[chosen],
-            self.xy[chosen],
-            self.feature[chosen],
-            self.cell_values.take(chosen),
-            counts or self.counts,
-        )
+        rows, columns, xy, feature = (array[chosen] for array in (self.rows, self.columns, self.xy, self.feature))
+        return Sample(rows, columns, xy, feature, self.cell_values.take(chosen), counts or self.counts)
+
+    def in_scope(self, scope: Scope) -> Sample:
+        """Return the part in a scope."""
+        return self.take(self.cell_values.in_scope(scope))
 
 
 def sample_layer(
@@ -84,27 +88,24 @@ def sample_layer(
 ) -> Sample:
     """Bring a layer to cells of the map.
 
-    A cell counts once, whatever the number of features in it: two landslides mapped in one cell say the same about
-    the map.
+    A cell counts once, whatever the number of features in it.
 
     Args:
         layer: points, or polygons.
         layers: the map.
         every_cell: take every cell of a polygon instead of one.
-        most: thin the cells at random down to this number.
+        max_cells: thin the cells at random down to this number.
         rng: for the thinning.
-        progress: reported to and asked whether to stop.
+        progress: 0 to 1.
     """
     if isinstance(layer, Polygons) and every_cell:
         rows, columns, feature, off_map = _covered_cells(layers.grid, layer, SubProgress(progress, 0.0, 0.5))
-        t = layers.grid.transform
-        xy = np.stack([t.c + t.a * (columns + 0.5), t.f + t.e * (rows + 0.5)], axis=1)
+        xy = _cell_centres(layers.grid, rows, columns)
     else:
         points = representative_points(layer)
         rows, columns, inside = layers.grid.cell_indices(points)
         rows, columns, feature, off_map = rows[inside], columns[inside], np.flatnonzero(inside), int((~inside).sum())
         xy = points[inside]
-    places = len(rows)
     cell_values = layers.cell_values(rows, columns, SubProgress(progress, 0.5, 1.0))
     valid = cell_values.valid
     _, first = np.unique((rows * layers.grid.width + columns)[valid], return_index=True)
@@ -115,7 +116,7 @@ def sample_layer(
     counts = SampleCounts(
         len(layer),
         off_map,
-        places,
+        len(rows),
         int((~valid).sum()),
         int(valid.sum()) - distinct,
         distinct - len(kept),
@@ -131,6 +132,11 @@ def representative_points(layer: Points | Polygons) -> np.ndarray:
     return layer.xy
 
 
+def _cell_centres(grid: Grid, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    t = grid.transform
+    return np.stack([t.c + t.a * (columns + 0.5), t.f + t.e * (rows + 0.5)], axis=1)
+
+
 def _covered_cells(
     grid: Grid, polygons: Polygons, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
@@ -142,20 +148,15 @@ def _covered_cells(
     extent = polygon_extents(grid, polygons)
     on_map = extents_intersect(extent, Block(0, 0, grid.height, grid.width))
     seen = np.zeros(len(polygons), dtype=bool)
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    parts = [(np.empty(0, dtype=np.int64),) * 3]
     for done, block in enumerate(grid.blocks()):
         stop_if_cancelled(progress)
         progress.report(done / grid.block_count())
         chosen = np.flatnonzero(extents_intersect(extent, block))
         if len(chosen):
             shapes = ((polygons.geometries[index], int(index) + 1) for index in chosen)
-            numbers = rasterize(
-                shapes,
-                out_shape=(block.height, block.width),
-                fill=0,
-                dtype=np.int32,
-                transform=grid.block_transform(block),
-            )
+            size, transform = (block.height, block.width), grid.block_transform(block)
+            numbers = rasterize(shapes, out_shape=size, fill=0, dtype=np.int32, transform=transform)
             row, column = np.nonzero(numbers)
             number = numbers[row, column].astype(np.int64) - 1
             seen[number] = True
@@ -166,24 +167,20 @@ def _covered_cells(
         row, column, inside = grid.cell_indices(points)
         parts.append((row[inside], column[inside], unseen[inside]))
         on_map[unseen[~inside]] = False
-    off_map = int((~on_map).sum())
-    if not parts:
-        empty = np.empty(0, dtype=np.int64)
-        return empty, empty, empty, off_map
     rows, columns, feature = (np.concatenate(list(column)) for column in zip(*parts))
-    return rows, columns, feature, off_map
+    return rows, columns, feature, int((~on_map).sum())
 
 
 @dataclass
 class SamplingFrame:
-    """The cells from which stable points of one part of the map are drawn, counted by row of each window."""
+    """The cells from which stable points of a scope are drawn, counted by row of each block."""
 
     blocks: list[Block] = field(default_factory=list)
     _cells: list[np.ndarray] = field(default_factory=list)
     _areas: list[np.ndarray] = field(default_factory=list)
 
     def add(self, block: Block, cells: np.ndarray, area: np.ndarray) -> None:
-        """Add a window: cells that may be drawn by row, and the area of a cell by row, both of shape (rows,)."""
+        """Add a block: cells that may be drawn by row, and the area of a cell by row, both of shape (rows,)."""
         if cells.any():
             self.blocks.append(block)
             self._cells.append(cells.astype(np.int64))
@@ -196,7 +193,7 @@ class SamplingFrame:
 
     @property
     def block_offsets(self) -> np.ndarray:
-        """Number of the first cell of each window, and the number of all cells at the end."""
+        """Number of the first cell of each block, and the number of all cells at the end."""
         return np.concatenate([[0], np.cumsum([int(cells.sum()) for cells in self._cells])]).astype(np.int64)
 
     def draw(self, rng: np.random.Generator, number: int) -> np.ndarray:
@@ -207,7 +204,7 @@ class SamplingFrame:
             number: how many; all cells when there are not as many.
 
         Returns:
-            Numbers of the cells in the order of the windows and of rows within them, int64.
+            Numbers of the cells in the order of the blocks and of rows within them, int64.
 
         Raises:
             TooFewData: there is no cell.
@@ -235,20 +232,70 @@ class SamplingFrame:
 
 
 @dataclass
+class MapStatistics:
+    """Statistics of a scope, from one pass over all blocks."""
+
+    cells: int = 0
+    area_m2: float = 0.0
+    zone_area_m2: dict[int, float] = field(default_factory=dict)
+    ranking: SusceptibilityHistogram = field(default_factory=SusceptibilityHistogram)
+    frame: SamplingFrame = field(default_factory=SamplingFrame)
+    """Cells from which stable points are drawn; empty when none are to be drawn."""
+
+    def add(self, block: Block, mask: np.ndarray, area: np.ndarray, near_landslide: np.ndarray | None) -> None:
+        """Add the cells of a block in a mask; ``area`` is that of a cell by row in square metres."""
+        self.cells += int(mask.sum())
+        self.area_m2 += float(mask.sum(axis=1) @ area)
+        if near_landslide is not None:
+            self.frame.add(block, (mask & ~near_landslide).sum(axis=1), area)
+
+
+def collect_map_statistics(
+    layers: MapLayers, scopes: Sequence[Scope], buffers: Buffers | None, progress: Progress
+) -> dict[str, MapStatistics]:
+    """Read the map once and return the statistics by name of the scope.
+
+    Args:
+        layers: the map.
+        scopes: parts to count.
+        buffers: cells near landslides, where no stable point may lie; ``None`` when none will be drawn.
+        progress: 0 to 1.
+    """
+    result = {scope.name: MapStatistics() for scope in scopes}
+    total = layers.grid.block_count()
+    for number, block in enumerate(layers.grid.blocks()):
+        stop_if_cancelled(progress)
+        progress.report(number / total)
+        view = layers.read(block)
+        if not view.valid.any():
+            continue
+        area = layers.grid.cell_area(block.row, block.height)
+        areas = np.broadcast_to(area[:, None], view.values.shape)
+        bins = np.zeros(view.values.shape, dtype=np.int64)
+        bins[view.valid] = bin_index(view.values[view.valid])
+        near_landslide = buffers.read(block)[0] if buffers is not None else None
+        for scope in scopes:
+            stop_if_cancelled(progress)
+            mask = layers.scope_mask(view, scope)
+            if not mask.any():
+                continue
+            statistics = result[scope.name]
+            statistics.add(block, mask, area, near_landslide)
+            statistics.ranking.add(bins[mask], areas[mask])
+            zone_areas = np.bincount(view.zones[mask], weights=areas[mask])
+            for zone in np.flatnonzero(np.bincount(view.zones[mask])[1:]) + 1:
+                summed = statistics.zone_area_m2.get(int(zone), 0.0)
+                statistics.zone_area_m2[int(zone)] = summed + float(zone_areas[zone])
+    return result
+
+
+@dataclass
 class Draws:
-    """Stable points of one part of the map, drawn again and again."""
+    """Repeated random samples of the stable points of a scope."""
 
-    values_by_map: np.ndarray
-    """Susceptibility in each of the maps, float32, shape (maps, repeats, points)."""
-    rows: np.ndarray
-    """Rows of the first draw's cells, shape (points,)."""
-    columns: np.ndarray
-    """Columns of the first draw's cells."""
-
-    @property
-    def values(self) -> np.ndarray:
-        """Susceptibility in the first map, float32, shape (repeats, points)."""
-        return self.values_by_map[0]
+    values_by_map: np.ndarray  # susceptibility in each of the maps, float32, shape (maps, repeats, points)
+    rows: np.ndarray  # rows of the first draw's cells, shape (points,)
+    columns: np.ndarray  # columns of the first draw's cells
 
 
 def draw_stable(
@@ -259,22 +306,19 @@ def draw_stable(
     seed: int,
     progress: Progress,
 ) -> dict[str, Draws]:
-    """Draw stable points for several parts of the map.
+    """Draw stable points for several scopes and return the draws by name.
 
     Args:
         layers: the map.
-        scopes: by name the part, the cells to draw from, and how many points a draw has.
+        scopes: by name the scope, the cells to draw from, and how many points a draw has.
         buffers: the same that the frames were counted with.
         repeats: number of draws.
-        seed: of the randomness; each part has its own stream.
-        progress: reported to and asked whether to stop.
-
-    Returns:
-        The draws by name.
+        seed: of the randomness; each scope has its own stream.
+        progress: 0 to 1.
     """
     drawn: dict[str, np.ndarray] = {}
     result: dict[str, Draws] = {}
-    wanted: dict[Block, list[tuple[str, np.ndarray, int]]] = {}
+    by_block: dict[Block, list[tuple[str, np.ndarray, int]]] = {}
     for name, (scope, frame, number) in scopes.items():
         rng = np.random.default_rng([seed, 1, scope.seed_offset])
         ids = []
@@ -282,12 +326,9 @@ def draw_stable(
             stop_if_cancelled(progress)
             ids.append(frame.draw(rng, number))
         drawn[name] = np.stack(ids)
+        values = np.full((layers.map_count, *drawn[name].shape), np.nan, dtype=np.float32)
         points = drawn[name].shape[1]
-        result[name] = Draws(
-            np.full((layers.maps, *drawn[name].shape), np.nan, dtype=np.float32),
-            np.zeros(points, dtype=np.int64),
-            np.zeros(points, dtype=np.int64),
-        )
+        result[name] = Draws(values, np.zeros(points, dtype=np.int64), np.zeros(points, dtype=np.int64))
         first = frame.block_offsets
         flat = drawn[name].ravel()
         order = np.argsort(flat, kind="stable")
@@ -295,85 +336,25 @@ def draw_stable(
         for index, block in enumerate(frame.blocks):
             chosen = order[edges[index] : edges[index + 1]]
             if len(chosen):
-                wanted.setdefault(block, []).append((name, chosen, int(first[index])))
-    for done, (block, parts) in enumerate(wanted.items()):
+                by_block.setdefault(block, []).append((name, chosen, int(first[index])))
+    for done, (block, parts) in enumerate(by_block.items()):
         stop_if_cancelled(progress)
-        progress.report(done / len(wanted))
+        progress.report(done / len(by_block))
         view = layers.read(block)
-        near_landslide = layers.near_landslide(buffers, block)
+        near_landslide = buffers.read(block)[0]
         for name, chosen, first_cell in parts:
-            candidates = layers.candidates(view, scopes[name][0], near_landslide)
-            places = np.flatnonzero(candidates)
+            places = np.flatnonzero(layers.scope_mask(view, scopes[name][0]) & ~near_landslide)
             cells = places[drawn[name].ravel()[chosen] - first_cell]
-            for drawn_values, values in zip(result[name].values_by_map, view.values_by_map):
+            draws = result[name]
+            for drawn_values, values in zip(draws.values_by_map, view.values_by_map):
                 drawn_values.ravel()[chosen] = values.ravel()[cells]
-            of_first = chosen < len(result[name].rows)
-            result[name].rows[chosen[of_first]] = cells[of_first] // block.width + block.row
-            result[name].columns[chosen[of_first]] = cells[of_first] % block.width + block.column
+            of_first = chosen < len(draws.rows)
+            draws.rows[chosen[of_first]] = cells[of_first] // block.width + block.row
+            draws.columns[chosen[of_first]] = cells[of_first] % block.width + block.column
     return result
 
 
-@dataclass(frozen=True)
-class PointFeature:
-    """A landslide or a stable point; the attributes are ``settings.POINT_FIELDS``."""
-
-    x: float
-    y: float
-    kind: str
-    """``landslide`` or ``stable``."""
-    outcome: str
-    """One of ``settings.OUTCOMES``."""
-    susceptibility: float
-    zone: int
-    """0 where there is none."""
-    subset: str
-    """``train``, ``validation``, ``test``, or empty outside all windows."""
-    region: str
-    feature: int | None
-    """Number of the feature in its layer, from 1; ``None`` for a drawn point."""
-
-
-def landslide_points(sample: Sample, threshold: float, regions: Sequence[str]) -> list[PointFeature]:
-    """Return the landslides of a sample as hits and misses."""
-    return _features(sample.xy, sample.cell_values, sample.feature + 1, threshold, regions, "landslide", OUTCOMES[:2])
-
-
-def stable_points(sample: Sample, threshold: float, regions: Sequence[str]) -> list[PointFeature]:
-    """Return given stable points as false alarms and correct rejections."""
-    return _features(sample.xy, sample.cell_values, sample.feature + 1, threshold, regions, "stable", OUTCOMES[2:])
-
-
-def drawn_points(
-    grid: Grid, rows: np.ndarray, columns: np.ndarray, cell_values: CellValues, threshold: float, regions: Sequence[str]
-) -> list[PointFeature]:
-    """Return drawn stable points, at the centres of their cells, as false alarms and correct rejections."""
-    t = grid.transform
-    xy = np.stack([t.c + t.a * (columns + 0.5), t.f + t.e * (rows + 0.5)], axis=1)
-    return _features(xy, cell_values, None, threshold, regions, "stable", OUTCOMES[2:])
-
-
-def _features(
-    xy: np.ndarray,
-    cell_values: CellValues,
-    feature: np.ndarray | None,
-    threshold: float,
-    regions: Sequence[str],
-    kind: str,
-    outcomes: Sequence[str],
-) -> list[PointFeature]:
-    subsets = {code: name for name, code in SUBSET_CODES.items()}
-    called = cell_values.values >= threshold
-    return [
-        PointFeature(
-            float(xy[index, 0]),
-            float(xy[index, 1]),
-            kind,
-            outcomes[0] if called[index] else outcomes[1],
-            float(cell_values.values[index]),
-            int(cell_values.zones[index]),
-            subsets.get(int(cell_values.subset[index]), ""),
-            "; ".join(regions[region] for region in np.flatnonzero(cell_values.regions[index])),
-            int(feature[index]) if feature is not None else None,
-        )
-        for index in range(len(xy))
-    ]
+def drawn_points(draws: Draws, layers: MapLayers, progress: Progress) -> tuple[np.ndarray, CellValues]:
+    """Return coordinates and values of the first draw, at the centres of its cells."""
+    cells = layers.cell_values(draws.rows, draws.columns, progress)
+    return _cell_centres(layers.grid, draws.rows, draws.columns), cells

@@ -1,41 +1,33 @@
-"""Choices and defaults of a validation; imports nothing heavy, so that the Processing shell can show them."""
+"""Options and vector inputs of a validation; imports nothing heavy, so that the Processing shell can show them."""
 
 from __future__ import annotations
 
-SUBSETS = ("all", "train", "validation", "test")
+from dataclasses import dataclass
+
+from ..errors import ParameterInvalid
+from ..inputs.vectors import Points, Polygons
+from ..options import Options, choice, number, text
+
+ALL = "all"
+REGION_PREFIX = "region: "  # starts the name of a scope that is a region
+SUBSETS = (ALL, "train", "validation", "test")
 SUBSET_CODES = {"train": 1, "validation": 2, "test": 3}
 """Codes of a cell's subset; 0 is a cell in no window. A cell in windows of several subsets has the lowest code."""
-
 SUBSET_SPELLINGS = {
-    "train": "train",
+    **{name: name for name in SUBSET_CODES},
     "training": "train",
-    "validation": "validation",
     "valid": "validation",
     "val": "validation",
-    "test": "test",
     "testing": "test",
 }
-
 POLYGON_MODES = ("representative", "cells")
 """One cell per landslide polygon (that of a point well inside it), or every cell."""
-
-THRESHOLD = 0.5
-DISTANCE = 600.0
-"""Metres between a stable point and the next landslide: the largest label radius of the paper (giant landslides)."""
-REPEATS = 200
-
 MIN_LANDSLIDES = 2
-FEW_LANDSLIDES = 30
-"""Fewer than this, and the report warns that the numbers are rough."""
-
-MAX_CELLS = 250_000
-"""More landslide cells than this (every cell of large polygons) are thinned at random."""
-MAX_DRAWN = 5_000_000
-"""Stable points over all repeats that are held in memory; more repeats than that are cut."""
-
+FEW_LANDSLIDES = 30  # fewer than this, and the report warns that the numbers are rough
+MAX_CELLS = 250_000  # more landslide cells than this (every cell of large polygons) are thinned at random
+MAX_DRAWN = 5_000_000  # stable points over all repeats that are held in memory; more repeats than that are cut
 OUTCOMES = ("hit", "miss", "false_alarm", "correct_rejection")
 """A landslide at or above the threshold, one below, a stable point at or above, one below."""
-
 POINT_FIELDS = (
     ("kind", "text"),
     ("outcome", "text"),
@@ -45,6 +37,92 @@ POINT_FIELDS = (
     ("region", "text"),
     ("feature", "integer"),
 )
-"""Attributes of the validation points, in the order of :class:`PointFeature`."""
-
+"""Attributes of the validation points, in the order of ``sampling.PointFeature``."""
 TABLE_COLUMNS = ("scope", "measure", "value", "low", "high", "interval")
+
+
+@dataclass(frozen=True)
+class EvaluationOptions(Options):
+    """What validation and comparison share."""
+
+    subset: str = choice(
+        ALL,
+        SUBSETS,
+        "Evaluate on",
+        "Points that the main numbers are computed from: all, or those in train, validation or test windows. The "
+        "report has all of them whenever WINDOWS is given.",
+    )
+    threshold: float = number(
+        0.5,
+        0,
+        1,
+        "Threshold",
+        "From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of "
+        "maps from 0 to 1. 0.5 as in the paper.",
+        open_limits=True,
+        decimals=4,
+    )
+    distance: float = number(
+        600.0,
+        0,
+        1e6,
+        "Distance of stable points (m)",
+        "Stable points are drawn at least this far from every landslide; a good choice is the largest label radius.",
+        decimals=1,
+    )
+    repeats: int = number(
+        200, 1, 10000, "Repeats", "How often the stable points are drawn, for intervals and tests.", advanced=True
+    )
+    seed: int = number(
+        1, 0, 2147483647, "Seed", "Start of the random draw; the same seed gives the same report.", advanced=True
+    )
+    polygon_mode: str = choice(
+        POLYGON_MODES[0],
+        POLYGON_MODES,
+        "Landslide polygons count as",
+        "representative: one cell of each polygon, one well inside it. cells: every cell, so that large landslides "
+        "count more. Without effect on points.",
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True)
+class ValidationOptions(EvaluationOptions):
+    """What a user can set about a validation."""
+
+    region: str = text(
+        "",
+        "Region",
+        "Name of the region that the map shows, for a column of the table of numbers and of the points. Empty: the "
+        "one that the map states, if any.",
+    )
+
+
+@dataclass(frozen=True)
+class EvaluationLayers:
+    """Vector layers of a validation or comparison, in the CRS of its grid."""
+
+    landslides: Points | Polygons  # the inventory
+    stable: Points | None = None  # points known to be stable, used instead of random ones
+    regions: Polygons | None = None  # polygons that get numbers of their own
+    region_field: str | None = None  # attribute with the regions' names
+    windows: Polygons | None = None
+    """Windows of the training run, with the attribute ``subset``."""
+
+    def check(self, options: EvaluationOptions) -> None:
+        """Raise :class:`ParameterInvalid` for a subset without windows."""
+        if options.subset != ALL and self.windows is None:
+            raise ParameterInvalid(
+                f"SUBSET is {options.subset}, but WINDOWS is empty. Give the window layer that scarp:trainpcum wrote, "
+                "or set SUBSET to all."
+            )
+
+    def sources(self) -> dict[str, str | None]:
+        """Return where each layer comes from, for the run record."""
+        layers = {
+            "LANDSLIDES": self.landslides,
+            "STABLE": self.stable,
+            "REGIONS": self.regions,
+            "WINDOWS": self.windows,
+        }
+        return {name: None if layer is None else layer.source or layer.name for name, layer in layers.items()}

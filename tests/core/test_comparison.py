@@ -34,11 +34,11 @@ from scarp.model.errors import (
 )
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.jobs.compare_models import compare_models
 from scarp.model.progress import NullProgress
-from scarp.model.statistics.area_ranks import AreaRanks
+from scarp.model.statistics.order_statistics import AreaRanks
 from scarp.model.validation.metrics import compare_auc
 from scarp.model.zones.raster import assign_zones
+from scarp.tests.core.conftest import compare_models
 
 UTM = CRS.from_epsg(32643)
 LEFT, TOP, CELL, HEIGHT, WIDTH = 300000.0, 3850000.0, 30.0, 200, 240
@@ -124,6 +124,11 @@ def rows_of(folder):
     found = {tuple(row[key] for key in TABLE_COLUMNS[:4]): row for row in rows}
     assert len(found) == len(rows)
     return found
+
+
+def pair_test(summary, first, second):
+    pair = summary.names.index(first), summary.names.index(second)
+    return next(test for test in summary.tests["all"] if (test.first, test.second) == pair)
 
 
 # Ranks and agreement
@@ -226,10 +231,10 @@ def test_paired_test_keeps_its_level_and_agrees_with_a_bootstrap():
 
 def test_identical_maps_do_not_differ(case, tmp_path):
     summary = run(case, tmp_path, "good", "again", output_difference=tmp_path / "d.tif")
-    test = summary.test_of("good", "again")
+    test = pair_test(summary, "good", "again")
     assert (test.delong.value, test.bootstrap.low, test.bootstrap.high, test.p_corrected) == (0, 0, 0, 1)
     found = summary.agreements[0]
-    assert found.kappa == found.weighted_kappa == found.same == 1
+    assert found.kappa == found.weighted_kappa == found.same_zone_share == 1
     assert found.spearman == pytest.approx(1)
     with rasterio.open(tmp_path / "d.tif") as difference:
         cells = difference.read(1)
@@ -244,7 +249,7 @@ def test_a_map_of_other_values_in_the_same_order_is_the_same_map(case, tmp_path)
     first, second, _ = summary.results["all"]
     assert first.auc == second.auc
     assert np.array_equal(first.roc.y, second.roc.y)
-    assert summary.test_of("good", "cubed").p_corrected == 1
+    assert pair_test(summary, "good", "cubed").p_corrected == 1
     found = {(one.first, one.second): one for one in summary.agreements}
     assert found[0, 1].spearman == pytest.approx(1)
     assert found[0, 1].kappa == pytest.approx(1, abs=1e-4)
@@ -275,7 +280,7 @@ def test_numbers_against_brute_force(case, tmp_path):
     for result, auc in zip(summary.results["all"], exact):
         assert result.auc.value == pytest.approx(auc, abs=0.05)
         assert result.success_rate_auc.value == pytest.approx(auc, abs=1e-3)
-    test = summary.test_of("good", "poor")
+    test = pair_test(summary, "good", "poor")
     assert summary.best == "good"
     assert test.p_delong < 1e-3
     assert test.p_bootstrap < 1e-3
@@ -289,7 +294,7 @@ def test_numbers_against_brute_force(case, tmp_path):
 
 
 def test_the_points_are_those_of_validate_with_points(case, tmp_path):
-    from scarp.model.jobs.validate_with_points import validate_with_points
+    from scarp.tests.core.conftest import validate_with_points
 
     alone = validate_with_points(
         case.paths["good"], case.slides, None, tmp_path / "v.csv", repeats=25, distance=90.0, progress=NullProgress()
@@ -304,7 +309,7 @@ def test_another_cell_size_is_read_at_the_nearest_cell(case, tmp_path):
     summary = run(case, tmp_path, "good", "coarse", fine)
     coarse, blown = summary.results["all"][1:]
     assert coarse.auc == blown.auc
-    assert summary.test_of("coarse", "blown up").p_corrected == 1
+    assert pair_test(summary, "coarse", "blown up").p_corrected == 1
     turned = run(case, tmp_path, "coarse", "good", output_difference=tmp_path / "d.tif")
     assert turned.results["all"][0].auc == coarse.auc
     with rasterio.open(tmp_path / "d.tif") as difference:
@@ -339,7 +344,7 @@ def test_another_crs_and_extent(case, tmp_path):
     east = int((case.columns >= 122).sum())
     assert summary.results["all"][0].landslides == pytest.approx(east, abs=4)
     assert summary.agreements[0].spearman > 0.98
-    assert any("degrees" in text and "no data; no map is judged" in text for text in summary.warnings)
+    assert any("degrees" in text and "no data; no map is evaluated" in text for text in summary.warnings)
     assert any("degrees" in text and "Only ground that all maps have is compared" in text for text in summary.warnings)
 
 
@@ -397,7 +402,7 @@ def test_regions_windows_and_subsets(case, tmp_path):
     assert "A &amp; &lt;b&gt;" in page
     assert 'src="http' not in page
     for words in (
-        "Better, or chance?",
+        "Significant, or chance?",
         "corrected after Holm",
         "Worst region",
         "Weighted kappa",

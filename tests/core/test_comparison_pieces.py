@@ -23,7 +23,7 @@ from scarp.model.comparison.summary import MEAN, TESTED, WHOLE, WORST
 from scarp.model.errors import NoOverlap, ParameterInvalid
 from scarp.model.grid import Block
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.jobs.compare_models import compare_models
+from scarp.tests.core.conftest import compare_models
 from scarp.model.progress import NullProgress
 
 UTM = CRS.from_epsg(32646)
@@ -150,7 +150,7 @@ def test_without_a_layer_the_pieces_are_the_regions(case, tmp_path):
     assert list(by_piece.results) == list(by_layer.results) == ["all", *sorted(f"region: {name}" for name in CUTS)]
     assert (tmp_path / "summary.csv").read_bytes() == (tmp_path / "layer" / "summary.csv").read_bytes()
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert all(words in page for words in ("Better, or chance?", "At the threshold, by region", *CUTS))
+    assert all(words in page for words in ("Significant, or chance?", "At the threshold, by region", *CUTS))
 
 
 def test_pieces_without_a_name_of_their_own_are_called_by_their_files(case, tmp_path):
@@ -213,7 +213,7 @@ def test_one_model_alone(case, tmp_path):
     assert set(CUTS) < set(rows)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Relative landslide susceptibility by region" in page
-    assert "Better, or chance?" not in page
+    assert "Significant, or chance?" not in page
     with open(tmp_path / "table.csv", newline="", encoding="utf-8") as stream:
         assert {row["other"] for row in csv.DictReader(stream)} == {""}
     with pytest.raises(ParameterInvalid, match="OUTPUT_DIFFERENCE"):
@@ -221,7 +221,7 @@ def test_one_model_alone(case, tmp_path):
 
 
 def test_the_numbers_are_those_of_validation(case, tmp_path):
-    from scarp.model.jobs.validate_with_points import validate_with_points
+    from scarp.tests.core.conftest import validate_with_points
 
     alone = validate_with_points(
         case.whole["pcum"],
@@ -304,7 +304,7 @@ def test_regions_far_apart_cost_little(case, tmp_path):
     """600 km between two pieces: nearly all of the common grid's 400 million cells lie in blocks of neither."""
     far = write(tmp_path / "far.tif", case.maps["pcum"], 20000, 20000, region="far")
     near = write(tmp_path / "near.tif", case.maps["pcum"], region="near")
-    slides = Points(name="slides", xy=np.concatenate([case.slides.xy, [*case.slides.xy, 600000.0, -600000.0]]))
+    slides = Points(name="slides", xy=np.concatenate([case.slides.xy, np.add(case.slides.xy, [600000.0, -600000.0])]))
     reads = []
     with pytest.MonkeyPatch.context() as patch:
         read = Source.mask_nodata

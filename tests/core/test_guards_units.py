@@ -22,10 +22,8 @@ from scarp.model.jobs.build_buffered_labels import build_buffered_labels
 from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.jobs.build_safety_factor import build_safety_factor
 from scarp.model.jobs.check_factors import check_factors
-from scarp.model.jobs.classify_zones import classify_zones
-from scarp.model.jobs.rainfall_warning import rainfall_warning
-from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
+from scarp.tests.core.conftest import classify_zones, rainfall_warning, validate_with_points
 
 SIZE = 90
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), SIZE, SIZE)

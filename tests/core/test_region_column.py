@@ -13,12 +13,11 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.jobs.classify_zones import classify_zones
-from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
 from scarp.model.tables import prepend_region
 from scarp.model.validation.settings import TABLE_COLUMNS
 from scarp.model.zones.raster import read_breaks
+from scarp.tests.core.conftest import classify_zones, validate_with_points
 
 LEFT, TOP, CELL, SIDE = 500000.0, 3300000.0, 30.0, 80
 ZONE_COLUMNS = ["zone", "name", "lower", "upper", "cells", "km2", "share"]

@@ -72,7 +72,6 @@ def page_of(text: str) -> Page:
     page.figure(text, small_figure(text), text)
     page.figure("", small_figure(text), text, half=True)
     page.settings(text, {text: text}, text)
-    page.page_break()
     return page
 
 

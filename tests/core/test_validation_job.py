@@ -28,9 +28,9 @@ from scarp.model.errors import (
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
+from scarp.tests.core.conftest import validate_with_points
 
 GRID = Grid(CRS.from_epsg(4326), from_origin(95.0, 30.0, 1 / 3600, 1 / 3600), 240, 200)
 HOSTILE = '<script>alert("x")</script> & "Medog" $1 $2'
@@ -116,7 +116,7 @@ def test_numbers_are_those_of_the_points(case, tmp_path):
         "correct_rejection": (stable < 0.5).sum(),
     }
     main = summary.of("all")
-    assert (main.first.hits, main.first.false_alarms) == (outcomes["hit"], outcomes["false_alarm"])
+    assert (main.first_draw.hits, main.first_draw.false_alarms) == (outcomes["hit"], outcomes["false_alarm"])
     assert summary.recall == pytest.approx((landslide >= 0.5).mean())
     first = roc_auc_score(np.repeat([1, 0], 150), np.concatenate([landslide, stable]))
     assert main.auc_draws.low - 0.03 < first < main.auc_draws.high + 0.03

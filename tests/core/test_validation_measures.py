@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from scarp.model.errors import TooFewData
 from scarp.model.statistics.intervals import from_repeats, percentile_interval, wilson_interval
-from scarp.model.statistics.ranking import BINS, SusceptibilityHistogram, bin_index
+from scarp.model.statistics.order_statistics import HISTOGRAM_BINS, SusceptibilityHistogram, bin_index
 from scarp.model.validation.measures import insignificant_increases, non_monotonic_pairs, zone_table
 from scarp.model.validation.metrics import (
     AXIS,
@@ -485,7 +485,7 @@ def test_bins_rank_as_values_do():
     bins = bin_index(values)[order]
     assert np.all(np.diff(bins) >= 0)
     assert bins[0] == 0
-    assert bins[-1] == BINS - 1
+    assert bins[-1] == HISTOGRAM_BINS - 1
     ahead = np.diff(values[order].astype(np.float64)) > 1.1e-3 * np.minimum(values[order][1:], 1 - values[order][:-1])
     assert np.all(np.diff(bins)[ahead] > 0)
 
@@ -496,7 +496,7 @@ def test_share_above_is_the_area_above():
     ranking = SusceptibilityHistogram()
     for part in np.array_split(np.arange(30000), 7):
         ranking.add(bin_index(values[part]), areas[part])
-    assert ranking.total == pytest.approx(areas.sum())
+    assert ranking.area.sum() == pytest.approx(areas.sum())
     points = values[:200]
     exact = [(areas[values > point].sum() + areas[values == point].sum() / 2) / areas.sum() for point in points]
     np.testing.assert_allclose(ranking.share_above(points), exact, atol=1e-3)

@@ -15,10 +15,8 @@ from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.labels.buffers import PointBuffers
 from scarp.model.progress import NullProgress
-from scarp.model.validation.map_layers import MapLayers, ZoneSource
-from scarp.model.validation.map_statistics import collect_map_statistics
-from scarp.model.validation.sampling import SamplingFrame, draw_stable, sample_layer
-from scarp.model.validation.scopes import RegionMap, Scope, SubsetMap
+from scarp.model.validation.map_layers import MapLayers, RegionMap, Scope, SubsetMap, ZoneSource
+from scarp.model.validation.sampling import SamplingFrame, collect_map_statistics, draw_stable, sample_layer
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 130, 110)
 WIDE = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 1300, 1150)
@@ -77,11 +75,11 @@ def test_stable_points_are_valid_distinct_and_away_from_landslides(layers_of, di
     census = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"]
     draws = draw_stable(layers, {"all": (scope, census.frame, 300)}, buffers, 7, 5, NullProgress())["all"]
     assert census.cells == np.isfinite(values).sum()
-    assert draws.values.shape == (7, 300)
-    assert np.isfinite(draws.values).all()
+    assert draws.values_by_map[0].shape == (7, 300)
+    assert np.isfinite(draws.values_by_map).all()
     cells = draws.rows * WIDE.width + draws.columns
     assert len(np.unique(cells)) == 300
-    np.testing.assert_array_equal(draws.values[0], values.astype(np.float32)[draws.rows, draws.columns])
+    np.testing.assert_array_equal(draws.values_by_map[0, 0], values.astype(np.float32)[draws.rows, draws.columns])
     centres = at_cells(WIDE, draws.rows, draws.columns)
     gaps = np.sqrt(((centres[:, None] - slides.xy[None]) ** 2).sum(axis=2)).min(axis=1)
     assert gaps.min() > max(distance, 15 / 2)
@@ -100,7 +98,7 @@ def test_draws_differ_but_repeat_with_the_seed(layers_of):
     scope = Scope("all")
     frame = collect_map_statistics(layers, [scope], buffers, NullProgress())["all"].frame
     first, again, other = (
-        draw_stable(layers, {"all": (scope, frame, 50)}, buffers, 4, seed, NullProgress())["all"].values
+        draw_stable(layers, {"all": (scope, frame, 50)}, buffers, 4, seed, NullProgress())["all"].values_by_map[0]
         for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first, again)
@@ -221,7 +219,7 @@ def test_very_many_cells_are_thinned(layers_of):
     sample = sample_layer(polygons_of(UTM), layers, True, 50, np.random.default_rng(0), NullProgress())
     assert len(sample) == 50
     assert sample.counts.thinned > 0
-    assert sample.counts.places - sample.counts.thinned == 50
+    assert sample.counts.candidate_cells - sample.counts.thinned == 50
 
 
 def test_training_windows_win_where_windows_overlap():

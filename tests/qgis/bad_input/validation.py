@@ -218,7 +218,7 @@ CASES = (
         "A DEM for the relief of another country",
         lambda at: {"DEM": raster(at.folder / "far.tif", np.ones((40, 40)), left=LEFT + 1e6)},
         works="The report is made without relief, and the log says so.",
-        said=r"does not reach over the map",
+        said=r"does not cover the map",
     ),
     Case(
         "compare-slides-outside",
