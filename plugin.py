@@ -16,7 +16,7 @@ class ScarpPlugin:
     """Adds Scarp's algorithms to Processing, and in a window its menu."""
 
     def __init__(self, iface: Any = None) -> None:
-        """Keep the window: ``iface`` is None in ``qgis_process``."""
+        """Keep the window; ``iface`` is None in ``qgis_process``."""
         self.iface = iface
         self.provider: ScarpProvider | None = None
         self.menu: Any = None
@@ -24,10 +24,9 @@ class ScarpPlugin:
         self._restore_results_list: list[Callable[[], None]] = []
 
     def initProcessing(self) -> None:
-        """Register the provider; all that ``qgis_process`` calls."""
-        self._add_provider()
+        """Register the provider; ``qgis_process`` calls only this."""
         # A graphical model can only be read when the algorithms in it are registered.
-        self.provider.refreshAlgorithms()
+        self._add_provider().refreshAlgorithms()
 
     def initGui(self) -> None:
         """Start in a window."""
@@ -35,33 +34,39 @@ class ScarpPlugin:
 
         self._add_provider()
         self.menu = ScarpMenu(self.iface)
-        # Reading the graphical models takes longer than all the rest: QGIS gets its window up first.
+        # Reading the graphical models takes longer than all the rest: QGIS shows its window first.
         if self.iface.mainWindow().isVisible():
             self._load_remaining()
         else:
             self.iface.initializationCompleted.connect(self._load_remaining)
 
     def unload(self) -> None:
-        """Take everything out again."""
+        """Remove everything."""
         if self.menu is not None:
             self.menu.remove()
             self.menu = None
         with contextlib.suppress(AttributeError, RuntimeError, TypeError):
             self.iface.initializationCompleted.disconnect(self._load_remaining)
         if self.provider is not None:
-            QgsApplication.processingRegistry().removeProvider(self.provider)
+            _registry().removeProvider(self.provider)
             self.provider = None
         while self._restore_results_list:
             self._restore_results_list.pop()()
         translation.remove(self.translator)
         self.translator = None
 
-    def _add_provider(self) -> None:
+    def _add_provider(self) -> ScarpProvider:
         self.provider = ScarpProvider()
-        QgsApplication.processingRegistry().addProvider(self.provider)
+        _registry().addProvider(self.provider)
+        return self.provider
 
     def _load_remaining(self) -> None:
         from .gui import batch_results
 
         self._restore_results_list.append(batch_results.patch_results_list())
-        QTimer.singleShot(0, self.provider.load_models_lazily)
+        if self.provider is not None:
+            QTimer.singleShot(0, self.provider.load_models_lazily)
+
+
+def _registry() -> Any:
+    return QgsApplication.processingRegistry()

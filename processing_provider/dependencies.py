@@ -1,4 +1,4 @@
-"""Which of the libraries that Scarp computes with are there, found without importing them."""
+"""Which of the libraries that Scarp needs are installed, found without importing them, and how to install them."""
 
 from __future__ import annotations
 
@@ -13,107 +13,19 @@ from qgis.core import QgsApplication
 from ..translation import tr
 from .settings import has_window
 
-# The environment is imported where it is asked about: QGIS loads this module when it starts, which should cost little.
+# scarp.environment is imported in functions: QGIS loads this module at its start, which must cost little.
 
 LINK = "scarp:install"
 """Address of the dialog that installs the libraries."""
-
 OPTIONAL = {"distributed"}
-"""Packages that only a Dask cluster needs, and that the private environment does not hold by itself."""
-
-PACKAGES = {
-    "torch": "torch",
-    "rasterio": "rasterio",
-    "sklearn": "scikit-learn",
-    "scipy": "scipy",
-    "safetensors": "safetensors",
-    "matplotlib": "matplotlib",
-    "jinja2": "jinja2",
-    "distributed": "distributed",
-}
-"""Package to install by the module that is imported."""
+"""Packages that only a Dask cluster needs, and that the private environment does not contain."""
+PACKAGES = {"sklearn": "scikit-learn"}
+"""Package to install, where its name differs from that of the module."""
 
 
 def missing(modules: Iterable[str]) -> list[str]:
     """Return the packages to install for the modules that Python does not find."""
     return [PACKAGES.get(module, module) for module in modules if not _is_importable(module)]
-
-
-def how_to_install(packages: Iterable[str], link: bool = False) -> str:
-    """Return what to tell the user when packages are missing.
-
-    Args:
-        packages: names as :func:`missing` returns them; at least one.
-        link: make the menu entry a link, for windows that show HTML; ``gui/menu.py`` opens it.
-    """
-    from ..environment.private import PrivateEnvironment, State, default_folder
-
-    names = list(packages)
-    if set(names) <= OPTIONAL:
-        return _pip_hint(names)
-    entry = tr("Plugins > Scarp > Install what Scarp needs…")
-    if link:
-        entry = f'<a href="{LINK}">{entry}</a>'
-    need = tr("Scarp needs {names} for this step.").format(names=_listed(names))
-    if has_window() and _is_installing():
-        wait = tr(
-            "It is being installed; the bar at the bottom of QGIS's window shows how far it is. Open the step "
-            "again when that is done."
-        )
-        return f"{need} {wait}"
-    how = tr("Choose {entry}: it installs what is missing beside QGIS, whose own packages it does not change.").format(
-        entry=entry
-    )
-    environment = PrivateEnvironment(default_folder())
-    status = environment.status()
-    parts = [need, status.reason, how] if status.state is State.OUTDATED else [need, how]
-    if not has_window():
-        parts.append(tr("Without a window: {command}").format(command=command_line(environment)))
-    return " ".join(parts)
-
-
-def installing() -> str:
-    """Return what QGIS calls the installation among its tasks."""
-    return tr("Scarp: install libraries")
-
-
-def _is_installing() -> bool:
-    return any(task.description() == installing() for task in QgsApplication.taskManager().activeTasks())
-
-
-def command_line(environment: Any) -> str:
-    """Return the command that makes a private environment without a window."""
-    from ..environment.interpreter import qgis_python
-
-    # Not resolved: a link named scarp is what Python must find, whatever the folder behind it is called.
-    plugins = Path(__file__).absolute().parent.parent.parent
-    change = "cd /d" if sys.platform == "win32" else "cd"
-    return (
-        f'{change} "{plugins}" && "{qgis_python() or "python3"}" -m scarp.environment install --folder '
-        f'"{environment.folder}"'
-    )
-
-
-def load_error_message(error: Exception) -> str:
-    """Return what to tell the user when a library is there but cannot be loaded."""
-    name = getattr(error, "name", None) or tr("A library that Scarp needs")
-    if name.split(".")[0] == __name__.split(".")[0]:
-        return tr("Scarp's own files are not complete ({error}). Install the plugin again.").format(error=error)
-    return tr(
-        "{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of "
-        "QGIS. Let Scarp compute in an environment of its own: Plugins > Scarp > Install what Scarp needs…"
-    ).format(name=name, error=error)
-
-
-def _pip_hint(names: list[str]) -> str:
-    """Return how to add what the environment does not hold by itself."""
-    from ..environment.interpreter import qgis_python
-    from ..environment.private import PrivateEnvironment, default_folder
-
-    python = PrivateEnvironment(default_folder()).python or qgis_python() or "python3"
-    return tr("This needs {names}, which Scarp does not install by itself. Add it with: {command}").format(
-        names=_listed(names), command=f'"{python}" -m pip install {" ".join(names)}'
-    )
 
 
 def _is_importable(module: str) -> bool:
@@ -125,7 +37,70 @@ def _is_importable(module: str) -> bool:
         return False
 
 
-def _listed(names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    return tr("{names} and {last}").format(names=", ".join(names[:-1]), last=names[-1])
+def how_to_install(packages: Iterable[str], link: bool = False) -> str:
+    """Return the message for missing packages.
+
+    Args:
+        packages: names as :func:`missing` returns them; at least one.
+        link: make the menu entry a link, for windows that show HTML; ``gui/menu.py`` opens it.
+    """
+    from ..environment.interpreter import qgis_python
+    from ..environment.private import EnvironmentState, PrivateEnvironment, default_folder
+
+    names = list(packages)
+    listed = names[0]
+    if len(names) > 1:
+        listed = tr("{names} and {last}").format(names=", ".join(names[:-1]), last=names[-1])
+    environment = PrivateEnvironment(default_folder())
+    if set(names) <= OPTIONAL:
+        python = environment.python or qgis_python() or "python3"
+        text = tr("This needs {names}, which Scarp does not install by itself. Add it with: {command}")
+        return text.format(names=listed, command=f'"{python}" -m pip install {" ".join(names)}')
+    need = tr("Scarp needs {names} for this step.").format(names=listed)
+    if has_window() and _is_installing():
+        wait = tr(
+            "It is being installed; the bar at the bottom of QGIS's window shows the progress. Open the step "
+            "again when that is done."
+        )
+        return f"{need} {wait}"
+    entry = tr("Plugins > Scarp > Install what Scarp needs…")
+    how = tr("Choose {entry}: it installs what is missing beside QGIS, whose own packages it does not change.")
+    status = environment.status()
+    parts = [need, *([status.reason] if status.state is EnvironmentState.OUTDATED else [])]
+    parts.append(how.format(entry=f'<a href="{LINK}">{entry}</a>' if link else entry))
+    if not has_window():
+        parts.append(tr("Without a window: {command}").format(command=command_line(environment)))
+    return " ".join(parts)
+
+
+def installing() -> str:
+    """Return the name of the installation among QGIS's tasks."""
+    return tr("Scarp: install libraries")
+
+
+def _is_installing() -> bool:
+    manager: Any = QgsApplication.taskManager()
+    return any(task.description() == installing() for task in manager.activeTasks())
+
+
+def command_line(environment: Any) -> str:
+    """Return the command that creates a private environment without a window."""
+    from ..environment.interpreter import qgis_python
+
+    # Not resolved: Python must find a link named scarp, whatever the folder behind it is called.
+    plugins = Path(__file__).absolute().parent.parent.parent
+    change = "cd /d" if sys.platform == "win32" else "cd"
+    python = qgis_python() or "python3"
+    return f'{change} "{plugins}" && "{python}" -m scarp.environment install --folder "{environment.folder}"'
+
+
+def load_error_message(error: Exception) -> str:
+    """Return the message for a library that is installed but cannot be loaded."""
+    name = getattr(error, "name", None) or tr("A library that Scarp needs")
+    if name.split(".")[0] == __name__.split(".")[0]:
+        return tr("Scarp's own files are not complete ({error}). Install the plugin again.").format(error=error)
+    text = tr(
+        "{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of "
+        "QGIS. Let Scarp compute in an environment of its own: Plugins > Scarp > Install what Scarp needs…"
+    )
+    return text.format(name=name, error=error)

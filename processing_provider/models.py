@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingModelAlgorithm
+from qgis.core import QgsProcessingContext, QgsProcessingModelAlgorithm
 from qgis.PyQt.QtGui import QIcon
 
 from ..algorithms.base.algorithm import help_page, translate_help
@@ -15,10 +15,9 @@ ICONS = Path(__file__).resolve().parent.parent / "resources" / "icons"
 
 
 class ScarpModel(QgsProcessingModelAlgorithm):
-    """A graphical model whose id is its file's name, so that its title can be a sentence and may change."""
+    """A graphical model whose id is its file name, so that its title can be a sentence and may change."""
 
     def __init__(self, path: Path) -> None:
-        """Make an empty model; :meth:`read` gives one with content."""
         super().__init__()
         self._path = path
 
@@ -31,14 +30,14 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         model.setSourceFilePath(str(path))
         if not model._is_english():
             model.translate_texts()
-        # The file keeps the help of parameters beside them, where dialogs and qgis_process do not look.
+        # The file keeps the help of parameters where dialogs and qgis_process do not look.
         texts = model.helpContent()
         for definition in model.parameterDefinitions():
             definition.setHelp(texts.get(definition.name(), ""))
         return model
 
     def _is_english(self) -> bool:
-        """Return whether QGIS speaks English, as the file does: putting every step in again takes its time."""
+        """Whether QGIS runs in English, as the file is: replacing every step takes time."""
         labels = [self.displayName(), self.group(), *(item.description() for item in self.parameterDefinitions())]
         return [tr(label) for label in labels] == labels
 
@@ -49,14 +48,14 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         self.setHelpContent({name: translate_help(str(text)) for name, text in self.helpContent().items()})
         for definition in self.parameterDefinitions():
             definition.setDescription(tr(definition.description()))
-        steps = self.childAlgorithms()
+        steps: Any = self.childAlgorithms()
         for step in steps.values():
             step.setDescription(tr(step.description()))
             outputs = step.modelOutputs()
             for output in outputs.values():
                 output.setDescription(tr(output.description()))
             step.setModelOutputs(outputs)
-        # This makes the definitions of the outputs anew, with their labels of now.
+        # This creates the definitions of the outputs again, with their translated labels.
         self.setChildAlgorithms(steps)
 
     def name(self) -> str:
@@ -68,7 +67,7 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         return QIcon(self.svgIconPath())
 
     def svgIconPath(self) -> str:
-        """Return the icon's file: the model's own, or that of all models."""
+        """Return the icon's file: the model's own or the common one."""
         own = ICONS / f"{self.name()}.svg"
         return str(own if own.is_file() else ICONS / "model.svg")
 
@@ -80,11 +79,10 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         """Return the page that the dialog's Help button opens."""
         return help_page(self.name())
 
-    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
-        """Give the layers the titles of the outputs; QGIS calls them by their short names, which stay for scripts."""
-        titles = {
-            output.name().split(":")[-1]: output.description() for output in self.destinationParameterDefinitions()
-        }
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: Any) -> dict[str, Any]:
+        """Name the layers by the titles of the outputs; QGIS uses the short names that scripts need."""
+        outputs = self.destinationParameterDefinitions()
+        titles: Any = {output.name().split(":")[-1]: output.description() for output in outputs}
         for key in context.layersToLoadOnCompletion():
             details = context.layerToLoadOnCompletionDetails(key)
             details.name = titles.get(details.name, details.name)
@@ -99,5 +97,6 @@ class ScarpModel(QgsProcessingModelAlgorithm):
     def createInstance(self) -> Any:
         """Return a fresh model for one run."""
         model = ScarpModel.read(self._path)
-        model.setProvider(self.provider())
+        if model is not None:
+            model.setProvider(self.provider())
         return model

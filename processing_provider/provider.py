@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsProcessingProvider
 from qgis.PyQt.QtCore import QTimer
@@ -27,9 +28,9 @@ from ..translation import tr
 from . import settings
 from .models import ScarpModel
 
-PACKAGE = Path(__file__).resolve().parent.parent
-ICON = PACKAGE / "resources" / "icons" / "scarp.svg"
-MODELS = PACKAGE / "resources" / "models"
+RESOURCES = Path(__file__).resolve().parent.parent / "resources"
+ICON = RESOURCES / "icons" / "scarp.svg"
+MODELS = RESOURCES / "models"
 
 ALGORITHMS = (
     CreateDemoData,
@@ -74,19 +75,19 @@ class ScarpProvider(QgsProcessingProvider):
         return str(ICON)
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
-        """Scarp writes GeoTIFF and nothing else."""
+        """Return the suffixes of GeoTIFF, the only format written."""
         return ["tif", "tiff"]
 
     def defaultRasterFileExtension(self) -> str:
-        """Scarp writes GeoTIFF, whatever the user's own default is."""
+        """Return GeoTIFF's, whatever the user's own default is."""
         return "tif"
 
     def supportsNonFileBasedOutput(self) -> bool:
-        """Vector outputs go through Processing's own sinks, so memory layers and databases work."""
+        """Return that memory layers and databases work: vector outputs go through Processing's own sinks."""
         return True
 
     def unload(self) -> None:
-        """Take the settings out again."""
+        """Remove the settings."""
         settings.hide()
         super().unload()
 
@@ -97,14 +98,15 @@ class ScarpProvider(QgsProcessingProvider):
         """
         for algorithm in ALGORITHMS:
             self.addAlgorithm(algorithm())
-        if QgsApplication.processingRegistry().providerById(self.id()) is None:
+        registry: Any = QgsApplication.processingRegistry()
+        if registry.providerById(self.id()) is None:
             return
         settings.show(self.name(), self.icon())
         for path in sorted(MODELS.glob("*.model3")):
             self._add_model(path)
 
     def load_models_lazily(self) -> None:
-        """Do what :meth:`loadAlgorithms` left to do, without keeping the window waiting: one model at a time."""
+        """Show the settings and add the graphical models one at a time, so that the window stays responsive."""
         settings.show(self.name(), self.icon())
         self._pending_models = sorted(MODELS.glob("*.model3"))
         self._add_next_model()
@@ -114,16 +116,15 @@ class ScarpProvider(QgsProcessingProvider):
             self.algorithmsLoaded.emit()
             return
         path = self._pending_models.pop(0)
-        # Somebody may have asked for all algorithms anew in the meantime.
+        # All algorithms may have been refreshed in the meantime.
         if self.algorithm(path.stem) is None:
             self._add_model(path)
         QTimer.singleShot(0, self._add_next_model)
 
     def _add_model(self, path: Path) -> None:
         model = ScarpModel.read(path)
-        if model is None:
-            QgsMessageLog.logMessage(
-                tr("The graphical model {path} cannot be read.").format(path=path), "Scarp", Qgis.MessageLevel.Warning
-            )
-        else:
+        if model is not None:
             self.addAlgorithm(model)
+            return
+        message = tr("The graphical model {path} cannot be read.").format(path=path)
+        QgsMessageLog.logMessage(message, "Scarp", Qgis.MessageLevel.Warning)

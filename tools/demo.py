@@ -1,4 +1,4 @@
-"""Run the whole chain on the built-in demo data through qgis_process and leave one folder to look at.
+"""Run the whole workflow on the built-in demo data through qgis_process and leave one folder with the results.
 
 Called by ``./run demo [FOLDER]``, which sets up the environment.
 """
@@ -19,8 +19,8 @@ from scipy.stats import spearmanr
 
 SIZE = 600
 SEED = 1
-# Half the paper's radii. The whole ones would cover a fifth to a quarter of so small an area and blur the slopes that
-# failed with those beside them: tried with both, the map followed the truth better with these.
+# Half the paper's radii, which would cover a fifth to a quarter of so small an area and mix the slopes that failed with
+# their neighbours: the map correlates better with the true probability at these.
 RADII = "giant,300,large,250,medium,200,small,150,unrecorded,150"
 ZONES = ("very low", "low", "medium", "high", "very high")
 
@@ -39,7 +39,7 @@ class Chain:
         command = [self.program, "--json", "run", f"scarp:{algorithm}", "--"]
         command += [f"{name}={value}" for name, value in parameters.items()]
         started = time.perf_counter()
-        process = subprocess.run(command, capture_output=True, text=True)
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
         self.seconds[algorithm] = time.perf_counter() - started
         log = self.folder / "logs" / f"{algorithm}.log"
         log.parent.mkdir(exist_ok=True)
@@ -66,7 +66,7 @@ def zone_ratios(table: Path) -> list[float]:
 
 
 def main(folder: Path) -> None:
-    """Make data, map, report, project and picture in ``folder``, then print a short table."""
+    """Create data, map, report, project and picture in a folder, then print a short table."""
     folder.mkdir(parents=True, exist_ok=True)
     chain = Chain(folder)
     data = folder / "data"
@@ -154,10 +154,9 @@ def main(folder: Path) -> None:
         OUTPUT_PDF=folder / "map.pdf",
     )
     started = time.perf_counter()
-    # Its noise (QGIS tries to write a georeference into the PNG, which GDAL refuses) is of no use unless it fails.
-    project = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("demo_project.py")), str(folder)], capture_output=True, text=True
-    )
+    # Its output is noise unless it fails: QGIS tries to write a georeference into the PNG, which GDAL refuses.
+    command = [sys.executable, str(Path(__file__).with_name("demo_project.py")), str(folder)]
+    project = subprocess.run(command, capture_output=True, text=True, check=False)
     if project.returncode:
         sys.exit(f"The project and the picture could not be made:\n{project.stderr}")
     chain.seconds["project and picture"] = time.perf_counter() - started
@@ -165,7 +164,7 @@ def main(folder: Path) -> None:
 
 
 def print_table(folder: Path, chain: Chain, validation: dict) -> None:
-    """Print what came out and where it lies."""
+    """Print the results and the paths of the files."""
     print()
     print(
         f"  AUC {validation['AUC']:.3f} of all points, {validation['AUC_TEST']:.3f} of those in test windows   "

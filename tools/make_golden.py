@@ -1,14 +1,14 @@
-"""Write the golden values of the demo chain anew: ``./run python tools/make_golden.py``.
+"""Write new golden values of the demo workflow: ``./run python tools/make_golden.py``.
 
-``tests/qgis/test_golden.py`` runs the chain and compares. When it fails, first find out why. To write new values is
-right only when the change that moved them was meant to move them:
+``tests/qgis/test_golden.py`` runs the workflow and compares. If it fails, first find out why. New values are right only
+if the change was meant to change results:
 
-- a step computes something else on purpose, and the change log says so;
-- the chain of ``tests/golden/chain.py`` itself has changed;
-- a new version of a library gives other values beyond the tolerances, it is known in what, and it is right.
+- an algorithm computes something else on purpose, and the changelog says so;
+- the workflow of ``tests/golden/chain.py`` itself has changed;
+- a new version of a library gives other values beyond the tolerances, the reason is known, and they are correct.
 
-It is never right to get a failing test to pass, to allow for a machine, or together with a change that was to leave
-results as they are. Run it on QGIS 3.22 (``./run``), look at what it prints, and say in the commit why values moved.
+Never write them to make a failing test pass, to suit one machine, or with a change that must not change results. Run it
+on QGIS 3.22 (``./run``), check what it prints, and state in the commit why values changed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from qgis.core import QgsApplication, QgsProcessingFeedback
 
 
 def main() -> None:
-    """Run the chain, print what moved, write the file."""
+    """Run the workflow, print what changed, write the file."""
     application = QgsApplication([], False)
     application.initQgis()
     from scarp import classFactory
@@ -57,7 +57,7 @@ def main() -> None:
         values = measure(run, Path(folder))
     if VALUES.is_file():
         for text in differences(json.loads(VALUES.read_text(encoding="utf-8"))["values"], values):
-            print(f"  moved: {text}")
+            print(f"  changed: {text}")
     VALUES.write_text(json.dumps({"made_with": surroundings(), "values": values}, indent=1) + "\n", encoding="utf-8")
     print(f"  wrote {VALUES}")
 

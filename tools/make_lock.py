@@ -134,7 +134,8 @@ def report(place: Place, requirements: Iterable[str], *options: str) -> list[dic
         ]
         for platform in SYSTEMS[place.system]:
             command += ["--platform", platform]
-        done = subprocess.run([*command, *requirements], env=variables, capture_output=True, text=True)
+        command += requirements
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{place}: {done.stderr}")
         return [item["metadata"] for item in json.loads(file.read_text(encoding="utf-8"))["install"]]

@@ -1,7 +1,7 @@
 """Write the graphical models of ``resources/models``: ``QT_HASH_SEED=0 ./run python tools/make_models.py``.
 
-Parameters are copied from the algorithms, with their labels, help and defaults, so the models say the same. Run it on
-QGIS 3.22, the oldest version that must read the files, and again whenever a default changes.
+Parameters are copied from the algorithms, with their labels, help and defaults. Run it on QGIS 3.22, the oldest version
+that must read the files, and again whenever a label, help or default changes.
 """
 
 from __future__ import annotations
@@ -16,31 +16,15 @@ MODELS = Path(__file__).resolve().parent.parent / "resources" / "models"
 GROUP = "5 Whole chain"
 
 CLIMATE = ("TEMPERATURE", "TEMPERATURE_FIELD")
-LAYERS = (
-    "RIVERS",
-    "RIVER_RADIUS",
-    "FAULTS",
-    "FAULT_RADIUS",
-    "LANDFORM",
-    "LANDFORM_FIELD",
-    "LITHOLOGY",
-    "LITHOLOGY_FIELD",
-    "SEISMIC",
-    "SEISMIC_FIELD",
-    "EXTRA_CONTINUOUS",
-    "EXTRA_CATEGORICAL",
-)
+DENSITIES = ("RIVERS", "RIVER_RADIUS", "FAULTS", "FAULT_RADIUS")
+CLASSES = ("LANDFORM", "LANDFORM_FIELD", "LITHOLOGY", "LITHOLOGY_FIELD", "SEISMIC", "SEISMIC_FIELD")
+LAYERS = (*DENSITIES, *CLASSES, "EXTRA_CONTINUOUS", "EXTRA_CATEGORICAL")
 LABELS = ("LANDSLIDES", "SCALE_FIELD", "RADII", "RING")
 RAIN = ("ALPHA", "BETA", "RAINY_DAYS", "CLIMATE", "ALPHA_FIELD", "BETA_FIELD", "RAINY_DAYS_FIELD")
 TRAINING = ("PHYSICS", "SPLIT", "WINDOW", "BLOCK", "EPOCHS", "WIDTH", "DEPTH", "BATCH", "DEVICE")
 
-FACTORS_COLOUR, LABELS_COLOUR, TRAIN_COLOUR, MAP_COLOUR, CHECK_COLOUR = (
-    "#e8f1e4",
-    "#f6ecd9",
-    "#e3ecf7",
-    "#f7e4e1",
-    "#ece6f4",
-)
+FACTORS_COLOUR, LABELS_COLOUR, TRAIN_COLOUR = "#e8f1e4", "#f6ecd9", "#e3ecf7"
+MAP_COLOUR, CHECK_COLOUR = "#f7e4e1", "#ece6f4"
 
 
 def same(*names: str) -> dict[str, str]:
@@ -57,15 +41,15 @@ def take_chain_inputs(builder: ModelBuilder) -> None:
         "AREA",
         "MAPPED_AREA",
         "Mapped area",
-        "Polygons of where landslides were looked for. Outside, nothing is learned. Without it the whole "
-        "study area counts as mapped.",
+        "Polygons of the area where landslides were mapped. Cells outside are not used for training. Without it the "
+        "whole study area counts as mapped.",
     )
     builder.take_as(
         "buildsafetyfactor",
         "PRECIPITATION",
         "PRECIPITATION",
         "Annual precipitation (mm)",
-        "Raster of millimetres a year. It is a factor, and the safety factor is computed from it.",
+        "Raster of millimetres per year. It is a factor, and the safety factor is computed from it.",
     )
     builder.take("buildfactorstack", *CLIMATE, *LAYERS)
     builder.take("buildsafetyfactor", *RAIN, "K_TABLE")
@@ -177,17 +161,14 @@ def cut_and_validate(builder: ModelBuilder, zones: Group, validation: Group, reg
 
 def factors_to_zones() -> ModelBuilder:
     """Return the model of the whole chain."""
-    builder = ModelBuilder(
-        "Landslide susceptibility, from factors to zones",
-        GROUP,
-        {
-            "ALG_DESC": "Runs the whole chain in one go: factor stack, landslide labels, safety factor, training of PCUM, "
-            "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and "
-            "annual precipitation; each further layer adds a factor. The settings not shown here have their "
-            "defaults; for those, run the steps one by one. Read the report before you use the map: it "
-            "tells numbers of the test windows from those of all points."
-        },
+    summary = (
+        "Runs the whole workflow in one go: factor stack, landslide labels, safety factor, training of PCUM, "
+        "susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual "
+        "precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to "
+        "change them, run the steps one by one. Read the report before you use the map: it states the metrics of the "
+        "test windows separately from those of all points."
     )
+    builder = ModelBuilder("Landslide susceptibility, from factors to zones", GROUP, {"ALG_DESC": summary})
     take_chain_inputs(builder)
     run_up_to_training(builder)
     maps = builder.group("5 Map and zones", (1320, 400), ("SHARES",), 1, MAP_COLOUR)
@@ -206,20 +187,16 @@ COMPARED = (
 
 
 def chain_with_comparisons() -> ModelBuilder:
-    """Return the model of the chain with three other kinds of model, all judged on the same points."""
-    builder = ModelBuilder(
-        "Landslide susceptibility, beside comparison models",
-        GROUP,
-        {
-            "ALG_DESC": "Runs the whole chain and sets PCUM beside the models that analysts know: a random forest, "
-            "logistic regression and the frequency ratio, trained on the same labels and tested on the same "
-            "blocks of land. The comparison says which map is better, whether that could be chance, and where "
-            "the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual "
-            "precipitation; each further layer adds a factor. With regions, all numbers are given by region, "
-            "and the summary has a row for each. Look at the test windows: a map always fits the landslides "
-            "it was trained on."
-        },
+    """Return the model of the workflow with three other kinds of model, all evaluated on the same points."""
+    summary = (
+        "Runs the whole workflow and compares PCUM with well-known models: a random forest, logistic regression and "
+        "the frequency ratio, trained on the same labels and tested on the same spatial blocks. The comparison states "
+        "which map is better, whether the difference is significant, and where the maps differ; zones and validation "
+        "are those of PCUM. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. "
+        "With regions, all metrics are given by region, and the summary has a row for each. Look at the test windows: "
+        "a map always fits the landslides it was trained on."
     )
+    builder = ModelBuilder("Landslide susceptibility, beside comparison models", GROUP, {"ALG_DESC": summary})
     take_chain_inputs(builder)
     builder.take("comparemodels", "REGIONS", "REGION_FIELD")
     run_up_to_training(builder)
@@ -275,19 +252,15 @@ def chain_with_comparisons() -> ModelBuilder:
 
 def new_area() -> ModelBuilder:
     """Return the model that maps another area with a model trained before."""
-    builder = ModelBuilder(
-        "Landslide susceptibility of a new area, with a trained model",
-        GROUP,
-        {
-            "ALG_DESC": "Maps an area without landslides of its own with a model that was trained elsewhere: factor "
-            "stack, a check of the factors, susceptibility, zones, and a map of where the land differs from "
-            "what the model knows. Give the DEM, the model file, and a layer for every factor that the model "
-            "was trained with; if one is missing, the log names it. Classes are matched by their names. To "
-            "see zones at the values of the earlier area, give its zones or zone table as well. Do not trust "
-            "the map where the applicability shows factors outside the training range, and validate it as "
-            "soon as there are landslides to do so."
-        },
+    summary = (
+        "Maps an area without mapped landslides with a model that was trained elsewhere: factor stack, a check of the "
+        "factors, susceptibility, zones, and a map of applicability. Give the DEM, the model file, and a layer for "
+        "every factor that the model was trained with; if one is missing, the log names it. Classes are matched by "
+        "name. To classify at the breaks of the earlier area, give its zones or zone table as well. Do not trust the "
+        "map where the applicability shows factors outside the training range, and validate it as soon as landslides "
+        "are mapped."
     )
+    builder = ModelBuilder("Landslide susceptibility of a new area, with a trained model", GROUP, {"ALG_DESC": summary})
     builder.take_as(
         "predictsusceptibility",
         "MODEL",
@@ -301,8 +274,8 @@ def new_area() -> ModelBuilder:
         "SLOPE_METHOD",
         "SLOPE_METHOD",
         "Slope formula",
-        "The one that the stack of the training had; horn unless you changed it. The radii for rivers and "
-        "faults must be those of the training as well.",
+        "That of the stack that the model was trained on; horn unless you changed it. The radii for rivers and "
+        "faults must also be those of that stack.",
     )
     builder.take("predictsusceptibility", "REGION", "DEVICE")
     builder.take_as(
@@ -310,9 +283,8 @@ def new_area() -> ModelBuilder:
         "BREAKS_FROM",
         "BREAKS_FROM",
         "Zones of the earlier area",
-        "Zone raster, run record or zone table of the area that the model was trained on: this map is cut "
-        "at the same values, so that zones mean the same. Without it the zones have fixed shares of this "
-        "area.",
+        "Zone raster, run record or zone table of the area that the model was trained on: this map is classified at "
+        "the same breaks, so that zones mean the same. Without it the zones have fixed shares of this area.",
     )
     builder.take("classifyzones", "SHARES", advanced=True)
     layers = ("PRECIPITATION", "PRECIPITATION_FIELD", *CLIMATE, *LAYERS, "SLOPE_METHOD")
@@ -357,7 +329,7 @@ def main() -> None:
     """Write all models."""
     application = QgsApplication([], False)
     application.initQgis()
-    # The provider alone, not the plugin: that would speak the language of the profile, and the files are in English.
+    # The provider alone, not the plugin: that would use the language of the profile, and the files are in English.
     from scarp.processing_provider.provider import ScarpProvider
 
     provider = ScarpProvider()

@@ -1,7 +1,7 @@
-"""Collects the texts of the interface, so that none is forgotten: those in the code, and those that only a run shows.
+"""Collects all texts of the interface: literals in the code, and texts that only a run shows.
 
 A dialog's texts are literals in ``tr("…")``. Titles, summaries, labels and help of algorithms and graphical models
-reach ``tr`` as values, so all of them are made once while a translator writes down what is asked of it.
+reach ``tr`` as values, so all of them are created once while a translator records what it is asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PASSES_VALUES = {
 
 
 class Recorder(QTranslator):
-    """Translates nothing and keeps what was asked for, with the algorithm in which it was."""
+    """Translates nothing and records the texts asked for, with their algorithms."""
 
     def __init__(self, context: str) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Recorder(QTranslator):
         self.places: dict[str, list[str]] = defaultdict(list)
         self._context = context
 
-    def isEmpty(self) -> bool:
+    def isEmpty(self) -> bool:  # noqa: N802  # Qt's name
         """Return False, or Qt would not ask."""
         return False
 
@@ -46,7 +46,7 @@ class Recorder(QTranslator):
 
 
 def texts(plugin: Any) -> tuple[dict[str, str], list[str]]:
-    """Return the places of each text of the interface, and what is wrong in the code.
+    """Return the places of each text of the interface, and the errors in the code.
 
     Args:
         plugin: Scarp, loaded, with its own translator taken out.
@@ -178,6 +178,6 @@ def _has_words(text: str) -> bool:
 
 
 def _listed(names: list[str]) -> str:
-    """Return the first places of a text; the many of a common label say nothing."""
+    """Return the first places of a text."""
     unique = sorted(dict.fromkeys(names))
     return ", ".join(unique[:3]) + (" …" if len(unique) > 3 else "")

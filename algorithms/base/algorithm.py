@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from qgis.core import (
+from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exceptions
     NULL,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
@@ -44,6 +44,9 @@ MAP = ("map", "3 Map")
 VALIDATE = ("validate", "4 Validate")
 CORE = ("rasterio",)
 """Modules that every algorithm needs."""
+
+
+_ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced  # type: ignore[attr-defined]  # stubs of QGIS 4
 
 
 class ScarpAlgorithm(QgsProcessingAlgorithm):
@@ -85,7 +88,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         definition.setDescription(tr(definition.description()))
         definition.setHelp(tr(help_text) + ending + default_sentence(definition))
         if advanced:
-            definition.setFlags(definition.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+            definition.setFlags(definition.flags() | _ADVANCED)
         self.addParameter(definition)
 
     def declare_option(
@@ -113,15 +116,12 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     # QGIS calls the following methods.
 
     def name(self) -> str:
-        """Return the id without the provider."""
         return self.ID
 
     def displayName(self) -> str:
-        """Return the title in the Toolbox."""
         return tr(self.TITLE)
 
     def groupId(self) -> str:
-        """Return the group's id."""
         return self.GROUP[0]
 
     def group(self) -> str:
@@ -129,19 +129,15 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         return tr(self.GROUP[1])
 
     def tags(self) -> list[str]:
-        """Return words to find the algorithm by."""
         return ["landslide", "susceptibility", "pcum", *self.TAGS]
 
     def icon(self) -> QIcon:
-        """Return the icon."""
         return QIcon(self.svgIconPath())
 
     def svgIconPath(self) -> str:
-        """Return the icon's file."""
         return str(PACKAGE / "resources" / "icons" / f"{self.ID}.svg")
 
     def createInstance(self) -> ScarpAlgorithm:
-        """Return a fresh object for one run."""
         return type(self)()
 
     def shortDescription(self) -> str:
@@ -155,7 +151,8 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         for heading, outputs in ((tr("PARAMETERS"), False), (tr("OUTPUTS"), True)):
             items = [item for item in definitions if item.isDestination() == outputs]
             paragraphs += [heading, *(f"{item.description()} [{item.name()}]: {item.help()}" for item in items)]
-        declared = {item.name() for item in definitions}
+        # EPOCHS is both a parameter and a number.
+        declared = {item.name() for item in definitions if item.isDestination()}
         numbers = [item for item in self.outputDefinitions() if item.name() not in declared]
         if numbers:
             paragraphs.append(tr("Numbers: ") + "; ".join(f"{item.name()} {item.description()}" for item in numbers))
@@ -166,7 +163,6 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         return help_page(self.ID)
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
-        """Declare the parameters."""
         self.define()
 
     def createCustomParametersWidget(self, parent: Any = None) -> Any:
@@ -191,7 +187,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
                 return False, problem
         accepted, message = super().checkParameterValues(parameters, context)
         if not accepted:
-            return False, message
+            return False, message or ""
         try:
             self.check_values(parameters, context, Core(self.REQUIRED_MODULES, _silent_progress(), choice))
         except ScarpError as error:
@@ -205,7 +201,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         self.check(Arguments(self, parameters, context, _silent_progress(), core))
 
     def processAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: Any
     ) -> dict[str, Any]:
         """Run the algorithm; every failure becomes a ``QgsProcessingException`` with a message for the user."""
         progress = FeedbackProgress(feedback)
@@ -230,7 +226,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
         except Exception as error:
             raise failure(error, self.displayName(), feedback) from error
 
-    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> dict[str, Any]:
+    def postProcessAlgorithm(self, context: QgsProcessingContext, feedback: Any) -> dict[str, Any]:
         """Have layers of the project show the files that the run has overwritten."""
         refresh_layers(context.project(), self._written_outputs)
         return {}

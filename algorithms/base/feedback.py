@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 
-from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback
+from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback  # type: ignore[attr-defined]  # the stubs lack the exceptions
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtWidgets import QApplication, QWidget
 
@@ -120,7 +120,7 @@ def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> Qg
     else:
         # An error in Scarp itself: the traceback goes to the log, for the report.
         remote = isinstance(error, UnexpectedCoreError)
-        log = error.log if remote else traceback.format_exc()
+        log = getattr(error, "log", "") if remote else traceback.format_exc()
         text = tr(
             "{title} failed with an unexpected error: {error}. No incomplete output was left. "
             "Please report this with the log."

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Union
 
 import numpy as np
-from qgis.core import (
+from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exceptions
     NULL,
     Qgis,
     QgsCoordinateReferenceSystem,
@@ -36,14 +36,14 @@ from ...translation import tr
 from .values import require_field_of
 
 Layer = Union[Points, Lines, Polygons]
-POINT = QgsWkbTypes.GeometryType.PointGeometry
-LINE = QgsWkbTypes.GeometryType.LineGeometry
-POLYGON = QgsWkbTypes.GeometryType.PolygonGeometry
+_GeometryType: Any = QgsWkbTypes.GeometryType
+POINT, LINE, POLYGON = _GeometryType.PointGeometry, _GeometryType.LineGeometry, _GeometryType.PolygonGeometry
 LARGE_LAYER = 20_000
 """Features from which only those near the grid are read."""
 _FEATURES_PER_CANCEL_CHECK = 1000
 _REPAIRED = "repaired"
-_SKIP_CHECK = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
+_SourceFlag: Any = QgsProcessingFeatureSource.Flag
+_SKIP_CHECK = _SourceFlag.FlagSkipGeometryValidityChecks
 """QGIS's own check would stop at the first invalid geometry; here it is repaired."""
 
 
@@ -230,12 +230,13 @@ class VectorReader:
     def _clean(self, geometry: QgsGeometry, wanted: Any, transform: QgsCoordinateTransform) -> QgsGeometry | None:
         """Return the geometry flat, straight, valid and in the CRS of the grid; None, and counted, if it cannot be."""
         if geometry.isNull() or geometry.isEmpty():
-            return self._count(tr("without geometry"))
+            self._count(tr("without geometry"))
+            return None
         geometry = QgsGeometry(geometry)
         if QgsWkbTypes.isCurvedType(geometry.wkbType()):
             geometry.convertToStraightSegment()
         if QgsWkbTypes.hasZ(geometry.wkbType()) or QgsWkbTypes.hasM(geometry.wkbType()):
-            shape = geometry.get()
+            shape: Any = geometry.get()
             shape.dropZValue()
             shape.dropMValue()
         if wanted == POLYGON and not geometry.isGeosValid():
@@ -243,14 +244,17 @@ class VectorReader:
             # What remains of a bow-tie or a spike may hold lines and points beside the polygons.
             geometry.convertGeometryCollectionToSubclass(POLYGON)
             if geometry.isEmpty() or geometry.type() != POLYGON:
-                return self._count(tr("with a shape that could not be repaired"))
+                self._count(tr("with a shape that could not be repaired"))
+                return None
             self._count(_REPAIRED)
         try:
             geometry.transform(transform)
         except QgsCsException:
-            return self._count(tr("that cannot be transformed to the CRS of the grid"))
+            self._count(tr("that cannot be transformed to the CRS of the grid"))
+            return None
         if not geometry.boundingBox().isFinite():
-            return self._count(tr("with coordinates that are not finite"))
+            self._count(tr("with coordinates that are not finite"))
+            return None
         if self.bounds is not None and self._grid_crosses_antimeridian:
             geometry = wrap_near_grid(geometry, self.bounds[0], self.bounds[2])
         return geometry

@@ -142,7 +142,7 @@ def _draw(path: str, sheet: Any) -> None:
     points = [_point_layer(label, colour, places, zones.crs()) for label, colour, places in sheet.points]
     layers = [*reversed(points), zones, *_hillshade_layers(sheet.hillshade)]
     project.addMapLayers(layers, False)
-    layout = QgsPrintLayout(project)
+    layout: Any = QgsPrintLayout(project)
     template = QDomDocument()
     template.setContent((TEMPLATES / "map.qpt").read_text(encoding="utf-8"))
     layout.loadFromTemplate(template, QgsReadWriteContext())
@@ -215,7 +215,7 @@ def _hillshade_layers(path: str | None) -> list[QgsRasterLayer]:
 def _point_layer(
     label: str, colour: str, places: Sequence[tuple[float, float]], crs: QgsCoordinateReferenceSystem
 ) -> QgsVectorLayer:
-    layer = QgsVectorLayer("Point", label, "memory")
+    layer: Any = QgsVectorLayer("Point", label, "memory")
     layer.setCrs(crs)
     features = []
     for x, y in places:
@@ -238,7 +238,7 @@ def _escape_expressions(text: str) -> str:
 def _fill_scale_bar(bar: Any, map_item: QgsLayoutItemMap) -> None:
     from ...model.report.lengths import round_length
 
-    units = QgsUnitTypes.DistanceUnit
+    units: Any = QgsUnitTypes.DistanceUnit
     metres = QgsUnitTypes.fromUnitToUnitFactor(map_item.crs().mapUnits(), units.DistanceMeters)
     length = round_length(map_item.extent().width() * metres / 8)
     kilometres = length >= 1000
@@ -259,7 +259,8 @@ def _fill_legend(legend: Any, layers: Sequence[Any], zones: int) -> None:
         node = root.addLayer(layer)
         if isinstance(layer, QgsRasterLayer):
             # A node before those of the zones shows the name of the band.
-            first = max(len(layer.legend().createLayerTreeModelLegendNodes(node)) - zones, 0)
+            layer_legend: Any = layer.legend()
+            first = max(len(layer_legend.createLayerTreeModelLegendNodes(node)) - zones, 0)
             QgsMapLayerLegendUtils.setLegendNodeOrder(node, list(range(first + zones - 1, first - 1, -1)))
         legend.model().refreshLayerLegend(node)
     legend.adjustBoxSize()

@@ -15,10 +15,8 @@ from qgis.core import (
     NULL,
     Qgis,
     QgsMapLayer,
-    QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeatureSourceDefinition,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterNumber,
     QgsProcessingUtils,
 )
@@ -30,7 +28,8 @@ from ...model.progress import Progress
 from ...model.provenance.call import RecordedRun
 from ...translation import tr
 from .arguments import Arguments
-from .values import LAYER_TYPES, is_given, plain, source_text, strip_password
+from .parameters import Source
+from .values import LAYER_TYPES, Definition, is_given, plain, source_text, strip_password
 
 TEMPORARY = "temporary"
 """Key of the name of a layer that exists in QGIS's memory only."""
@@ -40,14 +39,14 @@ _PATH_PROVIDERS = ("ogr", "gdal")
 """Providers whose sources Processing takes as paths."""
 
 
-def serialize_parameter(arguments: Arguments, definition: QgsProcessingParameterDefinition) -> Any:
+def serialize_parameter(arguments: Arguments, definition: Definition) -> Any:
     """Return the value of an input parameter with its default filled in; None if it was left empty."""
     name, kind = definition.name(), definition.type()
     value = arguments.parameters.get(name)
     if not is_given(value) and (kind in LAYER_TYPES or definition.defaultValue() in (None, NULL)):
         return None
     if kind == "multilayer":
-        if definition.layerType() == QgsProcessing.SourceType.TypeFile:
+        if definition.layerType() == Source.TypeFile:
             return [_absolute(path) for path in arguments.files(name)]
         layers = arguments.algorithm.parameterAsLayerList(arguments.parameters, name, arguments.context)
         return [_source_of(layer) for layer in layers]
@@ -74,7 +73,7 @@ def deserialize_parameter(value: Any) -> Any:
     return definition
 
 
-def recorded_paths(definition: QgsProcessingParameterDefinition, value: Any) -> list[str]:
+def recorded_paths(definition: Definition, value: Any) -> list[str]:
     """Return the files that a recorded value names."""
     if definition.type() not in (*LAYER_TYPES, "file"):
         return []
@@ -150,11 +149,11 @@ def _write(arguments: Arguments, results: dict[str, Any], outputs: dict[str, str
         if name not in by_qgis
         for path in _outputs_with_core_record(output, algorithm)
     ]
-    common = read_record(by_core[0]) if by_core else {"algorithm": algorithm}
+    common: Any = read_record(by_core[0]) if by_core else {"algorithm": algorithm}
     described = {name: describe_input(path) for name, path in by_qgis.items()}
     call = _call(arguments, results, common.get("inputs") or {})
     for path in [*by_core, *by_qgis.values()]:
-        content = read_record(path) if path in by_core else common
+        content: Any = read_record(path) if path in by_core else common
         write_record(path, {**content, "outputs": {**content.get("outputs", {}), **described}, "call": call})
 
 
@@ -195,7 +194,7 @@ def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any])
         "outputs": {name: results.get(name) for name in destinations},
         "written": arguments.written,
         "numbers": {name: value for name, value in results.items() if name not in destinations and value is not None},
-        "qgis": Qgis.QGIS_VERSION,
+        "qgis": Qgis.version(),
     }
 
 

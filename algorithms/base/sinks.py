@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgis.core import (
+from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exceptions
     Qgis,
     QgsCoordinateReferenceSystem,
     QgsFeature,
@@ -239,7 +239,7 @@ def _multi_polygon(shape: Mapping[str, Any]) -> QgsGeometry:
 
 def _fields(columns: Columns) -> QgsFields:
     # QGIS 3.38 changed from the types of QVariant to those of QMetaType; older versions refuse the new ones.
-    if Qgis.QGIS_VERSION_INT >= 33800:
+    if Qgis.versionInt() >= 33800:
         types = {TEXT: QMetaType.Type.QString, INTEGER: QMetaType.Type.Int, REAL: QMetaType.Type.Double}
     else:
         # By name: Qt 6 has no QVariant.Type, and QGIS's checker for Qt 6 wants no line that mentions it.

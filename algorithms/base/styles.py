@@ -17,10 +17,8 @@ from typing import Any
 from osgeo import gdal
 from qgis.core import (
     NULL,
-    QgsLayerTreeGroup,
     QgsMapLayer,
     QgsProcessingContext,
-    QgsProcessingFeedback,
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingUtils,
     QgsProject,
@@ -72,9 +70,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
         self._order = ORDER.index(style) + 1 if style else 0
         self._style = style
 
-    def postProcessLayer(
-        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> None:
+    def postProcessLayer(self, layer: Any, context: Any, feedback: Any) -> None:
         """Style and move the layer; called in the main thread when it is loaded."""
         if self._style:
             sidecar = Path(layer.source().split("|")[0]).with_suffix(".qml")
@@ -91,7 +87,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
             self.group.place(layer, self._order, context)
 
 
-def _hide_absent_categories(layer: QgsMapLayer) -> None:
+def _hide_absent_categories(layer: Any) -> None:
     """Remove the classes that no feature has from the legend: there may be two folds or fifty."""
     renderer = layer.renderer()
     # Numbers come out of a QML file as text.
@@ -155,7 +151,7 @@ class LayerGroup:
         self.name = name
         self._orders: dict[str, int] = {}
 
-    def place(self, layer: QgsMapLayer, order: int, context: QgsProcessingContext) -> None:
+    def place(self, layer: Any, order: int, context: QgsProcessingContext) -> None:
         """Move a layer of the tree into the group; called in the main thread.
 
         Args:
@@ -167,7 +163,8 @@ class LayerGroup:
         node = project.layerTreeRoot().findLayer(layer.id()) if project is not None else None
         if node is None or node.parent().name() in _groups_of_a_model(context):
             return
-        active = iface is not None and iface.activeLayer() == layer
+        window: Any = iface
+        active = window is not None and window.activeLayer() == layer
         group = self._group(project.layerTreeRoot())
         self._orders[layer.id()] = order
         # QGIS may have put the layer into the group already: it does so when the group is selected.
@@ -184,9 +181,9 @@ class LayerGroup:
             # A second run into the same file moves the layer and leaves its first group empty.
             home.parent().removeChildNode(home)
         if active:
-            iface.setActiveLayer(layer)
+            window.setActiveLayer(layer)
 
-    def _group(self, root: QgsLayerTreeGroup) -> QgsLayerTreeGroup:
+    def _group(self, root: Any) -> Any:
         results = settings.results_group()
         parent = root.findGroup(results) if results else None
         parent = root if parent is None else parent
@@ -218,7 +215,7 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
     if not waiting or not settings.group_layers():
         return
     details = [context.layerToLoadOnCompletionDetails(key) for key in waiting]
-    group = next((item.postProcessor().group for item in details if _has_group(item)), None)
+    group = next(filter(None, map(_group_of, details)), None)
     if group is None:
         model = context.expressionContext().variable("model_name")
         saved = "" if model else _saved_name([str(value) for value in results.values() if value in waiting])
@@ -227,12 +224,13 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
         # QGIS 3.32 and newer could do it by a name in the details, but a graphical model removes such a name.
         if item.postProcessor() is None:
             _attach_styler(item, Styler(None))
-        if isinstance(item.postProcessor(), Styler) and not _has_group(item):
-            item.postProcessor().group = group
+        styler = item.postProcessor()
+        if isinstance(styler, Styler) and styler.group is None:
+            styler.group = group
 
 
-def _has_group(details: QgsProcessingContext.LayerDetails) -> bool:
-    return getattr(details.postProcessor(), "group", None) is not None
+def _group_of(details: QgsProcessingContext.LayerDetails) -> LayerGroup | None:
+    return getattr(details.postProcessor(), "group", None)
 
 
 def _saved_name(outputs: list[str]) -> str:

@@ -28,7 +28,10 @@ from ...translation import tr
 
 LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
 """Types of parameters, as QGIS names them, that take layers."""
+_OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional  # type: ignore[attr-defined]  # stubs of QGIS 4
 MODEL_SUFFIX = "safetensors"
+Definition = Any
+"""A ``QgsProcessingParameterDefinition``, whose attributes depend on its type."""
 _NOT_FILES = ("memory:", "ogr:", "postgis:", "database:", "spatialite:", "mssql:", "oracle:", "hana:")
 """Prefixes of outputs that go to memory or into a database."""
 
@@ -49,9 +52,9 @@ def is_given(value: Any) -> bool:
     return plain(value) not in (None, "", [])
 
 
-def is_required(definition: QgsProcessingParameterDefinition) -> bool:
+def is_required(definition: Definition) -> bool:
     """Whether a run needs a value from the user."""
-    optional = bool(definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional)
+    optional = bool(definition.flags() & _OPTIONAL)
     return not optional and definition.defaultValue() in (None, NULL) and not definition.isDestination()
 
 
@@ -108,7 +111,7 @@ def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -
     """
     index = fields.lookupField(name)
     if index < 0:
-        known = ", ".join(item.name() for item in fields) or tr("none")
+        known = ", ".join(fields.names()) or tr("none")
         text = tr(
             'The layer "{layer}" for {parameter} has no field "{field}". It has: {known}. '
             "Choose one of these, or another layer."
@@ -117,9 +120,7 @@ def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -
     return int(index)
 
 
-def parameter_problem(
-    definition: QgsProcessingParameterDefinition, parameters: dict[str, Any], context: QgsProcessingContext
-) -> str:
+def parameter_problem(definition: Definition, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
     """Return what is wrong with the value of one input parameter; empty if nothing is."""
     value = parameters.get(definition.name())
     if definition.isDestination() or (not is_given(value) and not is_required(definition)):
@@ -145,7 +146,7 @@ def parameter_problem(
     return text.format(title=title, value=shown, wanted=wanted)
 
 
-def number_problem(definition: QgsProcessingParameterDefinition, value: Any) -> str:
+def number_problem(definition: Definition, value: Any) -> str:
     """Return what is wrong with a value as a number; empty if nothing is.
 
     QGIS reads text as 0 where a number is optional, truncates a fraction to a whole number, and turns NaN into a large
@@ -166,7 +167,7 @@ def number_problem(definition: QgsProcessingParameterDefinition, value: Any) -> 
     return text.format(title=_title(definition), value=shown, wanted=_expected_type(definition))
 
 
-def _title(definition: QgsProcessingParameterDefinition) -> str:
+def _title(definition: Definition) -> str:
     return f"{definition.name()} ({definition.description()})"
 
 
@@ -177,7 +178,7 @@ def _is_missing_file(item: Any) -> bool:
     return bool(os.path.splitext(path)[1]) and not is_uri and not os.path.exists(path)
 
 
-def _expected_type(definition: QgsProcessingParameterDefinition) -> str:
+def _expected_type(definition: Definition) -> str:
     """Return in words what a parameter takes."""
     kind = definition.type()
     if kind == "enum":
@@ -258,7 +259,8 @@ def require_distinct_outputs(
         ParameterInvalid: one does; the message names both.
     """
     used = _input_files(algorithm, parameters, context)
-    for definition in algorithm.destinationParameterDefinitions():
+    destinations: list[Any] = algorithm.destinationParameterDefinitions()
+    for definition in destinations:
         name, path = definition.name(), output_path(parameters.get(definition.name()))
         if path is None:
             continue

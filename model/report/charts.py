@@ -13,6 +13,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -23,8 +24,10 @@ from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
 from PIL import Image
 
-from ..validation.measures import ZoneRow
-from ..validation.metrics import BINS, Calibration, Curve
+if TYPE_CHECKING:
+    # Not at run time: reports without a validation need neither scikit-learn nor SciPy.
+    from ..validation.measures import ZoneRow
+    from ..validation.metrics import Calibration, Curve
 
 PAGE_WIDTH = 6.9  # width of the text on an A4 page in inches
 
@@ -177,7 +180,8 @@ def calibration_chart(calibration: Calibration) -> Figure:
     upper.set_ylabel("Landslides among the points")
     upper.set_ylim(-0.02, 1.02)
     upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    lower.bar((np.arange(BINS) + 0.5) / BINS, calibration.points, width=0.9 / BINS, color="#8fb8cf")
+    bins = len(calibration.points)
+    lower.bar((np.arange(bins) + 0.5) / bins, calibration.points, width=0.9 / bins, color="#8fb8cf")
     lower.set_ylabel("Points")
     lower.set_xlabel("Relative susceptibility")
     lower.set_xlim(0, 1)

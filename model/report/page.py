@@ -19,11 +19,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..outputs.atomic import write_text
 from ..outputs.run_record import scarp_version
 from ..progress import NullProgress, Progress, stop_if_cancelled
-from ..statistics.intervals import Estimate
 from ..validation.settings import ALL, REGION_PREFIX, SUBSETS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..statistics.intervals import Estimate
 
 
 def subset_phrase(name: str) -> str:

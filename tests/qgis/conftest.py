@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scarp.tests.qgis.study import load_plugin, make_area, make_chain, runner
+from scarp.tests.qgis.study import Runner, completed, load_plugin, make_area, make_chain, runner
 
 # The networks here are so small that a second thread only costs; read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -48,3 +48,14 @@ def chain(area, run, tmp_path_factory) -> dict[str, Path]:
     """Files of the whole chain, run once: stack, labels, safety factor, model, windows, susceptibility, zones."""
     folder = tmp_path_factory.mktemp("chain")
     return make_chain(folder, area, run)
+
+
+@pytest.fixture
+def step(plugin, run, area, chain, tmp_path) -> Runner:
+    """Return a function that runs an algorithm and completes its parameters, see ``study.completed``."""
+
+    def run_step(algorithm, feedback=None, **values):
+        definition = plugin.provider.algorithm(algorithm)
+        return run(algorithm, feedback, **completed(definition, values, area, chain, tmp_path))
+
+    return run_step

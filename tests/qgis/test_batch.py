@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import time
 import traceback
 from pathlib import Path, PurePosixPath
@@ -24,11 +23,10 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from scarp.gui import batch_results
-from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, stack_inputs, write_layer
+from scarp.tests.qgis.child import PROGRAM, ROOT, child_environment
+from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP, box, stack_inputs, write_layer
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 BATCH, PAGE = ROOT / "docs" / "batch", ROOT / "docs" / "batch-five-regions.md"
-PROGRAM = os.environ.get("SCARP_QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process")
 DEMO_REGIONS = ["Gorges", "Great bend", "High ranges", "Settled valley", "Till valleys"]
 REGIONS = ["Great bend", "Höhe (2)", "O'Higgins", "plain", "west & east"]
 STEPS = {"1_predict": "predictsusceptibility", "2_classify": "classifyzones", "3_validate": "validatewithpoints"}
@@ -38,6 +36,9 @@ SUMMARY_ROWS = {"(all)", "(test windows)", "(mean of the regions)", "(worst regi
 def rows_of(path: Path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
+
+
+needs_bash = pytest.mark.skipif(not PROGRAM or not shutil.which("bash"), reason="qgis_process or bash is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +58,7 @@ def five(run, area, chain, tmp_path_factory, make_batches) -> Path:
     for number, region in enumerate(REGIONS):
         left, right, bottom = LEFT + number * width, LEFT + (number + 1) * width, TOP - SIZE * CELL
         strip = folder / f"name_{region}.gpkg"
-        write_layer(
-            strip,
-            "Polygon",
-            "name:string",
-            [(f"Polygon (({left} {TOP}, {right} {TOP}, {right} {bottom}, {left} {bottom}, {left} {TOP}))", [region])],
-        )
+        write_layer(strip, "Polygon", "name:string", [(box(left, TOP, right, bottom), [region])])
         run("buildfactorstack", AREA=strip, OUTPUT=folder / f"factors_{region}.tif", **stack_inputs(area))
     for name, source in (
         (make_batches.MODEL, chain["model"]),
@@ -70,12 +66,8 @@ def five(run, area, chain, tmp_path_factory, make_batches) -> Path:
         (make_batches.LANDSLIDES, area / "landslides.gpkg"),
     ):
         shutil.copy(source, folder / name)
-    run(
-        "classifyzones",
-        SUSCEPTIBILITY=chain["susceptibility"],
-        OUTPUT=folder / "training_zones.tif",
-        OUTPUT_TABLE=folder / make_batches.BREAKS,
-    )
+    outputs = {"OUTPUT": folder / "training_zones.tif", "OUTPUT_TABLE": folder / make_batches.BREAKS}
+    run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], **outputs)
     assert make_batches.regions_in(folder) == REGIONS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(make_batches, "DISTANCE", 90)
@@ -140,7 +132,7 @@ def test_the_saved_batches_are_those_that_the_script_writes(make_batches, tmp_pa
         assert path.read_text(encoding="utf-8") == (BATCH / path.name).read_text(encoding="utf-8"), path.name
 
 
-def test_both_formats_say_the_same():
+def test_both_formats_hold_the_same_values():
     for step in STEPS:
         old = json.loads((BATCH / f"{step}.json").read_text(encoding="utf-8"))
         new = json.loads((BATCH / f"{step}.batch").read_text(encoding="utf-8"))
@@ -171,17 +163,11 @@ def test_five_rows_from_saved_batches(open_batch, five, run, monkeypatch):
         assert (five / f"report_{region}.html").stat().st_size > 0
     uppers = {tuple(row["upper"] for row in rows_of(five / f"zones_{region}.csv")[:-1]) for region in REGIONS}
     assert len(uppers) == 1, "all regions are cut at the values of the area that the model was trained on"
-    result = run(
-        "comparemodels",
-        SUSCEPTIBILITY=[str(five / f"susceptibility_{region}.tif") for region in REGIONS],
-        NAMES=["PCUM"] * 5,
-        LANDSLIDES=five / "landslides.gpkg",
-        WINDOWS=five / "windows.gpkg",
-        DISTANCE=90,
-        OUTPUT_HTML=five / "summary.html",
-        OUTPUT_TABLE=five / "summary_numbers.csv",
-        OUTPUT_SUMMARY=five / "summary.csv",
-    )
+    maps = [str(five / f"susceptibility_{region}.tif") for region in REGIONS]
+    names = {"LANDSLIDES": "landslides.gpkg", "WINDOWS": "windows.gpkg", "OUTPUT_HTML": "summary.html"}
+    names.update(OUTPUT_TABLE="summary_numbers.csv", OUTPUT_SUMMARY="summary.csv")
+    files = {name: five / file for name, file in names.items()}
+    result = run("comparemodels", SUSCEPTIBILITY=maps, NAMES=["PCUM"] * 5, DISTANCE=90, **files)
     # Newer dialogs close themselves when all rows are done, and their lists stay empty.
     if not hasattr(gui, "QgsProcessingBatchAlgorithmDialogBase"):
         shown = [Path(one.filename).name for one in resultsList.getResults()]
@@ -192,14 +178,13 @@ def test_five_rows_from_saved_batches(open_batch, five, run, monkeypatch):
     summary = {row["region"]: row for row in rows_of(five / "summary.csv")}
     assert set(summary) - SUMMARY_ROWS == set(REGIONS)
     for region in REGIONS:
-        alone = {
-            row["measure"]: row["value"] for row in rows_of(five / f"numbers_{region}.csv") if row["scope"] == "all"
-        }
+        rows = [row for row in rows_of(five / f"numbers_{region}.csv") if row["scope"] == "all"]
+        alone = {row["measure"]: row["value"] for row in rows}
         assert float(summary[region]["landslides"]) == float(alone["landslides"])
         assert float(summary[region]["PCUM auc"]) == pytest.approx(float(alone["auc"]), abs=0.1)
 
 
-def test_results_without_a_time_are_taken_while_scarp_is_loaded(run):
+def test_results_without_a_time_are_accepted_while_scarp_is_loaded(run):
     """QGIS issue 47884. Where a QGIS to come takes them itself, nothing is changed."""
     from processing.core.ProcessingResults import ProcessingResults
 
@@ -225,19 +210,9 @@ def test_filled_by_pattern_and_expressions(open_batch, five, monkeypatch):
     from processing.gui import BatchPanel
 
     typed = re.findall(r"^\| ([A-Z_]+) \| .+? \| `(.+?)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [name for name, _ in typed] == [
-        "STACK",
-        "REGION",
-        "OUTPUT",
-        "SUSCEPTIBILITY",
-        "OUTPUT",
-        "OUTPUT_TABLE",
-        "SUSCEPTIBILITY",
-        "ZONES",
-        "OUTPUT_HTML",
-        "OUTPUT_TABLE",
-        "OUTPUT_POINTS",
-    ]
+    predict, classify = "STACK REGION OUTPUT", "SUSCEPTIBILITY OUTPUT OUTPUT_TABLE"
+    validate = "SUSCEPTIBILITY ZONES OUTPUT_HTML OUTPUT_TABLE OUTPUT_POINTS"
+    assert " ".join(name for name, _ in typed) == f"{predict} {classify} {validate}"
 
     class Expression:
         text = ""
@@ -294,30 +269,19 @@ def value_in(panel: Any, row: int, name: str) -> Any:
     return panel.tblParameters.cellWidget(row + 1, panel.parameter_to_column[name]).getValue()
 
 
-@pytest.mark.skipif(not PROGRAM or not shutil.which("bash"), reason="qgis_process or bash is not installed")
+@needs_bash
 def test_the_loop_of_qgis_process(tmp_path):
     """``prepare.sh`` and ``run.sh`` as they stand, on a small area with a short training."""
-    environment = {
-        **os.environ,
-        "QT_QPA_PLATFORM": "offscreen",
-        "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
-        "HOME": str(tmp_path),
-        "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"),
-        "SIZE": "200",
-        "PYTHONPATH": sysconfig.get_path("purelib"),
-        "QGIS_PROCESS": str(PROGRAM),
-        "EPOCHS": "2",
-        "DISTANCE": "150",
-    }
+    sizes = {"SIZE": "200", "EPOCHS": "2", "DISTANCE": "150"}
+    environment = child_environment(tmp_path / "profile", QGIS_PROCESS=str(PROGRAM), HOME=str(tmp_path), **sizes)
     folder = tmp_path / "five regions"
     for command in (
         [PROGRAM, "plugins", "enable", "scarp"],
         ["bash", BATCH / "prepare.sh", folder],
         ["bash", BATCH / "run.sh", folder],
     ):
-        done = subprocess.run(
-            [str(part) for part in command], env=environment, capture_output=True, text=True, timeout=600
-        )
+        command = [str(part) for part in command]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     summary = {row["region"]: row for row in rows_of(folder / "summary.csv")}
     assert set(summary) - SUMMARY_ROWS == set(DEMO_REGIONS)
@@ -326,18 +290,17 @@ def test_the_loop_of_qgis_process(tmp_path):
         assert {row["region"] for row in rows_of(folder / f"numbers_{region}.csv")} == {region}
 
 
-@pytest.mark.skipif(not PROGRAM or not shutil.which("bash"), reason="qgis_process or bash is not installed")
-def test_the_loop_says_what_failed(tmp_path):
+@needs_bash
+def test_the_loop_reports_what_failed(tmp_path):
     (tmp_path / "factors_a.tif").write_text("no raster")
     environment = {**os.environ, "QGIS_PROCESS": "false"}
-    done = subprocess.run(
-        ["bash", str(BATCH / "run.sh"), str(tmp_path)], env=environment, capture_output=True, text=True
-    )
+    command = ["bash", str(BATCH / "run.sh"), str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert not (tmp_path / "summary.csv").exists()
 
 
-def test_powershell_says_the_same_as_bash():
+def test_powershell_and_bash_run_the_same_steps():
     """It cannot run here; at least both name the same algorithms and parameters."""
     bash, power = ((BATCH / name).read_text(encoding="utf-8") for name in ("run.sh", "run.ps1"))
     steps = re.findall(r"^ *step ([a-z]+)", bash, re.MULTILINE)

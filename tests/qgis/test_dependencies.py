@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
+from qgis.core import QgsApplication, QgsTask
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from scarp.processing_provider import dependencies
+from scarp.processing_provider.dependencies import LINK, how_to_install, load_error_message
+from scarp.tests.qgis.child import ROOT, child_environment, run_python
+
 START = """
 import sys
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProcessingException
@@ -31,25 +32,18 @@ provider = QgsApplication.processingRegistry().providerById("scarp")
 """
 
 
+HEAVY = {"torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"}
+ALGORITHMS = {path.stem for path in (ROOT / "algorithms").glob("*.py")}
+JOBS = [path.stem for path in (ROOT / "model" / "jobs").glob("*.py") if path.stem.replace("_", "") in ALGORITHMS]
+
+
 def child(code: str, *arguments: str) -> str:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(
-            [str(ROOT / ".build" / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        ),
-        "QT_QPA_PLATFORM": "offscreen",
-    }
-    result = subprocess.run(
-        [sys.executable, "-c", START + code, *arguments], capture_output=True, text=True, env=environment, timeout=120
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    return run_python(START + code, *arguments)
 
 
 def test_start_imports_no_library():
-    """They are what would make the start slow; how long it takes is measured by ``benchmarks/startup.py``."""
-    code = "print(*{'torch', 'rasterio', 'sklearn', 'scipy', 'numpy', 'matplotlib'} & set(sys.modules) - before)"
-    assert child(code).split() == []
+    """They would make the start slow; how long it takes is measured by ``benchmarks/startup.py``."""
+    assert child(f"print(*{HEAVY | {'numpy'}!r} & set(sys.modules) - before)").split() == []
 
 
 def test_where_to_run_is_chosen_without_importing_a_library_or_starting_a_program():
@@ -60,11 +54,11 @@ def started(event, _):
     if event in ("subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system"):
         print(event)
 sys.addaudithook(started)
-needs = ["torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"]
+needs = sys.argv[2].split()
 choose_runtime(needs)
 print(*{*needs, "numpy"} & set(sys.modules) - before)
 """
-    assert child(code).split() == []
+    assert child(code, "none", " ".join(HEAVY)).split() == []
 
 
 def test_it_loads_without_a_window_and_unloads():
@@ -103,39 +97,12 @@ except QgsProcessingException as error:
         assert "Traceback" not in line
 
 
-@pytest.mark.parametrize(
-    ("algorithm", "job"),
-    [
-        ("createdemodata", "create_demo_data"),
-        ("buildfactorstack", "build_factor_stack"),
-        ("checkfactors", "check_factors"),
-        ("buildbufferedlabels", "build_buffered_labels"),
-        ("buildsafetyfactor", "build_safety_factor"),
-        ("trainpcum", "train_pcum"),
-        ("traincomparisonmodel", "train_comparison_model"),
-        ("predictsusceptibility", "predict_susceptibility"),
-        ("classifyzones", "classify_zones"),
-        ("rainfallwarning", "rainfall_warning"),
-        ("validatewithpoints", "validate_with_points"),
-        ("comparemodels", "compare_models"),
-        ("explainsusceptibility", "explain_susceptibility"),
-    ],
-)
-def test_each_algorithm_says_what_its_job_imports(plugin, algorithm, job):
-    needs = set(plugin.provider.algorithm(algorithm).REQUIRED_MODULES)
-    heavy = {"torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"}
-    code = f"import sys, scarp.model.jobs.{job}; print(*{heavy!r} & set(sys.modules))"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-        env={**os.environ, "PYTHONPATH": str(ROOT / ".build" / "plugins")},
-    )
-    imported = set(result.stdout.split())
+@pytest.mark.parametrize("job", sorted(JOBS))
+def test_each_algorithm_names_what_its_job_imports(plugin, job):
+    needs = set(plugin.provider.algorithm(job.replace("_", "")).REQUIRED_MODULES)
+    code = f"import sys, scarp.model.jobs.{job}; print(*{HEAVY!r} & set(sys.modules))"
     # scipy comes with scikit-learn and is also imported through it.
-    assert imported - needs <= ({"scipy"} if "sklearn" in needs else set())
+    assert set(run_python(code).split()) - needs <= ({"scipy"} if "sklearn" in needs else set())
 
 
 def test_what_does_not_need_torch_runs_without_it():
@@ -143,50 +110,33 @@ def test_what_does_not_need_torch_runs_without_it():
 
 
 def test_a_library_that_cannot_be_loaded_is_named():
-    from scarp.processing_provider.dependencies import load_error_message
-
     message = load_error_message(ImportError("numpy.core.multiarray failed to import", name="torch"))
     assert message.startswith("torch is installed but cannot be loaded")
     assert "NumPy" in message
 
 
-def test_headless_install_command_is_shown_and_works(tmp_path):
-    code = """
-from scarp.processing_provider.dependencies import how_to_install
-print(how_to_install(["torch"], link=False))
-"""
+def test_headless_install_command_is_shown_and_works():
+    code = "from scarp.processing_provider.dependencies import how_to_install; print(how_to_install(['torch']))"
     said = child(code, "torch")
     assert "Plugins > Scarp > Install what Scarp needs" in said
     assert "<a" not in said
     command = said.partition("Without a window: ")[2].strip()
-    shown = subprocess.run(
-        ["sh", "-c", command.replace(" install ", " status ")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": ""},
-    )
+    status, environment = command.replace(" install ", " status "), child_environment(PYTHONPATH="")
+    shown = subprocess.run(["sh", "-c", status], capture_output=True, text=True, env=environment, check=False)
     assert shown.stdout.strip().splitlines()[:1] in (["absent"], ["ready"], ["half made"]), shown.stderr
 
 
 def test_in_a_window_the_message_has_a_link():
-    from scarp.processing_provider.dependencies import LINK, how_to_install
-
     assert f'<a href="{LINK}">' in how_to_install(["torch", "rasterio"], link=True)
 
 
-def test_what_the_environment_does_not_hold_is_added_by_name():
-    from scarp.processing_provider.dependencies import how_to_install
-
+def test_optional_packages_are_installed_with_pip():
     said = how_to_install(["distributed"])
     assert "-m pip install distributed" in said
     assert "Install what Scarp needs" not in said
 
 
 def test_while_the_libraries_are_being_installed_the_message_says_to_wait(run, monkeypatch):
-    from qgis.core import QgsApplication, QgsTask
-
-    from scarp.processing_provider import dependencies
-
     monkeypatch.setattr(dependencies, "has_window", lambda: True)
     ended = threading.Event()
     task = QgsTask.fromFunction(dependencies.installing(), lambda task: ended.wait(60))

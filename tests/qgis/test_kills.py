@@ -20,35 +20,21 @@ from qgis.core import (
 )
 
 from scarp.model.outputs.lock import output_lock
+from scarp.tests.qgis.study import completed
 from scarp.tests.qgis.tiny import Listener
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="processes are watched as Linux shows them")
-def test_a_dozen_kills():
+def test_runs_that_are_killed_leave_complete_files():
     """In a process of its own: after QGIS and the libraries have started threads here, none could be forked."""
     names = ("buildfactorstack", "buildbufferedlabels", "classifyzones")
-    result = subprocess.run(
-        [
-            sys.executable,
-            str(ROOT / "tests" / "reliability" / "faults_kill.py"),
-            "--kills",
-            "2",
-            "--changes",
-            "3",
-            "--in-a-process",
-            "0",
-            "--only",
-            *names,
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-        check=False,
-        env={**os.environ, "SCARP_RUN": "inside"},
-    )
+    options = ["--kills", "2", "--changes", "3", "--in-a-process", "0", "--only", *names]
+    command = [sys.executable, str(ROOT / "tests" / "reliability" / "faults_kill.py"), *options]
+    environment = {**os.environ, "SCARP_RUN": "inside"}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
+    result.stdout += result.stderr
     assert result.returncode == 0, result.stdout[-4000:]
     found = json.loads((ROOT / ".build" / "reliability" / "faults_kill_some.json").read_text(encoding="utf-8"))
     assert found["counts"]["kills"] >= 9 and found["counts"]["algorithms"] == len(names), result.stdout[-4000:]
@@ -88,40 +74,24 @@ def test_an_output_that_another_run_writes_is_left_to_it(run, chain, tmp_path, n
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_checkpoint_that_another_training_writes_is_left_to_it(run, chain, tmp_path):
+def test_a_checkpoint_that_another_training_writes_is_left_to_it(step, tmp_path):
     with Meanwhile(tmp_path / "state.ckpt"), pytest.raises(QgsProcessingException, match="state.ckpt is being written"):
-        run(
-            "trainpcum",
-            STACK=chain["stack"],
-            LABELS=chain["labels"],
-            CHECKPOINT=tmp_path / "state.ckpt",
-            OUTPUT=tmp_path / "m.safetensors",
-            OUTPUT_WINDOWS=tmp_path / "w.gpkg",
-        )
+        step("trainpcum", CHECKPOINT=tmp_path / "state.ckpt", OUTPUT_WINDOWS=tmp_path / "w.gpkg")
     assert not list(tmp_path.iterdir())
 
 
-def points(run, chain, area, output):
-    return run(
-        "validatewithpoints",
-        SUSCEPTIBILITY=chain["susceptibility"],
-        LANDSLIDES=area / "landslides.gpkg",
-        DISTANCE=100,
-        REPEATS=2,
-        OUTPUT_HTML=output.parent / "v.html",
-        OUTPUT_TABLE=output.parent / "v.csv",
-        OUTPUT_POINTS=output,
-    )
+def write_points(step, output):
+    return step("validatewithpoints", DISTANCE=100, REPEATS=2, OUTPUT_POINTS=output)
 
 
 @pytest.mark.parametrize("ending", [".gpkg", ".shp", ".geojson"])
-def test_a_layer_takes_the_place_of_an_older_one_at_once(run, chain, area, tmp_path, ending):
+def test_a_layer_replaces_an_older_one_at_once(step, tmp_path, ending):
     output = tmp_path / f"points{ending}"
-    points(run, chain, area, output)
+    write_points(step, output)
     first = QgsVectorLayer(str(output), "", "ogr").featureCount()
     before = output.stat().st_ino
     Path(f"{output}-wal").write_bytes(b"of the older one")
-    points(run, chain, area, output)
+    write_points(step, output)
     layer = QgsVectorLayer(str(output), "", "ogr")
     assert layer.isValid()
     assert layer.featureCount() == first > 0
@@ -134,42 +104,32 @@ def test_a_layer_takes_the_place_of_an_older_one_at_once(run, chain, area, tmp_p
         base.close()
 
 
-def test_a_layer_that_cannot_be_written_leaves_the_older_one(run, chain, area, tmp_path, monkeypatch):
+def test_a_layer_that_cannot_be_written_leaves_the_older_one(step, tmp_path, monkeypatch):
     from scarp.algorithms.base import sinks
 
     output = tmp_path / "points.gpkg"
-    points(run, chain, area, output)
+    write_points(step, output)
     before = {path.name: path.read_bytes() for path in tmp_path.glob("points*")}
     monkeypatch.setattr(sinks, "has_feature_count", lambda *_: False)
     with pytest.raises(QgsProcessingException, match="part of it did not reach the disk"):
-        points(run, chain, area, output)
+        write_points(step, output)
     assert {path.name: path.read_bytes() for path in tmp_path.glob("points*")} == before
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_layer_without_an_ending_and_one_to_be_loaded_lie_where_they_should(plugin, run, chain, area, tmp_path):
+def test_a_layer_without_a_suffix_and_one_to_be_loaded_are_in_their_places(plugin, step, chain, area, tmp_path):
     from qgis.core import QgsApplication, QgsProcessingUtils
 
-    result = points(run, chain, area, tmp_path / "points")
+    result = write_points(step, tmp_path / "points")
     assert Path(result["OUTPUT_POINTS"]).parent == tmp_path
     assert Path(result["OUTPUT_POINTS"]).is_file()
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
     algorithm = QgsApplication.processingRegistry().createAlgorithmById("scarp:validatewithpoints")
     definition = QgsProcessingOutputLayerDefinition(str(tmp_path / "loaded.gpkg"), QgsProject.instance())
-    found = algorithm.processAlgorithm(
-        {
-            "SUSCEPTIBILITY": str(chain["susceptibility"]),
-            "LANDSLIDES": str(area / "landslides.gpkg"),
-            "DISTANCE": 100,
-            "REPEATS": 2,
-            "OUTPUT_HTML": str(tmp_path / "v.html"),
-            "OUTPUT_TABLE": str(tmp_path / "v.csv"),
-            "OUTPUT_POINTS": definition,
-        },
-        context,
-        Listener(),
-    )
+    values = completed(algorithm, {"DISTANCE": 100, "REPEATS": 2}, area, chain, tmp_path)
+    values = {**{name: str(value) for name, value in values.items()}, "OUTPUT_POINTS": definition}
+    found = algorithm.processAlgorithm(values, context, Listener())
     assert found["OUTPUT_POINTS"] == str(tmp_path / "loaded.gpkg")
     details = context.layerToLoadOnCompletionDetails(found["OUTPUT_POINTS"])
     label = algorithm.parameterDefinition("OUTPUT_POINTS").description()

@@ -1,4 +1,4 @@
-"""The layers of a run come into one group, in order, on every version of QGIS; what the user has set stands."""
+"""The layers of a run go into one group, in order, on every version of QGIS; the user's own settings stay."""
 
 from __future__ import annotations
 
@@ -54,16 +54,10 @@ def load(project, plugin, monkeypatch):
         feedback = QgsProcessingFeedback(False)
         values = {}
         for name, value in parameters.items():
-            is_layer = algorithm.parameterDefinition(name).isDestination() and algorithm.parameterDefinition(
-                name
-            ).type() in ("rasterDestination", "sink")
-            values[name] = (
-                QgsProcessingOutputLayerDefinition(str(value), project)
-                if is_layer
-                else value
-                if not hasattr(value, "parts")
-                else str(value)
-            )
+            definition = algorithm.parameterDefinition(name)
+            is_layer = definition.isDestination() and definition.type() in ("rasterDestination", "sink")
+            value = str(value) if hasattr(value, "parts") else value
+            values[name] = QgsProcessingOutputLayerDefinition(str(value), project) if is_layer else value
         results, done = algorithm.create().run(values, context, feedback)
         assert done, feedback.textLog()
         try:
@@ -87,15 +81,10 @@ def groups(node=None):
     ]
 
 
-def test_the_layers_of_a_step_are_in_one_group_from_what_goes_in_to_what_comes_out(load, chain, project):
+def test_the_layers_of_an_algorithm_are_in_one_group_in_order(load, chain, project):
     before = project.addMapLayer(QgsVectorLayer("Point?crs=EPSG:4326", "mine", "memory"))
-    load(
-        "predictsusceptibility",
-        STACK=chain["stack"],
-        MODEL=chain["model"],
-        OUTPUT=TEMPORARY,
-        OUTPUT_APPLICABILITY=TEMPORARY,
-    )
+    outputs = {"OUTPUT": TEMPORARY, "OUTPUT_APPLICABILITY": TEMPORARY}
+    load("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], **outputs)
     ((name, layers),) = groups()
     assert name.startswith("Scarp: Predict susceptibility, ")
     assert layers == ["Susceptibility", "Applicability"]
@@ -105,7 +94,7 @@ def test_the_layers_of_a_step_are_in_one_group_from_what_goes_in_to_what_comes_o
     assert all(layer.isValid() for layer in project.mapLayers().values())
 
 
-def test_every_run_has_a_group_of_its_own_with_the_newest_on_top_and_is_styled(load, chain, tmp_path):
+def test_every_run_has_its_own_group_with_the_newest_on_top(load, chain, tmp_path):
     for name in ("north", "south"):
         load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / f"{name}.tif")
     for _ in range(2):
@@ -119,7 +108,7 @@ def test_every_run_has_a_group_of_its_own_with_the_newest_on_top_and_is_styled(l
         assert [item.label for item in layer.renderer().classes()][-1] == "very high"
 
 
-def test_classes_are_unfolded_and_a_second_run_into_the_same_file_leaves_no_empty_group(load, chain, tmp_path):
+def test_a_second_run_into_the_same_file_leaves_no_empty_group_and_shows_the_legend(load, chain, tmp_path):
     for _ in range(2):
         load("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
     assert [len(layers) for _, layers in groups()] == [1]

@@ -1,6 +1,8 @@
-"""Layers as users have them, brought to what the core takes."""
+"""Layers of users, converted to what the core takes."""
 
 from __future__ import annotations
+
+import threading
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from qgis.core import (
 )
 
 from scarp.algorithms.base import layers
-from scarp.algorithms.base.arguments import Arguments
+from scarp.algorithms.base.arguments import Arguments, grid_crs
 from scarp.model.errors import CrsMissing, FieldUnusable, InputCorrupt, ParameterInvalid
 from scarp.model.progress import NullProgress
 from scarp.running.core import Core
@@ -24,6 +26,9 @@ from scarp.tests.qgis.tiny import CRS, LEFT, TOP, memory_layer, write_layer, wri
 
 GRID = QgsCoordinateReferenceSystem(CRS)
 PLACES = [(LEFT + 100.25, TOP - 200.5), (LEFT + 900.0, TOP - 40.125), (LEFT + 33.0, TOP - 77.0)]
+
+
+FIELDS = "size:string,year:integer"
 
 
 class Listener(NullProgress):
@@ -34,8 +39,7 @@ class Listener(NullProgress):
         self.lines = []
 
     def report(self, fraction, text=""):
-        if text:
-            self.lines.append(text)
+        self.lines += [text] if text else []
 
 
 @pytest.fixture
@@ -55,14 +59,18 @@ def point_rows(values=("a", "b", "c")):
     return [(f"Point ({x} {y})", [value, number]) for number, ((x, y), value) in enumerate(zip(PLACES, values))]
 
 
+def point_layer(rows=None, **more):
+    return memory_layer("Point", FIELDS, point_rows() if rows is None else rows, **more)
+
+
 def slides(read, layer, fields=()):
     arguments = read("buildbufferedlabels", LANDSLIDES=layer)
     return arguments.points_or_polygons("LANDSLIDES", GRID, list(fields)), arguments
 
 
 def test_points_from_memory_path_and_project_are_the_same(read, tmp_path):
-    memory = memory_layer("Point", "size:string,year:integer", point_rows(), name="slides")
-    path = write_layer(tmp_path / "slides.gpkg", "Point", "size:string,year:integer", point_rows())
+    memory = point_layer(name="slides")
+    path = write_layer(tmp_path / "slides.gpkg", "Point", FIELDS, point_rows())
     project = QgsVectorLayer(f"{path}|layername=slides", "in the project")
     QgsProject.instance().addMapLayer(project)
     for given in (memory, str(path), f"{path}|layername=slides", project.id(), "in the project"):
@@ -74,19 +82,19 @@ def test_points_from_memory_path_and_project_are_the_same(read, tmp_path):
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32644"])
-def test_points_come_into_the_crs_of_the_grid(read, crs):
+def test_points_are_transformed_to_the_crs_of_the_grid(read, crs):
     there = QgsCoordinateTransform(GRID, QgsCoordinateReferenceSystem(crs), QgsProject.instance())
     rows = []
     for shape, values in point_rows():
         geometry = QgsGeometry.fromWkt(shape)
         geometry.transform(there)
         rows.append((geometry.asWkt(12), values))
-    points, _ = slides(read, memory_layer("Point", "size:string,year:integer", rows, crs=crs))
+    points, _ = slides(read, point_layer(rows, crs=crs))
     np.testing.assert_allclose(points.xy, PLACES, atol=0.01)
 
 
 def test_selection_and_subset_filter_are_kept(read, tmp_path):
-    path = write_layer(tmp_path / "slides.gpkg", "Point", "size:string,year:integer", point_rows())
+    path = write_layer(tmp_path / "slides.gpkg", "Point", FIELDS, point_rows())
     layer = QgsVectorLayer(str(path), "filtered")
     layer.setSubsetString("year > 0")
     points, _ = slides(read, layer, ["year"])
@@ -104,29 +112,27 @@ def test_z_m_and_parts(read):
         (f"MultiPointZM (({LEFT} {TOP} 7 8),({LEFT + 1} {TOP} 7 8))", ["x", 1]),
         (f"MultiPointZM (({LEFT + 2} {TOP} 7 8))", ["y", 2]),
     ]
-    points, _ = slides(read, memory_layer("MultiPointZM", "size:string,year:integer", rows), ["size"])
+    points, _ = slides(read, memory_layer("MultiPointZM", FIELDS, rows), ["size"])
     np.testing.assert_array_equal(points.xy, [[LEFT, TOP], [LEFT + 1, TOP], [LEFT + 2, TOP]])
     assert points.fields["size"] == ["x", "x", "y"]
 
 
-def test_features_without_geometry_are_left_out_and_counted(read):
+def test_features_without_geometry_are_skipped_and_counted(read):
     rows = [*point_rows(), ("", ["d", 9])]
-    points, arguments = slides(read, memory_layer("Point", "size:string,year:integer", rows), ["size"])
+    points, arguments = slides(read, point_layer(rows), ["size"])
     assert points.fields["size"] == ["a", "b", "c"]
     assert ["1 features" in text and "without geometry" in text for text in arguments.progress.warnings] == [True]
 
 
 def test_empty_attributes_are_none(read):
-    points, _ = slides(read, memory_layer("Point", "size:string,year:integer", point_rows(("a", None, ""))), ["size"])
+    points, _ = slides(read, point_layer(point_rows(("a", None, ""))), ["size"])
     assert points.fields["size"] == ["a", None, ""]
 
 
 def test_invalid_polygons_are_repaired_and_counted(read):
-    bow_tie = (
-        f"Polygon (({LEFT} {TOP}, {LEFT + 100} {TOP - 100}, {LEFT + 100} {TOP}, {LEFT} {TOP - 100}, {LEFT} {TOP}))"
-    )
-    layer = memory_layer("Polygon", "", [(bow_tie, [])])
-    polygons, arguments = slides(read, layer)
+    right, bottom = LEFT + 100, TOP - 100
+    bow_tie = f"Polygon (({LEFT} {TOP}, {right} {bottom}, {right} {TOP}, {LEFT} {bottom}, {LEFT} {TOP}))"
+    polygons, arguments = slides(read, memory_layer("Polygon", "", [(bow_tie, [])]))
     shape = polygons.geometries[0]
     assert shape["type"] == "MultiPolygon"
     assert len(shape["coordinates"]) == 2
@@ -155,15 +161,10 @@ def test_curves_become_straight_lines(read):
     np.testing.assert_allclose(np.hypot(corners[:, 0] - LEFT - 50, corners[:, 1] - TOP), 50, atol=1e-6)
 
 
-def test_lines_come_by_parts(read):
-    rows = [
-        (
-            f"MultiLineStringZ (({LEFT} {TOP} 1, {LEFT + 5} {TOP} 1),({LEFT} {TOP} 1, {LEFT} {TOP - 5} 2, {LEFT + 1} "
-            f"{TOP - 5} 2))",
-            [],
-        )
-    ]
-    lines = read("buildfactorstack", RIVERS=memory_layer("MultiLineStringZ", "", rows)).lines("RIVERS", GRID)
+def test_multi_lines_are_split_into_parts(read):
+    second = f"({LEFT} {TOP} 1, {LEFT} {TOP - 5} 2, {LEFT + 1} {TOP - 5} 2)"
+    wkt = f"MultiLineStringZ (({LEFT} {TOP} 1, {LEFT + 5} {TOP} 1),{second})"
+    lines = read("buildfactorstack", RIVERS=memory_layer("MultiLineStringZ", "", [(wkt, [])])).lines("RIVERS", GRID)
     assert [len(part) for part in lines.parts] == [2, 3]
     np.testing.assert_array_equal(lines.parts[1], [[LEFT, TOP], [LEFT, TOP - 5], [LEFT + 1, TOP - 5]])
 
@@ -197,13 +198,12 @@ def _scattered(crs):
 def _reaching(parts):
     """Return the bounding boxes that reach into ``NEAR``, sorted."""
     boxes = [(*part.min(axis=0), *part.max(axis=0)) for part in parts]
-    return sorted(
-        box for box in boxes if box[0] <= NEAR[2] and box[2] >= NEAR[0] and box[1] <= NEAR[3] and box[3] >= NEAR[1]
-    )
+    left, bottom, right, top = NEAR
+    return sorted(box for box in boxes if box[0] <= right and box[2] >= left and box[1] <= top and box[3] >= bottom)
 
 
 @pytest.mark.parametrize("crs", [CRS, "EPSG:4326", "EPSG:3857", "EPSG:32644"])
-def test_of_a_large_layer_only_what_is_near_is_read_and_nothing_is_missed(read, monkeypatch, crs):
+def test_of_a_large_layer_only_features_near_the_grid_are_read(read, monkeypatch, crs):
     arguments = read("buildfactorstack", RIVERS=memory_layer("LineString", "", _scattered(crs), crs=crs))
     whole = arguments.lines("RIVERS", GRID, NEAR).parts
     assert len(whole) == 261
@@ -214,7 +214,7 @@ def test_of_a_large_layer_only_what_is_near_is_read_and_nothing_is_missed(read, 
     np.testing.assert_array_equal(_reaching(part), _reaching(whole))
 
 
-def test_a_large_layer_that_lies_elsewhere_is_read_whole(read, monkeypatch):
+def test_a_large_layer_far_from_the_grid_is_read_whole(read, monkeypatch):
     monkeypatch.setattr(layers, "LARGE_LAYER", 100)
     rows = [
         (f"LineString ({LEFT + side} {TOP + 9 * number}, {LEFT + side + 5} {TOP})", [])
@@ -225,7 +225,7 @@ def test_a_large_layer_that_lies_elsewhere_is_read_whole(read, monkeypatch):
     assert len(arguments.lines("RIVERS", GRID, NEAR).parts) == 200
 
 
-def test_of_large_polygon_layers_only_what_is_near_is_read(read, monkeypatch):
+def test_of_a_large_polygon_layer_only_features_near_the_grid_are_read(read, monkeypatch):
     monkeypatch.setattr(layers, "LARGE_LAYER", 100)
     rows = [
         (f"Polygon (({x} {y}, {x + 900} {y}, {x} {y - 900}, {x} {y}))", [str(number)])
@@ -246,23 +246,23 @@ def test_of_large_polygon_layers_only_what_is_near_is_read(read, monkeypatch):
 
 def test_a_layer_without_crs_is_refused(read):
     with pytest.raises(CrsMissing, match="LANDSLIDES.*no coordinate reference system"):
-        slides(read, memory_layer("Point", "size:string,year:integer", point_rows(), crs=""))
+        slides(read, point_layer(crs=""))
 
 
 def test_a_layer_in_a_local_crs_is_refused(read):
-    layer = memory_layer("Point", "size:string,year:integer", point_rows())
+    layer = point_layer()
     layer.setCrs(QgsCoordinateReferenceSystem.fromWkt('LOCAL_CS["site",UNIT["metre",1]]'))
     with pytest.raises(CrsMissing, match="LANDSLIDES.*cannot be transformed"):
         slides(read, layer)
 
 
-def test_a_field_that_is_not_there_is_refused_with_those_that_are(read):
+def test_a_missing_field_is_an_error_that_lists_the_fields(read):
     with pytest.raises(FieldUnusable, match='no field "grade".*size, year'):
-        slides(read, memory_layer("Point", "size:string,year:integer", point_rows()), ["grade"])
+        slides(read, point_layer(), ["grade"])
 
 
 def test_the_wrong_geometry_is_refused(read):
-    layer = memory_layer("Point", "size:string,year:integer", point_rows())
+    layer = point_layer()
     with pytest.raises(ParameterInvalid, match="RIVERS takes lines.*points"):
         read("buildfactorstack", RIVERS=layer).lines("RIVERS", GRID)
 
@@ -290,7 +290,7 @@ def test_rasters_must_be_files(read, tmp_path):
         read("buildfactorstack", DEM=other).raster("DEM")
 
 
-def test_a_crs_given_only_in_the_project_is_warned_of(read, tmp_path):
+def test_a_crs_given_only_in_the_project_gives_a_warning(read, tmp_path):
     layer = QgsRasterLayer(str(write_raster(tmp_path / "dem.tif", np.ones((4, 4)))), "dem")
     layer.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
     arguments = read("buildfactorstack", DEM=layer)
@@ -313,13 +313,7 @@ def test_tables_are_text_or_lists(read, given, wanted):
 
 
 def test_the_crs_of_the_grid_outlives_the_thread_of_an_earlier_run(qgis_app):
-    import threading
-
-    from qgis.core import QgsCoordinateReferenceSystem
-
-    from scarp.algorithms.base.arguments import grid_crs
-
-    # A text that nothing else has asked for: QGIS keeps what it made of a text.
+    # A WKT that nothing else has asked for: QGIS caches the objects by their WKT.
     wkt = QgsCoordinateReferenceSystem("EPSG:32719").toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED) + " "
     made, first_may_end, second_made, second_may_look = {}, threading.Event(), threading.Event(), threading.Event()
 

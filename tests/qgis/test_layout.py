@@ -27,15 +27,7 @@ from scarp.tests.qgis.tiny import Listener
 ITEMS = ("title", "subtitle", "map", "north", "legend", "scale", "zones", "notes", "source")
 
 
-@pytest.fixture(scope="module")
-def inputs(area, chain):
-    return {
-        "SUSCEPTIBILITY": chain["susceptibility"],
-        "LANDSLIDES": area / "landslides.gpkg",
-        "DISTANCE": 150,
-        "REPEATS": 3,
-        "SEED": 5,
-    }
+POINTS = {"DISTANCE": 150, "REPEATS": 3, "SEED": 5}
 
 
 def pages(path) -> int:
@@ -67,33 +59,21 @@ def test_template_has_all_items(plugin):
 
 
 @pytest.mark.parametrize("with_zones", [True, False])
-def test_validation_draws_a_sheet(run, inputs, chain, area, tmp_path, with_zones):
+def test_validation_draws_a_sheet(step, chain, area, tmp_path, with_zones):
     before = set(QgsProject.instance().mapLayers())
     zones = {"ZONES": chain["zones"], "DEM": area / "dem.tif"} if with_zones else {}
-    result = run(
-        "validatewithpoints",
-        **inputs,
-        **zones,
-        OUTPUT_HTML=tmp_path / "r.html",
-        OUTPUT_TABLE=tmp_path / "t.csv",
-        OUTPUT_PDF=tmp_path / "map.pdf",
-    )
+    result = step("validatewithpoints", **POINTS, **zones, OUTPUT_PDF=tmp_path / "map.pdf")
     assert result["OUTPUT_PDF"] == str(tmp_path / "map.pdf")
     assert pages(tmp_path / "map.pdf") == 1
     assert drawn(tmp_path / "map.pdf") > 100_000
     assert set(QgsProject.instance().mapLayers()) == before
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "r.html",
-        "r.html.run.json",
-        "t.csv",
-        "t.csv.run.json",
-        "t.json",
-        "map.pdf",
-    }
+    reports = {"output_html.html", "output_table.csv"}
+    files = {*reports, *(f"{name}.run.json" for name in reports), "output_table.json", "map.pdf"}
+    assert {path.name for path in tmp_path.iterdir()} == files
 
 
-def test_a_sheet_that_was_cut_short_is_no_success(run, inputs, tmp_path, monkeypatch):
-    """As on a full disk, of which Qt does not tell."""
+def test_a_truncated_sheet_is_an_error(step, tmp_path, monkeypatch):
+    """As on a full disk, which Qt does not report."""
     from scarp.algorithms.base import map_pdf as layout
 
     class Cut(QgsLayoutExporter):
@@ -104,18 +84,12 @@ def test_a_sheet_that_was_cut_short_is_no_success(run, inputs, tmp_path, monkeyp
 
     monkeypatch.setattr(layout, "QgsLayoutExporter", Cut)
     with pytest.raises(QgsProcessingException, match="map.pdf could not be written; the other files"):
-        run(
-            "validatewithpoints",
-            **inputs,
-            OUTPUT_HTML=tmp_path / "r.html",
-            OUTPUT_TABLE=tmp_path / "t.csv",
-            OUTPUT_PDF=tmp_path / "map.pdf",
-        )
+        step("validatewithpoints", **POINTS, OUTPUT_PDF=tmp_path / "map.pdf")
     assert not (tmp_path / "map.pdf").exists()
 
 
-def test_no_sheet_unless_asked_for(run, inputs, tmp_path):
-    result = run("validatewithpoints", **inputs, OUTPUT_HTML=tmp_path / "r.html", OUTPUT_TABLE=tmp_path / "t.csv")
+def test_no_sheet_unless_asked_for(step, tmp_path):
+    result = step("validatewithpoints", **POINTS)
     assert not result.get("OUTPUT_PDF")
     assert not list(tmp_path.glob("*.pdf"))
 
@@ -138,19 +112,10 @@ def in_background(function) -> list:
     return outcome
 
 
-def test_sheet_of_an_algorithm_in_another_thread(run, inputs, chain, tmp_path):
+def test_sheet_of_an_algorithm_in_another_thread(step, chain, tmp_path):
     feedback = Listener()
-    outcome = in_background(
-        lambda: run(
-            "validatewithpoints",
-            feedback,
-            **inputs,
-            ZONES=chain["zones"],
-            OUTPUT_HTML=tmp_path / "r.html",
-            OUTPUT_TABLE=tmp_path / "t.csv",
-            OUTPUT_PDF=tmp_path / "map.pdf",
-        )
-    )
+    outputs = {"ZONES": chain["zones"], "OUTPUT_PDF": tmp_path / "map.pdf"}
+    outcome = in_background(lambda: step("validatewithpoints", feedback, **POINTS, **outputs))
     assert isinstance(outcome[0], dict), outcome
     assert pages(tmp_path / "map.pdf") == 1
 
@@ -177,15 +142,13 @@ def test_queued_calls_run_in_the_main_thread(plugin):
 def test_cancel_does_not_wait_for_a_busy_main_thread(plugin):
     from scarp.algorithms.base.map_pdf import run_in_main_thread
 
-    class Impatient(NullProgress):
-        def cancelled(self) -> bool:
-            return True
-
+    progress = NullProgress()
+    progress.cancelled = lambda: True
     seen, outcome = [], []
 
     def call() -> None:
         try:
-            run_in_main_thread(lambda: seen.append(1), Impatient())
+            run_in_main_thread(lambda: seen.append(1), progress)
         except Cancelled as error:
             outcome.append(error)
 

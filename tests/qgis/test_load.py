@@ -1,4 +1,4 @@
-"""Several runs in one QGIS: nothing piles up, a queue comes to its end, and an open layer shows what is there now."""
+"""Several runs in one QGIS: nothing leaks, a queue ends, and an open layer shows the new content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def cells(path):
         return dataset.read().tobytes()
 
 
-def test_handles_threads_and_temporaries_do_not_pile_up(run, chain, tmp_path):
+def test_handles_threads_and_temporary_files_do_not_leak(run, chain, tmp_path):
     seen = []
     for _ in range(6):
         run("predictsusceptibility", STACK=chain["stack"], MODEL=chain["model"], OUTPUT=tmp_path / "map.tif")
@@ -36,18 +36,10 @@ def test_handles_threads_and_temporaries_do_not_pile_up(run, chain, tmp_path):
 def test_a_queue_of_tasks_gives_what_runs_one_by_one_give(run, chain, tmp_path, monkeypatch, way):
     monkeypatch.setenv("SCARP_RUN", way)
     monkeypatch.setenv("SCARP_PYTHON", sys.executable)
-    calls = [
-        ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"]}),
-        ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]}),
-        ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"]}),
-    ]
-    assert (
-        queue(
-            [(name, {**inputs, "OUTPUT": tmp_path / f"{number}.tif"}) for number, (name, inputs) in enumerate(calls)],
-            120,
-        )
-        == [True] * 3
-    )
+    predict = ("predictsusceptibility", {"STACK": chain["stack"], "MODEL": chain["model"]})
+    calls = [predict, ("classifyzones", {"SUSCEPTIBILITY": chain["susceptibility"]}), predict]
+    tasks = [(name, {**inputs, "OUTPUT": tmp_path / f"{number}.tif"}) for number, (name, inputs) in enumerate(calls)]
+    assert queue(tasks, 120) == [True] * 3
     for number, expected in enumerate(("susceptibility", "zones", "susceptibility")):
         assert cells(tmp_path / f"{number}.tif") == cells(chain[expected])
     assert not temporaries(tmp_path)
@@ -59,11 +51,8 @@ def open_layer():
     project, made = QgsProject.instance(), []
 
     def opened(path):
-        layer = (
-            QgsRasterLayer(str(path), path.stem)
-            if path.suffix == ".tif"
-            else QgsVectorLayer(str(path), path.stem, "ogr")
-        )
+        is_raster = path.suffix == ".tif"
+        layer = QgsRasterLayer(str(path), path.stem) if is_raster else QgsVectorLayer(str(path), path.stem, "ogr")
         assert layer.isValid()
         project.addMapLayer(layer, False)
         made.append(layer.id())
@@ -106,23 +95,18 @@ def test_an_open_map_shows_the_new_file(run, chain, tmp_path, open_layer, grid):
     assert (layer.width(), layer.height()) == (fresh.width(), fresh.height())
 
 
-def test_an_open_vector_layer_shows_the_new_file(run, chain, area, tmp_path, open_layer):
+def shapes(layer):
+    return sorted(feature.geometry().asWkt() for feature in layer.getFeatures())
+
+
+def test_an_open_vector_layer_shows_the_new_file(step, tmp_path, open_layer):
     path = tmp_path / "points.gpkg"
-    parameters = {
-        "SUSCEPTIBILITY": chain["susceptibility"],
-        "LANDSLIDES": area / "landslides.gpkg",
-        "DISTANCE": 100,
-        "REPEATS": 20,
-        "OUTPUT_HTML": tmp_path / "v.html",
-        "OUTPUT_TABLE": tmp_path / "v.csv",
-        "OUTPUT_POINTS": path,
-    }
-    run("validatewithpoints", SEED=1, **parameters)
+    parameters = {"DISTANCE": 100, "REPEATS": 20, "OUTPUT_POINTS": path}
+    step("validatewithpoints", SEED=1, **parameters)
     layer = open_layer(path)
-    before = sorted(feature.geometry().asWkt() for feature in layer.getFeatures())
-    run("validatewithpoints", SEED=2, **parameters)
-    fresh = sorted(feature.geometry().asWkt() for feature in QgsVectorLayer(str(path), "fresh", "ogr").getFeatures())
-    assert sorted(feature.geometry().asWkt() for feature in layer.getFeatures()) == fresh != before
+    before = shapes(layer)
+    step("validatewithpoints", SEED=2, **parameters)
+    assert shapes(layer) == shapes(QgsVectorLayer(str(path), "fresh", "ogr")) != before
 
 
 def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
@@ -133,13 +117,8 @@ def test_a_locked_output_file_is_reported(run, chain, tmp_path, monkeypatch):
 
     def forbidden(source, target):
         if str(target) == str(path):
-            raise PermissionError(
-                13,
-                "The process cannot access the file because it is being used by another process",
-                str(source),
-                32,
-                str(target),
-            )
+            text = "The process cannot access the file because it is being used by another process"
+            raise PermissionError(13, text, str(source), 32, str(target))
         return replace(source, target)
 
     monkeypatch.setattr(os, "replace", forbidden)

@@ -16,7 +16,7 @@ from qgis.core import (
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildParameterSource,
 )
-from qgis.PyQt.QtCore import QRectF
+from qgis.PyQt.QtCore import QPointF, QRectF
 
 from scarp.tests.qgis.tiny import RADII, TRAINING, stack_inputs
 
@@ -92,15 +92,11 @@ def test_boxes_do_not_overlap_and_stand_in_their_frames(model):
     areas = {
         name: QRectF(at.x() - 100, at.y() - high / 2 - link, 200, high + 2 * link) for name, at, high, link in boxes
     }
-    frames = [
-        QRectF(
-            one.position().x() - one.size().width() / 2,
-            one.position().y() - one.size().height() / 2,
-            one.size().width(),
-            one.size().height(),
-        )
-        for one in model.groupBoxes()
-    ]
+    frames = []
+    for one in model.groupBoxes():
+        frame = QRectF(QPointF(0, 0), one.size())
+        frame.moveCenter(one.position())
+        frames.append(frame)
     assert len(areas) == len(boxes)
     assert frames
     for number, (name, area) in enumerate(areas.items()):
@@ -123,49 +119,36 @@ def test_it_opens_as_a_plain_model(plugin, model):
 # What they make
 
 
-def outputs_of(model, folder: Path, endings: dict[str, str]) -> dict[str, Path]:
+def outputs_of(model, folder: Path, files: str) -> dict[str, Path]:
     """Return a path for every output of a model."""
     instance = model.create()
-    wanted = {item.name() for item in instance.destinationParameterDefinitions()}
-    assert {name.split(":")[1] for name in wanted} == set(endings)
-    return {name: folder / f"{name.split(':')[1].lower()}.{endings[name.split(':')[1]]}" for name in wanted}
+    names = {item.name().split(":")[1]: item.name() for item in instance.destinationParameterDefinitions()}
+    paths = {names.get(file.split(".")[0], file): folder / file.lower() for file in files.split()}
+    assert set(paths) == set(names.values())
+    return paths
 
 
-CHAIN = {
-    "STACK": "tif",
-    "LABELS": "tif",
-    "SAFETY_FACTOR": "tif",
-    "MODEL": "safetensors",
-    "WINDOWS": "gpkg",
-    "TRAINING_REPORT": "html",
-    "SUSCEPTIBILITY": "tif",
-    "ZONES": "tif",
-    "ZONE_TABLE": "csv",
-    "REPORT": "html",
-    "NUMBERS": "csv",
-    "POINTS": "gpkg",
-}
-COMPARED = {
-    "COMPARISON": "html",
-    "COMPARISON_NUMBERS": "csv",
-    "SUMMARY": "csv",
-    **{
-        f"{what}_{kind}": ending
-        for kind in ("FOREST", "REGRESSION", "RATIO")
-        for what, ending in (("MODEL", "safetensors"), ("SUSCEPTIBILITY", "tif"))
-    },
-}
+def table(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+CHAIN = """
+    STACK.tif LABELS.tif SAFETY_FACTOR.tif MODEL.safetensors WINDOWS.gpkg TRAINING_REPORT.html SUSCEPTIBILITY.tif
+    ZONES.tif ZONE_TABLE.csv REPORT.html NUMBERS.csv POINTS.gpkg
+"""
+COMPARED = """
+    COMPARISON.html COMPARISON_NUMBERS.csv SUMMARY.csv MODEL_FOREST.safetensors SUSCEPTIBILITY_FOREST.tif
+    MODEL_REGRESSION.safetensors SUSCEPTIBILITY_REGRESSION.tif MODEL_RATIO.safetensors SUSCEPTIBILITY_RATIO.tif
+"""
+NEW_AREA = """
+    STACK.tif FACTOR_REPORT.html FACTOR_FINDINGS.csv SUSCEPTIBILITY.tif APPLICABILITY.tif ZONES.tif ZONE_TABLE.csv
+"""
 
 
 def chain_inputs(area: Path) -> dict[str, object]:
-    return {
-        "LANDSLIDES": area / "landslides.gpkg",
-        "SCALE_FIELD": "scale",
-        "RADII": RADII,
-        "DISTANCE": 150,
-        **stack_inputs(area),
-        **SHORT,
-    }
+    slides = {"LANDSLIDES": area / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII, "DISTANCE": 150}
+    return {**slides, **stack_inputs(area), **SHORT}
 
 
 def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
@@ -178,63 +161,34 @@ def test_the_whole_chain_in_one_go(plugin, run, area, tmp_path):
 
 
 def test_it_runs_without_the_optional_layers(run, area):
-    result = run(
-        "factorstozones",
-        DEM=area / "dem.tif",
-        LANDSLIDES=area / "landslides.gpkg",
-        RADII=RADII,
-        PRECIPITATION=area / "precipitation.tif",
-        DISTANCE=150,
-        **{**SHORT, "EPOCHS": 1},
-        **dict.fromkeys(
-            (
-                "stack:STACK",
-                "labels:LABELS",
-                "safety:SAFETY_FACTOR",
-                "training:MODEL",
-                "training:WINDOWS",
-                "map:SUSCEPTIBILITY",
-                "zones:ZONES",
-                "validation:REPORT",
-                "validation:NUMBERS",
-            ),
-            QgsProcessing.TEMPORARY_OUTPUT,
-        ),
-    )
+    outputs = """
+        stack:STACK labels:LABELS safety:SAFETY_FACTOR training:MODEL training:WINDOWS map:SUSCEPTIBILITY zones:ZONES
+        validation:REPORT validation:NUMBERS
+    """
+    rasters = {"DEM": area / "dem.tif", "PRECIPITATION": area / "precipitation.tif"}
+    slides = {"LANDSLIDES": area / "landslides.gpkg", "RADII": RADII, "DISTANCE": 150}
+    temporary = dict.fromkeys(outputs.split(), QgsProcessing.TEMPORARY_OUTPUT)
+    result = run("factorstozones", **rasters, **slides, **{**SHORT, "EPOCHS": 1}, **temporary)
     with rasterio.open(result["map:SUSCEPTIBILITY"]) as found:
         assert np.isfinite(found.read(1)).any()
     assert "test windows" in Path(result["validation:REPORT"]).read_text(encoding="utf-8")
 
 
 def test_the_chain_beside_comparison_models(plugin, run, area, tmp_path):
-    outputs = outputs_of(plugin.provider.algorithm("chainwithcomparisons"), tmp_path, {**CHAIN, **COMPARED})
+    outputs = outputs_of(plugin.provider.algorithm("chainwithcomparisons"), tmp_path, CHAIN + COMPARED)
     run("chainwithcomparisons", REGIONS=area / "regions.gpkg", REGION_FIELD="region", **chain_inputs(area), **outputs)
     for path in outputs.values():
         assert path.stat().st_size > 0, path.name
-    with open(tmp_path / "comparison_numbers.csv", newline="", encoding="utf-8") as stream:
-        numbers = {
-            (row["scope"], row["map"], row["other"], row["measure"]): row["value"] for row in csv.DictReader(stream)
-        }
+    keys = ("scope", "map", "other", "measure")
+    numbers = {tuple(row[key] for key in keys): row["value"] for row in table(tmp_path / "comparison_numbers.csv")}
     for name in ("PCUM", "random forest", "logistic regression", "frequency ratio"):
         assert 0 <= float(numbers["all", name, "", "auc"]) <= 1
     assert float(numbers["all", "PCUM", "random forest", "p_corrected"]) <= 1
-    with open(tmp_path / "summary.csv", newline="", encoding="utf-8") as stream:
-        assert [row["region"] for row in csv.DictReader(stream)][:3] == ["east", "west", "(all)"]
-    with open(tmp_path / "numbers.csv", newline="", encoding="utf-8") as stream:
-        validated = {row["measure"]: row["value"] for row in csv.DictReader(stream) if row["scope"] == "all"}
-    # Ground and points of the comparison are those that all maps have, here the same as PCUM's own.
+    assert [row["region"] for row in table(tmp_path / "summary.csv")][:3] == ["east", "west", "(all)"]
+    rows = [row for row in table(tmp_path / "numbers.csv") if row["scope"] == "all"]
+    validated = {row["measure"]: row["value"] for row in rows}
+    # Area and points of the comparison are those that all maps have, here the same as PCUM's own.
     assert float(validated["auc"]) == pytest.approx(float(numbers["all", "PCUM", "", "auc"]), abs=0.02)
-
-
-NEW_AREA = {
-    "STACK": "tif",
-    "FACTOR_REPORT": "html",
-    "FACTOR_FINDINGS": "csv",
-    "SUSCEPTIBILITY": "tif",
-    "APPLICABILITY": "tif",
-    "ZONES": "tif",
-    "ZONE_TABLE": "csv",
-}
 
 
 def test_a_new_area_with_a_trained_model(plugin, run, area, chain, tmp_path):
@@ -245,29 +199,17 @@ def test_a_new_area_with_a_trained_model(plugin, run, area, chain, tmp_path):
         with rasterio.open(chain[name]) as expected, rasterio.open(tmp_path / f"{name}.tif") as found:
             np.testing.assert_array_equal(found.read(1), expected.read(1))
             assert found.tags()["REGION"] == "valley"
-    with open(tmp_path / "zone_table.csv", newline="", encoding="utf-8") as stream:
-        assert {row["region"] for row in csv.DictReader(stream)} == {"valley"}
+    assert {row["region"] for row in table(tmp_path / "zone_table.csv")} == {"valley"}
     with rasterio.open(tmp_path / "applicability.tif") as applicability:
         assert (applicability.read(1) != 255).any()
     assert (tmp_path / "factor_report.html").stat().st_size > 0
 
 
-def test_a_new_area_cuts_by_its_own_shares_without_earlier_zones(run, area, chain, tmp_path):
-    result = run(
-        "newarea",
-        MODEL=chain["model"],
-        **stack_inputs(area),
-        **{
-            "stack:STACK": tmp_path / "s.tif",
-            "check:FACTOR_REPORT": tmp_path / "f.html",
-            "check:FACTOR_FINDINGS": tmp_path / "f.csv",
-            "map:SUSCEPTIBILITY": tmp_path / "m.tif",
-            "zones:ZONES": tmp_path / "z.tif",
-            "zones:ZONE_TABLE": tmp_path / "z.csv",
-        },
-    )
-    with open(result["zones:ZONE_TABLE"], newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+def test_a_new_area_cuts_by_its_own_shares_without_earlier_zones(plugin, run, area, chain, tmp_path):
+    outputs = outputs_of(plugin.provider.algorithm("newarea"), tmp_path, NEW_AREA)
+    del outputs["map:APPLICABILITY"]
+    result = run("newarea", MODEL=chain["model"], **stack_inputs(area), **outputs)
+    rows = table(result["zones:ZONE_TABLE"])
     assert [round(float(row["share"]), 2) for row in rows] == [0.3, 0.2, 0.2, 0.2, 0.1]
     assert "region" not in rows[0]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAM = os.environ.get("SCARP_QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process")
+from scarp.tests.qgis.child import PROGRAM, ROOT
+
 LIBRARIES = ("torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2", "distributed")
 REQUIRED = ("name", "description", "version", "qgisMinimumVersion", "author", "email", "about", "tracker", "repository")
 """What the plugin repository's validator asks of metadata.txt."""
@@ -25,9 +25,8 @@ NEVER = {".exe", ".dll", ".so", ".dylib", ".bat", ".sh", ".ps1", ".cmd", ".pyc",
 
 
 def build(target: Path) -> Path:
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "package.py"), str(target)], capture_output=True, text=True, timeout=120
-    )
+    command = [sys.executable, str(ROOT / "tools" / "package.py"), str(target)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stderr
     assert str(target) in result.stdout
     return target
@@ -86,22 +85,14 @@ def bare_qgis(profile, tmp_path_factory):
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Blocker())\n"
     )
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("QGIS_", "PYTHON", "SCARP_", "VIRTUAL_ENV"))
-    }
-    environment = {
-        **kept,
-        "QT_QPA_PLATFORM": "offscreen",
-        "QGIS_CUSTOM_CONFIG_PATH": str(profile),
-        "HOME": str(profile),
-        "PYTHONPATH": str(blocker),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    own = ("QGIS_", "PYTHON", "SCARP_", "VIRTUAL_ENV")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    environment.update(QT_QPA_PLATFORM="offscreen", QGIS_CUSTOM_CONFIG_PATH=str(profile), HOME=str(profile))
+    environment.update(PYTHONPATH=str(blocker), PYTHONDONTWRITEBYTECODE="1")
 
     def call(*arguments: str, code: int = 0) -> str:
-        result = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, env=environment, timeout=120)
+        command = [PROGRAM, *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
         assert result.returncode == code, result.stdout + result.stderr
         return result.stdout + result.stderr
 
@@ -216,10 +207,9 @@ def test_bandit_finds_nothing(installed):
 
 
 def test_detect_secrets_finds_nothing(installed):
-    # The repository passes over metadata.txt, where packing tools put commit hashes.
-    result = run_tool(
-        "detect_secrets", "scan", "--all-files", "--exclude-files", r"metadata\.txt", ".", folder=installed.parent
-    )
+    # The repository ignores metadata.txt, where packing tools put commit hashes.
+    options = ("scan", "--all-files", "--exclude-files", r"metadata\.txt", ".")
+    result = run_tool("detect_secrets", *options, folder=installed.parent)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["results"] == {}
 
@@ -233,15 +223,8 @@ def test_a_bare_qgis_loads_it_and_says_what_is_missing(bare_qgis, plugin, instal
     listed = set(re.findall(r"\bscarp:\w+", bare_qgis("list")))
     assert listed == {algorithm.id() for algorithm in plugin.provider.algorithms()}
     assert "WINDOW" in bare_qgis("help", "scarp:trainpcum")
-    said = bare_qgis(
-        "run",
-        "scarp:trainpcum",
-        "--",
-        f"STACK={installed}/LICENSE",
-        f"LABELS={installed}/LICENSE",
-        "OUTPUT=model.safetensors",
-        code=1,
-    )
+    inputs = (f"STACK={installed}/LICENSE", f"LABELS={installed}/LICENSE", "OUTPUT=model.safetensors")
+    said = bare_qgis("run", "scarp:trainpcum", "--", *inputs, code=1)
     assert "torch" in said
     assert "Install what Scarp needs" in said
     assert "Traceback" not in said

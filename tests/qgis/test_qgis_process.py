@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sysconfig
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-# Debian 12 wraps qgis_process with an option that the program refuses; the program itself is fine.
-PROGRAM = os.environ.get("SCARP_QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process")
-RADII = "giant,150,large,120,medium,90,small,60,unrecorded,60"
-TRAINING = {
-    "WINDOW": 600,
-    "BLOCK": 900,
-    "EPOCHS": 2,
-    "WIDTH": 4,
-    "DEPTH": 1,
-    "BATCH": 16,
-    "SEED": 1,
-    "PRECISION": "fp32",
-}
+from scarp.tests.qgis.child import PROGRAM, child_environment, needs_qgis_process
+from scarp.tests.qgis.tiny import NETWORK
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="qgis_process is not installed")
+RADII = "giant,150,large,120,medium,90,small,60,unrecorded,60"
+TRAINING = {**NETWORK, "EPOCHS": 2, "BATCH": 16}
+
+pytestmark = needs_qgis_process
 
 
 @pytest.fixture(scope="module")
 def qgis(tmp_path_factory):
     """Return a function that runs qgis_process with Scarp enabled in a profile of its own."""
-    profile = tmp_path_factory.mktemp("profile")
-    environment = {
-        **os.environ,
-        "QT_QPA_PLATFORM": "offscreen",
-        "QGIS_CUSTOM_CONFIG_PATH": str(profile),
-        "HOME": str(profile),
-        "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"),
-        "PYTHONPATH": sysconfig.get_path("purelib"),
-    }
+    environment = child_environment(tmp_path_factory.mktemp("profile"))
 
     def call(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess:
-        result = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+        command = [PROGRAM, *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
         assert code is None or result.returncode == code, result.stdout + result.stderr
         return result
 
@@ -67,27 +48,14 @@ def step(qgis):
 
 def test_list_and_help(qgis):
     listed = qgis("list").stdout
-    for name in (
-        "createdemodata",
-        "buildfactorstack",
-        "checkfactors",
-        "buildbufferedlabels",
-        "buildsafetyfactor",
-        "trainpcum",
-        "traincomparisonmodel",
-        "predictsusceptibility",
-        "classifyzones",
-        "rainfallwarning",
-        "validatewithpoints",
-        "comparemodels",
-        "explainsusceptibility",
-        "factorstozones",
-    ):
-        assert f"scarp:{name}" in listed
+    names = """
+        createdemodata buildfactorstack checkfactors buildbufferedlabels buildsafetyfactor trainpcum
+        traincomparisonmodel predictsusceptibility classifyzones rainfallwarning validatewithpoints comparemodels
+        explainsusceptibility factorstozones
+    """
+    assert not [name for name in names.split() if f"scarp:{name}" not in listed]
     shown = qgis("help", "scarp:trainpcum").stdout
-    assert "hinge" in shown
-    assert "LEARNING_RATE" in shown
-    assert "windows" in shown
+    assert not [word for word in ("hinge", "LEARNING_RATE", "windows") if word not in shown]
 
 
 @pytest.fixture(scope="module")
@@ -99,114 +67,59 @@ def demo(step, tmp_path_factory):
 
 
 def inputs(data: Path) -> dict:
-    return {
-        "DEM": data / "dem.tif",
-        "RIVERS": data / "rivers.gpkg",
-        "FAULTS": data / "faults.gpkg",
-        "PRECIPITATION": data / "precipitation.tif",
-        "TEMPERATURE": data / "temperature.tif",
-        "LANDFORM": data / "landform.gpkg",
-        "LANDFORM_FIELD": "landform",
-        "LITHOLOGY": f"{data / 'lithology.gpkg'}|layername=lithology",
-        "LITHOLOGY_FIELD": "lithology",
-        "SEISMIC": data / "seismic.gpkg",
-        "SEISMIC_FIELD": "intensity",
-    }
+    names = (
+        "dem.tif",
+        "rivers.gpkg",
+        "faults.gpkg",
+        "precipitation.tif",
+        "temperature.tif",
+        "landform.gpkg",
+        "seismic.gpkg",
+    )
+    layers = {name.split(".")[0].upper(): data / name for name in names}
+    layers["LITHOLOGY"] = f"{data / 'lithology.gpkg'}|layername=lithology"
+    return {**layers, "LANDFORM_FIELD": "landform", "LITHOLOGY_FIELD": "lithology", "SEISMIC_FIELD": "intensity"}
 
 
 def test_the_chain(step, demo):
-    out = demo.parent
-    slides = demo / "landslides.gpkg"
-    step("buildfactorstack", **inputs(demo), OUTPUT=out / "stack.tif")
-    labels = step(
-        "buildbufferedlabels",
-        LANDSLIDES=slides,
-        SCALE_FIELD="scale",
-        RADII=RADII,
-        REFERENCE=out / "stack.tif",
-        OUTPUT=out / "labels.tif",
-    )
-    assert labels["LANDSLIDE_CELLS"] > 0
-    step(
-        "checkfactors",
-        STACK=out / "stack.tif",
-        LABELS=out / "labels.tif",
-        OUTPUT_HTML=out / "check.html",
-        OUTPUT_TABLE=out / "check.csv",
-    )
-    step(
-        "buildsafetyfactor",
-        REFERENCE=out / "stack.tif",
-        PRECIPITATION=demo / "precipitation.tif",
-        CLIMATE=demo / "climate.gpkg",
-        ALPHA_FIELD="alpha",
-        BETA_FIELD="beta",
-        RAINY_DAYS_FIELD="rainy_days",
-        TOPOGRAPHY=demo / "landform.gpkg",
-        TOPOGRAPHY_FIELD="landform",
-        LANDSLIDES=slides,
-        OUTPUT=out / "safety.tif",
-    )
+    out, slides = demo.parent, demo / "landslides.gpkg"
+    stack, labels, safety, zones = (out / f"{name}.tif" for name in ("stack", "labels", "safety", "zones"))
+    step("buildfactorstack", **inputs(demo), OUTPUT=stack)
+    scales = {"LANDSLIDES": slides, "SCALE_FIELD": "scale", "RADII": RADII}
+    assert step("buildbufferedlabels", REFERENCE=stack, OUTPUT=labels, **scales)["LANDSLIDE_CELLS"] > 0
+    reports = {"OUTPUT_HTML": out / "check.html", "OUTPUT_TABLE": out / "check.csv"}
+    step("checkfactors", STACK=stack, LABELS=labels, **reports)
+    fields = {"ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", "RAINY_DAYS_FIELD": "rainy_days"}
+    climate = {"PRECIPITATION": demo / "precipitation.tif", "CLIMATE": demo / "climate.gpkg", **fields}
+    terrain = {"TOPOGRAPHY": demo / "landform.gpkg", "TOPOGRAPHY_FIELD": "landform", "LANDSLIDES": slides}
+    step("buildsafetyfactor", REFERENCE=stack, OUTPUT=safety, **climate, **terrain)
     for name in ("first", "second"):
-        step(
-            "trainpcum",
-            STACK=out / "stack.tif",
-            LABELS=out / "labels.tif",
-            SAFETY_FACTOR=out / "safety.tif",
-            PHYSICS="hinge",
-            OUTPUT=out / f"{name}.safetensors",
-            OUTPUT_WINDOWS=out / f"{name}.gpkg",
-            OUTPUT_HTML=out / "training.html",
-            **TRAINING,
-        )
-        step(
-            "predictsusceptibility",
-            STACK=out / "stack.tif",
-            MODEL=out / f"{name}.safetensors",
-            OUTPUT=out / f"{name}.tif",
-        )
-    for ending in ("safetensors", "tif"):
-        assert (out / f"first.{ending}").read_bytes() == (out / f"second.{ending}").read_bytes(), (
-            "the same seed on the same machine must give the same bytes"
-        )
-    step(
-        "classifyzones",
-        SUSCEPTIBILITY=out / "first.tif",
-        SHARES="30,20,20,20,10",
-        OUTPUT=out / "zones.tif",
-        OUTPUT_TABLE=out / "zones.csv",
-    )
-    result = step(
-        "validatewithpoints",
-        SUSCEPTIBILITY=out / "first.tif",
-        LANDSLIDES=slides,
-        ZONES=out / "zones.tif",
-        WINDOWS=out / "first.gpkg",
-        DISTANCE=150,
-        REPEATS=20,
-        OUTPUT_HTML=out / "report.html",
-        OUTPUT_TABLE=out / "numbers.csv",
-        OUTPUT_POINTS=out / "points.gpkg",
-    )
+        model = out / f"{name}.safetensors"
+        rasters = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety}
+        outputs = {"OUTPUT": model, "OUTPUT_WINDOWS": out / f"{name}.gpkg", "OUTPUT_HTML": out / "training.html"}
+        step("trainpcum", PHYSICS="hinge", **rasters, **outputs, **TRAINING)
+        step("predictsusceptibility", STACK=stack, MODEL=model, OUTPUT=out / f"{name}.tif")
+    for suffix in ("safetensors", "tif"):
+        first, second = (out / f"{name}.{suffix}" for name in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes(), "the same seed on the same machine gives the same bytes"
+    shares = {"SHARES": "30,20,20,20,10", "OUTPUT": zones, "OUTPUT_TABLE": out / "zones.csv"}
+    step("classifyzones", SUSCEPTIBILITY=out / "first.tif", **shares)
+    layers = {"LANDSLIDES": slides, "ZONES": zones, "WINDOWS": out / "first.gpkg", "DISTANCE": 150, "REPEATS": 20}
+    files = {"OUTPUT_HTML": "report.html", "OUTPUT_TABLE": "numbers.csv", "OUTPUT_POINTS": "points.gpkg"}
+    outputs = {name: out / file for name, file in files.items()}
+    result = step("validatewithpoints", SUSCEPTIBILITY=out / "first.tif", **layers, **outputs)
     assert 0 <= result["AUC"] <= 1
     assert 0 <= result["RECALL"] <= 1
-    with rasterio.open(out / "zones.tif") as zones, rasterio.open(out / "stack.tif") as stack:
-        assert zones.shape == stack.shape
-        assert set(np.unique(zones.read(1))) <= {0, 1, 2, 3, 4, 5}
+    with rasterio.open(zones) as classes, rasterio.open(stack) as factors:
+        assert classes.shape == factors.shape
+        assert set(np.unique(classes.read(1))) <= {0, 1, 2, 3, 4, 5}
     assert {path.suffix for path in out.glob("*.run.json")} == {".json"}
     assert not [path for path in out.iterdir() if ".part" in path.name]
 
 
 def test_a_failure_is_one_message_and_an_exit_code(qgis, demo, tmp_path):
-    result = qgis(
-        "run",
-        "scarp:buildfactorstack",
-        "--",
-        f"DEM={demo / 'dem.tif'}",
-        "RIVER_RADIUS=far",
-        f"OUTPUT={tmp_path / 'stack.tif'}",
-        code=None,
-    )
+    values = (f"DEM={demo / 'dem.tif'}", "RIVER_RADIUS=far", f"OUTPUT={tmp_path / 'stack.tif'}")
+    result = qgis("run", "scarp:buildfactorstack", "--", *values, code=None)
     assert result.returncode != 0
     assert "RIVER_RADIUS" in result.stdout + result.stderr
     assert "far" in result.stdout + result.stderr
@@ -225,15 +138,9 @@ def test_the_graphical_model(qgis, demo, tmp_path):
         "validation:REPORT": "report.html",
         "validation:NUMBERS": "numbers.csv",
     }
-    values = {
-        **inputs(demo),
-        "LANDSLIDES": demo / "landslides.gpkg",
-        "SCALE_FIELD": "scale",
-        "RADII": RADII,
-        "DISTANCE": 150,
-        **TRAINING,
-        **{name: tmp_path / file for name, file in outputs.items()},
-    }
+    slides = {"LANDSLIDES": demo / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII, "DISTANCE": 150}
+    files = {name: tmp_path / file for name, file in outputs.items()}
+    values = {**inputs(demo), **slides, **TRAINING, **files}
     qgis("run", "scarp:factorstozones", "--", *(f"{name}={value}" for name, value in values.items()))
     for file in outputs.values():
         assert (tmp_path / file).stat().st_size > 0

@@ -105,15 +105,6 @@ def without_its_enum(module: str, names: list[str]) -> bool:
     return is_member and type(value) is not holder
 
 
-def test_the_rule_sees_a_bare_member():
-    pytest.importorskip("qgis.core")
-    assert without_its_enum("qgis.PyQt.QtCore", ["Qt", "AlignLeft"])
-    assert without_its_enum("qgis.core", ["QgsProcessing", "TypeVectorPoint"])
-    assert not without_its_enum("qgis.PyQt.QtCore", ["Qt", "AlignmentFlag", "AlignLeft"])
-    assert not without_its_enum("qgis.core", ["QgsProcessing", "SourceType", "TypeVectorPoint"])
-    assert not without_its_enum("qgis.core", ["Qgis", "QGIS_VERSION_INT"])
-
-
 @pytest.mark.parametrize("path", FILES, ids=ids)
 def test_members_are_named_with_their_enum(path):
     tree = tree_of(path)

@@ -1,16 +1,13 @@
-"""How the plugin starts in a window: little at once, the rest when the window is there, and gone without a trace."""
+"""How the plugin starts in a window: little at once, the rest when the window is shown; it unloads without a trace."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from scarp.tests.qgis.child import ROOT, run_python
+
 WINDOW = """
 import json, os, sys
 from qgis.core import QgsApplication
@@ -50,21 +47,7 @@ plugin = classFactory(interface)
 
 def window(code: str):
     """Run code in a process with such a window; return what it prints, read as JSON."""
-    environment = {
-        **os.environ,
-        "QT_QPA_PLATFORM": "offscreen",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / ".build" / "plugins"), os.environ.get("PYTHONPATH")])),
-    }
-    result = subprocess.run(
-        [sys.executable, "-c", f"{WINDOW}{code}\nsys.stdout.flush()\nos._exit(0)"],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr
-    assert "Traceback" not in result.stderr, result.stderr
-    return json.loads(result.stdout)
+    return json.loads(run_python(f"{WINDOW}{code}\nsys.stdout.flush()\nos._exit(0)"))
 
 
 @pytest.fixture(scope="module")
@@ -94,15 +77,8 @@ print(json.dumps([at_once, waited, there()]))
 
 
 def test_the_models_come_soon_when_the_plugin_is_enabled_later(everything):
-    assert (
-        window("""
-interface.window.show()
-plugin.initGui()
-wait()
-print(json.dumps(there()))
-""")
-        == everything
-    )
+    code = "interface.window.show(); plugin.initGui(); wait(); print(json.dumps(there()))"
+    assert window(code) == everything
 
 
 @pytest.mark.parametrize(
@@ -113,7 +89,7 @@ print(json.dumps(there()))
         "interface.initializationCompleted.emit(); application.processEvents()",
     ],
 )
-def test_it_can_be_taken_out_at_any_moment(moment):
+def test_it_can_be_unloaded_at_any_moment(moment):
     left = window(f"""
 plugin.initGui()
 {moment}
@@ -125,21 +101,19 @@ print(json.dumps([there(), len(interface.actions)]))
     assert left == [None, 0]
 
 
-def test_all_algorithms_asked_for_anew_stay_single(everything):
-    assert (
-        window("""
+def test_refreshed_algorithms_are_not_doubled(everything):
+    code = """
 plugin.initGui()
 interface.initializationCompleted.emit()
 plugin.provider.refreshAlgorithms()
 wait()
 plugin.provider.refreshAlgorithms()
 print(json.dumps(there()))
-""")
-        == everything
-    )
+"""
+    assert window(code) == everything
 
 
-def test_the_start_imports_no_window_and_no_environment():
+def test_the_start_imports_no_dialog_and_no_environment():
     loaded = window("""
 plugin.initGui()
 print(json.dumps(sorted(name for name in set(sys.modules) - before if name.startswith("scarp"))))

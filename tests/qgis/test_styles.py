@@ -35,17 +35,10 @@ def test_zones_have_the_names_and_colours_of_the_core(chain):
     assert found == wanted
 
 
-def test_classes_have_a_legend_without_any_style_given(chain, run, tmp_path):
+def test_classes_have_a_legend_without_any_style_given(chain, step, tmp_path):
     """QGIS finds names and colours beside the raster and lists no more than the classes, whatever their number."""
-    run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], SHARES="50,30,20", OUTPUT=tmp_path / "z.tif")
-    run(
-        "rainfallwarning",
-        SUSCEPTIBILITY=chain["susceptibility"],
-        RAIN=chain["susceptibility"],
-        K=0.01,
-        OUTPUT=tmp_path / "w.tif",
-        OUTPUT_TABLE=tmp_path / "w.csv",
-    )
+    step("classifyzones", SHARES="50,30,20", OUTPUT=tmp_path / "z.tif")
+    step("rainfallwarning", RAIN=chain["susceptibility"], K=0.01, OUTPUT=tmp_path / "w.tif")
     for name, names, colours in (("z", zone_names(3), zone_colours(3)), ("w", NAMES.values(), COLOURS)):
         layer = QgsRasterLayer(str(tmp_path / f"{name}.tif"))
         found = layer.renderer().classes()
@@ -72,15 +65,14 @@ def test_points_and_windows_have_a_symbol_for_every_value(chain):
 def test_every_style_loads(path: Path, chain):
     vector = path.stem in ("points", "windows", "folds", "landslides", "rivers", "faults")
     kind = {"rivers": "LineString", "faults": "LineString", "windows": "Polygon", "folds": "Polygon"}
-    layer = (
-        QgsVectorLayer(f"{kind.get(path.stem, 'Point')}?field=outcome:string", "x", "memory")
-        if vector
-        else QgsRasterLayer(str(chain["susceptibility"]))
-    )
+    if vector:
+        layer = QgsVectorLayer(f"{kind.get(path.stem, 'Point')}?field=outcome:string", "x", "memory")
+    else:
+        layer = QgsRasterLayer(str(chain["susceptibility"]))
     styled(layer, path.stem)
 
 
-def test_results_are_styled_when_loaded(chain, area, run, tmp_path, plugin):
+def test_results_are_styled_when_loaded(chain, tmp_path, plugin):
     algorithm = plugin.provider.algorithm("classifyzones").create()
     context = QgsProcessingContext()
     context.setProject(QgsProject.instance())
@@ -122,7 +114,7 @@ def test_every_style_of_a_result_has_a_place_in_the_layer_group():
     assert set(ORDER) - {SIDECAR_STYLE} == own
 
 
-def test_a_style_that_cannot_be_read_is_said_and_the_layer_stays(chain, plugin):
+def test_a_style_that_cannot_be_read_is_reported_and_the_layer_stays(chain, plugin):
     feedback = QgsProcessingFeedback(False)
     layer = QgsRasterLayer(str(chain["susceptibility"]), "map")
     Styler(SIDECAR_STYLE).postProcessLayer(layer, QgsProcessingContext(), feedback)

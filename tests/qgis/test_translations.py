@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from scarp.tests.qgis.child import PROGRAM, ROOT, child_environment, needs_qgis_process, run_python
 from scarp.tools import compile_translations, translation_file, translation_rules, translation_texts
 from scarp.tools.translation_file import UNFINISHED, VANISHED, Message
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 TRANSLATIONS = ROOT / "resources" / "translations"
-PROGRAM = os.environ.get("SCARP_QGIS_PROCESS") or shutil.which("qgis_process.bin") or shutil.which("qgis_process")
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ENGLISH_SENTENCE = re.compile(r"\b[a-z]+(?: [a-z]+){3,}")
 SHOW = """
@@ -53,29 +48,9 @@ print(json.dumps(found))
 """
 
 
-def child(tmp_path: Path, code: str, *arguments: str) -> str:
-    """Run code in a Python of its own, with a fresh profile."""
-    environment = {
-        **os.environ,
-        "QT_QPA_PLATFORM": "offscreen",
-        "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"),
-        "HOME": str(tmp_path),
-        "LC_ALL": "C.UTF-8",
-        "PYTHONIOENCODING": "utf-8",
-        "PYTHONPATH": os.pathsep.join(
-            [str(ROOT / ".build" / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        ),
-    }
-    result = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment,
-        encoding="utf-8",
-    )
-    assert result.returncode == 0, result.stderr + result.stdout
-    return result.stdout
+def child(profile: Path, code: str, *arguments: str) -> str:
+    environment = child_environment(profile, LC_ALL="C.UTF-8", PYTHONIOENCODING="utf-8")
+    return run_python(code, *arguments, environment=environment)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +136,7 @@ def test_a_language_without_a_file_is_english(shown, language):
     assert not CHINESE.search(json.dumps(algorithms(shown(language)), ensure_ascii=False))
 
 
-@pytest.mark.skipif(not PROGRAM, reason="qgis_process is not installed")
+@needs_qgis_process
 def test_qgis_process_speaks_chinese(tmp_path):
     source, target = TRANSLATIONS / "scarp_zh.ts", TRANSLATIONS / "scarp_zh.qm"
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
@@ -169,28 +144,17 @@ def test_qgis_process_speaks_chinese(tmp_path):
     settings = tmp_path / "profiles" / "default" / "QGIS" / "QGIS3.ini"
     settings.parent.mkdir(parents=True)
     settings.write_text("[locale]\nuserLocale=zh-Hans\noverrideFlag=true\n[PythonPlugins]\nscarp=true\n")
-    environment = {
-        **os.environ,
-        "QT_QPA_PLATFORM": "offscreen",
-        "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path),
-        "HOME": str(tmp_path),
-        "QGIS_PLUGINPATH": str(ROOT / ".build" / "plugins"),
-        "PYTHONPATH": sysconfig.get_path("purelib"),
-        "LC_ALL": "C.UTF-8",
-    }
-    result = subprocess.run([PROGRAM, "help", "scarp:trainpcum"], capture_output=True, env=environment, timeout=120)
+    environment, command = child_environment(tmp_path, LC_ALL="C.UTF-8"), [PROGRAM, "help", "scarp:trainpcum"]
+    result = subprocess.run(command, capture_output=True, env=environment, timeout=120, check=False)
     text = result.stdout.decode("utf-8")
     assert result.returncode == 0, text
-    assert "训练 PCUM" in text
-    assert "因子栈" in text
-    assert "LEARNING_RATE" in text
-    assert "hinge" in text
+    for word in ("训练 PCUM", "因子栈", "LEARNING_RATE", "hinge"):
+        assert word in text
 
 
 def message(source: str, translation: str) -> list[str]:
-    house = translation_rules.House(
-        frozenset({"METHOD", "K_TABLE"}), frozenset({"hinge", "none"}), frozenset({"Train PCUM"})
-    )
+    names = ({"METHOD", "K_TABLE"}, {"hinge", "none"}, {"Train PCUM"})
+    house = translation_rules.House(*map(frozenset, names))
     return translation_rules.faults(source, translation, house, {"Train PCUM": "训练 PCUM", "Install…": "安装…"})
 
 

@@ -1,4 +1,4 @@
-"""Tiny inputs for the tests of the QGIS shell, and a feedback that listens and cancels."""
+"""Tiny inputs for the tests of the QGIS shell, and a feedback that keeps what it receives and cancels."""
 
 from __future__ import annotations
 
@@ -22,23 +22,14 @@ SIZE = 120
 CELL = 30.0
 LEFT, TOP = 300000.0, 3850000.0
 
-TRAINING = {
-    "WINDOW": 600,
-    "BLOCK": 900,
-    "EPOCHS": 3,
-    "PATIENCE": 0,
-    "WIDTH": 4,
-    "DEPTH": 1,
-    "BATCH": 8,
-    "SEED": 1,
-    "PRECISION": "fp32",
-}
-"""A training that is over in seconds, in arithmetic that every processor has."""
+NETWORK = {"WINDOW": 600, "BLOCK": 900, "WIDTH": 4, "DEPTH": 1, "SEED": 1, "PRECISION": "fp32"}
+TRAINING = {**NETWORK, "EPOCHS": 3, "PATIENCE": 0, "BATCH": 8}
+"""A training that takes seconds, with a precision that every processor has."""
 RADII = "large,150,small,90,unrecorded,90"
 
 
 class Listener(QgsProcessingFeedback):
-    """Keeps what an algorithm says; cancels itself after a number of reports when told to."""
+    """Keeps log lines and warnings; cancels after a number of reports."""
 
     def __init__(self, cancel_after: int | None = None) -> None:
         super().__init__(False)
@@ -63,50 +54,35 @@ class Listener(QgsProcessingFeedback):
 
 def stack_inputs(area: Path) -> dict[str, Any]:
     """Return the inputs of a stack with all ten factors."""
-    return {
-        "DEM": area / "dem.tif",
-        "RIVERS": area / "rivers.gpkg",
-        "PRECIPITATION": area / "precipitation.tif",
-        "TEMPERATURE": area / "temperature.tif",
-        "FAULTS": area / "faults.gpkg",
-        "FAULT_RADIUS": 1500,
-        "LANDFORM": area / "landform.gpkg",
-        "LANDFORM_FIELD": "landform",
-        "LITHOLOGY": area / "lithology.gpkg",
-        "LITHOLOGY_FIELD": "rock",
-        "SEISMIC": area / "seismic.gpkg",
-        "SEISMIC_FIELD": "zone",
-    }
+    rasters = {name: area / f"{name.lower()}.tif" for name in ("DEM", "PRECIPITATION", "TEMPERATURE")}
+    vectors = ("RIVERS", "FAULTS", "LANDFORM", "LITHOLOGY", "SEISMIC")
+    fields = {"LANDFORM_FIELD": "landform", "LITHOLOGY_FIELD": "rock", "SEISMIC_FIELD": "zone"}
+    return {**rasters, **{name: area / f"{name.lower()}.gpkg" for name in vectors}, **fields, "FAULT_RADIUS": 1500}
 
 
 def write_raster(
     path: Path, values: np.ndarray, cell: float = CELL, crs: str | None = CRS, left: float = LEFT, top: float = TOP
 ) -> Path:
     """Write a single-band GeoTIFF."""
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=values.shape[1],
-        height=values.shape[0],
-        count=1,
-        dtype="float32",
-        crs=crs,
-        nodata=-9999,
-        transform=rasterio.transform.from_origin(left, top, cell, cell),
-    ) as target:
+    height, width = values.shape
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "crs": crs, "nodata": -9999}
+    transform = rasterio.transform.from_origin(left, top, cell, cell)
+    with rasterio.open(path, "w", width=width, height=height, transform=transform, **profile) as target:
         target.write(values.astype("float32"), 1)
     return path
+
+
+def box(left: float, top: float, right: float, bottom: float) -> str:
+    """Return a rectangle as WKT."""
+    return f"Polygon (({left} {top}, {right} {top}, {right} {bottom}, {left} {bottom}, {left} {top}))"
 
 
 def memory_layer(
     geometry: str, fields: str, rows: list[tuple[str, list[Any]]], crs: str = CRS, name: str = "layer"
 ) -> QgsVectorLayer:
     """Return a memory layer from WKT and attributes."""
-    definition = "".join(f"&field={field}" for field in fields.split(",") if field)
-    layer = QgsVectorLayer(
-        f"{geometry}?crs={crs}{definition}" if crs else f"{geometry}?{definition[1:]}", name, "memory"
-    )
+    parts = [*([f"crs={crs}"] if crs else []), *(f"field={field}" for field in fields.split(",") if field)]
+    layer = QgsVectorLayer(f"{geometry}?{'&'.join(parts)}", name, "memory")
     if not crs:
         layer.setCrs(QgsCoordinateReferenceSystem())
     features = []
@@ -125,8 +101,7 @@ def write_layer(path: Path, geometry: str, fields: str, rows: list[tuple[str, li
     layer = memory_layer(geometry, fields, rows, crs, path.stem)
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.layerName = path.stem
-    error = QgsVectorFileWriter.writeAsVectorFormatV3(
-        layer, str(path), QgsProject.instance().transformContext(), options
-    )
+    transforms = QgsProject.instance().transformContext()
+    error = QgsVectorFileWriter.writeAsVectorFormatV3(layer, str(path), transforms, options)
     assert error[0] == QgsVectorFileWriter.WriterError.NoError, error
     return path
