@@ -1,10 +1,10 @@
-"""``scarp:crossvalidate``: how good a kind of model is on land that it has not seen."""
+"""``scarp:crossvalidate``: how good a kind of model is on areas that it has not seen."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..model.training.settings import KINDS, PCUM
+from ..model.training.settings import CrossValidationOptions, TrainingSettings
 from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
@@ -18,9 +18,8 @@ NUMBERS = (
     ("AUC_LOWEST", "AUC of the worst fold", "lowest"),
     ("AUC_POOLED", "AUC of the whole out-of-fold map", "pooled"),
     ("AUC_RANDOM", "mean AUC with a random split", "random"),
-    ("GAP", "by how much the random split flatters", "gap"),
+    ("GAP", "optimism of the random split", "gap"),
 )
-APPLICABLE_SETTINGS = tuple(name for name in training.SETTINGS if name != "split")
 
 
 class CrossValidate(ScarpAlgorithm):
@@ -32,45 +31,37 @@ class CrossValidate(ScarpAlgorithm):
     TAGS = ("spatial cross validation", "k-fold", "roc", "auc", "comparison", "out of fold")
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy")
     SUMMARY = (
-        "Says how good a kind of model is on land that it has not seen. The area is cut into blocks, and the blocks "
-        "are shared out into folds. Each fold is predicted by a model that was trained on all other folds only. The "
-        "result is a map in which every cell comes from a model that did not see its block, and a table with the AUC "
-        "of each fold.\n"
-        "The same is done with small patches shared out at random, as is often published. There, cells beside "
-        "training cells are judged, and the figure is better than on new land: GAP says by how much.\n"
+        "Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the "
+        "blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. "
+        "The result is a map in which every cell comes from a model that did not see its block, and a table with the "
+        "AUC of each fold.\n"
+        "The same is done with small patches that are assigned at random, as is often published. Test cells then lie "
+        "beside training cells, and the AUC is better than on new areas: GAP is the difference.\n"
         "It takes as long as training FOLDS times, and twice that with the random split."
     )
 
     def define(self) -> None:
-        self.declare(
-            p.choice("KIND", "Kind of model", KINDS, PCUM),
-            'PCUM, or one of the models to compare it with; see "Train PCUM" and "Train comparison model".',
-        )
+        self.declare_option(CrossValidationOptions, "kind")
         self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
         self.declare(
             p.raster("LABELS", "Landslide labels"), 'Raster from "Build landslide labels", on the stack\'s grid.'
         )
         self.declare(
             p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
-            "The inventory that the labels were made from. The folds are judged at its points, one cell a "
+            "The inventory from which the labels were made. The folds are evaluated at its points, one cell per "
             "point, against cells that the labels call stable.",
         )
         self.declare(
             p.raster("SAFETY_FACTOR", "Safety factor", optional=True),
             'For PCUM: raster from "Build safety factor", or any other safety factor, on the stack\'s grid.',
         )
-        self.declare(p.integer("FOLDS", "Folds", 5, 2, 50), "How many parts the blocks are shared out into.")
-        self.declare(
-            p.flag("RANDOM_SPLIT", "Compare with a random split", True),
-            "Does all again with patches of a few cells shared out at random.",
-            advanced=True,
-        )
-        training.declare_preset(self)
-        training.declare_settings(self, *APPLICABLE_SETTINGS)
+        self.declare_option(CrossValidationOptions, "folds")
+        self.declare_option(CrossValidationOptions, "random_split")
+        training.declare_settings(self, *(name for name in training.SETTINGS if name != "split"))
         self.declare(
             p.raster_output("OUTPUT", "Out-of-fold susceptibility"),
-            "Susceptibility of each cell by the model that did not see its block. Seams between blocks are "
-            "real: they show how much the models differ. For a map to use, train on everything.",
+            "Susceptibility of each cell by the model that did not see its block. Seams between blocks are real: they "
+            "show how much the models differ. For a map to use, train on everything.",
         )
         self.declare(
             p.file_output("OUTPUT_TABLE", "Table of folds", p.CSV),
@@ -84,49 +75,39 @@ class CrossValidate(ScarpAlgorithm):
             self.declare_number(name, label)
 
     def check(self, arguments: Arguments) -> None:
-        self._settings(arguments)
+        self._options(arguments)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, output, table = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_TABLE")
         crs = arguments.grid_crs(stack, "factor stack")
-        training.log_overrides(arguments, arguments.choice("KIND"))
+        options, settings = self._options(arguments)
+        training.log_overrides(arguments, options.kind)
         result = arguments.core.call(
             "cross_validate",
             stack,
             arguments.raster("LABELS"),
             arguments.points_or_polygons("LANDSLIDES", crs),
             output,
-            kind=arguments.choice("KIND"),
-            settings=self._settings(arguments),
-            folds=arguments.integer("FOLDS"),
+            options=options,
+            settings=settings,
             safety_factor=arguments.raster("SAFETY_FACTOR"),
-            random_split=arguments.flag("RANDOM_SPLIT"),
             output_table=table,
             progress=arguments.progress,
         )
-        folds = write_sink(
-            arguments,
-            "OUTPUT_FOLDS",
-            FOLD_FIELDS,
-            WkbType.Polygon,
-            crs,
+        rows = (
             (
-                (
-                    rectangle(block.left, block.bottom, block.right, block.top),
-                    [block.fold, block.landslide_cells, block.labelled_cells, block.auc],
-                )
-                for block in result.blocks
-            ),
+                rectangle(block.left, block.bottom, block.right, block.top),
+                [block.fold, block.landslide_cells, block.labelled_cells, block.auc],
+            )
+            for block in result.blocks
         )
+        folds = write_sink(arguments, "OUTPUT_FOLDS", FOLD_FIELDS, WkbType.Polygon, crs, rows)
         style_output(arguments.context, output, "susceptibility")
         style_output(arguments.context, folds, "folds")
-        return {
-            "OUTPUT": output,
-            "OUTPUT_TABLE": table,
-            "OUTPUT_FOLDS": folds,
-            **{name: getattr(result, attribute) for name, _, attribute in NUMBERS},
-        }
+        numbers = {name: getattr(result, attribute) for name, _, attribute in NUMBERS}
+        return {"OUTPUT": output, "OUTPUT_TABLE": table, "OUTPUT_FOLDS": folds, **numbers}
 
     @staticmethod
-    def _settings(arguments: Arguments) -> Any:
-        return training.read_settings(arguments, arguments.choice("KIND"))
+    def _options(arguments: Arguments) -> tuple[CrossValidationOptions, TrainingSettings]:
+        options = arguments.options(CrossValidationOptions)
+        return options, training.read_settings(arguments, options.kind)

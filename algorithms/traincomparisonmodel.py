@@ -1,4 +1,4 @@
-"""``scarp:traincomparisonmodel``: the systems that PCUM is compared with, trained on the same data."""
+"""``scarp:traincomparisonmodel``: the models that PCUM is compared with, trained on the same data."""
 
 from __future__ import annotations
 
@@ -6,37 +6,15 @@ from typing import Any
 
 from ..model.training.settings import COMPARISON_KINDS, REGRESSION, TrainingSettings
 from .base import parameters as p
-from .base import training_parameters as t
+from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.training_parameters import write_windows
 
-SETTINGS = (
-    "weight_landslide",
-    "weight_stable",
-    "window",
-    "split",
-    "block",
-    "epochs",
-    "patience",
-    "learning_rate",
-    "averaging",
-    "batch",
-    "augment",
-    "encoding",
-    "width",
-    "depth",
-    "knots",
-    "dropout",
-    "seed",
-    "device",
-    "precision",
-)
-"""All but those of the physics term, which is PCUM's alone."""
+PHYSICS_SETTINGS = {"physics", "lambda_", "p_low", "fs_critical"}  # only PCUM has a physics term
 METRICS = (
     ("AUC", "AUC of the test windows or blocks"),
     ("RECALL", "recall of the test windows or blocks"),
-    ("ACCURACY", "share of test cells classed rightly"),
+    ("ACCURACY", "share of test cells classified correctly"),
     ("LOSS", "loss on the test windows or blocks"),
     ("EPOCHS", "epochs run, of networks"),
     ("BEST_EPOCH", "epoch whose weights were kept, of networks"),
@@ -50,70 +28,60 @@ class TrainComparisonModel(ScarpAlgorithm):
     TITLE = "Train comparison model"
     GROUP = TRAIN
     TAGS = (
-        "logistic regression",
-        "random forest",
-        "frequency ratio",
-        "weights of evidence",
-        "u-net",
-        "resnet",
-        "bpnn",
-        "neural network",
-        "benchmark",
-        "training",
+        *("logistic regression", "random forest", "frequency ratio", "weights of evidence"),
+        *("u-net", "resnet", "bpnn", "neural network", "benchmark", "training"),
     )
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "sklearn", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. "
         'The result is a model file for "Predict susceptibility", like PCUM\'s.\n'
         "Models that analysts know: logistic regression, random forest, frequency ratio and weights of evidence. They "
-        "judge each cell by its own factors, take seconds to train, and are hard to beat where landslides are few. "
-        "Networks of the paper: the U-Net without the rule of physics, and BPNN and ResNet, which give one answer for "
-        "600 m × 600 m, so that their maps have cells of 600 m.\n"
-        'With the same BLOCK and SEED all kinds are tested on the same blocks of land as "Train PCUM". The same seed '
-        "on the same machine gives the same model."
+        "predict each cell from its own factors, train in seconds, and are hard to beat where landslides are few. "
+        "Networks of the paper: the U-Net without the physics constraint, and BPNN and ResNet, which predict one value "
+        "per 600 m × 600 m, so that their maps have cells of 600 m.\n"
+        'With the same BLOCK and SEED all kinds are tested on the same blocks as "Train PCUM". The same seed on the '
+        "same machine gives the same model."
     )
 
     def define(self) -> None:
         self.declare(
             p.choice("KIND", "Kind of model", COMPARISON_KINDS, REGRESSION),
-            "unet: PCUM's network without the rule of physics; left empty, WEIGHT_LANDSLIDE is 4 and "
-            "WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid functions over all "
-            "cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The "
-            "paper's learning rate, 0.00002, comes with PRESET=paper. resnet: three residual blocks over a "
-            "patch of 600 m; WINDOW is 600, the paper's learning rate 0.00005. logistic_regression: its "
-            "penalty is chosen by cross-validation over blocks. random_forest: "
-            "300 trees, the size of leaves chosen on the validation blocks. frequency_ratio: "
-            "sum over the factors of share of landslides ÷ share of area, with continuous factors in ten bins "
-            "of equal area; a logistic curve brings the sum to 0 to 1 without changing the order. "
-            "weights_of_evidence: the same with the contrast W+ − W−.",
+            "unet: PCUM's network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE "
+            "1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 "
+            "m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper's learning rate, 0.00002, "
+            "comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper's "
+            "learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. "
+            "random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the "
+            "factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a "
+            "logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the "
+            "contrast W+ − W−.",
         )
         self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
         self.declare(
             p.raster("LABELS", "Landslide labels"), 'Raster from "Build landslide labels", on the stack\'s grid.'
         )
-        t.declare_preset(self)
-        t.declare_settings(self, *SETTINGS)
+        training.declare_settings(self, *(name for name in training.SETTINGS if name not in PHYSICS_SETTINGS))
         self.declare(
             p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"),
-            "File in which the training of a network keeps where it stands. If it is there and fits, training "
-            "goes on from it; if it is not there, it is made. Leave it empty for a fresh start.",
+            "File that keeps the state of a network's training. If it exists and fits, training resumes from it; "
+            "otherwise it is created. Leave it empty for a fresh start.",
             advanced=True,
         )
         self.declare(
             p.file_output("OUTPUT", "Trained model", p.MODEL_FILE),
-            "One .safetensors file with the model, its factors, settings and numbers. It holds no program "
-            "code, whatever the kind.",
+            "One .safetensors file with the model, its factors, settings and metrics. It holds no program code, "
+            "whatever the kind.",
         )
         self.declare(
             p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON),
-            "Polygons with subset (train, validation, test), kind (landslide, stable) and share of landslide "
-            'cells: the windows of networks, the blocks of the other kinds. "Validate with points" reads it '
-            "to judge on test land alone.",
+            "Polygons with subset (train, validation, test), kind (landslide, stable) and share of landslide cells: "
+            'the windows of networks, the blocks of the other kinds. "Validate with points" reads it to evaluate on '
+            "the test area only.",
         )
         self.declare(
             p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True),
-            "Numbers of the test, and what the model learned: curves by epoch, coefficients, tables of "
-            "classes, or what each factor is worth.",
+            "Test metrics, and what the model learned: curves by epoch, coefficients, class weights, or permutation "
+            "importance.",
         )
         for name, label in METRICS:
             self.declare_number(name, label)
@@ -124,10 +92,11 @@ class TrainComparisonModel(ScarpAlgorithm):
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
         crs = arguments.grid_crs(stack, "factor stack")
-        t.log_overrides(arguments, arguments.choice("KIND"))
+        kind = arguments.choice("KIND")
+        training.log_overrides(arguments, kind)
         result = arguments.core.call(
             "train_comparison_model",
-            arguments.choice("KIND"),
+            kind,
             stack,
             arguments.raster("LABELS"),
             output,
@@ -136,10 +105,10 @@ class TrainComparisonModel(ScarpAlgorithm):
             output_html=html,
             progress=arguments.progress,
         )
-        windows = write_windows(arguments, result.windows, crs)
+        windows = training.write_windows(arguments, result.windows, crs)
         numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}
         return {"OUTPUT": output, "OUTPUT_WINDOWS": windows, "OUTPUT_HTML": html, **numbers}
 
     @staticmethod
     def _settings(arguments: Arguments) -> TrainingSettings:
-        return t.read_settings(arguments, arguments.choice("KIND"))
+        return training.read_settings(arguments, arguments.choice("KIND"))

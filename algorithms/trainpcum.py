@@ -8,12 +8,11 @@ from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.training_parameters import write_windows
 
 METRICS = (
     ("AUC", "AUC of the test windows"),
     ("RECALL", "recall of the test windows"),
-    ("ACCURACY", "share of test cells classed rightly"),
+    ("ACCURACY", "share of test cells classified correctly"),
     ("LOSS", "loss on the test windows"),
     ("EPOCHS", "epochs run"),
     ("BEST_EPOCH", "epoch whose weights were kept"),
@@ -32,11 +31,11 @@ class TrainPcum(ScarpAlgorithm):
     SUMMARY = (
         "Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. "
         'The result is a model file for "Predict susceptibility".\n'
-        "The area is cut into windows, which are shared out among training, validation and test. The network looks at "
-        "a window of all factors and says for each cell how likely a landslide is. It learns from the training "
-        "windows, stops when the validation windows no longer get better, and is judged on the test windows. A rule "
-        "of physics helps: where the safety factor says that a wet week exceeds what slopes have stood, the network "
-        'is pushed away from saying "safe".\n'
+        "The area is cut into windows, which are divided into training, validation and test windows. The network reads "
+        "a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training "
+        "windows, stops when the validation loss no longer falls, and is evaluated on the test windows. A physics "
+        "constraint helps: where the safety factor says that a wet week exceeds what slopes have withstood, the model "
+        "is penalised for predicting low susceptibility.\n"
         "All settings have defaults that need no knowledge of machine learning. The same seed on the same machine "
         "gives the same model."
     )
@@ -48,30 +47,35 @@ class TrainPcum(ScarpAlgorithm):
         )
         self.declare(
             p.raster("SAFETY_FACTOR", "Safety factor", optional=True),
-            'Raster from "Build safety factor", or any other safety factor, on the stack\'s grid. Without '
-            "it the model is trained without the rule of physics.",
+            'Raster from "Build safety factor", or any other safety factor, on the stack\'s grid. Without it the '
+            "model is trained without the physics constraint.",
         )
-        training.declare_preset(self)
         training.declare_settings(self, *training.SETTINGS)
-        self.declare(p.input_file("START_FROM", "Train on from", p.MODEL_FILE), training.START_FROM_HELP, advanced=True)
+        self.declare(
+            p.input_file("START_FROM", "Fine-tune from model", p.MODEL_FILE),
+            "A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors are matched "
+            "by name and classes by label. Network and normalisation come from the model, so leave WIDTH, DEPTH, "
+            "ENCODING and DROPOUT empty. The learning rate is a tenth of the usual one unless given.",
+            advanced=True,
+        )
         self.declare(
             p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"),
-            "File in which the training keeps where it stands. If it is there and fits, training goes on "
-            "from it; if it is not there, it is made. Leave it empty for a fresh start.",
+            "File that keeps the state of the training. If it exists and fits, training resumes from it; otherwise it "
+            "is created. Leave it empty for a fresh start.",
             advanced=True,
         )
         self.declare(
             p.file_output("OUTPUT", "Trained model", p.MODEL_FILE),
-            "One .safetensors file with the network, its factors, settings, history and numbers.",
+            "One .safetensors file with the network, its factors, settings, history and metrics.",
         )
         self.declare(
             p.vector_output("OUTPUT_WINDOWS", "Windows", p.POLYGON),
-            "Polygons of the windows with subset (train, validation, test), kind (landslide, stable) and "
-            'share of landslide cells. "Validate with points" reads it to judge on test windows alone.',
+            "Polygons of the windows with subset (train, validation, test), kind (landslide, stable) and share of "
+            'landslide cells. "Validate with points" reads it to evaluate on test windows only.',
         )
         self.declare(
             p.file_output("OUTPUT_HTML", "Report", p.HTML, optional=True),
-            "Curves of loss, accuracy, recall and broken rules by epoch, and the numbers of the test windows.",
+            "Curves of loss, accuracy, recall and violation rate by epoch, and the metrics of the test windows.",
         )
         for name, label in METRICS:
             self.declare_number(name, label)
@@ -96,6 +100,6 @@ class TrainPcum(ScarpAlgorithm):
             output_html=html,
             progress=arguments.progress,
         )
-        windows = write_windows(arguments, result.windows, crs)
+        windows = training.write_windows(arguments, result.windows, crs)
         numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}
         return {"OUTPUT": output, "OUTPUT_WINDOWS": windows, "OUTPUT_HTML": html, **numbers}

@@ -27,7 +27,7 @@ from scarp.model.inputs.rasters import create_raster
 from scarp.model.jobs.train_pcum import train_pcum
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
-from scarp.model.training.settings import PRESETS, choices, preset_settings
+from scarp.model.training.settings import PRECISIONS, PRESETS, preset_settings
 
 CONTINUOUS = [f"amount_{number}" for number in range(6)]
 CATEGORICAL = [f"class_{number}" for number in range(4)]
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=4096, help="cells of the scene")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=list(PRESETS))
-    parser.add_argument("--precision", choices=choices("precision"), default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     options = parser.parse_args()
     given = {"epochs": options.epochs, "precision": options.precision}
     context = multiprocessing.get_context("spawn")

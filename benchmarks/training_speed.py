@@ -26,7 +26,7 @@ from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.training.data import TrainingData
 from scarp.model.training.devices import choose_device, lower_precision
-from scarp.model.training.loop import train_network
+from scarp.model.training.loop import Trainer
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.windows.reading import WindowSet
 
@@ -99,9 +99,8 @@ def whole_training(device: torch.device, epochs: int, precision: str) -> float:
     started = time.perf_counter()
     data = TrainingData(windows, encoding, device, NullProgress())
     loss = PcumLoss("hinge", 0.1, 0.15, 0.5, 5.0, 1.0)
-    train_network(
-        network, data, np.arange(count), np.arange(0, count, 10), loss, settings, TYPES[precision], NullProgress()
-    )
+    trainer = Trainer(network, data, loss, settings, TYPES[precision], NullProgress())
+    trainer.fit(np.arange(count), np.arange(0, count, 10))
     return time.perf_counter() - started
 
 

@@ -241,7 +241,7 @@ class LineChart(QLabel):
         if self.history is not None and self._has_data(self.history):
             epoch = self._hovered_epoch or self.history.epoch
             for subset, colour in (("validation", colours.validation), ("train", colours.train)):
-                text = value_text(self._series(self.history, subset).at(epoch), self.share)
+                text = value_text(self._series(self.history, subset).value_at(epoch), self.share)
                 right -= painter.fontMetrics().horizontalAdvance(text)
                 painter.setPen(colour)
                 painter.drawText(QPointF(right, baseline), text)
@@ -325,7 +325,7 @@ class LineChart(QLabel):
         colour: QColor,
         radius: float,
     ) -> None:
-        value = self._series(history, subset).at(epoch)
+        value = self._series(history, subset).value_at(epoch)
         if value is not None:
             painter.setPen(QPen(colours.background, 1.5))
             painter.setBrush(colour)
@@ -341,7 +341,7 @@ class LineChart(QLabel):
 
     def _line(self, history: History, subset: str) -> QPainterPath:
         path = QPainterPath()
-        for line in self._series(history, subset).lines(max(200, 2 * int(self._plot.width()))):
+        for line in self._series(history, subset).polylines(max(200, 2 * int(self._plot.width()))):
             points = [self._scale.at(epoch, value) for epoch, value in line]
             path.moveTo(points[0])
             for point in points[1:]:

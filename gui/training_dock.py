@@ -23,8 +23,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ..model.artifact_header import read_header_of_file
 from ..model.errors import ScarpError
-from ..model.history.folder import HistoryFolder
-from ..model.history.reading import Follower, history_of_model, read_history
+from ..model.history.reading import Follower, HistoryFolder, history_of_model, read_history
 from ..model.history.storage import RUNNING, SUFFIX, histories_folder, request_stop
 from ..translation import tr
 from .training_charts import TrainingCharts

@@ -98,10 +98,10 @@ def _progress_sentence(history: History, stop_requested: bool) -> list[str]:
     if not history.epoch:
         text = (
             tr("In the first of at most {most} epochs: {percent} % done.")
-            if history.share
+            if history.epoch_share
             else tr("Windows are being read; then at most {most} epochs.")
         )
-        return [text.format(most=most, percent=round(100 * history.share))]
+        return [text.format(most=most, percent=round(100 * history.epoch_share))]
     first = tr("Epoch {n} of at most {most} is done, epoch {best} is the best.").format(
         n=history.epoch, most=most, best=history.best_epoch
     )
@@ -112,7 +112,7 @@ def _time_left(history: History) -> list[str]:
     seconds_per_epoch = history.seconds_per_epoch()
     if seconds_per_epoch is None or history.epoch >= history.head.epochs:
         return []
-    last, share = history.last_epoch, history.share
+    last, share = history.last_epoch, history.epoch_share
     each = duration_text(seconds_per_epoch)
     sooner = duration_text(max(0.0, last - history.epoch - share) * seconds_per_epoch)
     latest = duration_text((history.head.epochs - history.epoch - share) * seconds_per_epoch)

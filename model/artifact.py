@@ -1,10 +1,10 @@
-"""The trained model: one ``.safetensors`` file that says all about itself, read without trusting it."""
+"""The trained model: one self-describing ``.safetensors`` file, read without trusting it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +14,56 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from .artifact_header import FORMAT, HEADER_KEY, factor_to_dict, read_header, write_header
+from .artifact_header import FORMAT, HEADER_KEY, factor_to_dict, invalid_model, read_header, write_header
 from .encoding import Encoding, FactorSpec
-from .errors import InputMissing, ModelFileInvalid, ParameterInvalid
+from .errors import InputMissing, ParameterInvalid
 from .networks import build_network, check_architecture
-from .networks.dropout import set_sample
-from .outputs.atomic import atomic_output, checksum
+from .networks.unet import set_sample
+from .outputs.atomic import atomic_output
+from .outputs.run_record import checksum
 from .training.devices import choose_device, choose_precision, lower_precision
 
 MAX_FILE_BYTES = 2 * 1024**3
 _CHECKSUM = "checksum"
-"""Of the tensors, in what the file says of the training: files from before it was kept have none."""
-_COUNTERS = "num_batches_tracked"
-"""Batch norm's own counter; nothing reads it in a trained network."""
+"""Of the tensors, a key of ``training``; older files have none."""
+_COUNTERS = "num_batches_tracked"  # batch norm's counter, which a trained network does not read
 
 
 @dataclass
 class TrainedModel:
-    """A network with all that is needed to apply it to another area."""
+    """A network with everything needed to apply it to another area; all but the network is in the file's header."""
 
     kind: str
     architecture: dict[str, Any]
     encoding: str
     factors: list[FactorSpec]
-    pixel_size: float
-    """Metres; of the grid it was trained on."""
+    pixel_size: float  # in metres
     settings: dict[str, Any]
     seed: int
     history: list[dict[str, Any]]
     metrics: dict[str, Any]
-    training: dict[str, Any]
-    """What it was trained on: windows, cells, labels."""
+    training: dict[str, Any]  # windows or cells, labels and inputs
     versions: dict[str, str]
-    network: nn.Module = field(repr=False)
+    network: Any = field(repr=False)
+    """A ``torch.nn.Module`` with ``halo`` and ``align``; see :mod:`.networks`."""
 
     def __post_init__(self) -> None:
-        self._encoding = Encoding(self.factors, self.encoding)
+        self.encoder = Encoding(self.factors, self.encoding)
         self.to("cpu", "fp32")
 
     @property
     def halo(self) -> int:
-        """Cells of context that a tile needs on every side."""
+        """Cells of context around a tile, on every side."""
         return int(self.network.halo)
 
     @property
     def align(self) -> int:
-        """Tile origins, halo included, must be multiples of this in the raster's cells."""
+        """Cells of which tile origins, halo included, must be multiples."""
         return int(self.network.align)
 
     @property
     def patch(self) -> int:
-        """Cells along the side of a square that shares one answer; 1 where every cell has its own."""
+        """Side in cells of a square with a single prediction; 1 if every cell has its own."""
         return int(getattr(self.network, "patch", 1))
 
     @property
@@ -72,20 +71,11 @@ class TrainedModel:
         """In the order of the raw arrays."""
         return [spec.name for spec in self.factors]
 
-    @property
-    def encoder(self) -> Encoding:
-        """How raw values become channels."""
-        return self._encoding
-
     def to(self, device: str, precision: str = "fp32") -> None:
-        """Move the network and choose its arithmetic.
-
-        Args:
-            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-            precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        """Move the network to a device and choose its precision; see :mod:`.training.devices` for the names.
 
         Raises:
-            DeviceUnavailable: the device or its arithmetic is not there.
+            DeviceUnavailable: there is no such device, or it lacks the precision.
         """
         self.device = choose_device(device)
         self.dtype = choose_precision(precision, self.device)
@@ -94,17 +84,16 @@ class TrainedModel:
     def probability(self, raw: np.ndarray, sample: int | None = None) -> np.ndarray:
         """Return the probability of landslide, float32 (height, width), NaN where any factor has no data.
 
-        Cells nearer than ``halo`` to the array's border are right only if what lies beyond has no data at all.
+        Cells nearer than ``halo`` to the array's border are correct only if there is no data beyond it.
 
         Args:
             raw: physical values and class codes in the model's factor order, float32 (factors, height, width), NaN
-                where there is no data.
-            sample: seed of one sample with dropout; ``None`` for the network without.
+                without data.
+            sample: seed of a sample with dropout; none by default.
         """
-        image, valid = self._encoding.encode(raw)
+        image, valid = self.encoder.encode(raw)
         height, width = valid.shape
-        padding = [(0, 0), (0, -height % self.align), (0, -width % self.align)]
-        image = np.pad(image, padding)
+        image = np.pad(image, [(0, 0), (0, -height % self.align), (0, -width % self.align)])
         set_sample(self.network, sample)
         try:
             with torch.inference_mode(), lower_precision(self.device, self.dtype):
@@ -116,82 +105,63 @@ class TrainedModel:
         return np.where(valid, result, np.float32(np.nan))
 
 
+_MEMBERS = tuple(member.name for member in fields(TrainedModel) if member.name != "network")
+
+
 def save_model(model: TrainedModel, path: str | os.PathLike) -> None:
-    """Write a model whole or not at all; the same training gives the same bytes.
+    """Write a model atomically; the same training gives the same bytes.
 
     Raises:
         OutputNotWritable: the file cannot be written.
     """
     tensors = network_tensors(model.network)
-    header = write_header(
-        {
-            "format": FORMAT,
-            "program": "scarp",
-            "kind": model.kind,
-            "architecture": model.architecture,
-            "encoding": model.encoding,
-            "factors": [factor_to_dict(spec) for spec in model.factors],
-            "pixel_size": model.pixel_size,
-            "settings": model.settings,
-            "seed": model.seed,
-            "history": model.history,
-            "metrics": model.metrics,
-            "training": {**model.training, _CHECKSUM: checksum(tensors)},
-            "versions": model.versions,
-        }
-    )
-    # Never write what would be refused on reading.
+    content = {
+        **{name: getattr(model, name) for name in _MEMBERS},
+        "format": FORMAT,
+        "program": "scarp",
+        "factors": [factor_to_dict(spec) for spec in model.factors],
+        "training": {**model.training, _CHECKSUM: checksum(tensors)},
+    }
+    header = write_header(content)
+    # Never write a file that would be refused on reading.
     read_header(header, Path(path).name)
-    content = save(tensors, metadata={HEADER_KEY: header})
     with atomic_output(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(save(tensors, metadata={HEADER_KEY: header}))
 
 
 def load_model(path: str | os.PathLike) -> TrainedModel:
     """Read and check a model.
 
-    The file may come from anywhere: nothing in it is run, and what it asks for is bounded before memory is taken.
+    The file is untrusted: nothing in it is executed, and sizes are checked before memory is allocated.
 
     Raises:
         InputMissing: there is no such file.
-        ModelFileInvalid: it is no model of Scarp's, damaged, or from a newer version.
+        ModelFileInvalid: it is no Scarp model, damaged, or from a newer version.
     """
     path = Path(path)
     if not os.path.isfile(path):
         raise InputMissing(f"The model {path} does not exist. Check the path, or train one first.")
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise _invalid(path, "it is far larger than any model")
+        raise invalid_model(path, "it is far larger than any model")
     try:
         with safe_open(str(path), framework="np") as stream:
             header = read_header((stream.metadata() or {}).get(HEADER_KEY, "{}"), str(path))
             network = _build(header, path)
             tensors = _read_tensors(stream, network, path)
     except (SafetensorError, OSError) as error:
-        raise _invalid(path, f"it cannot be read ({error})") from error
-    # A disk or a copy that changes a bit in a weight would change the map, and nothing else would show.
+        raise invalid_model(path, f"it cannot be read ({error})") from error
+    # A changed bit in a weight would change the map without any other symptom.
     if header["training"].pop(_CHECKSUM, checksum(tensors)) != checksum(tensors):
-        raise _invalid(path, "it is damaged: its weights are not those that were written")
+        raise invalid_model(path, "it is damaged: its weights are not those that were written")
     network = network.to_empty(device="cpu")
     load_tensors(network, tensors)
     if hasattr(network, "check"):
         try:
-            network.check()
+            network.check()  # type: ignore[operator]  # torch types every member as a tensor or module
         except ParameterInvalid as error:
-            raise _invalid(path, f"its network is wrong: {error}") from error
-    return TrainedModel(
-        kind=header["kind"],
-        architecture=header["architecture"],
-        encoding=header["encoding"],
-        factors=header["factors"],
-        pixel_size=float(header["pixel_size"]),
-        settings=header["settings"],
-        seed=header["seed"],
-        history=header["history"],
-        metrics=header["metrics"],
-        training=header["training"],
-        versions=header["versions"],
-        network=network,
-    )
+            raise invalid_model(path, f"its network is wrong: {error}") from error
+    header["pixel_size"] = float(header["pixel_size"])
+    return TrainedModel(**{name: header[name] for name in _MEMBERS}, network=network)
 
 
 def network_tensors(network: nn.Module) -> dict[str, np.ndarray]:
@@ -203,27 +173,28 @@ def network_tensors(network: nn.Module) -> dict[str, np.ndarray]:
 
 
 def load_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
-    """Put arrays from :func:`network_tensors` into a network of the same architecture."""
+    """Copy arrays from :func:`network_tensors` into a network of the same architecture."""
     state = network.state_dict()
     with torch.no_grad():
         for name, value in state.items():
-            value.copy_(torch.from_numpy(tensors[name])) if name in tensors else value.zero_()
+            if name in tensors:
+                value.copy_(torch.from_numpy(tensors[name]))
+            else:
+                value.zero_()
 
 
 def _build(header: Mapping[str, Any], path: Path) -> nn.Module:
-    """Build the network without memory for its weights."""
+    """Build the network without allocating its weights."""
     try:
         check_architecture(header["architecture"])
         channels = Encoding(header["factors"], header["encoding"]).channels
-        if header["architecture"]["channels"] != channels:
-            raise _invalid(
-                path,
-                f"its network reads {header['architecture']['channels']} channels, but its factors give {channels}",
-            )
+        found = header["architecture"]["channels"]
+        if found != channels:
+            raise invalid_model(path, f"its network reads {found} channels, but its factors give {channels}")
         with torch.device("meta"):
             return build_network(header["architecture"])
     except ParameterInvalid as error:
-        raise _invalid(path, f"its network is wrong: {error}") from error
+        raise invalid_model(path, f"its network is wrong: {error}") from error
 
 
 def _state(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -231,26 +202,20 @@ def _state(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _stored(value: torch.Tensor) -> tuple[torch.dtype, str]:
-    """Return the type in which a tensor is stored, as torch and as the file call it."""
+    """Return the stored type of a tensor, as torch and as the file call it."""
     return (torch.float32, "F32") if value.dtype.is_floating_point else (torch.int32, "I32")
 
 
 def _read_tensors(stream: Any, network: nn.Module, path: Path) -> dict[str, np.ndarray]:
     expected = _state(network)
     if set(stream.keys()) != set(expected):
-        raise _invalid(path, "its tensors are not those of its network")
+        raise invalid_model(path, "its tensors are not those of its network")
     tensors = {}
     for name, value in expected.items():
         part = stream.get_slice(name)
         if part.get_dtype() != _stored(value)[1] or tuple(part.get_shape()) != tuple(value.shape):
-            raise _invalid(path, f"its tensor {name} has the wrong form")
+            raise invalid_model(path, f"its tensor {name} has the wrong type or shape")
         tensors[name] = stream.get_tensor(name)
         if not np.isfinite(tensors[name]).all() or (name.endswith("running_var") and (tensors[name] < 0).any()):
-            raise _invalid(path, f"its tensor {name} holds impossible values")
+            raise invalid_model(path, f"its tensor {name} holds impossible values")
     return tensors
-
-
-def _invalid(path: Path, what: str) -> ModelFileInvalid:
-    return ModelFileInvalid(
-        f"The model {path} cannot be used: {what}. Choose a model file written by Scarp, or train it again."
-    )

@@ -1,4 +1,4 @@
-"""The JSON header of a model file: written canonically, and believed only after every value was checked."""
+"""The JSON header of a model file: written canonically, and every value checked on reading."""
 
 from __future__ import annotations
 
@@ -12,44 +12,19 @@ from .encoding import CODES, MAX_CLASSES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
 from .factors.definitions import CATEGORICAL, CONTINUOUS
 from .safe_json import is_text, parse_json
+from .training.settings import KINDS
 
-FORMAT = 1
-"""Raised when older versions of Scarp could no longer read a new file rightly."""
+FORMAT = 1  # increased when older versions of Scarp can no longer read new files correctly
 
-HEADER_KEY = "scarp"
-"""One key only: the library writes several in no fixed order."""
-
-KINDS = (
-    "pcum",
-    "unet",
-    "bpnn",
-    "resnet",
-    "logistic_regression",
-    "random_forest",
-    "frequency_ratio",
-    "weights_of_evidence",
-)
+HEADER_KEY = "scarp"  # a single key, because the library writes several in no fixed order
 
 MAX_HEADER_LENGTH = 16 * 1024 * 1024
 MAX_FACTORS = 256
 MAX_TEXT_LENGTH = 1000
 _MAX_DEPTH = 8
 
-_FIELDS = (
-    "format",
-    "program",
-    "kind",
-    "architecture",
-    "encoding",
-    "factors",
-    "pixel_size",
-    "settings",
-    "seed",
-    "history",
-    "metrics",
-    "training",
-    "versions",
-)
+_TABLES = ("architecture", "settings", "metrics", "training", "versions")
+_FIELDS = {"format", "program", "kind", "encoding", "factors", "pixel_size", "seed", "history", *_TABLES}
 _FACTOR_FIELDS = ("name", "kind", "unit", "title", "classes", "mean", "std", "minimum", "maximum", "seen")
 
 
@@ -59,14 +34,10 @@ def write_header(content: Mapping[str, Any]) -> str:
 
 
 def read_header(text: str, source: str) -> dict[str, Any]:
-    """Parse and check a header; ``factors`` comes back as :class:`FactorSpec` objects.
-
-    Args:
-        text: the JSON.
-        source: the file, for messages.
+    """Parse and check the header of the file ``source``; ``factors`` become :class:`FactorSpec` objects.
 
     Raises:
-        ModelFileInvalid: anything is missing, of the wrong type or out of range, or a newer format.
+        ModelFileInvalid: anything is missing, of the wrong type or out of range, or of a newer format.
     """
     check = _Checker(source)
     if len(text) > MAX_HEADER_LENGTH:
@@ -81,43 +52,40 @@ def read_header(text: str, source: str) -> dict[str, Any]:
         raise check.invalid("its format number is missing")
     if content["format"] > FORMAT:
         raise ModelFileInvalid(
-            f"The model {source} was written by a newer version of Scarp (format "
-            f"{content['format']}, this version reads up to {FORMAT}). Update the plugin."
+            f"The model {source} was written by a newer version of Scarp (format {content['format']}, this version "
+            f"reads up to {FORMAT}). Update the plugin."
         )
-    if set(content) != set(_FIELDS):
-        raise check.invalid(
-            "fields of its header are missing or unknown: "
-            + ", ".join(sorted(str(name)[:40] for name in set(content) ^ set(_FIELDS)))
-        )
+    if set(content) != _FIELDS:
+        names = ", ".join(sorted(str(name)[:40] for name in set(content) ^ _FIELDS))
+        raise check.invalid(f"fields of its header are missing or unknown: {names}")
     check.require(content["kind"] in KINDS, f"its kind {content['kind']!r:.60} is not known")
     check.require(content["encoding"] in (CODES, ONE_HOT), "its encoding is not known")
     check.require(_is_number(content["pixel_size"]) and 0 < content["pixel_size"] < 1e7, "its pixel size is wrong")
     check.require(_is_integer(content["seed"]) and 0 <= content["seed"] < 2**63, "its seed is wrong")
-    for name in ("architecture", "settings", "metrics", "training", "versions"):
+    for name in _TABLES:
         check.require(isinstance(content[name], dict), f"its {name} is no table")
         check.plain(content[name], name)
-    check.require(isinstance(content["history"], list) and len(content["history"]) <= 100000, "its history is wrong")
-    for epoch in content["history"]:
+    history, factors = content["history"], content["factors"]
+    check.require(isinstance(history, list) and len(history) <= 100000, "its history is wrong")
+    for epoch in history:
         check.require(isinstance(epoch, dict) and len(epoch) <= 40, "its history is wrong")
         check.require(all(value is None or _is_number(value) for value in epoch.values()), "its history is wrong")
-    check.require(
-        isinstance(content["factors"], list) and 1 <= len(content["factors"]) <= MAX_FACTORS,
-        f"it has no factors, or more than {MAX_FACTORS}",
-    )
-    content["factors"] = [_read_factor(item, check) for item in content["factors"]]
-    names = [spec.name for spec in content["factors"]]
-    check.require(len(set(names)) == len(names), "two of its factors have the same name")
+    fits = isinstance(factors, list) and 1 <= len(factors) <= MAX_FACTORS
+    check.require(fits, f"it has no factors, or more than {MAX_FACTORS}")
+    content["factors"] = [_read_factor(item, check) for item in factors]
+    unique = {spec.name for spec in content["factors"]}
+    check.require(len(unique) == len(factors), "two of its factors have the same name")
     return content
 
 
 def read_header_of_file(path: str | os.PathLike) -> dict[str, Any]:
-    """Read and check the header of a model file without the library that reads its tensors.
+    """Read and check the header of a model file without the safetensors library.
 
-    A file of this kind begins with the length of a JSON text, in 8 bytes, and the text.
+    The file begins with the length of a JSON text, in 8 bytes, and the text.
 
     Raises:
         InputMissing: there is no such file.
-        ModelFileInvalid: it is no model of Scarp's, damaged, or from a newer version.
+        ModelFileInvalid: it is no Scarp model, damaged, or from a newer version.
     """
     check = _Checker(str(path))
     if not os.path.isfile(path):
@@ -133,28 +101,19 @@ def read_header_of_file(path: str | os.PathLike) -> dict[str, Any]:
         raise check.invalid(f"it cannot be read ({error})") from error
     inner = outer.get("__metadata__", {}) if isinstance(outer, dict) else {}
     text = inner.get(HEADER_KEY) if isinstance(inner, dict) else None
-    check.require(isinstance(text, str), "it was not written by Scarp")
+    if not isinstance(text, str):
+        raise check.invalid("it was not written by Scarp")
     return read_header(text, str(path))
 
 
 def factor_to_dict(spec: FactorSpec) -> dict[str, Any]:
     """Return a factor as plain values for the header."""
-    return {
-        "name": spec.name,
-        "kind": spec.kind,
-        "unit": spec.unit,
-        "title": spec.title,
-        "classes": {str(code): label for code, label in sorted(spec.classes.items())},
-        "mean": spec.mean,
-        "std": spec.std,
-        "minimum": spec.minimum,
-        "maximum": spec.maximum,
-        "seen": list(spec.seen),
-    }
+    classes = {str(code): label for code, label in sorted(spec.classes.items())}
+    return {**vars(spec), "classes": classes, "seen": list(spec.seen)}
 
 
 def is_storable(value: Any) -> bool:
-    """Return whether a header may hold a value: texts, finite numbers, lists and tables, none too long or deep."""
+    """Return whether a header may hold a value; see :meth:`_Checker.plain`."""
     try:
         _Checker("").plain(value, "")
     except ModelFileInvalid:
@@ -173,29 +132,24 @@ def _read_factor(item: Any, check: _Checker) -> FactorSpec:
         check.require(_is_number(item[name]) and abs(item[name]) < 1e38, f"{where} has a wrong {name}")
     check.require(item["std"] >= 0 and item["minimum"] <= item["maximum"], f"{where} has a wrong range")
     classes, seen = item["classes"], item["seen"]
+    trained = f"{where} has wrong trained classes"
     check.require(isinstance(classes, dict) and len(classes) <= 10000, f"{where} has a wrong class table")
     for code, label in classes.items():
         check.require(code.isascii() and code.isdigit() and len(code) <= 8, f"{where} has a wrong class code")
         check.text(label, f"a class of {where}")
-    check.require(
-        isinstance(seen, list)
-        and len(seen) <= MAX_CLASSES
-        and all(_is_integer(code) and 0 <= code < 2**24 for code in seen)
-        and all(a < b for a, b in zip(seen, seen[1:])),
-        f"{where} has wrong trained classes",
-    )
-    check.require(bool(seen) == (item["kind"] == CATEGORICAL), f"{where} has wrong trained classes")
-    return FactorSpec(
-        item["name"],
-        item["kind"],
-        item["unit"],
-        item["title"],
-        {int(code): label for code, label in classes.items()},
-        float(item["mean"]),
-        float(item["std"]),
-        float(item["minimum"]),
-        float(item["maximum"]),
-        tuple(seen),
+    check.require(isinstance(seen, list) and len(seen) <= MAX_CLASSES, trained)
+    check.require(all(_is_integer(code) and 0 <= code < 2**24 for code in seen), trained)
+    check.require(all(a < b for a, b in zip(seen, seen[1:])), trained)
+    check.require(bool(seen) == (item["kind"] == CATEGORICAL), trained)
+    numbers = {name: float(item[name]) for name in ("mean", "std", "minimum", "maximum")}
+    codes = {int(code): label for code, label in classes.items()}
+    return FactorSpec(**{**item, **numbers, "classes": codes, "seen": tuple(seen)})
+
+
+def invalid_model(source: str | os.PathLike, what: str) -> ModelFileInvalid:
+    """Return the error for a model file that cannot be used."""
+    return ModelFileInvalid(
+        f"The model {source} cannot be used: {what}. Choose a model file written by Scarp, or train it again."
     )
 
 
@@ -204,9 +158,7 @@ class _Checker:
         self.source = source
 
     def invalid(self, what: str) -> ModelFileInvalid:
-        return ModelFileInvalid(
-            f"The model {self.source} cannot be used: {what}. Choose a model file written by Scarp, or train it again."
-        )
+        return invalid_model(self.source, what)
 
     def require(self, condition: bool, what: str) -> None:
         if not condition:
@@ -216,7 +168,7 @@ class _Checker:
         self.require(is_text(value, MAX_TEXT_LENGTH), f"{what} is no text, or too long")
 
     def plain(self, value: Any, what: str, level: int = 0) -> None:
-        """Accept texts, finite numbers, truth values, nothing, and lists and tables of them."""
+        """Accept texts, finite numbers, booleans, None, and lists and tables of them, none too long or deep."""
         self.require(level <= _MAX_DEPTH, f"its {what} is nested too deeply")
         if isinstance(value, dict):
             for name, item in value.items():

@@ -1,4 +1,4 @@
-"""From physical values to what a network reads: the normalisation and the class tables of a trained model."""
+"""Encode physical values as network channels: normalisation and class tables of a trained model."""
 
 from __future__ import annotations
 
@@ -12,32 +12,27 @@ from .errors import ParameterInvalid
 from .factors.definitions import CATEGORICAL
 
 CODES, ONE_HOT = "codes", "one_hot"
-UNSEEN_CODE = -1.0
-"""Stands in raw values for a class that the model does not have."""
+UNSEEN_CODE = -1.0  # replaces in raw values a class that the model does not have
 MAX_CLASSES = 250
-"""Classes of one factor; their numbers are kept in a byte."""
+"""Per factor; class numbers are bytes."""
 _MAX_TABLE_CODE = 65536
 
 
 @dataclass(frozen=True)
 class FactorSpec:
-    """What a model knows of one of its factors, all of it from training cells only."""
+    """Statistics and classes of one factor of a model, from training cells only."""
 
     name: str
-    kind: str
-    """``continuous`` or ``categorical``."""
+    kind: str  # ``continuous`` or ``categorical``
     unit: str = ""
     title: str = ""
-    classes: Mapping[int, str] = field(default_factory=dict)
-    """Label by code, as the stack had it (categorical only)."""
+    classes: Mapping[int, str] = field(default_factory=dict)  # label by code, from the stack (categorical only)
     mean: float = 0.0
     std: float = 1.0
-    """Of the values, or of the codes of a categorical factor; 0 where the factor never varies."""
+    """Of the values or class codes; 0 for a constant factor."""
     minimum: float = 0.0
-    maximum: float = 0.0
-    """Trained range."""
-    seen: tuple[int, ...] = ()
-    """Codes that occurred in training, rising (categorical only)."""
+    maximum: float = 0.0  # trained range
+    seen: tuple[int, ...] = ()  # codes that occurred in training, increasing (categorical only)
 
     @property
     def is_categorical(self) -> bool:
@@ -46,30 +41,24 @@ class FactorSpec:
 
 
 class Encoding:
-    """Turns raw factors into network channels.
+    """Turns raw factors into network channels, continuous factors first.
 
-    Continuous factors become z-scores. Categorical ones become z-scores of their code numbers (``codes``, as
-    published) or one channel for each class seen in training (``one_hot``). A cell without data in any factor is 0 in
-    every channel. A class never seen in training is 0 in its factor's channels: the mean code, or no class at all.
+    Continuous factors become z-scores. Categorical ones become z-scores of their codes (``codes``, as published) or
+    one channel per class seen in training (``one_hot``). A cell without data in any factor is 0 in every channel. A
+    class never seen in training is 0 in its factor's channels: the mean code, or no class at all.
     """
 
     def __init__(self, factors: Sequence[FactorSpec], mode: str) -> None:
-        """Build the tables.
-
-        Args:
-            factors: in the order of the raw arrays.
-            mode: ``codes`` or ``one_hot``.
-        """
         self.factors, self.mode = tuple(factors), mode
         self.continuous = [i for i, spec in enumerate(self.factors) if not spec.is_categorical]
         self.categorical = [i for i, spec in enumerate(self.factors) if spec.is_categorical]
         self._class_indices = [_ClassIndex(self.factors[i]) for i in self.categorical]
         self.tables = [self._table(self.factors[i]) for i in self.categorical]
-        """One a categorical factor, shape (seen classes + 2, channels): row 0 is no data, the last row unseen."""
+        """Per categorical factor, (seen classes + 2, channels): row 0 is no data, the last row unseen."""
 
     @property
     def channels(self) -> int:
-        """Channels that the network reads: the continuous factors first, then the categorical ones."""
+        """Number of channels that the network reads."""
         return len(self.continuous) + sum(table.shape[1] for table in self.tables)
 
     def _table(self, spec: FactorSpec) -> np.ndarray:
@@ -85,11 +74,11 @@ class Encoding:
         """Return z-scores, class numbers and validity.
 
         Args:
-            raw: physical values and class codes, float, shape (factors, height, width), NaN where there is no data.
+            raw: physical values and class codes, float (factors, height, width), NaN without data.
 
         Returns:
-            float32 (continuous factors, height, width), 0 without data; uint8 (categorical factors, height, width),
-            0 without data, the place in ``seen`` from 1, and one more for unseen classes; bool (height, width).
+            float32 (continuous factors, height, width), 0 without data; uint8 (categorical factors, height, width), 0
+            without data, the index in ``seen`` from 1, and one more for unseen classes; bool (height, width).
         """
         valid = complete_cells(raw)
         scores = np.empty((len(self.continuous), *valid.shape), dtype=np.float32)
@@ -97,11 +86,7 @@ class Encoding:
         return scores, self._class_numbers(raw, valid), valid
 
     def encode(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return network channels, float32 (channels, height, width), and validity, bool (height, width).
-
-        Args:
-            raw: as for :meth:`split`.
-        """
+        """Return network channels, float32 (channels, height, width), and validity; ``raw`` as for :meth:`split`."""
         valid = complete_cells(raw)
         image = np.empty((self.channels, *valid.shape), dtype=np.float32)
         channel = len(self.continuous)
@@ -119,7 +104,7 @@ class Encoding:
         gaps = None if valid.all() else ~valid
         for place, index in enumerate(self.continuous):
             spec = self.factors[index]
-            # The mean in two parts: rounded to float32 as one, some thousand metres would shift every score.
+            # The mean in two parts: rounded to one float32, a mean of thousands of metres would shift every score.
             mean = np.float32(spec.mean)
             scores = np.subtract(raw[index], mean, out=result[place], casting="same_kind")
             scores -= np.float32(spec.mean - float(mean))
@@ -135,7 +120,7 @@ class Encoding:
         return numbers
 
     def unseen(self, raw: np.ndarray) -> dict[str, set[int]]:
-        """Return the class codes in ``raw`` that training never saw, by factor name; empty when there are none."""
+        """Return the class codes in ``raw`` that training never saw, by factor name."""
         valid = np.isfinite(raw).all(axis=0)
         found: dict[str, set[int]] = {}
         for index in self.categorical:
@@ -148,24 +133,23 @@ class Encoding:
 
 
 class _ClassIndex:
-    """The place of a code in ``seen`` from 1, or one more than there are for an unseen code and NaN."""
+    """The index of a code in ``seen`` from 1; one more than there are for unseen codes and NaN."""
 
     def __init__(self, spec: FactorSpec) -> None:
         self._unseen = len(spec.seen) + 1
         self._seen = np.array(spec.seen, dtype=np.float64)
         self._table: np.ndarray | None = None
         if spec.seen and spec.seen[-1] < _MAX_TABLE_CODE:
-            # The first row is for codes below 0, the last for those above all seen ones; code c has row c + 1.
+            # The first row is for codes below 0, the last for codes above all seen ones; code c has row c + 1.
             self._table = np.full(spec.seen[-1] + 3, self._unseen, dtype=np.uint8)
             self._table[np.array(spec.seen) + 1] = np.arange(1, self._unseen)
 
     def lookup(self, codes: np.ndarray) -> np.ndarray:
-        """Return the places, uint8, the shape of ``codes``."""
         if self._table is None:
             place = np.searchsorted(self._seen, codes)
             hit = self._seen[np.minimum(place, len(self._seen) - 1)] == codes
             return np.where(hit, place + 1, self._unseen).astype(np.uint8)
-        # Bounded first: what does not fit into 32 bits would become any number.
+        # Clipped first: a value that does not fit into 32 bits would become any number.
         bounded = np.clip(codes, -1, len(self._table) - 2)
         with np.errstate(invalid="ignore"):
             whole = bounded.astype(np.int32)
@@ -177,27 +161,22 @@ class _ClassIndex:
 
 
 def complete_cells(raw: np.ndarray) -> np.ndarray:
-    """Return which cells have a number in every factor, bool (height, width), of (factors, height, width)."""
+    """Return which cells of (factors, height, width) have data in every factor, bool (height, width)."""
     with np.errstate(over="ignore", invalid="ignore"):
         valid = np.isfinite(raw.sum(axis=0))
     if not valid.all():
-        # Sums of finite numbers may be too large for the type.
+        # Sums of finite numbers may overflow.
         rest = ~valid
         valid[rest] = np.isfinite(raw[:, rest]).all(axis=0)
     return valid
 
 
-def class_numbers(spec: FactorSpec, codes: np.ndarray) -> np.ndarray:
-    """Return for each code its place in ``spec.seen`` from 1, or one more than there are for all others and NaN."""
-    return _ClassIndex(spec).lookup(codes)
-
-
 def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[FactorSpec]:
-    """Return what training cells say about each factor.
+    """Return the statistics and classes of the training cells.
 
     Args:
         factors: objects with ``name``, ``kind``, ``unit``, ``title`` and ``classes``, in the order of the values.
-        batches: arrays of shape (factors, cells) of training cells, without NaN; read once.
+        batches: training cells (factors, cells) without NaN; read once.
 
     Raises:
         ParameterInvalid: a categorical factor has too many classes, or codes that are not whole numbers.
@@ -213,14 +192,11 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
             continue
         values = cells.astype(np.float64)
         if shift is None:
-            # Sums of squares around a typical value keep their digits, around zero they may not (elevation, rain).
+            # Sums of squares are accurate around a typical value, not around zero (elevation, rain).
             shift = values.mean(axis=1)
         deviation = values - shift[:, None]
-        total, square, count = (
-            total + deviation.sum(axis=1),
-            square + (deviation**2).sum(axis=1),
-            count + values.shape[1],
-        )
+        total, square = total + deviation.sum(axis=1), square + (deviation**2).sum(axis=1)
+        count += values.shape[1]
         low, high = np.minimum(low, values.min(axis=1)), np.maximum(high, values.max(axis=1))
         for index, factor in enumerate(factor_list):
             if factor.kind == CATEGORICAL:
@@ -230,55 +206,41 @@ def fit_factors(factors: Iterable[Any], batches: Iterable[np.ndarray]) -> list[F
         raise ParameterInvalid("There is no training cell with data in all factors.")
     mean = shift + total / count
     std = np.sqrt(np.maximum(square / count - (total / count) ** 2, 0))
-    # What is left of rounding is no variation.
+    # A rounding error is no variation.
     std[std <= 1e-6 * np.maximum(np.abs(low), np.abs(high))] = 0
     std[low == high] = 0
-    return [
-        FactorSpec(
-            factor.name,
-            factor.kind,
-            factor.unit,
-            factor.title,
-            dict(factor.classes),
-            float(mean[i]),
-            float(std[i]),
-            float(low[i]),
-            float(high[i]),
-            tuple(sorted(int(code) for code in seen[i])),
-        )
-        for i, factor in enumerate(factor_list)
-    ]
+    specs = []
+    for factor, codes, numbers in zip(factor_list, seen, np.stack([mean, std, low, high], axis=1).tolist()):
+        classes, found = dict(factor.classes), tuple(sorted(int(code) for code in codes))
+        statistics = dict(zip(("mean", "std", "minimum", "maximum"), numbers))
+        texts = factor.name, factor.kind, factor.unit, factor.title
+        specs.append(FactorSpec(*texts, classes, **statistics, seen=found))
+    return specs
 
 
 def _check_codes(name: str, codes: set[float]) -> None:
     if len(codes) > MAX_CLASSES:
         raise ParameterInvalid(
-            f'The categorical factor "{name}" has more than {MAX_CLASSES} classes. Merge classes, '
-            "or give it as a continuous factor."
+            f'The categorical factor "{name}" has more than {MAX_CLASSES} classes. Merge classes, or give it as a '
+            "continuous factor."
         )
     wrong = [code for code in codes if code != int(code) or not 0 <= code < 2**24]
     if wrong:
         raise ParameterInvalid(
-            f'The categorical factor "{name}" has the value {wrong[0]:g}, which is no class code. '
-            "Give it as a continuous factor."
+            f'The categorical factor "{name}" has the value {wrong[0]:g}, which is no class code. Give it as a '
+            "continuous factor."
         )
 
 
 class ClassMatcher:
-    """Turns the class codes of a stack into a model's, by label, because codes may differ between areas."""
+    """Translates the class codes of a stack into a model's by label, because codes may differ between areas."""
 
     def __init__(self, specs: Sequence[FactorSpec], factors: Sequence[Any]) -> None:
-        """Compare the class tables.
-
-        Args:
-            specs: the model's factors.
-            factors: the stack's factors of the same names in the same order, with ``classes``.
-        """
+        """Compare the class tables of a model's factors with those of the stack, which are in the same order."""
         self._translations: list[tuple[int, np.ndarray, np.ndarray]] = []
         self.unknown: dict[str, list[str]] = {}
         """Labels of the stack that the model's tables lack, by factor; their cells count as unseen classes."""
-        self.translated: list[str] = []
-        """Factors whose codes differ from the model's."""
+        self.translated: list[str] = []  # factors whose codes differ from the model's
         for index, (spec, factor) in enumerate(zip(specs, factors)):
             if not spec.is_categorical or not spec.classes or not factor.classes:
                 continue
@@ -292,13 +254,8 @@ class ClassMatcher:
             if any(code != target for code, target in pairs.items()):
                 self.translated.append(spec.name)
                 ordered = sorted(pairs)
-                self._translations.append(
-                    (
-                        index,
-                        np.array(ordered, dtype=np.float32),
-                        np.array([pairs[code] for code in ordered], dtype=np.float32),
-                    )
-                )
+                codes_and_targets = np.array([ordered, [pairs[code] for code in ordered]], dtype=np.float32)
+                self._translations.append((index, *codes_and_targets))
 
     def apply(self, raw: np.ndarray) -> np.ndarray:
         """Translate codes in place in an array of shape (factors, height, width), and return it."""
@@ -306,11 +263,11 @@ class ClassMatcher:
             plane = raw[index]
             place = np.minimum(np.searchsorted(codes, plane), len(codes) - 1)
             known = codes[place] == plane
-            # A code that the stack's own table lacks has no label to match by.
+            # A code without a label in the stack's own table cannot be matched.
             raw[index] = np.where(np.isnan(plane), np.nan, np.where(known, targets[place], UNSEEN_CODE))
         return raw
 
 
 def normalise_label(label: str) -> str:
-    """Return a class label as it is compared: without regard to case and spaces."""
+    """Return a class label for comparison: case and spaces do not matter."""
     return " ".join(str(label).split()).casefold()

@@ -14,31 +14,22 @@ HINGE, INDICATOR, NONE = "hinge", "indicator", "none"
 
 @dataclass
 class LossTerms:
-    """Sums and counts over cells, so that batches (and processes) can be put together before dividing."""
+    """Sums and counts over cells, which can be added up over batches before dividing."""
 
-    cross_entropy: torch.Tensor
-    """Weighted, summed over labelled cells."""
+    cross_entropy: torch.Tensor  # weighted, over labelled cells
     labelled: torch.Tensor
-    """Labelled cells."""
-    physics: torch.Tensor
-    """Summed over cells whose safety factor is known, λ included."""
-    known: torch.Tensor
-    """Cells whose safety factor is known."""
-    constrained: torch.Tensor
-    """Cells with a safety factor below the critical one."""
-    violations: torch.Tensor
-    """Warned cells with a low probability."""
-    correct: torch.Tensor
-    """Labelled cells on the right side of p = 0.5."""
+    physics: torch.Tensor  # over cells with a safety factor, λ included
+    safety_known: torch.Tensor
+    constrained: torch.Tensor  # cells with a safety factor below the critical one
+    violations: torch.Tensor  # constrained cells with a low probability
+    correct: torch.Tensor  # labelled cells on the right side of p = 0.5
     landslides: torch.Tensor
-    """Landslide cells."""
-    hits: torch.Tensor
-    """Landslide cells with p at least 0.5."""
+    hits: torch.Tensor  # landslide cells with p at least 0.5
 
     @property
     def loss(self) -> torch.Tensor:
-        """The loss of the paper's equation 1: mean over labelled cells plus mean over cells of known safety."""
-        return self.cross_entropy / self.labelled.clamp(min=1) + self.physics / self.known.clamp(min=1)
+        """Equation 1 of the paper: mean over labelled cells plus mean over cells with a safety factor."""
+        return self.cross_entropy / self.labelled.clamp(min=1) + self.physics / self.safety_known.clamp(min=1)
 
     def sums(self) -> torch.Tensor:
         """Return all nine numbers without gradient, float64, in the order of the fields."""
@@ -47,11 +38,12 @@ class LossTerms:
         return values.cpu().double() if values.device.type == "mps" else values.double()
 
 
+@dataclass
 class PcumLoss:
-    """Weighted cross-entropy over labelled cells plus physics over cells with a known safety factor.
+    """Weighted cross-entropy over labelled cells plus physics over cells with a safety factor.
 
-    The weights multiply each cell's cross-entropy and the sum is divided by the number of labelled cells (not by the
-    sum of weights), so a weight does what it says whatever else is in the batch.
+    The weights multiply each cell's cross-entropy, and the sum is divided by the number of labelled cells (not by the
+    sum of weights), so the effect of a weight does not depend on the rest of the batch.
 
     Physics terms, at cells where Fs is below ``fs_critical``:
 
@@ -61,26 +53,20 @@ class PcumLoss:
       a gradient that raises p.
     """
 
-    def __init__(
-        self,
-        physics: str,
-        physics_weight: float,
-        p_low: float,
-        fs_critical: float,
-        weight_landslide: float,
-        weight_stable: float,
-    ) -> None:
-        """Keep the settings; see :class:`~.training.settings.TrainingSettings`."""
-        self.physics, self.physics_weight, self.p_low, self.fs_critical = physics, physics_weight, p_low, fs_critical
-        self.weight_landslide, self.weight_stable = weight_landslide, weight_stable
+    physics: str
+    physics_weight: float
+    p_low: float
+    fs_critical: float
+    weight_landslide: float
+    weight_stable: float
 
     def __call__(self, logits: torch.Tensor, labels: torch.Tensor, safety: torch.Tensor | None) -> LossTerms:
         """Return the terms of a batch.
 
         Args:
             logits: (batch, 2, height, width), stable and landslide.
-            labels: uint8 (batch, height, width): 1, 0, and 255 for cells to leave out.
-            safety: float (batch, height, width), NaN for cells to leave out, or none.
+            labels: uint8 (batch, height, width): 1, 0, and 255 for cells to ignore.
+            safety: float (batch, height, width), NaN for cells to ignore, or none.
         """
         # With two classes, softmax of the logits is the logistic function of their difference.
         difference = (logits[:, 1] - logits[:, 0]).float()
@@ -89,24 +75,17 @@ class PcumLoss:
         weight = torch.where(slide, self.weight_landslide, self.weight_stable) * known_label
         entropy = functional.softplus(torch.where(slide, -difference, difference))
         zero = difference.new_zeros(())
-        terms = LossTerms(
-            (weight * entropy).sum(),
-            known_label.sum(),
-            zero,
-            zero,
-            zero,
-            zero,
-            (((difference >= 0) == slide) & known_label).sum(),
-            slide.sum(),
-            (slide & (difference >= 0)).sum(),
-        )
+        correct = ((difference >= 0) == slide) & known_label
+        hits = slide & (difference >= 0)
+        sums = (weight * entropy).sum(), known_label.sum(), zero, zero, zero, zero, correct.sum(), slide.sum()
+        terms = LossTerms(*sums, hits.sum())
         if safety is None:
             return terms
         known = torch.isfinite(safety)
         fs = torch.where(known, safety.float(), torch.full_like(difference, torch.inf))
         constrained = fs < self.fs_critical
         low = constrained & (probability < self.p_low)
-        terms.known, terms.constrained, terms.violations = known.sum(), constrained.sum(), low.sum()
+        terms.safety_known, terms.constrained, terms.violations = known.sum(), constrained.sum(), low.sum()
         if self.physics == INDICATOR:
             terms.physics = self.physics_weight * (low * torch.sigmoid(1 - fs)).sum()
         elif self.physics == HINGE:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
-import dataclasses
-import inspect
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .errors import Cancelled, ScarpError
-from .training.settings import PRESETS, RECOMMENDED, TrainingSettings, in_preset, in_words, preset_help, preset_settings
+from .options import Option
+from .training.settings import (
+    PRESETS,
+    RECOMMENDED,
+    TrainingSettings,
+    format_value,
+    in_preset,
+    preset_help,
+    preset_settings,
+)
 
 DONE, FAILED, CANCELLED = 0, 1, 130
 """Exit status; wrong options give 2."""
 
 
 class Lines:
-    """Progress as lines of text on standard error; knows whether Ctrl-C was pressed."""
+    """Progress as lines of text on standard error; Ctrl-C cancels."""
 
     def __init__(self) -> None:
         self._stopping = False
@@ -39,7 +45,7 @@ class Lines:
         return self._stopping
 
     def stop(self, *_: Any) -> None:
-        """Ask the work to end; takes what a signal handler is given."""
+        """Request cancellation; takes the arguments of a signal handler."""
         if not self._stopping:
             self._write("Stopping ...")
         self._stopping = True
@@ -49,15 +55,11 @@ class Lines:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the arguments say and return the exit status.
-
-    Args:
-        arguments: those of the command line by default.
-    """
+    """Train with the arguments, by default those of the command line, and return the exit status."""
     options = vars(parser().parse_args(arguments))
     progress = Lines()
     try:
-        with _heard(progress):
+        with _cancel_on_interrupt(progress):
             model = _train(options, progress)
     except ScarpError as error:
         print(error, file=sys.stderr, flush=True)
@@ -72,81 +74,52 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m scarp.model.training_cli",
         description="Trains PCUM on a factor stack and landslide labels, and writes the model file.",
     )
-    for name, text in (
-        ("stack", "factor stack"),
-        ("labels", "label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown"),
-        ("output", "model file, .safetensors"),
-    ):
-        result.add_argument(name, metavar=name.upper(), help=text)
+    labels = "label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown"
+    result.add_argument("stack", metavar="STACK", help="factor stack")
+    result.add_argument("labels", metavar="LABELS", help=labels)
+    result.add_argument("output", metavar="OUTPUT", help="model file, .safetensors")
     result.add_argument("--safety-factor", metavar="FILE", help="safety factor on the stack's grid")
-    result.add_argument("--start-from", metavar="FILE", help="trained model to go on from, on this stack and labels")
-    result.add_argument("--checkpoint", metavar="FILE", help="state of the run; when it exists, the run goes on")
-    result.add_argument("--html", metavar="FILE", help="report with the curves")
-    result.add_argument(
-        "--preset",
-        choices=PRESETS,
-        default=RECOMMENDED,
-        help=f"values of all settings that are not given; {RECOMMENDED} by default",
-    )
+    result.add_argument("--start-from", metavar="FILE", help="trained model to fine-tune on this stack and labels")
+    result.add_argument("--checkpoint", metavar="FILE", help="state of the run; if it exists, the run resumes from it")
+    result.add_argument("--html", metavar="FILE", help="report with the training curves")
+    about = f"values of all settings that are not given; {RECOMMENDED} by default"
+    result.add_argument("--preset", choices=PRESETS, default=RECOMMENDED, help=about)
     group = result.add_argument_group("settings")
-    texts = _texts()
-    for item in dataclasses.fields(TrainingSettings):
-        group.add_argument(
-            f"--{item.name.rstrip('_').replace('_', '-')}",
-            dest=item.name,
-            default=None,
-            **_option(item, texts.get(item.name, "")),
-        )
+    for option in TrainingSettings.options():
+        flag = f"--{option.name.rstrip('_').replace('_', '-')}"
+        group.add_argument(flag, dest=option.name, default=None, **_argument(option))
     return result
 
 
-def _option(item: dataclasses.Field, text: str) -> dict[str, Any]:
-    """Return what argparse wants to know of a setting; its value is checked by the settings themselves."""
-    about = f"{text} " + (preset_help(item.name) if in_preset(item.name) else f"Default: {in_words(item.default)}.")
-    if "limits" in item.metadata:
-        lowest, highest = item.metadata["limits"]
-        about += f" From {lowest:.12g} to {highest:.12g}."
+def _argument(option: Option) -> dict[str, Any]:
+    """Return the arguments of ``add_argument`` for a setting; the settings check the value themselves."""
+    usual = preset_help(option.name) if in_preset(option.name) else f"Default: {format_value(option.default)}."
+    about = f"{option.help} {usual}"
+    if option.limits is not None:
+        about += f" From {option.limits[0]:.12g} to {option.limits[1]:.12g}."
     # A percent sign starts a placeholder in argparse.
-    option: dict[str, Any] = {"help": about.strip().replace("%", "%%")}
-    if isinstance(item.default, bool):
-        return {**option, "action": argparse.BooleanOptionalAction}
-    if "choices" in item.metadata:
-        return {**option, "choices": item.metadata["choices"]}
-    if isinstance(item.default, (int, float)):
-        return {**option, "type": type(item.default), "metavar": "NUMBER"}
-    return {**option, "metavar": "TEXT"}
-
-
-def _texts() -> dict[str, str]:
-    """Return what the source of the settings says of each of them; nothing where the source is not at hand."""
-    try:
-        body = ast.parse(inspect.getsource(TrainingSettings)).body[0].body
-    except (OSError, SyntaxError):
-        return {}
-    return {
-        field.target.id: " ".join(text.value.value.replace("`", "").split())
-        for field, text in zip(body, body[1:])
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-    }
+    about = about.replace("%", "%%")
+    if isinstance(option.default, bool):
+        return {"help": about, "action": argparse.BooleanOptionalAction}
+    if option.choices is not None:
+        return {"help": about, "choices": option.choices}
+    return {"help": about, "type": type(option.default), "metavar": "NUMBER"}
 
 
 def _train(options: dict[str, Any], progress: Lines) -> str:
     """Train and return the path of the model."""
-    names = [item.name for item in dataclasses.fields(TrainingSettings)]
+    names = [option.name for option in TrainingSettings.options()]
     given = {name: options[name] for name in names if options[name] is not None}
     settings = preset_settings(options["preset"], given)
     # Not before the options are understood: torch takes seconds to load.
     from .jobs.train_pcum import train_pcum
 
+    files = {name: options[name] for name in ("safety_factor", "start_from", "checkpoint")}
     train_pcum(
-        options["stack"],
-        options["labels"],
-        options["output"],
-        safety_factor=options["safety_factor"],
+        *(options[name] for name in ("stack", "labels", "output")),
+        **files,
         settings=settings,
-        start_from=options["start_from"],
         given=given,
-        checkpoint=options["checkpoint"],
         output_html=options["html"],
         progress=progress,
     )
@@ -154,8 +127,8 @@ def _train(options: dict[str, Any], progress: Lines) -> str:
 
 
 @contextlib.contextmanager
-def _heard(progress: Lines) -> Iterator[None]:
-    """Let Ctrl-C cancel the work instead of breaking it off."""
+def _cancel_on_interrupt(progress: Lines) -> Iterator[None]:
+    """Let Ctrl-C cancel the run cleanly instead of interrupting it."""
     before = signal.signal(signal.SIGINT, progress.stop)
     try:
         yield

@@ -1,17 +1,17 @@
-"""Frequency ratio and weights of evidence: one table of weights a factor, summed over the factors."""
+"""Frequency ratio and weights of evidence: one table of weights per factor, summed over the factors."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch import nn
 
 from ..encoding import Encoding
 from ..networks import build_network
 
-BINS = 10
-"""Of a continuous factor, each with about the same area."""
+BINS = 10  # per continuous factor, of about equal area
 NEUTRAL_WEIGHT = {"frequency_ratio": 1.0, "weights_of_evidence": 0.0}
 _NO_PENALTY_C = 1e6
 _MIN_SLOPE = 1e-6
@@ -19,25 +19,24 @@ _MIN_SLOPE = 1e-6
 
 def fit_tables(
     kind: str, encoding: Encoding, values: np.ndarray, labels: np.ndarray, area: np.ndarray, weights: np.ndarray
-) -> tuple[nn.Module, dict, str]:
+) -> tuple[Any, dict, str]:
     """Fill the tables from training cells.
 
     Continuous factors are cut into bins of equal area. The weight of a class is its frequency ratio (share of the
     landslide cells ÷ share of the area) or its contrast W+ − W− (Bonham-Carter 1994, chapter 9). The index of a cell
-    is the sum over its factors. A logistic fit with one slope, which cannot turn the order, makes it a susceptibility
-    between 0 and 1 in which landslide and stable cells count as ``weights`` say; the posterior of weights of evidence
-    as such is far too sure of itself, because factors are not independent.
+    is the sum over its factors. A logistic fit with one slope, which keeps the order, turns it into a susceptibility
+    between 0 and 1; the posterior of weights of evidence itself is overconfident, because factors are not independent.
 
     Args:
         kind: ``frequency_ratio`` or ``weights_of_evidence``.
         encoding: one-hot.
         values: encoded, float32 (cells, channels).
         labels: (cells,): 1 landslide, 0 stable.
-        area: how many cells of the area each cell stands for.
+        area: number of cells of the area that each cell represents.
         weights: of the cells in the logistic fit.
 
     Returns:
-        Network, its architecture, and what was chosen, in words.
+        Network, its architecture, and a summary for the log.
     """
     slide, continuous = labels == 1, len(encoding.continuous)
     network, architecture = _empty(values.shape[1], continuous)
@@ -49,7 +48,7 @@ def fit_tables(
             table = np.full(BINS, neutral)
             for number in range(len(edges) + 1):
                 table[number] = class_weight(kind, place == number, slide, area)
-            # Where there are fewer bins, the last edge stands for the missing ones, and so does the last weight.
+            # With fewer bins, the last edge and the last weight are repeated.
             table[len(edges) + 1 :] = table[len(edges)]
             last = edges[-1] if len(edges) else np.float32(0)
             padded = np.concatenate([edges, np.full(BINS - 1 - len(edges), last, dtype=np.float32)])
@@ -72,7 +71,7 @@ def class_weight(kind: str, inside: np.ndarray, slide: np.ndarray, area: np.ndar
         kind: ``frequency_ratio`` or ``weights_of_evidence``.
         inside: whether a cell is of the class, bool (cells,).
         slide: whether it is landslide, bool (cells,).
-        area: how many cells of the area it stands for.
+        area: number of cells of the area that it represents.
 
     Returns:
         Frequency ratio, or contrast W+ − W− with half a cell added to each of the four counts, so that a class
@@ -90,13 +89,9 @@ def class_weight(kind: str, inside: np.ndarray, slide: np.ndarray, area: np.ndar
 
 
 def bin_edges(values: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """Return the lower ends of all bins but the first, float32, rising: quantiles over the area.
+    """Return the lower ends of all bins but the first, float32, increasing: area-weighted quantiles of a factor.
 
-    Where nearly all of the area has the lowest value, as a density of rare lines has, all higher ones are one bin.
-
-    Args:
-        values: of one factor, float32 (cells,).
-        area: how many cells of the area each cell stands for.
+    If nearly all of the area has the lowest value, as with a density of rare lines, all higher values are one bin.
     """
     order = np.argsort(values, kind="stable")
     below = np.cumsum(area[order])
@@ -106,13 +101,13 @@ def bin_edges(values: np.ndarray, area: np.ndarray) -> np.ndarray:
     return (edges if len(edges) or not len(higher) else higher.min(keepdims=True)).astype(np.float32)
 
 
-def _empty(channels: int, continuous: int) -> tuple[nn.Module, dict]:
+def _empty(channels: int, continuous: int) -> tuple[Any, dict]:
     architecture = {"type": "tables", "channels": channels, "continuous": continuous, "bins": BINS}
     return build_network(architecture), architecture
 
 
 def _calibrate(index: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return slope and constant that turn the index into a logit; the slope is above zero."""
+    """Return the positive slope and the constant that turn the index into a logit."""
     fit = LogisticRegression(C=_NO_PENALTY_C, max_iter=1000)
     fit.fit(index[:, None].astype(np.float64), labels, sample_weight=weights / weights.mean())
     slope = float(fit.coef_[0, 0])

@@ -1,6 +1,4 @@
-"""What a network of single cells says of many cells, in parts, so that a user who cancels need not wait for all.
-From cells to a fitted model with its numbers: what all models of single cells share.
-"""
+"""Fit and evaluate models of single cells, predict with them, and tell what they have learned."""
 
 from __future__ import annotations
 
@@ -12,61 +10,57 @@ import torch
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import nn
 
-from ..encoding import Encoding, fit_factors
+from ..encoding import ONE_HOT, Encoding, fit_factors
 from ..errors import ParameterInvalid
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..training.fit import FittedNetwork
 from ..training.settings import CELL_KINDS, FOREST, REGRESSION, TrainingSettings, enforce_kind_settings
 from ..windows.cells import CellSet
-from ..windows.reading import TEST, TRAIN, VALIDATION
-from .bivariate import fit_tables
+from ..windows.split import TEST, TRAIN, VALIDATION
+from .bivariate import NEUTRAL_WEIGHT, fit_tables
 from .logistic_regression import fit_regression
 from .random_forest import fit_forest
 
-CHUNK_CELLS = 8192
-"""Cells between two looks at whether to stop: a large forest takes a second for them."""
+CHUNK_CELLS = 8192  # cells between two checks for cancellation: a large forest takes a second for them
+MAX_PERMUTED_CELLS = 3000  # of each class, for the permutation importance
 
 
 def predict_logits(network: nn.Module, values: np.ndarray, progress: Progress) -> torch.Tensor:
-    """Return by how much the logit of landslide is above that of stable, one number a cell.
+    """Return the logit of landslide minus that of stable, one number per cell.
 
     Args:
         network: of single cells, on the CPU.
         values: encoded, float32 (cells, channels).
         progress: asked whether to stop.
-
-    Raises:
-        Cancelled: by the user.
     """
-    logit_parts = [torch.zeros(0)]
+    parts = [torch.zeros(0)]
     with torch.inference_mode():
         for start in range(0, len(values), CHUNK_CELLS):
             stop_if_cancelled(progress)
-            logits = network(torch.from_numpy(values[start : start + CHUNK_CELLS].T[None, :, :, None].copy()))[
-                0, :, :, 0
-            ]
-            logit_parts.append(logits[1] - logits[0])
-    return torch.cat(logit_parts)
+            image = torch.from_numpy(values[start : start + CHUNK_CELLS].T[None, :, :, None].copy())
+            logits = network(image)[0, :, :, 0]
+            parts.append(logits[1] - logits[0])
+    return torch.cat(parts)
 
 
 def fit_cell_model(
     kind: str, cells: CellSet, factors: Sequence[Any], settings: TrainingSettings, progress: Progress
 ) -> FittedNetwork:
-    """Fit a model on the cells for training and validation, and measure it on those for test.
+    """Fit a model on the training and validation cells, and evaluate it on the test cells.
 
-    Validation cells serve to choose what the method leaves open (C of the regression, by blocks of both; leaves of the
-    forest), and then to fit as well: nothing else of these models needs them.
+    Validation cells choose the hyperparameters (C of the regression, by blocks of both subsets; leaf size of the
+    forest), and then serve for training too: nothing else of these models needs them.
 
     Args:
-        kind: ``logistic_regression``, ``random_forest``, ``frequency_ratio`` or ``weights_of_evidence``.
+        kind: one of ``CELL_KINDS``.
         cells: with physical values.
         factors: the stack's factors, in the order of the values.
-        settings: give encoding, weights and seed; the encoding is ``one_hot`` for the last two kinds whatever it says.
-        progress: 0 to 1 over the whole.
+        settings: give encoding, weights and seed.
+        progress: receives progress and warnings.
 
     Returns:
-        The network on the CPU; ``metrics`` of the test cells are ``None`` where there are none, and as over the whole
-        area of the test blocks, whatever the sample. There is no history.
+        The network on the CPU; ``metrics`` refer to the whole area of the test blocks and are ``None`` without test
+        cells. There is no history.
 
     Raises:
         ParameterInvalid: the kind is not of single cells.
@@ -80,9 +74,7 @@ def fit_cell_model(
     specs = fit_factors(factors, [cells.values[rows].T])
     for spec in specs:
         if spec.std == 0:
-            progress.warn(
-                f'The factor "{spec.name}" has the same value in all training cells, so the model cannot use it.'
-            )
+            progress.warn(f'The factor "{spec.name}" is constant in all training cells, so the model cannot use it.')
     encoding = Encoding(specs, settings.encoding)
     values, labels, area = encoded(encoding, cells.values[rows]), cells.labels[rows].astype(np.int64), cells.weights()
     weights = sample_weights(labels, area[rows], settings)
@@ -92,69 +84,117 @@ def fit_cell_model(
         groups = None if cells.groups is None else cells.groups[rows]
         network, architecture, summary = fit_regression(values, labels, weights, groups, inner)
     elif kind == FOREST:
-        network, architecture, summary = fit_forest(
-            values, labels, weights, cells.subsets[rows] == VALIDATION, settings.seed, inner
-        )
+        is_validation = cells.subsets[rows] == VALIDATION
+        network, architecture, summary = fit_forest(values, labels, weights, is_validation, settings.seed, inner)
     else:
         network, architecture, summary = fit_tables(kind, encoding, values, labels, area[rows], weights)
     progress.report(0.95, summary)
-    tested = cells.rows(TEST)
-    metrics = cell_metrics(
-        network,
-        encoded(encoding, cells.values[tested]),
-        cells.labels[tested],
-        area[tested],
-        settings,
-        SubProgress(progress, 0.95, 1.0),
-    )
+    test = cells.rows(TEST)
+    scores = predict_logits(network, encoded(encoding, cells.values[test]), SubProgress(progress, 0.95, 1.0))
+    metrics = cell_metrics(scores, cells.labels[test], area[test], settings)
     progress.report(1.0)
     return FittedNetwork(network.eval(), architecture, specs, [], 0, metrics, "cpu", "fp32")
 
 
 def encoded(encoding: Encoding, values: np.ndarray) -> np.ndarray:
-    """Return the channels of cells, float32 (cells, channels), of physical values (cells, factors)."""
+    """Return the channels, float32 (cells, channels), of physical values (cells, factors)."""
     image, _ = encoding.encode(np.ascontiguousarray(values.T)[:, :, None])
     return np.ascontiguousarray(image[:, :, 0].T)
 
 
 def sample_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSettings) -> np.ndarray:
-    """Return how much each cell counts, float64 (cells,).
+    """Return the weight of each cell, float64 (cells,).
 
     Args:
         labels: (cells,): 1 landslide, 0 stable.
-        area: how many cells of the area each cell stands for.
-        settings: ``weight_landslide`` 0 lets both classes count the same; else each cell of the area counts as its
-            class's weight says.
+        area: number of cells of the area that each cell represents.
+        settings: ``weight_landslide`` 0 balances the classes; else each cell of the area has its class's weight.
     """
     weights = area.astype(np.float64).copy()
     slide = labels == 1
     stable_sum, slide_sum = weights[~slide].sum(), weights[slide].sum()
-    factor = settings.weight_landslide / settings.weight_stable or stable_sum / slide_sum
-    weights[slide] *= factor
+    weights[slide] *= settings.weight_landslide / settings.weight_stable or stable_sum / slide_sum
     return weights / weights.mean()
 
 
 def cell_metrics(
-    network: nn.Module,
-    values: np.ndarray,
-    labels: np.ndarray,
-    area: np.ndarray,
-    settings: TrainingSettings,
-    progress: Progress,
+    logits: torch.Tensor, labels: np.ndarray, area: np.ndarray, settings: TrainingSettings
 ) -> dict[str, float | None]:
-    """Return loss, accuracy, recall and AUC over the area that the cells stand for; ``None`` without both classes."""
+    """Return loss, accuracy, recall and AUC over the area that the cells represent; ``None`` without both classes."""
     names = ("loss", "accuracy", "recall", "violation_rate", "auc", "best_epoch", "epochs")
     metrics: dict[str, float | None] = dict.fromkeys(names)
-    if len(np.unique(labels)) < 2:
-        return metrics
-    share = torch.sigmoid(predict_logits(network, values, progress).double()).numpy()
-    right = (share >= 0.5) == (labels == 1)
-    metrics.update(
-        {
-            "loss": float(log_loss(labels, share, sample_weight=sample_weights(labels, area, settings), labels=[0, 1])),
-            "accuracy": float(np.average(right, weights=area)),
-            "recall": float(right[labels == 1].mean()),
-            "auc": float(roc_auc_score(labels, share, sample_weight=area)),
-        }
-    )
+    if len(np.unique(labels)) == 2:
+        probability = torch.sigmoid(logits.double()).numpy()
+        weights = sample_weights(labels, area, settings)
+        metrics["loss"] = float(log_loss(labels, probability, sample_weight=weights, labels=[0, 1]))
+        metrics["accuracy"] = float(np.average((probability >= 0.5) == (labels == 1), weights=area))
+        metrics["recall"] = float((probability >= 0.5)[labels == 1].mean())
+        metrics["auc"] = float(roc_auc_score(labels, probability, sample_weight=area))
     return metrics
+
+
+# What a model has learned
+
+
+def channel_names(encoding: Encoding) -> list[tuple[str, str]]:
+    """Return factor and class of each channel; the class is empty unless the channel is a class."""
+    names = [(encoding.factors[index].name, "") for index in encoding.continuous]
+    for index in encoding.categorical:
+        spec = encoding.factors[index]
+        classes = [spec.classes.get(code, f"code {code}") for code in spec.seen] if encoding.mode == ONE_HOT else [""]
+        names += [(spec.name, name) for name in classes]
+    return names
+
+
+def coefficients(network: Any, encoding: Encoding) -> list[tuple[str, str, float]]:
+    """Return factor, class and coefficient of a logistic regression, largest magnitude first."""
+    weights = network.layer.weight.detach().reshape(-1).tolist()
+    rows = [(factor, name, weight) for (factor, name), weight in zip(channel_names(encoding), weights)]
+    return sorted(rows, key=lambda row: -abs(row[2]))
+
+
+def class_weight_rows(kind: str, network: Any, encoding: Encoding) -> list[tuple[str, str, float]]:
+    """Return factor, class (or range of values) and weight of each table, in the order of the factors."""
+    rows: list[tuple[str, str, float]] = []
+    neutral, names = NEUTRAL_WEIGHT[kind], channel_names(encoding)
+    for factor, index in enumerate(encoding.continuous):
+        spec = encoding.factors[index]
+        edges = np.unique(network.edges[factor].double().numpy()) if spec.std > 0 else np.empty(0)
+        ends = [spec.minimum, *(edges * spec.std + spec.mean), spec.maximum]
+        for low, high, weight in zip(ends, ends[1:], network.bins[factor].tolist()):
+            rows.append((spec.name, f"{low:.4g} to {high:.4g}", weight + neutral))
+    classes = network.classes.tolist()
+    return rows + [(*names[network.continuous + place], weight + neutral) for place, weight in enumerate(classes)]
+
+
+def permutation_importance(
+    network: nn.Module, encoding: Encoding, values: np.ndarray, labels: np.ndarray, seed: int, progress: Progress
+) -> list[tuple[str, float]]:
+    """Return factor and drop in AUC when the values of the factor are permuted among the cells, largest first.
+
+    Args:
+        network: of single cells, on the CPU.
+        encoding: of its factors.
+        values: encoded, float32 (cells, channels); cells not seen in training.
+        labels: (cells,): 1 landslide, 0 stable; without both of them the result is empty.
+        seed: of the permutations.
+        progress: asked whether to stop.
+    """
+    generator = np.random.default_rng([seed, 7])
+    drawn = [generator.permutation(np.flatnonzero(labels == label))[:MAX_PERMUTED_CELLS] for label in (0, 1)]
+    chosen = np.sort(np.concatenate(drawn))
+    values, labels = values[chosen], labels[chosen]
+    if len(np.unique(labels)) < 2:
+        return []
+    baseline = _auc(network, values, labels, progress)
+    names = np.array([factor for factor, _ in channel_names(encoding)])
+    drops = []
+    for name in dict.fromkeys(names):
+        permuted, columns = values.copy(), names == name
+        permuted[:, columns] = values[generator.permutation(len(values))][:, columns]
+        drops.append((str(name), baseline - _auc(network, permuted, labels, progress)))
+    return sorted(drops, key=lambda drop: -drop[1])
+
+
+def _auc(network: nn.Module, values: np.ndarray, labels: np.ndarray, progress: Progress) -> float:
+    return float(roc_auc_score(labels, predict_logits(network, values, progress).numpy()))

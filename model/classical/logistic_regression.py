@@ -1,19 +1,20 @@
-"""Logistic regression, its penalty chosen by cross-validation over blocks of land."""
+"""Logistic regression, its penalty chosen by cross-validation over spatial blocks."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
-from torch import nn
 
 from ..networks import build_network
 from ..progress import Progress, stop_if_cancelled
 
 C_VALUES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Values tried for scikit-learn's C; smaller ones hold the weights back more."""
+"""Candidates for scikit-learn's C; smaller values penalise the weights more."""
 _INNER_FOLDS = 5
 _DEFAULT_C = 1e-2
 _MAX_ITERATIONS = 1000
@@ -21,23 +22,23 @@ _MAX_ITERATIONS = 1000
 
 def fit_regression(
     values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None, progress: Progress
-) -> tuple[nn.Module, dict, str]:
+) -> tuple[Any, dict, str]:
     """Fit a logistic regression.
 
     Args:
         values: encoded, float32 (cells, channels).
         labels: (cells,): 1 landslide, 0 stable.
         weights: of the cells.
-        groups: block of each cell; ``None`` when it is not known.
-        progress: 0 to 1.
+        groups: block of each cell, if known.
+        progress: receives progress.
 
     Returns:
-        Network, its architecture, and what was chosen, in words.
+        Network, its architecture, and a summary for the log.
     """
     c_value, summary = _choose_c(values, labels, weights, groups, progress)
     fitted = _fit(values, labels, weights, c_value)
     architecture = {"type": "linear", "channels": values.shape[1]}
-    network = build_network(architecture)
+    network: Any = build_network(architecture)
     with torch.no_grad():
         network.layer.weight.copy_(torch.from_numpy(fitted.coef_.reshape(1, -1, 1, 1)))
         network.layer.bias.copy_(torch.from_numpy(fitted.intercept_))
@@ -47,7 +48,7 @@ def fit_regression(
 def _choose_c(
     values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None, progress: Progress
 ) -> tuple[float, str]:
-    """Return the strength with the lowest loss on blocks held back, and a sentence about it."""
+    """Return the C with the lowest loss on held-out blocks, and a summary."""
     count = 0 if groups is None else min(_INNER_FOLDS, len(np.unique(groups)))
     if count < 2:
         return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because there are too few blocks to choose it by."

@@ -1,28 +1,27 @@
-"""Random forest (Breiman 2001): grown by scikit-learn, kept as plain arrays."""
+"""Random forest (Breiman 2001): grown by scikit-learn, stored as plain arrays."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
-from torch import nn
 
 from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
 
 TREES = 300
 LEAF_SIZES = (5, 20, 80, 320)
-"""Least cells of a leaf, tried on the validation blocks. Small leaves learn the place by heart."""
+"""Minimum leaf sizes in cells, tried on the validation blocks. Small leaves overfit."""
 DEFAULT_LEAF_SIZE = 20
 MAX_DEPTH = 64
 _TUNING_TREES = 40
-_CANCEL_CHECK_SECONDS = 0.7
-"""Seconds, about, between two looks at whether the user cancelled; how many trees that are is no matter to them."""
+_CANCEL_CHECK_SECONDS = 0.7  # approximate seconds between two checks for cancellation, whatever the number of trees
 
 
 def fit_forest(
@@ -32,43 +31,30 @@ def fit_forest(
     is_validation: np.ndarray,
     seed: int,
     progress: Progress,
-) -> tuple[nn.Module, dict, str]:
+) -> tuple[Any, dict, str]:
     """Grow a forest.
 
     Args:
         values: encoded, float32 (cells, channels).
         labels: (cells,): 1 landslide, 0 stable.
         weights: of the cells.
-        held_back: whether a cell is for validation, bool (cells,): it helps to choose the size of leaves, and then to
-            grow the forest.
+        is_validation: bool (cells,): these choose the leaf size, and then train the forest too.
         seed: of the forest.
-        progress: 0 to 1.
+        progress: receives progress.
 
     Returns:
-        Network, its architecture, and what was chosen, in words.
+        Network, its architecture, and a summary for the log.
     """
     leaf, summary = DEFAULT_LEAF_SIZE, f"A leaf has at least {DEFAULT_LEAF_SIZE} cells."
     if len(np.unique(labels[is_validation])) == 2 and len(np.unique(labels[~is_validation])) == 2:
         losses = []
+        train = values[~is_validation], labels[~is_validation], weights[~is_validation]
         for number, size in enumerate(LEAF_SIZES):
-            candidate = _grow(
-                values[~is_validation],
-                labels[~is_validation],
-                weights[~is_validation],
-                _TUNING_TREES,
-                size,
-                seed,
-                SubProgress(progress, 0.1 * number, 0.1 * (number + 1)),
-            )
-            probability = candidate.predict_proba(values[is_validation])[:, 1]
-            losses.append(
-                log_loss(
-                    labels[is_validation],
-                    np.clip(probability, 1e-4, 1 - 1e-4),
-                    sample_weight=weights[is_validation],
-                    labels=[0, 1],
-                )
-            )
+            part = SubProgress(progress, 0.1 * number, 0.1 * (number + 1))
+            candidate = _grow(*train, _TUNING_TREES, size, seed, part)
+            probability = np.clip(candidate.predict_proba(values[is_validation])[:, 1], 1e-4, 1 - 1e-4)
+            truth, weight = labels[is_validation], weights[is_validation]
+            losses.append(log_loss(truth, probability, sample_weight=weight, labels=[0, 1]))
         leaf = LEAF_SIZES[int(np.argmin(losses))]
         summary = (
             f"A leaf has at least {leaf} cells, the best of {', '.join(map(str, LEAF_SIZES))} on the validation blocks."
@@ -78,8 +64,8 @@ def fit_forest(
     return network, architecture, f"{summary} {TREES} trees with {architecture['nodes']:,} nodes."
 
 
-def forest_to_network(forest: RandomForestClassifier) -> tuple[nn.Module, dict]:
-    """Return a fitted forest of the classes 0 and 1 as a network that gives the same shares, and its architecture."""
+def forest_to_network(forest: RandomForestClassifier) -> tuple[Any, dict]:
+    """Return a fitted forest of the classes 0 and 1 as an equivalent network, and its architecture."""
     trees = [estimator.tree_ for estimator in forest.estimators_]
     sizes = [tree.node_count for tree in trees]
     architecture = {
@@ -89,7 +75,7 @@ def forest_to_network(forest: RandomForestClassifier) -> tuple[nn.Module, dict]:
         "nodes": int(sum(sizes)),
         "depth": int(max(tree.max_depth for tree in trees)),
     }
-    network = build_network(architecture)
+    network: Any = build_network(architecture)
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     with torch.no_grad():
         network.roots.copy_(torch.from_numpy(roots))
@@ -113,7 +99,7 @@ def _flatten_trees(trees: Sequence, roots: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _round_down(threshold: np.ndarray) -> np.ndarray:
-    """Return float32 thresholds that part float32 values as the float64 ones do: the largest not above them."""
+    """Return float32 thresholds that split float32 values as the float64 ones do: the largest not above them."""
     near = threshold.astype(np.float32)
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 

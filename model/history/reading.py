@@ -1,6 +1,6 @@
-"""What a history says, read from its lines as they come or from the header of a model file.
+"""Reading histories: files as they grow, the header of a model file, and the user's folder.
 
-Nothing is believed: the file may be damaged, be another program's, or be written by a stranger.
+The files are untrusted: they may be damaged, from another program, or from a stranger.
 """
 
 from __future__ import annotations
@@ -36,47 +36,37 @@ from .storage import (
 )
 from .writing import RunInfo
 
-_RECENT_EPOCHS = 10
-"""Epochs whose mean time tells how long the next ones take."""
+_RECENT_EPOCHS = 10  # epochs whose mean time predicts that of the next ones
 
 
 class History:
-    """The epochs of a training and how it stands."""
+    """The epochs of a training and its state; ``started`` is in seconds since 1970."""
 
     def __init__(self, head: RunInfo, started: float) -> None:
-        """Begin without an epoch.
-
-        Args:
-            head: what is trained.
-            started: seconds since 1970.
-        """
         self.head, self.started = head, started
         self.series = {name: Series() for name in SERIES}
         self.seconds = Series()
         self.best_epoch = 0
         """With the lowest validation loss; 0 before the first."""
-        self.share = 0.0
-        """Of the epoch under way."""
+        self.epoch_share = 0.0  # done of the current epoch
         self.ended = ""
         """One of ``ENDS``; empty while it runs."""
-        self.text = ""
-        """Why it failed."""
-        self.metrics: dict[str, float] = {}
-        """Of the test windows."""
+        self.text = ""  # why it failed
+        self.metrics: dict[str, float] = {}  # of the test windows
 
     @property
     def epoch(self) -> int:
-        """Epochs done."""
+        """Finished epochs."""
         return len(self.seconds)
 
     @property
     def last_epoch(self) -> int:
-        """With which it ends if no better one comes."""
+        """The last one if the loss does not fall any more."""
         patience = self.head.patience
         return min(self.head.epochs, max(self.best_epoch, 1) + patience) if patience else self.head.epochs
 
     def add(self, numbers: Mapping[str, Any]) -> bool:
-        """Add the next epoch; return whether the numbers were those of one."""
+        """Add the next epoch; return whether the numbers were valid."""
         values = [_number(numbers.get(name)) for name in SERIES]
         if numbers.get(EPOCH) != self.epoch + 1 or self.epoch >= MAX_EPOCHS or None in (values[0], values[4]):
             return False
@@ -84,47 +74,37 @@ class History:
             self.series[name].append(value)
         seconds = _number(numbers.get("seconds"))
         self.seconds.append(None if seconds is None else max(seconds, 0.0))
-        self.share = 0.0
-        best = self.series["validation_loss"].at(self.best_epoch)
+        self.epoch_share = 0.0
+        best = self.series["validation_loss"].value_at(self.best_epoch)
         if best is None or self.series["validation_loss"].values[-1] < best:
             self.best_epoch = self.epoch
         return True
 
     def seconds_per_epoch(self) -> float | None:
-        """Return the mean time of the last epochs in seconds, ``None`` while it is not known."""
+        """Return the mean time of the last epochs in seconds, if known."""
         known = [value for value in self.seconds.values[-_RECENT_EPOCHS:] if not math.isnan(value)]
         return sum(known) / len(known) if known else None
 
 
 class Follower:
-    """Reads a history file that another process writes: only what is new, and never more at once than it is told."""
+    """Follows a history file that another process writes: reads only what is new, a bounded piece at a time."""
 
     def __init__(self, path: str | os.PathLike) -> None:
-        """Begin at the start of a file, which need not be there yet."""
         self.path = Path(path)
         self.history: History | None = None
-        self.not_a_history = False
-        """Whether it is no history."""
-        self.deleted = False
-        """Whether the file was deleted."""
-        self.stop_requested = False
-        """Whether the training was asked to stop."""
-        self.last_polled = 0.0
-        """When it was last looked at, by the monotonic clock."""
+        self.not_a_history = self.deleted = self.stop_requested = False
+        self.last_polled = 0.0  # by the monotonic clock
         self._touched: tuple[int, int] | None = None
         self._idle_seconds, self._idle_since = 0.0, 0.0
-        """Seconds of silence up to a moment, and that moment by the monotonic clock."""
+        """Seconds without a heartbeat up to a moment, and that moment by the monotonic clock."""
         self._offset = 0
         self._partial_line = b""
 
     def state(self, now: float | None = None) -> str:
-        """Return ``running``, ``lost`` or how it ended.
+        """Return ``running``, ``lost`` or the outcome; ``now`` is a time of the monotonic clock.
 
-        Clocks are set now and then, and that of a network drive may be another one. So only at the first look the
-        file's age by the clock counts; from then on, how long nobody has touched it.
-
-        Args:
-            now: by the monotonic clock, which is asked by default.
+        Clocks may be adjusted, and a network drive has its own. So the file's age counts only at the first poll; from
+        then on, the time since its last change.
         """
         if self.history is not None and self.history.ended:
             return self.history.ended
@@ -133,18 +113,11 @@ class Follower:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more can come."""
+        """Whether there can be no more lines."""
         return self.not_a_history or self.deleted or (self.history is not None and bool(self.history.ended))
 
-    def poll(self, most: int = 32 * 1024) -> bool:
-        """Read on.
-
-        Args:
-            most: bytes to read at once.
-
-        Returns:
-            Whether more is there already.
-        """
+    def poll(self, max_bytes: int = 32 * 1024) -> bool:
+        """Read on, and return whether there is more to read."""
         self.last_polled = time.monotonic()
         try:
             status = self.path.stat()
@@ -155,14 +128,14 @@ class Follower:
             if status.st_size > self._offset:
                 with open(self.path, "rb") as stream:
                     stream.seek(self._offset)
-                    found = stream.read(most)
+                    found = stream.read(max_bytes)
                 self._offset += len(found)
                 self._feed(found)
         except FileNotFoundError:
             self.deleted = True
             return False
         except OSError:
-            # Locked for a moment, say: the next look will tell.
+            # Locked for a moment, say: try again at the next poll.
             return False
         self.stop_requested = (
             self.history is not None and not self.history.ended and storage.stop_file(self.path).exists()
@@ -170,15 +143,12 @@ class Follower:
         return status.st_size > self._offset and not self.done
 
     def _update_idle_time(self, status: os.stat_result) -> None:
-        """Note whether the file was touched since the last look."""
         touched = status.st_mtime_ns, status.st_size
         if touched != self._touched:
             first, self._touched = self._touched is None, touched
-            # A time in the future says nothing of when it was.
-            self._idle_seconds, self._idle_since = (
-                max(time.time() - status.st_mtime, 0.0) if first else 0.0,
-                self.last_polled,
-            )
+            # A time in the future counts as now.
+            self._idle_seconds = max(time.time() - status.st_mtime, 0.0) if first else 0.0
+            self._idle_since = self.last_polled
 
     def _restart(self) -> None:
         self.history, self.not_a_history, self._offset, self._partial_line = None, False, 0, b""
@@ -205,36 +175,26 @@ class Follower:
             self.history.text = _text(content.get("text"))
             self.history.metrics = _numbers(content.get("metrics"))
         elif content.get(IN_EPOCH) == self.history.epoch + 1:
-            self.history.share = min(max(_number(content.get(SHARE)) or 0.0, 0.0), 1.0)
+            self.history.epoch_share = min(max(_number(content.get(SHARE)) or 0.0, 0.0), 1.0)
         elif EPOCH in content:
             self.history.add(content)
 
 
 def read_history(path: str | os.PathLike) -> Follower:
-    """Begin to follow a file that the user chose.
-
-    Raises:
-        HistoryInvalid: it cannot be read, or is no history.
-    """
+    """Follow a file that the user chose; raises ``HistoryInvalid`` if it cannot be read, or is no history."""
     follower = Follower(path)
     follower.poll()
     if follower.deleted:
         raise HistoryInvalid(f"The file {path} does not exist.")
     if follower.history is None:
         raise HistoryInvalid(
-            f"The file {path} is no history of a training. Choose a .jsonl file that a training of "
-            "Scarp wrote, or a model file."
+            f"The file {path} is no history of a training. Choose a .jsonl file written by Scarp, or a model file."
         )
     return follower
 
 
 def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed: float) -> History:
-    """Return the history that a model file keeps.
-
-    Args:
-        header: checked; see :mod:`..artifact_header`.
-        path: of the model file.
-        changed: when it was written, seconds since 1970.
+    """Return the history in the checked header of a model file, ``changed`` in seconds since 1970.
 
     Raises:
         HistoryInvalid: its kind of model has no epochs.
@@ -255,26 +215,19 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
 
 
 def _parse_head(content: Mapping[str, Any]) -> History | None:
-    """Return the history that a head begins; ``None`` when it is no head that this version knows."""
+    """Return the history with this head; ``None`` unless it is a head of this format."""
     epochs, patience = content.get("epochs"), content.get("patience")
-    if content.get(HEAD) != FORMAT or not all(
-        type(value) is int and 0 <= value <= MAX_EPOCHS for value in (epochs, patience)
-    ):
+    if content.get(HEAD) != FORMAT or type(epochs) is not int or type(patience) is not int:
         return None
-    head = RunInfo(
-        _text(content.get("kind")),
-        _text(content.get("output")),
-        epochs,
-        patience,
-        _text(content.get("report")),
-        _text(content.get("part")),
-        content.get("stoppable") is True,
-    )
+    if not (0 <= epochs <= MAX_EPOCHS and 0 <= patience <= MAX_EPOCHS):
+        return None
+    texts = {name: _text(content.get(name)) for name in ("kind", "output", "report", "part")}
+    head = RunInfo(epochs=epochs, patience=patience, stoppable=content.get("stoppable") is True, **texts)
     return History(head, _number(content.get("started")) or 0.0)
 
 
 def _report_path(model: str | os.PathLike) -> str:
-    """Return the report that was made with a model, from the run record beside it; empty without one."""
+    """Return the report of a model, from the run record beside it; empty without one."""
     record = Path(f"{model}.run.json")
     try:
         if record.stat().st_size < 1 << 20:
@@ -307,5 +260,59 @@ def _numbers(value: Any) -> dict[str, float]:
 
 
 def _text(value: Any) -> str:
-    """Return a text that can be written into any file: half of a letter, a lone surrogate, becomes a question mark."""
+    """Return a text that can be written to any file: lone surrogates become question marks."""
     return value[:4096].encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
+
+
+class HistoryFolder:
+    """All histories of a folder, which may not exist yet, and files that were opened by hand."""
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = Path(folder)
+        self.followers: dict[str, Follower] = {}  # by path
+        self._opened: set[str] = set()
+
+    def poll(self, seconds: float = 0.005) -> bool:
+        """Look for new histories, and read on in running ones, for a limited time; the next call reads the rest.
+
+        Returns:
+            Whether there is more to read.
+        """
+        until = time.monotonic() + seconds
+        self._list()
+        waiting = [item for item in self.followers.values() if not item.done]
+        # Those polled longest ago first, so that none of many files starves.
+        waiting.sort(key=lambda item: item.last_polled)
+        for left, follower in zip(range(len(waiting) - 1, -1, -1), waiting):
+            more = follower.poll()
+            while more and time.monotonic() < until:
+                more = follower.poll()
+            if time.monotonic() >= until:
+                return more or left > 0
+        return False
+
+    def add(self, follower: Follower) -> str:
+        """Add a file that was opened by hand and return its key."""
+        key = str(follower.path)
+        self._opened.add(key)
+        self.followers.setdefault(key, follower)
+        return key
+
+    def forget(self, key: str) -> None:
+        """Remove a training from the list, and delete its history if it lies in the folder."""
+        path = self.followers.pop(key).path
+        self._opened.discard(key)
+        if path.parent == self.folder:
+            storage.remove(path)
+
+    def _list(self) -> None:
+        try:
+            with os.scandir(self.folder) as items:
+                found = {str(self.folder / item.name) for item in items if item.name.endswith(storage.SUFFIX)}
+        except OSError:
+            # Before the first training there is no folder.
+            found = set()
+        for key in set(self.followers) - found - self._opened:
+            del self.followers[key]
+        for key in found - set(self.followers):
+            self.followers[key] = Follower(key)

@@ -1,10 +1,8 @@
-"""The lines of a history file, and the words in them.
+"""The format of history files, their folder, and series of numbers for drawing.
 
-A history is a text file of JSON lines. The first, the head, says what is trained; then there is a line for each epoch,
-for how far a slow epoch has come, and at last one for how it ended. A file without that last line belongs to a training
-that runs, or that was killed: while a training lives, it touches its file every few seconds.
-Numbers that grow by one an epoch and are drawn often, also when there are a hundred thousand of them.
-Where the histories of a user's trainings lie: one folder, whatever started the training.
+A history is a text file of JSON lines. The first, the head, describes the training; then there is a line for each epoch
+and for the progress within a slow epoch, and finally one for the outcome. A file without that last line belongs to a
+training that runs, or that was killed: a running training touches its file every few seconds.
 """
 
 from __future__ import annotations
@@ -19,41 +17,34 @@ from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
-NUMBERS = ("loss", "accuracy", "recall", "violation_rate")
-"""What is measured in each epoch."""
-SUBSETS = ("train", "validation")
-"""On what; an epoch has ``train_loss`` and so on, ``None`` where there is nothing to divide by."""
+NUMBERS = ("loss", "accuracy", "recall", "violation_rate")  # measured in each epoch
+SUBSETS = ("train", "validation")  # an epoch has ``train_loss`` and so on, ``None`` where there is nothing to divide by
 SERIES = tuple(f"{subset}_{name}" for subset in SUBSETS for name in NUMBERS)
 
 EPOCHS, PATIENCE, STOPPED, CANCELLED, FAILED = "epochs", "patience", "stopped", "cancelled", "failed"
 ENDS = (EPOCHS, PATIENCE, STOPPED, CANCELLED, FAILED)
-"""How a training ended: after all epochs, when it no longer got better, by hand with its best weights kept, by hand
-without a model, or by an error."""
-RUNNING, LOST = "running", "lost"
-"""What a training without an end is: at work, or not heard of any more."""
+"""Outcomes: after all epochs, by early stopping, by hand with the best weights kept, by hand without a model, or by an
+error."""
+RUNNING, LOST = "running", "lost"  # states without an outcome: running, or no heartbeat
 
 HEAD, EPOCH, IN_EPOCH, SHARE, END = "scarp_training", "epoch", "in_epoch", "share", "ended"
-"""The member by which a line is known; ``SHARE`` goes with ``IN_EPOCH``."""
+"""The key that identifies a line; ``SHARE`` goes with ``IN_EPOCH``."""
 FORMAT = 1
-"""In the head; raised when older versions could no longer read a new file rightly."""
+"""In the head; increased when older versions can no longer read new files correctly."""
 
-HEARTBEAT = 3.0
-"""Seconds between two touches of the file."""
-LOST_AFTER = 30.0
-"""Seconds without a touch after which a training counts as lost."""
+HEARTBEAT = 3.0  # seconds between two touches of the file
+LOST_AFTER = 30.0  # seconds without a heartbeat after which a training counts as lost
 MAX_EPOCHS = 100000
 MAX_LINE_BYTES = 64 * 1024
 
 
-BUCKET = 64
-"""Values that share a lowest and a highest one."""
+BUCKET = 64  # values per minimum and maximum, so that a hundred thousand epochs are drawn quickly
 
 
 class Series:
     """Values of the epochs 1, 2, 3 ..., NaN where there is none."""
 
     def __init__(self) -> None:
-        """Begin without any."""
         self.values = array("d")
         self.lowest = math.inf
         self.highest = -math.inf
@@ -64,7 +55,7 @@ class Series:
 
     @property
     def empty(self) -> bool:
-        """Whether there is no number in it."""
+        """Whether no value is known."""
         return self.lowest > self.highest
 
     def append(self, value: float | None) -> None:
@@ -77,23 +68,21 @@ class Series:
             self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
             self._lows[-1], self._highs[-1] = min(self._lows[-1], value), max(self._highs[-1], value)
 
-    def at(self, epoch: int) -> float | None:
-        """Return the value of an epoch, ``None`` where there is none."""
+    def value_at(self, epoch: int) -> float | None:
+        """Return the value of an epoch, if there is one."""
         if not 1 <= epoch <= len(self.values) or math.isnan(self.values[epoch - 1]):
             return None
         return self.values[epoch - 1]
 
-    def lines(self, most: int) -> list[list[tuple[float, float]]]:
-        """Return the values as lines of (epoch, value), broken where there is none.
+    def polylines(self, max_points: int) -> list[list[tuple[float, float]]]:
+        """Return the values as lines of (epoch, value), broken at gaps.
 
-        Args:
-            most: points at most, about two for each dot on the screen; of more values, neighbouring ones become two
-                points, their lowest and their highest.
+        Of more values than ``max_points`` (about two per pixel), neighbours become two points: minimum and maximum.
         """
-        if len(self.values) <= most:
-            return _split_at_gaps([(number, value) for number, value in enumerate(self.values, 1)])
+        if len(self.values) <= max_points:
+            return _split_at_gaps(list(enumerate(self.values, 1)))
         points: list[tuple[float, float]] = []
-        together = max(1, -(-2 * len(self._lows) // most))
+        together = max(1, -(-2 * len(self._lows) // max_points))
         for first in range(0, len(self._lows), together):
             low, high = min(self._lows[first : first + together]), max(self._highs[first : first + together])
             middle = min((first + together / 2) * BUCKET, len(self.values))
@@ -112,14 +101,12 @@ def _split_at_gaps(points: Sequence[tuple[float, float]]) -> list[list[tuple[flo
 
 
 SUFFIX, STOP_SUFFIX = ".jsonl", ".stop"
-MAX_HISTORIES = 100
-"""Histories; with more, a new training throws the oldest away."""
-_MIN_AGE = 24 * 3600.0
-"""Seconds since a file was last touched before it may go: no training that runs leaves its own alone so long."""
+MAX_HISTORIES = 100  # with more, a new training deletes the oldest
+_MIN_AGE = 24 * 3600.0  # seconds since the last heartbeat before a file may be deleted
 
 
 def state_folder() -> Path:
-    """Return the folder of what Scarp remembers for a user: ``SCARP_STATE``, or where the system keeps such files.
+    """Return the folder of a user's state files: ``SCARP_STATE``, or the system's usual place.
 
     Raises:
         RuntimeError: the user has no home folder.
@@ -135,17 +122,17 @@ def state_folder() -> Path:
 
 
 def histories_folder() -> Path:
-    """Return the folder of the histories; it need not be there yet."""
+    """Return the folder of the histories, which may not exist yet."""
     return state_folder() / "trainings"
 
 
 def new_history() -> Path:
-    """Return the path for the history of a training that begins now, and throw old ones away.
+    """Return the path for the history of a new training, and delete old histories.
 
-    Names sort by time, and no two trainings share one, so what is said to one is never heard by another.
+    Names sort by time and are unique, so a request to one training never reaches another.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be created.
         RuntimeError: the user has no home folder.
     """
     folder = histories_folder()
@@ -155,21 +142,17 @@ def new_history() -> Path:
 
 
 def stop_file(history: str | os.PathLike) -> Path:
-    """Return the file by which a training is asked to stop; it lies beside the history and is empty."""
+    """Return the empty file beside a history that asks its training to stop."""
     return Path(history).with_suffix(STOP_SUFFIX)
 
 
 def request_stop(history: str | os.PathLike) -> None:
-    """Ask the training of a history to stop and to keep its best weights.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Ask the training of a history to stop and keep its best weights; raises ``OSError`` if that is not possible."""
     stop_file(history).touch()
 
 
 def remove(history: str | os.PathLike) -> None:
-    """Throw a history away; nothing happens when it is gone already, or open elsewhere."""
+    """Delete a history, unless it is gone already, or open elsewhere."""
     for path in (Path(history), stop_file(history)):
         with contextlib.suppress(OSError):
             path.unlink()

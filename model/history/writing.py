@@ -1,4 +1,4 @@
-"""A training writes down how it goes, and hears whether it should stop."""
+"""The training log: writes the history of a training, and checks whether it was asked to stop."""
 
 from __future__ import annotations
 
@@ -17,37 +17,29 @@ from ..errors import Cancelled, ScarpError
 from . import storage
 from .storage import CANCELLED, END, FAILED, FORMAT, HEAD, HEARTBEAT, IN_EPOCH, SHARE
 
-_STOP_CHECK_INTERVAL = 0.25
-"""Seconds between two looks at whether to stop."""
-_PROGRESS_INTERVAL = 5.0
-"""Seconds of an epoch between two lines that say how far it is."""
+_STOP_CHECK_INTERVAL = 0.25  # seconds between two checks for a stop request
+_PROGRESS_INTERVAL = 5.0  # seconds between two progress lines within an epoch
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a history says of its training before the first epoch."""
+    """The head of a history."""
 
     kind: str
-    """``pcum``, ``unet``, ``bpnn`` or ``resnet``."""
-    output: str
-    """The file that the training makes."""
-    epochs: int
-    """At most."""
+    output: str  # file that the training makes
+    epochs: int  # maximum
     patience: int
-    """Epochs without a better validation loss after which it ends; 0 for never."""
-    report: str = ""
-    """The HTML file that it makes, if any."""
-    part: str = ""
-    """Which of several trainings this is, such as ``fold 2 of 5``; empty for a single one."""
+    """Of early stopping; 0 for never."""
+    report: str = ""  # HTML file, if any
+    part: str = ""  # which of several trainings this is, such as ``fold 2 of 5``
     stoppable: bool = True
-    """Whether it can be asked to stop."""
 
 
 class TrainingLog:
-    """The history of one training; one without a file, such as ``TrainingLog()``, writes nothing and never stops.
+    """The history of one training; without a file, as ``TrainingLog()``, it writes nothing and never stops.
 
-    A context: when it is left, the file is closed with how the training ended. Results do not depend on a history, so
-    one that cannot be written ends with a warning, and the training goes on.
+    A context manager: on exit the file is closed with the outcome of the training. Results do not depend on a history,
+    so if it cannot be written there is a warning, and the training goes on.
     """
 
     def __init__(
@@ -56,15 +48,10 @@ class TrainingLog:
         head: RunInfo | None = None,
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """Begin.
-
-        Args:
-            path: of a new file; nothing is written without it.
-            head: its first line.
-            warn: takes a text when the history cannot be written any longer.
+        """Create the file ``path`` and write its head; ``warn`` is called when it can no longer be written.
 
         Raises:
-            OSError: the file cannot be made.
+            OSError: the file cannot be created.
         """
         self.path = None if path is None else Path(path)
         self._stream: TextIO | None = None
@@ -76,9 +63,9 @@ class TrainingLog:
         self._stopping = False
         if self.path is None or head is None:
             return
-        self._stream = open(self.path, "x", encoding="utf-8", newline="\n")
+        self._stream = open(self.path, "x", encoding="utf-8", newline="\n")  # noqa: SIM115  # open while training runs
         self._write({HEAD: FORMAT, **asdict(head), "started": round(time.time(), 3), "process": os.getpid()})
-        threading.Thread(target=self._heartbeat, name="scarp history", daemon=True).start()
+        threading.Thread(target=self._heartbeat, args=(self.path,), name="scarp history", daemon=True).start()
 
     def __enter__(self) -> TrainingLog:
         return self
@@ -93,27 +80,17 @@ class TrainingLog:
             self._close({END: FAILED, "text": text[:1000]})
 
     def start_clock(self) -> None:
-        """Say that the first epoch begins now, whose time counts from here."""
+        """Start the time of the first epoch."""
         self._last_progress = self._clock = time.monotonic()
 
     def epoch(self, numbers: Mapping[str, Any], timed: bool = True) -> None:
-        """Write the numbers of a finished epoch.
-
-        Args:
-            numbers: as they stand in the history of the model file.
-            timed: whether it was trained just now, and not before the checkpoint that the run goes on from.
-        """
+        """Write the numbers of a finished epoch; ``timed`` unless it was trained before a checkpoint."""
         now = time.monotonic()
         self._write({**numbers, "seconds": round(now - self._clock, 3) if timed else None})
         self._last_progress = self._clock = now
 
     def report_epoch_share(self, epoch: int, share: float) -> None:
-        """Say how far an epoch is, now and then when it is slow.
-
-        Args:
-            epoch: its number, from 1.
-            share: of it that is done, 0 to 1.
-        """
+        """Write how much of an epoch is done (0 to 1), from time to time if it is slow."""
         now = time.monotonic()
         if now - self._last_progress >= _PROGRESS_INTERVAL:
             self._last_progress = now
@@ -121,7 +98,7 @@ class TrainingLog:
 
     def stop_requested(self) -> bool:
         """Whether this training was asked to stop; cheap enough for every step."""
-        if self._stoppable and not self._stopping and self._stream is not None:
+        if self._stoppable and not self._stopping and self._stream is not None and self.path is not None:
             now = time.monotonic()
             if now - self._last_stop_check >= _STOP_CHECK_INTERVAL:
                 self._last_stop_check = now
@@ -129,18 +106,13 @@ class TrainingLog:
         return self._stopping
 
     def finish(self, ended: str, metrics: Mapping[str, Any]) -> None:
-        """Say that the training succeeded, to be written when the context is left.
-
-        Args:
-            ended: ``epochs``, ``patience`` or ``stopped``.
-            metrics: of the test windows.
-        """
+        """Note that the training succeeded: how it ended, and its test metrics; written on exit."""
         self._end = {END: ended, "metrics": dict(metrics)}
 
-    def _heartbeat(self) -> None:
+    def _heartbeat(self, path: Path) -> None:
         while not self._ended.wait(HEARTBEAT):
             with contextlib.suppress(OSError):
-                os.utime(self.path)
+                os.utime(path)
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._stream is None:
@@ -149,7 +121,7 @@ class TrainingLog:
             self._stream.write(json.dumps(line, separators=(",", ":")) + "\n")
             self._stream.flush()
         except OSError as error:
-            # A full disk, say: the training is worth more than its curves.
+            # On a full disk, say: the training is worth more than its curves.
             self._close_stream()
             self._warn(_not_kept_message(error))
 
@@ -169,12 +141,7 @@ class TrainingLog:
 
 
 def begin_history(head: RunInfo, warn: Callable[[str], None]) -> TrainingLog:
-    """Begin the history of a training among those of the user; one that writes nothing where that cannot be done.
-
-    Args:
-        head: of the history.
-        warn: takes a text when the history cannot be written.
-    """
+    """Start a history in the user's folder; if that is not possible, warn and return one that writes nothing."""
     try:
         return TrainingLog(storage.new_history(), head, warn)
     except (OSError, RuntimeError) as error:
@@ -185,6 +152,6 @@ def begin_history(head: RunInfo, warn: Callable[[str], None]) -> TrainingLog:
 
 def _not_kept_message(error: Exception) -> str:
     return (
-        f"The dock Training cannot follow this training, because its history cannot be written ({error}). The "
-        "training itself goes on, and the model will hold its curves."
+        f"The dock Training cannot follow this training, because its history cannot be written ({error}). The training "
+        "itself goes on, and the model will hold its curves."
     )

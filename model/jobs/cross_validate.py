@@ -5,67 +5,45 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 
 from ..classical.fit import fit_cell_model
-from ..errors import ParameterInvalid
 from ..history.writing import TrainingLog
 from ..inputs.vectors import Points, Polygons
-from ..outputs.atomic import RunRecord, atomic_output, check_writable
+from ..outputs.atomic import atomic_output, check_writable
+from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress
 from ..provenance.lineage import warn_stale_inputs
 from ..provenance.map_tags import MEANING, MEANING_TAG
-from ..stack import Stack, open_stack
 from ..tables import write_table
 from ..training.devices import choose_device, training_precision
 from ..training.fit import FittedNetwork, fit_network, label_patches
 from ..training.settings import (
     CELL_KINDS,
-    PATCH_KINDS,
     PCUM,
     TITLES,
+    CrossValidationOptions,
     TrainingSettings,
     enforce_kind_settings,
-    parameter_name,
     patch_cells,
-    window_alignment,
 )
-from ..validation.fold_scores import (
-    ALL,
-    EvaluationSample,
-    FoldResult,
-    draw_evaluation_sample,
-    mean_auc,
-    sample_raster,
-    score_folds,
-)
-from ..validation.out_of_fold import merge_folds, predict_fold, temporary_folder_beside
+from ..validation import out_of_fold as oof
+from ..validation.out_of_fold import EvaluationSample, FoldResult
 from ..windows.cells import MAX_CELLS, sample_cells
 from ..windows.collection import fine_blocks, place_windows, window_capacity
-from ..windows.folds import MIN_RANDOM_PATCH_SIDE, Folds, make_folds, split_windows
-from ..windows.reading import TEST, TRAIN, WindowSet, read_windows
-from ..windows.scan import LabelScan, survey
-from ..windows.split import Blocks, BlockSplit
-from .train_pcum import with_physics_setting
-from .training_run import (
-    describe_windows,
-    open_on_grid,
-    safety_factor_mask,
-    start_training_log,
-    trained_model,
-    with_class_weight,
-)
+from ..windows.reading import WindowPlan, WindowSet, read_windows, split_windows
+from ..windows.scan import LabelScan, TrainingRasters, open_training_rasters, scan_labels
+from ..windows.split import MIN_RANDOM_PATCH_SIDE, TEST, TRAIN, Blocks, BlockSplit, Folds, make_folds
+from . import training_run as shared
 
 SPATIAL, RANDOM = "spatial", "random"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")
-MIN_FOLDS, MAX_FOLDS = 2, 50
-_BORDER_COPIES = 2
-"""A window on the border between two parts of the land is kept once for each."""
+_WINDOW_COPIES = 2  # a window on the border between training and validation is kept once for each
 
 
 @dataclass
@@ -76,48 +54,75 @@ class FoldFeature:
     bottom: float
     right: float
     top: float
-    fold: int
-    """From 1."""
+    fold: int  # from 1
     landslide_cells: int
     labelled_cells: int
-    auc: float | None
-    """Of the block's whole fold."""
+    auc: float | None  # of the block's whole fold
 
 
 @dataclass
 class CrossValidation:
-    """What a cross validation found."""
+    """Result of a cross validation."""
 
-    auc: float
-    """Mean over the folds."""
-    lowest: float
-    """AUC of the worst fold."""
-    pooled: float
-    """AUC of the whole out-of-fold map."""
-    random: float | None
-    """Mean over the folds of a random split; ``None`` when it was not asked for."""
-    gap: float | None
-    """By how much the random split flatters: ``random`` − ``auc``."""
+    auc: float  # mean over the folds
+    lowest: float  # AUC of the worst fold
+    pooled: float  # AUC of the whole out-of-fold map
+    random: float | None  # mean over the folds of a random split, if requested
+    gap: float | None  # optimism of the random split: ``random`` − ``auc``
     folds: list[FoldResult]
     blocks: list[FoldFeature]
 
 
-@dataclass
-class _FoldContext:
-    """What the steps hand on."""
+@dataclass(frozen=True)
+class _Study:
+    """What all folds share and none changes."""
 
     kind: str
     settings: TrainingSettings
-    stack: Stack
-    labels: rasterio.DatasetReader
-    safety: rasterio.DatasetReader | None
-    found: LabelScan
+    rasters: TrainingRasters
+    plan: WindowPlan
+    scan: LabelScan
+    output: str | os.PathLike
+    """Of the job; named in the histories."""
     side: int = 0
     """Cells along the side of a window; 0 for kinds that learn from single cells."""
-    most: int = 0
-    """Windows at most."""
-    output: str | os.PathLike = ""
-    """The map to make."""
+    max_windows: int = 0
+
+
+@dataclass(frozen=True)
+class _FoldTask:
+    """One fold of one split: trained and predicted on its own, so that folds could run side by side."""
+
+    study: _Study
+    folds: Folds
+    split: str  # ``SPATIAL`` or ``RANDOM``
+    fold: int  # from 0
+    path: Path  # of the map to make, with no data outside the fold
+
+    def run(self, progress: Progress) -> tuple[int, int] | None:
+        """Train without the fold and predict it; return best epoch and number of epochs, of networks."""
+        study = self.study
+        title = f"{self.fold + 1} of {self.folds.count}, {self.split} split"
+        progress.report(0.0, f"Fold {title}.")
+        # Folds are compared, so none may be stopped early by hand.
+        head = study.kind, study.output, study.settings, progress
+        with shared.start_training_log(*head, part=f"fold {title}", stoppable=False) as log:
+            split = self.folds.split_excluding(self.fold, study.settings.seed)
+            fitted, settings = _fit(study, split, SubProgress(progress, 0.0, 0.85), log)
+            log.finish(fitted.ended, fitted.metrics)
+        model = shared.trained_model(study.kind, fitted, settings, study.rasters.grid, {})
+        model.to(settings.device)
+        oof.predict_fold(study.rasters.stack, model, self.folds, self.fold, self.path, SubProgress(progress, 0.85, 1.0))
+        return (fitted.best_epoch, len(fitted.history)) if fitted.history else None
+
+
+@dataclass
+class _SplitResult:
+    """Scores of the folds of one split; best epoch and number of epochs of each fold, of networks."""
+
+    scores: list[FoldResult]
+    epochs: list[tuple[int, int] | None]
+    map: Path
 
 
 def cross_validate(
@@ -126,300 +131,194 @@ def cross_validate(
     landslides: Points | Polygons,
     output: str | os.PathLike,
     *,
-    kind: str,
+    options: CrossValidationOptions,
     settings: TrainingSettings,
-    folds: int,
     safety_factor: str | os.PathLike | None = None,
-    random_split: bool = True,
     output_table: str | os.PathLike | None = None,
     progress: Progress,
 ) -> CrossValidation:
-    """Cross-validate a kind of model over blocks of land.
+    """Cross-validate a kind of model over spatial blocks.
 
-    Each fold's blocks are predicted by a model trained on the others, of which a fifth decides when training stops.
-    The same is done with patches of a few cells shared out at random, to show by how much a random split flatters; for
-    models that judge a patch of land as a whole these are of its size. The outputs are written when all is done.
+    Each fold's blocks are predicted by a model trained on the others, of which a fifth serves for early stopping. With
+    a random split the same is done with patches of a few cells, to show its optimism; for models that predict a patch
+    as a whole these have its size. The outputs are written when all is done.
 
     Args:
         stack: factor stack.
         labels: label raster on its grid.
-        landslides: inventory in the grid's CRS, at which the maps are judged; a cell counts once.
+        landslides: inventory in the grid's CRS, at which the maps are evaluated; a cell counts once.
         output: the out-of-fold map, a GeoTIFF on the stack's grid.
-        kind: one of ``KINDS``.
+        options: kind of model, number of folds, and whether to use a random split too, which takes as long again.
         settings: of the training; SPLIT does not apply.
-        folds: how many.
-        safety_factor: on the stack's grid; only PCUM reads it.
-        random_split: whether to do the same with a random split; takes as long again.
-        output_table: CSV with one row a fold.
-        progress: hears how far it is.
+        safety_factor: on the stack's grid; only PCUM uses it.
+        output_table: CSV with one row per fold.
+        progress: receives progress and warnings.
 
     Raises:
-        ParameterInvalid: there is no such kind, FOLDS is out of its range, or a setting does not fit the data.
+        ParameterInvalid: there is no such kind, or a setting does not fit the data.
         TooFewData: too few blocks with landslides, or no landslide on the map.
         GridMismatch: labels or safety factor lie on another grid.
         ScarpError: as for training and prediction.
     """
+    kind = options.kind
     settings = enforce_kind_settings(kind, settings)
     if kind != PCUM:
         safety_factor = None
-    if not MIN_FOLDS <= folds <= MAX_FOLDS:
-        raise ParameterInvalid(f"FOLDS is {folds}, but must lie between {MIN_FOLDS} and {MAX_FOLDS}.")
     for path in (output, output_table):
         if path is not None:
             check_writable(path)
     training_precision(settings.precision, choose_device(settings.device))
-    requested_settings = {parameter_name(name): value for name, value in settings.as_dict().items()}
-    record = RunRecord(
-        "crossvalidate",
-        {"KIND": kind, "FOLDS": folds, "RANDOM_SPLIT": random_split, **requested_settings},
-        {
-            "STACK": stack,
-            "LABELS": labels,
-            "LANDSLIDES": landslides.source or landslides.name,
-            "SAFETY_FACTOR": safety_factor,
-        },
-    )
+    inputs = {"STACK": stack, "LABELS": labels, "LANDSLIDES": landslides.source or landslides.name}
+    inputs["SAFETY_FACTOR"] = safety_factor
+    record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)
     warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
     if kind == PCUM:
-        settings = with_physics_setting(settings, safety_factor, progress)
-    with (
-        temporary_folder_beside(output) as folder,
-        open_stack(stack) as opened,
-        open_on_grid(labels, "label", opened) as raster,
-        open_on_grid(safety_factor, "safety factor", opened) as safety_raster,
-    ):
-        grid = opened.grid
-        blocks = Blocks.of(grid, settings.block)
-        context = _prepare(kind, settings, opened, raster, safety_raster, blocks, SubProgress(progress, 0.0, 0.05))
-        context.output = output
-        spatial = make_folds(blocks, context.found.landslide, context.found.labelled, folds, settings.seed)
-        progress.report(
-            0.05,
-            f"{TITLES[kind]}: {folds} folds of blocks of {settings.block:g} m; "
-            f"{int((context.found.landslide > 0).sum())} blocks hold landslides.",
-        )
-        sample = draw_evaluation_sample(grid, labels, landslides, settings.seed, SubProgress(progress, 0.05, 0.07))
-        end = 0.5 if random_split else 0.95
-        results, epochs = _evaluate_split(context, spatial, SPATIAL, sample, folder, SubProgress(progress, 0.07, end))
-        compared: list[FoldResult] = []
-        if random_split:
-            patches = _patches(context, folds, SubProgress(progress, end, end + 0.02))
-            compared, others = _evaluate_split(
-                context, patches, RANDOM, sample, folder, SubProgress(progress, end + 0.02, 0.97)
-            )
-            epochs |= others
+        settings = shared.with_physics_setting(settings, safety_factor, progress)
+    with oof.temporary_folder_beside(output) as folder, open_training_rasters(stack, labels, safety_factor) as rasters:
+        grid = rasters.grid
+        study = _prepare(kind, settings, rasters, output, SubProgress(progress, 0.0, 0.05))
+        landslide, blocks = study.scan.landslide, Blocks.for_grid(grid, settings.block)
+        folds = make_folds(blocks, landslide, study.scan.labelled, options.folds, settings.seed)
+        count = int((landslide > 0).sum())
+        text = f"{options.folds} folds of blocks of {settings.block:g} m; {count} blocks hold landslides."
+        progress.report(0.05, f"{TITLES[kind]}: {text}")
+        sample = oof.draw_evaluation_sample(grid, labels, landslides, settings.seed, SubProgress(progress, 0.05, 0.07))
+        end = 0.5 if options.random_split else 0.95
+        spatial = _evaluate_split(study, folds, SPATIAL, sample, folder, SubProgress(progress, 0.07, end))
+        random = None
+        if options.random_split:
+            patches = _random_patches(study, options.folds, SubProgress(progress, end, end + 0.02))
+            part = SubProgress(progress, end + 0.02, 0.97)
+            random = _evaluate_split(study, patches, RANDOM, sample, folder, part)
         # Not before: a run that fails or is cancelled leaves no map that looks finished.
         with atomic_output(output) as temporary:
-            os.replace(_map_of(SPATIAL, folder), temporary)
-    summary = _summary(results, compared, spatial, grid)
+            os.replace(spatial.map, temporary)
+    result = _summarise(spatial, random, folds, grid)
     if output_table is not None:
-        write_table(
-            output_table,
-            COLUMNS,
-            _rows([*((SPATIAL, row) for row in results), *((RANDOM, row) for row in compared)], epochs),
-        )
-    without = [row.fold for row in results if not row.landslides]
-    if without:
-        progress.warn(
-            f"No landslide of LANDSLIDES lies in these folds, so they do not count: {', '.join(without)}. "
-            "Make FOLDS or BLOCK smaller."
-        )
-    progress.report(
-        0.98,
-        f"Mean AUC over the folds {summary.auc:.3f}, worst fold {summary.lowest:.3f}, whole "
-        f"out-of-fold map {summary.pooled:.3f}.",
-    )
-    if summary.random is not None and summary.gap is not None:
-        progress.report(
-            0.98,
-            f"With a random split the mean AUC is {summary.random:.3f}, "
-            + (
-                f"{summary.gap:.3f} more, because it judges neighbours of training cells. On new land "
-                "expect the figure of the blocks."
-                if summary.gap > 0
-                else "no more than over blocks: neighbours of training cells do not flatter this model."
-            ),
-        )
-    record.write(
-        {"OUTPUT": output, "OUTPUT_TABLE": output_table},
-        seed=settings.seed,
-        metrics={
-            "auc": summary.auc,
-            "auc_lowest": summary.lowest,
-            "auc_pooled": summary.pooled,
-            "auc_random": summary.random,
-            "gap": summary.gap,
-        },
-    )
+        rows = [*_rows(SPATIAL, spatial), *(_rows(RANDOM, random) if random else ())]
+        write_table(output_table, COLUMNS, rows)
+    _report(result, progress)
+    scores = {"auc": result.auc, "auc_lowest": result.lowest, "auc_pooled": result.pooled}
+    metrics = {**scores, "auc_random": result.random, "gap": result.gap}
+    record.write({"OUTPUT": output, "OUTPUT_TABLE": output_table}, seed=settings.seed, metrics=metrics)
     progress.report(1.0)
-    return summary
+    return result
 
 
 def _prepare(
-    kind: str,
-    settings: TrainingSettings,
-    stack: Stack,
-    labels: rasterio.DatasetReader,
-    safety: rasterio.DatasetReader | None,
-    blocks: Blocks,
-    progress: Progress,
-) -> _FoldContext:
-    """Survey the area."""
-    grid = stack.grid
-    if kind in CELL_KINDS:
-        fine = Blocks(grid.height, grid.width, (1, 1))
-        return _FoldContext(
-            kind, settings, stack, labels, safety, survey(stack, labels, blocks, fine, settings.seed, progress)
-        )
-    side, most = window_capacity(
-        stack, settings.window, window_alignment(kind, settings, grid.cell_size()), _min_windows(kind), _BORDER_COPIES
-    )
-    found = survey(stack, labels, blocks, fine_blocks(grid, side), settings.seed, progress)
-    return _FoldContext(kind, settings, stack, labels, safety, found, side, most)
+    kind: str, settings: TrainingSettings, rasters: TrainingRasters, output: str | os.PathLike, progress: Progress
+) -> _Study:
+    """Scan the labels."""
+    grid = rasters.grid
+    plan = shared.window_plan(kind, settings, grid.cell_size())
+    fine, side, count = Blocks.of_cells(grid, grid.height, grid.width), 0, 0
+    if kind not in CELL_KINDS:
+        side, count = window_capacity(grid, len(rasters.factors), plan, _WINDOW_COPIES)
+        fine = fine_blocks(grid, side)
+    scan = scan_labels(rasters, Blocks.for_grid(grid, settings.block), fine, settings.seed, progress)
+    return _Study(kind, settings, rasters, plan, scan, output, side, count)
 
 
-def _patches(context: _FoldContext, folds: int, progress: Progress) -> Folds:
-    """Return folds of patches shared out at random: of a few cells, or of the land that a model judges as a whole."""
-    grid, seed = context.stack.grid, context.settings.seed
-    side = max(MIN_RANDOM_PATCH_SIDE, patch_cells(context.kind, grid.cell_size()))
-    blocks = Blocks(side, side, (-(-grid.height // side), -(-grid.width // side)))
-    found = survey(context.stack, context.labels, blocks, Blocks(grid.height, grid.width, (1, 1)), seed, progress)
-    return make_folds(blocks, found.landslide, found.labelled, folds, seed)
+def _random_patches(study: _Study, folds: int, progress: Progress) -> Folds:
+    """Return folds of patches assigned at random: of a few cells, or of those that a model predicts as a whole."""
+    grid, seed = study.rasters.grid, study.settings.seed
+    side = max(MIN_RANDOM_PATCH_SIDE, patch_cells(study.kind, grid.cell_size()))
+    blocks, whole = Blocks.of_cells(grid, side, side), Blocks.of_cells(grid, grid.height, grid.width)
+    scan = scan_labels(study.rasters, blocks, whole, seed, progress)
+    return make_folds(blocks, scan.landslide, scan.labelled, folds, seed)
 
 
 def _evaluate_split(
-    context: _FoldContext, folds: Folds, split: str, sample: EvaluationSample, folder: Path, progress: Progress
-) -> tuple[list[FoldResult], dict[tuple[str, int], tuple[int, int]]]:
-    """Train, predict and judge all folds of one split; its map lies in the folder at the end.
-
-    Returns:
-        The rows of the table; best epoch and epochs by split and fold, of networks.
-    """
-    # Not the models: forests are large, and one at a time is enough.
-    maps, epochs = {}, {}
-    for fold in range(folds.count):
-        part = SubProgress(progress, 0.96 * fold / folds.count, 0.96 * (fold + 1) / folds.count)
-        part.report(0.0, f"Fold {fold + 1} of {folds.count}, {split} split.")
-        # Folds are compared, so none may be ended before its time.
-        with start_training_log(
-            context.kind,
-            context.output,
-            context.settings,
-            part,
-            part=f"fold {fold + 1} of {folds.count}, {split} split",
-            stoppable=False,
-        ) as log:
-            fitted, settings = _fit(
-                context, folds.split_excluding(fold, context.settings.seed), SubProgress(part, 0.0, 0.85), log
-            )
-            log.finish(fitted.ended, fitted.metrics)
-        maps[fold] = folder / f"fold{fold + 1}.tif"
-        model = trained_model(context.kind, fitted, settings, context.stack.grid, {})
-        model.to(settings.device)
-        predict_fold(context.stack, model, folds, fold, maps[fold], SubProgress(part, 0.85, 1.0))
-        if fitted.history:
-            epochs[split, fold] = fitted.best_epoch, len(fitted.history)
+    study: _Study, folds: Folds, split: str, sample: EvaluationSample, folder: Path, progress: Progress
+) -> _SplitResult:
+    """Train, predict and evaluate all folds of one split."""
+    tasks = [_FoldTask(study, folds, split, fold, folder / f"fold{fold + 1}.tif") for fold in range(folds.count)]
+    epochs = list(_run_tasks(tasks, SubProgress(progress, 0.0, 0.96)))
     tags = {
         MEANING_TAG: f"{MEANING}; of each cell by a model that did not see its block",
-        "KIND": context.kind,
+        "KIND": study.kind,
         "FOLDS": str(folds.count),
         "SPLIT": split,
     }
-    whole = _map_of(split, folder)
-    merge_folds(maps, folds, context.stack.grid, whole, tags, SubProgress(progress, 0.96, 0.98))
-    return score_folds(sample_raster(whole, sample, SubProgress(progress, 0.98, 1.0)), sample, folds), epochs
+    whole, maps = folder / f"{split}.tif", {task.fold: task.path for task in tasks}
+    oof.merge_folds(maps, folds, study.rasters.grid, whole, tags, SubProgress(progress, 0.96, 0.98))
+    values = oof.sample_raster(whole, sample, SubProgress(progress, 0.98, 1.0))
+    return _SplitResult(oof.score_folds(values, sample, folds), epochs, whole)
 
 
-def _map_of(split: str, folder: Path) -> Path:
-    return folder / f"{split}.tif"
+def _run_tasks(tasks: list[_FoldTask], progress: Progress) -> Iterator[tuple[int, int] | None]:
+    """Run folds one after the other: forests are large, and one model at a time is enough."""
+    for number, task in enumerate(tasks):
+        yield task.run(SubProgress(progress, number / len(tasks), (number + 1) / len(tasks)))
 
 
 def _fit(
-    context: _FoldContext, split: BlockSplit, progress: Progress, log: TrainingLog
+    study: _Study, split: BlockSplit, progress: Progress, log: TrainingLog
 ) -> tuple[FittedNetwork, TrainingSettings]:
-    factors, settings, cell = context.stack.factors, context.settings, context.stack.grid.cell_size()
-    if context.kind in CELL_KINDS:
-        cells = sample_cells(
-            context.stack, context.labels, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3)
-        )
-        return fit_cell_model(context.kind, cells, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
-    windows = label_patches(_windows(context, split, SubProgress(progress, 0.0, 0.05)), patch_cells(context.kind, cell))
+    rasters, settings, kind = study.rasters, study.settings, study.kind
+    factors, cell = rasters.factors, rasters.grid.cell_size()
+    if kind in CELL_KINDS:
+        cells = sample_cells(rasters, split, MAX_CELLS, settings.seed, SubProgress(progress, 0.0, 0.3))
+        return fit_cell_model(kind, cells, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
+    windows = label_patches(_windows(study, split, SubProgress(progress, 0.0, 0.05)), patch_cells(kind, cell))
     if windows.safety is not None:
-        safety_factor_mask(windows)
-    settings = with_class_weight(settings, describe_windows(windows)[TRAIN], NullProgress())
-    return fit_network(
-        windows, factors, settings, SubProgress(progress, 0.05, 1.0), kind=context.kind, cell=cell, log=log
-    ), settings
+        shared.safety_factor_mask(windows)
+    settings = shared.with_class_weight(settings, shared.describe_windows(windows)[TRAIN], NullProgress())
+    part = SubProgress(progress, 0.05, 1.0)
+    return fit_network(windows, factors, settings, part, kind=kind, cell=cell, log=log), settings
 
 
-def _windows(context: _FoldContext, split: BlockSplit, progress: Progress) -> WindowSet:
-    """Read the windows of one run and cut them to its parts; landslides of the fold held back draw no windows."""
-    cells, blocks, seed = context.found.cells, split.blocks, context.settings.seed
+def _windows(study: _Study, split: BlockSplit, progress: Progress) -> WindowSet:
+    """Read the windows of one fold's training; landslides of the held-out fold place no windows."""
+    cells, blocks = study.scan.cells, split.blocks
     mine = split.subsets[cells[:, 0] // blocks.rows, cells[:, 1] // blocks.columns] != TEST
-    origins = place_windows(dataclasses.replace(context.found, cells=cells[mine]), context.side, context.most, seed)
-    return split_windows(
-        read_windows(
-            context.stack,
-            context.labels,
-            context.safety,
-            origins,
-            context.side,
-            window_alignment(context.kind, context.settings, context.stack.grid.cell_size()),
-            None,
-            None,
-            progress,
-            _min_windows(context.kind),
-        ),
-        split,
-    )
+    scan = dataclasses.replace(study.scan, cells=cells[mine])
+    origins = place_windows(scan, study.side, study.max_windows, study.settings.seed)
+    windows = read_windows(study.rasters, origins, study.side, study.plan, None, progress, assign_subsets=False)
+    return split_windows(windows, split)
 
 
-def _min_windows(kind: str) -> int:
-    return 1 if kind in PATCH_KINDS else 2
-
-
-def _summary(results: list[FoldResult], compared: list[FoldResult], folds: Folds, grid: Any) -> CrossValidation:
-    single = [row for row in results if row.fold != ALL]
-    auc = mean_auc(results)
-    random = mean_auc(compared) if compared else None
+def _summarise(spatial: _SplitResult, random: _SplitResult | None, folds: Folds, grid: Any) -> CrossValidation:
+    single = [row for row in spatial.scores if row.fold != oof.ALL]
+    auc, random_auc = oof.mean_auc(spatial.scores), oof.mean_auc(random.scores) if random else None
     features = []
     for row, column in np.argwhere(folds.labelled > 0).tolist():
-        fold = int(folds.table[row, column])
+        fold, bounds = int(folds.table[row, column]), folds.blocks.bounds(grid, row, column)
+        counts = int(folds.landslide[row, column]), int(folds.labelled[row, column])
         value = single[fold].auc
-        features.append(
-            FoldFeature(
-                *folds.blocks.bounds(grid, row, column),
-                fold + 1,
-                int(folds.landslide[row, column]),
-                int(folds.labelled[row, column]),
-                value if math.isfinite(value) else None,
-            )
+        features.append(FoldFeature(*bounds, fold + 1, *counts, value if math.isfinite(value) else None))
+    lowest = float(np.nanmin([row.auc for row in single]))
+    gap = None if random_auc is None else random_auc - auc
+    return CrossValidation(auc, lowest, spatial.scores[-1].auc, random_auc, gap, spatial.scores, features)
+
+
+def _report(result: CrossValidation, progress: Progress) -> None:
+    without = [row.fold for row in result.folds if not row.landslides]
+    if without:
+        progress.warn(
+            f"No landslide of LANDSLIDES lies in these folds, so they do not count: {', '.join(without)}. Make FOLDS "
+            "or BLOCK smaller."
         )
-    return CrossValidation(
-        auc,
-        float(np.nanmin([row.auc for row in single])),
-        results[-1].auc,
-        random,
-        None if random is None else random - auc,
-        results,
-        features,
+    progress.report(
+        0.98,
+        f"Mean AUC over the folds {result.auc:.3f}, worst fold {result.lowest:.3f}, whole out-of-fold map "
+        f"{result.pooled:.3f}.",
     )
+    if result.random is None or result.gap is None:
+        return
+    text = (
+        f"{result.gap:.3f} more, because test cells are neighbours of training cells. In new areas expect the AUC of "
+        "the blocks."
+        if result.gap > 0
+        else "no more than over blocks: neighbouring training cells do not favour this model."
+    )
+    progress.report(0.98, f"With a random split the mean AUC is {result.random:.3f}, {text}")
 
 
-def _rows(
-    rows: list[tuple[str, FoldResult]], epochs: dict[tuple[str, int], tuple[int, int]]
-) -> list[tuple[object, ...]]:
-    none = (None, None)
-    return [
-        (
-            split,
-            row.fold,
-            row.landslides,
-            row.stable,
-            row.auc,
-            row.low,
-            row.high,
-            *(none if row.fold == ALL else epochs.get((split, int(row.fold) - 1), none)),
-        )
-        for split, row in rows
-    ]
+def _rows(split: str, result: _SplitResult) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for row in result.scores:
+        epochs = None if row.fold == oof.ALL else result.epochs[int(row.fold) - 1]
+        numbers = row.landslides, row.stable, row.auc, row.low, row.high
+        rows.append((split, row.fold, *numbers, *(epochs or (None, None))))
+    return rows

@@ -1,7 +1,4 @@
-"""A logistic regression over the channels of a cell, as a network.
-A weight for each class of each factor, as a network: frequency ratio and weights of evidence.
-A random forest as a network: its trees as plain arrays, walked by torch.
-"""
+"""Models of single cells as networks: logistic regression, tables of class weights, and random forest."""
 
 from __future__ import annotations
 
@@ -14,65 +11,56 @@ from ..errors import ParameterInvalid
 
 
 class Linear(nn.Module):
-    """One weight a channel and a constant: the logit of landslide; that of stable is 0."""
+    """Logistic regression: one weight per channel and a constant; the logit of stable is 0."""
 
     patch = align = 1
     halo = 0
 
     def __init__(self, channels: int) -> None:
-        """Build the layer.
-
-        Args:
-            channels: of the input.
-        """
         super().__init__()
         self.channels = channels
         self.layer = nn.Conv2d(channels, 1, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
-        # Rounding to 16 bits would gain no time here.
+        """Return logits, (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
+        # 16 bits would save no time here.
         with torch.autocast(image.device.type, enabled=False):
             logit = self.layer(image.float())
         return torch.cat([torch.zeros_like(logit), logit], dim=1)
 
     @staticmethod
     def parameter_count(channels: int) -> int:
-        """Return how many weights such a network has, without building it."""
+        """Return the number of weights, without building the network."""
         return channels + 1
 
 
 class Tables(nn.Module):
-    """The sum of one weight a factor, made into a logit by ``scale · sum + offset``.
+    """Frequency ratio and weights of evidence: the sum of one weight per factor; the logit is ``scale · sum + offset``.
 
-    Continuous factors are looked up by the bin that their z-score lies in. Classes come as one channel each; a class
-    that no channel stands for adds nothing, so it is neutral.
+    Continuous factors are looked up by the bin of their z-score. Classes are one channel each; a class without a
+    channel adds nothing, so it is neutral.
     """
 
     patch = align = 1
     halo = 0
+    edges: torch.Tensor
+    """Lower ends of all bins but the first, increasing; the last is repeated if a factor has fewer bins."""
+    bins: torch.Tensor  # weight of each bin
+    classes: torch.Tensor  # weight of each class
+    scale: torch.Tensor
+    offset: torch.Tensor
 
     def __init__(self, channels: int, continuous: int, bins: int) -> None:
-        """Build the tables.
-
-        Args:
-            channels: of the input, continuous factors first, then one a class.
-            continuous: factors among them that have bins.
-            bins: most bins of a factor.
-        """
         super().__init__()
         self.channels, self.continuous = channels, continuous
         self.register_buffer("edges", torch.zeros(continuous, bins - 1))
-        """Lower ends of all bins but the first, rising; repeated at the end where a factor has fewer bins."""
         self.register_buffer("bins", torch.zeros(continuous, bins))
-        """Weight of each bin."""
         self.register_buffer("classes", torch.zeros(channels - continuous))
-        """Weight of each class."""
         self.register_buffer("scale", torch.zeros(1))
         self.register_buffer("offset", torch.zeros(1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
+        """Return logits, (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
         logit = self.scale * self.index(image) + self.offset
         return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
@@ -88,45 +76,42 @@ class Tables(nn.Module):
         return total
 
     def check(self) -> None:
-        """Raise :class:`ParameterInvalid` when the edges of a factor's bins do not rise."""
+        """Raise :class:`ParameterInvalid` unless the edges of all bins increase."""
         if (self.edges[:, 1:] < self.edges[:, :-1]).any():
-            raise ParameterInvalid("the edges of its bins do not rise")
+            raise ParameterInvalid("the edges of its bins do not increase")
 
     @staticmethod
     def parameter_count(channels: int, continuous: int, bins: int) -> int:
-        """Return how many numbers such a network has, without building it."""
+        """Return the number of weights, without building the network."""
         if continuous > channels:
             raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have bins.")
         return continuous * (2 * bins - 1) + channels - continuous + 2
 
 
 CELLS = 32768
-"""Walked at once, which bounds the memory; times channels it must stay within int32."""
+"""Cells per batch, which bounds the memory; times channels it must stay within int32."""
 COMPACT_EVERY = 3
-"""Steps after which the cells that came to a leaf are taken out; to look costs about as much as a step."""
-MIN_SHARE = 1e-6
-"""A share nearer to 0 or 1 than this counts as this far away: a forest's 0 of so many trees is no infinite logit."""
+"""Steps after which cells that reached a leaf are removed; the check costs about as much as a step."""
+MIN_SHARE = 1e-6  # shares are kept this far from 0 and 1, because 0 of so many trees is no infinite logit
 
 
 class Forest(nn.Module):
-    """The mean over all trees of the share of landslide cells in the leaf that a cell comes to.
+    """Random forest: the mean over all trees of the landslide share in the leaf that a cell reaches.
 
-    The nodes of all trees stand in one list, each tree's after those of the trees before it. At a node a cell goes to
-    ``left`` when its channel ``feature`` is at most ``threshold``, else to ``right``. A leaf is its own child.
+    The nodes of all trees are stored one tree after the other. At a node a cell goes ``left`` if its channel
+    ``feature`` is at most ``threshold``, else ``right``. A leaf is its own child.
     """
 
     patch = align = 1
     halo = 0
+    roots: torch.Tensor
+    feature: torch.Tensor
+    threshold: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+    share: torch.Tensor  # weighted share of landslide cells among the training cells of a node
 
     def __init__(self, channels: int, trees: int, nodes: int, depth: int) -> None:
-        """Build the arrays.
-
-        Args:
-            channels: of the input.
-            trees: of the forest.
-            nodes: of all trees together.
-            depth: steps from the root to the deepest leaf; no walk takes more.
-        """
         super().__init__()
         self.channels, self.depth = channels, depth
         self.register_buffer("roots", torch.zeros(trees, dtype=torch.int32))
@@ -135,10 +120,9 @@ class Forest(nn.Module):
         self.register_buffer("left", torch.zeros(nodes, dtype=torch.int32))
         self.register_buffer("right", torch.zeros(nodes, dtype=torch.int32))
         self.register_buffer("share", torch.zeros(nodes))
-        """Of landslide among the training cells of a node, weighted."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
+        """Return logits, (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
         cells = image.float().permute(1, 0, 2, 3).reshape(self.channels, -1)
         share = torch.cat([self.shares(part) for part in cells.split(CELLS, dim=1)])
         logit = torch.logit(share.clamp(MIN_SHARE, 1 - MIN_SHARE)).float()
@@ -154,14 +138,14 @@ class Forest(nn.Module):
         return total / len(self.roots)
 
     def leaves(self, cells: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Give for each tree the number of the node where each of the cells (channels, cells) ends, int32 (cells,)."""
+        """Yield for each tree the leaf that each of the cells (channels, cells) reaches, int32 (cells,)."""
         flat, count = cells.reshape(-1), cells.shape[1]
         ends = [*self.roots[1:].tolist(), len(self.feature)]
         for first, end in zip(self.roots.tolist(), ends):
             yield first + self._descend(flat, count, slice(first, end))
 
     def _descend(self, flat: torch.Tensor, count: int, own: slice) -> torch.Tensor:
-        """Let cells walk through one tree, whose nodes are few enough for the fast memory of the processor."""
+        """Pass cells through one tree, whose nodes fit into the processor's cache."""
         offset, threshold = self.feature[own] * count, self.threshold[own]
         child = torch.stack([self.right[own], self.left[own]], dim=1).reshape(-1) - own.start
         inner = child[::2] != torch.arange(len(offset), dtype=torch.int32, device=flat.device)
@@ -180,7 +164,7 @@ class Forest(nn.Module):
         return result
 
     def check(self) -> None:
-        """Check that every walk stays inside its tree and among the channels, and ends.
+        """Check that every path stays inside its tree and among the channels, and ends.
 
         Raises:
             ParameterInvalid: a number is out of its range.
@@ -196,13 +180,13 @@ class Forest(nn.Module):
         if not (leaf | inner).all():
             raise ParameterInvalid("a branch of its trees leads nowhere or in a circle")
         if (self.feature < 0).any() or (self.feature >= self.channels).any():
-            raise ParameterInvalid("a tree asks for a channel that there is not")
+            raise ParameterInvalid("a tree reads a channel that does not exist")
         if (self.share < 0).any() or (self.share > 1).any():
             raise ParameterInvalid("a leaf's share is not between 0 and 1")
 
     @staticmethod
     def parameter_count(channels: int, trees: int, nodes: int, depth: int) -> int:
-        """Return how many numbers such a network has, without building it."""
+        """Return the number of weights, without building the network."""
         if trees > nodes:
             raise ParameterInvalid(f"The forest has {trees} trees, but only {nodes} nodes.")
         return trees + 5 * nodes

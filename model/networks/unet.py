@@ -1,4 +1,4 @@
-"""The U-Net of PCUM (Zhang and Deng 2026, section 3.2.3, figure 6)."""
+"""The U-Net of PCUM (Zhang and Deng 2026, section 3.2.3, figure 6), and dropout of whole channels."""
 
 from __future__ import annotations
 
@@ -6,16 +6,59 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .dropout import ChannelDropout
+CONVOLUTIONS = 2  # 3 × 3 convolutions at each level, in the encoder and in the decoder
+SLOPE = 0.01  # of LeakyReLU below zero
 
-CONVOLUTIONS = 2
-"""Of 3 × 3 at each level, on the way down and on the way up."""
-SLOPE = 0.01
-"""Of LeakyReLU below zero."""
+
+class ChannelDropout(nn.Module):
+    """Sets a share of the channels to zero and scales the others up.
+
+    Neighbouring cells of a feature map are so alike that dropping single cells hardly disturbs it; whole channels do
+    (Tompson et al. 2015). Samples of a trained network (Gal and Ghahramani 2016) use one mask for the whole map, so
+    that a sample does not depend on the tiles.
+    """
+
+    def __init__(self, features: int, rate: float) -> None:
+        super().__init__()
+        self.features, self.rate = features, rate
+        self.mask: torch.Tensor | None = None
+        self.generator: torch.Generator | None = None
+        """Of the training run, on the network's device; torch's global one by default."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Drop channels in training, or with the mask of a sample."""
+        if self.rate == 0:
+            return image
+        if self.mask is not None:
+            return image * self.mask.to(device=image.device, dtype=image.dtype)
+        if not self.training:
+            return image
+        keep = torch.rand(image.shape[:2], device=image.device, generator=self.generator) >= self.rate
+        return image * (keep.to(image.dtype) / (1 - self.rate))[:, :, None, None]
+
+
+def set_generator(network: nn.Module, generator: torch.Generator | None) -> None:
+    """Let all dropout layers draw from one generator, on the network's device."""
+    for module in network.modules():
+        if isinstance(module, ChannelDropout):
+            module.generator = generator
+
+
+def set_sample(network: nn.Module, seed: int | None) -> None:
+    """Fix the masks of all dropout layers for the sample of a seed, or with ``None`` remove them."""
+    generator = torch.Generator()
+    if seed is not None:
+        generator.manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, ChannelDropout):
+            module.mask = None
+            if seed is not None:
+                keep = torch.rand(module.features, generator=generator) >= module.rate
+                module.mask = (keep.to(torch.float32) / (1 - module.rate))[None, :, None, None]
 
 
 class UNet(nn.Module):
-    """Encoder and decoder with skip connections, two logits a cell (stable, landslide).
+    """Encoder and decoder with skip connections, two logits per cell (stable, landslide).
 
     Level by level: 3 × 3 convolution, batch norm, LeakyReLU, dropout, twice. Down by a 2 × 2 convolution of stride 2,
     which doubles the channels; up by nearest interpolation and a 1 × 1 convolution, which halves them.
@@ -24,14 +67,6 @@ class UNet(nn.Module):
     patch = 1
 
     def __init__(self, channels: int, width: int, depth: int, dropout: float) -> None:
-        """Build the layers.
-
-        Args:
-            channels: of the input.
-            width: channels of the first level.
-            depth: how often the resolution is halved.
-            dropout: share of channels dropped in training.
-        """
         super().__init__()
         self.channels, self.depth = channels, depth
         widths = [width * 2**level for level in range(depth + 1)]
@@ -44,13 +79,9 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(width, 2, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return logits.
+        """Return logits, (batch, 2, height, width), of encoded factors (batch, channels, height, width).
 
-        Args:
-            image: encoded factors, shape (batch, channels, height, width), height and width multiples of ``align``.
-
-        Returns:
-            Shape (batch, 2, height, width): stable, landslide.
+        Height and width are multiples of ``align``.
         """
         skips = []
         for level in range(self.depth):
@@ -66,17 +97,17 @@ class UNet(nn.Module):
 
     @property
     def align(self) -> int:
-        """Sizes and tile origins must be multiples of this."""
+        """Cells of which sizes and tile origins must be multiples."""
         return 2**self.depth
 
     @property
     def halo(self) -> int:
-        """Cells that the logits of a tile depend on beyond the tile, on every side; a tile starts on ``align``."""
+        """Cells around an aligned tile, on every side, on which its logits depend."""
         return receptive_margin(self.depth, CONVOLUTIONS)
 
     @staticmethod
     def parameter_count(channels: int, width: int, depth: int, dropout: float) -> int:
-        """Return how many weights such a network has, without building it."""
+        """Return the number of weights, without building the network."""
         widths = [width * 2**level for level in range(depth + 1)]
 
         def level(inputs: int, outputs: int) -> int:
@@ -92,16 +123,11 @@ class UNet(nn.Module):
 
 
 def receptive_margin(depth: int, convolutions: int) -> int:
-    """Return how far beyond an aligned tile the U-Net looks.
+    """Return how many cells beyond an aligned tile the U-Net sees.
 
     Follows the interval of needed cells from the output back to the input: a 3 × 3 convolution widens it by one on
-    both sides, nearest interpolation halves its ends, the stride-2 convolution doubles them. Cells that share a cell of
-    the deepest level look equally far at most, so all of one such group are tried; counted from a single cell the
-    radius is up to ``2 ** depth - 1`` larger.
-
-    Args:
-        depth: halvings.
-        convolutions: 3 × 3 convolutions at each level of the encoder and of the decoder.
+    both sides, nearest interpolation halves its ends, the stride-2 convolution doubles them. All cells that share a
+    cell of the deepest level are tried; counted from a single cell the radius is up to ``2 ** depth - 1`` larger.
     """
     margin, group = 0, 2**depth
     for place in range(group):

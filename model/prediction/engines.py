@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -114,7 +114,7 @@ class ModuleEngine:
         self._device, self._dtype, self._align = device, dtype, model.align
         self._channels = model.encoder.channels
         self._encoder = StripEncoder(tables, model.encoder, device, torch.float32)
-        self.bytes_per_column = max(rows_of_strip(0, device), model.align) * self._channels * BYTES_MODULE
+        self.bytes_per_column: float = max(rows_of_strip(0, device), model.align) * self._channels * BYTES_MODULE
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""
@@ -144,7 +144,8 @@ class FastCurves:
 
     def __init__(self, curves: Curves, tables: ClassTables, encoding: Encoding, device: torch.device) -> None:
         weight = _difference(curves.linear.weight.detach()[:, :, 0, 0])
-        bias = float(_difference(curves.linear.bias.detach()[:, None])[0])
+        linear: Any = curves.linear
+        bias = float(_difference(linear.bias.detach()[:, None])[0])
         knots = curves.knots.detach().double().cpu().numpy()
         heights = _difference(curves.heights.detach().transpose(0, 1))
         # The linear term is constant beyond the outer knots like the curves, so it is part of them.

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any, Callable
 
 import torch
 from torch import nn
@@ -122,8 +122,11 @@ class _Level:
 
     first: Weights
     second: Weights
-    coarse: torch.Tensor | None = None
-    """Of a decoder level, the transposed convolution over the level below; the bias is in ``first``."""
+
+
+@dataclass(frozen=True)
+class _DecoderLevel(_Level):
+    coarse: torch.Tensor  # transposed convolution over the level below; the bias is in first
 
 
 class FastUNet:
@@ -148,31 +151,29 @@ class FastUNet:
                 bias.to(dtype).to(device),
             )
 
-        def second(level: nn.Sequential) -> Weights:
+        def second(level: Any) -> Weights:
             weight, bias = _folded(level, 1)
             return ready(_masked(weight, level, 0), bias)
 
+        def resampling(layer: Any, source: Any) -> Weights:
+            return ready(_masked(layer.weight.double(), source, 1), layer.bias.double())
+
         self.encoder = [_Level(ready(*_folded(level, 0)), second(level)) for level in unet.encoder]
-        self.down = [
-            ready(_masked(layer.weight.double(), level, 1), layer.bias.double())
-            for layer, level in zip(unet.down, unet.encoder)
-        ]
+        self.down = [resampling(layer, level) for layer, level in zip(unet.down, unet.encoder)]
         self.decoder, self.upsample = [], []
         for place, level in enumerate(unet.decoder):
             weight, bias = _folded(level, 0)
             skip = _masked(weight[:, : len(weight)], unet.encoder[place], 1)
             coarse = as_transposed_convolution(weight[:, len(weight) :]).to(dtype).to(device)
-            self.decoder.append(
-                _Level(ready(skip, bias), second(level), coarse.contiguous(memory_format=torch.channels_last))
-            )
+            coarse = coarse.contiguous(memory_format=torch.channels_last)
+            self.decoder.append(_DecoderLevel(ready(skip, bias), second(level), coarse))
             below = unet.encoder[last] if place + 1 == last else unet.decoder[place + 1]
-            self.upsample.append(ready(_masked(unet.up[place].weight.double(), below, 1), unet.up[place].bias.double()))
-        head = unet.head.weight.double()
+            self.upsample.append(resampling(unet.up[place], below))
+        head: Any = unet.head
+        weight = head.weight.double()
         # In full precision: 16 bits of a logit alone would move the susceptibility by a thousandth.
-        self._head = [
-            part.to(torch.float32).to(device)
-            for part in (_masked(head[1:] - head[:1], unet.decoder[0], 1), unet.head.bias.double().diff())
-        ]
+        difference = _masked(weight[1:] - weight[:1], unet.decoder[0], 1), head.bias.double().diff()
+        self._head: Weights = (difference[0].float().to(device), difference[1].float().to(device))
 
     @property
     def bytes_per_column(self) -> float:
@@ -324,9 +325,9 @@ def _activated(features: torch.Tensor) -> torch.Tensor:
     return functional.leaky_relu_(features, SLOPE)
 
 
-def _folded(level: nn.Sequential, number: int) -> Weights:
+def _folded(level: Any, number: int) -> Weights:
     """Return convolution and batch norm of a level as one convolution, in double precision."""
-    layers = [layer for layer in level if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
+    layers: list[Any] = [layer for layer in level if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
     convolution, norm = layers[2 * number : 2 * number + 2]
     scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
     return (
@@ -335,7 +336,7 @@ def _folded(level: nn.Sequential, number: int) -> Weights:
     )
 
 
-def _masked(weight: torch.Tensor, level: nn.Sequential, number: int) -> torch.Tensor:
+def _masked(weight: torch.Tensor, level: Any, number: int) -> torch.Tensor:
     """Return the weight of a convolution over what a dropout layer of a level gives: a mask scales its input."""
     mask = [layer for layer in level if isinstance(layer, ChannelDropout)][number].mask
     return weight if mask is None else weight * mask.to(weight.device, weight.dtype)

@@ -1,10 +1,9 @@
-"""The report of a training run: numbers, curves, windows, factors and settings.
-The report of a comparison model: numbers, what it learned, windows or blocks, factors and settings.
-"""
+"""The report of a training run: metrics, what the model learned, windows or blocks, factors and settings."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,32 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from ..artifact import TrainedModel
-from ..classical.fit import encoded
-from ..classical.permutation_importance import class_weight_rows, coefficients, permutation_importance
+from ..classical import fit as learned
 from ..grid import Grid
+from ..options import parameter_name
 from ..progress import Progress
 from ..training.fit import TrainingResult
-from ..training.settings import CELL_KINDS, FREQUENCY_RATIO, REGRESSION, TABLE_KINDS, TITLES, parameter_name
+from ..training.settings import FREQUENCY_RATIO, PCUM, REGRESSION, TABLE_KINDS, TITLES
 from ..windows.cells import CellSet
-from ..windows.reading import TEST
-from ..windows.split import SUBSETS
+from ..windows.split import SUBSETS, TEST
 from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
 from .hillshade import compute_hillshade, relief_of_stack
 from .maps import MapImage, draw_north_arrow, draw_scale_bar
 from .page import Page
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
-_LONGEST = 420
+_RELIEF_PIXELS = 420
 _CURVES = (("loss", "Loss"), ("accuracy", "Accuracy"), ("recall", "Recall"), ("violation_rate", "Violation rate"))
+SUBSET_COLUMNS = ("With landslides", "Landslide cells", "Stable cells", "Landslide share, %")
+FACTOR_COLUMNS = ("Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes")
 
 
 def write_training_page(
     path: str | os.PathLike,
     result: TrainingResult,
     model: TrainedModel,
-    stack: str | os.PathLike,
-    labels: str | os.PathLike,
-    safety_factor: str | os.PathLike | None,
+    inputs: Mapping[str, str | os.PathLike | None],
+    cells: CellSet | None,
     progress: Progress,
 ) -> None:
     """Write the report.
@@ -48,93 +47,70 @@ def write_training_page(
         path: of the HTML file.
         result: of the training.
         model: as saved.
-        stack: factor stack, for the subtitle.
-        labels: label raster, for the subtitle.
-        safety_factor: safety factor, if there was one.
+        inputs: of the run by parameter name, with at least ``STACK``.
+        cells: on which a model of single cells was trained; ``None`` for networks.
         progress: asked whether to stop.
 
     Raises:
         OutputNotWritable: the file cannot be written.
-        Cancelled: by the user.
     """
-    inputs = [Path(item).name for item in (stack, labels, safety_factor) if item is not None]
-    page = Page("Training of PCUM", f"From {', '.join(inputs)}; model {Path(result.model).name}", progress)
+    what = "window" if cells is None else "block"
+    names = [Path(item).name for name, item in inputs.items() if item is not None and name != "START_FROM"]
+    subtitle = f"From {', '.join(names)}; model {Path(result.model).name}"
+    page = Page(f"Training: {TITLES[model.kind]}", subtitle, progress)
     for warning in result.warnings:
         page.warning(warning)
-    _numbers(page, result)
-    page.figure(
-        "Training",
-        history_figure(result.history, result.metrics["best_epoch"]),
-        "Each epoch is one pass over the training windows. The dotted line marks the epoch with the lowest "
-        "validation loss, whose weights the model has. Training numbers are measured while dropout is on, so "
-        "they can be worse than those of validation.",
-    )
-    page.figure(
-        "Windows",
-        windows_figure(result, stack),
-        "Where the windows lie and what they serve. Cells of another "
-        "subset inside a window are hidden from it. Filled windows hold landslide cells.",
-    )
-    page.table(
-        "",
-        ["Subset", "Windows", "With landslides", "Landslide cells", "Stable cells", "Landslide share, %"],
-        [
-            [
-                item["name"],
-                item["windows"],
-                item["landslide_windows"],
-                item["landslide_cells"],
-                item["stable_cells"],
-                100 * item["landslide_share"],
-            ]
-            for item in result.subsets
-        ],
-        "A cell counts once for every window that holds it.",
-    )
-    page.table(
-        "Factors",
-        ["Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes"],
-        [factor_row(spec) for spec in model.factors],
-        "All from labelled cells of training windows only.",
-    )
-    page.settings(
-        "Settings",
-        {parameter_name(name): value for name, value in model.settings.items()},
-        f"Trained on {result.device} in {result.precision}{_start(model)}.",
-    )
+    page.key_numbers(_key_numbers(result, what))
+    if cells is not None:
+        _add_learned_parameters(page, model, cells, progress)
+    else:
+        page.figure(
+            "Training",
+            history_figure(result.history, int(result.metrics["best_epoch"] or 1)),
+            "Each epoch is one pass over the training windows. The dotted line marks the epoch with the lowest "
+            "validation loss, whose weights the model has. Training metrics are measured with dropout, so they can be "
+            "worse than validation metrics.",
+        )
+    heading, hidden = f"{what.capitalize()}s", " Cells of another subset inside a window are hidden from it."
+    if result.windows:
+        caption = f"Location and subset of the {what}s. Filled ones hold landslide cells."
+        caption += hidden if what == "window" else ""
+        page.figure(heading, windows_figure(result, inputs["STACK"] or ""), caption)
+        heading = ""
+    note = "All labelled cells; the model learns from a sample of them."
+    if what == "window":
+        note = "A cell counts once for every window that holds it, and as its patch if the model predicts patches."
+    columns = ["Subset", f"{what.capitalize()}s", *SUBSET_COLUMNS]
+    page.table(heading, columns, [_subset_row(item) for item in result.subsets], note)
+    note = f"All from labelled cells of training {what}s only."
+    page.table("Factors", FACTOR_COLUMNS, [factor_row(spec) for spec in model.factors], note)
+    start = model.training.get("start_from")
+    note = f"Trained on {result.device} in {result.precision}{', fine-tuned from ' + start['name'] if start else ''}."
+    if model.kind != PCUM:
+        note += f" Settings that {TITLES[model.kind]} does not use had no effect."
+    page.settings("Settings", {parameter_name(name): value for name, value in model.settings.items()}, note)
     page.write(path)
 
 
-def _numbers(page: Page, result: TrainingResult) -> None:
-    metrics = result.metrics
+def _key_numbers(result: TrainingResult, what: str) -> list[tuple[str, Any, str]]:
+    auc = "how well the model ranks landslide cells above stable ones; 0.5 is chance, 1 is perfect."
+    accuracy = "share of cells on the right side of 0.5. With few landslides it says little."
+    settings, violation = result.settings, result.metrics["violation_rate"]
     numbers = [
-        (
-            "AUC",
-            metrics["auc"],
-            "Test windows: how well the model ranks landslide cells above stable ones; 0.5 is chance, 1 is perfect.",
-        ),
-        ("Recall", metrics["recall"], "Test windows: share of landslide cells with a susceptibility of at least 0.5."),
-        (
-            "Accuracy",
-            metrics["accuracy"],
-            "Test windows: share of cells on the right side of 0.5. Where landslides are rare it says little.",
-        ),
+        ("AUC", result.metrics["auc"], f"Test {what}s: {auc}"),
+        ("Recall", result.metrics["recall"], f"Test {what}s: share of landslide cells with a susceptibility ≥ 0.5."),
+        ("Accuracy", result.metrics["accuracy"], f"Test {what}s: {accuracy}"),
     ]
-    if metrics["violation_rate"] is not None:
-        numbers.append(
-            (
-                "Violation rate",
-                metrics["violation_rate"],
-                f"Test windows: share of cells under a warning (safety factor below "
-                f"{result.settings.fs_critical:g}) with a susceptibility below {result.settings.p_low:g}.",
-            )
-        )
-    page.key_numbers(numbers)
+    if violation is not None:
+        warned = f"cells under warning (safety factor below {settings.fs_critical:g})"
+        text = f"Test {what}s: share of {warned} with a susceptibility below {settings.p_low:g}."
+        numbers.append(("Violation rate", violation, text))
+    return numbers
 
 
-def _start(model: TrainedModel) -> str:
-    start = model.training.get("start_from")
-    return f", from the weights of {start['name']} on" if start else ""
+def _subset_row(subset: dict[str, Any]) -> list[Any]:
+    names = ("name", "windows", "landslide_windows", "landslide_cells", "stable_cells")
+    return [*(subset[name] for name in names), 100 * subset["landslide_share"]]
 
 
 def factor_row(spec: Any) -> list[Any]:
@@ -147,24 +123,17 @@ def factor_row(spec: Any) -> list[Any]:
 
 def history_figure(history: list[dict[str, Any]], best_epoch: int) -> Figure:
     """Return loss, accuracy, recall and violation rate by epoch (the paper's figure 7, and more)."""
-    shown = [
-        (name, title) for name, title in _CURVES if any(epoch[f"validation_{name}"] is not None for epoch in history)
-    ]
+    shown = [item for item in _CURVES if any(epoch[f"validation_{item[0]}"] is not None for epoch in history)]
+    epochs = [epoch["epoch"] for epoch in history]
     with style():
         figure = new_figure(2.2 * ((len(shown) + 1) // 2))
         axes = figure.subplots((len(shown) + 1) // 2, 2, squeeze=False).ravel()
-        epochs = [epoch["epoch"] for epoch in history]
         for axis, (name, title) in zip(axes, shown):
             for subset, dash in (("train", "-"), ("validation", "--")):
                 values = [epoch[f"{subset}_{name}"] for epoch in history]
-                axis.plot(
-                    epochs,
-                    [float("nan") if value is None else value for value in values],
-                    dash,
-                    color=_COLOURS[subset],
-                    label=subset,
-                    marker="." if len(epochs) < 3 else None,
-                )
+                values = [float("nan") if value is None else value for value in values]
+                marker = "." if len(epochs) < 3 else None
+                axis.plot(epochs, values, dash, color=_COLOURS[subset], label=subset, marker=marker)
             axis.axvline(best_epoch, color=SOFT, linestyle=":", linewidth=1)
             axis.set_title(title)
             axis.set_xlabel("Epoch")
@@ -175,7 +144,7 @@ def history_figure(history: list[dict[str, Any]], best_epoch: int) -> Figure:
 
 
 def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
-    """Return a map of the windows, coloured by subset, over the relief of the stack if it is known."""
+    """Return a map of the windows, coloured by subset, over the hillshade of the stack if its DEM is known."""
     windows = result.windows
     left, right = min(item.left for item in windows), max(item.right for item in windows)
     bottom, top = min(item.bottom for item in windows), max(item.top for item in windows)
@@ -185,17 +154,9 @@ def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
         place = _draw_relief(axis, stack, (left, bottom, right, top))
         for item in windows:
             colour = _COLOURS[item.subset]
-            axis.add_patch(
-                Rectangle(
-                    (item.left, item.bottom),
-                    item.right - item.left,
-                    item.top - item.bottom,
-                    facecolor=colour if item.kind == "landslide" else "none",
-                    edgecolor=colour,
-                    alpha=0.35,
-                    linewidth=0.5,
-                )
-            )
+            fill = colour if item.kind == "landslide" else "none"
+            corner, size = (item.left, item.bottom), (item.right - item.left, item.top - item.bottom)
+            axis.add_patch(Rectangle(corner, *size, facecolor=fill, edgecolor=colour, alpha=0.35, linewidth=0.5))
         axis.set_xlim(left, right)
         axis.set_ylim(bottom, top)
         axis.grid(False)
@@ -204,21 +165,18 @@ def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
         draw_north_arrow(axis)
         axis.ticklabel_format(useOffset=False, style="plain")
         axis.tick_params(labelsize=7)
-        axis.legend(
-            handles=[Patch(color=_COLOURS[name], label=name) for name in SUBSETS],
-            loc="upper left",
-            bbox_to_anchor=(1, 1),
-        )
+        legend = [Patch(color=_COLOURS[name], label=name) for name in SUBSETS]
+        axis.legend(handles=legend, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
 def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, float, float, float]) -> MapImage:
-    """Lay the relief into axes, if it is known, and return the place that they show."""
+    """Draw the hillshade, if the DEM is known, and return the extent that the axes show."""
     left, bottom, right, top = bounds
     grid = Grid.from_file(stack, "factor stack")
     widths, heights = grid.spacing(grid.height // 2, 1)
     east, north = float(widths[0]) / abs(grid.transform.a), float(heights[0]) / abs(grid.transform.e)
-    factor = _LONGEST / max((right - left) * east, (top - bottom) * north)
+    factor = _RELIEF_PIXELS / max((right - left) * east, (top - bottom) * north)
     shape = max(2, round((top - bottom) * north * factor)), max(2, round((right - left) * east * factor))
     place = MapImage(np.full(shape, np.nan, dtype=np.float32), bounds, east, north)
     relief = relief_of_stack(stack)
@@ -229,149 +187,31 @@ def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, floa
     return place
 
 
-def write_comparison_page(
-    path: str | os.PathLike,
-    result: TrainingResult,
-    model: TrainedModel,
-    cells: CellSet | None,
-    stack: str | os.PathLike,
-    labels: str | os.PathLike,
-    progress: Progress,
-) -> None:
-    """Write the report.
-
-    Args:
-        path: of the HTML file.
-        result: of the training.
-        model: as saved.
-        cells: that a model of single cells learned from; ``None`` for networks.
-        stack: factor stack, for the subtitle.
-        labels: label raster, for the subtitle.
-        progress: asked whether to stop.
-
-    Raises:
-        OutputNotWritable: the file cannot be written.
-    """
-    what = "block" if model.kind in CELL_KINDS else "window"
-    page = Page(
-        f"Training: {TITLES[model.kind]}",
-        f"From {Path(stack).name}, {Path(labels).name}; model {Path(result.model).name}",
-        progress,
-    )
-    for warning in result.warnings:
-        page.warning(warning)
-    _comparison_numbers(page, result, what)
-    if cells is not None:
-        _add_learned_parameters(page, model, cells, progress)
-    else:
-        page.figure(
-            "Training",
-            history_figure(result.history, int(result.metrics["best_epoch"] or 1)),
-            "Each epoch is one pass over the training windows. The dotted line marks the epoch with the "
-            "lowest validation loss, whose weights the model has. Training numbers are measured while dropout "
-            "is on, so they can be worse than those of validation.",
-        )
-    heading = f"{what.capitalize()}s"
-    if result.windows:
-        page.figure(
-            heading,
-            windows_figure(result, stack),
-            f"Where the {what}s lie and what they serve. Filled ones hold landslide cells.",
-        )
-        heading = ""
-    page.table(
-        heading,
-        ["Subset", f"{what.capitalize()}s", "With landslides", "Landslide cells", "Stable cells", "Landslide share, %"],
-        [
-            [
-                item["name"],
-                item["windows"],
-                item["landslide_windows"],
-                item["landslide_cells"],
-                item["stable_cells"],
-                100 * item["landslide_share"],
-            ]
-            for item in result.subsets
-        ],
-        "A cell counts once for every window that holds it, and as the patch it lies in where the model judges "
-        "whole patches."
-        if what == "window"
-        else "All labelled cells; the model learns from a sample of them.",
-    )
-    page.table(
-        "Factors",
-        ["Factor", "Kind", "Unit", "Mean", "Standard deviation", "Trained range or classes"],
-        [factor_row(spec) for spec in model.factors],
-        f"All from labelled cells of {what}s to learn from.",
-    )
-    page.settings(
-        "Settings",
-        {parameter_name(name): value for name, value in model.settings.items()},
-        f"Trained on {result.device} in {result.precision}. What {TITLES[model.kind]} has no use for had no effect.",
-    )
-    page.write(path)
-
-
-def _comparison_numbers(page: Page, result: TrainingResult, what: str) -> None:
-    metrics = result.metrics
-    page.key_numbers(
-        [
-            (
-                "AUC",
-                metrics["auc"],
-                f"Test {what}s: how well the model ranks landslide cells above stable ones; 0.5 is "
-                "chance, 1 is perfect.",
-            ),
-            (
-                "Recall",
-                metrics["recall"],
-                f"Test {what}s: share of landslide cells with a susceptibility of at least 0.5.",
-            ),
-            (
-                "Accuracy",
-                metrics["accuracy"],
-                f"Test {what}s: share of cells on the right side of 0.5. Where landslides are rare it says little.",
-            ),
-        ]
-    )
-
-
 def _add_learned_parameters(page: Page, model: TrainedModel, cells: CellSet, progress: Progress) -> None:
-    rows = cells.rows(TEST)
-    falls = permutation_importance(
-        model.network,
-        model.encoder,
-        encoded(model.encoder, cells.values[rows]),
-        cells.labels[rows],
-        model.seed,
-        progress,
-    )
-    if falls:
+    rows, encoder, network = cells.rows(TEST), model.encoder, model.network
+    values = learned.encoded(encoder, cells.values[rows])
+    drops = learned.permutation_importance(network, encoder, values, cells.labels[rows], model.seed, progress)
+    if drops:
         page.table(
-            "What the factors are worth",
-            ["Factor", "Fall of the AUC"],
-            [list(fall) for fall in falls],
-            "By how much the AUC of the test blocks falls when the values of one factor are shuffled among the "
-            "cells. A factor that others can replace falls little.",
+            "Permutation importance",
+            ["Factor", "Drop in AUC"],
+            [list(drop) for drop in drops],
+            "Drop in the AUC of the test blocks when the values of one factor are permuted among the cells. It is "
+            "small for a factor that others can replace.",
         )
     if model.kind == REGRESSION:
         page.table(
             "Coefficients",
             ["Factor", "Class", "Coefficient"],
-            [list(row) for row in coefficients(model.network, model.encoder)],
+            [list(row) for row in learned.coefficients(network, encoder)],
             "Of the logit, for one standard deviation of a continuous factor or for being of a class.",
         )
     elif model.kind in TABLE_KINDS:
-        name = "Frequency ratio" if model.kind == FREQUENCY_RATIO else "Contrast"
-        note = (
-            "Share of the landslide cells in a class ÷ its share of the area; above 1 there are more landslides "
-            "than elsewhere."
-            if model.kind == FREQUENCY_RATIO
-            else "W+ − W−: above 0 there are more landslides in the class than elsewhere."
-        )
-        page.table(
-            name,
-            ["Factor", "Class or range", name],
-            [list(row) for row in class_weight_rows(model.kind, model.network, model.encoder)],
-            note,
-        )
+        name, note = "Contrast", "W+ − W−: above 0 there are more landslides in the class than elsewhere."
+        if model.kind == FREQUENCY_RATIO:
+            name = "Frequency ratio"
+            note = (
+                "Share of landslide cells in a class ÷ its share of the area; above 1 landslides are over-represented."
+            )
+        weights = [list(row) for row in learned.class_weight_rows(model.kind, network, encoder)]
+        page.table(name, ["Factor", "Class or range", name], weights, note)

@@ -1,6 +1,4 @@
-"""The eight ways to turn and mirror a window, with the aspect codes turned along.
-Windows as tensors, ready to be made into batches on the device.
-"""
+"""Windows as tensors, batches on the device, and data augmentation: flips and rotations with their aspect codes."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from ..progress import Progress, stop_if_cancelled
 from ..windows.reading import WindowSet
 
 ORIENTATIONS = 8
-"""Number 0 leaves a window as it is; 4 and up mirror left and right first; the rest is turned by 90° a step."""
+"""Number 0 changes nothing; 4 and up flip left and right first; each step rotates by 90°."""
 
 ASPECT = "aspect"
 _FIRST_DIRECTION = 2
@@ -23,25 +21,16 @@ _FIRST_DIRECTION = 2
 
 
 def flip_rotate(image: torch.Tensor, orientation: int) -> torch.Tensor:
-    """Return images turned in one of the eight ways.
-
-    Args:
-        image: (…, height, width), square.
-        way: 0 to 7.
-    """
+    """Return square images (…, height, width) in one of the eight orientations."""
     if orientation >= 4:
         image = image.flip(-1)
     return torch.rot90(image, orientation % 4, dims=(-2, -1))
 
 
 def transform_aspect(code: int, orientation: int) -> int:
-    """Return the aspect code that a slope has after its window was turned.
+    """Return the aspect code of a slope after its window was transformed.
 
-    Mirroring left and right swaps east and west; a quarter turn is counter-clockwise, so north becomes west.
-
-    Args:
-        code: 1 to 9 as in the stack; other codes stay.
-        way: 0 to 7.
+    A flip swaps east and west; a rotation is counter-clockwise, so north becomes west. Unknown codes stay.
     """
     if code not in ASPECT_CLASSES or code < _FIRST_DIRECTION:
         return code
@@ -52,12 +41,9 @@ def transform_aspect(code: int, orientation: int) -> int:
 
 
 def aspect_lookup(spec: FactorSpec) -> np.ndarray:
-    """Return for each way and each class number of the aspect the class number after turning.
+    """Return the transformed class number of the aspect, int64 (8 orientations, seen classes + 2).
 
     Class numbers are those of ``Encoding.split``: 0 no data, then the classes seen, then unseen.
-
-    Returns:
-        int64 (8, seen classes + 2).
     """
     numbers = {code: place + 1 for place, code in enumerate(spec.seen)}
     unseen = len(spec.seen) + 1
@@ -69,33 +55,23 @@ def aspect_lookup(spec: FactorSpec) -> np.ndarray:
 
 
 _SHARE_OF_GPU = 0.4
-"""Of the free memory of a GPU that the windows may take; the network needs the rest."""
+"""Of the free memory of a GPU for the windows; the network needs the rest."""
 
 
 @dataclass
 class Batch:
-    """What one step of training sees."""
+    """Input of one training step."""
 
-    image: torch.Tensor
-    """float32 (windows, channels, height, width)."""
-    labels: torch.Tensor
-    """uint8 (windows, height, width)."""
-    safety: torch.Tensor | None
-    """float32 (windows, height, width), NaN where unknown."""
+    image: torch.Tensor  # float32 (windows, channels, height, width)
+    labels: torch.Tensor  # uint8 (windows, height, width)
+    safety: torch.Tensor | None  # float32 (windows, height, width), NaN where unknown
 
 
 class TrainingData:
     """All windows in memory: z-scores as float32, classes as bytes; classes become channels batch by batch."""
 
     def __init__(self, windows: WindowSet, encoding: Encoding, device: torch.device, progress: Progress) -> None:
-        """Encode the windows.
-
-        Args:
-            windows: physical values.
-            encoding: fitted on the training windows.
-            device: where batches are wanted.
-            progress: 0 to 1 over the encoding.
-        """
+        """Encode windows of physical values for batches on a device."""
         count, padded = len(windows), windows.labels.shape[-1]
         scores = np.empty((count, len(encoding.continuous), padded, padded), dtype=np.float32)
         numbers = np.empty((count, len(encoding.categorical), padded, padded), dtype=np.uint8)
@@ -123,14 +99,9 @@ class TrainingData:
             if encoding.factors[index].name == ASPECT
         }
 
-    def batch(self, numbers: np.ndarray, orientations: np.ndarray | None = None) -> Batch:
-        """Return some windows.
-
-        Args:
-            numbers: of the windows.
-            ways: how to turn each of them (0 to 7); as they are by default.
-        """
-        index = torch.from_numpy(np.asarray(numbers, dtype=np.int64)).to(self._home)
+    def batch(self, indices: np.ndarray, orientations: np.ndarray | None = None) -> Batch:
+        """Return the windows of some indices, each in its orientation (0 to 7) if given."""
+        index = torch.from_numpy(np.asarray(indices, dtype=np.int64)).to(self._home)
         parts = [self._scores[index], self._numbers[index], self._labels[index]]
         if self._safety is not None:
             parts.append(self._safety[index])
@@ -140,7 +111,7 @@ class TrainingData:
         return Batch(self._image(parts[0], parts[1]), parts[2], parts[3] if len(parts) > 3 else None)
 
     def _augment(self, parts: list[torch.Tensor], orientations: np.ndarray) -> list[torch.Tensor]:
-        # All ways at once by looking up where each cell comes from: a GPU need not wait for the CPU to sort them.
+        # All orientations at once by looking up the source of each cell, so that a GPU does not wait for the CPU.
         orientation = torch.from_numpy(np.asarray(orientations, dtype=np.int64)).to(self._home)
         sources = self._sources[orientation]
         results = []
@@ -155,7 +126,7 @@ class TrainingData:
     def _image(self, scores: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         planes = [scores.permute(0, 2, 3, 1)]
         planes += [table[numbers[:, row].long()] for row, table in enumerate(self._tables)]
-        # Channels end up innermost, which is the layout that convolutions are fastest in.
+        # Channels last is the fastest layout for convolutions.
         return torch.cat(planes, dim=-1).permute(0, 3, 1, 2)
 
 

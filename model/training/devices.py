@@ -1,4 +1,4 @@
-"""Choosing device and arithmetic, and making torch repeat itself without changing it for others in the process."""
+"""Device, precision, and reproducible torch without side effects on others in the process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ import torch.utils.deterministic
 from ..errors import DeviceUnavailable
 from ..memory import is_out_of_memory
 
+PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of a name.
-
-    Args:
-        name: ``auto`` (CUDA when there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    """Return the device of a name: ``auto`` (CUDA if available, else the CPU), ``cpu``, ``cuda``, ``cuda:N``, ``mps``.
 
     Raises:
         DeviceUnavailable: this computer or this build of torch has no such device.
@@ -34,15 +33,15 @@ def choose_device(name: str) -> torch.device:
         return torch.device("mps")
     if not torch.cuda.is_available():
         raise DeviceUnavailable(
-            f"DEVICE is {name}, but torch finds no CUDA GPU here: there is none, its driver is "
-            "missing, or this torch was built without CUDA. Choose auto or cpu."
+            f"DEVICE is {name}, but torch finds no CUDA GPU here: there is none, its driver is missing, or this torch "
+            "was built without CUDA. Choose auto or cpu."
         )
     device = torch.device(name) if ":" in name else _cuda()
     count = torch.cuda.device_count()
     if device.index >= count:
         raise DeviceUnavailable(
-            f"DEVICE is {name}, but there are {count} CUDA GPUs here, numbered from 0. "
-            f"Choose cuda:{count - 1} or less, or auto."
+            f"DEVICE is {name}, but there are {count} CUDA GPUs here, numbered from 0. Choose cuda:{count - 1} or "
+            "less, or auto."
         )
     return device
 
@@ -52,13 +51,13 @@ def _cuda() -> torch.device:
         return torch.device("cuda", torch.cuda.current_device())
     except RuntimeError as error:
         raise DeviceUnavailable(
-            f"The GPU is there but cannot be used: {_first_line(error)}. Restart the computer or "
-            "install the card's driver again, or choose DEVICE=cpu."
+            f"The GPU cannot be used: {_first_line(error)}. Restart the computer or reinstall the card's driver, or "
+            "choose DEVICE=cpu."
         ) from error
 
 
 def is_device_failure(error: BaseException) -> bool:
-    """Whether an error says that a graphics card failed or vanished: torch's own kind, or words of its drivers."""
+    """Whether an error means that a GPU failed or vanished: torch's own class, or a message of its drivers."""
     return isinstance(error, RuntimeError) and (
         type(error).__name__ == "AcceleratorError" or any(words in str(error).lower() for words in _FAILURE_MESSAGES)
     )
@@ -66,47 +65,41 @@ def is_device_failure(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def device_errors_explained(device: torch.device, checkpoint: str | os.PathLike | None = None) -> Iterator[None]:
-    """Turn errors of a graphics card in a training into words.
-
-    Unlike a map, a training does not go on on the processor by itself: there it could take days.
-
-    Args:
-        device: that is in use.
-        checkpoint: of the training, if it keeps one.
+    """Explain errors of a GPU in a training, which does not fall back to the CPU: there it could take days.
 
     Raises:
-        DeviceUnavailable: the card has too little memory, or failed.
+        DeviceUnavailable: the GPU has too little memory, or failed.
     """
     try:
         yield
     except RuntimeError as error:
         if isinstance(error, torch.cuda.OutOfMemoryError) or (device.type != "cpu" and is_out_of_memory(error)):
             raise DeviceUnavailable(
-                "The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW "
-                "smaller, close other programs that use it, or use DEVICE=cpu."
+                "The GPU has too little memory for this batch. Make BATCH, WIDTH or WINDOW smaller, close other "
+                "programs that use it, or use DEVICE=cpu."
             ) from error
         if not is_device_failure(error):
             raise
         again = (
-            f"The training goes on from {checkpoint} when it is started again with the same settings"
+            f"The training resumes from {checkpoint} when it is started again with the same settings"
             if checkpoint and os.path.isfile(checkpoint)
             else "Start the training again"
         )
         raise DeviceUnavailable(
             f"The GPU failed during the training: {_first_line(error)}. Its driver was restarted, the computer slept, "
-            f"or the card is at fault. {again}, after a restart of QGIS, or with DEVICE=cpu."
+            f"or the card is faulty. {again}, after a restart of QGIS, or with DEVICE=cpu."
         ) from error
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the arithmetic of a name on a device; weights and losses stay in float32 always.
+    """Return the precision of a name on a device; weights and losses are always float32.
 
     Args:
-        name: ``auto`` (bf16 on CUDA GPUs that have it, else fp32), ``fp32``, ``bf16`` or ``fp16``.
+        name: ``auto`` (bf16 on CUDA GPUs that support it, else fp32), ``fp32``, ``bf16`` or ``fp16``.
         device: from :func:`choose_device`.
 
     Raises:
-        DeviceUnavailable: the device has no such arithmetic.
+        DeviceUnavailable: the device lacks this precision.
     """
     if name == "auto":
         return torch.bfloat16 if device.type == "cuda" and _has_bf16(device) else torch.float32
@@ -114,20 +107,18 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         raise DeviceUnavailable("PRECISION is fp16, which is for CUDA GPUs only. Choose auto, fp32 or bf16.")
     if name in ("bf16", "fp16") and device.type == "mps":
         raise DeviceUnavailable(f"PRECISION is {name}, which is not reliable on Apple GPUs. Choose auto or fp32.")
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+    return next(dtype for dtype, known in PRECISION_NAMES.items() if known == name)
 
 
 def training_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the arithmetic of a name for training; :func:`choose_precision` is for prediction.
+    """Return the precision of a name for training; :func:`choose_precision` is for prediction.
 
-    Args:
-        name: ``auto``, or a name of :func:`choose_precision`. ``auto`` is bf16 on CUDA GPUs that have it, fp16 on
-            older ones with matrix units, bf16 on processors that multiply matrices in it (a step takes half to four
-            fifths of the time, and the model is as good: see docs/benchmarks.md), else fp32.
-        device: from :func:`choose_device`.
+    ``auto`` is bf16 on CUDA GPUs that support it, fp16 on older ones with tensor cores, bf16 on CPUs that multiply
+    matrices in it (a step takes half to four fifths of the time, and the model is as good: see docs/benchmarks.md),
+    else fp32.
 
     Raises:
-        DeviceUnavailable: the device has no such arithmetic.
+        DeviceUnavailable: the device lacks this precision.
     """
     if name != "auto":
         return choose_precision(name, device)
@@ -137,7 +128,7 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
 
 
 def cpu_has_bf16() -> bool:
-    """Return whether this processor multiplies matrices in bf16 (AVX512-BF16 or AMX), as far as torch can tell."""
+    """Return whether this CPU multiplies matrices in bf16 (AVX512-BF16 or AMX), as far as torch can tell."""
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         probe = getattr(torch.cpu, name, None)
         try:
@@ -157,11 +148,10 @@ def lower_precision(device: torch.device, dtype: torch.dtype) -> contextlib.Abst
 
 @contextlib.contextmanager
 def deterministic_torch() -> Iterator[None]:
-    """Make torch choose algorithms that give the same result every time, and put everything back afterwards.
+    """Use deterministic algorithms of torch, and restore its settings afterwards.
 
-    QGIS shares its process with other plugins and may run two trainings at once in two threads. So the switches, which
-    hold for the whole process, are put back by the last one out; and no training draws from the global generators,
-    which others may draw from in between.
+    QGIS shares its process with other plugins and may run two trainings in two threads. So the last one to leave
+    restores the process-wide switches; and no training draws from the global generators, which others may use.
     """
     _DETERMINISM.enter()
     try:
@@ -191,7 +181,7 @@ class _DeterminismSwitches:
             }
             os.environ.setdefault(_WORKSPACE, ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
-            # Filling fresh memory is meant for finding errors and costs time.
+            # Filling fresh memory helps to find errors and costs time.
             torch.utils.deterministic.fill_uninitialized_memory = False
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
 
@@ -214,20 +204,10 @@ def _first_line(error: BaseException) -> str:
 
 
 _FAILURE_MESSAGES = (
-    "cuda error",
-    "cuda unknown error",
-    "cudnn error",
-    "cudnn_status",
-    "cublas_status",
-    "cusolver_status",
-    "no cuda gpus are available",
-    "device-side assert",
-    "nvml",
-    "hip error",
-    "mps backend",
-    "driver shutting down",
+    *("cuda error", "cuda unknown error", "no cuda gpus are available", "device-side assert", "driver shutting down"),
+    *("cudnn error", "cudnn_status", "cublas_status", "cusolver_status", "nvml", "hip error", "mps backend"),
 )
-"""Parts of what torch says of a card that fails, in lower case."""
+"""Parts of torch's messages for a failing GPU, in lower case."""
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 _DETERMINISM = _DeterminismSwitches()
 
@@ -237,5 +217,5 @@ def _has_bf16(device: torch.device) -> bool:
 
 
 def _has_fp16(device: torch.device) -> bool:
-    """Older GPUs know fp16 but compute no faster in it."""
+    """Older GPUs support fp16 but are no faster with it."""
     return torch.cuda.get_device_capability(device)[0] >= 7

@@ -1,4 +1,4 @@
-"""Training on from a trained network, on another area: its factors, its classes and new ones, its weights."""
+"""Fine-tuning a trained network on another area: its factors, old and new classes, and weights."""
 
 from __future__ import annotations
 
@@ -14,65 +14,60 @@ from torch import nn
 from ..encoding import MAX_CLASSES, ONE_HOT, ClassMatcher, Encoding, FactorSpec, normalise_label
 from ..errors import FactorMissing, ParameterInvalid
 from ..networks import build_network
+from ..options import parameter_name
 from ..progress import Progress
-from ..windows.reading import TRAIN, WindowSet
-from .settings import TrainingSettings, parameter_name
+from ..windows.reading import WindowSet
+from ..windows.split import TRAIN
+from .settings import PCUM, UNET, TrainingSettings
 
-KINDS = ("pcum", "unet")
-"""Kinds of model that training can go on from."""
-NETWORKS = ("unet", "additive_unet")
-"""What their networks are; a model file may say anything."""
-LEARNING_RATE_FACTOR = 0.1
-"""Of the learning rate: a trained network is to be bent, not to be started over."""
-PIXEL_TOLERANCE = 0.01
-"""Relative difference between cell sizes from which it is said."""
+FINE_TUNABLE_KINDS = (PCUM, UNET)
+FINE_TUNABLE_NETWORKS = ("unet", "additive_unet")  # checked too, because a model file may state any kind
+LEARNING_RATE_FACTOR = 0.1  # of the learning rate, because a trained network needs small steps
+PIXEL_TOLERANCE = 0.01  # relative difference between cell sizes above which there is a warning
 
 
 @dataclass
 class StartModel:
-    """A trained model to train on from."""
+    """A trained model to fine-tune; a member that is not documented is that of ``TrainedModel``."""
 
-    name: str
-    """For messages."""
-    sha256: str
-    """Of its file."""
+    name: str  # for messages
+    sha256: str  # of its file
     kind: str
     architecture: dict[str, Any]
     encoding: str
     factors: list[FactorSpec]
-    network: nn.Module = field(repr=False)
-    """On the CPU."""
+    network: nn.Module = field(repr=False)  # on the CPU
     pixel_size: float = 0.0
-    """Metres; 0 when not known."""
+    """In metres; 0 if not known."""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS or self.architecture.get("type") not in NETWORKS:
+        if self.kind not in FINE_TUNABLE_KINDS or self.architecture.get("type") not in FINE_TUNABLE_NETWORKS:
             raise ParameterInvalid(
-                f"START_FROM is a model of kind {self.kind} ({self.name}), but training can go on "
-                f"only from {' and '.join(KINDS)}. Choose another model, or leave START_FROM empty."
+                f"START_FROM is a model of kind {self.kind} ({self.name}), but only {' and '.join(FINE_TUNABLE_KINDS)} "
+                "can be fine-tuned. Choose another model, or leave START_FROM empty."
             )
 
 
 def fine_tune_settings(start: StartModel, settings: TrainingSettings, given: Collection[str] = ()) -> TrainingSettings:
-    """Return settings in which the network is the start's, and the steps are smaller.
+    """Return settings with the network of the start model and a smaller learning rate.
 
     Args:
-        start: what training goes on from.
+        start: the model to fine-tune.
         settings: of the run.
-        given: names of the settings that the user set.
+        given: names of the settings that the user gave.
 
     Raises:
-        ParameterInvalid: the user set a width, depth, dropout or encoding that is not the start's.
+        ParameterInvalid: the user gave a width, depth, dropout or encoding that is not the start's.
     """
     names = TrainingSettings.__dataclass_fields__
-    # A U-Net without curves does not say so.
-    own = {"encoding": start.encoding, "knots": 0}
-    own |= {name: value for name, value in start.architecture.items() if name in names}
+    # The description of a U-Net without curves has no knots.
+    own: dict[str, Any] = {"encoding": start.encoding, "knots": 0}
+    own.update({name: value for name, value in start.architecture.items() if name in names})
     for name, value in own.items():
         if name in given and getattr(settings, name) != value:
             raise ParameterInvalid(
                 f"{parameter_name(name)} is {getattr(settings, name)}, but the model {start.name} of START_FROM has "
-                f"{value}, which cannot change any more. Leave {parameter_name(name)} empty."
+                f"{value}, which cannot be changed. Leave {parameter_name(name)} empty."
             )
     if "learning_rate" not in given:
         own["learning_rate"] = max(LEARNING_RATE_FACTOR * settings.learning_rate, 1e-8)
@@ -80,29 +75,29 @@ def fine_tune_settings(start: StartModel, settings: TrainingSettings, given: Col
 
 
 def check_pixel_size(start: StartModel, size: float, progress: Progress) -> None:
-    """Warn when the new area's cells, in metres, are not of the start's size."""
+    """Warn if the cell size of the new area, in metres, is not that of the start model."""
     if start.pixel_size and abs(size / start.pixel_size - 1) > PIXEL_TOLERANCE:
         progress.warn(
-            f"The cells of the stack are {size:.4g} m, but the model {start.name} of START_FROM was trained "
-            f"on cells of {start.pixel_size:.4g} m. Its patterns are sizes in cells, so it may help little. "
-            "Build the stack on the model's cell size."
+            f"The cells of the stack are {size:.4g} m, but the model {start.name} of START_FROM was trained on cells "
+            f"of {start.pixel_size:.4g} m. Its patterns are measured in cells, so it may help little. Build the stack "
+            "with the model's cell size."
         )
 
 
 def adapt_windows(
     start: StartModel, windows: WindowSet, factors: Sequence[Any], progress: Progress
 ) -> tuple[WindowSet, list[FactorSpec]]:
-    """Return windows in the start's factors and class codes, and what the new model knows of the factors.
+    """Return windows with the start's factors and class codes, and the specs of these factors.
 
     Mean and standard deviation stay the start's, or its weights would mean something else. Classes are matched by
-    label. With ``one_hot``, classes that the start never saw but that occur in the training windows are added; with
-    ``codes`` they cannot be, because a new code has no place among the old ones. Ranges become the union of both.
+    label. With ``one_hot``, new classes in the training windows are added; with ``codes`` that is not possible, because
+    a new code has no place among the old ones. Ranges become the union of both.
 
     Args:
-        start: what training goes on from.
+        start: the model to fine-tune.
         windows: of the new area.
         factors: the new stack's factors, in the order of the windows' values.
-        progress: hears of factors left aside and of new classes.
+        progress: receives warnings, ignored factors and new classes.
 
     Raises:
         FactorMissing: the new stack lacks a factor of the start.
@@ -110,16 +105,14 @@ def adapt_windows(
     """
     places = _factor_indices(start, factors, progress)
     mine = [factors[place] for place in places]
-    specs = [
-        _add_labels(spec, factor) if start.encoding == ONE_HOT else spec for spec, factor in zip(start.factors, mine)
-    ]
+    specs = start.factors
+    if start.encoding == ONE_HOT:
+        specs = [_add_labels(spec, factor) for spec, factor in zip(specs, mine)]
     matcher = ClassMatcher(specs, mine)
     if matcher.translated:
-        progress.report(
-            0.0,
-            f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
-            f"{start.name}; they are matched by their names.",
-        )
+        names = ", ".join(matcher.translated)
+        text = f"Class codes of {names} differ between the stack and the model {start.name}; they are matched by label."
+        progress.report(0.0, text)
     values = np.empty((len(windows), len(places), *windows.factors.shape[2:]), dtype=np.float32)
     for index in range(len(windows)):
         values[index] = matcher.apply(windows.factors[index][places])
@@ -128,12 +121,12 @@ def adapt_windows(
 
 
 def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """Return a network that computes exactly what the start does, and its architecture.
+    """Return a network equivalent to the start model's, and its architecture.
 
-    Weights that read the channel of a new class start at zero.
+    Weights of the channels of new classes start at zero.
 
     Args:
-        start: what training goes on from.
+        start: the model to fine-tune.
         specs: from :func:`adapt_windows`.
         seed: of weights that are overwritten here.
     """
@@ -144,7 +137,7 @@ def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int)
     before, state = start.network.state_dict(), network.state_dict()
     with torch.no_grad():
         for name, value in state.items():
-            # Only what reads the channels has another shape, along that axis; classes are added and none is lost.
+            # Only weights of channels have another shape, along that axis; classes are added and none is lost.
             wider = [axis for axis, (now, then) in enumerate(zip(value.shape, before[name].shape)) if now != then]
             if wider:
                 value.zero_().index_copy_(wider[0], places, before[name])
@@ -168,47 +161,42 @@ def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progres
     missing = [spec.name for spec in start.factors if spec.name not in place]
     if missing:
         raise FactorMissing(
-            f"The factor stack has no {', '.join(missing)}, which the model {start.name} of START_FROM "
-            f"needs. It has: {', '.join(place)}. Build the stack with the inputs for the missing "
-            "factors, or leave START_FROM empty."
+            f"The factor stack has no {', '.join(missing)}, which the model {start.name} of START_FROM needs. It has: "
+            f"{', '.join(place)}. Build the stack with the inputs for the missing factors, or leave START_FROM empty."
         )
     wanted = {spec.name for spec in start.factors}
     ignored = [name for name in place if name not in wanted]
     if ignored:
-        progress.report(
-            0.0,
-            f"The model {start.name} does not know these factors of the stack, so they are left "
-            f"aside: {', '.join(ignored)}.",
-        )
+        text = f"The model {start.name} does not use these factors of the stack, so they are ignored: "
+        progress.report(0.0, f"{text}{', '.join(ignored)}.")
     for spec in start.factors:
         factor = factors[place[spec.name]]
         if factor.kind != spec.kind:
             raise ParameterInvalid(
-                f'The factor "{spec.name}" is {spec.kind} in the model {start.name} but '
-                f"{factor.kind} in the factor stack. Build the stack as the one the model was "
-                "trained on."
+                f'The factor "{spec.name}" is {spec.kind} in the model {start.name} but {factor.kind} in the factor '
+                "stack. Build the stack like the one on which the model was trained."
             )
         if spec.unit and factor.unit and spec.unit != factor.unit:
             progress.warn(
-                f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {start.name} was '
-                f"trained on {spec.unit}. Build the stack in the model's units."
+                f'The factor "{spec.name}" is in {factor.unit} in the stack, but the model {start.name} was trained on '
+                f"{spec.unit}. Build the stack in the model's units."
             )
         if spec.is_categorical and not (spec.classes and factor.classes):
             progress.warn(
                 f"The {'stack' if spec.classes else 'model ' + start.name} has no class names for "
-                f'"{spec.name}", so its class codes are taken to mean the same in both.'
+                f'"{spec.name}", so its class codes are assumed to mean the same in both.'
             )
     return [place[spec.name] for spec in start.factors]
 
 
 def _add_labels(spec: FactorSpec, factor: Any) -> FactorSpec:
-    """Add the labels that only the new stack has, under its own codes where these are free."""
+    """Add the labels that only the new stack has, under its own codes if these are free."""
     if not spec.is_categorical or not spec.classes or not factor.classes:
         return spec
     labels = {normalise_label(label) for label in spec.classes.values()}
     classes: dict[int, str] = dict(spec.classes)
     taken = {*classes, *spec.seen}
-    # Above all codes of both, so that a code without a label in the new stack cannot be taken for a new class.
+    # Above all codes of both, so that a code without a label in the new stack is not mistaken for a new class.
     free = max([*taken, *factor.classes]) + 1
     for code, label in sorted(factor.classes.items()):
         if normalise_label(label) in labels:
@@ -239,40 +227,31 @@ def _extend_specs(
     result = []
     for index, spec in enumerate(specs):
         if not spec.is_categorical:
-            result.append(
-                dataclasses.replace(
-                    spec, minimum=min(spec.minimum, float(low[index])), maximum=max(spec.maximum, float(high[index]))
-                )
-            )
+            limits = min(spec.minimum, float(low[index])), max(spec.maximum, float(high[index]))
+            result.append(dataclasses.replace(spec, minimum=limits[0], maximum=limits[1]))
             continue
         new = sorted(found[index] - set(spec.seen))
-        result.append(
-            _add_classes(spec, [code for code in new if code >= 0], start, progress)
-            if start.encoding == ONE_HOT
-            else spec
-        )
+        codes = [code for code in new if code >= 0]
+        result.append(_add_classes(spec, codes, start, progress) if start.encoding == ONE_HOT else spec)
         if start.encoding != ONE_HOT and new:
-            names = [*unknown.get(spec.name, ()), *(f"code {code}" for code in new if code >= 0)]
+            names = ", ".join([*unknown.get(spec.name, ()), *(f"code {code}" for code in codes)])
             progress.warn(
-                f'The factor "{spec.name}" has classes that the model {start.name} never saw: '
-                f"{', '.join(names)}. It was trained with ENCODING=codes, which has no place for new "
-                "classes, so they count as no class at all."
+                f'The factor "{spec.name}" has classes that the model {start.name} never saw: {names}. It was trained '
+                "with ENCODING=codes, which has no place for new classes, so they count as no class at all."
             )
     return result
 
 
 def _add_classes(spec: FactorSpec, new: Sequence[int], start: StartModel, progress: Progress) -> FactorSpec:
-    """Add classes to those the start saw."""
     if not new:
         return spec
     seen = tuple(sorted({*spec.seen, *new}))
     if len(seen) > MAX_CLASSES:
         raise ParameterInvalid(
-            f'The factor "{spec.name}" would have more than {MAX_CLASSES} classes with those of '
-            f"the model {start.name}. Merge classes."
+            f'The factor "{spec.name}" would have more than {MAX_CLASSES} classes with those of the model '
+            f"{start.name}. Merge classes."
         )
     names = ", ".join(spec.classes.get(code, f"code {code}") for code in new)
     progress.report(0.0, f'New classes of the factor "{spec.name}" that the model {start.name} did not have: {names}.')
-    return dataclasses.replace(
-        spec, seen=seen, minimum=min(spec.minimum, float(seen[0])), maximum=max(spec.maximum, float(seen[-1]))
-    )
+    minimum, maximum = min(spec.minimum, float(seen[0])), max(spec.maximum, float(seen[-1]))
+    return dataclasses.replace(spec, seen=seen, minimum=minimum, maximum=maximum)

@@ -1,6 +1,4 @@
-"""What each kind of network is built of, and the labels that networks with one answer a patch learn from.
-From windows to a fitted network with its numbers: what every way of training a network shares.
-"""
+"""From windows to a fitted network with its metrics: architecture, training and evaluation of every kind of network."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
-from torch import nn
 
 from ..encoding import UNSEEN_CODE, Encoding, FactorSpec, fit_factors
 from ..errors import ParameterInvalid, TooFewData
@@ -25,21 +22,20 @@ from ..memory import retain_freed_memory
 from ..networks import build_network
 from ..networks.additive import AdditiveUNet
 from ..progress import Progress, SubProgress
-from ..windows.reading import TEST, TRAIN, VALIDATION, WindowFeature, WindowSet
-from ..windows.split import SUBSETS
+from ..windows.reading import WindowFeature, WindowSet
+from ..windows.split import SUBSETS, TEST, TRAIN, VALIDATION
 from .checkpoint import fingerprint
 from .data import TrainingData
-from .devices import choose_device, deterministic_torch, device_errors_explained, training_precision
+from .devices import PRECISION_NAMES, choose_device, deterministic_torch, device_errors_explained, training_precision
 from .fine_tuning import StartModel, adapt_windows, fine_tune_network
-from .loop import evaluate, train_network
-from .settings import BPNN, NETWORK_KINDS, PATCH_KINDS, RESNET, TrainingSettings, patch_cells
+from .loop import Trainer
+from .settings import NETWORK_KINDS, PATCH_KINDS, PCUM, TrainingSettings, patch_cells
 
 SUBSAMPLING_STEP = 7
-"""Every such training cell serves for the quantiles; neighbours are alike."""
+"""One of so many training cells is used for the quantiles; neighbours are alike."""
 OUTER_QUANTILES = (0.02, 0.98)
-"""Quantiles of the outer knots; beyond them the curves are level, so rare values do not run away."""
-MIN_KNOT_STEP = 1e-3
-"""Between two knots, in standard deviations."""
+"""Quantiles of the outer knots; beyond them the curves are constant, so rare values are not extrapolated."""
+MIN_KNOT_STEP = 1e-3  # between two knots, in standard deviations
 
 
 def network_architecture(
@@ -48,11 +44,11 @@ def network_architecture(
     """Return the description of a network, for ``build_network``.
 
     Args:
-        kind: ``pcum``, ``unet``, ``bpnn`` or ``resnet``.
+        kind: one of ``NETWORK_KINDS``.
         channels: of the encoded factors.
-        settings: give width, depth and dropout.
+        settings: give width, depth, dropout and knots.
         cell: size of a cell in metres.
-        continuous: how many of the channels are continuous factors; they come first.
+        continuous: number of channels that are continuous factors; they come first.
 
     Raises:
         ParameterInvalid: the kind is no network, or KNOTS is 1.
@@ -61,50 +57,44 @@ def network_architecture(
         raise ParameterInvalid(f'KIND is "{kind}", which is no network. Choose one of: {", ".join(NETWORK_KINDS)}.')
     common = {"channels": channels, "width": settings.width, "dropout": float(settings.dropout)}
     if kind in PATCH_KINDS:
-        return {"type": {BPNN: "bpnn", RESNET: "resnet"}[kind], "patch": patch_cells(kind, cell), **common}
+        return {"type": kind, "patch": patch_cells(kind, cell), **common}
     if settings.knots == 1:
         raise ParameterInvalid("KNOTS is 1, but a curve needs at least two knots. Choose 0 for no curves.")
+    unet = {"depth": settings.depth, **common}
     if settings.knots and continuous:
-        return {
-            "type": "additive_unet",
-            "depth": settings.depth,
-            "continuous": continuous,
-            "knots": settings.knots,
-            **common,
-        }
-    return {"type": "unet", "depth": settings.depth, **common}
+        return {"type": "additive_unet", **unet, "continuous": continuous, "knots": settings.knots}
+    return {"type": "unet", **unet}
 
 
 def quantile_knots(encoding: Encoding, windows: WindowSet, count: int) -> np.ndarray:
-    """Return where the curves of the continuous factors bend: at quantiles of the training cells, evenly spaced.
+    """Return the knots of the curves: evenly spaced quantiles of the training cells.
 
     Args:
         encoding: fitted on the training windows.
         windows: with physical values.
-        count: knots of a curve.
+        count: knots per curve.
 
     Returns:
-        Rising z-scores, float32 (continuous factors, ``count``).
+        Increasing z-scores, float32 (continuous factors, ``count``).
     """
     parts = [cells[encoding.continuous][:, ::SUBSAMPLING_STEP] for cells in windows.training_cells()]
     values = np.concatenate(parts, axis=1).astype(np.float64)
     specs = [encoding.factors[index] for index in encoding.continuous]
     scores = np.stack([(row - spec.mean) / (spec.std or 1.0) for row, spec in zip(values, specs)])
     knots = np.quantile(scores, np.linspace(*OUTER_QUANTILES, count), axis=1).T
-    # Where many cells have the same value, quantiles fall together; a little apart they bend the curve all the same.
+    # If many cells have the same value, quantiles coincide and must be moved apart.
     return (knots + MIN_KNOT_STEP * np.arange(count)).astype(np.float32)
 
 
 def label_patches(windows: WindowSet, patch: int) -> WindowSet:
-    """Return windows in which all labelled cells of a patch carry the patch's one label.
+    """Return windows in which all labelled cells of a patch have the patch's label.
 
-    A patch is landslide when one of its cells is, as in the paper. One of which less than half is labelled says
-    nothing. Cells that had no label keep none, so a patch counts by how much of it is known; doing this twice changes
-    nothing.
+    A patch is landslide if one of its cells is, as in the paper, and unknown if less than half of it is labelled.
+    Unlabelled cells stay so, so a patch counts by its labelled share. The function is idempotent.
 
     Args:
         windows: whose padded sides are multiples of ``patch``.
-        patch: cells along the side of a patch; 1 changes nothing.
+        patch: side of a patch in cells; 1 changes nothing.
 
     Raises:
         TooFewData: a subset is left without landslide patches or without stable ones.
@@ -118,60 +108,52 @@ def label_patches(windows: WindowSet, patch: int) -> WindowSet:
     one = np.where(2 * known < patch**2, UNKNOWN, np.where(slide, LANDSLIDE, STABLE))
     labels = np.where(parts != UNKNOWN, one, UNKNOWN).astype(np.uint8).reshape(windows.labels.shape)
     result = dataclasses.replace(windows, labels=labels)
-    for number, name in enumerate(SUBSETS):
-        some = labels[result.of(number)]
+    for subset, name in enumerate(SUBSETS):
+        some = labels[result.indices_of(subset)]
         for value, what in ((LANDSLIDE, "with a landslide"), (STABLE, "without one")):
             if len(some) and not (some == value).any():
                 raise TooFewData(
-                    f"The {name} windows hold no patch of {patch} × {patch} cells {what}. Use a larger "
-                    "area, other label radii, a smaller BLOCK, another SEED, or another KIND."
+                    f"The {name} windows hold no patch of {patch} × {patch} cells {what}. Use a larger area, other "
+                    "label radii, a smaller BLOCK, another SEED, or another KIND."
                 )
     return result
 
 
 @dataclass
 class FittedNetwork:
-    """A trained network and what a model file says of it."""
+    """A trained network with its description and metrics."""
 
-    network: nn.Module
-    """On the CPU."""
+    network: Any  # on the CPU
     architecture: dict[str, Any]
     factors: list[FactorSpec]
     history: list[dict[str, Any]]
     best_epoch: int
     metrics: dict[str, float | None]
-    """Of the test windows: ``loss``, ``accuracy``, ``recall``, ``violation_rate``, ``auc``; and ``best_epoch``,
-    ``epochs``."""
+    """Of the test windows: ``loss``, ``accuracy``, ``recall``, ``violation_rate`` (``None`` without a safety factor),
+    ``auc``; and ``best_epoch``, ``epochs``."""
     device: str
     precision: str
-    ended: str = ""
-    """How a training in epochs ended: ``epochs``, ``patience`` or ``stopped``."""
+    ended: str = ""  # how a training in epochs ended: ``epochs``, ``patience`` or ``stopped``
 
 
 @dataclass
 class TrainingResult:
-    """What the caller shows and writes."""
+    """Result of a training job."""
 
-    model: str
-    """Path of the model file."""
-    sha256: str
-    """Of the model file."""
-    metrics: dict[str, float | None]
-    """Of the test windows: ``loss``, ``accuracy``, ``recall``, ``violation_rate`` (``None`` without a safety factor),
-    ``auc``; and ``best_epoch`` and ``epochs``."""
+    model: str  # path of the model file
+    sha256: str  # of the model file
+    metrics: dict[str, float | None]  # as of :class:`FittedNetwork`
     history: list[dict[str, Any]]
-    """Numbers of each epoch, training and validation."""
     windows: list[WindowFeature]
     subsets: list[dict[str, Any]]
     """For each subset ``name``, ``windows``, ``landslide_windows``, ``landslide_cells``, ``stable_cells`` and
     ``landslide_share``; a cell counts once for every window that holds it."""
     settings: TrainingSettings
-    """As used: ``physics`` is ``none`` when there was no safety factor, and an automatic weight is a number."""
+    """As used: ``physics`` is ``none`` without a safety factor, and an automatic weight is a number."""
     warnings: list[str]
     device: str
     precision: str
     ended: str = ""
-    """How a training in epochs ended: ``epochs``, ``patience``, or ``stopped`` by hand."""
 
 
 def fit_network(
@@ -180,26 +162,26 @@ def fit_network(
     settings: TrainingSettings,
     progress: Progress,
     checkpoint: str | os.PathLike | None = None,
-    kind: str = "pcum",
+    kind: str = PCUM,
     start: StartModel | None = None,
     cell: float | None = None,
     log: TrainingLog | None = None,
 ) -> FittedNetwork:
-    """Fit statistics and network on the training windows and measure on the test windows, where there are any.
+    """Fit statistics and network on the training windows, and evaluate it on the test windows, if any.
 
     Args:
         windows: with physical values.
         factors: the stack's factors, in the order of the values.
         settings: of the run; ``physics`` other than ``none`` needs windows with a safety factor.
-        progress: 0 to 1 over the whole.
+        progress: receives progress and warnings.
         checkpoint: file for the state of the run.
-        kind: of network; see :mod:`.architectures`.
-        start: a trained network to go on from, with settings of :func:`~.finetune.fine_tune_settings`.
+        kind: of network.
+        start: a trained network to fine-tune, with settings of :func:`~.fine_tuning.fine_tune_settings`.
         cell: size of a cell in metres; from the settings' window by default.
-        log: writes the history while it trains.
+        log: writes the history.
 
     Raises:
-        DeviceUnavailable: the device or its arithmetic is not there, or it has too little memory or fails.
+        DeviceUnavailable: there is no such device, it lacks the precision, has too little memory, or fails.
         FactorMissing: the stack lacks a factor of the start.
         ParameterInvalid: the network would be too large, the checkpoint belongs to another run, or a factor does not
             fit the start.
@@ -207,12 +189,12 @@ def fit_network(
     """
     device = choose_device(settings.device)
     dtype = training_precision(settings.precision, device)
+    network: Any
     if start is None:
         specs = fit_factors(factors, windows.training_cells())
         encoding = Encoding(specs, settings.encoding)
-        architecture = network_architecture(
-            kind, encoding.channels, settings, cell or settings.window / windows.side, len(encoding.continuous)
-        )
+        cell = cell or settings.window / windows.side
+        architecture = network_architecture(kind, encoding.channels, settings, cell, len(encoding.continuous))
         windows = label_patches(windows, architecture.get("patch", 1))
         network = build_network(architecture, settings.seed)
         if isinstance(network, AdditiveUNet):
@@ -220,74 +202,40 @@ def fit_network(
     else:
         windows, specs = adapt_windows(start, windows, factors, progress)
         network, architecture = fine_tune_network(start, specs, settings.seed)
-    _require_batches(architecture, len(windows.of(TRAIN)), settings.batch)
-    encoding = Encoding(specs, settings.encoding)
+    train, validation, test = (windows.indices_of(subset) for subset in (TRAIN, VALIDATION, TEST))
+    _require_batches(architecture, len(train), settings.batch)
     _report_statistics(specs, windows, progress)
-    key = ""
-    if checkpoint:
-        key = fingerprint(windows, settings, architecture, str(dtype), start.sha256 if start else "")
-    loss = PcumLoss(
-        settings.physics,
-        settings.lambda_,
-        settings.p_low,
-        settings.fs_critical,
-        settings.weight_landslide,
-        settings.weight_stable,
-    )
+    origin = start.sha256 if start else ""
+    key = fingerprint(windows, settings, architecture, str(dtype), origin) if checkpoint else ""
+    weights = settings.weight_landslide, settings.weight_stable
+    loss = PcumLoss(settings.physics, settings.lambda_, settings.p_low, settings.fs_critical, *weights)
     with device_errors_explained(device, checkpoint), deterministic_torch(), retain_freed_memory():
         network.to(device)
+        encoding = Encoding(specs, settings.encoding)
         data = TrainingData(windows, encoding, device, SubProgress(progress, 0.0, 0.03))
-        fit = train_network(
-            network,
-            data,
-            windows.of(TRAIN),
-            windows.of(VALIDATION),
-            loss,
-            settings,
-            dtype,
-            SubProgress(progress, 0.03, 0.97),
-            checkpoint,
-            key,
-            log,
-        )
-        metrics = evaluate_test_windows(network, data, windows.of(TEST), loss, settings.batch, dtype, progress)
+        trainer = Trainer(network, data, loss, settings, dtype, SubProgress(progress, 0.03, 0.97), log)
+        fit = trainer.fit(train, validation, checkpoint, key)
+        metrics = _test_metrics(trainer, test)
     metrics.update({"best_epoch": fit.best_epoch, "epochs": len(fit.history)})
-    return FittedNetwork(
-        network.cpu(),
-        architecture,
-        specs,
-        fit.history,
-        fit.best_epoch,
-        metrics,
-        str(device),
-        {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype],
-        fit.ended,
-    )
+    found = network.cpu(), architecture, specs, fit.history, fit.best_epoch, metrics
+    return FittedNetwork(*found, str(device), PRECISION_NAMES[dtype], fit.ended)
 
 
 def _require_batches(architecture: dict[str, Any], count: int, batch: int) -> None:
-    """Refuse batches of one window for a network whose batch norm may be left with a single value a channel."""
+    """Refuse batches of one window for a network whose batch norm may be left with a single value per channel."""
     if architecture["type"] == "resnet" and count // max(1, -(-count // batch)) < 2:
         raise ParameterInvalid(
-            f"BATCH is {batch}, which leaves a batch of one window, too few for a ResNet. Make "
-            "BATCH 3 or more, or use more windows."
+            f"BATCH is {batch}, which leaves a batch of one window, too few for a ResNet. Make BATCH 3 or more, or use "
+            "more windows."
         )
 
 
-def evaluate_test_windows(
-    network: nn.Module,
-    data: TrainingData,
-    numbers: np.ndarray,
-    loss: PcumLoss,
-    batch: int,
-    dtype: torch.dtype,
-    progress: Progress,
-) -> dict[str, float | None]:
-    """Return the numbers of :func:`evaluate` and the area under the ROC curve over all labelled cells.
+def _test_metrics(trainer: Trainer, indices: np.ndarray) -> dict[str, float | None]:
+    """Return the metrics of :meth:`Trainer.evaluate` and the AUC over all labelled cells of the test windows.
 
-    All are ``None`` without windows; the area also when one of the classes is missing.
+    All are ``None`` without windows; the AUC also if one of the classes is missing.
     """
-    if not len(numbers):
+    if not len(indices):
         return dict.fromkeys((*NUMBERS, "auc"))
     scores, truths = [], []
 
@@ -296,7 +244,7 @@ def evaluate_test_windows(
         scores.append(probability[known].cpu().numpy())
         truths.append((labels[known] == LANDSLIDE).cpu().numpy())
 
-    metrics = evaluate(network, data, numbers, loss, batch, dtype, progress, collect)
+    metrics = trainer.evaluate(indices, collect)
     truth = np.concatenate(truths)
     metrics["auc"] = float(roc_auc_score(truth, np.concatenate(scores))) if 0 < truth.sum() < len(truth) else None
     return metrics
@@ -305,9 +253,7 @@ def evaluate_test_windows(
 def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress: Progress) -> None:
     for index, spec in enumerate(specs):
         if spec.std == 0:
-            progress.warn(
-                f'The factor "{spec.name}" has the same value in all training windows, so the model cannot use it.'
-            )
+            progress.warn(f'The factor "{spec.name}" is constant in all training windows, so the model cannot use it.')
         if not spec.is_categorical:
             continue
         new: set[int] = set()
@@ -317,6 +263,6 @@ def _report_statistics(specs: Sequence[FactorSpec], windows: WindowSet, progress
         if new:
             labels = ", ".join(spec.classes.get(code, f"code {code}") for code in sorted(new))
             progress.warn(
-                f'Of the factor "{spec.name}", these classes occur in validation or test windows but not in '
-                f"training windows, so the model treats them as no class at all: {labels}."
+                f'These classes of the factor "{spec.name}" occur in validation or test windows but not in training '
+                f"windows, so the model treats them as no class at all: {labels}."
             )

@@ -1,144 +1,167 @@
-"""Settings of a training run; importable without torch, so that the shell can show choices, limits and defaults.
-Sets of training settings with a name; importable without torch, so that the shell can show their values.
-The kinds of model and what each asks of the training settings; importable without torch, for the shell.
-"""
+"""Training settings, their presets, and the kinds of model; importable without torch, for the shell."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import re
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ParameterInvalid
+from ..options import Options, choice, flag, number, parameter_name
 
 PHYSICS = ("hinge", "indicator", "none")
 SPLITS = ("spatial_blocks", "random")
 ENCODINGS = ("codes", "one_hot")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-DEVICES = ("auto", "cpu", "cuda", "mps")
-"""Fixed names of devices; ``cuda:N`` names one of several GPUs."""
+DEVICES = ("auto", "cpu", "cuda", *(f"cuda:{index}" for index in range(16)), "mps")
 
-
-def _number(default: float, lowest: float, highest: float) -> Any:
-    return field(default=default, metadata={"limits": (lowest, highest)})
-
-
-def _choice(default: str, choices: tuple[str, ...]) -> Any:
-    return field(default=default, metadata={"choices": choices})
+_number, _choice = functools.partial(number, advanced=True), functools.partial(choice, advanced=True)
 
 
 @dataclass(frozen=True)
-class TrainingSettings:
-    """What a user can set about training. Every value is checked when the object is made.
+class TrainingSettings(Options):
+    """Settings of a training run; their names are keys of model headers and checkpoints.
 
-    Raises:
-        ParameterInvalid: a value is out of its range or not among its choices.
+    The defaults are the preset ``recommended``. A depth of 1 and curves were best on blocks never seen in training,
+    on the demo and on real data: a network with a wider view memorises the place, and where landslides are few the
+    curves tell what tables of classes would.
     """
 
-    physics: str = _choice("hinge", PHYSICS)
-    """``hinge`` trains, ``indicator`` is the term as printed, which has no gradient, ``none`` is the plain U-Net."""
-    lambda_: float = _number(0.1, 0.0, 1000.0)
-    """Strength of the physics term (paper: 0.1)."""
-    p_low: float = _number(0.15, 0.001, 1.0)
-    """Below this probability a cell under warning breaks the constraint (paper: 0.15)."""
-    fs_critical: float = _number(0.5, 0.0, 10.0)
-    """Below this safety factor a warning stands (paper: 0.5)."""
-    weight_landslide: float = _number(0.0, 0.0, 10000.0)
-    """Weight of landslide cells in the cross-entropy (paper: 5, with one landslide cell to five stable ones); 0 lets
-    both classes count the same, whatever their numbers."""
-    weight_stable: float = _number(1.0, 0.01, 10000.0)
-    """Weight of stable cells in the cross-entropy (paper: 1)."""
-    window: float = _number(750.0, 1.0, 1000000.0)
-    """Side of a training window in metres (paper: 1500). A shallow network sees a few hundred metres at most, so
-    smaller windows teach it the same in less time."""
-    split: str = _choice("spatial_blocks", SPLITS)
-    """How windows are shared out among training, validation and test."""
-    block: float = _number(4000.0, 1.0, 10000000.0)
-    """Side of a block of the spatial split in metres."""
-    epochs: int = _number(100, 1, 100000)
-    """Most passes over the training windows (paper: 1000)."""
-    patience: int = _number(10, 0, 100000)
-    """Stop after this many epochs without a better validation loss; 0 never stops early."""
-    learning_rate: float = _number(3e-4, 1e-8, 1.0)
-    """Step size of the optimiser (paper: 1e-4)."""
-    averaging: float = _number(0.99, 0.0, 0.9999)
-    """Share that a step leaves of the running average of the weights, which is what is judged and kept; 0 keeps the
-    weights of single steps, as in the paper."""
-    batch: int = _number(32, 1, 65536)
-    """Windows a step."""
-    augment: bool = True
-    """Whether windows are turned and mirrored, with their aspect codes."""
-    encoding: str = _choice("one_hot", ENCODINGS)
-    """How classes reach the network: ``codes`` as plain numbers (paper) or ``one_hot``, one channel a class."""
-    width: int = _number(16, 1, 256)
-    """Channels of the first level of the U-Net; every level below has twice as many."""
-    depth: int = _number(1, 1, 6)
-    """How often the U-Net halves the resolution. One was the best on blocks of land never seen, on the demo and on
-    real data: a network that sees farther learns the place."""
-    knots: int = _number(8, 0, 64)
-    """Knots of the curve that each continuous factor has beside the U-Net; 0 for a U-Net alone, as in the paper. With
-    curves the map is better where landslides are few: they say of each factor what tables of classes would say."""
-    dropout: float = _number(0.2, 0.0, 0.95)
-    """Share of channels dropped in training."""
-    seed: int = _number(1, 0, 2**31 - 1)
-    """Seed of everything random."""
-    device: str = "auto"
-    """``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``."""
-    precision: str = _choice("auto", PRECISIONS)
-    """Arithmetic of the network."""
-
-    def __post_init__(self) -> None:
-        for item in dataclasses.fields(self):
-            _check(item, getattr(self, item.name))
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,3})?", str(self.device)):
-            raise ParameterInvalid(f'DEVICE is "{self.device}". Choose auto, cpu, cuda, cuda:0, cuda:1 ... or mps.')
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the settings as plain values by name, for headers and run records."""
-        return dataclasses.asdict(self)
+    physics: str = choice(
+        "hinge",
+        PHYSICS,
+        "Physics constraint",
+        "hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. "
+        "indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported "
+        "loss and not the model. none: a plain U-Net.",
+    )
+    lambda_: float = _number(
+        0.1, 0.0, 1000.0, "Physics weight λ (lambda)", "Weight of the constraint beside the cross-entropy.", decimals=4
+    )
+    p_low: float = _number(
+        0.15, 0.001, 1.0, "Low susceptibility", "Below it a cell under warning violates the constraint.", decimals=4
+    )
+    fs_critical: float = _number(
+        0.5,
+        0.0,
+        10.0,
+        "Critical safety factor",
+        "Below it a cell is under warning. At 0.5 rain exceeds the threshold.",
+        decimals=4,
+    )
+    weight_landslide: float = _number(
+        0.0,
+        0.0,
+        10000.0,
+        "Weight of landslide cells",
+        "Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their "
+        "numbers. The paper's 5 is for five stable cells per landslide cell.",
+        decimals=3,
+    )
+    weight_stable: float = _number(
+        1.0, 0.01, 10000.0, "Weight of stable cells", "Weight of a stable cell in the cross-entropy.", decimals=3
+    )
+    window: float = _number(
+        750.0, 1.0, 1000000.0, "Window (m)", "Side of a training window in metres (paper: 1500, 50 cells of 30 m)."
+    )
+    split: str = _choice(
+        "spatial_blocks",
+        SPLITS,
+        "Split",
+        "How windows are divided into training, validation and test. spatial_blocks: whole blocks are held out for "
+        "validation and test, so the test area was never seen. random: window by window as in the paper, which gives "
+        "better numbers because neighbours are alike.",
+    )
+    block: float = _number(
+        4000.0, 1.0, 10000000.0, "Block (m)", "Side of a block of the spatial split in metres; several windows wide."
+    )
+    epochs: int = number(
+        100, 1, 100000, "Maximum epochs", "Passes over the training windows, unless early stopping ends training first."
+    )
+    patience: int = _number(
+        10,
+        0,
+        100000,
+        "Patience (epochs)",
+        "Early stopping: training ends after this many epochs without a lower validation loss. 0 never stops early. "
+        "The weights of the best epoch are kept in any case.",
+    )
+    learning_rate: float = _number(
+        3e-4, 1e-8, 1.0, "Learning rate", "Step size of the optimiser. Larger ones suit few epochs.", decimals=8
+    )
+    averaging: float = _number(
+        0.99,
+        0.0,
+        0.9999,
+        "EMA decay of weights",
+        "Decay per step of the exponential moving average (EMA) of the weights. The average varies less from epoch to "
+        "epoch; it is evaluated and saved. 0 turns it off.",
+        decimals=4,
+    )
+    batch: int = _number(32, 1, 65536, "Batch (windows)", "Windows per step. Use fewer if memory runs out.")
+    augment: bool = flag(
+        True,
+        "Data augmentation (flips/rotations)",
+        "Also trains on flipped and rotated windows; slope aspects are transformed with them. Helps with few "
+        "landslides. A check box always has a value, so it overrides the preset; scripts can leave it out.",
+        advanced=True,
+    )
+    encoding: str = _choice(
+        "one_hot",
+        ENCODINGS,
+        "Categorical encoding",
+        "How classes of rock, landform and so on reach the network. one_hot: one channel per class. codes: the code "
+        "as a number, as in the paper, although class 4 is not twice class 2.",
+    )
+    width: int = _number(
+        16, 1, 256, "Width of the network", "Channels of the first level. More of them need more landslides and time."
+    )
+    depth: int = _number(1, 1, 6, "Depth of the network", "How often it halves the resolution for a wider view.")
+    knots: int = _number(
+        8,
+        0,
+        64,
+        "Knots of the curves",
+        "Beside the U-Net, each continuous factor has a piecewise-linear curve with this many knots, and each class a "
+        "weight. This helps most with few landslides. 0 is a U-Net alone.",
+    )
+    dropout: float = _number(
+        0.2, 0.0, 0.95, "Dropout", "Share of channels dropped in training, to reduce overfitting.", decimals=3
+    )
+    seed: int = number(1, 0, 2**31 - 1, "Seed", "Random seed. Another seed gives a slightly different model.")
+    device: str = _choice(
+        "auto",
+        DEVICES,
+        "Device",
+        "Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU "
+        "of an Apple computer.",
+    )
+    precision: str = _choice(
+        "auto",
+        PRECISIONS,
+        "Numerical precision",
+        "Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the "
+        "most accurate; bf16 and fp16 are faster where the device supports them.",
+    )
 
 
 def default(name: str) -> Any:
     """Return the default of one setting, such as ``window``."""
-    return _fields()[name].default
+    return TrainingSettings.option(name).default
 
 
-def limits(name: str) -> tuple[float, float]:
-    """Return the lowest and highest value of a number, such as ``epochs``."""
-    return _fields()[name].metadata["limits"]
+def format_value(value: Any) -> str:
+    """Return a value as one types it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def choices(name: str) -> tuple[str, ...]:
-    """Return the choices of an enumeration, such as ``physics``."""
-    return _fields()[name].metadata["choices"]
-
-
-def parameter_name(name: str) -> str:
-    """Return a setting's name as the user sees it: ``lambda_`` is LAMBDA."""
-    return name.rstrip("_").upper()
-
-
-def _fields() -> dict[str, dataclasses.Field]:
-    return {item.name: item for item in dataclasses.fields(TrainingSettings)}
-
-
-def _check(item: dataclasses.Field, value: Any) -> None:
-    name = parameter_name(item.name)
-    if "choices" in item.metadata:
-        if value not in item.metadata["choices"]:
-            raise ParameterInvalid(f'{name} is "{value}". Choose one of: {", ".join(item.metadata["choices"])}.')
-    elif "limits" in item.metadata:
-        lowest, highest = item.metadata["limits"]
-        whole = isinstance(item.default, int)
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-            raise ParameterInvalid(f"{name} is {value!r}, but must be a {'whole ' if whole else ''}number.")
-        if not math.isfinite(value) or not lowest <= value <= highest:
-            raise ParameterInvalid(f"{name} is {value:g}, but must lie between {lowest:g} and {highest:g}.")
-    elif isinstance(item.default, bool) and not isinstance(value, bool):
-        raise ParameterInvalid(f"{name} is {value!r}, but must be true or false.")
+def settings_line(settings: TrainingSettings) -> str:
+    """Return all settings as one line for the log."""
+    return ", ".join(f"{name} {format_value(value)}" for name, value in settings.record().items())
 
 
 RECOMMENDED, PAPER = "recommended", "paper"
@@ -166,12 +189,12 @@ PAPER_VALUES: dict[str, Any] = {
     "batch": 32,
     "dropout": 0.2,
 }
-"""What Zhang and Deng (2026) print: sections 3.2.3 and 3.3, equations 1 and 5. Width, depth, batch and dropout are not
-printed. All other settings, and all of ``recommended``, are the defaults of :class:`TrainingSettings`."""
+"""The preset ``paper``: Zhang and Deng (2026), sections 3.2.3 and 3.3, equations 1 and 5. Settings that are not here
+have their defaults."""
 
 
 def in_preset(name: str) -> bool:
-    """Return whether the presets say something about a setting, such as ``window``."""
+    """Return whether the presets set a value, such as ``window``."""
     return name in PAPER_VALUES
 
 
@@ -187,16 +210,12 @@ def preset_value(preset: str, name: str) -> Any:
 
 
 def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
-    """Return the settings of a preset, with single ones put in their place.
-
-    Args:
-        preset: ``recommended`` or ``paper``.
-        given: settings that the user set; they win over the preset.
+    """Return the settings of a preset, overridden by those that the user gave.
 
     Raises:
         ParameterInvalid: there is no such preset or setting, or a value is out of its range.
     """
-    names = TrainingSettings.__dataclass_fields__
+    names = [option.name for option in TrainingSettings.options()]
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ParameterInvalid(f"There is no training setting {', '.join(unknown)}. There are: {', '.join(names)}.")
@@ -204,60 +223,33 @@ def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
 
 
 def preset_overrides(usual: TrainingSettings, given: Mapping[str, Any]) -> list[str]:
-    """Return for each given value that differs from the usual one a sentence that says so.
-
-    Args:
-        usual: settings of the preset when nothing is given.
-        given: settings that the user set.
-    """
+    """Return a log line for each given value that differs from the preset's settings."""
     return [
-        f"{parameter_name(name)}={in_words(value)} was given and wins over the preset's "
-        f"{in_words(getattr(usual, name))}."
+        f"{parameter_name(name)}={format_value(value)} was given and overrides the preset's "
+        f"{format_value(getattr(usual, name))}."
         for name, value in given.items()
         if in_preset(name) and value != getattr(usual, name)
     ]
 
 
 def preset_help(name: str) -> str:
-    """Return what a setting is when it is not given, under each preset, as a sentence."""
-    usual, printed = (in_words(preset_value(preset, name)) for preset in PRESETS)
-    return (
-        f"When not given: {usual}."
-        if usual == printed
-        else f"When not given: {usual}, or {printed} with PRESET={PAPER}."
-    )
-
-
-def in_words(value: Any) -> str:
-    """Return a value as one types it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def summary(settings: TrainingSettings) -> str:
-    """Return all settings as one line for the log."""
-    return ", ".join(f"{parameter_name(name)} {in_words(value)}" for name, value in settings.as_dict().items())
+    """Return the value of a setting that is not given, under each preset, as a sentence."""
+    usual, printed = (format_value(preset_value(preset, name)) for preset in PRESETS)
+    return f"When not given: {usual}" + ("." if usual == printed else f", or {printed} with PRESET={PAPER}.")
 
 
 PCUM, UNET, BPNN, RESNET = "pcum", "unet", "bpnn", "resnet"
 REGRESSION, FOREST = "logistic_regression", "random_forest"
 FREQUENCY_RATIO, WEIGHTS_OF_EVIDENCE = "frequency_ratio", "weights_of_evidence"
 
-NETWORK_KINDS = (PCUM, UNET, BPNN, RESNET)
-"""Learn from windows."""
-PATCH_KINDS = (BPNN, RESNET)
-"""Give one answer for a whole patch of land."""
-TABLE_KINDS = (FREQUENCY_RATIO, WEIGHTS_OF_EVIDENCE)
-"""Give each class of each factor a weight."""
-CELL_KINDS = (REGRESSION, FOREST, *TABLE_KINDS)
-"""Learn from single cells."""
+NETWORK_KINDS = (PCUM, UNET, BPNN, RESNET)  # train on windows
+PATCH_KINDS = (BPNN, RESNET)  # predict one value per patch
+TABLE_KINDS = (FREQUENCY_RATIO, WEIGHTS_OF_EVIDENCE)  # give each class of each factor a weight
+CELL_KINDS = (REGRESSION, FOREST, *TABLE_KINDS)  # train on single cells
 COMPARISON_KINDS = (UNET, BPNN, RESNET, *CELL_KINDS)
-"""All that PCUM is compared with."""
 KINDS = (PCUM, *COMPARISON_KINDS)
 
-PATCH = 600.0
-"""Side in metres of the land that BPNN and ResNet answer for at once, as in the paper."""
+PATCH = 600.0  # side in metres of the patches of BPNN and ResNet, as in the paper
 
 TITLES = {
     PCUM: "PCUM",
@@ -275,7 +267,7 @@ _RECOMMENDED_OVERRIDES: dict[str, dict[str, Any]] = {
     BPNN: {"window": PATCH, "width": 64},
     RESNET: {"window": PATCH},
 }
-"""Where a kind's recommended settings are not those of PCUM. One patch a window, and 1 : 4 for the U-Net as printed."""
+"""Where a kind's recommended settings differ from PCUM's: one patch per window, and 4 : 1 for the U-Net as printed."""
 _PAPER_OVERRIDES: dict[str, dict[str, Any]] = {
     UNET: {"weight_landslide": 4.0},
     BPNN: {"window": PATCH, "width": 64, "learning_rate": 2e-5},
@@ -284,13 +276,27 @@ _PAPER_OVERRIDES: dict[str, dict[str, Any]] = {
 """The same for the preset ``paper`` (Zhang and Deng 2026, sections 5.1 and 5.2; widths are not printed)."""
 
 
-def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:
-    """Return the settings of a run: what was given, else what suits the kind, else the preset's.
+@dataclass(frozen=True)
+class CrossValidationOptions(Options):
+    """What cross validation has beside the training settings."""
 
-    Args:
-        kind: one of ``KINDS``.
-        preset: ``recommended`` or ``paper``.
-        given: settings that the user set.
+    kind: str = choice(
+        PCUM,
+        KINDS,
+        "Kind of model",
+        'PCUM, or one of the models to compare it with; see "Train PCUM" and "Train comparison model".',
+    )
+    folds: int = number(5, 2, 50, "Folds", "Number of groups into which the blocks are divided.")
+    random_split: bool = flag(
+        True,
+        "Compare with a random split",
+        "Repeats everything with small patches that are assigned to folds at random.",
+        advanced=True,
+    )
+
+
+def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> TrainingSettings:
+    """Return the settings of a run: the preset's, adapted to the kind of model, overridden by given ones.
 
     Raises:
         ParameterInvalid: there is no such kind, preset or setting, or a value is out of its range.
@@ -301,8 +307,7 @@ def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> Traini
 
 
 def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
-    """Return settings with what a kind leaves no choice in: the physics term is PCUM's alone, and frequency ratio and
-    weights of evidence take classes as classes.
+    """Return settings with those that a kind fixes: only PCUM has physics, and tables need one-hot classes.
 
     Raises:
         ParameterInvalid: there is no such kind.
@@ -315,17 +320,12 @@ def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSett
 
 
 def patch_cells(kind: str, cell: float) -> int:
-    """Return how many cells along the side of a square share one answer; 1 where every cell has its own.
-
-    Args:
-        kind: one of ``KINDS``.
-        cell: size of a cell in metres.
-    """
+    """Return the side of a patch in cells of ``cell`` metres; 1 for kinds that predict single cells."""
     return max(2, round(PATCH / cell)) if kind in PATCH_KINDS else 1
 
 
 def window_alignment(kind: str, settings: TrainingSettings, cell: float) -> int:
-    """Return of what the sides of training windows must be a multiple, for ``collect_windows``."""
+    """Return the number of cells of which the sides of padded training windows must be a multiple."""
     return patch_cells(kind, cell) if kind in PATCH_KINDS else 2**settings.depth
 
 

@@ -1,50 +1,44 @@
-"""Single cells for models that look at one cell at a time: an even sample of each subset, in one pass."""
+"""Cells for models of single cells: an even sample of each subset, in one pass."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import rasterio
 
 from ..errors import TooFewData
 from ..grid import Block
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, stop_if_cancelled
-from .scan import read_labels
-from .split import NO_SUBSET, SHARES, SUBSETS, BlockSplit
+from .scan import TrainingRasters, read_labels
+from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, BlockSplit
 
 MAX_CELLS = 30_000
-"""Landslide cells, and as many stable ones, of each subset. Neighbours are alike, so more say little that is new."""
+"""Of each class in each subset. Neighbours are alike, so more cells add little."""
 _RANDOM_GROUPS = 10
-_TRAIN = 0
 
 
 @dataclass
 class CellSet:
-    """Labelled cells with data in every factor, ordered by their place."""
+    """Labelled cells with data in every factor, in row-major order."""
 
-    values: np.ndarray
-    """float32 (cells, factors), physical values and class codes."""
-    labels: np.ndarray
-    """uint8 (cells,): 1 landslide, 0 stable."""
-    subsets: np.ndarray
-    """Index into ``SUBSETS``, uint8 (cells,)."""
+    values: np.ndarray  # float32 (cells, factors), physical values and class codes
+    labels: np.ndarray  # uint8 (cells,): 1 landslide, 0 stable
+    subsets: np.ndarray  # index into ``SUBSETS``, uint8 (cells,)
     groups: np.ndarray | None = None
-    """Number of the spatial block of each cell, int32 (cells,), to keep neighbours together; ``None`` if unknown."""
+    """Spatial block of each cell, int32 (cells,), to keep neighbours together; ``None`` if unknown."""
     totals: np.ndarray | None = None
-    """How many cells there are in all, int64 (subsets, 2): stable, landslide; ``None`` where the cells are all."""
+    """All cells of each subset, int64 (subsets, 2): stable, landslide; ``None`` if nothing was left out."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def rows(self, *subsets: int) -> np.ndarray:
-        """Return the numbers of the cells of some subsets."""
+        """Return the indices of the cells of some subsets."""
         return np.flatnonzero(np.isin(self.subsets, subsets))
 
     def weights(self) -> np.ndarray:
-        """Return how many cells of the area each cell stands for, float64 (cells,)."""
+        """Return the number of cells of the area that each cell represents, float64 (cells,)."""
         result = np.ones(len(self))
         if self.totals is not None:
             for subset, totals in enumerate(self.totals):
@@ -55,91 +49,88 @@ class CellSet:
 
 
 def sample_cells(
-    stack: Any, labels: rasterio.DatasetReader, split: BlockSplit | None, most: int, seed: int, progress: Progress
+    rasters: TrainingRasters, split: BlockSplit | None, max_cells: int, seed: int, progress: Progress
 ) -> CellSet:
-    """Draw cells evenly over the area of each subset, landslide cells and stable ones apart.
+    """Draw cells evenly over the area of each subset, landslide cells and stable ones separately.
 
-    Every cell draws a number; those with the lowest numbers are the sample. So the memory is bounded, and the sample
-    does not depend on how the raster is cut into working blocks, but for the order of the draws.
+    Every cell gets a random key; those with the lowest keys are the sample. So the memory is bounded.
 
     Args:
-        stack: an open stack.
-        labels: an open label raster on its grid.
-        split: gives the subset of each block; ``None`` shares the cells out at random.
-        most: landslide cells, and stable cells, of a subset.
-        seed: of the draws.
-        progress: 0 to 1 over the pass.
+        rasters: stack and labels.
+        split: the subset of each block; ``None`` assigns the cells at random.
+        max_cells: of each class in each subset.
+        seed: of the keys.
+        progress: receives progress.
 
     Raises:
         InputCorrupt: labels are not 0, 1 or 255.
         TooFewData: the training subset has no landslide cell or no stable one.
     """
     generator = np.random.default_rng([seed, 6])
-    kept = {(subset, label): _KeySample(most) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
-    count = stack.grid.block_count()
-    for index, block in enumerate(stack.grid.blocks()):
+    kept = {(subset, label): _KeySample(max_cells) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
+    count = rasters.grid.block_count()
+    for index, block in enumerate(rasters.grid.blocks()):
         stop_if_cancelled(progress)
-        label_values = read_labels(labels, block)
-        if (label_values != UNKNOWN).any():
-            _add(kept, stack, label_values, block, split, generator)
+        labels = read_labels(rasters.labels, block)
+        if (labels != UNKNOWN).any():
+            _add(kept, rasters, labels, block, split, generator)
         progress.report((index + 1) / count)
-    return _merge_samples(kept, len(stack.factors))
+    return _merge_samples(kept, len(rasters.factors))
 
 
 class _KeySample:
-    """The cells with the lowest numbers of all that were added."""
+    """The cells with the lowest keys of all that were added."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.total, self.limit = most, 0, np.inf
+    def __init__(self, max_cells: int) -> None:
+        self.max_cells, self.total, self.limit = max_cells, 0, np.inf
         self.keys: list[np.ndarray] = []
         self.parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
     def admit(self, keys: np.ndarray) -> np.ndarray:
-        """Count cells and return which of them are low enough."""
+        """Count cells and return the indices of those whose keys are low enough."""
         self.total += len(keys)
         return np.flatnonzero(keys < self.limit)
 
     def add(self, keys: np.ndarray, places: np.ndarray, groups: np.ndarray, values: np.ndarray) -> None:
-        """Keep cells, and drop the highest when there are far too many."""
+        """Keep cells, and prune when there are far too many."""
         self.keys.append(keys)
         self.parts.append((places, groups, values))
-        if sum(map(len, self.keys)) > 2 * self.most:
+        if sum(map(len, self.keys)) > 2 * self.max_cells:
             self.prune()
 
     def prune(self) -> None:
-        """Drop all but the lowest."""
+        """Drop all but the lowest keys."""
         if not self.keys:
             return
         keys = np.concatenate(self.keys)
-        parts = tuple(np.concatenate(columns) for columns in zip(*self.parts))
-        if len(keys) > self.most:
-            lowest = np.argpartition(keys, self.most)[: self.most]
-            keys, parts = keys[lowest], tuple(part[lowest] for part in parts)
+        places, groups, values = (np.concatenate(columns) for columns in zip(*self.parts))
+        if len(keys) > self.max_cells:
+            lowest = np.argpartition(keys, self.max_cells)[: self.max_cells]
+            keys, places, groups, values = keys[lowest], places[lowest], groups[lowest], values[lowest]
             self.limit = keys.max()
-        self.keys, self.parts = [keys], [parts]
+        self.keys, self.parts = [keys], [(places, groups, values)]
 
 
 def _add(
     kept: dict[tuple[int, int], _KeySample],
-    stack: Any,
-    label_values: np.ndarray,
+    rasters: TrainingRasters,
+    labels: np.ndarray,
     block: Block,
     split: BlockSplit | None,
     generator: np.random.Generator,
 ) -> None:
-    values = stack.read(block)
-    row, column = np.nonzero((label_values != UNKNOWN) & np.isfinite(values).all(axis=0))
-    label, keys = label_values[row, column], generator.random(len(row))
+    values = rasters.stack.read(block)
+    row, column = np.nonzero((labels != UNKNOWN) & np.isfinite(values).all(axis=0))
+    label, keys = labels[row, column], generator.random(len(row))
     if split is None:
         subset = np.searchsorted(np.cumsum(SHARES)[:-1], generator.random(len(row)), side="right")
         group = generator.integers(0, _RANDOM_GROUPS, len(row)).astype(np.int32)
     else:
         subset = split.cell_groups(block.row, block.column, block.height, block.width)[row, column]
         blocks = split.blocks
-        group = ((block.row + row) // blocks.rows * blocks.shape[1] + (block.column + column) // blocks.columns).astype(
-            np.int32
-        )
-    place = (block.row + row) * np.int64(stack.grid.width) + block.column + column
+        down, across = (block.row + row) // blocks.rows, (block.column + column) // blocks.columns
+        group = (down * blocks.shape[1] + across).astype(np.int32)
+    place = (block.row + row) * np.int64(rasters.grid.width) + block.column + column
     for (number, value), lowest in kept.items():
         mine = np.flatnonzero((subset == number) & (subset != NO_SUBSET) & (label == value))
         mine = mine[lowest.admit(keys[mine])]
@@ -151,21 +142,15 @@ def _merge_samples(kept: dict[tuple[int, int], _KeySample], factors: int) -> Cel
     totals = np.zeros((len(SUBSETS), 2), dtype=np.int64)
     for (subset, label), lowest in kept.items():
         totals[subset, label] = lowest.total
-        if subset == _TRAIN and not lowest.total:
+        if subset == TRAIN and not lowest.total:
             raise TooFewData(
-                f"There is no {'landslide' if label else 'stable'} cell in the blocks for training. Use "
-                "more landslides or a larger area, a smaller BLOCK, or another SEED."
+                f"There is no {'landslide' if label else 'stable'} cell in the training blocks. Use more landslides or "
+                "a larger area, a smaller BLOCK, or another SEED."
             )
         lowest.prune()
         for places, groups, values in lowest.parts:
-            some = (
-                places,
-                groups,
-                values.reshape(-1, factors),
-                np.full(len(places), label, dtype=np.uint8),
-                np.full(len(places), subset, dtype=np.uint8),
-            )
-            for column, part in zip(columns, some):
+            constants = (np.full(len(places), number, dtype=np.uint8) for number in (label, subset))
+            for column, part in zip(columns, (places, groups, values.reshape(-1, factors), *constants)):
                 column.append(part)
     places, groups, values, labels, subsets = (np.concatenate(column) for column in columns)
     order = np.argsort(places)

@@ -1,4 +1,4 @@
-"""Spatial blocks: which part of the area serves training, validation and test."""
+"""Spatial blocks: which part of the area is for training, validation and test, and in which fold it is held out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from ..errors import TooFewData
 from ..grid import Grid
 
 SUBSETS = ("train", "validation", "test")
-SHARES = (0.6, 0.2, 0.2)
-"""Of the paper (section 3.2.2)."""
+TRAIN, VALIDATION, TEST = range(3)
+SHARES = (0.6, 0.2, 0.2)  # of the paper (section 3.2.2)
 NO_SUBSET = 255
 RANDOM_ASSIGNMENTS = 256
-"""Random assignments tried; the best balanced is taken."""
-MAX_ASSIGNED_BLOCKS = 25_000_000
-"""Blocks dealt out in all draws together at most: where blocks are very many, any draw is balanced."""
+"""Random assignments tried; the best balanced one is taken."""
+MAX_ASSIGNED_BLOCKS = 25_000_000  # in all assignments together: with very many blocks, any assignment is balanced
+VALIDATION_SHARE = 0.2
+"""Of the landslides outside a fold, for early stopping; the rest is for training."""
+MIN_RANDOM_PATCH_SIDE = 5
+"""Cells; small patches put neighbours into different folds, like a random draw of cells or points."""
 
 
 @dataclass(frozen=True)
@@ -26,32 +29,28 @@ class Blocks:
 
     rows: int
     columns: int
-    shape: tuple[int, int]
-    """Blocks down and across."""
+    shape: tuple[int, int]  # blocks down and across
 
     @classmethod
-    def of(cls, grid: Grid, side: float) -> Blocks:
+    def for_grid(cls, grid: Grid, side: float) -> Blocks:
         """Divide a grid into blocks of about ``side`` metres (by the spacing in its middle row)."""
         width, height = grid.spacing(grid.height // 2, 1)
-        rows, columns = max(1, round(side / float(height[0]))), max(1, round(side / float(width[0])))
+        return cls.of_cells(grid, max(1, round(side / float(height[0]))), max(1, round(side / float(width[0]))))
+
+    @classmethod
+    def of_cells(cls, grid: Grid, rows: int, columns: int) -> Blocks:
+        """Divide a grid into blocks of ``rows`` × ``columns`` cells."""
         return cls(rows, columns, (-(-grid.height // rows), -(-grid.width // columns)))
 
     def bounds(self, grid: Grid, row: int, column: int) -> tuple[float, float, float, float]:
-        """Return left, bottom, right and top of a block in map units, cut at the grid's border."""
+        """Return left, bottom, right and top of a block in map units, clipped to the grid."""
         top, left = row * self.rows, column * self.columns
         bottom, right = min(top + self.rows, grid.height), min(left + self.columns, grid.width)
         t = grid.transform
         return t.c + t.a * left, t.f + t.e * bottom, t.c + t.a * right, t.f + t.e * top
 
     def sums(self, mask: np.ndarray, row: int, column: int, total: np.ndarray) -> None:
-        """Add the true cells of a piece of the grid to the table of blocks.
-
-        Args:
-            mask: bool, shape (height, width).
-            row: grid row of its first row.
-            column: grid column of its first column.
-            total: integer table of shape ``shape``, changed in place.
-        """
+        """Add the true cells of a bool mask, whose first cell is at ``row`` and ``column``, to the counts of blocks."""
         down = (row + np.arange(mask.shape[0])) // self.rows
         across = (column + np.arange(mask.shape[1])) // self.columns
         starts_down = np.flatnonzero(np.diff(down, prepend=-1))
@@ -65,33 +64,29 @@ class BlockSplit:
     """Blocks with the subset of each."""
 
     blocks: Blocks
-    subsets: np.ndarray
-    """uint8 table of blocks: index into the subsets (or fold), ``NO_SUBSET`` where a block is not used."""
+    subsets: np.ndarray  # uint8 table of blocks: index of the subset (or fold), ``NO_SUBSET`` for unused blocks
 
     def cell_groups(self, row: int, column: int, height: int, width: int) -> np.ndarray:
         """Return the subset of each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid."""
         down = (row + np.arange(height)) // self.blocks.rows
         across = (column + np.arange(width)) // self.blocks.columns
-        inside = ((down >= 0) & (down < self.blocks.shape[0]))[:, None] & (
-            (across >= 0) & (across < self.blocks.shape[1])
-        )[None, :]
-        table = self.subsets[np.clip(down, 0, self.blocks.shape[0] - 1)][
-            :, np.clip(across, 0, self.blocks.shape[1] - 1)
-        ]
+        (most_down, most_across), table = self.blocks.shape, self.subsets
+        inside = np.outer((down >= 0) & (down < most_down), (across >= 0) & (across < most_across))
+        table = table[np.ix_(np.clip(down, 0, most_down - 1), np.clip(across, 0, most_across - 1))]
         return np.where(inside, table, np.uint8(NO_SUBSET))
 
 
 def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
-    """Share blocks out so that every subset has about its share of landslide cells and of labelled cells.
+    """Assign blocks to subsets so that each has about its share of landslide cells and of labelled cells.
 
-    Of many random assignments the best balanced is taken. Blocks with landslides and blocks without are shared out
-    apart, so that every subset has landslides wherever that is possible.
+    The best balanced of many random assignments is taken. Blocks with and without landslides are assigned
+    separately, so that every subset has landslides wherever possible.
 
     Args:
-        landslide: landslide cells a block, any shape.
-        labelled: labelled cells a block, same shape.
+        landslide: landslide cells per block, any shape.
+        labelled: labelled cells per block, same shape.
         shares: target of each subset; their sum is 1.
-        seed: of the draws.
+        seed: of the random assignments.
 
     Returns:
         uint8, same shape: index of the subset, ``NO_SUBSET`` where nothing is labelled.
@@ -105,8 +100,8 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     if len(with_slides) < len(shares):
         number = f"{len(with_slides)} block{'' if len(with_slides) == 1 else 's'}"
         raise TooFewData(
-            f"Landslides lie in {number} only, but each of the {len(shares)} subsets "
-            "needs at least one. Make BLOCK smaller, use more landslides, or use SPLIT=random."
+            f"Landslides lie in {number} only, but each of the {len(shares)} subsets needs at least one. Make BLOCK "
+            "smaller, use more landslides, or use SPLIT=random."
         )
     generator = np.random.default_rng([seed, 1])
     best, best_cost = np.full(slides.shape, NO_SUBSET, dtype=np.uint8), np.inf
@@ -115,12 +110,9 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
         subsets = np.full(slides.shape, NO_SUBSET, dtype=np.uint8)
         _assign_randomly(with_slides, slides, target, generator, subsets)
         _assign_randomly(without, cells, target, generator, subsets)
-        cost = 0.0
+        used, cost = subsets != NO_SUBSET, 0.0
         for values in (slides, cells):
-            found = (
-                np.bincount(subsets[subsets != NO_SUBSET], weights=values[subsets != NO_SUBSET], minlength=len(target))
-                / values.sum()
-            )
+            found = np.bincount(subsets[used], weights=values[used], minlength=len(target)) / values.sum()
             cost += float(((found - target) ** 2 / target).sum())
             cost += 1000.0 * float((found == 0).sum())
         if cost < best_cost:
@@ -131,7 +123,7 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
 def _assign_randomly(
     blocks: np.ndarray, weight: np.ndarray, shares: np.ndarray, generator: np.random.Generator, subsets: np.ndarray
 ) -> None:
-    """Put blocks in random order and cut the order where the summed weight reaches each share."""
+    """Shuffle blocks and cut the order where the cumulative weight reaches each share."""
     if not len(blocks):
         return
     order = generator.permutation(blocks)
@@ -148,3 +140,58 @@ def _fill_empty(subsets: np.ndarray, slides: np.ndarray, count: int) -> np.ndarr
             donor = max(blocks, key=len)
             subsets[donor[np.argmin(slides[donor])]] = subset
     return subsets
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Blocks for cross validation, each in one fold."""
+
+    blocks: Blocks
+    table: np.ndarray  # fold of each block, uint8, with labels or without
+    landslide: np.ndarray  # landslide cells of each block
+    labelled: np.ndarray  # labelled cells of each block
+    count: int
+
+    def cell_groups(self, row: int, column: int, height: int, width: int) -> np.ndarray:
+        """Return the fold of each cell of a rectangle, uint8 (height, width); ``NO_SUBSET`` outside the grid."""
+        return BlockSplit(self.blocks, self.table).cell_groups(row, column, height, width)
+
+    def split_excluding(self, fold: int, seed: int) -> BlockSplit:
+        """Return the split of the run that holds out a fold: the fold is for test, the rest to train and validate.
+
+        Raises:
+            TooFewData: outside the fold, landslides lie in fewer than two blocks.
+        """
+        held_out = self.table == fold
+        landslide, labelled = np.where(held_out, 0, self.landslide), np.where(held_out, 0, self.labelled)
+        subsets = assign_blocks(landslide, labelled, (1 - VALIDATION_SHARE, VALIDATION_SHARE), seed)
+        subsets[held_out & (self.labelled > 0)] = TEST
+        return BlockSplit(self.blocks, subsets)
+
+
+def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, count: int, seed: int) -> Folds:
+    """Divide blocks into folds with about the same number of landslide cells and of labelled cells.
+
+    Args:
+        blocks: of the grid.
+        landslide: landslide cells per block.
+        labelled: labelled cells per block.
+        count: folds.
+        seed: of the random assignments.
+
+    Raises:
+        TooFewData: fewer blocks hold landslides than there are folds, or outside a fold fewer than the two to train
+            and to validate on.
+    """
+    with_landslides = int((landslide > 0).sum())
+    table = None if with_landslides < count else assign_blocks(landslide, labelled, [1 / count] * count, seed)
+    held_out = 0 if table is None else np.bincount(table[landslide > 0], minlength=count).max()
+    if table is None or with_landslides - held_out < 2:
+        raise TooFewData(
+            f"Landslides lie in {with_landslides} blocks only, too few for {count} folds with a block to train and one "
+            "to validate on outside each. Make BLOCK smaller, use more landslides, or change FOLDS."
+        )
+    # No model sees a block without labels, so any of them may predict it.
+    empty = np.flatnonzero(table.ravel() == NO_SUBSET)
+    table.ravel()[empty] = np.arange(len(empty)) % count
+    return Folds(blocks, table, landslide, labelled, count)

@@ -143,6 +143,62 @@ def rainfall_warning(susceptibility, rain, output, output_table, **settings):
     return job.rainfall_warning(inputs, output, output_table, WarningOptions(**settings), **paths)
 
 
+def build_factor_stack(dem, output, **settings):
+    """Run the job of this name with layers and options as keywords."""
+    from scarp.model.factors.settings import StackInputs, StackOptions
+    from scarp.model.jobs import build_factor_stack as job
+
+    progress = settings.pop("progress", None) or NullProgress()
+    options = StackOptions(**_take(settings, "slope_method", "river_radius", "fault_radius", "scheduler"))
+    return job.build_factor_stack(StackInputs(dem, **settings), output, options, progress)
+
+
+def build_buffered_labels(landslides, reference, output, **settings):
+    """Run the job of this name with area and options as keywords."""
+    from scarp.model.jobs import build_buffered_labels as job
+    from scarp.model.labels.scales import LabelOptions
+
+    paths = {"progress": NullProgress(), **_take(settings, "area", "progress")}
+    return job.build_buffered_labels(landslides, reference, output, LabelOptions(**settings), **paths)
+
+
+def build_safety_factor(reference, precipitation, output, **settings):
+    """Run the job of this name with layers and options as keywords."""
+    from scarp.model.jobs import build_safety_factor as job
+    from scarp.model.safety.settings import SafetyInputs, SafetyOptions
+
+    inputs = SafetyInputs(reference, precipitation, **_take(settings, "climate", "topography", "landslides"))
+    paths = {"progress": NullProgress(), **_take(settings, "output_rainfall", "output_table", "progress")}
+    return job.build_safety_factor(inputs, output, SafetyOptions(**settings), **paths)
+
+
+def box(left: float, bottom: float, right: float, top: float) -> dict[str, Any]:
+    """Return a rectangle as GeoJSON polygon."""
+    ring = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def cell_box(grid: Grid, row: float, column: float, height: float, width: float) -> dict[str, Any]:
+    """A rectangle of cells as GeoJSON."""
+    (left, top), (right, bottom) = at_cells(grid, [row, row + height], [column, column + width], 0)
+    return box(left, bottom, right, top)
+
+
+def at_cells(grid: Grid, rows, columns, shift: float = 0.5) -> np.ndarray:
+    """Map coordinates in cells, by default of their centres, shape (cells, 2)."""
+    t = grid.transform
+    return np.stack([t.c + t.a * (np.asarray(columns) + shift), t.f + t.e * (np.asarray(rows) + shift)], axis=1)
+
+
+def by_blocks(grid: Grid, read: Callable, side: int = 1024) -> np.ndarray:
+    """Return what a reader gives for all blocks of a grid, joined."""
+    blocks = [(block, np.asarray(read(block))) for block in grid.blocks(side)]
+    result = np.empty((*blocks[0][1].shape[:-2], *grid.shape), dtype=blocks[0][1].dtype)
+    for block, values in blocks:
+        result[(..., *block.slices)] = values
+    return result
+
+
 def read_band(path) -> np.ndarray:
     """Return the first band of a raster as it is stored."""
     with rasterio.open(path) as dataset:
@@ -209,3 +265,43 @@ def write_stack(path: Path, values: np.ndarray, factors: list, grid: Grid | None
     with create_stack(path, grid or utm_grid(*values.shape[1:]), factors) as dataset:
         dataset.write(values.astype(np.float32))
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def python_info():
+    """The Python here, as the installer of the private environment sees it."""
+    from scarp.tests.core.fake_installation import plain_info
+
+    return plain_info()
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory, python_info):
+    """An environment with pip, to be copied, because pip takes seconds to install."""
+    from scarp.tests.core.fake_installation import with_pip
+
+    return with_pip(tmp_path_factory.mktemp("base") / "py", python_info)
+
+
+@pytest.fixture
+def fakes(tmp_path, monkeypatch):
+    """Fake libraries for installations."""
+    from scarp.tests.core import fake_installation
+
+    fake_installation.use_fakes(tmp_path, monkeypatch)
+    yield
+    fake_installation.forget_hashes()
+
+
+@pytest.fixture
+def attempt(python_info, base, fakes, tmp_path):
+    """Return a function that makes an attempt at an installation, by default from the folder of wheels ``w``."""
+    from scarp.environment.sources import Source, SourceKind
+    from scarp.tests.core.fake_installation import Attempt
+
+    def make(source=None, build="offered", info=python_info, fresh=False, **options):
+        source = source or Source(SourceKind.FOLDER, tmp_path / "w")
+        made = Attempt(info, tmp_path / "py", source, build, **options)
+        return made if fresh or made.environment.folder.exists() else made.start_with(base)
+
+    return make

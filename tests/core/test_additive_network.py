@@ -20,16 +20,8 @@ KNOTS = [[-1.5, -0.3, 0.0, 0.2, 2.0], [-3.0, -2.0, -1.0, 0.0, 1.0], [0.0, 0.1, 0
 
 
 def architecture(**changes):
-    return {
-        "type": "additive_unet",
-        "channels": 7,
-        "width": 3,
-        "depth": 1,
-        "dropout": 0.2,
-        "continuous": 3,
-        "knots": 5,
-        **changes,
-    }
+    unet = {"channels": 7, "width": 3, "depth": 1, "dropout": 0.2}
+    return {"type": "additive_unet", **unet, "continuous": 3, "knots": 5, **changes}
 
 
 def filled(**changes):

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
-from rasterio.crs import CRS
 from sklearn.metrics import roc_auc_score
 
 from scarp.model.artifact import load_model
 from scarp.model.classical import random_forest
 from scarp.model.errors import Cancelled, GridMismatch, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster, open_raster
-from scarp.model.jobs.predict_susceptibility import predict_susceptibility
 from scarp.model.jobs.train_comparison_model import train_comparison_model
 from scarp.model.jobs.train_pcum import train_pcum
 from scarp.model.progress import NullProgress
-from scarp.model.stack import StackFactor, create_stack, open_stack
+from scarp.model.stack import StackFactor, open_stack
 from scarp.model.training.fit import label_patches, network_architecture
 from scarp.model.training.settings import (
     CELL_KINDS,
@@ -34,16 +30,20 @@ from scarp.model.training.settings import (
 )
 from scarp.model.windows.cells import sample_cells
 from scarp.model.windows.collection import MAX_WINDOWS, collect_cells, collect_windows, window_capacity
-from scarp.model.windows.reading import WindowSet, padded_side
+from scarp.model.windows.reading import WindowPlan, WindowSet
+from scarp.model.windows.scan import open_training_rasters
 from scarp.model.windows.split import NO_SUBSET
+from scarp.tests.core.conftest import Listener, utm_grid, write_raster, write_stack
+from scarp.tests.core.prediction_models import predict
 
 SIZE, CELL = 140, 60.0
-GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), SIZE, SIZE)
+GRID = utm_grid(SIZE, SIZE, CELL)
 PATCH = 10
 FACTORS = [
     StackFactor("slope", "continuous", "degrees", "Slope"),
     StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"}),
 ]
+PLAN = WindowPlan(600.0, 1800.0, align=2)
 SMALL = {"block": 1800.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu", "precision": "fp32"}
 
 
@@ -69,10 +69,8 @@ def area(tmp_path_factory):
     odds = (values[0] - 32) / 3 + 2 * (rock == 2)
     labels = (generator.random((SIZE, SIZE)) < 1 / (1 + np.exp(-odds))).astype(np.uint8)
     labels[60:70, :30] = 255
-    with create_stack(folder / "stack.tif", GRID, FACTORS) as dataset:
-        dataset.write(values)
-    with create_raster(folder / "labels.tif", GRID, "uint8", 255, overviews=None) as dataset:
-        dataset.write(labels, 1)
+    write_stack(folder / "stack.tif", values, FACTORS, GRID)
+    write_raster(folder / "labels.tif", labels, GRID, nodata=255)
     return folder
 
 
@@ -91,16 +89,10 @@ def settings(kind, **changes):
     return settings_of_kind(kind, "recommended", {**SMALL, **({"window": 960.0} if kind == "unet" else {}), **changes})
 
 
-def train(area, kind, output, progress=None, html=None, **changes):
-    return train_comparison_model(
-        kind,
-        area / "stack.tif",
-        area / "labels.tif",
-        output,
-        output_html=html,
-        settings=settings(kind, **changes),
-        progress=progress or NullProgress(),
-    )
+def train(area, kind, output, progress=None, html=None, labels=None, **changes):
+    files = area / "stack.tif", labels or area / "labels.tif", output
+    more = {"output_html": html, "settings": settings(kind, **changes), "progress": progress or NullProgress()}
+    return train_comparison_model(kind, *files, **more)
 
 
 def read(path):
@@ -133,9 +125,9 @@ def test_a_patch_is_600_metres(cell, patch):
     assert patch_cells("bpnn", cell) == patch
     assert patch_cells("unet", cell) == patch_cells("random_forest", cell) == 1
     assert network_architecture("resnet", 3, TrainingSettings(), cell)["patch"] == patch
-    assert padded_side(patch, patch, 1) == patch
-    assert padded_side(patch + 1, patch, 1) == 2 * patch
-    assert padded_side(4, 4) == 8
+    plan = WindowPlan(600.0, 600.0, align=patch, min_multiple=1)
+    assert (plan.padded_side(patch), plan.padded_side(patch + 1)) == (patch, 2 * patch)
+    assert WindowPlan(600.0, 600.0, align=4).padded_side(4) == 8
 
 
 def windows_of(labels):
@@ -149,12 +141,11 @@ def windows_of(labels):
 @pytest.mark.parametrize(("cell", "side"), [(30.0, 20), (200.0, 3), (250.0, 2)])
 def test_a_window_holds_a_patch(cell, side):
     """Of a smaller window no patch would be known by half."""
-    grid = Grid(GRID.crs, Affine(cell, 0, 500000, 0, -cell, 3300000), 100, 100)
-    stack = SimpleNamespace(grid=grid, factors=[None])
-    patch = patch_cells("bpnn", cell)
-    assert window_capacity(stack, 600.0, patch, 1) == (side, MAX_WINDOWS)
+    plan = WindowPlan(600.0, 600.0, align=patch_cells("bpnn", cell), min_multiple=1)
+    assert window_capacity(utm_grid(100, 100, cell), 1, plan) == (side, MAX_WINDOWS)
     with pytest.raises(ParameterInvalid, match="at least"):
-        window_capacity(stack, 400.0 if cell < 250 else 200.0, patch, 1)
+        smaller = dataclasses.replace(plan, window=400.0 if cell < 250 else 200.0)
+        window_capacity(utm_grid(100, 100, cell), 1, smaller)
 
 
 def test_patch_labels():
@@ -184,12 +175,9 @@ def test_patch_labels():
 
 
 def test_cells_of_a_subset_lie_in_its_blocks_and_are_all_there(area):
-    with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
-        found = collect_cells(stack, labels, block=1800.0, spatial=True, seed=1, progress=NullProgress())
-        windows = collect_windows(
-            stack, labels, None, window=600.0, block=1800.0, spatial=True, align=2, seed=1, progress=NullProgress()
-        )
-        raw, marks = stack.dataset.read(), labels.read(1)
+    with open_training_rasters(area / "stack.tif", area / "labels.tif") as rasters:
+        found, windows = collect_cells(rasters, PLAN, NullProgress()), collect_windows(rasters, PLAN, NullProgress())
+        raw, marks = rasters.stack.dataset.read(), rasters.labels.read(1)
     assert np.array_equal(found.split.subsets, windows.split.subsets)
     subset = found.split.cell_groups(0, 0, SIZE, SIZE)
     usable = np.isfinite(raw).all(axis=0) & (marks != 255) & (subset != NO_SUBSET)
@@ -211,9 +199,9 @@ def test_cells_of_a_subset_lie_in_its_blocks_and_are_all_there(area):
 
 @pytest.mark.parametrize("spatial", [True, False])
 def test_a_sample_is_bounded_even_and_the_same_each_time(area, spatial):
-    with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
-        whole = collect_cells(stack, labels, block=1800.0, spatial=spatial, seed=1, progress=NullProgress())
-        one, two, other = (sample_cells(stack, labels, whole.split, 300, seed, NullProgress()) for seed in (1, 1, 2))
+    with open_training_rasters(area / "stack.tif", area / "labels.tif") as rasters:
+        whole = collect_cells(rasters, dataclasses.replace(PLAN, spatial=spatial), NullProgress())
+        one, two, other = (sample_cells(rasters, whole.split, 300, seed, NullProgress()) for seed in (1, 1, 2))
     assert np.array_equal(one.values, two.values)
     assert not np.array_equal(one.values, other.values)
     for subset in range(3):
@@ -229,7 +217,7 @@ def test_a_sample_is_bounded_even_and_the_same_each_time(area, spatial):
 
 
 @pytest.mark.parametrize("kind", COMPARISON_KINDS)
-def test_every_kind_learns_and_says_what_it_did(models, kind):
+def test_every_kind_learns_and_reports(models, kind):
     folder, results = models
     result = results[kind]
     assert load_model(result.model).kind == kind
@@ -247,7 +235,7 @@ def test_every_kind_learns_and_says_what_it_did(models, kind):
         ("Coefficients", ["logistic_regression"]),
         ("Contrast", ["weights_of_evidence"]),
         ("Frequency ratio", ["frequency_ratio"]),
-        ("Fall of the AUC", CELL_KINDS),
+        ("Drop in AUC", CELL_KINDS),
         ("Each epoch", ["unet", *PATCH_KINDS]),
     ):
         assert (word in page) == (kind in kinds), word
@@ -263,17 +251,16 @@ def test_same_seed_same_bytes(area, models, tmp_path, kind):
 def test_numbers_of_the_test_are_those_of_the_map(area, models, tmp_path):
     """The AUC of a model of single cells is that of its map over the test blocks."""
     folder, results = models
-    with open_stack(area / "stack.tif") as stack, open_raster(area / "labels.tif", "label") as labels:
-        split = collect_cells(stack, labels, block=1800.0, spatial=True, seed=1, progress=NullProgress()).split
-        marks = labels.read(1)
+    with open_training_rasters(area / "stack.tif", area / "labels.tif") as rasters:
+        split, marks = collect_cells(rasters, PLAN, NullProgress()).split, rasters.labels.read(1)
     for kind in ("logistic_regression", "frequency_ratio"):
-        predict_susceptibility(area / "stack.tif", [results[kind].model], tmp_path / "p.tif", progress=NullProgress())
+        predict(area / "stack.tif", [results[kind].model], tmp_path / "p.tif", progress=NullProgress())
         found = read(tmp_path / "p.tif")
         test = (split.cell_groups(0, 0, SIZE, SIZE) == 2) & (marks != 255) & np.isfinite(found)
         assert results[kind].metrics["auc"] == pytest.approx(roc_auc_score(marks[test], found[test]), abs=1e-6)
 
 
-def test_random_split_is_warned_of(area, tmp_path):
+def test_random_split_warns(area, tmp_path):
     result = train(area, "logistic_regression", tmp_path / "m.safetensors", split="random")
     assert any("SPLIT" in text for text in result.warnings)
     assert result.windows == []
@@ -281,42 +268,17 @@ def test_random_split_is_warned_of(area, tmp_path):
 
 def test_wrong_inputs(area, tmp_path):
     with pytest.raises(ParameterInvalid, match="KIND"):
-        train_comparison_model(
-            "svm",
-            area / "stack.tif",
-            area / "labels.tif",
-            tmp_path / "m.safetensors",
-            settings=TrainingSettings(),
-            progress=NullProgress(),
-        )
-    other = Grid(GRID.crs, GRID.transform, SIZE - 1, SIZE)
-    with create_raster(tmp_path / "l.tif", other, "uint8", 255, overviews=None) as dataset:
-        dataset.write(np.zeros(other.shape, dtype=np.uint8), 1)
+        train(area, "svm", tmp_path / "m.safetensors")
+    other = write_raster(tmp_path / "l.tif", np.zeros((SIZE, SIZE - 1), np.uint8), nodata=255, transform=GRID.transform)
     with pytest.raises(GridMismatch, match="label"):
-        train_comparison_model(
-            "random_forest",
-            area / "stack.tif",
-            tmp_path / "l.tif",
-            tmp_path / "m.safetensors",
-            settings=TrainingSettings(),
-            progress=NullProgress(),
-        )
+        train(area, "random_forest", tmp_path / "m.safetensors", labels=other)
     assert not (tmp_path / "m.safetensors").exists()
 
 
 @pytest.mark.parametrize("kind", ["random_forest", "logistic_regression", "bpnn"])
 def test_cancelling_leaves_nothing(area, tmp_path, kind):
-    class Cancel(NullProgress):
-        done = 0.0
-
-        def report(self, fraction, text=""):
-            self.done = max(self.done, fraction)
-
-        def cancelled(self):
-            return self.done > 0.3
-
     with pytest.raises(Cancelled):
-        train(area, kind, tmp_path / "m.safetensors", progress=Cancel())
+        train(area, kind, tmp_path / "m.safetensors", progress=Listener(cancel_at=0.3))
     assert not list(tmp_path.iterdir())
 
 
@@ -327,7 +289,7 @@ def test_cancelling_leaves_nothing(area, tmp_path, kind):
 def test_maps_do_not_depend_on_the_tiles(area, models, tmp_path, kind):
     path, maps = models[1][kind].model, []
     for tile in (0, 48, 64, 512):
-        summary = predict_susceptibility(
+        summary = predict(
             area / "stack.tif",
             [path],
             tmp_path / "p.tif",
@@ -370,11 +332,9 @@ def test_maps_of_patches_have_cells_of_600_metres(area, models, tmp_path):
     """Also where the last patches reach over the border, and with an uncertainty beside the map."""
     with open_stack(area / "stack.tif") as stack:
         raw = stack.dataset.read()[:, :136, :113]
-    grid = Grid(GRID.crs, GRID.transform, 113, 136)
-    with create_stack(tmp_path / "stack.tif", grid, FACTORS) as dataset:
-        dataset.write(raw)
+    write_stack(tmp_path / "stack.tif", raw, FACTORS, Grid(GRID.crs, GRID.transform, 113, 136))
     paths = [models[1][kind].model for kind in PATCH_KINDS]
-    summary = predict_susceptibility(
+    summary = predict(
         tmp_path / "stack.tif",
         paths,
         tmp_path / "p.tif",
@@ -390,7 +350,7 @@ def test_maps_of_patches_have_cells_of_600_metres(area, models, tmp_path):
         with rasterio.open(tmp_path / name) as dataset:
             assert dataset.shape == (14, 12)
             assert dataset.res == (600.0, 600.0)
-            assert (dataset.transform.c, dataset.transform.f) == (500000, 3300000)
+            assert (dataset.transform.c, dataset.transform.f) == (500000, 3000000)
             found = dataset.read(1)
         assert np.array_equal(np.isnan(found), np.isnan(each[0]))
         # Of the last row there are six of ten rows of cells, of the last column only three of ten.
@@ -400,7 +360,7 @@ def test_maps_of_patches_have_cells_of_600_metres(area, models, tmp_path):
 
 def test_patches_and_cells_together_keep_the_cells_of_the_stack(area, models, tmp_path):
     paths = [models[1][kind].model for kind in ("bpnn", "random_forest")]
-    summary = predict_susceptibility(area / "stack.tif", paths, tmp_path / "p.tif", tile=64, progress=NullProgress())
+    summary = predict(area / "stack.tif", paths, tmp_path / "p.tif", tile=64, progress=NullProgress())
     with open_stack(area / "stack.tif") as stack:
         each = [load_model(path).probability(stack.dataset.read()) for path in paths]
     found = read(tmp_path / "p.tif")
@@ -409,14 +369,10 @@ def test_patches_and_cells_together_keep_the_cells_of_the_stack(area, models, tm
     assert np.nanmax(np.abs(found - np.mean(each, axis=0))) < 1e-5
 
 
-def test_all_kinds_are_tested_on_the_same_land_as_pcum(area, models, tmp_path):
-    result = train_pcum(
-        area / "stack.tif",
-        area / "labels.tif",
-        tmp_path / "m.safetensors",
-        settings=TrainingSettings(**{**SMALL, "window": 960.0, "physics": "none"}),
-        progress=NullProgress(),
-    )
+def test_all_kinds_are_tested_on_the_same_blocks_as_pcum(area, models, tmp_path):
+    given = TrainingSettings(**{**SMALL, "window": 960.0, "physics": "none"})
+    files = area / "stack.tif", area / "labels.tif", tmp_path / "m.safetensors"
+    result = train_pcum(*files, settings=given, progress=NullProgress())
     blocks = {
         (item.left, item.bottom, item.right, item.top): item.subset for item in models[1]["random_forest"].windows
     }

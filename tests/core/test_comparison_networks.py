@@ -60,13 +60,9 @@ def model(kind, network, architecture):
 
 def raw_values(height=50, width=70, seed=1):
     generator = np.random.default_rng(seed)
-    raw = np.stack(
-        [
-            generator.normal(20, 8, (height, width)),
-            generator.normal(900, 200, (height, width)),
-            generator.choice([1, 2, 7, 9], (height, width)),
-        ]
-    ).astype(np.float32)
+    size = height, width
+    raw = [generator.normal(20, 8, size), generator.normal(900, 200, size), generator.choice([1, 2, 7, 9], size)]
+    raw = np.stack(raw).astype(np.float32)
     raw[0][generator.random((height, width)) < 0.05] = np.nan
     return raw
 
@@ -120,7 +116,7 @@ def test_bpnn_is_three_dense_layers_over_the_flattened_patch():
 @pytest.mark.parametrize("groups", [None, np.arange(2000) // 100])
 def test_regression_equals_scikit_learn_cell_by_cell(groups):
     values, labels, weights = cells()
-    network, architecture, told = fit_regression(values, labels, weights, groups, NullProgress())
+    network, _, told = fit_regression(values, labels, weights, groups, NullProgress())
     strength = float(told.split(" is ")[1].split(",")[0])
     assert strength in logistic_regression.C_VALUES
     expected = LogisticRegression(C=strength, max_iter=1000).fit(values, labels, sample_weight=weights / weights.mean())
@@ -131,7 +127,7 @@ def test_regression_equals_scikit_learn_cell_by_cell(groups):
 def test_forest_equals_scikit_learn_exactly(settings):
     """The same leaf of every tree for every cell, those at thresholds included, and the same share."""
     forest = grown(**settings)
-    network, architecture = forest_to_network(forest)
+    network, _ = forest_to_network(forest)
     values = cells(2000, seed=5)[0]
     # Cells that lie exactly on a threshold, where it can be written in float32, and one step above it.
     thresholds = np.concatenate([tree.tree_.threshold[tree.tree_.feature >= 0] for tree in forest.estimators_])
@@ -242,25 +238,14 @@ def test_every_kind_comes_back_as_it_was(tmp_path, kind):
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("name", "place", "value"),
-    [
-        ("left", 0, 10**6),
-        ("left", 0, -1),
-        ("right", 0, 2**31 - 1),
-        ("left", 3, 0),
-        ("right", 1, 1),
-        ("feature", 0, 5),
-        ("feature", 0, -1),
-        ("roots", 0, 1),
-        ("roots", 1, 0),
-        ("roots", -1, 10**6),
-        ("share", 0, 1.5),
-        ("share", 0, -0.1),
-        ("share", 0, float("nan")),
-        ("threshold", 0, float("inf")),
-    ],
-)
+WRONG_NODES = [
+    *[("left", 0, 10**6), ("left", 0, -1), ("left", 3, 0), ("right", 0, 2**31 - 1), ("right", 1, 1)],
+    *[("feature", 0, 5), ("feature", 0, -1), ("roots", 0, 1), ("roots", 1, 0), ("roots", -1, 10**6)],
+    *[("share", 0, 1.5), ("share", 0, -0.1), ("share", 0, np.nan), ("threshold", 0, np.inf)],
+]
+
+
+@pytest.mark.parametrize(("name", "place", "value"), WRONG_NODES)
 def test_forests_that_lead_nowhere_are_refused(tmp_path, name, place, value):
     path = tmp_path / "f.safetensors"
     save_model(model("random_forest", *forest_to_network(grown())), path)
@@ -278,10 +263,8 @@ def test_arrays_of_the_wrong_form_are_refused(tmp_path, change):
     path = tmp_path / "f.safetensors"
     if change == "edges":
         values, labels, weights = cells(300)
-        save_model(
-            model("frequency_ratio", *fit_tables("frequency_ratio", ENCODING, values, labels, weights, weights)[:2]),
-            path,
-        )
+        fitted = fit_tables("frequency_ratio", ENCODING, values, labels, weights, weights)
+        save_model(model("frequency_ratio", *fitted[:2]), path)
     else:
         save_model(model("random_forest", *forest_to_network(grown())), path)
     with safe_open(str(path), framework="np") as stream:

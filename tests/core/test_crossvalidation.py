@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
-from affine import Affine
-from rasterio.crs import CRS
 from sklearn.metrics import roc_auc_score
 
 from scarp.model.errors import Cancelled, ParameterInvalid, TooFewData
-from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
 from scarp.model.progress import NullProgress
-from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.model.training.settings import settings_of_kind
-from scarp.model.validation.fold_scores import ALL, draw_evaluation_sample, mean_auc, sample_raster, score_folds
-from scarp.model.validation.out_of_fold import merge_folds
+from scarp.model.stack import StackFactor
+from scarp.model.training.settings import CrossValidationOptions, settings_of_kind
+from scarp.model.validation.out_of_fold import (
+    ALL,
+    draw_evaluation_sample,
+    mean_auc,
+    merge_folds,
+    sample_raster,
+    score_folds,
+)
 from scarp.model.windows import collection
 from scarp.model.windows.collection import place_windows
-from scarp.model.windows.folds import Folds, make_folds, split_windows
-from scarp.model.windows.reading import TEST, TRAIN, VALIDATION, WindowSet, read_windows
-from scarp.model.windows.scan import survey
-from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
+from scarp.model.windows.reading import WindowPlan, WindowSet, read_windows, split_windows
+from scarp.model.windows.scan import open_training_rasters, scan_labels
+from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN, VALIDATION, Blocks, BlockSplit, Folds, make_folds
+from scarp.tests.core.conftest import Listener, read_band, read_csv, utm_grid, write_raster, write_stack
 
 HEIGHT, WIDTH, CELL = 160, 200, 30.0
-GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), WIDTH, HEIGHT)
+GRID = utm_grid(HEIGHT, WIDTH, CELL)
+FACTORS = [StackFactor("slope", "continuous", "degrees"), StackFactor("noise", "continuous")]
 BLOCK = 600.0
-
-
-class Listening(NullProgress):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        super().__init__()
-        self.texts = []
-
-    def report(self, fraction, text=""):
-        if text:
-            self.texts.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -60,34 +50,33 @@ def area(tmp_path_factory):
     for row, column in chosen:
         labels[(rows - row) ** 2 + (columns - column) ** 2 <= 2] = 1
     labels[120:, 180:] = 255
-    with create_stack(
-        folder / "stack.tif", GRID, [StackFactor("slope", "continuous", "degrees"), StackFactor("noise", "continuous")]
-    ) as dataset:
-        dataset.write(values)
-    with create_raster(folder / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
-        dataset.write(labels, 1)
-    xy = np.stack([500000 + (chosen[:, 1] + 0.5) * CELL, 3300000 - (chosen[:, 0] + 0.5) * CELL], axis=1)
-    return folder, values, labels, Points("landslides", xy=xy)
+    write_stack(folder / "stack.tif", values, FACTORS, GRID)
+    write_raster(folder / "labels.tif", labels, GRID, nodata=255)
+    return folder, values, labels, Points("landslides", xy=centres(chosen))
+
+
+def centres(cells):
+    """Coordinates of rows and columns."""
+    return np.stack([5e5 + (cells[:, 1] + 0.5) * CELL, 3e6 - (cells[:, 0] + 0.5) * CELL], axis=1)
 
 
 def folds_of(folder, count=4, seed=1):
-    with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as labels:
-        blocks = Blocks.of(stack.grid, BLOCK)
-        found = survey(stack, labels, blocks, Blocks(5, 5, (32, 40)), seed, NullProgress())
+    with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
+        blocks = Blocks.for_grid(rasters.grid, BLOCK)
+        found = scan_labels(rasters, blocks, Blocks(5, 5, (32, 40)), seed, NullProgress())
     return make_folds(blocks, found.landslide, found.labelled, count, seed), found
 
 
 def run(area, output, kind="logistic_regression", folds=4, progress=None, random_split=True, table=None, **settings):
     folder, _, _, points = area
+    labels = settings.pop("labels", folder / "labels.tif")
     return cross_validate(
         folder / "stack.tif",
-        folder / "labels.tif",
+        labels,
         points,
         output,
-        kind=kind,
-        folds=folds,
+        options=CrossValidationOptions(kind, folds, random_split),
         settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
-        random_split=random_split,
         output_table=table,
         progress=progress or NullProgress(),
     )
@@ -130,36 +119,29 @@ def test_windows_without_landslides_are_refused():
     """The only landslide lies in the block for validation."""
     labels = np.zeros((2, 8, 8), dtype=np.uint8)
     labels[:, 0, 7] = 1
-    windows = WindowSet(
-        np.zeros((2, 2), dtype=np.int64),
-        8,
-        0,
-        np.zeros((2, 1, 8, 8), np.float32),
-        labels,
-        None,
-        np.zeros(2, dtype=np.uint8),
-    )
+    factors, subsets = np.zeros((2, 1, 8, 8), np.float32), np.zeros(2, np.uint8)
+    windows = WindowSet(np.zeros((2, 2), np.int64), 8, 0, factors, labels, None, subsets)
     split = BlockSplit(Blocks(8, 4, (1, 2)), np.array([[TRAIN, VALIDATION]], dtype=np.uint8))
     with pytest.raises(TooFewData, match="no landslide cell to train on"):
         split_windows(windows, split)
     labels[:, 0, 0] = 1
     parts = split_windows(windows, split)
-    assert len(parts.of(TRAIN)) == len(parts.of(VALIDATION)) == 2
+    assert len(parts.indices_of(TRAIN)) == len(parts.indices_of(VALIDATION)) == 2
 
 
 def test_cut_windows_share_no_label(area):
     folder, values, labels, _ = area
     folds, found = folds_of(folder)
     split = folds.split_excluding(0, 1)
-    with open_stack(folder / "stack.tif") as stack, open_raster(folder / "labels.tif", "label") as raster:
-        origins = place_windows(found, 10, 4000, 1)
-        whole = read_windows(stack, raster, None, origins, 10, 4, None, 1, NullProgress())
+    origins, plan = place_windows(found, 10, 4000, 1), WindowPlan(300.0, BLOCK, align=4)
+    with open_training_rasters(folder / "stack.tif", folder / "labels.tif") as rasters:
+        whole = read_windows(rasters, origins, 10, plan, None, NullProgress())
     parts = split_windows(whole, split)
     subset_of = BlockSplit(split.blocks, split.subsets).cell_groups(0, 0, HEIGHT, WIDTH)
     usable = (labels != 255) & np.isfinite(values).all(axis=0)
     for subset in (TRAIN, VALIDATION):
         seen = np.zeros((HEIGHT, WIDTH), dtype=bool)
-        for index in parts.of(subset):
+        for index in parts.indices_of(subset):
             row, column = parts.origins[index] - parts.margin
             for r, c in np.argwhere(parts.labels[index] != 255):
                 seen[row + r, column + c] = True
@@ -173,19 +155,15 @@ def test_cut_windows_share_no_label(area):
 
 
 def test_merged_map_takes_each_cell_from_its_fold(tmp_path):
-    folds = Folds(
-        Blocks(30, 40, (6, 5)), np.arange(30).reshape(6, 5).astype(np.uint8) % 3, np.ones((6, 5)), np.ones((6, 5)), 3
-    )
+    table, ones = np.arange(30).reshape(6, 5).astype(np.uint8) % 3, np.ones((6, 5))
+    folds = Folds(Blocks(30, 40, (6, 5)), table, ones, ones, 3)
     maps = {}
     for fold in range(3):
-        maps[fold] = tmp_path / f"{fold}.tif"
-        with create_raster(maps[fold], GRID, "float32", np.nan, ["map"], overviews=None) as dataset:
-            values = np.full((HEIGHT, WIDTH), fold / 10, dtype=np.float32)
-            values[5, 7 + fold] = np.nan
-            dataset.write(values, 1)
+        values = np.full((HEIGHT, WIDTH), fold / 10, dtype=np.float32)
+        values[5, 7 + fold] = np.nan
+        maps[fold] = Path(write_raster(tmp_path / f"{fold}.tif", values, GRID, nodata=np.nan))
     merge_folds(maps, folds, GRID, tmp_path / "whole.tif", {}, NullProgress())
-    with rasterio.open(tmp_path / "whole.tif") as dataset:
-        merged = dataset.read(1)
+    merged = read_band(tmp_path / "whole.tif")
     of = folds.cell_groups(0, 0, HEIGHT, WIDTH)
     gap = np.zeros_like(of, dtype=bool)
     gap[5, 7] = of[5, 7] == 0
@@ -210,8 +188,7 @@ def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
     if kind in ("bpnn", "resnet"):
         settings["window"] = 600.0
     result = run(area, tmp_path / "map.tif", kind, 3, table=tmp_path / "table.csv", random_split=False, **settings)
-    with rasterio.open(tmp_path / "map.tif") as dataset:
-        values = dataset.read(1)
+    values = read_band(tmp_path / "map.tif")
     valid = np.isfinite(area[1]).all(axis=0)
     assert np.array_equal(np.isfinite(values), valid)
     assert values[valid].min() >= 0
@@ -222,8 +199,7 @@ def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
         assert result.auc > 0.75
     assert [row.fold for row in result.folds] == ["1", "2", "3", ALL]
     assert not list(tmp_path.glob(".scarp-folds-*"))
-    with open(tmp_path / "table.csv", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_csv(tmp_path / "table.csv")
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == 4
     assert float(rows[0]["auc"]) == pytest.approx(result.folds[0].auc, rel=1e-5)
@@ -239,14 +215,14 @@ def test_models_of_patches_have_a_random_split_too(area, tmp_path, kind):
 
 
 def test_windows_fit_into_memory(area, tmp_path, monkeypatch):
-    monkeypatch.setattr(collection, "MOST_BYTES", 30_000)
+    monkeypatch.setattr(collection, "MAX_BYTES", 30_000)
     with pytest.raises(ParameterInvalid, match="do not fit into memory"):
         run(area, tmp_path / "map.tif", "unet", window=1500.0)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_run_cancelled_in_the_random_split_leaves_nothing(area, tmp_path):
-    class Cancel(Listening):
+    class Cancel(Listener):
         def cancelled(self):
             return any("random split" in text for text in self.texts)
 
@@ -257,8 +233,8 @@ def test_a_run_cancelled_in_the_random_split_leaves_nothing(area, tmp_path):
 
 @pytest.mark.parametrize(("kind", "settings"), [("logistic_regression", {}), ("pcum", {"epochs": 2, "width": 4})])
 def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, settings):
-    """Wrong labels in one fold change the map everywhere but there; not even where windows lie tells of them."""
-    folder, _, labels, points = area
+    """Wrong labels in one fold change the map everywhere but there; not even the windows depend on them."""
+    folder, _, labels, _ = area
     before = run(area, tmp_path / "before.tif", kind, random_split=False, **settings)
     folds, _ = folds_of(folder)
     held = folds.cell_groups(0, 0, HEIGHT, WIDTH) == 0
@@ -267,31 +243,14 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
     # Swapped in pairs, so that the blocks keep their counts and the folds stay as they are.
     for row in range(folds.blocks.shape[0]):
         for column in range(folds.blocks.shape[1]):
-            part = np.s_[
-                row * folds.blocks.rows : (row + 1) * folds.blocks.rows,
-                column * folds.blocks.columns : (column + 1) * folds.blocks.columns,
-            ]
+            top, left = row * folds.blocks.rows, column * folds.blocks.columns
+            part = np.s_[top : top + folds.blocks.rows, left : left + folds.blocks.columns]
             cells = np.argwhere(swap[part] & np.isfinite(area[1][:, part[0], part[1]]).all(axis=0))
             found = labels[part][tuple(cells.T)]
             wrong[part][tuple(cells.T)] = found[::-1]
-    (tmp_path / "other").mkdir()
-    with create_raster(tmp_path / "other" / "labels.tif", GRID, "uint8", 255, ["labels"], overviews=None) as dataset:
-        dataset.write(wrong, 1)
-    cross_validate(
-        folder / "stack.tif",
-        tmp_path / "other" / "labels.tif",
-        points,
-        tmp_path / "after.tif",
-        kind=kind,
-        folds=4,
-        random_split=False,
-        progress=NullProgress(),
-        settings=settings_of_kind(kind, "recommended", {"block": BLOCK, "window": 300.0, **settings}),
-    )
-    maps = []
-    for name in ("before", "after"):
-        with rasterio.open(tmp_path / f"{name}.tif") as dataset:
-            maps.append(dataset.read(1))
+    other = write_raster(tmp_path / "labels.tif", wrong, GRID, nodata=255)
+    run(area, tmp_path / "after.tif", kind, random_split=False, labels=other, **settings)
+    maps = [read_band(tmp_path / f"{name}.tif") for name in ("before", "after")]
     assert not np.array_equal(wrong, labels)
     assert before.auc > 0.7
     assert np.array_equal(maps[0][held], maps[1][held], equal_nan=True)
@@ -300,16 +259,8 @@ def test_a_fold_does_not_learn_from_its_own_labels(area, tmp_path, kind, setting
 
 def test_the_same_seed_gives_the_same_bytes(area, tmp_path):
     for name in ("a", "b"):
-        run(
-            area,
-            tmp_path / f"{name}.tif",
-            "pcum",
-            2,
-            epochs=2,
-            width=4,
-            random_split=False,
-            table=tmp_path / f"{name}.csv",
-        )
+        given = {"epochs": 2, "width": 4, "random_split": False, "table": tmp_path / f"{name}.csv"}
+        run(area, tmp_path / f"{name}.tif", "pcum", 2, **given)
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
@@ -324,8 +275,7 @@ def test_auc_by_fold_is_that_of_scikit_learn(area, tmp_path):
     sample = draw_evaluation_sample(GRID, folder / "labels.tif", points, 1, NullProgress())
     assert sample.landslide.sum() == len(np.unique(points.xy, axis=0))
     assert (labels[sample.rows, sample.columns][~sample.landslide] == 0).all()
-    with rasterio.open(tmp_path / "map.tif") as dataset:
-        values = dataset.read(1)[sample.rows, sample.columns]
+    values = read_band(tmp_path / "map.tif")[sample.rows, sample.columns]
     assert np.array_equal(values, sample_raster(tmp_path / "map.tif", sample, NullProgress()), equal_nan=True)
     fold_of = folds.cell_groups(0, 0, HEIGHT, WIDTH)[sample.rows, sample.columns]
     valid = np.isfinite(values)
@@ -354,25 +304,18 @@ def test_a_fold_without_landslides_has_no_number(area):
 
 
 def test_memorising_shows_as_a_gap(tmp_path):
-    """A forest that is shown nothing but the place learns it by heart; random patches flatter it, blocks do not."""
+    """A forest that knows nothing but the coordinates overfits: random patches show it as good, blocks do not."""
     random, side = np.random.default_rng(1), 96
-    grid = Grid(GRID.crs, GRID.transform, side, side)
     rows, columns = np.mgrid[:side, :side]
     labels = np.zeros((side, side), dtype=np.uint8)
     for row, column in random.integers(6, side - 6, (16, 2)):
         labels[(rows - row) ** 2 + (columns - column) ** 2 <= 25] = 1
-    with create_stack(
-        tmp_path / "stack.tif", grid, [StackFactor("row", "continuous"), StackFactor("column", "continuous")]
-    ) as dataset:
-        dataset.write(np.stack([rows, columns]).astype(np.float32))
-    with create_raster(tmp_path / "labels.tif", grid, "uint8", 255, ["labels"], overviews=None) as dataset:
-        dataset.write(labels, 1)
-    cells = random.permutation(np.argwhere(labels == 1))[:200]
-    xy = np.stack([500000 + (cells[:, 1] + 0.5) * CELL, 3300000 - (cells[:, 0] + 0.5) * CELL], axis=1)
-    progress = Listening()
-    result = run(
-        (tmp_path, None, None, Points("landslides", xy=xy)), tmp_path / "map.tif", "random_forest", 3, progress
-    )
+    factors = [StackFactor("row", "continuous"), StackFactor("column", "continuous")]
+    write_stack(tmp_path / "stack.tif", np.stack([rows, columns]), factors)
+    write_raster(tmp_path / "labels.tif", labels, nodata=255)
+    points = Points("landslides", xy=centres(random.permutation(np.argwhere(labels == 1))[:200]))
+    progress = Listener()
+    result = run((tmp_path, None, None, points), tmp_path / "map.tif", "random_forest", 3, progress)
     assert result.gap == pytest.approx(result.random - result.auc)
     assert result.random > 0.9
     assert result.auc < 0.75
@@ -389,32 +332,13 @@ def test_folds_out_of_range(area, tmp_path, folds):
 
 def test_unknown_kinds_are_refused(area, tmp_path):
     with pytest.raises(ParameterInvalid, match="KIND"):
-        cross_validate(
-            area[0] / "stack.tif",
-            area[0] / "labels.tif",
-            area[3],
-            tmp_path / "map.tif",
-            kind="svm",
-            settings=settings_of_kind("unet", "recommended", {}),
-            folds=3,
-            progress=NullProgress(),
-        )
+        run(area, tmp_path / "map.tif", "svm")
     assert not list(tmp_path.iterdir())
 
 
 def test_landslides_off_the_stack_are_refused(area, tmp_path):
-    folder = area[0]
     with pytest.raises(TooFewData, match="far away"):
-        cross_validate(
-            folder / "stack.tif",
-            folder / "labels.tif",
-            Points("far away", xy=np.zeros((3, 2))),
-            tmp_path / "map.tif",
-            kind="logistic_regression",
-            folds=3,
-            progress=NullProgress(),
-            settings=settings_of_kind("logistic_regression", "recommended", {"block": BLOCK}),
-        )
+        run((*area[:3], Points("far away", xy=np.zeros((3, 2)))), tmp_path / "map.tif")
     assert not list(tmp_path.iterdir())
 
 

@@ -19,14 +19,9 @@ FACTORS = [
 
 def raw_values(size=40, seed=0, nodata=0.1):
     generator = np.random.default_rng(seed)
-    raw = np.stack(
-        [
-            generator.gamma(3, 8, (size, size)),
-            generator.choice([1, 3, 7], (size, size)),
-            1e6 + generator.normal(0, 3, (size, size)),
-            generator.integers(1, 10, (size, size)),
-        ]
-    )
+    slope, rock = generator.gamma(3, 8, (size, size)), generator.choice([1, 3, 7], (size, size))
+    rain, aspect = 1e6 + generator.normal(0, 3, (size, size)), generator.integers(1, 10, (size, size))
+    raw = np.stack([slope, rock, rain, aspect])
     for band in raw:
         band[generator.random((size, size)) < nodata] = np.nan
     return raw.astype(np.float32)

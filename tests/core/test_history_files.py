@@ -14,8 +14,7 @@ from scarp.model.artifact import load_model, save_model
 from scarp.model.artifact_header import MAX_HEADER_LENGTH, read_header_of_file
 from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid
 from scarp.model.history import storage
-from scarp.model.history.folder import HistoryFolder
-from scarp.model.history.reading import Follower, history_of_model, read_history
+from scarp.model.history.reading import Follower, HistoryFolder, history_of_model, read_history
 from scarp.model.history.storage import (
     BUCKET,
     END,
@@ -36,24 +35,13 @@ from scarp.tests.core import test_artifact, test_comparison_models
 
 
 def head(**changes):
-    return {
-        HEAD: 1,
-        **asdict(RunInfo("pcum", "/maps/model.safetensors", 100, 10)),
-        "started": 1.7e9,
-        "process": 1,
-        **changes,
-    }
+    info = asdict(RunInfo("pcum", "/maps/model.safetensors", 100, 10))
+    return {HEAD: 1, **info, "started": 1.7e9, "process": 1, **changes}
 
 
 def epoch(number, loss=1.0, **changes):
-    return {
-        "epoch": number,
-        **dict.fromkeys(SERIES, 0.5),
-        "train_loss": loss,
-        "validation_loss": loss,
-        "seconds": 2.0,
-        **changes,
-    }
+    losses = {"train_loss": loss, "validation_loss": loss}
+    return {"epoch": number, **dict.fromkeys(SERIES, 0.5), **losses, "seconds": 2.0, **changes}
 
 
 def bytes_of(*lines):
@@ -68,13 +56,8 @@ def read(path):
 
 
 def content(history):
-    return (
-        history.head,
-        history.best_epoch,
-        history.ended,
-        history.metrics,
-        {name: series.values.tolist() for name, series in history.series.items()},
-    )
+    values = {name: series.values.tolist() for name, series in history.series.items()}
+    return history.head, history.best_epoch, history.ended, history.metrics, values
 
 
 @pytest.fixture
@@ -87,11 +70,8 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 7, 100, 5000])
 def test_lines_may_arrive_in_any_pieces(path, size):
-    whole = bytes_of(
-        head(),
-        *(epoch(number, 1 / number) for number in range(1, 8)),
-        {END: PATIENCE, "metrics": {"auc": 0.8, "loss": None}},
-    )
+    end = {END: PATIENCE, "metrics": {"auc": 0.8, "loss": None}}
+    whole = bytes_of(head(), *(epoch(number, 1 / number) for number in range(1, 8)), end)
     path.write_bytes(b"")
     follower = Follower(path)
     for start in range(0, len(whole), size):
@@ -134,14 +114,14 @@ def test_the_last_epoch_follows_patience_and_epochs(path, patience, epochs, last
     assert read(path).history.last_epoch == last
 
 
-def test_a_slow_epoch_tells_how_far_it_is(path):
+def test_a_slow_epoch_has_progress(path):
     path.write_bytes(bytes_of(head(), epoch(1), {"in_epoch": 2, "share": 0.4}, {"in_epoch": 9, "share": 0.9}))
     follower = read(path)
-    assert follower.history.share == 0.4
+    assert follower.history.epoch_share == 0.4
     with open(path, "ab") as stream:
         stream.write(bytes_of(epoch(2)))
     follower.poll()
-    assert follower.history.share == 0
+    assert follower.history.epoch_share == 0
     assert follower.history.seconds_per_epoch() == 2.0
 
 
@@ -203,7 +183,7 @@ def test_a_foreign_file_is_not_read_to_its_end(path):
     assert read_on < 3
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(HistoryInvalid, match="does not exist"):
         read_history(tmp_path / "none.jsonl")
 
@@ -227,40 +207,35 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         b"y" * (3 * MAX_LINE_BYTES),
     ],
 )
-def test_damaged_lines_are_passed_over(path, line):
+def test_damaged_lines_are_skipped(path, line):
     path.write_bytes(bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {END: EPOCHS}))
     follower = read(path)
     assert follower.history.epoch == 3
     assert follower.history.ended == EPOCHS
 
 
-def test_what_comes_after_the_end_is_not_believed(path):
+def test_lines_after_the_end_are_ignored(path):
     path.write_bytes(bytes_of(head(), epoch(1), {END: STOPPED}, epoch(2), {END: EPOCHS}))
     assert read(path).history.epoch == 1
     assert read(path).state() == STOPPED
 
 
-def test_texts_and_times_of_strangers_are_bounded(path):
-    path.write_bytes(
-        bytes_of(
-            head(kind=["x"], output="a" * 9999, report=3, started="now"),
-            epoch(1, seconds=-5),
-            {END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}},
-        )
-    )
+def test_untrusted_texts_and_times_are_bounded(path):
+    first = head(kind=["x"], output="a" * 9999, report=3, started="now")
+    last = {END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}
+    path.write_bytes(bytes_of(first, epoch(1, seconds=-5), last))
     history = read(path).history
     assert history.head.kind == history.head.report == ""
     assert len(history.head.output) <= 4096
     assert history.started == 0
-    assert history.seconds.at(1) == 0
+    assert history.seconds.value_at(1) == 0
     assert len(history.text) <= 4096
     assert history.metrics == {"recall": 0.5}
 
 
 def test_lone_surrogates_are_replaced(path):
-    path.write_bytes(
-        bytes_of(head(output="\udfff\ud800"), {END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}})
-    )
+    end = {END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}}
+    path.write_bytes(bytes_of(head(output="\udfff\ud800"), end))
     history = read(path).history
     assert history.head.output == "??"
     assert history.text == "? 滑"
@@ -274,16 +249,14 @@ def test_lone_surrogates_are_replaced(path):
 @pytest.mark.parametrize("gaps", [False, True])
 def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
     generator = np.random.default_rng(count)
-    values = [
-        None if gaps and number % 500 > 400 else float(value)
-        for number, value in enumerate(generator.normal(0, 1, count))
-    ]
+    numbers = enumerate(generator.normal(0, 1, count))
+    values = [None if gaps and number % 500 > 400 else float(value) for number, value in numbers]
     series = Series()
     for value in values:
         series.append(value)
     known = [(number, value) for number, value in enumerate(values, 1) if value is not None]
-    whole = [point for line in series.lines(10**6) for point in line]
-    few = [point for line in series.lines(100) for point in line]
+    whole = [point for line in series.polylines(10**6) for point in line]
+    few = [point for line in series.polylines(100) for point in line]
     assert whole == known
     assert len(few) <= 100
     assert series.empty == (not known)
@@ -297,11 +270,11 @@ def test_a_line_is_broken_where_there_is_no_value():
     series = Series()
     for value in (None, 1.0, 2.0, None, None, 3.0, None):
         series.append(value)
-    assert series.lines(100) == [[(2, 1.0), (3, 2.0)], [(6, 3.0)]]
-    assert series.at(1) is None
-    assert series.at(3) == 2.0
-    assert series.at(0) is None
-    assert series.at(99) is None
+    assert series.polylines(100) == [[(2, 1.0), (3, 2.0)], [(6, 3.0)]]
+    assert series.value_at(1) is None
+    assert series.value_at(3) == 2.0
+    assert series.value_at(0) is None
+    assert series.value_at(99) is None
 
 
 # A folder
@@ -340,7 +313,7 @@ def test_files_opened_by_hand_stay_and_are_not_thrown_away(tmp_path, path):
     assert not inside.exists()
 
 
-def test_no_file_waits_for_ever_when_there_is_little_time(tmp_path):
+def test_no_file_starves_if_there_is_little_time(tmp_path):
     lines = bytes_of(head(), *(epoch(number) for number in range(1, 800)))
     for number in range(12):
         (tmp_path / f"{number}.jsonl").write_bytes(lines)
@@ -353,7 +326,7 @@ def test_no_file_waits_for_ever_when_there_is_little_time(tmp_path):
 
 def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
     monkeypatch.setenv("SCARP_STATE", str(tmp_path))
-    monkeypatch.setattr(storage, "KEPT", 3)
+    monkeypatch.setattr(storage, "MAX_HISTORIES", 3)
     first = storage.new_history()
     for number in range(5):
         old = first.with_name(f"2000010{number}T000000-aaaaaaaa.jsonl")
@@ -419,15 +392,14 @@ def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
     assert history.ended == EPOCHS
     for subset in ("train", "validation"):
         for name in NUMBERS:
-            assert [history.series[f"{subset}_{name}"].at(number) for number in range(1, 5)] == [
-                item[f"{subset}_{name}"] for item in result.history
-            ]
+            found = [history.series[f"{subset}_{name}"].value_at(number) for number in range(1, 5)]
+            assert found == [item[f"{subset}_{name}"] for item in result.history]
     assert history.head.report == str(tmp_path / "m.html")
     assert not history.head.stoppable
     assert history.metrics["auc"] == result.metrics["auc"]
 
 
-def test_models_without_epochs_are_told(cells_area, tmp_path):
+def test_models_without_epochs_are_refused(cells_area, tmp_path):
     test_comparison_models.train(cells_area, "logistic_regression", tmp_path / "m.safetensors")
     with pytest.raises(HistoryInvalid, match="not trained in epochs"):
         history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", 0)

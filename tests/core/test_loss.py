@@ -57,7 +57,7 @@ def test_physics_by_hand(physics):
         return 0.1 * strength / (1 + math.exp(fs - 1))
 
     assert terms.physics.item() == pytest.approx(step(0.05, 0.3) + step(0.14, 0.49), rel=1e-4)
-    assert terms.known.item() == 5
+    assert terms.safety_known.item() == 5
     assert terms.constrained.item() == 4
     assert terms.violations.item() == 2
     assert terms.loss.item() == pytest.approx(terms.physics.item() / 5, rel=1e-6)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
-from scarp.model.inputs.rasters import open_raster
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
-from scarp.model.stack import create_stack, open_stack
+from scarp.model.stack import create_stack
 from scarp.model.windows.collection import collect_cells, collect_windows
-from scarp.model.windows.folds import make_folds
-from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit
+from scarp.model.windows.reading import WindowPlan
+from scarp.model.windows.scan import open_training_rasters
+from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit, make_folds
+from scarp.tests.core.conftest import validate_with_points
 from scarp.tests.core.prediction_models import FACTORS
 from scarp.tests.core.properties import for_all, grids, holes, maps, windows_of, workplace, write
 
@@ -62,20 +62,11 @@ def test_no_label_serves_two_subsets(case):
         with create_stack(folder / "s.tif", grid, FACTORS) as dataset:
             dataset.write(raw)
         write(folder / "l.tif", grid, labels, "uint8", 255)
-        with open_stack(folder / "s.tif") as opened, open_raster(folder / "l.tif", "label") as marks:
+        with open_training_rasters(folder / "s.tif", folder / "l.tif") as rasters:
             try:
-                found = collect_windows(
-                    opened,
-                    marks,
-                    None,
-                    window=window,
-                    block=block,
-                    spatial=True,
-                    align=align,
-                    seed=seed,
-                    progress=NullProgress(),
-                )
-                cells = collect_cells(opened, marks, block=block, spatial=True, seed=seed, progress=NullProgress())
+                plan = WindowPlan(window, block, align=align, seed=seed)
+                found = collect_windows(rasters, plan, NullProgress())
+                cells = collect_cells(rasters, plan, NullProgress())
             except (TooFewData, ParameterInvalid):
                 return
     windows = found.windows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import torch
 
 from scarp.model.encoding import Encoding, FactorSpec, fit_factors
 from scarp.model.errors import Cancelled, DeviceUnavailable, ModelFileInvalid, ParameterInvalid
+from scarp.model.options import parameter_name
 from scarp.model.progress import NullProgress, duration
 from scarp.model.stack import StackFactor
 from scarp.model.training import checkpoint as checkpoints
@@ -28,8 +28,9 @@ from scarp.model.training.devices import (
     training_precision,
 )
 from scarp.model.training.fit import fit_network
-from scarp.model.training.settings import TrainingSettings, choices, default, limits, parameter_name
+from scarp.model.training.settings import TrainingSettings, default
 from scarp.model.windows.reading import WindowSet
+from scarp.tests.core.conftest import Listener
 
 CPU = torch.device("cpu")
 FACTORS = [
@@ -37,19 +38,9 @@ FACTORS = [
     StackFactor("aspect", "categorical"),
     StackFactor("rock", "categorical", classes={1: "granite", 2: "schist", 3: "till"}),
 ]
-SMALL = {
-    "epochs": 4,
-    "patience": 0,
-    "batch": 8,
-    "width": 4,
-    "depth": 1,
-    "learning_rate": 5e-3,
-    "weight_landslide": 3.0,
-    "physics": "none",
-    "device": "cpu",
-    "precision": "fp32",
-}
-"""In fp32: what is chosen by itself is another arithmetic on another processor."""
+SIZES = {"epochs": 4, "patience": 0, "batch": 8, "width": 4, "depth": 1, "learning_rate": 5e-3}
+SMALL = {**SIZES, "weight_landslide": 3.0, "physics": "none", "device": "cpu", "precision": "fp32"}
+"""In fp32, because the automatic choice depends on the processor."""
 
 
 def windows_of(count=40, side=10, padded=12, seed=0, safety=True):
@@ -76,13 +67,8 @@ def windows_of(count=40, side=10, padded=12, seed=0, safety=True):
 
 
 def fit(windows=None, progress=None, checkpoint=None, **changes):
-    return fit_network(
-        windows or windows_of(),
-        FACTORS,
-        TrainingSettings(**{**SMALL, **changes}),
-        progress or NullProgress(),
-        checkpoint,
-    )
+    settings = TrainingSettings(**{**SMALL, **changes})
+    return fit_network(windows or windows_of(), FACTORS, settings, progress or NullProgress(), checkpoint)
 
 
 def bytes_of(network):
@@ -96,17 +82,19 @@ def weights(fitted):
 @pytest.fixture
 def validation_losses(monkeypatch):
     """Return a function that sets the validation loss of every epoch, and returns the weights that were validated."""
-    real = loop.evaluate
+    real = loop.Trainer.evaluate
 
     def set_losses(losses):
         validated = []
 
-        def evaluate(network, *arguments, **named):
-            numbers = {**real(network, *arguments, **named), "loss": losses[len(validated)]}
-            validated.append(bytes_of(network))
+        def evaluate(self, *arguments, ema=False):
+            numbers = real(self, *arguments, ema=ema)
+            if ema:
+                numbers["loss"] = losses[len(validated)]
+                validated.append(bytes_of(self.ema.network))
             return numbers
 
-        monkeypatch.setattr(loop, "evaluate", evaluate)
+        monkeypatch.setattr(loop.Trainer, "evaluate", evaluate)
         return validated
 
     return set_losses
@@ -129,44 +117,27 @@ class CancelAfter(NullProgress):
 # Settings
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("physics", "soft"),
-        ("split", "blocks"),
-        ("encoding", "onehot"),
-        ("precision", "fp64"),
-        ("device", "gpu"),
-        ("device", "cuda:x"),
-        ("epochs", 0),
-        ("epochs", 2.5),
-        ("epochs", True),
-        ("batch", -1),
-        ("learning_rate", 0.0),
-        ("learning_rate", float("nan")),
-        ("dropout", 1.0),
-        ("depth", 9),
-        ("width", "8"),
-        ("window", float("inf")),
-        ("seed", -1),
-        ("augment", 1),
-        ("lambda_", -0.1),
-        ("p_low", 0.0),
-        ("weight_stable", 0.0),
-    ],
-)
+INVALID = [
+    *[("physics", "soft"), ("split", "blocks"), ("encoding", "onehot"), ("precision", "fp64"), ("device", "gpu")],
+    *[("device", "cuda:x"), ("epochs", 0), ("epochs", 2.5), ("epochs", True), ("batch", -1), ("learning_rate", 0.0)],
+    *[("learning_rate", np.nan), ("dropout", 1.0), ("depth", 9), ("width", "8"), ("window", np.inf), ("seed", -1)],
+    *[("augment", 1), ("lambda_", -0.1), ("p_low", 0.0), ("weight_stable", 0.0)],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), INVALID)
 def test_settings_out_of_range_name_the_parameter(name, value):
     with pytest.raises(ParameterInvalid, match=parameter_name(name)):
         TrainingSettings(**{name: value})
 
 
-def test_settings_tell_defaults_limits_and_choices():
+def test_settings_have_defaults_limits_and_choices():
     assert TrainingSettings().as_dict()["window"] == default("window") == 750.0
-    assert choices("physics") == ("hinge", "indicator", "none")
-    for item in dataclasses.fields(TrainingSettings):
-        if "limits" in item.metadata:
-            for value in limits(item.name):
-                TrainingSettings(**{item.name: value})
+    assert TrainingSettings.option("physics").choices == ("hinge", "indicator", "none")
+    for option in TrainingSettings.options():
+        assert option.label and option.help, option.name
+        for value in option.limits or ():
+            TrainingSettings(**{option.name: value})
 
 
 # Augmentation
@@ -275,7 +246,7 @@ def test_training_leaves_the_process_as_it_was():
         with deterministic_torch():
             assert torch.are_deterministic_algorithms_enabled()
         assert torch.are_deterministic_algorithms_enabled()
-        1 / 0
+        raise ZeroDivisionError
     assert state() == before
 
 
@@ -292,7 +263,7 @@ def test_two_trainings_at_once_do_not_disturb_each_other():
 
 @pytest.mark.parametrize("encoding", ["codes", "one_hot"])
 @pytest.mark.parametrize("augment", [True, False])
-def test_it_learns_what_can_be_learned(encoding, augment):
+def test_training_learns(encoding, augment):
     fitted = fit(encoding=encoding, augment=augment, epochs=12)
     assert fitted.metrics["auc"] > 0.8
     assert fitted.history[-1]["train_loss"] < fitted.history[0]["train_loss"]
@@ -329,14 +300,14 @@ def test_weights_are_those_of_the_best_epoch(validation_losses, losses, best, av
 
 
 @pytest.mark.parametrize(("batch", "fine"), [(1, False), (2, True), (3, True)])
-def test_a_batch_of_one_is_refused_where_batch_norm_cannot_bear_it(batch, fine):
+def test_a_batch_of_one_is_refused_for_batch_norm(batch, fine):
     windows = windows_of(side=12)
     changes = {**SMALL, "batch": batch, "epochs": 1}
     with contextlib.nullcontext() if fine else pytest.raises(ParameterInvalid, match="BATCH"):
         fit_network(windows, FACTORS, TrainingSettings(**changes), NullProgress(), kind="resnet", cell=200.0)
 
 
-def test_a_checkpoint_does_not_go_on_in_other_arithmetic(tmp_path):
+def test_a_checkpoint_does_not_resume_in_another_precision(tmp_path):
     """An automatic choice may differ on another computer."""
     windows, settings = windows_of(), TrainingSettings(**SMALL)
     keys = {fingerprint(windows, settings, {"type": "unet"}, precision) for precision in ("fp32", "bf16")}
@@ -369,14 +340,16 @@ def test_hinge_lowers_the_violation_rate_and_indicator_changes_no_weight():
         assert (one["train_loss"] < two["train_loss"]) == (one["train_violation_rate"] > 0)
 
 
-def test_unseen_and_constant_factors_are_told():
+def test_unseen_and_constant_factors_warn():
     windows = windows_of()
-    windows.factors[windows.of(0), 2] = 1
-    windows.factors[windows.of(0), 0] = np.where(np.isnan(windows.factors[windows.of(0), 0]), np.nan, 30)
+    windows.factors[windows.indices_of(0), 2] = 1
+    windows.factors[windows.indices_of(0), 0] = np.where(
+        np.isnan(windows.factors[windows.indices_of(0), 0]), np.nan, 30
+    )
     progress = NullProgress()
     fit(windows, progress, epochs=1)
     assert any("schist" in text and "till" in text for text in progress.warnings)
-    assert any('"slope" has the same value' in text for text in progress.warnings)
+    assert any('"slope" is constant' in text for text in progress.warnings)
 
 
 @pytest.mark.parametrize(("side", "depth"), [(4, 1), (5, 3), (7, 2)])
@@ -392,7 +365,7 @@ def test_tiny_windows_and_batches_train(side, depth):
 @pytest.mark.parametrize("stop", [1, 3])
 @pytest.mark.parametrize("changes", [{}, {"physics": "hinge", "depth": 2, "precision": "bf16"}])
 def test_interrupted_run_ends_with_the_same_weights(tmp_path, monkeypatch, stop, changes):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path = tmp_path / "state.safetensors"
     whole = fit(**changes)
     with pytest.raises(Cancelled):
@@ -429,13 +402,13 @@ def test_damaged_checkpoint_is_refused(tmp_path, damage):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU here")
 @pytest.mark.parametrize("name", ["cuda", "cuda:3"])
-def test_missing_gpu_is_told(name):
+def test_a_missing_gpu_is_an_error(name):
     with pytest.raises(DeviceUnavailable, match="auto or cpu"):
         choose_device(name)
     assert choose_device("auto").type == "cpu"
 
 
-def test_precision_that_the_device_lacks_is_told():
+def test_a_precision_that_the_device_lacks_is_an_error():
     with pytest.raises(DeviceUnavailable, match="fp16"):
         choose_precision("fp16", CPU)
     assert choose_precision("bf16", CPU) == torch.bfloat16
@@ -448,56 +421,35 @@ def test_lower_precision_stays_close():
     assert low.metrics["auc"] == pytest.approx(full.metrics["auc"], abs=0.05)
 
 
-def test_cancelling_is_heard_in_every_batch():
+def test_every_batch_can_be_cancelled():
     progress = CancelAfter(0.4, 4)
     with pytest.raises(Cancelled):
         fit(progress=progress, batch=2)
     assert progress.done < 0.03 + 0.94 * 0.25
 
 
-def test_the_log_can_be_read():
-    lines = []
-
-    class Log(NullProgress):
-        def report(self, fraction, text=""):
-            lines.append(text) if text else None
-
-    fit(progress=Log(), epochs=25, width=2)
-    told = [text for text in lines if text.startswith("Epoch")]
+def test_the_log_has_some_epochs():
+    progress = Listener()
+    fit(progress=progress, epochs=25, width=2)
+    told = [text for text in progress.texts if text.startswith("Epoch")]
     assert [int(text.split()[1]) for text in told] == [1, 10, 20, 25]
     assert all("left" in text for text in told)
     assert told[-1].endswith("none left.")
-    assert not [text for text in lines if text.startswith("An epoch takes")]
+    assert not [text for text in progress.texts if text.startswith("An epoch takes")]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0, "a few seconds"),
-        (8, "10 seconds"),
-        (42, "40 seconds"),
-        (95, "2 minutes"),
-        (3000, "50 minutes"),
-        (5500, "1 hour 30 minutes"),
-        (7200, "2 hours"),
-        (100000, "27 hours 50 minutes"),
-        (300000, "3 days"),
-    ],
-)
-def test_time_left_is_said_as_people_do(seconds, words):
-    assert duration(seconds) == words
+def test_durations_are_rounded():
+    seconds = 0, 8, 42, 95, 3000, 5500, 7200, 100000, 300000
+    texts = "a few seconds,10 seconds,40 seconds,2 minutes,50 minutes,1 hour 30 minutes,2 hours,27 hours 50 minutes"
+    assert ",".join(duration(value) for value in seconds) == f"{texts},3 days"
 
 
-def test_slow_epochs_are_told_one_by_one(monkeypatch):
-    for name in ("SILENCE", "FORECAST"):
+def test_slow_epochs_are_logged_one_by_one(monkeypatch):
+    for name in ("MAX_LOG_INTERVAL", "FORECAST_AFTER"):
         monkeypatch.setattr(f"scarp.model.training.loop.{name}", 0.0)
-    lines = []
-
-    class Log(NullProgress):
-        def report(self, fraction, text=""):
-            lines.append(text) if text else None
-
-    fit(progress=Log(), epochs=3, width=2)
+    progress = Listener()
+    fit(progress=progress, epochs=3, width=2)
+    lines = progress.texts
     assert [text.split()[1] for text in lines if text.startswith("Epoch")] == ["1", "2", "3"]
     assert [text for text in lines if text.startswith("An epoch takes")] == lines[:1]
     assert "3 epochs" in lines[0]

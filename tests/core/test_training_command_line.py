@@ -23,24 +23,7 @@ from scarp.model.training import loop
 
 PLUGINS = Path(__file__).resolve().parent.parent.parent / ".build" / "plugins"
 SIZE, CELL = 96, 30.0
-OPTIONS = [
-    "--window",
-    "480",
-    "--block",
-    "480",
-    "--width",
-    "4",
-    "--epochs",
-    "4",
-    "--patience",
-    "0",
-    "--batch",
-    "9",
-    "--device",
-    "cpu",
-    "--precision",
-    "fp32",
-]
+OPTIONS = ("--window 480 --block 480 --width 4 --epochs 4 --patience 0 --batch 9 --device cpu --precision fp32").split()
 
 
 def environment(**more):
@@ -98,28 +81,17 @@ def test_a_failure_is_one_message(tmp_path, capsys, more, word):
 
 
 def test_the_module_runs_as_a_program(tmp_path):
-    result = subprocess.run(
-        [sys.executable, "-m", "scarp.model.training_cli", "--width", "x", "a", "b", "c"],
-        text=True,
-        env=environment(),
-        capture_output=True,
-    )
+    program = [sys.executable, "-m", "scarp.model.training_cli", "--width", "x", "a", "b", "c"]
+    result = subprocess.run(program, text=True, env=environment(), capture_output=True)
     assert result.returncode == 2
     assert "--width" in result.stderr
 
 
 def test_interrupted_training_resumes_from_its_checkpoint(area, uninterrupted, tmp_path, monkeypatch):
-    command = [
-        *area,
-        str(tmp_path / "m.safetensors"),
-        *OPTIONS,
-        "--checkpoint",
-        str(tmp_path / "state"),
-        "--html",
-        str(tmp_path / "m.html"),
-    ]
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    original = loop._append
+    files = [str(tmp_path / name) for name in ("m.safetensors", "state", "m.html")]
+    command = [*area, files[0], *OPTIONS, "--checkpoint", files[1], "--html", files[2]]
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
+    original = loop._append_epoch
 
     def append(state, *others):
         original(state, *others)
@@ -127,26 +99,16 @@ def test_interrupted_training_resumes_from_its_checkpoint(area, uninterrupted, t
             os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_append", append)
+        patch.setattr(loop, "_append_epoch", append)
         assert training_cli.main(command) == training_cli.CANCELLED
     assert [item.name for item in tmp_path.iterdir()] == ["state"]
-    result = subprocess.run(
-        [sys.executable, "-m", "scarp.model.training_cli", *command],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    program = [sys.executable, "-m", "scarp.model.training_cli", *command]
+    result = subprocess.run(program, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count("Going on after epoch 2") == 1
+    assert result.stderr.count("Resuming after epoch 2") == 1
     assert result.stdout.split() == [command[2]]
-    assert {item.name for item in tmp_path.iterdir()} == {
-        "m.safetensors",
-        "m.safetensors.run.json",
-        "m.html",
-        "m.html.run.json",
-        "state",
-    }
+    written = {"m.safetensors", "m.safetensors.run.json", "m.html", "m.html.run.json", "state"}
+    assert {item.name for item in tmp_path.iterdir()} == written
     model = load_model(tmp_path / "m.safetensors")
     for first, second in zip(uninterrupted.history, model.history):
         assert second["train_loss"] == pytest.approx(first["train_loss"], rel=1e-4)

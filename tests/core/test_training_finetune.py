@@ -1,4 +1,4 @@
-"""Training on from a trained network, on another area."""
+"""Fine-tuning a trained network on another area."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scarp.model.errors import FactorMissing, ParameterInvalid
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.training.fine_tuning import (
-    KINDS,
+    FINE_TUNABLE_KINDS,
     StartModel,
     adapt_windows,
     check_pixel_size,
@@ -22,21 +22,10 @@ from scarp.model.training.fine_tuning import (
 )
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings
+from scarp.tests.core.conftest import Listener
 from scarp.tests.core.test_training import FACTORS, SMALL, windows_of
 
 NEW = "basalt"
-
-
-class Log(NullProgress):
-    """Keeps all that is said."""
-
-    def __init__(self):
-        super().__init__()
-        self.lines = []
-
-    def report(self, fraction, text=""):
-        if text:
-            self.lines.append(text)
 
 
 def settings(**changes):
@@ -106,7 +95,7 @@ def test_the_start_is_the_old_model(starts, encoding):
 
 def test_classes_are_matched_by_label_and_factors_by_name(starts):
     start, (windows, factors) = starts["one_hot"], other_area()
-    log = Log()
+    log = Listener()
     adapted, specs = adapt_windows(start, windows, factors, log)
     assert [spec.name for spec in specs] == ["slope", "aspect", "rock"]
     old = windows_of(seed=5).factors
@@ -119,8 +108,8 @@ def test_classes_are_matched_by_label_and_factors_by_name(starts):
     assert code[0] in rock.seen
     assert set(start.factors[2].seen) < set(rock.seen)
     assert (adapted.factors[::5, 2] == code[0]).all()
-    assert any("rain" in line and "left aside" in line for line in log.lines)
-    assert any("New classes" in line and NEW in line for line in log.lines)
+    assert any("rain" in line and "ignored" in line for line in log.texts)
+    assert any("New classes" in line and NEW in line for line in log.texts)
     # A map of either area finds its classes in the new model.
     for stack_factors in (factors, FACTORS):
         mine = [next(item for item in stack_factors if item.name == spec.name) for spec in specs]
@@ -139,7 +128,7 @@ def test_statistics_stay_and_ranges_widen(starts):
 
 def test_codes_have_no_place_for_a_new_class(starts):
     windows, factors = other_area()
-    log = Log()
+    log = Listener()
     adapted, specs = adapt_windows(starts["codes"], windows, factors, log)
     assert specs[2] == starts["codes"].factors[2]
     assert (adapted.factors[::5, 2] == -1).all()
@@ -149,14 +138,14 @@ def test_codes_have_no_place_for_a_new_class(starts):
 def test_without_class_names_codes_mean_the_same(starts):
     windows, factors = windows_of(seed=5), [dataclasses.replace(item, classes={}) for item in FACTORS]
     windows.factors[::3, 2] = 8
-    log = Log()
+    log = Listener()
     adapted, specs = adapt_windows(starts["one_hot"], windows, factors, log)
     assert np.array_equal(adapted.factors, windows.factors, equal_nan=True)
     assert specs[2].seen == (1, 2, 3, 8)
     assert any("no class names" in text for text in log.warnings)
 
 
-def test_what_does_not_fit_is_told(starts):
+def test_what_does_not_fit_is_refused(starts):
     start, windows = starts["one_hot"], windows_of()
     with pytest.raises(FactorMissing, match="rock"):
         adapt_windows(start, windows, [*FACTORS[:2], StackFactor("geology", "categorical")], NullProgress())
@@ -167,7 +156,7 @@ def test_what_does_not_fit_is_told(starts):
     with pytest.raises(ParameterInvalid, match="START_FROM"):
         # A file may call itself what it is not.
         dataclasses.replace(start, architecture={"type": "bpnn", "channels": 3, "patch": 20, "width": 4, "dropout": 0})
-    assert set(KINDS) == {"pcum", "unet"}
+    assert set(FINE_TUNABLE_KINDS) == {"pcum", "unet"}
 
 
 # Settings
@@ -193,13 +182,13 @@ def test_a_given_value_that_the_model_lacks_is_refused(starts, name, value):
 
 
 @pytest.mark.parametrize(("size", "warned"), [(30.0, False), (30.2, False), (12.5, True)])
-def test_another_cell_size_is_told(starts, size, warned):
-    log = Log()
+def test_another_cell_size_warns(starts, size, warned):
+    log = Listener()
     check_pixel_size(dataclasses.replace(starts["codes"], pixel_size=30.0), size, log)
     assert bool(log.warnings) is warned
 
 
-# Training on
+# Fine-tuning
 
 
 def fine_tune(start, windows, factors, **changes):
@@ -215,7 +204,7 @@ def test_tiny_steps_change_next_to_nothing(starts, encoding):
     for name, value in tuned.network.named_parameters():
         assert torch.allclose(value, start.network.get_parameter(name), atol=1e-6), name
     # Batch norm goes on averaging, so answers move a little even so.
-    raw = windows.factors[windows.of(2)[0]]
+    raw = windows.factors[windows.indices_of(2)[0]]
     before, after = (logits(network, start.factors, encoding, raw) for network in (start.network, tuned.network))
     assert np.corrcoef((before[1] - before[0]).ravel(), (after[1] - after[0]).ravel())[0, 1] > 0.98
 
@@ -235,7 +224,7 @@ def test_few_landslides_are_better_used_with_a_start(starts):
     few, held_out = windows_of(8, seed=21), windows_of(60, seed=22)
     parts = {
         name: np.concatenate([getattr(few, name), getattr(held_out, name)])
-        for name in ("sites", "factors", "labels", "safety")
+        for name in ("origins", "factors", "labels", "safety")
     }
     subsets = np.concatenate([np.array([0, 0, 0, 0, 0, 0, 1, 1]), np.full(60, 2)]).astype(np.uint8)
     windows = dataclasses.replace(few, **parts, subsets=subsets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -47,7 +48,7 @@ folds_area = test_crossvalidation.area
 def state(tmp_path, monkeypatch):
     """The folder of the histories, one of its own for each test."""
     monkeypatch.setenv("SCARP_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(writing, "_LOOK", 0.0)
+    monkeypatch.setattr(writing, "_STOP_CHECK_INTERVAL", 0.0)
     return storage.histories_folder()
 
 
@@ -129,7 +130,7 @@ def test_models_without_epochs_have_no_history(few_trees_area, tmp_path, state):
     assert "ended" not in load_model(tmp_path / "m.safetensors").training
 
 
-def test_patience_that_runs_out_is_told(area, tmp_path, state):
+def test_early_stopping_is_recorded(area, tmp_path, state):
     result = test_artifact.train(area, tmp_path / "m.safetensors", epochs=60, patience=1, learning_rate=0.05)
     history = followed(only(state)).history
     assert result.ended == history.ended == PATIENCE
@@ -216,7 +217,7 @@ def test_a_stopped_training_says_so_everywhere(area, tmp_path, state, monkeypatc
     assert followed(only(state)).state() == STOPPED, "the request is gone, the history says how it ended"
 
 
-def test_a_request_to_another_training_is_not_heard():
+def test_a_stop_request_to_another_training_has_no_effect():
     killed = storage.new_history()
     storage.request_stop(killed)
     with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
@@ -226,7 +227,7 @@ def test_a_request_to_another_training_is_not_heard():
 
 def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
     """Stopped, then started again with the same checkpoint, a run ends as if it had never been stopped."""
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path = tmp_path / "state.safetensors"
     with StopsAfter(3) as log:
         train(log, checkpoint=path, epochs=8)
@@ -237,7 +238,7 @@ def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
 
 
 def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path = tmp_path / "state.safetensors"
     with pytest.raises(Cancelled), TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         train(log, CancelAfter(3, of=8), path, epochs=8)
@@ -261,17 +262,15 @@ def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     ],
 )
 def test_how_it_ended_is_written_whatever_happens(error, ended, text):
-    try:
-        with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
-            if error is not None:
-                raise error
-    except BaseException as raised:
-        assert raised is error
+    log = TrainingLog(storage.new_history(), HEAD_OF_TEST)
+    with pytest.raises(type(error)) if error is not None else contextlib.nullcontext(), log:
+        if error is not None:
+            raise error
     follower = followed(log.path)
     assert (follower.state(), follower.history.text) == (ended, text)
 
 
-def test_a_training_that_lives_is_not_lost(monkeypatch):
+def test_a_running_training_is_not_lost(monkeypatch):
     """Also when no epoch ends for long; and when it has ended, its file is left alone."""
     monkeypatch.setattr(writing, "HEARTBEAT", 0.02)
     with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
@@ -331,7 +330,7 @@ def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch)
         log._stream.close()
         log._stream = Full()
         assert len(train(log, epochs=2).history) == 2
-    assert [list(line)[0] for line in lines_of(log.path)] == [HEAD]
+    assert [next(iter(line)) for line in lines_of(log.path)] == [HEAD]
 
 
 def test_a_history_changes_no_weights():
@@ -359,36 +358,15 @@ def wait_for(state, epochs, seconds=60):
 
 
 def command(area, output):
-    return [
-        str(area / "stack.tif"),
-        str(area / "labels.tif"),
-        str(output),
-        "--safety-factor",
-        str(area / "safety.tif"),
-        "--window",
-        "480",
-        "--block",
-        "960",
-        "--width",
-        "4",
-        "--device",
-        "cpu",
-        "--epochs",
-        "5000",
-        "--patience",
-        "0",
-    ]
+    options = "--window 480 --block 960 --width 4 --device cpu --epochs 5000 --patience 0".split()
+    files = area / "stack.tif", area / "labels.tif", output, "--safety-factor", area / "safety.tif"
+    return [sys.executable, "-m", "scarp.model.training_cli", *map(str, files), *options]
 
 
 def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     output = tmp_path / "m.safetensors"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "scarp.model.training_cli", *command(area, output)],
-        text=True,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=console(),
-    )
+    pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command(area, output), env=console(), **pipes)
     try:
         follower = wait_for(state, 2)
         assert follower.state() == RUNNING
@@ -411,10 +389,10 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is always full")
-def test_a_history_that_cannot_be_kept_is_told_once_and_stops_nothing():
+def test_a_history_that_cannot_be_written_warns_once():
     told = []
     log = TrainingLog(warn=told.append)
-    log._stream = open("/dev/full", "w", encoding="utf-8")
+    log._stream = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
     with log:
         log.epoch({"epoch": 1})
         log.epoch({"epoch": 2})
@@ -423,7 +401,7 @@ def test_a_history_that_cannot_be_kept_is_told_once_and_stops_nothing():
     assert "goes on" in told[0]
 
 
-def test_a_folder_of_histories_that_cannot_be_made_is_told(tmp_path, monkeypatch):
+def test_a_history_folder_that_cannot_be_created_warns(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file"))
     told = []

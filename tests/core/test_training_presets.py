@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from scarp.model.errors import ParameterInvalid
+from scarp.model.options import parameter_name
 from scarp.model.training.settings import (
     PAPER,
     PAPER_VALUES,
@@ -15,12 +16,11 @@ from scarp.model.training.settings import (
     TrainingSettings,
     default,
     in_preset,
-    parameter_name,
     preset_help,
     preset_overrides,
     preset_settings,
     preset_value,
-    summary,
+    settings_line,
 )
 
 NAMES = [item.name for item in dataclasses.fields(TrainingSettings)]
@@ -51,15 +51,15 @@ def test_a_given_value_wins_over_either_preset(preset, name):
     assert dataclasses.replace(settings, **{name: preset_value(preset, name)}) == preset_settings(preset, {})
     told = preset_overrides(preset_settings(preset, {}), {name: other})
     assert bool(told) == (other != preset_value(preset, name))
-    assert all(text.startswith(f"{parameter_name(name)}=") and "wins over the preset's" in text for text in told)
+    assert all(text.startswith(f"{parameter_name(name)}=") and "overrides the preset's" in text for text in told)
 
 
-def test_the_check_box_is_told_when_it_wins():
+def test_the_check_box_overrides_the_preset():
     told = preset_overrides(preset_settings(PAPER, {}), {"augment": True, "seed": 3})
-    assert told == ["AUGMENT=true was given and wins over the preset's false."]
+    assert told == ["AUGMENT=true was given and overrides the preset's false."]
 
 
-def test_what_is_no_preset_or_setting_is_refused():
+def test_unknown_presets_and_settings_are_refused():
     with pytest.raises(ParameterInvalid, match="recommended, paper"):
         preset_settings("best", {})
     with pytest.raises(ParameterInvalid, match="momentum"):
@@ -71,7 +71,7 @@ def test_what_is_no_preset_or_setting_is_refused():
 def test_help_and_log_hold_the_values():
     assert "1000 with PRESET=paper" in preset_help("epochs")
     assert str(default("epochs")) in preset_help("epochs")
-    line = summary(preset_settings(PAPER, {}))
+    line = settings_line(preset_settings(PAPER, {}))
     assert "LAMBDA 0.1," in line
     assert "AUGMENT false" in line
     assert "\n" not in line

@@ -24,14 +24,14 @@ RUN = {"epochs": 16, "depth": 2}
 KILLS = 3
 CHILD = f"""
 import sys, time
-from scarp.model.progress import Silent
+from scarp.model.progress import NullProgress
 from scarp.model.training import checkpoint
 from scarp.tests.core.test_training import fit
-class Waits(Silent):
+class Waits(NullProgress):
     def report(self, fraction, text=""):
         if fraction > float(sys.argv[2]):
             time.sleep(600)
-checkpoint.SECONDS = 0.0
+checkpoint.WRITE_INTERVAL = 0.0
 fit(progress=Waits(), checkpoint=sys.argv[1], **{RUN})
 """
 """Waits at a share of the work to be killed, so that it never ends before, however fast it is."""
@@ -61,7 +61,7 @@ def test_a_run_killed_at_any_moment_ends_the_same(tmp_path):
 
 def test_a_checkpoint_that_was_being_written_leaves_the_last_one(tmp_path, monkeypatch):
     """The file under its name is always a whole one, so a kill in the middle of writing costs an epoch and no more."""
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path, seen = tmp_path / "state.safetensors", []
     write = Path.write_bytes
 
@@ -77,12 +77,12 @@ def test_a_checkpoint_that_was_being_written_leaves_the_last_one(tmp_path, monke
         fit(checkpoint=path)
     monkeypatch.undo()
     assert path not in seen
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     assert weights(fit(checkpoint=path)) == weights(fit())
 
 
 def test_a_disk_that_fills_up_costs_the_checkpoint_and_not_the_training(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path, progress, write, count = tmp_path / "state.safetensors", NullProgress(), Path.write_bytes, 0
 
     def fills(self, content):

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 import pytest
-from affine import Affine
-from rasterio.crs import CRS
 
 from scarp.model.errors import InputCorrupt, ParameterInvalid, TooFewData
-from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster, open_raster
 from scarp.model.progress import NullProgress
-from scarp.model.stack import StackFactor, create_stack, open_stack
+from scarp.model.stack import StackFactor
 from scarp.model.windows.collection import collect_windows, place_windows
-from scarp.model.windows.reading import padded_side
-from scarp.model.windows.scan import LabelScan
+from scarp.model.windows.reading import WindowPlan
+from scarp.model.windows.scan import LabelScan, open_training_rasters
 from scarp.model.windows.split import NO_SUBSET, SHARES, Blocks, BlockSplit, assign_blocks
+from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster, write_stack
 
 HEIGHT, WIDTH, CELL = 150, 190, 30.0
-GRID = Grid(CRS.from_epsg(32646), Affine(CELL, 0, 500000, 0, -CELL, 3300000), WIDTH, HEIGHT)
+GRID = utm_grid(HEIGHT, WIDTH, CELL)
 
 
 def landslide_mask(seed=0, count=40, radius=4):
@@ -46,37 +41,16 @@ def area(tmp_path_factory):
     safety = generator.uniform(0.2, 0.8, (HEIGHT, WIDTH)).astype(np.float32)
     safety[30:50, 100:130] = np.nan
     factors = [StackFactor("slope", "continuous", "degrees"), StackFactor("aspect", "categorical")]
-    with create_stack(folder / "stack.tif", GRID, factors) as dataset:
-        dataset.write(values)
-    for name, array, dtype, nodata in (("labels", labels, "uint8", 255), ("safety", safety, "float32", np.nan)):
-        with create_raster(folder / f"{name}.tif", GRID, dtype, nodata, [name], overviews=None) as dataset:
-            dataset.write(array, 1)
+    write_stack(folder / "stack.tif", values, factors, GRID)
+    write_raster(folder / "labels.tif", labels, GRID, nodata=255)
+    write_raster(folder / "safety.tif", safety, GRID, nodata=np.nan)
     return folder, values, labels, safety
 
 
-@contextlib.contextmanager
-def opened(folder):
-    with (
-        open_stack(folder / "stack.tif") as stack,
-        open_raster(folder / "labels.tif", "label") as labels,
-        open_raster(folder / "safety.tif", "safety factor") as safety,
-    ):
-        yield stack, labels, safety
-
-
-def collect(folder, window=600.0, block=1200.0, spatial=True, align=4, seed=1, progress=None):
-    with opened(folder) as (stack, labels, safety):
-        return collect_windows(
-            stack,
-            labels,
-            safety,
-            window=window,
-            block=block,
-            spatial=spatial,
-            align=align,
-            seed=seed,
-            progress=progress or NullProgress(),
-        )
+def collect(folder, progress=None, **plan):
+    with open_training_rasters(*(folder / f"{name}.tif" for name in ("stack", "labels", "safety"))) as rasters:
+        plan = WindowPlan(**{"window": 600.0, "block": 1200.0, "align": 4, **plan})
+        return collect_windows(rasters, plan, progress or NullProgress())
 
 
 def place_in_grid(array, row, column, side, fill):
@@ -104,8 +78,8 @@ def test_sums_by_block_equal_a_count_of_each_cell(rows, columns, piece):
 
 @pytest.mark.parametrize("latitude", [0, 45])
 def test_blocks_are_square_on_the_ground(latitude):
-    grid = Grid(CRS.from_epsg(4326), Affine(1 / 3600, 0, 90, 0, -1 / 3600, latitude + 0.5), 3600, 3600)
-    blocks = Blocks.of(grid, 5000)
+    grid = degree_grid(3600, 3600, left=90, top=latitude + 0.5)
+    blocks = Blocks.for_grid(grid, 5000)
     width, height = grid.spacing(1800, 1)
     assert blocks.rows * height[0] == pytest.approx(5000, rel=0.01)
     assert blocks.columns * width[0] == pytest.approx(5000, rel=0.01)
@@ -147,7 +121,7 @@ def test_subset_of_cells_follows_the_blocks():
         assert cells[row, column] == (table[(row - 3) // 7, (column + 100) // 9] if inside else NO_SUBSET)
 
 
-def survey_of(mask, labelled, step=5):
+def scan_of(mask, labelled, step=5):
     fine = Blocks(step, step, (-(-HEIGHT // step), -(-WIDTH // step)))
     counts = np.zeros(fine.shape, dtype=np.int64)
     fine.sums(labelled, 0, 0, counts)
@@ -158,8 +132,8 @@ def survey_of(mask, labelled, step=5):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_windows_cover_landslides_and_area(side, seed):
     mask, everywhere = landslide_mask(), np.ones((HEIGHT, WIDTH), dtype=bool)
-    origins = place_windows(survey_of(mask, everywhere), side, 100000, seed)
-    assert np.array_equal(origins, place_windows(survey_of(mask, everywhere), side, 100000, seed))
+    origins = place_windows(scan_of(mask, everywhere), side, 100000, seed)
+    assert np.array_equal(origins, place_windows(scan_of(mask, everywhere), side, 100000, seed))
     assert len(np.unique(origins, axis=0)) == len(origins)
     for axis, size in enumerate((HEIGHT, WIDTH)):
         assert origins[:, axis].min() >= min(0, size - side)
@@ -175,7 +149,7 @@ def test_landslides_do_not_sit_in_the_middle_of_windows():
     mask[75, 95] = True
     places = []
     for seed in range(60):
-        origins = place_windows(survey_of(mask, mask), 40, 1000, seed)
+        origins = place_windows(scan_of(mask, mask), 40, 1000, seed)
         hold = origins[(origins[:, 0] <= 75) & (origins[:, 0] > 35) & (origins[:, 1] <= 95) & (origins[:, 1] > 55)]
         assert len(hold)
         places.append([75, 95] - hold[0])
@@ -188,7 +162,7 @@ def test_landslides_do_not_sit_in_the_middle_of_windows():
 def test_number_of_windows_is_bounded():
     everywhere = np.ones((HEIGHT, WIDTH), dtype=bool)
     for most in (3, 50, 200):
-        assert 0.8 * most <= len(place_windows(survey_of(landslide_mask(), everywhere), 10, most, 1)) <= most
+        assert 0.8 * most <= len(place_windows(scan_of(landslide_mask(), everywhere), 10, most, 1)) <= most
 
 
 @pytest.mark.parametrize(("window", "align"), [(600, 1), (600, 2), (600, 16), (750, 4), (390, 8), (1230, 16)])
@@ -201,7 +175,7 @@ def test_windows_hold_what_the_rasters_hold(area, window, align, spatial):
     padded = windows.labels.shape[-1]
     assert windows.side == side
     assert padded % align == 0
-    assert padded == padded_side(side, align) >= side
+    assert padded == WindowPlan(600.0, 1500.0, align=align).padded_side(side) >= side
     invalid = ~np.isfinite(values).all(axis=0)
     generator = np.random.default_rng(0)
     for index in generator.choice(len(windows), 12, replace=False):
@@ -247,7 +221,7 @@ def test_random_split_shares_out_windows_of_both_kinds(area):
 @pytest.mark.parametrize("spatial", [True, False])
 def test_same_seed_same_windows(area, spatial):
     one, two, other = (collect(area[0], spatial=spatial, seed=seed).windows for seed in (4, 4, 5))
-    for name in ("sites", "factors", "labels", "safety", "subsets"):
+    for name in ("origins", "factors", "labels", "safety", "subsets"):
         assert np.array_equal(getattr(one, name), getattr(two, name), equal_nan=name in ("factors", "safety"))
     assert not (len(one) == len(other) and np.array_equal(one.origins, other.origins))
 
@@ -255,7 +229,7 @@ def test_same_seed_same_windows(area, spatial):
 def test_training_cells_are_the_labelled_cells_of_training_windows(area):
     windows = collect(area[0]).windows
     cells = np.concatenate(list(windows.training_cells(per_batch=7)), axis=1)
-    expected = [windows.factors[i][:, windows.labels[i] != 255] for i in windows.of(0)]
+    expected = [windows.factors[i][:, windows.labels[i] != 255] for i in windows.indices_of(0)]
     assert np.array_equal(cells, np.concatenate(expected, axis=1))
     assert np.isfinite(cells).all()
 
@@ -265,8 +239,8 @@ def test_features_have_map_coordinates(area):
     features = windows.features(GRID, 1)
     assert len(features) == len(windows)
     for feature, site, marks in zip(features, windows.origins, windows.labels):
-        assert feature.left == 500000 + CELL * site[1]
-        assert feature.top == 3300000 - CELL * site[0]
+        assert feature.left == 5e5 + CELL * site[1]
+        assert feature.top == 3e6 - CELL * site[0]
         assert feature.right - feature.left == feature.top - feature.bottom == CELL * windows.side
         share = (marks == 1).sum() / (marks != 255).sum()
         assert feature.landslide_share == pytest.approx(share)
@@ -296,16 +270,15 @@ def test_impossible_settings_say_what_to_change(area, change, error, text):
         (255, TooFewData, "landslide"),
     ],
 )
-def test_useless_labels_say_so(area, tmp_path, value, error, text):
+def test_useless_labels_are_refused(area, tmp_path, value, error, text):
     for name in ("stack", "safety"):
         (tmp_path / f"{name}.tif").symlink_to(area[0] / f"{name}.tif")
-    with create_raster(tmp_path / "labels.tif", GRID, "uint8", 255, overviews=None) as dataset:
-        dataset.write(np.full((HEIGHT, WIDTH), value, dtype=np.uint8), 1)
+    write_raster(tmp_path / "labels.tif", np.full((HEIGHT, WIDTH), value, dtype=np.uint8), GRID, nodata=255)
     with pytest.raises(error, match=text):
         collect(tmp_path)
 
 
-def test_landslides_without_factors_are_told(area, tmp_path):
+def test_landslides_without_factors_warn(area, tmp_path):
     progress = NullProgress()
     collect(area[0], progress=progress)
     invalid = ~np.isfinite(area[1]).all(axis=0)

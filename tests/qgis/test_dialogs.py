@@ -97,7 +97,8 @@ def test_small_numbers_keep_their_digits(dialog, plugin):
 
 def test_settings_of_a_preset_are_empty_until_given(dialog):
     from scarp.algorithms.base.training_parameters import SETTINGS
-    from scarp.model.training.settings import default, in_preset, parameter_name
+    from scarp.model.options import parameter_name
+    from scarp.model.training.settings import default, in_preset
 
     window = dialog("trainpcum")
     wrappers = window.mainWidget().wrappers

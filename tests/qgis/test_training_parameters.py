@@ -8,7 +8,7 @@ import pytest
 from qgis.core import QgsProcessingException
 
 from scarp.model.artifact import load_model
-from scarp.model.outputs.atomic import sha256
+from scarp.model.outputs.run_record import sha256
 from scarp.model.training.settings import default
 from scarp.tests.qgis.tiny import TRAINING, Listener
 
@@ -19,15 +19,8 @@ def train(run, chain, tmp_path):
 
     def call(**parameters):
         output, log = tmp_path / "model.safetensors", Listener()
-        run(
-            "trainpcum",
-            log,
-            STACK=chain["stack"],
-            LABELS=chain["labels"],
-            SAFETY_FACTOR=chain["safety"],
-            OUTPUT=output,
-            **parameters,
-        )
+        inputs = {"STACK": chain["stack"], "LABELS": chain["labels"], "SAFETY_FACTOR": chain["safety"]}
+        run("trainpcum", log, **inputs, OUTPUT=output, **parameters)
         record = json.loads(output.with_name("model.safetensors.run.json").read_text(encoding="utf-8"))
         return log, record["settings_used"]
 
@@ -35,21 +28,17 @@ def train(run, chain, tmp_path):
 
 
 @pytest.mark.parametrize("augment", [None, True, False])
-def test_paper_fills_what_is_not_given(train, augment):
+def test_the_preset_paper_gives_what_is_left_empty(train, augment):
     given = {**TRAINING, "EPOCHS": 1} if augment is None else {**TRAINING, "EPOCHS": 1, "AUGMENT": augment}
     log, used = train(PRESET="paper", **given)
-    assert (used["encoding"], used["split"], used["learning_rate"], used["physics"]) == (
-        "codes",
-        "random",
-        1e-4,
-        "indicator",
-    )
+    found = used["encoding"], used["split"], used["learning_rate"], used["physics"]
+    assert found == ("codes", "random", 1e-4, "indicator")
     assert (used["weight_landslide"], used["weight_stable"]) == (5, 1)
     assert (used["epochs"], used["width"], used["window"]) == (1, TRAINING["WIDTH"], TRAINING["WINDOW"])
     assert used["augment"] is bool(augment)
-    told = "AUGMENT=true was given and wins over the preset's false." in log.lines
+    told = "AUGMENT=true was given and overrides the preset's false." in log.lines
     assert told is bool(augment)
-    assert "EPOCHS=1 was given and wins over the preset's 1000." in log.lines
+    assert "EPOCHS=1 was given and overrides the preset's 1000." in log.lines
     settings = [line for line in log.lines if line.startswith("Settings: ")]
     assert len(settings) == 1
     assert "ENCODING codes" in settings[0]
@@ -64,7 +53,7 @@ def test_empty_values_are_the_presets(train):
     assert not [line for line in log.lines if line.startswith("AUGMENT")]
 
 
-def test_training_goes_on_from_a_model(train, chain, tmp_path):
+def test_a_model_is_fine_tuned(train, chain, tmp_path):
     given = {name: value for name, value in TRAINING.items() if name not in ("WIDTH", "DEPTH")}
     _, used = train(START_FROM=str(chain["model"]), **given)
     assert used["width"] == TRAINING["WIDTH"]

@@ -10,28 +10,31 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable
 
+import numpy as np
+import torch
+from torch import nn
+
 from scarp.model.checks.stack_checks import read_nodata_counts
 from scarp.model.history.reading import read_history
 from scarp.model.jobs.training_run import label_settings
+from scarp.model.prediction.tile_cache import TileCache
+from scarp.model.progress import NullProgress
 from scarp.model.provenance.call import RecordedRun, read_recorded_run
 from scarp.model.provenance.run_comparison import compare_tables
 from scarp.model.report.hillshade import find_relief
 from scarp.model.stack import read_classes
+from scarp.model.training.checkpoint import Checkpoint as CheckpointFile
+from scarp.model.training.checkpoint import TrainingState
 from scarp.model.validation.map_layers import declared_zone_names
+from scarp.model.worker.protocol import MessageEncoder, read_message
 from scarp.model.zones.raster import read_breaks
-from scarp.tests.reliability.kept_states import Checkpoint, Message, Tiles
 from scarp.tests.reliability.mutations import LONG, TEXTS, Mutator
 
+METHOD = {"method": "area_shares", "names": ["very low", "low", "medium"], "breaks": [0.25, 0.5]}
 ZONES = {
     "algorithm": "scarp:classifyzones",
     "parameters": {"METHOD": "area_shares", "BREAKS": []},
-    "summary": {
-        "method": "area_shares",
-        "names": ["very low", "low", "medium"],
-        "breaks": [0.25, 0.5],
-        "cells": [3, 2, 1],
-        "km2": [0.3, 0.2, 0.1],
-    },
+    "summary": {**METHOD, "cells": [3, 2, 1], "km2": [0.3, 0.2, 0.1]},
     "inputs": {"SUSCEPTIBILITY": {"source": "map.tif", "bytes": 9, "sha256": "00"}},
     "seconds": 1.5,
 }
@@ -51,41 +54,124 @@ STACK = {
     "without_data": {"slope": 3, "elevation": 0},
     "inputs": {"STACK": {"source": "stack.tif"}, "dem": {"source": "dem.tif"}},
 }
+RUN = {"kind": "pcum", "output": "m.safetensors", "epochs": 9, "patience": 3, "report": "", "part": ""}
 HISTORY = [
-    {
-        "scarp_training": 1,
-        "kind": "pcum",
-        "output": "m.safetensors",
-        "epochs": 9,
-        "patience": 3,
-        "report": "",
-        "part": "",
-        "stoppable": True,
-        "started": 1.5e9,
-        "process": 1,
-    },
+    {"scarp_training": 1, **RUN, "stoppable": True, "started": 1.5e9, "process": 1},
     {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "train_recall": None, "seconds": 0.1},
     {"in_epoch": 2, "share": 0.5},
     {"epoch": 2, "train_loss": 0.6, "validation_loss": 0.5, "train_recall": 0.5, "seconds": 0.1},
     {"ended": "epochs", "text": "", "metrics": {"auc": 0.8}},
 ]
-CALL = {
-    **STACK,
-    "algorithm": "scarp:buildfactorstack",
-    "versions": {"scarp": "0.1"},
-    "device": "cpu",
-    "started": "now",
-    "call": {
-        "parameters": {"DEM": "dem.tif", "SEED": 1},
-        "qgis": "3.22",
-        "files": {"DEM": [{"source": "dem.tif", "sha256": "0" * 64}]},
-        "layers": {"AREA": {"features": 1, "content_sha256": "00"}},
-        "outputs": {"OUTPUT": "s.tif"},
-        "written": {},
-        "numbers": {"AUC": 0.5},
-    },
+GIVEN = {
+    "parameters": {"DEM": "dem.tif", "SEED": 1},
+    "qgis": "3.22",
+    "files": {"DEM": [{"source": "dem.tif", "sha256": "0" * 64}]},
+    "layers": {"AREA": {"features": 1, "content_sha256": "00"}},
 }
+MADE = {"outputs": {"OUTPUT": "s.tif"}, "written": {}, "numbers": {"AUC": 0.5}}
+MADE_WITH = {"versions": {"scarp": "0.1"}, "device": "cpu", "started": "now"}
+CALL = {**STACK, "algorithm": "scarp:buildfactorstack", **MADE_WITH, "call": {**GIVEN, **MADE}}
 CLASSES = {"1": "granite", "2": "schist", "30": "滑坡"}
+
+
+class Checkpoint:
+    """A training's kept state."""
+
+    KEY = "key"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        network, optimiser = self._fresh()
+        network(torch.ones(1, 2)).sum().backward()
+        optimiser.step()
+        weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        state = TrainingState(1, [{"epoch": 1, "train_loss": 0.5}], 1, weights, weights, 0.0)
+        CheckpointFile(path, self.KEY, NullProgress()).save(state, network, optimiser)
+        self._content = path.read_bytes()
+
+    @staticmethod
+    def _fresh() -> tuple[nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(1)
+        network = nn.Linear(2, 2)
+        return network, torch.optim.AdamW(network.parameters())
+
+    def make(self, change: Mutator) -> None:
+        """Break bytes, or what the file says of itself."""
+        content = self._content
+        if change.random.random() < 0.4:
+            content = change.broken_bytes(content)
+        else:
+            length = int.from_bytes(content[:8], "little")
+            outer = json.loads(content[8 : 8 + length])
+            if change.random.random() < 0.7:
+                key = next(iter(outer["__metadata__"]))
+                outer["__metadata__"][key] = change.broken_json(json.loads(outer["__metadata__"][key]))
+                text = json.dumps(outer, ensure_ascii=True)
+            else:
+                text = change.broken_json(outer)
+            head = text.encode("utf-8", "replace")
+            content = len(head).to_bytes(8, "little") + head + content[8 + length :]
+        self.path.write_bytes(content)
+
+    def read(self) -> None:
+        """Go on from it as a training does."""
+        network, optimiser = self._fresh()
+        state = CheckpointFile(self.path, self.KEY, NullProgress()).load(network, optimiser)
+        assert state is not None
+        assert state.epoch >= 1
+        assert 0 <= state.best_epoch <= state.epoch
+        assert len(state.history) == state.epoch
+        assert all(isinstance(line, dict) for line in state.history)
+        json.dumps(state.history).encode("utf-8")
+        network(torch.ones(1, 2)).sum().backward()
+        optimiser.step()
+        assert all(torch.isfinite(value).all() for value in network.state_dict().values()), "weights are no numbers"
+
+
+class Tiles:
+    """What a stopped prediction keeps."""
+
+    SHAPES = {"mean": (2, 3)}
+
+    def __init__(self, folder: Path) -> None:
+        self.parts = TileCache(folder, {})
+        self.parts.begin()
+        self.array = np.arange(6, dtype=np.float32).reshape(2, 3)
+        self.parts.save(0, {"mean": self.array}, {"lost": 0})
+        self._path = self.parts.path / "0.tile"
+        self._content = self._path.read_bytes()
+
+    def make(self, change: Mutator) -> None:
+        self._path.write_bytes(change.broken_bytes(self._content))
+
+    def read(self) -> None:
+        """Take it only if it is the one that was kept."""
+        found = self.parts.load(0, self.SHAPES)
+        if found is not None:
+            assert np.array_equal(found[0]["mean"], self.array), "a damaged tile was taken"
+
+
+class Message:
+    """A line between QGIS and the process that computes, with the file beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        writer = MessageEncoder(records=True)
+        plain = {"job": "predict", "pair": (1, None), "path": Path("a"), "codes": {1: "granite"}}
+        content = writer.encode({**plain, "values": np.arange(6.0), "long": list(range(1500))})
+        writer.write(folder / "sent.bin")
+        self._file = (folder / "sent.bin").read_bytes()
+        self._message = {"kind": "call", "content": content, "file": "sent.bin"}
+        self._line = b""
+
+    def make(self, change: Mutator) -> None:
+        """Break the line, and at times the file."""
+        self._line = change.broken_json(self._message).encode("utf-8", "replace")
+        content = self._file if change.random.random() < 0.7 else change.broken_bytes(self._file)
+        (self._folder / "sent.bin").write_bytes(content)
+
+    def read(self) -> None:
+        read_message(self._line, self._folder)
 
 
 class RecordTarget:
@@ -102,21 +188,9 @@ class RecordTarget:
         self._tiles = Tiles(folder)
         self._message = Message(folder)
         self._ways: list[Callable[[Mutator], None]] = [
-            self._zone_record,
-            self._zone_table,
-            self._zone_csv,
-            self._label_record,
-            self._stack_record,
-            self._relief,
-            self._class_table,
-            self._zone_names,
-            self._history,
-            self._hashes,
-            self._tile,
-            self._checkpointed,
-            self._sent,
-            self._run,
-            self._tables,
+            *(self._zone_record, self._zone_table, self._zone_csv, self._label_record, self._stack_record),
+            *(self._relief, self._class_table, self._zone_names, self._history, self._hashes, self._tile),
+            *(self._checkpointed, self._sent, self._run, self._tables),
         ]
         self._read: Callable[[], None] = lambda: None
 

@@ -1,4 +1,4 @@
-"""Model files that are none, damaged, of a newer version, or of other factors."""
+"""Model files that are damaged, of a newer version, of other factors, or no models."""
 
 from __future__ import annotations
 
@@ -66,153 +66,114 @@ def _without(name: str):
     return make
 
 
+def _none(at: Workplace) -> dict:
+    return {"MODEL": at.folder / "none.safetensors"}
+
+
+def _made(make):
+    return lambda at: {"MODEL": make(at.folder / "bad.safetensors")}
+
+
+def _damaged(damage, *where):
+    return lambda at: {"MODEL": damage(at.chain["model"], at.folder / "bad.safetensors", *where)}
+
+
+def _void(values) -> None:
+    values[:] = float("nan")
+
+
+TRAIN, PREDICT, EXPLAIN = "trainpcum", "predictsusceptibility", "explainsusceptibility"
 CASES = (
-    Case(
-        "model-missing",
-        "predictsusceptibility",
-        "A model that does not exist",
-        lambda at: {"MODEL": at.folder / "none.safetensors"},
-        r"none\.safetensors does not exist",
-    ),
-    Case("model-left-out", "predictsusceptibility", "No model", lambda at: {"MODEL": None}, r"MODEL .*is missing"),
-    Case(
-        "model-empty",
-        "predictsusceptibility",
-        "A model file of no bytes",
-        lambda at: {"MODEL": empty(at.folder / "bad.safetensors")},
-        r"bad\.safetensors",
-    ),
-    Case(
-        "model-text",
-        "predictsusceptibility",
-        "A text file called bad.safetensors",
-        lambda at: {"MODEL": text(at.folder / "bad.safetensors")},
-        r"bad\.safetensors",
-    ),
-    Case(
-        "model-truncated",
-        "predictsusceptibility",
-        "The first half of a model file",
-        lambda at: {"MODEL": truncated(at.chain["model"], at.folder / "bad.safetensors")},
-        r"bad\.safetensors",
-    ),
+    Case("model-missing", PREDICT, "A model that does not exist", _none, r"none\.safetensors does not exist"),
+    Case("model-left-out", PREDICT, "No model", lambda at: {"MODEL": None}, r"MODEL .*is missing"),
+    Case("model-empty", PREDICT, "A model file of no bytes", _made(empty), r"bad\.safetensors"),
+    Case("model-text", PREDICT, "A text file called bad.safetensors", _made(text), r"bad\.safetensors"),
+    Case("model-truncated", PREDICT, "The first half of a model file", _damaged(truncated), r"bad\.safetensors"),
     Case(
         "model-corrupt",
-        "predictsusceptibility",
+        PREDICT,
         "A model file with noise in its weights",
-        lambda at: {"MODEL": corrupt(at.chain["model"], at.folder / "bad.safetensors", 0.9, 0.95)},
+        _damaged(corrupt, 0.9, 0.95),
         r"bad\.safetensors",
     ),
     Case(
         "model-head-corrupt",
-        "predictsusceptibility",
+        PREDICT,
         "A model file with noise in its head",
-        lambda at: {"MODEL": corrupt(at.chain["model"], at.folder / "bad.safetensors", 0.01, 0.1)},
+        _damaged(corrupt, 0.01, 0.1),
         r"bad\.safetensors",
     ),
     Case(
         "model-newer",
-        "predictsusceptibility",
+        PREDICT,
         "A model of a newer format version",
         _with_header(format=99),
         r"other\.safetensors was written by a newer version .*Update the plugin",
     ),
     Case(
         "model-unknown-kind",
-        "predictsusceptibility",
+        PREDICT,
         "A model of an unknown kind",
         _with_header(kind="oracle"),
         r"other\.safetensors .*kind",
     ),
+    Case("model-not-scarp", PREDICT, "A .safetensors file of another program", _foreign, r"other\.safetensors"),
+    Case("model-pickle", PREDICT, "A pickle file called weights.safetensors", _pickled, r"weights\.safetensors"),
     Case(
-        "model-not-scarp",
-        "predictsusceptibility",
-        "A .safetensors file of another program",
-        _foreign,
-        r"other\.safetensors",
+        "model-is-raster", PREDICT, "The factor stack given as model", lambda at: {"MODEL": at.chain["stack"]}, r"MODEL"
     ),
-    Case(
-        "model-pickle",
-        "predictsusceptibility",
-        "A pickle file called weights.safetensors",
-        _pickled,
-        r"weights\.safetensors",
-    ),
-    Case(
-        "model-is-raster",
-        "predictsusceptibility",
-        "The factor stack given as model",
-        lambda at: {"MODEL": at.chain["stack"]},
-        r"MODEL",
-    ),
-    Case(
-        "model-is-folder", "predictsusceptibility", "A folder given as model", lambda at: {"MODEL": at.folder}, r"MODEL"
-    ),
+    Case("model-is-folder", PREDICT, "A folder given as model", lambda at: {"MODEL": at.folder}, r"MODEL"),
     Case(
         "more-models-missing",
-        "predictsusceptibility",
+        PREDICT,
         "A second model that does not exist",
         lambda at: {"MORE_MODELS": [at.folder / "second.safetensors"]},
         r"second\.safetensors",
     ),
     Case(
         "stack-lacks-factor",
-        "predictsusceptibility",
+        PREDICT,
         "A stack without the lithology that the model needs",
         _without("lithology"),
         r"factor stack .*stack\.tif has no lithology",
     ),
+    Case("explain-model-missing", EXPLAIN, "A model that does not exist", _none, r"none\.safetensors"),
     Case(
-        "explain-model-missing",
-        "explainsusceptibility",
-        "A model that does not exist",
-        lambda at: {"MODEL": at.folder / "none.safetensors"},
-        r"none\.safetensors",
-    ),
-    Case(
-        "explain-model-newer",
-        "explainsusceptibility",
-        "A model of a newer format version",
-        _with_header(format=99),
-        r"newer version",
+        "explain-model-newer", EXPLAIN, "A model of a newer format version", _with_header(format=99), r"newer version"
     ),
     Case(
         "explain-stack-lacks-factor",
-        "explainsusceptibility",
+        EXPLAIN,
         "A stack without the slope that the model needs",
         _without("slope"),
         r"has no slope",
     ),
     Case(
         "explain-stack-void",
-        "explainsusceptibility",
+        EXPLAIN,
         "A factor stack without any value",
         lambda at: {"STACK": changed(at.chain["stack"], at.folder / "stack.tif", _void)},
         r"(?i)stack|LABELS",
     ),
     Case(
         "start-from-text",
-        "trainpcum",
+        TRAIN,
         "START_FROM names a text file",
         lambda at: {"START_FROM": text(at.folder / "old.safetensors"), "WIDTH": None, "DEPTH": None},
         r"old\.safetensors",
     ),
     Case(
         "start-from-width",
-        "trainpcum",
+        TRAIN,
         "START_FROM with another WIDTH than its model has",
         lambda at: {"START_FROM": at.chain["model"], "WIDTH": 16, "DEPTH": None},
         r"WIDTH is 16.*Leave WIDTH empty",
     ),
     Case(
         "start-from-lacks-factor",
-        "trainpcum",
+        TRAIN,
         "START_FROM with a stack that lacks its lithology",
         lambda at: {**_without("lithology")(at), "START_FROM": at.chain["model"], "WIDTH": None, "DEPTH": None},
         r"has no lithology.*START_FROM",
     ),
 )
-
-
-def _void(values) -> None:
-    values[:] = float("nan")
