@@ -12,9 +12,7 @@ from ..statistics.order_statistics import StreamingQuantiles
 from .findings import MAX_CLASSES, OUTLIER_FENCE, SENTINELS, Finding, plausible_range
 
 HISTOGRAM_BINS = 48
-MAX_DISTINCT = 64
-"""Different values of a continuous band that are kept; one with no more than these looks like classes."""
-
+MAX_DISTINCT = 64  # different values of a continuous band that are kept; one with no more than these looks like classes
 CODE_LIMIT = 1 << 16  # class codes are whole numbers below this
 MAX_INVALID_VALUES = 1000  # values that are not class codes, of which the cells are counted
 MAX_IMPOSSIBLE_SHARE = 0.05
@@ -102,14 +100,7 @@ class ContinuousBand(_Band):
         return self.quantiles.exact(probability)
 
     def first_pass(self, values: np.ndarray) -> np.ndarray:
-        """Count cells in the first pass.
-
-        Args:
-            values: float32, shape (cells,), NaN at nodata.
-
-        Returns:
-            Where there is data, bool, shape (cells,).
-        """
+        """Count cells, float32 of shape (cells,) with NaN at nodata, in the first pass; return where there is data."""
         finite = self._count(values)
         cells = values[finite]
         if not cells.size:
@@ -151,15 +142,10 @@ class ContinuousBand(_Band):
     def second_pass(
         self, values: np.ndarray, landslide: np.ndarray | None, known: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, None]:
-        """Count the same cells in the second pass.
+        """Count the same cells in the second pass; return where there is data, and where it is also plausible.
 
-        Args:
-            values: float32, shape (cells,), NaN at nodata.
-            landslide: where the label is landslide, or ``None`` without labels.
-            known: where the label is landslide or stable.
-
-        Returns:
-            Where there is data, and where it is also possible; both bool, shape (cells,).
+        ``landslide`` is where the label is landslide, ``known`` where it is landslide or stable, both ``None`` without
+        labels.
         """
         finite = np.isfinite(values)
         cells = values[finite]
@@ -273,9 +259,7 @@ class CategoricalBand(_Band):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Count the same cells in the second pass (see :meth:`ContinuousBand.second_pass`).
 
-        Returns:
-            Where there is data, where it is plausible (a class code, if most cells hold one), and the index of the
-            code in ``codes``, −1 where it is none.
+        Plausible are class codes, if most cells hold one. The last array has the index in ``codes``, −1 for no code.
         """
         finite = np.isfinite(values)
         coded = _is_code(values)

@@ -17,16 +17,12 @@ from .stack_statistics import StackScan
 class Associations:
     """The association of all pairs of factors of one kind."""
 
-    continuous: list[str]
-    """Names of the continuous factors that vary."""
-    pearson: np.ndarray
-    """Correlation matrix, float64, shape (continuous, continuous)."""
+    continuous: list[str]  # names of the continuous factors that vary
+    pearson: np.ndarray  # correlation matrix, float64, shape (continuous, continuous)
     inflation: np.ndarray
     """Variance inflation factors, shape (continuous,); infinite for a factor that others give exactly."""
-    categorical: list[str]
-    """Names of the categorical factors with two classes at least."""
-    cramer: np.ndarray
-    """Cramér's V, float64, shape (categorical, categorical)."""
+    categorical: list[str]  # names of the categorical factors with two classes at least
+    cramer: np.ndarray  # Cramér's V, float64, shape (categorical, categorical)
 
 
 def associations(scan: StackScan) -> Associations:
@@ -40,14 +36,10 @@ def associations(scan: StackScan) -> Associations:
 
 
 def variance_inflation(pearson: np.ndarray) -> np.ndarray:
-    """Return variance inflation factors, 1 / (1 − R²) of each variable on all others.
+    """Return variance inflation factors, 1 / (1 − R²) of each variable on all others, from a correlation matrix.
 
-    Args:
-        pearson: correlation matrix, shape (variables, variables).
-
-    Returns:
-        float64, shape (variables,): the diagonal of the inverse matrix where that exists, infinite for a variable that
-        is a linear function of others, NaN for a variable without correlations (one that does not vary).
+    They are the diagonal of the inverse matrix where that exists, infinite for a variable that is a linear function of
+    others, NaN for a variable without correlations (one that does not vary).
     """
     result = np.full(len(pearson), np.nan)
     known = np.flatnonzero(np.isfinite(np.diag(pearson)))
@@ -64,13 +56,9 @@ def variance_inflation(pearson: np.ndarray) -> np.ndarray:
 
 
 def cramers_v(table: np.ndarray) -> float:
-    """Return Cramér's V (1946) of a contingency table, without a correction for small samples.
+    """Return Cramér's V (1946) of a table of counts, without a correction for small samples.
 
-    Args:
-        table: counts, shape (rows, columns); empty rows and columns do not matter.
-
-    Returns:
-        0 (independent) to 1 (one gives the other); NaN when fewer than two rows or columns have counts.
+    It is 0 (independent) to 1 (one gives the other); NaN when fewer than two rows or columns have counts.
     """
     counts = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0].astype(np.float64)
     if min(counts.shape) < 2:

@@ -44,18 +44,15 @@ MIN_WINDOW_CELLS = 8
 class Finding:
     """One thing that an analyst should know before training."""
 
-    severity: str
-    """``error``, ``warning`` or ``note``."""
-    check: str
-    """Short fixed name of the check, for sorting and for scripts: ``range``, ``constant``, ``correlation``, ..."""
-    factor: str
-    """Name of the band, two names joined by " × " for a pair, or empty for the stack as a whole."""
+    severity: str  # ``error``, ``warning`` or ``note``
+    check: (
+        str  # short fixed name of the check, for sorting and for scripts: ``range``, ``constant``, ``correlation``, …
+    )
+    factor: str  # name of the band, two names joined by " × " for a pair, or empty for the stack as a whole
     message: str
     remedy: str
-    cells: int | None = None
-    """How many cells it concerns; ``None`` where that has no meaning."""
-    total: int | None = None
-    """The cells that ``cells`` are a part of."""
+    cells: int | None = None  # how many cells it concerns; ``None`` where that has no meaning
+    total: int | None = None  # the cells that ``cells`` are a part of
 
     @property
     def share(self) -> float | None:
@@ -100,22 +97,15 @@ def join_names(names: Sequence[str], most: int = 8) -> str:
 class CheckSummary:
     """What a check of a stack found."""
 
-    findings: list[Finding]
-    """Worst first."""
-    factors: list[str]
-    """Names of the bands."""
-    cells: int
-    """Cells of the grid."""
-    valid_cells: int
-    """Cells with data in all factors."""
-    landslide_cells: int | None = None
-    """Landslide cells with data; ``None`` without labels on the stack's grid."""
-    variance_inflation: dict[str, float] = field(default_factory=dict)
-    """By continuous factor."""
+    findings: list[Finding]  # worst first
+    factors: list[str]  # names of the bands
+    cells: int  # cells of the grid
+    valid_cells: int  # cells with data in all factors
+    landslide_cells: int | None = None  # landslide cells with data; ``None`` without labels on the stack's grid
+    variance_inflation: dict[str, float] = field(default_factory=dict)  # by continuous factor
     errors: int = field(init=False)
     warnings: int = field(init=False)
-    notes: int = field(init=False)
-    """How many findings have each severity."""
+    notes: int = field(init=False)  # how many findings have each severity
 
     def __post_init__(self) -> None:
         """Sort the findings by severity, in the order in which they were made, and count them."""
@@ -157,12 +147,10 @@ class PlausibleRange:
     """What is known of a continuous factor's values beforehand."""
 
     low: float = -math.inf
-    high: float = math.inf
-    """Values outside are impossible."""
+    high: float = math.inf  # values outside are impossible
     min_spread: float = 0.0
     """A distance between the 1st and 99th percentile below this is next to nothing, in the factor's unit."""
-    why: str = ""
-    """Why values outside are impossible."""
+    why: str = ""  # why values outside are impossible
 
 
 _DENSITY = PlausibleRange(0.0, math.inf, 0.001, "a density of lines is never negative")

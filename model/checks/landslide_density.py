@@ -9,8 +9,7 @@ from .band_statistics import CategoricalBand
 from .findings import ERROR, FEW_LANDSLIDE_CELLS, NOTE, WARNING, Finding, join_names, number_text
 from .stack_statistics import LabelCounts, StackScan
 
-OUTSIDE_SHARE = 0.01
-"""Share of the cells outside the labelled range of a factor from which a note is made."""
+OUTSIDE_SHARE = 0.01  # share of the cells outside the labelled range of a factor from which a note is made
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,7 @@ class ClassShare:
 
 
 def frequency_ratios(band: CategoricalBand) -> list[ClassShare]:
-    """Return the frequency ratio of each class (Lee and Pradhan 2007) over the cells whose label is known.
-
-    Classes without such cells have NaN as ratio; all have it when there is no landslide cell.
-    """
+    """Return the frequency ratio of each class (Lee and Pradhan 2007); NaN without labelled or landslide cells."""
     area, slides = int(band.known.sum()), int(band.landslides.sum())
     result = []
     for code, cells, landslides in zip(band.codes, band.known.tolist(), band.landslides.tolist()):

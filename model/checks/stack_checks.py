@@ -27,12 +27,7 @@ MIN_CELLS = 2500  # of one training window of 50 × 50; with fewer in all there 
 
 
 def read_grid(dataset: rasterio.DatasetReader, role: str) -> tuple[Grid, list[Finding]]:
-    """Return the grid of a raster, also of one that Scarp cannot compute on, and what is wrong with it.
-
-    Args:
-        dataset: an open raster.
-        role: what it is in this run, for messages.
-    """
+    """Return the grid of a raster, also of one that Scarp cannot compute on, and what is wrong with it."""
     try:
         return Grid.from_dataset(dataset, role), []
     except (CrsMissing, GridUnsupported) as error:
@@ -158,10 +153,8 @@ def _read_class_table(
 class NodataCounts:
     """Cells lost to each factor when a stack was built, as the stack or its run record states; else empty."""
 
-    study: int = 0
-    """Cells with elevation in the study area."""
-    cells: dict[str, int] = field(default_factory=dict)
-    """Those without data, by factor."""
+    study: int = 0  # cells with elevation in the study area
+    cells: dict[str, int] = field(default_factory=dict)  # those without data, by factor
 
     def is_consistent(self) -> bool:
         """Whether there are cells at all and no factor lacks more than these."""

@@ -25,8 +25,7 @@ from .band_statistics import CategoricalBand, ContinuousBand
 
 Band = Union[ContinuousBand, CategoricalBand]
 
-CELLS_AT_ONCE = 3 * BLOCK * BLOCK
-"""Band cells read at a time: 13 MB of float32, twice that with the next block."""
+CELLS_AT_ONCE = 3 * BLOCK * BLOCK  # band cells read at a time: 13 MB of float32, twice that with the next block
 
 
 @dataclass
@@ -58,8 +57,7 @@ class StackScan:
     complete: int = 0  # cells with data in every band
     continuous: list[str] = field(default_factory=list)
     """Names of the varying continuous factors, in the order of ``comoments``."""
-    comoments: CoMoments = field(default_factory=lambda: CoMoments(0))
-    """Of the valid cells without impossible values."""
+    comoments: CoMoments = field(default_factory=lambda: CoMoments(0))  # of the valid cells without impossible values
     tables: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     """Contingency table, int64, by the names of two categorical factors; of the same cells."""
 

@@ -66,7 +66,7 @@ def make_climate(
         temperature += FREEZE_THAW_TEMPERATURE - float(np.median(_to_study_area(temperature, frame)[inside]))
     rising = np.gradient(around, CLIMATE_CELL)[0] if count > 1 else 0.0
     lift = np.clip((height - around) / 1000, -1, 1)
-    rain = at(layout.blend_climate([climate.rainfall for climate in layout.climates]))
+    rain = at(layout.blend([climate.rainfall for climate in layout.climates], 1500.0, layout.climate))
     plain = np.isin(cover.landform, (GLACIAL_PLAIN, RIVER_PLAIN, LAKE))
     plain = np.pad(ndimage.gaussian_filter(plain.astype(np.float32), 350 / CELL), frame.pad, mode="edge")
     rain = (

@@ -19,8 +19,7 @@ from .frame import CELL, DemoFrame, neighbours
 
 HALF_NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))  # each pair of neighbours once
 NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), *HALF_NEIGHBOURS)
-MIN_RIVER_KM2 = 1.0
-"""Drainage area from which flowing water counts as a river."""
+MIN_RIVER_KM2 = 1.0  # drainage area from which flowing water counts as a river
 
 
 @dataclass
@@ -86,13 +85,9 @@ class Flow:
 
 
 def route(height: np.ndarray, outlets: np.ndarray, preference: np.ndarray | None = None) -> Flow:
-    """Find the receiver of every cell, so that each path ends at an outlet.
+    """Find the receiver of every cell, so that each path ends at an outlet, of which there is at least one.
 
-    Args:
-        height: elevation, shape (rows, columns).
-        outlets: cells where water leaves, bool, the same shape; at least one.
-        preference: factor on the slope towards each cell, the same shape; a little noise breaks the straight lines
-            that eight directions would draw.
+    ``preference`` is a factor on the slope towards each cell: noise breaks the straight lines of eight directions.
     """
     receiver = _steepest(height, outlets, preference)
     pits = np.flatnonzero((receiver == np.arange(receiver.size, dtype=np.int32)) & ~outlets.ravel())
@@ -187,16 +182,9 @@ def _sorted(receiver: np.ndarray) -> Flow:
 
 
 def draw_rivers(frame: DemoFrame, flow: Flow, area: np.ndarray) -> Lines:
-    """Trace the river network inside the study area, one line from each source or confluence to the next.
+    """Trace the rivers inside the study area, one line downhill from each source or confluence to the next.
 
-    Args:
-        frame: the frame.
-        flow: on the frame at full resolution.
-        area: drainage area in km², on the same cells.
-
-    Returns:
-        Lines in map coordinates, each running downhill; a line ends where another begins or at the area's border.
-        Fields: ``upstream_km2``, the drainage area at the lower end, and ``strahler``, the order of the line.
+    Fields: ``upstream_km2``, the drainage area at the lower end, and ``strahler``, the order of the line.
     """
     inside = np.zeros((frame.side, frame.side), dtype=bool)
     frame.crop(inside)[:] = True

@@ -96,28 +96,14 @@ class DemoFrame:
         margin = self.pad * CELL
         return np.column_stack([ORIGIN[0] + xy[:, 0] - margin, ORIGIN[1] - xy[:, 1] + margin])
 
-    def centres(self, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return x and y of cell centres as shares of the study area (0 to 1, beyond in the margin)."""
-        along = (np.arange(side, dtype=np.float32) + 0.5) * self.side / side
-        along = (along - self.pad) / self.size
-        return along[None, :], along[:, None]
-
 
 def fractal(
     rng: np.random.Generator, side: int, extent: float, longest: float, shortest: float = 0.0, exponent: float = 2.0
 ) -> np.ndarray:
-    """Make smooth random hills: noise whose amplitude falls with a power of the wave number.
+    """Return smooth random hills: noise whose amplitude falls with a power of the wave number (larger is smoother).
 
-    Args:
-        rng: source of randomness.
-        side: cells a side.
-        extent: side of the square in metres.
-        longest: longest wavelength in metres.
-        shortest: shortest wavelength in metres; two cells by default.
-        exponent: fall of the amplitude with the wave number; larger is smoother.
-
-    Returns:
-        float32 array (side, side) of mean 0 and standard deviation 1.
+    The square has ``side`` cells and ``extent`` metres a side; the shortest wavelength is two cells by default.
+    The result is float32, of mean 0 and standard deviation 1.
     """
     spectrum = fft.rfft2(rng.standard_normal((side, side), dtype=np.float32))
     down, across = fft.fftfreq(side, extent / side), fft.rfftfreq(side, extent / side)
@@ -153,13 +139,7 @@ def neighbours(shape: tuple[int, ...], down: int, right: int) -> tuple[tuple[sli
 
 
 def smooth_borders(classes: np.ndarray, width: float, side: int = 0) -> np.ndarray:
-    """Smooth the borders between classes over ``width`` cells, and take them to ``side`` × ``side`` cells if given.
-
-    Args:
-        classes: uint8, square.
-        width: standard deviation of the smoothing in cells.
-        side: cells a side of the result; that of ``classes`` by default.
-    """
+    """Smooth the borders between classes over ``width`` cells, and take them to ``side`` × ``side`` cells if given."""
     side = side or classes.shape[0]
     best, result = np.full((side, side), -1.0, dtype=np.float32), np.zeros((side, side), dtype=np.uint8)
     for value in np.unique(classes):
@@ -175,13 +155,7 @@ def smooth_classes(classes: np.ndarray, width: float, least: int) -> np.ndarray:
 
 
 def distance_to(lines: list[np.ndarray], frame: DemoFrame, side: int) -> np.ndarray:
-    """Return the distance in metres from each cell of a ``side`` × ``side`` frame to the nearest line, float32.
-
-    Args:
-        lines: arrays (vertices, 2) of positions in the frame.
-        frame: the frame.
-        side: cells a side of the result.
-    """
+    """Return the distance in metres from each cell of a ``side`` × ``side`` frame to the nearest line, float32."""
     shapes = [{"type": "LineString", "coordinates": line.tolist()} for line in lines if len(line) > 1]
     if not shapes:
         return np.full((side, side), NO_LINE, dtype=np.float32)
@@ -195,12 +169,7 @@ def distance_to(lines: list[np.ndarray], frame: DemoFrame, side: int) -> np.ndar
 
 
 def clip_lines(lines: list[np.ndarray], bounds: tuple[float, float, float, float]) -> list[np.ndarray]:
-    """Cut lines, arrays (vertices, 2), at a rectangle; return the pieces inside, with new ends on its sides.
-
-    Args:
-        lines: the lines.
-        bounds: left, bottom, right, top.
-    """
+    """Cut lines, arrays (vertices, 2), at left, bottom, right, top; return the pieces inside, with new ends there."""
     low, high = np.array(bounds[:2]), np.array(bounds[2:])
     pieces: list[np.ndarray] = []
     for line in lines:
@@ -226,14 +195,8 @@ def class_polygons(
 ) -> Polygons:
     """Outline the classes of the study area as polygons in map coordinates, without gaps or overlaps.
 
-    Patches that touch only at a corner are separate, so every outline is simple.
-
-    Args:
-        classes: class index of each cell, uint8, shape (size, size).
-        frame: the frame.
-        name: of the layer.
-        fields: for each field its value by class index.
-        merge: one feature per class; otherwise one per connected patch.
+    Patches that touch only at a corner are separate, so every outline is simple. ``fields`` gives for each field its
+    value by class index; ``merge`` makes one feature per class instead of one per connected patch.
     """
     outlines = features.shapes(classes.astype(np.uint8), connectivity=4, transform=frame.grid.transform)
     found: list[tuple[int, dict[str, Any]]] = [(int(value), shape) for shape, value in outlines]

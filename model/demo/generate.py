@@ -83,10 +83,7 @@ def vector_layers(world: World) -> dict[str, Layer]:
     zones = attributes(layout.climates, zone="name", alpha="alpha", beta="beta", rainy_days="rainy_days")
     regions = attributes(layout.regions, region="number", name="name", cause="title")
     left, bottom, right, top = bounds
-    outline = {
-        "type": "Polygon",
-        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
-    }
+    ring = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
     layers: list[Layer] = [
         world.landslides,
         draw_rivers(frame, land.terrain.flow, land.terrain.area),
@@ -98,7 +95,11 @@ def vector_layers(world: World) -> dict[str, Layer]:
         class_polygons(intensity, frame, "seismic", {"intensity": list(INTENSITIES)}),
         class_polygons(zone, frame, "climate", zones, merge=True),
         class_polygons(region, frame, "regions", regions, merge=True),
-        Polygons("study_area", fields={"name": ["synthetic study area"]}, geometries=[outline]),
+        Polygons(
+            "study_area",
+            fields={"name": ["synthetic study area"]},
+            geometries=[{"type": "Polygon", "coordinates": [ring]}],
+        ),
     ]
     return {layer.name: layer for layer in layers}
 

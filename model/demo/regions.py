@@ -73,21 +73,14 @@ class Layout:
     unevenness: np.ndarray  # random field on the base grid that varies the width of valley floors
     strike: float  # direction of folds and of the first family of faults, radians
 
-    def blend(self, values: list[float], width: float = 600.0) -> np.ndarray:
-        """Spread one value per region over the base grid, with soft borders of about ``width`` metres."""
-        return self._soften(values, self.region, width)
-
-    def blend_climate(self, values: list[float], width: float = 1500.0) -> np.ndarray:
-        """Spread one value per climate zone over the base grid."""
-        return self._soften(values, self.climate, width)
+    def blend(self, values: list[float], width: float = 600.0, classes: np.ndarray | None = None) -> np.ndarray:
+        """Spread one value per region, or class, over the base grid, with soft borders of about ``width`` metres."""
+        field = np.asarray(values, dtype=np.float32)[self.region if classes is None else classes]
+        return ndimage.gaussian_filter(field, width / (self.frame.extent / self.frame.base_side), mode="nearest")
 
     def full(self, name: str, side: int = 0) -> np.ndarray:
         """Return a property of the regions, such as ``glacial``, on the frame at full resolution or another."""
         return resample(self.blend([getattr(region, name) for region in self.regions]), side or self.frame.side)
-
-    def _soften(self, values: list[float], classes: np.ndarray, width: float) -> np.ndarray:
-        field = np.asarray(values, dtype=np.float32)[classes]
-        return ndimage.gaussian_filter(field, width / (self.frame.extent / self.frame.base_side), mode="nearest")
 
 
 def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layout:
@@ -95,13 +88,16 @@ def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layou
     regions = REGIONS[:count]
     turn = int(rng.integers(8))
     river = _main_river(frame, rng)
-    x, y = frame.centres(frame.base_side)
+    # Cell centres as shares of the study area: 0 to 1, beyond in the margin.
+    centres = (np.arange(frame.base_side, dtype=np.float32) + 0.5) * frame.side / frame.base_side
+    centres = (centres - frame.pad) / frame.size
+    x, y = centres[None, :], centres[:, None]
     warp = [0.03 * frame.noise(rng, frame.extent / 3, exponent=2.8) for _ in range(4)]
     along, across = _reorient(x + 0 * y, y + 0 * x, turn)
     course = np.column_stack(_reorient(river[:, 0], river[:, 1], turn, back=True))
     places = np.array([region.place for region in regions]) + rng.normal(0, 0.02, (count, 2))
     distances = [(along + warp[0] - u) ** 2 + (across + warp[1] - v) ** 2 for u, v in places]
-    inside = np.flatnonzero((x.ravel() > 0) & (x.ravel() < 1))
+    inside = np.flatnonzero((centres > 0) & (centres < 1))
     shift = _equal_areas([d[inside][:, inside] for d in distances])
     region = np.argmin([d - s for d, s in zip(distances, shift)], axis=0).astype(np.uint8)
     names = list(dict.fromkeys(r.climate for r in regions))

@@ -18,15 +18,11 @@ from .frame import CELL, NO_LINE, DemoFrame, distance_to, resample
 from .geology import Bedrock, rock_property
 from .regions import Layout
 
-CONCAVITY = 0.45
-"""Exponent m of the drainage area; with n = 1 also the concavity of river profiles."""
-
+CONCAVITY = 0.45  # exponent m of the drainage area; with n = 1 also the concavity of river profiles
 STEEPNESS = 150.0
 """Slope of a river with one square metre of drainage area, in the mean of the area: S = steepness · A^-m."""
 
-UPLIFT = 1e-3
-"""Metres a year; only its ratio to the erodibility, the steepness, shapes the land."""
-
+UPLIFT = 1e-3  # metres a year; only its ratio to the erodibility, the steepness, shapes the land
 OUTLET_ELEVATION = 2700.0  # of the main river where it leaves the frame, metres
 INFLOW_KM2 = 9000.0  # drainage area of the main river where it enters
 MAIN_FLOOR = 420.0  # width of the main river's valley floor in metres, before the regions' factors
@@ -76,11 +72,7 @@ def make_forcing(layout: Layout, bedrock: Bedrock, rng: np.random.Generator) -> 
 
 
 def evolve_terrain(layout: Layout, forcing: Forcing, rng: np.random.Generator, progress: Progress) -> np.ndarray:
-    """Let rivers and hillslopes shape the land until both keep pace with uplift.
-
-    Returns:
-        Elevation on the frame at full resolution, float32, before valley floors, ice and roughness.
-    """
+    """Let rivers and hillslopes shape the land until both keep pace with uplift; return the elevation, float32."""
     frame = layout.frame
     sides = [frame.side]
     while sides[0] > 110:
@@ -179,18 +171,7 @@ def _advance(
 def finish_terrain(
     layout: Layout, forcing: Forcing, height: np.ndarray, rng: np.random.Generator, progress: Progress
 ) -> Terrain:
-    """Widen valleys, add lakes and roughness, and route the water on the result.
-
-    Args:
-        layout: regions and main river.
-        forcing: what shaped the land.
-        height: carved land on the frame at full resolution.
-        rng: source of randomness.
-        progress: receives progress.
-
-    Returns:
-        The land, on which every path of water descends to the border of the frame.
-    """
+    """Widen valleys of the carved land, add lakes and roughness, and route the water, which descends to the border."""
 
     def done(share: float) -> None:
         progress.report(share)

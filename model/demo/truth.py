@@ -175,17 +175,13 @@ def detection_probability(frame: DemoFrame, terrain: Terrain, infrastructure: In
 
 
 def draw_inventory(frame: DemoFrame, chance: np.ndarray, relief: np.ndarray, rng: np.random.Generator) -> Points:
-    """Draw landslide points, each in another cell.
+    """Draw landslide points, each in another cell, with the field ``scale``; the last ones repeat others exactly.
 
     Args:
         frame: the frame.
         chance: true probability × chance of being recorded, to which the draw is proportional, shape (size, size).
         relief: what the size of a landslide grows with, the same shape.
         rng: source of randomness.
-
-    Returns:
-        Points in map coordinates with the field ``scale``: giant, large, medium, small, or None where not recorded.
-        The last ones repeat others exactly.
     """
     count = max(MIN_LANDSLIDES, round(LANDSLIDES_PER_KM2 * frame.area_km2))
     with np.errstate(divide="ignore"):

@@ -19,99 +19,47 @@ SIZE = 240
 REGIONS = 5
 SEED = 1
 RADII = "giant,300,large,250,medium,200,small,150,unrecorded,150"
-TRAINING = {
-    "WINDOW": 900,
-    "BLOCK": 1200,
-    "EPOCHS": 6,
-    "PATIENCE": 0,
-    "BATCH": 64,
-    "WIDTH": 8,
-    "DEPTH": 2,
-    "LEARNING_RATE": 0.001,
-    "AUGMENT": False,
-    "DROPOUT": 0,
-    "SEED": SEED,
-    "DEVICE": "cpu",
-    "PRECISION": "fp32",
-}
+WINDOWS = {"WINDOW": 900, "BLOCK": 1200, "AUGMENT": False, "SEED": SEED}
+NETWORK = {"WIDTH": 8, "DEPTH": 2, "DROPOUT": 0, "DEVICE": "cpu", "PRECISION": "fp32"}
+TRAINING = {**WINDOWS, **NETWORK, "EPOCHS": 6, "PATIENCE": 0, "BATCH": 64, "LEARNING_RATE": 0.001}
 """Few and small steps: rounding grows from step to step, and after many a network is another one on every processor."""
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)
-PIECES = 6
-"""Along a side: means of so many squares show a shift that leaves all else as it is."""
+PIECES = 6  # along a side: means of so many squares show a shift that leaves all else as it is
 
 
 def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
-    """Run the chain and return its numbers by step.
-
-    Args:
-        run: takes the name of an algorithm and its parameters, returns its results.
-        folder: to write to.
-    """
+    """Run the chain with a function of an algorithm's name and parameters, and return its numbers by step."""
     data = folder / "data"
     made = run("createdemodata", SIZE=SIZE, REGIONS=REGIONS, SEED=SEED, OUTPUT=data)
-    found: dict[str, Any] = {
-        "demo": {
-            "landslides": made["LANDSLIDES"],
-            "dem": _amounts(data / "dem.tif"),
-            "true_probability": _amounts(data / "true_probability.tif"),
-        }
-    }
+    rasters = {name: _amounts(data / f"{name}.tif") for name in ("dem", "true_probability")}
+    found: dict[str, Any] = {"demo": {"landslides": made["LANDSLIDES"], **rasters}}
     stack, labels, safety = folder / "factors.tif", folder / "labels.tif", folder / "safety.tif"
-    run(
-        "buildfactorstack",
-        DEM=data / "dem.tif",
-        AREA=data / "study_area.gpkg",
-        LANDFORM=data / "landform.gpkg",
-        LANDFORM_FIELD="landform",
-        RIVERS=data / "rivers.gpkg",
-        RIVER_RADIUS=1000,
-        PRECIPITATION=data / "precipitation.tif",
-        TEMPERATURE=data / "temperature.tif",
-        FAULTS=data / "faults.gpkg",
-        FAULT_RADIUS=3000,
-        LITHOLOGY=data / "lithology.gpkg",
-        LITHOLOGY_FIELD="lithology",
-        SEISMIC=data / "seismic.gpkg",
-        SEISMIC_FIELD="intensity",
-        OUTPUT=stack,
-    )
+    landform = data / "landform.gpkg"
+    fields = {"landform": "landform", "lithology": "lithology", "seismic": "intensity"}
+    classes = {name.upper(): data / f"{name}.gpkg" for name in fields}
+    classes |= {f"{name.upper()}_FIELD": field for name, field in fields.items()}
+    lines = {"RIVERS": data / "rivers.gpkg", "RIVER_RADIUS": 1000, "FAULTS": data / "faults.gpkg", "FAULT_RADIUS": 3000}
+    rain = {"PRECIPITATION": data / "precipitation.tif"}
+    warmth = {"TEMPERATURE": data / "temperature.tif"}
+    dem = {"DEM": data / "dem.tif", "AREA": data / "study_area.gpkg"}
+    run("buildfactorstack", **dem, **classes, **lines, **rain, **warmth, OUTPUT=stack)
     found["factors"] = _factors(stack)
-    run(
-        "buildbufferedlabels",
-        LANDSLIDES=data / "landslides.gpkg",
-        SCALE_FIELD="scale",
-        RADII=RADII,
-        REFERENCE=stack,
-        OUTPUT=labels,
-    )
+    points = {"LANDSLIDES": data / "landslides.gpkg", "SCALE_FIELD": "scale", "RADII": RADII}
+    run("buildbufferedlabels", **points, REFERENCE=stack, OUTPUT=labels)
     found["labels"] = _classes(labels)
-    run(
-        "buildsafetyfactor",
-        REFERENCE=stack,
-        PRECIPITATION=data / "precipitation.tif",
-        CLIMATE=data / "climate.gpkg",
-        ALPHA_FIELD="alpha",
-        BETA_FIELD="beta",
-        RAINY_DAYS_FIELD="rainy_days",
-        TOPOGRAPHY=data / "landform.gpkg",
-        TOPOGRAPHY_FIELD="landform",
-        OUTPUT=safety,
-    )
+    fields = {"ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", "RAINY_DAYS_FIELD": "rainy_days"}
+    k = {"TOPOGRAPHY": landform, "TOPOGRAPHY_FIELD": "landform"}
+    run("buildsafetyfactor", REFERENCE=stack, **rain, CLIMATE=data / "climate.gpkg", **fields, **k, OUTPUT=safety)
     found["safety"] = _amounts(safety)
-    model, windows = folder / "model.safetensors", folder / "windows.gpkg"
-    trained = run(
-        "trainpcum", STACK=stack, LABELS=labels, SAFETY_FACTOR=safety, OUTPUT=model, OUTPUT_WINDOWS=windows, **TRAINING
-    )
-    found["training"] = {
-        name.lower(): trained[name] for name in ("AUC", "RECALL", "ACCURACY", "LOSS", "VIOLATION_RATE")
-    }
+    model, windows, learned = folder / "model.safetensors", folder / "windows.gpkg", {"STACK": stack, "LABELS": labels}
+    trained = run("trainpcum", **learned, SAFETY_FACTOR=safety, OUTPUT=model, OUTPUT_WINDOWS=windows, **TRAINING)
+    measures = ("AUC", "RECALL", "ACCURACY", "LOSS", "VIOLATION_RATE")
+    found["training"] = {name.lower(): trained[name] for name in measures}
     record = json.loads(Path(f"{model}.run.json").read_text(encoding="utf-8"))
-    found["windows"] = {
-        one["name"]: {name: one[name] for name in ("windows", "landslide_windows", "landslide_cells", "stable_cells")}
-        for one in record["windows"]
-    }
+    counts = ("windows", "landslide_windows", "landslide_cells", "stable_cells")
+    found["windows"] = {one["name"]: {name: one[name] for name in counts} for one in record["windows"]}
     plain = folder / "ratio.safetensors"
-    run("traincomparisonmodel", KIND="frequency_ratio", STACK=stack, LABELS=labels, BLOCK=1200, SEED=SEED, OUTPUT=plain)
+    run("traincomparisonmodel", KIND="frequency_ratio", **learned, BLOCK=1200, SEED=SEED, OUTPUT=plain)
     for kind, path in (("pcum", model), ("frequency_ratio", plain)):
         found[kind] = _map(run, folder / kind, stack, path, data, windows)
     return found
@@ -119,7 +67,7 @@ def measure(run: Callable[..., dict[str, Any]], folder: Path) -> dict[str, Any]:
 
 def surroundings() -> dict[str, str]:
     """Return what the numbers depend on besides the code."""
-    from scarp.model.outputs.atomic import versions
+    from scarp.model.outputs.run_record import versions
 
     return {
         **{name: value for name, value in versions().items() if name != "scarp"},
@@ -128,41 +76,24 @@ def surroundings() -> dict[str, str]:
     }
 
 
-def _map(
-    run: Callable[..., dict[str, Any]], folder: Path, stack: Path, model: Path, data: Path, windows: Path
-) -> dict[str, Any]:
+def _map(run: Callable[..., Any], folder: Path, stack: Path, model: Path, data: Path, windows: Path) -> dict[str, Any]:
     folder.mkdir()
     susceptibility, zones = folder / "susceptibility.tif", folder / "zones.tif"
     run("predictsusceptibility", STACK=stack, MODEL=model, DEVICE="cpu", PRECISION="fp32", OUTPUT=susceptibility)
     run("classifyzones", SUSCEPTIBILITY=susceptibility, OUTPUT=zones)
     summary = json.loads(Path(f"{zones}.run.json").read_text(encoding="utf-8"))["summary"]
-    judged = run(
-        "validatewithpoints",
-        SUSCEPTIBILITY=susceptibility,
-        LANDSLIDES=data / "landslides.gpkg",
-        ZONES=zones,
-        WINDOWS=windows,
-        REPEATS=20,
-        SEED=SEED,
-        OUTPUT_HTML=folder / "report.html",
-        OUTPUT_TABLE=folder / "numbers.csv",
-    )
-    warned = run(
-        "rainfallwarning",
-        SUSCEPTIBILITY=susceptibility,
-        RAIN=data / "precipitation.tif",
-        K=0.002,
-        ZONES=zones,
-        OUTPUT=folder / "warning.tif",
-        OUTPUT_TABLE=folder / "warning.csv",
-    )
+    mapped = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones}
+    points = {"LANDSLIDES": data / "landslides.gpkg", "WINDOWS": windows, "REPEATS": 20, "SEED": SEED}
+    outputs = {"OUTPUT_HTML": folder / "report.html", "OUTPUT_TABLE": folder / "numbers.csv"}
+    judged = run("validatewithpoints", **mapped, **points, **outputs)
+    outputs = {"OUTPUT": folder / "warning.tif", "OUTPUT_TABLE": folder / "warning.csv"}
+    warned = run("rainfallwarning", **mapped, RAIN=data / "precipitation.tif", K=0.002, **outputs)
+    measures = ("AUC", "AUC_LOW", "AUC_HIGH", "AUC_TEST", "RECALL", "KAPPA")
     return {
         "susceptibility": {**_amounts(susceptibility), "quantiles": _quantiles(susceptibility)},
         "pieces": _pieces(susceptibility),
         "zones": {name: summary[name] for name in ("breaks", "cells", "shares")},
-        "validation": {
-            name.lower(): judged[name] for name in ("AUC", "AUC_LOW", "AUC_HIGH", "AUC_TEST", "RECALL", "KAPPA")
-        },
+        "validation": {name.lower(): judged[name] for name in measures},
         "warning": _classes(folder / "warning.tif"),
         "warned_share": warned.get("WARNED_SHARE"),
     }
@@ -211,13 +142,8 @@ def _quantiles(path: Path) -> list[float]:
 
 
 def _pieces(path: Path) -> list[list[float | None]]:
-    values = _read(path)
-    means = []
-    for rows in np.array_split(values, PIECES, axis=0):
-        means.append(
-            [
-                float(np.nanmean(piece)) if np.isfinite(piece).any() else None
-                for piece in np.array_split(rows, PIECES, axis=1)
-            ]
-        )
-    return means
+    def mean(piece: np.ndarray) -> float | None:
+        return float(np.nanmean(piece)) if np.isfinite(piece).any() else None
+
+    rows = np.array_split(_read(path), PIECES, axis=0)
+    return [[mean(piece) for piece in np.array_split(row, PIECES, axis=1)] for row in rows]

@@ -25,14 +25,8 @@ from typing import Any
 
 CELLS = 240 * 240
 EXACT = ("demo/landslides", "labels/", "windows/")
-COUNTS = (
-    "/cells",
-    "/warning/",
-    "factors/aspect/",
-    "factors/landform/",
-    "factors/lithology/",
-    "factors/seismic_intensity/",
-)
+CLASSIFIED = ("aspect", "landform", "lithology", "seismic_intensity")
+COUNTS = ("/cells", "/warning/", *(f"factors/{name}/" for name in CLASSIFIED))
 JUDGED = ("/validation/", "training/")
 TRAINED = "pcum/"
 
@@ -50,10 +44,8 @@ def differences(expected: Any, found: Any) -> list[str]:
             if one != other:
                 texts.append(f"{name}: {one} expected, {other} found")
         elif abs(one - other) > tolerance(name, one):
-            texts.append(
-                f"{name}: {one!r} expected, {other!r} found, {abs(one - other):.3g} apart where "
-                f"{tolerance(name, one):.3g} may be"
-            )
+            apart = f"{abs(one - other):.3g} apart where {tolerance(name, one):.3g} may be"
+            texts.append(f"{name}: {one!r} expected, {other!r} found, {apart}")
     return sorted(texts)
 
 
@@ -65,11 +57,8 @@ def tolerance(name: str, value: float) -> float:
         return 0.02
     if isinstance(value, int) and any(part in name for part in COUNTS):
         # Cells of the input are what they are; classes of a map have borders that a last digit moves.
-        return (
-            2e-3 * CELLS
-            if name.startswith((TRAINED, "frequency_ratio/")) and not name.endswith("susceptibility/cells")
-            else 2.0
-        )
+        of_a_map = name.startswith((TRAINED, "frequency_ratio/")) and not name.endswith("susceptibility/cells")
+        return 2e-3 * CELLS if of_a_map else 2.0
     if name.startswith(TRAINED):
         # Sums are of values from 0 to 1 over all cells, or of those times a row or column.
         scale = {"sum": CELLS, "by_row": CELLS * 240, "by_column": CELLS * 240}.get(name.rpartition("/")[2], 1)

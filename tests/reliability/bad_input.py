@@ -8,53 +8,40 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from scarp.tests.reliability import results
+from scarp.tests.reliability.results import Report
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 300
-"""That a case may take, on a machine with much else to do."""
-_FOLDER = re.compile(r"[^\s\"':]*/pytest-\d+/[^/]+/")
-"""The folder of a test, of no interest to a reader."""
+SECONDS = 300  # that a case may take, on a machine with much else to do
+_FOLDER = re.compile(r"[^\s\"':]*/pytest-\d+/[^/]+/")  # the folder of a test, of no interest to a reader
 
 
 def main() -> int:
-    """Run the cases as the tests run them; the exit status tells whether all was well."""
-    start = time.perf_counter()
+    report = Report("bad_input")
+    # Without the test of the page, which is made of what comes out here.
+    command = [sys.executable, "-m", "pytest", "tests/qgis/test_bad_inputs.py", "-q", "--tb=line", "-k", "not page"]
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.json"
-        # The page is made of what comes out here.
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "tests/qgis/test_bad_inputs.py", "-q", "--tb=line", "-k", "not page"],
-            cwd=ROOT,
-            env={**os.environ, "SCARP_BAD_INPUT": str(table)},
-            check=False,
-        )
+        ended = subprocess.run(command, cwd=ROOT, env={**os.environ, "SCARP_BAD_INPUT": str(table)}, check=False)
         rows = json.loads(table.read_text(encoding="utf-8")) if table.is_file() else []
     for row in rows:
-        for name in ("message", "said"):
-            row[name] = _FOLDER.sub("", row[name])
+        row |= {name: _FOLDER.sub("", row[name]) for name in ("message", "said")}
+        if bool(row["message"]) != (row["expected"] == "refused"):
+            report.failures.append({"name": row["name"], "what": row["message"] or "it was not refused"})
+        if row["seconds"] > SECONDS:
+            report.failures.append({"name": row["name"], "what": f"it took {row['seconds']:.0f} s"})
+    if ended.returncode and not report.failures:
+        report.failures.append({"name": "pytest", "what": f"ended with {ended.returncode}"})
     refused = [row for row in rows if row["expected"] == "refused"]
-    failures = [
-        {"name": row["name"], "what": row["message"] or "it was not refused"}
-        for row in rows
-        if bool(row["message"]) != (row["expected"] == "refused")
-    ]
-    failures += [
-        {"name": row["name"], "what": f"it took {row['seconds']:.0f} s"} for row in rows if row["seconds"] > SECONDS
-    ]
-    if ended.returncode and not failures:
-        failures.append({"name": "pytest", "what": f"ended with {ended.returncode}"})
-    counts = {
+    report.counts = {
         "cases": len(rows),
         "refused with a message": len(refused),
         "of them leaving something": sum(bool(row["left"]) for row in refused),
         "working": len(rows) - len(refused),
         "algorithms": len({row["algorithm"] for row in rows}),
     }
-    return results.tell("bad_input", counts, failures, time.perf_counter() - start, cases=rows)
+    return report.finish(cases=rows)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,19 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 NAMES = (
-    "bad_input",
-    "properties",
-    "fuzz_models",
-    "fuzz_records",
-    "fuzz_rasters",
-    "fuzz_layers",
-    "faults_kill",
-    "faults_same_output",
-    "faults_disk_full",
-    "faults_worker",
-    "load",
+    *("bad_input", "properties", "fuzz_models", "fuzz_records", "fuzz_rasters", "fuzz_layers", "faults_kill"),
+    *("faults_same_output", "faults_disk_full", "faults_worker", "load"),
 )
-"""Each is a script in this folder and leaves ``.build/reliability/NAME.json``; in the order of the page."""
+"""Each leaves ``.build/reliability/NAME.json``; in the order of the page."""
+
+
+def command(name: str) -> list[str]:
+    """Return the command of a campaign: a script in this folder of its name, or ``fuzz.py`` and the name."""
+    script = "fuzz.py" if name.startswith("fuzz_") else f"{name}.py"
+    return [sys.executable, str(HERE / script), *([name] if name.startswith("fuzz_") else [])]
 
 
 def main() -> int:
-    """Run the campaigns; the exit status tells whether all was well."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(NAMES)}; all by default")
     named = parser.parse_args().names
@@ -37,7 +33,7 @@ def main() -> int:
     failed = []
     for name in names:
         print(f"{time.strftime('%H:%M')} {name} ...", flush=True)
-        if subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=False).returncode:
+        if subprocess.run(command(name), check=False).returncode:
             failed.append(name)
     page = subprocess.run([sys.executable, str(HERE.parents[1] / "tools" / "make_reliability.py")], check=False)
     if failed:

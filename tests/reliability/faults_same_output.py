@@ -6,56 +6,46 @@ all files must be those of one of the two, whole, each with its own record, and 
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-from scarp.tests.reliability import results
 from scarp.tests.reliability.forking import Lost, in_a_fork
 from scarp.tests.reliability.kill_cases import OTHERWISE, SECONDS, Kills, Known
+from scarp.tests.reliability.results import Report, read_options
 from scarp.tests.reliability.wholeness import temporaries
 
 SLOW = ("trainpcum", "traincomparisonmodel", "crossvalidate", "explainsusceptibility")
 """Left out unless they are asked for: their writing is that of the others."""
 REFUSED = "is being written by another run"
+ONE_REFUSED, ONE_AFTER_THE_OTHER = "one run refused, with a message", "one run after the other"
 
 
 def main() -> int:
-    """Run the campaign; the exit status tells whether all was well."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4, help="of each algorithm")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", nargs="*", default=[], help="ids of algorithms, the quick ones by default")
-    options = parser.parse_args()
+    options = read_options(__doc__, only=True, rounds=(4, "of each algorithm"))
     if not hasattr(os, "fork") or not Path("/proc/self").exists():
         print("faults_same_output: skipped. It needs a Linux.")
         return 0
-    begun = time.monotonic()
-    counts = {"rounds": 0, "algorithms": 0, "one run refused, with a message": 0, "one run after the other": 0}
-    failures: list[dict[str, Any]] = []
+    report = Report("faults_same_output_some" if options.only else "faults_same_output", rounds=0, algorithms=0)
+    report.counts |= dict.fromkeys((ONE_REFUSED, ONE_AFTER_THE_OTHER), 0)
     with tempfile.TemporaryDirectory(prefix="scarp-same-") as folder:
         kills, chance = Kills(Path(folder)), random.Random(options.seed)
         for name in options.only or [name for name in OTHERWISE if name not in SLOW]:
             known = kills.learn(name)
-            counts["algorithms"] += 1
+            report.counts["algorithms"] += 1
             for _ in range(options.rounds):
                 apart = chance.uniform(-1, 1) ** 3 * known.seconds
-                counts["rounds"] += 1
+                report.counts["rounds"] += 1
                 try:
                     kind, wrong = _round(kills, name, known, apart)
-                    counts[kind] += 1
+                    report.counts[kind] += 1
                 except Lost as error:
                     kind, wrong = "lost", [str(error)]
-                failures += [{"case": f"{name}, {apart:.3f} s apart", "wrong": text} for text in wrong]
-                print(f"{name}, {apart:.3f} s apart: {kind}; {'; '.join(wrong) or 'as it should be'}", flush=True)
-    return results.tell(
-        "faults_same_output_some" if options.only else "faults_same_output", counts, failures, time.monotonic() - begun
-    )
+                report.note(f"{name}, {apart:.3f} s apart", wrong, kind)
+    return report.finish()
 
 
 def _round(kills: Kills, name: str, known: Known, apart: float) -> tuple[str, list[str]]:
@@ -65,7 +55,7 @@ def _round(kills: Kills, name: str, known: Known, apart: float) -> tuple[str, li
     wrong = [f"failed with: {text}" for text in told if text and REFUSED not in text]
     if all(told):
         wrong.append("both runs failed")
-    kind = "one run refused, with a message" if any(told) else "one run after the other"
+    kind = ONE_REFUSED if any(told) else ONE_AFTER_THE_OTHER
     contents = kills.contents()
     wrong += [f"left {left}" for left in temporaries(kills.out)]
     # Some pages and sheets hold the time, so that no two are the same.

@@ -17,17 +17,7 @@ class Lost(Exception):
 
 
 def in_a_fork(work: Callable[[], Any], seconds: float) -> Any:
-    """Return what a function returns in a child process; it must be JSON-able.
-
-    The parent should have loaded the libraries, and started no threads of theirs: these do not come along.
-
-    Args:
-        work: to do.
-        seconds: after which the child is killed.
-
-    Raises:
-        Lost: it took longer, or the child ended without an answer.
-    """
+    """Return what a function returns in a child process; it must be JSON-able."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     child = os.fork()

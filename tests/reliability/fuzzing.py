@@ -6,7 +6,8 @@ than two seconds, more memory than allowed, a file opened elsewhere, code compil
 
 from __future__ import annotations
 
-import argparse
+import codecs
+import ctypes
 import json
 import mmap
 import os
@@ -25,22 +26,71 @@ from select import select
 from typing import Any, Callable, Protocol
 
 from scarp.model.errors import ScarpError
-from scarp.tests.reliability import results
-from scarp.tests.reliability.watching import Watch
+from scarp.tests.reliability.results import Report, read_options
 
-SECONDS = 2.0
-"""Of the processor, for one input: by the clock on the wall, a busy machine would make every reader slow."""
-MEMORY = 2 * 1024**3
-"""Bytes of address space that a reader may add to what the process has when it begins."""
-BATCH = 2000
-"""Inputs of one process; a crash costs no more than these."""
-WARM = 200
-"""Inputs that a process reads before any counts."""
+SECONDS = 2.0  # of the processor, for one input: by the clock on the wall, a busy machine would make every reader slow
+MEMORY = 2 * 1024**3  # bytes of address space that a reader may add to what the process has when it begins
+BATCH = 2000  # inputs of one process; a crash costs no more than these
+WARM = 200  # inputs that a process reads before any counts
 STUCK = 300.0
 """Seconds on one input after which a process is killed that could not even be interrupted; many, since the machine may
 have much else to do while the process begins."""
 
 _ENDED = "the process ended"
+
+
+_PROGRAMS = (
+    *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.startfile", "subprocess."),
+    *("pty.", "socket.", "ctypes.dlopen", "ctypes.call_function", "pickle.", "marshal.", "urllib.", "http."),
+    *("webbrowser.", "sqlite3.", "code.__new__", "exec", "compile"),
+)
+_FILES = (
+    *("open", "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.chmod", "os.truncate"),
+    "shutil.",
+)
+
+
+def _memory_calls() -> set[int | None]:
+    """Return where the C library has the functions by which Scarp limits how much freed memory it keeps."""
+    library = ctypes.CDLL(None)
+    return {
+        ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+        for name in ("mallopt", "malloc_trim")
+        if hasattr(library, name)
+    }
+
+
+class Watch:
+    """Notes what readers do that they should not."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        # Python guesses the encoding of JSON in bytes, and fetches those codecs from its own folder when first needed.
+        for name in ("utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"):
+            codecs.lookup(name)
+        self.armed = False
+        self.seen: list[str] = []
+        self._harmless = _memory_calls()
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple) -> None:
+        # Python 3.14 also reports calls of functions that were fetched before; only those about memory are ours.
+        if not self.armed or (event == "ctypes.call_function" and arguments[0] in self._harmless):
+            return
+        if event.startswith(_PROGRAMS) and arguments != (None,):
+            # The C library, which is there already, is asked to give memory back.
+            self.seen.append(f"{event} {arguments!r:.200}")
+        elif event.startswith(_FILES):
+            names = [os.fsdecode(item) for item in arguments[:2] if isinstance(item, (str, bytes, os.PathLike))]
+            if event == "open":
+                # A run record names its inputs, and an input's own record may say more. Outputs state the versions of
+                # libraries; to read these is no harm, and to run what stands there would show.
+                libraries = tuple(filter(None, sys.path)) if str(arguments[1]).startswith("r") else ()
+                names = [
+                    name for name in names[:1] if not name.endswith(".run.json") and not name.startswith(libraries)
+                ]
+            if any(not name.startswith(self._folder) for name in names):
+                self.seen.append(f"{event} {arguments!r:.200}")
 
 
 class Target(Protocol):
@@ -66,23 +116,18 @@ class Outcome:
         self.accepted = self.refused = 0
         self.seconds = self.slowest = 0.0
         self.slowest_number = -1
-        self.grown = 0
-        """Most bytes of memory that a process of readers gained."""
-        self.failures: dict[str, dict[str, Any]] = {}
-        """By what went wrong and where: how often, and the first number."""
+        self.grown = 0  # most bytes of memory that a process of readers gained
+        self.failures: dict[str, dict[str, Any]] = {}  # by what went wrong and where: how often, and the first number
 
     @property
     def inputs(self) -> int:
-        """Inputs that were read."""
         return self.accepted + self.refused + sum(found["count"] for found in self.failures.values())
 
     def fail(self, what: str, number: int, count: int = 1) -> None:
-        """Note a failure."""
         found = self.failures.setdefault(what, {"count": 0, "first": number})
         found["count"] += count
 
     def add(self, other: dict[str, Any]) -> None:
-        """Take over what a process found."""
         self.accepted += other["accepted"]
         self.refused += other["refused"]
         self.seconds += other["seconds"]
@@ -93,40 +138,26 @@ class Outcome:
             self.fail(what, found["first"], found["count"])
 
 
-def campaign(name: str, about: str, targets: Mapping[str, Callable[[Path], Target]], inputs: int) -> int:
-    """Fuzz some readers as the command line says, and tell what came of it.
-
-    Args:
-        name: of the campaign.
-        about: one line for the help.
-        targets: by what their inputs are; each is given an empty folder.
-        inputs: for each target, if the command line does not say.
-
-    Returns:
-        The exit status.
-    """
-    parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--inputs", type=int, default=inputs, help="for each reader")
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    counts: dict[str, Any] = {"seed": given.seed}
-    failures, begun = [], time.perf_counter()
+def campaign(name: str, about: str | None, targets: Mapping[str, Callable[[Path], Target]], inputs: int) -> int:
+    """Fuzz some readers as the command line says, and report what came of it."""
+    given = read_options(about, inputs=(inputs, "for each reader"))
+    report = Report(name, seed=given.seed)
     # A file system in memory, where there is one, keeps the disk out of it.
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
         for what, make in targets.items():
             found = read_in_processes(make, Path(place), given.seed, given.inputs)
-            counts.update(
-                {
-                    f"{what}: inputs": found.inputs,
-                    f"{what}: accepted": found.accepted,
-                    f"{what}: refused": found.refused,
-                    f"{what}: slowest, ms": round(1000 * found.slowest),
-                    f"{what}: memory gained, MB": round(found.grown / 1e6),
-                }
-            )
-            counts[f"{what}: crashes"] = sum(one["count"] for words, one in found.failures.items() if _ENDED in words)
-            failures += [{"reader": what, "what": words, **numbers} for words, numbers in found.failures.items()]
-    return results.tell(name, counts, failures, time.perf_counter() - begun)
+            crashes = sum(one["count"] for words, one in found.failures.items() if _ENDED in words)
+            numbers = {
+                "inputs": found.inputs,
+                "accepted": found.accepted,
+                "refused": found.refused,
+                "slowest, ms": round(1000 * found.slowest),
+                "memory gained, MB": round(found.grown / 1e6),
+                "crashes": crashes,
+            }
+            report.counts |= {f"{what}: {name}": number for name, number in numbers.items()}
+            report.failures += [{"reader": what, "what": words, **one} for words, one in found.failures.items()]
+    return report.finish()
 
 
 def read_all(
@@ -148,15 +179,7 @@ def read_all(
 
 
 def read_in_processes(make: Callable[[Path], Target], place: Path, seed: int, count: int) -> Outcome:
-    """Read inputs in processes of their own with bounded memory, so that a crash is a failure and no end.
-
-    Args:
-        make: makes the target in an empty folder. Each process makes its own: libraries have threads, which are not
-            there in a process that forked from one with threads.
-        place: folder for those folders.
-        seed: of the inputs.
-        count: of the inputs.
-    """
+    """Read inputs in processes of their own with bounded memory, so that a crash is a failure and no end."""
     total = Outcome()
     done = 0
     while done < count:
@@ -187,7 +210,7 @@ def _in_process(
         try:
             os.close(source)
             # Libraries write there of every input that they do not like.
-            sys.stderr = open(folder.with_name("stderr.txt"), "w", encoding="utf-8")
+            sys.stderr = folder.with_name("stderr.txt").open("w", encoding="utf-8")
             os.dup2(sys.stderr.fileno(), 2)
             # With the source line, for which that is opened and compiled.
             sys.unraisablehook = lambda found: None

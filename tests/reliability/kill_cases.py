@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -14,15 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from scarp.tests.qgis.study import begin, runner
-from scarp.tests.reliability.fingerprints import fingerprint
 from scarp.tests.reliability.forking import Lost, in_a_fork
 from scarp.tests.reliability.steps import Step, load_libraries, prepare_steps
-from scarp.tests.reliability.wholeness import temporaries, what_is_wrong
+from scarp.tests.reliability.wholeness import fingerprint, temporaries, what_is_wrong
 
-SECONDS = 240.0
-"""Longest time of a run that is not killed."""
-OLD = 1_000_000_000
-"""Time of older results, in seconds since 1970, by which they are told from new ones."""
+SECONDS = 240.0  # longest time of a run that is not killed
+OLD = 1_000_000_000  # time of older results, in seconds since 1970, by which they are told from new ones
 OTHERWISE: dict[str, dict[str, Any]] = {
     "createdemodata": {"SEED": 2},
     "buildfactorstack": {"FAULT_RADIUS": 900},
@@ -49,10 +48,8 @@ class Known:
 
     step: Step
     seconds: float
-    changes: int
-    """Times that it makes, renames or removes a file or folder among its outputs."""
-    new: dict[str, str]
-    """Fingerprints by name, of files that are the same in every run; empty text for the others."""
+    changes: int  # times that it makes, renames or removes a file or folder among its outputs
+    new: dict[str, str]  # fingerprints by name, of files that are the same in every run; empty text for the others
     old: dict[str, str]
 
 
@@ -60,7 +57,6 @@ class Kills:
     """A folder with inputs, references and the outputs of the run at hand."""
 
     def __init__(self, folder: Path) -> None:
-        """Start QGIS, load what runs need, and make the inputs."""
         run = begin()
         load_libraries()
         self.folder, self.out = folder, folder / "out"
@@ -106,11 +102,7 @@ class Kills:
             shutil.copytree(self.older(name), self.out, dirs_exist_ok=True)
 
     def whole(self, name: str, other: dict[str, Any] | None = None) -> tuple[float, int]:
-        """Run a step to its end; return the seconds it took and how often it changed files among its outputs.
-
-        Raises:
-            Lost: it failed.
-        """
+        """Run a step to its end; return the seconds it took and how often it changed files among its outputs."""
 
         def work() -> tuple[float, int]:
             changes = self._watch(None)
@@ -121,16 +113,7 @@ class Kills:
         return tuple(in_a_fork(work, SECONDS))
 
     def kill(self, name: str, seconds: float | None = None, change: int | None = None) -> bool:
-        """Run a step and kill it.
-
-        Args:
-            name: of the step.
-            seconds: after which it is killed.
-            change: of a file before which it kills itself.
-
-        Returns:
-            Whether that hit it before its end. Processes that it had started have ended as well.
-        """
+        """Run a step and kill it."""
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
@@ -142,12 +125,11 @@ class Kills:
                 self.run_here(name, {})
             finally:
                 os._exit(0)
+        others: list[int] = []
         if seconds is not None:
             time.sleep(seconds)
             others = _children(child)
             os.kill(child, signal.SIGKILL)
-        else:
-            others = []
         _, status = os.waitpid(child, 0)
         _wait_for(others)
         return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
@@ -171,14 +153,15 @@ class Kills:
     def _whole_when_free(self, name: str) -> None:
         """Run a step; as long as a process that worked for the killed run still ends, the message says to wait."""
         until = time.monotonic() + SECONDS
-        while True:
+        while time.monotonic() < until:
             try:
                 self.whole(name)
                 return
             except Lost as error:
-                if "is being written by another run" not in str(error) or time.monotonic() > until:
+                if "is being written by another run" not in str(error):
                     raise
             time.sleep(0.5)
+        raise Lost("another run goes on writing")
 
     def _judge(self, known: Known, older: bool) -> list[str]:
         wrong, names = [], set(known.new) | set(known.old)
@@ -196,14 +179,12 @@ class Kills:
             if expected is None or (expected and fingerprint(path) != expected and not name.endswith(".ckpt")):
                 wrong.append(f"{name} is neither the older nor the new one")
             wrong += _wrong_record(path)
-        if older:
-            # What tells of a file may be away for the moment in which the file is exchanged.
-            lost = [name for name in known.old if not (self.out / name).exists() and not self._tells_of_another(name)]
-            wrong += [f"lost the older {name}" for name in lost]
-        return wrong
+        # A sidecar file may be away for the moment in which its file is exchanged.
+        gone = [name for name in known.old if older and not (self.out / name).exists() and not self._is_sidecar(name)]
+        return wrong + [f"lost the older {name}" for name in gone]
 
-    def _tells_of_another(self, name: str) -> bool:
-        """Whether a file says something of another one, as a record does, or the same, as the twin of a table."""
+    def _is_sidecar(self, name: str) -> bool:
+        """Whether a file belongs to another one, as a record does, or is the JSON of a table."""
         table = (self.out / name).with_suffix(".csv")
         return name.endswith((".run.json", ".aux.xml")) or (name.endswith(".json") and table.exists())
 
@@ -230,11 +211,11 @@ class Kills:
         """Run a step in this process, with some of its inputs replaced."""
         os.environ["SCARP_STATE"] = str(self.folder / "state")
         # Tiny runs keep where they stand as large ones do.
-        from scarp.model.jobs import predict_susceptibility
-        from scarp.model.training import checkpoint
-
-        checkpoint.SECONDS = 0.0
-        predict_susceptibility.RESUME_MIN_WORK = 0.0
+        for place in ("training.checkpoint.WRITE_INTERVAL", "jobs.predict_susceptibility.RESUME_MIN_WORK"):
+            module, constant = place.rsplit(".", 1)
+            found = importlib.import_module(f"scarp.model.{module}")
+            assert hasattr(found, constant), place
+            setattr(found, constant, 0.0)
         values = {**self.steps[name].parameters(self.out), **other}
         runner()(name, **{key: value for key, value in values.items() if value is not None})
 
@@ -258,17 +239,16 @@ class Kills:
 
     def _files(self) -> list[Path]:
         """Return what could be taken for a result."""
-        return [
-            path
-            for path in sorted(self.out.rglob("*"))
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(self.out).parts)
-        ]
+        files = sorted(path for path in self.out.rglob("*") if path.is_file())
+        return [path for path in files if not re.search(r"(^|/)\.", str(path.relative_to(self.out)))]
 
     def contents(self) -> dict[str, str]:
         """Return the fingerprints of all that could be taken for a result, by name."""
-        return in_a_fork(
-            lambda: {str(path.relative_to(self.out)): fingerprint(path) for path in self._files()}, SECONDS
-        )
+
+        def read() -> dict[str, str]:
+            return {str(path.relative_to(self.out)): fingerprint(path) for path in self._files()}
+
+        return in_a_fork(read, SECONDS)
 
 
 def _wrong_record(path: Path) -> list[str]:
@@ -277,14 +257,10 @@ def _wrong_record(path: Path) -> list[str]:
     if not record.is_file():
         return []
     outputs = json.loads(record.read_text(encoding="utf-8"))["outputs"]
-    hashes = {
-        entry["sha256"]
-        for entry in outputs.values()
-        if os.path.basename(str(entry["source"])) == path.name and "sha256" in entry
-    }
-    if hashes and hashlib.sha256(path.read_bytes()).hexdigest() not in hashes:
-        return [f"the record beside {path.name} is that of another file"]
-    return []
+    own = [entry for entry in outputs.values() if os.path.basename(str(entry["source"])) == path.name]
+    hashes = {entry["sha256"] for entry in own if "sha256" in entry}
+    wrong = bool(hashes) and hashlib.sha256(path.read_bytes()).hexdigest() not in hashes
+    return [f"the record beside {path.name} is that of another file"] if wrong else []
 
 
 def _children(parent: int) -> list[int]:
@@ -296,11 +272,7 @@ def _children(parent: int) -> list[int]:
 
 
 def _wait_for(processes: list[int]) -> None:
-    """Wait until processes have ended by themselves.
-
-    Raises:
-        Lost: one has not.
-    """
+    """Wait until processes have ended by themselves."""
     until = time.monotonic() + 20
     while any(_lives(process) for process in processes):
         if time.monotonic() > until:

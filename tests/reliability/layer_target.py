@@ -7,21 +7,7 @@ from pathlib import Path
 from typing import Callable
 
 import numpy as np
-from qgis.core import (
-    QgsApplication,
-    QgsCoordinateReferenceSystem,
-    QgsFeature,
-    QgsField,
-    QgsFields,
-    QgsGeometry,
-    QgsPointXY,
-    QgsProcessingContext,
-    QgsProcessingFeatureSource,
-    QgsRasterLayer,
-    QgsVectorFileWriter,
-    QgsVectorLayer,
-    QgsWkbTypes,
-)
+from qgis import core
 from qgis.PyQt.QtCore import QVariant
 
 from scarp.algorithms.base.layers import LINE, POINT, VectorReader
@@ -32,14 +18,18 @@ from scarp.tests.reliability.mutations import BYTES, LONG, TEXTS, Mutator
 from scarp.tests.reliability.raster_target import GRID
 
 STYLES = Path(__file__).resolve().parents[2] / "resources" / "styles"
-KINDS = {"points": QgsWkbTypes.Type.Point, "lines": QgsWkbTypes.Type.LineString, "areas": QgsWkbTypes.Type.Polygon}
-_application: list[QgsApplication] = []
+KINDS = {
+    "points": core.QgsWkbTypes.Type.Point,
+    "lines": core.QgsWkbTypes.Type.LineString,
+    "areas": core.QgsWkbTypes.Type.Polygon,
+}
+_application: list[core.QgsApplication] = []
 
 
 def begin_qgis() -> None:
     """Start QGIS without a window, once a process."""
     if not _application:
-        _application.append(QgsApplication([], False))
+        _application.append(core.QgsApplication([], False))
         _application[0].initQgis()
 
 
@@ -49,18 +39,16 @@ class LayerTarget:
     name = "GeoPackages"
 
     def __init__(self, folder: Path) -> None:
-        """Make a sound GeoPackage of each kind of geometry."""
         begin_qgis()
         self._folder, self._path = folder, folder / "layer.gpkg"
-        self._crs = QgsCoordinateReferenceSystem("EPSG:32646")
-        self._context = QgsProcessingContext()
+        self._crs = core.QgsCoordinateReferenceSystem("EPSG:32646")
+        self._context = core.QgsProcessingContext()
         self._seeds = []
         for kind in KINDS:
             self._save(kind)
             self._seeds.append(self._path.read_bytes())
 
     def make(self, seed: int, number: int) -> None:
-        """Write the GeoPackage of a number."""
         change = Mutator(seed, number)
         for leftover in self._folder.iterdir():
             leftover.unlink()
@@ -73,11 +61,11 @@ class LayerTarget:
 
     def read(self) -> None:
         """Read all features with a field of numbers and one of texts."""
-        layer = QgsVectorLayer(str(self._path), "landslides", "ogr")
+        layer = core.QgsVectorLayer(str(self._path), "landslides", "ogr")
         if not layer.isValid():
             # Processing refuses such a file before Scarp sees it.
             raise LayerEmpty("QGIS does not open the file.")
-        source = QgsProcessingFeatureSource(layer, self._context)
+        source = core.QgsProcessingFeatureSource(layer, self._context)
         reader = VectorReader(source, "LANDSLIDES", str(self._path), self._crs, self._context, NullProgress())
         fields = [name for name in ("name", "size") if reader.has_field(name)]
         kind = reader.geometry_type
@@ -93,23 +81,28 @@ class LayerTarget:
             assert np.isfinite(polygons.bounds()).all() if len(polygons) else True
 
     def _save(self, kind: str) -> None:
-        fields = QgsFields()
-        for field in (QgsField("name", QVariant.String), QgsField("size", QVariant.Double)):
+        fields = core.QgsFields()
+        for field in (core.QgsField("name", QVariant.String), core.QgsField("size", QVariant.Double)):
             fields.append(field)
-        options = QgsVectorFileWriter.SaveVectorOptions()
+        options = core.QgsVectorFileWriter.SaveVectorOptions()
         options.driverName, options.layerName = "GPKG", kind
-        writer = QgsVectorFileWriter.create(
+        writer = core.QgsVectorFileWriter.create(
             str(self._path), fields, KINDS[kind], self._crs, self._context.transformContext(), options
         )
         for number in range(6):
-            feature = QgsFeature(fields)
-            corner = QgsPointXY(500100.0 + 40 * number, 3299800.0)
-            ring = [corner, QgsPointXY(corner.x() + 30, corner.y()), QgsPointXY(corner.x(), corner.y() + 30), corner]
+            feature = core.QgsFeature(fields)
+            corner = core.QgsPointXY(500100.0 + 40 * number, 3299800.0)
+            ring = [
+                corner,
+                core.QgsPointXY(corner.x() + 30, corner.y()),
+                core.QgsPointXY(corner.x(), corner.y() + 30),
+                corner,
+            ]
             feature.setGeometry(
                 {
-                    "points": QgsGeometry.fromPointXY(corner),
-                    "lines": QgsGeometry.fromPolylineXY(ring[:3]),
-                    "areas": QgsGeometry.fromPolygonXY([ring]),
+                    "points": core.QgsGeometry.fromPointXY(corner),
+                    "lines": core.QgsGeometry.fromPolylineXY(ring[:3]),
+                    "areas": core.QgsGeometry.fromPolygonXY([ring]),
                 }[kind]
             )
             feature.setAttributes([f"滑坡 {number}", float(number)])
@@ -154,7 +147,6 @@ class StyleTarget:
     name = "QML styles"
 
     def __init__(self, folder: Path) -> None:
-        """Read the plugin's own styles."""
         begin_qgis()
         self._folder = folder
         self._seeds = [path.read_bytes() for path in sorted(STYLES.glob("*.qml"))]
@@ -162,13 +154,12 @@ class StyleTarget:
             dataset.write(np.zeros((1, GRID.height, GRID.width), dtype=np.float32))
         self._style = folder / "map.qml"
         self._layers: list[Callable[[], object]] = [
-            lambda: QgsRasterLayer(str(folder / "map.tif"), "map"),
-            lambda: QgsVectorLayer("Point?crs=EPSG:32646&field=size:double", "points", "memory"),
+            lambda: core.QgsRasterLayer(str(folder / "map.tif"), "map"),
+            lambda: core.QgsVectorLayer("Point?crs=EPSG:32646&field=size:double", "points", "memory"),
         ]
         self._layer = self._layers[0]
 
     def make(self, seed: int, number: int) -> None:
-        """Write the style of a number."""
         change = Mutator(seed, number)
         content = change.one_of(self._seeds)
         if change.random.random() < 0.1:

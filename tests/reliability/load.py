@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from scarp.tests.qgis.study import Runner, begin, make_area, make_chain
-from scarp.tests.reliability import results
 from scarp.tests.reliability.loading import Held, enlarge, held, queue
+from scarp.tests.reliability.results import Report, read_options
 from scarp.tests.reliability.wholeness import temporaries
 
-WARM = 4
-"""Runs before any counts: libraries are loaded, caches and pools of memory are filled."""
-MORE = 1.05
-"""Memory in the end, for that after the first runs that count."""
+WARM = 4  # runs before any counts: libraries are loaded, caches and pools of memory are filled
+MORE = 1.05  # memory in the end, for that after the first runs that count
 ORIENTATIONS = {"inside": "core inside QGIS", "process": "core in a process of its own"}
 
 
 def main() -> int:
-    """Run the campaign; the exit status tells whether all was well."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=32, help="predictions in a row, each way")
-    parser.add_argument("--side", type=int, default=1000, help="cells along a side of the map")
-    parser.add_argument("--queued", type=int, default=10, help="algorithms queued at once, each way")
-    options = parser.parse_args()
-    begun, failures, counts = time.monotonic(), [], {}
+    options = read_options(
+        __doc__,
+        runs=(32, "predictions in a row, each way"),
+        side=(1000, "cells along a side of the map"),
+        queued=(10, "algorithms queued at once, each way"),
+    )
+    report = Report("load")
     with tempfile.TemporaryDirectory(prefix="scarp-load-") as name:
         folder = Path(name)
         os.environ.update({"SCARP_STATE": str(folder / "state"), "SCARP_PYTHON": sys.executable})
@@ -43,13 +39,12 @@ def main() -> int:
         for way, title in ORIENTATIONS.items():
             os.environ["SCARP_RUN"] = way
             found, wrong = _row(run, stack, chain["model"], folder / way, options.runs)
-            counts[f"predictions in a row, {title}"] = options.runs
-            counts.update({f"{key}, {title}": value for key, value in found.items()})
-            failures += [{"case": f"a row, {title}", "wrong": text} for text in wrong]
-            wrong = _queue(run, chain, folder / f"queue-{way}", options.queued)
-            counts[f"algorithms queued at once, {title}"] = options.queued
-            failures += [{"case": f"a queue, {title}", "wrong": text} for text in wrong]
-    return results.tell("load", counts, failures, time.monotonic() - begun)
+            report.counts[f"predictions in a row, {title}"] = options.runs
+            report.counts |= {f"{key}, {title}": value for key, value in found.items()}
+            report.note(f"a row, {title}", wrong)
+            report.counts[f"algorithms queued at once, {title}"] = options.queued
+            report.note(f"a queue, {title}", _queue(run, chain, folder / f"queue-{way}", options.queued))
+    return report.finish()
 
 
 def _row(run: Runner, stack: Path, model: Path, folder: Path, runs: int) -> tuple[dict[str, Any], list[str]]:

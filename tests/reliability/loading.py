@@ -32,7 +32,6 @@ class Held:
 
 
 def held() -> Held:
-    """Look at this process."""
     gc.collect()
     rollup = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
     sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in rollup.splitlines()[1:]}
@@ -43,7 +42,7 @@ def held() -> Held:
 def enlarge(stack: Path, target: Path, side: int) -> Path:
     """Write a factor stack of ``side`` × ``side`` cells that repeats a smaller one."""
     with open_raster(stack, "stack") as dataset:
-        grid, cells = Grid.of(dataset, "stack"), dataset.read()
+        grid, cells = Grid.from_dataset(dataset, "stack"), dataset.read()
         names, tags = dataset.descriptions, [dataset.tags(number) for number in dataset.indexes]
         about = dataset.tags()
     whole = Grid(grid.crs, grid.transform, side, side)
@@ -54,15 +53,7 @@ def enlarge(stack: Path, target: Path, side: int) -> Path:
 
 
 def queue(calls: Sequence[tuple[str, dict[str, Any]]], seconds: float) -> list[bool]:
-    """Put runs into the queue of QGIS's tasks all at once, wait for them, and return which of them succeeded.
-
-    Args:
-        calls: ids of algorithms, and their parameters.
-        seconds: to wait.
-
-    Raises:
-        TimeoutError: they are not done by then.
-    """
+    """Put runs into the queue of QGIS's tasks all at once, wait for them, and return which of them succeeded."""
     manager, project = QgsApplication.taskManager(), QgsProject.instance()
     tasks, kept, ended = [], [], {}
     for number, (algorithm, parameters) in enumerate(calls):

@@ -35,23 +35,7 @@ HISTORY = [
     {"epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "seconds": 0.1, "train_recall": None},
     {"epoch": 2, "train_loss": 0.5, "validation_loss": 0.5, "seconds": 0.1, "train_recall": 0.5},
 ]
-TYPES = {
-    "F64": 8,
-    "F32": 4,
-    "F16": 2,
-    "BF16": 2,
-    "F8_E4M3": 1,
-    "I64": 8,
-    "I32": 4,
-    "I16": 2,
-    "I8": 1,
-    "U8": 1,
-    "U64": 8,
-    "BOOL": 1,
-    "C64": 8,
-    "F4": 1,
-    "X": 1,
-}
+TYPES = tuple("F64 F32 F16 BF16 F8_E4M3 I64 I32 I16 I8 U8 U64 BOOL C64 F4 X".split())
 RAW = np.stack([np.linspace(0, 60, 36).reshape(6, 6), np.ones((6, 6))]).astype(np.float32)
 
 
@@ -61,11 +45,6 @@ class ModelTarget:
     name = "model files"
 
     def __init__(self, folder: Path) -> None:
-        """Make one sound file of each kind of network.
-
-        Args:
-            folder: for the files.
-        """
         self.path = folder / "model.safetensors"
         self.seeds = []
         for kind in NETWORKS:
@@ -73,20 +52,9 @@ class ModelTarget:
             load_model(self.path)
             self.seeds.append(self.path.read_bytes())
         self._copy = folder / "copy.safetensors"
-        self._ways = (
-            self._bytes,
-            self._bytes,
-            self._header,
-            self._header,
-            self._header,
-            self._table,
-            self._table,
-            self._tensors,
-            self._tensors,
-        )
+        self._ways = [self._bytes] * 2 + [self._header] * 3 + [self._table] * 2 + [self._tensors] * 2
 
     def make(self, seed: int, number: int) -> None:
-        """Write the file of a number."""
         change = Mutator(seed, number)
         self.path.write_bytes(change.one_of(self._ways)(change))
 
@@ -129,7 +97,7 @@ class ModelTarget:
             entry, shape = outer[name], sound[name]["shape"]
             action = change.random.randrange(8)
             if action == 0:
-                entry["dtype"] = change.one_of(list(TYPES))
+                entry["dtype"] = change.one_of(TYPES)
             elif action == 1:
                 entry["shape"] = [change.one_of(NUMBERS) for _ in range(change.random.randrange(5))]
             elif action == 2:
@@ -151,16 +119,9 @@ class ModelTarget:
             else:
                 entry[change.one_of(list(sound[name]))] = change.value()
         if change.random.random() < 0.1:
+            other = {**outer["__metadata__"], "a": "b"}
             outer["__metadata__"] = change.one_of(
-                (
-                    None,
-                    [],
-                    {},
-                    {"format": "pt"},
-                    {HEADER_KEY: 1},
-                    Raw('{"a":1,"a":2}'),
-                    {**outer["__metadata__"], "a": "b"},
-                )
+                (None, [], {}, {"format": "pt"}, {HEADER_KEY: 1}, Raw('{"a":1,"a":2}'), other)
             )
         return _packed(outer, data)
 

@@ -14,95 +14,21 @@ from typing import Any, Callable
 
 BYTES = (0x00, 0x01, 0x22, 0x2C, 0x2F, 0x5B, 0x5C, 0x7B, 0x7D, 0x7F, 0x80, 0xC0, 0xFE, 0xFF)
 NUMBERS = (
-    0,
-    1,
-    2,
-    7,
-    8,
-    255,
-    256,
-    2**15,
-    2**16,
-    2**31 - 1,
-    2**31,
-    2**32 - 1,
-    2**32,
-    2**53,
-    2**63 - 1,
-    2**63,
-    2**64 - 1,
+    *(0, 1, 2, 7, 8, 255, 256, 2**15, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**32),
+    *(2**53, 2**63 - 1, 2**63, 2**64 - 1),
 )
 LONG = "A" * 5000
 TEXTS = (
-    "",
-    " ",
-    "\x00",
-    "\n",
-    LONG,
-    "../../../../etc/passwd",
-    "/dev/zero",
-    "/proc/self/mem",
-    "C:\\CON",
-    "\\\\host\\share",
-    "file:///etc/passwd",
-    "|layername=x",
-    "'; DROP TABLE x; --",
-    "<script>alert(1)</script>",
-    "]]>",
-    "{{7*7}}",
-    "${7*7}",
-    "%s%s%n",
-    "__class__",
-    "__reduce__",
-    "os.system",
-    "\u202e\u2066",
-    "\u0000\uffff",
-    "e\u0301",
-    "滑坡",
-    "😀",
-    "１２",
-    "٣",
-    "NaN",
-    "inf",
-    "-0",
-    "0x10",
-    "1e999",
-    "1_000",
-    "=1+1",
-    "unet",
-    "forest",
-    "tables",
-    "linear",
-    "categorical",
-    "continuous",
-    "scarp",
-    "scarp:classifyzones",
-    "true",
-    "null",
+    *("", " ", "\x00", "\n", LONG, "../../../../etc/passwd", "/dev/zero", "/proc/self/mem", "C:\\CON"),
+    *("\\\\host\\share", "file:///etc/passwd", "|layername=x", "'; DROP TABLE x; --", "<script>alert(1)</script>"),
+    *("]]>", "{{7*7}}", "${7*7}", "%s%s%n", "__class__", "__reduce__", "os.system", "\u202e\u2066", "\u0000\uffff"),
+    *("e\u0301", "滑坡", "😀", "１２", "٣", "NaN", "inf", "-0", "0x10", "1e999", "1_000", "=1+1"),
+    *("unet", "forest", "tables", "linear", "categorical", "continuous", "scarp", "scarp:classifyzones"),
+    *("true", "null"),
 )
 WHOLE = (
-    0,
-    1,
-    -1,
-    2,
-    3,
-    5,
-    64,
-    127,
-    255,
-    256,
-    1000,
-    4096,
-    65535,
-    65536,
-    2**31,
-    -(2**31),
-    2**32,
-    2**53 + 1,
-    2**63,
-    2**64,
-    10**30,
-    10**400,
+    *(0, 1, -1, 2, 3, 5, 64, 127, 255, 256, 1000, 4096, 65535, 65536, 2**31, -(2**31), 2**32),
+    *(2**53 + 1, 2**63, 2**64, 10**30, 10**400),
 )
 REAL = (0.0, -0.0, 0.5, -1.5, 1e-320, 1e-30, 1e30, 3.5e38, -3.5e38, 1e300, 1.7e308)
 
@@ -122,23 +48,13 @@ class Twice(dict):
         self.name, self.other = name, other
 
 
-RAW = (
-    lambda: Raw("NaN"),
-    lambda: Raw("-Infinity"),
-    lambda: Raw("1e999"),
-    lambda: Raw("9" * 6000),
-    lambda: Raw('"\\ud800"'),
-    lambda: Raw('"\\udfff\\ud800"'),
-    lambda: Raw("[" * 2000 + "]" * 2000),
-    lambda: Raw('{"a":' * 1500 + "1" + "}" * 1500),
-    lambda: Raw("[" * 100 + "1" + "]" * 100),
-    lambda: Raw("[" * 950 + "1" + "]" * 950),
-    lambda: Raw("[" * 50000),
-    lambda: Raw("0" * 50),
-    lambda: Raw("-"),
-    lambda: Raw("tru"),
-    lambda: Raw('"\\u12"'),
-    lambda: Raw('"\t"'),
+RAW = tuple(
+    Raw(text)
+    for text in (
+        *("NaN", "-Infinity", "1e999", "9" * 6000, '"\\ud800"', '"\\udfff\\ud800"', "[" * 2000 + "]" * 2000),
+        *('{"a":' * 1500 + "1" + "}" * 1500, "[" * 100 + "1" + "]" * 100, "[" * 950 + "1" + "]" * 950, "[" * 50000),
+        *("0" * 50, "-", "tru", '"\\u12"', '"\t"'),
+    )
 )
 
 
@@ -157,37 +73,16 @@ def dumps(value: Any) -> str:
 
 
 class Mutator:
-    """Damages one input."""
-
     def __init__(self, seed: int, number: int) -> None:
-        """Take the generator of an input.
-
-        Args:
-            seed: of the campaign.
-            number: of the input in it.
-        """
         self.random = random.Random(f"{seed}/{number}")
 
     def one_of(self, choices: Sequence[Any]) -> Any:
-        """Return one of several."""
         return self.random.choice(choices)
 
     def broken_bytes(self, content: bytes, others: Sequence[bytes] = ()) -> bytes:
-        """Return bytes after one to six damages.
-
-        Args:
-            content: to be damaged.
-            others: from which pieces may come.
-        """
+        """Return bytes after one to six damages."""
         damages: list[Callable[[bytearray], None]] = [
-            self._flip,
-            self._set,
-            self._cut,
-            self._insert,
-            self._delete,
-            self._copy,
-            self._length,
-            self._number,
+            *(self._flip, self._set, self._cut, self._insert, self._delete, self._copy, self._length, self._number)
         ]
         result = bytearray(content)
         for _ in range(self.random.choice((1, 1, 1, 2, 3, 6))):
@@ -215,7 +110,7 @@ class Mutator:
             lambda: self.one_of(REAL),
             lambda: None,
             lambda: self.one_of((True, False)),
-            lambda: self.one_of(RAW)(),
+            lambda: self.one_of(RAW),
             list,
             dict,
         ]

@@ -22,8 +22,7 @@ from scarp.tests.reliability.mutations import BYTES, NUMBERS, Mutator
 
 GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 24, 20)
 DEGREES = Grid(CRS.from_epsg(4326), from_origin(93.0, 30.0, 0.01, 0.01), 24, 20)
-_TEXT, _DOUBLE = 2, 12
-"""Types of TIFF."""
+_TEXT, _DOUBLE = 2, 12  # types of TIFF
 _DOUBLES = (0.0, -1.0, float("nan"), float("inf"), -float("inf"), 1e-300, 1e300, 1e-9, 1e9, -30.0, 5e8, 200.0)
 FEW = 1_000_000
 """Cells of a raster up to which a whole job is run on it; more take longer in proportion, as they should."""
@@ -35,11 +34,6 @@ class RasterTarget:
     name = "GeoTIFFs"
 
     def __init__(self, folder: Path) -> None:
-        """Make sound rasters.
-
-        Args:
-            folder: for the files.
-        """
         self._folder, self.path = folder, folder / "raster.tif"
         rng = np.random.default_rng(1)
         values = rng.random((20, 24), dtype=np.float32)
@@ -91,7 +85,6 @@ class RasterTarget:
         )
 
     def read(self) -> None:
-        """Read it."""
         self._read()
 
     def _read_stack(self) -> None:
@@ -106,7 +99,7 @@ class RasterTarget:
 
     def _read_map(self) -> None:
         with open_raster(self.path, "susceptibility") as dataset:
-            grid = Grid.of(dataset, "susceptibility")
+            grid = Grid.from_dataset(dataset, "susceptibility")
             _check_grid(grid)
             size = min(grid.height, BLOCK), min(grid.width, BLOCK)
             assert read_window(dataset, 0, 0, *size, bands=[1]).shape == (1, *size)
@@ -135,10 +128,7 @@ class RasterTarget:
 
 
 def _broken_tags(content: bytes, change: Mutator) -> bytes:
-    """Return a GeoTIFF with one or more entries of its directory changed, or the numbers that they point to.
-
-    A directory is the number of its entries, then 12 bytes each: tag, type, count, and the value or where it stands.
-    """
+    """Return a GeoTIFF with one or more entries of its directory changed, or the numbers that they point to."""
     result = bytearray(content)
     directory = int.from_bytes(content[4:8], "little")
     entries = int.from_bytes(content[directory : directory + 2], "little")

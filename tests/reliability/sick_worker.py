@@ -49,7 +49,7 @@ def _infect() -> None:
 
     def import_module(name: str, package: str | None = None) -> Any:
         module = original(name, package)
-        if name.endswith("worker.serving"):
+        if name.endswith("worker.server"):
             report = module._ChannelProgress.report
 
             def sick(self: Any, fraction: float, text: str = "") -> None:

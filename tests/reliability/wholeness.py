@@ -1,7 +1,8 @@
-"""Whether a file that Scarp or QGIS wrote is whole, read with the means of its kind."""
+"""Whether a file that Scarp or QGIS wrote is complete, read with the means of its kind, and what it holds."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import xml.etree.ElementTree as ElementTree
@@ -13,8 +14,7 @@ from safetensors import safe_open
 
 from scarp.model.inputs.rasters import is_complete
 
-HIDDEN = "."
-"""How the names of temporary files begin."""
+HIDDEN = "."  # how the names of temporary files begin
 
 
 def what_is_wrong(path: Path) -> str:
@@ -82,3 +82,23 @@ _READERS: dict[str, Callable[[Path], str | None]] = {
     ".qml": lambda path: ElementTree.parse(path) and None,
     ".xml": lambda path: ElementTree.parse(path) and None,
 }
+
+
+def fingerprint(path: Path) -> str:
+    """Return a hash of a file; of a GeoPackage that of its rows, and of a run record nothing: it holds the time."""
+    if path.name.endswith(".run.json"):
+        return ""
+    content = _rows(path) if path.suffix.lower() == ".gpkg" else path.read_bytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _rows(path: Path) -> bytes:
+    base = sqlite3.connect(f"file:{path}?immutable=1", uri=True)
+    try:
+        names = [name for (name,) in base.execute("SELECT table_name FROM gpkg_contents ORDER BY table_name")]
+        rows = [base.execute(f'SELECT * FROM "{name}" ORDER BY fid').fetchall() for name in names]
+        return repr(list(zip(names, rows))).encode()
+    except sqlite3.DatabaseError as error:
+        return f"unreadable: {error}".encode()
+    finally:
+        base.close()

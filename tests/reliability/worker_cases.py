@@ -20,14 +20,13 @@ SICK = Path(__file__).resolve().with_name("sick_worker.py")
 FAULTS = {
     "kill": "memory ran out",
     "segv": "crashed",
-    "silent": "stopped talking",
+    "silent": "stopped responding",
     "garbage": "no message",
     "hang": "Cancelled",
     "memory": "out of memory",
 }
 """What happens to the process, and what the user must read."""
-SECONDS = 6.0
-"""Longest time from the fault to the message; a second or two on a quiet machine."""
+SECONDS = 6.0  # longest time from the fault to the message; a second or two on a quiet machine
 OLD = b"an older result"
 
 
@@ -37,10 +36,8 @@ class Illness:
 
     algorithm: str
     fault: str
-    share: float
-    """Of the job that is done by then."""
-    older: bool
-    """Whether older results lie under the names."""
+    share: float  # of the job that is done by then
+    older: bool  # whether older results lie under the names
 
     def __str__(self) -> str:
         return f"{self.algorithm}, {self.fault} at {self.share:.0%}{', older results there' if self.older else ''}"
@@ -65,7 +62,7 @@ class Waiting(Listener):
 
     def pushWarning(self, warning: str) -> None:
         super().pushWarning(warning)
-        if "has not answered" in warning:
+        if "has not responded" in warning:
             self.cancel()
 
 
@@ -77,16 +74,7 @@ def begin_processes() -> None:
 def suffer(
     case: Illness, step: Step, run: Runner, folder: Path, silence: float = 9.0, seconds: float = SECONDS
 ) -> list[str]:
-    """Run a step whose process falls ill; return what is not as it should be, or ``too late`` when it was done before.
-
-    Args:
-        case: the fault.
-        step: to run.
-        run: runs an algorithm.
-        folder: empty, for the outputs.
-        silence: seconds after which a process that hangs is told of; more than between two beats.
-        seconds: that may pass until a fault is told of.
-    """
+    """Run a step whose process falls ill; return what is wrong, or ``too late`` when it was done before."""
     out, struck = folder / "out", folder / "struck"
     out.mkdir()
     if case.older:

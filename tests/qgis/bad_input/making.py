@@ -45,19 +45,8 @@ def raster(
     """Write a GeoTIFF of one band, or of several from values of shape (bands, rows, columns)."""
     bands = values if values.ndim == 3 else values[None]
     place = transform if transform is not None else from_origin(left, top, cell, cell)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=bands.shape[2],
-        height=bands.shape[1],
-        count=len(bands),
-        dtype=dtype,
-        crs=crs,
-        nodata=nodata,
-        transform=place,
-        **options,
-    ) as target:
+    profile = {"driver": "GTiff", "dtype": dtype, "crs": crs, "nodata": nodata, "transform": place, **options}
+    with rasterio.open(path, "w", count=len(bands), height=bands.shape[1], width=bands.shape[2], **profile) as target:
         target.write(bands.astype(dtype))
         for number, name in enumerate(names, 1):
             target.set_band_description(number, name)
@@ -90,13 +79,11 @@ def moved(source: Path, path: Path, columns: float = 0.0, factor: float = 1.0, *
 
 
 def empty(path: Path) -> Path:
-    """Make a file of no bytes."""
     path.write_bytes(b"")
     return path
 
 
 def text(path: Path, words: str = "This is a text, whatever its name says.") -> Path:
-    """Make a text file."""
     path.write_text(words, encoding="utf-8")
     return path
 
@@ -118,7 +105,6 @@ def corrupt(source: Path, path: Path, first: float = 0.3, last: float = 0.9) -> 
 
 
 def copied(source: Path, path: Path) -> Path:
-    """Copy a file."""
     shutil.copy(source, path)
     return path
 
