@@ -25,7 +25,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from ...model.options import DEVICES, Option
+from ...model.options import Option
 from ...translation import tr
 
 Source: Any = QgsProcessing.SourceType
@@ -147,64 +147,9 @@ def folder_output(name: str, label: str) -> QgsProcessingParameterFolderDestinat
     return QgsProcessingParameterFolderDestination(name, label)
 
 
-# Until all algorithms declare their options.
-
-
-def number(
-    name: str,
-    label: str,
-    default: float | None,
-    minimum: float,
-    maximum: float,
-    optional: bool = False,
-    decimals: int = 1,
-) -> QgsProcessingParameterNumber:
-    """Return a number."""
-    kind = QgsProcessingParameterNumber.Type.Double
-    definition = QgsProcessingParameterNumber(name, label, kind, default, optional, minimum, maximum)
-    definition.setMetadata({"widget_wrapper": {"decimals": decimals}})
-    return definition
-
-
-def integer(name: str, label: str, default: int, minimum: int, maximum: int) -> QgsProcessingParameterNumber:
-    """Return a whole number."""
-    kind = QgsProcessingParameterNumber.Type.Integer
-    return QgsProcessingParameterNumber(name, label, kind, default, False, minimum, maximum)
-
-
 def choice(name: str, label: str, options: Sequence[str], default: str) -> QgsProcessingParameterEnum:
     """Return a choice of fixed words, which commands and models name as they are: ``PHYSICS=hinge``."""
     return QgsProcessingParameterEnum(name, label, list(options), False, default, False, True)
-
-
-def flag(name: str, label: str, default: bool) -> QgsProcessingParameterBoolean:
-    """Return a check box."""
-    return QgsProcessingParameterBoolean(name, label, default)
-
-
-DEVICE_HELP = (
-    "Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU "
-    "of an Apple computer."
-)
-SCHEDULER_HELP = (
-    "Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters and the "
-    "output must lie on storage that all machines see at the same path. Leave it empty to compute on this "
-    "computer; docs/cluster.md shows how to start a cluster."
-)
-PRECISION_HELP = (
-    "Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the "
-    "most accurate; bf16 and fp16 are faster where the device supports them."
-)
-
-
-def device() -> QgsProcessingParameterEnum:
-    """Return the parameter DEVICE."""
-    return choice("DEVICE", "Device", DEVICES, "auto")
-
-
-def scheduler() -> QgsProcessingParameterString:
-    """Return the parameter SCHEDULER."""
-    return QgsProcessingParameterString("SCHEDULER", "Dask scheduler", None, False, True)
 
 
 def region() -> QgsProcessingParameterString:

@@ -215,7 +215,8 @@ def test_detect_secrets_finds_nothing(installed):
 
 
 def test_flake8_finds_nothing(installed):
-    result = run_tool("flake8", "--isolated", "--max-line-length", "120", ".", folder=installed.parent)
+    # Spaces in slices and long lines are decided by ruff, which formats and checks the tree.
+    result = run_tool("flake8", "--isolated", "--extend-ignore", "E203,E501", ".", folder=installed.parent)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
