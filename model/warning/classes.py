@@ -112,7 +112,7 @@ class WarningOptions(Options):
         super().__post_init__()
         if self.k == 0:
             raise ParameterInvalid(
-                "K is 0, but it is 1 divided by the rain of the threshold in mm, for example 0.0129 for 77.5 mm."
+                "K is 0, but it is 1 divided by the rain of the threshold in mm. Set 0.0129 for 77.5 mm, for example."
             )
         if self.p_low > self.p_high:
             raise ParameterInvalid(f"P_LOW is {self.p_low:g}, but must not be above P_HIGH ({self.p_high:g}).")

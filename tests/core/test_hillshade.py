@@ -1,4 +1,4 @@
-"""Relief under maps: planes in closed form, GDAL's hillshade, and what leads to the elevation."""
+"""Hillshade under maps: planes in closed form, GDAL's hillshade, and the run records that lead to a DEM."""
 
 from __future__ import annotations
 
@@ -10,37 +10,26 @@ import subprocess
 import numpy as np
 import pytest
 import rasterio
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 from scipy.ndimage import gaussian_filter
 
 from scarp.model.errors import InputMissing
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster
 from scarp.model.report.hillshade import FLAT, Relief, apply_hillshade, compute_hillshade, find_relief
 from scarp.model.stack import StackFactor, create_stack
+from scarp.tests.core.conftest import utm_grid, write_raster
 
-GRID = Grid(CRS.from_epsg(32646), from_origin(500000, 3300000, 30, 30), 90, 70)
+GRID = utm_grid(70, 90)
 ROWS, COLUMNS = np.mgrid[: GRID.height, : GRID.width]
 
 
 def write(path, values: np.ndarray, grid: Grid = GRID):
-    with create_raster(path, grid, "float32", np.nan, ["elevation"], overviews=None) as dataset:
-        dataset.write(values.astype(np.float32), 1)
+    write_raster(path, values.astype(np.float32), grid, nodata=np.nan)
     return path
 
 
 def shade(path, shape=GRID.shape, grid: Grid = GRID, is_stack: bool = False) -> np.ndarray:
-    width, height = grid.spacing(grid.height // 2, 1)
-    return compute_hillshade(
-        Relief(str(path), is_stack),
-        grid.crs,
-        grid.bounds,
-        shape,
-        float(width[0]) / grid.transform.a,
-        float(height[0]) / -grid.transform.e,
-    )
+    return compute_hillshade(Relief(str(path), is_stack), grid.crs, grid.bounds, shape, 1.0, 1.0)
 
 
 @pytest.mark.parametrize("facing", range(0, 360, 45))
@@ -50,8 +39,7 @@ def test_planes_in_closed_form(tmp_path, facing, degrees):
     rise, angle = math.tan(math.radians(degrees)), math.radians(facing)
     away = COLUMNS * 30 * math.sin(angle) - ROWS * 30 * math.cos(angle)
     found = shade(write(tmp_path / "dem.tif", 5000 - rise * away))
-    sun = math.radians(45)
-    slope = math.radians(degrees)
+    sun, slope = math.radians(45), math.radians(degrees)
     expected = math.cos(sun) * math.cos(slope) + math.sin(sun) * math.sin(slope) * math.cos(math.radians(315) - angle)
     np.testing.assert_allclose(found, max(expected, 0), atol=2e-3)
 
@@ -98,25 +86,11 @@ def test_slope_and_aspect_serve_without_a_dem(tmp_path, by_class):
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > (0.97 if by_class else 0.9999)
 
 
-def test_a_dem_of_another_grid_and_crs_is_brought_onto_the_map(tmp_path):
-    """The same hill in degrees and in metres, the first three times as fine and larger than the map."""
+def test_a_dem_of_another_grid_and_crs_is_resampled_to_the_map(tmp_path):
+    """The same hill in degrees and in metres, the former with three times finer cells."""
     write(tmp_path / "dem.tif", 3000 * np.exp(-((ROWS - 35) ** 2 + (COLUMNS - 45) ** 2) / 500))
-    subprocess.run(
-        [
-            "gdalwarp",
-            "-q",
-            "-t_srs",
-            "EPSG:4326",
-            "-r",
-            "bilinear",
-            "-tr",
-            "0.0001",
-            "0.0001",
-            tmp_path / "dem.tif",
-            tmp_path / "degrees.tif",
-        ],
-        check=True,
-    )
+    options = ["-q", "-t_srs", "EPSG:4326", "-r", "bilinear", "-tr", "0.0001", "0.0001"]
+    subprocess.run(["gdalwarp", *options, tmp_path / "dem.tif", tmp_path / "degrees.tif"], check=True)
     ours, theirs = shade(tmp_path / "degrees.tif"), shade(tmp_path / "dem.tif")
     both = np.isfinite(ours) & np.isfinite(theirs)
     assert both.mean() > 0.9
@@ -124,15 +98,15 @@ def test_a_dem_of_another_grid_and_crs_is_brought_onto_the_map(tmp_path):
 
 
 def test_ground_beyond_the_dem_has_no_shade(tmp_path):
-    west = Grid(GRID.crs, GRID.transform, 45, 70)
+    west = utm_grid(70, 45)
     found = shade(write(tmp_path / "dem.tif", 30.0 * COLUMNS[:, :45], west))
     assert np.isfinite(found[:, :40]).all()
     assert np.isnan(found[:, 48:]).all()
-    far = Grid(GRID.crs, from_origin(900000, 3300000, 30, 30), 90, 70)
+    far = utm_grid(70, 90, left=9e5)
     assert np.isnan(shade(tmp_path / "dem.tif", grid=far)).all()
 
 
-def test_smaller_pictures_show_the_same_relief(tmp_path):
+def test_smaller_images_show_the_same_relief(tmp_path):
     write(tmp_path / "dem.tif", 2000 + 900 * np.sin(ROWS / 21) * np.cos(COLUMNS / 17))
     whole, small = shade(tmp_path / "dem.tif"), shade(tmp_path / "dem.tif", (35, 45))
     assert np.corrcoef(whole.reshape(35, 2, 45, 2).mean(axis=(1, 3)).ravel(), small.ravel())[0, 1] > 0.99
@@ -159,7 +133,7 @@ def test_the_records_lead_to_the_elevation(tmp_path):
     write(dem, np.ones(GRID.shape))
     assert find_relief(probability) == Relief(str(dem), False)
     other = write(tmp_path / "other.tif", np.ones(GRID.shape))
-    assert find_relief(probability, other) == Relief(str(other), False), "what is given wins"
+    assert find_relief(probability, other) == Relief(str(other), False), "a chosen DEM takes precedence"
     with pytest.raises(InputMissing, match="DEM"):
         find_relief(probability, tmp_path / "absent.tif")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
-from scarp.model.jobs.build_safety_factor import build_safety_factor
+from scarp.tests.core.conftest import build_safety_factor
 from scarp.model.progress import NullProgress
 from scarp.model.safety.settings import SafetyInputs, SafetyOptions
 from scarp.model.warning.classes import KEYS, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
