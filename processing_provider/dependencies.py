@@ -37,7 +37,7 @@ def _is_importable(module: str) -> bool:
         return False
 
 
-def how_to_install(packages: Iterable[str], link: bool = False) -> str:
+def install_hint(packages: Iterable[str], link: bool = False) -> str:
     """Return the message for missing packages.
 
     Args:
@@ -73,14 +73,14 @@ def how_to_install(packages: Iterable[str], link: bool = False) -> str:
     return " ".join(parts)
 
 
-def installing() -> str:
+def installation_title() -> str:
     """Return the name of the installation among QGIS's tasks."""
     return tr("Scarp: install libraries")
 
 
 def _is_installing() -> bool:
     manager: Any = QgsApplication.taskManager()
-    return any(task.description() == installing() for task in manager.activeTasks())
+    return any(task.description() == installation_title() for task in manager.activeTasks())
 
 
 def command_line(environment: Any) -> str:

@@ -88,7 +88,7 @@ class ScarpProvider(QgsProcessingProvider):
 
     def unload(self) -> None:
         """Remove the settings."""
-        settings.hide()
+        settings.unregister()
         super().unload()
 
     def loadAlgorithms(self) -> None:
@@ -101,13 +101,13 @@ class ScarpProvider(QgsProcessingProvider):
         registry: Any = QgsApplication.processingRegistry()
         if registry.providerById(self.id()) is None:
             return
-        settings.show(self.name(), self.icon())
+        settings.register(self.name(), self.icon())
         for path in sorted(MODELS.glob("*.model3")):
             self._add_model(path)
 
     def load_models_lazily(self) -> None:
         """Show the settings and add the graphical models one at a time, so that the window stays responsive."""
-        settings.show(self.name(), self.icon())
+        settings.register(self.name(), self.icon())
         self._pending_models = sorted(MODELS.glob("*.model3"))
         self._add_next_model()
 

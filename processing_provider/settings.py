@@ -42,7 +42,7 @@ def results_group() -> str:
     return str(QgsSettings().value(_STORE + "RESULTS_GROUP_NAME") or "")
 
 
-def show(provider: str, icon: QIcon) -> None:
+def register(provider: str, icon: QIcon) -> None:
     """Put the settings into the dialog; does nothing without a window.
 
     Args:
@@ -65,7 +65,7 @@ def show(provider: str, icon: QIcon) -> None:
         setting.read()
 
 
-def hide() -> None:
+def unregister() -> None:
     """Take the settings out of the dialog."""
     config = _config()
     if config is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..model.errors import LibraryMissing
 from ..model.progress import Progress
 from ..model.worker.registry import job
-from ..processing_provider.dependencies import how_to_install, load_error_message
+from ..processing_provider.dependencies import install_hint, load_error_message
 from .interpreter import Runtime, RuntimeChoice, choose_runtime
 
 
@@ -51,7 +51,7 @@ class Core:
     def require(self) -> None:
         """Raise :class:`LibraryMissing` before any work if a library is missing."""
         if self._runtime_choice().missing_packages:
-            raise LibraryMissing(how_to_install(self._runtime_choice().missing_packages))
+            raise LibraryMissing(install_hint(self._runtime_choice().missing_packages))
 
     def call(self, job: str, *values: Any, **named: Any) -> Any:
         """Run a job of the core.

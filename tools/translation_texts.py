@@ -163,13 +163,13 @@ def _strings(path: Path) -> Iterator[str]:
 
 def _strings_of_models() -> set[str]:
     """Return what the graphical models hold, with and without the default that closes a help text."""
-    from scarp.algorithms.base.algorithm import split
+    from scarp.algorithms.base.algorithm import split_help
 
     found = set()
     for path in sorted((PACKAGE / "resources" / "models").glob("*.model3")):
         for element in ElementTree.parse(path).getroot().iter("Option"):
             text = element.get("value", "")
-            found |= {text, split(text)[0]}
+            found |= {text, split_help(text)[0]}
     return found
 
 

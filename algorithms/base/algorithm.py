@@ -25,7 +25,7 @@ from ...model.errors import ScarpError
 from ...model.options import Options
 from ...model.outputs.lock import output_lock
 from ...model.training.settings import PAPER, RECOMMENDED, format_value, preset_value
-from ...processing_provider.dependencies import how_to_install, load_error_message
+from ...processing_provider.dependencies import install_hint, load_error_message
 from ...processing_provider.settings import has_window
 from ...running.core import Core
 from ...running.interpreter import choose_runtime
@@ -174,13 +174,13 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     def canExecute(self) -> tuple[bool, str]:
         """Return whether the libraries are there, and if not, how to install them."""
         missing_packages = choose_runtime(self.REQUIRED_MODULES).missing_packages
-        return (False, how_to_install(missing_packages, link=has_window())) if missing_packages else (True, "")
+        return (False, install_hint(missing_packages, link=has_window())) if missing_packages else (True, "")
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Return whether a run can start, and if not, what is wrong with which parameter."""
         choice = choose_runtime(self.REQUIRED_MODULES)
         if choice.missing_packages:
-            return False, how_to_install(choice.missing_packages)
+            return False, install_hint(choice.missing_packages)
         for definition in self.parameterDefinitions():
             problem = parameter_problem(definition, parameters, context)
             if problem:
@@ -264,11 +264,11 @@ def translate_help(text: str) -> str:
 
     It was copied from an algorithm's parameter with its ending, which is not part of the text that is translated.
     """
-    body, value, usual, paper = split(text)
+    body, value, usual, paper = split_help(text)
     return tr(body) + (_preset(usual, paper) if usual else "") + (_default(value) if value else "")
 
 
-def split(text: str) -> tuple[str, str | None, str | None, str | None]:
+def split_help(text: str) -> tuple[str, str | None, str | None, str | None]:
     """Return an English help text without its ending, then default value, usual value and the paper's, or None."""
     default = _DEFAULT.search(text)
     text = text[: default.start()] if default else text

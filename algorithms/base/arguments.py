@@ -11,7 +11,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingAlgorithm, QgsP
 
 from ...model.errors import CrsMissing, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.options import Option, Options
-from ...processing_provider.dependencies import how_to_install
+from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress
 from .values import (
@@ -132,7 +132,7 @@ class Arguments:
         packages = self.core.missing(["distributed"]) if address and self.core else []
         if packages:
             text = tr("{how_to_install}\nOr leave SCHEDULER empty to compute on this computer.")
-            raise LibraryMissing(text.format(how_to_install=how_to_install(packages)))
+            raise LibraryMissing(text.format(how_to_install=install_hint(packages)))
         return address
 
     def file(self, name: str) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from qgis.core import QgsApplication, QgsTask
 
 from scarp.processing_provider import dependencies
-from scarp.processing_provider.dependencies import LINK, how_to_install, load_error_message
+from scarp.processing_provider.dependencies import LINK, install_hint, load_error_message
 from scarp.tests.qgis.child import ROOT, child_environment, run_python
 
 START = """
@@ -116,7 +116,7 @@ def test_a_library_that_cannot_be_loaded_is_named():
 
 
 def test_headless_install_command_is_shown_and_works():
-    code = "from scarp.processing_provider.dependencies import how_to_install; print(how_to_install(['torch']))"
+    code = "from scarp.processing_provider.dependencies import install_hint; print(install_hint(['torch']))"
     said = child(code, "torch")
     assert "Plugins > Scarp > Install what Scarp needs" in said
     assert "<a" not in said
@@ -127,11 +127,11 @@ def test_headless_install_command_is_shown_and_works():
 
 
 def test_in_a_window_the_message_has_a_link():
-    assert f'<a href="{LINK}">' in how_to_install(["torch", "rasterio"], link=True)
+    assert f'<a href="{LINK}">' in install_hint(["torch", "rasterio"], link=True)
 
 
 def test_optional_packages_are_installed_with_pip():
-    said = how_to_install(["distributed"])
+    said = install_hint(["distributed"])
     assert "-m pip install distributed" in said
     assert "Install what Scarp needs" not in said
 
@@ -139,11 +139,11 @@ def test_optional_packages_are_installed_with_pip():
 def test_while_the_libraries_are_being_installed_the_message_says_to_wait(run, monkeypatch):
     monkeypatch.setattr(dependencies, "has_window", lambda: True)
     ended = threading.Event()
-    task = QgsTask.fromFunction(dependencies.installing(), lambda task: ended.wait(60))
+    task = QgsTask.fromFunction(dependencies.installation_title(), lambda task: ended.wait(60))
     QgsApplication.taskManager().addTask(task)
     try:
-        assert "being installed" in dependencies.how_to_install(["torch"])
+        assert "being installed" in dependencies.install_hint(["torch"])
     finally:
         ended.set()
         task.waitForFinished(10_000)
-    assert "Install what Scarp needs" in dependencies.how_to_install(["torch"])
+    assert "Install what Scarp needs" in dependencies.install_hint(["torch"])

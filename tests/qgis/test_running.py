@@ -1,4 +1,4 @@
-"""Where the core runs: what is chosen, that both ways give the same, and that QGIS lives on whatever happens."""
+"""Where the core runs: what is chosen, and that QGIS survives whatever happens in the worker process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from qgis.core import QgsProcessingException, QgsSettings
 
 from scarp.algorithms.base.feedback import FeedbackProgress, failure
+from scarp.model.demo.settings import DemoOptions
 from scarp.model.errors import Cancelled, LibraryMissing, TooFewData
 from scarp.model.progress import NullProgress
 from scarp.running import failures, interpreter
@@ -27,7 +28,7 @@ from scarp.tests.qgis.tiny import TRAINING, Listener
 
 @pytest.fixture
 def in_a_process(monkeypatch) -> None:
-    """Runs compute in a process of their own, with the Python of the tests."""
+    """Runs compute in a worker process, with the Python of the tests."""
     monkeypatch.setenv("SCARP_RUN", "process")
     monkeypatch.setenv("SCARP_PYTHON", sys.executable)
 
@@ -61,7 +62,9 @@ def test_choice(monkeypatch, mode, window, private, own, inside):
     monkeypatch.delenv("SCARP_PYTHON", raising=False)
     monkeypatch.setattr(interpreter, "where_to_run", lambda: mode)
     monkeypatch.setattr(interpreter, "has_window", lambda: window)
-    monkeypatch.setattr(interpreter, "_private_environment", lambda: None if private is None else runtime("private", private))
+    monkeypatch.setattr(
+        interpreter, "_private_environment", lambda: None if private is None else runtime("private", private)
+    )
     monkeypatch.setattr(interpreter, "_qgis_python", lambda: None if own is None else runtime("own", own))
     monkeypatch.setattr(interpreter, "_in_process", lambda: runtime("inside", inside))
     chosen = choose_runtime(["torch", "rasterio"])
@@ -81,13 +84,13 @@ def test_choice(monkeypatch, mode, window, private, own, inside):
     ("word", "expected"),
     [("auto", "automatic"), ("process", "process"), ("Inside ", "inside"), ("nonsense", "set"), ("", "set")],
 )
-def test_the_variable_wins_over_the_setting(monkeypatch, word, expected):
+def test_the_variable_overrides_the_setting(monkeypatch, word, expected):
     monkeypatch.setenv("SCARP_RUN", word)
     monkeypatch.setattr(interpreter, "where_to_run", lambda: "set")
     assert interpreter._configured_mode() == expected
 
 
-def test_the_setting_is_shown_stored_by_number_and_taken_out_again(run, monkeypatch):
+def test_the_setting_is_registered_stored_by_number_and_removed(run, monkeypatch):
     from processing.core.ProcessingConfig import ProcessingConfig
 
     from scarp.processing_provider import settings
@@ -97,7 +100,7 @@ def test_the_setting_is_shown_stored_by_number_and_taken_out_again(run, monkeypa
     monkeypatch.setattr(settings, "has_window", lambda: True)
     from qgis.PyQt.QtGui import QIcon
 
-    settings.show("Scarp", QIcon())
+    settings.register("Scarp", QIcon())
     try:
         assert settings.where_to_run() == "automatic"
         for number, expected in enumerate(("automatic", "process", "inside")):
@@ -108,12 +111,12 @@ def test_the_setting_is_shown_stored_by_number_and_taken_out_again(run, monkeypa
             assert settings.where_to_run() == "automatic"
     finally:
         QgsSettings().remove(key)
-        settings.hide()
+        settings.unregister()
     assert "SCARP_WHERE_TO_RUN" not in ProcessingConfig.settings
-    settings.hide()
+    settings.unregister()
 
 
-def test_a_library_inside_qgis_that_does_not_fit_is_replaced_by_the_process(monkeypatch):
+def test_a_library_that_cannot_be_loaded_inside_qgis_falls_back_to_the_worker(monkeypatch):
     class Broken:
         def call(self, *_: Any, **__: Any) -> Any:
             raise ImportError("numpy.core.multiarray failed to import", name="torch")
@@ -140,17 +143,11 @@ def script(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("kill -9 $$", "memory ran out"),
-        ("exit 137", "memory ran out"),
-        ("kill -SEGV $$", "crashed .SIGSEGV"),
-        ("kill -ILL $$", "instructions"),
-        ("echo last words >&2; exit 3", "exit code 3"),
-        ("exit 0", "exit code 0"),
-    ],
-)
+EXITS = {"kill -9 $$": "memory ran out", "exit 137": "memory ran out", "kill -SEGV $$": "crashed .SIGSEGV"}
+EXITS |= {"kill -ILL $$": "instructions", "echo last words >&2; exit 3": "exit code 3", "exit 0": "exit code 0"}
+
+
+@pytest.mark.parametrize(("text", "expected"), EXITS.items())
 def test_the_exit_reason_of_a_process_is_reported(tmp_path, text, expected):
     core = SubprocessCore(Runtime(lambda modules: [], (str(script(tmp_path / "python", text)),)), NullProgress())
     with pytest.raises(CoreProcessError, match=expected) as caught:
@@ -166,35 +163,22 @@ def test_a_python_that_cannot_be_started_is_named(python):
         SubprocessCore(Runtime(lambda modules: [], (python,)), NullProgress())
 
 
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        (0xC0000005, "0xC0000005"),
-        (0xC0000017, "memory"),
-        (0xC0000135, "lacks"),
-        (0xC000001D, "instructions"),
-        (-1073741819, "0xC0000005"),
-        (1, "0x00000001"),
-    ],
-)
+WINDOWS_CODES = {0xC0000005: "0xC0000005", 0xC0000017: "memory", 0xC0000135: "incomplete", 0xC000001D: "instructions"}
+WINDOWS_CODES |= {-1073741819: "0xC0000005", 1: "0x00000001"}
+
+
+@pytest.mark.parametrize(("code", "words"), WINDOWS_CODES.items())
 def test_windows_exit_codes_are_explained(monkeypatch, code, words):
     monkeypatch.setattr(failures.sys, "platform", "win32")
     assert words in str(failures.process_exited(code, ""))
 
 
-@pytest.mark.parametrize(
-    ("told", "kind"),
-    [
-        ({"kind": "TooFewData", "expected": True}, TooFewData),
-        ({"kind": "Cancelled", "expected": True}, Cancelled),
-        ({"kind": "MemoryError", "expected": False}, MemoryError),
-        ({"kind": "KeyError", "expected": False}, UnexpectedCoreError),
-        ({"kind": "ImportError", "expected": False, "library": "torch"}, ImportError),
-    ],
-)
-def test_worker_errors_are_rebuilt_with_their_class(told, kind):
-    error = failures.rebuild_error({"text": "There are 3.", "library": None, "trace": "trace", **told})
-    assert type(error) is kind
+@pytest.mark.parametrize("kind", [TooFewData, Cancelled, MemoryError, KeyError, ImportError])
+def test_worker_errors_are_rebuilt_with_their_class(kind):
+    library, expected = ("torch" if kind is ImportError else None), kind in (TooFewData, Cancelled)
+    content = {"kind": kind.__name__, "text": "There are 3.", "trace": "", "library": library, "expected": expected}
+    error = failures.rebuild_error(content)
+    assert type(error) is (UnexpectedCoreError if kind is KeyError else kind)
     assert "There are 3." in str(error)
 
 
@@ -214,15 +198,9 @@ class Striker(Listener):
 
 
 def train(run, chain, tmp_path, listener, **more: Any) -> Any:
-    return run(
-        "trainpcum",
-        listener,
-        STACK=chain["stack"],
-        LABELS=chain["labels"],
-        OUTPUT=tmp_path / "model.safetensors",
-        OUTPUT_HTML=tmp_path / "page.html",
-        **{**TRAINING, "EPOCHS": 100000, **more},
-    )
+    inputs = {"STACK": chain["stack"], "LABELS": chain["labels"], **TRAINING, "EPOCHS": 100000, **more}
+    outputs = {"OUTPUT": tmp_path / "model.safetensors", "OUTPUT_HTML": tmp_path / "page.html"}
+    return run("trainpcum", listener, **inputs, **outputs)
 
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGKILL, "memory ran out"), (signal.SIGSEGV, "crashed")])
@@ -251,36 +229,25 @@ def test_a_process_that_ignores_cancel_is_killed(run, chain, tmp_path, in_a_proc
     listener = Striker(strike)
     with pytest.raises(QgsProcessingException, match="Cancelled"):
         train(run, chain, tmp_path, listener)
-    assert time.perf_counter() - listener.when > CANCEL_TIMEOUT, "it was given the time to hear"
+    assert time.perf_counter() - listener.when > CANCEL_TIMEOUT, "it was given time to stop"
     with pytest.raises(ProcessLookupError):
         os.kill(started[-1].pid, 0)
 
 
-def test_a_function_that_fails_stops_the_job_and_is_raised_here(tmp_path, in_a_process):
+def test_a_callback_that_fails_stops_the_job_and_is_raised_here(tmp_path, in_a_process):
     def write(folder: Path, data: Any) -> None:
         raise OSError("no room")
 
     with Core(["rasterio"], NullProgress()) as core, pytest.raises(OSError, match="no room"):
-        core.call(
-            "create_demo_data",
-            tmp_path / "demo",
-            size=64,
-            regions=1,
-            seed=1,
-            write_vectors=write,
-            progress=NullProgress(),
-        )
+        options = DemoOptions(size=64, regions=1)
+        core.call("create_demo_data", tmp_path / "demo", options, write_vectors=write, progress=NullProgress())
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        MemoryError(),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
-        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
-    ],
-)
+OUT_OF_MEMORY = ("DefaultCPUAllocator: can't allocate memory: you tried", "CUDA out of memory. Tried to allocate 2 GiB")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), *map(RuntimeError, OUT_OF_MEMORY)])
 def test_out_of_memory_is_reported(error):
     message = str(failure(error, "Train", Listener()))
     assert "out of memory" in message
@@ -291,10 +258,10 @@ def test_the_remaining_time_is_reported_periodically(monkeypatch):
     class Bar(Listener):
         def __init__(self) -> None:
             super().__init__()
-            self.told: list[str] = []
+            self.texts: list[str] = []
 
         def setProgressText(self, text: str) -> None:
-            self.told.append(text)
+            self.texts.append(text)
 
     clock = [0.0]
     monkeypatch.setattr("scarp.algorithms.base.feedback.time.monotonic", lambda: clock[0])
@@ -303,9 +270,9 @@ def test_the_remaining_time_is_reported_periodically(monkeypatch):
     for step in range(1, 1201):
         clock[0] = step / 2
         progress.report(step / 1200)
-    assert bar.told[0] == "About 10 minutes left"
-    assert bar.told[-1] == "A few seconds left"
-    assert 10 < len(bar.told) < 25
-    assert len(set(bar.told)) == len(bar.told)
+    assert bar.texts[0] == "About 10 minutes left"
+    assert bar.texts[-1] == "A few seconds left"
+    assert 10 < len(bar.texts) < 25
+    assert len(set(bar.texts)) == len(bar.texts)
     assert bar.progress() == 100
     assert not bar.lines
