@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import ParameterInvalid
-from ..inputs.vectors import Points, Polygons
 from ..options import Options, choice, number, text
+
+if TYPE_CHECKING:
+    from ..inputs.vectors import Points, Polygons
 
 ALL = "all"
 REGION_PREFIX = "region: "  # starts the name of a scope that is a region
