@@ -67,7 +67,7 @@ def write_raster(
         "dtype": values.dtype,
         "nodata": nodata,
         "transform": transform or grid.transform,
-        "crs": grid.crs if crs is None else crs,
+        "crs": grid.crs if crs is None else crs or None,
         **profile,
     }
     with rasterio.open(path, "w", count=len(bands), height=bands.shape[1], width=bands.shape[2], **profile) as dataset:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,44 +34,33 @@ from scarp.model.errors import (
 )
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.progress import NullProgress
 from scarp.model.statistics.order_statistics import AreaRanks
 from scarp.model.validation.metrics import compare_auc
 from scarp.model.zones.raster import assign_zones
-from scarp.tests.core.conftest import compare_models
+from scarp.tests.core.conftest import (
+    Listener,
+    at_cells,
+    cell_box,
+    compare_models,
+    read_csv,
+    validate_with_points,
+    write_raster,
+)
 
-UTM = CRS.from_epsg(32643)
 LEFT, TOP, CELL, HEIGHT, WIDTH = 300000.0, 3850000.0, 30.0, 200, 240
+UTM = CRS.from_epsg(32643)
+GRID = Grid(UTM, from_origin(LEFT, TOP, CELL, CELL), WIDTH, HEIGHT)
 HOSTILE = '<script>alert("x")</script> & $1 $2'
 
 
 def write(path, values, cell=CELL, crs=UTM, left=LEFT, top=TOP, nodata=np.nan, dtype="float32"):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=values.shape[1],
-        height=values.shape[0],
-        count=1,
-        dtype=dtype,
-        crs=crs,
-        nodata=nodata,
-        transform=from_origin(left, top, cell, cell),
-    ) as target:
-        target.write(values.astype(dtype), 1)
-    return path
+    transform = from_origin(left, top, cell, cell)
+    return Path(write_raster(path, values.astype(dtype), nodata=nodata, transform=transform, crs=crs or ""))
 
 
-def xy_of(rows, columns):
-    return np.stack([LEFT + CELL * (np.asarray(columns) + 0.5), TOP - CELL * (np.asarray(rows) + 0.5)], axis=1)
-
-
-def box(row, column, height, width):
-    (left, top), (right, bottom) = xy_of([row - 0.5, row + height - 0.5], [column - 0.5, column + width - 0.5])
-    return {
-        "type": "Polygon",
-        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
-    }
+def areas(field, values, *boxes):
+    geometries = [cell_box(GRID, *place) for place in boxes]
+    return Polygons(name=f"{field} layer", fields={field: values}, geometries=geometries)
 
 
 class Case:
@@ -89,7 +78,7 @@ class Case:
         chance = np.where(np.isfinite(self.good), np.exp(1.5 * field), 0).ravel()
         cells = rng.choice(chance.size, landslides, replace=False, p=chance / chance.sum())
         self.rows, self.columns = np.divmod(cells, WIDTH)
-        self.slides = Points(name="slides", source="slides.gpkg", xy=xy_of(self.rows, self.columns))
+        self.slides = Points(name="slides", source="slides.gpkg", xy=at_cells(GRID, self.rows, self.columns))
         self.folder = folder
         self.paths = {
             "good": write(folder / "good.tif", self.good),
@@ -107,7 +96,7 @@ def case(tmp_path_factory):
 
 
 def run(case, folder, *maps, html=False, **options):
-    settings = {"repeats": 25, "distance": 90.0, "progress": NullProgress(), **options}
+    settings = {"repeats": 25, "distance": 90.0, **options}
     return compare_models(
         [case.paths.get(name, name) for name in maps],
         settings.pop("landslides", case.slides),
@@ -118,8 +107,7 @@ def run(case, folder, *maps, html=False, **options):
 
 
 def rows_of(folder):
-    with open(folder / "table.csv", newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_csv(folder / "table.csv")
     assert tuple(rows[0]) == TABLE_COLUMNS
     found = {tuple(row[key] for key in TABLE_COLUMNS[:4]): row for row in rows}
     assert len(found) == len(rows)
@@ -294,11 +282,7 @@ def test_numbers_against_brute_force(case, tmp_path):
 
 
 def test_the_points_are_those_of_validate_with_points(case, tmp_path):
-    from scarp.tests.core.conftest import validate_with_points
-
-    alone = validate_with_points(
-        case.paths["good"], case.slides, None, tmp_path / "v.csv", repeats=25, distance=90.0, progress=NullProgress()
-    )
+    alone = validate_with_points(case.paths["good"], case.slides, None, tmp_path / "v.csv", repeats=25, distance=90.0)
     among = run(case, tmp_path, "good", "again").results["all"][0]
     assert alone.of("all").auc == among.auc
     assert alone.of("all").measures == among.measures
@@ -371,25 +355,11 @@ def test_an_official_map_of_classes_with_a_mark_it_does_not_declare(case, tmp_pa
 
 
 def test_regions_windows_and_subsets(case, tmp_path):
-    regions = Polygons(
-        name="regions", fields={"name": ["west", HOSTILE]}, geometries=[box(0, 0, 200, 120), box(0, 120, 200, 120)]
-    )
-    windows = Polygons(
-        name="windows", fields={"subset": ["train", "test"]}, geometries=[box(0, 0, 100, 240), box(100, 0, 100, 240)]
-    )
-    summary = run(
-        case,
-        tmp_path,
-        "good",
-        "poor",
-        "classes",
-        html=True,
-        regions=regions,
-        region_field="name",
-        windows=windows,
-        subset="test",
-        names=["A & <b>", "B $x$", HOSTILE],
-    )
+    regions = areas("name", ["west", HOSTILE], (0, 0, 200, 120), (0, 120, 200, 120))
+    windows = areas("subset", ["train", "test"], (0, 0, 100, 240), (100, 0, 100, 240))
+    parts = {"regions": regions, "region_field": "name", "windows": windows, "subset": "test"}
+    names = ["A & <b>", "B $x$", HOSTILE]
+    summary = run(case, tmp_path, "good", "poor", "classes", html=True, names=names, **parts)
     assert list(summary.results) == ["all", "train", "test", f"region: {HOSTILE}", "region: west"]
     assert summary.auc == summary.results["test"][0].auc
     assert summary.results["test"][0].landslides == (case.rows >= 100).sum()
@@ -401,15 +371,10 @@ def test_regions_windows_and_subsets(case, tmp_path):
     assert "<script" not in page
     assert "A &amp; &lt;b&gt;" in page
     assert 'src="http' not in page
-    for words in (
-        "Significant, or chance?",
-        "corrected after Holm",
-        "Worst region",
-        "Weighted kappa",
-        "Where they differ",
-        "Read this first",
-    ):
-        assert words in page
+    headings = (
+        "Significant, or chance?|corrected after Holm|Worst region|Weighted kappa|Where they differ|Read this first"
+    )
+    assert all(words in page for words in headings.split("|"))
     record = json.loads((tmp_path / "report.html.run.json").read_text(encoding="utf-8"))
     assert len(record["inputs"]["SUSCEPTIBILITY"]) == 3
     assert record["inputs"]["SUSCEPTIBILITY"][0]["sha256"]
@@ -418,9 +383,9 @@ def test_regions_windows_and_subsets(case, tmp_path):
 
 def test_given_stable_points_and_polygons(case, tmp_path):
     rng = np.random.default_rng(7)
-    stable = Points(name="stable", xy=xy_of(rng.integers(10, HEIGHT, 90), rng.integers(0, WIDTH, 90)))
+    stable = Points(name="stable", xy=at_cells(GRID, rng.integers(10, HEIGHT, 90), rng.integers(0, WIDTH, 90)))
     polygons = Polygons(
-        name="outlines", geometries=[box(row, column, 3, 3) for row, column in zip(case.rows, case.columns)]
+        name="outlines", geometries=[cell_box(GRID, row, column, 3, 3) for row, column in zip(case.rows, case.columns)]
     )
     one = run(case, tmp_path, "good", "poor", stable=stable, landslides=polygons)
     every = run(case, tmp_path, "good", "poor", stable=stable, landslides=polygons, polygon_mode="cells")
@@ -461,12 +426,7 @@ def far_away(case, tmp_path):
         (["good", "far"], {}, NoOverlap, ["far", "no common ground"]),
         (["good", "no crs"], {}, CrsMissing, ["no crs", "coordinate reference system"]),
         (["good", "empty"], {}, TooFewData, ["empty", "no cell with data"]),
-        (
-            ["good", "poor"],
-            {"landslides": Points(name="none", xy=np.empty((0, 2)))},
-            LayerEmpty,
-            ["none", "no feature"],
-        ),
+        (["good", "poor"], {"landslides": Points(name="none")}, LayerEmpty, ["none", "no feature"]),
         (["good", "poor"], {"output_difference": "/nowhere at all/d.tif"}, OutputNotWritable, ["does not exist"]),
     ],
 )
@@ -485,24 +445,9 @@ def test_bad_input(case, tmp_path, maps, options, error, words):
 
 @pytest.mark.parametrize("after", [1, 40, 120])
 def test_cancel_leaves_nothing(case, tmp_path, after):
-    class Stops(NullProgress):
-        asked = 0
-
-        def cancelled(self):
-            Stops.asked += 1
-            return Stops.asked > after
-
+    outputs = {"output_difference": tmp_path / "d.tif", "progress": Listener(cancel_after=after)}
     with pytest.raises(Cancelled):
-        run(
-            case,
-            tmp_path,
-            "good",
-            "poor",
-            html=True,
-            repeats=200,
-            progress=Stops(),
-            output_difference=tmp_path / "d.tif",
-        )
+        run(case, tmp_path, "good", "poor", html=True, repeats=200, **outputs)
     assert not list(tmp_path.iterdir())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import math
 
@@ -21,34 +20,22 @@ from scarp.model.comparison.settings import MAX_MAPS, map_names
 from scarp.model.comparison.sources import Source, open_sources
 from scarp.model.comparison.summary import MEAN, TESTED, WHOLE, WORST
 from scarp.model.errors import NoOverlap, ParameterInvalid
-from scarp.model.grid import Block
+from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.tests.core.conftest import compare_models
-from scarp.model.progress import NullProgress
+from scarp.tests.core.conftest import at_cells, cell_box, compare_models, read_csv, validate_with_points, write_raster
 
 UTM = CRS.from_epsg(32646)
 LEFT, TOP, CELL, SIDE = 500000.0, 3300000.0, 30.0, 200
+GRID = Grid(UTM, from_origin(LEFT, TOP, CELL, CELL), SIDE, SIDE)
 CUTS = {"north west": (0, 100, 0, 90), "north east": (0, 100, 90, 200), "south": (100, 200, 0, 200)}
 """First and last row and column of the regions."""
 
 
 def write(path, values, row=0, column=0, crs=UTM, transform=None, region=None, cell=CELL):
-    if transform is None:
-        transform = from_origin(LEFT + CELL * column, TOP - CELL * row, cell, cell)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=values.shape[1],
-        height=values.shape[0],
-        count=1,
-        dtype="float32",
-        crs=crs,
-        nodata=math.nan,
-        transform=transform,
-    ) as target:
-        target.write(values.astype("float32"), 1)
-        if region:
+    transform = transform or from_origin(LEFT + CELL * column, TOP - CELL * row, cell, cell)
+    write_raster(path, values.astype("float32"), nodata=math.nan, transform=transform, crs=crs)
+    if region:
+        with rasterio.open(path, "r+") as target:
             target.update_tags(REGION=region)
     return path
 
@@ -65,11 +52,9 @@ class Case:
         self.maps["pcum"][:5] = np.nan
         chance = np.where(np.isfinite(self.maps["pcum"]), np.exp(1.4 * field), 0).ravel()
         self.rows, self.columns = np.divmod(rng.choice(chance.size, 150, replace=False, p=chance / chance.sum()), SIDE)
-        self.slides = Points(
-            name="slides", xy=np.stack([LEFT + CELL * (self.columns + 0.5), TOP - CELL * (self.rows + 0.5)], axis=1)
-        )
+        self.slides = Points(name="slides", xy=at_cells(GRID, self.rows, self.columns))
         self.regions = Polygons(
-            name="regions", fields={"name": list(CUTS)}, geometries=[self.box(*cut) for cut in CUTS.values()]
+            name="regions", fields={"name": list(CUTS)}, geometries=[cut_box(*cut) for cut in CUTS.values()]
         )
         self.whole, self.pieces = {}, {}
         for name, values in self.maps.items():
@@ -79,13 +64,9 @@ class Case:
                 for region, (first, last, left, right) in CUTS.items()
             ]
 
-    @staticmethod
-    def box(first, last, left, right):
-        x, y = (LEFT + CELL * left, LEFT + CELL * right), (TOP - CELL * last, TOP - CELL * first)
-        return {
-            "type": "Polygon",
-            "coordinates": [[(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1]), (x[0], y[0])]],
-        }
+
+def cut_box(first, last, left, right):
+    return cell_box(GRID, first, left, last - first, right - left)
 
 
 @pytest.fixture(scope="module")
@@ -94,21 +75,13 @@ def case(tmp_path_factory):
 
 
 def run(case, folder, paths, names, **options):
-    settings = {"repeats": 25, "distance": 60.0, "progress": NullProgress(), **options}
-    return compare_models(
-        paths,
-        settings.pop("landslides", case.slides),
-        folder / "report.html",
-        folder / "table.csv",
-        names=names,
-        output_summary=folder / "summary.csv",
-        **settings,
-    )
+    settings = {"repeats": 25, "distance": 60.0, "output_summary": folder / "summary.csv", **options}
+    landslides = settings.pop("landslides", case.slides)
+    return compare_models(paths, landslides, folder / "report.html", folder / "table.csv", names=names, **settings)
 
 
 def summary_of(folder):
-    with open(folder / "summary.csv", newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    rows = read_csv(folder / "summary.csv")
     assert len({row["region"] for row in rows}) == len(rows)
     return {row["region"]: row for row in rows}
 
@@ -122,15 +95,8 @@ def test_pieces_are_the_same_map_as_one_raster(case, tmp_path):
     ):
         folder = tmp_path / how
         folder.mkdir()
-        run(
-            case,
-            folder,
-            paths,
-            names,
-            regions=case.regions,
-            region_field="name",
-            output_difference=folder / "difference.tif",
-        )
+        regions = {"regions": case.regions, "region_field": "name"}
+        run(case, folder, paths, names, output_difference=folder / "difference.tif", **regions)
         with rasterio.open(folder / "difference.tif") as difference:
             found[how] = (
                 (folder / "table.csv").read_bytes(),
@@ -185,7 +151,7 @@ def test_the_summary_tells_the_test_windows_from_all(case, tmp_path):
     windows = Polygons(
         name="windows",
         fields={"subset": ["train", "test"]},
-        geometries=[case.box(0, SIDE, 0, 100), case.box(0, SIDE, 100, SIDE)],
+        geometries=[cut_box(0, SIDE, 0, 100), cut_box(0, SIDE, 100, SIDE)],
     )
     summary = run(case, tmp_path, case.pieces["pcum"], ["PCUM"] * 3, windows=windows)
     rows = summary_of(tmp_path)
@@ -214,26 +180,14 @@ def test_one_model_alone(case, tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Relative landslide susceptibility by region" in page
     assert "Significant, or chance?" not in page
-    with open(tmp_path / "table.csv", newline="", encoding="utf-8") as stream:
-        assert {row["other"] for row in csv.DictReader(stream)} == {""}
+    assert {row["other"] for row in read_csv(tmp_path / "table.csv")} == {""}
     with pytest.raises(ParameterInvalid, match="OUTPUT_DIFFERENCE"):
         run(case, tmp_path, case.pieces["pcum"], ["PCUM"] * 3, output_difference=tmp_path / "d.tif")
 
 
 def test_the_numbers_are_those_of_validation(case, tmp_path):
-    from scarp.tests.core.conftest import validate_with_points
-
-    alone = validate_with_points(
-        case.whole["pcum"],
-        case.slides,
-        None,
-        None,
-        repeats=25,
-        distance=60.0,
-        regions=case.regions,
-        region_field="name",
-        progress=NullProgress(),
-    )
+    parts = {"regions": case.regions, "region_field": "name"}
+    alone = validate_with_points(case.whole["pcum"], case.slides, None, None, repeats=25, distance=60.0, **parts)
     joined = run(case, tmp_path, case.pieces["pcum"], ["PCUM"] * 3)
     for scope in joined.results:
         assert alone.of(scope).auc == joined.results[scope][0].auc, scope
@@ -268,17 +222,9 @@ def test_pieces_of_other_cell_sizes_and_crs(case, tmp_path):
         UTM, crs, right - left, last - first, *bounds, resolution=CELL
     )
     turned = np.full((height, width), np.nan, dtype=np.float32)
-    reproject(
-        case.maps["pcum"][first:last, left:right].astype(np.float32),
-        turned,
-        src_transform=from_origin(bounds[0], bounds[3], CELL, CELL),
-        src_crs=UTM,
-        dst_transform=transform,
-        dst_crs=crs,
-        src_nodata=np.nan,
-        dst_nodata=np.nan,
-        resampling=Resampling.nearest,
-    )
+    origin = {"src_transform": from_origin(bounds[0], bounds[3], CELL, CELL), "src_crs": UTM, "src_nodata": np.nan}
+    target = {"dst_transform": transform, "dst_crs": crs, "dst_nodata": np.nan, "resampling": Resampling.nearest}
+    reproject(case.maps["pcum"][first:last, left:right].astype(np.float32), turned, **origin, **target)
     south = write(tmp_path / "south.tif", turned, crs=crs, transform=transform, region="south")
     coarse = write(tmp_path / "north east.tif", case.maps["pcum"][1:100:2, 91:200:2], 0, 90, cell=2 * CELL)
     paths = [coarse, case.pieces["pcum"][0], south]

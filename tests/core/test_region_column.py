@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 
 import numpy as np
 import pytest
 import rasterio
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.progress import NullProgress
 from scarp.model.tables import prepend_region
 from scarp.model.validation.settings import TABLE_COLUMNS
 from scarp.model.zones.raster import read_breaks
-from scarp.tests.core.conftest import classify_zones, validate_with_points
+from scarp.tests.core.conftest import box, classify_zones, read_csv, utm_grid, validate_with_points, write_raster
 
 LEFT, TOP, CELL, SIDE = 500000.0, 3300000.0, 30.0, 80
+GRID = utm_grid(SIDE, SIDE, CELL, LEFT, TOP)
 ZONE_COLUMNS = ["zone", "name", "lower", "upper", "cells", "km2", "share"]
 NAME = 'Gorges, "east"'
 
@@ -30,26 +27,10 @@ def maps(tmp_path_factory):
     folder = tmp_path_factory.mktemp("maps")
     values = np.random.default_rng(1).random((SIDE, SIDE)).astype(np.float32)
     for name, tags in (("plain", {}), ("named", {"REGION": NAME})):
-        with rasterio.open(
-            folder / f"{name}.tif",
-            "w",
-            driver="GTiff",
-            width=SIDE,
-            height=SIDE,
-            count=1,
-            dtype="float32",
-            crs=CRS.from_epsg(32646),
-            nodata=math.nan,
-            transform=from_origin(LEFT, TOP, CELL, CELL),
-        ) as target:
-            target.write(values, 1)
+        write_raster(folder / f"{name}.tif", values, GRID, nodata=math.nan)
+        with rasterio.open(folder / f"{name}.tif", "r+") as target:
             target.update_tags(**tags)
     return {name: folder / f"{name}.tif" for name in ("plain", "named")}
-
-
-def rows_of(path):
-    with open(path, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
 
 
 CASES = [("plain", "", ""), ("plain", " West ", "West"), ("named", "", NAME), ("named", "West", "West")]
@@ -58,8 +39,8 @@ CASES = [("plain", "", ""), ("plain", " West ", "West"), ("named", "", NAME), ("
 @pytest.mark.parametrize(("source", "given", "expected"), CASES)
 def test_zone_table_and_raster(maps, tmp_path, source, given, expected):
     table, output = tmp_path / "zones.csv", tmp_path / "zones.tif"
-    made = classify_zones(maps[source], output, region=given, output_table=table, progress=NullProgress())
-    rows = rows_of(table)
+    made = classify_zones(maps[source], output, region=given, output_table=table)
+    rows = read_csv(table)
     assert list(rows[0]) == (["region", *ZONE_COLUMNS] if expected else ZONE_COLUMNS)
     assert {row.get("region", "") for row in rows} == {expected}
     assert len(rows) == 5
@@ -79,34 +60,14 @@ def test_validation_table_and_points(maps, tmp_path, source, given, expected):
         xy=np.stack([LEFT + rng.uniform(0, SIDE * CELL, 40), TOP - rng.uniform(0, SIDE * CELL, 40)], axis=1),
     )
     half = LEFT + CELL * SIDE / 2
-    west = Polygons(
-        name="parts",
-        fields={"part": ["left half"]},
-        geometries=[
-            {
-                "type": "Polygon",
-                "coordinates": [
-                    [(LEFT, TOP), (half, TOP), (half, TOP - SIDE * CELL), (LEFT, TOP - SIDE * CELL), (LEFT, TOP)]
-                ],
-            }
-        ],
-    )
+    left_half = box(LEFT, TOP - SIDE * CELL, half, TOP)
+    west = Polygons(name="parts", fields={"part": ["left half"]}, geometries=[left_half])
     found = {}
     for regions in (None, west):
-        summary = validate_with_points(
-            maps[source],
-            slides,
-            None,
-            tmp_path / "v.csv",
-            repeats=5,
-            distance=30.0,
-            region=given,
-            regions=regions,
-            region_field="part",
-            progress=NullProgress(),
-        )
+        options = {"region": given, "regions": regions, "region_field": "part", "repeats": 5, "distance": 30.0}
+        summary = validate_with_points(maps[source], slides, None, tmp_path / "v.csv", **options)
         found[regions is not None] = summary.points
-        rows = rows_of(tmp_path / "v.csv")
+        rows = read_csv(tmp_path / "v.csv")
         assert list(rows[0]) == (["region", *TABLE_COLUMNS] if expected else list(TABLE_COLUMNS))
         assert {row.get("region", "") for row in rows} == {expected}
     assert {point.region for point in found[False]} == {expected}

@@ -28,26 +28,22 @@ from scarp.model.errors import (
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.progress import NullProgress
 from scarp.model.validation.settings import OUTCOMES, POINT_FIELDS, TABLE_COLUMNS
-from scarp.tests.core.conftest import validate_with_points
+from scarp.tests.core.conftest import Listener, at_cells, cell_box, validate_with_points
 
 GRID = Grid(CRS.from_epsg(4326), from_origin(95.0, 30.0, 1 / 3600, 1 / 3600), 240, 200)
 HOSTILE = '<script>alert("x")</script> & "Medog" $1 $2'
 
 
 def xy_of(rows, columns) -> np.ndarray:
-    t = GRID.transform
-    return np.stack([t.c + t.a * (np.asarray(columns) + 0.4), t.f + t.e * (np.asarray(rows) + 0.6)], axis=1)
+    return at_cells(GRID, rows, columns, 0.45)
 
 
 def box(row: float, column: float, height: float, width: float) -> dict:
-    left, top = xy_of([row - 0.6], [column - 0.4])[0]
-    right, bottom = xy_of([row + height - 0.6], [column + width - 0.4])[0]
-    return {
-        "type": "Polygon",
-        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
-    }
+    return cell_box(GRID, row, column, height, width)
+
+
+TRAINING_ONLY = Polygons(name="w", fields={"subset": ["train"]}, geometries=[box(0, 0, 200, 240)])
 
 
 class Case:
@@ -85,11 +81,10 @@ def case(tmp_path_factory) -> Case:
 
 def run(case: Case, folder, **options):
     """Validate with few repeats; ``html`` asks for the report, whose figures take most of the time."""
-    settings = {"repeats": 25, "distance": 90.0, "progress": NullProgress(), **options}
+    settings = {"repeats": 25, "distance": 90.0, **options}
     report = folder / "report.html" if settings.pop("html", False) else None
-    return validate_with_points(
-        case.path, settings.pop("landslides", case.landslides), report, folder / "table.csv", **settings
-    )
+    landslides = settings.pop("landslides", case.landslides)
+    return validate_with_points(case.path, landslides, report, folder / "table.csv", **settings)
 
 
 def table_of(folder) -> dict[tuple[str, str], list[str]]:
@@ -308,14 +303,7 @@ def test_resampling_whole_landslides_widens_the_interval(case, tmp_path):
         ({"stable": Points(name="far", xy=np.array([[0.0, 0.0]]))}, LayerEmpty, "STABLE"),
         ({"regions": Polygons(name="none")}, LayerEmpty, "REGIONS"),
         ({"regions": Polygons(name="r", geometries=[box(0, 0, 9, 9)]), "region_field": "x"}, FieldUnusable, '"x"'),
-        (
-            {
-                "windows": Polygons(name="w", fields={"subset": ["train"]}, geometries=[box(0, 0, 200, 240)]),
-                "subset": "test",
-            },
-            LayerEmpty,
-            "0 landslides lie in test windows",
-        ),
+        ({"windows": TRAINING_ONLY, "subset": "test"}, LayerEmpty, "0 landslides lie in test windows"),
         ({"zones": "/nowhere/zones.tif"}, InputMissing, "zones"),
     ],
 )
@@ -338,28 +326,16 @@ def test_a_folder_that_is_not_there_is_refused_before_the_work(case, tmp_path):
         run(case, tmp_path / "missing")
 
 
-class Impatient(NullProgress):
-    """Cancels after some questions."""
-
-    def __init__(self, patience: int) -> None:
-        super().__init__()
-        self.patience = patience
-
-    def cancelled(self) -> bool:
-        self.patience -= 1
-        return self.patience < 0
-
-
 def test_cancelling_leaves_nothing(case, tmp_path):
-    polite = Impatient(10**9)
-    run(case, tmp_path, progress=polite, html=True)
+    listener = Listener()
+    run(case, tmp_path, progress=listener, html=True)
     for path in tmp_path.iterdir():
         path.unlink()
-    asked = 10**9 - polite.patience
+    asked = listener.questions
     assert asked > 30
     for patience in [0, 1, 2, 5, *np.linspace(6, asked - 1, 6).astype(int).tolist()]:
         with pytest.raises(Cancelled):
-            run(case, tmp_path, progress=Impatient(patience), html=True)
+            run(case, tmp_path, progress=Listener(cancel_after=patience), html=True)
         names = {path.name for path in tmp_path.iterdir()}
         assert "table.csv" not in names
         assert not [name for name in names if name.startswith(".")]
@@ -373,12 +349,6 @@ def test_progress_moves_on_over_several_windows(case, tmp_path):
     case.path = tmp_path / "wide.tif"
     with create_raster(case.path, grid, "float32", np.nan, ["susceptibility"], overviews=None) as dataset:
         dataset.write(np.random.default_rng(0).random(grid.shape, dtype=np.float32), 1)
-
-    class Listener(NullProgress):
-        fractions: list[float] = []
-
-        def report(self, fraction: float, text: str = "") -> None:
-            self.fractions.append(fraction)
 
     listener = Listener()
     run(case, tmp_path, progress=listener, landslides=Points(name="slides", xy=xy_of(range(5, 35), range(0, 900, 30))))
@@ -419,15 +389,9 @@ def test_relief_lies_under_the_maps(case, tmp_path, given):
         (tmp_path / "stack.tif").touch()
         for output, name, source in (("map.tif", "STACK", "stack.tif"), ("stack.tif", "dem", "dem.tif")):
             (tmp_path / f"{output}.run.json").write_text(json.dumps({"inputs": {name: {"source": f"/gone/{source}"}}}))
-    summary = run(
-        case,
-        tmp_path,
-        html=True,
-        dem=tmp_path / "dem.tif" if given else None,
-        regions=case.regions,
-        region_field="name",
-        sheet_relief=tmp_path / "relief.tif",
-    )
+    dem = tmp_path / "dem.tif" if given else None
+    regions = {"regions": case.regions, "region_field": "name"}
+    summary = run(case, tmp_path, html=True, dem=dem, sheet_relief=tmp_path / "relief.tif", **regions)
     assert "Relief from dem.tif" in (tmp_path / "report.html").read_text(encoding="utf-8")
     sheet = summary.sheet
     assert sheet.hillshade == str(tmp_path / "relief.tif")

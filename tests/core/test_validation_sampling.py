@@ -17,28 +17,13 @@ from scarp.model.labels.buffers import PointBuffers
 from scarp.model.progress import NullProgress
 from scarp.model.validation.map_layers import MapLayers, RegionMap, Scope, SubsetMap, ZoneSource
 from scarp.model.validation.sampling import SamplingFrame, collect_map_statistics, draw_stable, sample_layer
+from scarp.tests.core.conftest import at_cells, cell_box
 
 UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 130, 110)
 WIDE = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 1300, 1150)
 """Larger than one window both ways."""
 NORTH = Grid(CRS.from_epsg(4326), from_origin(95.0, 70.0, 0.05, 0.05), 40, 600)
 """From 70 to 40 degrees north, where a cell's area grows to more than the double."""
-
-
-def box(grid: Grid, row: float, column: float, height: float, width: float) -> dict:
-    """A rectangle of cells as GeoJSON."""
-    t = grid.transform
-    left, right = t.c + t.a * column, t.c + t.a * (column + width)
-    top, bottom = t.f + t.e * row, t.f + t.e * (row + height)
-    return {
-        "type": "Polygon",
-        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
-    }
-
-
-def at_cells(grid: Grid, rows, columns, shift: float = 0.5) -> np.ndarray:
-    t = grid.transform
-    return np.stack([t.c + t.a * (np.asarray(columns) + shift), t.f + t.e * (np.asarray(rows) + shift)], axis=1)
 
 
 @pytest.fixture
@@ -177,15 +162,15 @@ def polygons_of(grid: Grid) -> Polygons:
     return Polygons(
         name="slides",
         geometries=[
-            box(grid, 3, 3, 10, 4),
-            box(grid, 8, 5, 10, 10),
-            box(grid, 40.6, 40.6, 0.2, 0.2),
-            box(grid, -50, 3, 10, 10),
+            cell_box(grid, 3, 3, 10, 4),
+            cell_box(grid, 8, 5, 10, 10),
+            cell_box(grid, 40.6, 40.6, 0.2, 0.2),
+            cell_box(grid, -50, 3, 10, 10),
             {
                 "type": "Polygon",
                 "coordinates": [
-                    *box(grid, 60, 60, 21, 21)["coordinates"],
-                    box(grid, 62, 62, 17, 17)["coordinates"][0][::-1],
+                    *cell_box(grid, 60, 60, 21, 21)["coordinates"],
+                    cell_box(grid, 62, 62, 17, 17)["coordinates"][0][::-1],
                 ],
             },
         ],
@@ -226,7 +211,7 @@ def test_training_windows_win_where_windows_overlap():
     windows = Polygons(
         name="windows",
         fields={"subset": ["test", "Training", "validation"]},
-        geometries=[box(UTM, 0, 0, 30, 30), box(UTM, 20, 20, 30, 30), box(UTM, 25, 0, 10, 60)],
+        geometries=[cell_box(UTM, 0, 0, 30, 30), cell_box(UTM, 20, 20, 30, 30), cell_box(UTM, 25, 0, 10, 60)],
     )
     codes = SubsetMap(UTM, windows).read(Block(0, 0, *UTM.shape))
     assert (codes[10, 10], codes[25, 25], codes[28, 5], codes[45, 45], codes[90, 90]) == (3, 1, 2, 1, 0)
@@ -237,7 +222,7 @@ def test_training_windows_win_where_windows_overlap():
 @pytest.mark.parametrize("fields", [{"subset": ["practice"]}, {"set": ["test"]}, {"subset": [None]}])
 def test_windows_must_say_their_subset(fields):
     with pytest.raises(FieldUnusable):
-        SubsetMap(UTM, Polygons(name="windows", fields=fields, geometries=[box(UTM, 0, 0, 5, 5)]))
+        SubsetMap(UTM, Polygons(name="windows", fields=fields, geometries=[cell_box(UTM, 0, 0, 5, 5)]))
     with pytest.raises(LayerEmpty):
         SubsetMap(UTM, Polygons(name="windows", fields={"subset": []}, geometries=[]))
 
@@ -246,7 +231,7 @@ def test_features_of_one_name_are_one_region():
     regions = Polygons(
         name="regions",
         fields={"code": [10.0, 2.0, 10.0, None]},
-        geometries=[box(UTM, 0, 0, 5, 5), box(UTM, 10, 10, 5, 5), box(UTM, 50, 50, 5, 5), box(UTM, 90, 90, 5, 5)],
+        geometries=[cell_box(UTM, place, place, 5, 5) for place in (0, 10, 50, 90)],
     )
     found = RegionMap(UTM, regions, "code")
     assert found.labels == ["2", "10", "(no name)"]

@@ -1,4 +1,4 @@
-"""Points, windows and regions that a map cannot be judged by."""
+"""Points, windows and regions that a map cannot be evaluated with."""
 
 from __future__ import annotations
 
@@ -50,205 +50,161 @@ def _auc(outcome: Outcome) -> None:
     assert 0 < outcome.results["RECALL"] < 1
 
 
+def _half(outcome: Outcome) -> None:
+    assert abs(outcome.results["AUC"] - 0.5) < 1e-9
+
+
+def _points_elsewhere(name: str):
+    return lambda at: {name: memory_layer("Point", "", [(ELSEWHERE, [])], name="elsewhere")}
+
+
+def _empty(name: str, geometry: str, layer: str, fields: str = ""):
+    return lambda at: {name: memory_layer(geometry, fields, [], name=layer)}
+
+
+def _regions_elsewhere(at: Workplace) -> dict:
+    return {"REGIONS": memory_layer("Polygon", "", [("Polygon ((0 0, 0 900, 900 900, 0 0))", [])], name="counties")}
+
+
+def _void_zones(at: Workplace) -> dict:
+    return {"ZONES": changed(at.chain["zones"], at.folder / "zones.tif", np.zeros_like)}
+
+
+def _second_map_void(at: Workplace) -> dict:
+    first = at.chain["susceptibility"]
+    return {"SUSCEPTIBILITY": [first, changed(first, at.folder / "void.tif", _void)]}
+
+
+def _judge(name: str, given: str, make, error: str = "", **more) -> Case:
+    return Case(f"judge-{name}", "validatewithpoints", given, make, error, **more)
+
+
+def _compare(name: str, given: str, make, error: str) -> Case:
+    return Case(f"compare-{name}", "comparemodels", given, make, error)
+
+
 CASES = (
-    Case(
-        "judge-slides-outside",
-        "validatewithpoints",
+    _judge(
+        "slides-outside",
         "Landslides of another country",
-        lambda at: {"LANDSLIDES": memory_layer("Point", "", [(ELSEWHERE, [])], name="elsewhere")},
+        _points_elsewhere("LANDSLIDES"),
         r'None of the 1 landslides of "elsewhere" lies on the map',
     ),
-    Case(
-        "judge-slides-none",
-        "validatewithpoints",
+    _judge(
+        "slides-none",
         "An inventory without any feature",
-        lambda at: {"LANDSLIDES": memory_layer("Point", "", [], name="slides")},
+        _empty("LANDSLIDES", "Point", "slides"),
         r'"slides" given as LANDSLIDES',
     ),
-    Case(
-        "judge-one-slide",
-        "validatewithpoints",
+    _judge(
+        "one-slide",
         "One landslide only",
         lambda at: {"LANDSLIDES": points([_MIDDLE])},
         r"landslides lie in 1 cell of the map only",
     ),
-    Case(
-        "judge-one-cell",
-        "validatewithpoints",
-        "Fifty landslides in one cell",
-        _shared_cell,
-        r"landslides lie in 1 cell of the map only",
+    _judge("one-cell", "Fifty landslides in one cell", _shared_cell, r"landslides lie in 1 cell of the map only"),
+    _judge("multi", "Multi-points with heights", _multi, works="Every part is a point.", holds=_auc),
+    _judge(
+        "100000", "100,000 landslides on 14,400 cells", _many, works="Cells count once; the report is made.", holds=_auc
     ),
-    Case(
-        "judge-multi",
-        "validatewithpoints",
-        "Multi-points with heights",
-        _multi,
-        works="Every part is a point.",
-        holds=_auc,
-    ),
-    Case(
-        "judge-100000",
-        "validatewithpoints",
-        "100,000 landslides on 14,400 cells",
-        _many,
-        works="Cells count once; the report is made.",
-        holds=_auc,
-    ),
-    Case(
-        "judge-no-room",
-        "validatewithpoints",
+    _judge(
+        "no-room",
         "DISTANCE 100,000 m on a map of 3,600 m",
         lambda at: {"DISTANCE": 100000},
         r"no stable point can be drawn. Make DISTANCE smaller",
     ),
-    Case(
-        "judge-stable-outside",
-        "validatewithpoints",
+    _judge(
+        "stable-outside",
         "Stable points of another country",
-        lambda at: {"STABLE": memory_layer("Point", "", [(ELSEWHERE, [])], name="elsewhere")},
+        _points_elsewhere("STABLE"),
         r'"elsewhere" given as STABLE',
     ),
-    Case(
-        "judge-stable-empty",
-        "validatewithpoints",
+    _judge(
+        "stable-empty",
         "Stable points without any feature",
-        lambda at: {"STABLE": memory_layer("Point", "", [], name="quiet")},
+        _empty("STABLE", "Point", "quiet"),
         r'"quiet" given as STABLE has no feature',
     ),
-    Case(
-        "judge-stable-polygons",
-        "validatewithpoints",
-        "Polygons as stable points",
-        lambda at: {"STABLE": at.area / "regions.gpkg"},
-        r"STABLE",
-    ),
-    Case("judge-map-void", "validatewithpoints", "A map without any value", _map(_void), r"(?i)map|susceptibility"),
-    Case(
-        "judge-map-percent",
-        "validatewithpoints",
-        "A map in percent",
-        _map(_percent),
-        r"map\.tif holds values .*between 0 and 1",
-    ),
-    Case(
-        "judge-map-one-value",
-        "validatewithpoints",
+    _judge("stable-polygons", "Polygons as stable points", lambda at: {"STABLE": at.area / "regions.gpkg"}, r"STABLE"),
+    _judge("map-void", "A map without any value", _map(_void), r"(?i)map|susceptibility"),
+    _judge("map-percent", "A map in percent", _map(_percent), r"map\.tif holds values .*between 0 and 1"),
+    _judge(
+        "map-one-value",
         "A map of one value only",
         _map(lambda values: np.full_like(values, 0.3)),
         works="The AUC is 0.5.",
-        holds=lambda outcome: _half(outcome),
+        holds=_half,
     ),
-    Case(
-        "judge-windows-no-field",
-        "validatewithpoints",
+    _judge(
+        "windows-no-field",
         "Windows without the field subset",
         _windows(None, ""),
         r'"windows" for WINDOWS has no field "subset"',
     ),
-    Case(
-        "judge-windows-value",
-        "validatewithpoints",
+    _judge(
+        "windows-value",
         "Windows of the subset holdout",
         _windows("holdout"),
         r'"subset" of the layer "windows" given as WINDOWS has "holdout"',
     ),
-    Case(
-        "judge-windows-none",
-        "validatewithpoints",
+    _judge(
+        "windows-none",
         "Windows without any polygon",
-        lambda at: {"WINDOWS": memory_layer("Polygon", "subset:string", [], name="windows")},
+        _empty("WINDOWS", "Polygon", "windows", "subset:string"),
         r'"windows" given as WINDOWS has no window',
     ),
-    Case(
-        "judge-windows-no-test",
-        "validatewithpoints",
+    _judge(
+        "windows-no-test",
         "SUBSET test, but every window is of train",
         lambda at: {**_windows("train")(at), "SUBSET": "test"},
         r"test windows",
     ),
-    Case(
-        "judge-regions-none",
-        "validatewithpoints",
+    _judge(
+        "regions-none",
         "Regions without any polygon",
-        lambda at: {"REGIONS": memory_layer("Polygon", "", [], name="counties")},
+        _empty("REGIONS", "Polygon", "counties"),
         r'"counties" given as REGIONS has no polygon',
     ),
-    Case(
-        "judge-regions-elsewhere",
-        "validatewithpoints",
+    _judge(
+        "regions-elsewhere",
         "Regions of another country",
-        lambda at: {
-            "REGIONS": memory_layer("Polygon", "", [("Polygon ((0 0, 0 900, 900 900, 0 0))", [])], name="counties")
-        },
+        _regions_elsewhere,
         works="The report is made without numbers for them, and the log says so.",
         said="Fewer than 2 landslides lie in these regions",
     ),
-    Case(
-        "judge-region-field",
-        "validatewithpoints",
+    _judge(
+        "region-field",
         "REGION_FIELD names a field that the layer lacks",
         lambda at: {"REGIONS": at.area / "regions.gpkg", "REGION_FIELD": "county"},
         r"county.*region",
     ),
-    Case(
-        "judge-zones-of-map",
-        "validatewithpoints",
+    _judge(
+        "zones-of-map",
         "A susceptibility map where zones should be",
         lambda at: {"ZONES": at.chain["susceptibility"]},
         r"zone raster .*whole numbers",
     ),
-    Case(
-        "judge-zones-void",
-        "validatewithpoints",
-        "Zones without any value",
-        lambda at: {"ZONES": changed(at.chain["zones"], at.folder / "zones.tif", lambda values: np.zeros_like(values))},
-        r"zone raster .*no zone",
-    ),
-    Case(
-        "judge-dem-missing",
-        "validatewithpoints",
+    _judge("zones-void", "Zones without any value", _void_zones, r"zone raster .*no zone"),
+    _judge(
+        "dem-missing",
         "A DEM for the relief that does not exist",
         lambda at: {"DEM": at.folder / "dem.tif"},
         r"DEM.*dem\.tif",
     ),
-    Case(
-        "judge-dem-elsewhere",
-        "validatewithpoints",
+    _judge(
+        "dem-elsewhere",
         "A DEM for the relief of another country",
         lambda at: {"DEM": raster(at.folder / "far.tif", np.ones((40, 40)), left=LEFT + 1e6)},
         works="The report is made without relief, and the log says so.",
         said=r"does not cover the map",
     ),
-    Case(
-        "compare-slides-outside",
-        "comparemodels",
-        "Landslides of another country",
-        lambda at: {"LANDSLIDES": memory_layer("Point", "", [(ELSEWHERE, [])], name="elsewhere")},
-        r"elsewhere",
-    ),
-    Case(
-        "compare-one-slide",
-        "comparemodels",
-        "One landslide only",
-        lambda at: {"LANDSLIDES": points([_MIDDLE])},
-        r"(?i)landslide",
-    ),
-    Case(
-        "compare-map-void",
-        "comparemodels",
+    _compare("slides-outside", "Landslides of another country", _points_elsewhere("LANDSLIDES"), r"elsewhere"),
+    _compare("one-slide", "One landslide only", lambda at: {"LANDSLIDES": points([_MIDDLE])}, r"(?i)landslide"),
+    _compare(
+        "map-void",
         "A second map without any value",
-        lambda at: {
-            "SUSCEPTIBILITY": [
-                at.chain["susceptibility"],
-                changed(at.chain["susceptibility"], at.folder / "void.tif", _void),
-            ]
-        },
+        _second_map_void,
         r'The map "second" of SUSCEPTIBILITY has no cell with data',
     ),
-    Case("compare-subset", "comparemodels", "SUBSET test without WINDOWS", lambda at: {"SUBSET": "test"}, r"WINDOWS"),
+    _compare("subset", "SUBSET test without WINDOWS", lambda at: {"SUBSET": "test"}, r"WINDOWS"),
 )
-
-
-def _half(outcome: Outcome) -> None:
-    assert abs(outcome.results["AUC"] - 0.5) < 1e-9
