@@ -1,1 +1,1 @@
-"""Registers Scarp's algorithms and graphical models with QGIS Processing and says which libraries are missing."""
+"""Registers Scarp's algorithms and graphical models with QGIS Processing and reports missing libraries."""

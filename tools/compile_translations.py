@@ -1,6 +1,6 @@
 """Compile translations: ``resources/translations/*.ts`` to the ``.qm`` that Qt loads, with Qt's ``lrelease``.
 
-``./run`` calls this for what is missing or older than its source; the package always compiles anew.
+``./run`` calls this for what is missing or older than its source; the package always compiles them again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def compiler() -> str:
 
 
 def compile_one(source: Path, target: Path) -> None:
-    """Compile one translation; the target is whole or not there.
+    """Compile one translation; atomically.
 
     Raises:
         SystemExit: ``lrelease`` refuses the file; its words are in the message.

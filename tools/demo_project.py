@@ -120,7 +120,7 @@ def add_layout(project: QgsProject, layers: dict[str, object]) -> QgsPrintLayout
             legend.model().rootGroup().addLayer(layers[file])
     for node in legend.model().rootGroup().findLayers():
         if node.name() == layers["zones.tif"].name():
-            # The first node of a paletted raster names its band, which says nothing to a reader.
+            # The first node of a paletted raster names its band, which means nothing to a reader.
             QgsMapLayerLegendUtils.setLegendNodeOrder(node, [5, 4, 3, 2, 1])
         legend.model().refreshLayerLegend(node)
     legend.setLinkedMap(map_item)

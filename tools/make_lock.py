@@ -185,7 +185,7 @@ def closure(place: Place, torch: str) -> dict[str, str]:
 
 
 def index() -> str:
-    """Return the address of the public index, as pip itself says it."""
+    """Return the address of the public index, as pip reports it."""
     help_text = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--help"],
         capture_output=True,
@@ -288,7 +288,7 @@ def _systems(systems: list[str]) -> str:
 
 
 def main() -> None:
-    """Ask pip for every place, the index for the hashes, and write the file; it is whole or not written."""
+    """Ask pip for every place, the index for the hashes, and write the file atomically."""
     everywhere = places()
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         closures = dict(zip(everywhere, pool.map(lambda item: closure(*item), everywhere.items())))

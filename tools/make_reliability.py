@@ -18,7 +18,7 @@ from scarp.tests.reliability.results import FOLDER
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 ABOUT = {
     "bad_input": "Bad and unusual input for every algorithm, run through Processing. A message must name the input and "
-    "say how to mend it; nothing may be left but what the table names; an earlier result of the same name "
+    "state the fix; only the files in the table may be left; an earlier result of the same name "
     "stays as it was.",
     "properties": "Property-based tests (hypothesis) of the core: rasters of any shape, nodata pattern, tile and "
     "window size. Nodata in is nodata out, counts add up, values lie within 0 and 1, zones are ordered, "

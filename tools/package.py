@@ -23,8 +23,8 @@ FILES = ("__init__.py", "plugin.py", "translation.py", "LICENSE")
 FOLDERS = ("algorithms", "environment", "gui", "model", "processing_provider", "resources", "running")
 KINDS = {".py", ".svg", ".png", ".qml", ".qpt", ".model3", ".html", ".css", ".json", ".txt", ".lock"}
 TRANSLATIONS = ROOT / "resources" / "translations"
-LEFT_OUT = {".ts", ".qm", ".pyc", ".pyo"}
-"""Kinds in those folders that do not ship as they are: translations are compiled anew, caches are Python's."""
+EXCLUDED = {".ts", ".qm", ".pyc", ".pyo"}
+"""Kinds in those folders that do not ship as they are: translations are compiled again, caches are Python's."""
 
 TIME = (1980, 1, 1, 0, 0, 0)
 LIMIT = 2**20
@@ -35,12 +35,12 @@ def shipped() -> list[Path]:
     """Return the files that ship as they are, relative to the checkout.
 
     Raises:
-        SystemExit: A folder has a file of a kind that is neither listed as shipped nor as left out.
+        SystemExit: A folder has a file of a kind that is neither listed as shipped nor as excluded.
     """
     found = [Path(name) for name in FILES]
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
-            if path.is_dir() or path.suffix in LEFT_OUT:
+            if path.is_dir() or path.suffix in EXCLUDED:
                 continue
             if path.suffix not in KINDS or path.name.startswith("."):
                 raise SystemExit(
@@ -117,7 +117,7 @@ def contents() -> tuple[dict[str, bytes], str]:
 
 
 def write(target: Path, files: dict[str, bytes]) -> None:
-    """Write the zip; it is whole or not there."""
+    """Write the zip atomically."""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
         # QGIS's installer and the plugin repository take the folder's name from the first entry.

@@ -55,7 +55,7 @@ def merged(texts: Mapping[str, str], known: Mapping[str, Message], prune: bool =
     Args:
         texts: places by text.
         known: messages of the file so far, by source.
-        prune: leave out those that vanished, instead of marking them.
+        prune: drop those that vanished, instead of marking them.
     """
     messages = []
     for source, places in texts.items():

@@ -74,7 +74,7 @@ def faults(source: str, translation: str, house: House, translations: Mapping[st
     if source[-1].isspace() and translation[-1].isascii() and not translation[-1].isspace():
         found.append("the English text ends with a space")
     if ". " not in source and source.endswith("…") != translation.endswith("…"):
-        found.append("an ellipsis at the end, which says that a dialog opens, must be in both or in none")
+        found.append("an ellipsis at the end, which means that a dialog opens, must be in both or in none")
     return found
 
 

@@ -47,7 +47,7 @@ def option(declared: Option, without_default: bool = False) -> QgsProcessingPara
 
     Args:
         declared: gives name, label, default, limits and choices.
-        without_default: leave the parameter empty and optional, so that a given value can be told from a preset's.
+        without_default: leave the parameter empty and optional, to distinguish given values from a preset's.
     """
     name, label = declared.parameter, declared.label
     default = None if without_default else declared.default

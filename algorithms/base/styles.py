@@ -271,7 +271,7 @@ def refresh_layers(project: QgsProject | None, outputs: Iterable[str]) -> None:
         if layer.providerType() in ("gdal", "ogr") and (place in places or os.path.dirname(place) in places):
             layer.reload()
             if isinstance(layer, QgsRasterLayer) and _has_another_grid(layer):
-                # The layer itself must be made anew; its style stays.
+                # The layer itself must be reopened; its style stays.
                 layer.setDataSource(layer.source(), layer.name(), layer.providerType(), False)
             layer.triggerRepaint()
 

@@ -1,6 +1,6 @@
 """Parameter values as users give them in the Toolbox, in models, in Python or on the command line, and their checks.
 
-QGIS's own check only says "Incorrect parameter value for X"; the messages here say what is expected.
+QGIS's own check only reports "Incorrect parameter value for X"; the messages here state what is expected.
 """
 
 from __future__ import annotations
