@@ -26,15 +26,13 @@ import torch
 from rasterio.enums import Resampling
 
 from ..errors import TooFewData
-from ..factors.polygons import AreaMask
-from ..grid import Grid
 from ..inputs.rasters import create_raster
 from ..prediction.tiling import Tile, Tiling
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..zones.raster import ClassRow, write_class_attributes
 from .explained_model import ExplainedModel
 from .response import weighted_quantile
-from .sample import Cells, Tiles
+from .sample import Cells, LabelledArea, Tiles
 
 NODATA = 0
 TILE_SIDE = 256
@@ -149,11 +147,6 @@ class _DominanceSums:
         return dominant
 
     def result(self, is_whole_area: bool) -> DominanceStatistics:
-        """Return shares and means.
-
-        Raises:
-            TooFewData: nothing was counted.
-        """
         if not self._cells.any():
             raise TooFewData("No cell of the area has data in all factors of the model.")
         with np.errstate(invalid="ignore"):
@@ -178,31 +171,16 @@ def dominance_in_tiles(
 
 
 def write_dominant_factor(
-    explained: ExplainedModel,
-    grid: Grid,
-    mask: AreaMask,
-    baselines: BaselineInputs,
-    output: str | os.PathLike,
-    progress: Progress,
-    side: int = TILE_SIDE,
+    area: LabelledArea, baselines: BaselineInputs, output: str | os.PathLike, progress: Progress, side: int = TILE_SIDE
 ) -> DominanceStatistics:
-    """Write the dominant factor of every cell within ``mask``.
+    """Write the dominant factor of every cell of the area as uint8 GeoTIFF: its number from 1, 0 nodata.
 
     Tiles are aligned and carry the network's halo, so the raster does not depend on their ``side`` in cells.
-
-    Args:
-        explained: the model.
-        grid: of its stack.
-        mask: cells outside it become nodata.
-        baselines: to compare with.
-        output: path of the uint8 GeoTIFF: number of the factor in the model's order from 1, 0 nodata.
-        progress: 0 to 1 over the tiles.
-        side: of a tile.
 
     Raises:
         TooFewData: no cell has all factors.
     """
-    sums = _DominanceSums(len(explained.factors))
+    explained, grid, sums = area.explained, area.grid, _DominanceSums(len(area.explained.factors))
     tiling = Tiling.of(grid, side, explained.model.halo, explained.model.align)
     titles = dict(enumerate(explained.titles, 1))
     classes = json.dumps({str(number): title for number, title in titles.items()}, ensure_ascii=False)
@@ -218,34 +196,28 @@ def write_dominant_factor(
         for number, tile in enumerate(tiling):
             stop_if_cancelled(progress)
             part = SubProgress(progress, number / len(tiling), (number + 1) / len(tiling))
-            dominant = _dominant_in_tile(explained, grid, mask, tile, baselines, sums, part)
+            dominant = _dominant_in_tile(area, tile, baselines, sums, part)
             target.write(dominant, 1, window=tile.core.window)
             part.report(1.0)
         return sums.result(is_whole_area=True)
 
 
 def _dominant_in_tile(
-    explained: ExplainedModel,
-    grid: Grid,
-    mask: AreaMask,
-    tile: Tile,
-    baselines: BaselineInputs,
-    sums: _DominanceSums,
-    progress: Progress,
+    area: LabelledArea, tile: Tile, baselines: BaselineInputs, sums: _DominanceSums, progress: Progress
 ) -> np.ndarray:
     core, (row, column) = tile.core, tile.offset
     nothing = np.full((core.height, core.width), NODATA, dtype=np.uint8)
-    wanted = mask.read(core) if mask.may_intersect(core) else nothing.astype(bool)
+    wanted = area.mask.read(core) if area.mask.may_intersect(core) else nothing.astype(bool)
     if not wanted.any():
         return nothing
-    raw = explained.read(tile.read)
+    raw = area.explained.read(tile.read)
     inner = np.s_[:, row : row + core.height, column : column + core.width]
     wanted &= np.isfinite(raw[inner]).all(axis=0)
     if not wanted.any():
         return nothing
-    found, _ = shapley_contributions(explained, raw, baselines, progress)
-    area = np.broadcast_to(grid.cell_area(core.row, core.height)[:, None], wanted.shape)
-    return sums.add(found[inner], wanted, area)
+    found, _ = shapley_contributions(area.explained, raw, baselines, progress)
+    cell_area = np.broadcast_to(area.grid.cell_area(core.row, core.height)[:, None], wanted.shape)
+    return sums.add(found[inner], wanted, cell_area)
 
 
 def write_factor_names(output: str | os.PathLike, titles: Sequence[str], found: DominanceStatistics) -> None:

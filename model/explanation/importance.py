@@ -135,19 +135,10 @@ def block_permutation_importance(
     seed: int,
     progress: Progress,
 ) -> tuple[Skill, list[PermutationImportance]]:
-    """Permute factors among the blocks and measure what the map loses.
+    """Permute groups of factors among the blocks and measure what the map loses against the ``base`` scores.
 
     The intervals hold both kinds of chance: which blocks were swapped, and which blocks there are at all (each draw
     takes one permutation and resamples the blocks, the same for the map and for its permuted twin).
-
-    Args:
-        explained: the model.
-        tiles: the blocks.
-        base: scores of the unpermuted tiles.
-        groups: factors to permute, each alone or several at once.
-        repeats: permutations of each.
-        seed: of permutations and draws.
-        progress: 0 to 1 over all.
 
     Returns:
         Skill of the map, and one entry per group in their order.

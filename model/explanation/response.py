@@ -69,16 +69,7 @@ class ResponseCurve:
 def response_curve(
     explained: ExplainedModel, tiles: Tiles, cells: Cells, factor: int, seed: int, progress: Progress
 ) -> ResponseCurve:
-    """Evaluate the model with one factor set to constants.
-
-    Args:
-        explained: the model.
-        tiles: blocks in which the factor is set to each value in turn.
-        cells: for the range of values and the share of landslides.
-        factor: its number.
-        seed: of the resamples.
-        progress: 0 to 1 over the values.
-    """
+    """Evaluate the model with one factor set to constants in the tiles; the range of values is that of the cells."""
     categorical = explained.specs[factor].is_categorical
     if categorical:
         values, left_out = _classes(cells, factor)
@@ -114,12 +105,7 @@ def curve_mean(sums: np.ndarray, cells: np.ndarray, weights: np.ndarray) -> np.n
 def observed_shares(cells: Cells, index: np.ndarray, bins: int, edges: np.ndarray, seed: int) -> ObservedShares:
     """Count landslide cells in bins, with intervals from resampling the blocks.
 
-    Args:
-        cells: single cells.
-        index: bin of each cell, int (cells,), −1 for none.
-        bins: their number.
-        edges: of the bins, kept in the result.
-        seed: of the resamples.
+    ``index`` is the bin of each cell, −1 for none; ``edges`` of the bins are kept in the result.
     """
     known = (cells.labels != UNKNOWN) & (index >= 0)
     blocks = int(cells.blocks.max()) + 1
@@ -251,14 +237,7 @@ def expectation_of(name: str) -> Expectation | None:
 
 
 def assess_curve(curve: ResponseCurve, expected: Expectation, weights: np.ndarray, seed: int) -> CurveAssessment:
-    """Compare a response curve with what is expected.
-
-    Args:
-        curve: of the factor.
-        expected: of it.
-        weights: of the blocks in which the curve was made.
-        seed: of the resamples.
-    """
+    """Compare a response curve with what is expected; ``weights`` are those of the blocks it was made in."""
     values = np.array([ordinal(label) for label in curve.labels]) if curve.is_categorical else curve.values
     if not np.isfinite(values).all():
         reason = "its class names hold no number to order them by"

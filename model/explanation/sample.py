@@ -36,6 +36,16 @@ _MAX_BLOCKS = 20_000_000
 
 
 @dataclass(frozen=True)
+class LabelledArea:
+    """What is explained: a model over its stack, with the labels and the area on the same grid."""
+
+    explained: ExplainedModel
+    grid: Grid
+    labels: rasterio.DatasetReader
+    mask: AreaMask
+
+
+@dataclass(frozen=True)
 class LabelBlocks:
     """Labelled cells of each block, int64 (block rows, block columns)."""
 
@@ -68,15 +78,14 @@ def block_side_cells(grid: Grid, metres: float, align: int) -> int:
     return side
 
 
-def count_labels(
-    labels: rasterio.DatasetReader, grid: Grid, mask: AreaMask, side: int, progress: Progress
-) -> LabelBlocks:
-    """Count the labels within ``mask`` in blocks of ``side`` cells, window by window.
+def count_labels(area: LabelledArea, side: int, progress: Progress) -> LabelBlocks:
+    """Count the labels of the area in blocks of ``side`` cells, window by window.
 
     Raises:
         InputCorrupt: labels are not 0, 1 or 255.
         TooFewData: there is no landslide cell, or no stable one.
     """
+    grid, labels, mask = area.grid, area.labels, area.mask
     shape = math.ceil(grid.height / side), math.ceil(grid.width / side)
     counts = {value: np.zeros(shape, dtype=np.int64) for value in (STABLE, LANDSLIDE)}
     window = side * max(1, BLOCK // side)
@@ -156,13 +165,9 @@ class Tiles:
         return np.where(self.valid[tile], self.values[tile], np.float32(np.nan))
 
     def permuted(self, factors: tuple[int, ...], sources: np.ndarray) -> Callable[[int], np.ndarray]:
-        """Return a tile's factors with some of them taken from another tile.
+        """Return a function that returns a tile's factors, some of them taken from its source tile.
 
         They come with their own surroundings, so that no seam runs through what the network sees.
-
-        Args:
-            factors: which ones.
-            sources: for each tile the one that they come from.
         """
 
         def tile_input(tile: int) -> np.ndarray:
@@ -193,12 +198,7 @@ class Tiles:
         """Yield the number of each tile and the susceptibility of its block, float32 (side, side), NaN without data.
 
         Several tiles go through the network as one image. Each carries its halo and has sizes that are multiples of
-        ``align``, so the neighbours do not change the result.
-
-        Args:
-            explained: the model.
-            tile_input: returns the factors of a tile by its number.
-            progress: asked whether to stop.
+        ``align``, so the neighbours do not change the result. ``tile_input`` returns the factors of a tile.
         """
         for batch in self.batches():
             stop_if_cancelled(progress)
@@ -241,19 +241,13 @@ def max_tiles(explained: ExplainedModel, side: int, wanted: int) -> int:
     return max(2, min(wanted, int(MAX_TILE_BYTES // (4 * len(explained.factors) * size**2))))
 
 
-def read_tiles(
-    explained: ExplainedModel,
-    labels: rasterio.DatasetReader,
-    mask: AreaMask,
-    sample: BlockSample,
-    seed: int,
-    progress: Progress,
-) -> Tiles:
+def read_tiles(area: LabelledArea, sample: BlockSample, seed: int, progress: Progress) -> Tiles:
     """Read blocks with their surroundings; of large ones only some cells if the model sees single cells.
 
     Raises:
         TooFewData: too few of them hold cells with all factors and a label, or only one class of label.
     """
+    explained = area.explained
     whole, halo, count = sample.blocks[0].height, _halo(explained), len(sample.blocks)
     side = min(whole, MAX_CELLWISE_SIDE) if explained.is_cellwise else whole
     # The same cells of every block, so that permuted blocks exchange cells of the same position.
@@ -272,7 +266,8 @@ def read_tiles(
     kept: list[int] = []
     for number, block in enumerate(sample.blocks):
         stop_if_cancelled(progress)
-        values, wanted, marks = explained.read(block.padded(halo)), mask.read(block), read_labels(labels, block)
+        values, wanted = explained.read(block.padded(halo)), area.mask.read(block)
+        marks = read_labels(area.labels, block)
         valid = np.isfinite(values).all(axis=0)
         values = _fill_gaps(values, valid)
         if thinned is not None:
@@ -298,14 +293,7 @@ def read_tiles(
     return tiles
 
 
-def read_cells(
-    explained: ExplainedModel,
-    labels: rasterio.DatasetReader,
-    mask: AreaMask,
-    sample: BlockSample,
-    seed: int,
-    progress: Progress,
-) -> Cells:
+def read_cells(area: LabelledArea, sample: BlockSample, seed: int, progress: Progress) -> Cells:
     """Draw single cells evenly from each block.
 
     Raises:
@@ -316,14 +304,14 @@ def read_cells(
     parts: list[tuple[np.ndarray, ...]] = []
     for number, block in enumerate(sample.blocks):
         stop_if_cancelled(progress)
-        values = explained.read(block)
-        row, column = np.nonzero(np.isfinite(values).all(axis=0) & mask.read(block))
+        values = area.explained.read(block)
+        row, column = np.nonzero(np.isfinite(values).all(axis=0) & area.mask.read(block))
         if len(row):
             weight = sample.weights[number] * len(row) / min(len(row), most)
             if len(row) > most:
                 some = np.sort(generator.choice(len(row), most, replace=False))
                 row, column = row[some], column[some]
-            marks = read_labels(labels, block)[row, column]
+            marks = read_labels(area.labels, block)[row, column]
             of_block = np.full(len(row), number, dtype=np.int32)
             parts.append((values[:, row, column], marks, np.full(len(row), weight), of_block))
         progress.report((number + 1) / len(sample.blocks))

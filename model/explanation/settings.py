@@ -15,6 +15,18 @@ DRAWS = 400
 """Resamples of the blocks for an interval."""
 
 
+_BLOCK = (
+    "Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting "
+    "single cells would say little; a few times the length of a slope is sensible."
+)
+_BLOCKS = "How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer."
+_REFERENCES = (
+    "Number of typical combinations of factor values with which each cell is compared to find its dominant factor. "
+    "More are more exact and take longer."
+)
+_SEED = "Start of the random draws; the same seed gives the same report."
+
+
 @dataclass(frozen=True)
 class ExplanationOptions(Options):
     """What a user can set about an explanation.
@@ -24,37 +36,11 @@ class ExplanationOptions(Options):
     factor with 8 baselines was that with 64 in 89 % of the cells.
     """
 
-    block: float = number(
-        2000.0,
-        1.0,
-        1e6,
-        "Block (m)",
-        "Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting "
-        "single cells would say little; a few times the length of a slope is sensible.",
-        decimals=1,
-        advanced=True,
-    )
-    blocks: int = number(
-        120,
-        8,
-        10000,
-        "Maximum number of blocks",
-        "How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.",
-        advanced=True,
-    )
+    block: float = number(2000.0, 1.0, 1e6, "Block (m)", _BLOCK, decimals=1, advanced=True)
+    blocks: int = number(120, 8, 10000, "Maximum number of blocks", _BLOCKS, advanced=True)
     repeats: int = number(10, 2, 1000, "Repeats", "Number of permutations of each factor.", advanced=True)
-    references: int = number(
-        8,
-        1,
-        1000,
-        "Baselines",
-        "Number of typical combinations of factor values with which each cell is compared to find its dominant factor. "
-        "More are more exact and take longer.",
-        advanced=True,
-    )
-    seed: int = number(
-        1, 0, 2147483647, "Seed", "Start of the random draws; the same seed gives the same report.", advanced=True
-    )
+    references: int = number(8, 1, 1000, "Baselines", _REFERENCES, advanced=True)
+    seed: int = number(1, 0, 2147483647, "Seed", _SEED, advanced=True)
     device: str = device()
 
 

@@ -8,22 +8,11 @@ import os
 import time
 from dataclasses import dataclass
 
-import rasterio
-
 from ..artifact import TrainedModel, load_model
 from ..explanation import dominant_factor, importance, response
+from ..explanation import sample as sampling
 from ..explanation.explained_model import ExplainedModel
-from ..explanation.sample import (
-    CELL_BLOCKS,
-    BlockSample,
-    Tiles,
-    block_side_cells,
-    count_labels,
-    max_tiles,
-    read_cells,
-    read_tiles,
-    sample_blocks,
-)
+from ..explanation.sample import BlockSample, LabelledArea, Tiles
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..factors.polygons import AreaMask
 from ..grid import Grid
@@ -37,7 +26,7 @@ from ..progress import Progress, SubProgress, WarningLog, duration, stop_if_canc
 from ..provenance.lineage import changed_since_training, warn_changed_stack, warn_stale_inputs
 from ..report.explanation import COLUMNS, Explanation, explanation_page, explanation_rows, format_estimate
 from ..report.maps import read_map
-from ..stack import Stack, open_stack
+from ..stack import open_stack
 from ..tables import write_table
 
 FEW_BLOCKS = 30
@@ -82,7 +71,7 @@ def explain_susceptibility(
             stack's grid, and polygons to explain.
         options: of the sample and its resamples.
         output_html: path of the report.
-        output_table: path of the CSV with all numbers; the same as JSON goes beside it.
+        output_table: path of the CSV with all numbers; as JSON beside it.
         output_leading: path of the uint8 GeoTIFF of dominant factors.
         progress: receives progress and warnings.
 
@@ -119,7 +108,8 @@ def explain_susceptibility(
             stack.grid.require_same(Grid.from_dataset(labels, "label"), "factor stack", "label raster")
             _warn_of_changes(trained, name, record, stack.grid, warning_log)
             explained = ExplainedModel(stack, trained, name, warning_log)
-            explanation = _explain(explained, stack, labels, AreaMask(stack.grid, area), options, raster, warning_log)
+            labelled = LabelledArea(explained, stack.grid, labels, AreaMask(stack.grid, area))
+            explanation = _explain(labelled, options, raster, warning_log)
         explanation.warnings = [*warning_log.warnings, OPTIMISM_WARNING]
         stop_if_cancelled(progress)
         if output_html is not None:
@@ -157,21 +147,15 @@ def _warn_of_changes(model: TrainedModel, name: str, record: RunRecord, grid: Gr
 
 
 def _explain(
-    explained: ExplainedModel,
-    stack: Stack,
-    labels: rasterio.DatasetReader,
-    mask: AreaMask,
-    options: ExplanationOptions,
-    output: str | os.PathLike | None,
-    progress: Progress,
+    area: LabelledArea, options: ExplanationOptions, output: str | os.PathLike | None, progress: Progress
 ) -> Explanation:
-    grid, seed = stack.grid, options.seed
-    side = block_side_cells(grid, options.block, explained.model.align)
-    counts = count_labels(labels, grid, mask, side, SubProgress(progress, 0.0, 0.03))
-    sample = sample_blocks(counts, max_tiles(explained, side, options.blocks), seed)
-    tiles = read_tiles(explained, labels, mask, sample, seed, SubProgress(progress, 0.03, 0.06))
-    more_blocks = sample_blocks(counts, max(CELL_BLOCKS, len(sample.blocks)), seed)
-    cells = read_cells(explained, labels, mask, more_blocks, seed, SubProgress(progress, 0.06, 0.09))
+    explained, grid, seed = area.explained, area.grid, options.seed
+    side = sampling.block_side_cells(grid, options.block, explained.model.align)
+    counts = sampling.count_labels(area, side, SubProgress(progress, 0.0, 0.03))
+    sample = sampling.sample_blocks(counts, sampling.max_tiles(explained, side, options.blocks), seed)
+    tiles = sampling.read_tiles(area, sample, seed, SubProgress(progress, 0.03, 0.06))
+    more_blocks = sampling.sample_blocks(counts, max(sampling.CELL_BLOCKS, len(sample.blocks)), seed)
+    cells = sampling.read_cells(area, more_blocks, seed, SubProgress(progress, 0.06, 0.09))
     _warn_of_small_sample(tiles, progress)
     associations = importance.factor_associations(explained, cells)
     factors = range(len(explained.factors))
@@ -191,7 +175,7 @@ def _explain(
     if output is None:
         dominance = dominant_factor.dominance_in_tiles(explained, some, baselines, part)
     else:
-        dominance = dominant_factor.write_dominant_factor(explained, grid, mask, baselines, output, part)
+        dominance = dominant_factor.write_dominant_factor(area, baselines, output, part)
         with open_raster(output, "dominant factor") as dataset:
             image = read_map(dataset, Grid.from_dataset(dataset, "dominant factor"), categorical=True)
     facts = {

@@ -35,12 +35,7 @@ class ChangedInput:
 
 
 def warn_stale_inputs(inputs: Mapping[str, str | os.PathLike | None], progress: Progress) -> None:
-    """Warn of inputs that are out of date with what they were made from.
-
-    Args:
-        inputs: path by the role of the file in this run ("factor stack"), ``None`` for those not given.
-        progress: receives the warnings.
-    """
+    """Warn of inputs, by their role in this run ("factor stack"), that are older than what they were made from."""
     for role, path in inputs.items():
         for change in changes_since(path) if path is not None else ():
             progress.warn(
@@ -158,12 +153,7 @@ _SAME = 1e-6  # relative difference of numbers of two grids that are one
 
 
 def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid) -> dict[str, Any]:
-    """Return what a model file keeps of its inputs: no paths, which are private.
-
-    Args:
-        inputs: as the run record describes them.
-        grid: of the stack.
-    """
+    """Return what a model file keeps of the inputs in a run record: no paths, which are private."""
     entries = {name: entry for name, entry in (inputs or {}).items() if isinstance(entry, dict) and "sha256" in entry}
     return {INPUTS: {**{name: entry["sha256"] for name, entry in entries.items()}, GRID: _grid_numbers(grid)}}
 
@@ -176,8 +166,8 @@ def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: 
     Args:
         training: of the model file.
         parameter: ``STACK`` or ``LABELS``.
-        sha256: checksum of the raster at hand; empty when not known.
-        grid: of the raster at hand.
+        sha256: of the raster; empty when not known.
+        grid: of the raster.
     """
     recorded = training.get(INPUTS)
     if not isinstance(recorded, dict) or not sha256 or not isinstance(recorded.get(parameter), str):
@@ -190,15 +180,7 @@ def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: 
 
 
 def warn_changed_stack(training: Mapping[str, Any], name: str, sha256: str, grid: Grid, progress: Progress) -> None:
-    """Warn when a stack has the grid of the one that a model was trained on, but not its values.
-
-    Args:
-        training: of the model file.
-        name: of the model, for the message.
-        sha256: checksum of the stack; empty when not known.
-        grid: of the stack.
-        progress: receives the warning.
-    """
+    """Warn when a stack has the grid of the one that the model ``name`` was trained on, but not its values."""
     if changed_since_training(training, "STACK", sha256, grid):
         progress.warn(
             f"The factor stack has the grid of the one that the model {name} was trained on, but has been made again "

@@ -49,6 +49,28 @@ COLOURS = {
 """Yellow, orange and dark red from light to dark, so that they read without red-green vision and in print."""
 
 
+_K = (
+    "1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper's value for mountains in southeastern Tibet. With "
+    "TOPOGRAPHY it is for land without another k."
+)
+_P_LOW = (
+    "Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in the "
+    "paper."
+)
+_P_HIGH = (
+    "Slopes from it on get a severe warning when the threshold is exceeded. 0.5, from which the paper counts a cell "
+    "as a landslide."
+)
+_CRITICAL = (
+    "Below it the threshold counts as exceeded. 0.5, as in the paper, is rain equal to 1/k; 0.4 is one and a half "
+    "times as much."
+)
+_WATCH = (
+    "Slopes from P_LOW on are on watch below it already: 0.5556 is from four fifths of the threshold on. Empty: no "
+    "watch before the threshold is exceeded."
+)
+
+
 @dataclass(frozen=True)
 class WarningOptions(Options):
     """Where the warning classes begin; the defaults are the paper's.
@@ -57,54 +79,12 @@ class WarningOptions(Options):
         ParameterInvalid: a value is out of range, or two are in the wrong order.
     """
 
-    k: float | None = number(
-        None,
-        0,
-        1,
-        "k (1/mm)",
-        "1 divided by the threshold in mm: 0.0129 is 77.5 mm, the paper's value for mountains in southeastern Tibet. "
-        "With TOPOGRAPHY it is for land without another k.",
-        decimals=4,
-    )
+    k: float | None = number(None, 0, 1, "k (1/mm)", _K, decimals=4)
     k_table: dict[str, float] = field(default_factory=dict)  # k by terrain class
-    p_low: float = number(
-        0.15,
-        0,
-        1,
-        "Safe below this susceptibility",
-        "Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in "
-        "the paper.",
-        decimals=4,
-    )
-    p_high: float = number(
-        0.5,
-        0,
-        1,
-        "Severe from this susceptibility on",
-        "Slopes from it on get a severe warning when the threshold is exceeded. 0.5, from which the paper counts a "
-        "cell as a landslide.",
-        decimals=4,
-    )
-    fs_critical: float = number(
-        0.5,
-        0,
-        1,
-        "Critical safety factor",
-        "Below it the threshold counts as exceeded. 0.5, as in the paper, is rain equal to 1/k; 0.4 is one and a half "
-        "times as much.",
-        open_limits=True,
-        decimals=4,
-    )
-    fs_watch: float | None = number(
-        None,
-        0,
-        1,
-        "Watch below this safety factor",
-        "Slopes from P_LOW on are on watch below it already: 0.5556 is from four fifths of the threshold on. Empty: no "
-        "watch before the threshold is exceeded.",
-        decimals=4,
-        advanced=True,
-    )
+    p_low: float = number(0.15, 0, 1, "Safe below this susceptibility", _P_LOW, decimals=4)
+    p_high: float = number(0.5, 0, 1, "Severe from this susceptibility on", _P_HIGH, decimals=4)
+    fs_critical: float = number(0.5, 0, 1, "Critical safety factor", _CRITICAL, open_limits=True, decimals=4)
+    fs_watch: float | None = number(None, 0, 1, "Watch below this safety factor", _WATCH, decimals=4, advanced=True)
     region_field: str | None = None  # of the regions; they are numbered without
 
     def __post_init__(self) -> None:

@@ -20,13 +20,7 @@ from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARN
 
 
 def classify(factor: np.ndarray, susceptibility: np.ndarray, options: WarningOptions) -> np.ndarray:
-    """Return the warning class of each cell, uint8; the rule is the table in :mod:`.classes`.
-
-    Args:
-        factor: safety factor, NaN where there is none.
-        susceptibility: 0 to 1, NaN where there is none; the same shape.
-        options: the thresholds.
-    """
+    """Return the warning class of each cell, uint8, NaN for no data; the rule is the table in :mod:`.classes`."""
     low, high = np.float32(options.p_low), np.float32(options.p_high)
     with np.errstate(invalid="ignore"):
         above_threshold = factor < options.fs_critical
@@ -129,12 +123,7 @@ class WarningStatistics:
     """Cells, area and rain of the whole map (scope 0) and of each region, and what is wrong with the inputs."""
 
     def __init__(self, scopes: Sequence[str], zones: Mapping[int, str]) -> None:
-        """Start at zero.
-
-        Args:
-            scopes: names, the whole map first.
-            zones: name by number, from 1.
-        """
+        """Start at zero; the scopes are the whole map, then the regions, the zones names by number from 1."""
         self.scopes, self.zones = list(scopes), dict(zones)
         # Cells on the map but in no zone (a ZONES raster that is smaller) count as zone 0.
         shape = (len(self.scopes), max(self.zones) + 1, max(KEYS) + 1)

@@ -105,10 +105,7 @@ class ZoneCounts:
 def scan_cells(dataset: rasterio.DatasetReader, grid: Grid, progress: Callable[[], Progress]) -> CellScan:
     """Return a scan of the cells with data of a raster's first band, weighted by their area in square metres.
 
-    Args:
-        dataset: the open raster.
-        grid: its grid.
-        progress: called at the start of each scan for the progress to report to.
+    ``progress`` is called at the start of each scan for the progress to report to.
     """
 
     def scan() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -30,18 +30,18 @@ MAX_ZONES = 20
 _ROUNDING = 1e-6
 
 
+_METHOD = (
+    "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. natural_breaks: "
+    "steps at gaps of the values (Jenks). landslide_share: shares of the landslides in LANDSLIDES. breaks: the values "
+    "in BREAKS or of BREAKS_FROM."
+)
+
+
 @dataclass(frozen=True)
 class ZoneOptions(Options):
     """How a map is cut into zones; :func:`read_scheme` checks the values against each other."""
 
-    method: str = choice(
-        AREA_SHARES,
-        METHODS,
-        "Method",
-        "area_shares: shares of the area. equal_interval: equal steps between lowest and highest value. "
-        "natural_breaks: steps at gaps of the values (Jenks). landslide_share: shares of the landslides "
-        "in LANDSLIDES. breaks: the values in BREAKS or of BREAKS_FROM.",
-    )
+    method: str = choice(AREA_SHARES, METHODS, "Method", _METHOD)
     shares: Sequence[float] = ()
     breaks: Sequence[float] = ()
     region: str = ""  # name for table and metadata; by default what the map states

@@ -31,6 +31,7 @@ from scarp.model.explanation.response import (
 from scarp.model.explanation.sample import (
     Cells,
     LabelBlocks,
+    LabelledArea,
     Tiles,
     block_side_cells,
     count_labels,
@@ -167,12 +168,13 @@ def sampled(request):
         opened = open_stack(path_stack)
         stack = opened.__enter__()
         request.addfinalizer(lambda: opened.__exit__(None, None, None))
-        explained, mask = ExplainedModel(stack, model, "m", NullProgress()), AreaMask(stack.grid, None)
+        explained = ExplainedModel(stack, model, "m", NullProgress())
         with rasterio.open(path_labels) as labels:
             side = block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
-            chosen = sample_blocks(count_labels(labels, stack.grid, mask, side, NullProgress()), blocks, 1)
-            tiles = read_tiles(explained, labels, mask, chosen, 1, NullProgress())
-            cells = read_cells(explained, labels, mask, chosen, 1, NullProgress())
+            area = LabelledArea(explained, stack.grid, labels, AreaMask(stack.grid, None))
+            chosen = sample_blocks(count_labels(area, side, NullProgress()), blocks, 1)
+            tiles = read_tiles(area, chosen, 1, NullProgress())
+            cells = read_cells(area, chosen, 1, NullProgress())
         return explained, tiles, cells
 
     return sample
@@ -290,10 +292,11 @@ def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path, sampled):
     labels = write_labels(tmp_path / "l.tif", true_labels(raw, model))
     explained, _, cells = sampled(path, labels, model)
     grid, baselines, found = utm_grid(150, 170), BaselineInputs(explained, cells, 2, 1), []
+    area = LabelledArea(explained, grid, None, AreaMask(grid, None))
     titles = {str(number): factor.title for number, factor in enumerate(FACTORS, 1)}
     for side in (32, 64, 256):
         output = tmp_path / f"{side}.tif"
-        write_dominant_factor(explained, grid, AreaMask(grid, None), baselines, output, NullProgress(), side)
+        write_dominant_factor(area, baselines, output, NullProgress(), side)
         found.append(read_band(output))
         with rasterio.open(output) as dataset:
             assert dataset.nodata == 0

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import strategies as st
 
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
-from scarp.tests.core.conftest import build_safety_factor
 from scarp.model.progress import NullProgress
 from scarp.model.safety.settings import SafetyInputs, SafetyOptions
 from scarp.model.warning.classes import KEYS, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
 from scarp.model.zones.raster import read_breaks
 from scarp.model.zones.schemes import AREA_SHARES, BREAKS, EQUAL_INTERVAL, NATURAL_BREAKS
-from scarp.tests.core.conftest import classify_zones, rainfall_warning, read_csv
+from scarp.tests.core.conftest import build_safety_factor, classify_zones, rainfall_warning, read_csv
 from scarp.tests.core.properties import for_all, grids, maps, read, same_place, windows_of, workplace, write
 
 SIDES = st.sampled_from((1, 3, 16, 1024))
