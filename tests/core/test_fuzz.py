@@ -101,7 +101,7 @@ class Crashing(Faulty):
         if self.number == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.number == 5:
-            bytearray(fuzzing.MEMORY + 1)
+            bytearray(2 * fuzzing.MEMORY)
 
 
 @needs_alarm

@@ -159,4 +159,4 @@ def _check_grid(grid: Grid) -> None:
     assert (width > 0).all()
     assert np.isfinite(grid.bounds).all()
     assert np.isfinite(grid.cell_size())
-    assert np.isfinite(grid.stretch())
+    assert np.isfinite(grid.scale_factor())

@@ -62,7 +62,8 @@ def _sheet(path: Path) -> str | None:
 
 def _tensors(path: Path) -> None:
     with safe_open(str(path), framework="np") as stream:
-        for name in stream:
+        names = stream.keys()
+        for name in names:
             stream.get_tensor(name)
 
 
