@@ -1,4 +1,4 @@
-"""A recorded run made again: what is the same, what changed, and what cannot be had again."""
+"""A recorded run repeated: what is the same, what changed, and what cannot be repeated."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from qgis.core import QgsProcessing, QgsProcessingException, QgsProcessingFeatureSourceDefinition, QgsVectorLayer
+from qgis.core import (
+    QgsApplication,
+    QgsProcessing,
+    QgsProcessingException,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProject,
+    QgsVectorLayer,
+)
 
-from scarp.tests.qgis.tiny import CELL, LEFT, RADII, TOP, TRAINING, Listener, memory_layer, stack_inputs
+from scarp.tests.qgis.tiny import CELL, LEFT, RADII, TOP, TRAINING, Listener, memory_layer, stack_inputs, write_layer
 
 
 def record_of(path: Path) -> dict:
@@ -20,50 +27,35 @@ def record_of(path: Path) -> dict:
 
 
 def repeat(run, tmp_path, output, listener=None, **more):
-    """Return what the repetition returned, and the rows of its table by part and name."""
-    result = run(
-        "rerun",
-        listener or Listener(),
-        RECORD=f"{output}.run.json",
-        FOLDER=tmp_path / "again",
-        OUTPUT_TABLE=tmp_path / "comparison.csv",
-        **more,
-    )
+    """Return what the repetition returned, and the rows of its table by part and name; in a new folder each time."""
+    folder = tmp_path / f"again{len(list(tmp_path.glob('again*')))}"
+    outputs = {"FOLDER": folder, "OUTPUT_TABLE": tmp_path / "comparison.csv"}
+    result = run("rerun", listener or Listener(), RECORD=f"{output}.run.json", **outputs, **more)
     with open(tmp_path / "comparison.csv", encoding="utf-8") as stream:
-        rows = {(row["part"], row["name"]): row for row in csv.DictReader(stream)}
-    return result, rows
+        return result, {(row["part"], row["name"]): row for row in csv.DictReader(stream)}
+
+
+def label(run, chain, tmp_path, landslides, **settings) -> Path:
+    """Build labels and return their path."""
+    output = tmp_path / "labels.tif"
+    run("buildbufferedlabels", LANDSLIDES=landslides, REFERENCE=chain["stack"], OUTPUT=output, **settings)
+    return output
 
 
 @pytest.fixture(scope="module")
 def numbers(run, chain, area, tmp_path_factory) -> Path:
     """A validation with all of its outputs."""
     folder = tmp_path_factory.mktemp("numbers")
-    run(
-        "validatewithpoints",
-        SUSCEPTIBILITY=chain["susceptibility"],
-        LANDSLIDES=area / "landslides.gpkg",
-        ZONES=chain["zones"],
-        WINDOWS=chain["windows"],
-        REPEATS=3,
-        OUTPUT_HTML=folder / "report.html",
-        OUTPUT_TABLE=folder / "numbers.csv",
-        OUTPUT_POINTS=folder / "points.gpkg",
-    )
+    layers = {name.upper(): chain[name] for name in ("susceptibility", "zones", "windows")}
+    names = {"OUTPUT_HTML": "report.html", "OUTPUT_TABLE": "numbers.csv", "OUTPUT_POINTS": "points.gpkg"}
+    outputs = {key: folder / name for key, name in names.items()}
+    run("validatewithpoints", LANDSLIDES=area / "landslides.gpkg", REPEATS=3, **layers, **outputs)
     return folder / "numbers.csv"
 
 
-@pytest.mark.parametrize(
-    ("step", "outputs"),
-    [
-        ("stack", {"OUTPUT"}),
-        ("labels", {"OUTPUT"}),
-        ("safety", {"OUTPUT"}),
-        ("model", {"OUTPUT", "OUTPUT_WINDOWS"}),
-        ("susceptibility", {"OUTPUT"}),
-        ("zones", {"OUTPUT"}),
-    ],
-)
-def test_every_step_of_the_chain_gives_the_same_again(run, chain, tmp_path, step, outputs):
+@pytest.mark.parametrize("step", ["stack", "labels", "safety", "model", "susceptibility", "zones"])
+def test_every_step_of_the_chain_gives_the_same_again(run, chain, tmp_path, step):
+    outputs = {"OUTPUT", "OUTPUT_WINDOWS"} if step == "model" else {"OUTPUT"}
     before = {path: path.read_bytes() for path in chain.values()}
     result, rows = repeat(run, tmp_path, chain[step])
     different = {key: row for key, row in rows.items() if row["same"] == "no"}
@@ -100,8 +92,6 @@ def test_a_vector_output_has_a_record_and_any_output_leads_to_all(run, chain, tm
 
 
 def test_the_record_holds_every_parameter_under_its_name(chain, plugin):
-    from qgis.core import QgsApplication
-
     algorithm = QgsApplication.processingRegistry().algorithmById("scarp:trainpcum")
     call = record_of(chain["model"])["call"]
     declared = {one.name() for one in algorithm.parameterDefinitions()}
@@ -136,27 +126,19 @@ def test_a_changed_raster_and_its_effect_are_named(run, area, tmp_path):
 
 
 def test_a_layer_is_compared_by_its_features_and_not_by_its_file(run, area, chain, tmp_path):
-    """GeoPackages change when they are only looked at; what counts is what was read."""
+    """GeoPackages change when they are opened; what counts is what was read."""
     slides = tmp_path / "landslides.gpkg"
     shutil.copy(area / "landslides.gpkg", slides)
-    run(
-        "buildbufferedlabels",
-        LANDSLIDES=slides,
-        SCALE_FIELD="scale",
-        RADII=RADII,
-        REFERENCE=chain["stack"],
-        OUTPUT=tmp_path / "labels.tif",
-    )
+    output = label(run, chain, tmp_path, slides, SCALE_FIELD="scale", RADII=RADII)
     layer = QgsVectorLayer(str(slides), "", "ogr")
     note = layer.fields().lookupField("note")
     first = next(layer.getFeatures())
     layer.dataProvider().changeAttributeValues({first.id(): {note: "a field that no one asked for"}})
-    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
+    result, rows = repeat(run, tmp_path, output)
     assert result["SAME"] == 1
     assert rows["input", "LANDSLIDES"]["same"] == "yes"
     layer.dataProvider().deleteFeatures([first.id()])
-    shutil.rmtree(tmp_path / "again")
-    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
+    result, rows = repeat(run, tmp_path, output)
     assert result["INPUTS_CHANGED"] == 1
     assert rows["input", "LANDSLIDES"]["what"] == "90 features then, 89 now"
 
@@ -164,46 +146,31 @@ def test_a_layer_is_compared_by_its_features_and_not_by_its_file(run, area, chai
 def test_temporary_layers_are_named_and_can_be_replaced(run, area, chain, tmp_path):
     places = [(f"Point ({LEFT + CELL * (20.5 + 7 * number)} {TOP - CELL * 40.5})", ["small"]) for number in range(9)]
     layer = memory_layer("Point", "scale:string", places, name="sketched")
-    run("buildbufferedlabels", LANDSLIDES=layer, RADII=RADII, REFERENCE=chain["stack"], OUTPUT=tmp_path / "labels.tif")
+    output = label(run, chain, tmp_path, layer, RADII=RADII)
     with pytest.raises(QgsProcessingException, match='LANDSLIDES was the temporary layer "sketched".*REPLACE'):
-        repeat(run, tmp_path, tmp_path / "labels.tif")
-    from scarp.tests.qgis.tiny import write_layer
-
+        repeat(run, tmp_path, output)
     saved = write_layer(tmp_path / "sketched.gpkg", "Point", "scale:string", places)
-    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif", REPLACE=f"LANDSLIDES={saved}")
+    result, rows = repeat(run, tmp_path, output, REPLACE=f"LANDSLIDES={saved}")
     assert result["SAME"] == 1
     assert rows["input", "LANDSLIDES"]["same"] == "yes"
 
 
 def test_selected_features_are_refused(run, area, chain, tmp_path):
     layer = QgsVectorLayer(str(area / "landslides.gpkg"), "slides", "ogr")
-    from qgis.core import QgsProject
-
     QgsProject.instance().addMapLayer(layer)
     try:
         layer.selectByIds([1, 2, 3])
-        run(
-            "buildbufferedlabels",
-            LANDSLIDES=QgsProcessingFeatureSourceDefinition(layer.id(), True),
-            REFERENCE=chain["stack"],
-            OUTPUT=tmp_path / "labels.tif",
-        )
+        output = label(run, chain, tmp_path, QgsProcessingFeatureSourceDefinition(layer.id(), True))
     finally:
         QgsProject.instance().removeMapLayer(layer)
     with pytest.raises(QgsProcessingException, match="LANDSLIDES was only the selected features"):
-        repeat(run, tmp_path, tmp_path / "labels.tif")
+        repeat(run, tmp_path, output)
 
 
 def test_a_subset_of_features_is_repeated(run, area, chain, tmp_path):
-    run(
-        "buildbufferedlabels",
-        LANDSLIDES=f'{area / "landslides.gpkg"}|subset="year" < 2040',
-        RADII=RADII,
-        REFERENCE=chain["stack"],
-        OUTPUT=tmp_path / "labels.tif",
-    )
-    assert record_of(tmp_path / "labels.tif")["call"]["layers"]["LANDSLIDES"]["features"] == 40
-    result, rows = repeat(run, tmp_path, tmp_path / "labels.tif")
+    output = label(run, chain, tmp_path, f'{area / "landslides.gpkg"}|subset="year" < 2040', RADII=RADII)
+    assert record_of(output)["call"]["layers"]["LANDSLIDES"]["features"] == 40
+    result, rows = repeat(run, tmp_path, output)
     assert result["SAME"] == 1
     assert rows["input", "LANDSLIDES"]["what"] == "the same 40 features"
 
@@ -219,34 +186,28 @@ def test_a_moved_folder_is_found_beside_its_record(run, chain, tmp_path):
     assert result["SAME"] == 1
     assert any("instead" in line for line in listener.lines)
     (moved / "map.tif").unlink()
-    shutil.rmtree(tmp_path / "again")
     with pytest.raises(QgsProcessingException, match="SUSCEPTIBILITY: .*map.tif does not exist any more.*REPLACE"):
         repeat(run, tmp_path, moved / "zones.tif")
 
 
 def test_the_earlier_outputs_are_never_written_over(run, chain, tmp_path):
+    folder, record = chain["zones"].parent, f"{chain['zones']}.run.json"
     with pytest.raises(QgsProcessingException, match="already holds files"):
-        run(
-            "rerun",
-            RECORD=f"{chain['zones']}.run.json",
-            FOLDER=chain["zones"].parent,
-            OUTPUT_TABLE=tmp_path / "comparison.csv",
-        )
+        run("rerun", RECORD=record, FOLDER=folder, OUTPUT_TABLE=tmp_path / "comparison.csv")
 
 
 def test_changed_and_missing_earlier_outputs_are_distinguished(run, chain, tmp_path):
     run("classifyzones", SUSCEPTIBILITY=chain["susceptibility"], OUTPUT=tmp_path / "zones.tif")
     (tmp_path / "zones.tif").unlink()
-    result, rows = repeat(run, tmp_path, tmp_path / "zones.tif")
+    result, _ = repeat(run, tmp_path, tmp_path / "zones.tif")
     assert result["SAME"] == 1, "the checksum in the record is enough"
-    shutil.copy(tmp_path / "again" / "zones.tif", tmp_path / "zones.tif")
+    shutil.copy(tmp_path / "again0" / "zones.tif", tmp_path / "zones.tif")
     with rasterio.open(tmp_path / "zones.tif", "r+") as zones:
         cells = zones.read(1)
         place = tuple(np.argwhere(cells == 3)[0])
         cells[place] = 5
         zones.write(cells, 1)
-    shutil.rmtree(tmp_path / "again")
-    result, rows = repeat(run, tmp_path, tmp_path / "zones.tif")
+    result, _ = repeat(run, tmp_path, tmp_path / "zones.tif")
     assert result["SAME"] == 1, "the repetition is what was made then, whatever became of the file"
 
 
@@ -276,21 +237,13 @@ def test_a_record_of_others_writes_and_calls_nowhere_else(run, chain, tmp_path):
     record = record_of(chain["susceptibility"])
     record["call"]["parameters"]["SCHEDULER"] = "tcp://203.0.113.1:8786"
     (tmp_path / "map.tif.run.json").write_text(json.dumps(record))
-    shutil.rmtree(tmp_path / "again")
     result, _ = repeat(run, tmp_path, tmp_path / "map.tif")
     assert result["SAME"] == 1
 
 
 def test_layers_in_memory_are_compared_by_their_content(run, chain, tmp_path):
-    result = run(
-        "trainpcum",
-        STACK=chain["stack"],
-        LABELS=chain["labels"],
-        PHYSICS="none",
-        OUTPUT=tmp_path / "model.safetensors",
-        OUTPUT_WINDOWS=QgsProcessing.TEMPORARY_OUTPUT,
-        **TRAINING,
-    )
+    outputs = {"OUTPUT": tmp_path / "model.safetensors", "OUTPUT_WINDOWS": QgsProcessing.TEMPORARY_OUTPUT}
+    result = run("trainpcum", STACK=chain["stack"], LABELS=chain["labels"], PHYSICS="none", **outputs, **TRAINING)
     assert result["OUTPUT_WINDOWS"]
     _, rows = repeat(run, tmp_path, tmp_path / "model.safetensors")
     assert rows["output", "OUTPUT_WINDOWS"]["same"] == "yes"
