@@ -80,7 +80,7 @@ class PredictSusceptibility(ScarpAlgorithm):
                 )
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        stack = arguments.raster("STACK")
+        stack = str(arguments.raster("STACK"))
         names = ("OUTPUT", "OUTPUT_UNCERTAINTY", "OUTPUT_APPLICABILITY")
         outputs = {name: arguments.output(name) for name in names}
         area = None

@@ -1,6 +1,6 @@
 """What can go wrong, one named exception per kind of failure.
 
-Every message says what is wrong, in which input, and how to mend it: it is shown to an analyst as it stands.
+Every message says what is wrong, in which input, and how to fix it: it is shown to the user as it stands.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ class ScarpError(Exception):
 
 
 class Cancelled(ScarpError):
-    """The user asked to stop. Nothing was left under an output's name."""
+    """The user cancelled; no output was written."""
 
     def __init__(self, text: str = "Cancelled. No output was written.") -> None:
         super().__init__(text)
 
 
 class InputMissing(ScarpError):
-    """A file or layer that was named cannot be found or opened."""
+    """A given file or layer cannot be found or opened."""
 
 
 class InputCorrupt(ScarpError):
@@ -30,7 +30,7 @@ class CrsMissing(ScarpError):
 
 
 class GridUnsupported(ScarpError):
-    """A raster grid has a form that Scarp does not compute on (rotated, south-up, empty)."""
+    """A raster grid is not supported (rotated, south-up, empty)."""
 
 
 class GridMismatch(ScarpError):
@@ -54,7 +54,7 @@ class ParameterInvalid(ScarpError):
 
 
 class ParameterMissing(ParameterInvalid):
-    """One of several parameters is needed, and none of them was given."""
+    """One of several parameters is required, and none was given."""
 
 
 class FactorMissing(ScarpError):
@@ -66,11 +66,11 @@ class TooFewData(ScarpError):
 
 
 class ModelFileInvalid(ScarpError):
-    """A model file is not one of Scarp's, is damaged, or was written by a newer version."""
+    """A model file is not from Scarp, is damaged, or was written by a newer version."""
 
 
 class HistoryInvalid(ScarpError):
-    """A file is no history of a training, or a model has none."""
+    """A file is not a training history, or a model has none."""
 
 
 class OutputNotWritable(ScarpError):
@@ -78,15 +78,15 @@ class OutputNotWritable(ScarpError):
 
 
 class DeviceUnavailable(ScarpError):
-    """The device asked for (a GPU, say) is not there or has too little memory."""
+    """The requested device (a GPU, say) does not exist or has too little memory."""
 
 
 class LibraryMissing(ScarpError):
-    """A library that only this way of running needs is not installed."""
+    """A library that this way of running needs is not installed."""
 
 
 class ClusterUnreachable(ScarpError):
-    """The scheduler of a cluster cannot be reached, has no workers, or was lost on the way."""
+    """The scheduler of a cluster cannot be reached, has no workers, or was lost."""
 
 
 class ClusterUnsuitable(ScarpError):
@@ -94,8 +94,8 @@ class ClusterUnsuitable(ScarpError):
 
 
 class MessageInvalid(ScarpError):
-    """QGIS and the process that computes do not understand each other."""
+    """A message between QGIS and the worker process is invalid."""
 
 
 class WorkerFailed(ScarpError):
-    """A piece of work failed on a worker of a cluster in a way that was not foreseen, or ended the worker."""
+    """A job failed on a worker of a cluster with an unexpected error, or ended the worker."""

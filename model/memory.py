@@ -1,9 +1,10 @@
-"""Keeping freed memory in the process while a network runs, and knowing when there is none left.
+"""Keep freed memory in the process while a network runs, and recognise out-of-memory errors.
 
-glibc gives a large block back to the system as soon as it is freed, and the next one is faulted in again page by page.
-A network frees and asks for the same large blocks at every layer: on a CPU most of the time of a small U-Net goes into
-page faults. Measured with the default network: training takes a third to a tenth of the processor time when freed
-blocks are kept. Other systems keep them anyway.
+glibc returns a large block to the system as soon as it is freed, and the next one is faulted in again page by page. A
+network frees and allocates the same large blocks at every layer: on a CPU most of the time of a small U-Net goes into
+page faults. Measured with the default network: training takes a third to a tenth of the processor time if freed blocks
+are kept. Other systems keep them anyway. Environment variables of glibc could set the same limits, but only for a
+process of its own, and would never give the memory back.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _RETAINED = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 1 << 30, _TOP_PAD: 64 << 20}
 _DEFAULTS = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10, _TOP_PAD: 128 << 10}
 _OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory")
-"""Parts of what torch says, in lower case, on the processor of Linux, macOS and Windows, and on a GPU."""
+"""Parts of torch's messages in lower case, on CPUs under Linux, macOS and Windows, and on GPUs."""
 
 _lock = threading.Lock()
 _users = 0
@@ -27,10 +28,9 @@ _users = 0
 
 @contextlib.contextmanager
 def retain_freed_memory() -> Iterator[None]:
-    """Keep freed memory for the next allocation, and give it back to the system at the end.
+    """Keep freed memory for the next allocation, and return it to the system at the end.
 
-    May be entered by several threads at once; the last one out puts glibc's defaults back. Has no effect where the C
-    library is not glibc.
+    May be entered by several threads at once; the last one out restores glibc's defaults. No effect without glibc.
     """
     global _users
     library = _glibc()

@@ -8,20 +8,20 @@ from .errors import Cancelled
 
 
 class Progress(Protocol):
-    """What the core needs of its caller; the Processing shell gives one that talks to QGIS."""
+    """What the core needs from its caller; the Processing shell passes one that talks to QGIS."""
 
     def report(self, fraction: float, text: str = "") -> None:
-        """State the share of the work done (0 to 1); a text that is not empty becomes a line of the log."""
+        """Report the share of the work done (0 to 1); a non-empty text becomes a line of the log."""
 
     def warn(self, text: str) -> None:
-        """Tell the user of something that may mislead, without stopping."""
+        """Warn the user of something that may mislead, without stopping."""
 
     def cancelled(self) -> bool:
         """Whether the user asked to stop."""
 
 
 class NullProgress:
-    """A progress that says nothing and never cancels; keeps the warnings for whoever asks."""
+    """Reports nothing and never cancels; keeps the warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -39,13 +39,13 @@ class NullProgress:
 
 
 class SubProgress:
-    """A stretch of a larger progress: 0 to 1 here is ``start`` to ``end`` there."""
+    """A part of a larger progress: 0 to 1 here is ``start`` to ``end`` there."""
 
     def __init__(self, parent: Progress, start: float, end: float) -> None:
         self._parent, self._start, self._end = parent, start, end
 
     def report(self, fraction: float, text: str = "") -> None:
-        """Report to the whole, scaled into this stretch."""
+        """Report to the parent, scaled into this part."""
         self._parent.report(self._start + (self._end - self._start) * min(max(fraction, 0.0), 1.0), text)
 
     def warn(self, text: str) -> None:
@@ -53,7 +53,7 @@ class SubProgress:
         self._parent.warn(text)
 
     def cancelled(self) -> bool:
-        """Whether the whole was cancelled."""
+        """Whether the parent was cancelled."""
         return self._parent.cancelled()
 
 
@@ -77,12 +77,11 @@ def stop_if_cancelled(progress: Progress) -> None:
         raise Cancelled()
 
 
-FEW_SECONDS = 7.5
-"""Seconds below which a time is not counted out."""
+FEW_SECONDS = 7.5  # seconds below which a duration is "a few seconds"
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it: ``10 seconds``, ``12 minutes``, ``2 hours 20 minutes``."""
+    """Return a duration in words: ``10 seconds``, ``12 minutes``, ``2 hours 20 minutes``."""
     if seconds < 90:
         return "a few seconds" if seconds < FEW_SECONDS else f"{max(10, 5 * round(seconds / 5))} seconds"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""JSON that comes from outside, read so that no text can hang, exhaust or surprise whoever reads it."""
+"""JSON from untrusted sources, read so that no text can hang the reader or exhaust its memory."""
 
 from __future__ import annotations
 
@@ -7,56 +7,54 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of a file; the longest run records, of stacks with thousands of inputs, have some megabytes."""
-MAX_DEPTH = 60
-"""Levels of lists and tables; Scarp itself writes at most ten. Python's own limit depends on who calls."""
-MAX_DIGITS = 40
-"""Of a whole number. Reading takes time by the square of it, and no number here needs more than 19."""
+MAX_DEPTH = 60  # levels of lists and tables; Scarp itself writes at most ten. Python's own limit depends on who calls
+MAX_DIGITS = 40  # of a whole number. Reading takes time by the square of it, and no number here needs more than 19
 _LONG_NUMBER = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
 _LONE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
 
 def parse_json(text: str | bytes, nan: bool = True) -> Any:
-    """Return what a JSON text holds.
+    """Return the value of a JSON text.
 
     Args:
         text: the JSON, as text or in UTF-8.
-        nan: whether to accept ``NaN`` and ``Infinity``, which Python writes and JSON does not know.
+        nan: whether to accept ``NaN`` and ``Infinity``, which Python writes and JSON does not define.
 
     Raises:
-        ValueError: it is no JSON, has a name twice in one table, is nested too deeply, or holds a whole number or half
-            of a letter (a lone surrogate) that no file could be written with.
+        ValueError: it is no JSON, has a duplicate key, is nested too deeply, or contains a lone surrogate or a whole
+            number of very many digits.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8")
-    hooks: dict[str, Callable[..., Any]] = {} if nan else {"parse_constant": _reject_constant}
+    hooks: dict[str, Any] = {} if nan else {"parse_constant": _reject_constant}
     if _LONG_NUMBER.search(text):
         hooks["parse_int"] = _bounded_int
     try:
         content = json.loads(text, object_pairs_hook=_unique_keys, **hooks)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    # Both walks cost more than the reading, and hardly any text needs them.
+    # Both walks cost more than the parsing, and hardly any text needs them.
     if text.count("[") + text.count("{") > MAX_DEPTH and _nesting_depth(content) > MAX_DEPTH:
         raise ValueError("it is nested too deeply")
     if _LONE_SURROGATE.search(text) and not all(map(_is_encodable, _iter_strings(content))):
-        raise ValueError("it holds half of a letter")
+        raise ValueError("it contains a lone surrogate")
     return content
 
 
 def read_json(path: str | os.PathLike, nan: bool = True) -> Any:
-    """Return what a JSON file holds; see :func:`parse_json`.
+    """Return the value of a JSON file; see :func:`parse_json`.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no JSON that Scarp reads, or longer than :data:`MAX_BYTES` bytes.
+        ValueError: see :func:`parse_json`, or it is longer than :data:`MAX_BYTES` bytes.
     """
     source = Path(path)
     with open(source, "rb") as stream:
-        # Asked of the stream, so that a device without end is not read to its end.
+        # Limited while reading, so that an endless device is not read to its end.
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"it is longer than {MAX_BYTES:,} bytes")
@@ -64,12 +62,12 @@ def read_json(path: str | os.PathLike, nan: bool = True) -> Any:
 
 
 def is_text(value: Any, max_length: int) -> bool:
-    """Return whether a value is a text of at most so many characters that can be written into a file."""
+    """Whether a value is a text of at most ``max_length`` characters that can be encoded in UTF-8."""
     return isinstance(value, str) and len(value) <= max_length and _is_encodable(value)
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Two readers might each take another one of the two.
+    # Two readers might each use another of the duplicates.
     content = dict(pairs)
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
@@ -103,7 +101,6 @@ def _items(value: dict[str, Any] | list[Any]) -> list[Any]:
 
 
 def _is_encodable(text: str) -> bool:
-    """Return whether a text has no lone surrogate, with which it could be written into no file."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

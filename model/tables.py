@@ -1,6 +1,4 @@
-"""Short lists and tables that users type: comma-separated text or the rows of a Processing matrix.
-Tables of results: CSV for a spreadsheet, and the same as JSON beside it for programs.
-"""
+"""Short lists and tables that users type, and tables of results as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -19,19 +17,10 @@ from .outputs.atomic import atomic_output, write_text
 def read_numbers(
     value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf, maximum: float = math.inf
 ) -> list[float]:
-    """Read a list of numbers.
-
-    Args:
-        value: text such as ``"30, 20, 20, 20, 10"`` or a sequence of numbers or number texts.
-        name: parameter name for the message.
-        minimum: smallest value allowed.
-        maximum: largest value allowed.
-
-    Returns:
-        The numbers; an empty list for empty text or ``None``.
+    """Read a list of numbers: text such as ``"30, 20, 20"``, or a sequence; empty text or ``None`` gives none.
 
     Raises:
-        ParameterInvalid: an entry is not a finite number within the bounds.
+        ParameterInvalid: an entry of the parameter ``name`` is not a finite number within the bounds.
     """
     return [_number(entry, name, minimum, maximum) for entry in _entries(value)]
 
@@ -44,25 +33,20 @@ def read_texts(value: str | Sequence[Any] | None) -> list[str]:
 def read_pairs(
     value: str | Sequence[Any] | None, name: str, minimum: float = -math.inf, maximum: float = math.inf
 ) -> dict[str, float]:
-    """Read a table of two columns, a text and a number, into a mapping.
-
-    Args:
-        value: text ``"giant, 600, large, 500"``, the flat list of a Processing matrix, or rows of two.
-        name: parameter name for the message.
-        minimum: smallest number allowed.
-        maximum: largest number allowed.
+    """Read a table of a text and a number column: ``"giant, 600, large, 500"``, a flat list, or rows of two.
 
     Returns:
         The numbers by text, in the order given, white space around the text removed.
 
     Raises:
-        ParameterInvalid: the entries do not come in pairs, a number is no number or a text comes twice.
+        ParameterInvalid: the entries of the parameter ``name`` are not pairs, a number is no number within the bounds,
+            or a text occurs twice.
     """
     entries = _entries(value)
     if len(entries) % 2:
         raise ParameterInvalid(
             f"{name} has {len(entries)} entries, but it takes rows of two: a name and a number. "
-            "Add the entry that is missing, or take out the one too many."
+            "Add the missing entry, or remove the extra one."
         )
     pairs: dict[str, float] = {}
     for key, number in zip(entries[::2], entries[1::2]):
@@ -88,7 +72,7 @@ def _entries(value: str | Sequence[Any] | None) -> list[Any]:
 
 
 def _describe_bounds(minimum: float, maximum: float) -> str:
-    """Return in words which numbers are right."""
+    """Return in words which numbers are valid."""
     if math.isinf(maximum):
         return "a finite number" if math.isinf(minimum) else f"a number from {minimum:g} up"
     return f"a number from {minimum:g} to {maximum:g}"
@@ -107,22 +91,19 @@ def _number(entry: Any, name: str, minimum: float, maximum: float) -> float:
     return number
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet takes for a formula."""
-
-DIGITS = 10
-"""Significant digits of a number; what is beyond is rounding of the computer."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a text begins that a spreadsheet takes for a formula
+DIGITS = 10  # significant digits of a number; what is beyond is rounding of the computer
 
 
 def write_table(output: str | os.PathLike, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table as CSV, and beside it under the same name a ``.json`` with one object a row; each whole or not.
+    """Write a table as CSV and, beside it under the same name, as ``.json`` with one object per row; each atomically.
 
     Args:
         output: path of the CSV file.
         columns: names.
-        rows: as many values each as there are columns: text, numbers, truth values or ``None``. A number that is not
-            finite is no number: an empty cell, ``null`` in JSON. Texts come from layers of other people, and a
-            spreadsheet would compute those that begin as a formula does: in the CSV they begin with an apostrophe.
+        rows: values by column: text, numbers, truth values or ``None``. A number that is not finite becomes an empty
+            cell and ``null`` in JSON. Texts come from untrusted layers, and a spreadsheet would evaluate those that
+            look like a formula: in the CSV they begin with an apostrophe.
 
     Raises:
         OutputNotWritable: a file cannot be written.
@@ -144,27 +125,21 @@ def write_table(output: str | os.PathLike, columns: Sequence[str], rows: Iterabl
 def prepend_region(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], region: str
 ) -> tuple[list[str], list[list[Any]]]:
-    """Return columns and rows with the region in front, so that tables of several regions can be put together.
-
-    Args:
-        columns: names.
-        rows: values.
-        region: its name; nothing is added when it is empty.
-    """
+    """Return columns and rows with a region column in front, unless the region is empty."""
     if not region:
         return list(columns), [list(row) for row in rows]
     return ["region", *columns], [[region, *row] for row in rows]
 
 
 def json_sibling(output: str | os.PathLike) -> Path:
-    """Return the path of the JSON file beside a table: its name with ``.json`` for ``.csv``, or else behind it."""
+    """Return the path of the JSON file beside a table: ``.json`` replaces ``.csv``, and is appended otherwise."""
     path = Path(output)
-    # Only that ending is taken off: what follows the dot of "run 1.2" is no ending, and "t.json" is the table itself.
+    # Only .csv is replaced: what follows the dot of "run 1.2" is no suffix, and "t.json" is the table itself.
     return path.with_suffix(".json") if path.suffix.lower() == ".csv" else path.with_name(f"{path.name}.json")
 
 
 def _csv_cell(cell: Any) -> Any:
-    """Return a cell of a CSV that no spreadsheet computes and that stays in its row; numbers may begin with a sign."""
+    """Return a CSV cell that no spreadsheet evaluates and that stays in its row; numbers may begin with a sign."""
     if not isinstance(cell, str):
         return cell
     formula = cell.startswith(_FORMULA)
@@ -186,5 +161,5 @@ def _json_value(value: Any) -> Any:
     if not math.isfinite(value):
         return None
     rounded = float(f"{value:.{DIGITS}g}")
-    # The largest number there is has no room above it to be rounded into.
+    # Rounding the largest float up would make it infinite.
     return rounded if math.isfinite(rounded) else value

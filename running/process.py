@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable, cast
 
 from ..model.errors import Cancelled, MessageInvalid
 from ..model.outputs.atomic import DISK_ERRORS
@@ -63,9 +63,11 @@ class SubprocessCore:
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise cannot_start(runtime.command[0], error) from error
-        self._channel = Channel(self._process.stdin, self._folder, "qgis", records=False)
-        readers = ((self._read_stdout, self._process.stdout), (self._read_stderr, self._process.stderr))
-        self._threads = [threading.Thread(target=read, args=(stream,), daemon=True) for read, stream in readers]
+        process = self._process
+        self._stdin, stdout, stderr = (cast(BinaryIO, one) for one in (process.stdin, process.stdout, process.stderr))
+        self._channel = Channel(self._stdin, self._folder, "qgis", records=False)
+        self._readers = ((self._read_stdout, stdout), (self._read_stderr, stderr))
+        self._threads = [threading.Thread(target=read, args=(stream,), daemon=True) for read, stream in self._readers]
         for thread in self._threads:
             thread.start()
 
@@ -89,14 +91,14 @@ class SubprocessCore:
     def close(self) -> None:
         """End the process, by force if needed, and remove its folder."""
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            self._stdin.close()
         try:
             self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._kill()
         for thread in self._threads:
             thread.join(EXIT_TIMEOUT)
-        for stream in (self._process.stdout, self._process.stderr):
+        for _, stream in self._readers:
             stream.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -267,19 +267,20 @@ def _output_rasters(paths: Mapping[str, str | os.PathLike | None], grid: Grid, r
         **({REGION_TAG: run.options.region} if run.options.region else {}),
     }
     coarse, title = coarse_grid(grid, run.ensemble.patch), "relative landslide susceptibility"
-    average, nearest = Resampling.average, Resampling.nearest
     with contextlib.ExitStack() as opened:
 
-        def raster(name: str, *form: Any, title: str, overviews: Resampling) -> Any:
-            path = paths[name]
+        def raster(name: str, grid: Grid, title: str, dtype: str = "float32", nodata: float = np.nan) -> Any:
+            path, overviews = paths[name], Resampling.nearest if dtype == "uint8" else Resampling.average
             if path is None:
                 return None
-            return opened.enter_context(create_raster(path, *form, [title], tags=tags, overviews=overviews))
+            return opened.enter_context(
+                create_raster(path, grid, dtype, nodata, [title], tags=tags, overviews=overviews)
+            )
 
         yield OutputRasters(
-            raster(MEAN, coarse, "float32", np.nan, title=title, overviews=average),
-            raster(SPREAD, coarse, "float32", np.nan, title=f"standard deviation of the {title}", overviews=average),
-            raster(OUTSIDE, grid, "uint8", NODATA, title="factors outside the training data", overviews=nearest),
+            raster(MEAN, coarse, title),
+            raster(SPREAD, coarse, f"standard deviation of the {title}"),
+            raster(OUTSIDE, grid, "factors outside the training data", "uint8", NODATA),
         )
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,7 @@ def predict_tile(shared: SharedObject, number: int) -> dict[str, Any]:
 
 def compute_remotely(
     cluster: Cluster, remote: RemotePrediction, work: TileWork, progress: Progress
-) -> Iterator[tuple[Tile, TileResult]]:
+) -> Generator[tuple[Tile, TileResult], None, None]:
     """Let a cluster compute all tiles that are not cached yet, and yield all of them in the order of the tiling.
 
     Args:

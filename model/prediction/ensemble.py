@@ -219,9 +219,9 @@ def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor
             f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
             f"{name}; they are matched by name.",
         )
-    for factor, labels in matcher.unknown.items():
+    for title, labels in matcher.unknown.items():
         listed = ", ".join(f'"{label}"' for label in labels)
-        progress.report(0.0, f"Classes of {factor} in the stack that the model {name} does not know: {listed}.")
+        progress.report(0.0, f"Classes of {title} in the stack that the model {name} does not know: {listed}.")
     return matcher
 
 

@@ -107,7 +107,7 @@ class TileWork:
             if top >= bottom:
                 continue
             here = slice(top - first, bottom - first), slice(column, column + shape[1])
-            of_core = values[(slice(None), *here)]
+            of_core = values[(slice(None), here[0], here[1])]
             wanted = read.wanted[top - row : bottom - row]
             wanted &= complete_cells(of_core)
             if wanted.any():

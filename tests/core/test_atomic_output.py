@@ -1,4 +1,4 @@
-"""Outputs are whole or absent, and the run record says what is needed to repeat a run."""
+"""Outputs are complete or absent, and the run record has what is needed to repeat a run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
 from scarp.model.outputs.atomic import atomic_output, atomic_output_folder, check_writable, write_text
 from scarp.model.outputs.run_record import RunRecord, describe_input, read_record, scarp_version
-from scarp.model.outputs.temp_files import RECORD_SUFFIX
-from scarp.model.outputs.temp_files import remove_orphans, temp_path_beside
-from scarp.model.progress import NullProgress, SubProgress, stop_if_cancelled
+from scarp.model.outputs.temp_files import RECORD_SUFFIX, remove_orphans, temp_path_beside
+from scarp.model.progress import SubProgress, stop_if_cancelled
+from scarp.tests.core.conftest import Listener
 
 
 def names(folder):
@@ -44,7 +44,7 @@ def test_failure_keeps_the_older_file_and_leaves_nothing_else(tmp_path, failure)
     assert names(tmp_path) == ["map.tif"]
 
 
-def test_folder_is_moved_as_a_whole_and_keeps_strangers(tmp_path):
+def test_a_folder_is_moved_into_place_and_keeps_other_files(tmp_path):
     output = tmp_path / "demo"
     output.mkdir()
     (output / "mine.txt").write_text("mine")
@@ -58,7 +58,7 @@ def test_folder_is_moved_as_a_whole_and_keeps_strangers(tmp_path):
     assert names(tmp_path) == ["demo"]
 
 
-def test_missing_folder_is_said_before_the_work(tmp_path):
+def test_a_missing_folder_is_reported_before_the_work(tmp_path):
     with pytest.raises(OutputNotWritable, match="does not exist"):
         check_writable(tmp_path / "nowhere" / "map.tif")
     with pytest.raises(OutputNotWritable, match="does not exist"):
@@ -69,7 +69,7 @@ def test_full_disk_is_an_output_failure_but_a_missing_input_is_not(tmp_path):
     with pytest.raises(OutputNotWritable, match="could not be written"), atomic_output(tmp_path / "map.tif"):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(FileNotFoundError), atomic_output(tmp_path / "map.tif"):
-        open(tmp_path / "input.csv")
+        (tmp_path / "input.csv").read_text()
 
 
 def test_record_names_inputs_with_hash_and_outputs(tmp_path):
@@ -104,41 +104,29 @@ def test_layer_uri_is_hashed_as_its_file(tmp_path):
 
 
 def test_subprogress_scales_and_forwards():
-    class Recorder(NullProgress):
-        def __init__(self):
-            super().__init__()
-            self.seen, self.stop = [], False
-
-        def report(self, fraction, text=""):
-            self.seen.append((fraction, text))
-
-        def cancelled(self):
-            return self.stop
-
-    whole = Recorder()
+    whole = Listener()
     part = SubProgress(SubProgress(whole, 0.5, 1.0), 0.0, 0.5)
     part.report(0.0, "start")
     part.report(1.0)
     part.report(7.0)
     part.warn("careful")
-    assert whole.seen == [(0.5, "start"), (0.75, ""), (0.75, "")]
-    assert whole.warnings == ["careful"]
+    assert (whole.fractions, whole.texts, whole.warnings) == ([0.5, 0.75, 0.75], ["start"], ["careful"])
     stop_if_cancelled(part)
-    whole.stop = True
+    whole.cancel_after = 0
     with pytest.raises(Cancelled) as caught:
         stop_if_cancelled(part)
     assert isinstance(caught.value, ScarpError)
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".tif", "滑" * 84 + ".tif", "x" * 3000, "a\0b.tif"])
-def test_a_name_that_no_file_can_have_is_told_before_the_work(tmp_path, name):
+def test_an_impossible_name_is_reported_before_the_work(tmp_path, name):
     """The last one has its own name, but its run record would not."""
     with pytest.raises(OutputNotWritable):
         check_writable(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_name_of_just_the_right_length_serves_with_all_that_lies_beside(tmp_path):
+def test_a_name_of_maximum_length_leaves_room_for_the_record(tmp_path):
     output = tmp_path / ("x" * (255 - len(".tif.run.json")) + ".tif")
     write_text(output, "x")
     RunRecord("classifyzones", {}, {}).write({"OUTPUT": output})
@@ -148,14 +136,14 @@ def test_a_name_of_just_the_right_length_serves_with_all_that_lies_beside(tmp_pa
 @pytest.mark.parametrize(
     "source", ["Point?crs=EPSG:4326&field=" + "x" * 400, "dbname='a' host=b " + "c" * 5000, "a\0b"]
 )
-def test_the_source_of_a_layer_that_is_no_file_is_kept_as_it_is(tmp_path, source):
+def test_a_layer_source_that_is_no_file_is_kept(tmp_path, source):
     """Sources of databases are longer than any file's name may be."""
     record = RunRecord("classifyzones", {}, {"LANDSLIDES": source})
     assert record.inputs() == {"LANDSLIDES": {"source": source}}
 
 
 @pytest.mark.parametrize("text", ["[]", "1", "{", '{"a": 1, "a": 2}', "[" * 1000, ""])
-def test_a_record_that_is_none_says_so(tmp_path, text):
+def test_an_invalid_record_raises(tmp_path, text):
     (tmp_path / "a.tif.run.json").write_text(text)
     with pytest.raises(ValueError):
         read_record(tmp_path / "a.tif")

@@ -1,4 +1,4 @@
-"""Clocks are set, now and then: nothing but the times that people read depends on them."""
+"""System clocks may be set while Scarp runs: only times shown to people depend on them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from scarp.model.history.reading import Follower, read_history
 from scarp.model.history.storage import LOST, LOST_AFTER, RUNNING
 from scarp.model.history.writing import RunInfo, TrainingLog
 from scarp.model.outputs.atomic import write_text
-from scarp.model.outputs.run_record import RunRecord
 from scarp.model.outputs.lock import lock_file, output_lock
+from scarp.model.outputs.run_record import RunRecord
 from scarp.model.outputs.temp_files import temp_path_beside
 from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.provenance.lineage import changes_since
@@ -75,15 +75,8 @@ def test_durations_never_come_from_the_time_of_day():
     assert found == WALL_CLOCK
 
 
-@pytest.mark.parametrize(
-    "source", ["import time\na = time.time() - b", "from time import time", "import time\na = time.time_ns()"]
-)
-def test_the_search_finds_what_it_is_for(source):
-    assert asks_for_the_time_of_day(ast.parse(source))
-
-
 @pytest.mark.parametrize("seconds", JUMPS)
-def test_a_run_takes_as_long_as_it_takes(tmp_path, jump, seconds):
+def test_the_duration_of_a_run_ignores_the_clock(tmp_path, jump, seconds):
     (tmp_path / "map.tif").write_bytes(b"map")
     record = RunRecord("classifyzones", {}, {})
     jump(seconds)
@@ -116,7 +109,7 @@ def test_a_training_stays_alive_when_the_clock_is_set(tmp_path, jump, monkeypatc
 
 
 @pytest.mark.parametrize("ahead", [HOUR, DAY, 400 * DAY])
-def test_a_history_from_the_future_is_given_up_all_the_same(tmp_path, ahead):
+def test_a_history_from_the_future_is_given_up_too(tmp_path, ahead):
     log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
     log._close_stream()
     os.utime(log.path, (time.time() + ahead, time.time() + ahead))
@@ -125,7 +118,7 @@ def test_a_history_from_the_future_is_given_up_all_the_same(tmp_path, ahead):
     assert follower.state(follower.last_polled + LOST_AFTER + 1) == LOST
 
 
-def test_a_drive_whose_clock_is_behind_is_believed_at_the_first_touch(tmp_path, monkeypatch):
+def test_a_drive_whose_clock_is_behind_counts_as_running_at_the_first_touch(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "HEARTBEAT", 1e6)
     log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
     os.utime(log.path, (time.time() - HOUR, time.time() - HOUR))
@@ -138,17 +131,12 @@ def test_a_drive_whose_clock_is_behind_is_believed_at_the_first_touch(tmp_path, 
 
 
 @pytest.mark.parametrize("seconds", JUMPS)
-def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monkeypatch, seconds):
+def test_epoch_durations_and_stop_requests_ignore_the_clock(tmp_path, jump, monkeypatch, seconds):
     monkeypatch.setattr(writing, "_STOP_CHECK_INTERVAL", 0.0)
     with TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST) as log:
-        numbers = {
-            "epoch": 1,
-            **{
-                f"{subset}_{name}": 0.5
-                for subset in ("train", "validation")
-                for name in ("loss", "accuracy", "recall", "violation_rate")
-            },
-        }
+        names = ("loss", "accuracy", "recall", "violation_rate")
+        numbers = {f"{subset}_{name}": 0.5 for subset in ("train", "validation") for name in names}
+        numbers["epoch"] = 1
         log.start_clock()
         jump(seconds)
         log.epoch(numbers)
@@ -163,7 +151,7 @@ def test_epochs_take_as_long_as_they_take_and_stop_is_heard(tmp_path, jump, monk
 
 
 @pytest.mark.parametrize("seconds", [-400 * DAY, *JUMPS])
-def test_what_killed_runs_left_goes_whatever_its_time(tmp_path, seconds):
+def test_orphans_are_removed_whatever_their_time(tmp_path, seconds):
     final = tmp_path / "map.tif"
     left = [
         temp_path_beside(final, ".part.tif"),
@@ -180,7 +168,7 @@ def test_what_killed_runs_left_goes_whatever_its_time(tmp_path, seconds):
     assert sorted(tmp_path.iterdir()) == sorted(others), "those of other outputs are another run's"
 
 
-def test_an_input_that_was_exchanged_is_noticed_whatever_its_time(tmp_path):
+def test_a_replaced_input_is_noticed_whatever_its_time(tmp_path):
     source, output = tmp_path / "dem.tif", tmp_path / "stack.tif"
     source.write_bytes(b"dem 1")
     before = source.stat().st_mtime
@@ -196,16 +184,16 @@ def test_an_input_that_was_exchanged_is_noticed_whatever_its_time(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", JUMPS)
-def test_tiles_are_gone_on_with_whatever_their_time(tmp_path, jump, seconds):
-    parts = TileCache(tmp_path, {"stack": "a"})
-    parts.begin()
+def test_tiles_are_reused_whatever_their_time(tmp_path, jump, seconds):
+    cache = TileCache(tmp_path, {"stack": "a"})
+    cache.begin()
     tile = {"mean": np.ones((2, 2), np.float32)}
-    parts.save(3, tile, {"cells": 4})
+    cache.save(3, tile, {"cells": 4})
     jump(seconds)
-    for path in parts.path.iterdir():
+    for path in cache.path.iterdir():
         os.utime(path, (time.time(), time.time()))
     again = TileCache(tmp_path, {"stack": "a"})
-    assert again.path == parts.path
+    assert again.path == cache.path
     assert again.known() == {3}
     np.testing.assert_array_equal(again.load(3, {"mean": (2, 2)})[0]["mean"], tile["mean"])
 

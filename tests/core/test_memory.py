@@ -17,11 +17,16 @@ BLOCK = 8 << 20
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc only")
 
 
-def faults_of_repeated_use(times: int = 50) -> int:
-    """Return how many page faults it takes to fill and free a large block again and again."""
+def allocator() -> ctypes.CDLL:
     library = ctypes.CDLL(None)
     library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     library.free.argtypes = [ctypes.c_void_p]
+    return library
+
+
+def faults_of_repeated_use(times: int = 50) -> int:
+    """Return how many page faults it takes to fill and free a large block again and again."""
+    library = allocator()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
         block = library.malloc(BLOCK)
@@ -34,15 +39,13 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def test_blocks_are_faulted_in_once_and_given_back():
+def test_blocks_are_faulted_in_once_and_returned():
     with retain_freed_memory():
         faults = faults_of_repeated_use()
         # Once is 2048 pages of 4 kB; fifty times would be a hundred thousand.
         assert faults < 10000
     before = resident_bytes()
-    library = ctypes.CDLL(None)
-    library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    library.free.argtypes = [ctypes.c_void_p]
+    library = allocator()
     with retain_freed_memory():
         blocks = [library.malloc(BLOCK) for _ in range(20)]
         for block in blocks:
@@ -53,7 +56,7 @@ def test_blocks_are_faulted_in_once_and_given_back():
     assert resident_bytes() < before + 5 * BLOCK
 
 
-def test_last_one_out_puts_the_defaults_back(monkeypatch):
+def test_the_last_one_out_restores_the_defaults(monkeypatch):
     calls = []
     monkeypatch.setattr(memory, "_set", lambda library, values: calls.append(values))
     inside, leave = threading.Event(), threading.Event()
@@ -73,7 +76,7 @@ def test_last_one_out_puts_the_defaults_back(monkeypatch):
     assert calls == [memory._RETAINED, memory._DEFAULTS]
 
 
-def test_failure_inside_puts_the_defaults_back_too(monkeypatch):
+def test_a_failure_inside_restores_the_defaults_too(monkeypatch):
     calls = []
     monkeypatch.setattr(memory, "_set", lambda library, values: calls.append(values))
     with pytest.raises(ValueError), retain_freed_memory():

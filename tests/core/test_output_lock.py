@@ -1,4 +1,4 @@
-"""One run at a time writes an output, and what killed runs left goes."""
+"""One run at a time writes an output, and what killed runs left is removed."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ def other(tmp_path):
     begun = []
 
     def hold(*outputs) -> subprocess.Popen:
-        process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, *map(str, outputs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        process = subprocess.Popen([sys.executable, "-c", HOLD, *map(str, outputs)], **pipes)
         begun.append(process)
         assert process.stdout.readline() == "held\n"
         return process
@@ -47,7 +46,7 @@ def other(tmp_path):
 
 
 def busy(*outputs) -> str:
-    """Return what is said when outputs are being written; empty when they are not."""
+    """Return the message if outputs are being written, else an empty text."""
     try:
         with output_lock(outputs):
             return ""
@@ -68,12 +67,8 @@ def test_lock_conflict_names_the_owner(tmp_path, other):
 
 def test_a_killed_run_releases_its_lock(tmp_path, other):
     process = other(tmp_path / "map.tif")
-    left = [
-        temp_path_beside(tmp_path / f"map{ending}", ".part")
-        for ending in (".tif", ".qml", ".json", ".tif.run.json", ".tif.aux.xml", ".tif.json")
-    ]
-    for path in left:
-        path.write_text("half")
+    for suffix in (".tif", ".qml", ".json", ".tif.run.json", ".tif.aux.xml", ".tif.json", ".tif.ovr"):
+        temp_path_beside(tmp_path / f"map{suffix}", ".part").write_text("half")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert lock_file(tmp_path / "map.tif").exists()
@@ -108,7 +103,7 @@ def _in_a_thread(work):
     return found[0]
 
 
-def test_two_runs_in_one_qgis_exclude_each_other_and_a_run_inside_a_run_does_not(tmp_path):
+def test_two_runs_in_one_qgis_exclude_each_other_but_nested_runs_do_not(tmp_path):
     with output_lock([tmp_path / "map.tif", tmp_path / "demo"]):
         assert "being written" in _in_a_thread(lambda: busy(tmp_path / "map.tif"))
         assert "being written" in _in_a_thread(lambda: busy(tmp_path / "demo"))
@@ -117,7 +112,7 @@ def test_two_runs_in_one_qgis_exclude_each_other_and_a_run_inside_a_run_does_not
     assert not _in_a_thread(lambda: busy(tmp_path / "map.tif"))
 
 
-def test_the_same_file_by_another_way_is_the_same(tmp_path, other):
+def test_the_same_file_by_another_path_is_locked(tmp_path, other):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     other(tmp_path / "real" / "map.tif")
@@ -126,7 +121,7 @@ def test_the_same_file_by_another_way_is_the_same(tmp_path, other):
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
-def test_a_drive_without_locks_is_written_all_the_same(tmp_path, monkeypatch, number):
+def test_a_drive_without_lock_support_can_be_written(tmp_path, monkeypatch, number):
     def refuse(_):
         raise OSError(number, "no locks here")
 
@@ -138,7 +133,7 @@ def test_a_drive_without_locks_is_written_all_the_same(tmp_path, monkeypatch, nu
     assert mine.exists(), "without a lock nobody knows whether it is left over"
 
 
-def test_a_link_under_the_name_of_the_lock_is_not_followed(tmp_path):
+def test_a_link_in_place_of_the_lock_file_is_not_followed(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     lock_file(tmp_path / "map.tif").symlink_to(tmp_path / "mine.txt")
     with output_lock([tmp_path / "map.tif"]):
@@ -147,13 +142,13 @@ def test_a_link_under_the_name_of_the_lock_is_not_followed(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[", '{"process": "x"}', '{"process": {}, "computer": 3}', "\0" * 50])
-def test_nothing_in_the_file_of_a_lock_is_believed(tmp_path, other, text):
+def test_a_damaged_lock_file_is_tolerated(tmp_path, other, text):
     other(tmp_path / "map.tif")
     lock_file(tmp_path / "map.tif").write_text(text)
     assert "is being written by another run. Wait" in busy(tmp_path / "map.tif")
 
 
-def test_what_a_killed_run_left_in_an_output_folder_goes_and_that_of_others_stays(tmp_path):
+def test_orphans_in_an_output_folder_are_removed_and_those_of_others_stay(tmp_path):
     folder = tmp_path / "demo"
     folder.mkdir()
     (folder / "dem.tif").write_text("dem")
@@ -190,7 +185,7 @@ def test_stale_sidecars_are_removed(tmp_path, ends_well):
     assert after == ({"map.tif": "new", "map.qml": "older map.qml"} if ends_well else older)
 
 
-def test_a_table_never_lies_beside_the_other_form_of_an_older_one(tmp_path):
+def test_a_new_table_never_lies_beside_the_json_of_an_older_one(tmp_path):
     for name in ("table.csv", "table.json"):
         (tmp_path / name).write_text("older")
     with output_transaction():

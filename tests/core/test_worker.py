@@ -1,4 +1,4 @@
-"""The process that computes, from the other end of its line: whatever happens in it, the line stays whole."""
+"""The worker process, seen from QGIS: whatever happens in it, the channel stays intact."""
 
 from __future__ import annotations
 
@@ -17,25 +17,22 @@ from scarp.model.worker.protocol import CALL, CANCEL, ERROR, HEARTBEAT, PROGRESS
 START = Path(__file__).resolve().parents[2] / "model" / "worker" / "start.py"
 
 
-class Line:
-    """A process that computes, and the other end of its line."""
+class WorkerProcess:
+    """A worker process and QGIS's end of its channel."""
 
     def __init__(self, folder: Path, package: Path) -> None:
         folder.mkdir()
         self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-X", "utf8", str(package / "model" / "worker" / "start.py"), str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        command = [sys.executable, "-I", "-X", "utf8", str(package / "model" / "worker" / "start.py"), str(folder)]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        self.process = subprocess.Popen(command, **pipes)
         self.channel = Channel(self.process.stdin, folder, "test", records=False)
 
     def ask(self, job: str, *values: Any, progress: bool = False, **named: Any) -> None:
         self.channel.send(CALL, {"job": job, "values": list(values), "named": named, "progress": progress})
 
-    def hear(self) -> tuple[str, Any]:
-        """Return the next message that says more than that the process lives."""
+    def receive(self) -> tuple[str, Any]:
+        """Return the next message other than a heartbeat."""
         while True:
             line = self.process.stdout.readline()
             assert line, f"the process ended with {self.process.wait()}: {self.process.stderr.read().decode()}"
@@ -44,9 +41,9 @@ class Line:
                 return kind, content
 
     def answer(self) -> tuple[str, Any]:
-        """Return the first message that is no progress."""
+        """Return the next message other than progress."""
         while True:
-            kind, content = self.hear()
+            kind, content = self.receive()
             if kind != PROGRESS:
                 return kind, content
 
@@ -116,7 +113,7 @@ def package(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def line(tmp_path, package):
-    made = Line(tmp_path / "line", package)
+    made = WorkerProcess(tmp_path / "line", package)
     yield made
     made.process.kill()
     made.process.wait()
@@ -124,16 +121,16 @@ def line(tmp_path, package):
         stream.close()
 
 
-def test_what_libraries_print_does_not_get_into_the_line(line):
+def test_printed_text_does_not_get_into_the_channel(line):
     line.ask("odd_job", "print")
-    assert line.hear() == (RESULT, "")
+    assert line.receive() == (RESULT, "")
     line.process.stdin.close()
     assert b"stray bytes" in line.process.stderr.read()
 
 
-def test_it_is_isolated_and_known_as_scarp(line, package):
+def test_the_process_is_isolated_and_the_package_is_scarp(line, package):
     line.ask("odd_job", "name")
-    kind, (name, path, isolated) = line.hear()
+    kind, (name, path, isolated) = line.receive()
     assert kind == RESULT
     assert name == "scarp.model.jobs.odd_job"
     assert isolated == 1
@@ -153,76 +150,76 @@ def test_it_is_isolated_and_known_as_scarp(line, package):
 )
 def test_errors_are_reported_and_the_next_call_works(line, what, kind, expected):
     line.ask("odd_job", what)
-    heard, told = line.hear()
-    assert heard == ERROR
-    assert (told["kind"], told["expected"]) == (kind, expected)
-    assert told["library"] == ("no_such_library" if what == "library" else None)
-    assert "odd_job.py" in told["trace"] or what == "unsendable"
+    received, error = line.receive()
+    assert received == ERROR
+    assert (error["kind"], error["expected"]) == (kind, expected)
+    assert error["library"] == ("no_such_library" if what == "library" else None)
+    assert "odd_job.py" in error["trace"] or what == "unsendable"
     line.ask("odd_job", "name")
-    assert line.hear()[0] == RESULT
+    assert line.receive()[0] == RESULT
 
 
 @pytest.mark.parametrize("job", ["no_such_job", "training_run", "../errors", "os", "__init__", ""])
 def test_only_jobs_can_be_called(line, job):
     line.ask(job)
-    kind, told = line.hear()
+    kind, error = line.receive()
     assert kind == ERROR
-    assert told["kind"] == "MessageInvalid"
-    assert told["expected"]
+    assert error["kind"] == "MessageInvalid"
+    assert error["expected"]
 
 
 @pytest.mark.parametrize("sent", [b"nonsense\n", b'{"kind": "what"}\n', b'{"kind": "call", "content": {"$x": 1}}\n'])
-def test_a_bad_line_is_answered_and_the_next_call_works(line, sent):
+def test_a_bad_message_is_answered_and_the_next_call_works(line, sent):
     line.process.stdin.write(sent)
     line.process.stdin.flush()
-    kind, told = line.hear()
+    kind, error = line.receive()
     assert kind == ERROR
-    assert told["kind"] == "MessageInvalid"
+    assert error["kind"] == "MessageInvalid"
     line.ask("odd_job", "name")
-    assert line.hear()[0] == RESULT
+    assert line.receive()[0] == RESULT
 
 
 def test_cancel_is_received_during_a_job(line):
     line.ask("odd_job", "wait", progress=True)
-    assert line.hear()[0] == PROGRESS
+    assert line.receive()[0] == PROGRESS
     line.channel.send(CANCEL)
-    kind, told = line.answer()
+    kind, error = line.answer()
     assert kind == ERROR
-    assert told["kind"] == "Cancelled"
+    assert error["kind"] == "Cancelled"
 
 
 def test_small_progress_steps_are_throttled(line):
     line.ask("odd_job", "wait", progress=True)
-    assert line.hear() == (PROGRESS, [0.5, ""])
+    assert line.receive() == (PROGRESS, [0.5, ""])
     time.sleep(0.5)
     line.channel.send(CANCEL)
-    assert line.hear()[0] == ERROR
+    assert line.receive()[0] == ERROR
 
 
 @pytest.mark.parametrize("what", ["name", "wait"])
-def test_it_ends_when_the_line_is_closed(line, what):
+def test_it_exits_when_the_channel_is_closed(line, what):
     line.ask("odd_job", what, progress=what == "wait")
-    line.hear()
+    line.receive()
     line.process.stdin.close()
     assert line.process.wait(60) == 0
-    assert not line.folder.exists(), "and takes the folder of the run with it"
+    assert not line.folder.exists(), "and removes the folder of the run"
 
 
 def test_a_job_that_ignores_cancel_does_not_outlive_qgis(line, tmp_path):
     output = tmp_path / "map.tif"
     line.ask("odd_job", "deaf", output, progress=True)
-    line.hear()
+    line.receive()
     assert [path.name[:5] for path in tmp_path.iterdir() if path.is_file()] == [".map."]
     line.process.stdin.close()
     assert line.process.wait(60) == 1
-    assert not [path for path in tmp_path.iterdir() if path.is_file()], "its half file is taken away"
+    assert not [path for path in tmp_path.iterdir() if path.is_file()], "its temporary file is removed"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(("what", "code"), [("crash", -signal.SIGSEGV), ("leave", 3), ("killed", -signal.SIGKILL)])
-def test_a_crash_ends_the_line_and_nothing_else(line, what, code):
+def test_a_crash_closes_the_channel_with_its_exit_code(line, what, code):
     line.ask("odd_job", what)
     assert line.process.stdout.readline() == b""
     assert line.process.wait(60) == code
     if what == "crash":
-        assert b"odd_job.py" in line.process.stderr.read(), "it says where"
+        assert b"odd_job.py" in line.process.stderr.read(), "the traceback says where"
