@@ -1,4 +1,4 @@
-"""Scarp's private Python environment: which Python, what goes into it, making it, its state, and diagnostics.
+"""Installer of Scarp's private Python environment: base Python, libraries, installation, state, and diagnostics.
 
 Standard library only and free of QGIS, so that it can be tested and run from a command line without QGIS.
 """

@@ -1,4 +1,4 @@
-"""The same without a window, for administrators: ``python3 -m scarp.environment --help`` in the plugins folder."""
+"""Command line of the installer, for administrators: ``python3 -m scarp.environment --help`` in the plugins folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .sources import Proxy, Source, SourceKind, custom_index_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says; return the exit code."""
+    """Run the command line; return the exit code."""
     given = _parser().parse_args(arguments)
     environment = PrivateEnvironment(Path(given.folder).expanduser().absolute())
     if given.command == "install":
@@ -40,14 +40,12 @@ def _install(environment: PrivateEnvironment, given: argparse.Namespace) -> int:
     stopped: list[bool] = []
     signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
     try:
-        facts = probe(Interpreter(Path(given.python), own=given.python == sys.executable))
-        source = _source(given, facts.configuration)
-        build = given.build or (
-            builds.recommended(facts.target, builds.cards())
-            if source.kind is SourceKind.INTERNET
-            else builds.BUILD_OF_SOURCE
-        )
-        request = Request(facts, build, source, environment)
+        info = probe(Interpreter(Path(given.python), is_qgis_python=given.python == sys.executable))
+        source = _source(given, info.configuration)
+        build = given.build or builds.BUILD_OF_SOURCE
+        if source.kind is SourceKind.INTERNET and not given.build:
+            build = builds.recommended(info.target, builds.cards())
+        request = Request(info, build, source, environment)
         Installer(request, print, lambda share, text: None, lambda: bool(stopped)).run()
     except (InstallFailed, InterpreterStartError, InstallCancelled) as error:
         return _fail(str(error))
@@ -60,14 +58,9 @@ def _source(given: argparse.Namespace, configuration: dict[str, str]) -> Source:
     proxy = Proxy(host, int(port)) if host and port.isdigit() else Proxy(given.proxy or "")
     if given.wheels:
         return Source(SourceKind.FOLDER, Path(given.wheels).expanduser().absolute())
-    kind = (
-        SourceKind(given.source)
-        if given.source
-        else SourceKind.CONFIGURED
-        if custom_index_settings(configuration)
-        else SourceKind.INTERNET
-    )
-    return Source(kind, proxy=proxy)
+    if given.source:
+        return Source(SourceKind(given.source), proxy=proxy)
+    return Source(SourceKind.CONFIGURED if custom_index_settings(configuration) else SourceKind.INTERNET, proxy=proxy)
 
 
 def _fail(text: str) -> int:
@@ -78,22 +71,20 @@ def _fail(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m scarp.environment",
-        description=("Makes, shows or removes the private Python environment in which Scarp computes."),
+        description="Creates, shows or removes the private Python environment in which Scarp computes.",
     )
-    parser.add_argument("command", choices=("install", "status", "remove"))
-    parser.add_argument("--folder", required=True, help="of the environment")
-    parser.add_argument("--python", default=sys.executable, help="make it with this Python; the running one by default")
-    parser.add_argument("--build", choices=sorted(builds.labels()), help="of torch; detected by default")
-    parser.add_argument(
-        "--source",
-        choices=("internet", "configured"),
-        help=(
-            "internet: PyTorch's index for torch and the public index for the rest; configured: as pip is configured on "
-            "this computer, the default where it has a source of its own"
-        ),
+    add = parser.add_argument
+    add("command", choices=("install", "status", "remove"))
+    add("--folder", required=True, help="of the environment")
+    add("--python", default=sys.executable, help="base Python; the running one by default")
+    add("--build", choices=sorted(builds.labels()), help="of torch; detected by default")
+    about = (
+        "internet: PyTorch's index for torch and the public index for the rest; configured: as pip is configured on "
+        "this computer, the default where it has a source of its own"
     )
-    parser.add_argument("--wheels", help="install from this folder of wheels, without network")
-    parser.add_argument("--proxy", help="host:port; one with a password goes into the variable HTTPS_PROXY instead")
+    add("--source", choices=("internet", "configured"), help=about)
+    add("--wheels", help="install from this folder of wheels, without network")
+    add("--proxy", help="host:port; one with a password goes into the variable HTTPS_PROXY instead")
     return parser
 
 

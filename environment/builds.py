@@ -1,6 +1,4 @@
-"""NVIDIA graphics cards of this computer, as their driver's own program tells.
-Which libraries in which versions, and which build of torch for which computer. The lists are in resources.
-"""
+"""Builds of torch and versions of the libraries for each computer (lists in ``resources``), and its NVIDIA cards."""
 
 from __future__ import annotations
 
@@ -20,8 +18,14 @@ from .i18n import tr
 from .interpreter import version_problem
 from .processes import capture_output
 
-FIELDS = "name,driver_version,memory.total,compute_cap"
-OLD_FIELDS = "name,driver_version,memory.total"
+RESOURCES = Path(__file__).resolve().parent.parent / "resources" / "environment"
+LIBRARIES = RESOURCES / "libraries.txt"
+
+CPU = "cpu"
+BUILD_OF_SOURCE = "offered"
+"""Whatever build of torch the source has; the only choice where the user chooses the source."""
+GPU_QUERIES = ("name,driver_version,memory.total,compute_cap", "name,driver_version,memory.total")
+"""Fields of ``nvidia-smi``; old drivers do not know the last one."""
 
 
 @dataclass(frozen=True)
@@ -32,23 +36,21 @@ class Card:
     driver: str
     memory: str = ""
     capability: float | None = None
-    """Compute capability, None when the driver is too old to tell."""
+    """Compute capability; None when the driver is too old to report it."""
 
 
 def cards() -> list[Card]:
-    """Return the NVIDIA cards; empty when there is none or no driver."""
-    program = _program()
-    if program is None:
-        return []
-    for fields in (FIELDS, OLD_FIELDS):
-        code, text = capture_output([program, f"--query-gpu={fields}", "--format=csv,noheader"], seconds=20)
+    """Return the NVIDIA cards; empty without a card or driver."""
+    program = _nvidia_smi()
+    for fields in GPU_QUERIES if program else ():
+        code, text = capture_output([str(program), f"--query-gpu={fields}", "--format=csv,noheader"], seconds=20)
         if code == 0:
             return parse(text)
     return []
 
 
 def parse(text: str) -> list[Card]:
-    """Read the lines of ``nvidia-smi --format=csv,noheader``."""
+    """Parse the output of ``nvidia-smi --format=csv,noheader``."""
     found = []
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.split(",")]
@@ -62,39 +64,26 @@ def parse(text: str) -> list[Card]:
     return found
 
 
-def _program() -> str | None:
+def _nvidia_smi() -> str | None:
     found = shutil.which("nvidia-smi")
     if found or sys.platform != "win32":
         return found
-    # Where drivers before 2019 put it, which is not in PATH.
+    # Drivers before 2019 put it in a folder that is not in PATH.
     older = os.path.join(os.environ.get("PROGRAMFILES", ""), "NVIDIA Corporation", "NVSMI", "nvidia-smi.exe")
     return older if os.path.isfile(older) else None
 
 
-RESOURCES = Path(__file__).resolve().parent.parent / "resources" / "environment"
-LIBRARIES = RESOURCES / "libraries.txt"
-
-CPU = "cpu"
-BUILD_OF_SOURCE = "offered"
-"""Whatever build of torch the source has; the only choice where Scarp does not choose the source."""
-
-MODULES = ("torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2", "numpy", "attr")
-"""What must be importable in a complete environment."""
-
-
 @dataclass(frozen=True)
 class Target:
-    """The Python and the computer that an environment is for."""
+    """The Python version and computer that an environment is for; fields as ``sys`` and ``platform`` have them."""
 
-    version: tuple[int, int]
+    version: tuple[int, ...]
     platform: str
-    """As ``sys.platform``."""
     machine: str
-    """As ``platform.machine()``."""
 
     @property
     def systems(self) -> tuple[str, str]:
-        """Return the names by which ``builds.json`` knows the system: with any processor, and with this one."""
+        """The names of the system in ``builds.json``: with any processor, and with this one."""
         machine = self.machine
         if self.platform == "darwin":
             machine = "x86_64" if machine in ("x86_64", "AMD64") else "arm64"
@@ -103,17 +92,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Build:
-    """A build of torch."""
+    """A build of torch; download size and size of the whole installed environment in gigabytes."""
 
     name: str
     download: float
-    """Gigabytes to load."""
     installed: float
-    """Gigabytes on the disk of the whole environment."""
 
 
 def labels(target: Target | None = None) -> dict[str, str]:
-    """Return what the dialog calls the builds; on a Mac the one build also computes on Apple's graphics."""
+    """Return the labels of the builds; on a Mac the only build also computes on Apple's graphics."""
     mac = target is not None and target.platform == "darwin"
     return {
         CPU: tr("For this Mac (processor and Apple graphics)") if mac else tr("Processor only (CPU)"),
@@ -131,20 +118,20 @@ def torch_version(target: Target) -> str | None:
 
 
 def problem(target: Target) -> str | None:
-    """Say why there are no libraries for a computer, or return None."""
-    unfit = version_problem(target.version)
-    if unfit:
-        return unfit
-    if _torch_entry(target) is None:
-        return tr(
-            "torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). "
-            "Choose another Python."
-        ).format(version=".".join(map(str, target.version)), system=target.platform, machine=target.machine)
-    return None
+    """Return an error text when there are no libraries for a computer."""
+    unsupported = version_problem(target.version)
+    if unsupported or _torch_entry(target):
+        return unsupported
+    text = tr(
+        "torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). "
+        "Choose another Python."
+    )
+    version = ".".join(map(str, target.version))
+    return text.format(version=version, system=target.platform, machine=target.machine)
 
 
 def available(target: Target) -> list[Build]:
-    """Return the builds of torch that there are for a computer, without looking at its graphics card."""
+    """Return the builds of torch for a computer, whatever its graphics card."""
     entry = _torch_entry(target)
     table = _table()["builds"]
     names = entry["builds"] if entry else []
@@ -157,19 +144,16 @@ def recommended(target: Target, cards: Sequence[Card]) -> str:
     """Return the newest CUDA build that the driver and one of the graphics cards can run, else the CPU build.
 
     A driver runs builds of its own major version of CUDA from the first release on (NVIDIA, CUDA Compatibility, "minor
-    version compatibility"); which cards a build of torch has code for stands in PyTorch's RELEASE.md.
+    version compatibility"); the cards that a build of torch has code for are listed in PyTorch's RELEASE.md.
     """
     table = _table()["builds"]
-    fitting = [
-        build.name
-        for build in available(target)
-        if "driver" in table[build.name] and any(_is_supported_by(table[build.name], card, target) for card in cards)
-    ]
-    return fitting[-1] if fitting else CPU
+    names = [build.name for build in available(target) if "driver" in table[build.name]]
+    suitable = [name for name in names if any(_supports(table[name], card, target) for card in cards)]
+    return suitable[-1] if suitable else CPU
 
 
 def requirement_of_torch(target: Target, build: str) -> str:
-    """Return what pip is asked for: the build by its exact name where builds have names of their own."""
+    """Return pip's requirement for a build of torch."""
     version = torch_version(target)
     if build == BUILD_OF_SOURCE or target.platform == "darwin":
         return f"torch=={version}"
@@ -189,12 +173,12 @@ def requirements_hash() -> str:
     return hashlib.sha256(json.dumps([wanted, _table()["torch"]], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _is_supported_by(build: dict[str, Any], card: Card, target: Target) -> bool:
+def _supports(build: dict[str, Any], card: Card, target: Target) -> bool:
     needed = build["driver"].get(target.platform)
     if needed is None or _numbers(card.driver) < _numbers(needed):
         return False
     lowest, highest = build["capability"]
-    # Old drivers do not tell what the card can do: then the driver alone decides.
+    # Old drivers do not report the capability: then the driver version alone decides.
     return card.capability is None or lowest <= card.capability <= highest
 
 

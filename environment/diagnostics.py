@@ -1,161 +1,133 @@
-"""Collects what a developer asks for first when something does not work, with the user's name taken out.
+"""Collects the information that a bug report needs, redacted.
 
-Every fact is asked for on its own: one that cannot be had is reported as such and does not keep the others back.
+Each item is queried separately: one that fails is reported as such and does not affect the others.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
 from . import builds, disk_space
 from .interpreter import PYTHON_VARIABLES, qgis_interpreter
 from .plan import SELF_TEST_SCRIPT
-from .private import PrivateEnvironment, State
+from .private import EnvironmentState, PrivateEnvironment
 from .processes import capture_output
 from .redaction import Redactor
 from .sources import Proxy
 
 PACKAGE = Path(__file__).resolve().parent.parent
 LIBRARIES = ("numpy", "GDAL", "torch", "rasterio", "scikit-learn", "scipy", "safetensors", "matplotlib", "jinja2")
-VARIABLES = (
+VARIABLES = [
     *PYTHON_VARIABLES,
-    "OSGEO4W_ROOT",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES",
-    "OMP_NUM_THREADS",
-    "SCARP_RUN",
-    "SCARP_PYTHON",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "PIP_CONFIG_FILE",
-    "PIP_INDEX_URL",
-)
+    *"OSGEO4W_ROOT LD_LIBRARY_PATH DYLD_LIBRARY_PATH CUDA_VISIBLE_DEVICES OMP_NUM_THREADS SCARP_RUN SCARP_PYTHON "
+    "HTTP_PROXY HTTPS_PROXY PIP_CONFIG_FILE PIP_INDEX_URL".split(),
+]
 LOG_LINES = 25
 
-DiagnosticItems = dict[str, Callable[[], Any]]
-
-
-@dataclass(frozen=True)
-class Section:
-    """Facts under a heading."""
-
-    heading: str
-    facts: DiagnosticItems
-
-    def text(self) -> str:
-        """Return the section as lines."""
-        width = max(len(name) for name in self.facts)
-        return "\n".join(
-            [self.heading, *(f"  {name:<{width}}  {_answer(query)}" for name, query in self.facts.items())]
-        )
+DiagnosticItems = Mapping[str, Callable[[], Any]]
 
 
 def report(
     environment: PrivateEnvironment,
     qgis: DiagnosticItems,
     where: Callable[[], Any] | None = None,
-    proxy: Proxy = Proxy(),
+    proxy: Proxy | None = None,
     redact: Redactor | None = None,
 ) -> str:
-    """Return the whole report. Starts programs and takes some seconds, so never in the window's thread.
+    """Return the whole report. Starts programs and takes some seconds, so never call it in the window's thread.
 
     Args:
         environment: Scarp's private environment.
-        qgis: facts that only QGIS knows, asked beforehand in the window's thread.
-        where: says where Scarp computes.
-        proxy: of QGIS; only whether there is one is told.
-        hide: takes names out; for the running user unless given.
+        qgis: items that only QGIS knows, queried beforehand in the window's thread.
+        where: returns where Scarp computes.
+        proxy: of QGIS; only its kind and port are reported.
+        redact: by default for the running user.
     """
+    proxy = proxy or Proxy()
     redact = redact or Redactor(secrets=proxy.secrets())
-    sections = [
-        Section(
-            "Scarp", {"version": _scarp_version, "folder": lambda: PACKAGE, **({"computes in": where} if where else {})}
-        ),
-        Section("QGIS", qgis or {"version": lambda: "not running"}),
-        Section("Computer", computer()),
-        Section("Python of QGIS", python_of_qgis()),
-        Section("Libraries in QGIS", {name: (lambda name=name: _version(name)) for name in LIBRARIES}),
-        Section("Private environment", private(environment)),
-        Section("Network", {"proxy in QGIS": lambda: f"{proxy.scheme}, port {proxy.port}" if proxy.host else "none"}),
-    ]
-    variables = {name: (lambda name=name: os.environ[name]) for name in VARIABLES if name in os.environ}
-    if variables:
-        sections.append(Section("Variables", variables))
-    texts = [section.text() for section in sections]
-    log = tail(environment.log)
+    network = f"{proxy.scheme}, port {proxy.port}" if proxy.host else "none"
+    sections: dict[str, DiagnosticItems] = {
+        "Scarp": {"version": _scarp_version, "folder": lambda: PACKAGE, **({"computes in": where} if where else {})},
+        "QGIS": qgis or {"version": lambda: "not running"},
+        "Computer": {
+            "system": platform.platform,
+            "processor": lambda: f"{platform.machine()}, {os.cpu_count()} threads",
+            "memory": _memory,
+            "graphics cards": _cards,
+        },
+        "Python of QGIS": {
+            "version": lambda: sys.version.replace("\n", " "),
+            "sys.executable": lambda: sys.executable,
+            "found executable": lambda: getattr(qgis_interpreter(), "executable", "none"),
+            "prefix": lambda: sys.prefix,
+        },
+        "Libraries in QGIS": {name: functools.partial(_version, name) for name in LIBRARIES},
+        "Private environment": _private_environment(environment),
+        "Network": {"proxy in QGIS": lambda: network},
+        "Variables": _constants({name: os.environ[name] for name in VARIABLES if name in os.environ}),
+    }
+    texts = [_section(heading, items) for heading, items in sections.items() if items]
+    log = _tail(environment.log)
     if log:
-        texts.append(f"End of the installation's log\n{log}")
+        texts.append(f"End of the installation log\n{log}")
     return redact("\n\n".join(texts)) + "\n"
 
 
-def computer() -> DiagnosticItems:
-    """Return facts of the computer."""
-    return {
-        "system": platform.platform,
-        "processor": lambda: f"{platform.machine()}, {os.cpu_count()} threads",
-        "memory": _memory,
-        "graphics cards": _cards,
-    }
+def _section(heading: str, items: DiagnosticItems) -> str:
+    width = max(len(name) for name in items)
+    return "\n".join([heading, *(f"  {name:<{width}}  {_answer(query)}" for name, query in items.items())])
 
 
-def python_of_qgis() -> DiagnosticItems:
-    """Return facts of the Python that QGIS runs on."""
-    return {
-        "version": lambda: sys.version.replace("\n", " "),
-        "sys.executable": lambda: sys.executable,
-        "found executable": lambda: getattr(qgis_interpreter(), "executable", "none"),
-        "prefix": lambda: sys.prefix,
-    }
+def _constants(values: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    return {name: functools.partial(str, value) for name, value in values.items()}
 
 
-def private(environment: PrivateEnvironment) -> DiagnosticItems:
-    """Return facts of the private environment; a complete one is started and proves its libraries."""
+def _private_environment(environment: PrivateEnvironment) -> DiagnosticItems:
+    """Return items of the private environment; the self-test of a complete one is run."""
     status = environment.status()
-    facts: DiagnosticItems = {
+    state = f"{status.state.value} {status.reason}".strip()
+    items: dict[str, Callable[[], Any]] = {
         "folder": lambda: environment.folder,
-        "state": lambda: f"{status.state.value} {status.reason}".strip(),
+        "state": lambda: state,
         "free on its disk": lambda: f"{disk_space.free(environment.folder):.1f} GB",
     }
-    if status.state is State.ABSENT:
-        return facts
-    mark = environment.mark()
-    if mark:
-        facts["made"] = lambda: (
-            f"{mark.get('made')}, build {mark.get('build')}, {mark.get('gigabytes')} GB, with {mark.get('base')}"
-        )
+    record = environment.completion_record()
+    if record and status.state is not EnvironmentState.ABSENT:
+        size = f"{record.get('gigabytes')} GB"
+        items["made"] = lambda: f"{record.get('made')}, build {record.get('build')}, {size}, with {record.get('base')}"
     if environment.python is None:
-        return facts
-    code, text = capture_output(
-        [str(environment.python), str(SELF_TEST_SCRIPT)], seconds=180, variables=environment.variables()
-    )
+        return items
+    command = [str(environment.python), str(SELF_TEST_SCRIPT)]
+    code, text = capture_output(command, seconds=180, variables=environment.variables())
+    lines = text.strip().splitlines()
     try:
-        proof = json.loads(text.strip().splitlines()[-1]) if code == 0 else None
+        result = json.loads(lines[-1]) if code == 0 else None
     except (ValueError, IndexError):
-        proof = None
-    if proof is None:
-        facts["works"] = lambda: "no: " + " | ".join(text.strip().splitlines()[-4:])
-        return facts
-    facts["works"] = lambda: "yes"
-    facts["Python"] = lambda: proof["python"]
-    facts.update({name: (lambda version=version: version) for name, version in proof["versions"].items()})
-    facts["GDAL of rasterio"] = lambda: proof["gdal"]
-    facts["CUDA of torch"] = lambda: proof["cuda_build"] or "none"
-    facts["CUDA devices"] = lambda: ", ".join(proof["devices"]) or proof["device_problem"] or "none"
-    return facts
+        result = None
+    if result is None:
+        return {**items, "works": lambda: "no: " + " | ".join(lines[-4:])}
+    return {
+        **items,
+        "works": lambda: "yes",
+        "Python": lambda: result["python"],
+        **_constants(result["versions"]),
+        "GDAL of rasterio": lambda: str(result["gdal"]),
+        "CUDA of torch": lambda: result["cuda_build"] or "none",
+        "CUDA devices": lambda: ", ".join(result["devices"]) or result["device_problem"] or "none",
+    }
 
 
-def tail(path: Path, lines: int = LOG_LINES) -> str:
-    """Return the last lines of a text file, empty when it cannot be read."""
+def _tail(path: Path) -> str:
     try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
     except OSError:
         return ""
 
@@ -163,7 +135,7 @@ def tail(path: Path, lines: int = LOG_LINES) -> str:
 def _answer(query: Callable[[], Any]) -> str:
     try:
         return str(query())
-    except Exception as error:  # the report is for when things are broken, so no fact may break it
+    except Exception as error:  # the report is for when things are broken, so no item may break it
         return f"not known ({type(error).__name__}: {error})"
 
 
@@ -179,7 +151,7 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not there"
+        return "not installed"
 
 
 def _cards() -> str:
@@ -188,12 +160,8 @@ def _cards() -> str:
 
 
 def _memory() -> str:
-    if sys.platform == "win32":
-        return _memory_of_windows()
-    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GB"
-
-
-def _memory_of_windows() -> str:
+    if sys.platform != "win32":
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GB"
     import ctypes
 
     kilobytes = ctypes.c_ulonglong()

@@ -1,10 +1,10 @@
-"""The language of what the environment says: QGIS's when QGIS is there, else English."""
+"""Translation of the installer's texts: QGIS's language when QGIS is there, else English."""
 
 from __future__ import annotations
 
 
 def tr(text: str) -> str:
-    """Translate a text of the interface; put values in afterwards."""
+    """Translate a text of the interface; format it afterwards."""
     try:
         from ..translation import tr as translate
     except ImportError:

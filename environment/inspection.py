@@ -1,4 +1,4 @@
-"""Asks a Python and its pip what they are, by starting them; takes seconds, so never in the window's thread."""
+"""Inspects a Python and its pip by starting them; takes seconds, so never call it in the window's thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .sources import parse_configuration, read_configuration
 
 SCRIPT = Path(__file__).resolve().parent / "inspect_python.py"
 MIN_PIP_WITH_PYTHON_OPTION = (22, 3)
-"""pip can install into another Python's environment (``--python``) from this version on."""
+"""From this version on, pip can install into another Python's environment (``--python``)."""
 
 
 @dataclass(frozen=True)
@@ -24,77 +24,66 @@ class PythonInfo:
     """What a Python is and has."""
 
     interpreter: Interpreter
-    version: tuple[int, int, int]
+    version: tuple[int, ...]
     target: Target
-    base: str
+    base_python: str
     """Executable that environments are linked to."""
     venv: bool
     ensurepip: bool
     pip: str
-    ssl: bool
-    libc: str = ""
+    """Version; empty without pip."""
     configuration: dict[str, str] = field(default_factory=dict)
-    """What pip is configured for on this computer."""
+    """Settings of pip on this computer."""
 
     @property
     def pip_can_target_others(self) -> bool:
-        """Return whether its pip can install into an environment that has none."""
+        """Whether its pip can install into an environment that has none."""
         numbers = [int(part) for part in self.pip.split(".")[:2] if part.isdigit()]
         return tuple(numbers) >= MIN_PIP_WITH_PYTHON_OPTION
 
 
 class InterpreterStartError(Exception):
-    """A Python that does not start, or is no Python."""
+    """A Python that does not start, or a program that is no Python."""
 
 
 def probe(interpreter: Interpreter) -> PythonInfo:
-    """Start a Python and ask it.
+    """Start a Python and inspect it.
 
     Raises:
-        CannotStart: it does not start or does not answer.
+        InterpreterStartError: it does not start or cannot be used.
     """
     variables = clean_environment(interpreter.variables())
-    command = [str(interpreter.executable), "-I", str(SCRIPT)]
-    if interpreter.home:
-        # -I ignores PYTHONHOME as well, and this Python finds its standard library only through it.
-        command = [str(interpreter.executable), "-s", str(SCRIPT)]
-    code, text = capture_output(command, seconds=60, variables=variables)
+    executable = str(interpreter.executable)
+    # -I ignores PYTHONHOME as well, through which some Pythons find their standard library.
+    code, text = capture_output([executable, "-s" if interpreter.home else "-I", str(SCRIPT)], 60, variables)
     try:
-        said = json.loads(text[text.index("{") :]) if code == 0 else {}
+        info = json.loads(text[text.index("{") :]) if code == 0 else {}
     except ValueError:
-        said = {}
-    if not said:
-        raise InterpreterStartError(
-            tr("{python} does not start as a Python: {reason}").format(
-                python=interpreter.executable, reason=text.strip()[-300:] or code
-            )
-        )
-    if said["bits"] != 64:
-        raise InterpreterStartError(
-            tr("{python} is a Python of 32 bits, for which there is no torch.").format(python=interpreter.executable)
-        )
-    configuration = {}
-    if said["pip"]:
-        code, text = capture_output(
-            [str(interpreter.executable), "-m", "pip", "config", "list"], seconds=60, variables=variables
-        )
-        configuration = parse_configuration(text) if code == 0 else {}
-        named = variables.get("PIP_CONFIG_FILE")
-        if named:
-            configuration = {**read_configuration(named), **configuration}
-    version = tuple(said["version"])
+        info = {}
+    if not info:
+        reason = text.strip()[-300:] or code
+        message = tr("{python} does not start as a Python: {reason}")
+        raise InterpreterStartError(message.format(python=executable, reason=reason))
+    if info["bits"] != 64:
+        message = tr("{python} is a 32-bit Python, for which there is no torch.")
+        raise InterpreterStartError(message.format(python=executable))
     return PythonInfo(
         interpreter,
-        version,
-        Target(version[:2], said["platform"], said["machine"]),
-        said["base"],
-        said["venv"],
-        said["ensurepip"],
-        said["pip"],
-        said["ssl"],
-        said["libc"],
-        configuration,
+        tuple(info["version"]),
+        Target(tuple(info["version"][:2]), info["platform"], info["machine"]),
+        info["base"],
+        info["venv"],
+        info["ensurepip"],
+        info["pip"],
+        _pip_configuration(executable, variables) if info["pip"] else {},
     )
+
+
+def _pip_configuration(executable: str, variables: dict[str, str]) -> dict[str, str]:
+    code, text = capture_output([executable, "-m", "pip", "config", "list"], 60, variables)
+    listed = parse_configuration(text) if code == 0 else {}
+    named = variables.get("PIP_CONFIG_FILE")
+    return {**read_configuration(named), **listed} if named else listed
 
 
 def running_target() -> Target:

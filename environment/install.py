@@ -1,4 +1,4 @@
-"""Makes the private environment: runs the steps, remembers which are done, keeps a log, and says why it stopped."""
+"""Installs the private environment: runs the steps, records which are done, keeps a log, and explains failures."""
 
 from __future__ import annotations
 
@@ -20,58 +20,44 @@ from .processes import capture_output, run
 from .redaction import Redactor
 from .sources import SourceKind
 
+GIGABYTE = disk_space.GIGABYTE
 ProgressCallback = Callable[[float, str], None]
-"""Gets the done share of the whole work, 0 to 1, and what is going on."""
+"""Receives the done fraction of the whole work, 0 to 1, and the current step."""
 
 
 class Installer:
-    """One installation. It may be run again after it failed or was cancelled; steps that are done are not repeated."""
+    """One installation. Run another one after a failure or cancellation: completed steps are not repeated.
+
+    Args:
+        request: what to install, and where.
+        line: receives each line of output, without passwords.
+        report: receives progress.
+        cancelled: called ten times a second.
+    """
 
     def __init__(
         self, request: Request, line: Callable[[str], None], report: ProgressCallback, cancelled: Callable[[], bool]
     ) -> None:
-        """Prepare.
-
-        Args:
-            request: what to install, and where.
-            line: gets each line of output, without secrets.
-            report: gets progress.
-            cancelled: asked ten times a second.
-        """
-        self.request = request
-        self.environment = request.environment
-        self._line = line
-        self._report = report
-        self._cancelled = cancelled
+        self.request, self.environment = request, request.environment
+        self._line, self._report, self._cancelled = line, report, cancelled
         self._redact = Redactor(secrets=request.source.proxy.secrets())
         self._output: list[str] = []
         self._log: Any = None
 
     def check(self) -> None:
-        """Look for what is wrong before anything is changed.
-
-        Raises:
-            InstallFailed: with what is wrong and how to mend it.
-        """
+        """Check the request before anything is changed; raises InstallFailed."""
         request, folder = self.request, self.environment.folder
-        problems = [builds.problem(request.facts.target), request.source.problem(), disk_space.path_problem(folder)]
-        if not request.facts.venv:
+        problems = [builds.problem(request.python.target), request.source.problem(), disk_space.path_problem(folder)]
+        if not request.python.venv:
             problems.append(explain(["No module named venv"]))
         if self.environment.is_foreign():
-            problems.append(
-                tr("{folder} holds other files. Choose an empty folder, or one that does not exist yet.").format(
-                    folder=folder
-                )
-            )
+            text = tr("{folder} holds other files. Choose an empty folder, or one that does not exist yet.")
+            problems.append(text.format(folder=folder))
         else:
-            # What is there already does not have to find room again.
-            there = disk_space.size(folder) / disk_space.GIGABYTE if folder.is_dir() else 0.0
-            problems.append(
-                disk_space.problem(
-                    folder,
-                    max(disk_space.RESERVED_GIGABYTES, disk_space.needed(request.sizes(), request.source.kind) - there),
-                )
-            )
+            # Files that are there already need no space again.
+            present = disk_space.size(folder) / GIGABYTE if folder.is_dir() else 0.0
+            required = disk_space.required_gigabytes(request.sizes(), request.source.kind) - present
+            problems.append(disk_space.problem(folder, max(disk_space.RESERVED_GIGABYTES, required)))
         found = next((problem for problem in problems if problem), None)
         if found:
             raise InstallFailed(found)
@@ -80,11 +66,11 @@ class Installer:
         """Do all steps that are not done yet.
 
         Returns:
-            What was written into the mark: build, versions of the libraries, size.
+            The completion record: build, versions of the libraries, size.
 
         Raises:
-            InstallFailed: with the reason; the log has the rest.
-            Cancelled: the user stopped it.
+            InstallFailed: with the reason; the log has the details.
+            InstallCancelled: by the user.
         """
         self.check()
         started = time.monotonic()
@@ -107,7 +93,7 @@ class Installer:
         self_test_result: dict[str, Any] = {}
         for step in plan:
             if step.name in done:
-                self._log_line(tr("{title}: done before").format(title=step.title))
+                self._log_line(tr("{title}: already done").format(title=step.title))
             else:
                 if step.name == "install":
                     self._discard_partial_packages()
@@ -115,20 +101,20 @@ class Installer:
                 output = self._run_step(step, share, step.weight / whole)
                 if step.name == "make":
                     self._configure_environment()
-                elif step.name == "prove":
+                if step.name == "prove":
                     self_test_result = self._self_test_result(output)
-                if step.name != "prove":
+                else:
                     done.append(step.name)
                     self._save_progress(done)
             share += step.weight / whole
         return self._write_completion(self_test_result, time.monotonic() - started)
 
     def _completed_steps(self) -> list[str]:
-        """Return the steps that an earlier attempt finished, after taking away what cannot be used again."""
+        """Return the steps completed by an earlier attempt, after removing what cannot be reused."""
         environment, request = self.environment, self.request
         record = environment.progress_record()
         if environment.is_scarp_environment() and record.get("made_with") != request.base_key:
-            self._log_line(tr("The environment that is there was made with another Python and is removed."))
+            self._log_line(tr("The existing environment was created with another Python and is removed."))
             environment.remove()
             record = {}
         done = list(record.get("done", [])) if environment.executable.is_file() else []
@@ -142,30 +128,22 @@ class Installer:
         return done
 
     def _save_progress(self, done: list[str]) -> None:
-        self.environment.write_progress_record(
-            {
-                "key": self.request.key,
-                "made_with": self.request.base_key,
-                "done": done,
-                "variables": self.request.facts.interpreter.variables(),
-            }
-        )
+        request, variables = self.request, self.request.python.interpreter.variables()
+        record = {"key": request.key, "made_with": request.base_key, "done": done, "variables": variables}
+        self.environment.write_progress_record(record)
 
     def _discard_partial_packages(self) -> None:
-        """Take away the records of packages that pip was writing when it was stopped, or it takes them for installed.
-
-        pip writes ``RECORD`` when a package is complete.
-        """
+        """Remove the metadata of interrupted packages, or pip takes them for installed; ``RECORD`` is written last."""
         packages = self.environment.site_packages
         for folder in packages.glob("*.dist-info") if packages else ():
             if not (folder / "RECORD").is_file():
                 shutil.rmtree(folder)
 
     def _verify(self, done: list[str]) -> None:
-        """Hold the wheels against the lock, right before they are unpacked.
+        """Compare the wheels with the lock, right before they are unpacked.
 
-        From the Internet they must be in it: copies that torch's own index added to what the lock names are taken
-        away. From a source that the user chose they may be others, such as builds of his organisation; the log says so.
+        From the Internet all must be in it; duplicates from torch's own index of what the lock names are deleted. A
+        source chosen by the user may offer others, such as builds of an organisation; the log lists them.
         """
         found = lock.compare(self.request.wheels)
         self._log_line(lock.verified_message(found))
@@ -179,12 +157,11 @@ class Installer:
         if changed:
             done.remove("download")
             self._save_progress(done)
-            raise InstallFailed(
-                tr(
-                    "{files}: changed on this disk after it was loaded. It was deleted, and nothing of it was installed. "
-                    "Try again: it is loaded anew. If it happens again, have the disk and the virus scanner looked at."
-                ).format(files=", ".join(path.name for path in changed))
+            text = tr(
+                "{files}: changed on this disk after the download. It was deleted, and nothing of it was installed. "
+                "Try again: it is downloaded anew. If it happens again, have the disk and the virus scanner checked."
             )
+            raise InstallFailed(text.format(files=", ".join(path.name for path in changed)))
 
     def _self_test_result(self, output: list[str]) -> dict[str, Any]:
         try:
@@ -193,41 +170,32 @@ class Installer:
             raise InstallFailed(explain(output)) from error
 
     def _run_step(self, step: InstallStep, share: float, weight: float) -> list[str]:
-        """Run a step, which has a weight in the whole and starts when a share of it is done; return its lines."""
-        size_meter = disk_space.SizeMeter(*step.growing_folders)
+        """Run a step and return its output; ``share`` of the whole is done before it, and it adds ``weight``."""
+        meter = disk_space.SizeMeter(*step.growing_folders)
         self._output = []
 
         def idle() -> None:
-            if step.growing_folders and size_meter.look():
-                part = min(0.98, size_meter.bytes / disk_space.GIGABYTE / max(step.gigabytes, 0.01))
-                self._report(
-                    share + weight * part,
-                    tr("{title}: {size:.1f} of about {all:.1f} GB").format(
-                        title=step.title, size=size_meter.bytes / disk_space.GIGABYTE, all=step.gigabytes
-                    ),
-                )
+            if step.growing_folders and meter.measure():
+                size = meter.bytes / GIGABYTE
+                text = tr("{title}: {size:.1f} of about {all:.1f} GB")
+                part = min(0.98, size / max(step.gigabytes, 0.01))
+                self._report(share + weight * part, text.format(title=step.title, size=size, all=step.gigabytes))
 
         self._report(share, step.title)
         self._log_line(f"\n{step.title}")
         self._log_line("> " + " ".join(step.command))
-        # A start that fails is an OSError, explained where all of them are.
-        code = run(
-            step.command,
-            step.variables,
-            self._log_line,
-            self._cancelled,
-            idle,
-            str(disk_space.existing(self.environment.folder)),
-        )
+        folder = str(disk_space.existing(self.environment.folder))
+        # A failed start is an OSError, explained where all of them are.
+        code = run(step.command, step.variables, self._log_line, self._cancelled, idle, folder)
         if code is None:
             self._log_line(tr("Cancelled."))
-            raise InstallCancelled(tr("Cancelled. Try again to go on where it stopped."))
+            raise InstallCancelled(tr("Cancelled. Try again to continue."))
         if code != 0:
             raise InstallFailed(tr("{title}: {reason}").format(title=step.title, reason=explain(self._output, code)))
         return self._output
 
     def _configure_environment(self) -> None:
-        """Let the new Python find what it needs, and see that it starts."""
+        """Write what the new Python needs, and check that it starts."""
         file = site_file(self.request)
         if file is not None:
             file[0].write_text(file[1], encoding="utf-8")
@@ -237,34 +205,29 @@ class Installer:
             raise InstallFailed(explain(text.splitlines(), code))
 
     def _write_completion(self, self_test_result: dict[str, Any], seconds: float) -> dict[str, Any]:
-        facts = self.request.facts
-        for folder in (self.environment.folder / "wheels", self.request.temporary):
+        environment, python = self.environment, self.request.python
+        for folder in (environment.folder / "wheels", self.request.temporary):
             shutil.rmtree(folder, ignore_errors=True)
         record = {
-            "base": os.path.realpath(self.environment.executable) if sys.platform != "win32" else facts.base,
+            "base": os.path.realpath(environment.executable) if sys.platform != "win32" else python.base_python,
             "python": self_test_result.get("python", ""),
             "build": self.request.build,
             # Only a Python that QGIS itself runs on has to follow QGIS.
-            "qgis_python": list(self.environment.qgis_version) if facts.interpreter.own else None,
-            "variables": facts.interpreter.variables(),
+            "qgis_python": list(environment.qgis_version) if python.interpreter.is_qgis_python else None,
+            "variables": python.interpreter.variables(),
             "proof": self_test_result,
             "seconds": round(seconds),
-            "gigabytes": round(disk_space.size(self.environment.folder) / disk_space.GIGABYTE, 2),
+            "gigabytes": round(disk_space.size(environment.folder) / GIGABYTE, 2),
             "made": time.strftime("%Y-%m-%d %H:%M"),
         }
-        self.environment.write_completion_record(record)
+        environment.write_completion_record(record)
         self._report(1.0, tr("Done"))
-        self._log_line(
-            tr("\nDone in {minutes:.1f} minutes. The environment takes {size:.1f} GB.").format(
-                minutes=seconds / 60, size=record["gigabytes"]
-            )
-        )
-        if self_test_result.get("device_problem"):
-            self._log_line(
-                tr("The graphics card cannot be used: {problem}. Scarp will compute on the processor.").format(
-                    problem=self_test_result["device_problem"]
-                )
-            )
+        text = tr("\nDone in {minutes:.1f} minutes. The environment takes {size:.1f} GB.")
+        self._log_line(text.format(minutes=seconds / 60, size=record["gigabytes"]))
+        problem = self_test_result.get("device_problem")
+        if problem:
+            text = tr("The graphics card cannot be used: {problem}. Scarp will compute on the processor.")
+            self._log_line(text.format(problem=problem))
         return record
 
     def _log_line(self, text: str) -> None:
@@ -283,10 +246,7 @@ class Installer:
     def _logging(self) -> Iterator[None]:
         self.environment.log.parent.mkdir(parents=True, exist_ok=True)
         with open(self.environment.log, "w", encoding="utf-8") as self._log:
-            try:
-                yield
-            finally:
-                self._log.flush()
+            yield
         self._log = None
 
     @contextlib.contextmanager
@@ -298,11 +258,8 @@ class Installer:
             try:
                 _lock(file.fileno())
             except OSError as error:
-                raise InstallFailed(
-                    tr("Another QGIS is installing into {folder}. Wait until it has finished.").format(
-                        folder=self.environment.folder
-                    )
-                ) from error
+                text = tr("Another QGIS is installing into {folder}. Wait until it has finished.")
+                raise InstallFailed(text.format(folder=self.environment.folder)) from error
             try:
                 yield
             finally:

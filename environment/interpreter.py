@@ -1,13 +1,13 @@
-"""The Python executable that QGIS runs on, other ones on this computer, and the environment variables they get.
+r"""The Python executable that QGIS runs on, others on this computer, and the environment variables they get.
 
-``sys.executable`` does not answer this: inside QGIS it is ``qgis-bin.exe`` on Windows and the application itself on
-macOS (QGIS issue 66672), and starting that opens a second QGIS. The rules below follow what QGIS's packages contain:
+``sys.executable`` is no answer: inside QGIS it is ``qgis-bin.exe`` on Windows and the application itself on macOS (QGIS
+issue 66672), and starting that opens a second QGIS. The rules below follow the contents of QGIS's packages:
 
-* Windows (OSGeo4W and the standalone installer): ``<root>\\apps\\Python312\\python.exe``, which is ``sys.prefix``. The
-  copy in ``<root>\\bin`` is no good: its standard library is not beside it, so an environment made with it cannot
-  start (QGIS issue 49228). Conda has ``python.exe`` in ``sys.prefix`` as well.
+* Windows (OSGeo4W and the standalone installer): ``<root>\apps\Python312\python.exe``, which is ``sys.prefix``. The
+copy   in ``<root>\bin`` does not serve: its standard library is not beside it, so an environment made with it cannot
+start   (QGIS issue 49228). Conda has ``python.exe`` in ``sys.prefix`` as well.
 * macOS: ``QGIS.app/Contents/MacOS/bin/python3`` or, in newer packages, ``QGIS.app/Contents/MacOS/python3.12``. The
-  newer ones are moved after they were built and find their standard library only through ``PYTHONHOME``.
+  newer ones are relocated after the build and find their standard library only through ``PYTHONHOME``.
 * Linux, Flatpak, Snap, Conda: ``bin/python3.x`` below ``sys.base_prefix``, else ``sys.executable``.
 """
 
@@ -24,20 +24,20 @@ from .i18n import tr
 
 OLDEST = (3, 9)
 NEWEST = (3, 14)
-"""Versions of Python for which Scarp's list of libraries has builds."""
+"""Python versions for which Scarp's list of libraries has builds."""
 
 PYTHON_VARIABLES = frozenset(
     "PYTHONHOME PYTHONPATH PYTHONEXECUTABLE PYTHONSTARTUP PYTHONPLATLIBDIR PYTHONUSERBASE PYTHONINSPECT PYTHONDEBUG "
     "PYTHONWARNINGS __PYVENV_LAUNCHER__ VIRTUAL_ENV CONDA_PREFIX QGIS_PREFIX_PATH QT_PLUGIN_PATH GDAL_DATA "
     "GDAL_DRIVER_PATH PROJ_LIB PROJ_DATA GEOTIFF_CSV".split()
 )
-"""Variables that QGIS's launchers set for QGIS. In another Python they lead to the wrong standard library, the wrong
-packages, or to data files of another GDAL and PROJ than the one that rasterio brings."""
+"""Set by QGIS's launchers for QGIS. In another Python they lead to the wrong standard library or packages, or to data
+files of another GDAL and PROJ than those of rasterio."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What a Python knows of itself; tests make layouts of systems that are not there."""
+    """What a Python knows of itself; tests define layouts of other systems."""
 
     platform: str = sys.platform
     version: tuple[int, int] = sys.version_info[:2]
@@ -49,37 +49,43 @@ class Layout:
     is_file: Callable[[str], bool] = os.path.isfile
 
     def path(self, *parts: str) -> PurePath:
-        """Join parts in the manner of the layout's system."""
+        """Join parts as the layout's system does."""
         return PureWindowsPath(*parts) if self.platform == "win32" else PurePosixPath(*parts)
+
+    @property
+    def dotted(self) -> str:
+        """The version as in ``python3.12``."""
+        return _dotted(self.version)
+
+    @property
+    def prefixes(self) -> list[str]:
+        """Both prefixes, without repetition."""
+        return list(dict.fromkeys(filter(None, (self.base_prefix, self.prefix))))
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python to make an environment with."""
+    """A Python to create an environment with."""
 
     executable: Path
     home: Path | None = None
-    """What ``PYTHONHOME`` must be for it to find its standard library; None for a Python that finds it by itself."""
-    own: bool = True
+    """The ``PYTHONHOME`` that it needs to find its standard library; None for most."""
+    is_qgis_python: bool = True
     """Whether QGIS runs on it."""
 
     def variables(self) -> dict[str, str]:
-        """Return the variables it needs beside those of :func:`clean_environment`."""
+        """Return the variables it needs in addition to :func:`clean_environment`."""
         return {"PYTHONHOME": str(self.home)} if self.home else {}
 
 
 def qgis_python() -> Path | None:
-    """Return the Python executable that QGIS runs on, or None when none is found."""
+    """Return the Python executable that QGIS runs on, None when it is not found."""
     found = qgis_interpreter()
     return found.executable if found else None
 
 
 def qgis_interpreter(layout: Layout | None = None) -> Interpreter | None:
-    """Return the Python that QGIS runs on, with what it needs to start.
-
-    Args:
-        layout: of the running Python unless given.
-    """
+    """Return the Python that QGIS runs on, by default in the layout of the running one."""
     here = layout or Layout()
     for candidate in _own_candidates(here):
         if here.is_file(str(candidate)):
@@ -88,18 +94,15 @@ def qgis_interpreter(layout: Layout | None = None) -> Interpreter | None:
 
 
 def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
-    """Return Pythons beside QGIS's own, for the case that QGIS's own cannot make an environment.
+    """Return other Pythons, for when QGIS's own cannot create an environment.
 
-    The worker is a process of its own, so that any supported Python serves. Only places in which Python's own
-    installers, Homebrew and Linux distributions put one are looked at.
+    The worker is a separate process, so any supported Python serves. Only the usual places of Python's installers,
+    Homebrew and Linux distributions are searched.
     """
     here = layout or Layout()
     own = qgis_interpreter(here)
-    found = []
-    for candidate in _other_candidates(here):
-        if here.is_file(str(candidate)) and (own is None or Path(str(candidate)) != own.executable):
-            found.append(Interpreter(Path(str(candidate)), own=False))
-    return found
+    found = [Path(str(candidate)) for candidate in _other_candidates(here) if here.is_file(str(candidate))]
+    return [Interpreter(path, is_qgis_python=False) for path in found if own is None or path != own.executable]
 
 
 def clean_environment(
@@ -110,19 +113,15 @@ def clean_environment(
     ``PATH`` stays as it is: on Windows the C runtime that Python itself is linked to is found through it.
 
     Args:
-        extra: set afterwards, such as :meth:`Interpreter.variables`.
-        variables: ``os.environ`` unless given.
+        extra: variables to add, such as :meth:`Interpreter.variables`.
+        variables: by default ``os.environ``.
     """
+    inherited = os.environ if variables is None else variables
     # Windows ignores the case of names, and os.environ there has them in capitals.
-    kept = {
-        name: value
-        for name, value in (os.environ if variables is None else variables).items()
-        if name.upper() not in PYTHON_VARIABLES
-    }
-    # Packages in the user's own folder must not get in front of those of the environment.
+    kept = {name: value for name, value in inherited.items() if name.upper() not in PYTHON_VARIABLES}
+    # Packages in the user's own folder must not shadow those of the environment.
     kept.update({"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"})
-    kept.update(extra or {})
-    return kept
+    return {**kept, **(extra or {})}
 
 
 def dll_folder(
@@ -130,10 +129,10 @@ def dll_folder(
     is_dir: Callable[[str], bool] = os.path.isdir,
     names: Callable[[str], list[str]] = os.listdir,
 ) -> Path | None:
-    """Return the folder with the DLLs that OSGeo4W's Python shares with QGIS, None for any other Python.
+    r"""Return the folder with the DLLs that OSGeo4W's Python shares with QGIS, None for any other Python.
 
-    Its ``_ssl`` and ``_sqlite3`` need DLLs from ``<root>\\bin``. QGIS's own Python adds that folder in a
-    ``sitecustomize.py`` which an environment does not see, and since Python 3.8 ``PATH`` is not searched for them.
+    Its ``_ssl`` and ``_sqlite3`` need DLLs from ``<root>\bin``. QGIS's own Python adds that folder in a
+    ``sitecustomize.py`` that an environment does not see, and since Python 3.8 ``PATH`` is not searched for DLLs.
     """
     prefix = PureWindowsPath(str(interpreter.executable)).parent
     shared = prefix.parent.parent / "bin"
@@ -146,12 +145,11 @@ def dll_folder(
 
 
 def version_problem(version: tuple[int, ...]) -> str | None:
-    """Say that a version of Python is not supported, or return None."""
+    """Return an error text for a Python version that is not supported."""
     if OLDEST <= tuple(version[:2]) <= NEWEST:
         return None
-    return tr(
-        "Python {version} is not supported: Scarp's libraries are chosen for Python {oldest} to {newest}."
-    ).format(version=_dotted(version[:2]), oldest=_dotted(OLDEST), newest=_dotted(NEWEST))
+    text = tr("Python {version} is not supported: Scarp's libraries exist for Python {oldest} to {newest}.")
+    return text.format(version=_dotted(version[:2]), oldest=_dotted(OLDEST), newest=_dotted(NEWEST))
 
 
 def _dotted(version: tuple[int, ...]) -> str:
@@ -160,40 +158,32 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 def _own_candidates(layout: Layout) -> list[PurePath]:
     """Return where QGIS's Python may be, the best place first."""
-    version = f"{layout.version[0]}.{layout.version[1]}"
-    prefixes = list(dict.fromkeys(filter(None, (layout.base_prefix, layout.prefix))))
+    name, path = f"python{layout.dotted}", layout.path
     if layout.platform == "win32":
-        places = [layout.path(prefix, "python.exe") for prefix in prefixes]
+        places = [path(prefix, "python.exe") for prefix in layout.prefixes]
         root = layout.variables.get("OSGEO4W_ROOT")
         if root:
-            places.append(layout.path(root, "apps", f"Python{version.replace('.', '')}", "python.exe"))
+            places.append(path(root, "apps", f"Python{layout.dotted.replace('.', '')}", "python.exe"))
         return places
-    named = [
-        layout.path(path)
-        for path in (layout.base_executable, layout.executable)
-        if path and layout.path(path).name.lower().startswith("python")
-    ]
+    running = [path(text) for text in (layout.base_executable, layout.executable) if text]
+    running = [place for place in running if place.name.lower().startswith("python")]
+    versioned = [path(prefix, "bin", name) for prefix in layout.prefixes]
     if layout.platform == "darwin":
-        places = []
-        for contents in _app_bundle_contents(layout):
-            places += [
-                layout.path(contents, folder, name)
-                for folder in ("MacOS/bin", "MacOS", "Frameworks/bin", "Resources/python/bin")
-                for name in (f"python{version}", "python3", "python")
-            ]
-        # Inside the bundle the wrapper scripts and binaries of the bundle come before whatever sys says.
-        return places + named + [layout.path(prefix, "bin", f"python{version}") for prefix in prefixes]
-    # Python inside a program takes the first python3 in PATH for its own executable. With pyenv or a virtual
-    # environment active that is another Python; what lies below the prefix is the right one.
-    return (
-        [layout.path(prefix, "bin", f"python{version}") for prefix in prefixes]
-        + named
-        + [layout.path(prefix, "bin", "python3") for prefix in prefixes]
-    )
+        # Inside a bundle, its wrapper scripts and binaries come before what sys reports.
+        bundled = [
+            path(contents, folder, program)
+            for contents in _app_bundle_contents(layout)
+            for folder in ("MacOS/bin", "MacOS", "Frameworks/bin", "Resources/python/bin")
+            for program in (name, "python3", "python")
+        ]
+        return bundled + running + versioned
+    # An embedded Python takes the first python3 in PATH for its own executable. With pyenv or an active virtual
+    # environment that is another Python; the one below the prefix is right.
+    return versioned + running + [path(prefix, "bin", "python3") for prefix in layout.prefixes]
 
 
 def _app_bundle_contents(layout: Layout) -> list[str]:
-    """Return the ``Contents`` folders of the application that the running Python belongs to."""
+    """Return the ``Contents`` folders of the application bundle of the running Python."""
     found = []
     for path in (layout.executable, layout.prefix, layout.base_prefix):
         parts = layout.path(path).parts if path else ()
@@ -205,21 +195,17 @@ def _app_bundle_contents(layout: Layout) -> list[str]:
 
 
 def _home(layout: Layout, executable: PurePath) -> Path | None:
-    """Return the ``PYTHONHOME`` of a Python in an application bundle of macOS."""
+    """Return the ``PYTHONHOME`` of a Python in a macOS application bundle."""
     if layout.platform != "darwin" or not any(part.endswith(".app") for part in executable.parts):
         return None
-    version = f"python{layout.version[0]}.{layout.version[1]}"
-    for prefix in dict.fromkeys(filter(None, (layout.base_prefix, layout.prefix))):
-        if layout.is_file(str(layout.path(prefix, "lib", version, "os.py"))):
-            return Path(prefix)
-    return None
+    libraries = {prefix: layout.path(prefix, "lib", f"python{layout.dotted}", "os.py") for prefix in layout.prefixes}
+    return next((Path(prefix) for prefix, file in libraries.items() if layout.is_file(str(file))), None)
 
 
 def _other_candidates(layout: Layout) -> list[PurePath]:
     versions = [f"3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
-    # The version of QGIS's own Python first: its builds are those that were looked at most closely.
-    own = f"{layout.version[0]}.{layout.version[1]}"
-    versions.sort(key=lambda version: version != own)
+    # QGIS's own version first: its builds are the best tested.
+    versions.sort(key=lambda version: version != layout.dotted)
     if layout.platform == "win32":
         places = []
         for version in versions:
@@ -228,16 +214,10 @@ def _other_candidates(layout: Layout) -> list[PurePath]:
                 if layout.variables.get(variable):
                     places.append(layout.path(layout.variables[variable], *inner, "python.exe"))
         return places
+    folders = ["/usr/bin", "/usr/local/bin"]
     if layout.platform == "darwin":
-        return [
-            layout.path(place.format(version=version))
-            for version in versions
-            for place in (
-                "/Library/Frameworks/Python.framework/Versions/{version}/bin/python{version}",
-                "/opt/homebrew/bin/python{version}",
-                "/usr/local/bin/python{version}",
-            )
-        ]
+        framework = "/Library/Frameworks/Python.framework/Versions/{version}/bin"
+        folders = [framework, "/opt/homebrew/bin", "/usr/local/bin"]
     return [
-        layout.path(folder, f"python{version}") for version in versions for folder in ("/usr/bin", "/usr/local/bin")
+        layout.path(folder.format(version=version), f"python{version}") for version in versions for folder in folders
     ]

@@ -1,4 +1,4 @@
-"""The lock: which files the libraries may be, by their hashes; and wheels on disk held against it."""
+"""The lock file: the allowed wheels by their hashes; and verification of wheels on disk."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from .i18n import tr
 
 LOCK = RESOURCES / "libraries.lock"
 """Made by ``tools/make_lock.py``; pip reads it as a list of requirements."""
-
 MAX_NAMED_FILES = 12
-"""Files that a message names; an ellipsis stands for more."""
+"""In a message."""
 
 
 @dataclass(frozen=True)
 class WheelVerification:
-    """Wheels in a folder, held against the lock."""
+    """Wheels in a folder, compared with the lock."""
 
     verified: list[Path]
     """Their hashes are in the lock."""
     other: list[Path]
-    """The lock has files of that name, and these are none of them."""
+    """The lock has other files of that library."""
     unknown: list[Path]
-    """The lock has nothing of that name: torch, and what only its CUDA builds need."""
+    """The lock does not have that library: torch, and what only its CUDA builds need."""
 
     def unmatched_files(self) -> list[Path]:
-        """Return those of the other files for which no verified one of the same name is there."""
-        there = {wheel_library(path) for path in self.verified}
-        return [path for path in self.other if wheel_library(path) not in there]
+        """Return the other files of libraries without a verified file."""
+        verified = {wheel_library(path) for path in self.verified}
+        return [path for path in self.other if wheel_library(path) not in verified]
 
 
 def read() -> dict[str, frozenset[str]]:
-    """Return the hashes that the lock allows, by name of the library."""
+    """Return the allowed hashes by library."""
     text = LOCK.read_text(encoding="utf-8").replace("\\\n", " ")
     allowed: dict[str, frozenset[str]] = {}
     for line in text.splitlines():
@@ -48,11 +47,7 @@ def read() -> dict[str, frozenset[str]]:
 
 
 def compare(folder: Path) -> WheelVerification:
-    """Hold all wheels in a folder against the lock. Those of torch are large, not in it, and not read.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
+    """Compare all wheels in a folder with the lock. Those of torch are large, not in it, and not read."""
     allowed = read()
     found = WheelVerification([], [], [])
     for path in sorted(folder.glob("*.whl")):
@@ -66,30 +61,27 @@ def compare(folder: Path) -> WheelVerification:
 
 
 def verified_message(found: WheelVerification) -> str:
-    """Say how many wheels were verified, for the log."""
-    return tr("{count} of {all} wheels are files that Scarp's list of hashes knows.").format(
-        count=len(found.verified), all=len(found.verified) + len(found.other) + len(found.unknown)
-    )
+    """Return how many wheels were verified, for the log."""
+    total = len(found.verified) + len(found.other) + len(found.unknown)
+    return tr("{count} of {all} wheels are in Scarp's list of hashes.").format(count=len(found.verified), all=total)
 
 
 def unverified_message(found: WheelVerification) -> str:
-    """Name the wheels that were not verified, for the log of an installation from a source that the user chose."""
-    others = [path.name for path in (*found.other, *found.unknown)]
-    more = ["…"] if len(others) > MAX_NAMED_FILES else []
-    return tr("Not known to it, and taken as they are, because you chose the source: {files}").format(
-        files=", ".join([*others[:MAX_NAMED_FILES], *more])
-    )
+    """Return the names of the unverified wheels, for the log of an installation from a source that the user chose."""
+    names = [path.name for path in (*found.other, *found.unknown)]
+    shown = names[:MAX_NAMED_FILES] + (["…"] if len(names) > MAX_NAMED_FILES else [])
+    return tr("Not in the list, but used because you chose the source: {files}").format(files=", ".join(shown))
 
 
 @lru_cache(maxsize=1)
 def lock_hash() -> str:
-    """Return a hash of what the lock allows."""
+    """Return a hash of the lock without its comments."""
     lines = [line for line in LOCK.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def wheel_library(wheel: Path) -> str:
-    """Return the library that a wheel is of, as indexes write it."""
+    """Return the library of a wheel, normalised as indexes do."""
     return _normalize_name(wheel.name.partition("-")[0])
 
 

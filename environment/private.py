@@ -1,7 +1,7 @@
-"""Scarp's private environment: where it is, whether it is complete, what is in it, and taking it away.
+"""Scarp's private environment: its folder, state, modules and removal.
 
-An environment counts as complete only through the mark that is written last. Everything here looks at files and starts
-no process, so that it can be asked before every run.
+An environment is complete only with its completion record, which is written last. Everything here reads files and
+starts no process, so it can be called before every run.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from .i18n import tr
 from .interpreter import clean_environment
 
 NAME = f"py{sys.version_info[0]}{sys.version_info[1]}"
-"""One for each version of Python, because several QGIS share a user's folders."""
+"""One environment for each version of Python, because several QGIS share a user's folders."""
 COMPLETE_FILE = "scarp-environment.json"
-"""Written last; says what the environment holds."""
+"""Completion record, written last."""
 PROGRESS_FILE = "scarp-environment.begun"
-"""Written first: the folder is Scarp's, and which steps are done."""
+"""Progress record, written first: marks the folder as Scarp's and lists the completed steps."""
 LOG = "scarp-install.log"
 FORMAT = 1
 
 
-class State(enum.Enum):
-    """What there is in the folder."""
+class EnvironmentState(enum.Enum):
+    """State of the environment in a folder; incomplete while an installation is under way or after it stopped."""
 
     ABSENT = "absent"
     INCOMPLETE = "half made"
@@ -42,17 +42,17 @@ class State(enum.Enum):
 
 @dataclass(frozen=True)
 class Status:
-    """State of an environment, with a reason when it is stale."""
+    """State of an environment, with a reason when it is outdated."""
 
-    state: State
+    state: EnvironmentState
     reason: str = ""
 
 
 def default_folder() -> Path:
     """Return the folder of the environment: the one chosen in the dialog, or one in the user's QGIS profile.
 
-    On Windows it is in the user's local data instead: paths in the QGIS profile get too long there, and networks copy
-    the profile from computer to computer. This is the only place here that asks QGIS.
+    On Windows it is in the user's local data instead: paths in the QGIS profile get too long there, and roaming
+    profiles are copied from computer to computer. This is the only function here that uses QGIS.
     """
     local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
     try:
@@ -66,33 +66,27 @@ def default_folder() -> Path:
 
 
 class PrivateEnvironment:
-    """The environment in a folder."""
+    """The environment in a folder, which need not exist; ``qgis_version`` is that of QGIS's Python."""
 
     def __init__(self, folder: Path, qgis_version: tuple[int, ...] = sys.version_info[:2]) -> None:
-        """Look at a folder; it need not exist.
-
-        Args:
-            folder: of the environment.
-            qgis_version: version of the Python that QGIS runs on now.
-        """
         self.folder = Path(folder)
         self.qgis_version = tuple(qgis_version[:2])
 
     @property
     def executable(self) -> Path:
-        """Return where its Python executable is or will be."""
+        """Where its Python executable is or will be."""
         if sys.platform == "win32":
             return self.folder / "Scripts" / "python.exe"
         return self.folder / "bin" / "python"
 
     @property
     def python(self) -> Path | None:
-        """Return its Python executable when the environment is complete and fits, else None."""
-        return self.executable if self.status().state is State.READY else None
+        """Its Python executable when the environment is ready, else None."""
+        return self.executable if self.status().state is EnvironmentState.READY else None
 
     @property
     def site_packages(self) -> Path | None:
-        """Return the folder of its packages, None when there is none."""
+        """The folder of its packages, None when there is none."""
         if sys.platform == "win32":
             candidates = [self.folder / "Lib" / "site-packages"]
         else:
@@ -101,23 +95,22 @@ class PrivateEnvironment:
 
     @property
     def log(self) -> Path:
-        """Return the file with the output of the installation.
-
-        It lies beside the folder, so that it survives when the environment is removed or made again.
-        """
+        """The log of the installation, beside the folder so that it survives removal."""
         return self.folder.parent / LOG
 
-    def mark(self) -> dict[str, Any]:
-        """Return what the mark says; empty when there is none that can be read."""
+    def completion_record(self) -> dict[str, Any]:
+        """Return the completion record; empty when there is no readable one."""
         return _read(self.folder / COMPLETE_FILE)
 
     def progress_record(self) -> dict[str, Any]:
-        """Return what the record of an installation under way says; empty when there is none."""
+        """Return the progress record; empty when there is no readable one."""
         return _read(self.folder / PROGRESS_FILE)
 
     def variables(self) -> dict[str, str]:
         """Return all environment variables for starting its Python."""
-        return clean_environment(self.mark().get("variables") or self.progress_record().get("variables") or {})
+        return clean_environment(
+            self.completion_record().get("variables") or self.progress_record().get("variables") or {}
+        )
 
     def missing(self, modules: Iterable[str]) -> list[str]:
         """Return those of the modules that are not in it, without starting its Python."""
@@ -127,55 +120,54 @@ class PrivateEnvironment:
         return [module for module in modules if not _has(packages, module)]
 
     def status(self) -> Status:
-        """Say what there is in the folder."""
-        mark = self.mark()
-        if not mark:
-            return Status(State.INCOMPLETE if (self.folder / PROGRESS_FILE).is_file() else State.ABSENT)
+        """Return the state of the environment."""
+        record = self.completion_record()
+        if not record:
+            begun = (self.folder / PROGRESS_FILE).is_file()
+            return Status(EnvironmentState.INCOMPLETE if begun else EnvironmentState.ABSENT)
+        reason = self._outdated_reason(record)
+        return Status(EnvironmentState.OUTDATED if reason else EnvironmentState.READY, reason)
+
+    def _outdated_reason(self, record: dict[str, Any]) -> str:
         if not self.executable.is_file():
-            return Status(
-                State.OUTDATED, tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was moved.")
-            )
-        if mark.get("format") != FORMAT or mark.get("list") != builds.requirements_hash():
-            return Status(State.OUTDATED, tr("The environment was made for another version of Scarp."))
-        base = mark.get("base", "")
-        # Windows copies a starter into the environment; elsewhere its Python is a link to the one it was made with.
+            return tr("Its Python cannot be found: QGIS was upgraded or removed, or the folder was moved.")
+        if record.get("format") != FORMAT or record.get("list") != builds.requirements_hash():
+            return tr("The environment was made for another version of Scarp.")
+        base = record.get("base", "")
+        # Windows copies a launcher into the environment; elsewhere its Python is a link to the base Python.
         same = os.path.isfile(base) if sys.platform == "win32" else os.path.realpath(self.executable) == base
         if not same:
-            return Status(State.OUTDATED, tr("The Python that it was made with is gone or was replaced."))
-        made_for = mark.get("qgis_python")
+            return tr("The Python it was created with is gone or was replaced.")
+        made_for = record.get("qgis_python")
         if made_for and tuple(made_for) != self.qgis_version:
-            return Status(
-                State.OUTDATED,
-                tr("It was made with Python {old}; QGIS now runs on Python {new}.").format(
-                    old=".".join(map(str, made_for)), new=".".join(map(str, self.qgis_version))
-                ),
-            )
-        return Status(State.READY)
+            old, new = (".".join(map(str, version)) for version in (made_for, self.qgis_version))
+            return tr("It was made with Python {old}; QGIS now runs on Python {new}.").format(old=old, new=new)
+        return ""
 
     def is_scarp_environment(self) -> bool:
-        """Return whether the folder was made by Scarp, so that it may be changed or removed."""
+        """Return whether Scarp created the folder, so that it may be changed or removed."""
         return (self.folder / COMPLETE_FILE).is_file() or (self.folder / PROGRESS_FILE).is_file()
 
     def is_foreign(self) -> bool:
-        """Return whether the folder holds something that is not Scarp's environment."""
+        """Return whether the folder holds something else."""
         return not self.is_scarp_environment() and self.folder.is_dir() and any(self.folder.iterdir())
 
     def write_progress_record(self, record: dict[str, Any]) -> None:
-        """Write which steps of an installation are done; the environment is no longer complete."""
+        """Write the completed steps of an installation; the environment is no longer complete."""
         self.folder.mkdir(parents=True, exist_ok=True)
         _write(self.folder / PROGRESS_FILE, record)
         with contextlib.suppress(FileNotFoundError):
             (self.folder / COMPLETE_FILE).unlink()
 
     def write_completion_record(self, record: dict[str, Any]) -> None:
-        """Write that the environment is complete, and what it holds."""
+        """Mark the environment as complete."""
         _write(self.folder / COMPLETE_FILE, {"format": FORMAT, "list": builds.requirements_hash(), **record})
 
     def remove(self) -> None:
-        """Delete the environment; nothing happens when there is none.
+        """Delete the environment, if there is one.
 
-        The mark goes first, so that a removal that fails in the middle leaves nothing that looks complete, and the
-        record goes last, so that the removal can be repeated.
+        The completion record goes first, so that a removal that fails midway leaves nothing that looks complete, and
+        the progress record last, so that the removal can be repeated.
 
         Raises:
             OSError: a file is in use or may not be deleted, or the folder is not Scarp's.
@@ -183,7 +175,7 @@ class PrivateEnvironment:
         if not self.folder.exists():
             return
         if not self.is_scarp_environment():
-            raise OSError(tr("{folder} was not made by Scarp and is left alone.").format(folder=self.folder))
+            raise OSError(tr("{folder} was not created by Scarp and stays as it is.").format(folder=self.folder))
         record = self.folder / PROGRESS_FILE
         if not record.is_file():
             _write(record, {})

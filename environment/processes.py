@@ -1,4 +1,4 @@
-"""Starts programs with a fixed list of arguments, hands on their lines as they come, ends them with all children."""
+"""Starts programs without a shell, passes on their output line by line, and terminates them with all children."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 TERMINATE_TIMEOUT = 3.0
-"""Seconds that a program gets to end by itself before it is killed."""
+"""Seconds that a program gets to exit before it is killed."""
 POLL_INTERVAL = 0.1
-"""Seconds between two looks at whether the user has cancelled."""
+"""Seconds between two checks for cancellation."""
 
 
 def capture_output(
@@ -26,21 +26,12 @@ def capture_output(
     """Run a program that answers quickly.
 
     Returns:
-        Its exit code and what it wrote, errors too; -1 and the reason when it did not start or took too long.
+        The exit code and the output with errors; -1 and the reason when it did not start or took too long.
     """
+    environment = None if variables is None else dict(variables)
     try:
-        # A list of arguments without a shell; the programs are those of the callers in this package.
-        done = subprocess.run(
-            list(command),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,  # nosec B603
-            stdin=subprocess.DEVNULL,
-            timeout=seconds,
-            env=None if variables is None else dict(variables),
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            **_no_console_flags(),
+        done = subprocess.run(  # nosec B603
+            list(command), timeout=seconds, env=environment, check=False, **_common_options()
         )
     except subprocess.TimeoutExpired:
         return -1, f"It did not answer within {seconds:g} seconds."
@@ -57,15 +48,15 @@ def run(
     idle: Callable[[], None] | None = None,
     folder: str | None = None,
 ) -> int | None:
-    """Run a program, handing on each line, until it ends or the user cancels.
+    """Run a program until it ends or the user cancels.
 
     Args:
         command: program and arguments.
         variables: its whole environment.
-        line: gets every line of output and errors, without its end.
-        cancelled: asked ten times a second.
-        idle: called between lines and while there are none, at most ten times a second.
-        folder: to run it in.
+        line: receives each line of output and errors, without its newline.
+        cancelled: called ten times a second.
+        idle: called while there is no output, at most ten times a second.
+        folder: working directory.
 
     Returns:
         The exit code, or None when it was cancelled.
@@ -73,14 +64,22 @@ def run(
     Raises:
         OSError: it cannot be started.
     """
-    process = _start(command, variables, folder)
+    # A process group of its own, so that all of its children can be terminated with it.
+    process: subprocess.Popen[str] = subprocess.Popen(  # nosec B603
+        list(command),
+        env=dict(variables),
+        cwd=folder,
+        bufsize=1,
+        start_new_session=sys.platform != "win32",
+        **_common_options(),
+    )
     lines: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
     reader.start()
     try:
         while True:
             if cancelled():
-                end(process)
+                terminate_tree(process)
                 return None
             try:
                 text = lines.get(timeout=POLL_INTERVAL)
@@ -96,23 +95,21 @@ def run(
             line(text)
     finally:
         if process.poll() is None:
-            end(process)
+            terminate_tree(process)
         reader.join(TERMINATE_TIMEOUT)
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    """End a process and all that it started."""
+def terminate_tree(process: subprocess.Popen[str]) -> None:
+    """Terminate a process and all its children."""
     if sys.platform == "win32":
-        root = os.environ.get("SYSTEMROOT", r"C:\Windows")
-        capture_output(
-            [os.path.join(root, "System32", "taskkill.exe"), "/F", "/T", "/PID", str(process.pid)], seconds=10
-        )
+        taskkill = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
+        capture_output([taskkill, "/F", "/T", "/PID", str(process.pid)], seconds=10)
     else:
         _signal_group(process.pid, signal.SIGTERM)
         started = time.monotonic()
         while process.poll() is None and time.monotonic() - started < TERMINATE_TIMEOUT:
             time.sleep(0.05)
-        # Children that outlive their parent, and a parent that does not listen.
+        # Children that outlive their parent, and a parent that ignores SIGTERM.
         _signal_group(process.pid, signal.SIGKILL)
     try:
         process.wait(TERMINATE_TIMEOUT)
@@ -120,28 +117,13 @@ def end(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def _start(command: Sequence[str], variables: Mapping[str, str], folder: str | None) -> subprocess.Popen[str]:
-    # A list of arguments without a shell; a group of its own, so that all of its children can be ended with it.
-    return subprocess.Popen(
-        list(command),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,  # nosec B603
-        stdin=subprocess.DEVNULL,
-        env=dict(variables),
-        cwd=folder,
-        encoding="utf-8",
-        errors="replace",
-        bufsize=1,
-        start_new_session=sys.platform != "win32",
-        **_no_console_flags(),
-    )
-
-
-def _no_console_flags() -> dict[str, Any]:
-    """Return what keeps Windows from opening a console window for each program."""
-    if sys.platform != "win32":
-        return {}
-    return {"creationflags": subprocess.CREATE_NO_WINDOW}
+def _common_options() -> dict[str, Any]:
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    options = {**pipes, "encoding": "utf-8", "errors": "replace"}
+    if sys.platform == "win32":
+        # No console window for each program.
+        options["creationflags"] = subprocess.CREATE_NO_WINDOW
+    return options
 
 
 def _signal_group(pid: int, number: int) -> None:
@@ -159,6 +141,6 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> Non
             for text in stream:
                 lines.put(text.rstrip("\r\n"))
         except (OSError, ValueError):
-            # The pipe was closed while the process was being ended.
+            # The pipe was closed while the process was being terminated.
             lines.put("")
     lines.put(None)

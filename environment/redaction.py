@@ -1,4 +1,4 @@
-"""Takes the user's name, home folder, computer's name and passwords out of texts that may be shown to others."""
+"""Redaction: removes the user's name, home folder, computer name and passwords from texts shown to others."""
 
 from __future__ import annotations
 
@@ -11,32 +11,11 @@ from pathlib import Path
 
 USER = "<user>"
 REDACTED = "***"
-COMMON_NAMES = {
-    "root",
-    "user",
-    "users",
-    "admin",
-    "administrator",
-    "home",
-    "qgis",
-    "python",
-    "python3",
-    "scarp",
-    "local",
-    "localhost",
-    "debian",
-    "ubuntu",
-    "linux",
-    "windows",
-    "share",
-    "default",
-    "profile",
-    "torch",
-    "data",
-    "test",
-}
-"""Names that are also words: they are only taken out of paths."""
-
+COMMON_NAMES = frozenset(
+    "root user users admin administrator home qgis python python3 scarp local localhost debian ubuntu linux windows "
+    "share default profile torch data test".split()
+)
+"""Names that are also words: redacted in paths only."""
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 FOLDER = re.compile(
     r"((?:^|[\\/])(?:Users|home|Benutzer|Documents and Settings)[\\/]+)([^\\/:\"'<>|\s]+)", re.IGNORECASE
@@ -44,29 +23,25 @@ FOLDER = re.compile(
 
 
 class Redactor:
-    """Replaces what tells who the user is."""
+    """Replaces everything that identifies the user.
+
+    Args:
+        home: home folder; this and the next two are by default those of the running user.
+        user: name of the account.
+        computer: name of the computer.
+        secrets: passwords and the like, redacted everywhere.
+    """
 
     def __init__(
         self, home: str | None = None, user: str | None = None, computer: str | None = None, secrets: Iterable[str] = ()
     ) -> None:
-        """Take what is to be hidden; what is not given is that of the running user.
-
-        Args:
-            home: home folder.
-            user: account's name.
-            computer: computer's name.
-            secrets: passwords and the like, hidden wherever they stand.
-        """
         self.home = str(Path.home()) if home is None else home
-        self.names = [
-            name
-            for name in (_user() if user is None else user, socket.gethostname() if computer is None else computer)
-            if len(name) >= 3 and name.lower() not in COMMON_NAMES
-        ]
+        names = (_user() if user is None else user, socket.gethostname() if computer is None else computer)
+        self.names = [name for name in names if len(name) >= 3 and name.lower() not in COMMON_NAMES]
         self.secrets = sorted(filter(None, secrets), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """Return the text without them."""
+        """Return the redacted text."""
         text = self.redact_passwords(text)
         if len(self.home) > 1:
             text = self._redact_home(text)
@@ -76,14 +51,14 @@ class Redactor:
         return text
 
     def redact_passwords(self, text: str) -> str:
-        """Return the text without passwords, names left as they are."""
+        """Return the text without passwords; names stay."""
         for secret in self.secrets:
             text = text.replace(secret, REDACTED)
         return CREDENTIALS.sub(f"{REDACTED}@", text)
 
     def _redact_home(self, text: str) -> str:
         forms = {self.home, self.home.replace("\\", "/"), self.home.replace("\\", "\\\\")}
-        # Windows ignores case in paths; elsewhere a path in other case is another path, but telling is worse.
+        # Windows ignores case in paths; elsewhere another case is another path, but leaking a name would be worse.
         for form in sorted(forms, key=len, reverse=True):
             text = re.sub(re.escape(form) + r"(?![\w.-])", "~", text, flags=re.IGNORECASE)
         return text
@@ -93,5 +68,5 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):
-        # No account for the number that the process runs under, as in containers.
+        # The process runs under a number without an account, as in containers.
         return os.environ.get("USERNAME", "")

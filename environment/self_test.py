@@ -1,4 +1,4 @@
-"""Run in the private environment: proves that every library works, and prints versions as JSON on the last line."""
+"""Self-test, run in the private environment: checks every library and prints versions as JSON on the last line."""
 
 from __future__ import annotations
 
@@ -8,79 +8,68 @@ import sys
 import time
 from typing import Any
 
-MODULES = ("numpy", "scipy", "sklearn", "rasterio", "safetensors", "matplotlib", "jinja2", "attr")
+# On Windows the order matters: torch brings DLLs that others would otherwise load from elsewhere.
+MODULES = ("torch", "numpy", "scipy", "sklearn", "rasterio", "safetensors", "matplotlib", "jinja2", "attr")
 
 
 def main() -> None:
-    """Import each library, compute a little with those that have compiled parts, and tell what was found."""
+    """Import each library, compute a little with those that have compiled parts, and print the findings."""
     found: dict[str, Any] = {"python": ".".join(map(str, sys.version_info[:3])), "versions": {}, "seconds": {}}
-    # On Windows the order matters: torch brings DLLs that others would otherwise load from elsewhere.
-    for name in ("torch", *MODULES):
+    for name in MODULES:
         started = time.perf_counter()
         module = importlib.import_module(name)
         found["versions"][name] = getattr(module, "__version__", "")
         print(name, found["versions"][name], flush=True)
         found["seconds"][name] = round(time.perf_counter() - started, 2)
-    _torch(found)
-    _rasterio(found)
+    found.update(_torch())
+    found["gdal"] = _rasterio()
     _sklearn()
     print(json.dumps(found), flush=True)
 
 
-def _torch(found: dict[str, Any]) -> None:
+def _torch() -> dict[str, Any]:
     import torch
 
     product = torch.tensor([[1.0, 2.0], [3.0, 4.0]]) @ torch.tensor([[0.0, 1.0], [1.0, 0.0]])
     if product.tolist() != [[2.0, 1.0], [4.0, 3.0]]:
-        raise RuntimeError(f"torch computes wrongly: {product.tolist()}")
-    found["cuda_build"] = torch.version.cuda
-    found["threads"] = torch.get_num_threads()
-    found["devices"] = []
-    found["device_problem"] = ""
-    if torch.version.cuda is None:
-        return
+        raise RuntimeError(f"torch computes wrong results: {product.tolist()}")
+    devices: list[str] = []
+    cuda, problem = torch.version.cuda, ""
     try:
-        for number in range(torch.cuda.device_count()):
-            on_card = torch.ones(2, 2, device=f"cuda:{number}")
-            if (on_card @ on_card).sum().item() != 8.0:
-                raise RuntimeError(f"cuda:{number} computes wrongly")
-            found["devices"].append(torch.cuda.get_device_name(number))
-        if not found["devices"]:
-            found["device_problem"] = "torch sees no CUDA device"
+        for number in range(torch.cuda.device_count() if cuda else 0):
+            ones = torch.ones(2, 2, device=f"cuda:{number}")
+            if (ones @ ones).sum().item() != 8.0:
+                raise RuntimeError(f"cuda:{number} computes wrong results")
+            devices.append(torch.cuda.get_device_name(number))
+        if cuda and not devices:
+            problem = "torch sees no CUDA device"
     except RuntimeError as error:
-        found["device_problem"] = str(error).splitlines()[0]
+        problem = str(error).splitlines()[0]
+    return {"cuda_build": cuda, "threads": torch.get_num_threads(), "devices": devices, "device_problem": problem}
 
 
-def _rasterio(found: dict[str, Any]) -> None:
+def _rasterio() -> str:
     import numpy
     import rasterio
     from rasterio.crs import CRS
     from rasterio.io import MemoryFile
 
-    found["gdal"] = rasterio.__gdal_version__
     # EPSG codes come from PROJ's database: another PROJ's, named in the environment, would fail here.
-    profile = {
-        "driver": "GTiff",
-        "width": 2,
-        "height": 2,
-        "count": 1,
-        "dtype": "float32",
-        "crs": CRS.from_epsg(32633),
-        "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6),
-    }
+    profile = {"driver": "GTiff", "width": 2, "height": 2, "count": 1, "dtype": "float32", "crs": CRS.from_epsg(32633)}
     with MemoryFile() as memory:
-        with memory.open(**profile) as raster:
+        with memory.open(**profile, transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)) as raster:
             raster.write(numpy.ones((1, 2, 2), "float32"))
         with memory.open() as raster:
             if raster.read().sum() != 4 or raster.crs.to_epsg() != 32633:
                 raise RuntimeError("rasterio does not read what it wrote")
+    return rasterio.__gdal_version__
 
 
 def _sklearn() -> None:
     from sklearn.linear_model import LogisticRegression
 
     if LogisticRegression().fit([[0.0], [1.0]], [0, 1]).predict([[1.0]])[0] != 1:
-        raise RuntimeError("scikit-learn computes wrongly")
+        raise RuntimeError("scikit-learn computes wrong results")
 
 
 if __name__ == "__main__":

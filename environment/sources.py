@@ -1,4 +1,4 @@
-"""Where the libraries come from: the Internet, what pip is configured for, or a folder of wheels; and the proxy."""
+"""Where the libraries come from: the Internet, pip's configured index, or a folder of wheels; and the proxy."""
 
 from __future__ import annotations
 
@@ -13,9 +13,21 @@ from urllib.parse import quote
 from .i18n import tr
 
 INDEX_OPTIONS = ("index-url", "extra-index-url", "find-links", "no-index", "index")
-"""Settings of pip that name another source than the public one."""
+"""Settings of pip that name another source than the public index."""
 INHERITED_OPTIONS = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host", "default-timeout")
-"""Settings of pip that are about how it reaches a source, and stay when the source is the Internet."""
+"""Settings of pip about the way to a source; they also apply to the Internet."""
+ALWAYS = {
+    "PIP_NO_INPUT": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_CACHE_DIR": "1",
+    "PIP_USER": "0",
+    "PIP_REQUIRE_VIRTUALENV": "0",
+    "PIP_NO_COLOR": "1",
+    "PIP_PROGRESS_BAR": "off",
+    "PIP_ONLY_BINARY": ":all:",
+    "PIP_NO_PYTHON_VERSION_WARNING": "1",
+}
+"""pip never asks, never compiles, and keeps no second copy in a cache."""
 
 
 class SourceKind(enum.Enum):
@@ -28,7 +40,7 @@ class SourceKind(enum.Enum):
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy on the way to the Internet."""
+    """A proxy to the Internet; none without a host."""
 
     host: str = ""
     port: int = 0
@@ -38,18 +50,18 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Return its address with user and password; empty without a host."""
+        """Its address with user and password; empty without a host."""
         if not self.host:
             return ""
         login = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.user else ""
         return f"{self.scheme}://{login}{self.host}{f':{self.port}' if self.port else ''}"
 
     def secrets(self) -> list[str]:
-        """Return what must never be shown."""
+        """Return the texts to redact."""
         return [text for text in {self.password, quote(self.password, safe="")} if text]
 
     def problem(self) -> str | None:
-        """Say what is wrong with it, or return None."""
+        """Return an error text for a proxy that cannot be used."""
         if self.host and ("/" in self.host or " " in self.host):
             return tr("The proxy's host is a name or a number without http:// and without a path.")
         if self.host and self.scheme.startswith("socks"):
@@ -59,15 +71,14 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the libraries come from."""
+    """Where the libraries come from; ``folder`` holds the wheels of :attr:`SourceKind.FOLDER`."""
 
     kind: SourceKind = SourceKind.INTERNET
     folder: Path | None = None
-    """Of wheels, for :attr:`SourceKind.FOLDER`."""
     proxy: Proxy = Proxy()
 
     def problem(self) -> str | None:
-        """Say what is wrong with it before anything starts, or return None."""
+        """Return an error text for a source that cannot be used, before anything starts."""
         if self.kind is not SourceKind.FOLDER:
             return self.proxy.problem()
         if self.folder is None or not self.folder.is_dir():
@@ -79,44 +90,29 @@ class Source:
         return None
 
     def variables(self, configuration: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return pip's settings as environment variables, for steps that load something.
+        """Return pip's settings for downloads as environment variables.
 
-        Passwords go this way, because arguments can be seen by every user of the computer.
+        Passwords go this way because all users of the computer can see arguments.
 
         Args:
-            configuration: what pip is configured for, as :func:`parse_configuration` returns it.
-            environ: ``os.environ`` unless given.
+            configuration: of pip on this computer, from :func:`parse_configuration`.
+            environ: by default ``os.environ``.
         """
-        here = os.environ if environ is None else environ
         if self.kind is SourceKind.FOLDER:
             return isolated_pip_settings()
-        settings = {} if self.kind is SourceKind.CONFIGURED else isolated_pip_settings()
         if self.kind is SourceKind.INTERNET:
-            kept = {name: value for name, value in configuration.items() if name in INHERITED_OPTIONS}
-            settings.update({_variable(name): value for name, value in kept.items()})
+            inherited = {name: value for name, value in configuration.items() if name in INHERITED_OPTIONS}
+            settings = {**isolated_pip_settings(), **{_variable(name): value for name, value in inherited.items()}}
         else:
-            settings.update({name: value for name, value in here.items() if name.startswith("PIP_")})
+            variables = os.environ if environ is None else environ
+            settings = {name: value for name, value in variables.items() if name.startswith("PIP_")}
         if self.proxy.url:
             settings["PIP_PROXY"] = self.proxy.url
         return {**settings, **ALWAYS}
 
 
-ALWAYS = {
-    "PIP_NO_INPUT": "1",
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_NO_CACHE_DIR": "1",
-    "PIP_USER": "0",
-    "PIP_REQUIRE_VIRTUALENV": "0",
-    "PIP_NO_COLOR": "1",
-    "PIP_PROGRESS_BAR": "off",
-    "PIP_ONLY_BINARY": ":all:",
-    "PIP_NO_PYTHON_VERSION_WARNING": "1",
-}
-"""Never asks, never compiles, keeps no second copy in a cache."""
-
-
 def isolated_pip_settings() -> dict[str, str]:
-    """Return settings with which pip reads none of the user's configuration."""
+    """Return settings with which pip ignores the user's configuration."""
     return {"PIP_CONFIG_FILE": os.devnull, **ALWAYS}
 
 
@@ -126,7 +122,7 @@ def without_pip(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_configuration(text: str) -> dict[str, str]:
-    """Read what ``pip config list`` prints: setting by name, environment before files, commands' own left out."""
+    """Parse ``pip config list``: environment variables override files; sections of other commands are left out."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         name, equals, value = line.strip().partition("=")
@@ -134,7 +130,7 @@ def parse_configuration(text: str) -> dict[str, str]:
         if not equals or not dot or section not in ("global", "install", "download", ":env:"):
             continue
         option = option.replace("_", "-").lower()
-        # pip prints values as Python writes texts; lists are on lines of their own within.
+        # pip prints values as Python literals; lists have newlines in them.
         value = value.strip().strip("'\"").replace("\\n", " ").strip()
         if section == ":env:" or option not in found:
             found[option] = value
@@ -142,23 +138,20 @@ def parse_configuration(text: str) -> dict[str, str]:
 
 
 def read_configuration(path: str) -> dict[str, str]:
-    """Read a file of settings that ``PIP_CONFIG_FILE`` names; ``pip config list`` leaves it out in many versions."""
+    """Read the file that ``PIP_CONFIG_FILE`` names; ``pip config list`` leaves it out in many versions."""
     parser = configparser.RawConfigParser()
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):
-        # pip itself will say what is wrong with it.
+        # pip itself will report it.
         return {}
-    return {
-        option.replace("_", "-"): value.strip()
-        for section in ("download", "install", "global")
-        if parser.has_section(section)
-        for option, value in parser.items(section)
-    }
+    sections = [section for section in ("download", "install", "global") if parser.has_section(section)]
+    items = [item for section in sections for item in parser.items(section)]
+    return {option.replace("_", "-"): value.strip() for option, value in items}
 
 
 def custom_index_settings(configuration: Mapping[str, str]) -> list[str]:
-    """Return the settings by which pip on this computer takes packages from another place than the public one."""
+    """Return the settings with which pip on this computer uses another source than the public index."""
     return [f"{name} = {configuration[name]}" for name in INDEX_OPTIONS if configuration.get(name)]
 
 

@@ -1,7 +1,6 @@
-"""The help beside a dialog: a picture of what comes out, and the texts of the algorithm with headings.
-QGIS's dialog of an algorithm, with suggestions from the project, checks while typing, and help with a picture.
+"""QGIS's dialog of an algorithm with suggestions from the project, live validation, and illustrated help.
 
-All the rest is QGIS's own, so that running, batch, history and the log are as everywhere in Processing.
+The rest is QGIS's own, so that runs, batch, history and log work as everywhere in Processing.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from processing.gui.AlgorithmDialog import AlgorithmDialog
-from qgis.core import Qgis, QgsMessageLog, QgsProcessingAlgorithm
+from qgis.core import Qgis, QgsMessageLog
 from qgis.PyQt.QtCore import QTimer, QUrl
 from qgis.PyQt.QtGui import QShowEvent
 from qgis.PyQt.QtWidgets import QDialog, QTextBrowser, QWidget
@@ -24,22 +23,18 @@ from .suggestions import Suggestions
 
 PICTURES = Path(__file__).resolve().parent.parent / "resources" / "help"
 PICTURE_WIDTH = 226
-"""Pixels; what the panel shows of a page without being drawn wider."""
+"""Pixels that fit into the panel."""
 
 
 def show_help(dialog: QDialog) -> None:
-    """Put the help page into the panel of a dialog of QGIS.
-
-    Raises:
-        AttributeError: the dialog has no such panel.
-    """
+    """Show the help in the panel of a dialog of QGIS; raises AttributeError when there is no panel."""
     panel = dialog.findChild(QTextBrowser, "textShortHelp")
     if panel is None:
         raise AttributeError("there is no help panel")
-    panel.setHtml(help_page(dialog.algorithm()))
+    panel.setHtml(help_html(dialog.algorithm()))
 
 
-def help_page(algorithm: QgsProcessingAlgorithm) -> str:
+def help_html(algorithm: Any) -> str:
     """Return the help of an algorithm or graphical model as HTML."""
     parts = [f"<h3>{escape(algorithm.displayName())}</h3>"]
     picture = PICTURES / f"{algorithm.name()}.png"
@@ -52,7 +47,7 @@ def help_page(algorithm: QgsProcessingAlgorithm) -> str:
     return "".join(parts)
 
 
-def _summary(algorithm: QgsProcessingAlgorithm) -> list[str]:
+def _summary(algorithm: Any) -> list[str]:
     summary = getattr(algorithm, "SUMMARY", None)
     text = tr(summary) if summary else str(algorithm.helpContent().get("ALG_DESC", ""))
     return [line for line in text.split("\n") if line.strip()]
@@ -66,15 +61,9 @@ def _section(title: str, definitions: Iterable[Any]) -> list[str]:
 
 
 class ScarpDialog(AlgorithmDialog):
-    """The dialog of one of Scarp's algorithms or graphical models."""
+    """The dialog of one of Scarp's algorithms or graphical models; it owns the algorithm, a new instance."""
 
     def __init__(self, algorithm: Any, parent: QWidget | None = None) -> None:
-        """Make the dialog.
-
-        Args:
-            algorithm: a fresh instance, which the dialog takes over.
-            parent: window it belongs to; QGIS's main window by default.
-        """
         super().__init__(algorithm, parent=iface.mainWindow() if iface is not None else parent)
         self._never_shown = True
         self._suggestions: Suggestions | None = None
@@ -82,20 +71,17 @@ class ScarpDialog(AlgorithmDialog):
         panel = self.mainWidget()
         try:
             show_help(self)
-            self._suggestions = Suggestions(self.algorithm(), panel.wrappers, panel.processing_context, self)
-            self._live_validator = LiveValidator(self.algorithm(), panel.wrappers, panel.processing_context, self)
+            parts = (self.algorithm(), panel.wrappers, panel.processing_context, self)
+            self._suggestions = Suggestions(*parts)
+            self._live_validator = LiveValidator(*parts)
         except (AttributeError, TypeError) as error:
-            # The inside of QGIS's dialog may change; it is of more use without these than not at all.
-            QgsMessageLog.logMessage(
-                tr("The dialog of {title} is shown without Scarp's additions: {reason}").format(
-                    title=algorithm.displayName(), reason=error
-                ),
-                "Scarp",
-                Qgis.MessageLevel.Warning,
-            )
+            # The internals of QGIS's dialog may change; without the additions it is still useful.
+            text = tr("The dialog of {title} is shown without Scarp's additions: {reason}")
+            text = text.format(title=algorithm.displayName(), reason=error)
+            QgsMessageLog.logMessage(text, "Scarp", Qgis.MessageLevel.Warning)
 
     def setParameters(self, parameters: dict[str, Any]) -> None:
-        """Fill in values of an earlier run or of a script; suggestions do not mix with them."""
+        """Fill in values of an earlier run or of a script, without suggestions in between."""
         self._never_shown = self._never_shown and not parameters
         if self._suggestions is not None:
             self._suggestions.paused = True
@@ -108,7 +94,7 @@ class ScarpDialog(AlgorithmDialog):
                 self._live_validator.forget()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Suggest layers and fields when the dialog is first shown, unless it was filled before."""
+        """Suggest layers and fields when an empty dialog is first shown."""
         super().showEvent(event)
         if self._never_shown and self._suggestions is not None:
             self._suggestions.suggest()

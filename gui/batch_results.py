@@ -1,8 +1,8 @@
-"""Reports of a batch in the results viewer: a fault of QGIS's batch dialog, mended while Scarp is loaded.
+"""Fixes a fault of QGIS's batch dialog while Scarp is loaded: reports of a batch in the results viewer.
 
-The dialog hands the HTML results of a batch to the list of results without the time that the list asks for; the code is
-so in QGIS 3.22, 3.40 and 3.44. In 3.22 it stops there with a Python error after all rows are computed and stays locked
-(QGIS issue 47884). Whoever runs *Validate with points* over several regions meets it.
+The dialog passes the HTML results of a batch to the list of results without the required time; the code is so in QGIS
+3.22, 3.40 and 3.44. In 3.22 it stops with a Python error after all rows are computed and stays locked (QGIS issue
+47884), for instance after *Validate with points* over several regions.
 """
 
 from __future__ import annotations
@@ -13,17 +13,12 @@ import time
 from typing import Any, Callable
 
 RESULTS_MODULE = "processing.core.ProcessingResults"
-"""Where QGIS's list of results is. It is there once Processing is loaded; nothing is imported for it."""
+"""QGIS's list of results; it is there once Processing is loaded, so nothing is imported for it."""
 
 
 def patch_results_list() -> Callable[[], None]:
-    """Let the list of results take a result without a time.
-
-    Returns:
-        What puts everything back; it does nothing where there was nothing to mend.
-    """
-    module = sys.modules.get(RESULTS_MODULE)
-    results: Any = getattr(module, "ProcessingResults", None)
+    """Let the list of results accept a result without a time; return a function that restores it."""
+    results: Any = getattr(sys.modules.get(RESULTS_MODULE), "ProcessingResults", None)
     if results is None:
         return _no_restore
     original = results.addResult
@@ -44,4 +39,4 @@ def patch_results_list() -> Callable[[], None]:
 
 
 def _no_restore() -> None:
-    """Put nothing back."""
+    """Restore nothing."""

@@ -2,131 +2,95 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 from qgis.core import Qgis, QgsApplication
+from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import PYQT_VERSION_STR, QSysInfo, qVersion
-from qgis.PyQt.QtGui import QFontDatabase, QGuiApplication, QIcon
-from qgis.PyQt.QtWidgets import (
-    QDialog,
-    QDialogButtonBox,
-    QFileDialog,
-    QLabel,
-    QMessageBox,
-    QPlainTextEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qgis.PyQt.QtGui import QFontDatabase, QGuiApplication
 
 from ..environment.diagnostics import DiagnosticItems, report
 from ..environment.private import PrivateEnvironment, default_folder
-from ..processing_provider.provider import ICON
 from ..translation import language, tr
-from .function_task import FunctionTask
+from .function_task import FunctionTask, TaskDialog
 from .network import proxy_of_qgis
 
 
-class DiagnosticsDialog(QDialog):
-    """Shows the report; it is collected in the background, for it starts programs."""
+class DiagnosticsDialog(TaskDialog):
+    """Shows the report, which is collected in the background because it starts programs."""
 
-    _open: DiagnosticsDialog | None = None
-
-    @classmethod
-    def open_for(cls, parent: QWidget | None) -> DiagnosticsDialog:
-        """Show the dialog with a fresh report."""
-        if cls._open is None:
-            cls._open = cls(parent)
-        dialog = cls._open
-        dialog.show()
-        dialog.raise_()
-        dialog.collect()
-        return dialog
-
-    @classmethod
-    def forget(cls) -> None:
-        """Take the dialog away; for when the plugin is unloaded."""
-        if cls._open is not None:
-            cls._open.deleteLater()
-            cls._open = None
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        """Build the widgets."""
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Scarp: diagnostics"))
-        self.setWindowIcon(QIcon(str(ICON)))
         self.resize(760, 640)
-        self.work: FunctionTask | None = None
-        about = QLabel(
+        about = QtWidgets.QLabel(
             tr(
-                "Add this report to a question or a bug report. Your name, your home folder and passwords "
-                "are taken out; read it before you publish it."
+                "Add this report to a question or a bug report. Your name, home folder and passwords are removed; read "
+                "it before you publish it."
             )
         )
         about.setWordWrap(True)
-        self.text = QPlainTextEdit()
+        self.text = QtWidgets.QPlainTextEdit()
         self.text.setReadOnly(True)
-        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.copy_button, self.save_button = QPushButton(tr("Copy")), QPushButton(tr("Save…"))
-        self.copy_button.clicked.connect(self.copy)
-        self.save_button.clicked.connect(self._choose_file)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.report_buttons = [QtWidgets.QPushButton(tr("Copy")), QtWidgets.QPushButton(tr("Save…"))]
+        self.report_buttons[0].clicked.connect(self.copy)
+        self.report_buttons[1].clicked.connect(self._choose_file)
+        buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
-        for button in (self.copy_button, self.save_button):
-            buttons.addButton(button, QDialogButtonBox.ButtonRole.ActionRole)
-        layout = QVBoxLayout(self)
+        for button in self.report_buttons:
+            buttons.addButton(button, QtWidgets.QDialogButtonBox.ButtonRole.ActionRole)
+        layout = QtWidgets.QVBoxLayout(self)
         layout.addWidget(about)
         layout.addWidget(self.text, 1)
         layout.addWidget(buttons)
 
-    def collect(self) -> None:
-        """Make the report in the background."""
-        if self.work is not None:
-            return
-        self.text.setPlainText(tr("Collecting. A private environment is started for this, which takes some seconds…"))
-        for button in (self.copy_button, self.save_button):
-            button.setEnabled(False)
-        # What only the thread of the window may ask is asked here.
+    def refresh(self) -> None:
+        """Collect the report in the background."""
+        self.text.setPlainText(tr("Collecting. This starts a private environment and takes some seconds…"))
+        self._enable_buttons(False)
+        # These may only be queried in the thread of the window.
         environment, qgis, proxy = PrivateEnvironment(default_folder()), qgis_items(), proxy_of_qgis()
         runtime = _where_scarp_computes()
-        self.work = FunctionTask(
-            tr("Scarp: diagnostics"), lambda work: report(environment, qgis, lambda: runtime, proxy)
-        )
-        self.work.ended.connect(self._collected)
-        self.work.start()
+        title = tr("Scarp: diagnostics")
+        self.task = FunctionTask(title, lambda task: report(environment, qgis, lambda: runtime, proxy))
+        self.task.finished_with.connect(self._collected)
+        self.task.start()
 
     def copy(self) -> None:
-        """Put the report into the clipboard."""
+        """Copy the report to the clipboard."""
         QGuiApplication.clipboard().setText(self.text.toPlainText())
 
     def save(self, path: Path) -> None:
-        """Write the report into a file, or say why that cannot be."""
+        """Write the report to a file, or show why that failed."""
         try:
             path.write_text(self.text.toPlainText(), encoding="utf-8")
         except OSError as error:
-            QMessageBox.warning(
-                self,
-                self.windowTitle(),
-                tr("{path} cannot be written: {reason}").format(path=path, reason=error.strerror),
-            )
+            text = tr("{path} cannot be written: {reason}").format(path=path, reason=error.strerror)
+            QtWidgets.QMessageBox.warning(self, self.windowTitle(), text)
 
     def _choose_file(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, tr("Save the report"), "scarp-diagnostics.txt", "*.txt")
+        dialog = QtWidgets.QFileDialog
+        path, _ = dialog.getSaveFileName(self, tr("Save the report"), "scarp-diagnostics.txt", "*.txt")
         if path:
             self.save(Path(path))
 
     def _collected(self, text: str | None, error: Exception | None) -> None:
-        self.work = None
+        self.task = None
         self.text.setPlainText(text or f"{type(error).__name__}: {error}")
-        for button in (self.copy_button, self.save_button):
-            button.setEnabled(True)
+        self._enable_buttons(True)
+
+    def _enable_buttons(self, enabled: bool) -> None:
+        for button in self.report_buttons:
+            button.setEnabled(enabled)
 
 
 def qgis_items() -> DiagnosticItems:
-    """Return facts that only QGIS knows, already asked."""
-    asked = {
+    """Return items that only QGIS knows, already queried."""
+    values = {
         "version": f"{Qgis.version()} ({Qgis.devVersion()})",
         "Qt": qVersion(),
         "PyQt": PYQT_VERSION_STR,
@@ -136,7 +100,7 @@ def qgis_items() -> DiagnosticItems:
         "profile": QgsApplication.qgisSettingsDirPath(),
         "program": QgsApplication.applicationFilePath(),
     }
-    return {name: (lambda value=value: value) for name, value in asked.items()}
+    return {name: functools.partial(str, value) for name, value in values.items()}
 
 
 def _gdal() -> str:

@@ -1,4 +1,4 @@
-"""Work that takes seconds or minutes, as a task of QGIS beside the window."""
+"""Functions that run as tasks of QGIS beside the window, and dialogs that use them."""
 
 from __future__ import annotations
 
@@ -7,51 +7,93 @@ from typing import Any, Callable
 
 from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QDialog, QWidget
+
+from ..processing_provider.provider import ICON
 
 
 class FunctionTask(QgsTask):
     """Calls a function in another thread; its signals arrive in the thread of the window.
 
-    The function gets the task, so that it can emit :attr:`line` and :attr:`progressed` and ask ``isCanceled()``. It must
-    not touch widgets or the project.
+    The function receives the task, so that it can emit :attr:`line_received` and :attr:`progressed` and call
+    ``isCanceled()``. It must not touch widgets or the project.
     """
 
-    line = pyqtSignal(str)
-    """A line of output."""
+    line_received = pyqtSignal(str)
     progressed = pyqtSignal(float, str)
-    """The done share, 0 to 1, and what is going on."""
-    ended = pyqtSignal(object, object)
+    """The done fraction, 0 to 1, and the current step."""
+    finished_with = pyqtSignal(object, object)
     """The function's result and None, or None and the exception."""
 
     _running: set[FunctionTask] = set()
-    """Python's side of a task must live as long as QGIS's side, whatever happens to the window."""
+    """Keeps the Python side of a task alive as long as QGIS's side, whatever happens to the window."""
 
     def __init__(self, title: str, function: Callable[[FunctionTask], Any]) -> None:
-        """Prepare; :meth:`start` hands it to QGIS."""
         super().__init__(title, QgsTask.Flag.CanCancel)
         self._function = function
         self._result: Any = None
         self._error: Exception | None = None
 
-    def start(self) -> FunctionTask:
-        """Hand the task to QGIS's task manager."""
+    def start(self) -> None:
+        """Start through QGIS's task manager."""
         FunctionTask._running.add(self)
-        QgsApplication.taskManager().addTask(self)
-        return self
+        manager: Any = QgsApplication.taskManager()
+        manager.addTask(self)
 
     def run(self) -> bool:
         """Call the function; QGIS calls this in another thread."""
         try:
             self._result = self._function(self)
-        except Exception as error:  # handed to the window, which says it; an exception here would end QGIS
+        except Exception as error:  # passed on to the window, which shows it; an exception here would end QGIS
             self._error = error
             self._trace = traceback.format_exc()
             return False
         return True
 
     def finished(self, successful: bool) -> None:
-        """Tell the window; QGIS calls this in the thread of the window."""
+        """Pass on the result; QGIS calls this in the thread of the window."""
         FunctionTask._running.discard(self)
         if self._error is not None:
             QgsMessageLog.logMessage(self._trace, "Scarp", Qgis.MessageLevel.Info)
-        self.ended.emit(self._result, self._error)
+        self.finished_with.emit(self._result, self._error)
+
+
+class TaskDialog(QDialog):
+    """A dialog that works in a task and exists only once; closing it does not stop the task."""
+
+    _open: TaskDialog | None = None
+
+    @classmethod
+    def open_for(cls, parent: QWidget | None) -> TaskDialog:
+        """Show the dialog, the existing one if there is one."""
+        if cls._open is None:
+            cls._open = cls(parent)
+        dialog = cls._open
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+        if dialog.task is None:
+            dialog.refresh()
+        return dialog
+
+    @classmethod
+    def forget(cls) -> None:
+        """Cancel the task and delete the dialog, when the plugin is unloaded."""
+        if cls._open is not None:
+            cls._open.cancel()
+            cls._open.deleteLater()
+            cls._open = None
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowIcon(QIcon(str(ICON)))
+        self.task: FunctionTask | None = None
+
+    def refresh(self) -> None:
+        """Start the task that fills the dialog."""
+
+    def cancel(self) -> None:
+        """Cancel the task."""
+        if self.task is not None:
+            self.task.cancel()

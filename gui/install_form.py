@@ -1,4 +1,4 @@
-"""The choices of the install dialog: which Python, which build of torch, from where, into which folder."""
+"""The choices of the install dialog: base Python, build of torch, source and folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from ..environment import builds, disk_space
-from ..environment.builds import Card
 from ..environment.inspection import PythonInfo
 from ..environment.interpreter import Interpreter
 from ..environment.plan import Request
@@ -32,22 +31,15 @@ from ..translation import tr
 
 
 class InstallForm(QWidget):
-    """What the user can choose. It never starts a program: what it shows was asked in the background."""
+    """Starts no program: what it shows was found in the background."""
 
     python_chosen = pyqtSignal(object)
-    """Another :class:`Interpreter` was chosen and must be asked what it is."""
+    """Another :class:`Interpreter` was chosen and must be inspected."""
 
     def __init__(self, folder: Path, proxy: Proxy, parent: QWidget | None = None) -> None:
-        """Build the widgets.
-
-        Args:
-            folder: of the environment.
-            proxy: to start with.
-            parent: the dialog.
-        """
         super().__init__(parent)
-        self.facts: PythonInfo | None = None
-        self._cards: Sequence[Card] = ()
+        self.python_info: PythonInfo | None = None
+        self._cards: Sequence[builds.Card] = ()
         self.python = QComboBox()
         self.python.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         other = QPushButton(tr("Other…"))
@@ -61,18 +53,21 @@ class InstallForm(QWidget):
         self.space_label = self._note_label()
         self.proxy = self._proxy_box(proxy)
         self._wheels_label = QLabel(tr("Wheels"))
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         row = QHBoxLayout()
         row.addWidget(self.python, 1)
         row.addWidget(other)
-        form.addRow(tr("Python"), row)
-        form.addRow(tr("From"), self.source)
-        form.addRow(self._wheels_label, self.wheels)
-        form.addRow(tr("Build of torch"), self.build)
-        form.addRow("", self.card)
-        form.addRow(tr("Into"), self.folder)
-        form.addRow("", self.space_label)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for label, field in (
+            (tr("Python"), row),
+            (tr("From"), self.source),
+            (self._wheels_label, self.wheels),
+            (tr("Build of torch"), self.build),
+            ("", self.card),
+            (tr("Into"), self.folder),
+            ("", self.space_label),
+        ):
+            form.addRow(label, field)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
@@ -81,35 +76,35 @@ class InstallForm(QWidget):
         self.source.currentIndexChanged.connect(self._source_changed)
         self.build.currentIndexChanged.connect(self.show_disk_space)
         self.folder.fileChanged.connect(self.show_disk_space)
-        self.card.setText(tr("Looking at this computer…"))
+        self.card.setText(tr("Inspecting this computer…"))
         self._source_changed()
 
     def show_interpreters(self, interpreters: Sequence[Interpreter]) -> None:
-        """List the Pythons that were found, the first of them chosen."""
+        """List the Pythons that were found, the first one chosen."""
         self.python.clear()
         for interpreter in interpreters:
             self.python.addItem(_name(interpreter), interpreter)
 
-    def show_facts(self, facts: PythonInfo | None, cards: Sequence[Card], problem: str = "") -> None:
-        """Show what a Python and this computer have, and choose what fits.
+    def show_python(self, info: PythonInfo | None, cards: Sequence[builds.Card], problem: str = "") -> None:
+        """Show the chosen Python and the graphics cards, and choose suitable options.
 
         Args:
-            facts: of the chosen Python, None when it cannot be used.
+            info: None for a Python that cannot be used.
             cards: graphics cards.
             problem: why it cannot be used.
         """
-        self.facts, self._cards = facts, cards
+        self.python_info, self._cards = info, cards
         chosen = self.source.currentData()
-        own = custom_index_settings(facts.configuration) if facts else []
+        configured = custom_index_settings(info.configuration) if info else []
         self.source.blockSignals(True)
         self.source.clear()
         self.source.addItem(tr("Internet"), SourceKind.INTERNET)
-        if own:
+        if configured:
             self.source.addItem(tr("As pip is configured on this computer"), SourceKind.CONFIGURED)
-            self.source.setItemData(1, "\n".join(own), Qt.ItemDataRole.ToolTipRole)
+            self.source.setItemData(1, "\n".join(configured), Qt.ItemDataRole.ToolTipRole)
         self.source.addItem(tr("A folder of wheels, without network"), SourceKind.FOLDER)
-        # Where an organisation has set pip to a source of its own, going past it is not for Scarp to decide.
-        wanted = chosen or (SourceKind.CONFIGURED if own else SourceKind.INTERNET)
+        # Where an organisation has configured pip for a source of its own, Scarp does not bypass it.
+        wanted = chosen or (SourceKind.CONFIGURED if configured else SourceKind.INTERNET)
         self.source.setCurrentIndex(max(0, self.source.findData(wanted)))
         self.source.blockSignals(False)
         self._source_changed()
@@ -117,13 +112,13 @@ class InstallForm(QWidget):
             self.card.setText(problem)
 
     def request(self) -> Request | None:
-        """Return what to install, None as long as nothing is known of the Python."""
-        if self.facts is None:
+        """Return what to install, None as long as no Python was inspected."""
+        if self.python_info is None:
             return None
         wheels = self.wheels.filePath().strip()
         source = Source(self._kind(), Path(wheels) if wheels else None, self.typed_proxy())
         environment = PrivateEnvironment(self.environment_folder())
-        return Request(self.facts, self.build.currentData() or builds.CPU, source, environment)
+        return Request(self.python_info, self.build.currentData() or builds.CPU, source, environment)
 
     def environment_folder(self) -> Path:
         """Return the folder of the environment."""
@@ -131,65 +126,56 @@ class InstallForm(QWidget):
 
     def typed_proxy(self) -> Proxy:
         """Return the proxy as typed."""
-        return Proxy(
-            self.host.text().strip(), self.port.value(), self.user.text().strip(), self.password.text(), self._scheme
-        )
+        host, user = self.host.text().strip(), self.user.text().strip()
+        return Proxy(host, self.port.value(), user, self.password.text(), self._scheme)
 
     def show_disk_space(self, *_: Any) -> None:
-        """Say how much room is needed and there."""
+        """Show the required and the free disk space."""
         request = self.request()
         if request is None:
             self.space_label.clear()
             return
-        folder, sizes = self.environment_folder(), request.sizes()
-        needed = disk_space.needed(sizes, request.source.kind)
-        problem = disk_space.path_problem(folder) or disk_space.problem(folder, needed)
-        if request.environment.is_scarp_environment():
-            # Most of what is needed is there already; the installation itself looks closely.
-            problem = disk_space.path_problem(folder)
-        load = (
-            ""
-            if request.source.kind is SourceKind.FOLDER
-            else tr("Loads about {size:.1f} GB. ").format(size=sizes.download)
+        folder, sizes, kind = self.environment_folder(), request.sizes(), request.source.kind
+        required = disk_space.required_gigabytes(sizes, kind)
+        problem = disk_space.path_problem(folder)
+        if not request.environment.is_scarp_environment():
+            # Otherwise most of the files are there already; the installation itself checks closely.
+            problem = problem or disk_space.problem(folder, required)
+        download = "" if kind is SourceKind.FOLDER else tr("Downloads about {size:.1f} GB. ")
+        text = tr(
+            "Needs {needed:.1f} GB during the installation and {stays:.1f} GB afterwards; {free:.0f} GB are free."
         )
-        self.space_label.setText(
-            problem
-            or load
-            + tr(
-                "Needs {needed:.1f} GB while it installs and {stays:.1f} GB afterwards; {free:.0f} GB are free."
-            ).format(needed=needed, stays=sizes.installed, free=disk_space.free(folder))
-        )
+        text = text.format(needed=required, stays=sizes.installed, free=disk_space.free(folder))
+        self.space_label.setText(problem or download.format(size=sizes.download) + text)
         self.space_label.setStyleSheet("color: #c0392b;" if problem else "")
 
     def _kind(self) -> SourceKind:
         return self.source.currentData() or SourceKind.INTERNET
 
     def _source_changed(self, *_: Any) -> None:
-        kind = self._kind()
-        for widget in (self.wheels, self._wheels_label):
-            widget.setVisible(kind is SourceKind.FOLDER)
-        self.proxy.setVisible(kind is not SourceKind.FOLDER)
+        folder = self._kind() is SourceKind.FOLDER
+        self.wheels.setVisible(folder)
+        self._wheels_label.setVisible(folder)
+        self.proxy.setVisible(not folder)
         self.build.blockSignals(True)
         self.build.clear()
-        if self.facts is not None:
-            names = [build.name for build in builds.available(self.facts.target)]
-            if kind is not SourceKind.INTERNET:
-                names.insert(0, builds.BUILD_OF_SOURCE)
-            recommended = builds.recommended(self.facts.target, self._cards)
-            for name in names:
-                mark = tr(" (recommended)") if name == recommended and kind is SourceKind.INTERNET else ""
-                self.build.addItem(builds.labels(self.facts.target)[name] + mark, name)
-            self.build.setCurrentIndex(
-                self.build.findData(recommended if kind is SourceKind.INTERNET else builds.BUILD_OF_SOURCE)
-            )
-            self.card.setText(
-                "; ".join(
-                    tr("{name} with driver {driver}").format(name=card.name, driver=card.driver) for card in self._cards
-                )
-                or tr("No NVIDIA graphics card was found.")
-            )
+        if self.python_info is not None:
+            self._list_builds(self.python_info.target, self._kind() is SourceKind.INTERNET)
         self.build.blockSignals(False)
         self.show_disk_space()
+
+    def _list_builds(self, target: builds.Target, from_internet: bool) -> None:
+        names = [build.name for build in builds.available(target)]
+        if not from_internet:
+            names.insert(0, builds.BUILD_OF_SOURCE)
+        recommended = builds.recommended(target, self._cards)
+        for name in names:
+            mark = tr(" (recommended)") if from_internet and name == recommended else ""
+            self.build.addItem(builds.labels(target)[name] + mark, name)
+        self.build.setCurrentIndex(self.build.findData(recommended if from_internet else builds.BUILD_OF_SOURCE))
+        text = tr("{name} with driver {driver}")
+        cards = "; ".join(text.format(name=card.name, driver=card.driver) for card in self._cards)
+        self.card.setText(cards or tr("No NVIDIA graphics card was found."))
 
     def _python_activated(self, index: int) -> None:
         self.python_chosen.emit(self.python.itemData(index))
@@ -200,14 +186,14 @@ class InstallForm(QWidget):
             self.add_python(Path(path))
 
     def add_python(self, path: Path) -> None:
-        """Add a Python that the user named, and choose it."""
-        interpreter = Interpreter(path, own=False)
+        """Add and choose a Python."""
+        interpreter = Interpreter(path, is_qgis_python=False)
         self.python.addItem(_name(interpreter), interpreter)
         self.python.setCurrentIndex(self.python.count() - 1)
         self.python_chosen.emit(interpreter)
 
     def _proxy_box(self, proxy: Proxy) -> QgsCollapsibleGroupBox:
-        box = QgsCollapsibleGroupBox(tr("Proxy (as set in QGIS's options)") if proxy.host else tr("Proxy"))
+        box = QgsCollapsibleGroupBox(tr("Proxy (from QGIS's options)") if proxy.host else tr("Proxy"))
         self._scheme = proxy.scheme
         self.host, self.port, self.user = QLineEdit(proxy.host), QSpinBox(), QLineEdit(proxy.user)
         self.password = QgsPasswordLineEdit()
@@ -242,6 +228,6 @@ class InstallForm(QWidget):
 
 
 def _name(interpreter: Interpreter) -> str:
-    if interpreter.own:
+    if interpreter.is_qgis_python:
         return tr("QGIS's own ({path})").format(path=interpreter.executable)
     return str(interpreter.executable)

@@ -1,6 +1,4 @@
-"""Where the marks of an axis stand, and how its numbers are written.
-A small chart of one measure by epoch, drawn in the colours of the window.
-"""
+"""A small chart of one measure by epoch, drawn in the colours of the window, and the ticks of its axes."""
 
 from __future__ import annotations
 
@@ -24,16 +22,12 @@ from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QWidget
 from ..model.history.reading import History
 from ..model.history.storage import RUNNING
 
+_GAP = 6
+"""Pixels between the parts of a chart."""
+
 
 def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
-    """Return round numbers from ``low`` to ``high``, as many as fit.
-
-    Args:
-        low: end of the axis.
-        high: other end, above ``low``.
-        most: numbers at most, at least 2.
-        whole: whether only whole numbers are wanted.
-    """
+    """Return round, or whole, numbers between ``low`` and ``high``: at most ``most``, which is 2 or more."""
     least = 10.0 ** math.floor(math.log10((high - low) / most))
     steps = [max(least, 1.0) * factor if whole else least * factor for factor in (1, 2, 5, 10, 20, 50)]
     step = next(step for step in steps if _count(low, high, step) <= most)
@@ -42,34 +36,28 @@ def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float
 
 
 def value_range(low: float, high: float, share: bool) -> tuple[float, float]:
-    """Return the ends of an axis for values from ``low`` to ``high``, with some room around them.
-
-    Args:
-        low: lowest value.
-        high: highest value.
-        share: whether the values are shares, which lie between 0 and 1.
-    """
+    """Return the ends of an axis for values from ``low`` to ``high``, with some room; shares lie between 0 and 1."""
     room = 0.06 * (high - low) or max(0.05, 0.1 * abs(high))
     if not share:
         return low - room, high + room
-    # Of a damaged file a share may be anything.
+    # In a damaged file a share may be anything.
     return max(low - room, min(low, -0.02)), min(high + room, max(high, 1.02))
 
 
 def value_text(value: float | None, share: bool) -> str:
-    """Return a value for the reader; a dash for none."""
+    """Return a value as text; a dash for none."""
     if value is None:
         return "–"
     return f"{100 * value:.1f} %" if share else f"{value:.4f}" if abs(value) < 100 else f"{value:.4g}"
 
 
 def tick_texts(values: list[float], share: bool) -> list[str]:
-    """Return the texts of marks, all with the same number of digits."""
+    """Return the labels of ticks, all with the same number of digits."""
     if share:
         values = [100 * value for value in values]
     step = values[1] - values[0] if len(values) > 1 else 1.0
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
-    # Without the minus of a rounded nothing.
+    # Without the minus of a rounded zero.
     return [f"{value + 0.0:.{digits}f}{' %' if share else ''}".replace("-0 ", "0 ") for value in values]
 
 
@@ -77,19 +65,14 @@ def _count(low: float, high: float, step: float) -> int:
     return math.floor(high / step + 1e-9) - math.ceil(low / step - 1e-9) + 1
 
 
-_GAP = 6
-"""Pixels between the parts of a chart."""
-
-
 class ChartColours:
-    """Colours of the curves, those of the reports (Okabe and Ito 2008), and brighter ones on a dark window.
+    """The colours of the reports (Okabe and Ito 2008), and brighter ones on a dark window.
 
-    QGIS's dark themes are style sheets that leave parts of the palette as they were. What can be relied on is the
-    colour of a label's text, so what is drawn with these colours is a ``QLabel``.
+    QGIS's dark themes are style sheets that leave parts of the palette as they were. Only the text colour of a label is
+    reliable, so widgets with these colours are a ``QLabel``.
     """
 
     def __init__(self, palette: QPalette) -> None:
-        """Choose by the text of a label's palette."""
         self.text = palette.color(QPalette.ColorRole.WindowText)
         self.background = palette.color(QPalette.ColorRole.Base)
         self.dark = self.text.lightness() > 128
@@ -108,31 +91,23 @@ class ChartColours:
 
 
 class AxisTransform:
-    """From epochs and values to places in a chart, and back."""
+    """Converts epochs and values to points in the rectangle of a plot, and back."""
 
     def __init__(self, plot: QRectF, epochs: tuple[float, float], values: tuple[float, float]) -> None:
-        """Take the rectangle of the curves and the ends of both axes."""
         self._plot, self._first, self._low = plot, epochs[0], values[0]
         self._x_factor = plot.width() / (epochs[1] - epochs[0])
         self._y_factor = plot.height() / (values[1] - values[0])
 
-    def at(self, epoch: float, value: float) -> QPointF:
-        """Return where a value stands."""
-        return QPointF(
-            self._plot.left() + (epoch - self._first) * self._x_factor,
-            self._plot.bottom() - (value - self._low) * self._y_factor,
-        )
+    def to_pixel(self, epoch: float, value: float) -> QPointF:
+        """Return the point of a value."""
+        return QPointF(self.x(epoch), self._plot.bottom() - (value - self._low) * self._y_factor)
 
-    def top(self, epoch: float) -> QPointF:
-        """Return where an epoch stands on the upper edge."""
-        return QPointF(self.at(epoch, 0.0).x(), self._plot.top())
-
-    def bottom(self, epoch: float) -> QPointF:
-        """Return where an epoch stands on the lower edge."""
-        return QPointF(self.at(epoch, 0.0).x(), self._plot.bottom())
+    def x(self, epoch: float) -> float:
+        """Return the horizontal position of an epoch."""
+        return self._plot.left() + (epoch - self._first) * self._x_factor
 
     def epoch_at(self, x: float) -> int:
-        """Return the epoch next to a place."""
+        """Return the epoch nearest to a horizontal position."""
         return round(self._first + (x - self._plot.left()) / self._x_factor) if self._x_factor else 1
 
 
@@ -143,18 +118,10 @@ class LineChart(QLabel):
     """The epoch under the mouse; 0 for none."""
 
     def __init__(self, name: str, title: str, parent: QWidget | None = None) -> None:
-        """Make an empty chart.
-
-        Args:
-            name: of the measure, such as ``loss``.
-            title: of the chart.
-            parent: of the widget.
-        """
         super().__init__(parent)
         self.name, self.title, self.share = name, title, name != "loss"
         self.history: History | None = None
         self.placeholder_text = ""
-        """What stands in the place of curves when there are none."""
         self._running, self._hovered_epoch = False, 0
         self._plot, self._scale = QRectF(), AxisTransform(QRectF(), (1.0, 2.0), (0.0, 1.0))
         self._paths: tuple[Any, list[QPainterPath]] = (None, [])
@@ -162,32 +129,32 @@ class LineChart(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def sizeHint(self) -> QSize:
-        """Return a size at which all is readable."""
+        """Return a size at which everything is readable."""
         return QSize(240, 9 * self.fontMetrics().height())
 
     def minimumSizeHint(self) -> QSize:
-        """Return the least size."""
+        """Return the minimum size."""
         return QSize(10 * self.fontMetrics().horizontalAdvance("M"), 7 * self.fontMetrics().height())
 
     def show_history(self, history: History | None, state: str) -> None:
-        """Draw another training, or the same one that has gone on."""
+        """Draw another training, or the new epochs of the same one."""
         self.history, self._running = history, state == RUNNING
         self.update()
 
     def show_epoch(self, epoch: int) -> None:
-        """Mark an epoch and write its values; 0 marks none."""
+        """Mark an epoch and show its values; 0 marks none."""
         if epoch != self._hovered_epoch:
             self._hovered_epoch = epoch
             self.update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Tell the epoch under the mouse."""
+        """Emit the epoch under the mouse."""
         epochs = 0 if self.history is None else self.history.epoch
         if epochs and self._plot.width():
             self.hovered.emit(min(max(self._scale.epoch_at(event.pos().x()), 1), epochs))
 
     def leaveEvent(self, event: Any) -> None:
-        """Tell that the mouse is gone."""
+        """Emit that the mouse has left."""
         self.hovered.emit(0)
         super().leaveEvent(event)
 
@@ -204,11 +171,8 @@ class LineChart(QLabel):
         history = self.history
         if history is None or not self._has_data(history):
             painter.setPen(colours.muted)
-            painter.drawText(
-                self.rect().adjusted(_GAP, 0, -_GAP, 0),
-                Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
-                self.placeholder_text,
-            )
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(_GAP, 0, -_GAP, 0), flags, self.placeholder_text)
         else:
             self._draw_axes(painter, colours, history)
             self._draw_curves(painter, colours, history)
@@ -221,7 +185,7 @@ class LineChart(QLabel):
         return history.series[f"{subset}_{self.name}"]
 
     def _epochs(self) -> tuple[float, float]:
-        """Return the first and last epoch of the axis; of a training that runs, the one with which it would end."""
+        """Return the ends of the axis; for a running training up to the epoch at which it would stop."""
         history = self.history
         if history is None:
             return 1.0, 2.0
@@ -234,7 +198,7 @@ class LineChart(QLabel):
         return value_range(min(item.lowest for item in some), max(item.highest for item in some), self.share)
 
     def _draw_title(self, painter: QPainter, colours: ChartColours) -> None:
-        """Write the title, and the values of the marked or last epoch, which explain the colours at the same time."""
+        """Draw the title, and the values of the marked or last epoch in the colours of their curves."""
         metrics, font, small = QFontMetrics(self.font()), self.font(), self._small_font()
         painter.setFont(small)
         baseline, right = _GAP + metrics.ascent(), self.width() - _GAP
@@ -269,71 +233,55 @@ class LineChart(QLabel):
         values = ticks(low, high, max(2, int(height / (1.4 * metrics.height()))))
         texts = tick_texts(values, self.share)
         left = _GAP + max((metrics.horizontalAdvance(text) for text in texts), default=0) + _GAP
-        self._plot = QRectF(left, top, max(1.0, self.width() - left - 2 * _GAP), max(1.0, height - _GAP / 2))
+        self._plot = plot = QRectF(left, top, max(1.0, self.width() - left - 2 * _GAP), max(1.0, height - _GAP / 2))
         first, last = self._epochs()
-        self._scale = scale = AxisTransform(self._plot, (first, last), (low, high))
+        self._scale = scale = AxisTransform(plot, (first, last), (low, high))
         for value, text in zip(values, texts):
-            place = scale.at(first, value)
+            point = scale.to_pixel(first, value)
             painter.setPen(QPen(colours.grid, 1))
-            painter.drawLine(place, QPointF(self._plot.right(), place.y()))
+            painter.drawLine(point, QPointF(plot.right(), point.y()))
             painter.setPen(colours.muted)
-            painter.drawText(
-                QPointF(left - _GAP - metrics.horizontalAdvance(text), place.y() + metrics.ascent() / 2 - 1), text
-            )
-        most = max(2, int(self._plot.width() / (1.5 * metrics.horizontalAdvance(str(int(last))) + 8)))
+            x = left - _GAP - metrics.horizontalAdvance(text)
+            painter.drawText(QPointF(x, point.y() + metrics.ascent() / 2 - 1), text)
+        most = max(2, int(plot.width() / (1.5 * metrics.horizontalAdvance(str(int(last))) + 8)))
+        painter.setPen(colours.muted)
         for epoch in ticks(first, last, most, whole=True):
             text = str(int(epoch))
-            place = scale.at(epoch, low)
-            painter.setPen(colours.muted)
-            painter.drawText(
-                QPointF(
-                    place.x() - metrics.horizontalAdvance(text) / 2, self._plot.bottom() + _GAP / 2 + metrics.ascent()
-                ),
-                text,
-            )
+            x = scale.x(epoch) - metrics.horizontalAdvance(text) / 2
+            painter.drawText(QPointF(x, plot.bottom() + _GAP / 2 + metrics.ascent()), text)
         painter.setFont(self.font())
 
     def _draw_curves(self, painter: QPainter, colours: ChartColours, history: History) -> None:
-        if history.best_epoch:
+        subsets = {"train": colours.train, "validation": colours.validation}
+        best = history.best_epoch
+        if best:
             if self._running and history.head.patience:
-                painter.fillRect(
-                    QRectF(self._scale.top(history.best_epoch), self._scale.bottom(history.last_epoch)), colours.band
-                )
-            self._draw_epoch(painter, QPen(colours.muted, 1, Qt.PenStyle.DashLine), history.best_epoch)
-        for path, colour, width in zip(self._lines(history), (colours.train, colours.validation), (1.3, 2.0)):
-            painter.setPen(
-                QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
-            )
+                left, right = self._scale.x(best), self._scale.x(history.last_epoch)
+                painter.fillRect(QRectF(left, self._plot.top(), right - left, self._plot.height()), colours.band)
+            self._draw_epoch(painter, QPen(colours.muted, 1, Qt.PenStyle.DashLine), best)
+        cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
+        for path, colour, width in zip(self._lines(history), subsets.values(), (1.3, 2.0)):
+            painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, cap, join))
             painter.drawPath(path)
-        self._draw_dot(painter, colours, history, history.best_epoch, "validation", colours.validation, 4.0)
+        dots = [("validation", best, 4.0)]
         if self._hovered_epoch and self._hovered_epoch <= history.epoch:
             self._draw_epoch(painter, QPen(colours.muted, 1), self._hovered_epoch)
-            for subset, colour in (("train", colours.train), ("validation", colours.validation)):
-                self._draw_dot(painter, colours, history, self._hovered_epoch, subset, colour, 3.0)
+            dots += [(subset, self._hovered_epoch, 3.0) for subset in subsets]
+        for subset, epoch, radius in dots:
+            value = self._series(history, subset).value_at(epoch)
+            if value is not None:
+                painter.setPen(QPen(colours.background, 1.5))
+                painter.setBrush(subsets[subset])
+                painter.drawEllipse(self._scale.to_pixel(epoch, value), radius, radius)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _draw_epoch(self, painter: QPainter, pen: QPen, epoch: int) -> None:
         painter.setPen(pen)
-        painter.drawLine(self._scale.top(epoch), self._scale.bottom(epoch))
-
-    def _draw_dot(
-        self,
-        painter: QPainter,
-        colours: ChartColours,
-        history: History,
-        epoch: int,
-        subset: str,
-        colour: QColor,
-        radius: float,
-    ) -> None:
-        value = self._series(history, subset).value_at(epoch)
-        if value is not None:
-            painter.setPen(QPen(colours.background, 1.5))
-            painter.setBrush(colour)
-            painter.drawEllipse(self._scale.at(epoch, value), radius, radius)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
+        x = self._scale.x(epoch)
+        painter.drawLine(QPointF(x, self._plot.top()), QPointF(x, self._plot.bottom()))
 
     def _lines(self, history: History) -> list[QPainterPath]:
-        """Return the curves of training and validation, made anew only when something has changed."""
+        """Return the curves of training and validation, cached until something changes."""
         key = (id(history), history.epoch, self._epochs(), self._plot.getRect())
         if self._paths[0] != key:
             self._paths = key, [self._line(history, subset) for subset in ("train", "validation")]
@@ -342,11 +290,11 @@ class LineChart(QLabel):
     def _line(self, history: History, subset: str) -> QPainterPath:
         path = QPainterPath()
         for line in self._series(history, subset).polylines(max(200, 2 * int(self._plot.width()))):
-            points = [self._scale.at(epoch, value) for epoch, value in line]
+            points = [self._scale.to_pixel(epoch, value) for epoch, value in line]
             path.moveTo(points[0])
             for point in points[1:]:
                 path.lineTo(point)
             if len(points) == 1:
-                # A single epoch is a dot: a line of no length is drawn as one by its round cap.
+                # A single epoch becomes a dot, through the round caps of a very short line.
                 path.lineTo(points[0] + QPointF(0.01, 0.0))
         return path

@@ -1,4 +1,4 @@
-"""Says while a dialog is being filled what is wrong in it, in one sentence above its buttons."""
+"""Live validation: shows what is wrong in a dialog while it is being filled, in one sentence above its buttons."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 from ..algorithms.base.values import live_validation_message, plain
 
 DEBOUNCE_MS = 300
-"""Milliseconds without a change after which the values are looked at."""
+"""Milliseconds without a change after which the values are checked."""
 MAX_CHECK_SECONDS = 0.1
-"""Seconds that a look may take before it is left to *Run*: files may lie on a slow drive."""
+"""A slower check is left to *Run*: files may lie on a slow drive."""
 _ICON = 16
 
 
 class ProblemLine(QWidget):
-    """A sentence with a warning sign; hidden while there is nothing to say."""
+    """A sentence with a warning sign; hidden while there is no problem."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -35,48 +35,48 @@ class ProblemLine(QWidget):
         self.hide()
 
     def show_problem(self, text: str) -> None:
-        """Show a sentence, or nothing for an empty one."""
+        """Show a sentence, or hide the line for an empty one."""
         self.label.setText(text)
         self.setVisible(bool(text))
 
 
 class LiveValidator(QObject):
-    """Looks at the values of one dialog a moment after each change by the user."""
+    """Checks the values of a dialog a moment after each change by the user.
+
+    Args:
+        algorithm: of the dialog.
+        wrappers: of its parameters' widgets by name.
+        context: a ``QgsProcessingContext`` in which opened files stay open.
+        dialog: gets the line above its last row, that of the buttons.
+    """
 
     def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, dialog: QDialog) -> None:
-        """Listen to all boxes.
-
-        Args:
-            algorithm: that the dialog is for.
-            wrappers: of its parameters' widgets by name.
-            context: a ``QgsProcessingContext`` in which files that were opened once stay open.
-            dialog: gets the line, above its last row, that of the buttons.
-        """
         super().__init__(dialog)
-        self._algorithm = algorithm
-        self._wrappers = wrappers
-        self._context = context
+        self._algorithm, self._wrappers, self._context = algorithm, wrappers, context
         self._too_slow = False
         self.line = ProblemLine(dialog)
-        _insert_above_buttons(dialog, self.line)
+        layout = dialog.layout()
+        if not isinstance(layout, QVBoxLayout):
+            raise TypeError("This version of QGIS lays its dialogs out in another way.")
+        layout.insertWidget(layout.count() - 1, self.line)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self.validate_now)
         for wrapper in wrappers.values():
             wrapper.widgetValueHasChanged.connect(self._changed)
 
     def forget(self) -> None:
-        """Take back what was not changed by the user; called after a dialog was filled by the program."""
+        """Ignore the last changes; called after a program filled the dialog."""
         self._timer.stop()
         self.line.show_problem("")
 
-    def look(self) -> None:
-        """Look at the values now and say what is wrong."""
+    def validate_now(self) -> None:
+        """Check the values and show what is wrong."""
         self.line.show_problem(self._problem())
 
     def open_files(self) -> None:
-        """Open the layers that were filled in by the program, so that *Run* need not wait for that."""
+        """Open the layers filled in by a program, so that *Run* need not wait for that."""
         self._problem()
 
     def _problem(self) -> str:
@@ -88,7 +88,7 @@ class LiveValidator(QObject):
 
     def _changed(self, *_: Any) -> None:
         if self._too_slow:
-            # What was said of the earlier values may no longer be so.
+            # The message on the earlier values may no longer apply.
             self.line.show_problem("")
         else:
             self._timer.start()
@@ -96,16 +96,8 @@ class LiveValidator(QObject):
     def _output_problem(self, values: dict[str, Any]) -> str:
         for definition in self._algorithm.destinationParameterDefinitions():
             value = values.get(definition.name())
-            if plain(value) in (None, ""):
-                continue
-            supported, message = definition.isSupportedOutputValue(value, self._context)
-            if not supported:
-                return str(message)
+            if plain(value) not in (None, ""):
+                supported, message = definition.isSupportedOutputValue(value, self._context)
+                if not supported:
+                    return str(message)
         return ""
-
-
-def _insert_above_buttons(dialog: QDialog, line: QWidget) -> None:
-    layout = dialog.layout()
-    if not isinstance(layout, QVBoxLayout):
-        raise TypeError("This version of QGIS lays its dialogs out in another way.")
-    layout.insertWidget(layout.count() - 1, line)

@@ -1,5 +1,6 @@
-"""Links in messages that open one of Scarp's windows, such as ``scarp:install``.
-The menu *Plugins > Scarp*. What an entry opens is imported when it is first opened, so that QGIS starts fast.
+"""The menu *Plugins > Scarp*, and links in messages that open its windows, such as ``scarp:install``.
+
+Windows are imported when they are first opened, so that QGIS starts fast.
 """
 
 from __future__ import annotations
@@ -7,32 +8,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from qgis.PyQt.QtCore import QObject, QTimer, QUrl, pyqtSlot
+from qgis.PyQt.QtCore import QObject, Qt, QTimer, QUrl, pyqtSlot
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
-from qgis.PyQt.QtWidgets import QAction, QApplication, QWidget
+from qgis.PyQt.QtWidgets import QAction, QApplication
 
 from ..processing_provider.provider import ICON
 from ..translation import tr
 
-SCHEME = "scarp"
+SCHEME, NAME = "scarp", "Scarp"
 
 
 class LinkHandler(QObject):
-    """Follows links whose scheme is Scarp's. A ``QObject``, because Qt takes no other receiver."""
+    """Follows Scarp's links; ``targets`` are functions by the path of the link. Qt takes only a ``QObject``."""
 
     def __init__(self, targets: Mapping[str, Callable[[], None]]) -> None:
-        """Register with Qt.
-
-        Args:
-            targets: what to open by the path of the link.
-        """
         super().__init__()
         self._targets = targets
         QDesktopServices.setUrlHandler(SCHEME, self, "follow")
 
     @pyqtSlot(QUrl)
     def follow(self, url: QUrl) -> None:
-        """Open what a link names; the message box that it stands in must close, or it would block the window."""
+        """Open the target of a link; the message box with the link must close, or it would block the window."""
         target = self._targets.get(url.path())
         if target is None:
             return
@@ -42,22 +38,14 @@ class LinkHandler(QObject):
         QTimer.singleShot(0, target)
 
     def remove(self) -> None:
-        """Take it back from Qt."""
+        """Unregister."""
         QDesktopServices.unsetUrlHandler(SCHEME)
-
-
-NAME = "Scarp"
 
 
 class ScarpMenu:
     """Entries of the menu, and the windows they open."""
 
     def __init__(self, iface: Any) -> None:
-        """Add the entries to the window.
-
-        Args:
-            iface: QGIS's ``QgisInterface``.
-        """
         self.iface = iface
         self.dock: Any = None
         self._close: set[Callable[[], None]] = set()
@@ -71,34 +59,29 @@ class ScarpMenu:
     def show_training(self) -> None:
         """Open the dock with the curves of trainings."""
         if self.dock is None:
-            from qgis.PyQt.QtCore import Qt
-
             from .training_dock import TrainingDock
 
             self.dock = TrainingDock(self.iface.mainWindow())
             # As a tab over the Toolbox: below it, most of the curves would be out of sight.
-            self.iface.addTabifiedDockWidget(
-                Qt.DockWidgetArea.RightDockWidgetArea, self.dock, ["ProcessingToolbox"], True
-            )
+            area = Qt.DockWidgetArea.RightDockWidgetArea
+            self.iface.addTabifiedDockWidget(area, self.dock, ["ProcessingToolbox"], True)
         self.dock.show()
         self.dock.raise_()
 
     def show_install(self) -> None:
-        """Open the dialog that installs torch and the other libraries into an environment of Scarp's own."""
+        """Open the dialog that installs torch and the other libraries."""
         from .install_dialog import InstallDialog
 
-        self._close.add(InstallDialog.forget)
-        InstallDialog.open_for(self.iface.mainWindow())
+        self._show(InstallDialog)
 
     def show_diagnostics(self) -> None:
         """Open the report on versions and paths."""
         from .diagnostics_dialog import DiagnosticsDialog
 
-        self._close.add(DiagnosticsDialog.forget)
-        DiagnosticsDialog.open_for(self.iface.mainWindow())
+        self._show(DiagnosticsDialog)
 
     def remove(self) -> None:
-        """Take the entries, the link, the dialogs and the dock out again."""
+        """Remove the entries, the link, the dialogs and the dock."""
         self.links.remove()
         for close in self._close:
             close()
@@ -112,9 +95,12 @@ class ScarpMenu:
             self.dock.deleteLater()
             self.dock = None
 
+    def _show(self, dialog: Any) -> None:
+        self._close.add(dialog.forget)
+        dialog.open_for(self.iface.mainWindow())
+
     def _add(self, title: str, slot: Callable[[], None]) -> QAction:
-        parent: QWidget = self.iface.mainWindow()
-        action = QAction(QIcon(str(ICON)), title, parent)
+        action = QAction(QIcon(str(ICON)), title, self.iface.mainWindow())
         action.triggered.connect(slot)
         self.iface.addPluginToMenu(NAME, action)
         return action

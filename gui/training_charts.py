@@ -1,14 +1,12 @@
-"""The four charts of a training and what their colours mean."""
+"""The four charts of a training, and their legend."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from qgis.PyQt.QtCore import QRectF, QSize, Qt
 from qgis.PyQt.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from ..model.history.reading import Follower
+from ..model.history.reading import Follower, History
 from ..model.history.storage import NUMBERS, RUNNING
 from ..translation import tr
 from .line_chart import ChartColours, LineChart
@@ -21,26 +19,18 @@ class TrainingCharts(QWidget):
     """Loss, accuracy, recall and violation rate of one training by epoch."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        """Make empty charts."""
         super().__init__(parent)
-        titles = {
-            "loss": (
-                tr("Loss"),
-                tr(
-                    "What training makes small. The epoch with the lowest loss of the validation "
-                    "windows gives the model its weights."
-                ),
-            ),
+        lowest = tr("The epoch with the lowest loss of the validation windows gives the model its weights.")
+        warned = tr("Share of the cells with a low safety factor that the model classifies as stable.")
+        captions = {
+            "loss": (tr("Loss"), tr("What training minimises.") + " " + lowest),
             "accuracy": (tr("Accuracy"), tr("Share of the cells on the right side of 0.5.")),
             "recall": (tr("Recall"), tr("Share of the landslide cells with a probability of at least 0.5.")),
-            "violation_rate": (
-                tr("Violation rate"),
-                tr("Share of the cells under a warning of the safety factor that the model calls safe."),
-            ),
+            "violation_rate": (tr("Violation rate"), warned),
         }
-        self.charts = [LineChart(name, titles[name][0], self) for name in NUMBERS]
+        self.charts = [LineChart(name, captions[name][0], self) for name in NUMBERS]
         for chart in self.charts:
-            chart.setToolTip(titles[chart.name][1])
+            chart.setToolTip(captions[chart.name][1])
             chart.hovered.connect(self.show_epoch)
         self.legend = Legend(self)
         self._grid, self._columns = QGridLayout(), 0
@@ -52,21 +42,11 @@ class TrainingCharts(QWidget):
         self._arrange(1)
 
     def show_training(self, follower: Follower | None) -> None:
-        """Draw a training as it stands; nothing for ``None``."""
+        """Draw the current state of a training; nothing for ``None``."""
         history = None if follower is None else follower.history
         state = "" if follower is None else follower.state()
         for chart in self.charts:
-            chart.placeholder_text = (
-                ""
-                if history is None
-                else tr("The first epoch is not over yet.")
-                if not history.epoch and state == RUNNING
-                else tr("There is no epoch.")
-                if not history.epoch
-                else tr("There was no safety factor.")
-                if chart.name == "violation_rate"
-                else tr("Nothing to measure.")
-            )
+            chart.placeholder_text = "" if history is None else _placeholder(chart.name, history, state)
             chart.show_history(history, state)
         self.legend.show_state(state == RUNNING and history is not None and history.head.patience > 0)
         if history is None or not history.epoch:
@@ -79,7 +59,7 @@ class TrainingCharts(QWidget):
         self.legend.show_epoch(epoch)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the charts into one column or two."""
+        """Arrange the charts in one column or two."""
         super().resizeEvent(event)
         self._arrange(2 if self.width() >= _MIN_CHART_WIDTH_EM * self.fontMetrics().horizontalAdvance("M") else 1)
 
@@ -90,11 +70,16 @@ class TrainingCharts(QWidget):
                 self._grid.addWidget(chart, number // columns, number % columns)
 
 
+def _placeholder(name: str, history: History, state: str) -> str:
+    if not history.epoch:
+        return tr("The first epoch is not complete yet.") if state == RUNNING else tr("There is no epoch.")
+    return tr("There was no safety factor.") if name == "violation_rate" else tr("No values.")
+
+
 class Legend(QLabel):
-    """What the lines mean; also names the epoch under the mouse."""
+    """Explains the lines, and shows the number of the epoch under the mouse."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        """Begin without an epoch."""
         super().__init__(parent)
         self._patience, self._epoch = False, 0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -104,37 +89,33 @@ class Legend(QLabel):
         return QSize(100, self.fontMetrics().height() + 4)
 
     def show_state(self, patience: bool) -> None:
-        """Say whether the charts have a band for the patience left."""
+        """Set whether the charts have a band for the remaining patience."""
         self._patience = patience
         self.update()
 
     def show_epoch(self, epoch: int) -> None:
-        """Name an epoch; 0 names none."""
+        """Show an epoch; 0 for none."""
         self._epoch = epoch
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw signs and words from the left, as many as there is room for."""
+        """Draw as many signs and words as there is room for, from the left."""
         colours, painter = ChartColours(self.palette()), QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle, x, metrics = self.height() / 2, 4.0, self.fontMetrics()
-        signs: list[tuple[Any, str]] = [
+        signs = [
             (QPen(colours.train, 1.5), tr("training")),
             (QPen(colours.validation, 2.5), tr("validation")),
             (QPen(colours.muted, 1, Qt.PenStyle.DashLine), tr("best epoch")),
+            *([(None, tr("patience"))] if self._patience else []),
         ]
-        if self._patience:
-            signs.append((None, tr("patience")))
-        text = ""
+        room = self.width()
         if self._epoch:
             text = tr("epoch {n}").format(n=self._epoch)
             painter.setPen(colours.text)
-            painter.drawText(
-                QRectF(self.rect().adjusted(0, 0, -6, 0)),
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter,
-                text,
-            )
-        room = self.width() - (metrics.horizontalAdvance(text) + 18 if self._epoch else 0)
+            flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(QRectF(self.rect().adjusted(0, 0, -6, 0)), flags, text)
+            room -= metrics.horizontalAdvance(text) + 18
         for pen, text in signs:
             width = metrics.horizontalAdvance(text)
             if x + 24 + width > room:

@@ -1,4 +1,4 @@
-"""The dock with the curves of trainings: those that run, wherever they were started, and those of the past."""
+"""The dock with the curves of current and past trainings, wherever they were started."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qgis.PyQt.QtWidgets import (
 
 from ..model.artifact_header import read_header_of_file
 from ..model.errors import ScarpError
-from ..model.history.reading import Follower, HistoryFolder, history_of_model, read_history
+from ..model.history.reading import Follower, History, HistoryFolder, history_of_model, read_history
 from ..model.history.storage import RUNNING, SUFFIX, histories_folder, request_stop
 from ..translation import tr
 from .training_charts import TrainingCharts
@@ -31,15 +31,14 @@ from .training_list import TrainingList
 from .training_text import status_text
 
 POLL_MS, SOON_MS = 1000, 20
-"""Milliseconds to the next look at the files, and when there is more to read already."""
+"""Milliseconds to the next poll of the files, and to the one after a poll that did not read everything."""
 _REPORTS = (".html", ".htm")
 
 
 class TrainingDock(QDockWidget):
-    """List, curves and a button to stop. It only reads files, so it follows trainings of any process."""
+    """List, curves and a stop button. It only reads files, while it is visible, so it follows any process."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        """Make the dock; it looks at the files while it is seen."""
         super().__init__(tr("Training"), parent)
         self.setObjectName("ScarpTrainingDock")
         self.trainings = HistoryFolder(_folder())
@@ -51,28 +50,28 @@ class TrainingDock(QDockWidget):
         self._timer.timeout.connect(self.poll)
         self._drawn: Any = None
         self.setWidget(self._body())
-        self.list.chosen.connect(self._choose)
+        self.list.chosen.connect(lambda _: self._show_message(""))
         self.stop_button.clicked.connect(self.stop)
         self._refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Begin to look at the files."""
+        """Start polling the files."""
         super().showEvent(event)
         self._timer.start(0)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Look no more."""
+        """Stop polling."""
         self._timer.stop()
         super().hideEvent(event)
 
     def poll(self) -> None:
-        """Read what is new in the files and show it; a few milliseconds at most."""
+        """Read and show new lines of the files; a few milliseconds at most."""
         more = self.trainings.poll()
         new = self.list.show_trainings(self.trainings.followers)
-        shown = self.trainings.followers.get(self.list.current)
-        begun = [key for key in new if self.trainings.followers[key].state() == RUNNING]
-        if begun and (shown is None or shown.state() != RUNNING):
-            self.list.choose(begun[-1])
+        shown = self._follower()
+        started = [key for key in new if self.trainings.followers[key].state() == RUNNING]
+        if started and (shown is None or shown.state() != RUNNING):
+            self.list.choose(started[-1])
         elif shown is None and self.list.topLevelItemCount():
             self.list.setCurrentItem(self.list.topLevelItem(0))
         self._refresh()
@@ -80,75 +79,68 @@ class TrainingDock(QDockWidget):
             self._timer.start(SOON_MS if more else POLL_MS)
 
     def stop(self) -> None:
-        """Ask the selected training to stop and to keep its best weights."""
+        """Request that the selected training stops and keeps its best weights."""
         follower = self._follower()
         if follower is None:
             return
         try:
             request_stop(follower.path)
         except OSError as error:
-            self._say(tr("The training cannot be asked to stop: {reason}.").format(reason=error.strerror or error))
+            text = tr("The training cannot be stopped: {reason}.")
+            self._show_message(text.format(reason=error.strerror or error))
             return
         follower.stop_requested = True
         self._refresh()
 
     def open_file(self, path: str | Path = "") -> None:
         """Show a model or history file; ask for one when none is given."""
-        path = (
-            path
-            or QFileDialog.getOpenFileName(
-                self, tr("Open the curves of a training"), "", tr("Models and histories") + " (*.safetensors *.jsonl)"
-            )[0]
-        )
+        if not path:
+            types = tr("Models and histories") + " (*.safetensors *.jsonl)"
+            path = QFileDialog.getOpenFileName(self, tr("Open the curves of a training"), "", types)[0]
         if not path:
             return
         try:
             key = self.trainings.add(_open_follower(Path(path)))
         except (ScarpError, OSError) as error:
-            self._say(str(error))
+            self._show_message(str(error))
             return
-        self._say("")
+        self._show_message("")
         self.poll()
         self.list.choose(key)
 
     def open_report(self) -> None:
         """Open the report of the selected training in the browser."""
-        follower = self._follower()
-        if follower is not None and follower.history is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(follower.history.head.report))
+        history = self._history()
+        if history is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(history.head.report))
 
     def show_folder(self) -> None:
         """Show the folder of the selected training's model in the file manager."""
-        follower = self._follower()
-        if follower is not None and follower.history is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(follower.history.head.output).parent)))
+        history = self._history()
+        if history is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(history.head.output).parent)))
 
     def remove(self) -> None:
-        """Take the selected training out of the list; its model stays."""
+        """Remove the selected training from the list; its model stays."""
         follower = self._follower()
         if follower is not None and follower.state() != RUNNING:
             self.trainings.forget(self.list.current)
             self.poll()
 
     def _body(self) -> QWidget:
-        self._open = self._action(
-            "mActionFileOpen.svg",
-            tr("Open…"),
-            tr("Show the curves of a model file or of a history file"),
-            self.open_file,
-        )
-        self._report = self._action(
-            "mActionNewReport.svg",
-            tr("Report"),
+        action = self._action
+        show, report = (
+            tr("Show the curves of a model or history file"),
             tr("Open the report of this training in the browser"),
-            self.open_report,
         )
-        self._shown_folder = self._action(
-            "mIconFolderOpen.svg", tr("Folder"), tr("Show the model in the file manager"), self.show_folder
+        folder, remove = (
+            tr("Show the model in the file manager"),
+            tr("Remove this training from the list; its model stays"),
         )
-        self._removal = self._action(
-            "mActionRemove.svg", tr("Remove"), tr("Take this training out of the list; its model stays"), self.remove
-        )
+        self._open = action("mActionFileOpen.svg", tr("Open…"), show, self.open_file)
+        self._report = action("mActionNewReport.svg", tr("Report"), report, self.open_report)
+        self._shown_folder = action("mIconFolderOpen.svg", tr("Folder"), folder, self.show_folder)
+        self._removal = action("mActionRemove.svg", tr("Remove"), remove, self.remove)
         self._removal.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
         self._removal.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.list.addAction(self._removal)
@@ -156,16 +148,15 @@ class TrainingDock(QDockWidget):
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         size = self.fontMetrics().height()
         bar.setIconSize(QSize(size, size))
-        for action in (self._open, self._report, self._shown_folder, self._removal):
-            bar.addAction(action)
+        bar.addActions([self._open, self._report, self._shown_folder, self._removal])
         for label in (self.status_text, self.message):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.status_text.setAlignment(Qt.AlignmentFlag.AlignTop)
-        # Room for the longest, so that the charts do not jump.
+        # Room for the longest text, so that the charts do not jump.
         self.status_text.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
-        self.stop_button.setToolTip(tr("Ends the training now and writes the model with the weights of its best epoch"))
+        self.stop_button.setToolTip(tr("Stop the training now and save the model with the weights of its best epoch"))
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -182,45 +173,41 @@ class TrainingDock(QDockWidget):
     def _action(self, icon: str, text: str, tip: str, slot: Callable[[], None]) -> QAction:
         action = QAction(QgsApplication.getThemeIcon(icon), text, self)
         action.setToolTip(tip)
-        # Qt hands over whether the action is checked, which the slots have no use for.
+        # Qt passes on whether the action is checked.
         action.triggered.connect(lambda _checked=False: slot())
         return action
-
-    def _choose(self, _: str) -> None:
-        self._say("")
-        self._refresh()
 
     def _follower(self) -> Follower | None:
         return self.trainings.followers.get(self.list.current)
 
+    def _history(self) -> History | None:
+        follower = self._follower()
+        return None if follower is None else follower.history
+
     def _refresh(self) -> None:
         """Show the selected training, if anything about it has changed."""
-        follower = self._follower()
-        history = None if follower is None else follower.history
-        sentences = [] if follower is None else status_text(follower)
-        if history is None:
-            sentences = [tr("Trainings appear here as soon as they begin, also those started in a console.")]
-        running = history is not None and follower.state() == RUNNING
-        key = (
-            id(history),
-            None if history is None else history.epoch,
-            running,
-            sentences,
-            follower is not None and follower.stop_requested,
-        )
+        follower, history = self._follower(), self._history()
+        if follower is None or history is None:
+            sentences = [tr("Trainings appear here as soon as they start, also those started in a console.")]
+            running = stopping = False
+        else:
+            sentences, running, stopping = status_text(follower), follower.state() == RUNNING, follower.stop_requested
+        key = (id(history), history and history.epoch, running, sentences, stopping)
         if key == self._drawn:
             return
         self._drawn = key
         self.status_text.setText("\n".join(sentences))
         self.charts.show_training(follower)
-        self.stop_button.setEnabled(running and history.head.stoppable and not follower.stop_requested)
-        self._report.setEnabled(history is not None and not running and _is_report(history.head.report))
+        ended = history is not None and not running
+        self.stop_button.setEnabled(history is not None and running and history.head.stoppable and not stopping)
+        self._report.setEnabled(history is not None and ended and _is_report(history.head.report))
         self._shown_folder.setEnabled(history is not None and bool(history.head.output))
-        self._removal.setEnabled(history is not None and not running)
+        self._removal.setEnabled(ended)
 
-    def _say(self, text: str) -> None:
+    def _show_message(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
+        self._refresh()
 
 
 def _folder() -> Path:

@@ -1,4 +1,4 @@
-"""The list of trainings, those that run and those of the past."""
+"""The list of current and past trainings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qgis.PyQt.QtCore import Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
-from ..model.history.reading import Follower
+from ..model.history.reading import Follower, History
 from ..model.history.storage import EPOCHS, FAILED, PATIENCE, RUNNING, STOPPED
 from ..translation import tr
 from .training_text import display_name, start_text, state_label
@@ -20,18 +20,18 @@ _STATE_COLOURS = {RUNNING: "#2f7fd6", EPOCHS: "#2e9e5b", PATIENCE: "#2e9e5b", ST
 
 
 class TrainingList(QTreeWidget):
-    """A line for each training, the newest on top."""
+    """A line for each training, the newest at the top."""
 
     chosen = pyqtSignal(str)
     """The key of the training that the user or :meth:`choose` selected."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        """Make an empty list."""
         super().__init__(parent)
         self._items: dict[str, QTreeWidgetItem] = {}
+        self._started: dict[str, float] = {}
         self._shown: dict[str, tuple[Any, ...]] = {}
         self.setColumnCount(5)
-        self.setHeaderLabels([tr("Training"), tr("State"), tr("Epoch"), tr("Best"), tr("Begun")])
+        self.setHeaderLabels([tr("Training"), tr("State"), tr("Epoch"), tr("Best"), tr("Started")])
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setAlternatingRowColors(True)
@@ -42,7 +42,7 @@ class TrainingList(QTreeWidget):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column in (STATE, EPOCH, BEST, STARTED):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.currentItemChanged.connect(self._tell)
+        self.currentItemChanged.connect(lambda *_: self.chosen.emit(self.current))
 
     @property
     def current(self) -> str:
@@ -57,70 +57,59 @@ class TrainingList(QTreeWidget):
             self.scrollToItem(self._items[key])
 
     def show_trainings(self, followers: Mapping[str, Follower]) -> list[str]:
-        """Bring the list up to date; selection and place stay.
-
-        Args:
-            followers: by key; those without a history yet are left out.
+        """Update the list, keeping selection and position; followers without a history are left out.
 
         Returns:
-            Keys that are new.
+            New keys, the oldest first.
         """
-        known = {key: follower for key, follower in followers.items() if follower.history is not None}
-        for key in [key for key in self._items if key not in known]:
+        histories = {key: follower.history for key, follower in followers.items() if follower.history is not None}
+        for key in self._items.keys() - histories:
             self.takeTopLevelItem(self.indexOfTopLevelItem(self._items.pop(key)))
             self._shown.pop(key, None)
-        new = sorted((key for key in known if key not in self._items), key=lambda key: known[key].history.started)
+        new = sorted(histories.keys() - self._items, key=lambda key: histories[key].started)
+        self._started = {key: history.started for key, history in histories.items()}
         for key in new:
-            self._add(key, known)
-        for key, follower in known.items():
-            self._update(key, follower)
+            self._add(key)
+        for key, history in histories.items():
+            self._update(key, followers[key], history)
         return new
 
-    def _add(self, key: str, known: Mapping[str, Follower]) -> None:
-        started = known[key].history.started
-        place = 0
-        while place < self.topLevelItemCount():
-            other = known[str(self.topLevelItem(place).data(NAME, _KEY))].history
-            if other.started <= started:
-                break
-            place += 1
+    def _add(self, key: str) -> None:
         item = QTreeWidgetItem()
         item.setData(NAME, _KEY, key)
         for column in (EPOCH, BEST):
             item.setTextAlignment(column, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+        newer = [other for other in self._items if self._started[other] > self._started[key]]
         self._items[key] = item
-        self.insertTopLevelItem(place, item)
+        self.insertTopLevelItem(len(newer), item)
 
-    def _update(self, key: str, follower: Follower) -> None:
-        history, item, state = follower.history, self._items[key], follower.state()
+    def _update(self, key: str, follower: Follower, history: History) -> None:
+        item, state = self._items[key], follower.state()
         shown = (id(history), state, follower.stop_requested, history.epoch)
         if self._shown.get(key) == shown:
             return
         self._shown[key] = shown
-        epochs, best = f"{history.epoch} / {history.head.epochs}", str(history.best_epoch or "–")
-        for column, text in enumerate(
-            (display_name(history), state_label(follower), epochs, best, start_text(history))
-        ):
-            item.setText(column, text)
+        item.setText(NAME, display_name(history))
+        item.setText(STATE, state_label(follower))
+        item.setText(EPOCH, f"{history.epoch} / {history.head.epochs}")
+        item.setText(BEST, str(history.best_epoch or "–"))
+        item.setText(STARTED, start_text(history))
         item.setIcon(STATE, status_dot(_STATE_COLOURS.get(state, "#8a8f94")))
         item.setToolTip(NAME, history.head.output)
 
-    def _tell(self) -> None:
-        self.chosen.emit(self.current)
-
 
 def status_dot(colour: str) -> QIcon:
-    """Return a round sign of a colour."""
+    """Return a coloured dot."""
     picture = QPixmap(32, 32)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    # The white ring parts it from a selection of the same colour.
+    # The white ring separates it from a selection of the same colour.
     painter.setPen(QPen(QColor("white"), 2.5))
     painter.setBrush(QColor(colour))
     painter.drawEllipse(8, 8, 16, 16)
     painter.end()
     icon = QIcon(picture)
-    # Qt would tint the sign of the selected line with the colour of the selection.
+    # Qt would tint the dot of the selected line with the colour of the selection.
     icon.addPixmap(picture, QIcon.Mode.Selected)
     return icon

@@ -1,7 +1,8 @@
-"""What is loaded is verified: the lock covers all that is needed, and a file that is not in it is never installed."""
+"""Downloads are verified: the lock covers everything needed, and a file that is not in it is never installed."""
 
 from __future__ import annotations
 
+import importlib.metadata as metadata
 import re
 import sys
 from collections import Counter
@@ -9,18 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from scarp.environment import builds, lock, plan, sources
+from scarp.environment import builds, lock, plan
 from scarp.environment.builds import BUILD_OF_SOURCE, CPU, Target
-from scarp.environment.failures import InstallFailed
+from scarp.environment.failures import InstallCancelled, InstallFailed
 from scarp.environment.plan import Request
 from scarp.environment.private import PrivateEnvironment
 from scarp.environment.sources import Source, SourceKind
-from scarp.tests.core.attempts import Attempt, forget, plain_facts, use_fakes, with_pip
-from scarp.tests.core.test_environment_builds import NOTHING_FOR, TARGETS, ids
-from scarp.tests.core.wheels import digest, tamper, write_all, write_index, write_lock, write_wheel
+from scarp.tests.core import fake_installation as fake
+from scarp.tests.core.test_environment_builds import SUPPORTED, ids, requirements_for
 
 LISTS = (builds.LIBRARIES, lock.LOCK)
-SUPPORTED = [target for target in TARGETS if target not in NOTHING_FOR]
 NEEDED_BY_TORCH = {"filelock", "typing-extensions", "sympy", "mpmath", "networkx", "jinja2", "markupsafe", "fsspec"}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="makes environments as on POSIX")
 
@@ -31,28 +30,19 @@ def entries() -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("#")]
 
 
-def asked_for(lines: list[str], target: Target) -> dict[str, str]:
-    """Return the versions that the lines ask for on a computer, by normal name; each may stand there once."""
-    requirements = pytest.importorskip("packaging.requirements")
+def versions(lines: list[str], target: Target) -> dict[str, str]:
+    """Return the versions that the lines ask for on a computer by normalised name; each library only once."""
     utils = pytest.importorskip("packaging.utils")
-    values = {
-        "python_version": f"3.{target.version[1]}",
-        "sys_platform": target.platform,
-        "platform_machine": target.machine,
-    }
-    found = [
-        requirements.Requirement(line.partition(" --hash")[0]) for line in lines if line and not line.startswith("#")
-    ]
-    held = [item for item in found if item.marker is None or item.marker.evaluate(values)]
-    names = Counter(utils.canonicalize_name(item.name) for item in held)
+    found = requirements_for([line.partition(" --hash")[0] for line in lines], target)
+    names = Counter(utils.canonicalize_name(item.name) for item in found)
     assert max(names.values()) == 1, f"more than one version of {names.most_common(1)}"
-    return {utils.canonicalize_name(item.name): str(item.specifier) for item in held}
+    return {utils.canonicalize_name(item.name): str(item.specifier) for item in found}
 
 
 @pytest.mark.parametrize("target", SUPPORTED, ids=ids)
-def test_the_lock_has_what_the_list_asks_for_in_the_same_versions(target):
-    locked = asked_for(entries(), target)
-    direct = asked_for(LISTS[0].read_text(encoding="utf-8").splitlines(), target)
+def test_the_lock_has_the_libraries_of_the_list_in_the_same_versions(target):
+    locked = versions(entries(), target)
+    direct = versions(LISTS[0].read_text(encoding="utf-8").splitlines(), target)
     assert direct.items() <= locked.items()
     assert set(locked) >= NEEDED_BY_TORCH
     assert "torch" not in locked
@@ -60,7 +50,7 @@ def test_the_lock_has_what_the_list_asks_for_in_the_same_versions(target):
     assert all(re.fullmatch(r"==[\w.]+", version) for version in locked.values())
 
 
-def test_every_entry_has_hashes_and_the_reader_sees_them_all():
+def test_every_entry_has_hashes_and_the_reader_finds_them_all():
     allowed: dict[str, set[str]] = {}
     for entry in entries():
         hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})(?= |$)", entry)
@@ -74,164 +64,133 @@ def test_every_entry_has_hashes_and_the_reader_sees_them_all():
     assert len(everything) == len(set(everything)), "one file stands for two libraries"
 
 
-def test_what_is_installed_here_in_a_locked_version_needs_nothing_that_is_not_locked():
-    metadata = pytest.importorskip("importlib.metadata")
+def test_libraries_installed_here_in_a_locked_version_need_nothing_that_is_not_locked(python_info):
     requirements = pytest.importorskip("packaging.requirements")
-    target = Target(sys.version_info[:2], sys.platform, plain_facts().target.machine)
-    locked = asked_for(entries(), target)
-    looked_at = 0
+    locked = versions(entries(), python_info.target)
+    compared = 0
     for name, version in locked.items():
         try:
             found = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
         if f"=={found.version}" == version:
-            looked_at += 1
+            compared += 1
             for need in map(requirements.Requirement, found.requires or []):
                 if need.marker is None or need.marker.evaluate({"extra": ""}):
                     assert re.sub(r"[-_.]+", "-", need.name).lower() in locked, f"{name} needs {need}"
-    if not looked_at:
+    if not compared:
         pytest.skip("Nothing is installed here in a locked version.")
 
 
-@pytest.fixture(scope="module")
-def facts():
-    return plain_facts()
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory, facts):
-    """An environment with pip, copied for each test."""
-    return with_pip(tmp_path_factory.mktemp("base") / "py", facts)
-
-
 @pytest.fixture
-def internet(facts, base, tmp_path, monkeypatch):
-    """Two indexes on disk in place of PyTorch's and the public one, a lock over the second, and a try at them."""
-    use_fakes(tmp_path, monkeypatch)
-    version = f"{builds.torch_version(facts.target)}+cpu"
-    write_wheel(tmp_path / "torch", "torch", version)
-    write_all(tmp_path / "public", version)
-    write_lock(lock.LOCK, tmp_path / "public")
-    forget()
+def internet(attempt, python_info, tmp_path, monkeypatch):
+    """Two indexes on disk in place of PyTorch's and the public one, a lock of the second, and attempts at them."""
+    version = f"{builds.torch_version(python_info.target)}+cpu"
+    fake.write_wheel(tmp_path / "torch", "torch", version)
+    fake.write_all(tmp_path / "public", version)
+    fake.write_lock(lock.LOCK, tmp_path / "public")
 
-    def attempt(build: str = CPU, **options) -> Attempt:
-        monkeypatch.setattr(
-            plan.builds, "index_of_torch", lambda build: write_index(tmp_path / "index of torch", tmp_path / "torch")
-        )
-        monkeypatch.setattr(
-            sources, "ALWAYS", {**sources.ALWAYS, "PIP_INDEX_URL": write_index(tmp_path / "index", tmp_path / "public")}
-        )
-        made = Attempt(facts, tmp_path / "py", Source(), build, **options)
-        return made if made.environment.folder.exists() else made.start_with(base)
+    def make(build: str = CPU, **options) -> fake.Attempt:
+        fake.use_indexes(tmp_path, tmp_path / "torch", tmp_path / "public", monkeypatch)
+        return attempt(Source(), build, **options)
 
-    yield attempt
-    forget()
-
-
-def wheels_in(attempt: Attempt) -> list[str]:
-    return sorted(path.name for path in attempt.request.wheels.glob("*"))
+    return make
 
 
 @posix
-def test_a_file_with_another_bit_is_refused_and_the_right_one_loaded_by_the_next_try(internet, tmp_path):
+def test_a_tampered_file_is_rejected_and_the_right_one_loaded_by_the_next_attempt(internet, tmp_path):
     wheel = tmp_path / "public" / "fakelearn-2.0-py3-none-any.whl"
     right = wheel.read_bytes()
-    tamper(wheel)
+    fake.tamper(wheel)
     assert len(wheel.read_bytes()) == len(right) + 1
     attempt = internet()
     with pytest.raises(InstallFailed, match=r"not the one that was expected \(fakelearn==2.0\).*nothing of it"):
         attempt.run()
-    assert not [name for name in wheels_in(attempt) if "fakelearn" in name]
+    assert not [name for name in attempt.wheels if "fakelearn" in name]
     assert attempt.environment.python is None
-    assert attempt.environment.missing(["fakelearn", "fakeraster", "torch"]) == ["fakelearn", "fakeraster", "torch"]
+    assert attempt.missing("fakelearn", "fakeraster", "torch") == ["fakelearn", "fakeraster", "torch"]
     wheel.write_bytes(right)
     again = internet()
     again.run()
-    assert again.environment.missing(["fakelearn", "fakeraster", "torch"]) == []
-    assert "Load torch: done before" in again.text
+    assert again.missing("fakelearn", "fakeraster", "torch") == []
+    assert "Download torch: already done" in again.text
 
 
 @posix
-def test_a_torch_that_is_not_what_its_index_states_is_refused(internet, tmp_path, monkeypatch):
+def test_a_torch_that_does_not_match_the_hash_of_its_index_is_rejected(internet, tmp_path):
     attempt = internet()
-    address = builds.index_of_torch(CPU)
-    monkeypatch.setattr(plan.builds, "index_of_torch", lambda build: address)
-    tamper(next((tmp_path / "torch").glob("*.whl")))
+    fake.tamper(next((tmp_path / "torch").glob("*.whl")))
     with pytest.raises(InstallFailed, match=r"not the one that was expected \(torch==.*nothing of it"):
         attempt.run()
-    assert wheels_in(attempt) == []
-    assert attempt.environment.missing(["torch"]) == ["torch"]
+    assert attempt.wheels == []
+    assert attempt.missing("torch") == ["torch"]
 
 
 @posix
 def test_a_dependency_that_is_not_in_the_lock_is_not_installed(internet, tmp_path):
-    write_wheel(tmp_path / "public", "stranger", "1.0")
-    write_wheel(tmp_path / "public", "fakelearn", "2.0", needs=("stranger",))
-    write_lock(lock.LOCK, tmp_path / "public")
-    forget()
+    fake.write_wheel(tmp_path / "public", "stranger", "1.0")
+    fake.write_wheel(tmp_path / "public", "fakelearn", "2.0", needs=("stranger",))
+    fake.write_lock(lock.LOCK, tmp_path / "public")
     attempt = internet()
     with pytest.raises(InstallFailed, match="stranger"):
         attempt.run()
-    assert "stranger-1.0" not in " ".join(wheels_in(attempt))
+    assert "stranger-1.0" not in " ".join(attempt.wheels)
     assert "Successfully installed" not in attempt.text
-    assert attempt.environment.missing(["stranger", "fakelearn"]) == ["stranger", "fakelearn"]
+    assert attempt.missing("stranger", "fakelearn") == ["stranger", "fakelearn"]
 
 
 @posix
-def test_a_cuda_build_brings_its_own_and_what_the_lock_names_comes_from_the_lock(internet, facts, tmp_path):
-    version = f"{builds.torch_version(facts.target)}+cu126"
-    write_wheel(tmp_path / "torch", "torch", version, needs=("nvidiathing", "fakeraster>=0.5"))
-    write_wheel(tmp_path / "torch", "nvidiathing", "12.6")
+def test_a_cuda_build_brings_its_own_libraries_but_locked_ones_come_from_the_lock(internet, python_info, tmp_path):
+    version = f"{builds.torch_version(python_info.target)}+cu126"
+    fake.write_wheel(tmp_path / "torch", "torch", version, needs=("nvidiathing", "fakeraster>=0.5"))
+    fake.write_wheel(tmp_path / "torch", "nvidiathing", "12.6")
     # Newer than the locked one, and the same version with other bytes.
-    write_wheel(tmp_path / "torch", "fakeraster", "3.0")
-    write_wheel(tmp_path / "torch", "fakelearn", "2.0")
+    fake.write_wheel(tmp_path / "torch", "fakeraster", "3.0")
+    fake.write_wheel(tmp_path / "torch", "fakelearn", "2.0")
     attempt = internet("cu126")
     attempt.run()
-    assert attempt.environment.mark()["proof"]["versions"]["torch"] == version
+    assert attempt.environment.completion_record()["proof"]["versions"]["torch"] == version
     packages = attempt.environment.site_packages
     assert (packages / "fakeraster-1.0.dist-info").is_dir()
     assert (packages / "nvidiathing").is_dir()
 
 
 @posix
-def test_a_file_that_was_changed_on_the_disk_after_loading_is_loaded_again(internet, tmp_path):
-    attempt = internet(cancel=lambda line: line == "Unpack and install" or line == "\nUnpack and install")
-    with pytest.raises(Exception, match="Cancelled"):
+def test_a_file_that_was_changed_on_the_disk_after_the_download_is_downloaded_again(internet):
+    attempt = internet(cancel=lambda line: line.strip() == "Unpack and install")
+    with pytest.raises(InstallCancelled):
         attempt.run()
-    loaded = attempt.request.wheels / "fakeraster-1.0-py3-none-any.whl"
-    tamper(loaded)
+    downloaded = attempt.request.wheels / "fakeraster-1.0-py3-none-any.whl"
+    fake.tamper(downloaded)
     with pytest.raises(InstallFailed, match="fakeraster-1.0-py3-none-any.whl: changed on this disk"):
         internet().run()
-    assert not loaded.exists()
+    assert not downloaded.exists()
     last = internet()
     last.run()
-    assert "Load torch: done before" in last.text
-    assert last.environment.missing(["fakeraster"]) == []
+    assert "Download torch: already done" in last.text
+    assert last.missing("fakeraster") == []
 
 
 @posix
-def test_a_folder_of_ones_own_may_hold_others_and_the_log_names_them(facts, base, tmp_path, monkeypatch):
-    use_fakes(tmp_path, monkeypatch)
-    wheels = write_all(tmp_path / "w", builds.torch_version(facts.target))
-    write_lock(lock.LOCK, wheels)
-    tamper(wheels / "fakelearn-2.0-py3-none-any.whl")
-    attempt = Attempt(facts, tmp_path / "py", Source(SourceKind.FOLDER, wheels)).start_with(base)
-    attempt.run()
-    log = attempt.environment.log.read_text().splitlines()
-    assert "1 of 3 wheels are files that Scarp's list of hashes knows." in log
-    said = next(line for line in log if line.startswith("Not known to it"))
-    assert "fakelearn-2.0" in said
-    assert "torch-" in said
-    assert "fakeraster" not in said
+def test_a_folder_of_the_user_may_hold_other_wheels_and_the_log_names_them(attempt, python_info, tmp_path):
+    wheels = fake.write_all(tmp_path / "w", builds.torch_version(python_info.target))
+    fake.write_lock(lock.LOCK, wheels)
+    fake.tamper(wheels / "fakelearn-2.0-py3-none-any.whl")
+    made = attempt()
+    made.run()
+    log = made.environment.log.read_text().splitlines()
+    assert "1 of 3 wheels are in Scarp's list of hashes." in log
+    unverified = next(line for line in log if line.startswith("Not in the list"))
+    assert "fakelearn-2.0" in unverified
+    assert "torch-" in unverified
+    assert "fakeraster" not in unverified
     assert len(list(wheels.iterdir())) == 3
-    forget()
 
 
-def test_names_are_compared_as_indexes_write_them(tmp_path, monkeypatch):
-    wheel = write_wheel(tmp_path, "Fake_Raster.x", "1.0")
+def test_library_names_are_normalised(tmp_path, monkeypatch):
+    wheel = fake.write_wheel(tmp_path, "Fake_Raster.x", "1.0")
     monkeypatch.setattr(lock, "LOCK", tmp_path / "lock")
-    lock.LOCK.write_text(f"fake-raster-x==1.0 \\\n    --hash=sha256:{digest(wheel)}\n")
+    lock.LOCK.write_text(f"fake-raster-x==1.0 \\\n    --hash=sha256:{fake.digest(wheel)}\n")
     assert lock.compare(tmp_path).verified == [wheel]
     lock.LOCK.write_text(f"fake-raster-x==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     assert lock.compare(tmp_path).unmatched_files() == [wheel]
@@ -239,15 +198,12 @@ def test_names_are_compared_as_indexes_write_them(tmp_path, monkeypatch):
     assert lock.compare(tmp_path).unknown == [wheel]
 
 
-def test_a_new_lock_begins_the_loading_anew_and_leaves_complete_environments_alone(facts, tmp_path, monkeypatch):
-    use_fakes(tmp_path, monkeypatch)
-
+def test_a_new_lock_restarts_the_download_and_keeps_complete_environments(python_info, fakes, tmp_path):
     def keys() -> list[str]:
-        forget()
-        return [
-            Request(facts, BUILD_OF_SOURCE, Source(kind, tmp_path), PrivateEnvironment(tmp_path)).key
-            for kind in (SourceKind.INTERNET, SourceKind.CONFIGURED, SourceKind.FOLDER)
-        ]
+        fake.forget_hashes()
+        sources = [Source(kind, tmp_path) for kind in (SourceKind.INTERNET, SourceKind.CONFIGURED, SourceKind.FOLDER)]
+        environment = PrivateEnvironment(tmp_path)
+        return [Request(python_info, BUILD_OF_SOURCE, source, environment).key for source in sources]
 
     before, listed = keys(), builds.requirements_hash()
     lock.LOCK.write_text("# new words\n")
@@ -255,11 +211,10 @@ def test_a_new_lock_begins_the_loading_anew_and_leaves_complete_environments_alo
     lock.LOCK.write_text("a==1 --hash=sha256:0\n")
     assert [old == new for old, new in zip(before, keys())] == [False, True, True]
     assert builds.requirements_hash() == listed
-    forget()
 
 
-def test_only_the_lock_decides_what_is_loaded_from_the_internet(facts):
-    request = Request(facts, CPU, Source(), PrivateEnvironment(Path("/nowhere")))
+def test_only_the_lock_decides_what_is_downloaded_from_the_internet(python_info):
+    request = Request(python_info, CPU, Source(), PrivateEnvironment(Path("/nowhere")))
     commands = {step.name: step.command for step in plan.steps(request)}
     assert {"--require-hashes", "--no-deps", str(lock.LOCK)} <= set(commands["download"])
     assert str(builds.LIBRARIES) not in commands["download"]

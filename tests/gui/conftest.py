@@ -1,4 +1,4 @@
-"""Starts a real QGIS with a fresh profile under a virtual screen and plays a scenario in it.
+"""Starts a real QGIS with a new profile on a virtual screen and plays a scenario in it.
 
 Pictures and results stay in ``.build/gui/SCENARIO``; ``SCARP_GUI_ARTEFACTS`` names another folder.
 """
@@ -27,9 +27,8 @@ LIMIT = 900
 def package(tmp_path_factory) -> Path:
     """The plugin as users get it: the zip."""
     path = tmp_path_factory.mktemp("package") / "scarp.zip"
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "package.py"), str(path)], capture_output=True, text=True
-    )
+    command = [sys.executable, str(ROOT / "tools" / "package.py"), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return path
 
@@ -51,47 +50,21 @@ def play(package, qgis_program, tmp_path):
         folder = ARTEFACTS / scenario
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        profile = tmp_path / "profile"
-        variables = {
-            name: value for name, value in os.environ.items() if name not in ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH")
-        }
-        variables.update(
-            {
-                "QGIS_CUSTOM_CONFIG_PATH": str(profile),
-                "SCARP_GUI_PACKAGE": str(package),
-                "SCARP_GUI_FOLDER": str(folder),
-                "SCARP_GUI_DATA": str(tmp_path / "data"),
-                "SCARP_STATE": str(tmp_path / "state"),
-                # The libraries, and nothing of the checkout: the plugin comes from the zip.
-                "PYTHONPATH": os.pathsep.join(
-                    [str(HERE / "window"), str(HERE / "scenarios"), sysconfig.get_path("purelib")]
-                ),
-                "SCARP_GUI_SCENARIO": scenario,
-                "PYTHONDONTWRITEBYTECODE": "1",
-                **environment,
-            }
-        )
+        variables = {**os.environ, "QGIS_CUSTOM_CONFIG_PATH": str(tmp_path / "profile"), "SCARP_GUI_SCENARIO": scenario}
+        for name in ("QT_QPA_PLATFORM", "QGIS_PLUGINPATH"):
+            variables.pop(name, None)
+        variables.update(SCARP_GUI_PACKAGE=str(package), SCARP_GUI_FOLDER=str(folder), PYTHONDONTWRITEBYTECODE="1")
+        variables.update(SCARP_GUI_DATA=str(tmp_path / "data"), SCARP_STATE=str(tmp_path / "state"))
+        # The libraries, and nothing of the checkout: the plugin comes from the zip.
+        paths = [str(HERE / "window"), str(HERE / "scenarios"), sysconfig.get_path("purelib")]
+        variables.update({"PYTHONPATH": os.pathsep.join(paths), **environment})
+        screen = ["xvfb-run", "-a", "-s", "-screen 0 1500x950x24"]
+        command = [*screen, qgis_program, "--nologo", "--noversioncheck", "--code", str(HERE / "window" / "begin.py")]
         log = folder / "qgis.log"
         with log.open("w", encoding="utf-8") as stream:
+            output = {"stdout": stream, "stderr": subprocess.STDOUT}
             try:
-                subprocess.run(
-                    [
-                        "xvfb-run",
-                        "-a",
-                        "-s",
-                        "-screen 0 1500x950x24",
-                        qgis_program,
-                        "--nologo",
-                        "--noversioncheck",
-                        "--code",
-                        str(HERE / "window" / "begin.py"),
-                    ],
-                    env=variables,
-                    stdout=stream,
-                    stderr=subprocess.STDOUT,
-                    timeout=LIMIT,
-                    cwd=tmp_path,
-                )
+                subprocess.run(command, env=variables, timeout=LIMIT, cwd=tmp_path, **output)
             except subprocess.TimeoutExpired:
                 pytest.fail(f"{scenario} did not end within {LIMIT} s; see {folder}")
         result = folder / "result.json"

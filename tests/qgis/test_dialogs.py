@@ -21,24 +21,10 @@ from qgis.PyQt.QtWidgets import QTextBrowser
 from scarp.gui import live_validation
 
 NAMES = (
-    "createdemodata",
-    "buildfactorstack",
-    "checkfactors",
-    "buildbufferedlabels",
-    "buildsafetyfactor",
-    "trainpcum",
-    "traincomparisonmodel",
-    "predictsusceptibility",
-    "classifyzones",
-    "rainfallwarning",
-    "validatewithpoints",
-    "comparemodels",
-    "crossvalidate",
-    "explainsusceptibility",
-    "factorstozones",
-    "newarea",
-    "chainwithcomparisons",
-)
+    "createdemodata buildfactorstack checkfactors buildbufferedlabels buildsafetyfactor trainpcum traincomparisonmodel "
+    "predictsusceptibility classifyzones rainfallwarning validatewithpoints comparemodels crossvalidate "
+    "explainsusceptibility factorstozones newarea chainwithcomparisons"
+).split()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""The field a parameter means, and the layer an input means, by their names."""
+"""Guesses of fields and layers by their names."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 
@@ -17,34 +19,35 @@ from scarp.gui.suggestions import (
     matches_keyword,
 )
 
+FIELDS = """
+SCALE_FIELD: fid, scale, note = scale
+SCALE_FIELD: 编号, 规模, 日期 = 规模
+SCALE_FIELD: 编号, 滑坡规模等级 = 滑坡规模等级
+SCALE_FIELD: SlideSize, year = SlideSize
+LITHOLOGY_FIELD: OBJECTID, ROCK_TYPE = ROCK_TYPE
+LITHOLOGY_FIELD: id, 岩性描述 = 岩性描述
+LANDFORM_FIELD: fid, 地貌类型 = 地貌类型
+TOPOGRAPHY_FIELD: fid, landform = landform
+SEISMIC_FIELD: zone, 烈度 = 烈度
+SEISMIC_FIELD: Intensity_MMI, name = Intensity_MMI
+REGION_FIELD: fid, region, name, cause = name
+REGION_FIELD: fid, 县 = 县
+ALPHA_FIELD: zone, alpha, beta, rainy_days = alpha
+BETA_FIELD: zone, alpha, beta, rainy_days = beta
+RAINY_DAYS_FIELD: zone, alpha, beta, rainy_days = rainy_days
+RAINY_DAYS_FIELD: 年雨日数 = 年雨日数
+PRECIPITATION_FIELD: station, PRECIPITAT = PRECIPITAT
+PRECIPITATION_FIELD: 站点, 年降水量 = 年降水量
+TEMPERATURE_FIELD: station, temp_c = temp_c
+""".strip().split("\n")
 
-@pytest.mark.parametrize(
-    ("parameter", "fields", "expected"),
-    [
-        ("SCALE_FIELD", ["fid", "scale", "note"], "scale"),
-        ("SCALE_FIELD", ["编号", "规模", "日期"], "规模"),
-        ("SCALE_FIELD", ["编号", "滑坡规模等级"], "滑坡规模等级"),
-        ("SCALE_FIELD", ["SlideSize", "year"], "SlideSize"),
-        ("LITHOLOGY_FIELD", ["OBJECTID", "ROCK_TYPE"], "ROCK_TYPE"),
-        ("LITHOLOGY_FIELD", ["id", "岩性描述"], "岩性描述"),
-        ("LANDFORM_FIELD", ["fid", "地貌类型"], "地貌类型"),
-        ("TOPOGRAPHY_FIELD", ["fid", "landform"], "landform"),
-        ("SEISMIC_FIELD", ["zone", "烈度"], "烈度"),
-        ("SEISMIC_FIELD", ["Intensity_MMI", "name"], "Intensity_MMI"),
-        ("REGION_FIELD", ["fid", "region", "name", "cause"], "name"),
-        ("REGION_FIELD", ["fid", "县"], "县"),
-        ("ALPHA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "alpha"),
-        ("BETA_FIELD", ["zone", "alpha", "beta", "rainy_days"], "beta"),
-        ("RAINY_DAYS_FIELD", ["zone", "alpha", "beta", "rainy_days"], "rainy_days"),
-        ("RAINY_DAYS_FIELD", ["年雨日数"], "年雨日数"),
-        ("PRECIPITATION_FIELD", ["station", "PRECIPITAT"], "PRECIPITAT"),
-        ("PRECIPITATION_FIELD", ["站点", "年降水量"], "年降水量"),
-        ("TEMPERATURE_FIELD", ["station", "temp_c"], "temp_c"),
-    ],
-)
-def test_the_field_is_found_by_name(parameter, fields, expected):
-    assert guess_field(parameter, fields) == expected
-    assert guess_field(parameter, fields[::-1]) == expected
+
+@pytest.mark.parametrize("row", FIELDS)
+def test_the_field_is_found_by_name(row):
+    parameter, names, expected = re.split("[:=]", row)
+    fields = [name.strip() for name in names.split(",")]
+    assert guess_field(parameter, fields) == expected.strip()
+    assert guess_field(parameter, fields[::-1]) == expected.strip()
 
 
 @pytest.mark.parametrize("parameter", sorted(KEYWORDS))
@@ -90,34 +93,21 @@ PROJECT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("parameter", "key"),
-    [
-        ("STACK", "stack"),
-        ("REFERENCE", "stack"),
-        ("LABELS", "labels"),
-        ("SAFETY_FACTOR", "safety"),
-        ("SUSCEPTIBILITY", "map"),
-        ("ZONES", "zones"),
-        ("DEM", "ground"),
-        ("LANDSLIDES", "slides"),
-        ("RIVERS", "rivers"),
-        ("LITHOLOGY", "rocks"),
-        ("WINDOWS", "windows"),
-        ("CLIMATE", "climate"),
-        ("FAULTS", None),
-        ("REGIONS", None),
-        ("AREA", None),
-        ("STABLE", None),
-        ("UNKNOWN", None),
-    ],
-)
-def test_layers_are_found_by_what_they_are(parameter, key):
-    assert guess_layer(parameter, PROJECT) == key
-    assert guess_layer(parameter, PROJECT[::-1]) == key
+EXPECTED = {
+    "STACK": "stack", "REFERENCE": "stack", "LABELS": "labels", "SAFETY_FACTOR": "safety", "SUSCEPTIBILITY": "map",
+    "ZONES": "zones", "DEM": "ground", "LANDSLIDES": "slides", "RIVERS": "rivers", "LITHOLOGY": "rocks",
+    "WINDOWS": "windows", "CLIMATE": "climate",
+    **dict.fromkeys(["FAULTS", "REGIONS", "AREA", "STABLE", "UNKNOWN"]),
+}
 
 
-def test_only_what_scarp_made_for_something_else_is_plainly_another():
+@pytest.mark.parametrize("parameter", EXPECTED)
+def test_layers_are_found_by_their_contents(parameter):
+    assert guess_layer(parameter, PROJECT) == EXPECTED[parameter]
+    assert guess_layer(parameter, PROJECT[::-1]) == EXPECTED[parameter]
+
+
+def test_products_of_scarp_are_recognised_as_other_inputs():
     another = {item.key for item in PROJECT if is_other_product("PRECIPITATION", item)}
     assert another == {"stack", "labels", "safety", "map", "zones", "windows"}
     assert not any(is_other_product("UNKNOWN", item) for item in PROJECT)

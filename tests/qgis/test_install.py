@@ -1,4 +1,4 @@
-"""The install dialog, with tiny wheels in place of the libraries: it installs, stops, goes on, removes."""
+"""The install dialog, with tiny wheels in place of the libraries: it installs, cancels, continues, removes."""
 
 from __future__ import annotations
 
@@ -14,49 +14,44 @@ from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtNetwork import QNetworkProxy
 from qgis.PyQt.QtWidgets import QMessageBox
 
-from scarp.environment import builds, plan
+from scarp.environment import builds
 from scarp.environment.builds import BUILD_OF_SOURCE
 from scarp.environment.inspection import running_target
 from scarp.environment.interpreter import qgis_interpreter
-from scarp.environment.private import PrivateEnvironment, State, default_folder
+from scarp.environment.private import EnvironmentState, PrivateEnvironment, default_folder
 from scarp.environment.sources import Proxy, SourceKind
-from scarp.tests.core.wheels import write_all, write_lists
+from scarp.gui import install_dialog
+from scarp.tests.core import fake_installation as fake
 
 
 @pytest.fixture
 def wheels(tmp_path, monkeypatch) -> Path:
     """A folder of fake wheels, and lists that ask for them."""
-    libraries, proof = write_lists(tmp_path)
-    monkeypatch.setattr(builds, "LIBRARIES", libraries)
-    monkeypatch.setattr(plan, "SELF_TEST_SCRIPT", proof)
-    builds.requirements_hash.cache_clear()
-    yield write_all(tmp_path / "wheels", builds.torch_version(running_target()))
-    builds.requirements_hash.cache_clear()
+    fake.use_fakes(tmp_path, monkeypatch)
+    yield fake.write_all(tmp_path / "wheels", builds.torch_version(running_target()))
+    fake.forget_hashes()
 
 
 @pytest.fixture
 def dialog(plugin, tmp_path, monkeypatch):
-    """The dialog, that knows the Python and would install into a folder of the test."""
-    from scarp.gui import install_dialog
-
+    """The dialog with an inspected Python and a folder of the test."""
     settings = QgsSettings()
     settings.remove(install_dialog.FOLDER)
     monkeypatch.setattr(install_dialog, "other_interpreters", list)
     shown = install_dialog.InstallDialog()
-    shown.look()
+    shown.refresh()
     wait(shown)
     shown.form.folder.setFilePath(str(tmp_path / "py"))
     yield shown
-    if shown.work is not None:
-        shown.cancel()
-        wait(shown)
+    shown.cancel()
+    wait(shown)
     settings.remove(install_dialog.FOLDER)
     shown.deleteLater()
 
 
 def wait(dialog, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
-    while dialog.work is not None:
+    while dialog.task is not None:
         assert time.monotonic() < deadline, dialog.output.toPlainText()
         QgsApplication.processEvents()
         time.sleep(0.01)
@@ -68,7 +63,7 @@ def choose_wheels(dialog, wheels: Path) -> None:
     dialog.form.wheels.setFilePath(str(wheels))
 
 
-def said(dialog) -> str:
+def message(dialog) -> str:
     item = dialog.bar.currentItem()
     return item.text() if item is not None else ""
 
@@ -78,8 +73,7 @@ def test_it_shows_the_python_of_qgis_and_what_fits_this_computer(dialog):
     kinds = [dialog.form.source.itemData(number) for number in range(dialog.form.source.count())]
     assert kinds[0] is SourceKind.INTERNET
     assert kinds[-1] is SourceKind.FOLDER
-    names = [dialog.form.build.itemData(number) for number in range(dialog.form.build.count())]
-    assert "cpu" in names
+    assert dialog.form.build.findData("cpu") >= 0
     assert "GB" in dialog.form.space_label.text()
     assert dialog.install_button.isEnabled()
     assert not dialog.cancel_button.isEnabled()
@@ -89,7 +83,7 @@ def test_it_shows_the_python_of_qgis_and_what_fits_this_computer(dialog):
 def test_the_build_follows_the_source(dialog):
     form = dialog.form
     form.source.setCurrentIndex(form.source.findData(SourceKind.INTERNET))
-    assert BUILD_OF_SOURCE not in [form.build.itemData(number) for number in range(form.build.count())]
+    assert form.build.findData(BUILD_OF_SOURCE) < 0
     assert "recommended" in form.build.currentText()
     assert form.proxy.isVisibleTo(form)
     assert not form.wheels.isVisibleTo(form)
@@ -100,8 +94,6 @@ def test_the_build_follows_the_source(dialog):
 
 
 def test_installing_keeps_the_window_free_and_algorithms_find_the_environment(dialog, wheels, tmp_path, monkeypatch):
-    from scarp.gui import install_dialog
-
     threads = set()
     original = install_dialog.Installer.run
 
@@ -112,12 +104,12 @@ def test_installing_keeps_the_window_free_and_algorithms_find_the_environment(di
     monkeypatch.setattr(install_dialog.Installer, "run", run)
     choose_wheels(dialog, wheels)
     dialog.install()
-    assert dialog.work is not None
+    assert dialog.task is not None
     assert dialog.cancel_button.isEnabled()
     assert not dialog.form.isEnabled()
     wait(dialog)
     assert threads == {False}, "pip ran in the thread of the window"
-    assert "ready" in said(dialog)
+    assert "ready" in message(dialog)
     assert "Installed" in dialog.state.text()
     assert "fakeraster" in dialog.output.toPlainText()
     assert dialog.progress.value() == 1000
@@ -126,7 +118,7 @@ def test_installing_keeps_the_window_free_and_algorithms_find_the_environment(di
     assert default_folder() == environment.folder, "the algorithms do not find the folder that was chosen"
 
 
-def test_cancel_then_go_on_then_remove(dialog, wheels, tmp_path, monkeypatch):
+def test_cancel_then_continue_then_remove(dialog, wheels, tmp_path, monkeypatch):
     environment = PrivateEnvironment(tmp_path / "py")
     choose_wheels(dialog, wheels)
     dialog.install()
@@ -136,16 +128,16 @@ def test_cancel_then_go_on_then_remove(dialog, wheels, tmp_path, monkeypatch):
         time.sleep(0.01)
     dialog.cancel()
     wait(dialog)
-    assert "Cancelled" in said(dialog)
+    assert "Cancelled" in message(dialog)
     assert dialog.install_button.text() == "Try again"
-    assert environment.status().state is State.INCOMPLETE
+    assert environment.status().state is EnvironmentState.INCOMPLETE
     dialog.install()
     wait(dialog)
     assert environment.python, dialog.output.toPlainText()
     answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
     monkeypatch.setattr(QMessageBox, "question", lambda *args: answers.pop(0))
     dialog.remove()
-    assert dialog.work is None
+    assert dialog.task is None
     assert environment.python
     dialog.remove()
     wait(dialog)
@@ -153,12 +145,12 @@ def test_cancel_then_go_on_then_remove(dialog, wheels, tmp_path, monkeypatch):
     assert "Not installed" in dialog.state.text()
 
 
-def test_a_failure_is_said_and_its_log_offered(dialog, wheels, tmp_path):
+def test_a_failure_is_shown_and_its_log_offered(dialog, wheels, tmp_path):
     next(wheels.glob("fakelearn-*")).unlink()
     choose_wheels(dialog, wheels)
     dialog.install()
     wait(dialog)
-    assert "no fakelearn==2.0" in said(dialog)
+    assert "no fakelearn==2.0" in message(dialog)
     assert dialog.log_button.isVisibleTo(dialog)
     assert "fakelearn" in PrivateEnvironment(tmp_path / "py").log.read_text()
     assert dialog.install_button.text() == "Try again"
@@ -172,7 +164,7 @@ def test_a_python_that_does_not_start_is_named(dialog):
     assert not dialog.install_button.isEnabled()
 
 
-def test_the_proxy_of_qgis_is_taken_over(plugin):
+def test_the_proxy_of_qgis_is_used(plugin):
     from scarp.gui.install_form import InstallForm
     from scarp.gui.network import proxy_of_qgis
 
@@ -194,7 +186,7 @@ def test_the_proxy_of_qgis_is_taken_over(plugin):
         manager.setFallbackProxyAndExcludes(before, [], [])
 
 
-def test_a_link_in_a_message_opens_what_it_names(plugin):
+def test_a_link_in_a_message_opens_its_window(plugin):
     from scarp.gui.menu import LinkHandler
 
     opened = []
@@ -210,14 +202,12 @@ def test_a_link_in_a_message_opens_what_it_names(plugin):
 
 
 def test_the_folder_is_in_the_profile_unless_another_was_chosen(plugin, monkeypatch):
-    from scarp.gui.install_dialog import FOLDER
-
     settings = QgsSettings()
-    settings.remove(FOLDER)
+    settings.remove(install_dialog.FOLDER)
     assert str(default_folder()).startswith(QgsApplication.qgisSettingsDirPath().rstrip("/"))
-    settings.setValue(FOLDER, "/srv/scarp")
+    settings.setValue(install_dialog.FOLDER, "/srv/scarp")
     assert default_folder() == Path("/srv/scarp")
-    settings.remove(FOLDER)
+    settings.remove(install_dialog.FOLDER)
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
     assert default_folder() == Path("/local/scarp") / default_folder().name

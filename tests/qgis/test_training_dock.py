@@ -116,14 +116,13 @@ def test_a_training_that_grows_is_followed(dock, folder):
     dock.poll()
     assert rows(dock)[0][:4] == ["a (PCUM)", "running", "0 / 100", "–"]
     assert dock.stop_button.isEnabled()
-    assert "Windows are being read" in texts(dock)
+    assert "Reading windows" in texts(dock)
     training.epochs(3.0, 2.0, 2.5)
     dock.poll()
     assert rows(dock)[0][2:4] == ["3 / 100", "2"]
-    assert "Epoch 3 of at most 100" in texts(dock)
-    assert "epoch 2 is the best" in texts(dock)
+    assert "Epoch 3 of at most 100 is done; epoch 2 is the best" in texts(dock)
     assert "1 of 10 epochs without improvement" in texts(dock)
-    assert "18 s left if it gets no better, 3 min at most; 2.0 s an epoch" in texts(dock)
+    assert "18 s left without further improvement, 3 min at most; 2.0 s per epoch" in texts(dock)
     training.write({"epoch": 4, "train_loss": 1.0, "validation_loss": 1.0}, end="")
     dock.poll()
     assert rows(dock)[0][2] == "3 / 100", "half a line is no epoch"
@@ -137,7 +136,7 @@ def test_a_training_that_grows_is_followed(dock, folder):
     [
         (EPOCHS, "finished", "Finished after all 2 epochs. The model has the weights of epoch 1."),
         (PATIENCE, "finished", "Finished after epoch 2, 10 epochs without improvement. The model has the weights of"),
-        (STOPPED, "stopped", "Stopped by hand after epoch 2. The model has the weights of epoch 1."),
+        (STOPPED, "stopped", "Stopped by the user after epoch 2. The model has the weights of epoch 1."),
         (CANCELLED, "cancelled", "Cancelled after epoch 2. There is no model."),
         (FAILED, "failed", "Failed after epoch 2: The loss became infinite."),
     ],
@@ -158,7 +157,7 @@ def test_a_killed_training_is_marked_lost_and_recovers_if_it_was_suspended(dock,
     training.epochs(1.0)
     os.utime(training.path, (0, 0))
     dock.poll()
-    assert rows(dock)[0][STATE] == "broken off"
+    assert rows(dock)[0][STATE] == "lost"
     assert "since epoch 1" in texts(dock)
     assert not dock.stop_button.isEnabled()
     training.epochs(0.5)
@@ -257,7 +256,7 @@ def test_before_the_first_epoch_it_is_said_that_stopping_takes_until_its_end(doc
     Training(folder)
     dock.poll()
     dock.stop_button.click()
-    assert "after its first epoch" in texts(dock)
+    assert "after the first epoch" in texts(dock)
 
 
 def test_folds_cannot_be_stopped(dock, folder):

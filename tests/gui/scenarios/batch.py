@@ -24,35 +24,23 @@ def scenario(player: Player) -> Scenario:
     tidy()
     demo, regions = DATA / "demo", DATA / "regions"
     regions.mkdir(parents=True, exist_ok=True)
-    processing.run("scarp:createdemodata", {"SIZE": 200, "OUTPUT": str(demo)})
+    dem, borders = str(demo / "dem.tif"), str(demo / "regions.gpkg")
+
+    def run(name, **values):
+        return processing.run(name, {"OUTPUT": "TEMPORARY_OUTPUT", **values})["OUTPUT"]
+
+    run("scarp:createdemodata", SIZE=200, OUTPUT=str(demo))
     stacks = []
     for number in range(1, 6):
-        area = processing.run(
-            "native:extractbyexpression",
-            {
-                "INPUT": str(demo / "regions.gpkg"),
-                "EXPRESSION": f"@row_number={number} or $id={number}",
-                "OUTPUT": "TEMPORARY_OUTPUT",
-            },
-        )["OUTPUT"]
+        expression = f"@row_number={number} or $id={number}"
+        area = run("native:extractbyexpression", INPUT=borders, EXPRESSION=expression)
         stacks.append(str(regions / f"region_{number}_factors.tif"))
-        processing.run("scarp:buildfactorstack", {"DEM": str(demo / "dem.tif"), "AREA": area, "OUTPUT": stacks[-1]})
-    labels = processing.run(
-        "scarp:buildbufferedlabels",
-        {
-            "LANDSLIDES": str(demo / "landslides.gpkg"),
-            "RADII": "unrecorded,150",
-            "REFERENCE": str(demo / "dem.tif"),
-            "OUTPUT": str(DATA / "labels.tif"),
-        },
-    )["OUTPUT"]
-    whole = processing.run(
-        "scarp:buildfactorstack", {"DEM": str(demo / "dem.tif"), "OUTPUT": str(DATA / "factors.tif")}
-    )["OUTPUT"]
-    model = processing.run(
-        "scarp:traincomparisonmodel",
-        {"KIND": "logistic_regression", "STACK": whole, "LABELS": labels, "OUTPUT": str(DATA / "model.safetensors")},
-    )["OUTPUT"]
+        run("scarp:buildfactorstack", DEM=dem, AREA=area, OUTPUT=stacks[-1])
+    options = {"LANDSLIDES": str(demo / "landslides.gpkg"), "RADII": "unrecorded,150", "REFERENCE": dem}
+    labels = run("scarp:buildbufferedlabels", **options, OUTPUT=str(DATA / "labels.tif"))
+    whole = run("scarp:buildfactorstack", DEM=dem, OUTPUT=str(DATA / "factors.tif"))
+    options = {"KIND": "logistic_regression", "STACK": whole, "LABELS": labels}
+    model = run("scarp:traincomparisonmodel", **options, OUTPUT=str(DATA / "model.safetensors"))
     outputs = [path.replace("_factors", "_susceptibility") for path in stacks]
     rows = [
         {"PARAMETERS": {"STACK": stack, "MODEL": model, "REGION": f"Region {number}"}, "OUTPUTS": {"OUTPUT": output}}
@@ -71,23 +59,17 @@ def scenario(player: Player) -> Scenario:
     yield player.pause(1)
     panel.checkLoadLayersOnCompletion.setChecked(True)
     player.picture("batch-filled", dialog)
-    player.heart.restart()
-    ended = []
-    dialog.algorithmFinished.connect(lambda *_: ended.append(True)) if hasattr(dialog, "algorithmFinished") else None
     later(dialog.runButton().click)
     yield player.wait(lambda: all(Path(path).is_file() for path in outputs), "five maps", 300)
     yield player.wait(lambda: not dialog.cancelButton().isEnabled(), "the batch to end", 60)
     yield player.pause(1)
     player.picture("batch-done", dialog)
-    player.note("gap", round(player.heart.longest, 3))
     dialog.close()
     yield player.pause(1)
-    player.note("outputs", outputs)
     player.note("layers", layers())
     player.picture("batch-layers")
-    player.note(
-        "regions", [json.loads(Path(f"{path}.run.json").read_text(encoding="utf-8"))["parameters"] for path in outputs]
-    )
+    records = [json.loads(Path(f"{path}.run.json").read_text(encoding="utf-8")) for path in outputs]
+    player.note("regions", [record["parameters"] for record in records])
     message = top_window("QMessageBox")
     player.note("message", message.text() if message is not None else "")
 

@@ -1,7 +1,8 @@
 """Scarp's graphical models open in the model designer."""
 
 from play import Player, Scenario, later, top_window
-from qgis.core import QgsApplication, QgsProcessingModelAlgorithm
+from qgis.core import QgsApplication, QgsProcessing, QgsProcessingModelAlgorithm
+from qgis.PyQt.QtCore import Qt
 from setup import install, start
 
 
@@ -14,38 +15,23 @@ def scenario(player: Player) -> Scenario:
     shown = {}
     for model in models:
         # What "Edit Model…" in the Toolbox does: the designer works on a copy.
-        later(lambda: ModelerDialog.create(model.create()).show())
+        later(lambda model=model: ModelerDialog.create(model.create()).show())
         designer = yield player.wait(lambda: top_window("ModelerDialog"), "the model designer", 60)
         designer.resize(1480, 930)
         yield player.pause(1)
         view = designer.view()
-        view.fitInView(view.scene().itemsBoundingRect().adjusted(-20, -20, 20, 20), _keep())
+        bounds = view.scene().itemsBoundingRect().adjusted(-20, -20, 20, 20)
+        view.fitInView(bounds, Qt.AspectRatioMode.KeepAspectRatio)
         yield player.pause(1)
         player.picture(f"designer-{model.name()}", designer)
         opened = designer.model()
         valid, problems = opened.validate()
-        shown[model.name()] = {
-            "steps": len(opened.childAlgorithms()),
-            "valid": valid,
-            "problems": problems,
-            "python": "\n".join(opened.asPythonCode(_python(), 4)),
-        }
+        python = opened.asPythonCode(QgsProcessing.PythonOutputType.PythonQgsProcessingAlgorithmSubclass, 4)
+        shown[model.name()] = {"valid": valid, "problems": problems, "python": "\n".join(python)}
         designer.setDirty(False)
         designer.close()
         yield player.pause()
     player.note("models", shown)
-
-
-def _keep() -> object:
-    from qgis.PyQt.QtCore import Qt
-
-    return Qt.AspectRatioMode.KeepAspectRatio
-
-
-def _python() -> object:
-    from qgis.core import QgsProcessing
-
-    return QgsProcessing.PythonOutputType.PythonQgsProcessingAlgorithmSubclass
 
 
 start(scenario)

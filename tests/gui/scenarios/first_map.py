@@ -10,7 +10,44 @@ from toolbox import close, dock, fill, layers, open_step, press_run, show_scarp,
 
 SIZE = 600 if FULL else 240
 TRAINING = {} if FULL else {"EPOCHS": 6}
+DEMO_FILES = (
+    "dem.tif study_area.gpkg landform.gpkg rivers.gpkg precipitation.tif temperature.tif faults.gpkg lithology.gpkg "
+    "seismic.gpkg landslides.gpkg climate.gpkg"
+)
 RADII = ["giant", 300, "large", 250, "medium", 200, "small", 150, "unrecorded", 150]
+
+
+def steps(files):
+    """Return title and values of each dialog."""
+    demo = DATA / "demo"
+    of = {path: str(demo / path) for path in DEMO_FILES.split()}
+    factors, susceptibility = {"STACK": files["factors"]}, {"SUSCEPTIBILITY": files["susceptibility"]}
+    landform = {"LANDFORM": of["landform.gpkg"], "LANDFORM_FIELD": "landform"}
+    climate = {"PRECIPITATION": of["precipitation.tif"], "TEMPERATURE": of["temperature.tif"]}
+    lines = {"RIVERS": of["rivers.gpkg"], "RIVER_RADIUS": 1000, "FAULTS": of["faults.gpkg"], "FAULT_RADIUS": 3000}
+    lithology = {"LITHOLOGY": of["lithology.gpkg"], "LITHOLOGY_FIELD": "lithology"}
+    seismic = {"SEISMIC": of["seismic.gpkg"], "SEISMIC_FIELD": "intensity"}
+    area = {"DEM": of["dem.tif"], "AREA": of["study_area.gpkg"]}
+    inventory = {"LANDSLIDES": of["landslides.gpkg"], "SCALE_FIELD": "scale", "RADII": RADII}
+    rain = {"PRECIPITATION": of["precipitation.tif"], "CLIMATE": of["climate.gpkg"], "RAINY_DAYS_FIELD": "rainy_days"}
+    terrain = {"TOPOGRAPHY": of["landform.gpkg"], "TOPOGRAPHY_FIELD": "landform"}
+    physics = {"REFERENCE": files["factors"], **rain, "ALPHA_FIELD": "alpha", "BETA_FIELD": "beta", **terrain}
+    training = {"LABELS": files["labels"], "SAFETY_FACTOR": files["safety_factor"], "OUTPUT": files["model"]}
+    pages = {"OUTPUT_WINDOWS": files["windows"], "OUTPUT_HTML": str(DATA / "training.html")}
+    layers = {"LANDSLIDES": of["landslides.gpkg"], "ZONES": files["zones"], "WINDOWS": files["windows"]}
+    report = {"OUTPUT_HTML": files["report"], "OUTPUT_TABLE": str(DATA / "validation.csv")}
+    zones = {"OUTPUT": files["zones"], "OUTPUT_TABLE": str(DATA / "zones_table.csv")}
+    inputs = {**area, **landform, **lines, **climate, **lithology, **seismic}
+    return (
+        ("Create demo data", {"SIZE": SIZE, "OUTPUT": str(demo)}),
+        ("Build factor stack", {**inputs, "OUTPUT": files["factors"]}),
+        ("Build landslide labels", {**inventory, "REFERENCE": files["factors"], "OUTPUT": files["labels"]}),
+        ("Build safety factor", {**physics, "OUTPUT": files["safety_factor"]}),
+        ("Train PCUM", {**factors, **training, **pages, **TRAINING}),
+        ("Predict susceptibility", {**factors, "MODEL": files["model"], "OUTPUT": files["susceptibility"]}),
+        ("Classify zones", {**susceptibility, **zones}),
+        ("Validate with points", {**susceptibility, **layers, **report, "OUTPUT_POINTS": files["points"]}),
+    )
 
 
 def scenario(player: Player) -> Scenario:
@@ -26,7 +63,7 @@ def scenario(player: Player) -> Scenario:
 
     entry("Install").trigger()
     dialog = yield player.wait(lambda: top_window("InstallDialog"), "the install dialog", 20)
-    # It first looks at the computer: which Pythons, which graphics card, how much room.
+    # It first inspects Pythons, graphics cards and disk space.
     yield player.wait(
         lambda: any(button.isEnabled() and "Install" in button.text() for button in dialog.findChildren(QPushButton)),
         "the dialog to be ready",
@@ -46,108 +83,14 @@ def scenario(player: Player) -> Scenario:
     yield player.pause()
     player.picture("03-toolbox")
 
-    files = {
-        name: str(DATA / f"{name}.{ending}")
-        for name, ending in (
-            ("factors", "tif"),
-            ("labels", "tif"),
-            ("safety_factor", "tif"),
-            ("model", "safetensors"),
-            ("windows", "gpkg"),
-            ("training", "html"),
-            ("susceptibility", "tif"),
-            ("zones", "tif"),
-            ("zones_table", "csv"),
-            ("report", "html"),
-            ("validation", "csv"),
-            ("points", "gpkg"),
-        )
-    }
-    demo = DATA / "demo"
-    player.note("files", {**files, "demo": str(demo)})
+    tif = "factors labels safety_factor susceptibility zones".split()
+    files = {name: str(DATA / f"{name}.tif") for name in tif}
+    files.update(model=str(DATA / "model.safetensors"), windows=str(DATA / "windows.gpkg"))
+    files.update(report=str(DATA / "report.html"), points=str(DATA / "points.gpkg"))
+    player.note("files", files)
     DATA.mkdir(parents=True, exist_ok=True)
-
-    steps = (
-        ("Create demo data", {"SIZE": SIZE, "OUTPUT": str(demo)}),
-        (
-            "Build factor stack",
-            {
-                "DEM": str(demo / "dem.tif"),
-                "AREA": str(demo / "study_area.gpkg"),
-                "LANDFORM": str(demo / "landform.gpkg"),
-                "LANDFORM_FIELD": "landform",
-                "RIVERS": str(demo / "rivers.gpkg"),
-                "RIVER_RADIUS": 1000,
-                "PRECIPITATION": str(demo / "precipitation.tif"),
-                "TEMPERATURE": str(demo / "temperature.tif"),
-                "FAULTS": str(demo / "faults.gpkg"),
-                "FAULT_RADIUS": 3000,
-                "LITHOLOGY": str(demo / "lithology.gpkg"),
-                "LITHOLOGY_FIELD": "lithology",
-                "SEISMIC": str(demo / "seismic.gpkg"),
-                "SEISMIC_FIELD": "intensity",
-                "OUTPUT": files["factors"],
-            },
-        ),
-        (
-            "Build landslide labels",
-            {
-                "LANDSLIDES": str(demo / "landslides.gpkg"),
-                "SCALE_FIELD": "scale",
-                "RADII": RADII,
-                "REFERENCE": files["factors"],
-                "OUTPUT": files["labels"],
-            },
-        ),
-        (
-            "Build safety factor",
-            {
-                "REFERENCE": files["factors"],
-                "PRECIPITATION": str(demo / "precipitation.tif"),
-                "CLIMATE": str(demo / "climate.gpkg"),
-                "ALPHA_FIELD": "alpha",
-                "BETA_FIELD": "beta",
-                "RAINY_DAYS_FIELD": "rainy_days",
-                "TOPOGRAPHY": str(demo / "landform.gpkg"),
-                "TOPOGRAPHY_FIELD": "landform",
-                "OUTPUT": files["safety_factor"],
-            },
-        ),
-        (
-            "Train PCUM",
-            {
-                "STACK": files["factors"],
-                "LABELS": files["labels"],
-                "SAFETY_FACTOR": files["safety_factor"],
-                "OUTPUT": files["model"],
-                "OUTPUT_WINDOWS": files["windows"],
-                "OUTPUT_HTML": files["training"],
-                **TRAINING,
-            },
-        ),
-        (
-            "Predict susceptibility",
-            {"STACK": files["factors"], "MODEL": files["model"], "OUTPUT": files["susceptibility"]},
-        ),
-        (
-            "Classify zones",
-            {"SUSCEPTIBILITY": files["susceptibility"], "OUTPUT": files["zones"], "OUTPUT_TABLE": files["zones_table"]},
-        ),
-        (
-            "Validate with points",
-            {
-                "SUSCEPTIBILITY": files["susceptibility"],
-                "LANDSLIDES": str(demo / "landslides.gpkg"),
-                "ZONES": files["zones"],
-                "WINDOWS": files["windows"],
-                "OUTPUT_HTML": files["report"],
-                "OUTPUT_TABLE": files["validation"],
-                "OUTPUT_POINTS": files["points"],
-            },
-        ),
-    )
-    gaps, numbers = {}, {}
-    for number, (title, values) in enumerate(steps, start=4):
+    numbers = {}
+    for number, (title, values) in enumerate(steps(files), start=4):
         if title == "Train PCUM":
             entry("Training").trigger()
             yield player.pause(1)
@@ -156,9 +99,7 @@ def scenario(player: Player) -> Scenario:
         yield player.pause(1)
         word = title.lower().replace(" ", "-")
         player.picture(f"{number:02d}-{word}", dialog)
-        player.heart.restart()
         done, results = yield from press_run(player, dialog, 600)
-        gaps[title] = round(player.heart.longest, 3)
         numbers[title] = {name: value for name, value in results.items() if isinstance(value, (int, float))}
         player.picture(f"{number:02d}-{word}-log", dialog)
         if not done:
@@ -176,7 +117,6 @@ def scenario(player: Player) -> Scenario:
             yield player.wait(lambda: not iface.mapCanvas().isDrawing(), "the map to be drawn", 60)
             yield player.pause(1)
             player.picture(f"{number:02d}-{word}-map")
-    player.note("gaps", gaps)
     player.note("numbers", numbers)
     player.note("layers", layers())
     results = dock("ResultsDock") or dock("Results Viewer")

@@ -1,7 +1,7 @@
 """Plays a scenario in a running QGIS: steps that wait without blocking the window, pictures, and a result file.
 
-A scenario is a generator. It yields :class:`Until` to wait for something; the window lives on meanwhile, as it does
-under a user's hands. Runs inside QGIS, without the checkout: only the plugin that was installed is there.
+A scenario is a generator. It yields :class:`Until` to wait for something; the window stays responsive meanwhile. Runs
+inside QGIS, without the checkout: only the installed plugin is there.
 """
 
 from __future__ import annotations
@@ -16,14 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QApplication, QWidget
 
 TICK = 30
-"""Milliseconds between two looks at whether a wait is over."""
-BEAT = 10
-"""Milliseconds between two beats of the timer that notices a blocked main thread."""
+"""Milliseconds between two checks of a wait."""
 
 
 @dataclass
@@ -38,26 +35,6 @@ class Until:
 Scenario = Generator[Until, Any, None]
 
 
-class Heart:
-    """Notices how long the main thread answers nothing: a timer that should beat every 10 ms."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-        self._last = time.perf_counter()
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._beat)
-        self._timer.start(BEAT)
-
-    def restart(self) -> None:
-        """Forget what was before."""
-        self._last, self.longest = time.perf_counter(), 0.0
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        self.longest = max(self.longest, now - self._last)
-        self._last = now
-
-
 class Player:
     """Plays one scenario and keeps what it finds."""
 
@@ -65,7 +42,6 @@ class Player:
         self.folder = folder
         self.found: dict[str, Any] = {}
         self.pictures: list[str] = []
-        self.heart = Heart()
         self._started = time.perf_counter()
 
     def note(self, name: str, value: Any) -> None:
@@ -125,23 +101,12 @@ class Player:
     def _finish(self, error: str) -> None:
         if error:
             self.picture("failure")
-        result = {
-            "error": error,
-            "found": self.found,
-            "pictures": self.pictures,
-            "qgis": _version(),
-            "seconds": round(time.perf_counter() - self._started, 1),
-        }
+        seconds = round(time.perf_counter() - self._started, 1)
+        result = {"error": error, "found": self.found, "pictures": self.pictures, "seconds": seconds}
         (self.folder / "result.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
         # QGIS would ask whether to save the project.
         sys.stdout.flush()
         os._exit(1 if error else 0)
-
-
-def _version() -> str:
-    from qgis.core import Qgis
-
-    return Qgis.QGIS_VERSION
 
 
 def top_window(class_name: str = "", title: str = "") -> QWidget | None:
@@ -158,8 +123,3 @@ def top_window(class_name: str = "", title: str = "") -> QWidget | None:
 def later(action: Callable[[], Any]) -> None:
     """Call something that may open a modal window, so that the scenario goes on beside it."""
     QTimer.singleShot(0, action)
-
-
-def settings_folder() -> Path:
-    """Return the folder of the profile."""
-    return Path(QgsApplication.qgisSettingsDirPath())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Callable
@@ -20,11 +19,10 @@ FOLDER = Path(os.environ["SCARP_GUI_FOLDER"])
 DATA = Path(os.environ["SCARP_GUI_DATA"])
 PACKAGE = os.environ["SCARP_GUI_PACKAGE"]
 FULL = bool(os.environ.get("SCARP_GUI_FULL"))
-"""The tutorial's own size, for its pictures; otherwise a small area that is quick."""
-
+"""The size of the tutorial, for its pictures; otherwise a small area that is quick."""
 
 _players: list[Player] = []
-"""Qt keeps no hold of the object whose method a timer calls."""
+"""Qt keeps no reference to the object whose method a timer calls."""
 
 
 def start(scenario: Callable[[Player], Scenario]) -> None:
@@ -59,7 +57,6 @@ def install(player: Player) -> Iterator[Until]:
     yield player.wait(lambda: QgsApplication.processingRegistry().providerById("scarp"), "the provider", 30)
     later(manager.close)
     yield player.wait(lambda: not manager.isVisible(), "the plugin manager to close", 10)
-    player.note("plugin_folder", os.path.dirname(sys.modules["scarp"].__file__))
 
 
 def _without_internet() -> None:

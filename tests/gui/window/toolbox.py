@@ -23,19 +23,8 @@ def toolbox() -> QDockWidget:
 def titles() -> list[str]:
     """Return what the Toolbox shows under Scarp: the titles of its steps and models."""
     model = toolbox().algorithmTree.model()
-    found: list[str] = []
-
-    def walk(parent: Any) -> Iterator[str]:
-        for row in range(model.rowCount(parent)):
-            index = model.index(row, 0, parent)
-            yield str(index.data())
-            yield from walk(index)
-
-    for row in range(model.rowCount()):
-        index = model.index(row, 0)
-        if index.data() == "Scarp":
-            found += walk(index)
-    return found
+    roots = [model.index(row, 0) for row in range(model.rowCount())]
+    return [str(index.data()) for root in roots if root.data() == "Scarp" for index in _indexes(model, root)]
 
 
 def show_scarp() -> None:
@@ -122,21 +111,14 @@ def close(player: Player, dialog: QDialog) -> Iterator[Until]:
 
 
 def layers() -> list[dict[str, str]]:
-    """Return for each layer of the project its name, CRS, group in the layer tree, kind, renderer and source."""
+    """Return for each layer of the project its name, CRS, group in the layer tree, renderer and source."""
     found = []
     for node in QgsProject.instance().layerTreeRoot().findLayers():
         layer = node.layer()
         renderer = layer.renderer() if hasattr(layer, "renderer") else None
-        found.append(
-            {
-                "name": layer.name(),
-                "crs": layer.crs().authid(),
-                "group": node.parent().name() if node.parent() else "",
-                "kind": type(layer).__name__,
-                "renderer": renderer.type() if renderer is not None else "",
-                "source": layer.source(),
-            }
-        )
+        item = {"name": layer.name(), "crs": layer.crs().authid(), "source": layer.source()}
+        group, kind = node.parent().name() if node.parent() else "", renderer.type() if renderer is not None else ""
+        found.append({**item, "group": group, "renderer": kind})
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the environment says: reasons of failures, room, proxies, pip's settings, and reports without names."""
+"""Explanations of failures, disk space, proxies, pip's settings, and redacted reports."""
 
 from __future__ import annotations
 
@@ -14,61 +14,46 @@ from scarp.environment.private import PrivateEnvironment
 from scarp.environment.redaction import Redactor
 from scarp.environment.sources import Proxy, Source, SourceKind, custom_index_settings, parse_configuration
 
-FAILURES = [
-    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
-    ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
-    (
-        "pip is configured with locations that require TLS/SSL, however the ssl module in Python is not available.",
-        "no encryption",
-    ),
-    (
-        "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy Authentication Required'))",
-        "wants a user name",
-    ),
-    (
-        "Max retries exceeded (Caused by ProxyError('Cannot connect to proxy.', NewConnectionError('refused')))",
-        "proxy cannot be reached",
-    ),
-    (
-        "SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed",
-        "not trusted",
-    ),
-    (
-        "NewConnectionError(': Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')",
-        "no connection",
-    ),
-    ("ReadTimeoutError(\"HTTPSConnectionPool(host='x', port=443): Read timed out.\")", "connection broke"),
-    (
-        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Someone may have tampered with them.\n"
-        "    numpy==2.4.6 from https://mirror/numpy.whl (from -r list (line 3)):\n        Expected sha256 1\n"
-        "             Got        2",
-        "not the one that was expected (numpy==2.4.6)",
-    ),
-    ("ERROR: HTTP error 403 while getting https://mirror/torch.whl (403 Client Error: Forbidden)", "refused access"),
-    ("ERROR: No matching distribution found for torch==2.13.0+cu130", "no torch==2.13.0+cu130"),
-    ("Fatal Python error: init_fs_encoding\nModuleNotFoundError: No module named 'encodings'", "own standard library"),
-    ("/usr/bin/python3: No module named ensurepip", "lacks ensurepip"),
-    ("[WinError 206] The filename or extension is too long", "too long"),
-    (
-        "HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
-        "too long",
-    ),
-    (
-        "PermissionError: [WinError 32] The process cannot access the file because it is being used by another process",
-        "Another program",
-    ),
-    ("PermissionError: [Errno 13] Permission denied: '/opt/scarp'", "not allowed"),
-    ('OSError: [WinError 126] The specified module could not be found. Error loading "c10.dll"', "Visual C++"),
-    ("ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found", "too old"),
-    ("something new", "something new"),
-]
+FAILURES = """
+disk is full             | ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device
+disk is full             | OSError: [WinError 112] There is not enough space on the disk
+no encryption            | pip is configured with locations that require TLS/SSL, however the ssl module in Python is \
+not available.
+requires a user name     | ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy \
+Authentication Required'))
+proxy cannot be reached  | Max retries exceeded (Caused by ProxyError('Cannot connect to proxy.', \
+NewConnectionError('refused')))
+not trusted              | SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify \
+failed: self-signed
+no connection            | NewConnectionError(': Failed to establish a new connection: [Errno -3] Temporary failure in \
+name resolution')
+connection broke         | ReadTimeoutError("HTTPSConnectionPool(host='x', port=443): Read timed out.")
+expected (numpy==2.4.6)  | ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. Someone may \
+have tampered with them.¶    numpy==2.4.6 from https://mirror/numpy.whl (from -r list (line 3)):¶        Expected \
+sha256 1¶             Got        2
+refused access           | ERROR: HTTP error 403 while getting https://mirror/torch.whl (403 Client Error: Forbidden)
+no torch==2.13.0+cu130   | ERROR: No matching distribution found for torch==2.13.0+cu130
+own standard library     | Fatal Python error: init_fs_encoding¶ModuleNotFoundError: No module named 'encodings'
+lacks ensurepip          | /usr/bin/python3: No module named ensurepip
+too long                 | [WinError 206] The filename or extension is too long
+too long                 | HINT: This error might have occurred since this system does not have Windows Long Path \
+support enabled.
+Another program          | PermissionError: [WinError 32] The process cannot access the file because it is being used \
+by another process
+not allowed              | PermissionError: [Errno 13] Permission denied: '/opt/scarp'
+Visual C++               | OSError: [WinError 126] The specified module could not be found. Error loading "c10.dll"
+too old                  | ImportError: /lib/libc.so.6: version `GLIBC_2.34' not found
+something new            | something new
+""".strip()
 
 
-@pytest.mark.parametrize(("line", "expected"), FAILURES)
-def test_known_failures_are_explained(line, expected):
-    said = explain(["noise", *line.splitlines(), "more noise" if expected != "something new" else ""], 1)
-    assert expected in said
-    assert "{" not in said
+@pytest.mark.parametrize("row", FAILURES.split("\n"))
+def test_known_failures_are_explained(row):
+    expected, output = (part.strip() for part in row.split("|"))
+    more = "more noise" if expected != "something new" else ""
+    text = explain(["noise", *output.split("¶"), more], 1)
+    assert expected in text
+    assert "{" not in text
 
 
 @pytest.mark.parametrize(("code", "expected"), [(-9, "memory"), (-4, "processor")])
@@ -76,13 +61,13 @@ def test_signals_are_explained(code, expected):
     assert expected in explain(["Collecting torch"], code)
 
 
+APP_DATA = r"C:\Users\somebody\AppData"
+PROFILE = APP_DATA + r"\Roaming\QGIS\QGIS3\profiles\default\scarp\py312"
+
+
 @pytest.mark.parametrize(
     ("folder", "long_paths", "fits"),
-    [
-        (r"C:\Users\somebody\AppData\Local\scarp\py312", False, True),
-        (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", False, False),
-        (r"C:\Users\somebody\AppData\Roaming\QGIS\QGIS3\profiles\default\scarp\py312", True, True),
-    ],
+    [(APP_DATA + r"\Local\scarp\py312", False, True), (PROFILE, False, False), (PROFILE, True, True)],
 )
 def test_windows_is_warned_of_long_paths(folder, long_paths, fits):
     problem = disk_space.path_problem(Path(folder), "win32", long_paths)
@@ -97,10 +82,12 @@ def test_disk_space_is_checked_at_the_target_folder(tmp_path):
     assert disk_space.problem(folder, 0.000001) is None
     assert "1000000.0 GB are needed" in disk_space.problem(folder, 1e6)
     build = Build("cpu", 0.4, 1.5)
-    assert disk_space.needed(build, SourceKind.FOLDER) < disk_space.needed(build, SourceKind.INTERNET)
+    assert disk_space.required_gigabytes(build, SourceKind.FOLDER) < disk_space.required_gigabytes(
+        build, SourceKind.INTERNET
+    )
 
 
-def test_sizes_count_files_once_and_follow_no_links(tmp_path):
+def test_sizes_ignore_links_and_missing_folders(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "f").write_bytes(b"x" * 1000)
     (tmp_path / "a" / "link").symlink_to(tmp_path / "a" / "b" / "f")
@@ -117,7 +104,7 @@ def test_sizes_count_files_once_and_follow_no_links(tmp_path):
         (Proxy("proxy", 8080, "me", "p@ss/word"), "http://me:p%40ss%2Fword@proxy:8080"),
     ],
 )
-def test_a_proxys_address_is_escaped_and_its_password_never_shown(proxy, url):
+def test_the_address_of_a_proxy_is_escaped_and_its_password_redacted(proxy, url):
     assert proxy.url == url
     assert "p@ss" not in repr(proxy)
     assert "p%40ss" not in Redactor(secrets=proxy.secrets())(f"via {url} and p@ss/word")
@@ -149,7 +136,7 @@ nonsense
 """
 
 
-def test_pips_settings_are_read():
+def test_settings_of_pip_are_parsed():
     found = parse_configuration(CONFIG)
     assert found["extra-index-url"].split() == ["https://a.example/simple", "https://b.example/simple"]
     assert found["timeout"] == "7"
@@ -158,7 +145,7 @@ def test_pips_settings_are_read():
     assert not custom_index_settings({"cert": "x", "timeout": "7"})
 
 
-def test_each_source_takes_what_is_its_own_from_pips_settings(monkeypatch):
+def test_each_source_inherits_its_settings_of_pip():
     settings = parse_configuration(CONFIG)
     here = {"PIP_INDEX_URL": "https://own.example/simple", "PIP_TARGET": "/elsewhere", "HOME": "/home/a"}
     internet = Source(SourceKind.INTERNET, proxy=Proxy("p", 1)).variables(settings, here)
@@ -171,13 +158,11 @@ def test_each_source_takes_what_is_its_own_from_pips_settings(monkeypatch):
     assert "PIP_CONFIG_FILE" not in configured
     folder = Source(SourceKind.FOLDER, Path("/wheels")).variables(settings, here)
     assert not {"PIP_INDEX_URL", "PIP_CERT", "PIP_PROXY"} & set(folder)
-    for found in (internet, configured, folder):
-        assert found["PIP_USER"] == "0"
-        assert found["PIP_ONLY_BINARY"] == ":all:"
-        assert found["PIP_NO_INPUT"] == "1"
+    always = {"PIP_USER": "0", "PIP_ONLY_BINARY": ":all:", "PIP_NO_INPUT": "1"}
+    assert all(always.items() <= found.items() for found in (internet, configured, folder))
 
 
-HIDERS = {
+REDACTORS = {
     "linux": Redactor("/home/mayer", "mayer", "mayers-laptop", ["s3cret"]),
     "windows": Redactor(r"C:\Users\Eva Mayer", "Eva Mayer", "DESKTOP-7", []),
     "root": Redactor("/root", "root", "localhost", []),
@@ -185,7 +170,7 @@ HIDERS = {
 
 
 @pytest.mark.parametrize(
-    ("hider", "text", "expected"),
+    ("system", "text", "expected"),
     [
         ("linux", "/home/mayer/.local/x", "~/.local/x"),
         ("linux", "/home/mayers/x", "/home/<user>/x"),
@@ -201,11 +186,11 @@ HIDERS = {
         ("root", "/rooted", "/rooted"),
     ],
 )
-def test_names_and_passwords_are_redacted(hider, text, expected):
-    assert HIDERS[hider](text) == expected
+def test_names_and_passwords_are_redacted(system, text, expected):
+    assert REDACTORS[system](text) == expected
 
 
-def test_the_report_has_everything_and_no_name(tmp_path, monkeypatch):
+def test_the_report_is_complete_and_redacted(tmp_path, monkeypatch):
     home = tmp_path / "home" / "mayer"
     environment = PrivateEnvironment(home / "scarp" / "py3")
     environment.log.parent.mkdir(parents=True)
@@ -216,24 +201,11 @@ def test_the_report_has_everything_and_no_name(tmp_path, monkeypatch):
     def broken() -> str:
         raise RuntimeError(f"cannot read {home}")
 
-    text = diagnostics.report(
-        environment,
-        {"version": lambda: "3.99", "broken": broken},
-        lambda: "a process",
-        proxy,
-        Redactor(str(home), "mayer", "laptop", proxy.secrets()),
-    )
-    for word in (
-        "3.99",
-        "a process",
-        sys.version.split()[0],
-        "numpy",
-        "absent",
-        "line one",
-        "PYTHONPATH",
-        "8080",
-        "not known (RuntimeError",
-    ):
+    redact = Redactor(str(home), "mayer", "laptop", proxy.secrets())
+    items = {"version": lambda: "3.99", "broken": broken}
+    text = diagnostics.report(environment, items, lambda: "a process", proxy, redact)
+    for word in "3.99|a process|numpy|absent|line one|PYTHONPATH|8080|not known (RuntimeError".split("|"):
         assert word in text
+    assert sys.version.split()[0] in text
     for word in ("mayer", "s3cret", str(home)):
         assert word not in text
