@@ -1,7 +1,7 @@
-"""What the property-based tests share: how many examples run, and any raster to run them on.
+"""Shared by the property-based tests: how many examples run, and strategies for rasters.
 
 ``SCARP_EXAMPLES`` chooses: ``ci`` (the default) runs a few examples, the same every time; ``campaign`` runs 20 times as
-many, drawn anew, and a number that many times. ``SCARP_EXAMPLES_COUNTS`` names a file that is told how many ran.
+many, drawn anew, and a number that many times. ``SCARP_EXAMPLES_COUNTS`` names a file that receives how many ran.
 """
 
 from __future__ import annotations
@@ -33,12 +33,7 @@ _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def for_all(examples: int, **strategies: st.SearchStrategy) -> Callable[[Callable], Callable]:
-    """Run a test on examples drawn from strategies, by the name of its arguments.
-
-    Args:
-        examples: in the profile ``ci``.
-        **strategies: for the arguments.
-    """
+    """Run a test on examples (so many in the profile ``ci``) drawn from strategies by argument name."""
 
     def prepare(test: Callable) -> Callable:
         @functools.wraps(test)
@@ -75,7 +70,7 @@ def workplace() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def windows_of(side: int) -> Iterator[None]:
-    """Have all that walks a grid do so in windows of another size than usual, in which a test's raster is one."""
+    """Walk grids in windows of another size than usual, which holds the raster of a test whole."""
     walks = (Grid.blocks, Grid.block_count)
     usual = [walk.__defaults__ for walk in walks]
     try:
@@ -104,7 +99,7 @@ def grids(draw: st.DrawFn, largest: int = 40, least: int = 1, degrees: bool = Tr
 
 @st.composite
 def holes(draw: st.DrawFn, shape: tuple[int, int]) -> np.ndarray:
-    """Draw where a raster has no data, bool: nowhere, almost everywhere, ragged, stripes, a frame, one cell."""
+    """Draw nodata cells, bool: none, almost all, ragged, stripes, a frame, one cell."""
     height, width = shape
     rows, columns = np.mgrid[:height, :width]
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -127,7 +122,7 @@ def holes(draw: st.DrawFn, shape: tuple[int, int]) -> np.ndarray:
 
 @st.composite
 def maps(draw: st.DrawFn, shape: tuple[int, int], low: float = 0.0, high: float = 1.0) -> np.ndarray:
-    """Draw a map, float32, NaN where there is no data: noise, few values (ties), a plane, one value, both ends."""
+    """Draw a map, float32, NaN nodata: noise, few values (ties), a plane, one value, both ends."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     kind = draw(st.sampled_from(("noise", "few", "plane", "one", "ends", "skewed")))
     plane = np.add.outer(np.arange(shape[0]), np.arange(shape[1])) / max(sum(shape) - 2, 1)

@@ -1,4 +1,4 @@
-"""SCHEDULER: a Dask cluster from the Toolbox, and what is said when there is none."""
+"""SCHEDULER: a Dask cluster from the Toolbox, and the messages if there is none."""
 
 from __future__ import annotations
 

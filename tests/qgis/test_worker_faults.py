@@ -1,4 +1,4 @@
-"""The process that computes falls ill in ways of its own; kills and crashes are in ``test_running.py``."""
+"""Faults of the worker process; kills and crashes are in ``test_running.py``."""
 
 from __future__ import annotations
 
