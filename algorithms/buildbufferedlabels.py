@@ -1,10 +1,10 @@
-"""``scarp:buildbufferedlabels``: which cells are landslide, which are stable, which nobody knows."""
+"""``scarp:buildbufferedlabels``: cells that are landslide, stable or unknown, from an inventory."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..model.labels.scales import DEFAULT_RADII
+from ..model.labels.scales import DEFAULT_RADII, LabelOptions
 from ..model.tables import read_pairs
 from .base import parameters as p
 from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
@@ -24,10 +24,10 @@ class BuildBufferedLabels(ScarpAlgorithm):
     TAGS = ("buffer", "inventory", "label", "raster")
     REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
-        "Turns a landslide inventory into what a model learns from: a raster with 1 for landslide, 0 for stable "
-        "ground and 255 for cells that say nothing.\n"
-        "An inventory of points says where a landslide is but not how far it reaches, so all cells within a radius "
-        "count as landslide. The radius depends on the recorded size; the defaults are those of the paper, for large "
+        "Turns a landslide inventory into training labels: a raster with 1 for landslide, 0 for stable ground and 255 "
+        "for unknown cells.\n"
+        "An inventory of points states where a landslide is but not its extent, so all cells within a radius are "
+        "labelled landslide. The radius depends on the recorded size; the defaults are those of the paper, for large "
         "landslides on a 30 m grid. If your landslides are small (a few thousand square metres), choose radii that "
         "fit them, some 30 to 150 m, or half the map becomes landslide. Polygons are used as they are."
     )
@@ -40,29 +40,23 @@ class BuildBufferedLabels(ScarpAlgorithm):
         self.declare(
             p.field("SCALE_FIELD", "Size field", "LANDSLIDES"),
             "Field with the size of each landslide, in words (giant, large, medium, small; also in Chinese) "
-            "or in codes of your own that RADII lists. Without it all landslides count as unrecorded.",
+            "or in codes of your own that RADII lists. Without it all landslides are unrecorded.",
         )
         self.declare(
             p.table("RADII", "Radius by size (m)", ["Size", "Radius (m)"], RADII),
-            "One row a size: its name or code, and the radius in metres. As text: giant,600,large,500. The "
+            "One row per size: its name or code, and the radius in metres. As text: giant,600,large,500. The "
             'row "unrecorded" is for landslides without a size. For polygons the radius is a buffer '
-            "around them, which is only drawn when you change this table.",
+            "around them, which is only applied when you change this table.",
         )
-        self.declare(
-            p.number("RING", "Ring left out around landslides (m)", 0, 0, 1e6),
-            "Cells farther from a landslide than its radius but nearer than this become 255 and are not "
-            "learned from, because the slope beside a landslide is no good example of a stable one. Counted "
-            "from the landslide, so it must be more than the radius to have an effect. 0, as in the paper, "
-            "means no ring; 150 to 300 helped in trials on small landslides.",
-        )
+        self.declare_option(LabelOptions, "ring")
         self.declare(
             p.raster("REFERENCE", "Reference raster"),
-            "Raster whose grid the labels take, normally the factor stack. Cells without data in it become 255.",
+            "Raster with the grid of the labels, normally the factor stack. Cells without data in it become 255.",
         )
         self.declare(
             p.vector("AREA", "Mapped area", p.POLYGON, optional=True),
-            'Polygons of where landslides were looked for. Outside, cells become 255, so that "nobody '
-            'looked" is not learned as "stable". Without it the whole reference counts as mapped.',
+            "Polygons of the area in which landslides were mapped. Cells outside become 255, so that unmapped ground "
+            "is not learned as stable. Without it the whole reference counts as mapped.",
         )
         self.declare(p.raster_output("OUTPUT", "Landslide labels"), "GeoTIFF: 1 landslide, 0 stable, 255 unknown.")
         for name, label in (
@@ -77,17 +71,16 @@ class BuildBufferedLabels(ScarpAlgorithm):
         read_pairs(arguments.table("RADII"), "RADII", 0)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        reference, output = arguments.raster("REFERENCE"), arguments.output("OUTPUT")
+        reference, output = str(arguments.raster("REFERENCE")), arguments.output("OUTPUT")
         crs = arguments.grid_crs(reference, "reference")
-        scale_field = arguments.field("SCALE_FIELD")
+        field = arguments.field("SCALE_FIELD")
+        radii = read_pairs(arguments.table("RADII"), "RADII", 0)
         summary = arguments.core.call(
             "build_buffered_labels",
-            arguments.points_or_polygons("LANDSLIDES", crs, [scale_field]),
+            arguments.points_or_polygons("LANDSLIDES", crs, [field]),
             reference,
             output,
-            scale_field=scale_field,
-            radii=read_pairs(arguments.table("RADII"), "RADII", 0),
-            ring=arguments.number("RING"),
+            arguments.options(LabelOptions, scale_field=field, radii=radii),
             area=arguments.polygons("AREA", crs),
             progress=arguments.progress,
         )

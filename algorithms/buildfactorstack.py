@@ -1,4 +1,4 @@
-"""``scarp:buildfactorstack``: all factors of landslides on one grid, in one file."""
+"""``scarp:buildfactorstack``: all conditioning factors on one grid, in one file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from qgis.core import QgsCoordinateReferenceSystem
 
-from ..model.factors.definitions import FAULT_RADIUS, HORN, RIVER_RADIUS, SLOPE_METHODS
+from ..model.factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints
 from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, PREPARE, ScarpAlgorithm
@@ -23,22 +23,22 @@ class BuildFactorStack(ScarpAlgorithm):
     TAGS = ("slope", "curvature", "aspect", "density", "lithology", "stack", "raster")
     REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
-        "Brings everything that may cause landslides onto the grid of the DEM and writes it as one raster with a band "
-        "a factor, which the other steps read.\n"
+        "Resamples all conditioning factors of landslides to the DEM grid and writes them as one raster with a band "
+        "per factor, which the other steps read.\n"
         "From the DEM come slope gradient (degrees), profile curvature (1/m, convex positive; ArcGIS has the opposite "
         "sign and 100 times the number) and slope aspect (flat and eight directions). Each further input adds a "
         "factor; leave out what you do not have. The paper uses ten: the three from the DEM, landform, river density, "
         "annual precipitation, annual mean temperature, fault density, lithology and seismic intensity.\n"
         "Layers may be in any coordinate reference system. All distances are metres on the ground, also on a grid in "
-        "degrees. A cell where any factor has no data has no data in the whole stack; the log says how many cells "
-        "each factor costs."
+        "degrees. A cell where any factor has no data has no data in the whole stack; the log states how many cells "
+        "each factor lacks."
     )
 
     def define(self) -> None:
         self.declare(
             p.raster("DEM", "Elevation model (DEM)"),
             "Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a "
-            "projected CRS suit best; degrees work as well.",
+            "projected CRS are best; degrees work as well.",
         )
         self.declare(
             p.vector("AREA", "Study area", p.POLYGON, optional=True),
@@ -46,7 +46,7 @@ class BuildFactorStack(ScarpAlgorithm):
         )
         self.declare(
             p.raster_or_vector("LANDFORM", "Landform", p.POLYGON),
-            "Kinds of terrain (mountain, plain, glacier ...): polygons, or a raster of class numbers.",
+            "Terrain classes (mountain, plain, glacier ...): polygons, or a raster of class numbers.",
         )
         self.declare(
             p.raster_or_vector_field("LANDFORM_FIELD", "Landform field"),
@@ -54,18 +54,13 @@ class BuildFactorStack(ScarpAlgorithm):
         )
         self.declare(
             p.vector("RIVERS", "Rivers", p.LINE, optional=True),
-            "Lines; give them beyond the border of the DEM too if you can, so that densities are right there.",
+            "Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.",
         )
-        self.declare(
-            p.number("RIVER_RADIUS", "Search radius for rivers (m)", RIVER_RADIUS, 1, 1e6),
-            "River density is the length of the rivers within this distance of a cell, divided by the area "
-            "of the circle (km/km²).",
-            advanced=True,
-        )
+        self.declare_option(StackOptions, "river_radius")
         self.declare(
             p.raster_or_vector("PRECIPITATION", "Annual precipitation", p.POINT),
-            "Millimetres a year: a raster, coarse ones (1 km) are smoothed onto the grid; or the points of "
-            "weather stations, between which is interpolated.",
+            "Millimetres per year: a raster, interpolated to the grid if it is coarse (1 km); or points of weather "
+            "stations, which are interpolated.",
         )
         self.declare(
             p.raster_or_vector_field("PRECIPITATION_FIELD", "Precipitation field"),
@@ -82,20 +77,16 @@ class BuildFactorStack(ScarpAlgorithm):
         )
         self.declare(
             p.vector("FAULTS", "Faults", p.LINE, optional=True),
-            "Lines of geological faults, beyond the border of the DEM too if you can.",
+            "Lines of geological faults, beyond the border of the DEM if available.",
         )
-        self.declare(
-            p.number("FAULT_RADIUS", "Search radius for faults (m)", FAULT_RADIUS, 1, 1e6),
-            "As for rivers, for fault density (km/km²). Faults act farther, so it is larger.",
-            advanced=True,
-        )
+        self.declare_option(StackOptions, "fault_radius")
         self.declare(
             p.raster_or_vector("LITHOLOGY", "Lithology", p.POLYGON),
-            "Kinds of rock: polygons, or a raster of class numbers.",
+            "Rock types: polygons, or a raster of class numbers.",
         )
         self.declare(
             p.raster_or_vector_field("LITHOLOGY_FIELD", "Lithology field"),
-            "Field with the rock of each polygon. Needed for polygons only.",
+            "Field with the rock type of each polygon. Needed for polygons only.",
         )
         self.declare(
             p.raster_or_vector("SEISMIC", "Seismic intensity", p.POLYGON),
@@ -106,33 +97,27 @@ class BuildFactorStack(ScarpAlgorithm):
             "Field with the intensity of each polygon. Needed for polygons only.",
         )
         self.declare(
-            p.rasters("EXTRA_CONTINUOUS", "Extra factors, measured"),
-            "Further rasters of amounts, such as distance to roads or a vegetation index. Each becomes a "
+            p.rasters("EXTRA_CONTINUOUS", "Extra factors, continuous"),
+            "Further rasters of measured values, such as distance to roads or a vegetation index. Each becomes a "
             "factor named after its layer.",
         )
         self.declare(
-            p.rasters("EXTRA_CATEGORICAL", "Extra factors, classes"),
+            p.rasters("EXTRA_CATEGORICAL", "Extra factors, categorical"),
             "Further rasters of class numbers, such as land cover. Each becomes a factor named after its layer.",
         )
-        self.declare(
-            p.choice("SLOPE_METHOD", "Slope formula", SLOPE_METHODS, HORN),
-            "horn (1981) uses eight neighbours and is what ArcGIS and GDAL use; zevenbergen_thorne (1987) "
-            "uses four and suits smooth terrain.",
-            advanced=True,
-        )
+        self.declare_option(StackOptions, "slope_method")
         self.declare(
             p.input_file(
                 "CLASSES_FROM", "Classes of an earlier stack", "Factor stack or model (*.tif *.tiff *.safetensors)"
             ),
-            "A factor stack built before, or a trained model, whose class numbers are used again for equal "
-            "class names, so that the bands of two areas can be compared. Models match classes by name in "
-            "any case.",
+            "A factor stack built before, or a trained model, whose class numbers are reused for equal class names, so "
+            "that the bands of two areas can be compared. Models match classes by name in any case.",
             advanced=True,
         )
-        self.declare(p.scheduler(), p.SCHEDULER_HELP, advanced=True)
+        self.declare_option(StackOptions, "scheduler")
         self.declare(
             p.raster_output("OUTPUT", "Factor stack"),
-            "GeoTIFF with one band a factor, in physical units, named and described.",
+            "GeoTIFF with one band per factor, in physical units, with names and descriptions.",
         )
         self.declare_number("FACTORS", "factors in the stack")
         self.declare_number("VALID_CELLS", "cells with data in all factors")
@@ -149,43 +134,33 @@ class BuildFactorStack(ScarpAlgorithm):
         arguments.scheduler()
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        from ..model.factors.sources import CategoricalInput
-
-        dem, output = arguments.raster("DEM"), arguments.output("OUTPUT")
-        river_radius, fault_radius = arguments.number("RIVER_RADIUS"), arguments.number("FAULT_RADIUS")
-        crs, bounds, near_rivers, near_faults = arguments.grid(dem, "DEM", river_radius, fault_radius)
-        summary = arguments.core.call(
-            "build_factor_stack",
+        dem, output = str(arguments.raster("DEM")), arguments.output("OUTPUT")
+        options = arguments.options(StackOptions, scheduler=arguments.scheduler())
+        radii = options.river_radius, options.fault_radius
+        crs, bounds, near_rivers, near_faults = arguments.grid(dem, "DEM", *radii)
+        extra_classes = arguments.named_rasters("EXTRA_CATEGORICAL")
+        inputs = StackInputs(
             dem,
-            output,
             area=arguments.polygons("AREA", crs, near=bounds),
-            slope_method=arguments.choice("SLOPE_METHOD"),
             landform=arguments.classes("LANDFORM", crs, bounds),
             rivers=arguments.lines("RIVERS", crs, near_rivers),
-            river_radius=river_radius,
             precipitation=self._climate("PRECIPITATION", crs, arguments),
             temperature=self._climate("TEMPERATURE", crs, arguments),
             faults=arguments.lines("FAULTS", crs, near_faults),
-            fault_radius=fault_radius,
             lithology=arguments.classes("LITHOLOGY", crs, bounds),
             seismic=arguments.classes("SEISMIC", crs, bounds),
             extra_continuous=arguments.named_rasters("EXTRA_CONTINUOUS"),
-            extra_categorical=[
-                CategoricalInput(raster=path, name=name) for path, name in arguments.named_rasters("EXTRA_CATEGORICAL")
-            ],
+            extra_categorical=[CategoricalInput(raster=path, name=name) for path, name in extra_classes],
             class_table=arguments.file("CLASSES_FROM"),
-            scheduler=arguments.scheduler(),
-            progress=arguments.progress,
         )
+        summary = arguments.core.call("build_factor_stack", inputs, output, options, progress=arguments.progress)
         style_output(arguments.context, output, "stack")
         return {"OUTPUT": output, "FACTORS": len(summary.factors), "VALID_CELLS": summary.valid_cells}
 
     @staticmethod
     def _climate(name: str, crs: QgsCoordinateReferenceSystem, arguments: Arguments) -> Any:
         """Return the path of a raster, or station points with their field."""
-        from ..model.factors.sources import StationPoints
-
         if not arguments.given(name) or arguments.is_raster(name):
             return arguments.raster(name)
-        field = arguments.field(f"{name}_FIELD")
+        field = arguments.field(f"{name}_FIELD") or ""
         return StationPoints(arguments.points(name, crs, [field]), field)

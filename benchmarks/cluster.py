@@ -70,13 +70,13 @@ def measure_factors(folder: Path, side: int) -> None:
     """Print the time of a ten-factor stack without and with a cluster."""
     from factors_scene import ten_factors
 
+    from scarp.model.factors.settings import StackOptions
     from scarp.model.jobs.build_factor_stack import build_factor_stack
 
-    arguments = ten_factors(folder, side)
-    dem = arguments.pop("dem")
+    inputs = ten_factors(folder, side)
 
     def build(scheduler: str) -> None:
-        build_factor_stack(dem, folder / "stack.tif", progress=Quiet(), scheduler=scheduler, **arguments)
+        build_factor_stack(inputs, folder / "stack.tif", StackOptions(scheduler=scheduler), Quiet())
 
     _compare("ten factors", side, build)
 

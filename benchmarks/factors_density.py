@@ -135,7 +135,7 @@ def main() -> None:
             )
             native_seconds = time.perf_counter() - started
             with rasterio.open(path) as dataset:
-                grid = Grid.of(dataset, "native")
+                grid = Grid.from_dataset(dataset, "native")
                 native = dataset.read(1)
         scarp, seconds = ours(parts, grid, radius)
         cells = grid.width * grid.height

@@ -10,7 +10,7 @@ import rasterio
 from affine import Affine
 from rasterio.crs import CRS
 
-from scarp.model.factors.sources import CategoricalInput
+from scarp.model.factors.settings import CategoricalInput, StackInputs
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Lines, Polygons
 
@@ -123,20 +123,20 @@ def write_climate(path: Path, grid: Grid, low: float, high: float, seed: int) ->
         dataset.write(values, 1)
 
 
-def ten_factors(folder: Path, side: int) -> dict[str, Any]:
-    """Write and make everything for a ten-factor stack; returns the arguments of ``build_factor_stack``."""
+def ten_factors(folder: Path, side: int) -> StackInputs:
+    """Write and make everything for a ten-factor stack."""
     grid = make_grid(side)
     share = (side / LARGEST) ** 2
     write_dem(folder / "dem.tif", grid, tiled=True, compress="zstd", zstd_level=1, predictor=3)
     write_climate(folder / "rain.tif", grid, 300, 2500, 1)
     write_climate(folder / "temperature.tif", grid, -8, 20, 2)
-    return {
-        "dem": folder / "dem.tif",
-        "landform": make_polygons(grid, max(2, round(20 * side / LARGEST)), 6, "landform", 3),
-        "rivers": make_lines(grid, max(1, round(RIVERS * share)), 200, 50.0, "rivers", 4),
-        "precipitation": folder / "rain.tif",
-        "temperature": folder / "temperature.tif",
-        "faults": make_lines(grid, max(1, round(FAULTS * share)), 150, 200.0, "faults", 5),
-        "lithology": make_polygons(grid, max(2, round(40 * side / LARGEST)), 30, "lithology", 6),
-        "seismic": make_polygons(grid, max(2, round(8 * side / LARGEST)), 5, "intensity", 7),
-    }
+    return StackInputs(
+        dem=folder / "dem.tif",
+        landform=make_polygons(grid, max(2, round(20 * side / LARGEST)), 6, "landform", 3),
+        rivers=make_lines(grid, max(1, round(RIVERS * share)), 200, 50.0, "rivers", 4),
+        precipitation=folder / "rain.tif",
+        temperature=folder / "temperature.tif",
+        faults=make_lines(grid, max(1, round(FAULTS * share)), 150, 200.0, "faults", 5),
+        lithology=make_polygons(grid, max(2, round(40 * side / LARGEST)), 30, "lithology", 6),
+        seismic=make_polygons(grid, max(2, round(8 * side / LARGEST)), 5, "intensity", 7),
+    )

@@ -51,13 +51,14 @@ def measure(folder: Path, side: int) -> dict[str, float]:
     """Build one stack and return its figures."""
     from factors_scene import ten_factors
 
+    from scarp.model.factors.settings import StackOptions
     from scarp.model.jobs.build_factor_stack import build_factor_stack
 
-    arguments = ten_factors(folder, side)
-    lines = sum(len(part) for name in ("rivers", "faults") for part in arguments[name].parts)
+    inputs = ten_factors(folder, side)
+    lines = sum(len(part) for layer in (inputs.rivers, inputs.faults) for part in layer.parts)
     clock = Clock()
     used = time.process_time()
-    summary = build_factor_stack(arguments.pop("dem"), folder / "stack.tif", progress=clock, **arguments)
+    summary = build_factor_stack(inputs, folder / "stack.tif", StackOptions(), clock)
     seconds = time.perf_counter() - clock.started
     return {
         "side": side,

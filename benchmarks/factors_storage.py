@@ -16,6 +16,7 @@ import numpy as np
 import rasterio
 from factors_scene import ten_factors
 
+from scarp.model.factors.settings import StackOptions
 from scarp.model.grid import Block, Grid
 from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.progress import NullProgress
@@ -58,9 +59,8 @@ def main() -> None:
     """Print the table."""
     side = int(sys.argv[1]) if len(sys.argv) > 1 else 2048
     with tempfile.TemporaryDirectory(prefix="scarp-bench-") as folder:
-        arguments = ten_factors(Path(folder), side)
         path = Path(folder) / "stack.tif"
-        build_factor_stack(arguments.pop("dem"), path, progress=NullProgress(), **arguments)
+        build_factor_stack(ten_factors(Path(folder), side), path, StackOptions(), NullProgress())
         with open_stack(path) as stack:
             grid, factors = stack.grid, stack.factors
             blocks = list(grid.blocks())

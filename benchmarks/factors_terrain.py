@@ -22,7 +22,7 @@ import numpy as np
 import rasterio
 from factors_scene import make_grid, write_dem
 
-from scarp.model.factors.factor_makers import terrain_source
+from scarp.model.factors.sources import terrain_source
 from scarp.model.memory import retain_freed_memory
 
 REPEATS = 3

@@ -1,4 +1,4 @@
-"""The study grid: one CRS, origin, cell size and shape for everything, with distances in metres on the ground."""
+"""The study grid: one CRS, origin, cell size and shape for all rasters, with distances in metres on the ground."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from rasterio.warp import transform
 
 from .errors import CrsMissing, GridMismatch, GridUnsupported
 from .inputs.rasters import GDAL_ERRORS, open_raster
+from .progress import Progress, stop_if_cancelled
 
 BLOCK = 1024
-"""Side of a working window in cells: ten float32 bands of it are 40 MB."""
-
-
+"""Side of a block in cells: ten float32 bands of it take 40 MB."""
 MAX_CELLS_PER_SIDE = 40_000_000
-"""Along a side: the Earth's girth in cells of 1 m."""
+"""The Earth's circumference in cells of 1 m."""
 _CELL_SIZE_RANGE, _MAX_COORDINATE = (1e-12, 1e9), 1e12
-"""Sizes of cells and largest coordinates that are believed, in map units of any kind."""
+"""Plausible cell sizes and coordinates, in map units of any kind."""
 _COORDINATE_RESOLUTION = 1e-13
-"""Smallest cell for its coordinate: computers know about 16 digits of a coordinate."""
+"""Smallest cell size relative to the coordinates: float64 holds about 16 digits."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,29 @@ class Block:
     width: int
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.height, self.width
+
+    @property
     def window(self) -> rasterio.windows.Window:
         """The same rectangle for rasterio."""
         return rasterio.windows.Window(self.column, self.row, self.width, self.height)
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """The same rectangle as index into an array of the whole grid."""
+        return slice(self.row, self.row + self.height), slice(self.column, self.column + self.width)
+
     def padded(self, halo: int) -> Block:
-        """Return the block with ``halo`` cells more on every side; it may reach over the grid's border."""
+        """Return the block with ``halo`` more cells on every side; it may extend beyond the grid."""
         return Block(self.row - halo, self.column - halo, self.height + 2 * halo, self.width + 2 * halo)
+
+    def locate(self, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Return the indices of those cells of the grid that lie in the block, and their rows and columns in it."""
+        row, column = row - self.row, column - self.column
+        here = np.flatnonzero((row >= 0) & (row < self.height) & (column >= 0) & (column < self.width))
+        return here, (row[here], column[here])
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,7 @@ class Grid:
     height: int
 
     @classmethod
-    def of(cls, dataset: rasterio.DatasetReader, role: str) -> Grid:
+    def from_dataset(cls, dataset: rasterio.DatasetReader, role: str) -> Grid:
         """Return the grid of an open raster.
 
         Args:
@@ -67,45 +82,39 @@ class Grid:
 
         Raises:
             CrsMissing: it has no CRS, or a local one.
-            GridUnsupported: it is rotated or sheared, south-up or empty.
+            GridUnsupported: it is rotated or sheared, south-up or empty, or its geotransform is implausible.
         """
+        require_crs(dataset, role)
         name = f"The {role} raster {dataset.name}"
-        if not dataset.crs:
-            raise CrsMissing(
-                f"{name} has no coordinate reference system. Set it in QGIS: Raster > Projections > Assign projection."
-            )
-        if not (dataset.crs.is_geographic or dataset.crs.is_projected):
-            raise CrsMissing(
-                f"{name} has a local coordinate reference system, into which no other layer can be "
-                "brought. Set the one it was surveyed in: Raster > Projections > Assign projection."
-            )
         a, b, _, d, e, _ = dataset.transform[:6]
+        warp = "Make it north-up with Raster > Projections > Warp (reproject)."
         if b or d:
-            raise GridUnsupported(
-                f"{name} is rotated or sheared. Make it north-up with Raster > Projections > Warp (reproject)."
-            )
+            raise GridUnsupported(f"{name} is rotated or sheared. {warp}")
         if e > 0 or a < 0:
-            raise GridUnsupported(
-                f"{name} is stored south-up or mirrored. Make it north-up with Raster > Projections > Warp (reproject)."
-            )
+            raise GridUnsupported(f"{name} is stored south-up or mirrored. {warp}")
         if dataset.width < 1 or dataset.height < 1:
             raise GridUnsupported(f"{name} has no cells.")
-        _check_transform(dataset.transform, max(dataset.width, dataset.height), name)
         grid = cls(dataset.crs, dataset.transform, dataset.width, dataset.height)
+        _check_transform(grid, name)
         if grid.is_geographic:
             _check_degrees(grid, name)
         return grid
 
     @classmethod
     def from_file(cls, path: str | os.PathLike, role: str) -> Grid:
-        """Return the grid of a raster file; errors as in :meth:`of` and ``open_raster``."""
+        """Return the grid of a raster file; errors as in :meth:`from_dataset` and ``open_raster``."""
         with open_raster(path, role) as dataset:
-            return cls.of(dataset, role)
+            return cls.from_dataset(dataset, role)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.height, self.width
+
+    @property
+    def whole(self) -> Block:
+        """All cells as one block."""
+        return Block(0, 0, self.height, self.width)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -114,9 +123,9 @@ class Grid:
         return t.c, t.f + t.e * self.height, t.c + t.a * self.width, t.f
 
     def buffered_bounds(self, metres: float) -> tuple[float, float, float, float]:
-        """Return left, bottom, right, top in map units of the grid and what lies no farther from it than a distance.
+        """Return left, bottom, right, top in map units of the grid and a buffer around it.
 
-        On a geographic grid a degree is taken to measure everywhere what it measures least on the grid.
+        On a geographic grid the smallest cell gives the length of a degree, so that no distance is underestimated.
         """
         left, bottom, right, top = self.bounds
         width, height = (float(size.min()) for size in self.spacing())
@@ -129,10 +138,18 @@ class Grid:
         return bool(self.crs.is_geographic)
 
     def blocks(self, side: int = BLOCK) -> Iterator[Block]:
-        """Walk the grid in blocks of at most ``side`` × ``side`` cells, row by row."""
+        """Iterate over the grid in blocks of at most ``side`` × ``side`` cells, row by row."""
         for row in range(0, self.height, side):
             for column in range(0, self.width, side):
                 yield Block(row, column, min(side, self.height - row), min(side, self.width - column))
+
+    def blocks_with_progress(self, progress: Progress) -> Iterator[Block]:
+        """Iterate over the blocks, check for cancellation before each and report the share done after it."""
+        total = self.block_count()
+        for done, block in enumerate(self.blocks(), 1):
+            stop_if_cancelled(progress)
+            yield block
+            progress.report(done / total)
 
     def block_count(self, side: int = BLOCK) -> int:
         """Return how many blocks :meth:`blocks` gives."""
@@ -163,19 +180,19 @@ class Grid:
         return width * height
 
     def cell_size(self) -> float:
-        """Return one figure for the cell side in metres: the mean of width and height in the middle row."""
+        """Return the mean of cell width and height in the middle row, in metres."""
         width, height = self.spacing(self.height // 2, 1)
         return float(width[0] + height[0]) / 2
 
     def scale_factor(self) -> float:
-        """Return how many map metres one metre on the ground measures, in the middle of the grid; 1 on degrees.
+        """Return the map scale factor in the middle of the grid: map metres per metre on the ground; 1 on degrees.
 
         UTM stays within a thousandth in its zone; web Mercator gives 2 at a latitude of 60 degrees.
         """
         if self.is_geographic:
             return 1.0
         column, row = self.width / 2, self.height / 2
-        xs, ys = zip(*(self.transform * place for place in ((column, row), (column + 1, row), (column, row + 1))))
+        xs, ys = zip(*(self.transform * cell for cell in ((column, row), (column + 1, row), (column, row + 1))))
         try:
             longitude, latitude = (np.radians(np.array(one)) for one in transform(self.crs, "EPSG:4326", xs, ys))
         except GDAL_ERRORS:
@@ -193,8 +210,8 @@ class Grid:
         columns, rows = ~self.transform * (xy[:, 0], xy[:, 1])
         with np.errstate(invalid="ignore"):
             inside = (rows >= 0) & (rows < self.height) & (columns >= 0) & (columns < self.width)
-        safe = np.where(inside, rows, 0), np.where(inside, columns, 0)
-        return np.floor(safe[0]).astype(np.int64), np.floor(safe[1]).astype(np.int64), inside
+        row, column = (np.floor(np.where(inside, index, 0)).astype(np.int64) for index in (rows, columns))
+        return row, column, inside
 
     def require_same(self, other: Grid, mine: str, theirs: str) -> None:
         """Check that another raster lies on this grid, to a hundredth of a cell.
@@ -224,8 +241,22 @@ class Grid:
             )
 
 
+def require_crs(dataset: rasterio.DatasetReader, role: str) -> None:
+    """Raise :class:`CrsMissing` if a raster has no CRS, or a local one that cannot be transformed."""
+    if not dataset.crs:
+        problem = "has no coordinate reference system. Set it in QGIS"
+    elif not (dataset.crs.is_geographic or dataset.crs.is_projected):
+        problem = (
+            "has a local coordinate reference system, which cannot be transformed into any other. Set the one it was "
+            "surveyed in"
+        )
+    else:
+        return
+    raise CrsMissing(f"The {role} raster {dataset.name} {problem}: Raster > Projections > Assign projection.")
+
+
 def metres_per_degree(latitude: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
-    """Return metres per degree of longitude and of latitude on the ellipsoid of a CRS.
+    """Return metres per degree of longitude and of latitude on the ellipsoid of a geographic CRS.
 
     Args:
         latitude: in radians, any shape.
@@ -251,30 +282,25 @@ def ellipsoid(crs: CRS) -> tuple[float, float]:
     return float(found.group(1)), 1 / inverse if inverse else 0.0
 
 
-def _check_transform(place: Affine, side: int, name: str) -> None:
-    """Refuse what no survey makes and a damaged head does: it would give areas and distances that are no numbers."""
-    a, _, c, _, e, f = place[:6]
-    farthest = abs(c) + abs(f)
+def _check_transform(grid: Grid, name: str) -> None:
+    """Refuse a geotransform as only a damaged header has it; areas and distances would not be finite."""
+    a, _, c, _, e, f = grid.transform[:6]
+    side, farthest = max(grid.shape), abs(c) + abs(f)
     low, high = max(_CELL_SIZE_RANGE[0], farthest * _COORDINATE_RESOLUTION), _CELL_SIZE_RANGE[1]
-    # Comparisons with what is no number are false.
+    # Comparisons with NaN are false.
     if not (low < abs(a) < high and low < abs(e) < high and farthest < _MAX_COORDINATE and side <= MAX_CELLS_PER_SIDE):
         raise GridUnsupported(
-            f"{name} has {side:,} cells along a side, of {a:g} × {abs(e):g} map units, from {c:g}, "
-            f"{f:g} on. No map is like that: is the file damaged? Make it again."
+            f"{name} has {side:,} cells along a side, of {a:g} × {abs(e):g} map units, with its corner at {c:g}, "
+            f"{f:g}. No map is like that: is the file damaged? Make it again."
         )
 
 
 def _check_degrees(grid: Grid, name: str) -> None:
-    """Refuse degrees that are none; rasters of the whole Earth may reach a cell farther than it does."""
+    """Refuse coordinates that are not degrees; rasters of the whole Earth may extend a cell beyond it."""
     left, bottom, right, top = grid.bounds
     wide, tall = grid.transform.a, -grid.transform.e
-    if not (
-        -90 - tall <= bottom
-        and top <= 90 + tall
-        and left >= -2 * 360
-        and right <= 2 * 360
-        and right - left <= 360 + 2 * wide
-    ):
+    latitudes = -90 - tall <= bottom and top <= 90 + tall
+    if not (latitudes and left >= -2 * 360 and right <= 2 * 360 and right - left <= 360 + 2 * wide):
         raise GridUnsupported(
             f"{name} has a coordinate reference system in degrees, but reaches from {left:.10g} to "
             f"{right:.10g} in longitude and from {bottom:.10g} to {top:.10g} in latitude. If its "

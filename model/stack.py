@@ -1,4 +1,4 @@
-"""The factor stack: one GeoTIFF with a float32 band a factor, NaN where there is no data, found by name."""
+"""The factor stack: one GeoTIFF with a float32 band per factor, NaN where there is no data."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .safe_json import parse_json
 FORMAT_TAG = "SCARP_STACK"
 FORMAT_VERSION = "1"
 STUDY_TAG, NODATA_TAG = "study_cells", "nodata_cells"
-"""Cells with elevation in the study area (of the file), and how many of them a factor has no data in (of its band).
-In the bands themselves every factor lacks the cells that any factor lacks."""
+"""Tag of the file with the cells with elevation in the study area, and tag of a band with how many of them its factor
+lacks. In the bands themselves every factor lacks the cells that any factor lacks."""
 
 
 @dataclass(frozen=True)
 class StackFactor:
-    """One factor as it lies in a stack."""
+    """One factor of a stack."""
 
     name: str
     kind: str
@@ -41,15 +41,9 @@ class StackFactor:
     """1-based band number."""
 
     @classmethod
-    def of(cls, definition: FactorDefinition, classes: Mapping[int, str] | None = None) -> StackFactor:
-        """Return the factor that a definition describes, with its class table if it has one."""
-        return cls(
-            definition.name,
-            definition.kind,
-            definition.unit,
-            definition.title,
-            dict(definition.classes if classes is None else classes),
-        )
+    def from_definition(cls, definition: FactorDefinition) -> StackFactor:
+        """Return the factor that a definition describes."""
+        return cls(definition.name, definition.kind, definition.unit, definition.title, dict(definition.classes))
 
     def tags(self) -> dict[str, str]:
         """Return the band metadata that describe the factor."""
@@ -65,7 +59,7 @@ class Stack:
     def __init__(self, dataset: rasterio.DatasetReader, role: str = "factor stack") -> None:
         """Read the description of a stack; use :func:`open_stack` to open one."""
         self.dataset = dataset
-        self.grid = Grid.of(dataset, role)
+        self.grid = Grid.from_dataset(dataset, role)
         self.factors = [_read_factor(dataset, band) for band in dataset.indexes]
         self._bands = {factor.name: factor.band for factor in self.factors}
 
@@ -76,18 +70,15 @@ class Stack:
 
     def factor(self, name: str) -> StackFactor:
         """Return one factor by name; raises :class:`FactorMissing`."""
-        return self.factors[self.band_indexes([name])[0] - 1]
+        (band,) = self.band_indexes([name])
+        return self.factors[band - 1]
 
     def band_indexes(self, names: Sequence[str]) -> list[int]:
-        """Return the 1-based band of each factor.
-
-        Raises:
-            FactorMissing: some are not in the stack; the message names all of them and those that are.
-        """
+        """Return the 1-based band of each factor; raises :class:`FactorMissing` with all names that are not there."""
         missing = [name for name in names if name not in self._bands]
         if missing:
             raise FactorMissing(
-                f"The factor stack {self.dataset.name} has no {_join_names(missing)}. It has: "
+                f"The factor stack {self.dataset.name} has no {', '.join(missing)}. It has: "
                 f"{', '.join(self._bands)}. Build the stack with the inputs for the missing factors, "
                 "or train a model on the factors there are."
             )
@@ -97,14 +88,11 @@ class Stack:
         """Read physical values and class codes.
 
         Args:
-            block: cells to read; may reach over the border.
-            names: factors in the order wanted; all of them in band order by default.
+            block: cells to read; may extend beyond the grid.
+            names: factors in the wanted order; all of them in band order by default.
 
         Returns:
             float32 array of shape (factors, height, width), NaN at nodata and outside the grid.
-
-        Raises:
-            FactorMissing: a factor is not in the stack.
         """
         bands = self.band_indexes(self.names if names is None else names)
         return read_window(self.dataset, block.row, block.column, block.height, block.width, bands)
@@ -114,21 +102,20 @@ class Stack:
 def open_stack(path: str | os.PathLike) -> Iterator[Stack]:
     """Open a factor stack for reading.
 
-    Any multi-band GeoTIFF with band descriptions serves; bands without a ``kind`` are taken from the ten known
-    factors by name, and as continuous otherwise.
+    Any multi-band GeoTIFF with band descriptions is accepted; bands without a ``kind`` are looked up among the ten
+    known factors by name, and are continuous otherwise.
 
     Raises:
         InputMissing: there is no such file.
-        InputCorrupt: it is no raster, bands have no or equal names, or a class table cannot be read.
-        CrsMissing: it has no CRS.
-        GridUnsupported: it is not north-up.
+        InputCorrupt: it is not a raster, bands have no or equal names, or a class table cannot be read.
+        CrsMissing, GridUnsupported: its grid cannot be used.
     """
     with open_raster(path, "factor stack") as dataset:
         stack = Stack(dataset)
         repeated = sorted({name for name in stack.names if stack.names.count(name) > 1})
         if repeated:
             raise InputCorrupt(
-                f"The factor stack {path} has more than one band named {_join_names(repeated)}. "
+                f"The factor stack {path} has more than one band named {', '.join(repeated)}. "
                 "Build it again with scarp:buildfactorstack."
             )
         yield stack
@@ -147,35 +134,28 @@ def create_stack(
     Args:
         path: final path.
         grid: the study grid.
-        factors: one a band, in order; their ``band`` is not looked at.
+        factors: one per band, in order; their ``band`` is ignored.
         tags: further metadata of the file.
-        options: creation options over the defaults of ``create_raster``.
+        options: creation options that override those of ``create_raster``.
 
     Yields:
         The open dataset; write windows of shape (factors, height, width) to it, NaN at nodata.
     """
-    # Classes would turn into fractions in averaged overviews, so the whole stack takes the nearest cell.
-    with create_raster(
-        path,
-        grid,
-        "float32",
-        np.nan,
-        [factor.name for factor in factors],
-        [factor.tags() for factor in factors],
-        {FORMAT_TAG: FORMAT_VERSION, **(tags or {})},
-        overviews=Resampling.nearest,
-        options=options,
-    ) as dataset:
+    names, band_tags = [factor.name for factor in factors], [factor.tags() for factor in factors]
+    tags = {FORMAT_TAG: FORMAT_VERSION, **(tags or {})}
+    # Averaged overviews would turn classes into fractions, so the whole stack takes the nearest cell.
+    nearest = Resampling.nearest
+    with create_raster(path, grid, "float32", np.nan, names, band_tags, tags, nearest, options=options) as dataset:
         yield dataset
 
 
 def write_nodata_counts(dataset: rasterio.io.DatasetWriter, study: int, without_data: Mapping[str, int]) -> None:
-    """Write into a new stack what each factor costs, so that it is known wherever the file goes.
+    """Write the nodata counts of the factors into a new stack.
 
     Args:
         dataset: the open stack.
         study: cells with elevation in the study area.
-        without_data: those without data, by factor; other names are passed over.
+        without_data: those without data, by factor; other names are ignored.
     """
     dataset.update_tags(**{STUDY_TAG: study})
     for band, name in enumerate(dataset.descriptions, 1):
@@ -199,22 +179,12 @@ def _read_factor(dataset: rasterio.DatasetReader, band: int) -> StackFactor:
             f"it should be {CONTINUOUS} or {CATEGORICAL}."
         )
     classes = read_classes(tags["classes"], dataset.name, name) if "classes" in tags else dict(known.classes)
-    return StackFactor(
-        name,
-        kind,
-        tags.get("unit", known.unit),
-        tags.get("title", known.title),
-        classes if kind == CATEGORICAL else {},
-        band,
-    )
+    classes = classes if kind == CATEGORICAL else {}
+    return StackFactor(name, kind, tags.get("unit", known.unit), tags.get("title", known.title), classes, band)
 
 
 def read_classes(text: str, source: str, name: str) -> dict[int, str]:
-    """Read a class table from its JSON text.
-
-    Raises:
-        InputCorrupt: it is no JSON object with whole numbers as keys.
-    """
+    """Read a class table from its JSON text; raises :class:`InputCorrupt` if it is not valid."""
     try:
         return {int(code): str(label) for code, label in parse_json(text).items()}
     except (ValueError, AttributeError) as error:
@@ -222,7 +192,3 @@ def read_classes(text: str, source: str, name: str) -> dict[int, str]:
             f"The class table of {name} in {source} cannot be read: {error}. "
             "Build the stack again with scarp:buildfactorstack."
         ) from error
-
-
-def _join_names(names: Sequence[str]) -> str:
-    return ", ".join(names)

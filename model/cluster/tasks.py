@@ -285,9 +285,8 @@ class _PendingJobs:
         if type(error).__name__ == "KilledWorker":
             times = getattr(error, "allowed_failures", 0) + 1
             return WorkerFailed(
-                f"{what} ended {times} workers. They most likely ran out of memory: give each worker "
-                "more (fewer workers a machine, --memory-limit), or choose smaller tiles. The log of "
-                "the workers says more."
+                f"{what} ended {times} workers. They most likely ran out of memory: give each worker more (fewer "
+                "workers a machine, --memory-limit), or choose smaller tiles. The log of the workers says more."
             )
         problem = WorkerFailed(
             f"{what} failed on its worker, also when tried again: {type(error).__name__}: {error}. "

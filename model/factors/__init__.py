@@ -1,1 +1,1 @@
-"""The factors: what a landslide may depend on, each computed on the study grid window by window."""
+"""Conditioning factors, each computed on the study grid block by block."""

@@ -1,9 +1,10 @@
-"""Categorical factors: polygons or class rasters on the study grid, with codes from 1 and labels that travel."""
+"""Categorical factors from polygons or class rasters, with codes from 1 and a label for each code."""
 
 from __future__ import annotations
 
 import contextlib
 import html
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,14 +23,14 @@ from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window
 from ..inputs.vectors import Polygons
 from ..progress import Progress, stop_if_cancelled
 from ..safe_json import parse_json
-from .climate import check_overlap
-from .definitions import MAX_CLASS_CODE, MAX_CLASSES
+from .climate import check_overlap, warped_view
+from .definitions import MAX_CLASS_CODE, MAX_CLASSES, FactorReader
 from .polygons import PolygonBurner
 
 
 def label_text(value: Any) -> str:
-    """Return the label of an attribute value; empty for no value. Whole numbers lose their decimals."""
-    if value is None or (isinstance(value, float) and value != value):
+    """Return the label of an attribute value, whole numbers without decimals; empty for no value."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
@@ -45,7 +46,7 @@ def assign_codes(
         labels: those of this area.
         known: class table of an earlier stack or model, whose codes are kept; ``None`` or empty for none.
         factor: its name, for messages.
-        progress: told of labels that the earlier table lacks.
+        progress: receives a warning about labels that the earlier table lacks.
 
     Returns:
         Codes from 1 in the order of the labels (numbers by size, other text by alphabet); with a known table its
@@ -59,7 +60,7 @@ def assign_codes(
             "A model trained with that table has never seen them."
         )
     first = max(table, default=0) + 1
-    table.update({first + place: label for place, label in enumerate(new)})
+    table.update(enumerate(new, first))
     return table
 
 
@@ -70,8 +71,8 @@ def _label_sort_key(label: str) -> tuple[int, float, str]:
         return 1, 0.0, label
 
 
-class PolygonClasses:
-    """Classes from polygons whose field names the class."""
+class PolygonClasses(FactorReader):
+    """Classes from polygons with a field that names the class; where they overlap, the last one counts."""
 
     def __init__(
         self,
@@ -82,61 +83,53 @@ class PolygonClasses:
         known: Mapping[int, str] | None,
         progress: Progress,
     ) -> None:
-        """Give the classes codes.
+        """Assign codes to the classes.
 
         Args:
             polygons: in the grid's CRS.
-            field: field with the labels; numbers and text both serve.
+            field: field with the labels, numbers or text.
             grid: the study grid.
             factor: name of the factor, for messages.
-            known: class table whose codes are to be kept.
-            progress: told of polygons without a label and of new classes.
+            known: class table whose codes are kept.
+            progress: receives warnings about polygons without a label and new classes.
 
         Raises:
             LayerEmpty: there is no polygon.
             FieldUnusable: the field is missing, empty throughout, or has as many values as a measured amount.
-            NoOverlap: no polygon reaches into the grid.
+            NoOverlap: no polygon intersects the grid.
         """
+        layer = f'layer "{polygons.name}" ({factor})'
         if not len(polygons):
-            raise LayerEmpty(
-                f'The layer "{polygons.name}" ({factor}) has no polygon. Choose another layer, or leave the factor out.'
-            )
+            raise LayerEmpty(f"The {layer} has no polygon. Choose another layer, or leave the factor out.")
         self._burner = PolygonBurner(polygons, grid)
         labels = [label_text(value) for value in polygons.column(field)]
-        inside = self._burner.reaching(Block(0, 0, grid.height, grid.width))
+        inside = self._burner.intersecting(grid.whole)
         if not len(inside):
             raise NoOverlap(
-                f'No polygon of the layer "{polygons.name}" ({factor}) overlaps the study grid. Check '
-                "its CRS, or choose the layer of this area."
+                f"No polygon of the {layer} overlaps the study grid. Check its CRS, or choose the layer of this area."
             )
-        empty = [number for number in inside if not labels[number]]
+        empty = [feature for feature in inside if not labels[feature]]
         if len(empty) == len(inside):
             raise FieldUnusable(
-                f'The field "{field}" of the layer "{polygons.name}" ({factor}) is empty in every '
-                "polygon on the study grid. Choose the field that names the class."
+                f'The field "{field}" of the {layer} is empty in every polygon on the study grid. Choose the '
+                "field that names the class."
             )
         if empty:
-            progress.warn(
-                f'{len(empty)} polygons of the layer "{polygons.name}" ({factor}) have no value in the field '
-                f'"{field}" and count as no data.'
-            )
-        present = {labels[number] for number in inside} - {""}
+            progress.warn(f'{len(empty)} polygons of the {layer} have no value in the field "{field}": nodata there.')
+        present = {labels[feature] for feature in inside} - {""}
         if len(present) > MAX_CLASSES:
             raise FieldUnusable(
-                f'The field "{field}" of the layer "{polygons.name}" ({factor}) has {len(present)} '
-                f"different values; a factor takes up to {MAX_CLASSES} classes. Choose the field that "
-                "names the class."
+                f'The field "{field}" of the {layer} has {len(present)} different values; a factor takes up to '
+                f"{MAX_CLASSES} classes. Choose the field that names the class."
             )
         self.classes = assign_codes(present, known, factor, progress)
         codes = {label: code for code, label in self.classes.items()}
         self._codes = np.array([codes.get(label, 0) for label in labels])
-        self.overlapping = 0
-        """Cells of the block read last that lie in more than one polygon; there the later one in the layer counts."""
 
     def read(self, block: Block) -> np.ndarray:
         """Return the class codes of a block, float32 of shape (height, width), NaN where no polygon is."""
-        features = [number for number in self._burner.reaching(block) if self._codes[number]]
-        codes, covers = self._burner.burn(block, features, [int(self._codes[number]) for number in features])
+        features = [feature for feature in self._burner.intersecting(block) if self._codes[feature]]
+        codes, covers = self._burner.burn(block, features, [int(self._codes[feature]) for feature in features])
         self.overlapping = int(np.count_nonzero(covers > 1))
         result = codes.astype(np.float32)
         result[codes == 0] = np.nan
@@ -148,38 +141,37 @@ class ValueTable:
     """The classes of a raster."""
 
     values: np.ndarray
-    """Those that occur on the grid, float32, in rising order."""
+    """Values that occur on the grid, float32, ascending."""
     codes: np.ndarray
     """The class code of each value, float32."""
     classes: dict[int, str]
     """Label by code."""
 
 
-class RasterClasses:
-    """Classes from a raster of whole numbers, whose names are taken along where it has any."""
+class RasterClasses(FactorReader):
+    """Classes from a raster of whole numbers, with the class names that it states."""
 
     def __init__(self, view: WarpedVRT, table: ValueTable) -> None:
-        """Take a view on the grid and the classes."""
         self._view, self._table = view, table
 
     @staticmethod
     def scan(path: str, grid: Grid, factor: str, known: Mapping[int, str] | None, progress: Progress) -> ValueTable:
-        """Read a class raster through and give its classes codes.
+        """Read a whole class raster and assign codes to its classes.
 
         Args:
             path: of the raster, in any CRS; its first band is taken.
             grid: the study grid.
             factor: name of the factor, for messages.
-            known: class table whose codes are to be kept.
-            progress: told of new classes; asked whether to go on.
+            known: class table whose codes are kept.
+            progress: receives a warning about new classes.
 
         Raises:
             InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
-            ParameterInvalid: its values are no whole numbers, or too many.
+            ParameterInvalid: its values are not whole numbers, or too many.
         """
         with open_raster(path, factor) as dataset:
             check_overlap(dataset, grid, factor)
-            with _view(dataset, grid) as view:
+            with warped_view(dataset, grid, Resampling.nearest) as view:
                 values = _distinct_values(view, grid, path, factor, progress)
             names = class_names(dataset)
         labels = [names.get(int(value)) or str(int(value)) for value in values]
@@ -190,8 +182,8 @@ class RasterClasses:
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: str, grid: Grid, factor: str, table: ValueTable) -> Iterator[RasterClasses]:
-        """Open a raster that was surveyed; each cell takes the class at its centre."""
-        with open_raster(path, factor) as dataset, _view(dataset, grid) as view:
+        """Open a raster that was scanned; each cell takes the class at its centre."""
+        with open_raster(path, factor) as dataset, warped_view(dataset, grid, Resampling.nearest) as view:
             yield cls(view, table)
 
     def read(self, block: Block) -> np.ndarray:
@@ -204,25 +196,9 @@ class RasterClasses:
         return values
 
 
-def _view(dataset: rasterio.DatasetReader, grid: Grid) -> WarpedVRT:
-    nodata = dataset.nodata
-    if nodata is None and dataset.dtypes[0].startswith("float"):
-        nodata = np.nan
-    return WarpedVRT(
-        dataset,
-        crs=grid.crs,
-        transform=grid.transform,
-        width=grid.width,
-        height=grid.height,
-        resampling=Resampling.nearest,
-        src_nodata=nodata,
-        nodata=np.nan,
-        dtype="float32",
-    )
-
-
 def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progress) -> np.ndarray:
-    """Return the values that occur on the grid, float32, in rising order."""
+    """Return the values that occur on the grid, float32, ascending."""
+    name = f"The {factor} raster {path}"
     found: set[float] = set()
     for block in grid.blocks():
         stop_if_cancelled(progress)
@@ -230,18 +206,16 @@ def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progre
         values = values[~np.isnan(values)]
         if not len(values):
             continue
-        if np.abs(values).max() >= MAX_CLASS_CODE:
+        too_large, fractional = np.abs(values) >= MAX_CLASS_CODE, values != np.floor(values)
+        if too_large.any():
             raise ParameterInvalid(
-                f"The {factor} raster {path} holds the class number "
-                f"{values[np.abs(values) >= MAX_CLASS_CODE][0]:.10g}. Scarp tells class numbers below "
-                f"{MAX_CLASS_CODE:,} apart. Reclassify the raster, or if the number stands for no "
-                "data, declare it as nodata."
+                f"{name} holds the class number {values[too_large][0]:.10g}. Class numbers must be below "
+                f"{MAX_CLASS_CODE:,}. Reclassify the raster, or declare the number as nodata if it stands for no data."
             )
-        if (values != np.floor(values)).any():
+        if fractional.any():
             raise ParameterInvalid(
-                f"The {factor} raster {path} holds {values[values != np.floor(values)][0]:g}, but "
-                "classes are whole numbers. Give it as an extra continuous factor, or reclassify "
-                "it."
+                f"{name} holds {values[fractional][0]:g}, but classes are whole numbers. Give it as an extra "
+                "continuous factor, or reclassify it."
             )
         low, high = values.min(), values.max()
         if high - low < 1 << 20:
@@ -251,22 +225,19 @@ def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progre
             found.update(np.unique(values).tolist())
         if len(found) > MAX_CLASSES:
             raise ParameterInvalid(
-                f"The {factor} raster {path} has more than {MAX_CLASSES} different values. Is it "
-                "an amount? Give it as an extra continuous factor, or reclassify it."
+                f"{name} has more than {MAX_CLASSES} different values. Are they measured values? Give it as an extra "
+                "continuous factor, or reclassify it."
             )
     if not found:
-        raise NoOverlap(
-            f"The {factor} raster {path} has no data on the study grid. Check its CRS, or choose "
-            "the raster of this area."
-        )
+        raise NoOverlap(f"{name} has no data on the study grid. Check its CRS, or choose the raster of this area.")
     return np.array(sorted(found), dtype=np.float32)
 
 
 def class_names(dataset: rasterio.DatasetReader) -> dict[int, str]:
-    """Return the names of the classes of a raster by value: its class table, category names or attribute table.
+    """Return the class names of a raster by value, from its class table, category names or attribute table.
 
-    rasterio gives neither category names nor attribute tables, but GDAL writes both into the description of a virtual
-    copy, whatever the format they come from.
+    rasterio reads neither category names nor attribute tables, but GDAL writes both into a VRT copy, whatever the
+    format.
     """
     with contextlib.suppress(ValueError, AttributeError):
         table = parse_json(dataset.tags(1).get("classes", ""))
@@ -291,12 +262,8 @@ def _attribute_names(text: str) -> dict[int, str]:
     found = re.search(r"<GDALRasterAttributeTable[^>]*>(.*?)</GDALRasterAttributeTable>", text, re.DOTALL)
     if not found:
         return {}
-    usages = [
-        int(usage)
-        for usage in re.findall(
-            r"<FieldDefn[^>]*>.*?<Usage[^>]*>(\d+)</Usage>.*?</FieldDefn>", found.group(1), re.DOTALL
-        )
-    ]
+    usage_pattern = r"<FieldDefn[^>]*>.*?<Usage[^>]*>(\d+)</Usage>.*?</FieldDefn>"
+    usages = [int(usage) for usage in re.findall(usage_pattern, found.group(1), re.DOTALL)]
     if 2 not in usages:
         return {}
     names = {}

@@ -1,4 +1,4 @@
-"""Rain, temperature and other amounts that come on a grid of their own or from stations."""
+"""Precipitation, temperature and other measured values, from rasters in any CRS or from weather stations."""
 
 from __future__ import annotations
 
@@ -13,50 +13,38 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from scipy.interpolate import RBFInterpolator
 
-from ..errors import CrsMissing, InputCorrupt, NoOverlap, TooFewData
-from ..grid import Block, Grid
+from ..errors import InputCorrupt, NoOverlap, TooFewData
+from ..grid import Block, Grid, require_crs
 from ..inputs.rasters import GDAL_ERRORS, open_raster, read_scaled
 from ..progress import Progress
-from .sources import StationPoints
+from .definitions import FactorReader
+from .settings import StationPoints
 
 TOLERANCE = 0.0001
 """Largest error of the transformation between grids, in cells of the input. GDAL's own 0.125 would be two kilometres
 on a climate raster of 10 arc-minutes."""
-
 LATTICE_STEP = 8
 """Cells between the points at which stations are interpolated exactly; bilinear in between."""
-
 MAX_GLOBAL_STATIONS = 4000
-"""With more stations than this only the nearest ``NEIGHBOURS`` take part in the value of a place."""
-
+"""With more stations, only the nearest ``NEIGHBOURS`` determine a value."""
 NEIGHBOURS = 64
 
 
 def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> None:
-    """Check that a raster and the grid have ground in common.
+    """Check that a raster overlaps the grid.
 
     Raises:
         CrsMissing: the raster has no CRS, or a local one.
         InputCorrupt: its cells are complex numbers.
         NoOverlap: it lies elsewhere.
     """
-    if not dataset.crs:
-        raise CrsMissing(
-            f"The {role} raster {dataset.name} has no coordinate reference system. Set it in QGIS: "
-            "Raster > Projections > Assign projection."
-        )
-    if not (dataset.crs.is_geographic or dataset.crs.is_projected):
-        raise CrsMissing(
-            f"The {role} raster {dataset.name} has a local coordinate reference system, from which there "
-            "is no way to the study grid. Set the one it was surveyed in: Raster > Projections > Assign "
-            "projection."
-        )
+    require_crs(dataset, role)
     if "complex" in dataset.dtypes[0]:
-        raise InputCorrupt(f"The {role} raster {dataset.name} holds complex numbers. Give a raster of plain numbers.")
+        raise InputCorrupt(f"The {role} raster {dataset.name} holds complex numbers. Give a raster of real numbers.")
     try:
         left, bottom, right, top = transform_bounds(dataset.crs, grid.crs, *dataset.bounds)
     except GDAL_ERRORS:
-        # A raster of the whole globe may have corners that the grid's projection does not know.
+        # A raster of the whole globe may have corners outside the domain of the grid's projection.
         return
     if not all(math.isfinite(bound) for bound in (left, bottom, right, top)):
         return
@@ -68,11 +56,26 @@ def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> Non
         )
 
 
-class ContinuousRaster:
-    """A raster of amounts on the study grid: bilinear, in single precision, without half-cell shift."""
+def warped_view(
+    dataset: rasterio.DatasetReader, grid: Grid, resampling: Resampling, tolerance: float | None = None
+) -> WarpedVRT:
+    """Return a raster resampled to a grid, float32 with NaN for nodata.
+
+    float32 whatever the input holds: GDAL would round interpolated integers, which makes steps.
+    """
+    nodata = dataset.nodata
+    if nodata is None and dataset.dtypes[0].startswith("float"):
+        nodata = math.nan
+    options = {"crs": grid.crs, "transform": grid.transform, "width": grid.width, "height": grid.height}
+    if tolerance is not None:
+        options["tolerance"] = tolerance
+    return WarpedVRT(dataset, resampling=resampling, src_nodata=nodata, nodata=math.nan, dtype="float32", **options)
+
+
+class ContinuousRaster(FactorReader):
+    """A raster of measured values on the study grid: bilinear, in single precision, without half-cell shift."""
 
     def __init__(self, view: WarpedVRT) -> None:
-        """Take a view on the grid."""
         self._view = view
 
     @classmethod
@@ -81,7 +84,7 @@ class ContinuousRaster:
         """Open a raster in any CRS.
 
         A coarse raster is interpolated between its cell centres; a finer one is averaged over the cell. Cells without
-        data take no part, and cells of the grid that the raster does not cover become NaN.
+        data are ignored, and cells of the grid that the raster does not cover become NaN.
 
         Args:
             path: of the raster; its first band is taken.
@@ -93,22 +96,7 @@ class ContinuousRaster:
         """
         with open_raster(path, role) as dataset:
             check_overlap(dataset, grid, role)
-            nodata = dataset.nodata
-            if nodata is None and dataset.dtypes[0].startswith("float"):
-                nodata = math.nan
-            # float32 whatever the input holds: GDAL would round interpolated integers, which makes steps.
-            with WarpedVRT(
-                dataset,
-                crs=grid.crs,
-                transform=grid.transform,
-                width=grid.width,
-                height=grid.height,
-                resampling=Resampling.bilinear,
-                src_nodata=nodata,
-                nodata=math.nan,
-                dtype="float32",
-                tolerance=TOLERANCE,
-            ) as view:
+            with warped_view(dataset, grid, Resampling.bilinear, TOLERANCE) as view:
                 yield cls(view)
 
     def read(self, block: Block) -> np.ndarray:
@@ -116,21 +104,21 @@ class ContinuousRaster:
         return read_scaled(self._view, block)
 
 
-class StationSurface:
+class StationSurface(FactorReader):
     """A surface through the values of stations, by SciPy's radial basis functions.
 
-    The kernel is the distance itself, with a constant: what ordinary kriging gives with a linear variogram. It passes
-    through every station, hardly overshoots, and levels off beyond them.
+    A linear kernel with a constant, equal to ordinary kriging with a linear variogram: it passes through every station,
+    hardly overshoots, and levels off beyond them.
     """
 
     def __init__(self, stations: StationPoints, grid: Grid, role: str, progress: Progress) -> None:
-        """Fit.
+        """Fit the surface.
 
         Args:
             stations: points in the grid's CRS with their field.
             grid: the study grid.
             role: what is measured, for messages.
-            progress: told of stations that are left out or lie on one place.
+            progress: receives warnings about stations that are left out or coincide.
 
         Raises:
             FieldUnusable: the field is missing or holds text.
@@ -144,7 +132,7 @@ class StationSurface:
                 f'{np.count_nonzero(~usable)} stations of the layer "{points.name}" ({role}) have no value '
                 f'in the field "{stations.field}" and are left out.'
             )
-        # Metres about the middle of the grid; one scale will do, as only the weights of stations depend on it.
+        # Metres at the middle of the grid; one scale is enough, as only the weights of stations depend on it.
         self._grid = grid
         width, height = grid.spacing(grid.height // 2, 1)
         self._size = np.array([width[0], height[0]])
@@ -159,21 +147,16 @@ class StationSurface:
         means = np.bincount(owner.reshape(-1), values[usable]) / count
         if (count > 1).any():
             progress.warn(
-                f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) lie on the place '
-                "of another one; their mean is taken."
+                f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) coincide '
+                "with another one; their mean is taken."
             )
-        self._surface = RBFInterpolator(
-            places,
-            means,
-            kernel="linear",
-            degree=0,
-            neighbors=NEIGHBOURS if len(places) > MAX_GLOBAL_STATIONS else None,
-        )
+        neighbours = NEIGHBOURS if len(places) > MAX_GLOBAL_STATIONS else None
+        self._surface = RBFInterpolator(places, means, kernel="linear", degree=0, neighbors=neighbours)
         self.count = len(places)
 
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32 of shape (height, width)."""
-        # The lattice is the grid's, not the block's, so that blocks meet without a seam.
+        # The lattice belongs to the grid, not to the block, so that blocks join without a seam.
         rows, row_share = _lattice(block.row, block.height)
         columns, column_share = _lattice(block.column, block.width)
         x, y = np.meshgrid((columns * LATTICE_STEP + 0.5) * self._size[0], (rows * LATTICE_STEP + 0.5) * self._size[1])
@@ -185,7 +168,7 @@ class StationSurface:
 
 
 def _lattice(first: int, count: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Return the numbers of lattice lines about some cells, and for each cell the line before it and the share on."""
+    """Return the lattice lines around some cells, and for each cell the index of the line before it and its weight."""
     cells = np.arange(first, first + count)
     before = cells // LATTICE_STEP
     lines = np.arange(before[0], before[-1] + 2)

@@ -1,28 +1,25 @@
-"""Names, kinds, units and titles of the factors; light enough for the shell to import (no torch, no rasterio)."""
+"""Names, kinds, units and titles of the factors; light enough for the shell to import (no torch, NumPy or rasterio)."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..grid import Block
 
 CONTINUOUS = "continuous"
 CATEGORICAL = "categorical"
 
-HORN = "horn"
-ZEVENBERGEN_THORNE = "zevenbergen_thorne"
-SLOPE_METHODS = (HORN, ZEVENBERGEN_THORNE)
-
-RIVER_RADIUS = 1000.0
-"""Default radius of the river density in metres."""
-
-FAULT_RADIUS = 5000.0
-"""Default radius of the fault density in metres."""
-
 MAX_CLASSES = 250
-"""Largest number of classes of a factor; what has more is an amount in disguise."""
+"""Largest number of classes of a factor; what has more is a measured value."""
 MAX_CLASS_CODE = 2**24
-"""Class numbers from it on are not all told apart in float32, in which stacks are stored."""
+"""Class numbers from here on are not all distinct in float32, in which stacks are stored."""
 
 ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 8: "W", 9: "NW"}
 """Compass direction that a slope faces; north is 337.5 to 22.5 degrees, and so on in eighths of a circle."""
@@ -39,7 +36,7 @@ class FactorDefinition:
     unit: str
     """Unit of the values, empty for classes."""
     title: str
-    """Name for people."""
+    """Name for reports."""
     classes: dict[int, str] = field(default_factory=dict)
     """Label by code, of categorical factors whose classes are known beforehand."""
 
@@ -62,6 +59,21 @@ FACTORS = {
 """The ten factors of Zhang & Deng (2026), by name, in the order of the stack's bands."""
 
 TERRAIN_FACTORS = ("slope", "profile_curvature", "aspect")
+
+
+class FactorReader:
+    """An open input. What it notes holds for the block that was read last."""
+
+    overlapping = 0
+    """Cells that lie in more than one polygon."""
+    elevation_range = math.inf, -math.inf
+    """Lowest and highest elevation in the block and its border."""
+    undeclared_nodata = math.inf
+    """Lowest elevation there, if it is below all land and so stands for nodata."""
+
+    def read(self, block: Block) -> np.ndarray:
+        """Return float32 values of a block, NaN without data: (height, width), or (factors, height, width)."""
+        raise NotImplementedError
 
 
 def factor_name(layer: str, taken: Iterable[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""Preparing line layers for densities: duplicates, cutting, thinning, and coordinates in cells."""
+"""Prepare line layers for densities: remove duplicates, clip, split, simplify, and convert to cell coordinates."""
 
 from __future__ import annotations
 
@@ -14,36 +14,31 @@ from ..inputs.vectors import Lines
 from ..progress import Progress, stop_if_cancelled
 
 CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 3000
-"""Shares of the cell and of the radius, the smaller of which thinned lines may deviate from the layer's."""
-
+"""Simplified lines deviate from the layer's by at most the smaller of these shares of the cell and of the radius."""
 BATCH = 1 << 18
 """Vertices that are prepared at once."""
-
 MAX_SEGMENT_SHARE = 0.5
-"""Longest straight piece as a share of the radius, so that all pieces reach about as many rows."""
-
+"""Longest segment as a share of the radius, so that all segments reach about as many rows."""
 MAX_GEOGRAPHIC_SEGMENT = 2000.0
-"""Longest straight piece in metres on a geographic grid, where one scale holds along a piece."""
-
-
+"""Longest segment in metres on a geographic grid, where one scale is used along a segment."""
 SORT_BANDS = 30_000
-"""Bands of rows that pieces are sorted by: few enough for a radix sort of 16 bits."""
+"""Bands of rows that segments are sorted by: few enough for a radix sort of 16 bits."""
 
 
 @dataclass
 class Segments:
-    """Straight pieces of lines in cell coordinates: ``start`` and ``end`` as (columns, rows), shape (2, pieces)."""
+    """Straight segments of lines in cell coordinates: ``start`` and ``end`` as (columns, rows), shape (2, segments)."""
 
     start: np.ndarray
     end: np.ndarray
     length: np.ndarray
-    """Length of line in metres that lies evenly along each piece, shape (pieces,)."""
+    """Length of line in metres, spread evenly along each segment, shape (segments,)."""
 
     def __len__(self) -> int:
         return len(self.length)
 
     def take(self, chosen: np.ndarray | slice) -> Segments:
-        """Return some of the pieces."""
+        """Return some of the segments."""
         return Segments(self.start[:, chosen], self.end[:, chosen], self.length[chosen])
 
 
@@ -58,58 +53,54 @@ class CellSizeByRow:
         rows = grid.height + 2 * self._margin if self.varies else 1
         self._width, self._height = grid.spacing(-self._margin, rows)
 
-    def at(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.smallest = float(self._width.min()), float(self._height.min())
+        """Smallest cell width and height in metres."""
+
+    def size_at(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return cell width and height at rows (float), each of the shape of ``row`` or a single number."""
         if not self.varies:
             return self._width[0], self._height[0]
         index = np.clip(row.astype(np.int64) + self._margin, 0, len(self._width) - 1)
         return self._width[index], self._height[index]
 
-    def smallest_width(self) -> float:
-        """Return the smallest cell width in metres."""
-        return float(self._width.min())
-
-    def smallest_height(self) -> float:
-        """Return the smallest cell height in metres."""
-        return float(self._height.min())
-
 
 def prepare_lines(
-    lines: Lines, grid: Grid, radius: float, scale: CellSizeByRow, role: str, progress: Progress
+    lines: Lines, grid: Grid, radius: float, cell_size: CellSizeByRow, role: str, progress: Progress
 ) -> Segments:
-    """Turn a line layer into straight pieces that lie within the radius of the grid, roughly in the order of rows.
+    """Turn a line layer into the segments that lie within the radius of the grid, roughly in the order of rows.
 
-    Lines that are there twice, also in the opposite direction, count once. Vertices far finer than the cell are
-    thinned: what is left deviates by a small share of cell and radius and keeps the layer's length.
+    Duplicate lines, also those in the opposite direction, count once. Lines with vertices far finer than the cell are
+    simplified: the result deviates by a small share of cell and radius and keeps the layer's length.
 
     Args:
         lines: the layer, in the grid's CRS.
         grid: the study grid.
         radius: of the density, in metres.
-        scale: metres per cell, at least ``radius`` beyond the grid.
+        cell_size: metres per cell, at least ``radius`` beyond the grid.
         role: what the lines are ("rivers"), for messages.
-        progress: told of duplicates and when no line comes near.
+        progress: receives warnings about duplicates and when no line comes near.
 
     Raises:
         LayerEmpty: there is no line.
         NoOverlap: the whole layer lies elsewhere.
     """
-    reach = np.array([[radius / scale.smallest_width()], [radius / scale.smallest_height()]])
+    layer = f'layer "{lines.name}" ({role})'
+    reach = radius / np.array(cell_size.smallest)[:, None]
     low, high = -reach, np.array([[grid.width], [grid.height]]) + reach
-    cell = min(scale.smallest_width(), scale.smallest_height())
+    cell = min(cell_size.smallest)
     tolerance = min(CELL_TOLERANCE * cell, RADIUS_TOLERANCE * radius)
     longest = max(MAX_SEGMENT_SHARE * radius, 4 * cell)
-    if scale.varies:
+    if cell_size.varies:
         longest = min(longest, MAX_GEOGRAPHIC_SEGMENT)
     inverse = ~grid.transform
     least, most = np.full((2, 1), np.inf), np.full((2, 1), -np.inf)
     broken = 0
     batches = []
-    for group in _line_batches(_unique_lines(lines, role, progress)):
+    for group in _line_batches(_unique_lines(lines.parts, layer, progress)):
         stop_if_cancelled(progress)
         vertices, ends, lost = _concatenate_lines(group)
         broken += lost
-        # A vertex alone is no line.
+        # A single vertex is not a line.
         if vertices.shape[1] == np.count_nonzero(ends):
             continue
         vertices *= [[inverse.a], [inverse.e]]
@@ -118,37 +109,31 @@ def prepare_lines(
         least, most = np.minimum(least, lowest), np.maximum(most, highest)
         if (lowest < low).any() or (highest > high).any():
             vertices, ends = _drop_distant_steps(vertices, ends, low, high)
-        vertices, length = _split_long_segments(vertices, ends, scale, longest)
-        vertices, length = _simplify(vertices, length, scale, tolerance, longest)
-        at = np.flatnonzero(length)
-        batches.append(Segments(vertices[:, at], vertices[:, at + 1], length[at]))
+        vertices, length = _split_long_segments(vertices, ends, cell_size, longest)
+        vertices, length = _simplify(vertices, length, cell_size, tolerance, longest)
+        index = np.flatnonzero(length)
+        batches.append(Segments(vertices[:, index], vertices[:, index + 1], length[index]))
     if broken:
-        progress.warn(f'{broken} vertices of the layer "{lines.name}" ({role}) have no coordinates and are left out.')
+        progress.warn(f"{broken} vertices of the {layer} have no coordinates and are left out.")
     if not batches:
-        raise LayerEmpty(
-            f'The layer "{lines.name}" ({role}) has no line with a length. Choose another layer or leave '
-            f"the {role} out."
-        )
+        raise LayerEmpty(f"The {layer} has no line with a length. Choose another layer or leave the {role} out.")
     if (most < low).any() or (least > high).any():
-        raise NoOverlap(
-            f'The layer "{lines.name}" ({role}) lies outside the study grid. Check its CRS, or choose the '
-            "layer of this area."
-        )
+        raise NoOverlap(f"The {layer} lies outside the study grid. Check its CRS, or choose another layer.")
     segments = _sort_by_row(batches)
     if not len(segments):
         progress.warn(
-            f'No line of the layer "{lines.name}" ({role}) comes within {radius:g} m of the study grid, so '
-            "the density is 0 everywhere. Check that this is so in nature."
+            f"No line of the {layer} comes within {radius:g} m of the study grid, so the density is 0 everywhere. "
+            "Check that this is plausible."
         )
     return segments
 
 
-def _unique_lines(lines: Lines, role: str, progress: Progress) -> list[np.ndarray]:
+def _unique_lines(parts: list[np.ndarray], layer: str, progress: Progress) -> list[np.ndarray]:
     """Return the coordinates of the lines that have two vertices or more, each line once."""
-    parts = [part for part in lines.parts if len(part) > 1]
+    parts = [part for part in parts if len(part) > 1]
     if not parts:
         return []
-    # Lines can only be equal when they agree in vertices and ends; of those all coordinates are compared.
+    # Equal lines agree in the number of vertices and in the ends; only of such lines all coordinates are compared.
     ends = np.concatenate([part[:1] for part in parts]) + np.concatenate([part[-1:] for part in parts])
     key = np.nan_to_num(ends[:, :2]) @ [1.0, math.sqrt(2)] + np.array([len(part) for part in parts])
     order = np.argsort(key)
@@ -165,14 +150,12 @@ def _unique_lines(lines: Lines, role: str, progress: Progress) -> list[np.ndarra
             seen.add(code)
     if not repeated:
         return parts
-    progress.warn(
-        f'{len(repeated)} lines of the layer "{lines.name}" ({role}) are there more than once and are counted once.'
-    )
+    progress.warn(f"{len(repeated)} lines of the {layer} are duplicates of others and are ignored.")
     return [part for number, part in enumerate(parts) if number not in repeated]
 
 
 def _line_batches(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """Give lines in groups of about ``BATCH`` vertices."""
+    """Yield lines in groups of about ``BATCH`` vertices."""
     first = count = 0
     for number, part in enumerate(parts, 1):
         count += len(part)
@@ -182,9 +165,7 @@ def _line_batches(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 def _concatenate_lines(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the vertices of some lines one line after the other, and where lines end.
-
-    Vertices without coordinates are left out, and so are those that repeat the one before.
+    """Join the vertices of some lines, without those that have no coordinates or repeat the one before.
 
     Returns:
         Coordinates, float64, shape (2, vertices); whether each vertex is the last of its line; and how many had no
@@ -202,7 +183,7 @@ def _concatenate_lines(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray,
         vertices, ends = vertices[:, usable], np.append(owner[1:] != owner[:-1], True)[: len(owner)]
     repeats = (vertices[0, 1:] == vertices[0, :-1]) & (vertices[1, 1:] == vertices[1, :-1]) & ~ends[:-1]
     if repeats.any():
-        # The last of equal vertices stays: it is the one that knows whether the line ends.
+        # The last of equal vertices stays: it is the one that marks the end of the line.
         kept = np.append(~repeats, True)
         vertices, ends = vertices[:, kept], ends[kept]
     return vertices, ends, lost
@@ -211,7 +192,7 @@ def _concatenate_lines(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray,
 def _drop_distant_steps(
     vertices: np.ndarray, ends: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out the steps between vertices that lie beyond ``low`` or ``high``, both of shape (2, 1)."""
+    """Drop the steps between vertices that lie beyond ``low`` or ``high``, both of shape (2, 1)."""
     below, above = vertices < low, vertices > high
     away = ((below[:, 1:] & below[:, :-1]) | (above[:, 1:] & above[:, :-1])).any(axis=0)
     ends = ends.copy()
@@ -222,14 +203,14 @@ def _drop_distant_steps(
 
 
 def _split_long_segments(
-    vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRow, longest: float
+    vertices: np.ndarray, ends: np.ndarray, cell_size: CellSizeByRow, longest: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Measure the steps from vertex to vertex, and cut those longer than ``longest`` metres into equal pieces.
+    """Measure the steps from vertex to vertex, and split those longer than ``longest`` metres into equal segments.
 
     Returns:
         Vertices, shape (2, vertices), and metres from each to the next, 0 where a line ends.
     """
-    length = _segment_lengths(vertices, ends, scale)
+    length = _segment_lengths(vertices, ends, cell_size)
     if not (length > longest).any():
         return vertices, length
     counts = np.ceil(length / longest).astype(np.int64).clip(1)
@@ -237,12 +218,12 @@ def _split_long_segments(
     share = (np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)) / counts[owner]
     step = np.diff(vertices, axis=1, append=vertices[:, -1:])
     vertices = vertices[:, owner] + share * step[:, owner]
-    return vertices, _segment_lengths(vertices, ends[owner], scale)
+    return vertices, _segment_lengths(vertices, ends[owner], cell_size)
 
 
-def _segment_lengths(vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRow) -> np.ndarray:
+def _segment_lengths(vertices: np.ndarray, ends: np.ndarray, cell_size: CellSizeByRow) -> np.ndarray:
     """Return the metres from each vertex to the next, 0 where a line ends."""
-    width, height = scale.at((vertices[1, 1:] + vertices[1, :-1]) / 2)
+    width, height = cell_size.size_at((vertices[1, 1:] + vertices[1, :-1]) / 2)
     length = np.zeros(len(ends))
     length[:-1] = np.sqrt(np.square(np.diff(vertices[0]) * width) + np.square(np.diff(vertices[1]) * height))
     length[ends] = 0
@@ -250,55 +231,53 @@ def _segment_lengths(vertices: np.ndarray, ends: np.ndarray, scale: CellSizeByRo
 
 
 def _simplify(
-    vertices: np.ndarray, length: np.ndarray, scale: CellSizeByRow, tolerance: float, longest: float
+    vertices: np.ndarray, length: np.ndarray, cell_size: CellSizeByRow, tolerance: float, longest: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Leave out vertices as long as every point of a line stays within ``tolerance`` metres of the place it had.
+    """Drop vertices as long as no point of a line moves by more than ``tolerance`` metres.
 
-    Each pass looks at every second vertex of a line, counted from its start so that the other lines do not matter, and
-    adds to the deviation of the pieces beside it the distance of the vertex from the point of the joined piece at the
-    same length along the line. No piece grows beyond ``longest``.
+    Each pass tests every second vertex of a line, counted from its start so that the other lines do not matter, and
+    adds to the deviation of the segments beside it the distance of the vertex from the point of the joined segment at
+    the same length along the line. No segment grows beyond ``longest``.
     """
     deviation = np.zeros(len(length))
     quiet = 0
     while len(length) > 2 and quiet < 2:
-        # A pass that leaves little out is followed by one over the others.
+        # A pass that drops few vertices is followed by one over the others.
         between = _alternate_vertices(length, 1 + quiet)
         first, second = length[between - 1], length[between]
         total = first + second
         near = np.flatnonzero(total <= longest)
         between, total, share = between[near], total[near], first[near] / total[near]
-        at, onward = vertices[:, between - 1], vertices[:, between + 1]
-        away = at - vertices[:, between] + share * (onward - at)
-        width, height = scale.at(vertices[1, between])
+        before, after = vertices[:, between - 1], vertices[:, between + 1]
+        away = before - vertices[:, between] + share * (after - before)
+        width, height = cell_size.size_at(vertices[1, between])
         moved = np.maximum(deviation[between - 1], deviation[between])
         moved += np.sqrt(np.square(away[0] * width) + np.square(away[1] * height))
         joins = np.flatnonzero(moved <= tolerance)
         quiet = quiet + 1 if len(joins) * 50 < len(length) else 0
         if len(joins):
-            left_out = between[joins]
-            length[left_out - 1], deviation[left_out - 1] = total[joins], moved[joins]
-            kept = np.ones(len(length), dtype=bool)
-            kept[left_out] = False
-            at = np.flatnonzero(kept)
-            vertices, length, deviation = np.take(vertices, at, axis=1), length[at], deviation[at]
+            dropped = between[joins]
+            length[dropped - 1], deviation[dropped - 1] = total[joins], moved[joins]
+            mask = np.ones(len(length), dtype=bool)
+            mask[dropped] = False
+            kept = np.flatnonzero(mask)
+            vertices, length, deviation = np.take(vertices, kept, axis=1), length[kept], deviation[kept]
     return vertices, length
 
 
 def _alternate_vertices(length: np.ndarray, first: int) -> np.ndarray:
-    """Return the numbers of every second vertex of each line, from its ``first`` one on, except where lines end."""
+    """Return the indices of every second vertex of each line, from its ``first`` one on, except where lines end."""
     ends = np.flatnonzero(length == 0)
     starts = np.append(0, ends[:-1] + 1) if len(ends) else np.zeros(1, dtype=np.int64)
-    chosen = np.zeros(len(length) + 1, dtype=bool)
-    place = np.arange(len(length), dtype=np.int32) - np.repeat(starts + first, np.diff(np.append(starts, len(length))))
-    np.equal(place & 1, 0, out=chosen[:-1])
-    chosen[:-1] &= (place >= 0) & (length > 0)
-    return np.flatnonzero(chosen[:-1])
+    counts = np.diff(np.append(starts, len(length)))
+    index = np.arange(len(length), dtype=np.int32) - np.repeat(starts + first, counts)
+    return np.flatnonzero((index & 1 == 0) & (index >= 0) & (length > 0))
 
 
 def _sort_by_row(batches: list[Segments]) -> Segments:
-    """Bring pieces into the order of the row of their middle, to within a band of rows.
+    """Sort segments by the row of their middle, to within a band of rows.
 
-    One array after the other, and none kept longer than needed: millions of pieces fill memory.
+    One array after the other, and none kept longer than needed: millions of segments fill memory.
     """
     middle = np.concatenate([batch.start[1] + batch.end[1] for batch in batches])
     if len(middle):

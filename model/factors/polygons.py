@@ -1,10 +1,8 @@
-"""Burning polygons into blocks of a grid, also polygons with very many vertices and grids with very many blocks.
-The mapped area: which cells of a window lie in the polygons that the user drew.
-"""
+"""Rasterize polygons into blocks of a grid, fast also for polygons with very many vertices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,10 @@ from rasterio.features import rasterize
 
 from ..errors import LayerEmpty, NoOverlap
 from ..grid import Block, Grid
-from ..inputs.vectors import Polygons
+from ..inputs.vectors import Polygons, polygon_parts
+
+Bounds = tuple[float, float, float, float]
+Geometry = dict[str, Any]
 
 
 class PolygonBurner:
@@ -25,58 +26,45 @@ class PolygonBurner:
         self._shapes = [_rings(geometry) for geometry in polygons.geometries]
         self._bounds = np.array([_bounds(shape) for shape in self._shapes]).reshape(-1, 4)
 
-    def reaching(self, block: Block) -> np.ndarray:
-        """Return the numbers of the features whose bounding box reaches into a block."""
+    def intersecting(self, block: Block) -> np.ndarray:
+        """Return the indices of the features whose bounding box intersects a block."""
         left, bottom, right, top = self._extent(block)
-        bounds = self._bounds
-        return np.flatnonzero(
-            (bounds[:, 0] < right) & (bounds[:, 2] > left) & (bounds[:, 1] < top) & (bounds[:, 3] > bottom)
-        )
+        west, south, east, north = self._bounds.T
+        return np.flatnonzero((west < right) & (east > left) & (south < top) & (north > bottom))
 
     def burn(self, block: Block, features: Sequence[int], values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return which polygon each cell centre lies in.
 
         Args:
             block: cells of the grid.
-            features: numbers of the features to burn; where several cover a cell, the last one counts.
-            values: one a feature, 1 to 65535.
+            features: indices of the features to burn; where several cover a cell, the last one counts.
+            values: one per feature, 1 to 65535.
 
         Returns:
-            The values, uint16 with 0 where no polygon is, and how many features cover each cell, uint16; both of
-            shape (height, width).
+            The values, with 0 outside all polygons, and how many features cover each cell; both uint16 of shape
+            (height, width).
         """
         extent = self._extent(block)
-        chosen = [
-            (geometry, value)
-            for number, value in zip(features, values)
-            for geometry in [_clip_to_extent(self._shapes[number], extent)]
-            if geometry
-        ]
-        shape = (block.height, block.width)
+        shapes = [_clip_to_extent(self._shapes[feature], extent) for feature in features]
+        chosen = [(shape, value) for shape, value in zip(shapes, values) if shape]
         if not chosen:
-            return np.zeros(shape, dtype=np.uint16), np.zeros(shape, dtype=np.uint16)
-        common = {"out_shape": shape, "transform": self._grid.block_transform(block), "fill": 0, "dtype": np.uint16}
-        burned = rasterize(chosen, **common)
+            return np.zeros(block.shape, dtype=np.uint16), np.zeros(block.shape, dtype=np.uint16)
+        burned = burn_values(self._grid, block, chosen, np.uint16)
         if len(chosen) == 1:
             return burned, (burned > 0).astype(np.uint16)
-        return burned, rasterize([(geometry, 1) for geometry, _ in chosen], merge_alg=MergeAlg.add, **common)
+        ones = [(shape, 1) for shape, _ in chosen]
+        return burned, burn_values(self._grid, block, ones, np.uint16, MergeAlg.add)
 
-    def _extent(self, block: Block) -> tuple[float, float, float, float]:
-        transform = self._grid.block_transform(block)
-        return (
-            transform.c,
-            transform.f + block.height * transform.e,
-            transform.c + block.width * transform.a,
-            transform.f,
-        )
+    def _extent(self, block: Block) -> Bounds:
+        t = self._grid.block_transform(block)
+        return t.c, t.f + block.height * t.e, t.c + block.width * t.a, t.f
 
 
-def _rings(geometry: dict[str, Any]) -> list[list[np.ndarray]]:
-    """Return the polygons of a GeoJSON geometry as lists of rings, shape (vertices, 2) each."""
-    polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+def _rings(geometry: Geometry) -> list[list[np.ndarray]]:
+    """Return the polygons of a geometry as lists of rings, shape (vertices, 2) each, without degenerate ones."""
     return [
         [np.asarray(ring, dtype=np.float64)[:, :2] for ring in polygon if len(ring) > 3]
-        for polygon in polygons
+        for polygon in polygon_parts(geometry)
         if len(polygon) and len(polygon[0]) > 3
     ]
 
@@ -88,20 +76,18 @@ def _bounds(polygons: list[list[np.ndarray]]) -> tuple[float, ...]:
     return (*corners.min(axis=0), *corners.max(axis=0))
 
 
-def _clip_to_extent(
-    polygons: list[list[np.ndarray]], extent: tuple[float, float, float, float]
-) -> dict[str, Any] | None:
+def _clip_to_extent(polygons: list[list[np.ndarray]], extent: Bounds) -> Geometry | None:
     """Return a geometry that covers the same part of an extent with as few vertices as possible; None for none."""
     coordinates = []
-    for polygon in polygons:
-        outer = _simplify_ring(polygon[0], extent)
-        if outer is not None:
-            holes = [ring for ring in (_simplify_ring(ring, extent) for ring in polygon[1:]) if ring is not None]
-            coordinates.append([outer, *holes])
+    for outer, *holes in polygons:
+        simple = _simplify_ring(outer, extent)
+        if simple is not None:
+            inner = (_simplify_ring(hole, extent) for hole in holes)
+            coordinates.append([simple, *(hole for hole in inner if hole is not None)])
     return {"type": "MultiPolygon", "coordinates": coordinates} if coordinates else None
 
 
-def _simplify_ring(ring: np.ndarray, extent: tuple[float, float, float, float]) -> np.ndarray | None:
+def _simplify_ring(ring: np.ndarray, extent: Bounds) -> np.ndarray | None:
     """Drop vertices between two others on the same outer side of an extent: no edge there can enter it."""
     left, bottom, right, top = extent
     x, y = ring.T
@@ -114,7 +100,7 @@ def _simplify_ring(ring: np.ndarray, extent: tuple[float, float, float, float]) 
 
 
 class AreaMask:
-    """Cells whose centre lies in any polygon of a layer; every cell when there is no layer."""
+    """Cells whose centre lies in any polygon of a layer; every cell of the grid when there is no layer."""
 
     def __init__(self, grid: Grid, area: Polygons | None, role: str = "AREA") -> None:
         """Check the layer against the grid.
@@ -126,7 +112,7 @@ class AreaMask:
 
         Raises:
             LayerEmpty: the layer has no polygon.
-            NoOverlap: no polygon reaches into the grid.
+            NoOverlap: no polygon intersects the grid.
         """
         self._grid, self._area = grid, area
         if area is None:
@@ -137,39 +123,44 @@ class AreaMask:
                 "empty to use the whole raster."
             )
         self._extent = polygon_extents(grid, area)
-        if not any(self._intersecting(Block(0, 0, grid.height, grid.width))):
+        if not self.may_intersect(grid.whole):
             raise NoOverlap(
                 f'No polygon of the layer "{area.name}" given as {role} overlaps the raster. Check the '
                 "CRS of both and that the area is the right one."
             )
 
-    def touches(self, block: Block) -> bool:
-        """Whether a polygon's bounding box reaches into the block; ``False`` means that no cell is in the area."""
-        return self._area is None or bool(self._intersecting(block).any())
+    def may_intersect(self, block: Block) -> bool:
+        """Return whether a polygon's bounding box intersects the block; if not, no cell is in the area."""
+        return self._area is None or bool(extents_intersect(self._extent, block).any())
 
     def read(self, block: Block) -> np.ndarray:
-        """Return whether each cell is in the area and the grid, bool, shape (block.height, block.width)."""
+        """Return whether each cell is in the area and the grid, bool of shape (height, width)."""
+        rows, columns = block.row + np.arange(block.height), block.column + np.arange(block.width)
+        in_rows, in_columns = (rows >= 0) & (rows < self._grid.height), (columns >= 0) & (columns < self._grid.width)
+        inside = in_rows[:, None] & in_columns
         if self._area is None:
-            return inside_grid(self._grid, block)
-        chosen = np.flatnonzero(self._intersecting(block))
-        if not len(chosen):
-            return np.zeros((block.height, block.width), dtype=bool)
-        shapes = [self._area.geometries[index] for index in chosen]
-        return burn(self._grid, block, shapes) & inside_grid(self._grid, block)
-
-    def _intersecting(self, block: Block) -> np.ndarray:
-        return extents_intersect(self._extent, block)
+            return inside
+        chosen = np.flatnonzero(extents_intersect(self._extent, block))
+        return inside & burn(self._grid, block, [self._area.geometries[index] for index in chosen])
 
 
-def burn(grid: Grid, block: Block, shapes: list) -> np.ndarray:
-    """Return whether each cell's centre lies in any of the GeoJSON geometries, bool, shape of the block."""
-    return rasterize(
-        ((shape, 1) for shape in shapes),
-        out_shape=(block.height, block.width),
-        fill=0,
-        dtype=np.uint8,
-        transform=grid.block_transform(block),
-    ).astype(bool)
+def burn(grid: Grid, block: Block, shapes: Sequence[Geometry]) -> np.ndarray:
+    """Return whether each cell's centre lies in any of the GeoJSON geometries, bool of the shape of the block."""
+    if not len(shapes):
+        return np.zeros(block.shape, dtype=bool)
+    return burn_values(grid, block, ((shape, 1) for shape in shapes), np.uint8).astype(bool)
+
+
+def burn_values(
+    grid: Grid,
+    block: Block,
+    shapes: Iterable[tuple[Geometry, int]],
+    dtype: type = np.int32,
+    merge: MergeAlg = MergeAlg.replace,
+) -> np.ndarray:
+    """Return the value of the last of some geometries that each cell's centre lies in, 0 outside all of them."""
+    transform = grid.block_transform(block)
+    return rasterize(shapes, out_shape=block.shape, transform=transform, fill=0, dtype=dtype, merge_alg=merge)
 
 
 def polygon_extents(grid: Grid, polygons: Polygons) -> np.ndarray:
@@ -179,19 +170,8 @@ def polygon_extents(grid: Grid, polygons: Polygons) -> np.ndarray:
     return np.stack([(top - t.f) / t.e, (left - t.c) / t.a, (bottom - t.f) / t.e, (right - t.c) / t.a], axis=1)
 
 
-def extents_intersect(extent: np.ndarray, block: Block, halo: float | np.ndarray = 0.0) -> np.ndarray:
-    """Return which extents (see :func:`polygon_extents`), grown by ``halo`` cells, reach into a block."""
+def extents_intersect(extent: np.ndarray, block: Block) -> np.ndarray:
+    """Return which extents (see :func:`polygon_extents`) intersect or touch a block."""
     top, left, bottom, right = extent.T
-    return (
-        (bottom + halo >= block.row)
-        & (top - halo <= block.row + block.height)
-        & (right + halo >= block.column)
-        & (left - halo <= block.column + block.width)
-    )
-
-
-def inside_grid(grid: Grid, block: Block) -> np.ndarray:
-    """Return which cells of a block, which may reach over the border, lie in the grid."""
-    rows = np.arange(block.row, block.row + block.height)
-    columns = np.arange(block.column, block.column + block.width)
-    return ((rows >= 0) & (rows < grid.height))[:, None] & ((columns >= 0) & (columns < grid.width))[None]
+    below, beyond = block.row + block.height, block.column + block.width
+    return (bottom >= block.row) & (top <= below) & (right >= block.column) & (left <= beyond)

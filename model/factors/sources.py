@@ -1,44 +1,149 @@
-"""What a factor may be made from, as the shell hands it over (no rasterio, no torch)."""
+"""Factor sources: which factors each input gives, and how a worker opens it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import copy
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable
 
 from ..errors import ParameterInvalid
-from ..inputs.vectors import Points, Polygons
+from ..grid import Grid
+from ..inputs.vectors import Lines
+from ..progress import Progress
+from .categorical import PolygonClasses, RasterClasses
+from .climate import ContinuousRaster, StationSurface
+from .definitions import CATEGORICAL, CONTINUOUS, FACTORS, TERRAIN_FACTORS, FactorDefinition, FactorReader, factor_name
+from .density import LineDensity
+from .settings import CategoricalInput, RasterPath, StackInputs, StackOptions, StationPoints
+from .terrain import TerrainFactors
 
 
 @dataclass
-class CategoricalInput:
-    """Classes: either polygons with a field that names the class, or a raster of whole numbers."""
+class FactorSource:
+    """One input and the factors that are computed from it."""
 
-    polygons: Polygons | None = None
-    field: str | None = None
-    """Field of the polygons whose values are the class labels."""
-    raster: str | None = None
-    """Path of a class raster in any CRS."""
-    name: str = ""
-    """Name of the layer; extra factors are named after it."""
-
-    def __post_init__(self) -> None:
-        if (self.polygons is None) == (self.raster is None):
-            raise ParameterInvalid(f'Classes "{self.name}" take polygons or a raster: give one of the two.')
-        if self.polygons is not None and not self.field:
-            raise ParameterInvalid(
-                f'The polygons "{self.polygons.name}" need a field that names the class. '
-                "Choose it in the parameter beside the layer."
-            )
-
-    @property
-    def source(self) -> str:
-        """Path or URI, for the run record."""
-        return self.raster if self.raster is not None else self.polygons.source
+    definitions: tuple[FactorDefinition, ...]
+    open: Callable[[], AbstractContextManager[FactorReader]]
+    """Opens the input; each worker opens its own, for two threads must not read one dataset. It can be sent to another
+    process: nothing is open in it, and paths are absolute."""
 
 
-@dataclass
-class StationPoints:
-    """Measurements at stations (rain, temperature) that are to be interpolated."""
+def stack_sources(
+    inputs: StackInputs, options: StackOptions, grid: Grid, known: Mapping[str, Mapping[int, str]], progress: Progress
+) -> list[FactorSource]:
+    """Return the sources of all factors of a stack, in the order of its bands.
 
-    points: Points
-    field: str
-    """Field with the measured values."""
+    Args:
+        inputs: the layers.
+        options: slope method and radii.
+        grid: the study grid.
+        known: class tables by factor, whose codes are kept.
+        progress: receives warnings.
+
+    Raises:
+        ScarpError: an input cannot be used; see the readers of the factors.
+    """
+
+    def source(definition: FactorDefinition, layer: Any) -> FactorSource:
+        if isinstance(layer, CategoricalInput):
+            return categorical_source(definition, layer, grid, known.get(definition.name), progress)
+        if isinstance(layer, Lines):
+            rivers = definition.name == "river_density"
+            radius, role = (options.river_radius, "rivers") if rivers else (options.fault_radius, "faults")
+            return _shared_source(definition, LineDensity(layer, grid, radius, role, progress))
+        return continuous_source(definition, layer, grid, progress)
+
+    layers = {
+        "landform": inputs.landform,
+        "river_density": inputs.rivers,
+        "precipitation": inputs.precipitation,
+        "temperature": inputs.temperature,
+        "fault_density": inputs.faults,
+        "lithology": inputs.lithology,
+        "seismic_intensity": inputs.seismic,
+    }
+    sources = [terrain_source(inputs.dem, grid, options.slope_method)]
+    sources += [source(FACTORS[name], layer) for name, layer in layers.items() if layer is not None]
+    extras: list[tuple[str, str, Any]] = [(CONTINUOUS, name, path) for path, name in inputs.extra_continuous]
+    extras += [(CATEGORICAL, layer.name or Path(layer.source).stem, layer) for layer in inputs.extra_categorical]
+    taken = list(FACTORS)
+    for kind, title, layer in extras:
+        taken.append(_extra_name(title, taken, progress))
+        sources.append(source(FactorDefinition(taken[-1], kind, "", title), layer))
+    return sources
+
+
+def _extra_name(layer: str, taken: list[str], progress: Progress) -> str:
+    wanted, name = factor_name(layer), factor_name(layer, taken)
+    if name != wanted:
+        progress.warn(
+            f'The extra factor "{layer}" is called {name} in the stack, because {wanted} is the name of '
+            "another factor. Rename the layer if it is another quantity; leave it out if it is the same."
+        )
+    return name
+
+
+def terrain_source(dem: RasterPath, grid: Grid, method: str) -> FactorSource:
+    """Return the source of slope, profile curvature and aspect; errors as in :class:`TerrainFactors`."""
+    definitions = tuple(FACTORS[name] for name in TERRAIN_FACTORS)
+    return _checked_source(definitions, partial(TerrainFactors.open, _absolute_path(dem), grid, method))
+
+
+def continuous_source(
+    definition: FactorDefinition, source: RasterPath | StationPoints, grid: Grid, progress: Progress
+) -> FactorSource:
+    """Return the source of measured values; errors as in :class:`ContinuousRaster` and :class:`StationSurface`."""
+    if isinstance(source, StationPoints):
+        surface = StationSurface(source, grid, definition.name, progress)
+        progress.report(0, f"{definition.title}: interpolated between {surface.count} stations.")
+        return _shared_source(definition, surface)
+    opener = partial(ContinuousRaster.open, _absolute_path(source), grid, definition.name)
+    return _checked_source((definition,), opener)
+
+
+def categorical_source(
+    definition: FactorDefinition,
+    source: CategoricalInput,
+    grid: Grid,
+    known: Mapping[int, str] | None,
+    progress: Progress,
+) -> FactorSource:
+    """Return the source of classes; errors as in :class:`PolygonClasses` and :class:`RasterClasses`."""
+    role = definition.name
+    if source.polygons is not None:
+        if not source.field:
+            raise ParameterInvalid(f"{role} needs the field that names the class of each polygon.")
+        polygons = PolygonClasses(source.polygons, source.field, grid, role, known, progress)
+        return _shared_source(replace(definition, classes=polygons.classes), polygons)
+    path = _absolute_path(source.source)
+    table = RasterClasses.scan(path, grid, role, known, progress)
+    definition = replace(definition, classes=table.classes)
+    return FactorSource((definition,), partial(RasterClasses.open, path, grid, role, table))
+
+
+def _checked_source(
+    definitions: tuple[FactorDefinition, ...], opener: Callable[[], AbstractContextManager[FactorReader]]
+) -> FactorSource:
+    """Return the source of an input that is opened once now, so that its errors come before the work."""
+    with opener():
+        return FactorSource(definitions, opener)
+
+
+def _shared_source(definition: FactorDefinition, reader: FactorReader) -> FactorSource:
+    return FactorSource((definition,), partial(_reader_copy, reader))
+
+
+def _reader_copy(reader: FactorReader) -> AbstractContextManager[FactorReader]:
+    """Return a reader that shares all arrays with another, but not what it notes of the block read last."""
+    return contextlib.nullcontext(copy.copy(reader))
+
+
+def _absolute_path(source: RasterPath) -> str:
+    """Return the absolute path of a file; other sources that GDAL knows stay as they are."""
+    return os.path.abspath(source) if os.path.exists(source) else str(source)

@@ -12,14 +12,13 @@ import rasterio
 from ..errors import GridUnsupported, ParameterInvalid
 from ..grid import Block, Grid
 from ..inputs.rasters import open_raster, read_scaled
-from .definitions import HORN, SLOPE_METHODS
+from .definitions import FactorReader
+from .settings import HORN, SLOPE_METHODS
 
 STRIP_CELLS = 1 << 14
-"""Cells worked on at once: small enough for the ten or so float64 arrays of the formulas to stay in the cache."""
-
+"""Cells processed at once: small enough for the ten or so float64 arrays of the formulas to stay in the cache."""
 MIN_LAND_ELEVATION = -9000.0
-"""Elevations below are nodata that was not declared."""
-
+"""Lower elevations are undeclared nodata."""
 TAN_22_5 = math.sqrt(2) - 1
 NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 
@@ -41,37 +40,31 @@ def _aspect_lookup() -> np.ndarray:
 ASPECT_LOOKUP = _aspect_lookup()
 
 
-class TerrainFactors:
+class TerrainFactors(FactorReader):
     """The three terrain factors of one DEM, block by block."""
 
     def __init__(self, dem: rasterio.DatasetReader, grid: Grid, method: str = HORN) -> None:
-        """Prepare.
+        """Check the DEM and the method.
 
         Args:
             dem: open DEM with elevations in metres in its first band.
             grid: its grid.
-            method: ``horn`` (Horn 1981, as ArcGIS and gdaldem) or ``zevenbergen_thorne`` (Zevenbergen & Thorne 1987);
-                holds for slope and aspect. Profile curvature always takes Zevenbergen & Thorne's derivatives.
+            method: ``horn`` (Horn 1981, as ArcGIS and gdaldem) or ``zevenbergen_thorne`` (Zevenbergen & Thorne 1987),
+                for slope and aspect. Profile curvature always uses Zevenbergen & Thorne's derivatives.
 
         Raises:
             ParameterInvalid: the method is unknown.
             GridUnsupported: the grid has fewer than two rows or columns, so no slope.
         """
         if method not in SLOPE_METHODS:
-            raise ParameterInvalid(
-                f'The slope method "{method}" is unknown. Choose one of: {", ".join(SLOPE_METHODS)}.'
-            )
+            methods = ", ".join(SLOPE_METHODS)
+            raise ParameterInvalid(f'The slope method "{method}" is unknown. Choose one of: {methods}.')
         if min(grid.shape) < 2:
             raise GridUnsupported(
                 f"The DEM {dem.name} has {grid.width} × {grid.height} cells. Slopes need at "
                 "least two rows and two columns. Give a larger DEM."
             )
         self._dem, self._grid, self._method = dem, grid, method
-        self.lowest = math.inf
-        self.extremes = math.inf, -math.inf
-        """Lowest and highest elevation in and about the block that was read last."""
-        """Lowest elevation under ``MIN_LAND_ELEVATION``, which nothing on Earth's land has, in and about the block that was read
-        last; infinite without any."""
 
     @classmethod
     @contextlib.contextmanager
@@ -83,10 +76,10 @@ class TerrainFactors:
     def read(self, block: Block) -> np.ndarray:
         """Return slope, profile curvature and aspect of a block.
 
-        Slope and aspect at the border and beside nodata are gdaldem's with ``-compute_edges``: a row or column
-        outside continues the slope of the last two, a neighbour without data counts as level with the cell. (Only the
-        four corners of a grid in degrees differ: they continue the slope both ways.)
-        Curvature takes the opposite neighbour turned about the cell instead, as SAGA does.
+        Slope and aspect at the border and beside nodata equal those of ``gdaldem -compute_edges``: a row or column
+        outside extrapolates the last two, and a neighbour without data is level with the cell. Only the four corners of
+        a grid in degrees differ: they extrapolate in both directions. Curvature mirrors the opposite neighbour about
+        the cell instead, as SAGA does.
 
         Args:
             block: cells inside the grid.
@@ -97,8 +90,8 @@ class TerrainFactors:
         """
         window = read_scaled(self._dem, block.padded(1))
         lowest = float(np.fmin.reduce(window, axis=None, initial=np.inf))
-        self.extremes = lowest, float(np.fmax.reduce(window, axis=None, initial=-np.inf))
-        self.lowest = lowest if lowest < MIN_LAND_ELEVATION else math.inf
+        self.elevation_range = lowest, float(np.fmax.reduce(window, axis=None, initial=-np.inf))
+        self.undeclared_nodata = lowest if lowest < MIN_LAND_ELEVATION else math.inf
         filled = window
         grid = self._grid
         top, left = block.row == 0, block.column == 0
@@ -118,8 +111,8 @@ class TerrainFactors:
         result = terrain_derivatives(window, filled, width, height, self._method)
         if grid.is_geographic:
             return result
-        # In a corner gdaldem continues the slope along the column and repeats the outer column, which halves the
-        # gradient across. So be it where gdaldem is the measure; on degrees it is none.
+        # In a corner gdaldem extrapolates along the column and repeats the outer column, which halves the gradient
+        # across. Match gdaldem on projected grids; on geographic grids extrapolate in both directions.
         for at_row, row in ((top, 0), (bottom, block.height - 1)):
             for at_column, column, outer in ((left, 0, 0), (right, block.width - 1, 2)):
                 if at_row and at_column:
@@ -139,7 +132,7 @@ def terrain_derivatives(
 
     Args:
         elevation: in metres, shape (rows + 2, columns + 2), with a border of one cell; NaN at nodata and outside.
-        filled: the same, with what slope and aspect are to take for the cells outside; ``elevation`` itself will do.
+        filled: the same with extrapolated cells outside, for slope and aspect; ``elevation`` itself is allowed.
         width: cell width in metres of each row without the border, shape (rows,).
         height: cell height in metres, shape (rows,).
         method: as in :class:`TerrainFactors`.
@@ -154,7 +147,7 @@ def terrain_derivatives(
         last = min(first + strip, rows)
         out = result[:, first:last]
         widths, heights = width[first:last, None], height[first:last, None]
-        # float64: curvature is a difference of differences of elevations that agree in their first digits.
+        # float64, because curvature is a difference of differences of nearly equal elevations.
         z = elevation[first : last + 2].astype(np.float64)
         missing = np.isnan(z)
         if not missing.any():
@@ -173,12 +166,12 @@ class _NeighbourDifferences:
     """Differences between the neighbours of each cell: eastward in three rows, southward in three columns."""
 
     def __init__(self, z: np.ndarray, missing: str = "") -> None:
-        """Take elevations with a border of one cell.
+        """Compute the differences.
 
         Args:
-            z: float64, shape (rows + 2, columns + 2).
-            missing: what stands in for a neighbour without data: the cell itself (``level``) or the opposite
-                neighbour turned about the cell (``mirrored``, level where that is missing too); empty if none is.
+            z: elevations with a border of one cell, float64, shape (rows + 2, columns + 2).
+            missing: what replaces a neighbour without data: the cell itself (``level``) or the opposite neighbour
+                mirrored about the cell (``mirrored``; level where that is missing too); empty if none is missing.
         """
         self.centre = z[1:-1, 1:-1]
         if missing:
@@ -196,12 +189,12 @@ class _NeighbourDifferences:
 
     def _fill_missing(self, z: np.ndarray, mirrored: bool) -> list[np.ndarray]:
         rows, columns = self.centre.shape
+        centre = self.centre
         around = [z[row : row + rows, column : column + columns] for row, column in NEIGHBOURS]
         if mirrored:
-            around = [
-                np.where(np.isnan(one), 2 * self.centre - opposite, one) for one, opposite in zip(around, around[::-1])
-            ]
-        return [np.where(np.isnan(one), self.centre, one) for one in around]
+            pairs = zip(around, around[::-1])
+            around = [np.where(np.isnan(one), 2 * centre - opposite, one) for one, opposite in pairs]
+        return [np.where(np.isnan(one), centre, one) for one in around]
 
 
 def _slope_and_aspect(
@@ -249,13 +242,12 @@ def _profile_curvature(around: _NeighbourDifferences, width: np.ndarray, height:
 
 
 def _aspect(east: np.ndarray, north: np.ndarray, out: np.ndarray) -> None:
-    """Fill ``out`` with the class of the direction downhill, from the slope uphill to the east and to the north."""
+    """Fill ``out`` with the class of the downhill direction, from the uphill gradients to the east and to the north."""
     across, along = np.abs(east), np.abs(north)
-    index = (north < 0).view(np.uint8)
-    index |= (east < 0).view(np.uint8) << 1
-    index |= (along > across).view(np.uint8) << 2
-    # The border of two classes lies where the tangent is the irrational √2 − 1, so no exact tie can arise.
+    # Two classes meet where the tangent is the irrational √2 − 1, so no exact tie can arise.
     diagonal = (across > TAN_22_5 * along) & (along > TAN_22_5 * across)
-    index |= diagonal.view(np.uint8) << 3
+    index = np.zeros(east.shape, dtype=np.uint8)
+    for bit, condition in enumerate((north < 0, east < 0, along > across, diagonal)):
+        index |= condition.view(np.uint8) << np.uint8(bit)
     np.take(ASPECT_LOOKUP, index, out=out)
     out[(east == 0) & (north == 0)] = 1

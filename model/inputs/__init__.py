@@ -1,1 +1,1 @@
-"""What comes in: rasters on disk, vector layers as plain arrays, and tables typed by the user."""
+"""Input data: rasters on disk, and vector layers as plain arrays."""

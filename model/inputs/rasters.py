@@ -1,14 +1,13 @@
-"""Whether all of a GeoTIFF reached the disk.
-Opening rasters with messages that help, reading windows that may reach over the border, writing whole files.
-"""
+"""Open rasters with helpful messages, read windows that may extend beyond the border, write complete GeoTIFFs."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -21,64 +20,56 @@ from rasterio.windows import Window
 from ..errors import InputCorrupt, InputMissing, OutputNotWritable
 from ..outputs.atomic import atomic_output
 
+if TYPE_CHECKING:
+    from ..grid import Block, Grid
+
+
+TILE = 256
+"""Side of a block of the GeoTIFFs that Scarp writes, in cells."""
+REGION_TAG = "REGION"
+"""Metadata item of a map that names the region it shows, where the user gave one."""
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""What rasterio raises; it passes some of GDAL's own errors on unchanged."""
+MAX_PLAUSIBLE_VALUE = 1e30
+"""No physical quantity is as large; the extreme float32 numbers often are undeclared nodata."""
+MAX_BANDS = 5000
+"""Looking up the nodata value of more bands would take seconds for every window."""
+GDAL_CACHE_BYTES = 128 * 1024 * 1024
+"""Block cache of GDAL, in bytes because rasterio passes the number on as it is; GDAL's own default, a share of the
+machine's memory, would grow with the machine."""
+
+_INCOMPLETE = "not all of it reached the disk"
+_roles: WeakKeyDictionary[rasterio.DatasetReader, str] = WeakKeyDictionary()
+"""Role of each open raster in its run."""
+
 
 def is_complete(path: str | os.PathLike) -> bool:
-    """Return whether every block of a tiled GeoTIFF, overviews among them, was written and lies inside the file.
+    """Return whether every block of a tiled GeoTIFF and of its overviews was written and lies inside the file.
 
-    What GDAL keeps back until a file is closed is written when nobody listens any more: on a full disk the TIFF
-    library then only prints a line to the console, and the file is closed as if all were well. Looking up where the
-    blocks lie takes some microseconds each; nothing is read.
+    GDAL writes cached blocks only when the file is closed, and then reports no error: on a full disk libtiff just
+    prints a line to the console. Looking up the offset of a block takes some microseconds; no cell is read.
 
     Args:
-        path: a GeoTIFF in which no block is left out on purpose.
+        path: a GeoTIFF that is not sparse.
 
     Raises:
-        RasterioError: not even its head is whole.
+        RasterioError: not even its header is complete.
     """
     size = os.path.getsize(path)
     with rasterio.open(path) as dataset:
         for band in dataset.indexes:
             block_height, block_width = dataset.block_shapes[band - 1]
-            levels = [(None, 1), *enumerate(dataset.overviews(band))]
-            for level, factor in levels:
+            for level, factor in [(None, 1), *enumerate(dataset.overviews(band))]:
                 rows, columns = -(-dataset.height // factor), -(-dataset.width // factor)
-                for y in range(-(-rows // block_height)):
-                    for x in range(-(-columns // block_width)):
-                        if not _is_block_complete(dataset, band, level, f"{x}_{y}", size):
-                            return False
+                for y, x in itertools.product(range(-(-rows // block_height)), range(-(-columns // block_width))):
+                    # GDAL knows no offset of a block that was never written.
+                    first, length = (
+                        int(dataset.get_tag_item(f"{item}_{x}_{y}", "TIFF", bidx=band, ovr=level) or 0)
+                        for item in ("BLOCK_OFFSET", "BLOCK_SIZE")
+                    )
+                    if not (first and 0 < length <= size - first):
+                        return False
     return True
-
-
-def _is_block_complete(dataset: rasterio.DatasetReader, band: int, level: int | None, block: str, size: int) -> bool:
-    """Whether a block begins and ends inside the file; GDAL knows no place of a block that was never written."""
-    first = dataset.get_tag_item(f"BLOCK_OFFSET_{block}", "TIFF", bidx=band, ovr=level)
-    length = dataset.get_tag_item(f"BLOCK_SIZE_{block}", "TIFF", bidx=band, ovr=level)
-    return bool(first and length) and int(length) > 0 and int(first) + int(length) <= size
-
-
-TILE = 256
-"""Side of a block of the GeoTIFFs that Scarp writes, in cells."""
-
-REGION_TAG = "REGION"
-"""Metadata item of a map that names the region it shows, where the user gave one."""
-
-GDAL_ERRORS = (RasterioError, CPLE_BaseError)
-"""What rasterio raises; it hands some of GDAL's own errors on as they are."""
-
-_INCOMPLETE = "not all of it reached the disk"
-
-_roles: WeakKeyDictionary[rasterio.DatasetReader, str] = WeakKeyDictionary()
-"""What each open raster is in its run."""
-
-MAX_PLAUSIBLE_VALUE = 1e30
-"""No quantity on Earth is as large; lowest and highest float32 numbers often stand for no data without saying so."""
-
-MAX_BANDS = 5000
-"""More than any survey takes; asking about each of them for every window would take seconds."""
-
-GDAL_CACHE_BYTES = 128 * 1024 * 1024
-"""Block cache of GDAL, in bytes because rasterio hands the number on as it is; GDAL's own default, a share of the
-machine's memory, would grow with the machine."""
 
 
 @contextlib.contextmanager
@@ -91,14 +82,10 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
 
     Raises:
         InputMissing: there is no such file.
-        InputCorrupt: the file is no raster, or GDAL fails to read it.
+        InputCorrupt: the file is not a raster, or GDAL fails to read it.
     """
-    if (
-        not os.path.exists(path)
-        and "://" not in str(path)
-        and ":" not in str(path)[2:]
-        and not str(path).startswith("/vsi")
-    ):
+    is_file = ":" not in str(path)[2:] and not str(path).startswith("/vsi")
+    if is_file and not os.path.exists(path):
         raise InputMissing(f"The {role} raster {path} does not exist. Check the path.")
     with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
         try:
@@ -112,7 +99,7 @@ def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.Dataset
             if dataset.count > MAX_BANDS:
                 raise InputCorrupt(
                     f"The {role} raster {path} has {dataset.count:,} bands; Scarp reads rasters of up "
-                    f"to {MAX_BANDS:,}. If it is not damaged, take the bands that you need out of it "
+                    f"to {MAX_BANDS:,}. If it is not damaged, extract the bands that you need "
                     "with Raster > Conversion > Translate."
                 )
             try:
@@ -134,10 +121,9 @@ def read_window(
     width: int,
     bands: Sequence[int] | None = None,
     fill: float = np.nan,
-    sound: bool = True,
+    mask_implausible: bool = True,
 ) -> np.ndarray:
     """Read cells as float32, with declared nodata as NaN; cells outside the raster hold ``fill``.
-
 
     Args:
         dataset: an open raster (or a view warped onto a grid).
@@ -147,7 +133,7 @@ def read_window(
         width: columns to return.
         bands: 1-based band numbers; all bands by default.
         fill: value outside the raster.
-        sound: whether infinity, and numbers as large as no quantity is, become NaN as well.
+        mask_implausible: whether infinite and implausibly large numbers become NaN as well.
 
     Returns:
         float32 array of shape (bands, height, width).
@@ -160,9 +146,9 @@ def read_window(
     try:
         cells = _read_cells(dataset, numbers, Window(left, top, right - left, bottom - top))
     except GDAL_ERRORS as error:
-        # Said here: whoever reads in the midst of writing would take it for an error of the output.
+        # Not left to open_raster: code that reads while it writes would take it for an error of the output.
         raise _read_error(_roles.get(dataset, "input"), dataset.name, error) from error
-    if sound:
+    if mask_implausible:
         cells = _mask_implausible(cells)
     if cells.shape[1:] == (height, width):
         return cells
@@ -172,7 +158,7 @@ def read_window(
 
 
 def _read_error(role: str, path: str | os.PathLike, error: BaseException) -> InputCorrupt:
-    # rasterio's own words only point at those of GDAL.
+    # rasterio's own text only points to GDAL's.
     while error.__cause__ is not None:
         error = error.__cause__
     return InputCorrupt(
@@ -182,11 +168,10 @@ def _read_error(role: str, path: str | os.PathLike, error: BaseException) -> Inp
 
 
 def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window: Window) -> np.ndarray:
-    """Read a window inside a raster as float32, NaN at nodata."""
     simple = {MaskFlags.all_valid, MaskFlags.nodata}
     flags = dataset.mask_flag_enums
     if not all(simple.issuperset(flags[number - 1]) for number in numbers):
-        # A mask band or an alpha band says where data are.
+        # A mask band or an alpha band.
         return dataset.read(numbers, window=window, masked=True).astype(np.float32).filled(np.nan)
     cells = dataset.read(numbers, window=window, out_dtype="float32")
     for band, number in zip(cells, numbers):
@@ -198,8 +183,7 @@ def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window:
 
 
 def _mask_implausible(cells: np.ndarray) -> np.ndarray:
-    """Return cells with NaN where numbers are larger than any quantity."""
-    # Looking for the extremes is several times as fast as looking at each cell, and mostly enough.
+    # Finding the extremes is several times as fast as testing each cell, and mostly enough.
     lowest, highest = (find.reduce(cells, axis=None, initial=0) for find in (np.fmin, np.fmax))
     if lowest < -MAX_PLAUSIBLE_VALUE or highest > MAX_PLAUSIBLE_VALUE:
         with np.errstate(invalid="ignore"):
@@ -207,8 +191,8 @@ def _mask_implausible(cells: np.ndarray) -> np.ndarray:
     return cells
 
 
-def read_scaled(dataset: rasterio.DatasetReader, block: Any, band: int = 1) -> np.ndarray:
-    """Read one band of a ``Block`` as float32 with the band's declared scale and offset applied.
+def read_scaled(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> np.ndarray:
+    """Read one band of a block with its declared scale and offset applied.
 
     Returns:
         float32 array of shape (height, width), NaN at nodata and outside the raster.
@@ -222,10 +206,14 @@ def read_scaled(dataset: rasterio.DatasetReader, block: Any, band: int = 1) -> n
     return values
 
 
+_LAYOUT = {"driver": "GTiff", "tiled": True, "blockxsize": TILE, "blockysize": TILE, "interleave": "band"}
+_COMPRESSION = {"compress": "zstd", "zstd_level": 1, "predictor": 2, "bigtiff": "if_safer", "num_threads": "all_cpus"}
+
+
 @contextlib.contextmanager
 def create_raster(
     path: str | os.PathLike,
-    grid: Any,
+    grid: Grid,
     dtype: str,
     nodata: float,
     bands: Sequence[str] = ("",),
@@ -237,20 +225,20 @@ def create_raster(
 ) -> Iterator[rasterio.io.DatasetWriter]:
     """Create a tiled, compressed GeoTIFF that gets its name only when it is complete.
 
-    Storage as measured in ``benchmarks/factors_storage.py``: bands apart read three times as fast as bands mixed, and
-    zstd at level 1 with horizontal differences is a fifth smaller than deflate and written four times as fast.
+    Storage as measured in ``benchmarks/factors_storage.py``: band interleaving reads three times as fast as pixel
+    interleaving, and zstd level 1 with predictor 2 is a fifth smaller than deflate and written four times as fast.
 
     Args:
         path: final path.
-        grid: a ``Grid``.
+        grid: its grid.
         dtype: ``float32`` or ``uint8``.
         nodata: value of cells without data.
-        bands: one description a band.
-        band_tags: metadata a band, in the same order.
+        bands: one description per band.
+        band_tags: metadata per band, in the same order.
         tags: metadata of the file.
-        overviews: how overviews are resampled; ``None`` for no overviews.
+        overviews: resampling method of the overviews; ``None`` for no overviews.
         colours: colour table of the first band, red green blue alpha by value.
-        options: further creation options of the GTiff driver, over the defaults.
+        options: GTiff creation options that override the defaults.
 
     Yields:
         The open dataset; write windows to it.
@@ -258,26 +246,10 @@ def create_raster(
     Raises:
         OutputNotWritable: the file cannot be written.
     """
-    profile = {
-        "driver": "GTiff",
-        "width": grid.width,
-        "height": grid.height,
-        "count": len(bands),
-        "dtype": dtype,
-        "crs": grid.crs,
-        "transform": grid.transform,
-        "nodata": nodata,
-        "tiled": True,
-        "blockxsize": TILE,
-        "blockysize": TILE,
-        "interleave": "band",
-        "compress": "zstd",
-        "zstd_level": 1,
-        "predictor": 2,
-        "bigtiff": "if_safer",
-        "num_threads": "all_cpus",
-        **(options or {}),
-    }
+    profile: dict[str, Any] = {"count": len(bands), "dtype": dtype, "nodata": nodata, "crs": grid.crs}
+    profile.update(width=grid.width, height=grid.height, transform=grid.transform)
+    profile.update(**_LAYOUT, **_COMPRESSION)
+    profile.update(options or {})
     with atomic_output(path) as temporary:
         try:
             with rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES, GDAL_TIFF_OVR_BLOCKSIZE=TILE):
@@ -301,10 +273,11 @@ def create_raster(
 
 
 def _open_writer(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWriter:
+    incomplete = (TypeError, *GDAL_ERRORS) if mode == "r+" else (TypeError,)
     try:
         return rasterio.open(path, mode, **profile)
-    except (TypeError, *(GDAL_ERRORS if mode == "r+" else ())) as error:
-        # The file was just made: it is empty, or has no end, because the disk is full.
+    except incomplete as error:
+        # The file was just created: it is empty or truncated because the disk is full.
         raise RasterioError(_INCOMPLETE) from error
 
 

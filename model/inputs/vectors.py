@@ -1,7 +1,6 @@
 """Vector layers as plain arrays, already in the CRS of the study grid.
 
-Whoever calls the core reads the layer (QGIS does, with the user's own transformation settings), so the core needs no
-vector library.
+The caller reads the layer (QGIS does, with the user's own transformation settings): the core needs no vector library.
 """
 
 from __future__ import annotations
@@ -13,6 +12,9 @@ import numpy as np
 
 from ..errors import FieldUnusable
 
+Ring = Any
+"""Vertices as an array of shape (vertices, 2), which takes a tenth of the memory of a list, or as a list of pairs."""
+
 
 @dataclass
 class _Layer:
@@ -21,14 +23,15 @@ class _Layer:
     source: str = ""
     """Path or URI, for the run record."""
     fields: dict[str, list[Any]] = field(default_factory=dict)
-    """Attribute values by field name, one a feature; ``None`` where the attribute is empty."""
+    """Attribute values by field name, one per feature; ``None`` where the attribute is empty."""
+
+    @property
+    def source_or_name(self) -> str:
+        """Where the layer comes from, for the run record."""
+        return self.source or self.name
 
     def column(self, name: str) -> list[Any]:
-        """Return the values of one field.
-
-        Raises:
-            FieldUnusable: the layer has no such field.
-        """
+        """Return the values of one field; raises :class:`FieldUnusable` if there is no such field."""
         if name not in self.fields:
             known = ", ".join(self.fields) or "none"
             raise FieldUnusable(f'The layer "{self.name}" has no field "{name}". Choose one of its fields: {known}.')
@@ -38,25 +41,24 @@ class _Layer:
         """Return a field as float64, shape (features,), NaN where it is empty; numbers stored as text are read.
 
         Raises:
-            FieldUnusable: a value is not a number.
+            FieldUnusable: there is no such field, or a value is not a number.
         """
         numbers = np.full(len(self.column(name)), np.nan)
         for index, value in enumerate(self.column(name)):
-            if value is None or str(value).strip() == "":
-                continue
+            text = "" if value is None else str(value).strip()
             try:
-                numbers[index] = float(str(value).strip().replace(",", "."))
+                numbers[index] = float(text.replace(",", ".")) if text else np.nan
             except ValueError:
                 raise FieldUnusable(
                     f'The field "{name}" of the layer "{self.name}" should hold numbers, but feature '
-                    f'{index + 1} has "{value}". Choose another field, or mend the value.'
+                    f'{index + 1} has "{value}". Choose another field, or fix the value.'
                 ) from None
         return numbers
 
 
 @dataclass
 class Points(_Layer):
-    """Points; a multi-point becomes one point a part, with its attributes repeated."""
+    """Points; a multi-point becomes one point per part, with its attributes repeated."""
 
     xy: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
     """Map coordinates, float64, shape (points, 2)."""
@@ -67,10 +69,10 @@ class Points(_Layer):
 
 @dataclass
 class Lines(_Layer):
-    """Lines; a multi-line becomes one line a part. Attributes are not kept."""
+    """Lines; a multi-line becomes one line per part. Attributes are not kept."""
 
     parts: list[np.ndarray] = field(default_factory=list)
-    """One array of map coordinates a line, float64, shape (vertices, 2)."""
+    """One array of map coordinates per line, float64, shape (vertices, 2)."""
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -81,8 +83,7 @@ class Polygons(_Layer):
     """Polygons and multi-polygons, with holes."""
 
     geometries: list[dict[str, Any]] = field(default_factory=list)
-    """GeoJSON geometry mappings (``Polygon`` or ``MultiPolygon``) in map coordinates, one a feature. Their rings may be
-    arrays of shape (vertices, 2), which take a tenth of the memory of lists."""
+    """GeoJSON geometry mappings (``Polygon`` or ``MultiPolygon``) in map coordinates, one per feature."""
 
     def __len__(self) -> int:
         return len(self.geometries)
@@ -91,9 +92,12 @@ class Polygons(_Layer):
         """Return minimum x, minimum y, maximum x, maximum y of each feature, shape (features, 4)."""
         result = np.empty((len(self.geometries), 4))
         for index, geometry in enumerate(self.geometries):
-            rings = geometry["coordinates"]
-            if geometry["type"] == "MultiPolygon":
-                rings = [ring for polygon in rings for ring in polygon]
-            corners = np.concatenate([np.asarray(ring, dtype=float)[:, :2] for ring in rings])
+            rings = [np.asarray(ring, dtype=float)[:, :2] for part in polygon_parts(geometry) for ring in part]
+            corners = np.concatenate(rings)
             result[index] = (*corners.min(axis=0), *corners.max(axis=0))
         return result
+
+
+def polygon_parts(geometry: dict[str, Any]) -> list[list[Ring]]:
+    """Return the polygons of a GeoJSON polygon or multi-polygon, each as its outer ring followed by the holes."""
+    return geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]

@@ -1,4 +1,4 @@
-"""Landslide inventory in, label raster out: buffers of the landslides on the grid of a reference raster."""
+"""Build the label raster: buffers of the landslides on the grid of a reference raster."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import rasterio
 from rasterio.enums import Resampling
 
-from ..errors import LayerEmpty, ParameterInvalid, TooFewData
+from ..errors import LayerEmpty, TooFewData
 from ..factors.polygons import AreaMask
 from ..factors.unit_checks import suspect_distance_unit
 from ..grid import Block, Grid
@@ -17,14 +18,15 @@ from ..inputs.rasters import create_raster, open_raster, read_window
 from ..inputs.vectors import Points, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
-from ..labels.scales import DEFAULT_RADII, UNRECORDED, RadiusAssignment, assign_radii
-from ..outputs.atomic import RunRecord, check_writable
-from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
+from ..labels.scales import DEFAULT_RADII, UNRECORDED, LabelOptions, RadiusAssignment, assign_radii
+from ..outputs.atomic import check_writable
+from ..outputs.run_record import RunRecord
+from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.lineage import warn_stale_inputs
 
 COLOURS = {STABLE: (222, 235, 218, 255), LANDSLIDE: (192, 57, 43, 255), UNKNOWN: (0, 0, 0, 0)}
 MAX_LANDSLIDE_SHARE = 0.5
-"""Share of landslide cells from which the radii are probably too large for the inventory."""
+"""With a larger share of landslide cells, the radii are probably too large for the inventory."""
 
 
 @dataclass
@@ -33,124 +35,101 @@ class LabelSummary:
 
     landslides: int
     """Landslides in the layer."""
-
     used: int
     """Landslides inside the grid."""
-
     outside: int
     """Landslides outside the grid; those within their radius of it still label cells."""
-
     on_unknown: int
     """Landslides inside the grid whose own cell is outside AREA or without data, so labelled unknown."""
-
     duplicates: int
-    """Landslides at exactly the place of an earlier one."""
-
+    """Landslides that coincide with an earlier one."""
     same_cell: int
     """Landslides in the cell of an earlier one, duplicates included."""
-
     small_polygons: int
     """Landslide polygons without a cell centre inside, which got one cell each."""
-
     used_by_scale: dict[str, int]
     """Landslides by row of RADII, over the whole layer."""
-
     metres_by_scale: dict[str, float]
     """Radius by row of RADII."""
-
     landslide_cells: int
     stable_cells: int
     unknown_cells: int
-
     landslide_km2: float
     mapped_km2: float
     """Area of landslide and stable cells."""
-
     ratio: float
-    """Stable cells to one landslide cell."""
+    """Stable cells per landslide cell."""
 
 
 def build_buffered_labels(
     landslides: Points | Polygons,
     reference: str | os.PathLike,
     output: str | os.PathLike,
-    *,
-    scale_field: str | None = None,
-    radii: Mapping[str, float] | None = None,
-    ring: float = 0.0,
-    area: Polygons | None = None,
+    options: LabelOptions,
     progress: Progress,
+    *,
+    area: Polygons | None = None,
 ) -> LabelSummary:
     """Write the label raster: 1 landslide, 0 stable, 255 unknown.
 
-    Cells whose centre lies within the radius of a landslide are 1, and so is the cell that holds the landslide. Cells
-    farther away but nearer than ``ring`` are 255, the others 0. Outside ``area`` and where a band of the reference
-    has no data everything is 255 (Zhang & Deng 2026, section 3.1.2; ring and area are Scarp's).
+    Cells whose centre lies within the radius of a landslide are 1, and so is the cell that contains the landslide.
+    Cells farther away but nearer than ``ring`` are 255, the others 0. Outside ``area`` and where a band of the
+    reference has no data everything is 255 (Zhang & Deng 2026, section 3.1.2; ring and area are Scarp's).
 
     Args:
         landslides: points, or polygons, which are used as they are with the radii as a buffer around them.
-        reference: raster that gives the grid and the cells with data, such as the factor stack.
+        reference: raster with the grid and the cells with data, such as the factor stack.
         output: path of the label GeoTIFF.
-        scale_field: field with the size of each landslide; without it all get the row ``unrecorded``.
-        radii: metres by size. Empty: the paper's for points, no buffer for polygons.
-        ring: metres from the landslide; 0 for no ring.
+        options: radii and ring.
+        progress: receives progress and warnings.
         area: polygons of the area that was mapped; ``None`` for everywhere.
-        progress: hears what was found.
 
     Raises:
         LayerEmpty: there is no landslide, or none inside the grid.
-        ParameterInvalid: RADII or RING cannot be used.
+        ParameterInvalid: RADII cannot be used.
         TooFewData: no cell is left with a landslide label.
     """
     progress = warning_log = WarningLog(progress)
     check_writable(output)
     if not len(landslides):
         raise LayerEmpty(f'The landslide layer "{landslides.name}" has no feature. Choose the layer of the inventory.')
-    if not 0 <= ring < float("inf"):
-        raise ParameterInvalid(f"RING is {ring}, but it is a distance in metres from 0 up.")
     is_polygons = isinstance(landslides, Polygons)
-    table = _choose_radii(radii, is_polygons, progress)
+    field, table = options.scale_field, _choose_radii(options.radii, is_polygons, progress)
     # Without any buffer the sizes do not matter, so codes that RADII does not list are no error then.
-    values = landslides.column(scale_field) if scale_field and any(table.values()) else None
-    assigned = assign_radii(values, len(landslides), table, scale_field or "", progress)
+    values = landslides.column(field) if field and any(table.values()) else None
+    assigned = assign_radii(values, len(landslides), table, field or "", progress)
     metres = np.array(assigned.radius, dtype=np.float64)
-    _report_radii(assigned, ring, is_polygons, progress)
-    record = RunRecord(
-        "buildbufferedlabels",
-        {"SCALE_FIELD": scale_field, "RADII": table, "RING": ring},
-        {
-            "LANDSLIDES": landslides.source or landslides.name,
-            "REFERENCE": reference,
-            "AREA": (area.source or area.name) if area is not None else None,
-        },
-    )
+    _report_radii(assigned, options.ring, is_polygons, progress)
+    area_source = None if area is None else area.source_or_name
+    sources = {"LANDSLIDES": landslides.source_or_name, "REFERENCE": reference, "AREA": area_source}
+    record = RunRecord("buildbufferedlabels", {**options.record(), "RADII": table}, sources)
     warn_stale_inputs({"reference raster": reference}, progress)
     with open_raster(reference, "reference") as dataset:
-        grid = Grid.of(dataset, "reference")
-        _check_distance_units(assigned, ring, grid.cell_size(), is_polygons, progress)
+        grid = Grid.from_dataset(dataset, "reference")
+        _check_distance_units(assigned, options.ring, grid.cell_size(), is_polygons, progress)
         mask = AreaMask(grid, area)
         buffers: Buffers
         if isinstance(landslides, Polygons):
-            buffers = PolygonBuffers(grid, landslides, metres, ring, progress)
-            places, small = buffers.points, buffers.small
+            buffers = PolygonBuffers(grid, landslides, metres, options.ring, progress)
+            points, small = buffers.points, buffers.small
         else:
-            buffers, places, small = PointBuffers(grid, landslides.xy, metres, ring), landslides.xy, 0
-        row, column, inside = grid.cell_indices(places)
+            buffers, points, small = PointBuffers(grid, landslides.xy, metres, options.ring), landslides.xy, 0
+        row, column, inside = grid.cell_indices(points)
         if not inside.any():
             raise LayerEmpty(
                 f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the '
                 "reference raster. Check the CRS of both and that they show the same area."
             )
-        counts, area_m2, on_unknown = _write(
-            dataset, grid, buffers, mask, (row[inside], column[inside]), output, SubProgress(progress, 0.05, 0.97)
-        )
-    cells = row[inside] * grid.width + column[inside]
+        row, column = row[inside], column[inside]
+        part = SubProgress(progress, 0.05, 0.97)
+        counts, area_m2, on_unknown = _write(dataset, grid, buffers, mask, (row, column), output, part)
+    cells = row * grid.width + column
     summary = LabelSummary(
         landslides=len(landslides),
         used=int(inside.sum()),
         outside=int((~inside).sum()),
         on_unknown=on_unknown,
-        duplicates=len(places) - len(np.unique(places, axis=0)),
+        duplicates=len(points) - len(np.unique(points, axis=0)),
         same_cell=len(cells) - len(np.unique(cells)),
         small_polygons=small,
         used_by_scale=assigned.counts,
@@ -168,9 +147,9 @@ def build_buffered_labels(
     return summary
 
 
-def _choose_radii(radii: Mapping[str, float] | None, is_polygons: bool, progress: Progress) -> dict[str, float]:
-    """Return the table to use; the paper's radii stand for landslides drawn as points, not for outlines."""
-    given = {name: float(metres) for name, metres in (radii or {}).items()}
+def _choose_radii(radii: Mapping[str, float], is_polygons: bool, progress: Progress) -> dict[str, float]:
+    """Return the table to use; the paper's radii are for landslides drawn as points, not for outlines."""
+    given = {name: float(metres) for name, metres in radii.items()}
     if not is_polygons:
         return given or dict(DEFAULT_RADII)
     if given and given != DEFAULT_RADII:
@@ -178,8 +157,8 @@ def _choose_radii(radii: Mapping[str, float] | None, is_polygons: bool, progress
     if given:
         progress.report(
             0.0,
-            "The landslides are polygons and RADII is as set at the start: the polygons are used "
-            "without a buffer. Change RADII to put a buffer around them.",
+            "The landslides are polygons and RADII has its default: the polygons are used without a buffer. Change "
+            "RADII to put a buffer around them.",
         )
     return {UNRECORDED: 0.0}
 
@@ -192,7 +171,7 @@ def _report_radii(assigned: RadiusAssignment, ring: float, is_polygons: bool, pr
     if ring and wide:
         progress.warn(
             f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get "
-            "no ring. RING counts from the landslide, not from the edge of its buffer."
+            "no ring. RING is measured from the landslide, not from the edge of its buffer."
         )
 
 
@@ -200,7 +179,7 @@ def _check_distance_units(
     assigned: RadiusAssignment, ring: float, cell_size: float, is_polygons: bool, progress: Progress
 ) -> None:
     largest = max((metres for name, metres in assigned.metres.items() if assigned.counts[name]), default=0.0)
-    # Outlines stand for themselves, and a narrow buffer around them may be meant.
+    # Around outlines a narrow buffer may be intended.
     questions = [suspect_distance_unit("RING", ring, cell_size)]
     if not is_polygons:
         questions.insert(0, suspect_distance_unit("The largest radius of RADII", largest, cell_size))
@@ -209,7 +188,7 @@ def _check_distance_units(
 
 
 def _write(
-    dataset,
+    dataset: rasterio.DatasetReader,
     grid: Grid,
     buffers: Buffers,
     mask: AreaMask,
@@ -220,13 +199,11 @@ def _write(
     """Write the raster; return cells and square metres by label, and the landslides on unknown cells."""
     counts = dict.fromkeys((STABLE, LANDSLIDE, UNKNOWN), 0)
     areas = dict.fromkeys(counts, 0.0)
-    on_unknown, done, total = 0, 0, grid.block_count()
-    # Cells of the table's colours are names: an overview must show one of them, never a mean.
-    with create_raster(
-        output, grid, "uint8", UNKNOWN, ["landslide label"], overviews=Resampling.mode, colours=COLOURS
-    ) as target:
-        for block in grid.blocks():
-            stop_if_cancelled(progress)
+    on_unknown = 0
+    # Labels are classes: an overview must show one of them, never a mean.
+    options = {"overviews": Resampling.mode, "colours": COLOURS}
+    with create_raster(output, grid, "uint8", UNKNOWN, ["landslide label"], **options) as target:
+        for block in grid.blocks_with_progress(progress):
             mapped = _mapped_cells(dataset, mask, block)
             inside, near = buffers.read(block)
             labels = np.where(inside, LANDSLIDE, np.where(near, UNKNOWN, STABLE)).astype(np.uint8)
@@ -237,11 +214,8 @@ def _write(
                 by_row = np.count_nonzero(labels == label, axis=1)
                 counts[label] += int(by_row.sum())
                 areas[label] += float(by_row @ cell_area)
-            row, column = cells[0] - block.row, cells[1] - block.column
-            here = (row >= 0) & (row < block.height) & (column >= 0) & (column < block.width)
-            on_unknown += int(np.count_nonzero(~mapped[row[here], column[here]]))
-            done += 1
-            progress.report(done / total)
+            _, own = block.locate(*cells)
+            on_unknown += int(np.count_nonzero(~mapped[own]))
         if not counts[LANDSLIDE]:
             raise TooFewData(
                 "No cell got a landslide label: every landslide lies outside AREA or where the reference "
@@ -250,7 +224,7 @@ def _write(
     return counts, areas, on_unknown
 
 
-def _mapped_cells(dataset, mask: AreaMask, block: Block) -> np.ndarray:
+def _mapped_cells(dataset: rasterio.DatasetReader, mask: AreaMask, block: Block) -> np.ndarray:
     """Return which cells of a block lie in the area and have data in every band, bool."""
     mapped = mask.read(block)
     if mapped.any():
@@ -262,21 +236,20 @@ def _mapped_cells(dataset, mask: AreaMask, block: Block) -> np.ndarray:
 def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
     progress.report(
         0.98,
-        f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster "
-        f"({summary.duplicates:,} at the place of another one, {summary.same_cell:,} in the cell of "
-        f"another one).",
+        f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster ({summary.duplicates:,} coincide "
+        f"with another one, {summary.same_cell:,} lie in the cell of another one).",
     )
     progress.report(
         0.98,
         f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), "
         f"{summary.stable_cells:,} stable, {summary.unknown_cells:,} unknown; "
-        f"{summary.ratio:.1f} stable cells to one landslide cell.",
+        f"{summary.ratio:.1f} stable cells per landslide cell.",
     )
     if summary.small_polygons:
         progress.report(
             0.98,
-            f"{summary.small_polygons:,} landslide polygons are too small to hold a cell centre; "
-            "each got the cell of a point inside it.",
+            f"{summary.small_polygons:,} landslide polygons are too small to contain a cell centre; each got the cell "
+            "of a point inside it.",
         )
     if summary.outside:
         progress.warn(f'{summary.outside:,} landslides of "{name}" lie outside the reference raster.')
@@ -285,14 +258,14 @@ def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
             f"{summary.on_unknown:,} landslides lie outside AREA or where the reference has no data; their "
             "own cells are unknown."
         )
+    share = summary.landslide_cells / (summary.landslide_cells + summary.stable_cells)
     if not summary.stable_cells:
         progress.warn(
-            "No stable cell is left, so nothing can be learned from these labels. Take smaller RADII or a "
+            "No stable cell is left, so no model can be trained on these labels. Use smaller RADII or a "
             "smaller RING, or a larger AREA."
         )
-    elif summary.landslide_cells > MAX_LANDSLIDE_SHARE * (summary.landslide_cells + summary.stable_cells):
-        share = summary.landslide_cells / (summary.landslide_cells + summary.stable_cells)
+    elif share > MAX_LANDSLIDE_SHARE:
         progress.warn(
             f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this "
-            "inventory. Take RADII near the landslides' own size."
+            "inventory. Use RADII near the landslides' own size."
         )

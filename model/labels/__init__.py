@@ -1,12 +1,10 @@
-"""Labels: which cells are landslide, which are stable and which nobody knows."""
+"""Labels of the cells: landslide, stable or unknown."""
 
 from __future__ import annotations
 
 LANDSLIDE = 1
-"""Label of cells within the buffer of a landslide."""
-
+"""Cells within the buffer of a landslide."""
 STABLE = 0
-"""Label of mapped cells away from every landslide."""
-
+"""Mapped cells away from every landslide."""
 UNKNOWN = 255
-"""Label of cells that say nothing: not mapped, without data, or in the ring around a landslide."""
+"""Cells that are not mapped, without data, or in the ring around a landslide."""

@@ -1,22 +1,47 @@
-"""From the size that an inventory records for a landslide to the buffer radius on the ground.
+"""Options of the labels, and the buffer radius of a landslide from the size that the inventory records.
 
 Inventories spell sizes in many ways. Words and Chinese terms have one meaning and are matched here; numeric codes do
-not (1 is the largest in some inventories and the smallest in others), so they must be listed by the user.
+not (1 is the largest in some inventories and the smallest in others), so the user must list them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ParameterInvalid
+from ..options import Options, number
 from ..progress import Progress
 
+
+@dataclass(frozen=True)
+class LabelOptions(Options):
+    """Settings of the labels."""
+
+    scale_field: str | None = None
+    """Field with the size of each landslide; without it all get the row ``unrecorded``."""
+    radii: Mapping[str, float] = field(default_factory=dict)
+    """Metres by size. Empty: the paper's for points, no buffer for polygons."""
+    ring: float = number(
+        0.0,
+        0,
+        1e6,
+        "Ring left out around landslides (m)",
+        "Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, "
+        "because the slope beside a landslide is not a good example of a stable one. Measured from the landslide, so "
+        "it must exceed the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials "
+        "on small landslides.",
+        decimals=1,
+    )
+
+
 UNRECORDED = "unrecorded"
-"""Row of the radius table for landslides without a size, or with one that the table does not know."""
+"""Row of the radius table for landslides without a size, or with one that the table does not list."""
 
 DEFAULT_RADII: dict[str, float] = {"giant": 600.0, "large": 500.0, "medium": 400.0, "small": 300.0, UNRECORDED: 300.0}
 """Buffer radius in metres by landslide size, as in the paper (section 3.1.2)."""
@@ -26,25 +51,11 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "large": ("large", "big", "l", "大"),
     "medium": ("medium", "moderate", "middle", "mid", "m", "中"),
     "small": ("small", "little", "minor", "s", "小"),
-    UNRECORDED: (
-        UNRECORDED,
-        "unknown",
-        "not recorded",
-        "none",
-        "null",
-        "nan",
-        "na",
-        "n/a",
-        "missing",
-        "unclassified",
-        "",
-        "未记录",
-        "未知",
-        "不详",
-        "无",
+    UNRECORDED: tuple(
+        f"{UNRECORDED}|unknown|not recorded|none|null|nan|na|n/a|missing|unclassified||未记录|未知|不详|无".split("|")
     ),
 }
-"""Spellings of each size, as :func:`normalise` leaves them."""
+"""Spellings of each size, as :func:`normalise` returns them."""
 
 _SYNONYM_GROUP = {spelling: group for group, spellings in SYNONYMS.items() for spelling in spellings}
 _IGNORED_WORDS = {"landslide", "landslides", "slide", "scale", "size", "sized"}
@@ -53,14 +64,12 @@ _MAX_LISTED_VALUES = 8
 
 @dataclass(frozen=True)
 class RadiusAssignment:
-    """Which radius each landslide got, and by which row of the table."""
+    """The radius of each landslide, and the row of the table that it comes from."""
 
     radius: list[float]
-    """Metres, one a landslide."""
-
+    """Metres, one per landslide."""
     counts: dict[str, int]
-    """Landslides by row of the table, in the table's order; rows that nothing used have 0."""
-
+    """Landslides by row of the table, in the table's order; unused rows have 0."""
     metres: dict[str, float]
     """Radius by row of the table."""
 
@@ -68,17 +77,17 @@ class RadiusAssignment:
 def assign_radii(
     values: Sequence[Any] | None, count: int, radii: Mapping[str, float], field: str, progress: Progress
 ) -> RadiusAssignment:
-    """Give every landslide its radius.
+    """Assign every landslide its radius.
 
-    A value is looked up in the table by its text (case, white space and a trailing ``.0`` do not matter), then by its
-    synonyms. Values that stay unknown use the row ``unrecorded`` with a warning.
+    A value is looked up in the table by its text (case, white space and a trailing ``.0`` are ignored), then by its
+    synonyms. Other values use the row ``unrecorded``, with a warning.
 
     Args:
         values: recorded size of each landslide, ``None`` when the inventory has none.
         count: number of landslides.
         radii: metres by size; the first rows win.
         field: name of the field, for messages.
-        progress: hears the warnings.
+        progress: receives warnings.
 
     Raises:
         ParameterInvalid: the table is empty or has a negative radius, or the field holds numeric codes that the table
@@ -88,16 +97,15 @@ def assign_radii(
     if values is None:
         values = [None] * count
     found = [_match_row(value, table) for value in values]
-    codes = sorted(
-        {normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)}, key=float
-    )
+    unlisted = {normalise(value) for value, row in zip(values, found) if row is None and _is_code(value)}
+    codes = sorted(unlisted, key=float)
     if codes:
         raise ParameterInvalid(
             f'The field "{field}" holds the codes {", ".join(codes)}, and RADII does not say how many metres each is. '
             "Codes have no common order: 1 is the largest landslide in some inventories and the smallest in others. "
             f'Add a row for each to RADII, for example "{codes[0]}, 300".'
         )
-    fallback = table.get(UNRECORDED)
+    fallback = table.get(UNRECORDED, "")
     if None in found or any(row == UNRECORDED and UNRECORDED not in rows for row in found):
         fallback = _fallback(values, found, rows, field, progress)
     names = [fallback if row is None or row not in rows else row for row in found]
@@ -106,15 +114,11 @@ def assign_radii(
 
 
 def normalise(value: Any) -> str:
-    """Return a recorded size as comparable text: ``2.0`` is ``"2"``, ``"Large-scale "`` is ``"large"``."""
-    if value is None or (isinstance(value, float) and value != value):
-        return ""
-    text = str(value).strip()
-    try:
-        number = float(text)
-        return "" if number != number else f"{number:g}"
-    except ValueError:
-        pass
+    """Return a recorded size as comparable text: ``2.0`` as ``"2"``, ``"Large-scale "`` as ``"large"``."""
+    text = "" if value is None else str(value).strip()
+    with contextlib.suppress(ValueError):
+        size = float(text)
+        return "" if math.isnan(size) else f"{size:g}"
     text = text.casefold().replace("滑坡", "").strip()
     words = [word for word in re.split(r"[\s_\-]+", text) if word not in _IGNORED_WORDS]
     text = " ".join(words)
@@ -155,11 +159,11 @@ def _match_row(value: Any, table: Mapping[str, str]) -> str | None:
 def _fallback(
     values: Sequence[Any], found: Sequence[str | None], rows: Mapping[str, float], field: str, progress: Progress
 ) -> str:
-    """Return the row for landslides whose size is not in the table, and say so."""
+    """Return the row for landslides whose size is not in the table, and warn about it."""
     row = UNRECORDED if UNRECORDED in rows else min(rows, key=lambda name: rows[name])
     unknown = Counter(str(value) for value, name in zip(values, found) if name is None)
     if unknown:
-        listed = ", ".join(f'"{value}" ({number})' for value, number in unknown.most_common(_MAX_LISTED_VALUES))
+        listed = ", ".join(f'"{value}" ({times})' for value, times in unknown.most_common(_MAX_LISTED_VALUES))
         more = f" and {len(unknown) - _MAX_LISTED_VALUES} more" if len(unknown) > _MAX_LISTED_VALUES else ""
         progress.warn(
             f'{sum(unknown.values())} landslides have a size in "{field}" that RADII does not list: '

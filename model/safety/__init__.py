@@ -1,1 +1,1 @@
-"""Safety factor: a rainfall threshold per landform as a layer that warns where the network may not."""
+"""The safety factor of the physics constraint, from seven-day rainfall and rainfall thresholds."""

@@ -1,4 +1,4 @@
-"""Rain, season and landform on the study grid, window by window, and the rasters made from them."""
+"""Rainfall, season and landform on the study grid block by block, and the rasters computed from them."""
 
 from __future__ import annotations
 
@@ -9,39 +9,36 @@ from dataclasses import dataclass
 
 import numpy as np
 import rasterio
-from rasterio.enums import Resampling
 
 from ..errors import LayerEmpty, TooFewData
 from ..factors.categorical import PolygonClasses, RasterClasses
 from ..factors.climate import ContinuousRaster
-from ..factors.sources import CategoricalInput
+from ..factors.settings import CategoricalInput
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, read_window
 from ..inputs.vectors import Points, Polygons
-from ..labels.buffers import interior_point
-from ..progress import Progress, stop_if_cancelled
+from ..labels.buffers import landslide_points
+from ..progress import Progress
+from .settings import SafetyInputs
 from .thresholds import CRITICAL_SAFETY_FACTOR, ClassCoefficient, RainySeason, safety_factor, seven_day_rainfall
 
 
 @dataclass
 class RainfallBlock:
-    """What one block of the grid holds."""
+    """Rainfall and landform of one block of the grid."""
 
     rainfall: np.ndarray
     """Seven-day rainfall in mm, float64, NaN without rain or where the reference has no data."""
-
     classes: np.ndarray
-    """Number of the landform class, an index into ``RainfallLayers.labels``, −1 for none."""
-
+    """Landform class, an index into ``RainfallLayers.labels``, −1 for none."""
     in_zone: np.ndarray
     """Whether a climate zone gives the season; all true without zones."""
-
     negative: int
     """Cells with negative rain, which count as without."""
 
 
 class RainfallLayers:
-    """All inputs of the safety factor on one grid."""
+    """All inputs of the safety factor on one grid; :func:`open_layers` opens them."""
 
     def __init__(
         self,
@@ -52,7 +49,6 @@ class RainfallLayers:
         landform: PolygonClasses | RasterClasses | None,
         classes: Mapping[int, str],
     ) -> None:
-        """Join open inputs and the label of each landform code; :func:`open_layers` opens them."""
         self.grid = grid
         self.labels = [classes[code] for code in sorted(classes)]
         """Names of the landform classes; empty without topography."""
@@ -79,22 +75,12 @@ class RainfallLayers:
 
 @contextlib.contextmanager
 def open_layers(
-    reference: rasterio.DatasetReader,
-    grid: Grid,
-    precipitation: str | os.PathLike,
-    season: RainySeason,
-    topography: CategoricalInput | None,
-    progress: Progress,
+    reference: rasterio.DatasetReader, grid: Grid, inputs: SafetyInputs, season: RainySeason, progress: Progress
 ) -> Iterator[RainfallLayers]:
-    """Open rain and landform on the grid of the reference.
-
-    Raises:
-        NoOverlap: one of them lies elsewhere.
-        InputMissing, InputCorrupt, CrsMissing, FieldUnusable, LayerEmpty, ParameterInvalid: it cannot be used.
-    """
+    """Open precipitation and landform on the grid of the reference; errors as in :func:`open_landform`."""
     with contextlib.ExitStack() as opened:
-        rain = opened.enter_context(ContinuousRaster.open(str(precipitation), grid, "precipitation"))
-        landform, classes = opened.enter_context(open_landform(topography, grid, progress))
+        rain = opened.enter_context(ContinuousRaster.open(str(inputs.precipitation), grid, "precipitation"))
+        landform, classes = opened.enter_context(open_landform(inputs.topography, grid, progress))
         yield RainfallLayers(reference, grid, rain, season, landform, classes)
 
 
@@ -102,7 +88,7 @@ def open_layers(
 def open_landform(
     topography: CategoricalInput | None, grid: Grid, progress: Progress
 ) -> Iterator[tuple[PolygonClasses | RasterClasses | None, Mapping[int, str]]]:
-    """Open the landform on a grid, with the label of each code; nothing and no labels without one.
+    """Open the landform on a grid, with the label of each code; ``None`` and no labels without one.
 
     Raises:
         NoOverlap: it lies elsewhere.
@@ -115,9 +101,9 @@ def open_landform(
         yield landform, landform.classes
     else:
         path = str(topography.raster)
-        class_table = RasterClasses.scan(path, grid, "topography", None, progress)
-        with RasterClasses.open(path, grid, "topography", class_table) as opened:
-            yield opened, class_table.classes
+        table = RasterClasses.scan(path, grid, "topography", None, progress)
+        with RasterClasses.open(path, grid, "topography", table) as opened:
+            yield opened, table.classes
 
 
 def rainfall_at_landslides(
@@ -125,42 +111,29 @@ def rainfall_at_landslides(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rainfall and class at the historical landslides that lie on cells with rainfall.
 
-    Landslides at exactly the same place count once. Of polygons a point inside stands for each.
+    Landslides at exactly the same place count once. A polygon is represented by an interior point.
 
     Returns:
-        Seven-day rainfall in mm and number of the class (−1 for none), both of shape (landslides used,).
+        Seven-day rainfall in mm and class (−1 for none), both of shape (landslides used,).
 
     Raises:
         LayerEmpty: none lies on a cell with rainfall.
     """
-    if isinstance(landslides, Polygons):
-        places = np.array([interior_point(shape) for shape in landslides.geometries]).reshape(-1, 2)
-    else:
-        places = landslides.xy
-    unique = np.unique(places, axis=0)
-    if len(unique) < len(places):
+    points = landslide_points(landslides)
+    unique = np.unique(points, axis=0)
+    if len(unique) < len(points):
         progress.warn(
-            f'{len(places) - len(unique):,} landslides of "{landslides.name}" lie at the place of another '
-            "one and do not count for the critical rainfall."
+            f'{len(points) - len(unique):,} landslides of "{landslides.name}" coincide with another one and do not '
+            "count for the critical rainfall."
         )
     row, column, inside = layers.grid.cell_indices(unique)
+    row[~inside] = -1
     rainfall, classes = np.full(len(unique), np.nan), np.full(len(unique), -1, dtype=np.int64)
-    done, total = 0, layers.grid.block_count()
-    for block in layers.grid.blocks():
-        stop_if_cancelled(progress)
-        here = np.flatnonzero(
-            inside
-            & (row >= block.row)
-            & (row < block.row + block.height)
-            & (column >= block.column)
-            & (column < block.column + block.width)
-        )
+    for block in layers.grid.blocks_with_progress(progress):
+        here, cells = block.locate(row, column)
         if len(here):
-            window = layers.read(block)
-            at = row[here] - block.row, column[here] - block.column
-            rainfall[here], classes[here] = window.rainfall[at], window.classes[at]
-        done += 1
-        progress.report(done / total)
+            values = layers.read(block)
+            rainfall[here], classes[here] = values.rainfall[cells], values.classes[cells]
     usable = np.isfinite(rainfall)
     if not usable.any():
         raise LayerEmpty(
@@ -177,19 +150,15 @@ def rainfall_at_landslides(
 
 @dataclass
 class SafetyStatistics:
-    """What was written."""
+    """Counts and range of the cells that were written."""
 
     classes: list[ClassCoefficient]
     cells: int = 0
     cells_with_rain: int = 0
-    """Cells with rainfall."""
-
     outside_climate: int = 0
-    """Of those, cells outside the climate zones."""
-
+    """Cells with rainfall outside the climate zones."""
     without_class: int = 0
-    """Of those, cells without a landform class, although there is a landform layer."""
-
+    """Cells with rainfall but without a landform class, although there is a landform layer."""
     negative: int = 0
     minimum: float = np.inf
     maximum: float = -np.inf
@@ -207,8 +176,8 @@ def write_layers(
 
     Args:
         layers: the inputs.
-        coefficients: one a class of ``layers.labels``; one in all when there are none.
-        rest: coefficient of cells without a class; ``None`` makes them nodata.
+        coefficients: one per class of ``layers.labels``; a single one when there are none.
+        fallback: coefficient of cells without a class; ``None`` makes them nodata.
         output: path of the safety factor.
         output_rainfall: path of the rainfall, or ``None``.
         progress: 0 to 1 over the cells.
@@ -216,47 +185,26 @@ def write_layers(
     Raises:
         TooFewData: no cell has a safety factor.
     """
-    single_class = not layers.labels
     statistics = SafetyStatistics(list(coefficients))
-    # The last entry is what a class number of −1 finds.
+    single_class = not layers.labels
+    # Class −1 takes the last entry.
     table = [*coefficients, coefficients[0] if single_class else fallback]
     k = np.array([np.nan if one is None else one.k for one in table])
-    done, total = 0, layers.grid.block_count()
+    meaning = {"MEANING": f"1 / (1 + k R7); a warning stands under {CRITICAL_SAFETY_FACTOR:g}"}
+    storage = layers.grid, "float32", np.nan
     with contextlib.ExitStack() as opened:
-        target = opened.enter_context(
-            create_raster(
-                output,
-                layers.grid,
-                "float32",
-                np.nan,
-                ["safety factor"],
-                overviews=Resampling.average,
-                tags={"MEANING": f"1 / (1 + k R7); a warning stands under {CRITICAL_SAFETY_FACTOR:g}"},
-            )
-        )
+        target = opened.enter_context(create_raster(output, *storage, ["safety factor"], tags=meaning))
         rain_target = None
         if output_rainfall is not None:
-            rain_target = opened.enter_context(
-                create_raster(
-                    output_rainfall,
-                    layers.grid,
-                    "float32",
-                    np.nan,
-                    ["seven-day rainfall"],
-                    [{"unit": "mm"}],
-                    overviews=Resampling.average,
-                )
-            )
-        for block in layers.grid.blocks():
-            stop_if_cancelled(progress)
-            window = layers.read(block)
-            factor = safety_factor(window.rainfall, k[window.classes]).astype(np.float32)
+            rain = create_raster(output_rainfall, *storage, ["seven-day rainfall"], [{"unit": "mm"}])
+            rain_target = opened.enter_context(rain)
+        for block in layers.grid.blocks_with_progress(progress):
+            values = layers.read(block)
+            factor = safety_factor(values.rainfall, k[values.classes]).astype(np.float32)
             target.write(factor, 1, window=block.window)
             if rain_target is not None:
-                rain_target.write(window.rainfall.astype(np.float32), 1, window=block.window)
-            _update_statistics(statistics, window, factor, table, single_class)
-            done += 1
-            progress.report(done / total)
+                rain_target.write(values.rainfall.astype(np.float32), 1, window=block.window)
+            _update_statistics(statistics, values, factor, table, single_class)
         if not statistics.cells:
             negative = f" {statistics.negative:,} cells have negative rain." if statistics.negative else ""
             raise TooFewData(
@@ -270,28 +218,28 @@ def write_layers(
 
 def _update_statistics(
     statistics: SafetyStatistics,
-    window: RainfallBlock,
+    values: RainfallBlock,
     factor: np.ndarray,
     table: Sequence[ClassCoefficient | None],
     single_class: bool,
 ) -> None:
-    cells_with_rain = np.isfinite(window.rainfall)
-    valid = np.isfinite(factor)
-    statistics.negative += window.negative
-    statistics.cells_with_rain += int(cells_with_rain.sum())
-    statistics.outside_climate += int((cells_with_rain & ~window.in_zone).sum())
+    with_rain, valid = np.isfinite(values.rainfall), np.isfinite(factor)
+    statistics.negative += values.negative
+    statistics.cells_with_rain += int(with_rain.sum())
+    statistics.outside_climate += int((with_rain & ~values.in_zone).sum())
     statistics.cells += int(valid.sum())
     if not single_class:
-        statistics.without_class += int((cells_with_rain & (window.classes < 0)).sum())
-    if cells_with_rain.any():
-        statistics.minimum = min(statistics.minimum, float(window.rainfall[cells_with_rain].min()))
-        statistics.maximum = max(statistics.maximum, float(window.rainfall[cells_with_rain].max()))
-    numbers = np.where(window.classes < 0, len(table) - 1, window.classes)
+        statistics.without_class += int((with_rain & (values.classes < 0)).sum())
+    if with_rain.any():
+        statistics.minimum = min(statistics.minimum, float(values.rainfall[with_rain].min()))
+        statistics.maximum = max(statistics.maximum, float(values.rainfall[with_rain].max()))
+    numbers = np.where(values.classes < 0, len(table) - 1, values.classes)
+    if single_class:
+        numbers[:] = 0
     cells = np.bincount(numbers[valid], minlength=len(table))
     warned = np.bincount(numbers[valid & (factor < CRITICAL_SAFETY_FACTOR)], minlength=len(table))
-    if single_class:
-        cells, warned = [cells.sum()], [warned.sum()]
-    for one, number, low in zip(table, cells, warned):
-        if one is not None:
-            one.cells += int(number)
-            one.warned += int(low)
+    # The single coefficient is in the table twice.
+    for coefficient, number, low in zip(table[:1] if single_class else table, cells, warned):
+        if coefficient is not None:
+            coefficient.cells += int(number)
+            coefficient.warned += int(low)

@@ -1,5 +1,4 @@
-"""Seven-day rainfall and the safety factor that follows from it.
-The regional coefficient k of each landform class: given, from historical landslides, or from the paper.
+"""Seven-day rainfall, the safety factor, and the coefficient k of each landform class.
 
 k = 1 / Rc, where Rc in mm is the critical seven-day rainfall (Zhang & Deng 2026, equation 3), the 95th percentile of
 the seven-day rainfall at the historical landslides of a class.
@@ -12,26 +11,61 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rasterio.features import rasterize
 
 from ..errors import FieldUnusable, NoOverlap, ParameterInvalid, TooFewData
-from ..factors.polygons import extents_intersect, polygon_extents
+from ..factors.polygons import burn_values, extents_intersect, polygon_extents
 from ..grid import Block, Grid
 from ..inputs.vectors import Polygons
 from ..progress import Progress
+from .settings import SafetyOptions
 
 CRITICAL_SAFETY_FACTOR = 0.5
-"""Safety factor under which a warning stands: exactly where the seven-day rainfall exceeds the critical one."""
-
-_LIMITS = {"ALPHA": (0.0, 1.0), "BETA": (0.0, 1000.0), "RAINY_DAYS": (0.0, 366.0)}
-
+"""The safety factor is below it exactly where the seven-day rainfall exceeds the critical rainfall."""
 
 MIN_PLAUSIBLE_RAINFALL, MAX_PLAUSIBLE_RAINFALL = 5.0, 1500.0
-"""mm in the wettest week of a year between which most land on Earth lies."""
+"""mm in the wettest week of a year, between which most land on Earth lies."""
+PERCENTILE = 95.0
+"""Percentile of the seven-day rainfall at landslides that is the critical rainfall."""
+MIN_LANDSLIDES = 10
+"""Landslides with rainfall that a class needs for a percentile of its own."""
+FALLBACK_ROW = "all"
+"""Row of K_TABLE for every class without a row of its own, and for the whole area without TOPOGRAPHY."""
+FALLBACK_SOURCE = f'K_TABLE, row "{FALLBACK_ROW}"'
+"""Source of k that comes from that row."""
+UNCLASSIFIED = "no class"
+"""Name of cells outside all classes in tables."""
+WHOLE_AREA = "whole area"
+"""Name of all cells in tables when there is no TOPOGRAPHY."""
+
+PAPER_K = {
+    "lakes": 0.0119,
+    "glaciers": 0.0263,
+    "plains or terraces formed by sedimentary or glacial deposits": 0.0260,
+    "plains or terraces formed by alluvial, fluvial, or lacustrine deposits": 0.0225,
+    "mountainous": 0.0129,
+}
+"""Table 3 of Zhang & Deng (2026), southeastern Tibet, in 1/mm."""
+
+_LAND = "plain|terrace|flat|valley|fan|basin"
+_LANDFORM_PATTERNS = (
+    # Order matters: a lacustrine plain is not a lake, a glacial terrace not a glacier.
+    (
+        "plains or terraces formed by alluvial, fluvial, or lacustrine deposits",
+        rf"({_LAND}).*(alluvi|fluvi|lacustr)|(alluvi|fluvi|lacustr).*({_LAND}|deposit)|冲积|洪积|湖积",
+    ),
+    (
+        "plains or terraces formed by sedimentary or glacial deposits",
+        rf"({_LAND}).*(sediment|glaci|morain|till)|(sediment|glaci|morain).*({_LAND}|deposit)|沉积|冰碛|冰水|冰川堆积",
+    ),
+    ("glaciers", r"\b(glacier|glaciers|ice ?field|ice cap)\b|^(glacial|ice)$|冰川"),
+    ("lakes", r"\b(lake|lakes|reservoir|water bod(y|ies))\b|^water$|湖"),
+    ("mountainous", r"\b(mountain|mountains|mountainous|montane)\b|山"),
+)
+"""Rows of the paper's table by the labels of landform maps; the first match counts."""
 
 
 def suspect_rainfall_unit(highest: float) -> str:
-    """Return a question about the unit of the rain by its highest seven days in mm, empty when they are plausible."""
+    """Return a question about the unit of the rainfall by its highest seven-day sum in mm, empty if plausible."""
     if highest < MIN_PLAUSIBLE_RAINFALL:
         return (
             f"The seven-day rainfall is nowhere above {highest:.3g} mm. Is PRECIPITATION in metres, in inches or "
@@ -48,10 +82,10 @@ def suspect_rainfall_unit(highest: float) -> str:
 def seven_day_rainfall(
     annual: np.ndarray, alpha: np.ndarray | float, beta: np.ndarray | float, rainy_days: np.ndarray | float
 ) -> np.ndarray:
-    """Return R7 = α · β · (7 / n) · R_annual in mm, NaN where the annual rainfall is.
+    """Return R7 = α · β · (7 / n) · R_annual in mm, NaN where the annual rainfall is NaN.
 
-    Zhang & Deng (2026), equation 4, with the factor β that the text and table 2 give and the printed equation leaves
-    out; β = 1 is the printed form.
+    Zhang & Deng (2026), equation 4, with the factor β of the text and table 2, which the printed equation omits;
+    β = 1 is the printed form.
 
     Args:
         annual: annual rainfall in mm.
@@ -72,167 +106,98 @@ def safety_factor(rainfall: np.ndarray, k: np.ndarray | float) -> np.ndarray:
     return 1.0 / (1.0 + k * rainfall)
 
 
-@dataclass
 class RainySeason:
-    """Parameters of the rainy season: one value each, or polygons of climate zones that override them."""
+    """Parameters of the rainy season by cell: single values, overridden by the fields of climate zones."""
 
-    alpha: float
-    beta: float
-    rainy_days: float
-    zones: Polygons | None = None
-    alpha_field: str | None = None
-    beta_field: str | None = None
-    rainy_days_field: str | None = None
+    def __init__(self, options: SafetyOptions, zones: Polygons | None, grid: Grid, progress: Progress) -> None:
+        """Read the fields of the zones.
 
-    def prepare(self, grid: Grid, progress: Progress) -> None:
-        """Check the values and read the fields.
+        Args:
+            options: the single values, and the names of the fields.
+            zones: climate zones, if any.
+            grid: the study grid.
+            progress: receives warnings about implausible and empty values.
 
         Raises:
-            ParameterInvalid: a value is out of its range, or CLIMATE comes without any field.
-            FieldUnusable: a field is missing, or a value in it is no number or out of range.
-            NoOverlap: no climate zone reaches into the grid.
+            ParameterInvalid: CLIMATE comes without any field.
+            FieldUnusable: a field is missing, or a value in it is not a number or out of range.
+            NoOverlap: no climate zone intersects the grid.
         """
-        for name, value in (("ALPHA", self.alpha), ("BETA", self.beta), ("RAINY_DAYS", self.rainy_days)):
-            low, high = _LIMITS[name]
-            if not low < value <= high:
-                percent = " A percentage is divided by 100 first." if name == "ALPHA" and 1 < value <= 100 else ""
-                raise ParameterInvalid(
-                    f"{name} is {value:g}, but it must lie above {low:g} and not above {high:g}.{percent}"
-                )
-        if self.rainy_days < 7:
+        self._values = {name: getattr(options, name) for name in ("alpha", "beta", "rainy_days")}
+        self._zones, self._grid = zones, grid
+        if options.rainy_days < 7:
             progress.warn(
-                f"RAINY_DAYS is {self.rainy_days:g}: with fewer than 7 rainy days the formula gives more "
+                f"RAINY_DAYS is {options.rainy_days:g}: with fewer than 7 rainy days the formula gives more "
                 "rain in a week than in the whole season."
             )
-        self._fields = {
-            name: field
-            for name, field in (
-                ("ALPHA", self.alpha_field),
-                ("BETA", self.beta_field),
-                ("RAINY_DAYS", self.rainy_days_field),
-            )
-            if field
-        }
-        if self.zones is None:
+        if zones is None:
             return
-        if not self._fields:
+        fields = {name: getattr(options, f"{name}_field") for name in self._values}
+        if not any(fields.values()):
             raise ParameterInvalid(
                 "CLIMATE is given, but none of ALPHA_FIELD, BETA_FIELD and RAINY_DAYS_FIELD. Choose "
                 "the fields that hold the values of each zone."
             )
-        self._grid = grid
-        self._extent = polygon_extents(grid, self.zones) if len(self.zones) else np.empty((0, 4))
-        if not extents_intersect(self._extent, Block(0, 0, grid.height, grid.width)).any():
+        self._extent = polygon_extents(grid, zones) if len(zones) else np.empty((0, 4))
+        if not extents_intersect(self._extent, grid.whole).any():
             raise NoOverlap(
-                f'No polygon of the layer "{self.zones.name}" given as CLIMATE overlaps the reference '
-                "raster. Check the CRS of both."
+                f'No polygon of the layer "{zones.name}" given as CLIMATE overlaps the reference raster. Check the '
+                "CRS of both."
             )
-        self._values = {name: self._read_field(name, field, progress) for name, field in self._fields.items()}
+        self._columns = {
+            name: self._read_field(zones, name, field, progress) for name, field in fields.items() if field
+        }
 
     def read(self, block: Block) -> tuple[np.ndarray | float, np.ndarray | float, np.ndarray | float, np.ndarray]:
         """Return alpha, beta and rainy days of a block's cells, and which cells lie in a climate zone.
 
-        Where zones overlap the later one counts; outside them, and where a field is empty, the single value does.
+        Where zones overlap, the later one counts; outside them and where a field is empty, the single value holds.
         """
-        defaults = {"ALPHA": self.alpha, "BETA": self.beta, "RAINY_DAYS": self.rainy_days}
-        shape = (block.height, block.width)
-        if self.zones is None:
-            return (*defaults.values(), np.ones(shape, dtype=bool))
+        if self._zones is None:
+            return (*self._values.values(), np.ones(block.shape, dtype=bool))
         chosen = np.flatnonzero(extents_intersect(self._extent, block))
-        zone = np.zeros(shape, dtype=np.int32)
+        zone = np.zeros(block.shape, dtype=np.int32)
         if len(chosen):
-            shapes = ((self.zones.geometries[index], number) for number, index in enumerate(chosen, 1))
-            zone = rasterize(
-                shapes, out_shape=shape, fill=0, dtype=np.int32, transform=self._grid.block_transform(block)
-            )
-        read = []
-        for name, value in defaults.items():
-            table = np.array([value, *(self._values[name][chosen] if name in self._values else ())])
-            read.append(table[zone] if name in self._values else value)
-        return read[0], read[1], read[2], zone > 0
+            shapes = ((self._zones.geometries[index], number) for number, index in enumerate(chosen, 1))
+            zone = burn_values(self._grid, block, shapes)
+        found = dict(self._values)
+        for name, column in self._columns.items():
+            found[name] = np.array([self._values[name], *column[chosen]])[zone]
+        return found["alpha"], found["beta"], found["rainy_days"], zone > 0
 
-    def _read_field(self, name: str, field: str, progress: Progress) -> np.ndarray:
-        values = self.zones.numbers(field)
-        low, high = _LIMITS[name]
+    def _read_field(self, zones: Polygons, name: str, field: str, progress: Progress) -> np.ndarray:
+        values = zones.numbers(field)
+        _, high = SafetyOptions.option(name).limits or (0, np.inf)
         with np.errstate(invalid="ignore"):
-            wrong = values[(values <= low) | (values > high)]
+            wrong = values[(values <= 0) | (values > high)]
         if len(wrong):
             raise FieldUnusable(
-                f'The field "{field}" of the layer "{self.zones.name}" holds {wrong[0]:g} for {name}, '
-                f"but it must lie above {low:g} and not above {high:g}."
+                f'The field "{field}" of the layer "{zones.name}" holds {wrong[0]:g} for {name.upper()}, but it must '
+                f"be above 0 and at most {high:g}."
             )
         empty = np.isnan(values)
         if empty.any():
-            defaults = {"ALPHA": self.alpha, "BETA": self.beta, "RAINY_DAYS": self.rainy_days}[name]
             progress.warn(
-                f'The field "{field}" of the layer "{self.zones.name}" is empty in {int(empty.sum())} '
-                f"polygons; {name} is {defaults:g} there."
+                f'The field "{field}" of the layer "{zones.name}" is empty in {int(empty.sum())} polygons; '
+                f"{name.upper()} is {self._values[name]:g} there."
             )
-        return np.where(empty, {"ALPHA": self.alpha, "BETA": self.beta, "RAINY_DAYS": self.rainy_days}[name], values)
-
-
-PERCENTILE = 95.0
-"""Of the seven-day rainfall at landslides, taken as the critical rainfall."""
-
-MIN_LANDSLIDES = 10
-"""Landslides with rainfall that a class needs for a percentile of its own."""
-
-FALLBACK_ROW = "all"
-"""Row of K_TABLE that stands for every class without a row of its own, and for the whole area without TOPOGRAPHY."""
-
-FALLBACK_SOURCE = f'K_TABLE, row "{FALLBACK_ROW}"'
-"""Where k comes from when it is that row's."""
-
-UNCLASSIFIED = "no class"
-"""Name of cells outside all classes in tables."""
-
-WHOLE_AREA = "whole area"
-"""Name of all cells without TOPOGRAPHY in tables."""
-
-PAPER_K = {
-    "lakes": 0.0119,
-    "glaciers": 0.0263,
-    "plains or terraces formed by sedimentary or glacial deposits": 0.0260,
-    "plains or terraces formed by alluvial, fluvial, or lacustrine deposits": 0.0225,
-    "mountainous": 0.0129,
-}
-"""Table 3 of Zhang & Deng (2026), southeastern Tibet, in 1/mm."""
-
-_LAND = "plain|terrace|flat|valley|fan|basin"
-_LANDFORM_PATTERNS = (
-    # Order matters: a lacustrine plain is no lake, a glacial terrace no glacier.
-    (
-        "plains or terraces formed by alluvial, fluvial, or lacustrine deposits",
-        rf"({_LAND}).*(alluvi|fluvi|lacustr)|(alluvi|fluvi|lacustr).*({_LAND}|deposit)|冲积|洪积|湖积",
-    ),
-    (
-        "plains or terraces formed by sedimentary or glacial deposits",
-        rf"({_LAND}).*(sediment|glaci|morain|till)|(sediment|glaci|morain).*({_LAND}|deposit)|沉积|冰碛|冰水|冰川堆积",
-    ),
-    ("glaciers", r"\b(glacier|glaciers|ice ?field|ice cap)\b|^(glacial|ice)$|冰川"),
-    ("lakes", r"\b(lake|lakes|reservoir|water bod(y|ies))\b|^water$|湖"),
-    ("mountainous", r"\b(mountain|mountains|mountainous|montane)\b|山"),
-)
-"""What labels of landform maps mean in terms of the paper's table; the first pattern found counts."""
+        return np.where(empty, self._values[name], values)
 
 
 @dataclass
 class ClassCoefficient:
-    """k of one class and where it comes from; the counts are filled while the raster is written."""
+    """k of one class and its source; the counts are filled while the raster is written."""
 
     label: str
     k: float
-    """1/mm; NaN where no coefficient could be found and none is needed."""
-
+    """1/mm; NaN where there is no coefficient and none is needed."""
     source: str
     landslides: int = 0
     """Historical landslides of the class that have rainfall."""
-
     cells: int = 0
     """Cells with a safety factor."""
-
     warned: int = 0
-    """Cells with a safety factor under 0.5."""
+    """Cells with a safety factor below 0.5."""
 
     @property
     def critical_rainfall(self) -> float:
@@ -241,7 +206,7 @@ class ClassCoefficient:
 
 
 def match_paper_class(label: str) -> str | None:
-    """Return the row of the paper's table 3 that a landform label means, ``None`` when it is not clear."""
+    """Return the row of the paper's table 3 that a landform label stands for, ``None`` when it is unclear."""
     text = " ".join(re.split(r"[\s_\-/]+", label.casefold().strip()))
     if text in PAPER_K:
         return text
@@ -269,17 +234,17 @@ def choose_coefficients(
         table: K_TABLE, k in 1/mm by class name.
         rainfall: seven-day rainfall at the historical landslides in mm, shape (landslides,), without NaN; ``None``
             without landslides.
-        classes: for each landslide the number of its class, an index into ``labels``, −1 for none.
-        progress: hears what may mislead.
-        ways: parameters that can give coefficients of the user's own, for messages.
+        classes: class of each landslide, an index into ``labels``, −1 for none.
+        progress: receives warnings.
+        parameter_hint: parameters with which the user can set coefficients, for messages.
 
     Returns:
-        One coefficient a label (one in all without labels), and the one outside all classes, ``None`` when there is
-        nothing to take it from.
+        One coefficient per label (a single one without labels), and the one outside all classes, ``None`` without any
+        source for it.
 
     Raises:
         ParameterInvalid: K_TABLE names an unknown class or holds a k that is not positive, or some classes have no k.
-        TooFewData: there are landslides, but too few for a pooled percentile, and nothing else to go by.
+        TooFewData: there are landslides, but too few for a pooled percentile, and no other source.
     """
     given = _read_table(labels, table)
     pooled = _percentile(rainfall)
@@ -292,19 +257,22 @@ def choose_coefficients(
     if not labels:
         if fallback is None:
             raise (ParameterInvalid if rainfall is None else TooFewData)(
-                "There is nothing to take the coefficient k from. Give LANDSLIDES (at least "
-                f"{MIN_LANDSLIDES} inside the rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the row "
-                f'"{FALLBACK_ROW}", for example "{FALLBACK_ROW}, 0.0129", the value of the paper for mountains in '
+                "There is no source for the coefficient k. Give LANDSLIDES (at least "
+                f"{MIN_LANDSLIDES} inside the rainfall raster), or TOPOGRAPHY with the landform, or K_TABLE with the "
+                f'row "{FALLBACK_ROW}", for example "{FALLBACK_ROW}, 0.0129", the value of the paper for mountains in '
                 "southeastern Tibet."
             )
         fallback.label = WHOLE_AREA
         return [fallback], None
-    found = [_class_coefficient(number, label, given, rainfall, classes, pooled) for number, label in enumerate(labels)]
+    found = []
+    for index, label in enumerate(labels):
+        own = np.empty(0) if rainfall is None or classes is None else rainfall[classes == index]
+        found.append(_class_coefficient(label, given, own, pooled))
     missing = [label for label, coefficient in zip(labels, found) if coefficient is None]
     if missing:
         raise ParameterInvalid(
-            f"These landform classes have no coefficient k: {', '.join(missing)}. Give {parameter_hint}: in K_TABLE a row for "
-            f'each, or one row "{FALLBACK_ROW}" for all of them.'
+            f"These landform classes have no coefficient k: {', '.join(missing)}. Give {parameter_hint}: in "
+            f'K_TABLE a row for each, or one row "{FALLBACK_ROW}" for all of them.'
         )
     coefficients = [coefficient for coefficient in found if coefficient is not None]
     _warn_about_sources(coefficients, progress, parameter_hint)
@@ -319,7 +287,7 @@ def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, 
         if not 0 < k < float("inf"):
             raise ParameterInvalid(
                 f'K_TABLE gives {k} for "{label}", but k is a number above 0 in 1/mm. Write 1 '
-                "divided by the rain of the threshold in mm, such as 0.0129."
+                "divided by the critical rainfall in mm, such as 0.0129."
             )
         if _normalise_label(label) not in known:
             raise ParameterInvalid(
@@ -332,14 +300,8 @@ def _read_table(labels: Sequence[str], table: Mapping[str, float]) -> dict[str, 
 
 
 def _class_coefficient(
-    number: int,
-    label: str,
-    given: Mapping[str, float],
-    rainfall: np.ndarray | None,
-    classes: np.ndarray | None,
-    pooled: float | None,
+    label: str, given: Mapping[str, float], own: np.ndarray, pooled: float | None
 ) -> ClassCoefficient | None:
-    own = rainfall[classes == number] if rainfall is not None and classes is not None else np.empty(0)
     count = len(own)
     if _normalise_label(label) in given:
         return ClassCoefficient(label, given[_normalise_label(label)], "K_TABLE", count)
@@ -357,7 +319,7 @@ def _class_coefficient(
 def _fallback_coefficient(
     given: Mapping[str, float], rainfall: np.ndarray | None, classes: np.ndarray | None, pooled: float | None
 ) -> ClassCoefficient | None:
-    """Return the coefficient of cells without a class, or of all cells when there are no classes."""
+    """Return the coefficient of cells without a class, which is that of all cells when there are no classes."""
     count = 0 if rainfall is None or classes is None else int((classes < 0).sum())
     if FALLBACK_ROW in given:
         return ClassCoefficient(UNCLASSIFIED, given[FALLBACK_ROW], FALLBACK_SOURCE, count)

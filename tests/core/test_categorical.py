@@ -5,26 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
-from rasterio.crs import CRS
 from rasterio.features import rasterize
 
 from scarp.model.errors import FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid
 from scarp.model.factors.categorical import PolygonClasses, RasterClasses, assign_codes, label_text
-from scarp.model.factors.sources import CategoricalInput
-from scarp.model.grid import Block, Grid
+from scarp.model.factors.settings import CategoricalInput
+from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Polygons
 from scarp.model.progress import NullProgress
+from scarp.tests.core.conftest import box, by_blocks, degree_grid, utm_grid, write_raster
 
-GRID = Grid(CRS.from_epsg(32645), Affine(10, 0, 0, 0, -10, 1000), 120, 100)
-WHOLE = Block(0, 0, 100, 120)
-
-
-def box(left, bottom, right, top):
-    return {
-        "type": "Polygon",
-        "coordinates": [[(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]],
-    }
+GRID = utm_grid(100, 120, 10.0, 0.0, 1000.0)
+WHOLE = GRID.whole
 
 
 def polygons(geometries, labels):
@@ -41,10 +33,7 @@ def blob(random, vertices):
     angle = np.sort(random.uniform(0, 2 * np.pi, vertices))
     ring = centre + size * np.stack([np.cos(angle), np.sin(angle)], axis=1) * random.uniform(0.5, 1, (vertices, 1))
     hole = centre + 0.2 * size * np.stack([np.cos(angle[::-5]), np.sin(angle[::-5])], axis=1)
-    return {
-        "type": "Polygon",
-        "coordinates": [[*map(tuple, ring), tuple(ring[0])], [*map(tuple, hole), tuple(hole[0])]],
-    }
+    return {"type": "Polygon", "coordinates": [[*line.tolist(), line[0].tolist()] for line in (ring, hole)]}
 
 
 def test_codes_follow_the_labels_not_the_order_of_the_polygons():
@@ -74,19 +63,20 @@ def test_blockwise_burn_equals_whole_grid(side, vertices):
     geometries = [blob(random, vertices) for _ in range(12)]
     table = classes(geometries, [f"rock {number % 5}" for number in range(12)])
     codes = {label: code for code, label in table.classes.items()}
-    expected = rasterize(
-        [(geometry, codes[f"rock {number % 5}"]) for number, geometry in enumerate(geometries)],
-        out_shape=GRID.shape,
-        transform=GRID.transform,
-    ).astype(float)
+    place = {"out_shape": GRID.shape, "transform": GRID.transform}
+    shapes = [(geometry, codes[f"rock {number % 5}"]) for number, geometry in enumerate(geometries)]
+    expected = rasterize(shapes, **place).astype(float)
     expected[expected == 0] = np.nan
-    covers = sum(rasterize([(geometry, 1)], out_shape=GRID.shape, transform=GRID.transform) for geometry in geometries)
-    got, overlapping = np.empty(GRID.shape), 0
-    for block in GRID.blocks(side):
-        got[block.row : block.row + block.height, block.column : block.column + block.width] = table.read(block)
-        overlapping += table.overlapping
-    np.testing.assert_array_equal(got, expected)
-    assert overlapping == np.count_nonzero(covers > 1) > 0
+    covers = sum(rasterize([(geometry, 1)], **place) for geometry in geometries)
+    overlapping = []
+
+    def read(block):
+        values = table.read(block)
+        overlapping.append(table.overlapping)
+        return values
+
+    np.testing.assert_array_equal(by_blocks(GRID, read, side), expected)
+    assert sum(overlapping) == np.count_nonzero(covers > 1) > 0
 
 
 def test_the_later_polygon_wins_and_overlaps_are_counted():
@@ -106,9 +96,8 @@ def test_multipolygons_with_holes_keep_the_hole():
 
 def test_cells_without_polygon_or_label_are_nan():
     progress = NullProgress()
-    table = classes(
-        [box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(0, 0, 100, 100)], ["a", None, ""], progress=progress
-    )
+    shapes = [box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(0, 0, 100, 100)]
+    table = classes(shapes, ["a", None, ""], progress=progress)
     codes = table.read(WHOLE)
     assert (codes[:, :40] == 1).all()
     assert np.isnan(codes[:, 40:]).all()
@@ -123,12 +112,8 @@ def test_polygons_beyond_the_grid_make_no_class():
 def test_a_second_area_matches_by_label():
     first = classes([box(0, 0, 400, 1000), box(400, 0, 1200, 1000)], ["shale", "granite"]).classes
     progress = NullProgress()
-    second = classes(
-        [box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(800, 0, 1200, 1000)],
-        ["basalt", "granite", "shale"],
-        first,
-        progress,
-    )
+    shapes = [box(0, 0, 400, 1000), box(400, 0, 800, 1000), box(800, 0, 1200, 1000)]
+    second = classes(shapes, ["basalt", "granite", "shale"], first, progress)
     assert second.classes == {1: "granite", 2: "shale", 3: "basalt"}
     codes = second.read(WHOLE)
     assert codes[0, [0, 50, 100]].tolist() == [3, 1, 2]
@@ -171,27 +156,14 @@ def test_classes_are_polygons_or_a_raster():
         CategoricalInput(polygons=polygons([box(0, 0, 1, 1)], ["a"]))
 
 
-def write(path, values, transform=GRID.transform, crs=GRID.crs, nodata=None):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=values.shape[0],
-        width=values.shape[1],
-        count=1,
-        dtype=values.dtype,
-        transform=transform,
-        crs=crs,
-        nodata=nodata,
-    ) as dataset:
-        dataset.write(values, 1)
-    return str(path)
+def write(path, values, nodata=None):
+    return write_raster(path, values, GRID, nodata=nodata)
 
 
 def raster(path, known=None, grid=GRID):
     table = RasterClasses.scan(path, grid, "land_cover", known, NullProgress())
     with RasterClasses.open(path, grid, "land_cover", table) as opened:
-        return table, opened.read(Block(0, 0, grid.height, grid.width))
+        return table, opened.read(grid.whole)
 
 
 @pytest.mark.parametrize(
@@ -243,9 +215,9 @@ def test_a_raster_matches_known_classes_by_label(tmp_path):
 def test_a_raster_in_another_crs_keeps_its_classes(tmp_path, real_data):
     path = str(real_data / "kaghan_pk" / "lithology.tif")
     with rasterio.open(path) as dataset:
-        own = Grid.of(dataset, "lithology")
+        own = Grid.from_dataset(dataset, "lithology")
         present = sorted(set(np.unique(dataset.read(1))) - {dataset.nodata})
-    degrees = Grid(CRS.from_epsg(4326), Affine(0.0005, 0, 73.3, 0, -0.0005, 34.7), 300, 300)
+    degrees = degree_grid(300, 300, 0.0005, 73.3, 34.7)
     table, codes = raster(path, grid=degrees)
     assert set(table.classes.values()) <= {str(int(value)) for value in present}
     assert set(np.unique(codes[np.isfinite(codes)])) == set(table.classes)

@@ -12,33 +12,24 @@ from scipy.ndimage import map_coordinates
 
 from scarp.model.errors import CrsMissing, FieldUnusable, InputMissing, NoOverlap, TooFewData
 from scarp.model.factors.climate import ContinuousRaster, StationSurface
-from scarp.model.factors.sources import StationPoints
+from scarp.model.factors.settings import StationPoints
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points
 from scarp.model.progress import NullProgress
+from scarp.tests.core.conftest import degree_grid, write_raster
 
 COARSE = 1 / 6
 LEFT, TOP = 92.0, 33.0
 
 UTM = Grid(CRS.from_epsg(32646), Affine(90, 0, 500_000, 0, -90, 3_500_000), 400, 300)
-DEGREES = Grid(CRS.from_epsg(4326), Affine(1 / 1200, 0, 93.31, 0, -1 / 1200, 31.27), 400, 300)
+DEGREES = degree_grid(300, 400, 1 / 1200, 93.31, 31.27)
 
 
-def write(path, values, crs="EPSG:4326", nodata=-9999, transform_=Affine(COARSE, 0, LEFT, 0, -COARSE, TOP)):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=values.shape[0],
-        width=values.shape[1],
-        count=1,
-        dtype=values.dtype,
-        transform=transform_,
-        crs=crs,
-        nodata=nodata,
-    ) as dataset:
-        dataset.write(values, 1)
-    return str(path)
+PLACE = Affine(COARSE, 0, LEFT, 0, -COARSE, TOP)
+
+
+def write(path, values, crs=DEGREES.crs, nodata=-9999, transform=PLACE):
+    return write_raster(path, values, crs=crs, nodata=nodata, transform=transform)
 
 
 def coarse(dtype="int16", seed=0):
@@ -47,7 +38,7 @@ def coarse(dtype="int16", seed=0):
 
 def read(path, grid, block=None):
     with ContinuousRaster.open(path, grid, "precipitation") as raster:
-        return raster.read(block or Block(0, 0, grid.height, grid.width))
+        return raster.read(block or grid.whole)
 
 
 def degrees_of(grid):
@@ -96,7 +87,7 @@ def test_blockwise_equals_whole_grid(tmp_path, grid):
 def test_nodata_does_not_bleed_in(tmp_path, nodata):
     values = coarse("float32")
     values[5:9, 6:12] = nodata
-    grid = Grid(CRS.from_epsg(4326), Affine(COARSE / 10, 0, LEFT, 0, -COARSE / 10, TOP), 200, 200)
+    grid = degree_grid(200, 200, COARSE / 10, LEFT, TOP)
     got = read(write(tmp_path / "rain.tif", values, nodata=None if np.isnan(nodata) else nodata), grid)
     good = values[np.isfinite(values) & (values > 0)]
     assert np.nanmin(got) >= good.min()
@@ -111,7 +102,7 @@ def test_nodata_does_not_bleed_in(tmp_path, nodata):
 
 
 def test_what_the_raster_does_not_cover_is_nan(tmp_path):
-    grid = Grid(CRS.from_epsg(4326), Affine(COARSE / 10, 0, LEFT - 1, 0, -COARSE / 10, TOP), 100, 50)
+    grid = degree_grid(50, 100, COARSE / 10, LEFT - 1, TOP)
     missing = np.isnan(read(write(tmp_path / "rain.tif", coarse()), grid))
     assert missing[:, :60].all()
     assert not missing[:, 60:].any()
@@ -120,8 +111,8 @@ def test_what_the_raster_does_not_cover_is_nan(tmp_path):
 def test_a_finer_raster_is_averaged(tmp_path):
     random = np.random.default_rng(0)
     fine = random.normal(100, 30, (1200, 1600)).astype(np.float32)
-    grid = Grid(CRS.from_epsg(32646), Affine(80, 0, 500_000, 0, -80, 3_500_000), 100, 75)
-    path = write(tmp_path / "fine.tif", fine, "EPSG:32646", None, Affine(5, 0, 500_000, 0, -5, 3_500_000))
+    grid = Grid(UTM.crs, Affine(80, 0, 500_000, 0, -80, 3_500_000), 100, 75)
+    path = write(tmp_path / "fine.tif", fine, UTM.crs, None, Affine(5, 0, 500_000, 0, -5, 3_500_000))
     assert read(path, grid).std() < 5
 
 
@@ -133,14 +124,14 @@ def test_declared_scale_and_offset_are_applied_once(tmp_path):
 
 
 def test_a_raster_elsewhere_is_refused(tmp_path):
-    path = write(tmp_path / "rain.tif", coarse(), transform_=Affine(COARSE, 0, -60, 0, -COARSE, 10))
+    path = write(tmp_path / "rain.tif", coarse(), transform=Affine(COARSE, 0, -60, 0, -COARSE, 10))
     with pytest.raises(NoOverlap, match="precipitation.*rain.tif"):
         read(path, UTM)
 
 
 def test_a_raster_without_crs_or_file_is_refused(tmp_path):
     with pytest.raises(CrsMissing, match="precipitation"):
-        read(write(tmp_path / "rain.tif", coarse(), crs=None), UTM)
+        read(write(tmp_path / "rain.tif", coarse(), crs=CRS()), UTM)
     with pytest.raises(CrsMissing, match="local"):
         read(write(tmp_path / "rain.tif", coarse(), crs='LOCAL_CS["site",UNIT["metre",1]]'), UTM)
     with pytest.raises(InputMissing, match="precipitation"):
@@ -159,7 +150,7 @@ def stations(count, grid=UTM, seed=0, value=None):
 def test_the_surface_passes_through_the_stations(grid):
     points = stations(30, grid)
     surface = StationSurface(points, grid, "precipitation", NullProgress())
-    got = surface.read(Block(0, 0, grid.height, grid.width))
+    got = surface.read(grid.whole)
     rows, columns, _ = grid.cell_indices(points.points.xy)
     assert np.abs(got[rows, columns] - points.points.fields["rain"]).max() < 15
     assert got.min() > 480
@@ -168,7 +159,7 @@ def test_the_surface_passes_through_the_stations(grid):
 
 def test_blocks_of_a_station_surface_meet_without_a_seam():
     surface = StationSurface(stations(30), UTM, "precipitation", NullProgress())
-    whole = surface.read(Block(0, 0, UTM.height, UTM.width))
+    whole = surface.read(UTM.whole)
     np.testing.assert_allclose(surface.read(Block(50, 60, 70, 33)), whole[50:120, 60:93], rtol=1e-6)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from affine import Affine
-from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from scarp.model.errors import Cancelled, LayerEmpty, NoOverlap, ParameterInvalid
 from scarp.model.factors import lines as prepared
 from scarp.model.factors.density import LineDensity
-from scarp.model.grid import Block, Grid
+from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Lines
 from scarp.model.progress import NullProgress
+from scarp.tests.core.conftest import UTM, Listener, by_blocks, degree_grid
 
 CELL = 30.0
 SIDE = 120
@@ -21,7 +21,7 @@ EXTENT = CELL * SIDE
 
 
 def grid(side=SIDE, cell=(CELL, CELL)):
-    return Grid(CRS.from_epsg(32645), Affine(cell[0], 0, 0, 0, -cell[1], side * cell[1]), side, side)
+    return Grid(UTM, Affine(cell[0], 0, 0, 0, -cell[1], side * cell[1]), side, side)
 
 
 def walks(count, vertices, step, extent=EXTENT, turn=0.3, seed=0):
@@ -37,10 +37,7 @@ def walks(count, vertices, step, extent=EXTENT, turn=0.3, seed=0):
 
 def compute(parts, study, radius, side=1024, progress=None):
     density = LineDensity(Lines(name="rivers", parts=parts), study, radius, "rivers", progress or NullProgress())
-    result = np.empty(study.shape, dtype=np.float32)
-    for block in study.blocks(side):
-        result[block.row : block.row + block.height, block.column : block.column + block.width] = density.read(block)
-    return result
+    return by_blocks(study, density.read, side)
 
 
 def exact(parts, xy, radius):
@@ -101,8 +98,8 @@ def test_equals_the_exact_length_within_the_circle(scene, radius):
     assert largest_error(SCENES[scene], grid(), radius) < 0.001
 
 
-def test_a_radius_larger_than_the_area(real_area=SCENES["about a cell"]):
-    assert largest_error(real_area, grid(), 9000.0) < 0.001
+def test_a_radius_larger_than_the_area():
+    assert largest_error(SCENES["about a cell"], grid(), 9000.0) < 0.001
 
 
 @pytest.mark.parametrize("cell", [(30.0, 12.0), (10.0, 40.0)])
@@ -131,16 +128,12 @@ def test_equals_shapely_with_a_circle_of_a_thousand_corners():
 @pytest.mark.parametrize("latitude", [0.0, 30.0, 60.0, -45.0])
 def test_metres_on_the_ground_on_a_geographic_grid(latitude, radius):
     cell, side = 3 / 3600, 150
-    study = Grid(CRS.from_epsg(4326), Affine(cell, 0, 94, 0, -cell, latitude + side * cell / 2), side, side)
+    study = degree_grid(side, side, cell, 94.0, latitude + side * cell / 2)
     parts = [np.array([94, latitude - side * cell / 2]) + part for part in walks(15, 20, side * cell / 25, side * cell)]
     density = compute(parts, study, radius)
-    fine = [
-        np.concatenate(
-            [a + np.linspace(0, 1, 30, endpoint=False)[:, None] * (b - a) for a, b in zip(part[:-1], part[1:])]
-            + [part[-1:]]
-        )
-        for part in parts
-    ]
+    shares = np.linspace(0, 1, 30, endpoint=False)[:, None]
+    steps = [[a + shares * (b - a) for a, b in zip(part[:-1], part[1:])] for part in parts]
+    fine = [np.concatenate([*step, part[-1:]]) for step, part in zip(steps, parts)]
     cells, xy = sample(study, 25)
     worst = 0.0
     for (row, column), (longitude, phi) in zip(cells, xy):
@@ -158,14 +151,14 @@ def test_batches_of_lines_make_no_difference(monkeypatch):
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
-def test_prepared_pieces_keep_the_length_and_come_in_rows(scene):
+def test_prepared_segments_keep_the_length_and_come_in_rows(scene):
     parts, study = SCENES[scene], grid()
     # A radius as wide as this keeps every line near.
     scale = prepared.CellSizeByRow(study, 9000.0)
-    pieces = prepared.prepare_lines(Lines(name="rivers", parts=parts), study, 9000.0, scale, "rivers", NullProgress())
+    segments = prepared.prepare_lines(Lines(name="rivers", parts=parts), study, 9000.0, scale, "rivers", NullProgress())
     whole = sum(np.hypot(*np.diff(part, axis=0).T).sum() for part in parts)
-    assert pieces.length.sum() == pytest.approx(whole, rel=1e-9)
-    rows = (pieces.start[1] + pieces.end[1]) / 2
+    assert segments.length.sum() == pytest.approx(whole, rel=1e-9)
+    rows = (segments.start[1] + segments.end[1]) / 2
     assert (np.diff(rows) > -1).all()
 
 
@@ -180,9 +173,8 @@ def test_duplicate_lines_count_once_with_a_warning():
     line, other = walks(2, 30, 50.0)
     progress = NullProgress()
     once = compute([line, other], grid(), 500.0)
-    np.testing.assert_array_equal(
-        compute([line, other, line.copy(), line[::-1]], grid(), 500.0, progress=progress), once
-    )
+    again = compute([line, other, line.copy(), line[::-1]], grid(), 500.0, progress=progress)
+    np.testing.assert_array_equal(again, once)
     assert len(progress.warnings) == 1
     assert "2 lines" in progress.warnings[0]
     # A line that merely covers the same ground is another line.
@@ -194,9 +186,8 @@ def test_lines_without_length_change_nothing():
     line = walks(1, 30, 50.0)[0]
     point = np.array([[1800.0, 1800.0], [1800.0, 1800.0]])
     stuttering = np.repeat(line, 3, axis=0)
-    np.testing.assert_allclose(
-        compute([stuttering, point, line[:1]], grid(), 500.0), compute([line], grid(), 500.0), atol=1e-5
-    )
+    found = compute([stuttering, point, line[:1]], grid(), 500.0)
+    np.testing.assert_allclose(found, compute([line], grid(), 500.0), atol=1e-5)
 
 
 def test_vertices_without_coordinates_are_dropped_with_a_warning():
@@ -242,17 +233,10 @@ def test_a_radius_that_makes_no_sense_is_refused(radius):
 
 
 def test_cancel_stops_a_block():
-    class Stop(NullProgress):
-        stopped = True
-
-        def cancelled(self):
-            return self.stopped
-
-    progress = Stop()
     with pytest.raises(Cancelled):
-        compute(SCENES["about a cell"], grid(), 1000.0, progress=progress)
-    progress.stopped = False
+        compute(SCENES["about a cell"], grid(), 1000.0, progress=Listener(cancel_after=0))
+    progress = Listener()
     density = LineDensity(Lines(name="rivers", parts=SCENES["about a cell"]), grid(), 1000.0, "rivers", progress)
-    progress.stopped = True
+    progress.cancel_after = 0
     with pytest.raises(Cancelled):
-        density.read(Block(0, 0, SIDE, SIDE))
+        density.read(grid().whole)

@@ -14,34 +14,13 @@ from rasterio.warp import transform
 from scarp.model.errors import CrsMissing, GridMismatch, GridUnsupported
 from scarp.model.grid import Block, Grid, metres_per_degree
 from scarp.model.inputs.rasters import read_scaled, read_window
+from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster
 
 SECOND = 1 / 3600
 
 
-def geographic(latitude: float, rows: int = 20, columns: int = 30, cell: float = SECOND) -> Grid:
-    return Grid(CRS.from_epsg(4326), Affine(cell, 0, 94, 0, -cell, latitude + rows * cell / 2), columns, rows)
-
-
-def utm(rows: int = 20, columns: int = 30, cell: float = 30.0) -> Grid:
-    return Grid(CRS.from_epsg(32645), Affine(cell, 0, 500_000, 0, -cell, 3_000_000), columns, rows)
-
-
-def write(path, values, transform_, crs, **profile):
-    values = np.atleast_3d(values.T).T if values.ndim == 2 else values
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=values.shape[-2],
-        width=values.shape[-1],
-        count=len(values),
-        dtype=values.dtype,
-        transform=transform_,
-        crs=crs,
-        **profile,
-    ) as dataset:
-        dataset.write(values)
-    return path
+def geographic(latitude: float) -> Grid:
+    return degree_grid(left=94.0, top=latitude + 10 * SECOND)
 
 
 @pytest.mark.parametrize("latitude", [-45, 0, 30, 60, 80])
@@ -77,9 +56,9 @@ def test_the_scale_factor_of_a_projection_is_known(crs, x, y, expected):
 
 
 def test_bounds_within_a_distance():
-    assert utm().buffered_bounds(0) == utm().bounds
-    assert utm().buffered_bounds(90) == (500_000 - 90, 3_000_000 - 690, 500_990, 3_000_090)
-    left, bottom, right, top = geographic(60).buffered_bounds(10_000)
+    assert utm_grid().buffered_bounds(0) == utm_grid().bounds
+    assert utm_grid().buffered_bounds(90) == (500_000 - 90, 3_000_000 - 690, 500_990, 3_000_090)
+    left, _, _, top = geographic(60).buffered_bounds(10_000)
     # A degree of longitude measures 55.8 km there, one of latitude 111.4.
     assert geographic(60).bounds[0] - left == pytest.approx(10 / 55.8, rel=2e-3)
     assert top - geographic(60).bounds[3] == pytest.approx(10 / 111.4, rel=2e-3)
@@ -94,10 +73,10 @@ def test_one_degree_is_what_the_ellipsoid_says():
 @pytest.mark.parametrize("side", [1, 7, 16, 100])
 @pytest.mark.parametrize("shape", [(1, 1), (20, 30), (16, 32)])
 def test_blocks_cover_every_cell_once(side, shape):
-    grid = utm(*shape)
+    grid = utm_grid(*shape)
     seen = np.zeros(shape, dtype=int)
     for block in grid.blocks(side):
-        seen[block.row : block.row + block.height, block.column : block.column + block.width] += 1
+        seen[block.slices] += 1
     assert (seen == 1).all()
     assert grid.block_count(side) == len(list(grid.blocks(side)))
 
@@ -111,26 +90,18 @@ def test_blocks_cover_every_cell_once(side, shape):
     ],
 )
 def test_grids_that_would_come_out_wrong_are_refused(tmp_path, transform_, what):
-    path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), transform_, "EPSG:32645")
+    path = write_raster(tmp_path / "dem.tif", np.ones((4, 5), np.float32), transform=transform_)
     with pytest.raises(GridUnsupported, match=what) as failure:
         Grid.from_file(path, "DEM")
     assert "Warp" in str(failure.value)
 
 
-def test_a_raster_without_crs_is_refused(tmp_path):
-    path = write(tmp_path / "dem.tif", np.ones((4, 5), np.float32), Affine(30, 0, 0, 0, -30, 0), None)
-    with pytest.raises(CrsMissing, match="Assign projection"):
-        Grid.from_file(path, "DEM")
-
-
-def test_a_raster_in_a_local_crs_is_refused(tmp_path):
-    path = write(
-        tmp_path / "dem.tif",
-        np.ones((4, 5), np.float32),
-        Affine(30, 0, 0, 0, -30, 0),
-        'LOCAL_CS["site",UNIT["metre",1]]',
-    )
-    with pytest.raises(CrsMissing, match="local"):
+@pytest.mark.parametrize(
+    ("crs", "problem"), [(CRS(), "Assign projection"), ('LOCAL_CS["site",UNIT["metre",1]]', "local.*Assign projection")]
+)
+def test_a_raster_without_a_usable_crs_is_refused(tmp_path, crs, problem):
+    path = write_raster(tmp_path / "dem.tif", np.ones((4, 5), np.float32), crs=crs)
+    with pytest.raises(CrsMissing, match=problem):
         Grid.from_file(path, "DEM")
 
 
@@ -144,18 +115,17 @@ def test_a_raster_in_a_local_crs_is_refused(tmp_path):
     ],
 )
 def test_another_grid_is_told_apart(change, word):
-    mine = utm()
-    mine.require_same(utm(), "stack", "labels")
+    mine = utm_grid()
+    mine.require_same(utm_grid(), "stack", "labels")
     other = Grid(**{"crs": mine.crs, "transform": mine.transform, "width": 30, "height": 20, **change})
     with pytest.raises(GridMismatch, match=word):
         mine.require_same(other, "stack", "labels")
 
 
 def test_cells_of_points_are_the_cells_they_lie_in():
-    grid = utm()
-    rows, columns, inside = grid.cell_indices(
-        np.array([[500_015.0, 2_999_985.0], [500_030.0, 2_999_970.0], [499_999.0, 2_999_985.0], [np.nan, 0.0]])
-    )
+    grid = utm_grid()
+    xy = np.array([[500_015.0, 2_999_985.0], [500_030.0, 2_999_970.0], [499_999.0, 2_999_985.0], [np.nan, 0.0]])
+    rows, columns, inside = grid.cell_indices(xy)
     assert rows[:2].tolist() == [0, 1]
     assert columns[:2].tolist() == [0, 1]
     assert inside.tolist() == [True, True, False, False]
@@ -181,7 +151,7 @@ def test_a_window_holds_the_values_and_nan_where_there_are_none(tmp_path, dtype,
     expected = values.astype(np.float64)
     if nodata is not None:
         expected[values == np.dtype(dtype).type(nodata)] = np.nan
-    path = write(tmp_path / "raster.tif", values, Affine(1, 0, 0, 0, -1, 0), "EPSG:32645", nodata=nodata)
+    path = write_raster(tmp_path / "raster.tif", values, transform=Affine(1, 0, 0, 0, -1, 0), nodata=nodata)
     row, column, height, width = window
     padded = np.pad(expected, ((0, 0), (60, 60), (60, 60)), constant_values=np.nan)
     with rasterio.open(path) as dataset:
@@ -191,7 +161,7 @@ def test_a_window_holds_the_values_and_nan_where_there_are_none(tmp_path, dtype,
 
 
 def test_a_mask_band_counts_as_nodata(tmp_path):
-    path = write(tmp_path / "masked.tif", np.ones((6, 6), np.float32), Affine(1, 0, 0, 0, -1, 0), "EPSG:32645")
+    path = write_raster(tmp_path / "masked.tif", np.ones((6, 6), np.float32), transform=Affine(1, 0, 0, 0, -1, 0))
     with rasterio.open(path, "r+") as dataset:
         dataset.write_mask(np.tri(6, dtype=bool))
     with rasterio.open(path) as dataset:
@@ -199,7 +169,7 @@ def test_a_mask_band_counts_as_nodata(tmp_path):
 
 
 def test_declared_scale_and_offset_are_applied(tmp_path):
-    path = write(tmp_path / "scaled.tif", np.full((3, 3), 125, np.int16), Affine(1, 0, 0, 0, -1, 0), "EPSG:32645")
+    path = write_raster(tmp_path / "scaled.tif", np.full((3, 3), 125, np.int16), transform=Affine(1, 0, 0, 0, -1, 0))
     with rasterio.open(path, "r+") as dataset:
         dataset.scales, dataset.offsets = (0.1,), (-2.0,)
     with rasterio.open(path) as dataset:

@@ -5,36 +5,35 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
-from rasterio.crs import CRS
-from rasterio.transform import from_origin
 
 from scarp.model.errors import InputCorrupt, ParameterInvalid
-from scarp.model.factors.unit_checks import (
-    quantity_from_name,
-    suspect_distance_unit,
-    suspect_elevation_unit,
-    suspect_value_unit,
-)
-from scarp.model.grid import Grid
-from scarp.model.inputs.rasters import create_raster
+from scarp.model.factors import unit_checks
 from scarp.model.inputs.vectors import Lines, Points, Polygons
-from scarp.model.jobs.build_buffered_labels import build_buffered_labels
-from scarp.model.jobs.build_factor_stack import build_factor_stack
-from scarp.model.jobs.build_safety_factor import build_safety_factor
 from scarp.model.jobs.check_factors import check_factors
 from scarp.model.progress import NullProgress
-from scarp.tests.core.conftest import classify_zones, rainfall_warning, validate_with_points
+from scarp.tests.core.conftest import (
+    box,
+    build_buffered_labels,
+    build_factor_stack,
+    build_safety_factor,
+    classify_zones,
+    rainfall_warning,
+    utm_grid,
+    validate_with_points,
+    write_raster,
+)
 
 SIZE = 90
-GRID = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), SIZE, SIZE)
+GRID = utm_grid(SIZE, SIZE, top=3.3e6)
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE]
 HILLS = (1500 + 300 * np.sin(COLUMNS / 9) * np.cos(ROWS / 11) + 60 * np.sin(ROWS / 4)).astype("float32")
 
 
 def raster(path, values: np.ndarray) -> str:
-    with create_raster(path, GRID, "float32", np.nan, overviews=None) as dataset:
-        dataset.write(values.astype("float32"), 1)
-    return str(path)
+    return write_raster(path, values.astype("float32"), GRID)
+
+
+SLIDES = Points("slides", xy=np.array([(500100.0 + 90 * number, 3299000.0 - 40 * number) for number in range(25)]))
 
 
 def stack_warnings(folder, dem: np.ndarray, **inputs) -> list[str]:
@@ -110,17 +109,17 @@ def test_layers_of_the_users_own_are_known_by_their_name(tmp_path, layer, values
 
 
 def test_quantities_are_recognised_from_layer_names():
-    assert quantity_from_name("slope_2") == quantity_from_name("坡度图") == "slope"
-    assert quantity_from_name("annual_precipitation") == "precipitation"
-    assert quantity_from_name("template") == "template"
-    assert quantity_from_name("drainage") == "drainage"
+    assert unit_checks.quantity_from_name("slope_2") == unit_checks.quantity_from_name("坡度图") == "slope"
+    assert unit_checks.quantity_from_name("annual_precipitation") == "precipitation"
+    assert unit_checks.quantity_from_name("template") == "template"
+    assert unit_checks.quantity_from_name("drainage") == "drainage"
 
 
 def test_a_radius_in_degrees_is_refused(tmp_path):
     left, bottom, right, top = GRID.bounds
     rivers = Lines("rivers", parts=[np.array([(left, top), (right, bottom)])])
     with pytest.raises(ParameterInvalid, match="Is it in degrees or in kilometres"):
-        stack_warnings(tmp_path, HILLS, rivers=rivers, river_radius=0.01)
+        stack_warnings(tmp_path, HILLS, rivers=rivers, river_radius=5)
     assert not stack_warnings(tmp_path, HILLS, rivers=rivers, river_radius=500)
 
 
@@ -129,9 +128,8 @@ def test_label_radii_below_a_cell_are_warned_about(tmp_path, radius, ring, asked
     reference = raster(tmp_path / "reference.tif", HILLS)
     listener = NullProgress()
     slides = Points("slides", xy=np.array([(501000.0, 3299000.0), (501500.0, 3298500.0)]))
-    build_buffered_labels(
-        slides, reference, tmp_path / "labels.tif", radii={"unrecorded": radius}, ring=ring, progress=listener
-    )
+    settings = {"radii": {"unrecorded": radius}, "ring": ring, "progress": listener}
+    build_buffered_labels(slides, reference, tmp_path / "labels.tif", **settings)
     # A ring within the radius is told of besides.
     assert len([text for text in listener.warnings if "is" in text and ("degrees" in text or "RING" in text)]) == asked
 
@@ -141,16 +139,7 @@ def test_suspect_rainfall_of_the_safety_factor_is_warned_about(tmp_path, annual,
     reference = raster(tmp_path / "reference.tif", HILLS)
     rain = raster(tmp_path / "rain.tif", annual * (1 + ROWS / SIZE / 10))
     listener = NullProgress()
-    build_safety_factor(
-        reference,
-        rain,
-        tmp_path / "safety.tif",
-        alpha=0.8,
-        beta=2.2,
-        rainy_days=90,
-        k_table={"all": 0.0129},
-        progress=listener,
-    )
+    build_safety_factor(reference, rain, tmp_path / "safety.tif", k_table={"all": 0.0129}, progress=listener)
     said = [text for text in listener.warnings if "PRECIPITATION is in mm a year" in text]
     assert [word in text for text in said] == ([] if word is None else [True])
 
@@ -158,16 +147,7 @@ def test_suspect_rainfall_of_the_safety_factor_is_warned_about(tmp_path, annual,
 def test_alpha_as_a_percentage_explains_the_fix(tmp_path):
     reference = raster(tmp_path / "reference.tif", HILLS)
     with pytest.raises(ParameterInvalid, match="ALPHA is 80.*divided by 100"):
-        build_safety_factor(
-            reference,
-            reference,
-            tmp_path / "safety.tif",
-            alpha=80,
-            beta=2.2,
-            rainy_days=90,
-            k_table={"all": 0.0129},
-            progress=NullProgress(),
-        )
+        build_safety_factor(reference, reference, tmp_path / "safety.tif", alpha=80)
 
 
 @pytest.mark.parametrize(("rain", "word"), [(80.0, None), (0.08, "metres"), (900.0, "month or a year")])
@@ -183,13 +163,10 @@ def test_suspect_rainfall_of_a_warning_is_warned_about(tmp_path, rain, word):
 def test_a_map_in_percent_is_refused_or_warned_about(tmp_path):
     """Only what needs values from 0 to 1 refuses others; zones by shares of the area take any order."""
     percent = raster(tmp_path / "percent.tif", 100 * ROWS / SIZE)
-    slides = Points("slides", xy=np.array([(500100.0 + 90 * number, 3299000.0 - 40 * number) for number in range(25)]))
     with pytest.raises(InputCorrupt, match="between 0 and 1"):
-        validate_with_points(
-            percent, slides, None, tmp_path / "table.csv", distance=90, repeats=2, progress=NullProgress()
-        )
+        validate_with_points(percent, SLIDES, None, tmp_path / "table.csv", distance=90, repeats=2)
     with pytest.raises(ParameterInvalid, match="scale yours to 0 to 1"):
-        rainfall_warning(percent, [percent], tmp_path / "w.tif", tmp_path / "w.csv", k=0.01, progress=NullProgress())
+        rainfall_warning(percent, [percent], tmp_path / "w.tif", tmp_path / "w.csv", k=0.01)
     listener = NullProgress()
     classify_zones(percent, tmp_path / "zones.tif", progress=listener)
     assert any("percent" in text for text in listener.warnings)
@@ -200,11 +177,10 @@ def test_a_map_in_percent_is_refused_or_warned_about(tmp_path):
 
 def test_a_stable_point_distance_in_degrees_is_warned_about(tmp_path):
     shares = raster(tmp_path / "map.tif", (ROWS + COLUMNS / 7) / (2 * SIZE))
-    slides = Points("slides", xy=np.array([(500100.0 + 90 * number, 3299000.0 - 40 * number) for number in range(25)]))
     for distance, asked in ((0.001, True), (300.0, False)):
         listener = NullProgress()
         validate_with_points(
-            shares, slides, None, tmp_path / "table.csv", distance=distance, repeats=2, progress=listener
+            shares, SLIDES, None, tmp_path / "table.csv", distance=distance, repeats=2, progress=listener
         )
         assert any(text.startswith("DISTANCE is") for text in listener.warnings) == asked
 
@@ -229,14 +205,8 @@ def test_check_factors_flags_inches_months_and_user_layers(tmp_path):
 
 def test_polygons_need_no_radius(tmp_path):
     reference = raster(tmp_path / "reference.tif", HILLS)
-    ring = [(500300, 3299000), (500900, 3299000), (500900, 3298400), (500300, 3298400), (500300, 3299000)]
-    listener = NullProgress()
-    build_buffered_labels(
-        Polygons("slides", geometries=[{"type": "Polygon", "coordinates": [ring]}]),
-        reference,
-        tmp_path / "labels.tif",
-        progress=listener,
-    )
+    slides, listener = Polygons("slides", geometries=[box(500300, 3298400, 500900, 3299000)]), NullProgress()
+    build_buffered_labels(slides, reference, tmp_path / "labels.tif", progress=listener)
     assert not listener.warnings
 
 
@@ -244,16 +214,16 @@ def test_polygons_need_no_radius(tmp_path):
     ("lowest", "highest", "slope"), [(-400, 4000, 25.0), (0, 8848, 30.0), (2, 9, 0.5), (100, 101, 0.01)]
 )
 def test_real_terrain_raises_no_warning(lowest, highest, slope):
-    assert suspect_elevation_unit(lowest, highest, slope) == ""
+    assert unit_checks.suspect_elevation_unit(lowest, highest, slope) == ""
 
 
 def test_plausible_values_raise_no_warning():
-    assert not suspect_value_unit("precipitation", 20, 11000)
-    assert not suspect_value_unit("temperature", -25, 30)
-    assert not suspect_value_unit("slope", 0, 89)
-    assert not suspect_value_unit("roads", 0, 1e9)
-    assert not suspect_distance_unit("RADII", 0, 30)
-    assert not suspect_distance_unit("RADII", 30, 30)
+    assert not unit_checks.suspect_value_unit("precipitation", 20, 11000)
+    assert not unit_checks.suspect_value_unit("temperature", -25, 30)
+    assert not unit_checks.suspect_value_unit("slope", 0, 89)
+    assert not unit_checks.suspect_value_unit("roads", 0, 1e9)
+    assert not unit_checks.suspect_distance_unit("RADII", 0, 30)
+    assert not unit_checks.suspect_distance_unit("RADII", 30, 30)
 
 
 def test_rasters_stay_as_they_were(tmp_path):

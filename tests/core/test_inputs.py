@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from affine import Affine
-from rasterio.crs import CRS
 
 from scarp.model.errors import FieldUnusable, InputCorrupt, InputMissing, OutputNotWritable, ParameterInvalid
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster, read_window
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.tables import read_numbers, read_pairs
+from scarp.tests.core.conftest import utm_grid
 
 
 @pytest.mark.parametrize(
@@ -58,26 +57,21 @@ def test_numbers_of_a_field_may_be_text_and_empty():
 def test_polygon_bounds_cover_all_parts():
     square = [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]]
     far = [[5, 5], [6, 5], [6, 7], [5, 5]]
-    layer = Polygons(
-        "a",
-        geometries=[
-            {"type": "Polygon", "coordinates": [square]},
-            {"type": "MultiPolygon", "coordinates": [[square], [far]]},
-        ],
-    )
+    shapes = [{"type": "Polygon", "coordinates": [square]}]
+    shapes.append({"type": "MultiPolygon", "coordinates": [[square], [far]]})
+    layer = Polygons("a", geometries=shapes)
     np.testing.assert_array_equal(layer.bounds(), [[0, 0, 2, 1], [0, 0, 6, 7]])
 
 
-GRID = Grid(CRS.from_epsg(32643), Affine(30, 0, 500000, 0, -30, 4000000), 300, 260)
+GRID = utm_grid(260, 300)
 
 
 def test_raster_is_written_tiled_with_overviews_and_read_over_the_border(tmp_path):
     path = tmp_path / "a.tif"
     values = np.random.default_rng(0).random((2, 260, 300), dtype=np.float32)
     values[:, 5, 7] = np.nan
-    with create_raster(
-        path, GRID, "float32", np.nan, ("a", "b"), ({"unit": "m"}, {"unit": "mm"}), {"KIND": "x"}
-    ) as dataset:
+    described = ("a", "b"), ({"unit": "m"}, {"unit": "mm"}), {"KIND": "x"}
+    with create_raster(path, GRID, "float32", np.nan, *described) as dataset:
         dataset.write(values)
     with open_raster(path, "test") as dataset:
         assert dataset.descriptions == ("a", "b")
@@ -85,7 +79,7 @@ def test_raster_is_written_tiled_with_overviews_and_read_over_the_border(tmp_pat
         assert dataset.tags()["KIND"] == "x"
         assert dataset.profile["tiled"]
         assert dataset.block_shapes[0] == (256, 256)
-        assert Grid.of(dataset, "test") == GRID
+        assert Grid.from_dataset(dataset, "test") == GRID
         window = read_window(dataset, -3, 290, 10, 20, bands=[2])
     assert window.shape == (1, 10, 20)
     assert np.isnan(window[:, :3]).all()
@@ -102,13 +96,17 @@ def test_cells_far_outside_are_all_fill(tmp_path):
 
 
 def test_failures_name_role_and_path(tmp_path):
-    with pytest.raises(InputMissing, match="DEM raster .*none.tif does not exist"):
-        with open_raster(tmp_path / "none.tif", "DEM"):
-            pass
+    with (
+        pytest.raises(InputMissing, match="DEM raster .*none.tif does not exist"),
+        open_raster(tmp_path / "none.tif", "DEM"),
+    ):
+        pass
     (tmp_path / "text.tif").write_text("no raster")
-    with pytest.raises(InputCorrupt, match="DEM raster .*text.tif cannot be opened"):
-        with open_raster(tmp_path / "text.tif", "DEM"):
-            pass
+    with (
+        pytest.raises(InputCorrupt, match="DEM raster .*text.tif cannot be opened"),
+        open_raster(tmp_path / "text.tif", "DEM"),
+    ):
+        pass
     with pytest.raises(OutputNotWritable), create_raster(tmp_path / "nowhere" / "a.tif", GRID, "uint8", 255):
         pass
 

@@ -7,27 +7,32 @@ import json
 import numpy as np
 import pytest
 import rasterio
-from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from scarp.model.errors import Cancelled, FieldUnusable, LayerEmpty, NoOverlap, ParameterInvalid, TooFewData
 from scarp.model.factors.polygons import AreaMask
 from scarp.model.grid import Block, Grid
-from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.jobs.build_buffered_labels import build_buffered_labels
 from scarp.model.labels import LANDSLIDE, STABLE, UNKNOWN
 from scarp.model.labels.buffers import PointBuffers, PolygonBuffers, interior_point
 from scarp.model.labels.scales import DEFAULT_RADII, assign_radii
 from scarp.model.progress import NullProgress
+from scarp.tests.core.conftest import (
+    Listener,
+    box,
+    build_buffered_labels,
+    by_blocks,
+    degree_grid,
+    read_band,
+    utm_grid,
+    write_raster,
+)
 
-UTM = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 30.0, 30.0), 70, 50)
-DEGREES = {
-    latitude: Grid(CRS.from_epsg(4326), from_origin(95.0, latitude, 1 / 3600, 1 / 3600), 60, 50)
-    for latitude in (0.005, 30.0, 60.0, -45.0)
-}
-OBLONG = Grid(CRS.from_epsg(32646), from_origin(500000.0, 3300000.0, 12.5, 40.0), 90, 40)
-GRIDS = {"utm": UTM, "oblong": OBLONG, **{f"latitude {key:g}": grid for key, grid in DEGREES.items()}}
+UTM = utm_grid(50, 70, top=3.3e6)
+OBLONG = Grid(UTM.crs, from_origin(500000.0, 3300000.0, 12.5, 40.0), 90, 40)
+LATITUDES = (0.005, 30.0, 60.0, -45.0)
+GRIDS = {"utm": UTM, "oblong": OBLONG}
+GRIDS |= {f"latitude {latitude:g}": degree_grid(50, 60, left=95.0, top=latitude) for latitude in LATITUDES}
 
 
 def random_points(grid: Grid, count: int, seed: int, margin: float = 0.1) -> np.ndarray:
@@ -60,22 +65,25 @@ def distances(grid: Grid, xy: np.ndarray) -> np.ndarray:
     return np.sqrt(((cells[None] - points[:, None, None]) ** 2).sum(axis=-1))
 
 
-def raster(path, grid: Grid, values: np.ndarray | None = None) -> str:
-    """A reference raster of ones, or of the values given (NaN for nodata)."""
-    values = np.ones(grid.shape, dtype=np.float32) if values is None else values
-    with create_raster(path, grid, "float32", np.nan, overviews=None) as dataset:
-        dataset.write(values.astype(np.float32), 1)
-    return str(path)
+def reference(folder, values: np.ndarray | None = None) -> str:
+    """A raster of ones, or of the values given (NaN for nodata)."""
+    values = np.ones(UTM.shape) if values is None else values
+    return write_raster(folder / "r.tif", values.astype(np.float32), UTM)
 
 
-def labels_of(path) -> np.ndarray:
-    with rasterio.open(path) as dataset:
-        return dataset.read(1)
+def build(folder, landslides, **settings):
+    """Build the labels on the grid of the tests."""
+    if not (folder / "r.tif").exists():
+        reference(folder)
+    return build_buffered_labels(landslides, folder / "r.tif", folder / "labels.tif", **settings)
 
 
-def square(left: float, bottom: float, right: float, top: float) -> dict:
-    ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
-    return {"type": "Polygon", "coordinates": [ring]}
+def slides(xy, **fields) -> Points:
+    return Points(name="slides", xy=np.asarray(xy), fields=fields)
+
+
+def polygons(*shapes) -> Polygons:
+    return Polygons(name="polygons", geometries=list(shapes))
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -86,12 +94,7 @@ def test_discs_equal_distances_on_the_ground(name, seed):
     rng = np.random.default_rng(seed)
     radius = rng.choice([3.0, 45.0, 150.0, 333.0], len(xy))
     ring = 200.0
-    inside = np.zeros(grid.shape, dtype=bool)
-    near = np.zeros(grid.shape, dtype=bool)
-    for block in grid.blocks(17):
-        rows = slice(block.row, block.row + block.height)
-        columns = slice(block.column, block.column + block.width)
-        inside[rows, columns], near[rows, columns] = PointBuffers(grid, xy, radius, ring).read(block)
+    inside, near = by_blocks(grid, PointBuffers(grid, xy, radius, ring).read, 17)
     distance = distances(grid, xy)
     slack = 0.01
     surely = (distance <= radius[:, None, None] - slack).any(axis=0)
@@ -126,7 +129,7 @@ def test_chunks_of_a_large_inventory_change_nothing(monkeypatch):
     radius = np.full(300, 50.0)
     block = Block(0, 0, *UTM.shape)
     whole = PointBuffers(UTM, xy, radius, 90.0).read(block)
-    monkeypatch.setattr("scarp.model.labels.buffers.SPANS", 20)
+    monkeypatch.setattr("scarp.model.labels.buffers.MAX_SPANS", 20)
     parts = PointBuffers(UTM, xy, radius, 90.0).read(block)
     assert np.array_equal(whole[0], parts[0])
     assert np.array_equal(whole[1], parts[1])
@@ -136,22 +139,14 @@ def test_labels_of_points(tmp_path):
     """Radius, ring, area and nodata together, against distances by brute force."""
     values = np.ones(UTM.shape)
     values[:8, :10] = np.nan
-    left, bottom, right, top = UTM.bounds
-    area = Polygons(name="mapped", geometries=[square(left, bottom, left + 55 * 30, top)])
+    left, bottom, _, top = UTM.bounds
+    area = polygons(box(left, bottom, left + 55 * 30, top))
     xy = random_points(UTM, 12, 5, margin=0.0)
     points = Points(name="slides", fields={"size": ["Large", "small"] * 6}, xy=np.concatenate([xy, xy[:1]])[:13])
     points.fields["size"].append("Large")
-    reference = raster(tmp_path / "reference.tif", UTM, values)
-    summary = build_buffered_labels(
-        points,
-        reference,
-        tmp_path / "labels.tif",
-        scale_field="size",
-        radii={"large": 100.0, "small": 40.0},
-        ring=130.0,
-        area=area,
-        progress=NullProgress(),
-    )
+    reference(tmp_path, values)
+    radii = {"large": 100.0, "small": 40.0}
+    summary = build(tmp_path, points, scale_field="size", radii=radii, ring=130.0, area=area)
     distance = distances(UTM, points.xy)
     radius = np.array([100.0, 40.0] * 6 + [100.0])[:, None, None]
     expected = np.where((distance <= 130.0).any(axis=0), UNKNOWN, STABLE)
@@ -160,7 +155,7 @@ def test_labels_of_points(tmp_path):
     expected[row, column] = LANDSLIDE
     expected[:, 55:] = UNKNOWN
     expected[:8, :10] = UNKNOWN
-    found = labels_of(tmp_path / "labels.tif")
+    found = read_band(tmp_path / "labels.tif")
     assert np.array_equal(found, expected)
     assert summary.landslide_cells == (expected == 1).sum()
     assert summary.stable_cells == (expected == 0).sum()
@@ -175,7 +170,7 @@ def test_labels_of_points(tmp_path):
     with rasterio.open(tmp_path / "labels.tif") as dataset:
         assert dataset.nodata == 255
         assert dataset.dtypes == ("uint8",)
-        Grid.of(dataset, "labels").require_same(UTM, "labels", "reference")
+        Grid.from_dataset(dataset, "labels").require_same(UTM, "labels", "reference")
     record = json.loads((tmp_path / "labels.tif.run.json").read_text())
     assert record["summary"]["landslide_cells"] == summary.landslide_cells
     assert "sha256" in record["inputs"]["REFERENCE"]
@@ -183,15 +178,9 @@ def test_labels_of_points(tmp_path):
 
 def test_no_landslide_vanishes_however_small_the_radius(tmp_path):
     xy = random_points(UTM, 40, 8, margin=0.0)
-    build_buffered_labels(
-        Points(name="slides", xy=xy),
-        raster(tmp_path / "r.tif", UTM),
-        tmp_path / "labels.tif",
-        radii={"unrecorded": 0.0},
-        progress=NullProgress(),
-    )
+    build(tmp_path, slides(xy), radii={"unrecorded": 0.0})
     row, column, _ = UTM.cell_indices(xy)
-    found = labels_of(tmp_path / "labels.tif")
+    found = read_band(tmp_path / "labels.tif")
     assert (found[row, column] == LANDSLIDE).all()
     assert (found == LANDSLIDE).sum() == len(set(zip(row, column)))
 
@@ -200,92 +189,53 @@ def test_points_outside_the_grid_are_counted_and_reach_in(tmp_path):
     left, _, _, top = UTM.bounds
     xy = np.array([[left - 40.0, top - 700.0], [left + 900.0, top - 700.0], [left - 1e6, top], [np.nan, np.nan]])
     progress = NullProgress()
-    summary = build_buffered_labels(
-        Points(name="slides", xy=xy),
-        raster(tmp_path / "r.tif", UTM),
-        tmp_path / "labels.tif",
-        radii={"unrecorded": 100.0},
-        progress=progress,
-    )
+    summary = build(tmp_path, slides(xy), radii={"unrecorded": 100.0}, progress=progress)
     assert (summary.landslides, summary.used, summary.outside) == (4, 1, 3)
     assert any("3 landslides" in text and "outside" in text for text in progress.warnings)
-    assert labels_of(tmp_path / "labels.tif")[23, 0] == LANDSLIDE
+    assert read_band(tmp_path / "labels.tif")[23, 0] == LANDSLIDE
 
 
 def test_none_inside_is_an_error_and_leaves_no_file(tmp_path):
-    points = Points(name="slides", xy=np.array([[0.0, 0.0]]))
     with pytest.raises(LayerEmpty, match="inside the reference"):
-        build_buffered_labels(points, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif", progress=NullProgress())
+        build(tmp_path, slides([[0.0, 0.0]]))
     with pytest.raises(LayerEmpty, match="no feature"):
-        build_buffered_labels(
-            Points(name="slides"), tmp_path / "r.tif", tmp_path / "labels.tif", progress=NullProgress()
-        )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.tif"]
+        build(tmp_path, Points(name="slides"))
+    assert [path.name for path in tmp_path.iterdir()] == ["r.tif"]
 
 
 def test_area_elsewhere_and_area_without_landslides(tmp_path):
     left, bottom, right, top = UTM.bounds
-    points = Points(name="slides", xy=np.array([[left + 50, top - 50]]))
-    reference = raster(tmp_path / "r.tif", UTM)
-    elsewhere = Polygons(name="mapped", geometries=[square(0, 0, 1, 1)])
+    points = slides([[left + 50, top - 50]])
     with pytest.raises(NoOverlap, match="AREA"):
-        build_buffered_labels(points, reference, tmp_path / "labels.tif", area=elsewhere, progress=NullProgress())
-    far = Polygons(name="mapped", geometries=[square(right - 90, bottom, right, bottom + 90)])
+        build(tmp_path, points, area=polygons(box(0, 0, 1, 1)))
+    far = polygons(box(right - 90, bottom, right, bottom + 90))
     with pytest.raises(TooFewData, match="AREA"):
-        build_buffered_labels(
-            points, reference, tmp_path / "labels.tif", area=far, radii={"unrecorded": 60}, progress=NullProgress()
-        )
+        build(tmp_path, points, area=far, radii={"unrecorded": 60})
     assert not (tmp_path / "labels.tif").exists()
 
 
 def test_cancel_leaves_nothing(tmp_path):
-    class Stop(NullProgress):
-        def cancelled(self):
-            return True
-
-    points = Points(name="slides", xy=random_points(UTM, 3, 1, 0.0))
-    reference = raster(tmp_path / "r.tif", UTM)
     with pytest.raises(Cancelled):
-        build_buffered_labels(points, reference, tmp_path / "labels.tif", progress=Stop())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.tif"]
+        build(tmp_path, slides(random_points(UTM, 3, 1, 0.0)), progress=Listener(cancel_after=0))
+    assert [path.name for path in tmp_path.iterdir()] == ["r.tif"]
 
 
-def test_radii_too_large_for_the_inventory_are_said(tmp_path):
+def test_radii_too_large_for_the_inventory_are_warned_about(tmp_path):
     progress = NullProgress()
-    build_buffered_labels(
-        Points(name="slides", xy=random_points(UTM, 40, 1, 0.0)),
-        raster(tmp_path / "r.tif", UTM),
-        tmp_path / "labels.tif",
-        progress=progress,
-    )
+    build(tmp_path, slides(random_points(UTM, 40, 1, 0.0)), progress=progress)
     assert any("radii are large" in text or "No stable cell" in text for text in progress.warnings)
 
 
-@pytest.mark.parametrize(
-    ("spelling", "row"),
-    [
-        ("giant", "giant"),
-        ("Very large", "giant"),
-        ("特大型", "giant"),
-        ("超大型", "giant"),
-        ("LARGE", "large"),
-        ("大型", "large"),
-        ("Large-scale landslide", "large"),
-        ("big", "large"),
-        ("Medium", "medium"),
-        ("中型滑坡", "medium"),
-        (" moderate ", "medium"),
-        ("small", "small"),
-        ("小型", "small"),
-        ("小", "small"),
-        (None, "unrecorded"),
-        ("", "unrecorded"),
-        ("NULL", "unrecorded"),
-        (float("nan"), "unrecorded"),
-        ("unknown", "unrecorded"),
-        ("未知", "unrecorded"),
-    ],
-)
+SPELLINGS = {
+    "giant": ["giant", "Very large", "特大型", "超大型"],
+    "large": ["LARGE", "大型", "Large-scale landslide", "big"],
+    "medium": ["Medium", "中型滑坡", " moderate "],
+    "small": ["small", "小型", "小"],
+    "unrecorded": [None, "", "NULL", float("nan"), "unknown", "未知"],
+}
+
+
+@pytest.mark.parametrize(("spelling", "row"), [(one, row) for row, spellings in SPELLINGS.items() for one in spellings])
 def test_sizes_in_many_spellings(spelling, row):
     progress = NullProgress()
     assigned = assign_radii([spelling], 1, DEFAULT_RADII, "scale", progress)
@@ -345,21 +295,17 @@ def test_tables_that_cannot_be_used(radii):
 
 
 def test_wrong_field_and_wrong_ring(tmp_path):
-    points = Points(name="slides", fields={"size": [1]}, xy=random_points(UTM, 1, 1, 0.0))
-    reference = raster(tmp_path / "r.tif", UTM)
+    points = slides(random_points(UTM, 1, 1, 0.0), size=[1])
     with pytest.raises(FieldUnusable, match="size"):
-        build_buffered_labels(points, reference, tmp_path / "l.tif", scale_field="scale", progress=NullProgress())
+        build(tmp_path, points, scale_field="scale")
     with pytest.raises(ParameterInvalid, match="RING"):
-        build_buffered_labels(points, reference, tmp_path / "l.tif", ring=-1.0, progress=NullProgress())
+        build(tmp_path, points, ring=-1.0)
 
 
-def test_a_ring_within_the_radius_is_said(tmp_path):
+def test_a_ring_within_the_radius_is_warned_about(tmp_path):
     progress = NullProgress()
-    points = Points(name="slides", xy=random_points(UTM, 2, 1, 0.0))
-    reference = raster(tmp_path / "r.tif", UTM)
-    summary = build_buffered_labels(
-        points, reference, tmp_path / "l.tif", radii={"unrecorded": 90.0}, ring=80.0, progress=progress
-    )
+    points = slides(random_points(UTM, 2, 1, 0.0))
+    summary = build(tmp_path, points, radii={"unrecorded": 90.0}, ring=80.0, progress=progress)
     assert summary.unknown_cells == 0
     assert any("RING" in text for text in progress.warnings)
 
@@ -398,12 +344,7 @@ def test_polygons_and_their_buffers(name, radius, monkeypatch):
     core = np.any([even_odd(grid, [ring]) for ring in rings], axis=0)
     ring = 110.0 if radius else 0.0
     buffers = PolygonBuffers(grid, polygons, np.full(4, radius), ring, NullProgress())
-    inside = np.zeros(grid.shape, dtype=bool)
-    near = np.zeros(grid.shape, dtype=bool)
-    for block in grid.blocks(16):
-        rows = slice(block.row, block.row + block.height)
-        columns = slice(block.column, block.column + block.width)
-        inside[rows, columns], near[rows, columns] = buffers.read(block)
+    inside, near = by_blocks(grid, buffers.read, 16)
     assert buffers.small == 0
     t = grid.transform
     row, column = np.nonzero(core)
@@ -418,19 +359,17 @@ def test_polygons_and_their_buffers(name, radius, monkeypatch):
 def test_polygons_smaller_than_a_cell_are_not_lost(tmp_path):
     left, _, _, top = UTM.bounds
     tiny = [
-        square(left + 30 * c + 2, top - 30 * r - 9, left + 30 * c + 9, top - 30 * r - 2)
+        box(left + 30 * c + 2, top - 30 * r - 9, left + 30 * c + 9, top - 30 * r - 2)
         for r, c in ((3, 4), (20, 30), (49, 69))
     ]
-    hidden = square(left + 30 * 9, top - 30 * 13, left + 30 * 13, top - 30 * 9)
-    polygons = Polygons(name="slides", geometries=[*tiny, hidden, hidden])
-    summary = build_buffered_labels(
-        polygons, raster(tmp_path / "r.tif", UTM), tmp_path / "labels.tif", radii=DEFAULT_RADII, progress=NullProgress()
-    )
+    hidden = box(left + 30 * 9, top - 30 * 13, left + 30 * 13, top - 30 * 9)
+    small = polygons(*tiny, hidden, hidden)
+    summary = build(tmp_path, small, radii=DEFAULT_RADII)
     expected = np.zeros(UTM.shape)
     for row, column in ((3, 4), (20, 30), (49, 69)):
         expected[row, column] = 1
     expected[9:13, 9:13] = 1
-    assert np.array_equal(labels_of(tmp_path / "labels.tif"), expected)
+    assert np.array_equal(read_band(tmp_path / "labels.tif"), expected)
     assert summary.small_polygons == 3
     assert summary.landslide_cells == 19
 
@@ -463,7 +402,7 @@ def test_area_mask_by_blocks_and_over_the_border():
     for block in UTM.blocks(16):
         part = expected[block.row : block.row + block.height, block.column : block.column + block.width]
         assert np.array_equal(mask.read(block), part)
-        assert mask.touches(block) or not part.any()
+        assert mask.may_intersect(block) or not part.any()
     assert AreaMask(UTM, None).read(Block(-5, -5, 60, 80)).sum() == UTM.width * UTM.height
     with pytest.raises(LayerEmpty, match="no polygon"):
         AreaMask(UTM, Polygons(name="area"))
@@ -480,24 +419,10 @@ def test_kaghan_with_radii_for_its_size_classes(real_data, tmp_path):
         rows = base.execute(f'select "{column}", scale_class from "{table}"').fetchall()
     xy = np.array([struct.unpack("<2d", blob_[-16:]) for blob_, _ in rows])
     points = Points(name="landslides", fields={"scale_class": [value for _, value in rows]}, xy=xy)
+    paths, settings = (folder / "dem.tif", tmp_path / "l.tif"), {"scale_field": "scale_class"}
     with pytest.raises(ParameterInvalid, match="codes 1, 2, 3"):
-        build_buffered_labels(
-            points,
-            folder / "dem.tif",
-            tmp_path / "l.tif",
-            scale_field="scale_class",
-            radii=DEFAULT_RADII,
-            progress=NullProgress(),
-        )
-    summary = build_buffered_labels(
-        points,
-        folder / "dem.tif",
-        tmp_path / "l.tif",
-        scale_field="scale_class",
-        radii={"1": 30, "2": 60, "3": 120},
-        ring=150.0,
-        progress=NullProgress(),
-    )
+        build_buffered_labels(points, *paths, radii=DEFAULT_RADII, **settings)
+    summary = build_buffered_labels(points, *paths, radii={"1": 30, "2": 60, "3": 120}, ring=150.0, **settings)
     assert summary.landslides == 2827
     assert summary.duplicates > 0
     assert 0.01 < summary.landslide_cells / (826 * 987) < 0.2

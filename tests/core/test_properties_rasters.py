@@ -7,24 +7,27 @@ import pytest
 import rasterio
 from affine import Affine
 from hypothesis import strategies as st
-from rasterio.crs import CRS
 
 from scarp.model.errors import GridUnsupported, LayerEmpty, ScarpError, TooFewData
-from scarp.model.factors.sources import CategoricalInput
+from scarp.model.factors.settings import CategoricalInput
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.rasters import open_raster
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.jobs.build_buffered_labels import build_buffered_labels
-from scarp.model.jobs.build_factor_stack import build_factor_stack
-from scarp.model.jobs.build_safety_factor import build_safety_factor
 from scarp.model.jobs.check_factors import check_factors
-from scarp.model.jobs.classify_zones import classify_zones
-from scarp.model.jobs.predict_susceptibility import predict_susceptibility
-from scarp.model.jobs.rainfall_warning import rainfall_warning
-from scarp.model.jobs.validate_with_points import validate_with_points
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.tests.core.prediction_models import FACTORS, saved
+from scarp.tests.core.conftest import (
+    box,
+    build_buffered_labels,
+    build_factor_stack,
+    build_safety_factor,
+    classify_zones,
+    rainfall_warning,
+    utm_grid,
+    validate_with_points,
+    write_raster,
+)
+from scarp.tests.core.prediction_models import FACTORS, predict, saved
 from scarp.tests.core.properties import for_all, grids, holes, maps, read, same_place, windows_of, workplace, write
 
 SIDES = st.sampled_from((1, 5, 17, 1024))
@@ -54,13 +57,10 @@ def test_a_stack_gives_back_every_cell_where_it_was(case):
     with workplace() as folder:
         with create_stack(folder / "s.tif", grid, factors) as dataset:
             for part in grid.blocks(side):
-                dataset.write(
-                    values[:, part.row : part.row + part.height, part.column : part.column + part.width],
-                    window=part.window,
-                )
+                dataset.write(values[(..., *part.slices)], window=part.window)
         same_place(folder / "s.tif", grid)
         with open_stack(folder / "s.tif") as stack:
-            whole = stack.read(Block(0, 0, *grid.shape), [f"f{number}" for number in asked])
+            whole = stack.read(grid.whole, [f"f{number}" for number in asked])
             piece = stack.read(block)
     assert np.array_equal(whole, values[list(asked)], equal_nan=True)
     around = np.pad(values, [(0, 0), (45, 45), (45, 45)], constant_values=np.nan)
@@ -83,18 +83,17 @@ def terrains(draw):
     )
 
 
-def area_of(grid: Grid, box) -> tuple[Polygons | None, np.ndarray]:
+def area_of(grid: Grid, cells) -> tuple[Polygons | None, np.ndarray]:
     """Return a rectangle of cells as polygons, and which cells it holds."""
     inside = np.ones(grid.shape, dtype=bool)
-    if box is None:
+    if cells is None:
         return None, inside
-    row, column, height, width = box
+    row, column, height, width = cells
     inside[:] = False
     inside[row : row + height, column : column + width] = True
     left, top = grid.transform * (column, row)
     right, bottom = grid.transform * (column + width, row + height)
-    ring = [[left, bottom], [right, bottom], [right, top], [left, top], [left, bottom]]
-    return Polygons("area", geometries=[{"type": "Polygon", "coordinates": [ring]}]), inside
+    return Polygons("area", geometries=[box(left, bottom, right, top)]), inside
 
 
 @for_all(40, case=terrains())
@@ -107,21 +106,15 @@ def test_a_built_stack_keeps_every_cell_in_its_place(case):
         write(folder / "rock.tif", grid, np.where(np.isnan(classes), 0, classes), "uint8", 0)
         before = {item.name for item in folder.iterdir()}
         try:
-            found = build_factor_stack(
-                folder / "dem.tif",
-                folder / "s.tif",
-                area=area,
-                slope_method="horn",
-                precipitation=folder / "rain.tif",
-                lithology=CategoricalInput(raster=str(folder / "rock.tif"), name="rock"),
-                progress=NullProgress(),
-            )
+            rock = CategoricalInput(raster=str(folder / "rock.tif"), name="rock")
+            layers = {"area": area, "precipitation": folder / "rain.tif", "lithology": rock}
+            found = build_factor_stack(folder / "dem.tif", folder / "s.tif", **layers)
         except ScarpError:
             assert {item.name for item in folder.iterdir()} == before
             return
         same_place(folder / "s.tif", grid)
         with open_stack(folder / "s.tif") as stack:
-            values = dict(zip(stack.names, stack.read(Block(0, 0, *grid.shape))))
+            values = dict(zip(stack.names, stack.read(grid.whole)))
             labels = stack.factor("lithology").classes
     known = np.isfinite(values["slope"])
     for name, band in values.items():
@@ -164,16 +157,8 @@ def test_labels_are_where_the_landslides_are(case):
     with workplace() as folder, windows_of(side):
         write(folder / "r.tif", grid, np.where(gaps, np.nan, 1.0))
         try:
-            found = build_buffered_labels(
-                points,
-                folder / "r.tif",
-                folder / "l.tif",
-                scale_field="size",
-                radii=radii,
-                ring=ring,
-                area=area,
-                progress=NullProgress(),
-            )
+            settings = {"scale_field": "size", "radii": radii, "ring": ring, "area": area}
+            found = build_buffered_labels(points, folder / "r.tif", folder / "l.tif", **settings)
         except (LayerEmpty, TooFewData, ScarpError):
             assert [item.name for item in folder.iterdir()] == ["r.tif"]
             return
@@ -185,16 +170,15 @@ def test_labels_are_where_the_landslides_are(case):
     away = np.hypot(x[None, None] - xy[:, 0, None, None], y[None, :, None] - xy[:, 1, None, None])
     radius = np.array([radii[size.strip().lower()] for size in sizes])[:, None, None]
     slide, near = (away <= radius).any(axis=0), (away <= ring).any(axis=0)
-    on_circle = (np.abs(away - radius) < 1e-4 * grid.cell_size()).any(axis=0) | (
-        np.abs(away - ring) < 1e-4 * grid.cell_size()
-    ).any(axis=0)
+    close = 1e-4 * grid.cell_size()
+    on_circle = ((np.abs(away - radius) < close) | (np.abs(away - ring) < close)).any(axis=0)
     row, column, here = grid.cell_indices(xy)
     slide[row[here], column[here]] = True
     expected = np.where(gaps | ~inside, 255, np.where(slide, 1, np.where(near & (ring > 0), 255, 0)))
     own = np.zeros(grid.shape, dtype=bool)
     own[row[here], column[here]] = True
-    judged = ~on_circle | own | gaps | ~inside
-    assert np.array_equal(labels[judged], expected[judged])
+    compared = ~on_circle | own | gaps | ~inside
+    assert np.array_equal(labels[compared], expected[compared])
     counts = [int((labels == value).sum()) for value in (1, 0, 255)]
     assert counts == [found.landslide_cells, found.stable_cells, found.unknown_cells]
     assert sum(counts) == grid.width * grid.height
@@ -219,19 +203,9 @@ WRONG = {
 def test_a_raster_that_does_not_lie_north_up_is_refused_by_every_job(tmp_path, job, way):
     """Silently read as north-up, it would give a map upside down."""
     path = tmp_path / "wrong.tif"
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=20,
-        height=16,
-        count=1,
-        dtype="float32",
-        crs=CRS.from_epsg(32646),
-        transform=WRONG[way],
-        nodata=np.nan,
-    ) as dataset:
-        dataset.write(np.full((1, 16, 20), 0.5, dtype=np.float32))
+    values = np.full((16, 20), 0.5, dtype=np.float32)
+    write_raster(path, values, transform=WRONG[way], nodata=np.nan)
+    with rasterio.open(path, "r+") as dataset:
         dataset.set_band_description(1, "slope")
     points = Points("slides", xy=np.array([[5e5 + 50, 3.3e6 - 50]]))
     out, quiet = tmp_path / "out.tif", NullProgress()
@@ -240,11 +214,9 @@ def test_a_raster_that_does_not_lie_north_up_is_refused_by_every_job(tmp_path, j
     calls = {
         "stack": lambda: build_factor_stack(path, out, progress=quiet),
         "labels": lambda: build_buffered_labels(points, path, out, progress=quiet),
-        "safety": lambda: build_safety_factor(
-            path, path, out, alpha=0.5, beta=1, rainy_days=60, k_table={"all": 0.01}, progress=quiet
-        ),
+        "safety": lambda: build_safety_factor(path, path, out, k_table={"all": 0.01}),
         "zones": lambda: classify_zones(path, out, progress=quiet),
-        "predict": lambda: predict_susceptibility(path, [model], out, progress=quiet),
+        "predict": lambda: predict(path, [model], out, progress=quiet),
         "warning": lambda: rainfall_warning(path, [path], out, tmp_path / "w.csv", k=0.01, progress=quiet),
         "validate": lambda: validate_with_points(path, points, None, tmp_path / "v.csv", progress=quiet),
     }
@@ -259,28 +231,22 @@ def test_a_raster_that_does_not_lie_north_up_is_refused_by_every_job(tmp_path, j
 
 def test_a_marked_cell_stays_where_it_is_through_every_step(tmp_path):
     """Elevation, stack, labels, map, zones, warning: one cell off the middle, of 900, all the way."""
-    grid = Grid(CRS.from_epsg(32646), Affine(30, 0, 500000, 0, -30, 3300000), 37, 29)
+    grid = utm_grid(29, 37, top=3.3e6)
     row, column = 19, 30
     point = Points("one", xy=np.array([grid.transform * (column + 0.5, row + 0.5)]))
     mark = np.zeros(grid.shape)
     mark[row, column] = 1
     rain = write(tmp_path / "rain.tif", grid, 400 + 500 * mark)
-    build_factor_stack(
-        write(tmp_path / "dem.tif", grid, 1000 + 7 * np.arange(37) + mark * 0),
-        tmp_path / "s.tif",
-        precipitation=rain,
-        progress=NullProgress(),
-    )
+    dem = write(tmp_path / "dem.tif", grid, 1000 + 7 * np.arange(37) + mark * 0)
+    build_factor_stack(dem, tmp_path / "s.tif", precipitation=rain)
     with open_stack(tmp_path / "s.tif") as stack:
-        cells = stack.read(Block(0, 0, *grid.shape), ["precipitation"])[0]
+        cells = stack.read(grid.whole, ["precipitation"])[0]
     assert np.argwhere(cells > 800).tolist() == [[row, column]]
-    build_buffered_labels(
-        point, tmp_path / "s.tif", tmp_path / "l.tif", radii={"unrecorded": 1.0}, progress=NullProgress()
-    )
+    build_buffered_labels(point, tmp_path / "s.tif", tmp_path / "l.tif", radii={"unrecorded": 1.0})
     assert np.argwhere(read(tmp_path / "l.tif") == 1).tolist() == [[row, column]]
     with create_stack(tmp_path / "p.tif", grid, FACTORS) as dataset:
         dataset.write(np.stack([25 + 30 * mark, 1 + 2 * mark, 900 + 0 * mark, 2 + 0 * mark]).astype(np.float32))
-    predict_susceptibility(
+    predict(
         tmp_path / "p.tif",
         [saved(tmp_path / "m.safetensors", "linear")],
         tmp_path / "map.tif",
@@ -293,23 +259,11 @@ def test_a_marked_cell_stays_where_it_is_through_every_step(tmp_path):
     assert (values != values[0, 0]).sum() == 1
     assert values[row, column] != values[0, 0]
     low, high = sorted((values[row, column], values[0, 0]))
-    classify_zones(
-        tmp_path / "map.tif",
-        tmp_path / "z.tif",
-        method="breaks",
-        breaks=[float((low + high) / 2)],
-        progress=NullProgress(),
-    )
+    classify_zones(tmp_path / "map.tif", tmp_path / "z.tif", method="breaks", breaks=[float((low + high) / 2)])
     zones = read(tmp_path / "z.tif")
     assert np.argwhere(zones != zones[0, 0]).tolist() == [[row, column]]
-    rainfall_warning(
-        tmp_path / "map.tif",
-        [write(tmp_path / "week.tif", grid, 5 + 300 * mark)],
-        tmp_path / "w.tif",
-        tmp_path / "w.csv",
-        k=0.0129,
-        progress=NullProgress(),
-    )
+    week = write(tmp_path / "week.tif", grid, 5 + 300 * mark)
+    rainfall_warning(tmp_path / "map.tif", [week], tmp_path / "w.tif", tmp_path / "w.csv", k=0.0129)
     warned = read(tmp_path / "w.tif")
     assert np.argwhere(warned != warned[0, 0]).tolist() == [[row, column]]
     for name in ("s.tif", "l.tif", "map.tif", "z.tif", "w.tif"):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.crs import CRS
 
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
@@ -22,59 +21,39 @@ from scarp.model.errors import (
     ParameterInvalid,
     TooFewData,
 )
-from scarp.model.factors import block_pipeline as walk
+from scarp.model.factors import block_pipeline
 from scarp.model.factors.definitions import ASPECT_CLASSES, FACTORS, factor_name
-from scarp.model.factors.sources import CategoricalInput, StationPoints
-from scarp.model.grid import Block, Grid
+from scarp.model.factors.settings import CategoricalInput, StationPoints
+from scarp.model.grid import Block
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Lines, Points, Polygons
-from scarp.model.jobs.build_factor_stack import build_factor_stack
 from scarp.model.networks import build_network
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
+from scarp.tests.core.conftest import Listener, box, build_factor_stack, utm_grid, write_raster
 
-GRID = Grid(CRS.from_epsg(32645), Affine(30, 0, 500_000, 0, -30, 3_000_000), 300, 280)
+GRID = utm_grid(280, 300)
 LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
+COARSE = Affine(900, 0, LEFT, 0, -900, TOP)
 
 
-def box(left, bottom, right, top):
+def part(left, bottom, right, top):
     """Return a rectangle in shares of the grid."""
-    x, y = (
-        (LEFT + share * (RIGHT - LEFT) for share in (left, right)),
-        (BOTTOM + share * (TOP - BOTTOM) for share in (bottom, top)),
-    )
-    (x0, x1), (y0, y1) = x, y
-    return {"type": "Polygon", "coordinates": [[(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]]}
+    width, height = RIGHT - LEFT, TOP - BOTTOM
+    return box(LEFT + left * width, BOTTOM + bottom * height, LEFT + right * width, BOTTOM + top * height)
 
 
-def geology(*rows, name="geology"):
-    return CategoricalInput(
-        Polygons(
-            name=name, geometries=[box(*bounds) for *bounds, _ in rows], fields={"rock": [label for *_, label in rows]}
-        ),
-        "rock",
-        name=name,
-    )
+def geology(*rows):
+    shapes, labels = [part(*bounds) for *bounds, _ in rows], [label for *_, label in rows]
+    return CategoricalInput(Polygons(name="geology", geometries=shapes, fields={"rock": labels}), "rock")
 
 
 ROCKS = [(-0.1, -0.1, 0.5, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")]
+MIDDLE = Polygons(name="area", geometries=[part(0.25, 0.25, 0.75, 0.75)])
 
 
-def write(path, values, transform=GRID.transform, crs=GRID.crs, nodata=-9999):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=values.shape[0],
-        width=values.shape[1],
-        count=1,
-        dtype=values.dtype,
-        transform=transform,
-        crs=crs,
-        nodata=nodata,
-    ) as dataset:
-        dataset.write(values, 1)
-    return str(path)
+def noise(dtype=np.float32):
+    return np.random.default_rng(0).normal(0, 9, (40, 40)).astype(dtype)
 
 
 @pytest.fixture(scope="module")
@@ -84,45 +63,38 @@ def inputs(tmp_path_factory):
     y, x = np.mgrid[: GRID.height, : GRID.width]
     dem = (1500 + 200 * np.sin(x / 20) * np.cos(y / 25)).astype(np.float32)
     dem[:20, :30] = -9999
-    coarse = Affine(900, 0, LEFT, 0, -900, TOP)
     random = np.random.default_rng(0)
-    walk = [*np.cumsum(random.normal(0, 40, (5, 200, 2)), axis=1), LEFT + 4000, BOTTOM + 4000]
+    walk = np.cumsum(random.normal(0, 40, (5, 200, 2)), axis=1) + np.array([LEFT + 4000, BOTTOM + 4000])
+
+    def write(name, values, transform=None, nodata=-9999):
+        return write_raster(folder / name, values, GRID, nodata=nodata, transform=transform)
+
     return {
-        "dem": write(folder / "dem.tif", dem),
-        "precipitation": write(folder / "rain.tif", random.uniform(500, 900, (10, 8)).astype(np.float32), coarse),
-        "temperature": write(folder / "temperature.tif", random.uniform(2, 9, (10, 11)).astype(np.float32), coarse),
-        "cover": write(folder / "Land Cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8), nodata=None),
-        "wetness": write(folder / "wetness.tif", random.normal(0, 1, GRID.shape).astype(np.float32)),
+        "dem": write("dem.tif", dem),
+        "precipitation": write("rain.tif", random.uniform(500, 900, (10, 8)).astype(np.float32), COARSE),
+        "temperature": write("temperature.tif", random.uniform(2, 9, (10, 11)).astype(np.float32), COARSE),
+        "cover": write("Land Cover.tif", random.integers(1, 4, GRID.shape).astype(np.uint8), nodata=None),
+        "wetness": write("wetness.tif", random.normal(0, 1, GRID.shape).astype(np.float32)),
         "rivers": Lines(name="rivers", parts=list(walk)),
         "faults": Lines(name="faults", parts=list(walk[:2])),
     }
 
 
-def build(inputs, output, *names, progress=None, **options):
-    chosen = {name: inputs[name] for name in names}
-    return build_factor_stack(inputs["dem"], output, progress=progress or NullProgress(), **chosen, **options)
+def build(inputs, output, *names, **settings):
+    return build_factor_stack(inputs["dem"], output, **{name: inputs[name] for name in names}, **settings)
 
 
 def read(path, names=None):
     with open_stack(path) as stack:
-        return stack.read(Block(0, 0, stack.grid.height, stack.grid.width), names)
+        return stack.read(stack.grid.whole, names)
 
 
 def test_all_ten_factors_and_extra_ones_in_their_order(inputs, tmp_path):
     output = tmp_path / "stack.tif"
-    summary = build(
-        inputs,
-        output,
-        "precipitation",
-        "temperature",
-        "rivers",
-        "faults",
-        landform=geology(*ROCKS),
-        lithology=geology(*ROCKS),
-        seismic=geology(*ROCKS),
-        extra_continuous=[inputs["wetness"]],
-        extra_categorical=[CategoricalInput(raster=inputs["cover"], name="Land Cover")],
-    )
+    layers = dict.fromkeys(("landform", "lithology", "seismic"), geology(*ROCKS))
+    layers["extra_continuous"] = [(inputs["wetness"], "wetness")]
+    layers["extra_categorical"] = [CategoricalInput(raster=inputs["cover"], name="Land Cover")]
+    summary = build(inputs, output, "precipitation", "temperature", "rivers", "faults", **layers)
     with open_stack(output) as stack:
         assert stack.names == [*FACTORS, "wetness", "land_cover"] == summary.factors
         assert stack.grid == GRID
@@ -146,24 +118,15 @@ def test_a_dem_alone_gives_the_terrain(inputs, tmp_path):
 
 def test_nodata_is_the_union_and_the_loss_per_factor_is_reported(inputs, tmp_path):
     output, progress = tmp_path / "stack.tif", NullProgress()
-    summary = build(
-        inputs,
-        output,
-        "precipitation",
-        "temperature",
-        progress=progress,
-        lithology=geology((-0.1, 0.1, 1.1, 1.1, "shale")),
-    )
+    rocks = geology((-0.1, 0.1, 1.1, 1.1, "shale"))
+    summary = build(inputs, output, "precipitation", "temperature", progress=progress, lithology=rocks)
     values = read(output)
     missing = np.isnan(values)
     assert (missing == missing[0]).all()
     # Rain covers 240 of 300 columns; the lowest tenth, 28 rows, has no rock; both lack the corner.
-    assert summary.without_data == {
-        "elevation": 600,
-        "precipitation": 280 * 60,
-        "temperature": 0,
-        "lithology": 28 * 300,
-    }
+    rain_gap, rock_gap = 280 * 60, 28 * 300
+    wanted = {"elevation": 600, "precipitation": rain_gap, "temperature": 0, "lithology": rock_gap}
+    assert summary.without_data == wanted
     assert summary.lost_alone == {"precipitation": 252 * 60, "temperature": 0, "lithology": 28 * 240}
     assert summary.valid_cells == np.count_nonzero(~missing[0]) == 252 * 240 - 600
     assert [text.split()[0] for text in progress.warnings] == ["precipitation", "lithology"]
@@ -173,20 +136,13 @@ def test_nodata_is_the_union_and_the_loss_per_factor_is_reported(inputs, tmp_pat
     # Any copy of the file says so too.
     with rasterio.open(output) as dataset:
         assert dataset.tags()["study_cells"] == str(280 * 300 - 600)
-        assert [dataset.tags(band).get("nodata_cells") for band in dataset.indexes] == [
-            None,
-            None,
-            None,
-            "16800",
-            "0",
-            "8400",
-        ]
+        counts = [dataset.tags(band).get("nodata_cells") for band in dataset.indexes]
+        assert counts == [None, None, None, "16800", "0", "8400"]
 
 
 def test_the_area_masks(inputs, tmp_path):
     output = tmp_path / "stack.tif"
-    area = Polygons(name="area", geometries=[box(0.25, 0.25, 0.75, 0.75)])
-    summary = build(inputs, output, area=area)
+    summary = build(inputs, output, area=MIDDLE)
     valid = np.isfinite(read(output)[0])
     assert valid[70:210, 75:225].all()
     assert summary.valid_cells == 140 * 150 == np.count_nonzero(valid)
@@ -194,8 +150,7 @@ def test_the_area_masks(inputs, tmp_path):
 
 
 def test_values_are_the_same_inside_and_outside_of_an_area(inputs, tmp_path):
-    area = Polygons(name="area", geometries=[box(0.25, 0.25, 0.75, 0.75)])
-    build(inputs, tmp_path / "part.tif", "rivers", area=area)
+    build(inputs, tmp_path / "part.tif", "rivers", area=MIDDLE)
     build(inputs, tmp_path / "whole.tif", "rivers")
     part, whole = read(tmp_path / "part.tif"), read(tmp_path / "whole.tif")
     inside = np.isfinite(part[0])
@@ -204,12 +159,8 @@ def test_values_are_the_same_inside_and_outside_of_an_area(inputs, tmp_path):
 
 def test_overlapping_polygons_are_counted_and_reported(inputs, tmp_path):
     progress = NullProgress()
-    summary = build(
-        inputs,
-        tmp_path / "stack.tif",
-        progress=progress,
-        lithology=geology((-0.1, -0.1, 0.6, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")),
-    )
+    rocks = geology((-0.1, -0.1, 0.6, 1.1, "shale"), ROCKS[1])
+    summary = build(inputs, tmp_path / "stack.tif", progress=progress, lithology=rocks)
     assert summary.overlapping == {"lithology": 280 * 30}
     assert any("more than one polygon" in text for text in progress.warnings)
 
@@ -217,13 +168,8 @@ def test_overlapping_polygons_are_counted_and_reported(inputs, tmp_path):
 def test_a_second_area_takes_the_classes_of_the_first(inputs, tmp_path):
     build(inputs, tmp_path / "first.tif", lithology=geology(*ROCKS))
     progress = NullProgress()
-    build(
-        inputs,
-        tmp_path / "second.tif",
-        lithology=geology((-0.1, -0.1, 0.5, 1.1, "basalt"), ROCKS[1]),
-        class_table=tmp_path / "first.tif",
-        progress=progress,
-    )
+    rocks, known = geology((-0.1, -0.1, 0.5, 1.1, "basalt"), ROCKS[1]), tmp_path / "first.tif"
+    build(inputs, tmp_path / "second.tif", lithology=rocks, class_table=known, progress=progress)
     with open_stack(tmp_path / "second.tif") as stack:
         assert stack.factor("lithology").classes == {1: "granite", 2: "shale", 3: "basalt"}
     assert set(np.unique(read(tmp_path / "second.tif", ["lithology"])[0, 30:])) == {1.0, 3.0}
@@ -240,12 +186,8 @@ def test_a_second_area_takes_the_classes_of_a_trained_model(inputs, tmp_path):
         TrainedModel("pcum", architecture, "codes", specs, 30.0, {}, 1, [], {}, {}, {}, build_network(architecture)),
         tmp_path / "model.safetensors",
     )
-    build(
-        inputs,
-        tmp_path / "second.tif",
-        lithology=geology(*ROCKS, (0.4, 0.4, 0.6, 0.6, "basalt")),
-        class_table=tmp_path / "model.safetensors",
-    )
+    rocks, known = geology(*ROCKS, (0.4, 0.4, 0.6, 0.6, "basalt")), tmp_path / "model.safetensors"
+    build(inputs, tmp_path / "second.tif", lithology=rocks, class_table=known)
     with open_stack(tmp_path / "second.tif") as stack:
         assert stack.factor("lithology").classes == {1: "shale", 2: "granite", 3: "basalt"}
         # A factor that the model does not have keeps its own classes.
@@ -264,54 +206,30 @@ def test_stations_serve_for_rain(inputs, tmp_path):
 
 
 def test_the_file_is_the_same_with_any_number_of_workers(inputs, tmp_path, monkeypatch):
-    monkeypatch.setattr(walk, "TILE", 64)
+    monkeypatch.setattr(block_pipeline, "TILE", 64)
     contents = []
     for workers in (1, 3, 3):
-        monkeypatch.setattr(os, "cpu_count", lambda: workers)
-        build(
-            inputs,
-            tmp_path / "stack.tif",
-            "precipitation",
-            "temperature",
-            "rivers",
-            "faults",
-            lithology=geology(*ROCKS),
-            extra_continuous=[inputs["wetness"]],
-        )
+        monkeypatch.setattr(os, "cpu_count", lambda workers=workers: workers)
+        layers = {"lithology": geology(*ROCKS), "extra_continuous": [(inputs["wetness"], "wetness")]}
+        build(inputs, tmp_path / "stack.tif", "precipitation", "temperature", "rivers", "faults", **layers)
         contents.append((tmp_path / "stack.tif").read_bytes())
     assert contents[0] == contents[1] == contents[2]
 
 
 def test_progress_moves_and_ends(inputs, tmp_path):
-    class Watch(NullProgress):
-        def __init__(self):
-            super().__init__()
-            self.seen = []
-
-        def report(self, fraction, text=""):
-            self.seen.append(fraction)
-
-    progress = Watch()
+    progress = Listener()
     build(inputs, tmp_path / "stack.tif", "rivers", progress=progress)
-    assert progress.seen == sorted(progress.seen)
-    assert progress.seen[-1] >= 0.9
-    assert len(set(progress.seen)) > 3
+    assert progress.fractions == sorted(progress.fractions)
+    assert progress.fractions[-1] >= 0.9
+    assert len(set(progress.fractions)) > 3
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.9])
 def test_cancel_leaves_nothing(inputs, tmp_path, share):
-    class Stop(NullProgress):
-        asked = 0
-        most = float("inf")
-
-        def cancelled(self):
-            self.asked += 1
-            return self.asked > self.most
-
-    whole, stop = Stop(), Stop()
+    whole = Listener()
     build(inputs, tmp_path / "whole.tif", "rivers", "faults", progress=whole)
     # Workers ask too, some once more and some once less from run to run.
-    stop.most = share * whole.asked
+    stop = Listener(cancel_after=share * whole.questions)
     with pytest.raises(Cancelled):
         build(inputs, tmp_path / "stack.tif", "rivers", "faults", progress=stop)
     assert not [path.name for path in tmp_path.iterdir() if not path.name.startswith("whole.tif")]
@@ -330,9 +248,7 @@ def test_a_run_record_lies_beside_the_stack(inputs, tmp_path):
 
 def test_a_projection_with_large_scale_error_is_warned_about(tmp_path):
     mercator = Affine(30, 0, 0, 0, -30, 8_400_000)
-    dem = write(
-        tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32), mercator, "EPSG:3857"
-    )
+    dem = write_raster(tmp_path / "dem.tif", noise(), transform=mercator, crs="EPSG:3857")
     progress = NullProgress()
     build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
     assert "UTM" in progress.warnings[0]
@@ -341,30 +257,32 @@ def test_a_projection_with_large_scale_error_is_warned_about(tmp_path):
 @pytest.mark.parametrize("nodata", [-9999, -32768])
 def test_undeclared_nodata_of_the_dem_is_warned_about(tmp_path, nodata):
     elevations = np.random.default_rng(0).integers(500, 530, (40, 40)).astype(np.int16)
-    progress = NullProgress()
-    build_factor_stack(
-        write(tmp_path / "sound.tif", elevations, nodata=None), tmp_path / "stack.tif", progress=progress
-    )
-    assert not progress.warnings
+
+    def warnings_of(declared):
+        progress = NullProgress()
+        dem = write_raster(tmp_path / "dem.tif", elevations, nodata=declared)
+        build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
+        return progress.warnings
+
+    assert not warnings_of(None)
     elevations[7:9, 3:5] = nodata
-    build_factor_stack(
-        write(tmp_path / "declared.tif", elevations, nodata=nodata), tmp_path / "stack.tif", progress=progress
-    )
-    assert not progress.warnings
-    build_factor_stack(write(tmp_path / "dem.tif", elevations, nodata=None), tmp_path / "stack.tif", progress=progress)
-    assert len(progress.warnings) == 1
-    assert f"{nodata} m" in progress.warnings[0]
-    assert "nodata" in progress.warnings[0]
+    assert not warnings_of(nodata)
+    (warning,) = warnings_of(None)
+    assert f"{nodata} m" in warning
+    assert "nodata" in warning
 
 
-@pytest.mark.parametrize(("unit", "told"), [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
-def test_a_dem_in_feet_is_warned_about(tmp_path, unit, told):
-    dem = write(tmp_path / "dem.tif", np.random.default_rng(0).normal(0, 9, (40, 40)).astype(np.float32))
+@pytest.mark.parametrize(("unit", "warned"), [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
+def test_a_dem_in_feet_is_warned_about(tmp_path, unit, warned):
+    dem = write_raster(tmp_path / "dem.tif", noise())
     with rasterio.open(dem, "r+") as dataset:
         dataset.units = (unit,)
     progress = NullProgress()
     build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
-    assert any("0.3048" in text for text in progress.warnings) == told
+    assert any("0.3048" in text for text in progress.warnings) == warned
+
+
+STREAMS = Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])
 
 
 @pytest.mark.parametrize(
@@ -372,27 +290,25 @@ def test_a_dem_in_feet_is_warned_about(tmp_path, unit, told):
     [
         ({"precipitation": "elsewhere"}, NoOverlap, "precipitation"),
         ({"lithology": geology((5, 5, 6, 6, "shale"))}, NoOverlap, "lithology"),
-        ({"rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])}, NoOverlap, "streams"),
-        ({"area": Polygons(name="area", geometries=[box(5, 5, 6, 6)])}, NoOverlap, "area"),
+        ({"rivers": STREAMS}, NoOverlap, "streams"),
+        ({"area": Polygons(name="area", geometries=[part(5, 5, 6, 6)])}, NoOverlap, "area"),
         ({"slope_method": "steepest"}, ParameterInvalid, "steepest"),
-        (
-            {"river_radius": -1.0, "rivers": Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])},
-            ParameterInvalid,
-            "radius",
-        ),
+        ({"river_radius": -1.0, "rivers": STREAMS}, ParameterInvalid, "RIVER_RADIUS is -1"),
+        ({"river_radius": 14.0, "rivers": STREAMS}, ParameterInvalid, "radius of the density of rivers, 14 m"),
     ],
 )
 def test_wrong_input_is_named(inputs, tmp_path, options, error, text):
     if options.get("precipitation") == "elsewhere":
+        elsewhere = Affine(900, 0, 0, 0, -900, 0)
         options = {
-            "precipitation": write(tmp_path / "rain.tif", np.ones((5, 5), np.float32), Affine(900, 0, 0, 0, -900, 0))
+            "precipitation": write_raster(tmp_path / "rain.tif", np.ones((5, 5), np.float32), transform=elsewhere)
         }
     with pytest.raises(error, match=text):
         build(inputs, tmp_path / "stack.tif", **options)
     assert not (tmp_path / "stack.tif").exists()
 
 
-def test_a_stack_without_any_whole_cell_is_refused(inputs, tmp_path):
+def test_a_stack_without_any_complete_cell_is_refused(inputs, tmp_path):
     with pytest.raises(TooFewData, match="lithology"):
         build(inputs, tmp_path / "stack.tif", "precipitation", lithology=geology((0.9, -0.1, 1.1, 1.1, "shale")))
     assert not (tmp_path / "stack.tif").exists()
@@ -417,14 +333,13 @@ def test_extra_factors_get_names_of_their_own(layer, taken, name):
     assert factor_name(layer, taken) == name
 
 
-def some_stack(path, names=("slope", "geology"), **options):
+def some_stack(path, names=("slope", "geology")):
     factors = [
         StackFactor(names[0], "continuous", "degrees", "Slope"),
         StackFactor(names[1], "categorical", "", "Geology", {1: 'a "quoted" one', 2: "Löß"}),
     ]
-    grid = Grid(GRID.crs, GRID.transform, 40, 30)
     values = np.arange(2400, dtype=np.float32).reshape(2, 30, 40)
-    with create_stack(path, grid, factors, **options) as dataset:
+    with create_stack(path, utm_grid(30, 40), factors) as dataset:
         dataset.write(values)
     return values
 
@@ -443,25 +358,23 @@ def test_what_is_written_is_read_back(tmp_path):
 
 def test_missing_factors_are_all_named(tmp_path):
     some_stack(tmp_path / "stack.tif")
-    with open_stack(tmp_path / "stack.tif") as stack:
-        with pytest.raises(FactorMissing, match="aspect, lithology.*slope, geology"):
-            stack.band_indexes(["aspect", "slope", "lithology"])
+    missing = pytest.raises(FactorMissing, match="aspect, lithology.*slope, geology")
+    with open_stack(tmp_path / "stack.tif") as stack, missing:
+        stack.band_indexes(["aspect", "slope", "lithology"])
 
 
-def test_stacks_that_cannot_be_read_right_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "tags", "problem"),
+    [("", {}, "no name"), ("x", {"kind": "colour"}, "colour"), ("x", {"classes": "[1, 2]"}, "class table")],
+)
+def test_damaged_stacks_are_refused(tmp_path, name, tags, problem):
+    with create_raster(tmp_path / "odd.tif", utm_grid(3, 4), "float32", np.nan, [name], [tags]):
+        pass
+    with pytest.raises(InputCorrupt, match=problem), open_stack(tmp_path / "odd.tif"):
+        pass
+
+
+def test_bands_with_equal_names_are_refused(tmp_path):
     some_stack(tmp_path / "twice.tif", ("slope", "slope"))
     with pytest.raises(InputCorrupt, match="slope"), open_stack(tmp_path / "twice.tif"):
-        pass
-    grid = Grid(GRID.crs, GRID.transform, 4, 3)
-    with create_raster(tmp_path / "nameless.tif", grid, "float32", np.nan):
-        pass
-    with pytest.raises(InputCorrupt, match="no name"), open_stack(tmp_path / "nameless.tif"):
-        pass
-    with create_raster(tmp_path / "odd.tif", grid, "float32", np.nan, ["x"], [{"kind": "colour"}]):
-        pass
-    with pytest.raises(InputCorrupt, match="colour"), open_stack(tmp_path / "odd.tif"):
-        pass
-    with create_raster(tmp_path / "table.tif", grid, "float32", np.nan, ["x"], [{"classes": "[1, 2]"}]):
-        pass
-    with pytest.raises(InputCorrupt, match="class table"), open_stack(tmp_path / "table.tif"):
         pass

@@ -9,47 +9,34 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from scarp.model.errors import GridUnsupported, ParameterInvalid
-from scarp.model.factors.definitions import ASPECT_CLASSES, HORN, SLOPE_METHODS, ZEVENBERGEN_THORNE
+from scarp.model.factors.definitions import ASPECT_CLASSES
+from scarp.model.factors.settings import HORN, SLOPE_METHODS, ZEVENBERGEN_THORNE
 from scarp.model.factors.terrain import TerrainFactors
-from scarp.model.grid import Block, Grid
+from scarp.model.grid import Grid
+from scarp.tests.core.conftest import by_blocks, degree_grid, write_raster
 
 GDALDEM = {HORN: "Horn", ZEVENBERGEN_THORNE: "ZevenbergenThorne"}
 LATITUDES = [0, 30, 60, -45]
 needs_gdaldem = pytest.mark.skipif(not shutil.which("gdaldem"), reason="gdaldem is not installed")
 
 
-def write(path, values, transform_, crs="EPSG:32645", nodata=None):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=values.shape[0],
-        width=values.shape[1],
-        count=1,
-        dtype=values.dtype,
-        transform=transform_,
-        crs=crs,
-        nodata=nodata,
-    ) as dataset:
-        dataset.write(values, 1)
+METRES = Affine(30, 0, 0, 0, -30, 0)
+
+
+def write(path, values, transform=METRES, crs=None, nodata=None):
+    write_raster(path, values, transform=transform, crs=crs, nodata=nodata)
     return path
 
 
 def compute(path, method=HORN, side=1024):
     """Return slope, curvature and aspect of a whole file, block by block."""
     with rasterio.open(path) as dataset:
-        grid = Grid.of(dataset, "DEM")
+        grid = Grid.from_dataset(dataset, "DEM")
         terrain = TerrainFactors(dataset, grid, method)
-        result = np.empty((3, *grid.shape), dtype=np.float32)
-        for block in grid.blocks(side):
-            result[:, block.row : block.row + block.height, block.column : block.column + block.width] = terrain.read(
-                block
-            )
-    return result
+        return by_blocks(grid, terrain.read, side)
 
 
 def gdaldem(factor, path, method):
@@ -142,8 +129,7 @@ def local(grid):
 
 
 def arcsecond_grid(latitude, side=61):
-    cell = 1 / 3600
-    return Grid(CRS.from_epsg(4326), Affine(cell, 0, 94, 0, -cell, latitude + side * cell / 2), side, side)
+    return degree_grid(side, side, left=94.0, top=latitude + side / 7200)
 
 
 @pytest.mark.parametrize("method", SLOPE_METHODS)
@@ -153,9 +139,8 @@ def test_a_tilted_plane_in_degrees_has_its_slope_and_aspect(tmp_path, method, la
     grid = arcsecond_grid(latitude)
     x, y = local(grid)
     downhill = x * np.sin(np.radians(facing)) + y * np.cos(np.radians(facing))
-    path = write(
-        tmp_path / "dem.tif", (3000 - np.tan(np.radians(dip)) * downhill).astype(np.float32), grid.transform, grid.crs
-    )
+    plane = (3000 - np.tan(np.radians(dip)) * downhill).astype(np.float32)
+    path = write(tmp_path / "dem.tif", plane, grid.transform, grid.crs)
     slope, curvature, aspect = compute(path, method)
     assert np.abs(slope - dip).max() < 0.02
     assert (aspect == aspect_class(np.array(float(facing)))).all()
@@ -198,7 +183,7 @@ def test_convex_is_positive_as_stated(tmp_path, sign, expected):
 
 
 def test_flat_ground_is_class_one_without_slope_or_curvature(tmp_path):
-    path = write(tmp_path / "dem.tif", np.full((8, 9), 1234.5, np.float32), Affine(30, 0, 0, 0, -30, 0))
+    path = write(tmp_path / "dem.tif", np.full((8, 9), 1234.5, np.float32))
     slope, curvature, aspect = compute(path)
     assert (slope == 0).all()
     assert (curvature == 0).all()
@@ -210,9 +195,8 @@ def test_flat_ground_is_class_one_without_slope_or_curvature(tmp_path):
 def test_each_direction_has_its_class(tmp_path, code, label):
     east, north = ("E" in label) - ("W" in label), ("N" in label) - ("S" in label)
     y, x = np.mgrid[:9, :9]
-    path = write(
-        tmp_path / "dem.tif", (500.0 - 3 * (x * east - y * north)).astype(np.float32), Affine(30, 0, 0, 0, -30, 0)
-    )
+    plane = (500.0 - 3 * (x * east - y * north)).astype(np.float32)
+    path = write(tmp_path / "dem.tif", plane)
     assert (compute(path)[2] == code).all()
 
 
@@ -221,24 +205,24 @@ def test_each_direction_has_its_class(tmp_path, code, label):
 def test_blockwise_equals_whole_grid(tmp_path, method, side):
     surface = rough()
     surface[20:24, 30:33] = np.nan
-    path = write(tmp_path / "dem.tif", surface, Affine(30, 0, 0, 0, -30, 0))
+    path = write(tmp_path / "dem.tif", surface)
     np.testing.assert_array_equal(compute(path, method, side), compute(path, method))
 
 
 def test_integer_elevations_serve(tmp_path):
     surface = np.round(rough()).astype(np.int16)
-    whole = write(tmp_path / "int.tif", surface, Affine(30, 0, 0, 0, -30, 0), nodata=-32768)
-    same = write(tmp_path / "float.tif", surface.astype(np.float32), Affine(30, 0, 0, 0, -30, 0))
+    whole = write(tmp_path / "int.tif", surface, nodata=-32768)
+    same = write(tmp_path / "float.tif", surface.astype(np.float32))
     np.testing.assert_array_equal(compute(whole), compute(same))
 
 
 def test_what_cannot_be_computed_is_refused(tmp_path):
-    path = write(tmp_path / "dem.tif", np.ones((1, 9), np.float32), Affine(30, 0, 0, 0, -30, 0))
+    path = write(tmp_path / "dem.tif", np.ones((1, 9), np.float32))
     with pytest.raises(GridUnsupported, match="at least two"):
         compute(path)
-    path = write(tmp_path / "other.tif", np.ones((5, 9), np.float32), Affine(30, 0, 0, 0, -30, 0))
+    path = write(tmp_path / "other.tif", np.ones((5, 9), np.float32))
     with pytest.raises(ParameterInvalid, match="horn"):
         compute(path, "sobel")
     with rasterio.open(path) as dataset:
-        grid = Grid.of(dataset, "DEM")
-        assert TerrainFactors(dataset, grid).read(Block(0, 0, 5, 9)).shape == (3, 5, 9)
+        grid = Grid.from_dataset(dataset, "DEM")
+        assert TerrainFactors(dataset, grid).read(grid.whole).shape == (3, 5, 9)

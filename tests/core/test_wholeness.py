@@ -8,20 +8,14 @@ import sys
 import numpy as np
 import pytest
 import rasterio
-from affine import Affine
-from rasterio.crs import CRS
 
 from scarp.model.errors import OutputNotWritable
-from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, is_complete, read_window
-
-
-def grid(side):
-    return Grid(CRS.from_epsg(32643), Affine(30, 0, 3e5, 0, -30, 3.8e6), side, side)
+from scarp.tests.core.conftest import utm_grid
 
 
 def write(path, side, values):
-    with create_raster(path, grid(side), "float32", np.nan, ["a", "b"]) as target:
+    with create_raster(path, utm_grid(side, side), "float32", np.nan, ["a", "b"]) as target:
         for band in (1, 2):
             target.write(values, band)
     return path
@@ -52,28 +46,14 @@ def test_raster_cut_off_anywhere(tmp_path, side):
 
 @pytest.mark.parametrize(("side", "constant"), [(1, True), (256, True), (257, False), (1100, False), (1100, True)])
 def test_complete_rasters_are_complete(tmp_path, side, constant):
-    values = (
-        np.full((side, side), np.nan, dtype=np.float32)
-        if constant
-        else np.random.default_rng(0).random((side, side), dtype=np.float32)
-    )
+    noise = np.random.default_rng(0).random((side, side), dtype=np.float32)
+    values = np.full_like(noise, np.nan) if constant else noise
     assert is_complete(write(tmp_path / "a.tif", side, values))
 
 
 def test_block_that_was_never_written(tmp_path):
-    with rasterio.open(
-        tmp_path / "a.tif",
-        "w",
-        driver="GTiff",
-        width=600,
-        height=600,
-        count=1,
-        dtype="float32",
-        tiled=True,
-        blockxsize=256,
-        blockysize=256,
-        sparse_ok=True,
-    ) as target:
+    profile = {"driver": "GTiff", "width": 600, "height": 600, "count": 1, "dtype": "float32", "sparse_ok": True}
+    with rasterio.open(tmp_path / "a.tif", "w", tiled=True, blockxsize=256, blockysize=256, **profile) as target:
         target.write(np.ones((256, 256), dtype=np.float32), 1, window=rasterio.windows.Window(0, 0, 256, 256))
     assert not is_complete(tmp_path / "a.tif")
 
@@ -84,7 +64,7 @@ def test_numbers_larger_than_any_quantity_are_no_data(tmp_path, value):
     values[3, 4] = value
     with rasterio.open(write(tmp_path / "a.tif", 40, values)) as dataset:
         cells = read_window(dataset, 0, 0, 40, 40)
-        plain = read_window(dataset, 0, 0, 40, 40, sound=False)
+        plain = read_window(dataset, 0, 0, 40, 40, mask_implausible=False)
     assert np.isnan(cells[:, 3, 4]).all()
     assert np.isnan(cells).sum() == 2
     np.testing.assert_array_equal(plain[0], values)

@@ -1,0 +1,143 @@
+"""Options and inputs of a factor stack; imports nothing heavy, so that the Processing shell can show them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+from ..errors import ParameterInvalid
+from ..options import Options, choice, number, scheduler
+
+if TYPE_CHECKING:
+    from ..inputs.vectors import Lines, Points, Polygons
+
+HORN = "horn"
+ZEVENBERGEN_THORNE = "zevenbergen_thorne"
+SLOPE_METHODS = (HORN, ZEVENBERGEN_THORNE)
+
+
+@dataclass(frozen=True)
+class StackOptions(Options):
+    """Settings of a factor stack."""
+
+    slope_method: str = choice(
+        HORN,
+        SLOPE_METHODS,
+        "Slope formula",
+        "horn (1981) uses eight neighbours, as ArcGIS and GDAL do; zevenbergen_thorne (1987) uses four and suits "
+        "smooth terrain.",
+        advanced=True,
+    )
+    river_radius: float = number(
+        1000.0,
+        1,
+        1e6,
+        "Search radius for rivers (m)",
+        "River density is the length of the rivers within this distance of a cell, divided by the area of the circle "
+        "(km/km²).",
+        decimals=1,
+        advanced=True,
+    )
+    fault_radius: float = number(
+        5000.0,
+        1,
+        1e6,
+        "Search radius for faults (m)",
+        "The same for fault density (km/km²). Faults have an effect over longer distances, so it is larger.",
+        decimals=1,
+        advanced=True,
+    )
+    scheduler: str = scheduler()
+
+
+@dataclass
+class CategoricalInput:
+    """Classes: either polygons with a field that names the class, or a raster of whole numbers in any CRS."""
+
+    polygons: Polygons | None = None
+    field: str | None = None
+    """Field of the polygons with the class labels."""
+    raster: str | None = None
+    """Path of a class raster."""
+    name: str = ""
+    """Name of the layer; extra factors are named after it."""
+
+    def __post_init__(self) -> None:
+        if (self.polygons is None) == (self.raster is None):
+            raise ParameterInvalid(f'Classes "{self.name}" take polygons or a raster: give one of the two.')
+        if self.polygons is not None and not self.field:
+            raise ParameterInvalid(
+                f'The polygons "{self.polygons.name}" need a field that names the class. Choose it in the parameter '
+                "beside the layer."
+            )
+
+    @property
+    def source(self) -> str:
+        """Path or URI, for the run record."""
+        return self.polygons.source if self.polygons is not None else str(self.raster)
+
+
+@dataclass
+class StationPoints:
+    """Measurements at weather stations, to be interpolated."""
+
+    points: Points
+    field: str
+    """Field with the measured values."""
+
+    @property
+    def source(self) -> str:
+        """Path or URI, for the run record."""
+        return self.points.source
+
+
+RasterPath = Union[str, "os.PathLike[str]"]
+ContinuousInput = Union[RasterPath, StationPoints]
+"""A raster of measured values in any CRS, or stations between which they are interpolated."""
+
+
+@dataclass
+class StackInputs:
+    """Layers of a factor stack; vector layers are in the CRS of the DEM. Inputs that are not given make no factor."""
+
+    dem: RasterPath
+    """Elevations in metres; its grid becomes the study grid."""
+    area: Polygons | None = None
+    """Study area; cells outside get no data."""
+    landform: CategoricalInput | None = None
+    rivers: Lines | None = None
+    precipitation: ContinuousInput | None = None
+    """Annual precipitation in mm."""
+    temperature: ContinuousInput | None = None
+    """Annual mean in °C."""
+    faults: Lines | None = None
+    lithology: CategoricalInput | None = None
+    seismic: CategoricalInput | None = None
+    """Classes of seismic intensity."""
+    extra_continuous: Sequence[tuple[RasterPath, str]] = ()
+    """Path and layer name of further rasters of measured values."""
+    extra_categorical: Sequence[CategoricalInput] = ()
+    class_table: RasterPath | None = None
+    """An earlier stack or a trained model whose class codes are reused for equal labels."""
+
+    def sources(self) -> dict[str, Any]:
+        """Return path or URI by input, for the run record."""
+        layers = {name: getattr(layer, "source", layer) for name, layer in vars(self).items()}
+        layers["extra_continuous"] = [path for path, _ in self.extra_continuous] or None
+        layers["extra_categorical"] = [layer.source for layer in self.extra_categorical] or None
+        return layers
+
+    def fields(self) -> dict[str, str]:
+        """Return the attribute field by input, for the run record."""
+        names = ("landform", "lithology", "seismic", "precipitation", "temperature")
+        found = {name: getattr(getattr(self, name), "field", None) for name in names}
+        return {name: field for name, field in found.items() if field}
+
+    def rasters(self) -> list[RasterPath]:
+        """Return the paths of all rasters."""
+        layers = [self.dem, self.landform, self.precipitation, self.temperature, self.lithology, self.seismic]
+        layers += [*(path for path, _ in self.extra_continuous), *self.extra_categorical]
+        paths = [layer.raster if isinstance(layer, CategoricalInput) else layer for layer in layers]
+        return [path for path in paths if isinstance(path, (str, os.PathLike))]
