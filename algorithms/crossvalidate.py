@@ -42,10 +42,7 @@ class CrossValidate(ScarpAlgorithm):
 
     def define(self) -> None:
         self.declare_option(CrossValidationOptions, "kind")
-        self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
-        self.declare(
-            p.raster("LABELS", "Landslide labels"), 'Raster from "Build landslide labels", on the stack\'s grid.'
-        )
+        training.declare_rasters(self)
         self.declare(
             p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
             "The inventory from which the labels were made. The folds are evaluated at its points, one cell per "
@@ -78,7 +75,11 @@ class CrossValidate(ScarpAlgorithm):
         self._options(arguments)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        stack, output, table = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_TABLE")
+        stack, output, table = (
+            str(arguments.raster("STACK")),
+            arguments.output("OUTPUT"),
+            arguments.output("OUTPUT_TABLE"),
+        )
         crs = arguments.grid_crs(stack, "factor stack")
         options, settings = self._options(arguments)
         training.log_overrides(arguments, options.kind)

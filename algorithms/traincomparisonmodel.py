@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.training.settings import COMPARISON_KINDS, REGRESSION, TrainingSettings
+from ..model.training.settings import COMPARISON_KINDS, REGRESSION
 from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, TRAIN, ScarpAlgorithm
@@ -56,10 +56,7 @@ class TrainComparisonModel(ScarpAlgorithm):
             "logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the "
             "contrast W+ − W−.",
         )
-        self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
-        self.declare(
-            p.raster("LABELS", "Landslide labels"), 'Raster from "Build landslide labels", on the stack\'s grid.'
-        )
+        training.declare_rasters(self)
         training.declare_settings(self, *(name for name in training.SETTINGS if name not in PHYSICS_SETTINGS))
         self.declare(
             p.input_file("CHECKPOINT", "Checkpoint", "Checkpoint (*)"),
@@ -87,28 +84,11 @@ class TrainComparisonModel(ScarpAlgorithm):
             self.declare_number(name, label)
 
     def check(self, arguments: Arguments) -> None:
-        self._settings(arguments)
+        training.read_settings(arguments, arguments.choice("KIND"))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
-        crs = arguments.grid_crs(stack, "factor stack")
         kind = arguments.choice("KIND")
-        training.log_overrides(arguments, kind)
-        result = arguments.core.call(
-            "train_comparison_model",
-            kind,
-            stack,
-            arguments.raster("LABELS"),
-            output,
-            settings=self._settings(arguments),
-            checkpoint=arguments.file("CHECKPOINT"),
-            output_html=html,
-            progress=arguments.progress,
-        )
-        windows = training.write_windows(arguments, result.windows, crs)
-        numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}
-        return {"OUTPUT": output, "OUTPUT_WINDOWS": windows, "OUTPUT_HTML": html, **numbers}
-
-    @staticmethod
-    def _settings(arguments: Arguments) -> TrainingSettings:
-        return training.read_settings(arguments, arguments.choice("KIND"))
+        files, common = training.job_arguments(arguments, kind)
+        crs = arguments.grid_crs(files[0], "factor stack")
+        result = arguments.core.call("train_comparison_model", kind, *files, **common)
+        return training.job_outputs(arguments, result, crs, METRICS)

@@ -41,10 +41,7 @@ class TrainPcum(ScarpAlgorithm):
     )
 
     def define(self) -> None:
-        self.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
-        self.declare(
-            p.raster("LABELS", "Landslide labels"), 'Raster from "Build landslide labels", on the stack\'s grid.'
-        )
+        training.declare_rasters(self)
         self.declare(
             p.raster("SAFETY_FACTOR", "Safety factor", optional=True),
             'Raster from "Build safety factor", or any other safety factor, on the stack\'s grid. Without it the '
@@ -84,22 +81,14 @@ class TrainPcum(ScarpAlgorithm):
         training.read_settings(arguments)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        stack, output, html = arguments.raster("STACK"), arguments.output("OUTPUT"), arguments.output("OUTPUT_HTML")
-        crs = arguments.grid_crs(stack, "factor stack")
-        training.log_overrides(arguments)
+        files, common = training.job_arguments(arguments)
+        crs = arguments.grid_crs(files[0], "factor stack")
         result = arguments.core.call(
             "train_pcum",
-            stack,
-            arguments.raster("LABELS"),
-            output,
+            *files,
+            **common,
             safety_factor=arguments.raster("SAFETY_FACTOR"),
-            settings=training.read_settings(arguments),
             start_from=arguments.file("START_FROM"),
             given=list(training.explicit_settings(arguments)),
-            checkpoint=arguments.file("CHECKPOINT"),
-            output_html=html,
-            progress=arguments.progress,
         )
-        windows = training.write_windows(arguments, result.windows, crs)
-        numbers = {name: result.metrics.get(name.lower()) for name, _ in METRICS}
-        return {"OUTPUT": output, "OUTPUT_WINDOWS": windows, "OUTPUT_HTML": html, **numbers}
+        return training.job_outputs(arguments, result, crs, METRICS)

@@ -119,18 +119,6 @@ class Encoding:
         numbers *= valid
         return numbers
 
-    def unseen(self, raw: np.ndarray) -> dict[str, set[int]]:
-        """Return the class codes in ``raw`` that training never saw, by factor name."""
-        valid = np.isfinite(raw).all(axis=0)
-        found: dict[str, set[int]] = {}
-        for index in self.categorical:
-            spec = self.factors[index]
-            codes = np.unique(raw[index][valid])
-            new = {int(code) for code in codes[~np.isin(codes, np.array(spec.seen, dtype=codes.dtype))]}
-            if new:
-                found[spec.name] = new
-        return found
-
 
 class _ClassIndex:
     """The index of a code in ``seen`` from 1; one more than there are for unseen codes and NaN."""

@@ -16,6 +16,7 @@ from ...model.training.settings import (
     preset_overrides,
     settings_of_kind,
 )
+from . import parameters as p
 from .algorithm import preset_sentence
 from .arguments import Arguments
 from .sinks import INTEGER, REAL, TEXT, WkbType, rectangle, write_sink
@@ -30,6 +31,13 @@ PRESET_HELP = (
     "overrides the preset, and the log says so."
 )
 SETTINGS = tuple(option.name for option in TrainingSettings.options())
+
+
+def declare_rasters(algorithm: ScarpAlgorithm) -> None:
+    """Declare the parameters STACK and LABELS."""
+    algorithm.declare(p.raster("STACK", "Factor stack"), 'Raster from "Build factor stack".')
+    help_text = 'Raster from "Build landslide labels", on the stack\'s grid.'
+    algorithm.declare(p.raster("LABELS", "Landslide labels"), help_text)
 
 
 def declare_settings(algorithm: ScarpAlgorithm, *names: str) -> None:
@@ -72,6 +80,24 @@ def log_overrides(arguments: Arguments, kind: str = PCUM) -> None:
 
 def _preset(arguments: Arguments) -> str:
     return arguments.choice("PRESET") if arguments.given("PRESET") else RECOMMENDED
+
+
+def job_arguments(arguments: Arguments, kind: str = PCUM) -> tuple[list[Any], dict[str, Any]]:
+    """Return stack, labels and model file for a training job of the core, and its other common arguments."""
+    log_overrides(arguments, kind)
+    return [arguments.raster("STACK"), arguments.raster("LABELS"), arguments.output("OUTPUT")], {
+        "settings": read_settings(arguments, kind),
+        "checkpoint": arguments.file("CHECKPOINT"),
+        "output_html": arguments.output("OUTPUT_HTML"),
+        "progress": arguments.progress,
+    }
+
+
+def job_outputs(arguments: Arguments, result: Any, crs: Any, metrics: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Write the windows of a training job's result, and return the algorithm's outputs."""
+    files = {name: arguments.output(name) for name in ("OUTPUT", "OUTPUT_HTML")}
+    windows = write_windows(arguments, result.windows, crs)
+    return {**files, "OUTPUT_WINDOWS": windows, **{name: result.metrics.get(name.lower()) for name, _ in metrics}}
 
 
 FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", INTEGER))

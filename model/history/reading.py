@@ -15,25 +15,6 @@ from typing import Any
 
 from ..errors import HistoryInvalid
 from . import storage
-from .storage import (
-    END,
-    ENDS,
-    EPOCH,
-    EPOCHS,
-    FORMAT,
-    HEAD,
-    IN_EPOCH,
-    LOST,
-    LOST_AFTER,
-    MAX_EPOCHS,
-    MAX_LINE_BYTES,
-    PATIENCE,
-    RUNNING,
-    SERIES,
-    SHARE,
-    STOPPED,
-    Series,
-)
 from .writing import RunInfo
 
 _RECENT_EPOCHS = 10  # epochs whose mean time predicts that of the next ones
@@ -44,8 +25,8 @@ class History:
 
     def __init__(self, head: RunInfo, started: float) -> None:
         self.head, self.started = head, started
-        self.series = {name: Series() for name in SERIES}
-        self.seconds = Series()
+        self.series = {name: storage.Series() for name in storage.SERIES}
+        self.seconds = storage.Series()
         self.best_epoch = 0
         """With the lowest validation loss; 0 before the first."""
         self.epoch_share = 0.0  # done of the current epoch
@@ -67,10 +48,14 @@ class History:
 
     def add(self, numbers: Mapping[str, Any]) -> bool:
         """Add the next epoch; return whether the numbers were valid."""
-        values = [_number(numbers.get(name)) for name in SERIES]
-        if numbers.get(EPOCH) != self.epoch + 1 or self.epoch >= MAX_EPOCHS or None in (values[0], values[4]):
+        values = [_number(numbers.get(name)) for name in storage.SERIES]
+        if (
+            numbers.get(storage.EPOCH) != self.epoch + 1
+            or self.epoch >= storage.MAX_EPOCHS
+            or None in (values[0], values[4])
+        ):
             return False
-        for name, value in zip(SERIES, values):
+        for name, value in zip(storage.SERIES, values):
             self.series[name].append(value)
         seconds = _number(numbers.get("seconds"))
         self.seconds.append(None if seconds is None else max(seconds, 0.0))
@@ -108,8 +93,8 @@ class Follower:
         """
         if self.history is not None and self.history.ended:
             return self.history.ended
-        silent = self._idle_seconds + (time.monotonic() if now is None else now) - self._idle_since > LOST_AFTER
-        return LOST if silent or self.deleted else RUNNING
+        silent = self._idle_seconds + (time.monotonic() if now is None else now) - self._idle_since > storage.LOST_AFTER
+        return storage.LOST if silent or self.deleted else storage.RUNNING
 
     @property
     def done(self) -> bool:
@@ -159,9 +144,9 @@ class Follower:
             if self.not_a_history:
                 break
             self._parse_line(line)
-        if len(self._partial_line) > MAX_LINE_BYTES:
+        if len(self._partial_line) > storage.MAX_LINE_BYTES:
             self.not_a_history = self.not_a_history or self.history is None
-            self._partial_line = self._partial_line[:MAX_LINE_BYTES]
+            self._partial_line = self._partial_line[: storage.MAX_LINE_BYTES]
 
     def _parse_line(self, line: bytes) -> None:
         content = _table(line)
@@ -170,13 +155,13 @@ class Follower:
             self.not_a_history = self.history is None
         elif content is None or self.history.ended:
             return
-        elif content.get(END) in ENDS:
-            self.history.ended = content[END]
+        elif content.get(storage.END) in storage.ENDS:
+            self.history.ended = content[storage.END]
             self.history.text = _text(content.get("text"))
             self.history.metrics = _numbers(content.get("metrics"))
-        elif content.get(IN_EPOCH) == self.history.epoch + 1:
-            self.history.epoch_share = min(max(_number(content.get(SHARE)) or 0.0, 0.0), 1.0)
-        elif EPOCH in content:
+        elif content.get(storage.IN_EPOCH) == self.history.epoch + 1:
+            self.history.epoch_share = min(max(_number(content.get(storage.SHARE)) or 0.0, 0.0), 1.0)
+        elif storage.EPOCH in content:
             self.history.add(content)
 
 
@@ -208,8 +193,8 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
     for numbers in header["history"]:
         if not history.add(numbers):
             raise HistoryInvalid(f"The history in the model {Path(path).name} is damaged.")
-    natural = EPOCHS if history.epoch >= epochs else PATIENCE
-    history.ended = ended if ended in (EPOCHS, PATIENCE, STOPPED) else natural
+    natural = storage.EPOCHS if history.epoch >= epochs else storage.PATIENCE
+    history.ended = ended if ended in (storage.EPOCHS, storage.PATIENCE, storage.STOPPED) else natural
     history.metrics = _numbers(header["metrics"])
     return history
 
@@ -217,9 +202,9 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
 def _parse_head(content: Mapping[str, Any]) -> History | None:
     """Return the history with this head; ``None`` unless it is a head of this format."""
     epochs, patience = content.get("epochs"), content.get("patience")
-    if content.get(HEAD) != FORMAT or type(epochs) is not int or type(patience) is not int:
+    if content.get(storage.HEAD) != storage.FORMAT or type(epochs) is not int or type(patience) is not int:
         return None
-    if not (0 <= epochs <= MAX_EPOCHS and 0 <= patience <= MAX_EPOCHS):
+    if not (0 <= epochs <= storage.MAX_EPOCHS and 0 <= patience <= storage.MAX_EPOCHS):
         return None
     texts = {name: _text(content.get(name)) for name in ("kind", "output", "report", "part")}
     head = RunInfo(epochs=epochs, patience=patience, stoppable=content.get("stoppable") is True, **texts)
@@ -238,7 +223,7 @@ def _report_path(model: str | os.PathLike) -> str:
 
 
 def _table(line: bytes) -> dict[str, Any] | None:
-    if len(line) > MAX_LINE_BYTES:
+    if len(line) > storage.MAX_LINE_BYTES:
         return None
     try:
         content = json.loads(line)

@@ -168,8 +168,8 @@ def cross_validate(
         if path is not None:
             check_writable(path)
     training_precision(settings.precision, choose_device(settings.device))
-    inputs = {"STACK": stack, "LABELS": labels, "LANDSLIDES": landslides.source or landslides.name}
-    inputs["SAFETY_FACTOR"] = safety_factor
+    inputs: dict[str, Any] = {"STACK": stack, "LABELS": labels}
+    inputs.update(LANDSLIDES=landslides.source or landslides.name, SAFETY_FACTOR=safety_factor)
     record = RunRecord("crossvalidate", {**options.record(), **settings.record()}, inputs)
     warn_stale_inputs({"factor stack": stack, "labels": labels, "safety factor": safety_factor}, progress)
     if kind == PCUM:
@@ -262,7 +262,7 @@ def _fit(
         return fit_cell_model(kind, cells, factors, settings, SubProgress(progress, 0.3, 1.0)), settings
     windows = label_patches(_windows(study, split, SubProgress(progress, 0.0, 0.05)), patch_cells(kind, cell))
     if windows.safety is not None:
-        shared.safety_factor_mask(windows)
+        shared.training_safety(windows)
     settings = shared.with_class_weight(settings, shared.describe_windows(windows)[TRAIN], NullProgress())
     part = SubProgress(progress, 0.05, 1.0)
     return fit_network(windows, factors, settings, part, kind=kind, cell=cell, log=log), settings

@@ -106,14 +106,14 @@ class TrainingRun:
             self._report_constraint(windows)
         self.progress.report(0.08, f"Settings: {settings_line(self.settings)}.")
         part = SubProgress(self.progress, 0.08, 0.97)
-        more = {"kind": self.kind, "start": start, "cell": cell, "log": log}
-        return fit_network(windows, factors, self.settings, part, self.checkpoint, **more), subsets
+        data = windows, factors, self.settings, part
+        return fit_network(*data, self.checkpoint, self.kind, start, cell, log), subsets
 
     def _report_constraint(self, windows: WindowSet) -> None:
-        known, critical = safety_factor_mask(windows), self.settings.fs_critical
+        safety, critical = training_safety(windows), self.settings.fs_critical
         with np.errstate(invalid="ignore"):
-            warned = (windows.safety[windows.indices_of(TRAIN)] < critical).sum()
-        share = 100 * warned / known.sum()
+            warned = (safety < critical).sum()
+        share = 100 * warned / np.isfinite(safety).sum()
         text = f"The safety factor is below {critical:g} in {share:.1f} % of the training cells."
         self.progress.report(0.08, text)
         if not warned and self.settings.physics != NONE:
@@ -133,7 +133,7 @@ class TrainingRun:
         """Write model file, report and run record, and return the result."""
         settings, cells = self.settings, collected.cells if isinstance(collected, CellCollection) else None
         windows = collected if isinstance(collected, CellCollection) else collected.windows
-        training = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"])}
+        training = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
         training.update(training_inputs(self.record.inputs(), grid))
         if start is not None:
             training["start_from"] = {"name": start.name, "sha256": start.sha256}
@@ -266,21 +266,21 @@ def keep_model_if_report_fails(model: str | os.PathLike) -> Iterator[None]:
         raise OutputNotWritable(f"{error} The model is complete and stays: {model}.") from error
 
 
-def safety_factor_mask(windows: WindowSet) -> np.ndarray:
-    """Return where the training windows have a safety factor, bool (windows, height, width).
+def training_safety(windows: WindowSet) -> np.ndarray:
+    """Return the safety factor of the training windows, float32 (windows, height, width).
 
     Raises:
-        ParameterInvalid: nowhere.
+        ParameterInvalid: it has no data at all.
     """
-    known = np.isfinite(windows.safety[windows.indices_of(TRAIN)])
-    if not known.any():
+    safety = np.empty(0) if windows.safety is None else windows.safety[windows.indices_of(TRAIN)]
+    if not np.isfinite(safety).any():
         raise ParameterInvalid(
             "The safety factor has no data in any training window. Check that it covers the area of the labels."
         )
-    return known
+    return safety
 
 
-def label_settings(labels: str | os.PathLike | None) -> dict[str, Any]:
+def label_settings(labels: str | os.PathLike) -> dict[str, Any]:
     """Return the parameters of a label raster from the run record beside it; empty without one."""
     try:
         found = {str(name): value for name, value in read_record(labels)["parameters"].items()}

@@ -59,7 +59,7 @@ def fingerprint(
     for array in (windows.factors, windows.labels, windows.safety, windows.subsets):
         if array is not None:
             digest.update(str(array.shape).encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
@@ -122,7 +122,7 @@ class Checkpoint:
                         "resume from it. Choose another CHECKPOINT file, delete this one, or give the same data and "
                         "settings."
                     )
-                arrays = {name: stream.get_tensor(name) for name in stream}
+                arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118  # no mapping
                 # After a power failure, or on a worn disk, a file may be readable but differ from what was written.
                 if header.pop("checksum", None) != _checksum(header, arrays):
                     raise _invalid(path, "it is damaged")
@@ -164,8 +164,8 @@ def _restore(
             moments.setdefault(int(number), {})[moment] = value
         else:
             parts[part][rest] = value
-    for part in parts.values():
-        if {name: value.shape for name, value in part.items()} != {name: value.shape for name, value in own.items()}:
+    for weights in parts.values():
+        if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in own.items()}:
             raise _invalid(path, "its tensors are not those of the network")
     network.load_state_dict(parts["network"])
     groups = optimiser.state_dict()["param_groups"]

@@ -14,6 +14,7 @@ import torch.utils.deterministic
 from ..errors import DeviceUnavailable
 from ..memory import is_out_of_memory
 
+_MEMORY: Any = torch.utils.deterministic  # the module's property is not in torch's annotations
 PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
@@ -174,7 +175,7 @@ class _DeterminismSwitches:
             self._before = {
                 "deterministic": torch.are_deterministic_algorithms_enabled(),
                 "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
-                "fill": torch.utils.deterministic.fill_uninitialized_memory,
+                "fill": _MEMORY.fill_uninitialized_memory,
                 "cudnn": torch.backends.cudnn.deterministic,
                 "benchmark": torch.backends.cudnn.benchmark,
                 "workspace": os.environ.get(_WORKSPACE),
@@ -182,7 +183,7 @@ class _DeterminismSwitches:
             os.environ.setdefault(_WORKSPACE, ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
             # Filling fresh memory helps to find errors and costs time.
-            torch.utils.deterministic.fill_uninitialized_memory = False
+            _MEMORY.fill_uninitialized_memory = False
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
 
     def leave(self) -> None:
@@ -192,7 +193,7 @@ class _DeterminismSwitches:
                 return
             before = self._before
             torch.use_deterministic_algorithms(before["deterministic"], warn_only=before["warn_only"])
-            torch.utils.deterministic.fill_uninitialized_memory = before["fill"]
+            _MEMORY.fill_uninitialized_memory = before["fill"]
             torch.backends.cudnn.deterministic = before["cudnn"]
             torch.backends.cudnn.benchmark = before["benchmark"]
             if before["workspace"] is None:

@@ -167,7 +167,7 @@ def settings_line(settings: TrainingSettings) -> str:
 RECOMMENDED, PAPER = "recommended", "paper"
 PRESETS = (RECOMMENDED, PAPER)
 
-PAPER_VALUES: dict[str, Any] = {
+_PRINTED: dict[str, Any] = {
     "physics": "indicator",
     "lambda_": 0.1,
     "p_low": 0.15,
@@ -183,12 +183,9 @@ PAPER_VALUES: dict[str, Any] = {
     "encoding": "codes",
     "knots": 0,
     "averaging": 0.0,
-    # Not printed; chosen here.
-    "width": 32,
-    "depth": 4,
-    "batch": 32,
-    "dropout": 0.2,
 }
+_NOT_PRINTED: dict[str, Any] = {"width": 32, "depth": 4, "batch": 32, "dropout": 0.2}
+PAPER_VALUES = {**_PRINTED, **_NOT_PRINTED}
 """The preset ``paper``: Zhang and Deng (2026), sections 3.2.3 and 3.3, equations 1 and 5. Settings that are not here
 have their defaults."""
 

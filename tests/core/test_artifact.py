@@ -11,17 +11,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sklearn.metrics import roc_auc_score
 
+from scarp.model import errors
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import (
-    Cancelled,
-    GridMismatch,
-    InputMissing,
-    ModelFileInvalid,
-    OutputNotWritable,
-    ParameterInvalid,
-    TooFewData,
-)
 from scarp.model.grid import Block
 from scarp.model.inputs.rasters import open_raster
 from scarp.model.jobs.train_pcum import train_pcum
@@ -185,62 +177,35 @@ def nested(header, tensors):
 
 
 ZEROS = np.zeros(3, dtype=np.float32)
+HEADERS = [
+    *[{"program": "other"}, {"format": 99}, {"format": "1"}, {"format": True}, {"kind": "backdoor"}],
+    *[{"encoding": "pickle"}, {"pixel_size": 0}, {"pixel_size": "30"}, {"seed": -1}, {"seed": 1.5}, {"more": 1}],
+    *[{"factors": []}, {"factors": "slope"}, {"history": [1]}, {"history": [{"loss": "x"}]}, {"metrics": []}],
+    *[{"architecture": []}, {"versions": {"torch": "x" * 5000}}],
+]
+SLOPES = [
+    *[{"name": ""}, {"name": 3}, {"kind": "text"}, {"mean": None}, {"std": -1.0}, {"minimum": 70.0}],
+    *[{"mean": 1e300}, {"extra": 1}, {"seen": [1]}],
+]
+ASPECTS = [
+    *[{"name": "slope"}, {"seen": []}, {"seen": [2, 1]}, {"seen": [1, 2, 5]}, {"seen": list(range(300))}],
+    *[{"seen": [1, 2, 5, 9.0]}, {"classes": {"x": "a"}}, {"classes": {"1": 2}}, {"classes": []}],
+]
+NETWORKS = [
+    *[{"width": 4}, {"width": 10**9}, {"width": "3"}, {"depth": 3}, {"depth": 60}, {"type": "os.system"}],
+    *[{"channels": 10**9}, {"channels": 6}, {"dropout": 2}, {"more": 1}],
+]
+TENSORS = [
+    *[("head.bias", None), ("more", ZEROS), ("head.bias", ZEROS), ("head.bias", np.zeros(2))],
+    *[("head.bias", np.array([0, np.inf], dtype=np.float32)), ("encoder.0.1.running_var", ZEROS - 1)],
+]
 HOSTILE = [
-    change_header(program="other"),
-    change_header(format=99),
-    change_header(format="1"),
-    change_header(format=True),
-    change_header(kind="backdoor"),
-    change_header(encoding="pickle"),
-    change_header(pixel_size=0),
-    change_header(pixel_size="30"),
-    change_header(seed=-1),
-    change_header(seed=1.5),
-    change_header(more=1),
-    change_header(factors=[]),
-    change_header(factors="slope"),
-    change_header(history=[1]),
-    change_header(history=[{"loss": "x"}]),
-    change_header(metrics=[]),
-    change_header(architecture=[]),
-    change_header(versions={"torch": "x" * 5000}),
-    drop("factors"),
-    drop("architecture"),
-    nested,
-    change_factor(name=""),
-    change_factor(name=3),
-    change_factor(kind="text"),
-    change_factor(mean=None),
-    change_factor(std=-1.0),
-    change_factor(minimum=70.0),
-    change_factor(mean=1e300),
-    change_factor(extra=1),
-    change_factor(seen=[1]),
-    change_factor(1, name="slope"),
-    change_factor(1, seen=[]),
-    change_factor(1, seen=[2, 1]),
-    change_factor(1, seen=[1, 2, 5]),
-    change_factor(1, seen=list(range(300))),
-    change_factor(1, seen=[1, 2, 5, 9.0]),
-    change_factor(1, classes={"x": "a"}),
-    change_factor(1, classes={"1": 2}),
-    change_factor(1, classes=[]),
-    change_network(width=4),
-    change_network(width=10**9),
-    change_network(width="3"),
-    change_network(depth=3),
-    change_network(depth=60),
-    change_network(type="os.system"),
-    change_network(channels=10**9),
-    change_network(channels=6),
-    change_network(dropout=2),
-    change_network(more=1),
-    change_tensor("head.bias", None),
-    change_tensor("more", ZEROS),
-    change_tensor("head.bias", ZEROS),
-    change_tensor("head.bias", np.zeros(2)),
-    change_tensor("head.bias", np.array([0, np.inf], dtype=np.float32)),
-    change_tensor("encoder.0.1.running_var", ZEROS - 1),
+    *(change_header(**changes) for changes in HEADERS),
+    *(change_factor(0, **changes) for changes in SLOPES),
+    *(change_factor(1, **changes) for changes in ASPECTS),
+    *(change_network(**changes) for changes in NETWORKS),
+    *(change_tensor(*changes) for changes in TENSORS),
+    *(drop("factors"), drop("architecture"), nested),
 ]
 
 
@@ -253,7 +218,7 @@ def test_hostile_files_are_refused(tmp_path, edit):
     tensors = load_file(path)
     edit(header, tensors)
     save_file(tensors, path, metadata={HEADER_KEY: json.dumps(header)})
-    with pytest.raises(ModelFileInvalid, match="m.safetensors"):
+    with pytest.raises(errors.ModelFileInvalid, match="m.safetensors"):
         load_model(path)
 
 
@@ -261,7 +226,7 @@ def test_hostile_files_are_refused(tmp_path, edit):
 def test_broken_headers_are_refused(tmp_path, text):
     path = tmp_path / "m.safetensors"
     save_file({"a": np.zeros(1, dtype=np.float32)}, path, metadata={HEADER_KEY: text})
-    with pytest.raises(ModelFileInvalid):
+    with pytest.raises(errors.ModelFileInvalid):
         load_model(path)
 
 
@@ -269,9 +234,9 @@ def test_broken_headers_are_refused(tmp_path, text):
 def test_other_files_are_refused(tmp_path, content):
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)
-    with pytest.raises(ModelFileInvalid):
+    with pytest.raises(errors.ModelFileInvalid):
         load_model(path)
-    with pytest.raises(InputMissing):
+    with pytest.raises(errors.InputMissing):
         load_model(tmp_path / "none.safetensors")
 
 
@@ -279,7 +244,7 @@ def test_a_cut_file_is_refused(tmp_path):
     path = tmp_path / "m.safetensors"
     save_model(model(), path)
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(ModelFileInvalid):
+    with pytest.raises(errors.ModelFileInvalid):
         load_model(path)
 
 
@@ -390,9 +355,9 @@ def test_a_random_split_warns_that_it_is_optimistic(area, tmp_path):
 def test_inputs_on_other_grids_are_refused(area, tmp_path):
     other = utm_grid(SIZE, SIZE, CELL, left=5e5 + 3 * CELL)
     write(tmp_path / "labels.tif", np.zeros((SIZE, SIZE), dtype=np.uint8), other)
-    with pytest.raises(GridMismatch, match="label"):
+    with pytest.raises(errors.GridMismatch, match="label"):
         train(area, tmp_path / "m.safetensors", labels=tmp_path / "labels.tif")
-    with pytest.raises(GridMismatch, match="safety factor"):
+    with pytest.raises(errors.GridMismatch, match="safety factor"):
         train(area, tmp_path / "m.safetensors", safety=tmp_path / "labels.tif")
     assert [item.name for item in tmp_path.iterdir()] == ["labels.tif"]
 
@@ -400,7 +365,7 @@ def test_inputs_on_other_grids_are_refused(area, tmp_path):
 @pytest.mark.parametrize(("value", "text"), [(0, "no landslide cell"), (1, "no stable cell")])
 def test_labels_of_one_class_are_refused(area, tmp_path, value, text):
     write(tmp_path / "labels.tif", np.full((SIZE, SIZE), value, dtype=np.uint8))
-    with pytest.raises(TooFewData, match=text):
+    with pytest.raises(errors.TooFewData, match=text):
         train(area, tmp_path / "m.safetensors", labels=tmp_path / "labels.tif")
 
 
@@ -408,12 +373,12 @@ def test_landslides_in_one_block_are_too_few(area, tmp_path):
     labels = np.zeros((SIZE, SIZE), dtype=np.uint8)
     labels[40:50, 40:50] = 1
     write(tmp_path / "labels.tif", labels)
-    with pytest.raises(TooFewData, match="BLOCK smaller"):
+    with pytest.raises(errors.TooFewData, match="BLOCK smaller"):
         train(area, tmp_path / "m.safetensors", labels=tmp_path / "labels.tif")
 
 
 def test_an_unwritable_output_fails_before_any_work(area, tmp_path):
-    with pytest.raises(OutputNotWritable):
+    with pytest.raises(errors.OutputNotWritable):
         train(area, tmp_path / "none" / "m.safetensors", progress=Refusing())
 
 
@@ -427,12 +392,12 @@ class Refusing(NullProgress):
 @pytest.mark.parametrize("at", [0.0, 0.03, 0.06, 0.3, 0.9])
 def test_cancelling_leaves_nothing(area, tmp_path, at):
     progress = Listener(cancel_at=at)
-    with pytest.raises(Cancelled):
+    with pytest.raises(errors.Cancelled):
         train(area, tmp_path / "m.safetensors", progress=progress, html=tmp_path / "m.html", epochs=3)
     assert max(progress.fractions, default=0.0) < 0.98
     assert not list(tmp_path.iterdir())
 
 
 def test_a_larger_window_than_the_blocks_is_refused(area, tmp_path):
-    with pytest.raises(ParameterInvalid, match="BLOCK"):
+    with pytest.raises(errors.ParameterInvalid, match="BLOCK"):
         train(area, tmp_path / "m.safetensors", window=1200.0)

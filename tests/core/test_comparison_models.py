@@ -243,14 +243,14 @@ def test_every_kind_learns_and_reports(models, kind):
 
 @pytest.mark.parametrize("kind", COMPARISON_KINDS)
 def test_same_seed_same_bytes(area, models, tmp_path, kind):
-    folder, results = models
+    results = models[1]
     result = train(area, kind, tmp_path / f"{kind}.safetensors")
     assert result.sha256 == results[kind].sha256
 
 
 def test_numbers_of_the_test_are_those_of_the_map(area, models, tmp_path):
     """The AUC of a model of single cells is that of its map over the test blocks."""
-    folder, results = models
+    results = models[1]
     with open_training_rasters(area / "stack.tif", area / "labels.tif") as rasters:
         split, marks = collect_cells(rasters, PLAN, NullProgress()).split, rasters.labels.read(1)
     for kind in ("logistic_regression", "frequency_ratio"):

@@ -13,7 +13,7 @@ from scarp.model.inputs.vectors import Points
 from scarp.model.jobs.cross_validate import COLUMNS, cross_validate
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
-from scarp.model.training.settings import CrossValidationOptions, settings_of_kind
+from scarp.model.training.settings import KINDS, CrossValidationOptions, settings_of_kind
 from scarp.model.validation.out_of_fold import (
     ALL,
     draw_evaluation_sample,
@@ -171,20 +171,12 @@ def test_merged_map_takes_each_cell_from_its_fold(tmp_path):
     assert np.array_equal(merged[~gap], (of / np.float32(10))[~gap].astype(np.float32))
 
 
-@pytest.mark.parametrize(
-    ("kind", "settings"),
-    [
-        ("pcum", {"epochs": 4, "width": 4}),
-        ("unet", {"epochs": 2, "width": 4}),
-        ("logistic_regression", {}),
-        ("weights_of_evidence", {}),
-        ("frequency_ratio", {}),
-        ("random_forest", {}),
-        ("bpnn", {"epochs": 2, "width": 4}),
-        ("resnet", {"epochs": 2, "width": 4}),
-    ],
-)
-def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
+NETWORKS = {"pcum": 4, "unet": 2, "bpnn": 2, "resnet": 2}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_cross_validated(area, tmp_path, kind):
+    settings = {"epochs": NETWORKS[kind], "width": 4} if kind in NETWORKS else {}
     if kind in ("bpnn", "resnet"):
         settings["window"] = 600.0
     result = run(area, tmp_path / "map.tif", kind, 3, table=tmp_path / "table.csv", random_split=False, **settings)
@@ -203,7 +195,7 @@ def test_every_kind_is_cross_validated(area, tmp_path, kind, settings):
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == 4
     assert float(rows[0]["auc"]) == pytest.approx(result.folds[0].auc, rel=1e-5)
-    assert (rows[0]["epochs"] != "") == (kind in ("pcum", "unet", "bpnn", "resnet"))
+    assert (rows[0]["epochs"] != "") == (kind in NETWORKS)
 
 
 @pytest.mark.parametrize("kind", ["bpnn", "resnet"])

@@ -15,33 +15,18 @@ from scarp.model.artifact_header import MAX_HEADER_LENGTH, read_header_of_file
 from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid
 from scarp.model.history import storage
 from scarp.model.history.reading import Follower, HistoryFolder, history_of_model, read_history
-from scarp.model.history.storage import (
-    BUCKET,
-    END,
-    EPOCHS,
-    HEAD,
-    LOST,
-    LOST_AFTER,
-    MAX_LINE_BYTES,
-    NUMBERS,
-    PATIENCE,
-    RUNNING,
-    SERIES,
-    STOPPED,
-    Series,
-)
 from scarp.model.history.writing import RunInfo
 from scarp.tests.core import test_artifact, test_comparison_models
 
 
 def head(**changes):
     info = asdict(RunInfo("pcum", "/maps/model.safetensors", 100, 10))
-    return {HEAD: 1, **info, "started": 1.7e9, "process": 1, **changes}
+    return {storage.HEAD: 1, **info, "started": 1.7e9, "process": 1, **changes}
 
 
 def epoch(number, loss=1.0, **changes):
     losses = {"train_loss": loss, "validation_loss": loss}
-    return {"epoch": number, **dict.fromkeys(SERIES, 0.5), **losses, "seconds": 2.0, **changes}
+    return {"epoch": number, **dict.fromkeys(storage.SERIES, 0.5), **losses, "seconds": 2.0, **changes}
 
 
 def bytes_of(*lines):
@@ -70,7 +55,7 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 7, 100, 5000])
 def test_lines_may_arrive_in_any_pieces(path, size):
-    end = {END: PATIENCE, "metrics": {"auc": 0.8, "loss": None}}
+    end = {storage.END: storage.PATIENCE, "metrics": {"auc": 0.8, "loss": None}}
     whole = bytes_of(head(), *(epoch(number, 1 / number) for number in range(1, 8)), end)
     path.write_bytes(b"")
     follower = Follower(path)
@@ -80,7 +65,7 @@ def test_lines_may_arrive_in_any_pieces(path, size):
         follower.poll()
     assert follower.history.epoch == follower.history.best_epoch == 7
     assert follower.done
-    assert follower.state() == PATIENCE
+    assert follower.state() == storage.PATIENCE
     assert follower.history.metrics == {"auc": 0.8}
     assert content(follower.history) == content(read(path).history)
 
@@ -147,24 +132,24 @@ def test_a_file_that_vanishes_or_is_made_anew(path):
 # Foreign and damaged files
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
+HEAD_LINE = b'{"scarp_training": 1, "epochs": %s, "patience": 1}\n'
+FOREIGN = [
+    *[
         b"{}\n",
         b"[1, 2]\n",
         b"null\n",
         b"\n",
         b"\x00\xff\xfe\n",
-        b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n',
-        b'{"scarp_training": 1}\n',
-        b'{"scarp_training": 1, "epochs": true, "patience": 1}\n',
-        b'{"scarp_training": 1, "epochs": 1e400, "patience": 1}\n',
         b"[" * 60000 + b"\n",
-        b"x" * (MAX_LINE_BYTES + 10),
-        b'{"scarp_training": 1, "epochs": -1, "patience": 1}\n',
-        b'{"epoch": 1, "train_loss": 1}\n',
+        b"x" * (storage.MAX_LINE_BYTES + 10),
     ],
-)
+    *[HEAD_LINE % value for value in (b"true", b"1e400", b"-1")],
+    *[b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n', b'{"scarp_training": 1}\n'],
+    b'{"epoch": 1, "train_loss": 1}\n',
+]
+
+
+@pytest.mark.parametrize("line", FOREIGN)
 def test_other_files_are_not_histories(path, line):
     path.write_bytes(line + bytes_of(head(), epoch(1)))
     follower = read(path)
@@ -188,41 +173,35 @@ def test_a_missing_file_is_refused(tmp_path):
         read_history(tmp_path / "none.jsonl")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"{half",
-        b"[]",
-        b'"epoch"',
-        b'{"epoch": 7, "train_loss": 1, "validation_loss": 1}',
-        b'{"epoch": 2}',
-        b'{"epoch": 2, "train_loss": NaN, "validation_loss": 1}',
-        b'{"epoch": 2, "train_loss": "1", "validation_loss": 1}',
-        b'{"epoch": "2"}',
-        b'{"ended": "well"}',
-        b'{"ended": []}',
-        b'{"in_epoch": 2, "share": "x"}',
-        b"\xff" * 100,
-        b'{"epoch": 2, "train_loss": 1e999, "validation_loss": 1}',
-        b"y" * (3 * MAX_LINE_BYTES),
-    ],
-)
+EPOCH_LINE = b'{"epoch": %s, "train_loss": %s, "validation_loss": 1}'
+DAMAGED = [
+    *[b"{half", b"[]", b'"epoch"', b'{"epoch": 2}', b'{"epoch": "2"}', b'{"ended": "well"}', b'{"ended": []}'],
+    *[b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100, b"y" * (3 * storage.MAX_LINE_BYTES)],
+    *[EPOCH_LINE % values for values in ((b"7", b"1"), (b"2", b"NaN"), (b"2", b'"1"'), (b"2", b"1e999"))],
+]
+
+
+@pytest.mark.parametrize("line", DAMAGED)
 def test_damaged_lines_are_skipped(path, line):
-    path.write_bytes(bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {END: EPOCHS}))
+    path.write_bytes(
+        bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {storage.END: storage.EPOCHS})
+    )
     follower = read(path)
     assert follower.history.epoch == 3
-    assert follower.history.ended == EPOCHS
+    assert follower.history.ended == storage.EPOCHS
 
 
 def test_lines_after_the_end_are_ignored(path):
-    path.write_bytes(bytes_of(head(), epoch(1), {END: STOPPED}, epoch(2), {END: EPOCHS}))
+    path.write_bytes(
+        bytes_of(head(), epoch(1), {storage.END: storage.STOPPED}, epoch(2), {storage.END: storage.EPOCHS})
+    )
     assert read(path).history.epoch == 1
-    assert read(path).state() == STOPPED
+    assert read(path).state() == storage.STOPPED
 
 
 def test_untrusted_texts_and_times_are_bounded(path):
     first = head(kind=["x"], output="a" * 9999, report=3, started="now")
-    last = {END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}
+    last = {storage.END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}
     path.write_bytes(bytes_of(first, epoch(1, seconds=-5), last))
     history = read(path).history
     assert history.head.kind == history.head.report == ""
@@ -234,7 +213,7 @@ def test_untrusted_texts_and_times_are_bounded(path):
 
 
 def test_lone_surrogates_are_replaced(path):
-    end = {END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}}
+    end = {storage.END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}}
     path.write_bytes(bytes_of(head(output="\udfff\ud800"), end))
     history = read(path).history
     assert history.head.output == "??"
@@ -245,13 +224,13 @@ def test_lone_surrogates_are_replaced(path):
 # Long histories
 
 
-@pytest.mark.parametrize("count", [0, 1, BUCKET - 1, BUCKET, BUCKET + 1, 5000])
+@pytest.mark.parametrize("count", [0, 1, storage.BUCKET - 1, storage.BUCKET, storage.BUCKET + 1, 5000])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
     generator = np.random.default_rng(count)
     numbers = enumerate(generator.normal(0, 1, count))
     values = [None if gaps and number % 500 > 400 else float(value) for number, value in numbers]
-    series = Series()
+    series = storage.Series()
     for value in values:
         series.append(value)
     known = [(number, value) for number, value in enumerate(values, 1) if value is not None]
@@ -267,7 +246,7 @@ def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
 
 
 def test_a_line_is_broken_where_there_is_no_value():
-    series = Series()
+    series = storage.Series()
     for value in (None, 1.0, 2.0, None, None, 3.0, None):
         series.append(value)
     assert series.polylines(100) == [[(2, 1.0), (3, 2.0)], [(6, 3.0)]]
@@ -297,7 +276,7 @@ def test_a_folder_is_followed(tmp_path):
 
 
 def test_files_opened_by_hand_stay_and_are_not_thrown_away(tmp_path, path):
-    path.write_bytes(bytes_of(head(), epoch(1), {END: EPOCHS}))
+    path.write_bytes(bytes_of(head(), epoch(1), {storage.END: storage.EPOCHS}))
     (tmp_path / "mine").mkdir()
     inside = tmp_path / "mine" / "b.jsonl"
     inside.write_bytes(path.read_bytes())
@@ -389,9 +368,9 @@ def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
     history = history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", time.time())
     assert history.epoch == 4
     assert history.best_epoch == result.metrics["best_epoch"]
-    assert history.ended == EPOCHS
+    assert history.ended == storage.EPOCHS
     for subset in ("train", "validation"):
-        for name in NUMBERS:
+        for name in storage.NUMBERS:
             found = [history.series[f"{subset}_{name}"].value_at(number) for number in range(1, 5)]
             assert found == [item[f"{subset}_{name}"] for item in result.history]
     assert history.head.report == str(tmp_path / "m.html")
@@ -409,7 +388,7 @@ def test_models_of_before_have_an_end_too(models):
     """Their headers do not say how they ended."""
     header = read_header_of_file(models)
     header["history"] = [epoch(1), epoch(2)]
-    for epochs, ended in ((2, EPOCHS), (9, PATIENCE)):
+    for epochs, ended in ((2, storage.EPOCHS), (9, storage.PATIENCE)):
         header["settings"]["epochs"] = epochs
         assert history_of_model(header, models, 0).ended == ended
     header["history"] = [epoch(1), epoch(1)]
@@ -453,8 +432,8 @@ def test_heartbeat_keeps_a_history_running(path):
     path.write_bytes(bytes_of(head(), epoch(1)))
     follower = read(path)
     seen, touched = follower.last_polled, path.stat().st_mtime
-    assert follower.state(seen + LOST_AFTER - 2) == RUNNING
-    assert follower.state(seen + LOST_AFTER + 1) == LOST
+    assert follower.state(seen + storage.LOST_AFTER - 2) == storage.RUNNING
+    assert follower.state(seen + storage.LOST_AFTER + 1) == storage.LOST
     os.utime(path, (touched + 100, touched + 100))
     follower.poll()
-    assert follower.state(follower.last_polled + LOST_AFTER - 1) == RUNNING
+    assert follower.state(follower.last_polled + storage.LOST_AFTER - 1) == storage.RUNNING

@@ -17,19 +17,6 @@ from scarp.model.artifact import load_model
 from scarp.model.errors import Cancelled, TooFewData
 from scarp.model.history import storage, writing
 from scarp.model.history.reading import Follower
-from scarp.model.history.storage import (
-    CANCELLED,
-    END,
-    EPOCH,
-    EPOCHS,
-    FAILED,
-    HEAD,
-    LOST,
-    LOST_AFTER,
-    PATIENCE,
-    RUNNING,
-    STOPPED,
-)
 from scarp.model.history.writing import RunInfo, TrainingLog
 from scarp.model.progress import NullProgress
 from scarp.model.training import checkpoint as checkpoints
@@ -72,7 +59,9 @@ def followed(path):
 
 def epochs_of(path):
     return [
-        {name: value for name, value in line.items() if name != "seconds"} for line in lines_of(path) if EPOCH in line
+        {name: value for name, value in line.items() if name != "seconds"}
+        for line in lines_of(path)
+        if storage.EPOCH in line
     ]
 
 
@@ -110,14 +99,14 @@ def test_the_history_is_that_of_the_model_file(area, few_trees_area, tmp_path, s
     else:
         result = test_comparison_models.train(few_trees_area, kind, output, html=html)
     lines, follower = lines_of(only(state)), followed(only(state))
-    assert lines[0][HEAD] == 1
+    assert lines[0][storage.HEAD] == 1
     assert lines[0]["kind"] == kind
     assert lines[0]["output"] == str(output)
     assert lines[0]["report"] == str(html)
     assert epochs_of(only(state)) == load_model(output).history == result.history
-    assert lines[-1][END] == result.ended == load_model(output).training["ended"] == EPOCHS
-    assert json.loads(Path(f"{output}.run.json").read_text())["ended"] == EPOCHS
-    assert follower.state() == EPOCHS
+    assert lines[-1][storage.END] == result.ended == load_model(output).training["ended"] == storage.EPOCHS
+    assert json.loads(Path(f"{output}.run.json").read_text())["ended"] == storage.EPOCHS
+    assert follower.state() == storage.EPOCHS
     assert follower.history.epoch == len(result.history)
     assert follower.history.best_epoch == result.metrics["best_epoch"]
     assert follower.history.metrics == {name: value for name, value in result.metrics.items() if value is not None}
@@ -133,7 +122,7 @@ def test_models_without_epochs_have_no_history(few_trees_area, tmp_path, state):
 def test_early_stopping_is_recorded(area, tmp_path, state):
     result = test_artifact.train(area, tmp_path / "m.safetensors", epochs=60, patience=1, learning_rate=0.05)
     history = followed(only(state)).history
-    assert result.ended == history.ended == PATIENCE
+    assert result.ended == history.ended == storage.PATIENCE
     assert history.epoch == history.best_epoch + 1 == history.last_epoch
 
 
@@ -150,7 +139,7 @@ def test_a_history_grows_epoch_by_epoch(state):
     with Watched(storage.new_history(), HEAD_OF_TEST) as log:
         follower = Follower(log.path)
         train(log, epochs=5)
-    assert seen == [(number, RUNNING) for number in range(1, 6)]
+    assert seen == [(number, storage.RUNNING) for number in range(1, 6)]
 
 
 def test_every_fold_has_a_history_that_cannot_be_stopped(folds_area, tmp_path, state):
@@ -159,7 +148,9 @@ def test_every_fold_has_a_history_that_cannot_be_stopped(folds_area, tmp_path, s
     assert {history.head.part for history in found} == {
         f"fold {fold} of 2, {split} split" for fold in (1, 2) for split in ("spatial", "random")
     }
-    assert all(history.ended == EPOCHS and history.epoch == 2 and not history.head.stoppable for history in found)
+    assert all(
+        history.ended == storage.EPOCHS and history.epoch == 2 and not history.head.stoppable for history in found
+    )
 
 
 # Stop and keep best
@@ -172,8 +163,8 @@ def test_a_stopped_training_is_one_that_had_so_many_epochs(epochs, rate):
     with StopsAfter(epochs) as log:
         stopped = train(log, learning_rate=rate)
     whole = train(epochs=epochs, learning_rate=rate)
-    assert stopped.ended == STOPPED
-    assert whole.ended == EPOCHS
+    assert stopped.ended == storage.STOPPED
+    assert whole.ended == storage.EPOCHS
     assert weights(stopped) == weights(whole)
     assert stopped.history == whole.history
     assert stopped.metrics == whole.metrics
@@ -185,7 +176,7 @@ def test_without_a_best_epoch_the_first_one_is_finished():
     with StopsAfter(0) as log:
         stopped = train(log)
     assert weights(stopped) == weights(train(epochs=1))
-    assert stopped.ended == STOPPED
+    assert stopped.ended == storage.STOPPED
 
 
 def test_a_stop_does_not_wait_for_the_epoch_to_end():
@@ -211,17 +202,17 @@ def test_a_stopped_training_says_so_everywhere(area, tmp_path, state, monkeypatc
     output, html = tmp_path / "m.safetensors", tmp_path / "m.html"
     result = test_artifact.train(area, output, html=html, epochs=30)
     record = json.loads(Path(f"{output}.run.json").read_text())
-    assert result.ended == record["ended"] == load_model(output).training["ended"] == STOPPED
+    assert result.ended == record["ended"] == load_model(output).training["ended"] == storage.STOPPED
     assert "stopped by hand after 2 of at most 30 epochs" in " ".join(record["warnings"])
     assert "stopped by hand" in html.read_text(encoding="utf-8")
-    assert followed(only(state)).state() == STOPPED, "the request is gone, the history says how it ended"
+    assert followed(only(state)).state() == storage.STOPPED, "the request is gone, the history says how it ended"
 
 
 def test_a_stop_request_to_another_training_has_no_effect():
     killed = storage.new_history()
     storage.request_stop(killed)
     with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
-        assert train(log, epochs=3).ended == EPOCHS
+        assert train(log, epochs=3).ended == storage.EPOCHS
     assert storage.stop_file(killed).exists()
 
 
@@ -242,11 +233,11 @@ def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     path = tmp_path / "state.safetensors"
     with pytest.raises(Cancelled), TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         train(log, CancelAfter(3, of=8), path, epochs=8)
-    assert followed(only(state)).state() == CANCELLED
+    assert followed(only(state)).state() == storage.CANCELLED
     with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         fitted = train(log, checkpoint=path, epochs=8)
     assert epochs_of(log.path) == fitted.history
-    seconds = [line["seconds"] for line in lines_of(log.path) if EPOCH in line]
+    seconds = [line["seconds"] for line in lines_of(log.path) if storage.EPOCH in line]
     known = [value is not None for value in seconds]
     assert known == sorted(known) and not known[0] and known[-1], "times of this process only"
 
@@ -254,11 +245,11 @@ def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "ended", "text"),
     [
-        (Cancelled(), CANCELLED, ""),
-        (KeyboardInterrupt(), CANCELLED, ""),
-        (TooFewData("Too few."), FAILED, "Too few."),
-        (ZeroDivisionError("x"), FAILED, "ZeroDivisionError: x"),
-        (None, FAILED, "The training ended without a result."),
+        (Cancelled(), storage.CANCELLED, ""),
+        (KeyboardInterrupt(), storage.CANCELLED, ""),
+        (TooFewData("Too few."), storage.FAILED, "Too few."),
+        (ZeroDivisionError("x"), storage.FAILED, "ZeroDivisionError: x"),
+        (None, storage.FAILED, "The training ended without a result."),
     ],
 )
 def test_how_it_ended_is_written_whatever_happens(error, ended, text):
@@ -276,9 +267,9 @@ def test_a_running_training_is_not_lost(monkeypatch):
     with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
         os.utime(log.path, (0, 0))
         until = time.monotonic() + 60
-        while followed(log.path).state() != RUNNING and time.monotonic() < until:
+        while followed(log.path).state() != storage.RUNNING and time.monotonic() < until:
             time.sleep(0.02)
-        assert followed(log.path).state() == RUNNING
+        assert followed(log.path).state() == storage.RUNNING
     beating = [thread for thread in threading.enumerate() if thread.name == "scarp history"]
     for thread in beating:
         thread.join(60)
@@ -304,8 +295,8 @@ def test_a_killed_training_is_lost(state):
     process.stdout.close()
     follower = followed(only(state))
     now = time.monotonic()
-    assert follower.state(now + 1) == RUNNING
-    assert follower.state(now + LOST_AFTER + 1) == LOST
+    assert follower.state(now + 1) == storage.RUNNING
+    assert follower.state(now + storage.LOST_AFTER + 1) == storage.LOST
     assert follower.history.epoch == 1 and not follower.done, "it might only sleep"
 
 
@@ -314,7 +305,7 @@ def test_a_history_that_cannot_be_written_costs_nothing(area, tmp_path, monkeypa
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file" if where == "a file" else tmp_path / "file" / "deeper"))
     test_artifact.train(area, tmp_path / "m.safetensors")
-    assert load_model(tmp_path / "m.safetensors").training["ended"] == EPOCHS
+    assert load_model(tmp_path / "m.safetensors").training["ended"] == storage.EPOCHS
 
 
 def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch):
@@ -330,7 +321,7 @@ def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch)
         log._stream.close()
         log._stream = Full()
         assert len(train(log, epochs=2).history) == 2
-    assert [next(iter(line)) for line in lines_of(log.path)] == [HEAD]
+    assert [next(iter(line)) for line in lines_of(log.path)] == [storage.HEAD]
 
 
 def test_a_history_changes_no_weights():
@@ -369,7 +360,7 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     process = subprocess.Popen(command(area, output), env=console(), **pipes)
     try:
         follower = wait_for(state, 2)
-        assert follower.state() == RUNNING
+        assert follower.state() == storage.RUNNING
         assert not follower.stop_requested
         assert follower.history.head.epochs == 5000
         storage.request_stop(follower.path)
@@ -383,7 +374,7 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     while follower.poll():
         pass
     model = load_model(output)
-    assert follower.state() == model.training["ended"] == STOPPED
+    assert follower.state() == model.training["ended"] == storage.STOPPED
     assert follower.history.epoch == len(model.history) < 5000
     assert epochs_of(only(state)) == model.history
 

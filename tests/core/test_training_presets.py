@@ -1,4 +1,4 @@
-"""Presets: what they hold, what wins over them, and how they are told."""
+"""Presets: their values, overrides, help and log line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from scarp.model.errors import ParameterInvalid
 from scarp.model.options import parameter_name
+from scarp.model.training import settings as training
 from scarp.model.training.settings import (
     PAPER,
     PAPER_VALUES,
@@ -15,12 +16,9 @@ from scarp.model.training.settings import (
     RECOMMENDED,
     TrainingSettings,
     default,
-    in_preset,
-    preset_help,
     preset_overrides,
     preset_settings,
     preset_value,
-    settings_line,
 )
 
 NAMES = [item.name for item in dataclasses.fields(TrainingSettings)]
@@ -38,7 +36,7 @@ def test_paper_is_as_printed():
     assert (paper.window, paper.split, paper.encoding, paper.augment) == (1500, "random", "codes", False)
     assert (paper.epochs, paper.patience, paper.learning_rate) == (1000, 0, 1e-4)
     for name in ("seed", "device", "precision", "block"):
-        assert not in_preset(name)
+        assert not training.in_preset(name)
         assert getattr(paper, name) == default(name)
 
 
@@ -69,9 +67,9 @@ def test_unknown_presets_and_settings_are_refused():
 
 
 def test_help_and_log_hold_the_values():
-    assert "1000 with PRESET=paper" in preset_help("epochs")
-    assert str(default("epochs")) in preset_help("epochs")
-    line = settings_line(preset_settings(PAPER, {}))
+    assert "1000 with PRESET=paper" in training.preset_help("epochs")
+    assert str(default("epochs")) in training.preset_help("epochs")
+    line = training.settings_line(preset_settings(PAPER, {}))
     assert "LAMBDA 0.1," in line
     assert "AUGMENT false" in line
     assert "\n" not in line
