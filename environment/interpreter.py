@@ -4,8 +4,8 @@ r"""The Python executable that QGIS runs on, others on this computer, and the en
 issue 66672), and starting that opens a second QGIS. The rules below follow the contents of QGIS's packages:
 
 * Windows (OSGeo4W and the standalone installer): ``<root>\apps\Python312\python.exe``, which is ``sys.prefix``. The
-copy   in ``<root>\bin`` does not serve: its standard library is not beside it, so an environment made with it cannot
-start   (QGIS issue 49228). Conda has ``python.exe`` in ``sys.prefix`` as well.
+  copy in ``<root>\bin`` does not serve: its standard library is elsewhere, so an environment made with it cannot start
+  (QGIS issue 49228). Conda has ``python.exe`` in ``sys.prefix`` as well.
 * macOS: ``QGIS.app/Contents/MacOS/bin/python3`` or, in newer packages, ``QGIS.app/Contents/MacOS/python3.12``. The
   newer ones are relocated after the build and find their standard library only through ``PYTHONHOME``.
 * Linux, Flatpak, Snap, Conda: ``bin/python3.x`` below ``sys.base_prefix``, else ``sys.executable``.

@@ -53,7 +53,7 @@ def compare(folder: Path) -> WheelVerification:
     for path in sorted(folder.glob("*.whl")):
         if wheel_library(path) not in allowed:
             found.unknown.append(path)
-        elif _file_sha256(path) in allowed[wheel_library(path)]:
+        elif hashlib.sha256(path.read_bytes()).hexdigest() in allowed[wheel_library(path)]:
             found.verified.append(path)
         else:
             found.other.append(path)
@@ -87,11 +87,3 @@ def wheel_library(wheel: Path) -> str:
 
 def _normalize_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
-
-
-def _file_sha256(path: Path) -> str:
-    found = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            found.update(block)
-    return found.hexdigest()

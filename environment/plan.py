@@ -24,7 +24,7 @@ import os
 try:
     os.add_dll_directory({folder!r})
 except OSError:
-    pass  # QGIS was moved or removed; what needs these DLLs says so itself
+    pass  # QGIS was moved or removed; libraries that need these DLLs will report it
 '''
 
 

@@ -102,10 +102,11 @@ class Source:
             return isolated_pip_settings()
         if self.kind is SourceKind.INTERNET:
             inherited = {name: value for name, value in configuration.items() if name in INHERITED_OPTIONS}
-            settings = {**isolated_pip_settings(), **{_variable(name): value for name, value in inherited.items()}}
+            variables = {f"PIP_{name.upper().replace('-', '_')}": value for name, value in inherited.items()}
+            settings = {**isolated_pip_settings(), **variables}
         else:
-            variables = os.environ if environ is None else environ
-            settings = {name: value for name, value in variables.items() if name.startswith("PIP_")}
+            inherited = dict(os.environ if environ is None else environ)
+            settings = {name: value for name, value in inherited.items() if name.startswith("PIP_")}
         if self.proxy.url:
             settings["PIP_PROXY"] = self.proxy.url
         return {**settings, **ALWAYS}
@@ -153,7 +154,3 @@ def read_configuration(path: str) -> dict[str, str]:
 def custom_index_settings(configuration: Mapping[str, str]) -> list[str]:
     """Return the settings with which pip on this computer uses another source than the public index."""
     return [f"{name} = {configuration[name]}" for name in INDEX_OPTIONS if configuration.get(name)]
-
-
-def _variable(name: str) -> str:
-    return "PIP_" + name.upper().replace("-", "_")

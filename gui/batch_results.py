@@ -20,11 +20,11 @@ def patch_results_list() -> Callable[[], None]:
     """Let the list of results accept a result without a time; return a function that restores it."""
     results: Any = getattr(sys.modules.get(RESULTS_MODULE), "ProcessingResults", None)
     if results is None:
-        return _no_restore
+        return lambda: None
     original = results.addResult
     parameters = inspect.signature(original).parameters
     if "timestamp" not in parameters or parameters["timestamp"].default is not inspect.Parameter.empty:
-        return _no_restore
+        return lambda: None
 
     def add_result(self: Any, icon: Any, name: str, timestamp: Any = None, result: Any = None) -> None:
         original(self, icon, name, timestamp or time.localtime(), result)
@@ -36,7 +36,3 @@ def patch_results_list() -> Callable[[], None]:
 
     results.addResult = add_result
     return restore
-
-
-def _no_restore() -> None:
-    """Restore nothing."""

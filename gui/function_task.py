@@ -1,4 +1,4 @@
-"""Functions that run as tasks of QGIS beside the window, and dialogs that use them."""
+"""Functions that run as tasks of QGIS in the background, and dialogs that use them."""
 
 from __future__ import annotations
 

@@ -7,19 +7,9 @@ from typing import Any, Callable
 
 from qgis.core import QgsSettings
 from qgis.gui import QgsMessageBar
+from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import Qt, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QFontDatabase
-from qgis.PyQt.QtWidgets import (
-    QDialogButtonBox,
-    QHBoxLayout,
-    QLabel,
-    QMessageBox,
-    QPlainTextEdit,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
 
 from ..environment import builds
 from ..environment.failures import InstallCancelled, InstallFailed
@@ -39,28 +29,28 @@ FOLDER = "scarp/environment/folder"
 class InstallDialog(TaskDialog):
     """Stays open beside QGIS; an installation continues when it is closed, and opening it again shows it."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Install what Scarp needs"))
         self.resize(720, 640)
         self._stopping = False
         self.bar = QgsMessageBar()
-        self.state = QLabel()
+        self.state = QtWidgets.QLabel()
         self.state.setWordWrap(True)
         self.state.setTextFormat(Qt.TextFormat.RichText)
         self.form = InstallForm(default_folder(), proxy_of_qgis(), self)
         self.form.python_chosen.connect(self.probe_python)
         self.form.folder.fileChanged.connect(self._show_state)
-        self.step = QLabel()
-        self.progress = QProgressBar()
+        self.step = QtWidgets.QLabel()
+        self.progress = QtWidgets.QProgressBar()
         self.progress.setRange(0, 1000)
-        self.output = QPlainTextEdit()
+        self.output = QtWidgets.QPlainTextEdit()
         self.output.setReadOnly(True)
         self.output.setMaximumBlockCount(5000)
         self.output.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.output.setPlaceholderText(tr("The output of pip appears here."))
-        roles = QDialogButtonBox.ButtonRole
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        roles = QtWidgets.QDialogButtonBox.ButtonRole
+        self.buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close)
         self.buttons.rejected.connect(self.reject)
         self.install_button = self._button(tr("Install"), roles.ActionRole, self.install)
         self.cancel_button = self._button(tr("Cancel"), roles.ActionRole, self.cancel)
@@ -68,10 +58,10 @@ class InstallDialog(TaskDialog):
         self.log_button = self._button(tr("Open log"), roles.ResetRole, self._open_log)
         self.install_button.setDefault(True)
         self.install_button.setAutoDefault(True)
-        running = QHBoxLayout()
+        running = QtWidgets.QHBoxLayout()
         running.addWidget(self.progress, 2)
         running.addWidget(self.step, 3)
-        layout = QVBoxLayout(self)
+        layout = QtWidgets.QVBoxLayout(self)
         for widget in (self.bar, self.state, self.form):
             layout.addWidget(widget)
         layout.addLayout(running)
@@ -137,8 +127,8 @@ class InstallDialog(TaskDialog):
         """Delete the environment, after a question."""
         environment = PrivateEnvironment(self.form.environment_folder())
         text = tr("Delete Scarp's environment in {folder}? Scarp cannot use it afterwards. Nothing else is deleted.")
-        answer = QMessageBox.question(self, self.windowTitle(), text.format(folder=environment.folder))
-        if answer == QMessageBox.StandardButton.Yes:
+        answer = QtWidgets.QMessageBox.question(self, self.windowTitle(), text.format(folder=environment.folder))
+        if answer == QtWidgets.QMessageBox.StandardButton.Yes:
             self._start(FunctionTask(tr("Scarp: remove libraries"), lambda task: environment.remove()), self._removed)
 
     def _start(self, task: FunctionTask, finished: Callable[[Any, Exception | None], None]) -> None:
@@ -234,8 +224,10 @@ class InstallDialog(TaskDialog):
         log = PrivateEnvironment(self.form.environment_folder()).log
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(log)))
 
-    def _button(self, text: str, role: QDialogButtonBox.ButtonRole, slot: Callable[[], None]) -> QPushButton:
-        button = QPushButton(text)
+    def _button(
+        self, text: str, role: QtWidgets.QDialogButtonBox.ButtonRole, slot: Callable[[], None]
+    ) -> QtWidgets.QPushButton:
+        button = QtWidgets.QPushButton(text)
         button.clicked.connect(slot)
         button.setAutoDefault(False)
         self.buttons.addButton(button, role)

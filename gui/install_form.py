@@ -7,19 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from qgis.gui import QgsCollapsibleGroupBox, QgsFileWidget, QgsPasswordLineEdit
+from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
 
 from ..environment import builds, disk_space
 from ..environment.inspection import PythonInfo
@@ -30,34 +19,34 @@ from ..environment.sources import Proxy, Source, SourceKind, custom_index_settin
 from ..translation import tr
 
 
-class InstallForm(QWidget):
+class InstallForm(QtWidgets.QWidget):
     """Starts no program: what it shows was found in the background."""
 
     python_chosen = pyqtSignal(object)
     """Another :class:`Interpreter` was chosen and must be inspected."""
 
-    def __init__(self, folder: Path, proxy: Proxy, parent: QWidget | None = None) -> None:
+    def __init__(self, folder: Path, proxy: Proxy, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.python_info: PythonInfo | None = None
         self._cards: Sequence[builds.Card] = ()
-        self.python = QComboBox()
-        self.python.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        other = QPushButton(tr("Other…"))
+        self.python = QtWidgets.QComboBox()
+        self.python.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        other = QtWidgets.QPushButton(tr("Other…"))
         other.setToolTip(tr("Choose another Python on this computer, version 3.9 to 3.14"))
         other.clicked.connect(self._choose_python)
-        self.build, self.source = QComboBox(), QComboBox()
+        self.build, self.source = QtWidgets.QComboBox(), QtWidgets.QComboBox()
         self.card = self._note_label()
         self.wheels = self._folder_widget(tr("Folder with wheels (*.whl)"))
         self.folder = self._folder_widget(tr("Folder of the environment"))
         self.folder.setFilePath(str(folder))
         self.space_label = self._note_label()
         self.proxy = self._proxy_box(proxy)
-        self._wheels_label = QLabel(tr("Wheels"))
-        row = QHBoxLayout()
+        self._wheels_label = QtWidgets.QLabel(tr("Wheels"))
+        row = QtWidgets.QHBoxLayout()
         row.addWidget(self.python, 1)
         row.addWidget(other)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form = QtWidgets.QFormLayout()
+        form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for label, field in (
             (tr("Python"), row),
             (tr("From"), self.source),
@@ -68,7 +57,7 @@ class InstallForm(QWidget):
             ("", self.space_label),
         ):
             form.addRow(label, field)
-        layout = QVBoxLayout(self)
+        layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self.proxy)
@@ -181,7 +170,7 @@ class InstallForm(QWidget):
         self.python_chosen.emit(self.python.itemData(index))
 
     def _choose_python(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, tr("Choose the executable of a Python"), "/")
+        path, _ = QtWidgets.QFileDialog.getOpenFileName(self, tr("Choose the executable of a Python"), "/")
         if path:
             self.add_python(Path(path))
 
@@ -195,17 +184,21 @@ class InstallForm(QWidget):
     def _proxy_box(self, proxy: Proxy) -> QgsCollapsibleGroupBox:
         box = QgsCollapsibleGroupBox(tr("Proxy (from QGIS's options)") if proxy.host else tr("Proxy"))
         self._scheme = proxy.scheme
-        self.host, self.port, self.user = QLineEdit(proxy.host), QSpinBox(), QLineEdit(proxy.user)
+        self.host, self.port, self.user = (
+            QtWidgets.QLineEdit(proxy.host),
+            QtWidgets.QSpinBox(),
+            QtWidgets.QLineEdit(proxy.user),
+        )
         self.password = QgsPasswordLineEdit()
         self.password.setText(proxy.password)
         self.port.setRange(0, 65535)
         self.port.setValue(proxy.port)
         self.host.setPlaceholderText(tr("none"))
-        row = QHBoxLayout()
+        row = QtWidgets.QHBoxLayout()
         row.addWidget(self.host, 1)
-        row.addWidget(QLabel(tr("Port")))
+        row.addWidget(QtWidgets.QLabel(tr("Port")))
         row.addWidget(self.port)
-        form = QFormLayout(box)
+        form = QtWidgets.QFormLayout(box)
         form.addRow(tr("Host"), row)
         form.addRow(tr("User"), self.user)
         form.addRow(tr("Password"), self.password)
@@ -214,8 +207,8 @@ class InstallForm(QWidget):
         return box
 
     @staticmethod
-    def _note_label() -> QLabel:
-        note = QLabel()
+    def _note_label() -> QtWidgets.QLabel:
+        note = QtWidgets.QLabel()
         note.setWordWrap(True)
         return note
 

@@ -5,18 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from qgis.PyQt import QtGui
 from qgis.PyQt.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from qgis.PyQt.QtGui import (
-    QColor,
-    QFont,
-    QFontMetrics,
-    QMouseEvent,
-    QPainter,
-    QPainterPath,
-    QPaintEvent,
-    QPalette,
-    QPen,
-)
 from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from ..model.history.reading import History
@@ -72,22 +62,22 @@ class ChartColours:
     reliable, so widgets with these colours are a ``QLabel``.
     """
 
-    def __init__(self, palette: QPalette) -> None:
-        self.text = palette.color(QPalette.ColorRole.WindowText)
-        self.background = palette.color(QPalette.ColorRole.Base)
+    def __init__(self, palette: QtGui.QPalette) -> None:
+        self.text = palette.color(QtGui.QPalette.ColorRole.WindowText)
+        self.background = palette.color(QtGui.QPalette.ColorRole.Base)
         self.dark = self.text.lightness() > 128
         if self.background.alpha() < 255 or (self.background.lightness() < 128) != self.dark:
-            self.background = QColor("#222222" if self.dark else "#ffffff")
-        self.train = QColor("#56b4e9" if self.dark else "#0072b2")
-        self.validation = QColor("#3ecf9f" if self.dark else "#009e73")
+            self.background = QtGui.QColor("#222222" if self.dark else "#ffffff")
+        self.train = QtGui.QColor("#56b4e9" if self.dark else "#0072b2")
+        self.validation = QtGui.QColor("#3ecf9f" if self.dark else "#009e73")
         self.muted = self.blended(0.45)
         self.grid = self.blended(0.12)
         self.band = self.blended(0.06)
 
-    def blended(self, share: float) -> QColor:
+    def blended(self, share: float) -> QtGui.QColor:
         """Return the text's colour, faded into the background."""
         parts = zip(self.text.getRgb()[:3], self.background.getRgb()[:3])
-        return QColor(*(round(share * text + (1 - share) * background) for text, background in parts))
+        return QtGui.QColor(*(round(share * text + (1 - share) * background) for text, background in parts))
 
 
 class AxisTransform:
@@ -124,7 +114,7 @@ class LineChart(QLabel):
         self.placeholder_text = ""
         self._running, self._hovered_epoch = False, 0
         self._plot, self._scale = QRectF(), AxisTransform(QRectF(), (1.0, 2.0), (0.0, 1.0))
-        self._paths: tuple[Any, list[QPainterPath]] = (None, [])
+        self._paths: tuple[Any, list[QtGui.QPainterPath]] = (None, [])
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
@@ -147,7 +137,7 @@ class LineChart(QLabel):
             self._hovered_epoch = epoch
             self.update()
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
         """Emit the epoch under the mouse."""
         epochs = 0 if self.history is None else self.history.epoch
         if epochs and self._plot.width():
@@ -158,11 +148,11 @@ class LineChart(QLabel):
         self.hovered.emit(0)
         super().leaveEvent(event)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, event: QtGui.QPaintEvent) -> None:
         """Draw."""
         colours = ChartColours(self.palette())
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colours.background)
         painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
@@ -197,9 +187,9 @@ class LineChart(QLabel):
         some = [series for series in both if not series.empty]
         return value_range(min(item.lowest for item in some), max(item.highest for item in some), self.share)
 
-    def _draw_title(self, painter: QPainter, colours: ChartColours) -> None:
+    def _draw_title(self, painter: QtGui.QPainter, colours: ChartColours) -> None:
         """Draw the title, and the values of the marked or last epoch in the colours of their curves."""
-        metrics, font, small = QFontMetrics(self.font()), self.font(), self._small_font()
+        metrics, font, small = QtGui.QFontMetrics(self.font()), self.font(), self._small_font()
         painter.setFont(small)
         baseline, right = _GAP + metrics.ascent(), self.width() - _GAP
         if self.history is not None and self._has_data(self.history):
@@ -217,17 +207,17 @@ class LineChart(QLabel):
         painter.drawText(QPointF(_GAP, baseline), title)
         painter.setFont(self.font())
 
-    def _small_font(self) -> QFont:
-        font = QFont(self.font())
+    def _small_font(self) -> QtGui.QFont:
+        font = QtGui.QFont(self.font())
         # A font that was set in pixels has no size in points.
         if font.pointSizeF() > 0:
             font.setPointSizeF(max(6.0, 0.87 * font.pointSizeF()))
         return font
 
-    def _draw_axes(self, painter: QPainter, colours: ChartColours, history: History) -> None:
+    def _draw_axes(self, painter: QtGui.QPainter, colours: ChartColours, history: History) -> None:
         painter.setFont(self._small_font())
         metrics = painter.fontMetrics()
-        top = 2 * _GAP + QFontMetrics(self.font()).height()
+        top = 2 * _GAP + QtGui.QFontMetrics(self.font()).height()
         height = self.height() - top - metrics.height() - _GAP
         low, high = self._values(history)
         values = ticks(low, high, max(2, int(height / (1.4 * metrics.height()))))
@@ -238,7 +228,7 @@ class LineChart(QLabel):
         self._scale = scale = AxisTransform(plot, (first, last), (low, high))
         for value, text in zip(values, texts):
             point = scale.to_pixel(first, value)
-            painter.setPen(QPen(colours.grid, 1))
+            painter.setPen(QtGui.QPen(colours.grid, 1))
             painter.drawLine(point, QPointF(plot.right(), point.y()))
             painter.setPen(colours.muted)
             x = left - _GAP - metrics.horizontalAdvance(text)
@@ -251,44 +241,44 @@ class LineChart(QLabel):
             painter.drawText(QPointF(x, plot.bottom() + _GAP / 2 + metrics.ascent()), text)
         painter.setFont(self.font())
 
-    def _draw_curves(self, painter: QPainter, colours: ChartColours, history: History) -> None:
+    def _draw_curves(self, painter: QtGui.QPainter, colours: ChartColours, history: History) -> None:
         subsets = {"train": colours.train, "validation": colours.validation}
         best = history.best_epoch
         if best:
             if self._running and history.head.patience:
                 left, right = self._scale.x(best), self._scale.x(history.last_epoch)
                 painter.fillRect(QRectF(left, self._plot.top(), right - left, self._plot.height()), colours.band)
-            self._draw_epoch(painter, QPen(colours.muted, 1, Qt.PenStyle.DashLine), best)
+            self._draw_epoch(painter, QtGui.QPen(colours.muted, 1, Qt.PenStyle.DashLine), best)
         cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
         for path, colour, width in zip(self._lines(history), subsets.values(), (1.3, 2.0)):
-            painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, cap, join))
+            painter.setPen(QtGui.QPen(colour, width, Qt.PenStyle.SolidLine, cap, join))
             painter.drawPath(path)
         dots = [("validation", best, 4.0)]
         if self._hovered_epoch and self._hovered_epoch <= history.epoch:
-            self._draw_epoch(painter, QPen(colours.muted, 1), self._hovered_epoch)
+            self._draw_epoch(painter, QtGui.QPen(colours.muted, 1), self._hovered_epoch)
             dots += [(subset, self._hovered_epoch, 3.0) for subset in subsets]
         for subset, epoch, radius in dots:
             value = self._series(history, subset).value_at(epoch)
             if value is not None:
-                painter.setPen(QPen(colours.background, 1.5))
+                painter.setPen(QtGui.QPen(colours.background, 1.5))
                 painter.setBrush(subsets[subset])
                 painter.drawEllipse(self._scale.to_pixel(epoch, value), radius, radius)
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _draw_epoch(self, painter: QPainter, pen: QPen, epoch: int) -> None:
+    def _draw_epoch(self, painter: QtGui.QPainter, pen: QtGui.QPen, epoch: int) -> None:
         painter.setPen(pen)
         x = self._scale.x(epoch)
         painter.drawLine(QPointF(x, self._plot.top()), QPointF(x, self._plot.bottom()))
 
-    def _lines(self, history: History) -> list[QPainterPath]:
+    def _lines(self, history: History) -> list[QtGui.QPainterPath]:
         """Return the curves of training and validation, cached until something changes."""
         key = (id(history), history.epoch, self._epochs(), self._plot.getRect())
         if self._paths[0] != key:
             self._paths = key, [self._line(history, subset) for subset in ("train", "validation")]
         return self._paths[1]
 
-    def _line(self, history: History, subset: str) -> QPainterPath:
-        path = QPainterPath()
+    def _line(self, history: History, subset: str) -> QtGui.QPainterPath:
+        path = QtGui.QPainterPath()
         for line in self._series(history, subset).polylines(max(200, 2 * int(self._plot.width()))):
             points = [self._scale.to_pixel(epoch, value) for epoch, value in line]
             path.moveTo(points[0])

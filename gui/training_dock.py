@@ -6,20 +6,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 from qgis.core import QgsApplication
+from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import QSize, Qt, QTimer, QUrl
 from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShowEvent
-from qgis.PyQt.QtWidgets import (
-    QAction,
-    QDockWidget,
-    QFileDialog,
-    QLabel,
-    QPushButton,
-    QScrollArea,
-    QSplitter,
-    QToolBar,
-    QVBoxLayout,
-    QWidget,
-)
 
 from ..model.artifact_header import read_header_of_file
 from ..model.errors import ScarpError
@@ -35,22 +24,22 @@ POLL_MS, SOON_MS = 1000, 20
 _REPORTS = (".html", ".htm")
 
 
-class TrainingDock(QDockWidget):
+class TrainingDock(QtWidgets.QDockWidget):
     """List, curves and a stop button. It only reads files, while it is visible, so it follows any process."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(tr("Training"), parent)
         self.setObjectName("ScarpTrainingDock")
         self.trainings = HistoryFolder(_folder())
         self.list, self.charts = TrainingList(), TrainingCharts()
-        self.status_text, self.message = QLabel(), QLabel()
-        self.stop_button = QPushButton(tr("Stop and keep best"))
+        self.status_text, self.message = QtWidgets.QLabel(), QtWidgets.QLabel()
+        self.stop_button = QtWidgets.QPushButton(tr("Stop and keep best"))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.poll)
         self._drawn: Any = None
         self.setWidget(self._body())
-        self.list.chosen.connect(lambda _: self._show_message(""))
+        self.list.chosen.connect(self._clear_message)
         self.stop_button.clicked.connect(self.stop)
         self._refresh()
 
@@ -96,7 +85,7 @@ class TrainingDock(QDockWidget):
         """Show a model or history file; ask for one when none is given."""
         if not path:
             types = tr("Models and histories") + " (*.safetensors *.jsonl)"
-            path = QFileDialog.getOpenFileName(self, tr("Open the curves of a training"), "", types)[0]
+            path = QtWidgets.QFileDialog.getOpenFileName(self, tr("Open the curves of a training"), "", types)[0]
         if not path:
             return
         try:
@@ -127,16 +116,12 @@ class TrainingDock(QDockWidget):
             self.trainings.forget(self.list.current)
             self.poll()
 
-    def _body(self) -> QWidget:
+    def _body(self) -> QtWidgets.QWidget:
         action = self._action
-        show, report = (
-            tr("Show the curves of a model or history file"),
-            tr("Open the report of this training in the browser"),
-        )
-        folder, remove = (
-            tr("Show the model in the file manager"),
-            tr("Remove this training from the list; its model stays"),
-        )
+        show = tr("Show the curves of a model or history file")
+        report = tr("Open the report of this training in the browser")
+        folder = tr("Show the model in the file manager")
+        remove = tr("Remove this training from the list; its model stays")
         self._open = action("mActionFileOpen.svg", tr("Open…"), show, self.open_file)
         self._report = action("mActionNewReport.svg", tr("Report"), report, self.open_report)
         self._shown_folder = action("mIconFolderOpen.svg", tr("Folder"), folder, self.show_folder)
@@ -144,7 +129,7 @@ class TrainingDock(QDockWidget):
         self._removal.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
         self._removal.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.list.addAction(self._removal)
-        bar = QToolBar()
+        bar = QtWidgets.QToolBar()
         bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         size = self.fontMetrics().height()
         bar.setIconSize(QSize(size, size))
@@ -157,12 +142,12 @@ class TrainingDock(QDockWidget):
         # Room for the longest text, so that the charts do not jump.
         self.status_text.setMinimumHeight(3 * self.fontMetrics().lineSpacing())
         self.stop_button.setToolTip(tr("Stop the training now and save the model with the weights of its best epoch"))
-        area = QScrollArea()
+        area = QtWidgets.QScrollArea()
         area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setFrameShape(QtWidgets.QScrollArea.Shape.NoFrame)
         area.setWidget(self.charts)
         lower = _column(self.status_text, self.stop_button, self.message, area)
-        split = QSplitter(Qt.Orientation.Vertical)
+        split = QtWidgets.QSplitter(Qt.Orientation.Vertical)
         split.addWidget(_column(bar, self.list))
         split.addWidget(lower)
         split.setStretchFactor(1, 3)
@@ -170,8 +155,8 @@ class TrainingDock(QDockWidget):
         split.setChildrenCollapsible(False)
         return split
 
-    def _action(self, icon: str, text: str, tip: str, slot: Callable[[], None]) -> QAction:
-        action = QAction(QgsApplication.getThemeIcon(icon), text, self)
+    def _action(self, icon: str, text: str, tip: str, slot: Callable[[], None]) -> QtWidgets.QAction:
+        action = QtWidgets.QAction(QgsApplication.getThemeIcon(icon), text, self)
         action.setToolTip(tip)
         # Qt passes on whether the action is checked.
         action.triggered.connect(lambda _checked=False: slot())
@@ -204,6 +189,9 @@ class TrainingDock(QDockWidget):
         self._shown_folder.setEnabled(history is not None and bool(history.head.output))
         self._removal.setEnabled(ended)
 
+    def _clear_message(self) -> None:
+        self._show_message("")
+
     def _show_message(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
@@ -230,9 +218,9 @@ def _is_report(path: str) -> bool:
     return path.lower().endswith(_REPORTS) and Path(path).is_file()
 
 
-def _column(*widgets: QWidget) -> QWidget:
-    whole = QWidget()
-    layout = QVBoxLayout(whole)
+def _column(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
+    whole = QtWidgets.QWidget()
+    layout = QtWidgets.QVBoxLayout(whole)
     layout.setContentsMargins(4, 2, 4, 4)
     layout.setSpacing(4)
     for widget in widgets:

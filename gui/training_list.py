@@ -42,7 +42,7 @@ class TrainingList(QTreeWidget):
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column in (STATE, EPOCH, BEST, STARTED):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.currentItemChanged.connect(lambda *_: self.chosen.emit(self.current))
+        self.currentItemChanged.connect(self._emit_chosen)
 
     @property
     def current(self) -> str:
@@ -96,6 +96,9 @@ class TrainingList(QTreeWidget):
         item.setText(STARTED, start_text(history))
         item.setIcon(STATE, status_dot(_STATE_COLOURS.get(state, "#8a8f94")))
         item.setToolTip(NAME, history.head.output)
+
+    def _emit_chosen(self) -> None:
+        self.chosen.emit(self.current)
 
 
 def status_dot(colour: str) -> QIcon:

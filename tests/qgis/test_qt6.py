@@ -137,17 +137,22 @@ def test_every_qt_name_is_there_in_pyqt6():
     wanted = set()
     for path in FILES:
         tree = tree_of(path)
+        names = names_from_qgis(tree)
         imported = {
             name: (module.split(".")[2], original)
-            for name, (module, original) in names_from_qgis(tree).items()
+            for name, (module, original) in names.items()
             if module.startswith("qgis.PyQt.")
         }
         wanted |= {(module, (original,)) for module, original in imported.values()}
         for _, (first, *rest) in chains(tree):
             # Only names of classes and enums: what starts small is a method, and QGIS adds some to PyQt.
-            if first in imported and rest and all(name[0].isupper() for name in rest):
+            if not rest or not all(name[0].isupper() for name in rest):
+                continue
+            if first in imported:
                 module, original = imported[first]
                 wanted.add((module, (original, *rest)))
+            elif names.get(first, ("", ""))[0] == "qgis.PyQt":
+                wanted.add((first, tuple(rest)))
     wanted = {
         (MOVED.get(chain[0], module), chain)
         for module, chain in wanted

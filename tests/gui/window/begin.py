@@ -9,7 +9,7 @@ from pathlib import Path
 try:
     importlib.import_module(os.environ["SCARP_GUI_SCENARIO"])
 except BaseException:
-    # QGIS would only show a message and wait for ever.
+    # QGIS would only show a message and wait forever.
     Path(os.environ["SCARP_GUI_FOLDER"], "result.json").write_text(
         json.dumps({"error": traceback.format_exc(), "found": {}, "pictures": []}), encoding="utf-8"
     )

@@ -25,7 +25,7 @@ TICK = 30
 
 @dataclass
 class Until:
-    """A wait: the scenario goes on when ``condition`` is true, and fails after ``seconds``."""
+    """A wait: the scenario continues when ``condition`` is true, and fails after ``seconds``."""
 
     condition: Callable[[], Any]
     what: str
@@ -73,7 +73,7 @@ class Player:
         self._again()
 
     def _again(self) -> None:
-        # Single shots, asked for before anything is done: a dialog's own event loop does not hold them up.
+        # Single shots, started first: the event loop of a dialog does not delay them.
         QTimer.singleShot(TICK, self._tick)
 
     def _tick(self) -> None:
@@ -121,5 +121,5 @@ def top_window(class_name: str = "", title: str = "") -> QWidget | None:
 
 
 def later(action: Callable[[], Any]) -> None:
-    """Call something that may open a modal window, so that the scenario goes on beside it."""
+    """Call something that may open a modal window, so that the scenario continues meanwhile."""
     QTimer.singleShot(0, action)

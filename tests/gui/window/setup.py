@@ -51,7 +51,7 @@ def install(player: Player) -> Iterator[Until]:
     player.picture("install-from-zip", manager)
     later(manager.findChild(QPushButton, "buttonInstallFromZip").click)
     # "Installing a plugin from an untrusted source can harm your computer."
-    question = yield player.wait(lambda: top_window("QMessageBox"), "the question whether to go on", 20)
+    question = yield player.wait(lambda: top_window("QMessageBox"), "the question whether to continue", 20)
     later(question.button(QMessageBox.StandardButton.Yes).click)
     yield player.wait(lambda: "scarp" in qgis.utils.plugins, "the plugin to start", 60)
     yield player.wait(lambda: QgsApplication.processingRegistry().providerById("scarp"), "the provider", 30)
@@ -60,7 +60,7 @@ def install(player: Player) -> Iterator[Until]:
 
 
 def _without_internet() -> None:
-    """A fresh profile asks on the internet for news and for plugins; there is none here, and it waits."""
+    """Keep the new profile from waiting for news and plugins from the Internet, which is not there."""
     from pyplugin_installer import installer_data
 
     settings = QgsSettings()

@@ -1,4 +1,4 @@
-"""What a user does with Processing: find a step in the Toolbox, fill its dialog, press Run, look at the layers."""
+"""What a user does with Processing: find a step in the Toolbox, fill its dialog, press Run, read the layers."""
 
 from __future__ import annotations
 
