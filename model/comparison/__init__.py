@@ -1,4 +1,1 @@
-"""Several susceptibility maps on the same points and the same ground: sources, ranks, agreement, paired tests.
-
-One subject a file; ``jobs/compare_models`` joins them.
-"""
+"""Several susceptibility maps on the same points and the same ground: sources, agreement, paired tests."""

@@ -81,8 +81,6 @@ def summarise_agreement(
     """Return the measures of agreement.
 
     Args:
-        pair: numbers of the maps.
-        sums: over all cells.
         variances: of the ranks of either map.
         comparable_values: whether the values of both can be subtracted.
     """
@@ -133,10 +131,7 @@ def scan_maps(layers: JointLayers, scopes: Sequence[Scope], buffers: Buffers | N
     """Read the maps twice: for the scopes and the rough ranks, then for the exact ones.
 
     Args:
-        layers: the maps.
-        scopes: parts to count.
         buffers: cells near landslides, where no stable point may lie; ``None`` when none will be drawn.
-        progress: 0 to 1.
 
     Raises:
         NoOverlap: there is no cell where all maps have data.
@@ -176,11 +171,7 @@ def accumulate_agreement(
     """Read the maps once more and sum up, for each pair, how zones and ranks agree.
 
     Args:
-        layers: the maps.
-        ranks: of each map.
         zones: zone by bin of the ranks, of each map.
-        count: number of zones.
-        progress: 0 to 1.
 
     Returns:
         Sums by pair of map numbers, the smaller first.
@@ -226,8 +217,6 @@ def compute_difference(first: np.ndarray, second: np.ndarray, ranks: tuple[AreaR
     """Return first minus second, float32, NaN where either has no value.
 
     Args:
-        first: values of the first map.
-        second: of the second, the same shape.
         ranks: subtract ranks instead of values, for maps whose values mean different things.
     """
     if ranks is None:
@@ -248,8 +237,6 @@ def write_difference(
         first: map whose grid the result has.
         second: map to subtract, its nearest cell.
         ranks: as in :func:`compute_difference`.
-        output: path of the GeoTIFF.
-        progress: 0 to 1.
 
     Raises:
         NoOverlap: no cell has data in both.

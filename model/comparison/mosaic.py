@@ -30,7 +30,6 @@ class Mosaic:
         """Join the pieces.
 
         Args:
-            name: of the map.
             pieces: open rasters; where they overlap the first one counts.
 
         Raises:
@@ -68,7 +67,6 @@ def finest_raster(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> i
     """Return the number of the file on whose cells everything is compared: the finest one of the finest map.
 
     Args:
-        paths: of the rasters.
         names: of the maps they belong to, one a raster.
 
     Raises:
@@ -142,10 +140,7 @@ def check_piece_overlap(
     """Look for pieces of one map that cover each other.
 
     Args:
-        maps: read on ``grid``.
-        grid: the common grid.
         warning_log: receives pieces that share a rim.
-        progress: 0 to 1.
 
     Raises:
         ParameterInvalid: most of a piece is covered by the pieces before it.

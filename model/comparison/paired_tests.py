@@ -62,7 +62,6 @@ def pair_tests(
         landslides: susceptibility at the landslides, shape (maps, landslides).
         stable: at the stable points, shape (maps, draws, points).
         clustered: whether several points belong to one landslide.
-        progress: 0 to 1.
     """
     pairs = list(combinations(range(len(results)), 2))
     tests = []
@@ -167,9 +166,7 @@ def evaluate_maps(comparison: Comparison, draws: Mapping[str, Draws], progress: 
     """Evaluate all maps on all scopes, and keep results and tests.
 
     Args:
-        comparison: the maps.
         draws: stable points by scope; empty when they were given.
-        progress: 0 to 1.
 
     Raises:
         LayerEmpty: no given stable point lies in the main scope.

@@ -112,7 +112,6 @@ def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> It
     """Open all rasters.
 
     Args:
-        paths: of the rasters.
         names: of the maps they belong to, one a raster.
 
     Raises:

@@ -29,7 +29,7 @@ from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.lineage import warn_stale_inputs
 from ..provenance.map_tags import stored_warnings
-from ..report.comparison import ComparisonReportInput, comparison_images, comparison_page
+from ..report.comparison import comparison_images, comparison_page
 from ..statistics.intervals import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
@@ -82,9 +82,6 @@ def compare_models(
         susceptibility: rasters, first band; any CRS, cell size and extent, and any values that rise with
             susceptibility.
         vectors: inventory and further layers in the CRS of the finest map (``comparison.mosaic.finest_raster``).
-        output_html: path of the report.
-        output_table: path of the CSV with all numbers.
-        options: of the run.
         output_difference: path of the GeoTIFF of the first map less the second.
         output_summary: path of the CSV with one row a region.
         progress: receives warnings and the main numbers.
@@ -159,8 +156,7 @@ def compare_models(
         if output_html is not None:
             images = comparison_images(comparison, by_rank)
             settings = {**parameters, "Repeats made": data.repeats, **inputs}
-            content = ComparisonReportInput(comparison, vectors.landslides.name, images, by_rank is not None, settings)
-            page = comparison_page(content)
+            page = comparison_page(comparison, images, vectors.landslides.name, settings)
         stop_if_cancelled(progress)
         if output_difference is not None:
             write_difference(maps[0], maps[1], by_rank, output_difference, SubProgress(progress, 0.9, 0.99))

@@ -1,6 +1,4 @@
-"""Which of several maps has the smallest cells: layers are read in its CRS.
-CRS and bounds of a raster: what the shell must know to read vector layers beside it.
-"""
+"""What the Processing shell asks about rasters before it reads vector layers: CRS, bounds, and the finest map."""
 
 from __future__ import annotations
 
@@ -11,36 +9,26 @@ from dataclasses import dataclass
 from ..comparison.mosaic import finest_raster
 from ..grid import Grid
 
+Bounds = tuple[float, float, float, float]
+
 
 def finest_map(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> int:
-    """Return the number of the map with the smallest cells, the first one of equals.
-
-    Args:
-        paths: of the maps.
-        names: one a map, for messages.
-
-    Raises:
-        CrsMissing, GridUnsupported, InputMissing, InputCorrupt: a raster cannot be used.
-    """
+    """Return the number of the map with the smallest cells, the first one of equals; layers are read in its CRS."""
     return finest_raster(paths, names)
 
 
 @dataclass
 class RasterExtent:
-    """Where a raster lies."""
+    """Where a raster lies: left, bottom, right, top in map units."""
 
     crs_wkt: str
-    bounds: tuple[float, float, float, float]  # left, bottom, right, top in map units
-    buffered_bounds: list[tuple[float, float, float, float]]  # the bounds grown by each distance asked for
+    bounds: Bounds
+    buffered_bounds: list[Bounds]
+    """The bounds grown by each distance asked for."""
 
 
 def raster_extent(path: str | os.PathLike, role: str, *, reaches: Sequence[float] = ()) -> RasterExtent:
-    """Return where a raster lies.
-
-    Args:
-        path: of the raster.
-        role: what it is in this run, for messages.
-        reaches: distances in metres by which the bounds are wanted grown.
+    """Return where a raster lies, and its bounds grown by distances in metres; ``role`` names it in messages.
 
     Raises:
         CrsMissing, GridUnsupported, InputMissing, InputCorrupt: the raster cannot be used; see ``Grid.from_file``.

@@ -79,9 +79,6 @@ def validate_with_points(
     Args:
         susceptibility: raster with values from 0 to 1, first band.
         vectors: inventory and further layers in the CRS of the raster.
-        output_html: path of the report.
-        output_table: path of the CSV with all numbers.
-        options: of the run.
         zones: zone raster on the same grid; without it, zones by area shares 30, 20, 20, 20, 10.
         dem: elevation for the relief under the maps; without it, the run records lead to one.
         sheet_relief: where to write the relief of a printed map, which the summary then describes.

@@ -24,7 +24,6 @@ from ..comparison.sources import Source, bounds_in
 from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
 from ..grid import Grid
 from ..statistics.order_statistics import AreaRanks
-from ..validation.measures import ScopeResult
 from ..validation.metrics import Curve
 from ..validation.settings import ALL
 from ..zones.schemes import zone_colours
@@ -59,32 +58,7 @@ class ComparisonImages:
     zones: list[maps.MapImage]  # zones of each map, by the breaks of the common ground
     difference: maps.MapImage | None
     """First map minus the second; ``None`` for one map."""
-
-
-@dataclass(frozen=True)
-class ComparisonReportInput:
-    """What a report is made of."""
-
-    comparison: Comparison
-    landslide_name: str
-    images: ComparisonImages
-    by_rank: bool  # whether differences are of ranks
-    settings: Mapping[str, object]
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the maps."""
-        return self.comparison.names
-
-    @property
-    def several(self) -> bool:
-        """Whether there is more than one map."""
-        return len(self.comparison.maps) > 1
-
-    @property
-    def main(self) -> list[ScopeResult]:
-        """Results of each map on the main scope."""
-        return self.comparison.main
+    by_rank: bool  # whether it is one of ranks
 
 
 class Bold(str):
@@ -95,34 +69,35 @@ class Bold(str):
         return f"<b>{html.escape(self)}</b>"
 
 
-def comparison_page(content: ComparisonReportInput) -> Page:
+def comparison_page(
+    comparison: Comparison, images: ComparisonImages, landslide_name: str, settings: Mapping[str, object]
+) -> Page:
     """Return the report."""
-    comparison = content.comparison
-    title = "Relative landslide susceptibility by region"
-    if content.several:
-        title = "Comparison of maps of relative landslide susceptibility"
+    several = len(comparison.maps) > 1
     page = Page(
-        title,
-        f"{'Maps' if content.several else 'Map'}: {', '.join(content.names)}. Landslides: {content.landslide_name}. "
+        "Comparison of maps of relative landslide susceptibility"
+        if several
+        else "Relative landslide susceptibility by region",
+        f"{'Maps' if several else 'Map'}: {', '.join(comparison.names)}. Landslides: {landslide_name}. "
         f"{subset_phrase(comparison.data.main.name)}.",
     )
     for text in comparison.data.warning_log.warnings:
         page.warning(text)
     with charts.style():
-        page.key_numbers(_numbers_of_best(comparison) if content.several else _numbers_of_single(comparison))
-        _add_auc(page, content)
+        page.key_numbers(_numbers_of_best(comparison) if several else _numbers_of_single(comparison))
+        _add_auc(page, comparison)
         _add_region_summary(page, comparison)
-        if content.several:
+        if several:
             _add_tests(page, comparison)
         _add_roc(page, comparison)
-        _add_maps(page, content)
-        if content.several:
+        _add_maps(page, comparison, images)
+        if several:
             _add_agreement(page, comparison)
         _add_zones(page, comparison)
         _add_threshold(page, comparison)
     _add_inputs(page, comparison)
     _add_method(page)
-    page.settings("Settings of this run", {name: v for name, v in content.settings.items() if v is not None})
+    page.settings("Settings of this run", {name: value for name, value in settings.items() if value is not None})
     return page
 
 
@@ -174,13 +149,13 @@ def _numbers_of_best(comparison: Comparison) -> list[tuple[str, str, str]]:
     ]
 
 
-def _add_auc(page: Page, content: ComparisonReportInput) -> None:
-    names, results = content.names, content.comparison.results
-    narrow = len(names) <= MAX_COLUMNS
+def _add_auc(page: Page, comparison: Comparison) -> None:
+    names, results = comparison.names, comparison.results
+    several, narrow = len(names) > 1, len(names) <= MAX_COLUMNS
     rows: list[list[object]] = []
 
     def add(title: str, landslides: int | None, values: Sequence[float], cells: Sequence[str]) -> None:
-        best = int(np.argmax(values)) if content.several else None
+        best = int(np.argmax(values)) if several else None
         shown = [Bold(cell) if number == best else cell for number, cell in enumerate(cells)]
         if narrow:
             rows.append([title, landslides, *shown])
@@ -195,7 +170,7 @@ def _add_auc(page: Page, content: ComparisonReportInput) -> None:
         ]
         add(scope_title(scope), of_maps[0].landslides, [auc.value for auc in aucs], cells)
     note = "Area under the ROC curve with its 95 % interval (bootstrap: other stable points, landslides resampled)"
-    if content.several:
+    if several:
         note += (
             "; the highest of each row is bold. All maps are evaluated on the same points. Intervals of two maps may "
             "overlap though the maps differ: the tests below compare them point by point"
@@ -318,29 +293,27 @@ def _roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
     return figure
 
 
-def _add_maps(page: Page, content: ComparisonReportInput) -> None:
+def _add_maps(page: Page, comparison: Comparison, images: ComparisonImages) -> None:
     page.figure(
-        "The maps side by side" if content.several else "The map",
-        _zone_panels(content.names, content.images.zones, content.comparison.zone_names),
+        "The maps side by side" if len(images.zones) > 1 else "The map",
+        _zone_panels(comparison.names, images.zones, comparison.zone_names),
         "Zones of each map, cut by share of the common ground, so that equal colours mean equal ranks and not "
         "equal values. A map of as many classes as there are zones keeps its own.",
     )
-    if content.images.difference is None:
+    if images.difference is None:
         return
-    first, second = content.names[:2]
-    what, note = (
-        "Difference of susceptibility",
-        "A map can be higher everywhere and rank the cells alike; see the rank correlation.",
-    )
-    if content.by_rank:
-        what, note = (
-            "Difference of ranks",
-            "The values of the two do not mean the same, so ranks are compared: the share of the ground that "
-            "is less susceptible.",
+    first, second = comparison.names[:2]
+    what = "Difference of susceptibility"
+    note = "A map can be higher everywhere and rank the cells alike; see the rank correlation."
+    if images.by_rank:
+        what = "Difference of ranks"
+        note = (
+            "The values of the two do not mean the same, so ranks are compared: the share of the ground that is less "
+            "susceptible."
         )
     page.figure(
         "Where they differ",
-        _difference_map(content.images.difference, what),
+        _difference_map(images.difference, what),
         f"{first} minus {second}. Orange: {first} is higher; purple: {second} is higher. {note}",
     )
 
@@ -349,7 +322,6 @@ def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRank
     """Read all maps small, on the ground of the reference.
 
     Args:
-        comparison: the open maps.
         by_rank: ranks of the first two maps where those are subtracted instead of the values.
     """
     reference = comparison.maps[comparison.reference]
@@ -364,8 +336,9 @@ def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRank
         zone[known] = of_bin[ranks.index(cells[known])]
         zones.append(replace(frame, cells=zone))
     if len(values) < 2:
-        return ComparisonImages(zones, None)
-    return ComparisonImages(zones, replace(frame, cells=compute_difference(values[0], values[1], by_rank)))
+        return ComparisonImages(zones, None, False)
+    difference = compute_difference(values[0], values[1], by_rank)
+    return ComparisonImages(zones, replace(frame, cells=difference), by_rank is not None)
 
 
 def _frame(one: Mosaic) -> maps.MapImage:

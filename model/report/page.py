@@ -82,13 +82,7 @@ class Page:
     """A report under construction. What is added comes out in the same order; warnings come first."""
 
     def __init__(self, title: str, subtitle: str = "", progress: Progress | None = None) -> None:
-        """Begin an empty page.
-
-        Args:
-            title: what the report is, in a few words.
-            subtitle: on what it was made: names of layers, say.
-            progress: asked whether to stop whenever something is added; figures take their time.
-        """
+        """Begin an empty page; ``progress`` is asked whether to stop whenever something is added."""
         self._progress = progress or NullProgress()
         self._title, self._subtitle = title, subtitle
         self._warnings: list[str] = []
@@ -100,11 +94,7 @@ class Page:
             self._warnings.append(text)
 
     def key_numbers(self, numbers: Sequence[tuple[str, Any, str]]) -> None:
-        """Add a row of large numbers.
-
-        Args:
-            numbers: label, number (as in :meth:`table`) and one sentence that explains it, for each.
-        """
+        """Add a row of large numbers: label, number (as in :meth:`table`) and an explaining sentence for each."""
         self._add("numbers", "", numbers=[(label, format_cell(value), text) for label, value, text in numbers])
 
     def text(self, heading: str, *paragraphs: str) -> None:
@@ -122,10 +112,10 @@ class Page:
         """Add a table.
 
         Args:
-            heading: heading of the section, or empty to continue the section before.
+            heading: of the section, or empty to continue the section before.
             columns: column headings.
-            rows: cells by row, texts as they stand, numbers formatted by :func:`format_cell`.
-            note: what the numbers mean, below the table.
+            rows: texts as they stand, numbers formatted by :func:`format_cell`.
+            note: below the table.
             swatches: CSS colour for the first cell of each row, or none.
 
         Raises:
@@ -136,23 +126,16 @@ class Page:
             if len(row) != len(columns):
                 raise ValueError(f"a row of the table '{heading}' has {len(row)} cells for {len(columns)} columns")
         numeric = [bool(cells) and all(_looks_numeric(row[index]) for row in cells) for index in range(len(columns))]
-        self._add(
-            "table",
-            heading,
-            columns=list(columns),
-            rows=cells,
-            numeric=numeric,
-            note=note,
-            swatches=list(swatches) or [""] * len(cells),
-        )
+        parts = {"columns": list(columns), "rows": cells, "numeric": numeric, "note": note}
+        self._add("table", heading, **parts, swatches=list(swatches) or [""] * len(cells))
 
     def figure(self, heading: str, figure: Figure, caption: str = "", half: bool = False) -> None:
         """Add a matplotlib figure as SVG.
 
         Args:
-            heading: heading of the section, or empty to continue the section before.
+            heading: of the section, or empty to continue the section before.
             figure: made with ``matplotlib.figure.Figure``, never with pyplot (jobs run in worker threads).
-            caption: what the figure shows, below it.
+            caption: below the figure.
             half: take half of the page's width; two such figures in a row stand side by side.
         """
         from .charts import svg_data
@@ -161,19 +144,13 @@ class Page:
 
     def settings(self, heading: str, values: Mapping[str, Any], note: str = "") -> None:
         """Add a compact list of settings, name and value."""
-        self._add(
-            "settings", heading, values=[(str(name), format_cell(value)) for name, value in values.items()], note=note
-        )
+        cells = [(str(name), format_cell(value)) for name, value in values.items()]
+        self._add("settings", heading, values=cells, note=note)
 
     def html(self) -> str:
         """Return the page as HTML text."""
-        environment = Environment(
-            loader=FileSystemLoader(str(TEMPLATES)),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=StrictUndefined,
-        )
+        loader, options = FileSystemLoader(str(TEMPLATES)), {"trim_blocks": True, "lstrip_blocks": True}
+        environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **options)
         return environment.get_template("report.html").render(
             title=self._title,
             subtitle=self._subtitle,

@@ -76,7 +76,6 @@ def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     """Return the report.
 
     Args:
-        content: of the report.
         progress: asked whether to stop.
 
     Raises:

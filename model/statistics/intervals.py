@@ -36,12 +36,7 @@ def z_value(level: float = LEVEL) -> float:
 def percentile_interval(repeats: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     """Return the middle ``level`` of repeated results (percentile interval, Efron 1979).
 
-    Args:
-        repeats: one result a repeat; NaN ones are left out.
-        level: share of the repeats inside the interval.
-
-    Returns:
-        Low and high; NaN both with fewer than ``MIN_REPEATS`` finite results, which cannot show a 95 % range.
+    NaN results are left out. Both ends are NaN with fewer than ``MIN_REPEATS`` others, which show no 95 % range.
     """
     finite = np.asarray(repeats, dtype=np.float64)
     finite = finite[np.isfinite(finite)]
@@ -59,16 +54,7 @@ def from_repeats(value: float, repeats: np.ndarray, interval: str) -> Estimate:
 
 
 def wilson_interval(successes: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return the score interval of a share (Wilson 1927), which also holds for 0 and for all.
-
-    Args:
-        successes: how many of the trials.
-        trials: number of trials.
-        level: confidence level.
-
-    Returns:
-        Low and high within 0 to 1; NaN both without trials.
-    """
+    """Return the score interval of a share (Wilson 1927), which also holds for 0 and for all; NaN without trials."""
     if trials <= 0:
         return math.nan, math.nan
     z = z_value(level)

@@ -1,0 +1,1 @@
+"""Accuracy of a susceptibility map at landslides and stable points: samples, measures, curves and tables."""

@@ -46,7 +46,6 @@ class SubsetMap:
         """Read the windows' subsets.
 
         Args:
-            grid: the map's grid.
             windows: polygons in its CRS.
             field: attribute with ``train``, ``validation`` or ``test``.
 
@@ -112,7 +111,6 @@ class RegionMap:
         """Read the regions' names.
 
         Args:
-            grid: the map's grid.
             regions: polygons in its CRS.
             field: attribute with the name; features are numbered without it.
 

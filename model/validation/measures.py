@@ -49,8 +49,6 @@ def zone_table(landslides: Mapping[int, int], area_m2: Mapping[int, float], name
     share of landslides, divided by the share of area. It also holds for a zone without any landslide.
 
     Args:
-        landslides: landslides by zone.
-        area_m2: area by zone in square metres.
         names: zone names in the order of the table, from the least susceptible.
     """
     all_landslides = sum(landslides.get(zone, 0) for zone in names)
@@ -163,17 +161,7 @@ def evaluate_scope(
     unzoned: int,
     progress: Progress,
 ) -> ScopeResult:
-    """Evaluate one map on one scope.
-
-    Args:
-        data: options of the run.
-        scope: the part of the map.
-        points: its landslides and stable points.
-        area_km2: its area.
-        zones: table 4.
-        unzoned: landslides without a zone.
-        progress: 0 to 1.
-    """
+    """Evaluate one map on one scope."""
     threshold, landslide, stable = data.options.threshold, points.landslide, points.stable
     placements = [metrics.placements(landslide, draw) for draw in stable]
     counts = [metrics.confusion_at(landslide, draw, threshold) for draw in stable]
@@ -383,8 +371,6 @@ def write_validation_table(output: str | os.PathLike, rows: Sequence[Row], regio
     """Write the table as CSV and JSON, whole or not at all; empty cells where there is no number.
 
     Args:
-        output: path of the CSV.
-        rows: of the table.
         region: name of the region for a column in front; empty for none.
 
     Raises:

@@ -79,11 +79,7 @@ def confusion_at(
 ) -> Confusion:
     """Count landslides and stable points on both sides of a threshold.
 
-    Args:
-        landslide: susceptibility at the landslides, shape (landslides,).
-        stable: susceptibility at the stable points, shape (stable points,).
-        threshold: a value at or above it is classified as landslide.
-        weights: how often each landslide counts; once by default. Scaled to the number of landslides.
+    ``weights`` state how often each landslide counts, once by default; they are scaled to the number of landslides.
     """
     found = landslide >= threshold
     hits = float(found.sum()) if weights is None else float(weights[found].sum() / weights.sum() * len(landslide))
@@ -158,11 +154,7 @@ class Placements:
 
 
 def placements(landslide: np.ndarray, stable: np.ndarray) -> Placements:
-    """Return AUC and components by midranks, in n log n (Sun and Xu 2014).
-
-    Args:
-        landslide: susceptibility at the landslides, shape (landslides,).
-        stable: susceptibility at the stable points, shape (stable points,).
+    """Return AUC and components of two samples by midranks, in n log n (Sun and Xu 2014).
 
     Raises:
         TooFewData: one of the two is empty.
@@ -196,14 +188,7 @@ class AucDifference:
 def compare_auc(
     landslide_a: np.ndarray, stable_a: np.ndarray, landslide_b: np.ndarray, stable_b: np.ndarray, level: float = LEVEL
 ) -> AucDifference:
-    """Test whether two maps differ in AUC on the same landslides and the same stable points.
-
-    Args:
-        landslide_a: first map's susceptibility at the landslides.
-        stable_a: first map's susceptibility at the stable points.
-        landslide_b: second map's susceptibility at the same landslides, in the same order.
-        stable_b: second map's susceptibility at the same stable points, in the same order.
-        level: level of the interval.
+    """Test whether two maps differ in AUC on the same landslides and the same stable points, in the same order.
 
     Raises:
         TooFewData: fewer than two landslides or stable points.
@@ -244,14 +229,10 @@ class ThresholdCurve:
     def __init__(
         self, landslide: np.ndarray, stable: np.ndarray, weights: np.ndarray | None = None, stable_weight: float = 1.0
     ) -> None:
-        """Take every value as a threshold.
+        """Take every value as a threshold; arguments as of :func:`calibration`.
 
-        Args:
-            landslide: susceptibility at the landslides, shape (landslides,).
-            stable: susceptibility at the stable points, those of several draws one after another. The curve of all
-                draws together is the mean of their curves, threshold by threshold, and its area is their mean AUC.
-            weights: how often each landslide counts; once by default.
-            stable_weight: weight of a stable point: one over the number of draws.
+        The curve of several draws together is the mean of their curves, threshold by threshold, and its area is their
+        mean AUC.
         """
         counts = np.concatenate(
             [np.ones(len(landslide)) if weights is None else weights, np.full(len(stable), stable_weight)]
@@ -294,9 +275,7 @@ class ThresholdCurve:
 def success_rate_curve(shares_above: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Return the share of landslides in the most susceptible shares of the area in ``AXIS`` (Chung and Fabbri 2003).
 
-    Args:
-        shares_above: share of the area more susceptible than each landslide.
-        weights: how often each landslide counts.
+    ``shares_above`` is the share of the area more susceptible than each landslide, ``weights`` how often it counts.
     """
     order = np.argsort(shares_above, kind="stable")
     counts = np.ones(len(shares_above)) if weights is None else weights.astype(float)
@@ -305,12 +284,7 @@ def success_rate_curve(shares_above: np.ndarray, weights: np.ndarray | None = No
 
 
 def curve_with_band(y: np.ndarray, repeats: Sequence[np.ndarray]) -> Curve:
-    """Return a curve on ``AXIS`` with the 95 % band of repeats, point by point.
-
-    Args:
-        y: the curve.
-        repeats: curves that vary as another sample would.
-    """
+    """Return a curve on ``AXIS`` with the 95 % band of repeats, point by point."""
     if len(repeats) < MIN_REPEATS:
         return Curve(AXIS, y, np.full_like(y, np.nan), np.full_like(y, np.nan))
     tail = (1 - LEVEL) / 2

@@ -63,12 +63,7 @@ def predict_fold(
     """Predict the cells of one fold, every other cell being nodata.
 
     Args:
-        stack: the open factor stack.
         model: trained without the fold.
-        folds: of the stack's grid.
-        fold: its number.
-        output: GeoTIFF to write.
-        progress: 0 to 1.
     """
     # The model was trained on this very stack, so there are no differences to warn of.
     ensemble = _CellwiseEnsemble(stack, [model], [f"fold {fold + 1}"], 0, NullProgress())
@@ -91,16 +86,7 @@ def merge_folds(
     tags: Mapping[str, str],
     progress: Progress,
 ) -> None:
-    """Put the maps of all folds together: each cell from the model that did not see its block.
-
-    Args:
-        maps: GeoTIFF of each fold.
-        folds: of the grid.
-        grid: of the maps.
-        output: GeoTIFF to write, whole or not at all.
-        tags: of the file.
-        progress: 0 to 1.
-    """
+    """Put the maps of all folds together: each cell from the model that did not see its block."""
     with contextlib.ExitStack() as opened:
         sources = {fold: opened.enter_context(open_raster(path, "fold")) for fold, path in maps.items()}
         band = ["out-of-fold relative landslide susceptibility"]
@@ -170,8 +156,6 @@ def draw_evaluation_sample(
         grid: of stack and labels.
         labels: label raster; its buffers and ring keep stable cells away from landslides.
         landslides: points, or polygons of which one cell each counts.
-        seed: of the draw.
-        progress: 0 to 1.
 
     Raises:
         TooFewData: no landslide or only one lies on the grid, or no cell is stable.
@@ -237,8 +221,6 @@ def score_folds(values: np.ndarray, sample: EvaluationSample, folds: Folds) -> l
 
     Args:
         values: out-of-fold susceptibility at the sample's cells.
-        sample: landslides and stable cells.
-        folds: of the map.
 
     Raises:
         TooFewData: no landslide or no stable cell has a value.

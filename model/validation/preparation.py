@@ -98,9 +98,7 @@ def prepare_validation(
     Args:
         layers: the map, or several on one grid.
         vectors: landslides and, if given, stable points.
-        options: of the run.
         warning_log: receives what is left out.
-        progress: 0 to 1.
 
     Raises:
         LayerEmpty: no landslide, or no given stable point, is on the map.

@@ -91,12 +91,8 @@ def sample_layer(
     A cell counts once, whatever the number of features in it.
 
     Args:
-        layer: points, or polygons.
-        layers: the map.
         every_cell: take every cell of a polygon instead of one.
         max_cells: thin the cells at random down to this number.
-        rng: for the thinning.
-        progress: 0 to 1.
     """
     if isinstance(layer, Polygons) and every_cell:
         rows, columns, feature, off_map = _covered_cells(layers.grid, layer, SubProgress(progress, 0.0, 0.5))
@@ -200,7 +196,6 @@ class SamplingFrame:
         """Draw distinct cells, one after another with a chance proportional to the area of those that are left.
 
         Args:
-            rng: source of randomness.
             number: how many; all cells when there are not as many.
 
         Returns:
@@ -256,10 +251,7 @@ def collect_map_statistics(
     """Read the map once and return the statistics by name of the scope.
 
     Args:
-        layers: the map.
-        scopes: parts to count.
         buffers: cells near landslides, where no stable point may lie; ``None`` when none will be drawn.
-        progress: 0 to 1.
     """
     result = {scope.name: MapStatistics() for scope in scopes}
     total = layers.grid.block_count()
@@ -309,12 +301,9 @@ def draw_stable(
     """Draw stable points for several scopes and return the draws by name.
 
     Args:
-        layers: the map.
         scopes: by name the scope, the cells to draw from, and how many points a draw has.
         buffers: the same that the frames were counted with.
-        repeats: number of draws.
         seed: of the randomness; each scope has its own stream.
-        progress: 0 to 1.
     """
     drawn: dict[str, np.ndarray] = {}
     result: dict[str, Draws] = {}

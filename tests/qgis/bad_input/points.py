@@ -194,7 +194,7 @@ CASES = (
         "A point whose coordinates are NaN, beside a good one",
         _plain([(float("nan"), float("nan")), _MIDDLE]),
         works="The good one is used; the log says that one was left out.",
-        said=r"1 features .*left out",
+        said=r"1 features .*skipped",
         holds=_used(1),
     ),
     _labels(
