@@ -149,8 +149,10 @@ class Page:
 
     def html(self) -> str:
         """Return the page as HTML text."""
-        loader, options = FileSystemLoader(str(TEMPLATES)), {"trim_blocks": True, "lstrip_blocks": True}
-        environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **options)
+        loader = FileSystemLoader(str(TEMPLATES))
+        environment = Environment(
+            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
         return environment.get_template("report.html").render(
             title=self._title,
             subtitle=self._subtitle,
