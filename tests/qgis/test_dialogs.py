@@ -1,4 +1,4 @@
-"""The dialogs open, hand the defaults on, suggest what fits, and say while typing what is wrong."""
+"""The dialogs open, pass on the defaults, suggest layers and fields, and validate values while typing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def dialog(run, qgis_iface, monkeypatch):
     opened = []
     browser = QgsBrowserGuiModel()
     monkeypatch.setattr(qgis_iface, "browserModel", lambda: browser, raising=False)
-    # On a busy machine every look is slow.
+    # On a busy machine every check is slow.
     monkeypatch.setattr(live_validation, "MAX_CHECK_SECONDS", float("inf"))
 
     def open_dialog(name, parameters=None):
@@ -60,7 +60,7 @@ def test_dialog_opens_with_a_widget_for_every_parameter(dialog, name):
             assert item.name() in panel.wrappers, item.name()
 
 
-def test_tables_show_and_hand_on_their_defaults(dialog):
+def test_tables_show_and_pass_on_their_defaults(dialog):
     panel = dialog("buildbufferedlabels").mainWidget()
     wrapper = panel.wrappers["RADII"]
     value = wrapper.parameterValue() if hasattr(wrapper, "parameterValue") else wrapper.value()
@@ -125,8 +125,8 @@ def set_value(window, name, value):
     window.mainWidget().wrappers[name].setParameterValue(value, window.mainWidget().processing_context)
 
 
-def said(window, wait: float = 60.0):
-    """Wait for the look after a change, and return what it says."""
+def message(window, wait: float = 60.0):
+    """Wait for the validation after a change, and return its message."""
     checks = window._live_validator
     end = time.monotonic() + wait
     while checks._timer.isActive() and time.monotonic() < end:
@@ -136,61 +136,34 @@ def said(window, wait: float = 60.0):
     return checks.line.label.text()
 
 
-EXPECTED = {
-    "buildfactorstack": {
-        "DEM": "dem",
-        "PRECIPITATION": "precipitation",
-        "TEMPERATURE": "temperature",
-        "RIVERS": "rivers",
-        "FAULTS": "faults",
-        "LITHOLOGY": "lithology",
-        "LANDFORM": "landform",
-        "AREA": None,
-    },
-    "trainpcum": {"STACK": "stack", "LABELS": "labels", "SAFETY_FACTOR": "safety"},
-    "classifyzones": {"SUSCEPTIBILITY": "susceptibility", "LANDSLIDES": None},
-    "validatewithpoints": {
-        "SUSCEPTIBILITY": "susceptibility",
-        "LANDSLIDES": "landslides",
-        "ZONES": "zones",
-        "REGIONS": "regions",
-        "STABLE": None,
-        "DEM": None,
-    },
-    "buildsafetyfactor": {
-        "REFERENCE": "stack",
-        "PRECIPITATION": "precipitation",
-        "CLIMATE": "climate",
-        "TOPOGRAPHY": "landform",
-    },
-    "factorstozones": {"DEM": "dem", "LANDSLIDES": "landslides", "PRECIPITATION": "precipitation"},
-}
-FIELDS = {
-    "buildfactorstack": {"LITHOLOGY_FIELD": "rock", "LANDFORM_FIELD": "landform", "PRECIPITATION_FIELD": None},
-    "validatewithpoints": {"REGION_FIELD": "region"},
-    "buildbufferedlabels": {"SCALE_FIELD": "scale"},
-    "buildsafetyfactor": {
-        "ALPHA_FIELD": "alpha",
-        "BETA_FIELD": "beta",
-        "RAINY_DAYS_FIELD": "days",
-        "TOPOGRAPHY_FIELD": "landform",
-    },
-}
+EXPECTED = """
+buildfactorstack: DEM dem, PRECIPITATION precipitation, TEMPERATURE temperature, RIVERS rivers, FAULTS faults
+buildfactorstack: LITHOLOGY lithology, LANDFORM landform, AREA -
+trainpcum: STACK stack, LABELS labels, SAFETY_FACTOR safety
+classifyzones: SUSCEPTIBILITY susceptibility, LANDSLIDES -
+validatewithpoints: SUSCEPTIBILITY susceptibility, LANDSLIDES landslides, ZONES zones, REGIONS regions, STABLE -, DEM -
+buildsafetyfactor: REFERENCE stack, PRECIPITATION precipitation, CLIMATE climate, TOPOGRAPHY landform
+factorstozones: DEM dem, LANDSLIDES landslides, PRECIPITATION precipitation
+buildfactorstack fields: LITHOLOGY_FIELD rock, LANDFORM_FIELD landform, PRECIPITATION_FIELD -
+validatewithpoints fields: REGION_FIELD region
+buildbufferedlabels fields: SCALE_FIELD scale
+buildsafetyfactor fields: ALPHA_FIELD alpha, BETA_FIELD beta, RAINY_DAYS_FIELD days, TOPOGRAPHY_FIELD landform
+""".strip().split("\n")
 
 
-@pytest.mark.parametrize("name", sorted({*EXPECTED, *FIELDS}))
-def test_a_fresh_dialog_suggests_the_layers_and_fields_that_fit(dialog, layers, name):
+@pytest.mark.parametrize("row", EXPECTED)
+def test_a_new_dialog_suggests_suitable_layers_and_fields(dialog, layers, row):
+    title, values = row.split(": ")
+    name, _, fields = title.partition(" ")
     window = dialog(name)
     window.show()
-    for parameter, layer in EXPECTED.get(name, {}).items():
-        wanted = None if layer is None else layers[layer].id()
-        assert value_of(window, parameter) == wanted, parameter
-    for parameter, field in FIELDS.get(name, {}).items():
-        assert value_of(window, parameter) == field, parameter
-    assert said(window) == ""
+    for parameter, expected in (item.split() for item in values.split(", ")):
+        expected = None if expected == "-" else expected if fields else layers[expected].id()
+        assert value_of(window, parameter) == expected, parameter
+    assert message(window) == ""
 
 
-def test_a_result_of_scarp_is_not_taken_for_another_input(dialog, layers):
+def test_a_product_of_scarp_is_not_used_for_another_input(dialog, layers):
     for name in ("precipitation", "dem", "temperature", "stack", "safety", "susceptibility", "zones"):
         QgsProject.instance().removeMapLayer(layers[name].id())
     window = dialog("buildsafetyfactor")
@@ -200,7 +173,7 @@ def test_a_result_of_scarp_is_not_taken_for_another_input(dialog, layers):
     assert value_of(window, "REFERENCE") == layers["labels"].id()
 
 
-def test_what_was_given_is_not_mixed_with_suggestions(dialog, layers):
+def test_given_values_are_not_mixed_with_suggestions(dialog, layers):
     window = dialog("buildsafetyfactor", {"TOPOGRAPHY": layers["lithology"].id(), "REFERENCE": layers["dem"].id()})
     window.show()
     assert value_of(window, "TOPOGRAPHY") == layers["lithology"].id()
@@ -221,7 +194,7 @@ def test_a_field_that_the_user_chose_stays_and_a_suggested_one_follows_the_layer
     assert value_of(window, "LITHOLOGY_FIELD") == "fid"
 
 
-def test_no_field_parameter_hangs_on_an_input_that_may_be_a_raster(plugin):
+def test_no_field_parameter_depends_on_an_input_that_may_be_a_raster(plugin):
     """QGIS crashes when a raster is chosen for one, in dialogs and in batch."""
     for algorithm in plugin.provider.algorithms():
         for item in algorithm.parameterDefinitions():
@@ -239,36 +212,36 @@ def test_rasters_can_be_chosen_where_a_field_may_follow(dialog, layers):
 def test_validation_message_appears_while_typing_and_clears_once_fixed(dialog, layers):
     window = dialog("classifyzones")
     window.show()
-    assert said(window) == ""
+    assert message(window) == ""
     set_value(window, "SHARES", [50, 30, 30])
-    assert "110" in said(window)
-    assert "“Shares (%)”" in said(window)
-    assert "SHARES" not in said(window)
+    assert "110" in message(window)
+    assert "“Shares (%)”" in message(window)
+    assert "SHARES" not in message(window)
     set_value(window, "SHARES", [50, 30, 20])
-    assert said(window) == ""
+    assert message(window) == ""
     window = dialog("buildfactorstack")
     window.show()
     set_value(window, "LITHOLOGY_FIELD", "granite")
-    assert '"granite"' in said(window)
-    assert "rock" in said(window)
+    assert '"granite"' in message(window)
+    assert "rock" in message(window)
     set_value(window, "LITHOLOGY_FIELD", "rock")
-    assert said(window) == ""
+    assert message(window) == ""
 
 
-def test_what_is_still_empty_is_no_mistake(dialog, run):
+def test_empty_inputs_are_no_error(dialog, run):
     QgsProject.instance().clear()
     for name in NAMES:
         window = dialog(name)
         window.show()
-        assert said(window) == "", name
+        assert message(window) == "", name
         for parameter, value in {"SEED": 2, "DISTANCE": 5, "P_LOW": 0.2}.items():
             if parameter in window.mainWidget().wrappers:
                 set_value(window, parameter, value)
-        assert said(window) == "", name
+        assert message(window) == "", name
 
 
-def test_a_slow_look_is_the_last_one(dialog, layers, monkeypatch):
-    # It looks too, a moment after the dialog is shown.
+def test_after_a_slow_check_there_is_no_other(dialog, layers, monkeypatch):
+    # It validates too, a moment after the dialog is shown.
     monkeypatch.setattr(live_validation.LiveValidator, "open_files", lambda check: None)
     monkeypatch.setattr(live_validation, "MAX_CHECK_SECONDS", 0.1)
     window = dialog("classifyzones")
@@ -281,10 +254,10 @@ def test_a_slow_look_is_the_last_one(dialog, layers, monkeypatch):
 
     monkeypatch.setattr(live_validation, "live_validation_message", slow)
     set_value(window, "SHARES", [50, 40])
-    assert said(window) == "The shares are wrong."
-    # Nobody looks again, so nobody knows.
+    assert message(window) == "The shares are wrong."
+    # Without another check the message may be outdated.
     set_value(window, "SHARES", [40, 60])
-    assert said(window) == ""
+    assert message(window) == ""
     assert len(looks) == 1
 
 
@@ -320,7 +293,7 @@ def test_icons_stand_out_from_light_and_dark(plugin, background):
         assert distinct > 25, algorithm.name()
 
 
-def test_another_inside_of_qgis_costs_the_additions_and_not_the_dialog(dialog, monkeypatch):
+def test_changed_internals_of_qgis_cost_the_additions_but_not_the_dialog(dialog, monkeypatch):
     from scarp.gui import algorithm_dialog
 
     def fail(window):

@@ -1,9 +1,10 @@
-"""The dock of trainings: it follows files that grow, says how each training stands, and can ask one to stop."""
+"""The training dock follows growing files, shows the state of each training, and can stop one."""
 
 from __future__ import annotations
 
 import collections
 import functools
+import itertools
 import json
 import os
 from dataclasses import asdict
@@ -14,17 +15,18 @@ from qgis.PyQt.QtCore import QEvent, QPointF, Qt
 from qgis.PyQt.QtGui import QColor, QMouseEvent, QPalette
 from qgis.PyQt.QtWidgets import QApplication
 
+from scarp.gui import training_dock
+from scarp.gui.line_chart import ChartColours, tick_texts, ticks, value_range
 from scarp.model.artifact_header import read_header_of_file
 from scarp.model.history import storage
 from scarp.model.history.storage import CANCELLED, END, EPOCHS, FAILED, HEAD, PATIENCE, SERIES, STOPPED
 from scarp.model.history.writing import RunInfo
 
-NAME, STATE, EPOCH, BEST, STARTED = range(5)
+NAME, STATE, EPOCH, BEST_EPOCH, STARTED = range(5)
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The folder of the histories."""
     monkeypatch.setenv("SCARP_STATE", str(tmp_path))
     storage.histories_folder().mkdir()
     return storage.histories_folder()
@@ -32,11 +34,8 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def dock(folder, qgis_app):
-    """A dock that looks when it is told to."""
-    from scarp.gui.training_dock import TrainingDock
-
-    made = TrainingDock()
-    # As much time for a look as it takes: how much it takes on a busy machine is no matter of tests.
+    """A dock that is polled by the tests, with no limit on time."""
+    made = training_dock.TrainingDock()
     made.trainings.poll = functools.partial(made.trainings.poll, 60.0)
     made.resize(520, 800)
     yield made
@@ -60,16 +59,8 @@ class Training:
     def epochs(self, *losses, **changes):
         for loss in losses:
             self.done += 1
-            self.write(
-                {
-                    "epoch": self.done,
-                    **dict.fromkeys(SERIES, 0.4),
-                    "train_loss": loss,
-                    "validation_loss": loss,
-                    "seconds": 2.0,
-                    **changes,
-                }
-            )
+            losses = {"train_loss": loss, "validation_loss": loss}
+            self.write({"epoch": self.done, **dict.fromkeys(SERIES, 0.4), **losses, "seconds": 2.0, **changes})
 
     def end(self, how, **more):
         self.write({END: how, "metrics": {"auc": 0.812, "recall": 0.7}, **more})
@@ -88,23 +79,18 @@ def texts(dock):
 
 def picture(dock, number=0):
     """Return how many pixels of a chart have each colour."""
-    chart = dock.charts.charts[number]
-    image = chart.grab().toImage()
-    return collections.Counter(
-        image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())
-    )
+    image = dock.charts.charts[number].grab().toImage()
+    places = itertools.product(range(image.width()), range(image.height()))
+    return collections.Counter(image.pixelColor(*place).name() for place in places)
 
 
 def drawn(pixels, colour):
-    """Return whether there is something in about this colour; the edges of lines are mixed with the background."""
+    """Return whether some pixel has about this colour; the edges of lines are mixed with the background."""
     parts = colour.getRgb()[:3]
     return any(sum(abs(one - two) for one, two in zip(QColor(name).getRgb(), parts)) < 60 for name in pixels)
 
 
-# Following
-
-
-def test_without_a_training_the_dock_says_what_will_come(dock):
+def test_without_a_training_the_dock_explains_itself(dock):
     dock.poll()
     assert not rows(dock)
     assert "console" in texts(dock)
@@ -131,20 +117,22 @@ def test_a_training_that_grows_is_followed(dock, folder):
     assert rows(dock)[0][2:4] == ["4 / 100", "4"]
 
 
-@pytest.mark.parametrize(
-    ("how", "word", "sentence"),
-    [
-        (EPOCHS, "finished", "Finished after all 2 epochs. The model has the weights of epoch 1."),
-        (PATIENCE, "finished", "Finished after epoch 2, 10 epochs without improvement. The model has the weights of"),
-        (STOPPED, "stopped", "Stopped by the user after epoch 2. The model has the weights of epoch 1."),
-        (CANCELLED, "cancelled", "Cancelled after epoch 2. There is no model."),
-        (FAILED, "failed", "Failed after epoch 2: The loss became infinite."),
-    ],
-)
-def test_every_end_state_is_shown(dock, folder, how, word, sentence):
+BEST = "The model has the weights of epoch 1."
+OUTCOMES = {
+    EPOCHS: ("finished", f"Finished after all 2 epochs. {BEST}"),
+    PATIENCE: ("finished", f"Finished after epoch 2, 10 epochs without improvement. {BEST}"),
+    STOPPED: ("stopped", f"Stopped by the user after epoch 2. {BEST}"),
+    CANCELLED: ("cancelled", "Cancelled after epoch 2. There is no model."),
+    FAILED: ("failed", "Failed after epoch 2: The loss became infinite."),
+}
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_is_shown(dock, folder, outcome):
+    word, sentence = OUTCOMES[outcome]
     training = Training(folder)
     training.epochs(1.0, 2.0)
-    training.end(how, text="The loss became infinite.")
+    training.end(outcome, text="The loss became infinite.")
     dock.poll()
     assert rows(dock)[0][STATE] == word
     assert sentence in texts(dock)
@@ -166,7 +154,7 @@ def test_a_killed_training_is_marked_lost_and_recovers_if_it_was_suspended(dock,
     assert dock.stop_button.isEnabled()
 
 
-def test_the_newest_is_on_top_and_one_that_begins_is_shown(dock, folder):
+def test_the_newest_is_at_the_top_and_a_started_one_is_selected(dock, folder):
     for number, name in enumerate(("old", "new")):
         training = Training(folder, name, started=1.7e9 + number)
         training.epochs(1.0)
@@ -181,11 +169,11 @@ def test_the_newest_is_on_top_and_one_that_begins_is_shown(dock, folder):
     assert dock.list.current.endswith("running.jsonl")
     Training(folder, "other", started=1.9e9)
     dock.poll()
-    assert dock.list.current == str(running.path), "one that is being watched is not taken away"
+    assert dock.list.current == str(running.path), "a training that is being watched stays selected"
     assert len(rows(dock)) == 4
 
 
-def test_foreign_damaged_and_deleted_files_do_no_harm(dock, folder):
+def test_foreign_damaged_and_deleted_files_are_ignored(dock, folder):
     (folder / "foreign.jsonl").write_text('{"some": "json"}\n[]\n')
     (folder / "huge.jsonl").write_bytes(b"x" * (4 << 20))
     training = Training(folder)
@@ -218,7 +206,7 @@ def test_a_long_history_is_read_in_small_pieces(dock, folder):
     assert looks >= 20
 
 
-def test_the_files_are_looked_at_only_while_the_dock_is_seen(dock, folder):
+def test_the_files_are_polled_only_while_the_dock_is_visible(dock, folder):
     assert not dock._timer.isActive()
     dock.show()
     assert dock._timer.isActive()
@@ -230,10 +218,7 @@ def test_the_files_are_looked_at_only_while_the_dock_is_seen(dock, folder):
     assert not dock._timer.isActive()
 
 
-# Stopping
-
-
-def test_stop_asks_the_training_that_is_shown_and_no_other(dock, folder):
+def test_stop_affects_only_the_selected_training(dock, folder):
     one, two = Training(folder, "one"), Training(folder, "two", started=1.8e9)
     one.epochs(1.0)
     two.epochs(1.0)
@@ -252,7 +237,7 @@ def test_stop_asks_the_training_that_is_shown_and_no_other(dock, folder):
     assert rows(dock)[1][STATE] == "stopped"
 
 
-def test_before_the_first_epoch_it_is_said_that_stopping_takes_until_its_end(dock, folder):
+def test_stopping_before_the_first_epoch_waits_for_its_end(dock, folder):
     Training(folder)
     dock.poll()
     dock.stop_button.click()
@@ -267,8 +252,6 @@ def test_folds_cannot_be_stopped(dock, folder):
 
 
 def test_a_failed_stop_request_is_reported(dock, folder, monkeypatch):
-    from scarp.gui import training_dock
-
     def refused(_):
         raise PermissionError(13, "Permission denied")
 
@@ -280,16 +263,13 @@ def test_a_failed_stop_request_is_reported(dock, folder, monkeypatch):
     assert dock.stop_button.isEnabled()
 
 
-# Other files
-
-
 def test_a_model_file_shows_its_curves(dock, chain):
     dock.open_file(chain["model"])
     header = read_header_of_file(chain["model"])
     assert rows(dock)[0][NAME] == "model (PCUM)"
     assert rows(dock)[0][STATE] == "finished"
     assert rows(dock)[0][EPOCH].startswith(f"{len(header['history'])} /")
-    assert rows(dock)[0][BEST] == str(header["metrics"]["best_epoch"])
+    assert rows(dock)[0][BEST_EPOCH] == str(header["metrics"]["best_epoch"])
     assert not dock.message.text()
     history = dock.charts.charts[0].history
     assert history.series["validation_loss"].values.tolist() == [item["validation_loss"] for item in header["history"]]
@@ -303,8 +283,6 @@ def test_an_unreadable_history_file_is_reported(dock, folder, chain):
 
 
 def test_report_and_folder_open(dock, folder, tmp_path, monkeypatch):
-    from scarp.gui import training_dock
-
     opened = []
     monkeypatch.setattr(training_dock.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
     report = tmp_path / "report.html"
@@ -326,7 +304,7 @@ def test_report_and_folder_open(dock, folder, tmp_path, monkeypatch):
     assert [Path(item) for item in opened] == [report, tmp_path]
 
 
-def test_removing_takes_the_history_and_leaves_the_rest(dock, folder, tmp_path):
+def test_removal_deletes_the_history_and_keeps_the_model(dock, folder, tmp_path):
     model = tmp_path / "m.safetensors"
     model.write_text("model")
     running, ended = Training(folder, "running", started=1.9e9), Training(folder, output=str(model))
@@ -343,26 +321,14 @@ def test_removing_takes_the_history_and_leaves_the_rest(dock, folder, tmp_path):
     assert len(rows(dock)) == 1
 
 
-# Charts
-
-
 def hover(chart, share):
     point = QPointF(chart.width() * share, chart.height() / 2)
-    QApplication.sendEvent(
-        chart,
-        QMouseEvent(
-            QEvent.Type.MouseMove,
-            point,
-            Qt.MouseButton.NoButton,
-            Qt.MouseButton.NoButton,
-            Qt.KeyboardModifier.NoModifier,
-        ),
-    )
+    none = Qt.MouseButton.NoButton
+    event = QMouseEvent(QEvent.Type.MouseMove, point, none, none, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(chart, event)
 
 
 def test_curves_and_best_epoch_are_drawn(dock, folder):
-    from scarp.gui.line_chart import ChartColours
-
     training = Training(folder)
     dock.show()
     dock.poll()
@@ -402,7 +368,7 @@ def test_the_epoch_under_the_mouse_is_marked_in_all_charts(dock, folder):
     assert [item._hovered_epoch for item in dock.charts.charts] == [0] * 4
 
 
-def test_charts_stand_in_two_columns_when_there_is_room(dock):
+def test_charts_have_two_columns_when_there_is_room(dock):
     dock.show()
     letter = dock.fontMetrics().horizontalAdvance("M")
     for width, columns in ((60, 2), (24, 1), (40, 2)):
@@ -416,9 +382,7 @@ def test_charts_stand_in_two_columns_when_there_is_room(dock):
     ("text", "base"), [("#000000", "#ffffff"), ("#dddddd", "#202020"), ("#dddddd", "#ffffff"), ("#000000", "#101010")]
 )
 def test_everything_stands_out_from_the_background(text, base):
-    """Also when a theme changes only the text, as those of QGIS do; contrast as WCAG defines it."""
-    from scarp.gui.line_chart import ChartColours
-
+    """Also with a theme that changes only the text, as those of QGIS do; contrast as defined by WCAG."""
     palette = QPalette()
     palette.setColor(QPalette.ColorRole.WindowText, QColor(text))
     palette.setColor(QPalette.ColorRole.Base, QColor(base))
@@ -429,15 +393,13 @@ def test_everything_stands_out_from_the_background(text, base):
     assert 1.05 < contrast(colours.band, colours.background) < 1.5
 
 
-def contrast(one, two):
+def contrast(*colours):
     def luminance(colour):
-        parts = [
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-            for part in (colour.redF(), colour.greenF(), colour.blueF())
-        ]
-        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+        channels = (colour.redF(), colour.greenF(), colour.blueF())
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    high, low = sorted((luminance(one), luminance(two)), reverse=True)
+    low, high = sorted(map(luminance, colours))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -447,9 +409,7 @@ def contrast(one, two):
 )
 @pytest.mark.parametrize("most", [2, 3, 5, 12])
 @pytest.mark.parametrize("whole", [False, True])
-def test_marks_of_an_axis_are_round_and_few(low, high, most, whole):
-    from scarp.gui.line_chart import tick_texts, ticks
-
+def test_ticks_are_round_and_few(low, high, most, whole):
     found = ticks(low, high, most, whole)
     assert len(found) <= most
     assert all(low - 1e-9 * abs(low) <= value <= high + 1e-9 * abs(high) for value in found)
@@ -465,8 +425,6 @@ def test_marks_of_an_axis_are_round_and_few(low, high, most, whole):
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.0), (1.0, 1.0), (0.5, 0.5), (0.2, 0.9), (3.0, 3.0), (1e-9, 2e-9)])
 @pytest.mark.parametrize("share", [False, True])
 def test_an_axis_has_room_for_its_values(low, high, share):
-    from scarp.gui.line_chart import value_range
-
     bottom, top = value_range(low, high, share)
     assert bottom < top
     assert bottom <= low
