@@ -97,9 +97,8 @@ def _exit_reason(code: int | None) -> str:
         ).format(code=_name(code))
     if signals & _numbers("SIGILL") or number in _WINDOWS_PROCESSOR:
         return tr(
-            "The worker process crashed because a library uses instructions that this computer's "
-            "processor does not have. Install an older version of torch with Plugins > Scarp > Install what "
-            "Scarp needs…."
+            "The worker process crashed because a library uses instructions that this computer's processor does not "
+            "have. Install an older version of torch with Plugins > Scarp > Install what Scarp needs…."
         )
     if number in _WINDOWS_LIBRARY:
         return tr(

@@ -1,4 +1,4 @@
-"""Files from strangers: damaged ones are refused in one way, and no file can run code or use the machine up.
+"""Untrusted files: damaged ones are refused with one kind of error, and no file can run code or exhaust the machine.
 
 A small slice of the campaigns in ``tests/reliability``, the same on every run.
 """
@@ -116,7 +116,7 @@ def test_the_fuzzer_outlives_a_crash(tmp_path, monkeypatch):
         assert any(what in failure for failure in outcome.failures)
 
 
-def test_an_input_can_be_made_again_by_its_number(tmp_path):
+def test_an_input_can_be_reproduced_by_its_number(tmp_path):
     target = ModelTarget(tmp_path)
     contents = []
     for number in (5, 6, 5):
@@ -153,6 +153,11 @@ def test_a_pickle_is_refused_and_not_opened(tmp_path):
     assert (tmp_path / "went-off").exists()
 
 
+UNSAFE_LOADERS = set(
+    "torch.load torch.jit.load torch.package.PackageImporter torch.hub.load yaml.load pickle.load pickle.loads".split()
+)
+
+
 def shipped():
     folders = ("algorithms", "environment", "gui", "model", "processing_provider", "running")
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
@@ -165,21 +170,13 @@ def test_nothing_that_ships_can_unpickle():
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue
             where, name = f"{path.relative_to(ROOT)}:{node.lineno}", ast.unparse(node.func)
-            assert name not in {
-                "torch.load",
-                "torch.jit.load",
-                "torch.package.PackageImporter",
-                "torch.hub.load",
-                "yaml.load",
-                "pickle.load",
-                "pickle.loads",
-            }, where
+            assert name not in UNSAFE_LOADERS, where
             if name in {"np.load", "numpy.load", "np.fromregex", "np.genfromtxt"}:
                 allowed = {word.arg: ast.unparse(word.value) for word in node.keywords}.get("allow_pickle")
                 assert allowed == "False", where
 
 
-def test_json_from_outside_comes_through_one_reader():
+def test_untrusted_json_is_read_by_one_reader():
     """``json.loads`` and ``json.load`` as they are can hang, exhaust the stack, or hand on what cannot be written.
 
     The others here read what Scarp's own processes and installer write in folders of their own.
@@ -200,46 +197,23 @@ def test_json_from_outside_comes_through_one_reader():
 # JSON that is a bomb
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "[" * 100_000,
-        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
-        '{"a":' * 5000 + "1" + "}" * 5000,
-        "9" * 1_000_000,
-        "-" + "9" * 100,
-        '{"a": 1, "a": 2}',
-        '{"b": {"a": 1, "a": 1}}',
-        '"\\ud800"',
-        '{"\\udc00": 1}',
-        '["a", "\\uDBFF x"]',
-        "\ufeff1",
-        "",
-        "nul",
-        "\x00",
-        '{"a" 1}',
-        "１",
-        b"\xff\xfe1\x00",
-        b'"\xed\xa0\x80"',
-    ],
-)
+DEEP = ("[" * 100_000, "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), '{"a":' * 5000 + "1" + "}" * 5000)
+LONG = ("9" * 1_000_000, "-" + "9" * 100)
+DUPLICATE = ('{"a": 1, "a": 2}', '{"b": {"a": 1, "a": 1}}')
+SURROGATE = ('"\\ud800"', '{"\\udc00": 1}', '["a", "\\uDBFF x"]', b'"\xed\xa0\x80"')
+OTHER = ("\ufeff1", "", "nul", "\x00", '{"a" 1}', "１", b"\xff\xfe1\x00")
+
+
+@pytest.mark.parametrize("text", [*DEEP, *LONG, *DUPLICATE, *SURROGATE, *OTHER])
 def test_hostile_json_is_refused(text):
     with pytest.raises(ValueError):
         parse_json(text)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        {"a": [1, 2.5, None, True, "x"]},
-        "😀 滑坡 \u202e",
-        [[]] * 5000,
-        10**39,
-        {"a": "9" * 1000},
-        [1.5e-300, -0.0],
-        {str(number): {"b": number} for number in range(300)},
-    ],
-)
+PLAIN = [{"a": [1, 2.5, None, True, "x"]}, "😀 滑坡 \u202e", [[]] * 5000, 10**39, {"a": "9" * 1000}, [1.5e-300, -0.0]]
+
+
+@pytest.mark.parametrize("value", [*PLAIN, {str(number): {"b": number} for number in range(300)}])
 def test_plain_json_is_read_as_python_does(value, tmp_path):
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False), json.dumps(value, indent=1).encode()):
         assert parse_json(text) == value
@@ -247,13 +221,13 @@ def test_plain_json_is_read_as_python_does(value, tmp_path):
     assert read_json(tmp_path / "a.json") == value
 
 
-def test_no_number_is_read_only_where_it_may_be():
+def test_nan_is_accepted_only_where_allowed():
     assert np.isnan(parse_json("[NaN]")[0])
     with pytest.raises(ValueError, match="NaN"):
         parse_json("[NaN]", nan=False)
 
 
-def test_a_file_without_end_is_not_read_to_its_end(monkeypatch):
+def test_an_endless_file_is_not_read_to_its_end(monkeypatch):
     monkeypatch.setattr("scarp.model.safe_json.MAX_BYTES", 1000)
     if not Path("/dev/zero").exists():
         pytest.skip("this system has no such file")
@@ -261,7 +235,7 @@ def test_a_file_without_end_is_not_read_to_its_end(monkeypatch):
         read_json("/dev/zero")
 
 
-# A bit that fell over
+# A changed bit
 
 
 def test_a_changed_weight_is_noticed(tmp_path):
@@ -276,7 +250,7 @@ def test_a_changed_weight_is_noticed(tmp_path):
             load_model(target.path)
 
 
-def test_a_model_from_before_there_were_checksums_is_read(tmp_path):
+def test_a_model_without_checksum_can_be_read(tmp_path):
     target = ModelTarget(tmp_path)
     target.path.write_bytes(target.seeds[0])
     model = load_model(target.path)

@@ -99,17 +99,6 @@ def test_an_ensemble_gives_mean_and_standard_deviation_of_its_models(tmp_path):
     assert np.allclose(read(spread), each.std(axis=0, ddof=1), rtol=0, atol=1e-5, equal_nan=True)
 
 
-def test_dropout_samples_do_not_depend_on_the_tiles(tmp_path, trained):
-    raw = values(100, 80)
-    path, output, spread = stack(tmp_path / "stack.tif", raw), tmp_path / "p.tif", tmp_path / "u.tif"
-    each = np.stack([prediction_models.in_one_piece(model(), raw, seed) for seed in (1, 2, 3, 4)])
-    for tile in (32, 64, 256):
-        predict(path, [trained], output, tile=tile, samples=4, output_uncertainty=spread)
-        assert np.allclose(read(output), each.mean(axis=0), rtol=0, atol=1e-5, equal_nan=True)
-        assert np.allclose(read(spread), each.std(axis=0, ddof=1), rtol=0, atol=1e-5, equal_nan=True)
-    assert np.nanmax(read(spread)) > 0.01
-
-
 def test_samples_of_a_model_without_dropout_are_warned_of(tmp_path):
     progress, path = NullProgress(), stack(tmp_path / "s.tif", values(30, 30))
     plain = saved(tmp_path / "m.safetensors", dropout=0.0)

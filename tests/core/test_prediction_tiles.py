@@ -34,13 +34,14 @@ def test_the_map_does_not_depend_on_the_tiles(tmp_path, kind, height, width):
 
 @pytest.mark.parametrize("kind", ["pcum", "unet4", "bpnn"])
 def test_dropout_samples_do_not_depend_on_the_tiles(tmp_path, kind):
-    raw, output = values(150, 170), tmp_path / "p.tif"
+    raw, output, spread = values(150, 170), tmp_path / "p.tif", tmp_path / "u.tif"
     path, trained = stack(tmp_path / "stack.tif", raw), saved(tmp_path / "m.safetensors", kind)
-    expected = np.mean([in_one_piece(model(kind), raw, sample) for sample in (1, 2, 3)], axis=0)
-    expected = coarsen(expected, KINDS[kind].get("patch", 1))
+    each = [coarsen(in_one_piece(model(kind), raw, seed), KINDS[kind].get("patch", 1)) for seed in (1, 2, 3)]
     for tile in (64, 256):
-        predict(path, [trained], output, tile=tile, samples=3, **FP32)
-        assert np.allclose(read(output), expected, rtol=0, atol=1e-5, equal_nan=True)
+        predict(path, [trained], output, tile=tile, samples=3, output_uncertainty=spread, **FP32)
+        assert np.allclose(read(output), np.mean(each, axis=0), rtol=0, atol=1e-5, equal_nan=True)
+        assert np.allclose(read(spread), np.std(each, axis=0, ddof=1), rtol=0, atol=1e-5, equal_nan=True)
+    assert np.nanmax(read(spread)) > 0.01
 
 
 def test_tiles_are_ordered_by_bands(monkeypatch):

@@ -1,4 +1,4 @@
-"""The core gives the same, bit by bit, in a process of its own as inside QGIS, for every algorithm."""
+"""The core gives the same results, bit by bit, in a worker process as inside QGIS, for every algorithm."""
 
 from __future__ import annotations
 
@@ -21,113 +21,69 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def steps(area: Path, made: Callable[[str], Path]) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
     """Return algorithm, inputs and outputs of the whole chain; ``made`` gives the path of an earlier output."""
-    slides, stack, labels = area / "landslides.gpkg", made("stack.tif"), made("labels.tif")
-    training = {"STACK": stack, "LABELS": labels}
+    slides, stack, labels, mapped = area / "landslides.gpkg", made("stack.tif"), made("labels.tif"), made("map.tif")
+    rain, regions = area / "precipitation.tif", area / "regions.gpkg"
+    training, sample = {"STACK": stack, "LABELS": labels}, {"LANDSLIDES": slides, "DISTANCE": 100, "REPEATS": 20}
+    buffers = {"LANDSLIDES": slides, "SCALE_FIELD": "scale", "RADII": RADII, "REFERENCE": stack}
+    terrain = {"TOPOGRAPHY": area / "landform.gpkg", "TOPOGRAPHY_FIELD": "landform"}
+    safety = {"REFERENCE": stack, "PRECIPITATION": rain, "LANDSLIDES": slides, **terrain}
+    folds = {**training, "KIND": "logistic_regression", "LANDSLIDES": slides, "BLOCK": 900, "FOLDS": 2}
+    prediction = {"STACK": stack, "MODEL": made("model.safetensors"), "SAMPLES": 2, "DEVICE": "cpu", "AREA": regions}
+    warning = {"SUSCEPTIBILITY": mapped, "RAIN": rain, "K": 0.01, "REGIONS": regions, "REGION_FIELD": "region"}
+    maps = [str(mapped), str(made("folds.tif"))]
+    explained = {"MODEL": made("forest.safetensors"), "BLOCK": 600, "REPEATS": 2, "BLOCKS": 20}
     return [
-        ("createdemodata", {"SIZE": 64, "REGIONS": 2, "SEED": 3}, {"OUTPUT": "demo"}),
-        ("buildfactorstack", stack_inputs(area), {"OUTPUT": "stack.tif"}),
-        ("checkfactors", {"STACK": stack}, {"OUTPUT_HTML": "check.html", "OUTPUT_TABLE": "check.csv"}),
-        (
-            "buildbufferedlabels",
-            {"LANDSLIDES": slides, "SCALE_FIELD": "scale", "RADII": RADII, "REFERENCE": stack},
-            {"OUTPUT": "labels.tif"},
-        ),
-        (
-            "buildsafetyfactor",
-            {
-                "REFERENCE": stack,
-                "PRECIPITATION": area / "precipitation.tif",
-                "LANDSLIDES": slides,
-                "TOPOGRAPHY": area / "landform.gpkg",
-                "TOPOGRAPHY_FIELD": "landform",
-            },
-            {"OUTPUT": "safety.tif", "OUTPUT_RAINFALL": "rain.tif", "OUTPUT_TABLE": "k.csv"},
-        ),
-        (
+        _step("createdemodata", {"SIZE": 64, "REGIONS": 2, "SEED": 3}, "demo"),
+        _step("buildfactorstack", stack_inputs(area), "stack.tif"),
+        _step("checkfactors", {"STACK": stack}, HTML="check.html", TABLE="check.csv"),
+        _step("buildbufferedlabels", buffers, "labels.tif"),
+        _step("buildsafetyfactor", safety, "safety.tif", RAINFALL="rain.tif", TABLE="k.csv"),
+        _step(
             "trainpcum",
             {**training, "SAFETY_FACTOR": made("safety.tif"), **TRAINING},
-            {"OUTPUT": "model.safetensors", "OUTPUT_WINDOWS": "windows.gpkg"},
+            "model.safetensors",
+            WINDOWS="windows.gpkg",
         ),
-        (
+        _step(
             "traincomparisonmodel",
             {**training, "KIND": "random_forest", "BLOCK": 900, "SEED": 1},
-            {"OUTPUT": "forest.safetensors", "OUTPUT_WINDOWS": "blocks.gpkg"},
+            "forest.safetensors",
+            WINDOWS="blocks.gpkg",
         ),
-        (
-            "crossvalidate",
-            {
-                **training,
-                "KIND": "logistic_regression",
-                "LANDSLIDES": slides,
-                "BLOCK": 900,
-                "FOLDS": 2,
-                "RANDOM_SPLIT": False,
-            },
-            {"OUTPUT": "folds.tif", "OUTPUT_TABLE": "folds.csv", "OUTPUT_FOLDS": "folds.gpkg"},
-        ),
-        (
-            "predictsusceptibility",
-            {
-                "STACK": stack,
-                "MODEL": made("model.safetensors"),
-                "SAMPLES": 2,
-                "DEVICE": "cpu",
-                "AREA": area / "regions.gpkg",
-            },
-            {"OUTPUT": "map.tif", "OUTPUT_UNCERTAINTY": "spread.tif", "OUTPUT_APPLICABILITY": "outside.tif"},
-        ),
-        ("classifyzones", {"SUSCEPTIBILITY": made("map.tif")}, {"OUTPUT": "zones.tif", "OUTPUT_TABLE": "zones.csv"}),
-        (
-            "rainfallwarning",
-            {
-                "SUSCEPTIBILITY": made("map.tif"),
-                "RAIN": area / "precipitation.tif",
-                "K": 0.01,
-                "REGIONS": area / "regions.gpkg",
-                "REGION_FIELD": "region",
-            },
-            {"OUTPUT": "warning.tif", "OUTPUT_TABLE": "warning.csv"},
-        ),
-        (
+        _step("crossvalidate", {**folds, "RANDOM_SPLIT": False}, "folds.tif", TABLE="folds.csv", FOLDS="folds.gpkg"),
+        _step("predictsusceptibility", prediction, "map.tif", UNCERTAINTY="spread.tif", APPLICABILITY="outside.tif"),
+        _step("classifyzones", {"SUSCEPTIBILITY": mapped}, "zones.tif", TABLE="zones.csv"),
+        _step("rainfallwarning", warning, "warning.tif", TABLE="warning.csv"),
+        _step(
             "validatewithpoints",
-            {
-                "SUSCEPTIBILITY": made("map.tif"),
-                "LANDSLIDES": slides,
-                "DISTANCE": 100,
-                "REPEATS": 20,
-                "WINDOWS": made("windows.gpkg"),
-                "SEED": 1,
-            },
-            {
-                "OUTPUT_HTML": "report.html",
-                "OUTPUT_TABLE": "report.csv",
-                "OUTPUT_POINTS": "points.gpkg",
-                "OUTPUT_PDF": "sheet.pdf",
-            },
+            {**sample, "SUSCEPTIBILITY": mapped, "WINDOWS": made("windows.gpkg"), "SEED": 1},
+            HTML="report.html",
+            TABLE="report.csv",
+            POINTS="points.gpkg",
+            PDF="sheet.pdf",
         ),
-        (
+        _step(
             "comparemodels",
-            {
-                "SUSCEPTIBILITY": [str(made("map.tif")), str(made("folds.tif"))],
-                "LANDSLIDES": slides,
-                "DISTANCE": 100,
-                "REPEATS": 20,
-            },
-            {"OUTPUT_HTML": "compare.html", "OUTPUT_TABLE": "compare.csv", "OUTPUT_DIFFERENCE": "difference.tif"},
+            {**sample, "SUSCEPTIBILITY": maps},
+            HTML="compare.html",
+            TABLE="compare.csv",
+            DIFFERENCE="difference.tif",
         ),
-        (
+        _step(
             "explainsusceptibility",
-            {
-                "STACK": stack,
-                "MODEL": made("forest.safetensors"),
-                "LABELS": labels,
-                "BLOCK": 600,
-                "REPEATS": 2,
-                "BLOCKS": 20,
-            },
-            {"OUTPUT_HTML": "explained.html", "OUTPUT_TABLE": "explained.csv", "OUTPUT_LEADING": "leading.tif"},
+            {**training, **explained},
+            HTML="explained.html",
+            TABLE="explained.csv",
+            LEADING="leading.tif",
         ),
     ]
+
+
+def _step(
+    algorithm: str, inputs: dict[str, Any], output: str = "", **outputs: str
+) -> tuple[str, dict[str, Any], dict[str, str]]:
+    named = {f"OUTPUT_{name}": file for name, file in outputs.items()}
+    return algorithm, inputs, {"OUTPUT": output, **named} if output else named
 
 
 BLOCKED = "torch,rasterio,sklearn,scipy,safetensors,matplotlib,jinja2,affine,PIL"
@@ -156,31 +112,13 @@ def both(area, run, tmp_path_factory) -> dict[str, tuple[Path, dict[str, Any]]]:
     }
     other = tmp_path_factory.mktemp("process")
     todo = [
-        (
-            algorithm,
-            {
-                name: str(value) if isinstance(value, Path) else value
-                for name, value in {**inputs, **{name: other / file for name, file in outputs.items()}}.items()
-            },
-        )
+        (algorithm, {**inputs, **{name: other / file for name, file in outputs.items()}})
         for algorithm, inputs, outputs in steps(area, other.joinpath)
     ]
-    variables = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(
-            [str(ROOT / ".build" / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        ),
-        "QT_QPA_PLATFORM": "offscreen",
-        "SCARP_RUN": "auto",
-        "SCARP_PYTHON": sys.executable,
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", START + IN_A_PROCESS, BLOCKED, json.dumps(todo)],
-        capture_output=True,
-        text=True,
-        env=variables,
-        timeout=900,
-    )
+    path = os.pathsep.join([str(ROOT / ".build" / "plugins"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    chosen = {"QT_QPA_PLATFORM": "offscreen", "SCARP_RUN": "auto", "SCARP_PYTHON": sys.executable, "PYTHONPATH": path}
+    command = [sys.executable, "-c", START + IN_A_PROCESS, BLOCKED, json.dumps(todo, default=str)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **chosen}, timeout=900)
     assert done.returncode == 0, done.stderr
     results = dict(json.loads(line) for line in done.stdout.splitlines())
     assert not [result for result in results.values() if isinstance(result, str)]
@@ -250,7 +188,7 @@ def test_the_numbers_returned_are_the_same(both, algorithm):
             assert other[name] == value or (value != value and other[name] != other[name]), name
 
 
-def test_the_record_tells_of_the_process_that_computed(both):
+def test_the_record_describes_the_process_that_computed(both):
     one, other = (json.loads((both[way][0] / "model.safetensors.run.json").read_text()) for way in both)
     assert one["device"] == other["device"]
     assert one["versions"] == other["versions"]
