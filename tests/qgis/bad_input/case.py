@@ -55,6 +55,30 @@ class Case:
     """Names of outputs that are complete and stay although the run fails, because they took long to make."""
 
 
+def read_cases(table: str, makers: Mapping[str, Any], holds: Mapping[str, Any] | None = None) -> tuple[Case, ...]:
+    """Return the cases of a table.
+
+    Args:
+        table: an algorithm in brackets, then a row per case of it: name :: given :: error, or
+            name :: given :: works: what must hold :: said. An indented line continues the row above.
+        makers: ``make`` by name.
+        holds: ``holds`` by name.
+    """
+    cases, algorithm = [], ""
+    for row in table.replace("\n    ", " ").strip().split("\n"):
+        if row.startswith("["):
+            algorithm = row.strip("[]")
+            continue
+        name, given, result, *said = row.split(" :: ")
+        works = result.startswith("works: ")
+        kept = {"works": result[7:], "said": "".join(said)} if works else {"error": result}
+        if name in (holds or {}):
+            kept["holds"] = holds[name]
+        cases.append(Case(name, algorithm, given, makers[name], **kept))
+    assert {case.name for case in cases} == set(makers), "a row without a maker, or the other way round"
+    return tuple(cases)
+
+
 _REPORT = "OUTPUT_HTML report.html OUTPUT_TABLE report.csv"
 _MODEL = "OUTPUT model.safetensors OUTPUT_WINDOWS windows.gpkg OUTPUT_HTML model.html"
 OUTPUTS = {

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import rasterio
 
-from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
+from scarp.tests.qgis.bad_input.case import Outcome, Workplace, read_cases
 from scarp.tests.qgis.bad_input.making import WHOLE, changed, heights, raster, text
 from scarp.tests.qgis.tiny import CELL, LEFT, TOP, memory_layer, write_layer
 
@@ -78,186 +78,6 @@ def _quoted(at: Workplace) -> dict:
     return {"LITHOLOGY": layer, "LITHOLOGY_FIELD": "rock"}
 
 
-CASES = (
-    Case(
-        "codes-overflow",
-        "buildfactorstack",
-        "Rock codes 1 and 16777217, which float32 cannot hold",
-        _rock(_codes(16777217), dtype="int32", nodata=0),
-        r"lithology raster .*16777216.*16,777,216",
-    ),
-    Case(
-        "codes-uint32",
-        "buildfactorstack",
-        "Rock codes 1 and 4294967295, the largest of 32 bits",
-        _rock(_codes(4294967295), dtype="uint32", nodata=0),
-        r"lithology raster .*429496729\d",
-    ),
-    Case(
-        "codes-int64-as-float",
-        "buildfactorstack",
-        "Rock codes 1 and 9.2e18 as floating-point numbers",
-        _rock(_codes(9.2e18), dtype="float64", nodata=0),
-        r"lithology raster .*9\.2.*e\+18",
-    ),
-    Case(
-        "codes-negative",
-        "buildfactorstack",
-        "Rock codes 1 and -5",
-        _rock(_codes(-5), dtype="int32", nodata=0),
-        works="Both are classes.",
-        holds=_two_codes,
-    ),
-    Case(
-        "codes-fraction",
-        "buildfactorstack",
-        "Rock codes 1 and 1.5",
-        _rock(_codes(1.5), nodata=0),
-        r"lithology raster .*1\.5.*whole numbers",
-    ),
-    Case(
-        "codes-infinite",
-        "buildfactorstack",
-        "Rock codes 1 and infinity",
-        _rock(_codes(np.inf), nodata=0),
-        works="Cells with infinity are nodata.",
-        holds=_half_void,
-    ),
-    Case(
-        "codes-300",
-        "buildfactorstack",
-        "A rock raster of 300 classes",
-        _rock(lambda: np.arange(1600).reshape(40, 40) % 300 + 1, dtype="int32", nodata=0),
-        r"lithology raster .*more than \d+ different values",
-    ),
-    Case(
-        "polygons-300",
-        "buildfactorstack",
-        "Rock polygons of 300 classes",
-        _strips(300),
-        r'"rock" of the layer "rocks".*has 300 different values',
-    ),
-    Case(
-        "codes-all-nodata",
-        "buildfactorstack",
-        "A rock raster without any value",
-        _rock(lambda: np.zeros((40, 40)), dtype="int32", nodata=0),
-        r"lithology raster .*no data",
-    ),
-    Case(
-        "class-names",
-        "buildfactorstack",
-        "Rock names with <b>, quotes, commas, & and Chinese",
-        _quoted,
-        works="They are classes like any other, kept letter by letter.",
-        holds=_kept,
-    ),
-    Case(
-        "landform-field-missing",
-        "buildfactorstack",
-        "Landform polygons without LANDFORM_FIELD",
-        lambda at: {"LANDFORM": at.area / "landform.gpkg"},
-        r"Set LANDFORM_FIELD",
-    ),
-    Case(
-        "landform-field-unknown",
-        "buildfactorstack",
-        "LITHOLOGY_FIELD names a field that the layer lacks",
-        lambda at: {"LITHOLOGY": at.area / "lithology.gpkg", "LITHOLOGY_FIELD": "stone"},
-        r'LITHOLOGY has no field "stone".*rock',
-    ),
-    Case(
-        "landform-field-empty",
-        "buildfactorstack",
-        "Rock polygons whose field is empty everywhere",
-        lambda at: {
-            "LITHOLOGY": memory_layer("Polygon", "rock:string", [(WHOLE, [None])], name="rocks"),
-            "LITHOLOGY_FIELD": "rock",
-        },
-        r'"rock" of the layer "rocks".*empty',
-    ),
-    Case(
-        "classes-from-nowhere",
-        "buildfactorstack",
-        "CLASSES_FROM names a file that does not exist",
-        lambda at: {
-            "CLASSES_FROM": at.folder / "old.tif",
-            "LITHOLOGY": at.area / "lithology.gpkg",
-            "LITHOLOGY_FIELD": "rock",
-        },
-        r"old\.tif does not exist",
-    ),
-    Case(
-        "classes-from-vector",
-        "buildfactorstack",
-        "CLASSES_FROM names a vector layer",
-        lambda at: {
-            "CLASSES_FROM": at.area / "lithology.gpkg",
-            "LITHOLOGY": at.area / "lithology.gpkg",
-            "LITHOLOGY_FIELD": "rock",
-        },
-        r"CLASSES_FROM.*\*\.safetensors",
-    ),
-    Case(
-        "classes-from-dem",
-        "buildfactorstack",
-        "CLASSES_FROM names a DEM",
-        lambda at: {
-            "CLASSES_FROM": at.area / "dem.tif",
-            "LITHOLOGY": at.area / "lithology.gpkg",
-            "LITHOLOGY_FIELD": "rock",
-        },
-        r"Band 1 .*has no name",
-    ),
-    Case(
-        "classes-from-broken-model",
-        "buildfactorstack",
-        "CLASSES_FROM names a model file that is a text",
-        lambda at: {
-            "CLASSES_FROM": text(at.folder / "old.safetensors"),
-            "LITHOLOGY": at.area / "lithology.gpkg",
-            "LITHOLOGY_FIELD": "rock",
-        },
-        r"old\.safetensors",
-    ),
-    Case(
-        "stack-classes-renamed",
-        "predictsusceptibility",
-        "A stack whose rocks are called otherwise than those that the model learned",
-        lambda at: {"STACK": _renamed(at)},
-        works="The map is made, and the log names the rocks unknown to the model.",
-        said=r"lithology.*(basalt|tuff)",
-    ),
-    Case(
-        "stack-classes-swapped",
-        "predictsusceptibility",
-        "A stack with the model's rock names under each other's codes",
-        lambda at: {"STACK": _swapped(at)},
-        works="Classes are found by name: the map is that of the model's own stack.",
-        holds=lambda outcome: _same_map(outcome),
-    ),
-    Case(
-        "stack-kind-changed",
-        "predictsusceptibility",
-        "A stack whose lithology is measured, not classes",
-        lambda at: {"STACK": _retagged(at, kind="continuous")},
-        r'"lithology" is categorical in the model .*but continuous',
-    ),
-    Case(
-        "start-from-other-kind",
-        "trainpcum",
-        "A stack whose lithology is measured, to train on from a model",
-        lambda at: {
-            "STACK": _retagged(at, kind="continuous"),
-            "START_FROM": at.chain["model"],
-            "WIDTH": None,
-            "DEPTH": None,
-        },
-        r'"lithology" is categorical in the model',
-    ),
-)
-
-
 def _retagged(at: Workplace, **tags: str):
     path = changed(at.chain["stack"], at.folder / "stack.tif", lambda values: None)
     with rasterio.open(path, "r+") as dataset:
@@ -288,3 +108,93 @@ def _swapped(at: Workplace):
 def _same_map(outcome: Outcome) -> None:
     with rasterio.open(outcome.results["OUTPUT"]) as mine, rasterio.open(outcome.at.chain["susceptibility"]) as theirs:
         np.testing.assert_allclose(mine.read(1), theirs.read(1), atol=1e-6)
+
+
+_MAKERS = {
+    "codes-overflow": _rock(_codes(16777217), dtype="int32", nodata=0),
+    "codes-uint32": _rock(_codes(4294967295), dtype="uint32", nodata=0),
+    "codes-int64-as-float": _rock(_codes(9.2e18), dtype="float64", nodata=0),
+    "codes-negative": _rock(_codes(-5), dtype="int32", nodata=0),
+    "codes-fraction": _rock(_codes(1.5), nodata=0),
+    "codes-infinite": _rock(_codes(np.inf), nodata=0),
+    "codes-300": _rock(lambda: np.arange(1600).reshape(40, 40) % 300 + 1, dtype="int32", nodata=0),
+    "polygons-300": _strips(300),
+    "codes-all-nodata": _rock(lambda: np.zeros((40, 40)), dtype="int32", nodata=0),
+    "class-names": _quoted,
+    "landform-field-missing": lambda at: {"LANDFORM": at.area / "landform.gpkg"},
+    "landform-field-unknown": lambda at: {"LITHOLOGY": at.area / "lithology.gpkg", "LITHOLOGY_FIELD": "stone"},
+    "landform-field-empty": lambda at: {
+        "LITHOLOGY": memory_layer("Polygon", "rock:string", [(WHOLE, [None])], name="rocks"),
+        "LITHOLOGY_FIELD": "rock",
+    },
+    "classes-from-nowhere": lambda at: {
+        "CLASSES_FROM": at.folder / "old.tif",
+        "LITHOLOGY": at.area / "lithology.gpkg",
+        "LITHOLOGY_FIELD": "rock",
+    },
+    "classes-from-vector": lambda at: {
+        "CLASSES_FROM": at.area / "lithology.gpkg",
+        "LITHOLOGY": at.area / "lithology.gpkg",
+        "LITHOLOGY_FIELD": "rock",
+    },
+    "classes-from-dem": lambda at: {
+        "CLASSES_FROM": at.area / "dem.tif",
+        "LITHOLOGY": at.area / "lithology.gpkg",
+        "LITHOLOGY_FIELD": "rock",
+    },
+    "classes-from-broken-model": lambda at: {
+        "CLASSES_FROM": text(at.folder / "old.safetensors"),
+        "LITHOLOGY": at.area / "lithology.gpkg",
+        "LITHOLOGY_FIELD": "rock",
+    },
+    "stack-classes-renamed": lambda at: {"STACK": _renamed(at)},
+    "stack-classes-swapped": lambda at: {"STACK": _swapped(at)},
+    "stack-kind-changed": lambda at: {"STACK": _retagged(at, kind="continuous")},
+    "start-from-other-kind": lambda at: {
+        "STACK": _retagged(at, kind="continuous"),
+        "START_FROM": at.chain["model"],
+        "WIDTH": None,
+        "DEPTH": None,
+    },
+}
+_HOLDS = {
+    "codes-negative": _two_codes,
+    "codes-infinite": _half_void,
+    "class-names": _kept,
+    "stack-classes-swapped": _same_map,
+}
+CASES = read_cases(
+    r"""
+[buildfactorstack]
+codes-overflow :: Rock codes 1 and 16777217, which float32 cannot hold :: lithology raster .*16777216.*16,777,216
+codes-uint32 :: Rock codes 1 and 4294967295, the largest of 32 bits :: lithology raster .*429496729\d
+codes-int64-as-float :: Rock codes 1 and 9.2e18 as floating-point numbers :: lithology raster .*9\.2.*e\+18
+codes-negative :: Rock codes 1 and -5 :: works: Both are classes.
+codes-fraction :: Rock codes 1 and 1.5 :: lithology raster .*1\.5.*whole numbers
+codes-infinite :: Rock codes 1 and infinity :: works: Cells with infinity are nodata.
+codes-300 :: A rock raster of 300 classes :: lithology raster .*more than \d+ different values
+polygons-300 :: Rock polygons of 300 classes :: "rock" of the layer "rocks".*has 300 different values
+codes-all-nodata :: A rock raster without any value :: lithology raster .*no data
+class-names :: Rock names with <b>, quotes, commas, & and Chinese :: works: They are classes like any other, kept
+    letter by letter.
+landform-field-missing :: Landform polygons without LANDFORM_FIELD :: Set LANDFORM_FIELD
+landform-field-unknown :: LITHOLOGY_FIELD names a field that the layer lacks :: LITHOLOGY has no field "stone".*rock
+landform-field-empty :: Rock polygons whose field is empty everywhere :: "rock" of the layer "rocks".*empty
+classes-from-nowhere :: CLASSES_FROM names a file that does not exist :: old\.tif does not exist
+classes-from-vector :: CLASSES_FROM names a vector layer :: CLASSES_FROM.*\*\.safetensors
+classes-from-dem :: CLASSES_FROM names a DEM :: Band 1 .*has no name
+classes-from-broken-model :: CLASSES_FROM names a model file that is a text :: old\.safetensors
+[predictsusceptibility]
+stack-classes-renamed :: A stack whose rocks are called otherwise than those that the model learned :: works: The map
+    is made, and the log names the rocks unknown to the model. :: lithology.*(basalt|tuff)
+stack-classes-swapped :: A stack with the model's rock names under each other's codes :: works: Classes are found by
+    name: the map is that of the model's own stack.
+stack-kind-changed :: A stack whose lithology is measured, not classes :: "lithology" is categorical in the model .*but
+    continuous
+[trainpcum]
+start-from-other-kind :: A stack whose lithology is measured, to train on from a model :: "lithology" is categorical in
+    the model
+""",
+    _MAKERS,
+    _HOLDS,
+)

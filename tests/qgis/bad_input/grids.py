@@ -8,7 +8,7 @@ import numpy as np
 import rasterio
 from rasterio.transform import from_origin
 
-from scarp.tests.qgis.bad_input.case import Case, Outcome, Workplace
+from scarp.tests.qgis.bad_input.case import Outcome, Workplace, read_cases
 from scarp.tests.qgis.bad_input.making import changed, heights, moved, points, raster
 from scarp.tests.qgis.tiny import CELL, LEFT, SIZE, TOP
 
@@ -60,266 +60,6 @@ def _across_date_line(at: Workplace, longitudes: tuple[float, ...]):
     }
 
 
-CASES = (
-    Case("dem-rotated", "buildfactorstack", "A rotated DEM", _dem(_TURNED), r"DEM .*rotated or sheared.*Warp"),
-    Case("dem-south-up", "buildfactorstack", "A south-up DEM", _dem(_SOUTH_UP), r"DEM .*south-up.*Warp"),
-    Case(
-        "dem-mirrored", "buildfactorstack", "A DEM stored from east to west", _dem(_MIRRORED), r"DEM .*mirrored.*Warp"
-    ),
-    Case(
-        "stack-rotated",
-        "checkfactors",
-        "A rotated factor stack",
-        _placed("STACK", "stack", transform=_TURNED),
-        works="The report is made, and lists it as an error to mend.",
-        holds=lambda outcome: _listed(outcome, "rotated"),
-    ),
-    Case(
-        "labels-south-up",
-        "trainpcum",
-        "South-up labels",
-        _placed("LABELS", "labels", transform=_SOUTH_UP),
-        r"label.* south-up",
-    ),
-    Case(
-        "map-rotated",
-        "validatewithpoints",
-        "A rotated map",
-        _placed("SUSCEPTIBILITY", "susceptibility", transform=_TURNED),
-        r"susceptibility .*rotated",
-    ),
-    Case(
-        "dem-without-crs",
-        "buildfactorstack",
-        "A DEM without CRS",
-        _dem(from_origin(LEFT, TOP, CELL, CELL), None),
-        r"DEM .*no coordinate reference system",
-    ),
-    Case(
-        "dem-local-crs",
-        "buildfactorstack",
-        "A DEM in a local CRS",
-        _dem(from_origin(0, 1200, CELL, CELL), 'LOCAL_CS["pit",UNIT["metre",1]]'),
-        r"DEM .*(local|no) coordinate reference system",
-    ),
-    Case(
-        "dem-metres-as-degrees",
-        "buildfactorstack",
-        "A DEM in metres that calls itself WGS 84",
-        _dem(from_origin(LEFT, TOP, CELL, CELL), "EPSG:4326"),
-        r"DEM .*(degree|latitude|longitude)",
-    ),
-    Case(
-        "dem-beyond-pole",
-        "buildfactorstack",
-        "A DEM in degrees that reaches to 91° north",
-        _dem(from_origin(10, 91, 0.05, 0.05), "EPSG:4326"),
-        r"DEM .*(pole|latitude|90)",
-    ),
-    Case(
-        "dem-at-pole",
-        "buildfactorstack",
-        "A DEM in polar stereographic projection, the pole in its middle",
-        _dem(from_origin(-600, 600, 30, 30), "EPSG:3413"),
-        works="Slopes are computed at the pole.",
-        holds=_slope_has_values,
-    ),
-    Case(
-        "dem-up-to-pole",
-        "buildfactorstack",
-        "A DEM in degrees up to 90° north",
-        _dem(from_origin(10, 90, 0.001, 0.001), "EPSG:4326"),
-        works="Slopes are computed.",
-        holds=_slope_has_values,
-    ),
-    Case(
-        "dem-across-date-line",
-        "buildfactorstack",
-        "A DEM in degrees from 179.99° to 180.01° east",
-        _dem(from_origin(179.99, 52.0, 0.0005, 0.0005), "EPSG:4326"),
-        works="Slopes are computed.",
-        holds=_slope_has_values,
-    ),
-    Case(
-        "points-across-date-line",
-        "buildbufferedlabels",
-        "Landslides at 179.995° and -179.995° on a grid from 179.99° to 180.01°",
-        lambda at: _across_date_line(at, (179.995, -179.995)),
-        works="Both lie on the grid and make landslide cells.",
-        holds=lambda outcome: _used(outcome, 2),
-    ),
-    Case(
-        "points-across-date-line-metres",
-        "buildbufferedlabels",
-        "Landslides in degrees at both sides of the antimeridian on a UTM grid across it",
-        lambda at: _utm_60(at),
-        works="Both lie on the grid and make landslide cells.",
-        holds=lambda outcome: _used(outcome, 2),
-    ),
-    Case(
-        "dem-not-square",
-        "buildfactorstack",
-        "A DEM with cells of 30 m by 60 m",
-        _dem(from_origin(LEFT, TOP, 30, 60)),
-        works="Slopes are computed with both sizes.",
-        holds=_slope_has_values,
-    ),
-    Case(
-        "dem-tiny-cells",
-        "buildfactorstack",
-        "A DEM with cells of a hundredth of a micrometre",
-        _dem(from_origin(LEFT, TOP, 1e-8, 1e-8)),
-        r"DEM .*cells .*damaged",
-    ),
-    Case(
-        "rain-elsewhere",
-        "buildfactorstack",
-        "Annual rain of another country",
-        _away("PRECIPITATION"),
-        r"precipitation .*overlap",
-    ),
-    Case(
-        "rain-without-crs",
-        "buildfactorstack",
-        "Annual rain without CRS",
-        lambda at: {"PRECIPITATION": raster(at.folder / "rain.tif", np.ones((40, 40)), crs=None)},
-        r"precipitation .*no coordinate reference system",
-    ),
-    Case(
-        "rain-other-crs",
-        "buildfactorstack",
-        "Annual rain in web Mercator with cells of 1 km",
-        lambda at: {"PRECIPITATION": _mercator(at)},
-        works="It is brought onto the DEM's grid.",
-        holds=lambda outcome: _all_there(outcome, "precipitation"),
-    ),
-    Case(
-        "safety-rain-elsewhere",
-        "buildsafetyfactor",
-        "Annual rain of another country",
-        _away("PRECIPITATION"),
-        r"precipitation .*overlap",
-    ),
-    Case(
-        "warning-rain-elsewhere",
-        "rainfallwarning",
-        "A week's rain of another country",
-        _away("RAIN"),
-        r"rain .*overlap",
-    ),
-    Case(
-        "labels-half-a-cell",
-        "trainpcum",
-        "Labels half a cell farther east",
-        _placed("LABELS", "labels", columns=0.5),
-        r"not on the same grid: upper left corner",
-    ),
-    Case(
-        "labels-other-cells",
-        "trainpcum",
-        "Labels with cells of 60 m",
-        _placed("LABELS", "labels", factor=2.0),
-        r"not on the same grid: .*cell size",
-    ),
-    Case(
-        "labels-other-crs",
-        "trainpcum",
-        "Labels of the neighbouring UTM zone",
-        _placed("LABELS", "labels", crs="EPSG:32644"),
-        r"not on the same grid: CRS",
-    ),
-    Case(
-        "labels-smaller",
-        "trainpcum",
-        "Labels one row and one column short",
-        _cut("LABELS", "labels"),
-        r"not on the same grid: .*cells against",
-    ),
-    Case(
-        "comparison-labels-half-a-cell",
-        "traincomparisonmodel",
-        "Labels half a cell farther east",
-        _placed("LABELS", "labels", columns=0.5),
-        r"not on the same grid",
-    ),
-    Case(
-        "folds-labels-half-a-cell",
-        "crossvalidate",
-        "Labels half a cell farther east",
-        _placed("LABELS", "labels", columns=0.5),
-        r"not on the same grid",
-    ),
-    Case(
-        "explain-labels-half-a-cell",
-        "explainsusceptibility",
-        "Labels half a cell farther east",
-        _placed("LABELS", "labels", columns=0.5),
-        r"not on the same grid",
-    ),
-    Case(
-        "check-labels-half-a-cell",
-        "checkfactors",
-        "Labels half a cell farther east",
-        _placed("LABELS", "labels", columns=0.5),
-        works="The report is made, and lists it as an error to mend.",
-        holds=lambda outcome: _listed(outcome, "not on the same grid"),
-    ),
-    Case(
-        "safety-half-a-cell",
-        "trainpcum",
-        "A safety factor half a cell farther east",
-        _safety_moved,
-        r"safety factor .*not on the same grid",
-    ),
-    Case(
-        "zones-half-a-cell",
-        "validatewithpoints",
-        "Zones half a cell farther east",
-        _placed("ZONES", "zones", columns=0.5),
-        r"zone.* not on the same grid",
-    ),
-    Case(
-        "warning-zones-half-a-cell",
-        "rainfallwarning",
-        "Zones half a cell farther east",
-        _placed("ZONES", "zones", columns=0.5),
-        r"zone.* not on the same grid",
-    ),
-    Case(
-        "map-of-elsewhere",
-        "comparemodels",
-        "Two maps of different countries",
-        lambda at: {
-            "SUSCEPTIBILITY": [
-                at.chain["susceptibility"],
-                moved(at.chain["susceptibility"], at.folder / "far.tif", columns=1e5),
-            ]
-        },
-        r"SUSCEPTIBILITY has no common ground with the others",
-    ),
-    Case(
-        "map-half-a-cell",
-        "comparemodels",
-        "A second map half a cell farther east",
-        lambda at: {
-            "SUSCEPTIBILITY": [
-                at.chain["susceptibility"],
-                moved(at.chain["susceptibility"], at.folder / "near.tif", columns=0.5),
-            ]
-        },
-        works="It is brought onto the cells of the first.",
-    ),
-    Case(
-        "stack-other-cells",
-        "predictsusceptibility",
-        "A stack with cells of 90 m for a model of 30 m",
-        _placed("STACK", "stack", factor=3.0),
-        works="The map is made, and the log warns of the other cell size.",
-        said=r"90 m.*30 m|30 m.*90 m",
-    ),
-)
-
-
 def _used(outcome: Outcome, number: int) -> None:
     assert outcome.results["LANDSLIDES_USED"] == number, outcome.said
     with rasterio.open(outcome.results["OUTPUT"]) as dataset:
@@ -362,3 +102,130 @@ def _all_there(outcome: Outcome, name: str) -> None:
         values = dataset.read(dataset.descriptions.index(name) + 1)
     assert np.nanmin(values) > 0
     assert np.isfinite(values).mean() > 0.9
+
+
+_MAKERS = {
+    "dem-rotated": _dem(_TURNED),
+    "dem-south-up": _dem(_SOUTH_UP),
+    "dem-mirrored": _dem(_MIRRORED),
+    "stack-rotated": _placed("STACK", "stack", transform=_TURNED),
+    "labels-south-up": _placed("LABELS", "labels", transform=_SOUTH_UP),
+    "map-rotated": _placed("SUSCEPTIBILITY", "susceptibility", transform=_TURNED),
+    "dem-without-crs": _dem(from_origin(LEFT, TOP, CELL, CELL), None),
+    "dem-local-crs": _dem(from_origin(0, 1200, CELL, CELL), 'LOCAL_CS["pit",UNIT["metre",1]]'),
+    "dem-metres-as-degrees": _dem(from_origin(LEFT, TOP, CELL, CELL), "EPSG:4326"),
+    "dem-beyond-pole": _dem(from_origin(10, 91, 0.05, 0.05), "EPSG:4326"),
+    "dem-at-pole": _dem(from_origin(-600, 600, 30, 30), "EPSG:3413"),
+    "dem-up-to-pole": _dem(from_origin(10, 90, 0.001, 0.001), "EPSG:4326"),
+    "dem-across-date-line": _dem(from_origin(179.99, 52.0, 0.0005, 0.0005), "EPSG:4326"),
+    "points-across-date-line": lambda at: _across_date_line(at, (179.995, -179.995)),
+    "points-across-date-line-metres": _utm_60,
+    "dem-not-square": _dem(from_origin(LEFT, TOP, 30, 60)),
+    "dem-tiny-cells": _dem(from_origin(LEFT, TOP, 1e-8, 1e-8)),
+    "rain-elsewhere": _away("PRECIPITATION"),
+    "rain-without-crs": lambda at: {"PRECIPITATION": raster(at.folder / "rain.tif", np.ones((40, 40)), crs=None)},
+    "rain-other-crs": lambda at: {"PRECIPITATION": _mercator(at)},
+    "safety-rain-elsewhere": _away("PRECIPITATION"),
+    "warning-rain-elsewhere": _away("RAIN"),
+    "labels-half-a-cell": _placed("LABELS", "labels", columns=0.5),
+    "labels-other-cells": _placed("LABELS", "labels", factor=2.0),
+    "labels-other-crs": _placed("LABELS", "labels", crs="EPSG:32644"),
+    "labels-smaller": _cut("LABELS", "labels"),
+    "comparison-labels-half-a-cell": _placed("LABELS", "labels", columns=0.5),
+    "folds-labels-half-a-cell": _placed("LABELS", "labels", columns=0.5),
+    "explain-labels-half-a-cell": _placed("LABELS", "labels", columns=0.5),
+    "check-labels-half-a-cell": _placed("LABELS", "labels", columns=0.5),
+    "safety-half-a-cell": _safety_moved,
+    "zones-half-a-cell": _placed("ZONES", "zones", columns=0.5),
+    "warning-zones-half-a-cell": _placed("ZONES", "zones", columns=0.5),
+    "map-of-elsewhere": lambda at: {
+        "SUSCEPTIBILITY": [
+            at.chain["susceptibility"],
+            moved(at.chain["susceptibility"], at.folder / "far.tif", columns=1e5),
+        ]
+    },
+    "map-half-a-cell": lambda at: {
+        "SUSCEPTIBILITY": [
+            at.chain["susceptibility"],
+            moved(at.chain["susceptibility"], at.folder / "near.tif", columns=0.5),
+        ]
+    },
+    "stack-other-cells": _placed("STACK", "stack", factor=3.0),
+}
+_HOLDS = {
+    "stack-rotated": lambda outcome: _listed(outcome, "rotated"),
+    "dem-at-pole": _slope_has_values,
+    "dem-up-to-pole": _slope_has_values,
+    "dem-across-date-line": _slope_has_values,
+    "points-across-date-line": lambda outcome: _used(outcome, 2),
+    "points-across-date-line-metres": lambda outcome: _used(outcome, 2),
+    "dem-not-square": _slope_has_values,
+    "rain-other-crs": lambda outcome: _all_there(outcome, "precipitation"),
+    "check-labels-half-a-cell": lambda outcome: _listed(outcome, "not on the same grid"),
+}
+CASES = read_cases(
+    r"""
+[buildfactorstack]
+dem-rotated :: A rotated DEM :: DEM .*rotated or sheared.*Warp
+dem-south-up :: A south-up DEM :: DEM .*south-up.*Warp
+dem-mirrored :: A DEM stored from east to west :: DEM .*mirrored.*Warp
+[checkfactors]
+stack-rotated :: A rotated factor stack :: works: The report is made, and lists it as an error to mend.
+[trainpcum]
+labels-south-up :: South-up labels :: label.* south-up
+[validatewithpoints]
+map-rotated :: A rotated map :: susceptibility .*rotated
+[buildfactorstack]
+dem-without-crs :: A DEM without CRS :: DEM .*no coordinate reference system
+dem-local-crs :: A DEM in a local CRS :: DEM .*(local|no) coordinate reference system
+dem-metres-as-degrees :: A DEM in metres that calls itself WGS 84 :: DEM .*(degree|latitude|longitude)
+dem-beyond-pole :: A DEM in degrees that reaches to 91° north :: DEM .*(pole|latitude|90)
+dem-at-pole :: A DEM in polar stereographic projection, the pole in its middle :: works: Slopes are computed at the
+    pole.
+dem-up-to-pole :: A DEM in degrees up to 90° north :: works: Slopes are computed.
+dem-across-date-line :: A DEM in degrees from 179.99° to 180.01° east :: works: Slopes are computed.
+[buildbufferedlabels]
+points-across-date-line :: Landslides at 179.995° and -179.995° on a grid from 179.99° to 180.01° :: works: Both lie on
+    the grid and make landslide cells.
+points-across-date-line-metres :: Landslides in degrees at both sides of the antimeridian on a UTM grid across it ::
+    works: Both lie on the grid and make landslide cells.
+[buildfactorstack]
+dem-not-square :: A DEM with cells of 30 m by 60 m :: works: Slopes are computed with both sizes.
+dem-tiny-cells :: A DEM with cells of a hundredth of a micrometre :: DEM .*cells .*damaged
+rain-elsewhere :: Annual rain of another country :: precipitation .*overlap
+rain-without-crs :: Annual rain without CRS :: precipitation .*no coordinate reference system
+rain-other-crs :: Annual rain in web Mercator with cells of 1 km :: works: It is brought onto the DEM's grid.
+[buildsafetyfactor]
+safety-rain-elsewhere :: Annual rain of another country :: precipitation .*overlap
+[rainfallwarning]
+warning-rain-elsewhere :: A week's rain of another country :: rain .*overlap
+[trainpcum]
+labels-half-a-cell :: Labels half a cell farther east :: not on the same grid: upper left corner
+labels-other-cells :: Labels with cells of 60 m :: not on the same grid: .*cell size
+labels-other-crs :: Labels of the neighbouring UTM zone :: not on the same grid: CRS
+labels-smaller :: Labels one row and one column short :: not on the same grid: .*cells against
+[traincomparisonmodel]
+comparison-labels-half-a-cell :: Labels half a cell farther east :: not on the same grid
+[crossvalidate]
+folds-labels-half-a-cell :: Labels half a cell farther east :: not on the same grid
+[explainsusceptibility]
+explain-labels-half-a-cell :: Labels half a cell farther east :: not on the same grid
+[checkfactors]
+check-labels-half-a-cell :: Labels half a cell farther east :: works: The report is made, and lists it as an error to
+    mend.
+[trainpcum]
+safety-half-a-cell :: A safety factor half a cell farther east :: safety factor .*not on the same grid
+[validatewithpoints]
+zones-half-a-cell :: Zones half a cell farther east :: zone.* not on the same grid
+[rainfallwarning]
+warning-zones-half-a-cell :: Zones half a cell farther east :: zone.* not on the same grid
+[comparemodels]
+map-of-elsewhere :: Two maps of different countries :: SUSCEPTIBILITY has no common ground with the others
+map-half-a-cell :: A second map half a cell farther east :: works: It is brought onto the cells of the first.
+[predictsusceptibility]
+stack-other-cells :: A stack with cells of 90 m for a model of 30 m :: works: The map is made, and the log warns of the
+    other cell size. :: 90 m.*30 m|30 m.*90 m
+""",
+    _MAKERS,
+    _HOLDS,
+)

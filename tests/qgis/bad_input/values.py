@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from scarp.tests.qgis.bad_input.case import Case
 
@@ -13,146 +13,132 @@ def _is(**values: Any):
     return lambda at: dict(values)
 
 
+def _of(algorithm: str) -> Callable[..., Case]:
+    return lambda name, given, make, error="", **more: Case(name, algorithm, given, make, error, **more)
+
+
+_demo = _of("createdemodata")
+_stack = _of("buildfactorstack")
+_labels = _of("buildbufferedlabels")
+_safety = _of("buildsafetyfactor")
+_zones = _of("classifyzones")
+_predict = _of("predictsusceptibility")
+_validate = _of("validatewithpoints")
+_explain = _of("explainsusceptibility")
+_compare = _of("comparemodels")
+
 CASES = (
-    Case("demo-too-small", "createdemodata", "SIZE 10", _is(SIZE=10), r"SIZE .*is \"10\".*from 64 to 4096"),
-    Case("demo-word", "createdemodata", "SIZE large", _is(SIZE="large"), r"SIZE .*large.*number"),
-    Case("demo-nan", "createdemodata", "SIZE NaN", _is(SIZE=_NAN), r"SIZE .*nan.*whole number from 64 to 4096"),
-    Case("demo-half", "createdemodata", "SIZE 100.5", _is(SIZE=100.5), r"SIZE .*100\.5.*whole number"),
-    Case("demo-regions", "createdemodata", "REGIONS 9", _is(REGIONS=9), r"REGIONS .*from 1 to 5"),
-    Case("demo-seed", "createdemodata", "SEED -1", _is(SEED=-1), r"SEED .*from 0"),
-    Case("demo-seed-large", "createdemodata", "SEED 99999999999, more than 31 bits", _is(SEED=99999999999), r"SEED"),
-    Case("stack-radius-zero", "buildfactorstack", "RIVER_RADIUS 0", _is(RIVER_RADIUS=0), r"RIVER_RADIUS .*from 1"),
-    Case(
+    _demo("demo-too-small", "SIZE 10", _is(SIZE=10), r"SIZE .*is \"10\".*from 64 to 4096"),
+    _demo("demo-word", "SIZE large", _is(SIZE="large"), r"SIZE .*large.*number"),
+    _demo("demo-nan", "SIZE NaN", _is(SIZE=_NAN), r"SIZE .*nan.*whole number from 64 to 4096"),
+    _demo("demo-half", "SIZE 100.5", _is(SIZE=100.5), r"SIZE .*100\.5.*whole number"),
+    _demo("demo-regions", "REGIONS 9", _is(REGIONS=9), r"REGIONS .*from 1 to 5"),
+    _demo("demo-seed", "SEED -1", _is(SEED=-1), r"SEED .*from 0"),
+    _demo("demo-seed-large", "SEED 99999999999, more than 31 bits", _is(SEED=99999999999), r"SEED"),
+    _stack("stack-radius-zero", "RIVER_RADIUS 0", _is(RIVER_RADIUS=0), r"RIVER_RADIUS .*from 1"),
+    _stack(
         "stack-radius-nan",
-        "buildfactorstack",
         "RIVER_RADIUS NaN, with rivers",
         lambda at: {"RIVER_RADIUS": _NAN, "RIVERS": at.area / "rivers.gpkg"},
         r"RIVER_RADIUS",
     ),
-    Case("stack-radius-text", "buildfactorstack", "FAULT_RADIUS far", _is(FAULT_RADIUS="far"), r"FAULT_RADIUS .*far"),
-    Case(
-        "stack-method",
-        "buildfactorstack",
-        "SLOPE_METHOD magic",
-        _is(SLOPE_METHOD="magic"),
-        r"SLOPE_METHOD .*magic.*horn",
-    ),
-    Case(
-        "radii-odd",
-        "buildbufferedlabels",
-        "RADII large,150,small",
-        _is(RADII="large,150,small"),
-        r"RADII has 3 entries.*rows of two",
-    ),
-    Case("radii-word", "buildbufferedlabels", "RADII large,far", _is(RADII="large,far"), r"RADII.*\"far\""),
-    Case("radii-negative", "buildbufferedlabels", "RADII large,-5", _is(RADII="large,-5"), r"RADII.*-5"),
-    Case("radii-nan", "buildbufferedlabels", "RADII large,nan", _is(RADII="large,nan"), r"RADII.*nan"),
-    Case("radii-infinite", "buildbufferedlabels", "RADII large,inf", _is(RADII="large,inf"), r"RADII.*inf"),
-    Case(
-        "radii-twice",
-        "buildbufferedlabels",
-        "RADII names large twice",
-        _is(RADII="large,100,large,200"),
-        r"RADII lists \"large\" twice",
-    ),
-    Case(
+    _stack("stack-radius-text", "FAULT_RADIUS far", _is(FAULT_RADIUS="far"), r"FAULT_RADIUS .*far"),
+    _stack("stack-method", "SLOPE_METHOD magic", _is(SLOPE_METHOD="magic"), r"SLOPE_METHOD .*magic.*horn"),
+    _labels("radii-odd", "RADII large,150,small", _is(RADII="large,150,small"), r"RADII has 3 entries.*rows of two"),
+    _labels("radii-word", "RADII large,far", _is(RADII="large,far"), r"RADII.*\"far\""),
+    _labels("radii-negative", "RADII large,-5", _is(RADII="large,-5"), r"RADII.*-5"),
+    _labels("radii-nan", "RADII large,nan", _is(RADII="large,nan"), r"RADII.*nan"),
+    _labels("radii-infinite", "RADII large,inf", _is(RADII="large,inf"), r"RADII.*inf"),
+    _labels("radii-twice", "RADII names large twice", _is(RADII="large,100,large,200"), r"RADII lists \"large\" twice"),
+    _labels(
         "radii-two-spellings",
-        "buildbufferedlabels",
         "RADII names one size in two spellings",
         _is(RADII="large,100,Large ,200"),
         r"RADII lists .* twice",
     ),
-    Case(
+    _labels(
         "radii-numbers-as-text",
-        "buildbufferedlabels",
         "RADII as a table with numbers as text",
         _is(RADII=["large", "150", "small", "90", "unrecorded", "90"]),
         works="The texts are read as numbers.",
     ),
-    Case("ring-negative", "buildbufferedlabels", "RING -1", _is(RING=-1), r"RING .*-1"),
-    Case("ring-word", "buildbufferedlabels", "RING wide", _is(RING="wide"), r"RING .*wide"),
-    Case("ring-nan", "buildbufferedlabels", "RING NaN", _is(RING=_NAN), r"RING"),
-    Case("ring-infinite", "buildbufferedlabels", "RING infinite", _is(RING=float("inf")), r"RING"),
-    Case("alpha-percent", "buildsafetyfactor", "ALPHA 80, in percent", _is(ALPHA=80), r"ALPHA .*from 0 to 1"),
-    Case("alpha-zero", "buildsafetyfactor", "ALPHA 0", _is(ALPHA=0), r"ALPHA"),
-    Case("beta-nan", "buildsafetyfactor", "BETA NaN", _is(BETA=_NAN), r"BETA"),
-    Case("days-zero", "buildsafetyfactor", "RAINY_DAYS 0", _is(RAINY_DAYS=0), r"RAINY_DAYS .*from 1"),
-    Case("k-table-word", "buildsafetyfactor", "K_TABLE all,much", _is(K_TABLE="all,much"), r"K_TABLE.*\"much\""),
-    Case("k-table-zero", "buildsafetyfactor", "K_TABLE all,0", _is(K_TABLE="all,0"), r"K_TABLE"),
-    Case("k-table-nan", "buildsafetyfactor", "K_TABLE all,nan", _is(K_TABLE="all,nan"), r"K_TABLE.*nan"),
-    Case("shares-short", "classifyzones", "SHARES 30,20", _is(SHARES="30,20"), r"SHARES.*100"),
-    Case("shares-word", "classifyzones", "SHARES 30,twenty,50", _is(SHARES="30,twenty,50"), r"SHARES.*\"twenty\""),
-    Case("shares-negative", "classifyzones", "SHARES 120,-20", _is(SHARES="120,-20"), r"SHARES"),
-    Case("shares-nan", "classifyzones", "SHARES 50,nan,50", _is(SHARES="50,nan,50"), r"SHARES.*nan"),
-    Case("shares-many", "classifyzones", "SHARES of 400 zones", _is(SHARES=",".join(["0.25"] * 400)), r"SHARES|zones"),
-    Case("breaks-missing", "classifyzones", "METHOD breaks without BREAKS", _is(METHOD="breaks"), r"BREAKS"),
-    Case("breaks-falling", "classifyzones", "BREAKS 0.5,0.2", _is(BREAKS="0.5,0.2"), r"BREAKS"),
-    Case("breaks-nan", "classifyzones", "BREAKS 0.2,nan", _is(BREAKS="0.2,nan"), r"BREAKS.*nan"),
-    Case(
+    _labels("ring-negative", "RING -1", _is(RING=-1), r"RING .*-1"),
+    _labels("ring-word", "RING wide", _is(RING="wide"), r"RING .*wide"),
+    _labels("ring-nan", "RING NaN", _is(RING=_NAN), r"RING"),
+    _labels("ring-infinite", "RING infinite", _is(RING=float("inf")), r"RING"),
+    _safety("alpha-percent", "ALPHA 80, in percent", _is(ALPHA=80), r"ALPHA .*from 0 to 1"),
+    _safety("alpha-zero", "ALPHA 0", _is(ALPHA=0), r"ALPHA"),
+    _safety("beta-nan", "BETA NaN", _is(BETA=_NAN), r"BETA"),
+    _safety("days-zero", "RAINY_DAYS 0", _is(RAINY_DAYS=0), r"RAINY_DAYS .*from 1"),
+    _safety("k-table-word", "K_TABLE all,much", _is(K_TABLE="all,much"), r"K_TABLE.*\"much\""),
+    _safety("k-table-zero", "K_TABLE all,0", _is(K_TABLE="all,0"), r"K_TABLE"),
+    _safety("k-table-nan", "K_TABLE all,nan", _is(K_TABLE="all,nan"), r"K_TABLE.*nan"),
+    _zones("shares-short", "SHARES 30,20", _is(SHARES="30,20"), r"SHARES.*100"),
+    _zones("shares-word", "SHARES 30,twenty,50", _is(SHARES="30,twenty,50"), r"SHARES.*\"twenty\""),
+    _zones("shares-negative", "SHARES 120,-20", _is(SHARES="120,-20"), r"SHARES"),
+    _zones("shares-nan", "SHARES 50,nan,50", _is(SHARES="50,nan,50"), r"SHARES.*nan"),
+    _zones("shares-many", "SHARES of 400 zones", _is(SHARES=",".join(["0.25"] * 400)), r"SHARES|zones"),
+    _zones("breaks-missing", "METHOD breaks without BREAKS", _is(METHOD="breaks"), r"BREAKS"),
+    _zones("breaks-falling", "BREAKS 0.5,0.2", _is(BREAKS="0.5,0.2"), r"BREAKS"),
+    _zones("breaks-nan", "BREAKS 0.2,nan", _is(BREAKS="0.2,nan"), r"BREAKS.*nan"),
+    _zones(
         "breaks-not-used",
-        "classifyzones",
         "BREAKS with METHOD equal_interval",
         _is(METHOD="equal_interval", BREAKS="0.2,0.5"),
         r"BREAKS is given, but METHOD is equal_interval",
     ),
-    Case("method-unknown", "classifyzones", "METHOD jenks", _is(METHOD="jenks"), r"METHOD .*jenks.*natural_breaks"),
-    Case(
+    _zones("method-unknown", "METHOD jenks", _is(METHOD="jenks"), r"METHOD .*jenks.*natural_breaks"),
+    _zones(
         "method-needs-slides",
-        "classifyzones",
         "METHOD landslide_share without LANDSLIDES",
         _is(METHOD="landslide_share"),
         r"LANDSLIDES is empty",
     ),
-    Case("tile-negative", "predictsusceptibility", "TILE -1", _is(TILE=-1), r"TILE .*from 0"),
-    Case("tile-nan", "predictsusceptibility", "TILE NaN", _is(TILE=_NAN), r"TILE"),
-    Case("samples-many", "predictsusceptibility", "SAMPLES 5000", _is(SAMPLES=5000), r"SAMPLES .*from 0 to 1000"),
-    Case("precision-unknown", "predictsusceptibility", "PRECISION fp8", _is(PRECISION="fp8"), r"PRECISION .*fp8.*bf16"),
-    Case(
+    _predict("tile-negative", "TILE -1", _is(TILE=-1), r"TILE .*from 0"),
+    _predict("tile-nan", "TILE NaN", _is(TILE=_NAN), r"TILE"),
+    _predict("samples-many", "SAMPLES 5000", _is(SAMPLES=5000), r"SAMPLES .*from 0 to 1000"),
+    _predict("precision-unknown", "PRECISION fp8", _is(PRECISION="fp8"), r"PRECISION .*fp8.*bf16"),
+    _predict(
         "uncertainty-of-one",
-        "predictsusceptibility",
         "OUTPUT_UNCERTAINTY of one model without SAMPLES",
         lambda at: {"OUTPUT_UNCERTAINTY": at.out / "spread.tif"},
         r"OUTPUT_UNCERTAINTY .*SAMPLES",
     ),
-    Case("threshold-two", "validatewithpoints", "THRESHOLD 2", _is(THRESHOLD=2), r"THRESHOLD .*from 0 to 1"),
-    Case("threshold-zero", "validatewithpoints", "THRESHOLD 0", _is(THRESHOLD=0), r"THRESHOLD"),
-    Case("threshold-nan", "validatewithpoints", "THRESHOLD NaN", _is(THRESHOLD=_NAN), r"THRESHOLD"),
-    Case("distance-negative", "validatewithpoints", "DISTANCE -5", _is(DISTANCE=-5), r"DISTANCE .*from 0"),
-    Case("distance-infinite", "validatewithpoints", "DISTANCE infinite", _is(DISTANCE=float("inf")), r"DISTANCE"),
-    Case("repeats-zero", "validatewithpoints", "REPEATS 0", _is(REPEATS=0), r"REPEATS .*from 1"),
-    Case("subset-unknown", "validatewithpoints", "SUBSET best", _is(SUBSET="best"), r"SUBSET .*best.*validation"),
-    Case(
+    _validate("threshold-two", "THRESHOLD 2", _is(THRESHOLD=2), r"THRESHOLD .*from 0 to 1"),
+    _validate("threshold-zero", "THRESHOLD 0", _is(THRESHOLD=0), r"THRESHOLD"),
+    _validate("threshold-nan", "THRESHOLD NaN", _is(THRESHOLD=_NAN), r"THRESHOLD"),
+    _validate("distance-negative", "DISTANCE -5", _is(DISTANCE=-5), r"DISTANCE .*from 0"),
+    _validate("distance-infinite", "DISTANCE infinite", _is(DISTANCE=float("inf")), r"DISTANCE"),
+    _validate("repeats-zero", "REPEATS 0", _is(REPEATS=0), r"REPEATS .*from 1"),
+    _validate("subset-unknown", "SUBSET best", _is(SUBSET="best"), r"SUBSET .*best.*validation"),
+    _validate(
         "subset-without-windows",
-        "validatewithpoints",
         "SUBSET test without WINDOWS",
         _is(SUBSET="test"),
         r"SUBSET is test, but WINDOWS is empty",
     ),
-    Case("explain-blocks", "explainsusceptibility", "BLOCKS 0", _is(BLOCKS=0), r"BLOCKS"),
-    Case("explain-repeats-word", "explainsusceptibility", "REPEATS many", _is(REPEATS="many"), r"REPEATS .*many"),
-    Case("explain-block-nan", "explainsusceptibility", "BLOCK NaN", _is(BLOCK=_NAN), r"BLOCK"),
-    Case("compare-repeats-word", "comparemodels", "REPEATS many", _is(REPEATS="many"), r"REPEATS .*many"),
-    Case("compare-threshold", "comparemodels", "THRESHOLD 2", _is(THRESHOLD=2), r"THRESHOLD"),
-    Case("compare-shares", "comparemodels", "SHARES 30,20", _is(SHARES="30,20"), r"SHARES.*100"),
-    Case("compare-names-few", "comparemodels", "One name for two maps", _is(NAMES="one"), r"NAMES has 1 .*2 maps"),
-    Case(
+    _explain("explain-blocks", "BLOCKS 0", _is(BLOCKS=0), r"BLOCKS"),
+    _explain("explain-repeats-word", "REPEATS many", _is(REPEATS="many"), r"REPEATS .*many"),
+    _explain("explain-block-nan", "BLOCK NaN", _is(BLOCK=_NAN), r"BLOCK"),
+    _compare("compare-repeats-word", "REPEATS many", _is(REPEATS="many"), r"REPEATS .*many"),
+    _compare("compare-threshold", "THRESHOLD 2", _is(THRESHOLD=2), r"THRESHOLD"),
+    _compare("compare-shares", "SHARES 30,20", _is(SHARES="30,20"), r"SHARES.*100"),
+    _compare("compare-names-few", "One name for two maps", _is(NAMES="one"), r"NAMES has 1 .*2 maps"),
+    _compare(
         "compare-names-twice",
-        "comparemodels",
         "One name twice, for maps of the same ground",
         _is(NAMES="one,one", OUTPUT_DIFFERENCE=None),
         r"NAMES|one",
     ),
-    Case("compare-none", "comparemodels", "No map", _is(SUSCEPTIBILITY=[]), r"SUSCEPTIBILITY"),
-    Case(
+    _compare("compare-none", "No map", _is(SUSCEPTIBILITY=[]), r"SUSCEPTIBILITY"),
+    _compare(
         "compare-one",
-        "comparemodels",
         "One map",
         lambda at: {"SUSCEPTIBILITY": [at.chain["susceptibility"]], "NAMES": None},
         r"SUSCEPTIBILITY has 1 map",
     ),
-    Case(
+    _compare(
         "compare-missing",
-        "comparemodels",
         "A second map that does not exist",
         lambda at: {"SUSCEPTIBILITY": [at.chain["susceptibility"], at.folder / "b.tif"]},
         r"SUSCEPTIBILITY",
