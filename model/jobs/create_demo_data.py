@@ -21,13 +21,11 @@ from ..progress import Progress, SubProgress, stop_if_cancelled
 class DemoData:
     """What the demo consists of."""
 
-    rasters: dict[str, Path]
-    """Final path by name: dem, precipitation, temperature, true_probability."""
+    rasters: dict[str, Path]  # final path by name: dem, precipitation, temperature, true_probability
     vectors: dict[str, Layer]
     """Layer by name, in map coordinates, for the caller to write: landslides, rivers, faults, roads, settlements,
     lithology, landform, seismic, climate, regions, study_area."""
-    crs_wkt: str
-    """CRS of all of them."""
+    crs_wkt: str  # CRS of all of them
     summary: dict[str, Any] = field(default_factory=dict)
     """Plain numbers: area, landslides, share under warning and the like."""
 

@@ -41,10 +41,8 @@ class CheckReport:
     """What the report shows."""
 
     dataset: rasterio.DatasetReader
-    grid: Grid | None
-    """Of the stack; ``None`` when it has a fault."""
-    labels: str | os.PathLike | None
-    """The label raster that was given."""
+    grid: Grid | None  # of the stack; ``None`` when it has a fault
+    labels: str | os.PathLike | None  # the label raster that was given
     summary: CheckSummary
     scan: StackScan
     associations: Associations
@@ -245,13 +243,9 @@ def _add_limits(page: Page) -> None:
 
 
 def heat_map(matrix: np.ndarray, names: Sequence[str], width: float, signed: bool) -> Figure:
-    """Draw the association of pairs as coloured cells with numbers, the lower triangle only; within ``style``.
+    """Draw the association of pairs as coloured cells with numbers, the lower triangle only; NaN where there is none.
 
-    Args:
-        matrix: shape (factors, factors), −1 to 1, or 0 to 1 when not ``signed``; NaN where there is none.
-        names: labels of rows and columns.
-        width: of the figure in inches.
-        signed: whether the association has a sign (Pearson) or not (Cramér's V).
+    The colours run from −1 to 1, or from 0 when not ``signed``. Call it within ``style``.
     """
     count = len(names)
     figure = new_figure(max(1.6, 0.55 + width * 0.72 * (count - 1) / max(count - 1, 4)), width)
@@ -279,14 +273,7 @@ def heat_map(matrix: np.ndarray, names: Sequence[str], width: float, signed: boo
 
 
 def distribution(band: ContinuousBand, width: float, height: float, labelled: bool) -> Figure:
-    """Draw the density of a continuous factor over all cells, and over the landslide cells when there are labels.
-
-    Args:
-        band: what was counted of the factor.
-        width: of the figure in inches.
-        height: of the figure in inches.
-        labelled: draw the cells with a known label and the landslide cells; all cells otherwise.
-    """
+    """Draw the density of a continuous factor over all cells, or over the labelled and the landslide cells."""
     figure = new_figure(height, width)
     axes = _bare_axes(figure, band)
     axes.set_yticks([])
@@ -338,14 +325,9 @@ def _note_spike(axes: Axes, band: ContinuousBand, counts: np.ndarray, labelled: 
 
 
 def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
-    """Draw the share of cells of each class as bars, with the share of landslide cells when there are labels.
+    """Draw the share of cells of each class as bars, with labels also the share of landslide cells.
 
     The frequency ratio, the second share over the first, stands at the right end.
-
-    Args:
-        band: what was counted of the factor.
-        width: of the figure in inches.
-        labelled: draw the cells with a known label and the landslide cells; all cells otherwise.
     """
     rows = _class_rows(band, labelled)
     figure = new_figure(0.62 + (0.26 if labelled else 0.2) * max(len(rows), 3), width)
