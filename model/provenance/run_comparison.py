@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 import os
 from collections.abc import Mapping
@@ -91,8 +92,7 @@ def compare_model_files(earlier: str | os.PathLike, repeated: str | os.PathLike)
     changes = [np.abs(before[name].astype(np.float64) - after[name].astype(np.float64)) for name in before]
     largest = max((float(change.max(initial=0.0)) for change in changes), default=0.0)
     # Versions are compared with the environment. NaN differs from itself, but its text does not.
-    excluded = {"versions", "network", "device", "dtype"}
-    compared = [name for name in vars(first) if not name.startswith("_") and name not in excluded]
+    compared = [item.name for item in dataclasses.fields(first) if item.name not in ("versions", "network")]
     parts = [name for name in compared if repr(getattr(first, name)) != repr(getattr(second, name))]
     if largest == 0 and not parts:
         return Difference(True, "the same weights and description; only versions of libraries differ")

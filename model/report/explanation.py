@@ -73,10 +73,8 @@ COLUMNS = ("part", "factor", "at", "measure", "value", "low", "high", "cells", "
 def explanation_rows(explanation: Explanation) -> list[list[Any]]:
     """Return all numbers, one per row: part of the report, factor, value or class, measure, number and interval."""
     names = explanation.explained.model.factor_names
-    rows = [
-        _row("map", "", None, "auc", explanation.skill.auc),
-        _row("map", "", None, "log_loss", explanation.skill.loss),
-    ]
+    skill = explanation.skill
+    rows = [_row("map", "", None, "auc", skill.auc), _row("map", "", None, "log_loss", skill.loss)]
     for group in explanation.importance:
         name = " + ".join(names[number] for number in group.factors)
         rows.append(_row("importance", name, None, "auc_fall", group.auc_drop))
@@ -89,7 +87,7 @@ def explanation_rows(explanation: Explanation) -> list[list[Any]]:
         rows += _curve_rows(curve, names[curve.factor])
     for one in explanation.assessments:
         span = f"{one.low:.6g} to {one.high:.6g}"
-        rows.append(_row("plausibility", names[one.factor], span, "change", one.change, text=one.verdict))
+        rows.append(_row("plausibility", names[one.factor], span, "change", one.change, None, one.verdict))
     dominance = explanation.dominance
     for number, name in enumerate(names):
         rows.append(_row("leading", name, None, "area_share", dominance.share[number]))
@@ -111,18 +109,11 @@ def _curve_rows(curve: ResponseCurve, name: str) -> list[list[Any]]:
     return rows
 
 
-def _row(
-    part: str,
-    factor: str,
-    at: Any,
-    measure: str,
-    number: Estimate | float,
-    cells: int | None = None,
-    text: str | None = None,
-) -> list[Any]:
-    if isinstance(number, Estimate):
-        return [part, factor, at, measure, number.value, number.low, number.high, cells, text]
-    return [part, factor, at, measure, float(number), None, None, cells, text]
+def _row(part: str, factor: str, at: Any, measure: str, number: Estimate | float, *more: Any) -> list[Any]:
+    """Return a row of the table; ``more`` are the cells counted and a text."""
+    if not isinstance(number, Estimate):
+        return [part, factor, at, measure, float(number), None, None, None, None]
+    return [part, factor, at, measure, number.value, number.low, number.high, *more, *[None] * (2 - len(more))]
 
 
 # Figures; to be made within ``charts.style``
@@ -272,26 +263,16 @@ def explanation_page(
     ranking, skill = explanation.ranking, explanation.skill
     verdicts = [one.verdict for one in explanation.assessments]
     needed = sum(one.auc_drop.has_interval and one.auc_drop.low > 0 for one in ranking)
-    page.key_numbers(
-        [
-            (
-                "Most important factor",
-                explanation.title(ranking[0]),
-                f"Drop in AUC when it is permuted: {format_estimate(ranking[0].auc_drop)}.",
-            ),
-            (
-                "AUC of the map",
-                round(skill.auc.value, 3),
-                f"On the labels of {explanation.sample['blocks']:,} blocks: {format_estimate(skill.auc)}.",
-            ),
-            ("Clearly needed", f"{needed} of {len(ranking)}", "Factors whose interval of the drop lies above 0."),
-            (
-                "As expected",
-                f"{verdicts.count(EXPECTED)} of {len(verdicts)}" if verdicts else "–",
-                "Factors with a known effect that the map agrees with.",
-            ),
-        ]
-    )
+    best, auc = format_estimate(ranking[0].auc_drop), format_estimate(skill.auc)
+    agreeing = f"{verdicts.count(EXPECTED)} of {len(verdicts)}" if verdicts else "–"
+    on_labels = f"On the labels of {explanation.sample['blocks']:,} blocks: {auc}."
+    numbers = [
+        ("Most important factor", explanation.title(ranking[0]), f"Drop in AUC when it is permuted: {best}."),
+        ("AUC of the map", round(skill.auc.value, 3), on_labels),
+        ("Clearly needed", f"{needed} of {len(ranking)}", "Factors whose interval of the drop lies above 0."),
+        ("As expected", agreeing, "Factors with a known effect that the map agrees with."),
+    ]
+    page.key_numbers(numbers)
     with style():
         _add_importance(page, explanation)
         _add_plausibility(page, explanation)

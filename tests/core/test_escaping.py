@@ -144,11 +144,11 @@ def check_table(path: Path, *names: str) -> None:
     for cell in (cell for row in rows for cell in row):
         if cell.startswith(("=", "+", "-", "@", "\t", "\r")):
             float(cell)
-    told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    texts = {str(value) for row in told for value in row.values()}
+    entries = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    texts = {str(value) for row in entries for value in row.values()}
     for name in names:
         assert any(name in text for text in texts), name
-    assert len(told) == len(rows) - 1
+    assert len(entries) == len(rows) - 1
 
 
 def box(row, column, height, width):

@@ -15,30 +15,11 @@ from sklearn.metrics import log_loss, roc_auc_score
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
 from scarp.model.errors import Cancelled, FactorMissing, GridMismatch, ParameterInvalid, ScarpError, TooFewData
+from scarp.model.explanation import importance, response, sample
 from scarp.model.explanation.dominant_factor import BaselineInputs, shapley_contributions, write_dominant_factor
 from scarp.model.explanation.explained_model import ExplainedModel, ScoreHistogram
-from scarp.model.explanation.importance import FactorAssociation, correlated_groups, factor_associations, permutations
-from scarp.model.explanation.response import (
-    Expectation,
-    ObservedShares,
-    ResponseCurve,
-    assess_curve,
-    expectation_of,
-    ordinal,
-    response_curve,
-    weighted_quantile,
-)
-from scarp.model.explanation.sample import (
-    Cells,
-    LabelBlocks,
-    LabelledArea,
-    Tiles,
-    block_side_cells,
-    count_labels,
-    read_cells,
-    read_tiles,
-    sample_blocks,
-)
+from scarp.model.explanation.response import Expectation, assess_curve, expectation_of, response_curve
+from scarp.model.explanation.sample import LabelledArea, count_labels, sample_blocks
 from scarp.model.explanation.settings import ExplanationInputs, ExplanationOptions
 from scarp.model.factors.polygons import AreaMask
 from scarp.model.inputs.vectors import Polygons
@@ -164,20 +145,20 @@ def rows_of(folder, part: str) -> list[dict]:
 def sampled(request):
     """A function that returns explained model, tiles and cells of a small area; the stack stays open for the test."""
 
-    def sample(path_stack, path_labels, model: TrainedModel, blocks: int = 60):
+    def read(path_stack, path_labels, model: TrainedModel, blocks: int = 60):
         opened = open_stack(path_stack)
         stack = opened.__enter__()
         request.addfinalizer(lambda: opened.__exit__(None, None, None))
         explained = ExplainedModel(stack, model, "m", NullProgress())
         with rasterio.open(path_labels) as labels:
-            side = block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
+            side = sample.block_side_cells(stack.grid, TILE_SIDE * CELL, model.align)
             area = LabelledArea(explained, stack.grid, labels, AreaMask(stack.grid, None))
             chosen = sample_blocks(count_labels(area, side, NullProgress()), blocks, 1)
-            tiles = read_tiles(area, chosen, 1, NullProgress())
-            cells = read_cells(area, chosen, 1, NullProgress())
+            tiles = sample.read_tiles(area, chosen, 1, NullProgress())
+            cells = sample.read_cells(area, chosen, 1, NullProgress())
         return explained, tiles, cells
 
-    return sample
+    return read
 
 
 def test_the_strong_factor_is_first_and_the_unused_one_is_worth_nothing(case, tmp_path):
@@ -281,7 +262,7 @@ def test_contributions_of_a_line_are_its_terms(case, sampled):
     explained, tiles, cells = sampled(case["stack"], case["labels"], logistic())
     baselines, raw = BaselineInputs(explained, cells, 6, 1), tiles.raw(3)
     found, _ = shapley_contributions(explained, raw, baselines, NullProgress())
-    slopes = weighted_quantile(cells.values[0], cells.weights, [(n + 0.5) / 6 for n in range(6)])
+    slopes = response.weighted_quantile(cells.values[0], cells.weights, [(n + 0.5) / 6 for n in range(6)])
     np.testing.assert_allclose(found[0], 1.6 * (raw[0] - slopes.mean()) / 10, atol=1e-4)
     assert np.abs(found[2]).max() < 1e-5, "a factor that is not used adds nothing"
 
@@ -311,8 +292,8 @@ def test_the_dominant_factor_does_not_depend_on_the_tiles(tmp_path, sampled):
 def test_permuting_blocks_keeps_values_and_texture():
     values = np.random.default_rng(1).random((9, 3, 12, 12)).astype(np.float32)
     cells = np.zeros((9, 8, 8), np.uint8)
-    tiles = Tiles(8, 2, values, np.ones((9, 12, 12), bool), cells, cells == 0, np.ones(9), [])
-    for order in permutations(9, 5, seed=1):
+    tiles = sample.Tiles(8, 2, values, np.ones((9, 12, 12), bool), cells, cells == 0, np.ones(9), [])
+    for order in importance.permutations(9, 5, seed=1):
         assert sorted(order) == list(range(9))
         permuted = np.stack([tiles.permuted((1,), order)(tile) for tile in range(9)])
         np.testing.assert_array_equal(permuted[:, [0, 2]], values[:, [0, 2]])
@@ -336,7 +317,7 @@ def test_gaps_of_another_place_are_filled_and_own_gaps_stay(tmp_path, sampled):
 def test_a_sample_of_blocks_stands_for_all():
     rng = np.random.default_rng(2)
     slides = rng.integers(0, 5, (40, 50)) * (rng.random((40, 50)) < 0.05)
-    counts = LabelBlocks(10, slides, np.full((40, 50), 100))
+    counts = sample.LabelBlocks(10, slides, np.full((40, 50), 100))
     many, few = sample_blocks(counts, 200, 1), sample_blocks(counts, 60, 1)
     assert (len(many.blocks), len(few.blocks), few.total_blocks) == (200, 60, 2000)
     assert set(few.blocks) <= set(many.blocks), "a smaller sample is part of a larger one"
@@ -419,14 +400,18 @@ def test_factor_associations_and_their_groups():
     second, third = first**3 + 0.1 * rng.normal(size=4000), rng.normal(size=4000)
     rock = np.digitize(third, [-0.5, 0.5]) + 1.0
     specs = [*(FactorSpec(name, "continuous") for name in "abc"), FactorSpec("d", "categorical")]
-    cells = Cells(np.stack([first, second, third, rock]), np.zeros(4000), np.ones(4000), np.zeros(4000, int))
-    found = factor_associations(SimpleNamespace(specs=specs), cells)
+    cells = sample.Cells(np.stack([first, second, third, rock]), np.zeros(4000), np.ones(4000), np.zeros(4000, int))
+    found = importance.factor_associations(SimpleNamespace(specs=specs), cells)
     assert {(one.first, one.second) for one in found} == {(0, 1), (2, 3)}
     spearman = next(one for one in found if one.measure == "Spearman")
     assert spearman.value == pytest.approx(spearmanr(first, second).statistic)
-    assert correlated_groups(found, 4) == [(0, 1), (2, 3)]
-    assert correlated_groups([FactorAssociation(0, 1, 0.9, ""), FactorAssociation(1, 3, 0.8, "")], 4) == [(0, 1, 3)]
-    assert correlated_groups([FactorAssociation(0, 1, 0.9, "")], 2) == [], "all factors at once would say nothing new"
+    assert importance.correlated_groups(found, 4) == [(0, 1), (2, 3)]
+    assert importance.correlated_groups(
+        [importance.FactorAssociation(0, 1, 0.9, ""), importance.FactorAssociation(1, 3, 0.8, "")], 4
+    ) == [(0, 1, 3)]
+    assert importance.correlated_groups([importance.FactorAssociation(0, 1, 0.9, "")], 2) == [], (
+        "all factors at once would say nothing new"
+    )
 
 
 @pytest.mark.parametrize(
@@ -437,7 +422,7 @@ def test_factor_associations_and_their_groups():
     ],
 )
 def test_classes_with_numbers_have_an_order(label, number):
-    assert ordinal(label) == pytest.approx(number, nan_ok=True)
+    assert response.ordinal(label) == pytest.approx(number, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -452,9 +437,11 @@ def test_classes_with_numbers_have_an_order(label, number):
 def test_curve_assessment(means, verdict, non_monotonic):
     mean, none = np.array(means), np.full(3, np.nan)
     blocks = 100 * np.clip(mean + np.random.default_rng(0).normal(0, 0.01, (40, 1)), 0, 1)
-    nothing = ObservedShares(np.linspace(0, 30, 4), none, none, none, np.ones(3), np.zeros(3, int))
+    nothing = response.ObservedShares(np.linspace(0, 30, 4), none, none, none, np.ones(3), np.zeros(3, int))
     values = np.array([0.0, 10, 20, 30])
-    curve = ResponseCurve(0, values, [], mean, mean, mean, np.zeros((2, 4)), blocks, np.full(40, 100.0), nothing)
+    curve = response.ResponseCurve(
+        0, values, [], mean, mean, mean, np.zeros((2, 4)), blocks, np.full(40, 100.0), nothing
+    )
 
     def assess(*expectation):
         return assess_curve(curve, Expectation(*expectation), np.ones(40), 1)

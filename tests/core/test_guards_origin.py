@@ -44,7 +44,7 @@ ROWS, COLUMNS = np.mgrid[:64, :64]
 
 LEFT, BOTTOM, RIGHT, TOP = GRID.bounds
 PLANE, OTHER_PLANE = (ROWS + COLUMNS / 7) / 80, (COLUMNS + ROWS / 7) / 80
-STEPS = np.arange(25)
+STEPS, NUMBERED = np.arange(25), [f"number {number}" for number in range(50)]
 SLIDES = Points("slides", xy=np.stack([LEFT + 100 + 60 * STEPS, TOP - 1000 - 30 * STEPS], axis=1))
 
 
@@ -98,11 +98,7 @@ def test_changed_inputs_are_found_by_their_content(tmp_path):
 @pytest.mark.parametrize(
     "record",
     [
-        "",
-        "{",
-        "[]",
-        '{"inputs": 3}',
-        '{"inputs": {"A": 3, "B": [4, {"source": 1}]}}',
+        *("", "{", "[]", '{"inputs": 3}', '{"inputs": {"A": 3, "B": [4, {"source": 1}]}}'),
         '{"inputs": {"A": {"source": "\\u0000", "bytes": "x", "sha256": 3}}, "started": {}}',
     ],
 )
@@ -139,12 +135,12 @@ def test_a_stack_that_changed_since_training_gives_a_warning(tmp_path, stack):
     model = model_of(tmp_path / "m.safetensors", stack)
     assert not [text for text in predict(stack, model, tmp_path / "same.tif") if "changed since" in text]
     other = prediction_models.stack(tmp_path / "other.tif", prediction_models.values(64, 64, seed=2))
-    said = [text for text in predict(other, model, tmp_path / "map.tif") if "changed since" in text]
-    assert len(said) == 1
-    assert "m.safetensors" in said[0]
+    texts = [text for text in predict(other, model, tmp_path / "map.tif") if "changed since" in text]
+    assert len(texts) == 1
+    assert "m.safetensors" in texts[0]
     with rasterio.open(tmp_path / "map.tif") as dataset:
-        assert said[0] in read_warnings(dataset.tags())
-    assert said[0] in read_record(tmp_path / "map.tif")["warnings"]
+        assert texts[0] in read_warnings(dataset.tags())
+    assert texts[0] in read_record(tmp_path / "map.tif")["warnings"]
     elsewhere = prediction_models.stack(tmp_path / "elsewhere.tif", prediction_models.values(64, 80))
     assert not [text for text in predict(elsewhere, model, tmp_path / "new.tif") if "changed since" in text]
 
@@ -175,15 +171,15 @@ def test_models_without_checksums_give_no_warning(training):
 
 def test_warnings_of_a_prediction_are_stored_in_the_map(tmp_path, stack):
     model = model_of(tmp_path / "m.safetensors", stack, pixel=90.0)
-    said = predict(stack, model, tmp_path / "map.tif")
-    assert any("trained on cells of 90 m" in text for text in said)
-    assert any("outside the training data" in text for text in said)
+    texts = predict(stack, model, tmp_path / "map.tif")
+    assert any("trained on cells of 90 m" in text for text in texts)
+    assert any("outside the training data" in text for text in texts)
     record = read_record(tmp_path / "map.tif")
-    assert record["warnings"] == said
+    assert record["warnings"] == texts
     with rasterio.open(tmp_path / "map.tif") as dataset:
         tags = dataset.tags()
         assert dataset.descriptions == ("relative landslide susceptibility",)
-    assert read_warnings(tags) == [" ".join(text.split())[:MAX_LENGTH] for text in said]
+    assert read_warnings(tags) == [" ".join(text.split())[:MAX_LENGTH] for text in texts]
     assert tags["STACK_SHA256"] == sha256(stack)
     assert tags["MODEL_SHA256"] == sha256(model)
     assert "not a calibrated probability" in tags["MEANING"]
@@ -211,14 +207,9 @@ def test_warnings_pass_from_the_map_to_zones_warning_and_report(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "kept"),
     [
-        ([], []),
-        (["one\nline   only"], ["one line only"]),
-        (["twice", "twice"], ["twice"]),
+        *(([], []), (["one\nline   only"], ["one line only"]), (["twice", "twice"], ["twice"])),
         (["x" * 5000], ["x" * MAX_LENGTH]),
-        (
-            [f"number {number}" for number in range(50)],
-            [*(f"number {number}" for number in range(MAX_WARNINGS - 1)), "31 more warnings are in the run record."],
-        ),
+        (NUMBERED, [*NUMBERED[: MAX_WARNINGS - 1], "31 more warnings are in the run record."]),
     ],
 )
 def test_warnings_in_a_file_are_lines_of_bounded_number_and_length(texts, kept):
@@ -260,13 +251,7 @@ def test_zones_of_another_version_of_the_map_give_a_warning(tmp_path, validate):
 
 
 @pytest.mark.parametrize(
-    ("models", "word"),
-    [
-        ("a" * 64, None),
-        ("b" * 64, "not those of the model"),
-        (f"{'a' * 64}, {'b' * 64}", "mean of 2 models"),
-        ("", None),
-    ],
+    ("models", "word"), [("a", None), ("b", "not those of the model"), ("a, b", "mean of 2 models"), ("", None)]
 )
 def test_windows_of_another_training_give_a_warning(tmp_path, validate, models, word):
     (tmp_path / "windows.gpkg").write_bytes(b"windows")
@@ -275,7 +260,8 @@ def test_windows_of_another_training_give_a_warning(tmp_path, validate, models, 
     ring = [(LEFT, TOP), (right, TOP), (right, bottom), (LEFT, bottom), (LEFT, TOP)]
     source = str(tmp_path / "windows.gpkg|layername=windows")
     windows = Polygons("windows", source, {"subset": ["train"]}, [{"type": "Polygon", "coordinates": [ring]}])
-    tagged_map(tmp_path / "map.tif", MODEL_SHA256=models)
+    checksums = ", ".join(name * 64 for name in models.split(", "))
+    tagged_map(tmp_path / "map.tif", MODEL_SHA256=checksums)
     texts = [text for text in validate(windows=windows) if "training windows are" in text]
     assert [word in text for text in texts] == ([] if word is None else [True])
 
@@ -378,11 +364,8 @@ def test_nothing_compared_is_not_called_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (None, InputMissing),
-        ("{", InputCorrupt),
-        ("[]", InputCorrupt),
-        ('{"algorithm": "gdal:x"}', InputCorrupt),
-        ('{"algorithm": "scarp:x", "call": 3}', InputCorrupt),
+        *((None, InputMissing), ("{", InputCorrupt), ("[]", InputCorrupt)),
+        *(('{"algorithm": "gdal:x"}', InputCorrupt), ('{"algorithm": "scarp:x", "call": 3}', InputCorrupt)),
         ('{"algorithm": "scarp:x; rm", "call": {"parameters": {}}}', InputCorrupt),
     ],
 )

@@ -76,7 +76,7 @@ def test_slope_and_aspect_serve_without_a_dem(tmp_path, by_class):
     aspect = 2 + np.round(facing / 45) % 8 if by_class else facing
     factors = [
         StackFactor("slope", "continuous", "degrees"),
-        StackFactor.of(FACTORS["aspect"]) if by_class else StackFactor("aspect", "continuous", "degrees"),
+        StackFactor.from_definition(FACTORS["aspect"]) if by_class else StackFactor("aspect", "continuous", "degrees"),
     ]
     with create_stack(tmp_path / "stack.tif", GRID, factors) as dataset:
         dataset.write(np.stack([np.degrees(np.arctan(np.hypot(east, south))), aspect]).astype(np.float32))
@@ -123,7 +123,8 @@ def test_the_records_lead_to_the_elevation(tmp_path):
     assert find_relief(probability) is None
     record(probability, STACK=stack)
     assert find_relief(probability) is None, "the stack is gone"
-    with create_stack(stack, GRID, [StackFactor.of(FACTORS["slope"]), StackFactor.of(FACTORS["aspect"])]) as dataset:
+    factors = [StackFactor.from_definition(FACTORS[name]) for name in ("slope", "aspect")]
+    with create_stack(stack, GRID, factors) as dataset:
         dataset.write(np.ones((2, *GRID.shape), dtype=np.float32))
     assert find_relief(probability) == Relief(str(stack), True)
     record(stack, dem=dem)

@@ -120,9 +120,9 @@ def test_a_changed_raster_and_its_effect_are_named(run, area, tmp_path):
     assert "slope" in difference
     assert "cells differ" in difference
     assert "temperature" not in difference
-    said = " ".join(listener.warnings)
-    assert "Inputs have changed since the run: DEM" in said
-    assert "the inputs named above have changed" in said
+    texts = " ".join(listener.warnings)
+    assert "Inputs have changed since the run: DEM" in texts
+    assert "the inputs named above have changed" in texts
 
 
 def test_a_layer_is_compared_by_its_features_and_not_by_its_file(run, area, chain, tmp_path):
