@@ -133,9 +133,9 @@ class Session:
         dialog = self.dialog = processing.createAlgorithmDialog(f"scarp:{algorithm}", parameters)
         dialog.show()
         # The first look at what was filled in opens the layers; the others are to be short.
-        dialog._live_validator.look()
+        dialog._live_validator.validate_now()
         began = time.perf_counter()
-        dialog._live_validator.look()
+        dialog._live_validator.validate_now()
         took = time.perf_counter() - began
         self.note(f"look at it: {name}", took, [(1000 * took, 0.0)])
         finish: Callable[..., None] = dialog.finish
