@@ -15,7 +15,8 @@ from scarp.model.encoding import FactorSpec
 from scarp.model.errors import ParameterInvalid
 from scarp.model.grid import Block
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.outputs.atomic import RunRecord, read_record, write_text
+from scarp.model.outputs.atomic import write_text
+from scarp.model.outputs.run_record import RunRecord, read_record
 from scarp.model.safe_json import parse_json
 from scarp.model.stack import StackFactor, create_stack, open_stack
 from scarp.model.tables import read_numbers, read_pairs, write_table
