@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..model.demo.settings import DemoOptions
+from ..model.demo import DemoOptions
 from .base import parameters as p
 from .base.algorithm import CORE, ScarpAlgorithm
 from .base.arguments import Arguments

@@ -16,9 +16,9 @@ from qgis.core import (
 )
 
 from ..model.errors import InputMissing, ParameterInvalid
-from ..model.outputs.temp_files import RECORD_SUFFIX
+from ..model.outputs.transaction import RECORD_SUFFIX
 from ..model.progress import SubProgress
-from ..model.provenance.call import RecordedRun, read_recorded_run
+from ..model.provenance.records import RecordedRun, read_recorded_run
 from ..translation import tr
 from .base import parameters as p
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm

@@ -98,10 +98,8 @@ def ours(parts: list[np.ndarray], grid: Grid, radius: float) -> tuple[np.ndarray
         result = np.empty(grid.shape, dtype=np.float32)
         density = LineDensity(Lines(name="lines", parts=parts), grid, radius, "lines", NullProgress())
 
-        def fill(block: Block) -> None:
-            result[block.row : block.row + block.height, block.column : block.column + block.width] = density.read(
-                block
-            )
+        def fill(block: Block, result: np.ndarray = result, density: LineDensity = density) -> None:
+            result[block.slices] = density.read(block)
 
         with retain_freed_memory(), ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(fill, grid.blocks()))

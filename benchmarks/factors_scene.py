@@ -60,7 +60,7 @@ def write_dem(path: Path, grid: Grid, **options: Any) -> None:
 def make_lines(grid: Grid, count: int, vertices: int, step: float, name: str, seed: int) -> Lines:
     """Return meandering lines over the grid and a little beyond."""
     random = np.random.default_rng(seed)
-    left, bottom, right, top = grid.bounds
+    left, bottom, right, _ = grid.bounds
     heading = random.random((count, 1)) * 2 * np.pi + np.cumsum(random.normal(0, 0.25, (count, vertices)), axis=1)
     steps = np.stack([np.cos(heading), np.sin(heading)], axis=2) * step
     origin = np.array([left, bottom]) - 5000 + random.random((count, 1, 2)) * (right - left + 10_000)
@@ -70,7 +70,7 @@ def make_lines(grid: Grid, count: int, vertices: int, step: float, name: str, se
 def make_polygons(grid: Grid, across: int, classes: int, name: str, seed: int) -> CategoricalInput:
     """Return a mesh of ``across`` × ``across`` four-sided areas with shifted corners and densely wavy sides."""
     random = np.random.default_rng(seed)
-    left, bottom, right, top = grid.bounds
+    left, bottom, right, _ = grid.bounds
     step = (right - left) / across
     nodes = np.stack(np.meshgrid(left + np.arange(across + 1) * step, bottom + np.arange(across + 1) * step), axis=2)
     nodes[1:-1, 1:-1] += random.uniform(-0.3, 0.3, nodes[1:-1, 1:-1].shape) * step

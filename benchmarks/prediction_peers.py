@@ -75,9 +75,7 @@ def predict_scarp(folder: Path, stack: Path, output: Path, precision: str) -> tu
 
     start = time.perf_counter()
     options = PredictionOptions(device="cpu", precision=precision)
-    summary = predict_susceptibility(
-        stack, [folder / f"{NET}.safetensors"], output, options, progress=NullProgress()
-    )
+    summary = predict_susceptibility(stack, [folder / f"{NET}.safetensors"], output, options, progress=NullProgress())
     seconds = time.perf_counter() - start
     if summary.precision != {"fp32": "float32", "bf16": "bfloat16"}[precision]:
         raise SystemExit(f"Scarp computed in {summary.precision}, not in {precision}.")
@@ -271,7 +269,12 @@ def in_own_process(python: str, arguments: Sequence[str], folder: Path) -> dict[
     environment |= {"QT_QPA_PLATFORM": "offscreen", "TMPDIR": str(folder)}
     # Deepness leaves a file in the current folder.
     done = subprocess.run(
-        [python, str(Path(__file__).resolve()), *arguments], env=environment, cwd=folder, capture_output=True, text=True
+        [python, str(Path(__file__).resolve()), *arguments],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
@@ -281,7 +284,7 @@ def in_own_process(python: str, arguments: Sequence[str], folder: Path) -> dict[
 def missing(row: str, chosen: argparse.Namespace) -> str:
     """Return what a row lacks, empty if nothing."""
     for module in MODULES.get(row, ()):
-        if subprocess.run([chosen.python, "-c", f"import {module}"], capture_output=True).returncode:
+        if subprocess.run([chosen.python, "-c", f"import {module}"], capture_output=True, check=False).returncode:
             return f"{chosen.python} has no {module}"
     if row == "deepness" and not version(chosen.deepness):
         return "--deepness is no checkout of Deepness"

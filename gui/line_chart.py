@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from ..model.history.reading import History
-from ..model.history.storage import RUNNING
+from ..model.history.writing import RUNNING
 
 _GAP = 6
 """Pixels between the parts of a chart."""

@@ -7,7 +7,7 @@ from qgis.PyQt.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
 from qgis.PyQt.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ..model.history.reading import Follower, History
-from ..model.history.storage import NUMBERS, RUNNING
+from ..model.history.writing import NUMBERS, RUNNING
 from ..translation import tr
 from .line_chart import ChartColours, LineChart
 

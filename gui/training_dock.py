@@ -13,7 +13,7 @@ from qgis.PyQt.QtGui import QDesktopServices, QHideEvent, QKeySequence, QShowEve
 from ..model.artifact_header import read_header_of_file
 from ..model.errors import ScarpError
 from ..model.history.reading import Follower, History, HistoryFolder, history_of_model, read_history
-from ..model.history.storage import RUNNING, SUFFIX, histories_folder, request_stop
+from ..model.history.writing import RUNNING, SUFFIX, histories_folder, request_stop
 from ..translation import tr
 from .training_charts import TrainingCharts
 from .training_list import TrainingList

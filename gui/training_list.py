@@ -10,7 +10,7 @@ from qgis.PyQt.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from ..model.history.reading import Follower, History
-from ..model.history.storage import EPOCHS, FAILED, PATIENCE, RUNNING, STOPPED
+from ..model.history.writing import EPOCHS, FAILED, PATIENCE, RUNNING, STOPPED
 from ..translation import tr
 from .training_text import display_name, start_text, state_label
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from qgis.PyQt.QtCore import QDateTime, QLocale
 
 from ..model.history.reading import Follower, History
-from ..model.history.storage import CANCELLED, EPOCHS, FAILED, LOST, PATIENCE, RUNNING, STOPPED
+from ..model.history.writing import CANCELLED, EPOCHS, FAILED, LOST, PATIENCE, RUNNING, STOPPED
 from ..model.training.settings import TITLES
 from ..translation import tr
 

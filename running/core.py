@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..model.errors import LibraryMissing
+from ..model.jobs import job
 from ..model.progress import Progress
-from ..model.worker.registry import job
 from ..processing_provider.dependencies import install_hint, load_error_message
 from .interpreter import Runtime, RuntimeChoice, choose_runtime
 

@@ -23,9 +23,9 @@ from qgis.core import (
 
 from ...model.errors import InputMissing, OutputNotWritable, ParameterInvalid
 from ...model.outputs.run_record import describe_input, read_record, write_record
-from ...model.outputs.temp_files import RECORD_SUFFIX
+from ...model.outputs.transaction import RECORD_SUFFIX
 from ...model.progress import Progress
-from ...model.provenance.call import RecordedRun
+from ...model.provenance.records import RecordedRun
 from ...translation import tr
 from .arguments import Arguments
 from .parameters import Source

@@ -34,8 +34,7 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
 from qgis.PyQt.QtCore import QMetaType, QVariant
 
 from ...model.errors import OutputNotWritable
-from ...model.outputs.temp_files import temp_path_beside
-from ...model.outputs.transaction import commit, output_transaction
+from ...model.outputs.transaction import commit, output_transaction, temp_path_beside
 from ...translation import tr
 from .arguments import Arguments
 from .values import output_path

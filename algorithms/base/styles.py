@@ -28,7 +28,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QThread
 from qgis.utils import iface
 
-from ...model.provenance.map_tags import MEANING_TAG, read_warnings
+from ...model.provenance.records import MEANING_TAG, read_warnings
 from ...processing_provider import settings
 from ...translation import tr
 from .values import absolute_path

@@ -20,8 +20,7 @@ from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import read_window
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..stack import StackFactor
-from ..statistics.moments import CoMoments
-from .band_statistics import CategoricalBand, ContinuousBand
+from .band_statistics import CategoricalBand, CoMoments, ContinuousBand
 
 Band = Union[ContinuousBand, CategoricalBand]
 

@@ -18,8 +18,7 @@ from ..training.settings import CELL_KINDS, FOREST, REGRESSION, TrainingSettings
 from ..windows.cells import CellSet
 from ..windows.split import TEST, TRAIN, VALIDATION
 from .bivariate import NEUTRAL_WEIGHT, fit_tables
-from .logistic_regression import fit_regression
-from .random_forest import fit_forest
+from .sklearn_models import fit_forest, fit_regression
 
 CHUNK_CELLS = 8192  # cells between two checks for cancellation: a large forest takes a second for them
 MAX_PERMUTED_CELLS = 3000  # of each class, for the permutation importance

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import Cancelled, OutputNotWritable, WorkerFailed
 from ..outputs.atomic import atomic_output, check_writable
-from ..outputs.temp_files import temp_path_beside
+from ..outputs.transaction import temp_path_beside
 
 VISIBILITY_TIMEOUT = 10.0
 """Seconds until a file written by one machine is visible to another; network file systems cache that it is missing."""

@@ -18,8 +18,7 @@ from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..statistics.order_statistics import AreaRanks
 from ..validation.map_layers import MapBlock, Scope
 from ..validation.sampling import MapStatistics
-from .mosaic import JointLayers, Mosaic, ResampledMosaic
-from .sources import iterate_fitting_blocks
+from .mosaic import JointLayers, Mosaic, ResampledMosaic, iterate_fitting_blocks
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,32 @@
-"""A synthetic study area whose true landslide probability is known, generated from a seed."""
+"""Synthetic study area whose landslide probability is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import options
+
+
+@dataclass(frozen=True)
+class DemoOptions(options.Options):
+    """Size and content of the demo area."""
+
+    size: int = options.number(
+        600,
+        64,
+        4096,
+        "Side of the area (cells)",
+        "Rows and columns of the DEM, whose cells are 30 m. 600 cells are 18 km, which trains in a few "
+        "minutes. Fewer than about 200 leave too few landslides for a useful model.",
+    )
+    regions: int = options.number(
+        5,
+        1,
+        5,
+        "Number of regions",
+        "How many of the five regions there are, from 1 to 5: river erosion, incised valleys, till and "
+        "faults, freeze and thaw, human activity.",
+    )
+    seed: int = options.number(
+        1, 0, 2147483647, "Seed", "Another seed gives another area; the same seed always gives the same one."
+    )

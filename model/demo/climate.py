@@ -11,8 +11,8 @@ from scipy import ndimage
 from ..grid import Grid
 from ..progress import Progress, stop_if_cancelled
 from .frame import CELL, ORIGIN, DemoFrame
+from .land_cover import GLACIAL_PLAIN, LAKE, LANDFORMS, RIVER_PLAIN, SurfaceCover
 from .regions import Layout
-from .surficial_cover import GLACIAL_PLAIN, LAKE, LANDFORMS, RIVER_PLAIN, SurfaceCover
 from .terrain import Terrain
 
 CLIMATE_CELL = 1000.0  # cell side of the climate rasters in metres, as in the paper

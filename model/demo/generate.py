@@ -10,15 +10,13 @@ import numpy as np
 
 from ..inputs.vectors import Lines, Points, Polygons
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from . import truth
+from . import DemoOptions, truth
 from .climate import make_climate
 from .drainage import draw_rivers
 from .frame import DemoFrame, class_polygons, clip_lines
 from .geology import INTENSITIES, ROCKS, make_bedrock
+from .land_cover import LANDFORMS, make_cover, make_infrastructure
 from .regions import REGIONS, make_layout
-from .settings import DemoOptions
-from .settlements_roads import make_infrastructure
-from .surficial_cover import LANDFORMS, make_cover
 from .terrain import evolve_terrain, finish_terrain, make_forcing
 from .truth import Land, TrueProbability
 

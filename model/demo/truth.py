@@ -27,9 +27,8 @@ from ..progress import Progress, stop_if_cancelled
 from .climate import ClimateFields
 from .frame import CELL, DemoFrame, distance_to
 from .geology import ROCKS, Bedrock, rock_number, rock_property
+from .land_cover import LAKE, Infrastructure, SurfaceCover
 from .regions import Layout
-from .settlements_roads import Infrastructure
-from .surficial_cover import LAKE, SurfaceCover
 from .terrain import Terrain
 
 COVER_DEPTH = 5.0  # thickness z of what slides, metres

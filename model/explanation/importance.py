@@ -16,7 +16,7 @@ from typing import Callable
 import numpy as np
 from scipy.stats import rankdata
 
-from ..checks.correlation import cramers_v
+from ..checks.association import cramers_v
 from ..progress import Progress
 from ..statistics.intervals import Estimate, from_repeats
 from .explained_model import ExplainedModel, ScoreHistogram, bootstrap_weights

@@ -16,7 +16,7 @@ from ..factors.polygons import AreaMask
 from ..grid import BLOCK, Block, Grid
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, stop_if_cancelled
-from ..windows.scan import read_labels
+from ..windows.split import read_labels
 from .explained_model import ExplainedModel
 
 MIN_BLOCKS = 8

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HistoryInvalid
-from . import storage
+from . import writing
 from .writing import RunInfo
 
 _RECENT_EPOCHS = 10  # epochs whose mean time predicts that of the next ones
@@ -25,8 +25,8 @@ class History:
 
     def __init__(self, head: RunInfo, started: float) -> None:
         self.head, self.started = head, started
-        self.series = {name: storage.Series() for name in storage.SERIES}
-        self.seconds = storage.Series()
+        self.series = {name: writing.Series() for name in writing.SERIES}
+        self.seconds = writing.Series()
         self.best_epoch = 0
         """With the lowest validation loss; 0 before the first."""
         self.epoch_share = 0.0  # done of the current epoch
@@ -48,14 +48,14 @@ class History:
 
     def add(self, numbers: Mapping[str, Any]) -> bool:
         """Add the next epoch; return whether the numbers were valid."""
-        values = [_number(numbers.get(name)) for name in storage.SERIES]
+        values = [_number(numbers.get(name)) for name in writing.SERIES]
         if (
-            numbers.get(storage.EPOCH) != self.epoch + 1
-            or self.epoch >= storage.MAX_EPOCHS
+            numbers.get(writing.EPOCH) != self.epoch + 1
+            or self.epoch >= writing.MAX_EPOCHS
             or None in (values[0], values[4])
         ):
             return False
-        for name, value in zip(storage.SERIES, values):
+        for name, value in zip(writing.SERIES, values):
             self.series[name].append(value)
         seconds = _number(numbers.get("seconds"))
         self.seconds.append(None if seconds is None else max(seconds, 0.0))
@@ -93,8 +93,8 @@ class Follower:
         """
         if self.history is not None and self.history.ended:
             return self.history.ended
-        silent = self._idle_seconds + (time.monotonic() if now is None else now) - self._idle_since > storage.LOST_AFTER
-        return storage.LOST if silent or self.deleted else storage.RUNNING
+        silent = self._idle_seconds + (time.monotonic() if now is None else now) - self._idle_since > writing.LOST_AFTER
+        return writing.LOST if silent or self.deleted else writing.RUNNING
 
     @property
     def done(self) -> bool:
@@ -123,7 +123,7 @@ class Follower:
             # Locked for a moment, say: try again at the next poll.
             return False
         self.stop_requested = (
-            self.history is not None and not self.history.ended and storage.stop_file(self.path).exists()
+            self.history is not None and not self.history.ended and writing.stop_file(self.path).exists()
         )
         return status.st_size > self._offset and not self.done
 
@@ -144,9 +144,9 @@ class Follower:
             if self.not_a_history:
                 break
             self._parse_line(line)
-        if len(self._partial_line) > storage.MAX_LINE_BYTES:
+        if len(self._partial_line) > writing.MAX_LINE_BYTES:
             self.not_a_history = self.not_a_history or self.history is None
-            self._partial_line = self._partial_line[: storage.MAX_LINE_BYTES]
+            self._partial_line = self._partial_line[: writing.MAX_LINE_BYTES]
 
     def _parse_line(self, line: bytes) -> None:
         content = _table(line)
@@ -155,13 +155,13 @@ class Follower:
             self.not_a_history = self.history is None
         elif content is None or self.history.ended:
             return
-        elif content.get(storage.END) in storage.ENDS:
-            self.history.ended = content[storage.END]
+        elif content.get(writing.END) in writing.ENDS:
+            self.history.ended = content[writing.END]
             self.history.text = _text(content.get("text"))
             self.history.metrics = _numbers(content.get("metrics"))
-        elif content.get(storage.IN_EPOCH) == self.history.epoch + 1:
-            self.history.epoch_share = min(max(_number(content.get(storage.SHARE)) or 0.0, 0.0), 1.0)
-        elif storage.EPOCH in content:
+        elif content.get(writing.IN_EPOCH) == self.history.epoch + 1:
+            self.history.epoch_share = min(max(_number(content.get(writing.SHARE)) or 0.0, 0.0), 1.0)
+        elif writing.EPOCH in content:
             self.history.add(content)
 
 
@@ -193,8 +193,8 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
     for numbers in header["history"]:
         if not history.add(numbers):
             raise HistoryInvalid(f"The history in the model {Path(path).name} is damaged.")
-    natural = storage.EPOCHS if history.epoch >= epochs else storage.PATIENCE
-    history.ended = ended if ended in (storage.EPOCHS, storage.PATIENCE, storage.STOPPED) else natural
+    natural = writing.EPOCHS if history.epoch >= epochs else writing.PATIENCE
+    history.ended = ended if ended in (writing.EPOCHS, writing.PATIENCE, writing.STOPPED) else natural
     history.metrics = _numbers(header["metrics"])
     return history
 
@@ -202,9 +202,9 @@ def history_of_model(header: Mapping[str, Any], path: str | os.PathLike, changed
 def _parse_head(content: Mapping[str, Any]) -> History | None:
     """Return the history with this head; ``None`` unless it is a head of this format."""
     epochs, patience = content.get("epochs"), content.get("patience")
-    if content.get(storage.HEAD) != storage.FORMAT or type(epochs) is not int or type(patience) is not int:
+    if content.get(writing.HEAD) != writing.FORMAT or type(epochs) is not int or type(patience) is not int:
         return None
-    if not (0 <= epochs <= storage.MAX_EPOCHS and 0 <= patience <= storage.MAX_EPOCHS):
+    if not (0 <= epochs <= writing.MAX_EPOCHS and 0 <= patience <= writing.MAX_EPOCHS):
         return None
     texts = {name: _text(content.get(name)) for name in ("kind", "output", "report", "part")}
     head = RunInfo(epochs=epochs, patience=patience, stoppable=content.get("stoppable") is True, **texts)
@@ -223,7 +223,7 @@ def _report_path(model: str | os.PathLike) -> str:
 
 
 def _table(line: bytes) -> dict[str, Any] | None:
-    if len(line) > storage.MAX_LINE_BYTES:
+    if len(line) > writing.MAX_LINE_BYTES:
         return None
     try:
         content = json.loads(line)
@@ -288,12 +288,12 @@ class HistoryFolder:
         path = self.followers.pop(key).path
         self._opened.discard(key)
         if path.parent == self.folder:
-            storage.remove(path)
+            writing.remove(path)
 
     def _list(self) -> None:
         try:
             with os.scandir(self.folder) as items:
-                found = {str(self.folder / item.name) for item in items if item.name.endswith(storage.SUFFIX)}
+                found = {str(self.folder / item.name) for item in items if item.name.endswith(writing.SUFFIX)}
         except OSError:
             # Before the first training there is no folder.
             found = set()

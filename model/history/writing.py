@@ -1,21 +1,177 @@
-"""The training log: writes the history of a training, and checks whether it was asked to stop."""
+"""Training histories: the folder they lie in, their format, and writing one while training runs.
+
+A history is a text file of JSON lines. The first, the head, describes the training; then there is a line for each epoch
+and for the progress within a slow epoch, and finally one for the outcome. A file without that last line belongs to a
+training that runs, or that was killed: a running training touches its file every few seconds.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import sys
 import threading
 import time
-from collections.abc import Mapping
+import uuid
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, TextIO
 
 from ..errors import Cancelled, ScarpError
-from . import storage
-from .storage import CANCELLED, END, FAILED, FORMAT, HEAD, HEARTBEAT, IN_EPOCH, SHARE
+
+NUMBERS = ("loss", "accuracy", "recall", "violation_rate")  # measured in each epoch
+SUBSETS = ("train", "validation")  # an epoch has ``train_loss`` and so on, ``None`` where there is nothing to divide by
+SERIES = tuple(f"{subset}_{name}" for subset in SUBSETS for name in NUMBERS)
+
+EPOCHS, PATIENCE, STOPPED, CANCELLED, FAILED = "epochs", "patience", "stopped", "cancelled", "failed"
+ENDS = (EPOCHS, PATIENCE, STOPPED, CANCELLED, FAILED)
+"""Outcomes: after all epochs, by early stopping, by hand with the best weights kept, by hand without a model, or by an
+error."""
+RUNNING, LOST = "running", "lost"  # states without an outcome: running, or no heartbeat
+
+HEAD, EPOCH, IN_EPOCH, SHARE, END = "scarp_training", "epoch", "in_epoch", "share", "ended"
+"""The key that identifies a line; ``SHARE`` goes with ``IN_EPOCH``."""
+FORMAT = 1
+"""In the head; increased when older versions can no longer read new files correctly."""
+
+HEARTBEAT = 3.0  # seconds between two touches of the file
+LOST_AFTER = 30.0  # seconds without a heartbeat after which a training counts as lost
+MAX_EPOCHS = 100000
+MAX_LINE_BYTES = 64 * 1024
+
+
+BUCKET = 64  # values per minimum and maximum, so that a hundred thousand epochs are drawn quickly
+
+
+class Series:
+    """Values of the epochs 1, 2, 3 ..., NaN where there is none."""
+
+    def __init__(self) -> None:
+        self.values = array("d")
+        self.lowest = math.inf
+        self.highest = -math.inf
+        self._lows, self._highs = array("d"), array("d")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no value is known."""
+        return self.lowest > self.highest
+
+    def append(self, value: float | None) -> None:
+        """Add the value of the next epoch."""
+        if len(self.values) % BUCKET == 0:
+            self._lows.append(math.inf)
+            self._highs.append(-math.inf)
+        self.values.append(math.nan if value is None else value)
+        if value is not None:
+            self.lowest, self.highest = min(self.lowest, value), max(self.highest, value)
+            self._lows[-1], self._highs[-1] = min(self._lows[-1], value), max(self._highs[-1], value)
+
+    def value_at(self, epoch: int) -> float | None:
+        """Return the value of an epoch, if there is one."""
+        if not 1 <= epoch <= len(self.values) or math.isnan(self.values[epoch - 1]):
+            return None
+        return self.values[epoch - 1]
+
+    def polylines(self, max_points: int) -> list[list[tuple[float, float]]]:
+        """Return the values as lines of (epoch, value), broken at gaps.
+
+        Of more values than ``max_points`` (about two per pixel), neighbours become two points: minimum and maximum.
+        """
+        if len(self.values) <= max_points:
+            return _split_at_gaps(list(enumerate(self.values, 1)))
+        points: list[tuple[float, float]] = []
+        together = max(1, -(-2 * len(self._lows) // max_points))
+        for first in range(0, len(self._lows), together):
+            low, high = min(self._lows[first : first + together]), max(self._highs[first : first + together])
+            middle = min((first + together / 2) * BUCKET, len(self.values))
+            points += [(middle, math.nan)] if low > high else [(middle, low), (middle, high)]
+        return _split_at_gaps(points)
+
+
+def _split_at_gaps(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    result: list[list[tuple[float, float]]] = [[]]
+    for point in points:
+        if not math.isnan(point[1]):
+            result[-1].append(point)
+        elif result[-1]:
+            result.append([])
+    return [line for line in result if line]
+
+
+SUFFIX, STOP_SUFFIX = ".jsonl", ".stop"
+MAX_HISTORIES = 100  # with more, a new training deletes the oldest
+_MIN_AGE = 24 * 3600.0  # seconds since the last heartbeat before a file may be deleted
+
+
+def state_folder() -> Path:
+    """Return the folder of a user's state files: ``SCARP_STATE``, or the system's usual place.
+
+    Raises:
+        RuntimeError: the user has no home folder.
+    """
+    given = os.environ.get("SCARP_STATE")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "scarp"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "scarp"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "scarp"
+
+
+def histories_folder() -> Path:
+    """Return the folder of the histories, which may not exist yet."""
+    return state_folder() / "trainings"
+
+
+def new_history() -> Path:
+    """Return the path for the history of a new training, and delete old histories.
+
+    Names sort by time and are unique, so a request to one training never reaches another.
+
+    Raises:
+        OSError: the folder cannot be created.
+        RuntimeError: the user has no home folder.
+    """
+    folder = histories_folder()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _prune(folder)
+    return folder / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+
+
+def stop_file(history: str | os.PathLike) -> Path:
+    """Return the empty file beside a history that asks its training to stop."""
+    return Path(history).with_suffix(STOP_SUFFIX)
+
+
+def request_stop(history: str | os.PathLike) -> None:
+    """Ask the training of a history to stop and keep its best weights; raises ``OSError`` if that is not possible."""
+    stop_file(history).touch()
+
+
+def remove(history: str | os.PathLike) -> None:
+    """Delete a history, unless it is gone already, or open elsewhere."""
+    for path in (Path(history), stop_file(history)):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _prune(folder: Path) -> None:
+    now = time.time()
+    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True)[MAX_HISTORIES - 1 :]:
+        with contextlib.suppress(OSError):
+            if now - path.stat().st_mtime > _MIN_AGE:
+                remove(path)
+
 
 _STOP_CHECK_INTERVAL = 0.25  # seconds between two checks for a stop request
 _PROGRESS_INTERVAL = 5.0  # seconds between two progress lines within an epoch
@@ -102,7 +258,7 @@ class TrainingLog:
             now = time.monotonic()
             if now - self._last_stop_check >= _STOP_CHECK_INTERVAL:
                 self._last_stop_check = now
-                self._stopping = storage.stop_file(self.path).exists()
+                self._stopping = stop_file(self.path).exists()
         return self._stopping
 
     def finish(self, ended: str, metrics: Mapping[str, Any]) -> None:
@@ -130,7 +286,7 @@ class TrainingLog:
         self._close_stream()
         if self.path is not None:
             with contextlib.suppress(OSError):
-                storage.stop_file(self.path).unlink()
+                stop_file(self.path).unlink()
 
     def _close_stream(self) -> None:
         self._ended.set()
@@ -143,7 +299,7 @@ class TrainingLog:
 def begin_history(head: RunInfo, warn: Callable[[str], None]) -> TrainingLog:
     """Start a history in the user's folder; if that is not possible, warn and return one that writes nothing."""
     try:
-        return TrainingLog(storage.new_history(), head, warn)
+        return TrainingLog(new_history(), head, warn)
     except (OSError, RuntimeError) as error:
         # RuntimeError: there is no home folder.
         warn(_not_kept_message(error))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ..checks import correlation, factor_checks, stack_checks
+from ..checks import association, factor_checks, stack_checks
+from ..checks.association import check_labels
 from ..checks.findings import ERROR, CheckSummary, write_table
-from ..checks.landslide_density import check_labels
 from ..checks.stack_statistics import scan
 from ..inputs.rasters import open_raster
 from ..outputs.atomic import check_writable
@@ -59,13 +59,13 @@ def check_factors(
             label_dataset = None if found else label_dataset
         progress.report(0.0, f"Counting {grid.width:,} × {grid.height:,} cells of {len(factors)} factors.")
         counted = scan(dataset, factors, label_dataset, SubProgress(progress, 0.0, 0.9))
-        linked = correlation.associations(counted)
+        linked = association.associations(counted)
         nodata_counts = stack_checks.read_nodata_counts(dataset, stack)
         findings += stack_checks.check_coverage(counted)
         findings += stack_checks.check_nodata_counts(nodata_counts)
         for band in counted.bands:
             findings += factor_checks.check_band(band)
-        findings += correlation.check_associations(linked)
+        findings += association.check_associations(linked)
         findings += check_labels(counted)
         summary = CheckSummary(
             findings,

@@ -20,7 +20,7 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.lineage import warn_stale_inputs
-from ..provenance.map_tags import MAP_TAG, MEANING_TAG, ZONE_MEANING, stored_warnings, warning_tags
+from ..provenance.records import MAP_TAG, MEANING_TAG, ZONE_MEANING, stored_warnings, warning_tags
 from ..statistics.order_statistics import WeightedQuantiles, weighted_quantiles
 from ..tables import prepend_region, write_table
 from ..zones import schemes

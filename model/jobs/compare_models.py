@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..comparison.agreement import Agreement, accumulate_agreement, scan_maps, summarise_agreement, write_difference
-from ..comparison.mosaic import JointLayers, PieceRegions, ResampledMosaic, check_piece_overlap, group_into_mosaics
+from ..comparison.mosaic import (
+    JointLayers,
+    PieceRegions,
+    ResampledMosaic,
+    check_piece_overlap,
+    finest,
+    group_into_mosaics,
+    open_sources,
+)
 from ..comparison.paired_tests import (
     Comparison,
     PairTest,
@@ -20,7 +28,6 @@ from ..comparison.paired_tests import (
     warn_about_zones,
 )
 from ..comparison.settings import TABLE_COLUMNS, ComparisonOptions, map_names
-from ..comparison.sources import finest, open_sources
 from ..comparison.summary import as_metrics, summary_columns, summary_rows, table_rows
 from ..errors import LayerEmpty, ParameterInvalid, TooFewData
 from ..grid import Grid
@@ -28,7 +35,7 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.lineage import warn_stale_inputs
-from ..provenance.map_tags import stored_warnings
+from ..provenance.records import stored_warnings
 from ..report.comparison import comparison_images, comparison_page
 from ..statistics.intervals import Estimate
 from ..tables import write_table

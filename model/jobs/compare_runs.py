@@ -11,7 +11,7 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress
 from ..provenance import run_comparison
-from ..provenance.call import read_recorded_run
+from ..provenance.records import read_recorded_run
 from ..provenance.run_comparison import ENVIRONMENT, INPUT, NUMBER, OUTPUT, ComparisonLine
 from ..tables import write_table
 

@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from ..demo import DemoOptions
 from ..demo.generate import Layer, World, describe_demo, make_world, vector_layers
-from ..demo.settings import DemoOptions
 from ..inputs.rasters import create_raster
 from ..outputs.atomic import atomic_output_folder, check_writable, write_text
 from ..outputs.run_record import RunRecord

@@ -19,7 +19,7 @@ from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress
 from ..provenance.lineage import warn_stale_inputs
-from ..provenance.map_tags import MEANING, MEANING_TAG
+from ..provenance.records import MEANING, MEANING_TAG
 from ..tables import write_table
 from ..training.devices import choose_device, training_precision
 from ..training.fit import FittedNetwork, fit_network, label_patches
@@ -37,8 +37,19 @@ from ..validation.out_of_fold import EvaluationSample, FoldResult
 from ..windows.cells import MAX_CELLS, sample_cells
 from ..windows.collection import fine_blocks, place_windows, window_capacity
 from ..windows.reading import WindowPlan, WindowSet, read_windows, split_windows
-from ..windows.scan import LabelScan, TrainingRasters, open_training_rasters, scan_labels
-from ..windows.split import MIN_RANDOM_PATCH_SIDE, TEST, TRAIN, Blocks, BlockSplit, Folds, make_folds
+from ..windows.split import (
+    MIN_RANDOM_PATCH_SIDE,
+    TEST,
+    TRAIN,
+    Blocks,
+    BlockSplit,
+    Folds,
+    LabelScan,
+    TrainingRasters,
+    make_folds,
+    open_training_rasters,
+    scan_labels,
+)
 from . import training_run as shared
 
 SPATIAL, RANDOM = "spatial", "random"

@@ -36,7 +36,7 @@ from ..prediction.tile_inference import MEAN, OUTSIDE, SPREAD, TileWork
 from ..prediction.tiling import coarse_grid
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.lineage import warn_changed_stack, warn_stale_inputs
-from ..provenance.map_tags import MEANING, MEANING_TAG, MODEL_TAG, STACK_TAG, warning_tags
+from ..provenance.records import MEANING, MEANING_TAG, MODEL_TAG, STACK_TAG, warning_tags
 from ..stack import Stack, open_stack
 
 RESUME_MIN_WORK = 4e6

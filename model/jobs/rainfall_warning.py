@@ -22,7 +22,7 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.lineage import warn_inconsistent_layers, warn_stale_inputs
-from ..provenance.map_tags import warning_tags
+from ..provenance.records import warning_tags
 from ..safety.rasters import open_landform
 from ..safety.thresholds import FALLBACK_ROW, FALLBACK_SOURCE, ClassCoefficient, choose_coefficients
 from ..statistics.order_statistics import weighted_quantiles

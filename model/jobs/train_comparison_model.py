@@ -13,8 +13,7 @@ from ..training.fit import TrainingResult
 from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_settings
 from ..windows.cells import CellSet
 from ..windows.collection import CellCollection, collect_cells, collect_windows
-from ..windows.scan import open_training_rasters
-from ..windows.split import NO_SUBSET, SUBSETS, TRAIN, VALIDATION
+from ..windows.split import NO_SUBSET, SUBSETS, TRAIN, VALIDATION, open_training_rasters
 from .training_run import TrainingRun, describe_subset, warn_random_split, window_plan
 
 

@@ -13,7 +13,7 @@ from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_setti
 from ..training.fit import TrainingResult
 from ..training.settings import PCUM, TrainingSettings
 from ..windows.collection import collect_windows
-from ..windows.scan import open_training_rasters
+from ..windows.split import open_training_rasters
 from .training_run import TrainingRun, window_plan, with_physics_setting
 
 

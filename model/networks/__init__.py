@@ -17,10 +17,9 @@ import torch
 from torch import nn
 
 from ..errors import ParameterInvalid
-from .additive import AdditiveUNet
 from .patch_classifiers import Bpnn, ResNet
 from .per_cell import Forest, Linear, Tables
-from .unet import UNet
+from .unet import AdditiveUNet, UNet
 
 _CHANNELS, _PATCH, _WIDTH, _DEPTH, _DROPOUT = (1, 4096), (2, 1024), (1, 256), (1, 6), (0.0, 0.95)
 _UNET = {"channels": _CHANNELS, "width": _WIDTH, "depth": _DEPTH, "dropout": _DROPOUT}

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputNotWritable
-from .temp_files import RECORD_SUFFIX, is_sidecar, remove_temp_file, temp_path_beside
-from .transaction import commit, register_folder
+from .transaction import RECORD_SUFFIX, commit, is_sidecar, register_folder, remove_temp_file, temp_path_beside
 
 DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ..errors import OutputNotWritable
 from ..safe_json import parse_json
-from .temp_files import name_hash, remove_orphans
+from .transaction import name_hash, remove_orphans
 
 try:
     import fcntl

@@ -19,7 +19,7 @@ from typing import Any, Callable
 from ..errors import OutputNotWritable
 from ..safe_json import read_json
 from .atomic import write_text
-from .temp_files import RECORD_SUFFIX
+from .transaction import RECORD_SUFFIX
 
 LIBRARIES = ("torch", "numpy", "rasterio", "scikit-learn", "safetensors")
 

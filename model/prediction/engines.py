@@ -12,8 +12,7 @@ import torch
 
 from ..artifact import TrainedModel
 from ..encoding import Encoding
-from ..networks.additive import AdditiveUNet, Curves
-from ..networks.unet import UNet, set_sample
+from ..networks.unet import AdditiveUNet, Curves, UNet, set_sample
 from ..training.devices import lower_precision
 from .compact_tile import ClassTables, CompactTile, StripEncoder
 from .unet_inference import FastUNet, Span, Step, rows_of_strip

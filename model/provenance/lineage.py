@@ -18,7 +18,7 @@ from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..outputs.run_record import read_record, sha256
 from ..progress import Progress
-from .map_tags import MAP_TAG, MODEL_TAG, stored_warnings
+from .records import MAP_TAG, MODEL_TAG, stored_warnings
 
 _CHANGED_BY_READING = (".gpkg", ".sqlite", ".db", ".gdb", ".shp")
 """Layers whose file does not stand for their features: databases change when they are opened, and the attributes of a

@@ -20,7 +20,7 @@ from ..grid import Grid
 from ..inputs.rasters import open_raster, read_window
 from ..outputs.run_record import sha256
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from .call import RecordedFile, RecordedRun
+from .records import RecordedFile, RecordedRun
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,9 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from ..comparison.agreement import compute_difference
-from ..comparison.mosaic import Mosaic
+from ..comparison.mosaic import Mosaic, Source, bounds_in
 from ..comparison.paired_tests import Comparison, PairTest
 from ..comparison.settings import SIGNIFICANCE_LEVEL
-from ..comparison.sources import Source, bounds_in
 from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
 from ..grid import Grid
 from ..statistics.order_statistics import AreaRanks

@@ -16,10 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..checks import findings
+from ..checks.association import Associations, frequency_ratios, inflation_text
 from ..checks.band_statistics import CategoricalBand, ContinuousBand
-from ..checks.correlation import Associations, inflation_text
 from ..checks.findings import CORRELATION_LIMIT, FEW_CELLS, VIF_LIMIT, CheckSummary, format_percent
-from ..checks.landslide_density import frequency_ratios
 from ..checks.stack_checks import NodataCounts
 from ..checks.stack_statistics import StackScan
 from ..grid import Grid

@@ -22,9 +22,9 @@ from rasterio.features import rasterize
 
 from ..grid import Block, Grid
 from ..zones.schemes import zone_colours
+from . import round_length
 from .charts import INK, PAGE_WIDTH, SOFT, escape_mathtext
 from .hillshade import apply_hillshade
-from .lengths import round_length
 from .page import css_colour
 
 MAX_SIDE = 800

@@ -14,13 +14,12 @@ from sklearn.metrics import roc_auc_score
 
 from ..encoding import UNSEEN_CODE, Encoding, FactorSpec, fit_factors
 from ..errors import ParameterInvalid, TooFewData
-from ..history.storage import NUMBERS
-from ..history.writing import TrainingLog
+from ..history.writing import NUMBERS, TrainingLog
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..loss import PcumLoss
 from ..memory import retain_freed_memory
 from ..networks import build_network
-from ..networks.additive import AdditiveUNet
+from ..networks.unet import AdditiveUNet
 from ..progress import Progress, SubProgress
 from ..windows.reading import WindowFeature, WindowSet
 from ..windows.split import SUBSETS, TEST, TRAIN, VALIDATION

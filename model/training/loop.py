@@ -15,8 +15,7 @@ import torch
 from torch import nn
 
 from ..errors import TooFewData
-from ..history.storage import EPOCHS, PATIENCE, STOPPED
-from ..history.writing import TrainingLog
+from ..history.writing import EPOCHS, PATIENCE, STOPPED, TrainingLog
 from ..loss import LossTerms, PcumLoss
 from ..networks.unet import set_generator
 from ..progress import Progress, duration, stop_if_cancelled

@@ -20,15 +20,14 @@ from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
 from ..inputs.vectors import Points, Polygons
 from ..labels import STABLE
-from ..outputs.temp_files import temp_path_beside
+from ..outputs.transaction import temp_path_beside
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
 from ..prediction.pipeline import OutputRasters, compute_tiles, make_plan, write_tiles
 from ..prediction.tile_inference import MEAN, TileWork
 from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..stack import Stack
-from ..windows.scan import read_labels
-from ..windows.split import Folds
+from ..windows.split import Folds, read_labels
 from .metrics import normal_interval, placements
 from .sampling import representative_points
 from .settings import ALL, FEW_LANDSLIDES, MIN_LANDSLIDES

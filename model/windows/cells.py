@@ -10,8 +10,7 @@ from ..errors import TooFewData
 from ..grid import Block
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, stop_if_cancelled
-from .scan import TrainingRasters, read_labels
-from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, BlockSplit
+from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, BlockSplit, TrainingRasters, read_labels
 
 MAX_CELLS = 30_000
 """Of each class in each subset. Neighbours are alike, so more cells add little."""

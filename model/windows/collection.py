@@ -12,8 +12,17 @@ from ..grid import Grid
 from ..progress import Progress, SubProgress
 from .cells import MAX_CELLS, CellSet, sample_cells
 from .reading import WindowFeature, WindowPlan, WindowSet, read_windows
-from .scan import LabelScan, TrainingRasters, scan_labels
-from .split import NO_SUBSET, SHARES, SUBSETS, Blocks, BlockSplit, assign_blocks
+from .split import (
+    NO_SUBSET,
+    SHARES,
+    SUBSETS,
+    Blocks,
+    BlockSplit,
+    LabelScan,
+    TrainingRasters,
+    assign_blocks,
+    scan_labels,
+)
 
 MAX_WINDOWS = 4000  # about the paper's number (3,991)
 TARGET_WINDOWS = 1200

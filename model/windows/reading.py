@@ -13,8 +13,7 @@ from ..grid import Block, Grid
 from ..inputs.rasters import TILE, read_window
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..progress import Progress, stop_if_cancelled
-from .scan import TrainingRasters, read_labels
-from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, VALIDATION, BlockSplit
+from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, VALIDATION, BlockSplit, TrainingRasters, read_labels
 
 MIN_LABELLED_SHARE = 0.25  # windows with a smaller labelled share in their subset are dropped
 MIN_FOLD_LABELLED_SHARE = 0.1  # the same in cross validation, where a window may serve two subsets

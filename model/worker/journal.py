@@ -8,8 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..outputs.temp_files import remove_temp_file
-from ..outputs.transaction import CommittedFile, roll_back
+from ..outputs.transaction import CommittedFile, remove_temp_file, roll_back
 from ..safe_json import parse_json
 
 JOURNAL_NAME = "unfinished.jsonl"  # in the run's folder, one temporary file or commit per line

@@ -32,7 +32,7 @@ from typing import Any, BinaryIO, Callable
 import numpy as np
 
 from ..comparison.settings import ComparisonOptions
-from ..demo.settings import DemoOptions
+from ..demo import DemoOptions
 from ..errors import MessageInvalid
 from ..explanation.settings import ExplanationInputs, ExplanationOptions
 from ..factors.settings import CategoricalInput, StackInputs, StackOptions, StationPoints

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
 from ..errors import Cancelled, MessageInvalid, OutputNotWritable, ScarpError
+from ..jobs import job
 from ..memory import is_out_of_memory
 from ..outputs.atomic import DISK_ERRORS
-from ..outputs.temp_files import add_temp_file_listener
-from ..outputs.transaction import add_commit_listener
+from ..outputs.transaction import add_commit_listener, add_temp_file_listener
 from . import journal
 from .protocol import ANSWER, CALL, CANCEL, ERROR, FUNCTION, HEARTBEAT, PROGRESS, RESULT, WARNING, Channel, read_message
-from .registry import job
 
 SHUTDOWN_TIMEOUT = 5.0  # seconds that a job may take to stop once QGIS is gone; then the process ends in any case
 HEARTBEAT_INTERVAL = 5.0  # seconds between two heartbeats while a job runs

@@ -21,7 +21,7 @@ from ..errors import InputCorrupt, InputMissing, ParameterInvalid, TooFewData
 from ..grid import Grid
 from ..inputs.rasters import REGION_TAG, create_raster, open_raster, read_window
 from ..outputs.atomic import write_text
-from ..outputs.temp_files import RECORD_SUFFIX
+from ..outputs.transaction import RECORD_SUFFIX
 from ..progress import Progress, stop_if_cancelled
 from ..safe_json import read_json
 from ..statistics.order_statistics import CellScan

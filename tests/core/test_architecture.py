@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scarp.model.worker import registry
+from scarp.model import jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELL = ("algorithms", "gui", "processing_provider", "running")
@@ -38,7 +38,7 @@ DECLARED = {
 HEAVY = DECLARED - {"numpy"}
 LIGHT = (
     "errors options progress history.reading tables factors.definitions zones.schemes training.settings "
-    "validation.settings warning.classes comparison.settings explanation.settings provenance.call provenance.map_tags"
+    "validation.settings warning.classes comparison.settings explanation.settings provenance.records demo jobs"
 ).split()
 """Modules of the core from which the shell reads options when QGIS starts."""
 
@@ -122,4 +122,4 @@ def test_the_shell_calls_jobs_by_name():
     names = {call.args[0].value for call in calls if ast.unparse(call.func).endswith("core.call")}
     assert len(names) > 10
     for name in names:
-        assert callable(registry.job(name))
+        assert callable(jobs.job(name))

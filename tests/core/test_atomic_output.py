@@ -12,7 +12,7 @@ import pytest
 from scarp.model.errors import Cancelled, OutputNotWritable, ScarpError
 from scarp.model.outputs.atomic import atomic_output, atomic_output_folder, check_writable, write_text
 from scarp.model.outputs.run_record import RunRecord, describe_input, read_record, scarp_version
-from scarp.model.outputs.temp_files import RECORD_SUFFIX, remove_orphans, temp_path_beside
+from scarp.model.outputs.transaction import RECORD_SUFFIX, remove_orphans, temp_path_beside
 from scarp.model.progress import SubProgress, stop_if_cancelled
 from scarp.tests.core.conftest import Listener
 

@@ -14,7 +14,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from scarp.model.checks import stack_statistics
-from scarp.model.checks.landslide_density import frequency_ratios
+from scarp.model.checks.association import frequency_ratios
 from scarp.model.checks.stack_checks import NodataCounts, read_nodata_counts
 from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, OutputNotWritable
 from scarp.model.factors.definitions import FACTORS

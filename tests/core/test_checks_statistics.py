@@ -11,11 +11,10 @@ from scipy.stats.contingency import association
 from sklearn.linear_model import LinearRegression
 
 from scarp.model.checks import stack_statistics
-from scarp.model.checks.band_statistics import PROBABILITIES
-from scarp.model.checks.correlation import associations, cramers_v, variance_inflation
+from scarp.model.checks.association import associations, cramers_v, variance_inflation
+from scarp.model.checks.band_statistics import CHUNK, PROBABILITIES, CoMoments
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
-from scarp.model.statistics.moments import CHUNK, CoMoments
 from scarp.model.statistics.order_statistics import StreamingQuantiles, sort_keys, values_of_keys
 from scarp.tests.core.conftest import utm_grid, write_raster
 

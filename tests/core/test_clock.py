@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scarp.model.history import storage, writing
+from scarp.model.history import writing
 from scarp.model.history.reading import Follower, read_history
-from scarp.model.history.storage import LOST, LOST_AFTER, RUNNING
-from scarp.model.history.writing import RunInfo, TrainingLog
+from scarp.model.history.writing import LOST, LOST_AFTER, RUNNING, RunInfo, TrainingLog
 from scarp.model.outputs.atomic import write_text
 from scarp.model.outputs.lock import lock_file, output_lock
 from scarp.model.outputs.run_record import RunRecord
-from scarp.model.outputs.temp_files import temp_path_beside
+from scarp.model.outputs.transaction import temp_path_beside
 from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.provenance.lineage import changes_since
 
@@ -29,12 +28,7 @@ HOUR, DAY = 3600.0, 86400.0
 JUMPS = [-DAY, -HOUR, HOUR, DAY]
 HEAD_OF_TEST = RunInfo("pcum", "/out/m.safetensors", 20, 5)
 
-WALL_CLOCK = {
-    "model/outputs/run_record.py": 1,
-    "model/history/writing.py": 1,
-    "model/history/storage.py": 1,
-    "model/history/reading.py": 1,
-}
+WALL_CLOCK = {"model/outputs/run_record.py": 1, "model/history/writing.py": 2, "model/history/reading.py": 1}
 """Where the time of day is asked for: when a run and a training began, which histories may be thrown away, and how old
 a history is when it is first seen. A new place needs a reason, for the time of day may go backwards."""
 
@@ -91,7 +85,7 @@ def test_the_duration_of_a_run_ignores_the_clock(tmp_path, jump, seconds):
 def test_a_training_stays_alive_when_the_clock_is_set(tmp_path, jump, monkeypatch, seconds):
     """Between its touches and after; and one that has ended is given up, whatever the clock says."""
     monkeypatch.setattr(writing, "HEARTBEAT", 1e6)
-    log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
+    log = TrainingLog(tmp_path / f"a{writing.SUFFIX}", HEAD_OF_TEST)
     follower = Follower(log.path)
     follower.poll()
     assert follower.state() == RUNNING
@@ -110,7 +104,7 @@ def test_a_training_stays_alive_when_the_clock_is_set(tmp_path, jump, monkeypatc
 
 @pytest.mark.parametrize("ahead", [HOUR, DAY, 400 * DAY])
 def test_a_history_from_the_future_is_given_up_too(tmp_path, ahead):
-    log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
+    log = TrainingLog(tmp_path / f"a{writing.SUFFIX}", HEAD_OF_TEST)
     log._close_stream()
     os.utime(log.path, (time.time() + ahead, time.time() + ahead))
     follower = read_history(log.path)
@@ -120,7 +114,7 @@ def test_a_history_from_the_future_is_given_up_too(tmp_path, ahead):
 
 def test_a_drive_whose_clock_is_behind_counts_as_running_at_the_first_touch(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "HEARTBEAT", 1e6)
-    log = TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST)
+    log = TrainingLog(tmp_path / f"a{writing.SUFFIX}", HEAD_OF_TEST)
     os.utime(log.path, (time.time() - HOUR, time.time() - HOUR))
     follower = read_history(log.path)
     assert follower.state() == LOST
@@ -133,7 +127,7 @@ def test_a_drive_whose_clock_is_behind_counts_as_running_at_the_first_touch(tmp_
 @pytest.mark.parametrize("seconds", JUMPS)
 def test_epoch_durations_and_stop_requests_ignore_the_clock(tmp_path, jump, monkeypatch, seconds):
     monkeypatch.setattr(writing, "_STOP_CHECK_INTERVAL", 0.0)
-    with TrainingLog(tmp_path / f"a{storage.SUFFIX}", HEAD_OF_TEST) as log:
+    with TrainingLog(tmp_path / f"a{writing.SUFFIX}", HEAD_OF_TEST) as log:
         names = ("loss", "accuracy", "recall", "violation_rate")
         numbers = {f"{subset}_{name}": 0.5 for subset in ("train", "validation") for name in names}
         numbers["epoch"] = 1
@@ -142,8 +136,8 @@ def test_epoch_durations_and_stop_requests_ignore_the_clock(tmp_path, jump, monk
         log.epoch(numbers)
         follower = read_history(log.path)
         assert 0 <= follower.history.seconds_per_epoch() < 60
-        storage.request_stop(log.path)
-        os.utime(storage.stop_file(log.path), (0, 0))
+        writing.request_stop(log.path)
+        os.utime(writing.stop_file(log.path), (0, 0))
         assert log.stop_requested()
 
 

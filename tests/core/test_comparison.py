@@ -18,10 +18,9 @@ from scipy.stats import spearmanr
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from scarp.model.comparison.agreement import kappa
-from scarp.model.comparison.mosaic import finest_raster
+from scarp.model.comparison.mosaic import ResampledSource, Source, finest_raster
 from scarp.model.comparison.paired_tests import holm_correction
 from scarp.model.comparison.settings import TABLE_COLUMNS, map_names
-from scarp.model.comparison.sources import ResampledSource, Source
 from scarp.model.errors import (
     Cancelled,
     CrsMissing,

@@ -11,7 +11,7 @@ import rasterio
 from sklearn.metrics import roc_auc_score
 
 from scarp.model.artifact import load_model
-from scarp.model.classical import random_forest
+from scarp.model.classical import sklearn_models
 from scarp.model.errors import Cancelled, GridMismatch, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.jobs.train_comparison_model import train_comparison_model
@@ -31,8 +31,7 @@ from scarp.model.training.settings import (
 from scarp.model.windows.cells import sample_cells
 from scarp.model.windows.collection import MAX_WINDOWS, collect_cells, collect_windows, window_capacity
 from scarp.model.windows.reading import WindowPlan, WindowSet
-from scarp.model.windows.scan import open_training_rasters
-from scarp.model.windows.split import NO_SUBSET
+from scarp.model.windows.split import NO_SUBSET, open_training_rasters
 from scarp.tests.core.conftest import Listener, utm_grid, write_raster, write_stack
 from scarp.tests.core.prediction_models import predict
 
@@ -51,8 +50,8 @@ SMALL = {"block": 1800.0, "epochs": 2, "width": 4, "depth": 1, "device": "cpu", 
 def fewer_trees():
     """Forests of a size for tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(random_forest, "TREES", 30)
-        patch.setattr(random_forest, "LEAF_SIZES", (20, 80))
+        patch.setattr(sklearn_models, "TREES", 30)
+        patch.setattr(sklearn_models, "LEAF_SIZES", (20, 80))
         yield
 
 

@@ -11,10 +11,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
-from scarp.model.classical import logistic_regression
+from scarp.model.classical import sklearn_models
 from scarp.model.classical.bivariate import BINS, bin_edges, class_weight, fit_tables
-from scarp.model.classical.logistic_regression import fit_regression
-from scarp.model.classical.random_forest import fit_forest, forest_to_network
+from scarp.model.classical.sklearn_models import fit_forest, fit_regression, forest_to_network
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
@@ -118,7 +117,7 @@ def test_regression_equals_scikit_learn_cell_by_cell(groups):
     values, labels, weights = cells()
     network, _, told = fit_regression(values, labels, weights, groups, NullProgress())
     strength = float(told.split(" is ")[1].split(",")[0])
-    assert strength in logistic_regression.C_VALUES
+    assert strength in sklearn_models.C_VALUES
     expected = LogisticRegression(C=strength, max_iter=1000).fit(values, labels, sample_weight=weights / weights.mean())
     assert np.abs(shares(network, values) - expected.predict_proba(values)[:, 1]).max() < 1e-5
 

@@ -15,9 +15,15 @@ from rasterio.transform import from_origin
 from rasterio.warp import calculate_default_transform, reproject
 from scipy.ndimage import gaussian_filter
 
-from scarp.model.comparison.mosaic import Mosaic, ResampledMosaic, finest_raster, group_into_mosaics
+from scarp.model.comparison.mosaic import (
+    Mosaic,
+    ResampledMosaic,
+    Source,
+    finest_raster,
+    group_into_mosaics,
+    open_sources,
+)
 from scarp.model.comparison.settings import MAX_MAPS, map_names
-from scarp.model.comparison.sources import Source, open_sources
 from scarp.model.comparison.summary import MEAN, TESTED, WHOLE, WORST
 from scarp.model.errors import NoOverlap, ParameterInvalid
 from scarp.model.grid import Block, Grid

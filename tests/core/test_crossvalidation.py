@@ -25,8 +25,18 @@ from scarp.model.validation.out_of_fold import (
 from scarp.model.windows import collection
 from scarp.model.windows.collection import place_windows
 from scarp.model.windows.reading import WindowPlan, WindowSet, read_windows, split_windows
-from scarp.model.windows.scan import open_training_rasters, scan_labels
-from scarp.model.windows.split import NO_SUBSET, TEST, TRAIN, VALIDATION, Blocks, BlockSplit, Folds, make_folds
+from scarp.model.windows.split import (
+    NO_SUBSET,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Blocks,
+    BlockSplit,
+    Folds,
+    make_folds,
+    open_training_rasters,
+    scan_labels,
+)
 from scarp.tests.core.conftest import Listener, read_band, read_csv, utm_grid, write_raster, write_stack
 
 HEIGHT, WIDTH, CELL = 160, 200, 30.0

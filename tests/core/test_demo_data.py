@@ -15,11 +15,11 @@ from scipy import ndimage
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from scarp.model.demo import DemoOptions
 from scarp.model.demo.drainage import route
 from scarp.model.demo.frame import DemoFrame, clip_lines
 from scarp.model.demo.generate import World, make_world, vector_layers
-from scarp.model.demo.settings import DemoOptions
-from scarp.model.demo.surficial_cover import LANDFORMS
+from scarp.model.demo.land_cover import LANDFORMS
 from scarp.model.errors import Cancelled, OutputNotWritable, ParameterInvalid
 from scarp.model.jobs.create_demo_data import DemoData, create_demo_data
 from scarp.model.outputs.run_record import sha256

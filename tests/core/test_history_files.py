@@ -13,7 +13,7 @@ import pytest
 from scarp.model.artifact import load_model, save_model
 from scarp.model.artifact_header import MAX_HEADER_LENGTH, read_header_of_file
 from scarp.model.errors import HistoryInvalid, InputMissing, ModelFileInvalid
-from scarp.model.history import storage
+from scarp.model.history import writing
 from scarp.model.history.reading import Follower, HistoryFolder, history_of_model, read_history
 from scarp.model.history.writing import RunInfo
 from scarp.tests.core import test_artifact, test_comparison_models
@@ -21,12 +21,12 @@ from scarp.tests.core import test_artifact, test_comparison_models
 
 def head(**changes):
     info = asdict(RunInfo("pcum", "/maps/model.safetensors", 100, 10))
-    return {storage.HEAD: 1, **info, "started": 1.7e9, "process": 1, **changes}
+    return {writing.HEAD: 1, **info, "started": 1.7e9, "process": 1, **changes}
 
 
 def epoch(number, loss=1.0, **changes):
     losses = {"train_loss": loss, "validation_loss": loss}
-    return {"epoch": number, **dict.fromkeys(storage.SERIES, 0.5), **losses, "seconds": 2.0, **changes}
+    return {"epoch": number, **dict.fromkeys(writing.SERIES, 0.5), **losses, "seconds": 2.0, **changes}
 
 
 def bytes_of(*lines):
@@ -55,7 +55,7 @@ def path(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 7, 100, 5000])
 def test_lines_may_arrive_in_any_pieces(path, size):
-    end = {storage.END: storage.PATIENCE, "metrics": {"auc": 0.8, "loss": None}}
+    end = {writing.END: writing.PATIENCE, "metrics": {"auc": 0.8, "loss": None}}
     whole = bytes_of(head(), *(epoch(number, 1 / number) for number in range(1, 8)), end)
     path.write_bytes(b"")
     follower = Follower(path)
@@ -65,7 +65,7 @@ def test_lines_may_arrive_in_any_pieces(path, size):
         follower.poll()
     assert follower.history.epoch == follower.history.best_epoch == 7
     assert follower.done
-    assert follower.state() == storage.PATIENCE
+    assert follower.state() == writing.PATIENCE
     assert follower.history.metrics == {"auc": 0.8}
     assert content(follower.history) == content(read(path).history)
 
@@ -141,7 +141,7 @@ FOREIGN = [
         b"\n",
         b"\x00\xff\xfe\n",
         b"[" * 60000 + b"\n",
-        b"x" * (storage.MAX_LINE_BYTES + 10),
+        b"x" * (writing.MAX_LINE_BYTES + 10),
     ],
     *[HEAD_LINE % value for value in (b"true", b"1e400", b"-1")],
     *[b'{"scarp_training": 2, "epochs": 1, "patience": 1}\n', b'{"scarp_training": 1}\n'],
@@ -176,7 +176,7 @@ def test_a_missing_file_is_refused(tmp_path):
 EPOCH_LINE = b'{"epoch": %s, "train_loss": %s, "validation_loss": 1}'
 DAMAGED = [
     *[b"{half", b"[]", b'"epoch"', b'{"epoch": 2}', b'{"epoch": "2"}', b'{"ended": "well"}', b'{"ended": []}'],
-    *[b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100, b"y" * (3 * storage.MAX_LINE_BYTES)],
+    *[b'{"in_epoch": 2, "share": "x"}', b"\xff" * 100, b"y" * (3 * writing.MAX_LINE_BYTES)],
     *[EPOCH_LINE % values for values in ((b"7", b"1"), (b"2", b"NaN"), (b"2", b'"1"'), (b"2", b"1e999"))],
 ]
 
@@ -184,24 +184,24 @@ DAMAGED = [
 @pytest.mark.parametrize("line", DAMAGED)
 def test_damaged_lines_are_skipped(path, line):
     path.write_bytes(
-        bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {storage.END: storage.EPOCHS})
+        bytes_of(head(), epoch(1)) + line + b"\n" + bytes_of(epoch(2), epoch(3), {writing.END: writing.EPOCHS})
     )
     follower = read(path)
     assert follower.history.epoch == 3
-    assert follower.history.ended == storage.EPOCHS
+    assert follower.history.ended == writing.EPOCHS
 
 
 def test_lines_after_the_end_are_ignored(path):
     path.write_bytes(
-        bytes_of(head(), epoch(1), {storage.END: storage.STOPPED}, epoch(2), {storage.END: storage.EPOCHS})
+        bytes_of(head(), epoch(1), {writing.END: writing.STOPPED}, epoch(2), {writing.END: writing.EPOCHS})
     )
     assert read(path).history.epoch == 1
-    assert read(path).state() == storage.STOPPED
+    assert read(path).state() == writing.STOPPED
 
 
 def test_untrusted_texts_and_times_are_bounded(path):
     first = head(kind=["x"], output="a" * 9999, report=3, started="now")
-    last = {storage.END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}
+    last = {writing.END: "failed", "text": "b" * 9999, "metrics": {"auc": "high", "recall": 0.5}}
     path.write_bytes(bytes_of(first, epoch(1, seconds=-5), last))
     history = read(path).history
     assert history.head.kind == history.head.report == ""
@@ -213,7 +213,7 @@ def test_untrusted_texts_and_times_are_bounded(path):
 
 
 def test_lone_surrogates_are_replaced(path):
-    end = {storage.END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}}
+    end = {writing.END: "failed", "text": "\ud800 滑", "metrics": {"\udc00": 0.5}}
     path.write_bytes(bytes_of(head(output="\udfff\ud800"), end))
     history = read(path).history
     assert history.head.output == "??"
@@ -224,13 +224,13 @@ def test_lone_surrogates_are_replaced(path):
 # Long histories
 
 
-@pytest.mark.parametrize("count", [0, 1, storage.BUCKET - 1, storage.BUCKET, storage.BUCKET + 1, 5000])
+@pytest.mark.parametrize("count", [0, 1, writing.BUCKET - 1, writing.BUCKET, writing.BUCKET + 1, 5000])
 @pytest.mark.parametrize("gaps", [False, True])
 def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
     generator = np.random.default_rng(count)
     numbers = enumerate(generator.normal(0, 1, count))
     values = [None if gaps and number % 500 > 400 else float(value) for number, value in numbers]
-    series = storage.Series()
+    series = writing.Series()
     for value in values:
         series.append(value)
     known = [(number, value) for number, value in enumerate(values, 1) if value is not None]
@@ -246,7 +246,7 @@ def test_many_values_are_drawn_as_few_points_with_the_same_extent(count, gaps):
 
 
 def test_a_line_is_broken_where_there_is_no_value():
-    series = storage.Series()
+    series = writing.Series()
     for value in (None, 1.0, 2.0, None, None, 3.0, None):
         series.append(value)
     assert series.polylines(100) == [[(2, 1.0), (3, 2.0)], [(6, 3.0)]]
@@ -276,7 +276,7 @@ def test_a_folder_is_followed(tmp_path):
 
 
 def test_files_opened_by_hand_stay_and_are_not_thrown_away(tmp_path, path):
-    path.write_bytes(bytes_of(head(), epoch(1), {storage.END: storage.EPOCHS}))
+    path.write_bytes(bytes_of(head(), epoch(1), {writing.END: writing.EPOCHS}))
     (tmp_path / "mine").mkdir()
     inside = tmp_path / "mine" / "b.jsonl"
     inside.write_bytes(path.read_bytes())
@@ -305,15 +305,15 @@ def test_no_file_starves_if_there_is_little_time(tmp_path):
 
 def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
     monkeypatch.setenv("SCARP_STATE", str(tmp_path))
-    monkeypatch.setattr(storage, "MAX_HISTORIES", 3)
-    first = storage.new_history()
+    monkeypatch.setattr(writing, "MAX_HISTORIES", 3)
+    first = writing.new_history()
     for number in range(5):
         old = first.with_name(f"2000010{number}T000000-aaaaaaaa.jsonl")
         old.write_text("x")
-        storage.request_stop(old)
+        writing.request_stop(old)
         if number:
             os.utime(old, (0, 0))
-    fresh = storage.new_history()
+    fresh = writing.new_history()
     assert fresh.parent == first.parent
     assert fresh != first
     assert sorted(item.name[:8] for item in fresh.parent.glob("*.jsonl")) == ["20000100", "20000103", "20000104"]
@@ -330,13 +330,13 @@ def test_old_histories_make_room_and_live_ones_stay(tmp_path, monkeypatch):
 )
 def test_each_system_has_its_place(tmp_path, monkeypatch, platform, variable, ending):
     monkeypatch.delenv("SCARP_STATE", raising=False)
-    monkeypatch.setattr(storage.sys, "platform", platform)
-    monkeypatch.setattr(storage.Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(writing.sys, "platform", platform)
+    monkeypatch.setattr(writing.Path, "home", lambda: tmp_path)
     if variable:
         monkeypatch.setenv(variable, str(tmp_path / "given"))
-        assert storage.state_folder() == tmp_path / "given" / "scarp"
+        assert writing.state_folder() == tmp_path / "given" / "scarp"
         monkeypatch.delenv(variable)
-    found = storage.state_folder()
+    found = writing.state_folder()
     assert found.is_relative_to(tmp_path)
     assert found.as_posix().endswith(ending)
 
@@ -368,9 +368,9 @@ def test_the_curves_of_a_model_are_those_of_its_training(area, tmp_path):
     history = history_of_model(read_header_of_file(tmp_path / "m.safetensors"), tmp_path / "m.safetensors", time.time())
     assert history.epoch == 4
     assert history.best_epoch == result.metrics["best_epoch"]
-    assert history.ended == storage.EPOCHS
+    assert history.ended == writing.EPOCHS
     for subset in ("train", "validation"):
-        for name in storage.NUMBERS:
+        for name in writing.NUMBERS:
             found = [history.series[f"{subset}_{name}"].value_at(number) for number in range(1, 5)]
             assert found == [item[f"{subset}_{name}"] for item in result.history]
     assert history.head.report == str(tmp_path / "m.html")
@@ -388,7 +388,7 @@ def test_models_of_before_have_an_end_too(models):
     """Their headers do not say how they ended."""
     header = read_header_of_file(models)
     header["history"] = [epoch(1), epoch(2)]
-    for epochs, ended in ((2, storage.EPOCHS), (9, storage.PATIENCE)):
+    for epochs, ended in ((2, writing.EPOCHS), (9, writing.PATIENCE)):
         header["settings"]["epochs"] = epochs
         assert history_of_model(header, models, 0).ended == ended
     header["history"] = [epoch(1), epoch(1)]
@@ -432,8 +432,8 @@ def test_heartbeat_keeps_a_history_running(path):
     path.write_bytes(bytes_of(head(), epoch(1)))
     follower = read(path)
     seen, touched = follower.last_polled, path.stat().st_mtime
-    assert follower.state(seen + storage.LOST_AFTER - 2) == storage.RUNNING
-    assert follower.state(seen + storage.LOST_AFTER + 1) == storage.LOST
+    assert follower.state(seen + writing.LOST_AFTER - 2) == writing.RUNNING
+    assert follower.state(seen + writing.LOST_AFTER + 1) == writing.LOST
     os.utime(path, (touched + 100, touched + 100))
     follower.poll()
-    assert follower.state(follower.last_polled + storage.LOST_AFTER - 1) == storage.RUNNING
+    assert follower.state(follower.last_polled + writing.LOST_AFTER - 1) == writing.RUNNING

@@ -15,8 +15,7 @@ from scarp.model.errors import OutputNotWritable
 from scarp.model.outputs import lock as module
 from scarp.model.outputs.atomic import write_text
 from scarp.model.outputs.lock import held_lock_descriptors, lock_file, output_lock
-from scarp.model.outputs.temp_files import temp_path_beside
-from scarp.model.outputs.transaction import output_transaction
+from scarp.model.outputs.transaction import output_transaction, temp_path_beside
 
 HOLD = """
 import sys

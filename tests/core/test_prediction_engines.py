@@ -8,8 +8,7 @@ import torch
 from torch.nn import functional
 
 from scarp.model.encoding import Encoding, FactorSpec
-from scarp.model.networks.additive import Curves
-from scarp.model.networks.unet import set_sample
+from scarp.model.networks.unet import Curves, set_sample
 from scarp.model.prediction import compact_tile, unet_inference
 from scarp.model.prediction.compact_tile import ClassTables, StripEncoder
 from scarp.model.prediction.engines import FastCurves

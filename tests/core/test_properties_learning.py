@@ -15,8 +15,7 @@ from scarp.model.progress import NullProgress
 from scarp.model.stack import create_stack
 from scarp.model.windows.collection import collect_cells, collect_windows
 from scarp.model.windows.reading import WindowPlan
-from scarp.model.windows.scan import open_training_rasters
-from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit, make_folds
+from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit, make_folds, open_training_rasters
 from scarp.tests.core.conftest import validate_with_points
 from scarp.tests.core.prediction_models import FACTORS
 from scarp.tests.core.properties import for_all, grids, holes, maps, windows_of, workplace, write

@@ -17,8 +17,8 @@ from rasterio.transform import from_origin
 from scarp.model.errors import OutputNotWritable
 from scarp.model.grid import Grid
 from scarp.model.inputs.rasters import create_raster, open_raster
+from scarp.model.report import round_length
 from scarp.model.report.charts import escape_mathtext, new_figure, shorten, style, svg_data
-from scarp.model.report.lengths import round_length
 from scarp.model.report.maps import PointGroup, clip_to_geometries, read_map, zone_map
 from scarp.model.report.page import MISSING, Page, format_cell
 from scarp.model.zones.schemes import COLOUR_RAMP

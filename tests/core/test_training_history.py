@@ -15,7 +15,7 @@ import pytest
 
 from scarp.model.artifact import load_model
 from scarp.model.errors import Cancelled, TooFewData
-from scarp.model.history import storage, writing
+from scarp.model.history import writing
 from scarp.model.history.reading import Follower
 from scarp.model.history.writing import RunInfo, TrainingLog
 from scarp.model.progress import NullProgress
@@ -36,7 +36,7 @@ def state(tmp_path, monkeypatch):
     """The folder of the histories, one of its own for each test."""
     monkeypatch.setenv("SCARP_STATE", str(tmp_path / "state"))
     monkeypatch.setattr(writing, "_STOP_CHECK_INTERVAL", 0.0)
-    return storage.histories_folder()
+    return writing.histories_folder()
 
 
 def lines_of(path):
@@ -61,7 +61,7 @@ def epochs_of(path):
     return [
         {name: value for name, value in line.items() if name != "seconds"}
         for line in lines_of(path)
-        if storage.EPOCH in line
+        if writing.EPOCH in line
     ]
 
 
@@ -74,7 +74,7 @@ class StopsAfter(TrainingLog):
     """Asked to stop, by its file, once so many epochs are done; before the first with 0."""
 
     def __init__(self, epochs):
-        super().__init__(storage.new_history(), HEAD_OF_TEST)
+        super().__init__(writing.new_history(), HEAD_OF_TEST)
         self.left = epochs
         self._ask()
 
@@ -85,7 +85,7 @@ class StopsAfter(TrainingLog):
 
     def _ask(self):
         if self.left == 0:
-            storage.request_stop(self.path)
+            writing.request_stop(self.path)
 
 
 # What is written
@@ -99,14 +99,14 @@ def test_the_history_is_that_of_the_model_file(area, few_trees_area, tmp_path, s
     else:
         result = test_comparison_models.train(few_trees_area, kind, output, html=html)
     lines, follower = lines_of(only(state)), followed(only(state))
-    assert lines[0][storage.HEAD] == 1
+    assert lines[0][writing.HEAD] == 1
     assert lines[0]["kind"] == kind
     assert lines[0]["output"] == str(output)
     assert lines[0]["report"] == str(html)
     assert epochs_of(only(state)) == load_model(output).history == result.history
-    assert lines[-1][storage.END] == result.ended == load_model(output).training["ended"] == storage.EPOCHS
-    assert json.loads(Path(f"{output}.run.json").read_text())["ended"] == storage.EPOCHS
-    assert follower.state() == storage.EPOCHS
+    assert lines[-1][writing.END] == result.ended == load_model(output).training["ended"] == writing.EPOCHS
+    assert json.loads(Path(f"{output}.run.json").read_text())["ended"] == writing.EPOCHS
+    assert follower.state() == writing.EPOCHS
     assert follower.history.epoch == len(result.history)
     assert follower.history.best_epoch == result.metrics["best_epoch"]
     assert follower.history.metrics == {name: value for name, value in result.metrics.items() if value is not None}
@@ -122,7 +122,7 @@ def test_models_without_epochs_have_no_history(few_trees_area, tmp_path, state):
 def test_early_stopping_is_recorded(area, tmp_path, state):
     result = test_artifact.train(area, tmp_path / "m.safetensors", epochs=60, patience=1, learning_rate=0.05)
     history = followed(only(state)).history
-    assert result.ended == history.ended == storage.PATIENCE
+    assert result.ended == history.ended == writing.PATIENCE
     assert history.epoch == history.best_epoch + 1 == history.last_epoch
 
 
@@ -136,10 +136,10 @@ def test_a_history_grows_epoch_by_epoch(state):
             follower.poll()
             seen.append((follower.history.epoch, follower.state()))
 
-    with Watched(storage.new_history(), HEAD_OF_TEST) as log:
+    with Watched(writing.new_history(), HEAD_OF_TEST) as log:
         follower = Follower(log.path)
         train(log, epochs=5)
-    assert seen == [(number, storage.RUNNING) for number in range(1, 6)]
+    assert seen == [(number, writing.RUNNING) for number in range(1, 6)]
 
 
 def test_every_fold_has_a_history_that_cannot_be_stopped(folds_area, tmp_path, state):
@@ -149,7 +149,7 @@ def test_every_fold_has_a_history_that_cannot_be_stopped(folds_area, tmp_path, s
         f"fold {fold} of 2, {split} split" for fold in (1, 2) for split in ("spatial", "random")
     }
     assert all(
-        history.ended == storage.EPOCHS and history.epoch == 2 and not history.head.stoppable for history in found
+        history.ended == writing.EPOCHS and history.epoch == 2 and not history.head.stoppable for history in found
     )
 
 
@@ -163,8 +163,8 @@ def test_a_stopped_training_is_one_that_had_so_many_epochs(epochs, rate):
     with StopsAfter(epochs) as log:
         stopped = train(log, learning_rate=rate)
     whole = train(epochs=epochs, learning_rate=rate)
-    assert stopped.ended == storage.STOPPED
-    assert whole.ended == storage.EPOCHS
+    assert stopped.ended == writing.STOPPED
+    assert whole.ended == writing.EPOCHS
     assert weights(stopped) == weights(whole)
     assert stopped.history == whole.history
     assert stopped.metrics == whole.metrics
@@ -176,7 +176,7 @@ def test_without_a_best_epoch_the_first_one_is_finished():
     with StopsAfter(0) as log:
         stopped = train(log)
     assert weights(stopped) == weights(train(epochs=1))
-    assert stopped.ended == storage.STOPPED
+    assert stopped.ended == writing.STOPPED
 
 
 def test_a_stop_does_not_wait_for_the_epoch_to_end():
@@ -187,11 +187,11 @@ def test_a_stop_does_not_wait_for_the_epoch_to_end():
         def report_epoch_share(self, epoch, share):
             super().report_epoch_share(epoch, share)
             steps.append((epoch, share))
-            if epoch == 2 and share > 0.3 and not storage.stop_file(self.path).exists():
-                storage.request_stop(self.path)
+            if epoch == 2 and share > 0.3 and not writing.stop_file(self.path).exists():
+                writing.request_stop(self.path)
                 steps.append("asked")
 
-    with Asked(storage.new_history(), HEAD_OF_TEST) as log:
+    with Asked(writing.new_history(), HEAD_OF_TEST) as log:
         stopped = train(log, batch=2)
     assert steps[-1] == "asked"
     assert len(stopped.history) == 1
@@ -202,18 +202,18 @@ def test_a_stopped_training_says_so_everywhere(area, tmp_path, state, monkeypatc
     output, html = tmp_path / "m.safetensors", tmp_path / "m.html"
     result = test_artifact.train(area, output, html=html, epochs=30)
     record = json.loads(Path(f"{output}.run.json").read_text())
-    assert result.ended == record["ended"] == load_model(output).training["ended"] == storage.STOPPED
+    assert result.ended == record["ended"] == load_model(output).training["ended"] == writing.STOPPED
     assert "stopped by hand after 2 of at most 30 epochs" in " ".join(record["warnings"])
     assert "stopped by hand" in html.read_text(encoding="utf-8")
-    assert followed(only(state)).state() == storage.STOPPED, "the request is gone, the history says how it ended"
+    assert followed(only(state)).state() == writing.STOPPED, "the request is gone, the history says how it ended"
 
 
 def test_a_stop_request_to_another_training_has_no_effect():
-    killed = storage.new_history()
-    storage.request_stop(killed)
-    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
-        assert train(log, epochs=3).ended == storage.EPOCHS
-    assert storage.stop_file(killed).exists()
+    killed = writing.new_history()
+    writing.request_stop(killed)
+    with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
+        assert train(log, epochs=3).ended == writing.EPOCHS
+    assert writing.stop_file(killed).exists()
 
 
 def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
@@ -231,13 +231,13 @@ def test_a_checkpoint_takes_a_stopped_training_on(tmp_path, monkeypatch):
 def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
     monkeypatch.setattr(checkpoints, "WRITE_INTERVAL", 0.0)
     path = tmp_path / "state.safetensors"
-    with pytest.raises(Cancelled), TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
+    with pytest.raises(Cancelled), TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
         train(log, CancelAfter(3, of=8), path, epochs=8)
-    assert followed(only(state)).state() == storage.CANCELLED
-    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
+    assert followed(only(state)).state() == writing.CANCELLED
+    with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
         fitted = train(log, checkpoint=path, epochs=8)
     assert epochs_of(log.path) == fitted.history
-    seconds = [line["seconds"] for line in lines_of(log.path) if storage.EPOCH in line]
+    seconds = [line["seconds"] for line in lines_of(log.path) if writing.EPOCH in line]
     known = [value is not None for value in seconds]
     assert known == sorted(known) and not known[0] and known[-1], "times of this process only"
 
@@ -245,15 +245,15 @@ def test_a_run_that_goes_on_has_all_epochs(tmp_path, state, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "ended", "text"),
     [
-        (Cancelled(), storage.CANCELLED, ""),
-        (KeyboardInterrupt(), storage.CANCELLED, ""),
-        (TooFewData("Too few."), storage.FAILED, "Too few."),
-        (ZeroDivisionError("x"), storage.FAILED, "ZeroDivisionError: x"),
-        (None, storage.FAILED, "The training ended without a result."),
+        (Cancelled(), writing.CANCELLED, ""),
+        (KeyboardInterrupt(), writing.CANCELLED, ""),
+        (TooFewData("Too few."), writing.FAILED, "Too few."),
+        (ZeroDivisionError("x"), writing.FAILED, "ZeroDivisionError: x"),
+        (None, writing.FAILED, "The training ended without a result."),
     ],
 )
 def test_how_it_ended_is_written_whatever_happens(error, ended, text):
-    log = TrainingLog(storage.new_history(), HEAD_OF_TEST)
+    log = TrainingLog(writing.new_history(), HEAD_OF_TEST)
     with pytest.raises(type(error)) if error is not None else contextlib.nullcontext(), log:
         if error is not None:
             raise error
@@ -264,12 +264,12 @@ def test_how_it_ended_is_written_whatever_happens(error, ended, text):
 def test_a_running_training_is_not_lost(monkeypatch):
     """Also when no epoch ends for long; and when it has ended, its file is left alone."""
     monkeypatch.setattr(writing, "HEARTBEAT", 0.02)
-    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
+    with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
         os.utime(log.path, (0, 0))
         until = time.monotonic() + 60
-        while followed(log.path).state() != storage.RUNNING and time.monotonic() < until:
+        while followed(log.path).state() != writing.RUNNING and time.monotonic() < until:
             time.sleep(0.02)
-        assert followed(log.path).state() == storage.RUNNING
+        assert followed(log.path).state() == writing.RUNNING
     beating = [thread for thread in threading.enumerate() if thread.name == "scarp history"]
     for thread in beating:
         thread.join(60)
@@ -278,7 +278,7 @@ def test_a_running_training_is_not_lost(monkeypatch):
 
 CHILD = """
 import sys, time
-from scarp.model.history import storage
+from scarp.model.history import writing
 from scarp.model.history.writing import RunInfo, begin_history
 with begin_history(RunInfo("pcum", "m.safetensors", 9, 0), print) as log:
     log.epoch({"epoch": 1, "train_loss": 1.0, "validation_loss": 2.0})
@@ -295,8 +295,8 @@ def test_a_killed_training_is_lost(state):
     process.stdout.close()
     follower = followed(only(state))
     now = time.monotonic()
-    assert follower.state(now + 1) == storage.RUNNING
-    assert follower.state(now + storage.LOST_AFTER + 1) == storage.LOST
+    assert follower.state(now + 1) == writing.RUNNING
+    assert follower.state(now + writing.LOST_AFTER + 1) == writing.LOST
     assert follower.history.epoch == 1 and not follower.done, "it might only sleep"
 
 
@@ -305,11 +305,11 @@ def test_a_history_that_cannot_be_written_costs_nothing(area, tmp_path, monkeypa
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("SCARP_STATE", str(tmp_path / "file" if where == "a file" else tmp_path / "file" / "deeper"))
     test_artifact.train(area, tmp_path / "m.safetensors")
-    assert load_model(tmp_path / "m.safetensors").training["ended"] == storage.EPOCHS
+    assert load_model(tmp_path / "m.safetensors").training["ended"] == writing.EPOCHS
 
 
 def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch):
-    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
+    with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
 
         class Full:
             def write(self, _):
@@ -321,11 +321,11 @@ def test_a_disk_that_fills_up_ends_the_history_and_not_the_training(monkeypatch)
         log._stream.close()
         log._stream = Full()
         assert len(train(log, epochs=2).history) == 2
-    assert [next(iter(line)) for line in lines_of(log.path)] == [storage.HEAD]
+    assert [next(iter(line)) for line in lines_of(log.path)] == [writing.HEAD]
 
 
 def test_a_history_changes_no_weights():
-    with TrainingLog(storage.new_history(), HEAD_OF_TEST) as log:
+    with TrainingLog(writing.new_history(), HEAD_OF_TEST) as log:
         assert weights(train(log, epochs=3)) == weights(train(epochs=3))
 
 
@@ -360,10 +360,10 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     process = subprocess.Popen(command(area, output), env=console(), **pipes)
     try:
         follower = wait_for(state, 2)
-        assert follower.state() == storage.RUNNING
+        assert follower.state() == writing.RUNNING
         assert not follower.stop_requested
         assert follower.history.head.epochs == 5000
-        storage.request_stop(follower.path)
+        writing.request_stop(follower.path)
         follower.poll()
         assert follower.stop_requested
         _, text = process.communicate(timeout=60)
@@ -374,7 +374,7 @@ def test_a_training_in_a_console_is_followed_and_stopped(area, tmp_path, state):
     while follower.poll():
         pass
     model = load_model(output)
-    assert follower.state() == model.training["ended"] == storage.STOPPED
+    assert follower.state() == model.training["ended"] == writing.STOPPED
     assert follower.history.epoch == len(model.history) < 5000
     assert epochs_of(only(state)) == model.history
 

@@ -97,7 +97,7 @@ ENDED = """
 import os, sys
 from pathlib import Path
 from scarp.model.outputs import transaction
-from scarp.model.outputs.temp_files import temp_path_beside, add_temp_file_listener
+from scarp.model.outputs.transaction import temp_path_beside, add_temp_file_listener
 from scarp.model.outputs.transaction import output_transaction, commit_partial, commit, add_commit_listener
 from scarp.model.worker import journal
 

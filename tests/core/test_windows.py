@@ -10,8 +10,15 @@ from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
 from scarp.model.windows.collection import collect_windows, place_windows
 from scarp.model.windows.reading import WindowPlan
-from scarp.model.windows.scan import LabelScan, open_training_rasters
-from scarp.model.windows.split import NO_SUBSET, SHARES, Blocks, BlockSplit, assign_blocks
+from scarp.model.windows.split import (
+    NO_SUBSET,
+    SHARES,
+    Blocks,
+    BlockSplit,
+    LabelScan,
+    assign_blocks,
+    open_training_rasters,
+)
 from scarp.tests.core.conftest import degree_grid, utm_grid, write_raster, write_stack
 
 HEIGHT, WIDTH, CELL = 150, 190, 30.0

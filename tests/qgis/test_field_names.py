@@ -94,9 +94,18 @@ PROJECT = [
 
 
 EXPECTED = {
-    "STACK": "stack", "REFERENCE": "stack", "LABELS": "labels", "SAFETY_FACTOR": "safety", "SUSCEPTIBILITY": "map",
-    "ZONES": "zones", "DEM": "ground", "LANDSLIDES": "slides", "RIVERS": "rivers", "LITHOLOGY": "rocks",
-    "WINDOWS": "windows", "CLIMATE": "climate",
+    "STACK": "stack",
+    "REFERENCE": "stack",
+    "LABELS": "labels",
+    "SAFETY_FACTOR": "safety",
+    "SUSCEPTIBILITY": "map",
+    "ZONES": "zones",
+    "DEM": "ground",
+    "LANDSLIDES": "slides",
+    "RIVERS": "rivers",
+    "LITHOLOGY": "rocks",
+    "WINDOWS": "windows",
+    "CLIMATE": "climate",
     **dict.fromkeys(["FAULTS", "REGIONS", "AREA", "STABLE", "UNKNOWN"]),
 }
 

@@ -15,7 +15,7 @@ import pytest
 from qgis.core import QgsProcessingException, QgsSettings
 
 from scarp.algorithms.base.feedback import FeedbackProgress, failure
-from scarp.model.demo.settings import DemoOptions
+from scarp.model.demo import DemoOptions
 from scarp.model.errors import Cancelled, LibraryMissing, TooFewData
 from scarp.model.progress import NullProgress
 from scarp.running import failures, interpreter

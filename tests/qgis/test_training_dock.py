@@ -18,9 +18,8 @@ from qgis.PyQt.QtWidgets import QApplication
 from scarp.gui import training_dock
 from scarp.gui.line_chart import ChartColours, tick_texts, ticks, value_range
 from scarp.model.artifact_header import read_header_of_file
-from scarp.model.history import storage
-from scarp.model.history.storage import CANCELLED, END, EPOCHS, FAILED, HEAD, PATIENCE, SERIES, STOPPED
-from scarp.model.history.writing import RunInfo
+from scarp.model.history import writing
+from scarp.model.history.writing import CANCELLED, END, EPOCHS, FAILED, HEAD, PATIENCE, SERIES, STOPPED, RunInfo
 
 NAME, STATE, EPOCH, BEST_EPOCH, STARTED = range(5)
 
@@ -28,8 +27,8 @@ NAME, STATE, EPOCH, BEST_EPOCH, STARTED = range(5)
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("SCARP_STATE", str(tmp_path))
-    storage.histories_folder().mkdir()
-    return storage.histories_folder()
+    writing.histories_folder().mkdir()
+    return writing.histories_folder()
 
 
 @pytest.fixture
@@ -225,13 +224,13 @@ def test_stop_affects_only_the_selected_training(dock, folder):
     dock.poll()
     dock.list.choose(str(one.path))
     dock.stop_button.click()
-    assert storage.stop_file(one.path).exists()
-    assert not storage.stop_file(two.path).exists()
+    assert writing.stop_file(one.path).exists()
+    assert not writing.stop_file(two.path).exists()
     assert not dock.stop_button.isEnabled()
     assert "The model gets the weights of epoch 1" in texts(dock)
     dock.poll()
     assert {row[NAME]: row[STATE] for row in rows(dock)} == {"one (PCUM)": "stopping", "two (PCUM)": "running"}
-    storage.stop_file(one.path).unlink()
+    writing.stop_file(one.path).unlink()
     one.end(STOPPED)
     dock.poll()
     assert rows(dock)[1][STATE] == "stopped"

@@ -19,7 +19,7 @@ from scarp.model.history.reading import read_history
 from scarp.model.jobs.training_run import label_settings
 from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.progress import NullProgress
-from scarp.model.provenance.call import RecordedRun, read_recorded_run
+from scarp.model.provenance.records import RecordedRun, read_recorded_run
 from scarp.model.provenance.run_comparison import compare_tables
 from scarp.model.report.hillshade import find_relief
 from scarp.model.stack import read_classes

@@ -103,7 +103,7 @@ def prepare_steps(folder: Path, run: Runner) -> dict[str, list[dict[str, Any]]]:
 
 def load_libraries() -> None:
     """Import what runs need, so that a child has it."""
-    from scarp.model.worker.registry import JOBS, job
+    from scarp.model.jobs import JOBS, job
 
     for path in sorted(JOBS.glob("*.py")):
         try:

@@ -1,0 +1,238 @@
+"""Association of factors with each other and with landslides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from .band_statistics import CategoricalBand
+from .findings import (
+    CORRELATION_LIMIT,
+    DUPLICATE_LIMIT,
+    ERROR,
+    FEW_LANDSLIDE_CELLS,
+    NOTE,
+    VIF_LIMIT,
+    WARNING,
+    Finding,
+    join_names,
+    number_text,
+)
+from .stack_statistics import LabelCounts, StackScan
+
+
+@dataclass
+class Associations:
+    """The association of all pairs of factors of one kind."""
+
+    continuous: list[str]  # names of the continuous factors that vary
+    pearson: np.ndarray  # correlation matrix, float64, shape (continuous, continuous)
+    inflation: np.ndarray
+    """Variance inflation factors, shape (continuous,); infinite for a factor that others give exactly."""
+    categorical: list[str]  # names of the categorical factors with two classes at least
+    cramer: np.ndarray  # Cramér's V, float64, shape (categorical, categorical)
+
+
+def associations(scan: StackScan) -> Associations:
+    """Return the association of all factors, from what was counted."""
+    pearson = scan.comoments.correlation()
+    names = [band.name for band in scan.categorical_bands if band.countable and len(band.codes) > 1]
+    cramer = np.eye(len(names))
+    for row, column in combinations(range(len(names)), 2):
+        cramer[row, column] = cramer[column, row] = cramers_v(scan.tables[names[row], names[column]])
+    return Associations(scan.continuous, pearson, variance_inflation(pearson), names, cramer)
+
+
+def variance_inflation(pearson: np.ndarray) -> np.ndarray:
+    """Return variance inflation factors, 1 / (1 − R²) of each variable on all others, from a correlation matrix.
+
+    They are the diagonal of the inverse matrix where that exists, infinite for a variable that is a linear function of
+    others, NaN for a variable without correlations (one that does not vary).
+    """
+    result = np.full(len(pearson), np.nan)
+    known = np.flatnonzero(np.isfinite(np.diag(pearson)))
+    matrix = pearson[np.ix_(known, known)]
+    if not np.isfinite(matrix).all():
+        return result
+    for index, variable in enumerate(known):
+        others = np.delete(np.arange(len(known)), index)
+        toward = matrix[others, index]
+        # The pseudo-inverse serves when the others are functions of each other, where an inverse does not exist.
+        explained = float(toward @ np.linalg.pinv(matrix[np.ix_(others, others)], rcond=1e-10, hermitian=True) @ toward)
+        result[variable] = math.inf if explained >= 1 - 1e-9 else 1 / (1 - explained)
+    return result
+
+
+def cramers_v(table: np.ndarray) -> float:
+    """Return Cramér's V (1946) of a table of counts, without a correction for small samples.
+
+    It is 0 (independent) to 1 (one gives the other); NaN when fewer than two rows or columns have counts.
+    """
+    counts = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0].astype(np.float64)
+    if min(counts.shape) < 2:
+        return math.nan
+    total = counts.sum()
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
+    chi2 = float(((counts - expected) ** 2 / expected).sum())
+    return min(1.0, math.sqrt(chi2 / total / (min(counts.shape) - 1)))
+
+
+def check_associations(found: Associations) -> Iterator[Finding]:
+    """Report pairs of factors that are redundant, and factors that several others give together."""
+    for row, column in combinations(range(len(found.continuous)), 2):
+        pair = f"{found.continuous[row]} × {found.continuous[column]}"
+        yield from _check_pair(pair, found.pearson[row, column], "Pearson's r")
+    for row, column in combinations(range(len(found.categorical)), 2):
+        pair = f"{found.categorical[row]} × {found.categorical[column]}"
+        yield from _check_pair(pair, found.cramer[row, column], "Cramér's V")
+    for index, (name, inflation) in enumerate(zip(found.continuous, found.inflation)):
+        if inflation > VIF_LIMIT:
+            over = "infinite" if math.isinf(inflation) else f"{inflation_text(inflation)}, over {VIF_LIMIT:.0f}"
+            how = "exactly" if math.isinf(inflation) else "almost"
+            message = f"Its variance inflation factor is {over}: the other continuous factors determine it {how}."
+            remedy = "Leave it out, or the factors that correlate with it."
+            yield Finding(WARNING, "variance inflation", name, f"{message} {_closest(index, found)}", remedy)
+
+
+def _check_pair(pair: str, value: float, name: str) -> Iterator[Finding]:
+    if abs(value) >= DUPLICATE_LIMIT:
+        message = (
+            f"One determines the other ({name} = {number_text(value)}): the same layer twice, or one computed from "
+            "the other."
+        )
+        yield Finding(WARNING, "copy", pair, message, "Leave one of the two out.")
+    elif abs(value) > CORRELATION_LIMIT:
+        message = (
+            f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}: the two are largely redundant, and their "
+            "separate effects cannot be distinguished."
+        )
+        remedy = "Leave one of the two out, or keep both and do not interpret either alone."
+        yield Finding(WARNING, "correlation", pair, message, remedy)
+
+
+def _closest(index: int, found: Associations) -> str:
+    """Return a sentence that says with which factor this one correlates most."""
+    row = np.abs(found.pearson[index])
+    row[index] = np.nan
+    if np.isnan(row).all():
+        return ""
+    other = int(np.nanargmax(row))
+    return f"It correlates most with {found.continuous[other]} (|r| = {_coefficient(row[other])})."
+
+
+def inflation_text(value: float) -> str:
+    """Return a variance inflation factor as text: one decimal, none for those beyond a thousand."""
+    if math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:,.{1 if value < 1000 else 0}f}"
+
+
+def _coefficient(value: float) -> str:
+    """Return a coefficient with two decimals, or four near 1, where two would hide the difference."""
+    return number_text(round(float(value), 2 if abs(value) < 0.995 else 4))
+
+
+OUTSIDE_SHARE = 0.01  # share of the cells outside the labelled range of a factor from which a note is made
+
+
+@dataclass(frozen=True)
+class ClassShare:
+    """One class of a categorical factor against the landslides, over the cells whose label is known."""
+
+    code: int
+    label: str
+    cells: int
+    landslides: int
+    area_share: float
+    landslide_share: float
+    frequency_ratio: float
+    """Share of landslide cells ÷ share of cells: over 1 where landslides are more common than on average."""
+
+
+def frequency_ratios(band: CategoricalBand) -> list[ClassShare]:
+    """Return the frequency ratio of each class (Lee and Pradhan 2007); NaN without labelled or landslide cells."""
+    area, slides = int(band.known.sum()), int(band.landslides.sum())
+    result = []
+    for code, cells, landslides in zip(band.codes, band.known.tolist(), band.landslides.tolist()):
+        area_share = cells / area if area else float("nan")
+        landslide_share = landslides / slides if slides else float("nan")
+        ratio = landslide_share / area_share if cells else float("nan")
+        result.append(ClassShare(code, band.label(code), cells, landslides, area_share, landslide_share, ratio))
+    return result
+
+
+def check_labels(scan: StackScan) -> Iterator[Finding]:
+    """Report what is doubtful in the labels, alone and against the factors; nothing without labels."""
+    if scan.labels is None:
+        return
+    yield from _check_counts(scan.labels)
+    if scan.labels.landslide_used == 0:
+        return
+    for band in scan.categorical_bands:
+        yield from _check_classes(band)
+    for continuous in scan.continuous_bands:
+        outside = continuous.cells_outside_labelled()
+        if continuous.finite and outside > OUTSIDE_SHARE * continuous.finite:
+            low, high = number_text(continuous.labelled_minimum), number_text(continuous.labelled_maximum)
+            message = (
+                f"Cells lie outside {low} to {high}, the range of the labelled cells: the model extrapolates there."
+            )
+            remedy = "Label a more varied area, or use the map there with care."
+            yield continuous.finding(NOTE, "extrapolation", message, remedy, outside)
+
+
+def _check_counts(counts: LabelCounts) -> Iterator[Finding]:
+    used, lost = counts.landslide_used, counts.landslide_lost
+    labelled = used + counts.stable_used
+    if counts.other:
+        message = "Cells hold a value that is not a label: 1 is landslide, 0 stable, 255 unknown."
+        remedy = "Make the labels with scarp:buildbufferedlabels."
+        yield Finding(ERROR, "label value", "labels", message, remedy, counts.other, counts.cells)
+    if counts.landslide == 0:
+        message, remedy = "No cell is labelled landslide (1).", "Check that the landslide layer overlaps the stack."
+        yield Finding(ERROR, "no landslides", "labels", message, remedy, 0, counts.cells)
+        return
+    if counts.stable_used == 0:
+        message = "No cell with data is labelled stable (0)."
+        remedy = "Use smaller RADII or RING, or a larger mapped area."
+        yield Finding(ERROR, "no stable cells", "labels", message, remedy, 0, counts.cells)
+    if lost:
+        severity = ERROR if lost == counts.landslide else WARNING if lost > 0.05 * counts.landslide else NOTE
+        message = "Landslide cells lie where some factor has no data; they are lost to training."
+        remedy = "Fill the gaps of the factors there; the table of factors tells which have some."
+        yield Finding(severity, "landslides lost", "labels", message, remedy, lost, counts.landslide)
+    if 0 < used < FEW_LANDSLIDE_CELLS:
+        message = "A network learns little from so few landslide cells, and its results will vary from run to run."
+        remedy = "Add landslides, use larger RADII, or train KIND=logistic_regression with scarp:traincomparisonmodel."
+        yield Finding(WARNING, "few landslides", "labels", message, remedy, used, labelled)
+    if used > counts.stable_used > 0:
+        message = "More than half of the labelled cells are landslide; the buffers are probably too wide."
+        remedy = "Use smaller RADII, in keeping with the true size of the landslides."
+        yield Finding(WARNING, "landslides everywhere", "labels", message, remedy, used, labelled)
+
+
+def _check_classes(band: CategoricalBand) -> Iterator[Finding]:
+    """Report classes that a model cannot learn from these labels."""
+    named = [index for index, code in enumerate(band.codes) if not band.factor.classes or code in band.factor.classes]
+    unseen = [index for index in named if band.known[index] == 0]
+    if unseen and len(unseen) < len(band.codes):
+        message = (
+            f"Classes without any labelled cell: {_names(band, unseen)}. A model does not see them in training, and "
+            "the map there is a guess."
+        )
+        remedy = "Map landslides in these classes too, or mask them with AREA."
+        yield band.finding(WARNING, "unlabelled class", message, remedy, int(band.counts[unseen].sum()))
+    stable = [index for index in named if band.known[index] > 0 and band.landslides[index] == 0]
+    if stable:
+        message = f"Classes without a landslide cell: {_names(band, stable)}."
+        remedy = "Nothing, if that is true of the ground and not a gap in the inventory."
+        cells, known = int(band.known[stable].sum()), int(band.known.sum())
+        yield Finding(NOTE, "no landslides in class", band.name, message, remedy, cells, known)
+
+
+def _names(band: CategoricalBand, indices: Sequence[int]) -> str:
+    return join_names([band.label(band.codes[index]) for index in indices])
