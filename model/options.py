@@ -26,7 +26,7 @@ def number(
     decimals: int | None = None,
     advanced: bool = False,
 ) -> Value:
-    """Declare a number; it is whole if its default is an ``int``.
+    """Declare a number; it is whole if its default is an ``int`` and it has no ``decimals``.
 
     Args:
         default: value when the user gives none; ``None`` for an optional number.
@@ -119,7 +119,7 @@ class Option:
     @property
     def is_integer(self) -> bool:
         """Whether the value is a whole number."""
-        return isinstance(self.default, int) and not isinstance(self.default, bool)
+        return isinstance(self.default, int) and not isinstance(self.default, bool) and self.decimals is None
 
     def check(self, value: Any) -> None:
         """Raise :class:`ParameterInvalid` if a value is of another type, out of its limits or not among its choices."""

@@ -51,9 +51,8 @@ class LineDensity(FactorReader):
             raise ParameterInvalid(f"The radius of the density of {role} is {radius:g} m, but must be above 0.")
         if radius < grid.cell_size() / 2:
             raise ParameterInvalid(
-                f"The radius of the density of {role}, {radius:g} m, is less than half a cell "
-                f"({grid.cell_size():.4g} m), so most lines would be missed. Is it in degrees or in kilometres? "
-                "Give a larger one, in metres."
+                f"The radius of the density of {role}, {radius:g} m, is less than half a cell ({grid.cell_size():.4g} "
+                "m), so most lines would be missed. Is it in degrees or in kilometres? Give a larger one, in metres."
             )
         self._radius, self._progress = float(radius), progress
         self._cell_size = CellSizeByRow(grid, radius)

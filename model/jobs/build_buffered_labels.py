@@ -241,9 +241,8 @@ def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
     )
     progress.report(
         0.98,
-        f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), "
-        f"{summary.stable_cells:,} stable, {summary.unknown_cells:,} unknown; "
-        f"{summary.ratio:.1f} stable cells per landslide cell.",
+        f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), {summary.stable_cells:,} "
+        f"stable, {summary.unknown_cells:,} unknown; {summary.ratio:.1f} stable cells per landslide cell.",
     )
     if summary.small_polygons:
         progress.report(

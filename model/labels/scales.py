@@ -28,7 +28,7 @@ class LabelOptions(Options):
     radii: Mapping[str, float] = field(default_factory=dict)
     """Metres by size. Empty: the paper's for points, no buffer for polygons."""
     ring: float = number(
-        0.0,
+        0,
         0,
         1e6,
         "Ring left out around landslides (m)",

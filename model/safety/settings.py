@@ -38,7 +38,7 @@ class SafetyOptions(Options):
         decimals=4,
     )
     rainy_days: float = number(
-        90.0,
+        90,
         1,
         366,
         "Rainy days in the season",

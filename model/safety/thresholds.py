@@ -19,6 +19,8 @@ from ..inputs.vectors import Polygons
 from ..progress import Progress
 from .settings import SafetyOptions
 
+ZONE_LIMITS = {"alpha": 1.0, "beta": 1000.0, "rainy_days": 366.0}
+"""Largest values in the fields of climate zones."""
 CRITICAL_SAFETY_FACTOR = 0.5
 """The safety factor is below it exactly where the seven-day rainfall exceeds the critical rainfall."""
 
@@ -167,7 +169,7 @@ class RainySeason:
 
     def _read_field(self, zones: Polygons, name: str, field: str, progress: Progress) -> np.ndarray:
         values = zones.numbers(field)
-        _, high = SafetyOptions.option(name).limits or (0, np.inf)
+        high = ZONE_LIMITS[name]
         with np.errstate(invalid="ignore"):
             wrong = values[(values <= 0) | (values > high)]
         if len(wrong):

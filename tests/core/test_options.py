@@ -8,7 +8,7 @@ import math
 import pytest
 
 from scarp.model.errors import ParameterInvalid
-from scarp.model.options import Options, choice, flag, number, text
+from scarp.model.options import Option, Options, choice, flag, number, text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,3 +61,4 @@ def test_option_describes_its_field():
     assert (option.parameter, option.label, option.limits, option.decimals) == ("LAMBDA", "Weight", (0.0, 1.0), 4)
     assert Example.option("repeats").advanced
     assert Example.option("repeats").is_integer
+    assert not Option("ring", 0, limits=(0, 9), decimals=1).is_integer

@@ -349,6 +349,12 @@ def test_coefficient_of_cells_without_class_is_none_without_a_source():
     assert fallback is None
 
 
+def test_field_of_beta_may_exceed_the_limit_of_the_parameter():
+    zones = Polygons(name="climate", geometries=[box(LEFT, BOTTOM, LEFT + 600, TOP)], fields={"b": [1000.0]})
+    season = RainySeason(SafetyOptions(**SEASON, beta_field="b"), zones, GRID, NullProgress())
+    assert season.read(Block(0, 0, 1, 1))[1] == 1000.0
+
+
 def test_season_reads_zones_by_block():
     zones = Polygons(name="climate", geometries=[box(LEFT, BOTTOM, LEFT + 600, TOP)], fields={"n": [60.0]})
     options = SafetyOptions(alpha=0.8, beta=2.0, rainy_days=90.0, rainy_days_field="n")
