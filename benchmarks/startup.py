@@ -160,7 +160,7 @@ def watch(iface: Any, target: Path) -> None:
 
 def choosing() -> float:
     """Return the seconds that choosing where to run takes, the first time apart."""
-    from scarp.running.interpreter import choose_runtime
+    from scarp.running.core import choose_runtime
 
     needs = ["torch", "rasterio", "sklearn", "scipy", "safetensors", "matplotlib", "jinja2"]
     choose_runtime(needs)

@@ -114,7 +114,7 @@ def _gdal() -> str:
 def _where_scarp_computes() -> Any:
     """Return where the next run would take place."""
     try:
-        from ..running.interpreter import choose_runtime
+        from ..running.core import choose_runtime
 
         choice = choose_runtime(("torch", "rasterio", "sklearn", "safetensors"))
     except Exception as error:  # the report is for when things are broken, Scarp's own parts included

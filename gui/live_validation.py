@@ -9,7 +9,7 @@ from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QObject, QTimer
 from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from ..algorithms.base.values import live_validation_message, plain
+from ..algorithms.base.parameters import live_validation_message, plain
 
 DEBOUNCE_MS = 300
 """Milliseconds without a change after which the values are checked."""

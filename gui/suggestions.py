@@ -22,8 +22,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QObject, QStringListModel, Qt
 from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QLineEdit, QWidget
 
-from ..algorithms.base.parameters import RASTER_OR_VECTOR_FIELD
-from ..algorithms.base.values import plain
+from ..algorithms.base.parameters import RASTER_OR_VECTOR_FIELD, plain
 from ..model.factors.definitions import FACTORS
 from ..translation import tr
 

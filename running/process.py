@@ -26,6 +26,7 @@ from ..model.worker import journal
 from ..model.worker import protocol as messages
 from ..model.worker.protocol import SEARCH_PATH, Channel, read_message
 from ..translation import tr
+from .core import Runtime
 from .failures import (
     CoreProcessError,
     cannot_start,
@@ -34,7 +35,6 @@ from .failures import (
     rebuild_error,
     temp_folder_error,
 )
-from .interpreter import Runtime
 
 WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
 POLL_INTERVAL = 0.05  # seconds between two checks whether the user cancelled

@@ -21,7 +21,7 @@ PASSES_VALUES = {
     "algorithms/base/algorithm.py",
     "algorithms/base/parameters.py",
     "gui/algorithm_dialog.py",
-    "processing_provider/models.py",
+    "processing_provider/provider.py",
 }
 """Where ``tr`` takes values instead of literals: texts that algorithms state and models hold."""
 

@@ -27,15 +27,14 @@ from ...model.outputs.lock import output_lock
 from ...model.training.settings import PAPER, RECOMMENDED, format_value, preset_value
 from ...processing_provider.dependencies import install_hint, load_error_message
 from ...processing_provider.settings import has_window
-from ...running.core import Core
-from ...running.interpreter import choose_runtime
+from ...running.core import Core, choose_runtime
 from ...translation import tr
 from . import parameters
 from .arguments import Arguments
 from .feedback import FeedbackProgress, failure
+from .parameters import parameter_problem
 from .record import record_call
 from .styles import group_layers, refresh_layers
-from .values import parameter_problem
 
 PACKAGE = Path(__file__).resolve().parent.parent.parent
 PREPARE = ("prepare", "1 Prepare data")

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingAlgorithm, QgsProcessingContext, QgsRasterLayer
 
-from ...model.errors import CrsMissing, InputMissing, LibraryMissing, ParameterInvalid
+from ...model.errors import CrsMissing, InputCorrupt, InputMissing, LibraryMissing, ParameterInvalid
 from ...model.options import Option, Options
 from ...processing_provider.dependencies import install_hint
 from ...translation import tr
 from .feedback import FeedbackProgress
-from .values import (
+from .parameters import (
     is_given,
     number_problem,
     output_path,
@@ -146,25 +146,21 @@ class Arguments:
         return rows_of(value if is_given(value) else self.algorithm.parameterDefinition(name).defaultValue())
 
     def raster(self, name: str) -> str | None:
-        from .layers import raster_path
-
         if not self.given(name):
             return None
         layer = self.algorithm.parameterAsRasterLayer(self.parameters, name, self.context)
         if layer is None or not layer.isValid():
             raise self._cannot_open(name, tr("a raster"))
-        return raster_path(layer, self.progress)
+        return _raster_path(layer, self.progress)
 
     def named_rasters(self, name: str) -> list[tuple[str, str]]:
         """Return path and layer name of each raster of a list."""
-        from .layers import raster_path
-
         if not self.given(name):
             return []
         layers = self.algorithm.parameterAsLayerList(self.parameters, name, self.context)
         if not layers or not all(isinstance(layer, QgsRasterLayer) and layer.isValid() for layer in layers):
             raise self._cannot_open(name, tr("rasters"))
-        return [(raster_path(layer, self.progress), layer.name()) for layer in layers]
+        return [(_raster_path(layer, self.progress), layer.name()) for layer in layers]
 
     def is_raster(self, name: str) -> bool:
         """Whether the layer of a parameter that takes rasters and vector layers is a raster."""
@@ -315,6 +311,30 @@ class Arguments:
             '{name}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists and is complete.'
         )
         return InputMissing(text.format(name=name, value=shown, wanted=kind))
+
+
+def _raster_path(layer: QgsRasterLayer, progress: FeedbackProgress) -> str:
+    """Return what GDAL opens for a raster layer.
+
+    Raises:
+        InputCorrupt: the layer is not one that GDAL reads.
+    """
+    provider = layer.dataProvider()
+    if provider is None or provider.name() != "gdal":
+        kind = provider.name() if provider is not None else "unknown"
+        text = tr(
+            'The raster layer "{layer}" is no raster file (its kind is {kind}). Save it as a GeoTIFF '
+            "with Export > Save As, and use that."
+        )
+        raise InputCorrupt(text.format(layer=layer.name(), kind=kind))
+    if layer.crs() != provider.crs():
+        given, found = (crs.authid() or tr("none") for crs in (layer.crs(), provider.crs()))
+        text = tr(
+            'The raster layer "{layer}" has the CRS {given} in this project, but {found} in its file. Scarp uses that '
+            "of the file. To change it there, use Raster > Projections > Assign projection."
+        )
+        progress.warn(text.format(layer=layer.name(), given=given, found=found))
+    return layer.source().split("|")[0]
 
 
 def grid_crs(wkt: str, path: str, role: str) -> QgsCoordinateReferenceSystem:

@@ -24,16 +24,15 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
     QgsGeometry,
     QgsProcessingContext,
     QgsProcessingFeatureSource,
-    QgsRasterLayer,
     QgsRectangle,
     QgsWkbTypes,
 )
 
-from ...model.errors import CrsMissing, InputCorrupt, LayerEmpty, ParameterInvalid
+from ...model.errors import CrsMissing, LayerEmpty, ParameterInvalid
 from ...model.inputs.vectors import Lines, Points, Polygons
 from ...model.progress import Progress, stop_if_cancelled
 from ...translation import tr
-from .values import require_field_of
+from .parameters import require_field_of
 
 Layer = Union[Points, Lines, Polygons]
 _GeometryType: Any = QgsWkbTypes.GeometryType
@@ -45,30 +44,6 @@ _REPAIRED = "repaired"
 _SourceFlag: Any = QgsProcessingFeatureSource.Flag
 _SKIP_CHECK = _SourceFlag.FlagSkipGeometryValidityChecks
 """QGIS's own check would stop at the first invalid geometry; here it is repaired."""
-
-
-def raster_path(layer: QgsRasterLayer, progress: Progress) -> str:
-    """Return what GDAL opens for a raster layer.
-
-    Raises:
-        InputCorrupt: the layer is not one that GDAL reads.
-    """
-    provider = layer.dataProvider()
-    if provider is None or provider.name() != "gdal":
-        kind = provider.name() if provider is not None else "unknown"
-        text = tr(
-            'The raster layer "{layer}" is no raster file (its kind is {kind}). Save it as a GeoTIFF '
-            "with Export > Save As, and use that."
-        )
-        raise InputCorrupt(text.format(layer=layer.name(), kind=kind))
-    if layer.crs() != provider.crs():
-        given, found = (crs.authid() or tr("none") for crs in (layer.crs(), provider.crs()))
-        text = tr(
-            'The raster layer "{layer}" has the CRS {given} in this project, but {found} in its file. Scarp uses that '
-            "of the file. To change it there, use Raster > Projections > Assign projection."
-        )
-        progress.warn(text.format(layer=layer.name(), given=given, found=found))
-    return layer.source().split("|")[0]
 
 
 @dataclass

@@ -1,12 +1,24 @@
-"""Parameter definitions in one line each: id and label side by side, and what works on every QGIS from 3.22."""
+"""Parameters: their definitions in one line each, their values as users give them, and the checks of these.
+
+QGIS's own check only reports "Incorrect parameter value for X"; the messages here state what is expected.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from qgis.core import (
+    NULL,
+    QgsDataSourceUri,
+    QgsFields,
     QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProcessingOutputLayerDefinition,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
@@ -23,10 +35,282 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
+    QgsProperty,
 )
 
+from ...model.errors import FieldUnusable, ParameterInvalid, ParameterMissing, ScarpError
 from ...model.options import Option
 from ...translation import tr
+
+LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
+"""Types of parameters, as QGIS names them, that take layers."""
+_OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional  # type: ignore[attr-defined]  # stubs of QGIS 4
+MODEL_SUFFIX = "safetensors"
+Definition = Any
+"""A ``QgsProcessingParameterDefinition``, whose attributes depend on its type."""
+_NOT_FILES = ("memory:", "ogr:", "postgis:", "database:", "spatialite:", "mssql:", "oracle:", "hana:")
+"""Prefixes of outputs that go to memory or into a database."""
+
+
+def plain(value: Any) -> Any:
+    """Return the value inside the wrappers that Processing puts around layers, outputs and data-defined values."""
+    if isinstance(value, QgsProcessingFeatureSourceDefinition):
+        return plain(value.source)
+    if isinstance(value, QgsProcessingOutputLayerDefinition):
+        return plain(value.sink)
+    if isinstance(value, QgsProperty):
+        return plain(value.staticValue())
+    return None if value is None or value == NULL else value
+
+
+def is_given(value: Any) -> bool:
+    """Whether the user gave a value."""
+    return plain(value) not in (None, "", [])
+
+
+def is_required(definition: Definition) -> bool:
+    """Whether a run needs a value from the user."""
+    optional = bool(definition.flags() & _OPTIONAL)
+    return not optional and definition.defaultValue() in (None, NULL) and not definition.isDestination()
+
+
+def rows_of(value: Any) -> Any:
+    """Return a table as text or as a flat list in which ``1.0`` of a number cell is ``1``, as the user typed it."""
+    value = plain(value)
+    if value is None or isinstance(value, str):
+        return value
+    rows = value if isinstance(value, (list, tuple)) else [value]
+    cells = [cell for row in rows for cell in (row if isinstance(row, (list, tuple)) else [row])]
+    cells = [cell for cell in cells if cell is not None and cell != NULL]
+    return [int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in cells]
+
+
+def source_text(value: Any, context: QgsProcessingContext) -> str:
+    """Return the source of a layer value, for the run record: path, URI or the layer's own source."""
+    value = plain(value)
+    if not hasattr(value, "source"):
+        text = "" if value is None else str(value)
+        layer = context.getMapLayer(text) if text else None
+        return strip_password(layer.source() if layer is not None else text)
+    return strip_password(str(value.source()))
+
+
+def strip_password(source: str) -> str:
+    """Return the source of a layer without the password of its database."""
+    return QgsDataSourceUri.removePassword(source) if "password" in source.lower() else source
+
+
+def output_path(value: Any) -> str | None:
+    """Return the file of an output; None for temporary and memory layers and for databases."""
+    text = plain(value)
+    if not isinstance(text, str) or not text or text == QgsProcessing.TEMPORARY_OUTPUT or text.startswith(_NOT_FILES):
+        return None
+    return text
+
+
+def absolute_path(path: str) -> str:
+    """Return a path under which a file can be compared with others: real, and in one case where case is ignored."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -> int:
+    """Return the index of a field.
+
+    Args:
+        layer: name of the layer, for the message.
+        parameter: name of the input that the layer was given for.
+        fields: of the layer.
+        name: of the field.
+
+    Raises:
+        FieldUnusable: the layer has no such field.
+    """
+    index = fields.lookupField(name)
+    if index < 0:
+        known = ", ".join(fields.names()) or tr("none")
+        text = tr(
+            'The layer "{layer}" for {parameter} has no field "{field}". It has: {known}. '
+            "Choose one of these, or another layer."
+        )
+        raise FieldUnusable(text.format(layer=layer, parameter=parameter, field=name, known=known))
+    return int(index)
+
+
+def parameter_problem(definition: Definition, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    """Return what is wrong with the value of one input parameter; empty if nothing is."""
+    value = parameters.get(definition.name())
+    if definition.isDestination() or (not is_given(value) and not is_required(definition)):
+        return ""
+    title, wanted = _title(definition), _expected_type(definition)
+    if not is_given(value):
+        return tr("{title} is missing. Give {wanted}.").format(title=title, wanted=wanted)
+    problem = number_problem(definition, value) if definition.type() == "number" else ""
+    if problem or definition.checkValueIsAcceptable(value, context):
+        return problem
+    items = plain(value)
+    items = items if isinstance(items, (list, tuple)) else [items]
+    shown = ", ".join(item.name() if hasattr(item, "name") else str(item) for item in items)
+    if definition.type() not in LAYER_TYPES:
+        return tr('{title} is "{value}", but should be {wanted}.').format(title=title, value=shown, wanted=wanted)
+    gone = ", ".join(item for item in items if _is_missing_file(item))
+    if gone:
+        return tr('{title}: there is no file or layer "{value}". Check the path.').format(title=title, value=gone)
+    text = tr(
+        '{title}: "{value}" cannot be opened as {wanted}. Check that the file or layer exists, is complete '
+        "and is of the right kind."
+    )
+    return text.format(title=title, value=shown, wanted=wanted)
+
+
+def number_problem(definition: Definition, value: Any) -> str:
+    """Return what is wrong with a value as a number; empty if nothing is.
+
+    QGIS reads text as 0 where a number is optional, truncates a fraction to a whole number, and turns NaN into a large
+    negative number.
+    """
+    shown = plain(value)
+    if shown is None or shown == "" or not isinstance(shown, (int, float, str)):
+        return ""
+    try:
+        number = float(shown)
+        whole = definition.dataType() != QgsProcessingParameterNumber.Type.Integer or number == int(number)
+        # NaN fails every comparison.
+        if whole and definition.minimum() <= number <= definition.maximum():
+            return ""
+    except (ValueError, OverflowError):
+        pass
+    text = tr('{title} is "{value}", but should be {wanted}.')
+    return text.format(title=_title(definition), value=shown, wanted=_expected_type(definition))
+
+
+def _title(definition: Definition) -> str:
+    return f"{definition.name()} ({definition.description()})"
+
+
+def _is_missing_file(item: Any) -> bool:
+    """Whether a value looks like the path of a file that does not exist; it may be any source of a layer."""
+    path = item.split("|")[0] if isinstance(item, str) else ""
+    is_uri = "=" in path or "://" in path or path.startswith("/vsi")
+    return bool(os.path.splitext(path)[1]) and not is_uri and not os.path.exists(path)
+
+
+def _expected_type(definition: Definition) -> str:
+    """Return in words what a parameter takes."""
+    kind = definition.type()
+    if kind == "enum":
+        return tr("one of {choices}").format(choices=", ".join(definition.options()))
+    if kind == "number":
+        integer = definition.dataType() == QgsProcessingParameterNumber.Type.Integer
+        text = tr("a whole number from {lowest} to {highest}" if integer else "a number from {lowest} to {highest}")
+        return text.format(lowest=f"{definition.minimum():.10g}", highest=f"{definition.maximum():.10g}")
+    if kind == "file" and definition.fileFilter():
+        return tr("a file of this kind: {filter}").format(filter=definition.fileFilter())
+    return {
+        "raster": tr("a raster"),
+        "source": tr("a vector layer"),
+        "vector": tr("a vector layer"),
+        "layer": tr("a raster or vector layer"),
+        "multilayer": tr("layers"),
+        "file": tr("a file"),
+        "field": tr("the name of a field"),
+        "boolean": tr("true or false"),
+        "matrix": tr("comma-separated text or a table"),
+    }.get(kind, tr("a value"))
+
+
+def live_validation_message(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> str:
+    """Return what is wrong with the values while the user fills in the dialog, with its labels; empty if nothing is.
+
+    What is still empty is no error yet, and missing libraries are not an error of a value.
+
+    Args:
+        algorithm: one of Scarp's, or a graphical model.
+        parameters: values by name.
+        context: in which layers are found; files that are opened stay open in it.
+    """
+    return _with_labels(_live_problem(algorithm, parameters, context), algorithm)
+
+
+def _live_problem(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    unfinished = False
+    for definition in algorithm.parameterDefinitions():
+        if not is_given(parameters.get(definition.name())):
+            unfinished = unfinished or is_required(definition)
+            continue
+        problem = parameter_problem(definition, parameters, context)
+        if problem:
+            return problem
+    try:
+        # A graphical model has no check of its own.
+        if hasattr(algorithm, "check_values"):
+            algorithm.check_values(parameters, context)
+    except ParameterMissing as error:
+        return "" if unfinished else str(error)
+    except ScarpError as error:
+        return str(error)
+    except ImportError:
+        # A check that needs the core's libraries is made when the algorithm runs, where they are.
+        return ""
+    return ""
+
+
+def _with_labels(text: str, algorithm: QgsProcessingAlgorithm) -> str:
+    """Replace parameter names by the labels of the dialog."""
+    labels = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
+    for name, label in labels.items():
+        text = text.replace(f"{name} ({label})", f"“{label}”")
+    # Chinese sets no spaces around a name, so \b would not do.
+    names = "|".join(sorted(map(re.escape, labels), key=len, reverse=True))
+    return re.sub(rf"(?<![A-Za-z0-9_“])({names})(?![A-Za-z0-9_”])", lambda match: f"“{labels[match[1]]}”", text)
+
+
+def require_distinct_outputs(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> None:
+    """Check that no output overwrites an input or another output, and that models have the suffix that inputs ask for.
+
+    Raises:
+        ParameterInvalid: one does; the message names both.
+    """
+    used = _input_files(algorithm, parameters, context)
+    destinations: list[Any] = algorithm.destinationParameterDefinitions()
+    for definition in destinations:
+        name, path = definition.name(), output_path(parameters.get(definition.name()))
+        if path is None:
+            continue
+        if definition.type() != "folderDestination" and os.path.isdir(path):
+            text = tr("{name} is {path}, which is a folder. Give the name of a file.")
+            raise ParameterInvalid(text.format(name=name, path=path))
+        other = used.get(absolute_path(path))
+        if other is not None:
+            text = tr("{name} would overwrite {other}: both are {path}. Choose another place for {name}.")
+            raise ParameterInvalid(text.format(name=name, other=other, path=path))
+        used[absolute_path(path)] = name
+        is_model = definition.type() == "fileDestination" and definition.defaultFileExtension() == MODEL_SUFFIX
+        if is_model and not path.lower().endswith(f".{MODEL_SUFFIX}"):
+            text = tr("{name} is {path}, but the file of a model must end in {ending}. Change it.")
+            raise ParameterInvalid(text.format(name=name, path=path, ending=f".{MODEL_SUFFIX}"))
+
+
+def _input_files(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> dict[str, str]:
+    """Return the parameter name by the absolute path of each input file."""
+    found = {}
+    for definition in algorithm.parameterDefinitions():
+        name, value = definition.name(), plain(parameters.get(definition.name()))
+        takes_files = definition.type() in (*LAYER_TYPES, "file") and not definition.isDestination()
+        # A checkpoint is both read and written.
+        if not takes_files or not is_given(value) or name == "CHECKPOINT":
+            continue
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            path = source_text(item, context).split("|")[0]
+            if os.path.isfile(path):
+                found[absolute_path(path)] = name
+    return found
+
 
 Source: Any = QgsProcessing.SourceType
 POINT, LINE, POLYGON = Source.TypeVectorPoint, Source.TypeVectorLine, Source.TypeVectorPolygon

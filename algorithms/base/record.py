@@ -28,8 +28,7 @@ from ...model.progress import Progress
 from ...model.provenance.records import RecordedRun
 from ...translation import tr
 from .arguments import Arguments
-from .parameters import Source
-from .values import LAYER_TYPES, Definition, is_given, plain, source_text, strip_password
+from .parameters import LAYER_TYPES, Definition, Source, is_given, plain, source_text, strip_password
 
 TEMPORARY = "temporary"
 """Key of the name of a layer that exists in QGIS's memory only."""

@@ -37,7 +37,7 @@ from ...model.errors import OutputNotWritable
 from ...model.outputs.transaction import commit, output_transaction, temp_path_beside
 from ...translation import tr
 from .arguments import Arguments
-from .values import output_path
+from .parameters import output_path
 
 WkbType = QgsWkbTypes.Type
 TEXT, INTEGER, REAL = "text", "integer", "real"

@@ -31,7 +31,7 @@ from qgis.utils import iface
 from ...model.provenance.records import MEANING_TAG, read_warnings
 from ...processing_provider import settings
 from ...translation import tr
-from .values import absolute_path
+from .parameters import absolute_path
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"

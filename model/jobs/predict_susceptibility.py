@@ -16,7 +16,6 @@ from rasterio.enums import Resampling
 
 from ..artifact import TrainedModel, load_model
 from ..cluster.connection import connect
-from ..cluster.tasks import Cluster
 from ..errors import ClusterUnsuitable, ParameterInvalid, TooFewData
 from ..factors.polygons import AreaMask
 from ..grid import Grid
@@ -24,15 +23,21 @@ from ..inputs.rasters import REGION_TAG, create_raster
 from ..inputs.vectors import Polygons
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, sha256
-from ..prediction.applicability import NODATA
 from ..prediction.distributed import RemotePrediction, compute_remotely
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
-from ..prediction.pipeline import OutputRasters, Plan, PredictionTotals, compute_tiles, make_plan, write_tiles
-from ..prediction.precision import choose_compute_setup
+from ..prediction.pipeline import (
+    OutputRasters,
+    Plan,
+    PredictionTotals,
+    choose_compute_setup,
+    compute_tiles,
+    make_plan,
+    write_tiles,
+)
 from ..prediction.settings import PredictionOptions
 from ..prediction.tile_cache import TileCache, resuming, tile_cache_for
-from ..prediction.tile_inference import MEAN, OUTSIDE, SPREAD, TileWork
+from ..prediction.tile_inference import MEAN, NOT_APPLICABLE, OUTSIDE, SPREAD, TileWork
 from ..prediction.tiling import coarse_grid
 from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.lineage import warn_changed_stack, warn_stale_inputs
@@ -114,18 +119,24 @@ def predict_susceptibility(
     _check(paths, models, options)
     loaded = [load_model(path) for path in models]
     inputs = {"STACK": stack, "MODEL": list(models), "AREA": (area.source or area.name) if area is not None else None}
-    record = RunRecord("predictsusceptibility", options.record(), inputs, background=True)
+    parameters = {name: value for name, value in options.record().items() if value != ""}
+    record = RunRecord("predictsusceptibility", parameters, inputs, background=True)
     with contextlib.ExitStack() as closing:
         opened = closing.enter_context(open_stack(stack))
         warn_stale_inputs({"factor stack": stack}, progress)
-        cluster = closing.enter_context(_cluster(options.scheduler, stack, models, output, progress))
+        cluster = None
+        if options.scheduler.strip():
+            _require_file(stack)
+            reads, folder = [stack, *models], Path(output).parent
+            cluster = closing.enter_context(connect(options.scheduler, progress, reads, folder))
         arrays = [name for name, path in paths.items() if path is not None]
         run = _prepare(opened, models, loaded, area, options, arrays, progress)
         _log_plan(run, cluster is not None, progress)
         cells = opened.grid.width * opened.grid.height * run.ensemble.members
         cache = _tile_cache(run, output, stack) if cluster is not None or cells >= RESUME_MIN_WORK else None
         closing.enter_context(full_precision_fp32(run.setup.device))
-        closing.enter_context(resuming(cache, record, progress))
+        if cache is not None:
+            closing.enter_context(resuming(cache, record, progress))
         part = SubProgress(progress, 0.02, 0.95)
         if cluster is not None and cache is not None:
             tiles = compute_remotely(cluster, _remote(run, stack, models, cache), run.work, part)
@@ -181,19 +192,12 @@ def _check(
         )
 
 
-def _cluster(
-    scheduler: str,
-    stack: str | os.PathLike,
-    models: Sequence[str | os.PathLike],
-    output: str | os.PathLike,
-    progress: Progress,
-) -> contextlib.AbstractContextManager[Cluster | None]:
-    if scheduler and not os.path.isfile(stack):
+def _require_file(stack: str | os.PathLike) -> None:
+    if not os.path.isfile(stack):
         raise ClusterUnsuitable(
             f"The factor stack {stack} is not a file, so workers of a cluster cannot open it. Save "
             "it as a GeoTIFF on storage that all machines share, or leave SCHEDULER empty."
         )
-    return connect(scheduler, progress, [stack, *models], Path(output).parent)
 
 
 def _prepare(
@@ -280,7 +284,7 @@ def _output_rasters(paths: Mapping[str, str | os.PathLike | None], grid: Grid, r
         yield OutputRasters(
             raster(MEAN, coarse, title),
             raster(SPREAD, coarse, f"standard deviation of the {title}"),
-            raster(OUTSIDE, grid, "factors outside the training data", "uint8", NODATA),
+            raster(OUTSIDE, grid, "factors outside the training data", "uint8", NOT_APPLICABLE),
         )
 
 

@@ -23,7 +23,7 @@ from ..memory import retain_freed_memory
 from ..progress import NullProgress, Progress
 from ..stack import Stack
 from .ensemble import Ensemble, full_precision_fp32
-from .precision import choose_compute_setup
+from .pipeline import choose_compute_setup
 from .settings import PredictionOptions
 from .tile_cache import TileCache
 from .tile_inference import TileResult, TileWork

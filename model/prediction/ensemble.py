@@ -14,8 +14,7 @@ from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..stack import Stack, StackFactor
-from .compact_tile import ClassTables, CompactTile
-from .engines import ComputeSetup, Engine, effective_dtype, make_engine
+from .engines import ClassTables, CompactTile, ComputeSetup, Engine, effective_dtype, make_engine
 from .unet_inference import Span, Step
 
 PIXEL_TOLERANCE = 0.01  # relative difference between the cell sizes of stack and model from which a warning is given

@@ -1,4 +1,6 @@
-"""How a prediction is organised: tiles small enough for the memory, and threads that do not wait for each other.
+"""How a prediction is organised: device and precision, tiles small enough for the memory, and threads.
+
+A faster device or precision is used if it gives the map that the CPU gives in fp32.
 
 On a CPU each thread computes tiles of its own: layers that several threads share make all of them wait for the slowest,
 and reading and writing always take one of them away for a while. Threads share a tile only where tiles would get so
@@ -12,7 +14,7 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -20,18 +22,146 @@ from typing import Any
 import numpy as np
 import rasterio
 import torch
+from scipy.stats import spearmanr
 
 from ..errors import Cancelled, ParameterInvalid
-from ..grid import Grid
+from ..grid import Block, Grid
 from ..memory import retain_freed_memory
 from ..progress import Progress, stop_if_cancelled
 from ..stack import Stack
-from .applicability import Applicability
-from .engines import ComputeSetup
+from ..training.devices import choose_device, choose_precision, cpu_has_bf16
+from .engines import CompactTile, ComputeSetup, Engine
 from .ensemble import Ensemble
+from .settings import PredictionOptions
 from .tile_cache import TileCache
-from .tile_inference import MEAN, OUTSIDE, READ_ROWS, SPREAD, TileResult, TileWork
+from .tile_inference import MEAN, OUTSIDE, READ_ROWS, SPREAD, Applicability, Mask, TileResult, TileWork
 from .tiling import Tile, Tiling, coarse_block, round_up
+from .unet_inference import Span
+
+MAX_DIFFERENCE = 0.002  # mean difference of the susceptibility that is accepted
+MIN_RANK_CORRELATION = 0.9995  # of the two maps; zones by area shares depend only on ranks
+SAMPLE_SIDE = 160  # of a place where both are computed, cells
+SAMPLE_TILES = 4  # places with data where both are computed
+SMALL_MAP_CELLS = 1_000_000  # cells up to which a map is computed in fp32 by default: there is no time to be gained
+_MAX_CANDIDATES = 64
+
+
+def choose_compute_setup(
+    stack: Stack, ensemble: Ensemble, mask: Mask, options: PredictionOptions, progress: Progress
+) -> ComputeSetup:
+    """Choose device and precision, and check that they give the map of the CPU in fp32.
+
+    Args:
+        stack: the open factor stack.
+        ensemble: the models.
+        mask: cells of interest.
+        options: give ``device`` (auto: CUDA, else Apple's GPU, else the CPU) and ``precision`` (auto: bf16 where the
+            device multiplies in it).
+        progress: receives the comparison, and a warning if fp32 is used instead.
+
+    Raises:
+        DeviceUnavailable: the device does not exist or does not support the precision.
+    """
+    device, cpu = choose_device(options.device), torch.device("cpu")
+    if options.device == "auto" and device == cpu and torch.backends.mps.is_available():
+        device = torch.device("mps")
+    dtype = choose_precision(options.precision, device)
+    large = stack.grid.width * stack.grid.height > SMALL_MAP_CELLS
+    if options.precision == "auto" and device.type == "cpu" and cpu_has_bf16() and large:
+        dtype = torch.bfloat16
+    exact = ensemble.setup(cpu, torch.float32)
+    for wanted in (torch.float32,) if dtype == torch.float32 else (dtype, torch.float32):
+        try:
+            fast = ensemble.setup(device, wanted)
+            if device == cpu and set(fast.dtypes) == {torch.float32}:
+                break
+            found = compare_engines(stack, ensemble, mask, exact.engines, fast.engines)
+        except (RuntimeError, NotImplementedError) as error:
+            if device == cpu:
+                raise
+            # A driver, a missing operation, memory used by others: a map on the CPU is better than none.
+            progress.warn(
+                f"{device} failed when it was tried with {wanted} ({str(error).splitlines()[0][:200]}), so "
+                "it is not used, and the map takes longer."
+            )
+            continue
+        if found is not None and found.is_acceptable:
+            progress.report(0.01, f"{fast.name} on {device} against float32 on the processor: {found}.")
+            return fast
+        if found is None and wanted == torch.float32:
+            return fast
+        if found is not None:
+            progress.warn(
+                f"{fast.name} on {device} does not give the map that float32 on the processor gives: {found}; "
+                f"accepted are a difference under {MAX_DIFFERENCE} and a correlation over "
+                f"{MIN_RANK_CORRELATION}. So it is not used, and the map takes longer."
+            )
+    return exact
+
+
+@dataclass
+class Agreement:
+    """Agreement of two ways to compute the same map, in a few places."""
+
+    cells: int
+    difference: float  # mean difference of the susceptibility
+    rank_correlation: float
+
+    @property
+    def is_acceptable(self) -> bool:
+        """Whether the faster way may be used."""
+        return self.difference < MAX_DIFFERENCE and self.rank_correlation > MIN_RANK_CORRELATION
+
+    def __str__(self) -> str:
+        correlation = f"rank correlation {self.rank_correlation:.5f}"
+        return f"mean difference {self.difference:.5f}, {correlation} in {self.cells:,} cells"
+
+
+def compare_engines(
+    stack: Stack, ensemble: Ensemble, mask: Mask, one: Sequence[Engine], other: Sequence[Engine]
+) -> Agreement | None:
+    """Compute a few places both ways, without dropout; ``None`` if no place with data is found."""
+    found: list[tuple[np.ndarray, ...]] = []
+    for tile in _sample_tiles(stack, ensemble):
+        if not mask.may_intersect(tile.core):
+            continue
+        values = stack.read(tile.read, ensemble.factor_names)
+        row, column = tile.offset
+        core = Span(row, column, row + tile.core.height, column + tile.core.width)
+        wanted = mask.read(tile.core)
+        wanted &= np.isfinite(values[:, core.top : core.bottom, core.left : core.right]).all(axis=0)
+        if not wanted.any():
+            continue
+        tiles = ensemble.packed(*values.shape[1:])
+        ensemble.pack(values, tiles, 0)
+        found.append(tuple(_mean(engines, tiles, core)[wanted] for engines in (one, other)))
+        if len(found) == SAMPLE_TILES:
+            break
+    if not found:
+        return None
+    left, right = (np.concatenate(parts) for parts in zip(*found))
+    if not np.isfinite(left).all() or not np.isfinite(right).all():
+        return Agreement(len(left), np.inf, 0.0)
+    difference = float(np.abs(left - right).mean())
+    if np.ptp(left) == 0 and np.ptp(right) == 0:
+        return Agreement(len(left), difference, 1.0)
+    return Agreement(len(left), difference, float(np.nan_to_num(spearmanr(left, right)[0])))
+
+
+def _mean(engines: Sequence[Engine], tiles: Sequence[CompactTile], core: Span) -> np.ndarray:
+    logits = [engine.logit(tile, core, None, lambda share: None) for engine, tile in zip(engines, tiles)]
+    return np.mean([1 / (1 + np.exp(-logit.astype(np.float64))) for logit in logits], axis=0)
+
+
+def _sample_tiles(stack: Stack, ensemble: Ensemble) -> Iterator[Tile]:
+    """Yield tiles spread over the grid, in the same order every time."""
+    tiling = Tiling.of(stack.grid, SAMPLE_SIDE, ensemble.halo, ensemble.align)
+    side, (height, width) = tiling.side, stack.grid.shape
+    rows, columns = -(-height // side), -(-width // side)
+    for number in np.random.default_rng(0).permutation(rows * columns)[:_MAX_CANDIDATES].tolist():
+        row, column = number // columns * side, number % columns * side
+        yield tiling.around(Block(row, column, min(side, height - row), min(side, width - column)))
+
 
 MEMORY = 1.05e9  # bytes that tiles may take on a CPU; with libraries and caches the whole stays under 2 GB
 CPU_SHARE = 0.25  # share of a small computer's memory that tiles may take

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .. import options
 from ..options import number
@@ -39,7 +38,3 @@ class PredictionOptions(options.Options):
         "Name of the region that the map shows, for work on several regions. It is stored in the maps, and the tables "
         "of the next steps get a column with it. Leave it empty for a single map.",
     )
-
-    def record(self) -> dict[str, Any]:
-        """Return the values by parameter name, without empty texts."""
-        return {name: value for name, value in super().record().items() if value != ""}

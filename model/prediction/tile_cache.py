@@ -161,17 +161,14 @@ def tile_cache_for(
 
 
 @contextlib.contextmanager
-def resuming(cache: TileCache | None, record: RunRecord, progress: Progress) -> Iterator[None]:
+def resuming(cache: TileCache, record: RunRecord, progress: Progress) -> Iterator[None]:
     """Keep the tiles of a run that is stopped, and remove them when the map is complete.
 
     Args:
-        cache: of this run; ``None`` to keep none.
+        cache: of this run.
         record: hashes the inputs in the background.
         progress: receives which tiles are kept, and unfinished runs found in the folder.
     """
-    if cache is None:
-        yield
-        return
     cache.remove_orphans()
     if cache.has_previous_run:
         progress.report(0.02, "An earlier run of this prediction was stopped; checking that its inputs were the same.")

@@ -9,9 +9,8 @@ from torch.nn import functional
 
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.networks.unet import Curves, set_sample
-from scarp.model.prediction import compact_tile, unet_inference
-from scarp.model.prediction.compact_tile import ClassTables, StripEncoder
-from scarp.model.prediction.engines import FastCurves
+from scarp.model.prediction import engines, unet_inference
+from scarp.model.prediction.engines import ClassTables, FastCurves, StripEncoder
 from scarp.model.prediction.unet_inference import FastUNet, Span, as_transposed_convolution
 from scarp.tests.core.prediction_models import SPECS, model, values
 
@@ -80,7 +79,7 @@ def test_the_fast_curves_are_the_trained_ones(spacing, encoding):
 @pytest.mark.parametrize("largest", [1, 20, 10_000])
 def test_rows_of_a_compact_tile_are_the_encoded_image(monkeypatch, encoding, largest):
     """With one table for all classes, and with one a factor."""
-    monkeypatch.setattr(compact_tile, "MAX_TABLE_ROWS", largest)
+    monkeypatch.setattr(engines, "MAX_TABLE_ROWS", largest)
     encoder = Encoding(SPECS, encoding)
     tables = ClassTables(encoder)
     raw = values(60, 70)[[2, 1, 0, 3]]

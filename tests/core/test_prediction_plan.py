@@ -12,11 +12,10 @@ import torch
 from scarp.model.artifact import load_model
 from scarp.model.errors import DeviceUnavailable, ParameterInvalid
 from scarp.model.factors.polygons import AreaMask
-from scarp.model.prediction import pipeline, precision
+from scarp.model.prediction import pipeline
 from scarp.model.prediction.engines import ModuleEngine, UNetEngine
 from scarp.model.prediction.ensemble import Ensemble
-from scarp.model.prediction.pipeline import make_plan
-from scarp.model.prediction.precision import choose_compute_setup
+from scarp.model.prediction.pipeline import choose_compute_setup, make_plan
 from scarp.model.prediction.settings import PredictionOptions
 from scarp.model.progress import NullProgress
 from scarp.model.stack import open_stack
@@ -99,7 +98,7 @@ def test_bf16_is_used_where_it_gives_the_map_of_fp32(open_with, kind):
 @pytest.mark.parametrize(("name", "limit"), [("MAX_DIFFERENCE", 1e-9), ("MIN_RANK_CORRELATION", 0.9999999)])
 def test_bf16_that_differs_is_warned_of_and_not_used(open_with, monkeypatch, name, limit):
     opened = open_with("pcum")
-    monkeypatch.setattr(precision, name, limit)
+    monkeypatch.setattr(pipeline, name, limit)
     assert chosen_setup(opened).name == "float32"
     assert len(opened.progress.warnings) == 1
     assert "mean difference" in opened.progress.warnings[0]
@@ -120,8 +119,8 @@ def test_a_network_that_overflows_in_bf16_is_computed_in_fp32(open_with, monkeyp
 def test_auto_takes_bf16_for_large_maps_on_processors_that_have_it(open_with, monkeypatch):
     opened = open_with("pcum")
     for has, small, expected in ((True, 0, "bfloat16"), (True, 10**6, "float32"), (False, 0, "float32")):
-        monkeypatch.setattr(precision, "cpu_has_bf16", lambda has=has: has)
-        monkeypatch.setattr(precision, "SMALL_MAP_CELLS", small)
+        monkeypatch.setattr(pipeline, "cpu_has_bf16", lambda has=has: has)
+        monkeypatch.setattr(pipeline, "SMALL_MAP_CELLS", small)
         assert chosen_setup(opened, precision="auto").name == expected
 
 
@@ -179,8 +178,8 @@ def test_torch_threads_are_restored(tmp_path):
 def test_a_device_that_fails_when_tried_is_not_used(open_with, monkeypatch):
     """With torch's device without memory, whose results cannot be fetched, in the place of a GPU."""
     opened = open_with("pcum")
-    monkeypatch.setattr(precision, "choose_device", lambda name: torch.device("meta"))
-    monkeypatch.setattr(precision, "choose_precision", lambda name, device: torch.float32)
+    monkeypatch.setattr(pipeline, "choose_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr(pipeline, "choose_precision", lambda name, device: torch.float32)
     chosen = chosen_setup(opened, device="cuda", precision="auto")
     assert (chosen.device, chosen.name) == (CPU, "float32")
     assert len(opened.progress.warnings) == 1

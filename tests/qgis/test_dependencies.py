@@ -49,7 +49,7 @@ def test_start_imports_no_library():
 def test_where_to_run_is_chosen_without_importing_a_library_or_starting_a_program():
     """So it costs little and can be asked before every run."""
     code = """
-from scarp.running.interpreter import choose_runtime
+from scarp.running.core import choose_runtime
 def started(event, _):
     if event in ("subprocess.Popen", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system"):
         print(event)

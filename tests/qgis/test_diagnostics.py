@@ -53,12 +53,12 @@ def test_it_is_copied_and_saved(dialog, tmp_path, monkeypatch):
 
 def test_it_works_when_scarp_does_not(dialog, monkeypatch):
     from scarp.environment import diagnostics
-    from scarp.running import interpreter
+    from scarp.running import core
 
     def broken(*args, **named):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(interpreter, "choose_runtime", broken)
+    monkeypatch.setattr(core, "choose_runtime", broken)
     monkeypatch.setattr(diagnostics.builds, "cards", broken)
     monkeypatch.setattr(diagnostics, "_scarp_version", broken)
     dialog.refresh()

@@ -64,7 +64,7 @@ def test_tables_show_and_pass_on_their_defaults(dialog):
     panel = dialog("buildbufferedlabels").mainWidget()
     wrapper = panel.wrappers["RADII"]
     value = wrapper.parameterValue() if hasattr(wrapper, "parameterValue") else wrapper.value()
-    from scarp.algorithms.base.values import rows_of
+    from scarp.algorithms.base.parameters import rows_of
     from scarp.model.labels.scales import DEFAULT_RADII
     from scarp.model.tables import read_pairs
 

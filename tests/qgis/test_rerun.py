@@ -250,7 +250,7 @@ def test_layers_in_memory_are_compared_by_their_content(run, chain, tmp_path):
 
 
 def test_a_password_is_not_kept(plugin):
-    from scarp.algorithms.base.values import strip_password
+    from scarp.algorithms.base.parameters import strip_password
 
     kept = strip_password("dbname='slides' host=db.example.org user='anna' password='hush' table=\"a\".\"b\" (geom)")
     assert "hush" not in kept

@@ -18,10 +18,9 @@ from scarp.algorithms.base.feedback import FeedbackProgress, failure
 from scarp.model.demo import DemoOptions
 from scarp.model.errors import Cancelled, LibraryMissing, TooFewData
 from scarp.model.progress import NullProgress
-from scarp.running import failures, interpreter
-from scarp.running.core import Core
+from scarp.running import core, failures
+from scarp.running.core import Core, Runtime, choose_runtime
 from scarp.running.failures import CoreProcessError, UnexpectedCoreError
-from scarp.running.interpreter import Runtime, choose_runtime
 from scarp.running.process import CANCEL_TIMEOUT, SubprocessCore
 from scarp.tests.qgis.tiny import TRAINING, Listener
 
@@ -60,13 +59,11 @@ def runtime(name: str, missing_packages: tuple[str, ...] = ()) -> Runtime:
 def test_choice(monkeypatch, mode, window, private, own, inside):
     monkeypatch.delenv("SCARP_RUN", raising=False)
     monkeypatch.delenv("SCARP_PYTHON", raising=False)
-    monkeypatch.setattr(interpreter, "where_to_run", lambda: mode)
-    monkeypatch.setattr(interpreter, "has_window", lambda: window)
-    monkeypatch.setattr(
-        interpreter, "_private_environment", lambda: None if private is None else runtime("private", private)
-    )
-    monkeypatch.setattr(interpreter, "_qgis_python", lambda: None if own is None else runtime("own", own))
-    monkeypatch.setattr(interpreter, "_in_process", lambda: runtime("inside", inside))
+    monkeypatch.setattr(core, "where_to_run", lambda: mode)
+    monkeypatch.setattr(core, "has_window", lambda: window)
+    monkeypatch.setattr(core, "_private_environment", lambda: None if private is None else runtime("private", private))
+    monkeypatch.setattr(core, "_qgis_python", lambda: None if own is None else runtime("own", own))
+    monkeypatch.setattr(core, "_in_process", lambda: runtime("inside", inside))
     chosen = choose_runtime(["torch", "rasterio"])
     name = "inside" if chosen.runtime.inside else chosen.runtime.command[0]
     ready = {"private": private == (), "own": own == (), "inside": inside == ()}
@@ -86,8 +83,8 @@ def test_choice(monkeypatch, mode, window, private, own, inside):
 )
 def test_the_variable_overrides_the_setting(monkeypatch, word, expected):
     monkeypatch.setenv("SCARP_RUN", word)
-    monkeypatch.setattr(interpreter, "where_to_run", lambda: "set")
-    assert interpreter._configured_mode() == expected
+    monkeypatch.setattr(core, "where_to_run", lambda: "set")
+    assert core._configured_mode() == expected
 
 
 def test_the_setting_is_registered_stored_by_number_and_removed(run, monkeypatch):
@@ -122,19 +119,19 @@ def test_a_library_that_cannot_be_loaded_inside_qgis_falls_back_to_the_worker(mo
             raise ImportError("numpy.core.multiarray failed to import", name="torch")
 
     progress = NullProgress()
-    chosen = interpreter.RuntimeChoice(runtime("inside"), (), interpreter._from_variable(sys.executable))
-    with Core(["rasterio"], progress, chosen) as core:
+    chosen = core.RuntimeChoice(runtime("inside"), (), core._from_variable(sys.executable))
+    with Core(["rasterio"], progress, chosen) as opened:
         monkeypatch.setattr("scarp.running.core.InProcessCore", Broken)
         with pytest.raises(Exception, match="does not exist"):
-            core.call("raster_extent", "/no/such.tif", "DEM")
+            opened.call("raster_extent", "/no/such.tif", "DEM")
     assert len(progress.warnings) == 1
     assert "torch" in progress.warnings[0]
 
 
 def test_missing_libraries_are_reported_before_any_work(monkeypatch):
-    chosen = interpreter.RuntimeChoice(runtime("own", ("torch",)), ("torch",))
-    with Core(["torch"], NullProgress(), chosen) as core, pytest.raises(LibraryMissing, match="torch"):
-        core.call("train_pcum")
+    chosen = core.RuntimeChoice(runtime("own", ("torch",)), ("torch",))
+    with Core(["torch"], NullProgress(), chosen) as opened, pytest.raises(LibraryMissing, match="torch"):
+        opened.call("train_pcum")
 
 
 def script(path: Path, text: str) -> Path:
