@@ -15,10 +15,8 @@ from ..stack import Stack, StackFactor
 from ..training.devices import lower_precision
 from .settings import DRAWS
 
-MAX_LOGIT = 14.0
-"""Logits are clipped here: float32 probabilities cannot come closer to 0 or 1."""
-BINS = 2048
-"""Bins of the logit in which scores are counted; ties within a bin change an AUC by less than 0.001 %."""
+MAX_LOGIT = 14.0  # logits are clipped here: float32 probabilities cannot come closer to 0 or 1
+BINS = 2048  # bins of the logit in which scores are counted; ties within a bin change an AUC by less than 0.001 %
 
 
 class ExplainedModel:

@@ -24,8 +24,7 @@ from .sample import Cells, Tiles
 
 MIN_ASSOCIATION = 0.5
 """Association from which two factors share their importance; from 0.7 on they can hardly be told apart."""
-QUANTILE_CLASSES = 10
-"""Classes of equal size into which a continuous factor is cut beside a categorical one."""
+QUANTILE_CLASSES = 10  # classes of equal size into which a continuous factor is cut beside a categorical one
 _MAX_CELLS = 100_000
 
 
@@ -36,8 +35,7 @@ class FactorAssociation:
     first: int
     second: int
     value: float
-    measure: str
-    """``Spearman`` (rank correlation) for two continuous factors, otherwise ``Cramér`` (V)."""
+    measure: str  # Spearman (rank correlation) for two continuous factors, otherwise Cramér (V)
 
 
 def factor_associations(explained: ExplainedModel, cells: Cells) -> list[FactorAssociation]:

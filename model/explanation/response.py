@@ -20,14 +20,10 @@ from ..statistics.intervals import Estimate, percentile_interval
 from .explained_model import ExplainedModel, bootstrap_weights
 from .sample import Cells, Tiles
 
-VALUES = 11
-"""Values at which a continuous factor is evaluated, evenly from the 1st to the 99th percentile."""
-CLASSES = 12
-"""Classes that are evaluated, those with the most cells."""
-BINS = 10
-"""Bins of a continuous factor in which landslides are counted."""
-SPREAD = (0.1, 0.9)
-"""Quantiles of the cells' own susceptibilities, drawn as a band."""
+VALUES = 11  # values at which a continuous factor is evaluated, evenly from the 1st to the 99th percentile
+CLASSES = 12  # classes that are evaluated, those with the most cells
+BINS = 10  # bins of a continuous factor in which landslides are counted
+SPREAD = (0.1, 0.9)  # quantiles of the cells' own susceptibilities, drawn as a band
 _STEPS = 1000
 
 
@@ -162,12 +158,9 @@ RISES, FALLS = "rises", "falls"
 EXPECTED, AGAINST, FLAT, UNCLEAR, NOT_ASSESSED = ("as expected", "against expectation", "flat", "unclear", "not judged")
 """Verdicts; the words stand in tables and run records."""
 
-FLAT_CHANGE = 0.02
-"""A smaller change of the mean susceptibility over the whole range is called flat."""
-MIN_NET_CHANGE = 0.6
-"""Net change ÷ total variation of a curve, below which it is called non-monotonic."""
-MIN_RANGE_SHARE = 0.5
-"""Part of the expected range that the area must cover for an assessment."""
+FLAT_CHANGE = 0.02  # a smaller change of the mean susceptibility over the whole range is called flat
+MIN_NET_CHANGE = 0.6  # net change ÷ total variation of a curve, below which it is called non-monotonic
+MIN_RANGE_SHARE = 0.5  # part of the expected range that the area must cover for an assessment
 _NONE = Estimate(math.nan)
 
 

@@ -19,19 +19,14 @@ from ..progress import Progress, stop_if_cancelled
 from ..windows.split import read_labels
 from .explained_model import ExplainedModel
 
-MIN_BLOCKS = 8
-"""Fewer blocks can neither be permuted nor resampled in a useful way."""
-MAX_TILE_BYTES = 400e6
-"""Memory that the tiles may take."""
+MIN_BLOCKS = 8  # fewer blocks can neither be permuted nor resampled in a useful way
+MAX_TILE_BYTES = 400e6  # memory that the tiles may take
 MAX_CELLWISE_SIDE = 24
 """Of a block only this many cells squared are predicted by a model that sees single cells: neighbours add little, and a
 forest is slow."""
-BATCH_CELLS = 65_536
-"""Cells per call of the network: many small blocks one by one would cost a forest most of its time."""
-CELL_BLOCKS = 600
-"""Blocks from which single cells are drawn."""
-CELLS = 400_000
-"""Single cells in all: enough for shares of a thousandth, and 16 MB with ten factors."""
+BATCH_CELLS = 65_536  # cells per call of the network: many small blocks one by one would cost a forest most of its time
+CELL_BLOCKS = 600  # blocks from which single cells are drawn
+CELLS = 400_000  # single cells in all: enough for shares of a thousandth, and 16 MB with ten factors
 _MAX_BLOCKS = 20_000_000
 
 
@@ -149,8 +144,7 @@ class Tiles:
 
     side: int  # of a block, which lies in the middle of its tile
     halo: int  # cells around it on every side
-    values: np.ndarray
-    """float32 (tiles, factors, size, size); gaps hold the value of the nearest cell with data."""
+    values: np.ndarray  # float32 (tiles, factors, size, size); gaps hold the value of the nearest cell with data
     valid: np.ndarray  # cells with data in every factor, bool (tiles, size, size)
     labels: np.ndarray  # uint8 (tiles, side, side): 1 landslide, 0 stable, 255 unknown
     inside: np.ndarray  # cells with data and within the area, bool (tiles, side, side)

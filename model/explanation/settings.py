@@ -11,8 +11,7 @@ from ..options import Options, device, number
 if TYPE_CHECKING:
     from ..inputs.vectors import Polygons
 
-DRAWS = 400
-"""Resamples of the blocks for an interval."""
+DRAWS = 400  # resamples of the blocks for an interval
 
 
 _BLOCK = (

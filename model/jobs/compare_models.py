@@ -36,7 +36,8 @@ from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.lineage import warn_stale_inputs
 from ..provenance.records import stored_warnings
-from ..report.comparison import comparison_images, comparison_page
+from ..report.comparison import comparison_page
+from ..report.comparison_maps import comparison_images
 from ..statistics.intervals import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
@@ -55,8 +56,7 @@ class ComparisonSummary:
     names: list[str]
     best: str  # name of the map with the highest AUC on the chosen subset
     auc: Estimate  # its AUC
-    lead: float | None
-    """By how much that is above the second best; ``None`` for one map."""
+    lead: float | None  # by how much that is above the second best; None for one map
     p: float | None
     """Probability of such a lead between equally good maps, corrected for all pairs; ``None`` when not known."""
     results: dict[str, list[ScopeResult]]  # by scope, one of each map

@@ -29,8 +29,7 @@ from ..report.maps import read_map
 from ..stack import open_stack
 from ..tables import write_table
 
-FEW_BLOCKS = 30
-"""Fewer blocks than this give rough intervals."""
+FEW_BLOCKS = 30  # fewer blocks than this give rough intervals
 OPTIMISM_WARNING = (
     "The labels are used as they are given. Where the model was trained on them, the map looks better and its factors "
     "more important than in areas it has not seen; for an unbiased evaluation choose labels of another area, or an "

@@ -16,8 +16,8 @@ from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
 from ..provenance.lineage import warn_inconsistent_layers, warn_stale_inputs
-from ..report.hillshade import find_relief, relief_covers, write_hillshade
 from ..report.map_sheet import MapSheet, validation_sheet
+from ..report.maps import find_relief, relief_covers, write_hillshade
 from ..report.validation import ValidationReportInput, validation_page
 from ..statistics.order_statistics import weighted_quantiles
 from ..validation.map_layers import MapLayers, RegionMap, SubsetMap, ZoneSource

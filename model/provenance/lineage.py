@@ -147,8 +147,7 @@ def _model_of_windows(source: str) -> str:
     return ""
 
 
-INPUTS, GRID = "inputs", "grid"
-"""Keys in the ``training`` of a model file: checksums by parameter, and among them the grid."""
+INPUTS, GRID = "inputs", "grid"  # keys in the training of a model file: checksums by parameter, and among them the grid
 _SAME = 1e-6  # relative difference of numbers of two grids that are one
 
 

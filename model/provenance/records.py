@@ -23,8 +23,7 @@ STACK_TAG, MODEL_TAG, MAP_TAG = "STACK_SHA256", "MODEL_SHA256", "SUSCEPTIBILITY_
 MEANING = "relative susceptibility, not a calibrated probability"
 ZONE_MEANING = "zones of relative susceptibility; not a probability, and not comparable between maps with other breaks"
 MAX_WARNINGS = 20
-MAX_LENGTH = 1000
-"""Characters of a warning that are kept; QGIS shows tags as they are."""
+MAX_LENGTH = 1000  # characters of a warning that are kept; QGIS shows tags as they are
 
 
 def warning_tags(warnings: Sequence[str]) -> dict[str, str]:

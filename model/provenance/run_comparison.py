@@ -32,8 +32,7 @@ class Difference:
 
 
 SAME_BYTES = Difference(True, "identical to the byte")
-_MAX_ROWS = 3
-"""Rows that are listed."""
+_MAX_ROWS = 3  # rows that are listed
 
 
 def compare_tables(earlier: str | os.PathLike, repeated: str | os.PathLike) -> Difference:

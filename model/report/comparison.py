@@ -5,59 +5,22 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
-from affine import Affine
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from rasterio.enums import Resampling
-from rasterio.warp import reproject
 
-from ..comparison.agreement import compute_difference
-from ..comparison.mosaic import Mosaic, Source, bounds_in
 from ..comparison.paired_tests import Comparison, PairTest
 from ..comparison.settings import SIGNIFICANCE_LEVEL
 from ..comparison.summary import THRESHOLD_METRICS, region_aucs, region_labels, summary_columns, summary_rows
-from ..grid import Grid
-from ..statistics.order_statistics import AreaRanks
 from ..validation.metrics import Curve
 from ..validation.settings import ALL
-from ..zones.schemes import zone_colours
-from . import charts, maps
-from .charts import PAGE_WIDTH, SOFT, escape_mathtext, shorten
-from .hillshade import find_relief
-from .page import (
-    MISSING,
-    Page,
-    css_colour,
-    interval_sentence,
-    interval_text,
-    percent,
-    ratio_text,
-    scope_title,
-    subset_phrase,
-)
-from .validation import add_hillshade
+from . import charts
+from .charts import escape_mathtext, shorten
+from .comparison_maps import ComparisonImages, difference_map, zone_panels
+from .page import MISSING, Page, interval_sentence, interval_text, percent, ratio_text, scope_title, subset_phrase
 
 MAX_PANELS, MAX_MATRICES = 12, 6
 MAX_COLUMNS = 3  # with more maps than this, tables have one row a map instead of one column
-MAX_SIDE = 500  # cells along the longer side of a map
-MAX_HEIGHT = 7.6  # inches that the maps side by side may have
-DIFFERENCE = ("#542788", "#998ec3", "#d8daeb", "#f7f7f7", "#fee0b6", "#f1a340", "#b35806")
-"""Purple to orange (ColorBrewer's PuOr), which readers with any kind of colour vision can tell apart."""
-
-
-@dataclass(frozen=True)
-class ComparisonImages:
-    """All maps at the size of a page, on one grid."""
-
-    zones: list[maps.MapImage]  # zones of each map, by the breaks of the common ground
-    difference: maps.MapImage | None
-    """First map minus the second; ``None`` for one map."""
-    by_rank: bool  # whether it is one of ranks
 
 
 class Bold(str):
@@ -295,7 +258,7 @@ def _roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
 def _add_maps(page: Page, comparison: Comparison, images: ComparisonImages) -> None:
     page.figure(
         "The maps side by side" if len(images.zones) > 1 else "The map",
-        _zone_panels(comparison.names, images.zones, comparison.zone_names),
+        zone_panels(comparison.names, images.zones, comparison.zone_names),
         "Zones of each map, cut by share of the common ground, so that equal colours mean equal ranks and not "
         "equal values. A map of as many classes as there are zones keeps its own.",
     )
@@ -312,137 +275,9 @@ def _add_maps(page: Page, comparison: Comparison, images: ComparisonImages) -> N
         )
     page.figure(
         "Where they differ",
-        _difference_map(images.difference, what),
+        difference_map(images.difference, what),
         f"{first} minus {second}. Orange: {first} is higher; purple: {second} is higher. {note}",
     )
-
-
-def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRanks] | None) -> ComparisonImages:
-    """Read all maps small, on the ground of the reference.
-
-    Args:
-        by_rank: ranks of the first two maps where those are subtracted instead of the values.
-    """
-    reference = comparison.maps[comparison.reference]
-    grid = reference.grid
-    relief = find_relief(reference.pieces[0].dataset.name) if len(reference.pieces) == 1 else None
-    frame = add_hillshade(_frame(reference), relief, grid)
-    values = [frame.cells if one is reference else _onto(one, grid, frame) for one in comparison.maps]
-    zones = []
-    for cells, ranks, of_bin in zip(values, comparison.scan.ranks, comparison.zones):
-        known = np.isfinite(cells)
-        zone = np.full(cells.shape, np.nan, dtype=np.float32)
-        zone[known] = of_bin[ranks.index(cells[known])]
-        zones.append(replace(frame, cells=zone))
-    if len(values) < 2:
-        return ComparisonImages(zones, None, False)
-    difference = compute_difference(values[0], values[1], by_rank)
-    return ComparisonImages(zones, replace(frame, cells=difference), by_rank is not None)
-
-
-def _frame(one: Mosaic) -> maps.MapImage:
-    """Return a whole map at the size of a page."""
-    if len(one.pieces) == 1:
-        return _read(one.pieces[0], one.grid.bounds)
-    grid = one.grid
-    factor = max(1.0, max(grid.shape) / MAX_SIDE)
-    width, height = grid.spacing(grid.height // 2, 1)
-    empty = np.full([max(1, round(side / factor)) for side in grid.shape], np.nan, dtype=np.float32)
-    metres = float(width[0]) / abs(grid.transform.a), float(height[0]) / abs(grid.transform.e)
-    frame = maps.MapImage(empty, grid.bounds, *metres)
-    return replace(frame, cells=_onto(one, grid, frame))
-
-
-def _read(source: Source, bounds: tuple[float, float, float, float]) -> maps.MapImage:
-    categorical = source.is_integer or source.has_sentinel_values
-    image = maps.read_map(source.dataset, source.grid, categorical, bounds, MAX_SIDE)
-    return replace(image, cells=source.mask_nodata(image.cells))
-
-
-def _onto(one: Mosaic, grid: Grid, frame: maps.MapImage) -> np.ndarray:
-    """Return a map's cells at the places of a frame of a grid, float32; the nearest ones, as everything is compared."""
-    result = np.full(frame.cells.shape, np.nan, dtype=np.float32)
-    for piece in one.pieces:
-        left, bottom, right, top = bounds_in(grid, piece.grid)
-        low_x, low_y, high_x, high_y = piece.grid.bounds
-        left, bottom, right, top = max(left, low_x), max(bottom, low_y), min(right, high_x), min(top, high_y)
-        if left >= right or bottom >= top:
-            continue
-        own = _read(piece, (left, bottom, right, top))
-        cells = np.full(frame.cells.shape, np.nan, dtype=np.float32)
-        origin = {"src_transform": _transform(own), "src_crs": piece.grid.crs, "src_nodata": np.nan}
-        target = {"dst_transform": _transform(frame), "dst_crs": grid.crs, "dst_nodata": np.nan}
-        reproject(own.cells, cells, **origin, **target, resampling=Resampling.nearest)
-        result = np.where(np.isfinite(result), result, cells)
-    return result
-
-
-def _transform(image: maps.MapImage) -> Affine:
-    left, bottom, right, top = image.bounds
-    rows, columns = image.cells.shape
-    return Affine((right - left) / columns, 0, left, 0, (bottom - top) / rows, top)
-
-
-def _zone_panels(names: Sequence[str], zones: Sequence[maps.MapImage], labels: dict[int, str]) -> Figure:
-    """Draw the zones of all maps side by side, with one legend."""
-    columns = {1: 1, 2: 2, 4: 2}.get(len(zones), 3)
-    rows = -(-len(zones) // columns)
-    height = PAGE_WIDTH / columns * _ratio(zones[0]) + 0.2
-    figure = charts.new_figure(min(rows * height + 0.35, MAX_HEIGHT))
-    parts = figure.add_gridspec(rows + 1, columns, height_ratios=[*[height] * rows, 0.25])
-    for number, (name, image) in enumerate(zip(names, zones)):
-        axes = figure.add_subplot(parts[number // columns, number % columns])
-        maps.draw_zones(axes, image, len(labels))
-        axes.set_title(escape_mathtext(shorten(name, 30)), fontsize=8.5)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        if not number:
-            maps.draw_scale_bar(axes, image)
-    colours = zone_colours(len(labels))
-    legend = figure.add_subplot(parts[rows, :])
-    legend.set_axis_off()
-    handles = [
-        Patch(facecolor=css_colour(colours[zone]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
-        for zone, name in labels.items()
-    ]
-    legend.legend(handles=handles, loc="center", ncol=min(len(labels), 5))
-    return figure
-
-
-def _difference_map(image: maps.MapImage, label: str) -> Figure:
-    """Draw where the first map is higher (orange) and where the second is (purple)."""
-    # The sizes are known, so map and bar are placed by hand, side by side.
-    height = min(4.6 * _ratio(image), 4.4)
-    width, tall = height / _ratio(image) / PAGE_WIDTH, max(height, 1.6) + 0.1
-    figure = Figure(figsize=(PAGE_WIDTH, tall))
-    axes = figure.add_axes([0.002, 1 - (height + 0.05) / tall, width, height / tall])
-    known = np.abs(image.cells[np.isfinite(image.cells)])
-    limit = float(np.quantile(known, 0.98)) if known.size else 1.0
-    limit = limit if limit > 0 else 1.0
-    colours, norm = LinearSegmentedColormap.from_list("difference", DIFFERENCE), Normalize(-limit, limit)
-    left, bottom, right, top = image.bounds
-    cells, extent = np.ma.masked_invalid(image.cells), (left, right, bottom, top)
-    axes.imshow(cells, extent=extent, cmap=colours, norm=norm, interpolation="none")
-    axes.set_aspect(image.metres_north / image.metres_east)
-    axes.grid(False)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#9aa5b1")
-    maps.draw_scale_bar(axes, image)
-    maps.draw_north_arrow(axes)
-    beside = figure.add_axes([0.002 + width + 0.03, 0.06, 0.025, 0.88])
-    bar = figure.colorbar(ScalarMappable(norm, colours), cax=beside, extend="both")
-    bar.set_label(escape_mathtext(label))
-    bar.outline.set_visible(False)
-    return figure
-
-
-def _ratio(image: maps.MapImage) -> float:
-    """Return height over width on the ground."""
-    left, bottom, right, top = image.bounds
-    return (top - bottom) * image.metres_north / ((right - left) * image.metres_east)
 
 
 def _add_agreement(page: Page, comparison: Comparison) -> None:

@@ -148,9 +148,8 @@ def _importance_chart(importances: Sequence[PermutationImportance], names: Seque
 def _dominant_factor_map(image: MapImage, names: Sequence[str], dominance: DominanceStatistics) -> Figure:
     """Draw the dominant factor, with the share of each in the legend."""
     left, bottom, right, top = image.bounds
-    ratio = (top - bottom) * image.metres_north / ((right - left) * image.metres_east)
     width = 3.9
-    figure = new_figure(float(np.clip(width * ratio, 1.8, 6.5)))
+    figure = new_figure(float(np.clip(width * image.height_ratio, 1.8, 6.5)))
     axes, beside = figure.subplots(1, 2, gridspec_kw={"width_ratios": (width, PAGE_WIDTH - width)})
     colours = [css_colour(factor_colour(number)) for number in range(len(names))]
     axes.imshow(

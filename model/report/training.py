@@ -22,8 +22,7 @@ from ..training.settings import FREQUENCY_RATIO, PCUM, REGRESSION, TABLE_KINDS, 
 from ..windows.cells import CellSet
 from ..windows.split import SUBSETS, TEST
 from .charts import BLUE, GREEN, SOFT, VERMILION, new_figure, style
-from .hillshade import compute_hillshade, relief_of_stack
-from .maps import MapImage, draw_north_arrow, draw_scale_bar
+from .maps import MapImage, compute_hillshade, draw_north_arrow, draw_scale_bar, metres_per_unit, relief_of_stack
 from .page import Page
 
 _COLOURS = {"train": BLUE, "validation": GREEN, "test": VERMILION}
@@ -174,8 +173,7 @@ def _draw_relief(axis: Axes, stack: str | os.PathLike, bounds: tuple[float, floa
     """Draw the hillshade, if the DEM is known, and return the extent that the axes show."""
     left, bottom, right, top = bounds
     grid = Grid.from_file(stack, "factor stack")
-    widths, heights = grid.spacing(grid.height // 2, 1)
-    east, north = float(widths[0]) / abs(grid.transform.a), float(heights[0]) / abs(grid.transform.e)
+    east, north = metres_per_unit(grid, grid.height // 2)
     factor = _RELIEF_PIXELS / max((right - left) * east, (top - bottom) * north)
     shape = max(2, round((top - bottom) * north * factor)), max(2, round((right - left) * east * factor))
     place = MapImage(np.full(shape, np.nan, dtype=np.float32), bounds, east, north)

@@ -20,7 +20,7 @@ from ..validation.settings import ALL, REGION_PREFIX
 from ..zones.raster import assign_zones
 from ..zones.schemes import zone_colours
 from . import charts, maps
-from .hillshade import Relief, compute_hillshade
+from .maps import Bounds, Relief, compute_hillshade
 from .page import (
     MISSING,
     Page,
@@ -38,7 +38,6 @@ MAX_REGIONS = 12
 REGION_MAX_SIDE = 520  # cells along the longer side of a region's map, half a page wide
 LEGEND_HIT = maps.PointGroup("found", np.empty((0, 2)), "o", "#1f2933", "white")
 LEGEND_MISS = maps.PointGroup("missed", np.empty((0, 2)), "o", "white", "#1f2933")
-Bounds = tuple[float, float, float, float]
 
 
 @dataclass

@@ -19,8 +19,7 @@ class Estimate:
     value: float
     low: float = math.nan
     high: float = math.nan
-    interval: str = ""
-    """``draws``, ``bootstrap``, ``DeLong``, ``Wilson``, or nothing."""
+    interval: str = ""  # draws, bootstrap, DeLong, Wilson, or nothing
 
     @property
     def has_interval(self) -> bool:

@@ -199,8 +199,7 @@ class StreamingQuantiles:
         return int(np.searchsorted(self._counts.coarse.cumsum(), self._rank(probability), side="left"))
 
 
-_FINE = 18
-"""A refined bin of :class:`AreaRanks` holds about 2^-18 of the area, where the values are spread evenly in its bin."""
+_FINE = 18  # a refined bin of AreaRanks holds about 2^-18 of the area, where the values are spread evenly in its bin
 
 
 class AreaRanks:

@@ -31,8 +31,7 @@ _ROUNDING = 1e-4
 class Scope:
     """A part of the map."""
 
-    name: str
-    """As it stands in the table: ``all``, ``train``, ``validation``, ``test`` or ``region: LABEL``."""
+    name: str  # as it stands in the table: all, train, validation, test or region: LABEL
     subset: int = 0  # code of the subset whose windows it is limited to; 0 for no limit
     region: int | None = None  # number of the region it is limited to
     seed_offset: int = 0

@@ -125,8 +125,7 @@ class ScopeResult:
     auc_draws: Estimate  # the same mean with the interval over the draws alone
     auc_delong: Estimate
     average_precision: Estimate
-    measures: dict[str, Estimate]
-    """``MEASURES`` at the threshold, means over the draws."""
+    measures: dict[str, Estimate]  # MEASURES at the threshold, means over the draws
     confusion: Confusion  # mean counts over the draws
     first_draw: Confusion  # counts of the first draw, the one in the point layer
     youden_threshold: float  # threshold with the largest sum of recall and specificity
@@ -272,17 +271,13 @@ class PointFeature:
 
     x: float
     y: float
-    kind: str
-    """``landslide`` or ``stable``."""
-    outcome: str
-    """One of ``settings.OUTCOMES``."""
+    kind: str  # landslide or stable
+    outcome: str  # one of settings.OUTCOMES
     susceptibility: float
     zone: int  # 0 where there is none
-    subset: str
-    """``train``, ``validation``, ``test``, or empty outside all windows."""
+    subset: str  # train, validation, test, or empty outside all windows
     region: str
-    feature: int | None
-    """Number of the feature in its layer, from 1; ``None`` for a drawn point."""
+    feature: int | None  # number of the feature in its layer, from 1; None for a drawn point
 
 
 def point_features(

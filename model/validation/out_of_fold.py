@@ -127,14 +127,12 @@ STABLE_CELLS = 20_000
 class FoldResult:
     """One row of the table."""
 
-    fold: str
-    """Number from 1, or ``all`` for the whole map: there values of different models are ranked together."""
+    fold: str  # number from 1, or all for the whole map: there values of different models are ranked together
     landslides: int  # cells with a landslide and a value
     stable: int  # stable cells
     auc: float
     low: float
-    high: float
-    """Ends of the 95 % interval (DeLong et al. 1988); NaN where there are too few landslides."""
+    high: float  # ends of the 95 % interval (DeLong et al. 1988); NaN where there are too few landslides
 
 
 @dataclass(frozen=True)

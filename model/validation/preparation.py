@@ -41,8 +41,7 @@ class ValidationData:
     layers: MapLayers
     options: EvaluationOptions
     landslides: Sample
-    stable: Sample | None
-    """Given stable points; ``None`` when they are drawn."""
+    stable: Sample | None  # given stable points; None when they are drawn
     buffers: Buffers
     main: Scope  # the scope of the main numbers
     scopes: list[Scope]

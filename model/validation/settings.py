@@ -109,8 +109,7 @@ class EvaluationLayers:
     stable: Points | None = None  # points known to be stable, used instead of random ones
     regions: Polygons | None = None  # polygons that get numbers of their own
     region_field: str | None = None  # attribute with the regions' names
-    windows: Polygons | None = None
-    """Windows of the training run, with the attribute ``subset``."""
+    windows: Polygons | None = None  # windows of the training run, with the attribute subset
 
     def check(self, options: EvaluationOptions) -> None:
         """Raise :class:`ParameterInvalid` for a subset without windows."""

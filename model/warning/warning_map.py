@@ -204,8 +204,7 @@ class WarningStatistics:
 
 MAX_PLAUSIBLE_RAIN = 600.0
 """mm in seven days above which the user is asked whether RAIN is something else; an annual sum is easily given."""
-MIN_PLAUSIBLE_RAIN = 1.0
-"""mm below which the user is asked whether RAIN is in metres."""
+MIN_PLAUSIBLE_RAIN = 1.0  # mm below which the user is asked whether RAIN is in metres
 
 
 def log_result(

@@ -211,8 +211,7 @@ def write_zone_attributes(output: str | os.PathLike, counts: ZoneCounts) -> None
 
 
 ALGORITHM = "scarp:classifyzones"
-MAX_TABLE_BYTES = 1024 * 1024
-"""Bytes of a zone table; the longest that this plugin writes has some thousand."""
+MAX_TABLE_BYTES = 1024 * 1024  # bytes of a zone table; the longest that this plugin writes has some thousand
 
 
 def read_breaks(path: str | os.PathLike) -> list[float]:

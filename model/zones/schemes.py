@@ -21,8 +21,7 @@ DEFAULT_SHARES = (30.0, 20.0, 20.0, 20.0, 10.0)
 """Percent of the area from the least to the most susceptible zone (Zhang & Deng 2026, section 4.1)."""
 DEFAULT_LANDSLIDE_SHARES = (1.0, 4.0, 15.0, 30.0, 50.0)
 """Percent of the landslides from the least to the most susceptible zone, when SHARES is empty."""
-NODATA = 0
-"""Zone of cells without susceptibility."""
+NODATA = 0  # zone of cells without susceptibility
 DEFAULT_ZONE_NAMES = ("very low", "low", "medium", "high", "very high")
 COLOUR_RAMP = ((200, 232, 192), (222, 219, 130), (246, 185, 74), (226, 105, 44), (150, 19, 27))
 """Green to red as in the paper, and from light to dark, so that it reads without red-green vision and in print."""

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from scarp.model.errors import InputMissing
 from scarp.model.factors.definitions import FACTORS
 from scarp.model.grid import Grid
-from scarp.model.report.hillshade import FLAT, Relief, apply_hillshade, compute_hillshade, find_relief
+from scarp.model.report.maps import FLAT, Relief, apply_hillshade, compute_hillshade, find_relief
 from scarp.model.stack import StackFactor, create_stack
 from scarp.tests.core.conftest import utm_grid, write_raster
 

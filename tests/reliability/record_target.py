@@ -16,12 +16,12 @@ from torch import nn
 
 from scarp.model.checks.stack_checks import read_nodata_counts
 from scarp.model.history.reading import read_history
-from scarp.model.jobs.training_run import label_settings
+from scarp.model.jobs.train_pcum import label_settings
 from scarp.model.prediction.tile_cache import TileCache
 from scarp.model.progress import NullProgress
 from scarp.model.provenance.records import RecordedRun, read_recorded_run
 from scarp.model.provenance.run_comparison import compare_tables
-from scarp.model.report.hillshade import find_relief
+from scarp.model.report.maps import find_relief
 from scarp.model.stack import read_classes
 from scarp.model.training.checkpoint import Checkpoint as CheckpointFile
 from scarp.model.training.checkpoint import TrainingState

@@ -1,0 +1,160 @@
+"""The maps in the report of a comparison: the zones of all maps side by side, and the difference of two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from ..comparison.agreement import compute_difference
+from ..comparison.mosaic import Mosaic, Source, bounds_in
+from ..comparison.paired_tests import Comparison
+from ..grid import Grid
+from ..statistics.order_statistics import AreaRanks
+from ..zones.schemes import zone_colours
+from .charts import PAGE_WIDTH, SOFT, escape_mathtext, new_figure, shorten
+from .maps import (
+    Bounds,
+    MapImage,
+    draw_frame,
+    draw_north_arrow,
+    draw_scale_bar,
+    draw_zones,
+    find_relief,
+    metres_per_unit,
+    read_map,
+)
+from .page import css_colour
+from .validation import add_hillshade
+
+MAX_SIDE = 500  # cells along the longer side of a map
+MAX_HEIGHT = 7.6  # inches that the maps side by side may have
+DIFFERENCE = ("#542788", "#998ec3", "#d8daeb", "#f7f7f7", "#fee0b6", "#f1a340", "#b35806")
+"""Purple to orange (ColorBrewer's PuOr), which readers with any kind of colour vision can tell apart."""
+
+
+@dataclass(frozen=True)
+class ComparisonImages:
+    """All maps at the size of a page, on one grid."""
+
+    zones: list[MapImage]  # zones of each map, by the breaks of the common ground
+    difference: MapImage | None  # first map minus the second; None for one map
+    by_rank: bool  # whether it is one of ranks
+
+
+def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRanks] | None) -> ComparisonImages:
+    """Read all maps small, on the ground of the reference.
+
+    Args:
+        by_rank: ranks of the first two maps where those are subtracted instead of the values.
+    """
+    reference = comparison.maps[comparison.reference]
+    grid = reference.grid
+    relief = find_relief(reference.pieces[0].dataset.name) if len(reference.pieces) == 1 else None
+    frame = add_hillshade(_frame(reference), relief, grid)
+    values = [frame.cells if one is reference else _onto(one, grid, frame) for one in comparison.maps]
+    zones = []
+    for cells, ranks, of_bin in zip(values, comparison.scan.ranks, comparison.zones):
+        known = np.isfinite(cells)
+        zone = np.full(cells.shape, np.nan, dtype=np.float32)
+        zone[known] = of_bin[ranks.index(cells[known])]
+        zones.append(replace(frame, cells=zone))
+    if len(values) < 2:
+        return ComparisonImages(zones, None, False)
+    difference = compute_difference(values[0], values[1], by_rank)
+    return ComparisonImages(zones, replace(frame, cells=difference), by_rank is not None)
+
+
+def _frame(one: Mosaic) -> MapImage:
+    """Return a whole map at the size of a page."""
+    if len(one.pieces) == 1:
+        return _read(one.pieces[0], one.grid.bounds)
+    grid = one.grid
+    factor = max(1.0, max(grid.shape) / MAX_SIDE)
+    empty = np.full([max(1, round(side / factor)) for side in grid.shape], np.nan, dtype=np.float32)
+    frame = MapImage(empty, grid.bounds, *metres_per_unit(grid, grid.height // 2))
+    return replace(frame, cells=_onto(one, grid, frame))
+
+
+def _read(source: Source, bounds: Bounds) -> MapImage:
+    categorical = source.is_integer or source.has_sentinel_values
+    image = read_map(source.dataset, source.grid, categorical, bounds, MAX_SIDE)
+    return replace(image, cells=source.mask_nodata(image.cells))
+
+
+def _onto(one: Mosaic, grid: Grid, frame: MapImage) -> np.ndarray:
+    """Return a map's cells at the places of a frame of a grid, float32; the nearest ones, as everything is compared."""
+    result = np.full(frame.cells.shape, np.nan, dtype=np.float32)
+    for piece in one.pieces:
+        left, bottom, right, top = bounds_in(grid, piece.grid)
+        low_x, low_y, high_x, high_y = piece.grid.bounds
+        left, bottom, right, top = max(left, low_x), max(bottom, low_y), min(right, high_x), min(top, high_y)
+        if left >= right or bottom >= top:
+            continue
+        own = _read(piece, (left, bottom, right, top))
+        cells = np.full(frame.cells.shape, np.nan, dtype=np.float32)
+        origin = {"src_transform": own.transform, "src_crs": piece.grid.crs, "src_nodata": np.nan}
+        target = {"dst_transform": frame.transform, "dst_crs": grid.crs, "dst_nodata": np.nan}
+        reproject(own.cells, cells, **origin, **target, resampling=Resampling.nearest)
+        result = np.where(np.isfinite(result), result, cells)
+    return result
+
+
+def zone_panels(names: Sequence[str], zones: Sequence[MapImage], labels: dict[int, str]) -> Figure:
+    """Draw the zones of all maps side by side, with one legend."""
+    columns = {1: 1, 2: 2, 4: 2}.get(len(zones), 3)
+    rows = -(-len(zones) // columns)
+    height = PAGE_WIDTH / columns * zones[0].height_ratio + 0.2
+    figure = new_figure(min(rows * height + 0.35, MAX_HEIGHT))
+    parts = figure.add_gridspec(rows + 1, columns, height_ratios=[*[height] * rows, 0.25])
+    for number, (name, image) in enumerate(zip(names, zones)):
+        axes = figure.add_subplot(parts[number // columns, number % columns])
+        draw_zones(axes, image, len(labels))
+        axes.set_title(escape_mathtext(shorten(name, 30)), fontsize=8.5)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if not number:
+            draw_scale_bar(axes, image)
+    colours = zone_colours(len(labels))
+    legend = figure.add_subplot(parts[rows, :])
+    legend.set_axis_off()
+    handles = [
+        Patch(facecolor=css_colour(colours[zone]), edgecolor=SOFT, linewidth=0.5, label=escape_mathtext(name))
+        for zone, name in labels.items()
+    ]
+    legend.legend(handles=handles, loc="center", ncol=min(len(labels), 5))
+    return figure
+
+
+def difference_map(image: MapImage, label: str) -> Figure:
+    """Draw where the first map is higher (orange) and where the second is (purple)."""
+    # The sizes are known, so map and bar are placed by hand, side by side.
+    height = min(4.6 * image.height_ratio, 4.4)
+    width, tall = height / image.height_ratio / PAGE_WIDTH, max(height, 1.6) + 0.1
+    figure = Figure(figsize=(PAGE_WIDTH, tall))
+    axes = figure.add_axes([0.002, 1 - (height + 0.05) / tall, width, height / tall])
+    known = np.abs(image.cells[np.isfinite(image.cells)])
+    limit = float(np.quantile(known, 0.98)) if known.size else 1.0
+    limit = limit if limit > 0 else 1.0
+    colours, norm = LinearSegmentedColormap.from_list("difference", DIFFERENCE), Normalize(-limit, limit)
+    left, bottom, right, top = image.bounds
+    cells, extent = np.ma.masked_invalid(image.cells), (left, right, bottom, top)
+    axes.imshow(cells, extent=extent, cmap=colours, norm=norm, interpolation="none")
+    axes.set_aspect(image.metres_north / image.metres_east)
+    draw_frame(axes)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    draw_scale_bar(axes, image)
+    draw_north_arrow(axes)
+    beside = figure.add_axes([0.002 + width + 0.03, 0.06, 0.025, 0.88])
+    bar = figure.colorbar(ScalarMappable(norm, colours), cax=beside, extend="both")
+    bar.set_label(escape_mathtext(label))
+    bar.outline.set_visible(False)
+    return figure
