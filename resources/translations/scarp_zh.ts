@@ -17,22 +17,22 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source> Default: {value}.</source>
-        <extracomment>algorithms/help_texts.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
         <translation>默认值：{value}。</translation>
     </message>
     <message>
         <source> When not given: {usual}, or {paper} with PRESET=paper.</source>
-        <extracomment>algorithms/help_texts.py, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
         <translation>未给出时：{usual}；当 PRESET=paper 时为 {paper}。</translation>
     </message>
     <message>
         <source> When not given: {usual}.</source>
-        <extracomment>algorithms/help_texts.py, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:chainwithcomparisons, scarp:crossvalidate …</extracomment>
         <translation>未给出时：{usual}。</translation>
     </message>
     <message>
         <source> or </source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation> 或 </translation>
     </message>
     <message>
@@ -76,17 +76,17 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>&lt;b&gt;已安装。&lt;/b&gt;torch {torch}，Python {python}，{size} GB，创建于 {made}。</translation>
     </message>
     <message>
-        <source>&lt;b&gt;Installing.&lt;/b&gt; You can go on working in QGIS, and close this window.</source>
+        <source>&lt;b&gt;Installing.&lt;/b&gt; You can continue to work in QGIS, and close this window.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>&lt;b&gt;正在安装。&lt;/b&gt;您可以继续在 QGIS 中工作，也可以关闭此窗口。</translation>
     </message>
     <message>
-        <source>&lt;b&gt;Must be installed again.&lt;/b&gt; {reason} What is still right is kept.</source>
+        <source>&lt;b&gt;Must be installed again.&lt;/b&gt; {reason} Valid parts are kept.</source>
         <extracomment>gui/install_dialog.py</extracomment>
-        <translation>&lt;b&gt;必须重新安装。&lt;/b&gt;{reason}仍然可用的部分会保留。</translation>
+        <translation>&lt;b&gt;必须重新安装。&lt;/b&gt;{reason}有效的部分会保留。</translation>
     </message>
     <message>
-        <source>&lt;b&gt;Not complete.&lt;/b&gt; An installation stopped here; Try again goes on with it.</source>
+        <source>&lt;b&gt;Not complete.&lt;/b&gt; An installation stopped here; Try again continues it.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>&lt;b&gt;不完整。&lt;/b&gt;一次安装停在了这里；按“重试”可继续。</translation>
     </message>
@@ -101,24 +101,29 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>训练算法得到的 .safetensors 文件。</translation>
     </message>
     <message>
-        <source>A .safetensors file from a training algorithm. It knows its factors and how to scale them. Several, with semicolons between them, are averaged.</source>
+        <source>A .safetensors file from a training algorithm. It contains its factors and how to scale them. Several models, separated by semicolons, are averaged.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation>训练算法得到的 .safetensors 文件。它记有自己的因子及其缩放方式。给出多个时以分号分隔，结果取平均。</translation>
+        <translation>训练算法得到的 .safetensors 文件。其中含有所用的因子及其缩放方式。给出多个模型时以分号分隔，结果取平均。</translation>
     </message>
     <message>
-        <source>A factor stack built before, or a trained model, whose class numbers are used again for equal class names, so that the bands of two areas can be compared. Models match classes by name in any case.</source>
+        <source>A PCUM or U-Net model file to fine-tune, for an area with few landslides of its own. Factors are matched by name and classes by label. Network and normalisation come from the model, so leave WIDTH, DEPTH, ENCODING and DROPOUT empty. The learning rate is a tenth of the usual one unless given.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>要微调的 PCUM 或 U-Net 模型文件，适用于自身滑坡较少的地区。因子按名称、类别按标签匹配。网络和归一化方式来自该模型，因此 WIDTH、DEPTH、ENCODING 和 DROPOUT 请留空。未给出学习率时取通常值的十分之一。</translation>
+    </message>
+    <message>
+        <source>A downloaded file is not the one that was expected ({file}): its hash differs. It was rejected, and nothing of it was kept or installed. Try again, since the connection may have been cut. If it happens again, something on the way changes files, such as a proxy or a virus scanner: ask your administrator, use another network, or install from a folder of wheels.</source>
+        <extracomment>environment/failures.py</extracomment>
+        <translation>下载的文件与预期的不一致（{file}）：哈希值不同。该文件已被拒绝，未保留也未安装任何内容。可能是连接中断，请重试。如果再次出现，说明途中有程序（如代理或杀毒软件）改动了文件：请咨询管理员、换用其他网络，或从存放 wheel 文件的文件夹安装。</translation>
+    </message>
+    <message>
+        <source>A factor stack built before, or a trained model, whose class numbers are reused for equal class names, so that the bands of two areas can be compared. Models match classes by name in any case.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>以前构建的因子栈或训练好的模型；类别名称相同时沿用其类别编号，使两个地区的波段可以比较。无论如何，模型都按名称匹配类别。</translation>
     </message>
     <message>
         <source>A few seconds left</source>
-        <extracomment>algorithms/feedback.py</extracomment>
+        <extracomment>algorithms/base/feedback.py</extracomment>
         <translation>剩余几秒</translation>
-    </message>
-    <message>
-        <source>A file that was loaded is not the one that was expected ({file}): its hash is another. It was refused, and nothing of it was kept or installed. Try again, for the connection may have been cut. If it happens again, something on the way changes files, such as a proxy or a virus scanner: ask your administrator, use another network, or install from a folder of wheels.</source>
-        <extracomment>environment/failures.py</extracomment>
-        <translation>下载的文件与预期的不一致（{file}）：哈希值不同。该文件已被拒绝，未保留也未安装任何内容。可能是连接中断，请重试。如果再次出现，说明途中有程序（如代理或杀毒软件）改动了文件：请咨询管理员、换用其他网络，或从存放 wheel 文件的文件夹安装。</translation>
     </message>
     <message>
         <source>A folder of wheels, without network</source>
@@ -134,11 +139,6 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>A library that Scarp needs</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>Scarp 需要的一个库</translation>
-    </message>
-    <message>
-        <source>A model file of PCUM or U-Net to train on from, for an area with few landslides of its own. Factors are found by name and classes by their labels. The network and the scaling of the factors come from the model, so WIDTH, DEPTH, ENCODING and DROPOUT stay empty. The learning rate is a tenth of the usual unless given.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>PCUM 或 U-Net 的模型文件，在其基础上继续训练，适用于自身滑坡较少的地区。因子按名称、类别按标签查找。网络和因子的缩放方式来自该模型，因此 WIDTH、DEPTH、ENCODING 和 DROPOUT 留空。未给出学习率时取通常值的十分之一。</translation>
     </message>
     <message>
         <source>A path is too long for the system. Choose a folder with a shorter path, such as C:\scarp.</source>
@@ -182,17 +182,17 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>AUC {value}</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>AUC {value}</translation>
     </message>
     <message>
         <source>About {time} left</source>
-        <extracomment>algorithms/feedback.py</extracomment>
+        <extracomment>algorithms/base/feedback.py</extracomment>
         <translation>剩余约 {time}</translation>
     </message>
     <message>
         <source>About {time} left for this step</source>
-        <extracomment>algorithms/feedback.py</extracomment>
+        <extracomment>algorithms/base/feedback.py</extracomment>
         <translation>此步骤剩余约 {time}</translation>
     </message>
     <message>
@@ -201,14 +201,19 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>准确率</translation>
     </message>
     <message>
-        <source>Add this report to a question or a bug report. Your name, your home folder and passwords are taken out; read it before you publish it.</source>
+        <source>Add pip</source>
+        <extracomment>environment/plan.py</extracomment>
+        <translation>添加 pip</translation>
+    </message>
+    <message>
+        <source>Add this report to a question or a bug report. Your name, home folder and passwords are removed; read it before you publish it.</source>
         <extracomment>gui/diagnostics_dialog.py</extracomment>
         <translation>提问或报告错误时请附上此报告。其中已去除您的姓名、主目录和密码；公开之前请通读一遍。</translation>
     </message>
     <message>
-        <source>Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters and the output must lie on storage that all machines see at the same path. Leave it empty to compute on this computer; Scarp&apos;s docs/cluster.md shows how to start a cluster.</source>
+        <source>Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers then compute. All rasters and the output must lie on storage that all machines see at the same path. Leave it empty to compute on this computer; docs/cluster.md shows how to start a cluster.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>Dask 调度器的地址，例如 tcp://10.0.0.1:8786，由其工作进程承担计算。所有栅格和输出必须位于各台机器以相同路径访问的存储上。留空则在本机计算；如何启动集群见 Scarp 的 docs/cluster.md。</translation>
+        <translation>Dask 调度器的地址，例如 tcp://10.0.0.1:8786，由其工作进程承担计算。所有栅格和输出必须位于各台机器以相同路径访问的存储上。留空则在本机计算；如何启动集群见 docs/cluster.md。</translation>
     </message>
     <message>
         <source>All numbers of the report as a table, with their intervals.</source>
@@ -224,6 +229,11 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <source>Alpha field</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>Alpha 字段</translation>
+    </message>
+    <message>
+        <source>Also trains on flipped and rotated windows; slope aspects are transformed with them. Helps with few landslides. A check box always has a value, so it overrides the preset; scripts can leave it out.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>还用翻转和旋转后的窗口训练；坡向也随之变换。滑坡较少时有帮助。复选框总有一个值，因此会覆盖预设；脚本可以不给出它。</translation>
     </message>
     <message>
         <source>Annual mean temperature</source>
@@ -246,14 +256,14 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
         <translation>另一个 QGIS 正在向 {folder} 安装。请等待其完成。</translation>
     </message>
     <message>
-        <source>Another number gives another area; the same number always gives the same one.</source>
-        <extracomment>scarp:createdemodata</extracomment>
-        <translation>换一个数得到另一个区域；同一个数总是得到同一个区域。</translation>
+        <source>Another program uses a file. Close other QGIS windows, wait until the virus scanner has finished, and try again.</source>
+        <extracomment>environment/failures.py</extracomment>
+        <translation>有文件正被其他程序使用。请关闭其他 QGIS 窗口，等待杀毒软件扫描结束，然后重试。</translation>
     </message>
     <message>
-        <source>Another program holds a file. Close other QGIS windows, wait until the virus scanner has finished, and try again.</source>
-        <extracomment>environment/failures.py</extracomment>
-        <translation>有文件被其他程序占用。请关闭其他 QGIS 窗口，等待杀毒软件扫描结束，然后重试。</translation>
+        <source>Another seed gives another area; the same seed always gives the same one.</source>
+        <extracomment>scarp:createdemodata</extracomment>
+        <translation>换一个种子得到另一个区域；同一个种子总是得到同一个区域。</translation>
     </message>
     <message>
         <source>Applicability</source>
@@ -262,10 +272,10 @@ Done in {minutes:.1f} minutes. The environment takes {size:.1f} GB.</source>
     </message>
     <message>
         <source>Applies a trained model to a factor stack: a map of landslide susceptibility from 0 to 1 at the stack&apos;s own resolution.
-The stack may be of another area than the one trained on, if it has the factors that the model needs, with cells of about the same size. Factors are found by name, classes by their label. The map is computed in tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled goes on where it stopped when it is started again with the same inputs and an output in the same folder. The values rank slopes; they are no probability per year.</source>
+The stack may cover another area than the one trained on, if it has the factors that the model needs, with cells of about the same size. Factors are found by name, classes by label. The map is computed in tiles that overlap enough to leave no seam, so its size does not matter. A large map that was cancelled resumes when it is started again with the same inputs and an output in the same folder. The values rank slopes; they are no probability per year.</source>
         <extracomment>scarp:predictsusceptibility</extracomment>
         <translation>将训练好的模型应用于因子栈，得到与因子栈分辨率相同、取值 0 到 1 的滑坡易发性图。
-因子栈可以来自训练区以外的地区，只要含有模型所需的因子，且像元大小大致相同。因子按名称、类别按标签查找。制图按相互重叠的分块进行，重叠足以消除接缝，因此区域大小不受限制。大图取消后，用相同的输入重新启动，且输出位于同一文件夹，就会从停下的地方继续。数值用于对坡体排序，不是每年的概率。</translation>
+因子栈可以覆盖训练区以外的地区，只要含有模型所需的因子，且像元大小大致相同。因子按名称、类别按标签查找。制图按相互重叠的分块进行，重叠足以消除接缝，因此区域大小不受限制。大图取消后，用相同的输入重新启动，且输出位于同一文件夹，就会从停下的地方继续。数值用于对坡体排序，不是每年的概率。</translation>
     </message>
     <message>
         <source>Area of each class in km² and as a share of the row, mean and highest rain: for the whole map and each region, all zones together and each zone.</source>
@@ -288,16 +298,6 @@ The stack may be of another area than the one trained on, if it has the factors 
         <translation>预警面积表</translation>
     </message>
     <message>
-        <source>Arithmetic</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>数值精度</translation>
-    </message>
-    <message>
-        <source>As for rivers, for fault density (km/km²). Faults act farther, so it is larger.</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>与河流相同，用于断层密度（km/km²）。断层影响更远，因此该值更大。</translation>
-    </message>
-    <message>
         <source>As pip is configured on this computer</source>
         <extracomment>gui/install_form.py</extracomment>
         <translation>按此计算机上 pip 的配置</translation>
@@ -308,9 +308,9 @@ The stack may be of another area than the one trained on, if it has the factors 
         <translation>自动</translation>
     </message>
     <message>
-        <source>Averaging of weights</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>权重平均</translation>
+        <source>Baselines</source>
+        <extracomment>scarp:explainsusceptibility</extracomment>
+        <translation>基准组合数</translation>
     </message>
     <message>
         <source>Batch (windows)</source>
@@ -318,24 +318,24 @@ The stack may be of another area than the one trained on, if it has the factors 
         <translation>批大小（窗口）</translation>
     </message>
     <message>
-        <source>Begun</source>
-        <extracomment>gui/training_list.py</extracomment>
-        <translation>开始时间</translation>
+        <source>Below it a cell is under warning. At 0.5 rain exceeds the threshold.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>低于此值的像元处于警戒状态。低于 0.5 时雨量超过阈值。</translation>
     </message>
     <message>
-        <source>Below this safety factor a cell is under warning. At 0.5 the rain exceeds the threshold.</source>
+        <source>Below it a cell under warning violates the constraint.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>低于此安全系数的像元处于警戒状态。等于 0.5 时雨量达到阈值，低于它即超过阈值。</translation>
+        <translation>处于警戒状态的像元低于此值即违反约束。</translation>
     </message>
     <message>
-        <source>Below this susceptibility a cell under warning breaks the rule.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>处于警戒状态的像元低于此易发性即违反规则。</translation>
+        <source>Below it the threshold counts as exceeded. 0.5, as in the paper, is rain equal to 1/k; 0.4 is one and a half times as much.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>低于此值即视为超过阈值。论文取 0.5，即雨量等于 1/k；0.4 相当于其一倍半。</translation>
     </message>
     <message>
-        <source>Beside the U-Net, each continuous factor has a curve of its own with so many bends, and each class a weight. That helps most with few landslides. 0 is a U-Net alone.</source>
+        <source>Beside the U-Net, each continuous factor has a piecewise-linear curve with this many knots, and each class a weight. This helps most with few landslides. 0 is a U-Net alone.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>除 U-Net 之外，每个连续因子各有一条曲线，此处为曲线的节点数，每个类别有一个权重。滑坡较少时最有帮助。0 表示只用 U-Net。</translation>
+        <translation>除 U-Net 之外，每个连续因子各有一条分段线性曲线，此处为其节点数，每个类别有一个权重。滑坡较少时最有帮助。0 表示只用 U-Net。</translation>
     </message>
     <message>
         <source>Best</source>
@@ -361,15 +361,6 @@ The stack may be of another area than the one trained on, if it has the factors 
         <source>Breaks of an earlier run</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>沿用以往运行的分界值</translation>
-    </message>
-    <message>
-        <source>Brings everything that may cause landslides onto the grid of the DEM and writes it as one raster with a band a factor, which the other steps read.
-From the DEM come slope gradient (degrees), profile curvature (1/m, convex positive; ArcGIS has the opposite sign and 100 times the number) and slope aspect (flat and eight directions). Each further input adds a factor; leave out what you do not have. The paper uses ten: the three from the DEM, landform, river density, annual precipitation, annual mean temperature, fault density, lithology and seismic intensity.
-Layers may be in any coordinate reference system. All distances are metres on the ground, also on a grid in degrees. A cell where any factor has no data has no data in the whole stack; the log says how many cells each factor costs.</source>
-        <extracomment>scarp:buildfactorstack</extracomment>
-        <translation>将可能引发滑坡的各种因素统一到 DEM 的格网上，写成一幅每个因子占一个波段的栅格，供其他步骤读取。
-由 DEM 得到坡度（度）、剖面曲率（1/m，凸为正；ArcGIS 符号相反，数值是其 100 倍）和坡向（平地与八个方向）。每增加一项输入就增加一个因子；没有的可以不给。论文使用十个因子：由 DEM 得到的三个，以及地貌、河网密度、年降水量、年平均气温、断层密度、岩性和地震烈度。
-图层可用任意坐标参考系。所有距离都是地面上的米数，格网以度为单位时也是如此。任一因子没有数据的像元在整个因子栈中都没有数据；日志会说明每个因子使多少像元失去数据。</translation>
     </message>
     <message>
         <source>Build factor stack</source>
@@ -408,7 +399,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Cancelled after epoch {n}. There is no model.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>在第 {n} 轮后取消。没有模型。</translation>
     </message>
     <message>
@@ -417,33 +408,39 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>已取消。</translation>
     </message>
     <message>
-        <source>Cancelled. Go on where it stopped with Try again, or take away what is there with Remove.</source>
-        <translation type="vanished">已取消。按“重试”从停下的地方继续，或按“移除”删除已有的内容。</translation>
-    </message>
-    <message>
-        <source>Cancelled. Try again goes on from there; Remove deletes what is there.</source>
+        <source>Cancelled. Try again continues from here; Remove deletes what is there.</source>
         <extracomment>gui/install_dialog.py</extracomment>
-        <translation>已取消。“重试”从中断处继续；“移除”删除已有内容。</translation>
+        <translation>已取消。“重试”从此处继续；“移除”删除已有内容。</translation>
     </message>
     <message>
-        <source>Cancelled. Try again to go on where it stopped.</source>
+        <source>Cancelled. Try again to continue.</source>
         <extracomment>environment/install.py</extracomment>
-        <translation>已取消。重试时将从停下的地方继续。</translation>
+        <translation>已取消。重试即可继续。</translation>
     </message>
     <message>
-        <source>Cells farther from a landslide than its radius but nearer than this become 255 and are not learned from, because the slope beside a landslide is no good example of a stable one. Counted from the landslide, so it must be more than the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials on small landslides.</source>
-        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>与滑坡的距离大于其半径、但小于此值的像元记为 255，不参与学习，因为紧邻滑坡的坡体并不是稳定坡体的好样本。距离从滑坡算起，所以此值必须大于半径才起作用。0 与论文一致，表示不设环带；在小型滑坡的试验中，150 到 300 有所帮助。</translation>
-    </message>
-    <message>
-        <source>Channels of its first level. More learns finer things, takes longer, and needs more landslides.</source>
+        <source>Categorical encoding</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>第一层的通道数。越多越能学到细节，但耗时更长，需要的滑坡也更多。</translation>
+        <translation>类别编码</translation>
+    </message>
+    <message>
+        <source>Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, because the slope beside a landslide is not a good example of a stable one. Measured from the landslide, so it must exceed the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials on small landslides.</source>
+        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>与滑坡的距离大于其半径、但小于此值的像元记为 255，不用于训练，因为紧邻滑坡的坡体并不是稳定坡体的好样本。距离从滑坡算起，所以此值必须大于半径才起作用。0 与论文一致，表示不设环带；在小型滑坡的试验中，150 到 300 有所帮助。</translation>
+    </message>
+    <message>
+        <source>Channels of the first level. More of them need more landslides and time.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>第一层的通道数。通道越多，需要的滑坡和时间也越多。</translation>
     </message>
     <message>
         <source>Check factors</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>检查因子</translation>
+    </message>
+    <message>
+        <source>Check that every library works</source>
+        <extracomment>environment/plan.py</extracomment>
+        <translation>检查每个库能否工作</translation>
     </message>
     <message>
         <source>Checkpoint</source>
@@ -454,6 +451,15 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <source>Checkpoint (*)</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
         <translation>检查点 (*)</translation>
+    </message>
+    <message>
+        <source>Checks a factor stack before training and reports potential problems and how to fix them.
+It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in kelvin), outliers, classes with hardly any cells, missing data, and redundant factors: Pearson correlation over 0.7, variance inflation factor over 10, Cramér&apos;s V between classes. With labels, the report shows how each factor differs where landslides are.
+It never stops at the first problem, and changes nothing.</source>
+        <extracomment>scarp:checkfactors</extracomment>
+        <translation>在训练之前检查因子栈，报告可能存在的问题以及改正办法。
+检查内容包括：取值恒定的波段、不可能的值和错误的单位（坡度超过 90 度、气温以开尔文计）、离群值、几乎没有像元的类别、缺失数据，以及冗余因子：皮尔逊相关系数大于 0.7、方差膨胀因子大于 10、类别之间的 Cramér&apos;s V。给出标签时，报告还会显示各因子在滑坡处与别处有何不同。
+它不会在遇到第一个问题时停下，也不改动任何数据。</translation>
     </message>
     <message>
         <source>Choose another Python on this computer, version 3.9 to 3.14</source>
@@ -476,11 +482,6 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>请选择“{entry}”：它把缺少的内容安装在 QGIS 之外，不改动 QGIS 自己的软件包。</translation>
     </message>
     <message>
-        <source>Classes as</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>类别编码方式</translation>
-    </message>
-    <message>
         <source>Classes of an earlier stack</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>沿用以往因子栈的类别</translation>
@@ -501,7 +502,7 @@ Layers may be in any coordinate reference system. All distances are metres on th
         <translation>Cohen&apos;s kappa 系数</translation>
     </message>
     <message>
-        <source>Collecting. A private environment is started for this, which takes some seconds…</source>
+        <source>Collecting. This starts a private environment and takes some seconds…</source>
         <extracomment>gui/diagnostics_dialog.py</extracomment>
         <translation>正在收集。为此要启动独立环境，需要几秒钟…</translation>
     </message>
@@ -517,15 +518,15 @@ Layers may be in any coordinate reference system. All distances are metres on th
     </message>
     <message>
         <source>Compares a susceptibility map with landslides and with stable points, and writes a report: ROC curve and AUC, recall, kappa and confusion matrix, success-rate curve, calibration, and for each zone its share of the landslides against its share of the area.
-Stable points are drawn at random, as many as landslides, away from them; the draw is repeated and intervals are given. A map always fits the landslides it was trained on: give the training windows, and the report says how many points lie in them and gives the numbers of the test windows beside those of all. Those are the ones to trust.</source>
+Stable points are drawn at random, as many as landslides, away from them; the draw is repeated and intervals are given. A map always fits the landslides it was trained on: give the training windows, and the report states how many points lie in them and gives the numbers of the test windows beside those of all. Trust those of the test windows.</source>
         <extracomment>scarp:validatewithpoints</extracomment>
         <translation>将易发性图与滑坡和稳定点作比较，并写出报告：ROC 曲线和 AUC、召回率、kappa 和混淆矩阵、成功率曲线、校准，以及各分区的滑坡占比与面积占比。
-稳定点在远离滑坡处随机抽取，数量与滑坡相同；抽取重复多次并给出区间。一幅图总是与其训练所用的滑坡相符：请给出训练窗口，报告会说明有多少点落在其中，并将测试窗口的数值与全部点的数值并列给出。应当相信的是前者。</translation>
+稳定点随机抽取，与滑坡数目相同，并与滑坡保持距离；抽取重复进行并给出区间。一幅图总是与其训练所用的滑坡相符：请给出训练窗口，报告会说明其中有多少点，并将测试窗口的数值与全部点的数值并列给出。请以测试窗口的数值为准。</translation>
     </message>
     <message>
         <source>Compares several susceptibility maps of one area on the same landslides, the same stable points and the same ground: AUC of each map and region, tests whether a difference could be chance, how far the maps agree in their zones and in the order of the cells, and where they differ.
-The maps may have different cell sizes, extents and coordinate reference systems; everything is compared on the cells of the finest map, where all maps have data. A map of another agency can be one of them: any values that rise with susceptibility will do, also classes. Measures at a threshold are only given for maps from 0 to 1.
-Maps of several regions count as one: give all rasters of a model the same name in NAMES, and the summary table has a row a region. One model alone is enough for that.
+The maps may have different cell sizes, extents and coordinate reference systems; everything is compared on the cells of the finest map, where all maps have data. A map of another agency can be one of them: any values that rise with susceptibility will do, including classes. Measures at a threshold are only given for maps from 0 to 1.
+Maps of several regions count as one: give all rasters of a model the same name in NAMES, and the summary table has one row a region. One model alone is enough for that.
 A map looks better on the landslides it was trained on. Give the training windows and look at the test windows, or take landslides that none of the maps has seen.</source>
         <extracomment>scarp:comparemodels</extracomment>
         <translation>用相同的滑坡、相同的稳定点和相同的范围比较同一地区的多幅易发性图：每幅图和每个区域的 AUC、差异是否可能出于偶然的检验、各图在分区和像元排序上的一致程度，以及差异所在。
@@ -549,12 +550,17 @@ A map looks better on the landslides it was trained on. Give the training window
         <translation>比较报告</translation>
     </message>
     <message>
-        <source>Computes where a wet week brings more rain than slopes of that kind have stood so far. The training uses it as a rule of physics: where the safety factor is below 0.5, the model shall not say &quot;safe&quot;.
-R7, the rain of the wettest seven days, is estimated as ALPHA × BETA × 7 / RAINY_DAYS × annual precipitation (mm). The safety factor is Fs = 1 / (1 + k × R7). k is 1 divided by the threshold rain of a kind of terrain, so Fs is below 0.5 exactly where R7 is above the threshold. For each kind of terrain k comes from K_TABLE; else from your landslides, as the rain that 95 in 100 of those on that terrain stayed below (of all, where that terrain has too few); else from the paper&apos;s table, where the names match.
+        <source>Compute device. auto: an NVIDIA GPU if there is one, else the CPU. cuda:1 is the second GPU; mps is the GPU of an Apple computer.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:explainsusceptibility …</extracomment>
+        <translation>计算设备。auto：有 NVIDIA GPU 时用 GPU，否则用 CPU。cuda:1 是第二块 GPU；mps 是苹果电脑的 GPU。</translation>
+    </message>
+    <message>
+        <source>Computes where the wettest week brings more rain than slopes of that landform have withstood so far. Training uses it as the physics constraint: where the safety factor is below 0.5, the model is penalised for predicting low susceptibility.
+R7, the rain of the wettest seven days, is estimated as ALPHA × BETA × 7 / RAINY_DAYS × annual precipitation (mm). The safety factor is Fs = 1 / (1 + k × R7). k is 1 divided by the critical rainfall of a terrain class, so Fs is below 0.5 exactly where R7 exceeds the critical rainfall. For each terrain class k comes from K_TABLE; else from your landslides, as the 95th percentile of R7 at those in that class (in all, where that class has too few); else from the paper&apos;s table, where the names match.
 Any other safety factor raster (from a slope stability model, say) can be used for training instead.</source>
         <extracomment>scarp:buildsafetyfactor</extracomment>
-        <translation>计算丰水的一周在哪些地方带来的降雨超过了同类坡体迄今所经受的降雨。训练时以此作为物理规则：在安全系数低于 0.5 的地方，模型不应判为“安全”。
-R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水量（mm）估算。安全系数为 Fs = 1 / (1 + k × R7)。k 等于 1 除以该地形类型的阈值雨量，因此 R7 超过阈值之处恰好是 Fs 低于 0.5 之处。每种地形类型的 k 取自 K_TABLE；否则由您的滑坡求得，即该地形上每 100 处滑坡中有 95 处未超过的雨量（该地形滑坡过少时用全部滑坡）；再否则按名称取自论文的表格。
+        <translation>计算最湿的一周在哪些地方带来的降雨超过了同类地貌坡体迄今所经受的降雨。训练时以此作为物理约束：在安全系数低于 0.5 的地方，模型预测低易发性会受到惩罚。
+R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水量（mm）估算。安全系数为 Fs = 1 / (1 + k × R7)。k 等于 1 除以该地形类型的临界雨量，因此 R7 超过临界雨量之处恰好是 Fs 低于 0.5 之处。每种地形类型的 k 取自 K_TABLE；否则由您的滑坡求得，即该类型上各滑坡处 R7 的第 95 百分位数（该类型滑坡过少时用全部滑坡）；再否则按名称取自论文的表格。
 训练也可以改用任何其他安全系数栅格（例如由边坡稳定性模型得到的）。</translation>
     </message>
     <message>
@@ -568,6 +574,16 @@ R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水�
         <translation>生成演示数据</translation>
     </message>
     <message>
+        <source>Create the environment</source>
+        <extracomment>environment/plan.py</extracomment>
+        <translation>创建环境</translation>
+    </message>
+    <message>
+        <source>Critical rainfall and k of each terrain class, their source, and the number of landslides behind them.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>每种地形类型的临界雨量和 k、其来源，以及所依据的滑坡数。</translation>
+    </message>
+    <message>
         <source>Critical safety factor</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>临界安全系数</translation>
@@ -578,9 +594,9 @@ R7 即最湿七天的雨量，按 ALPHA × BETA × 7 / RAINY_DAYS × 年降水�
         <translation>交叉验证</translation>
     </message>
     <message>
-        <source>Curves of loss, accuracy, recall and broken rules by epoch, and the numbers of the test windows.</source>
+        <source>Curves of loss, accuracy, recall and violation rate by epoch, and the metrics of the test windows.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>各轮的损失、准确率、召回率和违反规则的曲线，以及测试窗口的数值。</translation>
+        <translation>各轮的损失、准确率、召回率和违反率曲线，以及测试窗口的指标。</translation>
     </message>
     <message>
         <source>Cuts a susceptibility map into zones, normally five: very low, low, medium, high, very high.
@@ -590,9 +606,9 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
 默认情况下，各分区的面积占比固定：从最不易发到最易发依次为 30、20、20、20 和 10 %，与论文一致，精确且按地面真实面积计算。若要用相同的分界值划分另一幅图（例如以后年份或相邻地区），请将此次的分区作为 BREAKS_FROM 给出。</translation>
     </message>
     <message>
-        <source>DEM whose relief lies under the maps of the report and the PDF. Without it Scarp looks for the one that the run records beside map and factor stack name, or takes the stack&apos;s slope and aspect.</source>
+        <source>DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the one that the run records of map and factor stack name, or uses the stack&apos;s slope and aspect.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>报告和 PDF 中地图底下的晕渲所用的 DEM。不给出时，Scarp 按易发性图和因子栈旁的运行记录去查找，或使用因子栈中的坡度和坡向。</translation>
+        <translation>报告和 PDF 中地图底下的晕渲所用的 DEM。不给出时，Scarp 按易发性图和因子栈的运行记录去查找，或使用因子栈中的坡度和坡向。</translation>
     </message>
     <message>
         <source>Dask scheduler</source>
@@ -600,14 +616,24 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>Dask 调度器</translation>
     </message>
     <message>
+        <source>Data augmentation (flips/rotations)</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>数据增强（翻转、旋转）</translation>
+    </message>
+    <message>
+        <source>Decay per step of the exponential moving average (EMA) of the weights. The average varies less from epoch to epoch; it is evaluated and saved. 0 turns it off.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>权重指数滑动平均（EMA）的每步衰减系数。平均值各轮之间变化较小；评价和保存的都是它。0 表示关闭。</translation>
+    </message>
+    <message>
         <source>Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; convert them first.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>摄氏度：栅格或气象站点。有些数据集以十分之一度或开尔文为单位，请先换算。</translation>
     </message>
     <message>
-        <source>Delete Scarp&apos;s environment in {folder}? Scarp cannot compute in it afterwards. Nothing else is deleted.</source>
+        <source>Delete Scarp&apos;s environment in {folder}? Scarp cannot use it afterwards. Nothing else is deleted.</source>
         <extracomment>gui/install_dialog.py</extracomment>
-        <translation>删除 {folder} 中的 Scarp 环境？此后 Scarp 将不能在其中计算。其他内容都不会删除。</translation>
+        <translation>删除 {folder} 中的 Scarp 环境？此后 Scarp 将不能使用它。其他内容都不会删除。</translation>
     </message>
     <message>
         <source>Demo folder</source>
@@ -640,9 +666,9 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>稳定点的距离（m）</translation>
     </message>
     <message>
-        <source>Does all again with patches of a few cells shared out at random.</source>
-        <extracomment>scarp:crossvalidate</extracomment>
-        <translation>用随机分配的、只含几个像元的小块再做一遍。</translation>
+        <source>Dominant factor</source>
+        <extracomment>scarp:explainsusceptibility</extracomment>
+        <translation>主导因子</translation>
     </message>
     <message>
         <source>Done</source>
@@ -650,9 +676,34 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>完成</translation>
     </message>
     <message>
+        <source>Download the other libraries</source>
+        <extracomment>environment/plan.py</extracomment>
+        <translation>下载其他库</translation>
+    </message>
+    <message>
+        <source>Download torch</source>
+        <extracomment>environment/plan.py</extracomment>
+        <translation>下载 torch</translation>
+    </message>
+    <message>
+        <source>Downloads about {size:.1f} GB. </source>
+        <extracomment>gui/install_form.py</extracomment>
+        <translation>下载约 {size:.1f} GB。</translation>
+    </message>
+    <message>
         <source>Dropout</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>随机失活（Dropout）</translation>
+    </message>
+    <message>
+        <source>EMA decay of weights</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>权重的 EMA 衰减系数</translation>
+    </message>
+    <message>
+        <source>Early stopping: training ends after this many epochs without a lower validation loss. 0 never stops early. The weights of the best epoch are kept in any case.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>早停：验证损失连续这么多轮没有降低时结束训练。0 表示从不早停。无论如何都保留最佳轮次的权重。</translation>
     </message>
     <message>
         <source>Elevation for the relief</source>
@@ -660,7 +711,7 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>晕渲所用高程</translation>
     </message>
     <message>
-        <source>Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a projected CRS suit best; degrees work as well.</source>
+        <source>Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a projected CRS are best; degrees work as well.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>以米为单位的高程。其格网即研究格网，易发性图将采用它的像元。30 m 且采用投影 CRS 最为合适；以度为单位也可以。</translation>
     </message>
@@ -670,24 +721,28 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>高程模型（DEM）</translation>
     </message>
     <message>
-        <source>Ends the training now and writes the model with the weights of its best epoch</source>
-        <extracomment>gui/training_dock.py</extracomment>
-        <translation>立即结束训练，并用最佳轮次的权重写出模型</translation>
-    </message>
-    <message>
         <source>Epoch</source>
         <extracomment>gui/training_list.py</extracomment>
         <translation>轮次</translation>
     </message>
     <message>
-        <source>Epoch {n} of at most {most} is done, epoch {best} is the best.</source>
-        <extracomment>gui/training_words.py</extracomment>
-        <translation>最多 {most} 轮，已完成第 {n} 轮，其中第 {best} 轮最佳。</translation>
+        <source>Epoch {n} of at most {most} is done; epoch {best} is the best.</source>
+        <extracomment>gui/training_text.py</extracomment>
+        <translation>最多 {most} 轮，已完成第 {n} 轮；其中第 {best} 轮最佳。</translation>
     </message>
     <message>
-        <source>Epochs at most</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>最大训练轮数</translation>
+        <source>Estimates how good a kind of model is on areas that it has not seen. The area is cut into blocks, and the blocks are divided into folds. Each fold is predicted by a model that was trained on all other folds only. The result is a map in which every cell comes from a model that did not see its block, and a table with the AUC of each fold.
+The same is done with small patches that are assigned at random, as is often published. Test cells then lie beside training cells, and the AUC is better than on new areas: GAP is the difference.
+It takes as long as training FOLDS times, and twice that with the random split.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>估计某种模型在未见过的地区上有多好。区域被切成区块，区块划分为各折。每一折都由只用其他各折训练的模型来预测。结果是一幅每个像元都来自未见过其区块的模型的图，以及一张列出每折 AUC 的表。
+再用随机分配的小块重复一遍，这是文献中常见的做法。此时测试像元紧挨着训练像元，AUC 会好于在新地区的结果：GAP 即为两者之差。
+耗时为训练时间的 FOLDS 倍；加上随机划分则再加一倍。</translation>
+    </message>
+    <message>
+        <source>Evaluate on</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <translation>评价范围</translation>
     </message>
     <message>
         <source>Explain susceptibility</source>
@@ -695,19 +750,19 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>解释易发性</translation>
     </message>
     <message>
-        <source>Extra factors, classes</source>
+        <source>Extra factors, categorical</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>附加因子（类别）</translation>
+        <translation>附加因子（类别型）</translation>
     </message>
     <message>
-        <source>Extra factors, measured</source>
+        <source>Extra factors, continuous</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>附加因子（数值）</translation>
+        <translation>附加因子（连续型）</translation>
     </message>
     <message>
-        <source>FOLDER {folder} already holds files that the repetition would write over. Give a new folder.</source>
+        <source>FOLDER {folder} already holds files that the repetition would overwrite. Choose a new folder.</source>
         <extracomment>algorithms/rerun.py</extracomment>
-        <translation>FOLDER {folder} 中已有重复运行会覆盖的文件。请给出新的文件夹。</translation>
+        <translation>FOLDER {folder} 中已有重复运行会覆盖的文件。请选择新的文件夹。</translation>
     </message>
     <message>
         <source>Factor stack</source>
@@ -726,7 +781,7 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     </message>
     <message>
         <source>Failed after epoch {n}: {reason}</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>在第 {n} 轮后失败：{reason}</translation>
     </message>
     <message>
@@ -765,11 +820,6 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>存放各面地震烈度的字段。仅面图层需要。</translation>
     </message>
     <message>
-        <source>Field with the kind of terrain of each polygon. Needed for polygons only.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>存放各面地形类型的字段。仅面图层需要。</translation>
-    </message>
-    <message>
         <source>Field with the millimetres. Needed for station points only.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>存放毫米值的字段。仅站点需要。</translation>
@@ -780,29 +830,34 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>存放各区域名称的字段。不给出时以编号表示。</translation>
     </message>
     <message>
-        <source>Field with the rock of each polygon. Needed for polygons only.</source>
+        <source>Field with the rock type of each polygon. Needed for polygons only.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>存放各面岩性的字段。仅面图层需要。</translation>
+        <translation>存放各面岩石类型的字段。仅面图层需要。</translation>
     </message>
     <message>
-        <source>Field with the size of each landslide, in words (giant, large, medium, small; also in Chinese) or in codes of your own that RADII lists. Without it all landslides count as unrecorded.</source>
+        <source>Field with the size of each landslide, in words (giant, large, medium, small; also in Chinese) or in codes of your own that RADII lists. Without it all landslides are unrecorded.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>存放每处滑坡规模的字段，可以是文字（giant、large、medium、small；也可用中文），也可以是列在 RADII 中的自定义代码。不给出时，所有滑坡都按规模未记录处理。</translation>
+        <translation>存放每处滑坡规模的字段，可以是文字（giant、large、medium、small；也可用中文），也可以是列在 RADII 中的自定义代码。不给出时，所有滑坡的规模均为未记录。</translation>
+    </message>
+    <message>
+        <source>Field with the terrain class of each polygon. Needed for polygons only.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>存放各面地形类型的字段。仅面图层需要。</translation>
     </message>
     <message>
         <source>Fields of the layer</source>
-        <extracomment>gui/field_box.py</extracomment>
+        <extracomment>gui/suggestions.py</extracomment>
         <translation>图层的字段</translation>
     </message>
     <message>
-        <source>File in which the training keeps where it stands. If it is there and fits, training goes on from it; if it is not there, it is made. Leave it empty for a fresh start.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>训练用来保存当前进度的文件。如果它存在且相符，训练从它继续；如果不存在，则会创建。要从头开始请留空。</translation>
+        <source>File that keeps the state of a network&apos;s training. If it exists and fits, training resumes from it; otherwise it is created. Leave it empty for a fresh start.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
+        <translation>保存网络训练状态的文件。如果它存在且相符，训练从它继续；否则将创建该文件。要从头开始请留空。</translation>
     </message>
     <message>
-        <source>File in which the training of a network keeps where it stands. If it is there and fits, training goes on from it; if it is not there, it is made. Leave it empty for a fresh start.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>网络训练用来保存当前进度的文件。如果它存在且相符，训练从它继续；如果不存在，则会创建。要从头开始请留空。</translation>
+        <source>File that keeps the state of the training. If it exists and fits, training resumes from it; otherwise it is created. Leave it empty for a fresh start.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>保存训练状态的文件。如果它存在且相符，训练从它继续；否则将创建该文件。要从头开始请留空。</translation>
     </message>
     <message>
         <source>Findings</source>
@@ -815,13 +870,18 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>因子检查结果</translation>
     </message>
     <message>
+        <source>Fine-tune from model</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
+        <translation>在已有模型上微调</translation>
+    </message>
+    <message>
         <source>Finished after all {n} epochs.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>全部 {n} 轮已完成。</translation>
     </message>
     <message>
         <source>Finished after epoch {n}, {patience} epochs without improvement.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>在第 {n} 轮后结束，连续 {patience} 轮没有改善。</translation>
     </message>
     <message>
@@ -830,14 +890,19 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>第一幅图减去第二幅，采用第一幅的格网。其中一幅不在 0 到 1 之间时，改为排序相减：易发性更低的面积所占比例。</translation>
     </message>
     <message>
+        <source>Floating-point type of the network. auto: the fastest that is accurate enough on this device. fp32 is the most accurate; bf16 and fp16 are faster where the device supports them.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>网络的浮点类型。auto：在该设备上足够精确的最快类型。fp32 最精确；在支持的设备上 bf16 和 fp16 更快。</translation>
+    </message>
+    <message>
         <source>Folder</source>
         <extracomment>gui/training_dock.py</extracomment>
         <translation>文件夹</translation>
     </message>
     <message>
-        <source>Folder for the GeoTIFF and GeoPackage files. It is made when it is not there; files of other names in it stay.</source>
+        <source>Folder for the GeoTIFF and GeoPackage files. It is created if missing; other files in it stay.</source>
         <extracomment>scarp:createdemodata</extracomment>
-        <translation>存放 GeoTIFF 和 GeoPackage 文件的文件夹。不存在时会自动创建；其中其他名称的文件保持不变。</translation>
+        <translation>存放 GeoTIFF 和 GeoPackage 文件的文件夹。不存在时会自动创建；其中的其他文件保持不变。</translation>
     </message>
     <message>
         <source>Folder for the repetition</source>
@@ -880,14 +945,9 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>来源</translation>
     </message>
     <message>
-        <source>From this susceptibility on a cell counts as called landslide, for recall, kappa and the confusion matrix. 0.5 as in the paper.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>易发性达到此值的像元算作判为滑坡，用于召回率、kappa 和混淆矩阵。0.5 与论文一致。</translation>
-    </message>
-    <message>
-        <source>From this susceptibility on a cell counts as called landslide, for the maps whose values run from 0 to 1.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
-        <translation>易发性达到此值的像元算作判为滑坡，适用于取值为 0 到 1 的图。</translation>
+        <source>From this susceptibility on a cell is classified as landslide, for recall, kappa and the confusion matrix of maps from 0 to 1. 0.5 as in the paper.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <translation>易发性达到此值的像元判为滑坡，用于取值 0 到 1 的图的召回率、kappa 和混淆矩阵。0.5 与论文一致。</translation>
     </message>
     <message>
         <source>Further models, whose maps are averaged with that of the first.</source>
@@ -895,19 +955,26 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>其他模型，其图与第一个模型的图取平均。</translation>
     </message>
     <message>
-        <source>Further rasters of amounts, such as distance to roads or a vegetation index. Each becomes a factor named after its layer.</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>其他数值栅格，例如到道路的距离或植被指数。每幅栅格成为一个以其图层命名的因子。</translation>
-    </message>
-    <message>
         <source>Further rasters of class numbers, such as land cover. Each becomes a factor named after its layer.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>其他类别编号栅格，例如土地覆被。每幅栅格成为一个以其图层命名的因子。</translation>
     </message>
     <message>
-        <source>Further rasters that are added to RAIN, for rain that comes by the day: one day as RAIN, the other six here. Where one of them has no data there is no judgement.</source>
+        <source>Further rasters of measured values, such as distance to roads or a vegetation index. Each becomes a factor named after its layer.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>其他测量值栅格，例如到道路的距离或植被指数。每幅栅格成为一个以其图层命名的因子。</translation>
+    </message>
+    <message>
+        <source>Further rasters that are added to RAIN, for daily rain: one day as RAIN, the other six here. Cells without data in one of them are not assessed.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>与 RAIN 相加的其他栅格，用于逐日降雨：一天作为 RAIN，其余六天放在这里。其中任何一幅没有数据之处不作判定。</translation>
+        <translation>与 RAIN 相加的其他栅格，用于逐日降雨：一天作为 RAIN，其余六天放在这里。其中任何一幅没有数据的像元不作评价。</translation>
+    </message>
+    <message>
+        <source>Generates a synthetic mountain area whose landslides follow a known probability, to try Scarp on and to see how close a trained model comes to the truth.
+The folder holds a DEM with valleys and drainage, annual rain and temperature at 1 km, rivers, faults, lithology, landform, seismic intensity, climate zones, a study area, regions in which different causes of landslides dominate, and a landslide inventory with the flaws of real ones: missed landslides in remote parts, duplicates, and missing sizes. true_probability.tif is what the landslides were drawn from. Everything is invented; it shows no real place.</source>
+        <extracomment>scarp:createdemodata</extracomment>
+        <translation>生成一个合成的山区，其滑坡服从已知的概率，用来试用 Scarp，并查看训练出的模型与真值有多接近。
+文件夹中有带河谷和水系的 DEM、1 km 的年降水量和年平均气温、河流、断层、岩性、地貌、地震烈度、气候分区、研究区、以不同滑坡成因为主的各个区域，以及一份带有真实编录常见缺陷的滑坡编录：偏远处漏记的滑坡、重复记录和缺失的规模。true_probability.tif 是抽取滑坡所依据的概率。一切均为虚构，并不表示真实地点。</translation>
     </message>
     <message>
         <source>GeoTIFF of warning classes from 1, no warning, to 4, severe; names and colours are in it.</source>
@@ -925,14 +992,14 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>R7 的 GeoTIFF，单位为毫米。</translation>
     </message>
     <message>
-        <source>GeoTIFF with one band a factor, in physical units, named and described.</source>
+        <source>GeoTIFF with one band per factor, in physical units, with names and descriptions.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>每个因子占一个波段的 GeoTIFF，采用物理单位，带有名称和说明。</translation>
     </message>
     <message>
-        <source>GeoTIFF with the number of factors that lie outside what the model was trained on; 0 is inside. Do not trust the map where many do.</source>
+        <source>GeoTIFF with the number of factors outside the training data of the model; 0 is inside. Do not trust the map where many are outside.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation>超出模型训练范围的因子个数的 GeoTIFF；0 表示在范围之内。个数多的地方请勿相信易发性图。</translation>
+        <translation>超出模型训练数据范围的因子个数的 GeoTIFF；0 表示在范围之内。个数多的地方请勿相信易发性图。</translation>
     </message>
     <message>
         <source>GeoTIFF with the number of the factor that adds or takes most in each cell; 0 is no data. Names and colours are in it.</source>
@@ -945,13 +1012,18 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>各次采样和各模型之间标准差的 GeoTIFF。需要 SAMPLES 或多个模型。</translation>
     </message>
     <message>
-        <source>GeoTIFF, 0 to 1, more is more susceptible. On the stack&apos;s cells, or on cells of 600 m when all models judge patches of 600 m as a whole (BPNN and ResNet).</source>
+        <source>GeoTIFF, 0 to 1, more is more susceptible. On the stack&apos;s cells, or on cells of 600 m if all models predict patches of 600 m (BPNN and ResNet).</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation>GeoTIFF，0 到 1，越大越易发。采用因子栈的像元；当所有模型都以 600 m 的小块为整体评价时（BPNN 和 ResNet），采用 600 m 的像元。</translation>
+        <translation>GeoTIFF，0 到 1，越大越易发。采用因子栈的像元；当所有模型都以 600 m 的小块进行预测时（BPNN 和 ResNet），采用 600 m 的像元。</translation>
+    </message>
+    <message>
+        <source>GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the critical rainfall.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>GeoTIFF，0 到 1。低于 0.5 之处雨量超过临界雨量。</translation>
     </message>
     <message>
         <source>GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the threshold.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <extracomment>scarp:rainfallwarning</extracomment>
         <translation>GeoTIFF，0 到 1。低于 0.5 表示雨量超过阈值。</translation>
     </message>
     <message>
@@ -975,14 +1047,14 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>主机</translation>
     </message>
     <message>
-        <source>How kinds of rock, landform and so on reach the network. one_hot: each class as a yes or no. codes: as a plain number, as in the paper, though class 4 is not twice class 2.</source>
+        <source>How classes of rock, landform and so on reach the network. one_hot: one channel per class. codes: the code as a number, as in the paper, although class 4 is not twice class 2.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>岩性、地貌等类别以何种方式输入网络。one_hot：每个类别为一个“是或否”。codes：作为普通数字，与论文一致，尽管类别 4 并不是类别 2 的两倍。</translation>
+        <translation>岩性、地貌等类别以何种方式输入网络。one_hot：每个类别一个通道。codes：将代码作为数字，与论文一致，尽管类别 4 并不是类别 2 的两倍。</translation>
     </message>
     <message>
-        <source>How many blocks are looked at, half of them with landslides. More give narrower intervals and take longer.</source>
+        <source>How many blocks are sampled, half of them with landslides. More give narrower intervals and take longer.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>查看多少个区块，其中一半含有滑坡。越多则区间越窄，耗时越长。</translation>
+        <translation>抽取多少个区块，其中一半含有滑坡。越多则区间越窄，耗时越长。</translation>
     </message>
     <message>
         <source>How many of the five regions there are, from 1 to 5: river erosion, incised valleys, till and faults, freeze and thaw, human activity.</source>
@@ -990,59 +1062,24 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>五种区域取多少种，1 到 5：河流侵蚀、深切河谷、冰碛与断层、冻融、人类活动。</translation>
     </message>
     <message>
-        <source>How many parts the blocks are shared out into.</source>
-        <extracomment>scarp:crossvalidate</extracomment>
-        <translation>区块分成多少份。</translation>
-    </message>
-    <message>
-        <source>How many times more than on average it rains in the wettest week of the season. The paper has 2.0 to 2.5; its printed formula leaves this factor out, which is the same as 1.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>雨季最湿一周的降雨是平均水平的多少倍。论文取 2.0 到 2.5；其印出的公式漏掉了这一系数，相当于取 1。</translation>
-    </message>
-    <message>
-        <source>How much a landslide cell counts. 0 lets landslide and stable cells count the same, however many there are of each. The paper&apos;s 5 goes with five stable cells to one landslide cell.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>一个滑坡像元的分量。0 使滑坡像元与稳定像元的总分量相同，不论各有多少。论文取 5，对应每个滑坡像元配五个稳定像元。</translation>
-    </message>
-    <message>
-        <source>How much a stable cell counts.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>一个稳定像元的分量。</translation>
-    </message>
-    <message>
-        <source>How often each cell is computed with some of the network switched off at random (Monte-Carlo dropout). The spread says how sure the model is. 0: not at all; 20 is a fair number and takes 20 times as long.</source>
+        <source>How often each cell is computed with part of the network switched off at random (Monte Carlo dropout). The spread shows how certain the model is. 0: none; 20 is a reasonable number and takes 20 times as long.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation>随机关闭网络的一部分、对每个像元重复计算的次数（Monte-Carlo dropout）。其离散程度说明模型有多大把握。0：不计算；20 是合适的取值，耗时为 20 倍。</translation>
+        <translation>随机关闭网络的一部分、对每个像元重复计算的次数（Monte Carlo dropout）。其离散程度说明模型有多大把握。0：不计算；20 是合适的取值，耗时为 20 倍。</translation>
     </message>
     <message>
-        <source>How often each factor is swapped.</source>
-        <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>每个因子被置换的次数。</translation>
-    </message>
-    <message>
-        <source>How often it halves the resolution to see farther.</source>
+        <source>How often it halves the resolution for a wider view.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>为了看得更远而将分辨率减半的次数。</translation>
+        <translation>为获得更大视野而将分辨率减半的次数。</translation>
     </message>
     <message>
-        <source>How often the stable points are drawn, for the intervals and tests.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
+        <source>How often the stable points are drawn, for intervals and tests.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>稳定点抽取的次数，用于区间和检验。</translation>
     </message>
     <message>
-        <source>How often the stable points are drawn, for the intervals.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>稳定点抽取的次数，用于计算区间。</translation>
-    </message>
-    <message>
-        <source>How often the training windows are gone through, if training does not end earlier; see PATIENCE.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>训练窗口最多遍历多少遍，如果训练没有提前结束；见 PATIENCE。</translation>
-    </message>
-    <message>
-        <source>How windows are shared out. spatial_blocks: whole blocks of land are held back for validation and test, so that the test is on land never seen. random: window by window as in the paper, which gives better numbers because neighbours are alike.</source>
+        <source>How windows are divided into training, validation and test. spatial_blocks: whole blocks are held out for validation and test, so the test area was never seen. random: window by window as in the paper, which gives better numbers because neighbours are alike.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
-        <translation>窗口如何分配。spatial_blocks：留出整块土地用于验证和测试，使测试在未见过的土地上进行。random：与论文一致，逐个窗口随机分配，由于相邻处彼此相似，数值会更好看。</translation>
+        <translation>窗口如何划分为训练、验证和测试。spatial_blocks：留出整个区块用于验证和测试，因此测试区从未用于训练。random：与论文一致，逐个窗口随机分配，由于相邻处彼此相似，数值会更好看。</translation>
     </message>
     <message>
         <source>In a process of its own</source>
@@ -1051,16 +1088,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
     </message>
     <message>
         <source>In the first of at most {most} epochs: {percent} % done.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>最多 {most} 轮，第一轮已完成 {percent} %。</translation>
     </message>
     <message>
-        <source>Inputs that lie elsewhere now</source>
-        <extracomment>scarp:rerun</extracomment>
-        <translation>现在位于别处的输入</translation>
-    </message>
-    <message>
-        <source>Inputs, outputs and numbers, then and now, one a row, with what differs.</source>
+        <source>Inputs, outputs and numbers, then and now, one per row, with what differs.</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>输入、输出和数值的当时值与现在值，每行一项，并注明不同之处。</translation>
     </message>
@@ -1068,6 +1100,11 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <source>Inside QGIS</source>
         <extracomment>processing_provider/settings.py</extracomment>
         <translation>在 QGIS 内</translation>
+    </message>
+    <message>
+        <source>Inspecting this computer…</source>
+        <extracomment>gui/install_form.py</extracomment>
+        <translation>正在检查此计算机…</translation>
     </message>
     <message>
         <source>Install</source>
@@ -1100,19 +1137,14 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>安装到</translation>
     </message>
     <message>
-        <source>It is being installed; the bar at the bottom of QGIS&apos;s window shows how far it is. Open the step again when that is done.</source>
+        <source>Inventory for the critical rainfall: the 95th percentile of R7 at the landslides of each terrain class. Classes with too few landslides get the value of all together.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>用来求取临界雨量的滑坡编录：每种地形类型上各滑坡处 R7 的第 95 百分位数。滑坡过少的类型取全部滑坡的值。</translation>
+    </message>
+    <message>
+        <source>It is being installed; the bar at the bottom of QGIS&apos;s window shows the progress. Open the step again when that is done.</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>正在安装；QGIS 窗口底部的进度条显示进度。安装完成后请重新打开此步骤。</translation>
-    </message>
-    <message>
-        <source>It stops after its first epoch, for before there is nothing to keep.</source>
-        <extracomment>gui/training_words.py</extracomment>
-        <translation>将在第一轮结束后停止，因为此前没有可保留的内容。</translation>
-    </message>
-    <message>
-        <source>It stops now. The model gets the weights of epoch {n}.</source>
-        <extracomment>gui/training_words.py</extracomment>
-        <translation>正在停止。模型将采用第 {n} 轮的权重。</translation>
     </message>
     <message>
         <source>It was made with Python {old}; QGIS now runs on Python {new}.</source>
@@ -1125,34 +1157,9 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>找不到它的 Python：QGIS 已升级或移除，或该文件夹已被移动。</translation>
     </message>
     <message>
-        <source>Judge on</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>评价范围</translation>
-    </message>
-    <message>
         <source>Kind of model</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:traincomparisonmodel</extracomment>
         <translation>模型类型</translation>
-    </message>
-    <message>
-        <source>Kind of terrain</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>地形类型</translation>
-    </message>
-    <message>
-        <source>Kinds of rock: polygons, or a raster of class numbers.</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>岩石类型：面，或类别编号栅格。</translation>
-    </message>
-    <message>
-        <source>Kinds of terrain</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>地形类型</translation>
-    </message>
-    <message>
-        <source>Kinds of terrain (mountain, plain, glacier ...): polygons, or a raster of class numbers.</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>地形类别（山地、平原、冰川等）：面，或类别编号栅格。</translation>
     </message>
     <message>
         <source>Knots of the curves</source>
@@ -1220,24 +1227,19 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>训练写出的窗口图层，含字段 subset。</translation>
     </message>
     <message>
-        <source>Leading factor</source>
-        <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>主导因子</translation>
-    </message>
-    <message>
         <source>Learning rate</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>学习率</translation>
     </message>
     <message>
-        <source>Lines of geological faults, beyond the border of the DEM too if you can.</source>
+        <source>Lines of geological faults, beyond the border of the DEM if available.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>地质断层线，如有可能请延伸到 DEM 边界以外。</translation>
     </message>
     <message>
-        <source>Lines; give them beyond the border of the DEM too if you can, so that densities are right there.</source>
+        <source>Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>线；如有可能请延伸到 DEM 边界以外，使边界附近的密度正确。</translation>
+        <translation>线。请使该图层超出 DEM 一个搜索半径，以避免边缘效应。</translation>
     </message>
     <message>
         <source>Lithology</source>
@@ -1250,38 +1252,9 @@ By default the zones have fixed shares of the area: 30, 20, 20, 20 and 10 % from
         <translation>岩性字段</translation>
     </message>
     <message>
-        <source>Load the other libraries</source>
-        <extracomment>environment/plan.py</extracomment>
-        <translation>下载其他库</translation>
-    </message>
-    <message>
-        <source>Load torch</source>
-        <extracomment>environment/plan.py</extracomment>
-        <translation>下载 torch</translation>
-    </message>
-    <message>
-        <source>Loads about {size:.1f} GB. </source>
-        <extracomment>gui/install_form.py</extracomment>
-        <translation>下载约 {size:.1f} GB。</translation>
-    </message>
-    <message>
         <source>Logistic regression</source>
         <extracomment>scarp:chainwithcomparisons</extracomment>
         <translation>逻辑回归</translation>
-    </message>
-    <message>
-        <source>Looking at this computer…</source>
-        <extracomment>gui/install_form.py</extracomment>
-        <translation>正在检查此计算机…</translation>
-    </message>
-    <message>
-        <source>Looks through a factor stack before you train on it, and lists everything doubtful with how to mend it.
-It looks for constant bands, impossible values and wrong units (slope over 90 degrees, temperature in kelvin), outliers, classes with hardly any cells, missing data, and factors that say the same thing twice: Pearson correlation over 0.7, variance inflation factor over 10, Cramér&apos;s V between classes. With labels, the report shows how each factor differs where landslides are.
-It never stops at the first problem, and changes nothing.</source>
-        <extracomment>scarp:checkfactors</extracomment>
-        <translation>在训练之前检查因子栈，列出所有可疑之处以及改正办法。
-检查内容包括：取值恒定的波段、不可能的值和错误的单位（坡度超过 90 度、气温以开尔文计）、离群值、几乎没有像元的类别、缺失数据，以及含义重复的因子：皮尔逊相关系数大于 0.7、方差膨胀因子大于 10、类别之间的 Cramér&apos;s V。给出标签时，报告还会显示各因子在滑坡处与别处有何不同。
-它不会在遇到第一个问题时停下，也不改动任何数据。</translation>
     </message>
     <message>
         <source>Loss</source>
@@ -1297,27 +1270,6 @@ It never stops at the first problem, and changes nothing.</source>
         <source>MODEL: {path} does not exist. Check the path, or train a model first.</source>
         <extracomment>algorithms/predictsusceptibility.py</extracomment>
         <translation>MODEL：{path} 不存在。请检查路径，或先训练一个模型。</translation>
-    </message>
-    <message>
-        <source>Make the environment</source>
-        <extracomment>environment/plan.py</extracomment>
-        <translation>创建环境</translation>
-    </message>
-    <message>
-        <source>Makes a recorded run again, with the recorded inputs and parameters, and says whether it gives the same.
-Beside every output of Scarp lies its run record, a file that ends in .run.json. It names the algorithm, all its parameters, and the inputs with checksums of what they held. The outputs are made again in a folder of their own and compared with the earlier ones: rasters cell by cell, tables row by row, models weight by weight, numbers to the last digit. Inputs that have changed since are named.
-On the same machine with the same versions all of it should be the same. Other versions, another processor or a graphics card round differently, which shows in the last digits.</source>
-        <extracomment>scarp:rerun</extracomment>
-        <translation>用所记录的输入和参数再做一遍已记录的运行，并说明结果是否相同。
-Scarp 的每个输出旁都有其运行记录，即以 .run.json 结尾的文件。它记有算法、全部参数，以及各输入及其内容的校验和。输出在单独的文件夹中重新生成，并与先前的输出比较：栅格逐个像元，表格逐行，模型逐个权重，数值直到最后一位。此后已改变的输入会被指明。
-在同一台机器上、版本相同时，一切都应相同。版本、处理器或显卡不同时舍入方式不同，会体现在最后几位数字上。</translation>
-    </message>
-    <message>
-        <source>Makes a synthetic mountain area whose landslides follow a known probability, to try Scarp on and to see how close a trained model comes to the truth.
-The folder holds a DEM with valleys and drainage, annual rain and temperature at 1 km, rivers, faults, lithology, landform, seismic intensity, climate zones, a study area, regions in which different causes of landslides dominate, and a landslide inventory with the flaws of real ones: missed landslides in remote parts, doubles, and sizes that nobody wrote down. true_probability.tif is what the landslides were drawn from. Everything is invented; do not read it as a real place.</source>
-        <extracomment>scarp:createdemodata</extracomment>
-        <translation>生成一个合成的山区，其滑坡服从已知的概率，用来试用 Scarp，并查看训练出的模型与真值有多接近。
-文件夹中有带河谷和水系的 DEM、1 km 的年降水量和年平均气温、河流、断层、岩性、地貌、地震烈度、气候分区、研究区、以不同滑坡成因为主的各个区域，以及一份带有真实编录常见缺陷的滑坡编录：偏远处漏记的滑坡、重复记录和无人记下的规模。true_probability.tif 是抽取滑坡所依据的概率。一切均为虚构，请勿当作真实地点。</translation>
     </message>
     <message>
         <source>Map from &quot;Predict susceptibility&quot;, or any other raster from 0 (stable) to 1.</source>
@@ -1340,9 +1292,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>编录范围</translation>
     </message>
     <message>
-        <source>Maps an area without landslides of its own with a model that was trained elsewhere: factor stack, a check of the factors, susceptibility, zones, and a map of where the land differs from what the model knows. Give the DEM, the model file, and a layer for every factor that the model was trained with; if one is missing, the log names it. Classes are matched by their names. To see zones at the values of the earlier area, give its zones or zone table as well. Do not trust the map where the applicability shows factors outside the training range, and validate it as soon as there are landslides to do so.</source>
+        <source>Maps an area without mapped landslides with a model that was trained elsewhere: factor stack, a check of the factors, susceptibility, zones, and a map of applicability. Give the DEM, the model file, and a layer for every factor that the model was trained with; if one is missing, the log names it. Classes are matched by name. To classify at the breaks of the earlier area, give its zones or zone table as well. Do not trust the map where the applicability shows factors outside the training range, and validate it as soon as landslides are mapped.</source>
         <extracomment>scarp:newarea</extracomment>
-        <translation>用在别处训练的模型为自身没有滑坡的地区制图：因子栈、因子检查、易发性、分区，以及一幅显示该地区何处与模型所知不同的图。请给出 DEM、模型文件，以及模型训练所用每个因子的图层；如有缺少，日志会指明。类别按名称匹配。若要按先前地区的值划分分区，请同时给出该地区的分区或分区表。适用性图显示有因子超出训练范围之处，请勿相信易发性图；一旦有了滑坡资料就应进行验证。</translation>
+        <translation>用在别处训练的模型为没有滑坡编录的地区制图：因子栈、因子检查、易发性、分区，以及适用性图。请给出 DEM、模型文件，以及模型训练所用每个因子的图层；如有缺少，日志会指明。类别按名称匹配。若要按先前地区的分界值划分，请同时给出该地区的分区或分区表。适用性图显示有因子超出训练范围之处，请勿相信易发性图；一旦有了滑坡编录就应进行验证。</translation>
+    </message>
+    <message>
+        <source>Maximum epochs</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>最大轮数</translation>
+    </message>
+    <message>
+        <source>Maximum number of blocks</source>
+        <extracomment>scarp:explainsusceptibility</extracomment>
+        <translation>最大区块数</translation>
     </message>
     <message>
         <source>Method</source>
@@ -1350,19 +1312,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>方法</translation>
     </message>
     <message>
-        <source>Millimetres a year, at any resolution; coarse rasters are smoothed onto the grid.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>每年的毫米数，分辨率不限；较粗的栅格会平滑地插值到格网上。</translation>
-    </message>
-    <message>
-        <source>Millimetres a year: a raster, coarse ones (1 km) are smoothed onto the grid; or the points of weather stations, between which is interpolated.</source>
-        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
-        <translation>每年的毫米数：可以是栅格，较粗的栅格（1 km）会平滑地插值到格网上；也可以是气象站点，站点之间进行插值。</translation>
-    </message>
-    <message>
         <source>Millimetres in the last or the coming seven days, in any coordinate system and cell size; coarse rasters are smoothed onto the map.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>过去或未来七天的毫米数，坐标系和像元大小不限；较粗的栅格会平滑地插值到易发性图上。</translation>
+    </message>
+    <message>
+        <source>Millimetres per year, at any resolution; coarse rasters are interpolated to the grid.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>每年的毫米数，分辨率不限；较粗的栅格会插值到格网上。</translation>
+    </message>
+    <message>
+        <source>Millimetres per year: a raster, interpolated to the grid if it is coarse (1 km); or points of weather stations, which are interpolated.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>每年的毫米数：可以是栅格，较粗的栅格（1 km）会插值到格网上；也可以是气象站点，对站点进行插值。</translation>
     </message>
     <message>
         <source>Models and histories</source>
@@ -1380,9 +1342,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>相加的其他降雨（mm）</translation>
     </message>
     <message>
-        <source>Most blocks</source>
-        <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>最多区块数</translation>
+        <source>Moved inputs</source>
+        <extracomment>scarp:rerun</extracomment>
+        <translation>已移动的输入</translation>
     </message>
     <message>
         <source>NVIDIA graphics card, CUDA 12.6</source>
@@ -1415,7 +1377,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>图所示区域的名称，用作数值表和点图层的一列。留空：使用图中注明的名称（如有）。</translation>
     </message>
     <message>
-        <source>Name of the region that the map shows, for work on several regions. It is kept in the maps, and the tables of the next steps get a column with it. Leave it empty for a single map.</source>
+        <source>Name of the region that the map shows, for work on several regions. It is stored in the maps, and the tables of the next steps get a column with it. Leave it empty for a single map.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>图所示区域的名称，用于处理多个区域。它保存在图中，后续步骤的表格会增加一列记录它。只有一幅图时请留空。</translation>
     </message>
@@ -1425,7 +1387,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>各图的名称</translation>
     </message>
     <message>
-        <source>Needs {needed:.1f} GB while it installs and {stays:.1f} GB afterwards; {free:.0f} GB are free.</source>
+        <source>Needs {needed:.1f} GB during the installation and {stays:.1f} GB afterwards; {free:.0f} GB are free.</source>
         <extracomment>gui/install_form.py</extracomment>
         <translation>安装过程中需要 {needed:.1f} GB，安装后占用 {stays:.1f} GB；可用空间 {free:.0f} GB。</translation>
     </message>
@@ -1440,24 +1402,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>没有找到 Python。请从 python.org 安装，并用“其他…”选择它。</translation>
     </message>
     <message>
+        <source>No update since epoch {n}: its program was closed or killed.</source>
+        <extracomment>gui/training_text.py</extracomment>
+        <translation>自第 {n} 轮起没有更新：其程序已关闭或被终止。</translation>
+    </message>
+    <message>
+        <source>No values.</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>没有数值。</translation>
+    </message>
+    <message>
         <source>Not everything could be deleted: {reason}. Close other QGIS windows and try again.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>未能全部删除：{reason}。请关闭其他 QGIS 窗口后重试。</translation>
     </message>
     <message>
-        <source>Not known to it, and taken as they are, because you chose the source: {files}</source>
+        <source>Not in the list, but used because you chose the source: {files}</source>
         <extracomment>environment/lock.py</extracomment>
-        <translation>该清单中没有以下文件；来源由您选择，因此按原样使用：{files}</translation>
-    </message>
-    <message>
-        <source>Nothing to measure.</source>
-        <extracomment>gui/training_charts.py</extracomment>
-        <translation>没有可测量的内容。</translation>
-    </message>
-    <message>
-        <source>Nothing was heard of it since epoch {n}: its program was closed, or ended by the system.</source>
-        <extracomment>gui/training_words.py</extracomment>
-        <translation>自第 {n} 轮起没有任何消息：其程序已关闭，或被系统终止。</translation>
+        <translation>以下文件不在清单中，但因来源由您选择而予以使用：{files}</translation>
     </message>
     <message>
         <source>Number of days with rain in the rainy season. The paper does not print its numbers: take yours from a weather station.</source>
@@ -1465,9 +1427,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>雨季中有雨的天数。论文没有印出所用数值，请取自气象站资料。</translation>
     </message>
     <message>
+        <source>Number of groups into which the blocks are divided.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>区块划分成的组数。</translation>
+    </message>
+    <message>
+        <source>Number of permutations of each factor.</source>
+        <extracomment>scarp:explainsusceptibility</extracomment>
+        <translation>每个因子被置换的次数。</translation>
+    </message>
+    <message>
         <source>Number of regions</source>
         <extracomment>scarp:createdemodata</extracomment>
         <translation>区域数</translation>
+    </message>
+    <message>
+        <source>Number of typical combinations of factor values with which each cell is compared to find its dominant factor. More are more exact and take longer.</source>
+        <extracomment>scarp:explainsusceptibility</extracomment>
+        <translation>为求主导因子，每个像元与多少种典型的因子值组合作比较。越多越精确，耗时也越长。</translation>
     </message>
     <message>
         <source>Numbers</source>
@@ -1475,34 +1452,29 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>数值表</translation>
     </message>
     <message>
-        <source>Numbers of the test, and what the model learned: curves by epoch, coefficients, tables of classes, or what each factor is worth.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>测试的数值，以及模型学到的内容：各轮曲线、系数、类别表，或每个因子的作用。</translation>
-    </message>
-    <message>
-        <source>Numbers the network computes with. auto: the fastest that is exact enough on this device. fp32 is the most exact; bf16 and fp16 are faster where the device has them.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>网络计算所用的数值类型。auto：在该设备上足够精确的最快类型。fp32 最精确；在支持的设备上 bf16 和 fp16 更快。</translation>
-    </message>
-    <message>
         <source>Numbers: </source>
-        <extracomment>algorithms/base.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
         <translation>数值结果：</translation>
     </message>
     <message>
+        <source>Numerical precision</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>数值精度</translation>
+    </message>
+    <message>
         <source>OUTPUTS</source>
-        <extracomment>algorithms/base.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
         <translation>输出</translation>
     </message>
     <message>
-        <source>One .safetensors file with the model, its factors, settings and numbers. It holds no program code, whatever the kind.</source>
+        <source>One .safetensors file with the model, its factors, settings and metrics. It holds no program code, whatever the kind.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>一个 .safetensors 文件，含模型及其因子、设置和数值。无论何种模型，其中都不含程序代码。</translation>
+        <translation>一个 .safetensors 文件，含模型及其因子、设置和指标。无论何种模型，其中都不含程序代码。</translation>
     </message>
     <message>
-        <source>One .safetensors file with the network, its factors, settings, history and numbers.</source>
+        <source>One .safetensors file with the network, its factors, settings, history and metrics.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>一个 .safetensors 文件，含网络及其因子、设置、训练历史和数值。</translation>
+        <translation>一个 .safetensors 文件，含网络及其因子、设置、训练历史和指标。</translation>
     </message>
     <message>
         <source>One file with figures and tables, to open in any browser, print or send by mail.</source>
@@ -1510,19 +1482,19 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>包含图和表格的单个文件，可用任意浏览器打开、打印或用邮件发送。</translation>
     </message>
     <message>
-        <source>One file with tables and figures, to open in any browser or send by mail.</source>
+        <source>One file with tables and figures that opens in any browser.</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
-        <translation>包含表格和图的单个文件，可用任意浏览器打开或用邮件发送。</translation>
+        <translation>包含表格和图的单个文件，可用任意浏览器打开。</translation>
     </message>
     <message>
-        <source>One file with tables and figures, to open in any browser, print or send by mail.</source>
+        <source>One file with tables and figures, to open in any browser, print or send by e-mail.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>包含表格和图的单个文件，可用任意浏览器打开、打印或用邮件发送。</translation>
+        <translation>包含表格和图的单个文件，可用任意浏览器打开、打印或用电子邮件发送。</translation>
     </message>
     <message>
-        <source>One line an input, such as STACK=/data/factors.tif, for inputs that were moved, or that were temporary layers and are saved now. Files beside the record are found by their name.</source>
+        <source>One line per input, such as STACK=/data/factors.tif, for inputs that were moved, or that were temporary layers and have been saved since. Files beside the record are found by their name.</source>
         <extracomment>scarp:rerun</extracomment>
-        <translation>每个输入一行，例如 STACK=/data/factors.tif，用于已被移动的输入，或原为临时图层、现已保存的输入。位于记录旁的文件会按名称找到。</translation>
+        <translation>每个输入一行，例如 STACK=/data/factors.tif，用于已被移动的输入，或原为临时图层、此后已保存的输入。位于记录旁的文件会按名称找到。</translation>
     </message>
     <message>
         <source>One name a raster, in their order, for report and tables. Rasters with the same name are pieces of one map, such as the maps of five regions. Empty: the names of the layers.</source>
@@ -1530,24 +1502,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>按顺序为每幅栅格给出一个名称，用于报告和表格。名称相同的栅格是同一幅图的各个部分，例如五个区域的图。留空：使用图层名称。</translation>
     </message>
     <message>
-        <source>One row a kind: its name and k, for instance those that &quot;Build safety factor&quot; found from your landslides. As text: lakes,0.0119,glaciers,0.0263. Kinds without a row get K; without K the paper&apos;s table holds, where the names match.</source>
-        <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>每种类型一行：名称和 k，例如“计算安全系数”由您的滑坡求得的值。用文本写作：lakes,0.0119,glaciers,0.0263。没有列出的类型取 K；没有 K 时，名称相符者取论文表格中的值。</translation>
-    </message>
-    <message>
-        <source>One row a kind: its name and k, which is 1 divided by the threshold in mm. The row &quot;all&quot; stands for kinds without a row, and for the whole area without kinds. As text: lakes,0.0119,glaciers,0.0263. Empty: from LANDSLIDES, or the paper&apos;s table by name.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>每种类型一行：名称和 k，k 等于 1 除以以 mm 为单位的阈值。“all”一行用于没有单独列出的类型，没有划分类型时用于整个区域。用文本写作：lakes,0.0119,glaciers,0.0263。留空：由 LANDSLIDES 求得，或按名称取自论文的表格。</translation>
-    </message>
-    <message>
         <source>One row a region with the main numbers of each map, then the whole, the mean and the worst region.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>每个区域一行，列出各图的主要数值，然后是全部区域、平均值和最差区域。</translation>
     </message>
     <message>
-        <source>One row a size: its name or code, and the radius in metres. As text: giant,600,large,500. The row &quot;unrecorded&quot; is for landslides without a size. For polygons the radius is a buffer around them, which is only drawn when you change this table.</source>
+        <source>One row per class: its name and k, for instance those that &quot;Build safety factor&quot; found from your landslides. As text: lakes,0.0119,glaciers,0.0263. Classes without a row get K; without K the paper&apos;s table applies, where the names match.</source>
+        <extracomment>scarp:rainfallwarning</extracomment>
+        <translation>每种类型一行：名称和 k，例如“计算安全系数”由您的滑坡求得的值。用文本写作：lakes,0.0119,glaciers,0.0263。没有列出的类型取 K；没有 K 时，名称相符者取论文表格中的值。</translation>
+    </message>
+    <message>
+        <source>One row per class: its name and k, which is 1 divided by the critical rainfall in mm. The row &quot;all&quot; is for classes without a row, and for the whole area without classes. As text: lakes,0.0119,glaciers,0.0263. Empty: from LANDSLIDES, or the paper&apos;s table by name.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>每种类型一行：名称和 k，k 等于 1 除以以 mm 为单位的临界雨量。“all”一行用于没有单独列出的类型，没有划分类型时用于整个区域。用文本写作：lakes,0.0119,glaciers,0.0263。留空：由 LANDSLIDES 求得，或按名称取自论文的表格。</translation>
+    </message>
+    <message>
+        <source>One row per size: its name or code, and the radius in metres. As text: giant,600,large,500. The row &quot;unrecorded&quot; is for landslides without a size. For polygons the radius is a buffer around them, which is only applied when you change this table.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>每种规模一行：名称或代码，以及以米为单位的半径。用文本写作：giant,600,large,500。“unrecorded”一行用于没有规模的滑坡。对于面，半径是其周围的缓冲区，只有修改此表时才会生成。</translation>
+        <translation>每种规模一行：名称或代码，以及以米为单位的半径。用文本写作：giant,600,large,500。“unrecorded”一行用于没有规模的滑坡。对于面，半径是其周围的缓冲区，只有修改此表时才会应用。</translation>
     </message>
     <message>
         <source>Open log</source>
@@ -1581,12 +1553,12 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Outputs</source>
-        <extracomment>gui/help_page.py</extracomment>
+        <extracomment>gui/algorithm_dialog.py</extracomment>
         <translation>输出</translation>
     </message>
     <message>
         <source>PARAMETERS</source>
-        <extracomment>algorithms/base.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
         <translation>参数</translation>
     </message>
     <message>
@@ -1601,8 +1573,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     </message>
     <message>
         <source>Parameters</source>
-        <extracomment>gui/help_page.py</extracomment>
+        <extracomment>gui/algorithm_dialog.py</extracomment>
         <translation>参数</translation>
+    </message>
+    <message>
+        <source>Passes over the training windows, unless early stopping ends training first.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>遍历训练窗口的次数，早停可能使训练提前结束。</translation>
     </message>
     <message>
         <source>Password</source>
@@ -1620,14 +1597,24 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>峰值系数（beta）</translation>
     </message>
     <message>
-        <source>Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and landslide_share (which takes 1, 4, 15, 30, 50 when this is left as it is). There are as many zones as numbers; equal_interval and natural_breaks take only that from it.</source>
+        <source>Percent of each zone from the least to the most susceptible, 100 in all, for area_shares and landslide_share (which takes 1, 4, 15, 30, 50 if this is not changed). There are as many zones as numbers; equal_interval and natural_breaks use only their count.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
-        <translation>从最不易发到最易发各分区的百分比，合计 100，用于 area_shares 和 landslide_share（保持不变时后者取 1、4、15、30、50）。数字的个数就是分区数；equal_interval 和 natural_breaks 只取这个个数。</translation>
+        <translation>从最不易发到最易发各分区的百分比，合计 100，用于 area_shares 和 landslide_share（不更改时后者取 1、4、15、30、50）。数字的个数就是分区数；equal_interval 和 natural_breaks 只使用这个个数。</translation>
     </message>
     <message>
         <source>Percent of the common ground by zone, from the least to the most susceptible, 100 in all. All maps are cut alike, so that their zones can be compared.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>各分区在共同范围中的百分比，从最不易发到最易发，合计 100。所有图按同样方式划分，使其分区可以比较。</translation>
+    </message>
+    <message>
+        <source>Physics constraint</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>物理约束</translation>
+    </message>
+    <message>
+        <source>Physics weight λ (lambda)</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>物理约束权重 λ（lambda）</translation>
     </message>
     <message>
         <source>Plugins &gt; Scarp &gt; Install what Scarp needs…</source>
@@ -1650,6 +1637,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>已知稳定的点。不给出时随机抽取。</translation>
     </message>
     <message>
+        <source>Points that the main numbers are computed from: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
+        <translation>计算主要数值所用的点：全部（all），或训练（train）、验证（validation）、测试（test）窗口中的点。只要给出 WINDOWS，报告就包含全部这些数值。</translation>
+    </message>
+    <message>
         <source>Polygons for which all numbers are given separately.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
         <translation>分别给出全部数值的区域（面）。</translation>
@@ -1660,29 +1652,29 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>分别给出数值的区域（面），同时给出其平均值和最差值。不给出时，以图的各个部分作为区域。</translation>
     </message>
     <message>
-        <source>Polygons of the windows with subset (train, validation, test), kind (landslide, stable) and share of landslide cells. &quot;Validate with points&quot; reads it to judge on test windows alone.</source>
+        <source>Polygons of the area in which landslides were mapped. Cells outside become 255, so that unmapped ground is not learned as stable. Without it the whole reference counts as mapped.</source>
+        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>滑坡编录范围（面）。范围以外的像元记为 255，以免把未编录之处学成稳定。不给出时，整幅参考栅格都视为编录范围。</translation>
+    </message>
+    <message>
+        <source>Polygons of the area where landslides were mapped. Cells outside are not used for training. Without it the whole study area counts as mapped.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>滑坡编录范围（面）。范围以外的像元不用于训练。不给出时，整个研究区都视为编录范围。</translation>
+    </message>
+    <message>
+        <source>Polygons of the windows with subset (train, validation, test), kind (landslide, stable) and share of landslide cells. &quot;Validate with points&quot; reads it to evaluate on test windows only.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
         <translation>窗口的面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比。“用点数据验证”读取它，以便只用测试窗口评价。</translation>
     </message>
     <message>
-        <source>Polygons of where landslides were looked for. Outside, cells become 255, so that &quot;nobody looked&quot; is not learned as &quot;stable&quot;. Without it the whole reference counts as mapped.</source>
-        <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>调查过滑坡的范围（面）。范围以外的像元记为 255，以免把“无人调查”学成“稳定”。不给出时，整幅参考栅格都算作已调查。</translation>
-    </message>
-    <message>
-        <source>Polygons of where landslides were looked for. Outside, nothing is learned. Without it the whole study area counts as mapped.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>调查过滑坡的范围（面）。范围以外不参与学习。不给出时，整个研究区都算作已调查。</translation>
-    </message>
-    <message>
-        <source>Polygons or a raster of class numbers, as for &quot;Build safety factor&quot;; each kind has its own threshold. Needed when there is no K.</source>
+        <source>Polygons or a raster of class numbers, as for &quot;Build safety factor&quot;; each class has its own threshold. Needed when there is no K.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>面或类别编号栅格，与“计算安全系数”相同；每种类型有各自的阈值。没有 K 时必须给出。</translation>
     </message>
     <message>
-        <source>Polygons or a raster of class numbers; each kind has its own threshold. Landform will do. Without it one threshold holds everywhere.</source>
+        <source>Polygons or a raster of class numbers; each class has its own critical rainfall. The landform layer is suitable. Without it one critical rainfall holds everywhere.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>面或类别编号栅格；每种类型有各自的阈值。可以使用地貌。不给出时，各处使用同一阈值。</translation>
+        <translation>面或类别编号栅格；每种类型有各自的临界雨量。可以使用地貌图层。不给出时，各处使用同一临界雨量。</translation>
     </message>
     <message>
         <source>Polygons with alpha, beta and rainy days of their own, as fields. Where a zone has no value, and outside all zones, the numbers above are used.</source>
@@ -1690,9 +1682,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>面，以字段给出各自的 alpha、beta 和雨日数。分区中没有值之处以及所有分区以外，使用上面的数值。</translation>
     </message>
     <message>
-        <source>Polygons with subset (train, validation, test), kind (landslide, stable) and share of landslide cells: the windows of networks, the blocks of the other kinds. &quot;Validate with points&quot; reads it to judge on test land alone.</source>
+        <source>Polygons with subset (train, validation, test), kind (landslide, stable) and share of landslide cells: the windows of networks, the blocks of the other kinds. &quot;Validate with points&quot; reads it to evaluate on the test area only.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比：网络为其窗口，其他模型为其区块。“用点数据验证”读取它，以便只用测试土地评价。</translation>
+        <translation>面，含 subset（train、validation、test）、kind（landslide、stable）和滑坡像元占比：网络为其窗口，其他模型为其区块。“用点数据验证”读取它，以便只用测试区评价。</translation>
     </message>
     <message>
         <source>Polygons, districts for instance, for each of which the table has the areas.</source>
@@ -1700,14 +1692,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>面，例如行政区，表格会分别给出其面积。</translation>
     </message>
     <message>
-        <source>Polygons; cells outside are not looked at. Without it the whole stack is.</source>
+        <source>Polygons; cells outside are ignored. Default: the whole stack.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>面；面以外的像元不参与分析。不给出时使用整个因子栈。</translation>
+        <translation>面；面以外的像元不予考虑。默认使用整个因子栈。</translation>
     </message>
     <message>
-        <source>Polygons; cells outside get no data. Without it the whole stack is mapped.</source>
+        <source>Polygons; cells outside are nodata. Without it the whole stack is mapped.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
-        <translation>面；面以外的像元没有数据。不给出时对整个因子栈制图。</translation>
+        <translation>面；面以外的像元为无数据。不给出时对整个因子栈制图。</translation>
     </message>
     <message>
         <source>Polygons; cells outside them get no data. Without it the whole DEM is used.</source>
@@ -1760,24 +1752,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>仅处理器（CPU）</translation>
     </message>
     <message>
-        <source>Prove that every library works</source>
-        <extracomment>environment/plan.py</extracomment>
-        <translation>检验每个库能否工作</translation>
-    </message>
-    <message>
         <source>Proxy</source>
         <extracomment>gui/install_form.py</extracomment>
         <translation>代理</translation>
     </message>
     <message>
-        <source>Proxy (as set in QGIS&apos;s options)</source>
+        <source>Proxy (from QGIS&apos;s options)</source>
         <extracomment>gui/install_form.py</extracomment>
-        <translation>代理（按 QGIS 选项中的设置）</translation>
-    </message>
-    <message>
-        <source>Put pip into it</source>
-        <extracomment>environment/plan.py</extracomment>
-        <translation>放入 pip</translation>
+        <translation>代理（取自 QGIS 选项）</translation>
     </message>
     <message>
         <source>Put the layers of a run into a group</source>
@@ -1790,13 +1772,13 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>Python</translation>
     </message>
     <message>
-        <source>Python {version} is not supported: Scarp&apos;s libraries are chosen for Python {oldest} to {newest}.</source>
+        <source>Python {version} is not supported: Scarp&apos;s libraries exist for Python {oldest} to {newest}.</source>
         <extracomment>environment/interpreter.py</extracomment>
-        <translation>不支持 Python {version}：Scarp 所选的库适用于 Python {oldest} 到 {newest}。</translation>
+        <translation>不支持 Python {version}：Scarp 的库适用于 Python {oldest} 到 {newest}。</translation>
     </message>
     <message>
         <source>QGIS does not know the coordinate reference system of the raster {path} ({role}). Reproject it with Raster &gt; Projections &gt; Warp (reproject).</source>
-        <extracomment>algorithms/grid_crs.py</extracomment>
+        <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>QGIS 无法识别栅格 {path}（{role}）的坐标参考系。请用“栅格 &gt; 投影 &gt; 变形 (重投影)”对其重投影。</translation>
     </message>
     <message>
@@ -1810,14 +1792,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>QGIS 自带（{path}）</translation>
     </message>
     <message>
-        <source>RECORD is of {algorithm}, which this version of Scarp cannot run again. Give the record of another run.</source>
+        <source>RECORD is of {algorithm}, which this version of Scarp cannot run again. Choose the record of another run.</source>
         <extracomment>algorithms/rerun.py</extracomment>
-        <translation>RECORD 是 {algorithm} 的记录，此版本的 Scarp 无法再次运行它。请给出另一次运行的记录。</translation>
+        <translation>RECORD 是 {algorithm} 的记录，此版本的 Scarp 无法再次运行它。请选择另一次运行的记录。</translation>
     </message>
     <message>
-        <source>REPLACE has the line &quot;{line}&quot;, which should be NAME=path with one of these names: {names}.</source>
-        <extracomment>algorithms/recorded_inputs.py</extracomment>
-        <translation>REPLACE 中有一行“{line}”，它应为“名称=路径”，名称为以下之一：{names}。</translation>
+        <source>REPLACE has the line &quot;{line}&quot;, which must be NAME=path with one of these names: {names}.</source>
+        <extracomment>algorithms/base/record.py</extracomment>
+        <translation>REPLACE 中有一行“{line}”，它必须为“名称=路径”，名称为以下之一：{names}。</translation>
     </message>
     <message>
         <source>Radius (m)</source>
@@ -1860,6 +1842,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>随机森林</translation>
     </message>
     <message>
+        <source>Random seed. Another seed gives a slightly different model.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>随机种子。换一个种子得到略有不同的模型。</translation>
+    </message>
+    <message>
         <source>Range of values, cells, km² and share of each zone.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
         <translation>各分区的取值范围、像元数、km² 和占比。</translation>
@@ -1875,9 +1862,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“构建因子栈”得到的栅格。</translation>
     </message>
     <message>
-        <source>Raster from &quot;Build landslide labels&quot; on the grid of the stack. Labels that the model was not trained on give an honest measure; those of its training flatter it.</source>
+        <source>Raster from &quot;Build landslide labels&quot; on the grid of the stack. Labels that the model was not trained on give an unbiased evaluation; those of its training flatter it.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>“构建滑坡标签”得到的栅格，位于因子栈的格网上。模型未用于训练的标签给出可信的评价；训练所用的标签会使结果虚高。</translation>
+        <translation>“构建滑坡标签”得到的栅格，位于因子栈的格网上。模型未用于训练的标签给出无偏的评价；训练所用的标签会使结果虚高。</translation>
     </message>
     <message>
         <source>Raster from &quot;Build landslide labels&quot; on the same grid. With it the report compares landslide cells with the others.</source>
@@ -1890,9 +1877,9 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“构建滑坡标签”得到的栅格，位于因子栈的格网上。</translation>
     </message>
     <message>
-        <source>Raster from &quot;Build safety factor&quot;, or any other safety factor, on the stack&apos;s grid. Without it the model is trained without the rule of physics.</source>
+        <source>Raster from &quot;Build safety factor&quot;, or any other safety factor, on the stack&apos;s grid. Without it the model is trained without the physics constraint.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>“计算安全系数”得到的栅格，或位于因子栈格网上的任何其他安全系数。不给出时，模型训练不使用物理规则。</translation>
+        <translation>“计算安全系数”得到的栅格，或位于因子栈格网上的任何其他安全系数。不给出时，模型训练不使用物理约束。</translation>
     </message>
     <message>
         <source>Raster from &quot;Classify zones&quot; on the map&apos;s grid, for the table. Without it the map is cut into five zones by area shares.</source>
@@ -1905,19 +1892,29 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>“划分易发性分区”得到的栅格，用于各分区滑坡与面积的统计表。</translation>
     </message>
     <message>
-        <source>Raster of millimetres a year. It is a factor, and the safety factor is computed from it.</source>
+        <source>Raster of millimetres per year. It is a factor, and the safety factor is computed from it.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>年降水毫米数的栅格。它既是一个因子，也用于计算安全系数。</translation>
     </message>
     <message>
-        <source>Raster whose grid the labels take, normally the factor stack. Cells without data in it become 255.</source>
+        <source>Raster with the grid of the labels, normally the factor stack. Cells without data in it become 255.</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>标签采用此栅格的格网，通常为因子栈。其中没有数据的像元记为 255。</translation>
     </message>
     <message>
-        <source>Raster whose grid the result takes, normally the factor stack.</source>
+        <source>Raster with the grid of the result, normally the factor stack.</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>结果采用此栅格的格网，通常为因子栈。</translation>
+    </message>
+    <message>
+        <source>Ratio of the rain in the wettest week of the season to the mean. The paper has 2.0 to 2.5; its printed formula omits this factor, which is the same as 1.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>雨季最湿一周的雨量与平均雨量之比。论文取 2.0 到 2.5；其印出的公式漏掉了这一系数，相当于取 1。</translation>
+    </message>
+    <message>
+        <source>Reading windows; then at most {most} epochs.</source>
+        <extracomment>gui/training_text.py</extracomment>
+        <translation>正在读取窗口；随后最多 {most} 轮。</translation>
     </message>
     <message>
         <source>Recall</source>
@@ -1950,6 +1947,11 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>移除</translation>
     </message>
     <message>
+        <source>Remove this training from the list; its model stays</source>
+        <extracomment>gui/training_dock.py</extracomment>
+        <translation>将此次训练移出列表；其模型保留</translation>
+    </message>
+    <message>
         <source>Removed</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>已移除</translation>
@@ -1970,6 +1972,20 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>重复次数</translation>
     </message>
     <message>
+        <source>Repeats a recorded run with the recorded inputs and parameters, and tests whether it gives the same results.
+Beside every output of Scarp lies its run record, a file that ends in .run.json. It names the algorithm, all its parameters, and the inputs with checksums of their content. The outputs are made again in a folder of their own and compared with the earlier ones: rasters cell by cell, tables row by row, models weight by weight, numbers to the last digit. Inputs that have changed since are listed.
+On the same machine with the same versions everything should be the same. Other versions, another processor or a GPU round differently, which shows in the last digits.</source>
+        <extracomment>scarp:rerun</extracomment>
+        <translation>用所记录的输入和参数重复已记录的运行，并检验结果是否相同。
+Scarp 的每个输出旁都有其运行记录，即以 .run.json 结尾的文件。它记有算法、全部参数，以及各输入及其内容的校验和。输出在单独的文件夹中重新生成，并与先前的输出比较：栅格逐个像元，表格逐行，模型逐个权重，数值直到最后一位。此后已改变的输入会列出。
+在同一台机器上、版本相同时，一切都应相同。版本、处理器或 GPU 不同时舍入方式不同，会体现在最后几位数字上。</translation>
+    </message>
+    <message>
+        <source>Repeats everything with small patches that are assigned to folds at random.</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>用随机分配到各折的小块再做一遍。</translation>
+    </message>
+    <message>
         <source>Report</source>
         <extracomment>gui/training_dock.py, scarp:chainwithcomparisons, scarp:checkfactors …</extracomment>
         <translation>报告</translation>
@@ -1980,14 +1996,23 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>因子检查报告</translation>
     </message>
     <message>
+        <source>Resamples all conditioning factors of landslides to the DEM grid and writes them as one raster with a band per factor, which the other steps read.
+From the DEM come slope gradient (degrees), profile curvature (1/m, convex positive; ArcGIS has the opposite sign and 100 times the number) and slope aspect (flat and eight directions). Each further input adds a factor; leave out what you do not have. The paper uses ten: the three from the DEM, landform, river density, annual precipitation, annual mean temperature, fault density, lithology and seismic intensity.
+Layers may be in any coordinate reference system. All distances are metres on the ground, also on a grid in degrees. A cell where any factor has no data has no data in the whole stack; the log states how many cells each factor lacks.</source>
+        <extracomment>scarp:buildfactorstack</extracomment>
+        <translation>将滑坡的全部影响因子重采样到 DEM 的格网上，写成一幅每个因子占一个波段的栅格，供其他步骤读取。
+由 DEM 得到坡度（度）、剖面曲率（1/m，凸为正；ArcGIS 符号相反，数值是其 100 倍）和坡向（平地与八个方向）。每增加一项输入就增加一个因子；没有的可以不给。论文使用十个因子：由 DEM 得到的三个，以及地貌、河网密度、年降水量、年平均气温、断层密度、岩性和地震烈度。
+图层可用任意坐标参考系。所有距离都是地面上的米数，格网以度为单位时也是如此。任一因子没有数据的像元在整个因子栈中都没有数据；日志会说明每个因子缺少多少像元。</translation>
+    </message>
+    <message>
         <source>Ring left out around landslides (m)</source>
         <extracomment>scarp:buildbufferedlabels, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>滑坡周围不参与学习的环带（m）</translation>
     </message>
     <message>
-        <source>Rising values at which zones end, one fewer than there are zones. For METHOD breaks; giving them is enough, METHOD need not be changed.</source>
+        <source>Rising values at which zones end, one fewer than there are zones. For METHOD breaks; METHOD need not be changed if they are given.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
-        <translation>各分区终止处的值，由小到大，比分区数少一个。用于 METHOD 为 breaks 时；给出即可，无须更改 METHOD。</translation>
+        <translation>各分区终止处的值，由小到大，比分区数少一个。用于 METHOD 为 breaks 时；给出后无须更改 METHOD。</translation>
     </message>
     <message>
         <source>River density is the length of the rivers within this distance of a cell, divided by the area of the circle (km/km²).</source>
@@ -2000,14 +2025,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>河流</translation>
     </message>
     <message>
+        <source>Rock types: polygons, or a raster of class numbers.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>岩石类型：面，或类别编号栅格。</translation>
+    </message>
+    <message>
         <source>Rows and columns of the DEM, whose cells are 30 m. 600 cells are 18 km, which trains in a few minutes. Fewer than about 200 leave too few landslides for a useful model.</source>
         <extracomment>scarp:createdemodata</extracomment>
         <translation>DEM 的行数和列数，其像元为 30 m。600 个像元即 18 km，训练需几分钟。少于约 200 时滑坡过少，得不到有用的模型。</translation>
-    </message>
-    <message>
-        <source>Rule of physics</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>物理规则</translation>
     </message>
     <message>
         <source>Run record</source>
@@ -2025,14 +2050,14 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>再次运行 {algorithm}，首次运行于 {time}。</translation>
     </message>
     <message>
-        <source>Runs the whole chain and sets PCUM beside the models that analysts know: a random forest, logistic regression and the frequency ratio, trained on the same labels and tested on the same blocks of land. The comparison says which map is better, whether that could be chance, and where the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. With regions, all numbers are given by region, and the summary has a row for each. Look at the test windows: a map always fits the landslides it was trained on.</source>
+        <source>Runs the whole workflow and compares PCUM with well-known models: a random forest, logistic regression and the frequency ratio, trained on the same labels and tested on the same spatial blocks. The comparison states which map is better, whether the difference is significant, and where the maps differ; zones and validation are those of PCUM. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. With regions, all metrics are given by region, and the summary has a row for each. Look at the test windows: a map always fits the landslides it was trained on.</source>
         <extracomment>scarp:chainwithcomparisons</extracomment>
-        <translation>运行完整流程，并将 PCUM 与分析人员熟知的模型并列：随机森林、逻辑回归和频率比，它们用相同的标签训练，并在相同的区块上测试。比较结果说明哪幅图更好、这是否可能出于偶然，以及各图差异所在；分区和验证针对 PCUM。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。给出区域时，全部数值按区域给出，汇总表每个区域一行。请查看测试窗口：一幅图总是与其训练所用的滑坡相符。</translation>
+        <translation>运行完整流程，并将 PCUM 与广为人知的模型作比较：随机森林、逻辑回归和频率比，它们用相同的标签训练，并在相同的空间区块上测试。比较结果说明哪幅图更好、差异是否显著，以及各图差异所在；分区和验证针对 PCUM。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。给出区域时，全部指标按区域给出，汇总表每个区域一行。请查看测试窗口：一幅图总是与其训练所用的滑坡相符。</translation>
     </message>
     <message>
-        <source>Runs the whole chain in one go: factor stack, landslide labels, safety factor, training of PCUM, susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. The settings not shown here have their defaults; for those, run the steps one by one. Read the report before you use the map: it tells numbers of the test windows from those of all points.</source>
+        <source>Runs the whole workflow in one go: factor stack, landslide labels, safety factor, training of PCUM, susceptibility map, five zones, and validation with a report. Give the DEM, the landslides and annual precipitation; each further layer adds a factor. Settings that are not shown here have their defaults; to change them, run the steps one by one. Read the report before you use the map: it states the metrics of the test windows separately from those of all points.</source>
         <extracomment>scarp:factorstozones</extracomment>
-        <translation>一次运行完整流程：因子栈、滑坡标签、安全系数、PCUM 训练、易发性图、五级分区，以及带报告的验证。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。此处未显示的设置取默认值；如需调整，请逐步运行各算法。使用易发性图之前请阅读报告：它区分测试窗口的数值与全部点的数值。</translation>
+        <translation>一次运行完整流程：因子栈、滑坡标签、安全系数、PCUM 训练、易发性图、五级分区，以及带报告的验证。请给出 DEM、滑坡和年降水量；每增加一个图层就增加一个因子。此处未显示的设置取默认值；如需更改，请逐步运行各算法。使用易发性图之前请阅读报告：它将测试窗口的指标与全部点的指标分开给出。</translation>
     </message>
     <message>
         <source>Safe below this susceptibility</source>
@@ -2065,15 +2090,6 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
         <translation>保存…</translation>
     </message>
     <message>
-        <source>Says how good a kind of model is on land that it has not seen. The area is cut into blocks, and the blocks are shared out into folds. Each fold is predicted by a model that was trained on all other folds only. The result is a map in which every cell comes from a model that did not see its block, and a table with the AUC of each fold.
-The same is done with small patches shared out at random, as is often published. There, cells beside training cells are judged, and the figure is better than on new land: GAP says by how much.
-It takes as long as training FOLDS times, and twice that with the random split.</source>
-        <extracomment>scarp:crossvalidate</extracomment>
-        <translation>说明某种模型在未见过的土地上有多好。区域被切成区块，区块分配到各折。每一折都由只用其他各折训练的模型来预测。结果是一幅每个像元都来自未见过其区块的模型的图，以及一张列出每折 AUC 的表。
-再用随机分配的小块重复一遍，这是文献中常见的做法。此时被评价的像元紧挨着训练像元，数值会好于在新土地上的结果：GAP 说明好了多少。
-耗时为训练时间的 FOLDS 倍；加上随机划分则再加一倍。</translation>
-    </message>
-    <message>
         <source>Scarp (landslide susceptibility)</source>
         <extracomment>processing_provider/provider.py, scarp</extracomment>
         <translation>Scarp（滑坡易发性）</translation>
@@ -2084,13 +2100,13 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>Scarp 使用 torch、rasterio、scikit-learn 等库进行计算。它们安装在单独的文件夹中，不改动 QGIS 的 Python 软件包。</translation>
     </message>
     <message>
-        <source>Scarp is ready. Its algorithms work at once; QGIS need not be started again.</source>
+        <source>Scarp is ready. Its algorithms work at once, without a restart of QGIS.</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>Scarp 已就绪。其算法可立即使用，无须重新启动 QGIS。</translation>
     </message>
     <message>
         <source>Scarp model (*.safetensors)</source>
-        <extracomment>algorithms/parameters.py, scarp:chainwithcomparisons, scarp:explainsusceptibility …</extracomment>
+        <extracomment>algorithms/base/parameters.py, scarp:chainwithcomparisons, scarp:explainsusceptibility …</extracomment>
         <translation>Scarp 模型 (*.safetensors)</translation>
     </message>
     <message>
@@ -2109,14 +2125,14 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>Scarp：诊断信息</translation>
     </message>
     <message>
+        <source>Scarp: inspect Python</source>
+        <extracomment>gui/install_dialog.py</extracomment>
+        <translation>Scarp：检查 Python</translation>
+    </message>
+    <message>
         <source>Scarp: install libraries</source>
         <extracomment>processing_provider/dependencies.py</extracomment>
         <translation>Scarp：安装库</translation>
-    </message>
-    <message>
-        <source>Scarp: look at Python</source>
-        <extracomment>gui/install_dialog.py</extracomment>
-        <translation>Scarp：检查 Python</translation>
     </message>
     <message>
         <source>Scarp: remove libraries</source>
@@ -2125,12 +2141,12 @@ It takes as long as training FOLDS times, and twice that with the random split.<
     </message>
     <message>
         <source>Scarp: {step}, {file}, {time}</source>
-        <extracomment>algorithms/layer_groups.py</extracomment>
+        <extracomment>algorithms/base/styles.py</extracomment>
         <translation>Scarp：{step}，{file}，{time}</translation>
     </message>
     <message>
         <source>Scarp: {step}, {time}</source>
-        <extracomment>algorithms/layer_groups.py</extracomment>
+        <extracomment>algorithms/base/styles.py</extracomment>
         <translation>Scarp：{step}，{time}</translation>
     </message>
     <message>
@@ -2169,14 +2185,24 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>占比（%）</translation>
     </message>
     <message>
+        <source>Share of channels dropped in training, to reduce overfitting.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>训练时随机丢弃的通道比例，用于减轻过拟合。</translation>
+    </message>
+    <message>
+        <source>Share of the annual precipitation that falls in the rainy season, 0 to 1. The paper has 0.75 to 0.9 in Tibet. Used everywhere when no climate zones are given.</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
+        <translation>年降水量中落在雨季的比例，0 到 1。论文对西藏取 0.75 到 0.9。没有给出气候分区时，各处都用此值。</translation>
+    </message>
+    <message>
         <source>Share of the cells on the right side of 0.5.</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>以 0.5 为界判别正确的像元占比。</translation>
     </message>
     <message>
-        <source>Share of the cells under a warning of the safety factor that the model calls safe.</source>
+        <source>Share of the cells with a low safety factor that the model classifies as stable.</source>
         <extracomment>gui/training_charts.py</extracomment>
-        <translation>安全系数发出警戒而模型判为安全的像元占比。</translation>
+        <translation>安全系数低而模型判为稳定的像元占比。</translation>
     </message>
     <message>
         <source>Share of the landslide cells with a probability of at least 0.5.</source>
@@ -2184,19 +2210,9 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>概率不低于 0.5 的滑坡像元占比。</translation>
     </message>
     <message>
-        <source>Share of the network switched off at random while training, so that it does not learn the area by heart.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>训练时网络中被随机关闭的比例，以免网络死记该地区。</translation>
-    </message>
-    <message>
         <source>Share of the rainy season (alpha)</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>雨季降水占比（alpha）</translation>
-    </message>
-    <message>
-        <source>Share that each step leaves of a running average of the weights. The average is steadier from epoch to epoch; it is what is judged and kept. 0 keeps the weights of single steps.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>每一步之后权重滑动平均所保留的比例。平均后的权重各轮之间更平稳；评价和保留的都是它。0 表示保留单步的权重。</translation>
     </message>
     <message>
         <source>Shares (%)</source>
@@ -2209,9 +2225,9 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>各分区的占比（%）</translation>
     </message>
     <message>
-        <source>Show the curves of a model file or of a history file</source>
+        <source>Show the curves of a model or history file</source>
         <extracomment>gui/training_dock.py</extracomment>
-        <translation>显示某个模型文件或历史文件的曲线</translation>
+        <translation>显示模型文件或历史文件的曲线</translation>
     </message>
     <message>
         <source>Show the model in the file manager</source>
@@ -2219,18 +2235,13 @@ It takes as long as training FOLDS times, and twice that with the random split.<
         <translation>在文件管理器中显示模型</translation>
     </message>
     <message>
-        <source>Shows each window turned and mirrored as well, with its slope aspects turned along. Helps with few landslides. A check box is always given and so wins over the preset; scripts can leave it out.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>还将每个窗口旋转和镜像后用于训练，其坡向也随之转动。滑坡较少时有帮助。复选框总会给出一个值，因此优先于预设；脚本可以不给出它。</translation>
-    </message>
-    <message>
-        <source>Shows what drives a susceptibility map: which factors the model needs, how it answers to each, whether that makes sense, and which factor leads where.
-Importance: how much worse the map gets when a factor comes from other places, whole blocks at a time. Response: the mean susceptibility when a factor takes one value everywhere, beside the share of landslides that land of this value has. Plausibility: whether susceptibility rises with slope, rain, rivers and faults as it should, with numbers. All have intervals.
-It explains the model, not the mountains: a factor can be important to the map and cause nothing. Works with every kind of model, looks at a sample of blocks, and takes minutes for an area of any size; only the map of the leading factor takes longer for a larger area.</source>
+        <source>Shows what drives a susceptibility map: which factors the model needs, how it responds to each, whether that is plausible, and which factor dominates where.
+Importance: how much worse the map gets when a factor is permuted among blocks. Response: the mean susceptibility when a factor takes one value everywhere, beside the observed share of landslides. Plausibility: whether susceptibility rises with slope, rain, rivers and faults as it should, with numbers. All have intervals.
+It explains the model, not landslide causes: a factor can be important to the map and cause nothing. Works with every kind of model, evaluates a sample of blocks, and takes minutes for an area of any size; only the map of the dominant factor takes longer for a larger area.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
         <translation>展示易发性图由什么决定：模型需要哪些因子，它对各因子如何响应，这是否合理，以及哪个因子在何处起主导作用。
-重要性：将某一因子以整个区块为单位换成别处的值后，图变差多少。响应：某一因子处处取同一值时的平均易发性，以及具有该值的土地上的滑坡占比。合理性：易发性是否如预期随坡度、降雨、河流和断层而升高，并给出数值。全部附有区间。
-它解释的是模型而不是山体：某一因子可能对图很重要，却并非成因。适用于各种模型，只查看部分区块，任意大小的区域都只需几分钟；只有主导因子图会随区域增大而耗时更长。</translation>
+重要性：将某一因子在区块之间置换后，图变差多少。响应：某一因子处处取同一值时的平均易发性，以及观测到的滑坡占比。合理性：易发性是否如预期随坡度、降雨、河流和断层而升高，并给出数值。全部附有区间。
+它解释的是模型，不是滑坡成因：某一因子可能对图很重要，却并非成因。适用于各种模型，只评价抽取的部分区块，任意大小的区域都只需几分钟；只有主导因子图会随区域增大而耗时更长。</translation>
     </message>
     <message>
         <source>Side of a block of the spatial split in metres; several windows wide.</source>
@@ -2238,9 +2249,9 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>空间划分的区块边长，以米为单位；为窗口宽度的数倍。</translation>
     </message>
     <message>
-        <source>Side of a training window in metres; 1500 are 50 cells of 30 m, as in the paper.</source>
+        <source>Side of a training window in metres (paper: 1500, 50 cells of 30 m).</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>训练窗口的边长，以米为单位；1500 即 50 个 30 m 的像元，与论文一致。</translation>
+        <translation>训练窗口的边长，以米为单位（论文：1500，即 50 个 30 m 的像元）。</translation>
     </message>
     <message>
         <source>Side of the area (cells)</source>
@@ -2248,12 +2259,12 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>区域边长（像元）</translation>
     </message>
     <message>
-        <source>Side of the blocks of land that are swapped and drawn as a whole. Neighbouring cells are alike, so single cells would say little; a few times the size of a slope is sensible.</source>
+        <source>Side of the blocks that are permuted and resampled as a whole. Neighbouring cells are similar, so permuting single cells would say little; a few times the length of a slope is sensible.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>作为整体置换和抽取的区块边长。相邻像元彼此相似，单个像元说明不了多少问题；取坡体大小的数倍较为合理。</translation>
+        <translation>作为整体置换和重抽样的区块边长。相邻像元彼此相似，置换单个像元说明不了多少问题；取坡长的数倍较为合理。</translation>
     </message>
     <message>
-        <source>Side of the tiles. 0 chooses it by the memory there is. It changes speed and memory, not the map.</source>
+        <source>Side of the tiles. 0 chooses it by the available memory. It changes speed and memory, not the map.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>分块的边长。0 表示按可用内存选择。它影响速度和内存，不影响结果。</translation>
     </message>
@@ -2273,12 +2284,12 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>坡度算法</translation>
     </message>
     <message>
-        <source>Slopes below it are only watched when the threshold is exceeded, those from it on are warned of. 0.15 as in the paper.</source>
+        <source>Slopes below it are only on watch when the threshold is exceeded, those from it on get a warning. 0.15 as in the paper.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>超过阈值时，易发性低于此值的坡体只作关注，达到此值的发出预警。0.15 与论文一致。</translation>
     </message>
     <message>
-        <source>Slopes from P_LOW on are watched below it already: 0.5556 is from four fifths of the threshold on. Empty: no watch before the threshold is exceeded.</source>
+        <source>Slopes from P_LOW on are on watch below it already: 0.5556 is from four fifths of the threshold on. Empty: no watch before the threshold is exceeded.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>易发性达到 P_LOW 的坡体低于此值时即予以关注：0.5556 相当于从阈值的五分之四开始。留空：超过阈值之前不作关注。</translation>
     </message>
@@ -2298,14 +2309,9 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>稳定点</translation>
     </message>
     <message>
-        <source>Stable points are drawn at least this far from every landslide; as far as the largest label radius is sensible.</source>
+        <source>Stable points are drawn at least this far from every landslide; a good choice is the largest label radius.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
-        <translation>稳定点与每处滑坡至少相距此值；取标签的最大半径较为合理。</translation>
-    </message>
-    <message>
-        <source>Start of everything random. Another seed gives a slightly different model.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>一切随机过程的起点。换一个种子得到略有不同的模型。</translation>
+        <translation>稳定点与每处滑坡至少相距此值；取标签的最大半径较为合适。</translation>
     </message>
     <message>
         <source>Start of the random draw; the same seed gives the same report.</source>
@@ -2318,14 +2324,19 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>随机抽取的起点；相同的种子得到相同的报告。</translation>
     </message>
     <message>
+        <source>Started</source>
+        <extracomment>gui/training_list.py</extracomment>
+        <translation>开始时间</translation>
+    </message>
+    <message>
         <source>State</source>
         <extracomment>gui/training_list.py</extracomment>
         <translation>状态</translation>
     </message>
     <message>
-        <source>Step size of the training. Larger ones suit few epochs.</source>
+        <source>Step size of the optimiser. Larger ones suit few epochs.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>训练的步长。轮数少时适合用较大的值。</translation>
+        <translation>优化器的步长。轮数少时适合用较大的值。</translation>
     </message>
     <message>
         <source>Stop and keep best</source>
@@ -2333,19 +2344,29 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>停止并保留最佳</translation>
     </message>
     <message>
-        <source>Stopped by hand after epoch {n}.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <source>Stop the training now and save the model with the weights of its best epoch</source>
+        <extracomment>gui/training_dock.py</extracomment>
+        <translation>立即停止训练，并用最佳轮次的权重保存模型</translation>
+    </message>
+    <message>
+        <source>Stopped by the user after epoch {n}.</source>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>在第 {n} 轮后由用户停止。</translation>
+    </message>
+    <message>
+        <source>Stopping after the first epoch (no weights saved yet).</source>
+        <extracomment>gui/training_text.py</extracomment>
+        <translation>将在第一轮之后停止（尚未保存权重）。</translation>
+    </message>
+    <message>
+        <source>Stopping now. The model gets the weights of epoch {n}.</source>
+        <extracomment>gui/training_text.py</extracomment>
+        <translation>正在停止。模型将采用第 {n} 轮的权重。</translation>
     </message>
     <message>
         <source>Stopping…</source>
         <extracomment>gui/install_dialog.py</extracomment>
         <translation>正在停止…</translation>
-    </message>
-    <message>
-        <source>Strength of the rule (lambda)</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>规则强度（lambda）</translation>
     </message>
     <message>
         <source>Study area</source>
@@ -2398,14 +2419,24 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>各折表</translation>
     </message>
     <message>
-        <source>Take this training out of the list; its model stays</source>
-        <extracomment>gui/training_dock.py</extracomment>
-        <translation>将此次训练移出列表；其模型保留</translation>
-    </message>
-    <message>
         <source>Temperature field</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>气温字段</translation>
+    </message>
+    <message>
+        <source>Terrain class</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>地形类型</translation>
+    </message>
+    <message>
+        <source>Terrain classes</source>
+        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>地形类型</translation>
+    </message>
+    <message>
+        <source>Terrain classes (mountain, plain, glacier ...): polygons, or a raster of class numbers.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>地形类型（山地、平原、冰川等）：面，或类别编号栅格。</translation>
     </message>
     <message>
         <source>Terrain field</source>
@@ -2413,14 +2444,24 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>地形类型字段</translation>
     </message>
     <message>
+        <source>Test metrics, and what the model learned: curves by epoch, coefficients, class weights, or permutation importance.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
+        <translation>测试指标，以及模型学到的内容：各轮曲线、系数、类别权重或置换重要性。</translation>
+    </message>
+    <message>
         <source>Test windows: {numbers}.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>测试窗口：{numbers}。</translation>
     </message>
     <message>
-        <source>The .run.json file beside an output. Any output of the run will do, and all are made again.</source>
+        <source>That of the stack that the model was trained on; horn unless you changed it. The radii for rivers and faults must also be those of that stack.</source>
+        <extracomment>scarp:newarea</extracomment>
+        <translation>与模型训练时的因子栈相同；未改动过则为 horn。河流和断层的搜索半径也必须与该因子栈相同。</translation>
+    </message>
+    <message>
+        <source>The .run.json file beside an output. Any output of the run will do; all are made again.</source>
         <extracomment>scarp:rerun</extracomment>
-        <translation>输出旁的 .run.json 文件。该次运行的任何一个输出的均可，所有输出都会重新生成。</translation>
+        <translation>输出旁的 .run.json 文件。该次运行的任何一个输出的均可；所有输出都会重新生成。</translation>
     </message>
     <message>
         <source>The .safetensors file that &quot;Train PCUM&quot; or &quot;Train comparison model&quot; wrote for another area.</source>
@@ -2429,23 +2470,23 @@ It explains the model, not the mountains: a factor can be important to the map a
     </message>
     <message>
         <source>The PDF {path} could not be written; the other files of the run are complete and stay. Check that the disk has room and that the file is not open elsewhere.</source>
-        <extracomment>algorithms/layout.py</extracomment>
+        <extracomment>algorithms/base/map_pdf.py</extracomment>
         <translation>无法写出 PDF {path}；本次运行的其他文件完整并保留。请检查磁盘空间是否足够，以及该文件是否已在别处打开。</translation>
     </message>
     <message>
-        <source>The Python that Scarp computes with cannot be started: {python} ({reason}). Open Plugins &gt; Scarp &gt; Install what Scarp needs… and install again.</source>
-        <extracomment>running/failures.py</extracomment>
-        <translation>无法启动 Scarp 计算所用的 Python：{python}（{reason}）。请打开“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
-    </message>
-    <message>
-        <source>The Python that Scarp computes with lacks a part of itself ({code}). Install again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
-        <translation>Scarp 计算所用的 Python 缺少自身的一部分（{code}）。请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
-    </message>
-    <message>
-        <source>The Python that it was made with is gone or was replaced.</source>
+        <source>The Python it was created with is gone or was replaced.</source>
         <extracomment>environment/private.py</extracomment>
         <translation>创建它时所用的 Python 已不存在或已被替换。</translation>
+    </message>
+    <message>
+        <source>The Python of the worker process cannot be started: {python} ({reason}). Open Plugins &gt; Scarp &gt; Install what Scarp needs… and install again.</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>无法启动计算进程的 Python：{python}（{reason}）。请打开“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
+    </message>
+    <message>
+        <source>The Python that Scarp computes with is incomplete ({code}). Install again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>Scarp 计算所用的 Python 不完整（{code}）。请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
     </message>
     <message>
         <source>The Scarp developers</source>
@@ -2459,18 +2500,18 @@ It explains the model, not the mountains: a factor can be important to the map a
     </message>
     <message>
         <source>The computer ran out of memory. Close other programs, or choose a smaller area, tile or batch.</source>
-        <extracomment>algorithms/failures.py</extracomment>
+        <extracomment>algorithms/base/feedback.py</extracomment>
         <translation>计算机内存不足。请关闭其他程序，或选用更小的区域、分块或批大小。</translation>
     </message>
     <message>
-        <source>The connection broke while a file was loaded. Try again: files that are complete are not loaded again.</source>
+        <source>The connection broke during a download. Try again: complete files are not downloaded again.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation>加载文件时连接中断。请重试：已完整下载的文件不会重新下载。</translation>
+        <translation>下载过程中连接中断。请重试：已完整下载的文件不会重新下载。</translation>
     </message>
     <message>
-        <source>The connection&apos;s certificate is not trusted, as where a firewall opens encrypted connections. Ask your administrator for the firewall&apos;s certificate file and tell pip with: pip config set global.cert FILE. Or install from a folder of wheels.</source>
+        <source>The connection&apos;s certificate is not trusted, as happens where a firewall inspects encrypted connections. Ask your administrator for the firewall&apos;s certificate file and tell pip with: pip config set global.cert FILE. Or install from a folder of wheels.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation>连接的证书不受信任，防火墙解开加密连接时会出现这种情况。请向管理员索取防火墙的证书文件，并用以下命令告知 pip：pip config set global.cert FILE。或从存放 wheel 文件的文件夹安装。</translation>
+        <translation>连接的证书不受信任，防火墙检查加密连接时会出现这种情况。请向管理员索取防火墙的证书文件，并用以下命令告知 pip：pip config set global.cert FILE。或从存放 wheel 文件的文件夹安装。</translation>
     </message>
     <message>
         <source>The dialog of {title} is shown without Scarp&apos;s additions: {reason}</source>
@@ -2483,33 +2524,38 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>磁盘已满。请腾出空间，或选择另一磁盘上的文件夹，然后重试。</translation>
     </message>
     <message>
-        <source>The environment that is there was made with another Python and is removed.</source>
-        <extracomment>environment/install.py</extracomment>
-        <translation>现有的环境是用另一个 Python 创建的，将被移除。</translation>
-    </message>
-    <message>
         <source>The environment was made for another version of Scarp.</source>
         <extracomment>environment/private.py</extracomment>
         <translation>该环境是为另一版本的 Scarp 创建的。</translation>
     </message>
     <message>
-        <source>The findings as a table, one a row.</source>
+        <source>The epoch with the lowest loss of the validation windows gives the model its weights.</source>
+        <extracomment>gui/training_charts.py</extracomment>
+        <translation>验证窗口损失最低的轮次为模型提供权重。</translation>
+    </message>
+    <message>
+        <source>The existing environment was created with another Python and is removed.</source>
+        <extracomment>environment/install.py</extracomment>
+        <translation>现有的环境是用另一个 Python 创建的，将被移除。</translation>
+    </message>
+    <message>
+        <source>The findings as a table, one per row.</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>检查结果表，每行一条。</translation>
     </message>
     <message>
-        <source>The first epoch is not over yet.</source>
+        <source>The first epoch is not complete yet.</source>
         <extracomment>gui/training_charts.py</extracomment>
         <translation>第一轮尚未结束。</translation>
     </message>
     <message>
-        <source>The folder for temporary files {folder} cannot be written ({reason}), so the process that computes cannot be started or heard. Make room on its disk, or name another folder in the variable TMPDIR.</source>
+        <source>The folder for temporary files {folder} cannot be written ({reason}), so the worker process cannot be used. Make room on its disk, or set another folder in the variable TMPDIR.</source>
         <extracomment>running/failures.py</extracomment>
-        <translation>无法写入临时文件夹 {folder}（{reason}），因此无法启动计算进程或接收其消息。请在其磁盘上腾出空间，或用环境变量 TMPDIR 指定另一个文件夹。</translation>
+        <translation>无法写入临时文件夹 {folder}（{reason}），因此无法使用计算进程。请在其磁盘上腾出空间，或用环境变量 TMPDIR 指定另一个文件夹。</translation>
     </message>
     <message>
-        <source>The folder&apos;s path is {length} characters long. Windows allows {allowed} here, because files of torch lie deep. Choose a shorter one, such as C:\scarp.</source>
-        <extracomment>environment/space.py</extracomment>
+        <source>The folder&apos;s path is {length} characters long. Windows allows {allowed} here, because torch has deeply nested files. Choose a shorter one, such as C:\scarp.</source>
+        <extracomment>environment/disk_space.py</extracomment>
         <translation>该文件夹的路径有 {length} 个字符。由于 torch 的文件层级很深，Windows 在此只允许 {allowed} 个。请选择较短的路径，例如 C:\scarp。</translation>
     </message>
     <message>
@@ -2523,14 +2569,9 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>无法使用显卡：{problem}。Scarp 将用处理器计算。</translation>
     </message>
     <message>
-        <source>The inventory that the labels were made from. The folds are judged at its points, one cell a point, against cells that the labels call stable.</source>
+        <source>The inventory from which the labels were made. The folds are evaluated at its points, one cell per point, against cells that the labels call stable.</source>
         <extracomment>scarp:crossvalidate</extracomment>
         <translation>生成标签所用的滑坡编录。各折在其点位上评价，每点一个像元，与标签判为稳定的像元相对照。</translation>
-    </message>
-    <message>
-        <source>The inventory to take the thresholds from: the 95th percentile of R7 at the landslides of each kind of terrain. Kinds with too few landslides get the value of all together.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>用来求取阈值的滑坡编录：每种地形类型上各滑坡处 R7 的第 95 百分位数。滑坡过少的类型取全部滑坡的值。</translation>
     </message>
     <message>
         <source>The inventory, for METHOD landslide_share.</source>
@@ -2543,38 +2584,39 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>滑坡编录：点或面，可用任意坐标参考系。</translation>
     </message>
     <message>
-        <source>The inventory; best one that was not used for training.</source>
+        <source>The inventory; preferably one that was not used for training.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels, scarp:factorstozones …</extracomment>
         <translation>滑坡编录；最好是未用于训练的编录。</translation>
     </message>
     <message>
+        <source>The layer &quot;{layer}&quot; for {parameter} cannot be transformed from its coordinate reference system ({crs}) to that of the grid. Set the right one in QGIS: Layer &gt; Set CRS of Layer.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>用于 {parameter} 的图层“{layer}”无法从其坐标参考系（{crs}）转换到格网的坐标参考系。请在 QGIS 中设置正确的坐标参考系：图层 &gt; 设置图层CRS。</translation>
+    </message>
+    <message>
         <source>The layer &quot;{layer}&quot; for {parameter} has no coordinate reference system. Set it in QGIS: Layer &gt; Set CRS of Layer.</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>用于 {parameter} 的图层“{layer}”没有坐标参考系。请在 QGIS 中设置：图层 &gt; 设置图层CRS。</translation>
     </message>
     <message>
         <source>The layer &quot;{layer}&quot; for {parameter} has no field &quot;{field}&quot;. It has: {known}. Choose one of these, or another layer.</source>
-        <extracomment>algorithms/values.py</extracomment>
-        <translation>{parameter} 的图层“{layer}”没有字段“{field}”。它有:{known}。请选择其中一个,或选择其他图层。</translation>
-    </message>
-    <message>
-        <source>The layer &quot;{layer}&quot; for {parameter} has no field &quot;{field}&quot;. Its fields: {known}.</source>
-        <translation type="vanished">用于 {parameter} 的图层“{layer}”没有字段“{field}”。它的字段有：{known}。</translation>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{parameter} 的图层“{layer}”没有字段“{field}”。它有：{known}。请选择其中一个，或选择其他图层。</translation>
     </message>
     <message>
         <source>The layer &quot;{name}&quot; could not be styled: {reason}</source>
-        <extracomment>algorithms/styles.py</extracomment>
+        <extracomment>algorithms/base/styles.py</extracomment>
         <translation>无法为图层“{name}”设置样式：{reason}</translation>
     </message>
     <message>
-        <source>The libraries were installed and do not work. Remove the environment and install again; if that does not help, report it with the log.</source>
+        <source>The libraries were installed but do not work. Remove the environment and install again; if that does not help, report it with the log.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>各个库已安装但不能工作。请移除该环境后重新安装；如果仍不行，请连同日志一起报告。</translation>
     </message>
     <message>
-        <source>The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow and zone table, drawn by QGIS&apos;s layout engine. Not made unless asked for.</source>
+        <source>The map of zones as PDF on one A4 sheet, with relief, landslides, legend, scale bar, north arrow and zone table, drawn by QGIS&apos;s layout engine. Only made on request.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>一张 A4 图幅的分区图 PDF，含晕渲、滑坡、图例、比例尺、指北针和分区表，由 QGIS 的打印布局引擎绘制。不要求时不生成。</translation>
+        <translation>一张 A4 图幅的分区图 PDF，含晕渲、滑坡、图例、比例尺、指北针和分区表，由 QGIS 的打印布局引擎绘制。仅在要求时生成。</translation>
     </message>
     <message>
         <source>The memory is full. Close other programs and try again.</source>
@@ -2583,53 +2625,23 @@ It explains the model, not the mountains: a factor can be important to the map a
     </message>
     <message>
         <source>The model has the weights of epoch {n}.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>模型采用第 {n} 轮的权重。</translation>
     </message>
     <message>
-        <source>The one that the stack of the training had; horn unless you changed it. The radii for rivers and faults must be those of the training as well.</source>
-        <extracomment>scarp:newarea</extracomment>
-        <translation>与训练时的因子栈相同；未改动过则为 horn。河流和断层的搜索半径也必须与训练时相同。</translation>
+        <source>The output of pip appears here.</source>
+        <extracomment>gui/install_dialog.py</extracomment>
+        <translation>pip 的输出显示在这里。</translation>
     </message>
     <message>
-        <source>The process that computes crashed ({code}). The log says where. If it happens again, install the libraries again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
-        <translation>计算进程崩溃（{code}）。崩溃位置见日志。如果再次发生，请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装各个库。</translation>
-    </message>
-    <message>
-        <source>The process that computes crashed because a library uses instructions that this computer&apos;s processor does not have. Install an older version of torch with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
-        <translation>计算进程崩溃，因为某个库使用了本计算机处理器不具备的指令。请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”安装较旧版本的 torch。</translation>
-    </message>
-    <message>
-        <source>The process that computes ended without a result ({code}). The log has the last that it said.</source>
-        <extracomment>running/failures.py</extracomment>
-        <translation>计算进程没有给出结果就结束了（{code}）。其最后的输出见日志。</translation>
-    </message>
-    <message>
-        <source>The process that computes has not answered for {seconds} seconds. The computer may be busy or short of memory. Wait, or press Cancel, which ends it.</source>
-        <extracomment>running/process.py</extracomment>
-        <translation>计算进程已有 {seconds} 秒没有应答。计算机可能正忙或内存不足。请等待，或按“取消”将其结束。</translation>
-    </message>
-    <message>
-        <source>The process that computes stopped talking to QGIS and was ended. Start again; if it happens again, install the libraries again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
-        <extracomment>running/failures.py</extracomment>
-        <translation>计算进程与 QGIS 失去联系，已被结束。请重新运行；如果再次发生，请通过“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装。</translation>
-    </message>
-    <message>
-        <source>The process that computes was ended by the system, most likely because memory ran out. Choose a smaller TILE, BATCH or area, or close other programs.</source>
-        <extracomment>running/failures.py</extracomment>
-        <translation>计算进程被系统终止，很可能是内存耗尽。请减小 TILE、BATCH 或区域，或关闭其他程序。</translation>
-    </message>
-    <message>
-        <source>The proxy cannot be reached or refuses the connection. Look at host and port under Proxy; your administrator knows them.</source>
+        <source>The proxy cannot be reached or refuses the connection. Check host and port under Proxy; your administrator knows them.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>代理无法连接或拒绝连接。请检查“代理”下的主机和端口；管理员知道它们。</translation>
     </message>
     <message>
-        <source>The proxy wants a user name and a password, or did not accept those it got. Enter them under Proxy.</source>
+        <source>The proxy requires a user name and a password, or rejected them. Enter them under Proxy.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation>代理要求用户名和密码，或没有接受所给的用户名和密码。请在“代理”下输入。</translation>
+        <translation>代理要求用户名和密码，或拒绝了所给的用户名和密码。请在“代理”下输入。</translation>
     </message>
     <message>
         <source>The proxy&apos;s host is a name or a number without http:// and without a path.</source>
@@ -2637,34 +2649,34 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>代理主机应为名称或数字地址，不带 http:// 也不带路径。</translation>
     </message>
     <message>
+        <source>The raster layer &quot;{layer}&quot; has the CRS {given} in this project, but {found} in its file. Scarp uses that of the file. To change it there, use Raster &gt; Projections &gt; Assign projection.</source>
+        <extracomment>algorithms/base/arguments.py</extracomment>
+        <translation>栅格图层“{layer}”在本工程中的 CRS 为 {given}，而其文件中为 {found}。Scarp 使用文件中的 CRS。如需在文件中更改，请使用“栅格 &gt; 投影 &gt; 指定投影”。</translation>
+    </message>
+    <message>
         <source>The raster layer &quot;{layer}&quot; is no raster file (its kind is {kind}). Save it as a GeoTIFF with Export &gt; Save As, and use that.</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>栅格图层“{layer}”不是栅格文件（其类型为 {kind}）。请用“导出 &gt; 另存为”将其保存为 GeoTIFF，再使用该文件。</translation>
     </message>
     <message>
-        <source>The raster layer &quot;{layer}&quot; was given the CRS {given} in this project, but its file says {found}. Scarp reads the file. Write the CRS into the file with Raster &gt; Projections &gt; Assign projection.</source>
-        <extracomment>algorithms/layers.py</extracomment>
-        <translation>栅格图层“{layer}”在本工程中被指定为 CRS {given}，而其文件中记录的是 {found}。Scarp 读取的是文件。请用“栅格 &gt; 投影 &gt; 指定投影”将 CRS 写入文件。</translation>
-    </message>
-    <message>
-        <source>The reason is not one that Scarp knows: {last}</source>
-        <extracomment>environment/failures.py</extracomment>
-        <translation>此原因 Scarp 无法识别：{last}</translation>
-    </message>
-    <message>
-        <source>The repetition left no run record, so it cannot be compared. Check that its folder can be written.</source>
+        <source>The repetition left no run record, so it cannot be compared. Check that its folder is writable.</source>
         <extracomment>algorithms/rerun.py</extracomment>
         <translation>重复运行没有留下运行记录，因此无法比较。请检查其文件夹是否可写。</translation>
     </message>
     <message>
         <source>The run cannot be repeated as it was. {problems} Save or find these, and name them in REPLACE.</source>
-        <extracomment>algorithms/recorded_inputs.py</extracomment>
+        <extracomment>algorithms/base/record.py</extracomment>
         <translation>无法照原样重复此次运行。{problems}请保存或找到它们，并在 REPLACE 中指明。</translation>
     </message>
     <message>
         <source>The run record could not be completed, so &quot;Repeat a run&quot; cannot repeat this run: {error}</source>
-        <extracomment>algorithms/recording.py</extracomment>
+        <extracomment>algorithms/base/record.py</extracomment>
         <translation>无法补全运行记录，因此“重复一次运行”不能重复此次运行：{error}</translation>
+    </message>
+    <message>
+        <source>The same for fault density (km/km²). Faults have an effect over longer distances, so it is larger.</source>
+        <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
+        <translation>与河流相同，用于断层密度（km/km²）。断层的影响距离更长，因此该值更大。</translation>
     </message>
     <message>
         <source>The source has no {package} for this Python and system. Choose another build or Python, or add that wheel to the folder of wheels.</source>
@@ -2672,29 +2684,54 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>来源中没有适用于此 Python 和系统的 {package}。请选择其他构建版本或 Python，或把该 wheel 文件放入存放 wheel 文件的文件夹。</translation>
     </message>
     <message>
-        <source>The source of the libraries refused access. If pip is configured for a source of your organisation, its user name or password may have run out.</source>
+        <source>The source of the libraries refused access. If pip is configured for a source of your organisation, its user name or password may have expired.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>库的来源拒绝访问。如果 pip 配置的是贵单位的来源，其用户名或密码可能已过期。</translation>
     </message>
     <message>
-        <source>The source offers versions that do not fit each other. Choose another source.</source>
+        <source>The source offers versions that conflict with each other. Choose another source.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation>来源提供的各版本互不相容。请选择其他来源。</translation>
+        <translation>来源提供的各版本互相冲突。请选择其他来源。</translation>
     </message>
     <message>
-        <source>The system ended the installation, as it does when the memory is full. Close other programs and try again.</source>
+        <source>The system killed the installation, probably for lack of memory. Close other programs and try again.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation>系统终止了安装，内存占满时会这样。请关闭其他程序后重试。</translation>
+        <translation>系统终止了安装，可能是内存不足。请关闭其他程序后重试。</translation>
     </message>
     <message>
-        <source>The threshold counts as exceeded below it. 0.5, as in the paper, is rain equal to 1/k; 0.4 is one and a half times as much.</source>
-        <extracomment>scarp:rainfallwarning</extracomment>
-        <translation>低于此值即视为超过阈值。论文取 0.5，即雨量等于 1/k；0.4 相当于其一倍半。</translation>
-    </message>
-    <message>
-        <source>The training cannot be asked to stop: {reason}.</source>
+        <source>The training cannot be stopped: {reason}.</source>
         <extracomment>gui/training_dock.py</extracomment>
-        <translation>无法请求该训练停止：{reason}。</translation>
+        <translation>无法停止该训练：{reason}。</translation>
+    </message>
+    <message>
+        <source>The worker process crashed ({code}). The log says where. If it happens again, install the libraries again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>计算进程崩溃（{code}）。崩溃位置见日志。如果再次发生，请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装各个库。</translation>
+    </message>
+    <message>
+        <source>The worker process crashed because a library uses instructions that this computer&apos;s processor does not have. Install an older version of torch with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>计算进程崩溃，因为某个库使用了本计算机处理器不具备的指令。请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”安装较旧版本的 torch。</translation>
+    </message>
+    <message>
+        <source>The worker process ended without a result ({code}). The log has its last output.</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>计算进程没有给出结果就结束了（{code}）。其最后的输出见日志。</translation>
+    </message>
+    <message>
+        <source>The worker process has not responded for {seconds} seconds. The computer may be busy or short of memory. Wait, or press Cancel, which ends it.</source>
+        <extracomment>running/process.py</extracomment>
+        <translation>计算进程已有 {seconds} 秒没有响应。计算机可能正忙或内存不足。请等待，或按“取消”将其结束。</translation>
+    </message>
+    <message>
+        <source>The worker process stopped responding and was ended. Start again; if it happens again, install the libraries again with Plugins &gt; Scarp &gt; Install what Scarp needs….</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>计算进程停止响应，已被结束。请重新运行；如果再次发生，请用“插件 &gt; Scarp &gt; 安装 Scarp 所需组件…”重新安装各个库。</translation>
+    </message>
+    <message>
+        <source>The worker process was ended by the system, most likely because memory ran out. Choose a smaller TILE, BATCH or area, or close other programs.</source>
+        <extracomment>running/failures.py</extracomment>
+        <translation>计算进程被系统终止，很可能是内存耗尽。请减小 TILE、BATCH 或区域，或关闭其他程序。</translation>
     </message>
     <message>
         <source>There are no wheels (*.whl) in {folder}.</source>
@@ -2702,7 +2739,7 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>{folder} 中没有 wheel 文件（*.whl）。</translation>
     </message>
     <message>
-        <source>There is no connection to the source of the libraries. Look at your network and at Proxy, or install from a folder of wheels.</source>
+        <source>There is no connection to the source of the libraries. Check your network and Proxy, or install from a folder of wheels.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>无法连接到库的来源。请检查网络和“代理”设置，或从存放 wheel 文件的文件夹安装。</translation>
     </message>
@@ -2712,18 +2749,9 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>没有任何轮次。</translation>
     </message>
     <message>
-        <source>There is no threshold to hold the rain against. Give K, for example 0.0129 for 77.5 mm in seven days, or TOPOGRAPHY with the kinds of terrain.</source>
+        <source>There is no threshold to compare the rain with. Give K, for example 0.0129 for 77.5 mm in seven days, or TOPOGRAPHY with the terrain classes.</source>
         <extracomment>algorithms/rainfallwarning.py</extracomment>
         <translation>缺少用来比较降雨的阈值。请给出 K（例如 0.0129 对应七天 77.5 mm），或用 TOPOGRAPHY 给出地形类型。</translation>
-    </message>
-    <message>
-        <source>There is no torch for Python {version} on this computer ({system} {machine}). Choose another Python.</source>
-        <translation type="vanished">没有适用于此计算机（{system} {machine}）上 Python {version} 的 torch。请选择其他 Python。</translation>
-    </message>
-    <message>
-        <source>There is no way from the coordinate reference system of the layer &quot;{layer}&quot; for {parameter} ({crs}) to that of the grid. Set the right one in QGIS: Layer &gt; Set CRS of Layer.</source>
-        <extracomment>algorithms/layers.py</extracomment>
-        <translation>用于 {parameter} 的图层“{layer}”的坐标参考系（{crs}）无法转换到格网的坐标参考系。请在 QGIS 中设置正确的坐标参考系：图层 &gt; 设置图层CRS。</translation>
     </message>
     <message>
         <source>There is no wheel of torch in {folder}.</source>
@@ -2736,14 +2764,14 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>没有安全系数。</translation>
     </message>
     <message>
-        <source>This Python cannot make an environment: it does not find its own standard library. Choose another Python.</source>
+        <source>This Python cannot create an environment: it does not find its own standard library. Choose another Python.</source>
         <extracomment>environment/failures.py</extracomment>
         <translation>此 Python 无法创建环境：它找不到自己的标准库。请选择其他 Python。</translation>
     </message>
     <message>
-        <source>This Python has no encryption (its ssl module cannot be loaded), so it can load nothing from the Internet. Choose another Python, or install from a folder of wheels.</source>
+        <source>This Python has no encryption (its ssl module cannot be loaded), so it cannot download anything. Choose another Python, or install from a folder of wheels.</source>
         <extracomment>environment/failures.py</extracomment>
-        <translation>此 Python 没有加密功能（无法加载其 ssl 模块），因此不能从互联网下载。请选择其他 Python，或从存放 wheel 文件的文件夹安装。</translation>
+        <translation>此 Python 没有加密功能（无法加载其 ssl 模块），因此无法下载任何内容。请选择其他 Python，或从存放 wheel 文件的文件夹安装。</translation>
     </message>
     <message>
         <source>This Python lacks {module}. On Debian and Ubuntu: sudo apt install python3-venv. Elsewhere choose another Python, or put a wheel of pip (pip-….whl) into the folder of wheels.</source>
@@ -2771,11 +2799,6 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>阈值</translation>
     </message>
     <message>
-        <source>Threshold and k of each kind of terrain, where they come from, and how many landslides they rest on.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>每种地形类型的阈值和 k、其来源，以及所依据的滑坡数。</translation>
-    </message>
-    <message>
         <source>Thresholds</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>阈值表</translation>
@@ -2794,11 +2817,6 @@ It explains the model, not the mountains: a factor can be important to the map a
         <source>Train comparison model</source>
         <extracomment>scarp:traincomparisonmodel</extracomment>
         <translation>训练对比模型</translation>
-    </message>
-    <message>
-        <source>Train on from</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:trainpcum</extracomment>
-        <translation>在已有模型上继续训练</translation>
     </message>
     <message>
         <source>Trained model</source>
@@ -2826,11 +2844,6 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>训练</translation>
     </message>
     <message>
-        <source>Training ends after so many epochs in which the validation windows did not get better. 0 never ends early. The best epoch is kept in any case.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>验证窗口连续这么多轮没有改善时结束训练。0 表示从不提前结束。无论如何都保留最佳轮次。</translation>
-    </message>
-    <message>
         <source>Training report</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
         <translation>训练报告</translation>
@@ -2841,26 +2854,26 @@ It explains the model, not the mountains: a factor can be important to the map a
         <translation>训练窗口</translation>
     </message>
     <message>
-        <source>Trainings appear here as soon as they begin, also those started in a console.</source>
+        <source>Trainings appear here as soon as they start, also those started in a console.</source>
         <extracomment>gui/training_dock.py</extracomment>
         <translation>训练一开始就会显示在这里，在控制台中启动的也不例外。</translation>
     </message>
     <message>
         <source>Trains PCUM, the physics-constrained U-Net of Zhang and Deng (2026), on a factor stack and landslide labels. The result is a model file for &quot;Predict susceptibility&quot;.
-The area is cut into windows, which are shared out among training, validation and test. The network looks at a window of all factors and says for each cell how likely a landslide is. It learns from the training windows, stops when the validation windows no longer get better, and is judged on the test windows. A rule of physics helps: where the safety factor says that a wet week exceeds what slopes have stood, the network is pushed away from saying &quot;safe&quot;.
+The area is cut into windows, which are divided into training, validation and test windows. The network reads a window of all factors and predicts the landslide susceptibility of each cell. It learns from the training windows, stops when the validation loss no longer falls, and is evaluated on the test windows. A physics constraint helps: where the safety factor says that a wet week exceeds what slopes have withstood, the model is penalised for predicting low susceptibility.
 All settings have defaults that need no knowledge of machine learning. The same seed on the same machine gives the same model.</source>
         <extracomment>scarp:trainpcum</extracomment>
         <translation>用因子栈和滑坡标签训练 PCUM，即 Zhang and Deng (2026) 的物理约束 U-Net。结果是供“预测易发性”使用的模型文件。
-区域被切成窗口，分配给训练、验证和测试。网络观察一个窗口内的全部因子，给出每个像元发生滑坡的可能性。它从训练窗口学习，在验证窗口不再改善时停止，并在测试窗口上接受评价。一条物理规则提供帮助：当安全系数表明丰水的一周超过了坡体所经受的降雨时，促使网络不判为“安全”。
+区域被切成窗口，划分为训练、验证和测试窗口。网络读取一个窗口内的全部因子，预测每个像元的滑坡易发性。它从训练窗口学习，在验证损失不再下降时停止，并在测试窗口上接受评价。物理约束提供帮助：当安全系数表明丰水的一周超过了坡体所经受的降雨时，模型预测低易发性会受到惩罚。
 所有设置都有默认值，使用时无须懂得机器学习。在同一台机器上，相同的种子得到相同的模型。</translation>
     </message>
     <message>
         <source>Trains another kind of model on the same factor stack and labels, to compare with PCUM or to use as it is. The result is a model file for &quot;Predict susceptibility&quot;, like PCUM&apos;s.
-Models that analysts know: logistic regression, random forest, frequency ratio and weights of evidence. They judge each cell by its own factors, take seconds to train, and are hard to beat where landslides are few. Networks of the paper: the U-Net without the rule of physics, and BPNN and ResNet, which give one answer for 600 m × 600 m, so that their maps have cells of 600 m.
-With the same BLOCK and SEED all kinds are tested on the same blocks of land as &quot;Train PCUM&quot;. The same seed on the same machine gives the same model.</source>
+Models that analysts know: logistic regression, random forest, frequency ratio and weights of evidence. They predict each cell from its own factors, train in seconds, and are hard to beat where landslides are few. Networks of the paper: the U-Net without the physics constraint, and BPNN and ResNet, which predict one value per 600 m × 600 m, so that their maps have cells of 600 m.
+With the same BLOCK and SEED all kinds are tested on the same blocks as &quot;Train PCUM&quot;. The same seed on the same machine gives the same model.</source>
         <extracomment>scarp:traincomparisonmodel</extracomment>
         <translation>用相同的因子栈和标签训练另一种模型，与 PCUM 对比或直接使用。结果与 PCUM 一样，是供“预测易发性”使用的模型文件。
-分析人员熟知的模型：逻辑回归、随机森林、频率比和证据权。它们根据各像元自身的因子来判断，训练只需几秒，在滑坡较少时很难被超越。论文中的网络：不带物理规则的 U-Net，以及 BPNN 和 ResNet，后两者对 600 m × 600 m 的范围给出一个结果，因此其图的像元为 600 m。
+分析人员熟知的模型：逻辑回归、随机森林、频率比和证据权。它们根据各像元自身的因子进行预测，训练只需几秒，在滑坡较少时很难被超越。论文中的网络：不带物理约束的 U-Net，以及 BPNN 和 ResNet，后两者对每个 600 m × 600 m 的范围预测一个值，因此其图的像元为 600 m。
 BLOCK 和 SEED 相同时，各种模型都在与“训练 PCUM”相同的区块上测试。在同一台机器上，相同的种子得到相同的模型。</translation>
     </message>
     <message>
@@ -2869,26 +2882,21 @@ BLOCK 和 SEED 相同时，各种模型都在与“训练 PCUM”相同的区块
         <translation>重试</translation>
     </message>
     <message>
-        <source>Turn and mirror windows</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>旋转和镜像窗口</translation>
-    </message>
-    <message>
-        <source>Turns a landslide inventory into what a model learns from: a raster with 1 for landslide, 0 for stable ground and 255 for cells that say nothing.
-An inventory of points says where a landslide is but not how far it reaches, so all cells within a radius count as landslide. The radius depends on the recorded size; the defaults are those of the paper, for large landslides on a 30 m grid. If your landslides are small (a few thousand square metres), choose radii that fit them, some 30 to 150 m, or half the map becomes landslide. Polygons are used as they are.</source>
+        <source>Turns a landslide inventory into training labels: a raster with 1 for landslide, 0 for stable ground and 255 for unknown cells.
+An inventory of points states where a landslide is but not its extent, so all cells within a radius are labelled landslide. The radius depends on the recorded size; the defaults are those of the paper, for large landslides on a 30 m grid. If your landslides are small (a few thousand square metres), choose radii that fit them, some 30 to 150 m, or half the map becomes landslide. Polygons are used as they are.</source>
         <extracomment>scarp:buildbufferedlabels</extracomment>
-        <translation>将滑坡编录转换为模型学习所用的标签：一幅栅格，1 表示滑坡，0 表示稳定，255 表示不提供信息的像元。
-点状编录只说明滑坡的位置，不说明其范围，因此某一半径以内的像元都算作滑坡。半径取决于记录的规模；默认值取自论文，适用于 30 m 格网上的大型滑坡。如果您的滑坡规模较小（几千平方米），请选择与之相称的半径，大约 30 到 150 m，否则半幅图都会成为滑坡。面状滑坡按原样使用。</translation>
+        <translation>将滑坡编录转换为训练标签：一幅栅格，1 表示滑坡，0 表示稳定，255 表示未知像元。
+点状编录只说明滑坡的位置，不说明其范围，因此某一半径以内的像元都标为滑坡。半径取决于记录的规模；默认值取自论文，适用于 30 m 格网上的大型滑坡。如果您的滑坡规模较小（几千平方米），请选择与之相称的半径，大约 30 到 150 m，否则半幅图都会成为滑坡。面状滑坡按原样使用。</translation>
     </message>
     <message>
         <source>Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, and a table of the area under warning by region and susceptibility zone.
-The rain is held against the threshold 1/k of the kind of terrain by the safety factor Fs = 1 / (1 + k × rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.
+The rain is compared with the threshold 1/k of the terrain class by the safety factor Fs = 1 / (1 + k × rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.
 1 no warning: Fs is FS_CRITICAL (0.5) or more.
-2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH also p from P_LOW on and Fs below FS_WATCH, the rain coming near the threshold.
+2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.
 3 warning: Fs is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).
 4 severe warning: Fs is below FS_CRITICAL and p is P_HIGH or more.
-5 not judged: no rain data or no k, which is no all-clear. 0: off the map.
-All thresholds start as in the paper. They are for its area and its model: before a warning goes out, compare them with past weeks of rain in yours.</source>
+5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.
+All default thresholds are the paper&apos;s, for its area and its model: before you issue a warning, compare them with past weeks of rain in your area.</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>将易发性图与实测或预报的七天雨量结合，得到滑坡预警图，以及按区域和易发性分区统计的预警面积表。
 以安全系数 Fs = 1 / (1 + k × 雨量) 将雨量与该地形类型的阈值 1/k 作比较，雨量超过阈值之处恰好是 Fs 低于 0.5 之处；p 为易发性。
@@ -2896,8 +2904,8 @@ All thresholds start as in the paper. They are for its area and its model: befor
 2 关注：Fs 低于 FS_CRITICAL 且 p 低于 P_LOW（0.15），即图中判为安全的坡体；给出 FS_WATCH 时，还包括 p 达到 P_LOW 且 Fs 低于 FS_WATCH，即雨量接近阈值之处。
 3 预警：Fs 低于 FS_CRITICAL 且 p 在 P_LOW 到 P_HIGH（0.5）之间。
 4 严重预警：Fs 低于 FS_CRITICAL 且 p 不低于 P_HIGH。
-5 未判定：没有雨量数据或没有 k，这并不表示安全。0：图外。
-所有阈值最初都与论文一致，只适用于论文的地区和模型：发布预警之前，请与您所在地区以往各周的降雨进行对照。</translation>
+5 未评价：没有雨量数据或没有 k；这并不表示安全。0：图外。
+所有默认阈值都取自论文，针对论文的地区和模型：发布预警之前，请与您所在地区以往各周的降雨进行对照。</translation>
     </message>
     <message>
         <source>Two to twelve maps in which more means more susceptible. OUTPUT_DIFFERENCE is the first minus the second. A map may be in several rasters, one a region; see NAMES.</source>
@@ -2905,14 +2913,14 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>两到十二幅数值越大越易发的图。OUTPUT_DIFFERENCE 为第一幅减去第二幅。一幅图可以由多幅栅格组成，每个区域一幅；见 NAMES。</translation>
     </message>
     <message>
-        <source>Typical lands</source>
-        <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>典型土地数</translation>
-    </message>
-    <message>
         <source>Uncertainty</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:newarea …</extracomment>
         <translation>不确定性</translation>
+    </message>
+    <message>
+        <source>Unknown reason: {last}</source>
+        <extracomment>environment/failures.py</extracomment>
+        <translation>原因未知：{last}</translation>
     </message>
     <message>
         <source>Unpack and install</source>
@@ -2945,8 +2953,13 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>验证报告</translation>
     </message>
     <message>
+        <source>Values of the settings that you leave empty. recommended: what was best on areas never seen in training. paper: as printed by Zhang and Deng (2026), to reproduce their work; it trains for long. A setting that you give overrides the preset, and the log says so.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>留空的设置所取的值。recommended：在训练从未见过的地区上表现最好的设置。paper：按 Zhang and Deng (2026) 论文所印，用于复现其工作；训练时间很长。给出的设置会覆盖预设，日志会加以说明。</translation>
+    </message>
+    <message>
         <source>Values: {meaning}.</source>
-        <extracomment>algorithms/layer_metadata.py</extracomment>
+        <extracomment>algorithms/base/styles.py</extracomment>
         <translation>值：{meaning}。</translation>
     </message>
     <message>
@@ -2956,13 +2969,23 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>Warnings when it was made:</source>
-        <extracomment>algorithms/layer_metadata.py</extracomment>
+        <extracomment>algorithms/base/styles.py</extracomment>
         <translation>生成时的警告：</translation>
     </message>
     <message>
         <source>Watch below this safety factor</source>
         <extracomment>scarp:rainfallwarning</extracomment>
         <translation>低于此安全系数予以关注</translation>
+    </message>
+    <message>
+        <source>Weight of a landslide cell in the cross-entropy. 0 balances landslide and stable cells, whatever their numbers. The paper&apos;s 5 is for five stable cells per landslide cell.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>滑坡像元在交叉熵中的权重。0 使滑坡像元与稳定像元保持平衡，不论各有多少。论文取 5，对应每个滑坡像元配五个稳定像元。</translation>
+    </message>
+    <message>
+        <source>Weight of a stable cell in the cross-entropy.</source>
+        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
+        <translation>稳定像元在交叉熵中的权重。</translation>
     </message>
     <message>
         <source>Weight of landslide cells</source>
@@ -2975,19 +2998,9 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>稳定像元的权重</translation>
     </message>
     <message>
-        <source>Weight of the rule beside the labels.</source>
+        <source>Weight of the constraint beside the cross-entropy.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>规则相对于标签的权重。</translation>
-    </message>
-    <message>
-        <source>What computes. auto: an NVIDIA graphics card when there is one, else the processor. cuda:1 is the second graphics card; mps is that of an Apple computer.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:explainsusceptibility …</extracomment>
-        <translation>用什么计算。auto：有 NVIDIA 显卡时用显卡，否则用处理器。cuda:1 是第二块显卡；mps 是苹果电脑的显卡。</translation>
-    </message>
-    <message>
-        <source>What pip says appears here.</source>
-        <extracomment>gui/install_dialog.py</extracomment>
-        <translation>pip 的输出显示在这里。</translation>
+        <translation>约束相对于交叉熵的权重。</translation>
     </message>
     <message>
         <source>What the source offers</source>
@@ -2995,9 +3008,9 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>来源所提供的版本</translation>
     </message>
     <message>
-        <source>What training makes small. The epoch with the lowest loss of the validation windows gives the model its weights.</source>
+        <source>What training minimises.</source>
         <extracomment>gui/training_charts.py</extracomment>
-        <translation>训练要使之变小的量。验证窗口损失最低的轮次为模型提供权重。</translation>
+        <translation>训练所最小化的量。</translation>
     </message>
     <message>
         <source>Wheels</source>
@@ -3010,29 +3023,9 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>Scarp 在何处计算</translation>
     </message>
     <message>
-        <source>Where the outputs are made again, under their names. None of these names may be taken there.</source>
+        <source>Where the outputs are made again, under their names. It must not hold files of these names.</source>
         <extracomment>scarp:rerun</extracomment>
-        <translation>输出以各自的名称在此重新生成。这些名称在其中都不能已被占用。</translation>
-    </message>
-    <message>
-        <source>Where the settings that you leave empty come from. recommended: what was best on land never seen. paper: as printed by Zhang and Deng (2026), to repeat their work; it trains for long. A single setting that you give wins over the preset, and the log says so.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
-        <translation>留空的设置取自何处。recommended：在未见过的土地上表现最好的设置。paper：按 Zhang and Deng (2026) 论文所印，用于重复其工作；训练时间很长。单独给出的设置优先于预设，日志会加以说明。</translation>
-    </message>
-    <message>
-        <source>Which points AUC, RECALL and KAPPA are of: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:validatewithpoints</extracomment>
-        <translation>AUC、RECALL 和 KAPPA 针对哪些点：全部（all），或训练（train）、验证（validation）、测试（test）窗口中的点。只要给出 WINDOWS，报告就包含全部这些数值。</translation>
-    </message>
-    <message>
-        <source>Which points the main numbers are of: all, or those in train, validation or test windows. The report has all of them whenever WINDOWS is given.</source>
-        <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
-        <translation>主要数值针对哪些点：全部（all），或训练（train）、验证（validation）、测试（test）窗口中的点。只要给出 WINDOWS，报告就包含全部这些数值。</translation>
-    </message>
-    <message>
-        <source>Which share of the year&apos;s rain falls in the rainy season, 0 to 1. The paper has 0.75 to 0.9 in Tibet. Used everywhere when no climate zones are given.</source>
-        <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones</extracomment>
-        <translation>全年降水中落在雨季的比例，0 到 1。论文对西藏取 0.75 到 0.9。没有给出气候分区时，各处都用此值。</translation>
+        <translation>输出以各自的名称在此重新生成。其中不能有这些名称的文件。</translation>
     </message>
     <message>
         <source>Width of the network</source>
@@ -3050,19 +3043,9 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>窗口</translation>
     </message>
     <message>
-        <source>Windows a step. Fewer if memory runs out.</source>
+        <source>Windows per step. Use fewer if memory runs out.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>每步的窗口数。内存不足时请减小。</translation>
-    </message>
-    <message>
-        <source>Windows are being read; then at most {most} epochs.</source>
-        <extracomment>gui/training_words.py</extracomment>
-        <translation>正在读取窗口；随后最多 {most} 轮。</translation>
-    </message>
-    <message>
-        <source>With how many typical lands of the area each cell is compared to find its leading factor. More are more exact and take longer.</source>
-        <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>为求主导因子，每个像元与该地区多少种典型土地作比较。越多越精确，耗时也越长。</translation>
     </message>
     <message>
         <source>Without a window: {command}</source>
@@ -3075,14 +3058,14 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>不允许写入：该文件夹属于他人，或被杀毒软件禁止。请选择其他文件夹，或咨询管理员。</translation>
     </message>
     <message>
-        <source>Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is cut at the same values. Giving it is enough, METHOD and BREAKS need not be changed.</source>
+        <source>Zone raster of an earlier run, the record beside it (.run.json) or its zone table: this map is cut at the same values. METHOD and BREAKS need not be changed.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:classifyzones, scarp:factorstozones …</extracomment>
-        <translation>以往运行的分区栅格、与其同在的运行记录（.run.json）或其分区表：本图按相同的值划分。给出即可，无须更改 METHOD 和 BREAKS。</translation>
+        <translation>以往运行的分区栅格、与其同在的运行记录（.run.json）或其分区表：本图按相同的值划分。无须更改 METHOD 和 BREAKS。</translation>
     </message>
     <message>
-        <source>Zone raster, run record or zone table of the area that the model was trained on: this map is cut at the same values, so that zones mean the same. Without it the zones have fixed shares of this area.</source>
+        <source>Zone raster, run record or zone table of the area that the model was trained on: this map is classified at the same breaks, so that zones mean the same. Without it the zones have fixed shares of this area.</source>
         <extracomment>scarp:newarea</extracomment>
-        <translation>模型训练地区的分区栅格、运行记录或分区表：本图按相同的值划分，使分区含义相同。不给出时，各分区占本地区的固定面积比例。</translation>
+        <translation>模型训练地区的分区栅格、运行记录或分区表：本图按相同的分界值划分，使分区含义相同。不给出时，各分区占本地区的固定面积比例。</translation>
     </message>
     <message>
         <source>Zone table</source>
@@ -3111,57 +3094,57 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>a file</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>文件</translation>
     </message>
     <message>
         <source>a file of this kind: {filter}</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>此类文件：{filter}</translation>
     </message>
     <message>
         <source>a layer</source>
-        <extracomment>algorithms/arguments.py</extracomment>
+        <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>图层</translation>
     </message>
     <message>
         <source>a local one</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>局部坐标系</translation>
     </message>
     <message>
         <source>a number from {lowest} to {highest}</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{lowest} 到 {highest} 之间的数字</translation>
     </message>
     <message>
         <source>a raster</source>
-        <extracomment>algorithms/arguments.py, algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py</extracomment>
         <translation>栅格</translation>
     </message>
     <message>
         <source>a raster or vector layer</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>栅格或矢量图层</translation>
     </message>
     <message>
         <source>a value</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>一个值</translation>
     </message>
     <message>
         <source>a vector layer</source>
-        <extracomment>algorithms/arguments.py, algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py</extracomment>
         <translation>矢量图层</translation>
     </message>
     <message>
         <source>a whole number from {lowest} to {highest}</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{lowest} 到 {highest} 之间的整数</translation>
     </message>
     <message>
         <source>accuracy {n} %</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>准确率 {n} %</translation>
     </message>
     <message>
@@ -3185,28 +3168,13 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>最佳轮次</translation>
     </message>
     <message>
-        <source>blocks of land looked at</source>
-        <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>所查看的区块数</translation>
-    </message>
-    <message>
-        <source>broken off</source>
-        <extracomment>gui/training_words.py</extracomment>
-        <translation>已中断</translation>
-    </message>
-    <message>
         <source>by how much its AUC is above that of the second best map</source>
         <extracomment>scarp:chainwithcomparisons, scarp:comparemodels</extracomment>
         <translation>其 AUC 比第二名高出多少</translation>
     </message>
     <message>
-        <source>by how much the random split flatters</source>
-        <extracomment>scarp:crossvalidate</extracomment>
-        <translation>随机划分使结果虚高多少</translation>
-    </message>
-    <message>
         <source>cancelled</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>已取消</translation>
     </message>
     <message>
@@ -3221,7 +3189,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>comma-separated text or a table</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>逗号分隔的文本或表格</translation>
     </message>
     <message>
@@ -3266,11 +3234,11 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>failed</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>失败</translation>
     </message>
     <message>
-        <source>findings to mend before training</source>
+        <source>findings to fix before training</source>
         <extracomment>scarp:checkfactors, scarp:newarea</extracomment>
         <translation>训练前须改正的问题数</translation>
     </message>
@@ -3281,7 +3249,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>finished</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>已完成</translation>
     </message>
     <message>
@@ -3295,12 +3263,12 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>图上的最大雨量（mm）</translation>
     </message>
     <message>
-        <source>hinge: below the critical safety factor, a low susceptibility costs the more the lower it is. indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the model. none: a plain U-Net.</source>
+        <source>hinge: below the critical safety factor, a low susceptibility is penalised the more the lower it is. indicator: the term as printed in the paper, for comparison; it has no gradient, so it changes the reported loss and not the model. none: a plain U-Net.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:crossvalidate, scarp:factorstozones …</extracomment>
         <translation>hinge：安全系数低于临界值时，易发性越低，惩罚越大。indicator：论文所印的形式，供对比；它没有梯度，因此只改变报告的损失，不改变模型。none：普通 U-Net。</translation>
     </message>
     <message>
-        <source>horn (1981) uses eight neighbours and is what ArcGIS and GDAL use; zevenbergen_thorne (1987) uses four and suits smooth terrain.</source>
+        <source>horn (1981) uses eight neighbours, as ArcGIS and GDAL do; zevenbergen_thorne (1987) uses four and suits smooth terrain.</source>
         <extracomment>scarp:buildfactorstack, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>horn（1981）使用八个邻域像元，与 ArcGIS 和 GDAL 相同；zevenbergen_thorne（1987）使用四个，适合平缓地形。</translation>
     </message>
@@ -3311,7 +3279,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>it cannot be made</source>
-        <extracomment>algorithms/writing.py</extracomment>
+        <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>无法创建</translation>
     </message>
     <message>
@@ -3320,7 +3288,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>k（1/mm）</translation>
     </message>
     <message>
-        <source>k by kind of terrain (1/mm)</source>
+        <source>k by terrain class (1/mm)</source>
         <extracomment>scarp:buildsafetyfactor, scarp:chainwithcomparisons, scarp:factorstozones …</extracomment>
         <translation>各地形类型的 k（1/mm）</translation>
     </message>
@@ -3341,12 +3309,12 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>layers</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>图层</translation>
     </message>
     <message>
         <source>lines</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>线</translation>
     </message>
     <message>
@@ -3358,6 +3326,11 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <source>loss on the test windows or blocks</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
         <translation>测试窗口或区块的损失</translation>
+    </message>
+    <message>
+        <source>lost</source>
+        <extracomment>gui/training_text.py</extracomment>
+        <translation>失去联系</translation>
     </message>
     <message>
         <source>lower end of its 95 % interval</source>
@@ -3381,28 +3354,28 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>no</source>
-        <extracomment>algorithms/help_texts.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
         <translation>否</translation>
     </message>
     <message>
         <source>no points, lines or polygons</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>点、线、面以外的内容</translation>
     </message>
     <message>
         <source>none</source>
-        <extracomment>algorithms/layers.py, algorithms/values.py, gui/install_form.py</extracomment>
+        <extracomment>algorithms/base/arguments.py, algorithms/base/parameters.py, gui/install_form.py</extracomment>
         <translation>无</translation>
     </message>
     <message>
-        <source>not all of it reached the disk</source>
-        <extracomment>algorithms/writing.py</extracomment>
-        <translation>未能全部写入磁盘</translation>
+        <source>one of {choices}</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>以下之一：{choices}</translation>
     </message>
     <message>
-        <source>one of {choices}</source>
-        <extracomment>algorithms/values.py</extracomment>
-        <translation>以下之一：{choices}</translation>
+        <source>optimism of the random split</source>
+        <extracomment>scarp:crossvalidate</extracomment>
+        <translation>随机划分的乐观偏差</translation>
     </message>
     <message>
         <source>outputs and numbers compared</source>
@@ -3413,6 +3386,11 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <source>outputs and numbers that differ</source>
         <extracomment>scarp:rerun</extracomment>
         <translation>不同的输出和数值个数</translation>
+    </message>
+    <message>
+        <source>part of it did not reach the disk</source>
+        <extracomment>algorithms/base/sinks.py</extracomment>
+        <translation>有一部分未能写入磁盘</translation>
     </message>
     <message>
         <source>patience</source>
@@ -3426,12 +3404,12 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>points</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>点</translation>
     </message>
     <message>
         <source>polygons</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>面</translation>
     </message>
     <message>
@@ -3441,7 +3419,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>rasters</source>
-        <extracomment>algorithms/arguments.py</extracomment>
+        <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>栅格</translation>
     </message>
     <message>
@@ -3456,7 +3434,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>recall {n} %</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>召回率 {n} %</translation>
     </message>
     <message>
@@ -3466,8 +3444,13 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>running</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>运行中</translation>
+    </message>
+    <message>
+        <source>sampled blocks</source>
+        <extracomment>scarp:explainsusceptibility</extracomment>
+        <translation>抽取的区块数</translation>
     </message>
     <message>
         <source>share of cells outside the training range</source>
@@ -3480,7 +3463,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>被找到的滑坡占比</translation>
     </message>
     <message>
-        <source>share of test cells classed rightly</source>
+        <source>share of test cells classified correctly</source>
         <extracomment>scarp:chainwithcomparisons, scarp:factorstozones, scarp:traincomparisonmodel …</extracomment>
         <translation>判别正确的测试像元占比</translation>
     </message>
@@ -3511,22 +3494,22 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>stopped</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>已停止</translation>
     </message>
     <message>
         <source>stopping</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>正在停止</translation>
     </message>
     <message>
         <source>temporary model</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>临时模型</translation>
     </message>
     <message>
-        <source>that cannot be brought into the CRS of the grid</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <source>that cannot be transformed to the CRS of the grid</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>因无法转换到格网的 CRS</translation>
     </message>
     <message>
@@ -3540,19 +3523,19 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>摄氏度值</translation>
     </message>
     <message>
-        <source>the kind of terrain</source>
-        <extracomment>algorithms/buildsafetyfactor.py, algorithms/rainfallwarning.py</extracomment>
-        <translation>地形类型</translation>
-    </message>
-    <message>
         <source>the millimetres</source>
         <extracomment>algorithms/buildfactorstack.py</extracomment>
         <translation>毫米值</translation>
     </message>
     <message>
         <source>the name of a field</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>字段名称</translation>
+    </message>
+    <message>
+        <source>the terrain class</source>
+        <extracomment>algorithms/buildsafetyfactor.py, algorithms/rainfallwarning.py</extracomment>
+        <translation>地形类型</translation>
     </message>
     <message>
         <source>torch or rasterio does not exist for Python {version} on this computer ({system} {machine}). Choose another Python.</source>
@@ -3566,13 +3549,13 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>true or false</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>true 或 false</translation>
     </message>
     <message>
-        <source>unet: PCUM&apos;s network without the rule of physics; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid functions over all cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper&apos;s learning rate, 0.00002, comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper&apos;s learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. random_forest: 300 trees, the size of leaves chosen on the validation blocks. frequency_ratio: sum over the factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a logistic curve brings the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the contrast W+ − W−.</source>
+        <source>unet: PCUM&apos;s network without the physics constraint; left empty, WEIGHT_LANDSLIDE is 4 and WEIGHT_STABLE 1, as in the paper. bpnn: three hidden layers with sigmoid activation over all cells of a patch of 600 m; left empty, WINDOW is 600 and WIDTH, the neurons of a layer, 64. The paper&apos;s learning rate, 0.00002, comes with PRESET=paper. resnet: three residual blocks over a patch of 600 m; WINDOW is 600, the paper&apos;s learning rate 0.00005. logistic_regression: its penalty is chosen by cross-validation over blocks. random_forest: 300 trees, the leaf size chosen on the validation blocks. frequency_ratio: sum over the factors of share of landslides ÷ share of area, with continuous factors in ten bins of equal area; a logistic curve maps the sum to 0 to 1 without changing the order. weights_of_evidence: the same with the contrast W+ − W−.</source>
         <extracomment>scarp:chainwithcomparisons, scarp:traincomparisonmodel</extracomment>
-        <translation>unet：PCUM 的网络，不带物理规则；留空时 WEIGHT_LANDSLIDE 为 4、WEIGHT_STABLE 为 1，与论文一致。bpnn：对 600 m 小块的全部像元使用三个 sigmoid 函数的隐藏层；留空时 WINDOW 为 600，WIDTH（每层神经元数）为 64。论文的学习率 0.00002 随 PRESET=paper 使用。resnet：对 600 m 小块使用三个残差块；WINDOW 为 600，论文的学习率为 0.00005。logistic_regression：其惩罚系数由区块交叉验证选定。random_forest：300 棵树，叶节点大小在验证区块上选定。frequency_ratio：对各因子求“滑坡占比 ÷ 面积占比”之和，连续因子分为十个等面积区间；再用逻辑曲线将该和变换到 0 到 1，不改变次序。weights_of_evidence：做法相同，使用对比度 W+ − W−。</translation>
+        <translation>unet：PCUM 的网络，不带物理约束；留空时 WEIGHT_LANDSLIDE 为 4、WEIGHT_STABLE 为 1，与论文一致。bpnn：对 600 m 小块的全部像元使用三个采用 sigmoid 激活的隐藏层；留空时 WINDOW 为 600，WIDTH（每层神经元数）为 64。论文的学习率 0.00002 随 PRESET=paper 使用。resnet：对 600 m 小块使用三个残差块；WINDOW 为 600，论文的学习率为 0.00005。logistic_regression：其惩罚系数由区块交叉验证选定。random_forest：300 棵树，叶节点大小在验证区块上选定。frequency_ratio：对各因子求“滑坡占比 ÷ 面积占比”之和，连续因子分为十个等面积区间；再用逻辑曲线将该和变换到 0 到 1，不改变次序。weights_of_evidence：做法相同，使用对比度 W+ − W−。</translation>
     </message>
     <message>
         <source>unknown cells</source>
@@ -3581,7 +3564,7 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>unnamed</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>未命名</translation>
     </message>
     <message>
@@ -3596,36 +3579,36 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>violation rate {n} %</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>违反率 {n} %</translation>
     </message>
     <message>
-        <source>with a shape that could not be mended</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <source>with a shape that could not be repaired</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>因图形无法修复</translation>
     </message>
     <message>
-        <source>with coordinates that are no numbers</source>
-        <extracomment>algorithms/layers.py</extracomment>
-        <translation>因坐标不是数字</translation>
+        <source>with coordinates that are not finite</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>因坐标不是有限数值</translation>
     </message>
     <message>
         <source>without geometry</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>因没有几何图形</translation>
     </message>
     <message>
         <source>yes</source>
-        <extracomment>algorithms/help_texts.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
+        <extracomment>algorithms/base/algorithm.py, scarp:buildbufferedlabels, scarp:buildfactorstack …</extracomment>
         <translation>是</translation>
     </message>
     <message>
-        <source>{count} of {all} wheels are files that Scarp&apos;s list of hashes knows.</source>
+        <source>{count} of {all} wheels are in Scarp&apos;s list of hashes.</source>
         <extracomment>environment/lock.py</extracomment>
-        <translation>{all} 个 wheel 文件中有 {count} 个与 Scarp 的哈希清单一致。</translation>
+        <translation>{all} 个 wheel 文件中有 {count} 个在 Scarp 的哈希清单中。</translation>
     </message>
     <message>
-        <source>{files}: changed on this disk after it was loaded. It was deleted, and nothing of it was installed. Try again: it is loaded anew. If it happens again, have the disk and the virus scanner looked at.</source>
+        <source>{files}: changed on this disk after the download. It was deleted, and nothing of it was installed. Try again: it is downloaded anew. If it happens again, have the disk and the virus scanner checked.</source>
         <extracomment>environment/install.py</extracomment>
         <translation>{files}：下载后在此磁盘上被改动。该文件已删除，未安装任何内容。请重试：将重新下载。如果再次出现，请检查磁盘和杀毒软件。</translation>
     </message>
@@ -3635,9 +3618,9 @@ All thresholds start as in the paper. They are for its area and its model: befor
         <translation>{folder} 中有其他文件。请选择空文件夹，或尚不存在的文件夹。</translation>
     </message>
     <message>
-        <source>{folder} was not made by Scarp and is left alone.</source>
+        <source>{folder} was not created by Scarp and stays as it is.</source>
         <extracomment>environment/private.py</extracomment>
-        <translation>{folder} 不是由 Scarp 创建的，保持不动。</translation>
+        <translation>{folder} 不是由 Scarp 创建的，保持不变。</translation>
     </message>
     <message>
         <source>{given} is given, but METHOD is {method}, which does not use it. Set METHOD to breaks, or leave {given} empty.</source>
@@ -3646,24 +3629,24 @@ All thresholds start as in the paper. They are for its area and its model: befor
     </message>
     <message>
         <source>{hours} h {minutes} min</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>{hours} 小时 {minutes} 分钟</translation>
     </message>
     <message>
         <source>{how_to_install}
 Or leave SCHEDULER empty to compute on this computer.</source>
-        <extracomment>algorithms/arguments.py</extracomment>
+        <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{how_to_install}
 也可以将 SCHEDULER 留空，只用本机计算。</translation>
     </message>
     <message>
-        <source>{latest} left at most, {each} an epoch.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <source>{latest} left at most, {each} per epoch.</source>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>最多还需 {latest}，每轮 {each}。</translation>
     </message>
     <message>
         <source>{layer} is a vector layer, so {field} must name the field that holds {what}. Set {field}.</source>
-        <extracomment>algorithms/arguments.py</extracomment>
+        <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{layer} 是矢量图层，因此 {field} 必须指明哪个字段存放{what}。请设置 {field}。</translation>
     </message>
     <message>
@@ -3673,35 +3656,23 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{name} ({kind})</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>{name}（{kind}）</translation>
     </message>
     <message>
         <source>{name} ({kind}, {part})</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>{name}（{kind}，{part}）</translation>
     </message>
     <message>
-        <source>{name} could not be made. Choose another place for it.</source>
-        <translation type="vanished">无法创建 {name}。请为它另选位置。</translation>
-    </message>
-    <message>
-        <source>{name} could not be made: {error}. Choose another place for it.</source>
-        <translation type="vanished">无法创建 {name}：{error}。请为它另选位置。</translation>
-    </message>
-    <message>
         <source>{name} could not be written: {error}. Check that the disk has room, or choose another place for it. The other outputs are complete and stay.</source>
-        <extracomment>algorithms/writing.py</extracomment>
+        <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>无法写出 {name}：{error}。请检查磁盘空间是否足够，或为它另选位置。其他输出已完整写出并保留。</translation>
     </message>
     <message>
         <source>{name} could not be written: {error}. Check that the disk has room.</source>
-        <extracomment>algorithms/vector_files.py, algorithms/writing.py</extracomment>
+        <extracomment>algorithms/base/sinks.py</extracomment>
         <translation>无法写出 {name}：{error}。请检查磁盘空间是否足够。</translation>
-    </message>
-    <message>
-        <source>{name} is &quot;{value}&quot;, which is no number.</source>
-        <translation type="vanished">{name} 的值为“{value}”，不是数字。</translation>
     </message>
     <message>
         <source>{name} is installed but cannot be loaded: {error}. Its version may not fit the NumPy or the Python of QGIS. Let Scarp compute in an environment of its own: Plugins &gt; Scarp &gt; Install what Scarp needs…</source>
@@ -3714,24 +3685,24 @@ Or leave SCHEDULER empty to compute on this computer.</source>
         <translation>{name} 被略去：重复运行时不使用它。</translation>
     </message>
     <message>
-        <source>{name} is {path}, but the file of a model must end in {ending}. Give it such a name.</source>
-        <extracomment>algorithms/outputs.py</extracomment>
-        <translation>{name} 为 {path}，但模型文件的扩展名必须是 {ending}。请使用这样的文件名。</translation>
+        <source>{name} is {path}, but the file of a model must end in {ending}. Change it.</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{name} 为 {path}，但模型文件的扩展名必须是 {ending}。请更改。</translation>
     </message>
     <message>
         <source>{name} is {path}, which is a folder. Give the name of a file.</source>
-        <extracomment>algorithms/outputs.py</extracomment>
-        <translation>{name} 是 {path},它是一个文件夹。请给出文件名。</translation>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{name} 是 {path}，它是一个文件夹。请给出文件名。</translation>
     </message>
     <message>
-        <source>{name} was the selected features of {layer} alone, and which ones is not recorded.</source>
-        <extracomment>algorithms/recorded_inputs.py</extracomment>
+        <source>{name} was only the selected features of {layer}, and which ones is not recorded.</source>
+        <extracomment>algorithms/base/record.py</extracomment>
         <translation>{name} 只是 {layer} 中选中的要素，而选中了哪些没有记录。</translation>
     </message>
     <message>
-        <source>{name} was the temporary layer &quot;{layer}&quot;, which no file holds.</source>
-        <extracomment>algorithms/recorded_inputs.py</extracomment>
-        <translation>{name} 是临时图层“{layer}”，没有保存在任何文件中。</translation>
+        <source>{name} was the temporary layer &quot;{layer}&quot;, which was not saved in a file.</source>
+        <extracomment>algorithms/base/record.py</extracomment>
+        <translation>{name} 是临时图层“{layer}”，没有保存为文件。</translation>
     </message>
     <message>
         <source>{name} with driver {driver}</source>
@@ -3740,62 +3711,62 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{name} would overwrite {other}: both are {path}. Choose another place for {name}.</source>
-        <extracomment>algorithms/outputs.py</extracomment>
-        <translation>{name} 会覆盖 {other}:两者都是 {path}。请为 {name} 选择其他位置。</translation>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{name} 会覆盖 {other}：两者都是 {path}。请为 {name} 选择其他位置。</translation>
     </message>
     <message>
-        <source>{name}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists and is whole.</source>
-        <extracomment>algorithms/arguments.py</extracomment>
+        <source>{name}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists and is complete.</source>
+        <extracomment>algorithms/base/arguments.py</extracomment>
         <translation>{name}：“{value}”无法作为{wanted}打开。请检查该文件或图层是否存在、是否完整。</translation>
     </message>
     <message>
         <source>{name}: {path} does not exist any more.</source>
-        <extracomment>algorithms/recorded_inputs.py</extracomment>
+        <extracomment>algorithms/base/record.py</extracomment>
         <translation>{name}：{path} 已不存在。</translation>
     </message>
     <message>
-        <source>{name}: {path} is gone; {beside} is taken in its place.</source>
-        <extracomment>algorithms/recorded_inputs.py</extracomment>
-        <translation>{name}：{path} 已不在；改用 {beside}。</translation>
+        <source>{name}: {path} does not exist any more; using {beside} instead.</source>
+        <extracomment>algorithms/base/record.py</extracomment>
+        <translation>{name}：{path} 已不存在；改用 {beside}。</translation>
     </message>
     <message>
         <source>{needed:.1f} GB are needed and {left:.1f} GB are free on the disk of {folder}. Make room, or choose a folder on another disk.</source>
-        <extracomment>environment/space.py</extracomment>
+        <extracomment>environment/disk_space.py</extracomment>
         <translation>需要 {needed:.1f} GB，而 {folder} 所在磁盘的剩余空间为 {left:.1f} GB。请腾出空间，或选择另一磁盘上的文件夹。</translation>
     </message>
     <message>
         <source>{n} min</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>{n} 分钟</translation>
     </message>
     <message>
         <source>{n} of {patience} epochs without improvement.</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>已连续 {n} 轮没有改善，至 {patience} 轮即停止。</translation>
     </message>
     <message>
         <source>{n} s</source>
-        <extracomment>gui/training_words.py</extracomment>
+        <extracomment>gui/training_text.py</extracomment>
         <translation>{n} 秒</translation>
     </message>
     <message>
         <source>{parameter} takes {wanted}, but the layer &quot;{layer}&quot; holds {held}. Choose another layer.</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>{parameter} 需要{wanted}，但图层“{layer}”包含的是{held}。请另选图层。</translation>
     </message>
     <message>
-        <source>{parameter}: no feature of &quot;{layer}&quot; can be used; {counts}. Draw them again, or choose another layer.</source>
-        <extracomment>algorithms/layers.py</extracomment>
-        <translation>{parameter}:“{layer}”中没有可用的要素;{counts}。请重新绘制,或选择其他图层。</translation>
+        <source>{parameter}: no feature of &quot;{layer}&quot; can be used; {counts}. Fix them, or choose another layer.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>{parameter}：“{layer}”中没有可用的要素；{counts}。请修正这些要素，或选择其他图层。</translation>
     </message>
     <message>
-        <source>{parameter}: {number} features of &quot;{layer}&quot; {why} were left out.</source>
-        <extracomment>algorithms/layers.py</extracomment>
-        <translation>{parameter}：“{layer}”中有 {number} 个要素{why}而被略去。</translation>
+        <source>{parameter}: {number} features of &quot;{layer}&quot; {why} were skipped.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
+        <translation>{parameter}：“{layer}”中有 {number} 个要素{why}而被跳过。</translation>
     </message>
     <message>
-        <source>{parameter}: {number} invalid {shapes} of &quot;{layer}&quot; were mended.</source>
-        <extracomment>algorithms/layers.py</extracomment>
+        <source>{parameter}: {number} invalid {shapes} of &quot;{layer}&quot; were repaired.</source>
+        <extracomment>algorithms/base/layers.py</extracomment>
         <translation>{parameter}：“{layer}”中有 {number} 个无效的{shapes}已修复。</translation>
     </message>
     <message>
@@ -3805,53 +3776,53 @@ Or leave SCHEDULER empty to compute on this computer.</source>
     </message>
     <message>
         <source>{python} does not start as a Python: {reason}</source>
-        <extracomment>environment/probing.py</extracomment>
+        <extracomment>environment/inspection.py</extracomment>
         <translation>{python} 不能作为 Python 启动：{reason}</translation>
     </message>
     <message>
-        <source>{python} has no pip and cannot make one. On Debian and Ubuntu: sudo apt install python3-venv. In a Flatpak, or without administrator&apos;s rights, put a wheel of pip (pip-….whl) into a folder of wheels and install from that, or choose another Python.</source>
+        <source>{python} has no pip and cannot create one. On Debian and Ubuntu: sudo apt install python3-venv. In a Flatpak, or without administrator rights, put a wheel of pip (pip-….whl) into a folder of wheels and install from that, or choose another Python.</source>
         <extracomment>environment/plan.py</extracomment>
         <translation>{python} 没有 pip，也无法创建 pip。在 Debian 和 Ubuntu 上：sudo apt install python3-venv。在 Flatpak 中或没有管理员权限时，请把 pip 的 wheel 文件（pip-….whl）放入存放 wheel 文件的文件夹并从中安装，或选择其他 Python。</translation>
     </message>
     <message>
-        <source>{python} is a Python of 32 bits, for which there is no torch.</source>
-        <extracomment>environment/probing.py</extracomment>
+        <source>{python} is a 32-bit Python, for which there is no torch.</source>
+        <extracomment>environment/inspection.py</extracomment>
         <translation>{python} 是 32 位 Python，没有适用于它的 torch。</translation>
     </message>
     <message>
-        <source>{sooner} left if it gets no better, {latest} at most; {each} an epoch.</source>
-        <extracomment>gui/training_words.py</extracomment>
-        <translation>若不再改善还需 {sooner}，否则最多还需 {latest}；每轮 {each}。</translation>
+        <source>{sooner} left without further improvement, {latest} at most; {each} per epoch.</source>
+        <extracomment>gui/training_text.py</extracomment>
+        <translation>若不再改善还需 {sooner}，最多还需 {latest}；每轮 {each}。</translation>
     </message>
     <message>
-        <source>{title} failed in a way that Scarp did not foresee: {error}. Nothing was left under the outputs&apos; names. Please report it with the log.</source>
-        <extracomment>algorithms/failures.py</extracomment>
-        <translation>“{title}”因 Scarp 未预料到的原因失败：{error}。输出文件名下没有留下任何内容。请连同日志一起报告此问题。</translation>
+        <source>{title} failed with an unexpected error: {error}. No incomplete output was left. Please report this with the log.</source>
+        <extracomment>algorithms/base/feedback.py</extracomment>
+        <translation>“{title}”因意外错误失败：{error}。没有留下不完整的输出。请连同日志一起报告此问题。</translation>
     </message>
     <message>
         <source>{title} is &quot;{value}&quot;, but should be {wanted}.</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{title} 的值为“{value}”，但应为{wanted}。</translation>
     </message>
     <message>
         <source>{title} is missing. Give {wanted}.</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>缺少 {title}。请给出{wanted}。</translation>
     </message>
     <message>
-        <source>{title}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists, is whole and is of the right kind.</source>
-        <extracomment>algorithms/values.py</extracomment>
+        <source>{title}: &quot;{value}&quot; cannot be opened as {wanted}. Check that the file or layer exists, is complete and is of the right kind.</source>
+        <extracomment>algorithms/base/parameters.py</extracomment>
         <translation>{title}：“{value}”无法作为{wanted}打开。请检查该文件或图层是否存在、是否完整、类型是否正确。</translation>
     </message>
     <message>
-        <source>{title}: done before</source>
+        <source>{title}: already done</source>
         <extracomment>environment/install.py</extracomment>
         <translation>{title}：先前已完成</translation>
     </message>
     <message>
         <source>{title}: there is no file or layer &quot;{value}&quot;. Check the path.</source>
-        <extracomment>algorithms/values.py</extracomment>
-        <translation>{title}:没有文件或图层“{value}”。请检查路径。</translation>
+        <extracomment>algorithms/base/parameters.py</extracomment>
+        <translation>{title}：没有文件或图层“{value}”。请检查路径。</translation>
     </message>
     <message>
         <source>{title}: {reason}</source>
