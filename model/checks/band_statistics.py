@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ..stack import StackFactor
-from ..statistics.order_statistics import StreamingQuantiles
+from ..statistics import StreamingQuantiles
 from .findings import MAX_CLASSES, OUTLIER_FENCE, SENTINELS, Finding, plausible_range
 
 CHUNK = 1 << 16  # cells centred at a time: small enough for the processor's cache
@@ -104,7 +104,6 @@ class _Band:
         return Finding(severity, check, self.name, message, remedy, cells, None if cells is None else self.finite)
 
     def _count(self, values: np.ndarray) -> np.ndarray:
-        """Count cells with and without data; returns where there is some."""
         finite = np.isfinite(values)
         missing = values.size - int(np.count_nonzero(finite))
         self.cells += values.size

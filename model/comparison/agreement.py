@@ -15,7 +15,7 @@ from ..errors import NoOverlap
 from ..inputs.rasters import create_raster
 from ..labels.buffers import Buffers
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..statistics.order_statistics import AreaRanks
+from ..statistics import AreaRanks
 from ..validation.map_layers import MapBlock, Scope
 from ..validation.sampling import MapStatistics
 from .mosaic import JointLayers, Mosaic, ResampledMosaic, iterate_fitting_blocks

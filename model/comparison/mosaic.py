@@ -18,7 +18,7 @@ from rasterio.warp import transform_bounds
 
 from ..errors import NoOverlap, ParameterInvalid
 from ..grid import BLOCK, Block, Grid
-from ..inputs.rasters import GDAL_ERRORS, open_raster, read_window, region_name
+from ..inputs.rasters import GDAL_ERRORS, open_raster, read_block, read_window, region_name
 from ..progress import Progress, WarningLog, stop_if_cancelled
 from ..validation.map_layers import MapBlock, MapLayers, Regions, SubsetMap, ZoneSource, natural_sort_key
 
@@ -101,8 +101,7 @@ class ResampledSource:
         mine, theirs = self._source.grid, self._grid
         if self._view is not None or mine == theirs:
             raster = self._view or self._source.dataset
-            cells = read_window(raster, block.row, block.column, block.height, block.width, [1])[0]
-            return self._source.mask_nodata(cells)
+            return self._source.mask_nodata(read_block(raster, block))
         a, b = mine.transform, theirs.transform
         columns = np.floor((b.c + b.a * (block.column + np.arange(block.width) + 0.5) - a.c) / a.a).astype(np.int64)
         rows = np.floor((b.f + b.e * (block.row + np.arange(block.height) + 0.5) - a.f) / a.e).astype(np.int64)

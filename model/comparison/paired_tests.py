@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import norm
 
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..statistics.intervals import MIN_REPEATS, Estimate, from_repeats, z_value
+from ..statistics import MIN_REPEATS, Estimate, from_repeats, z_value
 from ..validation.measures import ScopePoints, ScopeResult, evaluate_scope, zone_table
 from ..validation.metrics import compare_auc
 from ..validation.preparation import ValidationData, stable_values

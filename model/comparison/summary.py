@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..statistics.intervals import Estimate
+from ..statistics import Estimate
 from ..validation.measures import ScopeResult
 from ..validation.settings import ALL, REGION_PREFIX
 from .paired_tests import Comparison, find_pair_test, rank_by_auc

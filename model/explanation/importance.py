@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 
 from ..checks.association import cramers_v
 from ..progress import Progress
-from ..statistics.intervals import Estimate, from_repeats
+from ..statistics import Estimate, from_repeats
 from .explained_model import ExplainedModel, ScoreHistogram, bootstrap_weights
 from .sample import Cells, Tiles
 

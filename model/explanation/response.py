@@ -16,7 +16,7 @@ import numpy as np
 
 from ..labels import LANDSLIDE, UNKNOWN
 from ..progress import Progress
-from ..statistics.intervals import Estimate, percentile_interval
+from ..statistics import Estimate, percentile_interval
 from .explained_model import ExplainedModel, bootstrap_weights
 from .sample import Cells, Tiles
 

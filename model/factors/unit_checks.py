@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 
-MAX_LAND_ELEVATION = 8850.0
-"""Metres; Mount Everest."""
+MAX_LAND_ELEVATION = 8850.0  # metres; Mount Everest
 MAX_FLAT_MEAN_SLOPE, MAX_LOW_ELEVATION = 0.05, 12.0
 """A lower mean slope in degrees and a lower maximum elevation in metres together suggest kilometres."""
-MAX_MEAN_SLOPE = 48.0
-"""Degrees; no mountain range has such a mean slope, however small the cells."""
+MAX_MEAN_SLOPE = 48.0  # degrees; no mountain range has such a mean slope, however small the cells
 SPIKE_SLOPE = 80.0
 """Degrees; on cells of :data:`SPIKE_MIN_CELL_SIZE` and more, steeper cells are wrong elevations rather than land."""
-SPIKE_MIN_CELL_SIZE = 10.0
-"""Metres."""
+SPIKE_MIN_CELL_SIZE = 10.0  # metres
 
 _QUANTITY_WORDS = {
     "slope": ("slope", "gradient", "坡度"),
@@ -104,19 +101,3 @@ def suspect_value_unit(factor: str, lowest: float, highest: float) -> str:
         if lowest >= 0 and 0.05 < highest < 1.6:
             return f"{nowhere_above} radians, or a tangent, and not in degrees?"
     return ""
-
-
-def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> str:
-    """Return a question about a distance that is smaller than a cell, empty when it is not.
-
-    Args:
-        parameter: its name.
-        metres: as given.
-        cell_size: metres.
-    """
-    if not 0 < metres < cell_size:
-        return ""
-    return (
-        f"{parameter} is {metres:g} m, less than a cell of {cell_size:.3g} m. Is it in degrees or in kilometres? "
-        "Distances are given in metres."
-    )

@@ -24,23 +24,17 @@ if TYPE_CHECKING:
     from ..grid import Block, Grid
 
 
-TILE = 256
-"""Side of a block of the GeoTIFFs that Scarp writes, in cells."""
-REGION_TAG = "REGION"
-"""Metadata item of a map that names the region it shows, where the user gave one."""
-GDAL_ERRORS = (RasterioError, CPLE_BaseError)
-"""What rasterio raises; it passes some of GDAL's own errors on unchanged."""
-MAX_PLAUSIBLE_VALUE = 1e30
-"""No physical quantity is as large; the extreme float32 numbers often are undeclared nodata."""
-MAX_BANDS = 5000
-"""Looking up the nodata value of more bands would take seconds for every window."""
+TILE = 256  # side of a block of the GeoTIFFs that Scarp writes, in cells
+REGION_TAG = "REGION"  # metadata item of a map that names the region it shows, where the user gave one
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)  # what rasterio raises; it passes some of GDAL's own errors on unchanged
+MAX_PLAUSIBLE_VALUE = 1e30  # no physical quantity is as large; the extreme float32 numbers often are undeclared nodata
+MAX_BANDS = 5000  # looking up the nodata value of more bands would take seconds for every window
 GDAL_CACHE_BYTES = 128 * 1024 * 1024
 """Block cache of GDAL, in bytes because rasterio passes the number on as it is; GDAL's own default, a share of the
 machine's memory, would grow with the machine."""
 
 _INCOMPLETE = "not all of it reached the disk"
-_roles: WeakKeyDictionary[rasterio.DatasetReader, str] = WeakKeyDictionary()
-"""Role of each open raster in its run."""
+_roles: WeakKeyDictionary[rasterio.DatasetReader, str] = WeakKeyDictionary()  # role of each open raster in its run
 
 
 def is_complete(path: str | os.PathLike) -> bool:
@@ -191,13 +185,18 @@ def _mask_implausible(cells: np.ndarray) -> np.ndarray:
     return cells
 
 
+def read_block(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> np.ndarray:
+    """Read one band of a block as :func:`read_window` does, shape of the block."""
+    return read_window(dataset, block.row, block.column, block.height, block.width, [band])[0]
+
+
 def read_scaled(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> np.ndarray:
     """Read one band of a block with its declared scale and offset applied.
 
     Returns:
         float32 array of shape (height, width), NaN at nodata and outside the raster.
     """
-    values = read_window(dataset, block.row, block.column, block.height, block.width, [band])[0]
+    values = read_block(dataset, block, band)
     scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
     if scale != 1:
         values *= np.float32(scale)
@@ -230,7 +229,6 @@ def create_raster(
 
     Args:
         path: final path.
-        grid: its grid.
         dtype: ``float32`` or ``uint8``.
         nodata: value of cells without data.
         bands: one description per band.

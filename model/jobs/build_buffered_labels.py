@@ -12,53 +12,40 @@ from rasterio.enums import Resampling
 
 from ..errors import LayerEmpty, TooFewData
 from ..factors.polygons import AreaMask
-from ..factors.unit_checks import suspect_distance_unit
 from ..grid import Block, Grid
 from ..inputs.rasters import create_raster, open_raster, read_window
 from ..inputs.vectors import Points, Polygons
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
+from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers, suspect_distance_unit
 from ..labels.scales import DEFAULT_RADII, UNRECORDED, LabelOptions, RadiusAssignment, assign_radii
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
-from ..provenance.lineage import warn_stale_inputs
+from ..provenance.records import warn_stale_inputs
 
 COLOURS = {STABLE: (222, 235, 218, 255), LANDSLIDE: (192, 57, 43, 255), UNKNOWN: (0, 0, 0, 0)}
-MAX_LANDSLIDE_SHARE = 0.5
-"""With a larger share of landslide cells, the radii are probably too large for the inventory."""
+MAX_LANDSLIDE_SHARE = 0.5  # with a larger share of landslide cells, the radii are probably too large for the inventory
 
 
 @dataclass
 class LabelSummary:
     """What a label raster holds and which landslides it comes from."""
 
-    landslides: int
-    """Landslides in the layer."""
-    used: int
-    """Landslides inside the grid."""
-    outside: int
-    """Landslides outside the grid; those within their radius of it still label cells."""
-    on_unknown: int
-    """Landslides inside the grid whose own cell is outside AREA or without data, so labelled unknown."""
-    duplicates: int
-    """Landslides that coincide with an earlier one."""
-    same_cell: int
-    """Landslides in the cell of an earlier one, duplicates included."""
-    small_polygons: int
-    """Landslide polygons without a cell centre inside, which got one cell each."""
-    used_by_scale: dict[str, int]
-    """Landslides by row of RADII, over the whole layer."""
-    metres_by_scale: dict[str, float]
-    """Radius by row of RADII."""
+    landslides: int  # landslides in the layer
+    used: int  # landslides inside the grid
+    outside: int  # landslides outside the grid; those within their radius of it still label cells
+    on_unknown: int  # landslides inside the grid whose own cell is outside AREA or without data, so labelled unknown
+    duplicates: int  # landslides that coincide with an earlier one
+    same_cell: int  # landslides in the cell of an earlier one, duplicates included
+    small_polygons: int  # landslide polygons without a cell centre inside, which got one cell each
+    used_by_scale: dict[str, int]  # landslides by row of RADII, over the whole layer
+    metres_by_scale: dict[str, float]  # radius by row of RADII
     landslide_cells: int
     stable_cells: int
     unknown_cells: int
     landslide_km2: float
-    mapped_km2: float
-    """Area of landslide and stable cells."""
-    ratio: float
-    """Stable cells per landslide cell."""
+    mapped_km2: float  # area of landslide and stable cells
+    ratio: float  # stable cells per landslide cell
 
 
 def build_buffered_labels(
@@ -81,7 +68,6 @@ def build_buffered_labels(
         reference: raster with the grid and the cells with data, such as the factor stack.
         output: path of the label GeoTIFF.
         options: radii and ring.
-        progress: receives progress and warnings.
         area: polygons of the area that was mapped; ``None`` for everywhere.
 
     Raises:
@@ -196,7 +182,6 @@ def _write(
     output: str | os.PathLike,
     progress: Progress,
 ) -> tuple[dict[int, int], dict[int, float], int]:
-    """Write the raster; return cells and square metres by label, and the landslides on unknown cells."""
     counts = dict.fromkeys((STABLE, LANDSLIDE, UNKNOWN), 0)
     areas = dict.fromkeys(counts, 0.0)
     on_unknown = 0
@@ -225,7 +210,6 @@ def _write(
 
 
 def _mapped_cells(dataset: rasterio.DatasetReader, mask: AreaMask, block: Block) -> np.ndarray:
-    """Return which cells of a block lie in the area and have data in every band, bool."""
     mapped = mask.read(block)
     if mapped.any():
         values = read_window(dataset, block.row, block.column, block.height, block.width)

@@ -14,14 +14,13 @@ from ..errors import LayerEmpty, ParameterInvalid
 from ..grid import Grid
 from ..inputs.rasters import open_raster, region_name
 from ..inputs.vectors import Points, Polygons
-from ..labels.buffers import interior_point
+from ..labels.buffers import landslide_points
 from ..memory import retain_freed_memory
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
-from ..provenance.lineage import warn_stale_inputs
-from ..provenance.records import MAP_TAG, MEANING_TAG, ZONE_MEANING, stored_warnings, warning_tags
-from ..statistics.order_statistics import WeightedQuantiles, weighted_quantiles
+from ..provenance.records import MAP_TAG, MEANING_TAG, ZONE_MEANING, stored_warnings, warn_stale_inputs, warning_tags
+from ..statistics import WeightedQuantiles, weighted_quantiles
 from ..tables import prepend_region, write_table
 from ..zones import schemes
 from ..zones.natural_breaks import natural_breaks, value_range
@@ -177,11 +176,7 @@ def _as_float32(breaks: Sequence[float] | np.ndarray) -> list[float]:
 def _susceptibility_at_landslides(
     dataset: rasterio.DatasetReader, grid: Grid, landslides: Points | Polygons, progress: Progress
 ) -> np.ndarray:
-    if isinstance(landslides, Polygons):
-        xy = np.array([interior_point(shape) for shape in landslides.geometries]).reshape(-1, 2)
-    else:
-        xy = landslides.xy
-    values = values_at(dataset, grid, xy, progress)
+    values = values_at(dataset, grid, landslide_points(landslides), progress)
     valid = values[np.isfinite(values)]
     if not len(valid):
         raise LayerEmpty(

@@ -34,15 +34,14 @@ from ..grid import Grid
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
-from ..provenance.lineage import warn_stale_inputs
-from ..provenance.records import stored_warnings
+from ..provenance.records import stored_warnings, warn_stale_inputs
 from ..report.comparison import comparison_page
 from ..report.comparison_maps import comparison_images
-from ..statistics.intervals import Estimate
+from ..statistics import Estimate
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, Regions, SubsetMap
 from ..validation.measures import ScopeResult
-from ..validation.preparation import draw_for_scopes, prepare_validation, require_on_map
+from ..validation.preparation import draw_for_scopes, layer_sources, prepare_validation, require_on_map, require_windows
 from ..validation.settings import EvaluationLayers
 from ..zones.schemes import AREA_SHARES, DEFAULT_SHARES, read_scheme, zone_names
 
@@ -102,7 +101,7 @@ def compare_models(
         InputMissing, InputCorrupt, CrsMissing, GridUnsupported: a raster cannot be used.
         FieldUnusable: a field is missing or holds other values than it must.
     """
-    vectors.check(options)
+    require_windows(vectors, options)
     names = map_names(options.names, [os.path.splitext(os.path.basename(str(path)))[0] for path in susceptibility])
     if output_difference is not None and len(set(names)) < 2:
         raise ParameterInvalid(
@@ -121,7 +120,7 @@ def compare_models(
             check_writable(path)
     shares = list(options.shares) or list(DEFAULT_SHARES)
     parameters = {**options.record(), "NAMES": names, "SHARES": shares, "REGION_FIELD": vectors.region_field}
-    inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], **vectors.sources()}
+    inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], **layer_sources(vectors)}
     record = RunRecord("comparemodels", parameters, inputs)
     warning_log = WarningLog(progress)
     for path in susceptibility:

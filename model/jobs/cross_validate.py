@@ -18,8 +18,7 @@ from ..inputs.vectors import Points, Polygons
 from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import NullProgress, Progress, SubProgress
-from ..provenance.lineage import warn_stale_inputs
-from ..provenance.records import MEANING, MEANING_TAG
+from ..provenance.records import MEANING, MEANING_TAG, warn_stale_inputs
 from ..tables import write_table
 from ..training.devices import choose_device, training_precision
 from ..training.fit import FittedNetwork, fit_network, label_patches
@@ -35,8 +34,15 @@ from ..training.settings import (
 from ..validation import out_of_fold as oof
 from ..validation.out_of_fold import EvaluationSample, FoldResult
 from ..windows.cells import MAX_CELLS, sample_cells
-from ..windows.collection import fine_blocks, place_windows, window_capacity
-from ..windows.reading import WindowPlan, WindowSet, read_windows, split_windows
+from ..windows.collection import (
+    WindowPlan,
+    WindowSet,
+    fine_blocks,
+    place_windows,
+    read_windows,
+    split_windows,
+    window_capacity,
+)
 from ..windows.split import (
     MIN_RANDOM_PATCH_SIDE,
     TEST,
@@ -50,7 +56,7 @@ from ..windows.split import (
     open_training_rasters,
     scan_labels,
 )
-from . import training_run as shared
+from . import train_pcum as shared
 
 SPATIAL, RANDOM = "spatial", "random"
 COLUMNS = ("split", "fold", "landslides", "stable_cells", "auc", "auc_low", "auc_high", "best_epoch", "epochs")

@@ -23,7 +23,7 @@ from ..outputs.atomic import atomic_output, check_writable
 from ..outputs.run_record import RunRecord
 from ..prediction.ensemble import full_precision_fp32
 from ..progress import Progress, SubProgress, WarningLog, duration, stop_if_cancelled
-from ..provenance.lineage import changed_since_training, warn_changed_stack, warn_stale_inputs
+from ..provenance.records import changed_since_training, warn_changed_stack, warn_stale_inputs
 from ..report.explanation import COLUMNS, Explanation, explanation_page, explanation_rows, format_estimate
 from ..report.maps import read_map
 from ..stack import open_stack

@@ -40,8 +40,15 @@ from ..prediction.tile_cache import TileCache, resuming, tile_cache_for
 from ..prediction.tile_inference import MEAN, NOT_APPLICABLE, OUTSIDE, SPREAD, TileWork
 from ..prediction.tiling import coarse_grid
 from ..progress import Progress, SubProgress, WarningLog
-from ..provenance.lineage import warn_changed_stack, warn_stale_inputs
-from ..provenance.records import MEANING, MEANING_TAG, MODEL_TAG, STACK_TAG, warning_tags
+from ..provenance.records import (
+    MEANING,
+    MEANING_TAG,
+    MODEL_TAG,
+    STACK_TAG,
+    warn_changed_stack,
+    warn_stale_inputs,
+    warning_tags,
+)
 from ..stack import Stack, open_stack
 
 RESUME_MIN_WORK = 4e6

@@ -20,18 +20,15 @@ from ..inputs.vectors import Polygons
 from ..memory import retain_freed_memory
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
-from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
-from ..provenance.lineage import warn_inconsistent_layers, warn_stale_inputs
-from ..provenance.records import warning_tags
+from ..progress import Progress, SubProgress, WarningLog
+from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs, warning_tags
 from ..safety.rasters import open_landform
 from ..safety.thresholds import FALLBACK_ROW, FALLBACK_SOURCE, ClassCoefficient, choose_coefficients
-from ..statistics.order_statistics import weighted_quantiles
 from ..tables import write_table
 from ..validation.map_layers import RegionMap, ZoneSource
 from ..warning.classes import COLOURS, KEYS, NAMES, NODATA, SEVERE, WARNING, WarningInputs, WarningOptions
 from ..warning.warning_map import ALL, COLUMNS, WarningLayers, WarningStatistics, classify, log_result
-from ..zones.raster import ClassRow, scan_cells, write_class_attributes
-from ..zones.schemes import AREA_SHARES, read_scheme, zone_names
+from ..zones.raster import ClassRow, write_class_attributes
 
 
 @dataclass
@@ -102,7 +99,11 @@ def rainfall_warning(
             if options.k is not None and one.source == FALLBACK_SOURCE:
                 one.source = "K"
         region_map = _region_map(grid, regions, options.region_field)
-        zones = _zones(opened, dataset, grid, inputs.zones, SubProgress(progress, 0.0, 0.3))
+        part = SubProgress(progress, 0.0, 0.3)
+        if inputs.zones is not None:
+            zones = ZoneSource.from_raster(opened.enter_context(open_raster(inputs.zones, "zones")), grid, part)
+        else:
+            zones = ZoneSource.by_area_shares(dataset, grid, part)
         statistics = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zones.names)
         tags = {"THRESHOLDS": _thresholds_text(options), **warning_tags(warning_log.warnings)}
         with _create_warning_raster(output, grid, tags) as target, _create_safety_raster(output_safety, grid) as safety:
@@ -187,21 +188,6 @@ def _region_map(grid: Grid, regions: Polygons | None, field: str | None) -> Regi
     return found
 
 
-def _zones(
-    opened: contextlib.ExitStack,
-    dataset: rasterio.DatasetReader,
-    grid: Grid,
-    path: str | os.PathLike | None,
-    progress: Progress,
-) -> ZoneSource:
-    if path is not None:
-        return ZoneSource.from_raster(opened.enter_context(open_raster(path, "zones")), grid, progress)
-    scheme = read_scheme(AREA_SHARES, [], [])
-    halves = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
-    quantiles = weighted_quantiles(scan_cells(dataset, grid, halves.pop), scheme.shares)
-    return ZoneSource(zone_names(scheme.zones), quantiles.values)
-
-
 def _thresholds_text(options: WarningOptions) -> str:
     watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
     return f"P_LOW {options.p_low:g}, P_HIGH {options.p_high:g}, FS_CRITICAL {options.fs_critical:g}{watch}"
@@ -234,9 +220,7 @@ def _write_blocks(
     progress: Progress,
 ) -> None:
     grid = layers.grid
-    total = grid.block_count()
-    for done, block in enumerate(grid.blocks(), 1):
-        stop_if_cancelled(progress)
+    for block in grid.blocks_with_progress(progress):
         cells = layers.read(block)
         classes = classify(cells.factor, cells.susceptibility, options)
         target.write(classes, 1, window=block.window)
@@ -254,7 +238,6 @@ def _write_blocks(
                 statistics.add(number + 1, inside, *counted)
                 cover += inside
             statistics.overlap_m2 += float(((cover > 1) & (classes != NODATA)).sum(axis=1) @ row_area)
-        progress.report(done / total)
     if not np.isfinite(statistics.highest_rain()):
         negative = f" {statistics.negative_cells:,} cells have negative rain." if statistics.negative_cells else ""
         raise TooFewData(

@@ -1,20 +1,44 @@
-"""Train PCUM: factor stack, labels and safety factor in, a model file out."""
+"""Train PCUM: factor stack, labels and safety factor in, a model file out. The other training jobs share its steps."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from ..artifact import load_model
-from ..outputs.run_record import sha256
-from ..progress import Progress, SubProgress
+import numpy as np
+
+from ..artifact import TrainedModel, load_model, save_model
+from ..artifact_header import is_storable
+from ..errors import OutputNotWritable, ParameterInvalid
+from ..grid import Grid
+from ..history.writing import RunInfo, TrainingLog, begin_history
+from ..labels import LANDSLIDE, STABLE
+from ..outputs.atomic import check_writable
+from ..outputs.run_record import RunRecord, read_record, sha256, versions
+from ..outputs.transaction import commit_partial
+from ..progress import Progress, SubProgress, WarningLog
+from ..provenance.records import training_inputs, warn_stale_inputs
+from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
-from ..training.fit import TrainingResult
-from ..training.settings import PCUM, TrainingSettings
-from ..windows.collection import collect_windows
-from ..windows.split import open_training_rasters
-from .training_run import TrainingRun, window_plan, with_physics_setting
+from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
+from ..training.loop import NONE
+from ..training.settings import (
+    CELL_KINDS,
+    PATCH_KINDS,
+    PCUM,
+    TITLES,
+    TrainingSettings,
+    patch_cells,
+    settings_line,
+    window_alignment,
+)
+from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
+from ..windows.split import SUBSETS, TRAIN, open_training_rasters
 
 
 def train_pcum(
@@ -85,3 +109,283 @@ def read_start_model(path: str | os.PathLike) -> StartModel:
     model = load_model(path)
     names = ("kind", "architecture", "encoding", "factors", "network", "pixel_size")
     return StartModel(Path(path).name, sha256(path), **{name: getattr(model, name) for name in names})
+
+
+class TrainingRun:
+    """One training job: its inputs, its outputs and the settings in use, which change as the data become known.
+
+    Raises:
+        DeviceUnavailable: there is no such device, or it lacks the precision.
+        OutputNotWritable: an output cannot be written.
+    """
+
+    def __init__(
+        self,
+        algorithm: str,
+        kind: str,
+        settings: TrainingSettings,
+        inputs: Mapping[str, str | os.PathLike | None],
+        output: str | os.PathLike,
+        output_html: str | os.PathLike | None,
+        checkpoint: str | os.PathLike | None,
+        progress: Progress,
+    ) -> None:
+        self.kind, self.settings, self.inputs = kind, settings, inputs
+        self.output, self.output_html, self.checkpoint = output, output_html, checkpoint
+        self.progress = WarningLog(progress)
+        for path in (output, output_html, checkpoint):
+            if path is not None:
+                check_writable(path)
+        training_precision(settings.precision, choose_device(settings.device))
+        parameters = {**settings.record(), "CHECKPOINT": None if checkpoint is None else str(checkpoint)}
+        if kind != PCUM:
+            parameters = {"KIND": kind, **parameters}
+        self.record = RunRecord(algorithm, parameters, inputs)
+        roles = {"factor stack": "STACK", "labels": "LABELS", "safety factor": "SAFETY_FACTOR"}
+        warn_stale_inputs({role: inputs.get(name) for role, name in roles.items()}, self.progress)
+
+    def start_log(self) -> TrainingLog:
+        """Begin the history."""
+        return start_training_log(self.kind, self.output, self.settings, self.progress, self.output_html)
+
+    def fit_windows(
+        self,
+        collected: WindowCollection,
+        factors: list[Any],
+        cell: float,
+        log: TrainingLog,
+        start: StartModel | None = None,
+    ) -> tuple[FittedNetwork, list[dict[str, Any]]]:
+        """Train a network on windows of cells of ``cell`` metres; return it and :func:`describe_windows`."""
+        patch, windows = patch_cells(self.kind, cell), collected.windows
+        # Weights and counts are those of the labels that the network sees: one per patch.
+        subsets = describe_windows(label_patches(windows, patch))
+        self.settings = with_class_weight(self.settings, subsets[TRAIN], self.progress)
+        counts = ", ".join(f"{item['windows']} {item['name']}" for item in subsets)
+        what, share = "patches" if patch > 1 else "cells", 100 * subsets[TRAIN]["landslide_share"]
+        self.progress.report(
+            0.08,
+            f"{len(windows)} windows of {windows.side} × {windows.side} cells: {counts}. Landslide {what} are "
+            f"{share:.1f} % of the training {what}.",
+        )
+        if patch > 1:
+            side = f"{patch} × {patch} cells ({patch * cell:.0f} m)"
+            self.progress.report(0.08, f"The {TITLES[self.kind]} predicts one value per {side}.")
+        warn_random_split(collected, self.progress)
+        if windows.safety is not None:
+            self._report_constraint(windows)
+        self.progress.report(0.08, f"Settings: {settings_line(self.settings)}.")
+        part = SubProgress(self.progress, 0.08, 0.97)
+        data = windows, factors, self.settings, part
+        return fit_network(*data, self.checkpoint, self.kind, start, cell, log), subsets
+
+    def _report_constraint(self, windows: WindowSet) -> None:
+        safety, critical = training_safety(windows), self.settings.fs_critical
+        with np.errstate(invalid="ignore"):
+            warned = (safety < critical).sum()
+        share = 100 * warned / np.isfinite(safety).sum()
+        text = f"The safety factor is below {critical:g} in {share:.1f} % of the training cells."
+        self.progress.report(0.08, text)
+        if not warned and self.settings.physics != NONE:
+            self.progress.warn(
+                f"No training cell has a safety factor below {critical:g}, so the physics constraint has no effect."
+            )
+
+    def finish(
+        self,
+        fitted: FittedNetwork,
+        collected: WindowCollection | CellCollection,
+        subsets: list[dict[str, Any]],
+        grid: Grid,
+        log: TrainingLog,
+        start: StartModel | None = None,
+    ) -> TrainingResult:
+        """Write model file, report and run record, and return the result."""
+        settings, cells = self.settings, collected.cells if isinstance(collected, CellCollection) else None
+        windows = collected if isinstance(collected, CellCollection) else collected.windows
+        training = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
+        training.update(training_inputs(self.record.inputs(), grid))
+        if start is not None:
+            training["start_from"] = {"name": start.name, "sha256": start.sha256}
+        model = trained_model(self.kind, fitted, settings, grid, training)
+        save_model(model, self.output)
+        result = TrainingResult(
+            model=str(self.output),
+            sha256=sha256(self.output),
+            windows=windows.features(grid, settings.seed),
+            subsets=subsets,
+            settings=settings,
+            warnings=self.progress.warnings,
+            **{name: getattr(fitted, name) for name in ("metrics", "history", "device", "precision", "ended")},
+        )
+        self.progress.report(0.98, _result_line(result))
+        if self.output_html is not None:
+            from ..report.training import write_training_page
+
+            with keep_model_if_report_fails(self.output):
+                write_training_page(self.output_html, result, model, self.inputs, cells, self.progress)
+        self.record.write(
+            {"OUTPUT": self.output, "OUTPUT_HTML": self.output_html},
+            metrics=result.metrics,
+            windows=subsets,
+            settings_used=settings.as_dict(),
+            seed=settings.seed,
+            device=result.device,
+            precision=result.precision,
+            ended=result.ended,
+            warnings=result.warnings,
+        )
+        log.finish(result.ended, result.metrics)
+        self.progress.report(1.0)
+        return result
+
+
+def window_plan(kind: str, settings: TrainingSettings, cell: float) -> WindowPlan:
+    """Return how windows of a kind of model are cut and split, on cells of ``cell`` metres."""
+    align, least = window_alignment(kind, settings, cell), 1 if kind in PATCH_KINDS else 2
+    return WindowPlan(settings.window, settings.block, settings.split != "random", align, least, settings.seed)
+
+
+def start_training_log(
+    kind: str,
+    output: str | os.PathLike,
+    settings: TrainingSettings,
+    progress: Progress,
+    report: str | os.PathLike | None = None,
+    part: str = "",
+    stoppable: bool = True,
+) -> TrainingLog:
+    """Begin the history of a training.
+
+    Args:
+        kind: of model; those without epochs have no history.
+        output: of the job.
+        settings: of the training.
+        progress: receives a warning if the history cannot be written.
+        report: of the job, if any.
+        part: which of several trainings of the job this is.
+        stoppable: whether it may be asked to stop.
+    """
+    if kind in CELL_KINDS:
+        return TrainingLog()
+    html, limits = "" if report is None else os.path.abspath(report), (settings.epochs, settings.patience)
+    return begin_history(RunInfo(kind, os.path.abspath(output), *limits, html, part, stoppable), progress.warn)
+
+
+def with_physics_setting(settings: TrainingSettings, safety_factor: Any, progress: Progress) -> TrainingSettings:
+    """Turn the physics term off, with a warning, if there is no safety factor."""
+    if safety_factor is not None or settings.physics == NONE:
+        return settings
+    progress.warn(
+        f"PHYSICS is {settings.physics}, but no SAFETY_FACTOR was given, so the model is trained without the physics "
+        "constraint, as a plain U-Net with these weights. Build a safety factor first, or choose PHYSICS=none."
+    )
+    return dataclasses.replace(settings, physics=NONE)
+
+
+def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progress: Progress) -> TrainingSettings:
+    """Replace an automatic weight of landslide cells by one that balances the classes of the training windows."""
+    if settings.weight_landslide > 0:
+        return settings
+    _, highest = TrainingSettings.option("weight_landslide").limits or (0.0, np.inf)
+    weight = settings.weight_stable * train["stable_cells"] / train["landslide_cells"]
+    weight = min(float(f"{weight:.3g}"), highest)
+    progress.report(0.08, f"WEIGHT_LANDSLIDE is automatic: {weight:g}, which balances landslide and stable cells.")
+    return dataclasses.replace(settings, weight_landslide=weight)
+
+
+def warn_random_split(collected: WindowCollection | CellCollection, progress: Progress) -> None:
+    """Warn that the metrics of a random split are optimistic."""
+    if collected.split is None:
+        progress.warn(
+            "SPLIT is random, as published: training and test cells are neighbours, so the metrics are better than "
+            "they would be in another area. Use SPLIT=spatial_blocks for an unbiased estimate."
+        )
+
+
+def describe_windows(windows: WindowSet) -> list[dict[str, Any]]:
+    """Return for each subset what :attr:`TrainingResult.subsets` says."""
+    shares, result = windows.landslide_shares(), []
+    for subset in range(len(SUBSETS)):
+        some = windows.indices_of(subset)
+        counts = np.bincount(windows.labels[some].ravel(), minlength=256)
+        with_landslides = int((shares[some] > 0).sum())
+        result.append(describe_subset(subset, len(some), with_landslides, counts[LANDSLIDE], counts[STABLE]))
+    return result
+
+
+def describe_subset(subset: int, windows: int, with_landslides: int, landslide: Any, stable: Any) -> dict[str, Any]:
+    """Return one entry of :attr:`TrainingResult.subsets`."""
+    return {
+        "name": SUBSETS[subset],
+        "windows": windows,
+        "landslide_windows": with_landslides,
+        "landslide_cells": int(landslide),
+        "stable_cells": int(stable),
+        "landslide_share": int(landslide) / max(int(landslide) + int(stable), 1),
+    }
+
+
+@contextlib.contextmanager
+def keep_model_if_report_fails(model: str | os.PathLike) -> Iterator[None]:
+    """Keep a model that took hours to train even if its report cannot be written."""
+    try:
+        yield
+    except OutputNotWritable as error:
+        commit_partial()
+        raise OutputNotWritable(f"{error} The model is complete and stays: {model}.") from error
+
+
+def training_safety(windows: WindowSet) -> np.ndarray:
+    """Return the safety factor of the training windows, float32 (windows, height, width).
+
+    Raises:
+        ParameterInvalid: it has no data at all.
+    """
+    safety = np.empty(0) if windows.safety is None else windows.safety[windows.indices_of(TRAIN)]
+    if not np.isfinite(safety).any():
+        raise ParameterInvalid(
+            "The safety factor has no data in any training window. Check that it covers the area of the labels."
+        )
+    return safety
+
+
+def label_settings(labels: str | os.PathLike) -> dict[str, Any]:
+    """Return the parameters of a label raster from the run record beside it; empty without one."""
+    try:
+        found = {str(name): value for name, value in read_record(labels)["parameters"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    # A model file is self-contained, so only what it may hold is kept.
+    return found if len(json.dumps(found)) < 10000 and is_storable(found) else {}
+
+
+def trained_model(
+    kind: str, fitted: FittedNetwork, settings: TrainingSettings, grid: Grid, training: dict[str, Any]
+) -> TrainedModel:
+    """Return the content of a model file; ``training`` describes windows or cells, labels and inputs."""
+    environment = {"device": fitted.device, "precision": fitted.precision}
+    if fitted.ended:
+        environment["ended"] = fitted.ended
+    return TrainedModel(
+        kind=kind,
+        encoding=settings.encoding,
+        pixel_size=grid.cell_size(),
+        settings=settings.as_dict(),
+        seed=settings.seed,
+        training={**training, **environment},
+        versions=versions(),
+        **{name: getattr(fitted, name) for name in ("architecture", "factors", "history", "metrics", "network")},
+    )
+
+
+def _result_line(result: TrainingResult) -> str:
+    metrics = result.metrics
+    auc, recall, accuracy, violation = (metrics[name] for name in ("auc", "recall", "accuracy", "violation_rate"))
+    if auc is None or recall is None or accuracy is None:
+        return "Test metrics are not available: the test blocks lack landslide cells or stable cells."
+    where = "windows" if result.history else "blocks"
+    text = f"On the test {where}: AUC {auc:.3f}, recall {100 * recall:.0f} %, accuracy {100 * accuracy:.0f} %"
+    if violation is not None:
+        text += f", violation rate {100 * violation:.1f} %"
+    return text + (f"; weights of epoch {metrics['best_epoch']} of {metrics['epochs']}." if result.history else ".")

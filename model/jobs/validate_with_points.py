@@ -8,18 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import rasterio
 
 from ..grid import Grid
 from ..inputs.rasters import open_raster, region_name
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog, stop_if_cancelled
-from ..provenance.lineage import warn_inconsistent_layers, warn_stale_inputs
+from ..provenance.records import warn_inconsistent_layers, warn_stale_inputs
 from ..report.map_sheet import MapSheet, validation_sheet
 from ..report.maps import find_relief, relief_covers, write_hillshade
 from ..report.validation import ValidationReportInput, validation_page
-from ..statistics.order_statistics import weighted_quantiles
 from ..validation.map_layers import MapLayers, RegionMap, SubsetMap, ZoneSource
 from ..validation.measures import (
     PointFeature,
@@ -34,11 +32,17 @@ from ..validation.measures import (
     write_validation_table,
     zone_table,
 )
-from ..validation.preparation import ValidationData, draw_for_scopes, prepare_validation, require_on_map, stable_values
+from ..validation.preparation import (
+    ValidationData,
+    draw_for_scopes,
+    layer_sources,
+    prepare_validation,
+    require_on_map,
+    require_windows,
+    stable_values,
+)
 from ..validation.sampling import Draws, MapStatistics, collect_map_statistics, drawn_points
 from ..validation.settings import ALL, FEW_LANDSLIDES, EvaluationLayers, ValidationOptions
-from ..zones.raster import scan_cells
-from ..zones.schemes import AREA_SHARES, read_scheme, zone_names
 
 
 @dataclass
@@ -92,7 +96,7 @@ def validate_with_points(
         InputCorrupt: the raster's values are not between 0 and 1.
         FieldUnusable: a field is missing or holds other values than it must.
     """
-    vectors.check(options)
+    require_windows(vectors, options)
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}
     for path in outputs.values():
         if path is not None:
@@ -100,7 +104,7 @@ def validate_with_points(
     parameters = {**options.record(), "REGION_FIELD": vectors.region_field}
     if not options.region:
         del parameters["REGION"]
-    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, **vectors.sources(), "DEM": dem}
+    inputs = {"SUSCEPTIBILITY": susceptibility, "ZONES": zones, **layer_sources(vectors), "DEM": dem}
     warning_log = WarningLog(progress)
     warn_stale_inputs({"susceptibility map": susceptibility, "zone raster": zones}, warning_log)
     relief = find_relief(susceptibility, dem)
@@ -118,11 +122,15 @@ def validate_with_points(
             )
             relief = None
         require_on_map(vectors.landslides, grid)
-        zone_dataset = stack.enter_context(open_raster(zones, "zones")) if zones is not None else None
+        part = SubProgress(progress, 0.0, 0.15)
+        if zones is not None:
+            zone_source = ZoneSource.from_raster(stack.enter_context(open_raster(zones, "zones")), grid, part)
+        else:
+            zone_source = ZoneSource.by_area_shares(dataset, grid, part)
         layers = MapLayers(
             dataset,
             grid,
-            _zones(dataset, zone_dataset, grid, SubProgress(progress, 0.0, 0.15)),
+            zone_source,
             SubsetMap(grid, vectors.windows) if vectors.windows is not None else None,
             RegionMap(grid, vectors.regions, vectors.region_field) if vectors.regions is not None else None,
         )
@@ -133,7 +141,7 @@ def validate_with_points(
         draws = draw_for_scopes(data, statistics, SubProgress(progress, 0.45, 0.7))
         results = _evaluate(data, statistics, draws, SubProgress(progress, 0.7, 0.88))
         main = next(result for result in results if result.scope.name == data.main.name)
-        warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, vectors.sources()["WINDOWS"])
+        warn_inconsistent_layers(dataset, record.inputs() or {}, warning_log, zones, layer_sources(vectors)["WINDOWS"])
         _warn_about_results(results, main, data)
         points = _points(data, draws, region, SubProgress(progress, 0.88, 0.92))
         rows = [
@@ -173,17 +181,6 @@ def validate_with_points(
         warning_log.warnings,
         sheet,
     )
-
-
-def _zones(
-    dataset: rasterio.DatasetReader, zones: rasterio.DatasetReader | None, grid: Grid, progress: Progress
-) -> ZoneSource:
-    if zones is not None:
-        return ZoneSource.from_raster(zones, grid, progress)
-    scheme = read_scheme(AREA_SHARES, [], [])
-    halves = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
-    quantiles = weighted_quantiles(scan_cells(dataset, grid, halves.pop), scheme.shares)
-    return ZoneSource(zone_names(scheme.zones), quantiles.values)
 
 
 def _evaluate(

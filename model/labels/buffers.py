@@ -21,8 +21,23 @@ from ..progress import Progress, stop_if_cancelled
 
 RADIUS_TOLERANCE = 1e-6
 """Cells by which a radius is widened, so that a centre exactly on the circle counts despite rounding."""
-MAX_SPANS = 1 << 21
-"""Rows of discs that are computed at once; bounds the memory for large inventories."""
+MAX_SPANS = 1 << 21  # rows of discs that are computed at once; bounds the memory for large inventories
+
+
+def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> str:
+    """Return a question about a distance that is smaller than a cell, empty when it is not.
+
+    Args:
+        parameter: its name.
+        metres: as given.
+        cell_size: metres.
+    """
+    if not 0 < metres < cell_size:
+        return ""
+    return (
+        f"{parameter} is {metres:g} m, less than a cell of {cell_size:.3g} m. Is it in degrees or in kilometres? "
+        "Distances are given in metres."
+    )
 
 
 class Buffers(Protocol):
@@ -33,17 +48,12 @@ class Buffers(Protocol):
 
 
 class PointBuffers:
-    """Discs around landslide points."""
+    """Discs around points (map coordinates, shape (points, 2)); those outside the grid count where discs intersect it.
+
+    ``radius`` is in metres, one per point; the ring reaches from it to ``ring`` metres from the point, 0 for none.
+    """
 
     def __init__(self, grid: Grid, xy: np.ndarray, radius: np.ndarray, ring: float) -> None:
-        """Prepare the points.
-
-        Args:
-            grid: the study grid.
-            xy: map coordinates, shape (points, 2); points outside the grid count where their discs intersect it.
-            radius: metres, one per point.
-            ring: metres from the point up to which cells outside the radius are in the ring; 0 for none.
-        """
         self._grid = grid
         columns = (xy[:, 0] - grid.transform.c) / grid.transform.a
         rows = (xy[:, 1] - grid.transform.f) / grid.transform.e
@@ -66,10 +76,7 @@ class PointBuffers:
         self._columns_reached = np.ceil(reach / narrowest) + 1
 
     def read(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
-        """Return for each cell whether it is within a radius and whether within the ring, both bool.
-
-        The cell of a point is always within, even if its centre is farther away than the radius.
-        """
+        """Return the cells of the buffers and of the ring; the cell of a point is always within its buffer."""
         chosen = np.flatnonzero(
             (self._row + self._rows_reached >= block.row)
             & (self._row - self._rows_reached <= block.row + block.height)
@@ -111,11 +118,9 @@ class PointBuffers:
         return np.cumsum(edges.reshape(block.height, -1), axis=1)[:, :-1] > 0
 
     def _point_chunks(self, chosen: np.ndarray) -> Iterator[np.ndarray]:
-        if len(chosen):
-            rows = float(2 * self._rows_reached[chosen].max() + 1)
-            step = max(int(MAX_SPANS / rows), 1)
-            for start in range(0, len(chosen), step):
-                yield chosen[start : start + step]
+        rows = float(2 * self._rows_reached[chosen].max(initial=0) + 1)
+        step = max(int(MAX_SPANS / rows), 1)
+        return (chosen[start : start + step] for start in range(0, len(chosen), step))
 
     def _at(self, sizes: np.ndarray, row: np.ndarray) -> np.ndarray:
         return sizes[np.clip(row + self._margin, 0, len(sizes) - 1)]
@@ -125,26 +130,16 @@ class PolygonBuffers:
     """Landslide polygons, and the cells around them when a radius is given.
 
     A cell is in a polygon when its centre is. A polygon too small to contain a centre gets the cell of an interior
-    point. The buffer is measured from the centres of a polygon's cells.
+    point. The buffer (``radius``, metres, one per polygon) is measured from the centres of a polygon's cells, and the
+    ring reaches from it to ``ring`` metres; 0 for none. The polygons are in the CRS of the grid.
     """
 
     def __init__(self, grid: Grid, polygons: Polygons, radius: np.ndarray, ring: float, progress: Progress) -> None:
-        """Prepare the polygons, and find those without a cell centre.
-
-        Args:
-            grid: the study grid.
-            polygons: landslides in the CRS of the grid.
-            radius: buffer in metres, one per polygon.
-            ring: metres from the polygon up to which cells outside the buffer are in the ring; 0 for none.
-            progress: checked for cancellation.
-        """
         self._grid, self._polygons, self._radius, self._ring = grid, polygons, radius, float(ring)
         self._extent = polygon_extents(grid, polygons)
-        self.points = landslide_points(polygons)
-        """A point inside each polygon, map coordinates, shape (polygons, 2)."""
+        self.points = landslide_points(polygons)  # a point inside each polygon, map coordinates, shape (polygons, 2)
         self._small = self._polygons_without_centre(progress)
-        self.small = len(self._small)
-        """Polygons of the grid that contain no cell centre."""
+        self.small = len(self._small)  # polygons of the grid that contain no cell centre
         self._small_row, self._small_column, inside = grid.cell_indices(self.points[self._small])
         self._small_row[~inside] = -1
 
@@ -168,7 +163,6 @@ class PolygonBuffers:
         return inside, near
 
     def _polygon_cells(self, block: Block, group: np.ndarray) -> np.ndarray | None:
-        """Return the cells of a group's polygons in a block, ``None`` when there are none."""
         chosen = np.flatnonzero(extents_intersect(self._extent, block) & group)
         if not len(chosen):
             return None
@@ -184,7 +178,6 @@ class PolygonBuffers:
         return (math.ceil(reach / min(width.min(), height.min())) + 1 if reach else 0), sampling
 
     def _polygons_without_centre(self, progress: Progress) -> np.ndarray:
-        """Return the indices of the polygons in the grid that contain no cell centre."""
         grid = self._grid
         seen = np.zeros(len(self._polygons) + 1, dtype=bool)
         for block in grid.blocks():

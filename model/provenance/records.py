@@ -1,20 +1,29 @@
-"""Run records and map tags, read as untrusted input; light enough for the shell to import."""
+"""Run records, map tags and the header of a model, read as untrusted input, and what they tell of a file's origin:
+inputs that have changed since, zones and windows of another map, stacks of another model.
+
+Light enough for the shell to import.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputCorrupt, InputMissing
+from ..outputs.run_record import read_record, sha256
 from ..outputs.transaction import RECORD_SUFFIX
+from ..progress import Progress
 from ..safe_json import read_json
 
 if TYPE_CHECKING:
     import rasterio
 
+    from ..grid import Grid
 
 MEANING_TAG = "MEANING"
 WARNINGS_TAG = "WARNINGS"  # one warning per line
@@ -43,6 +52,180 @@ def read_warnings(tags: Mapping[str, str]) -> list[str]:
     """Return the warnings among a map's metadata items, as untrusted texts of bounded number and length."""
     lines = [line.strip() for line in tags.get(WARNINGS_TAG, "").splitlines() if line.strip()]
     return [line[:MAX_LENGTH] for line in lines[:MAX_WARNINGS]]
+
+
+_CHANGED_BY_READING = (".gpkg", ".sqlite", ".db", ".gdb", ".shp")
+"""Layers whose file does not stand for their features: databases change when they are opened, and the attributes of a
+shapefile lie in another file. ``scarp:rerun`` compares what is read of them."""
+_MODEL = ".safetensors"
+
+
+@dataclass(frozen=True)
+class ChangedInput:
+    """An input that is no longer what it was when something was made from it."""
+
+    parameter: str  # of the run that read it
+    path: str
+
+
+def warn_stale_inputs(inputs: Mapping[str, str | os.PathLike | None], progress: Progress) -> None:
+    """Warn of inputs, by their role in this run ("factor stack"), that are older than what they were made from."""
+    for role, path in inputs.items():
+        for change in changes_since(path) if path is not None else ():
+            progress.warn(
+                f"The {role} {Path(path or '').name} was made from {Path(change.path).name} ({change.parameter}), "
+                f"which has changed since. Make the {role} again, unless you want the older state."
+            )
+
+
+def changes_since(output: str | os.PathLike) -> list[ChangedInput]:
+    """Return the inputs of a file that have changed since it was made; none if the record beside it does not tell.
+
+    Files with the size and modification time of then count as unchanged; the content of others of that size is read.
+    Which time is later means nothing: clocks are set, and files are copied with their times.
+    """
+    return [
+        ChangedInput(name, path)
+        for name, entry in _recorded_inputs(output)
+        for path in [str(entry["source"]).split("|")[0]]
+        if Path(path).suffix.lower() not in _CHANGED_BY_READING and _changed(path, entry)
+    ]
+
+
+def recorded_checksum(output: str | os.PathLike, parameter: str) -> str:
+    """Return the checksum of an input that a file was made from, empty if the record beside it does not tell."""
+    for name, entry in _recorded_inputs(output):
+        if name.upper() == parameter and isinstance(entry["sha256"], str):
+            return entry["sha256"]
+    return ""
+
+
+def _recorded_inputs(output: str | os.PathLike) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    try:
+        inputs = read_record(output).get("inputs")
+    except (OSError, ValueError):
+        return
+    for name, value in inputs.items() if isinstance(inputs, dict) else ():
+        for entry in value if isinstance(value, list) else [value]:
+            if isinstance(entry, dict) and {"source", "sha256", "bytes"} <= set(entry):
+                yield name, entry
+
+
+def _changed(path: str, entry: Mapping[str, Any]) -> bool:
+    try:
+        status = os.stat(path)
+        if not os.path.isfile(path):
+            return False
+        if status.st_size != entry["bytes"]:
+            return True
+        return status.st_mtime_ns != entry.get("modified_ns") and sha256(path) != entry["sha256"]
+    except (OSError, ValueError):
+        # Gone, or a name that no file can have: whether it changed is then not known.
+        return False
+
+
+def warn_inconsistent_layers(
+    dataset: rasterio.DatasetReader,
+    inputs: Mapping[str, Any],
+    progress: Progress,
+    zones: str | os.PathLike | None = None,
+    windows: str | None = None,
+) -> None:
+    """Repeat the warnings stored in a map, and warn of zones and windows that belong to another one.
+
+    Args:
+        dataset: the open susceptibility map.
+        inputs: of the run, as its record describes them.
+        progress: receives the warnings.
+        zones: path of the zone raster.
+        windows: path or source of the layer of training windows.
+    """
+    for text in stored_warnings(dataset):
+        progress.warn(f"When the map was made: {text}")
+    of_map = str(inputs.get("SUSCEPTIBILITY", {}).get("sha256", ""))
+    of_zones = _map_of_zones(zones) if zones is not None else ""
+    if of_zones and of_map and of_zones != of_map:
+        progress.warn(
+            f"The zones {Path(zones or '').name} were cut from another version of the map {Path(dataset.name).name}. "
+            "Classify the map again."
+        )
+    models = [one.strip() for one in dataset.tags().get(MODEL_TAG, "").split(",") if one.strip()]
+    of_windows = _model_of_windows(windows) if windows else ""
+    if not models or not of_windows:
+        return
+    if of_windows not in models:
+        progress.warn(
+            "The training windows are not those of the model that made the map, so a landslide in a test window may be "
+            "one that the model was trained on. Choose the windows of the same training."
+        )
+    elif len(models) > 1:
+        progress.warn(
+            f"The map is the mean of {len(models)} models, and the training windows are those of one. A test window of "
+            "one model may be a training window of another, and the numbers of the test windows are then optimistic."
+        )
+
+
+def _map_of_zones(zones: str | os.PathLike) -> str:
+    """Return the checksum of the map that zones were cut from, empty if unknown."""
+    from ..inputs.rasters import open_raster
+
+    with open_raster(zones, "zones") as dataset:
+        return dataset.tags().get(MAP_TAG, "") or recorded_checksum(zones, "SUSCEPTIBILITY")
+
+
+def _model_of_windows(source: str) -> str:
+    """Return the checksum of the model that was trained on windows, empty if unknown."""
+    with contextlib.suppress(OSError, ValueError):
+        outputs = read_record(source.split("|")[0]).get("outputs")
+        for entry in outputs.values() if isinstance(outputs, dict) else ():
+            if isinstance(entry, dict) and str(entry.get("source", "")).lower().endswith(_MODEL):
+                return str(entry.get("sha256", ""))
+    return ""
+
+
+INPUTS, GRID = "inputs", "grid"  # keys in the training of a model file: checksums by parameter, and among them the grid
+_SAME = 1e-6  # relative difference of numbers of two grids that are one
+
+
+def training_inputs(inputs: Mapping[str, Any] | None, grid: Grid) -> dict[str, Any]:
+    """Return what a model file keeps of the inputs in a run record: no paths, which are private."""
+    entries = {name: entry for name, entry in (inputs or {}).items() if isinstance(entry, dict) and "sha256" in entry}
+    return {INPUTS: {**{name: entry["sha256"] for name, entry in entries.items()}, GRID: _grid_numbers(grid)}}
+
+
+def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: str, grid: Grid) -> bool:
+    """Return whether a raster has exactly the grid that a model was trained on, but is another file.
+
+    Of another area, or of models without this information, nothing can be said.
+
+    Args:
+        training: of the model file.
+        parameter: ``STACK`` or ``LABELS``.
+        sha256: of the raster; empty when not known.
+        grid: of the raster.
+    """
+    recorded = training.get(INPUTS)
+    if not isinstance(recorded, dict) or not sha256 or not isinstance(recorded.get(parameter), str):
+        return False
+    then, now = recorded.get(GRID), _grid_numbers(grid)
+    if not isinstance(then, list) or len(then) != len(now) or not all(isinstance(one, (int, float)) for one in then):
+        return False
+    same_grid = all(abs(one - other) <= _SAME * max(abs(one), abs(other)) for one, other in zip(then, now))
+    return same_grid and recorded[parameter] != sha256
+
+
+def warn_changed_stack(training: Mapping[str, Any], name: str, sha256: str, grid: Grid, progress: Progress) -> None:
+    """Warn when a stack has the grid of the one that the model ``name`` was trained on, but not its values."""
+    if changed_since_training(training, "STACK", sha256, grid):
+        progress.warn(
+            f"The factor stack has the grid of the one that the model {name} was trained on, but has been made again "
+            "or changed since. If that is not on purpose, train the model again on this stack."
+        )
+
+
+def _grid_numbers(grid: Grid) -> list[float]:
+    place = grid.transform
+    return [float(number) for number in (grid.width, grid.height, place.c, place.f, place.a, place.e)]
 
 
 _ALGORITHM = re.compile(r"scarp:[a-z0-9]{1,60}")

@@ -19,7 +19,7 @@ from ..errors import InputCorrupt
 from ..grid import Grid
 from ..inputs.rasters import open_raster, read_window
 from ..outputs.run_record import sha256
-from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..progress import Progress, SubProgress
 from .records import RecordedFile, RecordedRun
 
 
@@ -146,13 +146,10 @@ def compare_rasters(earlier: str | os.PathLike, repeated: str | os.PathLike, pro
         if first.shape != second.shape or not same_place:
             return Difference(False, f"another grid: {_describe_grid(grid)} then, {_describe_grid(other)} now")
         bands = [_BandDifference() for _ in first.indexes]
-        total = grid.block_count()
-        for done, block in enumerate(grid.blocks(), 1):
-            stop_if_cancelled(progress)
+        for block in grid.blocks_with_progress(progress):
             window = block.row, block.column, block.height, block.width
             for band, before, after in zip(bands, read_window(first, *window), read_window(second, *window)):
                 band.add(before, after)
-            progress.report(done / total)
         names = [name or f"band {number}" for number, name in enumerate(first.descriptions, 1)]
         before, after = first.tags(), second.tags()
     differing = [band.describe(name) for name, band in zip(names, bands) if not band.same]

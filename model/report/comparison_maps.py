@@ -17,7 +17,7 @@ from ..comparison.agreement import compute_difference
 from ..comparison.mosaic import Mosaic, Source, bounds_in
 from ..comparison.paired_tests import Comparison
 from ..grid import Grid
-from ..statistics.order_statistics import AreaRanks
+from ..statistics import AreaRanks
 from ..zones.schemes import zone_colours
 from .charts import PAGE_WIDTH, SOFT, escape_mathtext, new_figure, shorten
 from .maps import (

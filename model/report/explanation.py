@@ -20,7 +20,7 @@ from ..explanation.explained_model import ExplainedModel
 from ..explanation.importance import MIN_ASSOCIATION, FactorAssociation, PermutationImportance, Skill
 from ..explanation.response import AGAINST, EXPECTED, FLAT_CHANGE, NOT_ASSESSED, RISES, CurveAssessment, ResponseCurve
 from ..progress import Progress
-from ..statistics.intervals import Estimate
+from ..statistics import Estimate
 from .charts import BLUE, INK, PAGE_WIDTH, SOFT, VERMILION, escape_mathtext, new_figure, shorten, style
 from .maps import MapImage, draw_scale_bar
 from .page import Page, css_colour, percent

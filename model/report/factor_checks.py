@@ -123,7 +123,6 @@ def _add_factors(page: Page, report: CheckReport) -> None:
 
 
 def _add_nodata_counts(page: Page, counts: NodataCounts) -> None:
-    """Add how many cells of the study area each factor lost, where that is known."""
     rows = [[name, cells, _share(cells, counts.study)] for name, cells in counts.cells.items() if cells]
     if rows:
         page.table(
@@ -354,7 +353,6 @@ def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
 
 
 def _class_rows(band: CategoricalBand, labelled: bool) -> list[tuple[str, float, float, float]]:
-    """Return label, share of cells, share of landslide cells and frequency ratio of the classes to draw."""
     if labelled:
         rows = [
             (one.label, *np.nan_to_num((one.area_share, one.landslide_share)).tolist(), one.frequency_ratio)
@@ -390,7 +388,6 @@ def _unit(band: ContinuousBand | CategoricalBand) -> str:
 
 
 def _five_numbers(band: ContinuousBand) -> list[float]:
-    """Return minimum, 5 %, median, 95 % and maximum."""
     if not band.finite:
         return [math.nan] * 5
     return [band.minimum, *map(band.quantile, (0.05, 0.5, 0.95)), band.maximum]

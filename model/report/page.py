@@ -24,7 +24,7 @@ from ..validation.settings import ALL, REGION_PREFIX, SUBSETS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..statistics.intervals import Estimate
+    from ..statistics import Estimate
 
 
 def subset_phrase(name: str) -> str:

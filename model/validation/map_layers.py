@@ -16,12 +16,13 @@ import rasterio
 from ..errors import FieldUnusable, InputCorrupt, LayerEmpty
 from ..factors.polygons import burn, extents_intersect, polygon_extents
 from ..grid import BLOCK, Block, Grid
-from ..inputs.rasters import read_window
+from ..inputs.rasters import read_block
 from ..inputs.vectors import Polygons
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..safe_json import parse_json
-from ..zones.raster import assign_zones
-from ..zones.schemes import MAX_ZONES, zone_names
+from ..statistics import weighted_quantiles
+from ..zones.raster import assign_zones, scan_cells
+from ..zones.schemes import AREA_SHARES, MAX_ZONES, read_scheme, zone_names
 from .settings import SUBSET_CODES, SUBSET_SPELLINGS
 
 _ROUNDING = 1e-4
@@ -185,7 +186,7 @@ class ZoneSource:
         highest = 0
         for block in grid.blocks():
             stop_if_cancelled(progress)
-            cells = _read_first_band(dataset, block)
+            cells = read_block(dataset, block)
             known = cells[np.isfinite(cells)]
             if not known.size:
                 continue
@@ -200,15 +201,19 @@ class ZoneSource:
             raise InputCorrupt(f"The zone raster {dataset.name} has no zone at all. Make it with scarp:classifyzones.")
         return cls(declared_zone_names(dataset, highest), dataset=dataset)
 
+    @classmethod
+    def by_area_shares(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
+        """Cut a map into five zones by the default shares of its area."""
+        scheme = read_scheme(AREA_SHARES, [], [])
+        halves = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
+        quantiles = weighted_quantiles(scan_cells(dataset, grid, halves.pop), scheme.shares)
+        return cls(zone_names(scheme.zones), quantiles.values)
+
     def read(self, block: Block, values: np.ndarray) -> np.ndarray:
         """Return the zone of each cell, uint8, shape of the block; 0 where there is none."""
         if self.dataset is None:
             return assign_zones(values, self.breaks)
-        return np.nan_to_num(_read_first_band(self.dataset, block), nan=0.0).astype(np.uint8)
-
-
-def _read_first_band(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
-    return read_window(dataset, block.row, block.column, block.height, block.width, [1])[0]
+        return np.nan_to_num(read_block(self.dataset, block), nan=0.0).astype(np.uint8)
 
 
 def declared_zone_names(dataset: rasterio.DatasetReader, highest: int) -> list[str]:
@@ -299,7 +304,7 @@ class MapLayers:
         Raises:
             InputCorrupt: a value is not a susceptibility between 0 and 1.
         """
-        values = _read_first_band(self.dataset, block)
+        values = read_block(self.dataset, block)
         valid = np.isfinite(values)
         if valid.any():
             low, high = float(values[valid].min()), float(values[valid].max())

@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 
 from .. import tables
 from ..progress import Progress, stop_if_cancelled
-from ..statistics.intervals import Estimate, from_repeats, wilson_interval
+from ..statistics import Estimate, from_repeats, wilson_interval
 from . import metrics
 from .map_layers import CellValues, Scope
 from .metrics import MEASURES, Calibration, Confusion, Curve, ThresholdCurve

@@ -17,7 +17,7 @@ from scipy.stats import norm, rankdata
 from sklearn.metrics import roc_curve
 
 from ..errors import TooFewData
-from ..statistics.intervals import LEVEL, MIN_REPEATS, z_value
+from ..statistics import LEVEL, MIN_REPEATS, z_value
 
 
 @dataclass(frozen=True)

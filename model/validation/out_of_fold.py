@@ -17,9 +17,10 @@ from rasterio.enums import Resampling
 from ..artifact import TrainedModel
 from ..errors import TooFewData
 from ..grid import Block, Grid
-from ..inputs.rasters import create_raster, open_raster, read_window
+from ..inputs.rasters import create_raster, open_raster, read_block
 from ..inputs.vectors import Points, Polygons
 from ..labels import STABLE
+from ..labels.buffers import landslide_points
 from ..outputs.transaction import temp_path_beside
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
@@ -29,7 +30,6 @@ from ..progress import NullProgress, Progress, stop_if_cancelled
 from ..stack import Stack
 from ..windows.split import Folds, read_labels
 from .metrics import normal_interval, placements
-from .sampling import representative_points
 from .settings import ALL, FEW_LANDSLIDES, MIN_LANDSLIDES
 
 TILE_SIDE = 512  # of a tile in cells; small ones, because tiles without a cell of the fold are skipped
@@ -91,11 +91,8 @@ def merge_folds(
         band = ["out-of-fold relative landslide susceptibility"]
         options = {"tags": dict(tags), "overviews": Resampling.average}
         target = opened.enter_context(create_raster(output, grid, "float32", np.nan, band, **options))
-        total = grid.block_count()
-        for done, block in enumerate(grid.blocks()):
-            stop_if_cancelled(progress)
+        for block in grid.blocks_with_progress(progress):
             target.write(_merge_block(sources, folds, block), 1, window=block.window)
-            progress.report((done + 1) / total)
 
 
 def _merge_block(sources: Mapping[int, rasterio.DatasetReader], folds: Folds, block: Block) -> np.ndarray:
@@ -103,7 +100,7 @@ def _merge_block(sources: Mapping[int, rasterio.DatasetReader], folds: Folds, bl
     fold_of = folds.cell_groups(block.row, block.column, block.height, block.width)
     for fold in np.unique(fold_of):
         mine = fold_of == fold
-        cells = read_window(sources[int(fold)], block.row, block.column, block.height, block.width, bands=[1])[0]
+        cells = read_block(sources[int(fold)], block)
         result[mine] = cells[mine]
     return result
 
@@ -157,7 +154,7 @@ def draw_evaluation_sample(
     Raises:
         TooFewData: no landslide or only one lies on the grid, or no cell is stable.
     """
-    rows, columns, inside = grid.cell_indices(representative_points(landslides))
+    rows, columns, inside = grid.cell_indices(landslide_points(landslides))
     cells = np.unique(rows[inside] * grid.width + columns[inside])
     if not len(cells):
         raise TooFewData(
@@ -178,16 +175,13 @@ def draw_evaluation_sample(
     rng = np.random.default_rng([seed, 7])
     kept, random_keys = np.empty(0, dtype=np.int64), np.empty(0)
     with open_raster(labels, "label") as dataset:
-        total = grid.block_count()
-        for done, block in enumerate(grid.blocks()):
-            stop_if_cancelled(progress)
+        for block in grid.blocks_with_progress(progress):
             row, column = np.nonzero(read_labels(dataset, block) == STABLE)
             kept = np.concatenate([kept, (row + block.row) * grid.width + column + block.column])
             random_keys = np.concatenate([random_keys, rng.random(len(row))])
             if len(kept) > STABLE_CELLS:
                 first = np.argpartition(random_keys, STABLE_CELLS)[:STABLE_CELLS]
                 kept, random_keys = kept[first], random_keys[first]
-            progress.report((done + 1) / total)
     if not len(kept):
         raise TooFewData(f"The label raster {labels} has no stable cell. Use smaller label radii, or a larger area.")
     kept = np.setdiff1d(kept, cells)
@@ -208,7 +202,7 @@ def sample_raster(path: str | os.PathLike, sample: EvaluationSample, progress: P
                 & (sample.columns < block.column + block.width)
             )
             if len(here):
-                window = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
+                window = read_block(dataset, block)
                 values[here] = window[sample.rows[here] - block.row, sample.columns[here] - block.column]
     return values
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import LayerEmpty, TooFewData
-from ..factors.unit_checks import suspect_distance_unit
+from ..errors import LayerEmpty, ParameterInvalid, TooFewData
 from ..grid import Grid
 from ..inputs.vectors import Points, Polygons
-from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers
+from ..labels.buffers import Buffers, PointBuffers, PolygonBuffers, landslide_points, suspect_distance_unit
 from ..progress import Progress, SubProgress, WarningLog
-from ..statistics.intervals import MIN_REPEATS
+from ..statistics import MIN_REPEATS
 from .map_layers import MapLayers, Scope
-from .sampling import Draws, MapStatistics, Sample, draw_stable, representative_points, sample_layer
+from .sampling import Draws, MapStatistics, Sample, draw_stable, sample_layer
 from .settings import (
     ALL,
     FEW_LANDSLIDES,
@@ -70,6 +69,22 @@ def scope_phrase(scope: Scope) -> str:
     if scope.name.startswith(REGION_PREFIX):
         return f"the region {scope.name[len(REGION_PREFIX) :]}"
     return "the map" if scope.name == ALL else f"the {scope.name} windows"
+
+
+def require_windows(vectors: EvaluationLayers, options: EvaluationOptions) -> None:
+    """Raise :class:`ParameterInvalid` for a subset without windows."""
+    if options.subset != ALL and vectors.windows is None:
+        raise ParameterInvalid(
+            f"SUBSET is {options.subset}, but WINDOWS is empty. Give the window layer that scarp:trainpcum wrote, "
+            "or set SUBSET to all."
+        )
+
+
+def layer_sources(vectors: EvaluationLayers) -> dict[str, str | None]:
+    """Return where each layer comes from, for the run record."""
+    layers = (vectors.landslides, vectors.stable, vectors.regions, vectors.windows)
+    names = ("LANDSLIDES", "STABLE", "REGIONS", "WINDOWS")
+    return {name: None if layer is None else layer.source or layer.name for name, layer in zip(names, layers)}
 
 
 def require_on_map(landslides: Points | Polygons, grid: Grid) -> None:
@@ -129,7 +144,7 @@ def prepare_validation(
     if isinstance(landslides, Polygons):
         buffers = PolygonBuffers(layers.grid, landslides, radii, 0.0, SubProgress(progress, 0.8, 1.0))
     else:
-        buffers = PointBuffers(layers.grid, representative_points(landslides), radii, 0.0)
+        buffers = PointBuffers(layers.grid, landslide_points(landslides), radii, 0.0)
     if stable is None:
         suspicion = suspect_distance_unit("DISTANCE", options.distance, layers.grid.cell_size())
         if suspicion:

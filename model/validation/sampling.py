@@ -18,9 +18,9 @@ from ..errors import TooFewData
 from ..factors.polygons import extents_intersect, polygon_extents
 from ..grid import Block, Grid
 from ..inputs.vectors import Points, Polygons
-from ..labels.buffers import Buffers, interior_point
+from ..labels.buffers import Buffers, interior_point, landslide_points
 from ..progress import Progress, SubProgress, stop_if_cancelled
-from ..statistics.order_statistics import SusceptibilityHistogram, bin_index
+from ..statistics import SusceptibilityHistogram, bin_index
 from .map_layers import CellValues, MapLayers, Scope
 
 
@@ -98,7 +98,7 @@ def sample_layer(
         rows, columns, feature, off_map = _covered_cells(layers.grid, layer, SubProgress(progress, 0.0, 0.5))
         xy = _cell_centres(layers.grid, rows, columns)
     else:
-        points = representative_points(layer)
+        points = landslide_points(layer)
         rows, columns, inside = layers.grid.cell_indices(points)
         rows, columns, feature, off_map = rows[inside], columns[inside], np.flatnonzero(inside), int((~inside).sum())
         xy = points[inside]
@@ -119,13 +119,6 @@ def sample_layer(
         tuple((~np.isfinite(cell_values.values_by_map)).sum(axis=1).tolist()),
     )
     return Sample(rows, columns, xy, feature, cell_values, counts).take(kept, counts)
-
-
-def representative_points(layer: Points | Polygons) -> np.ndarray:
-    """Return map coordinates of one point a feature: the point, or one well inside the polygon; shape (features, 2)."""
-    if isinstance(layer, Polygons):
-        return np.array([interior_point(shape) for shape in layer.geometries]).reshape(-1, 2)
-    return layer.xy
 
 
 def _cell_centres(grid: Grid, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

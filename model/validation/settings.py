@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import ParameterInvalid
 from ..options import Options, choice, number, text
 
 if TYPE_CHECKING:
@@ -110,21 +109,3 @@ class EvaluationLayers:
     regions: Polygons | None = None  # polygons that get numbers of their own
     region_field: str | None = None  # attribute with the regions' names
     windows: Polygons | None = None  # windows of the training run, with the attribute subset
-
-    def check(self, options: EvaluationOptions) -> None:
-        """Raise :class:`ParameterInvalid` for a subset without windows."""
-        if options.subset != ALL and self.windows is None:
-            raise ParameterInvalid(
-                f"SUBSET is {options.subset}, but WINDOWS is empty. Give the window layer that scarp:trainpcum wrote, "
-                "or set SUBSET to all."
-            )
-
-    def sources(self) -> dict[str, str | None]:
-        """Return where each layer comes from, for the run record."""
-        layers = {
-            "LANDSLIDES": self.landslides,
-            "STABLE": self.stable,
-            "REGIONS": self.regions,
-            "WINDOWS": self.windows,
-        }
-        return {name: None if layer is None else layer.source or layer.name for name, layer in layers.items()}

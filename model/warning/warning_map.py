@@ -13,7 +13,7 @@ from ..errors import ParameterInvalid
 from ..factors.categorical import PolygonClasses, RasterClasses
 from ..factors.climate import ContinuousRaster
 from ..grid import Block, Grid
-from ..inputs.rasters import read_window
+from ..inputs.rasters import read_block
 from ..progress import Progress
 from ..safety.thresholds import ClassCoefficient, safety_factor
 from .classes import KEYS, NAMES, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
@@ -78,7 +78,7 @@ class WarningLayers:
         Raises:
             ParameterInvalid: a susceptibility lies outside 0 to 1.
         """
-        values = read_window(self._dataset, block.row, block.column, block.height, block.width, [1])[0]
+        values = read_block(self._dataset, block)
         values[np.isinf(values)] = np.nan
         on_map = ~np.isnan(values)
         low, high = float(np.min(values, where=on_map, initial=1)), float(np.max(values, where=on_map, initial=0))

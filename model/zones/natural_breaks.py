@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TooFewData
-from ..statistics.order_statistics import CellScan
+from ..statistics import CellScan
 
 BINS = 4096
 

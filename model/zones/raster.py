@@ -19,12 +19,12 @@ from rasterio.enums import Resampling
 
 from ..errors import InputCorrupt, InputMissing, ParameterInvalid, TooFewData
 from ..grid import Grid
-from ..inputs.rasters import REGION_TAG, create_raster, open_raster, read_window
+from ..inputs.rasters import REGION_TAG, create_raster, open_raster, read_block
 from ..outputs.atomic import write_text
 from ..outputs.transaction import RECORD_SUFFIX
 from ..progress import Progress, stop_if_cancelled
 from ..safe_json import read_json
-from ..statistics.order_statistics import CellScan
+from ..statistics import CellScan
 from .schemes import MAX_ZONES, NODATA, zone_colours, zone_names
 
 
@@ -109,14 +109,11 @@ def scan_cells(dataset: rasterio.DatasetReader, grid: Grid, progress: Callable[[
     """
 
     def scan() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        scan_progress, total = progress(), grid.block_count()
-        for done, block in enumerate(grid.blocks(), 1):
-            stop_if_cancelled(scan_progress)
-            values = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
+        for block in grid.blocks_with_progress(progress()):
+            values = read_block(dataset, block)
             valid = np.isfinite(values)
             areas = np.broadcast_to(grid.cell_area(block.row, block.height)[:, None], values.shape)
             yield values[valid], areas[valid]
-            scan_progress.report(done / total)
 
     return scan
 
@@ -131,7 +128,7 @@ def values_at(dataset: rasterio.DatasetReader, grid: Grid, xy: np.ndarray, progr
         here = np.flatnonzero(inside & in_rows & in_columns)
         if len(here):
             stop_if_cancelled(progress)
-            values = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
+            values = read_block(dataset, block)
             result[here] = values[row[here] - block.row, column[here] - block.column]
     return result
 
@@ -178,13 +175,11 @@ def write_zones(
     tags |= extra_tags or {}
     band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in names.items()})}
     described, colours = ["susceptibility zone"], zone_colours(len(names))
-    total = grid.block_count()
     with create_raster(
         output, grid, "uint8", NODATA, described, [band], tags, overviews=Resampling.mode, colours=colours
     ) as target:
-        for done, block in enumerate(grid.blocks(), 1):
-            stop_if_cancelled(progress)
-            values = read_window(dataset, block.row, block.column, block.height, block.width, bands=[1])[0]
+        for block in grid.blocks_with_progress(progress):
+            values = read_block(dataset, block)
             classes = assign_zones(values, breaks)
             target.write(classes, 1, window=block.window)
             # Infinite cells are no data; fmin and fmax pass over NaN.
@@ -196,7 +191,6 @@ def write_zones(
                 by_row = np.count_nonzero(classes == zone, axis=1)
                 cells[zone] += int(by_row.sum())
                 areas[zone] += float(by_row @ cell_area)
-            progress.report(done / total)
         if not cells.any():
             raise TooFewData("The susceptibility raster has no cell with data. Choose another map, or make it again.")
     return ZoneCounts(cells[1:].tolist(), (areas[1:] / 1e6).tolist(), minimum, maximum)

@@ -15,7 +15,7 @@ from scarp.model.checks.association import associations, cramers_v, variance_inf
 from scarp.model.checks.band_statistics import CHUNK, PROBABILITIES, CoMoments
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack
-from scarp.model.statistics.order_statistics import StreamingQuantiles, sort_keys, values_of_keys
+from scarp.model.statistics import StreamingQuantiles, sort_keys, values_of_keys
 from scarp.tests.core.conftest import utm_grid, write_raster
 
 

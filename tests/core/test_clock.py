@@ -20,7 +20,7 @@ from scarp.model.outputs.lock import lock_file, output_lock
 from scarp.model.outputs.run_record import RunRecord
 from scarp.model.outputs.transaction import temp_path_beside
 from scarp.model.prediction.tile_cache import TileCache
-from scarp.model.provenance.lineage import changes_since
+from scarp.model.provenance.records import changes_since
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("algorithms", "environment", "gui", "model", "processing_provider", "running", "plugin.py")

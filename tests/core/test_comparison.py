@@ -33,7 +33,7 @@ from scarp.model.errors import (
 )
 from scarp.model.grid import Block, Grid
 from scarp.model.inputs.vectors import Points, Polygons
-from scarp.model.statistics.order_statistics import AreaRanks
+from scarp.model.statistics import AreaRanks
 from scarp.model.validation.metrics import compare_auc
 from scarp.model.zones.raster import assign_zones
 from scarp.tests.core.conftest import (

@@ -18,8 +18,17 @@ from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.compare_runs import compare_runs
 from scarp.model.outputs.run_record import RunRecord, read_record, sha256, write_record
 from scarp.model.progress import NullProgress
-from scarp.model.provenance.lineage import changed_since_training, changes_since, recorded_checksum, training_inputs
-from scarp.model.provenance.records import MAX_LENGTH, MAX_WARNINGS, read_recorded_run, read_warnings, warning_tags
+from scarp.model.provenance.records import (
+    MAX_LENGTH,
+    MAX_WARNINGS,
+    changed_since_training,
+    changes_since,
+    read_recorded_run,
+    read_warnings,
+    recorded_checksum,
+    training_inputs,
+    warning_tags,
+)
 from scarp.model.provenance.run_comparison import (
     compare_model_files,
     compare_rasters,

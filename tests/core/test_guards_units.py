@@ -10,6 +10,7 @@ from scarp.model.errors import InputCorrupt, ParameterInvalid
 from scarp.model.factors import unit_checks
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.jobs.check_factors import check_factors
+from scarp.model.labels.buffers import suspect_distance_unit
 from scarp.model.progress import NullProgress
 from scarp.tests.core.conftest import (
     box,
@@ -222,8 +223,8 @@ def test_plausible_values_raise_no_warning():
     assert not unit_checks.suspect_value_unit("temperature", -25, 30)
     assert not unit_checks.suspect_value_unit("slope", 0, 89)
     assert not unit_checks.suspect_value_unit("roads", 0, 1e9)
-    assert not unit_checks.suspect_distance_unit("RADII", 0, 30)
-    assert not unit_checks.suspect_distance_unit("RADII", 30, 30)
+    assert not suspect_distance_unit("RADII", 0, 30)
+    assert not suspect_distance_unit("RADII", 30, 30)
 
 
 def test_rasters_stay_as_they_were(tmp_path):

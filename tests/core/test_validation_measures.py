@@ -8,8 +8,14 @@ from scipy.stats import binomtest, chi2
 from sklearn import metrics
 
 from scarp.model.errors import TooFewData
-from scarp.model.statistics.intervals import from_repeats, percentile_interval, wilson_interval
-from scarp.model.statistics.order_statistics import HISTOGRAM_BINS, SusceptibilityHistogram, bin_index
+from scarp.model.statistics import (
+    HISTOGRAM_BINS,
+    SusceptibilityHistogram,
+    bin_index,
+    from_repeats,
+    percentile_interval,
+    wilson_interval,
+)
 from scarp.model.validation.measures import insignificant_increases, non_monotonic_pairs, zone_table
 from scarp.model.validation.metrics import (
     AXIS,

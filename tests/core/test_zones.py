@@ -14,7 +14,7 @@ import rasterio
 from scarp.model.errors import Cancelled, InputCorrupt, InputMissing, LayerEmpty, ParameterInvalid, TooFewData
 from scarp.model.grid import Grid
 from scarp.model.inputs.vectors import Points
-from scarp.model.statistics.order_statistics import weighted_quantiles
+from scarp.model.statistics import weighted_quantiles
 from scarp.model.zones.natural_breaks import fisher_class_starts, natural_breaks
 from scarp.model.zones.raster import assign_zones, read_breaks
 from scarp.model.zones.schemes import METHODS, read_scheme, zone_colours, zone_names

@@ -1,1 +1,0 @@
-"""Quantiles, ranks, moments and intervals."""
