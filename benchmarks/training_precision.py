@@ -14,11 +14,11 @@ import time
 
 import torch
 
-from scarp.model.loss import PcumLoss
 from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
 from scarp.model.training.devices import choose_device, cpu_has_bf16, deterministic_torch, lower_precision
-from scarp.model.windows.reading import padded_side
+from scarp.model.training.loop import PcumLoss
+from scarp.model.windows.collection import WindowPlan
 
 CHANNELS, BATCH, SIDE = 44, 32, 50
 TYPES = (torch.float32, torch.bfloat16)
@@ -26,7 +26,7 @@ TYPES = (torch.float32, torch.bfloat16)
 
 def seconds(width: int, depth: int, device: torch.device, repeats: int) -> list[float]:
     """Return the median time of a step in each arithmetic."""
-    side = padded_side(SIDE, 2**depth)
+    side = WindowPlan(1.0, 1.0, align=2**depth).padded_side(SIDE)
     generator = torch.Generator().manual_seed(1)
     image = torch.randn(BATCH, CHANNELS, side, side, generator=generator).to(device, memory_format=torch.channels_last)
     labels = (torch.rand(BATCH, side, side, generator=generator) < 0.2).to(device, torch.uint8)

@@ -21,8 +21,7 @@ from .training.settings import (
     preset_settings,
 )
 
-DONE, FAILED, CANCELLED = 0, 1, 130
-"""Exit status; wrong options give 2."""
+DONE, FAILED, CANCELLED = 0, 1, 130  # exit status; wrong options give 2
 
 
 class Lines:
@@ -114,15 +113,9 @@ def _train(options: dict[str, Any], progress: Lines) -> str:
     # Not before the options are understood: torch takes seconds to load.
     from .jobs.train_pcum import train_pcum
 
+    paths = [options[name] for name in ("stack", "labels", "output")]
     files = {name: options[name] for name in ("safety_factor", "start_from", "checkpoint")}
-    train_pcum(
-        *(options[name] for name in ("stack", "labels", "output")),
-        **files,
-        settings=settings,
-        given=given,
-        output_html=options["html"],
-        progress=progress,
-    )
+    train_pcum(*paths, **files, output_html=options["html"], settings=settings, given=given, progress=progress)
     return options["output"]
 
 

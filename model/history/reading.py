@@ -5,6 +5,7 @@ The files are untrusted: they may be damaged, from another program, or from a st
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -27,11 +28,9 @@ class History:
         self.head, self.started = head, started
         self.series = {name: writing.Series() for name in writing.SERIES}
         self.seconds = writing.Series()
-        self.best_epoch = 0
-        """With the lowest validation loss; 0 before the first."""
+        self.best_epoch = 0  # with the lowest validation loss; 0 before the first
         self.epoch_share = 0.0  # done of the current epoch
-        self.ended = ""
-        """One of ``ENDS``; empty while it runs."""
+        self.ended = ""  # one of ``ENDS``; empty while it runs
         self.text = ""  # why it failed
         self.metrics: dict[str, float] = {}  # of the test windows
 
@@ -49,11 +48,8 @@ class History:
     def add(self, numbers: Mapping[str, Any]) -> bool:
         """Add the next epoch; return whether the numbers were valid."""
         values = [_number(numbers.get(name)) for name in writing.SERIES]
-        if (
-            numbers.get(writing.EPOCH) != self.epoch + 1
-            or self.epoch >= writing.MAX_EPOCHS
-            or None in (values[0], values[4])
-        ):
+        is_next = numbers.get(writing.EPOCH) == self.epoch + 1 and self.epoch < writing.MAX_EPOCHS
+        if not is_next or None in (values[0], values[4]):
             return False
         for name, value in zip(writing.SERIES, values):
             self.series[name].append(value)
@@ -122,9 +118,8 @@ class Follower:
         except OSError:
             # Locked for a moment, say: try again at the next poll.
             return False
-        self.stop_requested = (
-            self.history is not None and not self.history.ended and writing.stop_file(self.path).exists()
-        )
+        runs = self.history is not None and not self.history.ended
+        self.stop_requested = runs and writing.stop_file(self.path).exists()
         return status.st_size > self._offset and not self.done
 
     def _update_idle_time(self, status: os.stat_result) -> None:
@@ -214,22 +209,17 @@ def _parse_head(content: Mapping[str, Any]) -> History | None:
 def _report_path(model: str | os.PathLike) -> str:
     """Return the report of a model, from the run record beside it; empty without one."""
     record = Path(f"{model}.run.json")
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         if record.stat().st_size < 1 << 20:
             return _text(json.loads(record.read_bytes())["outputs"]["OUTPUT_HTML"]["source"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
     return ""
 
 
 def _table(line: bytes) -> dict[str, Any] | None:
-    if len(line) > writing.MAX_LINE_BYTES:
-        return None
-    try:
-        content = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
+    with contextlib.suppress(ValueError, RecursionError):
+        content = json.loads(line) if len(line) <= writing.MAX_LINE_BYTES else None
+        return content if isinstance(content, dict) else None
+    return None
 
 
 def _number(value: Any) -> float | None:
@@ -238,9 +228,8 @@ def _number(value: Any) -> float | None:
 
 
 def _numbers(value: Any) -> dict[str, float]:
-    if not isinstance(value, Mapping):
-        return {}
-    found = {_text(name)[:60]: _number(item) for name, item in list(value.items())[:60]}
+    items = list(value.items())[:60] if isinstance(value, Mapping) else []
+    found = {_text(name)[:60]: _number(item) for name, item in items}
     return {name: item for name, item in found.items() if item is not None}
 
 
@@ -258,11 +247,7 @@ class HistoryFolder:
         self._opened: set[str] = set()
 
     def poll(self, seconds: float = 0.005) -> bool:
-        """Look for new histories, and read on in running ones, for a limited time; the next call reads the rest.
-
-        Returns:
-            Whether there is more to read.
-        """
+        """Look for new histories, and read on in running ones, for a limited time; return whether there is more."""
         until = time.monotonic() + seconds
         self._list()
         waiting = [item for item in self.followers.values() if not item.done]

@@ -36,15 +36,12 @@ RUNNING, LOST = "running", "lost"  # states without an outcome: running, or no h
 
 HEAD, EPOCH, IN_EPOCH, SHARE, END = "scarp_training", "epoch", "in_epoch", "share", "ended"
 """The key that identifies a line; ``SHARE`` goes with ``IN_EPOCH``."""
-FORMAT = 1
-"""In the head; increased when older versions can no longer read new files correctly."""
+FORMAT = 1  # in the head; increased when older versions can no longer read new files correctly
 
 HEARTBEAT = 3.0  # seconds between two touches of the file
 LOST_AFTER = 30.0  # seconds without a heartbeat after which a training counts as lost
 MAX_EPOCHS = 100000
 MAX_LINE_BYTES = 64 * 1024
-
-
 BUCKET = 64  # values per minimum and maximum, so that a hundred thousand epochs are drawn quickly
 
 
@@ -52,10 +49,8 @@ class Series:
     """Values of the epochs 1, 2, 3 ..., NaN where there is none."""
 
     def __init__(self) -> None:
-        self.values = array("d")
-        self.lowest = math.inf
-        self.highest = -math.inf
-        self._lows, self._highs = array("d"), array("d")
+        self.values, self._lows, self._highs = array("d"), array("d"), array("d")
+        self.lowest, self.highest = math.inf, -math.inf
 
     def __len__(self) -> int:
         return len(self.values)
@@ -184,8 +179,7 @@ class RunInfo:
     kind: str
     output: str  # file that the training makes
     epochs: int  # maximum
-    patience: int
-    """Of early stopping; 0 for never."""
+    patience: int  # of early stopping; 0 for never
     report: str = ""  # HTML file, if any
     part: str = ""  # which of several trainings this is, such as ``fold 2 of 5``
     stoppable: bool = True

@@ -14,7 +14,7 @@ from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_setti
 from ..windows.cells import CellSet
 from ..windows.collection import CellCollection, collect_cells, collect_windows
 from ..windows.split import NO_SUBSET, SUBSETS, TRAIN, VALIDATION, open_training_rasters
-from .training_run import TrainingRun, describe_subset, warn_random_split, window_plan
+from .train_pcum import TrainingRun, describe_subset, warn_random_split, window_plan
 
 
 def train_comparison_model(

@@ -34,6 +34,7 @@ NETWORKS: dict[str, tuple[Any, dict[str, tuple[float, float]]]] = {
 }
 """Class of each type, and the limits of its parameters."""
 
+_BATCH_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norm: measured, not trained
 MAX_PARAMETERS = 200_000_000  # larger networks are refused: 800 MB of weights is far beyond what these data can train
 
 
@@ -69,7 +70,10 @@ def build_network(architecture: Mapping[str, Any], seed: int | None = None) -> n
     check_architecture(architecture)
     kind, _ = NETWORKS[architecture["type"]]
     parameters = {name: value for name, value in architecture.items() if name != "type"}
-    size = kind.parameter_count(**parameters)
+    with torch.device("meta"):
+        network = kind(**parameters)
+    state = network.state_dict().items()
+    size = sum(value.numel() for name, value in state if not name.endswith(_BATCH_STATISTICS))
     if size > MAX_PARAMETERS:
         raise ParameterInvalid(
             f"A network of this width and depth has {size:,} parameters; the maximum is {MAX_PARAMETERS:,}. Make WIDTH "
@@ -77,8 +81,6 @@ def build_network(architecture: Mapping[str, Any], seed: int | None = None) -> n
         )
     if seed is None:
         return kind(**parameters)
-    with torch.device("meta"):
-        network = kind(**parameters)
     network.to_empty(device="cpu")
     _initialise(network, torch.Generator().manual_seed(seed))
     return network

@@ -55,11 +55,6 @@ class Bpnn(PatchNetwork):
         # A patch becomes a pixel with channels · patch² channels, so layers over patches are 1 × 1 convolutions.
         return repeat_patches(self.layers(functional.pixel_unshuffle(image, self.patch)), self.patch)
 
-    @staticmethod
-    def parameter_count(channels: int, patch: int, width: int, dropout: float) -> int:
-        """Return the number of weights, without building the network."""
-        return channels * patch**2 * width + (HIDDEN_LAYERS - 1) * width**2 + (HIDDEN_LAYERS + 2) * width + 2
-
 
 class ResNet(PatchNetwork):
     """Residual network: three residual blocks with pooling and two fully connected layers over a patch.
@@ -90,17 +85,6 @@ class ResNet(PatchNetwork):
             patches = functional.max_pool2d(block(patches), 2, ceil_mode=True)
         logits = self.head(patches).reshape(batch, rows, columns, 2).permute(0, 3, 1, 2)
         return repeat_patches(logits, self.patch)
-
-    @staticmethod
-    def parameter_count(channels: int, patch: int, width: int, dropout: float) -> int:
-        """Return the number of weights, without building the network."""
-        total, inputs = 0, channels
-        for block in range(BLOCKS):
-            outputs = width * 2**block
-            total += 9 * inputs * outputs + 9 * outputs**2 + 4 * outputs
-            total += inputs * outputs if inputs != outputs else 0
-            inputs = outputs
-        return total + _pooled(patch) ** 2 * inputs**2 + 3 * inputs + 2
 
 
 class ResidualBlock(nn.Module):

@@ -28,11 +28,6 @@ class Linear(nn.Module):
             logit = self.layer(image.float())
         return torch.cat([torch.zeros_like(logit), logit], dim=1)
 
-    @staticmethod
-    def parameter_count(channels: int) -> int:
-        """Return the number of weights, without building the network."""
-        return channels + 1
-
 
 class Tables(nn.Module):
     """Frequency ratio and weights of evidence: the sum of one weight per factor; the logit is ``scale · sum + offset``.
@@ -52,12 +47,14 @@ class Tables(nn.Module):
 
     def __init__(self, channels: int, continuous: int, bins: int) -> None:
         super().__init__()
+        if continuous > channels:
+            raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have bins.")
         self.channels, self.continuous = channels, continuous
         self.register_buffer("edges", torch.zeros(continuous, bins - 1))
         self.register_buffer("bins", torch.zeros(continuous, bins))
         self.register_buffer("classes", torch.zeros(channels - continuous))
-        self.register_buffer("scale", torch.zeros(1))
-        self.register_buffer("offset", torch.zeros(1))
+        for name in ("scale", "offset"):
+            self.register_buffer(name, torch.zeros(1))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return logits, (batch, 2, height, width), of encoded factors (batch, channels, height, width)."""
@@ -79,13 +76,6 @@ class Tables(nn.Module):
         """Raise :class:`ParameterInvalid` unless the edges of all bins increase."""
         if (self.edges[:, 1:] < self.edges[:, :-1]).any():
             raise ParameterInvalid("the edges of its bins do not increase")
-
-    @staticmethod
-    def parameter_count(channels: int, continuous: int, bins: int) -> int:
-        """Return the number of weights, without building the network."""
-        if continuous > channels:
-            raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have bins.")
-        return continuous * (2 * bins - 1) + channels - continuous + 2
 
 
 CELLS = 32768
@@ -113,6 +103,8 @@ class Forest(nn.Module):
 
     def __init__(self, channels: int, trees: int, nodes: int, depth: int) -> None:
         super().__init__()
+        if trees > nodes:
+            raise ParameterInvalid(f"The forest has {trees} trees, but only {nodes} nodes.")
         self.channels, self.depth = channels, depth
         self.register_buffer("roots", torch.zeros(trees, dtype=torch.int32))
         self.register_buffer("feature", torch.zeros(nodes, dtype=torch.int32))
@@ -183,10 +175,3 @@ class Forest(nn.Module):
             raise ParameterInvalid("a tree reads a channel that does not exist")
         if (self.share < 0).any() or (self.share > 1).any():
             raise ParameterInvalid("a leaf's share is not between 0 and 1")
-
-    @staticmethod
-    def parameter_count(channels: int, trees: int, nodes: int, depth: int) -> int:
-        """Return the number of weights, without building the network."""
-        if trees > nodes:
-            raise ParameterInvalid(f"The forest has {trees} trees, but only {nodes} nodes.")
-        return trees + 5 * nodes

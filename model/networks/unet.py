@@ -107,22 +107,6 @@ class UNet(nn.Module):
         """Cells around an aligned tile, on every side, on which its logits depend."""
         return receptive_margin(self.depth, CONVOLUTIONS)
 
-    @staticmethod
-    def parameter_count(channels: int, width: int, depth: int, dropout: float) -> int:
-        """Return the number of weights, without building the network."""
-        widths = [width * 2**level for level in range(depth + 1)]
-
-        def level(inputs: int, outputs: int) -> int:
-            # A convolution before a batch norm has no bias; a batch norm has scale and shift.
-            return 9 * inputs * outputs + 9 * outputs * outputs * (CONVOLUTIONS - 1) + 2 * outputs * CONVOLUTIONS
-
-        total = sum(level(channels if i == 0 else widths[i], widths[i]) for i in range(depth + 1))
-        for i in range(depth):
-            total += 4 * widths[i] * widths[i + 1] + widths[i + 1]
-            total += widths[i + 1] * widths[i] + widths[i]
-            total += level(2 * widths[i], widths[i])
-        return total + 2 * width + 2
-
 
 def receptive_margin(depth: int, convolutions: int) -> int:
     """Return how many cells beyond an aligned tile the U-Net sees.
@@ -181,6 +165,8 @@ class AdditiveUNet(nn.Module):
 
     def __init__(self, channels: int, width: int, depth: int, dropout: float, continuous: int, knots: int) -> None:
         super().__init__()
+        if continuous > channels:
+            raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have curves.")
         self.unet = UNet(channels, width, depth, dropout)
         self.curves = Curves(channels, continuous, knots)
 
@@ -209,13 +195,6 @@ class AdditiveUNet(nn.Module):
     def halo(self) -> int:
         """Of the U-Net."""
         return self.unet.halo
-
-    @staticmethod
-    def parameter_count(channels: int, width: int, depth: int, dropout: float, continuous: int, knots: int) -> int:
-        """Return the number of weights, without building the network."""
-        if continuous > channels:
-            raise ParameterInvalid(f"The network has {channels} channels, so {continuous} of them cannot have curves.")
-        return UNet.parameter_count(channels, width, depth, dropout) + 3 * continuous * knots + 2 * channels + 2
 
 
 class Curves(nn.Module):

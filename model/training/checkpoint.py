@@ -14,17 +14,17 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
+from torch.optim import Optimizer
 
 from ..errors import ModelFileInvalid, OutputNotWritable, ParameterInvalid
 from ..outputs.atomic import atomic_output
 from ..outputs.run_record import checksum
 from ..progress import Progress
 from ..safe_json import parse_json
-from ..windows.reading import WindowSet
+from ..windows.collection import WindowSet
 from .settings import TrainingSettings
 
-WRITE_INTERVAL = 5.0
-"""Minimum seconds between two writes; an epoch of a small network is not worth a file."""
+WRITE_INTERVAL = 5.0  # minimum seconds between two writes; an epoch of a small network is not worth a file
 _KEY = "scarp_checkpoint"
 _FORMAT = 3
 
@@ -37,10 +37,8 @@ class TrainingState:
     history: list[dict[str, Any]]
     best_epoch: int
     best: dict[str, torch.Tensor]  # weights of the best epoch
-    ema: dict[str, torch.Tensor] = field(default_factory=dict)
-    """EMA of the weights; the weights themselves without EMA."""
-    scale: float = 0.0
-    """Of the gradients in fp16; 0 if not used."""
+    ema: dict[str, torch.Tensor] = field(default_factory=dict)  # of the weights; the weights themselves without EMA
+    scale: float = 0.0  # of the gradients in fp16; 0 if not used
 
 
 def fingerprint(
@@ -48,13 +46,8 @@ def fingerprint(
 ) -> str:
     """Return a hash of everything that determines a run: windows, settings, network, precision in use, start model."""
     digest = hashlib.sha256()
-    plain = {
-        "settings": settings.as_dict(),
-        "architecture": architecture,
-        "torch": torch.__version__,
-        "precision": precision,
-        "start": start,
-    }
+    plain = {"settings": settings.as_dict(), "architecture": architecture, "torch": torch.__version__}
+    plain.update(precision=precision, start=start)
     digest.update(json.dumps(plain, sort_keys=True).encode())
     for array in (windows.factors, windows.labels, windows.safety, windows.subsets):
         if array is not None:
@@ -79,7 +72,7 @@ class Checkpoint:
         """Return whether the last write was long enough ago."""
         return time.monotonic() - self._written >= WRITE_INTERVAL
 
-    def save(self, state: TrainingState, network: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+    def save(self, state: TrainingState, network: nn.Module, optimiser: Optimizer) -> None:
         """Write the state after a finished epoch, atomically.
 
         Raises:
@@ -101,7 +94,7 @@ class Checkpoint:
             self._failed = True
         self._written, self._has_previous = time.monotonic(), True
 
-    def load(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> TrainingState | None:
+    def load(self, network: nn.Module, optimiser: Optimizer) -> TrainingState | None:
         """Read the state into network and optimiser; return ``None`` if there is no file yet.
 
         Raises:
@@ -127,15 +120,37 @@ class Checkpoint:
                 if header.pop("checksum", None) != _checksum(header, arrays):
                     raise _invalid(path, "it is damaged")
                 tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-                state = _restore(header, tensors, network, optimiser, path)
+                state = self._restore(header, tensors, network, optimiser)
         except (SafetensorError, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise _invalid(path, f"it cannot be read ({error})") from error
-        # A resumed run has a checkpoint already.
         self._has_previous = state.epoch > 0
         return state
 
+    def _restore(
+        self, header: dict[str, Any], tensors: dict[str, torch.Tensor], network: nn.Module, optimiser: Optimizer
+    ) -> TrainingState:
+        parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "best": {}, "average": {}}
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in tensors.items():
+            part, _, rest = name.partition("/")
+            if part == "optimiser":
+                number, _, moment = rest.partition("/")
+                moments.setdefault(int(number), {})[moment] = value
+            else:
+                parts[part][rest] = value
+        shapes = {name: value.shape for name, value in network.state_dict().items()}
+        for weights in parts.values():
+            if {name: value.shape for name, value in weights.items()} != shapes:
+                raise _invalid(self.path, "its tensors are not those of the network")
+        network.load_state_dict(parts["network"])
+        optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+        device = next(network.parameters()).device
+        best, ema = ({name: value.to(device) for name, value in parts[part].items()} for part in ("best", "average"))
+        epoch, history, best_epoch = int(header["epoch"]), list(header["history"]), int(header["best_epoch"])
+        return TrainingState(epoch, history, best_epoch, best, ema, float(header["scale"]))
 
-def _encode(key: str, state: TrainingState, network: nn.Module, optimiser: torch.optim.Optimizer) -> bytes:
+
+def _encode(key: str, state: TrainingState, network: nn.Module, optimiser: Optimizer) -> bytes:
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
     for part, weights in (("best", state.best), ("average", state.ema)):
         tensors.update({f"{part}/{name}": value for name, value in weights.items()})
@@ -145,36 +160,6 @@ def _encode(key: str, state: TrainingState, network: nn.Module, optimiser: torch
     header = {name: getattr(state, name) for name in ("epoch", "best_epoch", "scale", "history")}
     header = {"format": _FORMAT, "key": key, **header}
     return save(arrays, metadata={_KEY: json.dumps({**header, "checksum": _checksum(header, arrays)})})
-
-
-def _restore(
-    header: dict[str, Any],
-    tensors: dict[str, torch.Tensor],
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    path: str | os.PathLike,
-) -> TrainingState:
-    own = network.state_dict()
-    parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "best": {}, "average": {}}
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in tensors.items():
-        part, _, rest = name.partition("/")
-        if part == "optimiser":
-            number, _, moment = rest.partition("/")
-            moments.setdefault(int(number), {})[moment] = value
-        else:
-            parts[part][rest] = value
-    for weights in parts.values():
-        if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in own.items()}:
-            raise _invalid(path, "its tensors are not those of the network")
-    network.load_state_dict(parts["network"])
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    device = next(network.parameters()).device
-    best, ema = ({name: value.to(device) for name, value in parts[part].items()} for part in ("best", "average"))
-    return TrainingState(
-        int(header["epoch"]), list(header["history"]), int(header["best_epoch"]), best, ema, float(header["scale"])
-    )
 
 
 def _checksum(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> int:

@@ -10,14 +10,12 @@ import torch
 from ..encoding import Encoding, FactorSpec
 from ..factors.definitions import ASPECT_CLASSES
 from ..progress import Progress, stop_if_cancelled
-from ..windows.reading import WindowSet
+from ..windows.collection import WindowSet
 
-ORIENTATIONS = 8
-"""Number 0 changes nothing; 4 and up flip left and right first; each step rotates by 90°."""
-
+ORIENTATIONS = 8  # 0 changes nothing; 4 and up flip left and right first; each step rotates by 90°
 ASPECT = "aspect"
-_FIRST_DIRECTION = 2
-"""Code of north; the eight directions follow clockwise. Flat (1) has no direction."""
+_FIRST_DIRECTION = 2  # code of north; the eight directions follow clockwise, and flat (1) has none
+_SHARE_OF_GPU = 0.4  # of the free memory of a GPU for the windows; the network needs the rest
 
 
 def flip_rotate(image: torch.Tensor, orientation: int) -> torch.Tensor:
@@ -54,10 +52,6 @@ def aspect_lookup(spec: FactorSpec) -> np.ndarray:
     return table
 
 
-_SHARE_OF_GPU = 0.4
-"""Of the free memory of a GPU for the windows; the network needs the rest."""
-
-
 @dataclass
 class Batch:
     """Input of one training step."""
@@ -71,7 +65,6 @@ class TrainingData:
     """All windows in memory: z-scores as float32, classes as bytes; classes become channels batch by batch."""
 
     def __init__(self, windows: WindowSet, encoding: Encoding, device: torch.device, progress: Progress) -> None:
-        """Encode windows of physical values for batches on a device."""
         count, padded = len(windows), windows.labels.shape[-1]
         scores = np.empty((count, len(encoding.continuous), padded, padded), dtype=np.float32)
         numbers = np.empty((count, len(encoding.categorical), padded, padded), dtype=np.uint8)
@@ -90,9 +83,8 @@ class TrainingData:
         self._safety = tensors[3] if len(tensors) > 3 else None
         self._tables = [torch.from_numpy(table).to(device) for table in encoding.tables]
         cells = torch.arange(padded * padded).view(padded, padded)
-        self._sources = torch.stack(
-            [flip_rotate(cells, orientation).flatten() for orientation in range(ORIENTATIONS)]
-        ).to(home)
+        sources = [flip_rotate(cells, orientation).flatten() for orientation in range(ORIENTATIONS)]
+        self._sources = torch.stack(sources).to(home)
         self._aspect_lookups = {
             row: torch.from_numpy(aspect_lookup(encoding.factors[index]).astype(np.uint8)).to(home)
             for row, index in enumerate(encoding.categorical)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
 import torch
 import torch.utils.deterministic
@@ -81,11 +81,9 @@ def device_errors_explained(device: torch.device, checkpoint: str | os.PathLike 
             ) from error
         if not is_device_failure(error):
             raise
-        again = (
-            f"The training resumes from {checkpoint} when it is started again with the same settings"
-            if checkpoint and os.path.isfile(checkpoint)
-            else "Start the training again"
-        )
+        again = "Start the training again"
+        if checkpoint and os.path.isfile(checkpoint):
+            again = f"The training resumes from {checkpoint} when it is started again with the same settings"
         raise DeviceUnavailable(
             f"The GPU failed during the training: {_first_line(error)}. Its driver was restarted, the computer slept, "
             f"or the card is faulty. {again}, after a restart of QGIS, or with DEVICE=cpu."
@@ -95,9 +93,7 @@ def device_errors_explained(device: torch.device, checkpoint: str | os.PathLike 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
     """Return the precision of a name on a device; weights and losses are always float32.
 
-    Args:
-        name: ``auto`` (bf16 on CUDA GPUs that support it, else fp32), ``fp32``, ``bf16`` or ``fp16``.
-        device: from :func:`choose_device`.
+    Names are ``auto`` (bf16 on CUDA GPUs that support it, else fp32), ``fp32``, ``bf16`` and ``fp16``.
 
     Raises:
         DeviceUnavailable: the device lacks this precision.
@@ -124,7 +120,10 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         return choose_precision(name, device)
     if device.type == "cuda":
-        return torch.bfloat16 if _has_bf16(device) else torch.float16 if _has_fp16(device) else torch.float32
+        if _has_bf16(device):
+            return torch.bfloat16
+        # GPUs older than Volta support fp16 but are no faster with it.
+        return torch.float16 if torch.cuda.get_device_capability(device)[0] >= 7 else torch.float32
     return torch.bfloat16 if device.type == "cpu" and cpu_has_bf16() else torch.float32
 
 
@@ -154,50 +153,40 @@ def deterministic_torch() -> Iterator[None]:
     QGIS shares its process with other plugins and may run two trainings in two threads. So the last one to leave
     restores the process-wide switches; and no training draws from the global generators, which others may use.
     """
-    _DETERMINISM.enter()
+    global _users, _restore
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _restore = _make_deterministic()
     try:
         yield
     finally:
-        _DETERMINISM.leave()
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                _restore()
 
 
-class _DeterminismSwitches:
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._before: dict[str, Any] = {}
+def _make_deterministic() -> Callable[[], None]:
+    """Set the switches, and return a function that sets them back."""
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only, fill = torch.is_deterministic_algorithms_warn_only_enabled(), _MEMORY.fill_uninitialized_memory
+    cudnn, workspace = torch.backends.cudnn, os.environ.get(_WORKSPACE)
+    deterministic, benchmark = cudnn.deterministic, cudnn.benchmark
+    os.environ.setdefault(_WORKSPACE, ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling fresh memory helps to find errors and costs time.
+    _MEMORY.fill_uninitialized_memory = False
+    cudnn.deterministic, cudnn.benchmark = True, False
 
-    def enter(self) -> None:
-        with self._lock:
-            self._users += 1
-            if self._users > 1:
-                return
-            self._before = {
-                "deterministic": torch.are_deterministic_algorithms_enabled(),
-                "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
-                "fill": _MEMORY.fill_uninitialized_memory,
-                "cudnn": torch.backends.cudnn.deterministic,
-                "benchmark": torch.backends.cudnn.benchmark,
-                "workspace": os.environ.get(_WORKSPACE),
-            }
-            os.environ.setdefault(_WORKSPACE, ":4096:8")
-            torch.use_deterministic_algorithms(True, warn_only=True)
-            # Filling fresh memory helps to find errors and costs time.
-            _MEMORY.fill_uninitialized_memory = False
-            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    def restore() -> None:
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        _MEMORY.fill_uninitialized_memory = fill
+        cudnn.deterministic, cudnn.benchmark = deterministic, benchmark
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)
 
-    def leave(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users:
-                return
-            before = self._before
-            torch.use_deterministic_algorithms(before["deterministic"], warn_only=before["warn_only"])
-            _MEMORY.fill_uninitialized_memory = before["fill"]
-            torch.backends.cudnn.deterministic = before["cudnn"]
-            torch.backends.cudnn.benchmark = before["benchmark"]
-            if before["workspace"] is None:
-                os.environ.pop(_WORKSPACE, None)
+    return restore
 
 
 def _first_line(error: BaseException) -> str:
@@ -210,13 +199,10 @@ _FAILURE_MESSAGES = (
 )
 """Parts of torch's messages for a failing GPU, in lower case."""
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-_DETERMINISM = _DeterminismSwitches()
+_lock = threading.Lock()
+_users = 0
+_restore: Callable[[], None] = lambda: None  # noqa: E731  # replaced by the first user
 
 
 def _has_bf16(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device)[0] >= 8
-
-
-def _has_fp16(device: torch.device) -> bool:
-    """Older GPUs support fp16 but are no faster with it."""
-    return torch.cuda.get_device_capability(device)[0] >= 7

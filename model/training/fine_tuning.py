@@ -16,7 +16,7 @@ from ..errors import FactorMissing, ParameterInvalid
 from ..networks import build_network
 from ..options import parameter_name
 from ..progress import Progress
-from ..windows.reading import WindowSet
+from ..windows.collection import WindowSet
 from ..windows.split import TRAIN
 from .settings import PCUM, UNET, TrainingSettings
 
@@ -28,7 +28,7 @@ PIXEL_TOLERANCE = 0.01  # relative difference between cell sizes above which the
 
 @dataclass
 class StartModel:
-    """A trained model to fine-tune; a member that is not documented is that of ``TrainedModel``."""
+    """A trained model to fine-tune; what is not documented is as in ``TrainedModel``."""
 
     name: str  # for messages
     sha256: str  # of its file
@@ -37,8 +37,7 @@ class StartModel:
     encoding: str
     factors: list[FactorSpec]
     network: nn.Module = field(repr=False)  # on the CPU
-    pixel_size: float = 0.0
-    """In metres; 0 if not known."""
+    pixel_size: float = 0.0  # in metres; 0 if not known
 
     def __post_init__(self) -> None:
         if self.kind not in FINE_TUNABLE_KINDS or self.architecture.get("type") not in FINE_TUNABLE_NETWORKS:
@@ -51,13 +50,8 @@ class StartModel:
 def fine_tune_settings(start: StartModel, settings: TrainingSettings, given: Collection[str] = ()) -> TrainingSettings:
     """Return settings with the network of the start model and a smaller learning rate.
 
-    Args:
-        start: the model to fine-tune.
-        settings: of the run.
-        given: names of the settings that the user gave.
-
     Raises:
-        ParameterInvalid: the user gave a width, depth, dropout or encoding that is not the start's.
+        ParameterInvalid: the user gave a width, depth, dropout or encoding (in ``given``) that is not the start's.
     """
     names = TrainingSettings.__dataclass_fields__
     # The description of a U-Net without curves has no knots.
@@ -91,13 +85,8 @@ def adapt_windows(
 
     Mean and standard deviation stay the start's, or its weights would mean something else. Classes are matched by
     label. With ``one_hot``, new classes in the training windows are added; with ``codes`` that is not possible, because
-    a new code has no place among the old ones. Ranges become the union of both.
-
-    Args:
-        start: the model to fine-tune.
-        windows: of the new area.
-        factors: the new stack's factors, in the order of the windows' values.
-        progress: receives warnings, ignored factors and new classes.
+    a new code has no place among the old ones. Ranges become the union of both. ``factors`` are the new stack's, in the
+    order of the windows' values.
 
     Raises:
         FactorMissing: the new stack lacks a factor of the start.
@@ -121,14 +110,9 @@ def adapt_windows(
 
 
 def fine_tune_network(start: StartModel, specs: Sequence[FactorSpec], seed: int) -> tuple[nn.Module, dict[str, Any]]:
-    """Return a network equivalent to the start model's, and its architecture.
+    """Return a network equivalent to the start model's for the specs of :func:`adapt_windows`, and its architecture.
 
-    Weights of the channels of new classes start at zero.
-
-    Args:
-        start: the model to fine-tune.
-        specs: from :func:`adapt_windows`.
-        seed: of weights that are overwritten here.
+    Weights of the channels of new classes start at zero; those that depend on the seed are overwritten.
     """
     old, new = _channels(start.factors, start.encoding), _channels(specs, start.encoding)
     architecture = {**start.architecture, "channels": len(new)}
@@ -158,13 +142,13 @@ def _channels(specs: Sequence[FactorSpec], mode: str) -> list[tuple[str, int]]:
 
 def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progress) -> list[int]:
     place = {factor.name: index for index, factor in enumerate(factors)}
-    missing = [spec.name for spec in start.factors if spec.name not in place]
+    wanted = [spec.name for spec in start.factors]
+    missing = [name for name in wanted if name not in place]
     if missing:
         raise FactorMissing(
             f"The factor stack has no {', '.join(missing)}, which the model {start.name} of START_FROM needs. It has: "
             f"{', '.join(place)}. Build the stack with the inputs for the missing factors, or leave START_FROM empty."
         )
-    wanted = {spec.name for spec in start.factors}
     ignored = [name for name in place if name not in wanted]
     if ignored:
         text = f"The model {start.name} does not use these factors of the stack, so they are ignored: "
@@ -186,7 +170,7 @@ def _factor_indices(start: StartModel, factors: Sequence[Any], progress: Progres
                 f"The {'stack' if spec.classes else 'model ' + start.name} has no class names for "
                 f'"{spec.name}", so its class codes are assumed to mean the same in both.'
             )
-    return [place[spec.name] for spec in start.factors]
+    return [place[name] for name in wanted]
 
 
 def _add_labels(spec: FactorSpec, factor: Any) -> FactorSpec:

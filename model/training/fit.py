@@ -16,22 +16,20 @@ from ..encoding import UNSEEN_CODE, Encoding, FactorSpec, fit_factors
 from ..errors import ParameterInvalid, TooFewData
 from ..history.writing import NUMBERS, TrainingLog
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..loss import PcumLoss
 from ..memory import retain_freed_memory
 from ..networks import build_network
 from ..networks.unet import AdditiveUNet
 from ..progress import Progress, SubProgress
-from ..windows.reading import WindowFeature, WindowSet
+from ..windows.collection import WindowFeature, WindowSet
 from ..windows.split import SUBSETS, TEST, TRAIN, VALIDATION
 from .checkpoint import fingerprint
 from .data import TrainingData
 from .devices import PRECISION_NAMES, choose_device, deterministic_torch, device_errors_explained, training_precision
 from .fine_tuning import StartModel, adapt_windows, fine_tune_network
-from .loop import Trainer
+from .loop import PcumLoss, Trainer
 from .settings import NETWORK_KINDS, PATCH_KINDS, PCUM, TrainingSettings, patch_cells
 
-SUBSAMPLING_STEP = 7
-"""One of so many training cells is used for the quantiles; neighbours are alike."""
+SUBSAMPLING_STEP = 7  # one of so many training cells is used for the quantiles; neighbours are alike
 OUTER_QUANTILES = (0.02, 0.98)
 """Quantiles of the outer knots; beyond them the curves are constant, so rare values are not extrapolated."""
 MIN_KNOT_STEP = 1e-3  # between two knots, in standard deviations
@@ -40,14 +38,9 @@ MIN_KNOT_STEP = 1e-3  # between two knots, in standard deviations
 def network_architecture(
     kind: str, channels: int, settings: TrainingSettings, cell: float, continuous: int = 0
 ) -> dict[str, Any]:
-    """Return the description of a network, for ``build_network``.
+    """Return the description of a network of a kind, for ``build_network``.
 
-    Args:
-        kind: one of ``NETWORK_KINDS``.
-        channels: of the encoded factors.
-        settings: give width, depth, dropout and knots.
-        cell: size of a cell in metres.
-        continuous: number of channels that are continuous factors; they come first.
+    Of the channels, the first ``continuous`` are continuous factors; ``cell`` is the size of a cell in metres.
 
     Raises:
         ParameterInvalid: the kind is no network, or KNOTS is 1.
@@ -66,15 +59,9 @@ def network_architecture(
 
 
 def quantile_knots(encoding: Encoding, windows: WindowSet, count: int) -> np.ndarray:
-    """Return the knots of the curves: evenly spaced quantiles of the training cells.
+    """Return the knots of the curves: evenly spaced quantiles of the training cells, whose values are physical ones.
 
-    Args:
-        encoding: fitted on the training windows.
-        windows: with physical values.
-        count: knots per curve.
-
-    Returns:
-        Increasing z-scores, float32 (continuous factors, ``count``).
+    They are increasing z-scores, float32 (continuous factors, ``count``).
     """
     parts = [cells[encoding.continuous][:, ::SUBSAMPLING_STEP] for cells in windows.training_cells()]
     values = np.concatenate(parts, axis=1).astype(np.float64)
@@ -89,11 +76,8 @@ def label_patches(windows: WindowSet, patch: int) -> WindowSet:
     """Return windows in which all labelled cells of a patch have the patch's label.
 
     A patch is landslide if one of its cells is, as in the paper, and unknown if less than half of it is labelled.
-    Unlabelled cells stay so, so a patch counts by its labelled share. The function is idempotent.
-
-    Args:
-        windows: whose padded sides are multiples of ``patch``.
-        patch: side of a patch in cells; 1 changes nothing.
+    Unlabelled cells stay so, so a patch counts by its labelled share. The function is idempotent. The padded sides of
+    the windows are multiples of ``patch``, the side of a patch in cells; 1 changes nothing.
 
     Raises:
         TooFewData: a subset is left without landslide patches or without stable ones.
@@ -147,8 +131,7 @@ class TrainingResult:
     subsets: list[dict[str, Any]]
     """For each subset ``name``, ``windows``, ``landslide_windows``, ``landslide_cells``, ``stable_cells`` and
     ``landslide_share``; a cell counts once for every window that holds it."""
-    settings: TrainingSettings
-    """As used: ``physics`` is ``none`` without a safety factor, and an automatic weight is a number."""
+    settings: TrainingSettings  # as used: no ``physics`` without a safety factor, and an automatic weight is a number
     warnings: list[str]
     device: str
     precision: str

@@ -1,4 +1,4 @@
-"""The training loop, with an exponential moving average (EMA) of the weights and early stopping."""
+"""The loss of PCUM, and the training loop with an exponential moving average (EMA) of weights and early stopping."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any, Callable
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from ..errors import TooFewData
 from ..history.writing import EPOCHS, PATIENCE, STOPPED, TrainingLog
-from ..loss import LossTerms, PcumLoss
+from ..labels import LANDSLIDE, UNKNOWN
 from ..networks.unet import set_generator
 from ..progress import Progress, duration, stop_if_cancelled
 from .checkpoint import Checkpoint, TrainingState
@@ -24,8 +25,92 @@ from .data import ORIENTATIONS, TrainingData
 from .devices import lower_precision
 from .settings import TrainingSettings
 
-_WARM_UP_STEPS = 10
-"""In the first steps the decay is smaller, so that the random initial weights do not stay in the average for long."""
+HINGE, INDICATOR, NONE = "hinge", "indicator", "none"
+
+
+@dataclass
+class LossTerms:
+    """Sums and counts over cells, which can be added up over batches before dividing."""
+
+    cross_entropy: torch.Tensor  # weighted, over labelled cells
+    labelled: torch.Tensor
+    physics: torch.Tensor  # over cells with a safety factor, λ included
+    safety_known: torch.Tensor
+    constrained: torch.Tensor  # cells with a safety factor below the critical one
+    violations: torch.Tensor  # constrained cells with a low probability
+    correct: torch.Tensor  # labelled cells on the right side of p = 0.5
+    landslides: torch.Tensor
+    hits: torch.Tensor  # landslide cells with p at least 0.5
+
+    @property
+    def loss(self) -> torch.Tensor:
+        """Equation 1 of the paper: mean over labelled cells plus mean over cells with a safety factor."""
+        return self.cross_entropy / self.labelled.clamp(min=1) + self.physics / self.safety_known.clamp(min=1)
+
+    def sums(self) -> torch.Tensor:
+        """Return all nine numbers without gradient, float64, in the order of the fields."""
+        values = torch.stack([value.detach().float() for value in vars(self).values()])
+        # Apple GPUs have no float64.
+        return values.cpu().double() if values.device.type == "mps" else values.double()
+
+
+@dataclass
+class PcumLoss:
+    """Weighted cross-entropy over labelled cells plus physics over cells with a safety factor.
+
+    The weights multiply each cell's cross-entropy, and the sum is divided by the number of labelled cells (not by the
+    sum of weights), so the effect of a weight does not depend on the rest of the batch.
+
+    Physics terms, at cells where Fs is below ``fs_critical``:
+
+    * ``indicator``: λ · 1[p < p_low] · sigmoid(1 − Fs), equation 5 as printed. It is a step in p, so it has no
+      gradient and adds to the reported loss only.
+    * ``hinge``: λ · sigmoid(1 − Fs) · max(0, p_low − p) / p_low. Same cells, same bound, same strength at p = 0, and
+      a gradient that raises p.
+    """
+
+    physics: str
+    physics_weight: float
+    p_low: float
+    fs_critical: float
+    weight_landslide: float
+    weight_stable: float
+
+    def __call__(self, logits: torch.Tensor, labels: torch.Tensor, safety: torch.Tensor | None) -> LossTerms:
+        """Return the terms of a batch.
+
+        Args:
+            logits: (batch, 2, height, width), stable and landslide.
+            labels: uint8 (batch, height, width): 1, 0, and 255 for cells to ignore.
+            safety: float (batch, height, width), NaN for cells to ignore, or none.
+        """
+        # With two classes, softmax of the logits is the logistic function of their difference.
+        difference = (logits[:, 1] - logits[:, 0]).float()
+        probability = torch.sigmoid(difference)
+        slide, known_label = labels == LANDSLIDE, labels != UNKNOWN
+        weight = torch.where(slide, self.weight_landslide, self.weight_stable) * known_label
+        entropy = functional.softplus(torch.where(slide, -difference, difference))
+        zero = difference.new_zeros(())
+        correct = ((difference >= 0) == slide) & known_label
+        hits = slide & (difference >= 0)
+        sums = (weight * entropy).sum(), known_label.sum(), zero, zero, zero, zero, correct.sum(), slide.sum()
+        terms = LossTerms(*sums, hits.sum())
+        if safety is None:
+            return terms
+        known = torch.isfinite(safety)
+        fs = torch.where(known, safety.float(), torch.full_like(difference, torch.inf))
+        constrained = fs < self.fs_critical
+        low = constrained & (probability < self.p_low)
+        terms.safety_known, terms.constrained, terms.violations = known.sum(), constrained.sum(), low.sum()
+        if self.physics == INDICATOR:
+            terms.physics = self.physics_weight * (low * torch.sigmoid(1 - fs)).sum()
+        elif self.physics == HINGE:
+            shortfall = torch.relu(self.p_low - probability) / self.p_low
+            terms.physics = self.physics_weight * (constrained * torch.sigmoid(1 - fs) * shortfall).sum()
+        return terms
+
+
+_WARM_UP_STEPS = 10  # in the first ones the decay is smaller, so that the initial weights do not stay for long
 WEIGHT_DECAY = 1e-2  # of AdamW (Loshchilov and Hutter 2019), its usual value
 LOG_EVERY = 10  # epochs between two log lines, if they are quick
 FORECAST_AFTER = 20.0  # seconds into the first epoch after which its duration is forecast
@@ -70,9 +155,7 @@ class WeightEma:
 class FitResult:
     """The result of the loop; the network holds the weights of the best epoch."""
 
-    history: list[dict[str, Any]]
-    """Per epoch ``epoch`` and the ``SERIES`` of :mod:`..history.storage`; ``None`` where there is nothing to divide
-    by."""
+    history: list[dict[str, Any]]  # per epoch ``epoch`` and the ``SERIES`` of :mod:`..history.writing`
     best_epoch: int  # from 1
     ended: str  # ``epochs``, ``patience`` or ``stopped``
 
@@ -80,17 +163,8 @@ class FitResult:
 class Trainer:
     """Trains a network until the validation loss stops falling.
 
-    Each epoch draws its order, its augmentation and its dropout from the seed and its own number, so it does not matter
-    whether earlier epochs ran in this process.
-
-    Args:
-        network: on the device, freshly initialised.
-        data: windows.
-        loss: to minimise.
-        settings: epochs, patience, learning rate, batch, augmentation and seed.
-        dtype: precision of the network.
-        progress: receives progress and warnings.
-        log: writes the history.
+    The network is on the device, and computes in the precision ``dtype``. Each epoch draws its order, its augmentation
+    and its dropout from the seed and its own number, so it does not matter whether earlier epochs ran in this process.
     """
 
     def __init__(
@@ -116,16 +190,11 @@ class Trainer:
     def fit(
         self, train: np.ndarray, validation: np.ndarray, checkpoint: str | os.PathLike | None = None, key: str = ""
     ) -> FitResult:
-        """Train, and keep the weights of the epoch with the lowest validation loss.
+        """Train on windows given by index, and keep the weights of the epoch with the lowest validation loss.
 
         When the log requests a stop, the current epoch is dropped and training ends as in early stopping; the first
-        epoch is finished, because there are no weights before.
-
-        Args:
-            train: indices of the training windows.
-            validation: indices of the validation windows.
-            checkpoint: file for the state, read if it exists.
-            key: of the run to which the checkpoint must belong.
+        epoch is finished, because there are no weights before. The state is read from the file ``checkpoint`` if it
+        exists, and must belong to the run with this ``key``.
 
         Raises:
             ParameterInvalid: the checkpoint belongs to another run.
@@ -171,10 +240,8 @@ class Trainer:
     ) -> dict[str, float | None]:
         """Return loss, accuracy, recall and violation rate of some windows, without dropout.
 
-        Args:
-            indices: of the windows.
-            collect: called with landslide probability and labels of each batch, both (windows, height, width).
-            ema: evaluate the average of the weights.
+        ``collect`` is called with landslide probability and labels of each batch, both (windows, height, width). With
+        ``ema`` the average of the weights is evaluated.
         """
         network = self.ema.network if ema else self.network
         network.eval()
@@ -270,8 +337,8 @@ def _append_epoch(
     """Add an epoch to the state, and its weights if they are the best so far."""
     state.epoch += 1
     numbers: dict[str, Any] = {"epoch": state.epoch}
-    numbers.update({f"train_{name}": value for name, value in trained.items()})
-    numbers.update({f"validation_{name}": value for name, value in validated.items()})
+    for subset, values in (("train", trained), ("validation", validated)):
+        numbers.update({f"{subset}_{name}": value for name, value in values.items()})
     if not math.isfinite(numbers["train_loss"]) or not math.isfinite(numbers["validation_loss"]):
         raise TooFewData(
             f"The loss became infinite in epoch {state.epoch}: a factor holds impossible values, or LEARNING_RATE is "

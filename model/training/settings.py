@@ -167,7 +167,7 @@ def settings_line(settings: TrainingSettings) -> str:
 RECOMMENDED, PAPER = "recommended", "paper"
 PRESETS = (RECOMMENDED, PAPER)
 
-_PRINTED: dict[str, Any] = {
+PAPER_VALUES: dict[str, Any] = {
     "physics": "indicator",
     "lambda_": 0.1,
     "p_low": 0.15,
@@ -179,13 +179,15 @@ _PRINTED: dict[str, Any] = {
     "epochs": 1000,
     "patience": 0,
     "learning_rate": 1e-4,
+    "averaging": 0.0,
     "augment": False,
     "encoding": "codes",
     "knots": 0,
-    "averaging": 0.0,
+    "width": 32,
+    "depth": 4,
+    "batch": 32,
+    "dropout": 0.2,  # not printed
 }
-_NOT_PRINTED: dict[str, Any] = {"width": 32, "depth": 4, "batch": 32, "dropout": 0.2}
-PAPER_VALUES = {**_PRINTED, **_NOT_PRINTED}
 """The preset ``paper``: Zhang and Deng (2026), sections 3.2.3 and 3.3, equations 1 and 5. Settings that are not here
 have their defaults."""
 
@@ -196,22 +198,14 @@ def in_preset(name: str) -> bool:
 
 
 def preset_value(preset: str, name: str) -> Any:
-    """Return the value of one setting under a preset.
-
-    Raises:
-        ParameterInvalid: there is no such preset.
-    """
+    """Return the value of one setting under a preset; raises ``ParameterInvalid`` if there is no such preset."""
     if preset not in PRESETS:
         raise ParameterInvalid(f'PRESET is "{preset}". Choose one of: {", ".join(PRESETS)}.')
     return PAPER_VALUES[name] if preset == PAPER and in_preset(name) else default(name)
 
 
 def preset_settings(preset: str, given: Mapping[str, Any]) -> TrainingSettings:
-    """Return the settings of a preset, overridden by those that the user gave.
-
-    Raises:
-        ParameterInvalid: there is no such preset or setting, or a value is out of its range.
-    """
+    """Return the settings of a preset, overridden by those that the user gave; raises ``ParameterInvalid``."""
     names = [option.name for option in TrainingSettings.options()]
     unknown = [name for name in given if name not in names]
     if unknown:
@@ -304,11 +298,7 @@ def settings_of_kind(kind: str, preset: str, given: Mapping[str, Any]) -> Traini
 
 
 def enforce_kind_settings(kind: str, settings: TrainingSettings) -> TrainingSettings:
-    """Return settings with those that a kind fixes: only PCUM has physics, and tables need one-hot classes.
-
-    Raises:
-        ParameterInvalid: there is no such kind.
-    """
+    """Return settings with those that a kind fixes: only PCUM has physics, and tables need one-hot classes."""
     _check_kind(kind)
     fixed: dict[str, Any] = {} if kind == PCUM else {"physics": "none"}
     if kind in TABLE_KINDS:

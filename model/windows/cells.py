@@ -9,11 +9,10 @@ import numpy as np
 from ..errors import TooFewData
 from ..grid import Block
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress
 from .split import NO_SUBSET, SHARES, SUBSETS, TRAIN, BlockSplit, TrainingRasters, read_labels
 
-MAX_CELLS = 30_000
-"""Of each class in each subset. Neighbours are alike, so more cells add little."""
+MAX_CELLS = 30_000  # of each class in each subset; neighbours are alike, so more cells add little
 _RANDOM_GROUPS = 10
 
 
@@ -24,8 +23,7 @@ class CellSet:
     values: np.ndarray  # float32 (cells, factors), physical values and class codes
     labels: np.ndarray  # uint8 (cells,): 1 landslide, 0 stable
     subsets: np.ndarray  # index into ``SUBSETS``, uint8 (cells,)
-    groups: np.ndarray | None = None
-    """Spatial block of each cell, int32 (cells,), to keep neighbours together; ``None`` if unknown."""
+    groups: np.ndarray | None = None  # spatial block of each cell, int32 (cells,), if known
     totals: np.ndarray | None = None
     """All cells of each subset, int64 (subsets, 2): stable, landslide; ``None`` if nothing was left out."""
 
@@ -52,14 +50,8 @@ def sample_cells(
 ) -> CellSet:
     """Draw cells evenly over the area of each subset, landslide cells and stable ones separately.
 
-    Every cell gets a random key; those with the lowest keys are the sample. So the memory is bounded.
-
-    Args:
-        rasters: stack and labels.
-        split: the subset of each block; ``None`` assigns the cells at random.
-        max_cells: of each class in each subset.
-        seed: of the keys.
-        progress: receives progress.
+    Every cell gets a random key; those with the lowest keys, ``max_cells`` of each class in each subset, are the
+    sample. So the memory is bounded. Without a split, cells are assigned to the subsets at random.
 
     Raises:
         InputCorrupt: labels are not 0, 1 or 255.
@@ -67,13 +59,10 @@ def sample_cells(
     """
     generator = np.random.default_rng([seed, 6])
     kept = {(subset, label): _KeySample(max_cells) for subset in range(len(SUBSETS)) for label in (STABLE, LANDSLIDE)}
-    count = rasters.grid.block_count()
-    for index, block in enumerate(rasters.grid.blocks()):
-        stop_if_cancelled(progress)
+    for block in rasters.grid.blocks_with_progress(progress):
         labels = read_labels(rasters.labels, block)
         if (labels != UNKNOWN).any():
             _add(kept, rasters, labels, block, split, generator)
-        progress.report((index + 1) / count)
     return _merge_samples(kept, len(rasters.factors))
 
 

@@ -15,20 +15,17 @@ from ..errors import InputCorrupt, TooFewData
 from ..grid import Block, Grid
 from ..inputs.rasters import open_raster, read_window
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress
 from ..stack import Stack, open_stack
 
 SUBSETS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
 SHARES = (0.6, 0.2, 0.2)  # of the paper (section 3.2.2)
 NO_SUBSET = 255
-RANDOM_ASSIGNMENTS = 256
-"""Random assignments tried; the best balanced one is taken."""
+RANDOM_ASSIGNMENTS = 256  # as many are tried, and the best balanced one is taken
 MAX_ASSIGNED_BLOCKS = 25_000_000  # in all assignments together: with very many blocks, any assignment is balanced
-VALIDATION_SHARE = 0.2
-"""Of the landslides outside a fold, for early stopping; the rest is for training."""
-MIN_RANDOM_PATCH_SIDE = 5
-"""Cells; small patches put neighbours into different folds, like a random draw of cells or points."""
+VALIDATION_SHARE = 0.2  # of the landslides outside a fold, for early stopping; the rest is for training
+MIN_RANDOM_PATCH_SIDE = 5  # cells; small patches put neighbours into different folds, like a random draw of cells
 
 
 @dataclass(frozen=True)
@@ -180,13 +177,6 @@ class Folds:
 def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, count: int, seed: int) -> Folds:
     """Divide blocks into folds with about the same number of landslide cells and of labelled cells.
 
-    Args:
-        blocks: of the grid.
-        landslide: landslide cells per block.
-        labelled: labelled cells per block.
-        count: folds.
-        seed: of the random assignments.
-
     Raises:
         TooFewData: fewer blocks hold landslides than there are folds, or outside a fold fewer than the two to train
             and to validate on.
@@ -205,8 +195,7 @@ def make_folds(blocks: Blocks, landslide: np.ndarray, labelled: np.ndarray, coun
     return Folds(blocks, table, landslide, labelled, count)
 
 
-MAX_CELLS_PER_BLOCK = 20_000
-"""Landslide cells kept per working block for placing windows: enough to find them all, and bounded."""
+MAX_CELLS_PER_BLOCK = 20_000  # landslide cells kept per working block for placing windows: enough to find them all
 
 
 @dataclass(frozen=True)
@@ -282,14 +271,7 @@ def read_labels(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
 def scan_labels(
     rasters: TrainingRasters, blocks: Blocks, fine_blocks: Blocks, seed: int, progress: Progress
 ) -> LabelScan:
-    """Scan stack and labels once.
-
-    Args:
-        rasters: stack and labels.
-        blocks: of the spatial split.
-        fine_blocks: smaller than a window.
-        seed: for the sample of landslide cells.
-        progress: receives progress and warnings.
+    """Scan stack and labels once, and count by the blocks of the split and by blocks finer than a window.
 
     Raises:
         TooFewData: there are no landslide cells, or no stable ones, with data in every factor.
@@ -297,9 +279,8 @@ def scan_labels(
     grid, labels = rasters.grid, rasters.labels
     generator = np.random.default_rng([seed, 2])
     landslide, labelled, fine = (np.zeros(item.shape, dtype=np.int64) for item in (blocks, blocks, fine_blocks))
-    cells, lost, count = [np.empty((0, 2), dtype=np.int64)], 0, grid.block_count()
-    for index, block in enumerate(grid.blocks()):
-        stop_if_cancelled(progress)
+    cells, lost = [np.empty((0, 2), dtype=np.int64)], 0
+    for block in grid.blocks_with_progress(progress):
         values = read_labels(labels, block)
         if (values != UNKNOWN).any():
             valid = np.isfinite(rasters.stack.read(block)).all(axis=0)
@@ -313,7 +294,6 @@ def scan_labels(
             if len(found) > MAX_CELLS_PER_BLOCK:
                 found = found[np.sort(generator.choice(len(found), MAX_CELLS_PER_BLOCK, replace=False))]
             cells.append(found)
-        progress.report((index + 1) / count)
     result = LabelScan(grid, landslide, labelled, fine_blocks, fine, np.concatenate(cells))
     _check(result, lost, labels.name, progress)
     return result

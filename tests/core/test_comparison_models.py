@@ -29,8 +29,14 @@ from scarp.model.training.settings import (
     settings_of_kind,
 )
 from scarp.model.windows.cells import sample_cells
-from scarp.model.windows.collection import MAX_WINDOWS, collect_cells, collect_windows, window_capacity
-from scarp.model.windows.reading import WindowPlan, WindowSet
+from scarp.model.windows.collection import (
+    MAX_WINDOWS,
+    WindowPlan,
+    WindowSet,
+    collect_cells,
+    collect_windows,
+    window_capacity,
+)
 from scarp.model.windows.split import NO_SUBSET, open_training_rasters
 from scarp.tests.core.conftest import Listener, utm_grid, write_raster, write_stack
 from scarp.tests.core.prediction_models import predict

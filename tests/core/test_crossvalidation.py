@@ -23,8 +23,7 @@ from scarp.model.validation.out_of_fold import (
     score_folds,
 )
 from scarp.model.windows import collection
-from scarp.model.windows.collection import place_windows
-from scarp.model.windows.reading import WindowPlan, WindowSet, read_windows, split_windows
+from scarp.model.windows.collection import WindowPlan, WindowSet, place_windows, read_windows, split_windows
 from scarp.model.windows.split import (
     NO_SUBSET,
     TEST,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from scarp.model.loss import PcumLoss
+from scarp.model.training.loop import PcumLoss
 
 
 def loss(physics="none", weight_landslide=5.0, weight_stable=1.0):

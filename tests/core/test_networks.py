@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from scarp.model import networks
 from scarp.model.errors import ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
-from scarp.model.networks.unet import UNet, set_sample
+from scarp.model.networks.unet import set_sample
 
 
 def network(channels=3, width=2, depth=2, dropout=0.3):
@@ -37,9 +38,13 @@ def test_output_has_the_size_of_the_input(depth, width, size):
 
 
 @pytest.mark.parametrize(("channels", "width", "depth"), [(1, 1, 1), (7, 4, 2), (40, 16, 3), (3, 2, 6)])
-def test_parameter_count(channels, width, depth):
-    net = network(channels, width, depth)
-    assert sum(item.numel() for item in net.parameters()) == UNet.parameter_count(channels, width, depth, 0.1)
+def test_more_parameters_than_the_maximum_are_refused(channels, width, depth, monkeypatch):
+    count = sum(item.numel() for item in network(channels, width, depth).parameters())
+    monkeypatch.setattr(networks, "MAX_PARAMETERS", count)
+    network(channels, width, depth)
+    monkeypatch.setattr(networks, "MAX_PARAMETERS", count - 1)
+    with pytest.raises(ParameterInvalid, match=f"has {count:,} parameters"):
+        network(channels, width, depth)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])

@@ -13,8 +13,7 @@ from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
 from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.progress import NullProgress
 from scarp.model.stack import create_stack
-from scarp.model.windows.collection import collect_cells, collect_windows
-from scarp.model.windows.reading import WindowPlan
+from scarp.model.windows.collection import WindowPlan, collect_cells, collect_windows
 from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit, make_folds, open_training_rasters
 from scarp.tests.core.conftest import validate_with_points
 from scarp.tests.core.prediction_models import FACTORS

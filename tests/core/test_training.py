@@ -29,7 +29,7 @@ from scarp.model.training.devices import (
 )
 from scarp.model.training.fit import fit_network
 from scarp.model.training.settings import TrainingSettings, default
-from scarp.model.windows.reading import WindowSet
+from scarp.model.windows.collection import WindowSet
 from scarp.tests.core.conftest import Listener
 
 CPU = torch.device("cpu")

@@ -8,8 +8,7 @@ import pytest
 from scarp.model.errors import InputCorrupt, ParameterInvalid, TooFewData
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
-from scarp.model.windows.collection import collect_windows, place_windows
-from scarp.model.windows.reading import WindowPlan
+from scarp.model.windows.collection import WindowPlan, collect_windows, place_windows
 from scarp.model.windows.split import (
     NO_SUBSET,
     SHARES,
