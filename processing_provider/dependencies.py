@@ -38,11 +38,9 @@ def _is_importable(module: str) -> bool:
 
 
 def install_hint(packages: Iterable[str], link: bool = False) -> str:
-    """Return the message for missing packages.
+    """Return the message for missing packages, at least one, named as :func:`missing` returns them.
 
-    Args:
-        packages: names as :func:`missing` returns them; at least one.
-        link: make the menu entry a link, for windows that show HTML; ``gui/menu.py`` opens it.
+    With ``link`` the menu entry is a link, for windows that show HTML; ``gui/menu.py`` opens it.
     """
     from ..environment.interpreter import qgis_python
     from ..environment.private import EnvironmentState, PrivateEnvironment, default_folder

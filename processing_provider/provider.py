@@ -87,7 +87,6 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         return self._path.stem
 
     def icon(self) -> QIcon:
-        """Return the icon in the Toolbox."""
         return QIcon(self.svgIconPath())
 
     def svgIconPath(self) -> str:
@@ -119,7 +118,6 @@ class ScarpModel(QgsProcessingModelAlgorithm):
         return ScarpDialog(self, parent)
 
     def createInstance(self) -> Any:
-        """Return a fresh model for one run."""
         model = ScarpModel.read(self._path)
         if model is not None:
             model.setProvider(self.provider())
@@ -157,19 +155,15 @@ class ScarpProvider(QgsProcessingProvider):
         return "scarp"
 
     def name(self) -> str:
-        """Return the name in the Toolbox."""
         return "Scarp"
 
     def longName(self) -> str:
-        """Return the name with what it is for."""
         return tr("Scarp (landslide susceptibility)")
 
     def icon(self) -> QIcon:
-        """Return the icon in the Toolbox."""
         return QIcon(str(ICON))
 
     def svgIconPath(self) -> str:
-        """Return the icon's file."""
         return str(ICON)
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
@@ -185,7 +179,6 @@ class ScarpProvider(QgsProcessingProvider):
         return True
 
     def unload(self) -> None:
-        """Remove the settings."""
         settings.unregister()
         super().unload()
 

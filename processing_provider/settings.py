@@ -43,21 +43,15 @@ def results_group() -> str:
 
 
 def register(provider: str, icon: QIcon) -> None:
-    """Put the settings into the dialog; does nothing without a window.
-
-    Args:
-        provider: its name, the heading.
-        icon: beside it.
-    """
+    """Put the settings into the dialog, below name and icon of the provider; does nothing without a window."""
     config = _config()
     if config is None:
         return
     ways = [tr("Automatic"), tr("In a process of its own"), tr("Inside QGIS")]
     config.ProcessingConfig.setGroupIcon(provider, icon)
+    kinds = {"valuetype": config.Setting.SELECTION, "options": ways}
     for setting in (
-        config.Setting(
-            provider, _RUN, tr("Where Scarp computes"), ways[0], valuetype=config.Setting.SELECTION, options=ways
-        ),
+        config.Setting(provider, _RUN, tr("Where Scarp computes"), ways[0], **kinds),
         config.Setting(provider, _GROUPS, tr("Put the layers of a run into a group"), True),
     ):
         config.ProcessingConfig.addSetting(setting)

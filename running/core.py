@@ -152,13 +152,7 @@ class Core:
     """Calls jobs of ``model/jobs``, wherever they run; use it as a context, so that a worker process ends."""
 
     def __init__(self, needs: Sequence[str], progress: Progress, choice: RuntimeChoice | None = None) -> None:
-        """Keep what a run needs; nothing is started yet.
-
-        Args:
-            needs: modules that its jobs import.
-            progress: asked whether to stop.
-            choice: where to run; chosen at the first call by default.
-        """
+        """Keep what a run needs; nothing is started yet, and by default where to run is chosen at the first call."""
         self._needs, self._progress, self._choice = needs, progress, choice
         self._backend: Any = None
 

@@ -76,13 +76,9 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     def declare(
         self, definition: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False, ending: str = ""
     ) -> None:
-        """Add a parameter with its help.
+        """Add a parameter with its help: what it is, with unit and the meaning of the default, which itself is added.
 
-        Args:
-            definition: from ``algorithms.base.parameters``.
-            help_text: what it is, with unit and the meaning of the default; the default itself is added.
-            advanced: folded away in the dialog.
-            ending: more help, already in the language of QGIS.
+        Advanced ones are folded away in the dialog; the ending is more help, already in the language of QGIS.
         """
         definition.setDescription(tr(definition.description()))
         definition.setHelp(tr(help_text) + ending + default_sentence(definition))
@@ -93,14 +89,7 @@ class ScarpAlgorithm(QgsProcessingAlgorithm):
     def declare_option(
         self, options: type[Options], name: str, ending: str = "", without_default: bool = False
     ) -> None:
-        """Add the parameter of one option, such as ``threshold``, with its label and help.
-
-        Args:
-            options: class that declares it.
-            name: of its field.
-            ending: more help, already in the language of QGIS.
-            without_default: see :func:`.parameters.option`.
-        """
+        """Add the parameter of one option, such as ``threshold``, with its label and help; see :meth:`declare`."""
         option = options.option(name)
         self.declare(parameters.option(option, without_default), option.help, option.advanced, ending)
 

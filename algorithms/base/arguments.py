@@ -41,15 +41,7 @@ class Arguments:
         progress: FeedbackProgress,
         core: Any,
     ) -> None:
-        """Keep the values.
-
-        Args:
-            algorithm: that declares the parameters.
-            parameters: values by name.
-            context: of the run.
-            progress: receives progress and warnings.
-            core: a ``running.core.Core``; None while a dialog is being filled in.
-        """
+        """Keep the values; ``core`` is a ``running.core.Core``, or None while a dialog is being filled in."""
         # Not as QgsProcessingAlgorithm: the stubs call nearly all that it returns optional.
         self.algorithm: Any = algorithm
         self.parameters, self.context = parameters, context
@@ -92,7 +84,6 @@ class Arguments:
         return self.algorithm.parameterAsString(self.parameters, name, self.context).strip() if self.given(name) else ""
 
     def flag(self, name: str) -> bool:
-        """Return the state of a check box."""
         return bool(self.algorithm.parameterAsBoolean(self.parameters, name, self.context))
 
     def options(self, kind: type[AnyOptions], **given: Any) -> AnyOptions:
@@ -108,7 +99,6 @@ class Arguments:
         return kind(**given)
 
     def option(self, option: Option) -> Any:
-        """Return the value of one option's parameter."""
         if isinstance(option.default, bool):
             return self.flag(option.parameter)
         if option.choices is not None:
@@ -176,15 +166,9 @@ class Arguments:
         return self.grid(path, role)[0]
 
     def grid(self, path: str, role: str, *reaches: float) -> tuple[Any, ...]:
-        """Return the CRS of a raster, its bounds, and its bounds buffered by each of some distances.
+        """Return the CRS of a raster, its :data:`Bounds`, and its bounds buffered by each of some distances in metres.
 
-        Args:
-            path: of the raster.
-            role: what it is in this run, for messages.
-            reaches: metres.
-
-        Returns:
-            A ``QgsCoordinateReferenceSystem``, then :data:`Bounds` in it, one and as many as there are reaches.
+        ``role`` is what the raster is in this run, for messages.
 
         Raises:
             CrsMissing: the raster has none that QGIS knows; the core's other errors if it cannot be opened.
@@ -194,12 +178,9 @@ class Arguments:
         return grid_crs(extent.crs_wkt, path, role), extent.bounds, *extent.buffered_bounds
 
     def vector(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
-        """Return a ``VectorReader`` of a vector input, or None.
+        """Return a ``VectorReader`` of a vector input that transforms to a CRS, or None.
 
-        Args:
-            name: of the parameter.
-            crs: to transform to.
-            near: bounds in ``crs``; of a large layer, features beyond are not read.
+        Of a large layer, features beyond ``near``, bounds in that CRS, are not read.
         """
         from .layers import VectorReader
 
@@ -281,8 +262,7 @@ class Arguments:
 
     def written_paths(self) -> list[str]:
         """Return the files and folders that the run writes, including a checkpoint."""
-        has_checkpoint = self.algorithm.parameterDefinition("CHECKPOINT") is not None
-        checkpoint = self.file("CHECKPOINT") if has_checkpoint else None
+        checkpoint = self.file("CHECKPOINT") if self.algorithm.parameterDefinition("CHECKPOINT") else None
         # If its folder does not exist, the core reports it.
         if checkpoint and os.path.isdir(os.path.dirname(os.path.abspath(checkpoint))):
             return [*self._output_paths(), checkpoint]
@@ -291,10 +271,7 @@ class Arguments:
     def require_field(self, layer: str, field: str, what: str) -> None:
         """Raise if a vector layer was given without the field that holds its values, or with one that it lacks.
 
-        Args:
-            layer: name of the parameter.
-            field: name of the parameter of its field.
-            what: the values, for the message, in the language of QGIS.
+        ``layer`` and ``field`` are names of parameters; ``what`` the values, in the language of QGIS.
         """
         if not self.given(layer) or self.is_raster(layer):
             return
@@ -338,12 +315,7 @@ def _raster_path(layer: QgsRasterLayer, progress: FeedbackProgress) -> str:
 
 
 def grid_crs(wkt: str, path: str, role: str) -> QgsCoordinateReferenceSystem:
-    """Return the CRS of the study grid that the core read from a raster.
-
-    Args:
-        wkt: the CRS.
-        path: of the raster, for the message.
-        role: what the raster is in this run.
+    """Return the CRS of the study grid that the core read from a raster; its path and role are for the message.
 
     Raises:
         CrsMissing: QGIS does not know it.

@@ -34,12 +34,7 @@ class ProgressEstimator:
         self._shown: tuple[float, float] | None = None
 
     def seconds(self, fraction: float, now: float) -> float | None:
-        """Return the seconds left if the estimate is new enough to be shown, else None.
-
-        Args:
-            fraction: share of the work done, 0 to 1.
-            now: time, as in the constructor.
-        """
+        """Return the seconds left if the estimate is new enough to be shown, else None; ``fraction`` is 0 to 1."""
         if fraction <= self._fraction or now <= self._updated:
             return None
         elapsed, interval = now - self._started, now - self._updated
@@ -85,7 +80,6 @@ class FeedbackProgress:
                 self.feedback.setProgressText(text)
 
     def warn(self, text: str) -> None:
-        """Log a warning."""
         self.feedback.pushWarning(text)
 
     def cancelled(self) -> bool:
@@ -103,13 +97,7 @@ class FeedbackProgress:
 
 
 def failure(error: Exception, title: str, feedback: QgsProcessingFeedback) -> QgsProcessingException:
-    """Return the exception to raise for an error of a run, with a message for the user, and log the details.
-
-    Args:
-        error: of the run.
-        title: of the algorithm.
-        feedback: of the run.
-    """
+    """Return the exception to raise for an error of a run, with a message for the user, and log the details."""
     if isinstance(error, ScarpError):
         message, log = str(error), getattr(error, "log", "")
     elif isinstance(error, ImportError):

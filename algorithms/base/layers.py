@@ -279,10 +279,7 @@ def wrap_near_grid(geometry: QgsGeometry, left: float, right: float) -> QgsGeome
 
     Layers have longitudes from -180 to 180 and split what crosses the antimeridian there.
 
-    Args:
-        geometry: in degrees.
-        left: longitude of the grid's western border.
-        right: of its eastern border.
+    ``left`` and ``right`` are the longitudes of the grid's borders, all in degrees.
     """
     parts = []
     for item in geometry.asGeometryCollection() if geometry.isMultipart() else [geometry]:

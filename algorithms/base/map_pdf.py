@@ -108,12 +108,7 @@ def run_in_main_thread(function: Callable[[], None], progress: Progress) -> None
 
 
 def write_pdf(output: str | os.PathLike[str], sheet: Any, progress: Progress) -> None:
-    """Write a map sheet as PDF, completely or not at all.
-
-    Args:
-        output: path of the PDF.
-        sheet: a ``model.report.map_sheet.MapSheet``.
-        progress: asked whether to stop.
+    """Write a ``model.report.map_sheet.MapSheet`` as PDF, completely or not at all.
 
     Raises:
         OutputNotWritable: the file cannot be written.

@@ -114,13 +114,7 @@ def absolute_path(path: str) -> str:
 
 
 def require_field_of(layer: str, parameter: str, fields: QgsFields, name: str) -> int:
-    """Return the index of a field.
-
-    Args:
-        layer: name of the layer, for the message.
-        parameter: name of the input that the layer was given for.
-        fields: of the layer.
-        name: of the field.
+    """Return the index of the field ``name``; ``layer`` is the layer's name, ``parameter`` the input's.
 
     Raises:
         FieldUnusable: the layer has no such field.
@@ -223,12 +217,8 @@ def live_validation_message(
 ) -> str:
     """Return what is wrong with the values while the user fills in the dialog, with its labels; empty if nothing is.
 
-    What is still empty is no error yet, and missing libraries are not an error of a value.
-
-    Args:
-        algorithm: one of Scarp's, or a graphical model.
-        parameters: values by name.
-        context: in which layers are found; files that are opened stay open in it.
+    What is still empty is no error yet, and missing libraries are not an error of a value. The algorithm may be a
+    graphical model. Files that are opened stay open in the context.
     """
     return _with_labels(_live_problem(algorithm, parameters, context), algorithm)
 
@@ -329,9 +319,7 @@ RASTER_OR_VECTOR_FIELD = "_FIELD"
 def option(declared: Option, without_default: bool = False) -> QgsProcessingParameterDefinition:
     """Return the parameter of an option of the core.
 
-    Args:
-        declared: gives name, label, default, limits and choices.
-        without_default: leave the parameter empty and optional, to distinguish given values from a preset's.
+    ``without_default`` leaves it empty and optional, to distinguish given values from a preset's.
     """
     name, label = declared.parameter, declared.label
     default = None if without_default else declared.default
@@ -342,9 +330,8 @@ def option(declared: Option, without_default: bool = False) -> QgsProcessingPara
         return QgsProcessingParameterEnum(name, label, list(declared.choices), False, default, optional, True)
     if declared.limits is None:
         return QgsProcessingParameterString(name, label, default or None, False, True)
-    kind = (
-        QgsProcessingParameterNumber.Type.Integer if declared.is_integer else QgsProcessingParameterNumber.Type.Double
-    )
+    kinds = QgsProcessingParameterNumber.Type
+    kind = kinds.Integer if declared.is_integer else kinds.Double
     definition = QgsProcessingParameterNumber(name, label, kind, default, optional, *declared.limits)
     if declared.decimals is not None:
         # Those of the input box, which cuts off further ones.

@@ -119,12 +119,7 @@ def _source_of(layer: QgsMapLayer) -> Any:
 
 
 def record_call(arguments: Arguments, results: dict[str, Any]) -> None:
-    """Add the call to the records of a run that has succeeded.
-
-    Args:
-        arguments: of the run.
-        results: outputs by name, as the algorithm returns them.
-    """
+    """Add the call to the records of a run that has succeeded; results as the algorithm returns them."""
     outputs = {}
     for definition in arguments.algorithm.destinationParameterDefinitions():
         path = str(results.get(definition.name()) or "").split("|")[0]
@@ -167,8 +162,7 @@ def _outputs_with_core_record(path: str, algorithm: str) -> list[str]:
 def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
     """Return the call: parameters as Processing takes them, the layers read, the outputs.
 
-    Args:
-        inputs: of the core's record, whose checksums of large files are used again.
+    The checksums of large files in ``inputs``, of the core's record, are used again.
     """
     described = [item for value in inputs.values() for item in (value if isinstance(value, list) else [value])]
     known = {
@@ -198,15 +192,10 @@ def _call(arguments: Arguments, results: dict[str, Any], inputs: dict[str, Any])
 
 
 def parse_replacements(text: str, call: RecordedRun, excluded: Container[str]) -> dict[str, str]:
-    """Return the pairs in the lines ``NAME=value`` of REPLACE.
-
-    Args:
-        text: lines, or parts separated by semicolons.
-        call: the recorded run.
-        excluded: names that cannot be set.
+    """Return the pairs in the lines, or parts between semicolons, ``NAME=value`` of REPLACE.
 
     Raises:
-        ParameterInvalid: a line is no such pair, or names no parameter of the run.
+        ParameterInvalid: a line is no such pair, or names no parameter of the run or an excluded one.
     """
     allowed = [name for name in call.parameters if name not in excluded]
     found = {}
@@ -222,10 +211,7 @@ def parse_replacements(text: str, call: RecordedRun, excluded: Container[str]) -
 def restore_inputs(call: RecordedRun, replaced: dict[str, str], progress: Progress) -> dict[str, Any]:
     """Return the recorded parameters as Processing takes them, with files found where they are now.
 
-    Args:
-        call: the recorded run.
-        replaced: values that the user gives instead, by parameter.
-        progress: receives a line for each file that was found elsewhere.
+    ``replaced`` has values that the user gives instead, by parameter.
 
     Raises:
         InputMissing: inputs cannot be restored; all of them are named.

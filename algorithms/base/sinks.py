@@ -53,11 +53,7 @@ _SHAPEFILE_SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix")
 def atomic_layer(path: str) -> Iterator[Path]:
     """Give a place to write a vector file to; it takes its final name only when the block succeeds.
 
-    Args:
-        path: final path.
-
-    Yields:
-        A path with the same file name, after which a GeoPackage names its layer, in a hidden folder beside.
+    The place has the same file name, after which a GeoPackage names its layer, in a hidden folder beside.
 
     Raises:
         OutputNotWritable: the file cannot be written.

@@ -59,11 +59,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
     """Gives one loaded result its style, its abstract, and its place in the layer tree."""
 
     def __init__(self, style: str | None) -> None:
-        """Choose a style.
-
-        Args:
-            style: name of a QML file without its suffix, or :data:`SIDECAR_STYLE`; None to leave the layer as it is.
-        """
+        """Choose a style: a QML file without its suffix, :data:`SIDECAR_STYLE`, or None to leave the layer as it is."""
         super().__init__()
         self.group: LayerGroup | None = None
         """Where the layer is moved to; None to leave it where QGIS puts it."""
@@ -101,11 +97,7 @@ def _hide_absent_categories(layer: Any) -> None:
 
 
 def fill_abstract(layer: QgsMapLayer) -> None:
-    """Copy what a map's tags say of its values and warnings into the abstract, which QGIS shows on the tooltip.
-
-    Args:
-        layer: as QGIS loaded it; called in the main thread.
-    """
+    """Copy what a map's tags say of its values and warnings into the abstract, which QGIS shows on the tooltip."""
     if not isinstance(layer, QgsRasterLayer) or layer.providerType() != "gdal":
         return
     dataset = gdal.OpenEx(layer.source().split("|")[0], gdal.OF_RASTER | gdal.OF_READONLY)
@@ -133,13 +125,7 @@ def _attach_styler(details: QgsProcessingContext.LayerDetails, styler: Styler) -
 
 
 def style_output(context: QgsProcessingContext, output: str | None, style: str | None) -> None:
-    """Have an output styled when QGIS loads it; does nothing for outputs that are not loaded.
-
-    Args:
-        context: of the run.
-        output: path or layer id, as the algorithm returns it.
-        style: as for :class:`Styler`.
-    """
+    """Have an output, a path or layer id, styled when QGIS loads it; does nothing for outputs that are not loaded."""
     if output and style and context.willLoadLayerOnCompletion(output):
         _attach_styler(context.layerToLoadOnCompletionDetails(output), Styler(style))
 
@@ -152,13 +138,7 @@ class LayerGroup:
         self._orders: dict[str, int] = {}
 
     def place(self, layer: Any, order: int, context: QgsProcessingContext) -> None:
-        """Move a layer of the tree into the group; called in the main thread.
-
-        Args:
-            layer: as QGIS added it to the project.
-            order: layers with a higher one come above it.
-            context: of the run.
-        """
+        """Move a layer of the tree into the group, below those with a higher order; called in the main thread."""
         project = layer.project()
         node = project.layerTreeRoot().findLayer(layer.id()) if project is not None else None
         if node is None or node.parent().name() in _groups_of_a_model(context):
@@ -205,11 +185,6 @@ def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str
     """Have the layers that QGIS is going to load put into the group of the run.
 
     Steps of a graphical model share their context, and so their group, which has the model's title.
-
-    Args:
-        context: of the run, after the algorithm is done.
-        title: of the algorithm, in the language of QGIS.
-        results: outputs by name, as the algorithm returns them.
     """
     waiting = context.layersToLoadOnCompletion()
     if not waiting or not settings.group_layers():
@@ -258,9 +233,7 @@ def refresh_layers(project: QgsProject | None, outputs: Iterable[str]) -> None:
     A file that replaces an older one leaves the older one to those who have it open, so a layer would go on to show
     the old content.
 
-    Args:
-        project: with the layers; nothing happens outside its thread, where layers must not be touched.
-        outputs: files and folders that a run has written; ids of layers are ignored.
+    Nothing happens outside the project's thread, where layers must not be touched. Ids among the outputs are ignored.
     """
     if project is None or QThread.currentThread() != project.thread():
         return

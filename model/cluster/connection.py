@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 import uuid
@@ -34,7 +35,7 @@ def connect(
 
     Args:
         address: such as ``tcp://10.0.0.1:8786`` or ``node1:8786``; may be empty.
-        progress: receives the cluster's size and differing versions; asked whether to stop.
+        progress: receives the cluster's size and differing versions.
         reads: paths that jobs will read; those that are files must be the same everywhere.
         folder: where jobs will write; must be shared, too.
 
@@ -54,13 +55,8 @@ def connect(
             f"SCHEDULER is {address}, but the Python that runs Scarp has no package distributed ({error}). Install it "
             "(python3 -m pip install distributed), or leave SCHEDULER empty to compute on this computer."
         ) from error
-    client = _call_with_timeout(
-        lambda: _client(distributed, address),
-        progress,
-        2 * CONNECT_TIMEOUT + 5,
-        f"SCHEDULER {address}",
-        on_late_result=lambda client: client.close(timeout=1),
-    )
+    made, seconds = (lambda: _client(distributed, address)), 2 * CONNECT_TIMEOUT + 5
+    client = _call_with_timeout(made, progress, seconds, f"SCHEDULER {address}", lambda late: late.close(timeout=1))
     cluster = Cluster(client, uuid.uuid4().hex)
     try:
         threads = _await_workers(client, address, progress)
@@ -113,9 +109,8 @@ def _call_on_all_workers(
     client: Any, progress: Progress, function: Callable[..., Answer], *arguments: Any
 ) -> dict[str, Any]:
     """Call a function on all workers at once and return the answers, or exceptions, by worker."""
-    return _call_with_timeout(
-        lambda: client.run(function, *arguments, on_error="return"), progress, RESPONSE_TIMEOUT, "the workers"
-    )
+    call = functools.partial(client.run, function, *arguments, on_error="return")
+    return _call_with_timeout(call, progress, RESPONSE_TIMEOUT, "the workers")
 
 
 def _check_versions(found: dict[str, Any], address: str, progress: Progress) -> dict[str, WorkerInfo]:
@@ -156,9 +151,7 @@ def _log_workers(found: dict[str, WorkerInfo], threads: dict[str, int], progress
 
 def _check_storage(client: Any, reads: list[Path], folder: str | os.PathLike | None, progress: Progress) -> None:
     sizes = [(str(path.absolute()), path.stat().st_size) for path in reads if path.is_file()]
-    token = None
-    if folder is not None:
-        token = Path(folder).absolute() / f".scarp-{uuid.uuid4().hex[:8]}.shared"
+    token = None if folder is None else Path(folder).absolute() / f".scarp-{uuid.uuid4().hex[:8]}.shared"
     try:
         if token is not None:
             token.touch()
@@ -196,14 +189,9 @@ def _call_with_timeout(
     peer: str,
     on_late_result: Callable[[Answer], None] | None = None,
 ) -> Answer:
-    """Return the result of a call that cannot be interrupted; stop waiting on cancel or timeout.
+    """Return the result of a call that cannot be interrupted; stop waiting for ``peer`` on cancel or timeout.
 
-    Args:
-        call: what to do.
-        progress: asked whether to stop.
-        seconds: timeout.
-        peer: whom the call waits for, for messages.
-        on_late_result: receives a result that arrives when nobody waits any more.
+    ``on_late_result`` receives a result that arrives when nobody waits any more.
     """
     pool = ThreadPoolExecutor(1, thread_name_prefix="scarp-cluster")
     deadline = time.monotonic() + seconds

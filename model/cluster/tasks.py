@@ -70,11 +70,9 @@ def worker_info(dask_worker: Any = None) -> WorkerInfo:
 
 
 def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> StorageCheck:
-    """Check that this worker sees the same files and can write to the output's folder.
+    """Check that this worker sees the same files, with their sizes in bytes, and can write to the output's folder.
 
-    Args:
-        sizes: path and size in bytes of each input.
-        token: a file in the output's folder, beside which another is created; ``None`` to skip that.
+    ``token`` is a file in that folder, beside which another is created; ``None`` skips that.
     """
     found = StorageCheck()
     for path, size in sizes:
@@ -221,7 +219,6 @@ class _PendingJobs:
         self._key = f"scarp_{function.__name__}-{uuid.uuid4().hex[:12]}"
 
     def capacity(self) -> int:
-        """Return how many jobs may be pending."""
         self._count()
         return max(4, JOBS_PER_THREAD * self._threads)
 
@@ -229,10 +226,8 @@ class _PendingJobs:
         """Submit jobs until ``capacity`` are pending, but none from number ``end`` on."""
         while len(self._submitted) < capacity and self._next < end:
             number = self._next
-            arguments, key = tuple(self._jobs[number]), f"{self._key}-{number}"
-            future = self._client.submit(
-                run_job, self._name, self._function, arguments, key=key, pure=False, retries=RETRIES
-            )
+            call, key = (run_job, self._name, self._function, tuple(self._jobs[number])), f"{self._key}-{number}"
+            future = self._client.submit(*call, key=key, pure=False, retries=RETRIES)
             self._submitted[future.key] = number, future
             self._next += 1
             future.add_done_callback(self._completed.put)
@@ -253,7 +248,6 @@ class _PendingJobs:
                 return number, result
 
     def cancel(self) -> None:
-        """Cancel all pending jobs."""
         futures = [future for _, future in self._submitted.values()]
         self._submitted.clear()
         if futures and self._client.status == "running":

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import torch
@@ -51,6 +51,7 @@ from ..provenance.records import (
 )
 from ..stack import Stack, open_stack
 
+AnyPath = Union[str, os.PathLike]
 RESUME_MIN_WORK = 4e6
 """Cells, times models and samples, from which tiles are kept on disk until the map is complete."""
 
@@ -80,14 +81,14 @@ class PredictionSummary:
 
 
 def predict_susceptibility(
-    stack: str | os.PathLike,
-    models: Sequence[str | os.PathLike],
-    output: str | os.PathLike,
+    stack: AnyPath,
+    models: Sequence[AnyPath],
+    output: AnyPath,
     options: PredictionOptions,
     *,
     area: Polygons | None = None,
-    output_uncertainty: str | os.PathLike | None = None,
-    output_applicability: str | os.PathLike | None = None,
+    output_uncertainty: AnyPath | None = None,
+    output_applicability: AnyPath | None = None,
     progress: Progress,
 ) -> PredictionSummary:
     """Predict the susceptibility of every cell that has all factors.
@@ -104,7 +105,7 @@ def predict_susceptibility(
 
     Args:
         stack: factor stack; factors are found by name, classes by label.
-        models: paths of trained models.
+        models: paths of models.
         output: path of the float32 GeoTIFF, 0 to 1, NaN nodata.
         options: with a ``scheduler`` the inputs and the output's folder must lie on storage that all workers share.
         area: polygons to predict; ``None`` for the whole stack.
@@ -184,9 +185,7 @@ class _Run:
     work: TileWork
 
 
-def _check(
-    paths: Mapping[str, str | os.PathLike | None], models: Sequence[str | os.PathLike], options: PredictionOptions
-) -> None:
+def _check(paths: Mapping[str, AnyPath | None], models: Sequence[AnyPath], options: PredictionOptions) -> None:
     for path in paths.values():
         if path is not None:
             check_writable(path)
@@ -199,7 +198,7 @@ def _check(
         )
 
 
-def _require_file(stack: str | os.PathLike) -> None:
+def _require_file(stack: AnyPath) -> None:
     if not os.path.isfile(stack):
         raise ClusterUnsuitable(
             f"The factor stack {stack} is not a file, so workers of a cluster cannot open it. Save "
@@ -209,7 +208,7 @@ def _require_file(stack: str | os.PathLike) -> None:
 
 def _prepare(
     stack: Stack,
-    paths: Sequence[str | os.PathLike],
+    paths: Sequence[AnyPath],
     models: list[TrainedModel],
     area: Polygons | None,
     options: PredictionOptions,
@@ -226,7 +225,7 @@ def _prepare(
     return _Run(options, area, models, names, hashes, ensemble, setup, plan, work)
 
 
-def _tile_cache(run: _Run, output: str | os.PathLike, stack: str | os.PathLike) -> TileCache | None:
+def _tile_cache(run: _Run, output: AnyPath, stack: AnyPath) -> TileCache | None:
     tiling = run.plan.tiling
     settings = {
         "models": run.hashes,
@@ -240,9 +239,7 @@ def _tile_cache(run: _Run, output: str | os.PathLike, stack: str | os.PathLike) 
     return tile_cache_for(output, stack, run.area, settings)
 
 
-def _remote(
-    run: _Run, stack: str | os.PathLike, models: Sequence[str | os.PathLike], cache: TileCache
-) -> RemotePrediction:
+def _remote(run: _Run, stack: AnyPath, models: Sequence[AnyPath], cache: TileCache) -> RemotePrediction:
     stack_path, *model_paths = (str(Path(path).absolute()) for path in (stack, *models))
     tile = run.plan.tiling.side, run.plan.tiling.height
     return RemotePrediction(stack_path, tuple(model_paths), run.area, run.options, tile, run.work.names, cache)
@@ -260,13 +257,12 @@ def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
     progress.report(0.02, f"Predicting {grid.width:,} × {grid.height:,} cells in {work}, {where}.")
     if patch > 1:
         size = f"{patch * grid.cell_size():.4g} m"
-        progress.report(
-            0.02, f"The model predicts one value per {patch} × {patch} cells, so the map has cells of {size}."
-        )
+        text = f"The model predicts one value per {patch} × {patch} cells, so the map has cells of {size}."
+        progress.report(0.02, text)
 
 
 @contextlib.contextmanager
-def _output_rasters(paths: Mapping[str, str | os.PathLike | None], grid: Grid, run: _Run) -> Iterator[OutputRasters]:
+def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) -> Iterator[OutputRasters]:
     """Open the outputs; none is committed unless the block succeeds."""
     tags = {
         MEANING_TAG: MEANING,
@@ -284,9 +280,8 @@ def _output_rasters(paths: Mapping[str, str | os.PathLike | None], grid: Grid, r
             path, overviews = paths[name], Resampling.nearest if dtype == "uint8" else Resampling.average
             if path is None:
                 return None
-            return opened.enter_context(
-                create_raster(path, grid, dtype, nodata, [title], tags=tags, overviews=overviews)
-            )
+            made = create_raster(path, grid, dtype, nodata, [title], tags=tags, overviews=overviews)
+            return opened.enter_context(made)
 
         yield OutputRasters(
             raster(MEAN, coarse, title),
@@ -317,7 +312,6 @@ def _final_tags(run: _Run, stack_hash: str, grid: Grid, warning_log: WarningLog)
 
 
 def _hash_of_stack(record: RunRecord) -> str:
-    """Return the checksum of the stack, empty if it is no file."""
     # A file that vanished meanwhile is reported when the record is written.
     with contextlib.suppress(OSError):
         return str((record.inputs() or {})["STACK"].get("sha256", ""))
@@ -326,6 +320,7 @@ def _hash_of_stack(record: RunRecord) -> str:
 
 def _summary(totals: PredictionTotals, run: _Run, warnings: list[str]) -> PredictionSummary:
     tiling, applicability = run.plan.tiling, run.work.applicability
+    outside = [found for found in applicability.outside if found.cells]
     return PredictionSummary(
         cells=totals.cells,
         patch=run.ensemble.patch,
@@ -343,6 +338,6 @@ def _summary(totals: PredictionTotals, run: _Run, warnings: list[str]) -> Predic
         precision=run.setup.name,
         share_outside=applicability.share_outside,
         warnings=warnings,
-        cells_outside_by_factor={found.name: found.cells for found in applicability.outside if found.cells},
-        unseen_classes={found.name: dict(found.unseen) for found in applicability.outside if found.unseen},
+        cells_outside_by_factor={found.name: found.cells for found in outside},
+        unseen_classes={found.name: dict(found.unseen) for found in outside if found.unseen},
     )

@@ -21,13 +21,7 @@ def atomic_output(output: str | os.PathLike, permanent: bool = False) -> Iterato
     """Yield a temporary path in the output's folder that is renamed to the output only if the block succeeds.
 
     A block that raises, is cancelled or is killed leaves nothing under the final name; an older file stays as it was.
-
-    Args:
-        output: final path of a file.
-        permanent: keep the file even if the run fails later; see :mod:`.transaction`.
-
-    Yields:
-        A path in the same folder, with the same suffix, to write to.
+    A ``permanent`` file stays even if the run fails later; see :mod:`.transaction`.
 
     Raises:
         OutputNotWritable: the folder does not exist or cannot be written, or the disk is full.
@@ -50,10 +44,9 @@ def atomic_output(output: str | os.PathLike, permanent: bool = False) -> Iterato
 
 @contextlib.contextmanager
 def atomic_output_folder(output: str | os.PathLike) -> Iterator[Path]:
-    """Like :func:`atomic_output` for a folder of files; files of other names in an existing folder stay.
+    """Yield an empty folder whose files are moved into the output folder when the block succeeds.
 
-    Yields:
-        An empty folder beside it to write to. Its files are moved into place when the block succeeds.
+    Files of other names in an existing folder stay.
 
     Raises:
         OutputNotWritable: the parent folder does not exist or cannot be written.

@@ -30,13 +30,9 @@ class RunRecord:
     def __init__(
         self, algorithm: str, parameters: Mapping[str, Any], inputs: Mapping[str, Any], background: bool = False
     ) -> None:
-        """Start the clock.
+        """Start the clock, and hash the inputs; in the background, if they are large, in a thread beside the work.
 
-        Args:
-            algorithm: id without the provider, such as ``trainpcum``.
-            parameters: plain settings by name.
-            inputs: path or layer source by parameter name; ``None`` values are left out, lists are allowed.
-            background: hash the inputs, if large, in a thread beside the work.
+        Inputs are paths or layer sources, or lists of these, by parameter name; ``None`` values are left out.
         """
         self._started = time.time()
         self._clock = time.perf_counter()
@@ -67,11 +63,9 @@ class RunRecord:
             self._inputs.set_exception(error)
 
     def write(self, outputs: Mapping[str, str | os.PathLike | None], **results: Any) -> None:
-        """Write ``OUTPUT.run.json`` beside every output that was written.
+        """Write ``OUTPUT.run.json`` beside every output that was written; results must be JSON-able.
 
-        Args:
-            outputs: path by output name; ``None`` for outputs not requested.
-            **results: metrics, device, warnings and the like; must be JSON-able.
+        ``outputs`` are paths by output name, ``None`` for those not requested.
         """
         written = {name: str(path) for name, path in outputs.items() if path is not None}
         content = {

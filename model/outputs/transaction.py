@@ -16,12 +16,7 @@ from pathlib import Path
 from typing import Callable
 
 RECORD_SUFFIX = ".run.json"
-SIDECAR_SUFFIXES = (
-    RECORD_SUFFIX,
-    ".aux.xml",
-    ".ovr",
-    ".msk",
-)  # added to the name of the file whose content they describe
+SIDECAR_SUFFIXES = (RECORD_SUFFIX, ".aux.xml", ".ovr", ".msk")  # added to the name of the file that they describe
 SIBLING_SUFFIXES = (".json", ".qml")  # a table as JSON and a style; also in the place of the output's own suffix
 _TEMP_NAME = re.compile(r"\..{0,40}\.([0-9a-f]{8})[0-9a-f]{8}\.(part|parts|earlier)\b.*", re.DOTALL)
 _PROBE_NAME = re.compile(r"\.scarp-[0-9a-f]{8}\.probe")
@@ -49,10 +44,7 @@ def temp_path_beside(final: Path, ending: str) -> Path:
     """Return a hidden name for a temporary file or folder in the output's folder, and notify the listeners.
 
     The name contains a hash of the output's name, so that :func:`remove_orphans` removes only this output's files.
-
-    Args:
-        final: the output.
-        ending: ``.part``, ``.parts`` or ``.earlier``, and a suffix.
+    The ending is ``.part``, ``.parts`` or ``.earlier``, and a suffix.
     """
     # A temporary file of a temporary file belongs to the same output.
     outer = _TEMP_NAME.fullmatch(final.name)
@@ -75,12 +67,9 @@ def remove_temp_file(temporary: Path) -> None:
 
 
 def remove_orphans(final: Path) -> None:
-    """Remove the temporary files that killed runs left of an output and its sidecar files.
+    """Remove the temporary files that killed runs left of an output (a file or folder) and its sidecar files.
 
     Call it only while holding the output's lock (:mod:`.lock`).
-
-    Args:
-        final: a file, or a folder of files.
     """
     _remove_orphans_of(final.parent, [final])
     if final.is_dir():

@@ -87,22 +87,15 @@ def compute_remotely(
 ) -> Generator[tuple[Tile, TileResult], None, None]:
     """Let a cluster compute all tiles that are not cached yet, and yield all of them in the order of the tiling.
 
-    Args:
-        cluster: connected.
-        remote: what is computed; its cache has begun.
-        work: of this computer; gives the tiles and the shapes of their arrays.
-        progress: 0 to 1 over the tiles.
+    The cache of ``remote`` has begun; ``work``, of this computer, gives the tiles and the shapes of their arrays.
 
     Raises:
         WorkerFailed: a worker reported a tile as written, and it is not there.
         ScarpError: as ``Cluster.run`` raises it.
     """
     tiles, cache = list(work.tiling), remote.cache
-    known = {
-        number
-        for number in cache.known()
-        if number < len(tiles) and cache.load(number, work.shapes(tiles[number])) is not None
-    }
+    cached_numbers = cache.known() & set(range(len(tiles)))
+    known = {number for number in cached_numbers if cache.load(number, work.shapes(tiles[number])) is not None}
     shared = share_object(remote, cache.path / JOB_FILE)
     jobs = [(shared, number) for number in range(len(tiles)) if number not in known]
     with contextlib.closing(cluster.run(predict_tile, jobs, progress, ordered=True)) as results:

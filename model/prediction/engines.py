@@ -45,14 +45,12 @@ class CompactTile:
         """Return the tile on a device."""
         if device.type == "cpu":
             return self
-
-        def moved(array: torch.Tensor) -> torch.Tensor:
-            if device.type == "cuda":
-                # Pinned memory is copied while the GPU still computes the tile before.
-                array = array.contiguous().pin_memory()
-            return array.to(device, non_blocking=device.type == "cuda")
-
-        return CompactTile(moved(self.scores), [moved(key) for key in self.keys])
+        arrays, cuda = [self.scores, *self.keys], device.type == "cuda"
+        if cuda:
+            # Pinned memory is copied while the GPU still computes the tile before.
+            arrays = [array.contiguous().pin_memory() for array in arrays]
+        scores, *keys = (array.to(device, non_blocking=cuda) for array in arrays)
+        return CompactTile(scores, keys)
 
 
 class ClassTables:
@@ -70,26 +68,8 @@ class ClassTables:
             self.groups[-1].append(place)
             rows *= len(table)
 
-    @property
-    def continuous(self) -> int:
-        """Channels before those of the classes."""
-        return len(self._encoding.continuous)
-
-    @property
-    def channels(self) -> int:
-        """Channels that the network reads."""
-        return self._encoding.channels
-
     def pack(self, raw: np.ndarray) -> tuple[CompactTile, np.ndarray, np.ndarray]:
-        """Return a tile, class numbers and validity.
-
-        Args:
-            raw: physical values and class codes, float32 (factors, height, width), NaN where there is no data.
-
-        Returns:
-            The tile; what :meth:`Encoding.split` says of the classes, uint8 (categorical factors, height, width), and
-            of the cells with data, bool (height, width).
-        """
+        """Return a tile, and class numbers and validity as :meth:`Encoding.split` gives them for ``raw``."""
         scores, numbers, valid = self._encoding.split(raw)
         keys = []
         for group in self.groups:
@@ -101,21 +81,14 @@ class ClassTables:
         return CompactTile(torch.from_numpy(scores), keys), numbers, valid
 
     def combined(self, columns: list[np.ndarray]) -> list[torch.Tensor]:
-        """Return for each group the table that its keys look up.
+        """Return for each group the table that its keys look up, float32 (combinations, values of all its factors).
 
-        Args:
-            columns: for each categorical factor, what its classes stand for, float (classes, values).
-
-        Returns:
-            float32 (combinations, values of all factors of the group).
+        ``columns`` has for each categorical factor what its classes stand for, float (classes, values).
         """
         tables = []
         for group in self.groups:
-            sizes = [len(columns[place]) for place in group]
-            parts = []
-            for number, place in enumerate(group):
-                row = np.arange(int(np.prod(sizes))) // int(np.prod(sizes[number + 1 :])) % sizes[number]
-                parts.append(np.asarray(columns[place], dtype=np.float32)[row])
+            rows = np.indices([len(columns[place]) for place in group]).reshape(len(group), -1)
+            parts = [np.asarray(columns[place], dtype=np.float32)[row] for place, row in zip(group, rows)]
             tables.append(torch.from_numpy(np.concatenate(parts, axis=1)))
         return tables
 
@@ -125,7 +98,7 @@ class StripEncoder:
 
     def __init__(self, tables: ClassTables, encoding: Encoding, device: torch.device, dtype: torch.dtype) -> None:
         """Put the tables on a device, in the arithmetic of the network."""
-        self._continuous, self._channels = tables.continuous, tables.channels
+        self._continuous, self._channels = len(encoding.continuous), encoding.channels
         self._tables = [table.to(device, dtype) for table in tables.combined(encoding.tables)]
         self._dtype = dtype
         if len(self._tables) == 1:
@@ -245,9 +218,10 @@ class ModuleEngine:
     def __init__(self, model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> None:
         self._network = copy.deepcopy(model.network).eval().to(device)
         self._device, self._dtype, self._align = device, dtype, model.align
-        self._channels = model.encoder.channels
         self._encoder = StripEncoder(tables, model.encoder, device, torch.float32)
-        self.bytes_per_column: float = max(rows_of_strip(0, device), model.align) * self._channels * BYTES_MODULE
+        self.bytes_per_column: float = (
+            max(rows_of_strip(0, device), model.align) * model.encoder.channels * BYTES_MODULE
+        )
 
     def logit(self, tile: CompactTile, core: Span, sample: int | None, step: Step) -> np.ndarray:
         """Return the logit; see :class:`Engine`."""

@@ -36,14 +36,9 @@ class Ensemble:
     def __init__(
         self, stack: Stack, models: Sequence[TrainedModel], names: Sequence[str], samples: int, progress: Progress
     ) -> None:
-        """Compare the models with the stack.
+        """Compare the models, ``names`` in messages, with the stack, and warn of differences.
 
-        Args:
-            stack: the open factor stack.
-            models: trained models, already on their device.
-            names: of the models in messages.
-            samples: dropout samples of each model; 0 for the network without dropout.
-            progress: receives warnings about differences between stack and models.
+        With ``samples`` each model is computed so often with dropout; with 0 once without.
 
         Raises:
             FactorMissing: the stack lacks factors.
@@ -123,7 +118,7 @@ class Ensemble:
 
         Args:
             raw: values of the stack, shape (factors, rows, width), in the order of ``factor_names``.
-            into: from :meth:`packed`.
+            into: from :meth:`packed`; filled from row ``first`` on.
             first: row of the tile where ``raw`` begins.
 
         Returns:
@@ -147,13 +142,8 @@ class Ensemble:
     ) -> EnsembleResult:
         """Return mean and standard deviation of all models and samples over the core of a tile.
 
-        Sample ``s`` drops the same channels in every tile, so samples do not depend on the tiles either.
-
-        Args:
-            engines: from :meth:`engines`.
-            tiles: from :meth:`packed`, filled.
-            core: cells wanted.
-            step: receives the share of the work done since its last call, 1 in all; may raise to stop.
+        Sample ``s`` drops the same channels in every tile, so samples do not depend on the tiles either. Engines are
+        those of :meth:`engines`, tiles those of :meth:`packed`, filled; ``step`` as for :class:`.engines.Engine`.
         """
         mean: np.ndarray | None = None
         squares = np.zeros(0, dtype=np.float64)

@@ -49,15 +49,9 @@ _MAX_CANDIDATES = 64
 def choose_compute_setup(
     stack: Stack, ensemble: Ensemble, mask: Mask, options: PredictionOptions, progress: Progress
 ) -> ComputeSetup:
-    """Choose device and precision, and check that they give the map of the CPU in fp32.
+    """Choose device and precision, and check that they give the map of the CPU in fp32; warn if fp32 is used instead.
 
-    Args:
-        stack: the open factor stack.
-        ensemble: the models.
-        mask: cells of interest.
-        options: give ``device`` (auto: CUDA, else Apple's GPU, else the CPU) and ``precision`` (auto: bf16 where the
-            device multiplies in it).
-        progress: receives the comparison, and a warning if fp32 is used instead.
+    For ``device`` auto is CUDA, else Apple's GPU, else the CPU; for ``precision`` bf16 where the device computes in it.
 
     Raises:
         DeviceUnavailable: the device does not exist or does not support the precision.
@@ -189,13 +183,7 @@ class Plan:
 
 
 def make_plan(grid: Grid, ensemble: Ensemble, setup: ComputeSetup, side: int = 0) -> Plan:
-    """Choose tiles and threads.
-
-    Args:
-        grid: of the stack.
-        ensemble: the models.
-        setup: their engines on a device.
-        side: of a tile in cells; 0 for the one that is expected to be fastest.
+    """Choose tiles, of a ``side`` in cells or (0) those expected to be fastest, and threads.
 
     Raises:
         ParameterInvalid: no tile suits all models.
@@ -311,7 +299,7 @@ def compute_tiles(
     """Compute all tiles and yield them in the order of the tiling, whatever the threads do.
 
     Args:
-        stack: the open factor stack.
+        stack: open.
         work: computes a tile.
         plan: tiles and threads.
         progress: 0 to 1 over the tiles; asked ten times a second whether to stop.

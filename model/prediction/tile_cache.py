@@ -35,11 +35,9 @@ class TileCache:
     """The folder of a run's tiles."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
-        """Choose the cache's path; nothing is written yet.
+        """Choose the cache's path in the folder of the output; nothing is written yet.
 
-        Args:
-            folder: that of the output.
-            settings: all that the tiles depend on, except the content of large files; JSON-able.
+        ``settings``, JSON-able, are all that the tiles depend on, except the content of large files.
         """
         text = json.dumps({"scarp": scarp_version(), **settings}, sort_keys=True, default=str)
         self.path = folder / f".scarp-{hashlib.sha256(text.encode()).hexdigest()[:20]}.unfinished"
@@ -67,12 +65,10 @@ class TileCache:
         self._write(self.path / HASHES, json.dumps(dict(hashes)).encode())
 
     def save(self, number: int, arrays: Mapping[str, np.ndarray | None], facts: Mapping[str, Any]) -> None:
-        """Write a tile atomically; raises :class:`OutputNotWritable`.
+        """Write a tile atomically, without arrays that are ``None``; facts are JSON-able.
 
-        Args:
-            number: of the tile.
-            arrays: by name; those that are ``None`` are left out.
-            facts: plain numbers by name, JSON-able.
+        Raises:
+            OutputNotWritable: it cannot be written.
         """
         present = {name: np.ascontiguousarray(array) for name, array in arrays.items() if array is not None}
         file_metadata = {FACTS: json.dumps(dict(facts)), CHECKSUM: str(checksum(present))}
@@ -95,11 +91,7 @@ class TileCache:
 
     def known(self) -> set[int]:
         """Return the numbers of the cached tiles."""
-        found = set()
-        for item in self.path.glob("*.tile"):
-            with contextlib.suppress(ValueError):
-                found.add(int(item.stem))
-        return found
+        return {int(item.stem) for item in self.path.glob("*.tile") if item.stem.isdecimal()}
 
     def remove(self) -> None:
         """Remove the folder with its content."""
@@ -145,29 +137,21 @@ def tile_cache_for(
 ) -> TileCache | None:
     """Return the tile cache of a run, beside its output; ``None`` if the stack is not a file.
 
-    Args:
-        output: of the run.
-        stack: identified by path, size and time here, and by its hash in :func:`resuming`.
-        area: to map.
-        settings: all else that the tiles depend on, JSON-able.
+    The stack is identified by path, size and time here, and by its hash in :func:`resuming`; ``settings`` are all else
+    that the tiles depend on, JSON-able.
     """
     if not os.path.isfile(stack):
         return None
     found = os.stat(stack)
-    return TileCache(
-        Path(output).absolute().parent,
-        {"stack": [str(Path(stack).absolute()), found.st_size, found.st_mtime_ns], "area": _digest(area), **settings},
-    )
+    identity = [str(Path(stack).absolute()), found.st_size, found.st_mtime_ns]
+    return TileCache(Path(output).absolute().parent, {"stack": identity, "area": _digest(area), **settings})
 
 
 @contextlib.contextmanager
 def resuming(cache: TileCache, record: RunRecord, progress: Progress) -> Iterator[None]:
     """Keep the tiles of a run that is stopped, and remove them when the map is complete.
 
-    Args:
-        cache: of this run.
-        record: hashes the inputs in the background.
-        progress: receives which tiles are kept, and unfinished runs found in the folder.
+    The record hashes the inputs in the background. Tiles kept and unfinished runs found in the folder are reported.
     """
     cache.remove_orphans()
     if cache.has_previous_run:
@@ -176,23 +160,16 @@ def resuming(cache: TileCache, record: RunRecord, progress: Progress) -> Iterato
             cache.remove()
     for other in sorted(cache.path.parent.glob(FOLDER_PATTERN)):
         if other != cache.path:
-            progress.report(
-                0.02,
-                f"{other} holds tiles of another prediction that was stopped. Delete it if you do "
-                "not want to resume that one.",
-            )
+            text = f"{other} holds tiles of another prediction that was stopped."
+            progress.report(0.02, f"{text} Delete it if you do not want to resume that one.")
     cache.begin()
     record.on_inputs_known(lambda inputs: cache.set_hashes(_hashes(inputs)))
     try:
         yield
     except BaseException:
-        kept = len(cache.known())
-        if kept:
-            progress.report(
-                0.99,
-                f"{kept:,} tiles are kept in {cache.path}. Start again with the same inputs and an "
-                "output in the same folder to resume, or delete the folder.",
-            )
+        if kept := len(cache.known()):
+            how = "Start again with the same inputs and an output in the same folder to resume, or delete the folder."
+            progress.report(0.99, f"{kept:,} tiles are kept in {cache.path}. {how}")
         else:
             cache.remove()
         raise

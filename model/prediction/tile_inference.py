@@ -47,12 +47,7 @@ class Applicability:
     """Finds, tile by tile, the factors outside the training data of any of the models, and adds up the cells."""
 
     def __init__(self, factors: Sequence[StackFactor], specs: Sequence[Sequence[FactorSpec]]) -> None:
-        """Start counting.
-
-        Args:
-            factors: of the stack, in the order of the arrays.
-            specs: for each factor its specification in the models that use it.
-        """
+        """Start counting; ``specs`` has for each factor of the stack its specification in the models that use it."""
         self._factors, self._specs = factors, specs
         self.outside = [FactorExtrapolation(factor.name) for factor in factors]
         self.cells = 0
@@ -201,16 +196,7 @@ class TileWork:
         names: Sequence[str],
         progress: Progress,
     ) -> None:
-        """Keep what all tiles need.
-
-        Args:
-            ensemble: the models.
-            setup: their engines on a device.
-            tiling: the tiles.
-            mask: cells to predict.
-            names: arrays wanted: ``mean``, ``spread``, ``outside``.
-            progress: warned if a GPU fails.
-        """
+        """Keep what all tiles need; ``names`` are the arrays wanted, ``progress`` is warned if a GPU fails."""
         self.tiling, self.names, self.patch = tiling, tuple(names), ensemble.patch
         self.applicability = Applicability(ensemble.factors, ensemble.specs)
         self._ensemble, self._setup, self._mask, self._progress = ensemble, setup, mask, progress
@@ -252,13 +238,7 @@ class TileWork:
         return read
 
     def compute(self, tile: Tile, read: TileInput, step: Step) -> TileResult:
-        """Compute a tile.
-
-        Args:
-            tile: from the tiling.
-            read: from :meth:`read`.
-            step: receives the share of the tile done since its last call; may raise to stop.
-        """
+        """Compute a tile that was read; ``step`` receives the share done since its last call and may raise to stop."""
         if not read.tiles:
             step(1.0)
             return self.empty(tile)

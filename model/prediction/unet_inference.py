@@ -133,13 +133,7 @@ class FastUNet:
     """The logit of landslide over stable of a trained U-Net, on one device and in one dtype."""
 
     def __init__(self, unet: UNet, device: torch.device, dtype: torch.dtype) -> None:
-        """Fold the weights.
-
-        Args:
-            unet: trained, in evaluation mode. With its masks set (see ``set_sample``) it is that sample.
-            device: to compute on.
-            dtype: of weights and feature maps.
-        """
+        """Fold the weights of a U-Net in evaluation mode; with its masks set (``set_sample``) it is that sample."""
         self.depth, self.width = unet.depth, unet.head.in_channels
         self.device, self._dtype = device, dtype
         last = unet.depth
@@ -188,14 +182,7 @@ class FastUNet:
     def logit(
         self, image: Image, height: int, width: int, core: Span, step: Step
     ) -> Iterator[tuple[int, int, torch.Tensor]]:
-        """Compute a tile.
-
-        Args:
-            image: gives rows of the encoded tile.
-            height: of the tile, a multiple of ``2 ** depth``.
-            width: likewise.
-            core: what is wanted; the tile reaches at least the network's halo beyond it.
-            step: receives the share of the work done.
+        """Compute a tile whose sides are multiples of ``2 ** depth``, and that extends the halo beyond the core wanted.
 
         Yields:
             First and last row (not included) of a strip of the core, counted in the tile, and its logits, float32,

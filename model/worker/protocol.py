@@ -23,6 +23,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import re
 import threading
 from pathlib import Path, PurePath
@@ -207,11 +208,9 @@ class MessageDecoder:
     def __init__(
         self, content: bytes | bytearray = b"", function: Callable[[int], Callable[..., Any]] | None = None
     ) -> None:
-        """Keep what the message refers to.
+        """Keep the content of the file beside the message and what returns the function of a number, if there are any.
 
-        Args:
-            content: of the file beside the message. Arrays share its memory, and are writable if it is.
-            function: returns the function of a number; without it the message can contain none.
+        Arrays share the memory of the content, and are writable if it is.
         """
         self._content = memoryview(content)
         self._function = function
@@ -264,9 +263,7 @@ class MessageDecoder:
         if not isinstance(kind, str) or not _TYPE.fullmatch(kind):
             raise ValueError("it has an array of an unknown type")
         dtype = np.dtype(kind)
-        count = 1
-        for side in shape:
-            count *= int(side)
+        count = math.prod(int(side) for side in shape)
         if not count:
             return np.empty(shape, dtype)
         return np.frombuffer(self._content, dtype, count, int(offset)).reshape(shape)
@@ -284,13 +281,9 @@ class Channel:
     """Sends messages; may be used by several threads."""
 
     def __init__(self, stream: BinaryIO, folder: Path, name: str, records: bool) -> None:
-        """Keep where messages go.
+        """Send lines to a stream, and the files beside them, named after this end, to a folder private to both ends.
 
-        Args:
-            stream: for the lines.
-            folder: private to the two ends, for the files beside messages.
-            name: of this end, for the names of its files.
-            records: see :class:`MessageEncoder`.
+        ``records`` as for :class:`MessageEncoder`.
         """
         self._stream, self._folder, self._name, self._records = stream, folder, name, records
         self._numbers = itertools.count()

@@ -29,10 +29,7 @@ MIN_PROGRESS_STEP = 0.001  # smallest change of progress that is sent: a progres
 def serve(incoming: BinaryIO, outgoing: BinaryIO, folder: Path) -> None:
     """Run calls until QGIS closes the channel; never returns, so as not to wait for the end of torch's threads.
 
-    Args:
-        incoming: lines from QGIS.
-        outgoing: lines to QGIS.
-        folder: private to this run, for the files beside messages.
+    The folder, for the files beside messages, is private to this run.
     """
     worker = _Worker(outgoing, folder)
     add_temp_file_listener(lambda temporary: journal.record_temp_file(folder, temporary))
@@ -57,7 +54,6 @@ class _Worker:
         self._callback_results: queue.Queue[Any] = queue.Queue()
 
     def listen(self, incoming: BinaryIO) -> None:
-        """Sort incoming messages until the channel is closed."""
         for line in iter(incoming.readline, b""):
             try:
                 kind, content = read_message(line, self._folder, self._callback_proxy)
@@ -89,7 +85,6 @@ class _Worker:
                     self.channel.send(HEARTBEAT)
 
     def run_calls(self) -> None:
-        """Run calls one after the other."""
         while True:
             call = self._calls.get()
             if call is None:
@@ -169,7 +164,6 @@ class _ChannelProgress:
             self._worker.channel.send(PROGRESS, [fraction, text])
 
     def warn(self, text: str) -> None:
-        """Send a warning."""
         self._worker.channel.send(WARNING, text)
 
     def cancelled(self) -> bool:
