@@ -34,15 +34,13 @@ class CompareModels(ScarpAlgorithm):
     SUMMARY = (
         "Compares several susceptibility maps of one area on the same landslides, the same stable points and the same "
         "ground: AUC of each map and region, tests whether a difference could be chance, how far the maps agree in "
-        "their zones and in the order of the cells, and where they differ.\n"
-        "The maps may have different cell sizes, extents and coordinate reference systems; everything is compared on "
-        "the cells of the finest map, where all maps have data. A map of another agency can be one of them: any values "
-        "that rise with susceptibility will do, including classes. Measures at a threshold are only given for maps "
-        "from 0 to 1.\n"
-        "Maps of several regions count as one: give all rasters of a model the same name in NAMES, and the summary "
-        "table has one row a region. One model alone is enough for that.\n"
-        "A map looks better on the landslides it was trained on. Give the training windows and look at the test "
-        "windows, or take landslides that none of the maps has seen."
+        "their zones and in the order of the cells, and where they differ.\nThe maps may have different cell sizes, "
+        "extents and coordinate reference systems; everything is compared on the cells of the finest map, where all "
+        "maps have data. A map of another agency can be one of them: any values that rise with susceptibility will do, "
+        "including classes. Measures at a threshold are only given for maps from 0 to 1.\nMaps of several regions "
+        "count as one: give all rasters of a model the same name in NAMES, and the summary table has one row a region. "
+        "One model alone is enough for that.\nA map looks better on the landslides it was trained on. Give the "
+        "training windows and look at the test windows, or take landslides that none of the maps has seen."
     )
 
     def define(self) -> None:
@@ -78,9 +76,8 @@ class CompareModels(ScarpAlgorithm):
             p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
             "Layer of windows that a training wrote, with the field subset. They count for all maps.",
         )
-        self.declare_option(ComparisonOptions, "subset")
-        self.declare_option(ComparisonOptions, "threshold")
-        self.declare_option(ComparisonOptions, "distance")
+        for name in ("subset", "threshold", "distance"):
+            self.declare_option(ComparisonOptions, name)
         self.declare(
             p.table("SHARES", "Shares of the zones (%)", ["Share (%)"], [int(share) for share in DEFAULT_SHARES]),
             "Percent of the common ground by zone, from the least to the most susceptible, 100 in all. All "

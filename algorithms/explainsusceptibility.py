@@ -21,14 +21,12 @@ class ExplainSusceptibility(ScarpAlgorithm):
     REQUIRED_MODULES = (*CORE, "torch", "safetensors", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
         "Shows what drives a susceptibility map: which factors the model needs, how it responds to each, whether that "
-        "is plausible, and which factor dominates where.\n"
-        "Importance: how much worse the map gets when a factor is permuted among blocks. "
-        "Response: the mean susceptibility when a factor takes one value everywhere, beside the observed share of "
-        "landslides. Plausibility: whether susceptibility rises with slope, rain, rivers and faults "
-        "as it should, with numbers. All have intervals.\n"
-        "It explains the model, not landslide causes: a factor can be important to the map and cause nothing. Works "
-        "with every kind of model, evaluates a sample of blocks, and takes minutes for an area of any size; only the "
-        "map of the dominant factor takes longer for a larger area."
+        "is plausible, and which factor dominates where.\nImportance: how much worse the map gets when a factor is "
+        "permuted among blocks. Response: the mean susceptibility when a factor takes one value everywhere, beside the "
+        "observed share of landslides. Plausibility: whether susceptibility rises with slope, rain, rivers and faults "
+        "as it should, with numbers. All have intervals.\nIt explains the model, not landslide causes: a factor can be "
+        "important to the map and cause nothing. Works with every kind of model, evaluates a sample of blocks, and "
+        "takes minutes for an area of any size; only the map of the dominant factor takes longer for a larger area."
     )
 
     def define(self) -> None:

@@ -24,17 +24,15 @@ class RainfallWarning(ScarpAlgorithm):
     REQUIRED_MODULES = (*CORE, "scipy")
     SUMMARY = (
         "Turns a susceptibility map and the rain of seven days, measured or forecast, into a landslide warning map, "
-        "and a table of the area under warning by region and susceptibility zone.\n"
-        "The rain is compared with the threshold 1/k of the terrain class by the safety factor Fs = 1 / (1 + k × "
-        "rain), which is below 0.5 exactly where the rain exceeds the threshold; p is the susceptibility.\n"
-        "1 no warning: Fs is FS_CRITICAL (0.5) or more.\n"
-        "2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with FS_WATCH "
-        "also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.\n"
-        "3 warning: Fs is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).\n"
-        "4 severe warning: Fs is below FS_CRITICAL and p is P_HIGH or more.\n"
-        "5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.\n"
-        "All default thresholds are the paper's, for its area and its model: before you issue a warning, compare them "
-        "with past weeks of rain in your area."
+        "and a table of the area under warning by region and susceptibility zone.\nThe rain is compared with the "
+        "threshold 1/k of the terrain class by the safety factor Fs = 1 / (1 + k × rain), which is below 0.5 exactly "
+        "where the rain exceeds the threshold; p is the susceptibility.\n1 no warning: Fs is FS_CRITICAL (0.5) or "
+        "more.\n2 watch: Fs is below FS_CRITICAL and p below P_LOW (0.15), where the map calls the slope safe; with "
+        "FS_WATCH also p from P_LOW on and Fs below FS_WATCH, when the rain comes near the threshold.\n3 warning: Fs "
+        "is below FS_CRITICAL and p from P_LOW to P_HIGH (0.5).\n4 severe warning: Fs is below FS_CRITICAL and p is "
+        "P_HIGH or more.\n5 not assessed: no rain data or no k; this does not mean safe. 0: off the map.\nAll default "
+        "thresholds are the paper's, for its area and its model: before you issue a warning, compare them with past "
+        "weeks of rain in your area."
     )
 
     def define(self) -> None:

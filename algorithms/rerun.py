@@ -106,7 +106,6 @@ class Rerun(ScarpAlgorithm):
 
 
 def _algorithm(earlier: RecordedRun) -> QgsProcessingAlgorithm:
-    """Return a fresh object of the recorded algorithm."""
     registry: Any = QgsApplication.processingRegistry()  # optional in the stubs
     algorithm = registry.createAlgorithmById(earlier.algorithm)
     if not isinstance(algorithm, ScarpAlgorithm) or algorithm.name() == RERUN_ID:
@@ -161,7 +160,6 @@ def _run(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], argument
 
 
 def _record_of(results: dict[str, Any]) -> str:
-    """Return the record of the repetition."""
     for value in results.values():
         path = Path(str(value)) if isinstance(value, str) else None
         if path is None:
@@ -176,7 +174,6 @@ def _record_of(results: dict[str, Any]) -> str:
 
 
 def _pairs(earlier: RecordedRun, outputs: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Return the files to compare, then and now; those of a folder one by one."""
     pairs = {}
     for name, after in outputs.items():
         before = earlier.outputs[name].split("|")[0]

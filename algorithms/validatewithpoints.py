@@ -44,13 +44,12 @@ class ValidateWithPoints(ScarpAlgorithm):
     TAGS = ("roc", "auc", "kappa", "recall", "frequency ratio", "report", "accuracy")
     REQUIRED_MODULES = (*CORE, "sklearn", "scipy", "matplotlib", "jinja2")
     SUMMARY = (
-        "Compares a susceptibility map with landslides and with stable points, and writes a report: ROC curve and "
-        "AUC, recall, kappa and confusion matrix, success-rate curve, calibration, and for each zone its share of the "
-        "landslides against its share of the area.\n"
-        "Stable points are drawn at random, as many as landslides, away from them; the draw is repeated and intervals "
-        "are given. A map always fits the landslides it was trained on: give the training windows, and the report "
-        "states how many points lie in them and gives the numbers of the test windows beside those of all. Trust "
-        "those of the test windows."
+        "Compares a susceptibility map with landslides and with stable points, and writes a report: ROC curve and AUC, "
+        "recall, kappa and confusion matrix, success-rate curve, calibration, and for each zone its share of the "
+        "landslides against its share of the area.\nStable points are drawn at random, as many as landslides, away "
+        "from them; the draw is repeated and intervals are given. A map always fits the landslides it was trained on: "
+        "give the training windows, and the report states how many points lie in them and gives the numbers of the "
+        "test windows beside those of all. Trust those of the test windows."
     )
 
     def define(self) -> None:
@@ -84,11 +83,8 @@ class ValidateWithPoints(ScarpAlgorithm):
             p.vector("WINDOWS", "Training windows", p.POLYGON, optional=True),
             "Layer of windows that the training wrote, with the field subset.",
         )
-        self.declare_option(ValidationOptions, "subset")
-        self.declare_option(ValidationOptions, "threshold")
-        self.declare_option(ValidationOptions, "distance")
-        self.declare_option(ValidationOptions, "repeats")
-        self.declare_option(ValidationOptions, "seed")
+        for name in ("subset", "threshold", "distance", "repeats", "seed"):
+            self.declare_option(ValidationOptions, name)
         self.declare(
             p.raster("DEM", "Elevation for the relief", optional=True),
             "DEM whose relief is drawn under the maps of the report and the PDF. Without it Scarp looks for the one "

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import rasterio
@@ -127,15 +126,7 @@ def open_sources(paths: Sequence[str | os.PathLike], names: Sequence[str]) -> It
         ]
 
 
-class HasCellSize(Protocol):
-    """A raster or a map with cells of a size."""
-
-    @property
-    def cell_size(self) -> float:
-        """Side of a cell in metres on the ground."""
-
-
-def finest(maps: Sequence[HasCellSize]) -> int:
+def finest(maps: Sequence[Source] | Sequence[Mosaic]) -> int:
     """Return the number of the map with the smallest cells, the first one of equals: all are read on its grid."""
     sizes = [one.cell_size for one in maps]
     # Cells of one size measure a little differently in another projection; that alone makes none the finer.
@@ -152,7 +143,7 @@ def bounds_in(grid: Grid, other: Grid) -> tuple[float, float, float, float]:
         return -np.inf, -np.inf, np.inf, np.inf
 
 
-def iterate_fitting_blocks(grid: Grid, maps: Sequence[HasCellSize], progress: Progress) -> Iterator[Block]:
+def iterate_fitting_blocks(grid: Grid, maps: Sequence[Mosaic], progress: Progress) -> Iterator[Block]:
     """Give the blocks of a grid, so small that no map has many more cells in one than in a block of its own."""
     size = grid.cell_size() / grid.scale_factor()
     ratio = max([1.0, *(size / one.cell_size for one in maps)])
@@ -257,7 +248,6 @@ class ResampledMosaic:
 
 
 def _union_grid(name: str, pieces: Sequence[Source], anchor: int) -> Grid:
-    """Return the grid of one piece, made so large that all of them lie on it."""
     own = pieces[anchor].grid
     if len(pieces) == 1:
         return own
@@ -283,9 +273,6 @@ def check_piece_overlap(
     maps: Sequence[ResampledMosaic], grid: Grid, warning_log: WarningLog, progress: Progress
 ) -> None:
     """Look for pieces of one map that cover each other.
-
-    Args:
-        warning_log: receives pieces that share a rim.
 
     Raises:
         ParameterInvalid: most of a piece is covered by the pieces before it.

@@ -61,7 +61,6 @@ def pair_tests(
         results: of each map, evaluated with the same seed.
         landslides: susceptibility at the landslides, shape (maps, landslides).
         stable: at the stable points, shape (maps, draws, points).
-        clustered: whether several points belong to one landslide.
     """
     pairs = list(combinations(range(len(results)), 2))
     tests = []

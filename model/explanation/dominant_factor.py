@@ -72,11 +72,8 @@ def shapley_contributions(
     """Return what each factor adds to the logit of each cell.
 
     Args:
-        explained: the model.
         raw: factors of a tile with its halo, (factors, height, width), NaN without data; height and width are multiples
             of ``align``.
-        baselines: to compare with.
-        progress: 0 to 1 over the baselines.
 
     Returns:
         float32 (factors, height, width), NaN without data, and their sum: logit − mean logit of the baselines, (height,

@@ -121,7 +121,6 @@ def observed_shares(cells: Cells, index: np.ndarray, bins: int, edges: np.ndarra
 
 
 def _intervals(draws: np.ndarray) -> np.ndarray:
-    """Return lower and upper ends of the intervals of each column, (2, columns)."""
     return np.array([percentile_interval(column) for column in draws.T]).T
 
 
@@ -285,7 +284,6 @@ def _verdict(change: Estimate, direction: str, variation: float) -> str:
 
 
 def _sums_at(values: np.ndarray, sums: np.ndarray, value: float) -> np.ndarray:
-    """Return the sums of each block at a value, (blocks,), interpolated."""
     right = int(np.clip(np.searchsorted(values, value), 1, len(values) - 1))
     step = values[right] - values[right - 1]
     part = (value - values[right - 1]) / step if step else 0.0

@@ -66,9 +66,7 @@ def classify_zones(
         output: path of the uint8 GeoTIFF, 1 the least susceptible, 0 nodata.
         options: by default five zones with exact quantiles weighted by true cell area (Zhang & Deng 2026, section 4.1).
         breaks_from: instead of breaks, the zone raster, the run record or the zone table of an earlier run.
-        landslides: inventory for ``landslide_share``.
         output_table: path of a CSV with one row per zone; with a column ``region`` where there is one.
-        progress: receives progress and warnings.
 
     Raises:
         ParameterInvalid: method, shares and breaks do not fit together, or landslides are missing.
@@ -76,9 +74,8 @@ def classify_zones(
         LayerEmpty: no landslide lies on the map.
         TooFewData: the map has no data, or too few different values for natural breaks.
     """
-    for path in (output, output_table):
-        if path is not None:
-            check_writable(path)
+    for path in [path for path in (output, output_table) if path is not None]:
+        check_writable(path)
     options = options or ZoneOptions()
     scheme = _scheme(options, breaks_from)
     if scheme.method == schemes.LANDSLIDE_SHARE and landslides is None:

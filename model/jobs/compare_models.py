@@ -90,7 +90,6 @@ def compare_models(
         vectors: inventory and further layers in the CRS of the finest map (``comparison.mosaic.finest_raster``).
         output_difference: path of the GeoTIFF of the first map less the second.
         output_summary: path of the CSV with one row a region.
-        progress: receives warnings and the main numbers.
 
     Raises:
         ParameterInvalid: SUBSET is given without WINDOWS, there are too few maps, or pieces of one map cover each
@@ -115,9 +114,8 @@ def compare_models(
         "OUTPUT_SUMMARY": output_summary,
         "OUTPUT_DIFFERENCE": output_difference,
     }
-    for path in outputs.values():
-        if path is not None:
-            check_writable(path)
+    for path in [path for path in outputs.values() if path is not None]:
+        check_writable(path)
     shares = list(options.shares) or list(DEFAULT_SHARES)
     parameters = {**options.record(), "NAMES": names, "SHARES": shares, "REGION_FIELD": vectors.region_field}
     inputs = {"SUSCEPTIBILITY": [str(path) for path in susceptibility], **layer_sources(vectors)}
@@ -202,7 +200,6 @@ def _raise_if_map_empty(maps: Sequence[ResampledMosaic], grid: Grid) -> None:
 
 
 def _regions(maps: Sequence[ResampledMosaic], grid: Grid, vectors: EvaluationLayers) -> Regions | None:
-    """Return the regions: the polygons given, else the pieces of the first map that has some."""
     if vectors.regions is not None:
         return RegionMap(grid, vectors.regions, vectors.region_field)
     return next((PieceRegions(one) for one in maps if len(one.pieces) > 1), None)

@@ -37,11 +37,7 @@ def compare_runs(
     """Compare a run with its repetition.
 
     Args:
-        then: record of the earlier run.
-        now: record of the repetition.
         paths: of the output files, then and now, by name.
-        output_table: path of a CSV with one row per compared thing.
-        progress: receives progress and differences.
 
     Raises:
         InputMissing, InputCorrupt: a record or an output cannot be read.

@@ -68,11 +68,8 @@ def explain_susceptibility(
     Args:
         inputs: factor stack (factors are found by name, classes by label), trained model of any kind, labels on the
             stack's grid, and polygons to explain.
-        options: of the sample and its resamples.
-        output_html: path of the report.
         output_table: path of the CSV with all numbers; as JSON beside it.
         output_leading: path of the uint8 GeoTIFF of dominant factors.
-        progress: receives progress and warnings.
 
     Raises:
         ParameterInvalid: a factor is of another kind in the stack than in the model.
@@ -81,9 +78,8 @@ def explain_susceptibility(
         TooFewData: too few blocks with labels, or labels of one class only.
     """
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table, "OUTPUT_LEADING": output_leading}
-    for path in outputs.values():
-        if path is not None:
-            check_writable(path)
+    for path in [path for path in outputs.values() if path is not None]:
+        check_writable(path)
     warning_log, area = WarningLog(progress), inputs.area
     sources = {
         "STACK": inputs.stack,
@@ -135,7 +131,6 @@ def explain_susceptibility(
 
 
 def _warn_of_changes(model: TrainedModel, name: str, record: RunRecord, grid: Grid, progress: Progress) -> None:
-    """Compare stack and labels with those that the model was trained on."""
     checksums = {key: (record.inputs() or {})[key].get("sha256", "") for key in ("STACK", "LABELS")}
     warn_changed_stack(model.training, name, checksums["STACK"], grid, progress)
     if changed_since_training(model.training, "LABELS", checksums["LABELS"], grid):
@@ -209,7 +204,6 @@ def _score_and_estimate_time(
     options: ExplanationOptions,
     progress: Progress,
 ) -> importance.ScoreHistogram:
-    """Score the unpermuted tiles, and report how long the rest will take."""
     started = time.perf_counter()
     base = importance.score_tiles(explained, tiles, tiles.raw, progress)
     once, half = time.perf_counter() - started, len(some) / len(tiles)
@@ -227,7 +221,6 @@ def _score_and_estimate_time(
 def _assess(
     explained: ExplainedModel, curves: list[response.ResponseCurve], tiles: Tiles, seed: int, progress: Progress
 ) -> list[response.CurveAssessment]:
-    """Compare the curves of factors with a known effect with it."""
     assessments = []
     for curve in curves:
         expected = response.expectation_of(explained.specs[curve.factor].name)

@@ -58,12 +58,10 @@ def rainfall_warning(
     3.2.4); the rule is the table in ``model/warning/classes.py``.
 
     Args:
-        inputs: map, rain, landform, zones and regions.
         output: path of the uint8 GeoTIFF: 1 no warning, 2 watch, 3 warning, 4 severe, 5 not assessed, 0 off the map.
         output_table: path of a CSV of area by region, zone and class.
         options: thresholds and coefficients; without k the paper's table 3 applies, by label of the landform.
         output_safety: path of a float32 GeoTIFF with Fs.
-        progress: receives progress and warnings.
 
     Raises:
         ParameterInvalid: there is nothing to take k from, or a susceptibility lies outside 0 to 1.
@@ -72,9 +70,8 @@ def rainfall_warning(
         TooFewData: no cell has both rain and k.
     """
     outputs = {"OUTPUT": output, "OUTPUT_TABLE": output_table, "OUTPUT_SAFETY_FACTOR": output_safety}
-    for path in outputs.values():
-        if path is not None:
-            check_writable(path)
+    for path in [path for path in outputs.values() if path is not None]:
+        check_writable(path)
     table = _coefficient_table(options, inputs.topography is not None)
     topography, regions = inputs.topography, inputs.regions
     sources = {

@@ -86,7 +86,6 @@ def validate_with_points(
         zones: zone raster on the same grid; without it, zones by area shares 30, 20, 20, 20, 10.
         dem: elevation for the relief under the maps; without it, the run records lead to one.
         sheet_relief: where to write the relief of a printed map, which the summary then describes.
-        progress: receives warnings and the main numbers.
 
     Raises:
         ParameterInvalid: SUBSET is given without WINDOWS.
@@ -98,9 +97,8 @@ def validate_with_points(
     """
     require_windows(vectors, options)
     outputs = {"OUTPUT_HTML": output_html, "OUTPUT_TABLE": output_table}
-    for path in outputs.values():
-        if path is not None:
-            check_writable(path)
+    for path in [path for path in outputs.values() if path is not None]:
+        check_writable(path)
     parameters = {**options.record(), "REGION_FIELD": vectors.region_field}
     if not options.region:
         del parameters["REGION"]
@@ -168,19 +166,10 @@ def validate_with_points(
         write_validation_table(output_table, rows, region)
     record.write(outputs, metrics=as_metrics(rows), warnings=warning_log.warnings)
     progress.report(1.0, main.sentence())
-    return ValidationSummary(
-        main.auc.value,
-        main.auc.low,
-        main.auc.high,
-        main.measures["recall"].value,
-        main.measures["kappa"].value,
-        main.landslides,
-        main.stable,
-        results,
-        points,
-        warning_log.warnings,
-        sheet,
-    )
+    auc, measures = main.auc, main.measures
+    numbers = auc.value, auc.low, auc.high, measures["recall"].value, measures["kappa"].value
+    counts = main.landslides, main.stable
+    return ValidationSummary(*numbers, *counts, results, points, warning_log.warnings, sheet)
 
 
 def _evaluate(
@@ -212,7 +201,6 @@ def _points(data: ValidationData, draws: Mapping[str, Draws], region: str, progr
 
 
 def _warn_about_results(results: Sequence[ScopeResult], main: ScopeResult, data: ValidationData) -> None:
-    """Warn of fits taken for tests, of few landslides, and of maps that are no use."""
     warn, trained = data.warning_log.warn, data.subset_counts().get("train", 0)
     if data.layers.subsets is None:
         warn(

@@ -134,9 +134,6 @@ def warn_inconsistent_layers(
     """Repeat the warnings stored in a map, and warn of zones and windows that belong to another one.
 
     Args:
-        dataset: the open susceptibility map.
-        inputs: of the run, as its record describes them.
-        progress: receives the warnings.
         zones: path of the zone raster.
         windows: path or source of the layer of training windows.
     """
@@ -199,10 +196,8 @@ def changed_since_training(training: Mapping[str, Any], parameter: str, sha256: 
     Of another area, or of models without this information, nothing can be said.
 
     Args:
-        training: of the model file.
         parameter: ``STACK`` or ``LABELS``.
         sha256: of the raster; empty when not known.
-        grid: of the raster.
     """
     recorded = training.get(INPUTS)
     if not isinstance(recorded, dict) or not sha256 or not isinstance(recorded.get(parameter), str):

@@ -192,10 +192,7 @@ def compare_recorded_runs(
     """Compare two runs of the same algorithm.
 
     Args:
-        earlier: the run.
-        repeated: its repetition.
         paths: of the output files, earlier and repeated, by name; files of a folder are named ``OUTPUT/file``.
-        progress: 0 to 1.
     """
     lines = _compare_inputs(earlier, repeated)
     for number, (name, (before, after)) in enumerate(paths.items()):
@@ -239,7 +236,6 @@ def _compare_inputs(earlier: RecordedRun, repeated: RecordedRun) -> list[Compari
 
 
 def _compare_layers(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> Difference:
-    """Compare what was read from, or written to, two vector layers."""
     if after is None:
         return Difference(None, "not there now")
     count = before.get("features")

@@ -27,7 +27,6 @@ class Bold(str):
     """A cell of a table that stands out."""
 
     def __html__(self) -> str:
-        """Return the escaped text as the template shows it."""
         return f"<b>{html.escape(self)}</b>"
 
 
@@ -36,13 +35,11 @@ def comparison_page(
 ) -> Page:
     """Return the report."""
     several = len(comparison.maps) > 1
-    page = Page(
-        "Comparison of maps of relative landslide susceptibility"
-        if several
-        else "Relative landslide susceptibility by region",
-        f"{'Maps' if several else 'Map'}: {', '.join(comparison.names)}. Landslides: {landslide_name}. "
-        f"{subset_phrase(comparison.data.main.name)}.",
-    )
+    title = "Relative landslide susceptibility by region"
+    if several:
+        title = "Comparison of maps of relative landslide susceptibility"
+    maps = f"{'Maps' if several else 'Map'}: {', '.join(comparison.names)}"
+    page = Page(title, f"{maps}. Landslides: {landslide_name}. {subset_phrase(comparison.data.main.name)}.")
     for text in comparison.data.warning_log.warnings:
         page.warning(text)
     with charts.style():
@@ -64,7 +61,6 @@ def comparison_page(
 
 
 def _numbers_of_single(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Return the key numbers of a map that stands alone."""
     main = comparison.main[0]
     numbers = [
         ("AUC", f"{main.auc.value:.3f}", f"{interval_sentence(main.auc)}0.5 is a coin toss, 1 is perfect."),
@@ -81,33 +77,19 @@ def _numbers_of_single(comparison: Comparison) -> list[tuple[str, str, str]]:
 
 
 def _numbers_of_best(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Return the key numbers of the best map and of how it compares with the next."""
     names, main = comparison.names, comparison.main
     best, second = comparison.ranking[:2]
     test = comparison.test_of_best()
     pair = next(one for one in comparison.agreements if {one.first, one.second} == {best, second})
+    auc, share, rank = main[best].auc, percent(pair.same_zone_share, 0), _number(pair.spearman, ".2f") or MISSING
     significance = "Significant" if test.p_corrected < SIGNIFICANCE_LEVEL else "Could be chance"
+    ahead = f"{names[second]}. {significance}, {_p(test.p_corrected)}."
+    best_text = f"{names[best]}. {interval_sentence(auc)}0.5 is a coin toss, 1 is perfect."
     return [
-        (
-            "Highest AUC",
-            f"{main[best].auc.value:.3f}",
-            f"{names[best]}. {interval_sentence(main[best].auc)}0.5 is a coin toss, 1 is perfect.",
-        ),
-        (
-            "Ahead of the next",
-            f"{abs(test.estimate.value):.3f}",
-            f"{names[second]}. {significance}, {_p(test.p_corrected)}.",
-        ),
-        (
-            "In the same zone",
-            percent(pair.same_zone_share, 0),
-            f"of the ground, in these two maps; kappa {pair.kappa:.2f}.",
-        ),
-        (
-            "Rank correlation",
-            f"{pair.spearman:.2f}" if math.isfinite(pair.spearman) else MISSING,
-            "of these two maps (Spearman): 1 is the same order of all cells, 0 none.",
-        ),
+        ("Highest AUC", f"{auc.value:.3f}", best_text),
+        ("Ahead of the next", f"{abs(test.estimate.value):.3f}", ahead),
+        ("In the same zone", share, f"of the ground, in these two maps; kappa {pair.kappa:.2f}."),
+        ("Rank correlation", rank, "of these two maps (Spearman): 1 is the same order of all cells, 0 none."),
     ]
 
 
@@ -186,19 +168,16 @@ def _add_tests(page: Page, comparison: Comparison) -> None:
             f" With {len(tests)} pairs, one of them may look different by chance alone, so the p-values are corrected "
             "after Holm for all pairs."
         )
+    rows = []
+    for test in tests:
+        intervals = interval_text(test.delong), interval_text(test.bootstrap)
+        values = (_p_cell(p) for p in (test.p_delong, test.p_bootstrap, test.p_corrected))
+        pair = f"{names[test.first]} – {names[test.second]}"
+        rows.append([pair, f"{test.delong.value:+.4f}", *intervals, *values])
     page.table(
         "",
         ["Pair", "Difference", "95 %, DeLong", "95 %, bootstrap", "p, DeLong", "p, bootstrap", "p, corrected"],
-        [
-            [
-                f"{names[test.first]} – {names[test.second]}",
-                f"{test.delong.value:+.4f}",
-                interval_text(test.delong),
-                interval_text(test.bootstrap),
-                *(_p_cell(p) for p in (test.p_delong, test.p_bootstrap, test.p_corrected)),
-            ]
-            for test in tests
-        ],
+        rows,
         f"First minus second. p is the probability of a difference this large between maps that are equally "
         f"good; under {SIGNIFICANCE_LEVEL:g} it is called significant. Tested by {how}.{many} The "
         "intervals are for each pair alone. The tests of regions and windows are in the table of numbers.",
@@ -239,7 +218,6 @@ def _add_roc(page: Page, comparison: Comparison) -> None:
 
 
 def _roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
-    """Draw the ROC curves of all maps on one scope."""
     figure = charts.new_figure(2.95, charts.HALF_WIDTH)
     axes = figure.subplots()
     axes.grid(color=charts.RULE)
@@ -282,31 +260,18 @@ def _add_maps(page: Page, comparison: Comparison, images: ComparisonImages) -> N
 
 def _add_agreement(page: Page, comparison: Comparison) -> None:
     names, zone_names = comparison.names, comparison.zone_names
+    columns = ["Kappa", "Weighted kappa", "Rank correlation", "Mean difference", "Mean distance"]
+    agreements: list[list[object]] = []
+    for pair in comparison.agreements:
+        shares = percent(pair.same_zone_share, 1), percent(pair.same_or_adjacent, 1)
+        kappas = f"{pair.kappa:.3f}", f"{pair.weighted_kappa:.3f}"
+        differences = _number(pair.mean_difference, "+.3f"), _number(pair.mean_absolute_difference, ".3f")
+        pair_name = f"{names[pair.first]} – {names[pair.second]}"
+        agreements.append([pair_name, *shares, *kappas, _number(pair.spearman, ".3f"), *differences])
     page.table(
         "Do the maps agree?",
-        [
-            "Pair",
-            "Same zone",
-            "Same or next",
-            "Kappa",
-            "Weighted kappa",
-            "Rank correlation",
-            "Mean difference",
-            "Mean distance",
-        ],
-        [
-            [
-                f"{names[pair.first]} – {names[pair.second]}",
-                percent(pair.same_zone_share, 1),
-                percent(pair.same_or_adjacent, 1),
-                f"{pair.kappa:.3f}",
-                f"{pair.weighted_kappa:.3f}",
-                _number(pair.spearman, ".3f"),
-                _number(pair.mean_difference, "+.3f"),
-                _number(pair.mean_absolute_difference, ".3f"),
-            ]
-            for pair in comparison.agreements
-        ],
+        ["Pair", "Same zone", "Same or next", *columns],
+        agreements,
         f"Over {comparison.scan.common_area_m2 / 1e6:,.1f} km², cell by cell and by area. Kappa is agreement beyond "
         "chance; weighted kappa counts a disagreement by the square of the distance in zones. Rank correlation is "
         "Spearman's. Mean difference (first minus second) and mean distance are of the values, where both run "
@@ -374,20 +339,14 @@ def _add_threshold(page: Page, comparison: Comparison) -> None:
 def _add_inputs(page: Page, comparison: Comparison) -> None:
     data, scan, reference = comparison.data, comparison.scan, comparison.maps[comparison.reference]
     counts, main = data.landslides.counts, comparison.main[0]
+    rows = []
+    for one, ranks, area, without in zip(comparison.maps, scan.ranks, scan.area_m2, counts.without_data):
+        values = f"{ranks.minimum:.4g} – {ranks.maximum:.4g}"
+        rows.append([one.name, len(one.pieces), f"{one.cell_size:.4g}", values, f"{area / 1e6:,.1f}", without])
     page.table(
         "The maps and the points",
         ["Map", "Rasters", "Cells, m", "Values", "Area with data, km²", "Landslides without"],
-        [
-            [
-                one.name,
-                f"{len(one.pieces):,}",
-                f"{one.cell_size:.4g}",
-                f"{ranks.minimum:.4g} – {ranks.maximum:.4g}",
-                f"{area / 1e6:,.1f}",
-                f"{without:,}",
-            ]
-            for one, ranks, area, without in zip(comparison.maps, scan.ranks, scan.area_m2, counts.without_data)
-        ],
+        rows,
         f"Everything is compared on cells of {reference.cell_size:,.4g} m, those of {reference.name}; of the other "
         "maps the nearest cell is read. Area and landslides are counted within the ground of that map. Of a map in "
         "several rasters the first one with data counts.",

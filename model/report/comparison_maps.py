@@ -73,7 +73,6 @@ def comparison_images(comparison: Comparison, by_rank: tuple[AreaRanks, AreaRank
 
 
 def _frame(one: Mosaic) -> MapImage:
-    """Return a whole map at the size of a page."""
     if len(one.pieces) == 1:
         return _read(one.pieces[0], one.grid.bounds)
     grid = one.grid

@@ -21,7 +21,7 @@ from ..explanation.importance import MIN_ASSOCIATION, FactorAssociation, Permuta
 from ..explanation.response import AGAINST, EXPECTED, FLAT_CHANGE, NOT_ASSESSED, RISES, CurveAssessment, ResponseCurve
 from ..progress import Progress
 from ..statistics import Estimate
-from .charts import BLUE, INK, PAGE_WIDTH, SOFT, VERMILION, escape_mathtext, new_figure, shorten, style
+from .charts import BLUE, HALF_WIDTH, INK, PAGE_WIDTH, SOFT, VERMILION, escape_mathtext, new_figure, shorten, style
 from .maps import MapImage, draw_scale_bar
 from .page import Page, css_colour, percent
 
@@ -118,7 +118,6 @@ def _row(part: str, factor: str, at: Any, measure: str, number: Estimate | float
 
 # Figures; to be made within ``charts.style``
 
-HALF_WIDTH = PAGE_WIDTH / 2 - 0.05
 _BARS, _GROUP = "#8fb8cf", "#c3ccd4"
 
 
@@ -127,7 +126,6 @@ def _error_bars(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.nda
 
 
 def _importance_chart(importances: Sequence[PermutationImportance], names: Sequence[str]) -> Figure:
-    """Draw the drop in AUC of each factor, and of factors permuted together in grey, with their intervals."""
     figure = new_figure(0.75 + 0.25 * len(importances))
     axes = figure.subplots()
     places = np.arange(len(importances))[::-1]
@@ -146,7 +144,6 @@ def _importance_chart(importances: Sequence[PermutationImportance], names: Seque
 
 
 def _dominant_factor_map(image: MapImage, names: Sequence[str], dominance: DominanceStatistics) -> Figure:
-    """Draw the dominant factor, with the share of each in the legend."""
     left, bottom, right, top = image.bounds
     width = 3.9
     figure = new_figure(float(np.clip(width * image.height_ratio, 1.8, 6.5)))
@@ -165,23 +162,17 @@ def _dominant_factor_map(image: MapImage, names: Sequence[str], dominance: Domin
     axes.set_yticks([])
     draw_scale_bar(axes, image)
     share = dominance.share
-    handles = [
-        Patch(
-            facecolor=colours[number],
-            edgecolor=SOFT,
-            linewidth=0.5,
-            label=escape_mathtext(f"{shorten(names[number], 26)}  {100 * share[number]:.1f} %"),
-        )
-        for number in np.argsort(-share, kind="stable")
-        if share[number] >= 0.0005
-    ]
+    handles = []
+    for number in np.argsort(-share, kind="stable"):
+        if share[number] >= 0.0005:
+            label = escape_mathtext(f"{shorten(names[number], 26)}  {100 * share[number]:.1f} %")
+            handles.append(Patch(facecolor=colours[number], edgecolor=SOFT, linewidth=0.5, label=label))
     beside.legend(handles=handles, loc="upper left", borderaxespad=0)
     beside.axis("off")
     return figure
 
 
 def _response_chart(curve: ResponseCurve, title: str, unit: str) -> Figure:
-    """Draw susceptibility and observed landslides over a continuous factor, and below where the area lies."""
     figure = new_figure(2.45, HALF_WIDTH)
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (4, 1)})
     observed = curve.observed
@@ -208,7 +199,6 @@ def _response_chart(curve: ResponseCurve, title: str, unit: str) -> Figure:
 
 
 def _class_response_chart(curve: ResponseCurve, title: str) -> Figure:
-    """Draw susceptibility and observed landslides for each class, with its share of the area."""
     count, observed = len(curve.values), curve.observed
     figure = new_figure(max(1.5, 0.95 + 0.2 * count), HALF_WIDTH)
     axes = figure.subplots()
@@ -251,10 +241,7 @@ def explanation_page(
     """Return the report.
 
     Args:
-        explanation: all results.
-        stack_name: for the subtitle.
         settings: of the run, by name; ``None`` values are left out.
-        progress: asked whether to stop.
     """
     page = Page("What drives the map", f"{explanation.explained.name} on {stack_name}", progress)
     for text in explanation.warnings:

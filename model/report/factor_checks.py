@@ -309,7 +309,6 @@ def _axis_top(heights: Sequence[np.ndarray]) -> float:
 
 
 def _note_spike(axes: Axes, band: ContinuousBand, counts: np.ndarray, labelled: bool) -> None:
-    """Write the share of the cells in the highest bin beside it, where the drawing cuts it off."""
     index = int(counts.argmax())
     text = f"← {format_percent(counts[index] / max(int(counts.sum()), 1))} of the cells"
     slides = int(band.histogram_landslide.sum())

@@ -11,7 +11,7 @@ from ..outputs.run_record import scarp_version
 from ..validation.measures import PointFeature, ScopeResult
 from ..validation.preparation import ValidationData
 from ..zones.schemes import zone_colours
-from .page import interval_text, percent, ratio_text, subset_phrase
+from .page import subset_phrase, zone_cells
 
 COLUMNS = ("Zone", "Landslides", "Share", "Area, km²", "Share", "Ratio", "95 % interval")
 MAX_WARNINGS = 3
@@ -47,27 +47,10 @@ def validation_sheet(
     """Return the sheet of a validation.
 
     Args:
-        susceptibility: path of the map.
         zones: path of the zone raster, ``None`` for zones that were cut here.
-        hillshade: path of the relief, if there is one.
-        landslides: name of the inventory.
-        data: zones and warnings of the run.
-        main: the result of the chosen subset.
         points: with their outcome; stable points are not drawn.
     """
-    table = [list(COLUMNS)]
-    table += [
-        [
-            row.name,
-            f"{row.landslides:,}",
-            percent(row.landslide_share.value, 1),
-            f"{row.area_km2:,.1f}",
-            percent(row.area_share, 1),
-            ratio_text(row.frequency_ratio.value),
-            interval_text(row.frequency_ratio, 2),
-        ]
-        for row in reversed(main.zones)
-    ]
+    table = [list(COLUMNS), *(zone_cells(row, 1) for row in reversed(main.zones))]
     kinds = []
     for outcome, label, colour in (("hit", "found", "#1f2933"), ("miss", "missed", "#ffffff")):
         places = [(point.x, point.y) for point in points if point.outcome == outcome]

@@ -102,11 +102,8 @@ def read_map(
     """Read a raster's first band at the size of a page, from its overviews where it has them.
 
     Args:
-        dataset: the open raster.
-        grid: its grid.
         categorical: the cells are class numbers, which must not be averaged.
         bounds: left, bottom, right, top of the part to read, in map units; all of it by default.
-        max_side: cells along the longer side of the result.
     """
     part = _block_within(grid, bounds)
     cells, t = _read_reduced(dataset, part.window, max_side, categorical), grid.block_transform(part)
@@ -132,7 +129,6 @@ def metres_per_unit(grid: Grid, row: int) -> tuple[float, float]:
 
 
 def _block_within(grid: Grid, bounds: Bounds | None) -> Block:
-    """Return the cells within bounds, at least one."""
     if bounds is None:
         return grid.whole
     left, bottom, right, top = bounds
@@ -351,12 +347,8 @@ def compute_hillshade(
     """Return the hillshade.
 
     Args:
-        relief: from :func:`find_relief`.
-        crs: of the map.
         bounds: left, bottom, right, top of the image in map units.
         shape: rows and columns of the image.
-        metres_east: metres per map unit from west to east.
-        metres_north: metres per map unit from south to north.
 
     Returns:
         float32 of ``shape``, cosine of the angle of incidence (Horn 1981), 0 in self-shadow, NaN where there is no
@@ -418,7 +410,6 @@ def _shade(steepness: np.ndarray, facing: np.ndarray) -> np.ndarray:
 
 
 def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
-    """Return elevation on the cells of the image, float32, NaN where there is none."""
     result = np.full(shape, np.nan, dtype=np.float32)
     window = _window_within(dem, _bounds_in(dem, crs, bounds))
     if window is None:
@@ -452,7 +443,6 @@ def _hillshade_from_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int,
 
 
 def _bounds_in(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds) -> Bounds:
-    """Return bounds in the CRS of the DEM."""
     return transform_bounds(crs, dem.crs, *bounds) if dem.crs and dem.crs != crs else bounds
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..statistics import Estimate
+    from ..validation.measures import ZoneRow
 
 
 def subset_phrase(name: str) -> str:
@@ -66,6 +67,13 @@ def ratio_text(value: float) -> str:
     if not math.isfinite(value):
         return MISSING
     return f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+
+
+def zone_cells(row: ZoneRow, digits: int) -> list[str]:
+    """Return the cells of a zone in table 4 of the paper, its shares with ``digits``."""
+    shares = percent(row.landslide_share.value, digits), percent(row.area_share, digits)
+    ratio = ratio_text(row.frequency_ratio.value), interval_text(row.frequency_ratio, 2)
+    return [row.name, f"{row.landslides:,}", shares[0], f"{row.area_km2:,.1f}", shares[1], *ratio]
 
 
 def css_colour(colour: tuple[int, int, int, int]) -> str:
@@ -113,9 +121,7 @@ class Page:
 
         Args:
             heading: of the section, or empty to continue the section before.
-            columns: column headings.
             rows: texts as they stand, numbers formatted by :func:`format_cell`.
-            note: below the table.
             swatches: CSS colour for the first cell of each row, or none.
 
         Raises:
@@ -135,7 +141,6 @@ class Page:
         Args:
             heading: of the section, or empty to continue the section before.
             figure: made with ``matplotlib.figure.Figure``, never with pyplot (jobs run in worker threads).
-            caption: below the figure.
             half: take half of the page's width; two such figures in a row stand side by side.
         """
         from .charts import svg_data

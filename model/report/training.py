@@ -43,12 +43,8 @@ def write_training_page(
     """Write the report.
 
     Args:
-        path: of the HTML file.
-        result: of the training.
-        model: as saved.
         inputs: of the run by parameter name, with at least ``STACK``.
         cells: on which a model of single cells was trained; ``None`` for networks.
-        progress: asked whether to stop.
 
     Raises:
         OutputNotWritable: the file cannot be written.

@@ -32,6 +32,7 @@ from .page import (
     scope_title,
     short_scope_title,
     subset_phrase,
+    zone_cells,
 )
 
 MAX_REGIONS = 12
@@ -74,17 +75,12 @@ class ValidationReportInput:
 def validation_page(content: ValidationReportInput, progress: Progress) -> Page:
     """Return the report.
 
-    Args:
-        progress: asked whether to stop.
-
     Raises:
         Cancelled: by the user.
     """
-    page = Page(
-        "Validation of a map of relative landslide susceptibility",
-        f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset_phrase(content.main.scope.name)}.",
-        progress,
-    )
+    subset = subset_phrase(content.main.scope.name)
+    subtitle = f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset}."
+    page = Page("Validation of a map of relative landslide susceptibility", subtitle, progress)
     for text in content.data.warning_log.warnings:
         page.warning(text)
     with charts.style():
@@ -109,27 +105,15 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
     top = main.zones[-2:] if len(main.zones) >= 4 else main.zones[-1:]
     name = f"{len(top)} highest zones" if len(top) > 1 else "highest zone"
     landslides, area = sum(row.landslide_share.value for row in top), np.nansum([row.area_share for row in top])
-    numbers = [
-        (
-            "AUC",
-            f"{main.auc.value:.3f}",
-            f"{interval_sentence(main.auc)}Chance that a landslide has a higher susceptibility than a stable point: "
-            "0.5 is a coin toss, 1 is perfect.",
-        ),
-        (
-            "Recall",
-            f"{recall.value:.3f}",
-            f"{interval_sentence(recall)}Share of the landslides on cells with a susceptibility of "
-            f"{content.threshold:g} or more.",
-        ),
-        (
-            "Kappa",
-            f"{kappa.value:.3f}",
-            f"{interval_sentence(kappa)}Agreement of map and points beyond chance: 0 is none, 1 is full.",
-        ),
-        (f"In the {name}", percent(landslides, 0), f"of the landslides, on {percent(float(area), 0)} of the area."),
-    ]
-    page.key_numbers(numbers)
+    auc_text = (
+        "Chance that a landslide has a higher susceptibility than a stable point: 0.5 is a coin toss, 1 is perfect."
+    )
+    recall_text = f"Share of the landslides on cells with a susceptibility of {content.threshold:g} or more."
+    kappa_text = "Agreement of map and points beyond chance: 0 is none, 1 is full."
+    measures = (("AUC", main.auc, auc_text), ("Recall", recall, recall_text), ("Kappa", kappa, kappa_text))
+    numbers = [(title, f"{one.value:.3f}", f"{interval_sentence(one)}{meaning}") for title, one, meaning in measures]
+    in_top = f"of the landslides, on {percent(float(area), 0)} of the area."
+    page.key_numbers([*numbers, (f"In the {name}", percent(landslides, 0), in_top)])
     text = (
         f"At a susceptibility of {content.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
         f"{content.unit} and gives a false alarm at {first.false_alarms:,.0f} of {main.stable:,} stable points."
@@ -169,7 +153,6 @@ def _add_used_points(page: Page, content: ValidationReportInput) -> None:
 
 
 def _scope_cells(result: ScopeResult) -> list[object]:
-    """Return the cells of one scope in the tables of subsets and regions."""
     return [
         result.landslides,
         f"{result.auc.value:.3f}",
@@ -192,29 +175,15 @@ def _add_subsets(page: Page, content: ValidationReportInput) -> None:
         ["Part of the map", *SCOPE_COLUMNS],
         [[scope_title(result.scope.name), *_scope_cells(result)] for result in content.split()[0]],
         f"{counts['train']:,} of {total:,} landslides lie in training windows, where the map shows what the model was "
-        "trained on. Only the test windows show how it performs on new ground. Stable points are drawn within the "
-        f"same windows. {total - sum(counts.values()):,} landslides lie in no window. A landslide in overlapping "
-        "windows counts as training if one of them is a training window. Top ratio: frequency ratio of the highest "
-        "zone.",
+        "trained on. Only the test windows show how it performs on new ground. Stable points are drawn within the same "
+        f"windows. {total - sum(counts.values()):,} landslides lie in no window. A landslide in overlapping windows "
+        "counts as training if one of them is a training window. Top ratio: frequency ratio of the highest zone.",
     )
 
 
 def _add_zones(page: Page, content: ValidationReportInput) -> None:
-    """Add table 4 of the paper with intervals, its assessment, and its figure."""
     zones, breaks = content.main.zones, content.data.layers.zones.breaks
     colours = [css_colour(colour) for zone, colour in zone_colours(len(zones)).items() if zone]
-    rows = [
-        [
-            row.name,
-            row.landslides,
-            percent(row.landslide_share.value),
-            f"{row.area_km2:,.1f}",
-            percent(row.area_share),
-            ratio_text(row.frequency_ratio.value),
-            interval_text(row.frequency_ratio, 2),
-        ]
-        for row in zones
-    ]
     made = "Zones are those of the given zone raster."
     if breaks:
         limits = ", ".join(f"{limit:.4g}" for limit in breaks)
@@ -222,7 +191,7 @@ def _add_zones(page: Page, content: ValidationReportInput) -> None:
     page.table(
         "Landslides by zone",
         ["Zone", "Landslides", "Share of landslides", "Area, km²", "Share of area", "Frequency ratio", "95 % interval"],
-        rows,
+        [zone_cells(row, 2) for row in zones],
         "Frequency ratio = share of landslides ÷ share of area; 1 is as many landslides as by chance. "
         f"{_ratio_assessment(content.main)} {made} The area is known and the landslides are a sample, hence the "
         "interval (Wilson).",
@@ -247,7 +216,6 @@ def _ratio_assessment(main: ScopeResult) -> str:
 
 
 def _add_curves(page: Page, content: ValidationReportInput) -> None:
-    """Add the ROC curve, and success-rate and prediction-rate curves."""
     main, windows = content.main, content.data.subset_counts()
     chosen = [main, *(result for result in content.split()[0] if result is not main)][:4]
     names = [short_scope_title(one.scope.name) for one in chosen]
@@ -279,7 +247,6 @@ def _add_curves(page: Page, content: ValidationReportInput) -> None:
 
 
 def _add_calibration(page: Page, content: ValidationReportInput) -> None:
-    """Add precision over recall, and the calibration."""
     main = content.main
     chance = main.landslides / (main.landslides + main.stable)
     page.figure(
@@ -306,7 +273,6 @@ def _add_calibration(page: Page, content: ValidationReportInput) -> None:
 
 
 def _add_confusion(page: Page, content: ValidationReportInput) -> None:
-    """Add table 5 of the paper, and the measures that follow from it."""
     main, first = content.main, content.main.first_draw
     page.table(
         f"Confusion matrix at a threshold of {content.threshold:g}",
@@ -345,7 +311,6 @@ def _add_confusion(page: Page, content: ValidationReportInput) -> None:
 
 
 def _add_map(page: Page, content: ValidationReportInput) -> None:
-    """Add the map of zones with the landslides on it."""
     layers, relief = content.data.layers, content.relief
     groups = _landslide_groups(content.points, counted=True)
     outlines = {
@@ -370,10 +335,7 @@ def zone_image(
     """Return zone numbers at the size of a page.
 
     Args:
-        layers: the map and its zones.
-        relief: drawn under the zones.
         bounds: left, bottom, right, top of the part to draw; all of it by default.
-        max_side: cells along the longer side.
     """
     grid, zones = layers.grid, layers.zones
     if zones.dataset is not None:
@@ -394,7 +356,6 @@ def add_hillshade(image: maps.MapImage, relief: Relief | None, grid: Grid) -> ma
 
 
 def _region_geometries(content: ValidationReportInput) -> list[tuple[str, list[dict]]]:
-    """Return name and outline of each region with numbers, in the order of the report."""
     regions = content.data.layers.regions
     if not isinstance(regions, RegionMap):
         return []
@@ -413,7 +374,6 @@ def _landslide_groups(points: Sequence[PointFeature], counted: bool = False) -> 
 
 
 def _add_regions(page: Page, content: ValidationReportInput) -> None:
-    """Add a table of the regions, and map and ROC curve of each; nothing without regions."""
     regions = content.split()[1]
     if not regions:
         return
@@ -436,7 +396,6 @@ def _add_regions(page: Page, content: ValidationReportInput) -> None:
 def _region_figure(
     content: ValidationReportInput, result: ScopeResult, name: str, geometries: Sequence[dict]
 ) -> Figure:
-    """Draw map and ROC curve of a region side by side, as in the paper's figures 13 to 17."""
     layers, rings = content.data.layers, maps.rings_of(geometries)
     corners = np.concatenate(rings)
     bounds = (*corners.min(axis=0), *corners.max(axis=0))
@@ -483,7 +442,6 @@ def _add_method(page: Page, content: ValidationReportInput) -> None:
 
 
 def _add_record(page: Page, inputs: Mapping[str, Any]) -> None:
-    """Add the inputs with size and checksum, and the versions, as the run record has them."""
     rows = []
     for name, value in inputs.items():
         checksum = value.get("sha256")

@@ -46,7 +46,6 @@ class SubsetMap:
         """Read the windows' subsets.
 
         Args:
-            windows: polygons in its CRS.
             field: attribute with ``train``, ``validation`` or ``test``.
 
         Raises:
@@ -111,7 +110,6 @@ class RegionMap:
         """Read the regions' names.
 
         Args:
-            regions: polygons in its CRS.
             field: attribute with the name; features are numbered without it.
 
         Raises:
@@ -166,7 +164,6 @@ class ZoneSource:
         """Keep either breaks or an open raster.
 
         Args:
-            names: of zones 1, 2, …
             breaks: upper bounds of all zones but the last.
             dataset: open zone raster; takes precedence over the breaks.
         """

@@ -286,9 +286,7 @@ def point_features(
     """Return landslides as hits and misses, or stable points as false alarms and correct rejections.
 
     Args:
-        data: threshold and names of the regions.
         sample: cells of features, or coordinates, shape (points, 2), and values of drawn points.
-        kind: ``landslide`` or ``stable``.
         other_region: of points in none of the regions.
     """
     if isinstance(sample, Sample):

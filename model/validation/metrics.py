@@ -115,7 +115,6 @@ def calibration(
         landslide: susceptibility at the landslides, 0…1.
         stable: susceptibility at the stable points, those of several draws one after another.
         stable_weight: weight of a stable point: one over the number of draws.
-        weights: how often each landslide counts.
     """
     values = np.concatenate([landslide, stable]).astype(np.float64)
     outcome = np.concatenate([np.ones(len(landslide)), np.zeros(len(stable))])

@@ -26,9 +26,10 @@ from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
 from ..prediction.pipeline import OutputRasters, compute_tiles, make_plan, write_tiles
 from ..prediction.tile_inference import MEAN, TileWork
-from ..progress import NullProgress, Progress, stop_if_cancelled
+from ..progress import NullProgress, Progress
 from ..stack import Stack
 from ..windows.split import Folds, read_labels
+from ..zones.raster import values_of_cells
 from .metrics import normal_interval, placements
 from .settings import ALL, FEW_LANDSLIDES, MIN_LANDSLIDES
 
@@ -147,7 +148,6 @@ def draw_evaluation_sample(
     """Return the landslides' cells, each once, and stable cells drawn evenly where the labels are 0.
 
     Args:
-        grid: of stack and labels.
         labels: label raster; its buffers and ring keep stable cells away from landslides.
         landslides: points, or polygons of which one cell each counts.
 
@@ -191,20 +191,9 @@ def draw_evaluation_sample(
 
 def sample_raster(path: str | os.PathLike, sample: EvaluationSample, progress: Progress) -> np.ndarray:
     """Return the value of a raster at each cell of a sample, float32, NaN where it has none."""
-    values = np.full(len(sample.rows), np.nan, dtype=np.float32)
     with open_raster(path, "susceptibility") as dataset:
-        for block in Grid.from_dataset(dataset, "susceptibility").blocks():
-            stop_if_cancelled(progress)
-            here = np.flatnonzero(
-                (sample.rows >= block.row)
-                & (sample.rows < block.row + block.height)
-                & (sample.columns >= block.column)
-                & (sample.columns < block.column + block.width)
-            )
-            if len(here):
-                window = read_block(dataset, block)
-                values[here] = window[sample.rows[here] - block.row, sample.columns[here] - block.column]
-    return values
+        grid = Grid.from_dataset(dataset, "susceptibility")
+        return values_of_cells(dataset, grid, sample.rows, sample.columns, progress)
 
 
 def score_folds(values: np.ndarray, sample: EvaluationSample, folds: Folds) -> list[FoldResult]:

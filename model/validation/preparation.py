@@ -111,8 +111,6 @@ def prepare_validation(
 
     Args:
         layers: the map, or several on one grid.
-        vectors: landslides and, if given, stable points.
-        warning_log: receives what is left out.
 
     Raises:
         LayerEmpty: no landslide, or no given stable point, is on the map.
@@ -165,9 +163,8 @@ def _choose_scopes(layers: MapLayers, landslides: Sample, main: Scope, warning_l
     """Return the whole map, the subsets with landslides, and the regions with landslides, the latter in the subset."""
     if len(landslides) < MIN_LANDSLIDES:
         raise TooFewData(
-            f"The landslides lie in {len(landslides)} cell of the map only; a validation needs them in at "
-            f"least {MIN_LANDSLIDES}, and is rough below {FEW_LANDSLIDES}. Give a larger inventory as "
-            "LANDSLIDES."
+            f"The landslides lie in {len(landslides)} cell of the map only; a validation needs them in at least "
+            f"{MIN_LANDSLIDES}, and is rough below {FEW_LANDSLIDES}. Give a larger inventory as LANDSLIDES."
         )
     scopes = [Scope(ALL)]
     if layers.subsets is not None:

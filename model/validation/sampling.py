@@ -296,7 +296,6 @@ def draw_stable(
     Args:
         scopes: by name the scope, the cells to draw from, and how many points a draw has.
         buffers: the same that the frames were counted with.
-        seed: of the randomness; each scope has its own stream.
     """
     drawn: dict[str, np.ndarray] = {}
     result: dict[str, Draws] = {}

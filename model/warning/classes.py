@@ -88,7 +88,6 @@ class WarningOptions(Options):
     region_field: str | None = None  # of the regions; they are numbered without
 
     def __post_init__(self) -> None:
-        """Check each value, and their order."""
         super().__post_init__()
         if self.k == 0:
             raise ParameterInvalid(

@@ -60,8 +60,6 @@ class WarningLayers:
         """Join open inputs.
 
         Args:
-            dataset: the susceptibility map.
-            grid: its grid.
             rain: rasters whose sum is the rain of seven days, in mm.
             landform: landform codes; ``None`` for one coefficient everywhere.
             coefficients: by landform code; code 0 for cells without landform, which are otherwise not assessed.

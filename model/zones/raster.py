@@ -60,7 +60,6 @@ def write_class_attributes(output: str | os.PathLike, rows: Sequence[ClassRow]) 
     style that QGIS reads from beside a raster has the classes only.
 
     Args:
-        output: path of the raster.
         rows: classes by rising value from 1, without gap; 0 is no data.
     """
     fields = "".join(
@@ -122,14 +121,20 @@ def values_at(dataset: rasterio.DatasetReader, grid: Grid, xy: np.ndarray, progr
     """Return the first band's value at map coordinates, float32, shape (points,), NaN outside or without data."""
     row, column, inside = grid.cell_indices(xy)
     result = np.full(len(xy), np.nan, dtype=np.float32)
+    result[inside] = values_of_cells(dataset, grid, row[inside], column[inside], progress)
+    return result
+
+
+def values_of_cells(
+    dataset: rasterio.DatasetReader, grid: Grid, rows: np.ndarray, columns: np.ndarray, progress: Progress
+) -> np.ndarray:
+    """Return the first band's value at cells of the grid, float32, shape (cells,), NaN without data."""
+    result = np.full(len(rows), np.nan, dtype=np.float32)
     for block in grid.blocks():
-        in_rows = (row >= block.row) & (row < block.row + block.height)
-        in_columns = (column >= block.column) & (column < block.column + block.width)
-        here = np.flatnonzero(inside & in_rows & in_columns)
+        stop_if_cancelled(progress)
+        here, cell = block.locate(rows, columns)
         if len(here):
-            stop_if_cancelled(progress)
-            values = read_block(dataset, block)
-            result[here] = values[row[here] - block.row, column[here] - block.column]
+            result[here] = read_block(dataset, block)[cell]
     return result
 
 
@@ -155,14 +160,7 @@ def write_zones(
     """Write the zone raster with colours, class names and overviews; return its counts.
 
     Args:
-        dataset: open susceptibility raster.
-        grid: its grid.
         breaks: upper bounds of all zones but the last; a value equal to a break belongs to the lower zone.
-        method: kept in the file's tags.
-        region: name of the region, kept in them as well unless it is empty.
-        output: path of the GeoTIFF.
-        progress: 0 to 1 over the cells.
-        extra_tags: further metadata of the file.
 
     Raises:
         TooFewData: no cell has data.
@@ -273,7 +271,6 @@ def _breaks_from_csv(source: Path) -> list[Any]:
 
 
 def _breaks_from_json(source: Path) -> list[Any]:
-    """Return the breaks of a run record or of the JSON table."""
     try:
         content = read_json(source)
     except (OSError, ValueError) as error:
@@ -286,7 +283,6 @@ def _breaks_from_json(source: Path) -> list[Any]:
 
 
 def _breaks_from_rows(rows: Any) -> list[Any]:
-    """Return the upper values of all rows of a zone table but the last."""
     if not isinstance(rows, list) or not all(isinstance(row, dict) and {"zone", "upper"} <= set(row) for row in rows):
         return []
     return [row["upper"] for row in rows[:-1]]
