@@ -75,9 +75,8 @@ class PredictSusceptibility(ScarpAlgorithm):
         arguments.scheduler()
         for path in self._models(arguments):
             if not os.path.isfile(path):
-                raise InputMissing(
-                    tr("MODEL: {path} does not exist. Check the path, or train a model first.").format(path=path)
-                )
+                text = tr("MODEL: {path} does not exist. Check the path, or train a model first.")
+                raise InputMissing(text.format(path=path))
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         stack = str(arguments.raster("STACK"))
@@ -86,17 +85,10 @@ class PredictSusceptibility(ScarpAlgorithm):
         area = None
         if arguments.given("AREA"):
             area = arguments.polygons("AREA", arguments.grid_crs(stack, "factor stack"))
-        summary = arguments.core.call(
-            "predict_susceptibility",
-            stack,
-            self._models(arguments),
-            outputs["OUTPUT"],
-            arguments.options(PredictionOptions, scheduler=arguments.scheduler()),
-            area=area,
-            output_uncertainty=outputs["OUTPUT_UNCERTAINTY"],
-            output_applicability=outputs["OUTPUT_APPLICABILITY"],
-            progress=arguments.progress,
-        )
+        options = arguments.options(PredictionOptions, scheduler=arguments.scheduler())
+        more = {"area": area, "progress": arguments.progress, **{name.lower(): outputs[name] for name in names[1:]}}
+        values = (stack, self._models(arguments), outputs["OUTPUT"], options)
+        summary = arguments.core.call("predict_susceptibility", *values, **more)
         for name, style in zip(names, ("susceptibility", "uncertainty", "applicability")):
             style_output(arguments.context, outputs[name], style)
         return {**outputs, "CELLS": summary.cells, "OUTSIDE_SHARE": summary.share_outside}

@@ -72,7 +72,6 @@ def _entries(value: str | Sequence[Any] | None) -> list[Any]:
 
 
 def _describe_bounds(minimum: float, maximum: float) -> str:
-    """Return in words which numbers are valid."""
     if math.isinf(maximum):
         return "a finite number" if math.isinf(minimum) else f"a number from {minimum:g} up"
     return f"a number from {minimum:g} to {maximum:g}"
@@ -116,10 +115,8 @@ def write_table(output: str | os.PathLike, columns: Sequence[str], rows: Iterabl
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(columns)
         table.writerows([[_csv_cell(cell) for cell in row] for row in plain])
-    write_text(
-        json_sibling(output),
-        json.dumps([dict(zip(columns, row)) for row in plain], indent=1, ensure_ascii=False) + "\n",
-    )
+    content = json.dumps([dict(zip(columns, row)) for row in plain], indent=1, ensure_ascii=False)
+    write_text(json_sibling(output), f"{content}\n")
 
 
 def prepend_region(
@@ -153,7 +150,6 @@ def _csv_cell(cell: Any) -> Any:
 
 
 def _json_value(value: Any) -> Any:
-    """Return a value as both formats write it."""
     if hasattr(value, "item"):
         value = value.item()
     if not isinstance(value, float):

@@ -16,7 +16,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon
 
-from ..algorithms.base.algorithm import help_page, translate_help
+from ..algorithms.base.algorithm import ScarpAlgorithm, help_page, translate_help
 from ..algorithms.buildbufferedlabels import BuildBufferedLabels
 from ..algorithms.buildfactorstack import BuildFactorStack
 from ..algorithms.buildsafetyfactor import BuildSafetyFactor
@@ -128,23 +128,10 @@ RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 ICON = RESOURCES / "icons" / "scarp.svg"
 MODELS = RESOURCES / "models"
 
-ALGORITHMS = (
-    CreateDemoData,
-    BuildFactorStack,
-    CheckFactors,
-    BuildBufferedLabels,
-    BuildSafetyFactor,
-    TrainPcum,
-    TrainComparisonModel,
-    PredictSusceptibility,
-    ClassifyZones,
-    RainfallWarning,
-    ValidateWithPoints,
-    CompareModels,
-    CrossValidate,
-    ExplainSusceptibility,
-    Rerun,
-)
+_PREPARE = (CreateDemoData, BuildFactorStack, CheckFactors, BuildBufferedLabels, BuildSafetyFactor)
+_TRAIN_AND_MAP = (TrainPcum, TrainComparisonModel, PredictSusceptibility, ClassifyZones, RainfallWarning)
+_VALIDATE = (ValidateWithPoints, CompareModels, CrossValidate, ExplainSusceptibility, Rerun)
+ALGORITHMS: tuple[type[ScarpAlgorithm], ...] = (*_PREPARE, *_TRAIN_AND_MAP, *_VALIDATE)
 
 
 class ScarpProvider(QgsProcessingProvider):

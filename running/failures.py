@@ -45,22 +45,20 @@ def rebuild_error(payload: dict[str, Any]) -> Exception:
 
 def cannot_start(python: str, error: OSError) -> CoreProcessError:
     """Return the error for a Python that cannot be started."""
-    return CoreProcessError(
-        tr(
-            "The Python of the worker process cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
-            "what Scarp needs… and install again."
-        ).format(python=python, reason=error.strerror or error)
+    text = tr(
+        "The Python of the worker process cannot be started: {python} ({reason}). Open Plugins > Scarp > Install "
+        "what Scarp needs… and install again."
     )
+    return CoreProcessError(text.format(python=python, reason=error.strerror or error))
 
 
 def temp_folder_error(error: OSError) -> CoreProcessError:
     """Return the error for a folder for temporary files that cannot be written."""
-    return CoreProcessError(
-        tr(
-            "The folder for temporary files {folder} cannot be written ({reason}), so the worker process cannot "
-            "be used. Make room on its disk, or set another folder in the variable TMPDIR."
-        ).format(folder=tempfile.gettempdir(), reason=error.strerror or error)
+    text = tr(
+        "The folder for temporary files {folder} cannot be written ({reason}), so the worker process cannot "
+        "be used. Make room on its disk, or set another folder in the variable TMPDIR."
     )
+    return CoreProcessError(text.format(folder=tempfile.gettempdir(), reason=error.strerror or error))
 
 
 def connection_closed(log: str) -> CoreProcessError:
@@ -105,9 +103,8 @@ def _exit_reason(code: int | None) -> str:
             "The Python that Scarp computes with is incomplete ({code}). Install again with Plugins > "
             "Scarp > Install what Scarp needs…."
         ).format(code=_name(code))
-    return tr("The worker process ended without a result ({code}). The log has its last output.").format(
-        code=_name(code)
-    )
+    text = tr("The worker process ended without a result ({code}). The log has its last output.")
+    return text.format(code=_name(code))
 
 
 def _numbers(*names: str) -> set[int]:

@@ -26,15 +26,9 @@ from ..model.worker import journal
 from ..model.worker import protocol as messages
 from ..model.worker.protocol import SEARCH_PATH, Channel, read_message
 from ..translation import tr
+from . import failures
 from .core import Runtime
-from .failures import (
-    CoreProcessError,
-    cannot_start,
-    connection_closed,
-    process_exited,
-    rebuild_error,
-    temp_folder_error,
-)
+from .failures import CoreProcessError, temp_folder_error
 
 WORKER_SCRIPT = Path(__file__).resolve().parent.parent / "model" / "worker" / "start.py"
 POLL_INTERVAL = 0.05  # seconds between two checks whether the user cancelled
@@ -62,7 +56,7 @@ class SubprocessCore:
             self._process = _start(command, _process_environment(dict(runtime.variables), self._folder))
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
-            raise cannot_start(runtime.command[0], error) from error
+            raise failures.cannot_start(runtime.command[0], error) from error
         process = self._process
         self._stdin, stdout, stderr = (cast(BinaryIO, one) for one in (process.stdin, process.stdout, process.stderr))
         self._channel = Channel(self._stdin, self._folder, "qgis", records=False)
@@ -118,12 +112,11 @@ class SubprocessCore:
             except queue.Empty:
                 if time.monotonic() > last_message + HEARTBEAT_TIMEOUT:
                     last_message = math.inf
-                    progress.warn(
-                        tr(
-                            "The worker process has not responded for {seconds} seconds. The computer "
-                            "may be busy or short of memory. Wait, or press Cancel, which ends it."
-                        ).format(seconds=round(HEARTBEAT_TIMEOUT))
+                    text = tr(
+                        "The worker process has not responded for {seconds} seconds. The computer "
+                        "may be busy or short of memory. Wait, or press Cancel, which ends it."
                     )
+                    progress.warn(text.format(seconds=round(HEARTBEAT_TIMEOUT)))
                 continue
             last_message = time.monotonic()
             if line is None:
@@ -134,7 +127,7 @@ class SubprocessCore:
             if kind == messages.RESULT:
                 return content
             if kind == messages.ERROR:
-                raise callback_error or rebuild_error(content)
+                raise callback_error or failures.rebuild_error(content)
             if kind == messages.FUNCTION:
                 try:
                     self._channel.send(messages.ANSWER, functions[content["number"]](*content["values"]))
@@ -165,10 +158,10 @@ class SubprocessCore:
             self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._kill()
-            return connection_closed("\n".join(self._stderr_tail))
+            return failures.connection_closed("\n".join(self._stderr_tail))
         journal.undo_unfinished_run(self._folder)
         self._threads[1].join(EXIT_TIMEOUT)
-        return process_exited(self._process.returncode, "\n".join(self._stderr_tail))
+        return failures.process_exited(self._process.returncode, "\n".join(self._stderr_tail))
 
     def _read_stdout(self, stream: BinaryIO) -> None:
         for line in iter(stream.readline, b""):
@@ -214,13 +207,6 @@ def _start(command: Sequence[str], variables: dict[str, str]) -> subprocess.Pope
     # Ctrl+C in a terminal: that ends QGIS, which closes the channel, and then this process stops and cleans up.
     flags = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     # A list of arguments and no shell.
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,  # nosec B603
-        stderr=subprocess.PIPE,
-        env=variables,
-        start_new_session=True,
-        creationflags=flags,
-        pass_fds=held_lock_descriptors(),
-    )
+    pipes: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    more: Any = {"start_new_session": True, "creationflags": flags, "pass_fds": held_lock_descriptors()}
+    return subprocess.Popen(command, env=variables, **pipes, **more)  # nosec B603

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -29,7 +29,7 @@ from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exce
 )
 
 from ...model.errors import CrsMissing, LayerEmpty, ParameterInvalid
-from ...model.inputs.vectors import Lines, Points, Polygons
+from ...model.inputs.vectors import Lines, Points, Polygons, polygon_parts
 from ...model.progress import Progress, stop_if_cancelled
 from ...translation import tr
 from .parameters import require_field_of
@@ -102,7 +102,7 @@ class VectorReader:
         """Return the lines, one per part of a multi-line."""
         parts: list[np.ndarray] = []
         for geometry, _ in self._features(LINE, ()):
-            parts += line_parts(bytes(geometry.asWkb()))
+            parts += _wkb_lines(bytes(geometry.asWkb()))
         return self._with_checksum(Lines(self.name, self.text, {}, parts))
 
     def polygons(self, fields: Sequence[str] = ()) -> Polygons:
@@ -110,7 +110,7 @@ class VectorReader:
         shapes: list[dict[str, Any]] = []
         rows = []
         for geometry, row in self._features(POLYGON, fields):
-            parts = polygon_parts(bytes(geometry.asWkb()))
+            parts = _wkb_polygons(bytes(geometry.asWkb()))
             single = len(parts) == 1
             kind = "Polygon" if single else "MultiPolygon"
             shapes.append({"type": kind, "coordinates": parts[0] if single else parts})
@@ -297,7 +297,7 @@ _HEAD, _COUNT = struct.Struct("<BII"), struct.Struct("<I")
 """Byte order, type and count; and a count alone."""
 
 
-def line_parts(wkb: bytes) -> list[np.ndarray]:
+def _wkb_lines(wkb: bytes) -> list[np.ndarray]:
     """Return the lines of a two-dimensional WKB line string or multi-line string, each of shape (vertices, 2).
 
     WKB: byte order, type and number of vertices or lines; each line of a multi-line has such a head again. Reading it
@@ -313,7 +313,7 @@ def line_parts(wkb: bytes) -> list[np.ndarray]:
     return parts
 
 
-def polygon_parts(wkb: bytes) -> list[list[np.ndarray]]:
+def _wkb_polygons(wkb: bytes) -> list[list[np.ndarray]]:
     """Return the polygons of a two-dimensional WKB polygon or multi-polygon as lists of rings of shape (vertices, 2).
 
     WKB: byte order, type and number of rings or polygons; each polygon of a multi-polygon has such a head again, each
@@ -378,11 +378,9 @@ def _geometry_bytes(layer: Layer) -> Iterable[bytes]:
         return (place.tobytes() for place in np.ascontiguousarray(layer.xy, dtype="<f8"))
     if isinstance(layer, Lines):
         return (_vertex_bytes(part) for part in layer.parts)
-    return (b"".join(_vertex_bytes(ring) for part in _parts(shape) for ring in part) for shape in layer.geometries)
-
-
-def _parts(shape: Mapping[str, Any]) -> Sequence[Any]:
-    return shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
+    return (
+        b"".join(_vertex_bytes(ring) for part in polygon_parts(shape) for ring in part) for shape in layer.geometries
+    )
 
 
 def _vertex_bytes(ring: Any) -> bytes:

@@ -215,19 +215,18 @@ def _write_geopackage(path: Path, layer: Any, crs: QgsCoordinateReferenceSystem,
 
 def _shapes(layer: Any) -> tuple[Any, Iterator[QgsGeometry]]:
     """Return the geometry type and the geometries of a layer of the core."""
-    from ...model.inputs.vectors import Lines, Points
+    from ...model.inputs.vectors import Lines, Points, polygon_parts
 
     if isinstance(layer, Points):
         return WkbType.Point, (point(x, y) for x, y in layer.xy)
     if isinstance(layer, Lines):
         lines = (QgsGeometry.fromPolylineXY([QgsPointXY(x, y) for x, y in part]) for part in layer.parts)
         return WkbType.LineString, lines
-    return WkbType.MultiPolygon, (_multi_polygon(shape) for shape in layer.geometries)
+    polygons = (_multi_polygon(polygon_parts(shape)) for shape in layer.geometries)
+    return WkbType.MultiPolygon, polygons
 
 
-def _multi_polygon(shape: Mapping[str, Any]) -> QgsGeometry:
-    """Return a GeoJSON polygon or multi-polygon as a QGIS geometry."""
-    parts = shape["coordinates"] if shape["type"] == "MultiPolygon" else [shape["coordinates"]]
+def _multi_polygon(parts: Sequence[Any]) -> QgsGeometry:
     rings = [[[QgsPointXY(vertex[0], vertex[1]) for vertex in ring] for ring in part] for part in parts]
     return QgsGeometry.fromMultiPolygonXY(rings)
 

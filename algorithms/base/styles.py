@@ -36,22 +36,8 @@ from .parameters import absolute_path
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
 SIDECAR_STYLE = "beside"
 """Stands for the QML file that the core wrote beside a raster of classes."""
-ORDER = (
-    "stack",
-    "rainfall",
-    "safety_factor",
-    "labels",
-    "applicability",
-    "uncertainty",
-    "susceptibility",
-    "difference",
-    "zones",
-    SIDECAR_STYLE,
-    "warning",
-    "folds",
-    "windows",
-    "points",
-)
+_INPUTS, _MAPS = "stack rainfall safety_factor labels", "applicability uncertainty susceptibility difference zones"
+ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", "folds", "windows", "points")
 """Styles from the bottom of a layer group to its top: inputs, results, and vector layers above both."""
 
 

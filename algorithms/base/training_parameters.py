@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qgis.core import QgsProcessingParameterEnum
@@ -45,9 +45,8 @@ def declare_settings(algorithm: ScarpAlgorithm, *names: str) -> None:
 
     Settings of the presets are empty by default, so that a given value can be told from a preset's.
     """
-    algorithm.declare(
-        QgsProcessingParameterEnum("PRESET", "Preset", list(PRESETS), False, RECOMMENDED, True, True), PRESET_HELP
-    )
+    preset = QgsProcessingParameterEnum("PRESET", "Preset", list(PRESETS), False, RECOMMENDED, True, True)
+    algorithm.declare(preset, PRESET_HELP)
     for name in names:
         ending = preset_sentence(name) if in_preset(name) else ""
         algorithm.declare_option(TrainingSettings, name, ending, without_default=in_preset(name))
@@ -96,22 +95,21 @@ def job_arguments(arguments: Arguments, kind: str = PCUM) -> tuple[list[Any], di
 def job_outputs(arguments: Arguments, result: Any, crs: Any, metrics: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Write the windows of a training job's result, and return the algorithm's outputs."""
     files = {name: arguments.output(name) for name in ("OUTPUT", "OUTPUT_HTML")}
-    windows = write_windows(arguments, result.windows, crs)
+    windows = write_rectangles(arguments, "OUTPUT_WINDOWS", FIELDS, result.windows, crs, "windows")
     return {**files, "OUTPUT_WINDOWS": windows, **{name: result.metrics.get(name.lower()) for name, _ in metrics}}
 
 
 FIELDS = (("subset", TEXT), ("kind", TEXT), ("landslide_share", REAL), ("seed", INTEGER))
 
 
-def write_windows(arguments: Arguments, windows: Iterable[Any], crs: Any) -> Any:
-    """Write the windows (``WindowFeature``) to OUTPUT_WINDOWS, styled, and return the output's value."""
+def write_rectangles(
+    arguments: Arguments, name: str, fields: Sequence[tuple[str, Any]], features: Iterable[Any], crs: Any, style: str
+) -> Any:
+    """Write objects with bounds, whose attributes are the fields, to an output; return the output's value."""
     rows = (
-        (
-            rectangle(window.left, window.bottom, window.right, window.top),
-            [window.subset, window.kind, window.landslide_share, window.seed],
-        )
-        for window in windows
+        (rectangle(item.left, item.bottom, item.right, item.top), [getattr(item, field) for field, _ in fields])
+        for item in features
     )
-    output = write_sink(arguments, "OUTPUT_WINDOWS", FIELDS, WkbType.Polygon, crs, rows)
-    style_output(arguments.context, output, "windows")
+    output = write_sink(arguments, name, fields, WkbType.Polygon, crs, rows)
+    style_output(arguments.context, output, style)
     return output

@@ -105,13 +105,11 @@ class Ensemble:
 
     def packed(self, height: int, width: int) -> list[CompactTile]:
         """Allocate a tile of a size for each model."""
-        return [
-            CompactTile(
-                torch.empty(len(model.encoder.continuous), height, width),
-                [torch.empty(height, width, dtype=torch.int32) for _ in tables.groups],
-            )
-            for model, tables in zip(self.models, self._tables)
-        ]
+        tiles = []
+        for model, tables in zip(self.models, self._tables):
+            keys = [torch.empty(height, width, dtype=torch.int32) for _ in tables.groups]
+            tiles.append(CompactTile(torch.empty(len(model.encoder.continuous), height, width), keys))
+        return tiles
 
     def pack(self, raw: np.ndarray, into: Sequence[CompactTile], first: int) -> list[list[np.ndarray]]:
         """Convert rows of a tile to the form that the models read.
@@ -203,11 +201,8 @@ def _match_classes(model: TrainedModel, name: str, factors: Sequence[StackFactor
             )
     matcher = ClassMatcher(model.factors, factors)
     if matcher.translated:
-        progress.report(
-            0.0,
-            f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model "
-            f"{name}; they are matched by name.",
-        )
+        text = f"Class codes of {', '.join(matcher.translated)} differ between the stack and the model {name}"
+        progress.report(0.0, f"{text}; they are matched by name.")
     for title, labels in matcher.unknown.items():
         listed = ", ".join(f'"{label}"' for label in labels)
         progress.report(0.0, f"Classes of {title} in the stack that the model {name} does not know: {listed}.")

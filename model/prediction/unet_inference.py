@@ -140,10 +140,8 @@ class FastUNet:
 
         def ready(weight: torch.Tensor, bias: torch.Tensor) -> Weights:
             # Rounded before it is moved: Apple GPUs know no double precision.
-            return (
-                weight.to(dtype).to(device).contiguous(memory_format=torch.channels_last),
-                bias.to(dtype).to(device),
-            )
+            weight = weight.to(dtype).to(device).contiguous(memory_format=torch.channels_last)
+            return weight, bias.to(dtype).to(device)
 
         def second(level: Any) -> Weights:
             weight, bias = _folded(level, 1)
@@ -317,10 +315,8 @@ def _folded(level: Any, number: int) -> Weights:
     layers: list[Any] = [layer for layer in level if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
     convolution, norm = layers[2 * number : 2 * number + 2]
     scale = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
-    return (
-        convolution.weight.double() * scale[:, None, None, None],
-        norm.bias.double() - norm.running_mean.double() * scale,
-    )
+    weight = convolution.weight.double() * scale[:, None, None, None]
+    return weight, norm.bias.double() - norm.running_mean.double() * scale
 
 
 def _masked(weight: torch.Tensor, level: Any, number: int) -> torch.Tensor:

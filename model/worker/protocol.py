@@ -46,32 +46,13 @@ from ..validation.settings import EvaluationLayers, ValidationOptions
 from ..warning.classes import WarningInputs, WarningOptions
 from ..zones.schemes import ZoneOptions
 
-INPUTS = {
-    kind.__name__: kind
-    for kind in (
-        Points,
-        Lines,
-        Polygons,
-        CategoricalInput,
-        StationPoints,
-        StackInputs,
-        StackOptions,
-        LabelOptions,
-        SafetyInputs,
-        SafetyOptions,
-        TrainingSettings,
-        CrossValidationOptions,
-        PredictionOptions,
-        ZoneOptions,
-        WarningInputs,
-        WarningOptions,
-        ExplanationInputs,
-        ExplanationOptions,
-        DemoOptions,
-        EvaluationLayers,
-        ValidationOptions,
-        ComparisonOptions,
-    )
+_LAYERS = (Points, Lines, Polygons, CategoricalInput, StationPoints)
+_LAYERS_OF_A_RUN = (StackInputs, SafetyInputs, WarningInputs, ExplanationInputs, EvaluationLayers)
+_FACTOR_OPTIONS = (DemoOptions, StackOptions, LabelOptions, SafetyOptions)
+_MODEL_OPTIONS = (TrainingSettings, CrossValidationOptions, PredictionOptions, ExplanationOptions)
+_MAP_OPTIONS = (ZoneOptions, WarningOptions, ValidationOptions, ComparisonOptions)
+INPUTS: dict[str, Any] = {
+    kind.__name__: kind for kind in (*_LAYERS, *_LAYERS_OF_A_RUN, *_FACTOR_OPTIONS, *_MODEL_OPTIONS, *_MAP_OPTIONS)
 }
 """The only classes of which a message can create objects."""
 CHUNK_LENGTH = 1000  # items of a list that are read and written at once
