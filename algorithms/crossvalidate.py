@@ -9,7 +9,7 @@ from .base import parameters as p
 from .base import training_parameters as training
 from .base.algorithm import CORE, VALIDATE, ScarpAlgorithm
 from .base.arguments import Arguments
-from .base.sinks import INTEGER, REAL, WkbType, rectangle, write_sink
+from .base.sinks import INTEGER, REAL
 from .base.styles import style_output
 
 FOLD_FIELDS = (("fold", INTEGER), ("landslide_cells", INTEGER), ("labelled_cells", INTEGER), ("auc", REAL))
@@ -75,36 +75,22 @@ class CrossValidate(ScarpAlgorithm):
         self._options(arguments)
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
-        stack, output, table = (
-            str(arguments.raster("STACK")),
-            arguments.output("OUTPUT"),
-            arguments.output("OUTPUT_TABLE"),
-        )
+        stack = str(arguments.raster("STACK"))
+        output, table = (arguments.output(name) for name in ("OUTPUT", "OUTPUT_TABLE"))
         crs = arguments.grid_crs(stack, "factor stack")
         options, settings = self._options(arguments)
         training.log_overrides(arguments, options.kind)
         result = arguments.core.call(
             "cross_validate",
-            stack,
-            arguments.raster("LABELS"),
-            arguments.points_or_polygons("LANDSLIDES", crs),
-            output,
+            *(stack, arguments.raster("LABELS"), arguments.points_or_polygons("LANDSLIDES", crs), output),
             options=options,
             settings=settings,
             safety_factor=arguments.raster("SAFETY_FACTOR"),
             output_table=table,
             progress=arguments.progress,
         )
-        rows = (
-            (
-                rectangle(block.left, block.bottom, block.right, block.top),
-                [block.fold, block.landslide_cells, block.labelled_cells, block.auc],
-            )
-            for block in result.blocks
-        )
-        folds = write_sink(arguments, "OUTPUT_FOLDS", FOLD_FIELDS, WkbType.Polygon, crs, rows)
+        folds = training.write_rectangles(arguments, "OUTPUT_FOLDS", FOLD_FIELDS, result.blocks, crs, "folds")
         style_output(arguments.context, output, "susceptibility")
-        style_output(arguments.context, folds, "folds")
         numbers = {name: getattr(result, attribute) for name, _, attribute in NUMBERS}
         return {"OUTPUT": output, "OUTPUT_TABLE": table, "OUTPUT_FOLDS": folds, **numbers}
 

@@ -16,8 +16,8 @@ import torch
 
 from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
+from scarp.model.networks.unet import PcumLoss
 from scarp.model.training.devices import choose_device, cpu_has_bf16, deterministic_torch, lower_precision
-from scarp.model.training.loop import PcumLoss
 from scarp.model.windows.collection import WindowPlan
 
 CHANNELS, BATCH, SIDE = 44, 32, 50

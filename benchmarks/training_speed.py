@@ -21,11 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from scarp.model.encoding import Encoding, fit_factors
 from scarp.model.memory import retain_freed_memory
 from scarp.model.networks import build_network
+from scarp.model.networks.unet import PcumLoss
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor
-from scarp.model.training.data import TrainingData
 from scarp.model.training.devices import choose_device, lower_precision
-from scarp.model.training.loop import PcumLoss, Trainer
+from scarp.model.training.loop import Trainer, TrainingData
 from scarp.model.training.settings import TrainingSettings
 from scarp.model.windows.collection import WindowSet
 

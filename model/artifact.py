@@ -24,8 +24,7 @@ from .outputs.run_record import checksum
 from .training.devices import choose_device, choose_precision, lower_precision
 
 MAX_FILE_BYTES = 2 * 1024**3
-_CHECKSUM = "checksum"
-"""Of the tensors, a key of ``training``; older files have none."""
+_CHECKSUM = "checksum"  # of the tensors, a key of ``training``; older files have none
 _COUNTERS = "num_batches_tracked"  # batch norm's counter, which a trained network does not read
 
 
@@ -44,8 +43,7 @@ class TrainedModel:
     metrics: dict[str, Any]
     training: dict[str, Any]  # windows or cells, labels and inputs
     versions: dict[str, str]
-    network: Any = field(repr=False)
-    """A ``torch.nn.Module`` with ``halo`` and ``align``; see :mod:`.networks`."""
+    network: Any = field(repr=False)  # a ``torch.nn.Module`` with ``halo`` and ``align``; see :mod:`.networks`
 
     def __post_init__(self) -> None:
         self.encoder = Encoding(self.factors, self.encoding)
@@ -86,10 +84,8 @@ class TrainedModel:
 
         Cells nearer than ``halo`` to the array's border are correct only if there is no data beyond it.
 
-        Args:
-            raw: physical values and class codes in the model's factor order, float32 (factors, height, width), NaN
-                without data.
-            sample: seed of a sample with dropout; none by default.
+        ``raw`` holds physical values and class codes in the model's factor order, float32 (factors, height, width), NaN
+        without data; ``sample`` is the seed of a sample with dropout.
         """
         image, valid = self.encoder.encode(raw)
         height, width = valid.shape

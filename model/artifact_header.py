@@ -15,9 +15,7 @@ from .safe_json import is_text, parse_json
 from .training.settings import KINDS
 
 FORMAT = 1  # increased when older versions of Scarp can no longer read new files correctly
-
 HEADER_KEY = "scarp"  # a single key, because the library writes several in no fixed order
-
 MAX_HEADER_LENGTH = 16 * 1024 * 1024
 MAX_FACTORS = 256
 MAX_TEXT_LENGTH = 1000
@@ -79,9 +77,7 @@ def read_header(text: str, source: str) -> dict[str, Any]:
 
 
 def read_header_of_file(path: str | os.PathLike) -> dict[str, Any]:
-    """Read and check the header of a model file without the safetensors library.
-
-    The file begins with the length of a JSON text, in 8 bytes, and the text.
+    """Read and check the header of a model file, which begins with the length of a JSON text in 8 bytes, and the text.
 
     Raises:
         InputMissing: there is no such file.
@@ -184,9 +180,8 @@ class _Checker:
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300 and math.isfinite(value)
-    )
+    # Comparisons with NaN are false.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def _is_integer(value: Any) -> bool:

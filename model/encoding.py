@@ -13,8 +13,7 @@ from .factors.definitions import CATEGORICAL
 
 CODES, ONE_HOT = "codes", "one_hot"
 UNSEEN_CODE = -1.0  # replaces in raw values a class that the model does not have
-MAX_CLASSES = 250
-"""Per factor; class numbers are bytes."""
+MAX_CLASSES = 250  # per factor; class numbers are bytes
 _MAX_TABLE_CODE = 65536
 
 
@@ -28,8 +27,7 @@ class FactorSpec:
     title: str = ""
     classes: Mapping[int, str] = field(default_factory=dict)  # label by code, from the stack (categorical only)
     mean: float = 0.0
-    std: float = 1.0
-    """Of the values or class codes; 0 for a constant factor."""
+    std: float = 1.0  # of the values or class codes; 0 for a constant factor
     minimum: float = 0.0
     maximum: float = 0.0  # trained range
     seen: tuple[int, ...] = ()  # codes that occurred in training, increasing (categorical only)
@@ -226,16 +224,14 @@ class ClassMatcher:
     def __init__(self, specs: Sequence[FactorSpec], factors: Sequence[Any]) -> None:
         """Compare the class tables of a model's factors with those of the stack, which are in the same order."""
         self._translations: list[tuple[int, np.ndarray, np.ndarray]] = []
-        self.unknown: dict[str, list[str]] = {}
-        """Labels of the stack that the model's tables lack, by factor; their cells count as unseen classes."""
+        self.unknown: dict[str, list[str]] = {}  # labels of the stack that the model lacks, by factor
         self.translated: list[str] = []  # factors whose codes differ from the model's
         for index, (spec, factor) in enumerate(zip(specs, factors)):
             if not spec.is_categorical or not spec.classes or not factor.classes:
                 continue
             codes = {normalise_label(label): code for code, label in spec.classes.items()}
-            pairs = {
-                int(code): codes.get(normalise_label(label), UNSEEN_CODE) for code, label in factor.classes.items()
-            }
+            labels = factor.classes.items()
+            pairs = {int(code): codes.get(normalise_label(label), UNSEEN_CODE) for code, label in labels}
             missing = [factor.classes[code] for code, target in pairs.items() if target == UNSEEN_CODE]
             if missing:
                 self.unknown[spec.name] = missing

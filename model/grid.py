@@ -18,14 +18,11 @@ from .errors import CrsMissing, GridMismatch, GridUnsupported
 from .inputs.rasters import GDAL_ERRORS, open_raster
 from .progress import Progress, stop_if_cancelled
 
-BLOCK = 1024
-"""Side of a block in cells: ten float32 bands of it take 40 MB."""
-MAX_CELLS_PER_SIDE = 40_000_000
-"""The Earth's circumference in cells of 1 m."""
+BLOCK = 1024  # side of a block in cells: ten float32 bands of it take 40 MB
+MAX_CELLS_PER_SIDE = 40_000_000  # the Earth's circumference in cells of 1 m
 _CELL_SIZE_RANGE, _MAX_COORDINATE = (1e-12, 1e9), 1e12
 """Plausible cell sizes and coordinates, in map units of any kind."""
-_COORDINATE_RESOLUTION = 1e-13
-"""Smallest cell size relative to the coordinates: float64 holds about 16 digits."""
+_COORDINATE_RESOLUTION = 1e-13  # smallest cell size relative to the coordinates: float64 holds about 16 digits
 
 
 @dataclass(frozen=True)
@@ -74,11 +71,7 @@ class Grid:
 
     @classmethod
     def from_dataset(cls, dataset: rasterio.DatasetReader, role: str) -> Grid:
-        """Return the grid of an open raster.
-
-        Args:
-            dataset: the raster.
-            role: what it is in this run, for messages.
+        """Return the grid of an open raster; ``role`` is what it is in this run, for messages.
 
         Raises:
             CrsMissing: it has no CRS, or a local one.
@@ -214,12 +207,7 @@ class Grid:
         return row, column, inside
 
     def require_same(self, other: Grid, mine: str, theirs: str) -> None:
-        """Check that another raster lies on this grid, to a hundredth of a cell.
-
-        Args:
-            other: the other raster's grid.
-            mine: what this raster is, for the message.
-            theirs: what the other raster is.
+        """Check that another raster lies on this grid, to a hundredth of a cell; two texts name them in the message.
 
         Raises:
             GridMismatch: CRS, size, cell size or origin differ; the message says which.
@@ -256,14 +244,9 @@ def require_crs(dataset: rasterio.DatasetReader, role: str) -> None:
 
 
 def metres_per_degree(latitude: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
-    """Return metres per degree of longitude and of latitude on the ellipsoid of a geographic CRS.
+    """Return metres per degree of longitude and of latitude on the ellipsoid of a geographic CRS, float64.
 
-    Args:
-        latitude: in radians, any shape.
-        crs: a geographic CRS.
-
-    Returns:
-        East and north metres per degree, float64, the shape of ``latitude``.
+    Latitudes are in radians; both results have their shape.
     """
     semi_major, flattening = ellipsoid(crs)
     eccentricity2 = flattening * (2 - flattening)

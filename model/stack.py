@@ -31,14 +31,11 @@ class StackFactor:
     """One factor of a stack."""
 
     name: str
-    kind: str
-    """``continuous`` or ``categorical``."""
+    kind: str  # ``continuous`` or ``categorical``
     unit: str = ""
     title: str = ""
-    classes: dict[int, str] = field(default_factory=dict)
-    """Label by code, of categorical factors; empty when the raster states none."""
-    band: int = 0
-    """1-based band number."""
+    classes: dict[int, str] = field(default_factory=dict)  # label by code (categorical only), as far as there are any
+    band: int = 0  # 1-based band number
 
     @classmethod
     def from_definition(cls, definition: FactorDefinition) -> StackFactor:
@@ -57,7 +54,6 @@ class Stack:
     """An open factor stack."""
 
     def __init__(self, dataset: rasterio.DatasetReader, role: str = "factor stack") -> None:
-        """Read the description of a stack; use :func:`open_stack` to open one."""
         self.dataset = dataset
         self.grid = Grid.from_dataset(dataset, role)
         self.factors = [_read_factor(dataset, band) for band in dataset.indexes]
@@ -129,7 +125,7 @@ def create_stack(
     tags: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[rasterio.io.DatasetWriter]:
-    """Create a factor stack that gets its name only when it is complete.
+    """Create a factor stack that gets its name only when it is complete; write windows with NaN at nodata to it.
 
     Args:
         path: final path.
@@ -137,9 +133,6 @@ def create_stack(
         factors: one per band, in order; their ``band`` is ignored.
         tags: further metadata of the file.
         options: creation options that override those of ``create_raster``.
-
-    Yields:
-        The open dataset; write windows of shape (factors, height, width) to it, NaN at nodata.
     """
     names, band_tags = [factor.name for factor in factors], [factor.tags() for factor in factors]
     tags = {FORMAT_TAG: FORMAT_VERSION, **(tags or {})}
@@ -150,13 +143,7 @@ def create_stack(
 
 
 def write_nodata_counts(dataset: rasterio.io.DatasetWriter, study: int, without_data: Mapping[str, int]) -> None:
-    """Write the nodata counts of the factors into a new stack.
-
-    Args:
-        dataset: the open stack.
-        study: cells with elevation in the study area.
-        without_data: those without data, by factor; other names are ignored.
-    """
+    """Write the nodata counts of the factors into a new stack: cells of the study area, and those without data."""
     dataset.update_tags(**{STUDY_TAG: study})
     for band, name in enumerate(dataset.descriptions, 1):
         if name in without_data:

@@ -39,7 +39,8 @@ def fit_tables(
         Network, its architecture, and a summary for the log.
     """
     slide, continuous = labels == 1, len(encoding.continuous)
-    network, architecture = _empty(values.shape[1], continuous)
+    architecture = {"type": "tables", "channels": values.shape[1], "continuous": continuous, "bins": BINS}
+    network: Any = build_network(architecture)
     neutral = NEUTRAL_WEIGHT[kind]
     with torch.no_grad():
         for factor in range(continuous):
@@ -65,17 +66,11 @@ def fit_tables(
 
 
 def class_weight(kind: str, inside: np.ndarray, slide: np.ndarray, area: np.ndarray) -> float:
-    """Return the weight of one class.
+    """Return the weight of one class: the neutral weight for a class with no cell, or with all.
 
-    Args:
-        kind: ``frequency_ratio`` or ``weights_of_evidence``.
-        inside: whether a cell is of the class, bool (cells,).
-        slide: whether it is landslide, bool (cells,).
-        area: number of cells of the area that it represents.
-
-    Returns:
-        Frequency ratio, or contrast W+ − W− with half a cell added to each of the four counts, so that a class
-        without landslides has a number (Haldane 1956). The neutral weight for a class with no cell, or with all.
+    Else the frequency ratio, or the contrast W+ − W− with half a cell added to each of the four counts, so that a class
+    without landslides has a number (Haldane 1956). Whether a cell is of the class and whether it is landslide are bool
+    (cells,); ``area`` is the number of cells of the area that it represents.
     """
     if not inside.any() or inside.all():
         return NEUTRAL_WEIGHT[kind]
@@ -99,11 +94,6 @@ def bin_edges(values: np.ndarray, area: np.ndarray) -> np.ndarray:
     edges = np.unique(values[order][np.searchsorted(below, wanted, side="right")])
     edges, higher = edges[edges > values.min()], values[values > values.min()]
     return (edges if len(edges) or not len(higher) else higher.min(keepdims=True)).astype(np.float32)
-
-
-def _empty(channels: int, continuous: int) -> tuple[Any, dict]:
-    architecture = {"type": "tables", "channels": channels, "continuous": continuous, "bins": BINS}
-    return build_network(architecture), architecture
 
 
 def _calibrate(index: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

@@ -27,10 +27,7 @@ MAX_PERMUTED_CELLS = 3000  # of each class, for the permutation importance
 def predict_logits(network: nn.Module, values: np.ndarray, progress: Progress) -> torch.Tensor:
     """Return the logit of landslide minus that of stable, one number per cell.
 
-    Args:
-        network: of single cells, on the CPU.
-        values: encoded, float32 (cells, channels).
-        progress: asked whether to stop.
+    The network is one of single cells on the CPU; ``values`` are encoded, float32 (cells, channels).
     """
     parts = [torch.zeros(0)]
     with torch.inference_mode():
@@ -102,12 +99,9 @@ def encoded(encoding: Encoding, values: np.ndarray) -> np.ndarray:
 
 
 def sample_weights(labels: np.ndarray, area: np.ndarray, settings: TrainingSettings) -> np.ndarray:
-    """Return the weight of each cell, float64 (cells,).
+    """Return the weight of each cell, float64 (cells,), from labels and the cells of the area that each represents.
 
-    Args:
-        labels: (cells,): 1 landslide, 0 stable.
-        area: number of cells of the area that each cell represents.
-        settings: ``weight_landslide`` 0 balances the classes; else each cell of the area has its class's weight.
+    A ``weight_landslide`` of 0 balances the classes; else each cell of the area has its class's weight.
     """
     weights = area.astype(np.float64).copy()
     slide = labels == 1
@@ -130,9 +124,6 @@ def cell_metrics(
         metrics["recall"] = float((probability >= 0.5)[labels == 1].mean())
         metrics["auc"] = float(roc_auc_score(labels, probability, sample_weight=area))
     return metrics
-
-
-# What a model has learned
 
 
 def channel_names(encoding: Encoding) -> list[tuple[str, str]]:
@@ -171,13 +162,8 @@ def permutation_importance(
 ) -> list[tuple[str, float]]:
     """Return factor and drop in AUC when the values of the factor are permuted among the cells, largest first.
 
-    Args:
-        network: of single cells, on the CPU.
-        encoding: of its factors.
-        values: encoded, float32 (cells, channels); cells not seen in training.
-        labels: (cells,): 1 landslide, 0 stable; without both of them the result is empty.
-        seed: of the permutations.
-        progress: asked whether to stop.
+    The cells are not seen in training, and ``values`` are encoded, float32 (cells, channels). Without both labels, 1
+    landslide and 0 stable, the result is empty.
     """
     generator = np.random.default_rng([seed, 7])
     drawn = [generator.permutation(np.flatnonzero(labels == label))[:MAX_PERMUTED_CELLS] for label in (0, 1)]

@@ -17,8 +17,7 @@ from sklearn.model_selection import GroupKFold
 from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
 
-C_VALUES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Candidates for scikit-learn's C; smaller values penalise the weights more."""
+C_VALUES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of scikit-learn's C; smaller ones penalise the weights more
 _INNER_FOLDS = 5
 _DEFAULT_C = 1e-2
 _MAX_ITERATIONS = 1000
@@ -27,7 +26,7 @@ _MAX_ITERATIONS = 1000
 def fit_regression(
     values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None, progress: Progress
 ) -> tuple[Any, dict, str]:
-    """Fit a logistic regression.
+    """Fit a logistic regression; return its network, the architecture, and a summary for the log.
 
     Args:
         values: encoded, float32 (cells, channels).
@@ -35,9 +34,6 @@ def fit_regression(
         weights: of the cells.
         groups: block of each cell, if known.
         progress: receives progress.
-
-    Returns:
-        Network, its architecture, and a summary for the log.
     """
     c_value, summary = _choose_c(values, labels, weights, groups, progress)
     fitted = _fit(values, labels, weights, c_value)
@@ -56,11 +52,8 @@ def _choose_c(
     count = 0 if groups is None else min(_INNER_FOLDS, len(np.unique(groups)))
     if count < 2:
         return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because there are too few blocks to choose it by."
-    folds = [
-        (train, test)
-        for train, test in GroupKFold(count).split(values, labels, groups)
-        if len(np.unique(labels[train])) == 2
-    ]
+    all_folds = GroupKFold(count).split(values, labels, groups)
+    folds = [(train, test) for train, test in all_folds if len(np.unique(labels[train])) == 2]
     if not folds:
         return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because landslide and stable cells share no block to choose it by."
     losses = np.zeros(len(C_VALUES))
@@ -83,8 +76,7 @@ def _fit(values: np.ndarray, labels: np.ndarray, weights: np.ndarray, c_value: f
 
 
 TREES = 300
-LEAF_SIZES = (5, 20, 80, 320)
-"""Minimum leaf sizes in cells, tried on the validation blocks. Small leaves overfit."""
+LEAF_SIZES = (5, 20, 80, 320)  # minimum cells of a leaf, tried on the validation blocks; small leaves overfit
 DEFAULT_LEAF_SIZE = 20
 MAX_DEPTH = 64
 _TUNING_TREES = 40
@@ -92,40 +84,25 @@ _CANCEL_CHECK_SECONDS = 0.7  # approximate seconds between two checks for cancel
 
 
 def fit_forest(
-    values: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray,
-    is_validation: np.ndarray,
-    seed: int,
-    progress: Progress,
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, validation: np.ndarray, seed: int, progress: Progress
 ) -> tuple[Any, dict, str]:
-    """Grow a forest.
+    """Grow a forest; arguments and result are those of :func:`fit_regression`.
 
-    Args:
-        values: encoded, float32 (cells, channels).
-        labels: (cells,): 1 landslide, 0 stable.
-        weights: of the cells.
-        is_validation: bool (cells,): these choose the leaf size, and then train the forest too.
-        seed: of the forest.
-        progress: receives progress.
-
-    Returns:
-        Network, its architecture, and a summary for the log.
+    The cells of ``validation``, bool (cells,), choose the leaf size, and then train the forest too.
     """
     leaf, summary = DEFAULT_LEAF_SIZE, f"A leaf has at least {DEFAULT_LEAF_SIZE} cells."
-    if len(np.unique(labels[is_validation])) == 2 and len(np.unique(labels[~is_validation])) == 2:
+    if len(np.unique(labels[validation])) == 2 and len(np.unique(labels[~validation])) == 2:
         losses = []
-        train = values[~is_validation], labels[~is_validation], weights[~is_validation]
+        train = values[~validation], labels[~validation], weights[~validation]
         for number, size in enumerate(LEAF_SIZES):
             part = SubProgress(progress, 0.1 * number, 0.1 * (number + 1))
             candidate = _grow(*train, _TUNING_TREES, size, seed, part)
-            probability = np.clip(candidate.predict_proba(values[is_validation])[:, 1], 1e-4, 1 - 1e-4)
-            truth, weight = labels[is_validation], weights[is_validation]
+            probability = np.clip(candidate.predict_proba(values[validation])[:, 1], 1e-4, 1 - 1e-4)
+            truth, weight = labels[validation], weights[validation]
             losses.append(log_loss(truth, probability, sample_weight=weight, labels=[0, 1]))
         leaf = LEAF_SIZES[int(np.argmin(losses))]
-        summary = (
-            f"A leaf has at least {leaf} cells, the best of {', '.join(map(str, LEAF_SIZES))} on the validation blocks."
-        )
+        tried = ", ".join(map(str, LEAF_SIZES))
+        summary = f"A leaf has at least {leaf} cells, the best of {tried} on the validation blocks."
     forest = _grow(values, labels, weights, TREES, leaf, seed, SubProgress(progress, 0.4, 1.0))
     network, architecture = forest_to_network(forest)
     return network, architecture, f"{summary} {TREES} trees with {architecture['nodes']:,} nodes."
@@ -175,9 +152,8 @@ def _grow(
     values: np.ndarray, labels: np.ndarray, weights: np.ndarray, trees: int, leaf: int, seed: int, progress: Progress
 ) -> RandomForestClassifier:
     min_step = step = os.cpu_count() or 1
-    forest = RandomForestClassifier(
-        n_estimators=0, min_samples_leaf=leaf, max_depth=MAX_DEPTH, random_state=seed, n_jobs=min_step, warm_start=True
-    )
+    options = {"min_samples_leaf": leaf, "max_depth": MAX_DEPTH, "random_state": seed, "n_jobs": min_step}
+    forest = RandomForestClassifier(n_estimators=0, warm_start=True, **options)
     while forest.n_estimators < trees:
         stop_if_cancelled(progress)
         began = time.monotonic()

@@ -99,10 +99,8 @@ class _Study:
     rasters: TrainingRasters
     plan: WindowPlan
     scan: LabelScan
-    output: str | os.PathLike
-    """Of the job; named in the histories."""
-    side: int = 0
-    """Cells along the side of a window; 0 for kinds that learn from single cells."""
+    output: str | os.PathLike  # of the job, named in the histories
+    side: int = 0  # cells along the side of a window; 0 for kinds that learn from single cells
     max_windows: int = 0
 
 
@@ -225,7 +223,6 @@ def cross_validate(
 def _prepare(
     kind: str, settings: TrainingSettings, rasters: TrainingRasters, output: str | os.PathLike, progress: Progress
 ) -> _Study:
-    """Scan the labels."""
     grid = rasters.grid
     plan = shared.window_plan(kind, settings, grid.cell_size())
     fine, side, count = Blocks.of_cells(grid, grid.height, grid.width), 0, 0
@@ -251,12 +248,8 @@ def _evaluate_split(
     """Train, predict and evaluate all folds of one split."""
     tasks = [_FoldTask(study, folds, split, fold, folder / f"fold{fold + 1}.tif") for fold in range(folds.count)]
     epochs = list(_run_tasks(tasks, SubProgress(progress, 0.0, 0.96)))
-    tags = {
-        MEANING_TAG: f"{MEANING}; of each cell by a model that did not see its block",
-        "KIND": study.kind,
-        "FOLDS": str(folds.count),
-        "SPLIT": split,
-    }
+    meaning = f"{MEANING}; of each cell by a model that did not see its block"
+    tags = {MEANING_TAG: meaning, "KIND": study.kind, "FOLDS": str(folds.count), "SPLIT": split}
     whole, maps = folder / f"{split}.tif", {task.fold: task.path for task in tasks}
     oof.merge_folds(maps, folds, study.rasters.grid, whole, tags, SubProgress(progress, 0.96, 0.98))
     values = oof.sample_raster(whole, sample, SubProgress(progress, 0.98, 1.0))
@@ -316,19 +309,14 @@ def _report(result: CrossValidation, progress: Progress) -> None:
             f"No landslide of LANDSLIDES lies in these folds, so they do not count: {', '.join(without)}. Make FOLDS "
             "or BLOCK smaller."
         )
-    progress.report(
-        0.98,
-        f"Mean AUC over the folds {result.auc:.3f}, worst fold {result.lowest:.3f}, whole out-of-fold map "
-        f"{result.pooled:.3f}.",
-    )
+    text = f"Mean AUC over the folds {result.auc:.3f}, worst fold {result.lowest:.3f}, whole out-of-fold map "
+    progress.report(0.98, f"{text}{result.pooled:.3f}.")
     if result.random is None or result.gap is None:
         return
-    text = (
-        f"{result.gap:.3f} more, because test cells are neighbours of training cells. In new areas expect the AUC of "
-        "the blocks."
-        if result.gap > 0
-        else "no more than over blocks: neighbouring training cells do not favour this model."
-    )
+    text = "no more than over blocks: neighbouring training cells do not favour this model."
+    if result.gap > 0:
+        reason = "because test cells are neighbours of training cells. In new areas expect the AUC of the blocks."
+        text = f"{result.gap:.3f} more, {reason}"
     progress.report(0.98, f"With a random split the mean AUC is {result.random:.3f}, {text}")
 
 

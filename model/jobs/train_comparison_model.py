@@ -75,11 +75,9 @@ def train_comparison_model(
 def _report_cells(collected: CellCollection, progress: Progress) -> None:
     cells = collected.cells
     learned = cells.rows(TRAIN, VALIDATION)
-    progress.report(
-        0.08,
-        f"{len(learned):,} cells to learn from, {int(cells.labels[learned].sum()):,} of them landslide; "
-        f"{len(cells) - len(learned):,} to test on.",
-    )
+    landslide, test = int(cells.labels[learned].sum()), len(cells) - len(learned)
+    text = f"{len(learned):,} cells to learn from, {landslide:,} of them landslide; {test:,} to test on."
+    progress.report(0.08, text)
     warn_random_split(collected, progress)
 
 

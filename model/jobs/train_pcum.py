@@ -18,6 +18,7 @@ from ..errors import OutputNotWritable, ParameterInvalid
 from ..grid import Grid
 from ..history.writing import RunInfo, TrainingLog, begin_history
 from ..labels import LANDSLIDE, STABLE
+from ..networks.unet import NONE
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord, read_record, sha256, versions
 from ..outputs.transaction import commit_partial
@@ -26,7 +27,6 @@ from ..provenance.records import training_inputs, warn_stale_inputs
 from ..training.devices import choose_device, training_precision
 from ..training.fine_tuning import StartModel, check_pixel_size, fine_tune_settings
 from ..training.fit import FittedNetwork, TrainingResult, fit_network, label_patches
-from ..training.loop import NONE
 from ..training.settings import (
     CELL_KINDS,
     PATCH_KINDS,
@@ -255,16 +255,9 @@ def start_training_log(
     part: str = "",
     stoppable: bool = True,
 ) -> TrainingLog:
-    """Begin the history of a training.
+    """Begin the history of a training; kinds of model without epochs have none.
 
-    Args:
-        kind: of model; those without epochs have no history.
-        output: of the job.
-        settings: of the training.
-        progress: receives a warning if the history cannot be written.
-        report: of the job, if any.
-        part: which of several trainings of the job this is.
-        stoppable: whether it may be asked to stop.
+    ``output`` and ``report`` are the job's, and ``part`` says which of several trainings of the job this is.
     """
     if kind in CELL_KINDS:
         return TrainingLog()

@@ -18,15 +18,14 @@ from ..history.writing import NUMBERS, TrainingLog
 from ..labels import LANDSLIDE, STABLE, UNKNOWN
 from ..memory import retain_freed_memory
 from ..networks import build_network
-from ..networks.unet import AdditiveUNet
+from ..networks.unet import AdditiveUNet, PcumLoss
 from ..progress import Progress, SubProgress
 from ..windows.collection import WindowFeature, WindowSet
 from ..windows.split import SUBSETS, TEST, TRAIN, VALIDATION
 from .checkpoint import fingerprint
-from .data import TrainingData
 from .devices import PRECISION_NAMES, choose_device, deterministic_torch, device_errors_explained, training_precision
 from .fine_tuning import StartModel, adapt_windows, fine_tune_network
-from .loop import PcumLoss, Trainer
+from .loop import Trainer, TrainingData
 from .settings import NETWORK_KINDS, PATCH_KINDS, PCUM, TrainingSettings, patch_cells
 
 SUBSAMPLING_STEP = 7  # one of so many training cells is used for the quantiles; neighbours are alike

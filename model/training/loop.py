@@ -1,4 +1,4 @@
-"""The loss of PCUM, and the training loop with an exponential moving average (EMA) of weights and early stopping."""
+"""Batches with data augmentation, and the training loop: moving average (EMA) of the weights, early stopping."""
 
 from __future__ import annotations
 
@@ -13,101 +13,132 @@ from typing import Any, Callable
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
+from ..encoding import Encoding, FactorSpec
 from ..errors import TooFewData
+from ..factors.definitions import ASPECT_CLASSES
 from ..history.writing import EPOCHS, PATIENCE, STOPPED, TrainingLog
-from ..labels import LANDSLIDE, UNKNOWN
-from ..networks.unet import set_generator
+from ..networks.unet import LossTerms, PcumLoss, set_generator
 from ..progress import Progress, duration, stop_if_cancelled
+from ..windows.collection import WindowSet
 from .checkpoint import Checkpoint, TrainingState
-from .data import ORIENTATIONS, TrainingData
 from .devices import lower_precision
 from .settings import TrainingSettings
 
-HINGE, INDICATOR, NONE = "hinge", "indicator", "none"
+ORIENTATIONS = 8  # 0 changes nothing; 4 and up flip left and right first; each step rotates by 90°
+ASPECT = "aspect"
+_FIRST_DIRECTION = 2  # code of north; the eight directions follow clockwise, and flat (1) has none
+_SHARE_OF_GPU = 0.4  # of the free memory of a GPU for the windows; the network needs the rest
 
 
-@dataclass
-class LossTerms:
-    """Sums and counts over cells, which can be added up over batches before dividing."""
-
-    cross_entropy: torch.Tensor  # weighted, over labelled cells
-    labelled: torch.Tensor
-    physics: torch.Tensor  # over cells with a safety factor, λ included
-    safety_known: torch.Tensor
-    constrained: torch.Tensor  # cells with a safety factor below the critical one
-    violations: torch.Tensor  # constrained cells with a low probability
-    correct: torch.Tensor  # labelled cells on the right side of p = 0.5
-    landslides: torch.Tensor
-    hits: torch.Tensor  # landslide cells with p at least 0.5
-
-    @property
-    def loss(self) -> torch.Tensor:
-        """Equation 1 of the paper: mean over labelled cells plus mean over cells with a safety factor."""
-        return self.cross_entropy / self.labelled.clamp(min=1) + self.physics / self.safety_known.clamp(min=1)
-
-    def sums(self) -> torch.Tensor:
-        """Return all nine numbers without gradient, float64, in the order of the fields."""
-        values = torch.stack([value.detach().float() for value in vars(self).values()])
-        # Apple GPUs have no float64.
-        return values.cpu().double() if values.device.type == "mps" else values.double()
+def flip_rotate(image: torch.Tensor, orientation: int) -> torch.Tensor:
+    """Return square images (…, height, width) in one of the eight orientations."""
+    if orientation >= 4:
+        image = image.flip(-1)
+    return torch.rot90(image, orientation % 4, dims=(-2, -1))
 
 
-@dataclass
-class PcumLoss:
-    """Weighted cross-entropy over labelled cells plus physics over cells with a safety factor.
+def transform_aspect(code: int, orientation: int) -> int:
+    """Return the aspect code of a slope after its window was transformed.
 
-    The weights multiply each cell's cross-entropy, and the sum is divided by the number of labelled cells (not by the
-    sum of weights), so the effect of a weight does not depend on the rest of the batch.
-
-    Physics terms, at cells where Fs is below ``fs_critical``:
-
-    * ``indicator``: λ · 1[p < p_low] · sigmoid(1 − Fs), equation 5 as printed. It is a step in p, so it has no
-      gradient and adds to the reported loss only.
-    * ``hinge``: λ · sigmoid(1 − Fs) · max(0, p_low − p) / p_low. Same cells, same bound, same strength at p = 0, and
-      a gradient that raises p.
+    A flip swaps east and west; a rotation is counter-clockwise, so north becomes west. Unknown codes stay.
     """
+    if code not in ASPECT_CLASSES or code < _FIRST_DIRECTION:
+        return code
+    direction = code - _FIRST_DIRECTION
+    if orientation >= 4:
+        direction = -direction
+    return (direction - 2 * (orientation % 4)) % 8 + _FIRST_DIRECTION
 
-    physics: str
-    physics_weight: float
-    p_low: float
-    fs_critical: float
-    weight_landslide: float
-    weight_stable: float
 
-    def __call__(self, logits: torch.Tensor, labels: torch.Tensor, safety: torch.Tensor | None) -> LossTerms:
-        """Return the terms of a batch.
+def aspect_lookup(spec: FactorSpec) -> np.ndarray:
+    """Return the transformed class number of the aspect, int64 (8 orientations, seen classes + 2).
 
-        Args:
-            logits: (batch, 2, height, width), stable and landslide.
-            labels: uint8 (batch, height, width): 1, 0, and 255 for cells to ignore.
-            safety: float (batch, height, width), NaN for cells to ignore, or none.
-        """
-        # With two classes, softmax of the logits is the logistic function of their difference.
-        difference = (logits[:, 1] - logits[:, 0]).float()
-        probability = torch.sigmoid(difference)
-        slide, known_label = labels == LANDSLIDE, labels != UNKNOWN
-        weight = torch.where(slide, self.weight_landslide, self.weight_stable) * known_label
-        entropy = functional.softplus(torch.where(slide, -difference, difference))
-        zero = difference.new_zeros(())
-        correct = ((difference >= 0) == slide) & known_label
-        hits = slide & (difference >= 0)
-        sums = (weight * entropy).sum(), known_label.sum(), zero, zero, zero, zero, correct.sum(), slide.sum()
-        terms = LossTerms(*sums, hits.sum())
-        if safety is None:
-            return terms
-        known = torch.isfinite(safety)
-        fs = torch.where(known, safety.float(), torch.full_like(difference, torch.inf))
-        constrained = fs < self.fs_critical
-        low = constrained & (probability < self.p_low)
-        terms.safety_known, terms.constrained, terms.violations = known.sum(), constrained.sum(), low.sum()
-        if self.physics == INDICATOR:
-            terms.physics = self.physics_weight * (low * torch.sigmoid(1 - fs)).sum()
-        elif self.physics == HINGE:
-            shortfall = torch.relu(self.p_low - probability) / self.p_low
-            terms.physics = self.physics_weight * (constrained * torch.sigmoid(1 - fs) * shortfall).sum()
-        return terms
+    Class numbers are those of ``Encoding.split``: 0 no data, then the classes seen, then unseen.
+    """
+    numbers = {code: place + 1 for place, code in enumerate(spec.seen)}
+    unseen = len(spec.seen) + 1
+    table = np.empty((ORIENTATIONS, unseen + 1), dtype=np.int64)
+    for orientation in range(ORIENTATIONS):
+        turned = [numbers.get(transform_aspect(code, orientation), unseen) for code in spec.seen]
+        table[orientation] = [0, *turned, unseen]
+    return table
+
+
+@dataclass
+class Batch:
+    """Input of one training step."""
+
+    image: torch.Tensor  # float32 (windows, channels, height, width)
+    labels: torch.Tensor  # uint8 (windows, height, width)
+    safety: torch.Tensor | None  # float32 (windows, height, width), NaN where unknown
+
+
+class TrainingData:
+    """All windows in memory: z-scores as float32, classes as bytes; classes become channels batch by batch."""
+
+    def __init__(self, windows: WindowSet, encoding: Encoding, device: torch.device, progress: Progress) -> None:
+        count, padded = len(windows), windows.labels.shape[-1]
+        scores = np.empty((count, len(encoding.continuous), padded, padded), dtype=np.float32)
+        numbers = np.empty((count, len(encoding.categorical), padded, padded), dtype=np.uint8)
+        for index in range(count):
+            scores[index], numbers[index], _ = encoding.split(windows.factors[index])
+            if index % 64 == 0:
+                stop_if_cancelled(progress)
+                progress.report(index / count)
+        tensors = [torch.from_numpy(scores), torch.from_numpy(numbers), torch.from_numpy(windows.labels)]
+        if windows.safety is not None:
+            tensors.append(torch.from_numpy(windows.safety))
+        home = device if _fits(sum(tensor.nbytes for tensor in tensors), device) else torch.device("cpu")
+        tensors = [tensor.to(home) for tensor in tensors]
+        self.device, self._home = device, home
+        self._scores, self._numbers, self._labels = tensors[:3]
+        self._safety = tensors[3] if len(tensors) > 3 else None
+        self._tables = [torch.from_numpy(table).to(device) for table in encoding.tables]
+        cells = torch.arange(padded * padded).view(padded, padded)
+        sources = [flip_rotate(cells, orientation).flatten() for orientation in range(ORIENTATIONS)]
+        self._sources = torch.stack(sources).to(home)
+        self._aspect_lookups = {
+            row: torch.from_numpy(aspect_lookup(encoding.factors[index]).astype(np.uint8)).to(home)
+            for row, index in enumerate(encoding.categorical)
+            if encoding.factors[index].name == ASPECT
+        }
+
+    def batch(self, indices: np.ndarray, orientations: np.ndarray | None = None) -> Batch:
+        """Return the windows of some indices, each in its orientation (0 to 7) if given."""
+        index = torch.from_numpy(np.asarray(indices, dtype=np.int64)).to(self._home)
+        parts = [self._scores[index], self._numbers[index], self._labels[index]]
+        if self._safety is not None:
+            parts.append(self._safety[index])
+        if orientations is not None:
+            parts = self._augment(parts, orientations)
+        parts = [part.to(self.device, non_blocking=True) for part in parts]
+        return Batch(self._image(parts[0], parts[1]), parts[2], parts[3] if len(parts) > 3 else None)
+
+    def _augment(self, parts: list[torch.Tensor], orientations: np.ndarray) -> list[torch.Tensor]:
+        # All orientations at once by looking up the source of each cell, so that a GPU does not wait for the CPU.
+        orientation = torch.from_numpy(np.asarray(orientations, dtype=np.int64)).to(self._home)
+        sources = self._sources[orientation]
+        results = []
+        for part in parts:
+            flat = part.flatten(-2)
+            places = sources if flat.dim() == 2 else sources[:, None].expand(-1, flat.shape[1], -1)
+            results.append(flat.gather(-1, places).view(part.shape))
+        for row, table in self._aspect_lookups.items():
+            results[1][:, row] = table[orientation[:, None, None], results[1][:, row].long()]
+        return results
+
+    def _image(self, scores: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        planes = [scores.permute(0, 2, 3, 1)]
+        planes += [table[numbers[:, row].long()] for row, table in enumerate(self._tables)]
+        # Channels last is the fastest layout for convolutions.
+        return torch.cat(planes, dim=-1).permute(0, 3, 1, 2)
+
+
+def _fits(size: int, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return device.type == "cpu"
+    return size < _SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]
 
 
 _WARM_UP_STEPS = 10  # in the first ones the decay is smaller, so that the initial weights do not stay for long

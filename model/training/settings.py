@@ -167,27 +167,12 @@ def settings_line(settings: TrainingSettings) -> str:
 RECOMMENDED, PAPER = "recommended", "paper"
 PRESETS = (RECOMMENDED, PAPER)
 
-PAPER_VALUES: dict[str, Any] = {
-    "physics": "indicator",
-    "lambda_": 0.1,
-    "p_low": 0.15,
-    "fs_critical": 0.5,
-    "weight_landslide": 5.0,
-    "weight_stable": 1.0,
-    "window": 1500.0,
-    "split": "random",
-    "epochs": 1000,
-    "patience": 0,
-    "learning_rate": 1e-4,
-    "averaging": 0.0,
-    "augment": False,
-    "encoding": "codes",
-    "knots": 0,
-    "width": 32,
-    "depth": 4,
-    "batch": 32,
-    "dropout": 0.2,  # not printed
-}
+_PAPER_PHYSICS: dict[str, Any] = {"physics": "indicator", "lambda_": 0.1, "p_low": 0.15, "fs_critical": 0.5}
+_PAPER_DATA: dict[str, Any] = {"window": 1500.0, "split": "random", "augment": False, "encoding": "codes"}
+_PAPER_WEIGHTS = {"weight_landslide": 5.0, "weight_stable": 1.0}
+_PAPER_TRAINING = {"epochs": 1000, "patience": 0, "learning_rate": 1e-4, "averaging": 0.0, "knots": 0}
+_NOT_PRINTED = {"width": 32, "depth": 4, "batch": 32, "dropout": 0.2}
+PAPER_VALUES = {**_PAPER_PHYSICS, **_PAPER_DATA, **_PAPER_WEIGHTS, **_PAPER_TRAINING, **_NOT_PRINTED}
 """The preset ``paper``: Zhang and Deng (2026), sections 3.2.3 and 3.3, equations 1 and 5. Settings that are not here
 have their defaults."""
 

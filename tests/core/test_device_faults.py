@@ -14,6 +14,7 @@ from scarp.model.artifact import load_model
 from scarp.model.errors import DeviceUnavailable
 from scarp.model.factors.polygons import AreaMask
 from scarp.model.memory import is_out_of_memory
+from scarp.model.networks.unet import PcumLoss
 from scarp.model.prediction.engines import ComputeSetup
 from scarp.model.prediction.ensemble import Ensemble
 from scarp.model.prediction.pipeline import make_plan
@@ -22,7 +23,6 @@ from scarp.model.progress import NullProgress
 from scarp.model.stack import open_stack
 from scarp.model.training import checkpoint as checkpoints
 from scarp.model.training.devices import choose_device, device_errors_explained, is_device_failure
-from scarp.model.training.loop import PcumLoss
 from scarp.tests.core.prediction_models import saved, stack, values
 from scarp.tests.core.test_training import fit, weights
 

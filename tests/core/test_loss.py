@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from scarp.model.training.loop import PcumLoss
+from scarp.model.networks.unet import PcumLoss
 
 
 def loss(physics="none", weight_landslide=5.0, weight_stable=1.0):

@@ -19,7 +19,6 @@ from scarp.model.stack import StackFactor
 from scarp.model.training import checkpoint as checkpoints
 from scarp.model.training import loop
 from scarp.model.training.checkpoint import fingerprint
-from scarp.model.training.data import ORIENTATIONS, TrainingData, aspect_lookup, flip_rotate, transform_aspect
 from scarp.model.training.devices import (
     choose_device,
     choose_precision,
@@ -28,6 +27,7 @@ from scarp.model.training.devices import (
     training_precision,
 )
 from scarp.model.training.fit import fit_network
+from scarp.model.training.loop import ORIENTATIONS, TrainingData, aspect_lookup, flip_rotate, transform_aspect
 from scarp.model.training.settings import TrainingSettings, default
 from scarp.model.windows.collection import WindowSet
 from scarp.tests.core.conftest import Listener
