@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, TypeVar
@@ -96,11 +96,14 @@ def check_storage(sizes: Sequence[tuple[str, int]], token: str | None) -> Storag
 
 def run_job(run: str, function: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     """Do one job of a run; a :class:`JobFailure` instead of a result when it raises a ``ScarpError``."""
-    with _run_context(run):
-        try:
-            return function(*arguments)
-        except ScarpError as error:
-            return JobFailure(error)
+    before = getattr(_current, "run", None)
+    _current.run = run
+    try:
+        return function(*arguments)
+    except ScarpError as error:
+        return JobFailure(error)
+    finally:
+        _current.run = before
 
 
 def cached(load: Callable[..., Cached], *arguments: Any) -> Cached:
@@ -126,16 +129,6 @@ def drop_cache(run: str) -> None:
     """Drop the cached objects of a run."""
     with _lock:
         _runs.pop(run, None)
-
-
-@contextlib.contextmanager
-def _run_context(run: str) -> Iterator[None]:
-    before = getattr(_current, "run", None)
-    _current.run = run
-    try:
-        yield
-    finally:
-        _current.run = before
 
 
 JOBS_PER_THREAD = 3

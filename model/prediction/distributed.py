@@ -48,7 +48,8 @@ class RemotePrediction:
 class _OpenPrediction:
     """A prediction as a worker keeps it open."""
 
-    def __init__(self, remote: RemotePrediction) -> None:
+    def __init__(self, shared: SharedObject) -> None:
+        remote: RemotePrediction = open_shared(shared)
         # One thread per worker: a machine has as many workers as cores.
         torch.set_num_threads(1)
         # Not in a context, which would end in some other thread when this is dropped from the cache.
@@ -65,13 +66,9 @@ class _OpenPrediction:
         self.reading = threading.Lock()
 
 
-def _open(shared: SharedObject) -> _OpenPrediction:
-    return _OpenPrediction(open_shared(shared))
-
-
 def predict_tile(shared: SharedObject, number: int) -> dict[str, Any]:
     """Compute one tile on a worker and write it to the cache; return its facts."""
-    opened = cached(_open, shared)
+    opened = cached(_OpenPrediction, shared)
     tile = opened.tiles[number]
     with retain_freed_memory(), full_precision_fp32(opened.device):
         with opened.reading:

@@ -163,11 +163,6 @@ class ComputeSetup:
         return str(min(self.dtypes, key=lambda dtype: torch.finfo(dtype).bits)).replace("torch.", "")
 
 
-def effective_dtype(model: TrainedModel, dtype: torch.dtype) -> torch.dtype:
-    """Return the dtype for a model if a lower one was chosen for all that gain from it."""
-    return dtype if model.architecture["type"] in REDUCED_PRECISION_NETWORKS else torch.float32
-
-
 def make_engine(model: TrainedModel, tables: ClassTables, device: torch.device, dtype: torch.dtype) -> Engine:
     """Return a model on a device and in a precision; the model itself stays as it is."""
     network = model.network

@@ -14,7 +14,7 @@ from ..encoding import ClassMatcher, FactorSpec
 from ..errors import ParameterInvalid
 from ..progress import Progress
 from ..stack import Stack, StackFactor
-from .engines import ClassTables, CompactTile, ComputeSetup, Engine, effective_dtype, make_engine
+from .engines import REDUCED_PRECISION_NETWORKS, ClassTables, CompactTile, ComputeSetup, Engine, make_engine
 from .unet_inference import Span, Step
 
 PIXEL_TOLERANCE = 0.01  # relative difference between the cell sizes of stack and model from which a warning is given
@@ -93,7 +93,8 @@ class Ensemble:
 
     def setup(self, device: torch.device, dtype: torch.dtype) -> ComputeSetup:
         """Prepare all models on a device; those that gain from it in a dtype, the others in float32."""
-        dtypes = [effective_dtype(model, dtype) for model in self.models]
+        reduced = [model.architecture["type"] in REDUCED_PRECISION_NETWORKS for model in self.models]
+        dtypes = [dtype if gains else torch.float32 for gains in reduced]
         return ComputeSetup(device, dtypes, self.engines(device, dtypes))
 
     @property
