@@ -26,15 +26,7 @@ from ..outputs.run_record import RunRecord, sha256
 from ..prediction.distributed import RemotePrediction, compute_remotely
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
-from ..prediction.pipeline import (
-    OutputRasters,
-    Plan,
-    PredictionTotals,
-    choose_compute_setup,
-    compute_tiles,
-    make_plan,
-    write_tiles,
-)
+from ..prediction.pipeline import Plan, PredictionTotals, choose_compute_setup, compute_tiles, make_plan, write_tiles
 from ..prediction.settings import PredictionOptions
 from ..prediction.tile_cache import TileCache, resuming, tile_cache_for
 from ..prediction.tile_inference import MEAN, NOT_APPLICABLE, OUTSIDE, SPREAD, TileWork
@@ -155,9 +147,8 @@ def predict_susceptibility(
             totals = write_tiles(tiles, rasters, run.work)
             _check_totals(totals, run, progress)
             tags = _final_tags(run, _hash_of_stack(record), opened.grid, warning_log)
-            for raster in (rasters.mean, rasters.spread, rasters.outside):
-                if raster is not None:
-                    raster.update_tags(**tags)
+            for raster in rasters.values():
+                raster.update_tags(**tags)
     summary = _summary(totals, run, warning_log.warnings)
     figures = f"susceptibility {summary.minimum:.4f} to {summary.maximum:.4f}, mean {summary.mean:.4f}"
     progress.report(0.98, f"{summary.cells:,} cells predicted; {figures}.")
@@ -262,8 +253,8 @@ def _log_plan(run: _Run, remote: bool, progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) -> Iterator[OutputRasters]:
-    """Open the outputs; none is committed unless the block succeeds."""
+def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) -> Iterator[dict[str, Any]]:
+    """Open the outputs by the names of their arrays; none is committed unless the block succeeds."""
     tags = {
         MEANING_TAG: MEANING,
         "MODEL_KIND": ", ".join(model.kind for model in run.models),
@@ -274,20 +265,19 @@ def _output_rasters(paths: Mapping[str, AnyPath | None], grid: Grid, run: _Run) 
         **({REGION_TAG: run.options.region} if run.options.region else {}),
     }
     coarse, title = coarse_grid(grid, run.ensemble.patch), "relative landslide susceptibility"
+    kinds: dict[str, tuple[Grid, str, float, list[str]]] = {
+        MEAN: (coarse, "float32", np.nan, [title]),
+        SPREAD: (coarse, "float32", np.nan, [f"standard deviation of the {title}"]),
+        OUTSIDE: (grid, "uint8", NOT_APPLICABLE, ["factors outside the training data"]),
+    }
     with contextlib.ExitStack() as opened:
-
-        def raster(name: str, grid: Grid, title: str, dtype: str = "float32", nodata: float = np.nan) -> Any:
-            path, overviews = paths[name], Resampling.nearest if dtype == "uint8" else Resampling.average
-            if path is None:
-                return None
-            made = create_raster(path, grid, dtype, nodata, [title], tags=tags, overviews=overviews)
-            return opened.enter_context(made)
-
-        yield OutputRasters(
-            raster(MEAN, coarse, title),
-            raster(SPREAD, coarse, f"standard deviation of the {title}"),
-            raster(OUTSIDE, grid, "factors outside the training data", "uint8", NOT_APPLICABLE),
-        )
+        rasters = {}
+        for name, path in paths.items():
+            if path is not None:
+                overviews = Resampling.nearest if name == OUTSIDE else Resampling.average
+                raster = create_raster(path, *kinds[name], tags=tags, overviews=overviews)
+                rasters[name] = opened.enter_context(raster)
+        yield rasters
 
 
 def _check_totals(totals: PredictionTotals, run: _Run, progress: Progress) -> None:

@@ -34,7 +34,7 @@ from .engines import CompactTile, ComputeSetup, Engine
 from .ensemble import Ensemble
 from .settings import PredictionOptions
 from .tile_cache import TileCache
-from .tile_inference import MEAN, OUTSIDE, READ_ROWS, SPREAD, Applicability, Mask, TileResult, TileWork
+from .tile_inference import OUTSIDE, READ_ROWS, Applicability, Mask, TileResult, TileWork
 from .tiling import Tile, Tiling, coarse_block, round_up
 from .unet_inference import Span
 
@@ -241,23 +241,6 @@ def _memory(device: torch.device) -> float:
 
 
 @dataclass
-class OutputRasters:
-    """Open rasters to write to; ``None`` for those not requested."""
-
-    mean: rasterio.io.DatasetWriter  # on the grid of the ensemble's patches, as spread
-    spread: rasterio.io.DatasetWriter | None = None
-    outside: rasterio.io.DatasetWriter | None = None
-
-    def write(self, tile: Tile, done: TileResult, patch: int) -> None:
-        """Write a tile."""
-        coarse = coarse_block(tile.core, patch)
-        outputs = ((MEAN, self.mean, coarse), (SPREAD, self.spread, coarse), (OUTSIDE, self.outside, tile.core))
-        for name, raster, block in outputs:
-            if raster is not None:
-                raster.write(done.arrays[name], 1, window=block.window)
-
-
-@dataclass
 class PredictionTotals:
     """Sums over all tiles."""
 
@@ -284,11 +267,15 @@ class PredictionTotals:
             applicability.add(found)
 
 
-def write_tiles(tiles: Iterable[tuple[Tile, TileResult]], outputs: OutputRasters, work: TileWork) -> PredictionTotals:
-    """Write tiles as they come and add up their facts, those on applicability in ``work.applicability``."""
+def write_tiles(
+    tiles: Iterable[tuple[Tile, TileResult]], rasters: Mapping[str, rasterio.io.DatasetWriter], work: TileWork
+) -> PredictionTotals:
+    """Write tiles as they come, each array to its raster, and add up their facts, those on applicability in the work."""
     totals = PredictionTotals()
     for tile, done in tiles:
-        outputs.write(tile, done, work.patch)
+        coarse = coarse_block(tile.core, work.patch)
+        for name, raster in rasters.items():
+            raster.write(done.arrays[name], 1, window=(tile.core if name == OUTSIDE else coarse).window)
         totals.add(done.facts, work.applicability)
     return totals
 

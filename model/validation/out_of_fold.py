@@ -24,7 +24,7 @@ from ..labels.buffers import landslide_points
 from ..outputs.transaction import temp_path_beside
 from ..prediction.engines import ComputeSetup
 from ..prediction.ensemble import Ensemble, full_precision_fp32
-from ..prediction.pipeline import OutputRasters, compute_tiles, make_plan, write_tiles
+from ..prediction.pipeline import compute_tiles, make_plan, write_tiles
 from ..prediction.tile_inference import MEAN, TileWork
 from ..progress import NullProgress, Progress
 from ..stack import Stack
@@ -75,7 +75,7 @@ def predict_fold(
         create_raster(output, stack.grid, "float32", np.nan, ["landslide susceptibility"], overviews=None) as raster,
         contextlib.closing(compute_tiles(stack, work, plan, progress)) as tiles,
     ):
-        write_tiles(tiles, OutputRasters(raster), work)
+        write_tiles(tiles, {MEAN: raster}, work)
 
 
 def merge_folds(
