@@ -78,16 +78,9 @@ class ClassifyZones(ScarpAlgorithm):
         if options.method == LANDSLIDE_SHARE:
             crs = arguments.grid_crs(susceptibility, "susceptibility")
             landslides = arguments.points_or_polygons("LANDSLIDES", crs)
-        summary = arguments.core.call(
-            "classify_zones",
-            susceptibility,
-            output,
-            options,
-            breaks_from=arguments.file("BREAKS_FROM"),
-            landslides=landslides,
-            output_table=table,
-            progress=arguments.progress,
-        )
+        more = {"breaks_from": arguments.file("BREAKS_FROM"), "landslides": landslides, "output_table": table}
+        progress = arguments.progress
+        summary = arguments.core.call("classify_zones", susceptibility, output, options, **more, progress=progress)
         style_output(arguments.context, output, "zones" if len(summary.names) == 5 else SIDECAR_STYLE)
         return {"OUTPUT": output, "OUTPUT_TABLE": table}
 

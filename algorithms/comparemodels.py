@@ -121,27 +121,13 @@ class CompareModels(ScarpAlgorithm):
         html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
         difference, by_region = arguments.output("OUTPUT_DIFFERENCE"), arguments.output("OUTPUT_SUMMARY")
         crs = arguments.grid_crs(paths[arguments.core.call("finest_map", paths, names)], "susceptibility")
-        summary = arguments.core.call(
-            "compare_models",
-            paths,
-            evaluation_layers(arguments, crs),
-            html,
-            table,
-            arguments.options(ComparisonOptions, names=names, shares=shares),
-            output_difference=difference,
-            output_summary=by_region,
-            progress=arguments.progress,
-        )
+        layers = evaluation_layers(arguments, crs)
+        options = arguments.options(ComparisonOptions, names=names, shares=shares)
+        more = {"output_difference": difference, "output_summary": by_region, "progress": arguments.progress}
+        summary = arguments.core.call("compare_models", paths, layers, html, table, options, **more)
         style_output(arguments.context, difference, "difference")
-        return {
-            "OUTPUT_HTML": html,
-            "OUTPUT_TABLE": table,
-            "OUTPUT_SUMMARY": by_region,
-            "OUTPUT_DIFFERENCE": difference,
-            "BEST": summary.best,
-            "AUC": summary.auc.value,
-            "AUC_LOW": summary.auc.low,
-            "AUC_HIGH": summary.auc.high,
-            "LEAD": summary.lead,
-            "P": summary.p if summary.p is not None and math.isfinite(summary.p) else None,
-        }
+        outputs = {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_SUMMARY": by_region}
+        auc = {"AUC": summary.auc.value, "AUC_LOW": summary.auc.low, "AUC_HIGH": summary.auc.high}
+        p_value = summary.p if summary.p is not None and math.isfinite(summary.p) else None
+        lead = {"BEST": summary.best, "LEAD": summary.lead, "P": p_value}
+        return {**outputs, "OUTPUT_DIFFERENCE": difference, **auc, **lead}

@@ -70,15 +70,8 @@ class ExplainSusceptibility(ScarpAlgorithm):
         inputs = ExplanationInputs(str(stack), str(model), str(labels), area)
         options = arguments.options(ExplanationOptions)
         html, table, raster = (arguments.output(name) for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_LEADING"))
-        summary = arguments.core.call(
-            "explain_susceptibility",
-            inputs,
-            options,
-            output_html=html,
-            output_table=table,
-            output_leading=raster,
-            progress=arguments.progress,
-        )
-        style_output(arguments.context, raster, SIDECAR_STYLE)
         outputs = {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_LEADING": raster}
+        paths = {name.lower(): path for name, path in outputs.items()}
+        summary = arguments.core.call("explain_susceptibility", inputs, options, **paths, progress=arguments.progress)
+        style_output(arguments.context, raster, SIDECAR_STYLE)
         return {**outputs, "AUC": summary.auc, "BLOCKS_USED": summary.blocks}

@@ -126,14 +126,9 @@ class RainfallWarning(ScarpAlgorithm):
         )
         style_output(arguments.context, output, "warning")
         style_output(arguments.context, safety, "safety_factor")
-        return {
-            "OUTPUT": output,
-            "OUTPUT_TABLE": table,
-            "OUTPUT_SAFETY_FACTOR": safety,
-            "WARNED_SHARE": summary.warned_share,
-            "SEVERE_SHARE": summary.shares["severe"],
-            "HIGHEST_RAIN": summary.highest_rain,
-        }
+        outputs = {"OUTPUT": output, "OUTPUT_TABLE": table, "OUTPUT_SAFETY_FACTOR": safety}
+        shares = {"WARNED_SHARE": summary.warned_share, "SEVERE_SHARE": summary.shares["severe"]}
+        return {**outputs, **shares, "HIGHEST_RAIN": summary.highest_rain}
 
     @staticmethod
     def _options(arguments: Arguments) -> WarningOptions:

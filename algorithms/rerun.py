@@ -95,14 +95,8 @@ class Rerun(ScarpAlgorithm):
         summary = arguments.core.call(
             "compare_runs", earlier.record, record, pairs, table, progress=SubProgress(progress, 0.5, 1.0)
         )
-        return {
-            "FOLDER": str(folder),
-            "OUTPUT_TABLE": table,
-            "SAME": int(summary.same),
-            "COMPARED": summary.compared,
-            "DIFFERENT": summary.different,
-            "INPUTS_CHANGED": len(summary.changed),
-        }
+        counts = {"COMPARED": summary.compared, "DIFFERENT": summary.different, "INPUTS_CHANGED": len(summary.changed)}
+        return {"FOLDER": str(folder), "OUTPUT_TABLE": table, "SAME": int(summary.same), **counts}
 
 
 def _algorithm(earlier: RecordedRun) -> QgsProcessingAlgorithm:

@@ -116,18 +116,11 @@ class ValidateWithPoints(ScarpAlgorithm):
         susceptibility = arguments.raster("SUSCEPTIBILITY")
         html, table, pdf = (arguments.output(name) for name in ("OUTPUT_HTML", "OUTPUT_TABLE", "OUTPUT_PDF"))
         crs = arguments.grid_crs(susceptibility or "", "susceptibility")
-        summary = arguments.core.call(
-            "validate_with_points",
-            susceptibility,
-            evaluation_layers(arguments, crs),
-            html,
-            table,
-            arguments.options(ValidationOptions),
-            zones=arguments.raster("ZONES"),
-            dem=arguments.raster("DEM"),
-            sheet_relief=QgsProcessingUtils.generateTempFilename("relief.tif") if pdf is not None else None,
-            progress=arguments.progress,
-        )
+        layers, options = evaluation_layers(arguments, crs), arguments.options(ValidationOptions)
+        more = {"zones": arguments.raster("ZONES"), "dem": arguments.raster("DEM"), "progress": arguments.progress}
+        if pdf is not None:
+            more["sheet_relief"] = QgsProcessingUtils.generateTempFilename("relief.tif")
+        summary = arguments.core.call("validate_with_points", susceptibility, layers, html, table, options, **more)
         rows = ((point(item.x, item.y), [getattr(item, name) for name, _ in POINT_FIELDS]) for item in summary.points)
         points = write_sink(arguments, "OUTPUT_POINTS", POINT_FIELDS, WkbType.Point, crs, rows)
         style_output(arguments.context, points, "points")
@@ -136,11 +129,6 @@ class ValidateWithPoints(ScarpAlgorithm):
 
             write_pdf(pdf, summary.sheet, arguments.progress)
         test = next((result for result in summary.results if result.scope.name == "test"), None)
-        return {
-            "OUTPUT_HTML": html,
-            "OUTPUT_TABLE": table,
-            "OUTPUT_POINTS": points,
-            "OUTPUT_PDF": pdf,
-            "AUC_TEST": test.auc.value if test is not None else None,
-            **{name: getattr(summary, name.lower()) for name, _ in NUMBERS},
-        }
+        outputs = {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, "OUTPUT_POINTS": points, "OUTPUT_PDF": pdf}
+        numbers = {name: getattr(summary, name.lower()) for name, _ in NUMBERS}
+        return {**outputs, "AUC_TEST": test.auc.value if test is not None else None, **numbers}

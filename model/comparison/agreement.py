@@ -87,17 +87,12 @@ def summarise_agreement(
     steps = np.abs(np.subtract.outer(np.arange(len(sums.matrix)), np.arange(len(sums.matrix))))
     spread = math.sqrt(variances[0] * variances[1])
     spearman = float(np.clip(sums.ranks / area / spread, -1, 1)) if spread > 0 else math.nan
-    return Agreement(
-        *pair,
-        sums.matrix / 1e6,
-        float(sums.matrix[steps == 0].sum() / area),
-        float(sums.matrix[steps <= 1].sum() / area),
-        kappa(sums.matrix, steps > 0),
-        kappa(sums.matrix, steps**2),
-        spearman,
-        sums.difference / area if comparable_values else math.nan,
-        sums.absolute_difference / area if comparable_values else math.nan,
-    )
+    same, adjacent = (float(sums.matrix[steps <= distance].sum() / area) for distance in (0, 1))
+    kappas = kappa(sums.matrix, steps > 0), kappa(sums.matrix, steps**2)
+    differences = math.nan, math.nan
+    if comparable_values:
+        differences = sums.difference / area, sums.absolute_difference / area
+    return Agreement(*pair, sums.matrix / 1e6, same, adjacent, *kappas, spearman, *differences)
 
 
 def kappa(matrix: np.ndarray, weights: np.ndarray) -> float:

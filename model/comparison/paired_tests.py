@@ -96,15 +96,9 @@ def _test(
     half = z_value() * error
     resampled = results[a].auc_repeats - results[b].auc_repeats
     spread = float(np.std(resampled, ddof=1)) if len(resampled) >= MIN_REPEATS else math.nan
-    return PairTest(
-        a,
-        b,
-        from_repeats(difference, resampled, "bootstrap"),
-        Estimate(difference, difference - half, difference + half, "DeLong"),
-        _two_sided_p(difference, error),
-        _two_sided_p(difference, spread),
-        clustered,
-    )
+    delong = Estimate(difference, difference - half, difference + half, "DeLong")
+    p_values = _two_sided_p(difference, error), _two_sided_p(difference, spread)
+    return PairTest(a, b, from_repeats(difference, resampled, "bootstrap"), delong, *p_values, clustered)
 
 
 def _two_sided_p(difference: float, error: float) -> float:

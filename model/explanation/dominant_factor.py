@@ -219,14 +219,10 @@ def _dominant_in_tile(
 
 def write_factor_names(output: str | os.PathLike, titles: Sequence[str], found: DominanceStatistics) -> None:
     """Write names, cells and area of the factors beside the raster of dominant factors."""
-    rows = zip(titles, found.cells, found.km2)
-    write_class_attributes(
-        output,
-        [
-            ClassRow(number, title, factor_colour(number - 1), int(cells), float(km2))
-            for number, (title, cells, km2) in enumerate(rows, 1)
-        ],
-    )
+    rows = []
+    for number, (title, cells, km2) in enumerate(zip(titles, found.cells, found.km2), 1):
+        rows.append(ClassRow(number, title, factor_colour(number - 1), int(cells), float(km2)))
+    write_class_attributes(output, rows)
 
 
 def factor_colour(factor: int) -> tuple[int, int, int, int]:

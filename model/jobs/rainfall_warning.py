@@ -107,20 +107,15 @@ def rainfall_warning(
             part = SubProgress(progress, 0.3, 0.95)
             _write_blocks(layers, options, zones, region_map, statistics, target, safety, part)
     counts, km2 = statistics.counts(), statistics.km2()
-    write_class_attributes(
-        output, [ClassRow(number, name, COLOURS[number], counts[number], km2[number]) for number, name in NAMES.items()]
-    )
+    rows = [ClassRow(number, name, COLOURS[number], counts[number], km2[number]) for number, name in NAMES.items()]
+    write_class_attributes(output, rows)
     write_table(output_table, COLUMNS, statistics.rows())
     log_result(statistics, options, coefficients, progress)
     total = sum(km2.values())
-    summary = WarningSummary(
-        {KEYS[number]: area for number, area in km2.items()},
-        {KEYS[number]: area / total for number, area in km2.items()},
-        (km2[WARNING] + km2[SEVERE]) / total,
-        statistics.highest_rain(),
-        coefficients,
-        warning_log.warnings,
-    )
+    warned, highest = (km2[WARNING] + km2[SEVERE]) / total, statistics.highest_rain()
+    areas = {KEYS[number]: area for number, area in km2.items()}
+    shares = {key: area / total for key, area in areas.items()}
+    summary = WarningSummary(areas, shares, warned, highest, coefficients, warning_log.warnings)
     record.write(outputs, summary=asdict(summary))
     progress.report(1.0)
     return summary

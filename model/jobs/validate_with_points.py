@@ -125,13 +125,9 @@ def validate_with_points(
             zone_source = ZoneSource.from_raster(stack.enter_context(open_raster(zones, "zones")), grid, part)
         else:
             zone_source = ZoneSource.by_area_shares(dataset, grid, part)
-        layers = MapLayers(
-            dataset,
-            grid,
-            zone_source,
-            SubsetMap(grid, vectors.windows) if vectors.windows is not None else None,
-            RegionMap(grid, vectors.regions, vectors.region_field) if vectors.regions is not None else None,
-        )
+        subsets = SubsetMap(grid, vectors.windows) if vectors.windows is not None else None
+        regions = None if vectors.regions is None else RegionMap(grid, vectors.regions, vectors.region_field)
+        layers = MapLayers(dataset, grid, zone_source, subsets, regions)
         data = prepare_validation(layers, vectors, options, warning_log, SubProgress(progress, 0.15, 0.25))
         progress.report(0.25, f"{len(data.landslides):,} cells of the map hold a landslide.")
         buffers = data.buffers if data.drawn else None
@@ -149,11 +145,10 @@ def validate_with_points(
         ]
         stop_if_cancelled(progress)
         names = os.path.basename(str(susceptibility)), vectors.landslides.name
+        settings = {**parameters, "Repeats made": data.repeats}
+        recorded = record.inputs() or {}
+        content = ValidationReportInput(*names, data, results, main, points, settings, recorded, relief)
         if output_html is not None:
-            settings = {**parameters, "Repeats made": data.repeats}
-            content = ValidationReportInput(
-                *names, data, results, main, points, settings, record.inputs() or {}, relief
-            )
             validation_page(content, progress).write(output_html)
         stop_if_cancelled(progress)
         sheet = None
@@ -161,7 +156,7 @@ def validate_with_points(
             if relief is not None:
                 write_hillshade(sheet_relief, susceptibility, relief)
             hillshade = None if relief is None else str(sheet_relief)
-            sheet = validation_sheet(susceptibility, zones, hillshade, names[1], data, main, points)
+            sheet = validation_sheet(susceptibility, zones, hillshade, content)
     if output_table is not None:
         write_validation_table(output_table, rows, region)
     record.write(outputs, metrics=as_metrics(rows), warnings=warning_log.warnings)

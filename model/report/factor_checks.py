@@ -82,11 +82,9 @@ def build_page(report: CheckReport) -> Page:
 
 
 def _add_findings(page: Page, summary: CheckSummary) -> None:
-    rows = [
-        [finding.severity, finding.factor or "whole stack", finding.message, finding.cells_text, finding.remedy]
-        for finding in summary.findings
-    ]
-    swatches = [SWATCHES[finding.severity] for finding in summary.findings]
+    found = summary.findings
+    rows = [[one.severity, one.factor or "whole stack", one.message, one.cells_text, one.remedy] for one in found]
+    swatches = [SWATCHES[one.severity] for one in found]
     if rows:
         columns = ["Severity", "Factor", "Finding", "Cells", "How to fix it"]
         page.table("Findings and how to fix them", columns, rows, swatches=swatches)
@@ -101,13 +99,12 @@ def _add_factors(page: Page, report: CheckReport) -> None:
         name, factor = f"{band.name}{_unit(band)}", inflation_text(inflation.get(band.name, math.nan))
         rows.append([name, missing, *map(_format_short, numbers), factor])
     if rows:
-        page.table(
-            "Continuous factors",
-            ["Factor", "No data", "Mean", "SD", "Minimum", "5 %", "Median", "95 %", "Maximum", "VIF"],
-            rows,
+        columns = ["Factor", "No data", "Mean", "SD", "Minimum", "5 %", "Median", "95 %", "Maximum", "VIF"]
+        note = (
             f"SD: standard deviation. 5 % and 95 %: percentiles. VIF: variance inflation factor; over {VIF_LIMIT:.0f}, "
-            "the other continuous factors almost determine this one.",
+            "the other continuous factors almost determine this one."
         )
+        page.table("Continuous factors", columns, rows, note)
     rows = []
     for classes in report.scan.categorical_bands:
         missing, few = _share(classes.empty + classes.infinite, classes.cells), int((classes.counts < FEW_CELLS).sum())
@@ -125,13 +122,12 @@ def _add_factors(page: Page, report: CheckReport) -> None:
 def _add_nodata_counts(page: Page, counts: NodataCounts) -> None:
     rows = [[name, cells, _share(cells, counts.study)] for name, cells in counts.cells.items() if cells]
     if rows:
-        page.table(
-            "Cells lost when the stack was built",
-            ["Factor without data", "Cells", "Share"],
-            rows,
+        columns = ["Factor without data", "Cells", "Share"]
+        note = (
             f"Of the {counts.study:,} cells with elevation in the study area; a cell can lack several factors, and is "
-            "then lost to all.",
+            "then lost to all."
         )
+        page.table("Cells lost when the stack was built", columns, rows, note)
 
 
 def _add_grid(page: Page, report: CheckReport) -> None:
@@ -147,18 +143,13 @@ def _add_grid(page: Page, report: CheckReport) -> None:
 def _add_associations(page: Page, report: CheckReport) -> None:
     titles = {band.name: band.factor.title or band.name for band in report.scan.bands}
     found = report.associations
-    pearson = (
-        f"Pearson's r of the continuous factors over the usable cells. White on colour: beyond ±{CORRELATION_LIMIT}."
-    )
+    pearson = "Pearson's r of the continuous factors over the usable cells. White on colour: beyond ±"
     cramer = (
         "Cramér's V of the categorical factors: 0 independent, 1 one determines the other. White on colour: beyond "
-        f"{CORRELATION_LIMIT}."
     )
-    heading = "Correlation of factors"
-    for matrix, names, caption in (
-        (found.pearson, found.continuous, pearson),
-        (found.cramer, found.categorical, cramer),
-    ):
+    heading, limit = "Correlation of factors", f"{CORRELATION_LIMIT}."
+    tables = (found.pearson, found.continuous, pearson + limit), (found.cramer, found.categorical, cramer + limit)
+    for matrix, names, caption in tables:
         if len(names) > 1:
             half = len(names) <= FEW_FACTORS
             labels = [titles[name] for name in names]
@@ -199,17 +190,15 @@ def _add_landslides(page: Page, scan: StackScan) -> None:
     labels, bands = scan.labels, scan.categorical_bands
     if labels is None:
         return
-    page.settings(
-        "Labels",
-        {
-            "Landslide cells (1)": labels.landslide,
-            "Stable cells (0)": labels.stable,
-            "Unknown (255)": labels.unknown,
-            "Landslide cells with data": labels.landslide_used,
-            "Stable cells with data": labels.stable_used,
-            "Stable cells per landslide cell": labels.stable_used / labels.landslide_used,
-        },
-    )
+    counts = {
+        "Landslide cells (1)": labels.landslide,
+        "Stable cells (0)": labels.stable,
+        "Unknown (255)": labels.unknown,
+        "Landslide cells with data": labels.landslide_used,
+        "Stable cells with data": labels.stable_used,
+        "Stable cells per landslide cell": labels.stable_used / labels.landslide_used,
+    }
+    page.settings("Labels", counts)
     columns = ["Cells", "Share, %", "Landslide cells", "Share, %", "Frequency ratio"]
     heading = "Landslide cells by class"
     note = "Over the cells with a label. Frequency ratio: second share over the first."

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..outputs.run_record import scarp_version
-from ..validation.measures import PointFeature, ScopeResult
-from ..validation.preparation import ValidationData
+from ..validation.measures import ScopeResult
 from ..zones.schemes import zone_colours
 from .page import subset_phrase, zone_cells
+from .validation import ValidationReportInput
 
 COLUMNS = ("Zone", "Landslides", "Share", "Area, km²", "Share", "Ratio", "95 % interval")
 MAX_WARNINGS = 3
@@ -39,35 +39,32 @@ def validation_sheet(
     susceptibility: str | os.PathLike,
     zones: str | os.PathLike | None,
     hillshade: str | None,
-    landslides: str,
-    data: ValidationData,
-    main: ScopeResult,
-    points: Sequence[PointFeature],
+    content: ValidationReportInput,
 ) -> MapSheet:
     """Return the sheet of a validation.
 
     Args:
         zones: path of the zone raster, ``None`` for zones that were cut here.
-        points: with their outcome; stable points are not drawn.
+        content: of the report; stable points are not drawn.
     """
+    main, zones_of_map = content.main, content.data.layers.zones
     table = [list(COLUMNS), *(zone_cells(row, 1) for row in reversed(main.zones))]
     kinds = []
     for outcome, label, colour in (("hit", "found", "#1f2933"), ("miss", "missed", "#ffffff")):
-        places = [(point.x, point.y) for point in points if point.outcome == outcome]
+        places = [(point.x, point.y) for point in content.points if point.outcome == outcome]
         if places:
             kinds.append((f"Landslide {label}, {len(places):,}", colour, places))
-    name = os.path.basename(str(susceptibility))
     return MapSheet(
         "Relative landslide susceptibility",
-        f"Map: {name}. Landslides: {landslides}. {subset_phrase(main.scope.name)}.",
+        f"Map: {content.map_name}. Landslides: {content.landslide_name}. {subset_phrase(main.scope.name)}.",
         str(susceptibility if zones is None else zones),
-        list(data.layers.zones.breaks) if zones is None else [],
-        dict(data.layers.zones.names),
-        zone_colours(len(data.layers.zones.names)),
+        list(zones_of_map.breaks) if zones is None else [],
+        dict(zones_of_map.names),
+        zone_colours(len(zones_of_map.names)),
         hillshade,
         kinds,
         table,
-        _notes(main, data.warning_log.warnings),
+        _notes(main, content.data.warning_log.warnings),
         f"Scarp {scarp_version()}, {time.strftime('%Y-%m-%d')}.",
     )
 

@@ -428,14 +428,10 @@ def _hillshade_from_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int,
         slope, aspect = stack.factor("slope"), stack.factor("aspect")
         if stack.grid.crs != crs:
             return np.full(shape, np.nan, dtype=np.float32)
-        cells = stack.dataset.read(
-            [slope.band, aspect.band],
-            boundless=True,
-            fill_value=np.nan,
-            window=window_of(*bounds, transform=stack.grid.transform),
-            out_shape=(2, _OVERSAMPLING * shape[0], _OVERSAMPLING * shape[1]),
-            resampling=Resampling.nearest,
-        )
+        place = {"window": window_of(*bounds, transform=stack.grid.transform), "boundless": True, "fill_value": np.nan}
+        size = (2, _OVERSAMPLING * shape[0], _OVERSAMPLING * shape[1])
+        bands = [slope.band, aspect.band]
+        cells = stack.dataset.read(bands, out_shape=size, resampling=Resampling.nearest, **place)
     facing = np.radians(45 * (cells[1] - 2) if aspect.kind == CATEGORICAL else cells[1])
     flat = cells[1] < 2 if aspect.kind == CATEGORICAL else cells[1] < 0
     shade = _shade(np.where(flat, 0, np.tan(np.radians(cells[0].astype(np.float64)))), facing)

@@ -158,14 +158,9 @@ class Page:
         environment = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        return environment.get_template("report.html").render(
-            title=self._title,
-            subtitle=self._subtitle,
-            warnings=self._warnings,
-            sections=self._sections,
-            version=scarp_version(),
-            date=time.strftime("%Y-%m-%d"),
-        )
+        content = {"title": self._title, "subtitle": self._subtitle, "warnings": self._warnings}
+        made = {"version": scarp_version(), "date": time.strftime("%Y-%m-%d")}
+        return environment.get_template("report.html").render(**content, sections=self._sections, **made)
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the page whole or not at all.

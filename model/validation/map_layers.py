@@ -332,12 +332,9 @@ class MapLayers:
     def cell_values(self, rows: np.ndarray, columns: np.ndarray, progress: Progress) -> CellValues:
         """Return the values at cells within the grid, both of shape (cells,)."""
         labels = self.regions.labels if self.regions is not None else []
-        result = CellValues(
-            np.full((self.map_count, len(rows)), np.nan, dtype=np.float32),
-            np.zeros(len(rows), dtype=np.uint8),
-            np.zeros(len(rows), dtype=np.uint8),
-            np.zeros((len(rows), len(labels)), dtype=bool),
-        )
+        values = np.full((self.map_count, len(rows)), np.nan, dtype=np.float32)
+        zones, subset = np.zeros((2, len(rows)), dtype=np.uint8)
+        result = CellValues(values, zones, subset, np.zeros((len(rows), len(labels)), dtype=bool))
         for block, chosen in cells_by_block(self.grid, rows, columns, progress):
             view = self.read(block)
             cell = rows[chosen] - block.row, columns[chosen] - block.column

@@ -10,6 +10,7 @@ Wilson's interval.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -165,12 +166,7 @@ def evaluate_scope(
     placements = [metrics.placements(landslide, draw) for draw in stable]
     counts = [metrics.confusion_at(landslide, draw, threshold) for draw in stable]
     repeats = _Repeats(data, scope, points, placements, progress)
-    mean = Confusion(
-        *(
-            float(np.mean([getattr(count, name) for count in counts]))
-            for name in ("hits", "misses", "false_alarms", "correct_rejections")
-        )
-    )
+    mean = Confusion(*np.mean([dataclasses.astuple(count) for count in counts], axis=0).tolist())
     measures = {name: repeats.estimate(name, _mean([getattr(count, name) for count in counts])) for name in MEASURES}
     if repeats.clusters == len(landslide):
         # Cells of one polygon are not independent, which Wilson's interval asks for.

@@ -109,15 +109,9 @@ def sample_layer(
     distinct = len(kept)
     if distinct > max_cells:
         kept = np.sort(rng.choice(kept, max_cells, replace=False))
-    counts = SampleCounts(
-        len(layer),
-        off_map,
-        len(rows),
-        int((~valid).sum()),
-        int(valid.sum()) - distinct,
-        distinct - len(kept),
-        tuple((~np.isfinite(cell_values.values_by_map)).sum(axis=1).tolist()),
-    )
+    left_out = int((~valid).sum()), int(valid.sum()) - distinct, distinct - len(kept)
+    without_data = tuple((~np.isfinite(cell_values.values_by_map)).sum(axis=1).tolist())
+    counts = SampleCounts(len(layer), off_map, len(rows), *left_out, without_data)
     return Sample(rows, columns, xy, feature, cell_values, counts).take(kept, counts)
 
 

@@ -102,17 +102,8 @@ class WarningLayers:
 
 
 ALL = "all"
-COLUMNS = (
-    "region",
-    "zone",
-    "zone_name",
-    "cells",
-    "km2",
-    *(f"{key}_km2" for key in KEYS.values()),
-    *(f"{key}_share" for key in KEYS.values()),
-    "mean_rain_mm",
-    "highest_rain_mm",
-)
+_BY_CLASS = (*(f"{key}_km2" for key in KEYS.values()), *(f"{key}_share" for key in KEYS.values()))
+COLUMNS = ("region", "zone", "zone_name", "cells", "km2", *_BY_CLASS, "mean_rain_mm", "highest_rain_mm")
 """Columns of the table; shares are of the row's own area, 0 to 1. Rain is that of the assessed cells; the highest is
 given in the rows of all zones together."""
 
