@@ -27,11 +27,14 @@ RUN, PYTHON = "SCARP_RUN", "SCARP_PYTHON"
 _MODES = {"auto": AUTOMATIC, "process": PROCESS, "inside": INSIDE}
 
 
+FindMissing = Callable[[Iterable[str]], list[str]]
+
+
 @dataclass(frozen=True)
 class Runtime:
     """A Python that the core can run in."""
 
-    missing: Callable[[Iterable[str]], list[str]]  # returns the packages to install for modules that it lacks
+    missing: FindMissing  # returns the packages to install for modules that it lacks
     command: tuple[str, ...] = ()  # starts it; empty for the Python inside QGIS
     variables: tuple[tuple[str, str], ...] = ()  # its environment variables, all of them
     search_path: tuple[str, ...] = ()  # of its libraries, unless it knows that itself
@@ -123,10 +126,7 @@ def _qgis_python() -> Runtime | None:
 
 
 def _subprocess(
-    python: str,
-    variables: dict[str, str],
-    missing: Callable[[Iterable[str]], list[str]],
-    search_path: tuple[str, ...] = (),
+    python: str, variables: dict[str, str], missing: FindMissing, search_path: tuple[str, ...] = ()
 ) -> Runtime:
     # A Python that finds its standard library by a variable must read its variables.
     flags = ("-s",) if "PYTHONHOME" in variables else ("-I",)

@@ -108,7 +108,6 @@ def _exit_reason(code: int | None) -> str:
 
 
 def _numbers(*names: str) -> set[int]:
-    """Return the numbers of the signals that this system has."""
     return {int(getattr(signal, name)) for name in names if hasattr(signal, name)}
 
 

@@ -97,7 +97,6 @@ class SubprocessCore:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _await_result(self, functions: Sequence[Callable[..., Any]], progress: Progress) -> Any:
-        """Pass on the job's progress until it has a result."""
         stopped: float | None = None
         callback_error: Exception | None = None
         last_message = time.monotonic()
@@ -141,7 +140,6 @@ class SubprocessCore:
                 raise MessageInvalid(f'The worker process sent a message of the unknown kind "{kind}".')
 
     def _stop(self) -> float:
-        """Ask the process to stop and return when that was."""
         with contextlib.suppress(OSError):
             self._channel.send(messages.CANCEL)
         return time.monotonic()
@@ -153,7 +151,6 @@ class SubprocessCore:
         journal.undo_unfinished_run(self._folder)
 
     def _ended(self) -> CoreProcessError:
-        """Return the error for a process that ended by itself."""
         try:
             self._process.wait(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:

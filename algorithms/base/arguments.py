@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Union
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingAlgorithm, QgsProcessingContext, QgsRasterLayer
 
@@ -27,6 +27,8 @@ from .parameters import (
 
 Bounds = tuple[float, float, float, float]
 """Left, bottom, right, top."""
+Crs = QgsCoordinateReferenceSystem
+Fields = Sequence[Union[str, None]]
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
@@ -161,7 +163,7 @@ class Arguments:
             raise self._cannot_open(name, tr("a layer"))
         return isinstance(layer, QgsRasterLayer)
 
-    def grid_crs(self, path: str, role: str) -> QgsCoordinateReferenceSystem:
+    def grid_crs(self, path: str, role: str) -> Crs:
         """Return the CRS of the study grid, to which vector layers are transformed; see :meth:`grid`."""
         return self.grid(path, role)[0]
 
@@ -177,7 +179,7 @@ class Arguments:
         self.bounds = extent.bounds
         return grid_crs(extent.crs_wkt, path, role), extent.bounds, *extent.buffered_bounds
 
-    def vector(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
+    def vector(self, name: str, crs: Crs, near: Bounds | None = None) -> Any:
         """Return a ``VectorReader`` of a vector input that transforms to a CRS, or None.
 
         Of a large layer, features beyond ``near``, bounds in that CRS, are not read.
@@ -192,30 +194,23 @@ class Arguments:
         text = source_text(self.parameters[name], self.context)
         return VectorReader(source, name, text, crs, self.context, self.progress, near, self.read, self.bounds)
 
-    def points(self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()) -> Any:
+    def points(self, name: str, crs: Crs, fields: Fields = ()) -> Any:
         reader = self.vector(name, crs)
         return None if reader is None else reader.points([item for item in fields if item])
 
-    def lines(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
+    def lines(self, name: str, crs: Crs, near: Bounds | None = None) -> Any:
         reader = self.vector(name, crs, near)
         return None if reader is None else reader.lines()
 
     def polygons(
-        self,
-        name: str,
-        crs: QgsCoordinateReferenceSystem,
-        fields: Sequence[str | None] = (),
-        optional_fields: Sequence[str] = (),
-        near: Bounds | None = None,
+        self, name: str, crs: Crs, fields: Fields = (), optional_fields: Sequence[str] = (), near: Bounds | None = None
     ) -> Any:
         reader = self.vector(name, crs, near)
         if reader is None:
             return None
         return reader.polygons([*filter(None, fields), *filter(reader.has_field, optional_fields)])
 
-    def points_or_polygons(
-        self, name: str, crs: QgsCoordinateReferenceSystem, fields: Sequence[str | None] = ()
-    ) -> Any:
+    def points_or_polygons(self, name: str, crs: Crs, fields: Fields = ()) -> Any:
         """Return points or polygons, whichever the layer holds, or None."""
         from .layers import POINT, POLYGON
 
@@ -226,7 +221,7 @@ class Arguments:
         wanted = [item for item in fields if item]
         return reader.polygons(wanted) if reader.geometry_type == POLYGON else reader.points(wanted)
 
-    def classes(self, name: str, crs: QgsCoordinateReferenceSystem, near: Bounds | None = None) -> Any:
+    def classes(self, name: str, crs: Crs, near: Bounds | None = None) -> Any:
         """Return a ``CategoricalInput`` from polygons and ``NAME_FIELD`` or from a raster, or None."""
         from ...model.factors.settings import CategoricalInput
 
@@ -314,7 +309,7 @@ def _raster_path(layer: QgsRasterLayer, progress: FeedbackProgress) -> str:
     return layer.source().split("|")[0]
 
 
-def grid_crs(wkt: str, path: str, role: str) -> QgsCoordinateReferenceSystem:
+def grid_crs(wkt: str, path: str, role: str) -> Crs:
     """Return the CRS of the study grid that the core read from a raster; its path and role are for the message.
 
     Raises:

@@ -28,7 +28,6 @@ class ProgressEstimator:
     """Estimates the time left from an exponentially smoothed rate, as tqdm does."""
 
     def __init__(self, now: float) -> None:
-        """Start at a time in seconds of a monotonic clock."""
         self._started = self._updated = now
         self._fraction = self._rate = 0.0
         self._shown: tuple[float, float] | None = None
@@ -58,7 +57,6 @@ class FeedbackProgress:
     """The core's ``Progress``, passed on to QGIS."""
 
     def __init__(self, feedback: QgsProcessingFeedback) -> None:
-        """Report to the feedback of a run."""
         self.feedback = feedback
         self._percent = -1.0
         self._estimator = ProgressEstimator(time.monotonic())

@@ -122,7 +122,6 @@ class VectorReader:
         return layer
 
     def _features(self, wanted: Any, fields: Sequence[str]) -> Iterator[tuple[QgsGeometry, list[Any]]]:
-        """Yield clean geometries in the CRS of the grid with the values of the fields."""
         columns = [require_field_of(self.name, self.parameter, self.source.fields(), name) for name in fields]
         self.require_kind(wanted)
         transform = self._transform()
@@ -152,7 +151,6 @@ class VectorReader:
             yield feature
 
     def _transform(self) -> QgsCoordinateTransform:
-        """Return the transform from the CRS of the layer to that of the grid."""
         own = self.source.sourceCrs()
         if not own.isValid():
             text = tr(

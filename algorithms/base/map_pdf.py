@@ -54,8 +54,6 @@ _DARK = 0.4
 
 
 class _MainThreadCall(QObject):
-    """A function to be called in the main thread."""
-
     _requested = pyqtSignal()
 
     def __init__(self, function: Callable[[], None]) -> None:
@@ -68,7 +66,6 @@ class _MainThreadCall(QObject):
         self._requested.connect(self._call, Qt.ConnectionType.QueuedConnection)
 
     def send(self) -> None:
-        """Ask the main thread."""
         _pending_calls.add(self)
         self._requested.emit()
 
@@ -262,7 +259,6 @@ def _fill_legend(legend: Any, layers: Sequence[Any], zones: int) -> None:
 
 
 def _fill_table(table: Any, sheet: Any) -> None:
-    """Fill the zone table, the first column in the colours of the zones."""
     numbers = {name: number for number, name in sheet.names.items()}
     rows = []
     for row in sheet.table[1:]:

@@ -189,7 +189,6 @@ def _is_missing_file(item: Any) -> bool:
 
 
 def _expected_type(definition: Definition) -> str:
-    """Return in words what a parameter takes."""
     kind = definition.type()
     if kind == "enum":
         return tr("one of {choices}").format(choices=", ".join(definition.options()))
@@ -247,7 +246,6 @@ def _live_problem(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any],
 
 
 def _with_labels(text: str, algorithm: QgsProcessingAlgorithm) -> str:
-    """Replace parameter names by the labels of the dialog."""
     labels = {item.name(): item.description() for item in algorithm.parameterDefinitions()}
     for name, label in labels.items():
         text = text.replace(f"{name} ({label})", f"“{label}”")

@@ -88,7 +88,6 @@ def _paths(text: str) -> list[str]:
 
 
 def _absolute(source: str) -> str:
-    """Return a source with its path made absolute, if it is a file's."""
     path, bar, rest = source.partition("|")
     return f"{os.path.abspath(path)}{bar}{rest}" if os.path.exists(path) else source
 

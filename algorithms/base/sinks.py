@@ -214,7 +214,6 @@ def _write_geopackage(path: Path, layer: Any, crs: QgsCoordinateReferenceSystem,
 
 
 def _shapes(layer: Any) -> tuple[Any, Iterator[QgsGeometry]]:
-    """Return the geometry type and the geometries of a layer of the core."""
     from ...model.inputs.vectors import Lines, Points, polygon_parts
 
     if isinstance(layer, Points):

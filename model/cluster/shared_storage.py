@@ -101,7 +101,6 @@ def load_partial_result(path: str | os.PathLike, remove: bool = False) -> np.nda
 
 
 def _await_file(path: str | os.PathLike) -> None:
-    """Wait until a file is visible, up to :data:`VISIBILITY_TIMEOUT`."""
     deadline = time.monotonic() + VISIBILITY_TIMEOUT
     while not os.path.isfile(path) and time.monotonic() < deadline:
         # Listing the folder makes network file systems look again.

@@ -226,7 +226,6 @@ class _PendingJobs:
             future.add_done_callback(self._completed.put)
 
     def next_result(self) -> tuple[int, Any]:
-        """Wait for a job and return its number and result."""
         while True:
             stop_if_cancelled(self._progress)
             self._count()

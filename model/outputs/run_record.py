@@ -167,5 +167,4 @@ def _compute_info(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _json_default(value: Any) -> Any:
-    """Convert NumPy scalars, arrays and paths for JSON."""
     return value.tolist() if hasattr(value, "tolist") else str(value)

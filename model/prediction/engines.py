@@ -57,7 +57,6 @@ class ClassTables:
     """The class channels of an :class:`Encoding`, as few tables whose rows are combinations of classes."""
 
     def __init__(self, encoding: Encoding) -> None:
-        """Combine the tables of the factors while they stay small."""
         self._encoding = encoding
         self.groups: list[list[int]] = []  # places among the categorical factors that share a table
         rows = 1
@@ -97,7 +96,6 @@ class StripEncoder:
     """Writes rows of a compact tile as the image that a network reads."""
 
     def __init__(self, tables: ClassTables, encoding: Encoding, device: torch.device, dtype: torch.dtype) -> None:
-        """Put the tables on a device, in the arithmetic of the network."""
         self._continuous, self._channels = len(encoding.continuous), encoding.channels
         self._tables = [table.to(device, dtype) for table in tables.combined(encoding.tables)]
         self._dtype = dtype

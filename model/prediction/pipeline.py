@@ -209,7 +209,6 @@ def make_plan(grid: Grid, ensemble: Ensemble, setup: ComputeSetup, side: int = 0
 
 
 def _bytes(tiling: Tiling, ensemble: Ensemble, setup: ComputeSetup, workers: int) -> float:
-    """Return the memory that a plan takes."""
     height, width = tiling.largest
     tile = height * width * ensemble.bytes_per_cell
     computing = width * max(engine.bytes_per_column for engine in setup.engines)
@@ -218,7 +217,6 @@ def _bytes(tiling: Tiling, ensemble: Ensemble, setup: ComputeSetup, workers: int
 
 
 def _duration(plan: Plan) -> float:
-    """Return the expected duration of a plan, in any unit."""
     tiling, grid = plan.tiling, plan.tiling.grid
     height = min(tiling.height, round_up(grid.height, tiling.align))
     width = min(tiling.side, round_up(grid.width, tiling.align))
@@ -230,7 +228,6 @@ def _duration(plan: Plan) -> float:
 
 
 def _memory(device: torch.device) -> float:
-    """Return the bytes that tiles may take."""
     if device.type == "cuda":
         return GPU_SHARE * torch.cuda.mem_get_info(device)[0]
     try:
@@ -270,7 +267,7 @@ class PredictionTotals:
 def write_tiles(
     tiles: Iterable[tuple[Tile, TileResult]], rasters: Mapping[str, rasterio.io.DatasetWriter], work: TileWork
 ) -> PredictionTotals:
-    """Write tiles as they come, each array to its raster, and add up their facts, those on applicability in the work."""
+    """Write tiles as they come, each array to its raster, and add up their facts, on applicability in the work."""
     totals = PredictionTotals()
     for tile, done in tiles:
         coarse = coarse_block(tile.core, work.patch)
@@ -353,7 +350,6 @@ class _ProgressCounter:
             self._done += share
 
     def report_progress(self) -> None:
-        """Report from the caller's thread; raise :class:`Cancelled` if the user asks to stop."""
         stop_if_cancelled(self._progress)
         self._progress.report(min(self._done / self._tiles, 1.0))
 
@@ -368,7 +364,6 @@ def _next_result(waiting: deque[tuple[Tile, Future]], counter: _ProgressCounter)
 
 @contextlib.contextmanager
 def _threads(plan: Plan) -> Iterator[None]:
-    """Set torch to the plan's threads per worker, and restore its setting."""
     before = torch.get_num_threads()
     torch.set_num_threads(plan.threads)
     try:

@@ -325,7 +325,6 @@ class TileWork:
     def _predict_piece(
         self, setup: ComputeSetup, tile: Tile, piece: Tile, tiles: list[CompactTile], step: Step
     ) -> EnsembleResult:
-        """Compute a piece of a tile from what was read for the whole tile."""
         row, column = piece.read.row - tile.read.row, piece.read.column - tile.read.column
         if piece.read != tile.read:
             tiles = [one.part(row, column, piece.read.height, piece.read.width) for one in tiles]

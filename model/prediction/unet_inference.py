@@ -203,8 +203,6 @@ class FastUNet:
 
 
 class _StripForward:
-    """One tile on its way down and up again."""
-
     def __init__(self, unet: FastUNet, image: Image, height: int, width: int, core: Span, step: Step) -> None:
         depth = unet.depth
         self._unet, self._image, self._step = unet, image, step
@@ -255,7 +253,6 @@ class _StripForward:
             self._step(0.5 / self._unet.depth * (last - first) / wanted.height)
 
     def _upsample_rows(self, level: int) -> Iterator[torch.Tensor]:
-        """Yield the features that the level below passes up to a level."""
         for _, _, features in self.up(level + 1):
             yield functional.conv2d(features, *self._unet.upsample[level])
 

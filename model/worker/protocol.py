@@ -308,7 +308,6 @@ def read_message(
 
 
 def _take(folder: Path, name: str) -> bytearray:
-    """Read and delete a file of the folder."""
     path = folder / name
     if path.parent != folder:
         raise ValueError(f"{name} is not in its folder")

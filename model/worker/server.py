@@ -77,7 +77,6 @@ class _Worker:
         os._exit(1)
 
     def send_heartbeats(self) -> None:
-        """Send heartbeats while a job runs, so that QGIS notices a process that hangs."""
         with contextlib.suppress(OSError):
             while True:
                 time.sleep(HEARTBEAT_INTERVAL)
@@ -152,8 +151,6 @@ class _Worker:
 
 
 class _ChannelProgress:
-    """Progress that is sent over the channel."""
-
     def __init__(self, worker: _Worker) -> None:
         self._worker, self._fraction = worker, -1.0
 
@@ -167,5 +164,4 @@ class _ChannelProgress:
         self._worker.channel.send(WARNING, text)
 
     def cancelled(self) -> bool:
-        """Whether Cancel was pressed, or QGIS is gone."""
         return self._worker.cancelled.is_set()
