@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Callable
 
 import numpy as np
 import rasterio
@@ -133,7 +132,7 @@ def _find_breaks(
 ) -> ZoneSummary:
     # Breaks are compared with float32 cells, so they are rounded to float32 once, here.
     summary = ZoneSummary(scheme.method, zone_names(scheme.zones), [], [], [], [], np.nan, np.nan)
-    scan = scan_cells(dataset, grid, _progress_halves(progress))
+    scan = scan_cells(dataset, grid, progress)
     if scheme.method == schemes.BREAKS:
         summary.breaks = _as_float32(scheme.breaks)
     elif scheme.method == schemes.LANDSLIDE_SHARE and landslides is not None:
@@ -158,12 +157,6 @@ def _find_breaks(
 
 def _format_breaks(breaks: Sequence[float]) -> str:
     return ", ".join(f"{limit:.6g}" for limit in breaks)
-
-
-def _progress_halves(progress: Progress) -> Callable[[], Progress]:
-    """Return a function that gives the first half of a progress, then the second."""
-    halves = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
-    return lambda: halves.pop() if len(halves) > 1 else halves[0]
 
 
 def _as_float32(breaks: Sequence[float] | np.ndarray) -> list[float]:

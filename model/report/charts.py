@@ -160,8 +160,7 @@ def _curve_chart(
     else:
         axes.axhline(chance, **_CHANCE)
     draw_curves(axes, curves, legend)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set(xlabel=x, ylabel=y)
     return figure
 
 
@@ -172,14 +171,11 @@ def calibration_chart(calibration: Calibration) -> Figure:
     draw_diagonal(upper)
     filled = np.isfinite(calibration.predicted)
     upper.plot(calibration.predicted[filled], calibration.observed[filled], color=BLUE, marker="o", markersize=4)
-    upper.set_ylabel("Landslides among the points")
-    upper.set_ylim(-0.02, 1.02)
+    upper.set(ylabel="Landslides among the points", ylim=(-0.02, 1.02))
     upper.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     bins = len(calibration.points)
     lower.bar((np.arange(bins) + 0.5) / bins, calibration.points, width=0.9 / bins, color="#8fb8cf")
-    lower.set_ylabel("Points")
-    lower.set_xlabel("Relative susceptibility")
-    lower.set_xlim(0, 1)
+    lower.set(ylabel="Points", xlabel="Relative susceptibility", xlim=(0, 1))
     lower.locator_params(axis="y", nbins=3)
     return figure
 
@@ -204,9 +200,7 @@ def zone_chart(rows: Sequence[ZoneRow], colours: Sequence[str]) -> Figure:
             axes.text(place, end + top * 0.02, text, ha="center", va="bottom", fontsize=8)
     axes.set_xticks(places)
     axes.set_xticklabels([escape_mathtext(shorten(row.name, 20)) for row in rows])
-    axes.set_ylim(0, top * 1.14)
-    axes.set_xlim(-0.6, len(rows) - 0.4)
-    axes.set_ylabel("Frequency ratio")
+    axes.set(ylim=(0, top * 1.14), xlim=(-0.6, len(rows) - 0.4), ylabel="Frequency ratio")
     axes.grid(False, axis="x")
     return figure
 
@@ -231,7 +225,4 @@ def draw_curves(axes: Axes, curves: Sequence[tuple[str, Curve]], legend: str = "
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     ticks = np.linspace(0, 1, 6)
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
+    axes.set(xticks=ticks, yticks=ticks, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))

@@ -227,8 +227,7 @@ def _roc_panel(title: str, curves: Sequence[tuple[str, Curve]]) -> Figure:
     charts.draw_curves(axes, [(label, Curve(curve.x, curve.y, none, none)) for label, curve in curves])
     axes.get_legend().set_frame_on(True)
     axes.get_legend().get_frame().set(facecolor="white", alpha=0.8, edgecolor="none")
-    axes.set_title(escape_mathtext(shorten(title, 40)))
-    axes.set_xlabel("False alarms, share of stable points")
+    axes.set(title=escape_mathtext(shorten(title, 40)), xlabel="False alarms, share of stable points")
     axes.set_ylabel("Landslides found")
     return figure
 

@@ -158,8 +158,7 @@ def _dominant_factor_map(image: MapImage, names: Sequence[str], dominance: Domin
     )
     axes.set_aspect(image.metres_north / image.metres_east)
     axes.grid(False)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     draw_scale_bar(axes, image)
     share = dominance.share
     handles = []
@@ -184,8 +183,7 @@ def _response_chart(curve: ResponseCurve, title: str, unit: str) -> Figure:
     line = {"color": VERMILION, "marker": "s", "markersize": 3, "linewidth": 0.9, "linestyle": ":"}
     ends = _error_bars(observed.share, observed.low, observed.high)
     other.errorbar(middle, observed.share, yerr=ends, elinewidth=0.8, capsize=1.5, **line)
-    upper.set_title(escape_mathtext(shorten(title, 40)))
-    upper.set_ylim(0, 1)
+    upper.set(title=escape_mathtext(shorten(title, 40)), ylim=(0, 1))
     upper.tick_params(axis="y", colors=BLUE, labelsize=7)
     shown = np.isfinite(observed.share)
     _scale_observed(other, other.yaxis, np.concatenate([observed.share[shown], (observed.share + ends[1])[shown]]))
@@ -210,8 +208,7 @@ def _class_response_chart(curve: ResponseCurve, title: str) -> Figure:
     ends = _error_bars(observed.share, observed.low, observed.high)
     squares = {"fmt": "s", "color": VERMILION, "markersize": 3.5, "elinewidth": 0.8, "capsize": 1.5}
     other.errorbar(observed.share, places, xerr=ends, **squares)
-    axes.set_title(escape_mathtext(shorten(title, 40)))
-    axes.set_yticks(places)
+    axes.set(title=escape_mathtext(shorten(title, 40)), yticks=places)
     texts = [f"{shorten(label, 24)} {100 * area:.0f} %" for label, area in zip(curve.labels, observed.area)]
     axes.set_yticklabels([escape_mathtext(text) for text in texts], fontsize=7)
     axes.set_xlim(0, 1)

@@ -280,8 +280,7 @@ def distribution(band: ContinuousBand, width: float, height: float, labelled: bo
             slides = np.convolve(np.pad(slides, 1, mode="edge"), (0.25, 0.5, 0.25), mode="valid")
         axes.plot((band.edges[:-1] + band.edges[1:]) / 2, slides, color=VERMILION, linewidth=1.5)
         heights.append(slides)
-    axes.set_xlim(band.edges[0], band.edges[-1])
-    axes.set_ylim(0, _axis_top(heights) * 1.08 or 1)
+    axes.set(xlim=(band.edges[0], band.edges[-1]), ylim=(0, _axis_top(heights) * 1.08 or 1))
     if _axis_top(heights) < density.max():
         _note_spike(axes, band, counts, labelled)
     outside = band.finite - int(band.histogram.sum())
@@ -335,8 +334,7 @@ def class_bars(band: CategoricalBand, width: float, labelled: bool) -> Figure:
     axes.set_yticks(places)
     axes.set_yticklabels([shorten(row[0], 26) for row in rows], parse_math=False, fontsize=7.5)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(0, largest * 1.22 or 1)
-    axes.set_xlabel("share of cells, %")
+    axes.set(xlim=(0, largest * 1.22 or 1), xlabel="share of cells, %")
     return figure
 
 

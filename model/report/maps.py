@@ -262,8 +262,7 @@ def draw_outline(axes: Axes, rings: Sequence[np.ndarray], name: str = "") -> Non
         place = {"ha": "center", "va": "top", "xytext": (0, -3), "textcoords": "offset points"}
         box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.2}
         axes.annotate(escape_mathtext(name), top, fontsize=7, zorder=6, annotation_clip=True, bbox=box, **place)
-    axes.set_xlim(limits[0])
-    axes.set_ylim(limits[1])
+    axes.set(xlim=limits[0], ylim=limits[1])
 
 
 def draw_scale_bar(axes: Axes, image: MapImage) -> None:

@@ -130,8 +130,7 @@ def history_figure(history: list[dict[str, Any]], best_epoch: int) -> Figure:
                 marker = "." if len(epochs) < 3 else None
                 axis.plot(epochs, values, dash, color=_COLOURS[subset], label=subset, marker=marker)
             axis.axvline(best_epoch, color=SOFT, linestyle=":", linewidth=1)
-            axis.set_title(title)
-            axis.set_xlabel("Epoch")
+            axis.set(title=title, xlabel="Epoch")
         axes[0].legend()
         for axis in axes[len(shown) :]:
             axis.set_visible(False)
@@ -152,8 +151,7 @@ def windows_figure(result: TrainingResult, stack: str | os.PathLike) -> Figure:
             fill = colour if item.kind == "landslide" else "none"
             corner, size = (item.left, item.bottom), (item.right - item.left, item.top - item.bottom)
             axis.add_patch(Rectangle(corner, *size, facecolor=fill, edgecolor=colour, alpha=0.35, linewidth=0.5))
-        axis.set_xlim(left, right)
-        axis.set_ylim(bottom, top)
+        axis.set(xlim=(left, right), ylim=(bottom, top))
         axis.grid(False)
         axis.set_aspect(place.metres_north / place.metres_east)
         draw_scale_bar(axis, place)

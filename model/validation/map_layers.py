@@ -18,7 +18,7 @@ from ..factors.polygons import burn, extents_intersect, polygon_extents
 from ..grid import BLOCK, Block, Grid
 from ..inputs.rasters import read_block
 from ..inputs.vectors import Polygons
-from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..progress import Progress, stop_if_cancelled
 from ..safe_json import parse_json
 from ..statistics import weighted_quantiles
 from ..zones.raster import assign_zones, scan_cells
@@ -202,8 +202,7 @@ class ZoneSource:
     def by_area_shares(cls, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> ZoneSource:
         """Cut a map into five zones by the default shares of its area."""
         scheme = read_scheme(AREA_SHARES, [], [])
-        halves = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
-        quantiles = weighted_quantiles(scan_cells(dataset, grid, halves.pop), scheme.shares)
+        quantiles = weighted_quantiles(scan_cells(dataset, grid, progress), scheme.shares)
         return cls(zone_names(scheme.zones), quantiles.values)
 
     def read(self, block: Block, values: np.ndarray) -> np.ndarray:

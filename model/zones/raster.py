@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -22,7 +22,7 @@ from ..grid import Grid
 from ..inputs.rasters import REGION_TAG, create_raster, open_raster, read_block
 from ..outputs.atomic import write_text
 from ..outputs.transaction import RECORD_SUFFIX
-from ..progress import Progress, stop_if_cancelled
+from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..safe_json import read_json
 from ..statistics import CellScan
 from .schemes import MAX_ZONES, NODATA, zone_colours, zone_names
@@ -101,14 +101,15 @@ class ZoneCounts:
     maximum: float
 
 
-def scan_cells(dataset: rasterio.DatasetReader, grid: Grid, progress: Callable[[], Progress]) -> CellScan:
+def scan_cells(dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> CellScan:
     """Return a scan of the cells with data of a raster's first band, weighted by their area in square metres.
 
-    ``progress`` is called at the start of each scan for the progress to report to.
+    The first scan reports the first half of the progress, the following ones the second.
     """
+    halves = [SubProgress(progress, 0.5, 1.0), SubProgress(progress, 0.0, 0.5)]
 
     def scan() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for block in grid.blocks_with_progress(progress()):
+        for block in grid.blocks_with_progress(halves.pop() if len(halves) > 1 else halves[0]):
             values = read_block(dataset, block)
             valid = np.isfinite(values)
             areas = np.broadcast_to(grid.cell_area(block.row, block.height)[:, None], values.shape)
