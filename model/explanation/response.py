@@ -248,18 +248,11 @@ def assess_curve(curve: ResponseCurve, expected: Expectation, weights: np.ndarra
     draws = curve_mean(ends, curve.cells, bootstrap_weights(weights, seed))
     change = Estimate(float(mean[-1] - mean[0]), *percentile_interval(draws[:, 1] - draws[:, 0]), "bootstrap")
     variation = float(np.abs(np.diff(mean)).sum())
-    return CurveAssessment(
-        curve.factor,
-        _verdict(change, expected.direction, variation),
-        expected,
-        low,
-        high,
-        float(mean[0]),
-        float(mean[-1]),
-        change,
-        variation > FLAT_CHANGE and abs(change.value) < MIN_NET_CHANGE * variation,
-        _observed_thirds(curve, order, values, low, high),
-    )
+    verdict = _verdict(change, expected.direction, variation)
+    non_monotonic = variation > FLAT_CHANGE and abs(change.value) < MIN_NET_CHANGE * variation
+    ends_of_curve, thirds = (float(mean[0]), float(mean[-1])), _observed_thirds(curve, order, values, low, high)
+    assessed = curve.factor, verdict, expected, low, high
+    return CurveAssessment(*assessed, *ends_of_curve, change, non_monotonic, thirds)
 
 
 def ordinal(label: str) -> float:

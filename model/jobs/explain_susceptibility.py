@@ -172,16 +172,10 @@ def _explain(
         dominance = dominant_factor.write_dominant_factor(area, baselines, output, part)
         with open_raster(output, "dominant factor") as dataset:
             image = read_map(dataset, Grid.from_dataset(dataset, "dominant factor"), categorical=True)
-    facts = {
-        "blocks": len(tiles),
-        "of": sample.total_blocks,
-        "side": side * grid.cell_size(),
-        "landslide": int((tiles.labels == LANDSLIDE).sum()),
-        "stable": int((tiles.labels == STABLE).sum()),
-        "response_blocks": len(some),
-        "references": options.references,
-        "repeats": options.repeats,
-    }
+    slides, stable = int((tiles.labels == LANDSLIDE).sum()), int((tiles.labels == STABLE).sum())
+    facts = {"blocks": len(tiles), "of": sample.total_blocks, "side": side * grid.cell_size()}
+    facts |= {"landslide": slides, "stable": stable, "response_blocks": len(some)}
+    facts |= {"references": options.references, "repeats": options.repeats}
     results = (skill, importances, curves, associations, assessments, dominance)
     return Explanation(explained, *results, facts, image=image)
 
@@ -236,13 +230,8 @@ def _assess(
 
 def _summary(explanation: Explanation) -> ExplanationSummary:
     names, sample = explanation.explained.model.factor_names, explanation.sample
-    return ExplanationSummary(
-        explanation.skill.auc.value,
-        sample["blocks"],
-        sample["landslide"],
-        sample["stable"],
-        [(names[one.factors[0]], one.auc_drop.value) for one in explanation.ranking],
-        {names[one.factor]: one.verdict for one in explanation.assessments},
-        {name: float(share) for name, share in zip(names, explanation.dominance.share)},
-        explanation.warnings,
-    )
+    auc, counts = explanation.skill.auc.value, (sample["blocks"], sample["landslide"], sample["stable"])
+    ranking = [(names[one.factors[0]], one.auc_drop.value) for one in explanation.ranking]
+    verdicts = {names[one.factor]: one.verdict for one in explanation.assessments}
+    shares = {name: float(share) for name, share in zip(names, explanation.dominance.share)}
+    return ExplanationSummary(auc, *counts, ranking, verdicts, shares, explanation.warnings)

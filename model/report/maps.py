@@ -47,6 +47,7 @@ from .page import css_colour
 Bounds = tuple[float, float, float, float]
 MAX_SIDE = 800  # cells along the longer side of a map in a report
 LEGEND, MARGIN = 1.55, 0.22  # inches for the legend beside a map, and for the coordinates around it
+MAX_HEIGHT = 7.4  # inches of a map with its legend
 MAX_POINTS = 3000  # more points of one kind are thinned, to keep the map readable and the report small
 MAX_AVERAGED_CELLS = 40_000_000
 """A larger raster without overviews is thinned instead of averaged, which would read all of it."""
@@ -145,7 +146,6 @@ def zone_map(
     names: Mapping[int, str],
     points: Sequence[PointGroup],
     outlines: Mapping[str, Sequence[np.ndarray]] | None = None,
-    max_height: float = 7.4,
 ) -> Figure:
     """Draw zones with points, legend, scale bar and north arrow.
 
@@ -154,10 +154,9 @@ def zone_map(
         names: zone names from the least susceptible on.
         points: groups to draw, the first at the bottom.
         outlines: rings of each region by its name, in map coordinates.
-        max_height: of the figure in inches.
     """
     # The sizes are known, so the axes are placed by hand: coordinates left and below, legend on the right.
-    width = min(PAGE_WIDTH - LEGEND - MARGIN, (max_height - 2 * MARGIN) / zones.height_ratio)
+    width = min(PAGE_WIDTH - LEGEND - MARGIN, (MAX_HEIGHT - 2 * MARGIN) / zones.height_ratio)
     height = max(width * zones.height_ratio, 0.4)
     figure = Figure(figsize=(PAGE_WIDTH, max(height + 2 * MARGIN, 2.3)))
     tall = figure.get_figheight()

@@ -293,20 +293,15 @@ def point_features(
     subsets = {code: name for name, code in SUBSET_CODES.items()}
     outcomes = OUTCOMES[:2] if kind == "landslide" else OUTCOMES[2:]
     positive = cells.values >= data.options.threshold
-    return [
-        PointFeature(
-            float(xy[index, 0]),
-            float(xy[index, 1]),
-            kind,
-            outcomes[0] if positive[index] else outcomes[1],
-            float(cells.values[index]),
-            int(cells.zones[index]),
-            subsets.get(int(cells.subset[index]), ""),
-            "; ".join(names[region] for region in np.flatnonzero(cells.regions[index])) or other_region,
-            numbers[index] if numbers is not None else None,
-        )
-        for index in range(len(xy))
-    ]
+    features = []
+    for index, (x, y) in enumerate(xy):
+        outcome, number = outcomes[0 if positive[index] else 1], None if numbers is None else numbers[index]
+        susceptibility, zone = float(cells.values[index]), int(cells.zones[index])
+        subset = subsets.get(int(cells.subset[index]), "")
+        region = "; ".join(names[place] for place in np.flatnonzero(cells.regions[index])) or other_region
+        attributes = kind, outcome, susceptibility, zone, subset, region, number
+        features.append(PointFeature(float(x), float(y), *attributes))
+    return features
 
 
 Row = tuple[str, str, Estimate]
