@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 import traceback
 
-from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback  # type: ignore[attr-defined]  # the stubs lack the exceptions
+from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exceptions
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingMultiStepFeedback,
+)
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtWidgets import QApplication, QWidget
 

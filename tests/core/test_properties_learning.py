@@ -189,8 +189,8 @@ def test_a_validation_counts_every_point_that_was_given(case):
         taken |= cells
         assert used == len(cells) == (found.landslides if role == "landslide" else found.stable)
     main = found.of("all")
-    assert main.first.hits + main.first.misses == found.landslides
-    assert main.first.false_alarms + main.first.correct_rejections == found.stable
+    assert main.first_draw.hits + main.first_draw.misses == found.landslides
+    assert main.first_draw.false_alarms + main.first_draw.correct_rejections == found.stable
     values_ = [point.susceptibility for point in found.points]
     kinds = [point.kind == "landslide" for point in found.points]
     assert len(found.points) == found.landslides + found.stable

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import strategies as st
 
 from scarp.model.errors import ParameterInvalid, ScarpError, TooFewData
-from scarp.model.progress import NullProgress
-from scarp.model.safety.settings import SafetyInputs, SafetyOptions
 from scarp.model.warning.classes import KEYS, NO_WARNING, NODATA, NOT_ASSESSED, SEVERE, WARNING, WATCH, WarningOptions
 from scarp.model.zones.raster import read_breaks
 from scarp.model.zones.schemes import AREA_SHARES, BREAKS, EQUAL_INTERVAL, NATURAL_BREAKS
@@ -153,9 +151,9 @@ def test_the_safety_factor_is_its_formula_in_every_cell(case):
     known = np.isfinite(reference) & np.isfinite(rain)
     with workplace() as folder, windows_of(side):
         try:
-            inputs = SafetyInputs(write(folder / "r.tif", grid, reference), write(folder / "p.tif", grid, rain))
-            options, outputs = SafetyOptions(k_table={"all": k}, **season), {"output_rainfall": folder / "r7.tif"}
-            found = build_safety_factor(inputs, folder / "fs.tif", options, NullProgress(), **outputs)
+            rasters = write(folder / "r.tif", grid, reference), write(folder / "p.tif", grid, rain)
+            settings = {"k_table": {"all": k}, "output_rainfall": folder / "r7.tif", **season}
+            found = build_safety_factor(*rasters, folder / "fs.tif", **settings)
         except TooFewData:
             assert not known.any()
             assert {item.name for item in folder.iterdir()} == {"r.tif", "p.tif"}

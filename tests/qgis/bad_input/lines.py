@@ -121,21 +121,21 @@ lines-crossing-itself :: A river that crosses itself and doubles back :: works: 
 lines-polygons :: Polygons where faults should be :: FAULTS
 [buildbufferedlabels]
 polygons-bow-tie :: A landslide polygon that crosses itself :: works: It is mended to its two triangles; the log says
-    so. :: 1 invalid polygons of "scars" were mended
+    so. :: 1 invalid polygons of "scars" were repaired
 polygons-spike :: A landslide polygon without area :: LANDSLIDES: no feature of "scars" can be used; 1 with a shape
 polygons-spike-and-good :: A polygon without area beside a good one :: works: The good one counts; the log says that
-    one was left out. :: 1 features of "scars" .*left out
+    one was left out. :: 1 features of "scars" .*skipped
 polygons-lines :: Lines where landslides should be :: LANDSLIDES takes points or polygons, but the layer "rivers" holds
     lines
 [buildfactorstack]
 rock-bow-tie :: Rock polygons that cross themselves :: works: They are mended; the log says so. :: 1 invalid polygons
-    of "rocks" were mended
+    of "rocks" were repaired
 rock-elsewhere :: Rock polygons of another country :: "rocks".* overlaps the study grid
 study-area-elsewhere :: A study area in another country :: county
 [predictsusceptibility]
 map-area-elsewhere :: An area to map in another country :: county|AREA
 map-area-invalid :: An area to map that crosses itself :: works: It is mended; the log says so. :: 1 invalid polygons
-    of "county" were mended
+    of "county" were repaired
 [buildsafetyfactor]
 climate-text :: Climate zones whose alpha is a word :: "alpha" of the layer "climate" .*numbers.*"much"
 climate-zero-days :: Climate zones with 0 rainy days :: days

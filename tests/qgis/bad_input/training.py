@@ -60,7 +60,7 @@ CASES = (
     Case(
         "safety-void",
         TRAIN,
-        "A safety factor without values",
+        "A safety factor without any value",
         _void_safety,
         r"safety factor has no data in any training window",
     ),
@@ -76,7 +76,7 @@ CASES = (
     Case(
         "checkpoint-model",
         TRAIN,
-        "CHECKPOINT names a model",
+        "CHECKPOINT names a trained model",
         lambda at: {"CHECKPOINT": at.chain["model"]},
         r"model\.safetensors .*no checkpoint.*Choose another file",
     ),
