@@ -47,11 +47,6 @@ class Source:
         """Side of a cell in metres on the ground."""
         return self.grid.cell_size() / self.grid.scale_factor()
 
-    @property
-    def is_integer(self) -> bool:
-        """Whether the raster holds whole numbers, such as classes, which must not be averaged for a picture."""
-        return np.issubdtype(np.dtype(self.dataset.dtypes[0]), np.integer)
-
     def mask_nodata(self, cells: np.ndarray) -> np.ndarray:
         """Return values (float32) scaled as the raster declares, with NaN for no data; changes its input."""
         if self.nodata_undeclared:
@@ -181,11 +176,6 @@ class Mosaic:
         return self.pieces[self.anchor].cell_size
 
     @property
-    def bands(self) -> int:
-        """Most bands that a piece has."""
-        return max(piece.dataset.count for piece in self.pieces)
-
-    @property
     def has_sentinel_values(self) -> bool:
         """Whether a piece holds values such as -9999 that it does not declare as no data."""
         return any(piece.has_sentinel_values for piece in self.pieces)
@@ -237,10 +227,6 @@ class ResampledMosaic:
         for cells in self.read_pieces(block).values():
             result = cells if result is None else np.where(np.isfinite(result), result, cells)
         return np.full((block.height, block.width), np.nan, dtype=np.float32) if result is None else result
-
-    def is_empty(self, grid: Grid) -> bool:
-        """Whether no cell of the grid has a value; reads all of it."""
-        return not any(np.isfinite(self.read(block)).any() for block in grid.blocks())
 
     def read_pieces(self, block: Block) -> dict[int, np.ndarray]:
         """Return the values of each piece that may overlap a block, by its number; the first one counts."""

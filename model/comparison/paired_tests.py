@@ -217,8 +217,9 @@ def warn_about_inputs(comparison: Comparison) -> None:
                 f'The map "{one.name}" does not declare which value means no data, and holds values such as '
                 "-9999; these count as no data."
             )
-        if one.bands > 1:
-            warn(f'The map "{one.name}" has {one.bands} bands; the first one is used.')
+        bands = max(piece.dataset.count for piece in one.pieces)
+        if bands > 1:
+            warn(f'The map "{one.name}" has {bands} bands; the first one is used.')
         if ranks.minimum == ranks.maximum:
             warn(f'The map "{one.name}" has the value {ranks.minimum:g} everywhere, so it ranks nothing.')
         elif not probability:

@@ -192,7 +192,7 @@ def _summarise(comparison: Comparison, progress: Progress) -> ComparisonSummary:
 def _raise_if_map_empty(maps: Sequence[ResampledMosaic], grid: Grid) -> None:
     """Raise when landslides are on no common ground because a map has none: then the landslides are not the cause."""
     for one in maps:
-        if one.is_empty(grid):
+        if not any(np.isfinite(one.read(block)).any() for block in grid.blocks()):
             raise TooFewData(
                 f'The map "{one.mosaic.name}" of SUSCEPTIBILITY has no cell with data on the ground of '
                 "the others. Choose another map, or make it again."

@@ -103,7 +103,14 @@ def rainfall_warning(
             zones = ZoneSource.by_area_shares(dataset, grid, part)
         statistics = WarningStatistics([ALL, *(region_map.labels if region_map is not None else [])], zones.names)
         tags = {"THRESHOLDS": _thresholds_text(options), **warning_tags(warning_log.warnings)}
-        with _create_warning_raster(output, grid, tags) as target, _create_safety_raster(output_safety, grid) as safety:
+        band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in NAMES.items()})}
+        raster = create_raster(
+            output, grid, "uint8", NODATA, ["landslide warning"], [band], tags, Resampling.mode, COLOURS
+        )
+        more: contextlib.AbstractContextManager[rasterio.io.DatasetWriter | None] = contextlib.nullcontext()
+        if output_safety is not None:
+            more = create_raster(output_safety, grid, "float32", np.nan, ["safety factor"])
+        with raster as target, more as safety:
             part = SubProgress(progress, 0.3, 0.95)
             _write_blocks(layers, options, zones, region_map, statistics, target, safety, part)
     counts, km2 = statistics.counts(), statistics.km2()
@@ -183,22 +190,6 @@ def _region_map(grid: Grid, regions: Polygons | None, field: str | None) -> Regi
 def _thresholds_text(options: WarningOptions) -> str:
     watch = "" if options.fs_watch is None else f", FS_WATCH {options.fs_watch:g}"
     return f"P_LOW {options.p_low:g}, P_HIGH {options.p_high:g}, FS_CRITICAL {options.fs_critical:g}{watch}"
-
-
-def _create_warning_raster(
-    output: str | os.PathLike, grid: Grid, tags: Mapping[str, str]
-) -> contextlib.AbstractContextManager[rasterio.io.DatasetWriter]:
-    band = {"kind": "categorical", "classes": json.dumps({str(number): name for number, name in NAMES.items()})}
-    names = ["landslide warning"]
-    return create_raster(output, grid, "uint8", NODATA, names, [band], tags, Resampling.mode, COLOURS)
-
-
-def _create_safety_raster(
-    output: str | os.PathLike | None, grid: Grid
-) -> contextlib.AbstractContextManager[rasterio.io.DatasetWriter | None]:
-    if output is None:
-        return contextlib.nullcontext()
-    return create_raster(output, grid, "float32", np.nan, ["safety factor"])
 
 
 def _write_blocks(

@@ -83,7 +83,9 @@ def _frame(one: Mosaic) -> MapImage:
 
 
 def _read(source: Source, bounds: Bounds) -> MapImage:
-    categorical = source.is_integer or source.has_sentinel_values
+    # Classes and undeclared nodata must not be averaged.
+    whole_numbers = np.issubdtype(np.dtype(source.dataset.dtypes[0]), np.integer)
+    categorical = whole_numbers or source.has_sentinel_values
     image = read_map(source.dataset, source.grid, categorical, bounds, MAX_SIDE)
     return replace(image, cells=source.mask_nodata(image.cells))
 

@@ -336,7 +336,7 @@ def relief_covers(relief: Relief, crs: CRS, bounds: Bounds) -> bool:
         InputCorrupt: the DEM cannot be opened, or nothing leads from the CRS of the map to its own.
     """
     with open_raster(relief.path, "DEM") as dem:
-        return _window_within(dem, _bounds_in(dem, crs, bounds)) is not None
+        return _window_within(dem, crs, bounds) is not None
 
 
 def compute_hillshade(
@@ -409,7 +409,7 @@ def _shade(steepness: np.ndarray, facing: np.ndarray) -> np.ndarray:
 
 def _elevation(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
     result = np.full(shape, np.nan, dtype=np.float32)
-    window = _window_within(dem, _bounds_in(dem, crs, bounds))
+    window = _window_within(dem, crs, bounds)
     if window is None:
         return result
     cells = _read_reduced(dem, window, max(shape))
@@ -436,12 +436,10 @@ def _hillshade_from_stack(path: str, crs: CRS, bounds: Bounds, shape: tuple[int,
     return shade.reshape(shape[0], _OVERSAMPLING, shape[1], _OVERSAMPLING).mean(axis=(1, 3))
 
 
-def _bounds_in(dem: rasterio.DatasetReader, crs: CRS, bounds: Bounds) -> Bounds:
-    return transform_bounds(crs, dem.crs, *bounds) if dem.crs and dem.crs != crs else bounds
-
-
-def _window_within(dataset: rasterio.DatasetReader, bounds: Bounds) -> Window | None:
+def _window_within(dataset: rasterio.DatasetReader, crs: CRS, bounds: Bounds) -> Window | None:
     """Return the cells of a raster within bounds and two more on every side, ``None`` when there are none."""
+    if dataset.crs and dataset.crs != crs:
+        bounds = transform_bounds(crs, dataset.crs, *bounds)
     left, bottom, right, top = bounds
     corners = [~dataset.transform * corner for corner in ((left, top), (right, bottom))]
     columns, rows = zip(*corners)

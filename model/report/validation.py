@@ -61,11 +61,6 @@ class ValidationReportInput:
         counts = self.data.landslides.counts
         return "landslide cells" if counts.candidate_cells > counts.features else "landslides"
 
-    @property
-    def threshold(self) -> float:
-        """Susceptibility from which on a cell is classified as landslide."""
-        return self.main.threshold
-
     def split(self) -> tuple[list[ScopeResult], list[ScopeResult]]:
         """Return the results of map and subsets, and those of regions."""
         regions = [result for result in self.results if result.scope.name.startswith(REGION_PREFIX)]
@@ -108,14 +103,14 @@ def _add_summary(page: Page, content: ValidationReportInput) -> None:
     auc_text = (
         "Chance that a landslide has a higher susceptibility than a stable point: 0.5 is a coin toss, 1 is perfect."
     )
-    recall_text = f"Share of the landslides on cells with a susceptibility of {content.threshold:g} or more."
+    recall_text = f"Share of the landslides on cells with a susceptibility of {content.main.threshold:g} or more."
     kappa_text = "Agreement of map and points beyond chance: 0 is none, 1 is full."
     measures = (("AUC", main.auc, auc_text), ("Recall", recall, recall_text), ("Kappa", kappa, kappa_text))
     numbers = [(title, f"{one.value:.3f}", f"{interval_sentence(one)}{meaning}") for title, one, meaning in measures]
     in_top = f"of the landslides, on {percent(float(area), 0)} of the area."
     page.key_numbers([*numbers, (f"In the {name}", percent(landslides, 0), in_top)])
     text = (
-        f"At a susceptibility of {content.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
+        f"At a susceptibility of {content.main.threshold:g} the map finds {first.hits:,.0f} of {main.landslides:,} "
         f"{content.unit} and gives a false alarm at {first.false_alarms:,.0f} of {main.stable:,} stable points."
     )
     test = next((result for result in content.results if result.scope.name == "test"), None)
@@ -275,7 +270,7 @@ def _add_calibration(page: Page, content: ValidationReportInput) -> None:
 def _add_confusion(page: Page, content: ValidationReportInput) -> None:
     main, first = content.main, content.main.first_draw
     page.table(
-        f"Confusion matrix at a threshold of {content.threshold:g}",
+        f"Confusion matrix at a threshold of {content.main.threshold:g}",
         ["Map", "Landslides", "Stable points"],
         [
             ["landslide", f"{first.hits:,.0f} found", f"{first.false_alarms:,.0f} false alarms"],
@@ -319,7 +314,7 @@ def _add_map(page: Page, content: ValidationReportInput) -> None:
     drawn, total = sum(len(group.drawn) for group in groups), sum(len(group.xy) for group in groups)
     caption = (
         "Zones of susceptibility. A landslide counts as found where the susceptibility is "
-        f"{content.threshold:g} or more."
+        f"{content.main.threshold:g} or more."
     )
     if drawn < total:
         caption += f" {drawn:,} of the {total:,} {content.unit} are drawn."

@@ -101,10 +101,6 @@ class WarningOptions(Options):
                 "below 1, which is no rain at all. 0.5556 sets a watch from four fifths of the threshold on."
             )
 
-    def threshold_ratio(self) -> float:
-        """Return the rain at which a warning begins as a share of 1 / k."""
-        return 1 / self.fs_critical - 1
-
 
 @dataclass
 class WarningInputs:

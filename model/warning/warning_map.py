@@ -200,7 +200,7 @@ def log_result(
     statistics: WarningStatistics, options: WarningOptions, coefficients: Sequence[ClassCoefficient], progress: Progress
 ) -> None:
     """Report the areas, and warn of what may mislead."""
-    thresholds = [options.threshold_ratio() * one.critical_rainfall for one in coefficients]
+    thresholds = [(1 / options.fs_critical - 1) * one.critical_rainfall for one in coefficients]
     for one, rain in zip(coefficients, thresholds):
         progress.report(0.96, f"{one.label}: warning above {rain:.1f} mm in seven days (k {one.k:g}, {one.source}).")
     areas, highest = statistics.km2(), statistics.highest_rain()
