@@ -20,8 +20,7 @@ from .progress import Progress, stop_if_cancelled
 
 BLOCK = 1024  # side of a block in cells: ten float32 bands of it take 40 MB
 MAX_CELLS_PER_SIDE = 40_000_000  # the Earth's circumference in cells of 1 m
-_CELL_SIZE_RANGE, _MAX_COORDINATE = (1e-12, 1e9), 1e12
-"""Plausible cell sizes and coordinates, in map units of any kind."""
+_CELL_SIZE_RANGE, _MAX_COORDINATE = (1e-12, 1e9), 1e12  # plausible ones, in map units of any kind
 _COORDINATE_RESOLUTION = 1e-13  # smallest cell size relative to the coordinates: float64 holds about 16 digits
 
 

@@ -81,14 +81,9 @@ class Stack:
         return [self._bands[name] for name in names]
 
     def read(self, block: Block, names: Sequence[str] | None = None) -> np.ndarray:
-        """Read physical values and class codes.
+        """Read physical values and class codes, float32 (factors, height, width), NaN at nodata and outside the grid.
 
-        Args:
-            block: cells to read; may extend beyond the grid.
-            names: factors in the wanted order; all of them in band order by default.
-
-        Returns:
-            float32 array of shape (factors, height, width), NaN at nodata and outside the grid.
+        Factors are in the order of the names; all of them in band order by default. The block may be outside the grid.
         """
         bands = self.band_indexes(self.names if names is None else names)
         return read_window(self.dataset, block.row, block.column, block.height, block.width, bands)

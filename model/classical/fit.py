@@ -47,19 +47,11 @@ def fit_cell_model(
     Validation cells choose the hyperparameters (C of the regression, by blocks of both subsets; leaf size of the
     forest), and then serve for training too: nothing else of these models needs them.
 
-    Args:
-        kind: one of ``CELL_KINDS``.
-        cells: with physical values.
-        factors: the stack's factors, in the order of the values.
-        settings: give encoding, weights and seed.
-        progress: receives progress and warnings.
-
-    Returns:
-        The network on the CPU; ``metrics`` refer to the whole area of the test blocks and are ``None`` without test
-        cells. There is no history.
+    The cells have physical values, in the order of the stack's ``factors``. Metrics refer to the whole area of the test
+    blocks and are ``None`` without test cells; there is no history.
 
     Raises:
-        ParameterInvalid: the kind is not of single cells.
+        ParameterInvalid: the kind is none of ``CELL_KINDS``.
     """
     if kind not in CELL_KINDS:
         raise ParameterInvalid(

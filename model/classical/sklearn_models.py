@@ -33,7 +33,6 @@ def fit_regression(
         labels: (cells,): 1 landslide, 0 stable.
         weights: of the cells.
         groups: block of each cell, if known.
-        progress: receives progress.
     """
     c_value, summary = _choose_c(values, labels, weights, groups, progress)
     fitted = _fit(values, labels, weights, c_value)

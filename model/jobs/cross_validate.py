@@ -167,7 +167,6 @@ def cross_validate(
         settings: of the training; SPLIT does not apply.
         safety_factor: on the stack's grid; only PCUM uses it.
         output_table: CSV with one row per fold.
-        progress: receives progress and warnings.
 
     Raises:
         ParameterInvalid: there is no such kind, or a setting does not fit the data.

@@ -28,35 +28,17 @@ def train_comparison_model(
     output_html: str | os.PathLike | None = None,
     progress: Progress,
 ) -> TrainingResult:
-    """Train one of the models that PCUM is compared with and write the model file.
+    """Train one of ``COMPARISON_KINDS`` and write the model file; arguments, result and errors are ``train_pcum``'s.
 
     The spatial split has the same blocks as that of ``train_pcum`` with the same BLOCK and SEED, so all kinds are
-    tested on the same area. Models of single cells learn from an even sample of the cells of these blocks.
-
-    Args:
-        kind: one of ``COMPARISON_KINDS``.
-        stack: factor stack.
-        labels: label raster on the stack's grid: 1 landslide, 0 stable, 255 unknown.
-        output: the model file, ``.safetensors``.
-        settings: from ``settings_of_kind``; those that a kind does not use are ignored.
-        checkpoint: file for the state of a network's training; models of single cells need none.
-        output_html: report.
-        progress: receives progress and warnings.
-
-    Returns:
-        As for ``train_pcum``; for models of single cells ``windows`` are the blocks, and there is no history.
-
-    Raises:
-        GridMismatch: the labels lie on another grid.
-        TooFewData: there are too few landslides or stable cells for three subsets.
-        ParameterInvalid: there is no such kind, a setting does not fit the data, or the checkpoint is another run's.
-        DeviceUnavailable: there is no such device.
-        OutputNotWritable: an output cannot be written.
-        ScarpError: an input cannot be read; see ``open_stack`` and ``open_raster``.
+    tested on the same area. Models of single cells learn from an even sample of the cells of these blocks; they have
+    neither checkpoint nor history, and the ``windows`` of their result are the blocks. Settings come from
+    ``settings_of_kind``; those that a kind does not use are ignored.
     """
     settings = enforce_kind_settings(kind, settings)
     inputs = {"STACK": stack, "LABELS": labels}
-    run = TrainingRun("traincomparisonmodel", kind, settings, inputs, output, output_html, checkpoint, progress)
+    outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html}
+    run = TrainingRun(kind, settings, inputs, outputs, checkpoint, progress)
     with run.start_log() as log:
         with open_training_rasters(stack, labels) as rasters:
             grid, factors, part = rasters.grid, rasters.factors, SubProgress(run.progress, 0.0, 0.08)

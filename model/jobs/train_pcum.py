@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
@@ -40,6 +39,9 @@ from ..training.settings import (
 from ..windows.collection import CellCollection, WindowCollection, WindowPlan, WindowSet, collect_windows
 from ..windows.split import SUBSETS, TRAIN, open_training_rasters
 
+Files = Mapping[str, Union[str, os.PathLike, None]]  # by parameter
+Collected = Union[WindowCollection, CellCollection]
+
 
 def train_pcum(
     stack: str | os.PathLike,
@@ -67,7 +69,6 @@ def train_pcum(
         given: names of the settings that the user gave; it is an error if ``start_from`` would change one.
         checkpoint: file for the state of the run; if it exists, the run resumes from it.
         output_html: report with the training curves.
-        progress: receives progress and warnings.
 
     Raises:
         GridMismatch: labels or safety factor lie on another grid.
@@ -80,8 +81,9 @@ def train_pcum(
     """
     settings = settings or TrainingSettings()
     inputs = {"STACK": stack, "LABELS": labels, "SAFETY_FACTOR": safety_factor, "START_FROM": start_from}
-    run = TrainingRun("trainpcum", PCUM, settings, inputs, output, output_html, checkpoint, progress)
-    start = None if start_from is None else read_start_model(start_from)
+    outputs = {"OUTPUT": output, "OUTPUT_HTML": output_html}
+    run = TrainingRun(PCUM, settings, inputs, outputs, checkpoint, progress)
+    run.start = start = None if start_from is None else read_start_model(start_from)
     if start is not None:
         settings = fine_tune_settings(start, settings, given)
         text = f"Fine-tuning the model {start.name}, with a learning rate of {settings.learning_rate:g}."
@@ -94,8 +96,8 @@ def train_pcum(
             collected = collect_windows(rasters, plan, SubProgress(run.progress, 0.0, 0.08))
         if start is not None:
             check_pixel_size(start, grid.cell_size(), run.progress)
-        fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log, start)
-        return run.finish(fitted, collected, subsets, grid, log, start)
+        fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
+        return run.finish(fitted, collected, subsets, grid, log)
 
 
 def read_start_model(path: str | os.PathLike) -> StartModel:
@@ -119,42 +121,31 @@ class TrainingRun:
         OutputNotWritable: an output cannot be written.
     """
 
+    start: StartModel | None = None
+
     def __init__(
-        self,
-        algorithm: str,
-        kind: str,
-        settings: TrainingSettings,
-        inputs: Mapping[str, str | os.PathLike | None],
-        output: str | os.PathLike,
-        output_html: str | os.PathLike | None,
-        checkpoint: str | os.PathLike | None,
-        progress: Progress,
+        self, kind: str, settings: TrainingSettings, inputs: Files, outputs: Files, checkpoint: Any, progress: Progress
     ) -> None:
-        self.kind, self.settings, self.inputs = kind, settings, inputs
-        self.output, self.output_html, self.checkpoint = output, output_html, checkpoint
-        self.progress = WarningLog(progress)
-        for path in (output, output_html, checkpoint):
+        self.kind, self.settings, self.inputs, self.outputs = kind, settings, inputs, outputs
+        self.output, self.checkpoint, self.progress = str(outputs["OUTPUT"]), checkpoint, WarningLog(progress)
+        for path in (*outputs.values(), checkpoint):
             if path is not None:
                 check_writable(path)
         training_precision(settings.precision, choose_device(settings.device))
         parameters = {**settings.record(), "CHECKPOINT": None if checkpoint is None else str(checkpoint)}
         if kind != PCUM:
             parameters = {"KIND": kind, **parameters}
+        algorithm = "trainpcum" if kind == PCUM else "traincomparisonmodel"
         self.record = RunRecord(algorithm, parameters, inputs)
         roles = {"factor stack": "STACK", "labels": "LABELS", "safety factor": "SAFETY_FACTOR"}
         warn_stale_inputs({role: inputs.get(name) for role, name in roles.items()}, self.progress)
 
     def start_log(self) -> TrainingLog:
         """Begin the history."""
-        return start_training_log(self.kind, self.output, self.settings, self.progress, self.output_html)
+        return start_training_log(self.kind, self.output, self.settings, self.progress, self.outputs["OUTPUT_HTML"])
 
     def fit_windows(
-        self,
-        collected: WindowCollection,
-        factors: list[Any],
-        cell: float,
-        log: TrainingLog,
-        start: StartModel | None = None,
+        self, collected: WindowCollection, factors: list[Any], cell: float, log: TrainingLog
     ) -> tuple[FittedNetwork, list[dict[str, Any]]]:
         """Train a network on windows of cells of ``cell`` metres; return it and :func:`describe_windows`."""
         patch, windows = patch_cells(self.kind, cell), collected.windows
@@ -163,11 +154,8 @@ class TrainingRun:
         self.settings = with_class_weight(self.settings, subsets[TRAIN], self.progress)
         counts = ", ".join(f"{item['windows']} {item['name']}" for item in subsets)
         what, share = "patches" if patch > 1 else "cells", 100 * subsets[TRAIN]["landslide_share"]
-        self.progress.report(
-            0.08,
-            f"{len(windows)} windows of {windows.side} × {windows.side} cells: {counts}. Landslide {what} are "
-            f"{share:.1f} % of the training {what}.",
-        )
+        text = f"{len(windows)} windows of {windows.side} × {windows.side} cells: {counts}. Landslide {what} are "
+        self.progress.report(0.08, f"{text}{share:.1f} % of the training {what}.")
         if patch > 1:
             side = f"{patch} × {patch} cells ({patch * cell:.0f} m)"
             self.progress.report(0.08, f"The {TITLES[self.kind]} predicts one value per {side}.")
@@ -177,7 +165,7 @@ class TrainingRun:
         self.progress.report(0.08, f"Settings: {settings_line(self.settings)}.")
         part = SubProgress(self.progress, 0.08, 0.97)
         data = windows, factors, self.settings, part
-        return fit_network(*data, self.checkpoint, self.kind, start, cell, log), subsets
+        return fit_network(*data, self.checkpoint, self.kind, self.start, cell, log), subsets
 
     def _report_constraint(self, windows: WindowSet) -> None:
         safety, critical = training_safety(windows), self.settings.fs_critical
@@ -192,25 +180,19 @@ class TrainingRun:
             )
 
     def finish(
-        self,
-        fitted: FittedNetwork,
-        collected: WindowCollection | CellCollection,
-        subsets: list[dict[str, Any]],
-        grid: Grid,
-        log: TrainingLog,
-        start: StartModel | None = None,
+        self, fitted: FittedNetwork, collected: Collected, subsets: list[dict[str, Any]], grid: Grid, log: TrainingLog
     ) -> TrainingResult:
         """Write model file, report and run record, and return the result."""
         settings, cells = self.settings, collected.cells if isinstance(collected, CellCollection) else None
         windows = collected if isinstance(collected, CellCollection) else collected.windows
         training = {"subsets": subsets, "labels": label_settings(self.inputs["LABELS"] or "")}
         training.update(training_inputs(self.record.inputs(), grid))
-        if start is not None:
-            training["start_from"] = {"name": start.name, "sha256": start.sha256}
+        if self.start is not None:
+            training["start_from"] = {"name": self.start.name, "sha256": self.start.sha256}
         model = trained_model(self.kind, fitted, settings, grid, training)
         save_model(model, self.output)
         result = TrainingResult(
-            model=str(self.output),
+            model=self.output,
             sha256=sha256(self.output),
             windows=windows.features(grid, settings.seed),
             subsets=subsets,
@@ -219,22 +201,18 @@ class TrainingRun:
             **{name: getattr(fitted, name) for name in ("metrics", "history", "device", "precision", "ended")},
         )
         self.progress.report(0.98, _result_line(result))
-        if self.output_html is not None:
+        if self.outputs["OUTPUT_HTML"] is not None:
             from ..report.training import write_training_page
 
-            with keep_model_if_report_fails(self.output):
-                write_training_page(self.output_html, result, model, self.inputs, cells, self.progress)
-        self.record.write(
-            {"OUTPUT": self.output, "OUTPUT_HTML": self.output_html},
-            metrics=result.metrics,
-            windows=subsets,
-            settings_used=settings.as_dict(),
-            seed=settings.seed,
-            device=result.device,
-            precision=result.precision,
-            ended=result.ended,
-            warnings=result.warnings,
-        )
+            try:
+                write_training_page(self.outputs["OUTPUT_HTML"], result, model, self.inputs, cells, self.progress)
+            except OutputNotWritable as error:
+                # A model that took hours to train is kept.
+                commit_partial()
+                raise OutputNotWritable(f"{error} The model is complete and stays: {self.output}.") from error
+        used = {"metrics": result.metrics, "windows": subsets, "settings_used": settings.as_dict()}
+        ran = {name: getattr(result, name) for name in ("device", "precision", "ended", "warnings")}
+        self.record.write(self.outputs, **used, seed=settings.seed, **ran)
         log.finish(result.ended, result.metrics)
         self.progress.report(1.0)
         return result
@@ -287,7 +265,7 @@ def with_class_weight(settings: TrainingSettings, train: dict[str, Any], progres
     return dataclasses.replace(settings, weight_landslide=weight)
 
 
-def warn_random_split(collected: WindowCollection | CellCollection, progress: Progress) -> None:
+def warn_random_split(collected: Collected, progress: Progress) -> None:
     """Warn that the metrics of a random split are optimistic."""
     if collected.split is None:
         progress.warn(
@@ -317,16 +295,6 @@ def describe_subset(subset: int, windows: int, with_landslides: int, landslide: 
         "stable_cells": int(stable),
         "landslide_share": int(landslide) / max(int(landslide) + int(stable), 1),
     }
-
-
-@contextlib.contextmanager
-def keep_model_if_report_fails(model: str | os.PathLike) -> Iterator[None]:
-    """Keep a model that took hours to train even if its report cannot be written."""
-    try:
-        yield
-    except OutputNotWritable as error:
-        commit_partial()
-        raise OutputNotWritable(f"{error} The model is complete and stays: {model}.") from error
 
 
 def training_safety(windows: WindowSet) -> np.ndarray:

@@ -9,8 +9,7 @@ from torch.nn import functional
 from .unet import SLOPE, ChannelDropout
 
 HIDDEN_LAYERS = 3  # of BPNN, as in the paper
-BLOCKS = 3
-"""Residual blocks of ResNet, as in the paper; each is followed by pooling that halves the resolution."""
+BLOCKS = 3  # residual blocks of ResNet, as in the paper; each is followed by pooling that halves the resolution
 
 
 class PatchNetwork(nn.Module):

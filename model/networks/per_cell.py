@@ -78,10 +78,8 @@ class Tables(nn.Module):
             raise ParameterInvalid("the edges of its bins do not increase")
 
 
-CELLS = 32768
-"""Cells per batch, which bounds the memory; times channels it must stay within int32."""
-COMPACT_EVERY = 3
-"""Steps after which cells that reached a leaf are removed; the check costs about as much as a step."""
+CELLS = 32768  # per batch, which bounds the memory; times channels it must stay within int32
+COMPACT_EVERY = 3  # steps after which cells that reached a leaf are removed; the check costs about as much as a step
 MIN_SHARE = 1e-6  # shares are kept this far from 0 and 1, because 0 of so many trees is no infinite logit
 
 

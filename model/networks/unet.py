@@ -27,8 +27,7 @@ class ChannelDropout(nn.Module):
         super().__init__()
         self.features, self.rate = features, rate
         self.mask: torch.Tensor | None = None
-        self.generator: torch.Generator | None = None
-        """Of the training run, on the network's device; torch's global one by default."""
+        self.generator: torch.Generator | None = None  # of the training run; torch's global one by default
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Drop channels in training, or with the mask of a sample."""
@@ -234,14 +233,9 @@ class Curves(nn.Module):
 
 
 def _hat_basis(values: torch.Tensor, knots: torch.Tensor) -> torch.Tensor:
-    """Return a hat function per knot: 1 at the knot, 0 at its neighbours, linear between; their sum is 1.
+    """Return a hat function per knot, (batch, knots, height, width): 1 at the knot, 0 at its neighbours, else linear.
 
-    Args:
-        values: (batch, 1, height, width), within the outer knots.
-        knots: increasing.
-
-    Returns:
-        (batch, knots, height, width).
+    Their sum is 1 for values, (batch, 1, height, width), within the outer knots, which increase.
     """
     steps = torch.diff(knots)
     # There is nothing beyond the outer knots, so the length of these steps does not matter.

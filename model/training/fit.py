@@ -154,12 +154,10 @@ def fit_network(
         windows: with physical values.
         factors: the stack's factors, in the order of the values.
         settings: of the run; ``physics`` other than ``none`` needs windows with a safety factor.
-        progress: receives progress and warnings.
         checkpoint: file for the state of the run.
         kind: of network.
         start: a trained network to fine-tune, with settings of :func:`~.fine_tuning.fine_tune_settings`.
         cell: size of a cell in metres; from the settings' window by default.
-        log: writes the history.
 
     Raises:
         DeviceUnavailable: there is no such device, it lacks the precision, has too little memory, or fails.

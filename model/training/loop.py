@@ -264,10 +264,7 @@ class Trainer:
         return FitResult(state.history, state.best_epoch, ended)
 
     def evaluate(
-        self,
-        indices: np.ndarray,
-        collect: Callable[[torch.Tensor, torch.Tensor], None] | None = None,
-        ema: bool = False,
+        self, indices: np.ndarray, collect: Callable[[Any, Any], None] | None = None, ema: bool = False
     ) -> dict[str, float | None]:
         """Return loss, accuracy, recall and violation rate of some windows, without dropout.
 

@@ -134,7 +134,6 @@ def read_windows(
         side: cells of a window.
         plan: padding, and seed of a random split.
         split: spatial blocks; ``None`` for a random split of the windows, as published.
-        progress: receives progress.
         assign_subsets: without, all windows are in the first subset, for :func:`split_windows`.
 
     Raises:

@@ -87,14 +87,8 @@ def assign_blocks(landslide: np.ndarray, labelled: np.ndarray, shares: Sequence[
     The best balanced of many random assignments is taken. Blocks with and without landslides are assigned
     separately, so that every subset has landslides wherever possible.
 
-    Args:
-        landslide: landslide cells per block, any shape.
-        labelled: labelled cells per block, same shape.
-        shares: target of each subset; their sum is 1.
-        seed: of the random assignments.
-
-    Returns:
-        uint8, same shape: index of the subset, ``NO_SUBSET`` where nothing is labelled.
+    Landslide cells and labelled cells per block have any shape; the result has it too, uint8: index of the subset,
+    ``NO_SUBSET`` where nothing is labelled. The sum of the shares is 1.
 
     Raises:
         TooFewData: fewer blocks hold landslides than there are subsets.
