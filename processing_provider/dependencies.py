@@ -15,12 +15,9 @@ from .settings import has_window
 
 # scarp.environment is imported in functions: QGIS loads this module at its start, which must cost little.
 
-LINK = "scarp:install"
-"""Address of the dialog that installs the libraries."""
-OPTIONAL = {"distributed"}
-"""Packages that only a Dask cluster needs, and that the private environment does not contain."""
-PACKAGES = {"sklearn": "scikit-learn"}
-"""Package to install, where its name differs from that of the module."""
+LINK = "scarp:install"  # address of the dialog that installs the libraries
+OPTIONAL = {"distributed"}  # packages that only a Dask cluster needs, and that the private environment does not contain
+PACKAGES = {"sklearn": "scikit-learn"}  # package to install, where its name differs from that of the module
 
 
 def missing(modules: Iterable[str]) -> list[str]:

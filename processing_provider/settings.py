@@ -12,8 +12,7 @@ from qgis.PyQt.QtGui import QIcon
 from ..translation import tr
 
 AUTOMATIC, PROCESS, INSIDE = "automatic", "process", "inside"
-_ORDER = (AUTOMATIC, PROCESS, INSIDE)
-"""Frozen: QGIS stores the number of the choice."""
+_ORDER = (AUTOMATIC, PROCESS, INSIDE)  # frozen: QGIS stores the number of the choice
 _RUN = "SCARP_WHERE_TO_RUN"
 _GROUPS = "SCARP_GROUP_LAYERS"
 _STORE = "Processing/Configuration/"

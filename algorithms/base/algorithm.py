@@ -41,8 +41,7 @@ PREPARE = ("prepare", "1 Prepare data")
 TRAIN = ("train", "2 Train")
 MAP = ("map", "3 Map")
 VALIDATE = ("validate", "4 Validate")
-CORE = ("rasterio",)
-"""Modules that every algorithm needs."""
+CORE = ("rasterio",)  # modules that every algorithm needs
 
 
 _ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced  # type: ignore[attr-defined]  # stubs of QGIS 4
@@ -51,15 +50,13 @@ _ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced  # type: ignore[a
 class ScarpAlgorithm(QgsProcessingAlgorithm):
     """One step of the workflow. A subclass states the fields below, declares parameters and calls the core."""
 
-    ID = ""
-    """Frozen; also the name of the module and of the icon."""
+    ID = ""  # frozen; also the name of the module and of the icon
     TITLE = ""
     GROUP = PREPARE
     SUMMARY = ""
     """What it does and when to use it, for an analyst who has not read the paper. Lines become paragraphs."""
     TAGS: tuple[str, ...] = ()
-    REQUIRED_MODULES: tuple[str, ...] = CORE
-    """Modules that must be importable."""
+    REQUIRED_MODULES: tuple[str, ...] = CORE  # modules that must be importable
     _written_outputs: Sequence[str] = ()
 
     def define(self) -> None:

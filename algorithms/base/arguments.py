@@ -25,8 +25,7 @@ from .parameters import (
     source_text,
 )
 
-Bounds = tuple[float, float, float, float]
-"""Left, bottom, right, top."""
+Bounds = tuple[float, float, float, float]  # left, bottom, right, top
 Crs = QgsCoordinateReferenceSystem
 Fields = Sequence[Union[str, None]]
 AnyOptions = TypeVar("AnyOptions", bound=Options)
@@ -50,10 +49,8 @@ class Arguments:
         self.progress, self.core = progress, core
         self.read: dict[str, dict[str, Any]] = {}
         """Name and checksum of each vector input that was read, for the run record."""
-        self.written: dict[str, dict[str, Any]] = {}
-        """Checksum of each vector output that was written."""
-        self.bounds: Bounds | None = None
-        """Of the study grid, once it is known."""
+        self.written: dict[str, dict[str, Any]] = {}  # checksum of each vector output that was written
+        self.bounds: Bounds | None = None  # of the study grid, once it is known
 
     def given(self, name: str) -> bool:
         """Whether the user gave a value."""

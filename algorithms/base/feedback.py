@@ -5,11 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 
-from qgis.core import (  # type: ignore[attr-defined]  # the stubs lack the exceptions
-    QgsProcessingException,
-    QgsProcessingFeedback,
-    QgsProcessingMultiStepFeedback,
-)
+from qgis.core import QgsProcessingException, QgsProcessingFeedback, QgsProcessingMultiStepFeedback  # type: ignore[attr-defined]  # the stubs lack the exceptions
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 from qgis.PyQt.QtWidgets import QApplication, QWidget
 
@@ -20,10 +16,8 @@ from ...processing_provider.dependencies import load_error_message
 from ...running.failures import UnexpectedCoreError
 from ...translation import tr
 
-SMOOTHING = 0.3
-"""Share of the elapsed time over which the rate is smoothed."""
-MIN_ELAPSED, MIN_FRACTION = 8.0, 0.02
-"""Seconds and share of the work before which nothing is estimated."""
+SMOOTHING = 0.3  # share of the elapsed time over which the rate is smoothed
+MIN_ELAPSED, MIN_FRACTION = 8.0, 0.02  # seconds and share of the work before which nothing is estimated
 MIN_INTERVAL, MIN_CHANGE = 5.0, 0.2
 """Seconds between two estimates, and the relative change that makes a new one worth showing."""
 

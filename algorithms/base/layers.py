@@ -37,8 +37,7 @@ from .parameters import require_field_of
 Layer = Union[Points, Lines, Polygons]
 _GeometryType: Any = QgsWkbTypes.GeometryType
 POINT, LINE, POLYGON = _GeometryType.PointGeometry, _GeometryType.LineGeometry, _GeometryType.PolygonGeometry
-LARGE_LAYER = 20_000
-"""Features from which only those near the grid are read."""
+LARGE_LAYER = 20_000  # features from which only those near the grid are read
 _FEATURES_PER_CANCEL_CHECK = 1000
 _REPAIRED = "repaired"
 _SourceFlag: Any = QgsProcessingFeatureSource.Flag
@@ -51,10 +50,8 @@ class VectorReader:
     """Reads one vector source into the CRS of the study grid."""
 
     source: QgsProcessingFeatureSource
-    parameter: str
-    """Name of the parameter, for messages."""
-    text: str
-    """Path or URI, for the run record."""
+    parameter: str  # name of the parameter, for messages
+    text: str  # path or URI, for the run record
     crs: QgsCoordinateReferenceSystem
     context: QgsProcessingContext
     progress: Progress
@@ -62,8 +59,7 @@ class VectorReader:
     """Left, bottom, right, top in the CRS of the grid; features beyond are not needed."""
     read: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Receives name and checksum of the layer by parameter, for the run record."""
-    bounds: tuple[float, float, float, float] | None = None
-    """Of the grid itself."""
+    bounds: tuple[float, float, float, float] | None = None  # of the grid itself
     _counts: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -289,10 +285,8 @@ def wrap_near_grid(geometry: QgsGeometry, left: float, right: float) -> QgsGeome
     return QgsGeometry.collectGeometry(parts) if geometry.isMultipart() else parts[0]
 
 
-_LINE_STRING, _MULTI_POLYGON = 2, 6
-"""Types in well-known binary (WKB)."""
-_HEAD, _COUNT = struct.Struct("<BII"), struct.Struct("<I")
-"""Byte order, type and count; and a count alone."""
+_LINE_STRING, _MULTI_POLYGON = 2, 6  # types in well-known binary (WKB)
+_HEAD, _COUNT = struct.Struct("<BII"), struct.Struct("<I")  # byte order, type and count; and a count alone
 
 
 def _wkb_lines(wkb: bytes) -> list[np.ndarray]:

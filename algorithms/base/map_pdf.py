@@ -48,8 +48,7 @@ from .sinks import point
 
 TEMPLATES = Path(__file__).resolve().parent.parent.parent / "resources" / "templates"
 DPI = 200
-COLUMN_WIDTHS = (19, 17, 12, 16, 12, 11, 21)
-"""Millimetres, without the margins of the cells."""
+COLUMN_WIDTHS = (19, 17, 12, 16, 12, 11, 21)  # millimetres, without the margins of the cells
 _DARK = 0.4
 
 

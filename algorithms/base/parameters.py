@@ -46,8 +46,7 @@ LAYER_TYPES = ("raster", "source", "layer", "multilayer", "vector")
 """Types of parameters, as QGIS names them, that take layers."""
 _OPTIONAL = QgsProcessingParameterDefinition.Flag.FlagOptional  # type: ignore[attr-defined]  # stubs of QGIS 4
 MODEL_SUFFIX = "safetensors"
-Definition = Any
-"""A ``QgsProcessingParameterDefinition``, whose attributes depend on its type."""
+Definition = Any  # a ``QgsProcessingParameterDefinition``, whose attributes depend on its type
 _NOT_FILES = ("memory:", "ogr:", "postgis:", "database:", "spatialite:", "mssql:", "oracle:", "hana:")
 """Prefixes of outputs that go to memory or into a database."""
 

@@ -30,12 +30,10 @@ from ...translation import tr
 from .arguments import Arguments
 from .parameters import LAYER_TYPES, Definition, Source, is_given, plain, source_text, strip_password
 
-TEMPORARY = "temporary"
-"""Key of the name of a layer that exists in QGIS's memory only."""
+TEMPORARY = "temporary"  # key of the name of a layer that exists in QGIS's memory only
 SOURCE, SELECTED, LIMIT, FILTER = "source", "selected_only", "feature_limit", "filter"
 """Keys of a layer of which only some features were used."""
-_PATH_PROVIDERS = ("ogr", "gdal")
-"""Providers whose sources Processing takes as paths."""
+_PATH_PROVIDERS = ("ogr", "gdal")  # providers whose sources Processing takes as paths
 
 
 def serialize_parameter(arguments: Arguments, definition: Definition) -> Any:

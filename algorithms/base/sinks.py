@@ -41,8 +41,7 @@ from .parameters import output_path
 
 WkbType = QgsWkbTypes.Type
 TEXT, INTEGER, REAL = "text", "integer", "real"
-Columns = Sequence[tuple[str, str]]
-"""Names of fields with the types TEXT, INTEGER and REAL."""
+Columns = Sequence[tuple[str, str]]  # names of fields with the types TEXT, INTEGER and REAL
 Rows = Iterable[tuple[QgsGeometry, Sequence[Any]]]
 _SQLITE_SIDECARS = ("-journal", "-wal", "-shm")
 _SHAPEFILE_SIDECARS = (".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix")

@@ -34,8 +34,7 @@ from ...translation import tr
 from .parameters import absolute_path
 
 STYLES = Path(__file__).resolve().parent.parent.parent / "resources" / "styles"
-SIDECAR_STYLE = "beside"
-"""Stands for the QML file that the core wrote beside a raster of classes."""
+SIDECAR_STYLE = "beside"  # stands for the QML file that the core wrote beside a raster of classes
 _INPUTS, _MAPS = "stack rainfall safety_factor labels", "applicability uncertainty susceptibility difference zones"
 ORDER = (*_INPUTS.split(), *_MAPS.split(), SIDECAR_STYLE, "warning", "folds", "windows", "points")
 """Styles from the bottom of a layer group to its top: inputs, results, and vector layers above both."""
@@ -47,8 +46,7 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
     def __init__(self, style: str | None) -> None:
         """Choose a style: a QML file without its suffix, :data:`SIDECAR_STYLE`, or None to leave the layer as it is."""
         super().__init__()
-        self.group: LayerGroup | None = None
-        """Where the layer is moved to; None to leave it where QGIS puts it."""
+        self.group: LayerGroup | None = None  # where the layer is moved to; None to leave it where QGIS puts it
         self._order = ORDER.index(style) + 1 if style else 0
         self._style = style
 
@@ -163,8 +161,7 @@ def _groups_of_a_model(context: QgsProcessingContext) -> set[str]:
     return {name for name in found if name}
 
 
-_used_names: set[str] = set()
-"""Names of the layer groups of this session."""
+_used_names: set[str] = set()  # names of the layer groups of this session
 
 
 def group_layers(context: QgsProcessingContext, title: str, results: Mapping[str, Any]) -> None:

@@ -29,8 +29,7 @@ class RasterExtent:
 
     crs_wkt: str
     bounds: Bounds
-    buffered_bounds: list[Bounds]
-    """The bounds grown by each distance asked for."""
+    buffered_bounds: list[Bounds]  # the bounds grown by each distance asked for
 
 
 def raster_extent(path: str | os.PathLike, role: str, *, reaches: Sequence[float] = ()) -> RasterExtent:

@@ -44,8 +44,7 @@ from ..provenance.records import (
 from ..stack import Stack, open_stack
 
 AnyPath = Union[str, os.PathLike]
-RESUME_MIN_WORK = 4e6
-"""Cells, times models and samples, from which tiles are kept on disk until the map is complete."""
+RESUME_MIN_WORK = 4e6  # cells, times models and samples, from which tiles are kept on disk until the map is complete
 
 
 @dataclass

@@ -250,8 +250,7 @@ class MessageDecoder:
         return np.frombuffer(self._content, dtype, count, int(offset)).reshape(shape)
 
 
-CALL, CANCEL, ANSWER = "call", "cancel", "answer"
-"""Sent by QGIS: run a job, stop it, and the result of a callback."""
+CALL, CANCEL, ANSWER = "call", "cancel", "answer"  # sent by QGIS: run a job, stop it, and the result of a callback
 PROGRESS, WARNING, FUNCTION, RESULT, ERROR = "progress", "warning", "function", "result", "error"
 """Sent by the worker process: progress, a warning, a callback, and how the job ended."""
 HEARTBEAT = "beat"  # sent by the worker process while a job is silent
