@@ -13,6 +13,7 @@ from .base.styles import style_output
 
 RADII = [entry for name, metres in DEFAULT_RADII.items() for entry in (name, int(metres))]
 """The paper's radii as the rows of a table."""
+CELL_KINDS = ("LANDSLIDE", "STABLE", "UNKNOWN")
 
 
 class BuildBufferedLabels(ScarpAlgorithm):
@@ -33,10 +34,8 @@ class BuildBufferedLabels(ScarpAlgorithm):
     )
 
     def define(self) -> None:
-        self.declare(
-            p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON),
-            "The inventory: points or polygons, in any coordinate reference system.",
-        )
+        landslides = p.vector("LANDSLIDES", "Landslides", p.POINT, p.POLYGON)
+        self.declare(landslides, "The inventory: points or polygons, in any coordinate reference system.")
         self.declare(
             p.field("SCALE_FIELD", "Size field", "LANDSLIDES"),
             "Field with the size of each landslide, in words (giant, large, medium, small; also in Chinese) "
@@ -59,13 +58,9 @@ class BuildBufferedLabels(ScarpAlgorithm):
             "is not learned as stable. Without it the whole reference counts as mapped.",
         )
         self.declare(p.raster_output("OUTPUT", "Landslide labels"), "GeoTIFF: 1 landslide, 0 stable, 255 unknown.")
-        for name, label in (
-            ("LANDSLIDE_CELLS", "landslide cells"),
-            ("STABLE_CELLS", "stable cells"),
-            ("UNKNOWN_CELLS", "unknown cells"),
-            ("LANDSLIDES_USED", "landslides inside the grid"),
-        ):
-            self.declare_number(name, label)
+        for kind, label in zip(CELL_KINDS, ("landslide cells", "stable cells", "unknown cells")):
+            self.declare_number(f"{kind}_CELLS", label)  # written out, for the translations
+        self.declare_number("LANDSLIDES_USED", "landslides inside the grid")
 
     def check(self, arguments: Arguments) -> None:
         read_pairs(arguments.table("RADII"), "RADII", 0)
@@ -75,20 +70,10 @@ class BuildBufferedLabels(ScarpAlgorithm):
         crs = arguments.grid_crs(reference, "reference")
         field = arguments.field("SCALE_FIELD")
         radii = read_pairs(arguments.table("RADII"), "RADII", 0)
-        summary = arguments.core.call(
-            "build_buffered_labels",
-            arguments.points_or_polygons("LANDSLIDES", crs, [field]),
-            reference,
-            output,
-            arguments.options(LabelOptions, scale_field=field, radii=radii),
-            area=arguments.polygons("AREA", crs),
-            progress=arguments.progress,
-        )
+        layers = arguments.points_or_polygons("LANDSLIDES", crs, [field]), reference, output
+        options = arguments.options(LabelOptions, scale_field=field, radii=radii)
+        given = {"area": arguments.polygons("AREA", crs), "progress": arguments.progress}
+        summary = arguments.core.call("build_buffered_labels", *layers, options, **given)
         style_output(arguments.context, output, "labels")
-        return {
-            "OUTPUT": output,
-            "LANDSLIDE_CELLS": summary.landslide_cells,
-            "STABLE_CELLS": summary.stable_cells,
-            "UNKNOWN_CELLS": summary.unknown_cells,
-            "LANDSLIDES_USED": summary.used,
-        }
+        cells = {f"{kind}_CELLS": getattr(summary, f"{kind.lower()}_cells") for kind in CELL_KINDS}
+        return {"OUTPUT": output, **cells, "LANDSLIDES_USED": summary.used}

@@ -40,62 +40,44 @@ class BuildFactorStack(ScarpAlgorithm):
             "Elevation in metres. Its grid becomes the study grid: the map will have its cells. 30 m and a "
             "projected CRS are best; degrees work as well.",
         )
-        self.declare(
-            p.vector("AREA", "Study area", p.POLYGON, optional=True),
-            "Polygons; cells outside them get no data. Without it the whole DEM is used.",
-        )
+        area = p.vector("AREA", "Study area", p.POLYGON, optional=True)
+        self.declare(area, "Polygons; cells outside them get no data. Without it the whole DEM is used.")
         self.declare(
             p.raster_or_vector("LANDFORM", "Landform", p.POLYGON),
             "Terrain classes (mountain, plain, glacier ...): polygons, or a raster of class numbers.",
         )
-        self.declare(
-            p.raster_or_vector_field("LANDFORM_FIELD", "Landform field"),
-            "Field with the class of each landform polygon. Needed for polygons only.",
-        )
-        self.declare(
-            p.vector("RIVERS", "Rivers", p.LINE, optional=True),
-            "Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.",
-        )
+        landform_field = p.raster_or_vector_field("LANDFORM_FIELD", "Landform field")
+        self.declare(landform_field, "Field with the class of each landform polygon. Needed for polygons only.")
+        rivers = p.vector("RIVERS", "Rivers", p.LINE, optional=True)
+        self.declare(rivers, "Lines. Extend the layer beyond the DEM by the search radius to avoid edge effects.")
         self.declare_option(StackOptions, "river_radius")
         self.declare(
             p.raster_or_vector("PRECIPITATION", "Annual precipitation", p.POINT),
             "Millimetres per year: a raster, interpolated to the grid if it is coarse (1 km); or points of weather "
             "stations, which are interpolated.",
         )
-        self.declare(
-            p.raster_or_vector_field("PRECIPITATION_FIELD", "Precipitation field"),
-            "Field with the millimetres. Needed for station points only.",
-        )
+        precipitation_field = p.raster_or_vector_field("PRECIPITATION_FIELD", "Precipitation field")
+        self.declare(precipitation_field, "Field with the millimetres. Needed for station points only.")
         self.declare(
             p.raster_or_vector("TEMPERATURE", "Annual mean temperature", p.POINT),
             "Degrees Celsius: a raster or station points. Some data sets store tenths of a degree or kelvin; "
             "convert them first.",
         )
-        self.declare(
-            p.raster_or_vector_field("TEMPERATURE_FIELD", "Temperature field"),
-            "Field with the degrees Celsius. Needed for station points only.",
-        )
-        self.declare(
-            p.vector("FAULTS", "Faults", p.LINE, optional=True),
-            "Lines of geological faults, beyond the border of the DEM if available.",
-        )
+        temperature_field = p.raster_or_vector_field("TEMPERATURE_FIELD", "Temperature field")
+        self.declare(temperature_field, "Field with the degrees Celsius. Needed for station points only.")
+        faults = p.vector("FAULTS", "Faults", p.LINE, optional=True)
+        self.declare(faults, "Lines of geological faults, beyond the border of the DEM if available.")
         self.declare_option(StackOptions, "fault_radius")
-        self.declare(
-            p.raster_or_vector("LITHOLOGY", "Lithology", p.POLYGON),
-            "Rock types: polygons, or a raster of class numbers.",
-        )
-        self.declare(
-            p.raster_or_vector_field("LITHOLOGY_FIELD", "Lithology field"),
-            "Field with the rock type of each polygon. Needed for polygons only.",
-        )
+        lithology = p.raster_or_vector("LITHOLOGY", "Lithology", p.POLYGON)
+        self.declare(lithology, "Rock types: polygons, or a raster of class numbers.")
+        lithology_field = p.raster_or_vector_field("LITHOLOGY_FIELD", "Lithology field")
+        self.declare(lithology_field, "Field with the rock type of each polygon. Needed for polygons only.")
         self.declare(
             p.raster_or_vector("SEISMIC", "Seismic intensity", p.POLYGON),
             "Zones of earthquake intensity or peak ground acceleration: polygons, or a raster of class numbers.",
         )
-        self.declare(
-            p.raster_or_vector_field("SEISMIC_FIELD", "Seismic intensity field"),
-            "Field with the intensity of each polygon. Needed for polygons only.",
-        )
+        seismic_field = p.raster_or_vector_field("SEISMIC_FIELD", "Seismic intensity field")
+        self.declare(seismic_field, "Field with the intensity of each polygon. Needed for polygons only.")
         self.declare(
             p.rasters("EXTRA_CONTINUOUS", "Extra factors, continuous"),
             "Further rasters of measured values, such as distance to roads or a vegetation index. Each becomes a "
@@ -115,10 +97,8 @@ class BuildFactorStack(ScarpAlgorithm):
             advanced=True,
         )
         self.declare_option(StackOptions, "scheduler")
-        self.declare(
-            p.raster_output("OUTPUT", "Factor stack"),
-            "GeoTIFF with one band per factor, in physical units, with names and descriptions.",
-        )
+        output = p.raster_output("OUTPUT", "Factor stack")
+        self.declare(output, "GeoTIFF with one band per factor, in physical units, with names and descriptions.")
         self.declare_number("FACTORS", "factors in the stack")
         self.declare_number("VALID_CELLS", "cells with data in all factors")
 
@@ -159,7 +139,6 @@ class BuildFactorStack(ScarpAlgorithm):
 
     @staticmethod
     def _climate(name: str, crs: QgsCoordinateReferenceSystem, arguments: Arguments) -> Any:
-        """Return the path of a raster, or station points with their field."""
         if not arguments.given(name) or arguments.is_raster(name):
             return arguments.raster(name)
         field = arguments.field(f"{name}_FIELD") or ""

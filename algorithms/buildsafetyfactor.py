@@ -34,9 +34,8 @@ class BuildSafetyFactor(ScarpAlgorithm):
     )
 
     def define(self) -> None:
-        self.declare(
-            p.raster("REFERENCE", "Reference raster"), "Raster with the grid of the result, normally the factor stack."
-        )
+        reference = p.raster("REFERENCE", "Reference raster")
+        self.declare(reference, "Raster with the grid of the result, normally the factor stack.")
         self.declare(
             p.raster("PRECIPITATION", "Annual precipitation (mm)"),
             "Millimetres per year, at any resolution; coarse rasters are interpolated to the grid.",
@@ -50,19 +49,15 @@ class BuildSafetyFactor(ScarpAlgorithm):
         )
         self.declare(p.field("ALPHA_FIELD", "Alpha field", "CLIMATE"), "Field of the climate zones with alpha.")
         self.declare(p.field("BETA_FIELD", "Beta field", "CLIMATE"), "Field of the climate zones with beta.")
-        self.declare(
-            p.field("RAINY_DAYS_FIELD", "Rainy days field", "CLIMATE"),
-            "Field of the climate zones with the rainy days.",
-        )
+        rainy_days_field = p.field("RAINY_DAYS_FIELD", "Rainy days field", "CLIMATE")
+        self.declare(rainy_days_field, "Field of the climate zones with the rainy days.")
         self.declare(
             p.raster_or_vector("TOPOGRAPHY", "Terrain classes", p.POLYGON),
             "Polygons or a raster of class numbers; each class has its own critical rainfall. The landform layer is "
             "suitable. Without it one critical rainfall holds everywhere.",
         )
-        self.declare(
-            p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field"),
-            "Field with the terrain class of each polygon. Needed for polygons only.",
-        )
+        topography_field = p.raster_or_vector_field("TOPOGRAPHY_FIELD", "Terrain field")
+        self.declare(topography_field, "Field with the terrain class of each polygon. Needed for polygons only.")
         self.declare(
             p.table("K_TABLE", "k by terrain class (1/mm)", ["Terrain class", "k (1/mm)"]),
             "One row per class: its name and k, which is 1 divided by the critical rainfall in mm. The row "
@@ -74,14 +69,10 @@ class BuildSafetyFactor(ScarpAlgorithm):
             "Inventory for the critical rainfall: the 95th percentile of R7 at the landslides of each terrain class. "
             "Classes with too few landslides get the value of all together.",
         )
-        self.declare(
-            p.raster_output("OUTPUT", "Safety factor"),
-            "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the critical rainfall.",
-        )
-        self.declare(
-            p.raster_output("OUTPUT_RAINFALL", "Rain of the wettest week", optional=True),
-            "GeoTIFF with R7 in millimetres.",
-        )
+        output = p.raster_output("OUTPUT", "Safety factor")
+        self.declare(output, "GeoTIFF, 0 to 1. Below 0.5 the rain exceeds the critical rainfall.")
+        output_rainfall = p.raster_output("OUTPUT_RAINFALL", "Rain of the wettest week", optional=True)
+        self.declare(output_rainfall, "GeoTIFF with R7 in millimetres.")
         self.declare(
             p.file_output("OUTPUT_TABLE", "Thresholds", p.CSV, optional=True, by_default=False),
             "Critical rainfall and k of each terrain class, their source, and the number of landslides behind them.",
@@ -105,20 +96,11 @@ class BuildSafetyFactor(ScarpAlgorithm):
             topography=arguments.classes("TOPOGRAPHY", crs),
             landslides=arguments.points_or_polygons("LANDSLIDES", crs),
         )
-        summary = arguments.core.call(
-            "build_safety_factor",
-            inputs,
-            output,
-            arguments.options(SafetyOptions, **fields, k_table=k_table),
-            output_rainfall=rainfall,
-            output_table=table,
-            progress=arguments.progress,
-        )
+        options = arguments.options(SafetyOptions, **fields, k_table=k_table)
+        outputs = {"output_rainfall": rainfall, "output_table": table}
+        progress = arguments.progress
+        summary = arguments.core.call("build_safety_factor", inputs, output, options, **outputs, progress=progress)
         style_output(arguments.context, output, "safety_factor")
         style_output(arguments.context, rainfall, "rainfall")
-        return {
-            "OUTPUT": output,
-            "OUTPUT_RAINFALL": rainfall,
-            "OUTPUT_TABLE": table,
-            "WARNED_SHARE": summary.share_warned,
-        }
+        written = {"OUTPUT": output, "OUTPUT_RAINFALL": rainfall, "OUTPUT_TABLE": table}
+        return {**written, "WARNED_SHARE": summary.share_warned}

@@ -33,10 +33,8 @@ class CheckFactors(ScarpAlgorithm):
             'Raster from "Build landslide labels" on the same grid. With it the report compares landslide cells with '
             "the others.",
         )
-        self.declare(
-            p.file_output("OUTPUT_HTML", "Report", p.HTML),
-            "One file with tables and figures that opens in any browser.",
-        )
+        output_html = p.file_output("OUTPUT_HTML", "Report", p.HTML)
+        self.declare(output_html, "One file with tables and figures that opens in any browser.")
         self.declare(p.file_output("OUTPUT_TABLE", "Findings", p.CSV), "The findings as a table, one per row.")
         self.declare_number("ERRORS", "findings to fix before training")
         self.declare_number("WARNINGS", "findings to read before training")
@@ -44,18 +42,7 @@ class CheckFactors(ScarpAlgorithm):
 
     def compute(self, arguments: Arguments) -> dict[str, Any]:
         html, table = arguments.output("OUTPUT_HTML"), arguments.output("OUTPUT_TABLE")
-        summary = arguments.core.call(
-            "check_factors",
-            arguments.raster("STACK"),
-            html,
-            table,
-            labels=arguments.raster("LABELS"),
-            progress=arguments.progress,
-        )
-        return {
-            "OUTPUT_HTML": html,
-            "OUTPUT_TABLE": table,
-            "ERRORS": summary.errors,
-            "WARNINGS": summary.warnings,
-            "NOTES": summary.notes,
-        }
+        given = {"labels": arguments.raster("LABELS"), "progress": arguments.progress}
+        summary = arguments.core.call("check_factors", arguments.raster("STACK"), html, table, **given)
+        counts = {"ERRORS": summary.errors, "WARNINGS": summary.warnings, "NOTES": summary.notes}
+        return {"OUTPUT_HTML": html, "OUTPUT_TABLE": table, **counts}

@@ -24,6 +24,8 @@ from .findings import (
 )
 from .stack_statistics import LabelCounts, StackScan
 
+OUTSIDE_SHARE = 0.01  # share of the cells outside the labelled range of a factor from which a note is made
+
 
 @dataclass
 class Associations:
@@ -83,12 +85,10 @@ def cramers_v(table: np.ndarray) -> float:
 
 def check_associations(found: Associations) -> Iterator[Finding]:
     """Report pairs of factors that are redundant, and factors that several others give together."""
-    for row, column in combinations(range(len(found.continuous)), 2):
-        pair = f"{found.continuous[row]} × {found.continuous[column]}"
-        yield from _check_pair(pair, found.pearson[row, column], "Pearson's r")
-    for row, column in combinations(range(len(found.categorical)), 2):
-        pair = f"{found.categorical[row]} × {found.categorical[column]}"
-        yield from _check_pair(pair, found.cramer[row, column], "Cramér's V")
+    pearson, cramer = ("Pearson's r", found.continuous, found.pearson), ("Cramér's V", found.categorical, found.cramer)
+    for coefficient, names, matrix in (pearson, cramer):
+        for row, column in combinations(range(len(names)), 2):
+            yield from _check_pair(f"{names[row]} × {names[column]}", matrix[row, column], coefficient)
     for index, (name, inflation) in enumerate(zip(found.continuous, found.inflation)):
         if inflation > VIF_LIMIT:
             over = "infinite" if math.isinf(inflation) else f"{inflation_text(inflation)}, over {VIF_LIMIT:.0f}"
@@ -115,7 +115,6 @@ def _check_pair(pair: str, value: float, name: str) -> Iterator[Finding]:
 
 
 def _closest(index: int, found: Associations) -> str:
-    """Return a sentence that says with which factor this one correlates most."""
     row = np.abs(found.pearson[index])
     row[index] = np.nan
     if np.isnan(row).all():
@@ -134,9 +133,6 @@ def inflation_text(value: float) -> str:
 def _coefficient(value: float) -> str:
     """Return a coefficient with two decimals, or four near 1, where two would hide the difference."""
     return number_text(round(float(value), 2 if abs(value) < 0.995 else 4))
-
-
-OUTSIDE_SHARE = 0.01  # share of the cells outside the labelled range of a factor from which a note is made
 
 
 @dataclass(frozen=True)
@@ -158,9 +154,9 @@ def frequency_ratios(band: CategoricalBand) -> list[ClassShare]:
     area, slides = int(band.known.sum()), int(band.landslides.sum())
     result = []
     for code, cells, landslides in zip(band.codes, band.known.tolist(), band.landslides.tolist()):
-        area_share = cells / area if area else float("nan")
-        landslide_share = landslides / slides if slides else float("nan")
-        ratio = landslide_share / area_share if cells else float("nan")
+        area_share = cells / area if area else math.nan
+        landslide_share = landslides / slides if slides else math.nan
+        ratio = landslide_share / area_share if cells else math.nan
         result.append(ClassShare(code, band.label(code), cells, landslides, area_share, landslide_share, ratio))
     return result
 
@@ -216,7 +212,6 @@ def _check_counts(counts: LabelCounts) -> Iterator[Finding]:
 
 
 def _check_classes(band: CategoricalBand) -> Iterator[Finding]:
-    """Report classes that a model cannot learn from these labels."""
     named = [index for index, code in enumerate(band.codes) if not band.factor.classes or code in band.factor.classes]
     unseen = [index for index in named if band.known[index] == 0]
     if unseen and len(unseen) < len(band.codes):

@@ -21,36 +21,29 @@ class CoMoments:
     """Count, means and the matrix of summed products of deviations of several variables."""
 
     def __init__(self, variables: int) -> None:
-        """Begin with no cells.
-
-        Args:
-            variables: how many variables, at least 0.
-        """
         self.count = 0
         self.mean = np.zeros(variables)  # means, float64, shape (variables,)
         self.products = np.zeros((variables, variables))
         """Sums of (x − mean x)(y − mean y) over all cells, float64, shape (variables, variables)."""
 
     def add(self, values: np.ndarray) -> None:
-        """Take in cells.
-
-        Args:
-            values: finite numbers of any float type, shape (variables, cells).
-        """
+        """Take in cells, finite numbers of any float type, shape (variables, cells)."""
         for start in range(0, values.shape[1], CHUNK):
             chunk = values[:, start : start + CHUNK].astype(np.float64)
             mean = chunk.mean(axis=1)
             chunk -= mean[:, None]
             # The mean of a chunk is itself rounded; what it misses is put back to the products and to the mean.
             rest = chunk.mean(axis=1)
-            products = chunk @ chunk.T - chunk.shape[1] * np.outer(rest, rest)
-            self._merge(chunk.shape[1], mean + rest, products)
+            count = chunk.shape[1]
+            products = chunk @ chunk.T - count * np.outer(rest, rest)
+            total, step = self.count + count, mean + rest - self.mean
+            self.products += products + np.outer(step, step) * (self.count * count / total)
+            self.mean += step * (count / total)
+            self.count = total
 
     def covariance(self) -> np.ndarray:
         """Return the covariance matrix of the cells as a sample (divided by n − 1), NaN with fewer than two cells."""
-        if self.count < 2:
-            return np.full_like(self.products, np.nan)
-        return self.products / (self.count - 1)
+        return self.products / (self.count - 1) if self.count > 1 else np.full_like(self.products, np.nan)
 
     def correlation(self) -> np.ndarray:
         """Return Pearson's correlation matrix, shape (variables, variables); NaN where a variable does not vary."""
@@ -61,13 +54,6 @@ class CoMoments:
         varying = spread > 0
         matrix[np.diag_indices_from(matrix)] = np.where(varying, 1.0, np.nan)
         return matrix
-
-    def _merge(self, count: int, mean: np.ndarray, products: np.ndarray) -> None:
-        total = self.count + count
-        step = mean - self.mean
-        self.products += products + np.outer(step, step) * (self.count * count / total)
-        self.mean += step * (count / total)
-        self.count = total
 
 
 HISTOGRAM_BINS = 48
@@ -83,16 +69,11 @@ PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 class _Band:
     def __init__(self, factor: StackFactor) -> None:
-        self.factor = factor
+        self.factor, self.name = factor, factor.name
         self.cells = 0
         self.empty = 0  # cells without data (NaN or the declared nodata value)
         self.infinite = 0
         self.lost_alone = 0  # cells that lack data in this band only
-
-    @property
-    def name(self) -> str:
-        """Name of the factor."""
-        return self.factor.name
 
     @property
     def finite(self) -> int:
@@ -174,9 +155,8 @@ class ContinuousBand(_Band):
             self.above += int(np.count_nonzero(cells > limits.high))
         self.integer_cells += int(np.count_nonzero(cells == np.floor(cells)))
         if self.distinct is not None:
-            different = np.unique(cells)
-            self.distinct = self.distinct.union(different.tolist()) if different.size <= MAX_DISTINCT else None
-            if self.distinct is not None and len(self.distinct) > MAX_DISTINCT:
+            self.distinct.update(np.unique(cells)[: MAX_DISTINCT + 1].tolist())
+            if len(self.distinct) > MAX_DISTINCT:
                 self.distinct = None
         return finite
 
@@ -235,11 +215,8 @@ class ContinuousBand(_Band):
         # Where they are many, the fence lies beyond them; so far below zero no factor has cells in plenty.
         low_is_far = self.minimum <= NODATA_BELOW or self.minimum < self.low_fence
         extremes = ((self.minimum, low_is_far), (self.maximum, self.maximum > self.high_fence))
-        return [
-            value
-            for value, is_far in extremes
-            if is_far and any(math.isclose(value, sentinel, rel_tol=1e-6) for sentinel in SENTINELS)
-        ]
+        far = [value for value, is_far in extremes if is_far]
+        return [value for value in far if any(math.isclose(value, one, rel_tol=1e-6) for one in SENTINELS)]
 
     def cells_outside_labelled(self) -> int:
         """Return about how many cells lie outside the range of the cells with a label (never too many)."""

@@ -54,7 +54,6 @@ def _check_continuous(band: ContinuousBand) -> list[Finding]:
 
 
 def _check_range(band: ContinuousBand) -> Iterator[Finding]:
-    """Report a wrong unit, or else impossible values."""
     unit = _UNIT_CHECKS.get(band.name, _check_user_layer)(band)
     if unit is not None:
         yield unit
@@ -193,7 +192,6 @@ _UNIT_CHECKS = {
 
 
 def _check_spread(band: ContinuousBand) -> Iterator[Finding]:
-    """Report a band that is constant but for a few cells, or hardly varies."""
     value, cells = band.quantiles.most_common()
     low, high = band.quantile(0.01), band.quantile(0.99)
     least = plausible_range(band.name).min_spread or 1e-5 * max(abs(low), abs(high))
@@ -214,7 +212,6 @@ def _check_spread(band: ContinuousBand) -> Iterator[Finding]:
 
 
 def _check_outliers(band: ContinuousBand) -> Iterator[Finding]:
-    """Report cells far from all others."""
     low, high = band.quantile(0.05), band.quantile(0.95)
     if not band.low_outliers + band.high_outliers or high <= low:
         return
@@ -258,7 +255,6 @@ def _check_categorical(band: CategoricalBand) -> list[Finding]:
 
 
 def _check_codes(band: CategoricalBand) -> Iterator[Finding]:
-    """Report values that cannot be class codes, and codes that the class table lacks."""
     if band.invalid_code_cells:
         examples = sorted(band.invalid_codes, key=lambda value: -band.invalid_codes[value])
         fractions = any(value != int(value) for value in examples if abs(value) < 1e15)
@@ -280,7 +276,6 @@ def _check_codes(band: CategoricalBand) -> Iterator[Finding]:
 
 
 def _check_variety(band: CategoricalBand) -> Iterator[Finding]:
-    """Report a band of one class, or nearly, or of far too many."""
     if not band.codes:
         return
     most = int(band.counts.argmax())
@@ -302,7 +297,6 @@ def _check_variety(band: CategoricalBand) -> Iterator[Finding]:
 
 
 def _check_small(band: CategoricalBand) -> Iterator[Finding]:
-    """Report classes with hardly any cells, or none."""
     few = [index for index, cells in enumerate(band.counts) if cells < FEW_CELLS]
     if few and len(band.codes) > 1:
         names = join_names([f"{band.label(band.codes[index])} ({band.counts[index]:,})" for index in few])

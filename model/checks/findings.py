@@ -20,7 +20,6 @@ COLUMNS = ("severity", "factor", "check", "what", "cells", "share_percent", "men
 
 CORRELATION_LIMIT = 0.7
 """Absolute Pearson correlation, or Cramér's V, from which a pair is flagged (Dormann et al. 2013 for the former)."""
-
 VIF_LIMIT = 10.0  # variance inflation factor from which a factor is flagged (Marquardt 1970)
 DUPLICATE_LIMIT = 0.9999  # correlation or Cramér's V from which one factor is called a copy of another
 SAME_VALUE_SHARE = 0.99  # share of the cells with the same value from which a band is called nearly constant
@@ -45,9 +44,7 @@ class Finding:
     """One thing that an analyst should know before training."""
 
     severity: str  # ``error``, ``warning`` or ``note``
-    check: (
-        str  # short fixed name of the check, for sorting and for scripts: ``range``, ``constant``, ``correlation``, …
-    )
+    check: str  # short fixed name of the check, for sorting and for scripts: ``range``, ``constant``, ``correlation``
     factor: str  # name of the band, two names joined by " × " for a pair, or empty for the stack as a whole
     message: str
     remedy: str
@@ -105,10 +102,9 @@ class CheckSummary:
     variance_inflation: dict[str, float] = field(default_factory=dict)  # by continuous factor
     errors: int = field(init=False)
     warnings: int = field(init=False)
-    notes: int = field(init=False)  # how many findings have each severity
+    notes: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Sort the findings by severity, in the order in which they were made, and count them."""
         rank = list(SEVERITIES).index
         self.findings = sorted(self.findings, key=lambda finding: rank(finding.severity))
         severities = [finding.severity for finding in self.findings]
@@ -130,11 +126,7 @@ class CheckSummary:
 
 
 def write_table(path: str | os.PathLike, findings: Iterable[Finding]) -> None:
-    """Write findings as CSV and JSON, one per row, in UTF-8.
-
-    Raises:
-        OutputNotWritable: a file cannot be written.
-    """
+    """Write findings as CSV and JSON, one per row; raises :class:`OutputNotWritable`."""
     rows = []
     for one in findings:
         percent = None if one.share is None else 100 * one.share
@@ -147,10 +139,9 @@ class PlausibleRange:
     """What is known of a continuous factor's values beforehand."""
 
     low: float = -math.inf
-    high: float = math.inf  # values outside are impossible
-    min_spread: float = 0.0
-    """A distance between the 1st and 99th percentile below this is next to nothing, in the factor's unit."""
-    why: str = ""  # why values outside are impossible
+    high: float = math.inf
+    min_spread: float = 0.0  # a distance between the 1st and 99th percentile below this is next to nothing
+    why: str = ""  # why values outside low and high are impossible
 
 
 _DENSITY = PlausibleRange(0.0, math.inf, 0.001, "a density of lines is never negative")

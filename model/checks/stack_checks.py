@@ -164,8 +164,7 @@ class NodataCounts:
 def read_nodata_counts(dataset: rasterio.DatasetReader, stack: str | os.PathLike) -> NodataCounts:
     """Read how many cells each factor lost from the tags of an open stack, or else from the run record beside it.
 
-    Impossible tags (those of a larger stack that this one was cut from, for example) and a record that is missing, not
-    readable or of another file give no counts.
+    Impossible tags (of a larger stack that this one was cut from, say) and a record of another file give no counts.
     """
     tags = dataset.tags()
     try:

@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Union
 
 import numpy as np
-import rasterio
+from rasterio import DatasetReader
 
 from ..factors.definitions import CATEGORICAL
 from ..grid import BLOCK, Block, Grid
@@ -72,18 +72,11 @@ class StackScan:
 
 
 def scan(
-    dataset: rasterio.DatasetReader,
-    factors: Sequence[StackFactor],
-    labels: rasterio.DatasetReader | None,
-    progress: Progress,
+    dataset: DatasetReader, factors: Sequence[StackFactor], labels: DatasetReader | None, progress: Progress
 ) -> StackScan:
     """Count everything that the checks and the report need.
 
-    Args:
-        dataset: the open stack; its grid may lack a CRS.
-        factors: one per band.
-        labels: an open label raster on the same grid, or ``None``.
-        progress: receives progress; cancelling raises.
+    There is one factor per band of the open stack, whose grid may lack a CRS; the open label raster is on that grid.
 
     Raises:
         Cancelled: the user asked to stop.
@@ -98,7 +91,7 @@ def scan(
     return result
 
 
-def _first_pass(result: StackScan, dataset: rasterio.DatasetReader, grid: Grid, progress: Progress) -> None:
+def _first_pass(result: StackScan, dataset: DatasetReader, grid: Grid, progress: Progress) -> None:
     for _, raw in _iterate_blocks(dataset, grid, progress):
         missing = np.zeros(raw.shape[1], dtype=np.int32)
         lacking = []
@@ -114,11 +107,7 @@ def _first_pass(result: StackScan, dataset: rasterio.DatasetReader, grid: Grid, 
 
 
 def _second_pass(
-    result: StackScan,
-    dataset: rasterio.DatasetReader,
-    grid: Grid,
-    labels: rasterio.DatasetReader | None,
-    progress: Progress,
+    result: StackScan, dataset: DatasetReader, grid: Grid, labels: DatasetReader | None, progress: Progress
 ) -> None:
     usable = [(number, band) for number, band in enumerate(result.bands) if band.finite]
     varying = [number for number, band in usable if isinstance(band, ContinuousBand) and band.varies]
@@ -152,9 +141,7 @@ def _second_pass(
             table += np.bincount(joint, minlength=table.size).reshape(table.shape)
 
 
-def _iterate_blocks(
-    dataset: rasterio.DatasetReader, grid: Grid, progress: Progress
-) -> Iterator[tuple[Block, np.ndarray]]:
+def _iterate_blocks(dataset: DatasetReader, grid: Grid, progress: Progress) -> Iterator[tuple[Block, np.ndarray]]:
     """Give blocks and their cells, float32 of shape (bands, cells); the next one is read while the caller works."""
     blocks = _blocks(dataset, grid)
     with ThreadPoolExecutor(1) as reader:
@@ -168,8 +155,7 @@ def _iterate_blocks(
             progress.report(number / len(blocks))
 
 
-def _blocks(dataset: rasterio.DatasetReader, grid: Grid) -> list[Block]:
-    """Return blocks of bounded size that suit the way the file is stored."""
+def _blocks(dataset: DatasetReader, grid: Grid) -> list[Block]:
     cells = max(CELLS_AT_ONCE // dataset.count, 128 * 128)
     height, width = dataset.block_shapes[0]
     if width >= grid.width and height < grid.height:
@@ -182,8 +168,7 @@ def _blocks(dataset: rasterio.DatasetReader, grid: Grid) -> list[Block]:
     return list(grid.blocks(side))
 
 
-def _read(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
-    """Return the cells of a block as float32, shape (bands, cells), NaN at nodata."""
+def _read(dataset: DatasetReader, block: Block) -> np.ndarray:
     raw = read_window(dataset, block.row, block.column, block.height, block.width, mask_implausible=False)
     for band, scale, offset in zip(raw, dataset.scales, dataset.offsets):
         if scale != 1 or offset != 0:
@@ -193,9 +178,8 @@ def _read(dataset: rasterio.DatasetReader, block: Block) -> np.ndarray:
 
 
 def _read_labels(
-    labels: rasterio.DatasetReader | None, block: Block, counts: LabelCounts | None
+    labels: DatasetReader | None, block: Block, counts: LabelCounts | None
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return where cells are landslides and where their label is known, counting all values on the way."""
     if labels is None or counts is None:
         return None, None
     values = read_window(labels, block.row, block.column, block.height, block.width, [1]).reshape(-1)

@@ -6,27 +6,21 @@ from dataclasses import dataclass
 
 from .. import options
 
+_SIZE = (
+    "Rows and columns of the DEM, whose cells are 30 m. 600 cells are 18 km, which trains in a few "
+    "minutes. Fewer than about 200 leave too few landslides for a useful model."
+)
+_REGIONS = (
+    "How many of the five regions there are, from 1 to 5: river erosion, incised valleys, till and "
+    "faults, freeze and thaw, human activity."
+)
+_SEED = "Another seed gives another area; the same seed always gives the same one."
+
 
 @dataclass(frozen=True)
 class DemoOptions(options.Options):
     """Size and content of the demo area."""
 
-    size: int = options.number(
-        600,
-        64,
-        4096,
-        "Side of the area (cells)",
-        "Rows and columns of the DEM, whose cells are 30 m. 600 cells are 18 km, which trains in a few "
-        "minutes. Fewer than about 200 leave too few landslides for a useful model.",
-    )
-    regions: int = options.number(
-        5,
-        1,
-        5,
-        "Number of regions",
-        "How many of the five regions there are, from 1 to 5: river erosion, incised valleys, till and "
-        "faults, freeze and thaw, human activity.",
-    )
-    seed: int = options.number(
-        1, 0, 2147483647, "Seed", "Another seed gives another area; the same seed always gives the same one."
-    )
+    size: int = options.number(600, 64, 4096, "Side of the area (cells)", _SIZE)
+    regions: int = options.number(5, 1, 5, "Number of regions", _REGIONS)
+    seed: int = options.number(1, 0, 2147483647, "Seed", _SEED)

@@ -69,11 +69,8 @@ def make_climate(
     rain = at(layout.blend([climate.rainfall for climate in layout.climates], 1500.0, layout.climate))
     plain = np.isin(cover.landform, (GLACIAL_PLAIN, RIVER_PLAIN, LAKE))
     plain = np.pad(ndimage.gaussian_filter(plain.astype(np.float32), 350 / CELL), frame.pad, mode="edge")
-    rain = (
-        rain
-        * np.exp(0.6 * lift - 1.0 * np.maximum(lift, 0) ** 2 - 0.5 * np.tanh(rising / 0.25) + 0.07 * noise[1])
-        * (1 - 0.45 * np.minimum(1.6 * at(plain), 1.0))
-    )
+    rain = rain * np.exp(0.6 * lift - 1.0 * np.maximum(lift, 0) ** 2 - 0.5 * np.tanh(rising / 0.25) + 0.07 * noise[1])
+    rain = rain * (1 - 0.45 * np.minimum(1.6 * at(plain), 1.0))
 
     zone = frame.classes(layout.climate)
     per_mm = np.array([c.alpha * c.beta * 7 / c.rainy_days for c in layout.climates], dtype=np.float32)[zone]
@@ -83,22 +80,15 @@ def make_climate(
     rain = rain * at(layout.blend(factors, 1500.0))
     ratio = per_mm * _to_study_area(rain, frame)
     scale = 1 / _warned(ratio)
-    return ClimateFields(
-        grid,
-        (rain * scale).astype(np.float32),
-        temperature.astype(np.float32),
-        _to_study_area(temperature, frame),
-        (ratio * scale).astype(np.float32),
-    )
+    rain, ratio, fine = rain * scale, ratio * scale, _to_study_area(temperature, frame)
+    return ClimateFields(grid, *(field.astype(np.float32) for field in (rain, temperature, fine, ratio)))
 
 
 def _warned(ratio: np.ndarray) -> float:
-    """Return the ratio beyond which the share of cells that are to be warned lies."""
     return float(np.quantile(ratio, 1 - WARNED_SHARE)) if ratio.size else 1.0
 
 
 def _to_study_area(coarse: np.ndarray, frame: DemoFrame) -> np.ndarray:
-    """Interpolate a coarse raster bilinearly onto the cells of the study area."""
     place = ((np.arange(frame.size) + 0.5) * CELL / CLIMATE_CELL + 0.5).astype(np.float32)
     low = np.floor(place).astype(np.int64)
     part = (place - low).astype(np.float32)

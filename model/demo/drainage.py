@@ -49,11 +49,6 @@ class Flow:
             total[low:middle] += np.bincount(self.parent[middle:high] - low, total[middle:high], middle - low)
         return self.to_grid(total, amount.shape)
 
-    def count_donors(self, chosen: np.ndarray) -> np.ndarray:
-        """Return how many of the chosen cells flow directly into each cell; int64, flat."""
-        cells = np.flatnonzero(chosen.ravel() & (self.receiver != np.arange(self.receiver.size)))
-        return np.bincount(self.receiver[cells], minlength=self.receiver.size)
-
     def enforce_descent(self, height: np.ndarray, drop: float) -> np.ndarray:
         """Raise cells that lie below where they flow to, so that each path descends by ``drop`` a step at least."""
         level = height.ravel()[self.order].astype(np.float64)
@@ -190,7 +185,8 @@ def draw_rivers(frame: DemoFrame, flow: Flow, area: np.ndarray) -> Lines:
     frame.crop(inside)[:] = True
     river = (area >= MIN_RIVER_KM2) & inside
     flat = river.ravel()
-    donors = flow.count_donors(river)
+    flowing = np.flatnonzero(flat & (flow.receiver != np.arange(flat.size)))
+    donors = np.bincount(flow.receiver[flowing], minlength=flat.size)  # river cells that flow directly into each cell
     order = _strahler(flow, river)
     cells = flow.order[flat[flow.order]][::-1]
     if not cells.size:
@@ -214,7 +210,6 @@ def draw_rivers(frame: DemoFrame, flow: Flow, area: np.ndarray) -> Lines:
 
 
 def _strahler(flow: Flow, river: np.ndarray) -> np.ndarray:
-    """Return Strahler's order of each river cell, 0 elsewhere, int32."""
     marks = river.ravel()[flow.order]
     highest = np.where(marks, 1, 0).astype(np.int32)
     for span in flow.levels(upwards=False):

@@ -6,7 +6,6 @@ Also what is done with fields, lines and classes on that square.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,45 +26,20 @@ BASE_SIDE = 512  # smooth fields are made on at most this many cells a side and 
 NO_LINE = 1e6  # distance in metres where there is no line
 
 
-@dataclass(frozen=True)
 class DemoFrame:
     """A study area of ``size`` × ``size`` cells with ``pad`` cells more on every side.
 
     Positions inside the frame are metres from its upper left corner, x east and y south.
     """
 
-    size: int
-    pad: int
-
-    @classmethod
-    def around(cls, size: int) -> DemoFrame:
-        """Return the frame of a study area of ``size`` cells a side."""
-        return cls(size, int(np.clip(size // 8, 16, 96)))
-
-    @property
-    def side(self) -> int:
-        """Cells a side, margin included."""
-        return self.size + 2 * self.pad
-
-    @property
-    def extent(self) -> float:
-        """Side in metres, margin included."""
-        return self.side * CELL
-
-    @property
-    def area_km2(self) -> float:
-        """Area of the study area in square kilometres."""
-        return (self.size * CELL / 1000) ** 2
-
-    @property
-    def grid(self) -> Grid:
-        """Grid of the study area."""
-        return Grid(CRS.from_string(CRS_CODE), Affine(CELL, 0, ORIGIN[0], 0, -CELL, ORIGIN[1]), self.size, self.size)
-
-    @property
-    def base_side(self) -> int:
-        """Cells a side of the base grid, on which smooth fields are made."""
-        return min(self.side, BASE_SIDE)
+    def __init__(self, size: int) -> None:
+        self.size, self.pad = size, int(np.clip(size // 8, 16, 96))
+        self.side = size + 2 * self.pad  # cells a side, margin included
+        self.extent = self.side * CELL  # the same in metres
+        self.area_km2 = (size * CELL / 1000) ** 2  # of the study area
+        self.base_side = min(self.side, BASE_SIDE)  # cells a side of the base grid, on which smooth fields are made
+        transform = Affine(CELL, 0, ORIGIN[0], 0, -CELL, ORIGIN[1])
+        self.grid = Grid(CRS.from_string(CRS_CODE), transform, size, size)  # of the study area
 
     def crop(self, field: np.ndarray) -> np.ndarray:
         """Return the study area's part of an array of the frame's full resolution."""

@@ -37,7 +37,7 @@ class World:
 def make_world(options: DemoOptions, progress: Progress) -> World:
     """Make a study area from a seed; the same options give the same area."""
     size, seed = options.size, options.seed
-    frame = DemoFrame.around(size)
+    frame = DemoFrame(size)
     streams = iter(np.random.default_rng([seed, subject]) for subject in range(20))
     progress.report(0.0, f"Synthetic study area of {size} × {size} cells, {frame.area_km2:.0f} km², seed {seed}.")
     layout = make_layout(frame, options.regions, next(streams))
@@ -82,6 +82,7 @@ def vector_layers(world: World) -> dict[str, Layer]:
     regions = attributes(layout.regions, region="number", name="name", cause="title")
     left, bottom, right, top = bounds
     ring = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
+    outline = {"type": "Polygon", "coordinates": [ring]}
     layers: list[Layer] = [
         world.landslides,
         draw_rivers(frame, land.terrain.flow, land.terrain.area),
@@ -93,11 +94,7 @@ def vector_layers(world: World) -> dict[str, Layer]:
         class_polygons(intensity, frame, "seismic", {"intensity": list(INTENSITIES)}),
         class_polygons(zone, frame, "climate", zones, merge=True),
         class_polygons(region, frame, "regions", regions, merge=True),
-        Polygons(
-            "study_area",
-            fields={"name": ["synthetic study area"]},
-            geometries=[{"type": "Polygon", "coordinates": [ring]}],
-        ),
+        Polygons("study_area", fields={"name": ["synthetic study area"]}, geometries=[outline]),
     ]
     return {layer.name: layer for layer in layers}
 

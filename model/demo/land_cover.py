@@ -137,7 +137,6 @@ def _settlements(layout: Layout, cover: SurfaceCover, rng: np.random.Generator) 
 
 
 def _cost_graph(cost: np.ndarray) -> sparse.csr_matrix:
-    """Join each cell to its eight neighbours at the mean cost of the two."""
     index = np.arange(cost.size).reshape(cost.shape)
     start, end, price = [], [], []
     for down, right in HALF_NEIGHBOURS:
@@ -151,7 +150,6 @@ def _cost_graph(cost: np.ndarray) -> sparse.csr_matrix:
 
 
 def _trace(before: np.ndarray, node: int, built: set[int]) -> list[int]:
-    """Follow predecessors until they end or meet what is built."""
     way = [node]
     while way[-1] not in built and before[way[-1]] >= 0:
         way.append(int(before[way[-1]]))

@@ -38,9 +38,7 @@ class Region:
     cause: str
     title: str
     climate: str
-    place: tuple[
-        float, float
-    ]  # rough centre as shares of the area: along the main river from its upper end, and across
+    place: tuple[float, float]  # rough centre as shares of the area: along the main river from above, and across
     uplift: float  # relative to the mean; more makes higher and steeper land
     hillslope: float  # degrees added to the angle that hillslopes stand at
     floor: float  # factor on the width of valley floors
@@ -104,26 +102,19 @@ def make_layout(frame: DemoFrame, count: int, rng: np.random.Generator) -> Layou
     far = [(along + warp[2] - u) ** 2 + (across + warp[3] - v) ** 2 - s for (u, v), s in zip(places, shift)]
     climate = np.array([names.index(r.climate) for r in regions], dtype=np.uint8)[np.argmin(far, axis=0)]
     width = max(1.0, 0.015 * frame.extent / (frame.extent / frame.base_side))
-    return Layout(
-        frame,
-        regions,
-        smooth_borders(region, width),
-        smooth_borders(climate, width),
-        tuple(CLIMATES[name] for name in names),
-        (course * frame.size + frame.pad) * frame.extent / frame.side,
-        frame.noise(rng, 3000, 800),
-        float(rng.uniform(0, np.pi)),
-    )
+    region, climate = smooth_borders(region, width), smooth_borders(climate, width)
+    climates = tuple(CLIMATES[name] for name in names)
+    course = (course * frame.size + frame.pad) * frame.extent / frame.side
+    uneven = frame.noise(rng, 3000, 800)
+    return Layout(frame, regions, region, climate, climates, course, uneven, float(rng.uniform(0, np.pi)))
 
 
 def _reorient(u: np.ndarray, v: np.ndarray, turn: int, back: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Turn and mirror the unit square in one of its eight ways, or undo it."""
-    if back:
-        if turn & 4:
-            u, v = v, u
-        return (1 - u if turn & 1 else u), (1 - v if turn & 2 else v)
+    if back and turn & 4:
+        u, v = v, u
     u, v = (1 - u if turn & 1 else u), (1 - v if turn & 2 else v)
-    return (v, u) if turn & 4 else (u, v)
+    return (v, u) if turn & 4 and not back else (u, v)
 
 
 def _main_river(frame: DemoFrame, rng: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,7 @@ Valley floors, troughs that ice widened, lakes and roughness are added to the ca
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Union
 
 import numpy as np
 from scipy import ndimage
@@ -40,6 +41,10 @@ class Terrain:
     flow: Flow
     area: np.ndarray  # drainage area in km², what the main river brings included, float32
     lake: np.ndarray  # where there is a lake, bool
+
+
+Fields = tuple[Union[np.ndarray, np.float32], np.ndarray, np.ndarray]  # uplift, erodibility, tangent of the angle
+Step = tuple[float, float]  # cell side in metres, years
 
 
 @dataclass
@@ -100,7 +105,7 @@ def evolve_terrain(layout: Layout, forcing: Forcing, rng: np.random.Generator, p
         part = SubProgress(progress, done[number], done[number + 1])
         for step in range(count):
             years = (120_000 if step < 0.7 * count else 40_000) * (0.6**number)
-            height = _advance(height, fixed, fields, cell, years, rng, progress)
+            height = _advance(height, fixed, fields, (cell, years), rng, progress)
             part.report((step + 1) / count)
     return height.astype(np.float32)
 
@@ -136,16 +141,10 @@ def _fixed_bed(layout: Layout, border_outlets: np.ndarray, side: int) -> np.ndar
 
 
 def _advance(
-    height: np.ndarray,
-    fixed: np.ndarray,
-    fields: tuple[np.ndarray | np.float32, np.ndarray, np.ndarray],
-    cell: float,
-    years: float,
-    rng: np.random.Generator,
-    progress: Progress,
+    height: np.ndarray, fixed: np.ndarray, fields: Fields, step: Step, rng: np.random.Generator, progress: Progress
 ) -> np.ndarray:
     """Take one implicit step of uplift, incision and slope failure, and one of creep."""
-    uplift, erodibility, steepest = fields
+    (uplift, erodibility, steepest), (cell, years) = fields, step
     preference = 1 + 0.25 * rng.standard_normal(height.shape, dtype=np.float32)
     stop_if_cancelled(progress)
     flow = route(height, fixed, np.clip(preference, 0.4, 1.6))
@@ -239,7 +238,7 @@ def _relax_hillslopes(
     # A slope that fails leaves a cliff at the divide, which fails to this side next time.
     for _ in range(RELAXATION_STEPS):
         fields = np.float32(0), erodibility, steepest
-        height = _advance(height, frame.border(), fields, CELL, 1.0, rng, progress)
+        height = _advance(height, frame.border(), fields, (CELL, 1.0), rng, progress)
     return height.astype(np.float32)
 
 
@@ -259,7 +258,6 @@ def _valleys(layout: Layout, height: np.ndarray, area: np.ndarray) -> np.ndarray
 
 
 def _nearest_river(height: np.ndarray, area: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return distance to, elevation and drainage area of the nearest river of at least ``least`` km²."""
     if not (area >= least).any():
         return np.full(height.shape, NO_LINE, dtype=np.float32), height, area
     distance, (row, column) = ndimage.distance_transform_edt(area < least, sampling=CELL, return_indices=True)
@@ -267,7 +265,6 @@ def _nearest_river(height: np.ndarray, area: np.ndarray, least: float) -> tuple[
 
 
 def _steepness(height: np.ndarray) -> np.ndarray:
-    """Return how steep the smoothed land is, 0 to 1.2."""
     return np.clip(np.hypot(*np.gradient(ndimage.gaussian_filter(height, 2.0), CELL)) / 0.5, 0, 1.2)
 
 

@@ -70,15 +70,10 @@ class Land:
     infrastructure: Infrastructure
     climate: ClimateFields
 
-    @property
-    def frame(self) -> DemoFrame:
-        """The frame of the study area."""
-        return self.layout.frame
-
 
 def compute_truth(land: Land, progress: Progress) -> TrueProbability:
     """Compute the true probability field as the module states it."""
-    frame, layout, ratio = land.frame, land.layout, land.climate.threshold_ratio
+    layout, frame, ratio = land.layout, land.layout.frame, land.climate.threshold_ratio
     causes = _causes(land)
     progress.report(0.4)
     stop_if_cancelled(progress)
@@ -101,12 +96,11 @@ def compute_truth(land: Land, progress: Progress) -> TrueProbability:
 
 
 def _safety(land: Land) -> np.ndarray:
-    """Return the factor of safety of an infinite slope, at most 100 where the land is flat."""
     cover = land.cover
     angle = np.radians(np.maximum(ndimage.gaussian_filter(cover.slope, 0.8), 0.5))
     cohesion = rock_property("cohesion")[cover.rock]
     friction = np.tan(np.radians([rock.angle for rock in ROCKS])).astype(np.float32)[cover.rock]
-    drained = np.minimum(land.frame.crop(land.terrain.area), 0.5)
+    drained = np.minimum(land.layout.frame.crop(land.terrain.area), 0.5)
     width_area = ndimage.gaussian_filter(drained, 1.0) * 1e6 / CELL
     rain = 0.012 * np.clip(land.climate.threshold_ratio, 0.2, 2)
     wet = np.minimum(rain * width_area / (TRANSMISSIVITY * np.sin(angle)), 1.0)
@@ -116,8 +110,7 @@ def _safety(land: Land) -> np.ndarray:
 
 
 def _causes(land: Land) -> dict[str, np.ndarray]:
-    """Return the index of each cause on the study area, 0 to 1."""
-    frame, terrain = land.frame, land.terrain
+    frame, terrain = land.layout.frame, land.terrain
     height = frame.crop(terrain.height).astype(np.float32)
     wide = frame.crop(ndimage.gaussian_filter(terrain.height, 700 / CELL))
     fault = np.exp(-frame.refine(distance_to(land.bedrock.faults, frame, frame.base_side)) / 400)
@@ -176,11 +169,8 @@ def detection_probability(frame: DemoFrame, terrain: Terrain, infrastructure: In
 def draw_inventory(frame: DemoFrame, chance: np.ndarray, relief: np.ndarray, rng: np.random.Generator) -> Points:
     """Draw landslide points, each in another cell, with the field ``scale``; the last ones repeat others exactly.
 
-    Args:
-        frame: the frame.
-        chance: true probability × chance of being recorded, to which the draw is proportional, shape (size, size).
-        relief: what the size of a landslide grows with, the same shape.
-        rng: source of randomness.
+    ``chance`` is true probability × chance of being recorded, to which the draw is proportional, shape (size, size);
+    ``relief`` is what the size of a landslide grows with, the same shape.
     """
     count = max(MIN_LANDSLIDES, round(LANDSLIDES_PER_KM2 * frame.area_km2))
     with np.errstate(divide="ignore"):

@@ -10,19 +10,11 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import rasterio
 
-from ..cluster.shared_storage import (
-    SharedObject,
-    load_partial_result,
-    open_shared,
-    partial_results_folder,
-    save_partial_result,
-    share_object,
-)
+from ..cluster import shared_storage
 from ..cluster.tasks import Cluster, cached
 from ..errors import LayerEmpty, TooFewData
 from ..grid import BLOCK, Block, Grid
@@ -30,21 +22,19 @@ from ..inputs.rasters import GDAL_CACHE_BYTES, TILE
 from ..memory import retain_freed_memory
 from ..progress import Progress, stop_if_cancelled
 from .definitions import CONTINUOUS, FactorReader
+from .polygons import AreaMask
 from .sources import FactorSource
 from .unit_checks import SPIKE_SLOPE, suspect_elevation_unit, suspect_spikes, suspect_value_unit
 
-MAX_WORKERS = 4
-"""Each holds a block of all factors and its intermediate arrays, some 80 MB."""
+MAX_WORKERS = 4  # each holds a block of all factors and its intermediate arrays, some 80 MB
 
 
-class Mask(Protocol):
-    """The study area."""
+@dataclass
+class StackSources:
+    """What each worker needs; lines and polygons are in it, rasters only by their paths."""
 
-    def may_intersect(self, block: Block) -> bool:
-        """Return whether any cell of the block may be in the area."""
-
-    def read(self, block: Block) -> np.ndarray:
-        """Return which cells are, bool of shape (height, width)."""
+    sources: Sequence[FactorSource]
+    mask: AreaMask
 
 
 @dataclass
@@ -54,10 +44,8 @@ class BlockStatistics:
     counts: np.ndarray
     """int64 of shape (sources + 1, 2): first the cells of the area and those without elevation; for each further source
     its cells without data and those that only it lacks; last the cells with elevation and those with all factors."""
-    overlapping: np.ndarray
-    """Cells in more than one polygon by source, int64 of shape (sources,)."""
-    undeclared_nodata: float = math.inf
-    """Lowest elevation that no land has."""
+    overlapping: np.ndarray  # cells in more than one polygon by source, int64 of shape (sources,)
+    undeclared_nodata: float = math.inf  # lowest elevation that no land has
     elevation: tuple[float, float] = (math.inf, -math.inf)
     slopes: tuple[int, float, int] = (0, 0.0, 0)
     """Cells with a slope, their sum in degrees, and the cells steeper than :data:`SPIKE_SLOPE`."""
@@ -100,9 +88,7 @@ def block_side(grid: Grid) -> int:
     return side
 
 
-def iterate_blocks(
-    grid: Grid, sources: Sequence[FactorSource], mask: Mask, progress: Progress
-) -> Generator[BlockResult, None, None]:
+def iterate_blocks(grid: Grid, inputs: StackSources, progress: Progress) -> Generator[BlockResult, None, None]:
     """Compute the blocks in several threads and yield them in order."""
     side = block_side(grid)
     total = grid.block_count(side)
@@ -110,13 +96,13 @@ def iterate_blocks(
     with retain_freed_memory(), contextlib.ExitStack() as opened:
         idle: queue.SimpleQueue[list[FactorReader]] = queue.SimpleQueue()
         for _ in range(workers):
-            idle.put([opened.enter_context(source.open()) for source in sources])
+            idle.put([opened.enter_context(source.open()) for source in inputs.sources])
 
         def compute(block: Block) -> BlockResult:
             readers = idle.get()
             try:
                 with rasterio.Env():
-                    return block, *compute_block(block, readers, sources, mask)
+                    return block, *compute_block(block, readers, inputs)
             finally:
                 idle.put(readers)
 
@@ -143,9 +129,10 @@ def _wait_for_result(future: Future, progress: Progress) -> BlockResult:
 
 
 def compute_block(
-    block: Block, readers: Sequence[FactorReader], sources: Sequence[FactorSource], mask: Mask
+    block: Block, readers: Sequence[FactorReader], inputs: StackSources
 ) -> tuple[np.ndarray, BlockStatistics]:
     """Return all factors of a block, NaN where any has no data, and its statistics."""
+    sources, mask = inputs.sources, inputs.mask
     statistics = BlockStatistics.empty(len(sources))
     counts = statistics.counts
     values = np.empty((band_count(sources), *block.shape), dtype=np.float32)
@@ -184,7 +171,6 @@ def compute_block(
 
 
 def _record_ranges(values: np.ndarray, sources: Sequence[FactorSource], statistics: BlockStatistics) -> None:
-    """Record what reveals a wrong unit: ranges of continuous factors, and slopes."""
     definitions = [definition for source in sources for definition in source.definitions]
     for definition, band in zip(definitions, values):
         if definition.kind == CONTINUOUS:
@@ -206,14 +192,9 @@ class StackStatistics:
     """Sum of the statistics of all blocks: how many cells each factor lacks, and what looks wrong."""
 
     def __init__(self, sources: Sequence[FactorSource]) -> None:
-        """Take the sources of the factors, that of the terrain first."""
         self._names = [source.definitions[0].name for source in sources]
         self._sum = BlockStatistics.empty(len(sources))
-        self._counts = self._sum.counts
-
-    def add(self, statistics: BlockStatistics) -> None:
-        """Add the statistics of a block."""
-        self._sum.add(statistics)
+        self.add, self._counts = self._sum.add, self._sum.counts
 
     @property
     def study(self) -> int:
@@ -270,12 +251,7 @@ class StackStatistics:
                 )
 
     def log_suspicions(self, cell_size: float, progress: Progress) -> None:
-        """Warn about undeclared nodata, units that look wrong and overlapping polygons.
-
-        Args:
-            cell_size: of the grid, metres.
-            progress: receives the warnings.
-        """
+        """Warn about undeclared nodata, wrong-looking units and overlapping polygons; ``cell_size`` is in metres."""
         cells, degrees, steep = self._sum.slopes
         nodata = self._sum.undeclared_nodata
         messages = []
@@ -298,57 +274,39 @@ class StackStatistics:
             progress.warn(message)
 
 
-@dataclass
-class WorkerInputs:
-    """What each worker needs; lines and polygons are in it, rasters only by their paths."""
-
-    sources: Sequence[FactorSource]
-    mask: Mask
-
-
 def iterate_blocks_on_cluster(
-    cluster: Cluster,
-    output: str | os.PathLike,
-    grid: Grid,
-    sources: Sequence[FactorSource],
-    mask: Mask,
-    progress: Progress,
+    cluster: Cluster, output: str | os.PathLike, grid: Grid, inputs: StackSources, progress: Progress
 ) -> Generator[BlockResult, None, None]:
     """Like :func:`iterate_blocks`, with the same values, on a cluster; blocks come through files beside the output."""
     blocks = list(grid.blocks(block_side(grid)))
-    with partial_results_folder(output) as folder, retain_freed_memory():
-        inputs = share_object(WorkerInputs(sources, mask), folder / "inputs")
+    with shared_storage.partial_results_folder(output) as folder, retain_freed_memory():
+        shared = shared_storage.share_object(inputs, folder / "inputs")
         parts = [folder / f"{number}.npy" for number in range(len(blocks))]
-        jobs = [(inputs, block, str(part)) for block, part in zip(blocks, parts)]
+        jobs = [(shared, block, str(part)) for block, part in zip(blocks, parts)]
         with contextlib.closing(cluster.run(build_block, jobs, progress, ordered=True)) as results:
             for number, (statistics, has_data) in results:
                 block = blocks[number]
                 if has_data:
-                    values = load_partial_result(parts[number], remove=True)
+                    values = shared_storage.load_partial_result(parts[number], remove=True)
                 else:
-                    values = np.full((band_count(sources), *block.shape), np.nan, dtype=np.float32)
+                    values = np.full((band_count(inputs.sources), *block.shape), np.nan, dtype=np.float32)
                 yield block, values, statistics
 
 
-def build_block(shared: SharedObject, block: Block, part: str) -> tuple[BlockStatistics, bool]:
-    """Compute a block on a worker.
-
-    Args:
-        shared: the ``WorkerInputs``.
-        block: cells to compute.
-        part: path to write the values to, float32 of shape (factors, height, width).
+def build_block(shared: shared_storage.SharedObject, block: Block, part: str) -> tuple[BlockStatistics, bool]:
+    """Compute a block on a worker, and write its values to the path ``part`` if there are data.
 
     Returns:
-        Its statistics, and whether there are data; without any, no part is written.
+        Its statistics, and whether there are data.
     """
-    inputs = cached(open_shared, shared)
+    inputs = cached(shared_storage.open_shared, shared)
     # Rasters are opened for each block: a tenth of a second in the worst case, and no file stays open on a worker.
     with contextlib.ExitStack() as opened:
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES))
         opened.enter_context(retain_freed_memory())
         readers = [opened.enter_context(source.open()) for source in inputs.sources]
-        values, statistics = compute_block(block, readers, inputs.sources, inputs.mask)
+        values, statistics = compute_block(block, readers, inputs)
         has_data = bool(statistics.counts[-1, 1])
         if has_data:
-            save_partial_result(part, values)
+            shared_storage.save_partial_result(part, values)
     return statistics, has_data

@@ -27,6 +27,8 @@ from .climate import check_overlap, warped_view
 from .definitions import MAX_CLASS_CODE, MAX_CLASSES, FactorReader
 from .polygons import PolygonBurner
 
+ClassTable = Mapping[int, str]  # label by code
+
 
 def label_text(value: Any) -> str:
     """Return the label of an attribute value, whole numbers without decimals; empty for no value."""
@@ -37,16 +39,13 @@ def label_text(value: Any) -> str:
     return str(value).strip()
 
 
-def assign_codes(
-    labels: Iterable[str], known: Mapping[int, str] | None, factor: str, progress: Progress
-) -> dict[int, str]:
+def assign_codes(labels: Iterable[str], known: ClassTable | None, factor: str, progress: Progress) -> dict[int, str]:
     """Return the class table of a factor: label by code.
 
     Args:
         labels: those of this area.
         known: class table of an earlier stack or model, whose codes are kept; ``None`` or empty for none.
         factor: its name, for messages.
-        progress: receives a warning about labels that the earlier table lacks.
 
     Returns:
         Codes from 1 in the order of the labels (numbers by size, other text by alphabet); with a known table its
@@ -75,23 +74,9 @@ class PolygonClasses(FactorReader):
     """Classes from polygons with a field that names the class; where they overlap, the last one counts."""
 
     def __init__(
-        self,
-        polygons: Polygons,
-        field: str,
-        grid: Grid,
-        factor: str,
-        known: Mapping[int, str] | None,
-        progress: Progress,
+        self, polygons: Polygons, field: str, grid: Grid, factor: str, known: ClassTable | None, progress: Progress
     ) -> None:
-        """Assign codes to the classes.
-
-        Args:
-            polygons: in the grid's CRS.
-            field: field with the labels, numbers or text.
-            grid: the study grid.
-            factor: name of the factor, for messages.
-            known: class table whose codes are kept.
-            progress: receives warnings about polygons without a label and new classes.
+        """Assign codes to the classes of polygons in the grid's CRS, as :func:`assign_codes` does.
 
         Raises:
             LayerEmpty: there is no polygon.
@@ -140,12 +125,9 @@ class PolygonClasses(FactorReader):
 class ValueTable:
     """The classes of a raster."""
 
-    values: np.ndarray
-    """Values that occur on the grid, float32, ascending."""
-    codes: np.ndarray
-    """The class code of each value, float32."""
-    classes: dict[int, str]
-    """Label by code."""
+    values: np.ndarray  # values that occur on the grid, float32, ascending
+    codes: np.ndarray  # the class code of each value, float32
+    classes: dict[int, str]  # label by code
 
 
 class RasterClasses(FactorReader):
@@ -155,15 +137,8 @@ class RasterClasses(FactorReader):
         self._view, self._table = view, table
 
     @staticmethod
-    def scan(path: str, grid: Grid, factor: str, known: Mapping[int, str] | None, progress: Progress) -> ValueTable:
-        """Read a whole class raster and assign codes to its classes.
-
-        Args:
-            path: of the raster, in any CRS; its first band is taken.
-            grid: the study grid.
-            factor: name of the factor, for messages.
-            known: class table whose codes are kept.
-            progress: receives a warning about new classes.
+    def scan(path: str, grid: Grid, factor: str, known: ClassTable | None, progress: Progress) -> ValueTable:
+        """Read the first band of a class raster in any CRS and assign codes as :func:`assign_codes` does.
 
         Raises:
             InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
@@ -197,7 +172,6 @@ class RasterClasses(FactorReader):
 
 
 def _distinct_values(view: WarpedVRT, grid: Grid, path: str, factor: str, progress: Progress) -> np.ndarray:
-    """Return the values that occur on the grid, float32, ascending."""
     name = f"The {factor} raster {path}"
     found: set[float] = set()
     for block in grid.blocks():

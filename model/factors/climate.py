@@ -23,10 +23,8 @@ from .settings import StationPoints
 TOLERANCE = 0.0001
 """Largest error of the transformation between grids, in cells of the input. GDAL's own 0.125 would be two kilometres
 on a climate raster of 10 arc-minutes."""
-LATTICE_STEP = 8
-"""Cells between the points at which stations are interpolated exactly; bilinear in between."""
-MAX_GLOBAL_STATIONS = 4000
-"""With more stations, only the nearest ``NEIGHBOURS`` determine a value."""
+LATTICE_STEP = 8  # cells between the points at which stations are interpolated exactly; bilinear in between
+MAX_GLOBAL_STATIONS = 4000  # with more stations, only the nearest ``NEIGHBOURS`` determine a value
 NEIGHBOURS = 64
 
 
@@ -81,15 +79,10 @@ class ContinuousRaster(FactorReader):
     @classmethod
     @contextlib.contextmanager
     def open(cls, path: str, grid: Grid, role: str) -> Iterator[ContinuousRaster]:
-        """Open a raster in any CRS.
+        """Open the first band of a raster in any CRS; ``role`` says in messages what it is.
 
         A coarse raster is interpolated between its cell centres; a finer one is averaged over the cell. Cells without
         data are ignored, and cells of the grid that the raster does not cover become NaN.
-
-        Args:
-            path: of the raster; its first band is taken.
-            grid: the study grid.
-            role: what it is, for messages.
 
         Raises:
             InputMissing, InputCorrupt, CrsMissing, NoOverlap: it cannot be used.
@@ -112,13 +105,7 @@ class StationSurface(FactorReader):
     """
 
     def __init__(self, stations: StationPoints, grid: Grid, role: str, progress: Progress) -> None:
-        """Fit the surface.
-
-        Args:
-            stations: points in the grid's CRS with their field.
-            grid: the study grid.
-            role: what is measured, for messages.
-            progress: receives warnings about stations that are left out or coincide.
+        """Fit the surface to stations in the grid's CRS; ``role`` says in messages what is measured.
 
         Raises:
             FieldUnusable: the field is missing or holds text.

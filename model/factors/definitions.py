@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 CONTINUOUS = "continuous"
 CATEGORICAL = "categorical"
 
-MAX_CLASSES = 250
-"""Largest number of classes of a factor; what has more is a measured value."""
-MAX_CLASS_CODE = 2**24
-"""Class numbers from here on are not all distinct in float32, in which stacks are stored."""
+MAX_CLASSES = 250  # largest number of classes of a factor; what has more is a measured value
+MAX_CLASS_CODE = 2**24  # class numbers from here on are not all distinct in float32, in which stacks are stored
 
 ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 8: "W", 9: "NW"}
 """Compass direction that a slope faces; north is 337.5 to 22.5 degrees, and so on in eighths of a circle."""
@@ -29,14 +27,10 @@ ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 
 class FactorDefinition:
     """What one factor is."""
 
-    name: str
-    """Band description in the stack; models find their bands by it."""
-    kind: str
-    """``continuous`` or ``categorical``."""
-    unit: str
-    """Unit of the values, empty for classes."""
-    title: str
-    """Name for reports."""
+    name: str  # band description in the stack; models find their bands by it
+    kind: str  # ``continuous`` or ``categorical``
+    unit: str  # unit of the values, empty for classes
+    title: str  # name for reports
     classes: dict[int, str] = field(default_factory=dict)
     """Label by code, of categorical factors whose classes are known beforehand."""
 
@@ -64,12 +58,9 @@ TERRAIN_FACTORS = ("slope", "profile_curvature", "aspect")
 class FactorReader:
     """An open input. What it notes holds for the block that was read last."""
 
-    overlapping = 0
-    """Cells that lie in more than one polygon."""
-    elevation_range = math.inf, -math.inf
-    """Lowest and highest elevation in the block and its border."""
-    undeclared_nodata = math.inf
-    """Lowest elevation there, if it is below all land and so stands for nodata."""
+    overlapping = 0  # cells that lie in more than one polygon
+    elevation_range = math.inf, -math.inf  # lowest and highest elevation in the block and its border
+    undeclared_nodata = math.inf  # lowest elevation there, if it is below all land and so stands for nodata
 
     def read(self, block: Block) -> np.ndarray:
         """Return float32 values of a block, NaN without data: (height, width), or (factors, height, width)."""
@@ -77,12 +68,7 @@ class FactorReader:
 
 
 def factor_name(layer: str, taken: Iterable[str] = ()) -> str:
-    """Return the factor name of a layer that the user added: lower snake case, unique.
-
-    Args:
-        layer: name of the layer.
-        taken: factor names that are in use.
-    """
+    """Return the factor name of a layer that the user added: lower snake case, other than those taken."""
     name = re.sub(r"\W+", "_", layer.strip().lower()).strip("_") or "factor"
     unique, number, used = name, 2, set(taken)
     while unique in used:

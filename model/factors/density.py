@@ -23,8 +23,7 @@ from ..progress import NullProgress, Progress, stop_if_cancelled
 from .definitions import FactorReader
 from .lines import CellSizeByRow, Segments, prepare_lines
 
-MAX_THREADS = 4
-"""Shares that the lines are divided into where the whole grid is one block."""
+MAX_THREADS = 4  # shares that the lines are divided into where the whole grid is one block
 CHUNK = 1 << 17
 """Pairs of a segment and a row that are processed at once; small enough for the cache, enough for threads to pay."""
 
@@ -37,10 +36,8 @@ class LineDensity(FactorReader):
 
         Args:
             lines: in the grid's CRS; lines beyond the border count where they lie within a circle.
-            grid: the study grid.
             radius: of the circle in metres on the ground.
             role: what the lines are ("rivers"), for messages.
-            progress: receives warnings about duplicates.
 
         Raises:
             ParameterInvalid: the radius is not positive, or smaller than half a cell.
@@ -72,11 +69,7 @@ class LineDensity(FactorReader):
         return {**self.__dict__, "_progress": NullProgress()}
 
     def read(self, block: Block) -> np.ndarray:
-        """Return the density of a block: length within the radius of the cell centre, over the circle's area.
-
-        Returns:
-            float32 array of shape (height, width) in km/km².
-        """
+        """Return the length within the radius of each cell centre over the circle's area, float32, km/km²."""
         segments = self._segments_near(block)
         if not len(segments):
             return np.zeros(block.shape, dtype=np.float32)
@@ -100,7 +93,6 @@ class LineDensity(FactorReader):
         return (partial[:, :-1] * (1000 / (math.pi * self._radius**2))).astype(np.float32)
 
     def _sums(self, segments: Segments, chunks: Sequence[slice], block: Block) -> tuple[np.ndarray, np.ndarray]:
-        """Return the arrays that :func:`add_segment_lengths` fills, for some chunks of the segments."""
         # One column more than the block has, where intervals that extend beyond its border end.
         partial, steps = (np.zeros((block.height, block.width + 1)) for _ in range(2))
         for chunk in chunks:
@@ -130,12 +122,8 @@ def add_segment_lengths(
 ) -> None:
     """Add the length of some segments within the radius of each cell centre of a block.
 
-    Args:
-        coverage: the segments, and the rows that they reach.
-        block: cells wanted.
-        partial_lengths: metres by cell, float64, shape (height, width + 1); receives what lies in the fringe.
-        full_length_steps: change of the metres from one cell to the next along the row, same shape; receives whole
-            segments.
+    ``partial_lengths``, metres by cell, float64, shape (height, width + 1), receives what lies in the fringe;
+    ``full_length_steps``, their change from one cell to the next along the row, receives whole segments.
     """
     line = coverage.row * partial_lengths.shape[1]
     left, full_left, full_right, right = coverage.intervals(block)
@@ -252,7 +240,6 @@ class _SegmentCoverage:
         return left, full_left, full_right, right
 
     def _columns(self, x: np.ndarray, rounded: np.ufunc) -> np.ndarray:
-        """Convert metres from the middle of the segment to whole columns of the block; overwrites ``x``."""
         x /= self._cell
         x += self._shift
         rounded(x, out=x)
@@ -262,9 +249,7 @@ class _SegmentCoverage:
     def chord_lengths(self, column: np.ndarray, pairs: np.ndarray | None = None) -> np.ndarray:
         """Return the metres of line within the circle around a cell of each pair of a segment and a row.
 
-        Args:
-            column: of the cells, the shape of all pairs or of ``pairs``.
-            pairs: flat indices of pairs; all by default.
+        ``column`` of the cells has the shape of all pairs or of ``pairs``, their flat indices.
         """
         y, cell = self._y, self._cell
         by_segment = self._base, self._shift, self._cos, self._sin, self._half, self._density
@@ -301,7 +286,6 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 
 def _add(target: np.ndarray, index: np.ndarray, values: np.ndarray) -> None:
-    """Add values to cells; several may fall on one."""
     if not len(index):
         return
     first = int(index.min())

@@ -15,14 +15,11 @@ from ..progress import Progress, stop_if_cancelled
 
 CELL_TOLERANCE, RADIUS_TOLERANCE = 1 / 100, 1 / 3000
 """Simplified lines deviate from the layer's by at most the smaller of these shares of the cell and of the radius."""
-BATCH = 1 << 18
-"""Vertices that are prepared at once."""
-MAX_SEGMENT_SHARE = 0.5
-"""Longest segment as a share of the radius, so that all segments reach about as many rows."""
+BATCH = 1 << 18  # vertices that are prepared at once
+MAX_SEGMENT_SHARE = 0.5  # longest segment as a share of the radius, so that all segments reach about as many rows
 MAX_GEOGRAPHIC_SEGMENT = 2000.0
 """Longest segment in metres on a geographic grid, where one scale is used along a segment."""
-SORT_BANDS = 30_000
-"""Bands of rows that segments are sorted by: few enough for a radix sort of 16 bits."""
+SORT_BANDS = 30_000  # bands of rows that segments are sorted by: few enough for a radix sort of 16 bits
 
 
 @dataclass
@@ -31,8 +28,7 @@ class Segments:
 
     start: np.ndarray
     end: np.ndarray
-    length: np.ndarray
-    """Length of line in metres, spread evenly along each segment, shape (segments,)."""
+    length: np.ndarray  # length of line in metres, spread evenly along each segment, shape (segments,)
 
     def __len__(self) -> int:
         return len(self.length)
@@ -43,18 +39,16 @@ class Segments:
 
 
 class CellSizeByRow:
-    """Cell width and height in metres at any row, also beyond the grid."""
+    """Cell width and height in metres at any row of the grid and within ``reach`` metres of it."""
 
     def __init__(self, grid: Grid, reach: float) -> None:
-        """Tabulate the rows of ``grid`` and those within ``reach`` metres of it."""
         self.varies = grid.is_geographic
         smallest = float(grid.spacing(0, 1)[1][0])
         self._margin = math.ceil(1.1 * reach / smallest) + 2 if self.varies else 0
         rows = grid.height + 2 * self._margin if self.varies else 1
         self._width, self._height = grid.spacing(-self._margin, rows)
 
-        self.smallest = float(self._width.min()), float(self._height.min())
-        """Smallest cell width and height in metres."""
+        self.smallest = float(self._width.min()), float(self._height.min())  # smallest cell width and height in metres
 
     def size_at(self, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return cell width and height at rows (float), each of the shape of ``row`` or a single number."""
@@ -74,11 +68,8 @@ def prepare_lines(
 
     Args:
         lines: the layer, in the grid's CRS.
-        grid: the study grid.
-        radius: of the density, in metres.
-        cell_size: metres per cell, at least ``radius`` beyond the grid.
+        radius: of the density, in metres; ``cell_size`` reaches at least as far beyond the grid.
         role: what the lines are ("rivers"), for messages.
-        progress: receives warnings about duplicates and when no line comes near.
 
     Raises:
         LayerEmpty: there is no line.
@@ -129,7 +120,6 @@ def prepare_lines(
 
 
 def _unique_lines(parts: list[np.ndarray], layer: str, progress: Progress) -> list[np.ndarray]:
-    """Return the coordinates of the lines that have two vertices or more, each line once."""
     parts = [part for part in parts if len(part) > 1]
     if not parts:
         return []
@@ -155,7 +145,6 @@ def _unique_lines(parts: list[np.ndarray], layer: str, progress: Progress) -> li
 
 
 def _line_batches(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """Yield lines in groups of about ``BATCH`` vertices."""
     first = count = 0
     for number, part in enumerate(parts, 1):
         count += len(part)
@@ -167,9 +156,7 @@ def _line_batches(parts: list[np.ndarray]) -> Iterator[list[np.ndarray]]:
 def _concatenate_lines(parts: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
     """Join the vertices of some lines, without those that have no coordinates or repeat the one before.
 
-    Returns:
-        Coordinates, float64, shape (2, vertices); whether each vertex is the last of its line; and how many had no
-        coordinates.
+    Returns coordinates, shape (2, vertices), whether each is the last of its line, and how many had no coordinates.
     """
     vertices = np.ascontiguousarray(np.concatenate(parts)[:, :2].T, dtype=np.float64)
     counts = np.array([len(part) for part in parts])
@@ -205,11 +192,7 @@ def _drop_distant_steps(
 def _split_long_segments(
     vertices: np.ndarray, ends: np.ndarray, cell_size: CellSizeByRow, longest: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Measure the steps from vertex to vertex, and split those longer than ``longest`` metres into equal segments.
-
-    Returns:
-        Vertices, shape (2, vertices), and metres from each to the next, 0 where a line ends.
-    """
+    """Split steps longer than ``longest`` metres into equal segments; return vertices and metres between them."""
     length = _segment_lengths(vertices, ends, cell_size)
     if not (length > longest).any():
         return vertices, length
@@ -222,7 +205,6 @@ def _split_long_segments(
 
 
 def _segment_lengths(vertices: np.ndarray, ends: np.ndarray, cell_size: CellSizeByRow) -> np.ndarray:
-    """Return the metres from each vertex to the next, 0 where a line ends."""
     width, height = cell_size.size_at((vertices[1, 1:] + vertices[1, :-1]) / 2)
     length = np.zeros(len(ends))
     length[:-1] = np.sqrt(np.square(np.diff(vertices[0]) * width) + np.square(np.diff(vertices[1]) * height))

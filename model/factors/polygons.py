@@ -18,10 +18,9 @@ Geometry = dict[str, Any]
 
 
 class PolygonBurner:
-    """The polygons of one layer, ready to be burned into any block."""
+    """The polygons of one layer, in the grid's CRS, ready to be burned into any block."""
 
     def __init__(self, polygons: Polygons, grid: Grid) -> None:
-        """Take the geometries, in the grid's CRS."""
         self._grid = grid
         self._shapes = [_rings(geometry) for geometry in polygons.geometries]
         self._bounds = np.array([_bounds(shape) for shape in self._shapes]).reshape(-1, 4)
@@ -33,16 +32,9 @@ class PolygonBurner:
         return np.flatnonzero((west < right) & (east > left) & (south < top) & (north > bottom))
 
     def burn(self, block: Block, features: Sequence[int], values: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return which polygon each cell centre lies in.
+        """Return the value (1 to 65535) of the last of some features that each cell centre lies in, 0 outside all.
 
-        Args:
-            block: cells of the grid.
-            features: indices of the features to burn; where several cover a cell, the last one counts.
-            values: one per feature, 1 to 65535.
-
-        Returns:
-            The values, with 0 outside all polygons, and how many features cover each cell; both uint16 of shape
-            (height, width).
+        And how many of the features cover each cell; both uint16 of shape (height, width).
         """
         extent = self._extent(block)
         shapes = [_clip_to_extent(self._shapes[feature], extent) for feature in features]
@@ -61,7 +53,6 @@ class PolygonBurner:
 
 
 def _rings(geometry: Geometry) -> list[list[np.ndarray]]:
-    """Return the polygons of a geometry as lists of rings, shape (vertices, 2) each, without degenerate ones."""
     return [
         [np.asarray(ring, dtype=np.float64)[:, :2] for ring in polygon if len(ring) > 3]
         for polygon in polygon_parts(geometry)
@@ -100,21 +91,15 @@ def _simplify_ring(ring: np.ndarray, extent: Bounds) -> np.ndarray | None:
 
 
 class AreaMask:
-    """Cells whose centre lies in any polygon of a layer; every cell of the grid when there is no layer."""
+    """Cells whose centre lies in any polygon of a layer; every cell of the grid when there is no layer.
+
+    Raises:
+        LayerEmpty: the layer has no polygon.
+        NoOverlap: no polygon intersects the grid.
+    """
 
     def __init__(self, grid: Grid, area: Polygons | None, role: str = "AREA") -> None:
-        """Check the layer against the grid.
-
-        Args:
-            grid: the study grid.
-            area: polygons in the CRS of the grid, or ``None`` for the whole grid.
-            role: parameter name for messages.
-
-        Raises:
-            LayerEmpty: the layer has no polygon.
-            NoOverlap: no polygon intersects the grid.
-        """
-        self._grid, self._area = grid, area
+        self.grid, self._area = grid, area
         if area is None:
             return
         if not len(area):
@@ -136,12 +121,12 @@ class AreaMask:
     def read(self, block: Block) -> np.ndarray:
         """Return whether each cell is in the area and the grid, bool of shape (height, width)."""
         rows, columns = block.row + np.arange(block.height), block.column + np.arange(block.width)
-        in_rows, in_columns = (rows >= 0) & (rows < self._grid.height), (columns >= 0) & (columns < self._grid.width)
+        in_rows, in_columns = (rows >= 0) & (rows < self.grid.height), (columns >= 0) & (columns < self.grid.width)
         inside = in_rows[:, None] & in_columns
         if self._area is None:
             return inside
         chosen = np.flatnonzero(extents_intersect(self._extent, block))
-        return inside & burn(self._grid, block, [self._area.geometries[index] for index in chosen])
+        return inside & burn(self.grid, block, [self._area.geometries[index] for index in chosen])
 
 
 def burn(grid: Grid, block: Block, shapes: Sequence[Geometry]) -> np.ndarray:
@@ -151,12 +136,11 @@ def burn(grid: Grid, block: Block, shapes: Sequence[Geometry]) -> np.ndarray:
     return burn_values(grid, block, ((shape, 1) for shape in shapes), np.uint8).astype(bool)
 
 
+Shapes = Iterable[tuple[Geometry, int]]
+
+
 def burn_values(
-    grid: Grid,
-    block: Block,
-    shapes: Iterable[tuple[Geometry, int]],
-    dtype: type = np.int32,
-    merge: MergeAlg = MergeAlg.replace,
+    grid: Grid, block: Block, shapes: Shapes, dtype: type = np.int32, merge: MergeAlg = MergeAlg.replace
 ) -> np.ndarray:
     """Return the value of the last of some geometries that each cell's centre lies in, 0 outside all of them."""
     transform = grid.block_transform(block)

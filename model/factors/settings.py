@@ -18,37 +18,24 @@ ZEVENBERGEN_THORNE = "zevenbergen_thorne"
 SLOPE_METHODS = (HORN, ZEVENBERGEN_THORNE)
 
 
+_SLOPE_METHOD = (
+    "horn (1981) uses eight neighbours, as ArcGIS and GDAL do; zevenbergen_thorne (1987) uses four and suits "
+    "smooth terrain."
+)
+_RIVERS = (
+    "River density is the length of the rivers within this distance of a cell, divided by the area of the circle "
+    "(km/km²)."
+)
+_FAULTS = "The same for fault density (km/km²). Faults have an effect over longer distances, so it is larger."
+
+
 @dataclass(frozen=True)
 class StackOptions(Options):
     """Settings of a factor stack."""
 
-    slope_method: str = choice(
-        HORN,
-        SLOPE_METHODS,
-        "Slope formula",
-        "horn (1981) uses eight neighbours, as ArcGIS and GDAL do; zevenbergen_thorne (1987) uses four and suits "
-        "smooth terrain.",
-        advanced=True,
-    )
-    river_radius: float = number(
-        1000.0,
-        1,
-        1e6,
-        "Search radius for rivers (m)",
-        "River density is the length of the rivers within this distance of a cell, divided by the area of the circle "
-        "(km/km²).",
-        decimals=1,
-        advanced=True,
-    )
-    fault_radius: float = number(
-        5000.0,
-        1,
-        1e6,
-        "Search radius for faults (m)",
-        "The same for fault density (km/km²). Faults have an effect over longer distances, so it is larger.",
-        decimals=1,
-        advanced=True,
-    )
+    slope_method: str = choice(HORN, SLOPE_METHODS, "Slope formula", _SLOPE_METHOD, advanced=True)
+    river_radius: float = number(1000.0, 1, 1e6, "Search radius for rivers (m)", _RIVERS, decimals=1, advanced=True)
+    fault_radius: float = number(5000.0, 1, 1e6, "Search radius for faults (m)", _FAULTS, decimals=1, advanced=True)
     scheduler: str = scheduler()
 
 
@@ -57,12 +44,9 @@ class CategoricalInput:
     """Classes: either polygons with a field that names the class, or a raster of whole numbers in any CRS."""
 
     polygons: Polygons | None = None
-    field: str | None = None
-    """Field of the polygons with the class labels."""
-    raster: str | None = None
-    """Path of a class raster."""
-    name: str = ""
-    """Name of the layer; extra factors are named after it."""
+    field: str | None = None  # field of the polygons with the class labels
+    raster: str | None = None  # path of a class raster
+    name: str = ""  # name of the layer; extra factors are named after it
 
     def __post_init__(self) -> None:
         if (self.polygons is None) == (self.raster is None):
@@ -84,8 +68,7 @@ class StationPoints:
     """Measurements at weather stations, to be interpolated."""
 
     points: Points
-    field: str
-    """Field with the measured values."""
+    field: str  # field with the measured values
 
     @property
     def source(self) -> str:
@@ -102,22 +85,16 @@ ContinuousInput = Union[RasterPath, StationPoints]
 class StackInputs:
     """Layers of a factor stack; vector layers are in the CRS of the DEM. Inputs that are not given make no factor."""
 
-    dem: RasterPath
-    """Elevations in metres; its grid becomes the study grid."""
-    area: Polygons | None = None
-    """Study area; cells outside get no data."""
+    dem: RasterPath  # elevations in metres; its grid becomes the study grid
+    area: Polygons | None = None  # study area; cells outside get no data
     landform: CategoricalInput | None = None
     rivers: Lines | None = None
-    precipitation: ContinuousInput | None = None
-    """Annual precipitation in mm."""
-    temperature: ContinuousInput | None = None
-    """Annual mean in °C."""
+    precipitation: ContinuousInput | None = None  # annual precipitation in mm
+    temperature: ContinuousInput | None = None  # annual mean in °C
     faults: Lines | None = None
     lithology: CategoricalInput | None = None
-    seismic: CategoricalInput | None = None
-    """Classes of seismic intensity."""
-    extra_continuous: Sequence[tuple[RasterPath, str]] = ()
-    """Path and layer name of further rasters of measured values."""
+    seismic: CategoricalInput | None = None  # classes of seismic intensity
+    extra_continuous: Sequence[tuple[RasterPath, str]] = ()  # path and layer name of further rasters of measured values
     extra_categorical: Sequence[CategoricalInput] = ()
     class_table: RasterPath | None = None
     """An earlier stack or a trained model whose class codes are reused for equal labels."""

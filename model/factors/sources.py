@@ -16,7 +16,7 @@ from ..errors import ParameterInvalid
 from ..grid import Grid
 from ..inputs.vectors import Lines
 from ..progress import Progress
-from .categorical import PolygonClasses, RasterClasses
+from .categorical import ClassTable, PolygonClasses, RasterClasses
 from .climate import ContinuousRaster, StationSurface
 from .definitions import CATEGORICAL, CONTINUOUS, FACTORS, TERRAIN_FACTORS, FactorDefinition, FactorReader, factor_name
 from .density import LineDensity
@@ -35,16 +35,9 @@ class FactorSource:
 
 
 def stack_sources(
-    inputs: StackInputs, options: StackOptions, grid: Grid, known: Mapping[str, Mapping[int, str]], progress: Progress
+    inputs: StackInputs, options: StackOptions, grid: Grid, known: Mapping[str, ClassTable], progress: Progress
 ) -> list[FactorSource]:
-    """Return the sources of all factors of a stack, in the order of its bands.
-
-    Args:
-        inputs: the layers.
-        options: slope method and radii.
-        grid: the study grid.
-        known: class tables by factor, whose codes are kept.
-        progress: receives warnings.
+    """Return the sources of all factors of a stack, in the order of its bands; ``known`` class tables keep their codes.
 
     Raises:
         ScarpError: an input cannot be used; see the readers of the factors.
@@ -59,17 +52,11 @@ def stack_sources(
             return _shared_source(definition, LineDensity(layer, grid, radius, role, progress))
         return continuous_source(definition, layer, grid, progress)
 
-    layers = {
-        "landform": inputs.landform,
-        "river_density": inputs.rivers,
-        "precipitation": inputs.precipitation,
-        "temperature": inputs.temperature,
-        "fault_density": inputs.faults,
-        "lithology": inputs.lithology,
-        "seismic_intensity": inputs.seismic,
-    }
+    climate = inputs.precipitation, inputs.temperature
+    layers = inputs.landform, inputs.rivers, *climate, inputs.faults, inputs.lithology, inputs.seismic
     sources = [terrain_source(inputs.dem, grid, options.slope_method)]
-    sources += [source(FACTORS[name], layer) for name, layer in layers.items() if layer is not None]
+    definitions = [definition for name, definition in FACTORS.items() if name not in TERRAIN_FACTORS]
+    sources += [source(one, layer) for one, layer in zip(definitions, layers) if layer is not None]
     extras: list[tuple[str, str, Any]] = [(CONTINUOUS, name, path) for path, name in inputs.extra_continuous]
     extras += [(CATEGORICAL, layer.name or Path(layer.source).stem, layer) for layer in inputs.extra_categorical]
     taken = list(FACTORS)
@@ -108,11 +95,7 @@ def continuous_source(
 
 
 def categorical_source(
-    definition: FactorDefinition,
-    source: CategoricalInput,
-    grid: Grid,
-    known: Mapping[int, str] | None,
-    progress: Progress,
+    definition: FactorDefinition, source: CategoricalInput, grid: Grid, known: ClassTable | None, progress: Progress
 ) -> FactorSource:
     """Return the source of classes; errors as in :class:`PolygonClasses` and :class:`RasterClasses`."""
     role = definition.name
@@ -140,7 +123,7 @@ def _shared_source(definition: FactorDefinition, reader: FactorReader) -> Factor
 
 
 def _reader_copy(reader: FactorReader) -> AbstractContextManager[FactorReader]:
-    """Return a reader that shares all arrays with another, but not what it notes of the block read last."""
+    # All share the arrays, but not what each notes of the block read last.
     return contextlib.nullcontext(copy.copy(reader))
 
 

@@ -17,8 +17,7 @@ from .settings import HORN, SLOPE_METHODS
 
 STRIP_CELLS = 1 << 14
 """Cells processed at once: small enough for the ten or so float64 arrays of the formulas to stay in the cache."""
-MIN_LAND_ELEVATION = -9000.0
-"""Lower elevations are undeclared nodata."""
+MIN_LAND_ELEVATION = -9000.0  # lower elevations are undeclared nodata
 TAN_22_5 = math.sqrt(2) - 1
 NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 
@@ -44,13 +43,9 @@ class TerrainFactors(FactorReader):
     """The three terrain factors of one DEM, block by block."""
 
     def __init__(self, dem: rasterio.DatasetReader, grid: Grid, method: str = HORN) -> None:
-        """Check the DEM and the method.
+        """Check the DEM, elevations in metres in its first band, and the method for slope and aspect.
 
-        Args:
-            dem: open DEM with elevations in metres in its first band.
-            grid: its grid.
-            method: ``horn`` (Horn 1981, as ArcGIS and gdaldem) or ``zevenbergen_thorne`` (Zevenbergen & Thorne 1987),
-                for slope and aspect. Profile curvature always uses Zevenbergen & Thorne's derivatives.
+        Horn (1981), as ArcGIS and gdaldem, or Zevenbergen & Thorne (1987), which profile curvature always uses.
 
         Raises:
             ParameterInvalid: the method is unknown.
@@ -81,9 +76,6 @@ class TerrainFactors(FactorReader):
         a grid in degrees differ: they extrapolate in both directions. Curvature mirrors the opposite neighbour about
         the cell instead, as SAGA does.
 
-        Args:
-            block: cells inside the grid.
-
         Returns:
             float32 array of shape (3, height, width): slope in degrees, profile curvature in 1/m (convex positive, 0
             where flat), aspect as class codes 1 to 9; NaN where the DEM has no data.
@@ -92,21 +84,15 @@ class TerrainFactors(FactorReader):
         lowest = float(np.fmin.reduce(window, axis=None, initial=np.inf))
         self.elevation_range = lowest, float(np.fmax.reduce(window, axis=None, initial=-np.inf))
         self.undeclared_nodata = lowest if lowest < MIN_LAND_ELEVATION else math.inf
-        filled = window
-        grid = self._grid
+        filled, grid = window, self._grid
         top, left = block.row == 0, block.column == 0
         bottom = block.row + block.height == grid.height
         right = block.column + block.width == grid.width
         if top or left or bottom or right:
             filled = window.copy()
-        if left:
-            filled[:, 0] = 2 * filled[:, 1] - filled[:, 2]
-        if right:
-            filled[:, -1] = 2 * filled[:, -2] - filled[:, -3]
-        if top:
-            filled[0] = 2 * filled[1] - filled[2]
-        if bottom:
-            filled[-1] = 2 * filled[-2] - filled[-3]
+        for outside, border in ((left, filled.T), (right, filled.T[::-1]), (top, filled), (bottom, filled[::-1])):
+            if outside:
+                border[0] = 2 * border[1] - border[2]
         width, height = grid.spacing(block.row, block.height)
         result = terrain_derivatives(window, filled, width, height, self._method)
         if grid.is_geographic:
@@ -128,17 +114,13 @@ class TerrainFactors(FactorReader):
 def terrain_derivatives(
     elevation: np.ndarray, filled: np.ndarray, width: np.ndarray, height: np.ndarray, method: str = HORN
 ) -> np.ndarray:
-    """Return slope, profile curvature and aspect of an array of elevations.
+    """Return slope, profile curvature and aspect, float32 of shape (3, rows, columns), as :class:`TerrainFactors` does.
 
     Args:
         elevation: in metres, shape (rows + 2, columns + 2), with a border of one cell; NaN at nodata and outside.
         filled: the same with extrapolated cells outside, for slope and aspect; ``elevation`` itself is allowed.
-        width: cell width in metres of each row without the border, shape (rows,).
-        height: cell height in metres, shape (rows,).
+        width: cell width in metres of each row without the border, shape (rows,); ``height`` likewise.
         method: as in :class:`TerrainFactors`.
-
-    Returns:
-        float32 array of shape (3, rows, columns), as :meth:`TerrainFactors.read` gives.
     """
     rows, columns = elevation.shape[0] - 2, elevation.shape[1] - 2
     result = np.empty((3, rows, columns), dtype=np.float32)
@@ -166,12 +148,10 @@ class _NeighbourDifferences:
     """Differences between the neighbours of each cell: eastward in three rows, southward in three columns."""
 
     def __init__(self, z: np.ndarray, missing: str = "") -> None:
-        """Compute the differences.
+        """Compute the differences of elevations with a border of one cell, float64, shape (rows + 2, columns + 2).
 
-        Args:
-            z: elevations with a border of one cell, float64, shape (rows + 2, columns + 2).
-            missing: what replaces a neighbour without data: the cell itself (``level``) or the opposite neighbour
-                mirrored about the cell (``mirrored``; level where that is missing too); empty if none is missing.
+        ``missing`` is what replaces a neighbour without data: the cell itself (``level``) or the opposite neighbour
+        mirrored about the cell (``mirrored``; level where that is missing too); empty if none is missing.
         """
         self.centre = z[1:-1, 1:-1]
         if missing:

@@ -33,13 +33,7 @@ def quantity_from_name(name: str) -> str:
 
 
 def suspect_elevation_unit(lowest: float, highest: float, mean_slope: float) -> str:
-    """Return a question about the unit of a DEM, empty when it looks like metres.
-
-    Args:
-        lowest: elevation.
-        highest: elevation.
-        mean_slope: in degrees, computed with the elevations as metres.
-    """
+    """Return a question about the unit of a DEM, empty when it looks like metres; the mean slope is in degrees."""
     if highest > MAX_LAND_ELEVATION:
         return (
             f"The DEM goes up to {highest:,.0f} m, higher than any land. Are its elevations in feet or in "
@@ -59,13 +53,7 @@ def suspect_elevation_unit(lowest: float, highest: float, mean_slope: float) -> 
 
 
 def suspect_spikes(steep: int, cells: int, cell_size: float) -> str:
-    """Return a question about single spikes and holes of a DEM, empty when there are none.
-
-    Args:
-        steep: cells steeper than :data:`SPIKE_SLOPE`.
-        cells: all cells.
-        cell_size: metres.
-    """
+    """Return a question about the cells of a DEM that are steeper than :data:`SPIKE_SLOPE`, empty when plausible."""
     if not steep or cell_size < SPIKE_MIN_CELL_SIZE:
         return ""
     return (
@@ -75,13 +63,7 @@ def suspect_spikes(steep: int, cells: int, cell_size: float) -> str:
 
 
 def suspect_value_unit(factor: str, lowest: float, highest: float) -> str:
-    """Return a question about the unit of a continuous factor by its range, empty when it is plausible.
-
-    Args:
-        factor: its name in the stack; the name of an extra layer may tell what it is.
-        lowest: value.
-        highest: value.
-    """
+    """Return a question about the unit of a continuous factor by its name and range, empty when it is plausible."""
     quantity = quantity_from_name(factor)
     nowhere_above = f"{factor} is nowhere above {highest:.3g}: is it in"
     up_to, between = f"{factor} goes up to", f"{factor} goes from {lowest:.4g} to {highest:.4g}: is it in"

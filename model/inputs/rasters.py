@@ -43,8 +43,7 @@ def is_complete(path: str | os.PathLike) -> bool:
     GDAL writes cached blocks only when the file is closed, and then reports no error: on a full disk libtiff just
     prints a line to the console. Looking up the offset of a block takes some microseconds; no cell is read.
 
-    Args:
-        path: a GeoTIFF that is not sparse.
+    The GeoTIFF must not be sparse.
 
     Raises:
         RasterioError: not even its header is complete.
@@ -68,11 +67,7 @@ def is_complete(path: str | os.PathLike) -> bool:
 
 @contextlib.contextmanager
 def open_raster(path: str | os.PathLike, role: str) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster for reading.
-
-    Args:
-        path: any raster that GDAL reads.
-        role: what the raster is in this run ("DEM", "factor stack"), for the message.
+    """Open any raster that GDAL reads; ``role`` says in messages what it is in this run ("DEM", "factor stack").
 
     Raises:
         InputMissing: there is no such file.
@@ -114,19 +109,14 @@ def read_window(
     height: int,
     width: int,
     bands: Sequence[int] | None = None,
-    fill: float = np.nan,
     mask_implausible: bool = True,
 ) -> np.ndarray:
-    """Read cells as float32, with declared nodata as NaN; cells outside the raster hold ``fill``.
+    """Read cells as float32, with NaN at declared nodata and outside the raster.
 
     Args:
         dataset: an open raster (or a view warped onto a grid).
-        row: first row; may be negative.
-        column: first column; may be negative.
-        height: rows to return.
-        width: columns to return.
+        row: first row; may be negative, and so may ``column``.
         bands: 1-based band numbers; all bands by default.
-        fill: value outside the raster.
         mask_implausible: whether infinite and implausibly large numbers become NaN as well.
 
     Returns:
@@ -136,7 +126,7 @@ def read_window(
     top, left = max(row, 0), max(column, 0)
     bottom, right = min(row + height, dataset.height), min(column + width, dataset.width)
     if top >= bottom or left >= right:
-        return np.full((len(numbers), height, width), fill, dtype=np.float32)
+        return np.full((len(numbers), height, width), np.nan, dtype=np.float32)
     try:
         cells = _read_cells(dataset, numbers, Window(left, top, right - left, bottom - top))
     except GDAL_ERRORS as error:
@@ -146,7 +136,7 @@ def read_window(
         cells = _mask_implausible(cells)
     if cells.shape[1:] == (height, width):
         return cells
-    result = np.full((len(numbers), height, width), fill, dtype=np.float32)
+    result = np.full((len(numbers), height, width), np.nan, dtype=np.float32)
     result[:, top - row : bottom - row, left - column : right - column] = cells
     return result
 
@@ -191,11 +181,7 @@ def read_block(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> 
 
 
 def read_scaled(dataset: rasterio.DatasetReader, block: Block, band: int = 1) -> np.ndarray:
-    """Read one band of a block with its declared scale and offset applied.
-
-    Returns:
-        float32 array of shape (height, width), NaN at nodata and outside the raster.
-    """
+    """Read one band of a block, scaled as declared; float32 (height, width), NaN at nodata and outside the raster."""
     values = read_block(dataset, block, band)
     scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
     if scale != 1:
@@ -230,16 +216,10 @@ def create_raster(
     Args:
         path: final path.
         dtype: ``float32`` or ``uint8``.
-        nodata: value of cells without data.
-        bands: one description per band.
-        band_tags: metadata per band, in the same order.
-        tags: metadata of the file.
+        bands: one description per band, as ``band_tags`` has metadata per band.
         overviews: resampling method of the overviews; ``None`` for no overviews.
         colours: colour table of the first band, red green blue alpha by value.
         options: GTiff creation options that override the defaults.
-
-    Yields:
-        The open dataset; write windows to it.
 
     Raises:
         OutputNotWritable: the file cannot be written.
@@ -288,9 +268,7 @@ def _write_error(path: str | os.PathLike, why: str) -> OutputNotWritable:
 
 def _add_overviews(path: Path, resampling: Resampling) -> None:
     with _open_writer(path, "r+") as dataset:
-        factors, factor = [], 2
-        while max(dataset.width, dataset.height) // factor >= TILE:
-            factors.append(factor)
-            factor *= 2
+        largest = max(dataset.width, dataset.height)
+        factors = [1 << level for level in range(1, largest.bit_length()) if largest >> level >= TILE]
         if factors:
             dataset.build_overviews(factors, resampling)

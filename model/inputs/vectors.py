@@ -18,10 +18,8 @@ Ring = Any
 
 @dataclass
 class _Layer:
-    name: str
-    """Name of the layer, for messages."""
-    source: str = ""
-    """Path or URI, for the run record."""
+    name: str  # name of the layer, for messages
+    source: str = ""  # path or URI, for the run record
     fields: dict[str, list[Any]] = field(default_factory=dict)
     """Attribute values by field name, one per feature; ``None`` where the attribute is empty."""
 
@@ -60,8 +58,7 @@ class _Layer:
 class Points(_Layer):
     """Points; a multi-point becomes one point per part, with its attributes repeated."""
 
-    xy: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))
-    """Map coordinates, float64, shape (points, 2)."""
+    xy: np.ndarray = field(default_factory=lambda: np.empty((0, 2)))  # map coordinates, float64, shape (points, 2)
 
     def __len__(self) -> int:
         return len(self.xy)

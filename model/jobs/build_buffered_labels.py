@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Union
 
 import numpy as np
 import rasterio
@@ -24,6 +25,8 @@ from ..progress import Progress, SubProgress, WarningLog
 from ..provenance.records import warn_stale_inputs
 
 COLOURS = {STABLE: (222, 235, 218, 255), LANDSLIDE: (192, 57, 43, 255), UNKNOWN: (0, 0, 0, 0)}
+AnyPath = Union[str, "os.PathLike[str]"]
+Cells = tuple[np.ndarray, np.ndarray]  # rows and columns
 MAX_LANDSLIDE_SHARE = 0.5  # with a larger share of landslide cells, the radii are probably too large for the inventory
 
 
@@ -50,8 +53,8 @@ class LabelSummary:
 
 def build_buffered_labels(
     landslides: Points | Polygons,
-    reference: str | os.PathLike,
-    output: str | os.PathLike,
+    reference: AnyPath,
+    output: AnyPath,
     options: LabelOptions,
     progress: Progress,
     *,
@@ -108,7 +111,7 @@ def build_buffered_labels(
             )
         row, column = row[inside], column[inside]
         part = SubProgress(progress, 0.05, 0.97)
-        counts, area_m2, on_unknown = _write(dataset, grid, buffers, mask, (row, column), output, part)
+        counts, area_m2, on_unknown = _write(dataset, buffers, mask, (row, column), output, part)
     cells = row * grid.width + column
     summary = LabelSummary(
         landslides=len(landslides),
@@ -174,14 +177,10 @@ def _check_distance_units(
 
 
 def _write(
-    dataset: rasterio.DatasetReader,
-    grid: Grid,
-    buffers: Buffers,
-    mask: AreaMask,
-    cells: tuple[np.ndarray, np.ndarray],
-    output: str | os.PathLike,
-    progress: Progress,
+    dataset: rasterio.DatasetReader, buffers: Buffers, mask: AreaMask, cells: Cells, output: AnyPath, progress: Progress
 ) -> tuple[dict[int, int], dict[int, float], int]:
+    """Write the raster; return cells and square metres by label, and the landslides on unknown cells."""
+    grid = mask.grid
     counts = dict.fromkeys((STABLE, LANDSLIDE, UNKNOWN), 0)
     areas = dict.fromkeys(counts, 0.0)
     on_unknown = 0
@@ -218,22 +217,17 @@ def _mapped_cells(dataset: rasterio.DatasetReader, mask: AreaMask, block: Block)
 
 
 def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
-    progress.report(
-        0.98,
-        f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster ({summary.duplicates:,} coincide "
-        f"with another one, {summary.same_cell:,} lie in the cell of another one).",
-    )
+    used = f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster"
+    twice = f"{summary.duplicates:,} coincide with another one, {summary.same_cell:,} lie in the cell of another one"
+    progress.report(0.98, f"{used} ({twice}).")
     progress.report(
         0.98,
         f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), {summary.stable_cells:,} "
         f"stable, {summary.unknown_cells:,} unknown; {summary.ratio:.1f} stable cells per landslide cell.",
     )
     if summary.small_polygons:
-        progress.report(
-            0.98,
-            f"{summary.small_polygons:,} landslide polygons are too small to contain a cell centre; each got the cell "
-            "of a point inside it.",
-        )
+        small = f"{summary.small_polygons:,} landslide polygons are too small to contain a cell centre"
+        progress.report(0.98, f"{small}; each got the cell of a point inside it.")
     if summary.outside:
         progress.warn(f'{summary.outside:,} landslides of "{name}" lie outside the reference raster.')
     if summary.on_unknown:

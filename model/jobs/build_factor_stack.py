@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..cluster.connection import connect
 from ..cluster.tasks import Cluster
-from ..factors.block_pipeline import StackStatistics, iterate_blocks, iterate_blocks_on_cluster
+from ..factors.block_pipeline import StackSources, StackStatistics, iterate_blocks, iterate_blocks_on_cluster
 from ..factors.definitions import CATEGORICAL
 from ..factors.polygons import AreaMask
 from ..factors.settings import RasterPath, StackInputs, StackOptions
-from ..factors.sources import FactorSource, stack_sources
+from ..factors.sources import stack_sources
 from ..grid import Grid
 from ..inputs.rasters import open_raster
 from ..outputs.atomic import check_writable
@@ -22,8 +21,7 @@ from ..outputs.run_record import RunRecord
 from ..progress import Progress, SubProgress, WarningLog
 from ..stack import StackFactor, create_stack, open_stack, write_nodata_counts
 
-MAX_SCALE_ERROR = 0.02
-"""Error of distances due to the projection of the DEM that is tolerated without a warning."""
+MAX_SCALE_ERROR = 0.02  # error of distances due to the projection of the DEM that is tolerated without a warning
 PREPARED, COMPUTED = 0.05, 0.9
 """Shares of the progress after preparing the inputs and after computing the blocks; the rest is for overviews."""
 
@@ -32,22 +30,14 @@ PREPARED, COMPUTED = 0.05, 0.9
 class StackSummary:
     """What a factor stack holds."""
 
-    factors: list[str]
-    """In the order of the bands."""
-    cells: int
-    """Cells of the grid."""
-    study_cells: int
-    """Cells with elevation within the study area."""
-    valid_cells: int
-    """Cells with data in all factors."""
-    without_data: dict[str, int]
-    """Cells of the study area by factor that has no data there."""
-    lost_alone: dict[str, int]
-    """Those of them where all other factors have data."""
-    overlapping: dict[str, int]
-    """Cells by categorical factor that lie in more than one polygon."""
-    classes: dict[str, dict[int, str]]
-    """Label by code, by categorical factor."""
+    factors: list[str]  # in the order of the bands
+    cells: int  # cells of the grid
+    study_cells: int  # cells with elevation within the study area
+    valid_cells: int  # cells with data in all factors
+    without_data: dict[str, int]  # cells of the study area by factor that has no data there
+    lost_alone: dict[str, int]  # those of them where all other factors have data
+    overlapping: dict[str, int]  # cells by categorical factor that lie in more than one polygon
+    classes: dict[str, dict[int, str]]  # label by code, by categorical factor
     warnings: list[str] = field(default_factory=list)
 
 
@@ -58,11 +48,6 @@ def build_factor_stack(
 
     A cell without data in any factor has no data in all of them. Inputs that are not given are not in the stack.
 
-    Args:
-        inputs: the DEM and the layers of the factors.
-        output: path of the GeoTIFF.
-        options: slope method, radii and Dask scheduler.
-        progress: receives progress and warnings, such as how many cells each factor lacks.
 
     Raises:
         NoOverlap: an input lies elsewhere; the message names it.
@@ -81,21 +66,13 @@ def build_factor_stack(
         grid = _study_grid(inputs.dem, log)
         mask = AreaMask(grid, inputs.area)
         sources = stack_sources(inputs, options, grid, read_class_tables(inputs.class_table), log)
-        summary = _write(output, grid, sources, mask, cluster, log)
-        record.write(
-            {"OUTPUT": output},
-            factors=summary.factors,
-            study_cells=summary.study_cells,
-            valid_cells=summary.valid_cells,
-            without_data=summary.without_data,
-            classes=summary.classes,
-            warnings=summary.warnings,
-        )
+        summary = _write(output, grid, StackSources(sources, mask), cluster, log)
+        recorded = ("factors", "study_cells", "valid_cells", "without_data", "classes", "warnings")
+        record.write({"OUTPUT": output}, **{name: getattr(summary, name) for name in recorded})
     return summary
 
 
 def _study_grid(dem: RasterPath, log: WarningLog) -> Grid:
-    """Return the grid of the DEM, and warn of what would make slopes and distances wrong."""
     with open_raster(dem, "DEM") as dataset:
         grid = Grid.from_dataset(dataset, "DEM")
         unit = (dataset.units[0] or "").strip().lower()
@@ -114,22 +91,17 @@ def _study_grid(dem: RasterPath, log: WarningLog) -> Grid:
 
 
 def _write(
-    output: str | os.PathLike,
-    grid: Grid,
-    sources: Sequence[FactorSource],
-    mask: AreaMask,
-    cluster: Cluster | None,
-    log: WarningLog,
+    output: str | os.PathLike, grid: Grid, inputs: StackSources, cluster: Cluster | None, log: WarningLog
 ) -> StackSummary:
-    """Compute and write all blocks, and log what came out."""
+    sources = inputs.sources
     factors = [StackFactor.from_definition(definition) for source in sources for definition in source.definitions]
     log.report(PREPARED, f"Computing {len(factors)} factors on {grid.width:,} × {grid.height:,} cells.")
     totals = StackStatistics(sources)
     part = SubProgress(log, PREPARED, COMPUTED)
     if cluster is None:
-        results = iterate_blocks(grid, sources, mask, part)
+        results = iterate_blocks(grid, inputs, part)
     else:
-        results = iterate_blocks_on_cluster(cluster, output, grid, sources, mask, part)
+        results = iterate_blocks_on_cluster(cluster, output, grid, inputs, part)
     with create_stack(output, grid, factors) as dataset, contextlib.closing(results) as blocks:
         for block, values, statistics in blocks:
             dataset.write(values, window=block.window)
@@ -138,17 +110,10 @@ def _write(
         write_nodata_counts(dataset, totals.study, totals.without_data())
     totals.log_summary(SubProgress(log, 0, COMPUTED))
     totals.log_suspicions(grid.cell_size(), log)
-    return StackSummary(
-        [factor.name for factor in factors],
-        grid.width * grid.height,
-        totals.study,
-        totals.valid,
-        totals.without_data(),
-        totals.lost_alone(),
-        totals.overlapping(),
-        {factor.name: factor.classes for factor in factors if factor.kind == CATEGORICAL},
-        log.warnings,
-    )
+    names, cells = [factor.name for factor in factors], (grid.width * grid.height, totals.study, totals.valid)
+    classes = {factor.name: factor.classes for factor in factors if factor.kind == CATEGORICAL}
+    lacking = totals.without_data(), totals.lost_alone(), totals.overlapping()
+    return StackSummary(names, *cells, *lacking, classes, log.warnings)
 
 
 def read_class_tables(source: RasterPath | None) -> dict[str, dict[int, str]]:

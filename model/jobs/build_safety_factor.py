@@ -31,19 +31,14 @@ class SafetySummary:
 
     classes: list[ClassCoefficient]
     """One per landform class that has cells or a coefficient; a single one without topography."""
-    cells: int
-    """Cells with a safety factor."""
-    share_warned: float
-    """Share of them with a safety factor below 0.5."""
-    landslides_used: int
-    """Landslides with rainfall, coincident ones counted once."""
-    rainfall_minimum: float
-    """Smallest seven-day rainfall in mm."""
+    cells: int  # cells with a safety factor
+    share_warned: float  # share of them with a safety factor below 0.5
+    landslides_used: int  # landslides with rainfall, coincident ones counted once
+    rainfall_minimum: float  # smallest seven-day rainfall in mm
     rainfall_maximum: float
     share_outside_climate: float = 0.0
     """Share of the cells outside the polygons of CLIMATE, where the single values hold."""
-    cells_without_class: int = 0
-    """Cells with rainfall but without a landform class."""
+    cells_without_class: int = 0  # cells with rainfall but without a landform class
 
 
 def build_safety_factor(
@@ -63,10 +58,8 @@ def build_safety_factor(
 
     Args:
         inputs: reference, precipitation and the layers for season and thresholds.
-        output: path of the float32 GeoTIFF, 0 to 1, NaN nodata.
+        output: path of the float32 GeoTIFF, 0 to 1, NaN nodata; ``output_rainfall`` gets R7 in mm likewise.
         options: rainy season and k.
-        progress: receives progress, coefficients and warnings.
-        output_rainfall: path of a float32 GeoTIFF with R7 in mm.
         output_table: path of a CSV with one row per class.
 
     Raises:
@@ -114,16 +107,12 @@ def build_safety_factor(
 def _report(summary: SafetySummary, statistics: SafetyStatistics, progress: Progress) -> None:
     critical = f"{CRITICAL_SAFETY_FACTOR:g}"
     for one in summary.classes:
-        progress.report(
-            0.98,
-            f"{one.label}: k {one.k:.4f} ({one.source}), critical rainfall {one.critical_rainfall:.1f} mm, "
-            f"{one.cells:,} cells, {_share_warned(one) or 0:.1%} with a safety factor below {critical}.",
-        )
-    progress.report(
-        0.98,
-        f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm; "
-        f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor below {critical}.",
-    )
+        k = f"{one.label}: k {one.k:.4f} ({one.source}), critical rainfall {one.critical_rainfall:.1f} mm"
+        warned = f"{one.cells:,} cells, {_share_warned(one) or 0:.1%} with a safety factor below {critical}"
+        progress.report(0.98, f"{k}, {warned}.")
+    rainfall = f"Seven-day rainfall {summary.rainfall_minimum:.1f} to {summary.rainfall_maximum:.1f} mm"
+    warned = f"{summary.share_warned:.1%} of {summary.cells:,} cells have a safety factor below {critical}"
+    progress.report(0.98, f"{rainfall}; {warned}.")
     question = suspect_rainfall_unit(summary.rainfall_maximum)
     if question:
         progress.warn(question)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 
 from ..checks import association, factor_checks, stack_checks
-from ..checks.association import check_labels
 from ..checks.findings import ERROR, CheckSummary, write_table
 from ..checks.stack_statistics import scan
+from ..factors.settings import RasterPath
 from ..inputs.rasters import open_raster
 from ..outputs.atomic import check_writable
 from ..outputs.run_record import RunRecord
@@ -17,23 +16,17 @@ from ..report.factor_checks import CheckReport, build_page
 
 
 def check_factors(
-    stack: str | os.PathLike,
-    output_html: str | os.PathLike,
-    output_table: str | os.PathLike,
+    stack: RasterPath,
+    output_html: RasterPath,
+    output_table: RasterPath,
     *,
-    labels: str | os.PathLike | None = None,
+    labels: RasterPath | None = None,
     progress: Progress,
 ) -> CheckSummary:
-    """Check a factor stack, and a label raster if given, and report everything doubtful.
+    """Check a factor stack (any multi-band raster), and a label raster on its grid, and report everything doubtful.
 
-    Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows.
-
-    Args:
-        stack: factor stack, or any multi-band raster.
-        output_html: report.
-        output_table: CSV, one finding per row.
-        labels: label raster on the stack's grid.
-        progress: receives progress and errors.
+    Nothing that is wrong with the content stops the run: it becomes a finding. All cells are counted, by windows. The
+    report is HTML, the table a CSV with one finding per row.
 
     Raises:
         InputMissing: a raster does not exist.
@@ -61,20 +54,14 @@ def check_factors(
         counted = scan(dataset, factors, label_dataset, SubProgress(progress, 0.0, 0.9))
         linked = association.associations(counted)
         nodata_counts = stack_checks.read_nodata_counts(dataset, stack)
-        findings += stack_checks.check_coverage(counted)
-        findings += stack_checks.check_nodata_counts(nodata_counts)
+        findings += [*stack_checks.check_coverage(counted), *stack_checks.check_nodata_counts(nodata_counts)]
         for band in counted.bands:
             findings += factor_checks.check_band(band)
-        findings += association.check_associations(linked)
-        findings += check_labels(counted)
-        summary = CheckSummary(
-            findings,
-            [factor.name for factor in factors],
-            counted.cells,
-            counted.complete,
-            None if counted.labels is None else counted.labels.landslide_used,
-            dict(zip(linked.continuous, map(float, linked.inflation))),
-        )
+        findings += [*association.check_associations(linked), *association.check_labels(counted)]
+        names = [factor.name for factor in factors]
+        landslides = None if counted.labels is None else counted.labels.landslide_used
+        inflation = dict(zip(linked.continuous, map(float, linked.inflation)))
+        summary = CheckSummary(findings, names, counted.cells, counted.complete, landslides, inflation)
         progress.report(0.92, "Writing the report.")
         page = build_page(CheckReport(dataset, valid_grid, labels, summary, counted, linked, nodata_counts))
     page.write(output_html)

@@ -38,12 +38,9 @@ def create_demo_data(
 ) -> DemoData:
     """Make a synthetic study area from a seed and write it into a folder, completely or not at all.
 
-    Args:
-        folder: where to write; created if missing. Files of other names in it stay.
-        options: size, regions and seed; the same ones give the same data.
-        write_vectors: writes ``DemoData.vectors`` into the folder that it is given, before that folder gets its
-            final name. Without it the vector layers are returned and not written.
-        progress: receives progress, and is asked whether to stop.
+    The folder is created if missing, and files of other names in it stay. The same options give the same data.
+    ``write_vectors`` writes ``DemoData.vectors`` into the folder that it is given, before that folder gets its final
+    name; without it the vector layers are returned and not written.
 
     Raises:
         OutputNotWritable: the folder cannot be written.
@@ -56,12 +53,8 @@ def create_demo_data(
         world = make_world(options, SubProgress(progress, 0.0, 0.85))
         rasters = _write_rasters(world, temporary, SubProgress(progress, 0.85, 0.92))
         stop_if_cancelled(progress)
-        demo = DemoData(
-            {name: final / path.name for name, path in rasters.items()},
-            vector_layers(world),
-            world.frame.grid.crs.to_wkt(),
-            _summary(world, options.seed),
-        )
+        paths = {name: final / path.name for name, path in rasters.items()}
+        demo = DemoData(paths, vector_layers(world), world.frame.grid.crs.to_wkt(), _summary(world, options.seed))
         write_text(temporary / "about.txt", describe_demo(demo.summary))
         progress.report(0.95, "Writing the vector layers.")
         stop_if_cancelled(progress)

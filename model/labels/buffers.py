@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Union
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -25,26 +25,13 @@ MAX_SPANS = 1 << 21  # rows of discs that are computed at once; bounds the memor
 
 
 def suspect_distance_unit(parameter: str, metres: float, cell_size: float) -> str:
-    """Return a question about a distance that is smaller than a cell, empty when it is not.
-
-    Args:
-        parameter: its name.
-        metres: as given.
-        cell_size: metres.
-    """
+    """Return a question about a distance that is smaller than a cell, empty when it is not; both in metres."""
     if not 0 < metres < cell_size:
         return ""
     return (
         f"{parameter} is {metres:g} m, less than a cell of {cell_size:.3g} m. Is it in degrees or in kilometres? "
         "Distances are given in metres."
     )
-
-
-class Buffers(Protocol):
-    """The landslides of an inventory as cells."""
-
-    def read(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
-        """Return for each cell whether it is within a radius and whether within the ring, both bool."""
 
 
 class PointBuffers:
@@ -76,7 +63,10 @@ class PointBuffers:
         self._columns_reached = np.ceil(reach / narrowest) + 1
 
     def read(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
-        """Return the cells of the buffers and of the ring; the cell of a point is always within its buffer."""
+        """Return for each cell whether it is within a radius and whether within the ring, both bool.
+
+        The cell of a point is always within, even if its centre is farther away than the radius.
+        """
         chosen = np.flatnonzero(
             (self._row + self._rows_reached >= block.row)
             & (self._row - self._rows_reached <= block.row + block.height)
@@ -199,6 +189,9 @@ class PolygonBuffers:
             if small and not burn(grid, block, [self._polygons.geometries[index]]).any():
                 empty.append(index)
         return np.array(empty, dtype=np.int64)
+
+
+Buffers = Union[PointBuffers, PolygonBuffers]
 
 
 def landslide_points(landslides: Points | Polygons) -> np.ndarray:

@@ -18,26 +18,22 @@ from ..errors import ParameterInvalid
 from ..options import Options, number
 from ..progress import Progress
 
+_RING = (
+    "Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, "
+    "because the slope beside a landslide is not a good example of a stable one. Measured from the landslide, so "
+    "it must exceed the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials "
+    "on small landslides."
+)
+
 
 @dataclass(frozen=True)
 class LabelOptions(Options):
     """Settings of the labels."""
 
-    scale_field: str | None = None
-    """Field with the size of each landslide; without it all get the row ``unrecorded``."""
+    scale_field: str | None = None  # field with the size of each landslide; without it all get the row ``unrecorded``
     radii: Mapping[str, float] = field(default_factory=dict)
     """Metres by size. Empty: the paper's for points, no buffer for polygons."""
-    ring: float = number(
-        0,
-        0,
-        1e6,
-        "Ring left out around landslides (m)",
-        "Cells farther from a landslide than its radius but nearer than this become 255 and are not used for training, "
-        "because the slope beside a landslide is not a good example of a stable one. Measured from the landslide, so "
-        "it must exceed the radius to have an effect. 0, as in the paper, means no ring; 150 to 300 helped in trials "
-        "on small landslides.",
-        decimals=1,
-    )
+    ring: float = number(0, 0, 1e6, "Ring left out around landslides (m)", _RING, decimals=1)
 
 
 UNRECORDED = "unrecorded"
@@ -66,12 +62,9 @@ _MAX_LISTED_VALUES = 8
 class RadiusAssignment:
     """The radius of each landslide, and the row of the table that it comes from."""
 
-    radius: list[float]
-    """Metres, one per landslide."""
-    counts: dict[str, int]
-    """Landslides by row of the table, in the table's order; unused rows have 0."""
-    metres: dict[str, float]
-    """Radius by row of the table."""
+    radius: list[float]  # metres, one per landslide
+    counts: dict[str, int]  # landslides by row of the table, in the table's order; unused rows have 0
+    metres: dict[str, float]  # radius by row of the table
 
 
 def assign_radii(
@@ -79,15 +72,9 @@ def assign_radii(
 ) -> RadiusAssignment:
     """Assign every landslide its radius.
 
-    A value is looked up in the table by its text (case, white space and a trailing ``.0`` are ignored), then by its
-    synonyms. Other values use the row ``unrecorded``, with a warning.
-
-    Args:
-        values: recorded size of each landslide, ``None`` when the inventory has none.
-        count: number of landslides.
-        radii: metres by size; the first rows win.
-        field: name of the field, for messages.
-        progress: receives warnings.
+    A value (``None`` for an inventory without sizes) is looked up in ``radii``, metres by size, by its text (case,
+    white space and a trailing ``.0`` are ignored), then by its synonyms. Other values use the row ``unrecorded``, with
+    a warning. ``field`` is the name of the field, for messages.
 
     Raises:
         ParameterInvalid: the table is empty or has a negative radius, or the field holds numeric codes that the table

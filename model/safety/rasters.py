@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Optional, Union
 
 import numpy as np
 import rasterio
@@ -22,37 +23,29 @@ from ..progress import Progress
 from .settings import SafetyInputs
 from .thresholds import CRITICAL_SAFETY_FACTOR, ClassCoefficient, RainySeason, safety_factor, seven_day_rainfall
 
+Landform = tuple[Union[PolygonClasses, RasterClasses, None], Mapping[int, str]]
+"""The open landform, ``None`` without one, and its labels by code."""
+
 
 @dataclass
 class RainfallBlock:
     """Rainfall and landform of one block of the grid."""
 
-    rainfall: np.ndarray
-    """Seven-day rainfall in mm, float64, NaN without rain or where the reference has no data."""
-    classes: np.ndarray
-    """Landform class, an index into ``RainfallLayers.labels``, −1 for none."""
-    in_zone: np.ndarray
-    """Whether a climate zone gives the season; all true without zones."""
-    negative: int
-    """Cells with negative rain, which count as without."""
+    rainfall: np.ndarray  # seven-day rainfall in mm, float64, NaN without rain or where the reference has no data
+    classes: np.ndarray  # landform class, an index into ``RainfallLayers.labels``, −1 for none
+    in_zone: np.ndarray  # whether a climate zone gives the season; all true without zones
+    negative: int  # cells with negative rain, which count as without
 
 
 class RainfallLayers:
     """All inputs of the safety factor on one grid; :func:`open_layers` opens them."""
 
     def __init__(
-        self,
-        reference: rasterio.DatasetReader,
-        grid: Grid,
-        rain: ContinuousRaster,
-        season: RainySeason,
-        landform: PolygonClasses | RasterClasses | None,
-        classes: Mapping[int, str],
+        self, reference: rasterio.DatasetReader, grid: Grid, rain: ContinuousRaster, season: RainySeason, land: Landform
     ) -> None:
-        self.grid = grid
-        self.labels = [classes[code] for code in sorted(classes)]
-        """Names of the landform classes; empty without topography."""
-        self._reference, self._rain, self._season, self._landform = reference, rain, season, landform
+        self._landform, classes = land
+        self.grid, self._reference, self._rain, self._season = grid, reference, rain, season
+        self.labels = [classes[code] for code in sorted(classes)]  # of the landform; empty without topography
         self._number = np.full(max(classes, default=0) + 1, -1, dtype=np.int64)
         self._number[sorted(classes)] = np.arange(len(self.labels))
 
@@ -80,14 +73,12 @@ def open_layers(
     """Open precipitation and landform on the grid of the reference; errors as in :func:`open_landform`."""
     with contextlib.ExitStack() as opened:
         rain = opened.enter_context(ContinuousRaster.open(str(inputs.precipitation), grid, "precipitation"))
-        landform, classes = opened.enter_context(open_landform(inputs.topography, grid, progress))
-        yield RainfallLayers(reference, grid, rain, season, landform, classes)
+        land = opened.enter_context(open_landform(inputs.topography, grid, progress))
+        yield RainfallLayers(reference, grid, rain, season, land)
 
 
 @contextlib.contextmanager
-def open_landform(
-    topography: CategoricalInput | None, grid: Grid, progress: Progress
-) -> Iterator[tuple[PolygonClasses | RasterClasses | None, Mapping[int, str]]]:
+def open_landform(topography: CategoricalInput | None, grid: Grid, progress: Progress) -> Iterator[Landform]:
     """Open the landform on a grid, with the label of each code; ``None`` and no labels without one.
 
     Raises:
@@ -109,12 +100,9 @@ def open_landform(
 def rainfall_at_landslides(
     layers: RainfallLayers, landslides: Points | Polygons, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return rainfall and class at the historical landslides that lie on cells with rainfall.
+    """Return seven-day rainfall in mm and class (−1 for none) at the historical landslides on cells with rainfall.
 
     Landslides at exactly the same place count once. A polygon is represented by an interior point.
-
-    Returns:
-        Seven-day rainfall in mm and class (−1 for none), both of shape (landslides used,).
 
     Raises:
         LayerEmpty: none lies on a cell with rainfall.
@@ -155,10 +143,8 @@ class SafetyStatistics:
     classes: list[ClassCoefficient]
     cells: int = 0
     cells_with_rain: int = 0
-    outside_climate: int = 0
-    """Cells with rainfall outside the climate zones."""
-    without_class: int = 0
-    """Cells with rainfall but without a landform class, although there is a landform layer."""
+    outside_climate: int = 0  # cells with rainfall outside the climate zones
+    without_class: int = 0  # cells with rainfall but without a landform class, although there is a landform layer
     negative: int = 0
     minimum: float = np.inf
     maximum: float = -np.inf
@@ -178,9 +164,7 @@ def write_layers(
         layers: the inputs.
         coefficients: one per class of ``layers.labels``; a single one when there are none.
         fallback: coefficient of cells without a class; ``None`` makes them nodata.
-        output: path of the safety factor.
-        output_rainfall: path of the rainfall, or ``None``.
-        progress: 0 to 1 over the cells.
+        output: path of the safety factor; ``output_rainfall`` is that of the rainfall, or ``None``.
 
     Raises:
         TooFewData: no cell has a safety factor.
@@ -216,12 +200,11 @@ def write_layers(
     return statistics
 
 
+Coefficients = Sequence[Optional[ClassCoefficient]]
+
+
 def _update_statistics(
-    statistics: SafetyStatistics,
-    values: RainfallBlock,
-    factor: np.ndarray,
-    table: Sequence[ClassCoefficient | None],
-    single_class: bool,
+    statistics: SafetyStatistics, values: RainfallBlock, factor: np.ndarray, table: Coefficients, single_class: bool
 ) -> None:
     with_rain, valid = np.isfinite(values.rainfall), np.isfinite(factor)
     statistics.negative += values.negative

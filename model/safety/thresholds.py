@@ -19,25 +19,19 @@ from ..inputs.vectors import Polygons
 from ..progress import Progress
 from .settings import SafetyOptions
 
-ZONE_LIMITS = {"alpha": 1.0, "beta": 1000.0, "rainy_days": 366.0}
-"""Largest values in the fields of climate zones."""
+ZONE_LIMITS = {"alpha": 1.0, "beta": 1000.0, "rainy_days": 366.0}  # largest values in the fields of climate zones
 CRITICAL_SAFETY_FACTOR = 0.5
 """The safety factor is below it exactly where the seven-day rainfall exceeds the critical rainfall."""
 
 MIN_PLAUSIBLE_RAINFALL, MAX_PLAUSIBLE_RAINFALL = 5.0, 1500.0
 """mm in the wettest week of a year, between which most land on Earth lies."""
-PERCENTILE = 95.0
-"""Percentile of the seven-day rainfall at landslides that is the critical rainfall."""
-MIN_LANDSLIDES = 10
-"""Landslides with rainfall that a class needs for a percentile of its own."""
+PERCENTILE = 95.0  # percentile of the seven-day rainfall at landslides that is the critical rainfall
+MIN_LANDSLIDES = 10  # landslides with rainfall that a class needs for a percentile of its own
 FALLBACK_ROW = "all"
 """Row of K_TABLE for every class without a row of its own, and for the whole area without TOPOGRAPHY."""
-FALLBACK_SOURCE = f'K_TABLE, row "{FALLBACK_ROW}"'
-"""Source of k that comes from that row."""
-UNCLASSIFIED = "no class"
-"""Name of cells outside all classes in tables."""
-WHOLE_AREA = "whole area"
-"""Name of all cells in tables when there is no TOPOGRAPHY."""
+FALLBACK_SOURCE = f'K_TABLE, row "{FALLBACK_ROW}"'  # source of k that comes from that row
+UNCLASSIFIED = "no class"  # name of cells outside all classes in tables
+WHOLE_AREA = "whole area"  # name of all cells in tables when there is no TOPOGRAPHY
 
 PAPER_K = {
     "lakes": 0.0119,
@@ -87,24 +81,14 @@ def seven_day_rainfall(
     """Return R7 = α · β · (7 / n) · R_annual in mm, NaN where the annual rainfall is NaN.
 
     Zhang & Deng (2026), equation 4, with the factor β of the text and table 2, which the printed equation omits;
-    β = 1 is the printed form.
-
-    Args:
-        annual: annual rainfall in mm.
-        alpha: share of the rainy season in the annual rainfall, above 0 and up to 1.
-        beta: ratio of the maximum to the mean rainfall in the season.
-        rainy_days: rainy days in the season.
+    β = 1 is the printed form. The annual rainfall is in mm, alpha the share of the rainy season in it, beta the ratio
+    of the maximum to the mean rainfall in the season, and n its rainy days.
     """
     return alpha * beta * (7.0 / rainy_days) * annual
 
 
 def safety_factor(rainfall: np.ndarray, k: np.ndarray | float) -> np.ndarray:
-    """Return Fs = 1 / (1 + k · R7) (Zhang & Deng 2026, equation 2), between 0 and 1.
-
-    Args:
-        rainfall: seven-day rainfall R7 in mm, not negative.
-        k: regional coefficient in 1/mm.
-    """
+    """Return Fs = 1 / (1 + k · R7), 0 to 1, of R7 in mm and k in 1/mm (Zhang & Deng 2026, equation 2)."""
     return 1.0 / (1.0 + k * rainfall)
 
 
@@ -112,13 +96,7 @@ class RainySeason:
     """Parameters of the rainy season by cell: single values, overridden by the fields of climate zones."""
 
     def __init__(self, options: SafetyOptions, zones: Polygons | None, grid: Grid, progress: Progress) -> None:
-        """Read the fields of the zones.
-
-        Args:
-            options: the single values, and the names of the fields.
-            zones: climate zones, if any.
-            grid: the study grid.
-            progress: receives warnings about implausible and empty values.
+        """Read the fields of the climate zones, if any.
 
         Raises:
             ParameterInvalid: CLIMATE comes without any field.
@@ -191,15 +169,11 @@ class ClassCoefficient:
     """k of one class and its source; the counts are filled while the raster is written."""
 
     label: str
-    k: float
-    """1/mm; NaN where there is no coefficient and none is needed."""
+    k: float  # 1/mm; NaN where there is no coefficient and none is needed
     source: str
-    landslides: int = 0
-    """Historical landslides of the class that have rainfall."""
-    cells: int = 0
-    """Cells with a safety factor."""
-    warned: int = 0
-    """Cells with a safety factor below 0.5."""
+    landslides: int = 0  # historical landslides of the class that have rainfall
+    cells: int = 0  # cells with a safety factor
+    warned: int = 0  # cells with a safety factor below 0.5
 
     @property
     def critical_rainfall(self) -> float:
@@ -212,10 +186,7 @@ def match_paper_class(label: str) -> str | None:
     text = " ".join(re.split(r"[\s_\-/]+", label.casefold().strip()))
     if text in PAPER_K:
         return text
-    for row, pattern in _LANDFORM_PATTERNS:
-        if re.search(pattern, text):
-            return row
-    return None
+    return next((row for row, pattern in _LANDFORM_PATTERNS if re.search(pattern, text)), None)
 
 
 def choose_coefficients(
@@ -234,15 +205,12 @@ def choose_coefficients(
     Args:
         labels: class names; empty without topography.
         table: K_TABLE, k in 1/mm by class name.
-        rainfall: seven-day rainfall at the historical landslides in mm, shape (landslides,), without NaN; ``None``
-            without landslides.
+        rainfall: seven-day rainfall in mm at the historical landslides, without NaN; ``None`` without landslides.
         classes: class of each landslide, an index into ``labels``, −1 for none.
-        progress: receives warnings.
         parameter_hint: parameters with which the user can set coefficients, for messages.
 
     Returns:
-        One coefficient per label (a single one without labels), and the one outside all classes, ``None`` without any
-        source for it.
+        One coefficient per label (a single one without labels), and the one outside all classes, if it has a source.
 
     Raises:
         ParameterInvalid: K_TABLE names an unknown class or holds a k that is not positive, or some classes have no k.

@@ -462,7 +462,7 @@ def test_fewer_points_are_recorded_in_remote_parts() -> None:
 
 
 def test_the_frame_turns_positions_into_map_coordinates() -> None:
-    frame = DemoFrame.around(200)
+    frame = DemoFrame(200)
     left, bottom, right, top = frame.grid.bounds
     margin = frame.pad * 30.0
     corners = frame.to_map(np.array([[margin, margin], [frame.extent - margin, frame.extent - margin]]))
