@@ -51,6 +51,7 @@ class Arguments:
         """Name and checksum of each vector input that was read, for the run record."""
         self.written: dict[str, dict[str, Any]] = {}  # checksum of each vector output that was written
         self.bounds: Bounds | None = None  # of the study grid, once it is known
+        self._outputs: dict[str, str | None] = {}
 
     def given(self, name: str) -> bool:
         """Whether the user gave a value."""
@@ -232,12 +233,15 @@ class Arguments:
         return CategoricalInput(polygons=polygons, field=field, name=polygons.name)
 
     def output(self, name: str) -> str | None:
-        """Return the path of a raster, file or folder to write; None if it is not wanted."""
-        if not self.given(name):
-            return None
-        is_raster = self.algorithm.parameterDefinition(name).type() == "rasterDestination"
-        read = self.algorithm.parameterAsOutputLayer if is_raster else self.algorithm.parameterAsFileOutput
-        return read(self.parameters, name, self.context) or None
+        """Return the path of a raster, file or folder to write; None if it is not wanted.
+
+        QGIS makes a new name for a temporary output each time it is asked, so the first one is kept.
+        """
+        if name not in self._outputs and self.given(name):
+            is_raster = self.algorithm.parameterDefinition(name).type() == "rasterDestination"
+            read = self.algorithm.parameterAsOutputLayer if is_raster else self.algorithm.parameterAsFileOutput
+            self._outputs[name] = read(self.parameters, name, self.context) or None
+        return self._outputs.get(name)
 
     def check_outputs(self) -> None:
         """Raise before long work if an output cannot be written or would overwrite another file of the run."""
