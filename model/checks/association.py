@@ -100,16 +100,12 @@ def check_associations(found: Associations) -> Iterator[Finding]:
 
 def _check_pair(pair: str, value: float, name: str) -> Iterator[Finding]:
     if abs(value) >= DUPLICATE_LIMIT:
-        message = (
-            f"One determines the other ({name} = {number_text(value)}): the same layer twice, or one computed from "
-            "the other."
-        )
+        determines = f"One determines the other ({name} = {number_text(value)})"
+        message = f"{determines}: the same layer twice, or one computed from the other."
         yield Finding(WARNING, "copy", pair, message, "Leave one of the two out.")
     elif abs(value) > CORRELATION_LIMIT:
-        message = (
-            f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}: the two are largely redundant, and their "
-            "separate effects cannot be distinguished."
-        )
+        beyond = f"{name} = {_coefficient(value)}, beyond {CORRELATION_LIMIT}"
+        message = f"{beyond}: the two are largely redundant, and their separate effects cannot be distinguished."
         remedy = "Leave one of the two out, or keep both and do not interpret either alone."
         yield Finding(WARNING, "correlation", pair, message, remedy)
 
@@ -174,9 +170,8 @@ def check_labels(scan: StackScan) -> Iterator[Finding]:
         outside = continuous.cells_outside_labelled()
         if continuous.finite and outside > OUTSIDE_SHARE * continuous.finite:
             low, high = number_text(continuous.labelled_minimum), number_text(continuous.labelled_maximum)
-            message = (
-                f"Cells lie outside {low} to {high}, the range of the labelled cells: the model extrapolates there."
-            )
+            labelled = f"{low} to {high}, the range of the labelled cells"
+            message = f"Cells lie outside {labelled}: the model extrapolates there."
             remedy = "Label a more varied area, or use the map there with care."
             yield continuous.finding(NOTE, "extrapolation", message, remedy, outside)
 
@@ -215,10 +210,8 @@ def _check_classes(band: CategoricalBand) -> Iterator[Finding]:
     named = [index for index, code in enumerate(band.codes) if not band.factor.classes or code in band.factor.classes]
     unseen = [index for index in named if band.known[index] == 0]
     if unseen and len(unseen) < len(band.codes):
-        message = (
-            f"Classes without any labelled cell: {_names(band, unseen)}. A model does not see them in training, and "
-            "the map there is a guess."
-        )
+        without = f"Classes without any labelled cell: {_names(band, unseen)}"
+        message = f"{without}. A model does not see them in training, and the map there is a guess."
         remedy = "Map landslides in these classes too, or mask them with AREA."
         yield band.finding(WARNING, "unlabelled class", message, remedy, int(band.counts[unseen].sum()))
     stable = [index for index in named if band.known[index] > 0 and band.landslides[index] == 0]

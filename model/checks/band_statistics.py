@@ -62,7 +62,6 @@ CODE_LIMIT = 1 << 16  # class codes are whole numbers below this
 MAX_INVALID_VALUES = 1000  # values that are not class codes, of which the cells are counted
 MAX_IMPOSSIBLE_SHARE = 0.05
 """Up to this share of impossible cells, they are single errors; with more, the factor has another unit."""
-
 NODATA_BELOW = -9000.0
 PROBABILITIES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 

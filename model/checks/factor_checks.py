@@ -24,7 +24,6 @@ from .findings import (
 KELVIN = 273.15
 MIN_ANNUAL_RAIN = 150.0
 """mm a year under which landslides hardly matter, and under which inches and months of most wet land lie."""
-
 _CONVERT = " with the Raster calculator, and rebuild the stack."
 _LET_SCARP = "Let scarp:buildfactorstack compute the {}."
 
@@ -39,10 +38,8 @@ def check_band(band: ContinuousBand | CategoricalBand) -> list[Finding]:
 def _check_continuous(band: ContinuousBand) -> list[Finding]:
     range_findings = list(_check_range(band))
     if not band.varies:
-        message = (
-            f"Every cell holds {number_text(band.minimum)}: nothing can be learned from it, and a model trained with "
-            "it cannot be used where the factor differs."
-        )
+        learned = f"Every cell holds {number_text(band.minimum)}: nothing can be learned from it"
+        message = f"{learned}, and a model trained with it cannot be used where the factor differs."
         constant = band.finding(ERROR, "constant", message, "Leave the factor out, or check its source.", band.finite)
         return [constant, *range_findings]
     if any(finding.check == "unit" for finding in range_findings):
@@ -67,13 +64,9 @@ def _check_range(band: ContinuousBand) -> Iterator[Finding]:
             parts.append(f"{band.above:,} above {number_text(limits.high)} (up to {number_text(band.maximum)})")
         hint = "".join(f" {number_text(value)} is often an undeclared nodata value." for value in sentinels)
         unit_name = f"is in {band.factor.unit}" if band.factor.unit else "has the right unit"
-        yield band.finding(
-            ERROR,
-            "range",
-            f"Impossible values: {' and '.join(parts)}; {limits.why}.{hint}",
-            f"Check that the source {unit_name} and declares its nodata value, and rebuild the stack.",
-            band.below + band.above,
-        )
+        message = f"Impossible values: {' and '.join(parts)}; {limits.why}.{hint}"
+        remedy = f"Check that the source {unit_name} and declares its nodata value, and rebuild the stack."
+        yield band.finding(ERROR, "range", message, remedy, band.below + band.above)
         return
     for value in sentinels:
         message = f"Cells hold {number_text(value)}, far from all others: it looks like an undeclared nodata value."
@@ -109,16 +102,12 @@ def _check_temperature(band: ContinuousBand) -> Finding | None:
         return _unit(band, message, f"Subtract 273.15 or divide by 10, whichever is right,{_CONVERT}")
     if 40 < high <= 360 and low >= -350:
         fahrenheit = " or degrees Fahrenheit" if low >= 20 and high <= 105 else ""
-        message = (
-            f"The values look like tenths of a degree{fahrenheit}, not °C (median {median:.1f}; as tenths "
-            f"{from_tenths}). WorldClim 1.4 uses tenths."
-        )
+        unit = f"The values look like tenths of a degree{fahrenheit}, not °C"
+        message = f"{unit} (median {median:.1f}; as tenths {from_tenths}). WorldClim 1.4 uses tenths."
         return _unit(band, message, f"Divide by 10{_CONVERT}")
     if high - low > 45 and not band.below + band.above:
-        message = (
-            f"Temperature spans {high - low:.0f} degrees, as over 7 km of elevation: the values may be tenths of a "
-            "degree."
-        )
+        span = f"Temperature spans {high - low:.0f} degrees, as over 7 km of elevation"
+        message = f"{span}: the values may be tenths of a degree."
         return _unit(band, message, f"If so, divide by 10{_CONVERT}", WARNING)
     return None
 
@@ -141,10 +130,8 @@ def _check_precipitation(band: ContinuousBand) -> Finding | None:
 def _check_slope(band: ContinuousBand) -> Finding | None:
     median, remedy = band.quantile(0.5), _LET_SCARP.format("slope in degrees")
     if band.minimum >= 0 and median > 80 and band.maximum <= 90.01:
-        message = (
-            f"Half of the cells are steeper than {median:.1f} degrees: the slope was computed with horizontal "
-            "distances in degrees and elevations in metres."
-        )
+        steep = f"Half of the cells are steeper than {median:.1f} degrees"
+        message = f"{steep}: the slope was computed with horizontal distances in degrees and elevations in metres."
         return _unit(band, message, remedy)
     if band.minimum >= 0 and 0.05 < band.maximum <= 1.5709:
         message = f"The largest slope is {band.maximum:.3g}: the values may be radians, or a tangent."
@@ -167,16 +154,12 @@ def _check_curvature(band: ContinuousBand) -> Finding | None:
 
 def _check_density(band: ContinuousBand) -> Finding | None:
     if band.minimum >= 0 and band.quantile(0.99) > 50:
-        message = (
-            f"Densities go up to {band.maximum:,.0f} km/km²; lines so dense do not exist. The values may be metres "
-            "per km²."
-        )
+        dense = f"Densities go up to {band.maximum:,.0f} km/km²; lines so dense do not exist"
+        message = f"{dense}. The values may be metres per km²."
         return _unit(band, message, f"Divide by 1000, or l{_LET_SCARP[1:].format('density')}")
     if band.minimum >= 0 and 0 < band.maximum < 0.01:
-        message = (
-            f"The largest density is {band.maximum:.2g} km/km²: the values may be metres per m² (ArcGIS's Line Density "
-            "in map units)."
-        )
+        largest = f"The largest density is {band.maximum:.2g} km/km²"
+        message = f"{largest}: the values may be metres per m² (ArcGIS's Line Density in map units)."
         return _unit(band, message, f"Multiply by 1000, or l{_LET_SCARP[1:].format('density')}", WARNING)
     return None
 
@@ -197,16 +180,13 @@ def _check_spread(band: ContinuousBand) -> Iterator[Finding]:
     least = plausible_range(band.name).min_spread or 1e-5 * max(abs(low), abs(high))
     if cells >= SAME_VALUE_SHARE * band.finite:
         share = format_percent(cells / band.finite)
-        message = (
-            f"{share} of the cells hold {number_text(value)}; the factor only says something about the few others."
-        )
+        hold = f"{share} of the cells hold {number_text(value)}"
+        message = f"{hold}; the factor only says something about the few others."
         yield band.finding(WARNING, "nearly constant", message, "Leave it out, or check its source and radius.", cells)
     elif high - low < least:
         between = f"{number_text(low)} and {number_text(high)}{_unit_suffix(band)}"
-        message = (
-            f"98 % of the cells lie between {between}: almost no variation to learn from, and training normalises it "
-            "to full size."
-        )
+        lie = f"98 % of the cells lie between {between}"
+        message = f"{lie}: almost no variation to learn from, and training normalises it to full size."
         remedy = "Leave it out, or use a source with more detail."
         yield band.finding(WARNING, "nearly constant", message, remedy, band.finite)
 
@@ -285,10 +265,8 @@ def _check_variety(band: CategoricalBand) -> Iterator[Finding]:
         remedy = "Add the layer under EXTRA_CONTINUOUS, or classify it first."
         yield band.finding(ERROR, "class code", message, remedy)
     elif len(band.codes) == 1 and not band.invalid_code_cells:
-        message = (
-            f'Every cell has the class "{name}": nothing can be learned from it, and a model trained with it knows no '
-            "other class."
-        )
+        every = f'Every cell has the class "{name}"'
+        message = f"{every}: nothing can be learned from it, and a model trained with it knows no other class."
         yield band.finding(ERROR, "constant", message, "Leave the factor out, or check its source.", band.finite)
     elif share >= SAME_VALUE_SHARE:
         message = f'{format_percent(share)} of the cells have the class "{name}".'

@@ -17,13 +17,11 @@ SEVERITIES = {
     NOTE: "good to know",
 }
 COLUMNS = ("severity", "factor", "check", "what", "cells", "share_percent", "mend")
-
 CORRELATION_LIMIT = 0.7
 """Absolute Pearson correlation, or Cramér's V, from which a pair is flagged (Dormann et al. 2013 for the former)."""
 VIF_LIMIT = 10.0  # variance inflation factor from which a factor is flagged (Marquardt 1970)
 DUPLICATE_LIMIT = 0.9999  # correlation or Cramér's V from which one factor is called a copy of another
 SAME_VALUE_SHARE = 0.99  # share of the cells with the same value from which a band is called nearly constant
-
 OUTLIER_FENCE = 3.0
 """Outliers lie farther beyond the 5th or 95th percentile than this many times the distance between the two.
 

@@ -42,14 +42,9 @@ def check_size(grid: Grid) -> Iterator[Finding]:
     size, window = grid.cell_size(), f"{TRAINING_WINDOW:.0f} m"
     if TRAINING_WINDOW / size < MIN_WINDOW_CELLS:
         count = max(1, round(TRAINING_WINDOW / size))
-        message = (
-            f"Cells are {size:.0f} m wide: a training window of {window} has only {count} of them a side, too few to "
-            "show the shape of a slope."
-        )
-        remedy = (
-            "Build the stack from a finer DEM (30 m, for example), or train with WINDOW of at least "
-            f"{MIN_WINDOW_CELLS * size:.0f} m."
-        )
+        few = f"a training window of {window} has only {count} of them a side, too few to show the shape of a slope"
+        message, needed = f"Cells are {size:.0f} m wide: {few}.", f"WINDOW of at least {MIN_WINDOW_CELLS * size:.0f} m"
+        remedy = f"Build the stack from a finer DEM (30 m, for example), or train with {needed}."
         yield Finding(WARNING, "cell size", "", message, remedy)
     if min(grid.width, grid.height) * size < TRAINING_WINDOW:
         extent = f"{grid.width * size / 1000:.2f} × {grid.height * size / 1000:.2f} km"

@@ -23,7 +23,6 @@ from ..stack import StackFactor
 from .band_statistics import CategoricalBand, CoMoments, ContinuousBand
 
 Band = Union[ContinuousBand, CategoricalBand]
-
 CELLS_AT_ONCE = 3 * BLOCK * BLOCK  # band cells read at a time: 13 MB of float32, twice that with the next block
 
 

@@ -18,7 +18,6 @@ from .terrain import Terrain
 CLIMATE_CELL = 1000.0  # cell side of the climate rasters in metres, as in the paper
 WARNED_SHARE = 0.1
 """Share of the study area on which the safety factor is below 0.5; the amounts of rain are fitted to it."""
-
 LAPSE_RATE = 6.2  # fall of the annual mean temperature in °C per kilometre
 TEMPERATURE_AT_3000_M = 8.6  # annual mean in °C, where no region asks for another
 FREEZE_THAW_TEMPERATURE = 0.3  # annual mean in °C that the median of the region of freeze-thaw is brought to

@@ -19,7 +19,6 @@ from ..inputs.vectors import Polygons
 
 CRS_CODE = "EPSG:32646"
 """UTM zone 46 N. The place is invented; the zone is that of south-east Tibet, where the paper's study area lies."""
-
 ORIGIN = (600_000.0, 3_300_000.0)  # map coordinates of the upper left corner of the study area
 CELL = 30.0  # metres, as in the paper
 BASE_SIDE = 512  # smooth fields are made on at most this many cells a side and interpolated from there

@@ -33,7 +33,6 @@ ROCKS = (
 )
 FOLDED = ("gneiss", "schist", "slate", "sandstone and shale", "limestone", "slate", "sandstone and shale", "schist")
 """The folded sequence, across the strike."""
-
 INTENSITIES = ("VII", "VIII", "IX")
 
 

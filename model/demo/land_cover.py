@@ -23,7 +23,6 @@ LANDFORMS = {
     "mountains": 0.0129,
 }
 """Landform classes and their regional coefficient k in 1/mm (table 3)."""
-
 LAKE, GLACIER, GLACIAL_PLAIN, RIVER_PLAIN, MOUNTAIN = range(len(LANDFORMS))
 
 

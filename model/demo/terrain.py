@@ -22,7 +22,6 @@ from .regions import Layout
 CONCAVITY = 0.45  # exponent m of the drainage area; with n = 1 also the concavity of river profiles
 STEEPNESS = 150.0
 """Slope of a river with one square metre of drainage area, in the mean of the area: S = steepness · A^-m."""
-
 UPLIFT = 1e-3  # metres a year; only its ratio to the erodibility, the steepness, shapes the land
 OUTLET_ELEVATION = 2700.0  # of the main river where it leaves the frame, metres
 INFLOW_KM2 = 9000.0  # drainage area of the main river where it enters

@@ -38,10 +38,8 @@ SHARPNESS = 0.1  # s: how gradually the probability falls with ln F'
 LANDSLIDE_SIZE = 50.0  # standard deviation in metres of the averaging over a landslide's body
 BACKGROUND_WEIGHT = 0.1  # of a cause outside the region where it dominates; that region states its own
 RAIN_WEIGHT, SHAKING_WEIGHT = 1.4, 0.15  # of heavy rain and of strong shaking, the same everywhere
-
 LANDSLIDES_PER_KM2, MIN_LANDSLIDES = 0.85, 60
 """Landslides per square kilometre, and the least number, below which nothing could be trained."""
-
 SCALES = ("giant", "large", "medium", "small")
 SCALE_SHARES = (0.05, 0.15, 0.32, 0.48)
 UNSIZED_SHARE = 0.08  # of the points have no size

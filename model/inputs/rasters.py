@@ -32,7 +32,6 @@ MAX_BANDS = 5000  # looking up the nodata value of more bands would take seconds
 GDAL_CACHE_BYTES = 128 * 1024 * 1024
 """Block cache of GDAL, in bytes because rasterio passes the number on as it is; GDAL's own default, a share of the
 machine's memory, would grow with the machine."""
-
 _INCOMPLETE = "not all of it reached the disk"
 _roles: WeakKeyDictionary[rasterio.DatasetReader, str] = WeakKeyDictionary()  # role of each open raster in its run
 

@@ -231,10 +231,8 @@ def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
     if summary.outside:
         progress.warn(f'{summary.outside:,} landslides of "{name}" lie outside the reference raster.')
     if summary.on_unknown:
-        progress.warn(
-            f"{summary.on_unknown:,} landslides lie outside AREA or where the reference has no data; their "
-            "own cells are unknown."
-        )
+        outside = f"{summary.on_unknown:,} landslides lie outside AREA or where the reference has no data"
+        progress.warn(f"{outside}; their own cells are unknown.")
     share = summary.landslide_cells / (summary.landslide_cells + summary.stable_cells)
     if not summary.stable_cells:
         progress.warn(

@@ -38,7 +38,6 @@ class LabelOptions(Options):
 
 UNRECORDED = "unrecorded"
 """Row of the radius table for landslides without a size, or with one that the table does not list."""
-
 DEFAULT_RADII: dict[str, float] = {"giant": 600.0, "large": 500.0, "medium": 400.0, "small": 300.0, UNRECORDED: 300.0}
 """Buffer radius in metres by landslide size, as in the paper (section 3.1.2)."""
 
@@ -52,7 +51,6 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
 }
 """Spellings of each size, as :func:`normalise` returns them."""
-
 _SYNONYM_GROUP = {spelling: group for group, spellings in SYNONYMS.items() for spelling in spellings}
 _IGNORED_WORDS = {"landslide", "landslides", "slide", "scale", "size", "sized"}
 _MAX_LISTED_VALUES = 8

@@ -67,11 +67,5 @@ class SafetyInputs:
 
     def sources(self) -> dict[str, str | os.PathLike | None]:
         """Return path or URI by parameter name, for the run record."""
-        sources: dict[str, str | os.PathLike | None] = {
-            "REFERENCE": self.reference,
-            "PRECIPITATION": self.precipitation,
-            "CLIMATE": None if self.climate is None else self.climate.source_or_name,
-            "TOPOGRAPHY": None if self.topography is None else self.topography.source,
-            "LANDSLIDES": None if self.landslides is None else self.landslides.source_or_name,
-        }
-        return sources
+        layers = {name.upper(): getattr(layer, "source_or_name", layer) for name, layer in vars(self).items()}
+        return {name: getattr(layer, "source", layer) for name, layer in layers.items()}

@@ -22,7 +22,6 @@ from .settings import SafetyOptions
 ZONE_LIMITS = {"alpha": 1.0, "beta": 1000.0, "rainy_days": 366.0}  # largest values in the fields of climate zones
 CRITICAL_SAFETY_FACTOR = 0.5
 """The safety factor is below it exactly where the seven-day rainfall exceeds the critical rainfall."""
-
 MIN_PLAUSIBLE_RAINFALL, MAX_PLAUSIBLE_RAINFALL = 5.0, 1500.0
 """mm in the wettest week of a year, between which most land on Earth lies."""
 PERCENTILE = 95.0  # percentile of the seven-day rainfall at landslides that is the critical rainfall
@@ -41,7 +40,6 @@ PAPER_K = {
     "mountainous": 0.0129,
 }
 """Table 3 of Zhang & Deng (2026), southeastern Tibet, in 1/mm."""
-
 _LAND = "plain|terrace|flat|valley|fan|basin"
 _LANDFORM_PATTERNS = (
     # Order matters: a lacustrine plain is not a lake, a glacial terrace not a glacier.
