@@ -83,12 +83,8 @@ class ResampledSource:
 
     def intersects(self, block: Block) -> bool:
         """Whether the raster's rectangle overlaps a block."""
-        return (
-            self._rows[0] < block.row + block.height
-            and self._rows[1] > block.row
-            and self._columns[0] < block.column + block.width
-            and self._columns[1] > block.column
-        )
+        in_rows = self._rows[0] < block.row + block.height and self._rows[1] > block.row
+        return in_rows and self._columns[0] < block.column + block.width and self._columns[1] > block.column
 
     def read(self, block: Block) -> np.ndarray:
         """Return the values of a block, float32, NaN where there are none."""
@@ -215,7 +211,7 @@ class ResampledMosaic:
         """
         self.mosaic = mosaic
         self.pieces = [ResampledSource(piece, grid, stack) for piece in mosaic.pieces]
-        if not any(piece.intersects(Block(0, 0, grid.height, grid.width)) for piece in self.pieces):
+        if not any(piece.intersects(grid.whole) for piece in self.pieces):
             raise NoOverlap(
                 f'The map "{mosaic.name}" of SUSCEPTIBILITY has no common ground with the others. Choose '
                 "maps of one area, and check that each has the right CRS."

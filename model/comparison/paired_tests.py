@@ -232,17 +232,17 @@ def warn_about_inputs(comparison: Comparison) -> None:
 
 def warn_about_zones(comparison: Comparison, shares: np.ndarray) -> None:
     """Warn of maps that cannot be cut into zones of some shares, because many cells have one value."""
-    count = len(comparison.zone_names)
+    count, warn = len(comparison.zone_names), comparison.data.warning_log.warn
     for name, ranks, zones in zip(comparison.names, comparison.scan.ranks, comparison.zones):
         actual = ranks.shares(zones, count)
         listed = ", ".join(f"{share:.0%}" for share in actual)
         if ranks.bins == count:
-            comparison.data.warning_log.warn(
+            warn(
                 f'The map "{name}" has {count} values; these are taken for its zones, which have {listed} of the area, '
                 "from the least susceptible on."
             )
         elif np.abs(actual - shares).max() > _NOTABLE_SHARE:
-            comparison.data.warning_log.warn(
+            warn(
                 f'Many cells of "{name}" have the same value, so its zones do not have the shares asked for but '
                 f"{listed} of the area, from the least susceptible on. Read the agreement of its zones with that in "
                 "mind."

@@ -82,7 +82,7 @@ def classify_zones(
     sources = {
         "SUSCEPTIBILITY": susceptibility,
         "BREAKS_FROM": breaks_from,
-        "LANDSLIDES": None if landslides is None else landslides.source or landslides.name,
+        "LANDSLIDES": None if landslides is None else landslides.source_or_name,
     }
     record = RunRecord("classifyzones", {**options.record(), "BREAKS": list(scheme.breaks)}, sources)
     progress = warning_log = WarningLog(progress)

@@ -85,7 +85,7 @@ def explain_susceptibility(
         "STACK": inputs.stack,
         "MODEL": inputs.model,
         "LABELS": inputs.labels,
-        "AREA": None if area is None else area.source or area.name,
+        "AREA": None if area is None else area.source_or_name,
     }
     record = RunRecord("explainsusceptibility", options.record(), sources)
     warn_stale_inputs({"factor stack": inputs.stack, "labels": inputs.labels}, warning_log)

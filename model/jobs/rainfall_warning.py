@@ -14,7 +14,7 @@ from rasterio.enums import Resampling
 
 from ..errors import NoOverlap, ParameterInvalid, TooFewData
 from ..factors.climate import ContinuousRaster
-from ..grid import Block, Grid
+from ..grid import Grid
 from ..inputs.rasters import create_raster, open_raster
 from ..inputs.vectors import Polygons
 from ..memory import retain_freed_memory
@@ -79,7 +79,7 @@ def rainfall_warning(
         "RAIN": list(inputs.rain),
         "ZONES": inputs.zones,
         "TOPOGRAPHY": None if topography is None else topography.source,
-        "REGIONS": None if regions is None else regions.source or regions.name,
+        "REGIONS": None if regions is None else regions.source_or_name,
     }
     record = RunRecord("rainfallwarning", options.record(), sources)
     progress = warning_log = WarningLog(progress)
@@ -179,7 +179,7 @@ def _region_map(grid: Grid, regions: Polygons | None, field: str | None) -> Regi
     if regions is None:
         return None
     found = RegionMap(grid, regions, field)
-    if not found.regions_in_block(Block(0, 0, grid.height, grid.width)):
+    if not found.regions_in_block(grid.whole):
         raise NoOverlap(
             f'No polygon of the layer "{regions.name}" given as REGIONS overlaps the susceptibility map. Check the CRS '
             "of both, or leave REGIONS empty."

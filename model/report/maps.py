@@ -44,7 +44,7 @@ from . import round_length
 from .charts import INK, PAGE_WIDTH, SOFT, escape_mathtext
 from .page import css_colour
 
-Bounds = tuple[float, float, float, float]
+Bounds = tuple[float, float, float, float]  # left, bottom, right, top in map units
 MAX_SIDE = 800  # cells along the longer side of a map in a report
 LEGEND, MARGIN = 1.55, 0.22  # inches for the legend beside a map, and for the coordinates around it
 MAX_HEIGHT = 7.4  # inches of a map with its legend
@@ -58,7 +58,7 @@ class MapImage:
     """A raster reduced to the size of a page."""
 
     cells: np.ndarray  # float32, NaN where there is no data, shape (rows, columns)
-    bounds: Bounds  # left, bottom, right, top in map units
+    bounds: Bounds
     metres_east: float  # metres per map unit from west to east, in the middle of the map
     metres_north: float  # metres per map unit from south to north
     shade: np.ndarray | None = None  # hillshade of the same shape
@@ -104,7 +104,7 @@ def read_map(
 
     Args:
         categorical: the cells are class numbers, which must not be averaged.
-        bounds: left, bottom, right, top of the part to read, in map units; all of it by default.
+        bounds: of the part to read; all of it by default.
     """
     part = _block_within(grid, bounds)
     cells, t = _read_reduced(dataset, part.window, max_side, categorical), grid.block_transform(part)
@@ -152,7 +152,6 @@ def zone_map(
     Args:
         zones: zone numbers, 0 or NaN where there is none.
         names: zone names from the least susceptible on.
-        points: groups to draw, the first at the bottom.
         outlines: rings of each region by its name, in map coordinates.
     """
     # The sizes are known, so the axes are placed by hand: coordinates left and below, legend on the right.
@@ -345,7 +344,6 @@ def compute_hillshade(
     """Return the hillshade.
 
     Args:
-        bounds: left, bottom, right, top of the image in map units.
         shape: rows and columns of the image.
 
     Returns:
@@ -362,19 +360,13 @@ def compute_hillshade(
     left, bottom, right, top = bounds
     if min(shape) < 2:
         return np.full(shape, np.nan, dtype=np.float32)
-    south, east = np.gradient(
-        height.astype(np.float64), (top - bottom) * metres_north / shape[0], (right - left) * metres_east / shape[1]
-    )
+    steps = (top - bottom) * metres_north / shape[0], (right - left) * metres_east / shape[1]
+    south, east = np.gradient(height.astype(np.float64), *steps)
     return _shade(np.hypot(east, south), np.arctan2(-east, south))
 
 
 def apply_hillshade(colours: np.ndarray, shade: np.ndarray) -> np.ndarray:
-    """Return shaded colours; flat ground keeps its colour, so that the legend holds.
-
-    Args:
-        colours: red, green and blue from 0 to 1, shape (rows, columns, 3).
-        shade: from :func:`compute_hillshade`, shape (rows, columns); NaN leaves the colour as it is.
-    """
+    """Return shaded red, green and blue (rows, columns, 3), 0 to 1; flat ground and NaN keep their colour."""
     # In steps that are hardly visible, so that the image file is a third of the size.
     beyond = np.round(np.nan_to_num(shade - FLAT, nan=0.0) * _STEPS)[..., None] / _STEPS
     return np.where(beyond < 0, colours * (1 + 0.8 * np.minimum(beyond, 0)), colours + (1 - colours) * 0.9 * beyond)

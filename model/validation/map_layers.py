@@ -73,8 +73,7 @@ class SubsetMap:
     @property
     def codes(self) -> set[int]:
         """Codes of the subsets that have windows on the map."""
-        whole = Block(0, 0, self._grid.height, self._grid.width)
-        return set(self._codes[extents_intersect(self._extent, whole)].tolist())
+        return set(self._codes[extents_intersect(self._extent, self._grid.whole)].tolist())
 
     def read(self, block: Block) -> np.ndarray:
         """Return the code of each cell, uint8, shape of the block; 0 where there is no window.

@@ -84,7 +84,7 @@ def layer_sources(vectors: EvaluationLayers) -> dict[str, str | None]:
     """Return where each layer comes from, for the run record."""
     layers = (vectors.landslides, vectors.stable, vectors.regions, vectors.windows)
     names = ("LANDSLIDES", "STABLE", "REGIONS", "WINDOWS")
-    return {name: None if layer is None else layer.source or layer.name for name, layer in zip(names, layers)}
+    return {name: None if layer is None else layer.source_or_name for name, layer in zip(names, layers)}
 
 
 def require_on_map(landslides: Points | Polygons, grid: Grid) -> None:

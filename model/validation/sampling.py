@@ -129,7 +129,7 @@ def _covered_cells(
     the cell.
     """
     extent = polygon_extents(grid, polygons)
-    on_map = extents_intersect(extent, Block(0, 0, grid.height, grid.width))
+    on_map = extents_intersect(extent, grid.whole)
     seen = np.zeros(len(polygons), dtype=bool)
     parts = [(np.empty(0, dtype=np.int64),) * 3]
     for done, block in enumerate(grid.blocks()):
