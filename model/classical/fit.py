@@ -69,8 +69,7 @@ def fit_cell_model(
     stop_if_cancelled(progress)
     inner = SubProgress(progress, 0.02, 0.95)
     if kind == REGRESSION:
-        groups = None if cells.groups is None else cells.groups[rows]
-        network, architecture, summary = fit_regression(values, labels, weights, groups, inner)
+        network, architecture, summary = fit_regression(values, labels, weights, cells.groups[rows], inner)
     elif kind == FOREST:
         is_validation = cells.subsets[rows] == VALIDATION
         network, architecture, summary = fit_forest(values, labels, weights, is_validation, settings.seed, inner)

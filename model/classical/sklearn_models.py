@@ -24,7 +24,7 @@ _MAX_ITERATIONS = 1000
 
 
 def fit_regression(
-    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None, progress: Progress
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray, progress: Progress
 ) -> tuple[Any, dict, str]:
     """Fit a logistic regression; return its network, the architecture, and a summary for the log.
 
@@ -32,7 +32,7 @@ def fit_regression(
         values: encoded, float32 (cells, channels).
         labels: (cells,): 1 landslide, 0 stable.
         weights: of the cells.
-        groups: block of each cell, if known.
+        groups: block of each cell.
     """
     c_value, summary = _choose_c(values, labels, weights, groups, progress)
     fitted = _fit(values, labels, weights, c_value)
@@ -45,10 +45,10 @@ def fit_regression(
 
 
 def _choose_c(
-    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray | None, progress: Progress
+    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray, progress: Progress
 ) -> tuple[float, str]:
     """Return the C with the lowest loss on held-out blocks, and a summary."""
-    count = 0 if groups is None else min(_INNER_FOLDS, len(np.unique(groups)))
+    count = min(_INNER_FOLDS, len(np.unique(groups)))
     if count < 2:
         return _DEFAULT_C, f"C is {_DEFAULT_C:g}, because there are too few blocks to choose it by."
     all_folds = GroupKFold(count).split(values, labels, groups)

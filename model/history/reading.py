@@ -105,7 +105,7 @@ class Follower:
             self.deleted = False
             self._update_idle_time(status)
             if status.st_size < self._offset:
-                self._restart()
+                self.history, self.not_a_history, self._offset, self._partial_line = None, False, 0, b""
             if status.st_size > self._offset:
                 with open(self.path, "rb") as stream:
                     stream.seek(self._offset)
@@ -129,9 +129,6 @@ class Follower:
             # A time in the future counts as now.
             self._idle_seconds = max(time.time() - status.st_mtime, 0.0) if first else 0.0
             self._idle_since = self.last_polled
-
-    def _restart(self) -> None:
-        self.history, self.not_a_history, self._offset, self._partial_line = None, False, 0, b""
 
     def _feed(self, found: bytes) -> None:
         *lines, self._partial_line = (self._partial_line + found).split(b"\n")

@@ -11,7 +11,6 @@ from ..classical.fit import fit_cell_model
 from ..progress import Progress, SubProgress
 from ..training.fit import TrainingResult
 from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_settings
-from ..windows.cells import CellSet
 from ..windows.collection import CellCollection, collect_cells, collect_windows
 from ..windows.split import NO_SUBSET, SUBSETS, TRAIN, VALIDATION, open_training_rasters
 from .train_pcum import TrainingRun, describe_subset, warn_random_split, window_plan
@@ -45,39 +44,25 @@ def train_comparison_model(
             plan = window_plan(kind, settings, grid.cell_size())
             collected = (collect_cells if kind in CELL_KINDS else collect_windows)(rasters, plan, part)
         if isinstance(collected, CellCollection):
-            subsets = _describe_cells(collected)
-            _report_cells(collected, run.progress)
-            part = SubProgress(run.progress, 0.08, 0.97)
-            fitted = fit_cell_model(kind, collected.cells, factors, settings, part)
+            cells, subsets = collected.cells, _describe_cells(collected)
+            rows = cells.rows(TRAIN, VALIDATION)
+            landslide, test = int(cells.labels[rows].sum()), len(cells) - len(rows)
+            text = f"{len(rows):,} cells to learn from, {landslide:,} of them landslide; {test:,} to test on."
+            run.progress.report(0.08, text)
+            warn_random_split(collected, run.progress)
+            fitted = fit_cell_model(kind, cells, factors, settings, SubProgress(run.progress, 0.08, 0.97))
         else:
             fitted, subsets = run.fit_windows(collected, factors, grid.cell_size(), log)
         return run.finish(fitted, collected, subsets, grid, log)
 
 
-def _report_cells(collected: CellCollection, progress: Progress) -> None:
-    cells = collected.cells
-    learned = cells.rows(TRAIN, VALIDATION)
-    landslide, test = int(cells.labels[learned].sum()), len(cells) - len(learned)
-    text = f"{len(learned):,} cells to learn from, {landslide:,} of them landslide; {test:,} to test on."
-    progress.report(0.08, text)
-    warn_random_split(collected, progress)
-
-
 def _describe_cells(collected: CellCollection) -> list[dict[str, Any]]:
     """Return for each subset what :attr:`TrainingResult.subsets` says, with blocks as windows."""
-    totals = _totals(collected.cells)
     table = np.full(collected.scan.landslide.shape, NO_SUBSET) if collected.split is None else collected.split.subsets
     result = []
     for subset in range(len(SUBSETS)):
         blocks = table == subset
         with_landslides = int((blocks & (collected.scan.landslide > 0)).sum())
-        stable, landslide = totals[subset]
+        stable, landslide = collected.cells.totals[subset]
         result.append(describe_subset(subset, int(blocks.sum()), with_landslides, landslide, stable))
     return result
-
-
-def _totals(cells: CellSet) -> np.ndarray:
-    if cells.totals is not None:
-        return cells.totals
-    pairs = ((cells.subsets == subset) & (cells.labels == label) for subset in range(len(SUBSETS)) for label in (0, 1))
-    return np.array([int(pair.sum()) for pair in pairs]).reshape(len(SUBSETS), 2)

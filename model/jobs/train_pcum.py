@@ -101,13 +101,7 @@ def train_pcum(
 
 
 def read_start_model(path: str | os.PathLike) -> StartModel:
-    """Read a model to fine-tune.
-
-    Raises:
-        InputMissing: there is no such file.
-        ModelFileInvalid: it is no Scarp model.
-        ParameterInvalid: its kind cannot be fine-tuned.
-    """
+    """Read a model to fine-tune; errors are those of ``load_model``, and ``ParameterInvalid`` for another kind."""
     model = load_model(path)
     names = ("kind", "architecture", "encoding", "factors", "network", "pixel_size")
     return StartModel(Path(path).name, sha256(path), **{name: getattr(model, name) for name in names})

@@ -211,8 +211,8 @@ def _extend_specs(
     result = []
     for index, spec in enumerate(specs):
         if not spec.is_categorical:
-            limits = min(spec.minimum, float(low[index])), max(spec.maximum, float(high[index]))
-            result.append(dataclasses.replace(spec, minimum=limits[0], maximum=limits[1]))
+            lowest, highest = min(spec.minimum, float(low[index])), max(spec.maximum, float(high[index]))
+            result.append(dataclasses.replace(spec, minimum=lowest, maximum=highest))
             continue
         new = sorted(found[index] - set(spec.seen))
         codes = [code for code in new if code >= 0]

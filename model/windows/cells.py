@@ -23,9 +23,8 @@ class CellSet:
     values: np.ndarray  # float32 (cells, factors), physical values and class codes
     labels: np.ndarray  # uint8 (cells,): 1 landslide, 0 stable
     subsets: np.ndarray  # index into ``SUBSETS``, uint8 (cells,)
-    groups: np.ndarray | None = None  # spatial block of each cell, int32 (cells,), if known
-    totals: np.ndarray | None = None
-    """All cells of each subset, int64 (subsets, 2): stable, landslide; ``None`` if nothing was left out."""
+    groups: np.ndarray  # spatial block of each cell, int32 (cells,)
+    totals: np.ndarray  # all cells of each subset, int64 (subsets, 2): stable, landslide
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,11 +36,9 @@ class CellSet:
     def weights(self) -> np.ndarray:
         """Return the number of cells of the area that each cell represents, float64 (cells,)."""
         result = np.ones(len(self))
-        if self.totals is not None:
-            for subset, totals in enumerate(self.totals):
-                for label, total in enumerate(totals):
-                    some = (self.subsets == subset) & (self.labels == label)
-                    result[some] = total / max(some.sum(), 1)
+        for (subset, label), total in np.ndenumerate(self.totals):
+            some = (self.subsets == subset) & (self.labels == label)
+            result[some] = total / max(some.sum(), 1)
         return result
 
 
