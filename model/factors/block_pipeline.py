@@ -237,18 +237,13 @@ class StackStatistics:
     def log_summary(self, progress: Progress) -> None:
         """Log how many cells each factor lacks."""
         area, bare = (int(count) for count in self._counts[0])
-        progress.report(
-            1,
-            f"{self.valid:,} of {area:,} cells ({self.valid / area:.1%}) have data in all factors; "
-            f"{bare:,} have no elevation.",
-        )
+        usable = f"{self.valid:,} of {area:,} cells ({self.valid / area:.1%}) have data in all factors"
+        progress.report(1, f"{usable}; {bare:,} have no elevation.")
         lost_alone = self.lost_alone()
         for name, cells in self.without_data().items():
             if name != "elevation" and cells:
-                progress.warn(
-                    f"{name} has no data in {cells:,} cells ({cells / self.study:.2%} of those with elevation); in "
-                    f"{lost_alone[name]:,} of them it is the only missing factor."
-                )
+                lacking = f"{name} has no data in {cells:,} cells ({cells / self.study:.2%} of those with elevation)"
+                progress.warn(f"{lacking}; in {lost_alone[name]:,} of them it is the only missing factor.")
 
     def log_suspicions(self, cell_size: float, progress: Progress) -> None:
         """Warn about undeclared nodata, wrong-looking units and overlapping polygons; ``cell_size`` is in metres."""

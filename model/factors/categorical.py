@@ -90,15 +90,12 @@ class PolygonClasses(FactorReader):
         labels = [label_text(value) for value in polygons.column(field)]
         inside = self._burner.intersecting(grid.whole)
         if not len(inside):
-            raise NoOverlap(
-                f"No polygon of the {layer} overlaps the study grid. Check its CRS, or choose the layer of this area."
-            )
+            outside = f"No polygon of the {layer} overlaps the study grid"
+            raise NoOverlap(f"{outside}. Check its CRS, or choose the layer of this area.")
         empty = [feature for feature in inside if not labels[feature]]
         if len(empty) == len(inside):
-            raise FieldUnusable(
-                f'The field "{field}" of the {layer} is empty in every polygon on the study grid. Choose the '
-                "field that names the class."
-            )
+            unlabelled = f'The field "{field}" of the {layer} is empty in every polygon on the study grid'
+            raise FieldUnusable(f"{unlabelled}. Choose the field that names the class.")
         if empty:
             progress.warn(f'{len(empty)} polygons of the {layer} have no value in the field "{field}": nodata there.')
         present = {labels[feature] for feature in inside} - {""}

@@ -48,10 +48,8 @@ def check_overlap(dataset: rasterio.DatasetReader, grid: Grid, role: str) -> Non
         return
     west, south, east, north = grid.bounds
     if left >= east or right <= west or bottom >= north or top <= south:
-        raise NoOverlap(
-            f"The {role} raster {dataset.name} does not overlap the study grid. Check its CRS, or "
-            "choose the raster of this area."
-        )
+        outside = f"The {role} raster {dataset.name} does not overlap the study grid"
+        raise NoOverlap(f"{outside}. Check its CRS, or choose the raster of this area.")
 
 
 def warped_view(
@@ -115,10 +113,8 @@ class StationSurface(FactorReader):
         values = points.numbers(stations.field)
         usable = np.isfinite(values) & np.isfinite(points.xy).all(axis=1)
         if not usable.all():
-            progress.warn(
-                f'{np.count_nonzero(~usable)} stations of the layer "{points.name}" ({role}) have no value '
-                f'in the field "{stations.field}" and are left out.'
-            )
+            empty = f'{np.count_nonzero(~usable)} stations of the layer "{points.name}" ({role}) have no value'
+            progress.warn(f'{empty} in the field "{stations.field}" and are left out.')
         # Metres at the middle of the grid; one scale is enough, as only the weights of stations depend on it.
         self._grid = grid
         width, height = grid.spacing(grid.height // 2, 1)
@@ -133,10 +129,8 @@ class StationSurface(FactorReader):
             )
         means = np.bincount(owner.reshape(-1), values[usable]) / count
         if (count > 1).any():
-            progress.warn(
-                f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) coincide '
-                "with another one; their mean is taken."
-            )
+            twice = f'{int((count - 1).sum())} stations of the layer "{points.name}" ({role}) coincide'
+            progress.warn(f"{twice} with another one; their mean is taken.")
         neighbours = NEIGHBOURS if len(places) > MAX_GLOBAL_STATIONS else None
         self._surface = RBFInterpolator(places, means, kernel="linear", degree=0, neighbors=neighbours)
         self.count = len(places)

@@ -112,10 +112,8 @@ def prepare_lines(
         raise NoOverlap(f"The {layer} lies outside the study grid. Check its CRS, or choose another layer.")
     segments = _sort_by_row(batches)
     if not len(segments):
-        progress.warn(
-            f"No line of the {layer} comes within {radius:g} m of the study grid, so the density is 0 everywhere. "
-            "Check that this is plausible."
-        )
+        far = f"No line of the {layer} comes within {radius:g} m of the study grid"
+        progress.warn(f"{far}, so the density is 0 everywhere. Check that this is plausible.")
     return segments
 
 

@@ -103,16 +103,12 @@ class AreaMask:
         if area is None:
             return
         if not len(area):
-            raise LayerEmpty(
-                f'The layer "{area.name}" given as {role} has no polygon. Draw the area, or leave {role} '
-                "empty to use the whole raster."
-            )
+            empty = f'The layer "{area.name}" given as {role} has no polygon'
+            raise LayerEmpty(f"{empty}. Draw the area, or leave {role} empty to use the whole raster.")
         self._extent = polygon_extents(grid, area)
         if not self.may_intersect(grid.whole):
-            raise NoOverlap(
-                f'No polygon of the layer "{area.name}" given as {role} overlaps the raster. Check the '
-                "CRS of both and that the area is the right one."
-            )
+            outside = f'No polygon of the layer "{area.name}" given as {role} overlaps the raster'
+            raise NoOverlap(f"{outside}. Check the CRS of both and that the area is the right one.")
 
     def may_intersect(self, block: Block) -> bool:
         """Return whether a polygon's bounding box intersects the block; if not, no cell is in the area."""

@@ -55,10 +55,8 @@ class TerrainFactors(FactorReader):
             methods = ", ".join(SLOPE_METHODS)
             raise ParameterInvalid(f'The slope method "{method}" is unknown. Choose one of: {methods}.')
         if min(grid.shape) < 2:
-            raise GridUnsupported(
-                f"The DEM {dem.name} has {grid.width} × {grid.height} cells. Slopes need at "
-                "least two rows and two columns. Give a larger DEM."
-            )
+            cells = f"The DEM {dem.name} has {grid.width} × {grid.height} cells"
+            raise GridUnsupported(f"{cells}. Slopes need at least two rows and two columns. Give a larger DEM.")
         self._dem, self._grid, self._method = dem, grid, method
 
     @classmethod

@@ -144,10 +144,8 @@ def _read_error(role: str, path: str | os.PathLike, error: BaseException) -> Inp
     # rasterio's own text only points to GDAL's.
     while error.__cause__ is not None:
         error = error.__cause__
-    return InputCorrupt(
-        f"Reading the {role} raster {path} failed: {str(error).rstrip('.')}. The file may be damaged; "
-        "open it in QGIS, or make it again."
-    )
+    failure = f"Reading the {role} raster {path} failed: {str(error).rstrip('.')}"
+    return InputCorrupt(f"{failure}. The file may be damaged; open it in QGIS, or make it again.")
 
 
 def _read_cells(dataset: rasterio.DatasetReader, numbers: Sequence[int], window: Window) -> np.ndarray:
@@ -259,10 +257,8 @@ def _open_writer(path: Path, mode: str, **profile: Any) -> rasterio.io.DatasetWr
 
 
 def _write_error(path: str | os.PathLike, why: str) -> OutputNotWritable:
-    return OutputNotWritable(
-        f"{Path(path)} could not be written: {why.rstrip('.')}. Check that the disk has room, or "
-        "choose another place for the output."
-    )
+    failure = f"{Path(path)} could not be written: {why.rstrip('.')}"
+    return OutputNotWritable(f"{failure}. Check that the disk has room, or choose another place for the output.")
 
 
 def _add_overviews(path: Path, resampling: Resampling) -> None:

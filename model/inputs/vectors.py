@@ -47,10 +47,9 @@ class _Layer:
             try:
                 numbers[index] = float(text.replace(",", ".")) if text else np.nan
             except ValueError:
-                raise FieldUnusable(
-                    f'The field "{name}" of the layer "{self.name}" should hold numbers, but feature '
-                    f'{index + 1} has "{value}". Choose another field, or fix the value.'
-                ) from None
+                wrong = f'The field "{name}" of the layer "{self.name}" should hold numbers'
+                found = f'feature {index + 1} has "{value}". Choose another field, or fix the value'
+                raise FieldUnusable(f"{wrong}, but {found}.") from None
         return numbers
 
 

@@ -105,10 +105,8 @@ def build_buffered_labels(
             buffers, points, small = PointBuffers(grid, landslides.xy, metres, options.ring), landslides.xy, 0
         row, column, inside = grid.cell_indices(points)
         if not inside.any():
-            raise LayerEmpty(
-                f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the '
-                "reference raster. Check the CRS of both and that they show the same area."
-            )
+            none = f'None of the {len(landslides)} landslides of "{landslides.name}" lies inside the reference raster'
+            raise LayerEmpty(f"{none}. Check the CRS of both and that they show the same area.")
         row, column = row[inside], column[inside]
         part = SubProgress(progress, 0.05, 0.97)
         counts, area_m2, on_unknown = _write(dataset, buffers, mask, (row, column), output, part)
@@ -144,11 +142,8 @@ def _choose_radii(radii: Mapping[str, float], is_polygons: bool, progress: Progr
     if given and given != DEFAULT_RADII:
         return given
     if given:
-        progress.report(
-            0.0,
-            "The landslides are polygons and RADII has its default: the polygons are used without a buffer. Change "
-            "RADII to put a buffer around them.",
-        )
+        default = "The landslides are polygons and RADII has its default: the polygons are used without a buffer"
+        progress.report(0.0, f"{default}. Change RADII to put a buffer around them.")
     return {UNRECORDED: 0.0}
 
 
@@ -158,10 +153,8 @@ def _report_radii(assigned: RadiusAssignment, ring: float, is_polygons: bool, pr
         progress.report(0.02, f"{'Buffers' if is_polygons else 'Radii'} (landslides): {', '.join(rows)}.")
     wide = [name for name, number in assigned.counts.items() if number and assigned.metres[name] >= ring]
     if ring and wide:
-        progress.warn(
-            f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get "
-            "no ring. RING is measured from the landslide, not from the edge of its buffer."
-        )
+        short = f"RING is {ring:g} m, which is not beyond the radius of {', '.join(wide)}: those landslides get no ring"
+        progress.warn(f"{short}. RING is measured from the landslide, not from the edge of its buffer.")
 
 
 def _check_distance_units(
@@ -220,11 +213,9 @@ def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
     used = f"{summary.used:,} of {summary.landslides:,} landslides lie inside the raster"
     twice = f"{summary.duplicates:,} coincide with another one, {summary.same_cell:,} lie in the cell of another one"
     progress.report(0.98, f"{used} ({twice}).")
-    progress.report(
-        0.98,
-        f"Cells: {summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²), {summary.stable_cells:,} "
-        f"stable, {summary.unknown_cells:,} unknown; {summary.ratio:.1f} stable cells per landslide cell.",
-    )
+    landslide = f"{summary.landslide_cells:,} landslide ({summary.landslide_km2:,.2f} km²)"
+    others = f"{summary.stable_cells:,} stable, {summary.unknown_cells:,} unknown"
+    progress.report(0.98, f"Cells: {landslide}, {others}; {summary.ratio:.1f} stable cells per landslide cell.")
     if summary.small_polygons:
         small = f"{summary.small_polygons:,} landslide polygons are too small to contain a cell centre"
         progress.report(0.98, f"{small}; each got the cell of a point inside it.")
@@ -240,7 +231,5 @@ def _report(summary: LabelSummary, name: str, progress: Progress) -> None:
             "smaller RING, or a larger AREA."
         )
     elif share > MAX_LANDSLIDE_SHARE:
-        progress.warn(
-            f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this "
-            "inventory. Use RADII near the landslides' own size."
-        )
+        large = f"{share:.0%} of the mapped cells are labelled landslide: the radii are large for this inventory"
+        progress.warn(f"{large}. Use RADII near the landslides' own size.")

@@ -117,25 +117,19 @@ def _report(summary: SafetySummary, statistics: SafetyStatistics, progress: Prog
     if question:
         progress.warn(question)
     if statistics.negative:
-        progress.warn(
-            f"{statistics.negative:,} cells have negative rain and are nodata. Set the nodata value of the "
-            "precipitation raster if these stand for no data."
-        )
+        negative = f"{statistics.negative:,} cells have negative rain and are nodata"
+        progress.warn(f"{negative}. Set the nodata value of the precipitation raster if these stand for no data.")
     if summary.share_outside_climate:
-        progress.warn(
-            f"{summary.share_outside_climate:.1%} of the cells lie outside the polygons of CLIMATE; the "
-            "single ALPHA, BETA and RAINY_DAYS hold there."
-        )
+        outside = f"{summary.share_outside_climate:.1%} of the cells lie outside the polygons of CLIMATE"
+        progress.warn(f"{outside}; the single ALPHA, BETA and RAINY_DAYS hold there.")
     if summary.cells_without_class:
         result = 'are nodata; give LANDSLIDES or a row "all" in K_TABLE for a coefficient there'
         if any(one.label == UNCLASSIFIED for one in summary.classes):
             result = 'take k from all landslides or the row "all"'
         progress.warn(f"{summary.cells_without_class:,} cells with rain have no landform class and {result}.")
     if summary.share_warned == 0:
-        progress.warn(
-            f"No cell has a safety factor below {critical}, so the constraint has no effect in training. Check "
-            "ALPHA, BETA, RAINY_DAYS and k against the rainfall above."
-        )
+        none = f"No cell has a safety factor below {critical}, so the constraint has no effect in training"
+        progress.warn(f"{none}. Check ALPHA, BETA, RAINY_DAYS and k against the rainfall above.")
 
 
 def _share_warned(one: ClassCoefficient) -> float | None:

@@ -156,8 +156,6 @@ def _fallback(
         )
     without = sum(name == UNRECORDED for name in found)
     if without and row != UNRECORDED:
-        progress.warn(
-            f'{without} landslides have no size and RADII has no row "{UNRECORDED}": they get the smallest '
-            f'radius, {rows[row]:g} m of "{row}".'
-        )
+        unrecorded = f'{without} landslides have no size and RADII has no row "{UNRECORDED}"'
+        progress.warn(f'{unrecorded}: they get the smallest radius, {rows[row]:g} m of "{row}".')
     return row

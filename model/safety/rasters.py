@@ -110,10 +110,8 @@ def rainfall_at_landslides(
     points = landslide_points(landslides)
     unique = np.unique(points, axis=0)
     if len(unique) < len(points):
-        progress.warn(
-            f'{len(points) - len(unique):,} landslides of "{landslides.name}" coincide with another one and do not '
-            "count for the critical rainfall."
-        )
+        twice = f'{len(points) - len(unique):,} landslides of "{landslides.name}" coincide with another one'
+        progress.warn(f"{twice} and do not count for the critical rainfall.")
     row, column, inside = layers.grid.cell_indices(unique)
     row[~inside] = -1
     rainfall, classes = np.full(len(unique), np.nan), np.full(len(unique), -1, dtype=np.int64)
@@ -129,10 +127,8 @@ def rainfall_at_landslides(
             "Check the CRS of both and that they show the same area."
         )
     if not usable.all():
-        progress.warn(
-            f'{int((~usable).sum()):,} landslides of "{landslides.name}" lie outside the reference raster or '
-            "where there is no rainfall, and are left out."
-        )
+        outside = f'{int((~usable).sum()):,} landslides of "{landslides.name}" lie outside the reference raster'
+        progress.warn(f"{outside} or where there is no rainfall, and are left out.")
     return rainfall[usable], classes[usable]
 
 

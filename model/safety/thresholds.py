@@ -104,27 +104,20 @@ class RainySeason:
         self._values = {name: getattr(options, name) for name in ("alpha", "beta", "rainy_days")}
         self._zones, self._grid = zones, grid
         if options.rainy_days < 7:
-            progress.warn(
-                f"RAINY_DAYS is {options.rainy_days:g}: with fewer than 7 rainy days the formula gives more "
-                "rain in a week than in the whole season."
-            )
+            few = f"RAINY_DAYS is {options.rainy_days:g}: with fewer than 7 rainy days"
+            progress.warn(f"{few} the formula gives more rain in a week than in the whole season.")
         if zones is None:
             return
         fields = {name: getattr(options, f"{name}_field") for name in self._values}
         if not any(fields.values()):
-            raise ParameterInvalid(
-                "CLIMATE is given, but none of ALPHA_FIELD, BETA_FIELD and RAINY_DAYS_FIELD. Choose "
-                "the fields that hold the values of each zone."
-            )
+            missing = "CLIMATE is given, but none of ALPHA_FIELD, BETA_FIELD and RAINY_DAYS_FIELD"
+            raise ParameterInvalid(f"{missing}. Choose the fields that hold the values of each zone.")
         self._extent = polygon_extents(grid, zones) if len(zones) else np.empty((0, 4))
         if not extents_intersect(self._extent, grid.whole).any():
-            raise NoOverlap(
-                f'No polygon of the layer "{zones.name}" given as CLIMATE overlaps the reference raster. Check the '
-                "CRS of both."
-            )
-        self._columns = {
-            name: self._read_field(zones, name, field, progress) for name, field in fields.items() if field
-        }
+            outside = f'No polygon of the layer "{zones.name}" given as CLIMATE overlaps the reference raster'
+            raise NoOverlap(f"{outside}. Check the CRS of both.")
+        given = {name: field for name, field in fields.items() if field}
+        self._columns = {name: self._read_field(zones, name, field, progress) for name, field in given.items()}
 
     def read(self, block: Block) -> tuple[np.ndarray | float, np.ndarray | float, np.ndarray | float, np.ndarray]:
         """Return alpha, beta and rainy days of a block's cells, and which cells lie in a climate zone.
@@ -144,22 +137,17 @@ class RainySeason:
         return found["alpha"], found["beta"], found["rainy_days"], zone > 0
 
     def _read_field(self, zones: Polygons, name: str, field: str, progress: Progress) -> np.ndarray:
-        values = zones.numbers(field)
-        high = ZONE_LIMITS[name]
+        values, high, single = zones.numbers(field), ZONE_LIMITS[name], self._values[name]
+        layer, parameter = f'The field "{field}" of the layer "{zones.name}"', name.upper()
         with np.errstate(invalid="ignore"):
             wrong = values[(values <= 0) | (values > high)]
         if len(wrong):
-            raise FieldUnusable(
-                f'The field "{field}" of the layer "{zones.name}" holds {wrong[0]:g} for {name.upper()}, but it must '
-                f"be above 0 and at most {high:g}."
-            )
+            limits = f"it must be above 0 and at most {high:g}"
+            raise FieldUnusable(f"{layer} holds {wrong[0]:g} for {parameter}, but {limits}.")
         empty = np.isnan(values)
         if empty.any():
-            progress.warn(
-                f'The field "{field}" of the layer "{zones.name}" is empty in {int(empty.sum())} polygons; '
-                f"{name.upper()} is {self._values[name]:g} there."
-            )
-        return np.where(empty, self._values[name], values)
+            progress.warn(f"{layer} is empty in {int(empty.sum())} polygons; {parameter} is {single:g} there.")
+        return np.where(empty, single, values)
 
 
 @dataclass
@@ -217,10 +205,8 @@ def choose_coefficients(
     given = _read_table(labels, table)
     pooled = _percentile(rainfall)
     if rainfall is not None and pooled is None:
-        progress.warn(
-            f"Only {len(rainfall)} landslides lie on cells with rainfall; a percentile needs {MIN_LANDSLIDES}, so "
-            "LANDSLIDES is not used."
-        )
+        few = f"Only {len(rainfall)} landslides lie on cells with rainfall"
+        progress.warn(f"{few}; a percentile needs {MIN_LANDSLIDES}, so LANDSLIDES is not used.")
     fallback = _fallback_coefficient(given, rainfall, classes, pooled)
     if not labels:
         if fallback is None:
@@ -238,10 +224,9 @@ def choose_coefficients(
         found.append(_class_coefficient(label, given, own, pooled))
     missing = [label for label, coefficient in zip(labels, found) if coefficient is None]
     if missing:
-        raise ParameterInvalid(
-            f"These landform classes have no coefficient k: {', '.join(missing)}. Give {parameter_hint}: in "
-            f'K_TABLE a row for each, or one row "{FALLBACK_ROW}" for all of them.'
-        )
+        without = f"These landform classes have no coefficient k: {', '.join(missing)}"
+        rows = f'in K_TABLE a row for each, or one row "{FALLBACK_ROW}" for all of them'
+        raise ParameterInvalid(f"{without}. Give {parameter_hint}: {rows}.")
     coefficients = [coefficient for coefficient in found if coefficient is not None]
     _warn_about_sources(coefficients, progress, parameter_hint)
     return coefficients, fallback
@@ -306,16 +291,12 @@ def _percentile(rainfall: np.ndarray | None) -> float | None:
 def _warn_about_sources(coefficients: Sequence[ClassCoefficient], progress: Progress, parameter_hint: str) -> None:
     from_paper = [one.label for one in coefficients if one.source.startswith("paper")]
     if from_paper:
-        progress.warn(
-            f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}. Elsewhere "
-            f"give {parameter_hint}."
-        )
+        paper = f"k of these classes is the paper's, for southeastern Tibet: {', '.join(from_paper)}"
+        progress.warn(f"{paper}. Elsewhere give {parameter_hint}.")
     pooled = [f"{one.label} ({one.landslides})" for one in coefficients if one.source.startswith("all landslides")]
     if pooled:
-        progress.warn(
-            f"These classes have fewer than {MIN_LANDSLIDES} landslides with rainfall and take k from all "
-            f"landslides: {', '.join(pooled)}."
-        )
+        few = f"These classes have fewer than {MIN_LANDSLIDES} landslides with rainfall"
+        progress.warn(f"{few} and take k from all landslides: {', '.join(pooled)}.")
 
 
 def _normalise_label(label: str) -> str:
