@@ -1694,7 +1694,7 @@ The folder holds a DEM with valleys and drainage, annual rain and temperature at
     <message>
         <source>Polygons; cells outside are ignored. Default: the whole stack.</source>
         <extracomment>scarp:explainsusceptibility</extracomment>
-        <translation>面；面以外的像元不予考虑。默认使用整个因子栈。</translation>
+        <translation>面；面以外的像元不予考虑。默认值：整个因子栈。</translation>
     </message>
     <message>
         <source>Polygons; cells outside are nodata. Without it the whole stack is mapped.</source>
