@@ -113,8 +113,7 @@ def labels(target: Target | None = None) -> dict[str, str]:
 
 def torch_version(target: Target) -> str | None:
     """Return the version of torch for a computer, None when there is none."""
-    entry = _torch_entry(target)
-    return entry["torch"] if entry else None
+    return (_torch_entry(target) or {}).get("torch")
 
 
 def problem(target: Target) -> str | None:
@@ -133,10 +132,8 @@ def problem(target: Target) -> str | None:
 def available(target: Target) -> list[Build]:
     """Return the builds of torch for a computer, whatever its graphics card."""
     entry = _torch_entry(target)
-    table = _table()["builds"]
-    names = entry["builds"] if entry else []
-    if target.platform == "darwin" or target.machine not in ("x86_64", "AMD64"):
-        names = [name for name in names if name == CPU]
+    table, with_cuda = _table()["builds"], target.platform != "darwin" and target.machine in ("x86_64", "AMD64")
+    names = [name for name in entry["builds"] if with_cuda or name == CPU] if entry else []
     return [Build(name, table[name]["download"], table[name]["installed"]) for name in names]
 
 
@@ -154,10 +151,8 @@ def recommended(target: Target, cards: Sequence[Card]) -> str:
 
 def requirement_of_torch(target: Target, build: str) -> str:
     """Return pip's requirement for a build of torch."""
-    version = torch_version(target)
-    if build == BUILD_OF_SOURCE or target.platform == "darwin":
-        return f"torch=={version}"
-    return f"torch=={version}+{build}"
+    plain = build == BUILD_OF_SOURCE or target.platform == "darwin"
+    return f"torch=={torch_version(target)}" + ("" if plain else f"+{build}")
 
 
 def index_of_torch(build: str) -> str:
@@ -168,7 +163,7 @@ def index_of_torch(build: str) -> str:
 @lru_cache(maxsize=1)
 def requirements_hash() -> str:
     """Return a hash of what the lists ask for, without their comments."""
-    lines = [line.strip() for line in LIBRARIES.read_text(encoding="utf-8").splitlines()]
+    lines = map(str.strip, LIBRARIES.read_text(encoding="utf-8").splitlines())
     wanted = [line for line in lines if line and not line.startswith("#")]
     return hashlib.sha256(json.dumps([wanted, _table()["torch"]], sort_keys=True).encode()).hexdigest()[:16]
 

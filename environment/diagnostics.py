@@ -5,11 +5,13 @@ Each item is queried separately: one that fails is reported as such and does not
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.metadata
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +47,7 @@ def report(
     """Return the whole report. Starts programs and takes some seconds, so never call it in the window's thread.
 
     Args:
-        environment: Scarp's private environment.
+        environment: the private environment.
         qgis: items that only QGIS knows, queried beforehand in the window's thread.
         where: returns where Scarp computes.
         proxy: of QGIS; only its kind and port are reported.
@@ -72,21 +74,22 @@ def report(
         "Libraries in QGIS": {name: functools.partial(_version, name) for name in LIBRARIES},
         "Private environment": _private_environment(environment),
         "Network": {"proxy in QGIS": lambda: network},
-        "Variables": _constants({name: os.environ[name] for name in VARIABLES if name in os.environ}),
+        "Variables": constants({name: os.environ[name] for name in VARIABLES if name in os.environ}),
     }
     texts = [_section(heading, items) for heading, items in sections.items() if items]
-    log = _tail(environment.log)
-    if log:
-        texts.append(f"End of the installation log\n{log}")
+    with contextlib.suppress(OSError):
+        log = environment.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        texts += ["\n".join(["End of the installation log", *log])] if log else []
     return redact("\n\n".join(texts)) + "\n"
 
 
 def _section(heading: str, items: DiagnosticItems) -> str:
-    width = max(len(name) for name in items)
+    width = max(map(len, items))
     return "\n".join([heading, *(f"  {name:<{width}}  {_answer(query)}" for name, query in items.items())])
 
 
-def _constants(values: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+def constants(values: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """Return items whose answers are known already."""
     return {name: functools.partial(str, value) for name, value in values.items()}
 
 
@@ -109,27 +112,18 @@ def _private_environment(environment: PrivateEnvironment) -> DiagnosticItems:
     code, text = capture_output(command, seconds=180, variables=environment.variables())
     lines = text.strip().splitlines()
     try:
-        result = json.loads(lines[-1]) if code == 0 else None
+        result = json.loads(lines[-1] if code == 0 else "")
     except (ValueError, IndexError):
-        result = None
-    if result is None:
         return {**items, "works": lambda: "no: " + " | ".join(lines[-4:])}
     return {
         **items,
         "works": lambda: "yes",
         "Python": lambda: result["python"],
-        **_constants(result["versions"]),
+        **constants(result["versions"]),
         "GDAL of rasterio": lambda: str(result["gdal"]),
         "CUDA of torch": lambda: result["cuda_build"] or "none",
         "CUDA devices": lambda: ", ".join(result["devices"]) or result["device_problem"] or "none",
     }
-
-
-def _tail(path: Path) -> str:
-    try:
-        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
-    except OSError:
-        return ""
 
 
 def _answer(query: Callable[[], Any]) -> str:
@@ -140,10 +134,8 @@ def _answer(query: Callable[[], Any]) -> str:
 
 
 def _scarp_version() -> str:
-    for line in (PACKAGE / "metadata.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("version="):
-            return line.partition("=")[2]
-    return "not known"
+    found = re.search("^version=(.*)$", (PACKAGE / "metadata.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else "not known"
 
 
 def _version(package: str) -> str:

@@ -51,10 +51,7 @@ def problem(folder: Path, gigabytes: float) -> str | None:
 def path_problem(folder: Path, platform: str = sys.platform, long_paths: bool | None = None) -> str | None:
     """Return an error text when paths in the environment get too long for Windows.
 
-    Args:
-        folder: of the environment.
-        platform: as ``sys.platform``.
-        long_paths: whether Windows allows long paths; looked up by default.
+    Whether Windows allows ``long_paths`` is looked up by default.
     """
     length = len(str(folder)) + 1 + LONGEST_RELATIVE_PATH
     if platform != "win32" or length <= WINDOWS_LIMIT:
@@ -70,8 +67,7 @@ def path_problem(folder: Path, platform: str = sys.platform, long_paths: bool | 
 
 def size(*folders: Path) -> int:
     """Return the bytes of all files below folders, without following links."""
-    total = 0
-    pending = [str(folder) for folder in folders]
+    total, pending = 0, list(map(str, folders))
     while pending:
         try:
             with os.scandir(pending.pop()) as entries:
@@ -81,29 +77,23 @@ def size(*folders: Path) -> int:
                     elif entry.is_file(follow_symlinks=False):
                         total += entry.stat(follow_symlinks=False).st_size
         except OSError:
-            # pip has just removed it.
-            continue
+            continue  # pip has just removed it
     return total
 
 
 class SizeMeter:
-    """Measures growing folders, spending at most a share of the time on it."""
-
-    SHARE = 0.05
+    """Measures growing folders, spending at most a twentieth of the time on it."""
 
     def __init__(self, *folders: Path) -> None:
-        self.folders = folders
-        self.bytes = 0
-        self._next = 0.0
+        self.folders, self.bytes, self._next = folders, 0, 0.0
 
     def measure(self) -> bool:
         """Measure when it is time to; return whether it was."""
         now = time.monotonic()
         if now < self._next:
             return False
-        self.bytes = size(*self.folders)
-        ended = time.monotonic()
-        self._next = ended + max(1.0, (ended - now) / self.SHARE)
+        self.bytes, ended = size(*self.folders), time.monotonic()
+        self._next = ended + max(1.0, 20 * (ended - now))
         return True
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,22 +59,16 @@ def probe(interpreter: Interpreter) -> PythonInfo:
     except ValueError:
         info = {}
     if not info:
-        reason = text.strip()[-300:] or code
         message = tr("{python} does not start as a Python: {reason}")
-        raise InterpreterStartError(message.format(python=executable, reason=reason))
+        raise InterpreterStartError(message.format(python=executable, reason=text.strip()[-300:] or code))
     if info["bits"] != 64:
         message = tr("{python} is a 32-bit Python, for which there is no torch.")
         raise InterpreterStartError(message.format(python=executable))
-    return PythonInfo(
-        interpreter,
-        tuple(info["version"]),
-        Target(tuple(info["version"][:2]), info["platform"], info["machine"]),
-        info["base"],
-        info["venv"],
-        info["ensurepip"],
-        info["pip"],
-        _pip_configuration(executable, variables) if info["pip"] else {},
-    )
+    version = tuple(info["version"])
+    target = Target(version[:2], info["platform"], info["machine"])
+    configuration = _pip_configuration(executable, variables) if info["pip"] else {}
+    found = (info["base"], info["venv"], info["ensurepip"], info["pip"])
+    return PythonInfo(interpreter, version, target, *found, configuration)
 
 
 def _pip_configuration(executable: str, variables: dict[str, str]) -> dict[str, str]:
@@ -84,8 +76,3 @@ def _pip_configuration(executable: str, variables: dict[str, str]) -> dict[str, 
     listed = parse_configuration(text) if code == 0 else {}
     named = variables.get("PIP_CONFIG_FILE")
     return {**read_configuration(named), **listed} if named else listed
-
-
-def running_target() -> Target:
-    """Return the running Python as a target."""
-    return Target(sys.version_info[:2], sys.platform, platform.machine())

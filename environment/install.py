@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from . import builds, disk_space, lock
+from .disk_space import GIGABYTE
 from .failures import InstallCancelled, InstallFailed, explain
 from .i18n import tr
 from .plan import InstallStep, Request, site_file, steps
@@ -20,7 +21,6 @@ from .processes import capture_output, run
 from .redaction import Redactor
 from .sources import SourceKind
 
-GIGABYTE = disk_space.GIGABYTE
 ProgressCallback = Callable[[float, str], None]
 """Receives the done fraction of the whole work, 0 to 1, and the current step."""
 
@@ -28,11 +28,7 @@ ProgressCallback = Callable[[float, str], None]
 class Installer:
     """One installation. Run another one after a failure or cancellation: completed steps are not repeated.
 
-    Args:
-        request: what to install, and where.
-        line: receives each line of output, without passwords.
-        report: receives progress.
-        cancelled: called ten times a second.
+    ``line`` receives each line of output, without passwords; ``cancelled`` is called ten times a second.
     """
 
     def __init__(
@@ -58,8 +54,7 @@ class Installer:
             present = disk_space.size(folder) / GIGABYTE if folder.is_dir() else 0.0
             required = disk_space.required_gigabytes(request.sizes(), request.source.kind) - present
             problems.append(disk_space.problem(folder, max(disk_space.RESERVED_GIGABYTES, required)))
-        found = next((problem for problem in problems if problem), None)
-        if found:
+        if found := next(filter(None, problems), None):
             raise InstallFailed(found)
 
     def run(self) -> dict[str, Any]:
@@ -88,8 +83,7 @@ class Installer:
     def _run(self, started: float) -> dict[str, Any]:
         plan = steps(self.request)
         done = self._completed_steps()
-        whole = sum(step.weight for step in plan)
-        share = 0.0
+        whole, share = sum(step.weight for step in plan), 0.0
         self_test_result: dict[str, Any] = {}
         for step in plan:
             if step.name in done:
@@ -171,8 +165,7 @@ class Installer:
 
     def _run_step(self, step: InstallStep, share: float, weight: float) -> list[str]:
         """Run a step and return its output; ``share`` of the whole is done before it, and it adds ``weight``."""
-        meter = disk_space.SizeMeter(*step.growing_folders)
-        self._output = []
+        meter, self._output = disk_space.SizeMeter(*step.growing_folders), []
 
         def idle() -> None:
             if step.growing_folders and meter.measure():

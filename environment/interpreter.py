@@ -101,7 +101,7 @@ def other_interpreters(layout: Layout | None = None) -> list[Interpreter]:
     """
     here = layout or Layout()
     own = qgis_interpreter(here)
-    found = [Path(str(candidate)) for candidate in _other_candidates(here) if here.is_file(str(candidate))]
+    found = [Path(str(path)) for path in _other_candidates(here) if here.is_file(str(path))]
     return [Interpreter(path, is_qgis_python=False) for path in found if own is None or path != own.executable]
 
 
@@ -110,11 +110,8 @@ def clean_environment(
 ) -> dict[str, str]:
     """Return environment variables for a Python that is not QGIS's embedded one.
 
-    ``PATH`` stays as it is: on Windows the C runtime that Python itself is linked to is found through it.
-
-    Args:
-        extra: variables to add, such as :meth:`Interpreter.variables`.
-        variables: by default ``os.environ``.
+    Inherits ``variables``, by default ``os.environ``, and adds ``extra``. ``PATH`` stays as it is: on Windows the C
+    runtime that Python itself is linked to is found through it.
     """
     inherited = os.environ if variables is None else variables
     # Windows ignores the case of names, and os.environ there has them in capitals.
@@ -135,13 +132,11 @@ def dll_folder(
     ``sitecustomize.py`` that an environment does not see, and since Python 3.8 ``PATH`` is not searched for DLLs.
     """
     prefix = PureWindowsPath(str(interpreter.executable)).parent
-    shared = prefix.parent.parent / "bin"
+    shared, own = prefix.parent.parent / "bin", str(prefix / "DLLs")
     if prefix.parent.name.lower() != "apps" or not is_dir(str(shared)):
         return None
-    own = str(prefix / "DLLs")
-    if is_dir(own) and any(name.lower().startswith("libssl") for name in names(own)):
-        return None
-    return Path(str(shared))
+    has_own = is_dir(own) and any(name.lower().startswith("libssl") for name in names(own))
+    return None if has_own else Path(str(shared))
 
 
 def version_problem(version: tuple[int, ...]) -> str | None:
@@ -207,13 +202,10 @@ def _other_candidates(layout: Layout) -> list[PurePath]:
     # QGIS's own version first: its builds are the best tested.
     versions.sort(key=lambda version: version != layout.dotted)
     if layout.platform == "win32":
-        places = []
-        for version in versions:
-            folder = f"Python{version.replace('.', '')}"
-            for variable, inner in (("LOCALAPPDATA", ("Programs", "Python", folder)), ("PROGRAMFILES", (folder,))):
-                if layout.variables.get(variable):
-                    places.append(layout.path(layout.variables[variable], *inner, "python.exe"))
-        return places
+        parents = {"LOCALAPPDATA": ("Programs", "Python"), "PROGRAMFILES": ()}
+        roots = [(layout.variables[name], *inner) for name, inner in parents.items() if layout.variables.get(name)]
+        folders = [f"Python{version.replace('.', '')}" for version in versions]
+        return [layout.path(*root, folder, "python.exe") for folder in folders for root in roots]
     folders = ["/usr/bin", "/usr/local/bin"]
     if layout.platform == "darwin":
         framework = "/Library/Frameworks/Python.framework/Versions/{version}/bin"

@@ -42,7 +42,8 @@ def read() -> dict[str, frozenset[str]]:
         name, pinned, _ = line.partition("==")
         if pinned and not line.startswith("#"):
             hashes = re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line)
-            allowed[_normalize_name(name)] = allowed.get(_normalize_name(name), frozenset()).union(hashes)
+            library = _normalize_name(name)
+            allowed[library] = allowed.get(library, frozenset()).union(hashes)
     return allowed
 
 
@@ -51,9 +52,10 @@ def compare(folder: Path) -> WheelVerification:
     allowed = read()
     found = WheelVerification([], [], [])
     for path in sorted(folder.glob("*.whl")):
-        if wheel_library(path) not in allowed:
+        hashes = allowed.get(wheel_library(path))
+        if hashes is None:
             found.unknown.append(path)
-        elif hashlib.sha256(path.read_bytes()).hexdigest() in allowed[wheel_library(path)]:
+        elif _digest(path) in hashes:
             found.verified.append(path)
         else:
             found.other.append(path)
@@ -87,3 +89,12 @@ def wheel_library(wheel: Path) -> str:
 
 def _normalize_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def _digest(path: Path) -> str:
+    """Hash a file in blocks: wheels can be larger than the memory that is left."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -71,14 +71,9 @@ class Request:
     @property
     def key(self) -> str:
         """A hash of everything the steps depend on: completed steps are skipped as long as it stays the same."""
-        content = (
-            self.base_key,
-            builds.requirements_hash(),
-            self.build,
-            self.source.kind.value,
-            str(self.source.folder),
-            lock.lock_hash() if self.source.kind is SourceKind.INTERNET else "",
-        )
+        kind, folder = self.source.kind, str(self.source.folder)
+        locked = lock.lock_hash() if kind is SourceKind.INTERNET else ""
+        content = (self.base_key, builds.requirements_hash(), self.build, kind.value, folder, locked)
         return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
     def sizes(self) -> builds.Build:
@@ -114,14 +109,7 @@ def steps(request: Request) -> list[InstallStep]:
         command = (*download, *options, "--index-url", builds.index_of_torch(request.build), torch)
         made.append(InstallStep("torch", tr("Download torch"), command, loading, 0.35, growing, size.download))
         # A file that is not in the lock is rejected before it gets into the folder, and pip chooses nothing by itself.
-        requirements: tuple[str, ...] = (
-            "--require-hashes",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "-r",
-            str(lock.LOCK),
-        )
+        requirements = (*"--require-hashes --no-deps --only-binary :all: -r".split(), str(lock.LOCK))
     elif source.kind is SourceKind.CONFIGURED:
         requirements = ("-r", str(builds.LIBRARIES), torch)
     if source.kind is not SourceKind.FOLDER:
@@ -161,8 +149,7 @@ def pip_command(request: Request) -> tuple[str, ...]:
 
 def site_file(request: Request) -> tuple[Path, str] | None:
     """Return path and content of the file with which OSGeo4W's Python finds its DLLs; None for other Pythons."""
-    folder = dll_folder(request.python.interpreter)
-    packages = request.environment.site_packages
+    folder, packages = dll_folder(request.python.interpreter), request.environment.site_packages
     if folder is None or packages is None:
         return None
     return packages / "sitecustomize.py", SITECUSTOMIZE.format(folder=str(folder))

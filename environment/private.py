@@ -6,7 +6,6 @@ starts no process, so it can be called before every run.
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import json
 import os
@@ -75,9 +74,7 @@ class PrivateEnvironment:
     @property
     def executable(self) -> Path:
         """Where its Python executable is or will be."""
-        if sys.platform == "win32":
-            return self.folder / "Scripts" / "python.exe"
-        return self.folder / "bin" / "python"
+        return self.folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
     @property
     def python(self) -> Path | None:
@@ -87,11 +84,8 @@ class PrivateEnvironment:
     @property
     def site_packages(self) -> Path | None:
         """The folder of its packages, None when there is none."""
-        if sys.platform == "win32":
-            candidates = [self.folder / "Lib" / "site-packages"]
-        else:
-            candidates = sorted((self.folder / "lib").glob("python3*/site-packages"))
-        return next((path for path in candidates if path.is_dir()), None)
+        pattern = "Lib/site-packages" if sys.platform == "win32" else "lib/python3*/site-packages"
+        return next((path for path in sorted(self.folder.glob(pattern)) if path.is_dir()), None)
 
     @property
     def log(self) -> Path:
@@ -108,16 +102,12 @@ class PrivateEnvironment:
 
     def variables(self) -> dict[str, str]:
         """Return all environment variables for starting its Python."""
-        return clean_environment(
-            self.completion_record().get("variables") or self.progress_record().get("variables") or {}
-        )
+        return clean_environment(self.completion_record().get("variables") or self.progress_record().get("variables"))
 
     def missing(self, modules: Iterable[str]) -> list[str]:
         """Return those of the modules that are not in it, without starting its Python."""
         packages = self.site_packages
-        if packages is None:
-            return list(modules)
-        return [module for module in modules if not _has(packages, module)]
+        return [module for module in modules if packages is None or not _has(packages, module)]
 
     def status(self) -> Status:
         """Return the state of the environment."""
@@ -156,8 +146,7 @@ class PrivateEnvironment:
         """Write the completed steps of an installation; the environment is no longer complete."""
         self.folder.mkdir(parents=True, exist_ok=True)
         _write(self.folder / PROGRESS_FILE, record)
-        with contextlib.suppress(FileNotFoundError):
-            (self.folder / COMPLETE_FILE).unlink()
+        (self.folder / COMPLETE_FILE).unlink(missing_ok=True)
 
     def write_completion_record(self, record: dict[str, Any]) -> None:
         """Mark the environment as complete."""
@@ -179,14 +168,11 @@ class PrivateEnvironment:
         record = self.folder / PROGRESS_FILE
         if not record.is_file():
             _write(record, {})
-        with contextlib.suppress(FileNotFoundError):
-            (self.folder / COMPLETE_FILE).unlink()
+        (self.folder / COMPLETE_FILE).unlink(missing_ok=True)
         for path in self.folder.iterdir():
-            if path == record:
-                continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            else:
+            elif path != record:
                 path.unlink()
         record.unlink()
         self.folder.rmdir()

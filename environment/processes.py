@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -28,11 +29,9 @@ def capture_output(
     Returns:
         The exit code and the output with errors; -1 and the reason when it did not start or took too long.
     """
-    environment = None if variables is None else dict(variables)
+    options = {"env": variables, "timeout": seconds, **_common_options()}
     try:
-        done = subprocess.run(  # nosec B603
-            list(command), timeout=seconds, env=environment, check=False, **_common_options()
-        )
+        done = subprocess.run(list(command), check=False, **options)  # nosec B603
     except subprocess.TimeoutExpired:
         return -1, f"It did not answer within {seconds:g} seconds."
     except OSError as error:
@@ -48,7 +47,7 @@ def run(
     idle: Callable[[], None] | None = None,
     folder: str | None = None,
 ) -> int | None:
-    """Run a program until it ends or the user cancels.
+    """Run a program until it ends or the user cancels; raises OSError when it cannot be started.
 
     Args:
         command: program and arguments.
@@ -60,19 +59,10 @@ def run(
 
     Returns:
         The exit code, or None when it was cancelled.
-
-    Raises:
-        OSError: it cannot be started.
     """
     # A process group of its own, so that all of its children can be terminated with it.
-    process: subprocess.Popen[str] = subprocess.Popen(  # nosec B603
-        list(command),
-        env=dict(variables),
-        cwd=folder,
-        bufsize=1,
-        start_new_session=sys.platform != "win32",
-        **_common_options(),
-    )
+    options = {**_common_options(), "bufsize": 1, "start_new_session": sys.platform != "win32"}
+    process: subprocess.Popen[str] = subprocess.Popen(list(command), env=variables, cwd=folder, **options)  # nosec B603
     lines: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
     reader.start()
@@ -119,7 +109,7 @@ def terminate_tree(process: subprocess.Popen[str]) -> None:
 
 def _common_options() -> dict[str, Any]:
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    options = {**pipes, "encoding": "utf-8", "errors": "replace"}
+    options: dict[str, Any] = {**pipes, "encoding": "utf-8", "errors": "replace"}
     if sys.platform == "win32":
         # No console window for each program.
         options["creationflags"] = subprocess.CREATE_NO_WINDOW
@@ -127,20 +117,16 @@ def _common_options() -> dict[str, Any]:
 
 
 def _signal_group(pid: int, number: int) -> None:
-    try:
+    # It may be gone already; macOS answers "not permitted" for a group that has just ended.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        # It is gone already; macOS answers "not permitted" for a group that has just ended.
-        return
 
 
 def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
-    stream = process.stdout
-    if stream is not None:
-        try:
-            for text in stream:
-                lines.put(text.rstrip("\r\n"))
-        except (OSError, ValueError):
-            # The pipe was closed while the process was being terminated.
-            lines.put("")
+    try:
+        for text in process.stdout or ():
+            lines.put(text.rstrip("\r\n"))
+    except (OSError, ValueError):
+        # The pipe was closed while the process was being terminated.
+        lines.put("")
     lines.put(None)

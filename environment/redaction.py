@@ -17,19 +17,13 @@ COMMON_NAMES = frozenset(
 )
 """Names that are also words: redacted in paths only."""
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
-FOLDER = re.compile(
-    r"((?:^|[\\/])(?:Users|home|Benutzer|Documents and Settings)[\\/]+)([^\\/:\"'<>|\s]+)", re.IGNORECASE
-)
+FOLDER = re.compile(r"((?:^|[\\/])(?:Users|home|Benutzer|Documents and Settings)[\\/]+)([^\\/:\"'<>|\s]+)", re.I)
 
 
 class Redactor:
     """Replaces everything that identifies the user.
 
-    Args:
-        home: home folder; this and the next two are by default those of the running user.
-        user: name of the account.
-        computer: name of the computer.
-        secrets: passwords and the like, redacted everywhere.
+    Names and home folder are by default those of the running user; ``secrets`` are passwords and the like.
     """
 
     def __init__(
@@ -43,8 +37,10 @@ class Redactor:
     def __call__(self, text: str) -> str:
         """Return the redacted text."""
         text = self.redact_passwords(text)
-        if len(self.home) > 1:
-            text = self._redact_home(text)
+        forms = {self.home, self.home.replace("\\", "/"), self.home.replace("\\", "\\\\")}
+        # Windows ignores case in paths; elsewhere another case is another path, but leaking a name would be worse.
+        for form in sorted(forms, key=len, reverse=True) if len(self.home) > 1 else ():
+            text = re.sub(re.escape(form) + r"(?![\w.-])", "~", text, flags=re.IGNORECASE)
         text = FOLDER.sub(lambda match: match[1] + USER, text)
         for name in self.names:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", USER, text, flags=re.IGNORECASE)
@@ -55,13 +51,6 @@ class Redactor:
         for secret in self.secrets:
             text = text.replace(secret, REDACTED)
         return CREDENTIALS.sub(f"{REDACTED}@", text)
-
-    def _redact_home(self, text: str) -> str:
-        forms = {self.home, self.home.replace("\\", "/"), self.home.replace("\\", "\\\\")}
-        # Windows ignores case in paths; elsewhere another case is another path, but leaking a name would be worse.
-        for form in sorted(forms, key=len, reverse=True):
-            text = re.sub(re.escape(form) + r"(?![\w.-])", "~", text, flags=re.IGNORECASE)
-        return text
 
 
 def _user() -> str:

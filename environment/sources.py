@@ -16,17 +16,9 @@ INDEX_OPTIONS = ("index-url", "extra-index-url", "find-links", "no-index", "inde
 """Settings of pip that name another source than the public index."""
 INHERITED_OPTIONS = ("cert", "client-cert", "proxy", "timeout", "retries", "trusted-host", "default-timeout")
 """Settings of pip about the way to a source; they also apply to the Internet."""
-ALWAYS = {
-    "PIP_NO_INPUT": "1",
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_NO_CACHE_DIR": "1",
-    "PIP_USER": "0",
-    "PIP_REQUIRE_VIRTUALENV": "0",
-    "PIP_NO_COLOR": "1",
-    "PIP_PROGRESS_BAR": "off",
-    "PIP_ONLY_BINARY": ":all:",
-    "PIP_NO_PYTHON_VERSION_WARNING": "1",
-}
+_SWITCHES = "NO_INPUT DISABLE_PIP_VERSION_CHECK NO_CACHE_DIR NO_COLOR NO_PYTHON_VERSION_WARNING".split()
+_VALUES = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_PROGRESS_BAR": "off", "PIP_ONLY_BINARY": ":all:"}
+ALWAYS = {**_VALUES, **{f"PIP_{name}": "1" for name in _SWITCHES}}
 """pip never asks, never compiles, and keeps no second copy in a cache."""
 
 
@@ -62,7 +54,7 @@ class Proxy:
 
     def problem(self) -> str | None:
         """Return an error text for a proxy that cannot be used."""
-        if self.host and ("/" in self.host or " " in self.host):
+        if "/" in self.host or " " in self.host:
             return tr("The proxy's host is a name or a number without http:// and without a path.")
         if self.host and self.scheme.startswith("socks"):
             return tr("pip cannot use a SOCKS proxy. Enter an HTTP proxy, or install from a folder of wheels.")
@@ -90,13 +82,9 @@ class Source:
         return None
 
     def variables(self, configuration: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return pip's settings for downloads as environment variables.
+        """Return pip's settings for downloads as environment variables: all users can see passwords in arguments.
 
-        Passwords go this way because all users of the computer can see arguments.
-
-        Args:
-            configuration: of pip on this computer, from :func:`parse_configuration`.
-            environ: by default ``os.environ``.
+        ``configuration`` is pip's on this computer, from :func:`parse_configuration`.
         """
         if self.kind is SourceKind.FOLDER:
             return isolated_pip_settings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import threading
 import time
@@ -15,8 +16,7 @@ from qgis.PyQt.QtNetwork import QNetworkProxy
 from qgis.PyQt.QtWidgets import QMessageBox
 
 from scarp.environment import builds
-from scarp.environment.builds import BUILD_OF_SOURCE
-from scarp.environment.inspection import running_target
+from scarp.environment.builds import BUILD_OF_SOURCE, Target
 from scarp.environment.interpreter import qgis_interpreter
 from scarp.environment.private import EnvironmentState, PrivateEnvironment, default_folder
 from scarp.environment.sources import Proxy, SourceKind
@@ -28,7 +28,8 @@ from scarp.tests.core import fake_installation as fake
 def wheels(tmp_path, monkeypatch) -> Path:
     """A folder of fake wheels, and lists that ask for them."""
     fake.use_fakes(tmp_path, monkeypatch)
-    yield fake.write_all(tmp_path / "wheels", builds.torch_version(running_target()))
+    target = Target(sys.version_info[:2], sys.platform, platform.machine())
+    yield fake.write_all(tmp_path / "wheels", builds.torch_version(target))
     fake.forget_hashes()
 
 
