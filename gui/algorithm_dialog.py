@@ -5,7 +5,6 @@ The rest is QGIS's own, so that runs, batch, history and log work as everywhere 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -40,24 +39,16 @@ def help_html(algorithm: Any) -> str:
     picture = PICTURES / f"{algorithm.name()}.png"
     if picture.is_file():
         parts.append(f'<p><img src="{QUrl.fromLocalFile(str(picture)).toString()}" width="{PICTURE_WIDTH}"></p>')
-    parts += [f"<p>{escape(line)}</p>" for line in _summary(algorithm)]
-    inputs = [item for item in algorithm.parameterDefinitions() if not item.isDestination()]
-    outputs = [item for item in algorithm.parameterDefinitions() if item.isDestination()]
-    parts += _section(tr("Parameters"), inputs) + _section(tr("Outputs"), outputs)
-    return "".join(parts)
-
-
-def _summary(algorithm: Any) -> list[str]:
     summary = getattr(algorithm, "SUMMARY", None)
     text = tr(summary) if summary else str(algorithm.helpContent().get("ALG_DESC", ""))
-    return [line for line in text.split("\n") if line.strip()]
-
-
-def _section(title: str, definitions: Iterable[Any]) -> list[str]:
-    items = [
-        f"<p><b>{escape(item.description())}</b><br>{escape(item.help())}</p>" for item in definitions if item.help()
-    ]
-    return [f"<h4>{escape(title)}</h4>", *items] if items else []
+    parts += [f"<p>{escape(line)}</p>" for line in text.split("\n") if line.strip()]
+    for title, is_output in ((tr("Parameters"), False), (tr("Outputs"), True)):
+        helped = [
+            item for item in algorithm.parameterDefinitions() if item.isDestination() == is_output and item.help()
+        ]
+        parts += [f"<h4>{escape(title)}</h4>"] if helped else []
+        parts += [f"<p><b>{escape(item.description())}</b><br>{escape(item.help())}</p>" for item in helped]
+    return "".join(parts)
 
 
 class ScarpDialog(AlgorithmDialog):

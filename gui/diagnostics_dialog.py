@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
 from qgis.core import Qgis, QgsApplication
 from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import PYQT_VERSION_STR, QSysInfo, qVersion
-from qgis.PyQt.QtGui import QFontDatabase, QGuiApplication
+from qgis.PyQt.QtGui import QGuiApplication
 
-from ..environment.diagnostics import DiagnosticItems, report
+from ..environment.diagnostics import DiagnosticItems, constants, report
 from ..environment.private import PrivateEnvironment, default_folder
 from ..translation import language, tr
-from .function_task import FunctionTask, TaskDialog
+from .function_task import FunctionTask, TaskDialog, program_output, wrapped_label
 from .network import proxy_of_qgis
 
 
@@ -25,17 +24,12 @@ class DiagnosticsDialog(TaskDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Scarp: diagnostics"))
         self.resize(760, 640)
-        about = QtWidgets.QLabel(
-            tr(
-                "Add this report to a question or a bug report. Your name, home folder and passwords are removed; read "
-                "it before you publish it."
-            )
+        about = tr(
+            "Add this report to a question or a bug report. Your name, home folder and passwords are removed; read it "
+            "before you publish it."
         )
-        about.setWordWrap(True)
-        self.text = QtWidgets.QPlainTextEdit()
-        self.text.setReadOnly(True)
+        self.text = program_output()
         self.text.setLineWrapMode(QtWidgets.QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.report_buttons = [QtWidgets.QPushButton(tr("Copy")), QtWidgets.QPushButton(tr("Save…"))]
         self.report_buttons[0].clicked.connect(self.copy)
         self.report_buttons[1].clicked.connect(self._choose_file)
@@ -44,7 +38,7 @@ class DiagnosticsDialog(TaskDialog):
         for button in self.report_buttons:
             buttons.addButton(button, QtWidgets.QDialogButtonBox.ButtonRole.ActionRole)
         layout = QtWidgets.QVBoxLayout(self)
-        layout.addWidget(about)
+        layout.addWidget(wrapped_label(about))
         layout.addWidget(self.text, 1)
         layout.addWidget(buttons)
 
@@ -55,8 +49,7 @@ class DiagnosticsDialog(TaskDialog):
         # These may only be queried in the thread of the window.
         environment, qgis, proxy = PrivateEnvironment(default_folder()), qgis_items(), proxy_of_qgis()
         runtime = _where_scarp_computes()
-        title = tr("Scarp: diagnostics")
-        self.task = FunctionTask(title, lambda task: report(environment, qgis, lambda: runtime, proxy))
+        self.task = FunctionTask(self.windowTitle(), lambda task: report(environment, qgis, lambda: runtime, proxy))
         self.task.finished_with.connect(self._collected)
         self.task.start()
 
@@ -100,7 +93,7 @@ def qgis_items() -> DiagnosticItems:
         "profile": QgsApplication.qgisSettingsDirPath(),
         "program": QgsApplication.applicationFilePath(),
     }
-    return {name: functools.partial(str, value) for name, value in values.items()}
+    return constants(values)
 
 
 def _gdal() -> str:

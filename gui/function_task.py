@@ -7,8 +7,8 @@ from typing import Any, Callable
 
 from qgis.core import Qgis, QgsApplication, QgsMessageLog, QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
-from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QDialog, QWidget
+from qgis.PyQt.QtGui import QFontDatabase, QIcon
+from qgis.PyQt.QtWidgets import QDialog, QLabel, QPlainTextEdit, QWidget
 
 from ..processing_provider.provider import ICON
 
@@ -97,3 +97,18 @@ class TaskDialog(QDialog):
         """Cancel the task."""
         if self.task is not None:
             self.task.cancel()
+
+
+def wrapped_label(text: str = "") -> QLabel:
+    """Return a label that wraps its text."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    return label
+
+
+def program_output() -> QPlainTextEdit:
+    """Return a box for the output of programs."""
+    box = QPlainTextEdit()
+    box.setReadOnly(True)
+    box.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+    return box

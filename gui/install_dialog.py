@@ -9,7 +9,7 @@ from qgis.core import QgsSettings
 from qgis.gui import QgsMessageBar
 from qgis.PyQt import QtWidgets
 from qgis.PyQt.QtCore import Qt, QUrl
-from qgis.PyQt.QtGui import QDesktopServices, QFontDatabase
+from qgis.PyQt.QtGui import QDesktopServices
 
 from ..environment import builds
 from ..environment.failures import InstallCancelled, InstallFailed
@@ -19,7 +19,7 @@ from ..environment.interpreter import Interpreter, other_interpreters, qgis_inte
 from ..environment.private import EnvironmentState, PrivateEnvironment, default_folder
 from ..processing_provider.dependencies import installation_title
 from ..translation import tr
-from .function_task import FunctionTask, TaskDialog
+from .function_task import FunctionTask, TaskDialog, program_output, wrapped_label
 from .install_form import InstallForm
 from .network import proxy_of_qgis
 
@@ -34,20 +34,14 @@ class InstallDialog(TaskDialog):
         self.setWindowTitle(tr("Install what Scarp needs"))
         self.resize(720, 640)
         self._stopping = False
-        self.bar = QgsMessageBar()
-        self.state = QtWidgets.QLabel()
-        self.state.setWordWrap(True)
+        self.bar, self.state = QgsMessageBar(), wrapped_label()
         self.state.setTextFormat(Qt.TextFormat.RichText)
         self.form = InstallForm(default_folder(), proxy_of_qgis(), self)
         self.form.python_chosen.connect(self.probe_python)
         self.form.folder.fileChanged.connect(self._show_state)
-        self.step = QtWidgets.QLabel()
-        self.progress = QtWidgets.QProgressBar()
+        self.step, self.progress, self.output = QtWidgets.QLabel(), QtWidgets.QProgressBar(), program_output()
         self.progress.setRange(0, 1000)
-        self.output = QtWidgets.QPlainTextEdit()
-        self.output.setReadOnly(True)
         self.output.setMaximumBlockCount(5000)
-        self.output.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.output.setPlaceholderText(tr("The output of pip appears here."))
         roles = QtWidgets.QDialogButtonBox.ButtonRole
         self.buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close)
@@ -185,8 +179,7 @@ class InstallDialog(TaskDialog):
     def _show_state(self, *_: Any) -> None:
         """Show the state of the chosen folder."""
         environment = PrivateEnvironment(self.form.environment_folder())
-        status, record = environment.status(), environment.completion_record()
-        button = tr("Install")
+        status, record, button = environment.status(), environment.completion_record(), tr("Install")
         if status.state is EnvironmentState.READY:
             button = tr("Install again")
             torch = escape(str(record.get("proof", {}).get("versions", {}).get("torch", "?")))
@@ -224,9 +217,7 @@ class InstallDialog(TaskDialog):
         log = PrivateEnvironment(self.form.environment_folder()).log
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(log)))
 
-    def _button(
-        self, text: str, role: QtWidgets.QDialogButtonBox.ButtonRole, slot: Callable[[], None]
-    ) -> QtWidgets.QPushButton:
+    def _button(self, text: str, role: Any, slot: Callable[[], None]) -> QtWidgets.QPushButton:
         button = QtWidgets.QPushButton(text)
         button.clicked.connect(slot)
         button.setAutoDefault(False)

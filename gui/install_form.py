@@ -17,6 +17,7 @@ from ..environment.plan import Request
 from ..environment.private import PrivateEnvironment
 from ..environment.sources import Proxy, Source, SourceKind, custom_index_settings
 from ..translation import tr
+from .function_task import wrapped_label
 
 
 class InstallForm(QtWidgets.QWidget):
@@ -35,11 +36,10 @@ class InstallForm(QtWidgets.QWidget):
         other.setToolTip(tr("Choose another Python on this computer, version 3.9 to 3.14"))
         other.clicked.connect(self._choose_python)
         self.build, self.source = QtWidgets.QComboBox(), QtWidgets.QComboBox()
-        self.card = self._note_label()
-        self.wheels = self._folder_widget(tr("Folder with wheels (*.whl)"))
-        self.folder = self._folder_widget(tr("Folder of the environment"))
+        self.card, self.space_label = wrapped_label(), wrapped_label()
+        self.wheels = _folder_widget(tr("Folder with wheels (*.whl)"))
+        self.folder = _folder_widget(tr("Folder of the environment"))
         self.folder.setFilePath(str(folder))
-        self.space_label = self._note_label()
         self.proxy = self._proxy_box(proxy)
         self._wheels_label = QtWidgets.QLabel(tr("Wheels"))
         row = QtWidgets.QHBoxLayout()
@@ -47,21 +47,18 @@ class InstallForm(QtWidgets.QWidget):
         row.addWidget(other)
         form = QtWidgets.QFormLayout()
         form.setFieldGrowthPolicy(QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for label, field in (
-            (tr("Python"), row),
-            (tr("From"), self.source),
-            (self._wheels_label, self.wheels),
-            (tr("Build of torch"), self.build),
-            ("", self.card),
-            (tr("Into"), self.folder),
-            ("", self.space_label),
-        ):
-            form.addRow(label, field)
+        form.addRow(tr("Python"), row)
+        form.addRow(tr("From"), self.source)
+        form.addRow(self._wheels_label, self.wheels)
+        form.addRow(tr("Build of torch"), self.build)
+        form.addRow("", self.card)
+        form.addRow(tr("Into"), self.folder)
+        form.addRow("", self.space_label)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self.proxy)
-        self.python.activated.connect(self._python_activated)
+        self.python.activated.connect(lambda index: self.python_chosen.emit(self.python.itemData(index)))
         self.source.currentIndexChanged.connect(self._source_changed)
         self.build.currentIndexChanged.connect(self.show_disk_space)
         self.folder.fileChanged.connect(self.show_disk_space)
@@ -75,13 +72,7 @@ class InstallForm(QtWidgets.QWidget):
             self.python.addItem(_name(interpreter), interpreter)
 
     def show_python(self, info: PythonInfo | None, cards: Sequence[builds.Card], problem: str = "") -> None:
-        """Show the chosen Python and the graphics cards, and choose suitable options.
-
-        Args:
-            info: None for a Python that cannot be used.
-            cards: graphics cards.
-            problem: why it cannot be used.
-        """
+        """Show the chosen Python and the graphics cards, and choose suitable options; or why it cannot be used."""
         self.python_info, self._cards = info, cards
         chosen = self.source.currentData()
         configured = custom_index_settings(info.configuration) if info else []
@@ -166,9 +157,6 @@ class InstallForm(QtWidgets.QWidget):
         cards = "; ".join(text.format(name=card.name, driver=card.driver) for card in self._cards)
         self.card.setText(cards or tr("No NVIDIA graphics card was found."))
 
-    def _python_activated(self, index: int) -> None:
-        self.python_chosen.emit(self.python.itemData(index))
-
     def _choose_python(self) -> None:
         path, _ = QtWidgets.QFileDialog.getOpenFileName(self, tr("Choose the executable of a Python"), "/")
         if path:
@@ -184,12 +172,8 @@ class InstallForm(QtWidgets.QWidget):
     def _proxy_box(self, proxy: Proxy) -> QgsCollapsibleGroupBox:
         box = QgsCollapsibleGroupBox(tr("Proxy (from QGIS's options)") if proxy.host else tr("Proxy"))
         self._scheme = proxy.scheme
-        self.host, self.port, self.user = (
-            QtWidgets.QLineEdit(proxy.host),
-            QtWidgets.QSpinBox(),
-            QtWidgets.QLineEdit(proxy.user),
-        )
-        self.password = QgsPasswordLineEdit()
+        self.host, self.user = QtWidgets.QLineEdit(proxy.host), QtWidgets.QLineEdit(proxy.user)
+        self.port, self.password = QtWidgets.QSpinBox(), QgsPasswordLineEdit()
         self.password.setText(proxy.password)
         self.port.setRange(0, 65535)
         self.port.setValue(proxy.port)
@@ -206,21 +190,14 @@ class InstallForm(QtWidgets.QWidget):
         box.setCollapsed(not proxy.host)
         return box
 
-    @staticmethod
-    def _note_label() -> QtWidgets.QLabel:
-        note = QtWidgets.QLabel()
-        note.setWordWrap(True)
-        return note
-
-    @staticmethod
-    def _folder_widget(title: str) -> QgsFileWidget:
-        widget = QgsFileWidget()
-        widget.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
-        widget.setDialogTitle(title)
-        return widget
-
 
 def _name(interpreter: Interpreter) -> str:
-    if interpreter.is_qgis_python:
-        return tr("QGIS's own ({path})").format(path=interpreter.executable)
-    return str(interpreter.executable)
+    text = tr("QGIS's own ({path})") if interpreter.is_qgis_python else "{path}"
+    return text.format(path=interpreter.executable)
+
+
+def _folder_widget(title: str) -> QgsFileWidget:
+    widget = QgsFileWidget()
+    widget.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
+    widget.setDialogTitle(title)
+    return widget

@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QWidget
 from ..model.history.reading import History
 from ..model.history.writing import RUNNING
 
+_SUBSETS = ("train", "validation")
 _GAP = 6
 """Pixels between the parts of a chart."""
 
@@ -139,9 +140,8 @@ class LineChart(QLabel):
 
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
         """Emit the epoch under the mouse."""
-        epochs = 0 if self.history is None else self.history.epoch
-        if epochs and self._plot.width():
-            self.hovered.emit(min(max(self._scale.epoch_at(event.pos().x()), 1), epochs))
+        if self.history is not None and self.history.epoch and self._plot.width():
+            self.hovered.emit(min(max(self._scale.epoch_at(event.pos().x()), 1), self.history.epoch))
 
     def leaveEvent(self, event: Any) -> None:
         """Emit that the mouse has left."""
@@ -169,22 +169,18 @@ class LineChart(QLabel):
         painter.end()
 
     def _has_data(self, history: History) -> bool:
-        return not all(self._series(history, subset).empty for subset in ("train", "validation"))
+        return not all(self._series(history, subset).empty for subset in _SUBSETS)
 
     def _series(self, history: History, subset: str) -> Any:
         return history.series[f"{subset}_{self.name}"]
 
-    def _epochs(self) -> tuple[float, float]:
+    def _epochs(self, history: History) -> tuple[float, float]:
         """Return the ends of the axis; for a running training up to the epoch at which it would stop."""
-        history = self.history
-        if history is None:
-            return 1.0, 2.0
-        last = max(history.epoch, history.last_epoch) if self._running and history.head.patience else history.epoch
-        return 1.0, float(max(last, 2))
+        last = history.last_epoch if self._running and history.head.patience else 0
+        return 1.0, float(max(history.epoch, last, 2))
 
     def _values(self, history: History) -> tuple[float, float]:
-        both = [self._series(history, subset) for subset in ("train", "validation")]
-        some = [series for series in both if not series.empty]
+        some = [series for series in (self._series(history, subset) for subset in _SUBSETS) if not series.empty]
         return value_range(min(item.lowest for item in some), max(item.highest for item in some), self.share)
 
     def _draw_title(self, painter: QtGui.QPainter, colours: ChartColours) -> None:
@@ -224,7 +220,7 @@ class LineChart(QLabel):
         texts = tick_texts(values, self.share)
         left = _GAP + max((metrics.horizontalAdvance(text) for text in texts), default=0) + _GAP
         self._plot = plot = QRectF(left, top, max(1.0, self.width() - left - 2 * _GAP), max(1.0, height - _GAP / 2))
-        first, last = self._epochs()
+        first, last = self._epochs(history)
         self._scale = scale = AxisTransform(plot, (first, last), (low, high))
         for value, text in zip(values, texts):
             point = scale.to_pixel(first, value)
@@ -272,9 +268,9 @@ class LineChart(QLabel):
 
     def _lines(self, history: History) -> list[QtGui.QPainterPath]:
         """Return the curves of training and validation, cached until something changes."""
-        key = (id(history), history.epoch, self._epochs(), self._plot.getRect())
+        key = (id(history), history.epoch, self._epochs(history), self._plot.getRect())
         if self._paths[0] != key:
-            self._paths = key, [self._line(history, subset) for subset in ("train", "validation")]
+            self._paths = key, [self._line(history, subset) for subset in _SUBSETS]
         return self._paths[1]
 
     def _line(self, history: History, subset: str) -> QtGui.QPainterPath:

@@ -23,9 +23,8 @@ class ProblemLine(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        sign = QLabel(self)
+        sign, self.label = QLabel(self), QLabel(self)
         sign.setPixmap(QgsApplication.getThemeIcon("/mIconWarning.svg").pixmap(_ICON, _ICON))
-        self.label = QLabel(self)
         self.label.setObjectName("scarpProblem")
         self.label.setWordWrap(True)
         layout = QHBoxLayout(self)
@@ -41,13 +40,9 @@ class ProblemLine(QWidget):
 
 
 class LiveValidator(QObject):
-    """Checks the values of a dialog a moment after each change by the user.
+    """Checks the values of a dialog a moment after each change by the user, and adds the line above its buttons.
 
-    Args:
-        algorithm: of the dialog.
-        wrappers: of its parameters' widgets by name.
-        context: a ``QgsProcessingContext`` in which opened files stay open.
-        dialog: gets the line above its last row, that of the buttons.
+    ``wrappers`` are those of the parameters' widgets by name; files stay open in ``context``.
     """
 
     def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, dialog: QDialog) -> None:

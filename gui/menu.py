@@ -29,10 +29,9 @@ class LinkHandler(QObject):
     @pyqtSlot(QUrl)
     def follow(self, url: QUrl) -> None:
         """Open the target of a link; the message box with the link must close, or it would block the window."""
-        target = self._targets.get(url.path())
+        target, box = self._targets.get(url.path()), QApplication.activeModalWidget()
         if target is None:
             return
-        box = QApplication.activeModalWidget()
         if box is not None:
             box.close()
         QTimer.singleShot(0, target)

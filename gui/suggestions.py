@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -111,8 +112,8 @@ class LayerInfo:
 
 def guess_layer(parameter: str, layers: Sequence[LayerInfo]) -> str | None:
     """Return the key of the layer that an input such as ``STACK`` probably means; None without a unique match."""
-    matches = _LAYER_MATCHERS.get(parameter)
-    found = [layer.key for layer in layers if matches(layer)] if matches is not None else []
+    matches = _LAYER_MATCHERS.get(parameter, lambda layer: False)
+    found = [layer.key for layer in layers if matches(layer)]
     return found[0] if len(found) == 1 else None
 
 
@@ -223,14 +224,7 @@ class FieldCompleter:
 
 
 class Suggestions(QObject):
-    """Fills the layer and field boxes of one dialog.
-
-    Args:
-        algorithm: of the dialog.
-        wrappers: of its parameters' widgets by name, as QGIS's ``ParametersPanel`` has them.
-        context: a ``QgsProcessingContext`` to set values with.
-        parent: the dialog.
-    """
+    """Fills the layer and field boxes of one dialog; ``wrappers`` are as QGIS's ``ParametersPanel`` has them."""
 
     def __init__(self, algorithm: Any, wrappers: dict[str, Any], context: Any, parent: QObject) -> None:
         super().__init__(parent)
@@ -238,11 +232,9 @@ class Suggestions(QObject):
         """While true, changes of layers fill in no fields: a program is filling the dialog."""
         self._wrappers, self._context = wrappers, context
         self._layers: list[QgsProcessingParameterDefinition] = []
-        self._fields: dict[str, list[str]] = {}
-        """Field parameters by their layer parameter."""
+        self._fields: dict[str, list[str]] = defaultdict(list)  # field parameters by their layer parameter
         self._completers: dict[str, FieldCompleter] = {}
-        self._suggested: dict[str, str] = {}
-        """Suggested fields, which may be replaced when the layer changes."""
+        self._suggested: dict[str, str] = {}  # fields, which may be replaced when the layer changes
         for definition in algorithm.parameterDefinitions():
             name = definition.name()
             if name not in wrappers:
@@ -250,15 +242,15 @@ class Suggestions(QObject):
             if definition.type() in _ONE_LAYER:
                 self._layers.append(definition)
             elif isinstance(definition, QgsProcessingParameterField):
-                self._fields.setdefault(definition.parentLayerParameterName(), []).append(name)
+                self._fields[definition.parentLayerParameterName()].append(name)
             elif definition.type() == "string" and name.endswith(RASTER_OR_VECTOR_FIELD):
-                self._fields.setdefault(name[: -len(RASTER_OR_VECTOR_FIELD)], []).append(name)
+                self._fields[name[: -len(RASTER_OR_VECTOR_FIELD)]].append(name)
                 self._completers[name] = FieldCompleter(wrappers[name].wrappedWidget())
+        self._fields = {layer: fields for layer, fields in self._fields.items() if layer in wrappers}
         for layer in self._fields:
-            if layer in wrappers:
-                # QGIS connected the boxes of fields before, so they already list those of the new layer.
-                wrappers[layer].widgetValueHasChanged.connect(lambda _, name=layer: self._layer_changed(name))
-                self._layer_changed(layer, suggest=False)
+            # QGIS connected the boxes of fields before, so they already list those of the new layer.
+            wrappers[layer].widgetValueHasChanged.connect(lambda _, name=layer: self._layer_changed(name))
+            self._layer_changed(layer, suggest=False)
 
     def suggest(self) -> None:
         """Fill a new dialog from the layers of the project."""
@@ -267,8 +259,7 @@ class Suggestions(QObject):
         for definition in self._layers:
             self._suggest_layer(definition, layers)
         for layer in self._fields:
-            if layer in self._wrappers:
-                self._layer_changed(layer)
+            self._layer_changed(layer)
 
     def _suggest_layer(self, definition: QgsProcessingParameterDefinition, layers: list[LayerInfo]) -> None:
         name, value = definition.name(), self._value(definition.name())
@@ -306,5 +297,4 @@ class Suggestions(QObject):
 
 
 def _accepts(definition: QgsProcessingParameterDefinition, layer: LayerInfo) -> bool:
-    is_raster = not layer.geometry
-    return definition.type() == "layer" or is_raster == (definition.type() == "raster")
+    return definition.type() == "layer" or (not layer.geometry) == (definition.type() == "raster")

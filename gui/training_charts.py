@@ -43,8 +43,7 @@ class TrainingCharts(QWidget):
 
     def show_training(self, follower: Follower | None) -> None:
         """Draw the current state of a training; nothing for ``None``."""
-        history = None if follower is None else follower.history
-        state = "" if follower is None else follower.state()
+        history, state = (None, "") if follower is None else (follower.history, follower.state())
         for chart in self.charts:
             chart.placeholder_text = "" if history is None else _placeholder(chart.name, history, state)
             chart.show_history(history, state)

@@ -21,7 +21,6 @@ from .training_text import status_text
 
 POLL_MS, SOON_MS = 1000, 20
 """Milliseconds to the next poll of the files, and to the one after a poll that did not read everything."""
-_REPORTS = (".html", ".htm")
 
 
 class TrainingDock(QtWidgets.QDockWidget):
@@ -83,9 +82,9 @@ class TrainingDock(QtWidgets.QDockWidget):
 
     def open_file(self, path: str | Path = "") -> None:
         """Show a model or history file; ask for one when none is given."""
-        if not path:
-            types = tr("Models and histories") + " (*.safetensors *.jsonl)"
-            path = QtWidgets.QFileDialog.getOpenFileName(self, tr("Open the curves of a training"), "", types)[0]
+        types = tr("Models and histories") + " (*.safetensors *.jsonl)"
+        ask = QtWidgets.QFileDialog.getOpenFileName
+        path = path or ask(self, tr("Open the curves of a training"), "", types)[0]
         if not path:
             return
         try:
@@ -99,14 +98,12 @@ class TrainingDock(QtWidgets.QDockWidget):
 
     def open_report(self) -> None:
         """Open the report of the selected training in the browser."""
-        history = self._history()
-        if history is not None:
+        if history := self._history():
             QDesktopServices.openUrl(QUrl.fromLocalFile(history.head.report))
 
     def show_folder(self) -> None:
         """Show the folder of the selected training's model in the file manager."""
-        history = self._history()
-        if history is not None:
+        if history := self._history():
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(history.head.output).parent)))
 
     def remove(self) -> None:
@@ -146,10 +143,9 @@ class TrainingDock(QtWidgets.QDockWidget):
         area.setWidgetResizable(True)
         area.setFrameShape(QtWidgets.QScrollArea.Shape.NoFrame)
         area.setWidget(self.charts)
-        lower = _column(self.status_text, self.stop_button, self.message, area)
         split = QtWidgets.QSplitter(Qt.Orientation.Vertical)
         split.addWidget(_column(bar, self.list))
-        split.addWidget(lower)
+        split.addWidget(_column(self.status_text, self.stop_button, self.message, area))
         split.setStretchFactor(1, 3)
         split.setSizes([170, 600])
         split.setChildrenCollapsible(False)
@@ -215,7 +211,7 @@ def _open_follower(path: Path) -> Follower:
 
 
 def _is_report(path: str) -> bool:
-    return path.lower().endswith(_REPORTS) and Path(path).is_file()
+    return path.lower().endswith((".html", ".htm")) and Path(path).is_file()
 
 
 def _column(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:

@@ -116,10 +116,7 @@ def _test_metrics(history: History) -> list[str]:
     if "auc" not in metrics:
         return []
     parts = [tr("AUC {value}").format(value=f"{metrics['auc']:.3f}")]
-    percentages = {
-        "recall": tr("recall {n} %"),
-        "accuracy": tr("accuracy {n} %"),
-        "violation_rate": tr("violation rate {n} %"),
-    }
+    percentages = {"recall": tr("recall {n} %"), "accuracy": tr("accuracy {n} %")}
+    percentages["violation_rate"] = tr("violation rate {n} %")
     parts += [text.format(n=round(100 * metrics[name])) for name, text in percentages.items() if name in metrics]
     return [tr("Test windows: {numbers}.").format(numbers=", ".join(parts))]
