@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,6 @@ from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtGui import QIcon
 
 from ..algorithms.base.algorithm import ScarpAlgorithm, help_page, translate_help
-from ..algorithms.buildbufferedlabels import BuildBufferedLabels
-from ..algorithms.buildfactorstack import BuildFactorStack
-from ..algorithms.buildsafetyfactor import BuildSafetyFactor
-from ..algorithms.checkfactors import CheckFactors
-from ..algorithms.classifyzones import ClassifyZones
-from ..algorithms.comparemodels import CompareModels
-from ..algorithms.createdemodata import CreateDemoData
-from ..algorithms.crossvalidate import CrossValidate
-from ..algorithms.explainsusceptibility import ExplainSusceptibility
-from ..algorithms.predictsusceptibility import PredictSusceptibility
-from ..algorithms.rainfallwarning import RainfallWarning
-from ..algorithms.rerun import Rerun
-from ..algorithms.traincomparisonmodel import TrainComparisonModel
-from ..algorithms.trainpcum import TrainPcum
-from ..algorithms.validatewithpoints import ValidateWithPoints
 from ..translation import tr
 from . import settings
 
@@ -128,10 +114,15 @@ RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 ICON = RESOURCES / "icons" / "scarp.svg"
 MODELS = RESOURCES / "models"
 
-_PREPARE = (CreateDemoData, BuildFactorStack, CheckFactors, BuildBufferedLabels, BuildSafetyFactor)
-_TRAIN_AND_MAP = (TrainPcum, TrainComparisonModel, PredictSusceptibility, ClassifyZones, RainfallWarning)
-_VALIDATE = (ValidateWithPoints, CompareModels, CrossValidate, ExplainSusceptibility, Rerun)
-ALGORITHMS: tuple[type[ScarpAlgorithm], ...] = (*_PREPARE, *_TRAIN_AND_MAP, *_VALIDATE)
+ALGORITHMS = Path(__file__).resolve().parent.parent / "algorithms"
+
+
+def algorithms() -> list[type[ScarpAlgorithm]]:
+    """Return the class in each module of ``algorithms/``."""
+    names = sorted(path.stem for path in ALGORITHMS.glob("[!_]*.py"))
+    modules = [importlib.import_module(f"..algorithms.{name}", __package__) for name in names]
+    classes = [item for module in modules for item in vars(module).values() if isinstance(item, type)]
+    return [item for item in classes if issubclass(item, ScarpAlgorithm) and item is not ScarpAlgorithm]
 
 
 class ScarpProvider(QgsProcessingProvider):
@@ -174,7 +165,7 @@ class ScarpProvider(QgsProcessingProvider):
 
         A graphical model can only be read when the algorithms in it are registered.
         """
-        for algorithm in ALGORITHMS:
+        for algorithm in algorithms():
             self.addAlgorithm(algorithm())
         registry: Any = QgsApplication.processingRegistry()
         if registry.providerById(self.id()) is None:

@@ -14,11 +14,11 @@ from ..encoding import ONE_HOT, Encoding, fit_factors
 from ..errors import ParameterInvalid
 from ..progress import Progress, SubProgress, stop_if_cancelled
 from ..training.fit import FittedNetwork
-from ..training.settings import CELL_KINDS, FOREST, REGRESSION, TrainingSettings, enforce_kind_settings
+from ..training.settings import CELL_KINDS, TrainingSettings, enforce_kind_settings
 from ..windows.cells import CellSet
 from ..windows.split import TEST, TRAIN, VALIDATION
 from .bivariate import NEUTRAL_WEIGHT, fit_tables
-from .sklearn_models import fit_forest, fit_regression
+from .sklearn_models import SKLEARN_KINDS, TrainingCells
 
 CHUNK_CELLS = 8192  # cells between two checks for cancellation: a large forest takes a second for them
 MAX_PERMUTED_CELLS = 3000  # of each class, for the permutation importance
@@ -68,11 +68,10 @@ def fit_cell_model(
     weights = sample_weights(labels, area[rows], settings)
     stop_if_cancelled(progress)
     inner = SubProgress(progress, 0.02, 0.95)
-    if kind == REGRESSION:
-        network, architecture, summary = fit_regression(values, labels, weights, cells.groups[rows], inner)
-    elif kind == FOREST:
+    if kind in SKLEARN_KINDS:
         is_validation = cells.subsets[rows] == VALIDATION
-        network, architecture, summary = fit_forest(values, labels, weights, is_validation, settings.seed, inner)
+        training = TrainingCells(values, labels, weights, cells.groups[rows], is_validation, settings.seed)
+        network, architecture, summary = SKLEARN_KINDS[kind](training, inner)
     else:
         network, architecture, summary = fit_tables(kind, encoding, values, labels, area[rows], weights)
     progress.report(0.95, summary)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from sklearn.model_selection import GroupKFold
 
 from ..networks import build_network
 from ..progress import Progress, SubProgress, stop_if_cancelled
+from ..training.settings import FOREST, REGRESSION
 
 C_VALUES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of scikit-learn's C; smaller ones penalise the weights more
 _INNER_FOLDS = 5
@@ -23,17 +25,21 @@ _DEFAULT_C = 1e-2
 _MAX_ITERATIONS = 1000
 
 
-def fit_regression(
-    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray, progress: Progress
-) -> tuple[Any, dict, str]:
-    """Fit a logistic regression; return its network, the architecture, and a summary for the log.
+@dataclass
+class TrainingCells:
+    """Cells that a model is fitted to."""
 
-    Args:
-        values: encoded, float32 (cells, channels).
-        labels: (cells,): 1 landslide, 0 stable.
-        weights: of the cells.
-        groups: block of each cell.
-    """
+    values: np.ndarray  # encoded, float32 (cells, channels)
+    labels: np.ndarray  # (cells,): 1 landslide, 0 stable
+    weights: np.ndarray  # (cells,)
+    groups: np.ndarray  # (cells,): block of each cell
+    validation: np.ndarray  # bool (cells,): cells that choose hyperparameters first
+    seed: int
+
+
+def fit_regression(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, str]:
+    """Fit a logistic regression; return its network, the architecture, and a summary for the log."""
+    values, labels, weights, groups = cells.values, cells.labels, cells.weights, cells.groups
     c_value, summary = _choose_c(values, labels, weights, groups, progress)
     fitted = _fit(values, labels, weights, c_value)
     architecture = {"type": "linear", "channels": values.shape[1]}
@@ -82,13 +88,13 @@ _TUNING_TREES = 40
 _CANCEL_CHECK_SECONDS = 0.7  # approximate seconds between two checks for cancellation, whatever the number of trees
 
 
-def fit_forest(
-    values: np.ndarray, labels: np.ndarray, weights: np.ndarray, validation: np.ndarray, seed: int, progress: Progress
-) -> tuple[Any, dict, str]:
-    """Grow a forest; arguments and result are those of :func:`fit_regression`.
+def fit_forest(cells: TrainingCells, progress: Progress) -> tuple[Any, dict, str]:
+    """Grow a forest; the result is that of :func:`fit_regression`.
 
-    The cells of ``validation``, bool (cells,), choose the leaf size, and then train the forest too.
+    Validation cells choose the leaf size, and then train too.
     """
+    values, labels, weights = cells.values, cells.labels, cells.weights
+    validation, seed = cells.validation, cells.seed
     leaf, summary = DEFAULT_LEAF_SIZE, f"A leaf has at least {DEFAULT_LEAF_SIZE} cells."
     if len(np.unique(labels[validation])) == 2 and len(np.unique(labels[~validation])) == 2:
         losses = []
@@ -161,3 +167,10 @@ def _grow(
         progress.report(forest.n_estimators / trees)
         step = max(min_step, int(step * min(_CANCEL_CHECK_SECONDS / max(time.monotonic() - began, 1e-3), 4.0)))
     return forest
+
+
+SKLEARN_KINDS: dict[str, Callable[[TrainingCells, Progress], tuple[Any, dict, str]]] = {
+    REGRESSION: fit_regression,
+    FOREST: fit_forest,
+}
+"""Functions that fit the kinds of model of single cells that are no tables."""

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from scarp.model.artifact import HEADER_KEY, TrainedModel, load_model, save_model
 from scarp.model.classical import sklearn_models
 from scarp.model.classical.bivariate import BINS, bin_edges, class_weight, fit_tables
-from scarp.model.classical.sklearn_models import fit_forest, fit_regression, forest_to_network
+from scarp.model.classical.sklearn_models import TrainingCells, fit_forest, fit_regression, forest_to_network
 from scarp.model.encoding import Encoding, FactorSpec
 from scarp.model.errors import ModelFileInvalid, ParameterInvalid
 from scarp.model.networks import build_network, check_architecture
@@ -112,7 +112,7 @@ def test_bpnn_is_three_dense_layers_over_the_flattened_patch():
 @pytest.mark.parametrize("groups", [np.zeros(2000), np.arange(2000) // 100])
 def test_regression_equals_scikit_learn_cell_by_cell(groups):
     values, labels, weights = cells()
-    network, _, told = fit_regression(values, labels, weights, groups, NullProgress())
+    network, _, told = fit_regression(TrainingCells(values, labels, weights, groups, groups < 0, 1), NullProgress())
     strength = float(told.split(" is ")[1].split(",")[0])
     assert strength in sklearn_models.C_VALUES
     expected = LogisticRegression(C=strength, max_iter=1000).fit(values, labels, sample_weight=weights / weights.mean())
@@ -139,7 +139,7 @@ def test_forest_equals_scikit_learn_exactly(settings):
 def test_forest_grown_in_steps_is_the_same_each_time():
     values, labels, weights = cells(600)
     held = np.arange(600) >= 450
-    one, two = (fit_forest(values, labels, weights, held, 3, NullProgress()) for _ in range(2))
+    one, two = (fit_forest(TrainingCells(values, labels, weights, held, held, 3), NullProgress()) for _ in range(2))
     assert one[2] == two[2]
     assert one[1] == two[1]
     for name, value in one[0].state_dict().items():
@@ -212,7 +212,9 @@ def small(kind):
     if kind == "random_forest":
         return forest_to_network(grown())
     if kind == "logistic_regression":
-        return fit_regression(values, labels, weights, np.zeros(len(labels)), NullProgress())[:2]
+        return fit_regression(
+            TrainingCells(values, labels, weights, np.zeros(len(labels)), labels < 0, 1), NullProgress()
+        )[:2]
     return fit_tables(kind, ENCODING, values, labels, weights, weights)[:2]
 
 
