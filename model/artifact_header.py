@@ -8,9 +8,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .encoding import CODES, MAX_CLASSES, ONE_HOT, FactorSpec
+from .encoding import CODES, ONE_HOT, FactorSpec
 from .errors import InputMissing, ModelFileInvalid
-from .factors.definitions import CATEGORICAL, CONTINUOUS
+from .factors.definitions import CATEGORICAL, CONTINUOUS, MAX_CLASSES
 from .safe_json import is_text, parse_json
 from .training.settings import KINDS
 

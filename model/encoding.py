@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from .errors import ParameterInvalid
-from .factors.definitions import CATEGORICAL
+from .factors.definitions import CATEGORICAL, MAX_CLASSES
 
 CODES, ONE_HOT = "codes", "one_hot"
 UNSEEN_CODE = -1.0  # replaces in raw values a class that the model does not have
-MAX_CLASSES = 250  # per factor; class numbers are bytes
 _MAX_TABLE_CODE = 65536
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CONTINUOUS = "continuous"
 CATEGORICAL = "categorical"
-MAX_CLASSES = 250  # largest number of classes of a factor; what has more is a measured value
+MAX_CLASSES = 250  # largest number of classes of a factor; a byte holds their numbers, and more are a measured value
 MAX_CLASS_CODE = 2**24  # class numbers from here on are not all distinct in float32, in which stacks are stored
 ASPECT_CLASSES = {1: "flat", 2: "N", 3: "NE", 4: "E", 5: "SE", 6: "S", 7: "SW", 8: "W", 9: "NW"}
 """Compass direction that a slope faces; north is 337.5 to 22.5 degrees, and so on in eighths of a circle."""

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..encoding import MAX_CLASSES, ONE_HOT, ClassMatcher, Encoding, FactorSpec, normalise_label
+from ..encoding import ONE_HOT, ClassMatcher, Encoding, FactorSpec, normalise_label
 from ..errors import FactorMissing, ParameterInvalid
+from ..factors.definitions import MAX_CLASSES
 from ..networks import build_network
 from ..options import parameter_name
 from ..progress import Progress
