@@ -41,14 +41,8 @@ def for_all(examples: int, **strategies: st.SearchStrategy) -> Callable[[Callabl
             _ran[f"{test.__module__.rpartition('.')[2]}.{test.__name__}"] += 1
             test(*given_here, **arguments)
 
-        chosen = settings(
-            max_examples=examples * TIMES,
-            derandomize=PROFILE == "ci",
-            deadline=None,
-            database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        )
+        fixed = {"deadline": None, "database": None, "print_blob": True, "suppress_health_check": list(HealthCheck)}
+        chosen = settings(max_examples=examples * TIMES, derandomize=PROFILE == "ci", **fixed)
         return chosen(given(**strategies)(counted))
 
     return prepare
@@ -103,11 +97,8 @@ def holes(draw: st.DrawFn, shape: tuple[int, int]) -> np.ndarray:
     height, width = shape
     rows, columns = np.mgrid[:height, :width]
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    kind = draw(
-        st.sampled_from(("none", "ragged", "dense", "rows", "columns", "frame", "corner", "one", "all but one"))
-    )
     one = (rows == draw(st.integers(0, height - 1))) & (columns == draw(st.integers(0, width - 1)))
-    return {
+    kinds = {
         "none": np.zeros(shape, dtype=bool),
         "ragged": rng.random(shape) < 0.2,
         "dense": rng.random(shape) < 0.85,
@@ -117,36 +108,34 @@ def holes(draw: st.DrawFn, shape: tuple[int, int]) -> np.ndarray:
         "all but one": ~one,
         "frame": (rows == 0) | (columns == 0) | (rows == height - 1) | (columns == width - 1),
         "corner": (rows < height / 2) & (columns < width / 2),
-    }[kind]
+    }
+    return kinds[draw(st.sampled_from(tuple(kinds)))]
 
 
 @st.composite
 def maps(draw: st.DrawFn, shape: tuple[int, int], low: float = 0.0, high: float = 1.0) -> np.ndarray:
     """Draw a map, float32, NaN nodata: noise, few values (ties), a plane, one value, both ends."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    kind = draw(st.sampled_from(("noise", "few", "plane", "one", "ends", "skewed")))
     plane = np.add.outer(np.arange(shape[0]), np.arange(shape[1])) / max(sum(shape) - 2, 1)
-    share = {
+    kinds = {
         "noise": rng.random(shape),
         "few": rng.integers(0, 4, shape) / 3,
         "plane": plane,
         "one": np.full(shape, draw(st.sampled_from((0.0, 0.25, 1.0)))),
         "ends": rng.integers(0, 2, shape) * 1.0,
         "skewed": rng.random(shape) ** 8,
-    }[kind]
-    values = (low + (high - low) * share).astype(np.float32)
+    }
+    values = (low + (high - low) * kinds[draw(st.sampled_from(tuple(kinds)))]).astype(np.float32)
     return np.where(draw(holes(shape)), np.float32(np.nan), np.clip(values, low, high)).astype(np.float32)
 
 
 def write(path: Path, grid: Grid, values: np.ndarray, dtype: str = "float32", nodata: float = np.nan) -> Path:
-    """Write one band and return its path."""
     with create_raster(path, grid, dtype, nodata, overviews=None) as dataset:
         dataset.write(values.astype(dtype), 1)
     return path
 
 
 def read(path: Path) -> np.ndarray:
-    """Return the first band as it lies in the file."""
     with open_raster(path, "test") as dataset:
         return dataset.read(1)
 
@@ -154,6 +143,4 @@ def read(path: Path) -> np.ndarray:
 def same_place(path: Path, grid: Grid) -> None:
     """A raster lies where the grid does, to the bit."""
     found = Grid.from_file(path, "test")
-    assert found.transform == grid.transform
-    assert found.shape == grid.shape
-    assert found.crs == grid.crs
+    assert (found.transform, found.shape, found.crs) == (grid.transform, grid.shape, grid.crs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -15,7 +13,7 @@ from scarp.model.progress import NullProgress
 from scarp.model.stack import create_stack
 from scarp.model.windows.collection import WindowPlan, collect_cells, collect_windows
 from scarp.model.windows.split import NO_SUBSET, Blocks, BlockSplit, make_folds, open_training_rasters
-from scarp.tests.core.conftest import validate_with_points
+from scarp.tests.core.conftest import box, read_csv, validate_with_points
 from scarp.tests.core.prediction_models import FACTORS
 from scarp.tests.core.properties import for_all, grids, holes, maps, windows_of, workplace, write
 
@@ -29,58 +27,41 @@ def surveyed(draw):
     for row, column in zip(*(rng.integers(0, size, draw(st.integers(6, 30))) for size in grid.shape)):
         labels[row : row + 3, column : column + 3] = 1
     labels[draw(holes(grid.shape)) & (rng.random(grid.shape) < 0.7)] = 255
-    raw = np.stack(
-        [
-            rng.normal(20, 5, grid.shape),
-            rng.integers(1, 4, grid.shape),
-            rng.normal(0, 1, grid.shape),
-            rng.integers(1, 7, grid.shape),
-        ]
-    ).astype(np.float32)
+    bands = rng.normal(20, 5, grid.shape), rng.integers(1, 4, grid.shape), rng.normal(0, 1, grid.shape)
+    raw = np.stack([*bands, rng.integers(1, 7, grid.shape)]).astype(np.float32)
     raw[0][draw(holes(grid.shape)) & (rng.random(grid.shape) < 0.5)] = np.nan
     cell = max(grid.transform.a, -grid.transform.e)
     window = draw(st.integers(4, 12))
-    return (
-        grid,
-        raw,
-        labels,
-        window * cell,
-        draw(st.integers(window, 30)) * cell,
-        draw(st.sampled_from((1, 2, 4))),
-        draw(st.integers(0, 50)),
-        draw(st.sampled_from((13, 1024))),
-    )
+    plan = {"window": window * cell, "block": draw(st.integers(window, 30)) * cell}
+    plan |= {"align": draw(st.sampled_from((1, 2, 4))), "seed": draw(st.integers(0, 50))}
+    return grid, raw, labels, WindowPlan(**plan), draw(st.sampled_from((13, 1024)))
 
 
 @for_all(30, case=surveyed())
 def test_no_label_serves_two_subsets(case):
     """Windows of training never learn from a cell of validation or test, nor the other way round."""
-    grid, raw, labels, window, block, align, seed, side = case
+    grid, raw, labels, plan, side = case
     with workplace() as folder, windows_of(side):
         with create_stack(folder / "s.tif", grid, FACTORS) as dataset:
             dataset.write(raw)
         write(folder / "l.tif", grid, labels, "uint8", 255)
         with open_training_rasters(folder / "s.tif", folder / "l.tif") as rasters:
             try:
-                plan = WindowPlan(window, block, align=align, seed=seed)
                 found = collect_windows(rasters, plan, NullProgress())
                 cells = collect_cells(rasters, plan, NullProgress())
             except (TooFewData, ParameterInvalid):
                 return
-    windows = found.windows
-    padded = windows.labels.shape[-1]
+    windows, padded = found.windows, found.windows.labels.shape[-1]
     served = np.zeros((3, *grid.shape), dtype=bool)
     for site, subset, own, factors in zip(windows.origins, windows.subsets, windows.labels, windows.factors):
         row, column = site - windows.margin
         for i, j in np.argwhere(own != 255):
             served[subset, row + i, column + j] = True
             assert own[i, j] == labels[row + i, column + j], "a label moved"
-        inner = (
-            slice(max(-row, 0), min(grid.height - row, padded)),
-            slice(max(-column, 0), min(grid.width - column, padded)),
-        )
-        there = raw[:, row + inner[0].start : row + inner[0].stop, column + inner[1].start : column + inner[1].stop]
-        assert np.array_equal(factors[:, inner[0], inner[1]], there, equal_nan=True), "a factor moved"
+        top, left = max(-row, 0), max(-column, 0)
+        bottom, right = min(grid.height - row, padded), min(grid.width - column, padded)
+        there = raw[:, row + top : row + bottom, column + left : column + right]
+        assert np.array_equal(factors[:, top:bottom, left:right], there, equal_nan=True), "a factor moved"
     assert served.sum(axis=0).max() == 1
     known = (labels != 255) & np.isfinite(raw).all(axis=0)
     assert not (served.any(axis=0) & ~known).any()
@@ -104,8 +85,7 @@ def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape
         # A fold that took most of the blocks, because they have few landslides, may leave too few to the others.
         assert (landslide > 0).sum() < 2 * count + 2
         return
-    assert set(np.unique(folds.table)) <= set(range(count))
-    assert folds.table.shape == shape
+    assert set(np.unique(folds.table)) <= set(range(count)) and folds.table.shape == shape
     for fold in range(count):
         try:
             split = folds.split_excluding(fold, seed)
@@ -113,8 +93,7 @@ def test_every_block_is_held_back_in_one_fold_and_never_learned_from_there(shape
             continue
         assert isinstance(split, BlockSplit)
         held = folds.table == fold
-        assert (split.subsets[held & (labelled > 0)] == 2).all()
-        assert not (split.subsets[~held] == 2).any()
+        assert (split.subsets[held & (labelled > 0)] == 2).all() and not (split.subsets[~held] == 2).any()
         assert np.array_equal(split.subsets == NO_SUBSET, labelled == 0)
 
 
@@ -128,13 +107,8 @@ def validated(draw):
     places = [rng.uniform(-away, 1 + away, (number, 2)) * (grid.width, grid.height) for number in (count, stable)]
     if draw(st.booleans()):
         places[0][: count // 2] = places[0][0]
-    return (
-        grid,
-        draw(maps(grid.shape)),
-        [np.stack(grid.transform * tuple(one.T), axis=1) for one in places],
-        draw(st.sampled_from((0.3, 0.5))),
-        draw(st.sampled_from((9, 1024))),
-    )
+    places = [np.stack(grid.transform * tuple(one.T), axis=1) for one in places]
+    return grid, draw(maps(grid.shape)), places, draw(st.sampled_from((0.3, 0.5))), draw(st.sampled_from((9, 1024)))
 
 
 @for_all(30, case=validated())
@@ -143,47 +117,25 @@ def test_a_validation_counts_every_point_that_was_given(case):
     slides, stable = (Points(name, xy=xy) for name, xy in zip(("slides", "stable"), places))
     left, bottom, right, top = grid.bounds
     middle = (left + right) / 2
-    halves = [
-        [[x0, bottom], [x1, bottom], [x1, top], [x0, top], [x0, bottom]] for x0, x1 in ((left, middle), (middle, right))
-    ]
-    regions = Polygons(
-        "halves", "", {"name": ["west", "east"]}, [{"type": "Polygon", "coordinates": [half]} for half in halves]
-    )
+    halves = [box(left, bottom, middle, top), box(middle, bottom, right, top)]
+    layers = {"stable": stable, "regions": Polygons("halves", "", {"name": ["west", "east"]}, halves)}
+    settings = {"region_field": "name", "threshold": threshold, "repeats": 3}
     with workplace() as folder, windows_of(side):
         path = write(folder / "map.tif", grid, susceptibility)
         try:
-            found = validate_with_points(
-                path,
-                slides,
-                None,
-                folder / "v.csv",
-                stable=stable,
-                regions=regions,
-                region_field="name",
-                threshold=threshold,
-                repeats=3,
-                progress=NullProgress(),
-            )
+            found = validate_with_points(path, slides, None, folder / "v.csv", **layers, **settings)
         except ScarpError:
             assert [item.name for item in folder.iterdir()] == ["map.tif"]
             return
-        with open(folder / "v.csv", newline="", encoding="utf-8") as stream:
-            table = {(row["scope"], row["measure"]): row["value"] for row in csv.DictReader(stream)}
+        table = {(row["scope"], row["measure"]): row["value"] for row in read_csv(folder / "v.csv")}
     taken: set[tuple[int, int]] = set()
     for role, points in (("landslide", slides), ("stable", stable)):
-        count = {
-            name: int(float(table["input", f"{role}_{name}"]))
-            for name in ("features", "off_map", "places", "on_nodata", "doubled", "thinned")
-        }
-        _, _, inside = grid.cell_indices(points.xy)
-        assert count["features"] == len(points)
-        assert count["off_map"] == (~inside).sum()
-        assert count["places"] == inside.sum()
-        assert count["thinned"] == 0
         row, column, here = grid.cell_indices(points.xy)
         empty = np.isnan(susceptibility[row, column]) & here
-        assert count["on_nodata"] == empty.sum()
-        used = count["places"] - count["on_nodata"] - count["doubled"]
+        told = ("features", "off_map", "places", "on_nodata", "thinned", "doubled")
+        *counts, doubled = (int(float(table["input", f"{role}_{name}"])) for name in told)
+        assert counts == [len(points), (~here).sum(), here.sum(), empty.sum(), 0]
+        used = here.sum() - empty.sum() - doubled
         # A cell counts once, and where a landslide is none is stable.
         cells = {(int(r), int(c)) for r, c, good in zip(row, column, here & ~empty) if good} - taken
         taken |= cells

@@ -17,10 +17,7 @@ from scarp.tests.core.properties import for_all, holes, read, windows_of, workpl
 DEPTHS = {f"unet{depth}": {"kind": "unet1", "depth": depth, "width": 5 - depth} for depth in (1, 2, 3)}
 ENGINES = {
     **DEPTHS,
-    "pcum": {"kind": "pcum"},
-    "linear": {"kind": "linear"},
-    "tables": {"kind": "tables"},
-    "forest": {"kind": "forest"},
+    **{kind: {"kind": kind} for kind in ("pcum", "linear", "tables", "forest")},
     "bpnn": {"kind": "bpnn", "patch": 5},
     "resnet": {"kind": "resnet", "patch": 6},
 }
@@ -44,9 +41,7 @@ def scenes(draw, largest=40):
 @for_all(9, scene=scenes(), encoding=st.sampled_from(("one_hot", "codes")), seed=st.integers(1, 3))
 def test_a_map_does_not_depend_on_the_tiles(engine, scene, encoding, seed):
     raw, tile, side = scene
-    if engine == "tables":
-        encoding = "one_hot"
-    settings = {**ENGINES[engine], "encoding": encoding, "seed": seed}
+    settings = {**ENGINES[engine], "encoding": "one_hot" if engine == "tables" else encoding, "seed": seed}
     trained = model(**settings)
     whole = in_one_piece(trained, raw)
     known = np.isfinite(raw).all(axis=0)
@@ -63,14 +58,12 @@ def test_a_map_does_not_depend_on_the_tiles(engine, scene, encoding, seed):
             return
         result = read(folder / "p.tif")
         grid, map_grid = Grid.from_file(path, "stack"), Grid.from_file(folder / "p.tif", "map")
-    assert np.array_equal(np.isnan(result), np.isnan(expected))
-    assert np.nanmax(np.abs(result - expected)) < 2e-5
-    assert np.nanmin(result) >= 0
-    assert np.nanmax(result) <= 1
+    assert np.array_equal(np.isnan(result), np.isnan(expected)) and np.nanmax(np.abs(result - expected)) < 2e-5
+    assert np.nanmin(result) >= 0 and np.nanmax(result) <= 1
     assert found.cells == np.isfinite(expected).sum()
     assert (found.minimum, found.maximum) == (np.nanmin(result), np.nanmax(result))
-    assert (map_grid.transform.c, map_grid.transform.f) == (grid.transform.c, grid.transform.f)
-    assert map_grid.transform.a == grid.transform.a * trained.patch
+    place, map_place = grid.transform, map_grid.transform
+    assert (map_place.c, map_place.f, map_place.a) == (place.c, place.f, place.a * trained.patch)
 
 
 @for_all(25, scene=scenes(), engine=st.sampled_from(sorted(CELLS)), seed=st.integers(0, 99))
@@ -99,8 +92,7 @@ def test_channels_are_z_scores_and_one_hot_classes(scene, mode):
     order = [[factor.name for factor in FACTORS].index(spec.name) for spec in SPECS]
     image, valid = encoding.encode(raw[order])
     assert np.array_equal(valid, np.isfinite(raw).all(axis=0))
-    assert np.isfinite(image).all()
-    assert (image[:, ~valid] == 0).all()
+    assert np.isfinite(image).all() and (image[:, ~valid] == 0).all()
     assert image.shape == (encoding.channels, *valid.shape)
     first = len(encoding.continuous)
     for channel, index in enumerate(encoding.continuous):
@@ -116,25 +108,21 @@ def test_channels_are_z_scores_and_one_hot_classes(scene, mode):
 
 @for_all(
     60,
-    height=st.integers(1, 500),
-    width=st.integers(1, 500),
-    side=st.integers(1, 300),
-    tall=st.integers(1, 3),
-    halo=st.integers(0, 60),
-    align=st.sampled_from((1, 2, 4, 8, 20)),
+    size=st.tuples(st.integers(1, 500), st.integers(1, 500)),
+    tile=st.tuples(st.integers(1, 300), st.integers(1, 3)),
+    around=st.tuples(st.integers(0, 60), st.sampled_from((1, 2, 4, 8, 20))),
 )
-def test_tiles_cover_every_cell_once_with_its_halo(height, width, side, tall, halo, align):
-    grid = utm_grid(height, width)
-    covered = np.zeros(grid.shape, dtype=np.int32)
-    for tile in Tiling.of(grid, side, halo, align, tall * side):
-        core, around = tile.core, tile.read
-        covered[core.row : core.row + core.height, core.column : core.column + core.width] += 1
-        for first, size, inner, length in (
-            (around.row, around.height, core.row, core.height),
-            (around.column, around.width, core.column, core.width),
-        ):
-            assert first % align == 0
-            assert size % align == 0
-            assert inner - first >= halo
-            assert first + size >= inner + length + halo
+def test_tiles_cover_every_cell_once_with_its_halo(size, tile, around):
+    (side, tall), (halo, align) = tile, around
+    covered = np.zeros(size, dtype=np.int32)
+    for one in Tiling.of(utm_grid(*size), side, halo, align, tall * side):
+        core, read_ = one.core, one.read
+        covered[core.slices] += 1
+        rows, columns = (
+            (read_.row, read_.height, core.row, core.height),
+            (read_.column, read_.width, core.column, core.width),
+        )
+        for first, length, inner, inner_length in (rows, columns):
+            assert first % align == length % align == 0
+            assert first + halo <= inner and inner + inner_length + halo <= first + length
     assert (covered == 1).all()

@@ -16,22 +16,14 @@ from scarp.model.inputs.vectors import Points, Polygons
 from scarp.model.jobs.check_factors import check_factors
 from scarp.model.progress import NullProgress
 from scarp.model.stack import StackFactor, create_stack, open_stack
-from scarp.tests.core.conftest import (
-    box,
-    build_buffered_labels,
-    build_factor_stack,
-    build_safety_factor,
-    classify_zones,
-    rainfall_warning,
-    utm_grid,
-    validate_with_points,
-    write_raster,
-)
+from scarp.tests.core import conftest
+from scarp.tests.core.conftest import cell_box, utm_grid, write_raster
 from scarp.tests.core.prediction_models import FACTORS, predict, saved
 from scarp.tests.core.properties import for_all, grids, holes, maps, read, same_place, windows_of, workplace, write
 
 SIDES = st.sampled_from((1, 5, 17, 1024))
 """Of the windows in which a grid is walked."""
+AREAS = st.none() | st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 24), st.integers(1, 24))
 
 
 @st.composite
@@ -41,12 +33,8 @@ def stacks(draw):
     count = draw(st.integers(1, 4))
     values = np.stack([draw(maps(grid.shape, -50, 4000)) for _ in range(count)])
     asked = draw(st.permutations(range(count)))
-    block = Block(
-        draw(st.integers(-5, grid.height)),
-        draw(st.integers(-5, grid.width)),
-        draw(st.integers(1, 40)),
-        draw(st.integers(1, 40)),
-    )
+    corner = draw(st.integers(-5, grid.height)), draw(st.integers(-5, grid.width))
+    block = Block(*corner, draw(st.integers(1, 40)), draw(st.integers(1, 40)))
     return grid, values, asked, block, draw(SIDES)
 
 
@@ -72,15 +60,8 @@ def test_a_stack_gives_back_every_cell_where_it_was(case):
 def terrains(draw):
     """Draw elevation, an amount, classes and an area, all on one grid."""
     grid = draw(grids(largest=24, least=2))
-    classes = draw(maps(grid.shape, 1, 5))
-    return (
-        grid,
-        draw(maps(grid.shape, 0, 3000)),
-        draw(maps(grid.shape, 0, 2000)),
-        np.round(classes),
-        draw(st.none() | st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 24), st.integers(1, 24))),
-        draw(SIDES),
-    )
+    elevation, amount = draw(maps(grid.shape, 0, 3000)), draw(maps(grid.shape, 0, 2000))
+    return grid, elevation, amount, np.round(draw(maps(grid.shape, 1, 5))), draw(AREAS), draw(SIDES)
 
 
 def area_of(grid: Grid, cells) -> tuple[Polygons | None, np.ndarray]:
@@ -91,9 +72,7 @@ def area_of(grid: Grid, cells) -> tuple[Polygons | None, np.ndarray]:
     row, column, height, width = cells
     inside[:] = False
     inside[row : row + height, column : column + width] = True
-    left, top = grid.transform * (column, row)
-    right, bottom = grid.transform * (column + width, row + height)
-    return Polygons("area", geometries=[box(left, bottom, right, top)]), inside
+    return Polygons("area", geometries=[cell_box(grid, row, column, height, width)]), inside
 
 
 @for_all(40, case=terrains())
@@ -108,7 +87,7 @@ def test_a_built_stack_keeps_every_cell_in_its_place(case):
         try:
             rock = CategoricalInput(raster=str(folder / "rock.tif"), name="rock")
             layers = {"area": area, "precipitation": folder / "rain.tif", "lithology": rock}
-            found = build_factor_stack(folder / "dem.tif", folder / "s.tif", **layers)
+            found = conftest.build_factor_stack(folder / "dem.tif", folder / "s.tif", **layers)
         except ScarpError:
             assert {item.name for item in folder.iterdir()} == before
             return
@@ -127,8 +106,7 @@ def test_a_built_stack_keeps_every_cell_in_its_place(case):
     assert np.array_equal(names, classes[known].astype(int)), "a class stays in its cell"
     assert ((values["slope"][known] >= 0) & (values["slope"][known] <= 90)).all()
     assert set(np.unique(values["aspect"][known])) <= set(range(1, 10))
-    assert found.valid_cells == known.sum()
-    assert found.cells == grid.width * grid.height
+    assert (found.valid_cells, found.cells) == (known.sum(), grid.width * grid.height)
     assert found.study_cells == (inside & np.isfinite(elevation)).sum()
     assert all(0 <= alone <= found.without_data[name] <= found.study_cells for name, alone in found.lost_alone.items())
 
@@ -144,8 +122,7 @@ def inventories(draw):
     radii = {name: draw(st.floats(0, 6)) * cell for name in ("small", "large")}
     sizes = draw(st.lists(st.sampled_from(("small", "large", " Large ", "SMALL")), min_size=count, max_size=count))
     ring = draw(st.sampled_from((0.0, 0.0, 3.0, 9.0))) * cell
-    box = draw(st.none() | st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 24), st.integers(1, 24)))
-    return grid, draw(holes(grid.shape)), cells, radii, sizes, ring, box, draw(SIDES)
+    return grid, draw(holes(grid.shape)), cells, radii, sizes, ring, draw(AREAS), draw(SIDES)
 
 
 @for_all(60, case=inventories())
@@ -158,7 +135,7 @@ def test_labels_are_where_the_landslides_are(case):
         write(folder / "r.tif", grid, np.where(gaps, np.nan, 1.0))
         try:
             settings = {"scale_field": "size", "radii": radii, "ring": ring, "area": area}
-            found = build_buffered_labels(points, folder / "r.tif", folder / "l.tif", **settings)
+            found = conftest.build_buffered_labels(points, folder / "r.tif", folder / "l.tif", **settings)
         except (LayerEmpty, TooFewData, ScarpError):
             assert [item.name for item in folder.iterdir()] == ["r.tif"]
             return
@@ -182,13 +159,11 @@ def test_labels_are_where_the_landslides_are(case):
     counts = [int((labels == value).sum()) for value in (1, 0, 255)]
     assert counts == [found.landslide_cells, found.stable_cells, found.unknown_cells]
     assert sum(counts) == grid.width * grid.height
-    assert found.used + found.outside == found.landslides == len(points)
-    assert found.used == here.sum()
-    assert sum(found.used_by_scale.values()) == len(points)
-    assert found.on_unknown == (gaps | ~inside)[row[here], column[here]].sum()
+    assert found.used + found.outside == found.landslides == sum(found.used_by_scale.values()) == len(points)
+    assert (found.used, found.on_unknown) == (here.sum(), (gaps | ~inside)[row[here], column[here]].sum())
 
 
-WRONG = {
+WRONG = {  # of a correct (30, 0, 5e5, 0, -30, 3.3e6)
     "south-up": Affine(30, 0, 5e5, 0, 30, 3.2e6),
     "mirrored": Affine(-30, 0, 5e5, 0, -30, 3.3e6),
     "rotated": Affine(30, 5, 5e5, 5, -30, 3.3e6),
@@ -203,70 +178,61 @@ WRONG = {
 def test_a_raster_that_does_not_lie_north_up_is_refused_by_every_job(tmp_path, job, way):
     """Silently read as north-up, it would give a map upside down."""
     path = tmp_path / "wrong.tif"
-    values = np.full((16, 20), 0.5, dtype=np.float32)
-    write_raster(path, values, transform=WRONG[way], nodata=np.nan)
+    write_raster(path, np.full((16, 20), 0.5, dtype=np.float32), transform=WRONG[way], nodata=np.nan)
     with rasterio.open(path, "r+") as dataset:
         dataset.set_band_description(1, "slope")
     points = Points("slides", xy=np.array([[5e5 + 50, 3.3e6 - 50]]))
-    out, quiet = tmp_path / "out.tif", NullProgress()
-    model = saved(tmp_path / "m.safetensors", "linear") if job == "predict" else ""
+    out, model = tmp_path / "out.tif", saved(tmp_path / "m.safetensors", "linear") if job == "predict" else ""
     before = {item.name for item in tmp_path.iterdir()}
     calls = {
-        "stack": lambda: build_factor_stack(path, out, progress=quiet),
-        "labels": lambda: build_buffered_labels(points, path, out, progress=quiet),
-        "safety": lambda: build_safety_factor(path, path, out, k_table={"all": 0.01}),
-        "zones": lambda: classify_zones(path, out, progress=quiet),
-        "predict": lambda: predict(path, [model], out, progress=quiet),
-        "warning": lambda: rainfall_warning(path, [path], out, tmp_path / "w.csv", k=0.01, progress=quiet),
-        "validate": lambda: validate_with_points(path, points, None, tmp_path / "v.csv", progress=quiet),
+        "stack": lambda: conftest.build_factor_stack(path, out),
+        "labels": lambda: conftest.build_buffered_labels(points, path, out),
+        "safety": lambda: conftest.build_safety_factor(path, path, out, k_table={"all": 0.01}),
+        "zones": lambda: conftest.classify_zones(path, out),
+        "predict": lambda: predict(path, [model], out),
+        "warning": lambda: conftest.rainfall_warning(path, [path], out, tmp_path / "w.csv", k=0.01),
+        "validate": lambda: conftest.validate_with_points(path, points, None, tmp_path / "v.csv"),
     }
     with pytest.raises(GridUnsupported, match="wrong.tif"):
         calls[job]()
     assert {item.name for item in tmp_path.iterdir()} == before
     # The check of factors reports all that is wrong instead.
     if job == "stack":
-        found = check_factors(path, tmp_path / "c.html", tmp_path / "c.csv", progress=quiet)
+        found = check_factors(path, tmp_path / "c.html", tmp_path / "c.csv", progress=NullProgress())
         assert [finding for finding in found.findings if finding.severity == "error" and finding.check == "grid"]
 
 
 def test_a_marked_cell_stays_where_it_is_through_every_step(tmp_path):
     """Elevation, stack, labels, map, zones, warning: one cell off the middle, of 900, all the way."""
-    grid = utm_grid(29, 37, top=3.3e6)
-    row, column = 19, 30
-    point = Points("one", xy=np.array([grid.transform * (column + 0.5, row + 0.5)]))
+    grid, cell = utm_grid(29, 37, top=3.3e6), (19, 30)
+    point = Points("one", xy=np.array([grid.transform * (cell[1] + 0.5, cell[0] + 0.5)]))
     mark = np.zeros(grid.shape)
-    mark[row, column] = 1
+    mark[cell] = 1
+    stack, labels, scene, susceptibility, zones, warning = (tmp_path / f"{name}.tif" for name in "slpmzw")
+
+    def marked(values) -> list:
+        """Return the cells that differ from the first."""
+        return [tuple(one) for one in np.argwhere(values != values[0, 0])]
+
     rain = write(tmp_path / "rain.tif", grid, 400 + 500 * mark)
     dem = write(tmp_path / "dem.tif", grid, 1000 + 7 * np.arange(37) + mark * 0)
-    build_factor_stack(dem, tmp_path / "s.tif", precipitation=rain)
-    with open_stack(tmp_path / "s.tif") as stack:
-        cells = stack.read(grid.whole, ["precipitation"])[0]
-    assert np.argwhere(cells > 800).tolist() == [[row, column]]
-    build_buffered_labels(point, tmp_path / "s.tif", tmp_path / "l.tif", radii={"unrecorded": 1.0})
-    assert np.argwhere(read(tmp_path / "l.tif") == 1).tolist() == [[row, column]]
-    with create_stack(tmp_path / "p.tif", grid, FACTORS) as dataset:
+    conftest.build_factor_stack(dem, stack, precipitation=rain)
+    with open_stack(stack) as dataset:
+        assert marked(dataset.read(Block(1, 1, 27, 35), ["precipitation"])[0]) == [(cell[0] - 1, cell[1] - 1)]
+    conftest.build_buffered_labels(point, stack, labels, radii={"unrecorded": 1.0})
+    assert np.argwhere(read(labels) == 1).tolist() == [list(cell)]
+    with create_stack(scene, grid, FACTORS) as dataset:
         dataset.write(np.stack([25 + 30 * mark, 1 + 2 * mark, 900 + 0 * mark, 2 + 0 * mark]).astype(np.float32))
-    predict(
-        tmp_path / "p.tif",
-        [saved(tmp_path / "m.safetensors", "linear")],
-        tmp_path / "map.tif",
-        tile=16,
-        precision="fp32",
-        device="cpu",
-        progress=NullProgress(),
-    )
-    values = read(tmp_path / "map.tif")
-    assert (values != values[0, 0]).sum() == 1
-    assert values[row, column] != values[0, 0]
-    low, high = sorted((values[row, column], values[0, 0]))
-    classify_zones(tmp_path / "map.tif", tmp_path / "z.tif", method="breaks", breaks=[float((low + high) / 2)])
-    zones = read(tmp_path / "z.tif")
-    assert np.argwhere(zones != zones[0, 0]).tolist() == [[row, column]]
+    file = saved(tmp_path / "m.safetensors", "linear")
+    predict(scene, [file], susceptibility, tile=16, precision="fp32", device="cpu")
+    values = read(susceptibility)
+    assert marked(values) == [cell]
+    middle = float((values[cell] + values[0, 0]) / 2)
+    conftest.classify_zones(susceptibility, zones, method="breaks", breaks=[middle])
     week = write(tmp_path / "week.tif", grid, 5 + 300 * mark)
-    rainfall_warning(tmp_path / "map.tif", [week], tmp_path / "w.tif", tmp_path / "w.csv", k=0.0129)
-    warned = read(tmp_path / "w.tif")
-    assert np.argwhere(warned != warned[0, 0]).tolist() == [[row, column]]
-    for name in ("s.tif", "l.tif", "map.tif", "z.tif", "w.tif"):
-        same_place(tmp_path / name, grid)
-    with open_raster(tmp_path / "map.tif", "map") as dataset:
-        assert dataset.index(*point.xy[0]) == (row, column)
+    conftest.rainfall_warning(susceptibility, [week], warning, tmp_path / "w.csv", k=0.0129)
+    assert marked(read(zones)) == marked(read(warning)) == [cell]
+    for path in (stack, labels, susceptibility, zones, warning):
+        same_place(path, grid)
+    with open_raster(susceptibility, "map") as dataset:
+        assert dataset.index(*point.xy[0]) == cell

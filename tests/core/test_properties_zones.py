@@ -56,8 +56,7 @@ def test_zones_cover_the_map_in_order_and_their_areas_add_up(case):
         assert found.cells == [int((zones == number).sum()) for number in numbers]
         area = np.broadcast_to(grid.cell_area()[:, None], grid.shape)
         assert found.km2 == pytest.approx([area[zones == number].sum() / 1e6 for number in numbers])
-        assert sum(found.shares) == pytest.approx(1)
-        assert min(found.shares) >= 0
+        assert sum(found.shares) == pytest.approx(1) and min(found.shares) >= 0
         assert sum(found.cells) == known.sum()
         # The same as cutting at the breaks: so order is kept and equal values stay together.
         breaks = np.array(found.breaks, dtype=np.float32)
@@ -161,8 +160,7 @@ def test_the_safety_factor_is_its_formula_in_every_cell(case):
         factor, week = read(folder / "fs.tif"), read(folder / "r7.tif")
         for made in ("fs.tif", "r7.tif"):
             same_place(folder / made, grid)
-    assert np.array_equal(np.isfinite(factor), known)
-    assert found.cells == known.sum()
+    assert np.array_equal(np.isfinite(factor), known) and found.cells == known.sum()
     expected = season["alpha"] * season["beta"] * 7 / season["rainy_days"] * rain.astype(np.float64)
     assert week[known] == pytest.approx(expected[known], rel=1e-5, abs=1e-5)
     assert factor[known] == pytest.approx(1 / (1 + k * expected[known]), rel=1e-5)
@@ -177,5 +175,5 @@ def test_the_safety_factor_is_its_formula_in_every_cell(case):
 def test_breaks_that_do_not_rise_are_refused(breaks):
     if all(low < high for low, high in zip(breaks, breaks[1:])):
         return
-    with workplace() as folder, pytest.raises(ParameterInvalid):
+    with workplace() as folder, pytest.raises(ParameterInvalid, match="greater"):
         classify_zones(folder / "map.tif", folder / "z.tif", method=BREAKS, breaks=breaks)
