@@ -10,21 +10,13 @@ import pytest
 import rasterio
 from affine import Affine
 
+from scarp.model import errors
 from scarp.model.artifact import TrainedModel, save_model
 from scarp.model.encoding import FactorSpec
-from scarp.model.errors import (
-    Cancelled,
-    FactorMissing,
-    InputCorrupt,
-    NoOverlap,
-    OutputNotWritable,
-    ParameterInvalid,
-    TooFewData,
-)
+from scarp.model.errors import NoOverlap, ParameterInvalid
 from scarp.model.factors import block_pipeline
 from scarp.model.factors.definitions import ASPECT_CLASSES, FACTORS, factor_name
 from scarp.model.factors.settings import CategoricalInput, StationPoints
-from scarp.model.grid import Block
 from scarp.model.inputs.rasters import create_raster
 from scarp.model.inputs.vectors import Lines, Points, Polygons
 from scarp.model.networks import build_network
@@ -44,8 +36,9 @@ def part(left, bottom, right, top):
 
 
 def geology(*rows):
-    shapes, labels = [part(*bounds) for *bounds, _ in rows], [label for *_, label in rows]
-    return CategoricalInput(Polygons(name="geology", geometries=shapes, fields={"rock": labels}), "rock")
+    *bounds, labels = zip(*rows)
+    shapes = [part(*one) for one in zip(*bounds)]
+    return CategoricalInput(Polygons(name="geology", geometries=shapes, fields={"rock": list(labels)}), "rock")
 
 
 ROCKS = [(-0.1, -0.1, 0.5, 1.1, "shale"), (0.5, -0.1, 1.1, 1.1, "granite")]
@@ -96,42 +89,35 @@ def test_all_ten_factors_and_extra_ones_in_their_order(inputs, tmp_path):
     layers["extra_categorical"] = [CategoricalInput(raster=inputs["cover"], name="Land Cover")]
     summary = build(inputs, output, "precipitation", "temperature", "rivers", "faults", **layers)
     with open_stack(output) as stack:
-        assert stack.names == [*FACTORS, "wetness", "land_cover"] == summary.factors
-        assert stack.grid == GRID
-        assert stack.factor("aspect").classes == ASPECT_CLASSES
-        assert stack.factor("lithology").classes == {1: "granite", 2: "shale"}
-        assert stack.factor("land_cover").classes == {1: "1", 2: "2", 3: "3"}
+        assert stack.names == [*FACTORS, "wetness", "land_cover"] == summary.factors and stack.grid == GRID
+        classes = [stack.factor(name).classes for name in ("aspect", "lithology", "land_cover")]
+        assert classes == [ASPECT_CLASSES, {1: "granite", 2: "shale"}, {1: "1", 2: "2", 3: "3"}]
         for factor in stack.factors[:10]:
             definition = FACTORS[factor.name]
             assert (factor.kind, factor.unit, factor.title) == (definition.kind, definition.unit, definition.title)
-        assert stack.dataset.tags()["SCARP_STACK"] == "1"
-        assert set(stack.dataset.dtypes) == {"float32"}
+        assert (stack.dataset.tags()["SCARP_STACK"], set(stack.dataset.dtypes)) == ("1", {"float32"})
         assert np.isnan(stack.dataset.nodata)
 
 
 def test_a_dem_alone_gives_the_terrain(inputs, tmp_path):
     summary = build(inputs, tmp_path / "stack.tif")
     assert summary.factors == ["slope", "profile_curvature", "aspect"]
-    assert summary.valid_cells == GRID.width * GRID.height - 600
-    assert summary.without_data == {"elevation": 600}
+    assert (summary.valid_cells, summary.without_data) == (GRID.width * GRID.height - 600, {"elevation": 600})
 
 
 def test_nodata_is_the_union_and_the_loss_per_factor_is_reported(inputs, tmp_path):
     output, progress = tmp_path / "stack.tif", NullProgress()
     rocks = geology((-0.1, 0.1, 1.1, 1.1, "shale"))
     summary = build(inputs, output, "precipitation", "temperature", progress=progress, lithology=rocks)
-    values = read(output)
-    missing = np.isnan(values)
+    missing = np.isnan(read(output))
     assert (missing == missing[0]).all()
     # Rain covers 240 of 300 columns; the lowest tenth, 28 rows, has no rock; both lack the corner.
-    rain_gap, rock_gap = 280 * 60, 28 * 300
-    wanted = {"elevation": 600, "precipitation": rain_gap, "temperature": 0, "lithology": rock_gap}
-    assert summary.without_data == wanted
+    assert summary.without_data == {"elevation": 600, "precipitation": 16800, "temperature": 0, "lithology": 8400}
     assert summary.lost_alone == {"precipitation": 252 * 60, "temperature": 0, "lithology": 28 * 240}
     assert summary.valid_cells == np.count_nonzero(~missing[0]) == 252 * 240 - 600
     assert [text.split()[0] for text in progress.warnings] == ["precipitation", "lithology"]
-    assert "16,800 cells" in progress.warnings[0]
     assert summary.warnings == progress.warnings
+    assert "16,800 cells" in progress.warnings[0], "280 rows of 60 columns"
     assert f"{280 * 60 / (280 * 300 - 600):.2%} of those" in progress.warnings[0], "the uncovered share"
     # Any copy of the file says so too.
     with rasterio.open(output) as dataset:
@@ -140,21 +126,14 @@ def test_nodata_is_the_union_and_the_loss_per_factor_is_reported(inputs, tmp_pat
         assert counts == [None, None, None, "16800", "0", "8400"]
 
 
-def test_the_area_masks(inputs, tmp_path):
-    output = tmp_path / "stack.tif"
-    summary = build(inputs, output, area=MIDDLE)
-    valid = np.isfinite(read(output)[0])
-    assert valid[70:210, 75:225].all()
-    assert summary.valid_cells == 140 * 150 == np.count_nonzero(valid)
-    assert summary.without_data == {"elevation": 0}
-
-
 def test_values_are_the_same_inside_and_outside_of_an_area(inputs, tmp_path):
-    build(inputs, tmp_path / "part.tif", "rivers", area=MIDDLE)
+    summary = build(inputs, tmp_path / "part.tif", "rivers", area=MIDDLE)
     build(inputs, tmp_path / "whole.tif", "rivers")
     part, whole = read(tmp_path / "part.tif"), read(tmp_path / "whole.tif")
     inside = np.isfinite(part[0])
     np.testing.assert_array_equal(part[:, inside], whole[:, inside])
+    assert inside[70:210, 75:225].all() and inside.sum() == summary.valid_cells == 140 * 150
+    assert summary.without_data["elevation"] == 0
 
 
 def test_overlapping_polygons_are_counted_and_reported(inputs, tmp_path):
@@ -165,34 +144,30 @@ def test_overlapping_polygons_are_counted_and_reported(inputs, tmp_path):
     assert any("more than one polygon" in text for text in progress.warnings)
 
 
-def test_a_second_area_takes_the_classes_of_the_first(inputs, tmp_path):
-    build(inputs, tmp_path / "first.tif", lithology=geology(*ROCKS))
-    progress = NullProgress()
-    rocks, known = geology((-0.1, -0.1, 0.5, 1.1, "basalt"), ROCKS[1]), tmp_path / "first.tif"
+@pytest.mark.parametrize("source", ["stack", "model"])
+def test_a_second_area_takes_the_classes_of_the_first_or_of_a_trained_model(inputs, tmp_path, source):
+    known, progress, classes = tmp_path / "known", NullProgress(), {1: "granite", 2: "shale"}
+    if source == "stack":
+        build(inputs, known, lithology=geology(*ROCKS))
+    else:
+        classes = {1: "shale", 2: "granite"}
+        network = {"type": "unet", "channels": 2, "width": 2, "depth": 1, "dropout": 0.0}
+        specs = [
+            FactorSpec("slope", "continuous"),
+            FactorSpec("lithology", "categorical", classes=classes, seen=(1, 2)),
+        ]
+        rest = {}, 1, [], {}, {}, {}, build_network(network)
+        known = tmp_path / "known.safetensors"
+        save_model(TrainedModel("pcum", network, "codes", specs, 30.0, *rest), known)
+    rocks = geology(*ROCKS, (0.4, 0.4, 0.6, 0.6, "basalt"))
     build(inputs, tmp_path / "second.tif", lithology=rocks, class_table=known, progress=progress)
     with open_stack(tmp_path / "second.tif") as stack:
-        assert stack.factor("lithology").classes == {1: "granite", 2: "shale", 3: "basalt"}
-    assert set(np.unique(read(tmp_path / "second.tif", ["lithology"])[0, 30:])) == {1.0, 3.0}
-    assert any("basalt" in text for text in progress.warnings)
-
-
-def test_a_second_area_takes_the_classes_of_a_trained_model(inputs, tmp_path):
-    architecture = {"type": "unet", "channels": 2, "width": 2, "depth": 1, "dropout": 0.0}
-    specs = [
-        FactorSpec("slope", "continuous"),
-        FactorSpec("lithology", "categorical", classes={1: "shale", 2: "granite"}, seen=(1, 2)),
-    ]
-    save_model(
-        TrainedModel("pcum", architecture, "codes", specs, 30.0, {}, 1, [], {}, {}, {}, build_network(architecture)),
-        tmp_path / "model.safetensors",
-    )
-    rocks, known = geology(*ROCKS, (0.4, 0.4, 0.6, 0.6, "basalt")), tmp_path / "model.safetensors"
-    build(inputs, tmp_path / "second.tif", lithology=rocks, class_table=known)
-    with open_stack(tmp_path / "second.tif") as stack:
-        assert stack.factor("lithology").classes == {1: "shale", 2: "granite", 3: "basalt"}
+        assert stack.factor("lithology").classes == {**classes, 3: "basalt"}
         # A factor that the model does not have keeps its own classes.
         assert stack.factor("aspect").classes == ASPECT_CLASSES
-    assert read(tmp_path / "second.tif", ["lithology"])[0, 30, [50, 250]].tolist() == [1.0, 2.0]
+    west, east = read(tmp_path / "second.tif", ["lithology"])[0, 30, [50, 250]]
+    assert [classes[west], classes[east]] == ["shale", "granite"]
+    assert any("basalt" in text for text in progress.warnings)
 
 
 def test_stations_serve_for_rain(inputs, tmp_path):
@@ -216,165 +191,128 @@ def test_the_file_is_the_same_with_any_number_of_workers(inputs, tmp_path, monke
     assert contents[0] == contents[1] == contents[2]
 
 
-def test_progress_moves_and_ends(inputs, tmp_path):
-    progress = Listener()
-    build(inputs, tmp_path / "stack.tif", "rivers", progress=progress)
-    assert progress.fractions == sorted(progress.fractions)
-    assert progress.fractions[-1] >= 0.9
-    assert len(set(progress.fractions)) > 3
-
-
 @pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.9])
 def test_cancel_leaves_nothing(inputs, tmp_path, share):
     whole = Listener()
     build(inputs, tmp_path / "whole.tif", "rivers", "faults", progress=whole)
+    assert whole.fractions == sorted(whole.fractions) and whole.fractions[-1] >= 0.9 and len(set(whole.fractions)) > 3
     # Workers ask too, some once more and some once less from run to run.
     stop = Listener(cancel_after=share * whole.questions)
-    with pytest.raises(Cancelled):
+    with pytest.raises(errors.Cancelled):
         build(inputs, tmp_path / "stack.tif", "rivers", "faults", progress=stop)
     assert not [path.name for path in tmp_path.iterdir() if not path.name.startswith("whole.tif")]
 
 
 def test_a_run_record_lies_beside_the_stack(inputs, tmp_path):
-    output = tmp_path / "stack.tif"
-    summary = build(inputs, output, "precipitation", "rivers", river_radius=800.0)
+    summary = build(inputs, tmp_path / "stack.tif", "precipitation", "rivers", river_radius=800.0)
     record = json.loads((tmp_path / "stack.tif.run.json").read_text(encoding="utf-8"))
-    assert record["algorithm"] == "scarp:buildfactorstack"
-    assert record["parameters"]["river_radius"] == 800.0
+    assert (record["algorithm"], record["parameters"]["river_radius"]) == ("scarp:buildfactorstack", 800.0)
+    assert (record["valid_cells"], record["warnings"]) == (summary.valid_cells, summary.warnings)
     assert len(record["inputs"]["dem"]["sha256"]) == 64
-    assert record["valid_cells"] == summary.valid_cells
-    assert record["warnings"] == summary.warnings
+
+
+def warnings_of(tmp_path, elevations, unit="", **profile):
+    """Return what the job says of a DEM."""
+    dem, progress = write_raster(tmp_path / "dem.tif", elevations, **profile), NullProgress()
+    with rasterio.open(dem, "r+") as dataset:
+        dataset.units = (unit,)
+    build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
+    return progress.warnings
 
 
 def test_a_projection_with_large_scale_error_is_warned_about(tmp_path):
     mercator = Affine(30, 0, 0, 0, -30, 8_400_000)
-    dem = write_raster(tmp_path / "dem.tif", noise(), transform=mercator, crs="EPSG:3857")
-    progress = NullProgress()
-    build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
-    assert "UTM" in progress.warnings[0]
+    assert "UTM" in warnings_of(tmp_path, noise(), transform=mercator, crs="EPSG:3857")[0]
 
 
 @pytest.mark.parametrize("nodata", [-9999, -32768])
 def test_undeclared_nodata_of_the_dem_is_warned_about(tmp_path, nodata):
     elevations = np.random.default_rng(0).integers(500, 530, (40, 40)).astype(np.int16)
-
-    def warnings_of(declared):
-        progress = NullProgress()
-        dem = write_raster(tmp_path / "dem.tif", elevations, nodata=declared)
-        build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
-        return progress.warnings
-
-    assert not warnings_of(None)
+    assert not warnings_of(tmp_path, elevations)
     elevations[7:9, 3:5] = nodata
-    assert not warnings_of(nodata)
-    (warning,) = warnings_of(None)
-    assert f"{nodata} m" in warning
-    assert "nodata" in warning
+    assert not warnings_of(tmp_path, elevations, nodata=nodata)
+    (warning,) = warnings_of(tmp_path, elevations)
+    assert f"{nodata} m" in warning and "nodata" in warning
 
 
 @pytest.mark.parametrize(("unit", "warned"), [("ft", True), ("US survey foot", True), ("m", False), ("", False)])
 def test_a_dem_in_feet_is_warned_about(tmp_path, unit, warned):
-    dem = write_raster(tmp_path / "dem.tif", noise())
-    with rasterio.open(dem, "r+") as dataset:
-        dataset.units = (unit,)
-    progress = NullProgress()
-    build_factor_stack(dem, tmp_path / "stack.tif", progress=progress)
-    assert any("0.3048" in text for text in progress.warnings) == warned
+    assert any("0.3048" in text for text in warnings_of(tmp_path, noise(), unit)) == warned
 
 
 STREAMS = Lines(name="streams", parts=[np.array([[0.0, 0], [9, 9]])])
 
 
-@pytest.mark.parametrize(
-    ("options", "error", "text"),
-    [
-        ({"precipitation": "elsewhere"}, NoOverlap, "precipitation"),
-        ({"lithology": geology((5, 5, 6, 6, "shale"))}, NoOverlap, "lithology"),
-        ({"rivers": STREAMS}, NoOverlap, "streams"),
-        ({"area": Polygons(name="area", geometries=[part(5, 5, 6, 6)])}, NoOverlap, "area"),
-        ({"slope_method": "steepest"}, ParameterInvalid, "steepest"),
-        ({"river_radius": -1.0, "rivers": STREAMS}, ParameterInvalid, "RIVER_RADIUS is -1"),
-        ({"river_radius": 14.0, "rivers": STREAMS}, ParameterInvalid, "radius of the density of rivers, 14 m"),
-    ],
-)
+ELSEWHERE = Polygons(name="area", geometries=[part(5, 5, 6, 6)])
+WRONG = [
+    ({"precipitation": "elsewhere"}, NoOverlap, "precipitation"),
+    ({"lithology": geology((5, 5, 6, 6, "shale"))}, NoOverlap, "lithology"),
+    ({"rivers": STREAMS}, NoOverlap, "streams"),
+    ({"area": ELSEWHERE}, NoOverlap, "area"),
+    ({"slope_method": "steepest"}, ParameterInvalid, "steepest"),
+    ({"river_radius": -1.0, "rivers": STREAMS}, ParameterInvalid, "RIVER_RADIUS is -1"),
+    ({"river_radius": 14.0, "rivers": STREAMS}, ParameterInvalid, "radius of the density of rivers, 14 m"),
+    # No cell has rain, which misses the east, and rock.
+    ({"precipitation": "rain", "lithology": geology((0.9, -0.1, 1.1, 1.1, "shale"))}, errors.TooFewData, "lithology"),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "text"), WRONG)
 def test_wrong_input_is_named(inputs, tmp_path, options, error, text):
-    if options.get("precipitation") == "elsewhere":
-        elsewhere = Affine(900, 0, 0, 0, -900, 0)
-        options = {
-            "precipitation": write_raster(tmp_path / "rain.tif", np.ones((5, 5), np.float32), transform=elsewhere)
-        }
+    if "precipitation" in options:
+        far = write_raster(tmp_path / "r.tif", np.ones((5, 5), np.float32), transform=Affine(900, 0, 0, 0, -900, 0))
+        rain = {"elsewhere": far, "rain": inputs["precipitation"]}
+        options = {**options, "precipitation": rain[options["precipitation"]]}
     with pytest.raises(error, match=text):
         build(inputs, tmp_path / "stack.tif", **options)
     assert not (tmp_path / "stack.tif").exists()
 
 
-def test_a_stack_without_any_complete_cell_is_refused(inputs, tmp_path):
-    with pytest.raises(TooFewData, match="lithology"):
-        build(inputs, tmp_path / "stack.tif", "precipitation", lithology=geology((0.9, -0.1, 1.1, 1.1, "shale")))
-    assert not (tmp_path / "stack.tif").exists()
-
-
 def test_an_unwritable_output_is_reported_first(inputs, tmp_path):
-    with pytest.raises(OutputNotWritable):
+    with pytest.raises(errors.OutputNotWritable):
         build(inputs, tmp_path / "nowhere" / "stack.tif")
 
 
+NAMED = [("Soil Wetness", [], "soil_wetness"), ("slope", FACTORS, "slope_2"), ("a b", ["a_b", "a_b_2"], "a_b_3")]
+
+
 @pytest.mark.parametrize(
-    ("layer", "taken", "name"),
-    [
-        ("Soil Wetness", [], "soil_wetness"),
-        ("slope", FACTORS, "slope_2"),
-        ("a b", ["a_b", "a_b_2"], "a_b_3"),
-        ("  §§ ", [], "factor"),
-        ("Distance (m)", [], "distance_m"),
-    ],
+    ("layer", "taken", "name"), [*NAMED, ("  §§ ", [], "factor"), ("Distance (m)", [], "distance_m")]
 )
 def test_extra_factors_get_names_of_their_own(layer, taken, name):
     assert factor_name(layer, taken) == name
 
 
-def some_stack(path, names=("slope", "geology")):
-    factors = [
-        StackFactor(names[0], "continuous", "degrees", "Slope"),
-        StackFactor(names[1], "categorical", "", "Geology", {1: 'a "quoted" one', 2: "Löß"}),
-    ]
-    values = np.arange(2400, dtype=np.float32).reshape(2, 30, 40)
-    with create_stack(path, utm_grid(30, 40), factors) as dataset:
-        dataset.write(values)
-    return values
+@pytest.fixture
+def some_stack(tmp_path):
+    """Return a function that writes a stack of two factors of some names."""
+
+    def write(*names):
+        with create_stack(tmp_path / "stack.tif", utm_grid(3, 4), [StackFactor(name, "continuous") for name in names]):
+            return tmp_path / "stack.tif"
+
+    return write
 
 
-def test_what_is_written_is_read_back(tmp_path):
-    values = some_stack(tmp_path / "stack.tif")
-    with open_stack(tmp_path / "stack.tif") as stack:
-        assert stack.factor("geology").classes == {1: 'a "quoted" one', 2: "Löß"}
+def test_missing_factors_are_all_named(some_stack):
+    missing = pytest.raises(errors.FactorMissing, match="aspect, lithology.*slope, geology")
+    with open_stack(some_stack("slope", "geology")) as stack:
         assert stack.band_indexes(["geology", "slope"]) == [2, 1]
-        np.testing.assert_array_equal(stack.read(Block(5, 6, 7, 8), ["geology", "slope"]), values[::-1, 5:12, 6:14])
-        beyond = stack.read(Block(-2, 35, 6, 10))
-        assert np.isnan(beyond[:, :2]).all()
-        assert np.isnan(beyond[:, :, 5:]).all()
-        np.testing.assert_array_equal(beyond[:, 2:, :5], values[:, :4, 35:])
+        with missing:
+            stack.band_indexes(["aspect", "slope", "lithology"])
 
 
-def test_missing_factors_are_all_named(tmp_path):
-    some_stack(tmp_path / "stack.tif")
-    missing = pytest.raises(FactorMissing, match="aspect, lithology.*slope, geology")
-    with open_stack(tmp_path / "stack.tif") as stack, missing:
-        stack.band_indexes(["aspect", "slope", "lithology"])
+DAMAGED = [("", {}, "no name"), ("x", {"kind": "colour"}, "colour"), ("x", {"classes": "[1, 2]"}, "class table")]
 
 
-@pytest.mark.parametrize(
-    ("name", "tags", "problem"),
-    [("", {}, "no name"), ("x", {"kind": "colour"}, "colour"), ("x", {"classes": "[1, 2]"}, "class table")],
-)
+@pytest.mark.parametrize(("name", "tags", "problem"), DAMAGED)
 def test_damaged_stacks_are_refused(tmp_path, name, tags, problem):
     with create_raster(tmp_path / "odd.tif", utm_grid(3, 4), "float32", np.nan, [name], [tags]):
         pass
-    with pytest.raises(InputCorrupt, match=problem), open_stack(tmp_path / "odd.tif"):
+    with pytest.raises(errors.InputCorrupt, match=problem), open_stack(tmp_path / "odd.tif"):
         pass
 
 
-def test_bands_with_equal_names_are_refused(tmp_path):
-    some_stack(tmp_path / "twice.tif", ("slope", "slope"))
-    with pytest.raises(InputCorrupt, match="slope"), open_stack(tmp_path / "twice.tif"):
+def test_bands_with_equal_names_are_refused(some_stack):
+    with pytest.raises(errors.InputCorrupt, match="slope"), open_stack(some_stack("slope", "slope")):
         pass
